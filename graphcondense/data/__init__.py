@@ -1,0 +1,1 @@
+"""Real data in, condensed data out."""

@@ -1,0 +1,1 @@
+"""What a condensed set is worth: accuracy of other models trained on it, and its cost."""

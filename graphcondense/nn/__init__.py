@@ -1,0 +1,1 @@
+"""Learners: networks whose weights live outside them."""

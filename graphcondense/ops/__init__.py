@@ -1,0 +1,1 @@
+"""Adjacency operators, sampling, budgets and segments: the numerical floor of the package."""

@@ -1,0 +1,123 @@
+"""Adjacency operators.
+
+One convention everywhere: ``A[i, j]`` is the weight of the edge from ``j`` to ``i``, so that
+``A @ X`` is one step of message passing. Preparation is done once, in SciPy; what a model sees is a
+torch tensor, dense or CSR, or ``None`` for the identity (a graph without edges).
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TypeAlias
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+Adjacency: TypeAlias = Tensor | None
+"""A dense ``[n, m]`` or CSR ``[n, m]`` operator; ``None`` is the identity."""
+
+# torch warns once a process that CSR is beta; the tests hold what we use of it to SciPy.
+warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
+warnings.filterwarnings("ignore", message="Sparse invariant checks are implicitly disabled")
+
+
+def csr_from_edges(edge_index: Tensor, edge_weight: Tensor | None, num_nodes: int) -> sp.csr_matrix:
+    """Edges ``[2, m]`` (row 0 source, row 1 target) as ``A [n, n]``; parallel edges add up."""
+    source, target = edge_index.cpu().numpy()
+    weight = (
+        np.ones(len(source), np.float32)
+        if edge_weight is None
+        else edge_weight.detach().cpu().reshape(-1).numpy().astype(np.float32)
+    )
+    return sp.csr_matrix((weight, (target, source)), shape=(num_nodes, num_nodes))
+
+
+def gcn_norm_csr(adj: sp.csr_matrix) -> sp.csr_matrix:
+    """``D^-1/2 (A + I) D^-1/2`` (Kipf & Welling, ICLR 2017, eq. 2), ``D`` the in-degree.
+
+    As in PyG's ``GCNConv``, a node that already has a self-loop keeps its weight.
+    """
+    diagonal = adj.diagonal()
+    looped = (adj + sp.diags_array(np.where(diagonal == 0, 1.0, 0.0).astype(adj.dtype))).tocsr()
+    degree = np.asarray(looped.sum(1)).ravel()
+    scale = np.zeros_like(degree)
+    scale[degree > 0] = degree[degree > 0] ** -0.5
+    half = sp.diags_array(scale)
+    return (half @ looped @ half).tocsr()
+
+
+def mean_norm_csr(adj: sp.csr_matrix) -> sp.csr_matrix:
+    """``D^-1 A``: the weighted mean over in-neighbours; a node without any gets zero."""
+    degree = np.asarray(adj.sum(1)).ravel()
+    scale = np.zeros_like(degree)
+    scale[degree != 0] = 1.0 / degree[degree != 0]
+    return (sp.diags_array(scale) @ adj).tocsr()
+
+
+def gcn_norm_dense(adj: Tensor) -> Tensor:
+    """:func:`gcn_norm_csr` for a dense, differentiable ``adj [..., n, n]`` with a zero diagonal."""
+    looped = adj + torch.eye(adj.shape[-1], dtype=adj.dtype, device=adj.device)
+    scale = looped.sum(-1).clamp_min(1e-12).rsqrt()
+    return scale.unsqueeze(-1) * looped * scale.unsqueeze(-2)
+
+
+def csr_tensor(
+    matrix: sp.csr_matrix,
+    *,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """A SciPy matrix ``[n, m]`` as a torch CSR tensor."""
+    matrix = sp.csr_matrix(matrix)
+    matrix.sort_indices()
+    return torch.sparse_csr_tensor(
+        torch.from_numpy(matrix.indptr.astype(np.int64)),
+        torch.from_numpy(matrix.indices.astype(np.int64)),
+        torch.from_numpy(matrix.data).to(dtype),
+        size=matrix.shape,
+        device=device,
+    )
+
+
+def scipy_csr(tensor: Tensor) -> sp.csr_matrix:
+    """A torch tensor, dense, COO or CSR, as a SciPy CSR matrix ``[n, m]``."""
+    if tensor.layout == torch.strided:
+        return sp.csr_matrix(tensor.detach().cpu().numpy())
+    tensor = tensor.detach().cpu().to_sparse_csr()
+    return sp.csr_matrix(
+        (
+            tensor.values().numpy(),
+            tensor.col_indices().numpy(),
+            tensor.crow_indices().numpy(),
+        ),
+        shape=tuple(tensor.shape),
+    )
+
+
+def spmm(adj: Adjacency, x: Tensor) -> Tensor:
+    """``A @ x`` for any :data:`Adjacency`; ``x [m, ...]`` may have trailing dimensions.
+
+    Trailing dimensions are folded into columns: one wide sparse product is several times faster
+    than many narrow ones, and ``vmap`` does not support CSR.
+    """
+    if adj is None:
+        return x
+    if x.dim() == 2:
+        return adj @ x
+    return (adj @ x.reshape(x.shape[0], -1)).reshape(adj.shape[0], *x.shape[1:])
+
+
+def propagate_rows(
+    adj: sp.csr_matrix, x: sp.csr_matrix | np.ndarray, hops: int, rows: np.ndarray
+) -> np.ndarray:
+    """``(A^hops X)[rows]`` as a dense float32 array ``[len(rows), d]``.
+
+    Only what ``rows`` can reach is touched, and sparse features stay sparse until the end.
+    """
+    left = sp.identity(adj.shape[0], dtype=np.float32, format="csr")[rows]
+    for _ in range(hops):
+        left = left @ adj
+    out = left @ x
+    return np.ascontiguousarray(out.toarray() if sp.issparse(out) else out, dtype=np.float32)
