@@ -1,0 +1,59 @@
+"""Condense a large data set into a tiny synthetic one that trains the same models.
+
+>>> import graphcondense
+>>> data = graphcondense.data.load("digits")
+>>> small = graphcondense.condense(data, "herding", nodes=50, seed=0)
+>>> small
+Data(x=[50, 64], edge_index=[2, 0], edge_weight=[0], y=[50], train_mask=[50], condensed={...})
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from graphcondense import core, data, evaluate
+    from graphcondense.core.method import Method, methods
+    from graphcondense.data.condensed import CondensedDataset, load, save
+    from graphcondense.run import condense
+    from graphcondense.transforms import Condense
+
+__version__ = "0.1.0"
+
+# Nothing is imported until it is asked for: PyG alone takes seconds.
+_HOME = {
+    "CondensedDataset": "graphcondense.data.condensed",
+    "load": "graphcondense.data.condensed",
+    "save": "graphcondense.data.condensed",
+    "Method": "graphcondense.core.method",
+    "condense": "graphcondense.run",
+    "Condense": "graphcondense.transforms",
+}
+_MODULES = ("core", "data", "evaluate", "methods")
+__all__ = [
+    "Condense",
+    "CondensedDataset",
+    "Method",
+    "condense",
+    "core",
+    "data",
+    "evaluate",
+    "load",
+    "methods",
+    "save",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"graphcondense.{name}")
+    if name in _HOME:
+        value = getattr(importlib.import_module(_HOME[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'graphcondense' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

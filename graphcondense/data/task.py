@@ -113,11 +113,12 @@ def as_task(data: Any, *, name: str | None = None, need_test: bool = False) -> N
         if need_test and not len(task.test):
             raise ValueError(f"{task.name}: no test nodes; set test_mask before evaluating")
         return task
-    is_list = hasattr(data, "__len__") and hasattr(data, "__getitem__")
-    if is_list and (not hasattr(data, "x") or type(data).__name__.endswith("Dataset")):
-        if len(data) != 1:
-            raise ValueError(f"a node task is one graph, this data set has {len(data)}")
-        name, data = name or getattr(data, "name", None), data[0]
+    # A PyG dataset also answers to .x and .y, but without its transform, and of all its graphs.
+    if isinstance(data, (list, tuple, torch.utils.data.Dataset)):
+        graphs: Any = data
+        if len(graphs) != 1:
+            raise ValueError(f"a node task is one graph, this data set has {len(graphs)}")
+        name, data = name or getattr(graphs, "name", None), graphs[0]
     x = _features(getattr(data, "x", None))
     n = int(x.shape[0])
     y, num_classes = _labels(getattr(data, "y", None), n)
@@ -154,6 +155,12 @@ def as_task(data: Any, *, name: str | None = None, need_test: bool = False) -> N
         val=splits["val"],
         test=splits["test"],
     )
+
+
+def is_dataset(data: Any) -> bool:
+    """Whether ``data`` is a sequence of graphs, such as a PyG dataset or a list of ``Data``."""
+    # PyG's data sets answer to `.x` too, past their transform: ask for the type.
+    return isinstance(data, list | tuple | torch.utils.data.Dataset)
 
 
 def _features(x: Any) -> Tensor | sp.csr_matrix:

@@ -70,7 +70,7 @@ def csr_tensor(
     device: torch.device | str | None = None,
 ) -> Tensor:
     """A SciPy matrix ``[n, m]`` as a torch CSR tensor."""
-    matrix = sp.csr_matrix(matrix)
+    matrix = sp.csr_matrix(matrix, copy=True)
     matrix.sort_indices()
     return torch.sparse_csr_tensor(
         torch.from_numpy(matrix.indptr.astype(np.int64)),

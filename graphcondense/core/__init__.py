@@ -1,0 +1,33 @@
+"""The bi-level core: synthetic data x objective x pool of learners x schedule, and one loop."""
+
+from graphcondense.core.engine import Callback, State, distill
+from graphcondense.core.method import Method, find_method, methods
+from graphcondense.core.pools import Fresh, InnerAdam, InnerSGD
+from graphcondense.core.types import (
+    Batch,
+    Learner,
+    Objective,
+    Pool,
+    Schedule,
+    Source,
+    Synthetic,
+)
+
+__all__ = [
+    "Batch",
+    "Callback",
+    "Fresh",
+    "InnerAdam",
+    "InnerSGD",
+    "Learner",
+    "Method",
+    "Objective",
+    "Pool",
+    "Schedule",
+    "Source",
+    "State",
+    "Synthetic",
+    "distill",
+    "find_method",
+    "methods",
+]

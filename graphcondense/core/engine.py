@@ -1,0 +1,175 @@
+"""The one loop: every iterative method is this, with other parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from graphcondense.core import parallel
+from graphcondense.core.types import Learner, Objective, Pool, Schedule, Source, Synthetic
+
+
+@dataclass
+class State:
+    """A run as its callbacks see it, after ``step`` updates.
+
+    A callback may read everything, put what it measured at this step into :attr:`metrics`, and set
+    :attr:`stop`, with the reason, to end the run after this update.
+    """
+
+    syn: Synthetic
+    schedule: Schedule
+    rng: Generator
+    optimizers: Mapping[str, torch.optim.Optimizer]
+    step: int = 0
+    loss: Tensor = field(default_factory=lambda: torch.tensor(float("nan")))
+    learner: Learner | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    stop: str | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.step >= self.schedule.steps or self.stop is not None
+
+
+class Callback:
+    """Something that watches a run. All hooks are optional.
+
+    :meth:`state_dict` holds what a resumed run needs to go on as if uninterrupted.
+    """
+
+    def start(self, state: State) -> None: ...
+
+    def step(self, state: State) -> None: ...
+
+    def end(self, state: State) -> None: ...
+
+    def interrupted(self, state: State) -> None: ...
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, saved: Mapping[str, Any]) -> None: ...
+
+
+def distill(
+    syn: Synthetic,
+    objective: Objective,
+    pool: Pool,
+    schedule: Schedule,
+    real: Source,
+    *,
+    rng: Generator,
+    callbacks: Sequence[Callback] = (),
+    resume: Mapping[str, Any] | None = None,
+) -> Synthetic:
+    """Minimise ``objective`` over the synthetic set, one update for each learner of the pool.
+
+    This is the bi-level problem of the survey (eq. 1-3): the pool moves the inner variables, this
+    loop the outer ones. Under ``torchrun`` every process draws its own learners and the gradients
+    are averaged, so that all keep one and the same synthetic set.
+
+    Args:
+        syn: the synthetic set; updated in place and returned.
+        objective: what to minimise.
+        pool: where learners come from.
+        schedule: which parameters move when.
+        real: the real data.
+        rng: all randomness of the run.
+        callbacks: progress, logs, checkpoints, validation, budgets; called in order.
+        resume: the ``"engine"`` part of a checkpoint, see
+            :class:`~graphcondense.core.callbacks.Checkpoint`.
+
+    Raises:
+        ValueError: a schedule that names a group the synthetic set does not have.
+        FloatingPointError: the loss stopped being finite.
+    """
+    groups = syn.groups()
+    unknown = {*schedule.lr, *(g for g, _ in schedule.cycle)} - set(groups)
+    if unknown:
+        raise ValueError(f"schedule names groups {sorted(unknown)}; the data has {sorted(groups)}")
+    optimizers = {g: schedule.optimizer(groups[g], lr) for g, lr in schedule.lr.items()}
+    rank = parallel.start(syn, rng)
+    state = State(syn, schedule, rng, optimizers)
+    memory = None
+    if resume is not None:
+        memory = restore(state, resume, callbacks)
+    for callback in callbacks:
+        callback.start(state)
+    try:
+        learners = pool(syn, real, rng, memory)
+        while not state.done:
+            state.learner = next(learners)
+            update(state, objective, real)
+            for callback in callbacks:
+                callback.step(state)
+            state.stop = parallel.agree(state.stop)
+    except KeyboardInterrupt:
+        for callback in callbacks:
+            callback.interrupted(state)
+        raise
+    finally:
+        parallel.finish(rank)
+    for callback in callbacks:
+        callback.end(state)
+    return syn
+
+
+def update(state: State, objective: Objective, real: Source) -> None:
+    """One outer update of the groups whose turn it is."""
+    assert state.learner is not None
+    schedule, groups = state.schedule, state.syn.groups()
+    active = schedule.active(state.step)
+    params = [p for g in active for p in groups[g]]
+    state.syn.draw(state.rng)
+    loss = objective(state.syn, real, state.learner, state.rng)
+    grads = torch.autograd.grad(loss, params, allow_unused=True)
+    filled = [torch.zeros_like(p) if g is None else g for p, g in zip(params, grads, strict=True)]
+    state.loss = parallel.mean_([loss.detach(), *filled])[0]
+    for param, grad in zip(params, filled, strict=True):
+        param.grad = grad
+    factor = schedule.factor(state.step)
+    for g in active:
+        for group in state.optimizers[g].param_groups:
+            group["lr"] = schedule.lr[g] * factor
+        state.optimizers[g].step()
+        state.optimizers[g].zero_grad(set_to_none=True)
+    state.syn.project_()
+    state.step += 1
+    if not torch.isfinite(state.loss):
+        raise FloatingPointError(
+            f"loss is {float(state.loss)} at step {state.step}: lower the learning rates "
+            f"{dict(schedule.lr)} or look for outliers in the features"
+        )
+
+
+def snapshot(state: State, callbacks: Sequence[Callback]) -> dict[str, Any]:
+    """Everything a run needs to go on bit for bit; tensors, numbers and strings only."""
+    learner = state.learner
+    return {
+        "step": state.step,
+        "syn": state.syn.state_dict(),
+        "optimizers": {g: o.state_dict() for g, o in state.optimizers.items()},
+        "rng": state.rng.get_state(),
+        "memory": dict(learner.memory) if learner is not None else None,
+        "callbacks": [c.state_dict() for c in callbacks],
+    }
+
+
+def restore(
+    state: State, saved: Mapping[str, Any], callbacks: Sequence[Callback]
+) -> Mapping[str, Any] | None:
+    """Bring ``state`` to where :func:`snapshot` was taken; returns the pool's memory."""
+    state.step = int(saved["step"])
+    state.syn.load_state_dict(saved["syn"])
+    for g, optimizer in state.optimizers.items():
+        optimizer.load_state_dict(saved["optimizers"][g])
+    state.rng.set_state(saved["rng"])
+    for callback, own in zip(callbacks, saved["callbacks"], strict=True):
+        callback.load_state_dict(own)
+    memory: Mapping[str, Any] | None = saved["memory"]
+    return memory

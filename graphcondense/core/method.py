@@ -1,0 +1,136 @@
+"""What a method is, and the table of all methods."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any, ClassVar
+
+from torch import Generator
+
+from graphcondense.core.engine import Callback
+from graphcondense.core.types import Synthetic
+from graphcondense.ops.budget import Budget
+
+ENTRY_POINTS = "graphcondense.methods"
+_registry: dict[tuple[str, str], type[Method]] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method(Budget):
+    """One paper. Its fields are its hyper-parameters: the config, the command line and the docs.
+
+    A concrete subclass is registered under its name and domain. Packages of others register theirs
+    by an entry point of the group ``graphcondense.methods`` that names a module or class.
+
+    Class attributes:
+        name: how users call it.
+        domain: ``"node"``, ``"graph"``, ``"image"`` or ``"rows"``.
+        paper: citation.
+        family: class in the survey's taxonomy.
+        learns: what is learnt, in a few words.
+        variants: further names, each with the field values it stands for.
+    """
+
+    name: ClassVar[str] = ""
+    domain: ClassVar[str] = ""
+    paper: ClassVar[str] = ""
+    family: ClassVar[str] = ""
+    learns: ClassVar[str] = ""
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if cls.name and "name" in vars(cls):
+            key = (cls.name, cls.domain)
+            if key in _registry and _registry[key].__qualname__ != cls.__qualname__:
+                raise TypeError(f"two methods are called {cls.name!r} in domain {cls.domain!r}")
+            _registry[key] = cls
+
+    def condense(
+        self,
+        real: Any,
+        *,
+        rng: Generator,
+        callbacks: Sequence[Callback] = (),
+        resume: Mapping[str, Any] | None = None,
+    ) -> Synthetic:
+        """Learn a synthetic set from ``real``.
+
+        Args:
+            real: the real data, a :class:`~graphcondense.core.types.Source` of the method's
+                domain; never changed, and without test labels.
+            rng: all randomness.
+            callbacks: see :mod:`graphcondense.core.callbacks`.
+            resume: the engine's part of a checkpoint.
+        """
+        raise NotImplementedError
+
+
+def all_methods() -> dict[tuple[str, str], type[Method]]:
+    """Every registered method by ``(name, domain)``: this package's and installed plug-ins'."""
+    package = importlib.import_module("graphcondense.methods")
+    for module in pkgutil.iter_modules(package.__path__, "graphcondense.methods."):
+        importlib.import_module(module.name)
+    for point in entry_points(group=ENTRY_POINTS):
+        point.load()
+    return dict(sorted(_registry.items()))
+
+
+def methods(domain: str | None = None) -> list[dict[str, str]]:
+    """The table of methods: name, domain, family, what it learns, variants and paper.
+
+    Args:
+        domain: only methods of this domain.
+
+    >>> [m["name"] for m in methods("image")]
+    ['dc']
+    """
+    return [
+        {
+            "name": name,
+            "domain": kind,
+            "family": cls.family,
+            "learns": cls.learns,
+            "variants": ", ".join(cls.variants),
+            "paper": cls.paper,
+        }
+        for (name, kind), cls in all_methods().items()
+        if domain in (None, kind)
+    ]
+
+
+def find_method(name: str, domain: str | None = None) -> tuple[type[Method], dict[str, Any]]:
+    """The class behind a name or variant, and the fields the variant sets.
+
+    Args:
+        name: such as ``"gcond"`` or ``"gcond-x"``; case does not matter.
+        domain: picks among forms of one paper; needed only where there are several.
+
+    Raises:
+        ValueError: an unknown name, with the nearest known ones.
+
+    >>> find_method("gcond-x", "node")[1]
+    {'structure': 'identity'}
+    """
+    wanted, known = name.lower().replace("_", "-"), set[str]()
+    for (own, kind), cls in all_methods().items():
+        if domain not in (None, kind):
+            continue
+        spelled = {own: {}, **cls.variants}
+        known |= set(spelled)
+        if wanted in spelled:
+            return cls, dict(spelled[wanted])
+    near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.4) or sorted(known)
+    kind_said = f" for {domain} data" if domain else ""
+    raise ValueError(f"unknown method {name!r}{kind_said}; did you mean {', '.join(near)}?")
+
+
+def hyperparameters(method: Method) -> dict[str, Any]:
+    """All fields of a method as plain, JSON-able values."""
+    return dataclasses.asdict(method)

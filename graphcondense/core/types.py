@@ -1,0 +1,200 @@
+"""The nouns of data distillation: batches, learners, sources, synthetic sets, objectives, pools.
+
+Notation of *Data Distillation: A Survey* (Sachdeva & McAuley, arXiv 2301.04272): the outer
+variables are a synthetic set, the inner variables are the weights of a learner trained on it, and
+an objective compares the two worlds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+
+class Batch(NamedTuple):
+    """What a model is called with, and what it should say.
+
+    Attributes:
+        inputs: positional arguments of the model: ``(x, adj)`` for nodes, ``(images,)`` for images.
+        y: classes ``[m]`` (int64) or soft labels ``[m, k]``.
+        rows: which outputs ``y`` belongs to, ``[m]``; ``None`` when it is all of them, in order.
+    """
+
+    inputs: tuple[Any, ...]
+    y: Tensor
+    rows: Tensor | None = None
+
+
+class Learner(NamedTuple):
+    """A network with its weights outside it, so that gradients flow through training.
+
+    Attributes:
+        model: the network; its own parameters are never read.
+        params: the weights in use.
+        buffers: the buffers in use.
+        target: for trajectory matching, where an expert ended.
+        memory: what its pool needs to go on from here (position, moments); tensors and integers
+            only, so that a checkpoint can hold it.
+    """
+
+    model: nn.Module
+    params: Mapping[str, Tensor]
+    buffers: Mapping[str, Tensor] = {}
+    target: Mapping[str, Tensor] | None = None
+    memory: Mapping[str, Any] = {}
+
+    def __call__(self, batch: Batch, **kwargs: Any) -> Tensor:
+        weights = {**self.params, **self.buffers}
+        out: Tensor = functional_call(self.model, weights, batch.inputs, kwargs)
+        return out if batch.rows is None else out[batch.rows]
+
+    def logits(self, batch: Batch) -> Tensor:
+        """Outputs ``[m, classes]`` at the rows of the batch."""
+        return self(batch)
+
+    def features(self, batch: Batch) -> Tensor:
+        """Last hidden layer ``[m, hidden]`` at the rows of the batch."""
+        return self(batch, features=True)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Mean cross-entropy over the batch; ``y`` may hold classes or probabilities."""
+        return F.cross_entropy(self.logits(batch), batch.y)
+
+    def grads(self, batch: Batch, *, create_graph: bool = False) -> dict[str, Tensor]:
+        """Gradient of :meth:`loss` in the weights; differentiable itself with ``create_graph``."""
+        params = {k: v if v.requires_grad else v.requires_grad_() for k, v in self.params.items()}
+        grads = torch.autograd.grad(
+            self._replace(params=params).loss(batch),
+            list(params.values()),
+            create_graph=create_graph,
+        )
+        return dict(zip(params, grads, strict=True))
+
+    def stepped(self, grads: Mapping[str, Tensor], lr: float, *, detach: bool = True) -> Learner:
+        """One gradient step; with ``detach=False`` the new weights stay functions of the old."""
+        params = {k: v - lr * grads[k] for k, v in self.params.items()}
+        if detach:
+            params = {k: v.detach() for k, v in params.items()}
+        return self._replace(params=params)
+
+
+@runtime_checkable
+class Source(Protocol):
+    """The real data as an objective sees it. It never holds a test label."""
+
+    @property
+    def num_classes(self) -> int: ...
+
+    @property
+    def counts(self) -> Tensor:
+        """Training examples of each class ``[num_classes]``."""
+        ...
+
+    def batch(
+        self, c: int | None = None, size: int | None = None, rng: Generator | None = None
+    ) -> Batch:
+        """Training examples of class ``c`` (all classes if None), ``size`` of them drawn by ``rng``
+        (all if None)."""
+        ...
+
+
+class Synthetic(nn.Module):
+    """Learnable data. Its parameters fall into named groups that a schedule addresses."""
+
+    def batch(self, c: int | None = None) -> Batch:
+        """The synthetic examples of class ``c``, or all; differentiable in the parameters."""
+        raise NotImplementedError
+
+    def batches(self) -> list[Batch]:
+        """:meth:`batch` of every class in turn, sharing whatever can be computed once."""
+        raise NotImplementedError
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        """Learnable parameters by group name, such as ``x``, ``adj``, ``y``, ``lr``."""
+        raise NotImplementedError
+
+    def draw(self, rng: Generator) -> None:
+        """Draw whatever is random in the data for the coming step; by default nothing is."""
+
+    @torch.no_grad()
+    def project_(self) -> None:
+        """Bring the parameters back to where they are valid; by default they always are."""
+
+    def export(self) -> Any:
+        """The finished data: ``Data``, a list of them, or tensors. Never shares memory."""
+        raise NotImplementedError
+
+
+Objective = Callable[[Synthetic, Source, Learner, Generator], Tensor]
+"""How the two worlds are compared: a scalar to minimise over the synthetic set."""
+
+
+class Pool(Protocol):
+    """Where learners come from. It absorbs every outer and inner loop of a method.
+
+    A pool yields learners for ever. ``memory`` is that of a learner it yielded earlier: the pool
+    then goes on exactly as it would have after that learner.
+    """
+
+    def __call__(
+        self,
+        syn: Synthetic,
+        real: Source,
+        rng: Generator,
+        memory: Mapping[str, Any] | None = None,
+    ) -> Iterator[Learner]: ...
+
+
+def adam(params: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
+    """The papers' usual outer optimiser: Adam with PyTorch's defaults."""
+    return torch.optim.Adam(params, lr=lr)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When which group of synthetic parameters moves, and how far.
+
+    Attributes:
+        steps: outer updates in all.
+        lr: learning rate of each group; a group that is not named stays fixed.
+        cycle: ``(group, updates)`` in turn, as GCond alternates ``("adj", 10), ("x", 40)``; empty
+            means that all groups move together.
+        decay: factor on every learning rate from the given step on.
+        anneal: also lower every learning rate linearly, to zero after the last step.
+        optimizer: builds the optimiser of one group.
+    """
+
+    steps: int
+    lr: Mapping[str, float]
+    cycle: tuple[tuple[str, int], ...] = ()
+    decay: Mapping[int, float] = field(default_factory=dict)
+    anneal: bool = False
+    optimizer: Callable[[list[nn.Parameter], float], torch.optim.Optimizer] = adam
+
+    def active(self, step: int) -> tuple[str, ...]:
+        """Groups that move at ``step`` (from 0).
+
+        >>> [Schedule(9, {"x": 1, "adj": 1}, (("adj", 1), ("x", 2))).active(s) for s in range(4)]
+        [('adj',), ('x',), ('x',), ('adj',)]
+        """
+        if not self.cycle:
+            return tuple(self.lr)
+        at = step % sum(length for _, length in self.cycle)
+        for group, length in self.cycle:
+            if at < length:
+                return (group,)
+            at -= length
+        raise AssertionError("unreachable")
+
+    def factor(self, step: int) -> float:
+        """What every learning rate is multiplied by at ``step``."""
+        out = 1.0 - step / self.steps if self.anneal else 1.0
+        for start, factor in self.decay.items():
+            out *= factor if step >= start else 1.0
+        return out

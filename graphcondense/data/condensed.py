@@ -1,0 +1,324 @@
+"""Condensed graphs as files: tensors and record in one ``.safetensors``, a card beside it.
+
+>>> import tempfile
+>>> small = Data(x=torch.eye(2), edge_index=torch.tensor([[0], [1]]), y=torch.tensor([0, 1]))
+>>> small.condensed = {"method": "by hand", "hyperparameters": {"lr": 0.1}}
+>>> with tempfile.TemporaryDirectory() as folder:
+...     path = save(small, folder)
+...     again = load(path)
+...     files = sorted(p.name for p in path.parent.iterdir())
+>>> files
+['condensed.md', 'condensed.safetensors']
+>>> again.condensed["method"], graph_hash(again) == graph_hash(small)
+('by hand', True)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import save as to_bytes
+from torch import Tensor
+from torch_geometric.data import Data, InMemoryDataset
+
+FORMAT = "graphcondense"
+VERSION = 1
+NAMES = ("x", "edge_index", "edge_weight", "y", "train_mask")
+
+
+def save(small: Data, path: str | Path) -> Path:
+    """Write a condensed graph and a card that a person can read.
+
+    Both files are written under another name first and then moved, so that a file that is there is
+    whole. ``small`` is not changed; tensors on other devices are copied.
+
+    Args:
+        small: ``x [n, d]`` float32, ``edge_index [2, m]`` int64, optionally ``edge_weight [m]``
+            float32, ``y [n]`` int64 or soft labels ``[n, C]`` float32, ``train_mask [n]`` bool
+            (all nodes if missing), and ``condensed``, a record that JSON can hold.
+        path: a file that ends in ``.safetensors``, or a folder, in which it is called
+            ``condensed.safetensors``. Folders are made.
+
+    Returns:
+        The path of the ``.safetensors`` file; the card ends in ``.md``.
+
+    Raises:
+        ValueError: for a graph or record that is not as above, or a folder that cannot be written.
+    """
+    path = _file(path)
+    record = getattr(small, "condensed", None)
+    record = {} if record is None else record
+    tensors = _tensors(small)
+    try:
+        text = json.dumps({"version": VERSION, "record": record})
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the record 'condensed' does not fit JSON: {error}") from error
+    _check(tensors, record, "cannot save the graph")
+    # One entry: safetensors writes several in an order that changes from run to run.
+    blob = to_bytes(tensors, {FORMAT: text})
+    card = _card(path, record, tensors, hashlib.sha256(blob).hexdigest())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace({path: blob, path.with_suffix(".md"): card.encode()})
+    except OSError as error:
+        raise ValueError(f"cannot write into the folder {path.parent}: {error}") from error
+    return path
+
+
+def load(path: str | Path, device: torch.device | str | None = None) -> Data:
+    """Read what :func:`save` wrote, and check it.
+
+    Args:
+        path: the ``.safetensors`` file, or the folder of a ``condensed.safetensors``.
+        device: where to put the tensors; by default the CPU.
+
+    Returns:
+        A ``Data`` with the tensors of :func:`save` and the record as ``condensed``.
+
+    Raises:
+        ValueError: naming the file, for one that is missing, foreign, broken, of a later version,
+            or has values that cannot be a graph's.
+    """
+    path = _file(path)
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            meta = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (safetensors.SafetensorError, OSError) as error:
+        raise ValueError(f"{path} is not a readable safetensors file ({error})") from error
+    if FORMAT not in meta:
+        raise ValueError(f"{path} is not a condensed graph that {FORMAT} wrote")
+    try:
+        head = json.loads(meta[FORMAT])
+        version, record = head["version"], head["record"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path}: its record cannot be read ({error!r})") from error
+    if version != VERSION:
+        raise ValueError(f"{path} has format version {version}, this {FORMAT} reads {VERSION}")
+    _check(tensors, record, str(path))
+    small = Data(**tensors)
+    small.condensed = record
+    return small if device is None else small.to(device)
+
+
+def tensor_bytes(small: Data) -> int:
+    """Bytes of ``x``, ``edge_index``, ``edge_weight`` and ``y``, as stored.
+
+    >>> no_edges = torch.zeros(2, 0, dtype=torch.long)
+    >>> tensor_bytes(Data(x=torch.zeros(2, 3), edge_index=no_edges, y=torch.tensor([0, 1])))
+    40
+    """
+    tensors = _tensors(small)
+    return sum(t.numel() * t.element_size() for k, t in tensors.items() if k != "train_mask")
+
+
+def graph_hash(small: Data) -> str:
+    """SHA-256 (first 16 hex digits) of all stored tensors; the record is left out.
+
+    >>> a = Data(x=torch.zeros(2, 3), edge_index=torch.zeros(2, 0).long(), y=torch.tensor([0, 1]))
+    >>> b = a.clone()
+    >>> b.x[0, 0] = 1
+    >>> graph_hash(a) == graph_hash(a.clone()), graph_hash(a) == graph_hash(b)
+    (True, False)
+    """
+    h = hashlib.sha256()
+    for name, tensor in _tensors(small).items():
+        h.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
+        h.update(tensor.numpy().tobytes())
+    return h.hexdigest()[:16]
+
+
+class CondensedDataset(InMemoryDataset):  # type: ignore[misc]
+    """A folder of condensed graphs as a PyG data set, in the order of their file names.
+
+    Nothing is written, neither ``raw/`` nor ``processed/``. Where some graphs have edge weights,
+    those of the others are one.
+
+    Args:
+        root: folder with one or more ``.safetensors`` files that :func:`save` wrote.
+        transform: applied to a graph at every access.
+        pre_transform: applied to each graph once, when the folder is read.
+
+    Raises:
+        ValueError: when there is no such file, one is broken, or they do not go together: other
+            features, or soft labels here and classes there.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        transform: Callable[[Data], Data] | None = None,
+        pre_transform: Callable[[Data], Data] | None = None,
+    ) -> None:
+        super().__init__(str(root), transform, pre_transform)
+        self.files = sorted(Path(self.root).glob("*.safetensors"))
+        if not self.files:
+            raise ValueError(f"no condensed graph (*.safetensors) in {self.root}")
+        graphs = [load(file) for file in self.files]
+        # Records differ in their keys from method to method: they stay out of PyG's collation.
+        self._records = [graph.condensed for graph in graphs]
+        for file, graph in zip(self.files, graphs, strict=True):
+            del graph.condensed
+            if _kind(graph) != _kind(graphs[0]):
+                raise ValueError(
+                    f"{file} has {_kind(graph)}, {self.files[0].name} has {_kind(graphs[0])}; keep "
+                    "condensed graphs of different data in different folders"
+                )
+        if any("edge_weight" in graph for graph in graphs):
+            for graph in graphs:
+                if "edge_weight" not in graph:
+                    graph.edge_weight = torch.ones(graph.num_edges)
+        if pre_transform is not None:
+            graphs = [pre_transform(graph) for graph in graphs]
+        self.data, self.slices = self.collate(graphs)
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The record of each graph (its ``condensed``), in the order of the data set."""
+        return [self._records[i] for i in self.indices()]
+
+
+# --- what a file may hold --------------------------------------------------------------------
+
+
+def _tensors(small: Data) -> dict[str, Tensor]:
+    """What is stored of ``small``: on the CPU, contiguous, in a fixed order."""
+    given = {name: getattr(small, name, None) for name in NAMES}
+    if given["train_mask"] is None and isinstance(given["x"], Tensor):
+        given["train_mask"] = torch.ones(len(given["x"]), dtype=torch.bool)
+    return {
+        name: value.detach().cpu().contiguous()
+        for name, value in given.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def _check(tensors: Mapping[str, Tensor], record: Any, where: str) -> None:
+    """Raise a ValueError that starts with ``where`` unless this is a graph with a record."""
+
+    def need(condition: bool, message: str) -> None:
+        if not condition:
+            raise ValueError(f"{where}: {message}")
+
+    need(isinstance(record, dict), f"the record must be a dict, got {type(record).__name__}")
+    for name in ("x", "edge_index", "y", "train_mask"):
+        need(name in tensors, f"{name} is missing")
+    need(tensors.keys() <= set(NAMES), f"unknown tensors {sorted(tensors.keys() - set(NAMES))}")
+    x, edges, y = tensors["x"], tensors["edge_index"], tensors["y"]
+    need(x.dim() >= 2, f"x must be [nodes, features], got {tuple(x.shape)}")
+    n, m = len(x), edges.shape[-1] if edges.dim() == 2 else -1
+    soft = y.dim() == 2
+    expected: dict[str, tuple[tuple[int, ...], torch.dtype]] = {
+        "x": ((n, *x.shape[1:]), torch.float32),  # images have more than one dimension
+        "edge_index": ((2, m), torch.int64),
+        "edge_weight": ((m,), torch.float32),
+        "y": ((n, y.shape[1]), torch.float32) if soft else ((n,), torch.int64),
+        "train_mask": ((n,), torch.bool),
+    }
+    for name, tensor in tensors.items():
+        shape, dtype = expected[name]
+        need(
+            tuple(tensor.shape) == shape and tensor.dtype == dtype,
+            f"{name} must be {dtype} of shape {list(shape)} for {n} nodes, got {tensor.dtype} of "
+            f"shape {list(tensor.shape)}",
+        )
+        if dtype == torch.float32:
+            bad = int((~torch.isfinite(tensor)).sum())
+            need(bad == 0, f"{name} has {bad} values that are NaN or infinite")
+    need(n > 0, "it has no nodes")
+    for bad_edge in edges[(edges < 0) | (edges >= n)][:1]:
+        need(False, f"edge_index names node {int(bad_edge)}, but there are nodes 0..{n - 1}")
+    about = record.get("data")
+    classes = about.get("classes") if isinstance(about, dict) else None
+    if soft:
+        need(y.shape[1] == (classes or y.shape[1]), f"y has {y.shape[1]} columns, not {classes}")
+    else:
+        need(int(y.min()) >= 0, f"y has class {int(y.min())}; classes are 0..C-1")
+        top = int(y.max())
+        need(classes is None or top < classes, f"y has class {top}, but there are {classes}")
+
+
+def _kind(small: Data) -> str:
+    labels = f"{small.y.shape[1]} soft labels" if small.y.dim() == 2 else "classes"
+    return f"{small.x.shape[1]} features and {labels}"
+
+
+# --- files -----------------------------------------------------------------------------------
+
+
+def _file(path: str | Path) -> Path:
+    path = Path(path).expanduser()
+    if path.suffix == ".safetensors" and not path.is_dir():
+        return path
+    if path.is_dir() or not path.suffix:
+        return path / "condensed.safetensors"
+    raise ValueError(f"{path} must end in .safetensors, or be a folder")
+
+
+def _replace(contents: Mapping[Path, bytes]) -> None:
+    """Write all files, then move all into place."""
+    drafts = {path: path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in contents}
+    try:
+        for path, draft in drafts.items():
+            with draft.open("wb") as file:
+                file.write(contents[path])
+                file.flush()
+                os.fsync(file.fileno())
+        for path, draft in drafts.items():
+            os.replace(draft, path)
+    finally:
+        for draft in drafts.values():
+            draft.unlink(missing_ok=True)
+
+
+def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """
+    >>> list(_flat({"a": 1, "b": {"c": 2}}))
+    [('a', 1), ('b.c', 2)]
+    """
+    for key, value in record.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _card(path: Path, record: Mapping[str, Any], tensors: Mapping[str, Tensor], sha256: str) -> str:
+    rows = dict(_flat(record))
+    title = f"{rows.get('data.name', path.stem)}, condensed by {rows.get('method', 'hand')}"
+    cell = "| {} | {} |".format
+    shapes = [
+        cell(name, f"{str(t.dtype).removeprefix('torch.')} {list(t.shape)}")
+        for name, t in tensors.items()
+    ]
+    table = [
+        cell(name, " ".join(str(value).split()).replace("|", "\\|")) for name, value in rows.items()
+    ]
+    lines = [
+        f"# {title}",
+        "",
+        f"A small graph that stands in for a large one in training. `{path.name}` holds it:",
+        "",
+        *(cell("tensor", "type and shape"), cell("---", "---"), *shapes),
+        "",
+        "```python",
+        "from graphcondense.data import load_condensed",
+        "",
+        f'small = load_condensed("{path.name}")  # a PyG Data',
+        "```",
+        "",
+        *(cell("record", "value"), cell("---", "---"), *table),
+        "",
+        f"SHA-256 of `{path.name}`: `{sha256}`",
+        "",
+    ]
+    return "\n".join(lines)

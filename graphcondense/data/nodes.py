@@ -1,0 +1,552 @@
+"""Node-classification graphs by name, or from a file of one's own."""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import os
+import pickle
+import re
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from graphcondense.data.ogb import allow, graph_classes, load_ogb
+from graphcondense.ops.adjacency import csr_tensor, scipy_csr
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
+NORMALIZE = ("auto", "row", "standard", "none")
+SPLITS = ("public", "full", "seeded", "random")
+
+
+def load(
+    name: str | Path,
+    root: str | Path | None = None,
+    *,
+    split: str | None = None,
+    seed: int = 0,
+    normalize: str = "auto",
+    device: torch.device | str | None = None,
+) -> Data:
+    """Open a graph by name, or from a file that ends in ``.npz`` or ``.pt``.
+
+    Case, ``-`` and ``_`` in a name do not matter. :func:`datasets` lists the names. What is not
+    under ``root`` is downloaded there, without a question.
+
+    A ``.npz`` file holds arrays: ``x [n, d]``, or ``x_data``, ``x_indices``, ``x_indptr`` and
+    ``x_shape`` of a SciPy CSR matrix; ``edge_index [2, m]`` with an optional ``edge_weight [m]``,
+    or ``adj_data`` and so on of a CSR matrix whose row is an edge's source; ``y [n]``; and,
+    optionally, bool ``train_mask``, ``val_mask``, ``test_mask [n]``. A ``.pt`` file holds a PyG
+    ``Data`` written by ``torch.save``; anything that could run code is refused.
+
+    Edges are as the source has them, except that those of ogbn-arxiv are made undirected, as in
+    every paper that trains a GNN on it. Those of ogbn-papers100M stay directed.
+
+    Args:
+        name: name of a set, or path to a file.
+        root: where data sets are; by default ``$GRAPHCONDENSE_DATA``, else
+            ``~/.cache/graphcondense``. Each set lies there as its own loader puts it
+            (``Cora/raw``, ``ogbn_arxiv``), or so below ``pyg/`` and ``ogb/``.
+        split: ``public``: as published. ``full``: all nodes for training that the published split
+            does not validate or test on. ``seeded``: 20 nodes a class for training, 30 a class for
+            validation, the rest for test (a class of 50 nodes or fewer: a third each).
+            ``random``: 20 a class, 500 and 1,000. By default ``public`` where there is one, else
+            ``seeded``.
+        seed: draws the splits ``seeded`` and ``random``.
+        normalize: ``row``: each row sums to one (PyG's ``NormalizeFeatures``). ``standard``: zero
+            mean and unit variance a column, fitted on the *training* rows. ``none``. ``auto``:
+            ``row`` for bags of words (Planetoid, Amazon, Coauthor, CitationFull), ``standard`` for
+            ogbn-arxiv, ogbn-products, Flickr and Reddit, else ``none``.
+        device: where to put the tensors; by default they stay on the CPU.
+
+    Returns:
+        A ``Data`` with ``x [n, d]`` float32 (a CSR tensor if the file has it sparse),
+        ``edge_index [2, m]``, ``y [n]``, bool masks ``[n]``, and ``name``.
+
+    Raises:
+        ValueError: for a name, split, normalisation, file or folder that cannot be used, saying
+            what can.
+        ConnectionError: when the set is not under ``root`` and cannot be downloaded.
+    """
+    if normalize not in NORMALIZE:
+        raise ValueError(f"normalize={normalize!r}: choose one of {', '.join(NORMALIZE)}")
+    path = Path(name).expanduser()
+    if path.suffix in _FILES:
+        data, auto = _open_file(path), "none"
+        data.name = path.stem
+    else:
+        known = _find(str(name))
+        data, auto = _open_known(known, _root(root)), known.normalize
+        data.name = known.name
+    _set_split(data, split, seed)
+    data = _NORMALIZERS[auto if normalize == "auto" else normalize](data)
+    return data if device is None else data.to(device)
+
+
+def datasets(root: str | Path | None = None) -> list[dict[str, Any]]:
+    """What :func:`load` knows by name: one row a set, for a table.
+
+    Returns:
+        Rows with ``name``, ``family``, ``nodes``, ``classes``, ``split``, ``normalize``,
+        ``source``, ``licence`` and ``local`` (it is under ``root``: no download is needed).
+
+    >>> [row["nodes"] for row in datasets() if row["name"] == "citeseer"]
+    [3327]
+    """
+    base = _root(root)
+    return [
+        {
+            "name": known.name,
+            "family": known.family,
+            "nodes": known.nodes,
+            "classes": known.classes,
+            "split": "public" if known.published else "seeded",
+            "normalize": known.normalize,
+            "source": known.source,
+            "licence": known.licence,
+            "local": known.is_local(base),
+        }
+        for known in KNOWN
+    ]
+
+
+# --- sets by name ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """A data set that :func:`load` knows.
+
+    Attributes:
+        name: canonical name.
+        family: the loader it comes from.
+        folder: its folder below the root, as its loader names it; empty if it needs none.
+        open: opens it, given itself and the root.
+        nodes, classes: for a table.
+        normalize: what ``auto`` means.
+        source, licence: for a table.
+        published: whether it has a split of its own.
+        aliases: other names; ``family-name`` always is one.
+    """
+
+    name: str
+    family: str
+    folder: str
+    open: Callable[[Known, Path], Data]
+    nodes: int
+    classes: int
+    normalize: str
+    source: str
+    licence: str
+    published: bool = False
+    aliases: tuple[str, ...] = ()
+
+    def spellings(self) -> set[str]:
+        """All its names, as :func:`_key` writes them."""
+        return {_key(n) for n in (self.name, f"{self.family}-{self.name}", *self.aliases)}
+
+    def base(self, root: Path) -> Path:
+        """The folder to give to its loader: ``root``, or ``root/pyg`` or ``root/ogb``."""
+        below = root / ("ogb" if self.family == "OGB" else "pyg")
+        here = (root / self.folder).is_dir() or not (below / self.folder).is_dir()
+        return root if here else below
+
+    def is_local(self, root: Path) -> bool:
+        """Whether raw or processed files are there."""
+        folder = self.base(root) / self.folder
+        return not self.folder or any(any(folder.glob(f"{d}/*")) for d in ("raw", "processed"))
+
+
+def _open_named(known: Known, base: Path) -> Data:
+    """A PyG data set that is one of several of its class."""
+    from torch_geometric import datasets
+
+    return getattr(datasets, known.family)(str(base), known.folder)[0]
+
+
+def _open_single(known: Known, base: Path) -> Data:
+    """A PyG data set with a class of its own, whose root is its own folder."""
+    from torch_geometric import datasets
+
+    return getattr(datasets, known.family)(str(base / known.folder))[0]
+
+
+def _open_ogb(known: Known, base: Path) -> Data:
+    return load_ogb(known.name, base)
+
+
+def _open_ogb_undirected(known: Known, base: Path) -> Data:
+    from torch_geometric.utils import to_undirected
+
+    data = _open_ogb(known, base)
+    data.edge_index = to_undirected(data.edge_index, num_nodes=data.num_nodes)
+    return data
+
+
+def _open_digits(known: Known, base: Path) -> Data:
+    """scikit-learn's 8 x 8 digits; neighbours either way are joined, so the graph is symmetric."""
+    from sklearn.datasets import load_digits
+    from sklearn.neighbors import kneighbors_graph
+    from torch_geometric.data import Data
+
+    pixels, digit = load_digits(return_X_y=True)
+    near = kneighbors_graph(pixels, 10)
+    source, target = near.maximum(near.T).nonzero()
+    return Data(
+        x=torch.from_numpy(pixels / 16).float(),
+        edge_index=torch.from_numpy(np.stack([source, target]).astype(np.int64)),
+        y=torch.from_numpy(digit.astype(np.int64)),
+    )
+
+
+_planetoid = partial(
+    Known,
+    family="Planetoid",
+    open=_open_named,
+    normalize="row",
+    published=True,
+    source="github.com/kimiyoung/planetoid",
+    licence="see source",
+)
+_amazon = partial(
+    Known,
+    family="Amazon",
+    open=_open_named,
+    normalize="row",
+    source="github.com/shchur/gnn-benchmark",
+    licence="see source",
+)
+_coauthor = partial(_amazon, family="Coauthor")
+_citation = partial(_amazon, family="CitationFull", source="github.com/abojchevski/graph2gauss")
+_saint = partial(
+    Known,
+    open=_open_single,
+    normalize="standard",
+    published=True,
+    source="github.com/GraphSAINT/GraphSAINT",
+    licence="see source",
+)
+_ogb = partial(
+    Known,
+    family="OGB",
+    open=_open_ogb,
+    normalize="none",
+    published=True,
+    source="ogb.stanford.edu",
+)
+
+KNOWN: tuple[Known, ...] = (
+    _planetoid(name="cora", folder="Cora", nodes=2_708, classes=7),
+    _planetoid(name="citeseer", folder="CiteSeer", nodes=3_327, classes=6),
+    _planetoid(name="pubmed", folder="PubMed", nodes=19_717, classes=3),
+    _amazon(name="computers", folder="Computers", nodes=13_752, classes=10),
+    _amazon(name="photo", folder="Photo", nodes=7_650, classes=8),
+    _coauthor(name="cs", folder="CS", nodes=18_333, classes=15),
+    _coauthor(name="physics", folder="Physics", nodes=34_493, classes=5),
+    _citation(
+        name="citationfull-cora", folder="cora", nodes=19_793, classes=70, aliases=("cora-full",)
+    ),
+    _citation(
+        name="citationfull-cora-ml", folder="cora_ml", nodes=2_995, classes=7, aliases=("cora-ml",)
+    ),
+    _citation(name="citationfull-citeseer", folder="citeseer", nodes=4_230, classes=6),
+    _citation(name="citationfull-dblp", folder="dblp", nodes=17_716, classes=4, aliases=("dblp",)),
+    _citation(name="citationfull-pubmed", folder="pubmed", nodes=19_717, classes=3),
+    _saint(name="flickr", family="Flickr", folder="Flickr", nodes=89_250, classes=7),
+    _saint(
+        name="reddit",
+        family="Reddit",
+        folder="Reddit",
+        nodes=232_965,
+        classes=41,
+        source="snap.stanford.edu/graphsage",
+    ),
+    _saint(name="reddit2", family="Reddit2", folder="Reddit2", nodes=232_965, classes=41),
+    _ogb(
+        name="ogbn-arxiv",
+        folder="ogbn_arxiv",
+        open=_open_ogb_undirected,
+        nodes=169_343,
+        classes=40,
+        normalize="standard",
+        licence="ODC-BY",
+        aliases=("arxiv",),
+    ),
+    _ogb(
+        name="ogbn-products",
+        folder="ogbn_products",
+        nodes=2_449_029,
+        classes=47,
+        normalize="standard",
+        licence="Amazon licence",
+        aliases=("products",),
+    ),
+    _ogb(name="ogbn-proteins", folder="ogbn_proteins", nodes=132_534, classes=2, licence="CC0"),
+    _ogb(
+        name="ogbn-papers100M",
+        folder="ogbn_papers100M",
+        nodes=111_059_956,
+        classes=172,
+        licence="ODC-BY",
+        aliases=("papers100m",),
+    ),
+    Known(
+        name="digits",
+        family="scikit-learn",
+        folder="",
+        open=_open_digits,
+        nodes=1_797,
+        classes=10,
+        normalize="none",
+        source="scikit-learn, UCI optical recognition of handwritten digits",
+        licence="CC BY 4.0",
+    ),
+)
+
+_REFUSED = {
+    "ogbnmag": "ogbn-mag is heterogeneous; only graphs of one node type can be condensed",
+}
+
+
+def _key(name: str) -> str:
+    """
+    >>> _key("OGBN_Arxiv") == _key("ogbn-arxiv")
+    True
+    """
+    return re.sub(r"[-_\s]", "", name.lower())
+
+
+def _find(name: str) -> Known:
+    key = _key(name)
+    if key in _REFUSED:
+        raise ValueError(_REFUSED[key])
+    known = {k: row for row in KNOWN for k in row.spellings()}
+    if key in known:
+        return known[key]
+    # Names that differ in a letter or two come first, then those that hold what was typed.
+    near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
+    near += [k for k in known if len(key) > 2 and key in k]
+    names = dict.fromkeys(known[k].name for k in near)
+    hint = f"did you mean {' or '.join(names)}?" if names else "datasets() lists the names."
+    raise ValueError(f"unknown data set '{name}'; {hint} A file's name ends in .npz or .pt.")
+
+
+def _root(root: str | Path | None) -> Path:
+    default = os.environ.get("GRAPHCONDENSE_DATA") or "~/.cache/graphcondense"
+    return Path(default if root is None else root).expanduser()
+
+
+def _open_known(known: Known, root: Path) -> Data:
+    base, local = known.base(root), known.is_local(root)
+    try:
+        return known.open(known, base)
+    except OSError as error:
+        folder = base / known.folder
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise ValueError(
+                f"{known.name}: its loader has to write into {folder}, which is read-only; copy "
+                "the folder and set root= or GRAPHCONDENSE_DATA to the copy"
+            ) from error
+        if local:
+            raise
+        raise ConnectionError(
+            f"{known.name} is not in {folder} and could not be downloaded ({error}); set root= or "
+            "GRAPHCONDENSE_DATA to a folder that has it"
+        ) from error
+
+
+# --- files -----------------------------------------------------------------------------------
+
+
+def _open_npz(path: Path) -> Data:
+    from torch_geometric.data import Data
+
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+    except (ValueError, zipfile.BadZipFile, EOFError, AttributeError) as error:
+        raise ValueError(f"{path} is not a .npz file of plain arrays ({error})") from error
+    x, adj = _csr(arrays, "x", path), _csr(arrays, "adj", path)
+    values = {k: torch.from_numpy(v) for k, v in arrays.items() if k in _NPZ_KEYS}
+    if x is not None:
+        values["x"] = csr_tensor(x.astype(np.float32))
+    if adj is not None:
+        edges = adj.tocoo()
+        values["edge_index"] = torch.from_numpy(np.stack([edges.row, edges.col]).astype(np.int64))
+        values["edge_weight"] = torch.from_numpy(edges.data.astype(np.float32))
+    for key, instead in (("x", "x_data"), ("edge_index", "adj_data"), ("y", "")):
+        if key not in values:
+            other = f" or '{instead}', ..." if instead else ""
+            raise ValueError(f"{path} has no '{key}'{other}; it has {', '.join(arrays) or 'none'}")
+    return Data(**values)
+
+
+_NPZ_KEYS = {"x", "edge_index", "edge_weight", "y", "train_mask", "val_mask", "test_mask"}
+
+
+def _csr(arrays: Mapping[str, np.ndarray], name: str, path: Path) -> sp.csr_matrix | None:
+    """The CSR matrix stored as ``name_data`` and so on, if there is one."""
+    keys = [f"{name}_{part}" for part in ("data", "indices", "indptr", "shape")]
+    if keys[0] not in arrays:
+        return None
+    missing = [key for key in keys if key not in arrays]
+    if missing:
+        raise ValueError(f"{path} has '{keys[0]}' but not '{missing[0]}'")
+    data, indices, indptr, shape = (arrays[key] for key in keys)
+    try:
+        matrix = sp.csr_matrix((data, indices, indptr), shape=tuple(map(int, shape)))
+        matrix.check_format()
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: '{name}' is not a CSR matrix ({error})") from error
+    return matrix
+
+
+def _open_pt(path: Path) -> Data:
+    from torch_geometric.data import Data
+
+    try:
+        with allow(graph_classes()):
+            data = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ValueError(
+            f"{path} was refused: it may hold a PyG Data of tensors and nothing else ({reason})"
+        ) from error
+    if not isinstance(data, Data):
+        raise ValueError(f"{path} holds a {type(data).__name__}, not a PyG Data")
+    if not isinstance(data.y, Tensor) or data.num_nodes is None:
+        raise ValueError(f"{path}: the Data has no labels y, a tensor [nodes]")
+    return data
+
+
+_FILES = {".npz": _open_npz, ".pt": _open_pt}
+
+
+def _open_file(path: Path) -> Data:
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    return _FILES[path.suffix](path)
+
+
+# --- splits ----------------------------------------------------------------------------------
+
+
+def _set_split(data: Data, split: str | None, seed: int) -> None:
+    published = isinstance(data.get("train_mask"), Tensor)
+    allowed = SPLITS if published else SPLITS[2:]
+    split = split or allowed[0]
+    if split not in allowed:
+        why = "" if published else " (it has no published split)"
+        raise ValueError(f"split={split!r}: {data.name} has {', '.join(allowed)}{why}")
+    n = int(data.num_nodes)
+    if published:
+        masks = [_mask(data, name, n) for name in ("train", "val", "test")]
+        if split == "full":
+            masks[0] = ~(masks[1] | masks[2])
+    if split in ("seeded", "random"):
+        draw = _seeded if split == "seeded" else _random
+        parts = draw(_classes(data), torch.Generator().manual_seed(seed))
+        masks = [torch.zeros(n, dtype=torch.bool).index_fill_(0, part, True) for part in parts]
+    data.train_mask, data.val_mask, data.test_mask = masks
+
+
+def _mask(data: Data, name: str, n: int) -> Tensor:
+    """A published mask as bool ``[n]``: the first one of several, empty if there is none."""
+    mask = data.get(f"{name}_mask")
+    if mask is None:
+        return torch.zeros(n, dtype=torch.bool)
+    if mask.dtype != torch.bool or mask.shape[:1] != (n,):
+        raise ValueError(
+            f"{data.name}: {name}_mask must be a bool tensor of length {n}, got {mask.dtype} "
+            f"of shape {tuple(mask.shape)}"
+        )
+    first: Tensor = mask.reshape(n, -1)[:, 0]
+    return first
+
+
+def _classes(data: Data) -> list[Tensor]:
+    """The nodes of each class; nodes without a label (-1) are in none."""
+    y = data.y
+    if y.numel() != data.num_nodes:
+        raise ValueError(f"{data.name}: y has shape {tuple(y.shape)}; to split, one class a node")
+    y = y.reshape(-1)
+    return [(y == c).nonzero().reshape(-1) for c in y.unique().tolist() if c >= 0]
+
+
+def _shuffled(nodes: Tensor, rng: torch.Generator) -> Tensor:
+    return nodes[torch.randperm(len(nodes), generator=rng)]
+
+
+def _seeded(classes: list[Tensor], rng: torch.Generator) -> list[Tensor]:
+    """20 a class, 30 a class, the rest; a class of 50 nodes or fewer is cut in thirds."""
+    parts = []
+    for nodes in classes:
+        train, val = (20, 30) if len(nodes) > 50 else (-(-len(nodes) // 3), len(nodes) // 3)
+        parts.append(_shuffled(nodes, rng).tensor_split([train, train + val]))
+    return [torch.cat(part) for part in zip(*parts, strict=True)]
+
+
+def _random(classes: list[Tensor], rng: torch.Generator) -> list[Tensor]:
+    """20 a class, then 500 and 1,000 of what is left."""
+    parts = [_shuffled(nodes, rng).tensor_split([20]) for nodes in classes]
+    train, rest = (torch.cat(part) for part in zip(*parts, strict=True))
+    val, test, _ = _shuffled(rest, rng).tensor_split([500, 1500])
+    return [train, val, test]
+
+
+# --- features --------------------------------------------------------------------------------
+
+
+def _rows(data: Data) -> Data:
+    if data.x.layout == torch.strided:
+        from torch_geometric.transforms import NormalizeFeatures
+
+        return NormalizeFeatures()(data)
+    x = scipy_csr(data.x)
+    total = np.maximum(np.asarray(x.sum(1)).ravel(), 1.0).astype(np.float32)
+    data.x = csr_tensor((sp.diags_array(1 / total) @ x).tocsr())
+    return data
+
+
+def _standard(data: Data) -> Data:
+    if data.x.layout != torch.strided:
+        raise ValueError(
+            f"{data.name}: normalize='standard' would make its sparse features dense; use 'row' or "
+            "'none', or give x as a dense array"
+        )
+    x = data.x.float()
+    train = x[data.train_mask]
+    if not len(train):
+        raise ValueError(f"{data.name}: normalize='standard' needs training nodes, there are none")
+    std, mean = torch.std_mean(train, 0, correction=0)
+    data.x = (x - mean) / torch.where(std > 0, std, 1.0)
+    return data
+
+
+def _as_given(data: Data) -> Data:
+    if isinstance(data.x, Tensor) and data.x.layout == torch.strided:
+        data.x = data.x.float()
+    return data
+
+
+_NORMALIZERS: dict[str, Callable[[Data], Data]] = {
+    "row": lambda data: _rows(_as_given(_with_x(data))),
+    "standard": lambda data: _standard(_with_x(data)),
+    "none": _as_given,
+}
+
+
+def _with_x(data: Data) -> Data:
+    if not isinstance(data.x, Tensor):
+        raise ValueError(f"{data.name} has no features to normalise; use normalize='none'")
+    return data

@@ -1,0 +1,212 @@
+"""Open Graph Benchmark sets on today's torch: no questions, no version check, no unsafe loading.
+
+ogb 1.3.6 calls ``torch.load`` without ``weights_only``, so that torch >= 2.6 refuses its files; it
+asks questions with ``input()``; and its import starts a thread that goes online. :func:`ogb_scope`
+answers all three for the length of a ``with`` block.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import pickle
+import shutil
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data, InMemoryDataset
+
+logger = logging.getLogger(__name__)
+
+_CLASS = {
+    "ogbn": ("ogb.nodeproppred", "PygNodePropPredDataset"),
+    "ogbg": ("ogb.graphproppred", "PygGraphPropPredDataset"),
+}
+_ASKING = (
+    "ogb.utils.url",
+    "ogb.io.save_dataset",
+    "ogb.nodeproppred.dataset_pyg",
+    "ogb.graphproppred.dataset_pyg",
+)
+
+
+@contextmanager
+def allow(classes: Sequence[Any]) -> Iterator[None]:
+    """Let ``torch.load(..., weights_only=True)`` open ``classes`` inside a ``with`` block.
+
+    ``torch.serialization.safe_globals`` takes all it was given off the list when it ends, also what
+    was there before: PyG could then no longer open its own files. Only the missing ones are given.
+    """
+    known = torch.serialization.get_safe_globals()
+    with torch.serialization.safe_globals([c for c in classes if c not in known]):
+        yield
+
+
+def graph_classes() -> list[Any]:
+    """What a pickled PyG ``Data`` and the slices of an ``InMemoryDataset`` consist of."""
+    from torch_geometric.data import Data
+    from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
+    from torch_geometric.data.storage import GlobalStorage
+
+    return [Data, DataEdgeAttr, DataTensorAttr, GlobalStorage, defaultdict, dict]
+
+
+def array_classes() -> list[Any]:
+    """What pickled NumPy arrays and scalars consist of; those of objects stay refused."""
+    rebuild = {"_reconstruct": np.empty(0).__reduce__()[0], "scalar": np.int64(0).__reduce__()[0]}
+    # NumPy 1 and NumPy 2 write the same functions under different names.
+    modules = ("numpy.core.multiarray", "numpy._core.multiarray")
+    return [
+        np.ndarray,
+        np.dtype,
+        *(type(np.dtype(name)) for name in ("bool", "int32", "int64", "float32", "float64")),
+        *((function, f"{m}.{name}") for m in modules for name, function in rebuild.items()),
+    ]
+
+
+def import_ogb(module: str = "ogb") -> ModuleType:
+    """Import ``module`` of ogb, offline.
+
+    ``ogb/__init__.py`` imports ``outdated`` and has it ask a server for the newest version; it goes
+    without when there is no such package, so there is none while ogb is first imported.
+    """
+    if "ogb" not in sys.modules:
+        modules: dict[str, Any] = sys.modules
+        before = {k: modules.pop(k) for k in ["outdated"] if k in modules}
+        modules["outdated"] = None
+        try:
+            importlib.import_module("ogb")
+        finally:
+            del modules["outdated"]
+            modules.update(before)
+    return importlib.import_module(module)
+
+
+def _answer(question: str = "") -> str:
+    """In place of ``input()``: a download that was asked for by name goes ahead, a deletion not."""
+    question = question.strip()
+    if "download" in question:
+        logger.warning("%s yes", question)
+        return "y"
+    raise ValueError(
+        f"ogb asks '{question}', which would delete files; remove the data set's folder yourself "
+        "to have it made anew"
+    )
+
+
+@contextmanager
+def ogb_scope() -> Iterator[None]:
+    """Use ogb inside a ``with`` block: safe loading, no questions, its messages on stderr.
+
+    Raises:
+        ValueError: inside the block, when ogb asks whether to delete an older folder.
+    """
+    modules = [import_ogb(name) for name in _ASKING]
+    with ExitStack() as stack:
+        stack.enter_context(allow(graph_classes() + array_classes()))
+        stack.enter_context(redirect_stdout(sys.stderr))
+        for names in map(vars, modules):
+            if "input" not in names:  # a scope within a scope leaves the outer one's answer alone
+                names["input"] = _answer
+                stack.callback(names.pop, "input")
+        yield
+
+
+def open_ogb(
+    name: str, root: str | Path, *, meta: Mapping[str, Any] | None = None
+) -> tuple[InMemoryDataset, dict[str, Tensor]]:
+    """Open a node or graph set of OGB, downloading it into ``root`` when it is not there.
+
+    Args:
+        name: such as ``ogbn-arxiv`` or ``ogbg-molhiv``.
+        root: folder that holds, or will hold, ``ogbn_arxiv/``.
+        meta: OGB's description of a set that is not one of its own, as ``DatasetSaver`` makes it;
+            its ``dir_path`` is then where the set is, and ``root`` is what it is relative to.
+
+    Returns:
+        ogb's own PyG dataset, and the indices of its standard split: ``train``, ``valid``,
+        ``test``, each int64 ``[k]``.
+
+    Raises:
+        ValueError: for an unknown or heterogeneous set, a folder of another release, and a file
+            with more in it than tensors, arrays and graphs.
+        OSError: when the set is not there and cannot be downloaded.
+    """
+    if name[:4] not in _CLASS:
+        raise ValueError(f"'{name}' is not a node (ogbn-) or graph (ogbg-) set of OGB")
+    package, cls = _CLASS[name[:4]]
+    if meta is None:
+        meta, options = _published_meta(name, package), {}
+        folder = Path(root) / name.replace("-", "_")
+    else:
+        folder = Path(root) / meta["dir_path"]
+        options = {"meta_dict": {**meta, "dir_path": str(folder)}}
+    if meta.get("is hetero") == "True":
+        raise ValueError(f"{name} is heterogeneous; only graphs of one node type can be condensed")
+    existed = folder.exists()
+    try:
+        with ogb_scope():
+            data = getattr(import_ogb(package), cls)(name, str(root), **options)
+            split = data.get_idx_split()
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"{name}: a file below {folder} was refused, as it holds more than tensors, arrays and "
+            "graphs; remove its folder 'processed' to have it made anew"
+        ) from error
+    except OSError:
+        # What a failed download leaves behind would pass for an older release next time.
+        if not existed:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return data, {k: torch.as_tensor(v, dtype=torch.long) for k, v in split.items()}
+
+
+def _published_meta(name: str, package: str) -> dict[str, str]:
+    """OGB's own description of a set, from the table that comes with the package."""
+    import pandas as pd
+
+    origin = import_ogb(package).__file__
+    table = pd.read_csv(
+        Path(str(origin)).with_name("master.csv"), index_col=0, keep_default_na=False
+    )
+    if name not in table:
+        raise ValueError(f"OGB has no set '{name}'; it has {', '.join(table)}")
+    meta: dict[str, str] = table[name].to_dict()
+    return meta
+
+
+def load_ogb(name: str, root: str | Path, *, meta: Mapping[str, Any] | None = None) -> Data:
+    """A node set of OGB as one ``Data`` with masks; edges and features as OGB has them.
+
+    Args:
+        name, root, meta: as for :func:`open_ogb`.
+
+    Returns:
+        ``x [n, d]`` (absent from ogbn-proteins), ``edge_index [2, m]``, ``y [n]`` int64 with -1 for
+        no label (``[n, tasks]`` when there are several), and bool masks ``[n]``.
+
+    Raises:
+        ValueError: as :func:`open_ogb`, and for a set that is not a node set.
+        OSError: when the set is not there and cannot be downloaded.
+    """
+    if not name.startswith("ogbn-"):
+        raise ValueError(f"'{name}' is not a node set of OGB (ogbn-...)")
+    dataset, split = open_ogb(name, root, meta=meta)
+    data = dataset[0]
+    if data.y.shape[1] == 1:
+        data.y = torch.nan_to_num(data.y[:, 0], nan=-1).long()
+    for ours, theirs in (("train", "train"), ("val", "valid"), ("test", "test")):
+        mask = torch.zeros(data.num_nodes, dtype=torch.bool)
+        mask[split[theirs]] = True
+        data[f"{ours}_mask"] = mask
+    return data

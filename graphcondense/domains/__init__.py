@@ -1,0 +1,1 @@
+"""What kinds of data there are: each brings a source and a synthetic set."""

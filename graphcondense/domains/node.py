@@ -1,0 +1,342 @@
+"""Node-level data: one graph, some nodes labelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Generator, Tensor, nn
+
+from graphcondense.core.method import Method
+from graphcondense.core.types import Batch, Schedule, Synthetic
+from graphcondense.data.task import NodeTask
+from graphcondense.domains.structure import Bernoulli, Identity, PairwiseMLP, Structure
+from graphcondense.nn.propagate import MODELS, Propagation
+from graphcondense.objectives.gradient import GradientMatching
+from graphcondense.ops.adjacency import csr_tensor, gcn_norm_dense, propagate_rows
+from graphcondense.ops.sampling import blocks
+from graphcondense.ops.select import CHOICES, choose_centres
+
+Setting = Literal["transductive", "inductive"]
+
+
+class NodeSource:
+    """The labelled nodes of a graph and what message passing brings to them.
+
+    Only labels of training nodes are kept. In the inductive setting everything else is cut away
+    too: the source is the subgraph induced by the training nodes.
+
+    Args:
+        task: the checked graph.
+        setting: ``"transductive"`` sees features and edges of all nodes, ``"inductive"`` those of
+            training nodes alone.
+        hops: how far the models look that :meth:`batch` serves.
+        fanout: neighbours a hop in :meth:`batch`; ``None`` for all.
+        device: where tensors go.
+    """
+
+    domain = "node"
+
+    def __init__(
+        self,
+        task: NodeTask,
+        setting: Setting = "transductive",
+        *,
+        hops: int = 2,
+        fanout: int | None = None,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        if setting not in ("transductive", "inductive"):
+            raise ValueError(f"setting={setting!r}; choose 'transductive' or 'inductive'")
+        if setting == "inductive":
+            task = task.subgraph(task.train)
+        self.labels = task.y[task.train].to(device)
+        none = torch.empty(0, dtype=torch.long)
+        # Whatever a method could read is what it may read.
+        self.task = replace(task, y=_only(task.y, task.train), val=none, test=none)
+        self.setting, self.hops, self.fanout = setting, hops, fanout
+        self.device, self.dtype = torch.device(device), dtype
+        self._designs: dict[int, Tensor] = {}
+        self._blocks: dict[int | None, Batch] = {}
+
+    @property
+    def num_classes(self) -> int:
+        return self.task.num_classes
+
+    @property
+    def num_features(self) -> int:
+        return self.task.num_features
+
+    @property
+    def num_examples(self) -> int:
+        """All nodes a ratio may be a share of, labelled or not."""
+        return self.task.num_nodes
+
+    @property
+    def counts(self) -> Tensor:
+        return torch.bincount(self.labels, minlength=self.num_classes).cpu()
+
+    def looking(self, hops: int, fanout: int | None = None) -> NodeSource:
+        """The same source for models that look ``hops`` far."""
+        out = object.__new__(NodeSource)
+        out.__dict__.update(self.__dict__)
+        out.hops, out.fanout, out._blocks = hops, fanout, {}
+        return out
+
+    def propagated(self, hops: int) -> Tensor:
+        """``(Â^hops X)`` at the training nodes ``[m, d]``, computed once."""
+        if hops not in self._designs:
+            rows = propagate_rows(
+                self.task.gcn_adj, self.task.x_array, hops, self.task.train.numpy()
+            )
+            self._designs[hops] = torch.from_numpy(rows).to(self.device, self.dtype)
+        return self._designs[hops]
+
+    def design(self, model: Any) -> Tensor:
+        """What a linear model sees of the training nodes."""
+        return self.propagated(int(model.hops))
+
+    def batch(
+        self, c: int | None = None, size: int | None = None, rng: Generator | None = None
+    ) -> Batch:
+        """Training nodes of class ``c`` with the blocks of their neighbourhood."""
+        if size is None and self.fanout is None:
+            if c not in self._blocks:
+                self._blocks[c] = self._block(self._members(c), 0)
+            return self._blocks[c]
+        if rng is None:
+            raise ValueError("a sampled batch needs rng=")
+        members = self._members(c)
+        if size is not None:
+            members = members[torch.randperm(len(members), generator=rng)[:size]]
+        seed = int(torch.randint(2**31, (), generator=rng))
+        return self._block(members, seed)
+
+    def _members(self, c: int | None) -> Tensor:
+        labels = self.labels.cpu()
+        return torch.arange(len(labels)) if c is None else (labels == c).nonzero().flatten()
+
+    def _block(self, members: Tensor, seed: int) -> Batch:
+        rows = self.task.train[members].numpy()
+        operators, nodes = blocks(self.task.gcn_adj, rows, self.hops, self.fanout, seed)
+        x = self.task.x_array[nodes]
+        x = np.asarray(x.toarray() if hasattr(x, "toarray") else x)
+        adj = tuple(csr_tensor(o, dtype=self.dtype, device=self.device) for o in operators)
+        features = torch.from_numpy(x).to(self.device, self.dtype)
+        return Batch((features, adj), self.labels[members.to(self.device)])
+
+
+def _only(y: Tensor, keep: Tensor) -> Tensor:
+    out = torch.full_like(y, -1)
+    out[keep] = y[keep]
+    return out
+
+
+class NodeSynthetic(Synthetic):
+    """A small graph whose features are learnt, and whose edges come from a structure.
+
+    Args:
+        x: initial features ``[n, d]``; copied.
+        y: classes ``[n]``, in ascending order; fixed.
+        structure: where the edges come from.
+        threshold: exported edges are those of weight above it.
+        num_classes: number of classes.
+    """
+
+    y: Tensor
+
+    def __init__(
+        self, x: Tensor, y: Tensor, structure: Structure, *, threshold: float, num_classes: int
+    ) -> None:
+        super().__init__()
+        self.x = nn.Parameter(x.detach().clone())
+        self.register_buffer("y", y.clone())
+        self.structure = structure
+        self.threshold = threshold
+        self.num_classes = num_classes
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        adj = list(self.structure.parameters())
+        return {"x": [self.x], **({"adj": adj} if adj else {})}
+
+    def draw(self, rng: Generator) -> None:
+        self.structure.draw(rng)
+
+    def batch(self, c: int | None = None) -> Batch:
+        return self.batches()[c] if c is not None else self._whole()
+
+    def _whole(self) -> Batch:
+        adj = self.structure(self.x)
+        return Batch((self.x, None if adj is None else gcn_norm_dense(adj)), self.y)
+
+    def batches(self) -> list[Batch]:
+        whole = self._whole()
+        members = [(self.y == c).nonzero().flatten() for c in range(self.num_classes)]
+        return [Batch(whole.inputs, self.y[rows], rows) for rows in members]
+
+    @torch.no_grad()
+    def export(self) -> Any:
+        """A PyG ``Data``: ``x [n, d]``, ``edge_index [2, m]``, ``edge_weight [m]``, ``y [n]``,
+        ``train_mask [n]``."""
+        return small_graph(self.x, self.structure.hard(self.x, self.threshold), self.y)
+
+
+def small_graph(x: Tensor, adj: Tensor | None, y: Tensor) -> Any:
+    """A condensed graph as PyG ``Data`` on the CPU; ``adj`` dense ``[n, n]`` or ``None``."""
+    from torch_geometric.data import Data
+
+    if adj is None:
+        edges, weight = torch.empty(2, 0, dtype=torch.long), torch.empty(0)
+    else:
+        # A[i, j] is the edge j -> i.
+        target, source = adj.nonzero(as_tuple=True)
+        edges, weight = torch.stack([source, target]), adj[target, source]
+    return Data(
+        x=x.detach().to("cpu", torch.float32, copy=True),
+        edge_index=edges.cpu(),
+        edge_weight=weight.detach().to("cpu", torch.float32),
+        y=y.to("cpu", copy=True),
+        train_mask=torch.ones(len(y), dtype=torch.bool),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearntGraph(Method):
+    """What every method shares that learns the features and edges of a small graph.
+
+    Attributes:
+        structure: where edges come from: ``"mlp"`` (pairwise MLP of the features), ``"identity"``
+            (none; the -X variants) or ``"bernoulli"`` (free probabilities, binary concrete).
+        structure_hidden: width of the pairwise MLP.
+        structure_bias: start of the MLP's last bias or of the Bernoulli logits; 0 starts every
+            edge at weight 1/2, -4 near the empty graph.
+        coupled: whether the features also feel the gradient through the MLP (the paper); the batch
+            norm over pairs magnifies small differences of features, so that gradient is large.
+        temperature: of the binary concrete relaxation.
+        threshold: exported edges are those of weight above it.
+        init: which training nodes of a class its synthetic nodes start from: ``"random"`` (the
+            papers), ``"kcenter"``, ``"herding"``, or ``"kmeans"`` (cluster centres, no rows).
+        init_hops: the start is a row of ``Â^init_hops X``; 0 is the raw features (the papers).
+        model: matching network, ``"sgc"``, ``"gcn"``, ``"appnp"`` or ``"mlp"``.
+        hidden_channels: its width.
+        num_layers: its linear layers.
+        hops: how often SGC and APPNP propagate.
+        distance: ``"cosine"`` over output units, or ``"mse"``.
+        path: ``"auto"``, ``"closed"`` or ``"autograd"``, see
+            :class:`~graphcondense.objectives.gradient.GradientMatching`.
+        match_biases: whether one-dimensional parameters count in the distance.
+        eps: added to the product of norms in the cosine, which makes units of small gradient count
+            less; published code adds 1e-6.
+        real_batch: real nodes a class and step; all by default.
+        fanout: neighbours a hop where the real graph is sampled; all by default.
+        epochs: matching networks in all.
+        lr_x: Adam's learning rate on the features.
+        lr_adj: Adam's learning rate on the structure.
+        anneal: lower both learning rates linearly to zero. Once the match is good, Adam's steps
+            stay as long as before and only carry noise.
+        adj_turns: the structure moves for so many turns,
+        x_turns: then the features for so many; 0 and 0 move both at once.
+        turn: what a turn is: a whole ``"epoch"`` (all matches of one network; GCond's code) or a
+            single ``"step"``.
+    """
+
+    domain: ClassVar[str] = "node"
+
+    structure: Literal["mlp", "identity", "bernoulli"] = "mlp"
+    structure_hidden: int = 128
+    structure_bias: float = -4.0
+    coupled: bool = True
+    temperature: float = 1.0
+    threshold: float = 0.05
+    init: Literal["random", "kcenter", "herding", "kmeans"] = "random"
+    init_hops: int = 0
+    model: Literal["sgc", "gcn", "appnp", "mlp"] = "sgc"
+    hidden_channels: int = 256
+    num_layers: int = 2
+    hops: int = 2
+    distance: Literal["cosine", "mse"] = "cosine"
+    path: Literal["auto", "autograd", "closed"] = "auto"
+    match_biases: bool = False
+    eps: float = 0.0
+    real_batch: int | None = None
+    fanout: int | None = None
+    epochs: int = 20
+    lr_x: float = 1e-4
+    lr_adj: float = 1e-3
+    anneal: bool = False
+    adj_turns: int = 1
+    x_turns: int = 4
+    turn: Literal["epoch", "step"] = "step"
+
+    def start(self, real: NodeSource, rng: Generator) -> NodeSynthetic:
+        """The synthetic graph before the first update."""
+        pairs = 0 if self.structure == "identity" else EDGE_BYTES * 2
+        sizes = self.allocate(
+            real.counts,
+            real.num_examples,
+            example_bytes=4 * real.num_features + LABEL_BYTES,
+            pair_bytes=pairs,
+        )
+        x = start_features(real, sizes, self.init, self.init_hops, rng)
+        y = torch.arange(real.num_classes).repeat_interleave(sizes).to(real.device)
+        structure = self._structure(x, rng).to(real.device)
+        return NodeSynthetic(
+            x, y, structure, threshold=self.threshold, num_classes=real.num_classes
+        )
+
+    def _structure(self, x: Tensor, rng: Generator) -> Structure:
+        if self.structure == "identity":
+            return Identity()
+        if self.structure == "bernoulli":
+            return Bernoulli(len(x), self.temperature, self.structure_bias)
+        mlp = PairwiseMLP(x.shape[1], self.structure_hidden, self.structure_bias, self.coupled).to(
+            x.dtype
+        )
+        mlp.reset_(rng)
+        return mlp
+
+    def network(self, real: NodeSource) -> Propagation:
+        """The matching network."""
+        sizes = (real.num_features, self.hidden_channels, real.num_classes, self.num_layers)
+        return MODELS[self.model](*sizes, hops=self.hops).to(real.device, real.dtype)
+
+    def objective(self) -> GradientMatching:
+        return GradientMatching(
+            distance=self.distance,
+            path=self.path,
+            biases=self.match_biases,
+            eps=self.eps,
+            size=self.real_batch,
+        )
+
+    def schedule(self, matches: int) -> Schedule:
+        """The schedule when every network is matched ``matches`` times."""
+        steps = self.epochs * matches
+        if self.structure == "identity":
+            return Schedule(steps, {"x": self.lr_x}, anneal=self.anneal)
+        unit = matches if self.turn == "epoch" else 1
+        turns = (("adj", self.adj_turns * unit), ("x", self.x_turns * unit))
+        cycle = tuple(t for t in turns if t[1])
+        return Schedule(steps, {"x": self.lr_x, "adj": self.lr_adj}, cycle, anneal=self.anneal)
+
+
+EDGE_BYTES = 8 + 8 + 4
+"""Bytes of one directed edge: two int64 ids and a float32 weight."""
+LABEL_BYTES = 8 + 1
+"""Bytes of a node's int64 class and its entry in ``train_mask``."""
+
+
+def start_features(real: NodeSource, sizes: Tensor, init: str, hops: int, rng: Generator) -> Tensor:
+    """Initial features ``[n, d]``, classes in ascending order."""
+    x = real.propagated(hops)
+    out = []
+    for c, size in enumerate(sizes.tolist()):
+        own = x[real.labels == c]
+        if init == "kmeans":
+            out.append(choose_centres(own, size, rng))
+        else:
+            out.append(own[CHOICES[init](own, size, rng).to(own.device)])
+    return torch.cat(out)

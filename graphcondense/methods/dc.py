@@ -1,0 +1,100 @@
+"""DC (Zhao et al., ICLR 2021, arXiv 2006.05929), for images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Generator
+
+from graphcondense.core.engine import Callback, distill
+from graphcondense.core.method import Method
+from graphcondense.core.pools import Fresh, InnerSGD
+from graphcondense.core.types import Schedule, Synthetic
+from graphcondense.domains.image import ImageSource, ImageSynthetic
+from graphcondense.nn.images import IMAGE_MODELS
+from graphcondense.objectives.gradient import GradientMatching
+from graphcondense.ops.select import choose_random
+
+PIXEL_BYTES = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class DC(Method):
+    """Dataset condensation with gradient matching (DC, Algorithm 1): GCond's loop on pixels.
+
+    Attributes:
+        init: images start from ``"real"`` ones of the class or from ``"noise"``.
+        model: ``"convnet"`` or ``"mlp"``.
+        hidden_channels: filters or width.
+        depth: blocks or hidden layers; by default the model's own choice.
+        real_batch: real images a class and step.
+        eps: added to the product of norms in the cosine, so that dead filters do not count.
+        epochs: matching networks in all.
+        outer: matches of each network (the paper: 1, 10, 50 at 1, 10, 50 images a class).
+        inner: training steps between two matches (the paper: 1, 50, 10).
+        lr_x: learning rate of SGD on the pixels.
+        momentum: of SGD on the pixels.
+        lr_model: learning rate of SGD on the network.
+    """
+
+    name: ClassVar[str] = "dc"
+    domain: ClassVar[str] = "image"
+    paper: ClassVar[str] = (
+        "Zhao et al., Dataset Condensation with Gradient Matching, ICLR 2021, arXiv 2006.05929"
+    )
+    family: ClassVar[str] = "gradient matching"
+    learns: ClassVar[str] = "pixels"
+
+    init: Literal["real", "noise"] = "real"
+    model: Literal["convnet", "mlp"] = "convnet"
+    hidden_channels: int = 128
+    depth: int | None = None
+    real_batch: int = 256
+    eps: float = 1e-6
+    epochs: int = 1000
+    outer: int = 1
+    inner: int = 1
+    lr_x: float = 0.1
+    momentum: float = 0.5
+    lr_model: float = 0.01
+
+    def condense(
+        self,
+        real: ImageSource,
+        *,
+        rng: Generator,
+        callbacks: Sequence[Callback] = (),
+        resume: Mapping[str, Any] | None = None,
+    ) -> Synthetic:
+        model = IMAGE_MODELS[self.model](
+            real.shape, real.num_classes, self.hidden_channels, self.depth
+        ).to(real.device)
+        sgd = partial(torch.optim.SGD, momentum=self.momentum)
+        return distill(
+            self.start(real, rng),
+            GradientMatching(size=self.real_batch, shares=False, eps=self.eps),
+            Fresh(model, self.outer, self.inner, InnerSGD(self.lr_model)),
+            Schedule(self.epochs * self.outer, {"x": self.lr_x}, optimizer=sgd),
+            real,
+            rng=rng,
+            callbacks=callbacks,
+            resume=resume,
+        )
+
+    def start(self, real: ImageSource, rng: Generator) -> ImageSynthetic:
+        """The synthetic images before the first update."""
+        pixels = real.images[0].numel()
+        sizes = self.allocate(real.counts, len(real.labels), example_bytes=PIXEL_BYTES * pixels + 8)
+        y = torch.arange(real.num_classes).repeat_interleave(sizes)
+        chosen = [
+            own[choose_random(own, k, rng)]
+            for own, k in zip(real.members, sizes.tolist(), strict=True)
+        ]
+        x = real.images[torch.cat(chosen).to(real.device)]
+        if self.init == "noise":
+            x = torch.randn(x.shape, generator=rng).to(x)
+        return ImageSynthetic(x, y.to(real.device), real.num_classes)

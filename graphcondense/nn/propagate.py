@@ -1,0 +1,144 @@
+"""GNNs over an adjacency *operator*: one model class for the real and for the learnt graph.
+
+The adjacency is dense, CSR, ``None`` (identity), or a tuple of rectangular CSR blocks, one a hop,
+as :func:`graphcondense.ops.sampling.blocks` makes them. PyG's models serve evaluation instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+
+from graphcondense.core.pools import uniform
+from graphcondense.ops.adjacency import Adjacency, spmm
+
+Operator: TypeAlias = Adjacency | tuple[Tensor, ...]
+
+
+def hops_of(adj: Operator, hops: int) -> Sequence[Adjacency]:
+    """The operator of every hop in turn: the blocks, or the same square one each time."""
+    if not isinstance(adj, tuple):
+        return [adj] * hops
+    if len(adj) != hops:
+        raise ValueError(f"the model propagates {hops} times, the batch has {len(adj)} blocks")
+    return adj
+
+
+class Linear(nn.Linear):
+    """``nn.Linear`` with Glorot weights and zero bias, as GNN papers start it."""
+
+    def reset(self, rng: Generator) -> list[Tensor]:
+        bound = (6.0 / (self.in_features + self.out_features)) ** 0.5
+        drawn = [uniform((self.out_features, self.in_features), bound, rng)]
+        return drawn if self.bias is None else [*drawn, torch.zeros(self.out_features)]
+
+    def after(self, adj: Adjacency, x: Tensor) -> Tensor:
+        """``A (x W^T) + b``: the narrow side is propagated, and the bias is not."""
+        out = spmm(adj, x @ self.weight.T)
+        return out if self.bias is None else out + self.bias
+
+
+class Propagation(nn.Module):
+    """What all models here share: ``num_layers`` linear maps, and how often they propagate."""
+
+    hops: int
+    lins: Any  # of Linear; nn.ModuleList does not say so to a type checker
+
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: int,
+        out_channels: int,
+        num_layers: int = 2,
+        *,
+        bias: bool = True,
+        hops: int = 2,
+    ) -> None:
+        super().__init__()
+        if num_layers < 1:
+            raise ValueError(f"num_layers must be at least 1, got {num_layers}")
+        sizes = [in_channels, *[hidden_channels] * (num_layers - 1), out_channels]
+        self.lins = nn.ModuleList(Linear(a, b, bias) for a, b in pairwise(sizes))
+        self.hops = hops
+
+
+class SGC(Propagation):
+    """Linear maps on ``A^K X`` (Wu et al., ICML 2019, eq. 8), here ``num_layers`` of them.
+
+    With two layers it is the matching network of GCond. The whole model is linear in
+    :meth:`design`, which objectives use to match gradients in closed form.
+    """
+
+    def design(self, x: Tensor, adj: Operator = None) -> Tensor:
+        """``A^K X``, ``[n, in_channels]``."""
+        for hop in hops_of(adj, self.hops):
+            x = spmm(hop, x)
+        return x
+
+    def forward(self, x: Tensor, adj: Operator = None, *, features: bool = False) -> Tensor:
+        h = self.design(x, adj)
+        for lin in self.lins[:-1]:
+            h = lin(h)
+        return h if features else self.lins[-1](h)
+
+
+class GCN(Propagation):
+    """``A ReLU(A X W1) W2`` (Kipf & Welling, ICLR 2017, eq. 9); one hop a layer, whatever
+    ``hops`` says."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: int,
+        out_channels: int,
+        num_layers: int = 2,
+        *,
+        bias: bool = True,
+        hops: int = 2,
+    ) -> None:
+        super().__init__(
+            in_channels, hidden_channels, out_channels, num_layers, bias=bias, hops=num_layers
+        )
+
+    def forward(self, x: Tensor, adj: Operator = None, *, features: bool = False) -> Tensor:
+        *inner, last = hops_of(adj, self.hops)
+        for lin, hop in zip(self.lins, inner, strict=False):
+            x = F.relu(lin.after(hop, x))
+        return spmm(last, x) if features else self.lins[-1].after(last, x)
+
+
+class APPNP(Propagation):
+    """An MLP, then personalised PageRank steps (Gasteiger et al., ICLR 2019, eq. 4).
+
+    Needs a square operator: each step returns to the MLP's output at the same nodes.
+    """
+
+    alpha = 0.1
+
+    def forward(self, x: Tensor, adj: Operator = None, *, features: bool = False) -> Tensor:
+        if isinstance(adj, tuple):
+            raise ValueError("APPNP returns to its input each hop and cannot run on blocks")
+        for lin in self.lins[:-1]:
+            x = F.relu(lin(x))
+        start = h = x if features else self.lins[-1](x)
+        for _ in range(self.hops):
+            h = (1 - self.alpha) * spmm(adj, h) + self.alpha * start
+        return h
+
+
+class MLP(Propagation):
+    """Linear maps and ReLU on the features alone; a hop is a choice of rows at most."""
+
+    def forward(self, x: Tensor, adj: Operator = None, *, features: bool = False) -> Tensor:
+        for lin in self.lins[:-1]:
+            x = F.relu(lin(x))
+        return x if features else self.lins[-1](x)
+
+
+MODELS: dict[str, type[Propagation]] = {"sgc": SGC, "gcn": GCN, "appnp": APPNP, "mlp": MLP}
+"""Matching networks by name."""

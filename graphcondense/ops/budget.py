@@ -1,0 +1,123 @@
+"""How large a condensed set may be, and how many examples each class gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """The size of a condensed set, named in exactly one of four ways.
+
+    Papers differ in what a *ratio* is a share of, and in how classes are rounded; here both are
+    said aloud.
+
+    Attributes:
+        nodes: examples (nodes, graphs, images, users) in all.
+        ratio: share of the examples that ``of`` names.
+        of: what ``ratio`` is a share of: the labelled training examples, or all.
+        per_class: the same number of examples for every class.
+        bytes: size in bytes of all tensors of the result, at most.
+        rule: how classes share. ``"remainder"`` (GCond): each class the floor of its share, at
+            least one, the largest class takes what is left. ``"floor"``: each class the floor of
+            its share, at least one, so that the sum may stay under the budget. ``"equal"``: the
+            same for all, what is left one each to the largest classes.
+    """
+
+    nodes: int | None = None
+    ratio: float | None = None
+    of: Literal["labelled", "all"] = "labelled"
+    per_class: int | None = None
+    bytes: int | None = None
+    rule: Literal["remainder", "floor", "equal"] = "remainder"
+
+    def allocate(
+        self, counts: Tensor, total: int, *, example_bytes: int = 0, pair_bytes: int = 0
+    ) -> Tensor:
+        """Examples of each class ``[C]``, int64.
+
+        Args:
+            counts: training examples of each class ``[C]``.
+            total: all examples, labelled or not.
+            example_bytes: bytes one example takes.
+            pair_bytes: bytes one unordered pair of examples may take (the two directions of an
+                edge); 0 where there are no edges.
+
+        Raises:
+            ValueError: not exactly one budget, or one below one example a class or above the data.
+
+        >>> Budget(nodes=7).allocate(torch.tensor([20, 20, 40]), 1000).tolist()
+        [1, 1, 5]
+        >>> Budget(nodes=8, rule="floor").allocate(torch.tensor([20, 20, 40]), 1000).tolist()
+        [2, 2, 4]
+        >>> Budget(ratio=0.1, of="all", rule="equal").allocate(torch.tensor([20, 40]), 100).tolist()
+        [5, 5]
+        """
+        named = {k: getattr(self, k) for k in ("nodes", "ratio", "per_class", "bytes")}
+        given = {k: v for k, v in named.items() if v is not None}
+        if len(given) != 1:
+            said = ", ".join(f"{k}={v}" for k, v in given.items()) or "none"
+            raise ValueError(f"give exactly one of nodes=, ratio=, per_class=, bytes=; got {said}")
+        classes, labelled = len(counts), int(counts.sum())
+        if self.per_class is not None:
+            wanted = torch.full((classes,), self.per_class)
+            if self.per_class < 1:
+                raise ValueError(f"per_class={self.per_class} is below one example a class")
+        else:
+            n = self._size(labelled, total, example_bytes, pair_bytes)
+            what = ", ".join(f"{k}={v}" for k, v in given.items())
+            if n < classes:
+                raise ValueError(
+                    f"{what} gives {n} examples, below one for each of {classes} classes"
+                )
+            if n > labelled:
+                raise ValueError(
+                    f"{what} gives {n} examples, above the {labelled} labelled training examples"
+                )
+            wanted = self._share(counts, n)
+        short = (wanted > counts).nonzero().flatten()
+        if len(short):
+            c = int(short[0])
+            raise ValueError(
+                f"class {c} would get {int(wanted[c])} examples but has only {int(counts[c])} "
+                "training examples; lower the budget or choose another rule"
+            )
+        return wanted
+
+    def _size(self, labelled: int, total: int, example_bytes: int, pair_bytes: int) -> int:
+        if self.nodes is not None:
+            return self.nodes
+        if self.ratio is not None:
+            if not 0 < self.ratio <= 1:
+                raise ValueError(f"ratio={self.ratio} must be above 0 and at most 1")
+            return int(self.ratio * (labelled if self.of == "labelled" else total) + 1e-9)
+        assert self.bytes is not None
+        if example_bytes <= 0:
+            raise ValueError("bytes= needs a domain that knows the size of an example")
+        n = 0
+        while (n + 1) * example_bytes + (
+            n + 1
+        ) * n // 2 * pair_bytes <= self.bytes and n <= labelled:
+            n += 1
+        return min(n, labelled)
+
+    def _share(self, counts: Tensor, n: int) -> Tensor:
+        classes = len(counts)
+        ascending = torch.argsort(counts, stable=True)
+        if self.rule == "equal":
+            wanted = torch.full((classes,), n // classes)
+            wanted[ascending.flip(0)[: n % classes]] += 1
+            return wanted
+        wanted = (counts.double() * n / counts.sum() + 1e-9).floor().long().clamp_min(1)
+        if self.rule == "remainder":
+            wanted[ascending[-1]] += n - wanted.sum()
+        # Where many classes are so small that "at least one" overdraws, the largest give back.
+        while wanted.sum() > n or wanted.min() < 1:
+            wanted = wanted.clamp_min(1)
+            if wanted.sum() > n:
+                wanted[wanted.argmax()] -= 1
+        return wanted

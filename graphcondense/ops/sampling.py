@@ -1,0 +1,54 @@
+"""Neighbourhood blocks of a CSR graph: what ``rows`` can see in a number of hops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+
+def blocks(
+    adj: sp.csr_matrix,
+    rows: np.ndarray[Any, Any],
+    hops: int,
+    fanout: int | None = None,
+    seed: int = 0,
+) -> tuple[list[sp.csr_matrix], np.ndarray[Any, Any]]:
+    """Rectangular operators ``A_1 ... A_h`` with ``(A^h X)[rows] = A_h ... A_1 X[nodes]``.
+
+    Args:
+        adj: a normalised operator ``[n, n]``.
+        rows: nodes whose outputs are wanted ``[m]``.
+        hops: how often the model propagates.
+        fanout: keep at most this many neighbours of a node, drawn uniformly, with the remaining
+            weights scaled up so that the product stays right in expectation; ``None`` keeps all,
+            and the product is exact.
+        seed: of the draw.
+
+    Returns:
+        The operators in the order a model applies them, and the nodes whose features it starts
+        from.
+    """
+    out: list[sp.csr_matrix] = []
+    rng = np.random.default_rng(seed)
+    for _ in range(hops):
+        block = sp.csr_matrix(adj[rows])
+        if fanout is not None:
+            block = _thinned(block, fanout, rng)
+        columns = np.unique(block.indices)
+        out.append(sp.csr_matrix(block[:, columns]))
+        rows = columns
+    return out[::-1], rows
+
+
+def _thinned(block: sp.csr_matrix, fanout: int, rng: np.random.Generator) -> sp.csr_matrix:
+    """At most ``fanout`` entries of each row, scaled by how many there were."""
+    degree = np.diff(block.indptr)
+    row = np.repeat(np.arange(block.shape[0]), degree)
+    # A random key sorts each row's entries; the first `fanout` of every row are an even draw.
+    order = np.lexsort((rng.random(len(row)), row))
+    kept = order[np.arange(len(row)) - block.indptr[row] < fanout]
+    scale = np.maximum(degree / fanout, 1.0)[row[kept]]
+    data = (block.data[kept] * scale).astype(block.dtype)
+    return sp.csr_matrix((data, (row[kept], block.indices[kept])), shape=block.shape)

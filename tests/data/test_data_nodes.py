@@ -1,0 +1,328 @@
+"""Graphs by name and from files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+from torch_geometric.data import Data
+
+from graphcondense import data as gd
+from graphcondense.data import nodes
+from graphcondense.data.task import as_task
+
+MASKS = ("train_mask", "val_mask", "test_mask")
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any connection or question fails at once."""
+
+    def refuse(*args, **kwargs):
+        raise OSError("no network in this test")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr("builtins.input", refuse)
+
+
+def sizes(data: Data) -> tuple[int, int, int]:
+    return tuple(int(data[mask].sum()) for mask in MASKS)
+
+
+def write_npz(path: Path, **extra: np.ndarray) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    arrays = {
+        "x": rng.random((9, 4), dtype=np.float32),
+        "edge_index": np.array([[0, 1, 2, 3], [1, 2, 3, 8]]),
+        "y": np.arange(9) % 3,
+        **extra,
+    }
+    np.savez(path, **{k: v for k, v in arrays.items() if v is not None})
+    return arrays
+
+
+# --- by name
+
+
+@pytest.mark.parametrize(
+    ("name", "canonical", "n", "m", "d", "classes", "split"),
+    [
+        ("Cora", "cora", 2708, 10556, 1433, 7, (140, 500, 1000)),
+        ("planetoid_citeseer", "citeseer", 3327, 9104, 3703, 6, (120, 500, 1000)),
+        ("Amazon-Computers", "computers", 13752, 491722, 767, 10, (200, 300, 13252)),
+        ("DIGITS", "digits", 1797, 24680, 64, 10, (200, 300, 1297)),
+    ],
+)
+def test_load_by_name(data_root, offline, name, canonical, n, m, d, classes, split):
+    data = gd.load(name, data_root)
+    assert (data.name, data.num_nodes, data.num_features) == (canonical, n, d)
+    assert data.num_edges == m
+    assert sizes(data) == split
+    assert all(data[mask].shape == (n,) and data[mask].dtype == torch.bool for mask in MASKS)
+    assert data.is_undirected()
+    task = as_task(data, need_test=True)
+    assert (task.name, task.num_classes) == (canonical, classes)
+
+
+def test_root_may_be_the_loaders_own(data_root, monkeypatch):
+    below = gd.load("cora", data_root / "pyg")
+    monkeypatch.setenv("GRAPHCONDENSE_DATA", str(data_root))
+    by_variable = gd.load("cora")
+    assert torch.equal(below.x, by_variable.x)
+    local = {row["name"]: row["local"] for row in gd.datasets()}
+    assert local["cora"]
+    assert local["digits"]
+    assert not local["reddit"]
+
+
+def test_every_name_and_alias_is_unique():
+    keys = [key for known in nodes.KNOWN for key in known.spellings()]
+    assert len(keys) == len(set(keys))
+    assert set(gd.datasets("nowhere")[0]) >= {"name", "family", "nodes", "classes", "split"}
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("corra", "did you mean cora"),
+        ("ogbn-arxive", "did you mean ogbn-arxiv"),
+        ("xyzzy", r"datasets\(\) lists"),
+        ("ogbn-mag", "heterogeneous"),
+        ("nothing.npz", "no file"),
+        ("nothing.pt", "no file"),
+    ],
+)
+def test_unknown_names(tmp_path, offline, name, hint):
+    with pytest.raises(ValueError, match=hint):
+        gd.load(name, tmp_path)
+
+
+def test_no_download_without_network(tmp_path, offline):
+    for _ in range(2):  # what the first attempt leaves behind must not change the second
+        for name in ("pubmed", "ogbn-arxiv"):
+            with pytest.raises(ConnectionError, match=f"{name} is not in .* set root="):
+                gd.load(name, tmp_path)
+
+
+def test_read_only_root(monkeypatch, tmp_path):
+    def refuse(self: nodes.Known, base: Path) -> Data:
+        raise PermissionError(13, "Permission denied")
+
+    known = nodes.Known(**{**vars(nodes.KNOWN[0]), "open": refuse})
+    with pytest.raises(ValueError, match=r"Cora, which is read-only; copy"):
+        nodes._open_known(known, tmp_path)
+
+
+def test_wrong_options(tmp_path):
+    with pytest.raises(ValueError, match=r"normalize='rows': choose one of auto, row, standard"):
+        gd.load("digits", normalize="rows")
+    with pytest.raises(ValueError, match=r"digits has seeded, random \(it has no published split"):
+        gd.load("digits", split="public")
+
+
+# --- splits
+
+
+def test_planetoid_splits(data_root):
+    public = gd.load("cora", data_root)
+    assert sizes(gd.load("cora", data_root, split="public")) == (140, 500, 1000)
+    full = gd.load("cora", data_root, split="full")
+    assert sizes(full) == (1208, 500, 1000)
+    assert torch.equal(full.test_mask, public.test_mask)
+    random = gd.load("cora", data_root, split="random", seed=1)
+    assert sizes(random) == (140, 500, 1000)
+    assert not torch.equal(random.train_mask, public.train_mask)
+    assert sizes(gd.load("cora", data_root, split="seeded")) == (140, 210, 2358)
+
+
+def test_seeds():
+    torch.manual_seed(0)
+    first = gd.load("digits", seed=3)
+    torch.manual_seed(1)  # the global generator plays no part
+    again, other = gd.load("digits", seed=3), gd.load("digits", seed=4)
+    assert all(torch.equal(first[mask], again[mask]) for mask in MASKS)
+    assert not torch.equal(first.train_mask, other.train_mask)
+    assert first.y[first.train_mask].bincount().tolist() == [20] * 10
+    assert first.y[first.val_mask].bincount().tolist() == [30] * 10
+    total = sum(first[mask].int() for mask in MASKS)
+    assert torch.equal(total, torch.ones_like(total))
+
+
+def test_seeded_split_of_small_classes_and_unlabelled_nodes(tmp_path):
+    y = np.array([0] * 50 + [1] * 51 + [2] * 2 + [-1] * 3)
+    x = np.ones((len(y), 2), np.float32)
+    write_npz(tmp_path / "small.npz", x=x, y=y)
+    data = gd.load(tmp_path / "small.npz")
+    assert data.y[data.train_mask].bincount().tolist() == [17, 20, 1]
+    assert data.y[data.val_mask].bincount(minlength=3).tolist() == [16, 30, 0]
+    assert data.y[data.test_mask].bincount().tolist() == [17, 1, 1]
+    assert sum(sizes(data)) == 103
+
+
+# --- normalisation
+
+
+def test_row_normalisation(data_root):
+    x = gd.load("cora", data_root).x
+    assert torch.allclose(x.sum(1), torch.ones(len(x)))
+    assert torch.equal(gd.load("cora", data_root, normalize="none").x, (x > 0).float())
+
+
+def test_standard_normalisation_sees_training_rows_only(tmp_path):
+    masks = {k: np.arange(9) % 3 == i for i, k in enumerate(MASKS)}
+    arrays = write_npz(tmp_path / "a.npz", **masks)
+    other = arrays["x"].copy()
+    other[~masks["train_mask"]] *= 1000
+    other[:, 3] = arrays["x"][:, 3] = 7.0  # a constant column stays finite
+    write_npz(tmp_path / "a.npz", **masks, x=arrays["x"])
+    write_npz(tmp_path / "b.npz", **masks, x=other)
+    a, b = (gd.load(tmp_path / f, normalize="standard") for f in ("a.npz", "b.npz"))
+    train = a.x[a.train_mask]
+    assert torch.allclose(train.mean(0), torch.zeros(4), atol=1e-5)
+    assert torch.allclose(train.std(0, correction=0), torch.tensor([1.0, 1, 1, 0]), atol=1e-5)
+    assert torch.equal(train, b.x[b.train_mask])
+    assert torch.isfinite(a.x).all()
+
+
+# --- files
+
+
+def test_npz(tmp_path):
+    weight = np.array([1.0, 2.0, 0.5, 1.0], np.float32)
+    masks = {k: np.arange(9) % 3 == i for i, k in enumerate(MASKS)}
+    arrays = write_npz(tmp_path / "mine.npz", edge_weight=weight, **masks)
+    data = gd.load(tmp_path / "mine.npz")
+    assert data.name == "mine"
+    for key in ("x", "edge_index", "edge_weight", "y", *MASKS):
+        assert np.array_equal(data[key].numpy(), arrays[key])
+    assert data.num_nodes == 9
+
+
+def test_npz_sparse(tmp_path):
+    x = sp.random(9, 30, 0.2, format="csr", dtype=np.float32, rng=np.random.default_rng(0))
+    adj = sp.csr_matrix(([1.0, 2.0], ([0, 3], [1, 8])), shape=(9, 9))
+    parts = {
+        f"{name}_{part}": getattr(matrix, part)
+        for name, matrix in (("x", x), ("adj", adj))
+        for part in ("data", "indices", "indptr", "shape")
+    }
+    write_npz(tmp_path / "s.npz", x=None, edge_index=None, **parts)
+    data = gd.load(str(tmp_path / "s.npz"))
+    assert data.x.layout == torch.sparse_csr
+    assert np.array_equal(data.x.to_dense().numpy(), x.toarray())
+    assert data.edge_index.tolist() == [[0, 3], [1, 8]]
+    assert data.edge_weight.tolist() == [1.0, 2.0]
+    assert as_task(data).adj[8, 3] == 2.0  # A[target, source]
+    rows = gd.load(tmp_path / "s.npz", normalize="row").x.to_dense().numpy()
+    assert np.allclose(rows, x.toarray() / np.maximum(x.toarray().sum(1, keepdims=True), 1))
+    with pytest.raises(ValueError, match="sparse features dense"):
+        gd.load(tmp_path / "s.npz", normalize="standard")
+    parts["x_indices"] = parts["x_indices"] + 30
+    write_npz(tmp_path / "s.npz", x=None, edge_index=None, **parts)
+    with pytest.raises(ValueError, match="'x' is not a CSR matrix"):
+        gd.load(tmp_path / "s.npz")
+    del parts["x_shape"]
+    write_npz(tmp_path / "s.npz", x=None, edge_index=None, **parts)
+    with pytest.raises(ValueError, match="'x_data' but not 'x_shape'"):
+        gd.load(tmp_path / "s.npz")
+
+
+def test_bad_npz(tmp_path):
+    path = tmp_path / "bad.npz"
+    write_npz(path, y=None)
+    with pytest.raises(ValueError, match=r"has no 'y'; it has x, edge_index"):
+        gd.load(path)
+    write_npz(path, x=np.array([{"a": 1}] * 9, dtype=object))
+    with pytest.raises(ValueError, match="plain arrays"):
+        gd.load(path)
+    path.write_bytes(b"not a zip")
+    with pytest.raises(ValueError, match="plain arrays"):
+        gd.load(path)
+    write_npz(path, train_mask=np.arange(9))
+    with pytest.raises(ValueError, match=r"train_mask must be a bool tensor of length 9"):
+        gd.load(path)
+
+
+def test_pt(tmp_path):
+    given = Data(
+        x=torch.rand(6, 2),
+        edge_index=torch.tensor([[0, 1], [1, 2]]),
+        y=torch.tensor([0, 1, 0, 1, 0, 1]),
+        train_mask=torch.arange(6) < 2,
+    )
+    torch.save(given, tmp_path / "g.pt")
+    before = set(torch.serialization.get_safe_globals())
+    data = gd.load(tmp_path / "g.pt")
+    assert set(torch.serialization.get_safe_globals()) == before  # also PyG's own stay
+    assert torch.equal(data.x, given.x)
+    assert torch.equal(data.edge_index, given.edge_index)
+    assert sizes(data) == (2, 0, 0)
+
+
+class Hostile:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.path}",)
+
+
+def test_hostile_pt_is_refused(tmp_path):
+    mark = tmp_path / "ran"
+    for content in (Hostile(mark), Data(x=torch.rand(2, 2), y=Hostile(mark))):
+        torch.save(content, tmp_path / "h.pt")
+        with pytest.raises(ValueError, match="was refused"):
+            gd.load(tmp_path / "h.pt")
+        torch.save(content, tmp_path / "h.pt", _use_new_zipfile_serialization=False)
+        with pytest.raises(ValueError, match="was refused"):
+            gd.load(tmp_path / "h.pt")
+    assert not mark.exists()
+
+
+def test_pt_of_something_else(tmp_path):
+    torch.save({"x": torch.rand(2, 2)}, tmp_path / "d.pt")
+    with pytest.raises(ValueError, match="holds a dict"):
+        gd.load(tmp_path / "d.pt")
+    torch.save(Data(x=torch.rand(2, 2)), tmp_path / "d.pt")
+    with pytest.raises(ValueError, match="no labels y"):
+        gd.load(tmp_path / "d.pt")
+    (tmp_path / "d.pt").write_bytes(b"")
+    with pytest.raises(ValueError, match="was refused"):
+        gd.load(tmp_path / "d.pt")
+
+
+# --- imports
+
+
+def test_names_are_lazy():
+    code = (
+        "import sys, graphcondense.data as d; d.load, d.datasets()\n"
+        "assert not {'torch_geometric', 'ogb', 'sklearn'} & set(sys.modules)\n"
+        "assert all(getattr(d, name) for name in d.__all__)\n"
+        "assert set(d._HOME) == set(d.__all__)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = gd.nothing
+
+
+# --- cards
+
+
+@pytest.mark.parametrize("name", ["cora", "citeseer", "computers", "physics"])
+def test_cards_have_the_checksums_of_the_raw_files(data_root, name):
+    card = Path(__file__).parents[2] / "datasets" / f"{name}.md"
+    sums = re.findall(r"^([0-9a-f]{64})  (\S+)$", card.read_text(), flags=re.MULTILINE)
+    assert sums
+    for digest, path in sums:
+        assert hashlib.sha256((data_root / "pyg" / path).read_bytes()).hexdigest() == digest

@@ -1,0 +1,205 @@
+"""OGB sets through ogb itself, on today's torch."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch_geometric.data import Data
+
+from graphcondense.data import load, load_ogb, nodes, open_ogb
+from graphcondense.data.ogb import import_ogb, ogb_scope
+from graphcondense.data.task import as_task
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory, data_root) -> tuple[Path, dict[str, object], Data]:
+    """Cora in OGB's own layout, written by OGB's own saver."""
+    cora = load("cora", data_root, normalize="none")
+    root = tmp_path_factory.mktemp("ogb")
+    mapping = root / "mapping"
+    mapping.mkdir()
+    (mapping / "README.md").write_text("Nodes keep their order.")
+    with ogb_scope():
+        saver = import_ogb("ogb.io").DatasetSaver(
+            "ogbn-coratest", False, 1, root=str(root / "submission")
+        )
+        graph = {
+            "edge_index": cora.edge_index.numpy(),
+            "num_nodes": cora.num_nodes,
+            "node_feat": cora.x.numpy(),
+        }
+        saver.save_graph_list([graph])
+        saver.save_target_labels(cora.y.numpy()[:, None])
+        split = {"train": "train", "valid": "val", "test": "test"}
+        indices = {k: cora[f"{v}_mask"].nonzero()[:, 0].numpy() for k, v in split.items()}
+        saver.save_split(indices, split_name="public")
+        saver.save_task_info("multiclass classification", "acc", num_classes=7)
+        saver.copy_mapping_dir(str(mapping))
+        meta = saver.get_meta_dict()
+    return root, meta, cora
+
+
+def test_round_trip_through_ogb(written):
+    root, meta, cora = written
+    processed = Path(meta["dir_path"]) / "processed" / "geometric_data_processed.pt"
+    assert not processed.exists()
+    for _ in range(2):  # from raw files, then from processed/
+        data = load_ogb("ogbn-coratest", root, meta=meta)
+        assert torch.equal(data.x, cora.x)
+        assert torch.equal(data.edge_index, cora.edge_index)
+        assert torch.equal(data.y, cora.y)
+        for mask in ("train_mask", "val_mask", "test_mask"):
+            assert torch.equal(data[mask], cora[mask])
+        assert processed.exists()
+        assert as_task(data, name="coratest").digest == as_task(cora).digest
+
+
+def test_scope_leaves_everything_as_it_was(written):
+    import builtins
+
+    root, meta, _ = written
+    url = import_ogb("ogb.utils.url")
+    before, question = set(torch.serialization.get_safe_globals()), builtins.input
+    with ogb_scope():
+        with ogb_scope():
+            pass
+        assert "input" in vars(url)
+        assert vars(url)["input"]("This will download 1.38GB. Will you proceed? (y/N)\n") == "y"
+        with pytest.raises(ValueError, match="remove the data set's folder yourself"):
+            vars(url)["input"]("Will you update the dataset now? (y/N)\n")
+    assert "input" not in vars(url)
+    assert builtins.input is question
+    assert set(torch.serialization.get_safe_globals()) == before
+    saver = import_ogb("ogb.io").DatasetSaver
+    with ogb_scope(), pytest.raises(ValueError, match="would delete files"):  # it is there already
+        saver("ogbn-coratest", False, 1, root=str(root / "submission"))
+    assert Path(meta["dir_path"]).is_dir()
+
+
+def test_molbace(data_root):
+    if not (data_root / "ogb" / "ogbg_molbace").is_dir():
+        pytest.skip("no ogb/ogbg_molbace in the data folder")
+    graphs = []
+    for _ in range(2):
+        dataset, split = open_ogb("ogbg-molbace", data_root / "ogb")
+        assert len(dataset) == 1513
+        assert {k: len(v) for k, v in split.items()} == {"train": 1210, "valid": 151, "test": 152}
+        graphs.append(dataset[7])
+    first, second = graphs
+    assert (first.x.shape[1], first.edge_attr.shape[1], first.y.shape) == (9, 3, (1, 1))
+    for key in ("x", "edge_index", "edge_attr", "y"):
+        assert torch.equal(first[key], second[key])
+
+
+@pytest.fixture
+def tiny_arxiv(tmp_path) -> Path:
+    """A five-node set in the layout of ogbn-arxiv's download."""
+
+    def write(name: str, rows: list[list[float]]) -> None:
+        path = tmp_path / "ogbn_arxiv" / f"{name}.csv.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with gzip.open(path, "wt") as file:
+            file.writelines(",".join(map(str, row)) + "\n" for row in rows)
+
+    write("raw/edge", [[0, 1], [2, 1], [3, 4]])
+    write("raw/node-feat", [[float(i), 1.5 * i * i] for i in range(5)])
+    write("raw/node-label", [[i % 2] for i in range(5)])
+    write("raw/node_year", [[2010 + i] for i in range(5)])
+    write("raw/num-node-list", [[5]])
+    write("raw/num-edge-list", [[3]])
+    write("split/time/train", [[0], [1]])
+    write("split/time/valid", [[2]])
+    write("split/time/test", [[3], [4]])
+    (tmp_path / "ogbn_arxiv" / "RELEASE_v1.txt").touch()
+    return tmp_path
+
+
+def test_arxiv_is_undirected_and_standard(tiny_arxiv):
+    data = load("Arxiv", tiny_arxiv)
+    assert data.name == "ogbn-arxiv"
+    assert data.edge_index.tolist() == [[0, 1, 1, 2, 3, 4], [1, 0, 2, 1, 4, 3]]
+    assert data.y.tolist() == [0, 1, 0, 1, 0]
+    assert data.x[:2].tolist() == [[-1, -1], [1, 1]]
+    assert [int(data[f"{s}_mask"].sum()) for s in ("train", "val", "test")] == [2, 1, 2]
+    assert load_ogb("ogbn-arxiv", tiny_arxiv).num_edges == 3
+
+
+def test_older_release_is_an_error_not_a_question(tiny_arxiv):
+    (tiny_arxiv / "ogbn_arxiv" / "RELEASE_v1.txt").unlink()
+    with pytest.raises(ValueError, match="Will you update the dataset now"):
+        load("ogbn-arxiv", tiny_arxiv)
+    assert (tiny_arxiv / "ogbn_arxiv" / "raw").is_dir()
+
+
+def test_processed_file_with_code_is_refused(tiny_arxiv):
+    import shutil
+
+    load("ogbn-arxiv", tiny_arxiv)
+    path = tiny_arxiv / "ogbn_arxiv" / "processed" / "geometric_data_processed.pt"
+    torch.save((Data(x=torch.rand(2, 2), y=shutil.rmtree), None), path)
+    with pytest.raises(ValueError, match="was refused, as it holds more than tensors"):
+        load("ogbn-arxiv", tiny_arxiv)
+
+
+def test_multi_label_opens_and_is_refused_as_a_task(written, monkeypatch, tmp_path):
+    root, meta, _ = written
+
+    def several(known: nodes.Known, base: Path) -> Data:
+        data = load_ogb("ogbn-coratest", root, meta=meta)
+        data.y = torch.zeros(data.num_nodes, 112, dtype=torch.long)
+        return data
+
+    proteins = next(known for known in nodes.KNOWN if known.name == "ogbn-proteins")
+    changed = nodes.Known(**{**vars(proteins), "open": several})
+    monkeypatch.setattr(nodes, "KNOWN", (changed,))
+    data = load("ogbn-proteins", tmp_path)
+    assert data.y.shape == (2708, 112)
+    with pytest.raises(ValueError, match="multi-label"):
+        as_task(data)
+    with pytest.raises(ValueError, match="one class a node"):
+        load("ogbn-proteins", tmp_path, split="seeded")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("ogbn-mag", "heterogeneous"),
+        ("ogbn-none", "OGB has no set 'ogbn-none'; it has ogbn-proteins"),
+        ("ogbl-ddi", "not a node"),
+        ("ogbg-molbace", "not a node set"),
+    ],
+)
+def test_what_is_not_a_node_set(tmp_path, name, message):
+    with pytest.raises(ValueError, match=message):
+        load_ogb(name, tmp_path)
+    assert not any(tmp_path.iterdir())
+
+
+def test_import_stays_offline(tmp_path):
+    # Whether the real check gets as far as a connection depends on other packages: this one does.
+    (tmp_path / "outdated.py").write_text(
+        "import socket\n\n"
+        "def check_outdated(*args):\n"
+        "    socket.create_connection(('127.0.0.1', 9))\n"
+    )
+    code = f"""
+import socket, sys, threading
+
+def refuse(*args, **kwargs):
+    print("CONNECTED", args)
+    raise OSError
+
+socket.socket.connect = socket.getaddrinfo = refuse
+sys.path.insert(0, {str(tmp_path)!r})
+"""
+    join = "\nfor t in threading.enumerate(): t is threading.main_thread() or t.join(5)"
+    ours = "from graphcondense.data.ogb import import_ogb; import_ogb('ogb.nodeproppred')"
+    for statement, connected in (("import ogb", True), (ours, False)):
+        command = [sys.executable, "-c", code + statement + join]
+        out = subprocess.run(command, check=True, capture_output=True, text=True)
+        assert ("CONNECTED" in out.stdout) == connected

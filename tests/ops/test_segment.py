@@ -1,0 +1,104 @@
+"""Segment reductions: against a plain loop, and torch-scatter's path against torch's own."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import pytest
+import torch
+from torch import Tensor
+
+from graphcondense.ops.segment import VARIABLE, backend, segment_max, segment_softmax, segment_sum
+
+needs_scatter = pytest.mark.skipif(
+    find_spec("torch_scatter") is None, reason="torch-scatter, an optional extra, is not installed"
+)
+PATHS = ["torch", pytest.param("torch-scatter", marks=needs_scatter)]
+REDUCTIONS = [segment_sum, segment_max, segment_softmax]
+
+INDEX = torch.tensor([0, 0, 0, 2, 3, 3])  # segment 1 is empty
+PTR = torch.tensor([0, 3, 3, 4, 6])
+
+
+def values(*shape: int) -> Tensor:
+    return torch.randn(6, *shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+
+def by_hand(reduction: object, x: Tensor) -> Tensor:
+    parts = [x[PTR[i] : PTR[i + 1]] for i in range(4)]
+    if reduction is segment_softmax:
+        return torch.cat([part.softmax(0) for part in parts])
+    empty = torch.zeros_like(x[0])
+    if reduction is segment_sum:
+        return torch.stack([part.sum(0) for part in parts])
+    return torch.stack([part.amax(0) if len(part) else empty for part in parts])
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("segments", ["index", "ptr", "both"])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 4)])
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_values_and_gradients_equal_a_loop(reduction, shape, segments, path):
+    x = values(*shape).requires_grad_()
+    given = {"index": INDEX} if segments != "ptr" else {}
+    given |= {"ptr": PTR} if segments != "index" else {}
+    out = reduction(x, **given, backend=path)
+    expected = by_hand(reduction, x)
+    torch.testing.assert_close(out, expected)
+    weight = torch.randn_like(expected)
+    (grad,) = torch.autograd.grad((out * weight).sum(), x)
+    (grad_expected,) = torch.autograd.grad((expected * weight).sum(), x)
+    torch.testing.assert_close(grad, grad_expected)
+
+
+@needs_scatter
+@pytest.mark.parametrize("sort", [True, False])
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_both_paths_agree(reduction, sort):
+    generator = torch.Generator().manual_seed(1)
+    index = torch.randint(20, (200,), generator=generator)
+    index = index.sort().values if sort else index
+    x = torch.randn(200, 3, 5, generator=generator, dtype=torch.float64, requires_grad=True)
+    outs = [
+        reduction(x, index, num_segments=25, backend=path) for path in ("torch", "torch-scatter")
+    ]
+    torch.testing.assert_close(*outs)
+    weight = torch.randn_like(outs[0])
+    grads = [torch.autograd.grad((out * weight).sum(), x)[0] for out in outs]
+    torch.testing.assert_close(*grads)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_unsorted_index_and_trailing_empty_segments(path):
+    x = torch.tensor([1.0, 2.0, 4.0])
+    out = segment_sum(x, torch.tensor([2, 0, 2]), num_segments=5, backend=path)
+    assert out.tolist() == [2.0, 0.0, 5.0, 0.0, 0.0]
+
+
+def test_softmax_is_stable():
+    out = segment_softmax(torch.tensor([1e4, 1e4, -1e4]), torch.tensor([0, 0, 1]), backend="torch")
+    assert out.tolist() == [0.5, 0.5, 1.0]
+
+
+def test_backend_says_which_path_runs(monkeypatch):
+    installed = find_spec("torch_scatter") is not None
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert backend() == ("torch-scatter" if installed else "torch")
+    monkeypatch.setenv(VARIABLE, "torch")
+    assert backend() == "torch"
+    monkeypatch.setenv(VARIABLE, "cuda")
+    with pytest.raises(ValueError, match="cuda"):
+        backend()
+
+
+@pytest.mark.skipif(find_spec("torch_scatter") is not None, reason="torch-scatter is installed")
+def test_an_explicit_choice_does_not_fall_back():
+    with pytest.raises(ImportError, match="torch-scatter"):
+        segment_sum(values(), INDEX, backend="torch-scatter")
+
+
+def test_segments_must_cover_the_values():
+    with pytest.raises(ValueError, match="index"):
+        segment_sum(values())
+    with pytest.raises(ValueError, match=r"6 rows.*5"):
+        segment_sum(values(), INDEX[:5])
