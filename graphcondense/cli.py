@@ -428,6 +428,7 @@ def command_demo(argv: list[str]) -> None:
     """Condense scikit-learn's digits and compare, offline and in less than a minute."""
     import time
 
+    import graphcondense
     from graphcondense.evaluate import evaluate
 
     parser = make_parser("demo", _summary(command_demo))
@@ -439,10 +440,8 @@ def command_demo(argv: list[str]) -> None:
     task = where.load()
     say(f"{task.num_nodes:,} handwritten digits, each joined to its 10 nearest, become 50 nodes.")
     options = {**DEMO, "seed": args.seed, "out": folder}
-    small = _run(task, "gcond", options, asdict(where), [])
-    report = evaluate(
-        {"gcond": small}, task, models=("GCN", "SGC", "MLP"), seeds=5, epochs=200, progress=False
-    )
+    small = graphcondense.condense(task, "gcond", origin=asdict(where), **options)
+    report = evaluate({"gcond": small}, task, **DEMO_EVALUATION)
     say(f"{summary(small)}\n\n{report.table()}\n")
     if is_main():
         report.to_json(folder / "evaluation.json")
@@ -452,8 +451,16 @@ def command_demo(argv: list[str]) -> None:
     say("next: graphcondense condense gcond-x --data cora --nodes 70")
 
 
-DEMO: dict[str, Any] = {"nodes": 50}
-"""What the demonstration changes of GCond's defaults."""
+DEMO: dict[str, Any] = {"nodes": 50, "init": "kmeans", "epochs": 10, "lr_x": 3e-3}
+"""How the demonstration runs GCond."""
+
+DEMO_EVALUATION: dict[str, Any] = {
+    "models": ("GCN", "SGC", "MLP"),
+    "seeds": 5,
+    "epochs": 200,
+    "progress": False,
+}
+"""How it compares."""
 
 COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "demo": command_demo,
@@ -518,7 +525,8 @@ def field_docs(cls: type[Any]) -> dict[str, str]:
     for base in reversed(cls.__mro__):
         for param in docstring_parser.parse(base.__dict__.get("__doc__") or "").params:
             text = re.sub(r":\w+:`~?(?:[\w.]+\.)?(\w+)`", r"\1", param.description or "")
-            text = " ".join(text.replace("``", "").split())
+            text = text.replace('``"', '"').replace('"``', '"').replace("``", "'")
+            text = " ".join(text.split())
             out |= {name.strip(): text for name in param.arg_name.split(",")}
     return out
 
@@ -541,7 +549,9 @@ def parse(parser: ArgumentParser, argv: list[str]) -> Namespace:
         hint = f"did you mean {', '.join(near)}?" if near else "--help lists all"
         raise ValueError(f"unknown flag {unknown[1]}; {hint}")
     flag = re.sub(r'^Parser key "(\w+)":', lambda m: f"--{m[1].replace('_', '-')}:", text)
-    raise ValueError(re.sub(r"<class '(\w+)'>|typing\.", r"\1", flag))
+    plain = re.sub(r"<class '(\w+)'>|typing\.", r"\1", flag)
+    union = r"Does not validate .* Subtypes: \[(.*)\] Errors: .* Given value: "
+    raise ValueError(re.sub(union, r"Expected one of \1. Got value: ", plain))
 
 
 def _dashed(word: str) -> str:

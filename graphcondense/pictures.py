@@ -195,21 +195,23 @@ def _springs(
 
 
 def draw_images(images: Tensor, labels: Tensor, path: str | Path) -> Path:
-    """Draw distilled images, class after class, with the class above the first of each.
+    """Draw distilled images, up to twelve a class, with the class above the first of each.
 
     Args:
         images: ``[n, c, h, w]`` with 1 or 3 channels; dark is the smallest value of all.
         labels: ``[n]``.
         path: the picture, any format that matplotlib writes.
     """
-    labels, order = labels.cpu().sort(stable=True)
+    labels = labels.cpu()
+    order = torch.cat([(labels == c).nonzero().flatten()[:12] for c in labels.unique()])
+    labels = labels[order]
     pixels = images.detach().cpu().float()[order].permute(0, 2, 3, 1).numpy()
     pixels = (pixels - pixels.min()) / max(float(pixels.max() - pixels.min()), 1e-12)
     n, height, width, channels = pixels.shape
     if channels not in (1, 3):
         raise ValueError(f"images have {channels} channels; 1 or 3 can be drawn")
     largest = int(labels.bincount().max())
-    columns = min(n, largest * max(1, 12 // largest)) if largest <= 12 else 10
+    columns = min(n, largest * (12 // largest))
     rows = math.ceil(n / columns)
     figure = _figure(0.3 + 0.62 * columns, 0.3 + rows * (0.62 * height / width + 0.2))
     grid = figure.subplots(rows, columns, squeeze=False).ravel()

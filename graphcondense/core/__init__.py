@@ -2,7 +2,7 @@
 
 from graphcondense.core.engine import Callback, State, distill
 from graphcondense.core.method import Method, find_method, methods
-from graphcondense.core.pools import Fresh, InnerAdam, InnerSGD
+from graphcondense.core.pools import Fresh, inner_adam
 from graphcondense.core.types import (
     Batch,
     Learner,
@@ -17,8 +17,6 @@ __all__ = [
     "Batch",
     "Callback",
     "Fresh",
-    "InnerAdam",
-    "InnerSGD",
     "Learner",
     "Method",
     "Objective",
@@ -29,5 +27,6 @@ __all__ = [
     "Synthetic",
     "distill",
     "find_method",
+    "inner_adam",
     "methods",
 ]

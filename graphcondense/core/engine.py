@@ -155,9 +155,18 @@ def snapshot(state: State, callbacks: Sequence[Callback]) -> dict[str, Any]:
         "syn": state.syn.state_dict(),
         "optimizers": {g: o.state_dict() for g, o in state.optimizers.items()},
         "rng": state.rng.get_state(),
-        "memory": dict(learner.memory) if learner is not None else None,
-        "callbacks": [c.state_dict() for c in callbacks],
+        "memory": detached(learner.memory) if learner is not None else None,
+        "callbacks": {type(c).__name__: c.state_dict() for c in callbacks},
     }
+
+
+def detached(value: Any) -> Any:
+    """The same nest of containers with tensors cut from any graph."""
+    if isinstance(value, Tensor):
+        return value.detach()
+    if isinstance(value, Mapping):
+        return {k: detached(v) for k, v in value.items()}
+    return [detached(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 def restore(
@@ -169,7 +178,8 @@ def restore(
     for g, optimizer in state.optimizers.items():
         optimizer.load_state_dict(saved["optimizers"][g])
     state.rng.set_state(saved["rng"])
-    for callback, own in zip(callbacks, saved["callbacks"], strict=True):
-        callback.load_state_dict(own)
+    for callback in callbacks:
+        if type(callback).__name__ in saved["callbacks"]:
+            callback.load_state_dict(saved["callbacks"][type(callback).__name__])
     memory: Mapping[str, Any] | None = saved["memory"]
     return memory

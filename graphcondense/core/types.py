@@ -36,7 +36,7 @@ class Learner(NamedTuple):
 
     Attributes:
         model: the network; its own parameters are never read.
-        params: the weights in use.
+        params: the weights in use; they require gradients.
         buffers: the buffers in use.
         target: for trajectory matching, where an expert ended.
         memory: what its pool needs to go on from here (position, moments); tensors and integers
@@ -68,13 +68,9 @@ class Learner(NamedTuple):
 
     def grads(self, batch: Batch, *, create_graph: bool = False) -> dict[str, Tensor]:
         """Gradient of :meth:`loss` in the weights; differentiable itself with ``create_graph``."""
-        params = {k: v if v.requires_grad else v.requires_grad_() for k, v in self.params.items()}
-        grads = torch.autograd.grad(
-            self._replace(params=params).loss(batch),
-            list(params.values()),
-            create_graph=create_graph,
-        )
-        return dict(zip(params, grads, strict=True))
+        weights = list(self.params.values())
+        grads = torch.autograd.grad(self.loss(batch), weights, create_graph=create_graph)
+        return dict(zip(self.params, grads, strict=True))
 
     def stepped(self, grads: Mapping[str, Tensor], lr: float, *, detach: bool = True) -> Learner:
         """One gradient step; with ``detach=False`` the new weights stay functions of the old."""

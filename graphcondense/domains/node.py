@@ -10,6 +10,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from graphcondense.core.method import Method
+from graphcondense.core.pools import built
 from graphcondense.core.types import Batch, Schedule, Synthetic
 from graphcondense.data.task import NodeTask
 from graphcondense.domains.structure import Bernoulli, Identity, PairwiseMLP, Structure
@@ -89,9 +90,9 @@ class NodeSource:
     def propagated(self, hops: int) -> Tensor:
         """``(Â^hops X)`` at the training nodes ``[m, d]``, computed once."""
         if hops not in self._designs:
-            rows = propagate_rows(
-                self.task.gcn_adj, self.task.x_array, hops, self.task.train.numpy()
-            )
+            wide = np.float64 if self.dtype == torch.float64 else np.float32
+            task = self.task
+            rows = propagate_rows(task.gcn_adj, task.x_array, hops, task.train.numpy(), wide)
             self._designs[hops] = torch.from_numpy(rows).to(self.device, self.dtype)
         return self._designs[hops]
 
@@ -292,16 +293,15 @@ class LearntGraph(Method):
             return Identity()
         if self.structure == "bernoulli":
             return Bernoulli(len(x), self.temperature, self.structure_bias)
-        mlp = PairwiseMLP(x.shape[1], self.structure_hidden, self.structure_bias, self.coupled).to(
-            x.dtype
-        )
+        sizes = (x.shape[1], self.structure_hidden)
+        mlp = built(PairwiseMLP, *sizes, self.structure_bias, self.coupled).to(x.dtype)
         mlp.reset_(rng)
         return mlp
 
     def network(self, real: NodeSource) -> Propagation:
         """The matching network."""
         sizes = (real.num_features, self.hidden_channels, real.num_classes, self.num_layers)
-        return MODELS[self.model](*sizes, hops=self.hops).to(real.device, real.dtype)
+        return built(MODELS[self.model], *sizes, hops=self.hops).to(real.device, real.dtype)
 
     def objective(self) -> GradientMatching:
         return GradientMatching(

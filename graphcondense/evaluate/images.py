@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.func import functional_call, grad, vmap
 from torch.nn import functional as F
 
-from graphcondense.core.pools import InnerSGD, initialise
+from graphcondense.core.pools import built, initialise
 from graphcondense.nn.images import IMAGE_MODELS
 
 
@@ -48,7 +47,7 @@ def fit_images(
     seeds = range(seeds) if isinstance(seeds, int) else seeds
     shape = (int(x.shape[1]), int(x.shape[2]), int(x.shape[3]))
     classes = int(max(int(y.max()), int(labels.max()))) + 1
-    net = IMAGE_MODELS[model](shape, classes, hidden, depth).to(x)
+    net = built(IMAGE_MODELS[model], shape, classes, hidden, depth).to(x)
     drawn = [initialise(net, torch.Generator().manual_seed(s)) for s in seeds]
     params = {k: torch.stack([d[k] for d in drawn]) for k in drawn[0]}
 
@@ -56,11 +55,13 @@ def fit_images(
         return F.cross_entropy(functional_call(net, weights, (x,)), y)
 
     slopes = vmap(grad(loss))
-    moments: dict[str, Any] = {}
+    # Elementwise, so one optimiser on stacked weights is one on each seed's.
+    sgd = torch.optim.SGD(params.values(), lr, momentum, weight_decay=weight_decay)
     for epoch in range(epochs):
-        rate = lr if epoch < epochs // 2 else lr / 10
-        step = InnerSGD(rate, momentum, weight_decay)
-        params = step(params, slopes(params), moments)
+        sgd.param_groups[0]["lr"] = lr if epoch < epochs // 2 else lr / 10
+        for name, slope in slopes(params).items():
+            params[name].grad = slope
+        sgd.step()
 
     def predict(weights: dict[str, Tensor], part: Tensor) -> Tensor:
         out: Tensor = functional_call(net, weights, (part,))

@@ -12,7 +12,7 @@ from torch import Generator
 
 from graphcondense.core.engine import Callback, distill
 from graphcondense.core.method import Method
-from graphcondense.core.pools import Fresh, InnerSGD
+from graphcondense.core.pools import Fresh, built
 from graphcondense.core.types import Schedule, Synthetic
 from graphcondense.domains.image import ImageSource, ImageSynthetic
 from graphcondense.nn.images import IMAGE_MODELS
@@ -70,14 +70,13 @@ class DC(Method):
         callbacks: Sequence[Callback] = (),
         resume: Mapping[str, Any] | None = None,
     ) -> Synthetic:
-        model = IMAGE_MODELS[self.model](
-            real.shape, real.num_classes, self.hidden_channels, self.depth
-        ).to(real.device)
+        sizes = (real.shape, real.num_classes, self.hidden_channels, self.depth)
+        model = built(IMAGE_MODELS[self.model], *sizes).to(real.device)
         sgd = partial(torch.optim.SGD, momentum=self.momentum)
         return distill(
             self.start(real, rng),
             GradientMatching(size=self.real_batch, shares=False, eps=self.eps),
-            Fresh(model, self.outer, self.inner, InnerSGD(self.lr_model)),
+            Fresh(model, self.outer, self.inner, partial(torch.optim.SGD, lr=self.lr_model)),
             Schedule(self.epochs * self.outer, {"x": self.lr_x}, optimizer=sgd),
             real,
             rng=rng,

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from torch import Generator
 
 from graphcondense.core.engine import Callback, distill
-from graphcondense.core.pools import Fresh, InnerAdam
+from graphcondense.core.pools import Fresh, inner_adam
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.node import LearntGraph, NodeSource
 
@@ -48,7 +48,7 @@ class GCond(LearntGraph):
         resume: Mapping[str, Any] | None = None,
     ) -> Synthetic:
         model = self.network(real)
-        pool = Fresh(model, self.outer, self.inner, InnerAdam(self.lr_model))
+        pool = Fresh(model, self.outer, self.inner, inner_adam(self.lr_model))
         return distill(
             self.start(real, rng),
             self.objective(),

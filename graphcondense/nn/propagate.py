@@ -132,7 +132,19 @@ class APPNP(Propagation):
 
 
 class MLP(Propagation):
-    """Linear maps and ReLU on the features alone; a hop is a choice of rows at most."""
+    """Linear maps and ReLU on the features alone: no hops, whatever ``hops`` says."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: int,
+        out_channels: int,
+        num_layers: int = 2,
+        *,
+        bias: bool = True,
+        hops: int = 0,
+    ) -> None:
+        super().__init__(in_channels, hidden_channels, out_channels, num_layers, bias=bias, hops=0)
 
     def forward(self, x: Tensor, adj: Operator = None, *, features: bool = False) -> Tensor:
         for lin in self.lins[:-1]:

@@ -110,14 +110,18 @@ def spmm(adj: Adjacency, x: Tensor) -> Tensor:
 
 
 def propagate_rows(
-    adj: sp.csr_matrix, x: sp.csr_matrix | np.ndarray, hops: int, rows: np.ndarray
+    adj: sp.csr_matrix,
+    x: sp.csr_matrix | np.ndarray,
+    hops: int,
+    rows: np.ndarray,
+    dtype: type[np.floating] = np.float32,
 ) -> np.ndarray:
-    """``(A^hops X)[rows]`` as a dense float32 array ``[len(rows), d]``.
+    """``(A^hops X)[rows]`` as a dense array ``[len(rows), d]``, computed in ``dtype``.
 
     Only what ``rows`` can reach is touched, and sparse features stay sparse until the end.
     """
-    left = sp.identity(adj.shape[0], dtype=np.float32, format="csr")[rows]
+    left = sp.identity(adj.shape[0], dtype=dtype, format="csr")[rows]
     for _ in range(hops):
         left = left @ adj
     out = left @ x
-    return np.ascontiguousarray(out.toarray() if sp.issparse(out) else out, dtype=np.float32)
+    return np.ascontiguousarray(out.toarray() if sp.issparse(out) else out, dtype=dtype)

@@ -23,7 +23,7 @@ class Budget:
         per_class: the same number of examples for every class.
         bytes: size in bytes of all tensors of the result, at most.
         rule: how classes share. ``"remainder"`` (GCond): each class the floor of its share, at
-            least one, the largest class takes what is left. ``"floor"``: each class the floor of
+            least one, the largest class takes what is left (and passes on what it lacks). ``"floor"``: each class the floor of
             its share, at least one, so that the sum may stay under the budget. ``"equal"``: the
             same for all, what is left one each to the largest classes.
     """
@@ -114,10 +114,9 @@ class Budget:
             return wanted
         wanted = (counts.double() * n / counts.sum() + 1e-9).floor().long().clamp_min(1)
         if self.rule == "remainder":
-            wanted[ascending[-1]] += n - wanted.sum()
+            for c in ascending.flip(0).tolist():  # a class that is full passes the rest on
+                wanted[c] += min(max(n - int(wanted.sum()), 0), int(counts[c] - wanted[c]))
         # Where many classes are so small that "at least one" overdraws, the largest give back.
-        while wanted.sum() > n or wanted.min() < 1:
-            wanted = wanted.clamp_min(1)
-            if wanted.sum() > n:
-                wanted[wanted.argmax()] -= 1
+        while int(wanted.sum()) > n:
+            wanted[wanted.argmax()] -= 1
         return wanted

@@ -1,0 +1,201 @@
+"""Test cases that every registered method must pass; a method's own test gives options and numbers.
+
+A subclass names a method and cheap options. ``test_every_method_has_a_case`` fails for a method
+without one.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, ClassVar
+
+import pytest
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+import graphcondense
+from graphcondense.core.engine import Callback, State
+
+CASES: dict[tuple[str, str], type[MethodCase]] = {}
+
+
+def toy_graph(seed: int = 0, n: int = 120, classes: int = 3, d: int = 12) -> Data:
+    """A graph with classes that features and edges both tell, all splits non-empty."""
+    rng = torch.Generator().manual_seed(seed)
+    y = torch.arange(n) % classes
+    x = torch.randn(n, d, generator=rng) + 1.5 * torch.eye(classes, d)[y]
+    close = torch.where(y[:, None] == y, 0.12, 0.02)
+    upper = (torch.rand(n, n, generator=rng) < close).triu(1)
+    edges = (upper | upper.T).nonzero().T.contiguous()
+    part = torch.randperm(n, generator=rng)
+    masks = [torch.zeros(n, dtype=torch.bool) for _ in range(3)]
+    for mask, own in zip(masks, part.split([n // 2, n // 4, n - n // 2 - n // 4]), strict=True):
+        mask[own] = True
+    train, val, test = masks
+    return Data(x=x, edge_index=edges, y=y, train_mask=train, val_mask=val, test_mask=test)
+
+
+def toy_images(seed: int = 0, n: int = 90, classes: int = 3) -> tuple[Tensor, Tensor]:
+    """8 x 8 images of a bright row whose height is the class."""
+    rng = torch.Generator().manual_seed(seed)
+    y = torch.arange(n) % classes
+    x = 0.2 * torch.rand(n, 1, 8, 8, generator=rng)
+    x[torch.arange(n), 0, 2 * y + 1] += 0.8
+    return x, y
+
+
+class StopAfter(Callback):
+    """Interrupts a run as Ctrl-C would."""
+
+    def __init__(self, step: int) -> None:
+        self.at = step
+
+    def step(self, state: State) -> None:
+        if state.step == self.at:
+            raise KeyboardInterrupt
+
+
+class MethodCase:
+    """What holds for every method. Subclasses give the three class attributes and ``data``."""
+
+    name: ClassVar[str]
+    domain: ClassVar[str]
+    options: ClassVar[dict[str, Any]] = {}
+    iterates: ClassVar[bool] = True
+
+    def __init_subclass__(cls) -> None:
+        if "name" in vars(cls):
+            CASES[cls.name, cls.domain] = cls
+
+    def data(self) -> Any:
+        raise NotImplementedError
+
+    def condense(self, data: Any = None, **options: Any) -> Any:
+        options = {"per_class": 2, "seed": 3, "progress": False, **self.options, **options}
+        return graphcondense.condense(self.data() if data is None else data, self.name, **options)
+
+    def test_budget_is_kept(self) -> None:
+        small = self.condense()
+        assert torch.bincount(small.y).tolist() == [2, 2, 2]
+        nodes = self.condense(per_class=None, nodes=7)
+        assert len(nodes.y) == len(nodes.x) == 7
+        most = small.condensed["bytes"] + 200
+        assert self.condense(per_class=None, bytes=most).condensed["bytes"] <= most
+
+    def test_input_is_unchanged(self) -> None:
+        data = self.data()
+        before = copy.deepcopy(data)
+        self.condense(data)
+        for a, b in zip(tensors(before), tensors(data), strict=True):
+            assert torch.equal(a, b)
+
+    def test_same_seed_same_bits(self) -> None:
+        torch.manual_seed(0)
+        first = self.condense()
+        torch.manual_seed(1)  # the global generator must not matter
+        torch.rand(5)
+        assert first.condensed["hash"] == self.condense().condensed["hash"]
+
+    def test_global_generator_is_left_alone(self) -> None:
+        torch.manual_seed(0)
+        before = torch.get_rng_state()
+        self.condense()
+        assert torch.equal(before, torch.get_rng_state())
+
+    def test_result_is_valid(self) -> None:
+        small = self.condense()
+        assert small.validate(raise_on_error=True)
+        assert bool(torch.isfinite(small.x).all())
+        assert small.x.dtype == torch.float32
+        assert small.y.dtype == torch.long
+        assert bool(small.train_mask.all())
+        record = small.condensed
+        assert record["method"] == self.name
+        assert record["nodes"] == len(small.y)
+        assert record["seconds"] > 0
+
+    def test_saved_and_loaded(self, tmp_path: Any) -> None:
+        small = self.condense(out=tmp_path)
+        again = graphcondense.load(tmp_path)
+        assert again.condensed == small.condensed
+        assert all(torch.equal(a, b) for a, b in zip(tensors(small), tensors(again), strict=True))
+
+    @pytest.mark.parametrize("at", [1, 4])
+    def test_resumed_is_uninterrupted(self, tmp_path: Any, at: int) -> None:
+        if not self.iterates:
+            pytest.skip("nothing iterates")
+        whole = self.condense(out=tmp_path / "whole")
+        with pytest.raises(KeyboardInterrupt):
+            self.condense(
+                out=tmp_path / "cut", checkpoint_seconds=0.0, callbacks=[StopAfter(at + 1)]
+            )
+        resumed = self.condense(out=tmp_path / "cut", resume=True)
+        assert resumed.condensed["hash"] == whole.condensed["hash"]
+        assert steps(tmp_path / "cut") == steps(tmp_path / "whole")
+
+
+class NodeCase(MethodCase):
+    """What holds for every method on nodes, besides."""
+
+    domain = "node"
+
+    def data(self) -> Data:
+        return toy_graph()
+
+    def test_test_labels_are_unreachable(self) -> None:
+        data = self.data()
+        garbage = data.clone()
+        garbage.y[data.test_mask] = (garbage.y[data.test_mask] + 1) % 3
+        assert self.condense(data).condensed["hash"] == self.condense(garbage).condensed["hash"]
+
+    def test_inductive_sees_the_training_subgraph_alone(self) -> None:
+        data = self.data()
+        other = data.clone()
+        other.x[~data.train_mask & ~data.val_mask] += 100.0
+        one = self.condense(data, setting="inductive", validations=0)
+        two = self.condense(other, setting="inductive", validations=0)
+        assert one.condensed["hash"] == two.condensed["hash"]
+
+    @pytest.mark.parametrize("kind", ["directed", "weighted", "adj_t", "sparse x", "bool x"])
+    def test_kinds_of_input(self, kind: str) -> None:
+        data = self.data()
+        if kind == "directed":
+            data.edge_index = data.edge_index[:, data.edge_index[0] < data.edge_index[1]]
+        if kind == "weighted":
+            data.edge_weight = torch.rand(data.num_edges) + 0.1
+        if kind == "adj_t":
+            n, (source, target) = data.num_nodes, data.edge_index
+            data.adj_t = torch.sparse_coo_tensor(
+                torch.stack([target, source]), torch.ones(data.num_edges), (n, n)
+            ).to_sparse_csr()
+            del data.edge_index
+        if kind == "sparse x":
+            data.x = data.x.to_sparse_csr()
+        if kind == "bool x":
+            data.x = data.x > 0
+        assert self.condense(data).num_nodes == 6
+
+
+class ImageCase(MethodCase):
+    """What holds for every method on images, besides."""
+
+    domain = "image"
+
+    def data(self) -> tuple[Tensor, Tensor]:
+        return toy_images()
+
+
+def tensors(data: Any) -> list[Tensor]:
+    """All tensors of a ``Data`` or a tuple, in a fixed order."""
+    if isinstance(data, tuple):
+        return list(data)
+    return [v for _, v in sorted(data.to_dict().items()) if isinstance(v, Tensor)]
+
+
+def steps(folder: Any) -> list[tuple[int, float]]:
+    """Step and loss of every line of a run's log."""
+    import json
+
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [(row["step"], row["loss"]) for row in rows]

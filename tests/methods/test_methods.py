@@ -1,0 +1,227 @@
+"""Every method against the shared cases, and on real data against a random choice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import graphcondense
+from graphcondense.core.method import Method, all_methods, find_method
+from graphcondense.evaluate import Evaluator
+from graphcondense.methods.gcond import GCond
+from tests.cases import CASES, ImageCase, NodeCase, toy_graph, toy_images
+
+SMALL = {"hidden_channels": 8, "validations": 2}
+
+
+class TestGCond(NodeCase):
+    name = "gcond"
+    options = {"epochs": 2, "outer": 3, "inner": 2, "structure_hidden": 8, **SMALL}
+
+
+class TestDosCond(NodeCase):
+    name = "doscond"
+    options = {"epochs": 6, "structure_hidden": 8, **SMALL}
+
+
+class TestRandom(NodeCase):
+    name = "random"
+    iterates = False
+
+
+class TestHerding(NodeCase):
+    name = "herding"
+    iterates = False
+
+
+class TestKCenter(NodeCase):
+    name = "kcenter"
+    iterates = False
+
+
+class TestDegree(NodeCase):
+    name = "degree"
+    iterates = False
+
+
+class TestPageRank(NodeCase):
+    name = "pagerank"
+    iterates = False
+
+
+class TestDC(ImageCase):
+    name = "dc"
+    options = {"epochs": 3, "outer": 2, "inner": 1, "real_batch": 5, **SMALL, "validations": 1}
+
+
+def test_every_method_has_a_case() -> None:
+    ours = {k for k, cls in all_methods().items() if cls.__module__.startswith("graphcondense.")}
+    assert ours == set(CASES)
+
+
+@pytest.mark.parametrize("structure", ["mlp", "identity", "bernoulli"])
+@pytest.mark.parametrize("model", ["sgc", "gcn", "appnp", "mlp"])
+@pytest.mark.parametrize("name", ["gcond", "doscond"])
+def test_structures_and_networks(name: str, structure: str, model: str) -> None:
+    if model == "appnp":
+        with pytest.raises(ValueError, match="cannot run on blocks"):
+            run(name, structure=structure, model=model)
+        return
+    small = run(name, structure=structure, model=model)
+    assert small.num_nodes == 6
+    assert (small.num_edges == 0) or structure != "identity"
+    if structure == "bernoulli":
+        assert set(small.edge_weight.tolist()) <= {1.0}
+    forward = set(map(tuple, small.edge_index.T.tolist()))
+    assert forward == {(b, a) for a, b in forward}, "a learnt adjacency is symmetric"
+    assert all(a != b for a, b in forward), "and has no self-loops"
+
+
+def run(name: str, **options: Any) -> Any:
+    own = {"outer": 2, "inner": 1} if name == "gcond" else {}
+    options = {"epochs": 4, "structure_hidden": 8, "progress": False, **SMALL, **own, **options}
+    return graphcondense.condense(toy_graph(), name, per_class=2, **options)
+
+
+def test_sampled_batches_match_too() -> None:
+    small = run("doscond", path="autograd", real_batch=4, fanout=3)
+    assert small.num_nodes == 6
+
+
+def test_variants_are_field_values() -> None:
+    cls, values = find_method("GCond-X", "node")
+    assert cls is GCond
+    assert values["structure"] == "identity"
+    assert run("gcond-x").condensed["hyperparameters"]["structure"] == "identity"
+
+
+def test_threshold_cuts_edges() -> None:
+    kwargs = {"structure_bias": 0.0, "epochs": 1}
+    assert run("doscond", threshold=0.0, **kwargs).num_edges == 6 * 5
+    assert run("doscond", threshold=0.999, **kwargs).num_edges == 0
+
+
+def test_learning_lowers_the_loss() -> None:
+    losses: list[float] = []
+
+    class Losses(graphcondense.core.Callback):
+        def step(self, state: Any) -> None:
+            losses.append(float(state.loss))
+
+    run("doscond-x", epochs=150, lr_x=0.01, callbacks=[Losses()])
+    assert sum(losses[-20:]) < 0.5 * sum(losses[:20])
+
+
+def test_unknown_names_say_the_nearest() -> None:
+    with pytest.raises(ValueError, match="did you mean gcond"):
+        graphcondense.condense(toy_graph(), "gconde", nodes=6)
+    with pytest.raises(ValueError, match="did you mean dc"):
+        graphcondense.condense(toy_images(), "dcc", per_class=1)
+    with pytest.raises(ValueError, match="did you mean lr_x"):
+        graphcondense.condense(toy_graph(), "gcond", nodes=6, lr_xx=1.0)
+    with pytest.raises(ValueError, match="structure='tree' is not one of 'mlp'"):
+        graphcondense.condense(toy_graph(), "gcond", nodes=6, structure="tree")
+    with pytest.raises(ValueError, match=r"epochs=1\.5 is not of type int"):
+        graphcondense.condense(toy_graph(), "gcond", nodes=6, epochs=1.5)
+    with pytest.raises(ValueError, match="no preset 'none-such'"):
+        graphcondense.condense(toy_graph(), "gcond", nodes=6, preset="none-such")
+
+
+def test_methods_of_others_can_register() -> None:
+    class Mine(Method):
+        name = "mine-for-this-test"
+        domain = "node"
+
+    assert find_method("mine-for-this-test")[0] is Mine
+    with pytest.raises(TypeError, match="two methods"):
+        type("Other", (Method,), {"name": "mine-for-this-test", "domain": "node"})
+    from graphcondense.core import method as registry
+
+    del registry._registry["mine-for-this-test", "node"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"nodes": 2}, "below one for each of 3 classes"),
+        ({"nodes": 61}, "above the 60 labelled"),
+        ({"nodes": 6, "ratio": 0.1}, "exactly one"),
+        ({}, "exactly one"),
+        ({"ratio": 1.5}, "must be above 0"),
+        ({"per_class": 0}, "below one"),
+        ({"bytes": 10}, "below one for each"),
+    ],
+)
+def test_impossible_budgets(bad: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        graphcondense.condense(toy_graph(), "random", **bad)
+
+
+def test_run_folder_errors(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="cannot write into the folder"):
+        run("doscond", out=tmp_path / "file" / "run")
+    with pytest.raises(ValueError, match="no checkpoint at"):
+        run("doscond", out=tmp_path / "new", resume=True)
+    with pytest.raises(ValueError, match="resume needs out="):
+        run("doscond", resume=True)
+    run("doscond", out=tmp_path / "run")
+    with pytest.raises(ValueError, match="of another run: method is 'doscond' there and 'gcond'"):
+        run("gcond", out=tmp_path / "run", resume=True)
+    with pytest.raises(ValueError, match="of another run: data is"):
+        graphcondense.condense(
+            toy_graph(seed=5),
+            "doscond",
+            per_class=2,
+            epochs=4,
+            structure_hidden=8,
+            progress=False,
+            out=tmp_path / "run",
+            resume=True,
+            **SMALL,
+        )
+    (tmp_path / "run" / "checkpoint.pt").write_bytes(b"not a checkpoint")
+    with pytest.raises(ValueError, match="not a checkpoint of this package"):
+        run("doscond", out=tmp_path / "run", resume=True)
+
+
+def test_time_budget_and_patience_end_a_run() -> None:
+    short = run("doscond", epochs=100_000, seconds=0.5, validations=0)
+    assert short.condensed["seconds"] < 10
+    stopped = run("doscond", epochs=400, validations=400, patience=2)
+    assert stopped.condensed["validation"]["step"] < 400
+
+
+PUBLISHED = {"gcond-x": 0.80, "doscond-x": 0.795, "gcond": 0.80, "doscond": 0.795}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
+def test_cora_at_70_nodes(name: str, data_root: Path) -> None:
+    """One condensation seed and five trainings; the README's table has three and ten."""
+    data = graphcondense.data.load("cora", root=data_root)
+    evaluator = Evaluator(data)
+    small = graphcondense.condense(data, name, nodes=70, progress=False)
+    floor = graphcondense.condense(data, "random", nodes=70, progress=False)
+    learnt, chosen = (evaluator.fit("GCN", g, seeds=5).test_selected.mean() for g in (small, floor))
+    assert learnt > chosen + 0.04
+    assert learnt >= PUBLISHED[name]
+
+
+def test_floor_methods_differ_on_digits() -> None:
+    data = graphcondense.data.load("digits")
+    hashes = {
+        name: graphcondense.condense(data, name, nodes=30, progress=False).condensed["hash"]
+        for name in ("random", "herding", "kcenter", "degree", "pagerank")
+    }
+    assert len(set(hashes.values())) == 5
+
+
+def test_float64_is_accepted() -> None:
+    data = toy_graph()
+    data.x = data.x.double()
+    small = graphcondense.condense(data, "random", per_class=2)
+    assert small.x.dtype == torch.float32

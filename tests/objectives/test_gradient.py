@@ -1,0 +1,150 @@
+"""Gradient matching against hand loops, and its two paths against each other."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from graphcondense.core.pools import initialise
+from graphcondense.core.types import Batch, Learner
+from graphcondense.data.task import as_task
+from graphcondense.domains.node import NodeSource, NodeSynthetic
+from graphcondense.domains.structure import Identity, PairwiseMLP, Structure
+from graphcondense.nn.propagate import GCN, SGC
+from graphcondense.objectives.gradient import GradientMatching, cosine
+from tests.cases import toy_graph
+
+RNG = torch.Generator
+
+
+def world(
+    structure: str, layers: int, bias: bool = True
+) -> tuple[NodeSynthetic, NodeSource, Learner]:
+    """A float64 synthetic graph, source and SGC learner."""
+    rng = RNG().manual_seed(1)
+    real = NodeSource(as_task(toy_graph()), dtype=torch.float64)
+    y = torch.tensor([0, 0, 0, 1, 2, 2])
+    x = torch.randn(6, 12, generator=rng, dtype=torch.float64)
+    edges: Structure = Identity()
+    if structure == "mlp":
+        edges = PairwiseMLP(12, 5).double()
+        edges.reset_(rng)
+    syn = NodeSynthetic(x, y, edges, threshold=0.0, num_classes=3)
+    model = SGC(12, 7, 3, layers, bias=bias).double()
+    params = {k: v.requires_grad_() for k, v in initialise(model, rng).items()}
+    for k in params:
+        if k.endswith("bias"):
+            params[k] = torch.randn(params[k].shape, generator=rng, dtype=torch.float64)
+            params[k].requires_grad_()
+    return syn, real, Learner(model, params)
+
+
+def by_hand(a: Tensor, b: Tensor, eps: float) -> float:
+    total = 0.0
+    for row_a, row_b in zip(a.tolist(), b.tolist(), strict=True):
+        inner = sum(p * q for p, q in zip(row_a, row_b, strict=True))
+        norms = sum(p * p for p in row_a) ** 0.5 * sum(q * q for q in row_b) ** 0.5
+        total += 1 - inner / (norms + eps)
+    return total
+
+
+@pytest.mark.parametrize("eps", [0.0, 1e-2])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("structure", ["identity", "mlp"])
+def test_closed_form_is_autograd(structure: str, layers: int, bias: bool, eps: float) -> None:
+    syn, real, learner = world(structure, layers, bias)
+    params = list(syn.parameters())
+    results = []
+    for path in ("closed", "autograd"):
+        loss = GradientMatching(path=path, eps=eps)(syn, real, learner, RNG())
+        grads = torch.autograd.grad(loss, params, allow_unused=True)
+        results.append((loss, [torch.zeros(()) if g is None else g for g in grads]))
+    (closed, closed_grads), (auto, auto_grads) = results
+    torch.testing.assert_close(closed, auto)
+    for a, b in zip(closed_grads, auto_grads, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_the_sum_over_classes_by_hand() -> None:
+    syn, real, learner = world("mlp", 2)
+    expected = 0.0
+    whole = syn.batch()
+    for c in range(3):
+        rows = [i for i, label in enumerate(syn.y.tolist()) if label == c]
+        small = Batch(whole.inputs, syn.y[rows], torch.tensor(rows))
+        own = learner.grads(small)
+        target = learner.grads(real.batch(c))
+        for name in ("lins.0.weight", "lins.1.weight"):
+            expected += len(rows) / 6 * by_hand(own[name], target[name], 0.0)
+    for path in ("closed", "autograd"):
+        loss = GradientMatching(path=path)(syn, real, learner, RNG())
+        assert float(loss.detach()) == pytest.approx(expected, rel=1e-10)
+
+
+def test_real_gradients_are_those_of_the_whole_graph() -> None:
+    _, real, learner = world("identity", 2)
+    task = real.task
+    adj = torch.from_numpy(task.gcn_adj.toarray()).double()
+    x = torch.from_numpy(task.x_array).double()
+    rows = task.train[task.y[task.train] == 1]
+    whole = learner.grads(Batch((x, adj), task.y[rows], rows))
+    block = learner.grads(real.batch(1))
+    for name in whole:
+        torch.testing.assert_close(block[name], whole[name])
+    torch.testing.assert_close(
+        real.propagated(2), (adj @ adj @ x)[task.train], atol=1e-6, rtol=1e-5
+    )
+
+
+def test_a_tiny_unit_does_not_cancel_in_float32() -> None:
+    """A hidden unit nearly orthogonal to what dominates the gradient keeps its cosine."""
+    syn, real, learner = world("identity", 2)
+    last = learner.params["lins.1.weight"].detach().clone()
+    last[:, 0] = 1.0 + 1e-4 * torch.tensor([1.0, -1.0, 0.5])  # residuals sum to zero over classes
+    exact = Learner(learner.model, {**learner.params, "lins.1.weight": last.requires_grad_()})
+    expected = GradientMatching(path="autograd")(syn, real, exact, RNG())
+    single = Learner(
+        SGC(12, 7, 3, 2), {k: v.detach().float().requires_grad_() for k, v in exact.params.items()}
+    )
+    real32 = NodeSource(as_task(toy_graph()))
+    loss = GradientMatching(path="closed")(syn.float(), real32, single, RNG())
+    assert float(loss) == pytest.approx(float(expected), rel=1e-3)
+
+
+def test_biases_count_when_asked() -> None:
+    syn, real, learner = world("identity", 2)
+    without = GradientMatching(path="autograd")(syn, real, learner, RNG())
+    with_them = GradientMatching(biases=True)(syn, real, learner, RNG())
+    assert float(with_them) > float(without)
+    assert not GradientMatching(biases=True).closed_applies(real, learner)
+
+
+def test_insisting_on_the_closed_form_fails_where_there_is_none() -> None:
+    syn, real, learner = world("identity", 2)
+    model = GCN(12, 7, 3).double()
+    other = Learner(model, learner.params)
+    with pytest.raises(ValueError, match="no closed form for GCN"):
+        GradientMatching(path="closed")(syn, real, other, RNG())
+
+
+@given(st.integers(1, 4), st.integers(1, 5), st.integers(0, 999), st.sampled_from([0.0, 0.1]))
+@settings(max_examples=40, deadline=None)
+def test_cosine_properties(units: int, width: int, seed: int, eps: float) -> None:
+    rng = RNG().manual_seed(seed)
+    a, b = torch.randn(2, units, width, generator=rng, dtype=torch.float64)
+    assert float(cosine(a, b, eps)) == pytest.approx(by_hand(a, b, eps), abs=1e-9)
+    assert float(cosine(a, b, eps)) == pytest.approx(float(cosine(b, a, eps)))
+    assert -1e-9 <= float(cosine(a, b, eps)) <= 2 * units + 1e-9
+    assert float(cosine(a, 3 * a)) == pytest.approx(0, abs=1e-9)
+
+
+def test_a_zero_gradient_has_a_finite_slope() -> None:
+    a = torch.zeros(2, 3, requires_grad=True)
+    loss = cosine(a, torch.ones(2, 3))
+    assert float(loss) == 2.0
+    (slope,) = torch.autograd.grad(loss, a)
+    assert bool(torch.isfinite(slope).all())

@@ -1,0 +1,313 @@
+"""The command line: flags, run folders, errors, interrupts."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+import graphcondense
+from graphcondense import cli
+from graphcondense.core.method import find_method, methods
+from graphcondense.data import graph_hash
+
+TINY = ["--data", "digits", "--nodes", "20", "--validations", "1", "--no-progress"]
+SHORT = [*TINY, "--epochs", "2", "--outer", "2"]
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def ok(*words: str) -> None:
+    assert cli.main(list(words)) == 0
+
+
+def fails(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert cli.main(list(words)) == 2
+    out = capsys.readouterr()
+    assert out.err.startswith("error: ")
+    assert "Traceback" not in out.err
+    return out.err
+
+
+# --- help ------------------------------------------------------------------------------------
+
+
+def test_help_imports_neither_torch_nor_pyg() -> None:
+    code = (
+        "import sys, time; t = time.perf_counter()\n"
+        "from graphcondense.cli import main\n"
+        "assert main(['--help']) == 0\n"
+        "assert not {'torch', 'torch_geometric', 'matplotlib'} & set(sys.modules)\n"
+        "assert time.perf_counter() - t < 1"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert all(name in done.stdout for name in cli.COMMANDS)
+
+
+def test_help_of_a_method_does_not_import_pyg() -> None:
+    code = (
+        "import sys; from graphcondense.cli import main\n"
+        "assert main(['condense', 'gcond', '--help']) == 0\n"
+        "assert 'torch_geometric' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "--lr-x" in done.stdout
+    assert "Adam's learning rate on the features" in done.stdout  # a parent's docstring
+    assert "outer OUTER         matches for each network" in done.stdout
+
+
+@pytest.mark.parametrize("name", sorted({row["name"] for row in methods()}))
+def test_every_flag_has_help(name: str) -> None:
+    cls, _ = find_method(name)
+    parser = cli.condense_parser(cls, name)
+    for action in parser._actions:
+        assert action.help, action.dest
+        for mark in ("``", ":class:", "~graphcondense"):
+            assert mark not in action.help, action.dest
+        assert not any("_" in flag for flag in action.option_strings)
+
+
+@pytest.mark.parametrize("command", sorted(cli.COMMANDS))
+def test_help_of_every_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    ok(command, "--help")
+    assert f"usage: graphcondense {command}" in capsys.readouterr().out
+
+
+def test_every_default_is_that_of_the_method() -> None:
+    cls, variant = find_method("gcond-x")
+    args = cli._condense_args(cls, variant, "gcond-x", [], {})
+    built = graphcondense.core.method.hyperparameters(cls(**variant))
+    assert {k: args[k] for k in built} == built
+
+
+# --- condense --------------------------------------------------------------------------------
+
+
+def test_run_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    ok("condense", "gcond", *SHORT, "--lr_x", "1e-3", "--seed", "3")
+    folder = Path("runs/digits-gcond-20-seed3")
+    assert {path.name for path in folder.iterdir()} == {
+        "checkpoint.pt",
+        "condensed.md",
+        "condensed.safetensors",
+        "config.yaml",
+        "curve.png",
+        "graph.png",
+        "metrics.jsonl",
+    }
+    said = capsys.readouterr().out
+    assert re.search(r"nodes +1,797 +20 +1\.11 %", said)
+    assert "validation  0." in said
+    assert str(folder) in said
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    assert config["hyperparameters"]["lr_x"] == 1e-3
+    assert config["origin"] == {
+        "data": "digits",
+        "root": None,
+        "split": None,
+        "data_seed": 0,
+        "normalize": "auto",
+    }
+
+    # The config alone repeats the run, and flags win over it.
+    ok("condense", "--config", f"{folder}/config.yaml", "--out", "again", "--no-progress")
+    assert graph_hash(graphcondense.load("again")) == graph_hash(graphcondense.load(folder))
+    words = ["--config", f"{folder}/config.yaml", "--out", "other", "--no-progress"]
+    ok("condense", "gcond", *words, "--per-class", "1", "--seed", "4")
+    other = graphcondense.load("other")
+    assert (other.num_nodes, other.condensed["seed"]) == (10, 4)
+    assert other.condensed["hyperparameters"]["lr_x"] == 1e-3
+
+
+def test_config_of_another_method_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    ok("condense", "random", *TINY, "--out", "run")
+    said = fails(capsys, "condense", "kcenter", "--config", "run/config.yaml")
+    assert "is of method random, not kcenter" in said
+
+
+def test_finished_run_is_not_overwritten(capsys: pytest.CaptureFixture[str]) -> None:
+    ok("condense", "random", *TINY, "--out", "run")
+    before = Path("run/condensed.safetensors").read_bytes()
+    said = fails(capsys, "condense", "random", *TINY, "--out", "run", "--seed", "1")
+    assert "run has a finished run; --overwrite" in said
+    assert Path("run/condensed.safetensors").read_bytes() == before
+    ok("condense", "random", *TINY, "--out", "run", "--seed", "1", "--overwrite")
+    assert Path("run/condensed.safetensors").read_bytes() != before
+
+
+def test_preset_of_the_data(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sections = {"digits": {"nodes": 30, "hops": 1}, "paper": {"hops": 4}}
+    monkeypatch.setattr("graphcondense.run.presets", lambda cls: sections)
+
+    def hops(*words: str) -> tuple[int, int]:
+        ok("condense", "random", "--data", "Digits", "--out", "run", "--overwrite", *words)
+        small = graphcondense.load("run")
+        return small.num_nodes, small.condensed["hyperparameters"]["hops"]
+
+    assert hops() == (30, 1)
+    assert "preset 'digits' of random" in capsys.readouterr().out
+    assert hops("--hops", "3", "--per-class", "2") == (20, 3)
+    assert hops("--preset", "paper", "--nodes", "20") == (20, 4)
+    assert hops("--preset", "none", "--nodes", "20") == (20, 2)
+    assert "no preset 'nope'" in fails(capsys, "condense", "random", *TINY, "--preset", "nope")
+
+
+@pytest.mark.parametrize("data", ["ogbn-arxiv", "arxiv", "OGBN_Arxiv"])
+def test_preset_by_any_name_of_the_data(data: str) -> None:
+    assert cli.preset_of(["cora", "arxiv"], data) == "arxiv"
+    assert cli.preset_of(["cora"], data) is None
+
+
+def test_images(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--data", "digits", "--per-class", "1", "--epochs", "1", "--depth", "1"]
+    ok("condense", "dc", *words, "--hidden-channels", "4", "--validations", "0", "--no-progress")
+    assert Path("runs/digits-dc-per_class1-seed0/images.png").exists()
+
+
+def test_only_rank_zero_prints(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    cli.say("result")
+    assert capsys.readouterr().out == ""
+    assert cli.draw(object(), Path()) == []
+
+
+# --- errors ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("condens", "did you mean condense?"),
+        ("condense", "name a method"),
+        ("condense gcnd --data digits", "did you mean gcond"),
+        ("condense random", "which data?"),
+        ("condense random --data digts --nodes 20", "did you mean digits"),
+        ("condense random --data digits", "give exactly one of nodes="),
+        ("condense random --data digits --nodes 3", "below one for each of 10 classes"),
+        ("condense random --data digits --nods 20", "unknown flag --nods; did you mean --nodes"),
+        ("condense random --data digits --nodes x", "--nodes: Expected one of int, NoneType"),
+        ("condense gcond --data digits --lr-x x", "--lr-x: Expected a float"),
+        ("condense random --data no.npz --nodes 20", "there is no file no.npz"),
+        ("condense dc --data no --per-class 1", "an .npz file"),
+        ("condense random --data digits --nodes 20 --resume --out run", "no checkpoint"),
+        ("condense random --data digits --resume --overwrite", "give one of them"),
+        ("condense random --config no.yaml", "cannot read no.yaml"),
+        ("evaluate nothing", "there is no file nothing/condensed.safetensors"),
+        ("methods --domain nod", "there are image, node"),
+        ("show nothing", "there is no folder nothing"),
+        ("show .", "holds no run"),
+    ],
+)
+def test_errors(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said in fails(capsys, *words.split())
+
+
+# --- interrupts ------------------------------------------------------------------------------
+
+
+def test_interrupt_then_resume_equals_a_run_in_one_go(tmp_path: Path) -> None:
+    words = [*TINY, "--epochs", "15", "--outer", "20", "--validations", "2"]
+    command = [sys.executable, "-m", "graphcondense", "condense", "gcond-x", *words]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    slow = [*command, "--out", "cut", "--checkpoint-seconds", "0.05"]
+    # A parent that ignores the signal, as a background shell does, would pass that on.
+    process = subprocess.Popen(
+        slow,
+        cwd=tmp_path,
+        env=env,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "cut/checkpoint.pt").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert not Path("cut/condensed.safetensors").exists()
+    hint = re.search(r"to go on: graphcondense (condense .* --resume)$", said, re.MULTILINE)
+    assert hint, said
+
+    assert cli.main(["show", "cut"]) == 0  # a folder of an unfinished run
+    assert cli.main(["condense", "gcond-x", *words, "--out", "cut"]) == 2  # nothing is lost
+    ok(*hint[1].split())
+    ok("condense", "gcond-x", *words, "--out", "whole")
+    cut, whole = graphcondense.load("cut"), graphcondense.load("whole")
+    assert graph_hash(cut) == graph_hash(whole)
+    lines = Path("cut/metrics.jsonl").read_text().splitlines()
+    steps = [json.loads(line)["step"] for line in lines]
+    assert steps == list(range(1, 301))
+
+
+# --- evaluate, show, tables ------------------------------------------------------------------
+
+
+def test_evaluate_and_show(capsys: pytest.CaptureFixture[str]) -> None:
+    for seed in "01":
+        ok("condense", "kcenter", *TINY, "--seed", seed, "--out", f"run{seed}")
+    capsys.readouterr()
+    quick = ["--models", "gcn,sgc", "--seeds", "2", "--epochs", "3", "--hidden", "8"]
+    ok("evaluate", "run0", "run1", *quick, "--baselines", "none")
+    said = capsys.readouterr()
+    assert re.search(r"kcenter +SGC", said.out)
+    assert "pays after" in said.out
+    assert "note:" not in said.err
+    report = json.loads(Path("run0/evaluation.json").read_text())
+    assert [row["graphs"] for row in report["rows"]] == [2, 2]
+    assert Path("run0/evaluation.png").exists()
+
+    file = "run1/condensed.safetensors"
+    words = ["--json", "new/out.json", "--plot", "new/out.png", "--data-seed", "5"]
+    ok("evaluate", file, *quick, "--baselines", "random", "--data", "digits", *words)
+    assert "not condensed from this very graph and split" in capsys.readouterr().err
+    assert len(json.loads(Path("new/out.json").read_text())["rows"]) == 4
+    assert not Path("run1/evaluation.json").exists()
+
+    ok("show", "run0")
+    shown = capsys.readouterr().out
+    assert "digits, condensed by kcenter, seed 0" in shown
+    assert "run0/evaluation.png" in shown
+
+
+def test_a_random_run_beside_the_random_baseline(capsys: pytest.CaptureFixture[str]) -> None:
+    ok("condense", "random", *TINY, "--out", "run")
+    ok("evaluate", "run", "--models", "MLP", "--seeds", "1", "--epochs", "2", "--hidden", "8")
+    assert re.search(r"random \(run\) +MLP", capsys.readouterr().out)
+
+
+def test_tables(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    ok("methods", "--domain", "node")
+    assert re.search(r"^gcond +node +gradient matching", capsys.readouterr().out, re.MULTILINE)
+    ok("methods", "--json")
+    assert json.loads(capsys.readouterr().out) == methods()
+    ok("datasets", "--root", str(tmp_path))
+    assert re.search(r"^digits .* yes$", capsys.readouterr().out, re.MULTILINE)
+    ok("datasets", "--json")
+    assert json.loads(capsys.readouterr().out)[0]["name"] == "cora"
+
+
+def test_demo(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "DEMO", {"nodes": 20, "epochs": 1, "outer": 2})
+    quick = {"models": ("GCN", "MLP"), "seeds": 1, "epochs": 3, "progress": False}
+    monkeypatch.setattr(cli, "DEMO_EVALUATION", quick)
+    ok("demo", "--out", "demo")
+    said = capsys.readouterr().out
+    assert all(re.search(rf"^{name} +GCN", said, re.MULTILINE) for name in ("random", "whole"))
+    assert all(Path(f"demo/{name}.png").exists() for name in ("curve", "graph", "evaluation"))
+    assert "has a finished run" in fails(capsys, "demo", "--out", "demo")

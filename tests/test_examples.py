@@ -1,0 +1,46 @@
+"""Every example runs offline and says a result."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+FAST = {
+    "compare_methods": ["--nodes", "20", "--seeds", "1", "--epochs", "10"],
+    "images": ["--epochs", "3", "--out", "images.png"],
+    "inductive": ["--epochs", "1", "--trainings", "1"],
+    "quickstart": ["--epochs", "2"],
+}
+SAYS = {
+    "compare_methods": "doscond-x",
+    "custom_method": "group-means",
+    "images": "picture: images.png",
+    "inductive": "transductive",
+    "ogb_arxiv": "ogbn-arxiv is not on this machine",
+    "own_data": "from a Data: 20 nodes",
+    "quickstart": "test accuracy on the real graph",
+    "resume": "in one go",
+    "transform_pipeline": "3 graphs, 150 nodes",
+}
+
+
+def test_every_example_is_tested() -> None:
+    assert sorted(SAYS) == sorted(path.stem for path in EXAMPLES.glob("*.py"))
+
+
+@pytest.mark.parametrize("name", sorted(SAYS))
+def test_example_runs(name: str, tmp_path: Path) -> None:
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "GRAPHCONDENSE_DATA": str(tmp_path)}
+    path = EXAMPLES / f"{name}.py"
+    assert len(path.read_text().splitlines()) < 60
+    command = [sys.executable, str(path), *FAST.get(name, [])]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert SAYS[name] in done.stdout
