@@ -14,8 +14,8 @@ args = parser.parse_args()
 METHODS = {
     "herding": {},
     "kcenter": {},
-    "gcond-x": {"epochs": 5, "lr_x": 3e-3, "init": "kmeans"},
-    "doscond-x": {"epochs": 100, "lr_x": 3e-3, "init": "kmeans"},
+    "gcond-x": {"epochs": 5},
+    "doscond-x": {"epochs": 100},
 }
 
 data = graphcondense.data.load("cora" if args.root else "digits", args.root)

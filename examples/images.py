@@ -21,7 +21,7 @@ small = graphcondense.condense(
     epochs=args.epochs,
     depth=2,
     hidden_channels=32,
-    validations=2,
+    validations=1,
     progress=False,
 )
 print(f"{len(digits.target):,} images, condensed to {list(small.x.shape)}")

@@ -18,8 +18,6 @@ condensed = {
         nodes=70,
         setting=setting,
         epochs=args.epochs,
-        lr_x=3e-3,
-        init="kmeans",
         progress=False,
     )
     for setting in ("transductive", "inductive")

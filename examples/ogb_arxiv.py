@@ -20,15 +20,13 @@ if not (rows["ogbn-arxiv"]["local"] or args.download):
     raise SystemExit
 
 data = graphcondense.data.load("ogbn-arxiv", args.root)
-# Features alone: with 454 nodes and 40 classes they carry nearly all there is to learn. The
-# folder keeps checkpoints: after an interrupt, run this again with resume=True added.
+# Features alone, the cheapest form. The folder keeps checkpoints: after an interrupt, run this
+# again with resume=True added.
 small = graphcondense.condense(
     data,
     "gcond-x",
     nodes=args.nodes,
     epochs=args.epochs,
-    lr_x=1e-2,
-    init="kmeans",
     out="runs/arxiv",
 )
 print(small.condensed["validation"])

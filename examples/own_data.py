@@ -36,8 +36,7 @@ with tempfile.TemporaryDirectory() as folder:
     file = Path(folder) / "mine.npz"
     np.savez(file, x=x, edge_index=edge_index, edge_weight=edge_weight, y=y)
     loaded = graphcondense.data.load(file, split="seeded")
-fields = {"epochs": 5, "lr_x": 1e-2, "init": "kmeans", "init_hops": 2}
-small = graphcondense.condense(loaded, "gcond-x", per_class=5, progress=False, **fields)
+small = graphcondense.condense(loaded, "gcond-x", per_class=5, epochs=5, progress=False)
 report = graphcondense.evaluate.evaluate(
     small, loaded, models=["GCN"], seeds=3, epochs=50, progress=False
 )

@@ -14,9 +14,7 @@ parser.add_argument("--epochs", type=int, default=10, help="matching networks")
 args = parser.parse_args()
 
 data = graphcondense.data.load("cora" if args.root else "digits", args.root)
-small = graphcondense.condense(
-    data, "gcond-x", nodes=70, epochs=args.epochs, lr_x=3e-3, init="kmeans", seed=0
-)
+small = graphcondense.condense(data, "gcond-x", nodes=70, epochs=args.epochs, seed=0)
 print(f"{data.num_nodes:,} nodes, condensed to {small.num_nodes}")
 
 torch.manual_seed(0)

@@ -7,7 +7,7 @@ import graphcondense
 from graphcondense.data import graph_hash
 
 data = graphcondense.data.load("digits")
-fields = {"nodes": 50, "epochs": 5, "seed": 0, "progress": False}
+fields = {"nodes": 50, "epochs": 5, "seed": 0, "validations": 1, "progress": False}
 
 with tempfile.TemporaryDirectory() as folder:
     parts, whole = Path(folder) / "parts", Path(folder) / "whole"

@@ -440,8 +440,8 @@ def command_demo(argv: list[str]) -> None:
     task = where.load()
     say(f"{task.num_nodes:,} handwritten digits, each joined to its 10 nearest, become 50 nodes.")
     options = {**DEMO, "seed": args.seed, "out": folder}
-    small = graphcondense.condense(task, "gcond", origin=asdict(where), **options)
-    report = evaluate({"gcond": small}, task, **DEMO_EVALUATION)
+    small = graphcondense.condense(task, "gcond-x", origin=asdict(where), **options)
+    report = evaluate({"gcond-x": small}, task, **DEMO_EVALUATION)
     say(f"{summary(small)}\n\n{report.table()}\n")
     if is_main():
         report.to_json(folder / "evaluation.json")
@@ -452,7 +452,7 @@ def command_demo(argv: list[str]) -> None:
 
 
 DEMO: dict[str, Any] = {"nodes": 50, "init": "kmeans", "epochs": 10, "lr_x": 3e-3}
-"""How the demonstration runs GCond."""
+"""How the demonstration runs GCond-X."""
 
 DEMO_EVALUATION: dict[str, Any] = {
     "models": ("GCN", "SGC", "MLP"),

@@ -203,7 +203,9 @@ def draw_images(images: Tensor, labels: Tensor, path: str | Path) -> Path:
         path: the picture, any format that matplotlib writes.
     """
     labels = labels.cpu()
-    order = torch.cat([(labels == c).nonzero().flatten()[:12] for c in labels.unique()])
+    order = torch.cat(
+        [(labels == c).nonzero().flatten()[:12] for c in range(int(labels.max()) + 1)]
+    )
     labels = labels[order]
     pixels = images.detach().cpu().float()[order].permute(0, 2, 3, 1).numpy()
     pixels = (pixels - pixels.min()) / max(float(pixels.max() - pixels.min()), 1e-12)

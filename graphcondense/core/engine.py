@@ -124,6 +124,7 @@ def update(state: State, objective: Objective, real: Source) -> None:
     assert state.learner is not None
     schedule, groups = state.schedule, state.syn.groups()
     active = schedule.active(state.step)
+    state.metrics = {}
     params = [p for g in active for p in groups[g]]
     state.syn.draw(state.rng)
     loss = objective(state.syn, real, state.learner, state.rng)

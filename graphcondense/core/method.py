@@ -115,8 +115,8 @@ def find_method(name: str, domain: str | None = None) -> tuple[type[Method], dic
     Raises:
         ValueError: an unknown name, with the nearest known ones.
 
-    >>> find_method("gcond-x", "node")[1]
-    {'structure': 'identity'}
+    >>> find_method("gcond-x", "node")[1]["structure"]
+    'identity'
     """
     wanted, known = name.lower().replace("_", "-"), set[str]()
     for (own, kind), cls in all_methods().items():

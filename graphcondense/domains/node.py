@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -9,8 +10,9 @@ import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
+from graphcondense.core.engine import Callback, distill
 from graphcondense.core.method import Method
-from graphcondense.core.pools import built
+from graphcondense.core.pools import Fresh, built, inner_adam
 from graphcondense.core.types import Batch, Schedule, Synthetic
 from graphcondense.data.task import NodeTask
 from graphcondense.domains.structure import Bernoulli, Identity, PairwiseMLP, Structure
@@ -235,6 +237,8 @@ class LearntGraph(Method):
         fanout: neighbours a hop where the real graph is sampled; all by default.
         epochs: matching networks in all.
         lr_x: Adam's learning rate on the features.
+        lr_relative: count ``lr_x`` in root mean squares of the features at the start, so that one
+            value serves features of any scale; the papers' rates are absolute.
         lr_adj: Adam's learning rate on the structure.
         anneal: lower both learning rates linearly to zero. Once the match is good, Adam's steps
             stay as long as before and only carry noise.
@@ -265,8 +269,9 @@ class LearntGraph(Method):
     real_batch: int | None = None
     fanout: int | None = None
     epochs: int = 20
-    lr_x: float = 1e-4
-    lr_adj: float = 1e-3
+    lr_x: float = 0.04
+    lr_relative: bool = True
+    lr_adj: float = 1e-4
     anneal: bool = False
     adj_turns: int = 1
     x_turns: int = 4
@@ -312,15 +317,41 @@ class LearntGraph(Method):
             size=self.real_batch,
         )
 
-    def schedule(self, matches: int) -> Schedule:
+    def schedule(self, matches: int, start: NodeSynthetic) -> Schedule:
         """The schedule when every network is matched ``matches`` times."""
         steps = self.epochs * matches
+        scale = float(start.x.detach().square().mean().sqrt()) if self.lr_relative else 1.0
+        rates = {"x": self.lr_x * (scale or 1.0)}
         if self.structure == "identity":
-            return Schedule(steps, {"x": self.lr_x}, anneal=self.anneal)
+            return Schedule(steps, rates, anneal=self.anneal)
         unit = matches if self.turn == "epoch" else 1
         turns = (("adj", self.adj_turns * unit), ("x", self.x_turns * unit))
         cycle = tuple(t for t in turns if t[1])
-        return Schedule(steps, {"x": self.lr_x, "adj": self.lr_adj}, cycle, anneal=self.anneal)
+        return Schedule(steps, {**rates, "adj": self.lr_adj}, cycle, anneal=self.anneal)
+
+    def learn(
+        self,
+        real: NodeSource,
+        *,
+        outer: int,
+        inner: int,
+        lr_model: float = 0.01,
+        rng: Generator,
+        callbacks: Sequence[Callback],
+        resume: Mapping[str, Any] | None,
+    ) -> Synthetic:
+        """Match fresh networks ``outer`` times each, with ``inner`` training steps between."""
+        model, start = self.network(real), self.start(real, rng)
+        return distill(
+            start,
+            self.objective(),
+            Fresh(model, outer, inner, inner_adam(lr_model)),
+            self.schedule(outer, start),
+            real.looking(model.hops, self.fanout),
+            rng=rng,
+            callbacks=callbacks,
+            resume=resume,
+        )
 
 
 EDGE_BYTES = 8 + 8 + 4

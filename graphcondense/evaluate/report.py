@@ -165,7 +165,7 @@ class Report:
 
         models = list(dict.fromkeys(row.model for row in self.rows))
         labels = list(dict.fromkeys(row.label for row in self.rows))
-        figure = Figure(figsize=(1.6 + 1.1 * len(models), 3.6), layout="constrained")
+        figure = Figure(figsize=(max(6.4, 1.6 + 1.1 * len(models)), 3.6), layout="constrained")
         axes = figure.subplots()
         for i, label in enumerate(labels):
             rows = [row for row in self.rows if row.label == label]

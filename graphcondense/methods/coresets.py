@@ -84,7 +84,6 @@ class RandomNodes(Coreset):
     """Training nodes of each class, uniformly."""
 
     name: ClassVar[str] = "random"
-    paper: ClassVar[str] = "-"
 
     def choose(self, real: NodeSource, c: int, k: int, rng: Generator) -> Tensor:
         return choose_random(self.rows(real, c), k, rng)
@@ -120,7 +119,6 @@ class Degree(Coreset):
     """Training nodes of the greatest weighted in-degree; ties by node order."""
 
     name: ClassVar[str] = "degree"
-    paper: ClassVar[str] = "-"
 
     def choose(self, real: NodeSource, c: int, k: int, rng: Generator) -> Tensor:
         return _largest(np.asarray(real.task.adj.sum(1)).ravel(), real, c, k)

@@ -8,8 +8,7 @@ from typing import Any, ClassVar
 
 from torch import Generator
 
-from graphcondense.core.engine import Callback, distill
-from graphcondense.core.pools import Fresh
+from graphcondense.core.engine import Callback
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.node import LearntGraph, NodeSource
 
@@ -27,9 +26,13 @@ class DosCond(LearntGraph):
     )
     family: ClassVar[str] = "gradient matching"
     learns: ClassVar[str] = "features + adjacency (MLP)"
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"doscond-x": {"structure": "identity"}}
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        # Without edges the features must carry the neighbourhood: they start propagated.
+        "doscond-x": {"structure": "identity", "init_hops": 2, "lr_x": 0.03, "epochs": 400}
+    }
 
-    epochs: int = 400
+    epochs: int = 200
+    lr_x: float = 0.02
 
     def condense(
         self,
@@ -39,13 +42,10 @@ class DosCond(LearntGraph):
         callbacks: Sequence[Callback] = (),
         resume: Mapping[str, Any] | None = None,
     ) -> Synthetic:
-        model = self.network(real)
-        return distill(
-            self.start(real, rng),
-            self.objective(),
-            Fresh(model, outer=1, inner=0),
-            self.schedule(1),
-            real.looking(model.hops, self.fanout),
+        return self.learn(
+            real,
+            outer=1,
+            inner=0,
             rng=rng,
             callbacks=callbacks,
             resume=resume,

@@ -64,7 +64,12 @@ class Propagation(nn.Module):
             raise ValueError(f"num_layers must be at least 1, got {num_layers}")
         sizes = [in_channels, *[hidden_channels] * (num_layers - 1), out_channels]
         self.lins = nn.ModuleList(Linear(a, b, bias) for a, b in pairwise(sizes))
-        self.hops = hops
+        self.hops = self.count_hops(num_layers, hops)
+
+    @staticmethod
+    def count_hops(num_layers: int, hops: int) -> int:
+        """How often the model propagates."""
+        return hops
 
 
 class SGC(Propagation):
@@ -91,19 +96,9 @@ class GCN(Propagation):
     """``A ReLU(A X W1) W2`` (Kipf & Welling, ICLR 2017, eq. 9); one hop a layer, whatever
     ``hops`` says."""
 
-    def __init__(
-        self,
-        in_channels: int,
-        hidden_channels: int,
-        out_channels: int,
-        num_layers: int = 2,
-        *,
-        bias: bool = True,
-        hops: int = 2,
-    ) -> None:
-        super().__init__(
-            in_channels, hidden_channels, out_channels, num_layers, bias=bias, hops=num_layers
-        )
+    @staticmethod
+    def count_hops(num_layers: int, hops: int) -> int:
+        return num_layers
 
     def forward(self, x: Tensor, adj: Operator = None, *, features: bool = False) -> Tensor:
         *inner, last = hops_of(adj, self.hops)
@@ -134,17 +129,9 @@ class APPNP(Propagation):
 class MLP(Propagation):
     """Linear maps and ReLU on the features alone: no hops, whatever ``hops`` says."""
 
-    def __init__(
-        self,
-        in_channels: int,
-        hidden_channels: int,
-        out_channels: int,
-        num_layers: int = 2,
-        *,
-        bias: bool = True,
-        hops: int = 0,
-    ) -> None:
-        super().__init__(in_channels, hidden_channels, out_channels, num_layers, bias=bias, hops=0)
+    @staticmethod
+    def count_hops(num_layers: int, hops: int) -> int:
+        return 0
 
     def forward(self, x: Tensor, adj: Operator = None, *, features: bool = False) -> Tensor:
         for lin in self.lins[:-1]:

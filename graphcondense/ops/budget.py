@@ -23,9 +23,10 @@ class Budget:
         per_class: the same number of examples for every class.
         bytes: size in bytes of all tensors of the result, at most.
         rule: how classes share. ``"remainder"`` (GCond): each class the floor of its share, at
-            least one, the largest class takes what is left (and passes on what it lacks). ``"floor"``: each class the floor of
-            its share, at least one, so that the sum may stay under the budget. ``"equal"``: the
-            same for all, what is left one each to the largest classes.
+            least one, the largest class takes what is left and passes on what it cannot hold.
+            ``"floor"``: each class the floor of its share, at least one, so that the sum may stay
+            under the budget. ``"equal"``: the same for all, what is left one each to the largest
+            classes.
     """
 
     nodes: int | None = None

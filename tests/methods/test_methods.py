@@ -10,6 +10,8 @@ import torch
 
 import graphcondense
 from graphcondense.core.method import Method, all_methods, find_method
+from graphcondense.data.task import as_task
+from graphcondense.domains.node import NodeSource
 from graphcondense.evaluate import Evaluator
 from graphcondense.methods.gcond import GCond
 from tests.cases import CASES, ImageCase, NodeCase, toy_graph, toy_images
@@ -113,6 +115,21 @@ def test_learning_lowers_the_loss() -> None:
 
     run("doscond-x", epochs=150, lr_x=0.01, callbacks=[Losses()])
     assert sum(losses[-20:]) < 0.5 * sum(losses[:20])
+
+
+def test_relative_rates_follow_the_scale_of_the_features() -> None:
+    """Features in other units condense to the same graph in those units."""
+    data, scaled = toy_graph(), toy_graph()
+    scaled.x = scaled.x * 8  # a power of two, so that scaling is exact
+    rates = [
+        GCond(per_class=2, lr_relative=relative)
+        .schedule(1, GCond(per_class=2).start(NodeSource(as_task(d)), torch.Generator()))
+        .lr["x"]
+        for relative in (True, False)
+        for d in (data, scaled)
+    ]
+    assert rates[1] == pytest.approx(8 * rates[0])
+    assert rates[2] == rates[3] == 0.04
 
 
 def test_unknown_names_say_the_nearest() -> None:

@@ -1,0 +1,150 @@
+"""The README's table of node-level methods: accuracy, time and memory under one protocol.
+
+Every method runs in a process of its own (so that peak memory is its own), with every condensation
+seed in turn; then one evaluator scores all results. Run it on an otherwise idle machine:
+
+    OMP_NUM_THREADS=1 python benchmarks/nodes.py --root DATA --out docs/results
+
+Finished cells are kept in ``--out`` and not run again; delete the folder to start over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+BUDGETS = {"cora": 70, "citeseer": 60}
+METHODS = ("gcond", "gcond-x", "doscond", "doscond-x", "random", "herding", "kcenter")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--root", default=None, help="folder of the data sets")
+    parser.add_argument("--data", nargs="+", default=list(BUDGETS), choices=list(BUDGETS))
+    parser.add_argument("--methods", nargs="+", default=list(METHODS))
+    parser.add_argument("--seeds", type=int, default=3, help="condensation seeds")
+    parser.add_argument("--trainings", type=int, default=10, help="training seeds of each result")
+    parser.add_argument("--models", nargs="+", default=["GCN"], help="evaluators")
+    parser.add_argument("--out", type=Path, default=Path("docs/results"))
+    parser.add_argument("--cell", nargs=3, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.cell:
+        condense_one(args, *args.cell)
+        return
+    for data in args.data:
+        condense_all(args, data)
+        score_all(args, data)
+    write_page(args)
+
+
+def cell_folder(out: Path, data: str, method: str, seed: int | str) -> Path:
+    return out / "cells" / f"{data}-{BUDGETS[data]}-{method}-{seed}"
+
+
+def condense_all(args: argparse.Namespace, data: str) -> None:
+    """One process a cell: its peak memory is that of condensing alone."""
+    for method in args.methods:
+        for seed in range(args.seeds):
+            if (cell_folder(args.out, data, method, seed) / "cost.json").exists():
+                continue
+            print(f"condense {data} {method} seed {seed}", file=sys.stderr)
+            here = [sys.executable, __file__, "--out", str(args.out)]
+            root = ["--root", args.root] if args.root else []
+            subprocess.run([*here, *root, "--cell", data, method, str(seed)], check=True)
+
+
+def condense_one(args: argparse.Namespace, data: str, method: str, seed: str) -> None:
+    import graphcondense
+
+    real = graphcondense.data.load(data, root=args.root)
+    folder = cell_folder(args.out, data, method, seed)
+    began = time.perf_counter()
+    small = graphcondense.condense(
+        real, method, nodes=BUDGETS[data], seed=int(seed), preset=None, progress=False
+    )
+    seconds = time.perf_counter() - began
+    graphcondense.save(small, folder)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    cost = {"seconds": seconds, "peak_memory_bytes": memory}
+    (folder / "cost.json").write_text(json.dumps(cost))
+
+
+def score_all(args: argparse.Namespace, data: str) -> None:
+    """Every method's graphs under one evaluator, the whole graph beside them."""
+    target = args.out / f"{data}-{BUDGETS[data]}.json"
+    import graphcondense
+    from graphcondense.evaluate import evaluate
+
+    real = graphcondense.data.load(data, root=args.root)
+    folders = {
+        m: [cell_folder(args.out, data, m, s) for s in range(args.seeds)] for m in args.methods
+    }
+    report = evaluate(
+        {m: [graphcondense.load(f) for f in own] for m, own in folders.items()},
+        real,
+        models=args.models,
+        seeds=args.trainings,
+        baselines=("whole",),
+        plain_epochs=20,
+    )
+    costs = {
+        m: [json.loads((f / "cost.json").read_text()) for f in own] for m, own in folders.items()
+    }
+    report.to_json(target)
+    saved = json.loads(target.read_text())
+    target.write_text(json.dumps({**saved, "costs": costs}, indent=1))
+    print(report.table())
+
+
+def write_page(args: argparse.Namespace) -> None:
+    """``nodes.md``, and the part of the README between its marks, from the JSON files."""
+    parts = ["# Node-level results\n", "Written by `benchmarks/nodes.py`; do not edit.\n"]
+    for data in args.data:
+        saved = json.loads((args.out / f"{data}-{BUDGETS[data]}.json").read_text())
+        parts.append(table(data, saved))
+    (args.out / "nodes.md").write_text("\n".join(parts))
+    readme = Path(__file__).resolve().parents[1] / "README.md"
+    before, _, rest = readme.read_text().partition("<!-- results -->")
+    after = rest.partition("<!-- /results -->")[2]
+    tables = "\n".join(
+        part.replace("## ", "**").replace(" nodes\n", " nodes**\n", 1) for part in parts[2:]
+    )
+    readme.write_text(f"{before}<!-- results -->\n{tables}<!-- /results -->{after}")
+
+
+def table(data: str, saved: dict[str, Any]) -> str:
+    """The Markdown table of one data set."""
+    plain = next(iter(saved["ledgers"].values()))["plain_training_seconds"]
+    lines = [
+        f"## {saved['data']}, {BUDGETS[data]} nodes\n",
+        "| trained on | evaluator | test %, best validation | test %, last epoch | seeds | edges | "
+        "bytes | seconds to condense | of one whole-graph training | peak MiB |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in saved["rows"]:
+        cost = saved["costs"].get(row["label"], [])
+        seconds = sorted(c["seconds"] for c in cost)
+        took = f"{seconds[0]:.1f} to {seconds[-1]:.1f}" if cost else "-"
+        ratio = f"{sum(seconds) / len(seconds) / plain:.2f}" if cost else "-"
+        memory = f"{max(c['peak_memory_bytes'] for c in cost) / 2**20:,.0f}" if cost else "-"
+        lines.append(
+            f"| {row['label']} | {row['model']} | {100 * row['test_selected']:.1f} ± "
+            f"{100 * row['test_selected_std']:.1f} | {100 * row['test_last']:.1f} ± "
+            f"{100 * row['test_last_std']:.1f} | {row['graphs']} x {row['trainings']} | "
+            f"{row['edges']} | {row['bytes']:,} | {took} | {ratio} | {memory} |"
+        )
+    lines.append(
+        f"\nOne full-batch training of a plain PyG GCN on the whole graph took {plain:.1f} s in "
+        "the same run.\n"
+    )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
