@@ -3,8 +3,8 @@
 >>> import graphcondense
 >>> data = graphcondense.data.load("digits")
 >>> small = graphcondense.condense(data, "herding", nodes=50, seed=0)
->>> small
-Data(x=[50, 64], edge_index=[2, 0], edge_weight=[0], y=[50], train_mask=[50], condensed={...})
+>>> tuple(small.x.shape), small.condensed["budget"]["of_labelled"]
+((50, 64), 0.25)
 """
 
 from __future__ import annotations
