@@ -217,7 +217,7 @@ def _condense_args(
         raise ValueError(
             f"{cls.name} has no preset {section!r}; it has {', '.join(sections) or 'none'}"
         )
-    defaults = {**sections.get(section or "none", {}), **variant, **config_flags(config)}
+    defaults = {**variant, **sections.get(section or "none", {}), **config_flags(config)}
     if unknown := defaults.keys() - vars(args).keys():
         raise ValueError(f"{method} has no option {', '.join(sorted(unknown))}")
     # A budget on the command line stands for any other that a preset or config names.

@@ -139,7 +139,7 @@ def build(name: str, domain: str | None = None, *, preset: str | None = None, **
         raise ValueError(
             f"{cls.name} has no preset {preset!r}; it has {', '.join(known) or 'none'}"
         )
-    method: Method = _checked(cls, {**known.get(preset or "", {}), **variant, **own})
+    method: Method = _checked(cls, {**variant, **known.get(preset or "", {}), **own})
     return method
 
 

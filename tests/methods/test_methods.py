@@ -14,6 +14,7 @@ from graphcondense.data.task import as_task
 from graphcondense.domains.node import NodeSource
 from graphcondense.evaluate import Evaluator
 from graphcondense.methods.gcond import GCond
+from graphcondense.run import build, presets
 from tests.cases import CASES, ImageCase, NodeCase, toy_graph, toy_images
 
 SMALL = {"hidden_channels": 8, "validations": 2}
@@ -242,3 +243,44 @@ def test_float64_is_accepted() -> None:
     data.x = data.x.double()
     small = graphcondense.condense(data, "random", per_class=2)
     assert small.x.dtype == torch.float32
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", ["gcond", "doscond-x", "herding"])
+def test_cuda_starts_from_the_same_draws(name: str) -> None:
+    """Weights are drawn on the CPU, so a short run differs by rounding alone."""
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    cpu, cuda = (
+        graphcondense.condense(
+            toy_graph(),
+            name,
+            per_class=2,
+            device=device,
+            validations=0,
+            progress=False,
+            **({} if name == "herding" else {"epochs": 2}),
+        )
+        for device in ("cpu", "cuda")
+    )
+    torch.testing.assert_close(cpu.x, cuda.x, atol=1e-3, rtol=1e-2)
+
+
+def test_the_readme_names_every_method() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    for row in graphcondense.methods():
+        assert f"`{row['name']}`" in readme
+
+
+@pytest.mark.parametrize("name", ["gcond", "doscond", "dc"])
+def test_every_section_of_a_preset_builds(name: str) -> None:
+    cls, _ = find_method(name)
+    sections = presets(cls)
+    assert sections
+    for section in sections:
+        build(name, cls.domain, preset=section, per_class=2)
+
+
+def test_a_preset_wins_over_a_variant_and_loses_to_a_field() -> None:
+    built = build("gcond-x", "node", preset="paper", nodes=7, epochs=5)
+    assert (built.structure, built.init_hops, built.epochs) == ("identity", 0, 5)  # type: ignore[attr-defined]
