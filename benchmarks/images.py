@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python benchmarks/images.py
 
-The 1,797 digits are split once by seed 0: 1,200 for condensing (every tenth image of a class of them
-held out for validation), 597 for test, which is read at the end alone. The evaluator is the ConvNet
+The 1,797 digits are split once by seed 0: 1,200 for condensing (every tenth image of a class is
+held out for validation), 597 for test, read at the end alone. The evaluator is the ConvNet
 that DC uses, five seeds, its last epoch.
 """
 
