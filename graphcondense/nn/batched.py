@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphcondense.ops.adjacency import gcn_norm_csr, mean_norm_csr
+from graphcondense.ops.sampling import blocks
 from graphcondense.ops.segment import segment_softmax
 
 Matrix: TypeAlias = "np.ndarray[Any, Any] | sp.csr_matrix"
@@ -120,23 +121,6 @@ def product(op: Operator, h: Tensor) -> Tensor:
         out: Tensor = _SparseProduct.apply(op, h)  # type: ignore[no-untyped-call]
         return out
     return op @ h
-
-
-def blocks(
-    adj: sp.csr_matrix, rows: np.ndarray[Any, Any], hops: int
-) -> tuple[np.ndarray[Any, Any], list[sp.csr_matrix]]:
-    """What ``hops`` steps of ``adj`` need to produce ``rows``, and nothing more.
-
-    Returns:
-        The nodes in reach, and one rectangular matrix a step, in order of use. The targets of a
-        step are the first rows of its sources, in the same order.
-    """
-    steps: list[sp.csr_matrix] = []
-    for _ in range(hops):
-        step = adj[rows]
-        rows = np.concatenate([rows, np.setdiff1d(step.indices, rows)])
-        steps.insert(0, step[:, rows].tocsr())
-    return rows, steps
 
 
 def _first_step(step: sp.csr_matrix, x: Matrix, like: Tensor) -> tuple[Operator, Operator]:
@@ -299,7 +283,7 @@ class GCN(Stacked):
         num_layers: int,
         like: Tensor,
     ) -> tuple[Any, ...]:
-        nodes, steps = blocks(gcn_norm_csr(adj), rows, num_layers)
+        steps, nodes = blocks(gcn_norm_csr(adj), rows, num_layers)
         features, first = _first_step(steps[0], x[nodes], like)
         return features, (first, *(operator(step, like) for step in steps[1:]))
 
@@ -331,7 +315,7 @@ class SGC(Stacked):
         num_layers: int,
         like: Tensor,
     ) -> tuple[Any, ...]:
-        nodes, steps = blocks(gcn_norm_csr(adj), rows, num_layers)
+        steps, nodes = blocks(gcn_norm_csr(adj), rows, num_layers)
         x = x[nodes]
         for step in steps:
             x = step @ x
@@ -359,7 +343,7 @@ class APPNP(MLP):
         num_layers: int,
         like: Tensor,
     ) -> tuple[Any, ...]:
-        nodes, steps = blocks(gcn_norm_csr(adj), rows, cls.hops)
+        steps, nodes = blocks(gcn_norm_csr(adj), rows, cls.hops)
         # Few rows: the ten steps are one matrix [r, n], which beats ten launches.
         if len(rows) * len(nodes) <= cls.one_step:
             steps = [cls._pagerank(steps)]
@@ -408,7 +392,7 @@ class SAGE(Stacked):
         num_layers: int,
         like: Tensor,
     ) -> tuple[Any, ...]:
-        nodes, steps = blocks(mean_norm_csr(adj), rows, num_layers)
+        steps, nodes = blocks(mean_norm_csr(adj), rows, num_layers)
         features, first = _first_step(steps[0], x[nodes], like)
         root = operator(x[nodes[: steps[0].shape[0]]], like)
         return root, features, (first, *(operator(step, like) for step in steps[1:]))
@@ -507,7 +491,7 @@ class GAT(Stacked):
         looped = adj.astype(adj.dtype, copy=True) - sp.diags_array(adj.diagonal())
         looped = (looped + sp.identity(adj.shape[0], dtype=adj.dtype)).tocsr()
         looped.eliminate_zeros()
-        nodes, steps = blocks(looped, rows, num_layers)
+        steps, nodes = blocks(looped, rows, num_layers)
         return operator(x[nodes], like), [_edges(step, like) for step in steps]
 
     def forward(self, *inputs: Any) -> Tensor:

@@ -28,7 +28,8 @@ def blocks(
 
     Returns:
         The operators in the order a model applies them, and the nodes whose features it starts
-        from.
+        from. The targets of an operator are the first of its sources, in the same order, so that a
+        model can go back to a node's own state.
     """
     out: list[sp.csr_matrix] = []
     rng = np.random.default_rng(seed)
@@ -36,9 +37,8 @@ def blocks(
         block = sp.csr_matrix(adj[rows])
         if fanout is not None:
             block = _thinned(block, fanout, rng)
-        columns = np.unique(block.indices)
-        out.append(sp.csr_matrix(block[:, columns]))
-        rows = columns
+        rows = np.concatenate([rows, np.setdiff1d(block.indices, rows)])
+        out.append(sp.csr_matrix(block[:, rows]))
     return out[::-1], rows
 
 
