@@ -29,7 +29,7 @@ class GroupMeans(graphcondense.Method):
 
     def condense(self, real, *, rng, callbacks=(), resume=None):
         x, rows, y = real.propagated(self.hops), [], []
-        for c, k in enumerate(self.allocate(real.counts, real.num_examples).tolist()):
+        for c, k in enumerate(self.sizes(real).tolist()):
             members = (real.labels == c).nonzero().flatten()
             shuffled = members[torch.randperm(len(members), generator=rng)]
             rows += [x[group].mean(0) for group in shuffled.tensor_split(k)]

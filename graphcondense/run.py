@@ -365,13 +365,14 @@ def _run(
         "validations": run.validations,
         "data": about["digest"],
     }
+    source = domain.source()
+    method.sizes(source)  # an impossible budget ends here, before anything is written
     folder = None if run.out is None else _writable(Path(run.out))
     resume = None
     if run.resume:
         if folder is None:
             raise ValueError("resume needs out=, the folder of the run to go on with")
         resume = read_checkpoint(folder / "checkpoint.pt", identity)
-    source = domain.source()
     rng = torch.Generator().manual_seed(run.seed)
     watch = Watch(domain.score() if run.validations else None, run.validations)
     callbacks: list[Callback] = [*extra, watch]

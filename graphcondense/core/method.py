@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any, ClassVar
 
-from torch import Generator
+from torch import Generator, Tensor
 
 from graphcondense.core.engine import Callback
-from graphcondense.core.types import Synthetic
+from graphcondense.core.types import Source, Synthetic
 from graphcondense.ops.budget import Budget
 
 ENTRY_POINTS = "graphcondense.methods"
@@ -43,6 +43,24 @@ class Method(Budget):
     family: ClassVar[str] = ""
     learns: ClassVar[str] = ""
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    @property
+    def pair_bytes(self) -> int:
+        """Bytes that a pair of condensed examples may take: the edges between them."""
+        return 0
+
+    def sizes(self, real: Source) -> Tensor:
+        """Condensed examples of each class ``[C]``.
+
+        Raises:
+            ValueError: see :meth:`~graphcondense.ops.budget.Budget.allocate`.
+        """
+        return self.allocate(
+            real.counts,
+            real.num_examples,
+            example_bytes=real.example_bytes,
+            pair_bytes=self.pair_bytes,
+        )
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

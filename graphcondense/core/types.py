@@ -92,6 +92,16 @@ class Source(Protocol):
         """Training examples of each class ``[num_classes]``."""
         ...
 
+    @property
+    def num_examples(self) -> int:
+        """All examples that a ratio may be a share of, labelled or not."""
+        ...
+
+    @property
+    def example_bytes(self) -> int:
+        """Bytes that one condensed example takes, edges apart."""
+        ...
+
     def batch(
         self, c: int | None = None, size: int | None = None, rng: Generator | None = None
     ) -> Batch:

@@ -107,6 +107,14 @@ class ImageSource:
     def counts(self) -> Tensor:
         return torch.tensor([len(m) for m in self.members])
 
+    @property
+    def num_examples(self) -> int:
+        return len(self.labels)
+
+    @property
+    def example_bytes(self) -> int:
+        return 4 * self.images[0].numel() + 8
+
     def batch(
         self, c: int | None = None, size: int | None = None, rng: Generator | None = None
     ) -> Batch:

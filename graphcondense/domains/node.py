@@ -75,8 +75,11 @@ class NodeSource:
 
     @property
     def num_examples(self) -> int:
-        """All nodes a ratio may be a share of, labelled or not."""
         return self.task.num_nodes
+
+    @property
+    def example_bytes(self) -> int:
+        return 4 * self.num_features + LABEL_BYTES
 
     @property
     def counts(self) -> Tensor:
@@ -277,15 +280,13 @@ class LearntGraph(Method):
     x_turns: int = 4
     turn: Literal["epoch", "step"] = "step"
 
+    @property
+    def pair_bytes(self) -> int:
+        return 0 if self.structure == "identity" else 2 * EDGE_BYTES
+
     def start(self, real: NodeSource, rng: Generator) -> NodeSynthetic:
         """The synthetic graph before the first update."""
-        pairs = 0 if self.structure == "identity" else EDGE_BYTES * 2
-        sizes = self.allocate(
-            real.counts,
-            real.num_examples,
-            example_bytes=4 * real.num_features + LABEL_BYTES,
-            pair_bytes=pairs,
-        )
+        sizes = self.sizes(real)
         x = start_features(real, sizes, self.init, self.init_hops, rng)
         y = torch.arange(real.num_classes).repeat_interleave(sizes).to(real.device)
         structure = self._structure(x, rng).to(real.device)

@@ -18,7 +18,7 @@ from torch import Generator, Tensor
 from graphcondense.core.engine import Callback
 from graphcondense.core.method import Method
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.node import EDGE_BYTES, LABEL_BYTES, NodeSource, NodeSynthetic
+from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic
 from graphcondense.domains.structure import Fixed
 from graphcondense.ops.select import choose_herding, choose_kcenter, choose_random
 
@@ -38,6 +38,10 @@ class Coreset(Method):
 
     hops: int = 2
 
+    @property
+    def pair_bytes(self) -> int:
+        return 2 * EDGE_BYTES
+
     def choose(self, real: NodeSource, c: int, k: int, rng: Generator) -> Tensor:
         """``k`` of the training nodes of class ``c``, as positions among them."""
         raise NotImplementedError
@@ -51,14 +55,8 @@ class Coreset(Method):
         resume: Mapping[str, Any] | None = None,
     ) -> Synthetic:
         task = real.task
-        sizes = self.allocate(
-            real.counts,
-            real.num_examples,
-            example_bytes=4 * real.num_features + LABEL_BYTES,
-            pair_bytes=2 * EDGE_BYTES,
-        )
         chosen = []
-        for c, k in enumerate(sizes.tolist()):
+        for c, k in enumerate(self.sizes(real).tolist()):
             members = task.train[(real.labels == c).nonzero().flatten().cpu()]
             chosen.append(members[self.choose(real, c, k, rng)])
         nodes = torch.cat(chosen)

@@ -19,8 +19,6 @@ from graphcondense.nn.images import IMAGE_MODELS
 from graphcondense.objectives.gradient import GradientMatching
 from graphcondense.ops.select import choose_random
 
-PIXEL_BYTES = 4
-
 
 @dataclass(frozen=True, kw_only=True)
 class DC(Method):
@@ -86,8 +84,7 @@ class DC(Method):
 
     def start(self, real: ImageSource, rng: Generator) -> ImageSynthetic:
         """The synthetic images before the first update."""
-        pixels = real.images[0].numel()
-        sizes = self.allocate(real.counts, len(real.labels), example_bytes=PIXEL_BYTES * pixels + 8)
+        sizes = self.sizes(real)
         y = torch.arange(real.num_classes).repeat_interleave(sizes)
         chosen = [
             own[choose_random(own, k, rng)]

@@ -173,9 +173,10 @@ def test_methods_of_others_can_register() -> None:
         ({"bytes": 10}, "below one for each"),
     ],
 )
-def test_impossible_budgets(bad: dict[str, Any], message: str) -> None:
+def test_impossible_budgets(bad: dict[str, Any], message: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=message):
-        graphcondense.condense(toy_graph(), "random", **bad)
+        graphcondense.condense(toy_graph(), "random", out=tmp_path / "run", **bad)
+    assert not (tmp_path / "run").exists(), "nothing is written before the input is checked"
 
 
 def test_run_folder_errors(tmp_path: Path) -> None:
