@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -61,6 +60,7 @@ def condense_all(args: argparse.Namespace, data: str) -> None:
 
 def condense_one(args: argparse.Namespace, data: str, method: str, seed: str) -> None:
     import graphcondense
+    from graphcondense.evaluate.cost import peak_memory_bytes
 
     real = graphcondense.data.load(data, root=args.root)
     folder = cell_folder(args.out, data, method, seed)
@@ -70,8 +70,7 @@ def condense_one(args: argparse.Namespace, data: str, method: str, seed: str) ->
     )
     seconds = time.perf_counter() - began
     graphcondense.save(small, folder)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    cost = {"seconds": seconds, "peak_memory_bytes": memory}
+    cost = {"seconds": seconds, "peak_memory_bytes": peak_memory_bytes()}
     (folder / "cost.json").write_text(json.dumps(cost))
 
 
@@ -105,9 +104,9 @@ def score_all(args: argparse.Namespace, data: str) -> None:
 def write_page(args: argparse.Namespace) -> None:
     """``nodes.md``, and the part of the README between its marks, from the JSON files."""
     parts = ["# Node-level results\n", "Written by `benchmarks/nodes.py`; do not edit.\n"]
-    for data in args.data:
-        saved = json.loads((args.out / f"{data}-{BUDGETS[data]}.json").read_text())
-        parts.append(table(data, saved))
+    for data, nodes in BUDGETS.items():
+        if (path := args.out / f"{data}-{nodes}.json").exists():
+            parts.append(table(data, json.loads(path.read_text())))
     (args.out / "nodes.md").write_text("\n".join(parts))
     readme = Path(__file__).resolve().parents[1] / "README.md"
     before, _, rest = readme.read_text().partition("<!-- results -->")
@@ -137,7 +136,7 @@ def table(data: str, saved: dict[str, Any]) -> str:
             f"| {row['label']} | {row['model']} | {100 * row['test_selected']:.1f} ± "
             f"{100 * row['test_selected_std']:.1f} | {100 * row['test_last']:.1f} ± "
             f"{100 * row['test_last_std']:.1f} | {row['graphs']} x {row['trainings']} | "
-            f"{row['edges']} | {row['bytes']:,} | {took} | {ratio} | {memory} |"
+            f"{row['edges']:,} | {row['bytes']:,} | {took} | {ratio} | {memory} |"
         )
     lines.append(
         f"\nOne full-batch training of a plain PyG GCN on the whole graph took {plain:.1f} s in "

@@ -96,16 +96,17 @@ class Fresh:
         memory: Mapping[str, Any] | None = None,
     ) -> Iterator[Learner]:
         buffers = dict(self.model.named_buffers())
+        device = next(self.model.parameters()).device
         position, go_on = 0, memory is not None
         while True:
             if memory is not None:
                 # The learner of a checkpoint was matched already: only what follows remains.
-                position, params = int(memory["position"]), _leaves(memory["params"])
+                position, params = int(memory["position"]), _leaves(memory["params"], device)
                 trainer = self.optimizer(list(params.values()))
                 trainer.load_state_dict(dict(memory["trainer"]))
                 memory = None
             elif position == 0:
-                params = _leaves(initialise(self.model, rng))
+                params = _leaves(initialise(self.model, rng), device)
                 trainer = self.optimizer(list(params.values()))
             if not go_on:
                 held = {"position": position, "params": params, "trainer": trainer.state_dict()}
@@ -126,9 +127,9 @@ class Fresh:
             trainer.step()
 
 
-def _leaves(params: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Copies that gradients can be taken in."""
-    return {k: v.detach().clone().requires_grad_() for k, v in params.items()}
+def _leaves(params: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+    """Copies that gradients can be taken in; a checkpoint's come from the CPU."""
+    return {k: v.detach().to(device, copy=True).requires_grad_() for k, v in params.items()}
 
 
 def frozen(batch: Batch) -> Batch:

@@ -6,6 +6,7 @@ import resource
 import sys
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -150,6 +151,10 @@ def peak_memory_bytes(device: torch.device | str | None = None) -> int:
     """Largest resident set of the process so far; on CUDA the largest memory allocated there."""
     if device is not None and torch.device(device).type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
+    status = Path("/proc/self/status")
+    if status.exists():
+        # ru_maxrss survives exec: a child would start at its parent's peak.
+        return int(status.read_text().partition("VmHWM:")[2].split()[0]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # bytes there, kibibytes elsewhere
 
