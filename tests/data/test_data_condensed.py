@@ -249,3 +249,15 @@ def test_dataset_errors(tmp_path):
     save(make(soft=True), tmp_path / "b.safetensors")
     with pytest.raises(ValueError, match=r"b\.safetensors has 4 features and 3 soft labels"):
         CondensedDataset(tmp_path)
+
+
+def test_condensed_sets_of_this_repository_open() -> None:
+    folder = Path(__file__).parents[2] / "datasets"
+    files = sorted(folder.glob("*.safetensors"))
+    assert files
+    for file in files:
+        small = load(file)
+        assert small.condensed["hash"] == graph_hash(small)
+        assert small.num_nodes == small.condensed["nodes"]
+        card = file.with_suffix(".md").read_text()
+        assert hashlib.sha256(file.read_bytes()).hexdigest() in card
