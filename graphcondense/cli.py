@@ -246,13 +246,11 @@ def condense_parser(cls: type[Method], method: str) -> ArgumentParser:
 
 def preset_of(sections: Collection[str], data: str) -> str | None:
     """The section that is called like the data set, by any of its names."""
-    from graphcondense.data.nodes import KNOWN
+    from graphcondense.data.nodes import KNOWN, name_key
 
-    def key(name: str) -> str:
-        return re.sub(r"[-_\s]", "", name.lower())
-
-    names = next((k.spellings() for k in KNOWN if key(data) in k.spellings()), {key(data)})
-    return next((section for section in sections if key(section) in names), None)
+    wanted = name_key(data)
+    names = next((k.spellings() for k in KNOWN if wanted in k.spellings()), {wanted})
+    return next((section for section in sections if name_key(section) in names), None)
 
 
 def _run(

@@ -19,12 +19,13 @@ def world_size() -> int:
 
 
 def rank() -> int:
-    return dist.get_rank() if world_size() > 1 else 0
+    """This process's number, also before its group is made: checkpoints are read before that."""
+    return dist.get_rank() if world_size() > 1 else int(os.environ.get("RANK", "0"))
 
 
 def is_main() -> bool:
     """Whether this process is the one that writes and prints."""
-    return int(os.environ.get("RANK", "0")) == 0
+    return rank() == 0
 
 
 def start(module: nn.Module, rng: Generator) -> bool:

@@ -153,7 +153,7 @@ class Known:
 
     def spellings(self) -> set[str]:
         """All its names, as :func:`_key` writes them."""
-        return {_key(n) for n in (self.name, f"{self.family}-{self.name}", *self.aliases)}
+        return {name_key(n) for n in (self.name, f"{self.family}-{self.name}", *self.aliases)}
 
     def base(self, root: Path) -> Path:
         """The folder to give to its loader: ``root``, or ``root/pyg`` or ``root/ogb``."""
@@ -318,16 +318,17 @@ _REFUSED = {
 }
 
 
-def _key(name: str) -> str:
-    """
-    >>> _key("OGBN_Arxiv") == _key("ogbn-arxiv")
+def name_key(name: str) -> str:
+    """What two spellings of one name have in common.
+
+    >>> name_key("OGBN_Arxiv") == name_key("ogbn-arxiv")
     True
     """
     return re.sub(r"[-_\s]", "", name.lower())
 
 
 def _find(name: str) -> Known:
-    key = _key(name)
+    key = name_key(name)
     if key in _REFUSED:
         raise ValueError(_REFUSED[key])
     known = {k: row for row in KNOWN for k in row.spellings()}

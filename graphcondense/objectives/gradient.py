@@ -85,8 +85,8 @@ class GradientMatching:
         distance: ``"cosine"`` or ``"mse"``.
         path: ``"auto"`` takes the closed form where it applies, ``"autograd"`` and ``"closed"``
             insist.
-        biases: whether one-dimensional parameters count. GCond leaves them out, DC keeps them out
-            of the cosine by treating them as one unit; published code disagrees.
+        biases: whether one-dimensional parameters count, each as one unit. GCond and DC leave them
+            out; published code disagrees.
         eps: added to the product of norms in the cosine; published code adds 1e-6.
         shares: weight a class by its share of the synthetic set (GCond); otherwise all by one (DC).
         size: real examples a class and step, drawn anew; ``None`` uses all.
@@ -140,11 +140,14 @@ class GradientMatching:
     def closed(self, syn: Synthetic, real: Source, learner: Learner) -> Tensor:
         """The same sum from Gram matrices."""
         model = learner.model
-        if not (isinstance(model, LinearModel) and isinstance(real, DesignSource)):
+        if not self.closed_applies(real, learner):
             raise ValueError(
-                f"no closed form for {type(model).__name__} on {type(real).__name__}; "
+                f"no closed form for {type(model).__name__} on {type(real).__name__} with "
+                f"distance={self.distance!r}, biases={self.biases}, size={self.size}; "
                 'use path="autograd"'
             )
+        assert isinstance(model, LinearModel)
+        assert isinstance(real, DesignSource)
         if "real" not in self._cache:
             self._cache["real"] = ClassRows(real.design(model), real.labels, real.num_classes)
         small = syn.batch()

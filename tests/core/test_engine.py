@@ -153,36 +153,60 @@ TWO_RANKS = """
 import sys
 import torch
 import graphcondense
-from tests.cases import toy_graph
+from tests.cases import StopAfter, toy_graph
 
+folder, mode = sys.argv[1:]
+options = {}
+if mode == "cut":
+    options = {"out": folder, "checkpoint_seconds": 0.0, "callbacks": [StopAfter(4)]}
+elif mode == "resume":
+    options = {"out": folder, "resume": True}
 small = graphcondense.condense(
     toy_graph(), "gcond", per_class=2, epochs=3, outer=2, inner=1, hidden_channels=8,
-    structure_hidden=8, progress=False, device="cpu",
+    structure_hidden=8, progress=False, device="cpu", **options,
 )
 rank = __import__("os").environ["RANK"]
-torch.save({"x": small.x, "edges": small.edge_index}, sys.argv[1] + f"/{rank}.pt")
+torch.save({"x": small.x, "edges": small.edge_index}, f"{folder}/{rank}.pt")
 """
+
+
+def launch(folder: Path, mode: str, *, ranks: int) -> bool:
+    """Run the script above on so many processes; returns whether it succeeded."""
+    folder.mkdir(exist_ok=True)
+    script = folder / "script.py"
+    script.write_text(TWO_RANKS)
+    root = str(Path(__file__).parents[2])
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root}
+    command = [sys.executable]
+    if ranks > 1:
+        command += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
+    else:
+        env["RANK"] = "0"
+    done = subprocess.run(
+        [*command, str(script), str(folder), mode], env=env, capture_output=True, timeout=240
+    )
+    return done.returncode == 0
+
+
+def results(folder: Path) -> list[dict[str, Tensor]]:
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
 
 
 def test_two_ranks_keep_one_synthetic_graph(tmp_path: Path) -> None:
     """Learners differ between the ranks, so the result is neither rank's own, but it is one."""
-    script = tmp_path / "script.py"
-    script.write_text(TWO_RANKS)
-    root = Path(__file__).parents[2]
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    done = subprocess.run(
-        [*command, str(script), str(tmp_path)], env=env, capture_output=True, text=True, timeout=240
-    )
-    assert done.returncode == 0, done.stderr
-    one, two = (torch.load(tmp_path / f"{r}.pt", weights_only=True) for r in (0, 1))
+    assert launch(tmp_path, "whole", ranks=2)
+    one, two = results(tmp_path)
     assert torch.equal(one["x"], two["x"])
     assert torch.equal(one["edges"], two["edges"])
-    alone = subprocess.run(
-        [sys.executable, str(script), str(tmp_path)], env={**env, "RANK": "0"}, timeout=240
-    )
-    assert alone.returncode == 0
-    assert not torch.equal(torch.load(tmp_path / "0.pt", weights_only=True)["x"], one["x"])
+    assert launch(tmp_path, "whole", ranks=1)
+    assert not torch.equal(results(tmp_path)[0]["x"], one["x"])
+    # Each rank goes on from its own checkpoint, with its own learners.
+    cut = tmp_path / "cut"
+    assert not launch(cut, "cut", ranks=2)
+    assert (cut / "checkpoint.rank1.pt").exists()
+    assert launch(cut, "resume", ranks=2)
+    for resumed in results(cut):
+        assert torch.equal(resumed["x"], one["x"])
 
 
 class Silent(Callback):

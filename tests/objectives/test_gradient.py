@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -129,6 +131,13 @@ def test_insisting_on_the_closed_form_fails_where_there_is_none() -> None:
     other = Learner(model, learner.params)
     with pytest.raises(ValueError, match="no closed form for GCN"):
         GradientMatching(path="closed")(syn, real, other, RNG())
+
+
+@pytest.mark.parametrize("option", [{"distance": "mse"}, {"biases": True}, {"size": 3}])
+def test_the_closed_form_refuses_what_it_would_ignore(option: dict[str, Any]) -> None:
+    syn, real, learner = world("identity", 2)
+    with pytest.raises(ValueError, match="no closed form for SGC"):
+        GradientMatching(path="closed", **option)(syn, real, learner, RNG())
 
 
 @given(st.integers(1, 4), st.integers(1, 5), st.integers(0, 999), st.sampled_from([0.0, 0.1]))
