@@ -16,6 +16,7 @@ import yaml
 
 import graphcondense
 from graphcondense import cli
+from graphcondense.cli import condense, demo, folders, text
 from graphcondense.core.method import find_method, methods
 from graphcondense.data import graph_hash
 
@@ -70,7 +71,7 @@ def test_help_of_a_method_does_not_import_pyg() -> None:
 @pytest.mark.parametrize("name", sorted({row["name"] for row in methods()}))
 def test_every_flag_has_help(name: str) -> None:
     cls, _ = find_method(name)
-    parser = cli.condense_parser(cls, name)
+    parser = condense.condense_parser(cls, name)
     for action in parser._actions:
         assert action.help, action.dest
         for mark in ("``", ":class:", "~graphcondense"):
@@ -86,7 +87,7 @@ def test_help_of_every_command(command: str, capsys: pytest.CaptureFixture[str])
 
 def test_every_default_is_that_of_the_method() -> None:
     cls, variant = find_method("gcond-x")
-    args = cli._condense_args(cls, variant, "gcond-x", [], {})
+    args = condense._condense_args(cls, variant, "gcond-x", [], {})
     built = graphcondense.core.method.hyperparameters(cls(**variant))
     assert {k: args[k] for k in built} == built
 
@@ -167,8 +168,8 @@ def test_preset_of_the_data(
 
 @pytest.mark.parametrize("data", ["ogbn-arxiv", "arxiv", "OGBN_Arxiv"])
 def test_preset_by_any_name_of_the_data(data: str) -> None:
-    assert cli.preset_of(["cora", "arxiv"], data) == "arxiv"
-    assert cli.preset_of(["cora"], data) is None
+    assert condense.preset_of(["cora", "arxiv"], data) == "arxiv"
+    assert condense.preset_of(["cora"], data) is None
 
 
 def test_images(capsys: pytest.CaptureFixture[str]) -> None:
@@ -181,9 +182,9 @@ def test_only_rank_zero_prints(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RANK", "1")
-    cli.say("result")
+    text.say("result")
     assert capsys.readouterr().out == ""
-    assert cli.draw(object(), Path()) == []
+    assert folders.draw(object(), Path()) == []
 
 
 # --- errors ----------------------------------------------------------------------------------
@@ -303,9 +304,9 @@ def test_tables(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
 
 
 def test_demo(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "DEMO", {"nodes": 20, "epochs": 1, "outer": 2})
+    monkeypatch.setattr(demo, "DEMO", {"nodes": 20, "epochs": 1, "outer": 2})
     quick = {"models": ("GCN", "MLP"), "seeds": 1, "epochs": 3, "progress": False}
-    monkeypatch.setattr(cli, "DEMO_EVALUATION", quick)
+    monkeypatch.setattr(demo, "DEMO_EVALUATION", quick)
     ok("demo", "--out", "demo")
     said = capsys.readouterr().out
     assert all(re.search(rf"^{name} +GCN", said, re.MULTILINE) for name in ("random", "whole"))

@@ -1,0 +1,89 @@
+"""The command line.
+
+Torch and PyG take seconds to import, so every command imports what it needs when it is called.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable, Sequence
+
+from graphcondense.cli.condense import command_condense
+from graphcondense.cli.demo import command_demo
+from graphcondense.cli.evaluate import command_evaluate
+from graphcondense.cli.flags import summary_of
+from graphcondense.cli.listing import command_datasets, command_methods, command_show
+from graphcondense.cli.text import note
+
+INTERRUPTED = 130  # what a shell reports after Ctrl-C: 128 + SIGINT
+
+COMMANDS: dict[str, Callable[[list[str]], None]] = {
+    "demo": command_demo,
+    "condense": command_condense,
+    "evaluate": command_evaluate,
+    "methods": command_methods,
+    "datasets": command_datasets,
+    "show": command_show,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the words after ``graphcondense``; by default those of this process.
+
+    Returns:
+        0; 2 for what a user can put right, said on stderr; 130 after Ctrl-C.
+    """
+    words = [_dashed(word) for word in (sys.argv[1:] if argv is None else argv)]
+    try:
+        _dispatch(words)
+    except SystemExit as end:  # --help
+        return int(end.code or 0)
+    except KeyboardInterrupt:
+        note("interrupted")
+        return INTERRUPTED
+    except (ValueError, FloatingPointError, OSError) as error:
+        note(f"error: {error}")
+        return 2
+    return 0
+
+
+def _dispatch(words: list[str]) -> None:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(overview())
+    elif words[0] == "--version":
+        from graphcondense import __version__
+
+        print(f"graphcondense {__version__}")
+    elif words[0] in COMMANDS:
+        COMMANDS[words[0]](words[1:])
+    else:
+        near = difflib.get_close_matches(words[0], COMMANDS, n=3, cutoff=0.4) or list(COMMANDS)
+        raise ValueError(f"unknown command {words[0]!r}; did you mean {', '.join(near)}?")
+
+
+def overview() -> str:
+    """What ``graphcondense --help`` prints; the commands' own docstrings."""
+    lines = [
+        "usage: graphcondense COMMAND ...",
+        "",
+        "Condense a large data set into a tiny synthetic one that trains the same models.",
+        "",
+        "commands:",
+        *(f"  {name:<9} {summary_of(command)}" for name, command in COMMANDS.items()),
+        "",
+        "graphcondense COMMAND --help says more. Start with: graphcondense demo",
+    ]
+    return "\n".join(lines)
+
+
+def _dashed(word: str) -> str:
+    """
+    >>> _dashed("--lr_x=a_b"), _dashed("a_b")
+    ('--lr-x=a_b', 'a_b')
+    """
+    flag, equals, value = word.partition("=")
+    return flag.replace("_", "-") + equals + value if word.startswith("--") else word

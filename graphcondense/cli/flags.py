@@ -1,0 +1,153 @@
+"""Flags from dataclasses, and which data a command works on."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import typing
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """Which data.
+
+    Attributes:
+        data: name of a data set (see "graphcondense datasets") or a file that ends in .npz or .pt.
+        root: folder that has the data sets; by default $GRAPHCONDENSE_DATA, else
+            ~/.cache/graphcondense.
+        split: nodes for training, validation and test; by default the published split, else a
+            seeded one.
+        data_seed: draws the splits "seeded" and "random".
+        normalize: of features; "auto" does what papers do with this data set.
+    """
+
+    data: str | None = None
+    root: str | None = None
+    split: Literal["public", "full", "seeded", "random"] | None = None
+    data_seed: int = 0
+    normalize: Literal["auto", "row", "standard", "none"] = "auto"
+
+    def load(self, domain: str = "node") -> Any:
+        """The data, as :func:`graphcondense.condense` takes them."""
+        if self.data is None:
+            raise ValueError("which data? give --data NAME or --data FILE; names: datasets")
+        if domain == "image":
+            return load_images(self.data)
+        from graphcondense.data import as_task, load
+
+        chosen = {"split": self.split, "seed": self.data_seed, "normalize": self.normalize}
+        return as_task(load(self.data, self.root, **chosen))  # type: ignore[arg-type]
+
+    @property
+    def stem(self) -> str:
+        """The data's name as a part of a file name."""
+        path = Path(str(self.data))
+        return (path.stem if path.suffix in (".npz", ".pt") else path.name).lower()
+
+
+def load_images(name: str) -> tuple[Any, Any]:
+    """``(images, labels)`` from an ``.npz`` file, or scikit-learn's digits."""
+    import numpy as np
+
+    if name == "digits":
+        from sklearn.datasets import load_digits
+
+        digits = load_digits()
+        return (digits.images / 16).astype(np.float32), digits.target
+    if not name.endswith(".npz"):
+        raise ValueError(f"--data {name}: images come from 'digits' or an .npz file")
+    with np.load(Path(name).expanduser(), allow_pickle=False) as file:
+        if missing := {"images", "labels"} - set(file.files):
+            raise ValueError(f"{name} has no {' and no '.join(sorted(missing))}")
+        return file["images"], file["labels"]
+
+
+def make_parser(command: str, description: str) -> ArgumentParser:
+    """A parser that raises its errors, for :func:`main` to print."""
+    from jsonargparse import ArgumentParser
+
+    return ArgumentParser(
+        prog=f"graphcondense {command}",
+        description=description,
+        exit_on_error=False,
+        allow_abbrev=False,
+    )
+
+
+def add_fields(
+    parser: ArgumentParser,
+    title: str,
+    cls: type[Any],
+    *,
+    only: Collection[str] | None = None,
+    helps: Mapping[str, str] | None = None,
+) -> None:
+    """A flag for every field of a dataclass, with the help that its docstrings have.
+
+    Args:
+        parser: where to add them.
+        title: heading of the group.
+        cls: the dataclass.
+        only: names of fields; by default all.
+        helps: help that differs from the docstrings'.
+    """
+    from jsonargparse import ActionYesNo
+
+    group = parser.add_argument_group(title)
+    hints, docs = typing.get_type_hints(cls), {**field_docs(cls), **(helps or {})}
+    for field in fields(cls):
+        if only is not None and field.name not in only:
+            continue
+        hint = hints[field.name]
+        how = {"action": ActionYesNo(no_prefix="no-")} if hint is bool else {"type": hint}
+        flag = "--" + field.name.replace("_", "-")
+        group.add_argument(flag, default=field.default, help=docs.get(field.name, ""), **how)
+
+
+def field_docs(cls: type[Any]) -> dict[str, str]:
+    """What the docstrings of a class and its parents say of its fields, as plain text."""
+    import docstring_parser
+
+    out: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        for param in docstring_parser.parse(base.__dict__.get("__doc__") or "").params:
+            text = re.sub(r":\w+:`~?(?:[\w.]+\.)?(\w+)`", r"\1", param.description or "")
+            text = text.replace('``"', '"').replace('"``', '"').replace("``", "'")
+            text = " ".join(text.split())
+            out |= {name.strip(): text for name in param.arg_name.split(",")}
+    return out
+
+
+def parse(parser: ArgumentParser, argv: list[str]) -> Namespace:
+    """Parse, with errors as a ``ValueError`` of one line.
+
+    Raises:
+        ValueError: an unknown flag, with the nearest known ones, or a value of the wrong type.
+    """
+    from jsonargparse import ArgumentError
+
+    try:
+        return parser.parse_args(argv)
+    except ArgumentError as error:
+        text = " ".join(str(error).split())
+    if unknown := re.match(r"unrecognized arguments: (--[\w-]+)", text):
+        known = re.findall(r"--[\w-]+", parser.format_usage())
+        near = difflib.get_close_matches(unknown[1], known, n=3)
+        hint = f"did you mean {', '.join(near)}?" if near else "--help lists all"
+        raise ValueError(f"unknown flag {unknown[1]}; {hint}")
+    flag = re.sub(r'^Parser key "(\w+)":', lambda m: f"--{m[1].replace('_', '-')}:", text)
+    plain = re.sub(r"<class '(\w+)'>|typing\.", r"\1", flag)
+    union = r"Does not validate .* Subtypes: \[(.*)\] Errors: .* Given value: "
+    raise ValueError(re.sub(union, r"Expected one of \1. Got value: ", plain))
+
+
+def summary_of(thing: Any) -> str:
+    """The first line of a docstring."""
+    return str(thing.__doc__).strip().splitlines()[0]

@@ -1,0 +1,82 @@
+"""Run folders: what they hold, and that a new run loses nothing of an old one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from graphcondense.cli.text import is_main
+
+BUDGETS = ("nodes", "ratio", "per_class", "bytes")
+PICTURES = ("curve.png", "graph.png", "images.png", "evaluation.png")
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """A run's ``config.yaml``.
+
+    Raises:
+        ValueError: there is none, or it is something else.
+    """
+    import yaml
+
+    try:
+        config = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"cannot read {path}: {error}") from error
+    if not isinstance(config, dict) or not {"method", "hyperparameters"} <= set(config):
+        raise ValueError(f"{path} is not the config.yaml of a run")
+    return config
+
+
+def config_flags(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The flags that repeat the run of a config."""
+    from graphcondense.run import Run
+
+    run = {f.name: config[f.name] for f in fields(Run) if f.name in config}
+    return {**config.get("hyperparameters", {}), **run, **config.get("origin", {})}
+
+
+def prepare(folder: Path, overwrite: bool) -> None:
+    """Make sure that a new run loses nothing of an old one.
+
+    Raises:
+        ValueError: there is a run in ``folder``, and ``overwrite`` is not set.
+    """
+    finished = (folder / "condensed.safetensors").exists()
+    if not overwrite and (finished or (folder / "checkpoint.pt").exists()):
+        what = "a finished run" if finished else "an unfinished run; --resume goes on with it"
+        raise ValueError(f"{folder} has {what}; --overwrite starts anew, --out names another")
+    if is_main():
+        files = ("condensed.safetensors", "condensed.md", "metrics.jsonl", "evaluation.json")
+        for path in [folder / name for name in (*files, *PICTURES)]:
+            path.unlink(missing_ok=True)
+        for path in folder.glob("checkpoint*.pt"):
+            path.unlink()
+
+
+def size(options: Mapping[str, Any]) -> str:
+    """The budget as a part of a file name.
+
+    >>> size({"nodes": 70, "ratio": None}), size({"ratio": 0.5})
+    ('70', 'ratio0.5')
+    """
+    given = [(k, options[k]) for k in BUDGETS if options.get(k) is not None]
+    return "-".join(f"{'' if k == 'nodes' else k}{v}" for k, v in given) or "none"
+
+
+def draw(small: Any, folder: Path) -> list[Path]:
+    """Draw a run's pictures into its folder; returns their paths."""
+    from graphcondense import pictures
+
+    if not is_main():
+        return []
+    drawn = []
+    if (folder / "metrics.jsonl").is_file():
+        drawn.append(pictures.draw_curve(folder / "metrics.jsonl", folder / "curve.png"))
+    if small.x.dim() == 2:
+        drawn.append(pictures.draw_graph(small, folder / "graph.png"))
+    else:
+        drawn.append(pictures.draw_images(small.x, small.y, folder / "images.png"))
+    return drawn

@@ -1,0 +1,79 @@
+"""What commands print."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def summary(small: Any) -> str:
+    """A condensed set beside the whole one, as a table."""
+    record = small.condensed
+    data, validation = record["data"], record["validation"]
+    rows = [
+        {
+            "": name,
+            "whole": f"{data[name]:,}",
+            "condensed": f"{record[name]:,}",
+            "share": f"{100 * record[name] / data[name]:.2f} %" if data[name] else "-",
+        }
+        for name in ("nodes", "edges", "bytes")
+        if name in data
+    ]
+    score = f"{validation['score']:.4f} at step {validation['step']}" if validation else "none"
+    return "\n".join(
+        [
+            f"{data['name']}, condensed by {record['method']}, seed {record['seed']}",
+            table(rows),
+            f"seconds     {record['seconds']:.1f}",
+            f"validation  {score}",
+        ]
+    )
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows with the same keys as aligned text; numbers to the right.
+
+    >>> print(table([{"name": "a", "size": 10}, {"name": "bb", "size": 1234}]))
+    name   size
+    ----  -----
+    a        10
+    bb    1,234
+    """
+    head = list(rows[0])
+    cells = [[_cell(row[key]) for key in head] for row in rows]
+    columns = list(zip(*cells, strict=True))
+    right = [all(re.match(r"\d|-$", cell) for cell in column) for column in columns]
+    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if flush else cell.ljust(width)
+            for cell, width, flush in zip(line, widths, right, strict=True)
+        ).rstrip()
+        for line in (head, ["-" * width for width in widths], *cells)
+    )
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def is_main() -> bool:
+    """Whether this process is the one that prints and draws; under ``torchrun`` rank 0 is."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def say(text: str) -> None:
+    """Print a result, once for all processes."""
+    if is_main():
+        print(text, flush=True)
+
+
+def note(text: str) -> None:
+    """Print on stderr, where it does not mix with results."""
+    print(text, file=sys.stderr, flush=True)
