@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+# A method, or METHOD@NETWORK for another matching network than its default.
 BUDGETS = {"cora": 70, "citeseer": 60}
 METHODS = ("gcond", "gcond-x", "doscond", "doscond-x", "random", "herding", "kcenter")
 
@@ -64,9 +65,11 @@ def condense_one(args: argparse.Namespace, data: str, method: str, seed: str) ->
 
     real = graphcondense.data.load(data, root=args.root)
     folder = cell_folder(args.out, data, method, seed)
+    name, _, network = method.partition("@")
+    options = {"model": network} if network else {}
     began = time.perf_counter()
     small = graphcondense.condense(
-        real, method, nodes=BUDGETS[data], seed=int(seed), preset=None, progress=False
+        real, name, nodes=BUDGETS[data], seed=int(seed), progress=False, **options
     )
     seconds = time.perf_counter() - began
     graphcondense.save(small, folder)
@@ -108,13 +111,20 @@ def write_page(args: argparse.Namespace) -> None:
         if (path := args.out / f"{data}-{nodes}.json").exists():
             parts.append(table(data, json.loads(path.read_text())))
     (args.out / "nodes.md").write_text("\n".join(parts))
-    readme = Path(__file__).resolve().parents[1] / "README.md"
-    before, _, rest = readme.read_text().partition("<!-- results -->")
-    after = rest.partition("<!-- /results -->")[2]
     tables = "\n".join(
         part.replace("## ", "**").replace(" nodes\n", " nodes**\n", 1) for part in parts[2:]
     )
-    readme.write_text(f"{before}<!-- results -->\n{tables}<!-- /results -->{after}")
+    write_readme("results", tables)
+
+
+def write_readme(mark: str, text: str) -> None:
+    """Put ``text`` between the README's marks of that name."""
+    readme = Path(__file__).resolve().parents[1] / "README.md"
+    before, start, rest = readme.read_text().partition(f"<!-- {mark} -->")
+    _, end, after = rest.partition(f"<!-- /{mark} -->")
+    if not start or not end:
+        raise ValueError(f"README.md has no marks <!-- {mark} --> and <!-- /{mark} -->")
+    readme.write_text(f"{before}{start}\n{text}{end}{after}")
 
 
 def table(data: str, saved: dict[str, Any]) -> str:

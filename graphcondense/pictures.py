@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphcondense.evaluate.report import COLOURS, MARKERS
+from graphcondense.evaluate.result import COLOURS, MARKERS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

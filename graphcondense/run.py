@@ -33,6 +33,7 @@ from graphcondense.core.callbacks import (
 from graphcondense.core.engine import Callback, State
 from graphcondense.core.method import Method, find_method, hyperparameters
 from graphcondense.ops.budget import Budget
+from graphcondense.ops.files import write_whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -355,7 +356,7 @@ def _run(
     extra: Sequence[Callback],
     origin: Mapping[str, Any],
 ) -> Any:
-    began = time.perf_counter()
+    began, processor = time.perf_counter(), time.process_time()
     about = domain.describe()
     identity = {
         "method": name,
@@ -396,7 +397,9 @@ def _run(
     syn = method.condense(source, rng=rng, callbacks=callbacks, resume=resume)
     small = domain.finish(syn.export())
     seconds = time.perf_counter() - began
-    small.condensed = record(domain, method, name, run, about, small, watch, seconds)
+    on_gpu = device_of(run).type == "cuda"
+    spent = seconds if on_gpu else time.process_time() - processor
+    small.condensed = record(domain, method, name, run, about, small, watch, seconds, spent)
     if folder is not None and parallel.is_main():
         from graphcondense.data.condensed import save
 
@@ -432,6 +435,7 @@ def record(
     small: Any,
     watch: Watch,
     seconds: float,
+    processor_seconds: float,
 ) -> dict[str, Any]:
     """What a condensed set says of itself; plain values that JSON holds."""
     from graphcondense.data.condensed import graph_hash, tensor_bytes
@@ -457,6 +461,7 @@ def record(
         "bytes": tensor_bytes(small),
         "hash": graph_hash(small),
         "seconds": round(seconds, 3),
+        "processor_seconds": round(processor_seconds, 3),
         "validation": {"score": watch.best, "step": watch.best_step, "predictor": domain.predictor}
         if watch.kept
         else None,
@@ -483,10 +488,3 @@ def _writable(folder: Path) -> Path:
     except OSError as error:
         raise ValueError(f"cannot write into the folder {folder}: {error}") from error
     return folder
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write beside, then rename: a file that is there is whole."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text)
-    os.replace(part, path)

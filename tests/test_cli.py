@@ -208,7 +208,7 @@ def test_only_rank_zero_prints(
         ("condense random --data digits --nodes 20 --resume --out run", "no checkpoint"),
         ("condense random --data digits --resume --overwrite", "give one of them"),
         ("condense random --config no.yaml", "cannot read no.yaml"),
-        ("evaluate nothing", "there is no file nothing/condensed.safetensors"),
+        ("evaluate nothing", "there is no file or folder nothing"),
         ("methods --domain nod", "there are image, node"),
         ("show nothing", "there is no folder nothing"),
         ("show .", "holds no run"),

@@ -10,7 +10,14 @@ from typing import Any
 from graphcondense.cli.text import is_main
 
 BUDGETS = ("nodes", "ratio", "per_class", "bytes")
-PICTURES = ("curve.png", "graph.png", "images.png", "evaluation.png")
+PICTURES = (
+    "curve.png",
+    "graph.png",
+    "images.png",
+    "evaluation.png",
+    "transfer.png",
+    "break-even.png",
+)
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from graphcondense.data.condensed import CondensedDataset, graph_hash, tensor_bytes
     from graphcondense.data.condensed import load as load_condensed
     from graphcondense.data.condensed import save as save_condensed
+    from graphcondense.data.foreign import open_small
     from graphcondense.data.nodes import datasets, load
     from graphcondense.data.ogb import load_ogb, open_ogb
     from graphcondense.data.task import NodeTask, as_task
@@ -28,6 +29,7 @@ __all__ = [
     "load_condensed",
     "load_ogb",
     "open_ogb",
+    "open_small",
     "save_condensed",
     "tensor_bytes",
 ]
@@ -43,6 +45,7 @@ _HOME = {
     "load_condensed": ("condensed", "load"),
     "load_ogb": ("ogb", "load_ogb"),
     "open_ogb": ("ogb", "open_ogb"),
+    "open_small": ("foreign", "open_small"),
     "save_condensed": ("condensed", "save"),
     "tensor_bytes": ("condensed", "tensor_bytes"),
 }

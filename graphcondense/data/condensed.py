@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,8 @@ import torch
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 from torch_geometric.data import Data, InMemoryDataset
+
+from graphcondense.ops.files import write_all
 
 FORMAT = "graphcondense"
 VERSION = 1
@@ -65,8 +66,7 @@ def save(small: Data, path: str | Path) -> Path:
     blob = to_bytes(tensors, {FORMAT: text})
     card = _card(path, record, tensors, hashlib.sha256(blob).hexdigest())
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _replace({path: blob, path.with_suffix(".md"): card.encode()})
+        write_all({path: blob, path.with_suffix(".md"): card})
     except OSError as error:
         raise ValueError(f"cannot write into the folder {path.parent}: {error}") from error
     return path
@@ -262,22 +262,6 @@ def _file(path: str | Path) -> Path:
     if path.is_dir() or not path.suffix:
         return path / "condensed.safetensors"
     raise ValueError(f"{path} must end in .safetensors, or be a folder")
-
-
-def _replace(contents: Mapping[Path, bytes]) -> None:
-    """Write all files, then move all into place."""
-    drafts = {path: path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in contents}
-    try:
-        for path, draft in drafts.items():
-            with draft.open("wb") as file:
-                file.write(contents[path])
-                file.flush()
-                os.fsync(file.fileno())
-        for path, draft in drafts.items():
-            os.replace(draft, path)
-    finally:
-        for draft in drafts.values():
-            draft.unlink(missing_ok=True)
 
 
 def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

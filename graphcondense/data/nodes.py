@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import errno
 import os
-import pickle
 import re
 import zipfile
 from collections.abc import Callable, Mapping
@@ -19,7 +18,8 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphcondense.data.ogb import allow, graph_classes, load_ogb
+from graphcondense.data.ogb import load_ogb
+from graphcondense.data.pt import read_pt
 from graphcondense.ops.adjacency import csr_tensor, scipy_csr
 
 if TYPE_CHECKING:
@@ -415,14 +415,7 @@ def _csr(arrays: Mapping[str, np.ndarray], name: str, path: Path) -> sp.csr_matr
 def _open_pt(path: Path) -> Data:
     from torch_geometric.data import Data
 
-    try:
-        with allow(graph_classes()):
-            data = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ValueError(
-            f"{path} was refused: it may hold a PyG Data of tensors and nothing else ({reason})"
-        ) from error
+    data = read_pt(path, "a PyG Data of tensors")
     if not isinstance(data, Data):
         raise ValueError(f"{path} holds a {type(data).__name__}, not a PyG Data")
     if not isinstance(data.y, Tensor) or data.num_nodes is None:

@@ -7,9 +7,9 @@ from graphcondense.evaluate.fit import (
     Training,
     fit,
     fit_whole,
-    random_subgraph,
     score,
 )
+from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
 from graphcondense.evaluate.report import Report, Row, evaluate
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Report",
     "Row",
     "Training",
+    "equal_bytes_graphs",
     "evaluate",
     "fit",
     "fit_whole",

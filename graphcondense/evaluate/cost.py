@@ -5,7 +5,8 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from graphcondense.data.task import NodeTask, as_task
+from graphcondense.evaluate.result import COLOURS, MARKERS
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,10 @@ class Ledger:
             a user pays today; ``None`` if not measured.
         peak_memory_bytes: largest resident set of this process so far, or on a GPU the largest
             memory allocated there.
+        condensation_processor_seconds: of condensing, on the CPU over all threads, on a GPU the
+            seconds it was in use: what energy is proportional to. ``None`` if not known.
+        condensed_processor_seconds, whole_processor_seconds: the same of one training, validation
+            included.
     """
 
     graph: str
@@ -55,6 +61,9 @@ class Ledger:
     whole_training_seconds: float | None
     plain_training_seconds: float | None
     peak_memory_bytes: int
+    condensation_processor_seconds: float | None = None
+    condensed_processor_seconds: float | None = None
+    whole_processor_seconds: float | None = None
 
     @property
     def break_even_trainings(self) -> int | None:
@@ -70,6 +79,20 @@ class Ledger:
             return None
         saved = self.whole_training_seconds - self.condensed_training_seconds
         return int(self.condensation_seconds // saved) + 1 if saved > 0 else None
+
+    def total_seconds(self, trainings: int) -> tuple[float | None, float | None]:
+        """Seconds of so many trainings: condensing included, and on the whole graph instead.
+
+        >>> size = Size(1, 0, 4)
+        >>> Ledger("", "GCN", size, size, 9.0, 1.0, 4.0, None, 0).total_seconds(4)
+        (13.0, 16.0)
+        """
+        condensed = whole = None
+        if self.condensation_seconds is not None:
+            condensed = self.condensation_seconds + trainings * self.condensed_training_seconds
+        if self.whole_training_seconds is not None:
+            whole = trainings * self.whole_training_seconds
+        return condensed, whole
 
     @property
     def ratios(self) -> dict[str, float | None]:
@@ -95,6 +118,13 @@ class Ledger:
             "ratios": self.ratios,
         }
 
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> Ledger:
+        """What :meth:`to_dict` gave."""
+        own = {f.name: saved[f.name] for f in fields(cls) if f.name in saved}
+        sizes = {name: Size(**own[name]) for name in ("size", "whole")}
+        return cls(**{**own, **sizes})
+
     def lines(self) -> list[str]:
         """The ledger as lines of text."""
 
@@ -115,8 +145,61 @@ class Ledger:
             f"{seconds(self.whole_training_seconds)} whole, "
             f"{seconds(self.plain_training_seconds)} whole in plain PyG",
             f"pays after    {'-' if even is None else f'{even:,} trainings'}",
+            f"processor     {seconds(self.condensation_processor_seconds)} condensation; one "
+            f"training with validation {seconds(self.condensed_processor_seconds)} condensed, "
+            f"{seconds(self.whole_processor_seconds)} whole",
             f"peak memory   {self.peak_memory_bytes / 2**20:,.0f} MiB",
         ]
+
+
+def draw_break_even(ledgers: Mapping[str, Ledger], path: str | Path, data: str = "") -> Path:
+    """Draw total seconds over the number of trainings: each condensed set, and the whole graph.
+
+    Solid lines condense first and then train on the condensed set; the dashed one trains on the
+    whole graph under the same evaluator, the dotted one in plain PyG. A dot marks where a set
+    begins to pay.
+
+    Raises:
+        ValueError: no ledger has the seconds of condensing.
+    """
+    from matplotlib.figure import Figure
+
+    known = {k: v for k, v in ledgers.items() if v.condensation_seconds is not None}
+    if not known:
+        raise ValueError(
+            "no condensation seconds are known: pass condensation_seconds= to evaluate"
+        )
+    one = next(iter(known.values()))
+    even = [ledger.break_even_trainings or 0 for ledger in known.values()]
+    trainings = np.arange(0, max(20, 2 * max(even)) + 1)
+    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
+    axes = figure.subplots()
+    for i, (label, ledger) in enumerate(known.items()):
+        colour = COLOURS[i % len(COLOURS)]
+        start, step = ledger.condensation_seconds or 0.0, ledger.condensed_training_seconds
+        axes.plot(trainings, start + step * trainings, color=colour, label=label)
+        if k := ledger.break_even_trainings:
+            axes.plot(k, start + step * k, MARKERS[i % len(MARKERS)], color=colour)
+            axes.annotate(
+                f"{k:,}", (k, start + step * k), xytext=(0, 8), textcoords="offset points"
+            )
+    for seconds, style, name in (
+        (one.whole_training_seconds, "--", "whole, same evaluator"),
+        (one.plain_training_seconds, ":", "whole, plain PyG"),
+    ):
+        if seconds is not None:
+            axes.plot(trainings, seconds * trainings, style, color="#555555", label=name)
+    axes.set_xlabel(f"trainings of {one.model}")
+    axes.set_ylabel("seconds in all")
+    axes.set_title(f"{data}: when condensing pays" if data else "when condensing pays")
+    axes.set_xlim(0, trainings[-1])
+    last = int(trainings[-1])
+    axes.set_ylim(0, 1.6 * max(ledger.total_seconds(last)[0] or 0.0 for ledger in known.values()))
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    figure.savefig(path, dpi=150)
+    return Path(path)
 
 
 def size_of(graph: Any) -> Size:

@@ -8,21 +8,30 @@ test nodes, after training has ended.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call
 from tqdm import tqdm
 
 from graphcondense.data.task import NodeTask, as_task
 from graphcondense.nn.batched import Matrix, Stacked, resolve
+from graphcondense.nn.wrapped import wrap
 from graphcondense.ops.adjacency import csr_from_edges
+
+Model: TypeAlias = "str | type[Stacked] | Callable[..., nn.Module]"
+"""A model by its name, or a class of one's own."""
+
+THRESHOLDS = (0.0, 0.25, 0.5, 0.75, 0.9)
+"""Shares of a small graph's edges, the lightest first, that a model without weights may do without;
+validation chooses."""
 
 STATE = 2**21
 """Largest hidden state in floats when predicting: beyond it the caches no longer hold it, so seeds
@@ -30,18 +39,8 @@ are taken in groups. Grouping changes no result."""
 
 
 @dataclass(frozen=True)
-class Training:
-    """How the evaluator trains; the same for every method that is compared.
-
-    Attributes:
-        epochs: full-batch steps of Adam.
-        hidden: width of the hidden layers.
-        num_layers: layers (for SGC: propagation steps).
-        lr, weight_decay: of Adam, for every parameter.
-        dropout: on hidden activations.
-        val_every: validate after every so many epochs, and after the last. The grid matters: a
-            score is only comparable at the same value; reports use 1.
-    """
+class Settings:
+    """How one model is trained: the fields of :class:`Training`, none left open."""
 
     epochs: int = 300
     hidden: int = 256
@@ -49,14 +48,50 @@ class Training:
     lr: float = 0.01
     weight_decay: float = 5e-4
     dropout: float = 0.5
+    activation: str = "relu"
+    val_every: int = 1
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the evaluator trains: a model's settings are the same for every set that is compared.
+
+    ``None`` leaves a setting to the model, whose ``recipe`` says where it needs other than
+    :class:`Settings`.
+
+    Attributes:
+        epochs: full-batch steps of Adam.
+        hidden: width of the hidden layers; by default 256 or what the model needs.
+        num_layers: layers (for SGC: propagation steps); by default 2 or what the model needs.
+        lr: learning rate of Adam; by default 0.01 or what the model needs.
+        weight_decay: of Adam, for every parameter; by default 5e-4 or what the model needs.
+        dropout: on hidden activations; by default 0.5 or what the model needs.
+        activation: of hidden layers; by default ReLU or what the model needs.
+        val_every: validate after every so many epochs, and after the last. The grid matters: a
+            score is only comparable at the same value; reports use 1.
+    """
+
+    epochs: int = 300
+    hidden: int | None = None
+    num_layers: int | None = None
+    lr: float | None = None
+    weight_decay: float | None = None
+    dropout: float | None = None
+    activation: str | None = None
     val_every: int = 1
 
     def __post_init__(self) -> None:
         for name in ("epochs", "hidden", "num_layers", "val_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 <= self.dropout < 1:
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        if self.dropout is not None and not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+
+    def of(self, kind: type[Stacked]) -> Settings:
+        """Every setting that is left open, filled in for a model."""
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        return Settings(**{**kind.recipe, **given})
 
 
 @dataclass(frozen=True)
@@ -71,6 +106,10 @@ class FitResult:
         val_last, test_last: ``[S]`` after the last epoch.
         seconds: wall seconds of everything, preparation of the small graph included.
         seconds_training: of the training steps alone, all seeds together.
+        processor_seconds: of everything, on the CPU over all threads; on a GPU the seconds it was
+            in use.
+        chosen: what else validation chose: the threshold under which a model that ignores edge
+            weights is shown no edge, or what a predictor leaves open. Empty where nothing was.
     """
 
     model: str
@@ -82,6 +121,8 @@ class FitResult:
     test_last: Tensor
     seconds: float
     seconds_training: float
+    processor_seconds: float = 0.0
+    chosen: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,6 +135,7 @@ class _Curve:
     epoch_selected: Tensor
     val_last: Tensor
     seconds_training: float
+    chosen: str = ""
 
 
 class Evaluator:
@@ -123,11 +165,23 @@ class Evaluator:
             )
         self.training = Training(**options)
         self._like = torch.empty(0, device=device)
-        self._prepared: dict[tuple[type[Stacked], str], tuple[Any, ...]] = {}
+        self._prepared: dict[tuple[type[Stacked], int, str], tuple[Any, ...]] = {}
+
+    def replace(self, **options: Any) -> Evaluator:
+        """An evaluator with other settings on the same real graph, whose operators both share.
+
+        >>> import graphcondense
+        >>> evaluator = Evaluator(graphcondense.data.load("digits"), epochs=100)
+        >>> evaluator.replace(hidden=64).training.hidden, evaluator.training.hidden
+        (64, None)
+        """
+        out = copy(self)  # shallow: the prepared operators are the same dictionary
+        out.training = replace(self.training, **options)
+        return out
 
     def fit(
         self,
-        model: str,
+        model: Model,
         small: Any,
         *,
         seeds: int | Sequence[int] = 10,
@@ -136,7 +190,9 @@ class Evaluator:
         """Train ``model`` on ``small`` with every seed; read the test nodes once, at the end.
 
         Args:
-            model: a name in :data:`~graphcondense.nn.batched.MODELS`.
+            model: a name in :data:`~graphcondense.nn.batched.MODELS`, or a class of your own as
+                :func:`~graphcondense.nn.wrapped.wrap` takes them, such as
+                ``torch_geometric.nn.GraphSAGE``.
             small: a PyG ``Data`` (``x [n, d]``, ``edge_index``, optional ``edge_weight``; ``y [n]``
                 classes or ``[n, C]`` soft labels; optional ``train_mask``, default all nodes), or a
                 :class:`NodeTask`, trained on its training nodes.
@@ -149,11 +205,14 @@ class Evaluator:
         """
         if not len(self.real.test):
             raise ValueError(f"{self.real.name}: no test nodes; set test_mask before evaluating")
-        start = time.perf_counter()
-        kind, seeds = resolve(model), _seeds(seeds)
+        start, cpu = _now(self._like.device), time.process_time()
+        kind, seeds = model_of(model), _seeds(seeds)
         curve = self._train(kind, small, seeds, progress)
-        last = dict(curve.model.named_parameters())
-        test = [self._accuracy(curve.model, w, "test") for w in (curve.selected, last)]
+        test = [
+            self._accuracy(curve.model, weights, "test")
+            for weights in (curve.selected, state_of(curve.model))
+        ]
+        seconds = _now(self._like.device) - start
         return FitResult(
             model=kind.__name__,
             seeds=seeds,
@@ -162,12 +221,14 @@ class Evaluator:
             test_selected=test[0],
             val_last=curve.val_last,
             test_last=test[1],
-            seconds=time.perf_counter() - start,
+            seconds=seconds,
             seconds_training=curve.seconds_training,
+            processor_seconds=seconds if self._like.is_cuda else time.process_time() - cpu,
+            chosen=curve.chosen,
         )
 
     def fit_whole(
-        self, model: str, *, seeds: int | Sequence[int] = 10, progress: bool = False
+        self, model: Model, *, seeds: int | Sequence[int] = 10, progress: bool = False
     ) -> FitResult:
         """The same, trained on the real graph's own training nodes: the yardstick.
 
@@ -175,29 +236,67 @@ class Evaluator:
         """
         return self.fit(model, self.real, seeds=seeds, progress=progress)
 
-    def score(self, small: Any, model: str = "GCN", *, seeds: int | Sequence[int] = 3) -> float:
+    def score(self, small: Any, model: Model = "GCN", *, seeds: int | Sequence[int] = 3) -> float:
         """Mean best validation accuracy of ``small``; the test nodes are never touched.
 
         Made to be called often while condensing: the real graph is prepared in the first call only.
         """
-        curve = self._train(resolve(model), small, _seeds(seeds), progress=False)
+        curve = self._train(model_of(model), small, _seeds(seeds), progress=False)
         return float(curve.val_selected.mean())
+
+    def predict(
+        self,
+        model: Model,
+        small: Any,
+        nodes: Tensor,
+        *,
+        seeds: int | Sequence[int] = 10,
+        progress: bool = False,
+    ) -> Tensor:
+        """Logits ``[S, len(nodes), C]`` of real nodes, at the epoch chosen on validation.
+
+        The arguments are those of :meth:`fit`; ``nodes`` are indices into the real graph.
+        """
+        kind = model_of(model)
+        curve = self._train(kind, small, _seeds(seeds), progress)
+        inputs = self._inputs(kind, nodes)
+        return torch.cat(list(self._logits(curve.model, curve.selected, inputs))).cpu()
 
     def _train(
         self, kind: type[Stacked], small: Any, seeds: tuple[int, ...], progress: bool
     ) -> _Curve:
-        t, device = self.training, self._like.device
         x, adj, rows, targets = read_labelled(small, self.real)
+        if not kind.binary or len(np.unique(adj.data)) < 2:
+            return self._train_on(kind, (x, adj, rows, targets), seeds, progress)
+        # The model sees edges, not weights: which edges, validation says.
+        cuts = np.unique(np.quantile(adj.data, THRESHOLDS, method="higher"))
+        curves = []
+        for cut in cuts:
+            kept = sp.csr_matrix((adj.data * (adj.data >= cut), adj.indices, adj.indptr), adj.shape)
+            kept.eliminate_zeros()
+            curve = self._train_on(kind, (x, kept, rows, targets), seeds, progress)
+            curves.append(replace(curve, chosen=f"edges of weight {cut:.3g} or more"))
+        return max(curves, key=lambda curve: float(curve.val_selected.mean()))
+
+    def _train_on(
+        self,
+        kind: type[Stacked],
+        graph: tuple[Matrix, sp.csr_matrix, np.ndarray[Any, Any], Tensor],
+        seeds: tuple[int, ...],
+        progress: bool,
+    ) -> _Curve:
+        t, device = self.training.of(kind), self._like.device
+        x, adj, rows, targets = graph
         inputs = kind.prepare(x, adj, rows, t.num_layers, self._like)
         wanted = targets.to(device).repeat(len(seeds), *[1] * (targets.dim() - 1))
         sizes = (self.real.num_features, t.hidden, self.real.num_classes)
-        model = kind(*sizes, t.num_layers, t.dropout, seeds=seeds, device=device)
+        model = kind(*sizes, t.num_layers, t.dropout, t.activation, seeds=seeds, device=device)
         # The sum over seeds: each seed's gradient is its own, and so is each Adam state.
         optimizer = torch.optim.Adam(
             model.parameters(), lr=t.lr, weight_decay=t.weight_decay, fused=True
         )
-        live = dict(model.named_parameters())
-        selected = {name: weight.detach().clone() for name, weight in live.items()}
+        live = state_of(model)
+        selected = {name: value.detach().clone() for name, value in live.items()}
         val = best = torch.full((len(seeds),), -1.0)
         epoch_selected = torch.zeros(len(seeds), dtype=torch.long)
         seconds = 0.0
@@ -218,41 +317,56 @@ class Evaluator:
                 best, epoch_selected = best.where(~better, val), epoch_selected.clone()
                 epoch_selected[better] = epoch
                 for seed in better.nonzero().flatten().tolist():
-                    for name, weight in live.items():
-                        selected[name][seed].copy_(weight[seed].detach())
+                    for name, value in live.items():
+                        selected[name][seed].copy_(value[seed].detach())
         return _Curve(model, selected, best, epoch_selected, val, seconds)
 
-    @torch.inference_mode()
     def _accuracy(self, model: Stacked, weights: Mapping[str, Tensor], split: str) -> Tensor:
         """Share of right predictions ``[S]`` on a split of the real graph."""
-        key = (type(model), split)
         nodes = getattr(self.real, split)
+        key = (type(model), self.training.of(type(model)).num_layers, split)
         if key not in self._prepared:
-            self._prepared[key] = model.prepare(
-                self.real.x_array,
-                self.real.adj,
-                nodes.numpy(),
-                self.training.num_layers,
-                self._like,
-            )
-        model.eval()
+            self._prepared[key] = self._inputs(type(model), nodes)
         y = self.real.y[nodes].to(self._like.device)
+        logits = self._logits(model, weights, self._prepared[key])
+        return torch.cat([part.argmax(-1) == y for part in logits]).sum(1).cpu() / len(nodes)
+
+    def _inputs(self, kind: type[Stacked], nodes: Tensor) -> tuple[Any, ...]:
+        """What ``kind`` needs to predict these nodes of the real graph."""
+        layers = self.training.of(kind).num_layers
+        real = self.real
+        return kind.prepare(real.x_array, real.adj, nodes.numpy(), layers, self._like)
+
+    @torch.inference_mode()
+    def _logits(
+        self, model: Stacked, weights: Mapping[str, Tensor], inputs: tuple[Any, ...]
+    ) -> Iterator[Tensor]:
+        """Logits of one group of seeds after the other."""
+        model.eval()
         seeds = len(next(iter(weights.values())))
-        group = max(1, STATE // (self.real.num_nodes * self.training.hidden))
-        right = [
-            functional_call(
-                model,
-                {name: weight[i : i + group] for name, weight in weights.items()},
-                self._prepared[key],
-            ).argmax(-1)
-            == y
-            for i in range(0, seeds, group)
-        ]
-        return torch.cat(right).sum(1).cpu() / len(nodes)
+        hidden = self.training.of(type(model)).hidden
+        group = max(1, STATE // (self.real.num_nodes * hidden))
+        for i in range(0, seeds, group):
+            part = {name: weight[i : i + group] for name, weight in weights.items()}
+            yield functional_call(model, part, inputs)
+
+
+def state_of(model: Stacked) -> dict[str, Tensor]:
+    """All that a model learns or keeps, each ``[S, ...]``."""
+    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
+
+
+def model_of(model: Model) -> type[Stacked]:
+    """The stacked form of a model: by its name, or of a class of the user's own."""
+    if isinstance(model, str):
+        return resolve(model)
+    if isinstance(model, type) and issubclass(model, Stacked):
+        return model
+    return wrap(cast(Any, model))
 
 
 def fit(
-    model: str,
+    model: Model,
     small: Any,
     real: Any,
     *,
@@ -267,7 +381,7 @@ def fit(
 
 
 def fit_whole(
-    model: str,
+    model: Model,
     real: Any,
     *,
     seeds: int | Sequence[int] = 10,
@@ -283,7 +397,7 @@ def fit_whole(
 def score(
     small: Any,
     real: Any,
-    model: str = "GCN",
+    model: Model = "GCN",
     *,
     seeds: int | Sequence[int] = 3,
     device: torch.device | str | None = None,
@@ -291,21 +405,6 @@ def score(
 ) -> float:
     """:meth:`Evaluator.score` in one call; keep an :class:`Evaluator` to call it often."""
     return Evaluator(real, device=device, **options).score(small, model, seeds=seeds)
-
-
-def random_subgraph(real: Any, small: Any, seed: int) -> NodeTask:
-    """As many random training nodes of each class as ``small`` has, and the edges between them.
-
-    A class of which the real graph has fewer training nodes gives all of them.
-    """
-    task = as_task(real)
-    _, _, _, targets = read_labelled(small, task)
-    classes = targets if targets.dim() == 1 else targets.argmax(1)
-    counts = torch.bincount(classes, minlength=task.num_classes).tolist()
-    generator = torch.Generator().manual_seed(seed)
-    order = task.train[torch.randperm(len(task.train), generator=generator)]
-    chosen = [order[task.y[order] == c][:count] for c, count in enumerate(counts)]
-    return task.subgraph(torch.cat(chosen), name="random")
 
 
 def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:

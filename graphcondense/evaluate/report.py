@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -14,19 +14,30 @@ from torch import Tensor
 from graphcondense.data.task import as_task
 from graphcondense.evaluate.cost import (
     Ledger,
+    draw_break_even,
     graph_hash,
     peak_memory_bytes,
     plain_training_seconds,
     size_of,
 )
-from graphcondense.evaluate.fit import Evaluator, FitResult, random_subgraph, read_labelled
-from graphcondense.nn.batched import resolve
+from graphcondense.evaluate.fit import (
+    Evaluator,
+    FitResult,
+    Model,
+    model_of,
+    read_labelled,
+)
+from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
+from graphcondense.evaluate.predictors import EDGE_WEIGHTS, fit_predictor, predictor_named
+from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Result, percent
+from graphcondense.nn.batched import MODELS, Stacked
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 BASELINES = ("random", "whole")
-
-# Okabe & Ito's palette, told apart in every common form of colour blindness, and markers beside it.
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")
-MARKERS = "osD^vPX"
+ALL = (*MODELS, "LabelProp", "KernelRidge")
+"""Every model and predictor that comes with the package."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +47,9 @@ class Row:
     Attributes:
         label: what it was trained on.
         model: name of the model.
+        predictor: ``"GNN"``, ``"MLP"`` (no graph) or ``"non-GNN"``, whose score is not a GNN's.
         edge_weights: how the model uses edge weights.
+        chosen: what else validation chose, such as a threshold on edge weights.
         graphs, trainings: number of graphs (condensation seeds), and of trainings on each.
         test_selected, test_selected_std: test accuracy at the epoch of best validation accuracy,
             mean and standard deviation over all trainings.
@@ -49,11 +62,15 @@ class Row:
         nodes, edges, bytes: mean size of the graphs; of the whole graph its training uses all.
         seconds: one training, validation included.
         seconds_training: one training, validation left out.
+        processor_seconds: one training, validation included, on the CPU over all threads; on a
+            GPU the seconds it was in use.
     """
 
     label: str
     model: str
+    predictor: str
     edge_weights: str
+    chosen: str
     graphs: int
     trainings: int
     test_selected: float
@@ -69,104 +86,122 @@ class Row:
     bytes: int
     seconds: float
     seconds_training: float
+    processor_seconds: float
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(Result):
     """What :func:`evaluate` found.
 
     Attributes:
         data: name of the real graph.
         digest: hash of the real graph.
-        settings: how the evaluator trained.
+        settings: how each model was trained, by its name.
         rows: one per trained-on set and model.
         ledgers: what each condensed set costs (its first graph).
     """
 
     data: str
     digest: str
-    settings: Mapping[str, Any]
+    settings: Mapping[str, Mapping[str, Any]]
     rows: tuple[Row, ...]
     ledgers: Mapping[str, Ledger]
+
+    left: ClassVar[int] = 2
+    columns: ClassVar[tuple[Column, ...]] = (
+        Column("trained on", lambda row: row.label),
+        Column("model", lambda row: row.model + (" *" if row.predictor == "non-GNN" else "")),
+        Column("best-val test", lambda row: percent(row.test_selected, row.test_selected_std)),
+        Column("last test", lambda row: percent(row.test_last, row.test_last_std)),
+        Column("± graphs", lambda row: percent(row.spread_graphs)),
+        Column("± trainings", lambda row: percent(row.spread_trainings)),
+        Column("epoch", lambda row: f"{row.epoch_selected:.0f}" if row.epoch_selected else "-"),
+        Column("nodes", lambda row: f"{row.nodes:,}"),
+        Column("edges", lambda row: f"{row.edges:,}"),
+        Column("KiB", lambda row: f"{row.bytes / 1024:,.0f}"),
+        Column("s/training", lambda row: f"{row.seconds:.2f}"),
+    )
 
     @property
     def ledger(self) -> Ledger:
         """The ledger of the first condensed set."""
         return next(iter(self.ledgers.values()))
 
-    def table(self) -> str:
-        """Everything as aligned plain text, accuracies in percent."""
-        head = (
-            "trained on",
-            "model",
-            "best-val test",
-            "last test",
-            "± graphs",
-            "± trainings",
-            "epoch",
-            "nodes",
-            "edges",
-            "KiB",
-            "s/training",
-        )
-        body = [
-            (
-                row.label,
-                row.model,
-                f"{100 * row.test_selected:.1f} ± {100 * row.test_selected_std:.1f}",
-                f"{100 * row.test_last:.1f} ± {100 * row.test_last_std:.1f}",
-                "-" if row.spread_graphs is None else f"{100 * row.spread_graphs:.1f}",
-                "-" if row.spread_trainings is None else f"{100 * row.spread_trainings:.1f}",
-                f"{row.epoch_selected:.0f}",
-                f"{row.nodes:,}",
-                f"{row.edges:,}",
-                f"{row.bytes / 1024:,.0f}",
-                f"{row.seconds:.2f}",
-            )
-            for row in self.rows
-        ]
-        widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
-        lines = [
-            "  ".join(
-                cell.ljust(width) if i < 2 else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in (head, tuple("-" * width for width in widths), *body)
-        ]
-        uses = dict.fromkeys(f"{row.model} {row.edge_weights}" for row in self.rows)
-        settings = ", ".join(f"{key} {value}" for key, value in self.settings.items())
-        costs = [
-            f"  {line}" if i else f"cost of {label}: {line}"
-            for label, ledger in self.ledgers.items()
-            for i, line in enumerate(ledger.lines())
-        ]
-        title = f"{self.data} ({self.digest}), accuracy in %, {settings}"
-        return "\n".join([title, *lines, f"edge weights: {'; '.join(uses)}", *costs])
+    @property
+    def labels(self) -> list[str]:
+        """What was trained on, in order."""
+        return list(dict.fromkeys(row.label for row in self.rows))
 
-    def to_json(self, path: str | Path | None = None) -> str:
-        """The report as JSON text, also written to ``path`` if given."""
-        text = json.dumps(
-            {
-                "data": self.data,
-                "digest": self.digest,
-                "settings": dict(self.settings),
-                "rows": [asdict(row) for row in self.rows],
-                "ledgers": {label: ledger.to_dict() for label, ledger in self.ledgers.items()},
-            },
-            indent=2,
-        )
-        if path is not None:
-            Path(path).write_text(text + "\n", encoding="utf-8")
-        return text
+    @property
+    def models(self) -> list[str]:
+        """What was trained, in order."""
+        return list(dict.fromkeys(row.model for row in self.rows))
 
-    def plot(self, path: str | Path) -> None:
-        """Draw test accuracy per model, one dot a set, bars one standard deviation, to ``path``."""
-        from matplotlib.figure import Figure  # no pyplot: no global state, no window
+    def title(self) -> str:
+        return f"{self.data} ({self.digest}), accuracy in %"
 
-        models = list(dict.fromkeys(row.model for row in self.rows))
-        labels = list(dict.fromkeys(row.label for row in self.rows))
-        figure = Figure(figsize=(max(6.4, 1.6 + 1.1 * len(models)), 3.6), layout="constrained")
-        axes = figure.subplots()
+    def notes(self) -> list[str]:
+        weights = dict.fromkeys(f"{row.model} {row.edge_weights}" for row in self.rows)
+        chosen = [f"{r.label}, {r.model}: {r.chosen}" for r in self.rows if r.chosen]
+        out = [f"trained with: {_settings(self.settings)}"] if self.settings else []
+        out.append(f"edge weights: {'; '.join(weights)}")
+        if any(row.predictor == "non-GNN" for row in self.rows):
+            out.append("* no GNN: not comparable with a GNN's score")
+        if chosen:
+            out.append(f"chosen on validation: {'; '.join(chosen)}")
+        for label, ledger in self.ledgers.items():
+            first, *rest = ledger.lines()
+            out += [f"cost of {label}: {first}", *(f"  {line}" for line in rest)]
+        return out
+
+    def to_dict(self) -> dict[str, Any]:
+        ledgers = {label: ledger.to_dict() for label, ledger in self.ledgers.items()}
+        return {**super().to_dict(), "ledgers": ledgers}
+
+    @classmethod
+    def read(cls, path: str | Path) -> Report:
+        """What :meth:`to_json` wrote.
+
+        Raises:
+            ValueError: the file is missing or holds something else.
+        """
+        try:
+            saved = json.loads(Path(path).read_text(encoding="utf-8"))
+            ledgers = {k: Ledger.from_dict(v) for k, v in saved["ledgers"].items()}
+            rows = tuple(Row(**row) for row in saved["rows"])
+            return cls(saved["data"], saved["digest"], saved["settings"], rows, ledgers)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path} is no report that evaluate wrote: {error!r}") from error
+
+    def with_rows_of(self, *others: Report) -> Report:
+        """One report of several on the same real graph; of equal rows the first counts.
+
+        Raises:
+            ValueError: another real graph, or other settings of the same model.
+        """
+        rows = {(row.label, row.model): row for row in self.rows}
+        settings, ledgers = dict(self.settings), dict(self.ledgers)
+        for other in others:
+            if other.digest != self.digest:
+                raise ValueError(f"reports on {self.data} ({self.digest}) and on {other.digest}")
+            for name, own in other.settings.items():
+                if settings.setdefault(name, own) != own:
+                    raise ValueError(f"{name} was trained with {settings[name]} and with {own}")
+            for row in other.rows:
+                rows.setdefault((row.label, row.model), row)
+            for label, ledger in other.ledgers.items():
+                ledgers.setdefault(label, ledger)
+        order = [*self.labels, *(label for other in others for label in other.labels)]
+        kept = sorted(rows.values(), key=lambda row: order.index(row.label))
+        return Report(self.data, self.digest, settings, tuple(kept), ledgers)
+
+    @property
+    def size(self) -> tuple[float, float]:  # type: ignore[override]
+        return max(6.4, 1.6 + 1.1 * len(self.models)), 3.6
+
+    def draw(self, axes: Axes) -> None:
+        """Test accuracy of each model, one dot a set, bars one standard deviation."""
+        models, labels = self.models, self.labels
         for i, label in enumerate(labels):
             rows = [row for row in self.rows if row.label == label]
             shift = (i - (len(labels) - 1) / 2) * 0.7 / max(len(labels), 1)
@@ -182,20 +217,61 @@ class Report:
         axes.set_xticks(range(len(models)), models)
         axes.set_ylabel("test accuracy, %")
         axes.set_title(self.data)
-        axes.grid(axis="y", alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
-        figure.legend(loc="outside lower center", ncols=min(len(labels), 3), frameon=False)
+        axes.figure.legend(loc="outside lower center", ncols=min(len(labels), 3), frameon=False)
+
+    def plot_transfer(self, path: str | Path) -> Path:
+        """Draw the transfer matrix as a heat map: trained on by evaluated with."""
+        from matplotlib.figure import Figure
+
+        models, labels = self.models, self.labels
+        scores = {(row.label, row.model): 100 * row.test_selected for row in self.rows}
+        grid = [[scores.get((label, model), float("nan")) for model in models] for label in labels]
+        width, height = 2.6 + 0.72 * len(models), 1.5 + 0.42 * len(labels)
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes = figure.subplots()
+        picture = axes.imshow(grid, cmap="viridis", aspect="auto")
+        middle = sum(picture.get_clim()) / 2
+        for i, line in enumerate(grid):
+            for j, value in enumerate(line):
+                if value == value:  # a number
+                    colour = "white" if value < middle else "black"
+                    axes.text(j, i, f"{value:.1f}", ha="center", va="center", color=colour)
+        marked = {row.model for row in self.rows if row.predictor == "non-GNN"}
+        names = [model + (" *" if model in marked else "") for model in models]
+        axes.set_xticks(range(len(models)), names, rotation=45, ha="right")
+        axes.set_yticks(range(len(labels)), labels)
+        star = "; * no GNN" if marked else ""
+        figure.suptitle(f"{self.data}: test accuracy, %, by set and model{star}", fontsize=11)
+        axes.spines[:].set_visible(False)
+        figure.colorbar(picture, ax=axes, pad=0.01)
         figure.savefig(path, dpi=150)
+        return Path(path)
+
+    def plot_break_even(self, path: str | Path) -> Path:
+        """Draw total seconds over the number of trainings, condensed and whole."""
+        return draw_break_even(self.ledgers, path, self.data)
+
+
+def _settings(settings: Mapping[str, Mapping[str, Any]]) -> str:
+    """What all models share, then what is a model's own."""
+    first = next(iter(settings.values()))
+    common = {k: v for k, v in first.items() if all(s[k] == v for s in settings.values())}
+    parts = [", ".join(f"{k} {v}" for k, v in common.items())]
+    for name, own in settings.items():
+        rest = ", ".join(f"{k} {v}" for k, v in own.items() if k not in common)
+        parts += [f"{name}: {rest}"] if rest else []
+    return "; ".join(parts)
 
 
 def evaluate(
     small: Any,
     data: Any,
     *,
-    models: Sequence[str] = ("GCN", "SGC", "APPNP", "SAGE", "GAT", "MLP"),
+    models: Sequence[Model] = ("GCN", "SGC", "APPNP", "SAGE", "GAT", "MLP"),
     seeds: int | Sequence[int] = 10,
     baselines: Sequence[str] = BASELINES,
     random_draws: int = 3,
+    equal_bytes: bool = False,
     condensation_seconds: float | Mapping[str, float] | None = None,
     plain_epochs: int = 10,
     device: torch.device | str | None = None,
@@ -211,11 +287,14 @@ def evaluate(
         small: a condensed graph; a list of them (several condensation seeds); or a mapping from
             names to either. What a graph may hold: see :meth:`Evaluator.fit`.
         data: the real graph, anything :func:`~graphcondense.data.task.as_task` takes.
-        models: names of models; the ledger shows the first one's times.
+        models: names of models and predictors (:data:`ALL`), or classes of your own, such as
+            ``torch_geometric.nn.GraphSAGE``; the ledger shows the first one's times.
         seeds: training seeds of every model, or how many.
         baselines: of ``"random"`` (random training nodes, class by class as many as the first
             graph has) and ``"whole"`` (the real graph's own training nodes).
         random_draws: how many random graphs.
+        equal_bytes: beside them, real nodes by random choice and by herding, as many as fit into
+            the bytes of the first graph. Real features are often sparse, and then these are many.
         condensation_seconds: what condensing took, one number or one a name; default what the
             graph's own record says (``small.condensed["seconds"]``), if it does.
         plain_epochs: epochs of the plain PyG training to time and scale; 0 leaves it out.
@@ -229,7 +308,7 @@ def evaluate(
         TypeError: for an option that does not exist.
     """
     named = _named(small)
-    kinds = [resolve(model) for model in models]
+    kinds = [predictor_named(model) or model_of(model) for model in models]
     if wrong := [name for name in baselines if name not in BASELINES]:
         raise ValueError(f"unknown baseline {wrong[0]!r}; known are {', '.join(BASELINES)}")
     if taken := [name for name in baselines if name in named]:
@@ -247,36 +326,53 @@ def evaluate(
         sets["random"] = [random_subgraph(real, first, draw) for draw in range(random_draws)]
     if "whole" in baselines:
         sets["whole"] = [real]
-    rows = [
-        _row(label, graphs, kind.edge_weights, results)
-        for label, graphs in sets.items()
-        for kind in kinds
-        for results in [
-            [evaluator.fit(kind.__name__, g, seeds=seeds, progress=progress) for g in graphs]
-        ]
-    ]
-    times = {row.label: row.seconds_training for row in rows if row.model == kinds[0].__name__}
+    if equal_bytes:
+        sets |= equal_bytes_graphs(real, first, random_draws)
+    rows = []
+    for label, graphs in sets.items():
+        for kind in kinds:
+            if isinstance(kind, str):
+                results = [fit_predictor(kind, graph, real) for graph in graphs]
+                rows.append(_row(label, graphs, "non-GNN", EDGE_WEIGHTS, results))
+                continue
+            results = [evaluator.fit(kind, g, seeds=seeds, progress=progress) for g in graphs]
+            what = "MLP" if kind.__name__ == "MLP" else "GNN"
+            rows.append(_row(label, graphs, what, kind.edge_weights, results))
+    name = _name(kinds[0])
+    times = {row.label: row for row in rows if row.model == name}
     plain = None
     if plain_epochs:
-        t = evaluator.training
         plain = plain_training_seconds(
-            real, epochs=t.epochs, measured=plain_epochs, hidden=t.hidden, device=device
+            real, epochs=evaluator.training.epochs, measured=plain_epochs, device=device
         )
+    whole = times.get("whole")
     ledgers = {
         label: Ledger(
             graph=graph_hash(graphs[0]),
-            model=kinds[0].__name__,
+            model=name,
             size=size_of(graphs[0]),
             whole=size_of(real),
             condensation_seconds=_seconds(label, graphs[0], condensation_seconds),
-            condensed_training_seconds=times[label],
-            whole_training_seconds=times.get("whole"),
+            condensed_training_seconds=times[label].seconds_training,
+            whole_training_seconds=whole.seconds_training if whole else None,
             plain_training_seconds=plain,
             peak_memory_bytes=peak_memory_bytes(device),
+            condensation_processor_seconds=_record(graphs[0]).get("processor_seconds"),
+            condensed_processor_seconds=times[label].processor_seconds,
+            whole_processor_seconds=whole.processor_seconds if whole else None,
         )
         for label, graphs in named.items()
     }
-    return Report(real.name, real.digest, asdict(evaluator.training), tuple(rows), ledgers)
+    settings = {
+        kind.__name__: asdict(evaluator.training.of(kind))
+        for kind in kinds
+        if not isinstance(kind, str)
+    }
+    return Report(real.name, real.digest, settings, tuple(rows), ledgers)
+
+
+def _name(kind: str | type[Stacked]) -> str:
+    return kind if isinstance(kind, str) else kind.__name__
 
 
 def _named(small: Any) -> dict[str, list[Any]]:
@@ -288,7 +384,9 @@ def _named(small: Any) -> dict[str, list[Any]]:
     return named
 
 
-def _row(label: str, graphs: list[Any], edge_weights: str, results: list[FitResult]) -> Row:
+def _row(
+    label: str, graphs: list[Any], predictor: str, edge_weights: str, results: list[FitResult]
+) -> Row:
     selected = torch.stack([result.test_selected for result in results])
     last = torch.stack([result.test_last for result in results])
     sizes = [size_of(graph) for graph in graphs]
@@ -300,7 +398,9 @@ def _row(label: str, graphs: list[Any], edge_weights: str, results: list[FitResu
     return Row(
         label=label,
         model=results[0].model,
+        predictor=predictor,
         edge_weights=edge_weights,
+        chosen=" | ".join(dict.fromkeys(r.chosen for r in results if r.chosen)),
         graphs=selected.shape[0],
         trainings=selected.shape[1],
         test_selected=float(selected.mean()),
@@ -316,6 +416,7 @@ def _row(label: str, graphs: list[Any], edge_weights: str, results: list[FitResu
         bytes=mean([size.bytes for size in sizes]),
         seconds=sum(result.seconds for result in results) / trainings,
         seconds_training=sum(result.seconds_training for result in results) / trainings,
+        processor_seconds=sum(result.processor_seconds for result in results) / trainings,
     )
 
 
@@ -328,5 +429,9 @@ def _seconds(label: str, graph: Any, given: float | Mapping[str, float] | None) 
     if isinstance(given, Mapping):
         given = given.get(label)
     if given is None:
-        given = (getattr(graph, "condensed", None) or {}).get("seconds")
+        given = _record(graph).get("seconds")
     return None if given is None else float(given)
+
+
+def _record(graph: Any) -> Mapping[str, Any]:
+    return getattr(graph, "condensed", None) or {}

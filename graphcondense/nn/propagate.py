@@ -110,19 +110,18 @@ class GCN(Propagation):
 class APPNP(Propagation):
     """An MLP, then personalised PageRank steps (Gasteiger et al., ICLR 2019, eq. 4).
 
-    Needs a square operator: each step returns to the MLP's output at the same nodes.
+    On blocks each step returns to the MLP's output at its targets, the first of its sources.
     """
 
     alpha = 0.1
 
     def forward(self, x: Tensor, adj: Operator = None, *, features: bool = False) -> Tensor:
-        if isinstance(adj, tuple):
-            raise ValueError("APPNP returns to its input each hop and cannot run on blocks")
         for lin in self.lins[:-1]:
             x = F.relu(lin(x))
         start = h = x if features else self.lins[-1](x)
-        for _ in range(self.hops):
-            h = (1 - self.alpha) * spmm(adj, h) + self.alpha * start
+        for hop in hops_of(adj, self.hops):
+            h = spmm(hop, h)
+            h = (1 - self.alpha) * h + self.alpha * start[: len(h)]
         return h
 
 

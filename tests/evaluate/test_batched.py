@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
-from torch import Tensor, nn
-from torch_geometric import nn as pyg
 
-from graphcondense.nn import batched
-from graphcondense.nn.batched import GAT, MODELS, Sparse, Stacked, resolve
+from graphcondense.nn.batched import GAT, MODELS, Cheb, GraphConv, Sparse, Stacked, resolve
+from tests.nn.references import INTEGER, REFERENCES, copy, pairs, same_gradients
 
 N, D, HIDDEN, C = 12, 6, 16, 3
 SEEDS = (3, 8)
@@ -18,148 +18,50 @@ LIKE = torch.empty(0, dtype=torch.float64)
 
 
 def graph(weighted: bool = True, edges: int = 40) -> tuple[np.ndarray, sp.csr_matrix]:
+    """Directed, with self-loops at two nodes and nothing at node 4."""
     rng = np.random.default_rng(0)
-    adj = sp.random_array((N, N), density=edges / N**2, rng=rng, format="csr")
-    adj = (adj - sp.diags_array(adj.diagonal())).tocsr()
-    adj.eliminate_zeros()
-    adj.data = adj.data + 0.5 if weighted else np.ones_like(adj.data)
-    return rng.standard_normal((N, D)), sp.csr_matrix(adj)
+    adj = sp.random_array((N, N), density=edges / N**2, rng=rng).toarray()
+    adj[adj != 0] += 0.5
+    np.fill_diagonal(adj, 0)
+    adj[1, 1] = adj[7, 7] = 0.7
+    adj[4] = adj[:, 4] = 0
+    return rng.standard_normal((N, D)), sp.csr_matrix(adj if weighted else 1.0 * (adj != 0))
+
+
+def edges_of(adj: sp.csr_matrix) -> tuple[torch.Tensor, torch.Tensor]:
+    coo = adj.tocoo()
+    edges = torch.from_numpy(np.stack([coo.col, coo.row]).astype(np.int64))
+    return edges, torch.from_numpy(coo.data)
 
 
 def build(name: str, seeds=SEEDS, dropout: float = 0.5, layers: int = 2) -> Stacked:
-    return MODELS[name](
-        D, HIDDEN, C, num_layers=layers, dropout=dropout, seeds=seeds, dtype=torch.float64
-    )
-
-
-def put(target: nn.Parameter, value: Tensor) -> None:
-    assert target.numel() == value.numel()
-    target.data = value.detach().clone().reshape(target.shape)
-
-
-class Pair:
-    """A stacked parameter and the PyG parameters holding the same numbers, one per seed."""
-
-    def __init__(self, stacked: nn.Parameter, transpose: bool = False) -> None:
-        self.stacked, self.transpose, self.parts = stacked, transpose, []
-
-    def into(self, part: nn.Parameter, seed: int) -> None:
-        value = self.stacked[seed]
-        put(part, value.T if self.transpose else value)
-        self.parts.append(part)
-
-    def check(self) -> None:
-        for mine, part in zip(self.stacked.grad, self.parts, strict=True):
-            theirs = part.grad.T if self.transpose else part.grad
-            torch.testing.assert_close(mine, theirs.reshape(mine.shape))
-
-
-class Gat(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.a = pyg.GATConv(D, HIDDEN // 8, heads=8)
-        self.b = pyg.GATConv(HIDDEN, C, heads=1)
-
-    def forward(self, x, edges, weight):
-        assert weight is None
-        return self.b(torch.nn.functional.elu(self.a(x, edges)), edges)
-
-
-class Sage(nn.Module):
-    """PyG's SAGEConv takes no weights: its mean over parallel edges stands for integer ones."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.a, self.b = pyg.SAGEConv(D, HIDDEN), pyg.SAGEConv(HIDDEN, C)
-
-    def forward(self, x, edges, weight):
-        if weight is not None:
-            edges = edges.repeat_interleave(weight.long(), dim=1)
-        return self.b(self.a(x, edges).relu(), edges)
-
-
-class Gcn(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.a, self.b = pyg.GCNConv(D, HIDDEN), pyg.GCNConv(HIDDEN, C)
-
-    def forward(self, x, edges, weight):
-        return self.b(self.a(x, edges, weight).relu(), edges, weight)
-
-
-class Sgc(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.a = pyg.SGConv(D, C, K=2)
-
-    def forward(self, x, edges, weight):
-        return self.a(x, edges, weight)
-
-
-class Mlp(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.mlp = pyg.MLP([D, HIDDEN, C], norm=None)
-
-    def forward(self, x, edges, weight):
-        return self.mlp(x)
-
-
-class Appnp(Mlp):
-    def forward(self, x, edges, weight):
-        return pyg.APPNP(K=10, alpha=0.1)(self.mlp(x), edges, weight)
-
-
-REFERENCE = {"GCN": Gcn, "SGC": Sgc, "APPNP": Appnp, "SAGE": Sage, "GAT": Gat, "MLP": Mlp}
-
-
-def pairs(name: str, model: Stacked, references: list[nn.Module]) -> list[Pair]:
-    """Copy the stacked parameters into one PyG model a seed."""
-    linear = {
-        "GCN": lambda r: [(r.a.lin.weight, r.a.bias), (r.b.lin.weight, r.b.bias)],
-        "SGC": lambda r: [(r.a.lin.weight, r.a.lin.bias)],
-        "MLP": lambda r: [(layer.weight, layer.bias) for layer in r.mlp.lins],
-        "APPNP": lambda r: [(layer.weight, layer.bias) for layer in r.mlp.lins],
-        "SAGE": lambda r: [(c.lin_l.weight, c.lin_l.bias) for c in (r.a, r.b)],
-        "GAT": lambda r: [(c.lin.weight, c.bias) for c in (r.a, r.b)],
-    }[name]
-    weights = [model.weight] if name == "SGC" else list(model.weights)
-    biases = [model.bias] if name == "SGC" else list(model.biases)
-    out = []
-    for i, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
-        w, b = Pair(weight, transpose=True), Pair(bias)
-        for s, reference in enumerate(references):
-            w.into(linear(reference)[i][0], s)
-            b.into(linear(reference)[i][1], s)
-        out += [w, b]
-    extra = {
-        "SAGE": [("roots", "lin_r.weight", True)],
-        "GAT": [("from_source", "att_src", False), ("from_target", "att_dst", False)],
-    }.get(name, [])
-    for mine, theirs, transpose in extra:
-        for i, layer in enumerate("ab"):
-            pair = Pair(getattr(model, mine)[i], transpose)
-            for s, reference in enumerate(references):
-                pair.into(reference.get_parameter(f"{layer}.{theirs}"), s)
-            out.append(pair)
-    return out
+    kind = MODELS[name]
+    activation = kind.recipe.get("activation", "relu")
+    sizes = (D, HIDDEN, C, layers, dropout, activation)
+    return kind(*sizes, seeds=seeds, dtype=torch.float64)
 
 
 def layout(monkeypatch, kind: str) -> None:
     """Force every operator to one layout; the choice is about speed alone."""
-    if kind == "csr":
-        monkeypatch.setattr(batched, "operator", force_sparse)
-        monkeypatch.setattr(
-            batched,
-            "_first_step",
-            lambda a, x, like: (force_sparse(x, like), force_sparse(a, like)),
-        )
-        monkeypatch.setattr(batched, "SMALL", 0)
-        monkeypatch.setattr(batched, "DENSE_GAIN", 0)
+    if kind != "csr":
+        return
+    package = "graphcondense.nn.batched"
+    for part in ("propagation", "neighbours", "attention", "deep", "transformer"):
+        module = importlib.import_module(f"{package}.{part}")
+        monkeypatch.setattr(module, "operator", force_sparse)
+        if hasattr(module, "first_step"):
+            monkeypatch.setattr(module, "first_step", both_sparse)
+    operators = importlib.import_module(f"{package}.operators")
+    monkeypatch.setattr(operators, "SMALL", 0)
+    monkeypatch.setattr(operators, "DENSE_GAIN", 0)
 
 
 def force_sparse(matrix, like):
     return Sparse(sp.csr_matrix(matrix), like)
+
+
+def both_sparse(step, x, like):
+    return force_sparse(x, like), force_sparse(step, like)
 
 
 @pytest.mark.parametrize("kind", ["dense", "csr"])
@@ -169,28 +71,33 @@ def force_sparse(matrix, like):
 def test_outputs_and_gradients_equal_pyg(name, weighted, rows, kind, monkeypatch):
     layout(monkeypatch, kind)
     x, adj = graph(weighted)
-    if name == "SAGE" and weighted:
+    if weighted and name in INTEGER:
         adj.data = np.ceil(adj.data * 2)
-    if name == "GAT":
-        adj.data[:] = 1  # weights have a test of their own: PyG's layer takes none
     model = build(name, dropout=0.0)
-    references = [REFERENCE[name]().double() for _ in SEEDS]
-    checks = pairs(name, model, references)
-    for bias in (p for n, p in model.named_parameters() if "bias" in n):
-        assert bias.shape[1] == 1
-    wanted = np.arange(N) if rows == "all" else np.array([7, 2, 5])
+    references = [REFERENCES[name](D, HIDDEN, C).double() for _ in SEEDS]
+    copy(name, model, references)
+    wanted = np.arange(N) if rows == "all" else np.array([7, 2, 5, 4])
     out = model(*model.prepare(x, adj, wanted, 2, LIKE))
-    coo = adj.tocoo()
-    edges = torch.from_numpy(np.stack([coo.col, coo.row]).astype(np.int64))
-    weight = torch.from_numpy(coo.data) if weighted and name != "GAT" else None
+    edges, weight = edges_of(adj)
     features = torch.from_numpy(x)
-    expected = torch.stack([r(features, edges, weight)[wanted] for r in references])
+    expected = [r(features, edges, weight if weighted else None)[wanted] for r in references]
+    expected = torch.stack(expected)
+    if name == "SGFormer":
+        out = out.log_softmax(-1)
     torch.testing.assert_close(out, expected)
     probe = torch.randn_like(out)
     (out * probe).sum().backward()
     (expected * probe).sum().backward()
-    for check in checks:
-        check.check()
+    same_gradients(name, model, references)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_parameter_is_compared_and_stacked(name):
+    model = build(name)
+    compared = [mine for mine, _, _ in pairs(name, model)]
+    assert sorted(compared) == sorted(dict(model.named_parameters()))
+    state = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    assert all(len(part) == len(SEEDS) and part.dim() == 3 for part in state.values())
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -204,24 +111,7 @@ def test_sparse_features_give_the_same(name):
     torch.testing.assert_close(dense, sparse)
 
 
-@pytest.mark.parametrize("kind", ["dense", "csr"])
-def test_gat_weight_multiplies_attention(kind, monkeypatch):
-    """An edge of weight 3 is three parallel edges to PyG's unweighted layer."""
-    layout(monkeypatch, kind)
-    x, adj = graph(weighted=False)
-    adj.data[::3] = 3
-    model = build("GAT", dropout=0.0)
-    references = [Gat().double() for _ in SEEDS]
-    pairs("GAT", model, references)
-    out = model(*model.prepare(x, adj, np.arange(N), 2, LIKE))
-    coo = adj.tocoo()
-    edges = torch.from_numpy(np.stack([coo.col, coo.row]).astype(np.int64))
-    edges = edges.repeat_interleave(torch.from_numpy(coo.data).long(), dim=1)
-    expected = torch.stack([r(torch.from_numpy(x), edges, None) for r in references])
-    torch.testing.assert_close(out, expected)
-
-
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "SGFormer"])
 def test_a_graph_without_edges_is_the_identity(name):
     x, _ = graph()
     none = sp.csr_matrix((N, N))
@@ -236,34 +126,20 @@ def test_a_graph_without_edges_is_the_identity(name):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_initial_weights_follow_pyg(name):
-    """Same bounds: the largest of many draws, compared with PyG's own, tensor by tensor."""
+    """Same bounds and spread: many draws compared with PyG's own, tensor by tensor."""
+    torch.manual_seed(0)
     model = MODELS[name](60, 64, 40, seeds=range(4))
-    sizes = {"Gcn": pyg.GCNConv, "Sage": pyg.SAGEConv}
-    if name == "SGC":
-        theirs = [pyg.SGConv(60, 40, K=2).lin.weight]
-        mine = [model.weight]
-    elif name in ("MLP", "APPNP"):
-        theirs = [layer.weight for layer in pyg.MLP([60, 64, 40], norm=None).lins]
-        mine = list(model.weights)
-    elif name == "GAT":
-        layers = [pyg.GATConv(60, 8, heads=8), pyg.GATConv(64, 40)]
-        theirs = [p for layer in layers for p in (layer.lin.weight, layer.att_src)]
-        mine = [p for i in (0, 1) for p in (model.weights[i], model.from_source[i])]
-    else:
-        layer = sizes[name.title()]
-        layers = [layer(60, 64), layer(64, 40)]
-        theirs = [getattr(part, "lin", getattr(part, "lin_l", None)).weight for part in layers]
-        mine = list(model.weights)
-    for a, b in zip(mine, theirs, strict=True):
-        torch.testing.assert_close(a.abs().max(), b.abs().max(), rtol=0.15, atol=0)
-        torch.testing.assert_close(a.std(), b.std(), rtol=0.25, atol=0)
-    zero = name in ("GCN", "GAT")
-    biases = [model.bias] if name == "SGC" else model.biases
-    assert all(bool((bias == 0).all()) == zero for bias in biases)
+    reference = REFERENCES[name](60, 64, 40)
+    for ours, theirs, _ in pairs(name, model):
+        a, b = model.get_parameter(ours), reference.get_parameter(theirs)
+        torch.testing.assert_close(a.abs().max(), b.abs().max(), rtol=0.15, atol=0, msg=ours)
+        torch.testing.assert_close(a.std(), b.std(), rtol=0.25, atol=0, msg=ours)
 
 
+@pytest.mark.parametrize("kind", ["dense", "csr"])
 @pytest.mark.parametrize("name", MODELS)
-def test_a_seed_alone_equals_the_seed_in_a_batch(name):
+def test_a_seed_alone_equals_the_seed_in_a_batch(name, kind, monkeypatch):
+    layout(monkeypatch, kind)
     x, adj = graph()
     together, alone = build(name, seeds=(1, 5, 9)), build(name, seeds=(5,))
     inputs = together.prepare(x, adj, np.arange(N), 2, LIKE)
@@ -274,7 +150,22 @@ def test_a_seed_alone_equals_the_seed_in_a_batch(name):
         for mine, theirs in zip(together.parameters(), alone.parameters(), strict=True):
             torch.testing.assert_close(mine[1:2], theirs)
             torch.testing.assert_close(mine.grad[1:2], theirs.grad)
-    assert not torch.equal(together(*inputs)[0], together(*inputs)[1])
+        for mine, theirs in zip(together.buffers(), alone.buffers(), strict=True):
+            torch.testing.assert_close(mine[1:2], theirs)
+    ones = torch.ones(3, 7, 5, dtype=torch.float64)
+    assert torch.equal(together._drop(ones)[1:2], alone._drop(ones[:1]))
+    out = together(*inputs)
+    assert not torch.equal(out[0], out[1])
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "SGC"])
+def test_dropout_acts_in_training_alone(name):
+    x, adj = graph()
+    model = build(name)
+    inputs = model.prepare(x, adj, np.arange(N), 2, LIKE)
+    assert not torch.equal(model(*inputs), model(*inputs))
+    model.eval()
+    assert torch.equal(model(*inputs), model(*inputs))
 
 
 def test_dropout_keeps_the_mean_and_the_share():
@@ -287,21 +178,45 @@ def test_dropout_keeps_the_mean_and_the_share():
     assert torch.equal(model.eval()._drop(h), h)
 
 
-def test_three_layers_and_restricted_rows_agree():
+@pytest.mark.parametrize("name", MODELS)
+def test_three_layers_and_restricted_rows_agree(name):
     x, adj = graph(edges=15)
-    for name in ("GCN", "SAGE", "GAT"):
-        model = build(name, layers=3).eval()
-        full = model(*model.prepare(x, adj, np.arange(N), 3, LIKE))
-        part = model(*model.prepare(x, adj, np.array([9, 0]), 3, LIKE))
-        torch.testing.assert_close(full[:, [9, 0]], part)
+    model = build(name, layers=3).eval()
+    for buffer in model.buffers():
+        buffer.add_(torch.rand_like(buffer))
+    full = model(*model.prepare(x, adj, np.arange(N), 3, LIKE))
+    part = model(*model.prepare(x, adj, np.array([9, 0]), 3, LIKE))
+    torch.testing.assert_close(full[:, [9, 0]], part)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_recipe_names_settings_that_build_the_model(name):
+    recipe = dict(MODELS[name].recipe)
+    known = ("hidden", "num_layers", "lr", "weight_decay", "dropout", "activation")
+    assert set(recipe) <= set(known)
+    layers, hidden = recipe.get("num_layers", 2), recipe.get("hidden", 256)
+    options = {key: recipe[key] for key in ("dropout", "activation") if key in recipe}
+    assert MODELS[name](D, hidden, C, num_layers=layers, **options).edge_weights
+
+
+def test_the_activation_is_what_its_name_says():
+    x, adj = graph()
+    model = MODELS["MLP"](D, HIDDEN, C, activation="tanh", seeds=SEEDS, dtype=torch.float64).eval()
+    h = torch.tanh(torch.from_numpy(x) @ model.weights[0] + model.biases[0])
+    out = model(*model.prepare(x, adj, np.arange(N), 2, LIKE))
+    torch.testing.assert_close(out, h @ model.weights[1] + model.biases[1])
+    with pytest.raises(ValueError, match="leaky_relu"):
+        MODELS["MLP"](D, HIDDEN, C, activation="rellu")
 
 
 def test_wrong_arguments_say_what_is_wrong():
-    with pytest.raises(ValueError, match="GCN"):
+    with pytest.raises(ValueError, match="did you mean GCN"):
         resolve("GCNN")
     with pytest.raises(ValueError, match="8 heads"):
         GAT(4, 12, 3)
     with pytest.raises(ValueError, match="dropout"):
         build("GCN", dropout=1.0)
     assert resolve("gat") is GAT
-    assert all(model.edge_weights for model in MODELS.values())
+    assert resolve("chebnet") is resolve("CHEBY") is Cheb
+    assert resolve("graphsage") is MODELS["SAGE"]
+    assert resolve("k-gnn") is resolve("kgnn") is GraphConv

@@ -7,48 +7,14 @@ from importlib import import_module
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 import torch
 from torch import Tensor
-from torch_geometric.data import Data
 
-from graphcondense.data.task import NodeTask
 from graphcondense.evaluate import Evaluator, fit, fit_whole, random_subgraph, score
 from graphcondense.nn.batched import APPNP, MODELS
 
 fit_module = import_module("graphcondense.evaluate.fit")  # the package's `fit` is the function
 FAST = {"epochs": 8, "hidden": 16}
-
-
-@pytest.fixture(scope="module")
-def real() -> NodeTask:
-    """Three classes that features and edges give away, 90 nodes."""
-    rng = np.random.default_rng(0)
-    y = np.arange(90) % 3
-    same = y[:, None] == y
-    adj = sp.csr_matrix(np.triu(rng.random((90, 90)) < np.where(same, 0.12, 0.02), 1), dtype="f4")
-    x = np.eye(3, 10)[y] + 0.8 * rng.standard_normal((90, 10))
-    order = torch.from_numpy(rng.permutation(90))
-    return NodeTask(
-        x=torch.from_numpy(x).float(),
-        adj=(adj + adj.T).tocsr(),
-        y=torch.from_numpy(y),
-        train=order[:30],
-        val=order[30:60],
-        test=order[60:],
-        num_classes=3,
-        name="toy",
-    )
-
-
-@pytest.fixture
-def small() -> Data:
-    return Data(
-        x=torch.eye(6, 10),
-        y=torch.tensor([0, 1, 2, 0, 1, 2]),
-        edge_index=torch.tensor([[0, 3, 1, 4], [3, 0, 4, 1]]),
-        edge_weight=torch.tensor([0.5, 0.5, 2.0, 2.0]),
-    )
 
 
 def same(a: Tensor, b: Tensor) -> bool:

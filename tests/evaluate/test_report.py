@@ -9,9 +9,11 @@ from dataclasses import replace
 import pytest
 import torch
 from torch_geometric.data import Data
+from torch_geometric.nn import GraphSAGE
 
-from graphcondense.evaluate import Ledger, Report, evaluate, plain_training_seconds
+from graphcondense.evaluate import Ledger, Report, cost, evaluate, plain_training_seconds
 from graphcondense.evaluate.cost import Size, peak_memory_bytes, size_of
+from graphcondense.nn.batched import MODELS
 
 FAST = {"epochs": 4, "hidden": 16, "seeds": 3, "plain_epochs": 1, "progress": False}
 
@@ -70,7 +72,7 @@ def test_spreads_between_graphs_and_between_trainings_are_apart():
         t = torch.tensor(scores)
         return FitResult("GCN", (0, 1), t, t.long(), t, t, t, 1.0, 0.5)
 
-    row = _row("x", [small(), small()], "", [result(0.0, 0.2), result(0.4, 0.6)])
+    row = _row("x", [small(), small()], "GNN", "", [result(0.0, 0.2), result(0.4, 0.6)])
     assert row.test_selected == pytest.approx(0.3)
     assert row.spread_trainings == pytest.approx(0.2 / math.sqrt(2))
     assert row.spread_graphs == pytest.approx(0.4 / math.sqrt(2))
@@ -98,7 +100,7 @@ def test_json_holds_everything(report, tmp_path):
     assert len(content["rows"]) == 8
     assert content["ledgers"]["ours"]["condensation_seconds"] == 2.0
     assert content["ledgers"]["theirs"]["condensation_seconds"] is None
-    assert content["settings"]["epochs"] == 4
+    assert content["settings"]["GCN"]["epochs"] == 4
 
 
 def test_plot_writes_a_picture(report, tmp_path):
@@ -160,3 +162,82 @@ def test_wrong_arguments_are_named(arguments, message):
     data.test_mask[:] = False
     with pytest.raises(ValueError, match="test"):
         evaluate(small(), data, **FAST)
+
+
+def test_other_forms(report, tmp_path):
+    latex = report.to_latex()
+    assert latex.count(r"\\") == 9
+    assert r"$\pm$" in latex
+    frame = report.to_frame()
+    assert frame.shape[0] == 8
+    assert frame.loc[0, "test_selected"] == report.rows[0].test_selected
+    for draw in (report.plot_transfer, report.plot_break_even):
+        assert draw(tmp_path / "picture.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_reports_are_read_back_and_joined(report, tmp_path):
+    report.to_json(tmp_path / "report.json")
+    again = Report.read(tmp_path / "report.json")
+    assert again == report
+    assert again.table() == report.table()
+    more = evaluate({"third": small(0.3)}, real(), models=["GCN"], baselines=[], **FAST)
+    both = report.with_rows_of(more, report)
+    assert both.labels == [*report.labels, "third"]
+    assert len(both.rows) == 9
+    assert list(both.ledgers) == ["ours", "theirs", "third"]
+    with pytest.raises(ValueError, match="GCN was trained with"):
+        report.with_rows_of(evaluate(small(), real(), models=["GCN"], **{**FAST, "hidden": 8}))
+    with pytest.raises(ValueError, match="and on"):
+        report.with_rows_of(replace(more, digest="another"))
+    (tmp_path / "other.json").write_text("[1]")
+    for name in ("other.json", "none.json"):
+        with pytest.raises(ValueError, match=name):
+            Report.read(tmp_path / name)
+
+
+def test_permuted_test_labels_change_nothing_but_test_scores():
+    """Every choice, and every field that is not a test score, is made without test labels."""
+    honest, permuted = real(), real()
+    test = permuted.test_mask.nonzero().flatten()
+    permuted.y[test] = permuted.y[test].flip(0).roll(1)
+    names = [*MODELS, "LabelProp", "KernelRidge", GraphSAGE]
+    graph = small()
+    graph.edge_index = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])
+    graph.edge_weight = torch.tensor([0.2, 0.2, 0.9, 0.9])
+    options = {**FAST, "plain_epochs": 0, "random_draws": 1, "equal_bytes": True}
+    ours, theirs = (evaluate(graph, data, models=names, **options) for data in (honest, permuted))
+    assert ours.digest == theirs.digest
+    changed = 0
+    for mine, other in zip(ours.rows, theirs.rows, strict=True):
+        for name, value in vars(mine).items():
+            if name.startswith("test_"):
+                changed += value != getattr(other, name)
+            elif name not in ("seconds", "seconds_training", "processor_seconds", "spread_graphs"):
+                assert name == "spread_trainings" or value == getattr(other, name), name
+    assert changed > len(ours.rows)
+
+
+def test_settings_are_the_models_own_until_given():
+    found = evaluate(small(), real(), models=["GCN", "SGC"], baselines=[], **FAST)
+    assert found.settings["GCN"]["lr"] == 0.01
+    assert found.settings["SGC"]["lr"] == MODELS["SGC"].recipe["lr"] != 0.01
+    found = evaluate(small(), real(), models=["SGC"], baselines=[], lr=0.5, **FAST)
+    assert found.settings["SGC"]["lr"] == 0.5
+    assert "lr 0.5" in found.table()
+
+
+def test_equal_bytes_stand_beside():
+    found = evaluate(small(), real(), models=["SGC"], equal_bytes=True, random_draws=2, **FAST)
+    rows = {row.label: row for row in found.rows}
+    assert rows["random, same bytes"].graphs == 2
+    assert rows["herding, same bytes"].bytes <= rows["condensed"].bytes
+
+
+def test_processor_seconds_and_the_break_even_curve():
+    ledger = Ledger("h", "GCN", Size(7, 0, 10), Size(70, 5, 100), 10.0, 1.0, 3.0, 20.0, 2**20, 9.0)
+    assert ledger.total_seconds(6) == (16.0, 18.0)
+    assert ledger.total_seconds(5) == (15.0, 15.0)
+    assert any("9.00 s condensation" in line for line in ledger.lines())
+    assert Ledger.from_dict(json.loads(json.dumps(ledger.to_dict()))) == ledger
+    with pytest.raises(ValueError, match="condensation_seconds"):
+        cost.draw_break_even({"a": replace(ledger, condensation_seconds=None)}, "unused.png")

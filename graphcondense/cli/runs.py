@@ -1,0 +1,129 @@
+"""Condensed graphs named on the command line, and the real graph they are compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphcondense.cli.flags import Where, add_fields, parse
+from graphcondense.cli.folders import read_config
+from graphcondense.cli.text import is_main, note, say
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+    from graphcondense.evaluate.result import Result
+
+OWN = ("random", "whole")
+"""Labels that stand for baselines."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What a command works on.
+
+    Attributes:
+        args: all flags.
+        graphs: condensed graphs by label, several of one label being several seeds.
+        task: the real graph.
+        folder: the first run's folder, where results go; ``None`` for a single file.
+    """
+
+    args: Namespace
+    graphs: dict[str, list[Any]]
+    task: Any
+    folder: Path | None
+
+    def write(self, result: Result, name: str) -> None:
+        """Print a result and write its numbers and picture: as ``--json`` and ``--plot`` say, else
+        as ``NAME.json`` and ``NAME.png`` into the run's folder."""
+        say(result.table())
+        for file, write, ending in (
+            (self.args.json, result.to_json, "json"),
+            (self.args.plot, result.plot, "png"),
+        ):
+            path = file or (self.folder and self.folder / f"{name}.{ending}")
+            if path and is_main():
+                write(path)
+                say(f"written: {path}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """Where results go.
+
+    Attributes:
+        json: file for the numbers; by default beside the run.
+        plot: file for the picture; by default beside the run.
+        device: such as "cpu" or "cuda".
+    """
+
+    json: str | None = None
+    plot: str | None = None
+    device: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Foreign:
+    """Files of other projects (tensors such as feat_NAME.pt, with adj_NAME.pt beside it).
+
+    Attributes:
+        adj: file of the adjacency, if it is called otherwise.
+        labels: file of the labels; "gcond" for that paper's rule.
+        threshold: entries of the adjacency below it are cut.
+    """
+
+    adj: str | None = None
+    labels: str | None = None
+    threshold: float = 0.0
+
+
+def open_runs(parser: ArgumentParser, argv: list[str]) -> Opened:
+    """Parse flags whose data default to those of the first run, and open every run named.
+
+    Raises:
+        ValueError: a flag, file, run or data set that cannot be used.
+    """
+    from graphcondense.data import as_task, open_small
+
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        help="run folders or files (.safetensors, .pt); several of one method are several seeds",
+    )
+    add_fields(parser, "data (by default the first run's)", Where)
+    add_fields(parser, "files of other projects", Foreign)
+    add_fields(parser, "output", Output)
+    paths = [Path(path).expanduser() for path in parse(parser, argv).runs]
+    for path in paths:
+        if not path.exists():
+            raise ValueError(f"there is no file or folder {path}")
+    first = paths[0]
+    parser.set_defaults(_origin(first))
+    args = parse(parser, argv)
+    task = as_task(Where(**{f.name: args[f.name] for f in fields(Where)}).load())
+    foreign = {f.name: args[f.name] for f in fields(Foreign)}
+    loaded = [open_small(path, real=task, **foreign) for path in paths]
+    graphs: dict[str, list[Any]] = {}
+    sizes = {graph.num_nodes for graph in loaded}
+    for graph in loaded:
+        label = graph.condensed.get("method", "condensed")
+        label += f" {graph.num_nodes}" if len(sizes) > 1 else ""
+        graphs.setdefault(f"{label} (run)" if label in OWN else label, []).append(graph)
+    if {g.condensed.get("data", {}).get("digest") for g in loaded} != {task.digest}:
+        note("note: not condensed from this very graph and split, as far as its record says")
+    return Opened(args, graphs, task, first if first.is_dir() else None)
+
+
+def _origin(first: Path) -> dict[str, Any]:
+    """Which data a run was condensed from, as flags."""
+    import graphcondense
+
+    config = first / "config.yaml"
+    if config.is_file():
+        name = read_config(config).get("data", {}).get("name")
+        return {"data": name, **read_config(config).get("origin", {})}
+    if first.suffix == ".safetensors" or (first / "condensed.safetensors").is_file():
+        return {"data": graphcondense.load(first).condensed.get("data", {}).get("name")}
+    return {}

@@ -1,0 +1,157 @@
+"""Predictors that are no GNN: a score of theirs is not a GNN's, and reports mark it so.
+
+Both are deterministic, so one "training" is all there is; what they leave open is chosen on the
+validation nodes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from graphcondense.data.task import NodeTask
+from graphcondense.evaluate.fit import FitResult, read_labelled
+from graphcondense.ops.adjacency import gcn_norm_csr
+
+Array: TypeAlias = "np.ndarray[Any, Any]"
+Scores: TypeAlias = Iterator[tuple[str, Array]]
+"""What was chosen, and scores ``[N, C]`` of all real nodes, for each choice."""
+
+HOPS = 2
+RIDGES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
+WIDTHS = (0.1, 0.25, 0.5, 1.0, 2.0)
+NEIGHBOURS = (1, 5, 20)
+RESTARTS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+STEPS = 100
+MOST = 20_000
+"""Labelled nodes up to which kernel ridge regression is run: 3 GB of float64 kernel."""
+
+
+def kernel_ridge(small: Any, real: NodeTask) -> Scores:
+    """Kernel ridge regression on one-hot classes, ``K_TS (K_SS + λI)⁻¹ Y'``.
+
+    The kernel is a Gaussian on the rows of ``Â² X``, scaled to length one; λ and the kernel's width
+    are chosen on validation. scikit-learn's ``KernelRidge`` does the work.
+    """
+    from sklearn.kernel_ridge import KernelRidge
+
+    rows, targets, _ = _propagated_small(small, real)
+    if len(rows) > MOST:
+        raise ValueError(
+            f"kernel ridge on {len(rows):,} labelled nodes needs a kernel of that size squared; it "
+            f"stops at {MOST:,}: leave KernelRidge out of models, or the whole graph of baselines"
+        )
+    everything = _unit(_propagated(real.x_array, real.adj))
+    for width in WIDTHS:
+        for ridge in RIDGES:
+            model = KernelRidge(alpha=ridge, kernel="rbf", gamma=width)
+            model.fit(rows, targets)
+            yield f"ridge {ridge:g}, width {width:g}", model.predict(everything)
+
+
+def label_propagation(small: Any, real: NodeTask) -> Scores:
+    """Label propagation on the real graph, ``F ← (1 - α) Â F + α F⁰``, from the small graph's
+    labels (Zhou et al., NeurIPS 2003).
+
+    On the whole graph ``F⁰`` holds the training labels. A condensed node stands at no real one, so
+    its label starts at the ``k`` real nodes whose rows of ``Â² X`` are most similar by the cosine.
+    ``k`` and ``α`` are chosen on validation.
+    """
+    rows, targets, own = _propagated_small(small, real)
+    step = real.gcn_adj.astype(np.float64)
+    starts: list[tuple[str, Array]] = []
+    if own is not None:
+        start = np.zeros((real.num_nodes, targets.shape[1]))
+        start[own] = targets
+        starts.append(("training labels", start))
+    else:
+        everything = _unit(_propagated(real.x_array, real.adj))
+        similar = np.asarray(_unit(rows) @ everything.T)
+        order = np.argsort(-similar, axis=1)[:, : max(NEIGHBOURS)]
+        for k in NEIGHBOURS:
+            start = np.zeros((real.num_nodes, targets.shape[1]))
+            for node, nearest in enumerate(order[:, :k]):
+                start[nearest] += similar[node, nearest, None].clip(0) * targets[node]
+            starts.append((f"{k} nearest", start))
+    for name, start in starts:
+        for restart in RESTARTS:
+            scores = start
+            for _ in range(STEPS):
+                scores = (1 - restart) * (step @ scores) + restart * start
+            yield f"{name}, restart {restart:g}", scores
+
+
+PREDICTORS: dict[str, Callable[[Any, NodeTask], Scores]] = {
+    "LabelProp": label_propagation,
+    "KernelRidge": kernel_ridge,
+}
+"""Predictors by name."""
+
+EDGE_WEIGHTS = "in the normalised adjacency"
+
+
+def predictor_named(name: Any) -> str | None:
+    """The predictor called ``name``, whatever its case; ``None`` for anything else."""
+    wanted = str(name).lower().replace("-", "").replace("_", "")
+    aliases = {"labelpropagation": "LabelProp", "krr": "KernelRidge", "lp": "LabelProp"}
+    known = {predictor.lower(): predictor for predictor in PREDICTORS} | aliases
+    return known.get(wanted)
+
+
+def fit_predictor(name: str, small: Any, real: NodeTask) -> FitResult:
+    """Choose on validation, then read test once; one "seed", and no last epoch apart."""
+    began, cpu = time.perf_counter(), time.process_time()
+    best: tuple[float, str, Array] = (-1.0, "", np.empty(0))
+    for chosen, scores in PREDICTORS[name](small, real):
+        guess = scores.argmax(1)
+        val = float((guess[real.val] == real.y[real.val].numpy()).mean())
+        if val > best[0]:
+            best = val, chosen, guess
+    test = torch.tensor([float((best[2][real.test] == real.y[real.test].numpy()).mean())])
+    seconds = time.perf_counter() - began
+    return FitResult(
+        model=name,
+        seeds=(0,),
+        val_selected=torch.tensor([best[0]]),
+        epoch_selected=torch.zeros(1, dtype=torch.long),
+        test_selected=test,
+        val_last=torch.tensor([best[0]]),
+        test_last=test,
+        seconds=seconds,
+        seconds_training=seconds,
+        processor_seconds=time.process_time() - cpu,
+        chosen=best[1],
+    )
+
+
+def _propagated_small(small: Any, real: NodeTask) -> tuple[Array, Array, Array | None]:
+    """Propagated labelled rows of the small graph, their targets ``[n, C]``, and which real nodes
+    they are where the "small" graph is the real one."""
+    x, adj, rows, targets = read_labelled(small, real)
+    if targets.dim() == 1:
+        targets = torch.nn.functional.one_hot(targets, real.num_classes)
+    propagated = _unit(_propagated(x, adj)[rows])
+    return _dense(propagated), targets.double().numpy(), rows if small is real else None
+
+
+def _propagated(x: Any, adj: sp.csr_matrix) -> Any:
+    step = gcn_norm_csr(adj)
+    for _ in range(HOPS):
+        x = step @ x
+    return x
+
+
+def _unit(rows: Any) -> Any:
+    """Rows scaled to length one; a row of zeros stays."""
+    from sklearn.preprocessing import normalize
+
+    return normalize(rows)
+
+
+def _dense(rows: Any) -> Array:
+    return rows.toarray() if sp.issparse(rows) else np.asarray(rows)

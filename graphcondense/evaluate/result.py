@@ -1,0 +1,151 @@
+"""What every evaluation returns: a table, JSON, LaTeX, a data frame and a picture."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from graphcondense.ops.files import write_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+# Okabe & Ito's palette, told apart in every common form of colour blindness, and markers beside it.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")
+MARKERS = "osD^vPX"
+
+
+class Column(NamedTuple):
+    """One column of a printed table: its heading and how it shows a row."""
+
+    head: str
+    text: Callable[[Any], str]
+
+
+class Result:
+    """Base of the frozen dataclasses that evaluations return.
+
+    A subclass has ``rows``, a tuple of dataclasses of plain values, says in ``columns`` how to
+    print them, and draws itself in :meth:`draw`. Accuracies are shares in ``[0, 1]`` in the fields
+    and per cent in what is printed.
+    """
+
+    columns: ClassVar[tuple[Column, ...]]
+    left: ClassVar[int] = 1
+    """How many leading columns are names, which stand to the left."""
+    size: ClassVar[tuple[float, float]] = (6.4, 3.6)
+    """Of the picture, in inches."""
+    rows: tuple[Any, ...]
+
+    def title(self) -> str:
+        """One line above the table: what was measured, and how."""
+        raise NotImplementedError
+
+    def notes(self) -> list[str]:
+        """Lines below the table."""
+        return []
+
+    def draw(self, axes: Axes) -> None:
+        """Draw the result on matplotlib's ``axes``."""
+        raise NotImplementedError
+
+    def cells(self) -> list[tuple[str, ...]]:
+        """The printed table: the headings, then a line for each row."""
+        head = tuple(column.head for column in self.columns)
+        return [head, *(tuple(column.text(row) for column in self.columns) for row in self.rows)]
+
+    def table(self) -> str:
+        """Everything as aligned plain text."""
+        return "\n".join([self.title(), *aligned(self.cells(), self.left), *self.notes()])
+
+    def to_latex(self) -> str:
+        """The table as LaTeX, in ``booktabs`` style."""
+        head, *body = [" & ".join(map(_escaped, line)) + r" \\" for line in self.cells()]
+        alignment = "l" * self.left + "r" * (len(self.columns) - self.left)
+        lines = [rf"\begin{{tabular}}{{{alignment}}}", r"\toprule", head, r"\midrule", *body]
+        return "\n".join([f"% {self.title()}", *lines, r"\bottomrule", r"\end{tabular}"])
+
+    def to_frame(self) -> pd.DataFrame:
+        """The rows as a pandas data frame, unrounded."""
+        import pandas as pd
+
+        return pd.DataFrame([asdict(row) for row in self.rows])
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields as plain values, ready for JSON."""
+        return asdict(self)  # type: ignore[call-overload,no-any-return]
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """The result as JSON text, also written to ``path`` if given; NaN becomes ``null``."""
+        content = {"kind": type(self).__name__, **self.to_dict()}
+        text = json.dumps(_finite(content), indent=2, allow_nan=False)
+        if path is not None:
+            write_whole(path, text + "\n")
+        return text
+
+    def plot(self, path: str | Path) -> Path:
+        """Draw the result into a file, any format that matplotlib writes."""
+        from matplotlib.figure import Figure  # no pyplot: no global state, no window
+
+        figure = Figure(figsize=self.size, layout="constrained")
+        axes = figure.subplots()
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="y", alpha=0.3)
+        self.draw(axes)
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=150)
+        return path
+
+
+def aligned(cells: Sequence[Sequence[str]], left: int) -> list[str]:
+    """A heading and rows as lines of text, ``left`` columns to the left, the others to the right.
+
+    >>> print("\\n".join(aligned([("name", "size"), ("a", "10"), ("bb", "1,234")], 1)))
+    name   size
+    ----  -----
+    a        10
+    bb    1,234
+    """
+    head, *body = cells
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if i < left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in (head, tuple("-" * width for width in widths), *body)
+    ]
+
+
+def percent(value: float | None, spread: float | None = None) -> str:
+    """
+    >>> percent(0.8123), percent(0.8123, 0.01), percent(None)
+    ('81.2', '81.2 ± 1.0', '-')
+    """
+    if value is None:
+        return "-"
+    return f"{100 * value:.1f}" + ("" if spread is None else f" ± {100 * spread:.1f}")
+
+
+def _escaped(text: str) -> str:
+    """
+    >>> _escaped("a_b & 5 % ± 1")
+    'a\\\\_b \\\\& 5 \\\\% $\\\\pm$ 1'
+    """
+    for mark in "&%_#$":
+        text = text.replace(mark, f"\\{mark}")
+    return text.replace("±", r"$\pm$")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

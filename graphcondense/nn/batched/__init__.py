@@ -1,0 +1,86 @@
+"""Graph neural networks that hold many independent seeds at once.
+
+Every parameter is stacked, ``[S, ...]``, and so is every hidden state, ``[S, nodes, channels]``:
+one forward and one backward serve all ``S`` seeds, and seed ``s`` in a batch is the same network,
+with the same initial weights and the same dropout masks, as seed ``s`` on its own. Each class
+computes what the PyG layers it names compute (the tests hold outputs and gradients to them).
+
+A class also says how it wants a graph: ``prepare`` turns features, adjacency and the wanted rows
+into the inputs of ``forward``, restricted to what those rows can reach, with every constant product
+taken once. Dropout follows PyG's ``BasicGNN``: after each hidden activation, and never on the input
+features unless the paper's does (``drops_input``). Its ``recipe`` holds the training settings in
+which it differs from the shared ones, chosen by validation accuracy on whole graphs.
+"""
+
+from __future__ import annotations
+
+import difflib
+
+from graphcondense.nn.batched.attention import GAT, GATv2
+from graphcondense.nn.batched.base import ACTIVATIONS, Stacked
+from graphcondense.nn.batched.deep import GCNII, H2GCN
+from graphcondense.nn.batched.neighbours import GIN, SAGE, Cheb, GraphConv
+from graphcondense.nn.batched.operators import Matrix, Operator, Sparse, operator, product
+from graphcondense.nn.batched.propagation import APPNP, GCN, MLP, SGC
+from graphcondense.nn.batched.transformer import SGFormer
+
+__all__ = [
+    "ACTIVATIONS",
+    "ALIASES",
+    "APPNP",
+    "GAT",
+    "GCN",
+    "GCNII",
+    "GIN",
+    "H2GCN",
+    "MLP",
+    "MODELS",
+    "SAGE",
+    "SGC",
+    "Cheb",
+    "GATv2",
+    "GraphConv",
+    "Matrix",
+    "Operator",
+    "SGFormer",
+    "Sparse",
+    "Stacked",
+    "operator",
+    "product",
+    "resolve",
+]
+
+MODELS: dict[str, type[Stacked]] = {
+    model.__name__: model
+    for model in (
+        *(GCN, SGC, APPNP, Cheb, SAGE, GAT, GATv2),
+        *(GIN, GraphConv, GCNII, H2GCN, SGFormer, MLP),
+    )
+}
+
+ALIASES = {
+    "ChebNet": "Cheb",
+    "Cheby": "Cheb",
+    "GraphSAGE": "SAGE",
+    "k-GNN": "GraphConv",
+    "kGNN": "GraphConv",
+    "GCN2": "GCNII",
+}
+"""Other names that the literature uses."""
+
+
+def resolve(name: str) -> type[Stacked]:
+    """The model class called ``name``, whatever its case, or by another name of :data:`ALIASES`.
+
+    Raises:
+        ValueError: for an unknown name, with the nearest known ones.
+    """
+    models = {known.upper(): model for known, model in MODELS.items()}
+    models |= {alias.upper(): MODELS[known] for alias, known in ALIASES.items()}
+    found = models.get(name.upper())
+    if found is None:
+        near = difflib.get_close_matches(name.upper(), models, n=3, cutoff=0.3)
+        names = dict.fromkeys(models[match].__name__ for match in near)
+        hint = f"did you mean {' or '.join(names)}? " if names else ""
+        raise ValueError(f"unknown model {name!r}: {hint}known are {', '.join(MODELS)}")
+    return found

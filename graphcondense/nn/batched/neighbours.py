@@ -1,0 +1,136 @@
+"""Models that keep a node's own features apart from what they gather from its neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import scipy.sparse as sp
+from torch import Tensor, nn
+
+from graphcondense.nn.batched.base import Stacked
+from graphcondense.nn.batched.operators import Matrix, first_step, operator, product
+from graphcondense.ops.adjacency import mean_norm_csr
+from graphcondense.ops.sampling import blocks
+
+
+class SAGE(Stacked):
+    """GraphSAGE, Hamilton et al., NeurIPS 2017, mean aggregator; PyG's ``SAGEConv``.
+
+    A layer is ``step(A) h W + h R + b``; the classes below differ in ``step`` and in how the
+    weights start.
+    """
+
+    edge_weights = "as a weighted mean"
+
+    def build(self, sizes: list[tuple[int, int]]) -> None:
+        weights, biases = zip(*(self._linear(*size) for size in sizes), strict=True)
+        self.weights, self.biases = nn.ParameterList(weights), nn.ParameterList(biases)
+        self.roots = nn.ParameterList(self._uniform(size[0] ** -0.5, *size) for size in sizes)
+
+    @staticmethod
+    def step(adj: sp.csr_matrix) -> sp.csr_matrix:
+        """What a layer multiplies its input with, ``[n, n]``."""
+        return mean_norm_csr(adj)
+
+    @classmethod
+    def prepare(
+        cls,
+        x: Matrix,
+        adj: sp.csr_matrix,
+        rows: np.ndarray[Any, Any],
+        num_layers: int,
+        like: Tensor,
+    ) -> tuple[Any, ...]:
+        steps, nodes = blocks(cls.step(adj), rows, num_layers)
+        features, first = first_step(steps[0], x[nodes], like)
+        root = operator(x[nodes[: steps[0].shape[0]]], like)
+        return root, features, (first, *(operator(step, like) for step in steps[1:]))
+
+    def forward(self, *inputs: Any) -> Tensor:
+        root, h, steps = inputs
+        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            h = h if i == 0 else self._hidden(h)
+            gathered = product(steps[i], product(h, weight))
+            root = root if i == 0 else h[:, : gathered.shape[1]]
+            h = gathered + product(root, self.roots[i]) + bias
+        return h  # type: ignore[no-any-return]
+
+
+class GraphConv(SAGE):
+    """The k-GNN of Morris et al., AAAI 2019; PyG's ``GraphConv`` with its default, a plain sum.
+
+    Sums grow with the degree: what was learnt on a small graph of other degrees transfers badly.
+    """
+
+    edge_weights = "as a weighted sum"
+    recipe: ClassVar[Mapping[str, Any]] = {"hidden": 64}
+
+    @staticmethod
+    def step(adj: sp.csr_matrix) -> sp.csr_matrix:
+        return adj
+
+
+class Cheb(SAGE):
+    """ChebNet, Defferrard et al., NeurIPS 2016, polynomials of degree one; PyG's ``ChebConv(K=2)``.
+
+    ``T_0 = I`` and ``T_1 = 2 L / 2 - I = -D^-1/2 A D^-1/2`` for the symmetric Laplacian with
+    largest eigenvalue 2, self-loops removed. ``D`` is the out-degree, as in PyG; where the graph is
+    undirected there is but one.
+    """
+
+    edge_weights = "in the normalised Laplacian"
+    recipe: ClassVar[Mapping[str, Any]] = {"hidden": 64}
+
+    def build(self, sizes: list[tuple[int, int]]) -> None:
+        self.weights = nn.ParameterList(self._glorot(*size) for size in sizes)
+        self.roots = nn.ParameterList(self._glorot(*size) for size in sizes)
+        self.biases = nn.ParameterList(self._zeros(columns) for _, columns in sizes)
+
+    @staticmethod
+    def step(adj: sp.csr_matrix) -> sp.csr_matrix:
+        adj = (adj - sp.diags_array(adj.diagonal())).tocsr()
+        adj.eliminate_zeros()
+        degree = np.asarray(adj.sum(0)).ravel()
+        scale = np.zeros_like(degree)
+        scale[degree > 0] = degree[degree > 0] ** -0.5
+        return (-sp.diags_array(scale) @ adj @ sp.diags_array(scale)).tocsr()
+
+
+class GIN(Stacked):
+    """Xu et al., ICLR 2019: ``MLP((1 + eps) h_i + sum_j w_ij h_j)``, ``eps = 0`` and not learnt.
+
+    PyG's ``GINConv`` with the two linear layers that its ``GIN`` gives it.
+    """
+
+    edge_weights = "as a weighted sum"
+    recipe: ClassVar[Mapping[str, Any]] = {"hidden": 64}
+
+    def build(self, sizes: list[tuple[int, int]]) -> None:
+        inner = [(rows, columns) for size in sizes for rows, columns in (size, (size[1],) * 2)]
+        weights, biases = zip(*(self._linear(*size) for size in inner), strict=True)
+        self.weights, self.biases = nn.ParameterList(weights), nn.ParameterList(biases)
+
+    @classmethod
+    def prepare(
+        cls,
+        x: Matrix,
+        adj: sp.csr_matrix,
+        rows: np.ndarray[Any, Any],
+        num_layers: int,
+        like: Tensor,
+    ) -> tuple[Any, ...]:
+        summed = (adj + sp.identity(adj.shape[0], dtype=adj.dtype)).tocsr()
+        steps, nodes = blocks(summed, rows, num_layers)
+        features, first = first_step(steps[0], x[nodes], like)
+        return features, (first, *(operator(step, like) for step in steps[1:]))
+
+    def forward(self, *inputs: Any) -> Tensor:
+        h, steps = inputs
+        for i, step in enumerate(steps):
+            h = h if i == 0 else self._hidden(h)
+            # The sum and the first linear layer commute: the narrower side is summed.
+            h = product(step, product(h, self.weights[2 * i])) + self.biases[2 * i]
+            h = self.activation(h) @ self.weights[2 * i + 1] + self.biases[2 * i + 1]
+        return h  # type: ignore[no-any-return]

@@ -1,0 +1,151 @@
+"""Models that multiply by the normalised adjacency, and the perceptron they start from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import scipy.sparse as sp
+from torch import Tensor, nn
+
+from graphcondense.nn.batched.base import Stacked
+from graphcondense.nn.batched.operators import Matrix, first_step, operator, product
+from graphcondense.ops.adjacency import gcn_norm_csr
+from graphcondense.ops.sampling import blocks
+
+
+class MLP(Stacked):
+    """A multilayer perceptron on the node's own features; PyG's ``MLP`` without normalisation."""
+
+    edge_weights = "no edges"
+
+    def build(self, sizes: list[tuple[int, int]]) -> None:
+        weights, biases = zip(*(self._linear(*size) for size in sizes), strict=True)
+        self.weights, self.biases = nn.ParameterList(weights), nn.ParameterList(biases)
+
+    @classmethod
+    def prepare(
+        cls,
+        x: Matrix,
+        adj: sp.csr_matrix,
+        rows: np.ndarray[Any, Any],
+        num_layers: int,
+        like: Tensor,
+    ) -> tuple[Any, ...]:
+        return (operator(x[rows], like),)
+
+    def forward(self, *inputs: Any) -> Tensor:
+        (h,) = inputs
+        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            h = product(h if i == 0 else self._hidden(h), weight) + bias
+        return h  # type: ignore[no-any-return]
+
+
+class GCN(Stacked):
+    """Kipf & Welling, ICLR 2017; PyG's ``GCNConv`` with ReLU between layers."""
+
+    edge_weights = "in the normalised adjacency"
+
+    def build(self, sizes: list[tuple[int, int]]) -> None:
+        self.weights = nn.ParameterList(self._glorot(*size) for size in sizes)
+        self.biases = nn.ParameterList(self._zeros(columns) for _, columns in sizes)
+
+    @classmethod
+    def prepare(
+        cls,
+        x: Matrix,
+        adj: sp.csr_matrix,
+        rows: np.ndarray[Any, Any],
+        num_layers: int,
+        like: Tensor,
+    ) -> tuple[Any, ...]:
+        steps, nodes = blocks(gcn_norm_csr(adj), rows, num_layers)
+        features, first = first_step(steps[0], x[nodes], like)
+        return features, (first, *(operator(step, like) for step in steps[1:]))
+
+    def forward(self, *inputs: Any) -> Tensor:
+        h, steps = inputs
+        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            h = h if i == 0 else self._hidden(h)
+            h = product(steps[i], product(h, weight)) + bias
+        return h  # type: ignore[no-any-return]
+
+
+class SGC(Stacked):
+    """Wu et al., ICML 2019: one linear layer on ``Â^K X``, ``K = num_layers``; PyG's ``SGConv``.
+
+    There is no hidden layer, hence no width and no dropout.
+    """
+
+    edge_weights = "in the normalised adjacency"
+    recipe: ClassVar[Mapping[str, Any]] = {"lr": 0.2, "weight_decay": 5e-5}
+
+    def build(self, sizes: list[tuple[int, int]]) -> None:
+        self.weight, self.bias = self._linear(sizes[0][0], sizes[-1][1])
+
+    @classmethod
+    def prepare(
+        cls,
+        x: Matrix,
+        adj: sp.csr_matrix,
+        rows: np.ndarray[Any, Any],
+        num_layers: int,
+        like: Tensor,
+    ) -> tuple[Any, ...]:
+        steps, nodes = blocks(gcn_norm_csr(adj), rows, num_layers)
+        x = x[nodes]
+        for step in steps:
+            x = step @ x
+        return (operator(x, like),)
+
+    def forward(self, *inputs: Any) -> Tensor:
+        return product(inputs[0], self.weight) + self.bias
+
+
+class APPNP(MLP):
+    """Gasteiger et al., ICLR 2019: an MLP, then ten steps of personalised PageRank (0.1)."""
+
+    edge_weights = "in the normalised adjacency"
+    hops: ClassVar[int] = 10
+    alpha: ClassVar[float] = 0.1
+    one_step: ClassVar[int] = 2**22
+    """Largest composed matrix, in entries."""
+
+    @classmethod
+    def prepare(
+        cls,
+        x: Matrix,
+        adj: sp.csr_matrix,
+        rows: np.ndarray[Any, Any],
+        num_layers: int,
+        like: Tensor,
+    ) -> tuple[Any, ...]:
+        steps, nodes = blocks(gcn_norm_csr(adj), rows, cls.hops)
+        # Few rows: the ten steps are one matrix [r, n], which beats ten launches.
+        if len(rows) * len(nodes) <= cls.one_step:
+            steps = [cls._pagerank(steps)]
+        return operator(x[nodes], like), [operator(step, like) for step in steps]
+
+    @classmethod
+    def _pagerank(cls, steps: list[sp.csr_matrix]) -> sp.csr_matrix:
+        """The composition of all steps, teleports included, built from the last one back."""
+        left = sp.identity(steps[-1].shape[0], dtype=steps[-1].dtype, format="csr")
+        total = sp.csr_matrix((left.shape[0], steps[0].shape[1]), dtype=left.dtype)
+        for k, step in enumerate([*steps[::-1], None]):
+            share = (1 - cls.alpha) ** k * (cls.alpha if step is not None else 1)
+            wide = left.copy()
+            wide.resize(total.shape)  # a step's targets are the first of its sources
+            total = total + share * wide
+            left = left if step is None else left @ step
+        return total.tocsr()
+
+    def forward(self, *inputs: Any) -> Tensor:
+        features, steps = inputs
+        start = z = super().forward(features)
+        if len(steps) == 1:
+            return product(steps[0], z)
+        for step in steps:
+            z = product(step, z)
+            z = (1 - self.alpha) * z + self.alpha * start[:, : z.shape[1]]
+        return z

@@ -1,0 +1,31 @@
+"""Writing files so that one that is there is whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def write_whole(path: str | Path, content: str | bytes) -> Path:
+    """Write one file beside its place, then rename it; folders above it are made."""
+    write_all({Path(path): content})
+    return Path(path)
+
+
+def write_all(contents: Mapping[Path, str | bytes]) -> None:
+    """Write all files beside their places, then rename all: either every one is there or none."""
+    drafts = {path: path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in contents}
+    try:
+        for path, draft in drafts.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            content = contents[path]
+            with draft.open("wb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
+                file.flush()
+                os.fsync(file.fileno())
+        for path, draft in drafts.items():
+            os.replace(draft, path)
+    finally:
+        for draft in drafts.values():
+            draft.unlink(missing_ok=True)

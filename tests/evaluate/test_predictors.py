@@ -1,0 +1,126 @@
+"""Predictors that are no GNN, against loops by hand; the floors of equal bytes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch_geometric.data import Data
+
+from graphcondense.data.task import NodeTask
+from graphcondense.evaluate import equal_bytes_graphs, evaluate, predictors
+from graphcondense.evaluate.cost import size_of
+from graphcondense.evaluate.predictors import (
+    fit_predictor,
+    kernel_ridge,
+    label_propagation,
+    predictor_named,
+)
+
+
+def gcn_dense(adj):
+    looped = adj + np.eye(len(adj))
+    scale = looped.sum(1) ** -0.5
+    return scale[:, None] * looped * scale
+
+
+def unit(rows):
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def test_kernel_ridge_by_hand(real, small):
+    adj = np.zeros((6, 6))
+    for (i, j), w in zip(small.edge_index.T.tolist(), small.edge_weight.tolist(), strict=True):
+        adj[j, i] = w
+    step = gcn_dense(adj)
+    s = unit(step @ step @ small.x.numpy())
+    whole = gcn_dense(real.adj.toarray())
+    t = unit(whole @ whole @ real.x.numpy())
+    found = dict(kernel_ridge(small, real))
+
+    def kernel(a, b):
+        return np.exp(-0.5 * ((a[:, None] - b[None]) ** 2).sum(-1))
+
+    inverse = np.linalg.inv(kernel(s, s) + 0.1 * np.eye(6))
+    wanted = kernel(t, s) @ inverse @ np.eye(3)[small.y.numpy()]
+    np.testing.assert_allclose(found["ridge 0.1, width 0.5"], wanted, atol=1e-5)
+
+
+def test_label_propagation_by_hand(real, small):
+    """On the whole graph labels start at the training nodes, elsewhere at the most similar ones."""
+    step = gcn_dense(real.adj.toarray().astype(np.float64))
+    start = np.zeros((90, 3))
+    for node in real.train.tolist():
+        start[node, int(real.y[node])] = 1
+    wanted = start
+    for _ in range(predictors.STEPS):
+        wanted = 0.9 * step @ wanted + 0.1 * start
+    found = dict(label_propagation(real, real))["training labels, restart 0.1"]
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+    small.edge_index, small.edge_weight = small.edge_index[:, :0], None
+    t = unit(step @ step @ real.x.numpy())
+    start = np.zeros((90, 3))
+    for node, c in enumerate(small.y.tolist()):
+        similar = t @ small.x.numpy()[node]
+        start[similar.argmax(), c] += similar.max()
+    wanted = start
+    for _ in range(predictors.STEPS):
+        wanted = 0.5 * step @ wanted + 0.5 * start
+    found = dict(label_propagation(small, real))["1 nearest, restart 0.5"]
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", predictors.PREDICTORS)
+def test_test_labels_choose_nothing(name, real, small):
+    y = real.y.clone()
+    y[real.test] = (y[real.test] + 1) % 3
+    honest, garbage = (fit_predictor(name, small, r) for r in (real, replace(real, y=y)))
+    assert honest.chosen == garbage.chosen != ""
+    assert torch.equal(honest.val_selected, garbage.val_selected)
+    assert honest.test_selected > 0.6 > garbage.test_selected
+
+
+def test_names():
+    assert predictor_named("label_propagation") == predictor_named("LabelProp") == "LabelProp"
+    assert predictor_named("krr") == "KernelRidge"
+    assert predictor_named("GCN") is None
+
+
+def test_a_kernel_too_large_is_refused(real, small, monkeypatch):
+    monkeypatch.setattr(predictors, "MOST", 5)
+    with pytest.raises(ValueError, match=r"6 labelled.*5.*leave KernelRidge"):
+        evaluate(small, real, models=["KernelRidge"], baselines=[], progress=False)
+
+
+def test_they_are_marked_in_a_report(real, small):
+    models = ["SGC", "LabelProp", "KernelRidge"]
+    report = evaluate(small, real, models=models, seeds=2, epochs=3, plain_epochs=0, progress=False)
+    kinds = {row.model: row.predictor for row in report.rows}
+    assert kinds == {"SGC": "GNN", "LabelProp": "non-GNN", "KernelRidge": "non-GNN"}
+    assert "LabelProp *" in report.table()
+    assert "* no GNN" in report.table()
+
+
+def test_equal_bytes(real: NodeTask) -> None:
+    """As many real nodes as fit, training nodes first, and one more would not fit."""
+    no_edges = torch.empty(2, 0, dtype=torch.long)
+    little = Data(x=torch.ones(15, 10), y=torch.arange(15) % 3, edge_index=no_edges)
+    much = Data(x=torch.ones(70, 10), y=torch.arange(70) % 3, edge_index=no_edges)
+    for given, all_in in ((little, False), (much, True)):
+        found = equal_bytes_graphs(real, given, draws=2)
+        assert [len(graphs) for graphs in found.values()] == [2, 1]
+        for graphs in found.values():
+            for graph in graphs:
+                assert size_of(graph).bytes <= size_of(given).bytes
+                assert size_of(graph).bytes > 0.9 * size_of(given).bytes
+                assert (len(graph.train) == 30) == all_in
+                assert all_in or graph.num_nodes == len(graph.train)
+                rows = [int((real.x == row).all(1).nonzero()[0]) for row in graph.x]
+                assert (graph.adj != real.adj[rows][:, rows]).nnz == 0
+    by_class = torch.bincount(equal_bytes_graphs(real, little)["herding, same bytes"][0].y)
+    assert by_class.max() - by_class.min() <= 1
+    with pytest.raises(ValueError, match="not even one node"):
+        equal_bytes_graphs(real, Data(x=torch.ones(1, 1), y=torch.zeros(1).long()))

@@ -1,0 +1,24 @@
+"""Learners over an adjacency operator: the whole graph and its blocks give the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from graphcondense.core.pools import built
+from graphcondense.nn.propagate import MODELS
+from graphcondense.ops.adjacency import csr_tensor
+from graphcondense.ops.sampling import blocks
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_blocks_equal_the_whole_graph(name, real):
+    model = built(MODELS[name], 10, 8, 3, hops=3).double()
+    x = real.x.double()
+    rows = np.array([4, 0, 17])
+    whole = torch.from_numpy(real.gcn_adj.toarray()).double()
+    operators, nodes = blocks(real.gcn_adj.astype(np.float64), rows, model.hops)
+    parts = tuple(csr_tensor(operator, dtype=torch.float64) for operator in operators)
+    got = model(x[nodes], parts if parts else None)
+    torch.testing.assert_close(got[: len(rows)], model(x, whole)[rows])
