@@ -367,7 +367,7 @@ def _run(
         "data": about["digest"],
     }
     source = domain.source()
-    method.sizes(source)  # an impossible budget ends here, before anything is written
+    estimate = method.memory_bytes(source)  # an impossible budget ends here, before any writing
     folder = None if run.out is None else _writable(Path(run.out))
     resume = None
     if run.resume:
@@ -399,7 +399,11 @@ def _run(
     seconds = time.perf_counter() - began
     on_gpu = device_of(run).type == "cuda"
     spent = seconds if on_gpu else time.process_time() - processor
-    small.condensed = record(domain, method, name, run, about, small, watch, seconds, spent)
+    small.condensed = {
+        **record(domain, method, name, run, about, small, watch, seconds),
+        "processor_seconds": round(spent, 3),
+        "memory_estimate_bytes": estimate,
+    }
     if folder is not None and parallel.is_main():
         from graphcondense.data.condensed import save
 
@@ -435,7 +439,6 @@ def record(
     small: Any,
     watch: Watch,
     seconds: float,
-    processor_seconds: float,
 ) -> dict[str, Any]:
     """What a condensed set says of itself; plain values that JSON holds."""
     from graphcondense.data.condensed import graph_hash, tensor_bytes
@@ -461,7 +464,6 @@ def record(
         "bytes": tensor_bytes(small),
         "hash": graph_hash(small),
         "seconds": round(seconds, 3),
-        "processor_seconds": round(processor_seconds, 3),
         "validation": {"score": watch.best, "step": watch.best_step, "predictor": domain.predictor}
         if watch.kept
         else None,

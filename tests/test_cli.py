@@ -193,7 +193,7 @@ def test_only_rank_zero_prints(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("condens", "did you mean condense?"),
+        ("condens", "did you mean condense,"),
         ("condense", "name a method"),
         ("condense gcnd --data digits", "did you mean gcond"),
         ("condense random", "which data?"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 from graphcondense.cli.flags import add_fields, make_parser, summary_of
 from graphcondense.cli.runs import open_runs
-from graphcondense.cli.text import is_main, say
+from graphcondense.cli.text import is_main, note, say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,8 @@ class Trained:
 
 def command_evaluate(argv: list[str]) -> None:
     """Train other models on condensed graphs and score them on the real one."""
-    from graphcondense.evaluate import Training, evaluate
+    from graphcondense.evaluate import Evaluator, Training, evaluate
+    from graphcondense.evaluate.predictors import predictor_named
     from graphcondense.evaluate.report import ALL
 
     parser = make_parser("evaluate", summary_of(command_evaluate))
@@ -40,17 +41,30 @@ def command_evaluate(argv: list[str]) -> None:
     add_fields(parser, "training", Training)
     run = open_runs(parser, argv)
     args = run.args
+    models = ALL if args.models == "all" else args.models.split(",")
+    training = {f.name: args[f.name] for f in fields(Training) if args[f.name] is not None}
+    evaluator = Evaluator(run.task, device=args.device, **training)
+    sets = [graphs[0] for graphs in run.graphs.values()]
+    sets += [run.task] if "whole" in args.baselines else []
+    expected = [
+        evaluator.memory_bytes(model, small, seeds=args.seeds)
+        for model in models
+        if not predictor_named(model)
+        for small in sets
+    ]
+    if expected:
+        note(f"memory: training is expected to add at most {max(expected) / 2**20:,.0f} MiB")
     report = evaluate(
         run.graphs,
         run.task,
-        models=ALL if args.models == "all" else args.models.split(","),
+        models=models,
         seeds=args.seeds,
         baselines=[] if args.baselines == "none" else args.baselines.split(","),
         random_draws=args.random_draws,
         equal_bytes=args.equal_bytes,
         device=args.device,
         progress=sys.stderr.isatty(),
-        **{f.name: args[f.name] for f in fields(Training) if args[f.name] is not None},
+        **training,
     )
     run.write(report, "evaluation")
     if run.folder and is_main():

@@ -29,9 +29,14 @@ def summary(small: Any) -> str:
             f"{data['name']}, condensed by {record['method']}, seed {record['seed']}",
             table(rows),
             f"seconds     {record['seconds']:.1f}",
+            f"memory      {_mib(record.get('memory_estimate_bytes'))} expected beside the program",
             f"validation  {score}",
         ]
     )
+
+
+def _mib(size: int | None) -> str:
+    return "-" if size is None else f"{size / 2**20:,.0f} MiB"
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -62,6 +62,14 @@ class Method(Budget):
             pair_bytes=self.pair_bytes,
         )
 
+    def memory_bytes(self, real: Any) -> int:
+        """Estimate, before any work, of the memory that condensing adds to the process.
+
+        Six copies of the synthetic examples: the values, their gradient, two moments of Adam, the
+        best so far and the export. A method that holds more says so.
+        """
+        return 6 * int(self.sizes(real).sum()) * int(real.example_bytes)
+
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if cls.name and "name" in vars(cls):

@@ -284,6 +284,22 @@ class LearntGraph(Method):
     def pair_bytes(self) -> int:
         return 0 if self.structure == "identity" else 2 * EDGE_BYTES
 
+    def memory_bytes(self, real: NodeSource) -> int:
+        """The synthetic graph and its pairs, the real rows that are matched, and the networks."""
+        n, d, hidden = int(self.sizes(real).sum()), real.num_features, self.hidden_channels
+        rows = len(real.labels)
+        padded = real.num_classes * int(real.counts.max())
+        pairs = 0 if self.structure == "identity" else n * n
+        layers = PAIR_COPIES * self.structure_hidden if self.structure == "mlp" else 8
+        floats = (
+            6 * n * d  # values, gradient, two moments, the best, the export
+            + (2 * rows + padded) * d  # propagated rows: on the way, done, and class by class
+            + 4 * padded * hidden
+            + 8 * (d + n) * hidden  # a network, its moments and gradients, and what it computes
+            + pairs * layers
+        )
+        return 4 * floats
+
     def start(self, real: NodeSource, rng: Generator) -> NodeSynthetic:
         """The synthetic graph before the first update."""
         sizes = self.sizes(real)
@@ -357,6 +373,8 @@ class LearntGraph(Method):
 
 EDGE_BYTES = 8 + 8 + 4
 """Bytes of one directed edge: two int64 ids and a float32 weight."""
+PAIR_COPIES = 12
+"""Values of a hidden unit that the pairwise MLP keeps for each pair, forward and backward."""
 LABEL_BYTES = 8 + 1
 """Bytes of a node's int64 class and its entry in ``train_mask``."""
 

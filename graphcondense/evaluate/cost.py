@@ -46,6 +46,8 @@ class Ledger:
             a user pays today; ``None`` if not measured.
         peak_memory_bytes: largest resident set of this process so far, or on a GPU the largest
             memory allocated there.
+        memory_estimate_bytes: what training was expected, before it began, to add to the process:
+            the largest of all models on this set.
         condensation_processor_seconds: of condensing, on the CPU over all threads, on a GPU the
             seconds it was in use: what energy is proportional to. ``None`` if not known.
         condensed_processor_seconds, whole_processor_seconds: the same of one training, validation
@@ -64,6 +66,7 @@ class Ledger:
     condensation_processor_seconds: float | None = None
     condensed_processor_seconds: float | None = None
     whole_processor_seconds: float | None = None
+    memory_estimate_bytes: int | None = None
 
     @property
     def break_even_trainings(self) -> int | None:
@@ -148,7 +151,12 @@ class Ledger:
             f"processor     {seconds(self.condensation_processor_seconds)} condensation; one "
             f"training with validation {seconds(self.condensed_processor_seconds)} condensed, "
             f"{seconds(self.whole_processor_seconds)} whole",
-            f"peak memory   {self.peak_memory_bytes / 2**20:,.0f} MiB",
+            f"peak memory   {self.peak_memory_bytes / 2**20:,.0f} MiB"
+            + (
+                f" (training on it was expected to add {self.memory_estimate_bytes / 2**20:,.0f})"
+                if self.memory_estimate_bytes is not None
+                else ""
+            ),
         ]
 
 

@@ -25,6 +25,7 @@ from graphcondense.data.task import NodeTask, as_task
 from graphcondense.nn.batched import Matrix, Stacked, resolve
 from graphcondense.nn.wrapped import wrap
 from graphcondense.ops.adjacency import csr_from_edges
+from graphcondense.ops.sampling import blocks
 
 Model: TypeAlias = "str | type[Stacked] | Callable[..., nn.Module]"
 """A model by its name, or a class of one's own."""
@@ -262,6 +263,32 @@ class Evaluator:
         inputs = self._inputs(kind, nodes)
         return torch.cat(list(self._logits(curve.model, curve.selected, inputs))).cpu()
 
+    def memory_bytes(self, model: Model, small: Any, *, seeds: int | Sequence[int] = 10) -> int:
+        """Estimate, before any work, of the memory that :meth:`fit` adds to the process.
+
+        Counted are the weights of all seeds (values, gradients, two moments, those of the selected
+        epoch), the hidden states that a training step keeps on what the labelled nodes reach, those
+        of predicting on the real graph for one group of seeds, and the operators.
+        """
+        kind, number = model_of(model), len(_seeds(seeds))
+        t = self.training.of(kind)
+        x, adj, rows, _ = read_labelled(small, self.real)
+        sizes = (self.real.num_features, t.hidden, self.real.num_classes)
+        one = kind(*sizes, t.num_layers, t.dropout, t.activation, seeds=(0,))
+        weights = sum(value.numel() for value in state_of(one).values())
+        nodes = blocks(adj, rows, t.num_layers)[1]
+        reached = len(nodes)
+        masked = sum(array.size for array in _arrays(x[nodes])) if kind.drops_input else 0
+        whole = self.real.num_nodes * t.hidden
+        floats = (
+            5 * number * weights
+            + 4 * number * reached * t.hidden * t.num_layers
+            + 3 * number * masked
+            + 3 * max(min(STATE, number * whole), whole)
+        )
+        stored = [m for a in (x, adj, self.real.x_array, self.real.adj) for m in _arrays(a)]
+        return 4 * floats + 2 * sum(array.nbytes for array in stored)
+
     def _train(
         self, kind: type[Stacked], small: Any, seeds: tuple[int, ...], progress: bool
     ) -> _Curve:
@@ -349,6 +376,13 @@ class Evaluator:
         for i in range(0, seeds, group):
             part = {name: weight[i : i + group] for name, weight in weights.items()}
             yield functional_call(model, part, inputs)
+
+
+def _arrays(matrix: Matrix) -> list[np.ndarray[Any, Any]]:
+    """What a matrix is stored in."""
+    if isinstance(matrix, np.ndarray):
+        return [matrix]
+    return [matrix.data, matrix.indices, matrix.indptr]
 
 
 def state_of(model: Stacked) -> dict[str, Tensor]:

@@ -321,6 +321,17 @@ def evaluate(
         for graph in graphs:
             read_labelled(graph, real)  # everything is checked before anything is trained
     first = next(iter(named.values()))[0]
+    expected = {
+        label: max(
+            (
+                evaluator.memory_bytes(kind, graphs[0], seeds=seeds)
+                for kind in kinds
+                if not isinstance(kind, str)
+            ),
+            default=None,
+        )
+        for label, graphs in named.items()
+    }
     sets: dict[str, list[Any]] = dict(named)
     if "random" in baselines:
         sets["random"] = [random_subgraph(real, first, draw) for draw in range(random_draws)]
@@ -360,6 +371,7 @@ def evaluate(
             condensation_processor_seconds=_record(graphs[0]).get("processor_seconds"),
             condensed_processor_seconds=times[label].processor_seconds,
             whole_processor_seconds=whole.processor_seconds if whole else None,
+            memory_estimate_bytes=expected[label],
         )
         for label, graphs in named.items()
     }
