@@ -13,7 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from graphcondense import core, data, evaluate
+    from graphcondense import core, data, evaluate, report
     from graphcondense.core.method import Method, methods
     from graphcondense.data.condensed import CondensedDataset, load, save
     from graphcondense.run import condense
@@ -30,7 +30,7 @@ _HOME = {
     "condense": "graphcondense.run",
     "Condense": "graphcondense.transforms",
 }
-_MODULES = ("core", "data", "evaluate", "methods")
+_MODULES = ("core", "data", "evaluate", "methods", "report")
 __all__ = [
     "Condense",
     "CondensedDataset",
@@ -41,6 +41,7 @@ __all__ = [
     "evaluate",
     "load",
     "methods",
+    "report",
     "save",
 ]
 

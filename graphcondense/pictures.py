@@ -101,12 +101,12 @@ def draw_graph(small: Any, path: str | Path) -> Path:
     from matplotlib.colors import to_rgba
 
     y = (small.y.argmax(1) if small.y.dim() == 2 else small.y).cpu().numpy()
-    pairs, weight = _undirected(small)
+    pairs, weight = undirected(small)
     kept = np.argsort(-weight, kind="stable")[: EDGES_A_NODE * len(y)]
     pairs, strength = pairs[kept], weight[kept] / max(weight.max(initial=0.0), 1e-12)
-    place = _principal(small.x)
+    place = principal(small.x)
     if len(pairs):
-        place = _springs(pairs, strength, y, place)
+        place = springs(pairs, strength, y, place)
 
     classes = np.unique(y)
     columns = math.ceil(len(classes) / 20)
@@ -149,7 +149,7 @@ def draw_graph(small: Any, path: str | Path) -> Path:
     return _save(figure, path)
 
 
-def _undirected(small: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def undirected(small: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Pairs ``[m, 2]`` with the greater weight of the two directions ``[m]``; no self-loops."""
     given = getattr(small, "edge_weight", None)
     edges = small.edge_index.cpu().numpy()
@@ -161,7 +161,7 @@ def _undirected(small: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
     return pairs, strongest
 
 
-def _principal(x: Tensor) -> np.ndarray[Any, Any]:
+def principal(x: Tensor) -> np.ndarray[Any, Any]:
     """The first two principal components ``[n, 2]``, each within [-1, 1]."""
     centred = x.detach().cpu().double()
     centred = centred - centred.mean(0)
@@ -172,7 +172,7 @@ def _principal(x: Tensor) -> np.ndarray[Any, Any]:
     return out
 
 
-def _springs(
+def springs(
     pairs: np.ndarray[Any, Any],
     strength: np.ndarray[Any, Any],
     y: np.ndarray[Any, Any],

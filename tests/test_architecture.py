@@ -21,6 +21,7 @@ ALLOWED = {
     "domains": {"domains", "objectives", "nn", "data", "core", "ops"},
     "methods": {"methods", "domains", "objectives", "nn", "core", "ops"},
     "evaluate": {"evaluate", "nn", "data", "core", "ops"},
+    "report": {"report", "run", "pictures", "evaluate", "data", "core", "ops"},
 }
 
 

@@ -14,6 +14,7 @@ import pytest
 EXAMPLES = Path(__file__).parents[1] / "examples"
 FAST = {
     "compare_methods": ["--nodes", "20", "--seeds", "1", "--epochs", "10"],
+    "html_report": ["--epochs", "5"],
     "images": ["--epochs", "3", "--out", "images.png"],
     "inductive": ["--epochs", "1", "--trainings", "1"],
     "quickstart": ["--epochs", "2"],
@@ -21,6 +22,7 @@ FAST = {
 SAYS = {
     "compare_methods": "doscond-x",
     "custom_method": "group-means",
+    "html_report": "report.html in a browser",
     "images": "picture: images.png",
     "inductive": "transductive",
     "ogb_arxiv": "ogbn-arxiv is not on this machine",

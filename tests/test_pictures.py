@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from graphcondense.pictures import _undirected, draw_curve, draw_graph, draw_images
+from graphcondense.pictures import draw_curve, draw_graph, draw_images, undirected
 
 
 def graph(n: int, classes: int, density: float) -> Data:
@@ -53,7 +53,7 @@ def test_tiny_graphs(tmp_path: Path, rows: int) -> None:
 def test_undirected_takes_the_stronger_direction_and_no_loops() -> None:
     edges = torch.tensor([[0, 1, 2, 2], [1, 0, 2, 0]])
     small = Data(edge_index=edges, edge_weight=torch.tensor([0.25, 0.5, 9.0, 1.0]))
-    pairs, weight = _undirected(small)
+    pairs, weight = undirected(small)
     assert pairs.tolist() == [[0, 1], [0, 2]]
     assert weight.tolist() == [0.5, 1.0]
 

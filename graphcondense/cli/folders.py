@@ -10,14 +10,10 @@ from typing import Any
 from graphcondense.cli.text import is_main
 
 BUDGETS = ("nodes", "ratio", "per_class", "bytes")
-PICTURES = (
-    "curve.png",
-    "graph.png",
-    "images.png",
-    "evaluation.png",
-    "transfer.png",
-    "break-even.png",
-)
+FILES = ("condensed.safetensors", "condensed.md", "metrics.jsonl", "report.html")
+PICTURES = ("curve.png", "graph.png", "images.png", "transfer.png", "break-even.png")
+USES = ("evaluation", "properties", "privacy", "serve", "nas", "tune")
+"""What later commands write beside a run, as NAME.json and NAME.png."""
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -56,8 +52,8 @@ def prepare(folder: Path, overwrite: bool) -> None:
         what = "a finished run" if finished else "an unfinished run; --resume goes on with it"
         raise ValueError(f"{folder} has {what}; --overwrite starts anew, --out names another")
     if is_main():
-        files = ("condensed.safetensors", "condensed.md", "metrics.jsonl", "evaluation.json")
-        for path in [folder / name for name in (*files, *PICTURES)]:
+        of_the_old_graph = [f"{use}.{end}" for use in USES for end in ("json", "png")]
+        for path in [folder / name for name in (*FILES, *PICTURES, *of_the_old_graph)]:
             path.unlink(missing_ok=True)
         for path in folder.glob("checkpoint*.pt"):
             path.unlink()

@@ -82,7 +82,7 @@ class Result:
 
     def to_json(self, path: str | Path | None = None) -> str:
         """The result as JSON text, also written to ``path`` if given; NaN becomes ``null``."""
-        content = {"kind": type(self).__name__, **self.to_dict()}
+        content = {"kind": type(self).__name__, "title": self.title(), **self.to_dict()}
         text = json.dumps(_finite(content), indent=2, allow_nan=False)
         if path is not None:
             write_whole(path, text + "\n")

@@ -1,0 +1,186 @@
+"""What run folders hold, read and checked before a page is made of them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+EVALUATION = "evaluation.json"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What another command wrote beside a run: ``VERB.json``, and ``VERB.png`` if it is there.
+
+    Attributes:
+        name: the file's stem, such as ``"privacy"``.
+        content: the JSON: ``kind``, ``rows`` and whatever else.
+        picture: path of the picture.
+    """
+
+    name: str
+    content: Mapping[str, Any]
+    picture: Path | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder.
+
+    Attributes:
+        label: what the page calls it, different for every run.
+        folder: its name, without the path to it.
+        small: the condensed graph, or images.
+        record: what the condensed graph says of itself.
+        config: ``config.yaml``; empty if there is none.
+        metrics: the rows of ``metrics.jsonl``; empty if there is none.
+        evaluation: ``evaluation.json``; ``None`` if there is none.
+        results: what other commands wrote, by name.
+    """
+
+    label: str
+    folder: str
+    small: Any
+    record: Mapping[str, Any]
+    config: Mapping[str, Any]
+    metrics: tuple[Mapping[str, float], ...]
+    evaluation: Mapping[str, Any] | None
+    results: tuple[Result, ...]
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """What the record says of the real data."""
+        about = self.record.get("data")
+        return about if isinstance(about, Mapping) else {}
+
+    @property
+    def method(self) -> str:
+        """The method's name."""
+        return str(self.record.get("method", "condensed"))
+
+
+def read_runs(folders: Sequence[str | Path]) -> list[Run]:
+    """Read run folders and give each a label of its own.
+
+    Raises:
+        ValueError: no folder, one that is no run, or a file that cannot be read; names it.
+    """
+    if not folders:
+        raise ValueError("name at least one run folder")
+    paths = [Path(folder).expanduser().resolve() for folder in folders]
+    if twice := [path for path in paths if paths.count(path) > 1]:
+        raise ValueError(f"the run {twice[0]} is named twice")
+    runs = [_read_run(path) for path in paths]
+    labels = _labels(runs)
+    return [replace(run, label=label) for run, label in zip(runs, labels, strict=True)]
+
+
+def _read_run(folder: Path) -> Run:
+    from graphcondense.data.condensed import load
+
+    if not (folder / "condensed.safetensors").is_file():
+        what = "has no condensed.safetensors" if folder.is_dir() else "is not a folder"
+        raise ValueError(
+            f"{folder} {what}; name the folder of a finished run of graphcondense condense"
+        )
+    small = load(folder)
+    results = []
+    for path in sorted(folder.glob("*.json")):
+        content = _json(path)
+        if path.name != EVALUATION and isinstance(content, dict) and _is_result(content):
+            picture = path.with_suffix(".png")
+            results.append(Result(path.stem, content, picture if picture.is_file() else None))
+    return Run(
+        label="",
+        folder=folder.name,
+        small=small,
+        record=small.condensed,
+        config=_config(folder / "config.yaml"),
+        metrics=_metrics(folder / "metrics.jsonl"),
+        evaluation=_evaluation(folder / EVALUATION),
+        results=tuple(results),
+    )
+
+
+def _labels(runs: Sequence[Run]) -> list[str]:
+    """The shortest of a few forms that tells all runs apart."""
+    forms: list[Callable[[Run], str]] = [
+        lambda run: run.method,
+        lambda run: f"{run.method}, {len(run.small.y):,} nodes",
+        lambda run: f"{run.method}, seed {run.record.get('seed')}",
+        lambda run: f"{run.method} on {run.data.get('name')}",
+        lambda run: run.folder,
+    ]
+    for form in forms:
+        labels = [form(run) for run in runs]
+        if len(set(labels)) == len(labels):
+            return labels
+    return [f"{run.folder} ({i})" for i, run in enumerate(runs, 1)]
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"cannot read {path}: {error}") from error
+
+
+def _is_result(content: Mapping[str, Any]) -> bool:
+    rows = content.get("rows")
+    return "kind" in content and isinstance(rows, list) and all(isinstance(r, dict) for r in rows)
+
+
+def _config(path: Path) -> dict[str, Any]:
+    import yaml
+
+    if not path.is_file():
+        return {}
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"cannot read {path}: {error}") from error
+    if not isinstance(config, dict):
+        raise ValueError(f"{path} is not the config.yaml of a run")
+    return config
+
+
+def _metrics(path: Path) -> tuple[Mapping[str, float], ...]:
+    if not path.is_file():
+        return ()
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise ValueError(f"cannot read {path}, line {number}: {error}") from error
+        if not isinstance(row, dict) or not (is_number(row.get("step")) and "loss" in row):
+            raise ValueError(f"{path}, line {number}, has no step and loss")
+        rows.append(row)
+    return tuple(rows)
+
+
+def _evaluation(path: Path) -> Mapping[str, Any] | None:
+    if not path.is_file():
+        return None
+    content = _json(path)
+    rows = content.get("rows") if isinstance(content, dict) else None
+    needed = {"label", "model", "test_selected"}
+    if not isinstance(rows, list) or not all(
+        isinstance(row, dict) and needed <= set(row) for row in rows
+    ):
+        raise ValueError(f"{path} is not what graphcondense evaluate writes; evaluate again")
+    if not isinstance(content.get("ledgers", {}), dict):
+        raise ValueError(f"{path}: its ledgers are not a mapping; evaluate again")
+    return content  # type: ignore[no-any-return]
+
+
+def is_number(value: Any) -> bool:
+    """
+    >>> is_number(1), is_number(None), is_number(True), is_number(float("nan"))
+    (True, False, False, False)
+    """
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

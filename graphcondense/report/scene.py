@@ -1,0 +1,254 @@
+"""What the page's pictures are drawn from: places, lines, colours, images as plain values."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphcondense.pictures import EDGES_A_NODE, principal, springs, undirected
+from graphcondense.report.merge import Group, number
+from graphcondense.report.runs import Run, is_number
+
+MOST_NODES = 1500  # of a graph that is drawn; a browser moves so many with ease
+MOST_POINTS = 300  # of a curve: about as many as one can see
+MOST_IMAGES = 12  # of a class
+NEIGHBOURS = 5  # that are named for a node
+
+# Outlines of matplotlib's markers "osD^vPX", about one unit from the middle.
+SHAPES = (
+    "M1,0A1,1,0,1,1,-1,0A1,1,0,1,1,1,0Z",
+    "M-.89-.89H.89V.89H-.89Z",
+    "M0-1.25L1.25,0L0,1.25L-1.25,0Z",
+    "M0-1.2L1.15.85H-1.15Z",
+    "M0,1.2L1.15-.85H-1.15Z",
+    "M-.42-1.15H.42V-.42H1.15V.42H.42V1.15H-.42V.42H-1.15V-.42H-.42Z",
+    "M-1.11-.52L-.52-1.11L0-.59L.52-1.11L1.11-.52L.59,0L1.11.52L.52,1.11L0,.59L-.52,1.11L-1.11.52"
+    "L-.59,0Z",
+)
+
+
+def graph_scene(run: Run) -> dict[str, Any]:
+    """A condensed graph as a picture that a browser draws.
+
+    Returns:
+        ``nodes``: ``[id, x, y, class, degree, strength, [[neighbour, weight], ...]]`` with places
+        in ``[0, 1]`` and the strongest neighbours first; ``edges``: ``[i, j, strength]``, positions
+        in ``nodes`` and weights as shares of the greatest, weakest first; ``within``: the share of
+        all weight that joins nodes of one class, ``None`` without edges; ``pairs``: how many
+        pairs of nodes are joined.
+    """
+    small = run.small
+    y = (small.y.argmax(1) if small.y.dim() == 2 else small.y).cpu().numpy()
+    pairs, weight = undirected(small)
+    near: list[list[tuple[float, int]]] = [[] for _ in y]
+    for (i, j), w in zip(pairs.tolist(), weight.tolist(), strict=True):
+        near[i].append((-w, j))
+        near[j].append((-w, i))
+    total = np.array([-sum(w for w, _ in found) for found in near])
+    shown = np.sort(np.argsort(-total, kind="stable")[:MOST_NODES])
+    place_of = np.full(len(y), -1)
+    place_of[shown] = np.arange(len(shown))
+    drawn = (place_of[pairs] >= 0).all(1) if len(pairs) else np.zeros(0, dtype=bool)
+    kept = np.flatnonzero(drawn)[np.argsort(-weight[drawn], kind="stable")]
+    kept = kept[: EDGES_A_NODE * len(shown)]
+    edges = place_of[pairs[kept]]
+    strength = weight[kept] / max(weight.max(initial=0.0), 1e-12)
+    place = principal(small.x[shown])
+    place = springs(edges, strength, y[shown], place) if len(edges) else _drawn_in(place)
+    low, high = place.min(0), place.max(0)
+    place = (place - low) / np.maximum(high - low, 1e-12)
+    same = y[pairs[:, 0]] == y[pairs[:, 1]] if len(pairs) else np.zeros(0, dtype=bool)
+    return {
+        "nodes": [
+            [
+                int(i),
+                *(round(float(v), 4) for v in place[at]),
+                int(y[i]),
+                len(near[i]),
+                round(float(total[i]), 4),
+                [[j, round(-w, 4)] for w, j in sorted(near[i])[:NEIGHBOURS]],
+            ]
+            for at, i in enumerate(shown)
+        ],
+        "edges": [
+            [int(i), int(j), round(float(s), 3)]
+            for (i, j), s in zip(edges[::-1], strength[::-1], strict=True)
+        ],
+        "within": round(float(weight[same].sum() / weight.sum()), 4) if weight.sum() > 0 else None,
+        "pairs": len(pairs),
+    }
+
+
+def _drawn_in(place: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Places ``[n, 2]`` with far ones nearer, so that one far off does not squeeze the rest."""
+    centred = place - np.median(place, axis=0)
+    usual = np.maximum(np.median(np.abs(centred), axis=0), 1e-12)
+    out: np.ndarray[Any, Any] = np.arcsinh(centred / usual)
+    return out
+
+
+def curve_charts(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Loss and, where there is any, validation over the steps, a line for each run."""
+    loss: list[dict[str, Any]] = []
+    validation: list[dict[str, Any]] = []
+    for run in runs:
+        rows = [row for row in run.metrics if is_number(row["loss"])]
+        mean, band = _smooth([(row["step"], row["loss"]) for row in rows])
+        loss.append({"label": run.label, "points": mean, "band": band})
+        scored = [
+            [row["step"], round(100 * row["validation"], 3)]
+            for row in run.metrics
+            if is_number(row.get("validation"))
+        ]
+        best = max(scored, key=lambda point: point[1], default=None)
+        marks = [{"x": best[0], "y": best[1], "text": f"{best[1]:.1f} %"}] if best else []
+        validation.append({"label": run.label, "points": scored, "dots": True, "marks": marks})
+    positive = all(low > 0 for line in loss for _, low, _ in line["band"])
+    steps = [row["step"] for run in runs for row in run.metrics]
+    ends = [min(steps), max(steps)]
+    charts = [_chart("loss", "step", "loss", loss, log=positive, ends=ends)]
+    if any(line["points"] for line in validation):
+        charts.append(_chart("validation", "step", "validation, %", validation, ends=ends))
+    return charts
+
+
+def _smooth(points: Sequence[tuple[float, float]]) -> tuple[list[list[float]], list[list[float]]]:
+    """A running mean, ``[x, y]``, and the range of what it is of, ``[x, low, high]``.
+
+    The window is a 25th of the curve; at most :data:`MOST_POINTS` places are kept.
+
+    >>> _smooth([(1, 2.0), (2, 4.0)])
+    ([[1, 2.0], [2, 4.0]], [[1, 2.0, 2.0], [2, 4.0, 4.0]])
+    """
+    half = len(points) // 50
+    values = np.array([value for _, value in points])
+    every = math.ceil(len(points) / MOST_POINTS) or 1
+    mean, band = [], []
+    for i in [*range(0, len(points) - 1, every), *([len(points) - 1] if points else [])]:
+        x, near = points[i][0], values[max(0, i - half) : i + half + 1]
+        mean.append([x, _short(near.mean())])
+        band.append([x, _short(near.min()), _short(near.max())])
+    return mean, band
+
+
+def cost_chart(group: Group, name: str) -> dict[str, Any] | None:
+    """Seconds in all against trainings: condensing and training small, or training whole."""
+    times = {
+        label: (
+            number(ledger, "condensation_seconds"),
+            number(ledger, "condensed_training_seconds"),
+            number(ledger, "whole_training_seconds"),
+            number(ledger, "plain_training_seconds"),
+        )
+        for label, ledger in group.ledgers.items()
+    }
+    crossings = {
+        label: [
+            start / (other - slope) if other is not None and other > slope else None
+            for other in others
+        ]
+        for label, (start, slope, *others) in times.items()
+        if start is not None and slope is not None
+    }
+    known = [x for found in crossings.values() for x in found if x is not None]
+    until = max(10, math.ceil(3 * max(known, default=10)))
+    steps = sorted({round(k) for k in np.geomspace(1, until, 60)})
+    lines: list[dict[str, Any]] = []
+    for label, found in crossings.items():
+        start, slope, *_ = times[label]
+        assert start is not None
+        assert slope is not None
+        marks = [
+            {"x": _short(max(x, 1.0)), "y": _short(start + max(x, 1.0) * slope), "text": f"{k}"}
+            for x in found
+            if x is not None
+            for k in [int(x) + 1]
+        ]
+        lines.append({"label": label, "points": _line(steps, start, slope), "marks": marks})
+    if not lines:
+        return None
+    for at, (what, dash) in enumerate((("whole", "7 4"), ("whole, plain PyG", "2 4")), 2):
+        owners: dict[float, str] = {}
+        for label, entry in times.items():
+            seconds = entry[at]
+            if seconds is not None:
+                owners.setdefault(seconds, label)
+        for slope, label in owners.items():
+            beside = f" (measured beside {label})" if len(owners) > 1 else ""
+            points = _line(steps, 0.0, slope)
+            lines.append({"label": what + beside, "points": points, "dash": dash, "ink": True})
+    ends = [1, until]
+    return _chart(name, "trainings", "seconds in all", lines, ends=ends, log=True, count=True)
+
+
+def _line(steps: Sequence[int], start: float, slope: float) -> list[list[float]]:
+    return [[k, _short(start + k * slope)] for k in steps]
+
+
+def _chart(name: str, x: str, y: str, lines: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    return {"name": name, "x": x, "y": y, "lines": lines, **more}
+
+
+def images_of(run: Run) -> dict[int, list[str]]:
+    """Images by class as ``data:`` addresses, at most :data:`MOST_IMAGES` a class.
+
+    Raises:
+        ValueError: they have neither one channel nor three.
+    """
+    from PIL import Image
+
+    small = run.small
+    y = (small.y.argmax(1) if small.y.dim() == 2 else small.y).cpu().numpy()
+    x = small.x.detach().cpu().float().numpy()
+    if x.ndim != 4 or x.shape[1] not in (1, 3):
+        raise ValueError(f"{run.folder} holds neither a graph nor images [n, 1 or 3, h, w]")
+    x = (x - x.min()) / max(float(x.max() - x.min()), 1e-12)
+    pixels = np.round(255 * x).astype(np.uint8).transpose(0, 2, 3, 1)
+    out: dict[int, list[str]] = {}
+    for c in np.unique(y):
+        for image in pixels[y == c][:MOST_IMAGES]:
+            file = io.BytesIO()
+            Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).save(file, "PNG")
+            out.setdefault(int(c), []).append(_address(file.getvalue()))
+    return out
+
+
+def picture_of(path: Path) -> str:
+    """A PNG as a ``data:`` address."""
+    return _address(path.read_bytes())
+
+
+def _address(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+def heat_palette(levels: int) -> list[tuple[str, str]]:
+    """Background and text colours from low to high: viridis, which is perceptually uniform.
+
+    The text is black or white, whichever has the greater contrast, at least 4.5.
+    """
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    out = []
+    for rgb in colormaps["viridis"](np.linspace(0.12, 1, levels))[:, :3]:
+        dark = 1.05 / (_luminance(rgb) + 0.05) > (_luminance(rgb) + 0.05) / 0.05
+        out.append((to_hex(rgb), "#ffffff" if dark else "#000000"))
+    return out
+
+
+def _luminance(rgb: Any) -> float:
+    """Relative luminance as WCAG 2 defines it."""
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def _short(value: float) -> float:
+    """Six digits are more than a picture shows."""
+    return float(f"{value:.6g}")
