@@ -23,6 +23,7 @@ class SAGE(Stacked):
     """
 
     edge_weights = "as a weighted mean"
+    recipe: ClassVar[Mapping[str, Any]] = {"hidden": 64}
 
     def build(self, sizes: list[tuple[int, int]]) -> None:
         weights, biases = zip(*(self._linear(*size) for size in sizes), strict=True)

@@ -68,7 +68,7 @@ class SGFormer(Stacked):
     """
 
     edge_weights = "in the normalised adjacency of the convolutions"
-    recipe: ClassVar[Mapping[str, Any]] = {"hidden": 64}
+    recipe: ClassVar[Mapping[str, Any]] = {"hidden": 64, "dropout": 0.8}
     graph_weight: ClassVar[float] = 0.8
     zero: ClassVar[float] = 1e-6
     """What a query or key of exactly zero becomes."""
