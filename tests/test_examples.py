@@ -13,22 +13,34 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 FAST = {
+    "architecture_search": ["--trials", "3", "--epochs", "10", "--nodes", "20"],
     "compare_methods": ["--nodes", "20", "--seeds", "1", "--epochs", "10"],
+    "continual": ["--condense-epochs", "2", "--epochs", "20"],
     "html_report": ["--epochs", "5"],
     "images": ["--epochs", "3", "--out", "images.png"],
     "inductive": ["--epochs", "1", "--trainings", "1"],
+    "privacy": ["--epochs", "1", "--trainings", "1"],
+    "properties": ["--epochs", "1"],
     "quickstart": ["--epochs", "2"],
+    "robustness": ["--epochs", "1", "--trainings", "1"],
+    "serving": ["--epochs", "1", "--trainings", "1"],
 }
 SAYS = {
+    "architecture_search": "chosen on condensed",
     "compare_methods": "doscond-x",
+    "continual": "over all steps",
     "custom_method": "group-means",
     "html_report": "report.html in a browser",
     "images": "picture: images.png",
     "inductive": "transductive",
     "ogb_arxiv": "ogbn-arxiv is not on this machine",
     "own_data": "from a Data: 20 nodes",
+    "privacy": "on a model of the whole graph",
+    "properties": "picture: properties.png",
     "quickstart": "test accuracy on the real graph",
     "resume": "in one go",
+    "robustness": "picture: robustness.png",
+    "serving": "of the bytes",
     "transform_pipeline": "3 graphs, 150 nodes",
 }
 

@@ -10,11 +10,19 @@ import sys
 from collections.abc import Callable, Sequence
 
 from graphcondense.cli.condense import command_condense
+from graphcondense.cli.continual import command_continual
 from graphcondense.cli.demo import command_demo
 from graphcondense.cli.evaluate import command_evaluate
 from graphcondense.cli.flags import summary_of
 from graphcondense.cli.listing import command_datasets, command_methods, command_show
+from graphcondense.cli.nas import command_nas
+from graphcondense.cli.privacy import command_privacy
+from graphcondense.cli.properties import command_properties
+from graphcondense.cli.report import command_report
+from graphcondense.cli.robustness import command_robustness
+from graphcondense.cli.serve import command_serve
 from graphcondense.cli.text import note
+from graphcondense.cli.tune import command_tune
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C: 128 + SIGINT
 
@@ -22,6 +30,14 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "demo": command_demo,
     "condense": command_condense,
     "evaluate": command_evaluate,
+    "properties": command_properties,
+    "privacy": command_privacy,
+    "robustness": command_robustness,
+    "serve": command_serve,
+    "nas": command_nas,
+    "tune": command_tune,
+    "continual": command_continual,
+    "report": command_report,
     "methods": command_methods,
     "datasets": command_datasets,
     "show": command_show,
@@ -73,7 +89,7 @@ def overview() -> str:
         "Condense a large data set into a tiny synthetic one that trains the same models.",
         "",
         "commands:",
-        *(f"  {name:<9} {summary_of(command)}" for name, command in COMMANDS.items()),
+        *(f"  {name:<10} {summary_of(command)}" for name, command in COMMANDS.items()),
         "",
         "graphcondense COMMAND --help says more. Start with: graphcondense demo",
     ]

@@ -127,16 +127,43 @@ class FitResult:
 
 
 @dataclass(frozen=True)
-class _Curve:
-    """What training leaves behind: two sets of weights and what validation said of them."""
+class Trained:
+    """Networks trained on one graph, all seeds at once.
+
+    Attributes:
+        model: the stacked networks, with the weights of the last epoch.
+        settings: how they were trained.
+        selected: weights and buffers ``[S, ...]`` of the epoch chosen on validation.
+        val_selected, epoch_selected: ``[S]``, best validation accuracy and its epoch.
+        val_last: ``[S]``, validation accuracy of the last epoch.
+        seconds_training: of the training steps alone.
+        chosen: see :class:`FitResult`.
+    """
 
     model: Stacked
+    settings: Settings
     selected: dict[str, Tensor]
     val_selected: Tensor
     epoch_selected: Tensor
     val_last: Tensor
     seconds_training: float
     chosen: str = ""
+
+    @torch.inference_mode()
+    def logits(
+        self, x: Matrix, adj: sp.csr_matrix, rows: np.ndarray[Any, Any], networks: int | None = None
+    ) -> Tensor:
+        """Logits ``[S, r, C]`` of the nodes ``rows [r]`` of any graph, at the selected epoch.
+
+        Args:
+            x: features ``[n, d]``.
+            adj: adjacency ``[n, n]``.
+            rows: different nodes.
+            networks: of only so many of the seeds, the first ones.
+        """
+        like = next(iter(self.selected.values()))
+        inputs = self.model.prepare(x, adj, rows, self.settings.num_layers, like)
+        return torch.cat(list(_logits(self.model, self.selected, inputs, 1, networks)))
 
 
 class Evaluator:
@@ -208,7 +235,7 @@ class Evaluator:
             raise ValueError(f"{self.real.name}: no test nodes; set test_mask before evaluating")
         start, cpu = _now(self._like.device), time.process_time()
         kind, seeds = model_of(model), _seeds(seeds)
-        curve = self._train(kind, small, seeds, progress)
+        curve = self.train(kind, small, seeds=seeds, progress=progress)
         test = [
             self._accuracy(curve.model, weights, "test")
             for weights in (curve.selected, state_of(curve.model))
@@ -242,7 +269,7 @@ class Evaluator:
 
         Made to be called often while condensing: the real graph is prepared in the first call only.
         """
-        curve = self._train(model_of(model), small, _seeds(seeds), progress=False)
+        curve = self.train(model, small, seeds=seeds)
         return float(curve.val_selected.mean())
 
     def predict(
@@ -258,10 +285,15 @@ class Evaluator:
 
         The arguments are those of :meth:`fit`; ``nodes`` are indices into the real graph.
         """
+        if len(nodes) and not 0 <= int(nodes.min()) <= int(nodes.max()) < self.real.num_nodes:
+            raise ValueError(f"nodes must be in 0..{self.real.num_nodes - 1}, got {nodes.tolist()}")
         kind = model_of(model)
-        curve = self._train(kind, small, _seeds(seeds), progress)
-        inputs = self._inputs(kind, nodes)
-        return torch.cat(list(self._logits(curve.model, curve.selected, inputs))).cpu()
+        curve = self.train(kind, small, seeds=seeds, progress=progress)
+        # The operators hold each row once, in whatever order.
+        once, back = torch.unique(nodes, return_inverse=True)
+        inputs = self._inputs(kind, once)
+        logits = _logits(curve.model, curve.selected, inputs, self._group(kind))
+        return torch.cat(list(logits)).cpu()[:, back]
 
     def memory_bytes(self, model: Model, small: Any, *, seeds: int | Sequence[int] = 10) -> int:
         """Estimate, before any work, of the memory that :meth:`fit` adds to the process.
@@ -289,9 +321,19 @@ class Evaluator:
         stored = [m for a in (x, adj, self.real.x_array, self.real.adj) for m in _arrays(a)]
         return 4 * floats + 2 * sum(array.nbytes for array in stored)
 
-    def _train(
-        self, kind: type[Stacked], small: Any, seeds: tuple[int, ...], progress: bool
-    ) -> _Curve:
+    def train(
+        self,
+        model: Model,
+        small: Any,
+        *,
+        seeds: int | Sequence[int] = 10,
+        progress: bool = False,
+    ) -> Trained:
+        """The first half of :meth:`fit`: networks, validated on the real graph; no test node read.
+
+        The arguments are those of :meth:`fit`.
+        """
+        kind, seeds = model_of(model), _seeds(seeds)
         x, adj, rows, targets = read_labelled(small, self.real)
         if not kind.binary or len(np.unique(adj.data)) < 2:
             return self._train_on(kind, (x, adj, rows, targets), seeds, progress)
@@ -311,7 +353,7 @@ class Evaluator:
         graph: tuple[Matrix, sp.csr_matrix, np.ndarray[Any, Any], Tensor],
         seeds: tuple[int, ...],
         progress: bool,
-    ) -> _Curve:
+    ) -> Trained:
         t, device = self.training.of(kind), self._like.device
         x, adj, rows, targets = graph
         inputs = kind.prepare(x, adj, rows, t.num_layers, self._like)
@@ -346,7 +388,7 @@ class Evaluator:
                 for seed in better.nonzero().flatten().tolist():
                     for name, value in live.items():
                         selected[name][seed].copy_(value[seed].detach())
-        return _Curve(model, selected, best, epoch_selected, val, seconds)
+        return Trained(model, t, selected, best, epoch_selected, val, seconds)
 
     def _accuracy(self, model: Stacked, weights: Mapping[str, Tensor], split: str) -> Tensor:
         """Share of right predictions ``[S]`` on a split of the real graph."""
@@ -355,8 +397,12 @@ class Evaluator:
         if key not in self._prepared:
             self._prepared[key] = self._inputs(type(model), nodes)
         y = self.real.y[nodes].to(self._like.device)
-        logits = self._logits(model, weights, self._prepared[key])
+        logits = _logits(model, weights, self._prepared[key], self._group(type(model)))
         return torch.cat([part.argmax(-1) == y for part in logits]).sum(1).cpu() / len(nodes)
+
+    def _group(self, kind: type[Stacked]) -> int:
+        """How many seeds predict at once."""
+        return max(1, STATE // (self.real.num_nodes * self.training.of(kind).hidden))
 
     def _inputs(self, kind: type[Stacked], nodes: Tensor) -> tuple[Any, ...]:
         """What ``kind`` needs to predict these nodes of the real graph."""
@@ -364,18 +410,21 @@ class Evaluator:
         real = self.real
         return kind.prepare(real.x_array, real.adj, nodes.numpy(), layers, self._like)
 
-    @torch.inference_mode()
-    def _logits(
-        self, model: Stacked, weights: Mapping[str, Tensor], inputs: tuple[Any, ...]
-    ) -> Iterator[Tensor]:
-        """Logits of one group of seeds after the other."""
-        model.eval()
-        seeds = len(next(iter(weights.values())))
-        hidden = self.training.of(type(model)).hidden
-        group = max(1, STATE // (self.real.num_nodes * hidden))
-        for i in range(0, seeds, group):
-            part = {name: weight[i : i + group] for name, weight in weights.items()}
-            yield functional_call(model, part, inputs)
+
+@torch.inference_mode()
+def _logits(
+    model: Stacked,
+    weights: Mapping[str, Tensor],
+    inputs: tuple[Any, ...],
+    group: int,
+    networks: int | None = None,
+) -> Iterator[Tensor]:
+    """Logits of one group of seeds after the other."""
+    model.eval()
+    seeds = len(next(iter(weights.values()))) if networks is None else networks
+    for i in range(0, seeds, group):
+        part = {name: weight[i : i + group] for name, weight in weights.items()}
+        yield functional_call(model, part, inputs)
 
 
 def _arrays(matrix: Matrix) -> list[np.ndarray[Any, Any]]:

@@ -31,6 +31,8 @@ def blocks(
         from. The targets of an operator are the first of its sources, in the same order, so that a
         model can go back to a node's own state.
     """
+    if len(np.unique(rows)) < len(rows):
+        raise ValueError("rows has a node twice: a block holds each once")
     out: list[sp.csr_matrix] = []
     rng = np.random.default_rng(seed)
     for _ in range(hops):

@@ -1,0 +1,163 @@
+"""graphcondense robustness."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from graphcondense.cli.flags import Where, add_fields, make_parser, parse, summary_of
+from graphcondense.cli.folders import BUDGETS, read_config
+from graphcondense.cli.runs import Opened, Output
+from graphcondense.cli.text import is_main, say
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
+
+    from graphcondense.core.method import Method
+
+OWN = ("setting", "validations", "device")
+"""Fields of a run that a condensation here takes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Poisoned:
+    """What is poisoned, how it is condensed, and how that is scored.
+
+    Attributes:
+        method: condensation method; its own flags follow.
+        preset: a section of the method's preset file.
+        poisons: of "edges", "features" and "labels", with commas between.
+        rates: how much of each, with commas between; 0 is the clean graph.
+        graph_seeds: draws of every poison, each condensed.
+        labels_of: whose labels are poisoned.
+        evaluator: name of the model that is trained on the graphs.
+        trainings: of the evaluator on every graph.
+        train_epochs: of a training.
+        train_hidden: width of the evaluator; by default its own.
+        out: folder; condensed graphs in it are not condensed again.
+    """
+
+    method: str = "gcond-x"
+    preset: str | None = None
+    poisons: str = "edges,features,labels"
+    rates: str = "0,0.1,0.2,0.4"
+    graph_seeds: int = 1
+    labels_of: Literal["train", "train+val"] = "train"
+    evaluator: str = "GCN"
+    trainings: int = 5
+    train_epochs: int = 300
+    train_hidden: int | None = None
+    out: str | None = None
+
+
+def command_robustness(argv: list[str]) -> None:
+    """Poison a data set, condense it, and score the result on the clean one."""
+    from graphcondense.core.method import find_method
+    from graphcondense.evaluate.robustness import robustness
+    from graphcondense.run import build, presets
+
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    early.add_argument("--method", default=Poisoned.method)
+    early.add_argument("--preset")
+    chosen, _ = early.parse_known_args(argv)
+    cls, variant = find_method(chosen.method, "node")
+    parser = robustness_parser(cls)
+    sections = presets(cls)
+    if chosen.preset not in (None, *sections):
+        raise ValueError(
+            f"{cls.name} has no preset {chosen.preset!r}; it has {', '.join(sections)}"
+        )
+    defaults = {**variant, **sections.get(chosen.preset, {})}
+    given = {word[2:].partition("=")[0].replace("-", "_") for word in argv}
+    if given & set(BUDGETS):  # a budget on the command line stands for a preset's
+        defaults = {k: v for k, v in defaults.items() if k not in BUDGETS}
+    parser.set_defaults(defaults)
+    args = parse(parser, argv)
+    rates = _numbers(args.rates)
+    where = Where(**{f.name: args[f.name] for f in fields(Where)})
+    name = args.method.lower()
+    own = {f.name: args[f.name] for f in fields(cls)}
+    method = build(name, "node", **own)
+    task = where.load()
+    folder = Path(args.out or f"runs/robustness-{where.stem}-{name}")
+    run = {key: args[key] for key in OWN}
+    found = robustness(
+        task,
+        remembering(folder / "graphs", name, method, run),
+        poisons=args.poisons.split(","),
+        rates=rates,
+        graph_seeds=args.graph_seeds,
+        model=args.evaluator,
+        seeds=args.trainings,
+        labels_of=args.labels_of,
+        label=name if name not in ("random", "whole") else f"{name} (method)",
+        device=args.device,
+        progress=sys.stderr.isatty(),
+        epochs=args.train_epochs,
+        hidden=args.train_hidden,
+    )
+    Opened(args, {}, task, folder).write(found, "robustness")
+
+
+def robustness_parser(cls: type[Method]) -> ArgumentParser:
+    """All flags, a method's own among them."""
+    from graphcondense.run import Run
+
+    parser = make_parser("robustness", summary_of(command_robustness))
+    budget = [*BUDGETS, "of", "rule"]
+    add_fields(parser, "data", Where)
+    add_fields(parser, "poison and score", Poisoned)
+    add_fields(parser, "budget (one of nodes, ratio, per-class, bytes)", cls, only=budget)
+    add_fields(parser, "condensation", Run, only=[key for key in OWN if key != "device"])
+    own = [f.name for f in fields(cls) if f.name not in budget]
+    add_fields(parser, f"{cls.name} itself", cls, only=own)
+    add_fields(parser, "output", Output)
+    return parser
+
+
+def remembering(
+    folder: Path, name: str, method: Method, run: dict[str, Any]
+) -> Callable[[Any, int], Any]:
+    """A condensation that keeps each graph in a folder of its own and takes up what is there."""
+    import yaml
+
+    import graphcondense
+    from graphcondense.core.method import hyperparameters
+
+    def condense(task: Any, seed: int) -> Any:
+        here = folder / re.sub(r"[^\w.+-]+", "-", f"{task.name}-seed{seed}")
+        wanted = {
+            "method": name,
+            "hyperparameters": hyperparameters(method),
+            "seed": seed,
+            "setting": run["setting"],
+            "validations": run["validations"],
+        }
+        if (here / "condensed.safetensors").is_file():
+            config = read_config(here / "config.yaml")
+            there = {key: config.get(key) for key in wanted}
+            same = there == yaml.safe_load(yaml.safe_dump(wanted))
+            if not same or config.get("data", {}).get("digest") != task.digest:
+                raise ValueError(f"{here} has a run of other settings; --out names another folder")
+            if is_main():
+                say(f"taken up: {here}")
+            return graphcondense.load(here)
+        resume = (here / "checkpoint.pt").exists()
+        # The method object is built once, so that its name (a variant's) goes into the record here.
+        return graphcondense.condense(
+            task, name, out=here, resume=resume, seed=seed, **hyperparameters(method), **run
+        )
+
+    return condense
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(word) for word in text.split(",")]
+    except ValueError as error:
+        raise ValueError(f"--rates {text}: numbers with commas between, such as 0,0.1") from error

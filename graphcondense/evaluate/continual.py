@@ -1,0 +1,523 @@
+"""Class-incremental learning with condensed graphs as the memory of what has gone.
+
+Classes arrive in groups. The nodes of a new group are there in full, those of earlier groups only
+as a small memory: a condensed graph, or as many random training nodes.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from tqdm import tqdm
+
+from graphcondense.data.task import NodeTask, as_task
+from graphcondense.evaluate.cost import size_of
+from graphcondense.evaluate.fit import Evaluator, Model, model_of, read_labelled
+from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
+from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Result, aligned, percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Condense = Callable[[NodeTask, int], Any]
+"""From a task and a seed to a condensed graph."""
+
+STRATEGIES: dict[str, str] = {
+    "joint": "everything seen so far, with all its edges: the ceiling",
+    "condensed": "the current group and condensed graphs of the earlier ones",
+    "condensed-only": "condensed graphs of every group so far, the current one too",
+    "random": "the current group and random training nodes of the earlier ones",
+    "random-only": "random training nodes of every group so far, the current one too",
+    "bytes": "the current group and as many bytes of real nodes of the earlier ones",
+    "bytes-only": "as many bytes of real nodes of every group so far, the current one too",
+    "none": "the current group alone: the floor",
+}
+"""What a model is trained on at each step.
+
+``random`` takes as many nodes as the condensed graph has, ``bytes`` as many bytes: labelled nodes
+first, then those around them (:func:`~graphcondense.evaluate.floors.equal_bytes_graphs`)."""
+
+COLOUR = {"joint": 6, "condensed": 0, "random": 1, "bytes": 2, "none": 3}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One strategy after one step. Accuracies in ``[0, 1]``, means over trainings.
+
+    Attributes:
+        strategy: a name in :data:`STRATEGIES`.
+        step: counted from 1.
+        seen: number of classes seen so far.
+        accuracy, accuracy_std: on the test nodes of all classes seen.
+        groups: on the test nodes of each group seen, in the order of arrival.
+        trainings: on how many the mean is, draws of the memory times training seeds.
+        nodes: trained on, labelled or not.
+        memory_nodes, memory_bytes: held in memory when training, means over draws.
+        seconds_condensing: to condense the current group once; 0 where nothing is condensed.
+        seconds: of all seeds' trainings on one graph, prediction included.
+    """
+
+    strategy: str
+    step: int
+    seen: int
+    accuracy: float
+    accuracy_std: float | None
+    groups: tuple[float, ...]
+    trainings: int
+    nodes: int
+    memory_nodes: int
+    memory_bytes: int
+    seconds_condensing: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One strategy over all steps, means and standard deviations over trainings.
+
+    A deviation is ``None`` for a single training.
+
+    Attributes:
+        strategy: a name in :data:`STRATEGIES`.
+        average, average_std: mean over steps of the accuracy on the classes seen.
+        final, final_std: the accuracy on all classes, after the last step.
+        forgetting, forgetting_std: see :func:`forgetting`.
+        seconds: all condensing and training, for one draw of the memory and all seeds.
+    """
+
+    strategy: str
+    average: float
+    average_std: float | None
+    final: float
+    final_std: float | None
+    forgetting: float
+    forgetting_std: float | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Continual(Result):
+    """What :func:`continual` found.
+
+    Attributes:
+        data: name of the real graph.
+        digest: hash of the real graph.
+        model: what was trained.
+        groups: the classes of each step, in the order of arrival.
+        seeds: the training seeds.
+        draws: how many memories of each kind.
+        settings: how the model was trained.
+        rows: one a strategy and step.
+        summaries: one a strategy.
+    """
+
+    data: str
+    digest: str
+    model: str
+    groups: tuple[tuple[int, ...], ...]
+    seeds: tuple[int, ...]
+    draws: int
+    settings: Mapping[str, Any]
+    rows: tuple[Step, ...]
+    summaries: tuple[Summary, ...]
+
+    size: ClassVar[tuple[float, float]] = (6.4, 4.4)
+    columns: ClassVar[tuple[Column, ...]] = (
+        Column("strategy", lambda r: r.strategy),
+        Column("step", lambda r: str(r.step)),
+        Column("classes", lambda r: str(r.seen)),
+        Column("test", lambda r: percent(r.accuracy, r.accuracy_std)),
+        Column("each group", lambda r: " ".join(map(percent, r.groups))),
+        Column("nodes", lambda r: f"{r.nodes:,}"),
+        Column("memory nodes", lambda r: f"{r.memory_nodes:,}"),
+        Column("memory KiB", lambda r: f"{r.memory_bytes / 1024:,.0f}"),
+        Column("s condense", lambda r: f"{r.seconds_condensing:.1f}"),
+        Column("s train", lambda r: f"{r.seconds:.1f}"),
+    )
+
+    def summary(self, strategy: str) -> Summary:
+        """One strategy over all steps."""
+        return next(summary for summary in self.summaries if summary.strategy == strategy)
+
+    def title(self) -> str:
+        settings = ", ".join(f"{k} {v}" for k, v in self.settings.items() if v is not None)
+        groups = " | ".join(" ".join(map(str, group)) for group in self.groups)
+        return (
+            f"{self.data} ({self.digest}), classes {groups}, {self.model}, accuracy in %, "
+            f"{self.draws} memories x {len(self.seeds)} trainings, {settings}"
+        )
+
+    def notes(self) -> list[str]:
+        head = ("over all steps", "average", "final", "forgetting", "s all")
+        body = [
+            (
+                s.strategy,
+                percent(s.average, s.average_std),
+                percent(s.final, s.final_std),
+                percent(s.forgetting, s.forgetting_std),
+                f"{s.seconds:.1f}",
+            )
+            for s in self.summaries
+        ]
+        used = [f"{s.strategy}: trained on {STRATEGIES[s.strategy]}" for s in self.summaries]
+        return ["", *aligned([head, *body], 1), *used]
+
+    def draw(self, axes: Axes) -> None:
+        for i, summary in enumerate(self.summaries):
+            rows = [row for row in self.rows if row.strategy == summary.strategy]
+            shift = 0.03 * (i - (len(self.summaries) - 1) / 2)  # points of equal height stay apart
+            axes.errorbar(
+                [row.step + shift for row in rows],
+                [100 * row.accuracy for row in rows],
+                [100 * (row.accuracy_std or 0) for row in rows],
+                color=COLOURS[COLOUR[summary.strategy.partition("-")[0]]],
+                marker=MARKERS[i % len(MARKERS)],
+                linestyle="--" if summary.strategy.endswith("-only") else "-",
+                capsize=2,
+                markersize=5,
+                label=summary.strategy,
+            )
+        ends = np.cumsum([len(group) for group in self.groups]).tolist()
+        axes.set_xticks(
+            range(1, len(ends) + 1), [f"{i}\n{n} classes" for i, n in enumerate(ends, 1)]
+        )
+        axes.set_xlabel("step")
+        axes.set_ylabel("test accuracy on classes seen, %")
+        axes.set_title(f"{self.data}, {self.model}: classes arrive in groups")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=4, frameon=False)
+
+
+def continual(
+    data: Any,
+    condense: Condense,
+    *,
+    steps: int | None = None,
+    classes_per_step: int | None = None,
+    order: Sequence[int] | None = None,
+    strategies: Sequence[str] = tuple(STRATEGIES),
+    model: Model = "GCN",
+    seeds: int | Sequence[int] = 5,
+    draws: int = 1,
+    seed: int = 0,
+    device: torch.device | str | None = None,
+    progress: bool = True,
+    **options: Any,
+) -> Continual:
+    """Classes arrive group by group; is a condensed graph a good memory of the earlier ones?
+
+    At a step, the subgraph induced by the nodes of the new group's classes arrives, whatever their
+    split, as in the field's benchmarks (CGLB, Zhang et al., NeurIPS 2022), and nothing of later
+    groups is visible. It is condensed at once, from that subgraph alone, with the labels of its
+    training and validation nodes only. Later steps see the condensed graph and nothing else of the
+    group. Memories and the current group are one graph of blocks without edges between them.
+
+    The model has one head over the classes seen (class-incremental: it is not told the group) and
+    is trained **from scratch** at every step, as GDumb (Prabhu et al., ECCV 2020) and PUMA (Liu et
+    al., arXiv 2312.14439) do, so that a result depends on what is remembered and on no order of
+    training. ``condensed``, ``random`` and ``bytes`` train on the current group and the memory of
+    the earlier ones, the usual replay; the three ``-only`` on a balanced memory of all groups, the
+    "training in memory" of CaT (Liu et al., ICDM 2023, arXiv 2309.09455).
+
+    A step is scored on the subgraph of all nodes of the classes seen, edges between groups
+    included. The epoch is chosen on validation nodes of the classes seen, the test nodes are read
+    after each training.
+
+    Args:
+        data: the real graph, anything :func:`~graphcondense.data.task.as_task` takes. Nodes without
+            a label are left out: they belong to no group.
+        condense: from a task and a seed to a condensed graph with hard or soft labels; it decides
+            how large the memory is. The task's classes are numbered ``0..k-1``, its test split is
+            empty.
+        steps: number of groups, as even as can be; or
+        classes_per_step: classes of a group, at least 2; those left over join the first groups.
+            Default 2.
+        order: in which classes arrive; default ascending.
+        strategies: names in :data:`STRATEGIES`.
+        model: what to train, as :meth:`Evaluator.fit` takes it.
+        seeds: training seeds, or how many.
+        draws: condensed graphs, and random memories, of each group.
+        seed: of the first draw.
+        device: where to train; default the CPU.
+        progress: show a progress bar.
+        **options: fields of :class:`~graphcondense.evaluate.fit.Training`.
+
+    Raises:
+        ValueError: fewer than two groups or two classes in one; an order that is none; unknown
+            strategies; a group without validation or test nodes; a condensed graph that does not
+            fit its task.
+        TypeError: for an option that does not exist.
+    """
+    task = as_task(data, need_test=True)
+    groups = _groups(task.num_classes, steps, classes_per_step, order)
+    strategies = tuple(dict.fromkeys(strategies))
+    if wrong := [name for name in strategies if name not in STRATEGIES]:
+        raise ValueError(f"unknown strategy {wrong[0]!r}; known are {', '.join(STRATEGIES)}")
+    if not strategies or draws < 1:
+        raise ValueError(f"strategies={strategies}, draws={draws}: give at least one of each")
+    for group in groups:
+        for split in ("val", "test"):
+            if not np.isin(task.y[getattr(task, split)].numpy(), group).any():
+                raise ValueError(f"{task.name}: classes {group} have no node in the {split} split")
+    seeds = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+    if not seeds:
+        raise ValueError("seeds is empty: give at least one")
+    arrived = _renumbered(task, [c for group in groups for c in group])
+    ends = np.cumsum([len(group) for group in groups]).tolist()
+    settings = asdict(Evaluator(task, device=device, **options).training)  # checks the options
+    memories: dict[str, list[list[NodeTask]]] = {"condensed": [], "random": [], "bytes": []}
+    history: dict[str, list[list[Tensor]]] = {name: [] for name in strategies}
+    rows: list[Step] = []
+    bar = tqdm(total=len(groups) * len(strategies), desc="continual", disable=not progress)
+    for step, end in enumerate(ends):
+        start = ends[step - 1] if step else 0
+        seen, current = _between(arrived, 0, end), _between(arrived, start, end)
+        took = _remember(memories, condense, current, start, range(seed, seed + draws), strategies)
+        evaluator = Evaluator(seen, device=device, **options)
+        marks = [(seen.y[seen.test] >= a) & (seen.y[seen.test] < b) for a, b in _spans(ends, step)]
+        done: dict[int, tuple[Tensor, float, NodeTask]] = {}  # by identity: the graph stays alive
+        for strategy in strategies:
+            graphs, memory = _training_graphs(strategy, memories, seen, current, step, draws)
+            for graph in graphs:
+                if id(graph) not in done:
+                    began = time.perf_counter()
+                    logits = evaluator.predict(model, graph, seen.test, seeds=seeds)
+                    right = (logits.argmax(-1) == seen.y[seen.test]).float()
+                    done[id(graph)] = (right, time.perf_counter() - began, graph)
+            right = torch.cat([done[id(graph)][0] for graph in graphs])
+            history[strategy].append([right.mean(1), *(right[:, mark].mean(1) for mark in marks)])
+            sizes = [[size_of(part) for part in parts] for parts in memory]
+            rows.append(
+                Step(
+                    strategy=strategy,
+                    step=step + 1,
+                    seen=end,
+                    accuracy=float(right.mean()),
+                    accuracy_std=_std(right.mean(1).tolist()),
+                    groups=tuple(float(right[:, mark].mean()) for mark in marks),
+                    trainings=len(right),
+                    nodes=round(statistics.fmean(graph.num_nodes for graph in graphs)),
+                    memory_nodes=round(
+                        statistics.fmean(sum(s.nodes for s in parts) for parts in sizes)
+                    ),
+                    memory_bytes=round(
+                        statistics.fmean(sum(s.bytes for s in parts) for parts in sizes)
+                    ),
+                    seconds_condensing=took if strategy.startswith("condensed") else 0.0,
+                    seconds=statistics.fmean(done[id(graph)][1] for graph in graphs),
+                )
+            )
+            bar.update()
+    bar.close()
+    return Continual(
+        data=task.name,
+        digest=task.digest,
+        model=model_of(model).__name__,
+        groups=groups,
+        seeds=seeds,
+        draws=draws,
+        settings=settings,
+        rows=tuple(rows),
+        summaries=tuple(
+            _summary(name, history[name], [row for row in rows if row.strategy == name])
+            for name in strategies
+        ),
+    )
+
+
+def forgetting(accuracies: Sequence[Sequence[float]]) -> float:
+    """How much is lost of what was known: ``mean_g (max_{t < T} a[t][g] - a[T][g])``.
+
+    Chaudhry et al., ECCV 2018 (arXiv 1801.10112), equation 3: the best accuracy on an earlier group
+    at any step before the last, minus that after the last; negative if it only got better.
+
+    Args:
+        accuracies: ``a[t][g]``, after each step that on every group seen, the first first.
+
+    >>> round(forgetting([[0.9], [0.5, 0.8], [0.6, 0.7, 0.9]]), 3)  # (0.3 + 0.1) / 2
+    0.2
+    """
+    *before, last = accuracies
+    lost = [max(a[g] for a in before[g:]) - last[g] for g in range(len(before))]
+    return statistics.fmean(lost)
+
+
+def union(parts: Sequence[NodeTask], num_classes: int) -> NodeTask:
+    """Graphs as blocks of one, without edges between them.
+
+    Args:
+        parts: labels ``[n]``, or soft ``[n, c]`` with ``c <= num_classes``.
+        num_classes: of the whole; soft labels get columns of zeros up to it, and where any part is
+            soft, the others' labels become one-hot.
+    """
+    if len(parts) == 1 and parts[0].num_classes == num_classes:
+        return parts[0]
+    offsets = np.cumsum([0, *(part.num_nodes for part in parts)])
+    soft = any(part.y.dim() == 2 for part in parts)
+    if any(sp.issparse(part.x) for part in parts):
+        x: Any = sp.vstack([sp.csr_matrix(part.x_array) for part in parts], format="csr")
+    else:
+        x = torch.cat([torch.as_tensor(part.x) for part in parts])
+    return NodeTask(
+        x=x,
+        adj=sp.block_diag([part.adj for part in parts], format="csr", dtype=np.float32),
+        y=torch.cat([_soft(part.y, num_classes) if soft else part.y for part in parts]),
+        train=torch.cat([p.train + int(o) for p, o in zip(parts, offsets[:-1], strict=True)]),
+        val=torch.empty(0, dtype=torch.long),
+        test=torch.empty(0, dtype=torch.long),
+        num_classes=num_classes,
+        name="replay",
+    )
+
+
+def _soft(y: Tensor, num_classes: int) -> Tensor:
+    if y.dim() == 2:
+        return F.pad(y.float(), (0, num_classes - y.shape[1]))
+    return F.one_hot(y.clamp_min(0), num_classes).float() * (y >= 0)[:, None]
+
+
+def _groups(
+    num_classes: int,
+    steps: int | None,
+    classes_per_step: int | None,
+    order: Sequence[int] | None,
+) -> tuple[tuple[int, ...], ...]:
+    if steps is not None and classes_per_step is not None:
+        raise ValueError(f"steps={steps} and classes_per_step={classes_per_step}: give one of them")
+    if classes_per_step is not None and classes_per_step < 2:
+        raise ValueError(
+            f"classes_per_step={classes_per_step}: a group needs at least 2 classes to be learnt"
+        )
+    steps = num_classes // (classes_per_step or 2) if steps is None else steps
+    if steps < 2 or num_classes // steps < 2:
+        raise ValueError(
+            f"{num_classes} classes in {steps} steps: at least 2 steps of at least 2 classes"
+        )
+    order = range(num_classes) if order is None else order
+    if sorted(order) != list(range(num_classes)):
+        raise ValueError(f"order={list(order)} does not name each of 0..{num_classes - 1} once")
+    return tuple(tuple(int(c) for c in part) for part in np.array_split(list(order), steps))
+
+
+def _renumbered(task: NodeTask, order: Sequence[int]) -> NodeTask:
+    """Classes numbered as they arrive."""
+    number = torch.full((task.num_classes + 1,), -1)  # the last entry: -1 stays -1
+    number[torch.tensor(order)] = torch.arange(len(order))
+    return replace(task, y=number[task.y])
+
+
+def _between(task: NodeTask, start: int, end: int) -> NodeTask:
+    """The subgraph of the nodes of classes ``start..end-1``."""
+    nodes = ((task.y >= start) & (task.y < end)).nonzero().flatten()
+    return replace(task.subgraph(nodes), num_classes=end)
+
+
+def _spans(ends: Sequence[int], step: int) -> list[tuple[int, int]]:
+    return list(zip([0, *ends[:step]], ends[: step + 1], strict=True))
+
+
+def _remember(
+    memories: dict[str, list[list[NodeTask]]],
+    condense: Condense,
+    current: NodeTask,
+    start: int,
+    seeds: Sequence[int],
+    strategies: Sequence[str],
+) -> float:
+    """Add the current group's memories, one a draw; returns the seconds to condense it once.
+
+    The memories of real nodes have the sizes of the condensed one, which is made for them, too.
+    """
+    kinds = {name.partition("-")[0] for name in strategies} & memories.keys()
+    if not kinds:
+        return 0.0
+    y = torch.full_like(current.y, -1)
+    known = torch.cat([current.train, current.val])
+    y[known] = current.y[known] - start
+    nothing = torch.empty(0, dtype=torch.long)
+    own = replace(current, y=y, test=nothing, num_classes=current.num_classes - start)
+    began = time.perf_counter()
+    small = [condense(own, seed) for seed in seeds]
+    took = (time.perf_counter() - began) / len(seeds)
+    made = {"condensed": small}
+    if "random" in kinds:
+        made["random"] = [random_subgraph(own, g, s) for g, s in zip(small, seeds, strict=True)]
+    if "bytes" in kinds:
+        alike = equal_bytes_graphs(own, small[0], draws=len(seeds))
+        made["bytes"] = list(alike["random, same bytes"])
+    for kind, graphs in made.items():
+        memories[kind].append([_memory(graph, own, start) for graph in graphs])
+    return took
+
+
+def _memory(small: Any, own: NodeTask, start: int) -> NodeTask:
+    """A small graph with the classes' numbers of the whole."""
+    x, adj, rows, targets = read_labelled(small, own)
+    train, end = torch.from_numpy(rows), start + own.num_classes
+    if targets.dim() == 2:
+        y = torch.zeros(x.shape[0], end)
+        y[train, start:] = targets.float()
+    else:
+        y = torch.full((x.shape[0],), -1)
+        y[train] = targets + start
+    return NodeTask(
+        x=torch.from_numpy(x) if isinstance(x, np.ndarray) else x,
+        adj=adj,
+        y=y,
+        train=train,
+        val=torch.empty(0, dtype=torch.long),
+        test=torch.empty(0, dtype=torch.long),
+        num_classes=end,
+        name="memory",
+    )
+
+
+def _training_graphs(
+    strategy: str,
+    memories: Mapping[str, list[list[NodeTask]]],
+    seen: NodeTask,
+    current: NodeTask,
+    step: int,
+    draws: int,
+) -> tuple[list[NodeTask], list[list[NodeTask]]]:
+    """What to train on, one graph a draw, and which memories that holds."""
+    kind, _, only = strategy.partition("-")
+    if kind not in memories:
+        return [seen if strategy == "joint" or not step else current], [[]]
+    held = [[drawn[d] for drawn in memories[kind][: None if only else step]] for d in range(draws)]
+    if not only and not step:
+        return [seen] * draws, held  # no memory yet: the same graph for all
+    last = [] if only else [current]
+    return [union([*parts, *last], seen.num_classes) for parts in held], held
+
+
+def _summary(strategy: str, history: Sequence[Sequence[Tensor]], rows: Sequence[Step]) -> Summary:
+    overall = torch.stack([scores[0] for scores in history])
+    each = [
+        forgetting([[float(group[i]) for group in scores[1:]] for scores in history])
+        for i in range(overall.shape[1])
+    ]
+    average, final = overall.mean(0).tolist(), overall[-1].tolist()
+    return Summary(
+        strategy=strategy,
+        average=statistics.fmean(average),
+        average_std=_std(average),
+        final=statistics.fmean(final),
+        final_std=_std(final),
+        forgetting=statistics.fmean(each),
+        forgetting_std=_std(each),
+        seconds=math.fsum(row.seconds + row.seconds_condensing for row in rows),
+    )
+
+
+def _std(values: Sequence[float]) -> float | None:
+    return statistics.stdev(values) if len(values) > 1 else None

@@ -1,0 +1,236 @@
+"""What the searches share: Optuna's trials, each measured once, which an interrupt does not lose.
+
+Every trial's sampler is seeded by ``seed`` and the number of trials before it. So a search that is
+interrupted and started again with the same ``storage`` goes on with the trials of one in one go,
+and a longer search begins with the trials of a shorter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from tqdm import tqdm
+
+from graphcondense.evaluate.fit import read_labelled
+from graphcondense.nn.batched import Stacked, resolve
+
+T = TypeVar("T", bound=Hashable)
+
+BASELINES = ("random", "whole")
+REPEATS = 20
+"""Draws in a row of what has been drawn before, after which the next new one is taken instead."""
+
+
+def explore(
+    suggest: Callable[[Any], T],
+    measure: Callable[[T], tuple[float, dict[str, Any]]],
+    *,
+    name: str,
+    trials: int,
+    sampler: str,
+    seed: int,
+    storage: str | Path | None,
+    every: Sequence[T] = (),
+    params: Callable[[T], dict[str, Any]] = vars,
+    progress: bool = False,
+) -> list[tuple[T, dict[str, Any]]]:
+    """Measure ``trials`` different points; nothing that ``storage`` has is measured again.
+
+    Args:
+        suggest: draws a point with an Optuna trial.
+        measure: the point's score, to be maximised, and what else to keep of it, as JSON values.
+        name: of the study; one name stands for one ``suggest`` and one ``measure``.
+        trials: how many different points.
+        sampler: ``"random"``, ``"tpe"`` or ``"grid"``.
+        seed: of the sampler.
+        storage: an Optuna URL such as ``sqlite:///search.db``, or a file for Optuna's journal;
+            ``None`` keeps nothing. One process at a time.
+        every: all points, in the order in which ``"grid"`` takes them; other samplers take them
+            when they draw nothing new.
+        params: from a point of ``every`` to the parameters that ``suggest`` draws.
+        progress: show a progress bar.
+
+    Returns:
+        Points and what ``measure`` kept of each, in the order of the trials.
+    """
+    optuna = need_optuna()
+    with _quiet(optuna):
+        study = optuna.create_study(
+            storage=_storage(storage), study_name=name, direction="maximize", load_if_exists=True
+        )
+        found: dict[T, tuple[float, dict[str, Any]]] = {}
+        told = row = 0
+        for old in study.get_trials(deepcopy=False):
+            if old.state == optuna.trial.TrialState.COMPLETE:
+                point = suggest(old)  # a finished trial answers with what it was given
+                told, row = told + 1, row + 1 if point in found else 0
+                found.setdefault(point, (old.values[0], dict(old.user_attrs)))
+            elif not old.state.is_finished():  # interrupted
+                study.tell(old.number, state=optuna.trial.TrialState.FAIL)
+        bar = tqdm(total=trials, initial=min(len(found), trials), desc=name, disable=not progress)
+        with bar:
+            while len(found) < trials:
+                study.sampler = _sampler(optuna, sampler, seed, told)
+                if sampler == "grid" or (every and row >= REPEATS):
+                    study.enqueue_trial(params(next(p for p in every if p not in found)))
+                trial = study.ask()
+                point = suggest(trial)
+                told, row = told + 1, row + 1
+                if point not in found:
+                    score, kept = measure(point)
+                    for key, value in kept.items():
+                        trial.set_user_attr(key, value)
+                    # What the storage gives back, so that a resumed search sees the same.
+                    found[point], row = (score, json.loads(json.dumps(kept))), 0
+                    bar.update()
+                study.tell(trial, found[point][0])
+    return [(point, kept) for point, (_, kept) in found.items()][:trials]
+
+
+def need_optuna() -> ModuleType:
+    """Optuna, or an error that says how to install it.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    try:
+        import optuna
+    except ImportError as error:
+        raise ImportError(
+            'searching needs optuna, which is not installed: pip install "graphcondense[sweep]"'
+        ) from error
+    return optuna
+
+
+def _sampler(optuna: Any, name: str, seed: int, told: int) -> Any:
+    drawn = int(np.random.SeedSequence([seed, told]).generate_state(1)[0])
+    kind = optuna.samplers.TPESampler if name == "tpe" else optuna.samplers.RandomSampler
+    return kind(seed=drawn)
+
+
+def _storage(where: str | Path | None) -> Any:
+    from optuna.storages import InMemoryStorage, JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    if where is None:
+        return InMemoryStorage()
+    if "://" in str(where):
+        return str(where)
+    Path(where).parent.mkdir(parents=True, exist_ok=True)
+    return JournalStorage(JournalFileBackend(str(where)))
+
+
+@contextlib.contextmanager
+def _quiet(optuna: Any) -> Iterator[None]:
+    """Optuna's own lines of progress would break the bar."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(max(before, optuna.logging.WARNING))
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+def study_name(kind: str, identity: Mapping[str, Any]) -> str:
+    """The name of a study: another one for everything that can change a trial."""
+    text = json.dumps(identity, sort_keys=True, default=str)
+    return f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def check(trials: int, sampler: str, samplers: Sequence[str], baselines: Sequence[str]) -> None:
+    """
+    Raises:
+        ValueError: too few trials, an unknown sampler or baseline.
+    """
+    if trials < 2:
+        raise ValueError(f"trials must be at least 2, got {trials}")
+    if sampler not in samplers:
+        raise ValueError(f"unknown sampler {sampler!r}; known are {', '.join(samplers)}")
+    if wrong := [name for name in baselines if name not in BASELINES]:
+        raise ValueError(f"unknown baseline {wrong[0]!r}; known are {', '.join(BASELINES)}")
+
+
+def graphs_of(small: Any, real: Any) -> list[Any]:
+    """One condensed graph or several as a list, each checked against the real graph.
+
+    Raises:
+        ValueError: no graph, or one that does not match.
+    """
+    graphs = list(small) if isinstance(small, list | tuple) else [small]
+    if not graphs:
+        raise ValueError("there is no condensed graph to search on")
+    for graph in graphs:
+        read_labelled(graph, real)  # raises for what does not fit
+    return graphs
+
+
+def clash(options: Mapping[str, Any], searched: Sequence[str]) -> None:
+    """
+    Raises:
+        ValueError: an option of the evaluator is given that is searched.
+    """
+    if both := sorted({key for key, value in options.items() if value is not None} & {*searched}):
+        raise ValueError(f"{both[0]}={options[both[0]]!r}: it is searched; leave it out")
+
+
+def condensation_seconds(graphs: Sequence[Any]) -> list[float] | None:
+    """What condensing each graph took, if every graph says so."""
+    said = [(getattr(graph, "condensed", None) or {}).get("seconds") for graph in graphs]
+    return None if None in said else [float(s) for s in said if s is not None]
+
+
+class Knobs(NamedTuple):
+    """Which settings change a model of a given depth."""
+
+    hidden: bool
+    activation: bool
+    dropout: bool
+
+
+@cache
+def knobs(model: str, num_layers: int) -> Knobs:
+    """Which settings change a model of this depth, found by trying: two widths, activations, modes.
+
+    >>> knobs("GCN", 2), knobs("GIN", 1)  # doctest: +ELLIPSIS
+    (Knobs(hidden=True, ...), Knobs(hidden=False, activation=True, dropout=False))
+    """
+    kind = resolve(model)
+    rng = np.random.default_rng(0)
+    x, nodes = rng.standard_normal((12, 16), dtype=np.float32), np.arange(12)
+    ring = sp.csr_matrix((np.ones(12, np.float32), (nodes, np.roll(nodes, 1))), (12, 12))
+    inputs = kind.prepare(x, (ring + ring.T).tocsr(), nodes, num_layers, torch.empty(0))
+
+    def build(hidden: int, activation: str) -> Stacked:
+        return kind(16, hidden, 8, num_layers, 0.5, activation).eval()
+
+    one, other = build(16, "tanh"), build(32, "tanh")
+    with torch.no_grad():
+        plain = one(*inputs)
+        return Knobs(
+            hidden=[w.shape for w in one.parameters()] != [w.shape for w in other.parameters()],
+            activation=not torch.equal(plain, build(16, "identity")(*inputs)),
+            dropout=not torch.equal(plain, one.train()(*inputs)),
+        )
+
+
+def dash(value: Any, how: str = "") -> str:
+    """
+    >>> dash(None), dash(0.5), dash(1.234, ".1f")
+    ('-', '0.5', '1.2')
+    """
+    return "-" if value is None else format(value, how)
+
+
+def nodes_of(graph: Any) -> int:
+    """Nodes of a PyG ``Data`` or a ``NodeTask``."""
+    return int(graph.x.shape[0])

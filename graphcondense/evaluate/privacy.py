@@ -1,0 +1,377 @@
+"""What a model that was trained on a condensed graph gives away of the real training nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+from tqdm import tqdm
+
+from graphcondense.data.task import NodeTask, as_task
+from graphcondense.evaluate.fit import Evaluator, model_of, read_labelled
+from graphcondense.evaluate.floors import random_subgraph
+from graphcondense.evaluate.properties import named_graphs
+from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Result, percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Attack = Literal["logistic", "forest"]
+ATTACKS = ("logistic", "forest")
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class PrivacyRow:
+    """One set, attacked. Accuracies and areas in ``[0, 1]``; an area of 0.5 is a guess.
+
+    Attributes:
+        label: what the attacked models were trained on.
+        graphs, trainings: number of graphs, and of trainings on each.
+        members: number of members, and of non-members.
+        auc, auc_std: area under the ROC curve of the learnt attack, mean over its folds; mean and
+            standard deviation over all trainings.
+        loss_auc, loss_auc_std: of the attack that learns nothing and calls nodes of low
+            cross-entropy members (Yeom et al., CSF 2018).
+        member_accuracy: of the attacked model on the members.
+        test, test_std: its accuracy on all test nodes, at the epoch chosen on validation.
+    """
+
+    label: str
+    graphs: int
+    trainings: int
+    members: int
+    auc: float
+    auc_std: float
+    loss_auc: float
+    loss_auc_std: float
+    member_accuracy: float
+    test: float
+    test_std: float
+
+
+@dataclass(frozen=True)
+class Privacy(Result):
+    """What :func:`membership_inference` found.
+
+    Attributes:
+        data: name of the real graph.
+        digest: its hash.
+        model: the attacked model.
+        attack: the attacker's own model.
+        folds: of its cross-validation.
+        seeds: training seeds of the attacked model.
+        settings: how it was trained.
+        rows: one a set.
+        control: whether there were enough validation nodes for the control.
+    """
+
+    data: str
+    digest: str
+    model: str
+    attack: str
+    folds: int
+    seeds: tuple[int, ...]
+    settings: dict[str, Any]
+    rows: tuple[PrivacyRow, ...]
+    control: bool
+
+    columns: ClassVar[tuple[Column, ...]] = (
+        Column("trained on", lambda row: row.label),
+        Column("graphs", lambda row: f"{row.graphs}"),
+        Column("trainings", lambda row: f"{row.trainings}"),
+        Column("members", lambda row: f"{row.members}"),
+        Column("attack AUC %", lambda row: percent(row.auc, row.auc_std)),
+        Column("loss AUC %", lambda row: percent(row.loss_auc, row.loss_auc_std)),
+        Column("accuracy on members", lambda row: percent(row.member_accuracy)),
+        Column("test accuracy", lambda row: percent(row.test, row.test_std)),
+    )
+
+    def title(self) -> str:
+        return (
+            f"{self.data} ({self.digest}), membership inference on a {self.model}, "
+            f"{self.attack} attack in {self.folds} folds; AUC 50 % is a guess"
+        )
+
+    def notes(self) -> list[str]:
+        said = [
+            "members: the real training nodes; of random: those selected, the only ones trained on",
+            "non-members: as many test nodes of each class; the attacker knows the model's "
+            "predictions on the real graph and the true labels",
+        ]
+        if self.control:
+            said.append(
+                "control: trained on validation nodes instead, so that no member was: what it "
+                "shows above 50 % is that training and test nodes differ, not that a model leaks"
+            )
+        else:
+            said.append("control: left out, there are too few validation nodes in some class")
+        return said
+
+    def draw(self, axes: Axes) -> None:
+        for i, row in enumerate(self.rows):
+            axes.errorbar(
+                [100 * row.test],
+                [100 * row.auc],
+                [100 * row.auc_std],
+                [100 * row.test_std],
+                fmt=MARKERS[i % len(MARKERS)],
+                color=COLOURS[i % len(COLOURS)],
+                capsize=3,
+                label=row.label,
+            )
+        axes.axhline(50, color="grey", linewidth=1, linestyle="--")
+        axes.set_ylim(min(40, axes.get_ylim()[0]), max(70, axes.get_ylim()[1]))
+        axes.set_xlabel("test accuracy, %")
+        axes.set_ylabel("attack AUC, % (50: a guess)")
+        axes.set_title(f"{self.data}, {self.model}")
+        axes.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+
+
+def membership_inference(
+    small: Any,
+    data: Any,
+    *,
+    model: str = "GCN",
+    seeds: int | Sequence[int] = 10,
+    attack: Attack = "logistic",
+    folds: int = 5,
+    random_draws: int = 3,
+    seed: int = 0,
+    device: torch.device | str | None = None,
+    progress: bool = False,
+    **options: Any,
+) -> Privacy:
+    """Can one tell from a model's predictions which real nodes it was trained on?
+
+    A black-box attack (Shokri et al., S&P 2017; of GNNs: He et al., arXiv 2102.05429). A model is
+    trained, its epoch chosen on validation nodes, and asked for members and non-members on the real
+    graph. An attacker then learns to tell them apart (:func:`attack_features`), knowing which is
+    which for all folds but the one it is scored on; that is more than a real attacker knows.
+
+    Args:
+        small: a condensed graph; a list of them (several condensation seeds); or a mapping from
+            names to either.
+        data: the real graph, anything :func:`~graphcondense.data.task.as_task` takes.
+        model: the attacked model.
+        seeds: its training seeds, or how many.
+        attack: the attacker's model, of scikit-learn: ``"logistic"`` regression on standardised
+            features or a ``"forest"`` of 200 trees.
+        folds: of the attacker's cross-validation.
+        random_draws: how many random subgraphs stand beside; 0 leaves them out.
+        seed: of the drawn nodes, the folds and the forest.
+        device: where to train the model; default the CPU.
+        progress: show a progress bar.
+        **options: fields of :class:`~graphcondense.evaluate.fit.Training`.
+
+    Raises:
+        ValueError: no graph; unknown model or attack; no validation nodes; fewer members or test
+            nodes than folds; features or classes that do not match.
+        TypeError: for an option that does not exist.
+    """
+    named, kind = named_graphs(small), model_of(model)
+    if "control" in named:
+        raise ValueError("'control' names a baseline; call the condensed set something else")
+    if attack not in ATTACKS:
+        raise ValueError(f"unknown attack {attack!r}; known are {', '.join(ATTACKS)}")
+    if folds < 2 or random_draws < 0:
+        raise ValueError(
+            f"folds={folds} must be at least 2, random_draws={random_draws} at least 0"
+        )
+    evaluator = Evaluator(as_task(data, need_test=True), device=device, **options)
+    real = evaluator.real
+    for graphs in named.values():
+        for graph in graphs:
+            read_labelled(graph, real)  # everything is checked before anything is trained
+    first = next(iter(named.values()))[0]
+    draws = [_random_nodes(real, first, seed + i) for i in range(random_draws)]
+    everyone = pair_up(real, real.train, seed)
+    parts = [everyone, *(pair_up(real, nodes, seed) for nodes in draws)]
+    if (fewest := min(len(members) for members, _ in parts)) < folds:
+        raise ValueError(
+            f"{fewest} members that have a test node of their class are too few for {folds} folds: "
+            "give fewer folds or a larger condensed graph"
+        )
+    # What to train on, with which evaluator, and whom to look for.
+    jobs: dict[str, list[tuple[Evaluator, Any, tuple[Tensor, Tensor]]]] = {
+        label: [(evaluator, graph, everyone) for graph in graphs] for label, graphs in named.items()
+    }
+    if draws:
+        jobs["random"] = [
+            (evaluator, real.subgraph(nodes, name="random"), part)
+            for nodes, part in zip(draws, parts[1:], strict=True)
+        ]
+    jobs["whole"] = [(evaluator, real, everyone)]
+    swapped = _swapped(real, seed)
+    if swapped is not None:
+        control = Evaluator(swapped, device=device, **options)
+        jobs["control"] = [(control, swapped, everyone)]
+    bar = tqdm(total=sum(map(len, jobs.values())), desc="attacks", disable=not progress)
+    rows = []
+    with bar:
+        for label, work in jobs.items():
+            found = []
+            for trainer, graph, (members, others) in work:
+                nodes = torch.cat([members, others, real.test])
+                # Non-members are test nodes, too: each is asked for once.
+                asked, place = torch.unique(nodes, return_inverse=True)
+                logits = trainer.predict(model, graph, asked, seeds=seeds)[:, place]
+                found.append(_attacked(logits, real.y[nodes], len(members), attack, folds, seed))
+                bar.update()
+            rows.append(_row(label, [len(part[0]) for _, _, part in work], found))
+    return Privacy(
+        data=real.name,
+        digest=real.digest,
+        model=kind.__name__,
+        attack=attack,
+        folds=folds,
+        seeds=tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds),
+        settings=asdict(evaluator.training.of(kind)),
+        rows=tuple(rows),
+        control=swapped is not None,
+    )
+
+
+def attack_features(logits: Tensor, y: Tensor) -> Array:
+    """What an attacker sees of nodes: ``[n, C + 2]`` float64.
+
+    The class probabilities in descending order (Salem et al., NDSS 2019; the first is the model's
+    confidence), their entropy, and the cross-entropy at the true label.
+
+    Args:
+        logits: ``[n, C]``.
+        y: true classes ``[n]``.
+
+    >>> attack_features(torch.zeros(1, 2), torch.tensor([1])).round(3).tolist()
+    [[0.5, 0.5, 0.693, 0.693]]
+    """
+    log = logits.double().log_softmax(1)
+    p = log.exp()
+    ordered = p.sort(1, descending=True).values
+    entropy = -(p * log).sum(1, keepdim=True)
+    loss = -log.gather(1, y.unsqueeze(1))
+    out: Array = torch.cat([ordered, entropy, loss], 1).numpy()
+    return out
+
+
+def attack_auc(
+    logits: Tensor,
+    y: Tensor,
+    member: Array,
+    *,
+    attack: Attack = "logistic",
+    folds: int = 5,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """How well members can be told apart: area of the learnt attack, and of the loss alone.
+
+    Args:
+        logits: ``[n, C]``.
+        y: true classes ``[n]``.
+        member: bool ``[n]``.
+        attack: the attacker's model.
+        folds: of its stratified cross-validation; the area is the mean over folds.
+        seed: of the folds and the forest.
+    """
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import StratifiedKFold, cross_val_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    features = attack_features(logits, y)
+    attacker = (
+        RandomForestClassifier(200, random_state=seed)
+        if attack == "forest"
+        else make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    )
+    parts = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    learnt = cross_val_score(attacker, features, member, cv=parts, scoring="roc_auc")
+    return float(learnt.mean()), float(roc_auc_score(member, -features[:, -1]))
+
+
+def pair_up(task: NodeTask, members: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+    """Members and as many test nodes of each class, ``[m]`` and ``[m]``.
+
+    Where a class has fewer test nodes than members, some members are left out.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    kept: list[list[Tensor]] = [[], []]
+    for c in range(task.num_classes):
+        sides = [nodes[task.y[nodes] == c] for nodes in (members, task.test)]
+        count = min(map(len, sides))
+        for side, nodes in zip(kept, sides, strict=True):
+            side.append(nodes[torch.randperm(len(nodes), generator=generator)[:count]])
+    return torch.cat(kept[0]), torch.cat(kept[1])
+
+
+def _swapped(task: NodeTask, seed: int) -> NodeTask | None:
+    """The task with validation nodes for training, class by class as many; the rest validates.
+
+    ``None`` where a class has too few.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    order = task.val[torch.randperm(len(task.val), generator=generator)]
+    chosen = []
+    for c in range(task.num_classes):
+        nodes, wanted = order[task.y[order] == c], int((task.y[task.train] == c).sum())
+        if len(nodes) <= wanted:
+            return None
+        chosen.append(nodes[:wanted])
+    train = torch.cat(chosen)
+    return replace(task, train=train, val=order[~torch.isin(order, train)])
+
+
+def _random_nodes(task: NodeTask, small: Any, seed: int) -> Tensor:
+    """The nodes that :func:`random_subgraph` takes: each draw is a subgraph of distinct nodes."""
+    # The subgraph knows its nodes by a feature: their numbers in the real graph.
+    numbers = torch.arange(task.num_nodes, dtype=torch.float64).unsqueeze(1)
+    counted = replace(task, x=numbers)
+    _, _, _, targets = read_labelled(small, task)
+    labels = Data(x=torch.zeros(len(targets), 1), y=targets)
+    return random_subgraph(counted, labels, seed).x[:, 0].long()
+
+
+def _attacked(
+    logits: Tensor, y: Tensor, members: int, attack: Attack, folds: int, seed: int
+) -> Array:
+    """For each training: both areas, accuracy on members, accuracy on test nodes ``[S, 4]``."""
+    both = 2 * members
+    member = np.arange(both) < members
+    right = (logits.argmax(-1) == y).double()
+    return np.array(
+        [
+            (
+                *attack_auc(one[:both], y[:both], member, attack=attack, folds=folds, seed=seed),
+                float(hit[:members].mean()),
+                float(hit[both:].mean()),
+            )
+            for one, hit in zip(logits, right, strict=True)
+        ]
+    )
+
+
+def _row(label: str, members: Sequence[int], found: Sequence[Array]) -> PrivacyRow:
+    everything = np.concatenate(found)
+    mean = everything.mean(0).tolist()
+    spread = (everything.std(0, ddof=1) if len(everything) > 1 else np.zeros(4)).tolist()
+    return PrivacyRow(
+        label=label,
+        graphs=len(found),
+        trainings=len(found[0]),
+        members=round(sum(members) / len(members)),
+        auc=mean[0],
+        auc_std=spread[0],
+        loss_auc=mean[1],
+        loss_auc_std=spread[1],
+        member_accuracy=mean[2],
+        test=mean[3],
+        test_std=spread[3],
+    )

@@ -1,0 +1,406 @@
+"""Which properties of the whole graph a condensed graph keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
+from scipy.stats import wasserstein_distance
+
+from graphcondense.data.task import NodeTask, as_task
+from graphcondense.evaluate.fit import read_labelled
+from graphcondense.evaluate.floors import random_subgraph
+from graphcondense.evaluate.result import COLOURS, Column, Result
+from graphcondense.nn.batched import Matrix
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+GRID = np.linspace(0, 2, 101)
+"""Eigenvalues at which the cumulative energy is kept."""
+
+OWN = ("random", "whole")
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class PropertyRow:
+    """Properties of one set; the mean over its graphs that have the property.
+
+    Self-loops count nowhere. Where ``edges`` is 0 in every graph, what is about edges is ``None``.
+    A directed graph counts as ``(A + A^T) / 2``, but for ``edges`` and ``density``.
+
+    Attributes:
+        label: what it is.
+        graphs: how many.
+        nodes: number of nodes.
+        edges: stored entries of the adjacency: an undirected edge counts twice.
+        density: ``edges / (n (n - 1))``; ``None`` for a single node.
+        degree: mean number of neighbours.
+        weighted_degree: mean sum of the weights of a node's edges.
+        degree_distance: Wasserstein distance to the whole graph's distribution of weighted degrees,
+            both divided by their means.
+        energy_distance: Wasserstein distance, on ``[0, 2]``, to the whole graph's Laplacian energy
+            distribution (:func:`laplacian_energy`).
+        homophily: share of the edge weight that joins nodes of one class, among edges whose ends
+            both have a known label.
+        clustering: mean clustering coefficient of the unweighted graph.
+        components: number of connected components.
+        class_distance: total variation distance between the classes of the training nodes and those
+            of the whole graph's.
+        energy: the share of energy at eigenvalues up to each of :data:`GRID`, ``[101]``.
+    """
+
+    label: str
+    graphs: int
+    nodes: float
+    edges: float
+    density: float | None
+    degree: float
+    weighted_degree: float
+    degree_distance: float | None
+    energy_distance: float | None
+    homophily: float | None
+    clustering: float | None
+    components: float
+    class_distance: float
+    energy: tuple[float, ...] | None
+
+
+@dataclass(frozen=True)
+class Properties(Result):
+    """What :func:`compare_properties` found.
+
+    Attributes:
+        data: name of the whole graph.
+        digest: its hash.
+        rows: one a set; the whole graph is the last.
+        exact_spectra: whether every spectrum is complete; otherwise that of the whole graph is a
+            quadrature of ``steps`` nodes.
+        steps: of the Lanczos process.
+        clustered_nodes: the whole graph's clustering coefficient is the mean over so many nodes.
+    """
+
+    data: str
+    digest: str
+    rows: tuple[PropertyRow, ...]
+    exact_spectra: bool
+    steps: int
+    clustered_nodes: int
+
+    size: ClassVar[tuple[float, float]] = (6.4, 4.0)
+    columns: ClassVar[tuple[Column, ...]] = (
+        Column("graph", lambda row: row.label),
+        Column("graphs", lambda row: f"{row.graphs}"),
+        Column("nodes", lambda row: f"{row.nodes:,.0f}"),
+        Column("edges", lambda row: f"{row.edges:,.0f}"),
+        Column("density %", lambda row: _shown(row.density, 2, 100)),
+        Column("degree", lambda row: f"{row.degree:.2f}"),
+        Column("weighted", lambda row: f"{row.weighted_degree:.2f}"),
+        Column("degree dist.", lambda row: _shown(row.degree_distance, 3)),
+        Column("energy dist.", lambda row: _shown(row.energy_distance, 3)),
+        Column("homophily %", lambda row: _shown(row.homophily, 1, 100)),
+        Column("clustering", lambda row: _shown(row.clustering, 3)),
+        Column("components", lambda row: f"{row.components:,.0f}"),
+        Column("class dist.", lambda row: _shown(row.class_distance, 3)),
+    )
+
+    def title(self) -> str:
+        return f"{self.data} ({self.digest}), properties of graphs"
+
+    def notes(self) -> list[str]:
+        exact = "complete spectra"
+        quadrature = f"the whole graph's by a quadrature of {self.steps} Lanczos steps"
+        return [
+            "distances are to the whole graph: Wasserstein (degree over its mean; Laplacian energy "
+            "over eigenvalues in [0, 2]), total variation (classes of training nodes)",
+            f"energy: {exact if self.exact_spectra else quadrature}; none without edges",
+            "homophily of the whole graph reads every label, test labels too: it describes the "
+            "data, nothing is chosen by it",
+            f"clustering of the whole graph: mean over {self.clustered_nodes:,} nodes",
+        ]
+
+    def draw(self, axes: Axes) -> None:
+        for i, row in enumerate(self.rows):
+            if row.energy is None:
+                axes.plot([], [], color=COLOURS[i % 7], label=f"{row.label}: no edges")
+                continue
+            black = row.label == "whole"
+            axes.plot(
+                GRID,
+                row.energy,
+                color="black" if black else COLOURS[i % 6],
+                linewidth=2.2 if black else 1.6,
+                linestyle="--" if row.label == "random" else "-",
+                label=f"{row.label} ({row.nodes:,.0f} nodes)",
+            )
+        axes.set_xlabel("eigenvalue of the normalised Laplacian")
+        axes.set_ylabel("share of the features' energy below")
+        axes.set_xlim(0, 2)
+        axes.set_ylim(0, 1.02)
+        axes.set_title(self.data)
+        axes.legend(frameon=False, loc="lower right")
+
+
+def compare_properties(
+    small: Any,
+    data: Any,
+    *,
+    random_draws: int = 3,
+    dense_nodes: int = 4000,
+    steps: int = 128,
+    clustering_nodes: int = 20_000,
+    seed: int = 0,
+) -> Properties:
+    """Compare condensed graphs with the whole graph and with random subgraphs of the same size.
+
+    A condensed graph need not keep any of this to train well; this says what it does keep. Labels
+    of all nodes of the whole graph are read, those of test nodes too, for its homophily.
+
+    Args:
+        small: a condensed graph; a list of them (several condensation seeds); or a mapping from
+            names to either. What a graph may hold: see :meth:`Evaluator.fit`.
+        data: the whole graph, anything :func:`~graphcondense.data.task.as_task` takes.
+        random_draws: how many random subgraphs (training nodes, class by class as many as the first
+            graph has); 0 leaves them out.
+        dense_nodes: graphs up to this size have their complete spectrum taken, in about
+            ``n^3 / 1e9`` seconds and ``16 n^2`` bytes; larger ones a quadrature.
+        steps: nodes of that quadrature; it needs three copies of the features as dense float64.
+        clustering_nodes: above this size the clustering coefficient is the mean over so many nodes,
+            drawn with ``seed``.
+        seed: of the random subgraphs (``seed``, ``seed + 1``, ...) and of that draw.
+
+    Raises:
+        ValueError: no graph, one named like a baseline, or features or classes that do not match.
+    """
+    for name, value, least in (
+        ("random_draws", random_draws, 0),
+        ("dense_nodes", dense_nodes, 0),
+        ("steps", steps, 2),
+        ("clustering_nodes", clustering_nodes, 1),
+    ):
+        if value < least:
+            raise ValueError(f"{name} must be at least {least}, got {value}")
+    named, real = named_graphs(small), as_task(data)
+    for graphs in named.values():
+        for graph in graphs:
+            read_labelled(graph, real)  # everything is checked before anything is computed
+    sets: dict[str, list[Any]] = dict(named)
+    if random_draws:
+        first = next(iter(named.values()))[0]
+        sets["random"] = [random_subgraph(real, first, seed + i) for i in range(random_draws)]
+    settings = (dense_nodes, steps, clustering_nodes, seed)
+    whole = _Facts(real, real, *settings)
+    rows = [
+        _row(label, [_Facts(graph, real, *settings) for graph in graphs], whole)
+        for label, graphs in sets.items()
+    ]
+    largest = max(real.num_nodes, *(round(row.nodes) for row in rows))
+    return Properties(
+        data=real.name,
+        digest=real.digest,
+        rows=(*rows, _row("whole", [whole], whole)),
+        exact_spectra=largest <= dense_nodes,
+        steps=steps,
+        clustered_nodes=min(real.num_nodes, clustering_nodes),
+    )
+
+
+def named_graphs(small: Any) -> dict[str, list[Any]]:
+    """Condensed graphs by name, from one, a list of one method's, or a mapping to either.
+
+    Raises:
+        ValueError: there is none, or one is called like a baseline.
+    """
+    if not isinstance(small, Mapping):
+        small = {"condensed": small}
+    named = {str(k): list(v) if isinstance(v, list | tuple) else [v] for k, v in small.items()}
+    if not named or not all(named.values()):
+        raise ValueError("there is no condensed graph: give at least one")
+    if taken := [name for name in named if name in OWN]:
+        raise ValueError(f"{taken[0]!r} names a baseline; call the condensed set something else")
+    return named
+
+
+def laplacian_energy(
+    adj: sp.csr_matrix, x: Matrix, *, dense_nodes: int = 4000, steps: int = 128
+) -> tuple[Array, Array]:
+    """The Laplacian energy distribution of node features.
+
+    The share ``x̂_i^2 / sum_j x̂_j^2`` of a signal's energy at the eigenvalue ``λ_i`` of the
+    normalised Laplacian ``L = I - D^-1/2 A D^-1/2``, with ``x̂ = U^T x`` (Yang et al., "Does Graph
+    Distillation See Like Vision Dataset Counterpart?", NeurIPS 2023, SGDD). Energies of all feature
+    columns are added up before they are divided. A node without neighbours is an eigenvector of
+    eigenvalue 0.
+
+    Args:
+        adj: symmetric weights ``A [n, n]``; its diagonal is left out.
+        x: features ``[n, d]``.
+        dense_nodes: up to this many nodes by all eigenvectors; above, Lanczos on ``L`` with the
+            inner product ``tr(P^T Q)`` of blocks, started from ``x``. Its Gauss quadrature has the
+            distribution's first ``2 steps - 1`` moments.
+        steps: number of nodes of the quadrature.
+
+    Returns:
+        Eigenvalues ``[k]``, ascending, in ``[0, 2]``, and their shares ``[k]``, which sum to one.
+
+    Raises:
+        ValueError: the features are all zero.
+
+    >>> values, shares = laplacian_energy(sp.csr_matrix([[0, 1], [1, 0]]), np.array([[1.0], [0.0]]))
+    >>> values.round(6).tolist(), shares.round(6).tolist()
+    ([0.0, 2.0], [0.5, 0.5])
+    """
+    laplacian = _laplacian(adj)
+    values_of_x = (x.data if isinstance(x, sp.csr_matrix) else x).astype(np.float64)
+    total = float((values_of_x**2).sum())
+    if not total:
+        raise ValueError("the features are all zero: they have no energy to distribute")
+    if laplacian.shape[0] <= dense_nodes:
+        values, vectors = scipy.linalg.eigh(laplacian.toarray())
+        shares = ((x.T @ vectors) ** 2).sum(0) / total
+    else:
+        values, shares = _quadrature(laplacian, x, steps)
+    return values.clip(0, 2), shares / shares.sum()
+
+
+def _laplacian(adj: sp.csr_matrix) -> sp.csr_matrix:
+    adj = adj.astype(np.float64)
+    adj = (adj - sp.diags_array(adj.diagonal())).tocsr()
+    degree = np.asarray(adj.sum(1)).ravel()
+    scale = np.zeros_like(degree)
+    scale[degree > 0] = degree[degree > 0] ** -0.5
+    half = sp.diags_array(scale)
+    return (sp.diags_array((degree > 0).astype(np.float64)) - half @ adj @ half).tocsr()
+
+
+def _quadrature(laplacian: sp.csr_matrix, x: Matrix, steps: int) -> tuple[Array, Array]:
+    """Gauss quadrature of the energy: Lanczos on blocks, see :func:`laplacian_energy`."""
+    now = np.asarray(x.toarray() if isinstance(x, sp.csr_matrix) else x, np.float64)
+    now, before = now / np.linalg.norm(now), np.zeros_like(now)
+    alphas: list[float] = []
+    betas: list[float] = []
+    for _ in range(steps):
+        ahead = laplacian @ now
+        alphas.append(float(np.vdot(now, ahead)))
+        ahead -= alphas[-1] * now
+        if betas:
+            ahead -= betas[-1] * before
+        betas.append(float(np.linalg.norm(ahead)))
+        if betas[-1] < 1e-10:  # the signal has no more eigenvalues than steps taken
+            break
+        before, now = now, ahead / betas[-1]
+    values, vectors = scipy.linalg.eigh_tridiagonal(np.array(alphas), np.array(betas[:-1]))
+    return values, vectors[0] ** 2
+
+
+class _Facts:
+    """All properties of one graph."""
+
+    def __init__(
+        self,
+        graph: Any,
+        real: NodeTask,
+        dense_nodes: int,
+        steps: int,
+        clustering_nodes: int,
+        seed: int,
+    ) -> None:
+        x, adj, rows, targets = read_labelled(graph, real)
+        classes = (targets if targets.dim() == 1 else targets.argmax(1)).numpy()
+        labels = np.full(adj.shape[0], -1)
+        labels[rows] = classes
+        if isinstance(graph, NodeTask):
+            labels = graph.y.numpy()
+        adj = (adj - sp.diags_array(adj.diagonal())).tocsr()
+        adj.eliminate_zeros()
+        n = self.nodes = adj.shape[0]
+        self.edges = adj.nnz
+        self.density = self.edges / (n * (n - 1)) if n > 1 else None
+        self.classes = np.bincount(classes, minlength=real.num_classes) / len(classes)
+        both = ((adj + adj.T) / 2).tocsr()
+        self.components = connected_components(both, directed=False)[0]
+        self.degree = both.nnz / n
+        self.degrees = np.asarray(both.sum(1)).ravel()
+        self.weighted_degree = float(self.degrees.mean())
+        self.homophily = self.clustering = None
+        self.spectrum: tuple[Array, Array] | None = None
+        if not both.nnz:
+            return
+        coo = both.tocoo()
+        known = (labels[coo.row] >= 0) & (labels[coo.col] >= 0)
+        same = labels[coo.row] == labels[coo.col]
+        if weight := float(coo.data[known].sum()):
+            self.homophily = float(coo.data[known & same].sum()) / weight
+        self.clustering = _clustering(both, clustering_nodes, seed)
+        self.spectrum = laplacian_energy(both, x, dense_nodes=dense_nodes, steps=steps)
+
+    def degree_distance(self, other: _Facts) -> float | None:
+        means = self.weighted_degree, other.weighted_degree
+        if not all(means):
+            return None
+        return float(wasserstein_distance(self.degrees / means[0], other.degrees / means[1]))
+
+    def energy_distance(self, other: _Facts) -> float | None:
+        if self.spectrum is None or other.spectrum is None:
+            return None
+        (values, shares), (others, their) = self.spectrum, other.spectrum
+        return float(wasserstein_distance(values, others, shares, their))
+
+    def class_distance(self, other: _Facts) -> float:
+        return float(np.abs(self.classes - other.classes).sum()) / 2
+
+    def energy(self) -> tuple[float, ...] | None:
+        if self.spectrum is None:
+            return None
+        values, shares = self.spectrum
+        upto = np.searchsorted(values, GRID + 1e-9, side="right")  # rounding of the eigenvalues
+        return tuple(np.concatenate([[0.0], np.cumsum(shares)])[upto].tolist())
+
+
+def _clustering(adj: sp.csr_matrix, at_most: int, seed: int) -> float:
+    import networkx
+
+    graph = networkx.from_scipy_sparse_array(adj)
+    n = adj.shape[0]
+    nodes = None
+    if n > at_most:
+        nodes = np.random.default_rng(seed).choice(n, at_most, replace=False).tolist()
+    return float(networkx.average_clustering(graph, nodes))
+
+
+def _row(label: str, found: Sequence[_Facts], whole: _Facts) -> PropertyRow:
+    columns: dict[str, list[Any]] = {
+        "degree_distance": [facts.degree_distance(whole) for facts in found],
+        "energy_distance": [facts.energy_distance(whole) for facts in found],
+        "class_distance": [facts.class_distance(whole) for facts in found],
+    }
+    for field in fields(PropertyRow):
+        if field.name not in (*columns, "label", "graphs", "energy"):
+            columns[field.name] = [getattr(facts, field.name) for facts in found]
+    curves = [curve for facts in found if (curve := facts.energy()) is not None]
+    return PropertyRow(
+        label=label,
+        graphs=len(found),
+        energy=tuple(np.mean(curves, 0).tolist()) if curves else None,
+        **{name: _mean(values) for name, values in columns.items()},
+    )
+
+
+def _mean(values: Sequence[float | None]) -> Any:
+    """
+    >>> _mean([1, 2, None]), _mean([None])
+    (1.5, None)
+    """
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _shown(value: float | None, digits: int, scale: float = 1) -> str:
+    return "-" if value is None else f"{scale * value:.{digits}f}"

@@ -1,0 +1,551 @@
+"""Serving unseen nodes on the condensed graph instead of the whole one.
+
+A model that was trained on a condensed graph still needs the whole graph to predict a new node,
+whose neighbours are there. MCond (Gao et al., "Graph Condensation for Inductive Node Representation
+Learning", ICDE 2024, arXiv 2307.15967) sends the new nodes' edges ``a [b, N]`` through a mapping
+``M [N, N']`` to the synthetic nodes instead, and deploys the synthetic graph with ``N' + b`` nodes:
+
+    [[A', (aM)^T], [aM, ã]]
+
+The paper learns ``M`` together with the graph. Here it is read off afterwards, so that it serves
+any condensed graph: each real node belongs to the synthetic nodes it resembles most.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from graphcondense.data.task import NodeTask, as_task
+from graphcondense.evaluate.fit import Evaluator, Trained, model_of, read_labelled
+from graphcondense.evaluate.floors import random_subgraph
+from graphcondense.evaluate.properties import named_graphs
+from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Result, percent
+from graphcondense.nn.batched import Matrix
+from graphcondense.ops.adjacency import gcn_norm_csr
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Flow = Literal["both", "inward", "matched"]
+FLOWS: tuple[Flow, ...] = ("both", "inward", "matched")
+
+WAYS = ("whole graph", "attached", "features alone")
+
+Graph = tuple[Matrix, sp.csr_matrix]
+"""Features ``[n, d]`` and adjacency ``[n, n]``."""
+
+Batch = tuple[Matrix, sp.csr_matrix, np.ndarray[Any, Any]]
+"""Features, adjacency, and the rows to predict."""
+
+
+@dataclass(frozen=True)
+class ServingRow:
+    """One trained model, served in one way. Accuracies in ``[0, 1]``.
+
+    Attributes:
+        label: what the model was trained on.
+        way: what it is served on: the ``whole graph`` of known nodes with the new ones; the small
+            graph with the new ones ``attached``; or the new ones' ``features alone``.
+        ks, flows: of each graph, to how many synthetic nodes a real one belongs, and which way
+            edges run (see :class:`Server`), chosen on validation nodes; empty where nothing is
+            attached.
+        graphs, trainings: number of graphs, and of trainings on each.
+        test, test_std: accuracy on the unseen test nodes.
+        val: on validation nodes, served as unseen in the same way.
+        bytes: what must be kept beside the model: graph, features, mapping.
+        share: of the bytes of the whole graph.
+        milliseconds: median wall time of a full batch, its operators built anew.
+        speedup: how many times as fast as the same model on the whole graph.
+    """
+
+    label: str
+    way: str
+    ks: tuple[int, ...]
+    flows: tuple[str, ...]
+    graphs: int
+    trainings: int
+    test: float
+    test_std: float
+    val: float
+    bytes: int
+    share: float
+    milliseconds: float
+    speedup: float
+
+
+@dataclass(frozen=True)
+class Serving(Result):
+    """What :func:`serve` found.
+
+    Attributes:
+        data: name of the real graph.
+        digest: its hash.
+        model: the served model.
+        batch: new nodes served at once.
+        known: nodes of the whole graph without the test nodes.
+        unseen: test nodes.
+        seeds: training seeds.
+        settings: how the model was trained.
+        seen: whether a condensed graph was learnt with the test nodes' features and edges in sight.
+        rows: one for each set and way.
+    """
+
+    data: str
+    digest: str
+    model: str
+    batch: int
+    known: int
+    unseen: int
+    seeds: tuple[int, ...]
+    settings: dict[str, Any]
+    seen: bool
+    rows: tuple[ServingRow, ...]
+
+    left: ClassVar[int] = 2
+    columns: ClassVar[tuple[Column, ...]] = (
+        Column("trained on", lambda row: row.label),
+        Column("served on", lambda row: row.way),
+        Column("k", lambda row: ",".join(map(str, row.ks)) or "-"),
+        Column("flow", lambda row: ",".join(dict.fromkeys(row.flows)) or "-"),
+        Column("trainings", lambda row: f"{row.graphs} x {row.trainings}"),
+        Column("test %", lambda row: percent(row.test, row.test_std)),
+        Column("val %", lambda row: percent(row.val)),
+        Column("KiB kept", lambda row: f"{row.bytes / 1024:,.0f}"),
+        Column("of whole", lambda row: f"{100 * row.share:.1f} %"),
+        Column("ms/batch", lambda row: f"{row.milliseconds:.1f}"),
+        Column("x as fast", lambda row: f"{row.speedup:.1f}"),
+    )
+
+    def title(self) -> str:
+        return (
+            f"{self.data} ({self.digest}), {self.unseen:,} unseen nodes served in batches of "
+            f"{self.batch:,} by a {self.model}, {self.known:,} nodes known"
+        )
+
+    def notes(self) -> list[str]:
+        said = [
+            "kept: graph and features as they are stored smallest (sparse features as CSR), and "
+            "the mapping; milliseconds: one seed, one batch, its operators built anew",
+            "epoch, k and flow are chosen on validation nodes, which are served as unseen, too",
+        ]
+        val = {(row.label, row.way): row.val for row in self.rows}
+        for label in dict.fromkeys(row.label for row in self.rows if row.ks):
+            if val[label, "attached"] < val[label, "features alone"]:
+                said.append(
+                    f"{label}: attaching is worse than no edges at all; do not serve this graph so"
+                )
+        if self.seen:
+            said.append(
+                "a graph here was condensed with the unseen nodes' features and edges in sight: "
+                "condense known_graph(data), or with setting='inductive', to be strict"
+            )
+        return said
+
+    def draw(self, axes: Axes) -> None:
+        from matplotlib.ticker import LogLocator, NullFormatter
+
+        labels = list(dict.fromkeys(row.label for row in self.rows))
+        for row in self.rows:
+            axes.errorbar(
+                [row.milliseconds],
+                [100 * row.test],
+                [100 * row.test_std],
+                fmt=MARKERS[WAYS.index(row.way)],
+                color=COLOURS[labels.index(row.label) % len(COLOURS)],
+                capsize=3,
+                label=f"{row.label}, {row.way}",
+            )
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_xlabel(f"milliseconds for {self.batch:,} nodes")
+        axes.set_ylabel("accuracy on unseen nodes, %")
+        axes.set_title(f"{self.data}, {self.model}")
+        axes.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+
+
+def mapping(small: Graph, known: Graph, k: int, *, hops: int = 2) -> sp.csr_matrix:
+    """To which synthetic nodes each known node belongs: ``M [N, N']``, rows sum to one.
+
+    Each known node goes to the ``k`` synthetic nodes whose propagated features ``Â'^h X'`` have the
+    greatest cosine with its own ``Â^h X``, in proportion to these cosines. Nothing is learnt. A
+    node that resembles none (no positive cosine) goes to its ``k`` nearest in equal shares.
+
+    Args:
+        small: features ``[N', d]`` and adjacency of the condensed graph.
+        known: features ``[N, d]`` and adjacency of the real nodes.
+        k: entries a row, at least 1 and at most ``N'``.
+        hops: ``h``, steps of propagation.
+
+    Raises:
+        ValueError: ``k`` or ``hops`` out of range.
+
+    >>> known = (np.array([[2.0, 0.1], [0.0, 1.0]]), sp.csr_matrix((2, 2)))
+    >>> mapping((np.eye(2), sp.csr_matrix((2, 2))), known, 1).toarray().tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    n = small[1].shape[0]
+    if not 1 <= k <= n:
+        raise ValueError(f"k={k} must be from 1 to the {n} nodes of the condensed graph")
+    if hops < 0:
+        raise ValueError(f"hops={hops} must not be negative")
+    centres, out = _directions(*small, hops), []
+    real = _directions(*known, hops)
+    for start in range(0, real.shape[0], 8192):  # a block of the N x N' cosines at a time
+        cosine = real[start : start + 8192] @ centres.T
+        dense = np.asarray(cosine.toarray() if sp.issparse(cosine) else cosine)
+        near = np.argsort(-dense, axis=1, kind="stable")[:, :k]
+        weight = np.maximum(np.take_along_axis(dense, near, 1), 1e-12)
+        weight /= weight.sum(1, keepdims=True)
+        pointers = np.arange(0, near.size + 1, k)
+        part = sp.csr_matrix((weight.ravel(), near.ravel(), pointers), shape=(len(near), n))
+        part.sort_indices()
+        out.append(part.astype(np.float32))
+    return sp.vstack(out, format="csr")
+
+
+def _directions(x: Matrix, adj: sp.csr_matrix, hops: int) -> Any:
+    """Rows of ``Â^h X``, each of length one (or zero)."""
+    step = gcn_norm_csr(adj)
+    for _ in range(hops):
+        x = step @ x
+    squares = x.multiply(x) if isinstance(x, sp.csr_matrix) else x * x
+    norms = np.sqrt(np.asarray(squares.sum(1)).ravel())
+    return sp.diags_array(1 / np.where(norms > 0, norms, 1)) @ x
+
+
+def attach(
+    graph: Graph,
+    x: Matrix,
+    links: sp.csr_matrix,
+    among: sp.csr_matrix | None = None,
+    back: sp.csr_matrix | None = None,
+) -> Batch:
+    """A graph with new nodes: ``[[A, back], [links, among]]``.
+
+    Args:
+        graph: features ``[n, d]`` and adjacency ``[n, n]``.
+        x: features of the new nodes ``[b, d]``.
+        links: weights of the edges that reach them from nodes of the graph, ``[b, n]``; for a
+            condensed graph ``a M``, with ``a`` those from known nodes and ``M`` of :func:`mapping`.
+        among: edges among the new nodes, ``[b, b]``; by default none.
+        back: edges from the new nodes to those of the graph, ``[n, b]``; by default ``links^T``.
+
+    Returns:
+        Features ``[n + b, d]``, adjacency ``[n + b, n + b]`` and the rows of the new nodes ``[b]``.
+
+    Raises:
+        ValueError: shapes that do not go together.
+    """
+    old, adj = graph
+    n, b = adj.shape[0], x.shape[0]
+    back = links.T if back is None else back
+    among = sp.csr_matrix((b, b), dtype=np.float32) if among is None else among
+    shapes = (links.shape, among.shape, back.shape)
+    if shapes != ((b, n), (b, b), (n, b)):
+        raise ValueError(
+            f"links, among and back of shapes {shapes} do not fit {b} new nodes and a graph of {n}"
+        )
+    whole = sp.block_array([[adj, back], [links, among]], format="csr")
+    if isinstance(old, np.ndarray) and isinstance(x, np.ndarray):
+        features: Matrix = np.concatenate([old, x])
+    else:
+        features = sp.csr_matrix(sp.vstack([sp.csr_matrix(old), sp.csr_matrix(x)]))
+    return features, sp.csr_matrix(whole), np.arange(n, n + b)
+
+
+class Server:
+    """Serves new nodes of a real graph, a batch at a time.
+
+    Args:
+        task: the real graph; of its edges only those of new nodes are used.
+        known: nodes that were there before, ``[N]``.
+        graph: what to serve on: the known nodes' own graph, or a condensed one.
+        to: ``M [N, N']`` of :func:`mapping` for a condensed graph; ``None`` for the known nodes'
+            own.
+        flow: ``"both"``: edges run both ways, as in the paper. ``"inward"``: new nodes hear the
+            graph's and do not speak to them; many new nodes on few synthetic ones would drown them.
+            ``"matched"``: inward, and an edge weighs ``sqrt((d'_s + 1) / (d_j + 1))`` times as much
+            for a neighbour ``j`` and a synthetic node ``s``: in a GCN's symmetric normalisation the
+            synthetic node then speaks as the neighbour would, whose degree is another.
+    """
+
+    def __init__(
+        self,
+        task: NodeTask,
+        known: Tensor,
+        graph: Graph,
+        to: sp.csr_matrix | None = None,
+        flow: Flow = "both",
+    ) -> None:
+        self.task, self.known, self.graph, self.to = task, known.numpy(), graph, to
+        self.flow = flow
+        if flow == "matched" and to is not None:
+            there = np.sqrt(_degrees(graph[1]) + 1)
+            here = np.sqrt(_degrees(task.adj[self.known][:, self.known]) + 1)
+            self.to = sp.csr_matrix(sp.diags_array(1 / here) @ to @ sp.diags_array(there))
+        # Only a directed graph needs its other direction.
+        other = task.adj.T.tocsr()
+        self.reverse = other if (other != task.adj).nnz else None
+
+    def batch(self, nodes: np.ndarray[Any, Any]) -> Batch:
+        """Features, adjacency and rows, as :func:`attach` returns them, for new nodes ``[b]``."""
+        rows = self.task.adj[nodes]
+        links, back = rows[:, self.known], None
+        if self.to is not None:
+            links = links @ self.to
+        if self.flow != "both":
+            back = sp.csr_matrix(links.shape[::-1], dtype=np.float32)
+        elif self.reverse is not None:
+            back = self.reverse[nodes][:, self.known]
+            back = (back if self.to is None else back @ self.to).T
+        return attach(self.graph, self.task.x_array[nodes], links, rows[:, nodes], back)
+
+    def alone(self, nodes: np.ndarray[Any, Any]) -> Batch:
+        """The new nodes without any edge: their features are all there is."""
+        b = len(nodes)
+        empty = sp.csr_matrix((b, b), dtype=np.float32)
+        return self.task.x_array[nodes], empty, np.arange(b)
+
+
+def _degrees(adj: sp.csr_matrix) -> np.ndarray[Any, Any]:
+    return np.asarray(adj.sum(1), dtype=np.float32).ravel()
+
+
+def known_graph(data: Any) -> NodeTask:
+    """The real graph without its test nodes: what is there to condense when they are yet to come.
+
+    >>> import graphcondense
+    >>> task = known_graph(graphcondense.data.load("digits"))
+    >>> task.num_nodes, len(task.train), len(task.val), len(task.test)
+    (500, 200, 300, 0)
+    """
+    task = as_task(data)
+    everyone = torch.arange(task.num_nodes)
+    return task.subgraph(everyone[~torch.isin(everyone, task.test)])
+
+
+def serve(
+    small: Any,
+    data: Any,
+    *,
+    model: str = "GCN",
+    seeds: int | Sequence[int] = 5,
+    batch: int = 1000,
+    ks: Sequence[int] = (1, 2, 5, 10),
+    hops: int = 2,
+    repeats: int = 10,
+    seed: int = 0,
+    device: torch.device | str | None = None,
+    progress: bool = False,
+    **options: Any,
+) -> Serving:
+    """Accuracy, memory and latency of serving unseen nodes on the whole and on the small graph.
+
+    The test nodes are new: the known graph is the real one without them, and they come in batches
+    with their edges to known nodes and to each other. A model is trained on a small graph, its
+    epoch chosen on validation nodes of the known graph, and then served three ways. For the choice
+    of ``k`` and flow the validation nodes are new ones, on the known graph without them. Random
+    subgraphs stand beside, and a model that is trained and served on the known graph itself.
+
+    Args:
+        small: a condensed graph; a list of them (several condensation seeds); or a mapping from
+            names to either.
+        data: the real graph, anything :func:`~graphcondense.data.task.as_task` takes.
+        model: the served model.
+        seeds: training seeds, or how many.
+        batch: new nodes at once.
+        ks: synthetic nodes a known node may belong to, to choose from.
+        hops: of the propagation that :func:`mapping` compares after.
+        repeats: how often the first batch is timed; the median counts.
+        seed: of the random subgraph.
+        device: where to train and serve; default the CPU.
+        progress: show progress bars.
+        **options: fields of :class:`~graphcondense.evaluate.fit.Training`.
+
+    Raises:
+        ValueError: no graph; unknown model; no validation or test nodes; a count below 1; features
+            or classes that do not match.
+        TypeError: for an option that does not exist.
+    """
+    named, kind = named_graphs(small), model_of(model)
+    for name, value in (("batch", batch), ("repeats", repeats), ("ks", min(ks, default=0))):
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
+    if hops < 0:
+        raise ValueError(f"hops={hops} must not be negative")
+    real = as_task(data, need_test=True)
+    for graphs in named.values():
+        for graph in graphs:
+            read_labelled(graph, real)  # everything is checked before anything is trained
+    # New at test time: the test nodes; for choosing k: the validation nodes, test nodes unheard of.
+    everyone = torch.arange(real.num_nodes)
+    known = {
+        "test": everyone[~torch.isin(everyone, real.test)],
+        "val": everyone[~torch.isin(everyone, torch.cat([real.test, real.val]))],
+    }
+    inside = known_graph(real)
+    evaluator = Evaluator(inside, device=device, **options)
+    first = next(iter(named.values()))[0]
+    sets = {**named, "random": [random_subgraph(inside, first, seed)], "whole": [inside]}
+    whole = _bytes(*_graph_of(inside))
+    ledger: dict[str, list[_Served]] = {}
+    for label, graphs in sets.items():
+        for graph in graphs:
+            trained = evaluator.train(kind, graph, seeds=seeds, progress=progress)
+            ledger.setdefault(label, []).append(
+                _serve_one(trained, graph, real, known, label, batch, ks, hops, repeats)
+            )
+    rows = [
+        _row(label, way, [served[way] for served in found], whole, found)
+        for label, found in ledger.items()
+        for way in found[0]
+    ]
+    records = [getattr(g, "condensed", None) or {} for graphs in named.values() for g in graphs]
+    return Serving(
+        data=real.name,
+        digest=real.digest,
+        model=kind.__name__,
+        batch=min(batch, len(real.test)),
+        known=inside.num_nodes,
+        unseen=len(real.test),
+        seeds=tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds),
+        settings=asdict(evaluator.training.of(kind)),
+        seen=any(
+            record.get("setting") == "transductive"
+            and record.get("data", {}).get("digest") != inside.digest
+            for record in records
+        ),
+        rows=tuple(rows),
+    )
+
+
+@dataclass(frozen=True)
+class _Way:
+    """One graph served one way."""
+
+    choice: tuple[int, Flow] | None
+    test: Tensor
+    val: Tensor
+    bytes: int
+    milliseconds: float
+
+
+_Served = dict[str, _Way]
+Make = Callable[[np.ndarray[Any, Any]], Batch]
+
+
+def _classes(trained: Trained, graph: Batch, networks: int | None = None) -> Tensor:
+    """Predicted classes ``[S, rows]`` of the first ``networks``."""
+    return trained.logits(*graph, networks=networks).argmax(-1).cpu()
+
+
+def _serve_one(
+    trained: Trained,
+    small: Any,
+    real: NodeTask,
+    known: dict[str, Tensor],
+    label: str,
+    batch: int,
+    counts: Sequence[int],
+    hops: int,
+    repeats: int,
+) -> _Served:
+    x, adj, _, _ = read_labelled(small, real)
+    tiny: Graph = (x, adj)
+    there = {split: _graph_of(real.subgraph(nodes)) for split, nodes in known.items()}
+    out: _Served = {}
+
+    def measure(make: Mapping[str, Make], choice: tuple[int, Flow] | None, kept: int) -> _Way:
+        hits = {s: _accuracy(trained, make[s], real, getattr(real, s), batch) for s in make}
+        nodes = real.test[:batch].numpy()
+        took = [
+            _timed(lambda: _classes(trained, make["test"](nodes), 1)) for _ in range(repeats + 1)
+        ]
+        return _Way(choice, hits["test"], hits["val"], kept, 1e3 * float(np.median(took[1:])))
+
+    servers = {split: Server(real, known[split], there[split]) for split in known}
+    plain = {split: server.batch for split, server in servers.items()}
+    out["whole graph"] = measure(plain, None, _bytes(*there["test"]))
+    if label == "whole":
+        return out
+
+    ks = dict.fromkeys(min(k, adj.shape[0]) for k in counts)
+    maps = {(k, s): mapping(tiny, there[s], k, hops=hops) for k in ks for s in known}
+
+    def attached(choice: tuple[int, Flow], split: str) -> Server:
+        k, flow = choice
+        return Server(real, known[split], tiny, maps[k, split], flow)
+
+    choices = [(k, flow) for k in ks for flow in FLOWS]
+    scores = [
+        float(_accuracy(trained, attached(c, "val").batch, real, real.val, batch).mean())
+        for c in choices
+    ]
+    best = choices[scores.index(max(scores))]
+    servers = {split: attached(best, split) for split in known}
+    kept = _bytes(*tiny) + _bytes(cast(Matrix, servers["test"].to))
+    out["attached"] = measure({s: server.batch for s, server in servers.items()}, best, kept)
+    # Nodes without edges need no graph: nothing but the model is kept.
+    out["features alone"] = measure({s: server.alone for s, server in servers.items()}, None, 0)
+    return out
+
+
+def _timed(work: Callable[[], Tensor]) -> float:
+    start = time.perf_counter()
+    work()  # ends with a copy to the CPU
+    return time.perf_counter() - start
+
+
+def _accuracy(trained: Trained, make: Make, real: NodeTask, nodes: Tensor, batch: int) -> Tensor:
+    """Share of right predictions ``[S]``, a batch at a time."""
+    parts = torch.split(nodes, batch)
+    right = [_classes(trained, make(part.numpy())) == real.y[part] for part in parts]
+    return torch.cat(right, 1).double().mean(1)
+
+
+def _graph_of(task: NodeTask) -> Graph:
+    return task.x_array, task.adj
+
+
+def _bytes(*arrays: Matrix) -> int:
+    """As stored smallest: CSR with 32-bit indices for sparse matrices."""
+    return sum(
+        4 * (2 * array.nnz + array.shape[0] + 1)
+        if isinstance(array, sp.csr_matrix)
+        else array.nbytes
+        for array in arrays
+    )
+
+
+def _row(
+    label: str, way: str, ways: Sequence[_Way], whole: int, found: Sequence[_Served]
+) -> ServingRow:
+    test = torch.cat([one.test for one in ways])
+    kept = round(sum(one.bytes for one in ways) / len(ways))
+    took = float(np.mean([one.milliseconds for one in ways]))
+    slow = float(np.mean([served["whole graph"].milliseconds for served in found]))
+    return ServingRow(
+        label=label,
+        way=way,
+        ks=tuple(one.choice[0] for one in ways if one.choice),
+        flows=tuple(one.choice[1] for one in ways if one.choice),
+        graphs=len(ways),
+        trainings=len(ways[0].test),
+        test=float(test.mean()),
+        test_std=float(test.std()) if len(test) > 1 else 0.0,
+        val=float(torch.cat([one.val for one in ways]).mean()),
+        bytes=kept,
+        share=kept / whole,
+        milliseconds=took,
+        speedup=slow / took,
+    )

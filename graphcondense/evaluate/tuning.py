@@ -1,0 +1,340 @@
+"""Search training settings on a small graph, train with the winner on the whole one."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+import torch
+
+from graphcondense.data.task import as_task
+from graphcondense.evaluate.cost import graph_hash
+from graphcondense.evaluate.explore import (
+    Knobs,
+    check,
+    clash,
+    condensation_seconds,
+    dash,
+    explore,
+    graphs_of,
+    knobs,
+    need_optuna,
+    nodes_of,
+    study_name,
+)
+from graphcondense.evaluate.fit import Evaluator
+from graphcondense.evaluate.floors import random_subgraph
+from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Result, percent
+from graphcondense.nn.batched import resolve
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Where training settings are searched, each a smallest and a largest value.
+
+    Attributes:
+        lr: learning rate of Adam, drawn in logarithms.
+        weight_decay: of Adam, drawn in logarithms.
+        dropout: probability, if the model has any.
+        hidden: widths to choose among, if the model has a hidden layer.
+        epochs: full-batch steps, in steps of 50 (or fewer, where the range is narrower).
+    """
+
+    lr: tuple[float, float] = (1e-3, 1e-1)
+    weight_decay: tuple[float, float] = (1e-6, 1e-2)
+    dropout: tuple[float, float] = (0.0, 0.8)
+    hidden: tuple[int, ...] = (16, 32, 64, 128, 256)
+    epochs: tuple[int, int] = (50, 300)
+
+    def __post_init__(self) -> None:
+        for name in ("lr", "weight_decay", "dropout", "epochs"):
+            low, high = getattr(self, name)
+            least = 0 if name == "dropout" else np.nextafter(0, 1)
+            if not least <= low <= high or (name == "dropout" and high >= 1):
+                raise ValueError(
+                    f"{name}={getattr(self, name)}: give a positive range, least first"
+                )
+        if not self.hidden:
+            raise ValueError("hidden is empty: give at least one width")
+
+    def suggest(self, trial: Any, matters: Knobs) -> Drawn:
+        """Drawn drawn by an Optuna trial."""
+        low, high = self.epochs
+        return Drawn(
+            lr=trial.suggest_float("lr", *self.lr, log=True),
+            weight_decay=trial.suggest_float("weight_decay", *self.weight_decay, log=True),
+            dropout=trial.suggest_float("dropout", *self.dropout) if matters.dropout else None,
+            hidden=trial.suggest_categorical("hidden", self.hidden) if matters.hidden else None,
+            epochs=trial.suggest_int("epochs", low, high, step=math.gcd(50, high - low) or 1),
+        )
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Training settings; ``None`` is what a model does not have."""
+
+    lr: float | None
+    weight_decay: float | None
+    dropout: float | None
+    hidden: int | None
+    epochs: int
+
+    def options(self) -> dict[str, Any]:
+        """Fields of :class:`~graphcondense.evaluate.fit.Training`."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Tuned(Drawn):
+    """A model with the settings that one search found, trained on the whole graph.
+
+    Attributes:
+        lr, weight_decay, dropout, hidden, epochs: the settings.
+        label: what was searched on; ``"defaults"`` where nothing was.
+        trials: how many settings were tried.
+        scores: their validation accuracies, in the order of the trials.
+        val_search: the best of them.
+        val, val_std: validation accuracy after training on the whole graph, over seeds;
+            the deviation is ``None`` for one.
+        test, test_std: test accuracy of the same.
+        seconds: the search.
+        condensation_seconds: ``None`` if not known, 0 where nothing is condensed.
+        seconds_whole: the final training, all seeds.
+    """
+
+    label: str
+    trials: int
+    scores: tuple[float, ...]
+    val_search: float | None
+    val: float
+    val_std: float | None
+    test: float
+    test_std: float | None
+    seconds: float
+    condensation_seconds: float | None
+    seconds_whole: float
+
+
+@dataclass(frozen=True)
+class TrainingSearch(Result):
+    """What :func:`search_training` found.
+
+    Attributes:
+        data: name of the real graph.
+        digest: hash of the real graph.
+        model: what was trained.
+        nodes: of the (first) condensed graph.
+        settings: what was not searched.
+        seeds, final_seeds: training seeds of every trial, and on the whole graph at the end.
+        sampler: how settings were drawn.
+        rows: one a search, the defaults first.
+    """
+
+    data: str
+    digest: str
+    model: str
+    nodes: int
+    settings: Mapping[str, Any]
+    seeds: tuple[int, ...]
+    final_seeds: tuple[int, ...]
+    sampler: str
+    rows: tuple[Tuned, ...]
+
+    columns: ClassVar[tuple[Column, ...]] = (
+        Column("searched on", lambda r: r.label),
+        Column("lr", lambda r: dash(r.lr, ".2g")),
+        Column("weight decay", lambda r: dash(r.weight_decay, ".1e")),
+        Column("dropout", lambda r: dash(r.dropout, ".2f")),
+        Column("width", lambda r: dash(r.hidden)),
+        Column("epochs", lambda r: str(r.epochs)),
+        Column("val in search", lambda r: percent(r.val_search)),
+        Column("val whole", lambda r: percent(r.val, r.val_std)),
+        Column("test whole", lambda r: percent(r.test, r.test_std)),
+        Column("trials", lambda r: str(r.trials)),
+        Column("s search", lambda r: f"{r.seconds:.1f}"),
+        Column("s condense", lambda r: dash(r.condensation_seconds, ".1f")),
+        Column("s final", lambda r: f"{r.seconds_whole:.1f}"),
+    )
+
+    def title(self) -> str:
+        fixed = ", ".join(f"{k} {v}" for k, v in self.settings.items() if v is not None)
+        return (
+            f"{self.data} ({self.digest}), {self.model}, {self.nodes} nodes, accuracy in %, "
+            f"{self.sampler}, {len(self.seeds)} seeds a trial and {len(self.final_seeds)} on the "
+            f"whole graph, {fixed}"
+        )
+
+    def notes(self) -> list[str]:
+        return ["every row is trained on the whole graph with the settings that were found"]
+
+    def draw(self, axes: Axes) -> None:
+        defaults, *searched = self.rows
+        axes.axhline(100 * defaults.test, color="0.5", linestyle="--", label="defaults, no search")
+        for i, row in enumerate(searched):
+            axes.errorbar(
+                row.seconds + (row.condensation_seconds or 0),
+                100 * row.test,
+                100 * (row.test_std or 0),
+                fmt=MARKERS[i],
+                color=COLOURS[i],
+                capsize=3,
+                label=f"{row.label}, {row.trials} trials",
+            )
+        axes.set_xscale("log")
+        axes.set_xlabel("seconds of the search, condensation included")
+        axes.set_ylabel("test accuracy, %")
+        axes.set_title(f"{self.data}, {self.model} trained on the whole graph")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, frameon=False)
+
+
+def search_training(
+    small: Any,
+    data: Any,
+    *,
+    model: str = "GCN",
+    ranges: Ranges | None = None,
+    trials: int = 30,
+    seeds: int | Sequence[int] = 3,
+    final_seeds: int | Sequence[int] = 10,
+    sampler: Literal["tpe", "random"] = "tpe",
+    baselines: Sequence[str] = ("random",),
+    seed: int = 0,
+    storage: str | Path | None = None,
+    device: torch.device | str | None = None,
+    progress: bool = True,
+    **options: Any,
+) -> TrainingSearch:
+    """Do the training settings found on a condensed graph serve the whole one?
+
+    Each search maximises validation accuracy when trained on its graph: the condensed one, a random
+    subgraph of its size, and, if asked for, the whole graph. The winner of each, and the defaults,
+    are then trained on the whole graph, whose test nodes are read once, when that has ended.
+
+    Args:
+        small: a condensed graph, or a list of them (the mean of their scores is maximised, and as
+            many random subgraphs are taken).
+        data: the real graph, anything :func:`~graphcondense.data.task.as_task` takes.
+        model: a name in :data:`~graphcondense.nn.batched.MODELS`.
+        ranges: where to search.
+        trials: settings that every search tries.
+        seeds: training seeds of every trial, or how many.
+        final_seeds: training seeds on the whole graph, or how many.
+        sampler: ``"tpe"`` (Bergstra et al., NeurIPS 2011) or ``"random"``.
+        baselines: of ``"random"`` and ``"whole"``, further graphs to search on.
+        seed: of the sampler and the random subgraphs.
+        storage: an Optuna URL or a journal file; a search that was interrupted goes on from there.
+        device: where to train; default the CPU.
+        progress: show progress bars.
+        **options: fields of :class:`~graphcondense.evaluate.fit.Training` that are not searched.
+
+    Raises:
+        ImportError: Optuna is not installed.
+        ValueError: no graph; a graph that does not match; unknown names; an option that is
+            searched.
+        TypeError: for an option that does not exist.
+    """
+    need_optuna()
+    ranges = ranges or Ranges()
+    check(trials, sampler, ("tpe", "random"), baselines)
+    clash(options, [f.name for f in fields(Ranges)])
+    evaluator = Evaluator(as_task(data, need_test=True), device=device, **options)
+    real, kind = evaluator.real, resolve(model)
+    graphs = graphs_of(small, real)
+    seeds, final_seeds = (
+        tuple(range(s)) if isinstance(s, int) else tuple(s) for s in (seeds, final_seeds)
+    )
+    if not seeds or not final_seeds:
+        raise ValueError("seeds and final_seeds must not be empty")
+    matters = knobs(kind.__name__, evaluator.training.of(kind).num_layers)
+    sets = {"condensed": graphs}
+    if "random" in baselines:
+        sets["random"] = [random_subgraph(real, g, seed + i) for i, g in enumerate(graphs)]
+    if "whole" in baselines:
+        sets["whole"] = [real]
+    took = condensation_seconds(graphs)
+    spent = None if took is None else math.fsum(took)
+
+    def tuned(label: str, point: Drawn, kept: Sequence[dict[str, Any]]) -> Tuned:
+        fitted = evaluator.replace(**point.options()).fit_whole(model, seeds=final_seeds)
+        scores = tuple(one["score"] for one in kept)
+        return Tuned(
+            **asdict(point),
+            label=label,
+            trials=len(scores),
+            scores=scores,
+            val_search=max(scores, default=None),
+            val=float(fitted.val_selected.mean()),
+            val_std=_std(fitted.val_selected),
+            test=float(fitted.test_selected.mean()),
+            test_std=_std(fitted.test_selected),
+            seconds=math.fsum(one["seconds"] for one in kept),
+            condensation_seconds=spent if label == "condensed" else 0.0,
+            seconds_whole=fitted.seconds,
+        )
+
+    found = {}
+    for label, members in sets.items():
+
+        def measure(point: Drawn, members: Sequence[Any] = members) -> tuple[float, Any]:
+            own, start = evaluator.replace(**point.options()), time.perf_counter()
+            score = statistics.fmean(own.score(graph, model, seeds=seeds) for graph in members)
+            return score, {"score": score, "seconds": time.perf_counter() - start}
+
+        identity = {
+            "ranges": asdict(ranges),
+            "settings": asdict(evaluator.training),
+            "model": kind.__name__,
+            "data": real.digest,
+            "graphs": [graph_hash(graph) for graph in members],
+            "seeds": seeds,
+            "sampler": sampler,
+            "seed": seed,
+            "device": device,
+        }
+        found[label] = explore(
+            lambda trial: ranges.suggest(trial, matters),
+            measure,
+            name=study_name(f"training-{label}", identity),
+            trials=trials,
+            sampler=sampler,
+            seed=seed,
+            storage=storage,
+            progress=progress,
+        )
+    t = evaluator.training.of(kind)
+    plain = Drawn(
+        lr=t.lr,
+        weight_decay=t.weight_decay,
+        dropout=t.dropout if matters.dropout else None,
+        hidden=t.hidden if matters.hidden else None,
+        epochs=t.epochs,
+    )
+    rows = [tuned("defaults", plain, [])]
+    for label, pairs in found.items():
+        best = max(pairs, key=lambda pair: float(pair[1]["score"]))[0]
+        rows.append(tuned(label, best, [kept for _, kept in pairs]))
+    searched = {f.name for f in fields(Ranges)}
+    return TrainingSearch(
+        data=real.name,
+        digest=real.digest,
+        model=kind.__name__,
+        nodes=nodes_of(graphs[0]),
+        settings={k: v for k, v in asdict(t).items() if k not in searched},
+        seeds=seeds,
+        final_seeds=final_seeds,
+        sampler=sampler,
+        rows=tuple(rows),
+    )
+
+
+def _std(values: torch.Tensor) -> float | None:
+    return float(values.std()) if len(values) > 1 else None
