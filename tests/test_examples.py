@@ -24,6 +24,7 @@ FAST = {
     "quickstart": ["--epochs", "2"],
     "robustness": ["--epochs", "1", "--trainings", "1"],
     "serving": ["--epochs", "1", "--trainings", "1"],
+    "transfer": ["--epochs", "1", "--train-epochs", "5"],
 }
 SAYS = {
     "architecture_search": "chosen on condensed",
@@ -41,6 +42,7 @@ SAYS = {
     "resume": "in one go",
     "robustness": "picture: robustness.png",
     "serving": "of the bytes",
+    "transfer": "picture: transfer.png",
     "transform_pipeline": "3 graphs, 150 nodes",
 }
 

@@ -111,6 +111,18 @@ def add_fields(
         group.add_argument(flag, default=field.default, help=docs.get(field.name, ""), **how)
 
 
+def numbers(flag: str, text: str, kind: type[Any]) -> tuple[Any, ...]:
+    """Numbers with commas between.
+
+    >>> numbers("widths", "16,32", int)
+    (16, 32)
+    """
+    try:
+        return tuple(kind(part) for part in text.split(","))
+    except ValueError as error:
+        raise ValueError(f"--{flag} {text}: give numbers with commas between") from error
+
+
 def field_docs(cls: type[Any]) -> dict[str, str]:
     """What the docstrings of a class and its parents say of its fields, as plain text."""
     import docstring_parser

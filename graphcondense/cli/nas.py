@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
-from graphcondense.cli.flags import add_fields, make_parser, summary_of
+from graphcondense.cli.flags import add_fields, make_parser, numbers, summary_of
 from graphcondense.cli.runs import open_runs
 from graphcondense.cli.text import note
 
@@ -75,10 +75,10 @@ def command_nas(argv: list[str]) -> None:
     args = run.args
     space = Space(
         model=tuple(args.models.split(",")),
-        num_layers=_numbers("layers", args.layers, int),
-        hidden=_numbers("widths", args.widths, int),
+        num_layers=numbers("layers", args.layers, int),
+        hidden=numbers("widths", args.widths, int),
         activation=tuple(args.activations.split(",")),
-        dropout=_numbers("dropouts", args.dropouts, float),
+        dropout=numbers("dropouts", args.dropouts, float),
     )
     options = {f.name: args[f.name] for f in fields(Search)}
     result = resumable(
@@ -126,14 +126,3 @@ def resumable(search: Any, *positional: Any, **options: Any) -> Any:
         if options["storage"]:
             note(f"finished trials are in {options['storage']}: the same command goes on")
         raise
-
-
-def _numbers(flag: str, text: str, kind: type[Any]) -> tuple[Any, ...]:
-    """
-    >>> _numbers("widths", "16,32", int)
-    (16, 32)
-    """
-    try:
-        return tuple(kind(part) for part in text.split(","))
-    except ValueError as error:
-        raise ValueError(f"--{flag} {text}: give numbers with commas between") from error

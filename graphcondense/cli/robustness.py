@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from graphcondense.cli.flags import Where, add_fields, make_parser, parse, summary_of
+from graphcondense.cli.flags import Where, add_fields, make_parser, numbers, parse, summary_of
 from graphcondense.cli.folders import BUDGETS, read_config
 from graphcondense.cli.runs import Opened, Output
 from graphcondense.cli.text import is_main, say
@@ -78,7 +78,7 @@ def command_robustness(argv: list[str]) -> None:
         defaults = {k: v for k, v in defaults.items() if k not in BUDGETS}
     parser.set_defaults(defaults)
     args = parse(parser, argv)
-    rates = _numbers(args.rates)
+    rates = numbers("rates", args.rates, float)
     where = Where(**{f.name: args[f.name] for f in fields(Where)})
     name = args.method.lower()
     own = {f.name: args[f.name] for f in fields(cls)}
@@ -154,10 +154,3 @@ def remembering(
         )
 
     return condense
-
-
-def _numbers(text: str) -> list[float]:
-    try:
-        return [float(word) for word in text.split(",")]
-    except ValueError as error:
-        raise ValueError(f"--rates {text}: numbers with commas between, such as 0,0.1") from error
