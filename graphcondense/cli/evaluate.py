@@ -6,7 +6,8 @@ import sys
 from dataclasses import dataclass, fields
 
 from graphcondense.cli.flags import add_fields, make_parser, summary_of
-from graphcondense.cli.runs import open_runs
+from graphcondense.cli.folders import PARTIAL
+from graphcondense.cli.runs import keeping, open_runs
 from graphcondense.cli.text import is_main, note, say
 
 
@@ -54,18 +55,21 @@ def command_evaluate(argv: list[str]) -> None:
     ]
     if expected:
         note(f"memory: training is expected to add at most {max(expected) / 2**20:,.0f} MiB")
-    report = evaluate(
-        run.graphs,
-        run.task,
-        models=models,
-        seeds=args.seeds,
-        baselines=[] if args.baselines == "none" else args.baselines.split(","),
-        random_draws=args.random_draws,
-        equal_bytes=args.equal_bytes,
-        device=args.device,
-        progress=sys.stderr.isatty(),
-        **training,
-    )
+    store = run.folder and run.folder / PARTIAL
+    with keeping(store):
+        report = evaluate(
+            run.graphs,
+            run.task,
+            models=models,
+            seeds=args.seeds,
+            baselines=[] if args.baselines == "none" else args.baselines.split(","),
+            random_draws=args.random_draws,
+            equal_bytes=args.equal_bytes,
+            store=store,
+            device=args.device,
+            progress=sys.stderr.isatty(),
+            **training,
+        )
     run.write(report, "evaluation")
     if run.folder and is_main():
         say(f"written: {report.plot_transfer(run.folder / 'transfer.png')}")

@@ -10,7 +10,8 @@ from typing import Any
 from graphcondense.cli.text import is_main
 
 BUDGETS = ("nodes", "ratio", "per_class", "bytes")
-FILES = ("condensed.safetensors", "condensed.md", "metrics.jsonl", "report.html")
+PARTIAL = "evaluation.partial.jsonl"
+FILES = ("condensed.safetensors", "condensed.md", "metrics.jsonl", "report.html", PARTIAL)
 PICTURES = ("curve.png", "graph.png", "images.png", "transfer.png", "break-even.png")
 USES = ("evaluation", "properties", "privacy", "serve", "nas", "tune")
 """What later commands write beside a run, as NAME.json and NAME.png."""

@@ -7,8 +7,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from graphcondense.cli.flags import add_fields, make_parser, numbers, summary_of
-from graphcondense.cli.runs import open_runs
-from graphcondense.cli.text import note
+from graphcondense.cli.runs import keeping, open_runs
 
 if TYPE_CHECKING:
     from graphcondense.cli.runs import Opened
@@ -119,10 +118,7 @@ def storage_of(run: Opened, name: str) -> Any:
 def resumable(search: Any, *positional: Any, **options: Any) -> Any:
     """Call a search; a missing extra is the user's to install, an interrupt loses no trial."""
     try:
-        return search(*positional, **options)
+        with keeping(options["storage"]):
+            return search(*positional, **options)
     except ImportError as error:
         raise ValueError(str(error)) from error
-    except KeyboardInterrupt:
-        if options["storage"]:
-            note(f"finished trials are in {options['storage']}: the same command goes on")
-        raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,6 +116,17 @@ def open_runs(parser: ArgumentParser, argv: list[str]) -> Opened:
     if {g.condensed.get("data", {}).get("digest") for g in loaded} != {task.digest}:
         note("note: not condensed from this very graph and split, as far as its record says")
     return Opened(args, graphs, task, first if first.is_dir() else None)
+
+
+@contextmanager
+def keeping(store: Any) -> Iterator[None]:
+    """When the work inside is interrupted, say where its finished parts are."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if store:
+            note(f"what is finished is in {store}: the same command goes on")
+        raise
 
 
 def _origin(first: Path) -> dict[str, Any]:

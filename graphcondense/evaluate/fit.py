@@ -550,7 +550,7 @@ def _read_data(data: Any) -> tuple[np.ndarray[Any, Any], sp.csr_matrix, Tensor, 
     if edges.numel() and (int(edges.min()) < 0 or int(edges.max()) >= n):
         raise ValueError(f"edge_index names a node outside 0..{n - 1}")
     adj = csr_from_edges(edges, getattr(data, "edge_weight", None), n)
-    if adj.nnz and not adj.data.min() >= 0:
+    if adj.nnz and not (np.isfinite(adj.data).all() and adj.data.min() >= 0):
         raise ValueError(
             f"edge weights of the small graph must be finite and not negative (smallest: "
             f"{adj.data.min():g})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -30,6 +31,7 @@ from graphcondense.evaluate.fit import (
 from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
 from graphcondense.evaluate.predictors import EDGE_WEIGHTS, fit_predictor, predictor_named
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Result, percent
+from graphcondense.evaluate.store import Store, identity_of
 from graphcondense.nn.batched import MODELS, Stacked
 
 if TYPE_CHECKING:
@@ -274,6 +276,7 @@ def evaluate(
     equal_bytes: bool = False,
     condensation_seconds: float | Mapping[str, float] | None = None,
     plain_epochs: int = 10,
+    store: str | Path | None = None,
     device: torch.device | str | None = None,
     progress: bool = True,
     **options: Any,
@@ -298,6 +301,8 @@ def evaluate(
         condensation_seconds: what condensing took, one number or one a name; default what the
             graph's own record says (``small.condensed["seconds"]``), if it does.
         plain_epochs: epochs of the plain PyG training to time and scale; 0 leaves it out.
+        store: a file that keeps finished trainings until all are done: after an interrupt the same
+            call goes on.
         device: where to train; default the CPU.
         progress: show progress bars.
         **options: fields of :class:`~graphcondense.evaluate.fit.Training`.
@@ -339,16 +344,27 @@ def evaluate(
         sets["whole"] = [real]
     if equal_bytes:
         sets |= equal_bytes_graphs(real, first, random_draws)
+
+    def fitted(kind: str | type[Stacked], graph: Any) -> FitResult:
+        if isinstance(kind, str):
+            return fit_predictor(kind, graph, real)
+        return evaluator.fit(kind, graph, seeds=seeds, progress=progress)
+
+    kept = Store(store, identity_of(evaluator.training, real, seeds, device))
     rows = []
     for label, graphs in sets.items():
         for kind in kinds:
+            results = [
+                kept.get(
+                    f"{_name(kind)} {label} {i} {graph_hash(graph)}", partial(fitted, kind, graph)
+                )
+                for i, graph in enumerate(graphs)
+            ]
             if isinstance(kind, str):
-                results = [fit_predictor(kind, graph, real) for graph in graphs]
                 rows.append(_row(label, graphs, "non-GNN", EDGE_WEIGHTS, results))
-                continue
-            results = [evaluator.fit(kind, g, seeds=seeds, progress=progress) for g in graphs]
-            what = "MLP" if kind.__name__ == "MLP" else "GNN"
-            rows.append(_row(label, graphs, what, kind.edge_weights, results))
+            else:
+                what = "MLP" if kind.__name__ == "MLP" else "GNN"
+                rows.append(_row(label, graphs, what, kind.edge_weights, results))
     name = _name(kinds[0])
     times = {row.label: row for row in rows if row.model == name}
     plain = None
@@ -380,6 +396,7 @@ def evaluate(
         for kind in kinds
         if not isinstance(kind, str)
     }
+    kept.done()
     return Report(real.name, real.digest, settings, tuple(rows), ledgers)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from graphcondense.report.runs import Run, is_number
 
 BASELINES = ("random", "whole")
+SAME_BYTES = ", same bytes"
 
 
 @dataclass
@@ -35,7 +36,7 @@ class Group:
     def labels(self) -> list[str]:
         """What was trained on: condensed sets, then random nodes, then the whole graph."""
         found = dict.fromkeys(label for label, _ in self.rows)
-        return sorted(found, key=lambda label: (label == "whole", is_random(label)))
+        return sorted(found, key=lambda label: (label == "whole", is_floor(label)))
 
     @property
     def models(self) -> list[str]:
@@ -185,9 +186,9 @@ def baselines(group: Group, run: Run, model: str) -> Iterator[tuple[str, Mapping
             yield name, row
 
 
-def is_random(label: str) -> bool:
-    """Whether a label is of random nodes."""
-    return label.startswith("random, ")
+def is_floor(label: str) -> bool:
+    """Whether a label is of real nodes: random ones, or as many as fit into the same bytes."""
+    return label.startswith("random, ") or label.endswith(SAME_BYTES)
 
 
 def is_network(row: Mapping[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from graphcondense.report import scene
 from graphcondense.report.markup import Markup, join, tag
-from graphcondense.report.merge import Group, baselines, deviation, is_network, is_random, number
+from graphcondense.report.merge import Group, baselines, deviation, is_floor, is_network, number
 from graphcondense.report.runs import Result, Run, is_number
 
 LEVELS = 32  # of the heat map's colours
@@ -306,7 +306,7 @@ def _heat_map(group: Group, key: Key) -> Markup:
                 _heat(group.rows.get((label, model)), label, model, low, high, model == first)
                 for model in models
             ),
-            cls="base" if label == "whole" or is_random(label) else None,
+            cls="base" if label == "whole" or is_floor(label) else None,
         )
         for label in labels
     ]

@@ -11,7 +11,7 @@ import torch
 from torch_geometric.data import Data
 from torch_geometric.nn import GraphSAGE
 
-from graphcondense.evaluate import Ledger, Report, cost, evaluate, plain_training_seconds
+from graphcondense.evaluate import Evaluator, Ledger, Report, cost, evaluate, plain_training_seconds
 from graphcondense.evaluate.cost import Size, peak_memory_bytes, size_of
 from graphcondense.nn.batched import MODELS
 
@@ -241,3 +241,39 @@ def test_processor_seconds_and_the_break_even_curve():
     assert Ledger.from_dict(json.loads(json.dumps(ledger.to_dict()))) == ledger
     with pytest.raises(ValueError, match="condensation_seconds"):
         cost.draw_break_even({"a": replace(ledger, condensation_seconds=None)}, "unused.png")
+
+
+def test_an_interrupted_evaluation_goes_on(tmp_path, monkeypatch):
+    """What is finished is not trained again, and the result is that of one go."""
+    sets, store = {"ours": [small(), small(0.1)]}, tmp_path / "new" / "partial.jsonl"
+    options = {**FAST, "models": ["GCN", "SGC", "LabelProp"], "plain_epochs": 0, "random_draws": 1}
+    whole = evaluate(sets, real(), **options)
+    fit, calls = Evaluator.fit, []
+
+    def cut(self, model, graph, **more):
+        calls.append(model.__name__)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return fit(self, model, graph, **more)
+
+    monkeypatch.setattr(Evaluator, "fit", cut)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(sets, real(), store=store, **options)
+    lines = store.read_text().splitlines()
+    assert len(lines) == 3
+    store.write_text("\n".join([*lines, lines[0][:40]]))  # a line cut short
+    changed = evaluate(sets, real(), store=store, **{**options, "epochs": 2})
+    assert changed.settings["GCN"]["epochs"] == 2  # finished trainings of others do not count
+    store.write_text("\n".join(lines) + "\n")
+    calls.clear()
+    monkeypatch.setattr(Evaluator, "fit", fit)
+    counted = []
+    monkeypatch.setattr(
+        Evaluator, "fit", lambda self, *a, **k: counted.append(a) or fit(self, *a, **k)
+    )
+    resumed = evaluate(sets, real(), store=store, **options)
+    assert len(counted) == (2 + 1 + 1) * 2 - 3
+    assert not store.exists()
+    timed = ("seconds", "seconds_training", "processor_seconds")
+    for a, b in zip(whole.rows, resumed.rows, strict=True):
+        assert replace(a, **dict.fromkeys(timed, 0)) == replace(b, **dict.fromkeys(timed, 0))

@@ -1,0 +1,84 @@
+"""Finished trainings of an evaluation on disk, so that an interrupt loses none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphcondense.evaluate.fit import FitResult
+
+
+class Store:
+    """One line of JSON a finished :class:`FitResult`; lines of another evaluation do not count.
+
+    Args:
+        path: the file; ``None`` keeps nothing.
+        identity: everything that can change a result, as plain values.
+    """
+
+    def __init__(self, path: str | Path | None, identity: Mapping[str, Any]) -> None:
+        self.path = None if path is None else Path(path)
+        text = json.dumps(identity, sort_keys=True, default=str)
+        self.name = hashlib.sha256(text.encode()).hexdigest()[:16]
+        self._known: dict[str, FitResult] = {}
+        if self.path is not None and self.path.is_file():
+            for line in self.path.read_text(encoding="utf-8").splitlines():
+                self._read(line)
+
+    def _read(self, line: str) -> None:
+        try:
+            saved = json.loads(line)
+        except ValueError:
+            return  # the line that the interrupt cut short
+        if saved.get("evaluation") == self.name:
+            self._known[saved["key"]] = _result(saved["result"])
+
+    def get(self, key: str, compute: Callable[[], FitResult]) -> FitResult:
+        """The result called ``key``: from the file if it is there, else computed and kept."""
+        if key not in self._known:
+            self._known[key] = found = compute()
+            if self.path is not None:
+                line = {"evaluation": self.name, "key": key, "result": _plain(found)}
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                with self.path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(line) + "\n")
+        return self._known[key]
+
+    def done(self) -> None:
+        """The evaluation is complete: the file has served."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+
+
+def _plain(result: FitResult) -> dict[str, Any]:
+    """float32 and int64 come back bit for bit from what JSON holds of them."""
+    return {k: v.tolist() if isinstance(v, Tensor) else v for k, v in vars(result).items()}
+
+
+def _result(saved: Mapping[str, Any]) -> FitResult:
+    tensors = {f.name for f in fields(FitResult) if f.type == "Tensor"}
+    values: dict[str, Any] = {k: torch.tensor(v) if k in tensors else v for k, v in saved.items()}
+    values["seeds"] = tuple(saved["seeds"])
+    return FitResult(**values)
+
+
+def identity_of(training: Any, real: Any, seeds: Any, device: Any) -> dict[str, Any]:
+    """What decides the result of a training, beside the model and the small graph."""
+    from graphcondense import __version__
+
+    test = hashlib.sha256(real.y[real.test].numpy().tobytes()).hexdigest()
+    return {
+        "version": __version__,
+        "torch": torch.__version__,
+        "training": asdict(training),
+        "data": [real.digest, test],
+        "seeds": seeds,
+        "device": str(device),
+    }
