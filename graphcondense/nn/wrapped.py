@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from graphcondense.nn.batched import Matrix, Stacked
+from graphcondense.nn.batched import Stacked
+from graphcondense.nn.batched.base import Asked
 
 
 class Wrapped(Stacked):
@@ -73,20 +74,15 @@ class Wrapped(Stacked):
         return name.replace(".", "__")
 
     @classmethod
-    def prepare(
-        cls,
-        x: Matrix,
-        adj: sp.csr_matrix,
-        rows: np.ndarray[Any, Any],
-        num_layers: int,
-        like: Tensor,
-    ) -> tuple[Any, ...]:
-        coo = adj.tocoo()
-        edges = torch.from_numpy(np.stack([coo.col, coo.row]).astype(np.int64)).to(like.device)
-        dense = np.asarray(x.todense() if isinstance(x, sp.csr_matrix) else x)
-        weight = (torch.from_numpy(coo.data).to(like),) if cls.takes_weight else ()
-        features = torch.from_numpy(np.ascontiguousarray(dense)).to(like)
-        return features, edges, *weight, torch.from_numpy(rows).to(like.device)
+    def inputs(cls, asked: Asked) -> tuple[Any, ...]:
+        coo = asked.adj.tocoo()
+        edges = torch.from_numpy(np.stack([coo.col, coo.row]).astype(np.int64)).to(
+            asked.like.device
+        )
+        dense = np.asarray(asked.x.todense() if isinstance(asked.x, sp.csr_matrix) else asked.x)
+        weight = (torch.from_numpy(coo.data).to(asked.like),) if cls.takes_weight else ()
+        features = torch.from_numpy(np.ascontiguousarray(dense)).to(asked.like)
+        return features, edges, *weight, torch.from_numpy(asked.rows).to(asked.like.device)
 
     def forward(self, *inputs: Any) -> Tensor:
         """Logits ``[S, r, classes]``; in evaluation, of as many seeds as there are weights."""

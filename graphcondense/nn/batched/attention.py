@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphcondense.nn.batched import operators
-from graphcondense.nn.batched.base import Stacked
-from graphcondense.nn.batched.operators import Matrix, operator
+from graphcondense.nn.batched.base import Asked, Stacked
+from graphcondense.nn.batched.operators import operator
 from graphcondense.ops.sampling import blocks
 from graphcondense.ops.segment import segment_softmax
 
@@ -96,19 +96,14 @@ class _Attention(Stacked):
         return [(heads, size[1] // heads) for heads, size in zip(self.heads, sizes, strict=True)]
 
     @classmethod
-    def prepare(
-        cls,
-        x: Matrix,
-        adj: sp.csr_matrix,
-        rows: np.ndarray[Any, Any],
-        num_layers: int,
-        like: Tensor,
-    ) -> tuple[Any, ...]:
-        looped = adj.astype(adj.dtype, copy=True) - sp.diags_array(adj.diagonal())
-        looped = (looped + sp.identity(adj.shape[0], dtype=adj.dtype)).tocsr()
+    def inputs(cls, asked: Asked) -> tuple[Any, ...]:
+        looped = asked.adj.astype(asked.adj.dtype, copy=True) - sp.diags_array(asked.adj.diagonal())
+        looped = (looped + sp.identity(asked.adj.shape[0], dtype=asked.adj.dtype)).tocsr()
         looped.eliminate_zeros()
-        steps, nodes = blocks(looped, rows, num_layers)
-        return operator(x[nodes], like), [_edges(step, like, cls.pairwise) for step in steps]
+        steps, nodes = blocks(looped, asked.rows, asked.num_layers)
+        return operator(asked.x[nodes], asked.like), [
+            _edges(step, asked.like, cls.pairwise) for step in steps
+        ]
 
     def _gather(self, edges: Edges, logits: Tensor, h: Tensor) -> Tensor:
         """Each target's sum of ``h [S, m, heads, c]``, by a softmax of ``logits [e, S, heads]``."""

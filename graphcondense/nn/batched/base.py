@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -23,6 +23,16 @@ ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
     "identity": lambda h: h,
 }
+
+
+class Asked(NamedTuple):
+    """What a model is asked for: its outputs at some nodes of a graph (:meth:`Stacked.prepare`)."""
+
+    x: Matrix
+    adj: sp.csr_matrix
+    rows: np.ndarray[Any, Any]
+    num_layers: int
+    like: Tensor
 
 
 class Stacked(nn.Module):
@@ -110,6 +120,11 @@ class Stacked(nn.Module):
             num_layers: as in the constructor.
             like: a tensor whose device and precision the inputs take.
         """
+        return cls.inputs(Asked(x, adj, rows, num_layers, like))
+
+    @classmethod
+    def inputs(cls, asked: Asked) -> tuple[Any, ...]:
+        """What :meth:`prepare` returns; each model says it for itself."""
         raise NotImplementedError
 
     def forward(self, *inputs: Any) -> Tensor:

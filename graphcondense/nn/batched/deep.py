@@ -11,8 +11,8 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 
-from graphcondense.nn.batched.base import Stacked
-from graphcondense.nn.batched.operators import Matrix, operator, product
+from graphcondense.nn.batched.base import Asked, Stacked
+from graphcondense.nn.batched.operators import operator, product
 from graphcondense.ops.adjacency import gcn_norm_csr
 from graphcondense.ops.sampling import blocks
 
@@ -37,16 +37,11 @@ class GCNII(Stacked):
         self.weight_out, self.bias_out = self._linear(width, sizes[-1][1])
 
     @classmethod
-    def prepare(
-        cls,
-        x: Matrix,
-        adj: sp.csr_matrix,
-        rows: np.ndarray[Any, Any],
-        num_layers: int,
-        like: Tensor,
-    ) -> tuple[Any, ...]:
-        steps, nodes = blocks((1 - cls.alpha) * gcn_norm_csr(adj), rows, num_layers)
-        return operator(x[nodes], like), [operator(step, like) for step in steps]
+    def inputs(cls, asked: Asked) -> tuple[Any, ...]:
+        steps, nodes = blocks(
+            (1 - cls.alpha) * gcn_norm_csr(asked.adj), asked.rows, asked.num_layers
+        )
+        return operator(asked.x[nodes], asked.like), [operator(step, asked.like) for step in steps]
 
     def forward(self, *inputs: Any) -> Tensor:
         features, steps = inputs
@@ -81,21 +76,15 @@ class H2GCN(Stacked):
         self.weight_out = self._glorot((2 ** (rounds + 1) - 1) * width, sizes[-1][1])
 
     @classmethod
-    def prepare(
-        cls,
-        x: Matrix,
-        adj: sp.csr_matrix,
-        rows: np.ndarray[Any, Any],
-        num_layers: int,
-        like: Tensor,
-    ) -> tuple[Any, ...]:
-        near, far = cls.neighbourhoods(adj)
-        steps, nodes = blocks((near + far).tocsr(), rows, num_layers)
+    def inputs(cls, asked: Asked) -> tuple[Any, ...]:
+        near, far = cls.neighbourhoods(asked.adj)
+        steps, nodes = blocks((near + far).tocsr(), asked.rows, asked.num_layers)
         inputs = []
         for n, m in (step.shape for step in steps):
+            # Stacked: one product for both.
             parts = [hop[nodes[:n]][:, nodes[:m]] for hop in (near, far)]
-            inputs.append(operator(sp.vstack(parts, format="csr"), like))  # one product for both
-        return operator(x[nodes], like), inputs
+            inputs.append(operator(sp.vstack(parts, format="csr"), asked.like))
+        return operator(asked.x[nodes], asked.like), inputs
 
     @classmethod
     def neighbourhoods(cls, adj: sp.csr_matrix) -> tuple[sp.csr_matrix, sp.csr_matrix]:

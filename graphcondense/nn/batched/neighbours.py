@@ -9,8 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 from torch import Tensor, nn
 
-from graphcondense.nn.batched.base import Stacked
-from graphcondense.nn.batched.operators import Matrix, first_step, operator, product
+from graphcondense.nn.batched.base import Asked, Stacked
+from graphcondense.nn.batched.operators import first_step, operator, product
 from graphcondense.ops.adjacency import mean_norm_csr
 from graphcondense.ops.sampling import blocks
 
@@ -36,18 +36,11 @@ class SAGE(Stacked):
         return mean_norm_csr(adj)
 
     @classmethod
-    def prepare(
-        cls,
-        x: Matrix,
-        adj: sp.csr_matrix,
-        rows: np.ndarray[Any, Any],
-        num_layers: int,
-        like: Tensor,
-    ) -> tuple[Any, ...]:
-        steps, nodes = blocks(cls.step(adj), rows, num_layers)
-        features, first = first_step(steps[0], x[nodes], like)
-        root = operator(x[nodes[: steps[0].shape[0]]], like)
-        return root, features, (first, *(operator(step, like) for step in steps[1:]))
+    def inputs(cls, asked: Asked) -> tuple[Any, ...]:
+        steps, nodes = blocks(cls.step(asked.adj), asked.rows, asked.num_layers)
+        features, first = first_step(steps[0], asked.x[nodes], asked.like)
+        root = operator(asked.x[nodes[: steps[0].shape[0]]], asked.like)
+        return root, features, (first, *(operator(step, asked.like) for step in steps[1:]))
 
     def forward(self, *inputs: Any) -> Tensor:
         root, h, steps = inputs
@@ -114,18 +107,11 @@ class GIN(Stacked):
         self.weights, self.biases = nn.ParameterList(weights), nn.ParameterList(biases)
 
     @classmethod
-    def prepare(
-        cls,
-        x: Matrix,
-        adj: sp.csr_matrix,
-        rows: np.ndarray[Any, Any],
-        num_layers: int,
-        like: Tensor,
-    ) -> tuple[Any, ...]:
-        summed = (adj + sp.identity(adj.shape[0], dtype=adj.dtype)).tocsr()
-        steps, nodes = blocks(summed, rows, num_layers)
-        features, first = first_step(steps[0], x[nodes], like)
-        return features, (first, *(operator(step, like) for step in steps[1:]))
+    def inputs(cls, asked: Asked) -> tuple[Any, ...]:
+        summed = (asked.adj + sp.identity(asked.adj.shape[0], dtype=asked.adj.dtype)).tocsr()
+        steps, nodes = blocks(summed, asked.rows, asked.num_layers)
+        features, first = first_step(steps[0], asked.x[nodes], asked.like)
+        return features, (first, *(operator(step, asked.like) for step in steps[1:]))
 
     def forward(self, *inputs: Any) -> Tensor:
         h, steps = inputs

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
 import scipy.sparse as sp
 from torch import Tensor, nn
 
-from graphcondense.nn.batched.base import Stacked
-from graphcondense.nn.batched.operators import Matrix, first_step, operator, product
+from graphcondense.nn.batched.base import Asked, Stacked
+from graphcondense.nn.batched.operators import first_step, operator, product
 from graphcondense.ops.adjacency import gcn_norm_csr
 from graphcondense.ops.sampling import blocks
 
@@ -25,15 +24,8 @@ class MLP(Stacked):
         self.weights, self.biases = nn.ParameterList(weights), nn.ParameterList(biases)
 
     @classmethod
-    def prepare(
-        cls,
-        x: Matrix,
-        adj: sp.csr_matrix,
-        rows: np.ndarray[Any, Any],
-        num_layers: int,
-        like: Tensor,
-    ) -> tuple[Any, ...]:
-        return (operator(x[rows], like),)
+    def inputs(cls, asked: Asked) -> tuple[Any, ...]:
+        return (operator(asked.x[asked.rows], asked.like),)
 
     def forward(self, *inputs: Any) -> Tensor:
         (h,) = inputs
@@ -52,17 +44,10 @@ class GCN(Stacked):
         self.biases = nn.ParameterList(self._zeros(columns) for _, columns in sizes)
 
     @classmethod
-    def prepare(
-        cls,
-        x: Matrix,
-        adj: sp.csr_matrix,
-        rows: np.ndarray[Any, Any],
-        num_layers: int,
-        like: Tensor,
-    ) -> tuple[Any, ...]:
-        steps, nodes = blocks(gcn_norm_csr(adj), rows, num_layers)
-        features, first = first_step(steps[0], x[nodes], like)
-        return features, (first, *(operator(step, like) for step in steps[1:]))
+    def inputs(cls, asked: Asked) -> tuple[Any, ...]:
+        steps, nodes = blocks(gcn_norm_csr(asked.adj), asked.rows, asked.num_layers)
+        features, first = first_step(steps[0], asked.x[nodes], asked.like)
+        return features, (first, *(operator(step, asked.like) for step in steps[1:]))
 
     def forward(self, *inputs: Any) -> Tensor:
         h, steps = inputs
@@ -85,19 +70,12 @@ class SGC(Stacked):
         self.weight, self.bias = self._linear(sizes[0][0], sizes[-1][1])
 
     @classmethod
-    def prepare(
-        cls,
-        x: Matrix,
-        adj: sp.csr_matrix,
-        rows: np.ndarray[Any, Any],
-        num_layers: int,
-        like: Tensor,
-    ) -> tuple[Any, ...]:
-        steps, nodes = blocks(gcn_norm_csr(adj), rows, num_layers)
-        x = x[nodes]
+    def inputs(cls, asked: Asked) -> tuple[Any, ...]:
+        steps, nodes = blocks(gcn_norm_csr(asked.adj), asked.rows, asked.num_layers)
+        x = asked.x[nodes]
         for step in steps:
             x = step @ x
-        return (operator(x, like),)
+        return (operator(x, asked.like),)
 
     def forward(self, *inputs: Any) -> Tensor:
         return product(inputs[0], self.weight) + self.bias
@@ -113,19 +91,12 @@ class APPNP(MLP):
     """Largest composed matrix, in entries."""
 
     @classmethod
-    def prepare(
-        cls,
-        x: Matrix,
-        adj: sp.csr_matrix,
-        rows: np.ndarray[Any, Any],
-        num_layers: int,
-        like: Tensor,
-    ) -> tuple[Any, ...]:
-        steps, nodes = blocks(gcn_norm_csr(adj), rows, cls.hops)
+    def inputs(cls, asked: Asked) -> tuple[Any, ...]:
+        steps, nodes = blocks(gcn_norm_csr(asked.adj), asked.rows, cls.hops)
         # Few rows: the ten steps are one matrix [r, n], which beats ten launches.
-        if len(rows) * len(nodes) <= cls.one_step:
+        if len(asked.rows) * len(nodes) <= cls.one_step:
             steps = [cls._pagerank(steps)]
-        return operator(x[nodes], like), [operator(step, like) for step in steps]
+        return operator(asked.x[nodes], asked.like), [operator(step, asked.like) for step in steps]
 
     @classmethod
     def _pagerank(cls, steps: list[sp.csr_matrix]) -> sp.csr_matrix:

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from graphcondense.nn.batched.base import Stacked
-from graphcondense.nn.batched.operators import Matrix, Operator, operator, product
+from graphcondense.nn.batched.base import Asked, Stacked
+from graphcondense.nn.batched.operators import Operator, operator, product
 from graphcondense.ops.adjacency import gcn_norm_csr
 from graphcondense.ops.sampling import blocks
 
@@ -89,20 +88,18 @@ class SGFormer(Stacked):
         self.weight_out, self.bias_out = self._linear(width, sizes[-1][1])
 
     @classmethod
-    def prepare(
-        cls,
-        x: Matrix,
-        adj: sp.csr_matrix,
-        rows: np.ndarray[Any, Any],
-        num_layers: int,
-        like: Tensor,
-    ) -> tuple[Any, ...]:
-        norm = gcn_norm_csr(adj)
-        steps, reach = blocks(norm, rows, num_layers)
-        nodes = np.concatenate([reach, np.setdiff1d(np.arange(adj.shape[0]), reach)])
-        whole = operator(norm[nodes][:, nodes], like)
-        sizes = len(reach), len(rows)
-        return operator(x[nodes], like), whole, sizes, [operator(step, like) for step in steps]
+    def inputs(cls, asked: Asked) -> tuple[Any, ...]:
+        norm = gcn_norm_csr(asked.adj)
+        steps, reach = blocks(norm, asked.rows, asked.num_layers)
+        nodes = np.concatenate([reach, np.setdiff1d(np.arange(asked.adj.shape[0]), reach)])
+        whole = operator(norm[nodes][:, nodes], asked.like)
+        sizes = len(reach), len(asked.rows)
+        return (
+            operator(asked.x[nodes], asked.like),
+            whole,
+            sizes,
+            [operator(step, asked.like) for step in steps],
+        )
 
     def forward(self, *inputs: Any) -> Tensor:
         features, whole, (reach, rows), steps = inputs
