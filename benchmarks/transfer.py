@@ -81,7 +81,8 @@ def write_page(args: argparse.Namespace) -> None:
 
     parts = []
     for data in args.data:
-        files = [cell(args, data, name) for name in (*args.sets, *args.networks)]
+        small = [name for name in args.sets if name != "whole"]
+        files = [cell(args, data, name) for name in (*small, *args.networks, "whole")]
         reports = [Report.read(file) for file in files if file.exists()]
         if not reports:
             continue
