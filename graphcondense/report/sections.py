@@ -374,6 +374,7 @@ def _heat(
 
 LEDGER = (
     ("condensation_seconds", "condensing, s"),
+    ("condensation_processor_seconds", "condensing, processor s"),
     ("condensed_training_seconds", "one training on it, s"),
     ("whole_training_seconds", "on the whole graph, s"),
     ("plain_training_seconds", "whole, plain PyG, s"),
@@ -413,11 +414,11 @@ def ledger(
 def _ledger_table(group: Group, key: Key) -> Markup:
     sizes = ("nodes", "edges", "bytes")
     head = ["condensed set", *(text for _, text in LEDGER)]
-    head += [*(f"% of {name}" for name in sizes), "peak MiB"]
+    head += [*(f"% of {name}" for name in sizes), "expected MiB", "peak MiB"]
     rows = []
     for label, entry in group.ledgers.items():
         ratios = entry.get("ratios") or {}
-        peak = number(entry, "peak_memory_bytes")
+        memory = [number(entry, name) for name in ("memory_estimate_bytes", "peak_memory_bytes")]
         cells = [Cell(join([key.symbol(label), label]), right=False)]
         for name, _ in LEDGER:
             value = number(entry, name)
@@ -427,14 +428,16 @@ def _ledger_table(group: Group, key: Key) -> Markup:
         for name in sizes:
             share = number(ratios, name)
             cells.append(Cell(DASH if share is None else f"{100 * share:.2f}", share))
-        cells.append(Cell(DASH if peak is None else f"{peak / 2**20:,.0f}", peak))
+        for size in memory:
+            cells.append(Cell(DASH if size is None else f"{size / 2**20:,.0f}", size))
         rows.append(cells)
     model = next((str(e["model"]) for e in group.ledgers.values() if "model" in e), "the evaluator")
     settings = {name: group.training(model).get(name) for name in ("epochs", "hidden")}
     said = ", ".join(f"{name} {value}" for name, value in settings.items() if value is not None)
     caption = (
         f"Times of {model}" + (f" ({said})" if said else "") + ", validation left out. Shares "
-        "are of the whole graph in its compact form."
+        "are of the whole graph in its compact form. Expected is what training was to add to the "
+        "process, peak what the process held."
     )
     return table(head, rows, caption)
 
