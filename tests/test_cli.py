@@ -292,6 +292,32 @@ def test_a_random_run_beside_the_random_baseline(capsys: pytest.CaptureFixture[s
     assert re.search(r"random \(run\) +MLP", capsys.readouterr().out)
 
 
+def test_evaluate_tensors_of_another_project(capsys: pytest.CaptureFixture[str]) -> None:
+    import torch
+
+    ok("condense", "kcenter", *TINY, "--out", "run")
+    small = graphcondense.load("run")
+    adj = torch.zeros(20, 20)
+    adj[small.edge_index[0], small.edge_index[1]] = 1
+    for name, tensor in {"feat": small.x, "adj": adj, "label": small.y}.items():
+        torch.save(tensor, f"{name}_digits.pt")
+    quick = ["--data", "digits", "--models", "SGC,LabelProp", "--seeds", "2", "--epochs", "3"]
+    ok("evaluate", "run", *quick, "--baselines", "none")
+    own = json.loads(Path("run/evaluation.json").read_text())
+    assert all(Path(f"run/{name}.png").exists() for name in ("transfer", "break-even"))
+    more = ["--equal-bytes", "--baselines", "none", "--random-draws", "1", "--json", "out.json"]
+    ok("evaluate", "feat_digits.pt", *quick, *more)
+    rows = json.loads(Path("out.json").read_text())["rows"]
+    assert [row["test_selected"] for row in rows[:2]] == [r["test_selected"] for r in own["rows"]]
+    assert {row["label"] for row in rows[2:]} == {"random, same bytes", "herding, same bytes"}
+    said = capsys.readouterr()
+    assert "LabelProp *" in said.out
+    assert "memory: training is expected to add at most" in said.err
+    Path("label_digits.pt").unlink()
+    assert "without labels" in fails(capsys, "evaluate", "feat_digits.pt", *quick)
+    assert "no file or folder feat" in fails(capsys, "evaluate", "feat", *quick)
+
+
 def test_tables(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     ok("methods", "--domain", "node")
     assert re.search(r"^gcond +node +gradient matching", capsys.readouterr().out, re.MULTILINE)
