@@ -312,7 +312,7 @@ def test_command_takes_up_what_is_there(tmp_path, monkeypatch, capsys):
     assert cli.main([*words, "0", "--nodes", "30"]) == 2
     assert "has a run of other settings; --out names another" in capsys.readouterr().err
     assert cli.main([*words, "none", "--nodes", "20"]) == 2
-    assert "error: --rates none: numbers with commas" in capsys.readouterr().err
+    assert "error: --rates none: give numbers with commas" in capsys.readouterr().err
     assert cli.main([*words, "0", "--nodes", "20", "--preset", "nope"]) == 2
     assert "no preset 'nope'" in capsys.readouterr().err
     assert cli.main([*words, "0", "--out", "other"]) == 2
