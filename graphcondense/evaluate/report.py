@@ -269,7 +269,7 @@ def evaluate(
     small: Any,
     data: Any,
     *,
-    models: Sequence[Model] = ("GCN", "SGC", "APPNP", "SAGE", "GAT", "MLP"),
+    models: str | Sequence[Model] = ("GCN", "SGC", "APPNP", "SAGE", "GAT", "MLP"),
     seeds: int | Sequence[int] = 10,
     baselines: Sequence[str] = BASELINES,
     random_draws: int = 3,
@@ -290,7 +290,8 @@ def evaluate(
         small: a condensed graph; a list of them (several condensation seeds); or a mapping from
             names to either. What a graph may hold: see :meth:`Evaluator.fit`.
         data: the real graph, anything :func:`~graphcondense.data.task.as_task` takes.
-        models: names of models and predictors (:data:`ALL`), or classes of your own, such as
+        models: names of models and predictors (:data:`ALL`; ``"all"`` is all of them, and a text may
+            name several with commas between), or classes of your own, such as
             ``torch_geometric.nn.GraphSAGE``; the ledger shows the first one's times.
         seeds: training seeds of every model, or how many.
         baselines: of ``"random"`` (random training nodes, class by class as many as the first
@@ -313,6 +314,8 @@ def evaluate(
         TypeError: for an option that does not exist.
     """
     named = _named(small)
+    if isinstance(models, str):
+        models = ALL if models == "all" else models.split(",")
     kinds = [predictor_named(model) or model_of(model) for model in models]
     if wrong := [name for name in baselines if name not in BASELINES]:
         raise ValueError(f"unknown baseline {wrong[0]!r}; known are {', '.join(BASELINES)}")

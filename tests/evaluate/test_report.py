@@ -11,7 +11,15 @@ import torch
 from torch_geometric.data import Data
 from torch_geometric.nn import GraphSAGE
 
-from graphcondense.evaluate import Evaluator, Ledger, Report, cost, evaluate, plain_training_seconds
+from graphcondense.evaluate import (
+    ALL,
+    Evaluator,
+    Ledger,
+    Report,
+    cost,
+    evaluate,
+    plain_training_seconds,
+)
 from graphcondense.evaluate.cost import Size, peak_memory_bytes, size_of
 from graphcondense.nn.batched import MODELS
 
@@ -224,6 +232,12 @@ def test_settings_are_the_models_own_until_given():
     found = evaluate(small(), real(), models=["SGC"], baselines=[], lr=0.5, **FAST)
     assert found.settings["SGC"]["lr"] == 0.5
     assert "lr 0.5" in found.table()
+
+
+def test_models_by_a_text():
+    options = {**FAST, "baselines": [], "epochs": 1, "plain_epochs": 0, "seeds": 1}
+    assert evaluate(small(), real(), models="all", **options).models == list(ALL)
+    assert evaluate(small(), real(), models="gcn,krr", **options).models == ["GCN", "KernelRidge"]
 
 
 def test_equal_bytes_stand_beside():
