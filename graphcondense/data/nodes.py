@@ -196,12 +196,19 @@ def _open_ogb_undirected(known: Known, base: Path) -> Data:
 def _open_digits(known: Known, base: Path) -> Data:
     """scikit-learn's 8 x 8 digits; neighbours either way are joined, so the graph is symmetric."""
     from sklearn.datasets import load_digits
-    from sklearn.neighbors import kneighbors_graph
     from torch_geometric.data import Data
 
     pixels, digit = load_digits(return_X_y=True)
-    near = kneighbors_graph(pixels, 10)
-    source, target = near.maximum(near.T).nonzero()
+    # In integers distances are exact, and of equals the first counts: scikit-learn's own neighbours
+    # depend on the number of threads where distances are equal.
+    whole = pixels.astype(np.int64)
+    square = (whole**2).sum(1)
+    distance = square[:, None] + square - 2 * whole @ whole.T
+    np.fill_diagonal(distance, np.iinfo(np.int64).max)
+    nearest = np.argsort(distance, axis=1, kind="stable")[:, :10]
+    near = np.zeros(distance.shape, dtype=bool)
+    np.put_along_axis(near, nearest, True, axis=1)
+    source, target = (near | near.T).nonzero()
     return Data(
         x=torch.from_numpy(pixels / 16).float(),
         edge_index=torch.from_numpy(np.stack([source, target]).astype(np.int64)),

@@ -290,9 +290,9 @@ def evaluate(
         small: a condensed graph; a list of them (several condensation seeds); or a mapping from
             names to either. What a graph may hold: see :meth:`Evaluator.fit`.
         data: the real graph, anything :func:`~graphcondense.data.task.as_task` takes.
-        models: names of models and predictors (:data:`ALL`; ``"all"`` is all of them, and a text may
-            name several with commas between), or classes of your own, such as
-            ``torch_geometric.nn.GraphSAGE``; the ledger shows the first one's times.
+        models: names of models and predictors, or classes of your own, such as
+            ``torch_geometric.nn.GraphSAGE``; the ledger shows the first one's times. A text names
+            several with commas between; ``"all"`` is all of :data:`ALL`.
         seeds: training seeds of every model, or how many.
         baselines: of ``"random"`` (random training nodes, class by class as many as the first
             graph has) and ``"whole"`` (the real graph's own training nodes).
