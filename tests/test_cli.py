@@ -318,6 +318,20 @@ def test_evaluate_tensors_of_another_project(capsys: pytest.CaptureFixture[str])
     assert "no file or folder feat" in fails(capsys, "evaluate", "feat", *quick)
 
 
+def test_a_new_run_takes_away_all_that_was_measured_on_the_old_one() -> None:
+    """Every name that a command writes beside a run is one that --overwrite removes."""
+    sources = [path.read_text() for path in Path(cli.__file__).parent.glob("*.py")]
+    written = {name for text in sources for name in re.findall(r'run\.write\(.+, "(\w+)"\)', text)}
+    assert written == set(folders.USES)
+    folders.prepare(Path("new"), overwrite=True)
+    Path("new").mkdir()
+    stale = [Path(f"new/{name}.{end}") for name in written for end in ("json", "png")]
+    for path in [*stale, Path("new/mine.json")]:
+        path.write_text("")
+    folders.prepare(Path("new"), overwrite=True)
+    assert [path.name for path in Path("new").iterdir()] == ["mine.json"]
+
+
 def test_tables(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     ok("methods", "--domain", "node")
     assert re.search(r"^gcond +node +gradient matching", capsys.readouterr().out, re.MULTILINE)

@@ -13,7 +13,7 @@ BUDGETS = ("nodes", "ratio", "per_class", "bytes")
 PARTIAL = "evaluation.partial.jsonl"
 FILES = ("condensed.safetensors", "condensed.md", "metrics.jsonl", "report.html", PARTIAL)
 PICTURES = ("curve.png", "graph.png", "images.png", "transfer.png", "break-even.png")
-USES = ("evaluation", "properties", "privacy", "serve", "nas", "tune")
+USES = ("evaluation", "properties", "privacy", "serving", "nas", "tune")
 """What later commands write beside a run, as NAME.json and NAME.png."""
 
 
