@@ -22,7 +22,13 @@ from tqdm import tqdm
 
 from graphcondense.data.task import NodeTask, as_task
 from graphcondense.evaluate.cost import size_of
-from graphcondense.evaluate.fit import Evaluator, Model, model_of, read_labelled
+from graphcondense.evaluate.fit import (
+    Evaluator,
+    Model,
+    model_of,
+    read_labelled,
+    seeds_of,
+)
 from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Result, aligned, percent
 
@@ -268,9 +274,7 @@ def continual(
         for split in ("val", "test"):
             if not np.isin(task.y[getattr(task, split)].numpy(), group).any():
                 raise ValueError(f"{task.name}: classes {group} have no node in the {split} split")
-    seeds = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
-    if not seeds:
-        raise ValueError("seeds is empty: give at least one")
+    seeds = seeds_of(seeds)
     arrived = _renumbered(task, [c for group in groups for c in group])
     ends = np.cumsum([len(group) for group in groups]).tolist()
     settings = asdict(Evaluator(task, device=device, **options).training)  # checks the options

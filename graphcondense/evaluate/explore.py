@@ -21,7 +21,10 @@ import scipy.sparse as sp
 import torch
 from tqdm import tqdm
 
-from graphcondense.evaluate.fit import read_labelled
+from graphcondense.evaluate.fit import (
+    read_labelled,
+    record_of,
+)
 from graphcondense.nn.batched import Stacked, resolve
 
 T = TypeVar("T", bound=Hashable)
@@ -185,7 +188,7 @@ def clash(options: Mapping[str, Any], searched: Sequence[str]) -> None:
 
 def condensation_seconds(graphs: Sequence[Any]) -> list[float] | None:
     """What condensing each graph took, if every graph says so."""
-    said = [(getattr(graph, "condensed", None) or {}).get("seconds") for graph in graphs]
+    said = [record_of(graph).get("seconds") for graph in graphs]
     return None if None in said else [float(s) for s in said if s is not None]
 
 

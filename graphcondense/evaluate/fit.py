@@ -234,7 +234,7 @@ class Evaluator:
         if not len(self.real.test):
             raise ValueError(f"{self.real.name}: no test nodes; set test_mask before evaluating")
         start, cpu = _now(self._like.device), time.process_time()
-        kind, seeds = model_of(model), _seeds(seeds)
+        kind, seeds = model_of(model), seeds_of(seeds)
         curve = self.train(kind, small, seeds=seeds, progress=progress)
         test = [
             self._accuracy(curve.model, weights, "test")
@@ -302,7 +302,7 @@ class Evaluator:
         epoch), the hidden states that a training step keeps on what the labelled nodes reach, those
         of predicting on the real graph for one group of seeds, and the operators.
         """
-        kind, number = model_of(model), len(_seeds(seeds))
+        kind, number = model_of(model), len(seeds_of(seeds))
         t = self.training.of(kind)
         x, adj, rows, _ = read_labelled(small, self.real)
         sizes = (self.real.num_features, t.hidden, self.real.num_classes)
@@ -333,7 +333,7 @@ class Evaluator:
 
         The arguments are those of :meth:`fit`.
         """
-        kind, seeds = model_of(model), _seeds(seeds)
+        kind, seeds = model_of(model), seeds_of(seeds)
         x, adj, rows, targets = read_labelled(small, self.real)
         if not kind.binary or len(np.unique(adj.data)) < 2:
             return self._train_on(kind, (x, adj, rows, targets), seeds, progress)
@@ -490,10 +490,15 @@ def score(
     return Evaluator(real, device=device, **options).score(small, model, seeds=seeds)
 
 
-def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
+def seeds_of(seeds: int | Sequence[int]) -> tuple[int, ...]:
+    """Seeds as they were named, or ``0, 1, ...`` for a number of them.
+
+    Raises:
+        ValueError: there is none.
+    """
     out = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     if not out:
-        raise ValueError(f"seeds={seeds!r} is empty: give at least one")
+        raise ValueError(f"seeds is empty: give at least one, got {seeds!r}")
     return out
 
 
@@ -501,6 +506,25 @@ def _now(device: torch.device) -> float:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()
+
+
+def graphs_by_name(small: Any) -> dict[str, list[Any]]:
+    """Condensed graphs by name, from one, a list of one method's, or a mapping to either.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not isinstance(small, Mapping):
+        small = {"condensed": small}
+    named = {str(k): list(v) if isinstance(v, list | tuple) else [v] for k, v in small.items()}
+    if not named or not all(named.values()):
+        raise ValueError("there is no condensed graph: give at least one")
+    return named
+
+
+def record_of(graph: Any) -> Mapping[str, Any]:
+    """What a condensed graph says of itself; empty where it says nothing."""
+    return getattr(graph, "condensed", None) or {}
 
 
 def read_labelled(

@@ -13,7 +13,12 @@ from torch_geometric.data import Data
 from tqdm import tqdm
 
 from graphcondense.data.task import NodeTask, as_task
-from graphcondense.evaluate.fit import Evaluator, model_of, read_labelled
+from graphcondense.evaluate.fit import (
+    Evaluator,
+    model_of,
+    read_labelled,
+    seeds_of,
+)
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.properties import named_graphs
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Result, percent
@@ -231,7 +236,7 @@ def membership_inference(
         model=kind.__name__,
         attack=attack,
         folds=folds,
-        seeds=tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds),
+        seeds=seeds_of(seeds),
         settings=asdict(evaluator.training.of(kind)),
         rows=tuple(rows),
         control=swapped is not None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,7 +13,10 @@ from scipy.sparse.csgraph import connected_components
 from scipy.stats import wasserstein_distance
 
 from graphcondense.data.task import NodeTask, as_task
-from graphcondense.evaluate.fit import read_labelled
+from graphcondense.evaluate.fit import (
+    graphs_by_name,
+    read_labelled,
+)
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.result import COLOURS, Column, Result
 from graphcondense.nn.batched import Matrix
@@ -218,11 +221,7 @@ def named_graphs(small: Any) -> dict[str, list[Any]]:
     Raises:
         ValueError: there is none, or one is called like a baseline.
     """
-    if not isinstance(small, Mapping):
-        small = {"condensed": small}
-    named = {str(k): list(v) if isinstance(v, list | tuple) else [v] for k, v in small.items()}
-    if not named or not all(named.values()):
-        raise ValueError("there is no condensed graph: give at least one")
+    named = graphs_by_name(small)
     if taken := [name for name in named if name in OWN]:
         raise ValueError(f"{taken[0]!r} names a baseline; call the condensed set something else")
     return named

@@ -25,8 +25,10 @@ from graphcondense.evaluate.fit import (
     Evaluator,
     FitResult,
     Model,
+    graphs_by_name,
     model_of,
     read_labelled,
+    record_of,
 )
 from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
 from graphcondense.evaluate.predictors import EDGE_WEIGHTS, fit_predictor, predictor_named
@@ -313,7 +315,7 @@ def evaluate(
             classes that do not match.
         TypeError: for an option that does not exist.
     """
-    named = _named(small)
+    named = graphs_by_name(small)
     if isinstance(models, str):
         models = ALL if models == "all" else models.split(",")
     kinds = [predictor_named(model) or model_of(model) for model in models]
@@ -387,7 +389,7 @@ def evaluate(
             whole_training_seconds=whole.seconds_training if whole else None,
             plain_training_seconds=plain,
             peak_memory_bytes=peak_memory_bytes(device),
-            condensation_processor_seconds=_record(graphs[0]).get("processor_seconds"),
+            condensation_processor_seconds=record_of(graphs[0]).get("processor_seconds"),
             condensed_processor_seconds=times[label].processor_seconds,
             whole_processor_seconds=whole.processor_seconds if whole else None,
             memory_estimate_bytes=expected[label],
@@ -405,15 +407,6 @@ def evaluate(
 
 def _name(kind: str | type[Stacked]) -> str:
     return kind if isinstance(kind, str) else kind.__name__
-
-
-def _named(small: Any) -> dict[str, list[Any]]:
-    if not isinstance(small, Mapping):
-        small = {"condensed": small}
-    named = {str(k): list(v) if isinstance(v, list | tuple) else [v] for k, v in small.items()}
-    if not named or not all(named.values()):
-        raise ValueError("there is no condensed graph to evaluate")
-    return named
 
 
 def _row(
@@ -461,9 +454,5 @@ def _seconds(label: str, graph: Any, given: float | Mapping[str, float] | None) 
     if isinstance(given, Mapping):
         given = given.get(label)
     if given is None:
-        given = _record(graph).get("seconds")
+        given = record_of(graph).get("seconds")
     return None if given is None else float(given)
-
-
-def _record(graph: Any) -> Mapping[str, Any]:
-    return getattr(graph, "condensed", None) or {}

@@ -16,7 +16,12 @@ from torch import Tensor
 from tqdm import tqdm
 
 from graphcondense.data.task import NodeTask, as_task
-from graphcondense.evaluate.fit import Evaluator, FitResult, model_of
+from graphcondense.evaluate.fit import (
+    Evaluator,
+    FitResult,
+    model_of,
+    record_of,
+)
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Result, percent
 
@@ -229,8 +234,7 @@ def robustness(
                 judge = Evaluator(replace(real, y=task.y), device=device, **options)
             start = time.perf_counter()
             small = condense(task, seed)
-            record = getattr(small, "condensed", None) or {}
-            seconds = float(record.get("seconds") or time.perf_counter() - start)
+            seconds = float(record_of(small).get("seconds") or time.perf_counter() - start)
             nodes = nodes or len(small.y)
             sets = {label: small, "random": random_subgraph(task, small, seed), "whole": task}
             fits = {name: judge.fit(model, graph, seeds=seeds) for name, graph in sets.items()}

@@ -30,7 +30,10 @@ from graphcondense.evaluate.explore import (
     nodes_of,
     study_name,
 )
-from graphcondense.evaluate.fit import Evaluator
+from graphcondense.evaluate.fit import (
+    Evaluator,
+    seeds_of,
+)
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Result, aligned, percent
 from graphcondense.nn.batched import ACTIVATIONS, resolve
@@ -374,9 +377,7 @@ def search_architectures(
     evaluator = Evaluator(as_task(data, need_test=True), device=device, **options)
     real = evaluator.real
     graphs = graphs_of(small, real)
-    seeds = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
-    if not seeds:
-        raise ValueError("seeds is empty: give at least one")
+    seeds = seeds_of(seeds)
     sets = {"condensed": graphs}
     if "random" in baselines:
         draws = range(seed, seed + random_draws)

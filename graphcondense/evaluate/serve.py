@@ -24,7 +24,14 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.task import NodeTask, as_task
-from graphcondense.evaluate.fit import Evaluator, Trained, model_of, read_labelled
+from graphcondense.evaluate.fit import (
+    Evaluator,
+    Trained,
+    model_of,
+    read_labelled,
+    record_of,
+    seeds_of,
+)
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.properties import named_graphs
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Result, percent
@@ -410,7 +417,7 @@ def serve(
         for label, found in ledger.items()
         for way in found[0]
     ]
-    records = [getattr(g, "condensed", None) or {} for graphs in named.values() for g in graphs]
+    records = [record_of(g) for graphs in named.values() for g in graphs]
     return Serving(
         data=real.name,
         digest=real.digest,
@@ -418,7 +425,7 @@ def serve(
         batch=min(batch, len(real.test)),
         known=inside.num_nodes,
         unseen=len(real.test),
-        seeds=tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds),
+        seeds=seeds_of(seeds),
         settings=asdict(evaluator.training.of(kind)),
         seen=any(
             record.get("setting") == "transductive"
