@@ -1,11 +1,14 @@
-"""Condensation as a PyG transform, for use in ``T.Compose`` and in data sets."""
+"""PyG transforms, for use in ``T.Compose`` and in data sets."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch_geometric.transforms import BaseTransform
 
+from graphcondense.data.graph_task import Encoding, encoded
 from graphcondense.run import condense
 
 
@@ -32,3 +35,62 @@ class Condense(BaseTransform):  # type: ignore[misc]
     def __repr__(self) -> str:
         said = "".join(f", {k}={v!r}" for k, v in self.options.items())
         return f"{type(self).__name__}({self.method!r}{said})"
+
+
+class EncodeCategories(BaseTransform):  # type: ignore[misc]
+    """Bring a real graph into the form in which a condensed set of graphs has its features.
+
+    Integer categories become 0/1 columns, one for each value that the training graphs had (a value
+    they had not becomes zeros); features that are numbers become float32; without ``x`` every node
+    gets the feature 1. So a model that was trained on the condensed set runs on real graphs:
+    ``PygGraphPropPredDataset(name, transform=EncodeCategories.of(small))``. TUDatasets without
+    node features need :func:`graphcondense.data.degree_categories` before it.
+
+    Args:
+        record: the record of a condensed set of graphs, its ``condensed``.
+
+    Raises:
+        ValueError: for a record that does not say how features were encoded; on a graph, for
+            features of another form.
+
+    >>> from torch_geometric.data import Data
+    >>> record = {"data": {"encoding": {"x": [[6, 8], [0, 1]], "edge_attr": None}}}
+    >>> EncodeCategories(record)(Data(x=torch.tensor([[8, 0], [7, 1]]))).x.tolist()
+    [[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
+    """
+
+    def __init__(self, record: Mapping[str, Any]) -> None:
+        about = record.get("data")
+        given = about.get("encoding") if isinstance(about, Mapping) else None
+        if not isinstance(given, Mapping):
+            raise ValueError(
+                "the record does not say how features are encoded (record['data']['encoding']); "
+                "give that of a condensed set of graphs, small.condensed"
+            )
+        self.encodings = {
+            name: None if given.get(name) is None else Encoding(tuple(map(tuple, given[name])))
+            for name in ("x", "edge_attr")
+        }
+
+    @classmethod
+    def of(cls, small: Any) -> EncodeCategories:
+        """The transform for a condensed set of graphs, or any object with its ``condensed``."""
+        return cls(small.condensed)
+
+    def forward(self, data: Any) -> Any:
+        for name, encoding in self.encodings.items():
+            value = data.get(name)
+            if value is None and name == "x":
+                if encoding is not None:
+                    raise ValueError(
+                        "the graph has no x, the condensed set was made with categories; where "
+                        "these are degrees, put graphcondense.data.degree_categories before this"
+                    )
+                value = torch.ones(data.num_nodes, 1)
+            if value is not None:
+                data[name] = encoded(value[:, None] if value.dim() == 1 else value, encoding)
+        return data
+
+    def __repr__(self) -> str:
+        widths = {k: None if e is None else e.width for k, e in self.encodings.items()}
+        return f"{type(self).__name__}({widths})"

@@ -14,7 +14,15 @@ from torch_geometric.data import Data
 
 from graphcondense.data.task import NodeTask
 
-FOLDERS = ("pyg/Cora", "pyg/CiteSeer", "pyg/Computers", "pyg/Physics", "ogb")
+FOLDERS = (
+    "pyg/Cora",
+    "pyg/CiteSeer",
+    "pyg/Computers",
+    "pyg/Physics",
+    "pyg/MUTAG",
+    "pyg/NCI1",
+    "ogb",
+)
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn import functional as F
 
-from graphcondense.core.types import Batch, Learner, Source, Synthetic
+from graphcondense.core.types import Batch, Criterion, Learner, Source, Synthetic
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -81,12 +82,14 @@ class Fresh:
         outer: matches for each network.
         inner: training steps between two matches.
         optimizer: how the network is trained; its moments live as long as the network.
+        criterion: its loss.
     """
 
     model: nn.Module
     outer: int = 1
     inner: int = 0
     optimizer: InnerOptimizer = field(default_factory=inner_adam)
+    criterion: Criterion = F.cross_entropy
 
     def __call__(
         self,
@@ -110,13 +113,14 @@ class Fresh:
                 trainer = self.optimizer(list(params.values()))
             if not go_on:
                 held = {"position": position, "params": params, "trainer": trainer.state_dict()}
-                yield Learner(self.model, params, buffers, memory=held)
+                yield Learner(self.model, params, buffers, None, held, self.criterion)
             go_on = False
             position += 1
             if position == self.outer:
                 position = 0
             elif self.inner:
-                self._train(Learner(self.model, params, buffers), syn, trainer)
+                learner = Learner(self.model, params, buffers, criterion=self.criterion)
+                self._train(learner, syn, trainer)
 
     def _train(self, learner: Learner, syn: Synthetic, trainer: torch.optim.Optimizer) -> None:
         """Train the learner in place on the whole synthetic set."""
@@ -134,5 +138,5 @@ def _leaves(params: Mapping[str, Tensor], device: torch.device) -> dict[str, Ten
 
 def frozen(batch: Batch) -> Batch:
     """The batch as constants: no gradient reaches the synthetic set through training."""
-    inputs = tuple(i.detach() if isinstance(i, Tensor) else i for i in batch.inputs)
+    inputs = tuple(i.detach() if hasattr(i, "detach") else i for i in batch.inputs)
     return Batch(inputs, batch.y.detach(), batch.rows)

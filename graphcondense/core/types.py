@@ -16,6 +16,9 @@ from torch import Generator, Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
+Criterion = Callable[[Tensor, Tensor], Tensor]
+"""A loss: outputs ``[m, k]`` and ``y`` to a scalar."""
+
 
 class Batch(NamedTuple):
     """What a model is called with, and what it should say.
@@ -41,6 +44,7 @@ class Learner(NamedTuple):
         target: for trajectory matching, where an expert ended.
         memory: what its pool needs to go on from here (position, moments); tensors and integers
             only, so that a checkpoint can hold it.
+        criterion: loss of outputs and ``y``; mean cross-entropy unless the labels are no classes.
     """
 
     model: nn.Module
@@ -48,6 +52,7 @@ class Learner(NamedTuple):
     buffers: Mapping[str, Tensor] = {}
     target: Mapping[str, Tensor] | None = None
     memory: Mapping[str, Any] = {}
+    criterion: Criterion = F.cross_entropy
 
     def __call__(self, batch: Batch, **kwargs: Any) -> Tensor:
         weights = {**self.params, **self.buffers}
@@ -63,8 +68,8 @@ class Learner(NamedTuple):
         return self(batch, features=True)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Mean cross-entropy over the batch; ``y`` may hold classes or probabilities."""
-        return F.cross_entropy(self.logits(batch), batch.y)
+        """:attr:`criterion` over the batch; ``y`` may hold classes, probabilities or targets."""
+        return self.criterion(self.logits(batch), batch.y)
 
     def grads(self, batch: Batch, *, create_graph: bool = False) -> dict[str, Tensor]:
         """Gradient of :meth:`loss` in the weights; differentiable itself with ``create_graph``."""

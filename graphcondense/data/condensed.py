@@ -27,15 +27,19 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 from torch_geometric.data import Data, InMemoryDataset
 
+from graphcondense.data.condensed_graphs import NAMES as GRAPHS_NAMES
+from graphcondense.data.condensed_graphs import CondensedGraphs, check_graphs, tensors_of
+from graphcondense.data.graph_task import GraphSet
 from graphcondense.ops.files import write_all
 
 FORMAT = "graphcondense"
 VERSION = 1
 NAMES = ("x", "edge_index", "edge_weight", "y", "train_mask")
+_UNCOUNTED = ("train_mask", "node_ptr", "edge_ptr")
 
 
-def save(small: Data, path: str | Path) -> Path:
-    """Write a condensed graph and a card that a person can read.
+def save(small: Data | CondensedGraphs, path: str | Path) -> Path:
+    """Write a condensed graph, or a condensed set of graphs, and a card that a person can read.
 
     Both files are written under another name first and then moved, so that a file that is there is
     whole. ``small`` is not changed; tensors on other devices are copied.
@@ -43,7 +47,8 @@ def save(small: Data, path: str | Path) -> Path:
     Args:
         small: ``x [n, d]`` float32, ``edge_index [2, m]`` int64, optionally ``edge_weight [m]``
             float32, ``y [n]`` int64 or soft labels ``[n, C]`` float32, ``train_mask [n]`` bool
-            (all nodes if missing), and ``condensed``, a record that JSON can hold.
+            (all nodes if missing), and ``condensed``, a record that JSON can hold; or a
+            :class:`~graphcondense.data.condensed_graphs.CondensedGraphs`.
         path: a file that ends in ``.safetensors``, or a folder, in which it is called
             ``condensed.safetensors``. Folders are made.
 
@@ -61,7 +66,8 @@ def save(small: Data, path: str | Path) -> Path:
         text = json.dumps({"version": VERSION, "record": record})
     except (TypeError, ValueError) as error:
         raise ValueError(f"the record 'condensed' does not fit JSON: {error}") from error
-    _check(tensors, record, "cannot save the graph")
+    what = "graphs" if isinstance(small, CondensedGraphs) else "graph"
+    _check(tensors, record, f"cannot save the {what}")
     # One entry: safetensors writes several in an order that changes from run to run.
     blob = to_bytes(tensors, {FORMAT: text})
     card = _card(path, record, tensors, hashlib.sha256(blob).hexdigest())
@@ -72,7 +78,7 @@ def save(small: Data, path: str | Path) -> Path:
     return path
 
 
-def load(path: str | Path, device: torch.device | str | None = None) -> Data:
+def load(path: str | Path, device: torch.device | str | None = None) -> Data | CondensedGraphs:
     """Read what :func:`save` wrote, and check it.
 
     Args:
@@ -80,7 +86,8 @@ def load(path: str | Path, device: torch.device | str | None = None) -> Data:
         device: where to put the tensors; by default the CPU.
 
     Returns:
-        A ``Data`` with the tensors of :func:`save` and the record as ``condensed``.
+        A ``Data``, or ``CondensedGraphs``, with the tensors of :func:`save` and the record as
+        ``condensed``.
 
     Raises:
         ValueError: naming the file, for one that is missing, foreign, broken, of a later version,
@@ -105,23 +112,30 @@ def load(path: str | Path, device: torch.device | str | None = None) -> Data:
     if version != VERSION:
         raise ValueError(f"{path} has format version {version}, this {FORMAT} reads {VERSION}")
     _check(tensors, record, str(path))
-    small = Data(**tensors)
-    small.condensed = record
+    if _of_graphs(tensors):
+        given = {name: tensors.get(name) for name in GRAPHS_NAMES}
+        small = CondensedGraphs(GraphSet(**given), record)  # type: ignore[arg-type]
+    else:
+        small = Data(**tensors)
+        small.condensed = record
     return small if device is None else small.to(device)
 
 
-def tensor_bytes(small: Data) -> int:
+def tensor_bytes(small: Data | CondensedGraphs) -> int:
     """Bytes of ``x``, ``edge_index``, ``edge_weight`` and ``y``, as stored.
+
+    Of a set of graphs also those of ``edge_attr`` and ``node_weight``; where each graph begins
+    (16 bytes a graph) is left out, as the mask of training nodes is.
 
     >>> no_edges = torch.zeros(2, 0, dtype=torch.long)
     >>> tensor_bytes(Data(x=torch.zeros(2, 3), edge_index=no_edges, y=torch.tensor([0, 1])))
     40
     """
     tensors = _tensors(small)
-    return sum(t.numel() * t.element_size() for k, t in tensors.items() if k != "train_mask")
+    return sum(t.numel() * t.element_size() for k, t in tensors.items() if k not in _UNCOUNTED)
 
 
-def graph_hash(small: Data) -> str:
+def graph_hash(small: Data | CondensedGraphs) -> str:
     """SHA-256 (first 16 hex digits) of all stored tensors; the record is left out.
 
     >>> a = Data(x=torch.zeros(2, 3), edge_index=torch.zeros(2, 0).long(), y=torch.tensor([0, 1]))
@@ -139,6 +153,8 @@ def graph_hash(small: Data) -> str:
 
 class CondensedDataset(InMemoryDataset):  # type: ignore[misc]
     """A folder of condensed graphs as a PyG data set, in the order of their file names.
+
+    A condensed *set* of graphs is one file and a data set by itself: :func:`load` opens it.
 
     Nothing is written, neither ``raw/`` nor ``processed/``. Where some graphs have edge weights,
     those of the others are one.
@@ -164,6 +180,12 @@ class CondensedDataset(InMemoryDataset):  # type: ignore[misc]
         if not self.files:
             raise ValueError(f"no condensed graph (*.safetensors) in {self.root}")
         graphs = [load(file) for file in self.files]
+        for file, graph in zip(self.files, graphs, strict=True):
+            if isinstance(graph, CondensedGraphs):
+                raise ValueError(
+                    f"{file} holds a data set of {len(graph)} graphs: open it with load, or keep it "
+                    "in another folder"
+                )
         # Records differ in their keys from method to method: they stay out of PyG's collation.
         self._records = [graph.condensed for graph in graphs]
         for file, graph in zip(self.files, graphs, strict=True):
@@ -190,11 +212,14 @@ class CondensedDataset(InMemoryDataset):  # type: ignore[misc]
 # --- what a file may hold --------------------------------------------------------------------
 
 
-def _tensors(small: Data) -> dict[str, Tensor]:
+def _tensors(small: Data | CondensedGraphs) -> dict[str, Tensor]:
     """What is stored of ``small``: on the CPU, contiguous, in a fixed order."""
-    given = {name: getattr(small, name, None) for name in NAMES}
-    if given["train_mask"] is None and isinstance(given["x"], Tensor):
-        given["train_mask"] = torch.ones(len(given["x"]), dtype=torch.bool)
+    if isinstance(small, CondensedGraphs):
+        given: dict[str, Any] = dict(tensors_of(small.set))
+    else:
+        given = {name: getattr(small, name, None) for name in NAMES}
+        if given["train_mask"] is None and isinstance(given["x"], Tensor):
+            given["train_mask"] = torch.ones(len(given["x"]), dtype=torch.bool)
     return {
         name: value.detach().cpu().contiguous()
         for name, value in given.items()
@@ -202,17 +227,33 @@ def _tensors(small: Data) -> dict[str, Tensor]:
     }
 
 
+def _of_graphs(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether these are a set of graphs: only there does something say where a graph begins."""
+    return not tensors.keys().isdisjoint(set(GRAPHS_NAMES) - set(NAMES))
+
+
 def _check(tensors: Mapping[str, Tensor], record: Any, where: str) -> None:
-    """Raise a ValueError that starts with ``where`` unless this is a graph with a record."""
+    """Raise a ValueError that starts with ``where`` unless these are graphs with a record."""
+    names = GRAPHS_NAMES if _of_graphs(tensors) else NAMES
+    if not isinstance(record, dict):
+        raise ValueError(f"{where}: the record must be a dict, got {type(record).__name__}")
+    if unknown := sorted(tensors.keys() - set(names)):
+        raise ValueError(f"{where}: unknown tensors {unknown}")
+    if _of_graphs(tensors):
+        check_graphs(tensors, where, record)
+    else:
+        _check_graph(tensors, record, where)
+
+
+def _check_graph(tensors: Mapping[str, Tensor], record: Mapping[str, Any], where: str) -> None:
+    """:func:`_check` of one graph."""
 
     def need(condition: bool, message: str) -> None:
         if not condition:
             raise ValueError(f"{where}: {message}")
 
-    need(isinstance(record, dict), f"the record must be a dict, got {type(record).__name__}")
     for name in ("x", "edge_index", "y", "train_mask"):
         need(name in tensors, f"{name} is missing")
-    need(tensors.keys() <= set(NAMES), f"unknown tensors {sorted(tensors.keys() - set(NAMES))}")
     x, edges, y = tensors["x"], tensors["edge_index"], tensors["y"]
     need(x.dim() >= 2, f"x must be [nodes, features], got {tuple(x.shape)}")
     n, m = len(x), edges.shape[-1] if edges.dim() == 2 else -1
@@ -278,6 +319,11 @@ def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 def _card(path: Path, record: Mapping[str, Any], tensors: Mapping[str, Tensor], sha256: str) -> str:
     rows = dict(_flat(record))
+    what, opened = "A small graph that stands in for a large one in training", "a PyG Data"
+    if _of_graphs(tensors):
+        count = len(tensors["y"])
+        what = f"{count} small graphs that stand in for a large set of graphs in training"
+        opened = f"a PyG data set of {count} graphs"
     title = f"{rows.get('data.name', path.stem)}, condensed by {rows.get('method', 'hand')}"
     cell = "| {} | {} |".format
     shapes = [
@@ -290,19 +336,46 @@ def _card(path: Path, record: Mapping[str, Any], tensors: Mapping[str, Tensor], 
     lines = [
         f"# {title}",
         "",
-        f"A small graph that stands in for a large one in training. `{path.name}` holds it:",
+        f"{what}. `{path.name}`:",
         "",
         *(cell("tensor", "type and shape"), cell("---", "---"), *shapes),
         "",
         "```python",
         "from graphcondense.data import load_condensed",
         "",
-        f'small = load_condensed("{path.name}")  # a PyG Data',
+        f'small = load_condensed("{path.name}")  # {opened}',
         "```",
         "",
+        *_encoding_lines(record),
         *(cell("record", "value"), cell("---", "---"), *table),
         "",
         f"SHA-256 of `{path.name}`: `{sha256}`",
         "",
     ]
     return "\n".join(lines)
+
+
+def _encoding_lines(record: Mapping[str, Any]) -> list[str]:
+    """What the columns of encoded features stand for, as a table; nothing where none are."""
+    about = record.get("data")
+    encoding = about.get("encoding") if isinstance(about, Mapping) else None
+    rows = []
+    for name, columns in (encoding or {}).items():
+        first = 0
+        for i, values in enumerate(columns or ()):
+            last = first + len(values) - 1
+            said = ", ".join(map(str, values))
+            rows.append(f"| {name}[:, {first}..{last}] | {i} | {said} |")
+            first = last + 1
+    if not rows:
+        return []
+    return [
+        "Categories are encoded: one column for each value. In real data a column is 0 or 1, here "
+        "it is any number. `graphcondense.transforms.EncodeCategories.of(small)` brings real "
+        "graphs into this form.",
+        "",
+        "| columns | category | values |",
+        "| --- | --- | --- |",
+        *rows,
+        "",
+    ]

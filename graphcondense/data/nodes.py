@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import errno
-import os
-import re
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,12 +14,18 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from graphcondense.data.known import Named, find, name_key, root_of
+from graphcondense.data.known import open_known as _open_known
 from graphcondense.data.ogb import load_ogb
 from graphcondense.data.pt import read_pt
 from graphcondense.ops.adjacency import csr_tensor, scipy_csr
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
+
+    from graphcondense.data.graph_task import GraphTask
+
+__all__ = ["KNOWN", "Known", "datasets", "load", "name_key"]
 
 NORMALIZE = ("auto", "row", "standard", "none")
 SPLITS = ("public", "full", "seeded", "random")
@@ -37,8 +39,11 @@ def load(
     seed: int = 0,
     normalize: str = "auto",
     device: torch.device | str | None = None,
-) -> Data:
+) -> Data | GraphTask:
     """Open a graph by name, or from a file that ends in ``.npz`` or ``.pt``.
+
+    A set of many graphs (``ogbg-molhiv``, ``MUTAG``, a ``.pt`` file of a list) is opened as
+    :func:`graphcondense.data.load_graphs` does; ``normalize`` and ``device`` are not for these.
 
     Case, ``-`` and ``_`` in a name do not matter. :func:`datasets` lists the names. What is not
     under ``root`` is downloaded there, without a question.
@@ -71,100 +76,91 @@ def load(
 
     Returns:
         A ``Data`` with ``x [n, d]`` float32 (a CSR tensor if the file has it sparse),
-        ``edge_index [2, m]``, ``y [n]``, bool masks ``[n]``, and ``name``.
+        ``edge_index [2, m]``, ``y [n]``, bool masks ``[n]``, and ``name``; for a set of graphs a
+        :class:`~graphcondense.data.graph_task.GraphTask`.
 
     Raises:
         ValueError: for a name, split, normalisation, file or folder that cannot be used, saying
             what can.
         ConnectionError: when the set is not under ``root`` and cannot be downloaded.
     """
+    from graphcondense.data.graphs import load_graphs, task_of_list
+
     if normalize not in NORMALIZE:
         raise ValueError(f"normalize={normalize!r}: choose one of {', '.join(NORMALIZE)}")
     path = Path(name).expanduser()
     if path.suffix in _FILES:
-        data, auto = _open_file(path), "none"
-        data.name = path.stem
+        data, auto, own = _open_file(path), "none", path.stem
+        if isinstance(data, list):
+            _check_no_graph_options(str(path), normalize, device)
+            return task_of_list(data, path, split, seed)
     else:
         known = _find(str(name))
-        data, auto = _open_known(known, _root(root)), known.normalize
-        data.name = known.name
+        if not isinstance(known, Known):
+            _check_no_graph_options(known.name, normalize, device)
+            return load_graphs(name, root, split=split, seed=seed)
+        data, auto, own = _open_known(known, root_of(root)), known.normalize, known.name
+    data.name = own
     _set_split(data, split, seed)
     data = _NORMALIZERS[auto if normalize == "auto" else normalize](data)
     return data if device is None else data.to(device)
+
+
+def _check_no_graph_options(name: str, normalize: str, device: Any) -> None:
+    for option, given, usual in (("normalize", normalize, "auto"), ("device", device, None)):
+        if given != usual:
+            raise ValueError(
+                f"{option}={given!r} is for one graph with labelled nodes, {name} is a set of "
+                "graphs: leave it out"
+            )
 
 
 def datasets(root: str | Path | None = None) -> list[dict[str, Any]]:
     """What :func:`load` knows by name: one row a set, for a table.
 
     Returns:
-        Rows with ``name``, ``family``, ``nodes``, ``classes``, ``split``, ``normalize``,
-        ``source``, ``licence`` and ``local`` (it is under ``root``: no download is needed).
+        Rows with ``name``, ``kind`` (``"node"``: one graph with labelled nodes; ``"graph"``: many
+        labelled graphs), ``family``, ``graphs``, ``nodes`` (``None`` for a set of graphs),
+        ``classes`` (tasks, for molecules), ``metric``, ``split``, ``normalize``, ``source``,
+        ``licence`` and ``local`` (it is under ``root``: no download is needed).
 
-    >>> [row["nodes"] for row in datasets() if row["name"] == "citeseer"]
-    [3327]
+    >>> {row["name"]: row["nodes"] or row["graphs"] for row in datasets()}["citeseer"]
+    3327
     """
-    base = _root(root)
-    return [
-        {
-            "name": known.name,
-            "family": known.family,
-            "nodes": known.nodes,
-            "classes": known.classes,
-            "split": "public" if known.published else "seeded",
-            "normalize": known.normalize,
-            "source": known.source,
-            "licence": known.licence,
-            "local": known.is_local(base),
-        }
-        for known in KNOWN
-    ]
+    from graphcondense.data.graphs import KNOWN_GRAPHS
+
+    return [known.row(root_of(root)) for known in (*KNOWN, *KNOWN_GRAPHS)]
 
 
 # --- sets by name ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
-    """A data set that :func:`load` knows.
+class Known(Named):
+    """A graph that :func:`load` knows.
 
     Attributes:
-        name: canonical name.
-        family: the loader it comes from.
-        folder: its folder below the root, as its loader names it; empty if it needs none.
-        open: opens it, given itself and the root.
         nodes, classes: for a table.
         normalize: what ``auto`` means.
-        source, licence: for a table.
         published: whether it has a split of its own.
-        aliases: other names; ``family-name`` always is one.
     """
 
-    name: str
-    family: str
-    folder: str
-    open: Callable[[Known, Path], Data]
     nodes: int
     classes: int
     normalize: str
-    source: str
-    licence: str
     published: bool = False
-    aliases: tuple[str, ...] = ()
 
-    def spellings(self) -> set[str]:
-        """All its names, as :func:`_key` writes them."""
-        return {name_key(n) for n in (self.name, f"{self.family}-{self.name}", *self.aliases)}
-
-    def base(self, root: Path) -> Path:
-        """The folder to give to its loader: ``root``, or ``root/pyg`` or ``root/ogb``."""
-        below = root / ("ogb" if self.family == "OGB" else "pyg")
-        here = (root / self.folder).is_dir() or not (below / self.folder).is_dir()
-        return root if here else below
-
-    def is_local(self, root: Path) -> bool:
-        """Whether raw or processed files are there."""
-        folder = self.base(root) / self.folder
-        return not self.folder or any(any(folder.glob(f"{d}/*")) for d in ("raw", "processed"))
+    def columns(self) -> dict[str, Any]:
+        return {
+            "kind": "node",
+            "family": self.family,
+            "graphs": 1,
+            "nodes": self.nodes,
+            "classes": self.classes,
+            "metric": "accuracy",
+            "split": "public" if self.published else "seeded",
+            "normalize": self.normalize,
+        }
 
 
 def _open_named(known: Known, base: Path) -> Data:
@@ -325,52 +321,13 @@ _REFUSED = {
 }
 
 
-def name_key(name: str) -> str:
-    """What two spellings of one name have in common.
+def _find(name: str) -> Named:
+    """A graph or a set of graphs."""
+    from graphcondense.data.graphs import KNOWN_GRAPHS
 
-    >>> name_key("OGBN_Arxiv") == name_key("ogbn-arxiv")
-    True
-    """
-    return re.sub(r"[-_\s]", "", name.lower())
-
-
-def _find(name: str) -> Known:
-    key = name_key(name)
-    if key in _REFUSED:
-        raise ValueError(_REFUSED[key])
-    known = {k: row for row in KNOWN for k in row.spellings()}
-    if key in known:
-        return known[key]
-    # Names that differ in a letter or two come first, then those that hold what was typed.
-    near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
-    near += [k for k in known if len(key) > 2 and key in k]
-    names = dict.fromkeys(known[k].name for k in near)
-    hint = f"did you mean {' or '.join(names)}?" if names else "datasets() lists the names."
-    raise ValueError(f"unknown data set '{name}'; {hint} A file's name ends in .npz or .pt.")
-
-
-def _root(root: str | Path | None) -> Path:
-    default = os.environ.get("GRAPHCONDENSE_DATA") or "~/.cache/graphcondense"
-    return Path(default if root is None else root).expanduser()
-
-
-def _open_known(known: Known, root: Path) -> Data:
-    base, local = known.base(root), known.is_local(root)
-    try:
-        return known.open(known, base)
-    except OSError as error:
-        folder = base / known.folder
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise ValueError(
-                f"{known.name}: its loader has to write into {folder}, which is read-only; copy "
-                "the folder and set root= or GRAPHCONDENSE_DATA to the copy"
-            ) from error
-        if local:
-            raise
-        raise ConnectionError(
-            f"{known.name} is not in {folder} and could not be downloaded ({error}); set root= or "
-            "GRAPHCONDENSE_DATA to a folder that has it"
-        ) from error
+    if name_key(name) in _REFUSED:
+        raise ValueError(_REFUSED[name_key(name)])
+    return find(name, (*KNOWN, *KNOWN_GRAPHS), ".npz or .pt")
 
 
 # --- files -----------------------------------------------------------------------------------
@@ -419,10 +376,12 @@ def _csr(arrays: Mapping[str, np.ndarray], name: str, path: Path) -> sp.csr_matr
     return matrix
 
 
-def _open_pt(path: Path) -> Data:
+def _open_pt(path: Path) -> Any:
     from torch_geometric.data import Data
 
     data = read_pt(path, "a PyG Data of tensors")
+    if isinstance(data, list):
+        return data
     if not isinstance(data, Data):
         raise ValueError(f"{path} holds a {type(data).__name__}, not a PyG Data")
     if not isinstance(data.y, Tensor) or data.num_nodes is None:
@@ -430,10 +389,11 @@ def _open_pt(path: Path) -> Data:
     return data
 
 
-_FILES = {".npz": _open_npz, ".pt": _open_pt}
+_FILES: dict[str, Callable[[Path], Any]] = {".npz": _open_npz, ".pt": _open_pt}
 
 
-def _open_file(path: Path) -> Data:
+def _open_file(path: Path) -> Any:
+    """A ``Data``, or the list of graphs that a ``.pt`` file may hold."""
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
     return _FILES[path.suffix](path)

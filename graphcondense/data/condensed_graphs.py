@@ -1,0 +1,145 @@
+"""A condensed set of graphs as a PyG data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data, InMemoryDataset
+
+from graphcondense.data.graph_task import GraphSet
+
+NAMES = ("x", "edge_index", "edge_attr", "y", "node_ptr", "edge_ptr", "node_weight")
+"""The tensors of a condensed set of graphs, in the order in which they are stored."""
+
+
+class CondensedGraphs(InMemoryDataset):  # type: ignore[misc]
+    """A few labelled graphs that stand in for many; takes the place of any PyG data set of graphs.
+
+    Indexing, slicing and iterating give PyG ``Data`` with ``x [n, d]`` float32, ``edge_index
+    [2, m]``, ``y [1]`` (a class) or ``[1, T]`` (targets, NaN where there is none), ``edge_attr
+    [m, e]`` and ``node_weight [n]`` where the set has them. It goes into PyG's ``DataLoader`` as it
+    is, and nothing is written to disk.
+
+    Args:
+        graphs: the graphs; features are float32, ``y`` is ``[G]`` int64 or ``[G, T]`` float32. The
+            tensors are not copied.
+        record: what is known of their making, values that JSON holds.
+        transform: applied to a graph at every access.
+
+    Attributes:
+        condensed: the record.
+
+    Raises:
+        ValueError: for graphs that are not as above.
+
+    >>> from graphcondense.data.graph_task import pack
+    >>> pair = [Data(x=torch.ones(n, 2), edge_index=torch.tensor([[0], [1]]), y=1) for n in (2, 3)]
+    >>> small = CondensedGraphs(pack(pair)[0], {"method": "by hand"})
+    >>> len(small), small[1].num_nodes, small[1:].set.edge_index.tolist()
+    (2, 3, [[0], [1]])
+    """
+
+    def __init__(
+        self,
+        graphs: GraphSet,
+        record: Mapping[str, Any] | None = None,
+        transform: Callable[[Data], Data] | None = None,
+    ) -> None:
+        check_graphs(tensors_of(graphs), "the condensed graphs")
+        super().__init__(None, transform)
+        self._graphs = graphs
+        self.condensed = dict(record or {})
+        own = torch.repeat_interleave(graphs.node_ptr[:-1], graphs.edge_ptr.diff())
+        values = {"x": graphs.x, "edge_index": graphs.edge_index - own, "y": graphs.y}
+        nodes, edges = graphs.node_ptr.cpu(), graphs.edge_ptr.cpu()
+        slices = {"x": nodes, "edge_index": edges, "y": torch.arange(len(graphs) + 1)}
+        if graphs.edge_attr is not None:
+            values["edge_attr"], slices["edge_attr"] = graphs.edge_attr, edges
+        if graphs.node_weight is not None:
+            values["node_weight"], slices["node_weight"] = graphs.node_weight, nodes
+        self._data, self.slices = Data(**values), slices
+
+    @property
+    def set(self) -> GraphSet:
+        """The graphs in one layout; of a slice those that are in it. No transform is applied."""
+        if self._indices is None:
+            return self._graphs
+        return self._graphs.select(torch.tensor(list(self._indices), dtype=torch.long))
+
+    def to(self, device: torch.device | str) -> CondensedGraphs:
+        """The same on another device."""
+        return CondensedGraphs(self.set.to(device), self.condensed, self.transform)
+
+
+def tensors_of(graphs: GraphSet) -> dict[str, Tensor]:
+    """The tensors of a graph set by name, those that it has, in a fixed order."""
+    given = {name: getattr(graphs, name) for name in NAMES}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def check_graphs(tensors: Mapping[str, Tensor], where: str, record: Any = None) -> None:
+    """Raise a ValueError that starts with ``where`` unless these are condensed graphs.
+
+    Args:
+        tensors: by the names of :data:`NAMES`.
+        where: what the message begins with.
+        record: if its ``data`` says how many ``classes`` there are, classes are held to it.
+    """
+
+    def need(condition: bool, message: str) -> None:
+        if not condition:
+            raise ValueError(f"{where}: {message}")
+
+    for name in ("x", "edge_index", "y", "node_ptr", "edge_ptr"):
+        need(name in tensors, f"{name} is missing")
+    x, edges, y = tensors["x"], tensors["edge_index"], tensors["y"]
+    node_ptr, edge_ptr = tensors["node_ptr"], tensors["edge_ptr"]
+    need(x.dim() == 2, f"x must be [nodes, features], got {list(x.shape)}")
+    need(y.dim() in (1, 2), f"y must be [graphs] or [graphs, tasks], got {list(y.shape)}")
+    n, m, g = len(x), edges.shape[-1] if edges.dim() == 2 else -1, len(y)
+    attr = tensors.get("edge_attr")
+    width = attr.shape[1] if attr is not None and attr.dim() == 2 else -1
+    expected: dict[str, tuple[tuple[int, ...], torch.dtype]] = {
+        "x": ((n, x.shape[1]), torch.float32),
+        "edge_index": ((2, m), torch.int64),
+        "edge_attr": ((m, width), torch.float32),
+        "y": ((g,), torch.int64) if y.dim() == 1 else ((g, y.shape[1]), torch.float32),
+        "node_ptr": ((g + 1,), torch.int64),
+        "edge_ptr": ((g + 1,), torch.int64),
+        "node_weight": ((n,), torch.float32),
+    }
+    for name, tensor in tensors.items():
+        shape, dtype = expected[name]
+        need(
+            tuple(tensor.shape) == shape and tensor.dtype == dtype,
+            f"{name} must be {dtype} of shape {list(shape)} for {g} graphs of {n} nodes and {m} "
+            f"edges, got {tensor.dtype} of shape {list(tensor.shape)}",
+        )
+        if dtype == torch.float32:
+            bad = ~torch.isfinite(tensor)
+            bad &= ~tensor.isnan() if name == "y" else True  # no label
+            need(not bad.any(), f"{name} has {int(bad.sum())} values that are NaN or infinite")
+    need(g > 0, "it has no graphs")
+    for name, ptr, end in (("node_ptr", node_ptr, n), ("edge_ptr", edge_ptr, m)):
+        whole = int(ptr[0]) == 0 and int(ptr[-1]) == end and bool((ptr.diff() >= 0).all())
+        need(whole, f"{name} must rise from 0 to {end}, got {ptr.tolist()[:5]}...")
+    for i in (node_ptr.diff() == 0).nonzero().flatten()[:1].tolist():
+        need(False, f"graph {i} has no nodes")
+    graph = torch.repeat_interleave(edge_ptr.diff())
+    foreign = (edges < node_ptr[graph]) | (edges >= node_ptr[graph + 1])
+    for edge in foreign.any(0).nonzero().flatten()[:1].tolist():
+        i = int(graph[edge])
+        need(
+            False,
+            f"edge_index joins the nodes {edges[:, edge].tolist()} in graph {i}, whose nodes are "
+            f"{int(node_ptr[i])}..{int(node_ptr[i + 1]) - 1}",
+        )
+    if y.dim() == 1:
+        about = record.get("data") if isinstance(record, Mapping) else None
+        classes = about.get("classes") if isinstance(about, Mapping) else None
+        need(int(y.min()) >= 0, f"y has class {int(y.min())}; classes are 0..C-1")
+        top = int(y.max())
+        need(classes is None or top < classes, f"y has class {top}, but there are {classes}")

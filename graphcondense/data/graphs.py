@@ -1,0 +1,257 @@
+"""Sets of labelled graphs by name: OGB's molecules and TUDatasets, or a file of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from graphcondense.data.graph_task import GraphTask, Splits, as_graph_task
+from graphcondense.data.known import Named, find, open_known, root_of
+from graphcondense.data.ogb import open_ogb
+from graphcondense.data.pt import read_pt
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
+DEGREE_CAP = 64
+"""Larger degrees count as this one where degrees stand in for node features."""
+
+Opened = tuple[Any, Splits | None]
+"""A PyG data set of graphs, and its published split if it has one."""
+
+
+def load_graphs(
+    name: str | Path,
+    root: str | Path | None = None,
+    *,
+    split: str | None = None,
+    seed: int = 0,
+) -> GraphTask:
+    """Open a set of labelled graphs by name, or from a ``.pt`` file of a list of PyG ``Data``.
+
+    Case, ``-`` and ``_`` in a name do not matter, and ``molhiv`` is ``ogbg-molhiv``.
+    :func:`graphcondense.data.datasets` lists the names. What is not under ``root`` is downloaded
+    there, without a question.
+
+    Node features of OGB's molecules are integer categories. Those of TUDatasets are numbers: the
+    continuous attributes where there are any, then 0/1 columns of the node labels. TUDatasets
+    without either (IMDB, COLLAB, REDDIT) get the degree as one category
+    (:func:`degree_categories`). A folder with the de-duplicated form of a TUDataset ("cleaned" in
+    PyG) is opened as it is, with fewer graphs than :data:`KNOWN_GRAPHS` says.
+
+    Args:
+        name: name of a set, or path to a ``.pt`` file, of which only tensors and PyG's ``Data`` are
+            read; anything that could run code is refused.
+        root: where data sets are; by default ``$GRAPHCONDENSE_DATA``, else
+            ``~/.cache/graphcondense``. Each set lies there as its own loader puts it (``MUTAG/raw``,
+            ``ogbg_molhiv``), or so below ``pyg/`` and ``ogb/``.
+        split: ``scaffold``: OGB's published split, in which test molecules have other scaffolds.
+            ``stratified``: 80 / 10 / 10 %, class by class, or label by label of a single binary
+            task. By default ``scaffold`` where there is one, else ``stratified``.
+        seed: draws the split ``stratified``.
+
+    Returns:
+        The checked task. Its metric is that of OGB's own evaluator, or accuracy.
+
+    Raises:
+        ValueError: for a name, split, file or folder that cannot be used, saying what can.
+        ConnectionError: when the set is not under ``root`` and cannot be downloaded.
+    """
+    path = Path(name).expanduser()
+    if path.suffix == ".pt":
+        return task_of_list(read_pt(path, "a list of PyG Data"), path, split, seed)
+    known = _find(str(name))
+    _checked_split(split, known.name, known.splits)
+    data, published = open_known(known, root_of(root))
+    chosen = published if (split or known.splits[0]) == "scaffold" else None
+    return _task(data, chosen, known.name, seed, known.metric)
+
+
+def task_of_list(graphs: Any, path: Path, split: str | None, seed: int) -> GraphTask:
+    """What a ``.pt`` file holds, as a task with a stratified split.
+
+    Raises:
+        ValueError: for anything but a list of PyG ``Data``.
+    """
+    from torch_geometric.data import Data
+
+    _checked_split(split, str(path), ("stratified",))
+    if isinstance(graphs, Data):
+        raise ValueError(
+            f"{path} holds one graph: open it with graphcondense.data.load, or save a list"
+        )
+    if not isinstance(graphs, list | tuple) or not all(isinstance(g, Data) for g in graphs):
+        raise ValueError(f"{path} holds a {type(graphs).__name__}, not a list of PyG Data")
+    return _task(list(graphs), None, path.stem, seed, None)
+
+
+def _checked_split(split: str | None, name: str, allowed: Sequence[str]) -> None:
+    if split not in (None, *allowed):
+        why = "" if len(allowed) > 1 else " (it has no published split)"
+        raise ValueError(f"split={split!r}: {name} has {', '.join(allowed)}{why}")
+
+
+def _task(data: Any, splits: Splits | None, name: str, seed: int, metric: str | None) -> GraphTask:
+    try:
+        return as_graph_task(data, splits, name=name, metric=metric, seed=seed)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def degree_categories(data: Data) -> Data:
+    """A PyG transform: ``x [n, 1]`` int64, each node's degree, at most :data:`DEGREE_CAP`.
+
+    Of a directed graph it is the number of edges that leave a node. ``data`` is not changed.
+
+    >>> from torch_geometric.data import Data
+    >>> path = Data(edge_index=torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]), num_nodes=4)
+    >>> degree_categories(path).x.flatten().tolist()
+    [1, 2, 1, 0]
+    """
+    out = data.clone()
+    degree = torch.bincount(data.edge_index[0], minlength=int(data.num_nodes))
+    out.x = degree.clamp_max(DEGREE_CAP)[:, None]
+    return out
+
+
+# --- sets by name ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownGraphs(Named):
+    """A set of graphs that :func:`load_graphs` knows.
+
+    Attributes:
+        graphs: how many there are.
+        classes: how many classes, or tasks where the metric is not accuracy.
+        metric: one of :data:`~graphcondense.data.graph_task.METRICS`.
+        splits: its splits, the default first.
+    """
+
+    open: Callable[[KnownGraphs, Path], Opened]
+    graphs: int
+    classes: int
+    metric: str
+    splits: tuple[str, ...]
+
+    def columns(self) -> dict[str, Any]:
+        return {
+            "kind": "graph",
+            "family": self.family,
+            "graphs": self.graphs,
+            "nodes": None,
+            "classes": self.classes,
+            "metric": self.metric,
+            "split": self.splits[0],
+            "normalize": "none",
+        }
+
+
+def _open_molecules(known: KnownGraphs, base: Path) -> Opened:
+    return open_ogb(known.name, base)
+
+
+def _open_tu(known: KnownGraphs, base: Path) -> Opened:
+    from torch_geometric.datasets import TUDataset
+
+    return TUDataset(str(base), known.folder, use_node_attr=True), None
+
+
+def _open_tu_bare(known: KnownGraphs, base: Path) -> Opened:
+    """A TUDataset that has neither node labels nor attributes."""
+    from torch_geometric.datasets import TUDataset
+
+    return TUDataset(str(base), known.folder, transform=degree_categories), None
+
+
+def _molecules(name: str, graphs: int, tasks: int, metric: str) -> KnownGraphs:
+    return KnownGraphs(
+        name=f"ogbg-{name}",
+        family="OGB",
+        folder=f"ogbg_{name}",
+        open=_open_molecules,
+        graphs=graphs,
+        classes=tasks,
+        metric=metric,
+        splits=("scaffold", "stratified"),
+        source="ogb.stanford.edu",
+        licence="MIT",
+        aliases=(name,),
+    )
+
+
+def _tu(
+    name: str, graphs: int, classes: int, opened: Callable[[KnownGraphs, Path], Opened] = _open_tu
+) -> KnownGraphs:
+    return KnownGraphs(
+        name=name,
+        family="TUDataset",
+        folder=name,
+        open=opened,
+        graphs=graphs,
+        classes=classes,
+        metric="accuracy",
+        splits=("stratified",),
+        source="chrsmrrs.github.io/datasets",
+        licence="see source",
+    )
+
+
+_tu_bare = partial(_tu, opened=_open_tu_bare)
+
+KNOWN_GRAPHS: tuple[KnownGraphs, ...] = (
+    _molecules("molhiv", 41_127, 1, "rocauc"),
+    _molecules("molpcba", 437_929, 128, "ap"),
+    _molecules("molbace", 1_513, 1, "rocauc"),
+    _molecules("molbbbp", 2_039, 1, "rocauc"),
+    _molecules("molclintox", 1_477, 2, "rocauc"),
+    _molecules("molmuv", 93_087, 17, "ap"),
+    _molecules("molsider", 1_427, 27, "rocauc"),
+    _molecules("moltox21", 7_831, 12, "rocauc"),
+    _molecules("moltoxcast", 8_576, 617, "rocauc"),
+    _molecules("molesol", 1_128, 1, "rmse"),
+    _molecules("molfreesolv", 642, 1, "rmse"),
+    _molecules("mollipo", 4_200, 1, "rmse"),
+    _molecules("molchembl", 456_331, 1_310, "rocauc"),
+    _tu("MUTAG", 188, 2),
+    _tu("NCI1", 4_110, 2),
+    _tu("NCI109", 4_127, 2),
+    _tu("PROTEINS", 1_113, 2),
+    _tu("PROTEINS_full", 1_113, 2),
+    _tu("ENZYMES", 600, 6),
+    _tu("DD", 1_178, 2),
+    _tu("PTC_MR", 344, 2),
+    _tu("PTC_FM", 349, 2),
+    _tu("PTC_FR", 351, 2),
+    _tu("PTC_MM", 336, 2),
+    _tu("AIDS", 2_000, 2),
+    _tu("Mutagenicity", 4_337, 2),
+    _tu("BZR", 405, 2),
+    _tu("COX2", 467, 2),
+    _tu("DHFR", 756, 2),
+    _tu("FRANKENSTEIN", 4_337, 2),
+    _tu("MSRC_9", 221, 8),
+    _tu("MSRC_21", 563, 20),
+    _tu_bare("IMDB-BINARY", 1_000, 2),
+    _tu_bare("IMDB-MULTI", 1_500, 3),
+    _tu_bare("COLLAB", 5_000, 3),
+    _tu_bare("REDDIT-BINARY", 2_000, 2),
+    _tu_bare("REDDIT-MULTI-5K", 4_999, 5),
+    _tu_bare("REDDIT-MULTI-12K", 11_929, 11),
+)
+
+
+def _find(name: str) -> KnownGraphs:
+    from graphcondense.data.nodes import KNOWN
+
+    known = find(name, (*KNOWN_GRAPHS, *KNOWN), ".pt")
+    if not isinstance(known, KnownGraphs):
+        raise ValueError(
+            f"{known.name} is one graph with labelled nodes: open it with graphcondense.data.load"
+        )
+    return known

@@ -1,0 +1,124 @@
+"""Data sets that have a name: how one is found, and how it is opened or downloaded."""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """A data set that can be opened by name.
+
+    Attributes:
+        name: canonical name.
+        family: the loader it comes from.
+        folder: its folder below the root, as its loader names it; empty if it needs none.
+        open: opens it, given itself and the root.
+        source, licence: for a table.
+        aliases: other names; ``family-name`` always is one.
+    """
+
+    name: str
+    family: str
+    folder: str
+    open: Callable[[Any, Path], Any]
+    source: str
+    licence: str
+    aliases: tuple[str, ...] = ()
+
+    def spellings(self) -> set[str]:
+        """All its names, as :func:`name_key` writes them."""
+        return {name_key(n) for n in (self.name, f"{self.family}-{self.name}", *self.aliases)}
+
+    def base(self, root: Path) -> Path:
+        """The folder to give to its loader: ``root``, or ``root/pyg`` or ``root/ogb``."""
+        below = root / ("ogb" if self.family == "OGB" else "pyg")
+        here = (root / self.folder).is_dir() or not (below / self.folder).is_dir()
+        return root if here else below
+
+    def is_local(self, root: Path) -> bool:
+        """Whether raw or processed files are there."""
+        folder = self.base(root) / self.folder
+        return not self.folder or any(any(folder.glob(f"{d}/*")) for d in ("raw", "processed"))
+
+    def columns(self) -> dict[str, Any]:
+        """What else :func:`graphcondense.data.datasets` says of it."""
+        raise NotImplementedError
+
+    def row(self, root: Path) -> dict[str, Any]:
+        """Its row in :func:`graphcondense.data.datasets`."""
+        return {
+            "name": self.name,
+            **self.columns(),
+            "source": self.source,
+            "licence": self.licence,
+            "local": self.is_local(root),
+        }
+
+
+_Known = TypeVar("_Known", bound=Named)
+
+
+def name_key(name: str) -> str:
+    """What two spellings of one name have in common.
+
+    >>> name_key("OGBN_Arxiv") == name_key("ogbn-arxiv")
+    True
+    """
+    return re.sub(r"[-_\s]", "", name.lower())
+
+
+def find(name: str, table: Sequence[_Known], files: str) -> _Known:
+    """The set of ``table`` that is called ``name``.
+
+    Raises:
+        ValueError: none is; says which names are near, and that a file's name ends in ``files``.
+    """
+    known = {key: row for row in table for key in row.spellings()}
+    key = name_key(name)
+    if key in known:
+        return known[key]
+    # Names that differ in a letter or two come first, then those that hold what was typed.
+    near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
+    near += [k for k in known if len(key) > 2 and key in k]
+    names = dict.fromkeys(known[k].name for k in near)
+    hint = f"did you mean {' or '.join(names)}?" if names else "datasets() lists the names."
+    raise ValueError(f"unknown data set '{name}'; {hint} A file's name ends in {files}.")
+
+
+def root_of(root: str | Path | None) -> Path:
+    """The folder of data sets: ``root``, ``$GRAPHCONDENSE_DATA``, or the cache folder."""
+    default = os.environ.get("GRAPHCONDENSE_DATA") or "~/.cache/graphcondense"
+    return Path(default if root is None else root).expanduser()
+
+
+def open_known(known: Named, root: Path) -> Any:
+    """Open a set, downloading it into ``root`` when it is not there.
+
+    Raises:
+        ValueError: its folder cannot be written.
+        ConnectionError: it is not there and cannot be downloaded.
+    """
+    base, local = known.base(root), known.is_local(root)
+    try:
+        return known.open(known, base)
+    except OSError as error:
+        folder = base / known.folder
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise ValueError(
+                f"{known.name}: its loader has to write into {folder}, which is read-only; copy "
+                "the folder and set root= or GRAPHCONDENSE_DATA to the copy"
+            ) from error
+        if local:
+            raise
+        raise ConnectionError(
+            f"{known.name} is not in {folder} and could not be downloaded ({error}); set root= or "
+            "GRAPHCONDENSE_DATA to a folder that has it"
+        ) from error

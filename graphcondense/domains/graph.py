@@ -1,0 +1,271 @@
+"""Graph-level problems: many small graphs, each with a class, tasks or targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Generator, Tensor, nn
+
+from graphcondense.core.types import Batch, Criterion, Synthetic
+from graphcondense.data.graph_task import GraphSet, GraphTask
+from graphcondense.nn.graphs import DenseGraphs, SparseGraphs
+from graphcondense.ops.criteria import CRITERIA
+
+EDGE_BYTES = 16
+"""Of an edge as it is stored: two int64."""
+
+
+@dataclass
+class GraphSource:
+    """Training graphs by group: classes, or what stands for them (see ``GraphTask.groups``).
+
+    Args:
+        task: the checked graphs.
+        device: where batches go.
+        edge_features: whether batches have edge features.
+    """
+
+    task: GraphTask
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    edge_features: bool = False
+
+    domain = "graph"
+
+    def __post_init__(self) -> None:
+        if self.edge_features and not self.task.num_edge_features:
+            raise ValueError(f"{self.task.name} has no edge features; leave edge_features off")
+        group = self.task.groups[self.task.train]
+        self.members = [
+            self.task.train[(group == c).nonzero().flatten()] for c in range(self.num_classes)
+        ]
+
+    @property
+    def num_classes(self) -> int:
+        """Groups of graphs; for several tasks one."""
+        return self.task.num_groups
+
+    @property
+    def num_features(self) -> int:
+        return self.task.num_features
+
+    @property
+    def num_edge_features(self) -> int:
+        """Width of the edge features that batches have; 0 without."""
+        return self.task.num_edge_features if self.edge_features else 0
+
+    @property
+    def counts(self) -> Tensor:
+        return torch.tensor([len(m) for m in self.members])
+
+    @property
+    def num_examples(self) -> int:
+        return len(self.task)
+
+    @cached_property
+    def largest(self) -> int:
+        """Nodes of the largest training graph."""
+        return int(self.task.graphs.sizes[self.task.train].max())
+
+    @property
+    def example_bytes(self) -> int:
+        """Of the largest training graph with all of its edges: no graph takes more."""
+        task = self.task
+        edges = int(task.graphs.edge_ptr.diff()[task.train].max())
+        edge = EDGE_BYTES + 4 * self.num_edge_features
+        label = 8 if task.kind == "classes" else 4 * task.num_outputs
+        return 4 * self.largest * self.num_features + edge * edges + label
+
+    @property
+    def criterion(self) -> Criterion:
+        """The loss of this kind of problem."""
+        return CRITERIA[self.task.kind]
+
+    def targets(self, y: Tensor) -> Tensor:
+        """Labels as models learn them: regression targets are standardised."""
+        if self.task.kind != "regression":
+            return y
+        mean, std = self.task.target_scale
+        return (y - mean.to(y)) / std.to(y)
+
+    def as_batch(self, graphs: GraphSet) -> Batch:
+        """Encoded graphs as a model takes them."""
+        x = graphs.x.to(self.device)
+        attr = graphs.edge_attr if self.edge_features else None
+        packed = SparseGraphs(graphs.edge_index, graphs.node_ptr, attr, graphs.node_weight, like=x)
+        return Batch((x, packed), self.targets(graphs.y.to(self.device)))
+
+    def batch(
+        self, c: int | None = None, size: int | None = None, rng: Generator | None = None
+    ) -> Batch:
+        own = self.task.train if c is None else self.members[c]
+        if size is not None and size < len(own):
+            own = own[torch.randperm(len(own), generator=rng)[:size]]
+        return self.as_batch(self.task.batch(own))
+
+
+class GraphSynthetic(Synthetic):
+    """Learnable graphs: features, edge probabilities, and optionally edge features.
+
+    The adjacency of a step is binary concrete (Jin et al., KDD 2022, eq. 8; Maddison et al., ICLR
+    2017): ``A_ij = σ((logit(u) + Ω_ij) / τ)`` with ``u`` uniform, symmetric, drawn anew each step.
+    Exported are the edges with ``Ω > 0``.
+
+    Args:
+        start: the graphs it starts from, encoded; they give the number of nodes of each.
+        groups: the group of each graph ``[g]``, ascending.
+        num_groups: number of groups.
+        temperature: τ.
+        confidence: Ω starts at this for an edge of ``start`` and at minus this for any other pair.
+        straight: use the rounded adjacency in the forward pass and the gradient of the relaxed one
+            (straight-through).
+        edge_features: whether edges have learnable features.
+    """
+
+    y: Tensor
+    group: Tensor
+    noise: Tensor
+    mask: Tensor
+    pairs: Tensor
+    inside: Tensor
+
+    def __init__(
+        self,
+        start: GraphSet,
+        groups: Tensor,
+        num_groups: int,
+        *,
+        temperature: float = 1.0,
+        confidence: float = 2.0,
+        straight: bool = False,
+        edge_features: bool = False,
+        targets: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        super().__init__()
+        g, n = len(start), int(start.sizes.max())
+        self.sizes = start.sizes
+        mask = torch.arange(n) < self.sizes[:, None]
+        self.register_buffer("mask", mask.to(start.x.device), persistent=False)
+        x = start.x.new_zeros(g, n, start.x.shape[1])
+        x[mask] = start.x
+        self.x = nn.Parameter(x)
+        pairs = torch.triu_indices(n, n, offset=1)
+        self.register_buffer("pairs", pairs.to(x.device), persistent=False)
+        inside = mask[:, pairs[0]] & mask[:, pairs[1]]
+        self.register_buffer("inside", inside.to(x.device), persistent=False)
+        adj = dense_of(start, n)
+        joined = torch.maximum(adj, adj.transpose(1, 2))[:, pairs[0], pairs[1]] > 0
+        self.logits = nn.Parameter(torch.where(joined, confidence, -confidence).to(x))
+        self.register_buffer("noise", torch.zeros_like(self.logits))
+        self.edge: nn.Parameter | None = None
+        if edge_features:
+            assert start.edge_attr is not None
+            attr = dense_of(start, n, start.edge_attr)[:, pairs[0], pairs[1]]
+            # A pair without an edge starts from the mean edge, so that it means something.
+            usual = start.edge_attr.mean(0) if len(start.edge_attr) else attr.new_zeros(())
+            self.edge = nn.Parameter(torch.where(joined[..., None], attr, usual).to(x))
+        self.register_buffer("y", start.y.clone())
+        self.register_buffer("group", groups.to(x.device), persistent=False)
+        self.num_groups, self.temperature, self.straight = num_groups, temperature, straight
+        self.targets = targets or (lambda y: y)
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        out = {"x": [self.x], "adj": [self.logits]}
+        return out if self.edge is None else {**out, "edge": [self.edge]}
+
+    def draw(self, rng: Generator) -> None:
+        u = torch.rand(self.logits.shape, generator=rng).clamp_(1e-6, 1 - 1e-6)
+        self.noise.copy_(torch.logit(u))
+
+    @property
+    def probabilities(self) -> Tensor:
+        """``σ(Ω)`` of all pairs that are there, ``[pairs]``."""
+        return torch.sigmoid(self.logits[self.inside])
+
+    def _square(self, values: Tensor) -> Tensor:
+        """Values of pairs ``[g, pairs, ...]`` as symmetric ``[g, n, n, ...]``."""
+        g, n = self.mask.shape
+        square = values.new_zeros(g, n, n, *values.shape[2:])
+        i, j = self.pairs
+        square[:, i, j] = values
+        square[:, j, i] = values
+        return square
+
+    def graphs(self, rows: Tensor | None = None) -> DenseGraphs:
+        """This step's graphs; of the synthetic graphs ``rows`` alone."""
+        soft = torch.sigmoid((self.noise + self.logits) / self.temperature) * self.inside
+        if self.straight:
+            soft = soft + ((soft > 0.5).to(soft) - soft).detach()
+        adj = self._square(soft)
+        edge = None if self.edge is None else self._square(self.edge)
+        if rows is None:
+            return DenseGraphs(adj, self.mask, edge)
+        return DenseGraphs(adj[rows], self.mask[rows], None if edge is None else edge[rows])
+
+    def batch(self, c: int | None = None) -> Batch:
+        if c is None:
+            return Batch((self.x, self.graphs()), self.targets(self.y))
+        rows = (self.group == c).nonzero().flatten()
+        return Batch((self.x[rows], self.graphs(rows)), self.targets(self.y[rows]))
+
+    def batches(self) -> list[Batch]:
+        return [self.batch(c) for c in range(self.num_groups)]
+
+    @torch.no_grad()
+    def export(self) -> GraphSet:
+        """The graphs with the edges of ``Ω > 0``, packed, on the CPU."""
+        mask, (i, j) = self.mask.cpu(), self.pairs.cpu()
+        kept = ((self.logits > 0) & self.inside).cpu()
+        edge = None if self.edge is None else self.edge.detach().cpu()
+        edges, attrs, lengths = [], [], []
+        start = 0
+        for k, size in enumerate(self.sizes.tolist()):
+            own = kept[k].nonzero().flatten()
+            one_way = torch.stack([i[own], j[own]])
+            both = torch.cat([one_way, one_way.flip(0)], 1)
+            order = (both[0] * len(mask[k]) + both[1]).argsort()
+            edges.append(both[:, order] + start)
+            lengths.append(both.shape[1])
+            if edge is not None:
+                attrs.append(torch.cat([edge[k, own], edge[k, own]])[order])
+            start += size
+        return GraphSet(
+            x=self.x.detach().cpu()[mask],
+            edge_index=torch.cat(edges, 1),
+            edge_attr=torch.cat(attrs) if edge is not None else None,
+            node_ptr=torch.cat([torch.zeros(1, dtype=torch.long), self.sizes.cumsum(0).cpu()]),
+            edge_ptr=torch.tensor([0, *lengths]).cumsum(0),
+            y=self.y.cpu().clone(),
+        )
+
+
+def dense_of(graphs: GraphSet, n: int, attr: Tensor | None = None) -> Tensor:
+    """Adjacency ``[g, n, n]`` (row: target) of packed graphs, or their edges' features
+    ``[g, n, n, e]``."""
+    of = graphs.batch[graphs.edge_index[0]]
+    source, target = graphs.edge_index - graphs.node_ptr[of]
+    values = torch.ones(len(of), device=of.device) if attr is None else attr
+    out = values.new_zeros(len(graphs), n, n, *values.shape[1:])
+    out[of, target, source] = values
+    return out
+
+
+class ChosenGraphs(Synthetic):
+    """Finished graphs, for methods that learn nothing.
+
+    Args:
+        graphs: what to export, encoded.
+    """
+
+    def __init__(self, graphs: GraphSet) -> None:
+        super().__init__()
+        self.chosen = graphs
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        return {}
+
+    def export(self) -> GraphSet:
+        """The graphs, on the CPU."""
+        return self.chosen.to("cpu")
