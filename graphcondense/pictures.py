@@ -1,4 +1,4 @@
-"""Pictures of a run: its curve, a condensed graph, distilled images.
+"""Pictures of a run: its curve, a condensed graph, condensed graphs, distilled images.
 
 Colours are told apart in every common form of colour blindness, and markers tell beyond seven
 classes. No pyplot: no global state, no window.
@@ -22,8 +22,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from graphcondense.data.graph_task import GraphSet
+
 INK, FAINT = "#333333", "#999999"
 EDGES_A_NODE = 4  # more than that, and a picture of a graph is a ball of wool
+GRAPHS, ACROSS, NAMED = 24, 6, 10  # graphs in a picture, graphs in a line, columns in its legend
+MANY = 80  # above so many nodes a graph is laid out by springs: all distances take too long
 
 
 def draw_curve(metrics: str | Path | Sequence[Mapping[str, float]], path: str | Path) -> Path:
@@ -192,6 +196,171 @@ def springs(
     begin = {**dict(enumerate(start)), n: start.mean(0), **hubs}
     placed = nx.spring_layout(graph, pos=begin, seed=0, iterations=100)
     return np.array([placed[i] for i in range(n)])
+
+
+def draw_graphs(small: Any, path: str | Path) -> Path:
+    """Draw condensed graphs in a grid, those of a class together, the first of each where many.
+
+    Nodes have the colour of their strongest feature: of the first category, where the record says
+    that features are categories, else of all columns. They lie so that distances in the picture
+    follow distances in the graph (Kamada & Kawai, 1989; by springs above 80 nodes). Where nodes
+    count unequally in the readout (``node_weight``), their area shows it.
+
+    Args:
+        small: a :class:`~graphcondense.data.condensed_graphs.CondensedGraphs`, or a
+            :class:`~graphcondense.data.graph_task.GraphSet`.
+        path: the picture, any format that matplotlib writes.
+    """
+    graphs: GraphSet = getattr(small, "set", small).to("cpu")
+    record = getattr(small, "condensed", None) or {}
+    parts = _parts(graphs.y)
+    each = max(1, GRAPHS // len(parts))
+    shown = {label: own[:each] for label, own in list(parts.items())[:GRAPHS]}
+    total = sum(map(len, shown.values()))
+    across = min(ACROSS, max(map(len, shown.values())))
+    lines = {label: math.ceil(len(own) / across) for label, own in shown.items()}
+    columns, names, title = _strongest(graphs, torch.cat(list(shown.values())), record)
+
+    rows = sum(lines.values())
+    figure = _figure(1.55 * max(across, 2) + 1.3, 1.65 * rows + 0.75)
+    grid = figure.subplots(rows, across, squeeze=False)
+    for ax in grid.ravel():
+        ax.set_axis_off()
+    top = 0
+    for label, own in shown.items():
+        spots = grid[top : top + lines[label]].ravel()
+        if label:
+            spots[0].set_title(label, loc="left", fontsize=10, color=INK, fontweight="bold")
+        for ax, i in zip(spots, own.tolist(), strict=False):
+            _draw_one(ax, graphs.graph(i), columns[graphs.node_ptr[i] : graphs.node_ptr[i + 1]])
+        top += lines[label]
+    made, data = record.get("method", "condensed"), record.get("data", {}).get("name")
+    figure.suptitle(f"{made} on {data}" if data else made, fontsize=13, color=INK)
+    more = f"; {total:,} of {len(graphs):,} graphs" if total < len(graphs) else ""
+    figure.supxlabel(f"a pair: two nodes that are joined{more}", fontsize=8, color=FAINT)
+    _legend_of_columns(figure, names, title)
+    return _save(figure, path)
+
+
+def _parts(y: Tensor) -> dict[str, Tensor]:
+    """Graphs by label: classes, or the labels of one binary task; else all in a single part."""
+    flat = y if y.dim() == 1 else y[:, 0]
+    values = torch.unique(flat).tolist()
+    binary = y.dim() == 2 and y.shape[1] == 1 and set(values) <= {0.0, 1.0}
+    if y.dim() == 2 and not binary:
+        return {"": torch.arange(len(y))}
+    return {f"class {int(value)}": (flat == value).nonzero().flatten() for value in values}
+
+
+def _strongest(
+    graphs: GraphSet, drawn: Tensor, record: Mapping[str, Any]
+) -> tuple[Tensor, list[str], str]:
+    """The strongest column of each node, as a place in the legend.
+
+    Returns:
+        places ``[N]`` (-1: not in the legend), the legend's names, and its title.
+    """
+    encoding = (record.get("data", {}).get("encoding") or {}).get("x")
+    width = len(encoding[0]) if encoding else graphs.x.shape[1]
+    column = graphs.x[:, :width].argmax(1)
+    seen = torch.isin(graphs.batch, drawn)
+    counts = torch.bincount(column[seen], minlength=width)
+    common = counts.argsort(descending=True, stable=True)[:NAMED]
+    common = common[counts[common] > 0].sort().values
+    place = torch.full((width,), -1)
+    place[common] = torch.arange(len(common))
+    names = [f"{encoding[0][c]}" if encoding else f"{c}" for c in common.tolist()]
+    if int((counts > 0).sum()) > len(common):
+        names.append("other")
+    return place[column], names, "first category" if encoding else "column of x"
+
+
+def _draw_one(ax: Axes, graph: Any, places: Tensor) -> None:
+    """One graph, with its size below it."""
+    from matplotlib.collections import LineCollection
+
+    pairs, _ = undirected(graph)
+    n = len(places)
+    place = spread_out(pairs, n)
+    if len(pairs):
+        width = 1.2 if len(pairs) <= 3 * n else 0.5
+        ax.add_collection(LineCollection(place[pairs], colors=FAINT, linewidths=width, zorder=1))
+    weight = getattr(graph, "node_weight", None)
+    share = torch.ones(n) if weight is None else weight / weight.max().clamp_min(1e-12)
+    ax.scatter(
+        place[:, 0],
+        place[:, 1],
+        s=(np.clip(700 / n, 9, 70) * (0.1 + 0.9 * share.clamp(0, 1))).numpy(),
+        color=[COLUMN_COLOURS[p] for p in places.tolist()],
+        edgecolors="white",
+        linewidths=0.5,
+        zorder=2,
+    )
+    ax.set(xlim=(-1.15, 1.15), ylim=(-1.15, 1.15), aspect="equal")
+    ends = [
+        f"{count:,} {what}{'' if count == 1 else 's'}"
+        for count, what in ((n, "node"), (len(pairs), "pair"))
+    ]
+    ax.text(
+        0.5,
+        -0.02,
+        ", ".join(ends),
+        transform=ax.transAxes,
+        ha="center",
+        va="top",
+        fontsize=7,
+        color=INK,
+    )
+
+
+COLUMN_COLOURS = (*COLOURS, "#F0E442", "#882255", "#44AA99", "#BBBBBB")
+"""Of the columns in a legend; the last (-1) is that of all others."""
+
+
+def spread_out(pairs: np.ndarray[Any, Any], n: int) -> np.ndarray[Any, Any]:
+    """A layout ``[n, 2]`` within [-1, 1] of the pairs ``[m, 2]``: the same every time."""
+    import networkx as nx
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import shortest_path
+
+    if n == 1:
+        return np.zeros((1, 2))
+    graph = nx.empty_graph(n)
+    graph.add_edges_from(pairs.tolist())
+    if n > MANY:
+        placed = nx.spring_layout(graph, seed=0, iterations=60)
+    else:
+        adj = csr_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+        far = shortest_path(adj, directed=False, unweighted=True)
+        # Parts that no edge joins lie beside each other, not at infinity.
+        far[np.isinf(far)] = 0.8 * far[np.isfinite(far)].max() + 1
+        placed = nx.kamada_kawai_layout(
+            graph, dist={i: dict(enumerate(row)) for i, row in enumerate(far)}
+        )
+    place = np.array([placed[i] for i in range(n)])
+    place -= (place.max(0) + place.min(0)) / 2
+    out: np.ndarray[Any, Any] = place / max(np.abs(place).max(), 1e-12)
+    return out
+
+
+def _legend_of_columns(figure: Figure, names: Sequence[str], title: str) -> None:
+    from matplotlib.lines import Line2D
+
+    last = len(COLUMN_COLOURS) - 1
+    colours = [COLUMN_COLOURS[last if name == "other" else i] for i, name in enumerate(names)]
+    dots = [
+        Line2D([], [], marker="o", ls="", color=colour, label=name)
+        for name, colour in zip(names, colours, strict=True)
+    ]
+    figure.legend(
+        handles=dots,
+        loc="outside right center",
+        title=title,
+        frameon=False,
+        fontsize=8,
+        title_fontsize=8,
+        handletextpad=0.1,
+    )
 
 
 def draw_images(images: Tensor, labels: Tensor, path: str | Path) -> Path:

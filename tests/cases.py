@@ -7,15 +7,20 @@ without one.
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
+from torch_geometric.loader import DataLoader
 
 import graphcondense
 from graphcondense.core.engine import Callback, State
+from graphcondense.data.condensed_graphs import CondensedGraphs, tensors_of
+from graphcondense.data.graph_task import as_graph_task
+from graphcondense.domains.graph import GraphSource
 
 CASES: dict[tuple[str, str], type[MethodCase]] = {}
 
@@ -43,6 +48,28 @@ def toy_images(seed: int = 0, n: int = 90, classes: int = 3) -> tuple[Tensor, Te
     x = 0.2 * torch.rand(n, 1, 8, 8, generator=rng)
     x[torch.arange(n), 0, 2 * y + 1] += 0.8
     return x, y
+
+
+def toy_graphs(seed: int = 0, n: int = 60) -> list[Data]:
+    """Paths, rings and stars of three to seven nodes, with features of nodes and edges.
+
+    The first graph is a single node.
+    """
+    rng = torch.Generator().manual_seed(seed)
+    graphs = []
+    for i in range(n):
+        c, size = i % 3, int(torch.randint(3, 8, (), generator=rng)) if i else 1
+        last, nodes = max(size - 1, 0), torch.arange(size)
+        one_way = {
+            0: torch.stack([nodes[:-1], nodes[1:]]),
+            1: torch.stack([nodes, nodes.roll(-1)]),
+            2: torch.stack([torch.zeros(last, dtype=torch.long), nodes[1:]]),
+        }[c]
+        edges = torch.cat([one_way, one_way.flip(0)], 1)
+        x = torch.randn(size, 5, generator=rng) + torch.eye(3, 5)[c]
+        attr = torch.rand(one_way.shape[1], 2, generator=rng).repeat(2, 1)
+        graphs.append(Data(x=x, edge_index=edges, edge_attr=attr, y=torch.tensor([c])))
+    return graphs
 
 
 class StopAfter(Callback):
@@ -75,12 +102,29 @@ class MethodCase:
         options = {"per_class": 2, "seed": 3, "progress": False, **self.options, **options}
         return graphcondense.condense(self.data() if data is None else data, self.name, **options)
 
+    def labels(self, small: Any) -> Tensor:
+        """The class of each condensed example."""
+        y: Tensor = small.y
+        return y
+
+    def ample(self, small: Any) -> int:
+        """A budget in bytes that is large enough for one example a class."""
+        return int(small.condensed["bytes"]) + 200
+
+    def check(self, small: Any) -> None:
+        """The result is what users of such data expect."""
+        assert small.validate(raise_on_error=True)
+        assert bool(torch.isfinite(small.x).all())
+        assert small.x.dtype == torch.float32
+        assert small.y.dtype == torch.long
+        assert bool(small.train_mask.all())
+        assert small.condensed["nodes"] == len(small.y) == len(small.x)
+
     def test_budget_is_kept(self) -> None:
         small = self.condense()
-        assert torch.bincount(small.y).tolist() == [2, 2, 2]
-        nodes = self.condense(per_class=None, nodes=7)
-        assert len(nodes.y) == len(nodes.x) == 7
-        most = small.condensed["bytes"] + 200
+        assert torch.bincount(self.labels(small)).tolist() == [2, 2, 2]
+        assert len(self.labels(self.condense(per_class=None, nodes=7))) == 7
+        most = self.ample(small)
         assert self.condense(per_class=None, bytes=most).condensed["bytes"] <= most
 
     def test_input_is_unchanged(self) -> None:
@@ -105,15 +149,10 @@ class MethodCase:
 
     def test_result_is_valid(self) -> None:
         small = self.condense()
-        assert small.validate(raise_on_error=True)
-        assert bool(torch.isfinite(small.x).all())
-        assert small.x.dtype == torch.float32
-        assert small.y.dtype == torch.long
-        assert bool(small.train_mask.all())
-        record = small.condensed
-        assert record["method"] == self.name
-        assert record["nodes"] == len(small.y)
-        assert record["seconds"] > 0
+        self.check(small)
+        assert small.condensed["method"] == self.name
+        assert small.condensed["domain"] == self.domain
+        assert small.condensed["seconds"] > 0
 
     def test_saved_and_loaded(self, tmp_path: Any) -> None:
         small = self.condense(out=tmp_path)
@@ -186,8 +225,86 @@ class ImageCase(MethodCase):
         return toy_images()
 
 
+class GraphCase(MethodCase):
+    """What holds for every method on sets of graphs, besides."""
+
+    domain = "graph"
+    each: ClassVar[int] = 2  # graphs a group that any kind of input has to give
+
+    def data(self) -> list[Data]:
+        return toy_graphs()
+
+    def labels(self, small: Any) -> Tensor:
+        y: Tensor = small.set.y
+        return y
+
+    def ample(self, small: Any) -> int:
+        return 4 * int(GraphSource(as_graph_task(self.data()), edge_features=True).example_bytes)
+
+    def check(self, small: Any) -> None:
+        batch = next(iter(DataLoader(small, batch_size=len(small))))
+        assert batch.validate(raise_on_error=True)
+        assert batch.num_graphs == small.condensed["graphs"] == len(small)
+        assert batch.num_nodes == small.condensed["nodes"]
+        assert batch.num_edges == small.condensed["edges"]
+        assert batch.x.dtype == torch.float32
+        assert bool(torch.isfinite(batch.x).all())
+        assert small.condensed["setting"] == "inductive"
+
+    @pytest.mark.parametrize("what", ["labels", "graphs"])
+    def test_held_out_graphs_are_unreachable(self, what: str) -> None:
+        """Labels and graphs of the test split, and of validation where nothing is validated."""
+        task = as_graph_task(self.data())
+        held = torch.cat([task.val, task.test])
+        y, x = task.graphs.y.clone(), task.graphs.x.clone()
+        if what == "labels":
+            y[held] = (y[held] + 1) % 3
+        else:
+            x[torch.isin(task.graphs.batch, held)] += 100.0
+        other = replace(task, graphs=replace(task.graphs, x=x, y=y))
+        one, two = (self.condense(data, validations=0) for data in (task, other))
+        assert one.condensed["hash"] == two.condensed["hash"]
+        y[task.val] = task.graphs.y[task.val]
+        x[torch.isin(task.graphs.batch, task.val)] = task.graphs.x[
+            torch.isin(task.graphs.batch, task.val)
+        ]
+        one, two = self.condense(task), self.condense(other)
+        assert one.condensed["hash"] == two.condensed["hash"]
+        assert one.condensed["validation"] == two.condensed["validation"]
+
+    @pytest.mark.parametrize(
+        "kind", ["tasks", "regression", "categories", "no edges", "single nodes", "no x"]
+    )
+    def test_kinds_of_input(self, kind: str) -> None:
+        graphs = self.data()
+        for i, graph in enumerate(graphs):
+            if kind == "tasks":
+                hole = torch.nan if i % 4 == 0 else float(i % 2)
+                graph.y = torch.tensor([[float(i % 3 == 0), hole]])
+            if kind == "regression":
+                graph.y = torch.tensor([[0.37 * i - 5]])
+            if kind == "categories":
+                graph.x = (graph.x > 0).long() * 7
+                graph.edge_attr = (graph.edge_attr > 0.5).long()
+            if kind in ("no edges", "single nodes"):
+                graph.edge_index, graph.edge_attr = graph.edge_index[:, :0], None
+            if kind == "single nodes":
+                graph.x = graph.x[:1]
+            if kind == "no x":
+                graph.num_nodes = len(graph.x)
+                del graph.x
+        small = self.condense(graphs, per_class=self.each, validations=0)
+        self.check(small)
+        groups = {"tasks": 1, "regression": 5}.get(kind, 3)
+        assert small.condensed["budget"]["per_class"] == [self.each] * groups
+
+
 def tensors(data: Any) -> list[Tensor]:
-    """All tensors of a ``Data`` or a tuple, in a fixed order."""
+    """All tensors of data or of a result, in a fixed order."""
+    if isinstance(data, CondensedGraphs):
+        return list(tensors_of(data.set).values())
+    if isinstance(data, list):
+        return [tensor for graph in data for tensor in tensors(graph)]
     if isinstance(data, tuple):
         return list(data)
     return [v for _, v in sorted(data.to_dict().items()) if isinstance(v, Tensor)]

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphcondense.cli.flags import Where, add_fields, make_parser, parse, summary_of
+from graphcondense.cli.flags import Where, add_fields, kind_of, make_parser, parse, summary_of
 from graphcondense.cli.folders import BUDGETS, config_flags, draw, prepare, read_config, size
 from graphcondense.cli.text import note, say, summary
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
     from graphcondense.core.method import Method
+    from graphcondense.ops.budget import Budget
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,21 +41,30 @@ def command_condense(argv: list[str]) -> None:
     from graphcondense.core.method import find_method, methods
 
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    early.add_argument("--config")
-    path = early.parse_known_args(argv)[0].config
+    early.add_argument("--config", nargs="?")
+    early.add_argument("--data", nargs="?")
+    flags, asked = early.parse_known_args(argv)[0], bool({"-h", "--help"} & set(argv))
+    path = flags.config
     config = read_config(Path(path)) if path else {}
     named = bool(argv) and not argv[0].startswith("-")
     method = argv[0].lower() if named else config.get("method")
     if method is None:
         known = ", ".join(dict.fromkeys(row["name"] for row in methods()))
         usage = f"usage: graphcondense condense METHOD --data NAME|FILE ...\nmethods: {known}"
-        if {"-h", "--help"} & set(argv):
+        if asked:
             print(f"{usage}\n\ngraphcondense condense METHOD --help lists a method's flags.")
             return
         raise ValueError(f"name a method first\n{usage}")
     if config and method != config["method"]:
         raise ValueError(f"{path} is of method {config['method']}, not {method}")
-    cls, variant = find_method(method)
+    forms = forms_of(method)
+    data_name = flags.data or config.get("origin", {}).get("data")
+    if data_name is None and not asked:
+        Where().named()
+    if data_name is None and len(forms) > 1:
+        print(help_of_forms(forms, method))
+        return
+    cls, variant = find_method(method, _form(forms, data_name))
     args = _condense_args(cls, variant, method, argv[named:], config)
 
     names = {f.name for f in fields(Where)} | {f.name for f in fields(Start)}
@@ -71,8 +81,33 @@ def command_condense(argv: list[str]) -> None:
     say(summary(small))
     pictures = draw(small, folder)
     say(f"\n{folder}: {', '.join(sorted(p.name for p in folder.iterdir() if p.is_file()))}")
-    if pictures and cls.domain == "node":
+    if pictures and cls.domain in ("node", "graph"):
         say(f"next: graphcondense evaluate {shlex.quote(str(folder))}")
+
+
+def forms_of(method: str) -> dict[str, type[Method]]:
+    """The forms of a method by the kind of data they are for.
+
+    Raises:
+        ValueError: an unknown method, with the nearest known ones.
+
+    >>> sorted(forms_of("k-center")), sorted(forms_of("gcond-x"))
+    (['graph', 'node'], ['node'])
+    """
+    from graphcondense.core.method import all_methods, find_method
+
+    find_method(method)
+    wanted = method.lower().replace("_", "-")
+    return {
+        kind: cls for (name, kind), cls in all_methods().items() if wanted in (name, *cls.variants)
+    }
+
+
+def _form(forms: Mapping[str, type[Method]], data: str | None) -> str:
+    """Which form is meant: that for images where there is one, else the one for the data's kind."""
+    if "image" in forms or data is None:
+        return "image" if "image" in forms else next(iter(forms))
+    return kind_of(data)
 
 
 def _condense_args(
@@ -111,26 +146,67 @@ def _condense_args(
 
 def condense_parser(cls: type[Method], method: str) -> ArgumentParser:
     """The flags of one method: the fields of its dataclass, and those of a run."""
+    parser = make_parser(f"condense {method}", f"{summary_of(cls)}\n{cls.paper}")
+    _add_common(parser, cls)
+    add_fields(parser, f"{cls.name} itself", cls, only=_own_fields(cls))
+    return parser
+
+
+def help_of_forms(forms: Mapping[str, type[Method]], method: str) -> str:
+    """The help of a method with several forms: what they share once, then each form's flags."""
     from graphcondense.ops.budget import Budget
+
+    parser = make_parser(
+        f"condense {method}",
+        f"{method} has a form for {' and for '.join(KINDS[kind] for kind in forms)}: --data picks.",
+    )
+    _add_common(parser, Budget)
+    parts = [parser.format_help()]
+    for kind, cls in forms.items():
+        own = make_parser("", f"{summary_of(cls)}\n{cls.paper}", add_help=False)
+        own.usage = argparse.SUPPRESS
+        add_fields(own, f"{cls.name} for {KINDS[kind]}", cls, only=_own_fields(cls))
+        parts.append(own.format_help())
+    return "\n".join(parts)
+
+
+KINDS = {
+    "node": "one graph with labelled nodes",
+    "graph": "a set of labelled graphs",
+    "image": "images",
+}
+"""Kinds of data in words."""
+
+
+def _add_common(parser: ArgumentParser, method: type[Budget]) -> None:
+    """The flags that all methods have; the defaults of the budget are the method's."""
     from graphcondense.run import Run
 
-    parser = make_parser(f"condense {method}", f"{summary_of(cls)}\n{cls.paper}")
-    budget = [f.name for f in fields(Budget)]
     add_fields(parser, "data", Where)
-    add_fields(parser, "budget (one of nodes, ratio, per-class, bytes)", cls, only=budget)
+    budget = _budget_fields()
+    add_fields(parser, "budget (one of nodes, ratio, per-class, bytes)", method, only=budget)
     add_fields(parser, "run", Run, helps={"out": "folder of the run; by default below runs/"})
     add_fields(parser, "preset and config", Start)
-    own = [f.name for f in fields(cls) if f.name not in budget]
-    add_fields(parser, f"{cls.name} itself", cls, only=own)
-    return parser
+
+
+def _own_fields(cls: type[Method]) -> list[str]:
+    """The fields of a method that are no budget."""
+    return [f.name for f in fields(cls) if f.name not in _budget_fields()]
+
+
+def _budget_fields() -> list[str]:
+    from graphcondense.ops.budget import Budget
+
+    return [f.name for f in fields(Budget)]
 
 
 def preset_of(sections: Collection[str], data: str) -> str | None:
     """The section that is called like the data set, by any of its names."""
+    from graphcondense.data.graphs import KNOWN_GRAPHS
     from graphcondense.data.nodes import KNOWN, name_key
 
-    wanted = name_key(data)
-    names = next((k.spellings() for k in KNOWN if wanted in k.spellings()), {wanted})
+    wanted, known = name_key(data), [k.spellings() for k in (*KNOWN, *KNOWN_GRAPHS)]
+    names = next((spellings for spellings in known if wanted in spellings), {wanted})
     return next((section for section in sections if name_key(section) in names), None)
 
 

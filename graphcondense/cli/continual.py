@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from graphcondense.cli.flags import Where, add_fields, make_parser, parse, summary_of
-from graphcondense.cli.runs import Opened, Output
+from graphcondense.cli.runs import Opened, Output, need_one_graph
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +53,7 @@ def command_continual(argv: list[str]) -> None:
     add_fields(parser, "output", Output)
     args = parse(parser, argv)
     where = Where(**{f.name: args[f.name] for f in fields(Where)})
+    need_one_graph(where, "continual")
 
     import graphcondense
     from graphcondense.evaluate.continual import STRATEGIES, continual

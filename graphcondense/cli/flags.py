@@ -22,34 +22,67 @@ class Where:
         data: name of a data set (see "graphcondense datasets") or a file that ends in .npz or .pt.
         root: folder that has the data sets; by default $GRAPHCONDENSE_DATA, else
             ~/.cache/graphcondense.
-        split: nodes for training, validation and test; by default the published split, else a
-            seeded one.
-        data_seed: draws the splits "seeded" and "random".
+        split: what trains, validates and tests; by default the published split, else a seeded one.
+            One graph: "public", "full", "seeded" or "random". Sets of graphs: "scaffold" (OGB's
+            own) or "stratified" (seeded, class by class).
+        data_seed: draws the splits "seeded", "random" and "stratified".
         normalize: of features; "auto" does what papers do with this data set.
     """
 
     data: str | None = None
     root: str | None = None
-    split: Literal["public", "full", "seeded", "random"] | None = None
+    split: Literal["public", "full", "seeded", "random", "scaffold", "stratified"] | None = None
     data_seed: int = 0
     normalize: Literal["auto", "row", "standard", "none"] = "auto"
 
-    def load(self, domain: str = "node") -> Any:
-        """The data, as :func:`graphcondense.condense` takes them."""
-        if self.data is None:
-            raise ValueError("which data? give --data NAME or --data FILE; names: datasets")
+    def load(self, domain: str | None = None) -> Any:
+        """The data, as :func:`graphcondense.condense` takes them.
+
+        Args:
+            domain: ``"image"`` opens images; other kinds follow from the data.
+        """
         if domain == "image":
-            return load_images(self.data)
-        from graphcondense.data import as_task, load
+            return load_images(self.named())
+        from graphcondense.data import GraphTask, as_task, load
 
         chosen = {"split": self.split, "seed": self.data_seed, "normalize": self.normalize}
-        return as_task(load(self.data, self.root, **chosen))  # type: ignore[arg-type]
+        data = load(self.named(), self.root, **chosen)  # type: ignore[arg-type]
+        return data if isinstance(data, GraphTask) else as_task(data)
+
+    def named(self) -> str:
+        """What ``--data`` says.
+
+        Raises:
+            ValueError: nothing.
+        """
+        if self.data is None:
+            raise ValueError("which data? give --data NAME or --data FILE; names: datasets")
+        return self.data
 
     @property
     def stem(self) -> str:
         """The data's name as a part of a file name."""
         path = Path(str(self.data))
         return (path.stem if path.suffix in (".npz", ".pt") else path.name).lower()
+
+
+def kind_of(data: str) -> Literal["node", "graph"]:
+    """Whether a name or file stands for one graph with labelled nodes or for a set of graphs.
+
+    A name that nothing has counts as one graph: opening it says which names are near.
+
+    >>> kind_of("cora"), kind_of("molbace")
+    ('node', 'graph')
+    """
+    from graphcondense.data.graphs import KNOWN_GRAPHS
+    from graphcondense.data.known import name_key
+    from graphcondense.data.pt import read_pt
+
+    path = Path(data).expanduser()
+    if path.suffix == ".pt":
+        return "graph" if isinstance(read_pt(path, "PyG Data"), list) else "node"
+    known = any(name_key(data) in row.spellings() for row in KNOWN_GRAPHS)
+    return "graph" if known else "node"
 
 
 def load_images(name: str) -> tuple[Any, Any]:
@@ -69,7 +102,7 @@ def load_images(name: str) -> tuple[Any, Any]:
         return file["images"], file["labels"]
 
 
-def make_parser(command: str, description: str) -> ArgumentParser:
+def make_parser(command: str, description: str, *, add_help: bool = True) -> ArgumentParser:
     """A parser that raises its errors, for :func:`main` to print."""
     from jsonargparse import ArgumentParser
 
@@ -78,6 +111,7 @@ def make_parser(command: str, description: str) -> ArgumentParser:
         description=description,
         exit_on_error=False,
         allow_abbrev=False,
+        add_help=add_help,
     )
 
 

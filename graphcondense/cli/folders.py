@@ -12,7 +12,7 @@ from graphcondense.cli.text import is_main
 BUDGETS = ("nodes", "ratio", "per_class", "bytes")
 PARTIAL = "evaluation.partial.jsonl"
 FILES = ("condensed.safetensors", "condensed.md", "metrics.jsonl", "report.html", PARTIAL)
-PICTURES = ("curve.png", "graph.png", "images.png", "transfer.png", "break-even.png")
+PICTURES = ("curve.png", "graph.png", "graphs.png", "images.png", "transfer.png", "break-even.png")
 USES = ("evaluation", "properties", "privacy", "serving", "nas", "tune")
 """What later commands write beside a run, as NAME.json and NAME.png."""
 
@@ -79,7 +79,9 @@ def draw(small: Any, folder: Path) -> list[Path]:
     drawn = []
     if (folder / "metrics.jsonl").is_file():
         drawn.append(pictures.draw_curve(folder / "metrics.jsonl", folder / "curve.png"))
-    if small.x.dim() == 2:
+    if hasattr(small, "set"):
+        drawn.append(pictures.draw_graphs(small, folder / "graphs.png"))
+    elif small.x.dim() == 2:
         drawn.append(pictures.draw_graph(small, folder / "graph.png"))
     else:
         drawn.append(pictures.draw_images(small.x, small.y, folder / "images.png"))

@@ -31,7 +31,7 @@ def command_methods(argv: list[str]) -> None:
     parser = make_parser("methods", summary_of(command_methods))
     add_fields(parser, "options", Listed)
     args = parse(parser, argv)
-    known = dict.fromkeys(row["domain"] for row in methods())
+    known = sorted({row["domain"] for row in methods()})
     if args.domain not in (None, *known):
         raise ValueError(f"no methods for domain {args.domain!r}; there are {', '.join(known)}")
     rows = methods(args.domain)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from graphcondense.cli.flags import Where, add_fields, make_parser, numbers, parse, summary_of
 from graphcondense.cli.folders import BUDGETS, read_config
-from graphcondense.cli.runs import Opened, Output
+from graphcondense.cli.runs import Opened, Output, need_one_graph
 from graphcondense.cli.text import is_main, say
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def command_robustness(argv: list[str]) -> None:
     args = parse(parser, argv)
     rates = numbers("rates", args.rates, float)
     where = Where(**{f.name: args[f.name] for f in fields(Where)})
+    need_one_graph(where, "robustness")
     name = args.method.lower()
     own = {f.name: args[f.name] for f in fields(cls)}
     method = build(name, "node", **own)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphcondense.cli.flags import Where, add_fields, parse
+from graphcondense.cli.flags import Where, add_fields, kind_of, parse
 from graphcondense.cli.folders import read_config
 from graphcondense.cli.text import is_main, note, say
 
@@ -27,8 +27,9 @@ class Opened:
 
     Attributes:
         args: all flags.
-        graphs: condensed graphs by label, several of one label being several seeds.
-        task: the real graph.
+        graphs: condensed graphs, or sets of graphs, by label; several of one label are several
+            seeds.
+        task: the real graph, or the real set of graphs.
         folder: the first run's folder, where results go; ``None`` for a single file.
     """
 
@@ -81,14 +82,20 @@ class Foreign:
     threshold: float = 0.0
 
 
-def open_runs(parser: ArgumentParser, argv: list[str]) -> Opened:
+def open_runs(
+    parser: ArgumentParser, argv: list[str], kinds: Collection[str] = ("node",)
+) -> Opened:
     """Parse flags whose data default to those of the first run, and open every run named.
+
+    Args:
+        parser: the command's own flags.
+        argv: the words after the command.
+        kinds: what the command works on: ``"node"`` for runs of one graph, ``"graph"`` for runs of
+            a set of graphs.
 
     Raises:
         ValueError: a flag, file, run or data set that cannot be used.
     """
-    from graphcondense.data import as_task, open_small
-
     parser.add_argument(
         "runs",
         nargs="+",
@@ -104,18 +111,73 @@ def open_runs(parser: ArgumentParser, argv: list[str]) -> Opened:
     first = paths[0]
     parser.set_defaults(_origin(first))
     args = parse(parser, argv)
-    task = as_task(Where(**{f.name: args[f.name] for f in fields(Where)}).load())
+    where = Where(**{f.name: args[f.name] for f in fields(Where)})
+    kind = kind_of(where.named())
+    command = parser.prog.split()[-1]
+    if kind not in kinds:
+        raise ValueError(_one_graph_alone(command, str(first)))
     foreign = {f.name: args[f.name] for f in fields(Foreign)}
-    loaded = [open_small(path, real=task, **foreign) for path in paths]
+    if kind == "graph":
+        task, loaded = where.load(), [_open_graphs(path, where.named()) for path in paths]
+        sizes = [len(graphs) for graphs in loaded]
+    else:
+        task, loaded = _open_nodes(where, paths, foreign)
+        sizes = [graph.num_nodes for graph in loaded]
     graphs: dict[str, list[Any]] = {}
-    sizes = {graph.num_nodes for graph in loaded}
-    for graph in loaded:
-        label = graph.condensed.get("method", "condensed")
-        label += f" {graph.num_nodes}" if len(sizes) > 1 else ""
+    for graph, size in zip(loaded, sizes, strict=True):
+        label = _record(graph).get("method", "condensed")
+        label += f" {size}" if len(set(sizes)) > 1 else ""
         graphs.setdefault(f"{label} (run)" if label in OWN else label, []).append(graph)
-    if {g.condensed.get("data", {}).get("digest") for g in loaded} != {task.digest}:
-        note("note: not condensed from this very graph and split, as far as its record says")
+    if {_record(g).get("data", {}).get("digest") for g in loaded} != {task.digest}:
+        real = "this very graph" if kind == "node" else "these very graphs"
+        note(f"note: not condensed from {real} and split, as far as its record says")
     return Opened(args, graphs, task, first if first.is_dir() else None)
+
+
+def _record(graph: Any) -> Any:
+    return getattr(graph, "condensed", None) or {}
+
+
+def _open_nodes(where: Where, paths: list[Path], foreign: dict[str, Any]) -> tuple[Any, list[Any]]:
+    """The real graph, and condensed ones of it."""
+    from graphcondense.data import as_task, load_condensed, open_small
+
+    for path in paths:
+        own = path.suffix == ".safetensors" or (path / "condensed.safetensors").is_file()
+        if own and hasattr(small := load_condensed(path), "set"):
+            raise ValueError(
+                f"{path} holds a set of {len(small)} graphs, but {where.named()} is one graph; "
+                "name the set it was condensed from with --data"
+            )
+    task = as_task(where.load())
+    return task, [open_small(path, real=task, **foreign) for path in paths]
+
+
+def _open_graphs(path: Path, data: str) -> Any:
+    """A condensed set of graphs, of this package or a list of PyG ``Data`` in a ``.pt`` file."""
+    from graphcondense.data import load_condensed
+    from graphcondense.data.pt import read_pt
+
+    small = read_pt(path, "a list of PyG Data") if path.suffix == ".pt" else load_condensed(path)
+    if not (isinstance(small, list) or hasattr(small, "set")):
+        raise ValueError(
+            f"{path} holds one graph, but {data} is a set of graphs; name the graph it was "
+            "condensed from with --data"
+        )
+    return small
+
+
+def need_one_graph(where: Where, command: str) -> None:
+    """Raise a ValueError unless the data are one graph."""
+    if kind_of(where.named()) == "graph":
+        raise ValueError(_one_graph_alone(command, where.named()))
+
+
+def _one_graph_alone(command: str, what: str) -> str:
+    return (
+        f"{command} works on runs of one graph; {what} holds a set of graphs, for which there are "
+        "evaluate and report"
+    )
 
 
 @contextmanager

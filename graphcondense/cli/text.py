@@ -20,8 +20,8 @@ def summary(small: Any) -> str:
             "condensed": f"{record[name]:,}",
             "share": f"{100 * record[name] / data[name]:.2f} %" if data[name] else "-",
         }
-        for name in ("nodes", "edges", "bytes")
-        if name in data
+        for name in ("graphs", "nodes", "edges", "bytes")
+        if name in data and name in record
     ]
     score = f"{validation['score']:.4f} at step {validation['step']}" if validation else "none"
     return "\n".join(
@@ -65,6 +65,8 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if value is None:
+        return "-"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

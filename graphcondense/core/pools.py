@@ -140,3 +140,22 @@ def frozen(batch: Batch) -> Batch:
     """The batch as constants: no gradient reaches the synthetic set through training."""
     inputs = tuple(i.detach() if hasattr(i, "detach") else i for i in batch.inputs)
     return Batch(inputs, batch.y.detach(), batch.rows)
+
+
+@dataclass(frozen=True)
+class Idle:
+    """No network at all, for objectives whose inner training is in closed form (KIP, KiDD).
+
+    It yields one and the same learner for ever, of an empty module and without memory.
+    """
+
+    def __call__(
+        self,
+        syn: Synthetic,
+        real: Source,
+        rng: Generator,
+        memory: Mapping[str, Any] | None = None,
+    ) -> Iterator[Learner]:
+        learner = Learner(nn.Module(), {})
+        while True:
+            yield learner

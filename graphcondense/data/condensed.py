@@ -183,8 +183,8 @@ class CondensedDataset(InMemoryDataset):  # type: ignore[misc]
         for file, graph in zip(self.files, graphs, strict=True):
             if isinstance(graph, CondensedGraphs):
                 raise ValueError(
-                    f"{file} holds a data set of {len(graph)} graphs: open it with load, or keep it "
-                    "in another folder"
+                    f"{file} holds a data set of {len(graph)} graphs: open it with load, or keep "
+                    "it in another folder"
                 )
         # Records differ in their keys from method to method: they stay out of PyG's collation.
         self._records = [graph.condensed for graph in graphs]
@@ -319,10 +319,11 @@ def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 def _card(path: Path, record: Mapping[str, Any], tensors: Mapping[str, Tensor], sha256: str) -> str:
     rows = dict(_flat(record))
-    what, opened = "A small graph that stands in for a large one in training", "a PyG Data"
+    what, opened = "A small graph that stands in for a large one", "a PyG Data"
+    them = "it"
     if _of_graphs(tensors):
         count = len(tensors["y"])
-        what = f"{count} small graphs that stand in for a large set of graphs in training"
+        what, them = f"{count} graphs that stand in for a large set of graphs", "them"
         opened = f"a PyG data set of {count} graphs"
     title = f"{rows.get('data.name', path.stem)}, condensed by {rows.get('method', 'hand')}"
     cell = "| {} | {} |".format
@@ -336,7 +337,7 @@ def _card(path: Path, record: Mapping[str, Any], tensors: Mapping[str, Tensor], 
     lines = [
         f"# {title}",
         "",
-        f"{what}. `{path.name}`:",
+        f"{what} in training. `{path.name}` holds {them}:",
         "",
         *(cell("tensor", "type and shape"), cell("---", "---"), *shapes),
         "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -69,6 +70,15 @@ class CondensedGraphs(InMemoryDataset):  # type: ignore[misc]
             return self._graphs
         return self._graphs.select(torch.tensor(list(self._indices), dtype=torch.long))
 
+    def copy(self, idx: Any = None) -> CondensedGraphs:
+        """A deep copy, of the graphs ``idx`` alone if given."""
+        part = self.set if idx is None else self.index_select(idx).set
+        return CondensedGraphs(
+            part.select(torch.arange(len(part), device=part.x.device)),
+            copy.deepcopy(self.condensed),
+            self.transform,
+        )
+
     def to(self, device: torch.device | str) -> CondensedGraphs:
         """The same on another device."""
         return CondensedGraphs(self.set.to(device), self.condensed, self.transform)
@@ -111,8 +121,8 @@ def check_graphs(tensors: Mapping[str, Tensor], where: str, record: Any = None) 
         "edge_ptr": ((g + 1,), torch.int64),
         "node_weight": ((n,), torch.float32),
     }
-    for name, tensor in tensors.items():
-        shape, dtype = expected[name]
+    for name in [name for name in NAMES if name in tensors]:
+        tensor, (shape, dtype) = tensors[name], expected[name]
         need(
             tuple(tensor.shape) == shape and tensor.dtype == dtype,
             f"{name} must be {dtype} of shape {list(shape)} for {g} graphs of {n} nodes and {m} "

@@ -350,7 +350,7 @@ def encoded(features: Tensor, encoding: Encoding | None) -> Tensor:
 
 def as_graph_task(
     data: Any,
-    splits: Splits | None = None,
+    splits: Splits | Literal["stratified"] | None = None,
     *,
     name: str | None = None,
     metric: str | None = None,
@@ -366,8 +366,8 @@ def as_graph_task(
             several tasks, or one. Tasks whose labels are 0, 1 or NaN alone are binary, others
             regression.
         splits: graph indices (or bool masks) by ``"train"``, ``"val"`` (or ``"valid"``) and
-            ``"test"``; by default those of the dataset's own ``get_idx_split()``, else
-            :func:`stratified`.
+            ``"test"``, or ``"stratified"`` for :func:`stratified`; by default those of the
+            dataset's own ``get_idx_split()``, else stratified.
         name: what to call the data; by default the dataset's own name.
         metric: one of :data:`METRICS` that fits the labels (:data:`FITTING`); by default the
             dataset's own ``eval_metric``, else accuracy for classes, ROC-AUC for binary tasks, RMSE
@@ -392,11 +392,10 @@ def as_graph_task(
             f"metric={metric!r} does not fit the labels, which are {kind}: choose "
             f"{' or '.join(FITTING[kind])}"
         )
-    if splits is None:
-        splits = _own_splits(data)
-    if splits is None:
-        splits = stratified(strata(graphs.y, kind), len(graphs), seed)
-    parts = _parts(splits, len(graphs))
+    given = _own_splits(data) if splits is None else splits
+    if given is None or given == "stratified":
+        given = stratified(strata(graphs.y, kind), len(graphs), seed)
+    parts = _parts(given, len(graphs))
     if not len(parts["train"]):
         raise ValueError("no training graphs: the split 'train' is empty")
     train = _labelled(graphs.y, parts["train"], kind)
@@ -798,6 +797,10 @@ def _targets(y: Tensor, plain: bool) -> tuple[Tensor, Kind]:
 
 
 def _parts(splits: Splits, count: int) -> dict[str, Tensor]:
+    if not isinstance(splits, Mapping):
+        raise ValueError(
+            f"splits={splits!r}: give indices by name (train, val, test), or 'stratified'"
+        )
     renamed = {"val" if key == "valid" else key: value for key, value in splits.items()}
     if unknown := sorted(set(renamed) - {"train", "val", "test"}):
         raise ValueError(f"unknown split {unknown[0]!r}: name them train, val and test")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -48,8 +48,8 @@ def load_graphs(
         name: name of a set, or path to a ``.pt`` file, of which only tensors and PyG's ``Data`` are
             read; anything that could run code is refused.
         root: where data sets are; by default ``$GRAPHCONDENSE_DATA``, else
-            ``~/.cache/graphcondense``. Each set lies there as its own loader puts it (``MUTAG/raw``,
-            ``ogbg_molhiv``), or so below ``pyg/`` and ``ogb/``.
+            ``~/.cache/graphcondense``. Each set lies there as its own loader puts it
+            (``MUTAG/raw``, ``ogbg_molhiv``), or so below ``pyg/`` and ``ogb/``.
         split: ``scaffold``: OGB's published split, in which test molecules have other scaffolds.
             ``stratified``: 80 / 10 / 10 %, class by class, or label by label of a single binary
             task. By default ``scaffold`` where there is one, else ``stratified``.
@@ -69,7 +69,7 @@ def load_graphs(
     _checked_split(split, known.name, known.splits)
     data, published = open_known(known, root_of(root))
     chosen = published if (split or known.splits[0]) == "scaffold" else None
-    return _task(data, chosen, known.name, seed, known.metric)
+    return _task(data, chosen or "stratified", known.name, seed, known.metric)
 
 
 def task_of_list(graphs: Any, path: Path, split: str | None, seed: int) -> GraphTask:
@@ -87,7 +87,7 @@ def task_of_list(graphs: Any, path: Path, split: str | None, seed: int) -> Graph
         )
     if not isinstance(graphs, list | tuple) or not all(isinstance(g, Data) for g in graphs):
         raise ValueError(f"{path} holds a {type(graphs).__name__}, not a list of PyG Data")
-    return _task(list(graphs), None, path.stem, seed, None)
+    return _task(list(graphs), "stratified", path.stem, seed, None)
 
 
 def _checked_split(split: str | None, name: str, allowed: Sequence[str]) -> None:
@@ -96,7 +96,9 @@ def _checked_split(split: str | None, name: str, allowed: Sequence[str]) -> None
         raise ValueError(f"split={split!r}: {name} has {', '.join(allowed)}{why}")
 
 
-def _task(data: Any, splits: Splits | None, name: str, seed: int, metric: str | None) -> GraphTask:
+def _task(
+    data: Any, splits: Splits | Literal["stratified"], name: str, seed: int, metric: str | None
+) -> GraphTask:
     try:
         return as_graph_task(data, splits, name=name, metric=metric, seed=seed)
     except ValueError as error:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor, nn
 
-from graphcondense.core.types import Batch, Criterion, Synthetic
+from graphcondense.core.engine import Callback, distill
+from graphcondense.core.method import Method
+from graphcondense.core.pools import Fresh, built
+from graphcondense.core.types import Batch, Criterion, Objective, Schedule, Synthetic
 from graphcondense.data.graph_task import GraphSet, GraphTask
-from graphcondense.nn.graphs import DenseGraphs, SparseGraphs
+from graphcondense.nn.graphs import GRAPH_MODELS, DenseGraphs, GraphNet, SparseGraphs
+from graphcondense.objectives.terms import Plus, Sparse
+from graphcondense.ops.adjacency import csr_from_edges
 from graphcondense.ops.criteria import CRITERIA
+from graphcondense.ops.select import CHOICES
 
 EDGE_BYTES = 16
 """Of an edge as it is stored: two int64."""
@@ -250,6 +257,166 @@ def dense_of(graphs: GraphSet, n: int, attr: Tensor | None = None) -> Tensor:
     out = values.new_zeros(len(graphs), n, n, *values.shape[1:])
     out[of, target, source] = values
     return out
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearntGraphs(Method):
+    """What every method shares that learns features and edges of several small graphs.
+
+    Attributes:
+        init: which training graphs of a group its synthetic graphs start from: ``"random"``,
+            ``"herding"`` or ``"kcenter"`` on their readouts.
+        size: nodes of every synthetic graph; by default those of the graph it starts from. A larger
+            start is cut to the nodes nearest to its best connected one, a smaller one is not drawn
+            unless the group has no others.
+        edge_features: also learn features of the edges.
+        temperature: τ of the binary concrete relaxation.
+        confidence: edge logits start at this for an edge of the start and at minus this elsewhere.
+        straight: round the adjacency in the forward pass (straight-through gradient).
+        model: the network that both sides are seen through: ``"gcn"``, ``"gin"``, ``"sage"`` or
+            ``"gat"``.
+        hidden_channels: its width.
+        num_layers: its rounds of message passing.
+        readout: ``"mean"``, ``"sum"`` or ``"attention"``.
+        real_batch: real graphs a group and step.
+        steps: updates.
+        lr_x: Adam's learning rate on the features (and on those of edges).
+        lr_adj: Adam's learning rate on the edge logits.
+        anneal: lower both learning rates linearly to zero.
+        sparsity: weight β of the charge on edges; 0 leaves it out.
+        density: mean edge probability that is free of charge; by default that of the start.
+    """
+
+    domain: ClassVar[str] = "graph"
+
+    init: Literal["random", "herding", "kcenter"] = "random"
+    size: int | None = None
+    edge_features: bool = False
+    temperature: float = 1.0
+    confidence: float = 2.0
+    straight: bool = False
+    model: Literal["gcn", "gin", "sage", "gat"] = "gcn"
+    hidden_channels: int = 128
+    num_layers: int = 3
+    readout: Literal["mean", "sum", "attention"] = "mean"
+    real_batch: int = 64
+    steps: int = 300
+    lr_x: float = 0.01
+    lr_adj: float = 0.1
+    anneal: bool = True
+    sparsity: float = 0.1
+    density: float | None = None
+
+    @property
+    def pair_bytes(self) -> int:
+        return 0
+
+    def start(self, real: GraphSource, rng: Generator) -> GraphSynthetic:
+        """The synthetic graphs before the first update."""
+        chosen, groups = [], []
+        for c, k in enumerate(self.sizes(real).tolist()):
+            own = real.members[c]
+            if self.size is not None:
+                large = own[real.task.graphs.sizes[own] >= self.size]
+                own = large if len(large) >= k else own
+            chosen.append(own[CHOICES[self.init](readouts(real, own), k, rng)])
+            groups += [c] * k
+        begin = real.task.batch(torch.cat(chosen))
+        return GraphSynthetic(
+            begin if self.size is None else cut(begin, self.size),
+            torch.tensor(groups),
+            real.num_classes,
+            temperature=self.temperature,
+            confidence=self.confidence,
+            straight=self.straight,
+            edge_features=self.edge_features,
+            targets=real.targets,
+        ).to(real.device)
+
+    def network(self, real: GraphSource) -> GraphNet:
+        """The network both sides are seen through."""
+        cls = {name.lower(): cls for name, cls in GRAPH_MODELS.items()}[self.model]
+        return built(
+            cls,
+            real.num_features,
+            self.hidden_channels,
+            real.task.num_outputs,
+            self.num_layers,
+            readout=self.readout,
+            edge_channels=real.num_edge_features,
+        ).to(real.device)
+
+    def learn(
+        self,
+        real: GraphSource,
+        objective: Objective,
+        *,
+        rng: Generator,
+        callbacks: Sequence[Callback],
+        resume: Mapping[str, Any] | None,
+    ) -> Synthetic:
+        """Minimise ``objective`` with a fresh network every step."""
+        model, start = self.network(real), self.start(real, rng)
+        if self.sparsity:
+            level = (
+                float(start.probabilities.detach().mean()) if self.density is None else self.density
+            )
+            objective = Plus(objective, Sparse(self.sparsity, level))
+        rates = {g: self.lr_adj if g == "adj" else self.lr_x for g in start.groups()}
+        return distill(
+            start,
+            objective,
+            Fresh(model, criterion=real.criterion),
+            Schedule(self.steps, rates, anneal=self.anneal),
+            real,
+            rng=rng,
+            callbacks=callbacks,
+            resume=resume,
+        )
+
+
+def readouts(real: GraphSource, index: Tensor, hops: int = 2) -> Tensor:
+    """Mean over each graph's nodes of ``[X, ÂX, ..., Â^hops X]`` side by side, ``[m, (hops+1)d]``.
+
+    What graphs are compared by where nothing is trained.
+    """
+    x, packed = real.as_batch(real.task.batch(index)).inputs
+    rows = [x]
+    for _ in range(hops):
+        rows.append(packed.gather(rows[-1], "gcn"))
+    return torch.cat([packed.pool(h, None, "mean") for h in rows], 1)
+
+
+def cut(graphs: GraphSet, size: int) -> GraphSet:
+    """Graphs of at most ``size`` nodes: those nearest to the node of most edges, by hops."""
+    import scipy.sparse.csgraph as csgraph
+
+    kept, edges, attrs, lengths, sizes = [], [], [], [], []
+    start = 0
+    for i in range(len(graphs)):
+        one = graphs.select(torch.tensor([i]))
+        adj = csr_from_edges(one.edge_index, None, len(one.x))
+        root = int((adj + adj.T).sum(1).argmax())
+        order = csgraph.breadth_first_order(adj, root, directed=False, return_predecessors=False)
+        nodes = torch.from_numpy(order[:size].astype("int64")).sort().values
+        place = torch.full((len(one.x),), -1)
+        place[nodes] = torch.arange(len(nodes))
+        own = (place[one.edge_index] >= 0).all(0)
+        kept.append(one.x[nodes])
+        edges.append(place[one.edge_index[:, own]] + start)
+        attrs.append(None if one.edge_attr is None else one.edge_attr[own])
+        lengths.append(int(own.sum()))
+        sizes.append(len(nodes))
+        start += len(nodes)
+    given = [a for a in attrs if a is not None]
+    return GraphSet(
+        x=torch.cat(kept),
+        edge_index=torch.cat(edges, 1),
+        edge_attr=torch.cat(given) if given else None,
+        node_ptr=torch.tensor([0, *sizes]).cumsum(0),
+        edge_ptr=torch.tensor([0, *lengths]).cumsum(0),
+        y=graphs.y,
+    )
 
 
 class ChosenGraphs(Synthetic):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import resource
 import sys
 import time
@@ -16,17 +17,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from graphcondense.data.graph_task import GraphSet, GraphTask
 from graphcondense.data.task import NodeTask, as_task
 from graphcondense.evaluate.result import COLOURS, MARKERS
 
 
 @dataclass(frozen=True)
 class Size:
-    """Nodes, edges and bytes of a graph as it is stored."""
+    """Nodes, edges and bytes of a graph, or a set of graphs, as it is stored.
+
+    ``graphs`` is how many graphs a set has; ``None`` for a single graph.
+    """
 
     nodes: int
     edges: int
     bytes: int
+    graphs: int | None = None
 
 
 @dataclass(frozen=True)
@@ -37,13 +43,14 @@ class Ledger:
         graph: hash of the condensed graph.
         model: whose training times these are.
         size, whole: of the condensed and of the whole graph. The whole graph counts in its compact
-            form, sparse features as CSR, the harder comparison.
+            form, sparse features as CSR, the harder comparison; of a set of graphs the training
+            graphs count, categories as they are.
         condensation_seconds: wall seconds of condensing; ``None`` if not known.
         condensed_training_seconds: one training on the condensed graph, validation left out.
         whole_training_seconds: one training on the whole graph, same evaluator, validation left
             out; ``None`` if it was not run.
-        plain_training_seconds: one full-batch training of plain PyG layers on the whole graph, what
-            a user pays today; ``None`` if not measured.
+        plain_training_seconds: one training of plain PyG layers on the whole graph (full batch), or
+            on the whole set (in batches), what a user pays today; ``None`` if not measured.
         peak_memory_bytes: largest resident set of this process so far, or on a GPU the largest
             memory allocated there.
         memory_estimate_bytes: what training was expected, before it began, to add to the process:
@@ -108,6 +115,11 @@ class Ledger:
             "nodes": share(self.size.nodes, self.whole.nodes),
             "edges": share(self.size.edges, self.whole.edges),
             "bytes": share(self.size.bytes, self.whole.bytes),
+            **(
+                {}
+                if self.size.graphs is None
+                else {"graphs": share(self.size.graphs, self.whole.graphs)}
+            ),
             "training": share(self.condensed_training_seconds, self.whole_training_seconds),
             "condensation_to_whole": share(self.condensation_seconds, self.whole_training_seconds),
             "condensation_to_plain": share(self.condensation_seconds, self.plain_training_seconds),
@@ -138,8 +150,13 @@ class Ledger:
             return f"{100 * part / whole:.2f} % of {whole:,}" if whole else f"of {whole}"
 
         even = self.break_even_trainings
+        counts = []
+        if self.size.graphs is not None and self.whole.graphs is not None:
+            share = percent(self.size.graphs, self.whole.graphs)
+            counts = [f"graphs        {self.size.graphs:,} ({share})"]
         return [
             f"graph {self.graph}, times of {self.model}",
+            *counts,
             f"nodes         {self.size.nodes:,} ({percent(self.size.nodes, self.whole.nodes)})",
             f"edges         {self.size.edges:,} ({percent(self.size.edges, self.whole.edges)})",
             f"bytes         {self.size.bytes:,} ({percent(self.size.bytes, self.whole.bytes)})",
@@ -211,7 +228,12 @@ def draw_break_even(ledgers: Mapping[str, Ledger], path: str | Path, data: str =
 
 
 def size_of(graph: Any) -> Size:
-    """Size of a PyG ``Data`` (``x``, ``edge_index``, ``edge_weight``, ``y``) or a `NodeTask`."""
+    """Size of a condensed graph or set, a `NodeTask`, or the training graphs of a `GraphTask`."""
+    if isinstance(graph, GraphTask):
+        graph = graph.graphs.select(graph.train)
+    held = graph if isinstance(graph, GraphSet) else getattr(graph, "set", None)
+    if isinstance(held, GraphSet):
+        return Size(len(held.x), held.edge_index.shape[1], held.bytes, len(held))
     if isinstance(graph, NodeTask):
         x = graph.x_array
         features = [x.data, x.indices, x.indptr] if sp.issparse(x) else [x]
@@ -225,10 +247,19 @@ def size_of(graph: Any) -> Size:
 
 
 def graph_hash(graph: Any) -> str:
-    """The hash a saved graph carries; of a `NodeTask` its digest."""
-    if isinstance(graph, NodeTask):
+    """The hash a saved graph carries; of a `NodeTask` or a `GraphTask` its digest."""
+    if isinstance(graph, NodeTask | GraphTask):
         return graph.digest
     from graphcondense.data import condensed  # imports PyG
+
+    if isinstance(graph, GraphSet):
+        from graphcondense.data.condensed_graphs import tensors_of
+
+        h = hashlib.sha256()
+        for name, tensor in tensors_of(graph).items():
+            h.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
+            h.update(tensor.cpu().numpy().tobytes())
+        return h.hexdigest()[:16]
 
     return condensed.graph_hash(graph)
 

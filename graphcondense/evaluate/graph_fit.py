@@ -19,9 +19,10 @@ from torch.func import functional_call, vmap
 from tqdm import tqdm
 
 from graphcondense.core.pools import built, initialise
-from graphcondense.data.graph_task import GraphSet, GraphTask, as_graph_task
+from graphcondense.data.graph_task import GraphSet, GraphTask, as_graph_task, pack
+from graphcondense.data.task import is_dataset
 from graphcondense.evaluate.fit import FitResult, _now, seeds_of
-from graphcondense.evaluate.metrics import metric_of, ogb_metric
+from graphcondense.evaluate.metrics import check_scorable, ogb_metric, scores_of
 from graphcondense.nn.graphs import GRAPH_MODELS, GraphNet, Readout, SparseGraphs
 from graphcondense.ops.criteria import CRITERIA
 
@@ -31,8 +32,8 @@ GraphModel: TypeAlias = "str | type[GraphNet]"
 NODES = 6000
 """Nodes up to which a training step takes the whole set; above it takes batches."""
 
-PREDICT = 20_000
-"""Nodes that are predicted at once."""
+PREDICT = 2500
+"""Nodes that are predicted at once: the states of several seeds then still fit into the caches."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class GraphTraining:
         lr: learning rate of Adam, lowered to zero along a half cosine.
         weight_decay: of Adam, for every parameter.
         dropout: on hidden activations.
-        batch_size: graphs a step where the whole set has more than :data:`NODES` nodes.
+        batch_size: graphs a step where the whole set has more than :data:`NODES` nodes; all seeds
+            see the same batches.
         val_every: validate after every so many steps, and after the last. The grid matters: a
             score is only comparable at the same value.
     """
@@ -114,21 +116,22 @@ class GraphEvaluator:
         if unknown := sorted(set(options) - set(known)):
             raise TypeError(f"unknown option {', '.join(unknown)}; known are {', '.join(known)}")
         self.real = as_graph_task(real)
-        if not len(self.real.val):
-            raise ValueError(
-                f"{self.real.name}: no validation graphs; the step is chosen on them, so give the "
-                "split 'val' before evaluating"
-            )
+        check_scorable(self.real, "val")
         self.training = GraphTraining(**options)
+        self._check_edges()
         self._like = torch.empty(0, device=device)
         self._parts: dict[tuple[str, bool], list[Part]] = {}
-        self._metric = metric_of(self.real.metric)
 
     def replace(self, **options: Any) -> GraphEvaluator:
         """An evaluator with other settings on the same real graphs, which both share."""
         out = copy(self)
         out.training = replace(self.training, **options)
+        out._check_edges()
         return out
+
+    def _check_edges(self) -> None:
+        if self.training.edge_features and not self.real.num_edge_features:
+            raise ValueError(f"edge_features=True, but {self.real.name} has no edge features")
 
     def fit(
         self,
@@ -142,15 +145,16 @@ class GraphEvaluator:
 
         Args:
             model: a name in :data:`~graphcondense.nn.graphs.GRAPH_MODELS`, or a class.
-            small: a condensed set of graphs, or a :class:`GraphTask`, trained on its training part.
+            small: a condensed set of graphs; a list or a PyG data set of graphs; or a
+                :class:`GraphTask`, trained on its training part.
             seeds: the training seeds, or how many (``0, 1, ...``).
             progress: show a progress bar.
 
         Raises:
-            ValueError: unknown model; features or labels that do not match; no test graphs.
+            ValueError: unknown model; features or labels that do not match; test graphs that are
+                none, or on which the score is not defined.
         """
-        if not len(self.real.test):
-            raise ValueError(f"{self.real.name}: no test graphs; give the split 'test'")
+        check_scorable(self.real, "test")
         start, cpu = _now(self._like.device), time.process_time()
         kind, seeds = graph_model_of(model), seeds_of(seeds)
         curve = self.train(kind, small, seeds=seeds, progress=progress)
@@ -163,11 +167,11 @@ class GraphEvaluator:
         return FitResult(
             model=kind.__name__,
             seeds=seeds,
-            val_selected=curve.val_selected,
+            val_selected=curve.val_selected.float(),
             epoch_selected=curve.step_selected,
-            test_selected=scores[0],
-            val_last=curve.val_last,
-            test_last=scores[1],
+            test_selected=scores[0].float(),
+            val_last=curve.val_last.float(),
+            test_last=scores[1].float(),
             seconds=seconds,
             seconds_training=curve.seconds_training,
             processor_seconds=seconds if self._like.is_cuda else time.process_time() - cpu,
@@ -187,6 +191,41 @@ class GraphEvaluator:
         value = float(curve.val_selected.mean())
         return value if self.real.larger_is_better else -value
 
+    def memory_bytes(self, model: GraphModel, small: Any, *, seeds: int | Sequence[int] = 5) -> int:
+        """Estimate, before any work, of the memory that :meth:`fit` adds to the process.
+
+        Counted are the weights of all seeds (values, gradients, two moments, those of the selected
+        step), what a training step keeps for its gradient (measured on a few graphs, and as much
+        again in passing), and the real graphs that are predicted, with their operators.
+        """
+        t, task, number = self.training, self.real, len(seeds_of(seeds))
+        graphs = read_graphs(small, task, t.edge_features)
+        few = Part.of(graphs.select(torch.arange(min(len(graphs), 8))), self._like, t.edge_features)
+        net = self._net(graph_model_of(model)).to(self._like)
+        weights = {k: torch.zeros_like(v, requires_grad=True) for k, v in net.named_parameters()}
+        known = {v.data_ptr() for v in weights.values()} | {few.x.data_ptr()}
+        kept: dict[int, int] = {}
+
+        def keep(tensor: Tensor) -> Tensor:
+            kept[tensor.data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            functional_call(net, weights, (few.x, few.graphs))
+        a_node = sum(size for at, size in kept.items() if at not in known) / len(few.x)
+        nodes = len(graphs.x)
+        if nodes > NODES:
+            nodes = round(nodes * min(1.0, t.batch_size / len(graphs)))
+        a_seed = 5 * 4 * sum(v.numel() for v in weights.values()) + 2 * a_node * nodes
+        read = torch.cat([task.val, task.test])
+        ends = task.graphs.edge_ptr.diff()[read]
+        width = task.num_edge_features if t.edge_features else 0
+        rows = len(graphs.x) + int(task.graphs.sizes[read].sum())
+        edges = graphs.edge_index.shape[1] + int(ends.sum())
+        stored = 4 * task.num_features * rows + (4 * width + 2 * 16 + 2 * 12) * edges
+        predicted = a_node * min(PREDICT, rows)
+        return round(number * (a_seed + predicted) + stored)
+
     def train(
         self,
         model: GraphModel,
@@ -199,16 +238,7 @@ class GraphEvaluator:
         t, kind, seeds = self.training, graph_model_of(model), seeds_of(seeds)
         like, task = self._like, self.real
         graphs = read_graphs(small, task, t.edge_features)
-        net = built(
-            kind,
-            task.num_features,
-            t.hidden,
-            task.num_outputs,
-            t.num_layers,
-            readout=t.readout,
-            edge_channels=task.num_edge_features if t.edge_features else 0,
-            virtual_node=t.virtual_node,
-        ).to(like)
+        net = self._net(kind).to(like)
         rngs = [torch.Generator().manual_seed(seed) for seed in seeds]
         drawn = [initialise(net, rng) for rng in rngs]
         weights = {k: torch.stack([d[k] for d in drawn]).requires_grad_() for k in drawn[0]}
@@ -218,9 +248,8 @@ class GraphEvaluator:
         )
         decline = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, t.steps)
         criterion = CRITERIA[task.kind]
-        mean, std = (s.to(like) for s in task.target_scale)
         sign = 1.0 if task.larger_is_better else -1.0
-        best = torch.full((len(seeds),), -torch.inf)
+        best = torch.full((len(seeds),), -torch.inf, dtype=torch.double)
         best_loss = torch.full((len(seeds),), torch.inf)
         val = best.clone()
         step_selected = torch.zeros(len(seeds), dtype=torch.long)
@@ -231,8 +260,7 @@ class GraphEvaluator:
         for step in tqdm(range(1, t.steps + 1), kind.__name__, disable=not progress, leave=False):
             start = _now(like.device)
             part = next(parts)
-            y = (part.y - mean) / std if task.kind == "regression" else part.y
-            drop = self._drop(rngs, part, t)
+            y, drop = self._scaled(part.y), self._drop(rngs, part)
             outs = _outputs(net, weights, part, drop)
             loss = torch.stack([criterion(out, y) for out in outs]).sum()
             optimizer.zero_grad()
@@ -243,9 +271,8 @@ class GraphEvaluator:
             if step % t.val_every and step != t.steps:
                 continue
             logits = self._predict(net, weights, "val")
-            val = self._metric(logits, wanted).cpu()
-            learnt = (wanted - mean) / std if task.kind == "regression" else wanted
-            scaled = (logits - mean) / std if task.kind == "regression" else logits
+            val = scores_of(task.metric, logits, wanted)
+            scaled, learnt = self._scaled(logits), self._scaled(wanted)
             val_loss = torch.stack([criterion(own, learnt) for own in scaled]).cpu()
             better = (sign * val > best) | ((sign * val == best) & (val_loss < best_loss))
             best, best_loss = (
@@ -272,8 +299,29 @@ class GraphEvaluator:
                 if len(own) > t.batch_size // 2 or len(order) <= t.batch_size:
                     yield Part.of(graphs.select(own), self._like, t.edge_features)
 
-    def _drop(self, rngs: list[torch.Generator], part: Part, t: GraphTraining) -> Tensor | None:
+    def _net(self, kind: type[GraphNet]) -> GraphNet:
+        t, task = self.training, self.real
+        return built(
+            kind,
+            task.num_features,
+            t.hidden,
+            task.num_outputs,
+            t.num_layers,
+            readout=t.readout,
+            edge_channels=task.num_edge_features if t.edge_features else 0,
+            virtual_node=t.virtual_node,
+        )
+
+    def _scaled(self, values: Tensor) -> Tensor:
+        """Targets or outputs as they are learnt: standardised in regression."""
+        if self.real.kind != "regression":
+            return values
+        mean, std = (s.to(values) for s in self.real.target_scale)
+        return (values - mean) / std
+
+    def _drop(self, rngs: list[torch.Generator], part: Part) -> Tensor | None:
         """Dropout masks ``[S, layers, N, hidden]``; each seed draws its own."""
+        t = self.training
         if not t.dropout:
             return None
         shape = (t.num_layers, len(part.x), t.hidden)
@@ -286,7 +334,9 @@ class GraphEvaluator:
         if key not in self._parts:
             index = getattr(self.real, split)
             sizes = self.real.graphs.sizes[index].cumsum(0)
-            cuts = torch.searchsorted(sizes, PREDICT * torch.arange(1, 1 + int(sizes[-1]) // PREDICT))
+            cuts = torch.searchsorted(
+                sizes, PREDICT * torch.arange(1, 1 + int(sizes[-1]) // PREDICT)
+            )
             self._parts[key] = [
                 Part.of(self.real.batch(own), self._like, self.training.edge_features)
                 for own in index.tensor_split(cuts)
@@ -355,37 +405,71 @@ def graph_model_of(model: GraphModel) -> type[GraphNet]:
 def read_graphs(small: Any, real: GraphTask, edge_features: bool = False) -> GraphSet:
     """The encoded training graphs of ``small``.
 
+    Args:
+        small: what :meth:`GraphEvaluator.fit` takes.
+        real: the real graphs, whose encodings are used.
+        edge_features: whether edge features are needed.
+
     Raises:
-        ValueError: features, edge features or labels that do not match the real graphs.
+        ValueError: no graph; features, edge features or labels that do not match the real graphs.
     """
-    if isinstance(small, GraphTask):
-        out = small.batch(small.train)
-    else:
-        held = small if isinstance(small, GraphSet) else small.set
-        out = real.encoded(held)
+    out = real.encoded(held_graphs(small))
     if not len(out):
         raise ValueError("the small set has no graphs")
-    if out.x.shape[1] != real.num_features:
-        raise ValueError(
-            f"the small set has {out.x.shape[1]} features a node, {real.name} has "
-            f"{real.num_features}"
-        )
-    if edge_features:
-        width = None if out.edge_attr is None else out.edge_attr.shape[1]
-        if width != real.num_edge_features or not width:
+    if edge_features and out.edge_attr is None:
+        if len(out.edge_index[0]):
             raise ValueError(
-                f"edge_features=True needs edge features of width {real.num_edge_features}, the "
-                f"small set has {width or 'none'}; condense with edge_features=True"
+                "edge_features=True, but the small set has no edge features; condense with "
+                "edge_features=True, or leave it off here"
             )
+        out = replace(out, edge_attr=out.x.new_zeros(0, real.num_edge_features))
+    _check_labels(out.y, real)
+    return out
+
+
+def held_graphs(small: Any) -> GraphSet:
+    """The graphs of ``small`` as they are stored.
+
+    Raises:
+        ValueError: it holds no graphs, or some that cannot be used.
+    """
+    if isinstance(small, GraphTask):
+        return small.graphs.select(small.train)
+    if isinstance(small, GraphSet):
+        return small
+    held = getattr(small, "set", None)
+    if isinstance(held, GraphSet):
+        return held
+    if not is_dataset(small):
+        raise ValueError(
+            f"a small set is a condensed set, a list or a PyG data set of graphs, got "
+            f"{type(small).__name__}; put a single graph into a list"
+        )
+    if not len(small):
+        raise ValueError("the small set has no graphs")
+    return pack(small)[0]
+
+
+def _check_labels(y: Tensor, real: GraphTask) -> None:
+    """Raise a ValueError unless ``y`` are labels as ``real`` has them."""
+    shape, known = list(y.shape), y[~y.isnan()]
     if real.kind == "classes":
-        if out.y.dim() != 1 or int(out.y.max()) >= real.num_outputs:
+        if y.dim() != 1 or y.is_floating_point():
+            raise ValueError(f"the small set has labels {shape}, {real.name} has one class a graph")
+        if int(y.min()) < 0 or int(y.max()) >= real.num_outputs:
+            bad = int(y.min()) if int(y.min()) < 0 else int(y.max())
             raise ValueError(
-                f"the small set's labels do not fit {real.name} with classes "
+                f"the small set has a graph of class {bad}; {real.name} has classes "
                 f"0..{real.num_outputs - 1}"
             )
-    elif out.y.dim() != 2 or out.y.shape[1] != real.num_outputs:
+    elif y.dim() != 2 or y.shape[1] != real.num_outputs:
         raise ValueError(
-            f"the small set has labels {list(out.y.shape)}, {real.name} has {real.num_outputs} "
-            "tasks"
+            f"the small set has labels {shape}, {real.name} needs [graphs, {real.num_outputs}]"
         )
-    return out
+    elif not len(known):
+        raise ValueError("no graph of the small set has a label (all NaN)")
+    elif real.kind == "binary" and not bool(((known == 0) | (known == 1)).all()):
+        raise ValueError(
+            f"the small set has the label {float(known[(known != 0) & (known != 1)][0]):g}; "
+            f"{real.name} has labels 0, 1 and NaN"
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,41 +12,33 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor
 
-from graphcondense.data.task import as_task
+from graphcondense.data.graph_task import GraphTask
+from graphcondense.data.task import is_dataset
+from graphcondense.evaluate.bench import ALL, Bench, Kind, NodeBench
 from graphcondense.evaluate.cost import (
     Ledger,
     draw_break_even,
     graph_hash,
     peak_memory_bytes,
-    plain_training_seconds,
     size_of,
 )
-from graphcondense.evaluate.fit import (
-    Evaluator,
-    FitResult,
-    Model,
-    graphs_by_name,
-    model_of,
-    read_labelled,
-    record_of,
-)
-from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
-from graphcondense.evaluate.predictors import EDGE_WEIGHTS, fit_predictor, predictor_named
-from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Result, percent
+from graphcondense.evaluate.fit import FitResult, record_of
+from graphcondense.evaluate.graph_bench import GraphBench
+from graphcondense.evaluate.metrics import SCORES, Score
+from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Result
 from graphcondense.evaluate.store import Store, identity_of
-from graphcondense.nn.batched import MODELS, Stacked
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+__all__ = ["ALL", "BASELINES", "Report", "Row", "bench_of", "evaluate"]
+
 BASELINES = ("random", "whole")
-ALL = (*MODELS, "LabelProp", "KernelRidge")
-"""Every model and predictor that comes with the package."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One model trained on one set. Accuracies in ``[0, 1]``.
+    """One model trained on one set. Shares, such as accuracy and ROC-AUC, are in ``[0, 1]``.
 
     Attributes:
         label: what it was trained on.
@@ -54,20 +46,23 @@ class Row:
         predictor: ``"GNN"``, ``"MLP"`` (no graph) or ``"non-GNN"``, whose score is not a GNN's.
         edge_weights: how the model uses edge weights.
         chosen: what else validation chose, such as a threshold on edge weights.
-        graphs, trainings: number of graphs (condensation seeds), and of trainings on each.
-        test_selected, test_selected_std: test accuracy at the epoch of best validation accuracy,
-            mean and standard deviation over all trainings.
+        graphs, trainings: number of graphs, or of sets of graphs (condensation seeds), and of
+            trainings on each.
+        test_selected, test_selected_std: test score at the epoch (of sets of graphs: the step) of
+            best validation score, mean and standard deviation over all trainings.
         test_last, test_last_std: after the last epoch.
-        val_selected: the best validation accuracy.
+        val_selected: the best validation score.
         epoch_selected: its epoch.
         spread_graphs: standard deviation of the graphs' means; ``None`` for a single graph.
         spread_trainings: standard deviation between trainings on one graph, averaged over graphs;
             ``None`` for a single training.
-        nodes, edges, bytes: mean size of the graphs; of the whole graph its training uses all.
+        nodes, edges, bytes: mean size of the graphs; of the whole graph its training uses all, of a
+            whole set of graphs the training graphs.
         seconds: one training, validation included.
         seconds_training: one training, validation left out.
         processor_seconds: one training, validation included, on the CPU over all threads; on a
             GPU the seconds it was in use.
+        set_graphs: mean number of graphs in a set; ``None`` where a set is a single graph.
     """
 
     label: str
@@ -91,6 +86,7 @@ class Row:
     seconds: float
     seconds_training: float
     processor_seconds: float
+    set_graphs: int | None = None
 
 
 @dataclass(frozen=True)
@@ -98,11 +94,12 @@ class Report(Result):
     """What :func:`evaluate` found.
 
     Attributes:
-        data: name of the real graph.
-        digest: hash of the real graph.
+        data: name of the real data.
+        digest: their hash.
         settings: how each model was trained, by its name.
         rows: one per trained-on set and model.
         ledgers: what each condensed set costs (its first graph).
+        metric: the score, one of :data:`~graphcondense.data.graph_task.METRICS`.
     """
 
     data: str
@@ -110,21 +107,41 @@ class Report(Result):
     settings: Mapping[str, Mapping[str, Any]]
     rows: tuple[Row, ...]
     ledgers: Mapping[str, Ledger]
+    metric: str = "accuracy"
 
     left: ClassVar[int] = 2
-    columns: ClassVar[tuple[Column, ...]] = (
-        Column("trained on", lambda row: row.label),
-        Column("model", lambda row: row.model + (" *" if row.predictor == "non-GNN" else "")),
-        Column("best-val test", lambda row: percent(row.test_selected, row.test_selected_std)),
-        Column("last test", lambda row: percent(row.test_last, row.test_last_std)),
-        Column("± graphs", lambda row: percent(row.spread_graphs)),
-        Column("± trainings", lambda row: percent(row.spread_trainings)),
-        Column("epoch", lambda row: f"{row.epoch_selected:.0f}" if row.epoch_selected else "-"),
-        Column("nodes", lambda row: f"{row.nodes:,}"),
-        Column("edges", lambda row: f"{row.edges:,}"),
-        Column("KiB", lambda row: f"{row.bytes / 1024:,.0f}"),
-        Column("s/training", lambda row: f"{row.seconds:.2f}"),
-    )
+
+    @property
+    def score(self) -> Score:
+        """How the score is called and written."""
+        return SCORES[self.metric]
+
+    @property
+    def of_graphs(self) -> bool:
+        """Whether sets of graphs were compared, and not single graphs."""
+        return any(row.set_graphs is not None for row in self.rows)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:  # type: ignore[override]
+        text = self.score.text
+        sets = [Column("graphs", lambda row: f"{row.set_graphs:,}")] if self.of_graphs else []
+        return (
+            Column("trained on", lambda row: row.label),
+            Column("model", lambda row: row.model + (" *" if row.predictor == "non-GNN" else "")),
+            Column("best-val test", lambda row: text(row.test_selected, row.test_selected_std)),
+            Column("last test", lambda row: text(row.test_last, row.test_last_std)),
+            Column("± sets" if sets else "± graphs", lambda row: text(row.spread_graphs)),
+            Column("± trainings", lambda row: text(row.spread_trainings)),
+            Column(
+                "step" if sets else "epoch",
+                lambda row: f"{row.epoch_selected:.0f}" if row.epoch_selected else "-",
+            ),
+            *sets,
+            Column("nodes", lambda row: f"{row.nodes:,}"),
+            Column("edges", lambda row: f"{row.edges:,}"),
+            Column("KiB", lambda row: f"{row.bytes / 1024:,.0f}"),
+            Column("s/training", lambda row: f"{row.seconds:.2f}"),
+        )
 
     @property
     def ledger(self) -> Ledger:
@@ -142,13 +159,16 @@ class Report(Result):
         return list(dict.fromkeys(row.model for row in self.rows))
 
     def title(self) -> str:
-        return f"{self.data} ({self.digest}), accuracy in %"
+        unit = " in %" if self.score.share else ", lower is better"
+        return f"{self.data} ({self.digest}), {self.score.name}{unit}"
 
     def notes(self) -> list[str]:
-        weights = dict.fromkeys(f"{row.model} {row.edge_weights}" for row in self.rows)
+        weights = dict.fromkeys(
+            f"{row.model} {row.edge_weights}" for row in self.rows if row.edge_weights
+        )
         chosen = [f"{r.label}, {r.model}: {r.chosen}" for r in self.rows if r.chosen]
         out = [f"trained with: {_settings(self.settings)}"] if self.settings else []
-        out.append(f"edge weights: {'; '.join(weights)}")
+        out += [f"edge weights: {'; '.join(weights)}"] if weights else []
         if any(row.predictor == "non-GNN" for row in self.rows):
             out.append("* no GNN: not comparable with a GNN's score")
         if chosen:
@@ -173,7 +193,8 @@ class Report(Result):
             saved = json.loads(Path(path).read_text(encoding="utf-8"))
             ledgers = {k: Ledger.from_dict(v) for k, v in saved["ledgers"].items()}
             rows = tuple(Row(**row) for row in saved["rows"])
-            return cls(saved["data"], saved["digest"], saved["settings"], rows, ledgers)
+            metric = saved.get("metric", "accuracy")
+            return cls(saved["data"], saved["digest"], saved["settings"], rows, ledgers, metric)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is no report that evaluate wrote: {error!r}") from error
 
@@ -197,29 +218,32 @@ class Report(Result):
                 ledgers.setdefault(label, ledger)
         order = [*self.labels, *(label for other in others for label in other.labels)]
         kept = sorted(rows.values(), key=lambda row: order.index(row.label))
-        return Report(self.data, self.digest, settings, tuple(kept), ledgers)
+        return Report(self.data, self.digest, settings, tuple(kept), ledgers, self.metric)
 
     @property
     def size(self) -> tuple[float, float]:  # type: ignore[override]
         return max(6.4, 1.6 + 1.1 * len(self.models)), 3.6
 
     def draw(self, axes: Axes) -> None:
-        """Test accuracy of each model, one dot a set, bars one standard deviation."""
-        models, labels = self.models, self.labels
+        """Test score of each model, one dot a set, bars one standard deviation."""
+        models, labels, scale = self.models, self.labels, self.score.scale
         for i, label in enumerate(labels):
             rows = [row for row in self.rows if row.label == label]
+            size = f"{rows[0].nodes:,} nodes"
+            if rows[0].set_graphs is not None:
+                size = f"{rows[0].set_graphs:,} graphs"
             shift = (i - (len(labels) - 1) / 2) * 0.7 / max(len(labels), 1)
             axes.errorbar(
                 [models.index(row.model) + shift for row in rows],
-                [100 * row.test_selected for row in rows],
-                [100 * row.test_selected_std for row in rows],
+                [scale * row.test_selected for row in rows],
+                [scale * row.test_selected_std for row in rows],
                 fmt=MARKERS[i % len(MARKERS)],
                 color=COLOURS[i % len(COLOURS)],
-                label=f"{label} ({rows[0].nodes:,} nodes)",
+                label=f"{label} ({size})",
                 capsize=3,
             )
         axes.set_xticks(range(len(models)), models)
-        axes.set_ylabel("test accuracy, %")
+        axes.set_ylabel(f"test {self.score.unit}")
         axes.set_title(self.data)
         axes.figure.legend(loc="outside lower center", ncols=min(len(labels), 3), frameon=False)
 
@@ -227,25 +251,29 @@ class Report(Result):
         """Draw the transfer matrix as a heat map: trained on by evaluated with."""
         from matplotlib.figure import Figure
 
-        models, labels = self.models, self.labels
-        scores = {(row.label, row.model): 100 * row.test_selected for row in self.rows}
+        models, labels, score = self.models, self.labels, self.score
+        scores = {(row.label, row.model): score.scale * row.test_selected for row in self.rows}
         grid = [[scores.get((label, model), float("nan")) for model in models] for label in labels]
         width, height = 2.6 + 0.72 * len(models), 1.5 + 0.42 * len(labels)
         figure = Figure(figsize=(width, height), layout="constrained")
         axes = figure.subplots()
-        picture = axes.imshow(grid, cmap="viridis", aspect="auto")
+        # Bright is good, whichever way the score goes.
+        colours = "viridis" if score.larger_is_better else "viridis_r"
+        picture = axes.imshow(grid, cmap=colours, aspect="auto")
         middle = sum(picture.get_clim()) / 2
         for i, line in enumerate(grid):
             for j, value in enumerate(line):
                 if value == value:  # a number
-                    colour = "white" if value < middle else "black"
-                    axes.text(j, i, f"{value:.1f}", ha="center", va="center", color=colour)
+                    dark = (value < middle) == score.larger_is_better
+                    text = f"{value:.1f}" if score.share else f"{value:.3f}"
+                    colour = "white" if dark else "black"
+                    axes.text(j, i, text, ha="center", va="center", color=colour)
         marked = {row.model for row in self.rows if row.predictor == "non-GNN"}
         names = [model + (" *" if model in marked else "") for model in models]
         axes.set_xticks(range(len(models)), names, rotation=45, ha="right")
         axes.set_yticks(range(len(labels)), labels)
         star = "; * no GNN" if marked else ""
-        figure.suptitle(f"{self.data}: test accuracy, %, by set and model{star}", fontsize=11)
+        figure.suptitle(f"{self.data}: test {score.unit}, by set and model{star}", fontsize=11)
         axes.spines[:].set_visible(False)
         figure.colorbar(picture, ax=axes, pad=0.01)
         figure.savefig(path, dpi=150)
@@ -267,12 +295,35 @@ def _settings(settings: Mapping[str, Mapping[str, Any]]) -> str:
     return "; ".join(parts)
 
 
+def bench_of(data: Any, device: torch.device | str | None = None, **options: Any) -> Bench:
+    """What measures on ``data``: a set of graphs, or the nodes of one graph.
+
+    Args:
+        data: a graph, or a :class:`~graphcondense.data.graph_task.GraphTask`, a list or a PyG data
+            set of graphs. A list or data set of one graph with labelled nodes is that graph.
+        device: where to train; default the CPU.
+        **options: fields of :class:`~graphcondense.evaluate.fit.Training`, or of
+            :class:`~graphcondense.evaluate.graph_fit.GraphTraining`.
+    """
+    if isinstance(data, GraphTask) or (is_dataset(data) and not _labels_nodes(data)):
+        return GraphBench(data, device, **options)
+    return NodeBench(data, device, **options)
+
+
+def _labels_nodes(data: Any) -> bool:
+    """Whether a data set is one graph whose label, if it has one, is not the graph's own."""
+    if len(data) != 1:
+        return False
+    y, nodes = getattr(data[0], "y", None), getattr(data[0], "num_nodes", None)
+    return y is None or (isinstance(y, Tensor) and y.dim() > 0 and len(y) == nodes)
+
+
 def evaluate(
     small: Any,
     data: Any,
     *,
-    models: str | Sequence[Model] = ("GCN", "SGC", "APPNP", "SAGE", "GAT", "MLP"),
-    seeds: int | Sequence[int] = 10,
+    models: str | Sequence[Any] | None = None,
+    seeds: int | Sequence[int] | None = None,
     baselines: Sequence[str] = BASELINES,
     random_draws: int = 3,
     equal_bytes: bool = False,
@@ -283,100 +334,86 @@ def evaluate(
     progress: bool = True,
     **options: Any,
 ) -> Report:
-    """Train several models on condensed graphs and on baselines; score them on the real graph.
+    """Train several models on condensed graphs and on baselines; score them on the real data.
 
-    The epoch is chosen on the validation nodes, every epoch from the first (``val_every=1``). The
-    test nodes are read once a training, when it has ended: at the chosen epoch and at the last.
+    Real data are one graph whose nodes are classified, or a set of graphs. The epoch is chosen on
+    the validation nodes, every epoch from the first (``val_every=1``); of sets of graphs the step,
+    every fifth, on the validation graphs. Test examples are read once a training, when it has
+    ended: at the chosen epoch and at the last.
 
     Args:
-        small: a condensed graph; a list of them (several condensation seeds); or a mapping from
-            names to either. What a graph may hold: see :meth:`Evaluator.fit`.
-        data: the real graph, anything :func:`~graphcondense.data.task.as_task` takes.
+        small: a condensed graph, or a condensed set of graphs (a list of PyG ``Data`` is one set);
+            a list of them (several condensation seeds); or a mapping from names to either. What
+            one may hold: see :meth:`Evaluator.fit` and :meth:`GraphEvaluator.fit`.
+        data: the real graph, anything :func:`~graphcondense.data.task.as_task` takes; or the real
+            graphs, anything :func:`~graphcondense.data.graph_task.as_graph_task` takes.
         models: names of models and predictors, or classes of your own, such as
             ``torch_geometric.nn.GraphSAGE``; the ledger shows the first one's times. A text names
-            several with commas between; ``"all"`` is all of :data:`ALL`.
-        seeds: training seeds of every model, or how many.
-        baselines: of ``"random"`` (random training nodes, class by class as many as the first
-            graph has) and ``"whole"`` (the real graph's own training nodes).
+            several with commas between; ``"all"`` is all of :data:`ALL`, or of
+            :data:`~graphcondense.nn.graphs.GRAPH_MODELS`. By default six for nodes, all for graphs.
+        seeds: training seeds of every model, or how many; by default 10 for nodes, 5 for graphs.
+        baselines: of ``"random"`` (random training examples, class by class as many as the first
+            set has) and ``"whole"`` (all training examples).
         random_draws: how many random graphs.
-        equal_bytes: beside them, real nodes by random choice and by herding, as many as fit into
-            the bytes of the first graph. Real features are often sparse, and then these are many.
+        equal_bytes: beside them, real examples by random choice (of nodes also by herding), as many
+            as fit into the bytes of the first set. Real features are often sparse or categories,
+            and then these are many.
         condensation_seconds: what condensing took, one number or one a name; default what the
-            graph's own record says (``small.condensed["seconds"]``), if it does.
-        plain_epochs: epochs of the plain PyG training to time and scale; 0 leaves it out.
+            set's own record says (``small.condensed["seconds"]``), if it does.
+        plain_epochs: epochs (of sets of graphs: updates) of the plain PyG training to time and
+            scale; 0 leaves it out.
         store: a file that keeps finished trainings until all are done: after an interrupt the same
             call goes on.
         device: where to train; default the CPU.
         progress: show progress bars.
-        **options: fields of :class:`~graphcondense.evaluate.fit.Training`.
+        **options: fields of :class:`~graphcondense.evaluate.fit.Training`, or of
+            :class:`~graphcondense.evaluate.graph_fit.GraphTraining`.
 
     Raises:
-        ValueError: no graph; unknown model or baseline; no validation or test nodes; features or
-            classes that do not match.
+        ValueError: no graph; unknown model or baseline; no validation or test examples, or such on
+            which the score is not defined; features or classes that do not match.
         TypeError: for an option that does not exist.
     """
-    named = graphs_by_name(small)
+    bench = bench_of(data, device, **options)
     if isinstance(models, str):
-        models = ALL if models == "all" else models.split(",")
-    kinds = [predictor_named(model) or model_of(model) for model in models]
+        models = bench.all if models == "all" else models.split(",")
+    kinds = [bench.kind(model) for model in (bench.usual if models is None else models)]
     if wrong := [name for name in baselines if name not in BASELINES]:
         raise ValueError(f"unknown baseline {wrong[0]!r}; known are {', '.join(BASELINES)}")
-    if taken := [name for name in baselines if name in named]:
-        raise ValueError(f"{taken[0]!r} names a baseline; call the condensed set something else")
     if not kinds:
         raise ValueError("models is empty: name at least one")
-    evaluator = Evaluator(as_task(data, need_test=True), device=device, **options)
-    real = evaluator.real
-    for graphs in named.values():
-        for graph in graphs:
-            read_labelled(graph, real)  # everything is checked before anything is trained
+    named = bench.sets(small)  # everything is checked before anything is trained
+    if taken := [name for name in baselines if name in named]:
+        raise ValueError(f"{taken[0]!r} names a baseline; call the condensed set something else")
+    seeds, real = bench.seeds if seeds is None else seeds, bench.real
     first = next(iter(named.values()))[0]
-    expected = {
-        label: max(
-            (
-                evaluator.memory_bytes(kind, graphs[0], seeds=seeds)
-                for kind in kinds
-                if not isinstance(kind, str)
-            ),
-            default=None,
-        )
-        for label, graphs in named.items()
-    }
+    expected: dict[str, int | None] = {}
+    for label, graphs in named.items():
+        found = [bench.memory_bytes(kind, graphs[0], seeds) for kind in kinds]
+        expected[label] = max((size for size in found if size is not None), default=None)
     sets: dict[str, list[Any]] = dict(named)
     if "random" in baselines:
-        sets["random"] = [random_subgraph(real, first, draw) for draw in range(random_draws)]
+        sets["random"] = [bench.random(first, draw) for draw in range(random_draws)]
     if "whole" in baselines:
         sets["whole"] = [real]
     if equal_bytes:
-        sets |= equal_bytes_graphs(real, first, random_draws)
+        sets |= bench.equal_bytes(first, random_draws)
 
-    def fitted(kind: str | type[Stacked], graph: Any) -> FitResult:
-        if isinstance(kind, str):
-            return fit_predictor(kind, graph, real)
-        return evaluator.fit(kind, graph, seeds=seeds, progress=progress)
-
-    kept = Store(store, identity_of(evaluator.training, real, seeds, device))
+    kept = Store(store, identity_of(bench.training, real, seeds, device))
     rows = []
     for label, graphs in sets.items():
         for kind in kinds:
             results = [
                 kept.get(
-                    f"{_name(kind)} {label} {i} {graph_hash(graph)}", partial(fitted, kind, graph)
+                    f"{_name(kind)} {label} {i} {graph_hash(graph)}",
+                    partial(bench.fit, kind, graph, seeds, progress=progress),
                 )
                 for i, graph in enumerate(graphs)
             ]
-            if isinstance(kind, str):
-                rows.append(_row(label, graphs, "non-GNN", EDGE_WEIGHTS, results))
-            else:
-                what = "MLP" if kind.__name__ == "MLP" else "GNN"
-                rows.append(_row(label, graphs, what, kind.edge_weights, results))
+            rows.append(_row(label, graphs, *bench.about(kind), results))
     name = _name(kinds[0])
     times = {row.label: row for row in rows if row.model == name}
-    plain = None
-    if plain_epochs:
-        plain = plain_training_seconds(
-            real, epochs=evaluator.training.epochs, measured=plain_epochs, device=device
-        )
+    plain = bench.plain_seconds(plain_epochs) if plain_epochs else None
     whole = times.get("whole")
     ledgers = {
         label: Ledger(
@@ -396,16 +433,13 @@ def evaluate(
         )
         for label, graphs in named.items()
     }
-    settings = {
-        kind.__name__: asdict(evaluator.training.of(kind))
-        for kind in kinds
-        if not isinstance(kind, str)
-    }
+    trained = {_name(kind): bench.settings(kind) for kind in kinds}
+    settings = {name: own for name, own in trained.items() if own is not None}
     kept.done()
-    return Report(real.name, real.digest, settings, tuple(rows), ledgers)
+    return Report(real.name, real.digest, settings, tuple(rows), ledgers, bench.metric)
 
 
-def _name(kind: str | type[Stacked]) -> str:
+def _name(kind: Kind) -> str:
     return kind if isinstance(kind, str) else kind.__name__
 
 
@@ -416,6 +450,8 @@ def _row(
     last = torch.stack([result.test_last for result in results])
     sizes = [size_of(graph) for graph in graphs]
     trainings = selected.numel()
+
+    graphs_in = [size.graphs for size in sizes if size.graphs is not None]
 
     def mean(values: list[int]) -> int:
         return round(sum(values) / len(values))
@@ -442,6 +478,7 @@ def _row(
         seconds=sum(result.seconds for result in results) / trainings,
         seconds_training=sum(result.seconds_training for result in results) / trainings,
         processor_seconds=sum(result.processor_seconds for result in results) / trainings,
+        set_graphs=mean(graphs_in) if graphs_in else None,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphcondense.data.graph_task import GraphTask
 from graphcondense.evaluate.fit import FitResult
 
 
@@ -73,7 +74,8 @@ def identity_of(training: Any, real: Any, seeds: Any, device: Any) -> dict[str, 
     """What decides the result of a training, beside the model and the small graph."""
     from graphcondense import __version__
 
-    test = hashlib.sha256(real.y[real.test].numpy().tobytes()).hexdigest()
+    y = real.graphs.y if isinstance(real, GraphTask) else real.y
+    test = hashlib.sha256(y[real.test].numpy().tobytes()).hexdigest()
     return {
         "version": __version__,
         "torch": torch.__version__,

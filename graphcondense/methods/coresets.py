@@ -1,13 +1,14 @@
-"""Coresets: real training nodes, chosen; the floor that learnt graphs must beat.
+"""Coresets: real training examples, chosen; the floor that learnt ones must beat.
 
-Random; herding (Welling, ICML 2009); k-center (Sener & Savarese, ICLR 2018); degree; PageRank (Page
-et al., 1999). The condensed graph is the subgraph the chosen nodes induce.
+Random; herding (Welling, ICML 2009); k-center (Sener & Savarese, ICLR 2018); for nodes also degree
+and PageRank (Page et al., 1999). Of nodes, the condensed graph is the subgraph the chosen ones
+induce; of graphs, the condensed set is the chosen ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import networkx as nx
@@ -18,13 +19,66 @@ from torch import Generator, Tensor
 from graphcondense.core.engine import Callback
 from graphcondense.core.method import Method
 from graphcondense.core.types import Synthetic
+from graphcondense.domains.graph import ChosenGraphs, GraphSource, readouts
 from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic
 from graphcondense.domains.structure import Fixed
-from graphcondense.ops.select import choose_herding, choose_kcenter, choose_random
+from graphcondense.ops.select import choose_herding, choose_kcenter
 
 
 @dataclass(frozen=True, kw_only=True)
 class Coreset(Method):
+    """What all coresets share: how many of which class are chosen, and by what."""
+
+    family: ClassVar[str] = "coreset"
+
+    def rows(self, real: Any, c: int) -> Tensor:
+        """What the choice is made on, of the training examples of class ``c``, ``[m, d]``."""
+        raise NotImplementedError
+
+    def choose(self, real: Any, c: int, k: int, rng: Generator) -> Tensor:
+        """``k`` of the training examples of class ``c``, as positions among them."""
+        raise NotImplementedError
+
+    def chosen(self, real: Any, members: Sequence[Tensor], rng: Generator) -> Tensor:
+        """The chosen of ``members``, which has the training examples of each class, in a row."""
+        sizes = self.sizes(real).tolist()
+        picked = [
+            own[self.choose(real, c, k, rng)]
+            for c, (own, k) in enumerate(zip(members, sizes, strict=True))
+        ]
+        return torch.cat(picked)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Uniform(Coreset):
+    def choose(self, real: Any, c: int, k: int, rng: Generator) -> Tensor:
+        return torch.randperm(int(real.counts[c]), generator=rng)[:k]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _MeanMatching(Coreset):
+    paper: ClassVar[str] = "Welling, Herding Dynamical Weights to Learn, ICML 2009"
+
+    def choose(self, real: Any, c: int, k: int, rng: Generator) -> Tensor:
+        return choose_herding(self.rows(real, c), k, rng)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Covering(Coreset):
+    paper: ClassVar[str] = (
+        "Sener & Savarese, Active Learning for CNNs: A Core-Set Approach, ICLR 2018"
+    )
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"k-center": {}}
+
+    def choose(self, real: Any, c: int, k: int, rng: Generator) -> Tensor:
+        return choose_kcenter(self.rows(real, c), k, rng)
+
+
+# --- nodes -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeCoreset(Coreset):
     """What all coresets of nodes share.
 
     Attributes:
@@ -33,7 +87,6 @@ class Coreset(Method):
     """
 
     domain: ClassVar[str] = "node"
-    family: ClassVar[str] = "coreset"
     learns: ClassVar[str] = "nothing (real nodes)"
 
     hops: int = 2
@@ -41,10 +94,6 @@ class Coreset(Method):
     @property
     def pair_bytes(self) -> int:
         return 2 * EDGE_BYTES
-
-    def choose(self, real: NodeSource, c: int, k: int, rng: Generator) -> Tensor:
-        """``k`` of the training nodes of class ``c``, as positions among them."""
-        raise NotImplementedError
 
     def condense(
         self,
@@ -55,11 +104,8 @@ class Coreset(Method):
         resume: Mapping[str, Any] | None = None,
     ) -> Synthetic:
         task = real.task
-        chosen = []
-        for c, k in enumerate(self.sizes(real).tolist()):
-            members = task.train[(real.labels == c).nonzero().flatten().cpu()]
-            chosen.append(members[self.choose(real, c, k, rng)])
-        nodes = torch.cat(chosen)
+        members = [_members(real, c) for c in range(real.num_classes)]
+        nodes = self.chosen(real, members, rng)
         small = task.subgraph(nodes)
         x = small.x_array
         dense = torch.from_numpy(np.asarray(x.toarray() if hasattr(x, "toarray") else x))
@@ -73,47 +119,33 @@ class Coreset(Method):
         )
 
     def rows(self, real: NodeSource, c: int) -> Tensor:
-        """The features that the choice is made on, of class ``c``, ``[m, d]``."""
+        """The propagated features of class ``c``, ``[m, d]``."""
         return real.propagated(self.hops)[real.labels == c]
 
 
 @dataclass(frozen=True, kw_only=True)
-class RandomNodes(Coreset):
+class RandomNodes(_Uniform, NodeCoreset):
     """Training nodes of each class, uniformly."""
 
     name: ClassVar[str] = "random"
 
-    def choose(self, real: NodeSource, c: int, k: int, rng: Generator) -> Tensor:
-        return choose_random(self.rows(real, c), k, rng)
-
 
 @dataclass(frozen=True, kw_only=True)
-class Herding(Coreset):
+class Herding(_MeanMatching, NodeCoreset):
     """Training nodes whose mean follows the mean of their class."""
 
     name: ClassVar[str] = "herding"
-    paper: ClassVar[str] = "Welling, Herding Dynamical Weights to Learn, ICML 2009"
-
-    def choose(self, real: NodeSource, c: int, k: int, rng: Generator) -> Tensor:
-        return choose_herding(self.rows(real, c), k, rng)
 
 
 @dataclass(frozen=True, kw_only=True)
-class KCenter(Coreset):
+class KCenter(_Covering, NodeCoreset):
     """Training nodes that leave no other of their class far from the nearest."""
 
     name: ClassVar[str] = "kcenter"
-    paper: ClassVar[str] = (
-        "Sener & Savarese, Active Learning for CNNs: A Core-Set Approach, ICLR 2018"
-    )
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"k-center": {}}
-
-    def choose(self, real: NodeSource, c: int, k: int, rng: Generator) -> Tensor:
-        return choose_kcenter(self.rows(real, c), k, rng)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Degree(Coreset):
+class Degree(NodeCoreset):
     """Training nodes of the greatest weighted in-degree; ties by node order."""
 
     name: ClassVar[str] = "degree"
@@ -123,7 +155,7 @@ class Degree(Coreset):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PageRank(Coreset):
+class PageRank(NodeCoreset):
     """Training nodes of the greatest PageRank, by networkx; ties by node order.
 
     Attributes:
@@ -142,6 +174,83 @@ class PageRank(Coreset):
         return _largest(np.array([rank[i] for i in range(len(rank))]), real, c, k)
 
 
+def _members(real: NodeSource, c: int) -> Tensor:
+    """Training nodes of class ``c``."""
+    return real.task.train[(real.labels == c).nonzero().flatten().cpu()]
+
+
 def _largest(score: np.ndarray[Any, Any], real: NodeSource, c: int, k: int) -> Tensor:
-    members = real.task.train[(real.labels == c).nonzero().flatten().cpu()].numpy()
-    return torch.from_numpy(np.argsort(-score[members], kind="stable")[:k].copy())
+    own = score[_members(real, c).numpy()]
+    return torch.from_numpy(np.argsort(-own, kind="stable")[:k].copy())
+
+
+# --- graphs ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphCoreset(Coreset):
+    """What all coresets of graphs share.
+
+    The condensed graphs are real ones as models see them: categories are encoded.
+
+    Attributes:
+        hops: the choice is made on each graph's means over its nodes of ``X, ÂX, ..., Â^hops X``,
+            side by side (no parameters); 0 is the mean of the raw features.
+        edge_features: also export the edges' features.
+    """
+
+    domain: ClassVar[str] = "graph"
+    learns: ClassVar[str] = "nothing (real graphs)"
+
+    hops: int = 2
+    edge_features: bool = False
+
+    def condense(
+        self,
+        real: GraphSource,
+        *,
+        rng: Generator,
+        callbacks: Sequence[Callback] = (),
+        resume: Mapping[str, Any] | None = None,
+    ) -> Synthetic:
+        graphs = real.task.batch(self.chosen(real, real.members, rng))
+        return ChosenGraphs(graphs if self.edge_features else replace(graphs, edge_attr=None))
+
+    def rows(self, real: GraphSource, c: int) -> Tensor:
+        """The readouts of group ``c``, ``[m, (hops + 1) d]``, a block of graphs at a time."""
+        own = real.members[c]
+        ends = real.task.graphs.sizes[own].cumsum(0)
+        cuts = torch.searchsorted(ends, BLOCK * torch.arange(1, 1 + int(ends[-1]) // BLOCK))
+        blocks = [block for block in own.tensor_split(cuts) if len(block)]
+        return torch.cat([readouts(real, block, self.hops) for block in blocks])
+
+    def memory_bytes(self, real: GraphSource) -> int:
+        """The export, the readouts of the largest group, and a block of nodes on the way."""
+        width = (self.hops + 1) * real.num_features
+        rows = 2 * int(real.counts.max()) + 3 * (BLOCK + real.largest)
+        return int(self.sizes(real).sum()) * real.example_bytes + 4 * width * rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomGraphs(_Uniform, GraphCoreset):
+    """Training graphs of each group (see GraphTask.groups), uniformly."""
+
+    name: ClassVar[str] = "random"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HerdingGraphs(_MeanMatching, GraphCoreset):
+    """Training graphs whose mean readout follows the mean of their group."""
+
+    name: ClassVar[str] = "herding"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KCenterGraphs(_Covering, GraphCoreset):
+    """Training graphs that leave no other of their group far from the nearest, in readouts."""
+
+    name: ClassVar[str] = "kcenter"
+
+
+BLOCK = 20_000
+"""Nodes that are propagated at once."""

@@ -1,16 +1,20 @@
-"""DosCond (Jin et al., KDD 2022, arXiv 2206.07746), for nodes."""
+"""DosCond (Jin et al., KDD 2022, arXiv 2206.07746), for nodes and for graphs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from torch import Generator
 
 from graphcondense.core.engine import Callback
 from graphcondense.core.types import Synthetic
+from graphcondense.domains.graph import GraphSource, LearntGraphs
 from graphcondense.domains.node import LearntGraph, NodeSource
+from graphcondense.objectives.gradient import GradientMatching
+
+PAPER = "Jin et al., Condensing Graphs via One-Step Gradient Matching, KDD 2022, arXiv 2206.07746"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +25,7 @@ class DosCond(LearntGraph):
     """
 
     name: ClassVar[str] = "doscond"
-    paper: ClassVar[str] = (
-        "Jin et al., Condensing Graphs via One-Step Gradient Matching, KDD 2022, arXiv 2206.07746"
-    )
+    paper: ClassVar[str] = PAPER
     family: ClassVar[str] = "gradient matching"
     learns: ClassVar[str] = "features + adjacency (MLP)"
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -50,3 +52,43 @@ class DosCond(LearntGraph):
             callbacks=callbacks,
             resume=resume,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DosCondGraphs(LearntGraphs):
+    """One-step gradient matching of whole graphs (DosCond, eq. 5 and 10).
+
+    ``min_S E_θ0 Σ_c D(∇loss(S_c; θ_0), ∇loss(T_c; θ_0)) + β max(mean σ(Ω) - ε, 0)`` with adjacency
+    ``σ((logit(u) + Ω) / τ)``, a batch of real graphs of each class and a new network a step.
+
+    Attributes:
+        distance: ``"cosine"`` over output units, or ``"mse"``.
+        match_biases: whether one-dimensional parameters count in the distance.
+        eps: added to the product of norms in the cosine.
+    """
+
+    name: ClassVar[str] = "doscond"
+    paper: ClassVar[str] = PAPER
+    family: ClassVar[str] = "gradient matching"
+    learns: ClassVar[str] = "features + adjacency (Bernoulli)"
+
+    distance: Literal["cosine", "mse"] = "cosine"
+    match_biases: bool = False
+    eps: float = 1e-6
+
+    def condense(
+        self,
+        real: GraphSource,
+        *,
+        rng: Generator,
+        callbacks: Sequence[Callback] = (),
+        resume: Mapping[str, Any] | None = None,
+    ) -> Synthetic:
+        objective = GradientMatching(
+            distance=self.distance,
+            biases=self.match_biases,
+            eps=self.eps,
+            size=self.real_batch,
+            shares=False,
+        )
+        return self.learn(real, objective, rng=rng, callbacks=callbacks, resume=resume)

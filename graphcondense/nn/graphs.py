@@ -144,7 +144,8 @@ class SparseGraphs(Graphs):
 
     @cached_property
     def adj(self) -> sp.csr_matrix:
-        return csr_from_edges(self.edge_index, None, self.num_nodes)
+        # In float64, so that norms and means are exact to the precision of `like`.
+        return csr_from_edges(self.edge_index, None, self.num_nodes).astype(np.float64)
 
     @cached_property
     def _operators(self) -> dict[str, Sparse]:
@@ -216,7 +217,7 @@ class SparseGraphs(Graphs):
         weight = np.ones(self.num_nodes) if self.weight is None else self.weight.cpu().numpy()
         ptr = self._node_ptr.cpu().numpy()
         shape = (self.num_graphs, self.num_nodes)
-        return sp.csr_matrix((weight.astype(np.float32), np.arange(self.num_nodes), ptr), shape)
+        return sp.csr_matrix((weight.astype(np.float64), np.arange(self.num_nodes), ptr), shape)
 
     @cached_property
     def _sum(self) -> Sparse:

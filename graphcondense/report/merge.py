@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphcondense.report.runs import Run, is_number
+from graphcondense.evaluate.metrics import SCORES, Score
+from graphcondense.report.runs import Run, is_number, score_of
 
 BASELINES = ("random", "whole")
 SAME_BYTES = ", same bytes"
@@ -14,7 +15,7 @@ SAME_BYTES = ", same bytes"
 
 @dataclass
 class Group:
-    """Evaluations of one real graph under the same training.
+    """Evaluations on one real graph, or one real set of graphs, under the same training.
 
     Attributes:
         data: name of the real graph.
@@ -23,6 +24,7 @@ class Group:
         rows: by what was trained on and by model; baselines come last.
         ledgers: by what was trained on.
         runs: which rows are of which run, by the run's label.
+        score: what the rows' scores are.
     """
 
     data: str
@@ -31,6 +33,7 @@ class Group:
     rows: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     ledgers: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     runs: dict[str, str] = field(default_factory=dict)
+    score: Score = SCORES["accuracy"]
 
     @property
     def labels(self) -> list[str]:
@@ -121,7 +124,7 @@ def _group_for(groups: list[Group], found: Mapping[str, Any]) -> Group:
         if group.digest == digest and all(settings[m] == group.settings[m] for m in shared):
             group.settings.update(settings)
             return group
-    group = Group(str(found.get("data", "data")), digest, settings)
+    group = Group(str(found.get("data", "data")), digest, settings, score=score_of(found))
     groups.append(group)
     return group
 
@@ -138,7 +141,8 @@ def _shown(
     if label == "whole":
         return label
     if label == "random":
-        return f"random, {row.get('nodes', 0):,} nodes"
+        graphs = row.get("set_graphs")
+        return f"random, {graphs:,} graphs" if graphs else f"random, {row.get('nodes', 0):,} nodes"
     if (row.get("graphs") or 1) > 1:
         return f"{label} ({row['graphs']} graphs)"
     owner = of_hash.get(str(ledger.get("graph")))
@@ -179,8 +183,8 @@ def _assign(group: Group, runs: Sequence[Run], of_hash: Mapping[str, Run]) -> No
 
 
 def baselines(group: Group, run: Run, model: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The rows to stand beside a run's: random nodes, as many as it has, and the whole graph."""
-    for name, label in (("random", f"random, {len(run.small.y):,} nodes"), ("whole", "whole")):
+    """The rows to stand beside a run's: random examples, as many as it has, and the whole data."""
+    for name, label in (("random", f"random, {run.size}"), ("whole", "whole")):
         row = group.rows.get((label, model))
         if row is not None:
             yield name, row

@@ -22,7 +22,7 @@ def write_report(runs: str | Path | Sequence[str | Path], path: str | Path | Non
     """Write one HTML page about runs and everything that was measured on them.
 
     The page is one file: it loads nothing, works from disk, and holds no feature of any node. The
-    same runs give the same bytes. It shows a summary, accuracies by training set and model, costs
+    same runs give the same bytes. It shows a summary, scores by training set and model, costs
     and when condensing pays, training curves, the condensed graphs or images, any ``VERB.json``
     with a ``kind`` and ``rows`` that lies in a run folder (with its ``VERB.png``), every setting,
     and the commands that repeat the runs. Folders above the runs, and where data lie, are not told.
@@ -58,7 +58,7 @@ def render(runs: Sequence[Run]) -> str:
     graphs_only = [sections.transfer(runs, groups, key), cost]
     found = [
         sections.summary(runs, groups, key),
-        *([] if all(run.small.x.dim() > 2 for run in runs) else graphs_only),
+        *([] if all(run.unit == "images" for run in runs) else graphs_only),
         curves,
         condensed,
         sections.further(runs),
@@ -118,8 +118,8 @@ def _titles(runs: Sequence[Run]) -> tuple[str, str]:
     if len(runs) > 1:
         return title, f"{len(runs)} runs: {'; '.join(run.label for run in runs)}"
     run = runs[0]
-    whole, unit = run.data.get("nodes"), "images" if run.small.x.dim() > 2 else "nodes"
-    size = f"{whole:,} {unit} to {len(run.small.y):,}" if whole else f"{len(run.small.y):,} {unit}"
+    whole = run.data.get("graphs" if run.unit == "graphs" else "nodes")
+    size = f"{whole:,} {run.unit} to {len(run.small.y):,}" if whole else run.size
     paper = run.record.get("paper")
     return title, f"{size}, by {run.method}" + (f" ({paper})" if paper else "")
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from graphcondense.evaluate.metrics import SCORES, Score
+
 EVALUATION = "evaluation.json"
 
 
@@ -34,12 +36,13 @@ class Run:
     Attributes:
         label: what the page calls it, different for every run.
         folder: its name, without the path to it.
-        small: the condensed graph, or images.
+        small: the condensed graph, set of graphs, or images.
         record: what the condensed graph says of itself.
         config: ``config.yaml``; empty if there is none.
         metrics: the rows of ``metrics.jsonl``; empty if there is none.
         evaluation: ``evaluation.json``; ``None`` if there is none.
         results: what other commands wrote, by name.
+        picture: path of ``graphs.png``, the picture of a set of graphs; ``None`` if there is none.
     """
 
     label: str
@@ -50,6 +53,24 @@ class Run:
     metrics: tuple[Mapping[str, float], ...]
     evaluation: Mapping[str, Any] | None
     results: tuple[Result, ...]
+    picture: Path | None = None
+
+    @property
+    def unit(self) -> str:
+        """What the condensed examples are: ``"nodes"``, ``"graphs"`` or ``"images"``."""
+        if hasattr(self.small, "set"):
+            return "graphs"
+        return "images" if self.small.x.dim() > 2 else "nodes"
+
+    @property
+    def size(self) -> str:
+        """How many there are, in words."""
+        return f"{len(self.small.y):,} {self.unit}"
+
+    @property
+    def score(self) -> Score:
+        """The score of its validation."""
+        return score_of(self.data)
 
     @property
     def data(self) -> Mapping[str, Any]:
@@ -103,6 +124,7 @@ def _read_run(folder: Path) -> Run:
         metrics=_metrics(folder / "metrics.jsonl"),
         evaluation=_evaluation(folder / EVALUATION),
         results=tuple(results),
+        picture=picture if (picture := folder / "graphs.png").is_file() else None,
     )
 
 
@@ -110,7 +132,7 @@ def _labels(runs: Sequence[Run]) -> list[str]:
     """The shortest of a few forms that tells all runs apart."""
     forms: list[Callable[[Run], str]] = [
         lambda run: run.method,
-        lambda run: f"{run.method}, {len(run.small.y):,} nodes",
+        lambda run: f"{run.method}, {run.size}",
         lambda run: f"{run.method}, seed {run.record.get('seed')}",
         lambda run: f"{run.method} on {run.data.get('name')}",
         lambda run: run.folder,
@@ -176,6 +198,11 @@ def _evaluation(path: Path) -> Mapping[str, Any] | None:
     if not isinstance(content.get("ledgers", {}), dict):
         raise ValueError(f"{path}: its ledgers are not a mapping; evaluate again")
     return content  # type: ignore[no-any-return]
+
+
+def score_of(about: Mapping[str, Any]) -> Score:
+    """The score that a record or an evaluation names; accuracy where it names none."""
+    return SCORES.get(str(about.get("metric")), SCORES["accuracy"])
 
 
 def is_number(value: Any) -> bool:

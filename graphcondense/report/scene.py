@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from graphcondense.evaluate.metrics import Score
 from graphcondense.pictures import EDGES_A_NODE, principal, springs, undirected
 from graphcondense.report.merge import Group, number
 from graphcondense.report.runs import Run, is_number
@@ -102,20 +103,36 @@ def curve_charts(runs: Sequence[Run]) -> list[dict[str, Any]]:
         mean, band = _smooth([(row["step"], row["loss"]) for row in rows])
         loss.append({"label": run.label, "points": mean, "band": band})
         scored = [
-            [row["step"], round(100 * row["validation"], 3)]
+            [row["step"], round(run.score.scale * shown(run.score, row["validation"]), 3)]
             for row in run.metrics
             if is_number(row.get("validation"))
         ]
-        best = max(scored, key=lambda point: point[1], default=None)
-        marks = [{"x": best[0], "y": best[1], "text": f"{best[1]:.1f} %"}] if best else []
+        pick = max if run.score.larger_is_better else min
+        best = pick(scored, key=lambda point: point[1], default=None)
+        text = run.score.text(best[1] / run.score.scale) if best else ""
+        unit = " %" if run.score.share else ""
+        marks = [{"x": best[0], "y": best[1], "text": f"{text}{unit}"}] if best else []
         validation.append({"label": run.label, "points": scored, "dots": True, "marks": marks})
     positive = all(low > 0 for line in loss for _, low, _ in line["band"])
     steps = [row["step"] for run in runs for row in run.metrics]
     ends = [min(steps), max(steps)]
     charts = [_chart("loss", "step", "loss", loss, log=positive, ends=ends)]
     if any(line["points"] for line in validation):
-        charts.append(_chart("validation", "step", "validation, %", validation, ends=ends))
+        names = list(dict.fromkeys(run.score.unit for run in runs))
+        unit = names[0] if len(names) == 1 else "score"
+        text = "validation, %" if unit == "accuracy, %" else f"validation {unit}"
+        charts.append(_chart("validation", "step", text, validation, ends=ends))
     return charts
+
+
+def shown(score: Score, validation: float) -> float:
+    """A validation score as it is called: in a run higher is better, so that errors are negative.
+
+    >>> from graphcondense.evaluate.metrics import SCORES
+    >>> shown(SCORES["rmse"], -0.5), shown(SCORES["rocauc"], 0.7)
+    (0.5, 0.7)
+    """
+    return validation if score.larger_is_better else -validation
 
 
 def _smooth(points: Sequence[tuple[float, float]]) -> tuple[list[list[float]], list[list[float]]]:

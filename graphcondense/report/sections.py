@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import PurePath
 from typing import Any
 
+from graphcondense.evaluate.metrics import Score
 from graphcondense.report import scene
 from graphcondense.report.markup import Markup, join, tag
 from graphcondense.report.merge import Group, baselines, deviation, is_floor, is_network, number
@@ -85,10 +86,10 @@ def summary(runs: Sequence[Run], groups: Sequence[Group], key: Key) -> Section:
     parts = [cards]
     if len(runs) > 1:
         parts.append(_summary_table(runs, groups, key))
-    missing = [run for run in runs if run.small.x.dim() == 2 and _scored(run, groups) is None]
+    missing = [run for run in runs if run.unit != "images" and _scored(run, groups) is None]
     if missing:
         names = shlex.join(run.folder for run in missing)
-        parts.append(_missing("test accuracies", f"evaluate {names}"))
+        parts.append(_missing("test scores", f"evaluate {names}"))
     return _section("summary", "Summary", *parts)
 
 
@@ -105,23 +106,24 @@ def _card(run: Run, groups: Sequence[Group], key: Key) -> Markup:
     data = str(run.data.get("name", "data of no name"))
     parts: list[Markup | None] = [heading, tag("p", _budget_line(run, data), cls="muted")]
     if scored is None:
-        score = _validation(run)
-        parts.append(tag("p", tag("strong", _percent(score)), " validation accuracy", cls="big"))
+        value = tag("strong", _scored_text(run.score, _validation(run)))
+        parts.append(tag("p", value, f" validation {run.score.name}", cls="big"))
     else:
         group, label, model = scored
         row = group.rows[label, model]
         spread = deviation(row, "test_selected")
-        sub = f"test accuracy, {model}" + (f" (mean of {label})" if label != run.label else "")
+        score = group.score
+        sub = f"test {score.name}, {model}" + (f" (mean of {label})" if label != run.label else "")
         parts += [
             tag(
                 "p",
-                tag("strong", _percent(number(row, "test_selected"))),
-                tag("span", f" ± {_percent(spread, '')}", cls="muted") if spread else None,
+                tag("strong", _scored_text(score, number(row, "test_selected"))),
+                tag("span", f" ± {score.text(spread)}", cls="muted") if spread else None,
                 tag("br"),
                 sub,
                 cls="big",
             ),
-            _strip(row, dict(baselines(group, run, model)), key.colour(run.label)),
+            _strip(row, dict(baselines(group, run, model)), key.colour(run.label), score),
         ]
     parts.append(tag("dl", *(_pair(name, text) for name, text in _facts(run)), cls="facts"))
     return tag("article", *parts, cls="card")
@@ -138,23 +140,25 @@ def _budget_line(run: Run, data: str) -> str:
 
 
 def _facts(run: Run) -> Iterator[tuple[str, str]]:
-    what = "images" if run.small.x.dim() > 2 else "nodes"
-    for name in ("nodes", "edges", "bytes"):
+    images = run.unit == "images"
+    for name in ("graphs", "nodes", "edges", "bytes"):
         value, whole = run.record.get(name), run.data.get(name)
-        if not is_number(value) or (what == "images" and name == "edges"):
+        if not is_number(value) or (images and name == "edges"):
             continue
         share = f" ({_share(value / whole)} of {whole:,})" if is_number(whole) and whole else ""
-        yield what if name == "nodes" else name, f"{value:,}{share}"
+        yield "images" if images and name == "nodes" else name, f"{value:,}{share}"
     yield "seconds to condense", _seconds(run.record.get("seconds"))
     validation = run.record.get("validation") or {}
     if validation:
         step = validation.get("step")
         at = f" at step {step:,}" if is_number(step) else ""
-        yield "validation", f"{_percent(_validation(run))}{at}"
+        yield "validation", f"{_scored_text(run.score, _validation(run))}{at}"
 
 
-def _strip(row: Mapping[str, Any], beside: Mapping[str, Mapping[str, Any]], colour: str) -> Markup:
-    """Random, this and whole on one line of accuracies."""
+def _strip(
+    row: Mapping[str, Any], beside: Mapping[str, Mapping[str, Any]], colour: str, score: Score
+) -> Markup:
+    """Random, this and whole on one line of scores."""
     mean = number(row, "test_selected")
     found = {name: number(other, "test_selected") for name, other in beside.items()}
     points = {name: value for name, value in {**found, "this": mean}.items() if value is not None}
@@ -182,11 +186,11 @@ def _strip(row: Mapping[str, Any], beside: Mapping[str, Mapping[str, Any]], colo
         marks.append(tag("line", x1=at, x2=at, y1="4", y2="24", cls="whole"))
     marks.append(tag("circle", cx=x(mean), cy="14", r="7", cls="this"))
     said = [
-        f"{name} {_percent(found[name])}"
-        + (f" ± {_percent(std, '')}" if (std := deviation(beside[name], "test_selected")) else "")
+        f"{name} {_scored_text(score, found[name])}"
+        + (f" ± {score.text(std)}" if (std := deviation(beside[name], "test_selected")) else "")
         for name in beside
     ]
-    label = f"{_percent(mean)} on a line with {', '.join(said)}"
+    label = f"{_scored_text(score, mean)} on a line with {', '.join(said)}"
     picture = tag(
         "svg", tag("title", label), *marks, cls=f"strip {colour}", role="img", aria_label=label
     )
@@ -198,45 +202,54 @@ def _strip(row: Mapping[str, Any], beside: Mapping[str, Mapping[str, Any]], colo
 
 
 def _summary_table(runs: Sequence[Run], groups: Sequence[Group], key: Key) -> Markup:
+    scores = {run.score for run in runs} | {group.score for group in groups}
+    share = all(score.share for score in scores)
+    unit = " %" if share else ""
+    sizes = [name for name in ("graphs", "nodes", "edges", "bytes") if _recorded(runs, name)]
     head = (
-        "run",
-        "data",
-        "nodes",
-        "edges",
-        "bytes",
+        *("run", "data"),
+        *sizes,
         "seconds",
-        "validation %",
+        f"validation{unit}",
         "model",
-        "test %",
-        "random %",
-        "whole %",
+        *(f"{name}{unit}" for name in ("test", "random", "whole")),
     )
     rows = []
     for run in runs:
         scored = _scored(run, groups)
         row: Mapping[str, Any] = {}
         beside: dict[str, Mapping[str, Any]] = {}
+        score = run.score
         if scored is not None:
             group, label, model = scored
             row, beside = group.rows[label, model], dict(baselines(group, run, model))
+            score = group.score
         seconds = run.record.get("seconds")
+        found = (row, beside.get("random", {}), beside.get("whole", {}))
         rows.append(
             [
                 Cell(join([key.symbol(run.label), run.label]), right=False),
                 Cell(str(run.data.get("name", DASH)), right=False),
-                *(_count(run.record.get(name)) for name in ("nodes", "edges", "bytes")),
+                *(_count(run.record.get(name)) for name in sizes),
                 Cell(f"{seconds:.1f}" if is_number(seconds) else DASH, _value(seconds)),
-                _score_cell({"test_selected": _validation(run)}),
+                _score_cell({"test_selected": _validation(run)}, run.score),
                 Cell(str(row.get("model", DASH)), right=False),
-                *(_score_cell(r) for r in (row, beside.get("random", {}), beside.get("whole", {}))),
+                *(_score_cell(r, score) for r in found),
             ]
         )
-    return table(head, rows, "All runs; accuracies are means ± standard deviations of trainings.")
+    names = " and ".join(dict.fromkeys(score.name for score in scores))
+    what = "accuracies" if names == "accuracy" else f"scores ({names})"
+    return table(head, rows, f"All runs; {what} are means ± standard deviations of trainings.")
 
 
-def _score_cell(row: Mapping[str, Any]) -> Cell:
+def _recorded(runs: Sequence[Run], name: str) -> bool:
+    """Whether a size is to be shown: graphs only where sets of graphs are."""
+    return name != "graphs" or any(run.unit == "graphs" for run in runs)
+
+
+def _score_cell(row: Mapping[str, Any], score: Score) -> Cell:
     mean, spread = number(row, "test_selected"), deviation(row, "test_selected")
-    text = _percent(mean, "") + (f" ± {_percent(spread, '')}" if spread is not None else "")
+    text = DASH if mean is None else score.text(mean, spread)
     return Cell(text, mean)
 
 
@@ -249,7 +262,7 @@ def transfer(runs: Sequence[Run], groups: Sequence[Group], key: Key) -> Section:
         return _section("transfer", "Transfer", _missing("this", _evaluate(runs)))
     switch = tag(
         "fieldset",
-        tag("legend", "Test accuracy", cls="hide"),
+        tag("legend", "Test score", cls="hide"),
         *(
             tag(
                 "label",
@@ -262,10 +275,14 @@ def transfer(runs: Sequence[Run], groups: Sequence[Group], key: Key) -> Section:
         ),
         cls="switch needs-script",
     )
+    said = [
+        f"test {s.name} on the real data{' in per cent' if s.share else ', lower is better'}"
+        for s in dict.fromkeys(group.score for group in groups)
+    ]
     intro = tag(
         "p",
-        "Rows: what a model was trained on. Columns: the model. Numbers: test accuracy on the real "
-        "graph in per cent, mean ± standard deviation. Point at a number for more.",
+        f"Rows: what a model was trained on. Columns: the model. Numbers: {'; '.join(said)}, "
+        "mean ± standard deviation. Point at a number for more.",
         cls="muted",
     )
     return _section("transfer", "Transfer", intro, switch, *(_heat_map(g, key) for g in groups))
@@ -303,18 +320,28 @@ def _heat_map(group: Group, key: Key) -> Markup:
             "tr",
             tag("th", key.symbol(label), label, scope="row"),
             *(
-                _heat(group.rows.get((label, model)), label, model, low, high, model == first)
+                _heat(
+                    group.rows.get((label, model)),
+                    label,
+                    model,
+                    low,
+                    high,
+                    model == first,
+                    group.score,
+                )
                 for model in models
             ),
             cls="base" if label == "whole" or is_floor(label) else None,
         )
         for label in labels
     ]
+    # Bright is good, whichever way the score goes.
+    levels = range(LEVELS) if group.score.larger_is_better else range(LEVELS - 1, -1, -1)
     scale = tag(
         "div",
-        tag("span", _percent(low)),
-        tag("div", *(tag("i", cls=f"h{i}") for i in range(LEVELS)), aria_hidden="true"),
-        tag("span", _percent(high)),
+        tag("span", _scored_text(group.score, low)),
+        tag("div", *(tag("i", cls=f"h{i}") for i in levels), aria_hidden="true"),
+        tag("span", _scored_text(group.score, high)),
         cls="scale",
     )
     heat = tag(
@@ -324,11 +351,17 @@ def _heat_map(group: Group, key: Key) -> Markup:
         tag("tbody", *body),
         cls="heat sortable",
     )
-    return join([_scroll(heat, f"Test accuracies, {group.data}"), scale])
+    return join([_scroll(heat, f"Test scores, {group.data}"), scale])
 
 
 def _heat(
-    row: Mapping[str, Any] | None, label: str, model: str, low: float, high: float, apart: bool
+    row: Mapping[str, Any] | None,
+    label: str,
+    model: str,
+    low: float,
+    high: float,
+    apart: bool,
+    score: Score,
 ) -> Markup:
     edge = " apart" if apart else ""
     if row is None or number(row, "test_selected") is None:
@@ -339,22 +372,27 @@ def _heat(
         if mean is None:
             continue
         level = round((LEVELS - 1) * (mean - low) / ((high - low) or 1.0))
-        beside = "" if std is None else f"± {_percent(std, '')}"
-        shown[name] = (_percent(mean, ""), beside, f"h{level}", mean)
+        level = level if score.larger_is_better else LEVELS - 1 - level
+        beside = "" if std is None else f"± {score.text(std)}"
+        shown[name] = (score.text(mean), beside, f"h{level}", mean)
     graphs, trainings = row.get("graphs") or 1, row.get("trainings") or 1
     lines = [f"trained on {label}, evaluated with {model}"]
-    for name, text in (("selected", "best validation epoch"), ("last", "last epoch")):
+    sets = row.get("set_graphs")
+    moment = "epoch" if sets is None else "step"
+    for name, text in (("selected", f"best validation {moment}"), ("last", f"last {moment}")):
         if name in shown:
-            lines.append(f"{text}: {' '.join(filter(None, shown[name][:2]))} %")
-    lines.append(f"validation: {_percent(number(row, 'val_selected'))}")
-    lines.append(f"{_plural(graphs, 'graph')}, {_plural(trainings, 'seed')} on each")
+            unit = " %" if score.share else ""
+            lines.append(f"{text}: {' '.join(filter(None, shown[name][:2]))}{unit}")
+    lines.append(f"validation: {_scored_text(score, number(row, 'val_selected'))}")
+    what = "graph" if sets is None else f"set of {_plural(sets, 'graph')}"
+    lines.append(f"{_counted(graphs, what)}, {_plural(trainings, 'seed')} on each")
     if row.get("edge_weights"):
         lines.append(f"edge weights: {row['edge_weights']}")
     if row.get("chosen"):
         lines.append(f"chosen on validation: {row['chosen']}")
     for name, text in (("spread_graphs", "graphs"), ("spread_trainings", "trainings")):
         if (spread := number(row, name)) is not None:
-            lines.append(f"deviation between {text}: {_percent(spread, '')}")
+            lines.append(f"deviation between {text}: {score.text(spread)}")
     if (took := number(row, "seconds")) is not None:
         lines.append(f"{took:.2f} s a training")
     mean_text, spread_text, level_name, value = shown["selected"]
@@ -412,7 +450,9 @@ def ledger(
 
 
 def _ledger_table(group: Group, key: Key) -> Markup:
-    sizes = ("nodes", "edges", "bytes")
+    sizes = ["nodes", "edges", "bytes"]
+    if any("graphs" in (entry.get("ratios") or {}) for entry in group.ledgers.values()):
+        sizes.insert(0, "graphs")
     head = ["condensed set", *(text for _, text in LEDGER)]
     head += [*(f"% of {name}" for name in sizes), "expected MiB", "peak MiB"]
     rows = []
@@ -432,7 +472,7 @@ def _ledger_table(group: Group, key: Key) -> Markup:
             cells.append(Cell(DASH if size is None else f"{size / 2**20:,.0f}", size))
         rows.append(cells)
     model = next((str(e["model"]) for e in group.ledgers.values() if "model" in e), "the evaluator")
-    settings = {name: group.training(model).get(name) for name in ("epochs", "hidden")}
+    settings = {name: group.training(model).get(name) for name in ("epochs", "steps", "hidden")}
     said = ", ".join(f"{name} {value}" for name, value in settings.items() if value is not None)
     caption = (
         f"Times of {model}" + (f" ({said})" if said else "") + ", validation left out. Shares "
@@ -455,7 +495,7 @@ def curves(runs: Sequence[Run], key: Key) -> tuple[Section, list[dict[str, Any]]
     texts = {
         "loss": "The loss: a running mean, and as a band the range of what it is the mean of. "
         "Losses of different methods are on different scales.",
-        "validation": "Validation accuracy of condensed sets during the run; the best is ringed.",
+        "validation": "Validation score of condensed sets during the run; the best is ringed.",
     }
     names = [chart["name"] for chart in charts]
     parts = [_legend([run.label for run in logged], names, key)]
@@ -472,14 +512,18 @@ def condensed(runs: Sequence[Run], key: Key) -> tuple[Section, dict[str, Any]]:
     parts: list[Markup] = []
     for i, run in enumerate(runs):
         heading = tag("h3", key.symbol(run.label), run.label)
-        if run.small.x.dim() > 2:
-            parts.append(tag("div", heading, _images(run), cls="graphbox"))
+        if run.unit != "nodes":
+            drawing = _images(run) if run.unit == "images" else _set_of_graphs(run)
+            parts.append(tag("div", heading, drawing, cls="graphbox"))
             continue
         name = f"graph-{i}"
         graphs[name] = drawn = scene.graph_scene(run)
         parts.append(tag("div", heading, *_graph(name, run, drawn), cls="graphbox"))
-    what = "graph" if len(graphs) == len(runs) else "set" if graphs else "image"
-    title = f"Condensed {what}" + ("s" if len(runs) > 1 or what == "image" else "")
+    units = {run.unit for run in runs}
+    what = {"nodes": "graph", "graphs": "graphs", "images": "images"}[min(units)]
+    what = what if len(units) == 1 else "set"
+    plural = len(runs) > 1 and not what.endswith("s")
+    title = f"Condensed {what}" + ("s" if plural else "")
     return _section("condensed", title, tag("div", *parts, cls="graphs")), graphs
 
 
@@ -541,6 +585,18 @@ def _graph(name: str, run: Run, drawn: Mapping[str, Any]) -> Iterator[Markup]:
 def _class_symbol(c: int) -> Markup:
     outline = tag("path", d=scene.SHAPES[c // 7 % len(scene.SHAPES)])
     return tag("svg", outline, cls=f"symbol c{c % 7}", viewBox="-1.5 -1.5 3 3", aria_hidden="true")
+
+
+def _set_of_graphs(run: Run) -> Markup:
+    held = run.small.set
+    nodes, edges = len(held.x), held.edge_index.shape[1]
+    low, high = int(held.sizes.min()), int(held.sizes.max())
+    each = f"{low}" if low == high else f"{low} to {high}"
+    text = f"{run.size} of {each} nodes, {nodes:,} nodes and {edges:,} edges in all."
+    if run.picture is None:
+        return tag("p", text, " There is no picture (graphs.png) in the folder.", cls="muted")
+    picture = tag("img", src=scene.picture_of(run.picture), alt=f"condensed graphs of {run.label}")
+    return tag("figure", picture, tag("figcaption", text), cls="picture")
 
 
 def _images(run: Run) -> Markup:
@@ -790,7 +846,7 @@ def _section(name: str, title: str, *parts: Markup | None) -> Section:
 
 
 def _evaluate(runs: Sequence[Run]) -> str:
-    return "evaluate " + shlex.join(run.folder for run in runs if run.small.x.dim() == 2)
+    return "evaluate " + shlex.join(run.folder for run in runs if run.unit != "images")
 
 
 def _missing(what: str, command: str) -> Markup:
@@ -860,6 +916,13 @@ def _percent(value: float | None, unit: str = " %") -> str:
     return DASH if value is None else f"{100 * value:.1f}{unit}"
 
 
+def _scored_text(score: Score, value: float | None) -> str:
+    """A score with its unit."""
+    if value is None:
+        return DASH
+    return score.text(value) + (" %" if score.share else f" {score.name}")
+
+
 def _share(value: float) -> str:
     """
     >>> _share(0.02585), _share(0.00004), _share(1.0)
@@ -883,7 +946,14 @@ def _value(value: Any) -> float | None:
 
 def _validation(run: Run) -> float | None:
     found = run.record.get("validation")
-    return number(found, "score") if isinstance(found, Mapping) else None
+    value = number(found, "score") if isinstance(found, Mapping) else None
+    return None if value is None else scene.shown(run.score, value)
+
+
+def _counted(count: int, what: str) -> str:
+    """As :func:`_plural`, of words whose first one is counted."""
+    first, *rest = what.split(" ", 1)
+    return " ".join([_plural(count, first), *rest])
 
 
 def _plural(count: int, word: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch_geometric.data import Data
 
 import graphcondense
 from graphcondense.core.method import Method, all_methods, find_method
@@ -15,7 +16,7 @@ from graphcondense.domains.node import NodeSource
 from graphcondense.evaluate import Evaluator
 from graphcondense.methods.gcond import GCond
 from graphcondense.run import build, presets
-from tests.cases import CASES, ImageCase, NodeCase, toy_graph, toy_images
+from tests.cases import CASES, GraphCase, ImageCase, NodeCase, toy_graph, toy_graphs, toy_images
 
 SMALL = {"hidden_channels": 8, "validations": 2}
 
@@ -58,6 +59,46 @@ class TestPageRank(NodeCase):
 class TestDC(ImageCase):
     name = "dc"
     options = {"epochs": 3, "outer": 2, "inner": 1, "real_batch": 5, **SMALL, "validations": 1}
+
+
+class TestDosCondGraphs(GraphCase):
+    name = "doscond"
+    options = {"steps": 6, "real_batch": 5, **SMALL, "validations": 1}
+
+
+class TestDMGraphs(GraphCase):
+    name = "dm"
+    options = {"steps": 6, "real_batch": 5, **SMALL, "validations": 1}
+
+
+class TestMirage(GraphCase):
+    """With features that repeat from graph to graph: others have no frequent trees."""
+
+    name = "mirage"
+    options = {"hops": 1}
+    iterates = False
+    each = 1
+
+    def data(self) -> list[Data]:
+        graphs = toy_graphs()
+        for graph in graphs:
+            graph.x = (graph.x[:, :1] > 0.5).float()
+        return graphs
+
+
+class TestRandomGraphs(GraphCase):
+    name = "random"
+    iterates = False
+
+
+class TestHerdingGraphs(GraphCase):
+    name = "herding"
+    iterates = False
+
+
+class TestKCenterGraphs(GraphCase):
+    name = "kcenter"
+    iterates = False
 
 
 def test_every_method_has_a_case() -> None:

@@ -1,0 +1,143 @@
+"""What the report of :func:`evaluate` has to know of a kind of data, and one graph's nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Protocol, TypeAlias
+
+import torch
+
+from graphcondense.data.task import as_task
+from graphcondense.evaluate.cost import plain_training_seconds
+from graphcondense.evaluate.fit import (
+    Evaluator,
+    FitResult,
+    graphs_by_name,
+    model_of,
+    read_labelled,
+)
+from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
+from graphcondense.evaluate.predictors import EDGE_WEIGHTS, fit_predictor, predictor_named
+from graphcondense.nn.batched import MODELS
+
+Kind: TypeAlias = "str | type[Any]"
+"""A predictor by its name, or the class of a model."""
+
+ALL = (*MODELS, "LabelProp", "KernelRidge")
+"""Every model and predictor for nodes that comes with the package."""
+
+
+class Bench(Protocol):
+    """One real data set, and how condensed ones are measured on it.
+
+    Attributes:
+        real: the checked task.
+        training: how models are trained, a dataclass.
+        all: names of every model.
+        usual: names of the models of a report.
+        seeds: trainings of each.
+        metric: the score, one of :data:`~graphcondense.data.graph_task.METRICS`.
+    """
+
+    real: Any
+    all: tuple[str, ...]
+    usual: tuple[str, ...]
+    seeds: int
+    metric: str
+
+    @property
+    def training(self) -> Any: ...
+
+    def sets(self, small: Any) -> dict[str, list[Any]]:
+        """Condensed sets by name, several of one name being condensation seeds; all checked."""
+
+    def kind(self, model: Any) -> Kind:
+        """The model behind a name or a class."""
+
+    def about(self, kind: Kind) -> tuple[str, str]:
+        """``"GNN"``, ``"MLP"`` or ``"non-GNN"``, and how it uses edge weights."""
+
+    def settings(self, kind: Kind) -> dict[str, Any] | None:
+        """How it is trained; ``None`` if it is not."""
+
+    def memory_bytes(self, kind: Kind, small: Any, seeds: int | Sequence[int]) -> int | None:
+        """What training it is expected to add to the process."""
+
+    def fit(
+        self, kind: Kind, small: Any, seeds: int | Sequence[int], *, progress: bool
+    ) -> FitResult:
+        """Train, validate, test."""
+
+    def random(self, small: Any, seed: int) -> Any:
+        """Random real examples, as many of each class as ``small`` has."""
+
+    def equal_bytes(self, small: Any, draws: int) -> dict[str, list[Any]]:
+        """Real examples that take at most the bytes of ``small``, by name."""
+
+    def plain_seconds(self, measured: int) -> float:
+        """One training in plain PyG, scaled from so many epochs or updates."""
+
+
+class NodeBench:
+    """The nodes of one graph; see :class:`Bench`.
+
+    Args:
+        data: anything :func:`~graphcondense.data.task.as_task` takes.
+        device: where to train.
+        **options: fields of :class:`~graphcondense.evaluate.fit.Training`.
+    """
+
+    all = ALL
+    usual: tuple[str, ...] = ("GCN", "SGC", "APPNP", "SAGE", "GAT", "MLP")
+    seeds = 10
+    metric = "accuracy"
+
+    def __init__(self, data: Any, device: torch.device | str | None, **options: Any) -> None:
+        self.evaluator = Evaluator(as_task(data, need_test=True), device=device, **options)
+        self.real, self.device = self.evaluator.real, device
+
+    @property
+    def training(self) -> Any:
+        return self.evaluator.training
+
+    def sets(self, small: Any) -> dict[str, list[Any]]:
+        named = graphs_by_name(small)
+        for graphs in named.values():
+            for graph in graphs:
+                read_labelled(graph, self.real)
+        return named
+
+    def kind(self, model: Any) -> Kind:
+        return predictor_named(model) or model_of(model)
+
+    def about(self, kind: Kind) -> tuple[str, str]:
+        if isinstance(kind, str):
+            return "non-GNN", EDGE_WEIGHTS
+        return "MLP" if kind.__name__ == "MLP" else "GNN", kind.edge_weights
+
+    def settings(self, kind: Kind) -> dict[str, Any] | None:
+        return None if isinstance(kind, str) else asdict(self.training.of(kind))
+
+    def memory_bytes(self, kind: Kind, small: Any, seeds: int | Sequence[int]) -> int | None:
+        if isinstance(kind, str):
+            return None
+        return self.evaluator.memory_bytes(kind, small, seeds=seeds)
+
+    def fit(
+        self, kind: Kind, small: Any, seeds: int | Sequence[int], *, progress: bool
+    ) -> FitResult:
+        if isinstance(kind, str):
+            return fit_predictor(kind, small, self.real)
+        return self.evaluator.fit(kind, small, seeds=seeds, progress=progress)
+
+    def random(self, small: Any, seed: int) -> Any:
+        return random_subgraph(self.real, small, seed)
+
+    def equal_bytes(self, small: Any, draws: int) -> dict[str, list[Any]]:
+        return dict(equal_bytes_graphs(self.real, small, draws))
+
+    def plain_seconds(self, measured: int) -> float:
+        return plain_training_seconds(
+            self.real, epochs=self.training.epochs, measured=measured, device=self.device
+        )

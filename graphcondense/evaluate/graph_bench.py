@@ -1,0 +1,215 @@
+"""Sets of graphs in the report: baselines, sizes and the plain training; see :class:`Bench`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from itertools import chain, repeat
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from graphcondense.data.graph_task import GraphSet, GraphTask, as_graph_task
+from graphcondense.evaluate.bench import Kind
+from graphcondense.evaluate.cost import size_of
+from graphcondense.evaluate.fit import FitResult, graphs_by_name
+from graphcondense.evaluate.graph_fit import (
+    GraphEvaluator,
+    GraphTraining,
+    graph_model_of,
+    held_graphs,
+    read_graphs,
+)
+from graphcondense.evaluate.metrics import check_scorable
+from graphcondense.nn.graphs import GRAPH_MODELS
+from graphcondense.ops.criteria import CRITERIA
+
+
+class GraphBench:
+    """Labelled graphs; see :class:`~graphcondense.evaluate.bench.Bench`.
+
+    Args:
+        data: anything :func:`~graphcondense.data.graph_task.as_graph_task` takes.
+        device: where to train.
+        **options: fields of :class:`~graphcondense.evaluate.graph_fit.GraphTraining`.
+    """
+
+    all = usual = tuple(GRAPH_MODELS)
+    seeds = 5
+
+    def __init__(self, data: Any, device: torch.device | str | None, **options: Any) -> None:
+        self.evaluator = GraphEvaluator(as_graph_task(data), device=device, **options)
+        self.real, self.device = self.evaluator.real, device
+        self.metric = self.real.metric
+        check_scorable(self.real, "test")
+
+    @property
+    def training(self) -> GraphTraining:
+        return self.evaluator.training
+
+    def sets(self, small: Any) -> dict[str, list[Any]]:
+        if not isinstance(small, Mapping):
+            small = {"condensed": small}
+        named = graphs_by_name({name: _several(value) for name, value in small.items()})
+        for sets in named.values():
+            for one in sets:
+                read_graphs(one, self.real, self.training.edge_features)
+        return named
+
+    def kind(self, model: Any) -> Kind:
+        return graph_model_of(model)
+
+    def about(self, kind: Kind) -> tuple[str, str]:
+        return "GNN", ""
+
+    def settings(self, kind: Kind) -> dict[str, Any] | None:
+        return asdict(self.training)
+
+    def memory_bytes(self, kind: Kind, small: Any, seeds: int | Sequence[int]) -> int | None:
+        return self.evaluator.memory_bytes(kind, small, seeds=seeds)
+
+    def fit(
+        self, kind: Kind, small: Any, seeds: int | Sequence[int], *, progress: bool
+    ) -> FitResult:
+        return self.evaluator.fit(kind, small, seeds=seeds, progress=progress)
+
+    def random(self, small: Any, seed: int) -> GraphSet:
+        return random_graphs(self.real, small, seed)
+
+    def equal_bytes(self, small: Any, draws: int) -> dict[str, list[Any]]:
+        budget = size_of(small).bytes
+        found = [random_within(self.real, budget, draw) for draw in range(draws)]
+        return {"random, same bytes": found}
+
+    def plain_seconds(self, measured: int) -> float:
+        return plain_graph_seconds(self.real, self.training, measured, self.device)
+
+
+def _several(value: Any) -> list[Any]:
+    """One condensed set, or a list of several, as a list; plain graphs as one packed set."""
+    if isinstance(value, list | tuple) and not all(_is_graph(item) for item in value):
+        return [one for item in value for one in _several(item)]
+    if isinstance(value, list | tuple) and not value:
+        return []
+    if isinstance(value, GraphTask) or hasattr(value, "condensed"):
+        return [value]
+    return [held_graphs(value)]
+
+
+def _is_graph(item: Any) -> bool:
+    from torch_geometric.data import Data
+
+    return isinstance(item, Data)
+
+
+def groups_of(y: Tensor, real: GraphTask) -> Tensor:
+    """The group of each label of a small set ``[g]``, as ``real.groups`` has them."""
+    both = replace(real, graphs=replace(real.graphs, y=torch.cat([real.graphs.y, y.cpu()])))
+    return both.groups[len(real.graphs.y) :]
+
+
+def random_graphs(real: Any, small: Any, seed: int) -> GraphSet:
+    """As many random training graphs of each group as ``small`` has.
+
+    Groups are classes, or what stands for them
+    (:attr:`~graphcondense.data.graph_task.GraphTask.groups`). A group of which there are fewer
+    training graphs gives all of them.
+    """
+    task = as_graph_task(real)
+    wanted = groups_of(read_graphs(small, task).y, task)
+    counts = torch.bincount(wanted[wanted >= 0], minlength=task.num_groups).tolist()
+    order = _shuffled(task, seed)
+    chosen = [order[task.groups[order] == c][:count] for c, count in enumerate(counts)]
+    return task.graphs.select(torch.cat(chosen))
+
+
+def random_within(real: Any, budget: int, seed: int) -> GraphSet:
+    """Random training graphs, as many as are stored in ``budget`` bytes.
+
+    Raises:
+        ValueError: not even the first one fits.
+    """
+    task = as_graph_task(real)
+    held, order = task.graphs, _shuffled(task, seed)
+    of_nodes = [held.x] + ([] if held.node_weight is None else [held.node_weight])
+    of_edges = [held.edge_index.T] + ([] if held.edge_attr is None else [held.edge_attr])
+    sizes = (
+        held.sizes[order] * sum(_row_bytes(t) for t in of_nodes)
+        + held.edge_ptr.diff()[order] * sum(_row_bytes(t) for t in of_edges)
+        + _row_bytes(held.y)
+    )
+    count = int((sizes.cumsum(0) <= budget).sum())
+    if not count:
+        raise ValueError(
+            f"{task.name}: a random graph of {int(sizes[0]):,} bytes does not fit into the "
+            f"{budget:,} of the condensed set"
+        )
+    return held.select(order[:count])
+
+
+def _row_bytes(tensor: Tensor) -> int:
+    return tensor[:1].numel() * tensor.element_size()
+
+
+def _shuffled(task: GraphTask, seed: int) -> Tensor:
+    rng = torch.Generator().manual_seed(seed)
+    return task.train[torch.randperm(len(task.train), generator=rng)]
+
+
+def plain_graph_seconds(
+    real: Any,
+    training: GraphTraining,
+    measured: int | None = None,
+    device: torch.device | str | None = None,
+) -> float:
+    """Wall seconds of the training a user writes: PyG's DataLoader, ``GCNConv``, mean pool, Adam.
+
+    Args:
+        real: the whole set, anything :func:`~graphcondense.data.graph_task.as_graph_task` takes.
+        training: how many updates, how wide, how deep, and graphs a batch.
+        measured: run only so many updates (after two to warm up) and scale; default all.
+        device: where to train; default the CPU.
+    """
+    from torch_geometric.loader import DataLoader
+    from torch_geometric.nn import GCNConv, global_mean_pool
+
+    from graphcondense.data.condensed_graphs import CondensedGraphs
+
+    task = as_graph_task(real)
+    graphs = CondensedGraphs(task.batch(task.train))
+    rng = torch.Generator().manual_seed(0)
+    loader = DataLoader(graphs, training.batch_size, shuffle=True, generator=rng)
+    widths = [task.num_features, *[training.hidden] * training.num_layers]
+    with torch.random.fork_rng(devices=[]):  # PyG draws its weights from the global generator
+        convs = nn.ModuleList(map(GCNConv, widths, widths[1:])).to(device)
+        head = nn.Linear(training.hidden, task.num_outputs).to(device)
+    weights = [*convs.parameters(), *head.parameters()]
+    optimizer = torch.optim.Adam(weights, lr=training.lr)
+    criterion = CRITERIA[task.kind]
+    mean, std = (s.to(device) for s in task.target_scale)
+
+    def step(batch: Any) -> None:
+        batch = batch.to(device)
+        h = batch.x
+        for conv in convs:
+            h = F.relu(conv(h, batch.edge_index))
+        out = head(global_mean_pool(h, batch.batch))
+        y = (batch.y - mean) / std if task.kind == "regression" else batch.y
+        optimizer.zero_grad()
+        criterion(out, y).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    steps = training.steps if measured is None else min(measured, training.steps)
+    batches = chain.from_iterable(repeat(loader))
+    with torch.random.fork_rng(devices=[]):  # the loader draws a seed for its workers
+        for _ in range(2):
+            step(next(batches))
+        start = time.perf_counter()
+        for _ in range(steps):
+            step(next(batches))
+        if device is not None and torch.device(device).type == "cuda":
+            torch.cuda.synchronize(device)
+    return (time.perf_counter() - start) * training.steps / steps

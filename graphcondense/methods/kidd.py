@@ -1,0 +1,186 @@
+"""KiDD (Xu et al., KDD 2023), for graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn.utils.parametrize import register_parametrization
+
+from graphcondense.core.engine import Callback, distill
+from graphcondense.core.pools import Idle
+from graphcondense.core.types import Schedule, Synthetic
+from graphcondense.domains.graph import GraphSource, GraphSynthetic, LearntGraphs
+from graphcondense.kernels.graph import GraphNTK
+from graphcondense.objectives.ridge import RidgeMatching, Targets, centred_classes, signs
+from graphcondense.objectives.terms import Plus, Sparse
+
+
+@dataclass(frozen=True, kw_only=True)
+class KiDD(LearntGraphs):
+    """Kernel ridge regression with a graph NTK, asked to predict the real graphs (KiDD, eq. 5).
+
+    ``min_S ½ ‖Y - K_TS (K_SS + λ tr(K_SS)/n I)^-1 Y'‖²`` over batches of real graphs, with the light
+    graph NTK. Training on ``S`` is in closed form, so there is one loop and no network;
+    ``hidden_channels`` and ``model`` have no part in it. ``kidd-lr`` has a low-rank adjacency
+    ``σ(U Uᵀ - confidence)`` without draws; without the constant every second pair would be joined.
+
+    Attributes:
+        hops: how often the kernel gathers neighbours.
+        aggregation: how, see :class:`~graphcondense.kernels.graph.GraphNTK`.
+        num_layers: hidden layers of the kernel's infinitely wide MLP.
+        readout: of the kernel.
+        kernel: ``"ntk"``, or ``"nngp"`` (the last layer alone trains).
+        ridge: ``λ``, relative to the mean of the diagonal of ``K_SS``.
+        rank: columns of ``U``; ``None`` has free edge logits.
+    """
+
+    name: ClassVar[str] = "kidd"
+    paper: ClassVar[str] = (
+        "Xu et al., Kernel Ridge Regression-Based Graph Dataset Distillation, KDD 2023"
+    )
+    family: ClassVar[str] = "meta-model matching (kernel ridge)"
+    learns: ClassVar[str] = "features + adjacency (Bernoulli or low rank)"
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"kidd-lr": {"rank": 16}}
+
+    hops: int = 2
+    aggregation: Literal["gcn", "mean", "sum"] = "gcn"
+    num_layers: int = 1
+    readout: Literal["mean", "sum", "attention"] = "mean"
+    kernel: Literal["ntk", "nngp"] = "ntk"
+    ridge: float = 1e-3
+    rank: int | None = None
+    real_batch: int = 32
+    sparsity: float = 0.0
+
+    def condense(
+        self,
+        real: GraphSource,
+        *,
+        rng: Generator,
+        callbacks: Sequence[Callback] = (),
+        resume: Mapping[str, Any] | None = None,
+    ) -> Synthetic:
+        objective = self.objective(real)
+        start = self.start(real, rng)
+        if self.sparsity:
+            given = self.density
+            level = float(start.probabilities.detach().mean()) if given is None else given
+            objective = Plus(objective, Sparse(self.sparsity, level))
+        return distill(
+            start,
+            objective,
+            Idle(),
+            Schedule(self.steps, {"x": self.lr_x, "adj": self.lr_adj}, anneal=self.anneal),
+            real,
+            rng=rng,
+            callbacks=callbacks,
+            resume=resume,
+        )
+
+    def objective(self, real: GraphSource) -> Any:
+        """The loss on batches of ``real``.
+
+        Raises:
+            ValueError: for a field that a kernel of nodes does not have.
+        """
+        if self.edge_features:
+            raise ValueError("the graph NTK does not see edge features; leave edge_features off")
+        if self.readout == "attention":
+            raise ValueError("readout='attention' has no kernel here: choose 'mean' or 'sum'")
+        kernel = GraphNTK(self.hops, self.num_layers, self.aggregation, self.readout, self.kernel)
+        return RidgeMatching(kernel, targets(real), self.ridge, self.real_batch)
+
+    def start(self, real: GraphSource, rng: Generator) -> GraphSynthetic:
+        start = super().start(real, rng)
+        if self.rank is None:
+            return start
+        return LowRankGraphs(
+            start.export(),
+            start.group,
+            real.num_classes,
+            rank=self.rank,
+            confidence=self.confidence,
+            straight=self.straight,
+            targets=real.targets,
+        ).to(real.device)
+
+
+def targets(real: GraphSource) -> Targets:
+    """What is regressed on: centred one-hot classes, ±1, or standardised targets as they are."""
+    known: dict[str, Targets] = {
+        "classes": partial(centred_classes, num_classes=real.task.num_outputs),
+        "binary": signs,
+        "regression": lambda y: y,
+    }
+    return known[real.task.kind]
+
+
+class _Gram(nn.Module):
+    """Edge logits ``U Uᵀ - confidence`` of all pairs ``[g, pairs]`` from ``U [g, n, rank]``."""
+
+    pairs: Tensor
+
+    def __init__(self, pairs: Tensor, nodes: int, rank: int, confidence: float) -> None:
+        super().__init__()
+        self.register_buffer("pairs", pairs, persistent=False)
+        self.nodes, self.rank, self.confidence = nodes, rank, confidence
+
+    def forward(self, factor: Tensor) -> Tensor:
+        i, j = self.pairs
+        return (factor @ factor.transpose(1, 2))[:, i, j] - self.confidence
+
+    def right_inverse(self, logits: Tensor) -> Tensor:
+        """The nearest factor; exact at full rank.
+
+        The diagonal is free, so it is what makes the matrix positive semi-definite.
+        """
+        i, j = self.pairs
+        whole = logits.new_zeros(len(logits), self.nodes, self.nodes)
+        whole[:, i, j] = logits + self.confidence
+        values, vectors = torch.linalg.eigh(whole + whole.transpose(1, 2))
+        shifted = values - values[:, :1]
+        kept = min(self.rank, self.nodes)
+        factor = vectors[..., -kept:] * shifted[:, None, -kept:].sqrt()
+        return nn.functional.pad(factor, (0, self.rank - kept))
+
+
+class LowRankGraphs(GraphSynthetic):
+    """Graphs with adjacency ``σ(U_g U_gᵀ - confidence)`` (KiDD, section 4.3), without draws.
+
+    Args:
+        start: see :class:`~graphcondense.domains.graph.GraphSynthetic`, as for all others.
+        rank: columns of ``U``.
+    """
+
+    def __init__(
+        self,
+        start: Any,
+        groups: Tensor,
+        num_groups: int,
+        *,
+        rank: int,
+        confidence: float = 2.0,
+        **options: Any,
+    ) -> None:
+        if rank < 1:
+            raise ValueError(f"rank must be at least 1, got {rank}")
+        super().__init__(start, groups, num_groups, confidence=confidence, **options)
+        gram = _Gram(self.pairs, self.mask.shape[1], rank, confidence)
+        register_parametrization(self, "logits", gram)
+
+    @property
+    def factor(self) -> nn.Parameter:
+        """``U [g, n, rank]``."""
+        out = self.get_parameter("parametrizations.logits.original")
+        return out
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        return {"x": [self.x], "adj": [self.factor]}
+
+    def draw(self, rng: Generator) -> None:
+        """Nothing: the relaxed adjacency itself is used."""
