@@ -217,23 +217,25 @@ def draw_graphs(small: Any, path: str | Path) -> Path:
     each = max(1, GRAPHS // len(parts))
     shown = {label: own[:each] for label, own in list(parts.items())[:GRAPHS]}
     total = sum(map(len, shown.values()))
-    across = min(ACROSS, max(map(len, shown.values())))
-    lines = {label: math.ceil(len(own) / across) for label, own in shown.items()}
+    wide = min(ACROSS, max(map(len, shown.values())))
+    beside = ACROSS // wide  # classes in a line
+    across = wide * min(beside, len(shown))
+    lines = [math.ceil(len(own) / wide) for own in list(shown.values())[::beside]]
     columns, names, title = _strongest(graphs, torch.cat(list(shown.values())), record)
 
-    rows = sum(lines.values())
+    rows = sum(lines)
     figure = _figure(1.55 * max(across, 2) + 1.3, 1.65 * rows + 0.75)
     grid = figure.subplots(rows, across, squeeze=False)
     for ax in grid.ravel():
         ax.set_axis_off()
-    top = 0
-    for label, own in shown.items():
-        spots = grid[top : top + lines[label]].ravel()
+    for k, (label, own) in enumerate(shown.items()):
+        line, block = divmod(k, beside)
+        top, left = sum(lines[:line]), wide * block
+        spots = grid[top : top + lines[line], left : left + wide].ravel()
         if label:
             spots[0].set_title(label, loc="left", fontsize=10, color=INK, fontweight="bold")
         for ax, i in zip(spots, own.tolist(), strict=False):
             _draw_one(ax, graphs.graph(i), columns[graphs.node_ptr[i] : graphs.node_ptr[i + 1]])
-        top += lines[label]
     made, data = record.get("method", "condensed"), record.get("data", {}).get("name")
     figure.suptitle(f"{made} on {data}" if data else made, fontsize=13, color=INK)
     more = f"; {total:,} of {len(graphs):,} graphs" if total < len(graphs) else ""
@@ -283,8 +285,10 @@ def _draw_one(ax: Axes, graph: Any, places: Tensor) -> None:
     n = len(places)
     place = spread_out(pairs, n)
     if len(pairs):
-        width = 1.2 if len(pairs) <= 3 * n else 0.5
-        ax.add_collection(LineCollection(place[pairs], colors=FAINT, linewidths=width, zorder=1))
+        thin = min(1.0, 3 * n / len(pairs))  # a dense graph is not to be a black blot
+        lines = LineCollection(place[pairs], colors=FAINT, linewidths=1.2 * thin**0.5, zorder=1)
+        lines.set_alpha(max(0.25, thin))
+        ax.add_collection(lines)
     weight = getattr(graph, "node_weight", None)
     share = torch.ones(n) if weight is None else weight / weight.max().clamp_min(1e-12)
     ax.scatter(
@@ -296,7 +300,7 @@ def _draw_one(ax: Axes, graph: Any, places: Tensor) -> None:
         linewidths=0.5,
         zorder=2,
     )
-    ax.set(xlim=(-1.15, 1.15), ylim=(-1.15, 1.15), aspect="equal")
+    ax.set(xlim=(-1.3, 1.3), ylim=(-1.15, 1.15), aspect="equal")
     ends = [
         f"{count:,} {what}{'' if count == 1 else 's'}"
         for count, what in ((n, "node"), (len(pairs), "pair"))

@@ -15,12 +15,13 @@ PACKAGE = Path(__file__).resolve().parents[1] / "graphcondense"
 ALLOWED = {
     "ops": {"ops"},
     "core": {"core", "ops"},
-    "objectives": {"objectives", "core", "ops"},
+    "kernels": {"kernels", "ops"},
+    "objectives": {"objectives", "kernels", "core", "ops"},
     "data": {"data", "ops"},
     "nn": {"nn", "core", "ops"},
-    "domains": {"domains", "objectives", "nn", "data", "core", "ops"},
-    "methods": {"methods", "domains", "objectives", "nn", "core", "ops"},
-    "evaluate": {"evaluate", "nn", "data", "core", "ops"},
+    "domains": {"domains", "objectives", "kernels", "nn", "data", "core", "ops"},
+    "methods": {"methods", "domains", "objectives", "kernels", "nn", "core", "ops"},
+    "evaluate": {"evaluate", "kernels", "nn", "data", "core", "ops"},
     "report": {"report", "run", "pictures", "evaluate", "data", "core", "ops"},
 }
 

@@ -12,15 +12,18 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 import graphcondense
 from graphcondense import cli
-from graphcondense.cli import condense, demo, folders, text
+from graphcondense.cli import condense, demo, flags, folders, text
 from graphcondense.core.method import find_method, methods
 from graphcondense.data import graph_hash
+from tests.cases import toy_graphs
 
 TINY = ["--data", "digits", "--nodes", "20", "--validations", "1", "--no-progress"]
+PER = ["--per-class", "1"]
 SHORT = [*TINY, "--epochs", "2", "--outer", "2"]
 
 
@@ -68,9 +71,9 @@ def test_help_of_a_method_does_not_import_pyg() -> None:
     assert "outer OUTER         matches for each network" in done.stdout
 
 
-@pytest.mark.parametrize("name", sorted({row["name"] for row in methods()}))
-def test_every_flag_has_help(name: str) -> None:
-    cls, _ = find_method(name)
+@pytest.mark.parametrize(("name", "kind"), [(row["name"], row["domain"]) for row in methods()])
+def test_every_flag_has_help(name: str, kind: str) -> None:
+    cls, _ = find_method(name, kind)
     parser = condense.condense_parser(cls, name)
     for action in parser._actions:
         assert action.help, action.dest
@@ -187,6 +190,62 @@ def test_only_rank_zero_prints(
     assert folders.draw(object(), Path()) == []
 
 
+def toy_file() -> str:
+    torch.save(toy_graphs(), "toys.pt")
+    return "toys.pt"
+
+
+def test_the_form_of_a_method_follows_from_the_data(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--data", toy_file(), "--per-class", "2", "--data-seed", "3", "--no-progress"]
+    ok("condense", "doscond", *words, "--steps", "3", "--validations", "1")
+    folder = Path("runs/toys-doscond-per_class2-seed0")
+    assert {path.name for path in folder.iterdir()} == {
+        "checkpoint.pt",
+        "condensed.md",
+        "condensed.safetensors",
+        "config.yaml",
+        "curve.png",
+        "graphs.png",
+        "metrics.jsonl",
+    }
+    assert re.search(r"graphs +60 +6 +10\.00 %", capsys.readouterr().out)
+    assert yaml.safe_load((folder / "config.yaml").read_text())["origin"]["data_seed"] == 3
+    ok("show", str(folder))
+    assert "toys, condensed by doscond, seed 0" in capsys.readouterr().out
+
+    ok("condense", "--config", f"{folder}/config.yaml", "--out", "again", "--no-progress")
+    first, again = graphcondense.load(folder), graphcondense.load("again")
+    assert graph_hash(first) == graph_hash(again)
+    assert len(again) == 6
+
+    # Of the same name, another form: one graph.
+    ok("condense", "doscond", *SHORT[:-2], "--structure", "identity", "--out", "node")
+    assert graphcondense.load("node").num_nodes == 20
+    said = fails(capsys, "condense", "doscond", *words, "--structure", "identity")
+    assert "unknown flag --structure" in said
+
+
+def test_help_lists_the_flags_of_every_form(capsys: pytest.CaptureFixture[str]) -> None:
+    ok("condense", "doscond", "--help")
+    said = capsys.readouterr().out
+    assert said.count("--per-class PER_CLASS") == 2, "in the usage and once in the list"
+    node, graph = (said.index(f"doscond for {kind}") for kind in ("one graph", "a set of"))
+    assert said.index("--structure {") > node
+    assert said.index("--readout {") > graph
+    ok("condense", "doscond", "--data", "MUTAG", "--help")
+    said = capsys.readouterr().out
+    assert "--readout" in said
+    assert "--structure" not in said
+
+
+def test_kind_of_data_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    kinds = {name: flags.kind_of(name) for name in ("cora", "molbace", "nci1", "a.npz", "nonsense")}
+    assert list(kinds.values()) == ["node", "graph", "graph", "node", "node"]
+    torch.save(toy_graphs()[3], "one.pt")
+    assert [flags.kind_of(name) for name in (toy_file(), "one.pt")] == ["graph", "node"]
+    assert "did you mean MUTAG" in fails(capsys, "condense", "random", "--data", "mutagg", *PER)
+
+
 # --- errors ----------------------------------------------------------------------------------
 
 
@@ -209,7 +268,10 @@ def test_only_rank_zero_prints(
         ("condense random --data digits --resume --overwrite", "give one of them"),
         ("condense random --config no.yaml", "cannot read no.yaml"),
         ("evaluate nothing", "there is no file or folder nothing"),
-        ("methods --domain nod", "there are image, node"),
+        ("methods --domain nod", "there are graph, image, node"),
+        ("condense gcond --data MUTAG --per-class 2", "unknown method 'gcond' for graph data"),
+        ("condense random --data MUTAG --split public", "MUTAG has stratified"),
+        ("condense random --data no.pt --per-class 1", "there is no file no.pt"),
         ("show nothing", "there is no folder nothing"),
         ("show .", "holds no run"),
     ],
@@ -293,8 +355,6 @@ def test_a_random_run_beside_the_random_baseline(capsys: pytest.CaptureFixture[s
 
 
 def test_evaluate_tensors_of_another_project(capsys: pytest.CaptureFixture[str]) -> None:
-    import torch
-
     ok("condense", "kcenter", *TINY, "--out", "run")
     small = graphcondense.load("run")
     adj = torch.zeros(20, 20)

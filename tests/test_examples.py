@@ -16,6 +16,7 @@ FAST = {
     "architecture_search": ["--trials", "3", "--epochs", "10", "--nodes", "20"],
     "compare_methods": ["--nodes", "20", "--seeds", "1", "--epochs", "10"],
     "continual": ["--condense-epochs", "2", "--epochs", "20"],
+    "graph_level": ["--trainings", "1", "--steps", "10", "--method", "kcenter"],
     "html_report": ["--epochs", "5"],
     "images": ["--epochs", "3", "--out", "images.png"],
     "inductive": ["--epochs", "1", "--trainings", "1"],
@@ -31,9 +32,11 @@ SAYS = {
     "compare_methods": "doscond-x",
     "continual": "over all steps",
     "custom_method": "group-means",
+    "graph_level": "picture: graphs.png",
     "html_report": "report.html in a browser",
     "images": "picture: images.png",
     "inductive": "transductive",
+    "molecules_pyg_gin": "ogbg-molbace is not on this machine",
     "ogb_arxiv": "ogbn-arxiv is not on this machine",
     "own_data": "from a Data: 20 nodes",
     "privacy": "on a model of the whole graph",
@@ -67,6 +70,16 @@ def test_example_runs(
     with contextlib.suppress(SystemExit):
         runpy.run_path(str(path), run_name="__main__")
     assert SAYS[name] in capsys.readouterr().out
+
+
+def test_molecules_train_a_plain_gin(
+    data_root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = EXAMPLES / "molecules_pyg_gin.py"
+    words = ["--root", str(data_root), "--method", "random", "--per-class", "5", "--epochs", "2"]
+    monkeypatch.setattr(sys, "argv", [str(path), *words])
+    runpy.run_path(str(path), run_name="__main__")
+    assert "ROC-AUC on 152 real test molecules" in capsys.readouterr().out
 
 
 def test_custom_method_runs() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.image
@@ -9,7 +10,16 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from graphcondense.pictures import draw_curve, draw_graph, draw_images, undirected
+from graphcondense.data.condensed_graphs import CondensedGraphs
+from graphcondense.data.graph_task import GraphSet, pack
+from graphcondense.pictures import (
+    draw_curve,
+    draw_graph,
+    draw_graphs,
+    draw_images,
+    spread_out,
+    undirected,
+)
 
 
 def graph(n: int, classes: int, density: float) -> Data:
@@ -48,6 +58,55 @@ def test_tiny_graphs(tmp_path: Path, rows: int) -> None:
     assert draw_graph(small, tmp_path / "graph.png").exists()
     small.y = torch.eye(rows, 3)  # soft labels
     assert draw_graph(small, tmp_path / "graph.svg").exists()
+
+
+def graphs(count: int, classes: int, nodes: int = 6, columns: int = 15) -> GraphSet:
+    many = []
+    for i in range(count):
+        one = graph(nodes, 2, 0.3)
+        many.append(
+            Data(x=one.x[:, :1] * torch.eye(columns)[i % columns], y=torch.tensor([i % classes]))
+        )
+        many[-1].edge_index = one.edge_index
+    return pack(many)[0]
+
+
+@pytest.mark.parametrize(("count", "classes"), [(1, 1), (9, 3), (100, 2), (40, 40)])
+def test_graphs(tmp_path: Path, count: int, classes: int) -> None:
+    small = CondensedGraphs(graphs(count, classes), {"method": "random", "data": {"name": "toys"}})
+    before = small.set.x.clone()
+    path = draw_graphs(small, tmp_path / "graphs.png")
+    assert colours(path) > 6
+    height, width = matplotlib.image.imread(path).shape[:2]
+    assert max(height, width) < 2000, "24 graphs at most, several classes in a line"
+    assert torch.equal(before, small.set.x)
+    assert path.read_bytes() == draw_graphs(small, tmp_path / "again.png").read_bytes()
+
+
+def test_graphs_of_one_node_several_tasks_and_weights(tmp_path: Path) -> None:
+    single = pack([Data(x=torch.ones(1, 2), y=torch.tensor([i % 2])) for i in range(4)])[0]
+    assert colours(draw_graphs(single, tmp_path / "single.png")) > 2
+    tasks = replace(graphs(5, 1), y=torch.rand(5, 3), node_weight=torch.rand(30))
+    assert colours(draw_graphs(tasks, tmp_path / "tasks.png")) > 6
+
+
+def test_legend_names_values_of_the_first_category(tmp_path: Path) -> None:
+    record = {"data": {"encoding": {"x": [[5, 7, 16], [0, 1]], "edge_attr": None}}}
+    path = draw_graphs(CondensedGraphs(graphs(3, 1, columns=5), record), tmp_path / "graphs.svg")
+    text = path.read_text()
+    assert "first category" in text
+    assert all(f"<!-- {value} -->" in text for value in (5, 7, 16))
+    assert "<!-- 0 -->" not in text
+
+
+@pytest.mark.parametrize("n", [2, 7, 90])
+@pytest.mark.parametrize("joined", [False, True])
+def test_nodes_lie_apart_and_in_sight(n: int, joined: bool) -> None:
+    first = torch.arange(n - 1 if joined else n // 2 - 1)
+    place = spread_out(torch.stack([first, first + 1], 1).numpy(), n)
+    assert abs(place).max() == pytest.approx(1)
+    apart = ((place[:, None] - place) ** 2).sum(-1) ** 0.5
+    assert apart[~torch.eye(n, dtype=torch.bool).numpy()].min() > 1e-3
 
 
 def test_undirected_takes_the_stronger_direction_and_no_loops() -> None:

@@ -1,4 +1,4 @@
-"""What a condensed set is worth: accuracy of other models trained on it, its cost, its uses.
+"""What a condensed set is worth: scores of other models trained on it, its cost, its uses.
 
 >>> from graphcondense.evaluate import Evaluator, search_architectures
 """
@@ -21,6 +21,8 @@ from graphcondense.evaluate.fit import (
     score,
 )
 from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
+from graphcondense.evaluate.graph_bench import random_graphs
+from graphcondense.evaluate.graph_fit import GraphEvaluator, GraphTraining
 from graphcondense.evaluate.report import ALL, Report, Row, evaluate
 from graphcondense.evaluate.result import Result
 from graphcondense.evaluate.robustness import Robustness, robustness
@@ -38,6 +40,8 @@ __all__ = [
     "Continual",
     "Evaluator",
     "FitResult",
+    "GraphEvaluator",
+    "GraphTraining",
     "Ledger",
     "Privacy",
     "Properties",
@@ -60,6 +64,7 @@ __all__ = [
     "known_graph",
     "membership_inference",
     "plain_training_seconds",
+    "random_graphs",
     "random_subgraph",
     "robustness",
     "score",

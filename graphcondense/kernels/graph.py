@@ -6,6 +6,7 @@ Du et al., Graph Neural Tangent Kernel, NeurIPS 2019, to which it is equal for o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -74,7 +75,8 @@ class NodeStates:
     @cached_property
     def length(self) -> Tensor:
         """Root mean square of each state, times its weight, ``[N]``."""
-        return self.weight * torch.linalg.vector_norm(self.h, dim=1) / self.h.shape[1] ** 0.5
+        norm: Tensor = torch.linalg.vector_norm(self.h, dim=1)
+        return self.weight * norm / math.sqrt(self.h.shape[1])
 
     @cached_property
     def tiles(self) -> list[Tile]:
@@ -207,8 +209,8 @@ class GraphNTK:
 
         Args:
             x: features ``[N, d]`` of packed graphs or ``[g, n, d]`` of padded ones.
-            graphs: :class:`Packed` or :class:`Padded`; differentiable in ``x``, and in the adjacency
-                where it has a gradient.
+            graphs: :class:`Packed` or :class:`Padded`; differentiable in ``x``, and in an adjacency
+                that has a gradient.
         """
         h = x
         for _ in range(self.hops):

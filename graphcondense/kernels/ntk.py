@@ -1,8 +1,8 @@
 """Infinitely wide fully connected ReLU networks: NNGP and NTK as pure functions of inner products.
 
-Everything works on whatever pairs are given, broadcasts, is differentiable, and keeps the precision
-of its inputs. Cho & Saul, NeurIPS 2009 (arc-cosine kernels); Jacot et al., NeurIPS 2018; Lee et al.,
-NeurIPS 2019 (the recursion with variances of weights and biases).
+Everything works on whatever pairs are given, broadcasts, is once differentiable, and keeps the
+precision of its inputs. Cho & Saul, NeurIPS 2009 (arc-cosine kernels); Jacot et al., NeurIPS 2018;
+Lee et al., NeurIPS 2019 (the recursion with variances of weights and biases).
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class _Kappas(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Tensor:
         zeroth, slope = ctx.saved_tensors
-        return grads[0] * slope + grads[1] * zeroth
+        grad: Tensor = grads[0] * slope + grads[1] * zeroth
+        return grad
 
 
 def _kappas(cos: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -24,8 +24,8 @@ from graphcondense.objectives.terms import Plus, Sparse
 class KiDD(LearntGraphs):
     """Kernel ridge regression with a graph NTK, asked to predict the real graphs (KiDD, eq. 5).
 
-    ``min_S ½ ‖Y - K_TS (K_SS + λ tr(K_SS)/n I)^-1 Y'‖²`` over batches of real graphs, with the light
-    graph NTK. Training on ``S`` is in closed form, so there is one loop and no network;
+    ``min_S ½ ‖Y - K_TS (K_SS + λ tr(K_SS)/n I)^-1 Y'‖²`` over batches of real graphs, with
+    the light graph NTK. Training on ``S`` is in closed form, so there is one loop and no network;
     ``hidden_channels`` and ``model`` have no part in it. ``kidd-lr`` has a low-rank adjacency
     ``σ(U Uᵀ - confidence)`` without draws; without the constant every second pair would be joined.
 
@@ -47,7 +47,7 @@ class KiDD(LearntGraphs):
     learns: ClassVar[str] = "features + adjacency (Bernoulli or low rank)"
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"kidd-lr": {"rank": 16}}
 
-    hops: int = 2
+    hops: int = 3
     aggregation: Literal["gcn", "mean", "sum"] = "gcn"
     num_layers: int = 1
     readout: Literal["mean", "sum", "attention"] = "mean"
@@ -55,6 +55,7 @@ class KiDD(LearntGraphs):
     ridge: float = 1e-3
     rank: int | None = None
     real_batch: int = 32
+    steps: int = 100
     sparsity: float = 0.0
 
     def condense(

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
@@ -14,7 +13,7 @@ from graphcondense.core.types import Batch, Learner, Source, Synthetic
 from graphcondense.kernels.ridge import ridge_weights
 
 Targets = Callable[[Tensor], Tensor]
-"""Labels of a batch ``[m]`` or ``[m, k]`` to what is regressed on, ``[m, k]``, with NaN for holes."""
+"""Labels of a batch ``[m]`` or ``[m, k]`` to what is regressed on ``[m, k]``; NaN where none is."""
 
 
 class Kernel(Protocol):
@@ -28,6 +27,7 @@ class Kernel(Protocol):
 def centred_classes(y: Tensor, num_classes: int) -> Tensor:
     """One-hot classes less ``1 / C``, ``[m] -> [m, C]``.
 
+    >>> import torch
     >>> centred_classes(torch.tensor([1]), 2).tolist()
     [[-0.5, 0.5]]
     """
@@ -37,6 +37,7 @@ def centred_classes(y: Tensor, num_classes: int) -> Tensor:
 def signs(y: Tensor) -> Tensor:
     """Binary labels 0 and 1 as -1 and 1; NaN stays.
 
+    >>> import torch
     >>> signs(torch.tensor([0.0, 1.0])).tolist()
     [-1.0, 1.0]
     """
@@ -72,9 +73,7 @@ class RidgeMatching:
     def __call__(self, syn: Synthetic, real: Source, learner: Learner, rng: Generator) -> Tensor:
         small = syn.batch()
         support = self.kernel.embed(*small.inputs)
-        weights = ridge_weights(
-            self.kernel(support, support), self.targets(small.y), self.ridge
-        )
+        weights = ridge_weights(self.kernel(support, support), self.targets(small.y), self.ridge)
         # Summed over classes, so that their rows need not be joined.
         error, count = weights.new_zeros(()), weights.new_zeros(())
         for batch in self._batches(real, rng):

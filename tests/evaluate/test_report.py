@@ -8,9 +8,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 from torch_geometric.data import Data
 from torch_geometric.nn import GraphSAGE
 
+from graphcondense.data.condensed_graphs import CondensedGraphs
+from graphcondense.data.graph_task import GraphTask, as_graph_task
 from graphcondense.evaluate import (
     ALL,
     Evaluator,
@@ -20,8 +23,18 @@ from graphcondense.evaluate import (
     evaluate,
     plain_training_seconds,
 )
+from graphcondense.evaluate.bench import NodeBench
 from graphcondense.evaluate.cost import Size, peak_memory_bytes, size_of
+from graphcondense.evaluate.graph_bench import (
+    GraphBench,
+    groups_of,
+    random_graphs,
+    random_within,
+)
+from graphcondense.evaluate.graph_fit import GraphEvaluator
+from graphcondense.evaluate.report import bench_of
 from graphcondense.nn.batched import MODELS
+from graphcondense.nn.graphs import GRAPH_MODELS
 
 FAST = {"epochs": 4, "hidden": 16, "seeds": 3, "plain_epochs": 1, "progress": False}
 
@@ -291,3 +304,180 @@ def test_an_interrupted_evaluation_goes_on(tmp_path, monkeypatch):
     timed = ("seconds", "seconds_training", "processor_seconds")
     for a, b in zip(whole.rows, resumed.rows, strict=True):
         assert replace(a, **dict.fromkeys(timed, 0)) == replace(b, **dict.fromkeys(timed, 0))
+
+
+# --- sets of graphs --------------------------------------------------------------------------
+
+GRAPHS = {"steps": 4, "hidden": 8, "num_layers": 2, "seeds": 2, "plain_epochs": 1}
+GRAPHS |= {"progress": False, "val_every": 2}
+
+
+def real_graphs(kind: str = "binary") -> GraphTask:
+    rng = torch.Generator().manual_seed(0)
+    graphs = []
+    for i in range(60):
+        n, label = i % 5 + 1, (i // 3) % 2
+        y = {"binary": float(label), "regression": 10.0 * i}.get(kind)
+        graphs.append(
+            Data(
+                x=torch.randn(n, 4, generator=rng) + label,
+                edge_index=torch.randint(n, (2, 2 * n), generator=rng),
+                y=torch.tensor([label]) if y is None else torch.tensor([[y]]),
+            )
+        )
+    splits = {name: torch.arange(60)[i::3] for i, name in enumerate(("train", "val", "test"))}
+    return as_graph_task(graphs, splits, name="toys")
+
+
+def few(task: GraphTask, count: int = 6) -> CondensedGraphs:
+    return CondensedGraphs(task.batch(task.train[:count]), {"seconds": 2.0})
+
+
+@pytest.fixture(scope="module")
+def of_graphs() -> Report:
+    task = real_graphs()
+    sets = {"ours": [few(task), few(task, 5)], "theirs": few(task, 3).set.graphs()}
+    return evaluate(sets, task, models="gcn,GIN", equal_bytes=True, random_draws=2, **GRAPHS)
+
+
+def test_sets_of_graphs_have_the_same_report(of_graphs, tmp_path):
+    labels = ["ours", "theirs", "random", "whole", "random, same bytes"]
+    assert of_graphs.labels == labels
+    rows = {row.label: row for row in of_graphs.rows if row.model == "GIN"}
+    assert [rows[label].graphs for label in labels] == [2, 1, 2, 1, 2]
+    assert [rows[label].set_graphs for label in labels[:4]] == [6, 3, 6, 20]
+    assert rows["random, same bytes"].bytes <= rows["ours"].bytes
+    assert of_graphs.metric == "rocauc"
+    text = of_graphs.table()
+    for word in ("ROC-AUC in %", "± sets", "step", "graphs", "readout mean", "30.00 % of 20"):
+        assert word in text
+    assert "edge weights" not in text
+    assert of_graphs.to_latex().count(r"\\") == 11
+    assert of_graphs.to_frame().loc[0, "set_graphs"] == 6
+    for draw in (of_graphs.plot, of_graphs.plot_transfer, of_graphs.plot_break_even):
+        assert draw(tmp_path / "picture.png").read_bytes()[:4] == b"\x89PNG"
+    of_graphs.to_json(tmp_path / "report.json")
+    again = Report.read(tmp_path / "report.json")
+    assert again == of_graphs
+    assert again.table() == text
+    assert again.with_rows_of(of_graphs).metric == "rocauc"
+
+
+def test_ledger_of_a_set_of_graphs(of_graphs):
+    task, ledger = real_graphs(), of_graphs.ledgers["ours"]
+    own = few(task).set
+    assert ledger.size == Size(len(own.x), own.edge_index.shape[1], own.bytes, 6)
+    train = task.graphs.select(task.train)
+    assert ledger.whole == Size(len(train.x), train.edge_index.shape[1], train.bytes, 20)
+    assert ledger.ratios["graphs"] == pytest.approx(0.3)
+    assert ledger.condensation_seconds == 2.0
+    assert of_graphs.ledgers["theirs"].condensation_seconds is None
+    assert ledger.plain_training_seconds is not None
+    assert ledger.memory_estimate_bytes is not None
+
+
+def test_errors_are_not_in_per_cent_and_less_is_better(tmp_path):
+    task = real_graphs("regression")
+    found = evaluate(few(task), task, **{**GRAPHS, "models": "all", "baselines": ["random"]})
+    assert found.models == list(GRAPH_MODELS)
+    assert "RMSE, lower is better" in found.table()
+    assert f"{found.rows[0].test_selected:.3f} ± " in found.table()
+    assert found.rows[0].test_selected > 1
+    figure = Figure()
+    axes = figure.subplots()
+    found.draw(axes)
+    assert axes.get_ylabel() == "test RMSE (lower is better)"
+    found.plot_transfer(tmp_path / "picture.png")
+
+
+@pytest.mark.parametrize("kind", ["classes", "binary", "regression"])
+def test_random_graphs_are_as_many_of_each_group(kind):
+    task = real_graphs(kind)
+    index = task.train[torch.tensor([0, 1, 2, 4, 6, 8, 19])]
+    small = CondensedGraphs(task.batch(index))
+    assert torch.equal(groups_of(small.set.y, task), task.groups[index])
+    drawn = random_graphs(task, small, 0)
+    mine, theirs = (groups_of(y, task).bincount().tolist() for y in (drawn.y, small.set.y))
+    assert mine == theirs
+    assert not torch.equal(drawn.x, random_graphs(task, small, 1).x)
+    known = {tuple(row) for row in task.graphs.select(task.train).x.tolist()}
+    assert {tuple(row) for row in drawn.x.tolist()} <= known  # no validation or test graph
+
+
+@pytest.mark.parametrize("kind", ["classes", "binary", "regression"])
+def test_permuted_test_labels_of_graphs_change_nothing_but_test_scores(kind):
+    honest = real_graphs(kind)
+    y = honest.graphs.y.clone()
+    y[honest.test] = y[honest.test].roll(7, 0)
+    permuted = replace(honest, graphs=replace(honest.graphs, y=y))
+    options = {**GRAPHS, "plain_epochs": 0, "random_draws": 1, "equal_bytes": True, "seeds": 3}
+    ours, theirs = (evaluate(few(honest), task, **options) for task in (honest, permuted))
+    assert ours.digest == theirs.digest
+    changed = 0
+    for mine, other in zip(ours.rows, theirs.rows, strict=True):
+        for name, value in vars(mine).items():
+            if name.startswith("test_"):
+                changed += value != getattr(other, name)
+            elif name not in ("seconds", "seconds_training", "processor_seconds"):
+                assert name == "spread_trainings" or value == getattr(other, name), name
+    assert changed > len(ours.rows)
+
+
+def test_an_interrupted_evaluation_of_graphs_goes_on(tmp_path, monkeypatch):
+    task, store = real_graphs(), tmp_path / "partial.jsonl"
+    options = {**GRAPHS, "plain_epochs": 0, "random_draws": 1, "models": "GCN,GIN"}
+    whole = evaluate(few(task), task, **options)
+    fit, calls = GraphEvaluator.fit, []
+
+    def cut(self, model, small, **more):
+        calls.append(model)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return fit(self, model, small, **more)
+
+    monkeypatch.setattr(GraphEvaluator, "fit", cut)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(few(task), task, store=store, **options)
+    resumed = evaluate(few(task), task, store=store, **options)
+    assert len(calls) == 4 + 3
+    timed = ("seconds", "seconds_training", "processor_seconds")
+    for a, b in zip(whole.rows, resumed.rows, strict=True):
+        assert replace(a, **dict.fromkeys(timed, 0)) == replace(b, **dict.fromkeys(timed, 0))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"models": "SGC"}, "unknown graph-level model 'SGC'"),
+        ({"models": []}, "models is empty"),
+        ({"small": []}, "no condensed graph"),
+        ({"small": {"random": [few(real_graphs())]}}, "names a baseline"),
+        ({"small": small()}, "put a single graph into a list"),
+        ({"baselines": ["herding"]}, "unknown baseline 'herding'"),
+    ],
+)
+def test_wrong_arguments_with_graphs_are_named(arguments, message):
+    task = real_graphs()
+    with pytest.raises(ValueError, match=message):
+        evaluate(arguments.pop("small", few(task)), task, **{**GRAPHS, **arguments})
+    with pytest.raises(TypeError, match="unknown option epochs"):
+        evaluate(few(task), task, epochs=3)
+    with pytest.raises(ValueError, match="does not fit into the 1 of"):
+        random_within(task, 1, 0)
+
+
+def test_the_kind_of_data_decides():
+    task = real_graphs()
+    assert isinstance(bench_of(task), GraphBench)
+    assert isinstance(bench_of(task.graphs.graphs() + task.graphs.graphs()), GraphBench)
+    assert isinstance(bench_of(real()), NodeBench)
+    assert isinstance(bench_of([real()]), NodeBench)
+
+
+def test_reports_of_older_versions_are_read(report, tmp_path):
+    saved = json.loads(report.to_json())
+    del saved["metric"]
+    for row in saved["rows"]:
+        del row["set_graphs"]
+    (tmp_path / "old.json").write_text(json.dumps(saved))
+    assert Report.read(tmp_path / "old.json") == report

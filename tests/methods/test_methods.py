@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,8 @@ class TestKCenterGraphs(GraphCase):
 
 
 def test_every_method_has_a_case() -> None:
+    for path in Path(__file__).parent.glob("test_*.py"):  # larger methods have a file of their own
+        importlib.import_module(f"tests.methods.{path.stem}")
     ours = {k for k, cls in all_methods().items() if cls.__module__.startswith("graphcondense.")}
     assert ours == set(CASES)
 
@@ -310,13 +313,20 @@ def test_the_readme_names_every_method() -> None:
         assert f"`{row['name']}`" in readme
 
 
-@pytest.mark.parametrize("name", ["gcond", "doscond", "dc"])
-def test_every_section_of_a_preset_builds(name: str) -> None:
-    cls, _ = find_method(name)
-    sections = presets(cls)
-    assert sections
-    for section in sections:
-        build(name, cls.domain, preset=section, per_class=2)
+def test_every_section_of_a_preset_builds() -> None:
+    used = set()
+    for name, domain in CASES:
+        cls, _ = find_method(name, domain)
+        for section in presets(cls):
+            build(name, domain, preset=section, per_class=2)
+            used.add((name, domain))
+    assert {("gcond", "node"), ("doscond", "node"), ("dc", "image")} <= used
+
+
+def test_forms_of_one_name_have_presets_of_their_own() -> None:
+    node, graph = (find_method("doscond", domain)[0] for domain in ("node", "graph"))
+    assert "cora" in presets(node)
+    assert "cora" not in presets(graph)
 
 
 def test_a_preset_wins_over_a_variant_and_loses_to_a_field() -> None:

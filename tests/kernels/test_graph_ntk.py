@@ -74,7 +74,9 @@ def by_hand(
 
 
 @pytest.mark.parametrize("how", ["gcn", "mean", "sum"])
-@pytest.mark.parametrize(("layers", "hops", "readout"), [(0, 1, "sum"), (1, 2, "mean"), (3, 3, "sum")])
+@pytest.mark.parametrize(
+    ("layers", "hops", "readout"), [(0, 1, "sum"), (1, 2, "mean"), (3, 3, "sum")]
+)
 def test_equals_hand_loops_in_both_forms(how: str, layers: int, hops: int, readout: str) -> None:
     xs, adjs = graphs()
     kernel = GraphNTK(hops, layers, how, readout)  # type: ignore[arg-type]
@@ -101,7 +103,7 @@ def test_one_aggregation_is_the_full_gntk() -> None:
             # The width is ours, d features and variance 2; the recursion is homogeneous.
             sigma = 2 * gathered(xs[i] @ xs[j].T / 4, i, j)
             theta = sigma.clone()
-            norm = [2 * gathered(xs[k] @ xs[k].T / 4, k, k).diagonal().sqrt() for k in (i, j)]
+            norm = [(2 * gathered(xs[k] @ xs[k].T / 4, k, k)).diagonal().sqrt() for k in (i, j)]
             for _ in range(2):
                 scale = norm[0][:, None] * norm[1]
                 c = (sigma / scale).clamp(-1, 1)
@@ -121,10 +123,11 @@ def test_equals_a_very_wide_network() -> None:
     last = torch.randn(width, generator=rng).requires_grad_()
     hidden = (2 / 4) ** 0.5 * states.h.float() @ first
     nodes = (2 / width) ** 0.5 * torch.relu(hidden) @ last
-    outs = [own.mean() for own in nodes.split(SIZES)]
+    own = torch.repeat_interleave(torch.tensor(SIZES))
+    outs = [nodes[own == k].mean() for k in range(4)]
     rows = [torch.autograd.grad(o, (first, last), retain_graph=True) for o in outs]
     flat = torch.stack([torch.cat([g.flatten() for g in row]) for row in rows]).double()
-    assert torch.allclose(flat @ flat.T, kernel(states, states), rtol=0.05)
+    assert torch.allclose(flat @ flat.T, kernel(states, states), rtol=0.03, atol=0.01)
 
 
 @pytest.mark.parametrize("kind", ["ntk", "nngp"])
@@ -147,8 +150,8 @@ def test_gradients_and_tiles(monkeypatch: pytest.MonkeyPatch, kind: str, tile: i
         return (kernel(own, own) * weight).triu(1)
 
     inputs = x.requires_grad_(), (dense.adj + 0.01).requires_grad_()
-    assert torch.autograd.gradcheck(full, inputs, atol=1e-5)
-    assert torch.autograd.gradcheck(mirrored, inputs, atol=1e-5)
+    assert torch.autograd.gradcheck(full, inputs, atol=1e-5, fast_mode=True)
+    assert torch.autograd.gradcheck(mirrored, inputs, atol=1e-5, fast_mode=True)
 
 
 def test_mirrored_gradient_is_that_of_two_equal_sides() -> None:
@@ -163,7 +166,7 @@ def test_mirrored_gradient_is_that_of_two_equal_sides() -> None:
         a = kernel.embed(own, dense)
         b = NodeStates(a.h, a.weight, a.sizes) if twice else a
         grads.append(torch.autograd.grad((kernel(a, b) * weight).sum(), own)[0])
-    assert torch.allclose(*grads, atol=1e-6)
+    assert torch.allclose(grads[0], grads[1], atol=1e-6)
     assert bool(torch.isfinite(grads[0]).all())
 
 
@@ -172,11 +175,14 @@ def test_node_weights_count_in_the_readout() -> None:
     x, plain = packed(xs, adjs)
     double = torch.ones(len(x), dtype=torch.float64)
     double[0] = 2
-    heavy = SparseGraphs(plain.edge_index, torch.tensor([0, *SIZES]).cumsum(0), None, double, like=x)
+    heavy = SparseGraphs(
+        plain.edge_index, torch.tensor([0, *SIZES]).cumsum(0), None, double, like=x
+    )
+    own = torch.repeat_interleave(torch.tensor(SIZES))
     for readout in ("mean", "sum"):
-        kernel = GraphNTK(0, 0, "gcn", readout)  # type: ignore[arg-type]
+        kernel = GraphNTK(0, 0, "gcn", readout)
         a = kernel.embed(x, heavy)
-        rows = torch.stack([own.sum(0) for own in (x * double[:, None]).split(SIZES)])
+        rows = torch.zeros(4, 4, dtype=torch.float64).index_add_(0, own, x * double[:, None])
         if readout == "mean":
             rows = rows / torch.tensor([4, 1, 5, 2])[:, None]
         assert torch.allclose(kernel(a, a), 2 * rows @ rows.T / 4)

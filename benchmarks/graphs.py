@@ -1,0 +1,212 @@
+"""The README's table of graph-level methods: scores, time and memory under one protocol.
+
+A cell is one data set, method and number of graphs a class: it condenses with every seed, trains
+the evaluator on each result with several seeds, and takes the time of all of that. Every
+condensation seed is a process of its own, two at a time, one thread each. OGB sets have their
+scaffold split; TUDatasets have a stratified one of their own for every condensation seed. Run it on
+an otherwise idle machine:
+
+    OMP_NUM_THREADS=1 python benchmarks/graphs.py --root DATA --out docs/results
+
+Finished cells are kept in ``--out`` and not run again; delete the folder to start over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from nodes import write_readme
+
+DATA = ("ogbg-molbace", "ogbg-molbbbp", "NCI1", "MUTAG")
+BUDGETS = (1, 10, 50)
+METHODS = ("random", "herding", "kcenter", "doscond", "dm", "kidd", "mirage", "whole")
+LEARNT = ("doscond", "dm", "kidd", "mirage")
+WHOLE_STEPS = 1500
+"""Updates on the whole set, in batches; a condensed one takes the evaluator's own number."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--root", default=None, help="folder of the data sets")
+    parser.add_argument("--data", nargs="+", default=list(DATA))
+    parser.add_argument("--per-class", nargs="+", type=int, default=list(BUDGETS))
+    parser.add_argument("--methods", nargs="+", default=list(METHODS))
+    parser.add_argument("--seeds", type=int, default=3, help="condensation seeds")
+    parser.add_argument("--trainings", type=int, default=5, help="training seeds of each result")
+    parser.add_argument("--workers", type=int, default=2, help="processes at a time")
+    parser.add_argument("--out", type=Path, default=Path("docs/results"))
+    parser.add_argument("--one", nargs=5, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.one:
+        one(args, *args.one)
+        return
+    for data in args.data:
+        for method in args.methods:
+            for per_class in args.per_class if method != "whole" else [0]:
+                run_cell(args, data, method, per_class)
+    write_page(args)
+
+
+def cell_path(out: Path, data: str, method: str, per_class: int) -> Path:
+    return out / "cells" / "graphs" / f"{data}-{method}-{per_class}.json"
+
+
+def run_cell(args: argparse.Namespace, data: str, method: str, per_class: int) -> None:
+    """All seeds of a cell, and how long they took together."""
+    path = cell_path(args.out, data, method, per_class)
+    if path.exists():
+        return
+    began = time.perf_counter()
+    here = [sys.executable, "-W", "ignore", __file__, "--out", str(args.out)]
+    here += ["--trainings", str(args.trainings), *(["--root", args.root] if args.root else [])]
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+    def seed(number: int) -> dict[str, Any]:
+        part = path.with_suffix(f".{number}.part")
+        words = ["--one", data, method, str(per_class), str(number), str(part)]
+        env = {**os.environ, "OMP_NUM_THREADS": "1"}
+        subprocess.run([*here, *words], check=True, env=env)
+        found: dict[str, Any] = json.loads(part.read_text())
+        part.unlink()
+        return found
+
+    with ThreadPoolExecutor(args.workers) as pool:
+        seeds = list(pool.map(seed, range(args.seeds)))
+    cell = {"seconds": time.perf_counter() - began, "seeds": seeds}
+    path.write_text(json.dumps(cell, indent=1))
+    print(f"{path.stem}: {scores(cell)}, {cell['seconds']:.0f} s", file=sys.stderr, flush=True)
+
+
+def one(
+    args: argparse.Namespace, data: str, method: str, per_class: str, seed: str, path: str
+) -> None:
+    """Condense once and evaluate."""
+    import torch
+
+    import graphcondense
+    from graphcondense.evaluate.cost import peak_memory_bytes
+    from graphcondense.evaluate.graph_fit import GraphEvaluator
+
+    split = {} if data.startswith("ogbg") else {"seed": int(seed)}
+    task = graphcondense.data.load(data, root=args.root, **split)
+    graphs = int(per_class)
+    evaluator = GraphEvaluator(task)
+    size: dict[str, int] = {"graphs": len(task.train), "nodes": 0, "edges": 0, "bytes": 0}
+    seconds = 0.0
+    small: Any = task
+    if method == "whole":
+        evaluator = evaluator.replace(steps=WHOLE_STEPS)
+        held = task.graphs.select(task.train)
+        size = {**size, "nodes": len(held.x), "edges": held.edge_index.shape[1]}
+        size["bytes"] = held.bytes
+    else:
+        # A class of fewer graphs than that gives all it has.
+        fewest = int(torch.bincount(task.groups[task.train]).min())
+        small = graphcondense.condense(
+            task, method, per_class=min(graphs, fewest), seed=int(seed), progress=False
+        )
+        seconds = small.condensed["seconds"]
+        size = {k: small.condensed[k] for k in size}
+    peak = peak_memory_bytes()
+    result = evaluator.fit("GCN", small, seeds=args.trainings)
+    found = {
+        **size,
+        "condense_seconds": seconds,
+        "fit_seconds": result.seconds,
+        "peak_memory_bytes": peak,
+        "peak_memory_bytes_with_evaluation": peak_memory_bytes(),
+        "test": result.test_selected.tolist(),
+        "test_last": result.test_last.tolist(),
+        "val": result.val_selected.tolist(),
+        "metric": task.metric,
+    }
+    Path(path).write_text(json.dumps(found))
+
+
+def pooled(cell: dict[str, Any], key: str) -> list[float]:
+    return [100 * value for seed in cell["seeds"] for value in seed[key]]
+
+
+def scores(cell: dict[str, Any], key: str = "test") -> str:
+    values = pooled(cell, key)
+    return f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"
+
+
+def write_page(args: argparse.Namespace) -> None:
+    """``graphs.md``, and the part of the README between its marks, from the cells."""
+    parts = []
+    for data in args.data:
+        cells = {
+            (method, k): json.loads(path.read_text())
+            for method in args.methods
+            for k in (args.per_class if method != "whole" else [0])
+            if (path := cell_path(args.out, data, method, k)).exists()
+        }
+        if cells:
+            parts.append(table(data, args.per_class, args.methods, cells))
+    head = "# Graph-level results\n\nWritten by `benchmarks/graphs.py`; do not edit.\n\n"
+    (args.out / "graphs.md").write_text(head + "\n".join(parts))
+    write_readme("graphs", "\n".join(parts))
+
+
+def table(
+    data: str, budgets: list[int], methods: list[str], cells: dict[tuple[str, int], dict[str, Any]]
+) -> str:
+    """The Markdown table of one data set: a row a method, a column a budget."""
+    first = next(iter(cells.values()))["seeds"][0]
+    metric = {"rocauc": "ROC-AUC", "accuracy": "accuracy"}[first["metric"]]
+    best = {
+        k: max(
+            (m for m in methods if m != "whole" and (m, k) in cells),
+            key=lambda m: statistics.mean(pooled(cells[m, k], "test")),
+        )
+        for k in budgets
+    }
+    heads = [f"{k} a class" for k in budgets]
+    lines = [
+        f"**{data}**: test {metric} in %, GCN\n",
+        f"| trained on | {' | '.join(heads)} | KiB | s to condense | s a cell | peak MiB |",
+        "|---" * (len(budgets) + 5) + "|",
+    ]
+    for method in methods:
+        own = [
+            cells.get((method, k)) for k in ([0] * len(budgets) if method == "whole" else budgets)
+        ]
+        known = [cell for cell in own if cell]
+        if not known:
+            continue
+        shown = [
+            "-" if cell is None else f"**{scores(cell)}**" if best[k] == method else scores(cell)
+            for k, cell in zip(budgets, own, strict=True)
+        ]
+        if method == "whole":
+            shown, known = [scores(known[0])] + ["same"] * (len(budgets) - 1), known[:1]
+        costs = (
+            [mean(c, "bytes", 1024) for c in known],
+            [mean(c, "condense_seconds", 1) for c in known],
+            [format(c["seconds"], ".0f") for c in known],
+            [largest(c) for c in known],
+        )
+        lines.append(f"| {' | '.join([method, *shown, *map(' / '.join, costs)])} |")
+    return "\n".join(lines) + "\n"
+
+
+def mean(cell: dict[str, Any], key: str, unit: float) -> str:
+    return f"{statistics.mean(seed[key] for seed in cell['seeds']) / unit:,.0f}"
+
+
+def largest(cell: dict[str, Any]) -> str:
+    return f"{max(s['peak_memory_bytes_with_evaluation'] for s in cell['seeds']) / 2**20:,.0f}"
+
+
+if __name__ == "__main__":
+    main()
