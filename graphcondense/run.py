@@ -377,22 +377,8 @@ class GraphDomain:
             "nodes_per_graph": round(len(graphs.x) / len(graphs), 3),
             "edges": int(graphs.edge_index.shape[1]),
         }
-        groups = torch.bincount(self._groups(graphs.y), minlength=self.task.num_groups)
+        groups = torch.bincount(self.task.group_of(graphs.y), minlength=self.task.num_groups)
         return Measured(sizes, groups.tolist(), len(self.task))
-
-    def _groups(self, y: Tensor) -> Tensor:
-        """The group of each label, as ``GraphTask.groups`` has them for the real graphs."""
-        task = self.task
-        if task.kind == "classes":
-            return y
-        if task.num_outputs > 1:
-            return torch.zeros(len(y), dtype=torch.long)
-        if task.kind == "binary":
-            return (y[:, 0] > 0.5).long()
-        own, target = task.groups[task.train], task.graphs.y[task.train, 0]
-        # A bin begins at the smallest target that is in it.
-        begins = [target[own == group].min() for group in range(1, task.num_groups)]
-        return torch.bucketize(y[:, 0].contiguous(), torch.tensor(begins).to(y), right=True)
 
 
 class ImageDomain:
@@ -464,27 +450,19 @@ def domain_of(data: Any, run: Run) -> Domain:
     if isinstance(data, tuple) and len(data) == 2 and all(hasattr(d, "shape") for d in data):
         return ImageDomain(data, run)
     from graphcondense.data.graph_task import GraphTask
-    from graphcondense.data.task import NodeTask, is_dataset
+    from graphcondense.data.task import NodeTask, is_dataset, labels_nodes
 
     if isinstance(data, GraphTask):
         return GraphDomain(data, run)
     # PyG's data sets answer to `.x` too: they come first.
     if is_dataset(data):
-        return NodeDomain(data, run) if _labels_nodes(data) else GraphDomain(data, run)
+        return NodeDomain(data, run) if labels_nodes(data) else GraphDomain(data, run)
     if isinstance(data, NodeTask) or hasattr(data, "x"):
         return NodeDomain(data, run)
     raise ValueError(
         f"cannot condense a {type(data).__name__}; pass a PyG Data, a list or data set of graphs, "
         "or (images [n, c, h, w], labels [n])"
     )
-
-
-def _labels_nodes(data: Any) -> bool:
-    """Whether a data set is one graph whose label, if it has one, is not the graph's own."""
-    if len(data) != 1:
-        return False
-    y, nodes = getattr(data[0], "y", None), getattr(data[0], "num_nodes", None)
-    return y is None or (isinstance(y, Tensor) and y.dim() > 0 and len(y) == nodes)
 
 
 def device_of(run: Run) -> torch.device:

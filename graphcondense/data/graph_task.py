@@ -234,15 +234,18 @@ class GraphTask:
         single regression target, bounds from the training graphs; one group for several tasks.
         ``-1``: validation and test graphs without a label.
         """
-        y = self.graphs.y
+        return self.group_of(self.graphs.y)
+
+    def group_of(self, y: Tensor) -> Tensor:
+        """The group of each label ``[m]`` or ``[m, T]``; of soft labels the nearer one."""
         if self.kind == "classes":
             return y
         if y.shape[1] > 1:
             return torch.zeros(len(y), dtype=torch.long)
-        target = y[:, 0]
+        target = y[:, 0].contiguous()
         if self.kind == "binary":
-            return torch.where(target.isnan(), -1, target).long()
-        own = target[self.train]
+            return torch.where(target.isnan(), -1, (target > 0.5).to(target)).long()
+        own = self.graphs.y[self.train, 0]
         share = torch.linspace(0, 1, BINS + 1, dtype=own.dtype)[1:-1]
         # Bounds are targets themselves and above the smallest: no bin is without training graphs.
         bounds = torch.unique(torch.quantile(own, share, interpolation="higher"))

@@ -163,6 +163,14 @@ def is_dataset(data: Any) -> bool:
     return isinstance(data, list | tuple | torch.utils.data.Dataset)
 
 
+def labels_nodes(data: Any) -> bool:
+    """Whether a data set is one graph whose label, if it has one, is not the graph's own."""
+    if len(data) != 1:
+        return False
+    y, nodes = getattr(data[0], "y", None), getattr(data[0], "num_nodes", None)
+    return y is None or (isinstance(y, Tensor) and y.dim() > 0 and len(y) == nodes)
+
+
 def _features(x: Any) -> Tensor | sp.csr_matrix:
     if x is None:
         raise ValueError("data.x is missing: node features are needed, a tensor [nodes, features]")

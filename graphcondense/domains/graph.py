@@ -13,10 +13,10 @@ from torch import Generator, Tensor, nn
 from graphcondense.core.engine import Callback, distill
 from graphcondense.core.method import Method
 from graphcondense.core.pools import Fresh, built
-from graphcondense.core.types import Batch, Criterion, Objective, Schedule, Synthetic
+from graphcondense.core.types import Batch, Criterion, Objective, Pool, Schedule, Synthetic
 from graphcondense.data.graph_task import GraphSet, GraphTask
 from graphcondense.nn.graphs import GRAPH_MODELS, DenseGraphs, GraphNet, SparseGraphs
-from graphcondense.objectives.terms import Plus, Sparse
+from graphcondense.objectives.terms import Plus, Sparse, density
 from graphcondense.ops.adjacency import csr_from_edges
 from graphcondense.ops.criteria import CRITERIA
 from graphcondense.ops.select import CHOICES
@@ -76,14 +76,18 @@ class GraphSource:
         """Nodes of the largest training graph."""
         return int(self.task.graphs.sizes[self.task.train].max())
 
+    @cached_property
+    def most_edges(self) -> int:
+        """Edges of the training graph that has the most."""
+        return int(self.task.graphs.edge_ptr.diff()[self.task.train].max())
+
     @property
     def example_bytes(self) -> int:
         """Of the largest training graph with all of its edges: no graph takes more."""
         task = self.task
-        edges = int(task.graphs.edge_ptr.diff()[task.train].max())
         edge = EDGE_BYTES + 4 * self.num_edge_features
         label = 8 if task.kind == "classes" else 4 * task.num_outputs
-        return 4 * self.largest * self.num_features + edge * edges + label
+        return 4 * self.largest * self.num_features + edge * self.most_edges + label
 
     @property
     def criterion(self) -> Criterion:
@@ -129,6 +133,9 @@ class GraphSynthetic(Synthetic):
         straight: use the rounded adjacency in the forward pass and the gradient of the relaxed one
             (straight-through).
         edge_features: whether edges have learnable features.
+        most_pairs: an exported graph has at most so many edges (both directions of one count
+            once), those of the largest Ω; ``None``: no limit.
+        targets: labels as models learn them.
     """
 
     y: Tensor
@@ -148,6 +155,7 @@ class GraphSynthetic(Synthetic):
         confidence: float = 2.0,
         straight: bool = False,
         edge_features: bool = False,
+        most_pairs: int | None = None,
         targets: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         super().__init__()
@@ -176,6 +184,7 @@ class GraphSynthetic(Synthetic):
         self.register_buffer("y", start.y.clone())
         self.register_buffer("group", groups.to(x.device), persistent=False)
         self.num_groups, self.temperature, self.straight = num_groups, temperature, straight
+        self.most_pairs = most_pairs
         self.targets = targets or (lambda y: y)
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
@@ -230,6 +239,9 @@ class GraphSynthetic(Synthetic):
         start = 0
         for k, size in enumerate(self.sizes.tolist()):
             own = kept[k].nonzero().flatten()
+            if self.most_pairs is not None and len(own) > self.most_pairs:
+                likely = self.logits[k, own.to(self.logits.device)].topk(self.most_pairs).indices
+                own = own[likely.cpu()].sort().values
             one_way = torch.stack([i[own], j[own]])
             both = torch.cat([one_way, one_way.flip(0)], 1)
             order = (both[0] * len(mask[k]) + both[1]).argsort()
@@ -273,11 +285,6 @@ class LearntGraphs(Method):
         temperature: τ of the binary concrete relaxation.
         confidence: edge logits start at this for an edge of the start and at minus this elsewhere.
         straight: round the adjacency in the forward pass (straight-through gradient).
-        model: the network that both sides are seen through: ``"gcn"``, ``"gin"``, ``"sage"`` or
-            ``"gat"``.
-        hidden_channels: its width.
-        num_layers: its rounds of message passing.
-        readout: ``"mean"``, ``"sum"`` or ``"attention"``.
         real_batch: real graphs a group and step.
         steps: updates.
         lr_x: Adam's learning rate on the features (and on those of edges).
@@ -289,27 +296,32 @@ class LearntGraphs(Method):
 
     domain: ClassVar[str] = "graph"
 
-    init: Literal["random", "herding", "kcenter"] = "random"
+    init: Literal["random", "herding", "kcenter"] = "kcenter"
     size: int | None = None
     edge_features: bool = False
     temperature: float = 1.0
     confidence: float = 2.0
     straight: bool = False
-    model: Literal["gcn", "gin", "sage", "gat"] = "gcn"
-    hidden_channels: int = 128
-    num_layers: int = 3
-    readout: Literal["mean", "sum", "attention"] = "mean"
     real_batch: int = 64
-    steps: int = 300
+    steps: int = 200
     lr_x: float = 0.01
     lr_adj: float = 0.1
     anneal: bool = True
     sparsity: float = 0.1
     density: float | None = None
 
-    @property
-    def pair_bytes(self) -> int:
-        return 0
+    def most_nodes(self, real: GraphSource) -> int:
+        """Nodes of a synthetic graph, at most."""
+        return real.largest if self.size is None else min(self.size, real.largest)
+
+    def memory_bytes(self, real: GraphSource) -> int:
+        """The synthetic graphs with all of their pairs, and a batch of real ones."""
+        graphs, n = int(self.sizes(real).sum()), self.most_nodes(real)
+        real_nodes = self.real_batch * real.largest * real.num_classes
+        pairs = PAIR_COPIES + 6 * real.num_edge_features
+        return 4 * (6 * graphs * n * real.num_features + graphs * n * n * pairs) + (
+            8 * real_nodes * real.num_features
+        )
 
     def start(self, real: GraphSource, rng: Generator) -> GraphSynthetic:
         """The synthetic graphs before the first update."""
@@ -330,8 +342,66 @@ class LearntGraphs(Method):
             confidence=self.confidence,
             straight=self.straight,
             edge_features=self.edge_features,
+            # A budget in bytes counts every graph like the largest real one.
+            most_pairs=None if self.bytes is None else real.most_edges // 2,
             targets=real.targets,
         ).to(real.device)
+
+    def learn(
+        self,
+        real: GraphSource,
+        objective: Objective,
+        pool: Pool,
+        *,
+        rng: Generator,
+        callbacks: Sequence[Callback],
+        resume: Mapping[str, Any] | None,
+    ) -> Synthetic:
+        """Minimise ``objective``, and the charge on edges, over the synthetic graphs."""
+        start = self.start(real, rng)
+        if self.sparsity:
+            level = float(density(start).detach()) if self.density is None else self.density
+            objective = Plus(objective, Sparse(self.sparsity, level))
+        rates = {g: self.lr_adj if g == "adj" else self.lr_x for g in start.groups()}
+        return distill(
+            start,
+            objective,
+            pool,
+            Schedule(self.steps, rates, anneal=self.anneal),
+            real,
+            rng=rng,
+            callbacks=callbacks,
+            resume=resume,
+        )
+
+
+PAIR_COPIES = 20
+"""Values that are kept for a pair of nodes: logits, their moments, and the adjacency's forms."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatchedGraphs(LearntGraphs):
+    """:class:`LearntGraphs` that are compared with the real ones through fresh networks.
+
+    Attributes:
+        model: the network that both sides are seen through: ``"gcn"``, ``"gin"``, ``"sage"`` or
+            ``"gat"``.
+        hidden_channels: its width.
+        num_layers: its rounds of message passing.
+        readout: ``"mean"``, ``"sum"`` or ``"attention"``.
+    """
+
+    model: Literal["gcn", "gin", "sage", "gat"] = "gcn"
+    hidden_channels: int = 128
+    num_layers: int = 3
+    readout: Literal["mean", "sum", "attention"] = "mean"
+
+    def memory_bytes(self, real: GraphSource) -> int:
+        """What the network keeps of both sides, too, with the second derivative of one."""
+        graphs, n = int(self.sizes(real).sum()), self.most_nodes(real)
+        real_nodes = self.real_batch * real.largest
+        states = 4 * self.hidden_channels * self.num_layers * (12 * graphs * n + 4 * real_nodes)
+        return super().memory_bytes(real) + states
 
     def network(self, real: GraphSource) -> GraphNet:
         """The network both sides are seen through."""
@@ -346,7 +416,7 @@ class LearntGraphs(Method):
             edge_channels=real.num_edge_features,
         ).to(real.device)
 
-    def learn(
+    def match(
         self,
         real: GraphSource,
         objective: Objective,
@@ -355,36 +425,32 @@ class LearntGraphs(Method):
         callbacks: Sequence[Callback],
         resume: Mapping[str, Any] | None,
     ) -> Synthetic:
-        """Minimise ``objective`` with a fresh network every step."""
-        model, start = self.network(real), self.start(real, rng)
-        if self.sparsity:
-            level = (
-                float(start.probabilities.detach().mean()) if self.density is None else self.density
-            )
-            objective = Plus(objective, Sparse(self.sparsity, level))
-        rates = {g: self.lr_adj if g == "adj" else self.lr_x for g in start.groups()}
-        return distill(
-            start,
-            objective,
-            Fresh(model, criterion=real.criterion),
-            Schedule(self.steps, rates, anneal=self.anneal),
-            real,
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
-        )
+        """:meth:`learn` with a fresh network every step."""
+        pool = Fresh(self.network(real), criterion=real.criterion)
+        return self.learn(real, objective, pool, rng=rng, callbacks=callbacks, resume=resume)
 
 
 def readouts(real: GraphSource, index: Tensor, hops: int = 2) -> Tensor:
     """Mean over each graph's nodes of ``[X, ÂX, ..., Â^hops X]`` side by side, ``[m, (hops+1)d]``.
 
-    What graphs are compared by where nothing is trained.
+    What graphs are compared by where nothing is trained; a block of graphs at a time.
     """
-    x, packed = real.as_batch(real.task.batch(index)).inputs
-    rows = [x]
-    for _ in range(hops):
-        rows.append(packed.gather(rows[-1], "gcn"))
-    return torch.cat([packed.pool(h, None, "mean") for h in rows], 1)
+    ends = real.task.graphs.sizes[index].cumsum(0)
+    cuts = torch.searchsorted(ends, BLOCK * torch.arange(1, 1 + int(ends[-1]) // BLOCK))
+    out = []
+    for block in index.tensor_split(cuts):
+        if not len(block):
+            continue
+        x, packed = real.as_batch(real.task.batch(block)).inputs
+        rows = [x]
+        for _ in range(hops):
+            rows.append(packed.gather(rows[-1], "gcn"))
+        out.append(torch.cat([packed.pool(h, None, "mean") for h in rows], 1))
+    return torch.cat(out)
+
+
+BLOCK = 20_000
+"""Nodes that are propagated at once."""
 
 
 def cut(graphs: GraphSet, size: int) -> GraphSet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import chain, repeat
 from typing import Any
 
@@ -105,12 +105,6 @@ def _is_graph(item: Any) -> bool:
     return isinstance(item, Data)
 
 
-def groups_of(y: Tensor, real: GraphTask) -> Tensor:
-    """The group of each label of a small set ``[g]``, as ``real.groups`` has them."""
-    both = replace(real, graphs=replace(real.graphs, y=torch.cat([real.graphs.y, y.cpu()])))
-    return both.groups[len(real.graphs.y) :]
-
-
 def random_graphs(real: Any, small: Any, seed: int) -> GraphSet:
     """As many random training graphs of each group as ``small`` has.
 
@@ -119,7 +113,7 @@ def random_graphs(real: Any, small: Any, seed: int) -> GraphSet:
     training graphs gives all of them.
     """
     task = as_graph_task(real)
-    wanted = groups_of(read_graphs(small, task).y, task)
+    wanted = task.group_of(read_graphs(small, task).y)
     counts = torch.bincount(wanted[wanted >= 0], minlength=task.num_groups).tolist()
     order = _shuffled(task, seed)
     chosen = [order[task.groups[order] == c][:count] for c, count in enumerate(counts)]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.graph_task import GraphTask
-from graphcondense.data.task import is_dataset
+from graphcondense.data.task import is_dataset, labels_nodes
 from graphcondense.evaluate.bench import ALL, Bench, Kind, NodeBench
 from graphcondense.evaluate.cost import (
     Ledger,
@@ -305,17 +305,9 @@ def bench_of(data: Any, device: torch.device | str | None = None, **options: Any
         **options: fields of :class:`~graphcondense.evaluate.fit.Training`, or of
             :class:`~graphcondense.evaluate.graph_fit.GraphTraining`.
     """
-    if isinstance(data, GraphTask) or (is_dataset(data) and not _labels_nodes(data)):
+    if isinstance(data, GraphTask) or (is_dataset(data) and not labels_nodes(data)):
         return GraphBench(data, device, **options)
     return NodeBench(data, device, **options)
-
-
-def _labels_nodes(data: Any) -> bool:
-    """Whether a data set is one graph whose label, if it has one, is not the graph's own."""
-    if len(data) != 1:
-        return False
-    y, nodes = getattr(data[0], "y", None), getattr(data[0], "num_nodes", None)
-    return y is None or (isinstance(y, Tensor) and y.dim() > 0 and len(y) == nodes)
 
 
 def evaluate(

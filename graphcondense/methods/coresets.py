@@ -19,7 +19,7 @@ from torch import Generator, Tensor
 from graphcondense.core.engine import Callback
 from graphcondense.core.method import Method
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.graph import ChosenGraphs, GraphSource, readouts
+from graphcondense.domains.graph import BLOCK, ChosenGraphs, GraphSource, readouts
 from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic
 from graphcondense.domains.structure import Fixed
 from graphcondense.ops.select import choose_herding, choose_kcenter
@@ -217,12 +217,8 @@ class GraphCoreset(Coreset):
         return ChosenGraphs(graphs if self.edge_features else replace(graphs, edge_attr=None))
 
     def rows(self, real: GraphSource, c: int) -> Tensor:
-        """The readouts of group ``c``, ``[m, (hops + 1) d]``, a block of graphs at a time."""
-        own = real.members[c]
-        ends = real.task.graphs.sizes[own].cumsum(0)
-        cuts = torch.searchsorted(ends, BLOCK * torch.arange(1, 1 + int(ends[-1]) // BLOCK))
-        blocks = [block for block in own.tensor_split(cuts) if len(block)]
-        return torch.cat([readouts(real, block, self.hops) for block in blocks])
+        """The readouts of group ``c``, ``[m, (hops + 1) d]``."""
+        return readouts(real, real.members[c], self.hops)
 
     def memory_bytes(self, real: GraphSource) -> int:
         """The export, the readouts of the largest group, and a block of nodes on the way."""
@@ -250,7 +246,3 @@ class KCenterGraphs(_Covering, GraphCoreset):
     """Training graphs that leave no other of their group far from the nearest, in readouts."""
 
     name: ClassVar[str] = "kcenter"
-
-
-BLOCK = 20_000
-"""Nodes that are propagated at once."""

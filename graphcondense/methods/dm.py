@@ -10,13 +10,13 @@ from torch import Generator
 
 from graphcondense.core.engine import Callback
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.graph import GraphSource, LearntGraphs
+from graphcondense.domains.graph import GraphSource, MatchedGraphs
 from graphcondense.objectives.distribution import MeanMatching
 
 
 @dataclass(frozen=True, kw_only=True)
-class DMGraphs(LearntGraphs):
-    """Distribution matching of readouts (DM, eq. 5): a new random network every step.
+class DMGraphs(MatchedGraphs):
+    """Distribution matching of readouts (DM): a new random network every step.
 
     ``min_S E_θ Σ_c ‖mean φ_θ(T_c) - mean φ_θ(S_c)‖²`` with ``φ_θ`` the readout of a graph.
     """
@@ -39,4 +39,4 @@ class DMGraphs(LearntGraphs):
         resume: Mapping[str, Any] | None = None,
     ) -> Synthetic:
         objective = MeanMatching(self.real_batch)
-        return self.learn(real, objective, rng=rng, callbacks=callbacks, resume=resume)
+        return self.match(real, objective, rng=rng, callbacks=callbacks, resume=resume)

@@ -10,7 +10,7 @@ from torch import Generator
 
 from graphcondense.core.engine import Callback
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.graph import GraphSource, LearntGraphs
+from graphcondense.domains.graph import GraphSource, MatchedGraphs
 from graphcondense.domains.node import LearntGraph, NodeSource
 from graphcondense.objectives.gradient import GradientMatching
 
@@ -55,8 +55,8 @@ class DosCond(LearntGraph):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DosCondGraphs(LearntGraphs):
-    """One-step gradient matching of whole graphs (DosCond, eq. 5 and 10).
+class DosCondGraphs(MatchedGraphs):
+    """One-step gradient matching of whole graphs (DosCond, eq. 5, and its charge on edges).
 
     ``min_S E_θ0 Σ_c D(∇loss(S_c; θ_0), ∇loss(T_c; θ_0)) + β max(mean σ(Ω) - ε, 0)`` with adjacency
     ``σ((logit(u) + Ω) / τ)``, a batch of real graphs of each class and a new network a step.
@@ -91,4 +91,4 @@ class DosCondGraphs(LearntGraphs):
             size=self.real_batch,
             shares=False,
         )
-        return self.learn(real, objective, rng=rng, callbacks=callbacks, resume=resume)
+        return self.match(real, objective, rng=rng, callbacks=callbacks, resume=resume)

@@ -11,22 +11,21 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.utils.parametrize import register_parametrization
 
-from graphcondense.core.engine import Callback, distill
+from graphcondense.core.engine import Callback
 from graphcondense.core.pools import Idle
-from graphcondense.core.types import Schedule, Synthetic
+from graphcondense.core.types import Synthetic
 from graphcondense.domains.graph import GraphSource, GraphSynthetic, LearntGraphs
 from graphcondense.kernels.graph import GraphNTK
 from graphcondense.objectives.ridge import RidgeMatching, Targets, centred_classes, signs
-from graphcondense.objectives.terms import Plus, Sparse
 
 
 @dataclass(frozen=True, kw_only=True)
 class KiDD(LearntGraphs):
-    """Kernel ridge regression with a graph NTK, asked to predict the real graphs (KiDD, eq. 5).
+    """Kernel ridge regression with a graph NTK, asked to predict the real graphs (KiDD).
 
     ``min_S ½ ‖Y - K_TS (K_SS + λ tr(K_SS)/n I)^-1 Y'‖²`` over batches of real graphs, with
-    the light graph NTK. Training on ``S`` is in closed form, so there is one loop and no network;
-    ``hidden_channels`` and ``model`` have no part in it. ``kidd-lr`` has a low-rank adjacency
+    the light graph NTK. Training on ``S`` is in closed form, so there is one loop and no network.
+    ``kidd-lr`` has a low-rank adjacency
     ``σ(U Uᵀ - confidence)`` without draws; without the constant every second pair would be joined.
 
     Attributes:
@@ -67,21 +66,7 @@ class KiDD(LearntGraphs):
         resume: Mapping[str, Any] | None = None,
     ) -> Synthetic:
         objective = self.objective(real)
-        start = self.start(real, rng)
-        if self.sparsity:
-            given = self.density
-            level = float(start.probabilities.detach().mean()) if given is None else given
-            objective = Plus(objective, Sparse(self.sparsity, level))
-        return distill(
-            start,
-            objective,
-            Idle(),
-            Schedule(self.steps, {"x": self.lr_x, "adj": self.lr_adj}, anneal=self.anneal),
-            real,
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
-        )
+        return self.learn(real, objective, Idle(), rng=rng, callbacks=callbacks, resume=resume)
 
     def objective(self, real: GraphSource) -> Any:
         """The loss on batches of ``real``.
@@ -107,6 +92,7 @@ class KiDD(LearntGraphs):
             rank=self.rank,
             confidence=self.confidence,
             straight=self.straight,
+            most_pairs=start.most_pairs,
             targets=real.targets,
         ).to(real.device)
 
@@ -151,7 +137,7 @@ class _Gram(nn.Module):
 
 
 class LowRankGraphs(GraphSynthetic):
-    """Graphs with adjacency ``σ(U_g U_gᵀ - confidence)`` (KiDD, section 4.3), without draws.
+    """Graphs with adjacency ``σ(U_g U_gᵀ - confidence)`` (KiDD's second form), without draws.
 
     Args:
         start: see :class:`~graphcondense.domains.graph.GraphSynthetic`, as for all others.

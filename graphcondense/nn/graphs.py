@@ -447,15 +447,13 @@ class GraphNet(nn.Module):
         out_channels: classes, tasks or targets.
         num_layers: rounds of message passing.
         readout: ``"mean"``, ``"sum"`` or ``"attention"`` (softmax of a linear gate: Li et al., ICLR
-            2016, eq. 7) over the nodes of a graph.
+            2016) over the nodes of a graph.
         edge_channels: width of the edge features; 0 leaves them out.
         virtual_node: one more node a graph that hears all and tells all between layers (Gilmer et
             al., ICML 2017); its state goes through one hidden layer.
     """
 
     layer: ClassVar[type[Layer]]
-    recipe: ClassVar[dict[str, Any]] = {}
-    """What the model needs other than the evaluator's usual settings."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """Distribution matching: both worlds should look alike to a network's features.
 
-``L = Σ_c ‖mean φ_θ(T_c) - mean φ_θ(S_c)‖²`` (Zhao & Bilen, WACV 2023, eq. 5).
+``L = Σ_c ‖mean φ_θ(T_c) - mean φ_θ(S_c)‖²`` (DM, Zhao & Bilen, WACV 2023).
 """
 
 from __future__ import annotations

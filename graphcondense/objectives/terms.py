@@ -19,9 +19,15 @@ class HasProbabilities(Protocol):
     def probabilities(self) -> Tensor: ...
 
 
+def density(syn: HasProbabilities) -> Tensor:
+    """Mean edge probability; 0 where no graph has two nodes."""
+    own = syn.probabilities
+    return own.sum() / max(len(own), 1)
+
+
 @dataclass(frozen=True)
 class Sparse:
-    """``β max(mean σ(Ω) - ε, 0)``: few edges (DosCond, Jin et al., KDD 2022, eq. 10).
+    """``β max(mean σ(Ω) - ε, 0)``: few edges (DosCond, Jin et al., KDD 2022).
 
     Attributes:
         weight: β.
@@ -34,7 +40,7 @@ class Sparse:
     def __call__(self, syn: Synthetic) -> Tensor:
         if not isinstance(syn, HasProbabilities):
             raise TypeError(f"{type(syn).__name__} has no edge probabilities")
-        return self.weight * (syn.probabilities.mean() - self.level).clamp_min(0)
+        return self.weight * (density(syn) - self.level).clamp_min(0)
 
 
 @dataclass(frozen=True)
