@@ -276,8 +276,9 @@ class LearntGraphs(Method):
     """What every method shares that learns features and edges of several small graphs.
 
     Attributes:
-        init: which training graphs of a group its synthetic graphs start from: ``"random"``,
-            ``"herding"`` or ``"kcenter"`` on their readouts.
+        init: which training graphs of a group its synthetic graphs start from: ``"random"`` (the
+            papers), ``"herding"``, ``"kcenter"``, or ``"central"``: the one nearest to the group's
+            mean, then random ones; all on readouts.
         size: nodes of every synthetic graph; by default those of the graph it starts from. A larger
             start is cut to the nodes nearest to its best connected one, a smaller one is not drawn
             unless the group has no others.
@@ -296,7 +297,7 @@ class LearntGraphs(Method):
 
     domain: ClassVar[str] = "graph"
 
-    init: Literal["random", "herding", "kcenter"] = "kcenter"
+    init: Literal["random", "central", "herding", "kcenter"] = "central"
     size: int | None = None
     edge_features: bool = False
     temperature: float = 1.0

@@ -56,7 +56,7 @@ class GraphTraining:
             score is only comparable at the same value.
     """
 
-    steps: int = 500
+    steps: int = 300
     hidden: int = 128
     num_layers: int = 3
     readout: Readout = "mean"

@@ -28,6 +28,8 @@ RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 MOST = 5000
 """Training graphs up to which it runs: some minutes on one core at 30 nodes each."""
 
+NAME = "GraphKernelRidge"
+
 KERNEL = GraphNTK(hops=3, num_layers=1)
 """As deep as the evaluator's GNNs see."""
 
@@ -89,7 +91,7 @@ def fit_graph_kernel_ridge(small: Any, real: GraphTask, kernel: GraphNTK = KERNE
     test = ogb_metric(real, out_test[None], y["test"]).float()
     seconds = time.perf_counter() - began
     return FitResult(
-        model="GraphKernelRidge",
+        model=NAME,
         seeds=(0,),
         val_selected=val.float(),
         epoch_selected=torch.zeros(1, dtype=torch.long),

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def ridge_weights(gram: Tensor, targets: Tensor, ridge: float) -> Tensor:
-    """``(K + λ tr(K)/n I)^-1 Y`` by Cholesky in float64 (Nguyen et al., ICLR 2021, eq. 7).
+    """``(K + λ tr(K)/n I)^-1 Y`` by Cholesky in float64 (KIP, Nguyen et al., ICLR 2021).
 
     Args:
         gram: ``K [n, n]``, symmetric.

@@ -46,7 +46,7 @@ def signs(y: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class RidgeMatching:
-    """``½ ‖Y - K_TS (K_SS + λ tr(K_SS)/n I)^-1 Y'‖²``, the mean over real rows (KIP; KiDD, eq. 5).
+    """``½ ‖Y - K_TS (K_SS + λ tr(K_SS)/n I)^-1 Y'‖²``, the mean over real rows (KIP; KiDD).
 
     Inner training is in closed form, so no learner is needed
     (:class:`~graphcondense.core.pools.Idle`).

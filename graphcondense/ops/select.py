@@ -40,7 +40,19 @@ def choose_kcenter(x: Tensor, k: int, rng: Generator) -> Tensor:
     return torch.stack(chosen).cpu()
 
 
-CHOICES = {"random": choose_random, "herding": choose_herding, "kcenter": choose_kcenter}
+def choose_central(x: Tensor, k: int, rng: Generator) -> Tensor:
+    """The row nearest the mean, then ``k - 1`` of the others, uniformly."""
+    first = int((x - x.mean(0)).square().sum(1).argmin())
+    order = torch.randperm(len(x), generator=rng)
+    return torch.cat([torch.tensor([first]), order[order != first]])[:k]
+
+
+CHOICES = {
+    "random": choose_random,
+    "central": choose_central,
+    "herding": choose_herding,
+    "kcenter": choose_kcenter,
+}
 
 
 def choose_centres(x: Tensor, k: int, rng: Generator) -> Tensor:

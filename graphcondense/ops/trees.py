@@ -3,7 +3,7 @@
 The tree of height 0 of a node is the node itself; its tree of height ``k`` is the node with the
 trees of height ``k - 1`` of all nodes it hears from, the parent among them. A network of ``k``
 layers gives two nodes with equal trees of height ``k`` the same state, whatever its weights (Xu et
-al., ICLR 2019; Gupta et al., ICLR 2024, section 2).
+al., ICLR 2019; Gupta et al., ICLR 2024).
 """
 
 from __future__ import annotations

@@ -27,7 +27,6 @@ from graphcondense.evaluate.bench import NodeBench
 from graphcondense.evaluate.cost import Size, peak_memory_bytes, size_of
 from graphcondense.evaluate.graph_bench import (
     GraphBench,
-    groups_of,
     random_graphs,
     random_within,
 )
@@ -395,9 +394,9 @@ def test_random_graphs_are_as_many_of_each_group(kind):
     task = real_graphs(kind)
     index = task.train[torch.tensor([0, 1, 2, 4, 6, 8, 19])]
     small = CondensedGraphs(task.batch(index))
-    assert torch.equal(groups_of(small.set.y, task), task.groups[index])
+    assert torch.equal(task.group_of(small.set.y), task.groups[index])
     drawn = random_graphs(task, small, 0)
-    mine, theirs = (groups_of(y, task).bincount().tolist() for y in (drawn.y, small.set.y))
+    mine, theirs = (task.group_of(y).bincount().tolist() for y in (drawn.y, small.set.y))
     assert mine == theirs
     assert not torch.equal(drawn.x, random_graphs(task, small, 1).x)
     known = {tuple(row) for row in task.graphs.select(task.train).x.tolist()}

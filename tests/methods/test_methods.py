@@ -14,7 +14,7 @@ import graphcondense
 from graphcondense.core.method import Method, all_methods, find_method
 from graphcondense.data.task import as_task
 from graphcondense.domains.node import NodeSource
-from graphcondense.evaluate import Evaluator
+from graphcondense.evaluate import Evaluator, GraphEvaluator
 from graphcondense.methods.gcond import GCond
 from graphcondense.run import build, presets
 from tests.cases import CASES, GraphCase, ImageCase, NodeCase, toy_graph, toy_graphs, toy_images
@@ -268,6 +268,23 @@ def test_cora_at_70_nodes(name: str, data_root: Path) -> None:
     learnt, chosen = (evaluator.fit("GCN", g, seeds=5).test_selected.mean() for g in (small, floor))
     assert learnt > chosen + 0.04
     assert learnt >= PUBLISHED[name]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["doscond", "dm", "kidd"])
+def test_one_molecule_a_class_beats_random_ones(name: str, data_root: Path) -> None:
+    """Three condensation seeds and three trainings, on validation: no setting was chosen on it."""
+    molecules = graphcondense.data.load("ogbg-molbbbp", root=data_root)
+    evaluator = GraphEvaluator(molecules, steps=150, hidden=64)
+
+    def score(method: str) -> float:
+        sets = [
+            graphcondense.condense(molecules, method, per_class=1, seed=seed, progress=False)
+            for seed in range(3)
+        ]
+        return sum(evaluator.score(small) for small in sets) / 3
+
+    assert score(name) > score("random") + 0.05
 
 
 def test_floor_methods_differ_on_digits() -> None:
