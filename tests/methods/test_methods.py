@@ -273,7 +273,7 @@ def test_cora_at_70_nodes(name: str, data_root: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["doscond", "dm", "kidd"])
 def test_one_molecule_a_class_beats_random_ones(name: str, data_root: Path) -> None:
-    """Three condensation seeds and three trainings, on validation: no setting was chosen on it."""
+    """Three condensation seeds and three trainings, compared on the validation graphs."""
     molecules = graphcondense.data.load("ogbg-molbbbp", root=data_root)
     evaluator = GraphEvaluator(molecules, steps=150, hidden=64)
 
