@@ -70,7 +70,7 @@ def test_relaxed_adjacency_is_binary_concrete() -> None:
         for p, (i, j) in enumerate(syn.pairs.T.tolist()):
             inside = max(i, j) < int(syn.sizes[g])
             own = torch.sigmoid((torch.logit(noise[g, p]) + syn.logits[g, p]) / 0.5)
-            expected = float(own) if inside else 0.0
+            expected = float(own.detach()) if inside else 0.0
             assert float(adj[g, i, j]) == pytest.approx(expected, abs=1e-6)
 
 
