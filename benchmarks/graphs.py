@@ -167,6 +167,7 @@ def table(
         k: max(
             (m for m in methods if m != "whole" and (m, k) in cells),
             key=lambda m: statistics.mean(pooled(cells[m, k], "test")),
+            default="",
         )
         for k in budgets
     }
