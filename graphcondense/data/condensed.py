@@ -135,7 +135,7 @@ def tensor_bytes(small: Data | CondensedGraphs) -> int:
     return sum(t.numel() * t.element_size() for k, t in tensors.items() if k not in _UNCOUNTED)
 
 
-def graph_hash(small: Data | CondensedGraphs) -> str:
+def graph_hash(small: Data | CondensedGraphs | GraphSet) -> str:
     """SHA-256 (first 16 hex digits) of all stored tensors; the record is left out.
 
     >>> a = Data(x=torch.zeros(2, 3), edge_index=torch.zeros(2, 0).long(), y=torch.tensor([0, 1]))
@@ -212,10 +212,11 @@ class CondensedDataset(InMemoryDataset):  # type: ignore[misc]
 # --- what a file may hold --------------------------------------------------------------------
 
 
-def _tensors(small: Data | CondensedGraphs) -> dict[str, Tensor]:
+def _tensors(small: Data | CondensedGraphs | GraphSet) -> dict[str, Tensor]:
     """What is stored of ``small``: on the CPU, contiguous, in a fixed order."""
-    if isinstance(small, CondensedGraphs):
-        given: dict[str, Any] = dict(tensors_of(small.set))
+    held = small.set if isinstance(small, CondensedGraphs) else small
+    if isinstance(held, GraphSet):
+        given: dict[str, Any] = dict(tensors_of(held))
     else:
         given = {name: getattr(small, name, None) for name in NAMES}
         if given["train_mask"] is None and isinstance(given["x"], Tensor):

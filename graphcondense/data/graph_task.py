@@ -135,6 +135,27 @@ class GraphSet:
             node_weight=None if self.node_weight is None else self.node_weight[nodes],
         )
 
+    def induced(self, kept: Tensor) -> GraphSet:
+        """Of each graph the nodes where ``kept [N]`` (bool) is true, and the edges between them."""
+        place = kept.cumsum(0) - 1
+        own = kept[self.edge_index].all(0)
+        nodes, edges = _starts(kept.long()), _starts(own.long())
+        return replace(
+            self,
+            x=self.x[kept],
+            edge_index=place[self.edge_index[:, own]],
+            edge_attr=None if self.edge_attr is None else self.edge_attr[own],
+            node_ptr=nodes[self.node_ptr],
+            edge_ptr=edges[self.edge_ptr],
+            node_weight=None if self.node_weight is None else self.node_weight[kept],
+        )
+
+    def blocks(self, index: Tensor, nodes: int) -> list[Tensor]:
+        """``index`` in consecutive parts of about ``nodes`` nodes, so that memory stays bounded."""
+        ends = self.sizes[index].cumsum(0)
+        cuts = torch.searchsorted(ends, nodes * torch.arange(1, 1 + int(ends[-1]) // nodes))
+        return [part for part in index.tensor_split(cuts) if len(part)]
+
     def to(self, device: torch.device | str | None) -> GraphSet:
         """The same on another device."""
         moved = {
@@ -270,6 +291,20 @@ class GraphTask:
         mean = own.nanmean(0)
         std = (own - mean).square().nanmean(0).sqrt()
         return mean, torch.where(std > 0, std, 1.0)
+
+    def scaled(self, y: Tensor) -> Tensor:
+        """Labels, or outputs in the targets' own units, as models learn them (see above)."""
+        if self.kind != "regression":
+            return y
+        mean, std = (s.to(y) for s in self.target_scale)
+        return (y - mean) / std
+
+    def unscaled(self, out: Tensor) -> Tensor:
+        """What models put out, in the targets' own units: :meth:`scaled` undone."""
+        if self.kind != "regression":
+            return out
+        mean, std = (s.to(out) for s in self.target_scale)
+        return out * std + mean
 
     def batch(self, index: Tensor) -> GraphSet:
         """The graphs ``index`` with encoded, float32 features, as models take them."""

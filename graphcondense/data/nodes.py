@@ -14,8 +14,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphcondense.data.known import Named, find, name_key, root_of
-from graphcondense.data.known import open_known as _open_known
+from graphcondense.data.known import Named, find, name_key, open_known, root_of
 from graphcondense.data.ogb import load_ogb
 from graphcondense.data.pt import read_pt
 from graphcondense.ops.adjacency import csr_tensor, scipy_csr
@@ -99,7 +98,7 @@ def load(
         if not isinstance(known, Known):
             _check_no_graph_options(known.name, normalize, device)
             return load_graphs(name, root, split=split, seed=seed)
-        data, auto, own = _open_known(known, root_of(root)), known.normalize, known.name
+        data, auto, own = open_known(known, root_of(root)), known.normalize, known.name
     data.name = own
     _set_split(data, split, seed)
     data = _NORMALIZERS[auto if normalize == "auto" else normalize](data)

@@ -15,7 +15,7 @@ from graphcondense.core.method import Method
 from graphcondense.core.pools import Fresh, built
 from graphcondense.core.types import Batch, Criterion, Objective, Pool, Schedule, Synthetic
 from graphcondense.data.graph_task import GraphSet, GraphTask
-from graphcondense.nn.graphs import GRAPH_MODELS, DenseGraphs, GraphNet, SparseGraphs
+from graphcondense.nn.graphs import DenseGraphs, GraphNet, SparseGraphs, resolve
 from graphcondense.objectives.terms import Plus, Sparse, density
 from graphcondense.ops.adjacency import csr_from_edges
 from graphcondense.ops.criteria import CRITERIA
@@ -94,19 +94,11 @@ class GraphSource:
         """The loss of this kind of problem."""
         return CRITERIA[self.task.kind]
 
-    def targets(self, y: Tensor) -> Tensor:
-        """Labels as models learn them: regression targets are standardised."""
-        if self.task.kind != "regression":
-            return y
-        mean, std = self.task.target_scale
-        return (y - mean.to(y)) / std.to(y)
-
     def as_batch(self, graphs: GraphSet) -> Batch:
         """Encoded graphs as a model takes them."""
         x = graphs.x.to(self.device)
-        attr = graphs.edge_attr if self.edge_features else None
-        packed = SparseGraphs(graphs.edge_index, graphs.node_ptr, attr, graphs.node_weight, like=x)
-        return Batch((x, packed), self.targets(graphs.y.to(self.device)))
+        packed = SparseGraphs.of(graphs, x, edge_features=self.edge_features)
+        return Batch((x, packed), self.task.scaled(graphs.y.to(self.device)))
 
     def batch(
         self, c: int | None = None, size: int | None = None, rng: Generator | None = None
@@ -209,25 +201,26 @@ class GraphSynthetic(Synthetic):
         square[:, j, i] = values
         return square
 
-    def graphs(self, rows: Tensor | None = None) -> DenseGraphs:
-        """This step's graphs; of the synthetic graphs ``rows`` alone."""
+    def graphs(self) -> DenseGraphs:
+        """This step's graphs."""
         soft = torch.sigmoid((self.noise + self.logits) / self.temperature) * self.inside
         if self.straight:
             soft = soft + ((soft > 0.5).to(soft) - soft).detach()
-        adj = self._square(soft)
         edge = None if self.edge is None else self._square(self.edge)
-        if rows is None:
-            return DenseGraphs(adj, self.mask, edge)
-        return DenseGraphs(adj[rows], self.mask[rows], None if edge is None else edge[rows])
+        return DenseGraphs(self._square(soft), self.mask, edge)
 
     def batch(self, c: int | None = None) -> Batch:
         if c is None:
             return Batch((self.x, self.graphs()), self.targets(self.y))
-        rows = (self.group == c).nonzero().flatten()
-        return Batch((self.x[rows], self.graphs(rows)), self.targets(self.y[rows]))
+        return self._group(c, self.graphs())
 
     def batches(self) -> list[Batch]:
-        return [self.batch(c) for c in range(self.num_groups)]
+        graphs = self.graphs()
+        return [self._group(c, graphs) for c in range(self.num_groups)]
+
+    def _group(self, c: int, graphs: DenseGraphs) -> Batch:
+        rows = (self.group == c).nonzero().flatten()
+        return Batch((self.x[rows], graphs.select(rows)), self.targets(self.y[rows]))
 
     @torch.no_grad()
     def export(self) -> GraphSet:
@@ -345,7 +338,7 @@ class LearntGraphs(Method):
             edge_features=self.edge_features,
             # A budget in bytes counts every graph like the largest real one.
             most_pairs=None if self.bytes is None else real.most_edges // 2,
-            targets=real.targets,
+            targets=real.task.scaled,
         ).to(real.device)
 
     def learn(
@@ -406,9 +399,8 @@ class MatchedGraphs(LearntGraphs):
 
     def network(self, real: GraphSource) -> GraphNet:
         """The network both sides are seen through."""
-        cls = {name.lower(): cls for name, cls in GRAPH_MODELS.items()}[self.model]
         return built(
-            cls,
+            resolve(self.model),
             real.num_features,
             self.hidden_channels,
             real.task.num_outputs,
@@ -436,12 +428,8 @@ def readouts(real: GraphSource, index: Tensor, hops: int = 2) -> Tensor:
 
     What graphs are compared by where nothing is trained; a block of graphs at a time.
     """
-    ends = real.task.graphs.sizes[index].cumsum(0)
-    cuts = torch.searchsorted(ends, BLOCK * torch.arange(1, 1 + int(ends[-1]) // BLOCK))
     out = []
-    for block in index.tensor_split(cuts):
-        if not len(block):
-            continue
+    for block in real.task.graphs.blocks(index, BLOCK):
         x, packed = real.as_batch(real.task.batch(block)).inputs
         rows = [x]
         for _ in range(hops):
@@ -456,34 +444,16 @@ BLOCK = 20_000
 
 def cut(graphs: GraphSet, size: int) -> GraphSet:
     """Graphs of at most ``size`` nodes: those nearest to the node of most edges, by hops."""
-    import scipy.sparse.csgraph as csgraph
+    from scipy.sparse.csgraph import breadth_first_order
 
-    kept, edges, attrs, lengths, sizes = [], [], [], [], []
-    start = 0
-    for i in range(len(graphs)):
+    kept = torch.zeros(len(graphs.x), dtype=torch.bool)
+    for i, first in enumerate(graphs.node_ptr[:-1].tolist()):
         one = graphs.select(torch.tensor([i]))
         adj = csr_from_edges(one.edge_index, None, len(one.x))
         root = int((adj + adj.T).sum(1).argmax())
-        order = csgraph.breadth_first_order(adj, root, directed=False, return_predecessors=False)
-        nodes = torch.from_numpy(order[:size].astype("int64")).sort().values
-        place = torch.full((len(one.x),), -1)
-        place[nodes] = torch.arange(len(nodes))
-        own = (place[one.edge_index] >= 0).all(0)
-        kept.append(one.x[nodes])
-        edges.append(place[one.edge_index[:, own]] + start)
-        attrs.append(None if one.edge_attr is None else one.edge_attr[own])
-        lengths.append(int(own.sum()))
-        sizes.append(len(nodes))
-        start += len(nodes)
-    given = [a for a in attrs if a is not None]
-    return GraphSet(
-        x=torch.cat(kept),
-        edge_index=torch.cat(edges, 1),
-        edge_attr=torch.cat(given) if given else None,
-        node_ptr=torch.tensor([0, *sizes]).cumsum(0),
-        edge_ptr=torch.tensor([0, *lengths]).cumsum(0),
-        y=graphs.y,
-    )
+        order = breadth_first_order(adj, root, directed=False, return_predecessors=False)
+        kept[first + torch.from_numpy(order[:size].astype("int64"))] = True
+    return graphs.induced(kept)
 
 
 class ChosenGraphs(Synthetic):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import resource
 import sys
 import time
@@ -251,15 +250,6 @@ def graph_hash(graph: Any) -> str:
     if isinstance(graph, NodeTask | GraphTask):
         return graph.digest
     from graphcondense.data import condensed  # imports PyG
-
-    if isinstance(graph, GraphSet):
-        from graphcondense.data.condensed_graphs import tensors_of
-
-        h = hashlib.sha256()
-        for name, tensor in tensors_of(graph).items():
-            h.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
-            h.update(tensor.cpu().numpy().tobytes())
-        return h.hexdigest()[:16]
 
     return condensed.graph_hash(graph)
 

@@ -190,7 +190,6 @@ def plain_graph_seconds(
     weights = [*convs.parameters(), *head.parameters()]
     optimizer = torch.optim.Adam(weights, lr=training.lr)
     criterion = CRITERIA[task.kind]
-    mean, std = (s.to(device) for s in task.target_scale)
 
     def step(batch: Any) -> None:
         batch = batch.to(device)
@@ -198,9 +197,8 @@ def plain_graph_seconds(
         for conv in convs:
             h = F.relu(conv(h, batch.edge_index))
         out = head(global_mean_pool(h, batch.batch))
-        y = (batch.y - mean) / std if task.kind == "regression" else batch.y
         optimizer.zero_grad()
-        criterion(out, y).backward()  # type: ignore[no-untyped-call]
+        criterion(out, task.scaled(batch.y)).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     steps = training.steps if measured is None else min(measured, training.steps)

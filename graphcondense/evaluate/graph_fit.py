@@ -23,7 +23,7 @@ from graphcondense.data.graph_task import GraphSet, GraphTask, as_graph_task, pa
 from graphcondense.data.task import is_dataset
 from graphcondense.evaluate.fit import FitResult, _now, seeds_of
 from graphcondense.evaluate.metrics import check_scorable, ogb_metric, scores_of
-from graphcondense.nn.graphs import GRAPH_MODELS, GraphNet, Readout, SparseGraphs
+from graphcondense.nn.graphs import GraphNet, Readout, SparseGraphs, resolve
 from graphcondense.ops.criteria import CRITERIA
 
 GraphModel: TypeAlias = "str | type[GraphNet]"
@@ -89,10 +89,7 @@ class Part:
     @classmethod
     def of(cls, graphs: GraphSet, like: Tensor, edge_features: bool) -> Part:
         x = graphs.x.to(like)
-        attr = graphs.edge_attr if edge_features else None
-        packed = SparseGraphs(
-            graphs.edge_index, graphs.node_ptr, attr, graphs.node_weight, like=like
-        )
+        packed = SparseGraphs.of(graphs, like, edge_features=edge_features)
         return cls(x, packed, graphs.y.to(like.device))
 
 
@@ -260,7 +257,7 @@ class GraphEvaluator:
         for step in tqdm(range(1, t.steps + 1), kind.__name__, disable=not progress, leave=False):
             start = _now(like.device)
             part = next(parts)
-            y, drop = self._scaled(part.y), self._drop(rngs, part)
+            y, drop = task.scaled(part.y), self._drop(rngs, part)
             outs = _outputs(net, weights, part, drop)
             loss = torch.stack([criterion(out, y) for out in outs]).sum()
             optimizer.zero_grad()
@@ -272,7 +269,7 @@ class GraphEvaluator:
                 continue
             logits = self._predict(net, weights, "val")
             val = scores_of(task.metric, logits, wanted)
-            scaled, learnt = self._scaled(logits), self._scaled(wanted)
+            scaled, learnt = task.scaled(logits), task.scaled(wanted)
             val_loss = torch.stack([criterion(own, learnt) for own in scaled]).cpu()
             better = (sign * val > best) | ((sign * val == best) & (val_loss < best_loss))
             best, best_loss = (
@@ -312,13 +309,6 @@ class GraphEvaluator:
             virtual_node=t.virtual_node,
         )
 
-    def _scaled(self, values: Tensor) -> Tensor:
-        """Targets or outputs as they are learnt: standardised in regression."""
-        if self.real.kind != "regression":
-            return values
-        mean, std = (s.to(values) for s in self.real.target_scale)
-        return (values - mean) / std
-
     def _drop(self, rngs: list[torch.Generator], part: Part) -> Tensor | None:
         """Dropout masks ``[S, layers, N, hidden]``; each seed draws its own."""
         t = self.training
@@ -332,23 +322,13 @@ class GraphEvaluator:
         """Outputs ``[S, graphs, T]`` of a split of the real graphs, in the targets' own units."""
         key = (split, self.training.edge_features)
         if key not in self._parts:
-            index = getattr(self.real, split)
-            sizes = self.real.graphs.sizes[index].cumsum(0)
-            cuts = torch.searchsorted(
-                sizes, PREDICT * torch.arange(1, 1 + int(sizes[-1]) // PREDICT)
-            )
             self._parts[key] = [
                 Part.of(self.real.batch(own), self._like, self.training.edge_features)
-                for own in index.tensor_split(cuts)
-                if len(own)
+                for own in self.real.graphs.blocks(getattr(self.real, split), PREDICT)
             ]
         with torch.no_grad():
             outs = [_outputs(net, weights, part, None) for part in self._parts[key]]
-        out = torch.cat(outs, 1)
-        if self.real.kind == "regression":
-            mean, std = (s.to(out) for s in self.real.target_scale)
-            out = out * std + mean
-        return out
+        return self.real.unscaled(torch.cat(outs, 1))
 
 
 @dataclass(frozen=True)
@@ -392,14 +372,7 @@ def graph_model_of(model: GraphModel) -> type[GraphNet]:
     Raises:
         ValueError: an unknown name.
     """
-    if not isinstance(model, str):
-        return model
-    known = {name.lower(): cls for name, cls in GRAPH_MODELS.items()}
-    if model.lower() not in known:
-        raise ValueError(
-            f"unknown graph-level model {model!r}; known are {', '.join(GRAPH_MODELS)}"
-        )
-    return known[model.lower()]
+    return resolve(model) if isinstance(model, str) else model
 
 
 def read_graphs(small: Any, real: GraphTask, edge_features: bool = False) -> GraphSet:

@@ -12,14 +12,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from graphcondense.data.graph_task import GraphSet, GraphTask
 from graphcondense.evaluate.fit import FitResult
 from graphcondense.evaluate.graph_fit import read_graphs
 from graphcondense.evaluate.metrics import check_scorable, ogb_metric, scores_of
 from graphcondense.kernels.graph import GraphNTK, NodeStates
-from graphcondense.kernels.ridge import ridge_weights
+from graphcondense.kernels.ridge import ridge_targets, ridge_weights
 from graphcondense.nn.graphs import SparseGraphs
 
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
@@ -60,12 +59,10 @@ def graph_kernel_ridge(
     gram = kernel(support, support)
     others = {split: real.batch(getattr(real, split)) for split in ("val", "test")}
     rows = {split: kernel(_states(own, kernel), support) for split, own in others.items()}
-    mean, std = real.target_scale
+    targets = ridge_targets(real.kind, real.num_outputs)(real.scaled(graphs.y))
     for ridge in RIDGES:
-        weights = ridge_weights(gram, _targets(graphs.y, real), ridge)
-        out = {split: row.double() @ weights for split, row in rows.items()}
-        if real.kind == "regression":
-            out = {split: value * std.double() + mean.double() for split, value in out.items()}
+        weights = ridge_weights(gram, targets, ridge)
+        out = {split: real.unscaled(row.double() @ weights) for split, row in rows.items()}
         yield f"ridge {ridge:g}", out
 
 
@@ -106,17 +103,4 @@ def fit_graph_kernel_ridge(small: Any, real: GraphTask, kernel: GraphNTK = KERNE
 
 
 def _states(graphs: GraphSet, kernel: GraphNTK) -> NodeStates:
-    packed = SparseGraphs(
-        graphs.edge_index, graphs.node_ptr, None, graphs.node_weight, like=graphs.x
-    )
-    return kernel.embed(graphs.x, packed)
-
-
-def _targets(y: Tensor, real: GraphTask) -> Tensor:
-    """What is regressed on, ``[n, T]``, with NaN for holes."""
-    if real.kind == "classes":
-        return F.one_hot(y, real.num_outputs).double() - 1 / real.num_outputs
-    if real.kind == "binary":
-        return 2 * y - 1
-    mean, std = real.target_scale
-    return (y - mean) / std
+    return kernel.embed(graphs.x, SparseGraphs.of(graphs, graphs.x))

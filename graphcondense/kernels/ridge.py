@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor
+from torch.nn import functional as F
+
+Targets = Callable[[Tensor], Tensor]
+"""Labels of a batch ``[m]`` or ``[m, k]`` to what is regressed on ``[m, k]``; NaN where none is."""
 
 
 def ridge_weights(gram: Tensor, targets: Tensor, ridge: float) -> Tensor:
@@ -29,3 +36,38 @@ def ridge_weights(gram: Tensor, targets: Tensor, ridge: float) -> Tensor:
             f"the {n} x {n} kernel with ridge={ridge:g} is not positive definite: raise ridge"
         )
     return torch.cholesky_solve(targets.double().nan_to_num(0.0), factor)
+
+
+def centred_classes(y: Tensor, num_classes: int) -> Tensor:
+    """One-hot classes less ``1 / C``, ``[m] -> [m, C]``.
+
+    >>> import torch
+    >>> centred_classes(torch.tensor([1]), 2).tolist()
+    [[-0.5, 0.5]]
+    """
+    return F.one_hot(y, num_classes).float() - 1 / num_classes
+
+
+def signs(y: Tensor) -> Tensor:
+    """Binary labels 0 and 1 as -1 and 1; NaN stays.
+
+    >>> import torch
+    >>> signs(torch.tensor([0.0, 1.0])).tolist()
+    [-1.0, 1.0]
+    """
+    return 2 * y - 1
+
+
+def ridge_targets(kind: str, num_classes: int) -> Targets:
+    """What labels are regressed on: centred classes, signs, or targets as they are.
+
+    Args:
+        kind: ``"classes"``, ``"binary"`` or ``"regression"``, whose targets come standardised.
+        num_classes: of ``"classes"``.
+    """
+    known: dict[str, Targets] = {
+        "classes": partial(centred_classes, num_classes=num_classes),
+        "binary": signs,
+        "regression": lambda y: y,
+    }
+    return known[kind]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -16,7 +15,8 @@ from graphcondense.core.pools import Idle
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.graph import GraphSource, GraphSynthetic, LearntGraphs
 from graphcondense.kernels.graph import GraphNTK
-from graphcondense.objectives.ridge import RidgeMatching, Targets, centred_classes, signs
+from graphcondense.kernels.ridge import ridge_targets
+from graphcondense.objectives.ridge import RidgeMatching
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +78,9 @@ class KiDD(LearntGraphs):
             raise ValueError("the graph NTK does not see edge features; leave edge_features off")
         if self.readout == "attention":
             raise ValueError("readout='attention' has no kernel here: choose 'mean' or 'sum'")
+        targets = ridge_targets(real.task.kind, real.task.num_outputs)
         kernel = GraphNTK(self.hops, self.num_layers, self.aggregation, self.readout, self.kernel)
-        return RidgeMatching(kernel, targets(real), self.ridge, self.real_batch)
+        return RidgeMatching(kernel, targets, self.ridge, self.real_batch)
 
     def start(self, real: GraphSource, rng: Generator) -> GraphSynthetic:
         start = super().start(real, rng)
@@ -93,18 +94,8 @@ class KiDD(LearntGraphs):
             confidence=self.confidence,
             straight=self.straight,
             most_pairs=start.most_pairs,
-            targets=real.targets,
+            targets=real.task.scaled,
         ).to(real.device)
-
-
-def targets(real: GraphSource) -> Targets:
-    """What is regressed on: centred one-hot classes, ±1, or standardised targets as they are."""
-    known: dict[str, Targets] = {
-        "classes": partial(centred_classes, num_classes=real.task.num_outputs),
-        "binary": signs,
-        "regression": lambda y: y,
-    }
-    return known[real.task.kind]
 
 
 class _Gram(nn.Module):

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -111,6 +111,22 @@ SLOPE = 0.2
 """Of the leaky ReLU in attention (Veličković et al., ICLR 2018)."""
 
 
+class Packed(Protocol):
+    """Graphs one behind the other, as ``graphcondense.data.graph_task.GraphSet`` has them."""
+
+    @property
+    def edge_index(self) -> Tensor: ...
+
+    @property
+    def node_ptr(self) -> Tensor: ...
+
+    @property
+    def edge_attr(self) -> Tensor | None: ...
+
+    @property
+    def node_weight(self) -> Tensor | None: ...
+
+
 class SparseGraphs(Graphs):
     """Graphs packed one behind the other, as constants.
 
@@ -137,6 +153,12 @@ class SparseGraphs(Graphs):
         self._node_ptr = node_ptr
         self._edge_attr = None if edge_attr is None else edge_attr.to(like)
         self.weight = None if node_weight is None else node_weight.to(like)
+
+    @classmethod
+    def of(cls, graphs: Packed, like: Tensor, *, edge_features: bool = False) -> SparseGraphs:
+        """Of a graph set, with or without its edge features."""
+        attr = graphs.edge_attr if edge_features else None
+        return cls(graphs.edge_index, graphs.node_ptr, attr, graphs.node_weight, like=like)
 
     @property
     def edge_attr(self) -> Tensor | None:
@@ -256,6 +278,11 @@ class DenseGraphs(Graphs):
     @property
     def edge_attr(self) -> Tensor | None:
         return self._edge_attr
+
+    def select(self, rows: Tensor) -> DenseGraphs:
+        """The graphs ``rows``."""
+        attr = None if self._edge_attr is None else self._edge_attr[rows]
+        return DenseGraphs(self.adj[rows], self.mask[rows], attr)
 
     def detach(self) -> DenseGraphs:
         attr = None if self._edge_attr is None else self._edge_attr.detach()
@@ -542,3 +569,15 @@ class GAT(GraphNet):
 
 GRAPH_MODELS: dict[str, type[GraphNet]] = {"GCN": GCN, "GIN": GIN, "SAGE": SAGE, "GAT": GAT}
 """Graph-level models by name."""
+
+
+def resolve(name: str) -> type[GraphNet]:
+    """The graph-level model called ``name``, whatever its case.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    known = {own.lower(): cls for own, cls in GRAPH_MODELS.items()}
+    if name.lower() not in known:
+        raise ValueError(f"unknown graph-level model {name!r}; known are {', '.join(GRAPH_MODELS)}")
+    return known[name.lower()]

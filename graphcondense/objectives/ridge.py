@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from torch import Generator, Tensor
-from torch.nn import functional as F
 
 from graphcondense.core.types import Batch, Learner, Source, Synthetic
-from graphcondense.kernels.ridge import ridge_weights
-
-Targets = Callable[[Tensor], Tensor]
-"""Labels of a batch ``[m]`` or ``[m, k]`` to what is regressed on ``[m, k]``; NaN where none is."""
+from graphcondense.kernels.ridge import Targets, ridge_weights
 
 
 class Kernel(Protocol):
@@ -22,26 +17,6 @@ class Kernel(Protocol):
     def embed(self, *inputs: Any) -> Any: ...
 
     def __call__(self, a: Any, b: Any) -> Tensor: ...
-
-
-def centred_classes(y: Tensor, num_classes: int) -> Tensor:
-    """One-hot classes less ``1 / C``, ``[m] -> [m, C]``.
-
-    >>> import torch
-    >>> centred_classes(torch.tensor([1]), 2).tolist()
-    [[-0.5, 0.5]]
-    """
-    return F.one_hot(y, num_classes).float() - 1 / num_classes
-
-
-def signs(y: Tensor) -> Tensor:
-    """Binary labels 0 and 1 as -1 and 1; NaN stays.
-
-    >>> import torch
-    >>> signs(torch.tensor([0.0, 1.0])).tolist()
-    [-1.0, 1.0]
-    """
-    return 2 * y - 1
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ def test_read_only_root(monkeypatch, tmp_path):
 
     known = nodes.Known(**{**vars(nodes.KNOWN[0]), "open": refuse})
     with pytest.raises(ValueError, match=r"Cora, which is read-only; copy"):
-        nodes._open_known(known, tmp_path)
+        nodes.open_known(known, tmp_path)
 
 
 def test_wrong_options(tmp_path):

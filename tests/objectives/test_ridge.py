@@ -12,7 +12,8 @@ from torch import Generator, Tensor
 from graphcondense.core.engine import distill
 from graphcondense.core.pools import Idle
 from graphcondense.core.types import Batch, Learner, Schedule, Synthetic
-from graphcondense.objectives.ridge import RidgeMatching, Targets, centred_classes, signs
+from graphcondense.kernels.ridge import Targets, centred_classes, signs
+from graphcondense.objectives.ridge import RidgeMatching
 
 RNG = torch.Generator
 
