@@ -11,13 +11,12 @@ import time
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import torch
 import yaml
-from torch import Tensor
 
 from graphcondense.core import parallel
 from graphcondense.core.callbacks import (
@@ -32,6 +31,7 @@ from graphcondense.core.callbacks import (
 )
 from graphcondense.core.engine import Callback, State
 from graphcondense.core.method import Method, find_method, hyperparameters
+from graphcondense.kinds import Domain, Setting, domain_of
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.files import write_whole
 
@@ -59,7 +59,7 @@ class Run:
     """
 
     seed: int = 0
-    setting: Literal["transductive", "inductive"] = "transductive"
+    setting: Setting = "transductive"
     device: str | None = None
     validations: int = 5
     patience: int | None = None
@@ -121,7 +121,7 @@ def condense(
     run_fields = {f.name for f in fields(Run)}
     run = _checked(Run, {k: v for k, v in options.items() if k in run_fields})
     own = {k: v for k, v in options.items() if k not in run_fields}
-    domain = domain_of(data, run)
+    domain = domain_of(data, device_of(run), run.setting)
     if isinstance(method, str):
         built, name = build(method, domain.kind, preset=preset, **own), method.lower()
     elif own or preset:
@@ -202,267 +202,6 @@ def _spelled(hint: Any) -> str:
     if typing.get_origin(hint) is Literal:
         return "one of " + ", ".join(map(repr, typing.get_args(hint)))
     return f"of type {getattr(hint, '__name__', hint)}" if isinstance(hint, type) else f"{hint}"
-
-
-class Domain(Protocol):
-    """One kind of data, as :func:`condense` sees it.
-
-    Attributes:
-        kind: the ``domain`` of its methods.
-        predictor: what :meth:`score` trains, in words.
-        setting: what the record calls the setting.
-    """
-
-    kind: str
-    predictor: str
-    setting: str
-
-    def finish(self, export: Any) -> Any:
-        """The export as users get it: PyG ``Data``, or a data set of it."""
-        ...
-
-    def source(self, method: Method) -> Any:
-        """The real data for the method."""
-        ...
-
-    def score(self) -> Any:
-        """From an export to its validation score; ``None`` without validation data."""
-        ...
-
-    def describe(self) -> dict[str, Any]:
-        """What the record says of the data; ``digest`` identifies it."""
-        ...
-
-    def measure(self, small: Any) -> Measured:
-        """How large the finished set is."""
-        ...
-
-
-@dataclass(frozen=True)
-class Measured:
-    """The size of a condensed set, in its own units.
-
-    Attributes:
-        sizes: for the record, such as ``nodes`` and ``edges``.
-        per_class: examples of each class, or group of graphs.
-        total: real examples, labelled or not.
-    """
-
-    sizes: dict[str, Any]
-    per_class: list[int]
-    total: int
-
-
-class NodeDomain:
-    """One graph with labelled nodes."""
-
-    kind = "node"
-    predictor = "GCN (2 layers, 256 hidden, 3 seeds)"
-
-    def __init__(self, data: Any, run: Run) -> None:
-        from graphcondense.data.task import as_task
-
-        self.task, self.run = as_task(data), run
-        self.setting: str = run.setting
-
-    def source(self, method: Method) -> Any:
-        from graphcondense.domains.node import NodeSource
-
-        return NodeSource(self.task, self.run.setting, device=device_of(self.run))
-
-    def score(self) -> Any:
-        from graphcondense.evaluate import Evaluator
-
-        if not len(self.task.val):
-            return None
-        return Evaluator(self.task, epochs=60, val_every=2, device=device_of(self.run)).score
-
-    def finish(self, export: Any) -> Any:
-        return export
-
-    def describe(self) -> dict[str, Any]:
-        from graphcondense.evaluate.cost import size_of
-
-        task = self.task
-        return {
-            "name": task.name,
-            "digest": task.digest,
-            "nodes": task.num_nodes,
-            "edges": int(task.adj.nnz),
-            "bytes": size_of(task).bytes,
-            "features": task.num_features,
-            "classes": task.num_classes,
-            "train": len(task.train),
-            "val": len(task.val),
-            "test": len(task.test),
-        }
-
-    def measure(self, small: Any) -> Measured:
-        return _of_one(small, self.task.num_classes, self.task.num_nodes)
-
-
-def _of_one(small: Any, classes: int, total: int) -> Measured:
-    """Of a single ``Data`` whose rows are the examples."""
-    sizes = {"nodes": len(small.y), "edges": int(small.edge_index.shape[1])}
-    return Measured(sizes, torch.bincount(small.y, minlength=classes).tolist(), total)
-
-
-class GraphDomain:
-    """Many labelled graphs."""
-
-    kind = "graph"
-    setting = "inductive"
-    predictor = "GCN (3 layers, 64 hidden, 100 steps, 3 seeds)"
-
-    def __init__(self, data: Any, run: Run) -> None:
-        from graphcondense.data.graph_task import as_graph_task
-
-        self.task, self.device = as_graph_task(data), device_of(run)
-
-    def source(self, method: Method) -> Any:
-        """Training graphs; with edge features where the method has them switched on."""
-        from graphcondense.domains.graph import GraphSource
-
-        wanted = bool(getattr(method, "edge_features", False))
-        return GraphSource(self._blind(), self.device, edge_features=wanted)
-
-    def _blind(self) -> Any:
-        """The task without a label outside the training graphs: no method can read one."""
-        task, none = self.task, torch.empty(0, dtype=torch.long)
-        y = task.graphs.y
-        hidden = torch.full_like(y, torch.nan if y.is_floating_point() else -1)
-        hidden[task.train] = y[task.train]
-        return replace(task, graphs=replace(task.graphs, y=hidden), val=none, test=none)
-
-    def score(self) -> Any:
-        from graphcondense.evaluate.graph_fit import GraphEvaluator
-
-        if not len(self.task.val):
-            return None
-        return GraphEvaluator(
-            self.task, device=self.device, steps=100, val_every=10, hidden=64, lr=0.01
-        ).score
-
-    def finish(self, export: Any) -> Any:
-        from graphcondense.data.condensed_graphs import CondensedGraphs
-
-        return CondensedGraphs(export)
-
-    def describe(self) -> dict[str, Any]:
-        task = self.task
-        outputs = "classes" if task.kind == "classes" else "tasks"
-        return {
-            "name": task.name,
-            "digest": task.digest,
-            "graphs": len(task),
-            "nodes": len(task.graphs.x),
-            "edges": int(task.graphs.edge_index.shape[1]),
-            "bytes": task.graphs.bytes,
-            "features": task.num_features,
-            "edge_features": task.num_edge_features,
-            outputs: task.num_outputs,
-            "kind": task.kind,
-            "metric": task.metric,
-            "train": len(task.train),
-            "val": len(task.val),
-            "test": len(task.test),
-            "encoding": task.encoding,
-        }
-
-    def measure(self, small: Any) -> Measured:
-        graphs = small.set
-        sizes = {
-            "graphs": len(graphs),
-            "nodes": len(graphs.x),
-            "nodes_per_graph": round(len(graphs.x) / len(graphs), 3),
-            "edges": int(graphs.edge_index.shape[1]),
-        }
-        groups = torch.bincount(self.task.group_of(graphs.y), minlength=self.task.num_groups)
-        return Measured(sizes, groups.tolist(), len(self.task))
-
-
-class ImageDomain:
-    """Images and their classes."""
-
-    kind = "image"
-    predictor = "ConvNet (3 seeds)"
-
-    def __init__(self, data: tuple[Any, Any], run: Run) -> None:
-        from graphcondense.domains.image import as_images
-
-        self.task, self.device = as_images(data), device_of(run)
-        self.setting: str = run.setting
-
-    def source(self, method: Method) -> Any:
-        from graphcondense.domains.image import ImageSource
-
-        return ImageSource(self.task, self.device)
-
-    def score(self) -> Any:
-        from graphcondense.evaluate.images import fit_images
-
-        if not len(self.task.val):
-            return None
-        images, labels = self.task.images[self.task.val], self.task.labels[self.task.val]
-
-        def score(small: tuple[Tensor, Tensor]) -> float:
-            said = fit_images(small, images, labels, seeds=3, epochs=100, device=self.device)
-            return float(said.mean())
-
-        return score
-
-    def finish(self, export: Any) -> Any:
-        from torch_geometric.data import Data
-
-        x, y = export
-        return Data(
-            x=x,
-            edge_index=torch.empty(2, 0, dtype=torch.long),
-            y=y,
-            train_mask=torch.ones(len(y), dtype=torch.bool),
-        )
-
-    def describe(self) -> dict[str, Any]:
-        task = self.task
-        return {
-            "name": "images",
-            "digest": task.digest,
-            "nodes": len(task.labels),
-            "edges": 0,
-            "bytes": task.images.nbytes + task.labels.nbytes,
-            "features": list(task.images.shape[1:]),
-            "classes": task.num_classes,
-            "train": len(task.train),
-            "val": len(task.val),
-            "test": 0,
-        }
-
-    def measure(self, small: Any) -> Measured:
-        return _of_one(small, self.task.num_classes, len(self.task.labels))
-
-
-def domain_of(data: Any, run: Run) -> Domain:
-    """Which kind of data this is.
-
-    Raises:
-        ValueError: none that this package condenses.
-    """
-    if isinstance(data, tuple) and len(data) == 2 and all(hasattr(d, "shape") for d in data):
-        return ImageDomain(data, run)
-    from graphcondense.data.graph_task import GraphTask
-    from graphcondense.data.task import NodeTask, is_dataset, labels_nodes
-
-    if isinstance(data, GraphTask):
-        return GraphDomain(data, run)
-    # PyG's data sets answer to `.x` too: they come first.
-    if is_dataset(data):
-        return NodeDomain(data, run) if labels_nodes(data) else GraphDomain(data, run)
-    if isinstance(data, NodeTask) or hasattr(data, "x"):
-        return NodeDomain(data, run)
-    raise ValueError(
-        f"cannot condense a {type(data).__name__}; pass a PyG Data, a list or data set of graphs, "
-        "or (images [n, c, h, w], labels [n])"
-    )
 
 
 def device_of(run: Run) -> torch.device:
@@ -570,7 +309,7 @@ def record(
     seconds: float,
 ) -> dict[str, Any]:
     """What a condensed set says of itself; plain values that JSON holds."""
-    from graphcondense.data.condensed import graph_hash, tensor_bytes
+    from graphcondense.data.condensed import graph_hash
 
     size = domain.measure(small)
     count = sum(size.per_class)
@@ -590,7 +329,7 @@ def record(
             "of_all": round(count / size.total, 6),
         },
         **size.sizes,
-        "bytes": tensor_bytes(small),
+        "bytes": size.bytes,
         "hash": graph_hash(small),
         "seconds": round(seconds, 3),
         "validation": {"score": watch.best, "step": watch.best_step, "predictor": domain.predictor}

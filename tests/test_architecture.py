@@ -22,6 +22,7 @@ ALLOWED = {
     "domains": {"domains", "objectives", "kernels", "nn", "data", "core", "ops"},
     "methods": {"methods", "domains", "objectives", "kernels", "nn", "core", "ops"},
     "evaluate": {"evaluate", "kernels", "nn", "data", "core", "ops"},
+    "kinds": {"kinds", "domains", "evaluate", "data", "core"},
     "report": {"report", "run", "pictures", "evaluate", "data", "core", "ops"},
 }
 

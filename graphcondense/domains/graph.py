@@ -15,11 +15,12 @@ from graphcondense.core.method import Method
 from graphcondense.core.pools import Fresh, built
 from graphcondense.core.types import Batch, Criterion, Objective, Pool, Schedule, Synthetic
 from graphcondense.data.graph_task import GraphSet, GraphTask
+from graphcondense.kernels.ridge import ridge_targets, ridge_weights
 from graphcondense.nn.graphs import DenseGraphs, GraphNet, SparseGraphs, resolve
 from graphcondense.objectives.terms import Plus, Sparse, density
 from graphcondense.ops.adjacency import csr_from_edges
 from graphcondense.ops.criteria import CRITERIA
-from graphcondense.ops.select import CHOICES
+from graphcondense.ops.select import CHOICES, choose_random
 
 EDGE_BYTES = 16
 """Of an edge as it is stored: two int64."""
@@ -269,9 +270,11 @@ class LearntGraphs(Method):
     """What every method shares that learns features and edges of several small graphs.
 
     Attributes:
-        init: which training graphs of a group its synthetic graphs start from: ``"random"`` (the
-            papers), ``"herding"``, ``"kcenter"``, or ``"central"``: the one nearest to the group's
-            mean, then random ones; all on readouts.
+        init: which training graphs the synthetic ones start from: ``"random"`` ones of the group
+            (the papers), ``"herding"``, ``"kcenter"``, ``"central"``: the one nearest to the
+            group's mean, then random ones; or ``"ridge"``: of :attr:`draws` random choices the one
+            from which ridge regression predicts the training graphs best; all on readouts.
+        draws: random choices that ``init="ridge"`` compares.
         size: nodes of every synthetic graph; by default those of the graph it starts from. A larger
             start is cut to the nodes nearest to its best connected one, a smaller one is not drawn
             unless the group has no others.
@@ -290,7 +293,8 @@ class LearntGraphs(Method):
 
     domain: ClassVar[str] = "graph"
 
-    init: Literal["random", "central", "herding", "kcenter"] = "central"
+    init: Literal["random", "central", "herding", "kcenter", "ridge"] = "central"
+    draws: int = 200
     size: int | None = None
     edge_features: bool = False
     temperature: float = 1.0
@@ -319,18 +323,15 @@ class LearntGraphs(Method):
 
     def start(self, real: GraphSource, rng: Generator) -> GraphSynthetic:
         """The synthetic graphs before the first update."""
-        chosen, groups = [], []
-        for c, k in enumerate(self.sizes(real).tolist()):
-            own = real.members[c]
-            if self.size is not None:
-                large = own[real.task.graphs.sizes[own] >= self.size]
-                own = large if len(large) >= k else own
-            chosen.append(own[CHOICES[self.init](readouts(real, own), k, rng)])
-            groups += [c] * k
-        begin = real.task.batch(torch.cat(chosen))
+        sizes = self.sizes(real)
+        members = []
+        for own, k in zip(real.members, sizes.tolist(), strict=True):
+            large = own if self.size is None else own[real.task.graphs.sizes[own] >= self.size]
+            members.append(large if len(large) >= k else own)
+        begin = real.task.batch(self.chosen(real, members, sizes.tolist(), rng))
         return GraphSynthetic(
             begin if self.size is None else cut(begin, self.size),
-            torch.tensor(groups),
+            torch.arange(real.num_classes).repeat_interleave(sizes),
             real.num_classes,
             temperature=self.temperature,
             confidence=self.confidence,
@@ -340,6 +341,18 @@ class LearntGraphs(Method):
             most_pairs=None if self.bytes is None else real.most_edges // 2,
             targets=real.task.scaled,
         ).to(real.device)
+
+    def chosen(
+        self, real: GraphSource, members: Sequence[Tensor], sizes: Sequence[int], rng: Generator
+    ) -> Tensor:
+        """So many graphs of each group's ``members``, in a row."""
+        if self.init == "ridge":
+            return most_telling(real, members, sizes, self.draws, rng)
+        picked = [
+            own[CHOICES[self.init](readouts(real, own), k, rng)]
+            for own, k in zip(members, sizes, strict=True)
+        ]
+        return torch.cat(picked)
 
     def learn(
         self,
@@ -436,6 +449,46 @@ def readouts(real: GraphSource, index: Tensor, hops: int = 2) -> Tensor:
             rows.append(packed.gather(rows[-1], "gcn"))
         out.append(torch.cat([packed.pool(h, None, "mean") for h in rows], 1))
     return torch.cat(out)
+
+
+def most_telling(
+    real: GraphSource, members: Sequence[Tensor], sizes: Sequence[int], draws: int, rng: Generator
+) -> Tensor:
+    """Of random choices of training graphs the one that tells most of the others.
+
+    Each choice is judged by ridge regression on readouts, trained on it alone: by its squared error
+    on all training graphs, every group of which counts the same. Readouts are standardised; the
+    ridge is a tenth of the mean of the kernel's diagonal.
+
+    Args:
+        members: training graphs of each group that may be chosen.
+        sizes: how many of each.
+        draws: choices that are compared.
+
+    Returns:
+        The chosen graphs, group by group.
+    """
+    task, train = real.task, real.task.train
+    rows = readouts(real, train).double()
+    spread = rows.std(0, correction=0)
+    rows = ((rows - rows.mean(0)) / spread)[:, spread > 1e-9]
+    y = ridge_targets(task.kind, task.num_outputs)(task.scaled(task.graphs.y[train])).to(rows)
+    known = ~y.isnan()
+    groups = task.groups[train]
+    share = (1 / torch.bincount(groups).double())[groups].to(rows)[:, None]
+    place = torch.empty(len(task), dtype=torch.long)
+    place[train] = torch.arange(len(train))
+    best, kept = torch.inf, torch.empty(0, dtype=torch.long)
+    for _ in range(draws):
+        picked = torch.cat(
+            [own[choose_random(own, k, rng)] for own, k in zip(members, sizes, strict=True)]
+        )
+        own = rows[place[picked]]
+        said = rows @ (own.T @ ridge_weights(own @ own.T, y[place[picked]], 0.1))
+        error = float((share * (said - y).square())[known].sum())
+        if error < best:
+            best, kept = error, picked
+    return kept
 
 
 BLOCK = 20_000

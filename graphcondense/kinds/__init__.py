@@ -1,0 +1,42 @@
+"""The kinds of data: what :func:`graphcondense.condense` has to know of each, one file a kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from graphcondense.kinds.kind import Domain, Measured, Setting
+
+__all__ = ["Domain", "Measured", "Setting", "domain_of"]
+
+
+def domain_of(data: Any, device: torch.device, setting: Setting) -> Domain:
+    """Which kind of data this is.
+
+    Args:
+        data: what users pass to :func:`graphcondense.condense`.
+        device: where batches go.
+        setting: of node data, ``"transductive"`` or ``"inductive"``.
+
+    Raises:
+        ValueError: none that this package condenses.
+    """
+    from graphcondense.data.graph_task import GraphTask
+    from graphcondense.data.task import NodeTask, is_dataset, labels_nodes
+    from graphcondense.kinds.graph import GraphDomain
+    from graphcondense.kinds.image import ImageDomain
+    from graphcondense.kinds.node import NodeDomain
+
+    pair = isinstance(data, tuple) and len(data) == 2 and all(hasattr(d, "shape") for d in data)
+    if pair:
+        return ImageDomain(data, device, setting)
+    # PyG's data sets answer to `.x` too: they come before what has one.
+    if isinstance(data, GraphTask) or (is_dataset(data) and not labels_nodes(data)):
+        return GraphDomain(data, device, setting)
+    if isinstance(data, NodeTask) or is_dataset(data) or hasattr(data, "x"):
+        return NodeDomain(data, device, setting)
+    raise ValueError(
+        f"cannot condense a {type(data).__name__}; pass a PyG Data, a list or data set of graphs, "
+        "or (images [n, c, h, w], labels [n])"
+    )

@@ -1,0 +1,87 @@
+"""Many labelled graphs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from graphcondense.core.method import Method
+from graphcondense.kinds.kind import Measured, Setting
+
+
+class GraphDomain:
+    """Many labelled graphs."""
+
+    kind = "graph"
+    setting = "inductive"
+    predictor = "GCN (3 layers, 64 hidden, 100 steps, 3 seeds)"
+
+    def __init__(self, data: Any, device: torch.device, setting: Setting) -> None:
+        from graphcondense.data.graph_task import as_graph_task
+
+        self.task, self.device = as_graph_task(data), device
+
+    def source(self, method: Method) -> Any:
+        """Training graphs; with edge features where the method has them switched on."""
+        from graphcondense.domains.graph import GraphSource
+
+        wanted = bool(getattr(method, "edge_features", False))
+        return GraphSource(self._blind(), self.device, edge_features=wanted)
+
+    def _blind(self) -> Any:
+        """The task without a label outside the training graphs: no method can read one."""
+        task, none = self.task, torch.empty(0, dtype=torch.long)
+        y = task.graphs.y
+        hidden = torch.full_like(y, torch.nan if y.is_floating_point() else -1)
+        hidden[task.train] = y[task.train]
+        return replace(task, graphs=replace(task.graphs, y=hidden), val=none, test=none)
+
+    def score(self) -> Any:
+        from graphcondense.evaluate.graph_fit import GraphEvaluator
+
+        if not len(self.task.val):
+            return None
+        return GraphEvaluator(
+            self.task, device=self.device, steps=100, val_every=10, hidden=64, lr=0.01
+        ).score
+
+    def finish(self, export: Any) -> Any:
+        from graphcondense.data.condensed_graphs import CondensedGraphs
+
+        return CondensedGraphs(export)
+
+    def describe(self) -> dict[str, Any]:
+        task = self.task
+        outputs = "classes" if task.kind == "classes" else "tasks"
+        return {
+            "name": task.name,
+            "digest": task.digest,
+            "graphs": len(task),
+            "nodes": len(task.graphs.x),
+            "edges": int(task.graphs.edge_index.shape[1]),
+            "bytes": task.graphs.bytes,
+            "features": task.num_features,
+            "edge_features": task.num_edge_features,
+            outputs: task.num_outputs,
+            "kind": task.kind,
+            "metric": task.metric,
+            "train": len(task.train),
+            "val": len(task.val),
+            "test": len(task.test),
+            "encoding": task.encoding,
+        }
+
+    def measure(self, small: Any) -> Measured:
+        from graphcondense.data.condensed import tensor_bytes
+
+        graphs = small.set
+        sizes = {
+            "graphs": len(graphs),
+            "nodes": len(graphs.x),
+            "nodes_per_graph": round(len(graphs.x) / len(graphs), 3),
+            "edges": int(graphs.edge_index.shape[1]),
+        }
+        groups = torch.bincount(self.task.group_of(graphs.y), minlength=self.task.num_groups)
+        return Measured(sizes, groups.tolist(), len(self.task), tensor_bytes(small))

@@ -1,0 +1,75 @@
+"""What every kind of data answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import torch
+
+from graphcondense.core.method import Method
+
+Setting = Literal["transductive", "inductive"]
+"""Whether a method sees the whole graph, or the training nodes' subgraph alone."""
+
+
+class Domain(Protocol):
+    """One kind of data, as :func:`condense` sees it.
+
+    Attributes:
+        kind: the ``domain`` of its methods.
+        predictor: what :meth:`score` trains, in words.
+        setting: what the record calls the setting.
+    """
+
+    kind: str
+    predictor: str
+
+    @property
+    def setting(self) -> str: ...
+
+    def finish(self, export: Any) -> Any:
+        """The export as users get it: PyG ``Data``, or a data set of it."""
+        ...
+
+    def source(self, method: Method) -> Any:
+        """The real data for the method."""
+        ...
+
+    def score(self) -> Any:
+        """From an export to its validation score; ``None`` without validation data."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """What the record says of the data; ``digest`` identifies it."""
+        ...
+
+    def measure(self, small: Any) -> Measured:
+        """How large the finished set is."""
+        ...
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The size of a condensed set, in its own units.
+
+    Attributes:
+        sizes: for the record, such as ``nodes`` and ``edges``.
+        per_class: examples of each class, or group of graphs.
+        total: real examples, labelled or not.
+        bytes: of what is stored.
+    """
+
+    sizes: dict[str, Any]
+    per_class: list[int]
+    total: int
+    bytes: int
+
+
+def of_one(small: Any, classes: int, total: int) -> Measured:
+    """Of a single ``Data`` whose rows are the examples."""
+    from graphcondense.data.condensed import tensor_bytes
+
+    sizes = {"nodes": len(small.y), "edges": int(small.edge_index.shape[1])}
+    per_class = torch.bincount(small.y, minlength=classes).tolist()
+    return Measured(sizes, per_class, total, tensor_bytes(small))
