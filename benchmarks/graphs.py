@@ -92,8 +92,11 @@ def one(
     import torch
 
     import graphcondense
+    from graphcondense.cli.condense import preset_of
+    from graphcondense.core.method import find_method
     from graphcondense.evaluate.cost import peak_memory_bytes
     from graphcondense.evaluate.graph_fit import GraphEvaluator
+    from graphcondense.run import presets
 
     split = {} if data.startswith("ogbg") else {"seed": int(seed)}
     task = graphcondense.data.load(data, root=args.root, **split)
@@ -111,7 +114,12 @@ def one(
         # A class of fewer graphs than that gives all it has.
         fewest = int(torch.bincount(task.groups[task.train]).min())
         small = graphcondense.condense(
-            task, method, per_class=min(graphs, fewest), seed=int(seed), progress=False
+            task,
+            method,
+            preset=preset_of(presets(find_method(method, "graph")[0]), data),
+            per_class=min(graphs, fewest),
+            seed=int(seed),
+            progress=False,
         )
         seconds = small.condensed["seconds"]
         size = {k: small.condensed[k] for k in size}

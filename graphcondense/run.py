@@ -47,7 +47,7 @@ class Run:
             given here, and the record says so.
         device: such as ``"cpu"`` or ``"cuda"``; a GPU when there is one by default.
         validations: how many times the condensed set is scored on real validation examples on the
-            way; the best is returned. 0 returns the last.
+            way, the start besides; the best is returned. 0 returns the last.
         patience: end after so many scores without a better one; by default never.
         seconds: end after so many seconds; by default never.
         out: folder of the run: ``condensed.safetensors``, its card, ``config.yaml``,
@@ -288,6 +288,8 @@ class Watch(Validate):
 
     def start(self, state: State) -> None:
         self.every = max(1, math.ceil(state.schedule.steps / max(self.times, 1)))
+        if self.active:
+            super().start(state)
 
     def step(self, state: State) -> None:
         if self.active:

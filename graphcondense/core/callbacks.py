@@ -116,6 +116,8 @@ class TensorBoardLog(Callback):
 class Validate(Callback):
     """Score the exported set now and then, keep the best, and return to it at the end.
 
+    The start is scored, too: where learning does not help, the start is what is returned.
+
     Args:
         score: maps what ``syn.export()`` gives to a number, higher is better. It must not touch
             the test split and must draw no randomness from the run.
@@ -127,14 +129,21 @@ class Validate(Callback):
         self.best, self.best_step = float("-inf"), 0
         self.kept: dict[str, torch.Tensor] = {}
 
+    def start(self, state: State) -> None:
+        if not state.step:
+            self.measure(state)
+
     def step(self, state: State) -> None:
-        if state.step % self.every and not state.done:
-            return
+        if state.step % self.every == 0 or state.done:
+            state.metrics["validation"] = self.measure(state)
+
+    def measure(self, state: State) -> float:
+        """The score of the set as it is now, which is kept if no earlier one was better."""
         value = float(self.score(state.syn.export()))
-        state.metrics["validation"] = value
         if value > self.best:
             self.best, self.best_step = value, state.step
             self.kept = {k: v.detach().clone() for k, v in state.syn.state_dict().items()}
+        return value
 
     def end(self, state: State) -> None:
         if self.kept:

@@ -293,7 +293,7 @@ class LearntGraphs(Method):
 
     domain: ClassVar[str] = "graph"
 
-    init: Literal["random", "central", "herding", "kcenter", "ridge"] = "central"
+    init: Literal["random", "central", "herding", "kcenter", "ridge"] = "ridge"
     draws: int = 200
     size: int | None = None
     edge_features: bool = False
@@ -467,7 +467,12 @@ def most_telling(
 
     Returns:
         The chosen graphs, group by group.
+
+    Raises:
+        ValueError: if ``draws`` is below 1.
     """
+    if draws < 1:
+        raise ValueError(f"draws={draws}: compare at least one choice")
     task, train = real.task, real.task.train
     rows = readouts(real, train).double()
     spread = rows.std(0, correction=0)

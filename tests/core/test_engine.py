@@ -136,8 +136,22 @@ def test_validate_returns_to_the_best() -> None:
 
     watch = Validate(score, every=1)
     syn = run(9, callbacks=[watch])
-    assert torch.equal(syn.x.detach(), best[watch.best_step - 1])
+    assert len(best) == 10  # the start, too
+    assert torch.equal(syn.x.detach(), best[watch.best_step])
     assert 1 < watch.best_step < 9
+
+
+def test_validate_returns_to_the_start_where_nothing_is_better() -> None:
+    seen: list[Tensor] = []
+
+    def score(x: Tensor) -> float:
+        seen.append(x)
+        return -float(len(seen))
+
+    watch = Validate(score, every=2)
+    syn = run(4, callbacks=[watch])
+    assert watch.best_step == 0
+    assert torch.equal(syn.x.detach(), seen[0])
 
 
 def test_logs(tmp_path: Path) -> None:

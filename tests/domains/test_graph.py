@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import Ridge
+from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch_geometric.data import Data
 
 from graphcondense.core.types import Learner
 from graphcondense.data.graph_task import GraphSet, GraphTask, as_graph_task, pack
-from graphcondense.domains.graph import GraphSource, GraphSynthetic, cut, readouts
+from graphcondense.domains.graph import GraphSource, GraphSynthetic, cut, most_telling, readouts
 from graphcondense.methods.doscond import DosCondGraphs
 from graphcondense.nn.graphs import GCN
 from graphcondense.objectives.distribution import MeanMatching
 from graphcondense.objectives.terms import Plus, Sparse, density
 from graphcondense.ops.criteria import masked_bce, masked_mse
-from graphcondense.ops.select import choose_central
+from graphcondense.ops.select import choose_central, choose_random
 
 
 def ring(n: int, label: int, seed: int, hub: bool = False) -> Data:
@@ -207,3 +210,44 @@ def test_groups_of_binary_tasks(kind: str) -> None:
     assert source.num_classes == (1 if kind == "tasks" else 2)
     y: Tensor = source.batch(0).y
     assert y.shape[1] == (2 if kind == "tasks" else 1)
+
+
+@pytest.mark.parametrize("kind", ["classes", "regression"])
+def test_start_that_tells_most(kind: str) -> None:
+    """Held to scikit-learn's ridge regression over the very same draws."""
+    graphs = [ring(4 + i % 3, i % 2, i, hub=bool(i % 2)) for i in range(40)]
+    if kind == "regression":
+        for graph in graphs:
+            graph.y = torch.tensor([[float(graph.x.sum())]])
+    real = GraphSource(as_graph_task(graphs))
+    sizes = [2] * real.num_classes
+    chosen = most_telling(real, real.members, sizes, 20, torch.Generator().manual_seed(5))
+
+    train = real.task.train
+    rows = StandardScaler().fit_transform(readouts(real, train).double().numpy())
+    rows = rows[:, rows.std(0) > 1e-6]
+    y = real.task.scaled(real.task.graphs.y[train]).double().numpy()  # [m], or [m, 1] targets
+    if kind == "classes":
+        y = np.eye(2)[y.astype(int)] - 0.5
+    group = real.task.groups[train].numpy()
+    weight = 1 / np.bincount(group)[group]
+    rng, errors, draws = torch.Generator().manual_seed(5), [], []
+    for _ in range(20):
+        own = torch.cat([m[choose_random(m, 2, rng)] for m in real.members])
+        at = [train.tolist().index(i) for i in own.tolist()]
+        alpha = 0.1 * np.square(rows[at]).sum() / len(at)
+        model = Ridge(alpha=alpha, fit_intercept=False).fit(rows[at], y[at])
+        off = model.predict(rows).reshape(y.shape) - y
+        errors.append((weight * np.square(off).sum(1)).sum())
+        draws.append(own)
+    assert torch.equal(chosen, draws[int(np.argmin(errors))])
+
+
+def test_more_draws_tell_more() -> None:
+    real = GraphSource(task(60))
+    starts = [DosCondGraphs(per_class=3, init="ridge", draws=n) for n in (1, 100)]
+    few, many = (m.start(real, torch.Generator().manual_seed(1)) for m in starts)
+    assert not torch.equal(few.x, many.x)
+    assert many.group.tolist() == [0, 0, 0, 1, 1, 1]
+    with pytest.raises(ValueError, match="draws=0"):
+        DosCondGraphs(per_class=3, init="ridge", draws=0).start(real, torch.Generator())
