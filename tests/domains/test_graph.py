@@ -251,3 +251,14 @@ def test_more_draws_tell_more() -> None:
     assert many.group.tolist() == [0, 0, 0, 1, 1, 1]
     with pytest.raises(ValueError, match="draws=0"):
         DosCondGraphs(per_class=3, init="ridge", draws=0).start(real, torch.Generator())
+
+
+@pytest.mark.parametrize(("many", "init"), [(1, "central"), (3, "ridge")])
+def test_the_start_follows_from_the_budget(many: int, init: str) -> None:
+    real = GraphSource(task(60))
+    own, told = (
+        DosCondGraphs(per_class=many, init=how).start(real, torch.Generator().manual_seed(1))
+        for how in ("auto", init)
+    )
+    assert torch.equal(own.x, told.x)
+    assert own.group.tolist() == told.group.tolist()
