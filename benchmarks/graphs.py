@@ -15,20 +15,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
-import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import cells
+from cells import largest, mean, pooled, scores
 from nodes import write_readme
 
 DATA = ("ogbg-molbace", "ogbg-molbbbp", "NCI1", "MUTAG")
 BUDGETS = (1, 10, 50)
 METHODS = ("doscond", "random", "herding", "kcenter", "dm", "kidd", "mirage", "whole")
+MANY = 10
+"""Graphs a class from which on the preset of the data is taken, where the method has one."""
 WHOLE_STEPS = 500
 """Updates on the whole set, in batches; a condensed one takes the evaluator's own number."""
 
@@ -61,28 +60,11 @@ def cell_path(out: Path, data: str, method: str, per_class: int) -> Path:
 
 def run_cell(args: argparse.Namespace, data: str, method: str, per_class: int) -> None:
     """All seeds of a cell, and how long they took together."""
+    here = [__file__, "--out", str(args.out), "--trainings", str(args.trainings)]
+    here += ["--root", args.root] if args.root else []
     path = cell_path(args.out, data, method, per_class)
-    if path.exists():
-        return
-    began = time.perf_counter()
-    here = [sys.executable, "-W", "ignore", __file__, "--out", str(args.out)]
-    here += ["--trainings", str(args.trainings), *(["--root", args.root] if args.root else [])]
-    path.parent.mkdir(parents=True, exist_ok=True)
-
-    def seed(number: int) -> dict[str, Any]:
-        part = path.with_suffix(f".{number}.part")
-        words = ["--one", data, method, str(per_class), str(number), str(part)]
-        env = {**os.environ, "OMP_NUM_THREADS": "1"}
-        subprocess.run([*here, *words], check=True, env=env)
-        found: dict[str, Any] = json.loads(part.read_text())
-        part.unlink()
-        return found
-
-    with ThreadPoolExecutor(args.workers) as pool:
-        seeds = list(pool.map(seed, range(args.seeds)))
-    cell = {"seconds": time.perf_counter() - began, "seeds": seeds}
-    path.write_text(json.dumps(cell, indent=1))
-    print(f"{path.stem}: {scores(cell)}, {cell['seconds']:.0f} s", file=sys.stderr, flush=True)
+    words = [data, method, str(per_class)]
+    cells.run(path, here, words, seeds=args.seeds, workers=args.workers)
 
 
 def one(
@@ -111,12 +93,14 @@ def one(
         size = {**size, "nodes": len(held.x), "edges": held.edge_index.shape[1]}
         size["bytes"] = held.bytes
     else:
+        known = presets(find_method(method, "graph")[0])
         # A class of fewer graphs than that gives all it has.
         fewest = int(torch.bincount(task.groups[task.train]).min())
         small = graphcondense.condense(
             task,
             method,
-            preset=preset_of(presets(find_method(method, "graph")[0]), data),
+            # They were chosen for many graphs a class.
+            preset=preset_of(known, data) if graphs >= MANY else None,
             per_class=min(graphs, fewest),
             seed=int(seed),
             progress=False,
@@ -139,42 +123,33 @@ def one(
     Path(path).write_text(json.dumps(found))
 
 
-def pooled(cell: dict[str, Any], key: str) -> list[float]:
-    return [100 * value for seed in cell["seeds"] for value in seed[key]]
-
-
-def scores(cell: dict[str, Any], key: str = "test") -> str:
-    values = pooled(cell, key)
-    return f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"
-
-
 def write_page(args: argparse.Namespace) -> None:
     """``graphs.md``, and the part of the README between its marks, from the cells."""
     parts = []
     for data in args.data:
-        cells = {
+        known = {
             (method, k): json.loads(path.read_text())
             for method in args.methods
             for k in (args.per_class if method != "whole" else [0])
             if (path := cell_path(args.out, data, method, k)).exists()
         }
-        if cells:
-            parts.append(table(data, args.per_class, args.methods, cells))
+        if known:
+            parts.append(table(data, args.per_class, args.methods, known))
     head = "# Graph-level results\n\nWritten by `benchmarks/graphs.py`; do not edit.\n\n"
     (args.out / "graphs.md").write_text(head + "\n".join(parts))
     write_readme("graphs", "\n".join(parts))
 
 
 def table(
-    data: str, budgets: list[int], methods: list[str], cells: dict[tuple[str, int], dict[str, Any]]
+    data: str, budgets: list[int], methods: list[str], found: dict[tuple[str, int], dict[str, Any]]
 ) -> str:
     """The Markdown table of one data set: a row a method, a column a budget."""
-    first = next(iter(cells.values()))["seeds"][0]
+    first = next(iter(found.values()))["seeds"][0]
     metric = {"rocauc": "ROC-AUC", "accuracy": "accuracy"}[first["metric"]]
     best = {
         k: max(
-            (m for m in methods if m != "whole" and (m, k) in cells),
-            key=lambda m: statistics.mean(pooled(cells[m, k], "test")),
+            (m for m in methods if m != "whole" and (m, k) in found),
+            key=lambda m: statistics.mean(pooled(found[m, k], "test")),
             default="",
         )
         for k in budgets
@@ -187,7 +162,7 @@ def table(
     ]
     for method in methods:
         own = [
-            cells.get((method, k)) for k in ([0] * len(budgets) if method == "whole" else budgets)
+            found.get((method, k)) for k in ([0] * len(budgets) if method == "whole" else budgets)
         ]
         known = [cell for cell in own if cell]
         if not known:
@@ -206,14 +181,6 @@ def table(
         )
         lines.append(f"| {' | '.join([method, *shown, *map(' / '.join, costs)])} |")
     return "\n".join(lines) + "\n"
-
-
-def mean(cell: dict[str, Any], key: str, unit: float) -> str:
-    return f"{statistics.mean(seed[key] for seed in cell['seeds']) / unit:,.0f}"
-
-
-def largest(cell: dict[str, Any]) -> str:
-    return f"{max(s['peak_memory_bytes_with_evaluation'] for s in cell['seeds']) / 2**20:,.0f}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Pictures of a run: its curve, a condensed graph, condensed graphs, distilled images.
+"""Pictures of a run: its curve, condensed graphs, distilled images, the popularity of items.
 
 Colours are told apart in every common form of colour blindness, and markers tell beyond seven
 classes. No pyplot: no global state, no window.
@@ -368,34 +368,40 @@ def _legend_of_columns(figure: Figure, names: Sequence[str], title: str) -> None
 
 
 def draw_images(images: Tensor, labels: Tensor, path: str | Path) -> Path:
-    """Draw distilled images, up to twelve a class, with the class above the first of each.
+    """Draw distilled images, a row a class, with the class above the first of each.
+
+    At most twelve of a class are drawn. Classes of six or fewer images share a row.
 
     Args:
-        images: ``[n, c, h, w]`` with 1 or 3 channels; dark is the smallest value of all.
-        labels: ``[n]``.
+        images: ``[n, c, h, w]`` with 1 or 3 channels; black and white are the 0.5 and 99.5 %
+            quantiles of all pixels, as a few learnt ones leave the range of the others.
+        labels: classes ``[n]``, or soft labels ``[n, C]``, whose largest entry counts.
         path: the picture, any format that matplotlib writes.
+
+    Raises:
+        ValueError: neither 1 nor 3 channels.
     """
-    labels = labels.cpu()
-    order = torch.cat(
-        [(labels == c).nonzero().flatten()[:12] for c in range(int(labels.max()) + 1)]
-    )
-    labels = labels[order]
-    pixels = images.detach().cpu().float()[order].permute(0, 2, 3, 1).numpy()
-    pixels = (pixels - pixels.min()) / max(float(pixels.max() - pixels.min()), 1e-12)
-    n, height, width, channels = pixels.shape
-    if channels not in (1, 3):
-        raise ValueError(f"images have {channels} channels; 1 or 3 can be drawn")
-    largest = int(labels.bincount().max())
-    columns = min(n, largest * (12 // largest))
-    rows = math.ceil(n / columns)
+    if images.shape[1] not in (1, 3):
+        raise ValueError(f"images have {images.shape[1]} channels; 1 or 3 can be drawn")
+    labels = (labels.argmax(1) if labels.dim() == 2 else labels).cpu()
+    pixels = images.detach().cpu().float().permute(0, 2, 3, 1).numpy()
+    low, high = np.quantile(pixels, [0.005, 0.995])
+    pixels = ((pixels - low) / max(float(high - low), 1e-12)).clip(0, 1)
+    groups = [(c, (labels == c).nonzero().flatten()[:12]) for c in sorted(set(labels.tolist()))]
+    largest = max(len(own) for _, own in groups)
+    beside = min(12 // largest, len(groups))  # classes in a row
+    rows, columns = math.ceil(len(groups) / beside), largest * beside
+    _, height, width, channels = pixels.shape
     figure = _figure(0.3 + 0.62 * columns, 0.3 + rows * (0.62 * height / width + 0.2))
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for ax in grid:
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for ax in grid.ravel():
         ax.set_axis_off()
-    for i, (ax, image, c) in enumerate(zip(grid, pixels, labels.tolist(), strict=False)):
-        ax.imshow(image if channels == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
-        if not i or c != labels[i - 1]:
-            ax.set_title(f"{c}", fontsize=9, color=INK, pad=2)
+    for k, (c, own) in enumerate(groups):
+        row, block = divmod(k, beside)
+        for ax, i in zip(grid[row, block * largest :], own.tolist(), strict=False):
+            image = pixels[i]
+            ax.imshow(image if channels == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
+        grid[row, block * largest].set_title(f"{c}", fontsize=9, color=INK, pad=2)
     return _save(figure, path)
 
 
@@ -410,3 +416,48 @@ def _save(figure: Figure, path: str | Path) -> Path:
     path = Path(path)
     figure.savefig(path, dpi=150, metadata={"Software": None} if path.suffix == ".png" else None)
     return path
+
+
+def draw_items(small: Any, real: Any, path: str | Path) -> Path:
+    """Draw the popularity of items among condensed users against that among real ones.
+
+    An item's popularity is its share of all weights. Items stand in the order of the real one, on
+    logarithmic axes; items without any weight are left out of their curve.
+
+    Args:
+        small, real: users by items, scipy sparse ``[n, items]`` and ``[users, items]``.
+        path: the picture, any format that matplotlib writes.
+
+    Raises:
+        ValueError: different numbers of items.
+    """
+    from scipy.stats import spearmanr
+
+    if small.shape[1] != real.shape[1]:
+        raise ValueError(f"{small.shape[1]} condensed items but {real.shape[1]} real ones")
+    ours, theirs = (np.asarray(m.sum(0), dtype=np.float64).ravel() for m in (small, real))
+    order = np.argsort(-theirs, kind="stable")
+    ours, theirs = ours[order] / ours.sum(), theirs[order] / theirs.sum()
+    rank = np.arange(1, len(order) + 1)
+    figure = _figure(6.4, 3.6)
+    ax = figure.subplots()
+    for share, label, style in (
+        (ours, f"{small.shape[0]:,} condensed users", {"ls": "", "marker": ".", "ms": 3}),
+        (theirs, f"{real.shape[0]:,} real users", {"lw": 1.8}),
+    ):
+        some, colour = share > 0, COLOURS[0 if share is theirs else 2]
+        ax.plot(rank[some], 100 * share[some], color=colour, label=label, **style)
+    ax.set(xscale="log", yscale="log", xlabel="item, by popularity among real users")
+    ax.set_ylabel("share of all weights, %")
+    same = float(spearmanr(ours, theirs).statistic) if len(order) > 1 else 1.0
+    tail = 100 * ours[len(order) // 10 :].sum(), 100 * theirs[len(order) // 10 :].sum()
+    ax.set_title(
+        f"rank correlation {same:.2f}; beyond the top tenth {tail[0]:.0f} % (real {tail[1]:.0f} %)",
+        loc="right",
+        fontsize=9,
+        color=INK,
+    )
+    ax.legend(fontsize=8, frameon=False)
+    ax.grid(alpha=0.25)
+    ax.spines[["top", "right"]].set_visible(False)
+    return _save(figure, path)

@@ -86,8 +86,10 @@ def condense(
     of one graph, or a :class:`~graphcondense.data.task.NodeTask`) is condensed to a smaller graph;
     labelled graphs (a list, a PyG data set, or a :class:`~graphcondense.data.graph_task.GraphTask`)
     to a few small graphs; and ``(images, labels)`` to a few images, the best by validation on every
-    tenth image of a class, which is held out. ``data`` is not changed and its test labels are not
-    read.
+    tenth image of a class, which is held out; and users by items (a SciPy matrix, a bipartite
+    ``HeteroData``, a ratings frame, or an
+    :class:`~graphcondense.data.interactions.InteractionTask`) to a few users. ``data`` is not
+    changed and its test labels are not read.
 
     Args:
         data: what to condense. Labelled graphs without a split of their own get a stratified one of
@@ -107,7 +109,8 @@ def condense(
         ``y [n]``, ``train_mask [n]`` and the record ``condensed``; for labelled graphs
         :class:`~graphcondense.data.condensed_graphs.CondensedGraphs`, a PyG ``InMemoryDataset``
         that goes into a PyG ``DataLoader`` as it is, with the record; for images, ``Data`` with
-        ``x [n, c, h, w]``, ``y [n]`` and the record.
+        ``x [n, c, h, w]``, ``y [n]`` and the record; for users by items
+        :class:`~graphcondense.data.condensed_rows.CondensedInteractions` (``.csr``, ``.hetero``).
 
     Raises:
         ValueError: bad data, an unknown method or field, an impossible budget, a folder that

@@ -10,16 +10,22 @@ import copy
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 from torch import Tensor
-from torch_geometric.data import Data
+from torch_geometric.data import Data, HeteroData
 from torch_geometric.loader import DataLoader
 
 import graphcondense
 from graphcondense.core.engine import Callback, State
 from graphcondense.data.condensed_graphs import CondensedGraphs, tensors_of
+from graphcondense.data.condensed_rows import CondensedInteractions
 from graphcondense.data.graph_task import as_graph_task
+from graphcondense.data.images import as_images
+from graphcondense.data.interactions import InteractionTask, as_interactions
+from graphcondense.data.preprocess import restore_preprocess
 from graphcondense.domains.graph import GraphSource
 
 CASES: dict[tuple[str, str], type[MethodCase]] = {}
@@ -70,6 +76,13 @@ def toy_graphs(seed: int = 0, n: int = 60) -> list[Data]:
         attr = torch.rand(one_way.shape[1], 2, generator=rng).repeat(2, 1)
         graphs.append(Data(x=x, edge_index=edges, edge_attr=attr, y=torch.tensor([c])))
     return graphs
+
+
+def toy_rows(seed: int = 0, users: int = 60, items: int = 40) -> sp.csr_matrix:
+    """Users who mostly take items of their own third."""
+    rng = np.random.default_rng(seed)
+    own = np.arange(users)[:, None] % 3 == np.arange(items)[None] % 3
+    return sp.csr_matrix((rng.random((users, items)) < np.where(own, 0.6, 0.1)).astype(np.float32))
 
 
 class StopAfter(Callback):
@@ -224,6 +237,59 @@ class ImageCase(MethodCase):
     def data(self) -> tuple[Tensor, Tensor]:
         return toy_images()
 
+    def labels(self, small: Any) -> Tensor:
+        y: Tensor = small.y
+        return y if y.dim() == 1 else y.argmax(1)
+
+    def check(self, small: Any) -> None:
+        """Raw images with classes or soft labels, and a preprocessing that has a way back."""
+        n, record = len(small.x), small.condensed
+        assert small.validate(raise_on_error=True)
+        assert small.x.dtype == torch.float32
+        assert tuple(small.x.shape[1:]) == (1, 8, 8)
+        assert bool(torch.isfinite(small.x).all())
+        assert bool(small.train_mask.all())
+        assert record["nodes"] == n == len(small.y)
+        assert record["stored_images"] == pytest.approx(record["bytes"] / (4 * 64 + 8), abs=1e-3)
+        if small.y.dim() == 1:
+            assert small.y.dtype == torch.long
+            assert bool((small.y.diff() >= 0).all()), "images are sorted by class"
+        else:
+            assert small.y.shape == (n, 3)
+            assert small.y.dtype == torch.float32
+        preprocess = restore_preprocess(small)
+        seen = preprocess.apply(small.x)
+        assert torch.allclose(preprocess.inverse(seen), small.x, atol=1e-4)
+
+    def test_held_out_images_are_unreachable(self) -> None:
+        """Those of the test part, and of validation where nothing is validated."""
+        images, labels = self.data()
+        task = as_images((images, labels), (images[:9], labels[:9]))
+        pixels, said = task.images.clone(), task.labels.clone()
+        held = torch.cat([task.val, task.test])
+        pixels[held], said[held] = 7.0, (said[held] + 1) % 3
+        other = replace(task, images=pixels, labels=said)
+        one, two = (self.condense(data, validations=0) for data in (task, other))
+        assert one.condensed["hash"] == two.condensed["hash"]
+        pixels[task.val], said[task.val] = task.images[task.val], task.labels[task.val]
+        one, two = self.condense(task), self.condense(other)
+        assert one.condensed["hash"] == two.condensed["hash"]
+        assert one.condensed["validation"] == two.condensed["validation"]
+
+    @pytest.mark.parametrize("kind", ["bytes", "data set", "three channels"])
+    def test_kinds_of_input(self, kind: str) -> None:
+        images, labels = self.data()
+        data: Any = images, labels
+        if kind == "bytes":
+            data = (255 * images).round().byte().numpy(), labels.numpy()
+        if kind == "data set":
+            data = torch.utils.data.TensorDataset(images, labels)
+        if kind == "three channels":
+            data = images.repeat(1, 3, 1, 1), labels
+        small = self.condense(data, validations=0)
+        assert small.x.shape[1:] == ((3, 8, 8) if kind == "three channels" else (1, 8, 8))
+        assert small.condensed["bytes"] > 0
+
 
 class GraphCase(MethodCase):
     """What holds for every method on sets of graphs, besides."""
@@ -299,8 +365,75 @@ class GraphCase(MethodCase):
         assert small.condensed["budget"]["per_class"] == [self.each] * groups
 
 
+class RowsCase(MethodCase):
+    """What holds for every method on users by items, besides. There is one group of users."""
+
+    domain = "rows"
+
+    def data(self) -> InteractionTask:
+        return as_interactions(toy_rows(), seed=1)
+
+    def labels(self, small: Any) -> Tensor:
+        return torch.zeros(len(small), dtype=torch.long)
+
+    def check(self, small: Any) -> None:
+        n, m = small.csr.shape
+        hetero = small.hetero
+        assert hetero.validate(raise_on_error=True)
+        assert (hetero["user"].num_nodes, hetero["item"].num_nodes) == (n, m)
+        assert small.csr.dtype == np.float32
+        assert np.isfinite(small.csr.data).all()
+        assert small.condensed["users"] == n
+        assert small.condensed["interactions"] == small.csr.nnz == hetero.num_edges
+        assert m == 40
+
+    def test_budget_is_kept(self) -> None:
+        small = self.condense()
+        assert len(small) == 2
+        assert len(self.condense(per_class=None, nodes=7)) == 7
+        assert len(self.condense(per_class=None, ratio=0.1)) == 6
+        most = 4 * 40 * 2
+        assert self.condense(per_class=None, bytes=most).condensed["bytes"] <= most
+
+    def test_test_items_are_unreachable(self) -> None:
+        """And validation items where nothing is validated."""
+        task = self.data()
+        other = replace(task, test=sp.csr_matrix(task.test.shape, dtype=np.float32))
+        one, two = self.condense(task), self.condense(other)
+        assert one.condensed["hash"] == two.condensed["hash"]
+        assert one.condensed["validation"] == two.condensed["validation"]
+
+    @pytest.mark.parametrize("kind", ["csr", "hetero", "split", "counts", "no validation"])
+    def test_kinds_of_input(self, kind: str) -> None:
+        task = self.data()
+        data: Any = task
+        if kind == "csr":
+            data = toy_rows()
+        if kind == "hetero":
+            coo = toy_rows().tocoo()
+            data = HeteroData()
+            data["user"].num_nodes, data["item"].num_nodes = coo.shape
+            ends = torch.from_numpy(np.stack([coo.row, coo.col]).astype(np.int64))
+            data["user", "takes", "item"].edge_index = ends
+        if kind == "split":
+            data = {"train": task.train, "val": task.val, "test": task.test}
+        if kind == "counts":
+            data = as_interactions(3 * toy_rows(), duplicates="count")
+        if kind == "no validation":
+            data = replace(task, val=sp.csr_matrix(task.val.shape, dtype=np.float32))
+        self.check(small := self.condense(data))
+        assert small.condensed["data"]["users"] == 60
+        if kind == "no validation":
+            assert small.condensed["validation"] is None
+
+
 def tensors(data: Any) -> list[Tensor]:
     """All tensors of data or of a result, in a fixed order."""
+    if isinstance(data, CondensedInteractions):
+        return list(data.tensors.values())
+    if isinstance(data, InteractionTask):
+        parts = [part for split in (data.train, data.val, data.test) for part in (split, split.T)]
+        return [torch.from_numpy(part.toarray()) for part in parts]
     if isinstance(data, CondensedGraphs):
         return list(tensors_of(data.set).values())
     if isinstance(data, list):

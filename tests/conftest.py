@@ -22,6 +22,8 @@ FOLDERS = (
     "pyg/MUTAG",
     "pyg/NCI1",
     "ogb",
+    "images",
+    "recsys/ml-1m",
 )
 
 

@@ -263,7 +263,7 @@ def test_kind_of_data_by_name(capsys: pytest.CaptureFixture[str]) -> None:
         ("condense random --data digits --nodes x", "--nodes: Expected one of int, NoneType"),
         ("condense gcond --data digits --lr-x x", "--lr-x: Expected a float"),
         ("condense random --data no.npz --nodes 20", "there is no file no.npz"),
-        ("condense dc --data no --per-class 1", "an .npz file"),
+        ("condense dc --data no --per-class 1", "ends in .npz"),
         ("condense random --data digits --nodes 20 --resume --out run", "no checkpoint"),
         ("condense random --data digits --resume --overwrite", "give one of them"),
         ("condense random --config no.yaml", "cannot read no.yaml"),

@@ -18,7 +18,7 @@ FAST = {
     "continual": ["--condense-epochs", "2", "--epochs", "20"],
     "graph_level": ["--trainings", "1", "--steps", "10", "--method", "kcenter"],
     "html_report": ["--epochs", "5"],
-    "images": ["--epochs", "3", "--out", "images.png"],
+    "images": ["--epochs", "3", "--trainings", "1", "--train-epochs", "9", "--out", "images.png"],
     "inductive": ["--epochs", "1", "--trainings", "1"],
     "privacy": ["--epochs", "1", "--trainings", "1"],
     "properties": ["--epochs", "1"],
@@ -26,6 +26,7 @@ FAST = {
     "robustness": ["--epochs", "1", "--trainings", "1"],
     "serving": ["--epochs", "1", "--trainings", "1"],
     "transfer": ["--epochs", "1", "--train-epochs", "5"],
+    "user_item": ["--steps", "5"],
 }
 SAYS = {
     "architecture_search": "chosen on condensed",
@@ -47,6 +48,7 @@ SAYS = {
     "serving": "of the bytes",
     "transfer": "picture: transfer.png",
     "transform_pipeline": "3 graphs, 150 nodes",
+    "user_item": "for PyG: [('user', 'takes', 'item')]",
 }
 
 

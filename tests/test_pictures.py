@@ -133,6 +133,16 @@ def test_images(tmp_path: Path, n: int, channels: int, classes: int) -> None:
     assert colours(path) > 20
 
 
+def test_images_of_unequal_classes_and_soft_labels(tmp_path: Path) -> None:
+    labels = torch.tensor([0, 0, 0, 2, 5, 5])
+    images = torch.rand(6, 1, 8, 8)
+    hard = draw_images(images, labels, tmp_path / "hard.png")
+    soft = torch.nn.functional.one_hot(labels, 7).float() - 0.1
+    assert draw_images(images, soft, tmp_path / "soft.png").read_bytes() == hard.read_bytes()
+    images[0, 0, 0, 0] = 1e4  # one pixel far off does not turn all others black
+    assert colours(draw_images(images, labels, tmp_path / "far.png")) > 20
+
+
 def test_images_of_two_channels_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="2 channels"):
         draw_images(torch.rand(1, 2, 4, 4), torch.zeros(1).long(), tmp_path / "images.png")

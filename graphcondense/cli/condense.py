@@ -79,7 +79,7 @@ def command_condense(argv: list[str]) -> None:
     repeat = [word for word in argv if word not in ("--resume", "--overwrite")]
     small = _run(data, method, {**options, "out": folder}, asdict(where), repeat)
     say(summary(small))
-    pictures = draw(small, folder)
+    pictures = draw(small, folder, data)
     say(f"\n{folder}: {', '.join(sorted(p.name for p in folder.iterdir() if p.is_file()))}")
     if pictures and cls.domain in ("node", "graph"):
         say(f"next: graphcondense evaluate {shlex.quote(str(folder))}")
@@ -92,7 +92,7 @@ def forms_of(method: str) -> dict[str, type[Method]]:
         ValueError: an unknown method, with the nearest known ones.
 
     >>> sorted(forms_of("k-center")), sorted(forms_of("gcond-x"))
-    (['graph', 'node'], ['node'])
+    (['graph', 'image', 'node'], ['node'])
     """
     from graphcondense.core.method import all_methods, find_method
 
@@ -104,10 +104,14 @@ def forms_of(method: str) -> dict[str, type[Method]]:
 
 
 def _form(forms: Mapping[str, type[Method]], data: str | None) -> str:
-    """Which form is meant: that for images where there is one, else the one for the data's kind."""
-    if "image" in forms or data is None:
-        return "image" if "image" in forms else next(iter(forms))
-    return kind_of(data)
+    """Which form is meant: the one for the data's kind.
+
+    A name may stand for a graph and for images (the digits): then it is what the method is for.
+    """
+    if data is None:
+        return next(iter(forms))
+    kind = kind_of(data)
+    return "image" if kind not in forms and "image" in forms else kind
 
 
 def _condense_args(
@@ -174,6 +178,7 @@ KINDS = {
     "node": "one graph with labelled nodes",
     "graph": "a set of labelled graphs",
     "image": "images",
+    "rows": "users by items",
 }
 """Kinds of data in words."""
 
@@ -203,9 +208,12 @@ def _budget_fields() -> list[str]:
 def preset_of(sections: Collection[str], data: str) -> str | None:
     """The section that is called like the data set, by any of its names."""
     from graphcondense.data.graphs import KNOWN_GRAPHS
+    from graphcondense.data.images import KNOWN_IMAGES
+    from graphcondense.data.interactions import KNOWN_INTERACTIONS
     from graphcondense.data.nodes import KNOWN, name_key
 
-    wanted, known = name_key(data), [k.spellings() for k in (*KNOWN, *KNOWN_GRAPHS)]
+    tables = (*KNOWN, *KNOWN_GRAPHS, *KNOWN_IMAGES, *KNOWN_INTERACTIONS)
+    wanted, known = name_key(data), [k.spellings() for k in tables]
     names = next((spellings for spellings in known if wanted in spellings), {wanted})
     return next((section for section in sections if name_key(section) in names), None)
 

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """How a condensed graph, or set of graphs, is evaluated.
+    """How a condensed graph, set of graphs, or set of images is evaluated.
 
     Attributes:
         models: names with commas between, or "all".
-        seeds: trainings of every model; by default 10, on sets of graphs 5.
+        seeds: trainings of every model; by default 10, on sets of graphs or images 5, of users 3.
         baselines: of "random" and "whole", with a comma between, or "none".
-        random_draws: how many random graphs, or sets of graphs.
+        random_draws: how many random graphs, or sets of graphs or images.
         equal_bytes: beside them, real examples by random choice (of nodes also by herding), as many
             as fit into the bytes of the first condensed set.
     """
@@ -36,14 +36,14 @@ class Trained:
 
 
 def command_evaluate(argv: list[str]) -> None:
-    """Train other models on condensed graphs and score them on the real data."""
+    """Train other models on condensed graphs or images and score them on the real data."""
     from graphcondense.evaluate import evaluate
     from graphcondense.evaluate.report import bench_of
 
     parser = make_parser("evaluate", summary_of(command_evaluate))
     add_fields(parser, "evaluation", Trained)
     names = _add_training(parser)
-    run = open_runs(parser, argv, kinds=("node", "graph"))
+    run = open_runs(parser, argv, kinds=("node", "graph", "image", "rows"))
     args = run.args
     training = {name: args[name] for name in names if args[name] is not None}
     _check_training(training, run.task)
@@ -83,23 +83,45 @@ def command_evaluate(argv: list[str]) -> None:
             say(f"written: {report.plot_break_even(run.folder / 'break-even.png')}")
 
 
-def _add_training(parser: ArgumentParser) -> list[str]:
-    """Flags for both kinds of training, none of which is set; returns their names."""
+def _trainings() -> list[tuple[str, str, type[Any]]]:
+    """Kinds of training: what the data are, a title for the help, and the settings."""
     from graphcondense.evaluate.fit import Training
     from graphcondense.evaluate.graph_fit import GraphTraining
+    from graphcondense.evaluate.image_fit import ImageTraining
+    from graphcondense.evaluate.rows_fit import RowsTraining
 
-    shared = [f.name for f in fields(Training)]
-    extra = [f.name for f in fields(GraphTraining) if f.name not in shared]
-    helps = _helps(Training)
-    for f in fields(GraphTraining):
-        if f.name in shared:
-            helps[f.name] += f"; on sets of graphs {f.default}"
-    add_fields(parser, "training", Training, helps=helps)
-    helps = _helps(GraphTraining)
-    title = "training on sets of graphs, besides (for epochs there are steps)"
-    add_fields(parser, title, GraphTraining, only=extra, helps=helps)
-    parser.set_defaults(dict.fromkeys((*shared, *extra)))
-    return [*shared, *extra]
+    return [
+        ("one graph", "training", Training),
+        (
+            "a set of graphs",
+            "training on sets of graphs, besides (for epochs there are steps)",
+            GraphTraining,
+        ),
+        ("images", "training on images, besides", ImageTraining),
+        ("users by items", "recommenders on users by items", RowsTraining),
+    ]
+
+
+def _add_training(parser: ArgumentParser) -> list[str]:
+    """Flags for all kinds of training, none of which is set; returns their names."""
+    kinds = _trainings()
+    helps, given, names = {}, {}, []
+    for what, _, training in kinds:
+        of = "sets of graphs" if what == "a set of graphs" else what
+        for name, text in _helps(training).items():
+            default = training.__dataclass_fields__[name].default
+            if name not in helps:
+                helps[name], given[name] = text, [default]
+            elif default not in given[name]:
+                given[name].append(default)
+                said = "the model's own" if default is None else default
+                helps[name] += f"; on {of} {said}"
+    for _, title, training in kinds:
+        own = [f.name for f in fields(training) if f.name not in names]
+        add_fields(parser, title, training, only=own, helps=helps)
+        names += own
+    parser.set_defaults(dict.fromkeys(names))
+    return names
 
 
 def _helps(training: type[Any]) -> dict[str, str]:
@@ -114,13 +136,12 @@ def _helps(training: type[Any]) -> dict[str, str]:
 
 def _check_training(training: dict[str, Any], task: Any) -> None:
     """Raise a ValueError for a setting that this kind of data does not have."""
-    from graphcondense.data.graph_task import GraphTask
-    from graphcondense.evaluate.fit import Training
-    from graphcondense.evaluate.graph_fit import GraphTraining
+    from graphcondense.data import GraphTask, ImageTask, InteractionTask
 
-    of_graphs = isinstance(task, GraphTask)
-    known = {f.name for f in fields(GraphTraining if of_graphs else Training)}
-    for name in training.keys() - known:
-        flag, what = name.replace("_", "-"), "a set of graphs" if of_graphs else "one graph"
+    others = (GraphTask, ImageTask, InteractionTask)
+    kind = next((i for i, one in enumerate(others, 1) if isinstance(task, one)), 0)
+    what, _, known = _trainings()[kind]
+    for name in training.keys() - {f.name for f in fields(known)}:
+        flag = name.replace("_", "-")
         more = ": give --steps" if name == "epochs" else ""
         raise ValueError(f"--{flag} is no setting of training on {what}, such as {task.name}{more}")

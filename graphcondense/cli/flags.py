@@ -19,19 +19,23 @@ class Where:
     """Which data.
 
     Attributes:
-        data: name of a data set (see "graphcondense datasets") or a file that ends in .npz or .pt.
+        data: name of a data set (see "graphcondense datasets") or a file that ends in .npz or .pt;
+            of images also a folder of idx files, of users by items a MovieLens file or folder.
         root: folder that has the data sets; by default $GRAPHCONDENSE_DATA, else
             ~/.cache/graphcondense.
         split: what trains, validates and tests; by default the published split, else a seeded one.
             One graph: "public", "full", "seeded" or "random". Sets of graphs: "scaffold" (OGB's
-            own) or "stratified" (seeded, class by class).
+            own) or "stratified" (seeded, class by class). Users by items: "authors" (of a folder
+            with index.npz) or "random" (80/10/10 % of each user's items).
         data_seed: draws the splits "seeded", "random" and "stratified".
         normalize: of features; "auto" does what papers do with this data set.
     """
 
     data: str | None = None
     root: str | None = None
-    split: Literal["public", "full", "seeded", "random", "scaffold", "stratified"] | None = None
+    split: (
+        Literal["public", "full", "seeded", "random", "scaffold", "stratified", "authors"] | None
+    ) = None
     data_seed: int = 0
     normalize: Literal["auto", "row", "standard", "none"] = "auto"
 
@@ -39,15 +43,27 @@ class Where:
         """The data, as :func:`graphcondense.condense` takes them.
 
         Args:
-            domain: ``"image"`` opens images; other kinds follow from the data.
+            domain: ``"image"`` opens images, ``"rows"`` users by items; other kinds follow from the
+                data.
         """
-        if domain == "image":
-            return load_images(self.named())
-        from graphcondense.data import GraphTask, as_task, load
+        if domain == "rows":
+            return self._load_rows()
+        from graphcondense.data import GraphTask, ImageTask, as_task, load, load_images
+        from graphcondense.data.images import check_no_image_options
 
+        if domain == "image":
+            check_no_image_options(self.named(), self.split, self.normalize, None)
+            return load_images(self.named(), self.root)
         chosen = {"split": self.split, "seed": self.data_seed, "normalize": self.normalize}
         data = load(self.named(), self.root, **chosen)  # type: ignore[arg-type]
-        return data if isinstance(data, GraphTask) else as_task(data)
+        return data if isinstance(data, GraphTask | ImageTask) else as_task(data)
+
+    def _load_rows(self) -> Any:
+        from graphcondense.data.interactions import load_interactions
+
+        if self.normalize not in ("auto", "none"):
+            raise ValueError(f"--normalize {self.normalize}: users by items have no features")
+        return load_interactions(self.named(), self.root, split=self.split, seed=self.data_seed)
 
     def named(self) -> str:
         """What ``--data`` says.
@@ -66,40 +82,34 @@ class Where:
         return (path.stem if path.suffix in (".npz", ".pt") else path.name).lower()
 
 
-def kind_of(data: str) -> Literal["node", "graph"]:
-    """Whether a name or file stands for one graph with labelled nodes or for a set of graphs.
+def kind_of(data: str) -> Literal["node", "graph", "image", "rows"]:
+    """Whether a name or file stands for one labelled graph, a set, images, or users by items.
 
     A name that nothing has counts as one graph: opening it says which names are near.
 
-    >>> kind_of("cora"), kind_of("molbace")
-    ('node', 'graph')
+    >>> kind_of("cora"), kind_of("molbace"), kind_of("fashion-mnist"), kind_of("ml-1m")
+    ('node', 'graph', 'image', 'rows')
     """
     from graphcondense.data.graphs import KNOWN_GRAPHS
+    from graphcondense.data.images import KNOWN_IMAGES, holds_images
+    from graphcondense.data.interactions import KNOWN_INTERACTIONS, holds_interactions
     from graphcondense.data.known import name_key
+    from graphcondense.data.nodes import KNOWN
     from graphcondense.data.pt import read_pt
 
     path = Path(data).expanduser()
     if path.suffix == ".pt":
         return "graph" if isinstance(read_pt(path, "PyG Data"), list) else "node"
-    known = any(name_key(data) in row.spellings() for row in KNOWN_GRAPHS)
-    return "graph" if known else "node"
-
-
-def load_images(name: str) -> tuple[Any, Any]:
-    """``(images, labels)`` from an ``.npz`` file, or scikit-learn's digits."""
-    import numpy as np
-
-    if name == "digits":
-        from sklearn.datasets import load_digits
-
-        digits = load_digits()
-        return (digits.images / 16).astype(np.float32), digits.target
-    if not name.endswith(".npz"):
-        raise ValueError(f"--data {name}: images come from 'digits' or an .npz file")
-    with np.load(Path(name).expanduser(), allow_pickle=False) as file:
-        if missing := {"images", "labels"} - set(file.files):
-            raise ValueError(f"{name} has no {' and no '.join(sorted(missing))}")
-        return file["images"], file["labels"]
+    if holds_images(path):
+        return "image"
+    if holds_interactions(path):
+        return "rows"
+    key = name_key(data)
+    tables = {"node": KNOWN, "graph": KNOWN_GRAPHS, "image": KNOWN_IMAGES}
+    for kind, table in {**tables, "rows": KNOWN_INTERACTIONS}.items():
+        if any(key in row.spellings() for row in table):
+            return kind  # type: ignore[return-value]
+    return "node"
 
 
 def make_parser(command: str, description: str, *, add_help: bool = True) -> ArgumentParser:

@@ -12,7 +12,15 @@ from graphcondense.cli.text import is_main
 BUDGETS = ("nodes", "ratio", "per_class", "bytes")
 PARTIAL = "evaluation.partial.jsonl"
 FILES = ("condensed.safetensors", "condensed.md", "metrics.jsonl", "report.html", PARTIAL)
-PICTURES = ("curve.png", "graph.png", "graphs.png", "images.png", "transfer.png", "break-even.png")
+PICTURES = (
+    "curve.png",
+    "graph.png",
+    "graphs.png",
+    "images.png",
+    "items.png",
+    "transfer.png",
+    "break-even.png",
+)
 USES = ("evaluation", "properties", "privacy", "serving", "nas", "tune")
 """What later commands write beside a run, as NAME.json and NAME.png."""
 
@@ -70,8 +78,14 @@ def size(options: Mapping[str, Any]) -> str:
     return "-".join(f"{'' if k == 'nodes' else k}{v}" for k, v in given) or "none"
 
 
-def draw(small: Any, folder: Path) -> list[Path]:
-    """Draw a run's pictures into its folder; returns their paths."""
+def draw(small: Any, folder: Path, real: Any = None) -> list[Path]:
+    """Draw a run's pictures into its folder; returns their paths.
+
+    Args:
+        small: the condensed set.
+        folder: of the run.
+        real: what was condensed; the picture of users by items shows it beside them.
+    """
     from graphcondense import pictures
 
     if not is_main():
@@ -79,7 +93,10 @@ def draw(small: Any, folder: Path) -> list[Path]:
     drawn = []
     if (folder / "metrics.jsonl").is_file():
         drawn.append(pictures.draw_curve(folder / "metrics.jsonl", folder / "curve.png"))
-    if hasattr(small, "set"):
+    if hasattr(small, "num_users"):
+        if real is not None:
+            drawn.append(pictures.draw_items(small.csr, real.train, folder / "items.png"))
+    elif hasattr(small, "set"):
         drawn.append(pictures.draw_graphs(small, folder / "graphs.png"))
     elif small.x.dim() == 2:
         drawn.append(pictures.draw_graph(small, folder / "graph.png"))

@@ -91,7 +91,7 @@ def open_runs(
         parser: the command's own flags.
         argv: the words after the command.
         kinds: what the command works on: ``"node"`` for runs of one graph, ``"graph"`` for runs of
-            a set of graphs.
+            a set of graphs, ``"image"`` for runs of images, ``"rows"`` for runs of users by items.
 
     Raises:
         ValueError: a flag, file, run or data set that cannot be used.
@@ -112,14 +112,21 @@ def open_runs(
     parser.set_defaults(_origin(first))
     args = parse(parser, argv)
     where = Where(**{f.name: args[f.name] for f in fields(Where)})
-    kind = kind_of(where.named())
+    # Some names stand for a graph and for images: the run knows which.
+    kind = "image" if _holds_images(first) else kind_of(where.named())
     command = parser.prog.split()[-1]
     if kind not in kinds:
-        raise ValueError(_one_graph_alone(command, str(first)))
+        raise ValueError(_one_graph_alone(command, str(first), kind))
     foreign = {f.name: args[f.name] for f in fields(Foreign)}
     if kind == "graph":
         task, loaded = where.load(), [_open_graphs(path, where.named()) for path in paths]
         sizes = [len(graphs) for graphs in loaded]
+    elif kind == "image":
+        task, loaded = where.load("image"), [_open_images(path, where.named()) for path in paths]
+        sizes = [len(small.y) for small in loaded]
+    elif kind == "rows":
+        task, loaded = where.load("rows"), [_open_rows(path, where.named()) for path in paths]
+        sizes = [small.num_users for small in loaded]
     else:
         task, loaded = _open_nodes(where, paths, foreign)
         sizes = [graph.num_nodes for graph in loaded]
@@ -129,7 +136,12 @@ def open_runs(
         label += f" {size}" if len(set(sizes)) > 1 else ""
         graphs.setdefault(f"{label} (run)" if label in OWN else label, []).append(graph)
     if {_record(g).get("data", {}).get("digest") for g in loaded} != {task.digest}:
-        real = "this very graph" if kind == "node" else "these very graphs"
+        real = {
+            "node": "this very graph",
+            "graph": "these very graphs",
+            "image": "these very images",
+            "rows": "these very users",
+        }[kind]
         note(f"note: not condensed from {real} and split, as far as its record says")
     return Opened(args, graphs, task, first if first.is_dir() else None)
 
@@ -167,15 +179,46 @@ def _open_graphs(path: Path, data: str) -> Any:
     return small
 
 
+def _open_images(path: Path, data: str) -> Any:
+    """Condensed images of this package, or a pair of tensors in a ``.pt`` file."""
+    from graphcondense.data import load_condensed
+    from graphcondense.data.pt import read_pt
+
+    if path.suffix == ".pt":
+        return read_pt(path, "a pair of tensors (images, labels)")
+    small: Any = load_condensed(path)
+    if getattr(small, "x", None) is None or small.x.dim() != 4:
+        raise ValueError(
+            f"{path} holds no images, but {data} is a set of images; name the data it was "
+            "condensed from with --data"
+        )
+    return small
+
+
+def _open_rows(path: Path, data: str) -> Any:
+    """Condensed users of this package."""
+    from graphcondense.data import load_condensed
+
+    small = load_condensed(path)
+    if not hasattr(small, "num_users"):
+        raise ValueError(
+            f"{path} holds no users by items, but {data} has such; name the data it was condensed "
+            "from with --data"
+        )
+    return small
+
+
 def need_one_graph(where: Where, command: str) -> None:
     """Raise a ValueError unless the data are one graph."""
-    if kind_of(where.named()) == "graph":
-        raise ValueError(_one_graph_alone(command, where.named()))
+    kind = kind_of(where.named())
+    if kind != "node":
+        raise ValueError(_one_graph_alone(command, where.named(), kind))
 
 
-def _one_graph_alone(command: str, what: str) -> str:
+def _one_graph_alone(command: str, what: str, kind: str) -> str:
+    held = {"graph": "a set of graphs", "image": "images", "rows": "users by items"}[kind]
     return (
-        f"{command} works on runs of one graph; {what} holds a set of graphs, for which there are "
+        f"{command} works on runs of one graph; {what} holds {held}, for which there are "
         "evaluate and report"
     )
 
@@ -189,6 +232,14 @@ def keeping(store: Any) -> Iterator[None]:
         if store:
             note(f"what is finished is in {store}: the same command goes on")
         raise
+
+
+def _holds_images(path: Path) -> bool:
+    """Whether a run or file of this package holds condensed images."""
+    import graphcondense
+
+    own = path.suffix == ".safetensors" or (path / "condensed.safetensors").is_file()
+    return own and _record(graphcondense.load(path)).get("domain") == "image"
 
 
 def _origin(first: Path) -> dict[str, Any]:

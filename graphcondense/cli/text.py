@@ -20,7 +20,7 @@ def summary(small: Any) -> str:
             "condensed": f"{record[name]:,}",
             "share": f"{100 * record[name] / data[name]:.2f} %" if data[name] else "-",
         }
-        for name in ("graphs", "nodes", "edges", "bytes")
+        for name in ("graphs", "nodes", "edges", "users", "interactions", "bytes")
         if name in data and name in record
     ]
     score = f"{validation['score']:.4f} at step {validation['step']}" if validation else "none"

@@ -114,8 +114,8 @@ def methods(domain: str | None = None) -> list[dict[str, str]]:
     Args:
         domain: only methods of this domain.
 
-    >>> [m["name"] for m in methods("image")]
-    ['dc']
+    >>> [m["name"] for m in methods("rows")]
+    ['distill-cf', 'head', 'random', 'svp']
     """
     return [
         {

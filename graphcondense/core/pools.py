@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice, repeat
 from typing import Any, TypeVar
 
 import torch
@@ -70,6 +71,55 @@ def inner_adam(lr: float = 0.01) -> InnerOptimizer:
     return partial(torch.optim.Adam, lr=lr, fused=True)
 
 
+View = Callable[[Tensor, Generator], Tensor]
+"""Examples as a network in training is shown them, such as
+:class:`~graphcondense.ops.augment.Augment`: ``[n, ...]`` to the same shape."""
+
+Lessons = Callable[[Synthetic, Source, Generator], Iterable[Batch]]
+"""What a network is trained on from one match to the next: a batch a step, without end. The
+synthetic set does not change meanwhile."""
+
+
+@dataclass(frozen=True)
+class OnSynthetic:
+    """Lessons: the whole synthetic set at every step.
+
+    Attributes:
+        view: shows the set otherwise at every step, such as augmented.
+    """
+
+    view: View | None = None
+
+    def __call__(self, syn: Synthetic, real: Source, rng: Generator) -> Iterable[Batch]:
+        batch = frozen(syn.batch())
+        if self.view is None:
+            return repeat(batch)
+        return (viewed(batch, self.view, rng) for _ in repeat(None))
+
+
+@dataclass(frozen=True)
+class OnReal:
+    """Lessons: a new random batch of real examples at every step (IDC, Kim et al., ICML 2022).
+
+    Attributes:
+        size: examples in a batch, of all classes together.
+        view: shows each batch otherwise, such as augmented.
+    """
+
+    size: int
+    view: View | None = None
+
+    def __call__(self, syn: Synthetic, real: Source, rng: Generator) -> Iterator[Batch]:
+        while True:
+            batch = real.batch(None, self.size, rng)
+            yield batch if self.view is None else viewed(batch, self.view, rng)
+
+
+def viewed(batch: Batch, view: View, rng: Generator) -> Batch:
+    """The batch with its first input, the examples, shown through ``view``."""
+    return batch._replace(inputs=(view(batch.inputs[0], rng), *batch.inputs[1:]))
+
+
 @dataclass(frozen=True)
 class Fresh:
     """New networks, each trained on the synthetic set between the matches (GCond, Algorithm 1).
@@ -83,6 +133,7 @@ class Fresh:
         inner: training steps between two matches.
         optimizer: how the network is trained; its moments live as long as the network.
         criterion: its loss.
+        lessons: what else the network is trained on between matches, or how it is shown.
     """
 
     model: nn.Module
@@ -90,6 +141,7 @@ class Fresh:
     inner: int = 0
     optimizer: InnerOptimizer = field(default_factory=inner_adam)
     criterion: Criterion = F.cross_entropy
+    lessons: Lessons = field(default_factory=OnSynthetic)
 
     def __call__(
         self,
@@ -120,12 +172,13 @@ class Fresh:
                 position = 0
             elif self.inner:
                 learner = Learner(self.model, params, buffers, criterion=self.criterion)
-                self._train(learner, syn, trainer)
+                self._train(learner, self.lessons(syn, real, rng), trainer)
 
-    def _train(self, learner: Learner, syn: Synthetic, trainer: torch.optim.Optimizer) -> None:
-        """Train the learner in place on the whole synthetic set."""
-        batch = frozen(syn.batch())
-        for _ in range(self.inner):
+    def _train(
+        self, learner: Learner, lessons: Iterable[Batch], trainer: torch.optim.Optimizer
+    ) -> None:
+        """Train the learner in place."""
+        for batch in islice(lessons, self.inner):
             for name, grad in learner.grads(batch).items():
                 learner.params[name].grad = grad
             trainer.step()

@@ -15,20 +15,33 @@ if TYPE_CHECKING:
     from graphcondense.data.condensed import load as load_condensed
     from graphcondense.data.condensed import save as save_condensed
     from graphcondense.data.condensed_graphs import CondensedGraphs
+    from graphcondense.data.condensed_rows import CondensedInteractions
     from graphcondense.data.foreign import open_small
     from graphcondense.data.graph_task import GraphSet, GraphTask, as_graph_task
     from graphcondense.data.graphs import degree_categories, load_graphs
+    from graphcondense.data.images import ImageTask, as_images, load_images
+    from graphcondense.data.interactions import (
+        InteractionTask,
+        as_interactions,
+        load_interactions,
+    )
     from graphcondense.data.nodes import datasets, load
     from graphcondense.data.ogb import load_ogb, open_ogb
+    from graphcondense.data.preprocess import restore_preprocess
     from graphcondense.data.task import NodeTask, as_task
 
 __all__ = [
     "CondensedDataset",
     "CondensedGraphs",
+    "CondensedInteractions",
     "GraphSet",
     "GraphTask",
+    "ImageTask",
+    "InteractionTask",
     "NodeTask",
     "as_graph_task",
+    "as_images",
+    "as_interactions",
     "as_task",
     "datasets",
     "degree_categories",
@@ -36,9 +49,12 @@ __all__ = [
     "load",
     "load_condensed",
     "load_graphs",
+    "load_images",
+    "load_interactions",
     "load_ogb",
     "open_ogb",
     "open_small",
+    "restore_preprocess",
     "save_condensed",
     "tensor_bytes",
 ]
@@ -47,10 +63,15 @@ __all__ = [
 _HOME = {
     "CondensedDataset": ("condensed", "CondensedDataset"),
     "CondensedGraphs": ("condensed_graphs", "CondensedGraphs"),
+    "CondensedInteractions": ("condensed_rows", "CondensedInteractions"),
     "GraphSet": ("graph_task", "GraphSet"),
     "GraphTask": ("graph_task", "GraphTask"),
+    "ImageTask": ("images", "ImageTask"),
+    "InteractionTask": ("interactions", "InteractionTask"),
     "NodeTask": ("task", "NodeTask"),
     "as_graph_task": ("graph_task", "as_graph_task"),
+    "as_images": ("images", "as_images"),
+    "as_interactions": ("interactions", "as_interactions"),
     "as_task": ("task", "as_task"),
     "datasets": ("nodes", "datasets"),
     "degree_categories": ("graphs", "degree_categories"),
@@ -58,9 +79,12 @@ _HOME = {
     "load": ("nodes", "load"),
     "load_condensed": ("condensed", "load"),
     "load_graphs": ("graphs", "load_graphs"),
+    "load_images": ("images", "load_images"),
+    "load_interactions": ("interactions", "load_interactions"),
     "load_ogb": ("ogb", "load_ogb"),
     "open_ogb": ("ogb", "open_ogb"),
     "open_small": ("foreign", "open_small"),
+    "restore_preprocess": ("preprocess", "restore_preprocess"),
     "save_condensed": ("condensed", "save"),
     "tensor_bytes": ("condensed", "tensor_bytes"),
 }

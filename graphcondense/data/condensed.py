@@ -19,7 +19,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import safetensors
 import torch
@@ -29,17 +29,26 @@ from torch_geometric.data import Data, InMemoryDataset
 
 from graphcondense.data.condensed_graphs import NAMES as GRAPHS_NAMES
 from graphcondense.data.condensed_graphs import CondensedGraphs, check_graphs, tensors_of
+from graphcondense.data.condensed_rows import NAMES as ROWS_NAMES
+from graphcondense.data.condensed_rows import CondensedInteractions, check_rows, rows_of
 from graphcondense.data.graph_task import GraphSet
+from graphcondense.data.preprocess import PREFIX
 from graphcondense.ops.files import write_all
+
+Small: TypeAlias = Data | CondensedGraphs | CondensedInteractions
+"""What is saved: a graph (or images), a set of graphs, or users by items."""
 
 FORMAT = "graphcondense"
 VERSION = 1
 NAMES = ("x", "edge_index", "edge_weight", "y", "train_mask")
-_UNCOUNTED = ("train_mask", "node_ptr", "edge_ptr")
+PREPROCESS = ("mean", "std", "basis", "scale", "rest")
+"""What a preprocessing of images may hold; see :mod:`graphcondense.data.preprocess`."""
+_PREPROCESS = tuple(PREFIX + name for name in PREPROCESS)
+_UNCOUNTED = ("train_mask", "node_ptr", "edge_ptr", "row_ptr", "num_items", *_PREPROCESS)
 
 
-def save(small: Data | CondensedGraphs, path: str | Path) -> Path:
-    """Write a condensed graph, or a condensed set of graphs, and a card that a person can read.
+def save(small: Small, path: str | Path) -> Path:
+    """Write condensed data (a graph, a set of graphs, users) and a card that a person can read.
 
     Both files are written under another name first and then moved, so that a file that is there is
     whole. ``small`` is not changed; tensors on other devices are copied.
@@ -48,7 +57,8 @@ def save(small: Data | CondensedGraphs, path: str | Path) -> Path:
         small: ``x [n, d]`` float32, ``edge_index [2, m]`` int64, optionally ``edge_weight [m]``
             float32, ``y [n]`` int64 or soft labels ``[n, C]`` float32, ``train_mask [n]`` bool
             (all nodes if missing), and ``condensed``, a record that JSON can hold; or a
-            :class:`~graphcondense.data.condensed_graphs.CondensedGraphs`.
+            :class:`~graphcondense.data.condensed_graphs.CondensedGraphs` or
+            :class:`~graphcondense.data.condensed_rows.CondensedInteractions`.
         path: a file that ends in ``.safetensors``, or a folder, in which it is called
             ``condensed.safetensors``. Folders are made.
 
@@ -66,7 +76,7 @@ def save(small: Data | CondensedGraphs, path: str | Path) -> Path:
         text = json.dumps({"version": VERSION, "record": record})
     except (TypeError, ValueError) as error:
         raise ValueError(f"the record 'condensed' does not fit JSON: {error}") from error
-    what = "graphs" if isinstance(small, CondensedGraphs) else "graph"
+    what = {CondensedGraphs: "graphs", CondensedInteractions: "users"}.get(type(small), "graph")
     _check(tensors, record, f"cannot save the {what}")
     # One entry: safetensors writes several in an order that changes from run to run.
     blob = to_bytes(tensors, {FORMAT: text})
@@ -78,7 +88,7 @@ def save(small: Data | CondensedGraphs, path: str | Path) -> Path:
     return path
 
 
-def load(path: str | Path, device: torch.device | str | None = None) -> Data | CondensedGraphs:
+def load(path: str | Path, device: torch.device | str | None = None) -> Small:
     """Read what :func:`save` wrote, and check it.
 
     Args:
@@ -86,8 +96,8 @@ def load(path: str | Path, device: torch.device | str | None = None) -> Data | C
         device: where to put the tensors; by default the CPU.
 
     Returns:
-        A ``Data``, or ``CondensedGraphs``, with the tensors of :func:`save` and the record as
-        ``condensed``.
+        A ``Data``, ``CondensedGraphs`` or ``CondensedInteractions`` (on the CPU), with the tensors
+        of :func:`save` and the record as ``condensed``.
 
     Raises:
         ValueError: naming the file, for one that is missing, foreign, broken, of a later version,
@@ -112,7 +122,10 @@ def load(path: str | Path, device: torch.device | str | None = None) -> Data | C
     if version != VERSION:
         raise ValueError(f"{path} has format version {version}, this {FORMAT} reads {VERSION}")
     _check(tensors, record, str(path))
-    if _of_graphs(tensors):
+    small: Small
+    if _of_rows(tensors):
+        small = rows_of(tensors, record)
+    elif _of_graphs(tensors):
         given = {name: tensors.get(name) for name in GRAPHS_NAMES}
         small = CondensedGraphs(GraphSet(**given), record)  # type: ignore[arg-type]
     else:
@@ -121,7 +134,7 @@ def load(path: str | Path, device: torch.device | str | None = None) -> Data | C
     return small if device is None else small.to(device)
 
 
-def tensor_bytes(small: Data | CondensedGraphs) -> int:
+def tensor_bytes(small: Small) -> int:
     """Bytes of ``x``, ``edge_index``, ``edge_weight`` and ``y``, as stored.
 
     Of a set of graphs also those of ``edge_attr`` and ``node_weight``; where each graph begins
@@ -135,7 +148,7 @@ def tensor_bytes(small: Data | CondensedGraphs) -> int:
     return sum(t.numel() * t.element_size() for k, t in tensors.items() if k not in _UNCOUNTED)
 
 
-def graph_hash(small: Data | CondensedGraphs | GraphSet) -> str:
+def graph_hash(small: Small | GraphSet) -> str:
     """SHA-256 (first 16 hex digits) of all stored tensors; the record is left out.
 
     >>> a = Data(x=torch.zeros(2, 3), edge_index=torch.zeros(2, 0).long(), y=torch.tensor([0, 1]))
@@ -179,12 +192,13 @@ class CondensedDataset(InMemoryDataset):  # type: ignore[misc]
         self.files = sorted(Path(self.root).glob("*.safetensors"))
         if not self.files:
             raise ValueError(f"no condensed graph (*.safetensors) in {self.root}")
-        graphs = [load(file) for file in self.files]
+        graphs: list[Any] = [load(file) for file in self.files]
         for file, graph in zip(self.files, graphs, strict=True):
-            if isinstance(graph, CondensedGraphs):
+            if isinstance(graph, CondensedGraphs | CondensedInteractions):
+                what = "a data set of {} graphs" if hasattr(graph, "set") else "{} users"
                 raise ValueError(
-                    f"{file} holds a data set of {len(graph)} graphs: open it with load, or keep "
-                    "it in another folder"
+                    f"{file} holds {what.format(len(graph))}: open it with load, or keep it in "
+                    "another folder"
                 )
         # Records differ in their keys from method to method: they stay out of PyG's collation.
         self._records = [graph.condensed for graph in graphs]
@@ -212,13 +226,15 @@ class CondensedDataset(InMemoryDataset):  # type: ignore[misc]
 # --- what a file may hold --------------------------------------------------------------------
 
 
-def _tensors(small: Data | CondensedGraphs | GraphSet) -> dict[str, Tensor]:
+def _tensors(small: Small | GraphSet) -> dict[str, Tensor]:
     """What is stored of ``small``: on the CPU, contiguous, in a fixed order."""
     held = small.set if isinstance(small, CondensedGraphs) else small
+    if isinstance(held, CondensedInteractions):
+        return held.tensors
     if isinstance(held, GraphSet):
         given: dict[str, Any] = dict(tensors_of(held))
     else:
-        given = {name: getattr(small, name, None) for name in NAMES}
+        given = {name: getattr(small, name, None) for name in (*NAMES, *_PREPROCESS)}
         if given["train_mask"] is None and isinstance(given["x"], Tensor):
             given["train_mask"] = torch.ones(len(given["x"]), dtype=torch.bool)
     return {
@@ -233,14 +249,22 @@ def _of_graphs(tensors: Mapping[str, Tensor]) -> bool:
     return not tensors.keys().isdisjoint(set(GRAPHS_NAMES) - set(NAMES))
 
 
+def _of_rows(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether these are users by items."""
+    return not tensors.keys().isdisjoint(ROWS_NAMES)
+
+
 def _check(tensors: Mapping[str, Tensor], record: Any, where: str) -> None:
     """Raise a ValueError that starts with ``where`` unless these are graphs with a record."""
-    names = GRAPHS_NAMES if _of_graphs(tensors) else NAMES
+    names = GRAPHS_NAMES if _of_graphs(tensors) else (*NAMES, *_PREPROCESS)
+    names = ROWS_NAMES if _of_rows(tensors) else names
     if not isinstance(record, dict):
         raise ValueError(f"{where}: the record must be a dict, got {type(record).__name__}")
     if unknown := sorted(tensors.keys() - set(names)):
         raise ValueError(f"{where}: unknown tensors {unknown}")
-    if _of_graphs(tensors):
+    if _of_rows(tensors):
+        check_rows(tensors, where)
+    elif _of_graphs(tensors):
         check_graphs(tensors, where, record)
     else:
         _check_graph(tensors, record, where)
@@ -266,6 +290,9 @@ def _check_graph(tensors: Mapping[str, Tensor], record: Mapping[str, Any], where
         "y": ((n, y.shape[1]), torch.float32) if soft else ((n,), torch.int64),
         "train_mask": ((n,), torch.bool),
     }
+    for name in _PREPROCESS:  # floats of any shape: the preprocessing itself knows which
+        if name in tensors:
+            expected[name] = (tuple(tensors[name].shape), torch.float32)
     for name, tensor in tensors.items():
         shape, dtype = expected[name]
         need(
@@ -326,6 +353,10 @@ def _card(path: Path, record: Mapping[str, Any], tensors: Mapping[str, Tensor], 
         count = len(tensors["y"])
         what, them = f"{count} graphs that stand in for a large set of graphs", "them"
         opened = f"a PyG data set of {count} graphs"
+    if _of_rows(tensors):
+        count = len(tensors["rows"]) if "rows" in tensors else len(tensors["row_ptr"]) - 1
+        what, them = f"{count} users that stand in for many", "them"
+        opened = "users by items: .csr (scipy), .hetero (PyG)"
     title = f"{rows.get('data.name', path.stem)}, condensed by {rows.get('method', 'hand')}"
     cell = "| {} | {} |".format
     shapes = [

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from torch_geometric.data import Data
 
     from graphcondense.data.graph_task import GraphTask
+    from graphcondense.data.images import ImageTask
+    from graphcondense.data.interactions import InteractionTask
 
 __all__ = ["KNOWN", "Known", "datasets", "load", "name_key"]
 
@@ -38,11 +40,13 @@ def load(
     seed: int = 0,
     normalize: str = "auto",
     device: torch.device | str | None = None,
-) -> Data | GraphTask:
+) -> Data | GraphTask | ImageTask | InteractionTask:
     """Open a graph by name, or from a file that ends in ``.npz`` or ``.pt``.
 
     A set of many graphs (``ogbg-molhiv``, ``MUTAG``, a ``.pt`` file of a list) is opened as
-    :func:`graphcondense.data.load_graphs` does; ``normalize`` and ``device`` are not for these.
+    :func:`graphcondense.data.load_graphs` does, and one of images (``fashion-mnist``) as
+    :func:`graphcondense.data.load_images`, users by items (``ml-1m``) as
+    :func:`graphcondense.data.load_interactions`; ``normalize`` and ``device`` are not for these.
 
     Case, ``-`` and ``_`` in a name do not matter. :func:`datasets` lists the names. What is not
     under ``root`` is downloaded there, without a question.
@@ -76,7 +80,9 @@ def load(
     Returns:
         A ``Data`` with ``x [n, d]`` float32 (a CSR tensor if the file has it sparse),
         ``edge_index [2, m]``, ``y [n]``, bool masks ``[n]``, and ``name``; for a set of graphs a
-        :class:`~graphcondense.data.graph_task.GraphTask`.
+        :class:`~graphcondense.data.graph_task.GraphTask`; for images an
+        :class:`~graphcondense.data.images.ImageTask`; for users by items an
+        :class:`~graphcondense.data.interactions.InteractionTask`.
 
     Raises:
         ValueError: for a name, split, normalisation, file or folder that cannot be used, saying
@@ -84,6 +90,8 @@ def load(
         ConnectionError: when the set is not under ``root`` and cannot be downloaded.
     """
     from graphcondense.data.graphs import load_graphs, task_of_list
+    from graphcondense.data.images import KnownImages, check_no_image_options, load_images
+    from graphcondense.data.interactions import KnownInteractions, load_interactions
 
     if normalize not in NORMALIZE:
         raise ValueError(f"normalize={normalize!r}: choose one of {', '.join(NORMALIZE)}")
@@ -95,6 +103,12 @@ def load(
             return task_of_list(data, path, split, seed)
     else:
         known = _find(str(name))
+        if isinstance(known, KnownImages):
+            check_no_image_options(known.name, split, normalize, device)
+            return load_images(name, root)
+        if isinstance(known, KnownInteractions):
+            _check_no_graph_options(known.name, normalize, device, "users by items")
+            return load_interactions(known.name, root, split=split, seed=seed)
         if not isinstance(known, Known):
             _check_no_graph_options(known.name, normalize, device)
             return load_graphs(name, root, split=split, seed=seed)
@@ -105,12 +119,14 @@ def load(
     return data if device is None else data.to(device)
 
 
-def _check_no_graph_options(name: str, normalize: str, device: Any) -> None:
+def _check_no_graph_options(
+    name: str, normalize: str, device: Any, what: str = "a set of graphs"
+) -> None:
     for option, given, usual in (("normalize", normalize, "auto"), ("device", device, None)):
         if given != usual:
             raise ValueError(
-                f"{option}={given!r} is for one graph with labelled nodes, {name} is a set of "
-                "graphs: leave it out"
+                f"{option}={given!r} is for one graph with labelled nodes, {name} is {what}: leave "
+                "it out"
             )
 
 
@@ -119,7 +135,8 @@ def datasets(root: str | Path | None = None) -> list[dict[str, Any]]:
 
     Returns:
         Rows with ``name``, ``kind`` (``"node"``: one graph with labelled nodes; ``"graph"``: many
-        labelled graphs), ``family``, ``graphs``, ``nodes`` (``None`` for a set of graphs),
+        labelled graphs; ``"image"``; ``"rows"``: users by items), ``family``, ``graphs``, ``nodes``
+        (images, or users and items, where these are listed; ``None`` for a set of graphs),
         ``classes`` (tasks, for molecules), ``metric``, ``split``, ``normalize``, ``source``,
         ``licence`` and ``local`` (it is under ``root``: no download is needed).
 
@@ -127,8 +144,11 @@ def datasets(root: str | Path | None = None) -> list[dict[str, Any]]:
     3327
     """
     from graphcondense.data.graphs import KNOWN_GRAPHS
+    from graphcondense.data.images import KNOWN_IMAGES
+    from graphcondense.data.interactions import KNOWN_INTERACTIONS
 
-    return [known.row(root_of(root)) for known in (*KNOWN, *KNOWN_GRAPHS)]
+    tables = (*KNOWN, *KNOWN_GRAPHS, *KNOWN_IMAGES, *KNOWN_INTERACTIONS)
+    return [known.row(root_of(root)) for known in tables]
 
 
 # --- sets by name ----------------------------------------------------------------------------
@@ -321,12 +341,15 @@ _REFUSED = {
 
 
 def _find(name: str) -> Named:
-    """A graph or a set of graphs."""
+    """A graph, a set of graphs, or images; of two that share a name the graph."""
     from graphcondense.data.graphs import KNOWN_GRAPHS
+    from graphcondense.data.images import KNOWN_IMAGES
+    from graphcondense.data.interactions import KNOWN_INTERACTIONS
 
     if name_key(name) in _REFUSED:
         raise ValueError(_REFUSED[name_key(name)])
-    return find(name, (*KNOWN, *KNOWN_GRAPHS), ".npz or .pt")
+    tables = (*KNOWN_INTERACTIONS, *KNOWN_IMAGES, *KNOWN_GRAPHS, *KNOWN)
+    return find(name, tables, ".npz or .pt")
 
 
 # --- files -----------------------------------------------------------------------------------

@@ -1,101 +1,48 @@
-"""Image classification: tensors of images and their classes."""
+"""Image classification: the real images by class, and learnable sets of images."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
-import numpy as np
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn import functional as F
 
+from graphcondense.core.method import Method
+from graphcondense.core.pools import built
 from graphcondense.core.types import Batch, Synthetic
+from graphcondense.data.images import ImageTask
+from graphcondense.nn.images import IMAGE_MODELS
+from graphcondense.ops.select import CHOICES, choose_centres
+
+LABEL_BYTES = 8
+"""Of a class, as stored."""
 
 
-@dataclass(frozen=True)
-class ImageTask:
-    """Checked images ``[n, c, h, w]`` float32 and classes ``[n]`` int64, with a validation part.
-
-    Attributes:
-        images, labels: all training images.
-        train, val: indices; every tenth image of a class is held out for validation.
-        num_classes: number of classes.
-    """
-
-    images: Tensor
-    labels: Tensor
-    train: Tensor
-    val: Tensor
-    num_classes: int
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 (first 16 hex digits) of images and labels."""
-        h = hashlib.sha256(f"{tuple(self.images.shape)}".encode())
-        h.update(self.images.numpy().tobytes())
-        h.update(self.labels.numpy().tobytes())
-        return h.hexdigest()[:16]
-
-
-def as_images(data: tuple[Any, Any]) -> ImageTask:
-    """Check ``(images, labels)``, tensors or arrays, without changing them.
-
-    Images are ``[n, h, w]`` or ``[n, c, h, w]``; bytes are scaled to [0, 1].
-
-    Raises:
-        ValueError: whatever is wrong, naming the numbers and the fix.
-    """
-    images, labels = (d if isinstance(d, Tensor) else torch.from_numpy(np.asarray(d)) for d in data)
-    if images.dim() == 3:
-        images = images.unsqueeze(1)
-    if images.dim() != 4:
-        raise ValueError(f"images must be [n, c, h, w] or [n, h, w], got {tuple(images.shape)}")
-    images = images.float() / 255 if images.dtype == torch.uint8 else images.float().clone()
-    if not bool(torch.isfinite(images).all()):
-        raise ValueError("images have NaN or infinite pixels")
-    if labels.is_floating_point() or labels.dim() != 1:
-        raise ValueError(f"labels must be integers [n], got {labels.dtype} {tuple(labels.shape)}")
-    labels = labels.long().clone()
-    if len(labels) != len(images):
-        raise ValueError(f"{len(images)} images but {len(labels)} labels")
-    if not len(labels) or int(labels.min()) < 0:
-        raise ValueError("labels must be classes 0..C-1 of at least one image")
-    num_classes = int(labels.max()) + 1
-    counts = torch.bincount(labels, minlength=num_classes)
-    if int(counts.min()) < 1:
-        raise ValueError(f"class {int(counts.argmin())} has no images; relabel as 0..C-1")
-    held = torch.zeros(len(labels), dtype=torch.bool)
-    for c in range(num_classes):
-        held[(labels == c).nonzero().flatten()[9::10]] = True
-    train, val = (~held).nonzero().flatten(), held.nonzero().flatten()
-    return ImageTask(images.cpu(), labels.cpu(), train, val, num_classes)
-
-
-@dataclass
 class ImageSource:
-    """Training images by class.
+    """Training images by class, as networks see them; no other image of the task is kept.
 
     Args:
-        task: the checked images.
+        task: the checked images with their preprocessing.
         device: where batches go.
-    """
 
-    task: ImageTask
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    Attributes:
+        images: training images, preprocessed, ``[n, c, h, w]`` on the device.
+        labels: their classes ``[n]`` on the device.
+        members: positions in ``images`` of each class, on the CPU.
+    """
 
     domain = "image"
 
-    def __post_init__(self) -> None:
-        self.images = self.task.images[self.task.train].to(self.device)
-        self.labels = self.task.labels[self.task.train].to(self.device)
-        self.members = [
-            (self.labels == c).nonzero().flatten().cpu() for c in range(self.num_classes)
-        ]
-
-    @property
-    def num_classes(self) -> int:
-        return self.task.num_classes
+    def __init__(self, task: ImageTask, device: torch.device | str = "cpu") -> None:
+        self.device, self.preprocess = torch.device(device), task.preprocess
+        self.images = task.seen(task.train).to(self.device)
+        self.labels = task.labels[task.train].to(self.device)
+        self.num_classes = task.num_classes
+        labels = task.labels[task.train]
+        self.members = [(labels == c).nonzero().flatten() for c in range(self.num_classes)]
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -113,48 +60,221 @@ class ImageSource:
 
     @property
     def example_bytes(self) -> int:
-        return 4 * self.images[0].numel() + 8
+        return 4 * self.images[0].numel() + LABEL_BYTES
 
     def batch(
         self, c: int | None = None, size: int | None = None, rng: Generator | None = None
     ) -> Batch:
+        if c is None and (size is None or size >= len(self.labels)):
+            return Batch((self.images,), self.labels)
         own = torch.arange(len(self.labels)) if c is None else self.members[c]
         if size is not None and size < len(own):
             own = own[torch.randperm(len(own), generator=rng)[:size]]
         rows = own.to(self.device)
         return Batch((self.images[rows],), self.labels[rows])
 
+    def raw(self, seen: Tensor) -> Tensor:
+        """Images as they are saved, of images as networks see them."""
+        return self.preprocess.inverse(seen)
 
-class ImageSynthetic(Synthetic):
-    """Learnable pixels.
+
+class ExportedImages(NamedTuple):
+    """A finished set of images, on the CPU.
+
+    Attributes:
+        x: raw images ``[n, c, h, w]`` float32; learnt pixels may leave the range of real ones.
+        y: classes ``[n]`` int64, or soft labels ``[n, C]`` float32.
+        stored_bytes: bytes of what the images are made from, labels included.
+        classes: the class each image belongs to ``[n]``.
+    """
+
+    x: Tensor
+    y: Tensor
+    stored_bytes: int
+    classes: Tensor
+
+
+def as_is(x: Tensor) -> Tensor:
+    """No way back is needed: the images are raw."""
+    return x
+
+
+class LearntImages(Synthetic):
+    """Base of every learnable set of images, however its pixels come about.
+
+    A subclass gives :meth:`images`, :attr:`stored_bytes` and
+    :meth:`~graphcondense.core.types.Synthetic.groups`.
 
     Args:
-        x: initial images ``[n, c, h, w]``; copied.
-        y: classes ``[n]``; fixed.
+        classes: class of each image that :meth:`images` gives ``[n]``, in ascending order.
         num_classes: number of classes.
+        raw: from images as networks see them to raw ones, such as :meth:`ImageSource.raw`.
+
+    Raises:
+        ValueError: the classes do not ascend.
+    """
+
+    classes: Tensor
+
+    def __init__(
+        self, classes: Tensor, num_classes: int, raw: Callable[[Tensor], Tensor] = as_is
+    ) -> None:
+        super().__init__()
+        if bool((classes.diff() < 0).any()):
+            raise ValueError("images of a learnable set are in the order of their classes")
+        self.register_buffer("classes", classes.clone())
+        self.num_classes, self.raw = num_classes, raw
+        self.counts: list[int] = torch.bincount(classes.cpu(), minlength=num_classes).tolist()
+
+    def images(self) -> tuple[Tensor, Tensor]:
+        """All images ``[n, c, h, w]`` as networks see them, and classes ``[n]`` or soft labels
+        ``[n, C]``; in the order of :attr:`classes`, differentiable in the parameters."""
+        raise NotImplementedError
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of the numbers that the images are made from, labels included."""
+        raise NotImplementedError
+
+    def batch(self, c: int | None = None) -> Batch:
+        return self._all() if c is None else self.batches()[c]
+
+    def batches(self) -> list[Batch]:
+        x, y = self.images()
+        parts = zip(torch.split(x, self.counts), torch.split(y, self.counts), strict=True)
+        return [Batch((own,), labels) for own, labels in parts]
+
+    def _all(self) -> Batch:
+        x, y = self.images()
+        return Batch((x,), y)
+
+    @torch.no_grad()
+    def export(self) -> ExportedImages:
+        x, y = self.images()
+        x = self.raw(x).detach().cpu().contiguous()
+        return ExportedImages(
+            x.clone(), y.detach().cpu().clone(), self.stored_bytes, self.classes.cpu().clone()
+        )
+
+
+class ImageSynthetic(LearntImages):
+    """Learnable pixels, the group ``x``; with soft labels also the group ``y``.
+
+    Args:
+        x: initial images as networks see them ``[n, c, h, w]``; copied.
+        y: classes ``[n]``, ascending.
+        num_classes: number of classes.
+        raw: see :class:`LearntImages`.
+        learn_labels: labels are learnt, too, from one-hot ones or ``labels``.
+        labels: initial soft labels ``[n, C]``; without ``learn_labels`` they stay as they are.
     """
 
     y: Tensor
 
-    def __init__(self, x: Tensor, y: Tensor, num_classes: int) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        x: Tensor,
+        y: Tensor,
+        num_classes: int,
+        raw: Callable[[Tensor], Tensor] = as_is,
+        *,
+        learn_labels: bool = False,
+        labels: Tensor | None = None,
+    ) -> None:
+        super().__init__(y, num_classes, raw)
         self.x = nn.Parameter(x.detach().clone())
-        self.register_buffer("y", y.clone())
-        self.num_classes = num_classes
+        if labels is None:
+            labels = F.one_hot(y, num_classes).to(x) if learn_labels else y
+        if learn_labels:
+            self.y = nn.Parameter(labels.detach().clone())
+        else:
+            self.register_buffer("y", labels.detach().clone())
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
-        return {"x": [self.x]}
+        soft = {"y": [self.y]} if isinstance(self.y, nn.Parameter) else {}
+        return {"x": [self.x], **soft}
 
-    def batch(self, c: int | None = None) -> Batch:
-        if c is None:
-            return Batch((self.x,), self.y)
-        rows = torch.nonzero(self.y == c).flatten()
-        return Batch((self.x[rows],), self.y[rows])
+    def images(self) -> tuple[Tensor, Tensor]:
+        return self.x, self.y
 
-    def batches(self) -> list[Batch]:
-        return [self.batch(c) for c in range(self.num_classes)]
+    @property
+    def stored_bytes(self) -> int:
+        return self.x.nbytes + self.y.nbytes
 
-    @torch.no_grad()
-    def export(self) -> tuple[Tensor, Tensor]:
-        """Images ``[n, c, h, w]`` and classes ``[n]``, on the CPU."""
-        return self.x.detach().cpu().clone(), self.y.cpu().clone()
+
+@dataclass(frozen=True, kw_only=True)
+class PixelMethod(Method):
+    """What methods share that learn images with the help of a network; no method by itself.
+
+    Attributes:
+        init: what images start from: ``"real"`` ones of the class, drawn uniformly; ``"herding"``,
+            ``"kcenter"`` or ``"central"`` ones; ``"kmeans"`` centres of the class; or ``"noise"``,
+            standard normal as networks see it.
+        preprocess: what networks see: ``"normalise"`` (each channel), ``"zca"`` or ``"none"``.
+            Images are exported raw.
+        model: ``"convnet"``, ``"mlp"``, ``"resnet"`` or ``"vgg"``.
+        hidden_channels: filters or width.
+        depth: blocks or hidden layers; by default the model's own choice.
+        real_batch: real images a class and step.
+    """
+
+    init: Literal["real", "noise", "kmeans", "herding", "kcenter", "central"] = "real"
+    preprocess: Literal["normalise", "zca", "none"] = "normalise"
+    model: Literal["convnet", "mlp", "resnet", "vgg"] = "convnet"
+    hidden_channels: int = 128
+    depth: int | None = None
+    real_batch: int = 256
+
+    def label_bytes(self, real: ImageSource) -> int:
+        """Bytes of one image's label; methods with soft labels say ``4 C``."""
+        return LABEL_BYTES
+
+    def sizes(self, real: Any) -> Tensor:
+        extra = self.label_bytes(real) - LABEL_BYTES
+        return self.allocate(
+            real.counts, real.num_examples, example_bytes=real.example_bytes + extra
+        )
+
+    def start(self, real: ImageSource, rng: Generator) -> ImageSynthetic:
+        """The synthetic images before the first update."""
+        sizes = self.sizes(real)
+        y = torch.arange(real.num_classes).repeat_interleave(sizes).to(real.device)
+        return ImageSynthetic(self.initial(real, sizes, rng), y, real.num_classes, real.raw)
+
+    def initial(self, real: ImageSource, sizes: Tensor, rng: Generator) -> Tensor:
+        """``sizes[c]`` images of each class as :attr:`init` says, ``[n, c, h, w]``.
+
+        Args:
+            real: the real images.
+            sizes: images of each class ``[C]``; a class may ask for more than there are real ones
+                where they are noise.
+            rng: of the choice.
+        """
+        if self.init == "noise":
+            x = torch.randn((int(sizes.sum()), *real.shape), generator=rng)
+            return x.to(real.images)
+        parts = []
+        for own, k in zip(real.members, sizes.tolist(), strict=True):
+            flat = real.images[own.to(real.device)].flatten(1)
+            if self.init == "kmeans":
+                parts.append(choose_centres(flat, k, rng))
+            else:
+                choose = CHOICES["random" if self.init == "real" else self.init]
+                parts.append(flat[choose(flat, k, rng).to(real.device)])
+        return torch.cat(parts).view(-1, *real.shape)
+
+    def network(self, real: ImageSource) -> nn.Module:
+        """The architecture, on the device of the images; its own weights are never read."""
+        sizes = (real.shape, real.num_classes, self.hidden_channels, self.depth)
+        return built(IMAGE_MODELS[self.model], *sizes).to(real.device)
+
+    def memory_bytes(self, real: ImageSource) -> int:
+        """Besides the synthetic images, the layers of a network over one batch of real ones.
+
+        A ConvNet keeps about four maps of the first block's size for the backward pass (three in
+        the first block, a third of that in the others together).
+        """
+        _, height, width = real.shape
+        maps = 4 * height * width if self.model != "mlp" else 3
+        layers = 4 * self.real_batch * self.hidden_channels * maps
+        return super().memory_bytes(real) + layers

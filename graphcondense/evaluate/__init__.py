@@ -23,6 +23,7 @@ from graphcondense.evaluate.fit import (
 from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
 from graphcondense.evaluate.graph_bench import random_graphs
 from graphcondense.evaluate.graph_fit import GraphEvaluator, GraphTraining
+from graphcondense.evaluate.image_fit import ImageEvaluator, ImageTraining
 from graphcondense.evaluate.report import ALL, Report, Row, evaluate
 from graphcondense.evaluate.result import Result
 from graphcondense.evaluate.robustness import Robustness, robustness
@@ -42,6 +43,8 @@ __all__ = [
     "FitResult",
     "GraphEvaluator",
     "GraphTraining",
+    "ImageEvaluator",
+    "ImageTraining",
     "Ledger",
     "Privacy",
     "Properties",

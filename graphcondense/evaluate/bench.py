@@ -37,7 +37,8 @@ class Bench(Protocol):
         all: names of every model.
         usual: names of the models of a report.
         seeds: trainings of each.
-        metric: the score, one of :data:`~graphcondense.data.graph_task.METRICS`.
+        metric: the score, one of :data:`~graphcondense.evaluate.metrics.SCORES`.
+        units: what the nodes and edges of a set are called.
     """
 
     real: Any
@@ -45,6 +46,7 @@ class Bench(Protocol):
     usual: tuple[str, ...]
     seeds: int
     metric: str
+    units: tuple[str, str]
 
     @property
     def training(self) -> Any: ...
@@ -75,8 +77,9 @@ class Bench(Protocol):
     def equal_bytes(self, small: Any, draws: int) -> dict[str, list[Any]]:
         """Real examples that take at most the bytes of ``small``, by name."""
 
-    def plain_seconds(self, measured: int) -> float:
-        """One training in plain PyG, scaled from so many epochs or updates."""
+    def plain_seconds(self, measured: int) -> float | None:
+        """One training in plain PyG, scaled from so many epochs or updates; ``None`` if there is
+        no such thing."""
 
 
 class NodeBench:
@@ -92,6 +95,7 @@ class NodeBench:
     usual: tuple[str, ...] = ("GCN", "SGC", "APPNP", "SAGE", "GAT", "MLP")
     seeds = 10
     metric = "accuracy"
+    units = ("nodes", "edges")
 
     def __init__(self, data: Any, device: torch.device | str | None, **options: Any) -> None:
         self.evaluator = Evaluator(as_task(data, need_test=True), device=device, **options)

@@ -16,7 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from graphcondense.data.condensed_rows import CondensedInteractions
 from graphcondense.data.graph_task import GraphSet, GraphTask
+from graphcondense.data.images import ImageTask
+from graphcondense.data.interactions import InteractionTask
 from graphcondense.data.task import NodeTask, as_task
 from graphcondense.evaluate.result import COLOURS, MARKERS
 
@@ -25,7 +28,8 @@ from graphcondense.evaluate.result import COLOURS, MARKERS
 class Size:
     """Nodes, edges and bytes of a graph, or a set of graphs, as it is stored.
 
-    ``graphs`` is how many graphs a set has; ``None`` for a single graph.
+    ``graphs`` is how many graphs a set has; ``None`` for a single graph. Of users by items, nodes
+    are users and edges interactions; of images, edges are pixel values.
     """
 
     nodes: int
@@ -58,6 +62,7 @@ class Ledger:
             seconds it was in use: what energy is proportional to. ``None`` if not known.
         condensed_processor_seconds, whole_processor_seconds: the same of one training, validation
             included.
+        units: what nodes and edges are called.
     """
 
     graph: str
@@ -73,6 +78,7 @@ class Ledger:
     condensed_processor_seconds: float | None = None
     whole_processor_seconds: float | None = None
     memory_estimate_bytes: int | None = None
+    units: tuple[str, str] = ("nodes", "edges")
 
     @property
     def break_even_trainings(self) -> int | None:
@@ -137,7 +143,8 @@ class Ledger:
         """What :meth:`to_dict` gave."""
         own = {f.name: saved[f.name] for f in fields(cls) if f.name in saved}
         sizes = {name: Size(**own[name]) for name in ("size", "whole")}
-        return cls(**{**own, **sizes})
+        units = tuple(own.get("units", ("nodes", "edges")))
+        return cls(**{**own, **sizes, "units": units})
 
     def lines(self) -> list[str]:
         """The ledger as lines of text."""
@@ -148,7 +155,7 @@ class Ledger:
         def percent(part: float, whole: float) -> str:
             return f"{100 * part / whole:.2f} % of {whole:,}" if whole else f"of {whole}"
 
-        even = self.break_even_trainings
+        even, (nodes, edges) = self.break_even_trainings, self.units
         counts = []
         if self.size.graphs is not None and self.whole.graphs is not None:
             share = percent(self.size.graphs, self.whole.graphs)
@@ -156,13 +163,14 @@ class Ledger:
         return [
             f"graph {self.graph}, times of {self.model}",
             *counts,
-            f"nodes         {self.size.nodes:,} ({percent(self.size.nodes, self.whole.nodes)})",
-            f"edges         {self.size.edges:,} ({percent(self.size.edges, self.whole.edges)})",
+            f"{nodes:<13} {self.size.nodes:,} ({percent(self.size.nodes, self.whole.nodes)})",
+            f"{edges:<13} {self.size.edges:,} ({percent(self.size.edges, self.whole.edges)})",
             f"bytes         {self.size.bytes:,} ({percent(self.size.bytes, self.whole.bytes)})",
             f"condensation  {seconds(self.condensation_seconds)}",
             f"one training  {seconds(self.condensed_training_seconds)} condensed, "
             f"{seconds(self.whole_training_seconds)} whole, "
-            f"{seconds(self.plain_training_seconds)} whole in plain PyG",
+            f"{seconds(self.plain_training_seconds)} whole in plain "
+            + ("PyTorch" if nodes == "images" else "PyG"),
             f"pays after    {'-' if even is None else f'{even:,} trainings'}",
             f"processor     {seconds(self.condensation_processor_seconds)} condensation; one "
             f"training with validation {seconds(self.condensed_processor_seconds)} condensed, "
@@ -227,7 +235,15 @@ def draw_break_even(ledgers: Mapping[str, Ledger], path: str | Path, data: str =
 
 
 def size_of(graph: Any) -> Size:
-    """Size of a condensed graph or set, a `NodeTask`, or the training graphs of a `GraphTask`."""
+    """Size of a condensed graph or set, a `NodeTask`, or the training graphs of a `GraphTask`.
+
+    Of users by items, an `InteractionTask` too, that of the training part; of an `ImageTask` its
+    training images in float32. Of condensed images the bytes are those their record tells.
+    """
+    if (rows := _rows(graph)) is not None:
+        kept = {k: v for k, v in rows.tensors.items() if k not in ("row_ptr", "num_items")}
+        total = sum(v.numel() * v.element_size() for v in kept.values())
+        return Size(rows.num_users, int(rows.csr.nnz), total)
     if isinstance(graph, GraphTask):
         graph = graph.graphs.select(graph.train)
     held = graph if isinstance(graph, GraphSet) else getattr(graph, "set", None)
@@ -239,7 +255,14 @@ def size_of(graph: Any) -> Size:
         adj = [graph.adj.data, graph.adj.indices, graph.adj.indptr]
         arrays = [*features, *adj, graph.y.numpy()]
         return Size(graph.num_nodes, int(graph.adj.nnz), sum(a.nbytes for a in arrays))
+    if isinstance(graph, ImageTask):
+        one = graph.images[0].numel()
+        return Size(len(graph.train), one * len(graph.train), (4 * one + 8) * len(graph.train))
     tensors = _tensors(graph)
+    if tensors["x"].dim() > 2:  # images may be stored as something smaller
+        total = sum(tensors[name].nbytes for name in ("x", "y"))
+        said = (getattr(graph, "condensed", None) or {}).get("bytes", total)
+        return Size(len(tensors["x"]), tensors["x"].numel(), said)
     edges = tensors["edge_index"].shape[1] if "edge_index" in tensors else 0
     total = sum(t.numel() * t.element_size() for t in tensors.values())
     return Size(len(tensors["x"]), edges, total)
@@ -247,11 +270,20 @@ def size_of(graph: Any) -> Size:
 
 def graph_hash(graph: Any) -> str:
     """The hash a saved graph carries; of a `NodeTask` or a `GraphTask` its digest."""
-    if isinstance(graph, NodeTask | GraphTask):
+    if isinstance(graph, NodeTask | GraphTask | InteractionTask | ImageTask):
         return graph.digest
     from graphcondense.data import condensed  # imports PyG
 
-    return condensed.graph_hash(graph)
+    return condensed.graph_hash(graph if (rows := _rows(graph)) is None else rows)
+
+
+def _rows(held: Any) -> CondensedInteractions | None:
+    """Users by items in the form that is stored, of a task its training part; else ``None``."""
+    if isinstance(held, CondensedInteractions):
+        return held
+    if isinstance(held, InteractionTask):
+        held = held.train
+    return CondensedInteractions(held) if sp.issparse(held) else None
 
 
 def _tensors(graph: Any) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -111,6 +111,7 @@ class FitResult:
             in use.
         chosen: what else validation chose: the threshold under which a model that ignores edge
             weights is shown no edge, or what a predictor leaves open. Empty where nothing was.
+        others: further test scores by name, one a seed.
     """
 
     model: str
@@ -124,6 +125,7 @@ class FitResult:
     seconds_training: float
     processor_seconds: float = 0.0
     chosen: str = ""
+    others: Mapping[str, list[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ class GraphBench:
     # Kernel ridge is there by name alone: on a large whole set it cannot run.
     all = usual = tuple(GRAPH_MODELS)
     seeds = 5
+    units = ("nodes", "edges")
 
     def __init__(self, data: Any, device: torch.device | str | None, **options: Any) -> None:
         self.evaluator = GraphEvaluator(as_graph_task(data), device=device, **options)

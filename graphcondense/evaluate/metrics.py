@@ -57,8 +57,9 @@ SCORES: dict[str, Score] = {
     "ap": Score("AP"),
     "rmse": Score("RMSE", larger_is_better=False, share=False),
     "mae": Score("MAE", larger_is_better=False, share=False),
+    "ndcg@10": Score("NDCG@10"),
 }
-"""By the names of :data:`~graphcondense.data.graph_task.METRICS`."""
+"""By the names of :data:`~graphcondense.data.graph_task.METRICS`, and of users by items."""
 
 
 def accuracy(out: Tensor, y: Tensor) -> Tensor:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.graph_task import GraphTask
+from graphcondense.data.images import is_images
+from graphcondense.data.interactions import InteractionTask
 from graphcondense.data.task import is_dataset, labels_nodes
 from graphcondense.evaluate.bench import ALL, Bench, Kind, NodeBench
 from graphcondense.evaluate.cost import (
@@ -24,8 +26,10 @@ from graphcondense.evaluate.cost import (
 )
 from graphcondense.evaluate.fit import FitResult, record_of
 from graphcondense.evaluate.graph_bench import GraphBench
+from graphcondense.evaluate.image_bench import ImageBench
 from graphcondense.evaluate.metrics import SCORES, Score
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Result
+from graphcondense.evaluate.rows_bench import RowsBench
 from graphcondense.evaluate.store import Store, identity_of
 
 if TYPE_CHECKING:
@@ -63,6 +67,7 @@ class Row:
         processor_seconds: one training, validation included, on the CPU over all threads; on a
             GPU the seconds it was in use.
         set_graphs: mean number of graphs in a set; ``None`` where a set is a single graph.
+        others: means of further test scores by name, such as HR@10 of users by items.
     """
 
     label: str
@@ -87,6 +92,7 @@ class Row:
     seconds_training: float
     processor_seconds: float
     set_graphs: int | None = None
+    others: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,8 @@ class Report(Result):
         settings: how each model was trained, by its name.
         rows: one per trained-on set and model.
         ledgers: what each condensed set costs (its first graph).
-        metric: the score, one of :data:`~graphcondense.data.graph_task.METRICS`.
+        metric: the score, one of :data:`~graphcondense.evaluate.metrics.SCORES`.
+        units: what nodes and edges are called.
     """
 
     data: str
@@ -108,6 +115,7 @@ class Report(Result):
     rows: tuple[Row, ...]
     ledgers: Mapping[str, Ledger]
     metric: str = "accuracy"
+    units: tuple[str, str] = ("nodes", "edges")
 
     left: ClassVar[int] = 2
 
@@ -122,23 +130,38 @@ class Report(Result):
         return any(row.set_graphs is not None for row in self.rows)
 
     @property
+    def has_steps(self) -> bool:
+        """Whether models were validated as they trained, and so have an epoch and a last score."""
+        return self.metric != "ndcg@10"
+
+    @property
     def columns(self) -> tuple[Column, ...]:  # type: ignore[override]
         text = self.score.text
         sets = [Column("graphs", lambda row: f"{row.set_graphs:,}")] if self.of_graphs else []
-        return (
-            Column("trained on", lambda row: row.label),
-            Column("model", lambda row: row.model + (" *" if row.predictor == "non-GNN" else "")),
-            Column("best-val test", lambda row: text(row.test_selected, row.test_selected_std)),
-            Column("last test", lambda row: text(row.test_last, row.test_last_std)),
-            Column("± sets" if sets else "± graphs", lambda row: text(row.spread_graphs)),
-            Column("± trainings", lambda row: text(row.spread_trainings)),
+        spread = "± graphs" if self.units[0] == "nodes" and not sets else "± sets"
+        last = [Column("last test", lambda row: text(row.test_last, row.test_last_std))]
+        step = [
             Column(
                 "step" if sets else "epoch",
                 lambda row: f"{row.epoch_selected:.0f}" if row.epoch_selected else "-",
+            )
+        ]
+        names = dict.fromkeys(name for row in self.rows for name in row.others)
+        others = [Column(name, partial(_other, name, text)) for name in names]
+        return (
+            Column("trained on", lambda row: row.label),
+            Column("model", lambda row: row.model + (" *" if row.predictor == "non-GNN" else "")),
+            Column(
+                "best-val test" if self.has_steps else self.score.name,
+                lambda row: text(row.test_selected, row.test_selected_std),
             ),
+            *(last if self.has_steps else others),
+            Column(spread, lambda row: text(row.spread_graphs)),
+            Column("± trainings", lambda row: text(row.spread_trainings)),
+            *(step if self.has_steps else []),
             *sets,
-            Column("nodes", lambda row: f"{row.nodes:,}"),
-            Column("edges", lambda row: f"{row.edges:,}"),
+            Column(self.units[0], lambda row: f"{row.nodes:,}"),
+            Column(self.units[1], lambda row: f"{row.edges:,}"),
             Column("KiB", lambda row: f"{row.bytes / 1024:,.0f}"),
             Column("s/training", lambda row: f"{row.seconds:.2f}"),
         )
@@ -168,9 +191,11 @@ class Report(Result):
         )
         chosen = [f"{r.label}, {r.model}: {r.chosen}" for r in self.rows if r.chosen]
         out = [f"trained with: {_settings(self.settings)}"] if self.settings else []
-        out += [f"edge weights: {'; '.join(weights)}"] if weights else []
+        about = "edge weights" if self.has_steps else "models"
+        out += [f"{about}: {'; '.join(weights)}"] if weights else []
         if any(row.predictor == "non-GNN" for row in self.rows):
-            out.append("* no GNN: not comparable with a GNN's score")
+            what = "network" if self.units[0] == "images" else "GNN"
+            out.append(f"* no {what}: not comparable with a {what}'s score")
         if chosen:
             out.append(f"chosen on validation: {'; '.join(chosen)}")
         for label, ledger in self.ledgers.items():
@@ -194,7 +219,9 @@ class Report(Result):
             ledgers = {k: Ledger.from_dict(v) for k, v in saved["ledgers"].items()}
             rows = tuple(Row(**row) for row in saved["rows"])
             metric = saved.get("metric", "accuracy")
-            return cls(saved["data"], saved["digest"], saved["settings"], rows, ledgers, metric)
+            units = tuple(saved.get("units", ("nodes", "edges")))
+            settings = saved["settings"]
+            return cls(saved["data"], saved["digest"], settings, rows, ledgers, metric, units)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is no report that evaluate wrote: {error!r}") from error
 
@@ -218,7 +245,8 @@ class Report(Result):
                 ledgers.setdefault(label, ledger)
         order = [*self.labels, *(label for other in others for label in other.labels)]
         kept = sorted(rows.values(), key=lambda row: order.index(row.label))
-        return Report(self.data, self.digest, settings, tuple(kept), ledgers, self.metric)
+        how = self.metric, self.units
+        return Report(self.data, self.digest, settings, tuple(kept), ledgers, *how)
 
     @property
     def size(self) -> tuple[float, float]:  # type: ignore[override]
@@ -229,7 +257,7 @@ class Report(Result):
         models, labels, scale = self.models, self.labels, self.score.scale
         for i, label in enumerate(labels):
             rows = [row for row in self.rows if row.label == label]
-            size = f"{rows[0].nodes:,} nodes"
+            size = f"{rows[0].nodes:,} {self.units[0]}"
             if rows[0].set_graphs is not None:
                 size = f"{rows[0].set_graphs:,} graphs"
             shift = (i - (len(labels) - 1) / 2) * 0.7 / max(len(labels), 1)
@@ -296,17 +324,25 @@ def _settings(settings: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def bench_of(data: Any, device: torch.device | str | None = None, **options: Any) -> Bench:
-    """What measures on ``data``: a set of graphs, or the nodes of one graph.
+    """What measures on ``data``: graphs, images, users by items, or the nodes of one graph.
 
     Args:
         data: a graph, or a :class:`~graphcondense.data.graph_task.GraphTask`, a list or a PyG data
-            set of graphs. A list or data set of one graph with labelled nodes is that graph.
+            set of graphs. A list or data set of one graph with labelled nodes is that graph. Users
+            by items are an :class:`~graphcondense.data.interactions.InteractionTask`. Images are
+            anything :func:`~graphcondense.data.images.as_images` takes but a path.
         device: where to train; default the CPU.
-        **options: fields of :class:`~graphcondense.evaluate.fit.Training`, or of
-            :class:`~graphcondense.evaluate.graph_fit.GraphTraining`.
+        **options: fields of :class:`~graphcondense.evaluate.fit.Training`, of
+            :class:`~graphcondense.evaluate.graph_fit.GraphTraining`, of
+            :class:`~graphcondense.evaluate.image_fit.ImageTraining`, or of
+            :class:`~graphcondense.evaluate.rows_fit.RowsTraining`.
     """
+    if is_images(data):
+        return ImageBench(data, device, **options)
     if isinstance(data, GraphTask) or (is_dataset(data) and not labels_nodes(data)):
         return GraphBench(data, device, **options)
+    if isinstance(data, InteractionTask):
+        return RowsBench(data, device, **options)
     return NodeBench(data, device, **options)
 
 
@@ -422,13 +458,15 @@ def evaluate(
             condensed_processor_seconds=times[label].processor_seconds,
             whole_processor_seconds=whole.processor_seconds if whole else None,
             memory_estimate_bytes=expected[label],
+            units=bench.units,
         )
         for label, graphs in named.items()
     }
     trained = {_name(kind): bench.settings(kind) for kind in kinds}
     settings = {name: own for name, own in trained.items() if own is not None}
     kept.done()
-    return Report(real.name, real.digest, settings, tuple(rows), ledgers, bench.metric)
+    how = bench.metric, bench.units
+    return Report(real.name, real.digest, settings, tuple(rows), ledgers, *how)
 
 
 def _name(kind: Kind) -> str:
@@ -471,7 +509,17 @@ def _row(
         seconds_training=sum(result.seconds_training for result in results) / trainings,
         processor_seconds=sum(result.processor_seconds for result in results) / trainings,
         set_graphs=mean(graphs_in) if graphs_in else None,
+        others={name: _mean_other(name, results) for name in results[0].others},
     )
+
+
+def _mean_other(name: str, results: list[FitResult]) -> float:
+    values = [value for result in results for value in result.others[name]]
+    return sum(values) / len(values)
+
+
+def _other(name: str, text: Callable[[float | None], str], row: Row) -> str:
+    return text(row.others.get(name))
 
 
 def _std(values: Tensor) -> float | None:

@@ -9,10 +9,13 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from graphcondense.data.graph_task import GraphTask
+from graphcondense.data.images import ImageTask
+from graphcondense.data.interactions import InteractionTask
 from graphcondense.evaluate.fit import FitResult
 
 
@@ -74,8 +77,13 @@ def identity_of(training: Any, real: Any, seeds: Any, device: Any) -> dict[str, 
     """What decides the result of a training, beside the model and the small graph."""
     from graphcondense import __version__
 
-    y = real.graphs.y if isinstance(real, GraphTask) else real.y
-    test = hashlib.sha256(y[real.test].numpy().tobytes()).hexdigest()
+    if isinstance(real, InteractionTask):
+        held: Any = np.stack(real.test.nonzero())
+    elif isinstance(real, ImageTask):
+        held = real.labels[real.test].numpy()
+    else:
+        held = (real.graphs.y if isinstance(real, GraphTask) else real.y)[real.test].numpy()
+    test = hashlib.sha256(held.tobytes()).hexdigest()
     return {
         "version": __version__,
         "torch": torch.__version__,

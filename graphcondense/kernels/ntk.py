@@ -8,6 +8,7 @@ Lee et al., NeurIPS 2019 (the recursion with variances of weights and biases).
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -159,3 +160,37 @@ def on_sphere(cos: Tensor, num_layers: int, kind: Kind = "ntk") -> tuple[Tensor,
             theta = torch.addcmul(first, zeroth, theta)
             sigma, sigma_slope = first, zeroth * sigma_slope
     return (2 * theta, 2 * theta_slope) if kind == "ntk" else (2 * sigma, 2 * sigma_slope)
+
+
+@dataclass(frozen=True)
+class FullyConnected:
+    """:func:`fully_connected` between inputs of any shape, flattened: the kernel of KIP.
+
+    Attributes:
+        num_layers: hidden layers.
+        kind: ``"ntk"`` or ``"nngp"``.
+        weight_variance, bias_variance: of the network.
+    """
+
+    num_layers: int = 1
+    kind: Kind = "ntk"
+    weight_variance: float = 2.0
+    bias_variance: float = 0.0
+
+    def embed(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows ``[n, d]`` scaled by ``1 / sqrt(d)``, and their squared norms ``[n]``."""
+        rows = x.flatten(1)
+        rows = rows * rows.shape[1] ** -0.5
+        return rows, rows.square().sum(1)
+
+    def __call__(self, a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]) -> Tensor:
+        """The kernel between all rows, ``[len(a), len(b)]``."""
+        return fully_connected(
+            a[0] @ b[0].T,
+            a[1],
+            b[1],
+            self.num_layers,
+            kind=self.kind,
+            weight_variance=self.weight_variance,
+            bias_variance=self.bias_variance,
+        )

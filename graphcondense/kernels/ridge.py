@@ -48,6 +48,18 @@ def centred_classes(y: Tensor, num_classes: int) -> Tensor:
     return F.one_hot(y, num_classes).float() - 1 / num_classes
 
 
+def learnt_classes(y: Tensor, num_classes: int) -> Tensor:
+    """Classes ``[m]`` as :func:`centred_classes`; learnt targets ``[m, C]`` as they are.
+
+    >>> import torch
+    >>> learnt_classes(torch.tensor([0]), 2).tolist()
+    [[0.5, -0.5]]
+    >>> learnt_classes(torch.tensor([[0.25, -2.0]]), 2).tolist()
+    [[0.25, -2.0]]
+    """
+    return y if y.is_floating_point() else centred_classes(y, num_classes)
+
+
 def signs(y: Tensor) -> Tensor:
     """Binary labels 0 and 1 as -1 and 1; NaN stays.
 

@@ -23,14 +23,17 @@ def domain_of(data: Any, device: torch.device, setting: Setting) -> Domain:
         ValueError: none that this package condenses.
     """
     from graphcondense.data.graph_task import GraphTask
+    from graphcondense.data.images import is_images
     from graphcondense.data.task import NodeTask, is_dataset, labels_nodes
     from graphcondense.kinds.graph import GraphDomain
     from graphcondense.kinds.image import ImageDomain
     from graphcondense.kinds.node import NodeDomain
+    from graphcondense.kinds.rows import RowsDomain, is_rows
 
-    pair = isinstance(data, tuple) and len(data) == 2 and all(hasattr(d, "shape") for d in data)
-    if pair:
+    if is_images(data):
         return ImageDomain(data, device, setting)
+    if is_rows(data):
+        return RowsDomain(data, device, setting)
     # PyG's data sets answer to `.x` too: they come before what has one.
     if isinstance(data, GraphTask) or (is_dataset(data) and not labels_nodes(data)):
         return GraphDomain(data, device, setting)
@@ -38,5 +41,5 @@ def domain_of(data: Any, device: torch.device, setting: Setting) -> Domain:
         return NodeDomain(data, device, setting)
     raise ValueError(
         f"cannot condense a {type(data).__name__}; pass a PyG Data, a list or data set of graphs, "
-        "or (images [n, c, h, w], labels [n])"
+        "(images [n, c, h, w], labels [n]), or users by items (a SciPy matrix, HeteroData or frame)"
     )

@@ -4,8 +4,8 @@ The package is also what users call: ``graphcondense.methods()`` is the table of
 may have any subclass of ``ModuleType`` as its class, so this one can be called.
 
 >>> import graphcondense
->>> [m["name"] for m in graphcondense.methods("image")]
-['dc']
+>>> [m["name"] for m in graphcondense.methods("rows")]
+['distill-cf', 'head', 'random', 'svp']
 """
 
 from __future__ import annotations

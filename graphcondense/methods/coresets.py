@@ -2,7 +2,7 @@
 
 Random; herding (Welling, ICML 2009); k-center (Sener & Savarese, ICLR 2018); for nodes also degree
 and PageRank (Page et al., 1999). Of nodes, the condensed graph is the subgraph the chosen ones
-induce; of graphs, the condensed set is the chosen ones.
+induce; of graphs and images, the condensed set is the chosen ones.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from graphcondense.core.engine import Callback
 from graphcondense.core.method import Method
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.graph import BLOCK, ChosenGraphs, GraphSource, readouts
+from graphcondense.domains.image import ImageSource, ImageSynthetic
 from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic
 from graphcondense.domains.structure import Fixed
 from graphcondense.ops.select import choose_herding, choose_kcenter
@@ -244,5 +245,62 @@ class HerdingGraphs(_MeanMatching, GraphCoreset):
 @dataclass(frozen=True, kw_only=True)
 class KCenterGraphs(_Covering, GraphCoreset):
     """Training graphs that leave no other of their group far from the nearest, in readouts."""
+
+    name: ClassVar[str] = "kcenter"
+
+
+# --- images ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageCoreset(Coreset):
+    """What all coresets of images share.
+
+    The choice is made on the pixels, each channel at zero mean and unit variance; what is exported
+    are the real images, raw.
+    """
+
+    domain: ClassVar[str] = "image"
+    learns: ClassVar[str] = "nothing (real images)"
+    preprocess: ClassVar[str] = "normalise"
+
+    def condense(
+        self,
+        real: ImageSource,
+        *,
+        rng: Generator,
+        callbacks: Sequence[Callback] = (),
+        resume: Mapping[str, Any] | None = None,
+    ) -> Synthetic:
+        rows = self.chosen(real, real.members, rng).to(real.device)
+        return ImageSynthetic(real.images[rows], real.labels[rows], real.num_classes, real.raw)
+
+    def rows(self, real: ImageSource, c: int) -> Tensor:
+        """The pixels of class ``c``, ``[m, channels h w]``."""
+        return real.images[real.members[c].to(real.device)].flatten(1)
+
+    def memory_bytes(self, real: ImageSource) -> int:
+        """The export, and the pixels of the largest class with their distances to one row."""
+        pixels = real.example_bytes
+        return int(self.sizes(real).sum()) * pixels + 3 * int(real.counts.max()) * pixels
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomImages(_Uniform, ImageCoreset):
+    """Training images of each class, uniformly."""
+
+    name: ClassVar[str] = "random"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HerdingImages(_MeanMatching, ImageCoreset):
+    """Training images whose mean follows the mean of their class, in pixels."""
+
+    name: ClassVar[str] = "herding"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KCenterImages(_Covering, ImageCoreset):
+    """Training images that leave no other of their class far from the nearest, in pixels."""
 
     name: ClassVar[str] = "kcenter"

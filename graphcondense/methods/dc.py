@@ -5,31 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from torch import Generator
 
 from graphcondense.core.engine import Callback, distill
-from graphcondense.core.method import Method
-from graphcondense.core.pools import Fresh, built
+from graphcondense.core.pools import Fresh
 from graphcondense.core.types import Schedule, Synthetic
-from graphcondense.domains.image import ImageSource, ImageSynthetic
-from graphcondense.nn.images import IMAGE_MODELS
+from graphcondense.domains.image import ImageSource, PixelMethod
 from graphcondense.objectives.gradient import GradientMatching
-from graphcondense.ops.select import choose_random
 
 
 @dataclass(frozen=True, kw_only=True)
-class DC(Method):
+class DC(PixelMethod):
     """Dataset condensation with gradient matching (DC, Algorithm 1): GCond's loop on pixels.
 
     Attributes:
-        init: images start from ``"real"`` ones of the class or from ``"noise"``.
-        model: ``"convnet"`` or ``"mlp"``.
-        hidden_channels: filters or width.
-        depth: blocks or hidden layers; by default the model's own choice.
-        real_batch: real images a class and step.
         eps: added to the product of norms in the cosine, so that dead filters do not count.
         epochs: matching networks in all.
         outer: matches of each network (the paper: 1, 10, 50 at 1, 10, 50 images a class).
@@ -47,11 +39,6 @@ class DC(Method):
     family: ClassVar[str] = "gradient matching"
     learns: ClassVar[str] = "pixels"
 
-    init: Literal["real", "noise"] = "real"
-    model: Literal["convnet", "mlp"] = "convnet"
-    hidden_channels: int = 128
-    depth: int | None = None
-    real_batch: int = 256
     eps: float = 1e-6
     epochs: int = 1000
     outer: int = 1
@@ -68,8 +55,7 @@ class DC(Method):
         callbacks: Sequence[Callback] = (),
         resume: Mapping[str, Any] | None = None,
     ) -> Synthetic:
-        sizes = (real.shape, real.num_classes, self.hidden_channels, self.depth)
-        model = built(IMAGE_MODELS[self.model], *sizes).to(real.device)
+        model = self.network(real)
         sgd = partial(torch.optim.SGD, momentum=self.momentum)
         return distill(
             self.start(real, rng),
@@ -81,16 +67,3 @@ class DC(Method):
             callbacks=callbacks,
             resume=resume,
         )
-
-    def start(self, real: ImageSource, rng: Generator) -> ImageSynthetic:
-        """The synthetic images before the first update."""
-        sizes = self.sizes(real)
-        y = torch.arange(real.num_classes).repeat_interleave(sizes)
-        chosen = [
-            own[choose_random(own, k, rng)]
-            for own, k in zip(real.members, sizes.tolist(), strict=True)
-        ]
-        x = real.images[torch.cat(chosen).to(real.device)]
-        if self.init == "noise":
-            x = torch.randn(x.shape, generator=rng).to(x)
-        return ImageSynthetic(x, y.to(real.device), real.num_classes)

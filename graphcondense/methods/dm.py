@@ -1,4 +1,4 @@
-"""DM (Zhao & Bilen, WACV 2023, arXiv 2110.04181), for graphs."""
+"""DM (Zhao & Bilen, WACV 2023, arXiv 2110.04181), for graphs and for images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from torch import Generator
 from graphcondense.core.engine import Callback
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.graph import GraphSource, MatchedGraphs
+from graphcondense.domains.image import ImageSource
+from graphcondense.domains.matching import MatchedImages
 from graphcondense.objectives.distribution import MeanMatching
+from graphcondense.ops.augment import DSA_STRATEGY
+
+PAPER = "Zhao & Bilen, Dataset Condensation with Distribution Matching, WACV 2023, arXiv 2110.04181"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,9 +27,7 @@ class DMGraphs(MatchedGraphs):
     """
 
     name: ClassVar[str] = "dm"
-    paper: ClassVar[str] = (
-        "Zhao & Bilen, Dataset Condensation with Distribution Matching, WACV 2023, arXiv 2110.04181"
-    )
+    paper: ClassVar[str] = PAPER
     family: ClassVar[str] = "distribution matching"
     learns: ClassVar[str] = "features + adjacency (Bernoulli)"
 
@@ -40,3 +43,38 @@ class DMGraphs(MatchedGraphs):
     ) -> Synthetic:
         objective = MeanMatching(self.real_batch)
         return self.match(real, objective, rng=rng, callbacks=callbacks, resume=resume)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DM(MatchedImages):
+    """Distribution matching of features (DM, eq. 6): a new random network every step.
+
+    ``min_S E_θ,ω Σ_c ‖mean φ_θ(A(T_c, ω_c)) - mean φ_θ(A(S_c, ω_c))‖²``, ``φ_θ`` what the last
+    linear layer sees. The real side needs no gradient.
+
+    Attributes:
+        epochs: networks, one a step (the paper: 20,000).
+        lr_x: learning rate of the pixels (the paper: 1 at up to 10 images a class, 10 at 50).
+    """
+
+    name: ClassVar[str] = "dm"
+    domain: ClassVar[str] = "image"
+    paper: ClassVar[str] = PAPER
+    family: ClassVar[str] = "distribution matching"
+    learns: ClassVar[str] = "pixels"
+
+    epochs: int = 20_000
+    lr_x: float = 1.0
+    augment: str = DSA_STRATEGY
+
+    def condense(
+        self,
+        real: ImageSource,
+        *,
+        rng: Generator,
+        callbacks: Sequence[Callback] = (),
+        resume: Mapping[str, Any] | None = None,
+    ) -> Synthetic:
+        syn = self.start(real, rng)
+        objective = MeanMatching(self.real_batch)
+        return self.match(syn, objective, real, rng=rng, callbacks=callbacks, resume=resume)

@@ -1,6 +1,7 @@
 """Distribution matching: both worlds should look alike to a network's features.
 
-``L = Σ_c ‖mean φ_θ(T_c) - mean φ_θ(S_c)‖²`` (DM, Zhao & Bilen, WACV 2023).
+``L = Σ_c ‖mean φ_θ(T_c) - mean φ_θ(S_c)‖²`` (DM, Zhao & Bilen, WACV 2023), or of every layer, with
+real features classified by synthetic centres besides (CAFE, Wang et al., CVPR 2022).
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
+from torch.func import functional_call
+from torch.nn import functional as F
 
-from graphcondense.core.types import Learner, Source, Synthetic
+from graphcondense.core.types import Batch, Learner, Source, Synthetic
 
 
 @dataclass(frozen=True)
@@ -32,3 +35,56 @@ class MeanMatching:
                 target = learner.features(real.batch(c, self.size, rng)).mean(0)
             terms.append((learner.features(small).mean(0) - target).square().sum())
         return torch.stack(terms).sum()
+
+
+@dataclass(frozen=True)
+class LayerMatching:
+    """Class means of every layer aligned, and real features told apart by synthetic centres (CAFE).
+
+    ``L = Σ_c Σ_l ‖mean f_l(T_c) - mean f_l(S_c)‖² + β L_D`` (eq. 2 and 5): ``L_D`` is the mean
+    cross-entropy of real examples whose logits are the inner products of their last layer with the
+    class means of the synthetic one. Centres learn from it, real features do not.
+
+    The learner's model is called with ``layers=True`` and gives a list of ``[n, ...]``; each is
+    flattened, and the last is what ``L_D`` reads.
+
+    Attributes:
+        size: real examples a class and step, drawn anew; ``None`` uses all.
+        discrimination: ``β``; 0 leaves the second term out.
+    """
+
+    size: int | None = None
+    discrimination: float = 1.0
+
+    def __call__(self, syn: Synthetic, real: Source, learner: Learner, rng: Generator) -> Tensor:
+        aligned: list[Tensor] = []
+        centres: list[Tensor] = []
+        rows: list[Tensor] = []
+        labels: list[Tensor] = []
+        for c, small in enumerate(syn.batches()):
+            if not len(small.y):
+                continue
+            with torch.no_grad():
+                targets = _layers(learner, real.batch(c, self.size, rng))
+            own = _layers(learner, small)
+            means = [layer.mean(0) for layer in own]
+            aligned += [
+                (mean - target.mean(0)).square().sum()
+                for mean, target in zip(means, targets, strict=True)
+            ]
+            labels.append(torch.full((len(targets[-1]),), len(centres), device=means[-1].device))
+            rows.append(targets[-1])
+            centres.append(means[-1])
+        loss = torch.stack(aligned).sum()
+        if not self.discrimination:
+            return loss
+        logits = torch.cat(rows) @ torch.stack(centres).T
+        return loss + self.discrimination * F.cross_entropy(logits, torch.cat(labels))
+
+
+def _layers(learner: Learner, batch: Batch) -> list[Tensor]:
+    """Every layer of the model ``[n, d_l]``, at the rows of the batch."""
+    weights = {**learner.params, **learner.buffers}
+    out: list[Tensor] = functional_call(learner.model, weights, batch.inputs, {"layers": True})
+    kept = out if batch.rows is None else [layer[batch.rows] for layer in out]
+    return [layer.flatten(1) for layer in kept]

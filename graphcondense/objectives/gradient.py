@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -38,6 +38,11 @@ def euclidean(a: Tensor, b: Tensor, eps: float = 0.0) -> Tensor:
     return (a - b).square().sum()
 
 
+def absolute(a: Tensor, b: Tensor, eps: float = 0.0) -> Tensor:
+    """``Σ |a - b|``."""
+    return (a - b).abs().sum()
+
+
 def _one_minus(cross: Tensor, own: Tensor, target: Tensor, eps: Tensor | float) -> Tensor:
     """``1 - cos`` from an inner product and two squared norms."""
     norms = own.clamp_min(TINY).sqrt() * target.clamp_min(TINY).sqrt()
@@ -47,6 +52,7 @@ def _one_minus(cross: Tensor, own: Tensor, target: Tensor, eps: Tensor | float) 
 DISTANCES: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
     "cosine": cosine,
     "mse": euclidean,
+    "l1": absolute,
 }
 
 
@@ -82,7 +88,7 @@ class GradientMatching:
     of ``G = R^T H``, for all classes at once; no ``d x hidden`` gradient is formed.
 
     Attributes:
-        distance: ``"cosine"`` or ``"mse"``.
+        distance: ``"cosine"``, ``"mse"`` or ``"l1"``.
         path: ``"auto"`` takes the closed form where it applies, ``"autograd"`` and ``"closed"``
             insist.
         biases: whether one-dimensional parameters count, each as one unit. GCond and DC leave them
@@ -90,14 +96,18 @@ class GradientMatching:
         eps: added to the product of norms in the cosine; published code adds 1e-6.
         shares: weight a class by its share of the synthetic set (GCond); otherwise all by one (DC).
         size: real examples a class and step, drawn anew; ``None`` uses all.
+        summed: add the gradients of all classes up before the one distance between the sums, so
+            that what classes have in common cancels as it does in training (DCC, Lee et al., ICML
+            2022): ``Σ_W D(Σ_c r_c ∇loss(S_c), Σ_c r_c ∇loss(T_c))``.
     """
 
-    distance: Literal["cosine", "mse"] = "cosine"
+    distance: Literal["cosine", "mse", "l1"] = "cosine"
     path: Literal["auto", "autograd", "closed"] = "auto"
     biases: bool = False
     eps: float = 0.0
     size: int | None = None
     shares: bool = True
+    summed: bool = False
     _cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __call__(self, syn: Synthetic, real: Source, learner: Learner, rng: Generator) -> Tensor:
@@ -112,6 +122,7 @@ class GradientMatching:
         return (
             self.distance == "cosine"
             and not self.biases
+            and not self.summed
             and self.size is None
             and isinstance(learner.model, LinearModel)
             and isinstance(real, DesignSource)
@@ -119,7 +130,8 @@ class GradientMatching:
 
     def autograd(self, syn: Synthetic, real: Source, learner: Learner, rng: Generator) -> Tensor:
         """The sum over classes by double backward."""
-        distance = DISTANCES[self.distance]
+        if self.summed:
+            return self._of_sums(syn, real, learner, rng)
         batches = syn.batches()
         total = sum(len(b.y) for b in batches)
         loss = torch.zeros(())
@@ -128,14 +140,38 @@ class GradientMatching:
                 continue
             target = learner.grads(real.batch(c, self.size, rng))
             own = learner.grads(small, create_graph=True)
-            terms = [
-                distance(_units(own[k]), _units(t), self.eps)
-                for k, t in target.items()
-                if self.biases or t.dim() > 1
-            ]
+            apart = self._apart(own, target)
             share = len(small.y) / total if self.shares else 1.0
-            loss = loss.to(terms[0]) + share * torch.stack(terms).sum()
+            loss = loss.to(apart) + share * apart
         return loss
+
+    def _of_sums(self, syn: Synthetic, real: Source, learner: Learner, rng: Generator) -> Tensor:
+        """One distance between the gradients of all classes together."""
+        batches = syn.batches()
+        total = sum(len(b.y) for b in batches)
+        target: dict[str, Tensor] = {}
+        losses = []
+        for c, small in enumerate(batches):
+            if not len(small.y):
+                continue
+            share = len(small.y) / total if self.shares else 1.0
+            # The gradient of a sum is the sum of gradients: one class of real examples at a time.
+            for k, slope in learner.grads(real.batch(c, self.size, rng)).items():
+                target[k] = target[k] + share * slope if k in target else share * slope
+            losses.append(share * learner.loss(small))
+        weights = list(learner.params.values())
+        own = torch.autograd.grad(torch.stack(losses).sum(), weights, create_graph=True)
+        return self._apart(dict(zip(learner.params, own, strict=True)), target)
+
+    def _apart(self, own: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Tensor:
+        """The distance summed over the weights that count."""
+        distance = DISTANCES[self.distance]
+        terms = [
+            distance(_units(own[k]), _units(t), self.eps)
+            for k, t in target.items()
+            if self.biases or t.dim() > 1
+        ]
+        return torch.stack(terms).sum()
 
     def closed(self, syn: Synthetic, real: Source, learner: Learner) -> Tensor:
         """The same sum from Gram matrices."""
@@ -143,7 +179,8 @@ class GradientMatching:
         if not self.closed_applies(real, learner):
             raise ValueError(
                 f"no closed form for {type(model).__name__} on {type(real).__name__} with "
-                f"distance={self.distance!r}, biases={self.biases}, size={self.size}; "
+                f"distance={self.distance!r}, biases={self.biases}, size={self.size}, "
+                f"summed={self.summed}; "
                 'use path="autograd"'
             )
         assert isinstance(model, LinearModel)

@@ -25,6 +25,7 @@ class Group:
         ledgers: by what was trained on.
         runs: which rows are of which run, by the run's label.
         score: what the rows' scores are.
+        units: what nodes and edges are called.
     """
 
     data: str
@@ -34,6 +35,7 @@ class Group:
     ledgers: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     runs: dict[str, str] = field(default_factory=dict)
     score: Score = SCORES["accuracy"]
+    units: tuple[str, str] = ("nodes", "edges")
 
     @property
     def labels(self) -> list[str]:
@@ -48,12 +50,12 @@ class Group:
         return sorted(kinds, key=lambda model: not kinds[model])
 
     def best(self, run: Run) -> tuple[str, str] | None:
-        """The row that speaks for a run: of a GCN, else of the first model there is."""
+        """The row that speaks for a run: of a GCN or a ConvNet, else of the first model."""
         label = self.runs.get(run.label)
         if label is None:
             return None
         models = [model for model in self.models if (label, model) in self.rows]
-        return label, "GCN" if "GCN" in models else models[0]
+        return label, next((name for name in ("GCN", "ConvNet") if name in models), models[0])
 
     def training(self, model: str) -> Mapping[str, Any]:
         """How a model was trained."""
@@ -124,7 +126,9 @@ def _group_for(groups: list[Group], found: Mapping[str, Any]) -> Group:
         if group.digest == digest and all(settings[m] == group.settings[m] for m in shared):
             group.settings.update(settings)
             return group
-    group = Group(str(found.get("data", "data")), digest, settings, score=score_of(found))
+    nodes, edges = found.get("units") or ("nodes", "edges")
+    data = str(found.get("data", "data"))
+    group = Group(data, digest, settings, score=score_of(found), units=(nodes, edges))
     groups.append(group)
     return group
 
@@ -142,7 +146,8 @@ def _shown(
         return label
     if label == "random":
         graphs = row.get("set_graphs")
-        return f"random, {graphs:,} graphs" if graphs else f"random, {row.get('nodes', 0):,} nodes"
+        nodes = f"{row.get('nodes', 0):,} {group.units[0]}"
+        return f"random, {graphs:,} graphs" if graphs else f"random, {nodes}"
     if (row.get("graphs") or 1) > 1:
         return f"{label} ({row['graphs']} graphs)"
     owner = of_hash.get(str(ledger.get("graph")))
@@ -184,7 +189,7 @@ def _assign(group: Group, runs: Sequence[Run], of_hash: Mapping[str, Run]) -> No
 
 def baselines(group: Group, run: Run, model: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The rows to stand beside a run's: random examples, as many as it has, and the whole data."""
-    for name, label in (("random", f"random, {run.size}"), ("whole", "whole")):
+    for name, label in (("random", f"random, {run.stored}"), ("whole", "whole")):
         row = group.rows.get((label, model))
         if row is not None:
             yield name, row

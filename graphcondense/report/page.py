@@ -55,10 +55,10 @@ def render(runs: Sequence[Run]) -> str:
     cost, cost_charts = sections.ledger(runs, groups, key)
     curves, curve_charts = sections.curves(runs, key)
     condensed, graphs = sections.condensed(runs, key)
-    graphs_only = [sections.transfer(runs, groups, key), cost]
+    measured = [sections.transfer(runs, groups, key), cost]
     found = [
         sections.summary(runs, groups, key),
-        *([] if all(run.unit == "images" for run in runs) else graphs_only),
+        *(measured if groups or any(run.tested for run in runs) else []),
         curves,
         condensed,
         sections.further(runs),

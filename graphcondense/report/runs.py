@@ -68,6 +68,17 @@ class Run:
         return f"{len(self.small.y):,} {self.unit}"
 
     @property
+    def stored(self) -> str:
+        """As many real examples as stand beside it: of images those that take its bytes."""
+        count: Any = self.record.get("stored_images") if self.unit == "images" else None
+        return f"{round(count):,} {self.unit}" if is_number(count) else self.size
+
+    @property
+    def tested(self) -> bool:
+        """Whether its real data can give a test score; images may come without any for that."""
+        return self.unit != "images" or bool(self.data.get("test"))
+
+    @property
     def score(self) -> Score:
         """The score of its validation."""
         return score_of(self.data)

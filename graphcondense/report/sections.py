@@ -86,7 +86,7 @@ def summary(runs: Sequence[Run], groups: Sequence[Group], key: Key) -> Section:
     parts = [cards]
     if len(runs) > 1:
         parts.append(_summary_table(runs, groups, key))
-    missing = [run for run in runs if run.unit != "images" and _scored(run, groups) is None]
+    missing = [run for run in runs if run.tested and _scored(run, groups) is None]
     if missing:
         names = shlex.join(run.folder for run in missing)
         parts.append(_missing("test scores", f"evaluate {names}"))
@@ -307,7 +307,7 @@ def _heat_map(group: Group, key: Key) -> Markup:
             tag("th", "trained networks", colspan=len(models) - others, scope="colgroup")
             if len(models) > others
             else None,
-            tag("th", "no GNN", colspan=others, scope="colgroup", cls="apart"),
+            tag("th", _no_network(group), colspan=others, scope="colgroup", cls="apart"),
         )
     first = next((model for model in models if not kinds[model]), None)
     head = tag(
@@ -327,7 +327,7 @@ def _heat_map(group: Group, key: Key) -> Markup:
                     low,
                     high,
                     model == first,
-                    group.score,
+                    group,
                 )
                 for model in models
             ),
@@ -361,8 +361,9 @@ def _heat(
     low: float,
     high: float,
     apart: bool,
-    score: Score,
+    group: Group,
 ) -> Markup:
+    score, unit = group.score, group.units[0]
     edge = " apart" if apart else ""
     if row is None or number(row, "test_selected") is None:
         return tag("td", DASH, cls=f"none{edge}")
@@ -381,10 +382,12 @@ def _heat(
     moment = "epoch" if sets is None else "step"
     for name, text in (("selected", f"best validation {moment}"), ("last", f"last {moment}")):
         if name in shown:
-            unit = " %" if score.share else ""
-            lines.append(f"{text}: {' '.join(filter(None, shown[name][:2]))}{unit}")
+            sign = " %" if score.share else ""
+            lines.append(f"{text}: {' '.join(filter(None, shown[name][:2]))}{sign}")
     lines.append(f"validation: {_scored_text(score, number(row, 'val_selected'))}")
-    what = "graph" if sets is None else f"set of {_plural(sets, 'graph')}"
+    what = "graph" if unit == "nodes" else f"set of {unit}"
+    if sets is not None:
+        what = f"set of {_plural(sets, 'graph')}"
     lines.append(f"{_counted(graphs, what)}, {_plural(trainings, 'seed')} on each")
     if row.get("edge_weights"):
         lines.append(f"edge weights: {row['edge_weights']}")
@@ -449,12 +452,25 @@ def ledger(
     return _section("cost", "Cost", *parts), charts
 
 
+def _no_network(group: Group) -> str:
+    return "no network" if group.units[0] == "images" else "no GNN"
+
+
+def _worded(text: str, group: Group) -> str:
+    """A heading that is worded for graphs, for images where the group is of those."""
+    if group.units[0] != "images":
+        return text
+    text = text.replace("the whole graph in its compact form", "the training images")
+    return text.replace("the whole graph", "all images").replace("PyG", "PyTorch")
+
+
 def _ledger_table(group: Group, key: Key) -> Markup:
     sizes = ["nodes", "edges", "bytes"]
     if any("graphs" in (entry.get("ratios") or {}) for entry in group.ledgers.values()):
         sizes.insert(0, "graphs")
-    head = ["condensed set", *(text for _, text in LEDGER)]
-    head += [*(f"% of {name}" for name in sizes), "expected MiB", "peak MiB"]
+    head = ["condensed set", *(_worded(text, group) for _, text in LEDGER)]
+    called = {"nodes": group.units[0], "edges": group.units[1]}
+    head += [*(f"% of {called.get(name, name)}" for name in sizes), "expected MiB", "peak MiB"]
     rows = []
     for label, entry in group.ledgers.items():
         ratios = entry.get("ratios") or {}
@@ -474,9 +490,10 @@ def _ledger_table(group: Group, key: Key) -> Markup:
     model = next((str(e["model"]) for e in group.ledgers.values() if "model" in e), "the evaluator")
     settings = {name: group.training(model).get(name) for name in ("epochs", "steps", "hidden")}
     said = ", ".join(f"{name} {value}" for name, value in settings.items() if value is not None)
+    whole = _worded("the whole graph in its compact form", group)
     caption = (
         f"Times of {model}" + (f" ({said})" if said else "") + ", validation left out. Shares "
-        "are of the whole graph in its compact form. Expected is what training was to add to the "
+        f"are of {whole}. Expected is what training was to add to the "
         "process, peak what the process held."
     )
     return table(head, rows, caption)
@@ -846,7 +863,7 @@ def _section(name: str, title: str, *parts: Markup | None) -> Section:
 
 
 def _evaluate(runs: Sequence[Run]) -> str:
-    return "evaluate " + shlex.join(run.folder for run in runs if run.unit != "images")
+    return "evaluate " + shlex.join(run.folder for run in runs if run.tested)
 
 
 def _missing(what: str, command: str) -> Markup:

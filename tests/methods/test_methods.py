@@ -177,7 +177,7 @@ def test_unknown_names_say_the_nearest() -> None:
     with pytest.raises(ValueError, match="did you mean gcond"):
         graphcondense.condense(toy_graph(), "gconde", nodes=6)
     with pytest.raises(ValueError, match="did you mean dc"):
-        graphcondense.condense(toy_images(), "dcc", per_class=1)
+        graphcondense.condense(toy_images(), "dcx", per_class=1)
     with pytest.raises(ValueError, match="did you mean lr_x"):
         graphcondense.condense(toy_graph(), "gcond", nodes=6, lr_xx=1.0)
     with pytest.raises(ValueError, match="structure='tree' is not one of 'mlp'"):
@@ -260,12 +260,14 @@ PUBLISHED = {"gcond-x": 0.80, "doscond-x": 0.795, "gcond": 0.80, "doscond": 0.79
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(PUBLISHED))
 def test_cora_at_70_nodes(name: str, data_root: Path) -> None:
-    """One condensation seed and five trainings; the README's table has three and ten."""
+    """One condensation seed and ten trainings; the README's table has three and ten."""
     data = graphcondense.data.load("cora", root=data_root)
     evaluator = Evaluator(data)
     small = graphcondense.condense(data, name, nodes=70, progress=False)
     floor = graphcondense.condense(data, "random", nodes=70, progress=False)
-    learnt, chosen = (evaluator.fit("GCN", g, seeds=5).test_selected.mean() for g in (small, floor))
+    learnt, chosen = (
+        evaluator.fit("GCN", g, seeds=10).test_selected.mean() for g in (small, floor)
+    )
     assert learnt > chosen + 0.04
     assert learnt >= PUBLISHED[name]
 

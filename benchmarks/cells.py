@@ -1,0 +1,91 @@
+"""Cells of a benchmark's table: condensed and evaluated in processes of their own, kept on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+Cell = dict[str, Any]
+"""``seconds``, and ``seeds``: what the process of each condensation seed wrote."""
+
+
+def run(
+    path: Path,
+    command: Sequence[str],
+    words: Sequence[str],
+    *,
+    seeds: int,
+    workers: int = 1,
+) -> None:
+    """Run all seeds of a cell, unless it is there, and keep them with the time they took together.
+
+    Every seed is one process, of one thread: ``python COMMAND --one WORDS SEED FILE``, which writes
+    its numbers as JSON into the file. A seed that fails leaves ``{"error": ...}``, its last line.
+
+    Args:
+        path: the cell's file.
+        command: a script and its flags.
+        words: what the cell is.
+        seeds: how many.
+        workers: processes at a time.
+    """
+    if path.exists():
+        return
+    began = time.perf_counter()
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+    def seed(number: int) -> dict[str, Any]:
+        part = path.with_suffix(f".{number}.part")
+        one = [sys.executable, "-W", "ignore", *command, "--one", *words, str(number), str(part)]
+        env = {**os.environ, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(one, env=env, stderr=subprocess.PIPE, text=True)
+        if done.returncode:
+            print(done.stderr, file=sys.stderr)
+            return {"error": (done.stderr.strip().splitlines() or ["no message"])[-1]}
+        found: dict[str, Any] = json.loads(part.read_text())
+        part.unlink()
+        return found
+
+    with ThreadPoolExecutor(workers) as pool:
+        found = list(pool.map(seed, range(seeds)))
+    cell = {"seconds": time.perf_counter() - began, "seeds": found}
+    failed = [one["error"] for one in found if "error" in one]
+    if not failed:
+        path.write_text(json.dumps(cell, indent=1))
+    text = f"failed, {failed[0]}" if failed else scores(cell)
+    print(f"{path.stem}: {text}, {cell['seconds']:.0f} s", file=sys.stderr, flush=True)
+
+
+def read(path: Path) -> Cell | None:
+    """A finished cell."""
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def pooled(cell: Cell, key: str) -> list[float]:
+    """All trainings of all seeds, in per cent."""
+    return [100 * value for seed in cell["seeds"] for value in seed[key]]
+
+
+def scores(cell: Cell, key: str = "test") -> str:
+    """Mean and standard deviation over all trainings."""
+    values = pooled(cell, key)
+    spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.1f}{spread}"
+
+
+def mean(cell: Cell, key: str, unit: float) -> str:
+    """Mean over the seeds."""
+    return f"{statistics.mean(seed[key] for seed in cell['seeds']) / unit:,.0f}"
+
+
+def largest(cell: Cell) -> str:
+    """The peak memory of the worst seed, MiB."""
+    return f"{max(s['peak_memory_bytes_with_evaluation'] for s in cell['seeds']) / 2**20:,.0f}"

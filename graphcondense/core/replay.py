@@ -1,0 +1,110 @@
+"""A pool of networks of many ages, each trained on the synthetic set whenever it was used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+
+from graphcondense.core.pools import InnerOptimizer, frozen, initialise, inner_adam
+from graphcondense.core.types import Batch, Criterion, Learner, Source, Synthetic
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Networks that live on between updates (FRePo, Zhou et al., NeurIPS 2022, Algorithm 1).
+
+    Every update takes one of ``size`` networks at random. After it that network is trained
+    ``inner`` steps on the whole synthetic set; once it was trained ``oldest`` steps, a new one
+    takes its place. With ``size=1, inner=0`` it is one fixed network for ever.
+
+    Memory: ``size`` times the weights and the moments of their optimiser, all of which a checkpoint
+    holds, so that a resumed run goes on bit for bit.
+
+    Attributes:
+        model: the architecture; called with the inputs of a batch.
+        size: networks in the pool.
+        inner: training steps after each use.
+        oldest: training steps after which a network is replaced.
+        optimizer: how networks are trained.
+        criterion: their loss.
+
+    Raises:
+        ValueError: ``size`` or ``oldest`` below 1, or ``inner`` below 0.
+    """
+
+    model: nn.Module
+    size: int = 10
+    inner: int = 1
+    oldest: int = 100
+    optimizer: InnerOptimizer = field(default_factory=inner_adam)
+    criterion: Criterion = F.cross_entropy
+
+    def __post_init__(self) -> None:
+        for name, least in (("size", 1), ("inner", 0), ("oldest", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+
+    def __call__(
+        self,
+        syn: Synthetic,
+        real: Source,
+        rng: Generator,
+        memory: Mapping[str, Any] | None = None,
+    ) -> Iterator[Learner]:
+        buffers = dict(self.model.named_buffers())
+        if memory is None:
+            online, at = [self._fresh(rng) for _ in range(self.size)], None
+        else:
+            online = [self._kept(saved) for saved in memory["online"]]
+            at = int(memory["at"])
+        while True:
+            if at is not None:
+                # The network was matched already, before the checkpoint or at the last yield.
+                self._train(online[at], buffers, syn)
+                if online[at].age >= self.oldest:
+                    online[at] = self._fresh(rng)
+            at = int(torch.randint(self.size, (), generator=rng))
+            held = {"at": at, "online": [o.held() for o in online]}
+            yield Learner(self.model, online[at].params, buffers, None, held, self.criterion)
+
+    def _fresh(self, rng: Generator) -> _Online:
+        return self._online(initialise(self.model, rng), 0)
+
+    def _kept(self, saved: Mapping[str, Any]) -> _Online:
+        out = self._online(saved["params"], int(saved["age"]))
+        out.trainer.load_state_dict(dict(saved["trainer"]))
+        return out
+
+    def _online(self, params: Mapping[str, Tensor], age: int) -> _Online:
+        device = next(self.model.parameters()).device
+        own = {k: v.detach().to(device, copy=True).requires_grad_() for k, v in params.items()}
+        return _Online(own, self.optimizer(list(own.values())), age)
+
+    def _train(self, own: _Online, buffers: dict[str, Tensor], syn: Synthetic) -> None:
+        if not self.inner:
+            return
+        learner = Learner(self.model, own.params, buffers, criterion=self.criterion)
+        with torch.no_grad():
+            batch: Batch = frozen(syn.batch())
+        for _ in range(min(self.inner, self.oldest - own.age)):
+            for name, grad in learner.grads(batch).items():
+                own.params[name].grad = grad
+            own.trainer.step()
+            own.age += 1
+
+
+@dataclass
+class _Online:
+    """A network of the pool: its weights, how it is trained, and how many steps it was."""
+
+    params: dict[str, Tensor]
+    trainer: torch.optim.Optimizer
+    age: int
+
+    def held(self) -> dict[str, Any]:
+        return {"params": self.params, "trainer": self.trainer.state_dict(), "age": self.age}

@@ -1,0 +1,156 @@
+"""Condensed users by items: a few rows of interactions that stand in for many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+NAMES = ("rows", "row_ptr", "item", "weight", "num_items")
+"""The tensors of condensed users, in the order in which they are stored."""
+
+EDGE = ("user", "takes", "item")
+"""The edges' type in a ``HeteroData``."""
+
+
+class CondensedInteractions:
+    """A few users, synthetic or chosen, that stand in for many.
+
+    Stored dense as ``rows [n, items]`` where that takes fewer bytes, else by row as ``row_ptr
+    [n + 1]``, ``item`` and ``weight``, which is left out where all weights are one.
+
+    Args:
+        csr: their interactions, scipy sparse ``[n, items]``; copied, as float32, zeros left out.
+        record: what is known of their making, values that JSON holds.
+
+    Attributes:
+        csr: users by items, scipy CSR float32, sorted by item in each row.
+        condensed: the record.
+
+    Raises:
+        ValueError: no users or items, or weights that are not finite.
+
+    >>> small = CondensedInteractions(sp.csr_matrix([[1, 0, 0.5], [0, 1, 0]]))
+    >>> small.num_users, small.num_items, small.hetero.edge_types
+    (2, 3, [('user', 'takes', 'item')])
+    """
+
+    def __init__(self, csr: Any, record: Mapping[str, Any] | None = None) -> None:
+        rows = sp.csr_matrix(csr, dtype=np.float32, copy=True)
+        rows.sum_duplicates()
+        rows.eliminate_zeros()
+        if 0 in rows.shape:
+            raise ValueError(f"condensed users by items must not be empty, got {rows.shape}")
+        if bad := int((~np.isfinite(rows.data)).sum()):
+            raise ValueError(f"the users' weights have {bad} values that are NaN or infinite")
+        self.csr = rows
+        self.condensed: dict[str, Any] = dict(record or {})
+
+    @property
+    def num_users(self) -> int:
+        return int(self.csr.shape[0])
+
+    @property
+    def num_items(self) -> int:
+        return int(self.csr.shape[1])
+
+    def __len__(self) -> int:
+        return self.num_users
+
+    def __repr__(self) -> str:
+        return f"CondensedInteractions({self.num_users} users, {self.num_items} items)"
+
+    @property
+    def hetero(self) -> Any:
+        """A PyG bipartite ``HeteroData``.
+
+        Node types ``user`` and ``item`` have ``num_nodes``; the edges ``("user", "takes", "item")``
+        have ``edge_index [2, m]`` int64 and ``edge_weight [m]`` float32.
+        """
+        from torch_geometric.data import HeteroData
+
+        data = HeteroData()
+        data["user"].num_nodes, data["item"].num_nodes = self.num_users, self.num_items
+        coo = self.csr.tocoo()
+        ends = np.stack([coo.row, coo.col]).astype(np.int64)
+        data[EDGE].edge_index = torch.from_numpy(ends)
+        data[EDGE].edge_weight = torch.from_numpy(coo.data.copy())
+        return data
+
+    def to(self, device: torch.device | str) -> Self:
+        """Itself: scipy's matrices live on the CPU."""
+        return self
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """What is stored, in a fixed order."""
+        csr = self.csr
+        ones = bool((csr.data == 1).all())
+        if 4 * csr.shape[0] * csr.shape[1] <= (4 if ones else 8) * csr.nnz:
+            return {"rows": torch.from_numpy(csr.toarray())}
+        out = {
+            "row_ptr": torch.from_numpy(csr.indptr.astype(np.int64)),
+            "item": torch.from_numpy(csr.indices.astype(np.int32)),
+            "weight": torch.from_numpy(csr.data.copy()),
+            "num_items": torch.tensor([csr.shape[1]]),
+        }
+        return {name: value for name, value in out.items() if name != "weight" or not ones}
+
+
+def rows_of(tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> CondensedInteractions:
+    """The users that :attr:`CondensedInteractions.tensors` gave, checked by :func:`check_rows`."""
+    if "rows" in tensors:
+        return CondensedInteractions(sp.csr_matrix(tensors["rows"].numpy()), record)
+    item = tensors["item"].numpy()
+    weight = tensors["weight"].numpy() if "weight" in tensors else np.ones(len(item), np.float32)
+    shape = len(tensors["row_ptr"]) - 1, int(tensors["num_items"])
+    return CondensedInteractions(
+        sp.csr_matrix((weight, item, tensors["row_ptr"].numpy()), shape=shape), record
+    )
+
+
+def check_rows(tensors: Mapping[str, Tensor], where: str) -> None:
+    """Raise a ValueError that starts with ``where`` unless these are condensed users."""
+
+    def need(condition: bool, message: str) -> None:
+        if not condition:
+            raise ValueError(f"{where}: {message}")
+
+    dense = "rows" in tensors
+    for name in ("rows",) if dense else ("row_ptr", "item", "num_items"):
+        need(name in tensors, f"{name} is missing")
+    need(not dense or len(tensors) == 1, f"rows beside {sorted(tensors.keys() - {'rows'})}")
+    m = tensors["item"].numel() if not dense else 0
+    users = max(tensors["row_ptr"].numel() - 1, 0) if not dense else 0
+    expected: dict[str, tuple[tuple[int, ...], torch.dtype]] = {
+        "rows": (tuple(tensors["rows"].shape) if dense else (), torch.float32),
+        "row_ptr": ((users + 1,), torch.int64),
+        "item": ((m,), torch.int32),
+        "weight": ((m,), torch.float32),
+        "num_items": ((1,), torch.int64),
+    }
+    for name, tensor in tensors.items():
+        shape, dtype = expected[name]
+        need(
+            tuple(tensor.shape) == shape and tensor.dtype == dtype,
+            f"{name} must be {dtype} of shape {list(shape)}, got {tensor.dtype} of shape "
+            f"{list(tensor.shape)}",
+        )
+        if dtype == torch.float32:
+            bad = int((~torch.isfinite(tensor)).sum())
+            need(bad == 0, f"{name} has {bad} values that are NaN or infinite")
+    if dense:
+        shape = tuple(tensors["rows"].shape)
+        need(len(shape) == 2 and 0 not in shape, f"rows must be [users, items], got {list(shape)}")
+        return
+    ptr, item, items = tensors["row_ptr"], tensors["item"], int(tensors["num_items"])
+    need(users > 0, "it has no users")
+    need(items > 0, f"num_items must be at least 1, got {items}")
+    whole = int(ptr[0]) == 0 and int(ptr[-1]) == m and bool((ptr.diff() >= 0).all())
+    need(whole, f"row_ptr must rise from 0 to {m}, got {ptr.tolist()[:5]}...")
+    for bad_item in item[(item < 0) | (item >= items)][:1].tolist():
+        need(False, f"item {bad_item} is named, but there are items 0..{items - 1}")

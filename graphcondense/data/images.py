@@ -1,0 +1,562 @@
+"""Labelled images: from arrays, data sets and files, and by name.
+
+>>> task = as_images((np.zeros((20, 8, 8), dtype=np.uint8), np.arange(20) % 2))
+>>> tuple(task.images.shape), task.num_classes, len(task.train), len(task.val)
+((20, 1, 8, 8), 2, 18, 2)
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import struct
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphcondense.data.known import Named, find, open_known, root_of
+from graphcondense.data.preprocess import Identity, Preprocess, fit_preprocess
+
+MOST_HELD = 1000
+"""Images that are held out for validation, at most, over all classes."""
+
+Pair = tuple[Any, Any]
+"""Images and their labels."""
+
+
+@dataclass(frozen=True)
+class ImageTask:
+    """Checked images and classes, with the parts that train, validate and test.
+
+    Attributes:
+        images: ``[n, c, h, w]`` float32, raw: as given, bytes scaled to [0, 1].
+        labels: classes ``[n]`` int64.
+        train, val, test: indices ``[m]`` int64; validation and test may be empty.
+        num_classes: number of classes; each has training images.
+        name: what reports call the data.
+        preprocess: what networks see; fitted on the training images.
+    """
+
+    images: Tensor
+    labels: Tensor
+    train: Tensor
+    val: Tensor
+    test: Tensor
+    num_classes: int
+    name: str = "images"
+    preprocess: Preprocess = field(default_factory=Identity)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """``(channels, height, width)``."""
+        _, c, h, w = self.images.shape
+        return c, h, w
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (first 16 hex digits) of images, labels and parts."""
+        h = hashlib.sha256(f"{tuple(self.images.shape)}".encode())
+        for tensor in (self.images, self.labels, self.train, self.val, self.test):
+            h.update(tensor.contiguous().numpy().data)
+        return h.hexdigest()[:16]
+
+    def with_preprocess(self, name: str) -> ImageTask:
+        """The same images, preprocessed otherwise.
+
+        Args:
+            name: in :data:`~graphcondense.data.preprocess.PREPROCESSES`.
+        """
+        if name == self.preprocess.name:
+            return self
+        return replace(self, preprocess=fit_preprocess(name, self.images[self.train]))
+
+    def seen(self, part: Tensor) -> Tensor:
+        """Images of ``part`` (indices) as networks see them ``[m, c, h, w]``."""
+        return self.preprocess.apply(self.images[part])
+
+
+def as_images(
+    data: Any,
+    test: Any = None,
+    *,
+    name: str = "images",
+    preprocess: str = "normalise",
+    validation: int | None = None,
+) -> ImageTask:
+    """Check labelled images, without changing them.
+
+    ``data`` and ``test`` are each one of
+
+    * a pair ``(images, labels)`` of tensors, numpy arrays or lists. Images are ``[n, h, w]`` or
+      ``[n, c, h, w]``; arrays also ``[n, h, w, c]`` where ``c`` is 1 or 3 and the second dimension
+      is neither. Bytes (uint8) are scaled to [0, 1]; floats are taken as they are. Labels are
+      integers ``[n]``, 0..C-1;
+    * a data set with ``__len__`` and ``__getitem__`` that gives ``(image, label)``, as those of
+      torchvision do: PIL images, arrays ``[h, w]`` or ``[h, w, c]``, or tensors ``[h, w]`` or
+      ``[c, h, w]``. Every image is read once;
+    * a path: an ``.npz`` file of ``images`` and ``labels``, a file of images in the idx format with
+      its labels beside it (``train-images-idx3-ubyte``, also ``.gz``), or a folder that has
+      ``train-*`` and, for the test part, ``t10k-*`` of these.
+
+    Validation images are held out of ``data``: every tenth image of a class, at most
+    :data:`MOST_HELD` over all classes. Methods train on the others, the best condensed set is
+    chosen on these, and the test images are for the final score alone.
+
+    Args:
+        data: images that condensing may use; an :class:`ImageTask` is returned as it is.
+        test: images for the final score; by default none, or what the path has.
+        name: what reports call the data.
+        preprocess: ``"normalise"`` (each channel), ``"zca"`` or ``"none"``.
+        validation: held out images at most; by default :data:`MOST_HELD`, 0 holds none out.
+
+    Raises:
+        ValueError: whatever is wrong, naming the numbers and the fix.
+    """
+    if isinstance(data, ImageTask):
+        return data
+    if isinstance(data, str | Path):
+        data, found = _read(Path(data).expanduser())
+        test = found if test is None else test
+    if isinstance(test, str | Path):
+        test, _ = _read(Path(test).expanduser())
+    images, labels = _checked(data, "images")
+    classes = int(labels.max()) + 1
+    counts = torch.bincount(labels, minlength=classes)
+    if int(counts.min()) < 1:
+        raise ValueError(f"class {int(counts.argmin())} has no training images; relabel as 0..C-1")
+    train, val = _hold_out(labels, counts, MOST_HELD if validation is None else validation)
+    tested = torch.empty(0, dtype=torch.long)
+    if test is not None:
+        more, said = _checked(test, "test images")
+        if more.shape[1:] != images.shape[1:]:
+            raise ValueError(
+                f"test images are {list(more.shape[1:])}, training images {list(images.shape[1:])}"
+            )
+        if int(said.max()) >= classes:
+            raise ValueError(
+                f"test label {int(said.max())} is no class of the training images, 0..{classes - 1}"
+            )
+        tested = torch.arange(len(images), len(images) + len(more))
+        images, labels = torch.cat([images, more]), torch.cat([labels, said])
+    task = ImageTask(images, labels, train, val, tested, classes, name)
+    return task.with_preprocess(preprocess)
+
+
+def _hold_out(labels: Tensor, counts: Tensor, most: int) -> tuple[Tensor, Tensor]:
+    """Indices for training, and every tenth image of a class, ``most`` in all, for validation."""
+    held = torch.zeros(len(labels), dtype=torch.bool)
+    each = counts // 10
+    if int(each.sum()) > most:
+        each = each * most // each.sum()
+    for c, k in enumerate(each.tolist()):
+        held[(labels == c).nonzero().flatten()[9::10][:k]] = True
+    return (~held).nonzero().flatten(), held.nonzero().flatten()
+
+
+def is_images(data: Any) -> bool:
+    """Whether ``data`` is labelled images, in any of the forms of :func:`as_images` but a path.
+
+    >>> is_images((torch.zeros(3, 8, 8), [0, 1, 2])), is_images([1, 2]), is_images("cora")
+    (True, False, False)
+    """
+    if isinstance(data, ImageTask):
+        return True
+    if isinstance(data, tuple):
+        return len(data) == 2 and _rows(data[0]) and _rows(data[1])
+    return _is_dataset(data)
+
+
+def _rows(data: Any) -> bool:
+    """An array, or a list of arrays or numbers."""
+    if isinstance(data, list):
+        return not data or isinstance(data[0], Tensor | np.ndarray | int | float | list)
+    return isinstance(data, Tensor | np.ndarray)
+
+
+def _is_dataset(data: Any) -> bool:
+    """A sequence of ``(image, label)``."""
+    if isinstance(data, list | Tensor | np.ndarray | str | bytes | dict):
+        return False
+    if not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
+        return False
+    try:
+        first = data[0]
+    except (KeyError, IndexError, TypeError, AttributeError, NotImplementedError):
+        return False
+    return isinstance(first, tuple | list) and len(first) == 2 and _is_image(first[0])
+
+
+def _is_image(item: Any) -> bool:
+    pil = hasattr(item, "mode") and hasattr(item, "getbands")
+    return pil or (isinstance(item, Tensor | np.ndarray) and len(item.shape) in (2, 3))
+
+
+# --- checks ----------------------------------------------------------------------------------
+
+
+def _checked(data: Any, what: str) -> tuple[Tensor, Tensor]:
+    """Images ``[n, c, h, w]`` float32 and classes ``[n]`` int64, on the CPU, new memory."""
+    if not isinstance(data, tuple) and _is_dataset(data):
+        data = _of_dataset(data, what)
+    if not isinstance(data, tuple) or len(data) != 2:
+        raise ValueError(
+            f"{what} must be (images, labels), a data set of (image, label) or a path, got a "
+            f"{type(data).__name__}"
+        )
+    images = _pixels(data[0], what)
+    if not len(images):
+        raise ValueError(f"there are no {what}")
+    labels = _classes(data[1], what)
+    if len(labels) != len(images):
+        raise ValueError(f"{len(images)} {what} but {len(labels)} labels")
+    if int(labels.min()) < 0:
+        raise ValueError(f"label {int(labels.min())} of the {what}: classes are 0..C-1")
+    return images, labels
+
+
+def _of_dataset(data: Any, what: str) -> Pair:
+    """All images and labels of a data set."""
+    images, labels = [], []
+    for i in range(len(data)):
+        image, label = data[i]
+        if not isinstance(image, Tensor):
+            array = np.asarray(image)
+            if array.ndim == 3 and array.shape[2] in (1, 3) and array.shape[0] not in (1, 3):
+                array = array.transpose(2, 0, 1)
+            image = torch.from_numpy(np.array(array))
+        images.append(image.unsqueeze(0) if image.dim() == 2 else image)
+        labels.append(label if isinstance(label, int) else np.asarray(label)[()])
+    return images, labels
+
+
+def _pixels(given: Any, what: str) -> Tensor:
+    if isinstance(given, list | tuple):
+        given = _stacked(given, what)
+    array = isinstance(given, np.ndarray)
+    images = _tensor(given, what)
+    if images.dim() == 3:
+        images = images.unsqueeze(1)
+    if images.dim() != 4:
+        raise ValueError(f"{what} must be [n, c, h, w] or [n, h, w], got {list(images.shape)}")
+    if images.shape[-1] in (1, 3) and images.shape[1] not in (1, 3):
+        if not array:
+            raise ValueError(
+                f"{what} {list(images.shape)} look like [n, h, w, c]; tensors are [n, c, h, w]: "
+                "use images.permute(0, 3, 1, 2)"
+            )
+        images = images.permute(0, 3, 1, 2)
+    if images.dtype == torch.uint8:
+        images = images.cpu().float().div_(255)
+    elif images.is_floating_point() or images.dtype == torch.bool:
+        images = images.detach().to("cpu", torch.float32, copy=True)
+    else:
+        raise ValueError(f"{what} have the type {images.dtype}; give uint8 (0 to 255) or floats")
+    images = images.contiguous()
+    finite = torch.isfinite(images).flatten(1).all(1) if images.numel() else torch.ones(0).bool()
+    if not bool(finite.all()):
+        first = int((~finite).nonzero()[0])
+        raise ValueError(
+            f"{int((~finite).sum())} of {len(images)} {what} have NaN or infinite pixels, the "
+            f"first is number {first}"
+        )
+    return images
+
+
+def _stacked(given: Sequence[Any], what: str) -> Any:
+    """A list of images as one tensor or array; all of one size and type."""
+    if not given:
+        return torch.empty(0, 1, 1, 1)
+    kept = [g if isinstance(g, Tensor | np.ndarray) else np.asarray(g) for g in given]
+    for i, image in enumerate(kept):
+        for word, a, b in (
+            ("size", tuple(kept[0].shape), tuple(image.shape)),
+            ("type", kept[0].dtype, image.dtype),
+        ):
+            if a != b:
+                raise ValueError(
+                    f"{what} of mixed {word}: number 0 has {a}, number {i} has {b}; bring all to "
+                    f"one {word}"
+                )
+    return torch.stack(kept) if isinstance(kept[0], Tensor) else np.stack(kept)  # type: ignore[arg-type]
+
+
+def _classes(given: Any, what: str) -> Tensor:
+    labels = given if isinstance(given, Tensor) else _tensor(np.asarray(given), f"labels of {what}")
+    if labels.is_floating_point() or labels.is_complex() or labels.dim() != 1:
+        raise ValueError(f"labels must be integers [n], got {labels.dtype} {list(labels.shape)}")
+    return labels.detach().to("cpu", torch.int64, copy=True)
+
+
+def _tensor(given: Any, what: str) -> Tensor:
+    if isinstance(given, Tensor):
+        return given
+    array = np.asarray(given)
+    try:
+        return torch.from_numpy(np.ascontiguousarray(array))
+    except TypeError as error:
+        raise ValueError(f"{what} have the type {array.dtype}, which is no number") from error
+
+
+# --- files -----------------------------------------------------------------------------------
+
+
+def _read(path: Path) -> tuple[Pair, Pair | None]:
+    """``(images, labels)`` of a file or folder, and those of its test part."""
+    if path.is_dir():
+        train = _find_idx(path, "train")
+        if train is None:
+            raise ValueError(f"{path} has no train-images-idx3-ubyte or train-images-idx3-ubyte.gz")
+        test = _find_idx(path, "t10k")
+        return _read_idx_pair(train), None if test is None else _read_idx_pair(test)
+    if not path.is_file():
+        raise ValueError(f"there is no file or folder {path}")
+    if path.suffix == ".npz":
+        return _read_npz(path)
+    if "images-idx3" in path.name:
+        return _read_idx_pair(path), None
+    raise ValueError(
+        f"{path}: images come from .npz, *-images-idx3-ubyte(.gz) or a folder of these"
+    )
+
+
+def _find_idx(folder: Path, part: str) -> Path | None:
+    for ending in ("", ".gz"):
+        path = folder / f"{part}-images-idx3-ubyte{ending}"
+        if path.is_file():
+            return path
+    return None
+
+
+def _read_idx_pair(images: Path) -> Pair:
+    """Images, and the labels that lie beside them, packed or not."""
+    stem = images.name.removesuffix(".gz").replace("images-idx3", "labels-idx1")
+    for name in (stem, f"{stem}.gz"):
+        if (images.parent / name).is_file():
+            return read_idx(images), read_idx(images.parent / name)
+    raise ValueError(f"{images} has no labels beside it: {stem} or {stem}.gz")
+
+
+def read_idx(path: str | Path) -> np.ndarray[Any, Any]:
+    """The bytes of a file in the idx format (of MNIST), also packed by gzip.
+
+    The header is two zero bytes, the type (8: unsigned bytes), the number of dimensions, and each
+    size as a big-endian 32-bit integer.
+
+    Raises:
+        ValueError: the file is something else, or shorter or longer than its header says.
+    """
+    path = Path(path)
+    opened: Callable[..., Any] = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opened(path, "rb") as file:
+            content: bytes = file.read()
+    except (OSError, EOFError) as error:
+        raise ValueError(f"cannot read {path}: {error}") from error
+    if len(content) < 4 or content[:2] != b"\0\0":
+        raise ValueError(f"{path} is no idx file: it starts with {content[:4].hex() or 'nothing'}")
+    kind, dims = content[2], content[3]
+    if kind != 8:
+        raise ValueError(
+            f"{path} holds values of idx type 0x{kind:02x}; only bytes (0x08) are read"
+        )
+    head = 4 + 4 * dims
+    if len(content) < head:
+        raise ValueError(f"{path} ends within its header")
+    shape = struct.unpack(f">{dims}I", content[4:head])
+    size = int(np.prod(shape, dtype=np.int64))
+    if len(content) - head != size:
+        raise ValueError(
+            f"{path} says {' x '.join(map(str, shape))} = {size:,} bytes but has "
+            f"{len(content) - head:,}"
+        )
+    return np.frombuffer(content, np.uint8, offset=head).reshape(shape).copy()
+
+
+def _read_npz(path: Path) -> tuple[Pair, Pair | None]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+    except (ValueError, zipfile.BadZipFile, EOFError, AttributeError) as error:
+        raise ValueError(f"{path} is not a .npz file of plain arrays ({error})") from error
+    if missing := [key for key in ("images", "labels") if key not in arrays]:
+        raise ValueError(
+            f"{path} has no {' and no '.join(missing)}; it has {', '.join(arrays) or 'nothing'}"
+        )
+    tested = [key in arrays for key in ("test_images", "test_labels")]
+    if any(tested) and not all(tested):
+        raise ValueError(f"{path} has one of test_images and test_labels but not the other")
+    test = (arrays["test_images"], arrays["test_labels"]) if all(tested) else None
+    return (arrays["images"], arrays["labels"]), test
+
+
+# --- by name ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownImages(Named):
+    """Images that :func:`load_images` knows.
+
+    Attributes:
+        images: how many there are, test images included.
+        classes: for a table.
+        elsewhere: folders that other packages put the files into.
+    """
+
+    open: Callable[[KnownImages, Path], tuple[Pair, Pair]]
+    images: int
+    classes: int
+    elsewhere: tuple[str, ...] = ()
+
+    def folders(self, root: Path) -> list[Path]:
+        """Where the files may lie, in the order they are looked for."""
+        below = [f"images/{self.folder}/raw", f"{self.folder}/raw", f"images/{self.folder}"]
+        return [*(root / b for b in (*below, self.folder)), root, *map(Path, self.elsewhere)]
+
+    def found(self, root: Path) -> Path | None:
+        """The first folder that has the training images."""
+        return next((f for f in self.folders(root) if _find_idx(f, "train")), None)
+
+    def base(self, root: Path) -> Path:
+        return root
+
+    def is_local(self, root: Path) -> bool:
+        return not self.folder or self.found(root) is not None
+
+    def columns(self) -> dict[str, Any]:
+        return {
+            "kind": "image",
+            "family": self.family,
+            "graphs": None,
+            "nodes": self.images,
+            "classes": self.classes,
+            "metric": "accuracy",
+            "split": "public" if self.folder else "stratified",
+            "normalize": "none",
+        }
+
+
+def load_images(
+    name: str | Path, root: str | Path | None = None, *, preprocess: str = "normalise"
+) -> ImageTask:
+    """Open images by name, or from a file or folder as :func:`as_images` does.
+
+    Nothing is downloaded. Files of Fashion-MNIST and MNIST are looked for below ``root`` in
+    ``images/FashionMNIST/raw``, ``FashionMNIST/raw`` (as torchvision writes it, ``root`` being what
+    torchvision calls so), ``images/FashionMNIST``, ``FashionMNIST``, then in ``root`` itself; then
+    where Debian's package ``dataset-fashion-mnist`` puts them.
+
+    ``"digits"`` are scikit-learn's 1,797 images of 8 x 8 pixels; a third of each class, drawn once
+    by seed 0, is the test part.
+
+    Args:
+        name: ``"fashion-mnist"``, ``"mnist"``, ``"digits"``, or a path.
+        root: where data sets are; by default ``$GRAPHCONDENSE_DATA``, else
+            ``~/.cache/graphcondense``.
+        preprocess: see :func:`as_images`.
+
+    Raises:
+        ValueError: for a name or file that cannot be used, saying what can.
+    """
+    path = Path(name).expanduser()
+    if names_a_path(str(name)):
+        stem = path.name.removesuffix(".gz").removesuffix(".npz").lower()
+        return as_images(path, name=stem, preprocess=preprocess)
+    known = find(str(name), KNOWN_IMAGES, ".npz")
+    data, test = open_known(known, root_of(root))
+    return as_images(data, test, name=known.name, preprocess=preprocess)
+
+
+def names_a_path(name: str) -> bool:
+    """Whether this is a file or folder of images, and no name of a set."""
+    path = Path(name).expanduser()
+    return path.suffix in (".npz", ".gz") or len(path.parts) > 1 or path.exists()
+
+
+def holds_images(path: Path) -> bool:
+    """Whether a file or folder looks like images rather than a graph."""
+    if path.is_dir():
+        return _find_idx(path, "train") is not None
+    if path.suffix == ".npz" and path.is_file():
+        try:
+            with zipfile.ZipFile(path) as file:
+                return "images.npy" in file.namelist()
+        except zipfile.BadZipFile:
+            return False
+    return "images-idx3" in path.name
+
+
+def check_no_image_options(name: str, split: Any, normalize: Any, device: Any) -> None:
+    """Raise a ValueError where :func:`graphcondense.data.load` got an option that is for graphs."""
+    given = {"split": (split, None), "normalize": (normalize, "auto"), "device": (device, None)}
+    for option, (value, usual) in given.items():
+        if value != usual:
+            raise ValueError(f"{option}={value!r} is for graphs, {name} is images: leave it out")
+
+
+def _open_idx(known: KnownImages, root: Path) -> tuple[Pair, Pair]:
+    folder = known.found(root)
+    if folder is None:
+        raise ValueError(
+            f"{known.name} is in none of {', '.join(map(str, known.folders(root)))}; put its four "
+            f"idx files there, or set root= or GRAPHCONDENSE_DATA ({known.source})"
+        )
+    train, test = _read(folder)
+    if test is None:
+        raise ValueError(f"{known.name}: {folder} has no t10k-images-idx3-ubyte(.gz)")
+    return train, test
+
+
+def _open_digits(known: KnownImages, root: Path) -> tuple[Pair, Pair]:
+    from sklearn.datasets import load_digits
+
+    pixels, digit = load_digits(return_X_y=True)
+    images = torch.from_numpy(pixels / 16).float().view(-1, 1, 8, 8)
+    labels = torch.from_numpy(digit.astype(np.int64))
+    rng, tested = torch.Generator().manual_seed(0), torch.zeros(len(labels), dtype=torch.bool)
+    for c in range(10):
+        own = (labels == c).nonzero().flatten()
+        tested[own[torch.randperm(len(own), generator=rng)[: len(own) // 3]]] = True
+    return (images[~tested], labels[~tested]), (images[tested], labels[tested])
+
+
+KNOWN_IMAGES: tuple[KnownImages, ...] = (
+    KnownImages(
+        name="fashion-mnist",
+        family="idx",
+        folder="FashionMNIST",
+        open=_open_idx,
+        images=70_000,
+        classes=10,
+        source="github.com/zalandoresearch/fashion-mnist, Debian's dataset-fashion-mnist",
+        licence="MIT",
+        elsewhere=("/usr/share/datasets/fashion-mnist",),
+    ),
+    KnownImages(
+        name="mnist",
+        family="idx",
+        folder="MNIST",
+        open=_open_idx,
+        images=70_000,
+        classes=10,
+        source="yann.lecun.com/exdb/mnist",
+        licence="see source",
+    ),
+    KnownImages(
+        name="digits-images",
+        family="scikit-learn",
+        folder="",
+        open=_open_digits,
+        images=1_797,
+        classes=10,
+        source="scikit-learn, UCI optical recognition of handwritten digits",
+        licence="CC BY 4.0",
+        aliases=("digits",),
+    ),
+)

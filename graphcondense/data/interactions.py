@@ -1,0 +1,572 @@
+"""A checked users-by-items problem: what every rows method and every recommender starts from."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from graphcondense.data.known import Named, find, open_known, root_of
+
+Duplicates = Literal["merge", "count"]
+"""What becomes of a pair of user and item that occurs several times: one 1, or their number."""
+
+Array: TypeAlias = "np.ndarray[Any, Any]"
+
+SPLITS = ("train", "val", "test")
+LEAST = 3
+"""Items a user needs for a random split: fewer cannot be trained and tested on."""
+
+
+@dataclass(frozen=True)
+class InteractionTask:
+    """Who took what, in three parts of one shape, checked.
+
+    Attributes:
+        train: CSR float32 ``[users, items]``; 1 where a user took an item (with
+            ``duplicates="count"`` how often). Every user has at least one.
+        val, test: held-out items of the users, 1 each, same shape. A user may have none: metrics
+            skip such a user. Nothing lies in two parts.
+        name: what to call the data in a report.
+        user_ids, item_ids: what rows and columns were called in the source; ``None`` if 0, 1, ...
+        dropped_users: how many users were left out, as they had fewer than three items.
+    """
+
+    train: sp.csr_matrix
+    val: sp.csr_matrix
+    test: sp.csr_matrix
+    name: str = "interactions"
+    user_ids: Array | None = None
+    item_ids: Array | None = None
+    dropped_users: int = 0
+
+    @property
+    def num_users(self) -> int:
+        return int(self.train.shape[0])
+
+    @property
+    def num_items(self) -> int:
+        return int(self.train.shape[1])
+
+    @cached_property
+    def seen(self) -> sp.csr_matrix:
+        """Training and validation items together: the context in which test items are predicted."""
+        return (self.train + self.val).tocsr()
+
+    @cached_property
+    def unseen_items(self) -> int:
+        """Held-out items that nobody has in training.
+
+        Their columns stay, no model can rank them well, and metrics count them as any other.
+        """
+        held = np.unique(np.concatenate([self.val.indices, self.test.indices]))
+        return int((np.bincount(self.train.indices, minlength=self.num_items)[held] == 0).sum())
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (first 16 hex digits) of the training and validation interactions.
+
+        Test items are left out: condensing never sees them.
+        """
+        h = hashlib.sha256()
+        for part in (self.train, self.val):
+            h.update(f"{part.shape}".encode())
+            for values in (part.indptr, part.indices):
+                h.update(values.astype(np.int64).tobytes())
+            h.update(part.data.tobytes())
+        return h.hexdigest()[:16]
+
+    def users(self, rows: Any, name: str | None = None) -> InteractionTask:
+        """The task of the users ``rows`` alone, in that order.
+
+        Args:
+            rows: indices of users, a tensor or an array.
+            name: another name.
+        """
+        kept = np.asarray(rows)
+        return replace(
+            self,
+            train=self.train[kept],
+            val=self.val[kept],
+            test=self.test[kept],
+            name=name or self.name,
+            user_ids=None if self.user_ids is None else self.user_ids[kept],
+        )
+
+
+def as_interactions(
+    data: Any,
+    *,
+    seed: int = 0,
+    duplicates: Duplicates = "merge",
+    min_rating: float | None = None,
+    edge_type: tuple[str, str, str] | None = None,
+    name: str | None = None,
+) -> InteractionTask:
+    """Check ``data`` and bring it into one layout; nothing of ``data`` is changed.
+
+    Data without a split get a random one of 80 / 10 / 10 %, user by user: of a user's ``n`` items
+    ``floor(0.8 n)`` train, ``floor(0.9 n) - floor(0.8 n)`` validate and the others, at least one,
+    test. Users of fewer than three items are left out, which a warning and ``dropped_users`` say.
+
+    Args:
+        data: one of
+
+            * a SciPy sparse matrix ``[users, items]``, 0 where a user did not take an item;
+            * a mapping of such matrices by ``"train"``, ``"val"`` and ``"test"``: a given split;
+            * a PyG ``HeteroData`` with one kind of edges from users to items (reverse edges do
+              not count);
+            * a ratings frame: a pandas ``DataFrame`` with the columns ``user``, ``item`` and, if
+              it likes, ``rating`` (other usual spellings, such as ``userId``, are known);
+            * an :class:`InteractionTask`, which is returned as it is.
+        seed: draws the split.
+        duplicates: ``"merge"``: every pair that occurs is a 1, whatever its value. ``"count"``:
+            values of a matrix, or the occurrences of a pair, are added up in the training part;
+            held-out items are 1 all the same. Repetitions never fall into two parts.
+        min_rating: pairs with a smaller rating (value of a matrix, ``rating`` of a frame or an
+            edge) are no interactions; by default all are.
+        edge_type: of ``HeteroData``, the edges from users to items; needed if there are several.
+        name: what to call the data.
+
+    Raises:
+        ValueError: whatever is wrong with ``data``, naming the value and the fix.
+
+    >>> task = as_interactions(sp.csr_matrix(np.ones((4, 10))))
+    >>> task.train.nnz, task.val.nnz, task.test.nnz
+    (32, 4, 4)
+    """
+    if duplicates not in ("merge", "count"):
+        raise ValueError(f"duplicates={duplicates!r}: choose 'merge' or 'count'")
+    if isinstance(data, InteractionTask):
+        return data if name is None else replace(data, name=name)
+    if isinstance(data, Mapping) and not hasattr(data, "edge_types"):
+        return _given_split(data, duplicates, min_rating, name or "interactions")
+    users, items, ratings, shape, ids = _triples(data, edge_type)
+    _check_pairs(users, items, ratings, shape)
+    keep = ratings >= min_rating if min_rating is not None else ratings != 0
+    values = ratings[keep] if sp.issparse(data) else np.ones(int(keep.sum()))
+    whole = _matrix(users[keep], items[keep], values, shape, duplicates)
+    return _random_split(whole, seed, name or "interactions", ids)
+
+
+def _triples(
+    data: Any, edge_type: tuple[str, str, str] | None
+) -> tuple[Array, Array, Array, tuple[int, int], tuple[Array | None, Array | None]]:
+    """Users, items and ratings of all pairs, the shape, and the ids of rows and columns."""
+    if sp.issparse(data):
+        coo = data.tocoo()
+        return coo.row, coo.col, coo.data.astype(np.float64), coo.shape, (None, None)
+    if hasattr(data, "edge_types"):
+        return (*_edges(data, edge_type), (None, None))
+    if hasattr(data, "columns") and hasattr(data, "to_numpy"):
+        return _frame(data)
+    raise ValueError(
+        f"cannot read interactions from a {type(data).__name__}; pass a SciPy CSR matrix [users, "
+        "items], a mapping of train, val and test to such, a PyG HeteroData, or a data frame with "
+        "the columns user and item"
+    )
+
+
+def _edges(
+    data: Any, edge_type: tuple[str, str, str] | None
+) -> tuple[Array, Array, Array, tuple[int, int]]:
+    between = [kind for kind in data.edge_types if kind[0] != kind[2]]
+    if edge_type is None:
+        forward = [kind for kind in between if kind[0] == "user"] or between
+        if len(forward) != 1:
+            raise ValueError(
+                f"edges from users to items are one of {between or data.edge_types}: say which "
+                "with edge_type="
+            )
+        edge_type = forward[0]
+    elif tuple(edge_type) not in data.edge_types:
+        raise ValueError(f"edge_type={edge_type!r}: the data have {data.edge_types}")
+    store = data[edge_type]
+    if getattr(store, "edge_index", None) is None:
+        raise ValueError(f"the edges {edge_type} have no edge_index")
+    index = store.edge_index.cpu().numpy()
+    rating = next(
+        (v for k in ("rating", "edge_weight", "edge_attr") if (v := store.get(k)) is not None), None
+    )
+    if rating is None:
+        values = np.ones(index.shape[1])
+    else:
+        values = rating.cpu().double().reshape(index.shape[1], -1).numpy()
+        if values.shape[1] != 1:
+            raise ValueError(f"the edges {edge_type} have {values.shape[1]} values each, need one")
+        values = values[:, 0]
+    sizes = [data[kind].num_nodes for kind in (edge_type[0], edge_type[2])]
+    if None in sizes:
+        raise ValueError(f"num_nodes of {edge_type[sizes.index(None) * 2]!r} is not known: set it")
+    return index[0], index[1], values, (int(sizes[0]), int(sizes[1]))
+
+
+_COLUMNS = {
+    "user": ("user", "user_id", "userid", "uid"),
+    "item": ("item", "item_id", "itemid", "movie_id", "movieid", "iid"),
+    "rating": ("rating", "ratings", "value", "score"),
+}
+
+
+def _frame(
+    frame: Any,
+) -> tuple[Array, Array, Array, tuple[int, int], tuple[Array | None, Array | None]]:
+    spelled = {str(column).lower(): column for column in frame.columns}
+    found = {
+        what: next((spelled[s] for s in names if s in spelled), None)
+        for what, names in _COLUMNS.items()
+    }
+    for what in ("user", "item"):
+        if found[what] is None:
+            raise ValueError(
+                f"the frame has no column {what!r}; it has {', '.join(map(str, frame.columns))}"
+            )
+        if bool(frame[found[what]].isna().any()):
+            raise ValueError(f"the column {found[what]!r} has a missing value; drop such rows")
+    users, user_rows = np.unique(frame[found["user"]].to_numpy(), return_inverse=True)
+    items, item_rows = np.unique(frame[found["item"]].to_numpy(), return_inverse=True)
+    rating = found["rating"]
+    values = np.ones(len(frame)) if rating is None else frame[rating].to_numpy(dtype=np.float64)
+    return user_rows, item_rows, values, (len(users), len(items)), (users, items)
+
+
+def _check_pairs(users: Array, items: Array, values: Array, shape: tuple[int, int]) -> None:
+    for what, index, count in (("user", users, shape[0]), ("item", items, shape[1])):
+        if len(index) and (index.min() < 0 or index.max() >= count):
+            bad = int(index.min() if index.min() < 0 else index.max())
+            raise ValueError(f"{what} {bad} is out of range: there are {count}, 0..{count - 1}")
+    for wrong, why in ((~np.isfinite(values), "is not finite"), (values < 0, "is negative")):
+        if wrong.any():
+            at = int(wrong.argmax())
+            raise ValueError(
+                f"the value {values[at]:g} of user {users[at]} and item {items[at]} {why}; "
+                "interactions are positive: drop it, or shift ratings and set min_rating="
+            )
+
+
+def _matrix(
+    users: Array, items: Array, values: Array, shape: tuple[int, int], duplicates: Duplicates
+) -> sp.csr_matrix:
+    """Pairs as CSR float32, repeated ones added up, or 1."""
+    out = sp.csr_matrix((values.astype(np.float32), (users, items)), shape=shape)
+    out.sum_duplicates()
+    out.eliminate_zeros()
+    return _ones(out) if duplicates == "merge" else out
+
+
+def _ones(matrix: sp.csr_matrix) -> sp.csr_matrix:
+    return sp.csr_matrix(
+        (np.ones(matrix.nnz, dtype=np.float32), matrix.indices.copy(), matrix.indptr.copy()),
+        shape=matrix.shape,
+    )
+
+
+def _random_split(
+    whole: sp.csr_matrix, seed: int, name: str, ids: tuple[Array | None, Array | None]
+) -> InteractionTask:
+    enough = np.flatnonzero(whole.getnnz(1) >= LEAST)
+    dropped = whole.shape[0] - len(enough)
+    if not len(enough):
+        raise ValueError(
+            f"{name}: no user has {LEAST} items or more, which a split into training, validation "
+            "and test needs"
+        )
+    if dropped:
+        warnings.warn(
+            f"{name}: {dropped:,} of {whole.shape[0]:,} users have fewer than {LEAST} items and "
+            "are left out",
+            stacklevel=3,
+        )
+    whole = whole[enough]
+    counts = whole.getnnz(1)
+    user = np.repeat(np.arange(len(enough)), counts)
+    rng = torch.Generator().manual_seed(seed)
+    shuffled = torch.rand(whole.nnz, generator=rng, dtype=torch.double).numpy()
+    # Each user's pairs lie together; sorted by a random key within the user, a pair's place is its
+    # rank.
+    order = np.lexsort((shuffled, user))
+    rank = np.empty(whole.nnz, dtype=np.int64)
+    rank[order] = np.arange(whole.nnz) - np.repeat(whole.indptr[:-1], counts)
+    n = counts[user]
+    part = (rank >= 8 * n // 10).astype(np.int64) + (rank >= 9 * n // 10)
+    parts = {}
+    for i, split in enumerate(SPLITS):
+        own = part == i
+        parts[split] = sp.csr_matrix(
+            (whole.data[own], (user[own], whole.indices[own])), shape=whole.shape
+        )
+    users = ids[0][enough] if ids[0] is not None else (enough if dropped else None)
+    return InteractionTask(
+        parts["train"],
+        _ones(parts["val"]),
+        _ones(parts["test"]),
+        name,
+        users,
+        ids[1],
+        dropped,
+    )
+
+
+def _given_split(
+    parts: Mapping[str, Any], duplicates: Duplicates, min_rating: float | None, name: str
+) -> InteractionTask:
+    if missing := [split for split in SPLITS if split not in parts]:
+        raise ValueError(f"a given split needs {', '.join(SPLITS)}: {missing[0]} is missing")
+    held = {}
+    for split in SPLITS:
+        if not sp.issparse(parts[split]):
+            raise ValueError(f"{split} must be a SciPy sparse matrix, got {type(parts[split])}")
+        if parts[split].shape != parts["train"].shape:
+            raise ValueError(
+                f"{split} is {parts[split].shape}, train {parts['train'].shape}: item ids out of "
+                "range? All parts need the same shape [users, items]"
+            )
+        users, items, values, shape, _ = _triples(parts[split], None)
+        _check_pairs(users, items, values, shape)
+        keep = values >= min_rating if min_rating is not None else values != 0
+        how: Duplicates = duplicates if split == "train" else "merge"
+        held[split] = _matrix(users[keep], items[keep], values[keep], shape, how)
+    return _checked(InteractionTask(**held, name=name))
+
+
+def _checked(task: InteractionTask) -> InteractionTask:
+    """A task with a given split, if it is one."""
+    parts = {"train": task.train, "val": task.val, "test": task.test}
+    for a, b in (("train", "val"), ("train", "test"), ("val", "test")):
+        both = _ones(parts[a]).multiply(_ones(parts[b])).tocoo()
+        if both.nnz:
+            raise ValueError(
+                f"{task.name}: item {both.col[0]} of user {both.row[0]} is in {a} and in {b} "
+                f"({both.nnz:,} such pairs); parts must be disjoint"
+            )
+    empty = np.flatnonzero(task.train.getnnz(1) == 0)
+    if len(empty):
+        raise ValueError(
+            f"{task.name}: user {empty[0]} has no training items ({len(empty):,} such users); "
+            "leave such users out"
+        )
+    return task
+
+
+# --- files -----------------------------------------------------------------------------------
+
+
+def load_interactions(
+    name: str | Path,
+    root: str | Path | None = None,
+    *,
+    split: str | None = None,
+    seed: int = 0,
+    duplicates: Duplicates = "merge",
+    min_rating: float | None = None,
+) -> InteractionTask:
+    """Open users-by-items data by name, or from a file or folder.
+
+    Args:
+        name: ``"ml-1m"`` or ``"ml-100k"`` (case, ``-`` and ``_`` do not matter); a MovieLens file
+            (``ratings.dat``, ``u.data``, ``ratings.csv``); or a folder that holds one, or
+            ``total_data.hdf5`` and ``index.npz``, the format of the authors of ∞-AE: ``user``,
+            ``item`` and ``rating`` of each interaction, and its part (0 train, 1 validation, 2
+            test, -1 left out).
+        root: where data sets are; by default ``$GRAPHCONDENSE_DATA``, else
+            ``~/.cache/graphcondense``. A set lies there in its own folder, or so below
+            ``recsys/``. MovieLens is downloaded there from its makers if it is missing.
+        split: ``"authors"``: as ``index.npz`` says. ``"random"``: 80 / 10 / 10 % a user, see
+            :func:`as_interactions`. By default ``"authors"`` where there is one.
+        seed: draws the split ``"random"``.
+        duplicates, min_rating: see :func:`as_interactions`.
+
+    Raises:
+        ValueError: an unknown name, a file or split that cannot be used.
+        ConnectionError: the set is not under ``root`` and cannot be downloaded.
+    """
+    options = {"seed": seed, "duplicates": duplicates, "min_rating": min_rating}
+    path = Path(name).expanduser()
+    if holds_interactions(path):
+        own = path.name if path.is_dir() else path.parent.name or path.stem
+        return _open_folder(path, split, own, options)
+    known = find(str(name), KNOWN_INTERACTIONS, ".dat, .data or .csv")
+    return _open_folder(open_known(known, root_of(root)), split, known.name, options)
+
+
+def _read_table(path: Path, separator: str, header: int | None) -> Any:
+    import pandas as pd
+
+    try:
+        frame = pd.read_csv(path, sep=separator, header=header, engine="python")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read as ratings: {error}") from error
+    if frame.shape[1] < 3:
+        raise ValueError(f"{path} has {frame.shape[1]} columns; user, item and rating are needed")
+    if header is None:
+        frame = frame.iloc[:, :3].set_axis(["user", "item", "rating"], axis=1)
+    return frame
+
+
+def _read_dat(path: Path) -> Any:
+    return _read_table(path, "::", None)
+
+
+def _read_tabs(path: Path) -> Any:
+    return _read_table(path, "\t", None)
+
+
+def _read_csv(path: Path) -> Any:
+    return _read_table(path, ",", 0)
+
+
+READERS = {"ratings.dat": _read_dat, "u.data": _read_tabs, "ratings.csv": _read_csv}
+"""MovieLens files by name: of 1M and 10M, of 100K, and of the later sets."""
+
+AUTHORS = ("total_data.hdf5", "index.npz")
+
+
+def _file_in(folder: Path) -> Path | None:
+    """What a folder can be opened by: the authors' pair (the folder itself), or a ratings file."""
+    if all((folder / file).is_file() for file in AUTHORS):
+        return folder
+    return next((folder / file for file in READERS if (folder / file).is_file()), None)
+
+
+def holds_interactions(path: Path) -> bool:
+    """Whether :func:`load_interactions` opens this file or folder."""
+    return path.name in READERS or (path.is_dir() and _file_in(path) is not None)
+
+
+def _open_folder(
+    path: Path, split: str | None, name: str, options: Mapping[str, Any]
+) -> InteractionTask:
+    """A ratings file, or a folder of one or of the authors' pair."""
+    found = _file_in(path) if path.is_dir() else path
+    if found is None or not found.exists():
+        files = " or ".join((*READERS, " with ".join(AUTHORS)))
+        raise ValueError(f"there is no {path}" if found else f"there is no {files} in {path}")
+    allowed = ("authors", "random") if found.is_dir() else ("random",)
+    if split not in (None, *allowed):
+        raise ValueError(f"split={split!r}: {name} has {', '.join(allowed)}")
+    if found.is_file():
+        return as_interactions(READERS[found.name](found), name=name, **options)
+    frame, part = _read_authors(found)
+    if split == "random":
+        return as_interactions(frame, name=name, **options)
+    return _authors_split(frame, part, name, options)
+
+
+def _read_authors(folder: Path) -> tuple[Any, Array]:
+    import h5py
+    import pandas as pd
+
+    try:
+        with h5py.File(folder / AUTHORS[0], "r") as file:
+            columns = {key: file[key][:] for key in ("user", "item", "rating")}
+        with np.load(folder / AUTHORS[1], allow_pickle=False) as saved:
+            part = saved["data"]
+    except (OSError, KeyError, ValueError) as error:
+        raise ValueError(f"{folder}: {' and '.join(AUTHORS)} cannot be read: {error}") from error
+    sizes = {key: len(values) for key, values in (*columns.items(), ("data", part))}
+    if len(set(sizes.values())) > 1:
+        raise ValueError(f"{folder}: arrays of different lengths: {sizes}")
+    if strange := sorted(set(np.unique(part).tolist()) - {-1, 0, 1, 2}):
+        raise ValueError(
+            f"{folder / AUTHORS[1]}: part {strange[0]}; known are 0 train, 1 validation, 2 test "
+            "and -1 left out"
+        )
+    return pd.DataFrame(columns), part
+
+
+def _authors_split(
+    frame: Any, part: Array, name: str, options: Mapping[str, Any]
+) -> InteractionTask:
+    kept = part >= 0
+    users, items, values, shape, ids = _frame(frame[kept])
+    _check_pairs(users, items, values, shape)
+    part, least = part[kept], options["min_rating"]
+    liked = values >= least if least is not None else np.ones(len(values), dtype=bool)
+    held = {}
+    for i, split in enumerate(SPLITS):
+        own = (part == i) & liked
+        how: Duplicates = options["duplicates"] if split == "train" else "merge"
+        held[split] = _matrix(users[own], items[own], np.ones(int(own.sum())), shape, how)
+    dropped = frame["user"].nunique() - shape[0]
+    task = InteractionTask(
+        **held, name=name, user_ids=ids[0], item_ids=ids[1], dropped_users=int(dropped)
+    )
+    return _checked(task)
+
+
+# --- sets by name ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownInteractions(Named):
+    """Users-by-items data that :func:`load_interactions` knows.
+
+    Attributes:
+        users, items: how many.
+        url: the zip archive of its makers.
+    """
+
+    users: int
+    items: int
+    url: str
+
+    def base(self, root: Path) -> Path:
+        here = (root / self.folder).is_dir() or not (root / "recsys" / self.folder).is_dir()
+        return root if here else root / "recsys"
+
+    def is_local(self, root: Path) -> bool:
+        folder = self.base(root) / self.folder
+        return folder.is_dir() and _file_in(folder) is not None
+
+    def columns(self) -> dict[str, Any]:
+        return {
+            "kind": "rows",
+            "family": self.family,
+            "graphs": None,
+            "nodes": self.users + self.items,
+            "classes": None,
+            "metric": "ndcg@10",
+            "split": "random",
+            "normalize": "none",
+        }
+
+
+def _open_movielens(known: KnownInteractions, base: Path) -> Path:
+    """Its folder, after a download if it is not there."""
+    folder = base / known.folder
+    if not (folder.is_dir() and _file_in(folder)):
+        from torch_geometric.data import download_url, extract_zip
+
+        archive = download_url(known.url, str(base), log=False)
+        extract_zip(archive, str(base), log=False)
+        Path(archive).unlink()
+    return folder
+
+
+def _movielens(name: str, users: int, items: int) -> KnownInteractions:
+    return KnownInteractions(
+        name=name,
+        family="MovieLens",
+        folder=name,
+        open=_open_movielens,
+        users=users,
+        items=items,
+        url=f"https://files.grouplens.org/datasets/movielens/{name}.zip",
+        source="grouplens.org/datasets/movielens",
+        licence="research use, no redistribution",
+        aliases=(f"movielens-{name.removeprefix('ml-')}",),
+    )
+
+
+KNOWN_INTERACTIONS: tuple[KnownInteractions, ...] = (
+    _movielens("ml-1m", 6_040, 3_706),
+    _movielens("ml-100k", 943, 1_682),
+)

@@ -1,0 +1,94 @@
+"""What methods share that compare real and learnt images through networks, augmented alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import torch
+from torch import Generator
+
+from graphcondense.core.engine import Callback, distill
+from graphcondense.core.pools import Fresh, Lessons, OnSynthetic
+from graphcondense.core.types import Objective, Pool, Schedule, Synthetic, adam
+from graphcondense.domains.image import ImageSource, LearntImages, PixelMethod
+from graphcondense.objectives.augmented import Augmented
+from graphcondense.ops.augment import Augment
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatchedImages(PixelMethod):
+    """Images that are compared with the real ones through networks; no method by itself.
+
+    Attributes:
+        epochs: networks in all.
+        outer: comparisons through each network.
+        inner: training steps between two comparisons.
+        optimizer: of the pixels: ``"sgd"`` or ``"adam"``.
+        lr_x: learning rate of the pixels.
+        momentum: of SGD on the pixels.
+        anneal: lower the learning rate of the pixels linearly to zero.
+        lr_model: learning rate of SGD on the network.
+        augment: operations joined by ``_``, see :class:`~graphcondense.ops.augment.Augment`;
+            ``"none"`` leaves images as they are.
+        augment_pick: ``"one"`` operation a draw or ``"all"``.
+    """
+
+    epochs: int = 1000
+    outer: int = 1
+    inner: int = 0
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    lr_x: float = 0.1
+    momentum: float = 0.5
+    anneal: bool = False
+    lr_model: float = 0.01
+    augment: str = "none"
+    augment_pick: Literal["one", "all"] = "one"
+
+    def memory_bytes(self, real: ImageSource) -> int:
+        self.augmentation()  # an unknown operation ends here, before anything is written
+        return super().memory_bytes(real)
+
+    def augmentation(self) -> Augment:
+        """How images are shown."""
+        return Augment(self.augment, self.augment_pick)
+
+    def lessons(self) -> Lessons:
+        """What a network is trained on between two comparisons: the synthetic set, augmented."""
+        return OnSynthetic(self.augmentation())
+
+    def trainer(self) -> Callable[[list[torch.Tensor]], torch.optim.Optimizer]:
+        """How a network is trained."""
+        return partial(torch.optim.SGD, lr=self.lr_model)
+
+    def match(
+        self,
+        syn: LearntImages,
+        objective: Objective,
+        real: ImageSource,
+        *,
+        rng: Generator,
+        callbacks: Sequence[Callback],
+        resume: Mapping[str, Any] | None,
+    ) -> Synthetic:
+        """Minimise ``objective`` over the pixels of ``syn``, seen through new networks."""
+        pool: Pool = Fresh(
+            self.network(real), self.outer, self.inner, self.trainer(), lessons=self.lessons()
+        )
+        steps = (
+            partial(torch.optim.SGD, momentum=self.momentum) if self.optimizer == "sgd" else adam
+        )
+        return distill(
+            syn,
+            Augmented(objective, self.augmentation()),
+            pool,
+            Schedule(
+                self.epochs * self.outer, {"x": self.lr_x}, optimizer=steps, anneal=self.anneal
+            ),
+            real,
+            rng=rng,
+            callbacks=callbacks,
+            resume=resume,
+        )

@@ -1,0 +1,110 @@
+"""What methods share that learn images by kernel ridge regression on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+from graphcondense.core.engine import Callback, distill
+from graphcondense.core.scalars import WithScalars
+from graphcondense.core.types import Pool, Schedule, Synthetic
+from graphcondense.domains.image import LABEL_BYTES, ImageSource, ImageSynthetic, PixelMethod
+from graphcondense.kernels.ridge import Targets, centred_classes, learnt_classes
+from graphcondense.objectives.ridge import Kernel, RidgeMatching
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegressedImages(PixelMethod):
+    """Images that predict the real ones by kernel ridge regression; no method by itself.
+
+    Attributes:
+        ridge: ``λ``, relative to the mean of the diagonal of ``K_SS``.
+        learn_labels: the regressed values of each image are learnt, too; they start from one-hot
+            classes less ``1 / C``, and are exported as ``y [n, C]``.
+        steps: outer updates.
+        lr_x: learning rate of Adam on the pixels.
+        lr_y: learning rate of Adam on the labels.
+        anneal: lower learning rates linearly to zero.
+    """
+
+    ridge: float = 1e-6
+    learn_labels: bool = True
+    steps: int = 1000
+    lr_x: float = 0.01
+    lr_y: float = 0.01
+    anneal: bool = True
+
+    def label_bytes(self, real: ImageSource) -> int:
+        return 4 * real.num_classes if self.learn_labels else LABEL_BYTES
+
+    def start(self, real: ImageSource, rng: Generator) -> ImageSynthetic:
+        plain = super().start(real, rng)
+        if not self.learn_labels:
+            return plain
+        labels = centred_classes(plain.y, real.num_classes).to(plain.x)
+        return ImageSynthetic(
+            plain.x, plain.y, real.num_classes, real.raw, learn_labels=True, labels=labels
+        )
+
+    def targets(self, real: ImageSource) -> Targets:
+        """Labels to what is regressed on."""
+        return partial(learnt_classes, num_classes=real.num_classes)
+
+    def regress(
+        self,
+        real: ImageSource,
+        kernel: Kernel | None,
+        pool: Pool,
+        *,
+        rng: Generator,
+        callbacks: Sequence[Callback],
+        resume: Mapping[str, Any] | None,
+        scale: tuple[float, float] | None = None,
+    ) -> Synthetic:
+        """Minimise the loss of the ridge's predictions.
+
+        Args:
+            kernel: of the regression, or ``None`` for that of the pool's learners.
+            scale: where predictions are classified by cross-entropy, what they are multiplied by
+                at the start, and the learning rate of its logarithm.
+        """
+        syn: Synthetic = self.start(real, rng)
+        rates = {"x": self.lr_x, **({"y": self.lr_y} if self.learn_labels else {})}
+        if scale is not None:
+            syn, rates["scale"] = WithScalars(syn, {"scale": [scale[0]]}), scale[1]
+        name = None if scale is None else "scale"
+        return distill(
+            syn,
+            RidgeMatching(kernel, self.targets(real), self.ridge, self.real_batch, name),
+            pool,
+            Schedule(self.steps, rates, anneal=self.anneal),
+            real,
+            rng=rng,
+            callbacks=callbacks,
+            resume=resume,
+        )
+
+
+def squared(num_classes: int) -> Callable[[Tensor, Tensor], Tensor]:
+    """The mean squared error of outputs ``[m, C]`` and the regressed values of labels."""
+
+    def loss(out: Tensor, y: Tensor) -> Tensor:
+        return F.mse_loss(out, learnt_classes(y, num_classes).to(out))
+
+    return loss
+
+
+def as_targets(y: Tensor) -> Tensor:
+    """What exported labels are regressed on: classes ``[n]``, each of which is there, or learnt
+    targets ``[n, C]``.
+
+    >>> import torch
+    >>> as_targets(torch.tensor([1, 0])).tolist()
+    [[-0.5, 0.5], [0.5, -0.5]]
+    """
+    return y if y.is_floating_point() else learnt_classes(y, int(y.max()) + 1)

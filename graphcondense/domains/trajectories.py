@@ -1,0 +1,177 @@
+"""What methods share that match experts' trajectories on images; no method by itself."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from graphcondense.core.engine import Callback, distill
+from graphcondense.core.experts import Buffer, Experts, Training
+from graphcondense.core.scalars import WithScalars
+from graphcondense.core.types import Batch, Objective, Schedule, Synthetic
+from graphcondense.domains.image import ImageSource, PixelMethod
+from graphcondense.objectives.trajectory import ConstantMemoryMatching
+from graphcondense.ops.augment import Augment
+
+
+@dataclass(frozen=True)
+class AugmentedView:
+    """Every image of a batch transformed by a draw of its own; for experts and students alike.
+
+    Attributes:
+        augment: the strategy.
+    """
+
+    augment: Augment
+
+    def __call__(self, batch: Batch, rng: Generator) -> Batch:
+        return batch._replace(inputs=(self.augment(batch.inputs[0], rng), *batch.inputs[1:]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrajectoryMethod(PixelMethod):
+    """Experts on the real images, a student on the synthetic ones.
+
+    ``real_batch`` is the batch of an expert's training step, over all classes.
+
+    Attributes:
+        experts: folder of the experts' weights, shared by all runs with the same data, network and
+            training. By default below ``GRAPHCONDENSE_CACHE`` or ``~/.cache/graphcondense``; up to
+            32 MiB of weights stay in memory and are made anew by every run.
+        num_experts: networks trained on the real images.
+        expert_epochs: epochs of their training, the ends of which are kept.
+        expert_interval: training steps that count as one of these epochs; by default a pass over
+            the real images. Of many images a part of a pass says enough, and takes less time.
+        expert_lr: their learning rate (SGD).
+        expert_momentum: of SGD.
+        expert_seed: of their weights and batches; not the run's seed, so that runs share experts.
+        augment: operations of :class:`~graphcondense.ops.augment.Augment`, joined by ``_``, that
+            experts and students see images through; ``""`` for none.
+        max_start: latest epoch at which a student starts; by default the latest possible one.
+        ahead: epochs of the expert that a student has to make up (``M``).
+        student_steps: training steps of a student (``N``).
+        student_batch: synthetic images of a student's step; all by default.
+        student_lr: a student's step size in the beginning.
+        steps: updates of the synthetic images.
+        lr_x: learning rate of Adam on what images are made from, halved for the last third.
+        lr_lr: learning rate of Adam on the logarithm of the step size; 0 keeps it.
+    """
+
+    experts: str | None = None
+    num_experts: int = 20
+    expert_epochs: int = 20
+    expert_interval: int | None = None
+    expert_lr: float = 0.01
+    expert_momentum: float = 0.0
+    expert_seed: int = 0
+    augment: str = ""
+    max_start: int | None = None
+    ahead: int = 2
+    student_steps: int = 20
+    student_batch: int | None = None
+    student_lr: float = 0.02
+    steps: int = 1000
+    lr_x: float = 0.02
+    lr_lr: float = 0.01
+
+    def view(self) -> AugmentedView | None:
+        """What training sees, of experts and of students."""
+        return AugmentedView(Augment(self.augment)) if self.augment else None
+
+    def training(self) -> Training:
+        return Training(
+            experts=self.num_experts,
+            epochs=self.expert_epochs,
+            size=self.real_batch,
+            lr=self.expert_lr,
+            momentum=self.expert_momentum,
+            interval=self.expert_interval,
+            seed=self.expert_seed,
+        )
+
+    def buffer(self, real: ImageSource) -> Buffer:
+        """The experts, not made yet."""
+        identity = {
+            "images": images_digest(real),
+            "model": self.model,
+            "hidden_channels": self.hidden_channels,
+            "depth": self.depth,
+            "view": repr(self.view()),
+        }
+        return Buffer(self.network(real), self.training(), identity, self.experts, self.view())
+
+    def student(self) -> dict[str, Any]:
+        """Arguments of the objective."""
+        return {
+            "steps": self.student_steps,
+            "size": self.student_batch,
+            "lr": self.student_lr,
+            "view": self.view(),
+        }
+
+    def match(
+        self,
+        syn: Synthetic,
+        objective: Objective,
+        buffer: Buffer,
+        real: ImageSource,
+        rates: Mapping[str, float],
+        *,
+        rng: Generator,
+        callbacks: Sequence[Callback],
+        resume: Mapping[str, Any] | None,
+    ) -> Synthetic:
+        """Minimise a trajectory objective, the student's step size learnt beside ``rates``."""
+        rates = {**rates, **({"lr": self.lr_lr} if self.lr_lr else {})}
+        return distill(
+            WithScalars(syn, {"lr": [self.student_lr]}),
+            objective,
+            Experts(buffer, self.ahead, self.max_start),
+            Schedule(self.steps, rates, decay={2 * self.steps // 3: 0.5}),
+            real,
+            rng=rng,
+            callbacks=callbacks,
+            resume=resume,
+        )
+
+    def memory_bytes(self, real: ImageSource) -> int:
+        """Besides what every method on pixels holds, the experts, four copies of the weights, and
+        the student's graphs."""
+        buffer = self.buffer(real)
+        # Settings that cannot work end here, before experts are trained.
+        Experts(buffer, self.ahead, self.max_start)
+        ConstantMemoryMatching(**self.student())
+        weights = 4 * buffer.training.stage_bytes(buffer.model)
+        return super().memory_bytes(real) + buffer.memory_bytes + weights + self.graph_bytes(real)
+
+    def graph_bytes(self, real: ImageSource) -> int:
+        """Of one student step's gradient, kept for its own gradient: about four times the maps of
+        the forward pass."""
+        _, height, width = real.shape
+        shown = self.student_batch or int(self.sizes(real).sum())
+        maps = 4 * height * width if self.model != "mlp" else 3
+        return 4 * 4 * shown * self.hidden_channels * maps
+
+
+def images_digest(real: ImageSource) -> str:
+    """SHA-256 (first 16 hex digits) of the training images as networks see them, and classes."""
+    h = hashlib.sha256(f"{tuple(real.images.shape)}".encode())
+    for tensor in (real.images, real.labels):
+        h.update(tensor.detach().cpu().contiguous().numpy().data)
+    return h.hexdigest()[:16]
+
+
+@torch.no_grad()
+def assigned(buffer: Buffer, x: Tensor) -> Tensor:
+    """Soft labels ``[n, C]`` of images ``[n, c, h, w]``: the mean of trained experts' outputs."""
+    said = []
+    for expert in range(buffer.training.experts):
+        weights = buffer.weights(expert, buffer.training.epochs, x.device)
+        out: Tensor = torch.func.functional_call(buffer.model, weights, (x,))
+        said.append(out.softmax(-1))
+    return torch.stack(said).mean(0)

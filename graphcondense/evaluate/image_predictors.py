@@ -1,0 +1,131 @@
+"""Image predictors that are no trained network: a score of theirs is marked in reports.
+
+They are deterministic, so one "training" is all there is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from graphcondense.data.images import ImageTask
+from graphcondense.evaluate.fit import FitResult
+from graphcondense.evaluate.image_fit import Labelled, read_images
+from graphcondense.kernels.ntk import FullyConnected
+from graphcondense.kernels.random_features import KernelRidge, random_ridge
+from graphcondense.kernels.ridge import centred_classes
+from graphcondense.nn.images import usual_depth
+
+MOST = 5000
+"""Images up to which they run: a kernel of that size in float64 takes 200 MB."""
+
+NETS_SEED = 2**31 + 1
+"""Of the random networks: no method learns with those, nor scores with them."""
+
+
+@dataclass(frozen=True)
+class ImagePredictor:
+    """A kernel ridge regression on condensed images.
+
+    Attributes:
+        name: how users call it.
+        fit: a regression on images as networks see them ``[n, c, h, w]``, targets ``[n, C]`` and
+            one of ``choices``.
+        choices: what validation chooses from; of equally good ones the first.
+        words: how a choice is told.
+    """
+
+    name: str
+    fit: Callable[[Tensor, Tensor, int], KernelRidge]
+    choices: tuple[int, ...]
+    words: str
+
+
+def _tangent(x: Tensor, targets: Tensor, layers: int) -> KernelRidge:
+    return KernelRidge(FullyConnected(layers), x.double(), targets, 1e-6)
+
+
+def _random(x: Tensor, targets: Tensor, nets: int) -> KernelRidge:
+    shape = (int(x.shape[1]), int(x.shape[2]), int(x.shape[3]))
+    rng = Generator().manual_seed(NETS_SEED)
+    return random_ridge(x, targets, rng, nets=nets, depth=usual_depth(shape))
+
+
+PREDICTORS = {
+    one.name.lower(): one
+    for one in (
+        # KIP's own (Nguyen et al., ICLR 2021, arXiv 2011.00050), of fully connected ReLU networks.
+        ImagePredictor("NTKRidge", _tangent, (1, 3), "hidden layers"),
+        # RFAD's own (Loo et al., NeurIPS 2022, arXiv 2210.12067), of networks without norms.
+        ImagePredictor("RandomRidge", _random, (8,), "random networks of 128 filters"),
+    )
+}
+"""By name in lower case."""
+
+
+def fit_ridge(
+    predictor: ImagePredictor,
+    small: Any,
+    real: ImageTask,
+    device: torch.device | str | None = None,
+) -> FitResult:
+    """Regress on ``small``, make the choice on validation, read test once.
+
+    Classes are regressed on as one-hot rows less ``1 / C``; soft labels that are distributions
+    likewise, other learnt targets as they are. One "seed", and no last epoch apart.
+
+    Raises:
+        ValueError: images that do not match the real ones, a real set without validation or test
+            images, or more than :data:`MOST` images.
+    """
+    for split in ("val", "test"):
+        if not len(getattr(real, split)):
+            raise ValueError(f"{real.name}: no {split} images")
+    held = read_images(small, real)
+    if len(held.x) > MOST:
+        raise ValueError(
+            f"kernel ridge on {len(held.x):,} images needs a kernel between all of them; it stops "
+            f"at {MOST:,}: leave it out, or the whole set of the baselines"
+        )
+    held = Labelled(held.x.to(device), held.y.to(device), held.preprocess)
+    began, cpu = time.perf_counter(), time.process_time()
+    targets = _targets(held, real.num_classes)
+    tried = []
+    for choice in predictor.choices:
+        model = predictor.fit(held.x, targets, choice)
+        tried.append((_accuracy(model, held, real, real.val), choice, model))
+    val, choice, model = max(tried, key=lambda one: one[0])
+    trained = time.perf_counter() - began
+    test = torch.tensor([_accuracy(model, held, real, real.test)])
+    return FitResult(
+        model=predictor.name,
+        seeds=(0,),
+        val_selected=torch.tensor([val]),
+        epoch_selected=torch.zeros(1, dtype=torch.long),
+        test_selected=test,
+        val_last=torch.tensor([val]),
+        test_last=test,
+        seconds=time.perf_counter() - began,
+        seconds_training=trained,
+        processor_seconds=time.process_time() - cpu,
+        chosen=f"{choice} {predictor.words}",
+    )
+
+
+def _targets(held: Labelled, num_classes: int) -> Tensor:
+    if held.y.dim() == 1:
+        return centred_classes(held.y, num_classes)
+    return held.y if held.squared else held.y - 1 / num_classes
+
+
+def _accuracy(model: KernelRidge, held: Labelled, real: ImageTask, part: Tensor) -> float:
+    right = 0
+    for rows in torch.split(part, model.chunk):
+        x = held.preprocess.apply(real.images[rows].to(held.x.device))
+        right += int((model.predict(x).argmax(1).cpu() == real.labels[rows]).sum())
+    return right / len(part)

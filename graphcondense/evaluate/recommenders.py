@@ -1,0 +1,400 @@
+"""Recommenders that are trained on real or condensed users and score any user's items.
+
+All have the habits of :class:`~graphcondense.kernels.infinite_ae.InfiniteAE`: ``fit(X)`` learns
+from users ``X`` (CSR ``[n, items]``, values as weights), ``refit(ridge)`` solves again with another
+ridge as cheaply as it can, and ``predict(X)`` gives scores ``[m, items]`` of users that need not be
+among the fitted ones. Those whose own form has a vector for every user (matrix factorisation,
+LightGCN) keep the item factors alone and fold users in by a ridge solve (:func:`fold_in`): how a
+model trained on condensed users serves real ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, Self, TypeAlias
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from graphcondense.kernels.infinite_ae import RIDGES, InfiniteAE, as_rows
+
+Array: TypeAlias = "np.ndarray[Any, Any]"
+
+
+class Recommender(Protocol):
+    """What is fitted on users and scores users."""
+
+    def fit(self, X: Any) -> Self: ...
+
+    def refit(self, ridge: float) -> Self: ...
+
+    def predict(self, X: Any) -> Array: ...
+
+
+class Popularity:
+    """Every user gets the items that most users took.
+
+    >>> rows = sp.csr_matrix([[1, 1, 0], [1, 0, 0]])
+    >>> Popularity().fit(rows).predict(rows[:1]).tolist()
+    [[2.0, 1.0, 0.0]]
+    """
+
+    def fit(self, X: Any) -> Self:
+        """Sum the users ``X [n, items]``."""
+        self.counts_ = _sums(as_rows(X))
+        return self
+
+    def refit(self, ridge: float) -> Self:
+        """There is no ridge."""
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """The same scores for each user, ``[m, items]`` float32."""
+        rows = _users(X, len(self.counts_))
+        return np.tile(self.counts_.astype(np.float32), (rows.shape[0], 1))
+
+
+class EASE:
+    """A linear autoencoder without self-similarity, in closed form (Steck, WWW 2019).
+
+    ``B_ij = -P_ij / P_jj`` off the diagonal and 0 on it, with ``P = (XᵀX + λI)^-1`` (eq. 8); the
+    scores are ``X_ctx B``. With fewer users than items ``P`` comes from the users' ``n x n`` matrix
+    (Woodbury). Holds three ``items x items`` matrices of float64.
+
+    Args:
+        ridge: ``λ``, absolute as in the paper; above 0.
+        device: where the linear algebra runs.
+
+    Attributes:
+        coef_: ``B [items, items]`` float32.
+    """
+
+    def __init__(self, ridge: float = 500.0, *, device: torch.device | str = "cpu") -> None:
+        self.ridge, self.device = ridge, device
+
+    def fit(self, X: Any) -> Self:
+        """Solve for the users ``X [n, items]``.
+
+        Raises:
+            ValueError: no users, or a ridge that is not above 0.
+        """
+        rows = _some(as_rows(X)).astype(np.float64)
+        self._wide = rows.shape[0] < rows.shape[1]
+        gram = (rows @ rows.T if self._wide else rows.T @ rows).toarray()
+        self._gram = torch.from_numpy(gram).to(self.device)
+        self._rows = rows
+        return self.refit(self.ridge)
+
+    def refit(self, ridge: float) -> Self:
+        """Solve again with another ``λ``; the Gram matrix is kept."""
+        if not ridge > 0:
+            raise ValueError(f"ridge must be above 0, got {ridge}")
+        self.ridge = ridge
+        system = self._gram.clone()
+        system.diagonal().add_(ridge)
+        factor = torch.linalg.cholesky(system)
+        del system
+        if self._wide:
+            dense = torch.from_numpy(self._rows.toarray()).to(self.device)
+            half = torch.linalg.solve_triangular(factor, dense, upper=False)
+            inverse = half.T @ half / -ridge
+            inverse.diagonal().add_(1 / ridge)
+        else:
+            inverse = torch.cholesky_inverse(factor)
+        inverse /= -inverse.diagonal().clone()
+        inverse.fill_diagonal_(0)
+        self.coef_ = inverse.float().contiguous().cpu().numpy()
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """Scores ``[m, items]`` float32 of users with the interactions ``X [m, items]``."""
+        rows = _users(X, len(self.coef_)).astype(np.float32)
+        out: Array = rows @ self.coef_
+        return out
+
+
+def fold_in(items: Tensor, rows: sp.csr_matrix, ridge: float, negative: float) -> Tensor:
+    """Factors of users from fixed factors of items, by ridge regression, ``[n, k]``.
+
+    The user's step of implicit alternating least squares (Hu, Koren & Volinsky, ICDM 2008) in the
+    form of Rendle et al. (RecSys 2022): the least of ``Σ_i |x_i| (p · q_i - sign x_i)² + α
+    Σ_i (p · q_i)² + λ |p|²``, so that ``p = (Σ |x_i| q_i q_iᵀ + α QᵀQ + λI)^-1 Qᵀ x``.
+
+    Args:
+        items: ``Q [items, k]`` float32.
+        rows: users ``[n, items]``; values are weights of interactions.
+        ridge: ``λ``, above 0.
+        negative: ``α``, the weight of items not taken.
+    """
+    items = items.float().cpu()  # SciPy's sparse products run there
+    k = items.shape[1]
+    upper = torch.triu_indices(k, k)
+    pairs = (items[:, upper[0]] * items[:, upper[1]]).numpy()
+    eye = torch.eye(k)
+    base = negative * items.T @ items + ridge * eye
+    out = torch.empty(rows.shape[0], k)
+    for first in range(0, rows.shape[0], _FOLDED):
+        part = rows[first : first + _FOLDED].astype(np.float32)
+        products = torch.from_numpy(abs(part) @ pairs)
+        system = torch.empty(len(products), k, k)
+        system[:, upper[0], upper[1]] = products
+        system[:, upper[1], upper[0]] = products
+        target = torch.from_numpy(part @ items.numpy())
+        out[first : first + _FOLDED] = torch.linalg.solve(system + base, target)
+    return out
+
+
+_FOLDED = 1024
+"""Users folded in at once."""
+
+
+class _Factors:
+    """What keeps item factors and folds users in."""
+
+    ridge: float
+    negative: float
+    items_: Tensor
+
+    def predict(self, X: Any) -> Array:
+        """Scores ``[m, items]`` float32 of users with the interactions ``X [m, items]``."""
+        rows = _users(X, len(self.items_))
+        users = fold_in(self.items_, rows, self.ridge, self.negative)
+        out: Array = (users @ self.items_.cpu().T).numpy()
+        return out
+
+
+class MatrixFactorisation(_Factors):
+    """Implicit alternating least squares (Hu, Koren & Volinsky, ICDM 2008), see :func:`fold_in`.
+
+    Args:
+        ridge: ``λ`` of users and items.
+        negative: ``α``, the weight of pairs that did not occur.
+        factors: length ``k`` of the vectors.
+        sweeps: users and items are solved for so many times.
+        seed: draws the first item factors.
+    """
+
+    def __init__(
+        self,
+        ridge: float = 10.0,
+        *,
+        negative: float = 0.3,
+        factors: int = 64,
+        sweeps: int = 10,
+        seed: int = 0,
+    ) -> None:
+        self.ridge, self.negative = ridge, negative
+        self.factors, self.sweeps, self.seed = factors, sweeps, seed
+
+    def fit(self, X: Any) -> Self:
+        """Alternate on the users ``X [n, items]``.
+
+        Raises:
+            ValueError: no users, or a ridge that is not above 0.
+        """
+        self._rows = _some(as_rows(X))
+        return self.refit(self.ridge)
+
+    def refit(self, ridge: float) -> Self:
+        """Alternate again, from the same start, with another ``λ``."""
+        if not ridge > 0:
+            raise ValueError(f"ridge must be above 0, got {ridge}")
+        self.ridge = ridge
+        rng = torch.Generator().manual_seed(self.seed)
+        items = torch.randn(self._rows.shape[1], self.factors, generator=rng)
+        items *= 0.1 / self.factors**0.5
+        turned = self._rows.T.tocsr()
+        for _ in range(self.sweeps):
+            users = fold_in(items, self._rows, ridge, self.negative)
+            items = fold_in(users, turned, ridge, self.negative)
+        self.items_ = items
+        return self
+
+
+class LightGCN(_Factors):
+    """PyG's ``LightGCN`` (He et al., SIGIR 2020) on the graph of users and items, BPR loss.
+
+    The graph's edges carry the interactions' weights (those above 0), normalised as in the paper;
+    layers are averaged. Each step draws ``batch_size`` interactions, by weight, and one random item
+    for each. What is kept are the items' vectors after propagation; users are folded in.
+
+    Args:
+        ridge: ``λ`` of the fold-in, on item vectors of mean squared length one.
+        negative: ``α`` of the fold-in.
+        factors: length of the vectors.
+        num_layers: rounds of propagation.
+        steps: updates of Adam.
+        lr: its learning rate.
+        batch_size: interactions a step.
+        decay: weight of the squared length of the vectors of a step.
+        seed: draws weights and batches.
+        device: where to train.
+    """
+
+    def __init__(
+        self,
+        ridge: float = 10.0,
+        *,
+        negative: float = 0.3,
+        factors: int = 64,
+        num_layers: int = 2,
+        steps: int = 300,
+        lr: float = 0.02,
+        batch_size: int = 32_768,
+        decay: float = 1e-4,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.ridge, self.negative, self.factors, self.num_layers = (
+            ridge,
+            negative,
+            factors,
+            num_layers,
+        )
+        self.steps, self.lr, self.batch_size, self.decay = steps, lr, batch_size, decay
+        self.seed, self.device = seed, device
+
+    def fit(self, X: Any) -> Self:
+        """Train on the users ``X [n, items]``.
+
+        Raises:
+            ValueError: no users, or none with an interaction above 0.
+        """
+        from torch_geometric.nn import LightGCN as Model
+
+        rows = _some(as_rows(X)).tocoo()
+        kept = rows.data > 0
+        if not kept.any():
+            raise ValueError("LightGCN needs interactions above 0: the users have none")
+        n, items = rows.shape
+        user, item = (torch.from_numpy(v[kept]).long() for v in (rows.row, rows.col))
+        weight = torch.from_numpy(rows.data[kept]).float()
+        adj = _normalised(user, item + n, weight, n + items).to(self.device)
+        with torch.random.fork_rng(devices=[]):  # PyG draws its weights from the global generator
+            torch.manual_seed(self.seed)
+            model = Model(n + items, self.factors, self.num_layers, normalize=False)
+        model = model.to(self.device)
+        optimizer = torch.optim.Adam(model.parameters(), self.lr)
+        rng = torch.Generator().manual_seed(self.seed)
+        drawn = weight.double().cumsum(0)
+        size = min(self.batch_size, len(weight))
+        for _ in range(self.steps):
+            at = torch.rand(size, generator=rng, dtype=torch.double) * drawn[-1]
+            at = torch.searchsorted(drawn, at).clamp_max(len(drawn) - 1)
+            other = torch.randint(items, (size,), generator=rng)
+            u, i, j = (v.to(self.device) for v in (user[at], item[at] + n, other + n))
+            vectors = model.get_embedding(adj)
+            first = vectors[u]
+            margin = (first * vectors[i]).sum(1) - (first * vectors[j]).sum(1)
+            start = model.embedding.weight
+            length = sum(start[index].square().sum() for index in (u, i, j)) / (2 * size)
+            loss = -torch.nn.functional.logsigmoid(margin).mean() + self.decay * length
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        with torch.no_grad():
+            found = model.get_embedding(adj)[n:].cpu()
+        self.items_ = found / found.square().sum(1).mean().sqrt()
+        return self
+
+    def refit(self, ridge: float) -> Self:
+        """Another ``λ`` of the fold-in; the vectors are kept."""
+        if not ridge > 0:
+            raise ValueError(f"ridge must be above 0, got {ridge}")
+        self.ridge = ridge
+        return self
+
+
+def _normalised(a: Tensor, b: Tensor, weight: Tensor, size: int) -> Tensor:
+    """``D^-1/2 A D^-1/2`` of undirected edges ``a - b`` as a sparse CSR tensor."""
+    degree = torch.zeros(size).index_add_(0, a, weight).index_add_(0, b, weight)
+    scale = degree.clamp_min(1e-12).rsqrt()
+    values = weight * scale[a] * scale[b]
+    index = torch.stack([torch.cat([a, b]), torch.cat([b, a])])
+    both = torch.sparse_coo_tensor(index, values.repeat(2), (size, size))
+    return both.coalesce().to_sparse_csr()
+
+
+def _sums(rows: sp.csr_matrix) -> Array:
+    return np.asarray(rows.sum(0)).ravel()
+
+
+def _some(rows: sp.csr_matrix) -> sp.csr_matrix:
+    if not rows.shape[0]:
+        raise ValueError("a recommender needs at least one user to fit")
+    return rows
+
+
+def _users(x: Any, items: int) -> sp.csr_matrix:
+    rows = as_rows(x)
+    if rows.shape[1] != items:
+        raise ValueError(
+            f"the users to predict have {rows.shape[1]} items and the fitted ones {items}"
+        )
+    return rows
+
+
+@dataclass(frozen=True)
+class Known:
+    """A recommender by name.
+
+    Attributes:
+        name: in tables.
+        make: builds it, given a seed and a device.
+        ridges: what validation chooses among; empty where there is no ridge.
+        seeded: whether a seed changes the result.
+        about: a few words for the table's notes.
+    """
+
+    name: str
+    make: Callable[[int, torch.device | str], Recommender]
+    ridges: tuple[float, ...] = ()
+    seeded: bool = False
+    about: str = ""
+
+    EASE_RIDGES: ClassVar[tuple[float, ...]] = (1.0, 10.0, 50.0, 200.0, 500.0, 1000.0, 2000.0)
+    FACTOR_RIDGES: ClassVar[tuple[float, ...]] = (0.1, 1.0, 10.0, 50.0)
+
+
+RECOMMENDERS: dict[str, Known] = {
+    known.name: known
+    for known in (
+        Known("InfiniteAE", lambda seed, device: InfiniteAE(device=device), RIDGES, about="∞-AE"),
+        Known("EASE", lambda seed, device: EASE(device=device), Known.EASE_RIDGES),
+        Known(
+            "MF",
+            lambda seed, device: MatrixFactorisation(seed=seed),
+            Known.FACTOR_RIDGES,
+            seeded=True,
+            about="implicit alternating least squares; users folded in",
+        ),
+        Known(
+            "LightGCN",
+            lambda seed, device: LightGCN(seed=seed, device=device),
+            Known.FACTOR_RIDGES,
+            seeded=True,
+            about="PyG's; users folded in by a ridge solve on its item vectors",
+        ),
+        Known("Popularity", lambda seed, device: Popularity()),
+    )
+}
+"""Every recommender that comes with the package, by its name in tables."""
+
+
+def recommender_named(name: str) -> Known:
+    """The recommender called ``name``; case does not matter, and ``∞-AE`` is ``InfiniteAE``.
+
+    Raises:
+        ValueError: an unknown name.
+
+    >>> recommender_named("ease").name
+    'EASE'
+    """
+    spelled = {known.lower(): known for known in RECOMMENDERS}
+    spelled |= {"∞-ae": "InfiniteAE", "infinite-ae": "InfiniteAE", "als": "MF"}
+    if name.lower() not in spelled:
+        raise ValueError(f"unknown recommender {name!r}; known are {', '.join(RECOMMENDERS)}")
+    return RECOMMENDERS[spelled[name.lower()]]

@@ -1,0 +1,89 @@
+"""Users by items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import scipy.sparse as sp
+import torch
+
+from graphcondense.core.method import Method
+from graphcondense.kinds.kind import Measured, Setting
+
+
+class RowsDomain:
+    """Users by items, implicit feedback."""
+
+    kind = "rows"
+    setting = "transductive"
+
+    def __init__(self, data: Any, device: torch.device, setting: Setting) -> None:
+        from graphcondense.data.interactions import as_interactions
+        from graphcondense.domains.rows import RowsSource
+
+        self.task, self.device = as_interactions(data), device
+        self._source = RowsSource(self.task, device)
+        self.predictor = f"∞-AE, HR@{self._source.k}"
+
+    def source(self, method: Method) -> Any:
+        """Training interactions and validation items; no test item."""
+        return self._source
+
+    def score(self) -> Any:
+        """HR@k on validation items of the ∞-AE, its ridge chosen by it; up to 2,000 users."""
+        if not self._source.validates:
+            return None
+
+        def score(export: Any) -> float:
+            return self._source.choose(export)[1]
+
+        return score
+
+    def finish(self, export: Any) -> Any:
+        from graphcondense.data.condensed_rows import CondensedInteractions
+
+        return CondensedInteractions(export)
+
+    def describe(self) -> dict[str, Any]:
+        from graphcondense.data.condensed import tensor_bytes
+        from graphcondense.data.condensed_rows import CondensedInteractions
+
+        task = self.task
+        return {
+            "name": task.name,
+            "digest": task.digest,
+            "users": task.num_users,
+            "items": task.num_items,
+            "interactions": int(task.train.nnz),
+            "bytes": tensor_bytes(CondensedInteractions(task.train)),
+            "train": task.num_users,
+            "val": int(task.val.nnz),
+            "test": int(task.test.nnz),
+        }
+
+    def measure(self, small: Any) -> Measured:
+        from graphcondense.data.condensed import tensor_bytes
+
+        sizes = {
+            "users": small.num_users,
+            "items": small.num_items,
+            "interactions": int(small.csr.nnz),
+            "row_sum": round(float(small.csr.sum()) / small.num_users, 3),
+        }
+        return Measured(sizes, [small.num_users], self.task.num_users, tensor_bytes(small))
+
+
+def is_rows(data: Any) -> bool:
+    """Whether this is a users-by-items problem in one of the forms that are understood."""
+    from graphcondense.data.interactions import InteractionTask
+
+    split = isinstance(data, Mapping) and {"train", "val", "test"} <= set(data)
+    frame = hasattr(data, "columns") and hasattr(data, "to_numpy")
+    return (
+        isinstance(data, InteractionTask)
+        or sp.issparse(data)
+        or split
+        or frame
+        or hasattr(data, "edge_types")
+    )

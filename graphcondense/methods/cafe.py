@@ -1,0 +1,58 @@
+"""CAFE (Wang et al., CVPR 2022, arXiv 2203.01531), for images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Generator
+
+from graphcondense.core.engine import Callback
+from graphcondense.core.types import Synthetic
+from graphcondense.domains.image import ImageSource
+from graphcondense.domains.matching import MatchedImages
+from graphcondense.objectives.distribution import LayerMatching
+
+
+@dataclass(frozen=True, kw_only=True)
+class CAFE(MatchedImages):
+    """Features of every layer aligned, with a discrimination loss (CAFE, eq. 2, 5 and 6).
+
+    ``min_S E_θ Σ_c Σ_l ‖mean f_l(T_c) - mean f_l(S_c)‖² + β L_D``. The paper's dynamic schedule
+    decides from the loss on a query set when a network is compared again, trained or renewed; here
+    ``outer`` and ``inner`` are fixed numbers.
+
+    Attributes:
+        discrimination: ``β``.
+        inner: training steps on the synthetic set between two comparisons.
+    """
+
+    name: ClassVar[str] = "cafe"
+    domain: ClassVar[str] = "image"
+    paper: ClassVar[str] = (
+        "Wang et al., CAFE: Learning to Condense Dataset by Aligning Features, CVPR 2022, "
+        "arXiv 2203.01531"
+    )
+    family: ClassVar[str] = "distribution matching"
+    learns: ClassVar[str] = "pixels"
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "cafe-dsa": {"augment": "color_crop_cutout_flip_scale_rotate"}
+    }
+
+    discrimination: float = 10.0
+    outer: int = 10
+    inner: int = 5
+    epochs: int = 200
+
+    def condense(
+        self,
+        real: ImageSource,
+        *,
+        rng: Generator,
+        callbacks: Sequence[Callback] = (),
+        resume: Mapping[str, Any] | None = None,
+    ) -> Synthetic:
+        objective = LayerMatching(self.real_batch, self.discrimination)
+        syn = self.start(real, rng)
+        return self.match(syn, objective, real, rng=rng, callbacks=callbacks, resume=resume)

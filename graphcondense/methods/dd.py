@@ -1,0 +1,80 @@
+"""DD (Wang et al., 2018, arXiv 1811.10959), for images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from torch import Generator
+
+from graphcondense.core.engine import Callback, distill
+from graphcondense.core.pools import Fresh
+from graphcondense.core.replay import Replay
+from graphcondense.core.scalars import WithScalars
+from graphcondense.core.types import Pool, Schedule, Synthetic
+from graphcondense.domains.image import ImageSource, PixelMethod
+from graphcondense.objectives.unrolled import Unrolled
+
+
+@dataclass(frozen=True, kw_only=True)
+class DD(PixelMethod):
+    """The real loss after a few steps on the synthetic images (DD, Algorithm 1).
+
+    The gradient goes through all steps, to the pixels and to the step sizes. With
+    ``weights="fixed"`` there is one initial network, and the set serves that one alone.
+
+    Attributes:
+        inner: training steps on the synthetic images.
+        lr_inner: their initial step size; each step learns its own.
+        weights: of the initial network: ``"random"`` for every update, or ``"fixed"``.
+        steps: outer updates.
+        lr_x: learning rate of Adam on the pixels.
+        lr_rates: learning rate of Adam on the logarithms of the step sizes; 0 keeps them.
+        anneal: lower learning rates linearly to zero.
+    """
+
+    name: ClassVar[str] = "dd"
+    domain: ClassVar[str] = "image"
+    paper: ClassVar[str] = "Wang et al., Dataset Distillation, 2018, arXiv 1811.10959"
+    family: ClassVar[str] = "meta-model matching (unrolled)"
+    learns: ClassVar[str] = "pixels + step sizes"
+
+    real_batch: int = 32
+    inner: int = 10
+    lr_inner: float = 0.02
+    weights: Literal["random", "fixed"] = "random"
+    steps: int = 1000
+    lr_x: float = 0.01
+    lr_rates: float = 0.01
+    anneal: bool = True
+
+    def memory_bytes(self, real: ImageSource) -> int:
+        """Besides, the weights of every step, twice, and what a step's derivatives keep."""
+        weights = sum(p.numel() for p in self.network(real).parameters())
+        maps = 4 * 12 * self.hidden_channels * real.shape[1] * real.shape[2]
+        images = max(int(self.sizes(real).sum()), self.real_batch * real.num_classes)
+        return super().memory_bytes(real) + 4 * 2 * (self.inner + 4) * weights + maps * images
+
+    def condense(
+        self,
+        real: ImageSource,
+        *,
+        rng: Generator,
+        callbacks: Sequence[Callback] = (),
+        resume: Mapping[str, Any] | None = None,
+    ) -> Synthetic:
+        model = self.network(real)
+        pool: Pool = Fresh(model) if self.weights == "random" else Replay(model, 1, 0)
+        size = self.real_batch * real.num_classes
+        rates = {"x": self.lr_x, **({"lr": self.lr_rates} if self.lr_rates else {})}
+        return distill(
+            WithScalars(self.start(real, rng), {"lr": [self.lr_inner] * self.inner}),
+            Unrolled(self.inner, self.lr_inner, size=size),
+            pool,
+            Schedule(self.steps, rates, anneal=self.anneal),
+            real,
+            rng=rng,
+            callbacks=callbacks,
+            resume=resume,
+        )

@@ -1,0 +1,104 @@
+"""IDC (Kim et al., ICML 2022, arXiv 2205.14959), for images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Generator, Tensor
+
+from graphcondense.core.engine import Callback
+from graphcondense.core.pools import Lessons, OnReal
+from graphcondense.core.types import Synthetic
+from graphcondense.domains.factors import MultiFormation, check_factor, tiled
+from graphcondense.domains.image import ImageSource
+from graphcondense.domains.matching import MatchedImages
+from graphcondense.objectives.gradient import GradientMatching
+
+
+@dataclass(frozen=True, kw_only=True)
+class IDC(MatchedImages):
+    """Efficient synthetic-data parametrisation: several images in each stored one (IDC).
+
+    ``min_S E_θ Σ_c D(∇loss(A(f(S_c)); θ), ∇loss(A(T_c); θ))``: ``f`` cuts a stored image into
+    ``factor x factor`` tiles and enlarges each, ``D`` does not divide by norms, and networks are
+    trained on *real* images between comparisons (sections 4 and 5), so that gradients do not die
+    out as they do in networks that have learnt the few synthetic ones. Budgets count stored images.
+    ``idc-i`` stores images as they are. Augmented real batches without the paper's CutMix.
+
+    Attributes:
+        factor: ``f``; it divides both sides of an image. 1 keeps images as they are.
+        distance: of gradients: ``"mse"``, ``"l1"`` or ``"cosine"``.
+        train_batch: real images, of all classes, in a training step of a network.
+        momentum_model: of SGD on the network.
+        weight_decay: of SGD on the network.
+    """
+
+    name: ClassVar[str] = "idc"
+    domain: ClassVar[str] = "image"
+    paper: ClassVar[str] = (
+        "Kim et al., Dataset Condensation via Efficient Synthetic-Data Parameterization, ICML "
+        "2022, arXiv 2205.14959"
+    )
+    family: ClassVar[str] = "gradient matching"
+    learns: ClassVar[str] = "pixels of several images in one"
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"idc-i": {"factor": 1}}
+
+    factor: int = 2
+    distance: Literal["mse", "l1", "cosine"] = "mse"
+    real_batch: int = 64
+    epochs: int = 20
+    outer: int = 100
+    inner: int = 2
+    train_batch: int = 256
+    optimizer: Literal["sgd", "adam"] = "adam"
+    lr_x: float = 0.02
+    momentum_model: float = 0.9
+    weight_decay: float = 5e-4
+    augment: str = "color_crop_cutout"
+    augment_pick: Literal["one", "all"] = "all"
+
+    def memory_bytes(self, real: ImageSource) -> int:
+        """Besides, the formed images with their augmented copy and slopes."""
+        check_factor(self.factor, real.images.shape[2:])
+        formed = self.factor**2 * int(self.sizes(real).sum()) * real.example_bytes
+        return super().memory_bytes(real) + 4 * formed
+
+    def condense(
+        self,
+        real: ImageSource,
+        *,
+        rng: Generator,
+        callbacks: Sequence[Callback] = (),
+        resume: Mapping[str, Any] | None = None,
+    ) -> Synthetic:
+        objective = GradientMatching(distance=self.distance, size=self.real_batch, shares=False)
+        syn = self.formation(real, rng)
+        return self.match(syn, objective, real, rng=rng, callbacks=callbacks, resume=resume)
+
+    def formation(self, real: ImageSource, rng: Generator) -> MultiFormation:
+        """The stored images before the first update, filled with small ones."""
+        sizes = self.sizes(real)
+        y = torch.arange(real.num_classes).repeat_interleave(sizes).to(real.device)
+        tiles = sizes * self.factor**2
+        # A class that has fewer images than tiles shows some of them more than once.
+        chosen = torch.minimum(tiles, real.counts)
+        parts = torch.split(self.initial(real, chosen, rng), chosen.tolist())
+        x = torch.cat(
+            [own[torch.arange(k) % len(own)] for own, k in zip(parts, tiles.tolist(), strict=True)]
+        )
+        return MultiFormation(tiled(x, self.factor), y, real.num_classes, self.factor, real.raw)
+
+    def lessons(self) -> Lessons:
+        return OnReal(self.train_batch, self.augmentation())
+
+    def trainer(self) -> Callable[[list[Tensor]], torch.optim.Optimizer]:
+        return partial(
+            torch.optim.SGD,
+            lr=self.lr_model,
+            momentum=self.momentum_model,
+            weight_decay=self.weight_decay,
+        )

@@ -1,0 +1,150 @@
+"""IT-GAN (Zhao & Bilen, 2022, arXiv 2204.07513), for images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import torch
+from torch import Generator, Tensor
+
+from graphcondense.core.engine import Callback, distill
+from graphcondense.core.pools import Fresh, built, initialise
+from graphcondense.core.types import Schedule, Synthetic
+from graphcondense.domains.generators import GeneratedImages
+from graphcondense.domains.image import LABEL_BYTES, ImageSource, PixelMethod
+from graphcondense.nn.generators import ConditionalGenerator, inverted, train_gan
+from graphcondense.objectives.augmented import Augmented
+from graphcondense.objectives.distribution import MeanMatching
+from graphcondense.ops.augment import DSA_STRATEGY, Augment
+
+
+@dataclass(frozen=True, kw_only=True)
+class ITGAN(PixelMethod):
+    """Latents of a fixed conditional generator, trained by distribution matching.
+
+    ``min_Z E_θ Σ_c ‖mean φ_θ(A(T_c)) - mean φ_θ(A(G(Z_c, c)))‖²``. The paper takes a published GAN;
+    here the method first trains a small one on the training images
+    (:func:`~graphcondense.nn.generators.train_gan`). Latents start where their images are nearest
+    to real ones that :attr:`init` chooses. The paper's further term, that images stay near their
+    real starts, is left out.
+
+    Budgets in examples count latents, one an image. The size that is recorded is that of the
+    latents *and the generator*, which a budget in bytes counts, too; for a few images a class the
+    generator is much larger than the pixels that it makes.
+
+    Attributes:
+        latent: numbers of a latent.
+        width: maps of the generator's and the critic's layers, see
+            :class:`~graphcondense.nn.generators.ConditionalGenerator`; even.
+        gan_steps: updates of the generator and of its critic.
+        gan_batch: images in one.
+        lr_gan: learning rate of Adam for both.
+        invert_steps: updates that bring latents near to real images.
+        steps: networks, one a step.
+        lr_z: learning rate of Adam on the latents.
+        augment: operations joined by ``_``, see :class:`~graphcondense.ops.augment.Augment`.
+    """
+
+    name: ClassVar[str] = "itgan"
+    domain: ClassVar[str] = "image"
+    paper: ClassVar[str] = (
+        "Zhao & Bilen, Synthesizing Informative Training Samples with GAN, 2022, arXiv 2204.07513"
+    )
+    family: ClassVar[str] = "distribution matching"
+    learns: ClassVar[str] = "latents of a generator"
+
+    latent: int = 32
+    width: int = 32
+    gan_steps: int = 2000
+    gan_batch: int = 64
+    lr_gan: float = 0.001
+    invert_steps: int = 200
+    steps: int = 2000
+    lr_z: float = 0.01
+    augment: str = DSA_STRATEGY
+
+    def condense(
+        self,
+        real: ImageSource,
+        *,
+        rng: Generator,
+        callbacks: Sequence[Callback] = (),
+        resume: Mapping[str, Any] | None = None,
+    ) -> Synthetic:
+        return distill(
+            self.latents(real, rng, fit=resume is None),
+            Augmented(MeanMatching(self.real_batch), Augment(self.augment)),
+            Fresh(self.network(real), 1, 0),
+            Schedule(self.steps, {"z": self.lr_z}),
+            real,
+            rng=rng,
+            callbacks=callbacks,
+            resume=resume,
+        )
+
+    def latents(self, real: ImageSource, rng: Generator, *, fit: bool = True) -> GeneratedImages:
+        """The generator, trained, and the first latents; neither where a checkpoint has them."""
+        sizes = self.sizes(real)
+        y = torch.arange(real.num_classes).repeat_interleave(sizes).to(real.device)
+        generator = self.generator(real).to(real.device)
+        z = torch.zeros(len(y), self.latent, device=real.device)
+        if fit:
+            generator.load_state_dict(initialise(generator, rng))
+            train_gan(
+                generator,
+                real.images,
+                real.labels,
+                steps=self.gan_steps,
+                batch=self.gan_batch,
+                width=self.width,
+                lr=self.lr_gan,
+                rng=rng,
+            )
+            start = self.initial(real, sizes, rng)
+            z = inverted(generator, start, y, steps=self.invert_steps, rng=rng)
+        return GeneratedImages(z, y, real.num_classes, generator, real.raw)
+
+    def generator(self, real: ImageSource) -> ConditionalGenerator:
+        """The generator's form, on the CPU; its weights mean nothing yet."""
+        return built(ConditionalGenerator, real.shape, real.num_classes, self.latent, self.width)
+
+    def sizes(self, real: Any) -> Tensor:
+        """Latents of each class ``[C]``.
+
+        Raises:
+            ValueError: a field out of range, or an impossible budget.
+        """
+        self.check()
+        if self.bytes is None:
+            return super().sizes(real)
+        nets = sum(p.nbytes for p in self.generator(real).parameters())
+        each = 4 * self.latent + LABEL_BYTES
+        if self.bytes < nets + each * real.num_classes:
+            raise ValueError(
+                f"bytes={self.bytes} is below the {nets} of the generator and the "
+                f"{each * real.num_classes} of one latent for each of {real.num_classes} classes; "
+                "raise it or lower width or latent"
+            )
+        rest = replace(self, bytes=self.bytes - nets)
+        return rest.allocate(real.counts, real.num_examples, example_bytes=each)
+
+    def check(self) -> None:
+        """Raise ``ValueError`` for a field that is out of range."""
+        for name in ("latent", "gan_batch", "steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("gan_steps", "invert_steps"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        if self.width < 2 or self.width % 2:
+            raise ValueError(f"width must be even and at least 2, got {self.width}")
+
+    def memory_bytes(self, real: ImageSource) -> int:
+        """Besides the network over real images: weights and moments of generator and critic, the
+        critic's share taken as equal, and the generator's maps over its latents."""
+        shown = max(int(self.sizes(real).sum()), 2 * self.gan_batch)
+        nets = sum(p.nbytes for p in self.generator(real).parameters())
+        maps = 8 * self.width * real.shape[1] * real.shape[2]
+        return super().memory_bytes(real) + 10 * nets + 4 * shown * maps

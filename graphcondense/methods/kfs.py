@@ -1,0 +1,180 @@
+"""KFS (Lee et al., 2022, arXiv 2208.10494), for images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Generator, Tensor
+
+from graphcondense.core.engine import Callback, distill
+from graphcondense.core.pools import Fresh
+from graphcondense.core.types import Schedule, Synthetic
+from graphcondense.domains.decoders import DecodedImages, new_decoders, small_codes
+from graphcondense.domains.image import LABEL_BYTES, ImageSource, PixelMethod
+from graphcondense.nn.generators import base_sides, decoder_numbers
+from graphcondense.objectives.augmented import Augmented
+from graphcondense.objectives.distribution import MeanMatching
+from graphcondense.ops.augment import DSA_STRATEGY, Augment
+
+FORMS = ((4, 8), (4, 6), (4, 4), (2, 4), (2, 3), (2, 2), (1, 2))
+"""Decoders and their width that a budget may allow, the richest first."""
+
+MOST = 0.4
+"""Share of the budget that decoders take at most where the method chooses them."""
+
+
+class Plan(NamedTuple):
+    """What a budget in bytes is spent on.
+
+    Attributes:
+        codes: of each class ``[C]``.
+        decoders: their number.
+        width: hidden maps of each.
+    """
+
+    codes: Tensor
+    decoders: int
+    width: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class KFS(PixelMethod):
+    """Latent codes of each class times a few tiny decoders that all classes share, trained together
+    by distribution matching of augmented images:
+
+    ``min_{Z,D} E_θ Σ_c ‖mean φ_θ(A(T_c)) - mean_{i,j} φ_θ(A(D_j(z_i)))‖²``. All of them start
+    as an autoencoder without the encoder: image ``D_j(z_i)`` is fitted to a real one of the class
+    that :attr:`init` chooses. The budget counts what is stored: codes with their labels and
+    decoders take at most the bytes of so many images; each code decodes to as many images as there
+    are decoders.
+
+    Attributes:
+        decoders: number of decoders; by default, with ``width``, the most that take two fifths of
+            the budget.
+        width: hidden maps of a decoder, see ``decoders``.
+        code_channels: maps of a code, each of a quarter of the image's sides.
+        steps: networks, one a step.
+        shown: codes of a class in a step.
+        warm_steps: updates of the autoencoder before.
+        lr_codes: learning rate of Adam on the codes.
+        lr_decoders: learning rate of Adam on the decoders.
+        augment: operations joined by ``_``, see :class:`~graphcondense.ops.augment.Augment`.
+    """
+
+    name: ClassVar[str] = "kfs"
+    domain: ClassVar[str] = "image"
+    paper: ClassVar[str] = (
+        "Lee et al., Dataset Condensation with Latent Space Knowledge Factorization and Sharing, "
+        "2022, arXiv 2208.10494"
+    )
+    family: ClassVar[str] = "distribution matching"
+    learns: ClassVar[str] = "latent codes, decoder networks"
+
+    decoders: int | None = None
+    width: int | None = None
+    code_channels: int = 1
+    steps: int = 5000
+    shown: int = 16
+    warm_steps: int = 1000
+    lr_codes: float = 0.01
+    lr_decoders: float = 0.001
+    augment: str = DSA_STRATEGY
+
+    def condense(
+        self,
+        real: ImageSource,
+        *,
+        rng: Generator,
+        callbacks: Sequence[Callback] = (),
+        resume: Mapping[str, Any] | None = None,
+    ) -> Synthetic:
+        return distill(
+            self.factors(real, rng, fit=resume is None),
+            Augmented(MeanMatching(self.real_batch), Augment(self.augment)),
+            Fresh(self.network(real), 1, 0),
+            Schedule(self.steps, {"codes": self.lr_codes, "decoders": self.lr_decoders}),
+            real,
+            rng=rng,
+            callbacks=callbacks,
+            resume=resume,
+        )
+
+    def factors(self, real: ImageSource, rng: Generator, *, fit: bool = True) -> DecodedImages:
+        """Codes and decoders before the first update; not fitted where a checkpoint has them."""
+        plan = self.plan(real)
+        wanted = plan.codes * plan.decoders
+        # A class that has fewer images than it decodes to shows some of them more than once.
+        chosen = torch.minimum(wanted, real.counts)
+        parts = torch.split(self.initial(real, chosen, rng), chosen.tolist())
+        targets = torch.cat(
+            [own[torch.arange(k) % len(own)] for own, k in zip(parts, wanted.tolist(), strict=True)]
+        ).view(-1, plan.decoders, *real.shape)
+        syn = DecodedImages(
+            small_codes(targets, self.code_channels, 0.1, rng),
+            torch.arange(real.num_classes).repeat_interleave(plan.codes).to(real.device),
+            real.num_classes,
+            new_decoders(
+                real.shape, plan.decoders, self.code_channels, plan.width, rng, real.device
+            ),
+            shown=self.shown,
+            raw=real.raw,
+        )
+        if fit:
+            syn.fit_(targets, self.warm_steps, rng=rng)
+        return syn
+
+    def plan(self, real: ImageSource) -> Plan:
+        """How the budget is spent.
+
+        Raises:
+            ValueError: decoders leave no code for some class.
+        """
+        self.check()
+        budget = self.sizes(real) * real.example_bytes
+        total = int(budget.sum())
+        high, wide = base_sides(real.shape)
+        each = 4 * self.code_channels * high * wide + LABEL_BYTES
+        number, width = self.decoders, self.width
+        forms = [(number or m, width or w) for m, w in FORMS]
+        fitting = [form for form in forms if self.bytes_of(form, real) <= MOST * total]
+        form = fitting[0] if fitting else forms[-1]
+        nets = self.bytes_of(form, real)
+        # A class pays for the decoders in proportion to its share of the budget, rounded up.
+        left = budget - (nets * budget + total - 1) // total
+        codes = left // each
+        if int(codes.min()) < 1:
+            raise ValueError(
+                f"{form[0]} decoders of width {form[1]} take {nets} bytes of {total} and leave no "
+                f"code of {each} bytes for some class; raise the budget or lower decoders, width "
+                "or code_channels"
+            )
+        return Plan(codes, *form)
+
+    def bytes_of(self, form: tuple[int, int], real: ImageSource) -> int:
+        """Bytes of so many decoders of a width."""
+        return 4 * form[0] * decoder_numbers(real.shape, self.code_channels, form[1])
+
+    def check(self) -> None:
+        """Raise ``ValueError`` for a field that is out of range."""
+        for name in ("decoders", "width", "code_channels", "steps", "shown"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        if self.warm_steps < 0:
+            raise ValueError(f"warm_steps must not be negative, got {self.warm_steps}")
+
+    def memory_bytes(self, real: ImageSource) -> int:
+        """Besides a network over real images, all targets of the autoencoder, and the layers of a
+        network over the images of a step."""
+        plan = self.plan(real)
+        decoded = int(plan.codes.sum()) * plan.decoders
+        shown = int(plan.codes.clamp_max(self.shown).sum()) * plan.decoders
+        maps = 4 * self.hidden_channels * real.shape[1] * real.shape[2]
+        return (
+            super().memory_bytes(real)
+            + 2 * decoded * int(real.example_bytes)
+            + (4 * shown * maps if self.model != "mlp" else 0)
+        )

@@ -1,0 +1,67 @@
+"""KIP (Nguyen et al., ICLR 2021, arXiv 2011.00050), for images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from torch import Generator, Tensor
+
+from graphcondense.core.engine import Callback
+from graphcondense.core.pools import Idle
+from graphcondense.core.types import Synthetic
+from graphcondense.domains.image import ImageSource
+from graphcondense.domains.regressed import RegressedImages, as_targets
+from graphcondense.kernels.ntk import FullyConnected
+from graphcondense.kernels.random_features import KernelRidge
+
+
+@dataclass(frozen=True, kw_only=True)
+class KIP(RegressedImages):
+    """Kernel inducing points: ridge regression with the NTK of a fully connected ReLU network.
+
+    ``min_S ½ ‖y_t - K_ts (K_ss + λ tr(K_ss)/n I)^-1 y_s‖²`` over batches of real images (KIP).
+    Training on ``S`` is in closed form, so there is no network: ``model`` and ``hidden_channels``
+    are not used. Its own predictor is the same regression
+    (:class:`~graphcondense.kernels.random_features.KernelRidge`); networks of finite width learn
+    less from the set.
+
+    Attributes:
+        depth: hidden layers of the infinitely wide network, one by default.
+        kernel: ``"ntk"``, or ``"nngp"`` (the last layer alone trains).
+    """
+
+    name: ClassVar[str] = "kip"
+    domain: ClassVar[str] = "image"
+    paper: ClassVar[str] = (
+        "Nguyen et al., Dataset Meta-Learning from Kernel Ridge-Regression, ICLR 2021, "
+        "arXiv 2011.00050"
+    )
+    family: ClassVar[str] = "meta-model matching (kernel ridge)"
+    learns: ClassVar[str] = "pixels + labels"
+
+    predictor: ClassVar[str] = "kernel ridge (NTK)"
+
+    kernel: Literal["ntk", "nngp"] = "ntk"
+    real_batch: int = 100
+    lr_x: float = 0.04
+
+    def condense(
+        self,
+        real: ImageSource,
+        *,
+        rng: Generator,
+        callbacks: Sequence[Callback] = (),
+        resume: Mapping[str, Any] | None = None,
+    ) -> Synthetic:
+        kernel = self.infinite()
+        return self.regress(real, kernel, Idle(), rng=rng, callbacks=callbacks, resume=resume)
+
+    def infinite(self) -> FullyConnected:
+        """The kernel."""
+        return FullyConnected(1 if self.depth is None else self.depth, self.kernel)
+
+    def fit(self, x: Tensor, y: Tensor) -> Callable[[Tensor], Tensor]:
+        """Its own predictor of condensed images, as networks see them, and labels."""
+        return KernelRidge(self.infinite(), x, as_targets(y), self.ridge).predict

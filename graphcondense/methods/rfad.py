@@ -1,0 +1,101 @@
+"""RFAD (Loo et al., NeurIPS 2022, arXiv 2210.12067), for images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Generator, Tensor
+
+from graphcondense.core.engine import Callback
+from graphcondense.core.pools import Fresh, built
+from graphcondense.core.types import Synthetic
+from graphcondense.domains.image import ImageSource
+from graphcondense.domains.regressed import RegressedImages, as_targets
+from graphcondense.kernels.random_features import RandomConvNets, random_ridge
+from graphcondense.nn.images import usual_depth
+
+SCORED = 2**31
+"""Seed of the networks that score on validation."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RFAD(RegressedImages):
+    """Ridge regression with the kernel of many random convolutional networks (RFAD, Algorithm 1).
+
+    The NNGP kernel is estimated by the features of ``nets`` networks of new random weights a step.
+    Predictions times a learnt scale go into a cross-entropy (the paper's Platt loss); ``platt=0``
+    takes the squared error. Its own predictor is the same regression on the features of other
+    random networks (:func:`~graphcondense.kernels.random_features.random_ridge`).
+
+    Attributes:
+        nets: random networks a step.
+        hidden_channels: their filters.
+        depth: their blocks; by default those of the ConvNet.
+        platt: initial scale of predictions in the cross-entropy.
+        lr_platt: learning rate of Adam on its logarithm.
+    """
+
+    name: ClassVar[str] = "rfad"
+    domain: ClassVar[str] = "image"
+    paper: ClassVar[str] = (
+        "Loo et al., Efficient Dataset Distillation Using Random Feature Approximation, "
+        "NeurIPS 2022, arXiv 2210.12067"
+    )
+    family: ClassVar[str] = "meta-model matching (kernel ridge)"
+    learns: ClassVar[str] = "pixels + labels"
+
+    predictor: ClassVar[str] = "kernel ridge (random features)"
+
+    nets: int = 8
+    real_batch: int = 128
+    ridge: float = 5e-3
+    platt: float = 8.0
+    lr_platt: float = 0.01
+
+    def memory_bytes(self, real: ImageSource) -> int:
+        """The widest maps of one network over all real images of a step, and the weights."""
+        _, height, width = real.shape
+        maps = 4 * 2 * self.hidden_channels * height * width
+        weights = 4 * self.nets * 2 * 9 * self.hidden_channels**2 * 3
+        batch = self.real_batch * real.num_classes
+        small = int(self.sizes(real).sum())
+        return super().memory_bytes(real) + maps * (batch + 3 * small * self.nets) + weights
+
+    def condense(
+        self,
+        real: ImageSource,
+        *,
+        rng: Generator,
+        callbacks: Sequence[Callback] = (),
+        resume: Mapping[str, Any] | None = None,
+    ) -> Synthetic:
+        depth = usual_depth(real.shape) if self.depth is None else self.depth
+        model = built(RandomConvNets, real.shape, self.nets, self.hidden_channels, depth)
+        return self.regress(
+            real,
+            None,
+            Fresh(model.to(real.device), 1, 0),
+            rng=rng,
+            callbacks=callbacks,
+            resume=resume,
+            scale=(self.platt, self.lr_platt) if self.platt else None,
+        )
+
+    def fit(self, x: Tensor, y: Tensor) -> Callable[[Tensor], Tensor]:
+        """Its own predictor of condensed images, as networks see them, and labels.
+
+        Its networks are always the same ones, and none of those that it learnt with.
+        """
+        shape = (int(x.shape[1]), int(x.shape[2]), int(x.shape[3]))
+        depth = usual_depth(shape) if self.depth is None else self.depth
+        return random_ridge(
+            x,
+            as_targets(y),
+            Generator().manual_seed(SCORED),
+            nets=self.nets,
+            channels=self.hidden_channels,
+            depth=depth,
+            ridge=self.ridge,
+        ).predict

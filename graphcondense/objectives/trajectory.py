@@ -1,0 +1,204 @@
+"""Trajectory matching: steps on the synthetic set should end where training on the real one does.
+
+``L = ‖θ'_N - θ*‖² / ‖θ_0 - θ*‖²`` with ``θ'_0 = θ_0``, ``θ'_{i+1} = θ'_i - β ∇loss(S_i; θ'_i)``:
+a student starts at an expert's weights ``θ_0`` and is compared with where that expert was some
+epochs later, ``θ*`` (MTT, Cazenavette et al., CVPR 2022, arXiv 2203.11932, eq. 2). The learner
+brings both: its weights and its ``target``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from graphcondense.core.experts import View
+from graphcondense.core.types import Batch, Learner, Source, Synthetic
+from graphcondense.objectives.unrolled import HasScalars
+
+TINY = 1e-30
+"""Least squared distance that is divided by, for an expert that stood still."""
+
+Weights = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Student:
+    """How a student is trained on the synthetic set; both objectives share it.
+
+    Attributes:
+        steps: ``N``, training steps.
+        size: synthetic examples of a step: the set is passed through in random order, again and
+            again. All by default, as examples that do not stand alone need it.
+        lr: ``β``; a synthetic set with a group ``"lr"`` of one number
+            (:class:`~graphcondense.core.scalars.WithScalars`) has its own, learnt one.
+        view: what a step sees of its examples, such as an augmentation.
+
+    Raises:
+        ValueError: a field out of its range.
+    """
+
+    steps: int = 20
+    size: int | None = None
+    lr: float = 0.01
+    view: View | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} of the student must be at least 1, got {value}")
+        if not self.lr > 0:
+            raise ValueError(f"lr of the student must be above 0, got {self.lr}")
+
+    def _rate(self, syn: Synthetic, like: Tensor) -> Tensor:
+        """``β`` as a scalar, differentiable where it is learnt."""
+        if isinstance(syn, HasScalars) and "lr" in syn.groups():
+            rate = syn.scalar("lr")
+            if rate.numel() != 1:
+                raise ValueError(f"one step size for the student, not {rate.numel()}")
+            return rate.reshape(())
+        return torch.full((), self.lr, dtype=like.dtype, device=like.device)
+
+    def _parts(self, whole: Batch, rng: Generator) -> list[Tensor | None]:
+        """Which examples each step sees."""
+        count = len(whole.y)
+        if self.size is None or self.size >= count:
+            return [None] * self.steps
+        if len(whole.inputs) != 1 or whole.rows is not None:
+            raise ValueError("size= needs examples that stand alone; leave it out for a graph")
+        order = torch.empty(0, dtype=torch.long)
+        parts: list[Tensor | None] = []
+        for _ in range(self.steps):
+            if len(order) < self.size:
+                order = torch.randperm(count, generator=rng)
+            parts.append(order[: self.size].to(whole.y.device))
+            order = order[self.size :]
+        return parts
+
+    def _seen(self, whole: Batch, part: Tensor | None, rng: Generator) -> Batch:
+        if part is not None:
+            whole = Batch((whole.inputs[0][part],), whole.y[part])
+        return whole if self.view is None else self.view(whole, rng)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrajectoryMatching(_Student):
+    """MTT: exact back-propagation through the student's training.
+
+    The graphs of all ``N`` steps are held until the gradient is taken, so memory grows with ``N``;
+    :class:`ConstantMemoryMatching` does without.
+    """
+
+    def __call__(self, syn: Synthetic, real: Source, learner: Learner, rng: Generator) -> Tensor:
+        whole = syn.batch()
+        target, start = _target(learner), learner.params
+        rate = self._rate(syn, next(iter(start.values())))
+        for part in self._parts(whole, rng):
+            grads = learner.grads(self._seen(whole, part, rng), create_graph=True)
+            params = {k: v - rate * grads[k] for k, v in learner.params.items()}
+            learner = learner._replace(params=params)
+        away = _squared(_minus(learner.params, target))
+        return away / _squared(_minus(start, target)).detach().clamp_min(TINY)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConstantMemoryMatching(_Student):
+    """TESLA (Cui et al., ICML 2023, arXiv 2211.10586): the same value, memory constant in ``N``.
+
+    With ``g_i = ∇loss(S_i; θ'_i)`` the end is ``θ'_N = θ_0 - β Σ_i g_i``, and with the residual
+    ``r = θ'_N - θ*``
+
+        ``∂L/∂S = -2β Σ_i rᵀ ∂g_i/∂S / ‖θ_0 - θ*‖²``,  ``∂L/∂β = -2 rᵀ Σ_i g_i / ‖θ_0 - θ*‖²``.
+
+    In ``∂g_i`` the weights ``θ'_i`` are taken as constants: what an example does to *later*
+    gradients by having moved the weights (the products of ``I - β H`` in exact back-propagation) is
+    left out. The value is that of MTT exactly; the gradient is MTT's exactly for one step, and
+    otherwise that of MTT with every ``θ'_i`` detached inside ``g_i``.
+
+    The student is trained twice, once for ``r`` and once more for one vector-Jacobian product a
+    step, with the same draws: no graph outlives a step and no ``θ'_i`` is stored. The returned
+    scalar has the loss as its value and the above as its gradient.
+    """
+
+    def __call__(self, syn: Synthetic, real: Source, learner: Learner, rng: Generator) -> Tensor:
+        whole = syn.batch()
+        target, start = _target(learner), learner.params
+        rate = self._rate(syn, next(iter(start.values())))
+        beta = rate.detach()
+        fixed, _ = _cut(whole, learn=False)
+        parts = self._parts(whole, rng)
+        again = Generator().set_state(rng.get_state())
+        end, total = learner, {k: torch.zeros_like(v) for k, v in start.items()}
+        for part in parts:
+            grads = end.grads(self._seen(fixed, part, rng))
+            total = {k: v + grads[k] for k, v in total.items()}
+            end = _moved(end, grads, beta)
+        residual = _minus(end.params, target)
+        scale = 2 / _squared(_minus(start, target)).detach().clamp_min(TINY)
+        loss = (_squared(residual) * scale / 2).detach()
+        # The surrogate's value is the loss; what is added is zero and carries the gradient.
+        if rate.requires_grad:
+            loss = loss - scale * _inner(residual, total).detach() * (rate - beta)
+        leaves, wanted = _cut(whole, learn=True)
+        if not wanted:
+            return loss
+        moving = [t for t in (*leaves.inputs, leaves.y) if _learnt(t)]
+        slopes = [torch.zeros_like(t) for t in moving]
+        student = learner
+        for part in parts:
+            grads = student.grads(self._seen(leaves, part, again), create_graph=True)
+            product = _inner({k: v.detach() for k, v in residual.items()}, grads)
+            found = torch.autograd.grad(product, moving, allow_unused=True)
+            for slope, own in zip(slopes, found, strict=True):
+                if own is not None:
+                    slope -= scale * beta * own
+            student = _moved(student, grads, beta)
+        for tensor, slope in zip(wanted, slopes, strict=True):
+            loss = loss + (slope * (tensor - tensor.detach())).sum()
+        return loss
+
+
+def _target(learner: Learner) -> Weights:
+    if learner.target is None:
+        raise ValueError(
+            "trajectory matching needs learners with a target: take the pool Experts "
+            "(graphcondense.core.experts)"
+        )
+    return learner.target
+
+
+def _minus(a: Weights, b: Weights) -> dict[str, Tensor]:
+    return {k: v - b[k] for k, v in a.items()}
+
+
+def _inner(a: Weights, b: Weights) -> Tensor:
+    return torch.stack([(v * b[k]).sum() for k, v in a.items()]).sum()
+
+
+def _squared(a: Weights) -> Tensor:
+    return _inner(a, a)
+
+
+def _moved(learner: Learner, grads: Weights, beta: Tensor) -> Learner:
+    """One step, cut from the graph."""
+    params = {
+        k: (v.detach() - beta * grads[k].detach()).requires_grad_()
+        for k, v in learner.params.items()
+    }
+    return learner._replace(params=params)
+
+
+def _learnt(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.requires_grad
+
+
+def _cut(batch: Batch, *, learn: bool) -> tuple[Batch, list[Tensor]]:
+    """The batch with its learnable tensors cut from the graph, as leaves with ``learn``; and those
+    they stand for."""
+    wanted = [t for t in (*batch.inputs, batch.y) if _learnt(t)]
+    swap = [t.detach().requires_grad_(learn) if _learnt(t) else t for t in (*batch.inputs, batch.y)]
+    return Batch(tuple(swap[:-1]), swap[-1], batch.rows), wanted

@@ -1,0 +1,207 @@
+"""Learning through training: the real loss of a network after its steps on the synthetic set.
+
+``min_S L(θ_T; T)`` with ``v_{t+1} = μ v_t + ∇_θ L(θ_t; S)``, ``θ_{t+1} = θ_t - η_t v_{t+1}`` (DD,
+Wang et al., 2018, arXiv 1811.10959; with momentum RememberThePast, Deng & Russakovsky, NeurIPS
+2022, arXiv 2206.02916).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Generator, Tensor
+
+from graphcondense.core.types import Batch, Learner, Source, Synthetic
+
+Weights = dict[str, Tensor]
+
+
+@runtime_checkable
+class HasScalars(Protocol):
+    """A synthetic set with learnable numbers (:class:`~graphcondense.core.scalars.WithScalars`)."""
+
+    def scalar(self, name: str) -> Tensor: ...
+
+    def groups(self) -> Mapping[str, list[torch.nn.Parameter]]: ...
+
+
+@dataclass(frozen=True)
+class Unrolled:
+    """The loss of real examples after ``steps`` of SGD on the synthetic ones.
+
+    The gradient is exact back-propagation through time, by hand: the trajectory is walked back with
+    the adjoints of ``θ`` and ``v``, and one Hessian-vector product a step gives those of the data.
+    No graph outlives a step, so memory is the stored trajectory: two copies of the weights for each
+    of ``ceil(window / every)`` steps, and for ``every`` more while a stretch is computed anew. The
+    gradient is computed with the value, and reaches what the batch and the step sizes were computed
+    from.
+
+    Attributes:
+        steps: ``T``, training steps.
+        lr: ``η``; a synthetic set with a group ``"lr"`` (one number, or one for each step) has its
+            own, learnt ones.
+        momentum: ``μ`` of the heavy ball, 0 for plain SGD.
+        size: real examples of the last loss, drawn anew; all by default.
+        part: synthetic examples of a training step, drawn anew at each; all by default.
+        window: how many of the last steps the gradient goes through; all by default. Steps before
+            it are training alone (truncated back-propagation).
+        every: steps between stored weights; those in between are computed anew. 1 stores all.
+
+    Raises:
+        ValueError: a field out of its range.
+    """
+
+    steps: int = 10
+    lr: float = 0.02
+    momentum: float = 0.0
+    size: int | None = None
+    part: int | None = None
+    window: int | None = None
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "size", "part", "window", "every"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        if not self.lr > 0:
+            raise ValueError(f"lr must be above 0, got {self.lr}")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum must be in [0, 1), got {self.momentum}")
+
+    def __call__(self, syn: Synthetic, real: Source, learner: Learner, rng: Generator) -> Tensor:
+        whole = syn.batch()
+        parts = self._parts(whole, rng)
+        target = real.batch(None, self.size, rng)
+        rates = self._rates(syn, whole)
+        moving, wanted = _moving(whole)
+        run = _Run(learner, moving, parts, rates.detach().tolist(), self.momentum)
+        window = min(self.window or self.steps, self.steps)
+        state = run.start()
+        for t in range(self.steps - window):
+            state = run.step(state, t)
+        stored = {}
+        for i, t in enumerate(range(self.steps - window, self.steps)):
+            if i % self.every == 0:
+                stored[t] = state
+            state = run.step(state, t)
+        theta = {k: v.detach().requires_grad_() for k, v in state[0].items()}
+        loss = learner._replace(params=theta).loss(target)
+        adjoint = dict(zip(theta, torch.autograd.grad(loss, list(theta.values())), strict=True))
+        slopes, rate_slopes = run.back(stored, self.steps, adjoint)
+        # Its value is that of the loss, and its gradient the one computed above.
+        out = loss.detach()
+        for tensor, slope in zip(wanted, slopes, strict=True):
+            out = out + (slope * (tensor - tensor.detach())).sum()
+        if rates.requires_grad:
+            out = out + (rate_slopes.to(rates) * (rates - rates.detach())).sum()
+        return out
+
+    def _parts(self, whole: Batch, rng: Generator) -> list[Tensor | None]:
+        """Which synthetic examples each step is trained on."""
+        if self.part is None or self.part >= len(whole.y):
+            return [None] * self.steps
+        if len(whole.inputs) != 1 or whole.rows is not None:
+            raise ValueError("part= needs examples that stand alone; leave it out for a graph")
+        draws = [torch.randperm(len(whole.y), generator=rng) for _ in range(self.steps)]
+        return [draw[: self.part].to(whole.y.device) for draw in draws]
+
+    def _rates(self, syn: Synthetic, whole: Batch) -> Tensor:
+        """Step sizes ``[steps]``."""
+        rates = torch.full((1,), self.lr, device=whole.y.device)
+        if isinstance(syn, HasScalars) and "lr" in syn.groups():
+            rates = syn.scalar("lr")
+        if len(rates) not in (1, self.steps):
+            raise ValueError(f"{len(rates)} step sizes for {self.steps} steps: give one or all")
+        return rates.expand(self.steps)
+
+
+State = tuple[Weights, Weights]
+"""``θ_t`` and ``v_t``."""
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Training on a batch whose learnable tensors are leaves, forth and back."""
+
+    learner: Learner
+    batch: Batch
+    parts: list[Tensor | None]
+    rates: list[float]
+    momentum: float
+
+    def start(self) -> State:
+        theta = {k: v.detach() for k, v in self.learner.params.items()}
+        return theta, {k: torch.zeros_like(v) for k, v in theta.items()}
+
+    def slopes(self, theta: Weights, t: int, *, graph: bool = False) -> Weights:
+        """``∇_θ L(θ; S)``, of the examples of step ``t``."""
+        part, batch = self.parts[t], self.batch
+        if part is not None:
+            batch = Batch((batch.inputs[0][part],), batch.y[part])
+        if not graph:
+            batch = _still(batch)
+        return self.learner._replace(params=theta).grads(batch, create_graph=graph)
+
+    def step(self, state: State, t: int) -> State:
+        theta, velocity = state
+        leaves = {k: v.requires_grad_() for k, v in theta.items()}
+        grads = self.slopes(leaves, t)
+        with torch.no_grad():
+            faster = {k: self.momentum * velocity[k] + grads[k] for k in grads}
+            return {k: theta[k] - self.rates[t] * faster[k] for k in grads}, faster
+
+    def back(
+        self, stored: Mapping[int, State], end: int, adjoint: Weights
+    ) -> tuple[list[Tensor], Tensor]:
+        """Gradients in the batch's learnable tensors and in the step sizes.
+
+        With ``a_t = dL/dθ_t`` and ``b_t = dL/dv_t``: ``b = b_{t+1} - η_t a_{t+1}``,
+        ``dL/dη_t = -<a_{t+1}, v_{t+1}>``, ``a_t = a_{t+1} + H_t b``, ``b_t = μ b``, and the data
+        get ``b · ∂²L/∂θ∂S``.
+        """
+        leaves = [t for t in (*self.batch.inputs, self.batch.y) if _learnt(t)]
+        found = [torch.zeros_like(t) for t in leaves]
+        rate_slopes = torch.zeros(len(self.rates), dtype=torch.float64)
+        later: Weights = {k: torch.zeros_like(v) for k, v in adjoint.items()}
+        for begin in sorted(stored, reverse=True):
+            states = [stored[begin]]
+            for t in range(begin, end - 1):
+                states.append(self.step(states[-1], t))
+            for t in range(end - 1, begin - 1, -1):
+                before, velocity = states.pop()
+                theta = {k: v.detach().requires_grad_() for k, v in before.items()}
+                grads = self.slopes(theta, t, graph=True)
+                faster = {k: self.momentum * velocity[k] + g.detach() for k, g in grads.items()}
+                rate_slopes[t] = -sum(float((adjoint[k] * faster[k]).sum()) for k in grads)
+                later = {k: later[k] - self.rates[t] * adjoint[k] for k in grads}
+                product = torch.stack([(grads[k] * later[k]).sum() for k in grads]).sum()
+                outs = torch.autograd.grad(product, [*theta.values(), *leaves], allow_unused=True)
+                for k, out in zip(theta, outs, strict=False):
+                    adjoint[k] = adjoint[k] if out is None else adjoint[k] + out
+                for total, out in zip(found, outs[len(theta) :], strict=True):
+                    if out is not None:
+                        total += out
+                later = {k: self.momentum * v for k, v in later.items()}
+            end = begin
+        return found, rate_slopes
+
+
+def _learnt(value: object) -> bool:
+    return isinstance(value, Tensor) and value.requires_grad
+
+
+def _moving(batch: Batch) -> tuple[Batch, list[Tensor]]:
+    """The batch with its learnable tensors as leaves, and those they stand for."""
+    wanted = [t for t in (*batch.inputs, batch.y) if _learnt(t)]
+    swap = [t.detach().requires_grad_() if _learnt(t) else t for t in (*batch.inputs, batch.y)]
+    return Batch(tuple(swap[:-1]), swap[-1], batch.rows), wanted
+
+
+def _still(batch: Batch) -> Batch:
+    """The batch as constants."""
+    swap = [t.detach() if _learnt(t) else t for t in (*batch.inputs, batch.y)]
+    return Batch(tuple(swap[:-1]), swap[-1], batch.rows)
