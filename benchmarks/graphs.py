@@ -74,11 +74,8 @@ def one(
     import torch
 
     import graphcondense
-    from graphcondense.cli.condense import preset_of
-    from graphcondense.core.method import find_method
     from graphcondense.evaluate.cost import peak_memory_bytes
     from graphcondense.evaluate.graph_fit import GraphEvaluator
-    from graphcondense.run import presets
 
     split = {} if data.startswith("ogbg") else {"seed": int(seed)}
     task = graphcondense.data.load(data, root=args.root, **split)
@@ -93,14 +90,13 @@ def one(
         size = {**size, "nodes": len(held.x), "edges": held.edge_index.shape[1]}
         size["bytes"] = held.bytes
     else:
-        known = presets(find_method(method, "graph")[0])
         # A class of fewer graphs than that gives all it has.
         fewest = int(torch.bincount(task.groups[task.train]).min())
         small = graphcondense.condense(
             task,
             method,
             # They were chosen for many graphs a class.
-            preset=preset_of(known, data) if graphs >= MANY else None,
+            preset=cells.preset(method, "graph", data) if graphs >= MANY else None,
             per_class=min(graphs, fewest),
             seed=int(seed),
             progress=False,

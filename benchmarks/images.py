@@ -87,13 +87,11 @@ def run_cell(args: argparse.Namespace, method: str, per_class: int) -> None:
 def one(args: argparse.Namespace, method: str, per_class: str, seed: str, path: str) -> None:
     """Condense once and evaluate."""
     import graphcondense
-    from graphcondense.cli.condense import preset_of
     from graphcondense.core.method import find_method
     from graphcondense.data.images import load_images
     from graphcondense.evaluate.cost import peak_memory_bytes, size_of
     from graphcondense.evaluate.image_fit import ImageEvaluator
     from graphcondense.evaluate.image_predictors import PREDICTORS, fit_ridge
-    from graphcondense.run import presets
 
     began = time.perf_counter()
     task = load_images(args.data, args.root)
@@ -104,13 +102,12 @@ def one(args: argparse.Namespace, method: str, per_class: str, seed: str, path: 
     seconds = 0.0
     if method != "whole":
         cls = find_method(method, "image")[0]
-        section = preset_of(presets(cls), args.data)
         own = dict(word.split("=", 1) for word in args.set)
         known = {name: json.loads(text) for name, text in own.items() if hasattr(cls, name)}
         small = graphcondense.condense(
             task,
             method,
-            preset=section,
+            preset=cells.preset(method, "image", args.data),
             per_class=int(per_class),
             seed=int(seed),
             seconds=args.cell_seconds,

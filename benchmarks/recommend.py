@@ -68,11 +68,8 @@ def cell_path(args: argparse.Namespace, method: str, model: str) -> Path:
 def one(args: argparse.Namespace, method: str, model: str, seed: str, path: str) -> None:
     """Condense once, unless that is done, and evaluate."""
     import graphcondense
-    from graphcondense.cli.condense import preset_of
-    from graphcondense.core.method import find_method
     from graphcondense.evaluate.cost import peak_memory_bytes, size_of
     from graphcondense.evaluate.rows_fit import RowsEvaluator
-    from graphcondense.run import presets
 
     task = graphcondense.data.load(args.data, root=args.root)
     small: Any = task
@@ -80,11 +77,10 @@ def one(args: argparse.Namespace, method: str, model: str, seed: str, path: str)
     if method != "all":
         kept = folder(args) / "sets" / f"{args.data}-{method}-{args.users}-{seed}.safetensors"
         if not kept.exists():
-            known = presets(find_method(method, "rows")[0])
             small = graphcondense.condense(
                 task,
                 method,
-                preset=preset_of(known, args.data),
+                preset=cells.preset(method, "rows", args.data),
                 nodes=args.users,
                 seed=int(seed),
                 progress=False,

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,9 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from graphcondense.core.pools import initialise
-from graphcondense.core.types import Batch, Criterion, Learner, Source, Synthetic
+from graphcondense.core.pools import View, initialise, viewed
+from graphcondense.core.types import Criterion, Learner, Source, Synthetic
 from graphcondense.ops.files import write_whole
-
-View = Callable[[Batch, Generator], Batch]
-"""What training sees of a batch, such as an augmentation; its randomness is the generator's."""
 
 SMALL = 32 * 2**20
 """Bytes up to which a buffer without a folder stays in memory."""
@@ -106,7 +103,7 @@ class Buffer:
             with ``training`` it is the :attr:`key`.
         folder: below which the folder of this buffer lies, called by its key. By default
             :func:`cache_folder`, or memory alone where the buffer is not above :data:`SMALL` bytes.
-        view: what training sees of a batch; named by ``identity``.
+        view: how training sees examples, such as augmented; named by ``identity``.
         criterion: loss of training.
     """
 
@@ -284,7 +281,7 @@ class Buffer:
             for _ in range(how.steps(real)):
                 batch = real.batch(None, how.size, rng)
                 if self.view is not None:
-                    batch = self.view(batch, rng)
+                    batch = viewed(batch, self.view, rng)
                 for name, grad in learner.grads(batch).items():
                     params[name].grad = grad
                 sgd.step()

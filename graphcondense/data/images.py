@@ -27,6 +27,9 @@ from graphcondense.data.preprocess import Identity, Preprocess, fit_preprocess
 MOST_HELD = 1000
 """Images that are held out for validation, at most, over all classes."""
 
+LABEL_BYTES = 8
+"""Of a class, as stored."""
+
 Pair = tuple[Any, Any]
 """Images and their labels."""
 
@@ -58,6 +61,11 @@ class ImageTask:
         """``(channels, height, width)``."""
         _, c, h, w = self.images.shape
         return c, h, w
+
+    @property
+    def example_bytes(self) -> int:
+        """Of an image in float32 with its class."""
+        return 4 * self.images[0].numel() + LABEL_BYTES
 
     @cached_property
     def digest(self) -> str:

@@ -13,12 +13,10 @@ from torch.nn import functional as F
 from graphcondense.core.method import Method
 from graphcondense.core.pools import built
 from graphcondense.core.types import Batch, Synthetic
+from graphcondense.data.images import LABEL_BYTES as LABEL_BYTES  # methods take it from here
 from graphcondense.data.images import ImageTask
 from graphcondense.nn.images import IMAGE_MODELS
 from graphcondense.ops.select import CHOICES, choose_centres
-
-LABEL_BYTES = 8
-"""Of a class, as stored."""
 
 
 class ImageSource:
@@ -40,7 +38,7 @@ class ImageSource:
         self.device, self.preprocess = torch.device(device), task.preprocess
         self.images = task.seen(task.train).to(self.device)
         self.labels = task.labels[task.train].to(self.device)
-        self.num_classes = task.num_classes
+        self.num_classes, self.example_bytes = task.num_classes, task.example_bytes
         labels = task.labels[task.train]
         self.members = [(labels == c).nonzero().flatten() for c in range(self.num_classes)]
 
@@ -57,10 +55,6 @@ class ImageSource:
     @property
     def num_examples(self) -> int:
         return len(self.labels)
-
-    @property
-    def example_bytes(self) -> int:
-        return 4 * self.images[0].numel() + LABEL_BYTES
 
     def batch(
         self, c: int | None = None, size: int | None = None, rng: Generator | None = None

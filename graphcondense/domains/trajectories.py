@@ -13,24 +13,10 @@ from torch import Generator, Tensor
 from graphcondense.core.engine import Callback, distill
 from graphcondense.core.experts import Buffer, Experts, Training
 from graphcondense.core.scalars import WithScalars
-from graphcondense.core.types import Batch, Objective, Schedule, Synthetic
+from graphcondense.core.types import Objective, Schedule, Synthetic
 from graphcondense.domains.image import ImageSource, PixelMethod
 from graphcondense.objectives.trajectory import ConstantMemoryMatching
 from graphcondense.ops.augment import Augment
-
-
-@dataclass(frozen=True)
-class AugmentedView:
-    """Every image of a batch transformed by a draw of its own; for experts and students alike.
-
-    Attributes:
-        augment: the strategy.
-    """
-
-    augment: Augment
-
-    def __call__(self, batch: Batch, rng: Generator) -> Batch:
-        return batch._replace(inputs=(self.augment(batch.inputs[0], rng), *batch.inputs[1:]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,9 +65,9 @@ class TrajectoryMethod(PixelMethod):
     lr_x: float = 0.02
     lr_lr: float = 0.01
 
-    def view(self) -> AugmentedView | None:
-        """What training sees, of experts and of students."""
-        return AugmentedView(Augment(self.augment)) if self.augment else None
+    def view(self) -> Augment | None:
+        """How experts and students see images: each with a draw of its own."""
+        return Augment(self.augment) if self.augment else None
 
     def training(self) -> Training:
         return Training(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -340,12 +340,29 @@ def plain_training_seconds(
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
-    steps = epochs if measured is None else min(measured, epochs)
+    return seconds_of(step, epochs, measured, device)
+
+
+def seconds_of(
+    step: Callable[[], None],
+    steps: int,
+    measured: int | None = None,
+    device: torch.device | str | None = None,
+) -> float:
+    """Wall seconds of ``steps`` calls of a training step, after two to warm up.
+
+    Args:
+        step: one update.
+        steps: the length of the training.
+        measured: run only so many and scale; default all.
+        device: what to wait for at the end.
+    """
+    run = steps if measured is None else min(measured, steps)
     for _ in range(2):
         step()
     start = time.perf_counter()
-    for _ in range(steps):
+    for _ in range(run):
         step()
-    if x.is_cuda:
-        torch.cuda.synchronize(x.device)
-    return (time.perf_counter() - start) * epochs / steps
+    if device is not None and torch.device(device).type == "cuda":
+        torch.cuda.synchronize(device)
+    return (time.perf_counter() - start) * steps / run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain, repeat
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 
 from graphcondense.data.graph_task import GraphSet, GraphTask, as_graph_task
 from graphcondense.evaluate.bench import Kind
-from graphcondense.evaluate.cost import size_of
+from graphcondense.evaluate.cost import seconds_of, size_of
 from graphcondense.evaluate.fit import FitResult, graphs_by_name
 from graphcondense.evaluate.graph_fit import (
     GraphEvaluator,
@@ -192,8 +191,8 @@ def plain_graph_seconds(
     optimizer = torch.optim.Adam(weights, lr=training.lr)
     criterion = CRITERIA[task.kind]
 
-    def step(batch: Any) -> None:
-        batch = batch.to(device)
+    def step() -> None:
+        batch = next(batches).to(device)
         h = batch.x
         for conv in convs:
             h = F.relu(conv(h, batch.edge_index))
@@ -202,14 +201,6 @@ def plain_graph_seconds(
         criterion(out, task.scaled(batch.y)).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
-    steps = training.steps if measured is None else min(measured, training.steps)
     batches = chain.from_iterable(repeat(loader))
     with torch.random.fork_rng(devices=[]):  # the loader draws a seed for its workers
-        for _ in range(2):
-            step(next(batches))
-        start = time.perf_counter()
-        for _ in range(steps):
-            step(next(batches))
-        if device is not None and torch.device(device).type == "cuda":
-            torch.cuda.synchronize(device)
-    return (time.perf_counter() - start) * training.steps / steps
+        return seconds_of(step, training.steps, measured, device)

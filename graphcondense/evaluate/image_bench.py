@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
+from itertools import chain, repeat
 from typing import Any
 
 import torch
@@ -12,9 +12,9 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from graphcondense.core.pools import built
-from graphcondense.data.images import ImageTask, as_images
+from graphcondense.data.images import LABEL_BYTES, ImageTask, as_images
 from graphcondense.evaluate.bench import Kind
-from graphcondense.evaluate.cost import size_of
+from graphcondense.evaluate.cost import seconds_of, size_of
 from graphcondense.evaluate.fit import FitResult, graphs_by_name, record_of
 from graphcondense.evaluate.image_fit import (
     ImageEvaluator,
@@ -25,9 +25,6 @@ from graphcondense.evaluate.image_fit import (
 )
 from graphcondense.evaluate.image_predictors import PREDICTORS, fit_ridge
 from graphcondense.nn.images import IMAGE_MODELS, ConvNet
-
-LABEL_BYTES = 8
-"""Of a class, as stored."""
 
 
 class ImageBench:
@@ -187,7 +184,7 @@ def plain_image_seconds(
     Args:
         real: the real images, anything :func:`~graphcondense.data.images.as_images` takes.
         training: how many updates, how wide, how deep, and images a batch.
-        measured: run only so many updates (after one to warm up) and scale; default all.
+        measured: run only so many updates (after two to warm up) and scale; default all.
         device: where to train; default the CPU.
     """
     task = as_images(real)
@@ -198,23 +195,12 @@ def plain_image_seconds(
     net = built(ConvNet, task.shape, task.num_classes, width, training.depth).to(device)
     optimizer = torch.optim.SGD(net.parameters(), training.lr, training.momentum)
 
-    def step(x: Tensor, y: Tensor) -> None:
+    def step() -> None:
+        x, y = next(batches)
         optimizer.zero_grad()
         F.cross_entropy(net(x.to(device)), y.to(device)).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
-    steps = training.whole_steps if measured is None else min(measured, training.whole_steps)
+    batches = chain.from_iterable(repeat(loader))
     with torch.random.fork_rng(devices=[]):  # the loader draws a seed for its workers
-        batches = _for_ever(loader)
-        step(*next(batches))
-        start = time.perf_counter()
-        for _ in range(steps):
-            step(*next(batches))
-        if device is not None and torch.device(device).type == "cuda":
-            torch.cuda.synchronize(device)
-    return (time.perf_counter() - start) * training.whole_steps / steps
-
-
-def _for_ever(loader: Any) -> Any:
-    while True:
-        yield from loader
+        return seconds_of(step, training.whole_steps, measured, device)

@@ -64,11 +64,10 @@ class ImageDomain:
 
         preprocess = self.task.preprocess
         per_class = torch.bincount(export.classes, minlength=self.task.num_classes).tolist()
-        one = 4 * self.task.images[0].numel() + 8
         sizes = {
             "nodes": len(export.y),
             "edges": 0,
-            "stored_images": round(export.stored_bytes / one, 3),
+            "stored_images": round(export.stored_bytes / self.task.example_bytes, 3),
             "preprocess": preprocess.said(),
         }
         total = len(self.task.train) + len(self.task.val)
@@ -89,7 +88,7 @@ class ImageDomain:
             "digest": task.digest,
             "nodes": used,
             "edges": 0,
-            "bytes": used * (4 * task.images[0].numel() + 8),
+            "bytes": used * task.example_bytes,
             "features": list(task.shape),
             "classes": task.num_classes,
             "train": len(task.train),

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.experts import View
+from graphcondense.core.pools import View, viewed
 from graphcondense.core.types import Batch, Learner, Source, Synthetic
 from graphcondense.objectives.unrolled import HasScalars
 
@@ -82,7 +82,7 @@ class _Student:
     def _seen(self, whole: Batch, part: Tensor | None, rng: Generator) -> Batch:
         if part is not None:
             whole = Batch((whole.inputs[0][part],), whole.y[part])
-        return whole if self.view is None else self.view(whole, rng)
+        return whole if self.view is None else viewed(whole, self.view, rng)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -188,8 +188,8 @@ def test_experts_are_their_seeds(tmp_path: Path) -> None:
 
 
 def test_a_view_is_what_training_sees() -> None:
-    def blank(batch: Batch, rng: Generator) -> Batch:
-        return batch._replace(inputs=(0 * batch.inputs[0],))
+    def blank(x: Tensor, rng: Generator) -> Tensor:
+        return 0 * x
 
     kept = buffer(how=replace(HOW, weight_decay=0.0), view=blank).prepare(Points())
     assert torch.equal(kept.weights(0, 0)["weight"], kept.weights(0, 4)["weight"])

@@ -49,9 +49,8 @@ def world(soft: bool = True, rate: float | None = 0.3) -> tuple[Synthetic, Learn
     return syn, Learner(model, params, {}, target)
 
 
-def noise(batch: Batch, rng: Generator) -> Batch:
-    x = batch.inputs[0]
-    return batch._replace(inputs=(x + torch.randn(x.shape, generator=rng, dtype=x.dtype),))
+def noise(x: Tensor, rng: Generator) -> Tensor:
+    return x + torch.randn(x.shape, generator=rng, dtype=x.dtype)
 
 
 def by_hand(syn: Any, learner: Learner, steps: int, parts: list[Tensor], *, held: bool) -> Tensor:
@@ -165,8 +164,8 @@ def test_the_second_pass_sees_the_views_of_the_first() -> None:
 
     draws = iter(shown(Generator().manual_seed(2)))
 
-    def replayed(batch: Batch, rng: Generator) -> Batch:
-        return batch._replace(inputs=(batch.inputs[0] + next(draws),))
+    def replayed(x: Tensor, rng: Generator) -> Tensor:
+        return x + next(draws)
 
     own = ConstantMemoryMatching(steps=3, view=noise)
     loss = own(syn, None, learner, Generator().manual_seed(2))  # type: ignore[arg-type]
