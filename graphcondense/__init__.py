@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from graphcondense import core, data, evaluate, report
     from graphcondense.core.method import Method, methods
     from graphcondense.data.condensed import CondensedDataset, load, save
-    from graphcondense.run import condense
+    from graphcondense.run import condense, update
     from graphcondense.transforms import Condense
 
 __version__ = "0.1.0"
@@ -29,6 +29,7 @@ _HOME = {
     "Method": "graphcondense.core.method",
     "condense": "graphcondense.run",
     "Condense": "graphcondense.transforms",
+    "update": "graphcondense.run",
 }
 _MODULES = ("core", "data", "evaluate", "methods", "report")
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "methods",
     "report",
     "save",
+    "update",
 ]
 
 

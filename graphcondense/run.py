@@ -30,7 +30,7 @@ from graphcondense.core.callbacks import (
     read_checkpoint,
 )
 from graphcondense.core.engine import Callback, State
-from graphcondense.core.method import Method, find_method, hyperparameters
+from graphcondense.core.method import Method, all_methods, find_method, hyperparameters
 from graphcondense.kinds import Domain, Setting, domain_of
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.files import write_whole
@@ -140,6 +140,49 @@ def condense(
     return _run(domain, built, name, run, callbacks, origin or {})
 
 
+def update(small: Any, data: Any, *, callbacks: Sequence[Callback] = (), **options: Any) -> Any:
+    """The condensed graph of a graph that has grown, from the condensed graph of before.
+
+    The method and its hyper-parameters are those of ``small``'s record, and so is the budget unless
+    another is given: a ratio grows with the data, a number of nodes does not.
+
+    Args:
+        small: what :func:`condense` or :func:`update` returned, or a loaded one.
+        data: the larger data, of the same features.
+        **options: a new budget, other fields of the method, and fields of :class:`Run`.
+
+    Returns:
+        As :func:`condense`; the record's ``updated_from`` is the hash of ``small``.
+
+    Raises:
+        ValueError: a condensed graph without a record, or of a method that cannot go on.
+    """
+    from graphcondense.data.condensed import graph_hash
+
+    record = getattr(small, "condensed", None)
+    if not isinstance(record, Mapping) or "hyperparameters" not in record:
+        raise ValueError("update needs a condensed graph with its record, as condense returns it")
+    run_fields = {f.name for f in fields(Run)}
+    own = {k: v for k, v in options.items() if k not in run_fields}
+    budgets = {f.name for f in fields(Budget)} - {"of", "rule"}
+    asked = {k: v for k, v in record["budget"]["asked"].items() if k not in budgets & own.keys()}
+    if own.keys() & budgets:
+        asked = {k: v for k, v in asked.items() if k not in budgets}
+    run = _checked(
+        Run, {"setting": record["setting"], **{k: options[k] for k in options if k in run_fields}}
+    )
+    name = record["method"]
+    method = build(name, record["domain"], **{**record["hyperparameters"], **asked, **own})
+    if not hasattr(method, "update"):
+        able = [n for (n, _), cls in all_methods().items() if hasattr(cls, "update")]
+        raise ValueError(f"{name} cannot update a condensed set; {', '.join(able)} can")
+    grown = _run(
+        domain_of(data, device_of(run), run.setting), method, name, run, callbacks, {}, small
+    )
+    grown.condensed["updated_from"] = graph_hash(small)
+    return grown
+
+
 def build(name: str, domain: str | None = None, *, preset: str | None = None, **own: Any) -> Method:
     """A method from its name, a preset and fields, checked.
 
@@ -176,6 +219,11 @@ def _checked(cls: type[Any], values: Mapping[str, Any]) -> Any:
     """An instance of a dataclass, with a clear error for a wrong field or choice."""
     hints = typing.get_type_hints(cls)
     names = [f.name for f in fields(cls)]
+    # What was read from YAML or JSON has lists where Python has tuples.
+    values = {
+        k: tuple(v) if isinstance(v, list) and typing.get_origin(hints.get(k)) is tuple else v
+        for k, v in values.items()
+    }
     for key, value in values.items():
         if key not in names:
             near = difflib.get_close_matches(key, names, n=3) or names
@@ -226,6 +274,7 @@ def _run(
     run: Run,
     extra: Sequence[Callback],
     origin: Mapping[str, Any],
+    before: Any = None,
 ) -> Any:
     began, processor = time.perf_counter(), time.process_time()
     about = domain.describe()
@@ -265,7 +314,10 @@ def _run(
         saved = list(callbacks)
         path = folder / "checkpoint.pt"
         callbacks.append(Checkpoint(path, identity, saved, seconds=run.checkpoint_seconds))
-    syn = method.condense(source, rng=rng, callbacks=callbacks, resume=resume)
+    if before is None:
+        syn = method.condense(source, rng=rng, callbacks=callbacks, resume=resume)
+    else:
+        syn = typing.cast(Any, method).update(source, before, rng=rng)
     small = domain.finish(syn.export())
     seconds = time.perf_counter() - began
     on_gpu = device_of(run).type == "cuda"

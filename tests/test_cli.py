@@ -397,10 +397,42 @@ def test_tables(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert re.search(r"^gcond +node +gradient matching", capsys.readouterr().out, re.MULTILINE)
     ok("methods", "--json")
     assert json.loads(capsys.readouterr().out) == methods()
+    ok("methods", "--markdown")
+    printed = capsys.readouterr().out
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    held = readme.partition("<!-- methods -->\n")[2].partition("<!-- /methods -->")[0]
+    assert held == printed, "graphcondense methods --markdown, between README's marks"
     ok("datasets", "--root", str(tmp_path))
     assert re.search(r"^digits .* yes$", capsys.readouterr().out, re.MULTILINE)
     ok("datasets", "--json")
     assert json.loads(capsys.readouterr().out)[0]["name"] == "cora"
+
+
+def test_bench(capsys: pytest.CaptureFixture[str]) -> None:
+    """Cells run once, a failed one again; the page and its picture come from all that are there."""
+    words = ["bench", "--data", "digits", "--nodes", "20", "--condensations", "1"]
+    words += ["--trainings", "1", "--epochs", "3", "--models", "MLP,LabelProp"]
+    ok(*words, "--methods", "random")
+    said = capsys.readouterr()
+    assert "digits-20 random: MLP 0." in said.err
+    assert re.search(r"^\| whole \| [\d.]+ ± ", said.out, re.MULTILINE)
+    ok(*words, "--methods", "random,gecc")
+    said = capsys.readouterr()
+    assert "2 of 3 cells are there" in said.err
+    page = Path("docs/results.md").read_text()
+    assert page.count("| gecc |") == 2, "the best epoch and the last"
+    assert "graphcondense bench --data digits --nodes 20 --models MLP,LabelProp" in page
+    assert Path("docs/results/bench-digits-20.png").stat().st_size > 5000
+    cells = Path("runs/bench/digits-20")
+    assert sorted(p.name for p in cells.iterdir()) == ["gecc.json", "random.json", "whole.json"]
+
+
+def test_a_failed_cell_of_bench_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["bench", "--data", "digits", "--nodes", "9", "--condensations", "1"]
+    assert main([*words, "--methods", "random"]) == 2
+    assert "2 of 2 cells failed" in (said := capsys.readouterr().err)
+    assert "below one for each of 10 classes" in said
+    assert not list(Path("runs/bench").rglob("*.json"))
 
 
 def test_demo(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import difflib
 import sys
 from collections.abc import Callable, Sequence
 
+from graphcondense.cli.bench import command_bench
 from graphcondense.cli.condense import command_condense
 from graphcondense.cli.continual import command_continual
 from graphcondense.cli.demo import command_demo
@@ -30,6 +31,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "demo": command_demo,
     "condense": command_condense,
     "evaluate": command_evaluate,
+    "bench": command_bench,
     "properties": command_properties,
     "privacy": command_privacy,
     "robustness": command_robustness,

@@ -18,15 +18,17 @@ class Listed:
     Attributes:
         domain: only methods of this kind of data.
         json: as JSON.
+        markdown: as Markdown, the table that README has.
     """
 
     domain: str | None = None
     json: bool = False
+    markdown: bool = False
 
 
 def command_methods(argv: list[str]) -> None:
     """List the methods."""
-    from graphcondense.core.method import methods
+    from graphcondense.core.method import markdown, methods
 
     parser = make_parser("methods", summary_of(command_methods))
     add_fields(parser, "options", Listed)
@@ -35,7 +37,10 @@ def command_methods(argv: list[str]) -> None:
     if args.domain not in (None, *known):
         raise ValueError(f"no methods for domain {args.domain!r}; there are {', '.join(known)}")
     rows = methods(args.domain)
-    print(json.dumps(rows, indent=2) if args.json else table(rows))
+    if args.markdown:
+        print(markdown(rows))
+    else:
+        print(json.dumps(rows, indent=2) if args.json else table(rows))
 
 
 def command_datasets(argv: list[str]) -> None:

@@ -18,6 +18,14 @@ from graphcondense.core.types import Source, Synthetic
 from graphcondense.ops.budget import Budget
 
 ENTRY_POINTS = "graphcondense.methods"
+COSTS = {
+    "selection": "real examples are picked, nothing is learnt",
+    "closed form": "a few clusterings, eigenvectors or linear solves",
+    "one loop": "one update of the synthetic set for each network, kernel or closed form",
+    "two loops": "networks are trained between updates, or through them",
+    "experts": "networks are trained on the real data first",
+}
+"""Classes of cost, cheapest first."""
 _registry: dict[tuple[str, str], type[Method]] = {}
 
 
@@ -34,6 +42,7 @@ class Method(Budget):
         paper: citation.
         family: class in the survey's taxonomy.
         learns: what is learnt, in a few words.
+        cost: what it costs, one of :data:`COSTS`.
         variants: further names, each with the field values it stands for.
     """
 
@@ -42,6 +51,7 @@ class Method(Budget):
     paper: ClassVar[str] = ""
     family: ClassVar[str] = ""
     learns: ClassVar[str] = ""
+    cost: ClassVar[str] = ""
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     @property
@@ -109,7 +119,7 @@ def all_methods() -> dict[tuple[str, str], type[Method]]:
 
 
 def methods(domain: str | None = None) -> list[dict[str, str]]:
-    """The table of methods: name, domain, family, what it learns, variants and paper.
+    """The table of methods: name, domain, family, what it learns, cost, variants and paper.
 
     Args:
         domain: only methods of this domain.
@@ -123,12 +133,31 @@ def methods(domain: str | None = None) -> list[dict[str, str]]:
             "domain": kind,
             "family": cls.family,
             "learns": cls.learns,
+            "cost": cls.cost,
             "variants": ", ".join(cls.variants),
             "paper": cls.paper,
         }
         for (name, kind), cls in all_methods().items()
         if domain in (None, kind)
     ]
+
+
+def markdown(rows: Sequence[Mapping[str, str]]) -> str:
+    """The table of :func:`methods` in Markdown, as README has it.
+
+    >>> print(markdown(methods("rows")).splitlines()[0])
+    | name | domain | family | learns | cost | paper |
+    """
+    lines = ["| name | domain | family | learns | cost | paper |", "|---|---|---|---|---|---|"]
+    for row in rows:
+        names = ", ".join(f"`{n}`" for n in (row["name"], *row["variants"].split(", ")) if n)
+        cells = (
+            names,
+            *(row[k] for k in ("domain", "family", "learns", "cost")),
+            row["paper"] or "-",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def find_method(name: str, domain: str | None = None) -> tuple[type[Method], dict[str, Any]]:
@@ -158,5 +187,6 @@ def find_method(name: str, domain: str | None = None) -> tuple[type[Method], dic
 
 
 def hyperparameters(method: Method) -> dict[str, Any]:
-    """All fields of a method as plain, JSON-able values."""
-    return dataclasses.asdict(method)
+    """All fields of a method as plain, JSON-able values; JSON has lists where Python has tuples."""
+    values = dataclasses.asdict(method)
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}

@@ -66,9 +66,9 @@ InnerOptimizer = Callable[[list[Tensor]], torch.optim.Optimizer]
 """How a learner is trained: builds a torch optimiser over its weights."""
 
 
-def inner_adam(lr: float = 0.01) -> InnerOptimizer:
+def inner_adam(lr: float = 0.01, weight_decay: float = 0.0) -> InnerOptimizer:
     """Adam in one fused pass over the weights, which at this size costs more than the gradient."""
-    return partial(torch.optim.Adam, lr=lr, fused=True)
+    return partial(torch.optim.Adam, lr=lr, weight_decay=weight_decay, fused=True)
 
 
 View = Callable[[Tensor, Generator], Tensor]
@@ -193,6 +193,44 @@ def frozen(batch: Batch) -> Batch:
     """The batch as constants: no gradient reaches the synthetic set through training."""
     inputs = tuple(i.detach() if hasattr(i, "detach") else i for i in batch.inputs)
     return Batch(inputs, batch.y.detach(), batch.rows)
+
+
+@dataclass(frozen=True)
+class Taught:
+    """One network, trained before the first update and the same ever after (SimGC's teacher).
+
+    Attributes:
+        model: the architecture.
+        lesson: what it is trained on.
+        steps: of its training.
+        optimizer: how.
+    """
+
+    model: nn.Module
+    lesson: Batch
+    steps: int
+    optimizer: InnerOptimizer = field(default_factory=inner_adam)
+
+    def __call__(
+        self,
+        syn: Synthetic,
+        real: Source,
+        rng: Generator,
+        memory: Mapping[str, Any] | None = None,
+    ) -> Iterator[Learner]:
+        device = next(self.model.parameters()).device
+        if memory is not None:
+            params = _leaves(memory["params"], device)
+        else:
+            params = _leaves(initialise(self.model, rng), device)
+            trainer = self.optimizer(list(params.values()))
+            for _ in range(self.steps):
+                for name, grad in Learner(self.model, params).grads(self.lesson).items():
+                    params[name].grad = grad
+                trainer.step()
+        learner = Learner(self.model, params, memory={"params": params})
+        while True:
+            yield learner
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 from graphcondense.core.engine import Callback, distill
 from graphcondense.core.method import Method
 from graphcondense.core.pools import Fresh, built, inner_adam
-from graphcondense.core.types import Batch, Schedule, Synthetic
+from graphcondense.core.types import Batch, Objective, Schedule, Synthetic
 from graphcondense.data.task import NodeTask
 from graphcondense.domains.structure import Bernoulli, Identity, PairwiseMLP, Structure
 from graphcondense.nn.propagate import MODELS, Propagation
@@ -230,12 +230,6 @@ class LearntGraph(Method):
         hidden_channels: its width.
         num_layers: its linear layers.
         hops: how often SGC and APPNP propagate.
-        distance: ``"cosine"`` over output units, or ``"mse"``.
-        path: ``"auto"``, ``"closed"`` or ``"autograd"``, see
-            :class:`~graphcondense.objectives.gradient.GradientMatching`.
-        match_biases: whether one-dimensional parameters count in the distance.
-        eps: added to the product of norms in the cosine, which makes units of small gradient count
-            less; published code adds 1e-6.
         real_batch: real nodes a class and step; all by default.
         fanout: neighbours a hop where the real graph is sampled; all by default.
         epochs: matching networks in all.
@@ -265,10 +259,6 @@ class LearntGraph(Method):
     hidden_channels: int = 256
     num_layers: int = 2
     hops: int = 2
-    distance: Literal["cosine", "mse"] = "cosine"
-    path: Literal["auto", "autograd", "closed"] = "auto"
-    match_biases: bool = False
-    eps: float = 0.0
     real_batch: int | None = None
     fanout: int | None = None
     epochs: int = 20
@@ -325,14 +315,9 @@ class LearntGraph(Method):
         sizes = (real.num_features, self.hidden_channels, real.num_classes, self.num_layers)
         return built(MODELS[self.model], *sizes, hops=self.hops).to(real.device, real.dtype)
 
-    def objective(self) -> GradientMatching:
-        return GradientMatching(
-            distance=self.distance,
-            path=self.path,
-            biases=self.match_biases,
-            eps=self.eps,
-            size=self.real_batch,
-        )
+    def objective(self, real: NodeSource) -> Objective:
+        """What the updates minimise."""
+        raise NotImplementedError
 
     def schedule(self, matches: int, start: NodeSynthetic) -> Schedule:
         """The schedule when every network is matched ``matches`` times."""
@@ -361,13 +346,41 @@ class LearntGraph(Method):
         model, start = self.network(real), self.start(real, rng)
         return distill(
             start,
-            self.objective(),
+            self.objective(real),
             Fresh(model, outer, inner, inner_adam(lr_model)),
             self.schedule(outer, start),
             real.looking(model.hops, self.fanout),
             rng=rng,
             callbacks=callbacks,
             resume=resume,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientMatched(LearntGraph):
+    """A learnt graph whose gradients match the real one's.
+
+    Attributes:
+        distance: ``"cosine"`` over output units, or ``"mse"``.
+        path: ``"auto"``, ``"closed"`` or ``"autograd"``, see
+            :class:`~graphcondense.objectives.gradient.GradientMatching`.
+        match_biases: whether one-dimensional parameters count in the distance.
+        eps: added to the product of norms in the cosine, which makes units of small gradient count
+            less; published code adds 1e-6.
+    """
+
+    distance: Literal["cosine", "mse"] = "cosine"
+    path: Literal["auto", "autograd", "closed"] = "auto"
+    match_biases: bool = False
+    eps: float = 0.0
+
+    def objective(self, real: NodeSource) -> Objective:
+        return GradientMatching(
+            distance=self.distance,
+            path=self.path,
+            biases=self.match_biases,
+            eps=self.eps,
+            size=self.real_batch,
         )
 
 

@@ -36,6 +36,7 @@ class CAFE(MatchedImages):
     )
     family: ClassVar[str] = "distribution matching"
     learns: ClassVar[str] = "pixels"
+    cost: ClassVar[str] = "two loops"
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "cafe-dsa": {"augment": "color_crop_cutout_flip_scale_rotate"}
     }

@@ -89,6 +89,7 @@ class NodeCoreset(Coreset):
 
     domain: ClassVar[str] = "node"
     learns: ClassVar[str] = "nothing (real nodes)"
+    cost: ClassVar[str] = "selection"
 
     hops: int = 2
 
@@ -202,6 +203,7 @@ class GraphCoreset(Coreset):
 
     domain: ClassVar[str] = "graph"
     learns: ClassVar[str] = "nothing (real graphs)"
+    cost: ClassVar[str] = "selection"
 
     hops: int = 2
     edge_features: bool = False
@@ -262,6 +264,7 @@ class ImageCoreset(Coreset):
 
     domain: ClassVar[str] = "image"
     learns: ClassVar[str] = "nothing (real images)"
+    cost: ClassVar[str] = "selection"
     preprocess: ClassVar[str] = "normalise"
 
     def condense(

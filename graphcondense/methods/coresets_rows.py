@@ -29,6 +29,7 @@ class UserCoreset(Coreset):
 
     domain: ClassVar[str] = "rows"
     learns: ClassVar[str] = "nothing (real users)"
+    cost: ClassVar[str] = "selection"
 
     def condense(
         self,

@@ -38,6 +38,7 @@ class DC(PixelMethod):
     )
     family: ClassVar[str] = "gradient matching"
     learns: ClassVar[str] = "pixels"
+    cost: ClassVar[str] = "two loops"
 
     eps: float = 1e-6
     epochs: int = 1000

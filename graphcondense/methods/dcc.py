@@ -36,6 +36,7 @@ class DCC(MatchedImages):
     )
     family: ClassVar[str] = "gradient matching"
     learns: ClassVar[str] = "pixels"
+    cost: ClassVar[str] = "two loops"
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "dcc-dsa": {"augment": "color_crop_cutout_flip_scale_rotate"}
     }

@@ -39,6 +39,7 @@ class DD(PixelMethod):
     paper: ClassVar[str] = "Wang et al., Dataset Distillation, 2018, arXiv 1811.10959"
     family: ClassVar[str] = "meta-model matching (unrolled)"
     learns: ClassVar[str] = "pixels + step sizes"
+    cost: ClassVar[str] = "two loops"
 
     real_batch: int = 32
     inner: int = 10

@@ -56,6 +56,7 @@ class DistillCF(Method):
     )
     family: ClassVar[str] = "meta-model matching (kernel ridge)"
     learns: ClassVar[str] = "users' weights of items"
+    cost: ClassVar[str] = "one loop"
 
     interactions: float | None = None
     draws: int = 0

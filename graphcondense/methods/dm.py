@@ -30,6 +30,7 @@ class DMGraphs(MatchedGraphs):
     paper: ClassVar[str] = PAPER
     family: ClassVar[str] = "distribution matching"
     learns: ClassVar[str] = "features + adjacency (Bernoulli)"
+    cost: ClassVar[str] = "one loop"
 
     real_batch: int = 256
 
@@ -62,6 +63,7 @@ class DM(MatchedImages):
     paper: ClassVar[str] = PAPER
     family: ClassVar[str] = "distribution matching"
     learns: ClassVar[str] = "pixels"
+    cost: ClassVar[str] = "one loop"
 
     epochs: int = 20_000
     lr_x: float = 1.0

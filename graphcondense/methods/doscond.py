@@ -11,14 +11,14 @@ from torch import Generator
 from graphcondense.core.engine import Callback
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.graph import GraphSource, MatchedGraphs
-from graphcondense.domains.node import LearntGraph, NodeSource
+from graphcondense.domains.node import GradientMatched, NodeSource
 from graphcondense.objectives.gradient import GradientMatching
 
 PAPER = "Jin et al., Condensing Graphs via One-Step Gradient Matching, KDD 2022, arXiv 2206.07746"
 
 
 @dataclass(frozen=True, kw_only=True)
-class DosCond(LearntGraph):
+class DosCond(GradientMatched):
     """One-step gradient matching: every network is matched once, untrained (DosCond, eq. 5).
 
     ``min_S E_θ0 Σ_c r_c D(∇loss(S_c; θ_0), ∇loss(T_c; θ_0))``. ``doscond-x`` learns features alone.
@@ -28,6 +28,7 @@ class DosCond(LearntGraph):
     paper: ClassVar[str] = PAPER
     family: ClassVar[str] = "gradient matching"
     learns: ClassVar[str] = "features + adjacency (MLP)"
+    cost: ClassVar[str] = "one loop"
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         # Without edges the features must carry the neighbourhood: they start propagated.
         "doscond-x": {"structure": "identity", "init_hops": 2, "lr_x": 0.03, "epochs": 400}
@@ -71,6 +72,7 @@ class DosCondGraphs(MatchedGraphs):
     paper: ClassVar[str] = PAPER
     family: ClassVar[str] = "gradient matching"
     learns: ClassVar[str] = "features + adjacency (Bernoulli)"
+    cost: ClassVar[str] = "one loop"
 
     distance: Literal["cosine", "mse"] = "cosine"
     match_biases: bool = False

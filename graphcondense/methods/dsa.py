@@ -37,6 +37,7 @@ class DSA(MatchedImages):
     )
     family: ClassVar[str] = "gradient matching"
     learns: ClassVar[str] = "pixels"
+    cost: ClassVar[str] = "two loops"
 
     eps: float = 1e-6
     inner: int = 1

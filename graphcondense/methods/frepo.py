@@ -40,6 +40,7 @@ class FRePo(RegressedImages):
     )
     family: ClassVar[str] = "meta-model matching (features + ridge)"
     learns: ClassVar[str] = "pixels + labels"
+    cost: ClassVar[str] = "two loops"
 
     real_batch: int = 100
     lr_x: float = 0.003

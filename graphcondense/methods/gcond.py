@@ -10,11 +10,11 @@ from torch import Generator
 
 from graphcondense.core.engine import Callback
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.node import LearntGraph, NodeSource
+from graphcondense.domains.node import GradientMatched, NodeSource
 
 
 @dataclass(frozen=True, kw_only=True)
-class GCond(LearntGraph):
+class GCond(GradientMatched):
     """Graph condensation by multi-step gradient matching (GCond, Algorithm 1).
 
     ``min_S E_θ0 Σ_t Σ_c r_c D(∇loss(S_c; θ_t), ∇loss(T_c; θ_t))`` (eq. 5), with
@@ -33,6 +33,7 @@ class GCond(LearntGraph):
     )
     family: ClassVar[str] = "gradient matching"
     learns: ClassVar[str] = "features + adjacency (MLP)"
+    cost: ClassVar[str] = "two loops"
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         # Without edges the features must carry the neighbourhood: they start propagated.
         "gcond-x": {"structure": "identity", "init_hops": 2, "lr_x": 0.01, "epochs": 10}

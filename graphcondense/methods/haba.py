@@ -43,6 +43,7 @@ class HaBa(TrajectoryMethod):
     )
     family: ClassVar[str] = "trajectory matching"
     learns: ClassVar[str] = "bases, hallucinator networks, step size"
+    cost: ClassVar[str] = "experts"
 
     hallucinators: int = 5
     width: int | None = None

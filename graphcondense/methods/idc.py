@@ -45,6 +45,7 @@ class IDC(MatchedImages):
     )
     family: ClassVar[str] = "gradient matching"
     learns: ClassVar[str] = "pixels of several images in one"
+    cost: ClassVar[str] = "two loops"
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"idc-i": {"factor": 1}}
 
     factor: int = 2

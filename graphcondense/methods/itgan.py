@@ -54,6 +54,7 @@ class ITGAN(PixelMethod):
     )
     family: ClassVar[str] = "distribution matching"
     learns: ClassVar[str] = "latents of a generator"
+    cost: ClassVar[str] = "one loop"
 
     latent: int = 32
     width: int = 32

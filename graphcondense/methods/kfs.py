@@ -72,6 +72,7 @@ class KFS(PixelMethod):
     )
     family: ClassVar[str] = "distribution matching"
     learns: ClassVar[str] = "latent codes, decoder networks"
+    cost: ClassVar[str] = "one loop"
 
     decoders: int | None = None
     width: int | None = None

@@ -44,6 +44,7 @@ class KiDD(LearntGraphs):
     )
     family: ClassVar[str] = "meta-model matching (kernel ridge)"
     learns: ClassVar[str] = "features + adjacency (Bernoulli or low rank)"
+    cost: ClassVar[str] = "one loop"
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"kidd-lr": {"rank": 16}}
 
     hops: int = 3

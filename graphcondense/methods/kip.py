@@ -40,6 +40,7 @@ class KIP(RegressedImages):
     )
     family: ClassVar[str] = "meta-model matching (kernel ridge)"
     learns: ClassVar[str] = "pixels + labels"
+    cost: ClassVar[str] = "one loop"
 
     predictor: ClassVar[str] = "kernel ridge (NTK)"
 

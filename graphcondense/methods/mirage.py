@@ -65,6 +65,7 @@ class Mirage(Method):
     domain: ClassVar[str] = "graph"
     family: ClassVar[str] = "frequent patterns (no gradient)"
     learns: ClassVar[str] = "nothing (frequent sets of computation trees)"
+    cost: ClassVar[str] = "selection"
     paper: ClassVar[str] = (
         "Gupta et al., Mirage: Model-Agnostic Graph Distillation for Graph Classification, "
         "ICLR 2024"

@@ -32,6 +32,7 @@ class MTT(TrajectoryMethod):
     )
     family: ClassVar[str] = "trajectory matching"
     learns: ClassVar[str] = "pixels, step size"
+    cost: ClassVar[str] = "experts"
 
     def condense(
         self,

@@ -49,6 +49,7 @@ class RememberThePast(PixelMethod):
     )
     family: ClassVar[str] = "meta-model matching (unrolled)"
     learns: ClassVar[str] = "bases + addresses"
+    cost: ClassVar[str] = "two loops"
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"linba": {}}
 
     real_batch: int = 32

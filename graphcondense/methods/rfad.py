@@ -45,6 +45,7 @@ class RFAD(RegressedImages):
     )
     family: ClassVar[str] = "meta-model matching (kernel ridge)"
     learns: ClassVar[str] = "pixels + labels"
+    cost: ClassVar[str] = "one loop"
 
     predictor: ClassVar[str] = "kernel ridge (random features)"
 

@@ -36,6 +36,7 @@ class TESLA(TrajectoryMethod):
     )
     family: ClassVar[str] = "trajectory matching"
     learns: ClassVar[str] = "pixels, step size; soft labels from experts"
+    cost: ClassVar[str] = "experts"
 
     soft: bool = True
     lr_y: float = 0.0

@@ -71,6 +71,26 @@ class Propagation(nn.Module):
         """How often the model propagates."""
         return hops
 
+    def layers(self, x: Tensor, adj: Operator = None) -> list[Tensor]:
+        """What every layer gives at the targets, the outputs last.
+
+        On blocks an early layer also has values at nodes that later ones gather; the targets are
+        the first of its rows.
+        """
+        raise NotImplementedError
+
+    def forward(
+        self, x: Tensor, adj: Operator = None, *, features: bool = False, layers: bool = False
+    ) -> Any:
+        """Outputs ``[m, out_channels]``; the last hidden layer, or :meth:`layers`, if asked."""
+        if not layers:
+            return self.outputs(x, adj, features=features)
+        found = self.layers(x, adj)
+        return [layer[: len(found[-1])] for layer in found]
+
+    def outputs(self, x: Tensor, adj: Operator = None, *, features: bool = False) -> Tensor:
+        raise NotImplementedError
+
 
 class SGC(Propagation):
     """Linear maps on ``A^K X`` (Wu et al., ICML 2019, eq. 8), here ``num_layers`` of them.
@@ -85,11 +105,17 @@ class SGC(Propagation):
             x = spmm(hop, x)
         return x
 
-    def forward(self, x: Tensor, adj: Operator = None, *, features: bool = False) -> Tensor:
+    def outputs(self, x: Tensor, adj: Operator = None, *, features: bool = False) -> Tensor:
         h = self.design(x, adj)
         for lin in self.lins[:-1]:
             h = lin(h)
         return h if features else self.lins[-1](h)
+
+    def layers(self, x: Tensor, adj: Operator = None) -> list[Tensor]:
+        found = [self.design(x, adj)]
+        for lin in self.lins:
+            found.append(lin(found[-1]))
+        return found[1:]
 
 
 class GCN(Propagation):
@@ -100,11 +126,18 @@ class GCN(Propagation):
     def count_hops(num_layers: int, hops: int) -> int:
         return num_layers
 
-    def forward(self, x: Tensor, adj: Operator = None, *, features: bool = False) -> Tensor:
+    def outputs(self, x: Tensor, adj: Operator = None, *, features: bool = False) -> Tensor:
         *inner, last = hops_of(adj, self.hops)
         for lin, hop in zip(self.lins, inner, strict=False):
             x = F.relu(lin.after(hop, x))
         return spmm(last, x) if features else self.lins[-1].after(last, x)
+
+    def layers(self, x: Tensor, adj: Operator = None) -> list[Tensor]:
+        *inner, last = hops_of(adj, self.hops)
+        found = [x]
+        for lin, hop in zip(self.lins, inner, strict=False):
+            found.append(F.relu(lin.after(hop, found[-1])))
+        return [*found[1:], self.lins[-1].after(last, found[-1])]
 
 
 class APPNP(Propagation):
@@ -115,7 +148,7 @@ class APPNP(Propagation):
 
     alpha = 0.1
 
-    def forward(self, x: Tensor, adj: Operator = None, *, features: bool = False) -> Tensor:
+    def outputs(self, x: Tensor, adj: Operator = None, *, features: bool = False) -> Tensor:
         for lin in self.lins[:-1]:
             x = F.relu(lin(x))
         start = h = x if features else self.lins[-1](x)
@@ -123,6 +156,9 @@ class APPNP(Propagation):
             h = spmm(hop, h)
             h = (1 - self.alpha) * h + self.alpha * start[: len(h)]
         return h
+
+    def layers(self, x: Tensor, adj: Operator = None) -> list[Tensor]:
+        return [*_dense_layers(self.lins, x), self.outputs(x, adj)]
 
 
 class MLP(Propagation):
@@ -132,10 +168,21 @@ class MLP(Propagation):
     def count_hops(num_layers: int, hops: int) -> int:
         return 0
 
-    def forward(self, x: Tensor, adj: Operator = None, *, features: bool = False) -> Tensor:
+    def outputs(self, x: Tensor, adj: Operator = None, *, features: bool = False) -> Tensor:
         for lin in self.lins[:-1]:
             x = F.relu(lin(x))
         return x if features else self.lins[-1](x)
+
+    def layers(self, x: Tensor, adj: Operator = None) -> list[Tensor]:
+        return [*_dense_layers(self.lins, x), self.outputs(x)]
+
+
+def _dense_layers(lins: Any, x: Tensor) -> list[Tensor]:
+    """The hidden layers of an MLP."""
+    found = [x]
+    for lin in lins[:-1]:
+        found.append(F.relu(lin(found[-1])))
+    return found[1:]
 
 
 MODELS: dict[str, type[Propagation]] = {"sgc": SGC, "gcn": GCN, "appnp": APPNP, "mlp": MLP}

@@ -82,6 +82,37 @@ class LayerMatching:
         return loss + self.discrimination * F.cross_entropy(logits, torch.cat(labels))
 
 
+@dataclass(frozen=True)
+class ReceptiveFieldMatching:
+    """Class means of every layer, classes weighted by their share of the synthetic nodes (GCDM).
+
+    ``L = Σ_c r_c Σ_l ‖mean φ_l(T_c) - mean φ_l(S_c)‖²``. The real side is one pass over all
+    training nodes.
+    """
+
+    def __call__(self, syn: Synthetic, real: Source, learner: Learner, rng: Generator) -> Tensor:
+        small, whole = syn.batch(), real.batch()
+        counts = torch.bincount(small.y, minlength=real.num_classes).to(small.inputs[0])
+        with torch.no_grad():
+            targets = [class_means(h, whole.y, real.num_classes) for h in _layers(learner, whole)]
+        means = [class_means(h, small.y, real.num_classes) for h in _layers(learner, small)]
+        apart = sum(
+            (mean - target).square().sum(1) for mean, target in zip(means, targets, strict=True)
+        )
+        loss: Tensor = (counts / counts.sum() * apart).sum()
+        return loss
+
+
+def class_means(rows: Tensor, y: Tensor, num_classes: int) -> Tensor:
+    """Means ``[C, d]`` of the rows of each class; a class without rows has zeros.
+
+    >>> class_means(torch.tensor([[1.0], [3.0], [5.0]]), torch.tensor([0, 0, 1]), 2).tolist()
+    [[2.0], [5.0]]
+    """
+    members = F.one_hot(y, num_classes).to(rows)
+    return members.T @ rows / members.sum(0).clamp_min(1)[:, None]
+
+
 def _layers(learner: Learner, batch: Batch) -> list[Tensor]:
     """Every layer of the model ``[n, d_l]``, at the rows of the batch."""
     weights = {**learner.params, **learner.buffers}

@@ -1,0 +1,341 @@
+"""graphcondense bench: a table of methods under one protocol."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from graphcondense.cli.condense import forms_of, preset_of
+from graphcondense.cli.flags import Where, add_fields, kind_of, make_parser, parse, summary_of
+from graphcondense.cli.folders import BUDGETS, size
+from graphcondense.cli.text import note, say
+from graphcondense.ops.budget import Budget
+from graphcondense.ops.files import write_whole
+
+WHOLE = "whole"
+"""The row of a model that is trained on the whole data."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """What is compared, and how.
+
+    Attributes:
+        methods: names with commas between; "all" is every method of this kind of data, its variants
+            too. The whole data always stand beside them.
+        models: evaluators, with commas between; "all" for all.
+        condensations: condensation seeds of every method.
+        trainings: training seeds of every evaluator on each result.
+        epochs: of a training; by default the evaluator's own.
+        val_every: epochs between two validations; by default the evaluator's own.
+        workers: methods at a time, each a process of one thread; by default one a core. Times of
+            methods that ran side by side are longer; the page says how many did.
+        device: where to condense and train.
+        out: folder of the finished cells; a cell that is there is not run again.
+        page: the results page, written from all cells in "out".
+    """
+
+    methods: str = "all"
+    models: str = "GCN"
+    condensations: int = 3
+    trainings: int = 10
+    epochs: int | None = None
+    val_every: int | None = None
+    workers: int | None = None
+    device: str = "cpu"
+    out: str = "runs/bench"
+    page: str = "docs/results.md"
+
+
+def command_bench(argv: list[str]) -> None:
+    """Run a table of methods under one protocol, and write the results page."""
+    parser = make_parser("bench", summary_of(command_bench))
+    add_fields(parser, "data", Where)
+    add_fields(parser, "budget (one of nodes, ratio, per-class, bytes)", Budget)
+    add_fields(parser, "table", Grid)
+    parser.add_argument("--cell", type=str, default=None, help=argparse.SUPPRESS)
+    args = parse(parser, argv)
+    if args.cell:
+        write_whole(args.cell, json.dumps(run_cell(args), indent=1))
+        return
+    where = Where(**{f.name: args[f.name] for f in fields(Where)})
+    kind = kind_of(where.named())
+    names = method_names(args.methods, kind)
+    budget = {f.name: args[f.name] for f in fields(Budget)}
+    for flag in ("condensations", "trainings"):
+        if args[flag] < 1:
+            raise ValueError(f"--{flag} {args[flag]} must be at least 1")
+    if sum(budget[k] is not None for k in BUDGETS) != 1:
+        raise ValueError("give exactly one of --nodes, --ratio, --per-class, --bytes")
+    where.load(kind)  # what is wrong with the data is said once, before any cell
+    table = f"{where.stem}-{size(budget)}"
+    cells = Path(args.out) / table
+    failed = run_all(args, argv, cells, [WHOLE, *names])
+    say(write_page(Path(args.out), Path(args.page), table))
+    if failed:
+        raise ValueError(
+            f"{len(failed)} of {len(names) + 1} cells failed; the same command runs them again: "
+            + "; ".join(f"{name}: {why}" for name, why in failed.items())
+        )
+
+
+def method_names(text: str, kind: str) -> list[str]:
+    """The methods that ``--methods`` names, checked.
+
+    >>> method_names("all", "rows")
+    ['distill-cf', 'head', 'random', 'svp']
+    """
+    from graphcondense.core.method import find_method, methods
+
+    if text == "all":
+        rows = methods(kind)
+        return [n for r in rows for n in (r["name"], *filter(None, r["variants"].split(", ")))]
+    names = [name.strip() for name in text.split(",") if name.strip() != WHOLE]
+    for name in names:
+        find_method(name, kind)
+        if kind not in forms_of(name):
+            raise ValueError(f"{name} has no form for {kind} data")
+    return names
+
+
+def run_all(args: Any, argv: Sequence[str], cells: Path, names: Sequence[str]) -> dict[str, str]:
+    """Run the cells that are not there, several at a time; what failed, with the last line said."""
+    todo = [name for name in names if not (cells / f"{name}.json").exists()]
+    if done := len(names) - len(todo):
+        note(f"{done} of {len(names)} cells are there")
+    single = str(args.device).startswith("cuda")
+    workers = args.workers or (1 if single else max(1, len(os.sched_getaffinity(0))))
+    running: list[subprocess.Popen[str]] = []
+    failed: dict[str, str] = {}
+
+    def one(name: str) -> None:
+        path, began = cells / f"{name}.json", time.perf_counter()
+        words = [*argv, "--methods", name, "--workers", str(workers), "--cell", str(path)]
+        process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "graphcondense", "bench", *words],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        running.append(process)
+        said = process.communicate()[1]
+        took = f"{time.perf_counter() - began:.0f} s"
+        if process.returncode:
+            failed[name] = (said.strip().splitlines() or ["no message"])[-1]
+            note(f"{cells.name} {name}: failed after {took}, {failed[name]}")
+        else:
+            note(f"{cells.name} {name}: {_first_score(path)}, {took}")
+
+    pool = ThreadPoolExecutor(workers)
+    try:
+        list(pool.map(one, todo))
+    except KeyboardInterrupt:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in running:
+            process.terminate()
+        note("finished cells are kept; the same command goes on")
+        raise
+    pool.shutdown()
+    return failed
+
+
+def run_cell(args: Any) -> dict[str, Any]:
+    """Condense with every seed, then evaluate all results; this process is the cell's own."""
+    import graphcondense
+    from graphcondense.core.method import find_method
+    from graphcondense.evaluate import evaluate
+    from graphcondense.evaluate.cost import peak_memory_bytes
+    from graphcondense.run import presets
+
+    where = Where(**{f.name: args[f.name] for f in fields(Where)})
+    kind, name = kind_of(where.named()), args.methods
+    data = where.load(kind)
+    method = "random" if name == WHOLE else name
+    budget = {k: args[k] for k in (*BUDGETS, "of", "rule") if args[k] is not None}
+    preset = preset_of(presets(find_method(method, kind)[0]), where.named())
+    sets, seconds = [], []
+    for seed in range(1 if name == WHOLE else args.condensations):
+        began = time.perf_counter()
+        sets.append(
+            graphcondense.condense(
+                data,
+                method,
+                preset=preset,
+                seed=seed,
+                device=args.device,
+                progress=False,
+                **budget,
+            )
+        )
+        seconds.append(round(time.perf_counter() - began, 3))
+    peak = peak_memory_bytes()
+    options = {k: args[k] for k in ("epochs", "val_every") if args[k] is not None}
+    report = evaluate(
+        {name if name != WHOLE else "random": sets},
+        data,
+        models=args.models,
+        seeds=args.trainings,
+        baselines=(WHOLE,) if name == WHOLE else (),
+        plain_epochs=20 if name == WHOLE else 0,
+        device=args.device,
+        progress=False,
+        **options,
+    ).to_dict()
+    rows = [row for row in report["rows"] if (row["label"] == WHOLE) == (name == WHOLE)]
+    plain = next(iter(report["ledgers"].values()))["plain_training_seconds"]
+    return {
+        "report": {**report, "rows": rows, "ledgers": {} if name == WHOLE else report["ledgers"]},
+        "cost": "-" if name == WHOLE else find_method(method, kind)[0].cost,
+        "seconds": None if name == WHOLE else seconds,
+        "plain_training_seconds": plain if name == WHOLE else None,
+        "peak_memory_bytes": None if name == WHOLE else peak,
+        "budget": budget,
+        "workers": args.workers,
+        "command": command_of(args),
+    }
+
+
+def command_of(args: Any) -> str:
+    """The command that makes the table again, with a user's own folder of data.
+
+    ``--methods`` is left out: a table may grow by several commands.
+    """
+    plain = {f.name: f.default for f in (*fields(Where), *fields(Budget), *fields(Grid))}
+    left = ("methods", "workers", "out", "page", "root")
+    words = ["OMP_NUM_THREADS=1 graphcondense bench"]
+    for name, default in plain.items():
+        if name not in left and args[name] != default:
+            words += [f"--{name.replace('_', '-')}", str(args[name])]
+    return " ".join([*words, "--root DATA"])
+
+
+def _first_score(path: Path) -> str:
+    row = json.loads(path.read_text())["report"]["rows"][0]
+    return f"{row['model']} {row['test_selected']:.4f}"
+
+
+def write_page(out: Path, page: Path, last: str) -> str:
+    """The results page and its pictures, from all cells; the table ``last`` is returned."""
+    lines = [
+        "# Results of `graphcondense bench`",
+        "",
+        "Written by the command above each table; do not edit. The epoch with the best "
+        "validation score is read once on test, mean and standard deviation over condensation "
+        "seeds x training seeds; the last epoch stands in a table of its own. Condensing is timed "
+        "in a process of its own of one thread. Models marked * are no GNN.",
+        "",
+    ]
+    tables = {folder.name: _cells(folder) for folder in sorted(out.iterdir()) if folder.is_dir()}
+    for name, cells in tables.items():
+        if not cells:
+            continue
+        lines += [f"## {name}", "", *_section(cells), ""]
+        picture = draw(cells, page.with_suffix("") / f"bench-{name}.png")
+        where = picture.relative_to(page.parent)
+        lines += [f"![{name}: trained on by evaluated with]({where})", ""]
+    write_whole(page, "\n".join(lines))
+    return "\n".join(_section(tables[last])) if tables.get(last) else "no cell is finished"
+
+
+def _cells(folder: Path) -> dict[str, dict[str, Any]]:
+    """Finished cells by method, best first by the first model's validation score, whole last."""
+    found = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+    return dict(
+        sorted(
+            found.items(),
+            key=lambda item: (item[0] == WHOLE, -item[1]["report"]["rows"][0]["val_selected"]),
+        )
+    )
+
+
+def _section(cells: Mapping[str, dict[str, Any]]) -> list[str]:
+    first = next(iter(cells.values()))
+    models = list(dict.fromkeys(row["model"] for row in first["report"]["rows"]))
+    plain = cells.get(WHOLE, {}).get("plain_training_seconds")
+    about = first["report"]
+    ran = sorted({str(cell["workers"]) for cell in cells.values()})
+    lines = [
+        f"`{first['command']}`",
+        "",
+        f"{about['data']} ({about['digest']}); {_seeds(cells)}; {' or '.join(ran)} processes at a "
+        "time. "
+        + (f"A plain PyG training on the whole data takes {plain:.1f} s." if plain else ""),
+        "",
+    ]
+    best = (
+        {m: max(_score(c, m)[0] for n, c in cells.items() if n != WHOLE) for m in models}
+        if (set(cells) - {WHOLE})
+        else {}
+    )
+    marks = {row["model"]: " *" for row in first["report"]["rows"] if row["predictor"] == "non-GNN"}
+    head = ["trained on", *(m + marks.get(m, "") for m in models)]
+    tail = ["nodes", "edges", "KiB", "seconds", "of one plain training", "peak MiB", "cost"]
+    lines += [_row([*head, *tail]), "|---" * (len(head) + len(tail)) + "|"]
+    for name, cell in cells.items():
+        scores = [_text(_score(cell, m), best.get(m), name) for m in models]
+        lines.append(_row([name, *scores, *_costs(cell, plain)]))
+    lines += ["", "Last epoch:", "", _row(head), "|---" * len(head) + "|"]
+    for name, cell in cells.items():
+        lines.append(_row([name, *(_text(_score(cell, m, "last"), None, name) for m in models)]))
+    return lines
+
+
+def _seeds(cells: Mapping[str, dict[str, Any]]) -> str:
+    row = max((c["report"]["rows"][0] for c in cells.values()), key=lambda r: int(r["graphs"]))
+    return f"{row['graphs']} condensations x {row['trainings']} trainings"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _score(cell: Mapping[str, Any], model: str, which: str = "selected") -> tuple[float, float]:
+    for row in cell["report"]["rows"]:
+        if row["model"] == model:
+            return row[f"test_{which}"], row[f"test_{which}_std"]
+    return float("nan"), float("nan")
+
+
+def _text(score: tuple[float, float], best: float | None, name: str) -> str:
+    if score[0] != score[0]:
+        return "-"
+    text = f"{100 * score[0]:.1f} ± {100 * score[1]:.1f}"
+    return f"**{text}**" if score[0] == best and name != WHOLE else text
+
+
+def _costs(cell: Mapping[str, Any], plain: float | None) -> list[str]:
+    row, seconds = cell["report"]["rows"][0], cell["seconds"]
+    sizes = [f"{row['nodes']:,}", f"{row['edges']:,}", f"{row['bytes'] / 1024:,.0f}"]
+    if seconds is None:
+        return [*sizes, "-", "-", "-", "-"]
+    ratio = f"{sum(seconds) / len(seconds) / plain:.2f}" if plain else "-"
+    took = f"{min(seconds):.1f} to {max(seconds):.1f}"
+    return [*sizes, took, ratio, f"{cell['peak_memory_bytes'] / 2**20:,.0f}", cell["cost"]]
+
+
+def draw(cells: Mapping[str, dict[str, Any]], path: Path) -> Path:
+    """The table as a heat map."""
+    from graphcondense.evaluate.report import Report, Row
+
+    first = next(iter(cells.values()))["report"]
+    rows = tuple(Row(**row) for cell in cells.values() for row in cell["report"]["rows"])
+    report = Report(
+        first["data"],
+        first["digest"],
+        first["settings"],
+        rows,
+        {},
+        first.get("metric", "accuracy"),
+        tuple(first.get("units", ("nodes", "edges"))),
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return report.plot_transfer(path)

@@ -1,0 +1,125 @@
+"""Fuzzy c-means, all restarts at once.
+
+``min Σ_i Σ_j u_ij^f ‖x_i - v_j‖²`` over memberships ``u`` (rows sum to one) and centres ``v``
+(Bezdek, 1981), by alternating the two closed forms
+``u_ij ∝ ‖x_i - v_j‖^(-2 / (f - 1))`` and ``v_j = Σ_i u_ij^f x_i / Σ_i u_ij^f``.
+A fuzzifier ``f`` of 1 is Lloyd's algorithm: every row belongs to its nearest centre.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+
+TINY = 1e-12
+
+
+def isometric(x: Tensor) -> Tensor:
+    """Rows ``[m, min(m, d)]`` with the distances of ``x [m, d]``; ``x`` itself where ``d <= m``.
+
+    Clustering needs distances alone, and a class has far fewer labelled nodes than features.
+    """
+    m, d = x.shape
+    if d <= m:
+        return x
+    centred = x.double() - x.double().mean(0)
+    values, vectors = torch.linalg.eigh(centred @ centred.T)
+    near: Tensor = vectors * values.clamp_min(0).sqrt()
+    return near.to(x.dtype)
+
+
+def fuzzy_c_means(
+    x: Tensor,
+    k: int,
+    rng: Generator,
+    *,
+    fuzzifier: float = 1.3,
+    restarts: int = 50,
+    steps: int = 100,
+    tolerance: float = 1e-5,
+    centres: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Memberships of every restart, and what each reached.
+
+    Fuzzy restarts start from random memberships, so from centres near the mean that part from
+    there; hard ones from rows drawn far apart (k-means++; Arthur & Vassilvitskii, 2007).
+
+    Args:
+        x: rows ``[m, d]``.
+        k: clusters.
+        rng: draws the starts.
+        fuzzifier: ``f >= 1``; 1 is hard.
+        restarts: starts, ``R``.
+        steps: updates at most.
+        tolerance: ends when no membership moves further.
+        centres: given starts ``[R, k', d]`` with ``k' <= k``; further centres are rows far apart.
+
+    Returns:
+        ``u [R, m, k]`` and the objective ``[R]``.
+
+    Raises:
+        ValueError: ``k`` beyond the rows, or a fuzzifier below 1.
+
+    >>> x = torch.tensor([[0.0], [0.2], [5.0], [5.2]])
+    >>> u, cost = fuzzy_c_means(x, 2, Generator().manual_seed(0), fuzzifier=1.0, restarts=3)
+    >>> sorted(u[cost.argmin()].T.tolist())
+    [[0.0, 0.0, 1.0, 1.0], [1.0, 1.0, 0.0, 0.0]]
+    """
+    m = len(x)
+    if not 1 <= k <= m:
+        raise ValueError(f"{k} clusters of {m} rows; ask for 1 to {m}")
+    if fuzzifier < 1:
+        raise ValueError(f"fuzzifier={fuzzifier} must be at least 1 (1 is hard clustering)")
+    if centres is None and fuzzifier > 1:
+        u = torch.rand(restarts, m, k, generator=rng).to(x)
+        u = u / u.sum(2, keepdim=True)
+        v = x.new_zeros(restarts, k, x.shape[1])
+    else:
+        given = x.new_zeros(restarts, 0, x.shape[1]) if centres is None else centres
+        v = _far_apart(x, k, given, rng)
+        u = _memberships(x, v, fuzzifier)
+    for _ in range(steps):
+        v = _means(x, u, v, fuzzifier)
+        moved, u = u, _memberships(x, v, fuzzifier)
+        if float((u - moved).abs().max()) < tolerance:
+            break
+    v = _means(x, u, v, fuzzifier)
+    cost = (u**fuzzifier * _squares(x, v)).sum((1, 2))
+    return u, cost
+
+
+def _squares(x: Tensor, v: Tensor) -> Tensor:
+    """Squared distances ``[R, m, k]``."""
+    cross = torch.einsum("md,rkd->rmk", x, v)
+    return (x.square().sum(1)[None, :, None] + v.square().sum(2)[:, None] - 2 * cross).clamp_min(0)
+
+
+def _memberships(x: Tensor, v: Tensor, fuzzifier: float) -> Tensor:
+    squares = _squares(x, v)
+    if fuzzifier == 1:
+        return torch.nn.functional.one_hot(squares.argmin(2), v.shape[1]).to(x.dtype)
+    # A softmax of logarithms: the power itself overflows where a row is a centre.
+    return torch.softmax(-squares.clamp_min(TINY).log() / (fuzzifier - 1), 2)
+
+
+def _means(x: Tensor, u: Tensor, v: Tensor, fuzzifier: float) -> Tensor:
+    """Weighted means ``[R, k, d]``; a centre that nothing belongs to stays."""
+    weight = (u**fuzzifier).transpose(1, 2)
+    total = weight.sum(2, keepdim=True)
+    return torch.where(total > TINY, weight @ x / total.clamp_min(TINY), v)
+
+
+def _far_apart(x: Tensor, k: int, given: Tensor, rng: Generator) -> Tensor:
+    """``given [R, k', d]`` filled up to ``k`` centres with rows drawn by squared distance."""
+    v, restarts, m = given[:, :k], len(given), len(x)
+    nearest = (
+        _squares(x, v).amin(2) if v.shape[1] else x.new_ones(restarts, m)  # the first: uniformly
+    )
+    while v.shape[1] < k:
+        odds = nearest.double().cpu() + TINY
+        at = torch.multinomial(odds, 1, generator=rng).flatten().to(x.device)
+        drawn = x[at][:, None]
+        v = torch.cat([v, drawn], 1)
+        own = _squares(x, drawn)[..., 0]
+        nearest = own if v.shape[1] == 1 else torch.minimum(nearest, own)
+    return v

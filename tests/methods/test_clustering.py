@@ -1,0 +1,121 @@
+"""GECC and CGC: the shared cases, closed forms by hand, and graphs that grow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Generator
+
+import graphcondense
+from graphcondense.data.task import as_task
+from graphcondense.evaluate import Evaluator
+from graphcondense.methods.cgc import alike, unpropagated
+from graphcondense.ops.adjacency import gcn_norm_dense
+from tests.cases import NodeCase, toy_graph
+
+
+class TestGECC(NodeCase):
+    name = "gecc"
+    options = {"restarts": 5}
+    iterates = False
+
+
+class TestCGC(NodeCase):
+    name = "cgc"
+    iterates = False
+
+
+def test_one_cluster_a_class_is_the_class_mean() -> None:
+    data = toy_graph()
+    small = graphcondense.condense(data, "gecc", per_class=1, weights=(0.0, 1.0))
+    task = as_task(data)
+    own = task.train[task.y[task.train] == 1]
+    mean = torch.from_numpy((task.gcn_adj @ task.x_array)[own.numpy()]).mean(0)
+    assert torch.allclose(small.x[1], mean.float(), atol=1e-5)
+
+
+def test_hard_and_fuzzy_clusters_differ() -> None:
+    fuzzy, hard = (graphcondense.condense(toy_graph(), n, nodes=9) for n in ("gecc", "gecc-hard"))
+    assert fuzzy.condensed["hash"] != hard.condensed["hash"]
+
+
+def test_update_of_the_same_graph_stays() -> None:
+    data = toy_graph()
+    small = graphcondense.condense(data, "gecc", nodes=9, steps=1000)
+    again = graphcondense.update(small, data, steps=1000)
+    assert torch.allclose(small.x, again.x, atol=1e-3)
+    assert again.condensed["updated_from"] == small.condensed["hash"]
+
+
+def test_update_of_a_graph_that_grew(tmp_path: Path) -> None:
+    """A loaded condensed graph goes on; the budget may grow with the data."""
+    data = toy_graph()
+    early = data.clone()
+    early.train_mask = data.train_mask & (torch.arange(120) < 80)
+    graphcondense.condense(early, "gecc", nodes=9, out=tmp_path / "early")
+    small = graphcondense.load(tmp_path / "early")
+    grown = graphcondense.update(small, data, nodes=12, out=tmp_path / "late")
+    assert grown.num_nodes == 12
+    assert graphcondense.load(tmp_path / "late").num_nodes == 12
+    anew = graphcondense.condense(data, "gecc", nodes=9)
+    same = graphcondense.update(small, data)
+    assert same.num_nodes == 9
+    assert float(torch.cdist(same.x, anew.x).amin(1).max()) < 2.0
+
+
+def test_only_what_can_go_on_is_updated() -> None:
+    small = graphcondense.condense(toy_graph(), "random", nodes=9)
+    with pytest.raises(ValueError, match=r"random cannot update.*gecc"):
+        graphcondense.update(small, toy_graph())
+    with pytest.raises(ValueError, match="record"):
+        graphcondense.update(toy_graph(), toy_graph())
+    other = toy_graph(d=7)
+    small = graphcondense.condense(toy_graph(), "gecc", nodes=9)
+    with pytest.raises(ValueError, match="12 features, the new data 7"):
+        graphcondense.update(small, other)
+
+
+def test_weights_that_are_all_zero() -> None:
+    with pytest.raises(ValueError, match="all zero"):
+        graphcondense.condense(toy_graph(), "gecc", nodes=9, weights=(0.0, 0.0))
+
+
+def test_features_propagate_to_the_means() -> None:
+    """Without smoothness exactly; with it the gradient is zero, and the signal smoother."""
+    rng = Generator().manual_seed(0)
+    means = torch.randn(6, 4, generator=rng, dtype=torch.float64)
+    adj = alike(means, 0.0)
+    step = gcn_norm_dense(adj)
+    assert torch.allclose(step @ step @ unpropagated(means, adj, 2, 0.0), means)
+    x = unpropagated(means, adj, 2, 0.5).requires_grad_()
+
+    def smoothness(rows: torch.Tensor) -> torch.Tensor:
+        return torch.trace(rows.T @ (rows - step @ rows))
+
+    loss = (step @ step @ x - means).square().sum() + 0.5 * smoothness(x)
+    assert float(torch.autograd.grad(loss, x)[0].abs().max()) < 1e-9
+    assert smoothness(x) < smoothness(unpropagated(means, adj, 2, 0.0))
+
+
+def test_cgc_joins_what_is_alike() -> None:
+    small = graphcondense.condense(toy_graph(), "cgc", nodes=9, threshold=0.5)
+    none = graphcondense.condense(toy_graph(), "cgc-x", nodes=9)
+    assert small.num_edges > 0
+    assert none.num_edges == 0
+    with pytest.raises(ValueError, match="hops="):
+        graphcondense.condense(toy_graph(), "cgc", nodes=9, hops=())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gecc", "cgc"])
+def test_beats_random_nodes_of_cora(name: str, data_root: Path) -> None:
+    data = graphcondense.data.load("cora", root=data_root)
+    evaluator = Evaluator(data)
+    learnt, chosen = (
+        evaluator.fit("GCN", graphcondense.condense(data, n, nodes=70), seeds=5)
+        for n in (name, "random")
+    )
+    assert learnt.val_selected.mean() > chosen.val_selected.mean() + 0.04
+    assert learnt.test_selected.mean() > 0.79

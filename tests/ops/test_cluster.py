@@ -1,0 +1,64 @@
+"""Fuzzy c-means against hand loops and scikit-learn."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from sklearn.cluster import KMeans
+from torch import Generator
+
+from graphcondense.ops.cluster import fuzzy_c_means, isometric
+
+
+def rows(m: int = 12, d: int = 5) -> torch.Tensor:
+    return torch.randn(m, d, generator=Generator().manual_seed(0), dtype=torch.float64)
+
+
+def test_a_fixed_point_of_both_closed_forms() -> None:
+    x, f = rows(), 1.5
+    u, cost = fuzzy_c_means(
+        x, 3, Generator().manual_seed(1), fuzzifier=f, restarts=2, steps=2000, tolerance=1e-12
+    )
+    for r in range(2):
+        centres = []
+        for j in range(3):
+            total = sum(float(u[r, i, j]) ** f for i in range(12))
+            centres.append(sum(float(u[r, i, j]) ** f * x[i] for i in range(12)) / total)
+        expected = 0.0
+        for i in range(12):
+            far = [float((x[i] - v).square().sum()) for v in centres]
+            for j in range(3):
+                share = 1 / sum((far[j] / other) ** (1 / (f - 1)) for other in far)
+                assert float(u[r, i, j]) == pytest.approx(share, abs=1e-6)
+                expected += float(u[r, i, j]) ** f * far[j]
+        assert float(cost[r]) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_fuzzifier_of_one_is_k_means() -> None:
+    x = rows(60, 3)
+    u, cost = fuzzy_c_means(x, 4, Generator().manual_seed(1), fuzzifier=1.0, restarts=30)
+    theirs = KMeans(4, n_init=30, random_state=0).fit(x.numpy()).inertia_
+    assert float(cost.min()) == pytest.approx(theirs, rel=1e-6)
+    assert torch.equal(u.sum(2), torch.ones(30, 60, dtype=torch.float64))
+
+
+def test_fewer_dimensions_same_distances() -> None:
+    x = rows(6, 40)
+    near = isometric(x)
+    assert near.shape == (6, 6)
+    assert torch.allclose(torch.cdist(near, near), torch.cdist(x, x), atol=1e-6)
+    tall = rows(9, 2)
+    assert isometric(tall) is tall
+
+
+def test_a_row_that_is_a_centre_belongs_to_it() -> None:
+    x = rows(4, 3)
+    u, cost = fuzzy_c_means(x, 4, Generator().manual_seed(0), restarts=1, centres=x[None])
+    assert torch.allclose(u[0].max(1).values, torch.ones(4, dtype=torch.float64), atol=1e-3)
+    assert float(cost) < 1e-6
+
+
+@pytest.mark.parametrize(("k", "f", "says"), [(13, 1.3, "13 clusters"), (2, 0.5, "fuzzifier=0.5")])
+def test_bad_input(k: int, f: float, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        fuzzy_c_means(rows(), k, Generator(), fuzzifier=f)
