@@ -429,8 +429,9 @@ def test_bench(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_failed_cell_of_bench_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["bench", "--data", "digits", "--nodes", "9", "--condensations", "1"]
-    assert main([*words, "--methods", "random"]) == 2
-    assert "2 of 2 cells failed" in (said := capsys.readouterr().err)
+    assert cli.main([*words, "--methods", "random"]) == 2
+    said = capsys.readouterr().err
+    assert "2 of 2 cells failed" in said
     assert "below one for each of 10 classes" in said
     assert not list(Path("runs/bench").rglob("*.json"))
 

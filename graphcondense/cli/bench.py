@@ -18,8 +18,6 @@ from graphcondense.cli.condense import forms_of, preset_of
 from graphcondense.cli.flags import Where, add_fields, kind_of, make_parser, parse, summary_of
 from graphcondense.cli.folders import BUDGETS, size
 from graphcondense.cli.text import note, say
-from graphcondense.ops.budget import Budget
-from graphcondense.ops.files import write_whole
 
 WHOLE = "whole"
 """The row of a model that is trained on the whole data."""
@@ -58,6 +56,9 @@ class Grid:
 
 def command_bench(argv: list[str]) -> None:
     """Run a table of methods under one protocol, and write the results page."""
+    from graphcondense.ops.budget import Budget
+    from graphcondense.ops.files import write_whole
+
     parser = make_parser("bench", summary_of(command_bench))
     add_fields(parser, "data", Where)
     add_fields(parser, "budget (one of nodes, ratio, per-class, bytes)", Budget)
@@ -209,6 +210,8 @@ def command_of(args: Any) -> str:
 
     ``--methods`` is left out: a table may grow by several commands.
     """
+    from graphcondense.ops.budget import Budget
+
     plain = {f.name: f.default for f in (*fields(Where), *fields(Budget), *fields(Grid))}
     left = ("methods", "workers", "out", "page", "root")
     words = ["OMP_NUM_THREADS=1 graphcondense bench"]
@@ -225,6 +228,8 @@ def _first_score(path: Path) -> str:
 
 def write_page(out: Path, page: Path, last: str) -> str:
     """The results page and its pictures, from all cells; the table ``last`` is returned."""
+    from graphcondense.ops.files import write_whole
+
     lines = [
         "# Results of `graphcondense bench`",
         "",
