@@ -81,7 +81,8 @@ def command_bench(argv: list[str]) -> None:
     table = f"{where.stem}-{size(budget)}"
     cells = Path(args.out) / table
     failed = run_all(args, argv, cells, [WHOLE, *names])
-    say(write_page(Path(args.out), Path(args.page), table))
+    if cells.is_dir():
+        say(write_page(Path(args.out), Path(args.page), table))
     if failed:
         raise ValueError(
             f"{len(failed)} of {len(names) + 1} cells failed; the same command runs them again: "

@@ -61,8 +61,8 @@ def laplacian_ends(
             except ArpackNoConvergence as error:
                 raise ValueError(
                     f"the eigen-solver found {len(error.eigenvalues)} of {count} eigenpairs and "
-                    f"did not converge in {steps or 'all its'} steps; ask for fewer, allow more steps, or "
-                    f"raise tolerance={tolerance:g}"
+                    f"did not converge; ask for fewer, allow more than steps={steps}, or raise "
+                    f"tolerance={tolerance:g}"
                 ) from error
             order = np.argsort(1 - found)
             ends.append((1 - found[order], space[:, order]))
