@@ -425,6 +425,8 @@ def test_bench(capsys: pytest.CaptureFixture[str]) -> None:
     assert Path("docs/results/bench-digits-20.png").stat().st_size > 5000
     cells = Path("runs/bench/digits-20")
     assert sorted(p.name for p in cells.iterdir()) == ["gecc.json", "random.json", "whole.json"]
+    assert cli.main([*words, "--methods", "random", "--trainings", "2"]) == 2
+    assert "was run by" in capsys.readouterr().err, "one table has one protocol"
 
 
 def test_a_failed_cell_of_bench_is_told(capsys: pytest.CaptureFixture[str]) -> None:

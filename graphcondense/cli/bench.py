@@ -80,6 +80,7 @@ def command_bench(argv: list[str]) -> None:
     where.load(kind)  # what is wrong with the data is said once, before any cell
     table = f"{where.stem}-{size(budget)}"
     cells = Path(args.out) / table
+    check_same(cells, command_of(args))
     failed = run_all(args, argv, cells, [WHOLE, *names])
     if cells.is_dir():
         say(write_page(Path(args.out), Path(args.page), table))
@@ -107,6 +108,20 @@ def method_names(text: str, kind: str) -> list[str]:
         if kind not in forms_of(name):
             raise ValueError(f"{name} has no form for {kind} data")
     return names
+
+
+def check_same(cells: Path, command: str) -> None:
+    """One table has one protocol.
+
+    Raises:
+        ValueError: cells in the folder were run by another command.
+    """
+    for name, cell in _cells(cells).items():
+        if cell["command"] != command:
+            raise ValueError(
+                f"{cells / name}.json was run by\n  {cell['command']}\nand not by\n  {command}\n"
+                "give another --out, or delete that folder"
+            )
 
 
 def run_all(args: Any, argv: Sequence[str], cells: Path, names: Sequence[str]) -> dict[str, str]:
@@ -277,21 +292,17 @@ def _section(cells: Mapping[str, dict[str, Any]]) -> list[str]:
         + (f"A plain PyG training on the whole data takes {plain:.1f} s." if plain else ""),
         "",
     ]
-    best = (
-        {m: max(_score(c, m)[0] for n, c in cells.items() if n != WHOLE) for m in models}
-        if (set(cells) - {WHOLE})
-        else {}
-    )
+    best = {m: _best(cells, m) for m in models}
     marks = {row["model"]: " *" for row in first["report"]["rows"] if row["predictor"] == "non-GNN"}
     head = ["trained on", *(m + marks.get(m, "") for m in models)]
     tail = ["nodes", "edges", "KiB", "seconds", "of one plain training", "peak MiB", "cost"]
     lines += [_row([*head, *tail]), "|---" * (len(head) + len(tail)) + "|"]
     for name, cell in cells.items():
-        scores = [_text(_score(cell, m), best.get(m), name) for m in models]
+        scores = [_text(cell, m, best.get(m)) for m in models]
         lines.append(_row([name, *scores, *_costs(cell, plain)]))
     lines += ["", "Last epoch:", "", _row(head), "|---" * len(head) + "|"]
     for name, cell in cells.items():
-        lines.append(_row([name, *(_text(_score(cell, m, "last"), None, name) for m in models)]))
+        lines.append(_row([name, *(_text(cell, m, which="last") for m in models)]))
     return lines
 
 
@@ -304,18 +315,34 @@ def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _score(cell: Mapping[str, Any], model: str, which: str = "selected") -> tuple[float, float]:
-    for row in cell["report"]["rows"]:
-        if row["model"] == model:
-            return row[f"test_{which}"], row[f"test_{which}_std"]
-    return float("nan"), float("nan")
+def _score_of(cell: Mapping[str, Any], model: str) -> Mapping[str, Any] | None:
+    """The row of a model."""
+    return next((row for row in cell["report"]["rows"] if row["model"] == model), None)
 
 
-def _text(score: tuple[float, float], best: float | None, name: str) -> str:
-    if score[0] != score[0]:
+def _best(cells: Mapping[str, dict[str, Any]], model: str) -> str | None:
+    """The method whose test score is best; the whole data do not compete."""
+    from graphcondense.evaluate.metrics import SCORES
+
+    rows = {n: _score_of(c, model) for n, c in cells.items() if n != WHOLE}
+    found = {n: row["test_selected"] for n, row in rows.items() if row}
+    metric = next(iter(cells.values()))["report"].get("metric", "accuracy")
+    pick = max if SCORES[metric].larger_is_better else min
+    return pick(found, key=lambda name: found[name]) if found else None
+
+
+def _text(
+    cell: Mapping[str, Any], model: str, best: str | None = None, which: str = "selected"
+) -> str:
+    """A score as its metric is written; that of the method ``best`` is bold."""
+    from graphcondense.evaluate.metrics import SCORES
+
+    row = _score_of(cell, model)
+    if row is None:
         return "-"
-    text = f"{100 * score[0]:.1f} ± {100 * score[1]:.1f}"
-    return f"**{text}**" if score[0] == best and name != WHOLE else text
+    score = SCORES[cell["report"].get("metric", "accuracy")]
+    text = score.text(row[f"test_{which}"], row[f"test_{which}_std"])
+    return f"**{text}**" if row["label"] == best else text
 
 
 def _costs(cell: Mapping[str, Any], plain: float | None) -> list[str]:

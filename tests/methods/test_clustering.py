@@ -10,7 +10,6 @@ from torch import Generator
 
 import graphcondense
 from graphcondense.data.task import as_task
-from graphcondense.evaluate import Evaluator
 from graphcondense.methods.cgc import alike, unpropagated
 from graphcondense.ops.adjacency import gcn_norm_dense
 from tests.cases import NodeCase, toy_graph
@@ -106,16 +105,3 @@ def test_cgc_joins_what_is_alike() -> None:
     assert none.num_edges == 0
     with pytest.raises(ValueError, match="hops="):
         graphcondense.condense(toy_graph(), "cgc", nodes=9, hops=())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["gecc", "cgc"])
-def test_beats_random_nodes_of_cora(name: str, data_root: Path) -> None:
-    data = graphcondense.data.load("cora", root=data_root)
-    evaluator = Evaluator(data)
-    learnt, chosen = (
-        evaluator.fit("GCN", graphcondense.condense(data, n, nodes=70), seeds=5)
-        for n in (name, "random")
-    )
-    assert learnt.val_selected.mean() > chosen.val_selected.mean() + 0.04
-    assert learnt.test_selected.mean() > 0.79

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from torch import Generator
@@ -14,7 +12,6 @@ from graphcondense.core.types import Batch, Learner
 from graphcondense.data.task import as_task
 from graphcondense.domains.node import NodeSource, NodeSynthetic
 from graphcondense.domains.structure import Fixed
-from graphcondense.evaluate import Evaluator
 from graphcondense.methods.simgc import SimGC
 from graphcondense.nn.propagate import MODELS, SGC
 from graphcondense.objectives.distribution import ReceptiveFieldMatching
@@ -128,16 +125,3 @@ def test_the_teacher_is_taught_once_and_kept() -> None:
 def test_sigma_must_be_positive() -> None:
     with pytest.raises(ValueError, match=r"sigma=0.0"):
         graphcondense.condense(toy_graph(), "simgc", nodes=9, sigma=0.0)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["gcdm-x", "simgc"])
-def test_beats_random_nodes_of_cora(name: str, data_root: Path) -> None:
-    data = graphcondense.data.load("cora", root=data_root)
-    evaluator = Evaluator(data)
-    learnt, chosen = (
-        evaluator.fit("GCN", graphcondense.condense(data, n, nodes=70), seeds=5)
-        for n in (name, "random")
-    )
-    assert learnt.val_selected.mean() > chosen.val_selected.mean() + 0.04
-    assert learnt.test_selected.mean() > 0.78

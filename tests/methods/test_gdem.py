@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 import pytest
 import torch
 from torch import Generator
@@ -12,7 +9,6 @@ from torch import Generator
 import graphcondense
 from graphcondense.core.types import Learner
 from graphcondense.data.task import as_task
-from graphcondense.evaluate import Evaluator
 from graphcondense.methods.gdem import EigenGraph, block_model
 from graphcondense.objectives.eigenbasis import EigenbasisMatching
 from graphcondense.ops.spectral import laplacian_ends
@@ -79,20 +75,3 @@ def test_no_convergence_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     data = toy_graph(n=300)
     with pytest.raises(ValueError, match="did not converge"):
         graphcondense.condense(data, "gdem", nodes=30, eigen_steps=1)
-
-
-@pytest.mark.slow
-def test_beats_random_nodes_of_cora(data_root: Path) -> None:
-    data = graphcondense.data.load("cora", root=data_root)
-    evaluator = Evaluator(data)
-    learnt, chosen = (
-        float(
-            np.mean(
-                evaluator.fit(
-                    "GCN", graphcondense.condense(data, n, nodes=70), seeds=5
-                ).test_selected.numpy()
-            )
-        )
-        for n in ("gdem", "random")
-    )
-    assert learnt > chosen + 0.03

@@ -11,7 +11,7 @@ import torch
 from torch_geometric.data import Data
 
 import graphcondense
-from graphcondense.core.method import Method, all_methods, find_method
+from graphcondense.core.method import COSTS, Method, all_methods, find_method
 from graphcondense.data.task import as_task
 from graphcondense.domains.node import NodeSource
 from graphcondense.evaluate import Evaluator, GraphEvaluator
@@ -254,7 +254,18 @@ def test_time_budget_and_patience_end_a_run() -> None:
     assert stopped.condensed["validation"]["step"] < 400
 
 
-PUBLISHED = {"gcond-x": 0.80, "doscond-x": 0.795, "gcond": 0.80, "doscond": 0.795}
+# What each has to reach: at most what its paper says, less where we measured less (README).
+PUBLISHED = {
+    "gcond-x": 0.80,
+    "doscond-x": 0.795,
+    "gcond": 0.80,
+    "doscond": 0.795,
+    "gecc": 0.81,
+    "cgc-x": 0.79,
+    "gcdm-x": 0.785,
+    "simgc": 0.80,
+    "gdem": 0.77,
+}
 
 
 @pytest.mark.slow
@@ -326,10 +337,9 @@ def test_cuda_starts_from_the_same_draws(name: str) -> None:
     torch.testing.assert_close(cpu.x, cuda.x, atol=1e-3, rtol=1e-2)
 
 
-def test_the_readme_names_every_method() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+def test_every_method_says_what_it_costs() -> None:
     for row in graphcondense.methods():
-        assert f"`{row['name']}`" in readme
+        assert row["cost"] in COSTS, row["name"]
 
 
 def test_every_section_of_a_preset_builds() -> None:
