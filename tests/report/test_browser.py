@@ -80,11 +80,26 @@ def until(browser: Browser, condition: Callable[[Any], Any]) -> None:
     WebDriverWait(browser, 5, poll_frequency=0.05).until(condition)
 
 
-def click(browser: Browser, element: Any) -> None:
-    browser.execute_script(
-        "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", element
+def scroll(browser: Browser, element: Any) -> None:
+    """Bring an element to the middle, and wait for the scroll event, which hides what a pointer
+    that moves before it has made the page say."""
+    browser.execute_async_script(
+        """
+        arguments[0].scrollIntoView({block: 'center', behavior: 'instant'});
+        requestAnimationFrame(() => requestAnimationFrame(arguments[1]));
+        """,
+        element,
     )
+
+
+def click(browser: Browser, element: Any) -> None:
+    scroll(browser, element)
     element.click()
+
+
+def point(browser: Browser, element: Any) -> None:
+    scroll(browser, element)
+    ActionChains(browser).move_to_element(element).perform()
 
 
 def tip(browser: Browser) -> str:
@@ -175,7 +190,7 @@ def test_the_heat_map_shows_either_epoch_and_more_on_hover(browser: Browser) -> 
     before = cell.find_element(By.TAG_NAME, "b").text
     click(browser, css(browser, "input[name=epoch]")[1])
     assert (before, cell.find_element(By.TAG_NAME, "b").text) == ("80.0", "77.0")
-    ActionChains(browser).move_to_element(cell).perform()
+    point(browser, cell)
     until(browser, tip)
     said = tip(browser)
     for word in ("gcond", "GCN", "80.0 ± 1.1", "77.0 ± 2.2", "4 seeds"):
@@ -184,10 +199,8 @@ def test_the_heat_map_shows_either_epoch_and_more_on_hover(browser: Browser) -> 
 
 def test_a_node_says_its_class_and_degree_by_pointer_and_key(browser: Browser) -> None:
     node, other = css(browser, ".graph .node")[:2]
-    browser.execute_script(
-        "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", node
-    )
-    until(browser, lambda _: not tip(browser))
+    scroll(browser, node)
+    assert not tip(browser)
     browser.execute_script("arguments[0].focus({preventScroll: true})", node)
     drawn = browser.execute_script("return data.graphs['graph-0'].nodes[0]")
     assert f"node 0, class 0\ndegree {drawn[4]}" in tip(browser)
@@ -198,7 +211,7 @@ def test_a_node_says_its_class_and_degree_by_pointer_and_key(browser: Browser) -
     assert browser.switch_to.active_element == other
     browser.execute_script("document.activeElement.blur()")
     assert tip(browser) == ""
-    ActionChains(browser).move_to_element(node).perform()
+    point(browser, node)
     until(browser, tip)
     assert re.match(r"node \d+, class \d", tip(browser))
     assert "degree" in tip(browser)
@@ -227,10 +240,7 @@ def test_legends_toggle_lines_and_classes(browser: Browser) -> None:
 
 def test_a_chart_says_values_beside_the_pointer(browser: Browser) -> None:
     chart = css(browser, "[data-chart=cost-0] svg")[0]
-    browser.execute_script(
-        "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", chart
-    )
-    ActionChains(browser).move_to_element(chart).perform()
+    point(browser, chart)
     until(browser, lambda _: "trainings" in tip(browser))
     assert re.search(r"whole: \d", tip(browser))
 
