@@ -73,8 +73,10 @@ def load(
         seed: draws the splits ``seeded`` and ``random``.
         normalize: ``row``: each row sums to one (PyG's ``NormalizeFeatures``). ``standard``: zero
             mean and unit variance a column, fitted on the *training* rows. ``none``. ``auto``:
-            ``row`` for bags of words (Planetoid, Amazon, Coauthor, CitationFull), ``standard`` for
-            ogbn-arxiv, ogbn-products, Flickr and Reddit, else ``none``.
+            ``row`` for sparse bags of words (Planetoid, Coauthor, CitationFull), ``standard`` for
+            ogbn-arxiv, ogbn-products, Flickr and Reddit, else ``none``. Amazon's bags of words are
+            a third full: as shares of a row, a GCN of the evaluator hardly learns from them in 300
+            epochs (Computers, whole graph: 71 % of validation against 89 % as they are).
         device: where to put the tensors; by default they stay on the CPU.
 
     Returns:
@@ -244,12 +246,12 @@ _amazon = partial(
     Known,
     family="Amazon",
     open=_open_named,
-    normalize="row",
+    normalize="none",
     source="github.com/shchur/gnn-benchmark",
     licence="see source",
 )
-_coauthor = partial(_amazon, family="Coauthor")
-_citation = partial(_amazon, family="CitationFull", source="github.com/abojchevski/graph2gauss")
+_coauthor = partial(_amazon, family="Coauthor", normalize="row")
+_citation = partial(_coauthor, family="CitationFull", source="github.com/abojchevski/graph2gauss")
 _saint = partial(
     Known,
     open=_open_single,

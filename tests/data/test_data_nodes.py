@@ -178,6 +178,13 @@ def test_row_normalisation(data_root):
     assert torch.equal(gd.load("cora", data_root, normalize="none").x, (x > 0).float())
 
 
+def test_full_bags_of_words_stay_as_they_are(data_root):
+    """Amazon's, a third of whose entries are ones."""
+    x = gd.load("computers", data_root).x
+    assert set(x.unique().tolist()) == {0.0, 1.0}
+    assert torch.allclose(gd.load("physics", data_root).x.sum(1), torch.ones(34493))
+
+
 def test_standard_normalisation_sees_training_rows_only(tmp_path):
     masks = {k: np.arange(9) % 3 == i for i, k in enumerate(MASKS)}
     arrays = write_npz(tmp_path / "a.npz", **masks)
