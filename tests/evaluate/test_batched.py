@@ -189,6 +189,17 @@ def test_three_layers_and_restricted_rows_agree(name):
     torch.testing.assert_close(full[:, [9, 0]], part)
 
 
+@pytest.mark.parametrize("rows", [N, 2])
+def test_sgc_of_many_rows_propagates_after_its_weights(rows, monkeypatch):
+    x, adj = graph()
+    model = build("SGC", layers=3)
+    once = model.prepare(x, adj, np.arange(rows), 3, LIKE)
+    monkeypatch.setattr(MODELS["SGC"], "composed", rows * D - 1)
+    each = model.prepare(x, adj, np.arange(rows), 3, LIKE)
+    assert (len(once[1]), len(each[1])) == (0, 3)
+    torch.testing.assert_close(model(*each), model(*once))
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_a_recipe_names_settings_that_build_the_model(name):
     recipe = dict(MODELS[name].recipe)

@@ -65,6 +65,9 @@ class SGC(Stacked):
 
     edge_weights = "in the normalised adjacency"
     recipe: ClassVar[Mapping[str, Any]] = {"lr": 0.2, "weight_decay": 5e-5}
+    composed: ClassVar[int] = 2**25
+    """Largest ``Â^K X``, in entries, that is computed once: of many rows with sparse features it
+    is dense and does not fit, and ``Â^K (X W)`` is as many products of a few columns."""
 
     def build(self, sizes: list[tuple[int, int]]) -> None:
         self.weight, self.bias = self._linear(sizes[0][0], sizes[-1][1])
@@ -73,12 +76,17 @@ class SGC(Stacked):
     def inputs(cls, asked: Asked) -> tuple[Any, ...]:
         steps, nodes = blocks(gcn_norm_csr(asked.adj), asked.rows, asked.num_layers)
         x = asked.x[nodes]
+        if len(asked.rows) * x.shape[1] > cls.composed:
+            return operator(x, asked.like), [operator(step, asked.like) for step in steps]
         for step in steps:
             x = step @ x
-        return (operator(x, asked.like),)
+        return operator(x, asked.like), []
 
     def forward(self, *inputs: Any) -> Tensor:
-        return product(inputs[0], self.weight) + self.bias
+        h = product(inputs[0], self.weight)
+        for step in inputs[1]:
+            h = product(step, h)
+        return h + self.bias
 
 
 class APPNP(MLP):
