@@ -21,7 +21,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import safetensors
+import scipy.sparse as sp
 import torch
 from safetensors.torch import save as to_bytes
 from torch import Tensor
@@ -40,11 +42,14 @@ Small: TypeAlias = Data | CondensedGraphs | CondensedInteractions
 
 FORMAT = "graphcondense"
 VERSION = 1
-NAMES = ("x", "edge_index", "edge_weight", "y", "train_mask")
+NAMES = ("x", "edge_index", "edge_weight", "y", "train_mask", "assignment")
 PREPROCESS = ("mean", "std", "basis", "scale", "rest")
 """What a preprocessing of images may hold; see :mod:`graphcondense.data.preprocess`."""
 _PREPROCESS = tuple(PREFIX + name for name in PREPROCESS)
-_UNCOUNTED = ("train_mask", "node_ptr", "edge_ptr", "row_ptr", "num_items", *_PREPROCESS)
+_UNCOUNTED = (
+    *("train_mask", "assignment", "node_ptr", "edge_ptr", "row_ptr", "num_items"),
+    *_PREPROCESS,
+)
 
 
 def save(small: Small, path: str | Path) -> Path:
@@ -56,7 +61,8 @@ def save(small: Small, path: str | Path) -> Path:
     Args:
         small: ``x [n, d]`` float32, ``edge_index [2, m]`` int64, optionally ``edge_weight [m]``
             float32, ``y [n]`` int64 or soft labels ``[n, C]`` float32, ``train_mask [n]`` bool
-            (all nodes if missing), and ``condensed``, a record that JSON can hold; or a
+            (all nodes if missing; outside it ``y`` may be -1), optionally ``assignment [N]`` int64
+            (see :func:`assignment_matrix`), and ``condensed``, a record that JSON can hold; or a
             :class:`~graphcondense.data.condensed_graphs.CondensedGraphs` or
             :class:`~graphcondense.data.condensed_rows.CondensedInteractions`.
         path: a file that ends in ``.safetensors``, or a folder, in which it is called
@@ -138,7 +144,8 @@ def tensor_bytes(small: Small) -> int:
     """Bytes of ``x``, ``edge_index``, ``edge_weight`` and ``y``, as stored.
 
     Of a set of graphs also those of ``edge_attr`` and ``node_weight``; where each graph begins
-    (16 bytes a graph) is left out, as the mask of training nodes is.
+    (16 bytes a graph) is left out, as the mask of training nodes is, and the assignment of real
+    nodes, which no model trains on.
 
     >>> no_edges = torch.zeros(2, 0, dtype=torch.long)
     >>> tensor_bytes(Data(x=torch.zeros(2, 3), edge_index=no_edges, y=torch.tensor([0, 1])))
@@ -164,13 +171,34 @@ def graph_hash(small: Small | GraphSet) -> str:
     return h.hexdigest()[:16]
 
 
+def assignment_matrix(small: Data) -> sp.csr_matrix:
+    """Which condensed node stands for which real one: ``[N, n]``, a one at ``(i, assignment[i])``.
+
+    Its transpose sums over groups; a real node that nothing stands for (-1) has an empty row.
+
+    Raises:
+        ValueError: the condensed graph does not say (only coarsening makes groups of real nodes).
+
+    >>> small = Data(x=torch.zeros(2, 1), assignment=torch.tensor([1, -1, 0]))
+    >>> assignment_matrix(small).toarray().tolist()
+    [[0.0, 1.0], [0.0, 0.0], [1.0, 0.0]]
+    """
+    given = getattr(small, "assignment", None)
+    if not isinstance(given, Tensor):
+        raise ValueError("the condensed graph has no assignment of real nodes; coarsened ones have")
+    group = given.cpu().numpy()
+    at = np.flatnonzero(group >= 0)
+    shape = (len(group), int(small.num_nodes))
+    return sp.csr_matrix((np.ones(len(at)), (at, group[at])), shape=shape)
+
+
 class CondensedDataset(InMemoryDataset):  # type: ignore[misc]
     """A folder of condensed graphs as a PyG data set, in the order of their file names.
 
     A condensed *set* of graphs is one file and a data set by itself: :func:`load` opens it.
 
     Nothing is written, neither ``raw/`` nor ``processed/``. Where some graphs have edge weights,
-    those of the others are one.
+    those of the others are one. Assignments of real nodes are left out: :func:`load` has them.
 
     Args:
         root: folder with one or more ``.safetensors`` files that :func:`save` wrote.
@@ -204,6 +232,8 @@ class CondensedDataset(InMemoryDataset):  # type: ignore[misc]
         self._records = [graph.condensed for graph in graphs]
         for file, graph in zip(self.files, graphs, strict=True):
             del graph.condensed
+            if "assignment" in graph:
+                del graph.assignment
             if _kind(graph) != _kind(graphs[0]):
                 raise ValueError(
                     f"{file} has {_kind(graph)}, {self.files[0].name} has {_kind(graphs[0])}; keep "
@@ -289,6 +319,7 @@ def _check_graph(tensors: Mapping[str, Tensor], record: Mapping[str, Any], where
         "edge_weight": ((m,), torch.float32),
         "y": ((n, y.shape[1]), torch.float32) if soft else ((n,), torch.int64),
         "train_mask": ((n,), torch.bool),
+        "assignment": ((tensors.get("assignment", y).numel(),), torch.int64),
     }
     for name in _PREPROCESS:  # floats of any shape: the preprocessing itself knows which
         if name in tensors:
@@ -306,12 +337,18 @@ def _check_graph(tensors: Mapping[str, Tensor], record: Mapping[str, Any], where
     need(n > 0, "it has no nodes")
     for bad_edge in edges[(edges < 0) | (edges >= n)][:1]:
         need(False, f"edge_index names node {int(bad_edge)}, but there are nodes 0..{n - 1}")
+    if "assignment" in tensors:
+        group = tensors["assignment"]
+        for bad in group[(group < -1) | (group >= n)][:1]:
+            need(False, f"assignment names node {int(bad)}, but there are nodes 0..{n - 1}, or -1")
     about = record.get("data")
     classes = about.get("classes") if isinstance(about, dict) else None
     if soft:
         need(y.shape[1] == (classes or y.shape[1]), f"y has {y.shape[1]} columns, not {classes}")
     else:
-        need(int(y.min()) >= 0, f"y has class {int(y.min())}; classes are 0..C-1")
+        for node in ((y < -1) | ((y < 0) & tensors["train_mask"])).nonzero().flatten()[:1]:
+            told = "classes are 0..C-1, and -1 outside train_mask alone"
+            need(False, f"y has class {int(y[node])} at node {int(node)}; {told}")
         top = int(y.max())
         need(classes is None or top < classes, f"y has class {top}, but there are {classes}")
 
@@ -379,6 +416,7 @@ def _card(path: Path, record: Mapping[str, Any], tensors: Mapping[str, Tensor], 
         f'small = load_condensed("{path.name}")  # {opened}',
         "```",
         "",
+        *_assignment_lines(tensors),
         *_encoding_lines(record),
         *(cell("record", "value"), cell("---", "---"), *table),
         "",
@@ -386,6 +424,18 @@ def _card(path: Path, record: Mapping[str, Any], tensors: Mapping[str, Tensor], 
         "",
     ]
     return "\n".join(lines)
+
+
+def _assignment_lines(tensors: Mapping[str, Tensor]) -> list[str]:
+    """What the assignment says; nothing where there is none."""
+    if "assignment" not in tensors:
+        return []
+    group = tensors["assignment"]
+    return [
+        f"`assignment[i]` is the node that stands for node `i` of the real graph ({len(group):,} "
+        f"nodes, {int((group < 0).sum()):,} of them in no group: -1).",
+        "",
+    ]
 
 
 def _encoding_lines(record: Mapping[str, Any]) -> list[str]:

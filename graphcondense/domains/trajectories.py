@@ -1,10 +1,10 @@
-"""What methods share that match experts' trajectories on images; no method by itself."""
+"""What methods share that match experts' trajectories; no method by itself."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,39 +12,35 @@ from torch import Generator, Tensor
 
 from graphcondense.core.engine import Callback, distill
 from graphcondense.core.experts import Buffer, Experts, Training
+from graphcondense.core.method import Method
 from graphcondense.core.scalars import WithScalars
-from graphcondense.core.types import Objective, Schedule, Synthetic
+from graphcondense.core.types import Objective, Schedule, Source, Synthetic
 from graphcondense.domains.image import ImageSource, PixelMethod
 from graphcondense.objectives.trajectory import ConstantMemoryMatching
 from graphcondense.ops.augment import Augment
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrajectoryMethod(PixelMethod):
-    """Experts on the real images, a student on the synthetic ones.
-
-    ``real_batch`` is the batch of an expert's training step, over all classes.
+class Trajectories(Method):
+    """Experts on the real data, a student on the synthetic ones; of any kind of data.
 
     Attributes:
         experts: folder of the experts' weights, shared by all runs with the same data, network and
             training. By default below ``GRAPHCONDENSE_CACHE`` or ``~/.cache/graphcondense``; up to
             32 MiB of weights stay in memory and are made anew by every run.
-        num_experts: networks trained on the real images.
+        num_experts: networks trained on the real data.
         expert_epochs: epochs of their training, the ends of which are kept.
         expert_interval: training steps that count as one of these epochs; by default a pass over
-            the real images. Of many images a part of a pass says enough, and takes less time.
+            the real data. Of many examples a part of a pass says enough, and takes less time.
         expert_lr: their learning rate (SGD).
         expert_momentum: of SGD.
         expert_seed: of their weights and batches; not the run's seed, so that runs share experts.
-        augment: operations of :class:`~graphcondense.ops.augment.Augment`, joined by ``_``, that
-            experts and students see images through; ``""`` for none.
         max_start: latest epoch at which a student starts; by default the latest possible one.
         ahead: epochs of the expert that a student has to make up (``M``).
         student_steps: training steps of a student (``N``).
-        student_batch: synthetic images of a student's step; all by default.
         student_lr: a student's step size in the beginning.
-        steps: updates of the synthetic images.
-        lr_x: learning rate of Adam on what images are made from, halved for the last third.
+        steps: updates of the synthetic data.
+        lr_x: learning rate of Adam on the synthetic data, halved for the last third.
         lr_lr: learning rate of Adam on the logarithm of the step size; 0 keeps it.
     """
 
@@ -55,30 +51,73 @@ class TrajectoryMethod(PixelMethod):
     expert_lr: float = 0.01
     expert_momentum: float = 0.0
     expert_seed: int = 0
-    augment: str = ""
     max_start: int | None = None
     ahead: int = 2
     student_steps: int = 20
-    student_batch: int | None = None
     student_lr: float = 0.02
     steps: int = 1000
     lr_x: float = 0.02
     lr_lr: float = 0.01
+
+    def training(self) -> Training:
+        """How experts are trained: with all examples at every step."""
+        return Training(
+            experts=self.num_experts,
+            epochs=self.expert_epochs,
+            size=None,
+            lr=self.expert_lr,
+            momentum=self.expert_momentum,
+            interval=self.expert_interval,
+            seed=self.expert_seed,
+        )
+
+    def match(
+        self,
+        syn: Synthetic,
+        objective: Objective,
+        buffer: Buffer,
+        real: Source,
+        rates: Mapping[str, float],
+        *,
+        rng: Generator,
+        callbacks: Sequence[Callback],
+        resume: Mapping[str, Any] | None,
+    ) -> Synthetic:
+        """Minimise a trajectory objective, the student's step size learnt beside ``rates``."""
+        rates = {**rates, **({"lr": self.lr_lr} if self.lr_lr else {})}
+        return distill(
+            WithScalars(syn, {"lr": [self.student_lr]}),
+            objective,
+            Experts(buffer, self.ahead, self.max_start),
+            Schedule(self.steps, rates, decay={2 * self.steps // 3: 0.5}),
+            real,
+            rng=rng,
+            callbacks=callbacks,
+            resume=resume,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrajectoryMethod(Trajectories, PixelMethod):
+    """Experts on the real images, a student on the synthetic ones.
+
+    ``real_batch`` is the batch of an expert's training step, over all classes.
+
+    Attributes:
+        augment: operations of :class:`~graphcondense.ops.augment.Augment`, joined by ``_``, that
+            experts and students see images through; ``""`` for none.
+        student_batch: synthetic images of a student's step; all by default.
+    """
+
+    augment: str = ""
+    student_batch: int | None = None
 
     def view(self) -> Augment | None:
         """How experts and students see images: each with a draw of its own."""
         return Augment(self.augment) if self.augment else None
 
     def training(self) -> Training:
-        return Training(
-            experts=self.num_experts,
-            epochs=self.expert_epochs,
-            size=self.real_batch,
-            lr=self.expert_lr,
-            momentum=self.expert_momentum,
-            interval=self.expert_interval,
-            seed=self.expert_seed,
-        )
+        return replace(super().training(), size=self.real_batch)
 
     def buffer(self, real: ImageSource) -> Buffer:
         """The experts, not made yet."""
@@ -99,31 +138,6 @@ class TrajectoryMethod(PixelMethod):
             "lr": self.student_lr,
             "view": self.view(),
         }
-
-    def match(
-        self,
-        syn: Synthetic,
-        objective: Objective,
-        buffer: Buffer,
-        real: ImageSource,
-        rates: Mapping[str, float],
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback],
-        resume: Mapping[str, Any] | None,
-    ) -> Synthetic:
-        """Minimise a trajectory objective, the student's step size learnt beside ``rates``."""
-        rates = {**rates, **({"lr": self.lr_lr} if self.lr_lr else {})}
-        return distill(
-            WithScalars(syn, {"lr": [self.student_lr]}),
-            objective,
-            Experts(buffer, self.ahead, self.max_start),
-            Schedule(self.steps, rates, decay={2 * self.steps // 3: 0.5}),
-            real,
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
-        )
 
     def memory_bytes(self, real: ImageSource) -> int:
         """Besides what every method on pixels holds, the experts, four copies of the weights, and

@@ -67,9 +67,11 @@ class Measured:
 
 
 def of_one(small: Any, classes: int, total: int) -> Measured:
-    """Of a single ``Data`` whose rows are the examples."""
+    """Of a single ``Data`` whose rows are the examples; a soft label counts as its largest, and a
+    node without a label (-1) in no class."""
     from graphcondense.data.condensed import tensor_bytes
 
     sizes = {"nodes": len(small.y), "edges": int(small.edge_index.shape[1])}
-    per_class = torch.bincount(small.y, minlength=classes).tolist()
+    y = small.y if small.y.dim() == 1 else small.y.argmax(1)
+    per_class = torch.bincount(y[y >= 0], minlength=classes).tolist()
     return Measured(sizes, per_class, total, tensor_bytes(small))

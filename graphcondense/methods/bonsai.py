@@ -1,0 +1,222 @@
+"""Bonsai (Gupta et al., ICLR 2025, arXiv 2410.17579)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Generator, Tensor
+
+from graphcondense.core.engine import Callback
+from graphcondense.core.method import Method
+from graphcondense.core.types import Batch, Synthetic
+from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic
+from graphcondense.domains.structure import Fixed, Identity, Structure
+from graphcondense.ops.adjacency import propagate_rows
+from graphcondense.ops.budget import Budget
+from graphcondense.ops.cover import greedy_cover, reverse_neighbours
+from graphcondense.ops.personalised import personalised_pagerank
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bonsai(Method):
+    """Exemplars whose computation trees stand for many, and what is left of their trees.
+
+    A node's tree of ``hops`` levels is embedded without weights, as its row of ``Â^hops X``. An
+    exemplar, a training node, stands for the trees that have it among their ``neighbours`` nearest
+    training nodes (its reverse nearest neighbours). Of each class so many exemplars are taken as
+    its budget says, greedily, each the one that stands for most trees that none of its class does
+    yet. Of the nodes of their trees those of the largest personalised PageRank around the exemplars
+    are kept, as many as the budget has room for, and the condensed graph is the subgraph that all
+    induce. Features are the real ones.
+
+    The budget counts all nodes. Nodes of trees that are no exemplars have class -1 and are outside
+    ``train_mask``; they are only listened to. By default every node of the budget is an exemplar,
+    which scored best on validation nodes, and trees only fill what a budget asks for beyond the
+    labelled nodes. The paper's budgets are bytes of sparse features; here ``bytes=`` counts them as
+    they are exported, dense.
+
+    ``bonsai-x`` has no edges and no room for trees: an exemplar carries what its tree brings to
+    it, its row of ``Â^hops X``.
+
+    Attributes:
+        hops: height of the trees.
+        neighbours: ``k`` of the reverse nearest neighbours.
+        sample: trees that are to be stood for, drawn uniformly from those of all nodes; ``None``
+            takes all nodes.
+        exemplars: share of the nodes that are exemplars, at least one a class.
+        damping: of the personalised PageRank.
+        structure: ``"trees"`` (edges and nodes as above) or ``"identity"`` (none).
+    """
+
+    name: ClassVar[str] = "bonsai"
+    domain: ClassVar[str] = "node"
+    paper: ClassVar[str] = (
+        "Gupta et al., Bonsai: Gradient-free Graph Condensation for Node Classification, "
+        "ICLR 2025, arXiv 2410.17579"
+    )
+    family: ClassVar[str] = "coreset"
+    learns: ClassVar[str] = "nothing (real nodes)"
+    cost: ClassVar[str] = "selection"
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"bonsai-x": {"structure": "identity"}}
+
+    hops: int = 2
+    neighbours: int = 2
+    sample: int | None = 2000
+    exemplars: float = 1.0
+    damping: float = 0.85
+    structure: Literal["trees", "identity"] = "trees"
+
+    def nodes_in_all(self, real: NodeSource) -> int:
+        """Nodes of the condensed graph; with ``bytes=`` at most, as edges take some of them.
+
+        Raises:
+            ValueError: see :meth:`~graphcondense.ops.budget.Budget.allocate`; or more nodes than
+                the graph has, or than are labelled where there is no room for trees.
+        """
+        labelled, most = int(real.counts.sum()), real.num_examples
+        wanted = labelled
+        if self.structure == "trees" and (self.nodes is not None or self.ratio is not None):
+            wanted = self._size(labelled, most, 0, 0)
+        if wanted <= labelled:
+            return int(super().sizes(real).sum())
+        if wanted > most:
+            raise ValueError(f"nodes={wanted} is above the {most} nodes of the graph")
+        # Nodes of trees fill up: the labelled ones are no bound, all other rules are.
+        return int(self.allocate(real.counts + most, most).sum())
+
+    def sizes(self, real: Any) -> Tensor:
+        """Exemplars of each class ``[C]``."""
+        self._check()
+        if self.per_class is not None:
+            each = max(1, round(self.exemplars * self.per_class))
+            return replace(self, per_class=each).allocate(real.counts, real.num_examples)
+        n = self.nodes_in_all(real)
+        if self.exemplars == 1 and n <= int(real.counts.sum()):
+            return super().sizes(real)
+        return self._exemplars(real, n)
+
+    def _check(self) -> None:
+        if not 0 < self.exemplars <= 1:
+            raise ValueError(f"exemplars={self.exemplars} must be above 0 and at most 1")
+        if self.exemplars < 1 and self.structure == "identity":
+            raise ValueError(
+                f"exemplars={self.exemplars}: without edges no other node is heard; leave it at 1"
+            )
+        if not 0 <= self.damping < 1:
+            raise ValueError(f"damping={self.damping} must be at least 0 and below 1")
+        for name, least in (("hops", 0), ("neighbours", 1), ("sample", 1)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(f"{name}={value} must be at least {least}")
+
+    def _exemplars(self, real: NodeSource, n: int) -> Tensor:
+        """Exemplars of each class among ``n`` nodes."""
+        most = min(n, int(real.counts.sum()))
+        number = min(max(round(self.exemplars * n), real.num_classes), most)
+        return Budget(nodes=number, rule=self.rule).allocate(real.counts, real.num_examples)
+
+    def memory_bytes(self, real: NodeSource) -> int:
+        """The embedded trees, in single and double precision, their distances, and the export."""
+        self._check()
+        d, labelled = real.num_features, len(real.labels)
+        trees = min(self.sample or real.num_examples, real.num_examples)
+        n = self.nodes_in_all(real)
+        return 12 * (trees + labelled) * d + 24 * trees * labelled + 4 * n * (3 * d + 2 * n)
+
+    def condense(
+        self,
+        real: NodeSource,
+        *,
+        rng: Generator,
+        callbacks: Sequence[Callback] = (),
+        resume: Mapping[str, Any] | None = None,
+    ) -> Synthetic:
+        sizes, n = self.sizes(real), self.nodes_in_all(real)
+        orders = self._orders(real, rng)
+        nodes = self._grown(real, orders, sizes, n)
+        while self.bytes is not None and (over := self._stored(real, nodes) - self.bytes) > 0:
+            n -= max(1, over // (real.example_bytes + n * EDGE_BYTES))
+            if n < real.num_classes:
+                raise ValueError(
+                    f"bytes={self.bytes} hold no node of each of {real.num_classes} classes and "
+                    "the edges between them"
+                )
+            sizes = self._exemplars(real, n)
+            nodes = self._grown(real, orders, sizes, n)
+        return self._cut_out(real, nodes, int(sizes.sum()))
+
+    def _orders(self, real: NodeSource, rng: Generator) -> list[Tensor]:
+        """The training nodes of each class, as positions among all training nodes, the best first:
+        so many exemplars as one likes are the first ones."""
+        task, total = real.task, real.num_examples
+        trees = np.arange(total)
+        if self.sample is not None and self.sample < total:
+            drawn = torch.randperm(total, generator=rng)[: self.sample]
+            trees = drawn.sort().values.numpy()
+        rows = propagate_rows(task.gcn_adj, task.x_array, self.hops, trees)
+        embedded = real.propagated(self.hops)
+        near = reverse_neighbours(torch.from_numpy(rows).to(embedded), embedded, self.neighbours)
+        labels, orders = real.labels.cpu(), []
+        for c in range(real.num_classes):
+            own = (labels == c).nonzero().flatten()
+            orders.append(own[torch.from_numpy(greedy_cover(near[own.numpy()], len(own)))])
+        return orders
+
+    def _grown(self, real: NodeSource, orders: Sequence[Tensor], sizes: Tensor, n: int) -> Tensor:
+        """Nodes of the condensed graph: exemplars in order of their classes, then nodes of their
+        trees, the largest PageRank first; fewer than ``n`` where their trees have no more."""
+        pairs = zip(orders, sizes.tolist(), strict=True)
+        chosen = real.task.train[torch.cat([order[:size] for order, size in pairs])]
+        if len(chosen) == n:
+            return chosen
+        adj, roots = real.task.adj, chosen.numpy()
+        seen = np.zeros(real.num_examples, bool)
+        seen[roots] = True
+        for _ in range(self.hops):
+            seen |= np.asarray(adj[seen].sum(0)).ravel() > 0
+        seen[roots] = False
+        rank = personalised_pagerank(adj, roots, damping=self.damping)
+        others = np.flatnonzero(seen)
+        kept = others[np.argsort(-rank[others], kind="stable")[: n - len(chosen)]]
+        return torch.cat([chosen, torch.from_numpy(kept)])
+
+    def _stored(self, real: NodeSource, nodes: Tensor) -> int:
+        """Bytes of the subgraph of ``nodes``."""
+        stored = len(nodes) * real.example_bytes
+        if self.structure == "trees":
+            stored += EDGE_BYTES * int(real.task.adj[nodes.numpy()][:, nodes.numpy()].nnz)
+        return stored
+
+    def _cut_out(self, real: NodeSource, nodes: Tensor, exemplars: int) -> Synthetic:
+        task = real.task
+        y = task.y[nodes].to(real.device)
+        y[exemplars:] = -1
+        if self.structure == "identity":
+            x = propagate_rows(task.gcn_adj, task.x_array, self.hops, nodes.numpy())
+            structure: Structure = Identity()
+        else:
+            small = task.subgraph(nodes)
+            x = small.x_array
+            x = np.asarray(x.toarray() if sp.issparse(x) else x)
+            structure = Fixed(torch.from_numpy(small.adj.toarray()).to(real.device, real.dtype))
+        features = torch.from_numpy(x).to(real.device, real.dtype)
+        return _PrunedTrees(features, y, structure, threshold=0.0, num_classes=real.num_classes)
+
+
+class _PrunedTrees(NodeSynthetic):
+    """A graph in which nodes of class -1 are listened to and not learnt from."""
+
+    def _whole(self) -> Batch:
+        rows = (self.y >= 0).nonzero().flatten()
+        return Batch(super()._whole().inputs, self.y[rows], rows)
+
+    @torch.no_grad()
+    def export(self) -> Any:
+        out = super().export()
+        out.train_mask = out.y >= 0
+        return out

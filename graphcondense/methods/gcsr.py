@@ -1,0 +1,329 @@
+"""GCSR (Liu, Zeng & Zheng, KDD 2024, arXiv 2403.07294)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+from graphcondense.core.engine import Callback
+from graphcondense.core.experts import Buffer, Experts, Training
+from graphcondense.core.pools import built
+from graphcondense.core.types import Batch, Synthetic
+from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic, start_features
+from graphcondense.domains.structure import Identity, Structure
+from graphcondense.domains.trajectories import Trajectories
+from graphcondense.nn.propagate import MODELS, Propagation
+from graphcondense.objectives.trajectory import TrajectoryMatching
+
+
+@dataclass(frozen=True, kw_only=True)
+class GCSR(Trajectories):
+    """Edges by self-expression in closed form, features by trajectory matching.
+
+    Synthetic nodes express each other, near to how real classes are joined:
+    ``Z = argmin ‖X' - Z X'‖² + α ‖Z - P‖² + β ‖Z‖² + γ ‖Z - Z_before‖²``, where ``P`` spreads the
+    class-to-class edge probabilities of the training nodes over the synthetic ones and ``Z_before``
+    is ``Z`` of the update before. ``A'`` is the symmetric, non-negative part of ``Z`` without its
+    diagonal, a function of ``X'``. Experts are trained on the real graph's training nodes, a
+    student on ``(A', X')`` from where an expert was at some epoch, and ``X'`` learns to bring it
+    where the expert went. ``gcsr-x`` has no edges.
+
+    Distances of features count in their mean square at the start, so that ``α``, ``β`` and ``γ``
+    suit features of any scale. Experts and student of an SGC see ``Â^K X`` and ``Â'^K X'``, which
+    are taken once.
+
+    Attributes:
+        structure: ``"self-expressive"`` or ``"identity"`` (none).
+        alpha: ``α``, weight of the real graph's structure.
+        beta: ``β``, weight of small coefficients.
+        gamma: ``γ``, weight of the history.
+        class_hops: ``P`` counts walks of so many steps, self-loops included, among training nodes.
+        coupled: whether the features feel the gradient through ``A'``.
+        threshold: exported edges are those of weight above it.
+        init: which training nodes of a class its synthetic nodes start from.
+        init_hops: they start from rows of ``Â^init_hops X``.
+        model: network of experts and students, ``"sgc"`` or ``"gcn"``.
+        hidden_channels: its width, where it has more than one layer.
+        num_layers: its linear layers; of a GCN also its hops.
+        hops: how often an SGC propagates.
+        expert_decay: weight decay of the experts.
+        expert_interval: training steps that count as one epoch of an expert.
+        lr_x: counted in root mean squares of the features at the start.
+    """
+
+    name: ClassVar[str] = "gcsr"
+    domain: ClassVar[str] = "node"
+    paper: ClassVar[str] = (
+        "Liu et al., Graph Data Condensation via Self-expressive Graph Structure Reconstruction, "
+        "KDD 2024, arXiv 2403.07294"
+    )
+    family: ClassVar[str] = "trajectory matching"
+    learns: ClassVar[str] = "features + adjacency (self-expression)"
+    cost: ClassVar[str] = "experts"
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"gcsr-x": {"structure": "identity"}}
+
+    structure: Literal["self-expressive", "identity"] = "self-expressive"
+    alpha: float = 1.0
+    beta: float = 1.0
+    gamma: float = 0.0
+    class_hops: int = 1
+    coupled: bool = True
+    threshold: float = 0.01
+    init: Literal["random", "kcenter", "herding", "kmeans"] = "herding"
+    init_hops: int = 2
+    model: Literal["sgc", "gcn"] = "sgc"
+    hidden_channels: int = 64
+    num_layers: int = 1
+    hops: int = 2
+    num_experts: int = 5
+    expert_epochs: int = 20
+    expert_interval: int | None = 10
+    expert_lr: float = 1.0
+    expert_momentum: float = 0.9
+    expert_decay: float = 5e-4
+    ahead: int = 1
+    student_steps: int = 20
+    student_lr: float = 3.0
+    steps: int = 150
+    lr_x: float = 0.01
+
+    @property
+    def pair_bytes(self) -> int:
+        return 0 if self.structure == "identity" else 2 * EDGE_BYTES
+
+    def training(self) -> Training:
+        return replace(super().training(), weight_decay=self.expert_decay)
+
+    def network(self, real: NodeSource) -> Propagation:
+        """The network of experts and students."""
+        sizes = (real.num_features, self.hidden_channels, real.num_classes, self.num_layers)
+        return built(MODELS[self.model], *sizes, hops=self.hops).to(real.device, real.dtype)
+
+    def buffer(self, real: NodeSource) -> Buffer:
+        """The experts, not made yet."""
+        identity = {
+            "graph": real.task.digest,
+            "model": self.model,
+            "hidden_channels": self.hidden_channels,
+            "num_layers": self.num_layers,
+            "hops": self.hops,
+        }
+        return Buffer(self.network(real), self.training(), identity, self.experts)
+
+    def memory_bytes(self, real: NodeSource) -> int:
+        """The synthetic graph, propagated rows, experts, and the graphs of a student's steps."""
+        buffer, student = self.buffer(real), TrajectoryMatching(**self._student)
+        # Settings that cannot work end here, before experts are trained.
+        Experts(buffer, self.ahead, self.max_start)
+        n, d, rows = int(self.sizes(real).sum()), real.num_features, len(real.labels)
+        weights = buffer.training.stage_bytes(buffer.model)
+        hidden = n * self.hidden_channels * (self.num_layers - 1)
+        steps = student.steps * (6 * weights + 4 * 8 * hidden)
+        pairs = 0 if self.structure == "identity" else 8 * 12 * n * n
+        return 4 * (12 * n * d + 3 * rows * d) + buffer.memory_bytes + steps + pairs
+
+    @property
+    def _student(self) -> dict[str, Any]:
+        return {"steps": self.student_steps, "lr": self.student_lr}
+
+    def start(self, real: NodeSource, rng: Generator) -> StudentGraph:
+        """The synthetic graph before the first update."""
+        sizes = self.sizes(real)
+        x = start_features(real, sizes, self.init, self.init_hops, rng)
+        y = torch.arange(real.num_classes).repeat_interleave(sizes).to(real.device)
+        structure: Structure = Identity()
+        if self.structure != "identity":
+            prior = spread(class_mixing(real, self.class_hops), y)
+            structure = SelfExpressive(
+                x, prior, self.alpha, self.beta, self.gamma, coupled=self.coupled
+            )
+        hops = self.hops if self.model == "sgc" else 0
+        return StudentGraph(x, y, structure, hops, self.threshold, real.num_classes)
+
+    def condense(
+        self,
+        real: NodeSource,
+        *,
+        rng: Generator,
+        callbacks: Sequence[Callback] = (),
+        resume: Mapping[str, Any] | None = None,
+    ) -> Synthetic:
+        start, buffer = self.start(real, rng), self.buffer(real)
+        hops = buffer.model.hops
+        assert isinstance(hops, int)
+        seen = Propagated(real, hops) if self.model == "sgc" else real.looking(hops)
+        scale = float(start.x.detach().square().mean().sqrt()) or 1.0
+        return self.match(
+            start,
+            TrajectoryMatching(**self._student),
+            buffer.prepare(seen),
+            seen,
+            {"x": self.lr_x * scale},
+            rng=rng,
+            callbacks=callbacks,
+            resume=resume,
+        )
+
+
+class Propagated:
+    """The labelled nodes as a linear model sees them: rows of ``Â^hops X``, and no edges."""
+
+    def __init__(self, real: NodeSource, hops: int) -> None:
+        self.real, self.rows = real, real.propagated(hops)
+
+    @property
+    def num_classes(self) -> int:
+        return self.real.num_classes
+
+    @property
+    def counts(self) -> Tensor:
+        return self.real.counts
+
+    @property
+    def num_examples(self) -> int:
+        return self.real.num_examples
+
+    @property
+    def example_bytes(self) -> int:
+        return self.real.example_bytes
+
+    def batch(
+        self, c: int | None = None, size: int | None = None, rng: Generator | None = None
+    ) -> Batch:
+        y = self.real.labels
+        if c is None and size is None:
+            return Batch((self.rows, None), y)
+        own = torch.arange(len(y)) if c is None else (y.cpu() == c).nonzero().flatten()
+        if size is not None:
+            own = own[torch.randperm(len(own), generator=rng)[:size]]
+        own = own.to(y.device)
+        return Batch((self.rows[own], None), y[own])
+
+
+class SelfExpressive(Structure):
+    """Edges between nodes that express each other, see :class:`GCSR`.
+
+    Args:
+        x: features at the start ``[n, d]``, whose mean square is the unit of distances.
+        prior: ``P [n, n]``.
+        alpha, beta, gamma: weights. Before the first update there is no history, and none counts.
+        coupled: whether the features feel the gradient through the edges.
+
+    Raises:
+        ValueError: a weight below 0, or both ``alpha`` and ``beta`` 0.
+    """
+
+    prior: Tensor
+    before: Tensor
+
+    def __init__(
+        self,
+        x: Tensor,
+        prior: Tensor,
+        alpha: float,
+        beta: float,
+        gamma: float = 0.0,
+        *,
+        coupled: bool = True,
+    ) -> None:
+        super().__init__()
+        if min(alpha, beta, gamma) < 0 or not alpha + beta > 0:
+            raise ValueError(
+                f"alpha={alpha}, beta={beta}, gamma={gamma}: none may be below 0, and alpha or "
+                "beta must be above"
+            )
+        self.alpha, self.beta, self.gamma, self.coupled = alpha, beta, 0.0, coupled
+        self.unit = float(x.detach().square().sum(1).mean()) or 1.0
+        self.register_buffer("prior", prior.to(x))
+        self.register_buffer("before", torch.zeros_like(self.prior))
+        self.remember_(x)
+        self.gamma = gamma
+
+    def coefficients(self, x: Tensor) -> Tensor:
+        """``Z = (K + α P + γ Z_before) (K + (α + β + γ) I)^-1``, ``K = X' X'ᵀ``, in float64."""
+        wide = (x if self.coupled else x.detach()).double()
+        gram = wide @ wide.T / self.unit
+        ridge = self.alpha + self.beta + self.gamma
+        left = gram + ridge * torch.eye(len(x), dtype=gram.dtype, device=x.device)
+        right = gram + self.alpha * self.prior.double() + self.gamma * self.before.double()
+        # `left` is symmetric: Z left = right is left Zᵀ = rightᵀ.
+        z: Tensor = torch.linalg.solve(left, right.T).T
+        return z.to(x.dtype)
+
+    @torch.no_grad()
+    def remember_(self, x: Tensor) -> None:
+        """Take the coefficients at ``x`` for those before the next update."""
+        self.before.copy_(self.coefficients(x))
+
+    def forward(self, x: Tensor) -> Tensor:
+        z = self.coefficients(x)
+        adj = ((z + z.T) / 2).clamp(0, 1)
+        return adj - torch.diag_embed(adj.diagonal())
+
+
+class StudentGraph(NodeSynthetic):
+    """A small graph that shows students its features propagated ``hops`` times, and then no edges;
+    with 0 hops features and edges."""
+
+    def __init__(
+        self,
+        x: Tensor,
+        y: Tensor,
+        structure: Structure,
+        hops: int,
+        threshold: float,
+        num_classes: int,
+    ) -> None:
+        super().__init__(x, y, structure, threshold=threshold, num_classes=num_classes)
+        self.hops = hops
+
+    def draw(self, rng: Generator) -> None:
+        super().draw(rng)
+        if isinstance(self.structure, SelfExpressive):
+            self.structure.remember_(self.x)
+
+    def _whole(self) -> Batch:
+        whole = super()._whole()
+        x, adj = whole.inputs
+        if not self.hops:
+            return whole
+        for _ in range(self.hops if adj is not None else 0):
+            x = adj @ x
+        return whole._replace(inputs=(x, None))
+
+
+def class_mixing(real: NodeSource, hops: int = 1) -> Tensor:
+    """Class-to-class edge probabilities ``[C, C]``: of all that training nodes of class ``c`` hear
+    from training nodes over ``Â^hops``, the share that comes from class ``d``. Rows sum to one.
+
+    Raises:
+        ValueError: ``hops`` below 1.
+    """
+    if hops < 1:
+        raise ValueError(f"class_hops={hops} must be at least 1")
+    task = real.task
+    train = task.train.numpy()
+    walks = sp.identity(task.num_nodes, dtype=np.float32, format="csr")[train]
+    for _ in range(hops):
+        walks = walks @ task.gcn_adj
+    members = F.one_hot(real.labels, real.num_classes).cpu().double().numpy()
+    heard = torch.from_numpy(members.T @ (walks[:, train] @ members))
+    shares: Tensor = heard / heard.sum(1, keepdim=True)
+    return shares.to(real.device, real.dtype)
+
+
+def spread(mixing: Tensor, y: Tensor) -> Tensor:
+    """``P_ij = mixing[y_i, y_j] / n_{y_j}``: a class's share is spread evenly over its nodes.
+
+    >>> spread(torch.tensor([[0.5, 0.5], [0.0, 1.0]]), torch.tensor([0, 1, 1]))[0].tolist()
+    [0.5, 0.25, 0.25]
+    """
+    prior: Tensor = mixing[y][:, y] / torch.bincount(y)[y]
+    return prior
