@@ -14,6 +14,7 @@ import pytest
 EXAMPLES = Path(__file__).parents[1] / "examples"
 FAST = {
     "architecture_search": ["--trials", "3", "--epochs", "10", "--nodes", "20"],
+    "coarsening": ["--trainings", "1", "--epochs", "5"],
     "compare_methods": ["--nodes", "20", "--seeds", "1", "--epochs", "10"],
     "continual": ["--condense-epochs", "2", "--epochs", "20"],
     "graph_level": ["--trainings", "1", "--steps", "10", "--method", "kcenter"],
@@ -30,6 +31,7 @@ FAST = {
 }
 SAYS = {
     "architecture_search": "chosen on condensed",
+    "coarsening": "test accuracy of a GCN trained on it",
     "compare_methods": "doscond-x",
     "continual": "over all steps",
     "custom_method": "group-means",

@@ -49,13 +49,15 @@ class GCSR(Trajectories):
         threshold: exported edges are those of weight above it.
         init: which training nodes of a class its synthetic nodes start from.
         init_hops: they start from rows of ``Â^init_hops X``.
-        model: network of experts and students, ``"sgc"`` or ``"gcn"``.
+        model: network of experts and students, ``"sgc"`` or ``"gcn"``. The rates below are those of
+            an SGC of one layer; a GCN of two wants ``expert_lr=0.1``, ``student_lr=1``.
         hidden_channels: its width, where it has more than one layer.
         num_layers: its linear layers; of a GCN also its hops.
         hops: how often an SGC propagates.
         expert_decay: weight decay of the experts.
         expert_interval: training steps that count as one epoch of an expert.
-        lr_x: counted in root mean squares of the features at the start.
+        lr_x: learning rate of Adam on the features, in root mean squares of theirs at the start;
+            halved for the last third.
     """
 
     name: ClassVar[str] = "gcsr"

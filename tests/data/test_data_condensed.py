@@ -29,7 +29,7 @@ from graphcondense.data import (
     open_ogb,
     tensor_bytes,
 )
-from graphcondense.data.condensed import load, save
+from graphcondense.data.condensed import assignment_matrix, load, save
 from graphcondense.transforms import EncodeCategories
 
 RECORD = {
@@ -154,6 +154,73 @@ def test_bad_graphs_are_neither_saved_nor_loaded(tmp_path, change, message):
     tensors = {k: small[k].clone() for k in names if k in small}
     meta = {"graphcondense": json.dumps({"version": 1, "record": RECORD})}
     save_file(tensors, tmp_path / "g.safetensors", meta)
+    with pytest.raises(ValueError, match=r"g\.safetensors: .*" + message):
+        load(tmp_path / "g.safetensors")
+
+
+def coarse() -> Data:
+    """Four real nodes, three of them in the first and last of six; others have no class."""
+    small = make()
+    small.y = torch.tensor([0, 1, 2, -1, -1, 0])
+    small.train_mask = small.y >= 0
+    small.assignment = torch.tensor([5, -1, 0, 5])
+    return small
+
+
+def test_assignment_round_trip(tmp_path):
+    small = coarse()
+    path = save(small, tmp_path)
+    again = load(path)
+    assert same(small, again)
+    assert torch.equal(again.assignment, small.assignment)
+    assert again.y.tolist() == [0, 1, 2, -1, -1, 0]
+    assert again.num_nodes == 6
+    assert graph_hash(again) == graph_hash(small) != graph_hash(make())
+    assert tensor_bytes(small) == tensor_bytes(make())
+    card = path.with_suffix(".md").read_text()
+    assert "| assignment | int64 [4] |" in card
+    assert "`assignment[i]` is the node that stands for node `i` of the real graph (4 nodes" in card
+    assert (
+        "assignment" not in save(make(), tmp_path / "b.safetensors").with_suffix(".md").read_text()
+    )
+    dense = assignment_matrix(again).toarray()
+    assert dense.shape == (4, 6)
+    assert dense.nonzero()[0].tolist() == [0, 2, 3]
+    assert dense.nonzero()[1].tolist() == [5, 0, 5]
+    with pytest.raises(ValueError, match="has no assignment of real nodes"):
+        assignment_matrix(make())
+
+
+def test_assignments_are_left_out_of_a_dataset(tmp_path):
+    """Those of graphs of different size would not go together, and not all graphs have one."""
+    save(make(seed=1), tmp_path / "a.safetensors")
+    save(coarse(), tmp_path / "b.safetensors")
+    dataset = CondensedDataset(tmp_path)
+    assert dataset[1].y.tolist() == [0, 1, 2, -1, -1, 0]
+    assert "assignment" not in dataset[1]
+    assert next(iter(DataLoader(dataset, batch_size=2))).num_nodes == 12
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"assignment": torch.tensor([0, 6])}, r"assignment names node 6, .* nodes 0\.\.5, or -1"),
+        ({"assignment": torch.tensor([0, -2])}, "assignment names node -2"),
+        ({"assignment": torch.tensor([0.0])}, "assignment must be torch.int64"),
+        ({"assignment": torch.zeros(2, 2).long()}, r"assignment must be .* \[4\] .* \[2, 2\]"),
+        ({"train_mask": torch.ones(6, dtype=torch.bool)}, "y has class -1 at node 3; .*train_mask"),
+        ({"y": torch.tensor([0, 1, 2, -1, -2, 0])}, "y has class -2 at node 4"),
+    ],
+)
+def test_bad_assignments_and_classes(tmp_path, change, message):
+    small = coarse()
+    for key, value in change.items():
+        small[key] = value
+    with pytest.raises(ValueError, match="cannot save the graph: .*" + message):
+        save(small, tmp_path)
+    names = ("x", "edge_index", "edge_weight", "y", "train_mask", "assignment")
+    meta = {"graphcondense": json.dumps({"version": 1, "record": RECORD})}
+    save_file({k: small[k].clone() for k in names}, tmp_path / "g.safetensors", meta)
     with pytest.raises(ValueError, match=r"g\.safetensors: .*" + message):
         load(tmp_path / "g.safetensors")
 

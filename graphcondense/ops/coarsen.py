@@ -1,0 +1,314 @@
+"""Coarsening: groups of nodes become one, level after level (Loukas, JMLR 2019).
+
+Everywhere ``W [m, m]`` is symmetric with a zero diagonal and ``L = D - W`` its Laplacian. A
+coarsening assigns nodes to groups: ``P(r, i) = 1 / |V_r|`` for the members ``i`` of group ``r``
+takes means, its pseudo-inverse ``P⁺`` copies a value to all members, and the coarse Laplacian is
+``(P⁺)ᵀ L P⁺``: the weight between two groups is the sum of the weights between their members.
+"""
+
+from __future__ import annotations
+
+import heapq
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
+
+Array: TypeAlias = np.ndarray[Any, Any]
+
+
+def undirected(adj: sp.csr_matrix) -> sp.csr_matrix:
+    """``W = (A + Aᵀ) / 2`` in float64, without self-loops."""
+    both = sp.csr_matrix((adj + adj.T) / 2, dtype=np.float64)
+    return _clean(both)
+
+
+def parts_with(adj: sp.csr_matrix, nodes: Array) -> tuple[Array, int]:
+    """The nodes ``[m]`` of all components that hold one of ``nodes``, and how many those are."""
+    _, part = connected_components(adj, directed=False)
+    wanted = np.unique(part[nodes])
+    return np.flatnonzero(np.isin(part, wanted)), len(wanted)
+
+
+def laplacian(adj: sp.csr_matrix) -> sp.csr_matrix:
+    """``L = D - W``."""
+    return sp.csr_matrix(sp.diags_array(np.asarray(adj.sum(1)).ravel()) - adj)
+
+
+def members(assignment: Array, groups: int) -> sp.csr_matrix:
+    """``(P⁺)ᵀ [groups, N]``: one where a node belongs to a group; -1 belongs to none.
+
+    >>> members(np.array([1, -1, 0, 1]), 2).toarray().tolist()
+    [[0.0, 0.0, 1.0, 0.0], [1.0, 0.0, 0.0, 1.0]]
+    """
+    at = np.flatnonzero(assignment >= 0)
+    shape = (groups, len(assignment))
+    return sp.csr_matrix((np.ones(len(at)), (assignment[at], at)), shape=shape)
+
+
+def means(assignment: Array, groups: int) -> sp.csr_matrix:
+    """``P [groups, N]``: the mean over the members of each group."""
+    sums = members(assignment, groups)
+    size = np.asarray(sums.sum(1)).ravel()
+    return sp.csr_matrix(sp.diags_array(1 / np.maximum(size, 1)) @ sums)
+
+
+def contracted(adj: sp.csr_matrix, assignment: Array, groups: int) -> sp.csr_matrix:
+    """``(P⁺)ᵀ A P⁺ [groups, groups]``; a diagonal entry is twice the weight inside a group.
+
+    >>> path = sp.csr_matrix(np.diag([1.0, 2.0], 1) + np.diag([1.0, 2.0], -1))
+    >>> contracted(path, np.array([0, 0, 1]), 2).toarray().tolist()
+    [[2.0, 2.0], [2.0, 0.0]]
+    """
+    sums = members(assignment, groups)
+    return sp.csr_matrix(sums @ adj @ sums.T)
+
+
+def _clean(adj: sp.csr_matrix) -> sp.csr_matrix:
+    adj.setdiag(0)
+    adj.eliminate_zeros()
+    adj.sort_indices()
+    return adj
+
+
+# --- clusters --------------------------------------------------------------------------------
+
+
+def parts_of(rows: Array, k: int, seed: int, weight: Array | None = None) -> Array:
+    """The cluster of each row ``[m]``, by scikit-learn's k-means; none of ``k`` is empty.
+
+    >>> parts_of(np.array([[0.0], [0.0], [0.0]]), 2, seed=0).tolist()
+    [1, 0, 0]
+    """
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
+    if k == len(rows):
+        return np.arange(k)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different rows than clusters
+        fitted = KMeans(k, n_init=10, random_state=seed).fit(rows, sample_weight=weight)
+    part = fitted.labels_.astype(np.int64)
+    for empty in np.setdiff1d(np.arange(k), part):
+        part[np.flatnonzero(part == np.bincount(part).argmax())[0]] = empty
+    out: Array = part
+    return out
+
+
+def few_dimensions(x: Any, dims: int, rng: np.random.Generator) -> Array:
+    """The rows of ``x [N, d]``, SciPy or NumPy, in their ``dims`` leading singular vectors.
+
+    >>> few_dimensions(np.eye(4)[:, :2], 3, np.random.default_rng(0)).shape
+    (4, 2)
+    """
+    from sklearn.utils.extmath import randomized_svd
+
+    if dims >= min(x.shape):
+        return np.asarray(x.toarray() if sp.issparse(x) else x, dtype=np.float64)
+    u, s, _ = randomized_svd(x, dims, n_iter=4, random_state=int(rng.integers(2**31)))
+    out: Array = (u * s).astype(np.float64)
+    return out
+
+
+# --- levels ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Level:
+    """A graph on the way down.
+
+    Attributes:
+        adj: ``W [m, m]``, symmetric, without self-loops.
+        volume: ``[m]``, degrees of a node's members in the first graph, summed.
+        held: ``[m, C]``, labelled members of each class.
+        label: ``[m]``, a class that keeps nodes of others away, -1 where there is none.
+        vectors: ``[m, K]``, what should change little within a group, or no columns.
+        rng: of whatever is drawn.
+    """
+
+    adj: sp.csr_matrix
+    volume: Array
+    held: Array
+    label: Array
+    vectors: Array
+    rng: np.random.Generator
+
+    @property
+    def degree(self) -> Array:
+        return np.asarray(self.adj.sum(1)).ravel()
+
+    @property
+    def classes(self) -> Array:
+        """``[m]``, the most frequent class of a node's labelled members; -1 where it has none."""
+        out: Array = np.where(self.held.any(1), self.held.argmax(1), -1)
+        return out
+
+    def edges(self) -> tuple[Array, Array, Array]:
+        """Ends ``i < j`` and weights ``[e]`` of the edges that may be contracted: not those between
+        two labels."""
+        upper = sp.triu(self.adj, 1).tocoo()
+        i, j = upper.row, upper.col
+        free = (self.label[i] == self.label[j]) | (self.label[i] < 0) | (self.label[j] < 0)
+        return i[free], j[free], upper.data[free]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Groups that may be contracted, and how much each costs; the cheapest go first.
+
+    Attributes:
+        groups: ``[f, m]`` CSR, ones at the members.
+        centre: ``[f]``, the member that all others are joined to; without it a group is given up.
+        cost: ``[f]``.
+        again: the cost of what is left of a group; ``None`` gives a group up that lost a member.
+    """
+
+    groups: sp.csr_matrix
+    centre: Array
+    cost: Array
+    again: Callable[[Array], float] | None = None
+
+
+Family: TypeAlias = Callable[[Level], Candidates]
+"""From a graph to the groups that may be contracted in it."""
+
+
+def coarsen(
+    adj: sp.csr_matrix,
+    n: int,
+    family: Family,
+    held: Array,
+    *,
+    vectors: Array | None = None,
+    carried: Callable[[sp.csr_matrix, Array], Array] | None = None,
+    respect: bool = True,
+    join: bool = True,
+    rng: np.random.Generator,
+) -> Array:
+    """Contract level by level until exactly ``n`` nodes are left.
+
+    A level contracts disjoint groups, cheapest first; a group that lost members to a cheaper one is
+    priced anew (Loukas's greedy algorithm). The last group is cut to size.
+
+    Args:
+        adj: ``W [N, N]``, see :class:`Level`.
+        n: nodes that are left.
+        family: candidates of a level.
+        held: ``[N, C]``, one at the class of a labelled node.
+        vectors: ``[N, K]``, see :class:`Level`.
+        carried: what becomes of the vectors' means in a coarser graph; by default they stay.
+        respect: never contract nodes of different classes.
+        join: make one of nodes of the same class that no edge allows to contract: components that
+            have become a node each, before anything else; and, when no candidate is left, others.
+        rng: of whatever is drawn.
+
+    Returns:
+        The group of each node ``[N]``, numbered in the order of their first members.
+
+    Raises:
+        ValueError: nothing is left to contract above ``n`` nodes.
+
+    >>> from graphcondense.ops.variation import heavy_edges
+    >>> path = sp.csr_matrix(np.diag([2.0, 1.0, 2.0], 1) + np.diag([2.0, 1.0, 2.0], -1))
+    >>> coarsen(path, 2, heavy_edges, np.zeros((4, 1)), rng=np.random.default_rng(0)).tolist()
+    [0, 0, 1, 1]
+    """
+    m, part = adj.shape[0], np.arange(adj.shape[0])
+    vectors = np.zeros((m, 0)) if vectors is None else vectors
+    nobody = np.full(m, -1)
+    level = Level(adj, np.asarray(adj.sum(1)).ravel(), held, nobody, vectors, rng)
+    while m > n:
+        level = replace(level, label=level.classes if respect else np.full(m, -1))
+        step, groups = joined(level, level.degree == 0, m - n) if join else (part, m)
+        if groups == m:
+            found = family(level)
+            if found.groups.shape[0]:
+                step, groups = cheapest(found, level, m - n)
+            elif join:
+                step, groups = joined(level, level.classes >= 0, m - n)
+        if groups == m:
+            raise ValueError(
+                f"{n} nodes were asked for, but nothing is left to contract at {m}: what is left "
+                "are components, or nodes of different classes; ask for more nodes, or set "
+                "join=True or respect_labels=False"
+            )
+        m, part = groups, step[part]
+        sums = members(step, m)
+        small = _clean(sp.csr_matrix(sums @ level.adj @ sums.T))
+        vectors = means(step, m) @ level.vectors
+        vectors = vectors if carried is None else carried(small, vectors)
+        level = Level(small, sums @ level.volume, sums @ level.held, nobody, vectors, rng)
+    return part
+
+
+def of_edges(i: Array, j: Array, cost: Array, m: int) -> Candidates:
+    """Pairs ``(i, j)`` of ``m`` nodes as candidates."""
+    f = len(i)
+    ends = np.stack([i, j], 1).ravel()
+    groups = sp.csr_matrix((np.ones(2 * f), ends, 2 * np.arange(f + 1)), shape=(f, m))
+    return Candidates(groups, i, cost)
+
+
+def cheapest(found: Candidates, level: Level, most: int) -> tuple[Array, int]:
+    """Contract disjoint candidates, cheapest first, until ``most`` nodes are gone.
+
+    Returns:
+        The group of each node ``[m]``, numbered by first members, and the number of groups.
+    """
+    ptr, index = found.groups.indptr, found.groups.indices
+    group = np.arange(found.groups.shape[1])
+    taken = np.zeros(len(group), dtype=bool)
+    left: dict[int, Array] = {}
+    heap = list(zip(found.cost.tolist(), range(len(found.cost)), strict=True))
+    heapq.heapify(heap)
+    while heap and most > 0:
+        _, f = heapq.heappop(heap)
+        own, centre = left.get(f, index[ptr[f] : ptr[f + 1]]), found.centre[f]
+        gone = taken[own]
+        if gone.any():
+            own = own[~gone]
+            if found.again is not None and len(own) > 1 and not taken[centre]:
+                left[f] = own
+                heapq.heappush(heap, (found.again(own), f))
+            continue
+        if len(own) > most + 1:
+            apart = np.square(level.vectors[own] - level.vectors[centre]).sum(1)
+            apart[own == centre] = -1
+            own = own[np.argsort(apart, kind="stable")[: most + 1]]
+        taken[own] = True
+        group[own] = own.min()
+        most -= len(own) - 1
+    return _numbered(group)
+
+
+def joined(level: Level, among: Array, most: int) -> tuple[Array, int]:
+    """Join nodes of the same class, whether an edge is between them or not.
+
+    The class with the most nodes among those in question is next, and its two of least volume
+    become one, until each class has one or ``most`` nodes are gone.
+
+    Returns:
+        As :func:`cheapest`.
+    """
+    group, classes = np.arange(len(among)), level.classes
+    heaps = [
+        [(float(level.volume[i]), int(i)) for i in np.flatnonzero(among & (classes == c))]
+        for c in range(level.held.shape[1])
+    ]
+    for own in heaps:
+        heapq.heapify(own)
+    while most > 0 and (own := max(heaps, key=len, default=[])) and len(own) > 1:
+        (v, i), (w, j) = heapq.heappop(own), heapq.heappop(own)
+        group[group == max(i, j)] = min(i, j)
+        heapq.heappush(own, (v + w, min(i, j)))
+        most -= 1
+    return _numbered(group)
+
+
+def _numbered(group: Array) -> tuple[Array, int]:
+    kept, number = np.unique(group, return_inverse=True)
+    return number.reshape(-1), len(kept)
