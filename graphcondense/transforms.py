@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch_geometric.transforms import BaseTransform
 
 from graphcondense.data.graph_task import Encoding, encoded
+from graphcondense.ops.sparsify import above, spanning_forest, top_k
 from graphcondense.run import condense
 
 
@@ -35,6 +36,62 @@ class Condense(BaseTransform):  # type: ignore[misc]
     def __repr__(self) -> str:
         said = "".join(f", {k}={v!r}" for k, v in self.options.items())
         return f"{type(self).__name__}({self.method!r}{said})"
+
+
+class Sparsify(BaseTransform):  # type: ignore[misc]
+    """Keep some edges of a graph, by its ``edge_weight`` (one where there is none).
+
+    For models that ignore edge weights, or where a learnt adjacency is denser than it need be. What
+    is kept has its weight still. Evaluation chooses among such forms on validation:
+    ``evaluate(small, data, sparsify="top-k")``.
+
+    Args:
+        how: ``"threshold"`` (edges of weight ``threshold`` or more), ``"top-k"`` (the ``k``
+            heaviest into each node, with their reverses), or ``"forest"`` (a maximum spanning one).
+        threshold: of ``"threshold"``.
+        k: of ``"top-k"``.
+
+    Raises:
+        ValueError: another ``how``, or not just what it needs.
+
+    >>> from torch_geometric.data import Data
+    >>> edges = torch.tensor([[0, 1, 2, 1, 2, 0], [1, 2, 0, 0, 1, 2]])
+    >>> triangle = Data(edge_index=edges, edge_weight=torch.tensor([3, 2, 1] * 2), num_nodes=3)
+    >>> Sparsify("forest")(triangle).edge_index.tolist()
+    [[0, 1, 1, 2], [1, 2, 0, 1]]
+    """
+
+    def __init__(
+        self,
+        how: Literal["threshold", "top-k", "forest"] = "threshold",
+        *,
+        threshold: float | None = None,
+        k: int | None = None,
+    ) -> None:
+        needs = {"threshold": {"threshold"}, "top-k": {"k"}, "forest": set[str]()}
+        if how not in needs:
+            raise ValueError(f"how={how!r}; choose {', '.join(needs)}")
+        given = {name for name, value in (("threshold", threshold), ("k", k)) if value is not None}
+        if given != needs[how]:
+            said = " and ".join(sorted(given)) or "nothing"
+            raise ValueError(f"{how!r} needs {' '.join(needs[how]) or 'nothing'}, got {said}")
+        self.how, self.threshold, self.k = how, threshold, k
+
+    def forward(self, data: Any) -> Any:
+        edges, weight = data.edge_index, data.get("edge_weight")
+        if weight is None:
+            weight = torch.ones(edges.shape[1], device=edges.device)
+        if self.threshold is not None:
+            kept = above(edges, weight, self.threshold)
+        elif self.k is not None:
+            kept = top_k(edges, weight, self.k)
+        else:
+            kept = spanning_forest(edges, weight)
+        return data.edge_subgraph(kept)
+
+    def __repr__(self) -> str:
+        value = self.k if self.threshold is None else self.threshold
+        return f"{type(self).__name__}({self.how!r}{'' if value is None else f', {value:g}'})"
 
 
 class EncodeCategories(BaseTransform):  # type: ignore[misc]

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, cast, get_args
 
 import numpy as np
 import scipy.sparse as sp
@@ -26,13 +26,10 @@ from graphcondense.nn.batched import Matrix, Stacked, resolve
 from graphcondense.nn.wrapped import wrap
 from graphcondense.ops.adjacency import csr_from_edges
 from graphcondense.ops.sampling import blocks
+from graphcondense.ops.sparsify import How, candidates
 
 Model: TypeAlias = "str | type[Stacked] | Callable[..., nn.Module]"
 """A model by its name, or a class of one's own."""
-
-THRESHOLDS = (0.0, 0.25, 0.5, 0.75, 0.9)
-"""Shares of a small graph's edges, the lightest first, that a model without weights may do without;
-validation chooses."""
 
 STATE = 2**21
 """Largest hidden state in floats when predicting: beyond it the caches no longer hold it, so seeds
@@ -70,6 +67,10 @@ class Training:
         activation: of hidden layers; by default ReLU or what the model needs.
         val_every: validate after every so many epochs, and after the last. The grid matters: a
             score is only comparable at the same value; reports use 1.
+        sparsify: which edges of a graph with different weights are kept: all (``"none"``), those
+            above a threshold, the ``"top-k"`` of each node, or a maximum spanning ``"forest"``; the
+            threshold and k are chosen on validation, every candidate being trained on. By default a
+            threshold for models that do not see weights, all edges for the others.
     """
 
     epochs: int = 300
@@ -80,6 +81,7 @@ class Training:
     dropout: float | None = None
     activation: str | None = None
     val_every: int = 1
+    sparsify: How | None = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "hidden", "num_layers", "val_every"):
@@ -88,10 +90,14 @@ class Training:
                 raise ValueError(f"{name} must be at least 1, got {value}")
         if self.dropout is not None and not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+        if self.sparsify not in (None, *get_args(How)):
+            known = ", ".join(get_args(How))
+            raise ValueError(f"sparsify={self.sparsify!r}; choose {known}, or leave it out")
 
     def of(self, kind: type[Stacked]) -> Settings:
         """Every setting that is left open, filled in for a model."""
-        given = {name: value for name, value in asdict(self).items() if value is not None}
+        known = {f.name for f in fields(Settings)}
+        given = {k: v for k, v in asdict(self).items() if v is not None and k in known}
         return Settings(**{**kind.recipe, **given})
 
 
@@ -109,8 +115,8 @@ class FitResult:
         seconds_training: of the training steps alone, all seeds together.
         processor_seconds: of everything, on the CPU over all threads; on a GPU the seconds it was
             in use.
-        chosen: what else validation chose: the threshold under which a model that ignores edge
-            weights is shown no edge, or what a predictor leaves open. Empty where nothing was.
+        chosen: what else validation chose: the edges that a model is shown
+            (:attr:`Training.sparsify`), or what a predictor leaves open. Empty where nothing was.
         others: further test scores by name, one a seed.
     """
 
@@ -337,16 +343,11 @@ class Evaluator:
         """
         kind, seeds = model_of(model), seeds_of(seeds)
         x, adj, rows, targets = read_labelled(small, self.real)
-        if not kind.binary or len(np.unique(adj.data)) < 2:
-            return self._train_on(kind, (x, adj, rows, targets), seeds, progress)
-        # The model sees edges, not weights: which edges, validation says.
-        cuts = np.unique(np.quantile(adj.data, THRESHOLDS, method="higher"))
-        curves = []
-        for cut in cuts:
-            kept = sp.csr_matrix((adj.data * (adj.data >= cut), adj.indices, adj.indptr), adj.shape)
-            kept.eliminate_zeros()
-            curve = self._train_on(kind, (x, kept, rows, targets), seeds, progress)
-            curves.append(replace(curve, chosen=f"edges of weight {cut:.3g} or more"))
+        how = self.training.sparsify or ("threshold" if kind.binary else "none")
+        curves = [
+            replace(self._train_on(kind, (x, kept, rows, targets), seeds, progress), chosen=said)
+            for said, kept in candidates(adj, how)
+        ]
         return max(curves, key=lambda curve: float(curve.val_selected.mean()))
 
     def _train_on(

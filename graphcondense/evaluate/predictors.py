@@ -1,6 +1,6 @@
 """Predictors that are no GNN: a score of theirs is not a GNN's, and reports mark it so.
 
-Both are deterministic, so one "training" is all there is; what they leave open is chosen on the
+All are deterministic, so one "training" is all there is; what they leave open is chosen on the
 validation nodes.
 """
 
@@ -16,7 +16,9 @@ import torch
 
 from graphcondense.data.task import NodeTask
 from graphcondense.evaluate.fit import FitResult, read_labelled
-from graphcondense.ops.adjacency import gcn_norm_csr
+from graphcondense.kernels.ntk import on_sphere
+from graphcondense.kernels.ridge import ridge_weights
+from graphcondense.ops.adjacency import gcn_norm_csr, propagate_rows
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 Scores: TypeAlias = Iterator[tuple[str, Array]]
@@ -30,6 +32,15 @@ RESTARTS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 STEPS = 100
 MOST = 20_000
 """Labelled nodes up to which kernel ridge regression is run: 3 GB of float64 kernel."""
+
+NTK_HOPS = (1, 2, 3, 4, 6)
+NTK_LAYERS = (1, 2)
+NTK_RIDGES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
+"""Of the mean of the kernel's diagonal."""
+NTK_MOST = 5_000
+"""Labelled nodes up to which the structure-based NTK is used: 200 MB a kernel, several at once."""
+COLUMNS = 512
+"""Features, or labelled nodes, that are taken at once beside all real nodes."""
 
 
 def kernel_ridge(small: Any, real: NodeTask) -> Scores:
@@ -52,6 +63,44 @@ def kernel_ridge(small: Any, real: NodeTask) -> Scores:
             model = KernelRidge(alpha=ridge, kernel="rbf", gamma=width)
             model.fit(rows, targets)
             yield f"ridge {ridge:g}, width {width:g}", model.predict(everything)
+
+
+def structure_ridge(small: Any, real: NodeTask) -> Scores:
+    """Kernel ridge regression with a structure-based NTK, ``K_TS (K_SS + λ tr(K_SS)/n I)⁻¹ Y'``.
+
+    That is GC-SNTK's own predictor (Wang et al., WWW 2024), for any graph: the
+    :class:`~graphcondense.kernels.sntk.SNTK` of one block, whose value depends on the cosine of two
+    rows of ``Â^hops X`` alone. Targets are centred by ``1 / C``; hops, layers and λ are chosen on
+    validation.
+
+    Raises:
+        ValueError: more than :data:`NTK_MOST` labelled nodes.
+    """
+    x, adj, rows, targets = read_labelled(small, real)
+    if len(rows) > NTK_MOST:
+        raise ValueError(
+            f"the structure-based NTK of {len(rows):,} labelled nodes needs kernels of that size "
+            f"squared; it stops at {NTK_MOST:,}: leave SNTK out of models, or the whole graph of "
+            "baselines"
+        )
+    wanted = torch.from_numpy(_one_hot(targets, real.num_classes)) - 1 / real.num_classes
+    own_step, step, lengths = gcn_norm_csr(adj), real.gcn_adj, _lengths(real)
+    for hops in NTK_HOPS:
+        own = _unit(propagate_rows(own_step, x, hops, rows, np.float64))
+        grams = [on_sphere(torch.from_numpy(own @ own.T), n)[0] for n in NTK_LAYERS]
+        weights = [torch.cat([ridge_weights(g, wanted, r) for r in NTK_RIDGES], 1) for g in grams]
+        scores = [wanted.new_zeros(real.num_nodes, w.shape[1]) for w in weights]
+        for start in range(0, len(own), COLUMNS):
+            part = slice(start, start + COLUMNS)
+            product = real.x_array @ own[part].T
+            for _ in range(hops):
+                product = step @ product
+            cosines = torch.from_numpy(product / lengths[hops][:, None])
+            for layers, weight, score in zip(NTK_LAYERS, weights, scores, strict=True):
+                score += on_sphere(cosines, layers)[0] @ weight[part]
+        for layers, score in zip(NTK_LAYERS, scores, strict=True):
+            for ridge, one in zip(NTK_RIDGES, score.chunk(len(NTK_RIDGES), 1), strict=True):
+                yield f"{hops} hops, {layers} layers, ridge {ridge:g}", one.numpy()
 
 
 def label_propagation(small: Any, real: NodeTask) -> Scores:
@@ -89,6 +138,7 @@ def label_propagation(small: Any, real: NodeTask) -> Scores:
 PREDICTORS: dict[str, Callable[[Any, NodeTask], Scores]] = {
     "LabelProp": label_propagation,
     "KernelRidge": kernel_ridge,
+    "SNTK": structure_ridge,
 }
 """Predictors by name."""
 
@@ -133,10 +183,30 @@ def _propagated_small(small: Any, real: NodeTask) -> tuple[Array, Array, Array |
     """Propagated labelled rows of the small graph, their targets ``[n, C]``, and which real nodes
     they are where the "small" graph is the real one."""
     x, adj, rows, targets = read_labelled(small, real)
-    if targets.dim() == 1:
-        targets = torch.nn.functional.one_hot(targets, real.num_classes)
     propagated = _unit(_propagated(x, adj)[rows])
-    return _dense(propagated), targets.double().numpy(), rows if small is real else None
+    own = rows if small is real else None
+    return _dense(propagated), _one_hot(targets, real.num_classes), own
+
+
+def _one_hot(targets: torch.Tensor, num_classes: int) -> Array:
+    """Classes ``[n]``, or soft labels as they are, ``[n, C]``."""
+    if targets.dim() == 1:
+        targets = torch.nn.functional.one_hot(targets, num_classes)
+    return targets.double().numpy()
+
+
+def _lengths(real: NodeTask) -> dict[int, Array]:
+    """``‖(Â^k X)_i‖ [N]`` for each of :data:`NTK_HOPS`; one for a row of zeros."""
+    squares, step = {k: np.zeros(real.num_nodes) for k in NTK_HOPS}, real.gcn_adj
+    columns = real.x_array.tocsc() if sp.issparse(real.x_array) else real.x_array
+    for start in range(0, real.num_features, COLUMNS):
+        # Double precision: where a node meets itself the cosine is one, and its arc steep.
+        h = np.ascontiguousarray(_dense(columns[:, start : start + COLUMNS]), np.float64)
+        for k in range(1, max(NTK_HOPS) + 1):
+            h = step @ h
+            if k in squares:
+                squares[k] += np.square(h).sum(1)
+    return {k: np.sqrt(np.where(square > 0, square, 1.0)) for k, square in squares.items()}
 
 
 def _propagated(x: Any, adj: sp.csr_matrix) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -21,17 +23,29 @@ class NodeDomain:
 
         self.task, self.device = as_task(data), device
         self.setting: Setting = setting
+        self.scorer: Callable[[Any], Callable[[Any], float]] | None = None
 
     def source(self, method: Method) -> Any:
         from graphcondense.domains.node import NodeSource
 
+        self.scorer = getattr(method, "scorer", None)
+        self.predictor = getattr(method, "predictor", self.predictor)
         return NodeSource(self.task, self.setting, device=self.device)
 
     def score(self) -> Any:
+        """By the method's own predictor where it has one, else by networks.
+
+        ``method.scorer(the validation nodes as a source)`` gives one, which maps an export to its
+        accuracy.
+        """
+        from graphcondense.domains.node import NodeSource
         from graphcondense.evaluate import Evaluator
 
         if not len(self.task.val):
             return None
+        if self.scorer is not None:
+            held = replace(self.task, train=self.task.val)
+            return self.scorer(NodeSource(held, device=self.device))
         return Evaluator(self.task, epochs=60, val_every=2, device=self.device).score
 
     def finish(self, export: Any) -> Any:

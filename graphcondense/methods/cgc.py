@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor
@@ -16,21 +16,27 @@ from graphcondense.core.types import Synthetic
 from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic
 from graphcondense.domains.structure import Fixed, Identity
 from graphcondense.ops.adjacency import gcn_norm_dense
-from graphcondense.ops.select import choose_centres
+from graphcondense.ops.cluster import k_means, spectral_parts
 
 
 @dataclass(frozen=True, kw_only=True)
 class CGC(Method):
     """Class partition by clustering, and features that a given structure propagates to the means.
 
-    ``H`` is the mean of ``Â^k X``, ``k`` in ``hops``, at the training nodes; k-means parts each
-    class, and the part means are ``H'``. Edges join parts that are alike,
+    The rows of ``H = Σ_k weights_k Â^k X`` at the training nodes are parted class by class; rows of
+    another depth may be added to them (augmentation), drawn more often from classes that a linear
+    least-squares classifier gets wrong. ``H'`` are the means of the parts, weighted by
+    ``softmax(confidence / τ)`` in each part (calibration). Edges join parts that are alike,
     ``A'_ij = [cos(h'_i, h'_j) > threshold]``, and the features are what propagates to the means,
     ``X' = argmin ‖Â'^K X' - H'‖² + α tr(X'ᵀ L' X')`` with ``L' = I - Â'``: one linear solve.
     ``cgc-x`` has no edges and ``X' = H'``.
 
     Attributes:
-        hops: the powers of ``Â`` that ``H`` averages.
+        weights: of ``X, ÂX, Â²X, ...`` in ``H``.
+        clustering: ``"spectral"`` (of cosines; the paper's choice) or ``"kmeans"``.
+        augment: rows that are added, as a share of the training nodes; 1 adds one for each node.
+        augment_weights: of ``X, ÂX, ...`` in the added rows.
+        tau: ``τ``; 0 takes plain means.
         depth: ``K``.
         threshold: cosine above which two parts are joined.
         alpha: weight of the smoothness.
@@ -48,21 +54,26 @@ class CGC(Method):
     cost: ClassVar[str] = "closed form"
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"cgc-x": {"structure": "identity"}}
 
-    hops: tuple[int, ...] = (1, 2)
+    weights: tuple[float, ...] = (0.0, 0.0, 1.5)
+    clustering: Literal["spectral", "kmeans"] = "spectral"
+    augment: float = 1.0
+    augment_weights: tuple[float, ...] = (0.0, 0.0, 0.0, 1.5)
+    tau: float = 0.1
     depth: int = 2
-    threshold: float = 0.9
+    threshold: float = 0.8
     alpha: float = 0.1
-    structure: str = "similarity"
+    structure: Literal["similarity", "identity"] = "similarity"
 
     @property
     def pair_bytes(self) -> int:
         return 0 if self.structure == "identity" else 2 * EDGE_BYTES
 
     def memory_bytes(self, real: NodeSource) -> int:
-        """The propagated rows in single and, class by class, double precision, and the solve."""
+        """The propagated rows, class by class in double precision, and the solve."""
         n, d = int(self.sizes(real).sum()), real.num_features
         rows, most = len(real.labels), int(real.counts.max())
-        return 4 * (len(self.hops) + 2) * rows * d + 16 * most * d + 8 * (6 * n * n + 3 * n * d)
+        depths = sum(w != 0 for w in (*self.weights, *self.augment_weights)) + 2
+        return 4 * (depths + 2) * rows * d + 16 * 2 * most * d + 8 * (6 * n * n + 3 * n * d)
 
     def condense(
         self,
@@ -72,22 +83,73 @@ class CGC(Method):
         callbacks: Sequence[Callback] = (),
         resume: Mapping[str, Any] | None = None,
     ) -> Synthetic:
-        if not self.hops or min(self.hops) < 0:
-            raise ValueError(f"hops={self.hops} must name at least one power, none below 0")
-        rows = torch.stack([real.propagated(k) for k in self.hops]).mean(0)
+        if not 0 <= self.augment <= 1 or self.tau < 0:
+            raise ValueError(f"augment={self.augment} must be in [0, 1] and tau={self.tau} >= 0")
         sizes = self.sizes(real)
-        means = torch.cat(
-            [
-                choose_centres(rows[real.labels == c], size, rng)
-                for c, size in enumerate(sizes.tolist())
-            ]
-        )
-        y = torch.arange(real.num_classes, device=real.device).repeat_interleave(sizes)
+        rows, y, sure = self._rows(real, rng)
+        part = k_means if self.clustering == "kmeans" else spectral_parts
+        means = []
+        for c, size in enumerate(sizes.tolist()):
+            own = rows[y == c]
+            members = F.one_hot(part(own, size, rng), size).to(own)
+            if self.tau:
+                # The largest confidence of a class cancels in every part's softmax.
+                held = sure[y == c]
+                members = members * ((held - held.max()) / self.tau).exp().to(own)[:, None]
+            means.append((members / members.sum(0).clamp_min(1e-30)).T @ own)
+        h = torch.cat(means)
+        classes = torch.arange(real.num_classes, device=real.device).repeat_interleave(sizes)
         if self.structure == "identity":
-            return NodeSynthetic(means, y, Identity(), threshold=0.0, num_classes=real.num_classes)
-        adj = alike(means, self.threshold)
-        x = unpropagated(means, adj, self.depth, self.alpha)
-        return NodeSynthetic(x, y, Fixed(adj), threshold=0.0, num_classes=real.num_classes)
+            return NodeSynthetic(
+                h, classes, Identity(), threshold=0.0, num_classes=real.num_classes
+            )
+        adj = alike(h, self.threshold)
+        x = unpropagated(h, adj, self.depth, self.alpha)
+        return NodeSynthetic(x, classes, Fixed(adj), threshold=0.0, num_classes=real.num_classes)
+
+    def _rows(self, real: NodeSource, rng: Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """All rows ``[m, d]`` that are parted, their classes ``[m]`` and confidences ``[m]``."""
+        rows, y = _weighted(real, self.weights), real.labels
+        if not self.augment and not self.tau:
+            return rows, y, rows.new_ones(len(y))
+        _, right = assess(rows, rows, y, y, real.num_classes)
+        if number := round(self.augment * len(y)):
+            added = _weighted(real, self.augment_weights)
+            wrong = 1 - F.one_hot(y, real.num_classes).T.double() @ right / real.counts.to(y.device)
+            odds = (wrong[y] + 1e-3).cpu()
+            at = torch.multinomial(odds, number, generator=rng).sort().values.to(y.device)
+            first = rows
+            rows, y = torch.cat([rows, added[at]]), torch.cat([y, y[at]])
+            sure, _ = assess(first, rows, real.labels, y, real.num_classes)
+            return rows, y, sure
+        return rows, y, assess(rows, rows, y, y, real.num_classes)[0]
+
+
+def _weighted(real: NodeSource, weights: tuple[float, ...]) -> Tensor:
+    """``Σ_k weights_k Â^k X`` at the training nodes ``[m, d]``."""
+    rows = sum(w * real.propagated(k) for k, w in enumerate(weights) if w)
+    if not isinstance(rows, Tensor):
+        raise ValueError(f"weights={weights} are all zero; give one other than zero")
+    return rows
+
+
+def assess(
+    learnt: Tensor, rows: Tensor, learnt_y: Tensor, y: Tensor, num_classes: int
+) -> tuple[Tensor, Tensor]:
+    """What a least-squares classifier of ``learnt [l, d]`` makes of ``rows [m, d]``.
+
+    Returns:
+        The confidence in the class ``y``, ``[m]``, a softmax of the outputs; rows that it gets
+        wrong have the least confidence of all. And whether it is right, ``[m]``, float64.
+    """
+    targets = F.one_hot(learnt_y, num_classes).double()
+    # Least squares of least norm, in as many unknowns as there are rows.
+    wide = learnt.double()
+    inner = torch.linalg.pinv(wide @ wide.T, hermitian=True) @ targets
+    odds = ((rows.double() @ wide.T) @ inner).softmax(1)
+    right = odds.argmax(1) == y
+    sure = odds.gather(1, y[:, None]).squeeze(1)
+    return torch.where(right, sure, sure.min()), right.double()
 
 
 def alike(rows: Tensor, threshold: float) -> Tensor:

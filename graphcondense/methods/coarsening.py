@@ -95,6 +95,19 @@ class Coarse(Method):
     def pair_bytes(self) -> int:
         return 2 * EDGE_BYTES
 
+    @property
+    def loop_bytes(self) -> int:
+        """Bytes of a node's self-loop."""
+        return EDGE_BYTES
+
+    def sizes(self, real: Any) -> Tensor:
+        return self.allocate(
+            real.counts,
+            real.num_examples,
+            example_bytes=real.example_bytes + self.loop_bytes,
+            pair_bytes=self.pair_bytes,
+        )
+
 
 # --- the whole graph, smaller --------------------------------------------------------------------
 
@@ -118,6 +131,10 @@ class WholeGraph(Coarse):
 
     self_loops: bool = True
 
+    @property
+    def loop_bytes(self) -> int:
+        return EDGE_BYTES * self.self_loops
+
     def sizes(self, real: Any) -> Tensor:
         """As many nodes as the budget says, evenly over the classes: their sum alone is meant.
 
@@ -135,7 +152,7 @@ class WholeGraph(Coarse):
         wanted = budget.allocate(
             torch.full((real.num_classes,), real.num_examples),
             real.num_examples,
-            example_bytes=real.example_bytes + EDGE_BYTES * self.self_loops,
+            example_bytes=real.example_bytes + self.loop_bytes,
             pair_bytes=self.pair_bytes,
         )
         if (n := int(wanted.sum())) > total:
@@ -147,7 +164,7 @@ class WholeGraph(Coarse):
 
     def seen(self, real: NodeSource) -> tuple[Array, int]:
         """The nodes of components with a training node, and how many such components there are."""
-        return parts_with(real.task.adj, real.task.train.numpy())
+        return parts_with(undirected(real.task.adj), real.task.train.numpy())
 
     def condense(
         self,
@@ -477,14 +494,6 @@ class Clustering(Coarse):
     hops: int = 2
     dims: int = 128
 
-    def sizes(self, real: Any) -> Tensor:
-        return self.allocate(
-            real.counts,
-            real.num_examples,
-            example_bytes=real.example_bytes + EDGE_BYTES,  # a self-loop each
-            pair_bytes=self.pair_bytes,
-        )
-
     def memory_bytes(self, real: NodeSource) -> int:
         """The few dimensions of all nodes, distances to all centres, and the export."""
         width = 4 * self.dims + 2 * int(self.sizes(real).sum())
@@ -528,6 +537,10 @@ class Averaging(Coarse):
 
     @property
     def pair_bytes(self) -> int:
+        return 0
+
+    @property
+    def loop_bytes(self) -> int:
         return 0
 
     def memory_bytes(self, real: NodeSource) -> int:

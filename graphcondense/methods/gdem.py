@@ -16,7 +16,7 @@ from graphcondense.core.pools import Idle
 from graphcondense.core.types import Batch, Schedule, Synthetic
 from graphcondense.domains.node import EDGE_BYTES, NodeSource, small_graph, start_features
 from graphcondense.objectives.eigenbasis import EigenbasisMatching
-from graphcondense.ops.spectral import laplacian_ends
+from graphcondense.ops.spectral import components, laplacian_ends
 
 
 class EigenGraph(Synthetic):
@@ -72,7 +72,11 @@ class GDEM(Method):
     are moved in turn. ``U'`` starts from the eigenvectors of a stochastic block model of the
     classes.
 
+    Eigenvectors are those of the largest connected part, as in the paper: of a graph in many parts
+    the smallest eigenvalues are all 0, and their vectors only name the parts.
+
     Attributes:
+        component: ``"largest"``, or ``"all"`` for the eigenvectors of the whole graph.
         eigenvectors: share of the condensed nodes that there are eigenvectors, ``K / n``.
         low: share of them at the small end of the Laplacian's spectrum.
         steps: updates.
@@ -97,12 +101,13 @@ class GDEM(Method):
     learns: ClassVar[str] = "features + eigenvectors"
     cost: ClassVar[str] = "one loop"
 
-    eigenvectors: float = 1.0
-    low: float = 0.8
+    component: Literal["largest", "all"] = "largest"
+    eigenvectors: float = 0.5
+    low: float = 1.0
     steps: int = 500
     u_turns: int = 10
     x_turns: int = 10
-    lr_x: float = 0.02
+    lr_x: float = 0.005
     lr_u: float = 0.01
     alpha: float = 1.0
     beta: float = 1.0
@@ -143,11 +148,23 @@ class GDEM(Method):
         x = start_features(real, sizes, self.init, self.init_hops, rng)
         seed = int(torch.randint(2**31, (), generator=rng))
         task = real.task
+        nodes = np.arange(task.num_nodes)
+        if self.component == "largest":
+            nodes = np.sort(components(task.adj)[0])
+        if pairs > len(nodes):
+            raise ValueError(
+                f"{pairs} eigenvectors are asked for, and the largest connected part has "
+                f"{len(nodes)} nodes: lower eigenvectors={self.eigenvectors} or the budget, or "
+                "take component='all'"
+            )
+        operator, rows = task.gcn_adj, task.x_array
+        if len(nodes) < task.num_nodes:
+            operator, rows = operator[nodes][:, nodes], rows[nodes]
         values, vectors = laplacian_ends(
-            task.gcn_adj, low, pairs - low, seed=seed, steps=self.eigen_steps
+            operator, low, pairs - low, seed=seed, steps=self.eigen_steps
         )
         y = torch.arange(real.num_classes).repeat_interleave(sizes)
-        along = torch.from_numpy(np.asarray(task.x_array.T @ vectors).T.copy()).to(x)
+        along = torch.from_numpy(np.asarray(rows.T @ vectors).T.copy()).to(x)
         members = torch.nn.functional.one_hot(real.labels, real.num_classes).to(x)
         classes = members.T @ real.propagated(1)
         start = EigenGraph(

@@ -27,8 +27,9 @@ class EigenbasisMatching:
 
     ``L_e = Σ_k ‖Xᵀu_k u_kᵀX - X'ᵀu'_k u'_kᵀX'‖²``; both matrices have rank one, so with
     ``a = Xᵀu_k`` and ``b = X'ᵀu'_k`` a term is ``|a|⁴ + |b|⁴ - 2 (a·b)²`` and no ``d x d`` array
-    is made. ``L_d = Σ_c (1 - cos(h_c, h'_c))`` with ``h = YᵀÂX`` and
-    ``h' = Y'ᵀ Σ_k (1 - λ_k) u'_k u'_kᵀ X'``; ``L_o = ‖U'ᵀU' - I‖²``.
+    is made. ``L_d = Σ_cc' (cos(h_c, h'_c') - [c = c'])²``, so that classes are alike to themselves
+    and apart from each other, with ``h = YᵀÂX`` and ``h' = Y'ᵀ Σ_k (1 - λ_k) u'_k u'_kᵀ X'``;
+    ``L_o = ‖U'ᵀU' - I‖²``.
 
     Attributes:
         along: ``a`` of the real graph, ``[K, d]``.
@@ -53,10 +54,11 @@ class EigenbasisMatching:
         matched = rank_one_distance(a, b).sum()
         step = (basis.u * (1 - basis.eigenvalues)) @ b_of(basis)
         members = F.one_hot(basis.y, len(self.classes)).to(step)
-        alike = F.cosine_similarity(members.T @ step, self.classes)
+        alike = F.normalize(members.T @ step) @ F.normalize(self.classes).T
+        apart = (alike - torch.eye(len(alike)).to(alike)).square().sum()
         eye = torch.eye(basis.u.shape[1], dtype=step.dtype, device=step.device)
         straight = (basis.u.T @ basis.u - eye).square().sum()
-        return self.alpha * matched + self.beta * (1 - alike).sum() + self.gamma * straight
+        return self.alpha * matched + self.beta * apart + self.gamma * straight
 
 
 def b_of(basis: Eigenbasis) -> Tensor:

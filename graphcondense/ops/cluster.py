@@ -1,4 +1,4 @@
-"""Fuzzy c-means, all restarts at once.
+"""Fuzzy c-means, all restarts at once, and hard parts by k-means and by spectral clustering.
 
 ``min Σ_i Σ_j u_ij^f ‖x_i - v_j‖²`` over memberships ``u`` (rows sum to one) and centres ``v``
 (Bezdek, 1981), by alternating the two closed forms
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import torch
 from torch import Generator, Tensor
+from torch.nn import functional as F
 
 TINY = 1e-12
 
@@ -88,6 +89,53 @@ def fuzzy_c_means(
     return u, cost
 
 
+def k_means(x: Tensor, k: int, rng: Generator) -> Tensor:
+    """The part ``[m]`` of each row ``[m, d]``, the best of ten restarts; no part is empty.
+
+    Raises:
+        ValueError: ``k`` beyond the rows.
+    """
+    u, cost = fuzzy_c_means(isometric(x.double()), k, rng, fuzzifier=1.0, restarts=10, steps=300)
+    return filled(u[int(cost.argmin())].argmax(1), k)
+
+
+def spectral_parts(x: Tensor, k: int, rng: Generator) -> Tensor:
+    """The part ``[m]`` of each row ``[m, d]``; no part is empty.
+
+    Normalised spectral clustering (Ng, Jordan & Weiss, NeurIPS 2001) of the graph whose weights are
+    the rows' cosines where they are positive: k-means of the rows, scaled to length one, of the
+    ``k`` leading eigenvectors.
+
+    Raises:
+        ValueError: ``k`` beyond the rows.
+
+    >>> x = torch.tensor([[1.0, 0.0], [2.0, 0.1], [0.0, 1.0], [0.1, 3.0]])
+    >>> part = spectral_parts(x, 2, Generator().manual_seed(0)).tolist()
+    >>> part[0] == part[1] != part[2] == part[3]
+    True
+    """
+    if not 1 <= k <= len(x):
+        raise ValueError(f"{k} clusters of {len(x)} rows; ask for 1 to {len(x)}")
+    unit = F.normalize(x.double())
+    near = (unit @ unit.T).clamp_min(0)
+    scale = near.sum(1).clamp_min(TINY).rsqrt()
+    _, vectors = torch.linalg.eigh(scale[:, None] * near * scale)
+    return k_means(F.normalize(vectors[:, -k:]), k, rng)
+
+
+def filled(part: Tensor, k: int) -> Tensor:
+    """The parts ``[m]`` with every empty one given a row of the largest.
+
+    >>> filled(torch.tensor([0, 0, 2]), 3).bincount().tolist()
+    [1, 1, 1]
+    """
+    part = part.clone()
+    for empty in (torch.bincount(part, minlength=k) == 0).nonzero().flatten().tolist():
+        fullest = torch.bincount(part, minlength=k).argmax()
+        part[(part == fullest).nonzero()[-1]] = empty
+    return part
+
+
 def _squares(x: Tensor, v: Tensor) -> Tensor:
     """Squared distances ``[R, m, k]``."""
     cross = torch.einsum("md,rkd->rmk", x, v)
@@ -97,7 +145,7 @@ def _squares(x: Tensor, v: Tensor) -> Tensor:
 def _memberships(x: Tensor, v: Tensor, fuzzifier: float) -> Tensor:
     squares = _squares(x, v)
     if fuzzifier == 1:
-        return torch.nn.functional.one_hot(squares.argmin(2), v.shape[1]).to(x.dtype)
+        return F.one_hot(squares.argmin(2), v.shape[1]).to(x.dtype)
     # A softmax of logarithms: the power itself overflows where a row is a centre.
     return torch.softmax(-squares.clamp_min(TINY).log() / (fuzzifier - 1), 2)
 

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import ArpackNoConvergence, eigsh
+
+
+def components(adj: sp.csr_matrix) -> list[np.ndarray]:
+    """The nodes of each connected part, the largest first, equals in the order of their nodes.
+
+    >>> [part.tolist() for part in components(sp.csr_matrix([[0, 0, 0], [0, 0, 1], [0, 1, 0]]))]
+    [[1, 2], [0]]
+    """
+    _, part = connected_components(adj, directed=True, connection="weak")
+    order = np.argsort(part, kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(part))[:-1])
+    return sorted(parts, key=len, reverse=True)
 
 
 def laplacian_ends(
@@ -18,8 +31,10 @@ def laplacian_ends(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Eigenpairs of ``L = I - Â`` at both ends of its spectrum, which lies in ``[0, 2)``.
 
-    A directed graph is made symmetric, ``(Â + Âᵀ) / 2``. A graph of ``p`` components has the
-    eigenvalue 0 ``p`` times, and within such an eigenspace the vectors are any basis of it.
+    A directed graph is made symmetric, ``(Â + Âᵀ) / 2``. Every connected part is solved by itself,
+    so that a vector is zero outside one part: a graph of ``p`` parts has the eigenvalue 0 ``p``
+    times, on which a solver of the whole gets stuck. Of equal eigenvalues that of the larger part
+    comes first.
 
     Args:
         gcn_adj: ``Â [n, n]``.
@@ -44,32 +59,57 @@ def laplacian_ends(
             f"ask for 1 to {n} in all"
         )
     half = gcn_adj.astype(np.float64)
-    half = (half + half.T) / 2
-    if wanted > n // 2 or n <= DENSE:
+    half = ((half + half.T) / 2).tocsr()
+    found, where = [], []
+    for nodes in components(half):
+        own = half if len(nodes) == n else half[nodes][:, nodes]
+        pairs = _ends(own, smallest, largest, seed, steps, tolerance)
+        found.append(pairs)
+        where.append(nodes)
+    every = np.concatenate([values for values, _ in found])
+    part = np.repeat(np.arange(len(found)), [len(values) for values, _ in found])
+    at = np.concatenate([np.arange(len(values)) for values, _ in found])
+    # Equal to rounding is equal, or the order of parts would be noise.
+    order = np.lexsort((at, part, every.round(10)))
+    keep = np.r_[order[:smallest], order[len(order) - largest :]]
+    vectors = np.zeros((n, wanted))
+    for column, pair in enumerate(keep):
+        vector = found[part[pair]][1][:, at[pair]]
+        vectors[where[part[pair]], column] = vector * np.sign(vector[np.abs(vector).argmax()])
+    return every[keep], vectors
+
+
+def _ends(
+    half: sp.csr_matrix,
+    smallest: int,
+    largest: int,
+    seed: int,
+    steps: int | None,
+    tolerance: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`laplacian_ends` of one part, all pairs where it has no more than are asked for."""
+    n = half.shape[0]
+    if smallest + largest > n // 2 or n <= DENSE:
         values, vectors = np.linalg.eigh(np.eye(n) - half.toarray())
-        keep = np.r_[np.arange(smallest), np.arange(n - largest, n)]
-        values, vectors = values[keep], vectors[:, keep]
-    else:
-        start = np.random.default_rng(seed).standard_normal(n)
-        how = {"v0": start, "tol": tolerance, "maxiter": steps}
-        ends = []
-        for count, which in ((smallest, "LA"), (largest, "SA")):
-            if not count:
-                continue
-            try:
-                found, space = eigsh(half, k=count, which=which, **how)
-            except ArpackNoConvergence as error:
-                raise ValueError(
-                    f"the eigen-solver found {len(error.eigenvalues)} of {count} eigenpairs and "
-                    f"did not converge; ask for fewer, allow more than steps={steps}, or raise "
-                    f"tolerance={tolerance:g}"
-                ) from error
-            order = np.argsort(1 - found)
-            ends.append((1 - found[order], space[:, order]))
-        values = np.concatenate([v for v, _ in ends])
-        vectors = np.concatenate([u for _, u in ends], 1)
-    peak = np.abs(vectors).argmax(0)
-    return values, vectors * np.sign(vectors[peak, np.arange(vectors.shape[1])])
+        keep = np.unique(np.r_[np.arange(min(smallest, n)), np.arange(max(n - largest, 0), n)])
+        return values[keep], vectors[:, keep]
+    start = np.random.default_rng(seed).standard_normal(n)
+    how = {"v0": start, "tol": tolerance, "maxiter": steps}
+    ends = []
+    for count, which in ((smallest, "LA"), (largest, "SA")):
+        if not count:
+            continue
+        try:
+            found, space = eigsh(half, k=count, which=which, **how)
+        except ArpackNoConvergence as error:
+            raise ValueError(
+                f"the eigen-solver found {len(error.eigenvalues)} of {count} eigenpairs and "
+                f"did not converge; ask for fewer, allow more than steps={steps}, or raise "
+                f"tolerance={tolerance:g}"
+            ) from error
+        order = np.argsort(1 - found)
+        ends.append((1 - found[order], space[:, order]))
+    return np.concatenate([v for v, _ in ends]), np.concatenate([u for _, u in ends], 1)
 
 
 DENSE = 600

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 from torch_geometric.data import Data
 
@@ -17,7 +18,9 @@ from graphcondense.evaluate.predictors import (
     kernel_ridge,
     label_propagation,
     predictor_named,
+    structure_ridge,
 )
+from graphcondense.kernels.sntk import SNTK
 
 
 def gcn_dense(adj):
@@ -73,6 +76,41 @@ def test_label_propagation_by_hand(real, small):
     np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["small", "soft", "whole", "sparse"])
+def test_structure_ridge_by_hand(kind, real, small, monkeypatch):
+    """From the kernel between all nodes of both graphs, at once and in parts."""
+    if kind == "soft":
+        small.y = torch.rand(6, 3)
+    given = real if kind == "whole" else small
+    whole = torch.from_numpy(gcn_dense(real.adj.toarray().astype(np.float64)))
+    if kind == "whole":
+        x, step, rows, y = real.x.double(), whole, real.train, real.y[real.train]
+    else:
+        adj = np.zeros((6, 6))
+        adj[small.edge_index[1], small.edge_index[0]] = small.edge_weight
+        x, step, y = small.x.double(), torch.from_numpy(gcn_dense(adj)), small.y
+        rows = torch.arange(6)
+    hot = y.numpy() if y.dim() == 2 else np.eye(3)[y]
+    kernel = SNTK(hops=3, num_layers=2)
+    gram = kernel(kernel.embed(real.x.double(), whole), kernel.embed(x, step))[:, rows].numpy()
+    own = kernel(*[kernel.embed(x, step)] * 2)[rows][:, rows].numpy()
+    n = len(rows)
+    wanted = gram @ np.linalg.solve(own + 0.1 * np.trace(own) / n * np.eye(n), hot - 1 / 3)
+    if kind == "sparse":
+        real = replace(real, x=sp.csr_matrix(real.x.numpy()))
+    for columns in (512, 4):
+        monkeypatch.setattr(predictors, "COLUMNS", columns)
+        found = dict(structure_ridge(given, real))
+        assert len(found) == 50
+        np.testing.assert_allclose(found["3 hops, 2 layers, ridge 0.1"], wanted, atol=1e-5)
+
+
+def test_a_structure_kernel_too_large_is_refused(real, small, monkeypatch):
+    monkeypatch.setattr(predictors, "NTK_MOST", 10)
+    with pytest.raises(ValueError, match=r"30 labelled nodes.*stops at 10.*leave SNTK out"):
+        evaluate(small, real, models=["sntk"], baselines=["whole"], progress=False)
+
+
 @pytest.mark.parametrize("name", predictors.PREDICTORS)
 def test_test_labels_choose_nothing(name, real, small):
     y = real.y.clone()
@@ -86,6 +124,7 @@ def test_test_labels_choose_nothing(name, real, small):
 def test_names():
     assert predictor_named("label_propagation") == predictor_named("LabelProp") == "LabelProp"
     assert predictor_named("krr") == "KernelRidge"
+    assert predictor_named("sntk") == "SNTK"
     assert predictor_named("GCN") is None
 
 
@@ -96,10 +135,11 @@ def test_a_kernel_too_large_is_refused(real, small, monkeypatch):
 
 
 def test_they_are_marked_in_a_report(real, small):
-    models = ["SGC", "LabelProp", "KernelRidge"]
+    models = ["SGC", "LabelProp", "KernelRidge", "SNTK"]
     report = evaluate(small, real, models=models, seeds=2, epochs=3, plain_epochs=0, progress=False)
     kinds = {row.model: row.predictor for row in report.rows}
-    assert kinds == {"SGC": "GNN", "LabelProp": "non-GNN", "KernelRidge": "non-GNN"}
+    assert kinds.pop("SGC") == "GNN"
+    assert kinds == dict.fromkeys(models[1:], "non-GNN")
     assert "LabelProp *" in report.table()
     assert "* no GNN" in report.table()
 

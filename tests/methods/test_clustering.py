@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Generator
 
 import graphcondense
 from graphcondense.data.task import as_task
-from graphcondense.methods.cgc import alike, unpropagated
+from graphcondense.domains.node import NodeSource
+from graphcondense.methods.cgc import alike, assess, unpropagated
 from graphcondense.ops.adjacency import gcn_norm_dense
 from tests.cases import NodeCase, toy_graph
 
@@ -103,5 +106,44 @@ def test_cgc_joins_what_is_alike() -> None:
     none = graphcondense.condense(toy_graph(), "cgc-x", nodes=9)
     assert small.num_edges > 0
     assert none.num_edges == 0
-    with pytest.raises(ValueError, match="hops="):
-        graphcondense.condense(toy_graph(), "cgc", nodes=9, hops=())
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ({"weights": ()}, "are all zero"),
+        ({"augment": 1.5}, "augment=1.5 must be in"),
+        ({"tau": -1.0}, "tau=-1.0 >= 0"),
+        ({"clustering": "fuzzy"}, "clustering='fuzzy' is not one of"),
+    ],
+)
+def test_bad_options_of_cgc(bad: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        graphcondense.condense(toy_graph(), "cgc", nodes=9, **bad)
+
+
+def test_plain_parts_of_cgc_are_means() -> None:
+    """Without added rows and calibration a part is the mean of its training nodes."""
+    real = NodeSource(as_task(toy_graph()))
+    options = {"augment": 0.0, "tau": 0.0, "weights": (0.0, 1.0)}
+    small = graphcondense.condense(toy_graph(), "cgc-x", per_class=1, **options)
+    rows = real.propagated(1)
+    for c in range(3):
+        assert torch.allclose(small.x[c], rows[real.labels == c].mean(0), atol=1e-6)
+
+
+def test_confidence_by_hand() -> None:
+    """Least squares of least norm, by NumPy; a wrong row has the least confidence of all."""
+    rng = Generator().manual_seed(0)
+    learnt = torch.randn(6, 4, generator=rng, dtype=torch.float64)
+    rows = learnt[:5] + 0.1 * torch.randn(5, 4, generator=rng, dtype=torch.float64)
+    learnt_y, y = torch.tensor([0, 1, 2, 0, 1, 2]), torch.tensor([0, 1, 2, 0, 2])
+    sure, right = assess(learnt, rows, learnt_y, y, 3)
+    weights = np.linalg.pinv(learnt.numpy()) @ np.eye(3)[learnt_y]
+    said = rows.numpy() @ weights
+    odds = np.exp(said) / np.exp(said).sum(1, keepdims=True)
+    own = odds[np.arange(5), y]
+    correct = said.argmax(1) == y.numpy()
+    assert right.tolist() == correct.astype(float).tolist()
+    assert 0 < correct.sum() < 5
+    assert np.allclose(sure, np.where(correct, own, own.min()))

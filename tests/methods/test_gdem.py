@@ -11,7 +11,7 @@ from graphcondense.core.types import Learner
 from graphcondense.data.task import as_task
 from graphcondense.methods.gdem import EigenGraph, block_model
 from graphcondense.objectives.eigenbasis import EigenbasisMatching
-from graphcondense.ops.spectral import laplacian_ends
+from graphcondense.ops.spectral import components, laplacian_ends
 from tests.cases import NodeCase, toy_graph
 
 
@@ -44,8 +44,10 @@ def test_the_loss_by_explicit_matrices() -> None:
     adj = sum((1 - eigenvalues[k]) * torch.outer(turned[:, k], turned[:, k]) for k in range(5))
     apart = 0.0
     for c in range(3):
-        h, mine = classes[c], (adj @ own)[small_y == c].sum(0)
-        apart += 1 - float(h @ mine / (h.norm() * mine.norm()))
+        for other in range(3):
+            h, mine = classes[other], (adj @ own)[small_y == c].sum(0)
+            alike = float(h @ mine / (h.norm() * mine.norm()))
+            apart += (alike - (c == other)) ** 2
     off = float((turned.T @ turned - torch.eye(5, dtype=torch.float64)).square().sum())
     assert float(found) == pytest.approx(0.5 * along + 2 * apart + 3 * off, rel=1e-9)
 
@@ -68,6 +70,24 @@ def test_the_start_joins_classes() -> None:
 def test_bad_shares(bad: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must be in"):
         graphcondense.condense(toy_graph(), "gdem", nodes=9, **bad)
+
+
+def test_parts_of_a_graph() -> None:
+    """A graph in two parts: the largest gives the eigenvectors, and has to have enough nodes."""
+    data = toy_graph()
+    left = data.edge_index.max(0).values < 40
+    right = data.edge_index.min(0).values >= 40
+    data.edge_index = data.edge_index[:, left | right]
+    parts = components(as_task(data).adj)
+    assert set(parts[0].tolist()) <= set(range(40, 120))
+    one, both = (
+        graphcondense.condense(data, "gdem", nodes=9, steps=5, component=part)
+        for part in ("largest", "all")
+    )
+    assert one.condensed["hash"] != both.condensed["hash"]
+    data.edge_index = data.edge_index[:, :0]
+    with pytest.raises(ValueError, match="the largest connected part has 1 nodes: lower eigenvec"):
+        graphcondense.condense(data, "gdem", nodes=9, steps=5)
 
 
 def test_no_convergence_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

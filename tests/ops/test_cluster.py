@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from sklearn.cluster import KMeans
+from sklearn.cluster import KMeans, SpectralClustering
+from sklearn.metrics import adjusted_rand_score
 from torch import Generator
 
-from graphcondense.ops.cluster import fuzzy_c_means, isometric
+from graphcondense.ops.cluster import filled, fuzzy_c_means, isometric, k_means, spectral_parts
 
 
 def rows(m: int = 12, d: int = 5) -> torch.Tensor:
@@ -62,3 +63,25 @@ def test_a_row_that_is_a_centre_belongs_to_it() -> None:
 def test_bad_input(k: int, f: float, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         fuzzy_c_means(rows(), k, Generator(), fuzzifier=f)
+
+
+def test_spectral_parts_are_those_of_scikit_learn() -> None:
+    """On the same affinity, where the parts are clear."""
+    rng = Generator().manual_seed(3)
+    centre = torch.eye(3, 8).repeat_interleave(20, 0)
+    x = centre + 0.05 * torch.randn(60, 8, generator=rng)
+    part = spectral_parts(x, 3, rng)
+    unit = torch.nn.functional.normalize(x.double())
+    theirs = SpectralClustering(3, affinity="precomputed", random_state=0)
+    theirs.fit((unit @ unit.T).clamp_min(0).numpy())
+    assert adjusted_rand_score(theirs.labels_, part) == 1
+
+
+@pytest.mark.parametrize("parts", [k_means, spectral_parts])
+def test_no_part_is_empty(parts: object) -> None:
+    assert callable(parts)
+    same = torch.ones(5, 3)
+    assert sorted(parts(same, 5, Generator()).tolist()) == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="6 clusters of 5 rows"):
+        parts(same, 6, Generator())
+    assert filled(torch.tensor([1, 1, 1]), 3).bincount().tolist() == [1, 1, 1]
