@@ -128,7 +128,7 @@ def draw_graph(small: Any, path: str | Path) -> Path:
             marker=MARKERS[c // len(COLOURS) % len(MARKERS)],
             edgecolors="white",
             linewidths=0.7,
-            label=f"{c}",
+            label=f"{c}" if c >= 0 else "none",
             zorder=2,
         )
     ax.margins(0.06)

@@ -30,8 +30,8 @@ class GECC(Method):
     When nodes arrive, :meth:`update` starts from the centres of before.
 
     Attributes:
-        weights: of ``X, ÂX, Â²X, ...``. Three hops scored best on validation; the paper
-            has -0.1, 0.9, 0.9.
+        weights: of ``X, ÂX, Â²X, ...``; the paper's. Three hops alone, (0, 0, 0, 1.7), are half a
+            point better on Cora's validation nodes and two worse on its test nodes.
         fuzzifier: ``f``; 1 is hard clustering.
         restarts: starts of each class's clustering.
         steps: updates of a clustering at most.
@@ -46,7 +46,7 @@ class GECC(Method):
     cost: ClassVar[str] = "closed form"
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"gecc-hard": {"fuzzifier": 1.0}}
 
-    weights: tuple[float, ...] = (0.0, 0.0, 0.0, 1.7)
+    weights: tuple[float, ...] = (-0.1, 0.9, 0.9)
     fuzzifier: float = 1.3
     restarts: int = 50
     steps: int = 100

@@ -147,3 +147,9 @@ def test_confidence_by_hand() -> None:
     assert right.tolist() == correct.astype(float).tolist()
     assert 0 < correct.sum() < 5
     assert np.allclose(sure, np.where(correct, own, own.min()))
+
+
+@pytest.mark.parametrize("name", ["gecc", "gecc-hard", "cgc"])
+def test_more_clusters_than_a_class_has_nodes(name: str) -> None:
+    with pytest.raises(ValueError, match="would get 60 examples but has only"):
+        graphcondense.condense(toy_graph(), name, per_class=60)

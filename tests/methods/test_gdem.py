@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Generator
+from torch_geometric.data import Data
 
 import graphcondense
 from graphcondense.core.types import Learner
 from graphcondense.data.task import as_task
 from graphcondense.methods.gdem import EigenGraph, block_model
 from graphcondense.objectives.eigenbasis import EigenbasisMatching
-from graphcondense.ops.spectral import components, laplacian_ends
+from graphcondense.ops.spectral import laplacian_ends
 from tests.cases import NodeCase, toy_graph
 
 
@@ -72,26 +73,39 @@ def test_bad_shares(bad: dict[str, float]) -> None:
         graphcondense.condense(toy_graph(), "gdem", nodes=9, **bad)
 
 
-def test_parts_of_a_graph() -> None:
-    """A graph in two parts: the largest gives the eigenvectors, and has to have enough nodes."""
-    data = toy_graph()
-    left = data.edge_index.max(0).values < 40
-    right = data.edge_index.min(0).values >= 40
-    data.edge_index = data.edge_index[:, left | right]
-    parts = components(as_task(data).adj)
-    assert set(parts[0].tolist()) <= set(range(40, 120))
-    one, both = (
-        graphcondense.condense(data, "gdem", nodes=9, steps=5, component=part)
-        for part in ("largest", "all")
-    )
-    assert one.condensed["hash"] != both.condensed["hash"]
-    data.edge_index = data.edge_index[:, :0]
-    with pytest.raises(ValueError, match="the largest connected part has 1 nodes: lower eigenvec"):
-        graphcondense.condense(data, "gdem", nodes=9, steps=5)
-
-
 def test_no_convergence_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("graphcondense.ops.spectral.DENSE", 0)
     data = toy_graph(n=300)
     with pytest.raises(ValueError, match="did not converge"):
         graphcondense.condense(data, "gdem", nodes=30, eigen_steps=1)
+
+
+def in_parts() -> Data:
+    """A toy graph beside fifty nodes without edges."""
+    data = toy_graph()
+    n = data.num_nodes
+    for key in ("train_mask", "val_mask", "test_mask"):
+        data[key] = torch.cat([data[key], torch.zeros(50, dtype=torch.bool)])
+    data.x = torch.cat([data.x, torch.randn(50, 12, generator=Generator().manual_seed(1))])
+    data.y = torch.cat([data.y, torch.arange(50) % 3])
+    data.num_nodes = n + 50
+    return data
+
+
+def test_what_is_no_part_of_the_largest_changes_nothing() -> None:
+    """After steps of both eigenvectors and features."""
+    options = {"nodes": 9, "steps": 15, "validations": 0}
+    alone, largest = (
+        graphcondense.condense(data, "gdem", **options) for data in (toy_graph(), in_parts())
+    )
+    start = graphcondense.condense(toy_graph(), "gdem", **{**options, "steps": 0})
+    assert not torch.allclose(alone.x, start.x, atol=1e-3)
+    assert torch.allclose(alone.x, largest.x, atol=1e-4)
+    assert torch.equal(alone.edge_index, largest.edge_index)
+    assert torch.allclose(alone.edge_weight, largest.edge_weight, atol=1e-4)
+
+
+def test_all_parts_of_a_graph_without_edges() -> None:
+    data = toy_graph()
+    data.edge_index = data.edge_index[:, :0]
+    assert graphcondense.condense(data, "gdem", nodes=9, component="all", steps=2).num_nodes == 9

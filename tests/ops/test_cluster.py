@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from sklearn.cluster import KMeans, SpectralClustering
 from sklearn.metrics import adjusted_rand_score
 from torch import Generator
 
-from graphcondense.ops.cluster import filled, fuzzy_c_means, isometric, k_means, spectral_parts
+from graphcondense.ops.cluster import fuzzy_c_means, isometric, k_means, spectral_parts
 
 
 def rows(m: int = 12, d: int = 5) -> torch.Tensor:
@@ -77,11 +79,16 @@ def test_spectral_parts_are_those_of_scikit_learn() -> None:
     assert adjusted_rand_score(theirs.labels_, part) == 1
 
 
-@pytest.mark.parametrize("parts", [k_means, spectral_parts])
-def test_no_part_is_empty(parts: object) -> None:
-    assert callable(parts)
-    same = torch.ones(5, 3)
-    assert sorted(parts(same, 5, Generator()).tolist()) == [0, 1, 2, 3, 4]
-    with pytest.raises(ValueError, match="6 clusters of 5 rows"):
-        parts(same, 6, Generator())
-    assert filled(torch.tensor([1, 1, 1]), 3).bincount().tolist() == [1, 1, 1]
+@pytest.mark.parametrize("part", [k_means, spectral_parts])
+def test_parts_tell_groups_apart_and_none_is_empty(part: Callable[..., torch.Tensor]) -> None:
+    rng = Generator().manual_seed(0)
+    group = torch.arange(18) % 3
+    x = 5 * torch.eye(3, 7)[group] + 0.1 * torch.randn(18, 7, generator=rng)
+    found = part(x, 3, rng)
+    same = group[:, None] == group
+    assert torch.equal(found[:, None] == found, same)
+    for k in (1, 7, 18):
+        assert int(torch.bincount(part(x, k, rng), minlength=k).min()) > 0
+    assert torch.bincount(part(torch.ones(6, 4), 4, rng), minlength=4).min() > 0
+    with pytest.raises(ValueError, match="19 clusters of 18 rows"):
+        part(x, 19, rng)

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from graphcondense.ops import spectral
 from graphcondense.ops.adjacency import gcn_norm_csr
-from graphcondense.ops.spectral import laplacian_ends
+from graphcondense.ops.spectral import components, laplacian_ends
 
 
 def operator(graph: nx.Graph) -> sp.csr_matrix:
@@ -54,3 +54,22 @@ def test_no_convergence_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     adj = operator(nx.path_graph(400))
     with pytest.raises(ValueError, match=r"of 6 eigenpairs and did not converge.*tolerance"):
         laplacian_ends(adj, 6, 0, steps=1, tolerance=1e-14)
+
+
+@pytest.mark.parametrize("dense", [0, 600])
+def test_many_parts(dense: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Far more parts than eigenpairs, on which one solver of the whole does not converge."""
+    monkeypatch.setattr(spectral, "DENSE", dense)
+    adj = operator(nx.disjoint_union_all([nx.karate_club_graph(), *[nx.path_graph(2)] * 40]))
+    values, vectors = laplacian_ends(adj, 30, 4)
+    every = np.linalg.eigvalsh(np.eye(114) - adj.toarray())
+    assert np.allclose(values, np.r_[every[:30], every[-4:]], atol=1e-8)
+    assert np.allclose(vectors.T @ vectors, np.eye(34), atol=1e-8)
+    assert np.allclose(adj @ vectors, vectors * (1 - values), atol=1e-7)
+    assert np.abs(vectors[34:, 0]).max() == 0  # of the zeros, the largest part's comes first
+
+
+def test_parts_are_sorted_by_size() -> None:
+    graph = nx.disjoint_union_all([nx.path_graph(2), nx.path_graph(5), nx.path_graph(2)])
+    parts = components(sp.csr_matrix(nx.to_scipy_sparse_array(graph)))
+    assert [part.tolist() for part in parts] == [[2, 3, 4, 5, 6], [0, 1], [7, 8]]
