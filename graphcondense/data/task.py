@@ -14,6 +14,9 @@ from torch import Tensor
 
 from graphcondense.ops.adjacency import csr_from_edges, gcn_norm_csr, scipy_csr
 
+ROWS = 1024
+"""Of a wide feature matrix at a time, where a pass over it makes temporary copies."""
+
 
 @dataclass(frozen=True)
 class NodeTask:
@@ -188,21 +191,25 @@ def _features(x: Any) -> Tensor | sp.csr_matrix:
         out = x.detach().cpu().to(torch.float32)
     if len(out.shape) != 2:
         raise ValueError(f"data.x must be [nodes, features], got shape {tuple(out.shape)}")
-    values = torch.from_numpy(out.data) if isinstance(out, sp.csr_matrix) else out
-    finite = torch.isfinite(values)
-    if not bool(finite.all()):
-        if isinstance(out, sp.csr_matrix):
-            where = f"{int((~finite).sum())} stored values"
-        else:
-            row = int((~finite).any(1).nonzero()[0])
-            where = f"{int((~finite).sum())} values, first in node {row}"
-        raise ValueError(f"data.x has NaN or infinite features ({where}); impute them first")
+    _check_finite(out)
     # Bag-of-words features are cheaper as CSR, in memory and in every product.
     if isinstance(out, Tensor) and out.shape[1] >= 256:
-        density = float((out != 0).sum()) / max(out.numel(), 1)
-        if density < 0.1:
+        if int(torch.count_nonzero(out)) < 0.1 * out.numel():
             return scipy_csr(out)
     return out
+
+
+def _check_finite(x: Tensor | sp.csr_matrix) -> None:
+    if isinstance(x, sp.csr_matrix):
+        bad = int((~np.isfinite(x.data)).sum())
+        where = f"{bad} stored values"
+    else:
+        # By rows: a mask of all of a wide graph, and what makes it, outweigh the features.
+        each = torch.cat([(~torch.isfinite(rows)).sum(1) for rows in x.split(ROWS)])
+        bad = int(each.sum())
+        where = f"{bad} values, first in node {int(each.gt(0).int().argmax())}" if bad else ""
+    if bad:
+        raise ValueError(f"data.x has NaN or infinite features ({where}); impute them first")
 
 
 def _labels(y: Any, n: int) -> tuple[Tensor, int]:
