@@ -45,6 +45,10 @@ class Run:
         setting: node data only: ``"transductive"`` or ``"inductive"`` (training subgraph alone).
             Sets of graphs are inductive by nature: methods see training graphs alone, whatever is
             given here, and the record says so.
+        pseudo_labels: node data only: label so many more nodes of each class by label propagation
+            before the method sees the graph
+            (:func:`~graphcondense.data.pseudo.pseudo_labelled`), for budgets above the number of
+            labelled nodes. Validation and test stay as they are.
         device: such as ``"cpu"`` or ``"cuda"``; a GPU when there is one by default.
         validations: how many times the condensed set is scored on real validation examples on the
             way, the start besides; the best is returned. 0 returns the last.
@@ -60,6 +64,7 @@ class Run:
 
     seed: int = 0
     setting: Setting = "transductive"
+    pseudo_labels: int | None = None
     device: str | None = None
     validations: int = 5
     patience: int | None = None
@@ -124,7 +129,7 @@ def condense(
     run_fields = {f.name for f in fields(Run)}
     run = _checked(Run, {k: v for k, v in options.items() if k in run_fields})
     own = {k: v for k, v in options.items() if k not in run_fields}
-    domain = domain_of(data, device_of(run), run.setting)
+    domain = domain_of(data, device_of(run), run.setting, run.pseudo_labels)
     if isinstance(method, str):
         built, name = build(method, domain.kind, preset=preset, **own), method.lower()
     elif own or preset:
@@ -168,17 +173,15 @@ def update(small: Any, data: Any, *, callbacks: Sequence[Callback] = (), **optio
     asked = {k: v for k, v in record["budget"]["asked"].items() if k not in budgets & own.keys()}
     if own.keys() & budgets:
         asked = {k: v for k, v in asked.items() if k not in budgets}
-    run = _checked(
-        Run, {"setting": record["setting"], **{k: options[k] for k in options if k in run_fields}}
-    )
+    seen = {k: record[k] for k in ("setting", "pseudo_labels") if k in record}
+    run = _checked(Run, {**seen, **{k: options[k] for k in options if k in run_fields}})
     name = record["method"]
     method = build(name, record["domain"], **{**record["hyperparameters"], **asked, **own})
     if not hasattr(method, "update"):
         able = [n for (n, _), cls in all_methods().items() if hasattr(cls, "update")]
         raise ValueError(f"{name} cannot update a condensed set; {', '.join(able)} can")
-    grown = _run(
-        domain_of(data, device_of(run), run.setting), method, name, run, callbacks, {}, small
-    )
+    domain = domain_of(data, device_of(run), run.setting, run.pseudo_labels)
+    grown = _run(domain, method, name, run, callbacks, {}, small)
     grown.condensed["updated_from"] = graph_hash(small)
     return grown
 
@@ -283,6 +286,7 @@ def _run(
         "hyperparameters": hyperparameters(method),
         "seed": run.seed,
         "setting": domain.setting,
+        "pseudo_labels": run.pseudo_labels,
         "validations": run.validations,
         "data": about["digest"],
     }
@@ -378,6 +382,7 @@ def record(
         "hyperparameters": {k: v for k, v in hyperparameters(method).items() if k not in asked},
         "seed": run.seed,
         "setting": domain.setting,
+        "pseudo_labels": run.pseudo_labels,
         "data": dict(about),
         "budget": {
             "asked": {k: v for k, v in asked.items() if v is not None},

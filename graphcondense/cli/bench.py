@@ -35,6 +35,9 @@ class Grid:
         trainings: training seeds of every evaluator on each result.
         epochs: of a training; by default the evaluator's own.
         val_every: epochs between two validations; by default the evaluator's own.
+        pseudo_labels: nodes of each class that are labelled by label propagation before any method
+            sees the graph, for budgets above the number of labelled nodes; evaluation does not see
+            them. By default none.
         workers: methods at a time, each a process of one thread; by default one a core. Times of
             methods that ran side by side are longer; the page says how many did.
         device: where to condense and train.
@@ -48,6 +51,7 @@ class Grid:
     trainings: int = 10
     epochs: int | None = None
     val_every: int | None = None
+    pseudo_labels: int | None = None
     workers: int | None = None
     device: str = "cpu"
     out: str = "runs/bench"
@@ -190,6 +194,7 @@ def run_cell(args: Any) -> dict[str, Any]:
                 seed=seed,
                 device=args.device,
                 progress=False,
+                pseudo_labels=args.pseudo_labels,
                 **budget,
             )
         )

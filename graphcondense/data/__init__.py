@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from graphcondense.data.nodes import datasets, load
     from graphcondense.data.ogb import load_ogb, open_ogb
     from graphcondense.data.preprocess import restore_preprocess
+    from graphcondense.data.pseudo import pseudo_labelled
     from graphcondense.data.task import NodeTask, as_task
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "load_ogb",
     "open_ogb",
     "open_small",
+    "pseudo_labelled",
     "restore_preprocess",
     "save_condensed",
     "tensor_bytes",
@@ -84,6 +86,7 @@ _HOME = {
     "load_ogb": ("ogb", "load_ogb"),
     "open_ogb": ("ogb", "open_ogb"),
     "open_small": ("foreign", "open_small"),
+    "pseudo_labelled": ("pseudo", "pseudo_labelled"),
     "restore_preprocess": ("preprocess", "restore_preprocess"),
     "save_condensed": ("condensed", "save"),
     "tensor_bytes": ("condensed", "tensor_bytes"),

@@ -18,10 +18,25 @@ class NodeDomain:
     kind = "node"
     predictor = "GCN (2 layers, 256 hidden, 3 seeds)"
 
-    def __init__(self, data: Any, device: torch.device, setting: Setting) -> None:
+    def __init__(
+        self,
+        data: Any,
+        device: torch.device,
+        setting: Setting,
+        pseudo_labels: int | None = None,
+    ) -> None:
+        from graphcondense.data.pseudo import pseudo_labelled
         from graphcondense.data.task import as_task
 
         self.task, self.device = as_task(data), device
+        self.seen = self.task
+        if pseudo_labels is not None:
+            if setting == "inductive":
+                raise ValueError(
+                    f"pseudo_labels={pseudo_labels} labels nodes that setting='inductive' does not "
+                    "see; choose one of the two"
+                )
+            self.seen = pseudo_labelled(self.task, pseudo_labels)
         self.setting: Setting = setting
         self.scorer: Callable[[Any], Callable[[Any], float]] | None = None
 
@@ -30,7 +45,7 @@ class NodeDomain:
 
         self.scorer = getattr(method, "scorer", None)
         self.predictor = getattr(method, "predictor", self.predictor)
-        return NodeSource(self.task, self.setting, device=self.device)
+        return NodeSource(self.seen, self.setting, device=self.device)
 
     def score(self) -> Any:
         """By the method's own predictor where it has one, else by networks.

@@ -77,7 +77,8 @@ class Budget:
                 )
             if n > labelled:
                 raise ValueError(
-                    f"{what} gives {n} examples, above the {labelled} labelled training examples"
+                    f"{what} gives {n} examples, above the {labelled} labelled training examples; "
+                    "lower the budget or, of one graph, label more nodes with pseudo_labels="
                 )
             wanted = self._share(counts, n)
         short = (wanted > counts).nonzero().flatten()

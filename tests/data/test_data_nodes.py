@@ -15,6 +15,8 @@ import pytest
 import scipy.sparse as sp
 import torch
 from torch_geometric.data import Data
+from torch_geometric.datasets import Planetoid
+from torch_geometric.transforms import NormalizeFeatures
 
 from graphcondense import data as gd
 from graphcondense.data import nodes
@@ -175,6 +177,8 @@ def test_seeded_split_of_small_classes_and_unlabelled_nodes(tmp_path):
 def test_row_normalisation(data_root):
     x = gd.load("cora", data_root).x
     assert torch.allclose(x.sum(1), torch.ones(len(x)))
+    raw = Planetoid(str(data_root / "pyg"), "Cora", transform=NormalizeFeatures())[0]
+    assert torch.equal(x, raw.x), "the same bits as PyG's"
     assert torch.equal(gd.load("cora", data_root, normalize="none").x, (x > 0).float())
 
 
