@@ -388,7 +388,7 @@ def record(
             "asked": {k: v for k, v in asked.items() if v is not None},
             "per_class": size.per_class,
             "of_labelled": round(count / about["train"], 6),
-            "of_all": round(count / size.total, 6),
+            "of_all": round((count + size.unlabelled) / size.total, 6),
         },
         **size.sizes,
         "bytes": size.bytes,

@@ -193,9 +193,9 @@ def _features(x: Any) -> Tensor | sp.csr_matrix:
         raise ValueError(f"data.x must be [nodes, features], got shape {tuple(out.shape)}")
     _check_finite(out)
     # Bag-of-words features are cheaper as CSR, in memory and in every product.
-    if isinstance(out, Tensor) and out.shape[1] >= 256:
-        if int(torch.count_nonzero(out)) < 0.1 * out.numel():
-            return scipy_csr(out)
+    wide = isinstance(out, Tensor) and out.shape[1] >= 256
+    if wide and int(torch.count_nonzero(out)) < 0.1 * out.numel():
+        return scipy_csr(out)
     return out
 
 

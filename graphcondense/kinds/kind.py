@@ -58,12 +58,14 @@ class Measured:
         per_class: examples of each class, or group of graphs.
         total: real examples, labelled or not.
         bytes: of what is stored.
+        unlabelled: condensed examples of no class.
     """
 
     sizes: dict[str, Any]
     per_class: list[int]
     total: int
     bytes: int
+    unlabelled: int = 0
 
 
 def of_one(small: Any, classes: int, total: int) -> Measured:
@@ -74,4 +76,5 @@ def of_one(small: Any, classes: int, total: int) -> Measured:
     sizes = {"nodes": len(small.y), "edges": int(small.edge_index.shape[1])}
     y = small.y if small.y.dim() == 1 else small.y.argmax(1)
     per_class = torch.bincount(y[y >= 0], minlength=classes).tolist()
-    return Measured(sizes, per_class, total, tensor_bytes(small))
+    unlabelled = int((y < 0).sum())
+    return Measured(sizes, per_class, total, tensor_bytes(small), unlabelled)

@@ -39,10 +39,10 @@ def graph_scene(run: Run) -> dict[str, Any]:
 
     Returns:
         ``nodes``: ``[id, x, y, class, degree, strength, [[neighbour, weight], ...]]`` with places
-        in ``[0, 1]`` and the strongest neighbours first; ``edges``: ``[i, j, strength]``, positions
-        in ``nodes`` and weights as shares of the greatest, weakest first; ``within``: the share of
-        all weight that joins nodes of one class, ``None`` without edges; ``pairs``: how many
-        pairs of nodes are joined.
+        in ``[0, 1]``, the strongest neighbours first, and -1 for no class; ``edges``: ``[i, j,
+        strength]``, positions in ``nodes`` and weights as shares of the greatest, weakest first;
+        ``within``: the share of all weight that joins nodes of one class, ``None`` without edges;
+        ``pairs``: how many pairs of nodes are joined.
     """
     small = run.small
     y = (small.y.argmax(1) if small.y.dim() == 2 else small.y).cpu().numpy()
@@ -64,7 +64,8 @@ def graph_scene(run: Run) -> dict[str, Any]:
     place = springs(edges, strength, y[shown], place) if len(edges) else _drawn_in(place)
     low, high = place.min(0), place.max(0)
     place = (place - low) / np.maximum(high - low, 1e-12)
-    same = y[pairs[:, 0]] == y[pairs[:, 1]] if len(pairs) else np.zeros(0, dtype=bool)
+    ends = y[pairs].reshape(-1, 2)
+    same = (ends[:, 0] == ends[:, 1]) & (ends[:, 0] >= 0)
     return {
         "nodes": [
             [

@@ -569,10 +569,10 @@ def _graph(name: str, run: Run, drawn: Mapping[str, Any]) -> Iterator[Markup]:
         tag(
             "button",
             _class_symbol(c),
-            f"{c}",
+            f"{c}" if c >= 0 else "none",
             type="button",
             aria_pressed="false",
-            aria_label=f"highlight class {c}",
+            aria_label=f"highlight class {c}" if c >= 0 else "highlight nodes without a class",
             data_class=c,
         )
         for c in classes
@@ -589,7 +589,8 @@ def _graph(name: str, run: Run, drawn: Mapping[str, Any]) -> Iterator[Markup]:
         cls="legend classes needs-script",
         data_graph=name,
     )
-    label = f"Condensed graph of {run.label}: {total:,} nodes in {len(classes)} classes"
+    named = len([c for c in classes if c >= 0])
+    label = f"Condensed graph of {run.label}: {total:,} nodes in {named} classes"
     hint = "Point at a node, tap it, or go from node to node with the arrow keys."
     yield tag(
         "figure",
@@ -600,8 +601,10 @@ def _graph(name: str, run: Run, drawn: Mapping[str, Any]) -> Iterator[Markup]:
 
 
 def _class_symbol(c: int) -> Markup:
-    outline = tag("path", d=scene.SHAPES[c // 7 % len(scene.SHAPES)])
-    return tag("svg", outline, cls=f"symbol c{c % 7}", viewBox="-1.5 -1.5 3 3", aria_hidden="true")
+    """Colour and outline of a class; of none, -1, those of ``graph.js``."""
+    outline = tag("path", d=scene.SHAPES[max(c, 0) // 7 % len(scene.SHAPES)])
+    colour = f"c{c % 7}" if c >= 0 else "cink"
+    return tag("svg", outline, cls=f"symbol {colour}", viewBox="-1.5 -1.5 3 3", aria_hidden="true")
 
 
 def _set_of_graphs(run: Run) -> Markup:

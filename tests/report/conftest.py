@@ -100,8 +100,12 @@ def make_run() -> Callable[..., Path]:
         metrics: bool = True,
         score: float = 0.8,
         extra: bool = False,
+        unlabelled: int = 0,
     ) -> Path:
         small = images(nodes, seed) if pictures else graph(nodes, seed, edges)
+        if unlabelled:
+            small.y[:unlabelled] = -1
+            small.train_mask = small.y >= 0
         about = {"name": data, "digest": f"digest of {data}", **WHOLE, "classes": CLASSES}
         given = {"lr_x": 0.01, "coupled": True, "path": "auto", "structure_bias": -4.0}
         small.condensed = {

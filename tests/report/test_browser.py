@@ -217,6 +217,20 @@ def test_a_node_says_its_class_and_degree_by_pointer_and_key(browser: Browser) -
     assert "degree" in tip(browser)
 
 
+def test_nodes_without_a_class_are_drawn_and_say_so(
+    started: Browser, tmp_path: Path, make_run: Callable[..., Path]
+) -> None:
+    run = make_run(tmp_path / "run", unlabelled=4)
+    show(started, write_report([run], tmp_path / "page.html").as_uri())
+    none = css(started, ".graph .node.cink")
+    assert len(none) == 4
+    assert all(mark.get_attribute("d").startswith("M") for mark in none)
+    assert none[0].get_attribute("aria-label").startswith("node 0, no class")
+    click(started, css(started, "[data-class='-1']")[0])
+    assert len(css(started, ".graph .node:not(.faint)")) == 4
+    assert started.get_log("browser") == []
+
+
 def test_legends_toggle_lines_and_classes(browser: Browser) -> None:
     curves = "[data-chart=loss] .curve"
     count = len(css(browser, curves))

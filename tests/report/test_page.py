@@ -265,6 +265,11 @@ def test_a_node_knows_its_degree_and_strongest_neighbours(tmp_path: Path, make_r
     assert drawn["within"] == pytest.approx(float(weights[same].sum() / weights.sum()), abs=1e-4)
 
 
+def test_two_nodes_without_a_class_are_not_of_one_class(tmp_path: Path, make_run: Make) -> None:
+    (run,) = read_runs([make_run(tmp_path / "a", unlabelled=30)])
+    assert graph_scene(run)["within"] == 0
+
+
 def test_a_large_graph_says_what_is_left_out(
     tmp_path: Path, make_run: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

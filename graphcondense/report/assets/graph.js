@@ -12,17 +12,18 @@ function graphPicture(box, graph) {
   const edges = graph.edges.map(([, , s]) => svg("line", {
     class: "edge", "stroke-width": (0.6 + 2.2 * s).toFixed(2), "stroke-opacity": (0.16 + 0.7 * s).toFixed(2),
   }));
+  const called = (c) => (c < 0 ? "no class" : `class ${c}`);
   const words = ([id, , , c, degree, strength, neighbours]) => [
-    `node ${id}, class ${c}`,
+    `node ${id}, ${called(c)}`,
     `degree ${degree}` + (degree ? `, weight ${short(strength)}` : ""),
     ...(neighbours.length ? ["strongest neighbours:"] : []),
-    ...neighbours.map(([j, w]) => `  ${j}` + (classOf.has(j) ? ` (class ${classOf.get(j)})` : "") + `, weight ${short(w)}`),
+    ...neighbours.map(([j, w]) => `  ${j}` + (classOf.has(j) ? ` (${called(classOf.get(j))})` : "") + `, weight ${short(w)}`),
   ].join("\n");
   const nodes = graph.nodes.map((node, i) => {
     const c = node[3];
     const text = words(node);
     const mark = svg("path", {
-      class: `node c${c % 7}`, d: data.shapes[Math.floor(c / 7) % data.shapes.length],
+      class: `node ${c < 0 ? "cink" : `c${c % 7}`}`, d: data.shapes[Math.floor(Math.max(c, 0) / 7) % data.shapes.length],
       role: "img", tabindex: i ? -1 : 0, "aria-label": text.replaceAll("\n", ", "), "stroke-width": (1.4 / sizes[i]).toFixed(3),
     });
     mark.addEventListener("pointerenter", () => { light(i); tipAt(text, mark); });
