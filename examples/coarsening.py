@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 import graphcondense
-from graphcondense.data.condensed import assignment_matrix
+from graphcondense.data import assignment_matrix
 from graphcondense.evaluate import Evaluator
 
 parser = argparse.ArgumentParser(description=__doc__)

@@ -11,7 +11,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from graphcondense.data.condensed import CondensedDataset, graph_hash, tensor_bytes
+    from graphcondense.data.condensed import (
+        CondensedDataset,
+        assignment_matrix,
+        graph_hash,
+        tensor_bytes,
+    )
     from graphcondense.data.condensed import load as load_condensed
     from graphcondense.data.condensed import save as save_condensed
     from graphcondense.data.condensed_graphs import CondensedGraphs
@@ -44,6 +49,7 @@ __all__ = [
     "as_images",
     "as_interactions",
     "as_task",
+    "assignment_matrix",
     "datasets",
     "degree_categories",
     "graph_hash",
@@ -75,6 +81,7 @@ _HOME = {
     "as_images": ("images", "as_images"),
     "as_interactions": ("interactions", "as_interactions"),
     "as_task": ("task", "as_task"),
+    "assignment_matrix": ("condensed", "assignment_matrix"),
     "datasets": ("nodes", "datasets"),
     "degree_categories": ("graphs", "degree_categories"),
     "graph_hash": ("condensed", "graph_hash"),

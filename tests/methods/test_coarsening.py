@@ -14,9 +14,11 @@ from torch_geometric.data import Data
 import graphcondense
 from graphcondense.data.condensed import assignment_matrix, load
 from graphcondense.data.task import as_task
+from graphcondense.domains.coarse import seeded
 from graphcondense.domains.node import NodeSource
 from graphcondense.evaluate import Evaluator
-from graphcondense.methods.coarsening import carrying, most_joined, seeded, unnormalised
+from graphcondense.methods.kron import most_joined
+from graphcondense.methods.vng import carrying, unnormalised
 from graphcondense.ops.adjacency import csr_from_edges, gcn_norm_csr
 from graphcondense.ops.coarsen import few_dimensions, undirected
 from graphcondense.run import build

@@ -265,6 +265,10 @@ PUBLISHED = {
     "gcdm-x": 0.785,
     "simgc": 0.80,
     "gdem": 0.77,
+    "gcsr": 0.80,
+    "gc-sntk-x": 0.80,
+    "heavy-edge": 0.79,
+    "clustering": 0.785,
 }
 
 

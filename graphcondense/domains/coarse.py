@@ -1,0 +1,336 @@
+"""What all coarsening shares: groups of real nodes, and the graph between them.
+
+All return the assignment of real nodes beside the graph: ``assignment [N]``, -1 for a node that is
+in no group. Of labels, those of training nodes alone are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Generator, Tensor
+
+from graphcondense.core.engine import Callback
+from graphcondense.core.method import Method
+from graphcondense.core.types import Synthetic
+from graphcondense.domains.node import EDGE_BYTES, NodeSource
+from graphcondense.ops.budget import Budget
+from graphcondense.ops.cluster import isometric
+from graphcondense.ops.coarsen import (
+    Array,
+    Candidates,
+    Level,
+    coarsen,
+    contracted,
+    means,
+    members,
+    parts_of,
+    parts_with,
+    undirected,
+)
+from graphcondense.ops.variation import variation_basis
+
+
+class CoarseGraph(Synthetic):
+    """A finished coarse graph.
+
+    Args:
+        x: features ``[n, d]``.
+        adj: ``A [n, n]``.
+        y: classes ``[n]``, -1 for a node that is not trained on.
+        assignment: the node of each real one ``[N]``, -1 for none.
+    """
+
+    def __init__(self, x: Array, adj: sp.csr_matrix, y: Array, assignment: Array) -> None:
+        super().__init__()
+        self.x, self.adj, self.y, self.assignment = x, adj, y, assignment
+
+    def export(self) -> Any:
+        """A PyG ``Data``: ``x [n, d]``, ``edge_index [2, m]``, ``edge_weight [m]``, ``y [n]``,
+        ``train_mask [n]`` and ``assignment [N]``."""
+        from torch_geometric.data import Data
+
+        coo = sp.coo_matrix(self.adj)
+        ends = np.stack([coo.col, coo.row]).astype(np.int64)  # A[i, j] is the edge j -> i
+        y = torch.from_numpy(self.y.astype(np.int64))
+        return Data(
+            x=torch.from_numpy(self.x.astype(np.float32)),
+            edge_index=torch.from_numpy(ends),
+            edge_weight=torch.from_numpy(coo.data.astype(np.float32)),
+            y=y,
+            train_mask=y >= 0,
+            assignment=torch.from_numpy(self.assignment.astype(np.int64)),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coarse(Method):
+    """What all share that make groups of nodes."""
+
+    domain: ClassVar[str] = "node"
+    family: ClassVar[str] = "coarsening"
+    cost: ClassVar[str] = "closed form"
+
+    @property
+    def pair_bytes(self) -> int:
+        return 2 * EDGE_BYTES
+
+    @property
+    def loop_bytes(self) -> int:
+        """Bytes of a node's self-loop."""
+        return EDGE_BYTES
+
+    def sizes(self, real: Any) -> Tensor:
+        return self.allocate(
+            real.counts,
+            real.num_examples,
+            example_bytes=real.example_bytes + self.loop_bytes,
+            pair_bytes=self.pair_bytes,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class WholeGraph(Coarse):
+    """A coarse graph of all nodes.
+
+    Components without a training node have no label to learn from and are left out. The budget is
+    a number of nodes: up to all that are left, labelled or not. How many of them each class gets
+    follows from the graph.
+
+    Attributes:
+        self_loops: a node's self-loop has the weight inside its group, twice, and one for each
+            member: the coarse graph is ``(P⁺)ᵀ (A + I) P⁺``, and what a GCN makes of it is the
+            normalised sum of what it makes of the real one. Without, only edges between groups are
+            exported.
+    """
+
+    learns: ClassVar[str] = "nothing (groups of real nodes)"
+
+    self_loops: bool = True
+
+    @property
+    def loop_bytes(self) -> int:
+        return EDGE_BYTES * self.self_loops
+
+    def sizes(self, real: Any) -> Tensor:
+        """As many nodes as the budget says, evenly over the classes: their sum alone is meant.
+
+        Raises:
+            ValueError: not exactly one budget, or one below one node a class or above the graph.
+        """
+        total, labelled = len(self.seen(real)[0]), int(real.counts.sum())
+        budget: Budget = self
+        named = {
+            k for k in ("nodes", "ratio", "per_class", "bytes") if getattr(self, k) is not None
+        }
+        if named == {"ratio"}:  # a share of what it says, also where all nodes are room
+            n = self._size(labelled, real.num_examples, 0, 0)
+            budget = replace(self, ratio=None, nodes=n)
+        wanted = budget.allocate(
+            torch.full((real.num_classes,), real.num_examples),
+            real.num_examples,
+            example_bytes=real.example_bytes + self.loop_bytes,
+            pair_bytes=self.pair_bytes,
+        )
+        if (n := int(wanted.sum())) > total:
+            raise ValueError(
+                f"the budget gives {n} nodes, above the {total} of the graph whose component has a "
+                "training node; lower it"
+            )
+        return wanted
+
+    def seen(self, real: NodeSource) -> tuple[Array, int]:
+        """The nodes of components with a training node, and how many such components there are."""
+        return parts_with(undirected(real.task.adj), real.task.train.numpy())
+
+    def condense(
+        self,
+        real: NodeSource,
+        *,
+        rng: Generator,
+        callbacks: Sequence[Callback] = (),
+        resume: Mapping[str, Any] | None = None,
+    ) -> Synthetic:
+        n = int(self.sizes(real).sum())
+        nodes, _ = self.seen(real)
+        whole = undirected(real.task.adj)
+        group, adj, y = self.groups(real, whole[nodes][:, nodes].tocsr(), nodes, n, seeded(rng))
+        assignment = np.full(real.num_examples, -1)
+        assignment[nodes] = group
+        return coarse_graph(real, assignment, n, whole, adj, y, loops=self.self_loops)
+
+    def groups(
+        self, real: NodeSource, adj: sp.csr_matrix, nodes: Array, n: int, rng: np.random.Generator
+    ) -> tuple[Array, sp.csr_matrix | None, Array | None]:
+        """The group of each of ``nodes``, ``adj`` the graph between them; and, where they do not
+        follow from it, the graph between groups and the classes of groups."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contraction(WholeGraph):
+    """Coarsening level by level, see :func:`~graphcondense.ops.coarsen.coarsen`.
+
+    A group's class is the most frequent one of its training nodes (ties: the smaller one). A group
+    without any is exported with ``y = -1`` and outside ``train_mask``: it passes messages on.
+
+    Attributes:
+        respect_labels: training nodes of different classes never share a group.
+        join: groups of one class become one although no edge is between them: components that are
+            a node each before anything else, others when nothing else is left to contract. Without,
+            every component keeps a node.
+    """
+
+    respect_labels: bool = True
+    join: bool = True
+
+    def sizes(self, real: Any) -> Tensor:
+        wanted = super().sizes(real)
+        n, parts = int(wanted.sum()), self.seen(real)[1]
+        if n < parts and not self.join:
+            raise ValueError(
+                f"the budget gives {n} nodes, below the {parts} components that have a training "
+                "node; raise it, or set join=True"
+            )
+        return wanted
+
+    def memory_bytes(self, real: NodeSource) -> int:
+        """The graph on its way down, its vectors, and the export."""
+        return 1000 * real.num_examples + 100 * int(real.task.adj.nnz) + 2 * exported(self, real)
+
+    def candidates(self, level: Level) -> Candidates:
+        """What may be contracted, and at which cost."""
+        raise NotImplementedError
+
+    def basis(self, adj: sp.csr_matrix, rng: np.random.Generator) -> Array | None:
+        """What groups should keep, ``[m, K]``; by default nothing."""
+        return None
+
+    def groups(
+        self, real: NodeSource, adj: sp.csr_matrix, nodes: Array, n: int, rng: np.random.Generator
+    ) -> tuple[Array, sp.csr_matrix | None, Array | None]:
+        vectors = self.basis(adj, rng)
+        group = coarsen(
+            adj,
+            n,
+            self.candidates,
+            told(real)[nodes],
+            vectors=vectors,
+            carried=None if vectors is None else variation_basis,
+            respect=self.respect_labels,
+            join=self.join,
+            rng=rng,
+        )
+        return group, None, None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relaxed(Contraction):
+    """Contracts edges at whose ends random vectors agree once they are relaxed.
+
+    Attributes:
+        vectors: random vectors of a level.
+        sweeps: of relaxation.
+    """
+
+    vectors: int = 10
+    sweeps: int = 20
+
+    def groups(
+        self, real: NodeSource, adj: sp.csr_matrix, nodes: Array, n: int, rng: np.random.Generator
+    ) -> tuple[Array, sp.csr_matrix | None, Array | None]:
+        if self.vectors < 1 or self.sweeps < 0:
+            raise ValueError(
+                f"vectors={self.vectors} must be at least 1 and sweeps={self.sweeps} at least 0"
+            )
+        return super().groups(real, adj, nodes, n, rng)
+
+
+def seeded(rng: Generator) -> np.random.Generator:
+    """NumPy's generator, from a draw of torch's."""
+    return np.random.default_rng(int(torch.randint(2**31, (), generator=rng)))
+
+
+def exported(method: Method, real: NodeSource) -> int:
+    """Bytes of a condensed graph with all its edges."""
+    n = int(method.sizes(real).sum())
+    return n * real.example_bytes + n * n * EDGE_BYTES
+
+
+def told(real: NodeSource) -> Array:
+    """``[N, C]``, one at the class of each training node."""
+    out = np.zeros((real.num_examples, real.num_classes))
+    out[real.task.train.numpy(), real.labels.cpu().numpy()] = 1
+    return out
+
+
+def coarse_graph(
+    real: NodeSource,
+    assignment: Array,
+    n: int,
+    whole: sp.csr_matrix,
+    adj: sp.csr_matrix | None = None,
+    y: Array | None = None,
+    *,
+    loops: bool = True,
+) -> CoarseGraph:
+    """The graph of these groups: means of features, sums of edges, the most frequent classes.
+
+    Args:
+        real: the real graph.
+        assignment: ``[N]``, -1 for a node in no group.
+        n: groups.
+        whole: its edges, undirected.
+        adj: edges between groups, if not the sums of those between members.
+        y: classes, if not the most frequent ones of training members.
+        loops: see :class:`WholeGraph`.
+
+    Raises:
+        ValueError: a class has no group.
+    """
+    sums = contracted(whole, assignment, n)
+    inside = sums.diagonal() + np.bincount(assignment[assignment >= 0], minlength=n)
+    between = sp.csr_matrix(sums if adj is None else adj)
+    between.setdiag(inside if loops else 0)
+    between.eliminate_zeros()
+    if y is None:
+        held = members(assignment, n) @ told(real)
+        y = np.where(held.any(1), held.argmax(1), -1)
+    lost = np.setdiff1d(np.arange(real.num_classes), y)
+    if len(lost):
+        raise ValueError(
+            f"class {lost[0]} has none of {n} groups: wherever it has training nodes, another has "
+            "more; ask for more nodes, or set respect_labels=True"
+        )
+    x = means(assignment, n) @ real.task.x_array
+    return CoarseGraph(np.asarray(x.toarray() if sp.issparse(x) else x), between, y, assignment)
+
+
+def by_class(
+    real: NodeSource, rows: Tensor, sizes: Tensor, rng: Generator, weight: Array | None = None
+) -> Array:
+    """The part of each training node ``[m]``, by k-means within its class; parts are in the order
+    of classes.
+
+    Args:
+        real: the real graph.
+        rows: of the training nodes, ``[m, d]``.
+        sizes: parts of each class ``[C]``.
+        rng: draws the starts.
+        weight: of the training nodes ``[m]``.
+    """
+    labels = real.labels.cpu()
+    part, first = np.full(len(labels), -1), 0
+    for c, k in enumerate(sizes.tolist()):
+        own = (labels == c).nonzero().flatten()
+        seed = int(torch.randint(2**31, (), generator=rng))
+        weights = None if weight is None else weight[own.numpy()]
+        near = isometric(rows.cpu()[own].double()).numpy()
+        part[own.numpy()] = first + parts_of(near, k, seed, weights)
+        first += k
+    return part

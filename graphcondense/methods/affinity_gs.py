@@ -1,0 +1,26 @@
+"""Coarsening by affinity (Livne & Brandt, SIAM SISC 2012)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from graphcondense.domains.coarse import Relaxed
+from graphcondense.ops.coarsen import Candidates, Level
+from graphcondense.ops.variation import affinity
+
+
+@dataclass(frozen=True, kw_only=True)
+class AffinityGS(Relaxed):
+    """Contracts edges of great affinity, by Gauss-Seidel relaxation."""
+
+    name: ClassVar[str] = "affinity-gs"
+    paper: ClassVar[str] = (
+        "Livne & Brandt, Lean Algebraic Multigrid: Fast Graph Laplacian Linear Solver, SIAM SISC "
+        "34(4), 2012"
+    )
+
+    sweeps: int = 3
+
+    def candidates(self, level: Level) -> Candidates:
+        return affinity(level, self.vectors, self.sweeps)

@@ -1,0 +1,24 @@
+"""Coarsening by algebraic distance (Ron et al., SIAM MMS 2011)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from graphcondense.domains.coarse import Relaxed
+from graphcondense.ops.coarsen import Candidates, Level
+from graphcondense.ops.variation import algebraic
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlgebraicJC(Relaxed):
+    """Contracts edges of small algebraic distance, by Jacobi relaxation."""
+
+    name: ClassVar[str] = "algebraic-jc"
+    paper: ClassVar[str] = (
+        "Ron et al., Relaxation-Based Coarsening and Multiscale Graph Organization, SIAM MMS 9(1), "
+        "2011"
+    )
+
+    def candidates(self, level: Level) -> Candidates:
+        return algebraic(level, self.vectors, self.sweeps)

@@ -1,0 +1,68 @@
+"""Means of real nodes: a baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Generator
+
+from graphcondense.core.engine import Callback
+from graphcondense.core.types import Synthetic
+from graphcondense.domains.coarse import Coarse, CoarseGraph, exported
+from graphcondense.domains.node import NodeSource
+from graphcondense.ops.coarsen import means
+
+
+@dataclass(frozen=True, kw_only=True)
+class Averaging(Coarse):
+    """Means of training nodes: of a whole class, or of its random parts of equal size; no edges.
+
+    Attributes:
+        hops: the mean is one of rows of ``Â^hops X``; 0 is the raw features.
+    """
+
+    name: ClassVar[str] = "averaging"
+    learns: ClassVar[str] = "nothing (means of real nodes)"
+
+    hops: int = 2
+
+    @property
+    def pair_bytes(self) -> int:
+        return 0
+
+    @property
+    def loop_bytes(self) -> int:
+        return 0
+
+    def memory_bytes(self, real: NodeSource) -> int:
+        """The propagated training nodes, and the export."""
+        return 8 * len(real.labels) * real.num_features + 2 * exported(self, real)
+
+    def condense(
+        self,
+        real: NodeSource,
+        *,
+        rng: Generator,
+        callbacks: Sequence[Callback] = (),
+        resume: Mapping[str, Any] | None = None,
+    ) -> Synthetic:
+        if self.hops < 0:
+            raise ValueError(f"hops={self.hops} must be at least 0")
+        sizes, labels = self.sizes(real), real.labels.cpu()
+        n, part = int(sizes.sum()), np.full(len(labels), -1)
+        first = 0
+        for c, size in enumerate(sizes.tolist()):
+            own = (labels == c).nonzero().flatten()
+            own = own[torch.randperm(len(own), generator=rng)]
+            part[own] = first + np.arange(len(own)) % size
+            first += size
+        x = means(part, n) @ real.propagated(self.hops).cpu().double().numpy()
+        assignment = np.full(real.num_examples, -1)
+        assignment[real.task.train.numpy()] = part
+        y = np.arange(real.num_classes).repeat(sizes.numpy())
+        return CoarseGraph(x, sp.csr_matrix((n, n)), y, assignment)

@@ -1,0 +1,66 @@
+"""Clusters of real nodes by their features: a baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Generator
+
+from graphcondense.core.engine import Callback
+from graphcondense.core.types import Synthetic
+from graphcondense.domains.coarse import Coarse, by_class, coarse_graph, exported, seeded
+from graphcondense.domains.node import NodeSource
+from graphcondense.ops.coarsen import few_dimensions, means, undirected
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clustering(Coarse):
+    """A cluster for each condensed node: the baseline of all that make groups by features.
+
+    K-means parts the training nodes of each class, on ``Â^hops X`` in few dimensions; every other
+    node of the graph joins the cluster of the nearest centre. So a cluster has means of many nodes,
+    labelled or not, and edges ``(P⁺)ᵀ (A + I) P⁺``. (Centres of training nodes alone, without
+    edges, are ``cgc-x`` and ``gecc-hard``.)
+
+    Attributes:
+        hops: how often features are propagated before they are clustered.
+        dims: leading singular vectors of ``X`` that are propagated; all of ``X`` if it has no more
+            columns.
+    """
+
+    name: ClassVar[str] = "clustering"
+    learns: ClassVar[str] = "nothing (groups of real nodes)"
+
+    hops: int = 2
+    dims: int = 128
+
+    def memory_bytes(self, real: NodeSource) -> int:
+        """The few dimensions of all nodes, distances to all centres, and the export."""
+        width = 4 * self.dims + 2 * int(self.sizes(real).sum())
+        return 8 * real.num_examples * width + 2 * exported(self, real)
+
+    def condense(
+        self,
+        real: NodeSource,
+        *,
+        rng: Generator,
+        callbacks: Sequence[Callback] = (),
+        resume: Mapping[str, Any] | None = None,
+    ) -> Synthetic:
+        if self.hops < 0 or self.dims < 1:
+            raise ValueError(f"hops={self.hops} must be at least 0 and dims={self.dims} at least 1")
+        sizes, task = self.sizes(real), real.task
+        n, train = int(sizes.sum()), task.train.numpy()
+        rows = few_dimensions(task.x_array, self.dims, seeded(rng))
+        for _ in range(self.hops):
+            rows = task.gcn_adj @ rows
+        part = by_class(real, torch.from_numpy(rows[train]), sizes, rng)
+        centres = means(part, n) @ rows[train]
+        assignment = (np.square(centres).sum(1) - 2 * rows @ centres.T).argmin(1)
+        assignment[train] = part
+        y = np.arange(real.num_classes).repeat(sizes.numpy())
+        return coarse_graph(real, assignment, n, undirected(task.adj), y=y)
