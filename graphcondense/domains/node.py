@@ -111,19 +111,21 @@ class NodeSource:
         """Training nodes of class ``c`` with the blocks of their neighbourhood."""
         if size is None and self.fanout is None:
             if c not in self._blocks:
-                self._blocks[c] = self._block(self._members(c), 0)
+                self._blocks[c] = self._block(self.members(c), 0)
             return self._blocks[c]
         if rng is None:
             raise ValueError("a sampled batch needs rng=")
-        members = self._members(c)
-        if size is not None:
-            members = members[torch.randperm(len(members), generator=rng)[:size]]
+        members = self.members(c, size, rng)
         seed = int(torch.randint(2**31, (), generator=rng))
         return self._block(members, seed)
 
-    def _members(self, c: int | None) -> Tensor:
+    def members(
+        self, c: int | None = None, size: int | None = None, rng: Generator | None = None
+    ) -> Tensor:
+        """Which of the training nodes are of class ``c``, or ``size`` drawn of them; on the CPU."""
         labels = self.labels.cpu()
-        return torch.arange(len(labels)) if c is None else (labels == c).nonzero().flatten()
+        own = torch.arange(len(labels)) if c is None else (labels == c).nonzero().flatten()
+        return own if size is None else own[torch.randperm(len(own), generator=rng)[:size]]
 
     def _block(self, members: Tensor, seed: int) -> Batch:
         rows = self.task.train[members].numpy()

@@ -198,8 +198,7 @@ class _Seen:
         if self.kernel.blocks > 1:
             return self.real.batch(c, size, rng)
         labels = self.real.labels
-        own = torch.arange(len(labels)) if c is None else (labels.cpu() == c).nonzero().flatten()
-        rows = own[torch.randperm(len(own), generator=rng)[:size]].to(labels.device)
+        rows = self.real.members(c, size, rng).to(labels.device)
         return Batch((self.real.propagated(self.kernel.hops)[rows],), labels[rows])
 
 

@@ -202,10 +202,7 @@ class Propagated:
         y = self.real.labels
         if c is None and size is None:
             return Batch((self.rows, None), y)
-        own = torch.arange(len(y)) if c is None else (y.cpu() == c).nonzero().flatten()
-        if size is not None:
-            own = own[torch.randperm(len(own), generator=rng)[:size]]
-        own = own.to(y.device)
+        own = self.real.members(c, size, rng).to(y.device)
         return Batch((self.rows[own], None), y[own])
 
 

@@ -16,7 +16,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 from scipy.sparse.csgraph import connected_components
+
+from graphcondense.ops.cluster import filled
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
@@ -82,7 +85,7 @@ def parts_of(rows: Array, k: int, seed: int, weight: Array | None = None) -> Arr
     """The cluster of each row ``[m]``, by scikit-learn's k-means; none of ``k`` is empty.
 
     >>> parts_of(np.array([[0.0], [0.0], [0.0]]), 2, seed=0).tolist()
-    [1, 0, 0]
+    [0, 0, 1]
     """
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
@@ -92,10 +95,7 @@ def parts_of(rows: Array, k: int, seed: int, weight: Array | None = None) -> Arr
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different rows than clusters
         fitted = KMeans(k, n_init=10, random_state=seed).fit(rows, sample_weight=weight)
-    part = fitted.labels_.astype(np.int64)
-    for empty in np.setdiff1d(np.arange(k), part):
-        part[np.flatnonzero(part == np.bincount(part).argmax())[0]] = empty
-    out: Array = part
+    out: Array = filled(torch.from_numpy(fitted.labels_.astype(np.int64)), k).numpy()
     return out
 
 
