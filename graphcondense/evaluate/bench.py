@@ -18,13 +18,19 @@ from graphcondense.evaluate.fit import (
     read_labelled,
 )
 from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
-from graphcondense.evaluate.predictors import EDGE_WEIGHTS, fit_predictor, predictor_named
+from graphcondense.evaluate.predictors import (
+    EDGE_WEIGHTS,
+    PREDICTORS,
+    check_size,
+    fit_predictor,
+    predictor_named,
+)
 from graphcondense.nn.batched import MODELS
 
 Kind: TypeAlias = "str | type[Any]"
 """A predictor by its name, or the class of a model."""
 
-ALL = (*MODELS, "LabelProp", "KernelRidge")
+ALL = (*MODELS, *PREDICTORS)
 """Every model and predictor for nodes that comes with the package."""
 
 
@@ -62,6 +68,9 @@ class Bench(Protocol):
 
     def settings(self, kind: Kind) -> dict[str, Any] | None:
         """How it is trained; ``None`` if it is not."""
+
+    def check(self, kind: Kind, small: Any) -> None:
+        """Raise a ValueError if a set is too large for a model."""
 
     def memory_bytes(self, kind: Kind, small: Any, seeds: int | Sequence[int]) -> int | None:
         """What training it is expected to add to the process."""
@@ -122,6 +131,10 @@ class NodeBench:
 
     def settings(self, kind: Kind) -> dict[str, Any] | None:
         return None if isinstance(kind, str) else asdict(self.training.of(kind))
+
+    def check(self, kind: Kind, small: Any) -> None:
+        if isinstance(kind, str):
+            check_size(kind, len(read_labelled(small, self.real)[2]))
 
     def memory_bytes(self, kind: Kind, small: Any, seeds: int | Sequence[int]) -> int | None:
         if isinstance(kind, str):

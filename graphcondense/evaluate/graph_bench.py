@@ -22,7 +22,7 @@ from graphcondense.evaluate.graph_fit import (
     held_graphs,
     read_graphs,
 )
-from graphcondense.evaluate.graph_predictors import NAME, fit_graph_kernel_ridge
+from graphcondense.evaluate.graph_predictors import NAME, check_size, fit_graph_kernel_ridge
 from graphcondense.evaluate.metrics import check_scorable
 from graphcondense.nn.graphs import GRAPH_MODELS
 from graphcondense.ops.criteria import CRITERIA
@@ -70,6 +70,10 @@ class GraphBench:
 
     def settings(self, kind: Kind) -> dict[str, Any] | None:
         return None if isinstance(kind, str) else asdict(self.training)
+
+    def check(self, kind: Kind, small: Any) -> None:
+        if isinstance(kind, str):
+            check_size(len(read_graphs(small, self.real)))
 
     def memory_bytes(self, kind: Kind, small: Any, seeds: int | Sequence[int]) -> int | None:
         return (

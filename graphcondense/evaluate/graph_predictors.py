@@ -50,11 +50,7 @@ def graph_kernel_ridge(
         targets' own units.
     """
     graphs = read_graphs(small, real)
-    if len(graphs) > MOST:
-        raise ValueError(
-            f"kernel ridge on {len(graphs):,} graphs needs a kernel between all of their nodes; it "
-            f"stops at {MOST:,}: leave it out, or the whole set of the baselines"
-        )
+    check_size(len(graphs))
     support = _states(graphs, kernel)
     gram = kernel(support, support)
     others = {split: real.batch(getattr(real, split)) for split in ("val", "test")}
@@ -64,6 +60,15 @@ def graph_kernel_ridge(
         weights = ridge_weights(gram, targets, ridge)
         out = {split: real.unscaled(row.double() @ weights) for split, row in rows.items()}
         yield f"ridge {ridge:g}", out
+
+
+def check_size(graphs: int) -> None:
+    """Raise a ValueError for more graphs than the kernel can hold."""
+    if graphs > MOST:
+        raise ValueError(
+            f"kernel ridge on {graphs:,} graphs needs a kernel between all of their nodes; it "
+            f"stops at {MOST:,}: leave it out, or the whole set of the baselines"
+        )
 
 
 def fit_graph_kernel_ridge(small: Any, real: GraphTask, kernel: GraphNTK = KERNEL) -> FitResult:

@@ -23,7 +23,7 @@ from graphcondense.evaluate.image_fit import (
     raw_images,
     read_images,
 )
-from graphcondense.evaluate.image_predictors import PREDICTORS, fit_ridge
+from graphcondense.evaluate.image_predictors import PREDICTORS, check_size, fit_ridge
 from graphcondense.nn.images import IMAGE_MODELS, ConvNet
 
 
@@ -72,6 +72,10 @@ class ImageBench:
         if isinstance(kind, str):
             return None
         return self.training.of(kind, self.real.shape, self.real.num_classes)
+
+    def check(self, kind: Kind, small: Any) -> None:
+        if isinstance(kind, str):
+            check_size(len(read_images(small, self.real).x))
 
     def memory_bytes(self, kind: Kind, small: Any, seeds: int | Sequence[int]) -> int | None:
         return (

@@ -68,6 +68,15 @@ PREDICTORS = {
 """By name in lower case."""
 
 
+def check_size(images: int) -> None:
+    """Raise a ValueError for more images than a kernel can hold."""
+    if images > MOST:
+        raise ValueError(
+            f"kernel ridge on {images:,} images needs a kernel between all of them; it stops "
+            f"at {MOST:,}: leave it out, or the whole set of the baselines"
+        )
+
+
 def fit_ridge(
     predictor: ImagePredictor,
     small: Any,
@@ -87,11 +96,7 @@ def fit_ridge(
         if not len(getattr(real, split)):
             raise ValueError(f"{real.name}: no {split} images")
     held = read_images(small, real)
-    if len(held.x) > MOST:
-        raise ValueError(
-            f"kernel ridge on {len(held.x):,} images needs a kernel between all of them; it stops "
-            f"at {MOST:,}: leave it out, or the whole set of the baselines"
-        )
+    check_size(len(held.x))
     held = Labelled(held.x.to(device), held.y.to(device), held.preprocess)
     began, cpu = time.perf_counter(), time.process_time()
     targets = _targets(held, real.num_classes)

@@ -52,11 +52,7 @@ def kernel_ridge(small: Any, real: NodeTask) -> Scores:
     from sklearn.kernel_ridge import KernelRidge
 
     rows, targets, _ = _propagated_small(small, real)
-    if len(rows) > MOST:
-        raise ValueError(
-            f"kernel ridge on {len(rows):,} labelled nodes needs a kernel of that size squared; it "
-            f"stops at {MOST:,}: leave KernelRidge out of models, or the whole graph of baselines"
-        )
+    check_size("KernelRidge", len(rows))
     everything = _unit(_propagated(real.x_array, real.adj))
     for width in WIDTHS:
         for ridge in RIDGES:
@@ -77,12 +73,7 @@ def structure_ridge(small: Any, real: NodeTask) -> Scores:
         ValueError: more than :data:`NTK_MOST` labelled nodes.
     """
     x, adj, rows, targets = read_labelled(small, real)
-    if len(rows) > NTK_MOST:
-        raise ValueError(
-            f"the structure-based NTK of {len(rows):,} labelled nodes needs kernels of that size "
-            f"squared; it stops at {NTK_MOST:,}: leave SNTK out of models, or the whole graph of "
-            "baselines"
-        )
+    check_size("SNTK", len(rows))
     wanted = torch.from_numpy(_one_hot(targets, real.num_classes)) - 1 / real.num_classes
     own_step, step, lengths = gcn_norm_csr(adj), real.gcn_adj, _lengths(real)
     for hops in NTK_HOPS:
@@ -151,6 +142,16 @@ def predictor_named(name: Any) -> str | None:
     aliases = {"labelpropagation": "LabelProp", "krr": "KernelRidge", "lp": "LabelProp"}
     known = {predictor.lower(): predictor for predictor in PREDICTORS} | aliases
     return known.get(wanted)
+
+
+def check_size(name: str, rows: int) -> None:
+    """Raise a ValueError for more labelled nodes than a predictor by kernels can hold."""
+    most = {"KernelRidge": MOST, "SNTK": NTK_MOST}.get(name, rows)
+    if rows > most:
+        raise ValueError(
+            f"{name} on {rows:,} labelled nodes needs a kernel of that size squared; it stops at "
+            f"{most:,}: leave {name} out of models, or the whole graph of baselines"
+        )
 
 
 def fit_predictor(name: str, small: Any, real: NodeTask) -> FitResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -403,8 +404,9 @@ def evaluate(
         TypeError: for an option that does not exist.
     """
     bench = bench_of(data, device, **options)
+    every = models == "all"
     if isinstance(models, str):
-        models = bench.all if models == "all" else models.split(",")
+        models = bench.all if every else models.split(",")
     kinds = [bench.kind(model) for model in (bench.usual if models is None else models)]
     if wrong := [name for name in baselines if name not in BASELINES]:
         raise ValueError(f"unknown baseline {wrong[0]!r}; known are {', '.join(BASELINES)}")
@@ -427,6 +429,7 @@ def evaluate(
     if equal_bytes:
         sets |= bench.equal_bytes(first, random_draws)
 
+    kinds = _checked(bench, kinds, sets, every)
     kept = Store(store, identity_of(bench.training, real, seeds, device))
     rows = []
     for label, graphs in sets.items():
@@ -467,6 +470,28 @@ def evaluate(
     kept.done()
     how = bench.metric, bench.units
     return Report(real.name, real.digest, settings, tuple(rows), ledgers, *how)
+
+
+def _checked(
+    bench: Bench, kinds: Sequence[Kind], sets: Mapping[str, list[Any]], every: bool
+) -> list[Kind]:
+    """The models that can be trained on all sets, before any is trained.
+
+    Where ``every`` model is asked for, one that cannot is left out, with a warning.
+    """
+    kept: list[Kind] = []
+    for kind in kinds:
+        try:
+            for graphs in sets.values():
+                for graph in graphs:
+                    bench.check(kind, graph)
+        except ValueError as why:
+            if not every:
+                raise
+            warnings.warn(f"{_name(kind)} is left out of all models: {why}", stacklevel=3)
+        else:
+            kept.append(kind)
+    return kept
 
 
 def _name(kind: Kind) -> str:

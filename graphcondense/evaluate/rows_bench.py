@@ -60,6 +60,9 @@ class RowsBench:
         known = RECOMMENDERS[kind]
         return {**asdict(self.training), "ridges": list(known.ridges)} if known.ridges else None
 
+    def check(self, kind: Any, small: Any) -> None:
+        """Every recommender takes any number of users."""
+
     def memory_bytes(self, kind: Any, small: Any, seeds: int | Sequence[int]) -> int | None:
         return fit_bytes(RECOMMENDERS[kind], read_rows(small, self.real))
 

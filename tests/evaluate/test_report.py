@@ -22,6 +22,7 @@ from graphcondense.evaluate import (
     cost,
     evaluate,
     plain_training_seconds,
+    predictors,
 )
 from graphcondense.evaluate.bench import NodeBench
 from graphcondense.evaluate.cost import Size, peak_memory_bytes, size_of
@@ -246,9 +247,14 @@ def test_settings_are_the_models_own_until_given():
     assert "lr 0.5" in found.table()
 
 
-def test_models_by_a_text():
+def test_models_by_a_text(monkeypatch: pytest.MonkeyPatch) -> None:
     options = {**FAST, "baselines": [], "epochs": 1, "plain_epochs": 0, "seeds": 1}
     assert evaluate(small(), real(), models="all", **options).models == list(ALL)
+    monkeypatch.setattr(predictors, "MOST", 2)
+    with pytest.warns(UserWarning, match="KernelRidge is left out of all models: .* stops at 2"):
+        found = evaluate(small(), real(), models="all", **options).models
+    assert found == [name for name in ALL if name != "KernelRidge"]
+    monkeypatch.undo()
     assert evaluate(small(), real(), models="gcn,krr", **options).models == ["GCN", "KernelRidge"]
 
 
