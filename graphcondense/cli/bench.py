@@ -100,12 +100,17 @@ def method_names(text: str, kind: str) -> list[str]:
 
     >>> method_names("all", "rows")
     ['distill-cf', 'head', 'random', 'svp']
+    >>> "k-center" in method_names("all", "node"), "gcond-x" in method_names("all", "node")
+    (False, True)
     """
-    from graphcondense.core.method import find_method, methods
+    from graphcondense.core.method import all_methods, find_method
 
     if text == "all":
-        rows = methods(kind)
-        return [n for r in rows for n in (r["name"], *filter(None, r["variants"].split(", ")))]
+        known = [(name, cls) for (name, form), cls in all_methods().items() if form == kind]
+        # A variant that changes no field is another spelling of the same method.
+        return [
+            n for name, cls in known for n in (name, *(v for v, f in cls.variants.items() if f))
+        ]
     names = [name.strip() for name in text.split(",") if name.strip() != WHOLE]
     for name in names:
         find_method(name, kind)
