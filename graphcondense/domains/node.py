@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from torch import Generator, Tensor, nn
 
@@ -130,10 +131,13 @@ class NodeSource:
     def _block(self, members: Tensor, seed: int) -> Batch:
         rows = self.task.train[members].numpy()
         operators, nodes = blocks(self.task.gcn_adj, rows, self.hops, self.fanout, seed)
-        x = self.task.x_array[nodes]
-        x = np.asarray(x.toarray() if hasattr(x, "toarray") else x)
-        adj = tuple(csr_tensor(o, dtype=self.dtype, device=self.device) for o in operators)
-        features = torch.from_numpy(x).to(self.device, self.dtype)
+        x, device, dtype = self.task.x_array[nodes], self.device, self.dtype
+        adj = tuple(csr_tensor(o, dtype=dtype, device=device) for o in operators)
+        # Bags of words stay sparse: their first layer is most of what a network costs.
+        if sp.issparse(x):
+            features = csr_tensor(x, dtype=dtype, device=device)
+        else:
+            features = torch.from_numpy(x).to(device, dtype)
         return Batch((features, adj), self.labels[members.to(self.device)])
 
 

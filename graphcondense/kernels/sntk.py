@@ -94,6 +94,8 @@ class SNTK:
             raise ValueError(
                 f"{self.blocks} blocks of {self.hops} hops need {total} operators, got {len(steps)}"
             )
+        if x.layout != torch.strided:
+            x = x.to_dense()
         for step in steps[: self.hops]:
             x = spmm(step, x)
         square = x.square().sum(1).clamp_min(TINY)

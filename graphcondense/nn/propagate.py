@@ -1,7 +1,8 @@
 """GNNs over an adjacency *operator*: one model class for the real and for the learnt graph.
 
-The adjacency is dense, CSR, ``None`` (identity), or a tuple of rectangular CSR blocks, one a hop,
-as :func:`graphcondense.ops.sampling.blocks` makes them. PyG's models serve evaluation instead.
+Features are dense or CSR. The adjacency is dense, CSR, ``None`` (identity), or a tuple of
+rectangular CSR blocks, one a hop, as :func:`graphcondense.ops.sampling.blocks` makes them. PyG's
+models serve evaluation instead.
 """
 
 from __future__ import annotations
@@ -36,6 +37,10 @@ class Linear(nn.Linear):
         bound = (6.0 / (self.in_features + self.out_features)) ** 0.5
         drawn = [uniform((self.out_features, self.in_features), bound, rng)]
         return drawn if self.bias is None else [*drawn, torch.zeros(self.out_features)]
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Also of CSR features."""
+        return super().forward(input) if input.layout == torch.strided else self.after(None, input)
 
     def after(self, adj: Adjacency, x: Tensor) -> Tensor:
         """``A (x W^T) + b``: the narrow side is propagated, and the bias is not."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 
 from graphcondense.core.pools import built
@@ -22,3 +23,21 @@ def test_blocks_equal_the_whole_graph(name, real):
     parts = tuple(csr_tensor(operator, dtype=torch.float64) for operator in operators)
     got = model(x[nodes], parts if parts else None)
     torch.testing.assert_close(got[: len(rows)], model(x, whole)[rows])
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_sparse_features_give_the_same_layers_and_gradients(name, real):
+    """Outputs, every layer, and the gradient of each weight."""
+    model = built(MODELS[name], 10, 8, 3, hops=2).double()
+    x = (real.x * (real.x > 0.5)).double()
+    operators, nodes = blocks(real.gcn_adj.astype(np.float64), np.array([4, 0, 17]), model.hops)
+    parts = tuple(csr_tensor(operator, dtype=torch.float64) for operator in operators) or None
+    rows = x[nodes]
+    found = []
+    for features in (rows, csr_tensor(sp.csr_matrix(rows.numpy()), dtype=torch.float64)):
+        layers = model(features, parts, layers=True)
+        grads = torch.autograd.grad(model(features, parts).square().sum(), model.parameters())
+        found.append([model(features, parts), *layers, *grads])
+    for dense, sparse in zip(*found, strict=True):
+        assert sparse.layout == torch.strided
+        torch.testing.assert_close(sparse, dense)
