@@ -38,7 +38,10 @@ class CGC(Method):
         augment_weights: of ``X, ÂX, ...`` in the added rows.
         tau: ``τ``; 0 takes plain means.
         depth: ``K``.
-        threshold: cosine above which two parts are joined.
+        threshold: cosine above which two parts are joined; by default the largest of two parts of
+            different classes, so that none such are joined. The paper sets one for each data set;
+            dense features, such as Amazon's, have cosines near one throughout, and any fixed value
+            joins all parts.
         alpha: weight of the smoothness.
         structure: ``"similarity"`` (edges as above) or ``"identity"`` (none).
     """
@@ -60,7 +63,7 @@ class CGC(Method):
     augment_weights: tuple[float, ...] = (0.0, 0.0, 0.0, 1.5)
     tau: float = 0.1
     depth: int = 2
-    threshold: float = 0.8
+    threshold: float | None = None
     alpha: float = 0.1
     structure: Literal["similarity", "identity"] = "similarity"
 
@@ -103,7 +106,7 @@ class CGC(Method):
             return NodeSynthetic(
                 h, classes, Identity(), threshold=0.0, num_classes=real.num_classes
             )
-        adj = alike(h, self.threshold)
+        adj = alike(h, most_across(h, classes) if self.threshold is None else self.threshold)
         x = unpropagated(h, adj, self.depth, self.alpha)
         return NodeSynthetic(x, classes, Fixed(adj), threshold=0.0, num_classes=real.num_classes)
 
@@ -150,6 +153,17 @@ def assess(
     right = odds.argmax(1) == y
     sure = odds.gather(1, y[:, None]).squeeze(1)
     return torch.where(right, sure, sure.min()), right.double()
+
+
+def most_across(rows: Tensor, y: Tensor) -> float:
+    """The largest cosine of two rows of different classes; -1 where there is one class.
+
+    >>> most_across(torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 0, 1]))
+    0.0
+    """
+    unit = F.normalize(rows)
+    across = y[:, None] != y
+    return float((unit @ unit.T)[across].max()) if across.any() else -1.0
 
 
 def alike(rows: Tensor, threshold: float) -> Tensor:
