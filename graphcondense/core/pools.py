@@ -86,12 +86,18 @@ class OnSynthetic:
 
     Attributes:
         view: shows the set otherwise at every step, such as augmented.
+        settle: does once to the set what would be the same at every step.
     """
 
     view: View | None = None
+    settle: Callable[[Batch], Batch] | None = None
 
     def __call__(self, syn: Synthetic, real: Source, rng: Generator) -> Iterable[Batch]:
-        batch = frozen(syn.batch())
+        with torch.no_grad():
+            batch = syn.batch()
+            if self.settle is not None:
+                batch = self.settle(batch)
+        batch = frozen(batch)
         if self.view is None:
             return repeat(batch)
         return (viewed(batch, self.view, rng) for _ in repeat(None))

@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 
 from graphcondense.core.engine import Callback, distill
 from graphcondense.core.method import Method
-from graphcondense.core.pools import Fresh, built, inner_adam
+from graphcondense.core.pools import Fresh, OnSynthetic, built, inner_adam
 from graphcondense.core.types import Batch, Objective, Schedule, Synthetic
 from graphcondense.data.task import NodeTask
 from graphcondense.domains.structure import Bernoulli, Identity, PairwiseMLP, Structure
@@ -353,7 +353,9 @@ class LearntGraph(Method):
         return distill(
             start,
             self.objective(real),
-            Fresh(model, outer, inner, inner_adam(lr_model)),
+            Fresh(
+                model, outer, inner, inner_adam(lr_model), lessons=OnSynthetic(settle=model.settled)
+            ),
             self.schedule(outer, start),
             real.looking(model.hops, self.fanout),
             rng=rng,
@@ -392,8 +394,8 @@ class GradientMatched(LearntGraph):
 
 EDGE_BYTES = 8 + 8 + 4
 """Bytes of one directed edge: two int64 ids and a float32 weight."""
-PAIR_COPIES = 12
-"""Values of a hidden unit that the pairwise MLP keeps for each pair, forward and backward."""
+PAIR_COPIES = 2
+"""Values of a hidden unit for each pair: one that the pairwise MLP keeps, and room for the rest."""
 LABEL_BYTES = 8 + 1
 """Bytes of a node's int64 class and its entry in ``train_mask``."""
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn import functional as F
 
 from graphcondense.core.pools import initialise
+from graphcondense.ops.pairs import pair_logits
 
 
 class Structure(nn.Module):
@@ -58,7 +58,7 @@ class PairwiseMLP(Structure):
     Three layers with batch norm over all ordered pairs, as in the paper. The first layer acts on
     the two halves apart, ``W [x_i; x_j] = W_a x_i + W_b x_j``, and over the full grid of pairs mean
     and variance of that sum are those of its parts, added: so the layer and its norm cost
-    ``n d h``, not ``n² 2d h``.
+    ``n d h``, not ``n² 2d h``. The rest is :func:`~graphcondense.ops.pairs.pair_logits`.
 
     Args:
         in_channels: width ``d`` of the features.
@@ -99,15 +99,22 @@ class PairwiseMLP(Structure):
     def forward(self, x: Tensor) -> Tensor:
         d = x.shape[1]
         x = x if self.coupled else x.detach()
-        # The bias of a layer before a batch norm cancels; it is kept for the paper's parameter set.
+        # The bias of a layer before a batch norm cancels; both are kept for the paper's parameters.
         a = x @ self.first.weight[:, :d].T + self.first.bias
         b = x @ self.first.weight[:, d:].T
         a, b = a - a.mean(0), b - b.mean(0)
         scale = self.scale1 * (a.square().mean(0) + b.square().mean(0) + self.eps).rsqrt()
-        h = F.relu((a * scale + self.shift1).unsqueeze(1) + (b * scale).unsqueeze(0))
-        n, hidden = len(x), h.shape[-1]
-        h = F.relu(self.norm2(self.second(h.view(n * n, hidden))))
-        out = self.last(h).view(n, n)
+        norm = self.norm2
+        out = pair_logits(
+            a * scale + self.shift1,
+            b * scale,
+            self.second.weight,
+            norm.weight,
+            norm.bias,
+            self.last.weight[0],
+            norm.eps,
+        )
+        out = out + self.last.bias
         adj = torch.sigmoid((out + out.T) / 2)
         return adj - torch.diag_embed(adj.diagonal())
 

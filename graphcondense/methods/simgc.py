@@ -116,7 +116,7 @@ class _Statistics:
             apart = apart + off / self.scale[k]
         loss = learner.loss(Batch((h, None), y)) + self.alpha * (share * apart).sum()
         if adj is not None and self.beta:
-            squares = torch.cdist(x, x).square() / self.scale[0]
+            squares = _squares(x) / self.scale[0]
             near = torch.exp(-squares / (2 * self.sigma**2))
             loss = loss + self.beta * (adj * near * squares).sum() / len(y)
         return loss
@@ -126,3 +126,9 @@ def _deviations(rows: Tensor, means: Tensor, y: Tensor) -> Tensor:
     """Standard deviations ``[C, d]`` of each class, of the population."""
     variance = class_means((rows - means[y]).square(), y, len(means))
     return (variance + 1e-12).sqrt()
+
+
+def _squares(x: Tensor) -> Tensor:
+    """``‖x_i - x_j‖²``, ``[n, n]``, from one product; no root, whose slope at zero is infinite."""
+    own = x.square().sum(1)
+    return (own[:, None] + own - 2 * (x @ x.T)).clamp_min(0)

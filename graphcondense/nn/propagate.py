@@ -16,6 +16,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from graphcondense.core.pools import uniform
+from graphcondense.core.types import Batch
 from graphcondense.ops.adjacency import Adjacency, spmm
 
 Operator: TypeAlias = Adjacency | tuple[Tensor, ...]
@@ -76,6 +77,10 @@ class Propagation(nn.Module):
         """How often the model propagates."""
         return hops
 
+    def settled(self, batch: Batch) -> Batch:
+        """A batch of the same outputs, with the work done that does not depend on the weights."""
+        return batch
+
     def layers(self, x: Tensor, adj: Operator = None) -> list[Tensor]:
         """What every layer gives at the targets, the outputs last.
 
@@ -106,9 +111,16 @@ class SGC(Propagation):
 
     def design(self, x: Tensor, adj: Operator = None) -> Tensor:
         """``A^K X``, ``[n, in_channels]``."""
+        if isinstance(adj, Tensor) and adj.layout == torch.strided and len(adj) < x.shape[1]:
+            # A small dense graph: its power costs less than a second product with wide features.
+            power: Tensor = torch.linalg.matrix_power(adj, self.hops)
+            return power @ x
         for hop in hops_of(adj, self.hops):
             x = spmm(hop, x)
         return x
+
+    def settled(self, batch: Batch) -> Batch:
+        return batch._replace(inputs=(self.design(*batch.inputs), None))
 
     def outputs(self, x: Tensor, adj: Operator = None, *, features: bool = False) -> Tensor:
         h = self.design(x, adj)

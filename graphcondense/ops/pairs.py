@@ -1,0 +1,139 @@
+"""A small MLP over all ordered pairs of nodes, in tiles that stay in the cache.
+
+For ``n`` nodes and ``h`` hidden units, autograd keeps a dozen arrays of ``n² h`` values and passes
+over each from main memory. Here one such array is kept, and the first hidden layer, a sum of two
+parts of size ``n h``, is made again in the backward pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+TILE_VALUES = 1 << 18
+"""Hidden values of a tile on the CPU, 1 MiB of float32."""
+TILE_VALUES_GPU = 1 << 26
+"""On a GPU a tile has to fill it."""
+
+
+def pair_logits(
+    left: Tensor,
+    right: Tensor,
+    weight: Tensor,
+    scale: Tensor,
+    shift: Tensor,
+    last: Tensor,
+    eps: float = 1e-5,
+) -> Tensor:
+    """``out_ij = last · ReLU(norm(W ReLU(left_i + right_j)))``, the batch norm over all pairs.
+
+    Differentiable once.
+
+    Args:
+        left, right: parts ``[n, h]`` of the first hidden layer.
+        weight: ``W [k, h]`` of the second; a bias before a batch norm would cancel.
+        scale, shift: ``[k]``, of the norm.
+        last: ``[k]``, the last layer.
+        eps: added to the variance.
+
+    Returns:
+        ``[n, n]``.
+    """
+    out: Tensor = _Pairs.apply(left, right, weight, scale, shift, last, eps)  # type: ignore[no-untyped-call]
+    return out
+
+
+class _Pairs(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        left: Tensor,
+        right: Tensor,
+        weight: Tensor,
+        scale: Tensor,
+        shift: Tensor,
+        last: Tensor,
+        eps: float,
+    ) -> Tensor:
+        n = len(left)
+        z = left.new_empty(n * n, len(weight))
+        means, spreads, counts = [], [], []
+        for rows, part in _tiles(z, n):
+            torch.mm(_hidden(left, right, rows), weight.T, out=part)
+            means.append(part.mean(0))
+            spreads.append((part - means[-1]).square_().mean(0))
+            counts.append(len(part) / len(z))
+        # Statistics of the tiles, put together: within them and between them.
+        portion = z.new_tensor(counts)
+        stacked = torch.stack(means)
+        mean = portion @ stacked
+        variance = portion @ torch.stack(spreads) + portion @ (stacked - mean).square()
+        root = (variance + eps).rsqrt()
+        slope = scale * root
+        offset = shift - mean * slope
+        out = left.new_empty(n * n)
+        for rows, part in _tiles(z, n):
+            torch.mv(torch.addcmul(offset, part, slope).relu_(), last, out=out[_flat(rows, n)])
+        ctx.save_for_backward(left, right, weight, last, z, mean, root, slope, offset)
+        return out.view(n, n)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        left, right, weight, last, z, mean, root, slope, offset = ctx.saved_tensors
+        n, total = len(left), len(z)
+        grad = grad.reshape(-1)
+        # What reaches a normalised unit is last * grad where it is above zero: sums of it, and with
+        # z.
+        plain, with_z = torch.zeros_like(last), torch.zeros_like(last)
+        for rows, part in _tiles(z, n):
+            own = _open(grad[_flat(rows, n), None], torch.addcmul(offset, part, slope))
+            plain += own.sum(0)
+            with_z += own.mul_(part).sum(0)
+        d_last = slope * with_z + offset * plain
+        d_shift = last * plain
+        d_scale = root * (last * with_z - mean * d_shift)
+        # Batch norm backward: dz = slope (g - mean(g) - ẑ mean(g ẑ)), with ẑ = (z - mean) root.
+        along = slope * root * d_scale / total
+        constant = slope * d_shift / total - mean * along
+        outer = last * slope
+        d_weight = torch.zeros_like(weight)
+        d_left, d_right = torch.empty_like(left), torch.zeros_like(right)
+        for rows, part in _tiles(z, n):
+            dz = _open(grad[_flat(rows, n), None], torch.addcmul(offset, part, slope))
+            dz.mul_(outer).addcmul_(part, along, value=-1).sub_(constant)
+            hidden = _hidden(left, right, rows)
+            d_weight.addmm_(dz.T, hidden)
+            back = _open(dz @ weight, hidden).view(-1, n, left.shape[1])
+            d_left[rows] = back.sum(1)
+            d_right += back.sum(0)
+        return d_left, d_right, d_weight, d_scale, d_shift, d_last, None
+
+
+def _tiles(z: Tensor, n: int) -> Iterator[tuple[slice, Tensor]]:
+    """Whole rows of the grid of pairs, and their values in ``z [n², k]``."""
+    values = TILE_VALUES_GPU if z.is_cuda else TILE_VALUES
+    step = max(values // (n * z.shape[1]), 1)
+    for first in range(0, n, step):
+        rows = slice(first, min(first + step, n))
+        yield rows, z[_flat(rows, n)]
+
+
+def _flat(rows: slice, n: int) -> slice:
+    return slice(rows.start * n, rows.stop * n)
+
+
+def _hidden(left: Tensor, right: Tensor, rows: slice) -> Tensor:
+    """``ReLU(left_i + right_j)`` of these rows, ``[pairs, h]``."""
+    return (left[rows, None] + right).view(-1, left.shape[1]).relu_()
+
+
+def _open(grad: Tensor, at: Tensor) -> Tensor:
+    """``grad`` where ``at > 0`` and zero elsewhere, the backward pass of ReLU."""
+    # By far the quickest way on a CPU: comparisons give bytes, and bytes are converted slowly.
+    out: Tensor = torch.ops.aten.threshold_backward(grad.expand_as(at), at, 0)
+    return out
