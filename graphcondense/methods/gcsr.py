@@ -19,7 +19,7 @@ from graphcondense.core.types import Batch, Synthetic
 from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic, start_features
 from graphcondense.domains.structure import Identity, Structure
 from graphcondense.domains.trajectories import Trajectories
-from graphcondense.nn.propagate import MODELS, Propagation
+from graphcondense.nn.propagate import MODELS, Propagation, propagate
 from graphcondense.objectives.trajectory import TrajectoryMatching
 
 
@@ -285,17 +285,13 @@ class StudentGraph(NodeSynthetic):
 
     def draw(self, rng: Generator) -> None:
         super().draw(rng)
-        if isinstance(self.structure, SelfExpressive):
+        if isinstance(self.structure, SelfExpressive) and self.structure.gamma:
             self.structure.remember_(self.x)
 
     def _whole(self) -> Batch:
         whole = super()._whole()
         x, adj = whole.inputs
-        if not self.hops:
-            return whole
-        for _ in range(self.hops if adj is not None else 0):
-            x = adj @ x
-        return whole._replace(inputs=(x, None))
+        return whole._replace(inputs=(propagate(x, adj, self.hops), None)) if self.hops else whole
 
 
 def class_mixing(real: NodeSource, hops: int = 1) -> Tensor:

@@ -31,6 +31,17 @@ def hops_of(adj: Operator, hops: int) -> Sequence[Adjacency]:
     return adj
 
 
+def propagate(x: Tensor, adj: Operator, hops: int) -> Tensor:
+    """``A^hops X``."""
+    if isinstance(adj, Tensor) and adj.layout == torch.strided and len(adj) < x.shape[1]:
+        # A small dense graph: its power costs less than a second product with wide features.
+        power: Tensor = torch.linalg.matrix_power(adj, hops)
+        return power @ x
+    for hop in hops_of(adj, hops):
+        x = spmm(hop, x)
+    return x
+
+
 class Linear(nn.Linear):
     """``nn.Linear`` with Glorot weights and zero bias, as GNN papers start it."""
 
@@ -111,13 +122,7 @@ class SGC(Propagation):
 
     def design(self, x: Tensor, adj: Operator = None) -> Tensor:
         """``A^K X``, ``[n, in_channels]``."""
-        if isinstance(adj, Tensor) and adj.layout == torch.strided and len(adj) < x.shape[1]:
-            # A small dense graph: its power costs less than a second product with wide features.
-            power: Tensor = torch.linalg.matrix_power(adj, self.hops)
-            return power @ x
-        for hop in hops_of(adj, self.hops):
-            x = spmm(hop, x)
-        return x
+        return propagate(x, adj, self.hops)
 
     def settled(self, batch: Batch) -> Batch:
         return batch._replace(inputs=(self.design(*batch.inputs), None))
