@@ -270,7 +270,7 @@ def write_page(out: Path, page: Path, last: str) -> str:
         if not cells:
             continue
         lines += [f"## {name}", "", *_section(cells), ""]
-        picture = draw(cells, page.with_suffix("") / f"bench-{name}.png")
+        picture = draw(cells, page.with_suffix("") / f"bench-{name}.png", name)
         where = picture.relative_to(page.parent)
         lines += [f"![{name}: trained on by evaluated with]({where})", ""]
     write_whole(page, "\n".join(lines))
@@ -365,14 +365,14 @@ def _costs(cell: Mapping[str, Any], plain: float | None) -> list[str]:
     return [*sizes, took, ratio, f"{cell['peak_memory_bytes'] / 2**20:,.0f}", cell["cost"]]
 
 
-def draw(cells: Mapping[str, dict[str, Any]], path: Path) -> Path:
+def draw(cells: Mapping[str, dict[str, Any]], path: Path, title: str) -> Path:
     """The table as a heat map."""
     from graphcondense.evaluate.report import Report, Row
 
     first = next(iter(cells.values()))["report"]
     rows = tuple(Row(**row) for cell in cells.values() for row in cell["report"]["rows"])
     report = Report(
-        first["data"],
+        title,
         first["digest"],
         first["settings"],
         rows,
