@@ -302,7 +302,9 @@ class Report(Result):
         axes.set_xticks(range(len(models)), names, rotation=45, ha="right")
         axes.set_yticks(range(len(labels)), labels)
         star = "; * no GNN" if marked else ""
-        figure.suptitle(f"{self.data}: test {score.unit}, by set and model{star}", fontsize=11)
+        gap = " " if len(models) > 3 else "\n"  # The title of a narrow picture takes two lines.
+        title = f"{self.data}: test {score.unit},{gap}by set and model{star}"
+        figure.suptitle(title, fontsize=11)
         axes.spines[:].set_visible(False)
         figure.colorbar(picture, ax=axes, pad=0.01)
         figure.savefig(path, dpi=150)
