@@ -282,9 +282,7 @@ class Buffer:
                 batch = real.batch(None, how.size, rng)
                 if self.view is not None:
                     batch = viewed(batch, self.view, rng)
-                for name, grad in learner.grads(batch).items():
-                    params[name].grad = grad
-                sgd.step()
+                learner.train_step(batch, sgd)
         if not all(bool(torch.isfinite(v).all()) for v in stages.values()):
             raise FloatingPointError(
                 f"training of expert {expert} diverged: lower its learning rate {how.lr}"

@@ -93,11 +93,9 @@ class OnSynthetic:
     settle: Callable[[Batch], Batch] | None = None
 
     def __call__(self, syn: Synthetic, real: Source, rng: Generator) -> Iterable[Batch]:
-        with torch.no_grad():
-            batch = syn.batch()
-            if self.settle is not None:
-                batch = self.settle(batch)
-        batch = frozen(batch)
+        batch = frozen(syn)
+        if self.settle is not None:
+            batch = self.settle(batch)
         if self.view is None:
             return repeat(batch)
         return (viewed(batch, self.view, rng) for _ in repeat(None))
@@ -178,16 +176,8 @@ class Fresh:
                 position = 0
             elif self.inner:
                 learner = Learner(self.model, params, buffers, criterion=self.criterion)
-                self._train(learner, self.lessons(syn, real, rng), trainer)
-
-    def _train(
-        self, learner: Learner, lessons: Iterable[Batch], trainer: torch.optim.Optimizer
-    ) -> None:
-        """Train the learner in place."""
-        for batch in islice(lessons, self.inner):
-            for name, grad in learner.grads(batch).items():
-                learner.params[name].grad = grad
-            trainer.step()
+                for batch in islice(self.lessons(syn, real, rng), self.inner):
+                    learner.train_step(batch, trainer)
 
 
 def _leaves(params: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:
@@ -195,8 +185,10 @@ def _leaves(params: Mapping[str, Tensor], device: torch.device) -> dict[str, Ten
     return {k: v.detach().to(device, copy=True).requires_grad_() for k, v in params.items()}
 
 
-def frozen(batch: Batch) -> Batch:
-    """The batch as constants: no gradient reaches the synthetic set through training."""
+def frozen(syn: Synthetic) -> Batch:
+    """The whole set as constants: no gradient reaches it through training."""
+    with torch.no_grad():
+        batch = syn.batch()
     inputs = tuple(i.detach() if hasattr(i, "detach") else i for i in batch.inputs)
     return Batch(inputs, batch.y.detach(), batch.rows)
 
@@ -229,12 +221,11 @@ class Taught:
             params = _leaves(memory["params"], device)
         else:
             params = _leaves(initialise(self.model, rng), device)
+        learner = Learner(self.model, params, memory={"params": params})
+        if memory is None:
             trainer = self.optimizer(list(params.values()))
             for _ in range(self.steps):
-                for name, grad in Learner(self.model, params).grads(self.lesson).items():
-                    params[name].grad = grad
-                trainer.step()
-        learner = Learner(self.model, params, memory={"params": params})
+                learner.train_step(self.lesson, trainer)
         while True:
             yield learner
 

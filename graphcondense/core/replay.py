@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from graphcondense.core.pools import InnerOptimizer, frozen, initialise, inner_adam
-from graphcondense.core.types import Batch, Criterion, Learner, Source, Synthetic
+from graphcondense.core.types import Criterion, Learner, Source, Synthetic
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,9 @@ class Replay:
         if not self.inner:
             return
         learner = Learner(self.model, own.params, buffers, criterion=self.criterion)
-        with torch.no_grad():
-            batch: Batch = frozen(syn.batch())
+        batch = frozen(syn)
         for _ in range(min(self.inner, self.oldest - own.age)):
-            for name, grad in learner.grads(batch).items():
-                own.params[name].grad = grad
-            own.trainer.step()
+            learner.train_step(batch, own.trainer)
             own.age += 1
 
 

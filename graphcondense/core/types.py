@@ -77,6 +77,12 @@ class Learner(NamedTuple):
         grads = torch.autograd.grad(self.loss(batch), weights, create_graph=create_graph)
         return dict(zip(self.params, grads, strict=True))
 
+    def train_step(self, batch: Batch, optimizer: torch.optim.Optimizer) -> None:
+        """One update in place of the weights, which ``optimizer`` was built over."""
+        for name, grad in self.grads(batch).items():
+            self.params[name].grad = grad
+        optimizer.step()
+
     def stepped(self, grads: Mapping[str, Tensor], lr: float, *, detach: bool = True) -> Learner:
         """One gradient step; with ``detach=False`` the new weights stay functions of the old."""
         params = {k: v - lr * grads[k] for k, v in self.params.items()}
