@@ -373,10 +373,10 @@ def read_checkpoint(
     except FileNotFoundError:
         raise ValueError(f"there is no checkpoint at {file}") from None
     except Exception as error:
-        why = (str(error).splitlines() or [""])[0]
+        # torch's own words are advice on reading files of others.
         raise ValueError(
             f"{file} is not a checkpoint of this package, or not a whole one "
-            f"({type(error).__name__}: {why:.100}); start over, or name another folder"
+            f"({type(error).__name__}); start over, or name another folder"
         ) from error
     if not isinstance(saved, dict) or not {"identity", "engine"} <= saved.keys():
         raise ValueError(f"{file} is not a checkpoint of this package; name another folder")
