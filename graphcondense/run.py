@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 import importlib.metadata
 import math
 import os
 import platform
-import time
+import reprlib
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +23,7 @@ import yaml
 from graphcondense.core import parallel
 from graphcondense.core.callbacks import (
     Checkpoint,
+    Clock,
     EarlyStop,
     JsonLog,
     Progress,
@@ -40,11 +43,14 @@ from graphcondense.ops.files import write_whole
 class Run:
     """How a method is run; what it computes is the method's own affair.
 
+    An option that is given and cannot act is an error: a method that selects or solves in closed
+    form has no loop that could be scored, saved or ended on the way.
+
     Attributes:
         seed: of all randomness; the same seed gives the same bits.
-        setting: node data only: ``"transductive"`` or ``"inductive"`` (training subgraph alone).
-            Sets of graphs are inductive by nature: methods see training graphs alone, whatever is
-            given here, and the record says so.
+        setting: node data only: ``"transductive"`` or ``"inductive"``: the method sees the subgraph
+            of the training nodes, scores on the way that of training and validation nodes.
+            Of graphs and images, methods see training examples alone; the record says so.
         pseudo_labels: node data only: label so many more nodes of each class by label propagation
             before the method sees the graph
             (:func:`~graphcondense.data.pseudo.pseudo_labelled`), for budgets above the number of
@@ -53,13 +59,18 @@ class Run:
         validations: how many times the condensed set is scored on real validation examples on the
             way, the start besides; the best is returned. 0 returns the last.
         patience: end after so many scores without a better one; by default never.
-        seconds: end after so many seconds; by default never.
+        seconds: end after so many seconds from the call on, those of earlier processes of a resumed
+            run included; by default never. Time for the last score is kept free. Experts that a
+            method trains first are counted, but finished, and one update is always made.
         out: folder of the run: ``condensed.safetensors``, its card, ``config.yaml``,
             ``metrics.jsonl``, ``checkpoint.pt``. Nothing is written by default.
         resume: go on from the checkpoint in ``out``, bit for bit.
-        checkpoint_seconds: seconds between checkpoints.
+        checkpoint_seconds: seconds between checkpoints; 0 saves after every update.
         progress: show a progress bar where there is a terminal.
         tensorboard: also write TensorBoard scalars into ``out`` (extra ``log``).
+
+    Raises:
+        ValueError: a value out of its range.
     """
 
     seed: int = 0
@@ -74,6 +85,20 @@ class Run:
     checkpoint_seconds: float = 20.0
     progress: bool = True
     tensorboard: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**63:
+            raise ValueError(f"seed must be in 0..2**63 - 1, got {reprlib.repr(self.seed)}")
+        for name, least in (("validations", 0), ("patience", 1), ("pseudo_labels", 1)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(f"{name} must be at least {least}, got {value}")
+        if self.seconds is not None and not self.seconds > 0:
+            raise ValueError(f"seconds must be above 0, got {self.seconds}")
+        if not self.checkpoint_seconds >= 0:
+            raise ValueError(
+                f"checkpoint_seconds must not be below 0, got {self.checkpoint_seconds}"
+            )
 
 
 def condense(
@@ -119,15 +144,18 @@ def condense(
 
     Raises:
         ValueError: bad data, an unknown method or field, an impossible budget, a folder that
-            cannot be written, or a checkpoint of another run; always before work starts.
+            cannot be written, a checkpoint of another run, or an option that cannot act; always
+            before work starts.
 
     >>> import graphcondense
     >>> small = graphcondense.condense(graphcondense.data.load("digits"), "random", nodes=20)
     >>> small.num_nodes, small.condensed["method"]
     (20, 'random')
     """
+    clock = _started()
     run_fields = {f.name for f in fields(Run)}
-    run = _checked(Run, {k: v for k, v in options.items() if k in run_fields})
+    given = {k: v for k, v in options.items() if k in run_fields}
+    run = _checked(Run, given)
     own = {k: v for k, v in options.items() if k not in run_fields}
     domain = domain_of(data, device_of(run), run.setting, run.pseudo_labels)
     if isinstance(method, str):
@@ -142,7 +170,8 @@ def condense(
         )
     else:
         built, name = method, method.name
-    return _run(domain, built, name, run, callbacks, origin or {})
+    refuse_idle(domain, built, run, given, callbacks)
+    return _run(domain, built, name, run, callbacks, origin or {}, clock)
 
 
 def update(small: Any, data: Any, *, callbacks: Sequence[Callback] = (), **options: Any) -> Any:
@@ -164,6 +193,7 @@ def update(small: Any, data: Any, *, callbacks: Sequence[Callback] = (), **optio
     """
     from graphcondense.data.condensed import graph_hash
 
+    clock = _started()
     record = getattr(small, "condensed", None)
     if not isinstance(record, Mapping) or "hyperparameters" not in record:
         raise ValueError("update needs a condensed graph with its record, as condense returns it")
@@ -174,16 +204,79 @@ def update(small: Any, data: Any, *, callbacks: Sequence[Callback] = (), **optio
     if own.keys() & budgets:
         asked = {k: v for k, v in asked.items() if k not in budgets}
     seen = {k: record[k] for k in ("setting", "pseudo_labels") if k in record}
-    run = _checked(Run, {**seen, **{k: options[k] for k in options if k in run_fields}})
+    given = {k: v for k, v in options.items() if k in run_fields}
+    run = _checked(Run, {**seen, **given})
     name = record["method"]
     method = build(name, record["domain"], **{**record["hyperparameters"], **asked, **own})
     if not hasattr(method, "update"):
         able = [n for (n, _), cls in all_methods().items() if hasattr(cls, "update")]
         raise ValueError(f"{name} cannot update a condensed set; {', '.join(able)} can")
     domain = domain_of(data, device_of(run), run.setting, run.pseudo_labels)
-    grown = _run(domain, method, name, run, callbacks, {}, small)
+    refuse_idle(domain, method, run, given, callbacks, loops=False)
+    grown = _run(domain, method, name, run, (), {}, clock, small)
     grown.condensed["updated_from"] = graph_hash(small)
     return grown
+
+
+LOOP_OPTIONS = (
+    "validations",
+    "patience",
+    "seconds",
+    "resume",
+    "checkpoint_seconds",
+    "tensorboard",
+    "callbacks",
+)
+"""Options that act in the engine's loop alone."""
+
+
+def refuse_idle(
+    domain: Domain,
+    method: Method,
+    run: Run,
+    given: Mapping[str, Any],
+    callbacks: Sequence[Callback] = (),
+    *,
+    loops: bool = True,
+) -> None:
+    """See that every option can do what it was given for.
+
+    Args:
+        domain: the data.
+        method: the method.
+        run: all options.
+        given: those that the user gave; ``None``, ``False`` and no validations ask for nothing.
+        callbacks: the user's.
+        loops: whether the method's loop is run, if it has one.
+
+    Raises:
+        ValueError: an option that cannot act, and why.
+    """
+    why: dict[str, str] = {}
+    if not (method.iterates and loops):
+        why = dict.fromkeys(LOOP_OPTIONS, _no_loop(method, loops))
+    elif not domain.validates:
+        why = dict.fromkeys(("validations", "patience"), "the data have no validation examples")
+    elif not run.validations:
+        why = {"patience": "with validations=0 nothing is scored on the way"}
+    if run.out is None:
+        no_folder = "there is no folder to write into, out="
+        why = {**dict.fromkeys(("checkpoint_seconds", "tensorboard"), no_folder), **why}
+    if domain.kind != "node":
+        why["setting"] = f"{domain.kind} data have one setting, {domain.setting!r}"
+    asked = {k: v for k, v in given.items() if v is not None and v is not False}
+    if not run.validations:
+        asked.pop("validations", None)
+    if callbacks:
+        asked["callbacks"] = [type(callback).__name__ for callback in callbacks]
+    for name, value in asked.items():
+        if name in why:
+            raise ValueError(f"{name}={reprlib.repr(value)} cannot act: {why[name]}; leave it out")
+
+
+def _no_loop(method: Method, loops: bool) -> str:
+    what = f"{method.name}: {method.cost}" if loops else "update"
+    return f"no loop is run that could be scored, saved or ended on the way ({what})"
 
 
 def build(name: str, domain: str | None = None, *, preset: str | None = None, **own: Any) -> Method:
@@ -277,9 +370,9 @@ def _run(
     run: Run,
     extra: Sequence[Callback],
     origin: Mapping[str, Any],
+    clock: Clock,
     before: Any = None,
 ) -> Any:
-    began, processor = time.perf_counter(), time.process_time()
     about = domain.describe()
     identity = {
         "method": name,
@@ -292,45 +385,45 @@ def _run(
     }
     source = domain.source(method)
     estimate = method.memory_bytes(source)  # an impossible budget ends here, before any writing
+    clock.on_gpu = device_of(run).type == "cuda"
     folder = None if run.out is None else _writable(Path(run.out))
-    resume = None
-    if run.resume:
-        if folder is None:
-            raise ValueError("resume needs out=, the folder of the run to go on with")
-        resume = read_checkpoint(folder / "checkpoint.pt", identity)
+    if run.resume and folder is None:
+        raise ValueError("resume needs out=, the folder of the run to go on with")
     rng = torch.Generator().manual_seed(run.seed)
-    watch = Watch(domain.score() if run.validations else None, run.validations)
-    callbacks: list[Callback] = [*extra, watch]
-    if run.patience is not None:
-        callbacks.append(EarlyStop(run.patience))
-    if run.seconds is not None:
-        callbacks.append(TimeBudget(run.seconds))
-    if run.progress:
-        callbacks.append(Progress(name))
+    # Whether it is ever asked or not, a score belongs to a loop.
+    scored = run.validations and method.iterates and before is None
+    watch = Watch(domain.score() if scored else None, run.validations)
+    # All that has a state is always there, so that a resumed run may have other limits.
+    lasting: list[Callback] = [TimeBudget(run.seconds, clock, watch), *extra, watch]
+    lasting.append(EarlyStop(run.patience))
+    if folder is not None and parallel.is_main():
+        lasting.append(JsonLog(folder / "metrics.jsonl"))
+    resume = None
+    if folder is not None and run.resume:
+        resume = read_checkpoint(folder / "checkpoint.pt", identity, lasting)
+    callbacks = [*lasting, Progress(name)] if run.progress else [*lasting]
     if folder is not None:
         if parallel.is_main():
             rest = {k: getattr(run, k) for k in ("device", "patience", "seconds")}
             config = {**identity, **rest, "data": about, "origin": dict(origin)}
             write_whole(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
-            callbacks.append(JsonLog(folder / "metrics.jsonl"))
             if run.tensorboard:
                 callbacks.append(TensorBoardLog(folder / "tensorboard"))
-        saved = list(callbacks)
         path = folder / "checkpoint.pt"
-        callbacks.append(Checkpoint(path, identity, saved, seconds=run.checkpoint_seconds))
+        callbacks.append(Checkpoint(path, identity, lasting, seconds=run.checkpoint_seconds))
     if before is None:
         syn = method.condense(source, rng=rng, callbacks=callbacks, resume=resume)
     else:
         syn = typing.cast(Any, method).update(source, before, rng=rng)
     small = domain.finish(syn.export())
-    seconds = time.perf_counter() - began
-    on_gpu = device_of(run).type == "cuda"
-    spent = seconds if on_gpu else time.process_time() - processor
+    seconds, spent = clock.seconds, clock.processor_seconds
     small.condensed = {
         **record(domain, method, name, run, about, small, watch, seconds),
         "processor_seconds": round(spent, 3),
         "memory_estimate_bytes": estimate,
     }
+    if watch.start_kept and parallel.is_main():
+        print(start_kept_said(small.condensed), file=sys.stderr)
     if folder is not None and parallel.is_main():
         from graphcondense.data.condensed import save
 
@@ -338,12 +431,31 @@ def _run(
     return small
 
 
+def _started() -> Clock:
+    """A clock that starts now, when everything is imported: imports are no part of a run's time."""
+    all_methods()
+    importlib.import_module("graphcondense.evaluate")
+    return Clock()
+
+
 class Watch(Validate):
-    """:class:`Validate` a given number of times, evenly over the run."""
+    """:class:`Validate` a given number of times, evenly over the run.
+
+    Attributes:
+        steps: updates that were made; ``None`` where no loop was run.
+        stopped: why the run ended before its schedule did.
+    """
 
     def __init__(self, score: Callable[[Any], float] | None, times: int) -> None:
         super().__init__(score or _never, every=1)
         self.active, self.times = score is not None, times
+        self.steps: int | None = None
+        self.stopped: str | None = None
+
+    @property
+    def start_kept(self) -> bool:
+        """Whether updates were made and none of the scores was above that of the start."""
+        return bool(self.active and self.steps and self.best_step == 0)
 
     def start(self, state: State) -> None:
         self.every = max(1, math.ceil(state.schedule.steps / max(self.times, 1)))
@@ -353,6 +465,19 @@ class Watch(Validate):
     def step(self, state: State) -> None:
         if self.active:
             super().step(state)
+
+    def end(self, state: State) -> None:
+        self.steps, self.stopped = state.step, state.stop
+        super().end(state)
+
+
+def start_kept_said(record: Mapping[str, Any]) -> str:
+    """In words, that a run returns its untouched start."""
+    return (
+        f"{record['method']}: none of the scores over {record['steps']:,} updates was above that "
+        f"of the start ({record['validation']['score']:.4f}), so the start is what is returned: "
+        "nothing was gained by learning"
+    )
 
 
 def _never(export: Any) -> float:
@@ -394,7 +519,15 @@ def record(
         "bytes": size.bytes,
         "hash": graph_hash(small),
         "seconds": round(seconds, 3),
-        "validation": {"score": watch.best, "step": watch.best_step, "predictor": domain.predictor}
+        "steps": watch.steps,
+        "stopped": watch.stopped,
+        "validation": {
+            "score": watch.best,
+            "step": watch.best_step,
+            "start_score": None if math.isnan(watch.start_score) else watch.start_score,
+            "start_kept": watch.start_kept,
+            "predictor": domain.predictor,
+        }
         if watch.kept
         else None,
         "device": str(device_of(run)),

@@ -187,10 +187,26 @@ class MethodCase:
         assert steps(tmp_path / "cut") == steps(tmp_path / "whole")
 
 
+def poisoned(data: Data, nodes: Tensor) -> Data:
+    """The same graph with other features of ``nodes [n]`` and other edges at them."""
+    rng, other = torch.Generator().manual_seed(9), data.clone()
+    other.x[nodes] += 100.0
+    ends = torch.randint(data.num_nodes, (2, data.num_edges), generator=rng)
+    kept = data.edge_index[:, ~nodes[data.edge_index].any(0)]
+    new = ends[:, nodes[ends].any(0)]
+    other.edge_index = torch.cat([new, kept, new.flip(0)], 1)
+    return other
+
+
 class NodeCase(MethodCase):
     """What holds for every method on nodes, besides."""
 
     domain = "node"
+
+    @property
+    def scored(self) -> bool:
+        """Whether the options have sets scored on the way."""
+        return self.iterates and bool(self.options.get("validations", 5))
 
     def data(self) -> Data:
         return toy_graph()
@@ -202,12 +218,17 @@ class NodeCase(MethodCase):
         assert self.condense(data).condensed["hash"] == self.condense(garbage).condensed["hash"]
 
     def test_inductive_sees_the_training_subgraph_alone(self) -> None:
+        """And scores on the way no more than the validation nodes beside it."""
         data = self.data()
-        other = data.clone()
-        other.x[~data.train_mask & ~data.val_mask] += 100.0
-        one = self.condense(data, setting="inductive", validations=0)
-        two = self.condense(other, setting="inductive", validations=0)
+        one = self.condense(data, setting="inductive")
+        two = self.condense(poisoned(data, data.test_mask), setting="inductive")
         assert one.condensed["hash"] == two.condensed["hash"]
+        assert one.condensed["validation"] == two.condensed["validation"]
+        assert (one.condensed["validation"] is not None) is self.scored
+        unseen = poisoned(data, ~data.train_mask)
+        three = self.condense(unseen, setting="inductive", validations=0)
+        four = self.condense(data, setting="inductive", validations=0)
+        assert three.condensed["hash"] == four.condensed["hash"]
 
     @pytest.mark.parametrize("kind", ["directed", "weighted", "adj_t", "sparse x", "bool x"])
     def test_kinds_of_input(self, kind: str) -> None:

@@ -9,7 +9,16 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphcondense.cli.flags import Where, add_fields, kind_of, make_parser, parse, summary_of
+from graphcondense.cli.flags import (
+    Where,
+    add_fields,
+    asked_for,
+    kind_of,
+    make_parser,
+    named_in,
+    parse,
+    summary_of,
+)
 from graphcondense.cli.folders import BUDGETS, config_flags, draw, prepare, read_config, size
 from graphcondense.cli.text import note, say, summary
 
@@ -76,8 +85,7 @@ def command_condense(argv: list[str]) -> None:
     data = where.load(cls.domain)
     if not args.resume:
         prepare(folder, args.overwrite)
-    repeat = [word for word in argv if word not in ("--resume", "--overwrite")]
-    small = _run(data, method, {**options, "out": folder}, asdict(where), repeat)
+    small = _run(data, method, {**options, "out": folder}, asdict(where), argv)
     say(summary(small))
     pictures = draw(small, folder, data)
     say(f"\n{folder}: {', '.join(sorted(p.name for p in folder.iterdir() if p.is_file()))}")
@@ -141,8 +149,7 @@ def _condense_args(
     if unknown := defaults.keys() - vars(args).keys():
         raise ValueError(f"{method} has no option {', '.join(sorted(unknown))}")
     # A budget on the command line stands for any other that a preset or config names.
-    given = {word[2:].partition("=")[0].replace("-", "_") for word in argv}
-    if given & set(BUDGETS):
+    if named_in(argv) & set(BUDGETS):
         defaults = {k: v for k, v in defaults.items() if k not in BUDGETS}
     parser.set_defaults(defaults)
     return parse(parser, argv)
@@ -223,11 +230,14 @@ def _run(
 ) -> Any:
     """:func:`graphcondense.condense`, which says how to go on when it is interrupted."""
     import graphcondense
+    from graphcondense.run import Run
 
     try:
-        return graphcondense.condense(data, method, origin=origin, **options)
+        asked = asked_for(Run, options, argv)
+        return graphcondense.condense(data, method, origin=origin, **asked)
     except KeyboardInterrupt:
         on = ["--resume"] if (options["out"] / "checkpoint.pt").exists() else []
         todo = "go on" if on else "start over"
-        note(f"to {todo}: {shlex.join(['graphcondense', 'condense', *argv, *on])}")
+        again = [word for word in argv if word not in ("--resume", "--overwrite")]
+        note(f"to {todo}: {shlex.join(['graphcondense', 'condense', *again, *on])}")
         raise

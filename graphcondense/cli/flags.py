@@ -204,6 +204,22 @@ def parse(parser: ArgumentParser, argv: list[str]) -> Namespace:
     raise ValueError(re.sub(union, r"Expected one of \1. Got value: ", plain))
 
 
+def named_in(argv: Collection[str]) -> set[str]:
+    """The fields whose flags stand on a command line.
+
+    >>> sorted(named_in(["--per-class=2", "--seed", "1", "--no-progress"]))
+    ['per_class', 'progress', 'seed']
+    """
+    flags = {word[2:].partition("=")[0] for word in argv if word.startswith("--")}
+    return {flag.removeprefix("no-").replace("-", "_") for flag in flags}
+
+
+def asked_for(cls: type[Any], values: Mapping[str, Any], argv: Collection[str]) -> dict[str, Any]:
+    """``values`` without the fields of ``cls`` that nobody asked for: defaults not named."""
+    named, defaults = named_in(argv), {f.name: f.default for f in fields(cls)}
+    return {k: v for k, v in values.items() if k not in defaults or k in named or v != defaults[k]}
+
+
 def summary_of(thing: Any) -> str:
     """The first line of a docstring."""
     return str(thing.__doc__).strip().splitlines()[0]

@@ -5,12 +5,20 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from graphcondense.cli.flags import Where, add_fields, make_parser, numbers, parse, summary_of
+from graphcondense.cli.flags import (
+    Where,
+    add_fields,
+    asked_for,
+    make_parser,
+    numbers,
+    parse,
+    summary_of,
+)
 from graphcondense.cli.folders import BUDGETS, read_config
 from graphcondense.cli.runs import Opened, Output, need_one_graph
 from graphcondense.cli.text import is_main, say
@@ -89,7 +97,7 @@ def command_robustness(argv: list[str]) -> None:
     run = {key: args[key] for key in OWN}
     found = robustness(
         task,
-        remembering(folder / "graphs", name, method, run),
+        remembering(folder / "graphs", name, method, run, argv),
         poisons=args.poisons.split(","),
         rates=rates,
         graph_seeds=args.graph_seeds,
@@ -122,13 +130,14 @@ def robustness_parser(cls: type[Method]) -> ArgumentParser:
 
 
 def remembering(
-    folder: Path, name: str, method: Method, run: dict[str, Any]
+    folder: Path, name: str, method: Method, run: dict[str, Any], argv: Sequence[str] = ()
 ) -> Callable[[Any, int], Any]:
     """A condensation that keeps each graph in a folder of its own and takes up what is there."""
     import yaml
 
     import graphcondense
     from graphcondense.core.method import hyperparameters
+    from graphcondense.run import Run
 
     def condense(task: Any, seed: int) -> Any:
         here = folder / re.sub(r"[^\w.+-]+", "-", f"{task.name}-seed{seed}")
@@ -151,7 +160,13 @@ def remembering(
         resume = (here / "checkpoint.pt").exists()
         # The method object is built once, so that its name (a variant's) goes into the record here.
         return graphcondense.condense(
-            task, name, out=here, resume=resume, seed=seed, **hyperparameters(method), **run
+            task,
+            name,
+            out=here,
+            resume=resume,
+            seed=seed,
+            **hyperparameters(method),
+            **asked_for(Run, run, argv),
         )
 
     return condense

@@ -24,6 +24,8 @@ def summary(small: Any) -> str:
         if name in data and name in record
     ]
     score = f"{validation['score']:.4f} at step {validation['step']}" if validation else "none"
+    if validation and validation.get("start_kept"):
+        score += f": the untouched start; no score over {record['steps']:,} updates was above it"
     return "\n".join(
         [
             f"{data['name']}, condensed by {record['method']}, seed {record['seed']}",

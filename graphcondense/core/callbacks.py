@@ -1,23 +1,28 @@
 """Watching a run: progress, logs, validation, checkpoints, budgets.
 
-Order matters once: :class:`Validate` before those that read its score, :class:`Checkpoint` last, so
-that what it saves includes what the others learnt from the same step.
+Order matters: :class:`TimeBudget` before :class:`Validate`, so that the step it ends is scored;
+:class:`Validate` before those that read its score; :class:`Checkpoint` last, so that what it saves
+includes what the others learnt from the same step.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import reprlib
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from graphcondense.core import parallel
-from graphcondense.core.engine import Callback, State, snapshot
+from graphcondense.core.engine import Callback, State, matched, snapshot
+
+FORMAT = 2
+"""Of checkpoints; one of another cannot be gone on with."""
 
 
 class Progress(Callback):
@@ -116,30 +121,41 @@ class TensorBoardLog(Callback):
 class Validate(Callback):
     """Score the exported set now and then, keep the best, and return to it at the end.
 
-    The start is scored, too: where learning does not help, the start is what is returned.
+    The start is scored, too: where learning does not help, the start is what is returned, and
+    :attr:`best_step` is 0.
 
     Args:
         score: maps what ``syn.export()`` gives to a number, higher is better. It must not touch
             the test split and must draw no randomness from the run.
         every: steps between scores; the last step is always scored.
+
+    Attributes:
+        start_score: of the start.
+        seconds: that the longest score of this process took.
+        last_only: whether only the last step is still scored, as a :class:`TimeBudget` has it that
+            runs out.
     """
 
     def __init__(self, score: Callable[[Any], float], every: int) -> None:
         self.score, self.every = score, max(1, every)
         self.best, self.best_step = float("-inf"), 0
+        self.start_score = float("nan")
+        self.seconds, self.last_only = 0.0, False
         self.kept: dict[str, torch.Tensor] = {}
 
     def start(self, state: State) -> None:
         if not state.step:
-            self.measure(state)
+            self.start_score = self.measure(state)
 
     def step(self, state: State) -> None:
-        if state.step % self.every == 0 or state.done:
+        if state.done or (state.step % self.every == 0 and not self.last_only):
             state.metrics["validation"] = self.measure(state)
 
     def measure(self, state: State) -> float:
         """The score of the set as it is now, which is kept if no earlier one was better."""
+        began = time.perf_counter()
         value = float(self.score(state.syn.export()))
+        self.seconds = max(self.seconds, time.perf_counter() - began)
         if value > self.best:
             self.best, self.best_step = value, state.step
             self.kept = {k: v.detach().clone() for k, v in state.syn.state_dict().items()}
@@ -150,18 +166,26 @@ class Validate(Callback):
             state.syn.load_state_dict(self.kept)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best, "best_step": self.best_step, "kept": self.kept}
+        own = ("best", "best_step", "start_score", "kept")
+        return {name: getattr(self, name) for name in own}
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
         self.best, self.best_step = float(saved["best"]), int(saved["best_step"])
-        self.kept = dict(saved["kept"])
+        self.start_score, self.kept = float(saved["start_score"]), dict(saved["kept"])
 
 
 class EarlyStop(Callback):
-    """End the run when validation has not improved for ``patience`` scores in a row."""
+    """End the run when validation has not improved for ``patience`` scores in a row.
 
-    def __init__(self, patience: int) -> None:
+    Args:
+        patience: so many; ``None`` never ends it. A resumed run may have another.
+    """
+
+    def __init__(self, patience: int | None) -> None:
         self.patience, self.best, self.since = patience, float("-inf"), 0
+
+    def start(self, state: State) -> None:
+        self._judge(state)  # a run that had ended does not go on when it is resumed
 
     def step(self, state: State) -> None:
         if "validation" not in state.metrics:
@@ -169,7 +193,10 @@ class EarlyStop(Callback):
         better = state.metrics["validation"] > self.best
         self.best = max(self.best, state.metrics["validation"])
         self.since = 0 if better else self.since + 1
-        if self.since >= self.patience:
+        self._judge(state)
+
+    def _judge(self, state: State) -> None:
+        if self.patience is not None and self.since >= self.patience:
             state.stop = f"no better validation score in {self.patience} in a row"
 
     def state_dict(self) -> dict[str, Any]:
@@ -179,25 +206,87 @@ class EarlyStop(Callback):
         self.best, self.since = float(saved["best"]), int(saved["since"])
 
 
-class TimeBudget(Callback):
-    """End the run after so many seconds, those before a resume counted in."""
+class Clock:
+    """Seconds of a run, from when the clock was made, in all processes that worked on it.
 
-    def __init__(self, seconds: float) -> None:
-        self.limit, self.used = seconds, 0.0
+    What a process used after its last checkpoint is not known to the next one.
 
-    def start(self, state: State) -> None:
-        self.began = time.perf_counter() - self.used
+    Attributes:
+        on_gpu: whether the work is on a GPU; seconds of the processor are then those of the clock.
+    """
 
-    def step(self, state: State) -> None:
-        self.used = time.perf_counter() - self.began
-        if self.used >= self.limit:
-            state.stop = f"time budget of {self.limit:g} s is spent"
+    def __init__(self) -> None:
+        self.on_gpu = False
+        self._began, self._processor = time.perf_counter(), time.process_time()
+        self._earlier = (0.0, 0.0)
 
-    def state_dict(self) -> dict[str, Any]:
-        return {"used": self.used}
+    @property
+    def seconds(self) -> float:
+        """Of the clock on the wall."""
+        return self._earlier[0] + time.perf_counter() - self._began
+
+    @property
+    def processor_seconds(self) -> float:
+        """Of the CPU over all threads; on a GPU those on the wall."""
+        on_cpu = time.process_time() - self._processor
+        own = time.perf_counter() - self._began if self.on_gpu else on_cpu
+        return self._earlier[1] + own
+
+    def state_dict(self) -> dict[str, float]:
+        return {"seconds": self.seconds, "processor_seconds": self.processor_seconds}
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
-        self.used = float(saved["used"])
+        self._earlier = float(saved["seconds"]), float(saved["processor_seconds"])
+
+
+class TimeBudget(Callback):
+    """End the run in time, and remember what it used for a process that goes on with it.
+
+    The clock may have begun long before the loop: whatever it counts is part of the budget. Time
+    for the last score is kept free, as long as the longest so far; no other one begins that would
+    leave less. One update is always made, and its score taken, so a budget below that is overrun.
+
+    Args:
+        seconds: the budget, with those of earlier processes; ``None`` never ends the run.
+        clock: what counts; by default one that begins with the loop.
+        validate: whose scores take time.
+    """
+
+    def __init__(
+        self, seconds: float | None, clock: Clock | None = None, validate: Validate | None = None
+    ) -> None:
+        self.limit, self.clock, self.validate = seconds, clock, validate
+        self.spent = False
+
+    def start(self, state: State) -> None:
+        self.clock = self.clock or Clock()
+        if self.spent:  # a run that had ended does not go on when it is resumed, unless it may
+            self._judge(state)
+
+    def step(self, state: State) -> None:
+        self._judge(state)
+
+    def _judge(self, state: State) -> None:
+        if self.limit is None:
+            return
+        assert self.clock is not None
+        left = self.limit - self.clock.seconds
+        last = 0.0 if self.validate is None else self.validate.seconds
+        # Every process learns of the end before this step is scored, and scores the same steps.
+        ended = f"time budget of {self.limit:g} s is spent" if left <= last else None
+        state.stop = parallel.agree(state.stop or ended)
+        self.spent = state.stop is not None
+        if self.validate is not None:
+            self.validate.last_only = bool(parallel.agree("yes" if left <= 2 * last else None))
+
+    def state_dict(self) -> dict[str, Any]:
+        used = {} if self.clock is None else self.clock.state_dict()
+        return {"used": used, "spent": self.spent}
+
+    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+        self.clock = self.clock or Clock()
+        self.clock.load_state_dict(saved["used"])
+        self.spent = bool(saved["spent"])
 
 
 class Checkpoint(Callback):
@@ -241,7 +330,8 @@ class Checkpoint(Callback):
 
     def save(self, state: State) -> None:
         part = self.file.with_name(self.file.name + ".part")
-        torch.save({"identity": self.identity, "engine": snapshot(state, self.callbacks)}, part)
+        engine = snapshot(state, self.callbacks)
+        torch.save({"format": FORMAT, "identity": self.identity, "engine": engine}, part)
         os.replace(part, self.file)
         self.last, self.saved_step = time.perf_counter(), state.step
 
@@ -263,25 +353,63 @@ def rank_path(path: Path) -> Path:
     return path if own == 0 else path.with_suffix(f".rank{own}{path.suffix}")
 
 
-def read_checkpoint(path: str | Path, identity: Mapping[str, Any]) -> dict[str, Any]:
+def read_checkpoint(
+    path: str | Path, identity: Mapping[str, Any], callbacks: Sequence[Callback] = ()
+) -> dict[str, Any]:
     """The engine's part of a checkpoint, for ``distill(resume=...)``.
 
+    Args:
+        path: the file.
+        identity: what the run is.
+        callbacks: those of the run, whose states it must have.
+
     Raises:
-        ValueError: not a checkpoint, or one of another method, data set, seed or hyper-parameter.
+        ValueError: not a checkpoint, one of another version, or one of another method, data set,
+            seed, hyper-parameter or list of callbacks.
     """
     file = rank_path(Path(path))
     try:
         saved = torch.load(file, map_location="cpu", weights_only=True)
-        theirs, engine = saved["identity"], saved["engine"]
     except FileNotFoundError:
         raise ValueError(f"there is no checkpoint at {file}") from None
     except Exception as error:
-        raise ValueError(f"{file} is not a checkpoint of this package: {error}") from error
-    for key in {**identity, **theirs}:
-        if theirs.get(key) != identity.get(key):
-            raise ValueError(
-                f"{file} is of another run: {key} is {theirs.get(key)!r} there and "
-                f"{identity.get(key)!r} here; use the same settings or another folder"
-            )
-    out: dict[str, Any] = engine
+        # torch's own words are advice on reading files of others.
+        raise ValueError(
+            f"{file} is not a checkpoint of this package, or not a whole one "
+            f"({type(error).__name__}); start over, or name another folder"
+        ) from error
+    if not isinstance(saved, dict) or not {"identity", "engine"} <= saved.keys():
+        raise ValueError(f"{file} is not a checkpoint of this package; name another folder")
+    if saved.get("format") != FORMAT:
+        raise ValueError(
+            f"{file} was written by another version of this package, whose runs cannot be gone on "
+            "with: start over"
+        )
+    for name, there, here in differences(saved["identity"], identity):
+        raise ValueError(
+            f"{file} is of another run: {name} is {there} there and {here} here; use the same "
+            "settings or another folder"
+        )
+    out: dict[str, Any] = saved["engine"]
+    matched(out, callbacks)
     return out
+
+
+def differences(
+    there: Mapping[str, Any], here: Mapping[str, Any], prefix: str = ""
+) -> Iterator[tuple[str, str, str]]:
+    """Where two nests of settings differ: the dotted name, and both values in a few words.
+
+    >>> list(differences({"seed": 0, "own": {"lr": 1.0, "n": 2}}, {"seed": 0, "own": {"lr": 2.0}}))
+    [('own.lr', '1.0', '2.0'), ('own.n', '2', 'not set')]
+    """
+    for key in {**here, **there}:
+        a, b = there.get(key, _UNSET), here.get(key, _UNSET)
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            yield from differences(a, b, f"{prefix}{key}.")
+        elif a != b:
+            said = ["not set" if v is _UNSET else reprlib.repr(v) for v in (a, b)]
+            yield f"{prefix}{key}", said[0], said[1]
+
+
+_UNSET = object()

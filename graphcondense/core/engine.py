@@ -39,7 +39,9 @@ class State:
 class Callback:
     """Something that watches a run. All hooks are optional.
 
-    :meth:`state_dict` holds what a resumed run needs to go on as if uninterrupted.
+    :meth:`state_dict` holds what a resumed run needs to go on as if uninterrupted. A run is resumed
+    with the callbacks it had: those that define :meth:`state_dict`, of the same classes, in the
+    same order. Callbacks without a state come and go freely.
     """
 
     def start(self, state: State) -> None: ...
@@ -85,7 +87,8 @@ def distill(
             :class:`~graphcondense.core.callbacks.Checkpoint`.
 
     Raises:
-        ValueError: a schedule that names a group the synthetic set does not have.
+        ValueError: a schedule that names a group the synthetic set does not have, or a checkpoint
+            with the states of other callbacks.
         FloatingPointError: the loss stopped being finite.
     """
     groups = syn.groups()
@@ -157,8 +160,44 @@ def snapshot(state: State, callbacks: Sequence[Callback]) -> dict[str, Any]:
         "optimizers": {g: o.state_dict() for g, o in state.optimizers.items()},
         "rng": state.rng.get_state(),
         "memory": detached(learner.memory) if learner is not None else None,
-        "callbacks": {type(c).__name__: c.state_dict() for c in callbacks},
+        "callbacks": {key: c.state_dict() for key, c in keyed(callbacks).items()},
     }
+
+
+def keyed(callbacks: Sequence[Callback]) -> dict[str, Callback]:
+    """The callbacks that have a state, each under its class and its place among those of it.
+
+    >>> class Count(Callback):
+    ...     def state_dict(self):
+    ...         return {}
+    >>> list(keyed([Count(), Callback(), Count()]))
+    ['graphcondense.core.engine.Count 1', 'graphcondense.core.engine.Count 2']
+    """
+    out: dict[str, Callback] = {}
+    for callback in callbacks:
+        kind = type(callback)
+        if kind.state_dict is not Callback.state_dict:
+            name = f"{kind.__module__}.{kind.__qualname__}"
+            place = 1 + sum(type(other) is kind for other in out.values())
+            out[f"{name} {place}"] = callback
+    return out
+
+
+def matched(saved: Mapping[str, Any], callbacks: Sequence[Callback]) -> dict[str, Callback]:
+    """:func:`keyed`, when a checkpoint has the states of exactly these.
+
+    Raises:
+        ValueError: it has the states of others.
+    """
+    own, theirs = keyed(callbacks), saved["callbacks"]
+    for key in [*theirs, *own]:
+        if (key in theirs) != (key in own):
+            who = "the checkpoint and not this run" if key in theirs else "this run and not it"
+            raise ValueError(
+                f"the checkpoint is of a run with other callbacks: {who} has {key:.150}; give the "
+                "same callbacks in the same order, or start over"
+            )
+    return own
 
 
 def detached(value: Any) -> Any:
@@ -173,14 +212,18 @@ def detached(value: Any) -> Any:
 def restore(
     state: State, saved: Mapping[str, Any], callbacks: Sequence[Callback]
 ) -> Mapping[str, Any] | None:
-    """Bring ``state`` to where :func:`snapshot` was taken; returns the pool's memory."""
+    """Bring ``state`` to where :func:`snapshot` was taken; returns the pool's memory.
+
+    Raises:
+        ValueError: the checkpoint has the states of other callbacks.
+    """
+    own = matched(saved, callbacks)
     state.step = int(saved["step"])
     state.syn.load_state_dict(saved["syn"])
     for g, optimizer in state.optimizers.items():
         optimizer.load_state_dict(saved["optimizers"][g])
     state.rng.set_state(saved["rng"])
-    for callback in callbacks:
-        if type(callback).__name__ in saved["callbacks"]:
-            callback.load_state_dict(saved["callbacks"][type(callback).__name__])
+    for key, callback in own.items():
+        callback.load_state_dict(saved["callbacks"][key])
     memory: Mapping[str, Any] | None = saved["memory"]
     return memory

@@ -26,6 +26,8 @@ COSTS = {
     "experts": "networks are trained on the real data first",
 }
 """Classes of cost, cheapest first."""
+LOOPLESS = ("selection", "closed form")
+"""Costs of methods that never enter the engine's loop."""
 _registry: dict[tuple[str, str], type[Method]] = {}
 
 
@@ -53,6 +55,11 @@ class Method(Budget):
     learns: ClassVar[str] = ""
     cost: ClassVar[str] = ""
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    @property
+    def iterates(self) -> bool:
+        """Whether condensing runs the engine's loop, where sets are scored, saved and stopped."""
+        return self.cost not in LOOPLESS
 
     @property
     def pair_bytes(self) -> int:

@@ -38,10 +38,14 @@ class GraphDomain:
         hidden[task.train] = y[task.train]
         return replace(task, graphs=replace(task.graphs, y=hidden), val=none, test=none)
 
+    @property
+    def validates(self) -> bool:
+        return bool(len(self.task.val))
+
     def score(self) -> Any:
         from graphcondense.evaluate.graph_fit import GraphEvaluator
 
-        if not len(self.task.val):
+        if not self.validates:
             return None
         return GraphEvaluator(
             self.task, device=self.device, steps=100, val_every=10, hidden=64, lr=0.01

@@ -36,6 +36,10 @@ class ImageDomain:
         self.predictor = getattr(method, "predictor", self.predictor)
         return ImageSource(self.task, self.device)
 
+    @property
+    def validates(self) -> bool:
+        return bool(len(self.task.val))
+
     def score(self) -> Callable[[Any], float] | None:
         """By the method's own predictor where it has one, else by networks.
 
@@ -43,7 +47,7 @@ class ImageDomain:
         """
         from graphcondense.evaluate.image_fit import ImageEvaluator
 
-        if not len(self.task.val):
+        if not self.validates:
             return None
         if self.fit is not None:
             return self._own

@@ -28,6 +28,11 @@ class Domain(Protocol):
     @property
     def setting(self) -> str: ...
 
+    @property
+    def validates(self) -> bool:
+        """Whether the data have validation examples to score on."""
+        ...
+
     def finish(self, export: Any) -> Any:
         """The export as users get it: PyG ``Data``, or a data set of it."""
         ...

@@ -47,21 +47,29 @@ class NodeDomain:
         self.predictor = getattr(method, "predictor", self.predictor)
         return NodeSource(self.seen, self.setting, device=self.device)
 
+    @property
+    def validates(self) -> bool:
+        return bool(len(self.task.val))
+
     def score(self) -> Any:
         """By the method's own predictor where it has one, else by networks.
 
         ``method.scorer(the validation nodes as a source)`` gives one, which maps an export to its
-        accuracy.
+        accuracy. In the inductive setting scores see training and validation nodes and the edges
+        among them: the test graph chooses nothing.
         """
         from graphcondense.domains.node import NodeSource
         from graphcondense.evaluate import Evaluator
 
-        if not len(self.task.val):
+        if not self.validates:
             return None
+        task = self.task
+        if self.setting == "inductive":
+            task = task.subgraph(torch.cat([task.train, task.val]).sort().values)
         if self.scorer is not None:
-            held = replace(self.task, train=self.task.val)
+            held = replace(task, train=task.val)
             return self.scorer(NodeSource(held, device=self.device))
-        return Evaluator(self.task, epochs=60, val_every=2, device=self.device).score
+        return Evaluator(task, epochs=60, val_every=2, device=self.device).score
 
     def finish(self, export: Any) -> Any:
         return export

@@ -30,9 +30,13 @@ class RowsDomain:
         """Training interactions and validation items; no test item."""
         return self._source
 
+    @property
+    def validates(self) -> bool:
+        return bool(self._source.validates)
+
     def score(self) -> Any:
         """HR@k on validation items of the ∞-AE, its ridge chosen by it; up to 2,000 users."""
-        if not self._source.validates:
+        if not self.validates:
             return None
 
         def score(export: Any) -> float:
