@@ -8,12 +8,11 @@ import math
 import os
 import platform
 import time
-import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import yaml
@@ -33,6 +32,7 @@ from graphcondense.core.engine import Callback, State
 from graphcondense.core.method import Method, all_methods, find_method, hyperparameters
 from graphcondense.kinds import Domain, Setting, domain_of
 from graphcondense.ops.budget import Budget
+from graphcondense.ops.fields import Count, Natural, NonNegative, Positive, Seed, check_fields
 from graphcondense.ops.files import write_whole
 
 
@@ -62,18 +62,21 @@ class Run:
         tensorboard: also write TensorBoard scalars into ``out`` (extra ``log``).
     """
 
-    seed: int = 0
+    seed: Seed = 0
     setting: Setting = "transductive"
-    pseudo_labels: int | None = None
+    pseudo_labels: Natural | None = None
     device: str | None = None
-    validations: int = 5
-    patience: int | None = None
-    seconds: float | None = None
+    validations: Natural = 5
+    patience: Count | None = None
+    seconds: Positive | None = None
     out: str | Path | None = None
     resume: bool = False
-    checkpoint_seconds: float = 20.0
+    checkpoint_seconds: NonNegative = 20.0
     progress: bool = True
     tensorboard: bool = False
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 def condense(
@@ -219,43 +222,16 @@ def presets(cls: type[Method]) -> dict[str, dict[str, Any]]:
 
 
 def _checked(cls: type[Any], values: Mapping[str, Any]) -> Any:
-    """An instance of a dataclass, with a clear error for a wrong field or choice."""
-    hints = typing.get_type_hints(cls)
+    """An instance of a dataclass, with a clear error for a field that it does not have."""
     names = [f.name for f in fields(cls)]
-    # What was read from YAML or JSON has lists where Python has tuples.
-    values = {
-        k: tuple(v) if isinstance(v, list) and typing.get_origin(hints.get(k)) is tuple else v
-        for k, v in values.items()
-    }
-    for key, value in values.items():
+    for key in values:
         if key not in names:
             near = difflib.get_close_matches(key, names, n=3) or names
             who = getattr(cls, "name", "") or cls.__name__
             raise ValueError(f"{who} has no option {key!r}; did you mean {', '.join(near)}?")
-        if not _fits(value, hints[key]):
-            raise ValueError(f"{key}={value!r} is not {_spelled(hints[key])}")
-    return cls(**values)
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    origin = typing.get_origin(hint)
-    if origin is Literal:
-        return value in typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        return any(_fits(value, h) for h in typing.get_args(hint))
-    if hint is float:
-        return (
-            isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        )
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, origin or hint)
-
-
-def _spelled(hint: Any) -> str:
-    if typing.get_origin(hint) is Literal:
-        return "one of " + ", ".join(map(repr, typing.get_args(hint)))
-    return f"of type {getattr(hint, '__name__', hint)}" if isinstance(hint, type) else f"{hint}"
+    made = cls(**values)
+    check_fields(made)  # for a method of others that has a __post_init__ of its own
+    return made
 
 
 def device_of(run: Run) -> torch.device:
