@@ -9,7 +9,7 @@ import os
 import platform
 import time
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -31,8 +31,16 @@ from graphcondense.core.callbacks import (
 from graphcondense.core.engine import Callback, State
 from graphcondense.core.method import Method, all_methods, find_method, hyperparameters
 from graphcondense.kinds import Domain, Setting, domain_of
-from graphcondense.ops.budget import Budget
-from graphcondense.ops.fields import Count, Natural, NonNegative, Positive, Seed, check_fields
+from graphcondense.ops.budget import BUDGETS, Budget
+from graphcondense.ops.fields import (
+    Count,
+    Natural,
+    NonNegative,
+    Positive,
+    Seed,
+    brief,
+    check_fields,
+)
 from graphcondense.ops.files import write_whole
 
 
@@ -83,7 +91,7 @@ def condense(
     data: Any,
     method: str | Method = "gcond",
     *,
-    preset: str | None = None,
+    preset: str | None = "auto",
     callbacks: Sequence[Callback] = (),
     origin: Mapping[str, Any] | None = None,
     **options: Any,
@@ -105,7 +113,9 @@ def condense(
         method: a name from ``graphcondense.methods()``, such as ``"gcond"`` or ``"doscond-x"``,
             or a :class:`~graphcondense.core.method.Method`.
         preset: a section of the method's preset file, such as ``"paper"`` or ``"arxiv"``; fields
-            given here win over it.
+            given here win over it. ``"auto"`` takes the one that is called like the data, by any
+            of their names, where there is one; ``"none"`` takes none. A method object is complete
+            and takes none. The record has its name (``preset``).
         callbacks: further :class:`~graphcondense.core.engine.Callback` objects.
         origin: where ``data`` came from, as plain values, for ``config.yaml`` alone.
         **options: fields of the method (budget: exactly one of ``nodes=``, ``ratio=`` with
@@ -133,11 +143,13 @@ def condense(
     run = _checked(Run, {k: v for k, v in options.items() if k in run_fields})
     own = {k: v for k, v in options.items() if k not in run_fields}
     domain = domain_of(data, device_of(run), run.setting, run.pseudo_labels)
+    section = None
     if isinstance(method, str):
-        built, name = build(method, domain.kind, preset=preset, **own), method.lower()
-    elif own or preset:
+        section = section_of(find_method(method, domain.kind)[0], preset, domain.task.name)
+        built, name = build(method, domain.kind, preset=section, **own), method.lower()
+    elif own or preset not in ("auto", "none", None):
         raise ValueError(
-            f"a Method object is complete; set {[*own, *['preset'] * bool(preset)]} on it"
+            f"a Method object is complete: set {', '.join(own) or f'the fields of {preset}'} on it"
         )
     elif method.domain != domain.kind:
         raise ValueError(
@@ -145,7 +157,7 @@ def condense(
         )
     else:
         built, name = method, method.name
-    return _run(domain, built, name, run, callbacks, origin or {})
+    return _run(domain, built, name, run, callbacks, origin or {}, preset=section)
 
 
 def update(small: Any, data: Any, *, callbacks: Sequence[Callback] = (), **options: Any) -> Any:
@@ -172,10 +184,9 @@ def update(small: Any, data: Any, *, callbacks: Sequence[Callback] = (), **optio
         raise ValueError("update needs a condensed graph with its record, as condense returns it")
     run_fields = {f.name for f in fields(Run)}
     own = {k: v for k, v in options.items() if k not in run_fields}
-    budgets = {f.name for f in fields(Budget)} - {"of", "rule"}
-    asked = {k: v for k, v in record["budget"]["asked"].items() if k not in budgets & own.keys()}
-    if own.keys() & budgets:
-        asked = {k: v for k, v in asked.items() if k not in budgets}
+    asked = record["budget"]["asked"]
+    if own.keys() & {*BUDGETS}:
+        asked = {k: v for k, v in asked.items() if k not in BUDGETS}
     seen = {k: record[k] for k in ("setting", "pseudo_labels") if k in record}
     run = _checked(Run, {**seen, **{k: options[k] for k in options if k in run_fields}})
     name = record["method"]
@@ -184,13 +195,16 @@ def update(small: Any, data: Any, *, callbacks: Sequence[Callback] = (), **optio
         able = [n for (n, _), cls in all_methods().items() if hasattr(cls, "update")]
         raise ValueError(f"{name} cannot update a condensed set; {', '.join(able)} can")
     domain = domain_of(data, device_of(run), run.setting, run.pseudo_labels)
-    grown = _run(domain, method, name, run, callbacks, {}, small)
+    section = record.get("preset")
+    grown = _run(domain, method, name, run, callbacks, {}, small, preset=section)
     grown.condensed["updated_from"] = graph_hash(small)
     return grown
 
 
 def build(name: str, domain: str | None = None, *, preset: str | None = None, **own: Any) -> Method:
-    """A method from its name, a preset and fields, checked.
+    """A method from its name, a section of its preset file and fields, checked.
+
+    A budget among the fields stands for any that the section names.
 
     Raises:
         ValueError: unknown method, preset or field, or a value outside a field's choices.
@@ -199,13 +213,51 @@ def build(name: str, domain: str | None = None, *, preset: str | None = None, **
     'identity'
     """
     cls, variant = find_method(name, domain)
-    known = presets(cls)
-    if preset is not None and preset not in known:
-        raise ValueError(
-            f"{cls.name} has no preset {preset!r}; it has {', '.join(known) or 'none'}"
-        )
-    method: Method = _checked(cls, {**variant, **known.get(preset or "", {}), **own})
+    section = section_of(cls, preset)
+    defaults = {**variant, **(presets(cls)[section] if section else {})}
+    if any(own.get(name) is not None for name in BUDGETS):
+        defaults = {k: v for k, v in defaults.items() if k not in BUDGETS}
+    method: Method = _checked(cls, {**defaults, **own})
     return method
+
+
+def section_of(cls: type[Method], preset: str | None, data: str = "") -> str | None:
+    """The section of a method's preset file that ``preset`` means for data of this name.
+
+    Args:
+        preset: a section's name, ``"auto"`` for the one called like the data if there is one, or
+            ``"none"``.
+        data: name of the data.
+
+    Raises:
+        ValueError: a section that the file does not have.
+    """
+    known = presets(cls)
+    if preset in (None, "none"):
+        return None
+    if preset == "auto":
+        return preset_of(known, data)
+    if preset not in known:
+        there = ", ".join([*known, "auto", "none"])
+        raise ValueError(f"{cls.name} has no preset {brief(preset)}; there are {there}")
+    return preset
+
+
+def preset_of(sections: Collection[str], data: str) -> str | None:
+    """The section that is called like the data set, by any of its names.
+
+    >>> preset_of(["cora", "arxiv"], "ogbn_arxiv")
+    'arxiv'
+    """
+    from graphcondense.data.graphs import KNOWN_GRAPHS
+    from graphcondense.data.images import KNOWN_IMAGES
+    from graphcondense.data.interactions import KNOWN_INTERACTIONS
+    from graphcondense.data.nodes import KNOWN, name_key
+
+    tables = (*KNOWN, *KNOWN_GRAPHS, *KNOWN_IMAGES, *KNOWN_INTERACTIONS)
+    wanted, known = name_key(data), [k.spellings() for k in tables]
+    names = next((spellings for spellings in known if wanted in spellings), {wanted})
+    return next((section for section in sections if name_key(section) in names), None)
 
 
 def presets(cls: type[Method]) -> dict[str, dict[str, Any]]:
@@ -254,6 +306,7 @@ def _run(
     extra: Sequence[Callback],
     origin: Mapping[str, Any],
     before: Any = None,
+    preset: str | None = None,
 ) -> Any:
     began, processor = time.perf_counter(), time.process_time()
     about = domain.describe()
@@ -286,7 +339,7 @@ def _run(
     if folder is not None:
         if parallel.is_main():
             rest = {k: getattr(run, k) for k in ("device", "patience", "seconds")}
-            config = {**identity, **rest, "data": about, "origin": dict(origin)}
+            config = {**identity, "preset": preset, **rest, "data": about, "origin": dict(origin)}
             write_whole(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
             callbacks.append(JsonLog(folder / "metrics.jsonl"))
             if run.tensorboard:
@@ -303,7 +356,7 @@ def _run(
     on_gpu = device_of(run).type == "cuda"
     spent = seconds if on_gpu else time.process_time() - processor
     small.condensed = {
-        **record(domain, method, name, run, about, small, watch, seconds),
+        **record(domain, method, name, run, about, small, watch, seconds, preset),
         "processor_seconds": round(spent, 3),
         "memory_estimate_bytes": estimate,
     }
@@ -344,6 +397,7 @@ def record(
     small: Any,
     watch: Watch,
     seconds: float,
+    preset: str | None = None,
 ) -> dict[str, Any]:
     """What a condensed set says of itself; plain values that JSON holds."""
     from graphcondense.data.condensed import graph_hash
@@ -353,6 +407,7 @@ def record(
     asked = {f.name: getattr(method, f.name) for f in fields(Budget)}
     return {
         "method": name,
+        "preset": preset,
         "paper": method.paper,
         "domain": domain.kind,
         "hyperparameters": {k: v for k, v in hyperparameters(method).items() if k not in asked},

@@ -10,6 +10,9 @@ from torch import Tensor
 
 from graphcondense.ops.fields import Count, SomeShare, check_fields
 
+BUDGETS = ("nodes", "ratio", "per_class", "bytes")
+"""The ways of naming a budget, one of which is given."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
@@ -63,7 +66,7 @@ class Budget:
         >>> Budget(ratio=0.1, of="all", rule="equal").allocate(torch.tensor([20, 40]), 100).tolist()
         [5, 5]
         """
-        named = {k: getattr(self, k) for k in ("nodes", "ratio", "per_class", "bytes")}
+        named = {k: getattr(self, k) for k in BUDGETS}
         given = {k: v for k, v in named.items() if v is not None}
         if len(given) != 1:
             said = ", ".join(f"{k}={v}" for k, v in given.items()) or "none"
