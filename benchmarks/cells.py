@@ -64,15 +64,6 @@ def run(
     print(f"{path.stem}: {text}, {cell['seconds']:.0f} s", file=sys.stderr, flush=True)
 
 
-def preset(method: str, domain: str, data: str) -> str | None:
-    """The section of a method's presets that is called like the data, if it has one."""
-    from graphcondense.cli.condense import preset_of
-    from graphcondense.core.method import find_method
-    from graphcondense.run import presets
-
-    return preset_of(presets(find_method(method, domain)[0]), data)
-
-
 def read(path: Path) -> Cell | None:
     """A finished cell."""
     return json.loads(path.read_text()) if path.exists() else None

@@ -96,7 +96,7 @@ def one(
             task,
             method,
             # They were chosen for many graphs a class.
-            preset=cells.preset(method, "graph", data) if graphs >= MANY else None,
+            preset="auto" if graphs >= MANY else "none",
             per_class=min(graphs, fewest),
             seed=int(seed),
             progress=False,

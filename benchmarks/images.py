@@ -107,7 +107,6 @@ def one(args: argparse.Namespace, method: str, per_class: str, seed: str, path: 
         small = graphcondense.condense(
             task,
             method,
-            preset=cells.preset(method, "image", args.data),
             per_class=int(per_class),
             seed=int(seed),
             seconds=args.cell_seconds,

@@ -80,7 +80,6 @@ def one(args: argparse.Namespace, method: str, model: str, seed: str, path: str)
             small = graphcondense.condense(
                 task,
                 method,
-                preset=cells.preset(method, "rows", args.data),
                 nodes=args.users,
                 seed=int(seed),
                 progress=False,

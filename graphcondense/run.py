@@ -10,12 +10,11 @@ import os
 import platform
 import reprlib
 import sys
-import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import yaml
@@ -35,7 +34,16 @@ from graphcondense.core.callbacks import (
 from graphcondense.core.engine import Callback, State
 from graphcondense.core.method import Method, all_methods, find_method, hyperparameters
 from graphcondense.kinds import Domain, Setting, domain_of
-from graphcondense.ops.budget import Budget
+from graphcondense.ops.budget import BUDGETS, Budget
+from graphcondense.ops.fields import (
+    Count,
+    Natural,
+    NonNegative,
+    Positive,
+    Seed,
+    brief,
+    check_fields,
+)
 from graphcondense.ops.files import write_whole
 
 
@@ -73,39 +81,28 @@ class Run:
         ValueError: a value out of its range.
     """
 
-    seed: int = 0
+    seed: Seed = 0
     setting: Setting = "transductive"
-    pseudo_labels: int | None = None
+    pseudo_labels: Natural | None = None
     device: str | None = None
-    validations: int = 5
-    patience: int | None = None
-    seconds: float | None = None
+    validations: Natural = 5
+    patience: Count | None = None
+    seconds: Positive | None = None
     out: str | Path | None = None
     resume: bool = False
-    checkpoint_seconds: float = 20.0
+    checkpoint_seconds: NonNegative = 20.0
     progress: bool = True
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 <= self.seed < 2**63:
-            raise ValueError(f"seed must be in 0..2**63 - 1, got {reprlib.repr(self.seed)}")
-        for name, least in (("validations", 0), ("patience", 1), ("pseudo_labels", 1)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise ValueError(f"{name} must be at least {least}, got {value}")
-        if self.seconds is not None and not self.seconds > 0:
-            raise ValueError(f"seconds must be above 0, got {self.seconds}")
-        if not self.checkpoint_seconds >= 0:
-            raise ValueError(
-                f"checkpoint_seconds must not be below 0, got {self.checkpoint_seconds}"
-            )
+        check_fields(self)
 
 
 def condense(
     data: Any,
     method: str | Method = "gcond",
     *,
-    preset: str | None = None,
+    preset: str | None = "auto",
     callbacks: Sequence[Callback] = (),
     origin: Mapping[str, Any] | None = None,
     **options: Any,
@@ -127,7 +124,9 @@ def condense(
         method: a name from ``graphcondense.methods()``, such as ``"gcond"`` or ``"doscond-x"``,
             or a :class:`~graphcondense.core.method.Method`.
         preset: a section of the method's preset file, such as ``"paper"`` or ``"arxiv"``; fields
-            given here win over it.
+            given here win over it. ``"auto"`` takes the one that is called like the data, by any
+            of their names, where there is one; ``"none"`` takes none. A method object is complete
+            and takes none. The record has its name (``preset``).
         callbacks: further :class:`~graphcondense.core.engine.Callback` objects.
         origin: where ``data`` came from, as plain values, for ``config.yaml`` alone.
         **options: fields of the method (budget: exactly one of ``nodes=``, ``ratio=`` with
@@ -158,11 +157,13 @@ def condense(
     run = _checked(Run, given)
     own = {k: v for k, v in options.items() if k not in run_fields}
     domain = domain_of(data, device_of(run), run.setting, run.pseudo_labels)
+    section = None
     if isinstance(method, str):
-        built, name = build(method, domain.kind, preset=preset, **own), method.lower()
-    elif own or preset:
+        section = section_of(find_method(method, domain.kind)[0], preset, domain.task.name)
+        built, name = build(method, domain.kind, preset=section, **own), method.lower()
+    elif own or preset not in ("auto", "none", None):
         raise ValueError(
-            f"a Method object is complete; set {[*own, *['preset'] * bool(preset)]} on it"
+            f"a Method object is complete: set {', '.join(own) or f'the fields of {preset}'} on it"
         )
     elif method.domain != domain.kind:
         raise ValueError(
@@ -171,7 +172,7 @@ def condense(
     else:
         built, name = method, method.name
     refuse_idle(domain, built, run, given, callbacks)
-    return _run(domain, built, name, run, callbacks, origin or {}, clock)
+    return _run(domain, built, name, run, callbacks, origin or {}, clock, preset=section)
 
 
 def update(small: Any, data: Any, *, callbacks: Sequence[Callback] = (), **options: Any) -> Any:
@@ -199,10 +200,9 @@ def update(small: Any, data: Any, *, callbacks: Sequence[Callback] = (), **optio
         raise ValueError("update needs a condensed graph with its record, as condense returns it")
     run_fields = {f.name for f in fields(Run)}
     own = {k: v for k, v in options.items() if k not in run_fields}
-    budgets = {f.name for f in fields(Budget)} - {"of", "rule"}
-    asked = {k: v for k, v in record["budget"]["asked"].items() if k not in budgets & own.keys()}
-    if own.keys() & budgets:
-        asked = {k: v for k, v in asked.items() if k not in budgets}
+    asked = record["budget"]["asked"]
+    if own.keys() & {*BUDGETS}:
+        asked = {k: v for k, v in asked.items() if k not in BUDGETS}
     seen = {k: record[k] for k in ("setting", "pseudo_labels") if k in record}
     given = {k: v for k, v in options.items() if k in run_fields}
     run = _checked(Run, {**seen, **given})
@@ -213,7 +213,8 @@ def update(small: Any, data: Any, *, callbacks: Sequence[Callback] = (), **optio
         raise ValueError(f"{name} cannot update a condensed set; {', '.join(able)} can")
     domain = domain_of(data, device_of(run), run.setting, run.pseudo_labels)
     refuse_idle(domain, method, run, given, callbacks, loops=False)
-    grown = _run(domain, method, name, run, (), {}, clock, small)
+    section = record.get("preset")
+    grown = _run(domain, method, name, run, (), {}, clock, small, preset=section)
     grown.condensed["updated_from"] = graph_hash(small)
     return grown
 
@@ -280,7 +281,9 @@ def _no_loop(method: Method, loops: bool) -> str:
 
 
 def build(name: str, domain: str | None = None, *, preset: str | None = None, **own: Any) -> Method:
-    """A method from its name, a preset and fields, checked.
+    """A method from its name, a section of its preset file and fields, checked.
+
+    A budget among the fields stands for any that the section names.
 
     Raises:
         ValueError: unknown method, preset or field, or a value outside a field's choices.
@@ -289,13 +292,51 @@ def build(name: str, domain: str | None = None, *, preset: str | None = None, **
     'identity'
     """
     cls, variant = find_method(name, domain)
-    known = presets(cls)
-    if preset is not None and preset not in known:
-        raise ValueError(
-            f"{cls.name} has no preset {preset!r}; it has {', '.join(known) or 'none'}"
-        )
-    method: Method = _checked(cls, {**variant, **known.get(preset or "", {}), **own})
+    section = section_of(cls, preset)
+    defaults = {**variant, **(presets(cls)[section] if section else {})}
+    if any(own.get(name) is not None for name in BUDGETS):
+        defaults = {k: v for k, v in defaults.items() if k not in BUDGETS}
+    method: Method = _checked(cls, {**defaults, **own})
     return method
+
+
+def section_of(cls: type[Method], preset: str | None, data: str = "") -> str | None:
+    """The section of a method's preset file that ``preset`` means for data of this name.
+
+    Args:
+        preset: a section's name, ``"auto"`` for the one called like the data if there is one, or
+            ``"none"``.
+        data: name of the data.
+
+    Raises:
+        ValueError: a section that the file does not have.
+    """
+    known = presets(cls)
+    if preset in (None, "none"):
+        return None
+    if preset == "auto":
+        return preset_of(known, data)
+    if preset not in known:
+        there = ", ".join([*known, "auto", "none"])
+        raise ValueError(f"{cls.name} has no preset {brief(preset)}; there are {there}")
+    return preset
+
+
+def preset_of(sections: Collection[str], data: str) -> str | None:
+    """The section that is called like the data set, by any of its names.
+
+    >>> preset_of(["cora", "arxiv"], "ogbn_arxiv")
+    'arxiv'
+    """
+    from graphcondense.data.graphs import KNOWN_GRAPHS
+    from graphcondense.data.images import KNOWN_IMAGES
+    from graphcondense.data.interactions import KNOWN_INTERACTIONS
+    from graphcondense.data.nodes import KNOWN, name_key
+
+    tables = (*KNOWN, *KNOWN_GRAPHS, *KNOWN_IMAGES, *KNOWN_INTERACTIONS)
+    wanted, known = name_key(data), [k.spellings() for k in tables]
+    names = next((spellings for spellings in known if wanted in spellings), {wanted})
+    return next((section for section in sections if name_key(section) in names), None)
 
 
 def presets(cls: type[Method]) -> dict[str, dict[str, Any]]:
@@ -312,43 +353,16 @@ def presets(cls: type[Method]) -> dict[str, dict[str, Any]]:
 
 
 def _checked(cls: type[Any], values: Mapping[str, Any]) -> Any:
-    """An instance of a dataclass, with a clear error for a wrong field or choice."""
-    hints = typing.get_type_hints(cls)
+    """An instance of a dataclass, with a clear error for a field that it does not have."""
     names = [f.name for f in fields(cls)]
-    # What was read from YAML or JSON has lists where Python has tuples.
-    values = {
-        k: tuple(v) if isinstance(v, list) and typing.get_origin(hints.get(k)) is tuple else v
-        for k, v in values.items()
-    }
-    for key, value in values.items():
+    for key in values:
         if key not in names:
             near = difflib.get_close_matches(key, names, n=3) or names
             who = getattr(cls, "name", "") or cls.__name__
             raise ValueError(f"{who} has no option {key!r}; did you mean {', '.join(near)}?")
-        if not _fits(value, hints[key]):
-            raise ValueError(f"{key}={value!r} is not {_spelled(hints[key])}")
-    return cls(**values)
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    origin = typing.get_origin(hint)
-    if origin is Literal:
-        return value in typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        return any(_fits(value, h) for h in typing.get_args(hint))
-    if hint is float:
-        return (
-            isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        )
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, origin or hint)
-
-
-def _spelled(hint: Any) -> str:
-    if typing.get_origin(hint) is Literal:
-        return "one of " + ", ".join(map(repr, typing.get_args(hint)))
-    return f"of type {getattr(hint, '__name__', hint)}" if isinstance(hint, type) else f"{hint}"
+    made = cls(**values)
+    check_fields(made)  # for a method of others that has a __post_init__ of its own
+    return made
 
 
 def device_of(run: Run) -> torch.device:
@@ -372,6 +386,7 @@ def _run(
     origin: Mapping[str, Any],
     clock: Clock,
     before: Any = None,
+    preset: str | None = None,
 ) -> Any:
     about = domain.describe()
     identity = {
@@ -405,7 +420,7 @@ def _run(
     if folder is not None:
         if parallel.is_main():
             rest = {k: getattr(run, k) for k in ("device", "patience", "seconds")}
-            config = {**identity, **rest, "data": about, "origin": dict(origin)}
+            config = {**identity, "preset": preset, **rest, "data": about, "origin": dict(origin)}
             write_whole(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
             if run.tensorboard:
                 callbacks.append(TensorBoardLog(folder / "tensorboard"))
@@ -418,7 +433,7 @@ def _run(
     small = domain.finish(syn.export())
     seconds, spent = clock.seconds, clock.processor_seconds
     small.condensed = {
-        **record(domain, method, name, run, about, small, watch, seconds),
+        **record(domain, method, name, run, about, small, watch, seconds, preset),
         "processor_seconds": round(spent, 3),
         "memory_estimate_bytes": estimate,
     }
@@ -493,6 +508,7 @@ def record(
     small: Any,
     watch: Watch,
     seconds: float,
+    preset: str | None = None,
 ) -> dict[str, Any]:
     """What a condensed set says of itself; plain values that JSON holds."""
     from graphcondense.data.condensed import graph_hash
@@ -502,6 +518,7 @@ def record(
     asked = {f.name: getattr(method, f.name) for f in fields(Budget)}
     return {
         "method": name,
+        "preset": preset,
         "paper": method.paper,
         "domain": domain.kind,
         "hyperparameters": {k: v for k, v in hyperparameters(method).items() if k not in asked},

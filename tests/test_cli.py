@@ -20,6 +20,7 @@ from graphcondense import cli
 from graphcondense.cli import condense, demo, flags, folders, text
 from graphcondense.core.method import find_method, methods
 from graphcondense.data import graph_hash
+from graphcondense.run import preset_of
 from tests.cases import toy_graphs
 
 TINY = ["--data", "digits", "--nodes", "20", "--validations", "1", "--no-progress"]
@@ -171,8 +172,8 @@ def test_preset_of_the_data(
 
 @pytest.mark.parametrize("data", ["ogbn-arxiv", "arxiv", "OGBN_Arxiv"])
 def test_preset_by_any_name_of_the_data(data: str) -> None:
-    assert condense.preset_of(["cora", "arxiv"], data) == "arxiv"
-    assert condense.preset_of(["cora"], data) is None
+    assert preset_of(["cora", "arxiv"], data) == "arxiv"
+    assert preset_of(["cora"], data) is None
 
 
 def test_images(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from graphcondense.cli.condense import forms_of, preset_of
+from graphcondense.cli.condense import forms_of
 from graphcondense.cli.flags import Where, add_fields, kind_of, make_parser, parse, summary_of
 from graphcondense.cli.folders import BUDGETS, size
 from graphcondense.cli.text import note, say
@@ -180,14 +180,12 @@ def run_cell(args: Any) -> dict[str, Any]:
     from graphcondense.core.method import find_method
     from graphcondense.evaluate import evaluate
     from graphcondense.evaluate.cost import peak_memory_bytes
-    from graphcondense.run import presets
 
     where = Where(**{f.name: args[f.name] for f in fields(Where)})
     kind, name = kind_of(where.named()), args.methods
     data = where.load(kind)
     method = "random" if name == WHOLE else name
     budget = {k: args[k] for k in (*BUDGETS, "of", "rule") if args[k] is not None}
-    preset = preset_of(presets(find_method(method, kind)[0]), where.named())
     sets, seconds = [], []
     for seed in range(1 if name == WHOLE else args.condensations):
         began = time.perf_counter()
@@ -195,7 +193,6 @@ def run_cell(args: Any) -> dict[str, Any]:
             graphcondense.condense(
                 data,
                 method,
-                preset=preset,
                 seed=seed,
                 device=args.device,
                 progress=False,
@@ -222,6 +219,7 @@ def run_cell(args: Any) -> dict[str, Any]:
     return {
         "report": {**report, "rows": rows, "ledgers": {} if name == WHOLE else report["ledgers"]},
         "cost": "-" if name == WHOLE else find_method(method, kind)[0].cost,
+        "preset": None if name == WHOLE else sets[0].condensed["preset"],
         "seconds": None if name == WHOLE else seconds,
         "plain_training_seconds": plain if name == WHOLE else None,
         "peak_memory_bytes": None if name == WHOLE else peak,
@@ -305,7 +303,16 @@ def _section(cells: Mapping[str, dict[str, Any]]) -> list[str]:
     best = {m: _best(cells, m) for m in models}
     marks = {row["model"]: " *" for row in first["report"]["rows"] if row["predictor"] == "non-GNN"}
     head = ["trained on", *(m + marks.get(m, "") for m in models)]
-    tail = ["nodes", "edges", "KiB", "seconds", "of one plain training", "peak MiB", "cost"]
+    tail = [
+        "preset",
+        "nodes",
+        "edges",
+        "KiB",
+        "seconds",
+        "of one plain training",
+        "peak MiB",
+        "cost",
+    ]
     lines += [_row([*head, *tail]), "|---" * (len(head) + len(tail)) + "|"]
     for name, cell in cells.items():
         scores = [_text(cell, m, best.get(m)) for m in models]
@@ -357,7 +364,12 @@ def _text(
 
 def _costs(cell: Mapping[str, Any], plain: float | None) -> list[str]:
     row, seconds = cell["report"]["rows"][0], cell["seconds"]
-    sizes = [f"{row['nodes']:,}", f"{row['edges']:,}", f"{row['bytes'] / 1024:,.0f}"]
+    sizes = [
+        cell.get("preset") or "-",
+        f"{row['nodes']:,}",
+        f"{row['edges']:,}",
+        f"{row['bytes'] / 1024:,.0f}",
+    ]
     if seconds is None:
         return [*sizes, "-", "-", "-", "-"]
     ratio = f"{sum(seconds) / len(seconds) / plain:.2f}" if plain else "-"

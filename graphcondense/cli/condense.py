@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,13 +34,13 @@ class Start:
     """Where values come from.
 
     Attributes:
-        preset: a section of the method's preset file; by default the one that is called like the
-            data set, if there is one; "none" for none. Flags win over it.
+        preset: a section of the method's preset file; "auto" takes the one that is called like the
+            data set, if there is one; "none" takes none. Flags win over it.
         config: the config.yaml of an earlier run, to repeat it. Flags win over it.
         overwrite: start anew in a folder that has a run.
     """
 
-    preset: str | None = None
+    preset: str = "auto"
     config: str | None = None
     overwrite: bool = False
 
@@ -74,18 +74,18 @@ def command_condense(argv: list[str]) -> None:
         print(help_of_forms(forms, method))
         return
     cls, variant = find_method(method, _form(forms, data_name))
-    args = _condense_args(cls, variant, method, argv[named:], config)
+    where, data = _data_of(cls, method, argv[named:], config)
+    args = _condense_args(cls, variant, method, argv[named:], config, data.name)
 
     names = {f.name for f in fields(Where)} | {f.name for f in fields(Start)}
     options = {k: v for k, v in vars(args).items() if k not in names}
-    where = Where(**{f.name: args[f.name] for f in fields(Where)})
     folder = Path(args.out or f"runs/{where.stem}-{method}-{size(options)}-seed{args.seed}")
     if args.resume and args.overwrite:
         raise ValueError("--resume goes on and --overwrite starts over: give one of them")
-    data = where.load(cls.domain)
     if not args.resume:
         prepare(folder, args.overwrite)
-    small = _run(data, method, {**options, "out": folder}, asdict(where), argv)
+    options |= {"out": folder, "preset": args.preset}
+    small = _run(data, method, options, asdict(where), argv)
     say(summary(small))
     pictures = draw(small, folder, data)
     say(f"\n{folder}: {', '.join(sorted(p.name for p in folder.iterdir() if p.is_file()))}")
@@ -122,37 +122,53 @@ def _form(forms: Mapping[str, type[Method]], data: str | None) -> str:
     return "image" if kind not in forms and "image" in forms else kind
 
 
+def _data_of(
+    cls: type[Method], method: str, argv: list[str], config: Mapping[str, Any]
+) -> tuple[Where, Any]:
+    """The data that the flags name, opened; the other flags are checked on the way."""
+    parser = condense_parser(cls, method)
+    names = [f.name for f in fields(Where)]
+    parser.set_defaults({k: v for k, v in config_flags(config).items() if k in names})
+    args = parse(parser, argv)
+    where = Where(**{name: args[name] for name in names})
+    return where, where.load(cls.domain)
+
+
 def _condense_args(
     cls: type[Method],
     variant: Mapping[str, Any],
     method: str,
     argv: list[str],
     config: Mapping[str, Any],
+    data: str,
 ) -> Namespace:
-    """All flags; a first parse finds the data, whose preset the second has as defaults."""
-    from graphcondense.run import presets
+    """All flags; the preset of the data called ``data`` and the config give the defaults.
+
+    The method's fields are complete afterwards; ``preset`` is the section's name, for the record.
+    """
+    from graphcondense.run import presets, section_of
 
     parser = condense_parser(cls, method)
     parser.set_defaults(dict(variant))
-    args = parse(parser, argv)
-    sections = presets(cls)
-    section = args.preset
-    if section is None and args.data and not config:
-        section = preset_of(sections, args.data)
-        if section:
-            say(f"preset {section!r} of {cls.name}, because of the data; --preset none leaves it")
-    if section not in (None, "none", *sections):
+    asked = parse(parser, argv).preset
+    if config and asked != "auto":
         raise ValueError(
-            f"{cls.name} has no preset {section!r}; it has {', '.join(sections) or 'none'}"
+            f"--preset {asked}: the config has every field; give --preset or --config alone"
         )
-    defaults = {**variant, **sections.get(section or "none", {}), **config_flags(config)}
-    if unknown := defaults.keys() - vars(args).keys():
+    section = config.get("preset") if config else section_of(cls, asked, data)
+    if section and asked == "auto" and not config:
+        say(f"preset {section!r} of {cls.name}, because of the data; --preset none leaves it")
+    fields_of = presets(cls)[section] if section and not config else {}
+    defaults = {**variant, **fields_of, **config_flags(config)}
+    if unknown := defaults.keys() - vars(parse(parser, argv)).keys():
         raise ValueError(f"{method} has no option {', '.join(sorted(unknown))}")
     # A budget on the command line stands for any other that a preset or config names.
     if named_in(argv) & set(BUDGETS):
         defaults = {k: v for k, v in defaults.items() if k not in BUDGETS}
     parser.set_defaults(defaults)
-    return parse(parser, argv)
+    args = parse(parser, argv)
+    args.preset = section or "none"
+    return args
 
 
 def condense_parser(cls: type[Method], method: str) -> ArgumentParser:
@@ -210,19 +226,6 @@ def _budget_fields() -> list[str]:
     from graphcondense.ops.budget import Budget
 
     return [f.name for f in fields(Budget)]
-
-
-def preset_of(sections: Collection[str], data: str) -> str | None:
-    """The section that is called like the data set, by any of its names."""
-    from graphcondense.data.graphs import KNOWN_GRAPHS
-    from graphcondense.data.images import KNOWN_IMAGES
-    from graphcondense.data.interactions import KNOWN_INTERACTIONS
-    from graphcondense.data.nodes import KNOWN, name_key
-
-    tables = (*KNOWN, *KNOWN_GRAPHS, *KNOWN_IMAGES, *KNOWN_INTERACTIONS)
-    wanted, known = name_key(data), [k.spellings() for k in tables]
-    names = next((spellings for spellings in known if wanted in spellings), {wanted})
-    return next((section for section in sections if name_key(section) in names), None)
 
 
 def _run(

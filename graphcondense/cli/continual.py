@@ -9,6 +9,7 @@ from typing import Any
 
 from graphcondense.cli.flags import Where, add_fields, make_parser, parse, summary_of
 from graphcondense.cli.runs import Opened, Output, need_one_graph
+from graphcondense.cli.text import say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +18,8 @@ class Arrivals:
 
     Attributes:
         method: what condenses a group when it arrives.
+        preset: a section of the method's preset file; "auto" takes the one that is called like the
+            data set, if there is one; "none" takes none.
         per_class: nodes of a class to remember.
         options: further fields of the method, such as '{"epochs": 50}'.
         steps: number of groups of classes; by default as many as have two classes each.
@@ -30,6 +33,7 @@ class Arrivals:
     """
 
     method: str = "doscond-x"
+    preset: str = "auto"
     per_class: int = 5
     options: dict[str, Any] | None = None
     steps: int | None = None
@@ -56,12 +60,18 @@ def command_continual(argv: list[str]) -> None:
     need_one_graph(where, "continual")
 
     import graphcondense
+    from graphcondense.core.method import find_method
     from graphcondense.evaluate.continual import STRATEGIES, continual
-    from graphcondense.run import build
+    from graphcondense.run import build, section_of
 
     own = {"per_class": args.per_class, **(args.options or {})}
+    cls = find_method(args.method, "node")[0]
     build(args.method, "node", **own)  # a wrong name or field ends here
     task = where.load()
+    section = section_of(cls, args.preset, task.name)
+    if section and args.preset == "auto":
+        say(f"preset {section!r} of {cls.name}, because of the data; --preset none leaves it")
+    own["preset"] = section or "none"
 
     def condense(group: Any, seed: int) -> Any:
         return graphcondense.condense(

@@ -38,7 +38,8 @@ class Poisoned:
 
     Attributes:
         method: condensation method; its own flags follow.
-        preset: a section of the method's preset file.
+        preset: a section of the method's preset file; "auto" takes the one that is called like the
+            data set, if there is one; "none" takes none. Flags win over it.
         poisons: of "edges", "features" and "labels", with commas between.
         rates: how much of each, with commas between; 0 is the clean graph.
         graph_seeds: draws of every poison, each condensed.
@@ -51,7 +52,7 @@ class Poisoned:
     """
 
     method: str = "gcond-x"
-    preset: str | None = None
+    preset: str = "auto"
     poisons: str = "edges,features,labels"
     rates: str = "0,0.1,0.2,0.4"
     graph_seeds: int = 1
@@ -67,34 +68,32 @@ def command_robustness(argv: list[str]) -> None:
     """Poison a data set, condense it, and score the result on the clean one."""
     from graphcondense.core.method import find_method
     from graphcondense.evaluate.robustness import robustness
-    from graphcondense.run import build, presets
+    from graphcondense.run import build, presets, section_of
 
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     early.add_argument("--method", default=Poisoned.method)
-    early.add_argument("--preset")
     chosen, _ = early.parse_known_args(argv)
     cls, variant = find_method(chosen.method, "node")
     parser = robustness_parser(cls)
-    sections = presets(cls)
-    if chosen.preset not in (None, *sections):
-        raise ValueError(
-            f"{cls.name} has no preset {chosen.preset!r}; it has {', '.join(sections)}"
-        )
-    defaults = {**variant, **sections.get(chosen.preset, {})}
+    args = parse(parser, argv)
+    where = Where(**{f.name: args[f.name] for f in fields(Where)})
+    need_one_graph(where, "robustness")
+    task = where.load()
+    section = section_of(cls, args.preset, task.name)
+    if section and args.preset == "auto":
+        say(f"preset {section!r} of {cls.name}, because of the data; --preset none leaves it")
+    defaults = {**variant, **(presets(cls)[section] if section else {})}
     given = {word[2:].partition("=")[0].replace("-", "_") for word in argv}
     if given & set(BUDGETS):  # a budget on the command line stands for a preset's
         defaults = {k: v for k, v in defaults.items() if k not in BUDGETS}
     parser.set_defaults(defaults)
     args = parse(parser, argv)
     rates = numbers("rates", args.rates, float)
-    where = Where(**{f.name: args[f.name] for f in fields(Where)})
-    need_one_graph(where, "robustness")
     name = args.method.lower()
     own = {f.name: args[f.name] for f in fields(cls)}
     method = build(name, "node", **own)
-    task = where.load()
     folder = Path(args.out or f"runs/robustness-{where.stem}-{name}")
-    run = {key: args[key] for key in OWN}
+    run = {"preset": section or "none", **{key: args[key] for key in OWN}}
     found = robustness(
         task,
         remembering(folder / "graphs", name, method, run, argv),

@@ -131,8 +131,13 @@ def open_runs(
         task, loaded = _open_nodes(where, paths, foreign)
         sizes = [graph.num_nodes for graph in loaded]
     graphs: dict[str, list[Any]] = {}
+    sections = {(_record(g).get("method"), _record(g).get("preset")) for g in loaded}
+    named = [method for method, _ in sections]
     for graph, size in zip(loaded, sizes, strict=True):
         label = _record(graph).get("method", "condensed")
+        # Runs of one method by different presets are no seeds of one thing.
+        if named.count(label) > 1:
+            label += f" preset {_record(graph).get('preset') or 'none'}"
         label += f" {size}" if len(set(sizes)) > 1 else ""
         graphs.setdefault(f"{label} (run)" if label in OWN else label, []).append(graph)
     if {_record(g).get("data", {}).get("digest") for g in loaded} != {task.digest}:

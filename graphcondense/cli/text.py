@@ -23,12 +23,13 @@ def summary(small: Any) -> str:
         for name in ("graphs", "nodes", "edges", "users", "interactions", "bytes")
         if name in data and name in record
     ]
+    preset = f", preset {record['preset']}" if record.get("preset") else ""
     score = f"{validation['score']:.4f} at step {validation['step']}" if validation else "none"
     if validation and validation.get("start_kept"):
         score += f": the untouched start; no score over {record['steps']:,} updates was above it"
     return "\n".join(
         [
-            f"{data['name']}, condensed by {record['method']}, seed {record['seed']}",
+            f"{data['name']}, condensed by {record['method']}{preset}, seed {record['seed']}",
             table(rows),
             f"seconds     {record['seconds']:.1f}",
             f"memory      {_mib(record.get('memory_estimate_bytes'))} expected beside the program",

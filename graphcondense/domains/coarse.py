@@ -33,6 +33,7 @@ from graphcondense.ops.coarsen import (
     parts_with,
     undirected,
 )
+from graphcondense.ops.fields import Count, Natural
 from graphcondense.ops.variation import variation_basis
 
 
@@ -238,17 +239,8 @@ class Relaxed(Contraction):
         sweeps: of relaxation.
     """
 
-    vectors: int = 10
-    sweeps: int = 20
-
-    def groups(
-        self, real: NodeSource, adj: sp.csr_matrix, nodes: Array, n: int, rng: np.random.Generator
-    ) -> tuple[Array, sp.csr_matrix | None, Array | None]:
-        if self.vectors < 1 or self.sweeps < 0:
-            raise ValueError(
-                f"vectors={self.vectors} must be at least 1 and sweeps={self.sweeps} at least 0"
-            )
-        return super().groups(real, adj, nodes, n, rng)
+    vectors: Count = 10
+    sweeps: Natural = 20
 
 
 def seeded(rng: Generator) -> np.random.Generator:

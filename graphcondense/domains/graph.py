@@ -20,6 +20,7 @@ from graphcondense.nn.graphs import DenseGraphs, GraphNet, SparseGraphs, resolve
 from graphcondense.objectives.terms import Plus, Sparse, density
 from graphcondense.ops.adjacency import csr_from_edges
 from graphcondense.ops.criteria import CRITERIA
+from graphcondense.ops.fields import Count, Natural, NonNegative, Positive, Share
 from graphcondense.ops.select import CHOICES, choose_random
 
 EDGE_BYTES = 16
@@ -296,19 +297,19 @@ class LearntGraphs(Method):
     domain: ClassVar[str] = "graph"
 
     init: Literal["auto", "random", "central", "herding", "kcenter", "ridge"] = "auto"
-    draws: int = 200
-    size: int | None = None
+    draws: Count = 200
+    size: Count | None = None
     edge_features: bool = False
-    temperature: float = 1.0
-    confidence: float = 2.0
+    temperature: Positive = 1.0
+    confidence: NonNegative = 2.0
     straight: bool = False
-    real_batch: int = 64
-    steps: int = 200
-    lr_x: float = 0.01
-    lr_adj: float = 0.1
+    real_batch: Count = 64
+    steps: Natural = 200
+    lr_x: NonNegative = 0.01
+    lr_adj: NonNegative = 0.1
     anneal: bool = True
-    sparsity: float = 0.1
-    density: float | None = None
+    sparsity: NonNegative = 0.1
+    density: Share | None = None
 
     def most_nodes(self, real: GraphSource) -> int:
         """Nodes of a synthetic graph, at most."""
@@ -404,8 +405,8 @@ class MatchedGraphs(LearntGraphs):
     """
 
     model: Literal["gcn", "gin", "sage", "gat"] = "gcn"
-    hidden_channels: int = 128
-    num_layers: int = 3
+    hidden_channels: Count = 128
+    num_layers: Count = 3
     readout: Literal["mean", "sum", "attention"] = "mean"
 
     def memory_bytes(self, real: GraphSource) -> int:

@@ -16,6 +16,7 @@ from graphcondense.core.types import Batch, Synthetic
 from graphcondense.data.images import LABEL_BYTES as LABEL_BYTES  # methods take it from here
 from graphcondense.data.images import ImageTask
 from graphcondense.nn.images import IMAGE_MODELS
+from graphcondense.ops.fields import Count
 from graphcondense.ops.select import CHOICES, choose_centres
 
 
@@ -215,9 +216,9 @@ class PixelMethod(Method):
     init: Literal["real", "noise", "kmeans", "herding", "kcenter", "central"] = "real"
     preprocess: Literal["normalise", "zca", "none"] = "normalise"
     model: Literal["convnet", "mlp", "resnet", "vgg"] = "convnet"
-    hidden_channels: int = 128
-    depth: int | None = None
-    real_batch: int = 256
+    hidden_channels: Count = 128
+    depth: Count | None = None
+    real_batch: Count = 256
 
     def label_bytes(self, real: ImageSource) -> int:
         """Bytes of one image's label; methods with soft labels say ``4 C``."""

@@ -15,7 +15,8 @@ from graphcondense.core.pools import Fresh, Lessons, OnSynthetic
 from graphcondense.core.types import Objective, Pool, Schedule, Synthetic, adam
 from graphcondense.domains.image import ImageSource, LearntImages, PixelMethod
 from graphcondense.objectives.augmented import Augmented
-from graphcondense.ops.augment import Augment
+from graphcondense.ops.augment import Augment, Strategy
+from graphcondense.ops.fields import Count, Momentum, Natural, NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,15 +37,15 @@ class MatchedImages(PixelMethod):
         augment_pick: ``"one"`` operation a draw or ``"all"``.
     """
 
-    epochs: int = 1000
-    outer: int = 1
-    inner: int = 0
+    epochs: Natural = 1000
+    outer: Count = 1
+    inner: Natural = 0
     optimizer: Literal["sgd", "adam"] = "sgd"
-    lr_x: float = 0.1
-    momentum: float = 0.5
+    lr_x: NonNegative = 0.1
+    momentum: Momentum = 0.5
     anneal: bool = False
-    lr_model: float = 0.01
-    augment: str = "none"
+    lr_model: NonNegative = 0.01
+    augment: Strategy = "none"
     augment_pick: Literal["one", "all"] = "one"
 
     def memory_bytes(self, real: ImageSource) -> int:

@@ -20,6 +20,7 @@ from graphcondense.domains.structure import Bernoulli, Identity, PairwiseMLP, St
 from graphcondense.nn.propagate import MODELS, Propagation
 from graphcondense.objectives.gradient import GradientMatching
 from graphcondense.ops.adjacency import csr_tensor, gcn_norm_dense, propagate_rows
+from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
 from graphcondense.ops.sampling import blocks
 from graphcondense.ops.select import CHOICES, choose_centres
 
@@ -254,26 +255,26 @@ class LearntGraph(Method):
     domain: ClassVar[str] = "node"
 
     structure: Literal["mlp", "identity", "bernoulli"] = "mlp"
-    structure_hidden: int = 128
+    structure_hidden: Count = 128
     structure_bias: float = -4.0
     coupled: bool = True
-    temperature: float = 1.0
-    threshold: float = 0.05
+    temperature: Positive = 1.0
+    threshold: NonNegative = 0.05
     init: Literal["random", "kcenter", "herding", "kmeans"] = "random"
-    init_hops: int = 0
+    init_hops: Natural = 0
     model: Literal["sgc", "gcn", "appnp", "mlp"] = "sgc"
-    hidden_channels: int = 256
-    num_layers: int = 2
-    hops: int = 2
-    real_batch: int | None = None
-    fanout: int | None = None
-    epochs: int = 20
-    lr_x: float = 0.04
+    hidden_channels: Count = 256
+    num_layers: Count = 2
+    hops: Natural = 2
+    real_batch: Count | None = None
+    fanout: Count | None = None
+    epochs: Natural = 20
+    lr_x: NonNegative = 0.04
     lr_relative: bool = True
-    lr_adj: float = 1e-4
+    lr_adj: NonNegative = 1e-4
     anneal: bool = False
-    adj_turns: int = 1
-    x_turns: int = 4
+    adj_turns: Natural = 1
+    x_turns: Natural = 4
     turn: Literal["epoch", "step"] = "step"
 
     @property
@@ -380,7 +381,7 @@ class GradientMatched(LearntGraph):
     distance: Literal["cosine", "mse"] = "cosine"
     path: Literal["auto", "autograd", "closed"] = "auto"
     match_biases: bool = False
-    eps: float = 0.0
+    eps: NonNegative = 0.0
 
     def objective(self, real: NodeSource) -> Objective:
         return GradientMatching(

@@ -16,6 +16,7 @@ from graphcondense.core.types import Pool, Schedule, Synthetic
 from graphcondense.domains.image import LABEL_BYTES, ImageSource, ImageSynthetic, PixelMethod
 from graphcondense.kernels.ridge import Targets, centred_classes, learnt_classes
 from graphcondense.objectives.ridge import Kernel, RidgeMatching
+from graphcondense.ops.fields import Natural, NonNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +33,11 @@ class RegressedImages(PixelMethod):
         anneal: lower learning rates linearly to zero.
     """
 
-    ridge: float = 1e-6
+    ridge: Positive = 1e-6
     learn_labels: bool = True
-    steps: int = 1000
-    lr_x: float = 0.01
-    lr_y: float = 0.01
+    steps: Natural = 1000
+    lr_x: NonNegative = 0.01
+    lr_y: NonNegative = 0.01
     anneal: bool = True
 
     def label_bytes(self, real: ImageSource) -> int:

@@ -17,7 +17,8 @@ from graphcondense.core.scalars import WithScalars
 from graphcondense.core.types import Objective, Schedule, Source, Synthetic
 from graphcondense.domains.image import ImageSource, PixelMethod
 from graphcondense.objectives.trajectory import ConstantMemoryMatching
-from graphcondense.ops.augment import Augment
+from graphcondense.ops.augment import Augment, Strategy
+from graphcondense.ops.fields import Count, Momentum, Natural, NonNegative, Positive, Seed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,19 +46,19 @@ class Trajectories(Method):
     """
 
     experts: str | None = None
-    num_experts: int = 20
-    expert_epochs: int = 20
-    expert_interval: int | None = None
-    expert_lr: float = 0.01
-    expert_momentum: float = 0.0
-    expert_seed: int = 0
-    max_start: int | None = None
-    ahead: int = 2
-    student_steps: int = 20
-    student_lr: float = 0.02
-    steps: int = 1000
-    lr_x: float = 0.02
-    lr_lr: float = 0.01
+    num_experts: Count = 20
+    expert_epochs: Count = 20
+    expert_interval: Count | None = None
+    expert_lr: Positive = 0.01
+    expert_momentum: Momentum = 0.0
+    expert_seed: Seed = 0
+    max_start: Natural | None = None
+    ahead: Count = 2
+    student_steps: Count = 20
+    student_lr: Positive = 0.02
+    steps: Natural = 1000
+    lr_x: NonNegative = 0.02
+    lr_lr: NonNegative = 0.01
 
     def training(self) -> Training:
         """How experts are trained: with all examples at every step."""
@@ -109,8 +110,8 @@ class TrajectoryMethod(Trajectories, PixelMethod):
         student_batch: synthetic images of a student's step; all by default.
     """
 
-    augment: str = ""
-    student_batch: int | None = None
+    augment: Strategy = ""
+    student_batch: Count | None = None
 
     def view(self) -> Augment | None:
         """How experts and students see images: each with a draw of its own."""

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, TypeAlias, cast, get_args
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -25,6 +25,7 @@ from graphcondense.data.task import NodeTask, as_task
 from graphcondense.nn.batched import Matrix, Stacked, resolve
 from graphcondense.nn.wrapped import wrap
 from graphcondense.ops.adjacency import csr_from_edges
+from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive, check_fields
 from graphcondense.ops.sampling import blocks
 from graphcondense.ops.sparsify import How, candidates
 
@@ -73,26 +74,18 @@ class Training:
             threshold for models that do not see weights, all edges for the others.
     """
 
-    epochs: int = 300
-    hidden: int | None = None
-    num_layers: int | None = None
-    lr: float | None = None
-    weight_decay: float | None = None
-    dropout: float | None = None
+    epochs: Count = 300
+    hidden: Count | None = None
+    num_layers: Count | None = None
+    lr: Positive | None = None
+    weight_decay: NonNegative | None = None
+    dropout: Momentum | None = None
     activation: str | None = None
-    val_every: int = 1
+    val_every: Count = 1
     sparsify: How | None = None
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "hidden", "num_layers", "val_every"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-        if self.dropout is not None and not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
-        if self.sparsify not in (None, *get_args(How)):
-            known = ", ".join(get_args(How))
-            raise ValueError(f"sparsify={self.sparsify!r}; choose {known}, or leave it out")
+        check_fields(self)
 
     def of(self, kind: type[Stacked]) -> Settings:
         """Every setting that is left open, filled in for a model."""

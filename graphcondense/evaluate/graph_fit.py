@@ -25,6 +25,7 @@ from graphcondense.evaluate.fit import FitResult, _now, seeds_of
 from graphcondense.evaluate.metrics import check_scorable, ogb_metric, scores_of
 from graphcondense.nn.graphs import GraphNet, Readout, SparseGraphs, resolve
 from graphcondense.ops.criteria import CRITERIA
+from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive, check_fields
 
 GraphModel: TypeAlias = "str | type[GraphNet]"
 """A graph-level model by its name, or a class."""
@@ -56,26 +57,20 @@ class GraphTraining:
             score is only comparable at the same value.
     """
 
-    steps: int = 300
-    hidden: int = 128
-    num_layers: int = 3
+    steps: Count = 300
+    hidden: Count = 128
+    num_layers: Count = 3
     readout: Readout = "mean"
     virtual_node: bool = False
     edge_features: bool = False
-    lr: float = 0.001
-    weight_decay: float = 0.0
-    dropout: float = 0.0
-    batch_size: int = 128
-    val_every: int = 5
+    lr: Positive = 0.001
+    weight_decay: NonNegative = 0.0
+    dropout: Momentum = 0.0
+    batch_size: Count = 128
+    val_every: Count = 5
 
     def __post_init__(self) -> None:
-        for name in ("steps", "hidden", "num_layers", "batch_size", "val_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
-        if self.readout not in ("mean", "sum", "attention"):
-            raise ValueError(f"readout={self.readout!r}: choose mean, sum or attention")
+        check_fields(self)
 
 
 @dataclass(frozen=True)

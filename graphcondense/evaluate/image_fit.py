@@ -28,7 +28,8 @@ from graphcondense.data.images import ImageTask, as_images
 from graphcondense.data.preprocess import Preprocess, restore_preprocess
 from graphcondense.evaluate.fit import FitResult, _now, record_of, seeds_of
 from graphcondense.nn.images import IMAGE_MODELS, ImageModel, Norm
-from graphcondense.ops.augment import Augment
+from graphcondense.ops.augment import Augment, Strategy
+from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive, check_fields
 
 Kind: TypeAlias = type[ImageModel]
 """A class of image networks, called with shape, classes, width, depth and norm."""
@@ -63,27 +64,20 @@ class ImageTraining:
             training), and after the last.
     """
 
-    epochs: int = 300
-    whole_steps: int = 2000
-    hidden: int | None = None
-    depth: int | None = None
+    epochs: Count = 300
+    whole_steps: Count = 2000
+    hidden: Count | None = None
+    depth: Count | None = None
     norm: Norm | None = None
-    lr: float = 0.01
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    batch_size: int = 256
-    augment: str = "none"
-    val_every: int = 50
+    lr: Positive = 0.01
+    momentum: Momentum = 0.9
+    weight_decay: NonNegative = 5e-4
+    batch_size: Count = 256
+    augment: Strategy = "none"
+    val_every: Count = 50
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "whole_steps", "hidden", "depth", "batch_size", "val_every"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-        for name in ("lr", "momentum", "weight_decay"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        _augment(self.augment)
+        check_fields(self)
 
     def of(self, kind: Kind, shape: tuple[int, int, int], num_classes: int) -> dict[str, Any]:
         """All settings for a model, none left open."""

@@ -22,6 +22,7 @@ from graphcondense.data.interactions import InteractionTask, as_interactions
 from graphcondense.evaluate.fit import FitResult, seeds_of
 from graphcondense.evaluate.ranking import Psp, ranking
 from graphcondense.evaluate.recommenders import Known, Recommender, recommender_named
+from graphcondense.ops.fields import Count, Positive, check_fields
 
 Model: TypeAlias = "str | Known"
 """A recommender by its name, or what builds one."""
@@ -45,16 +46,11 @@ class RowsTraining:
     """
 
     psp: Psp = "share"
-    ridge: float | None = None
-    val_users: int | None = None
+    ridge: Positive | None = None
+    val_users: Count | None = None
 
     def __post_init__(self) -> None:
-        if self.psp not in ("share", "published"):
-            raise ValueError(f"psp={self.psp!r}: choose share or published")
-        if self.ridge is not None and not self.ridge > 0:
-            raise ValueError(f"ridge must be above 0, got {self.ridge}")
-        if self.val_users is not None and self.val_users < 1:
-            raise ValueError(f"val_users must be at least 1, got {self.val_users}")
+        check_fields(self)
 
 
 class RowsEvaluator:

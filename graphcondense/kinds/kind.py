@@ -18,11 +18,13 @@ class Domain(Protocol):
 
     Attributes:
         kind: the ``domain`` of its methods.
+        task: the checked data, which have a name.
         predictor: what :meth:`score` trains, in words.
         setting: what the record calls the setting.
     """
 
     kind: str
+    task: Any
     predictor: str
 
     @property

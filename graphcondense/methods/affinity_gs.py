@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from graphcondense.domains.coarse import Relaxed
 from graphcondense.ops.coarsen import Candidates, Level
+from graphcondense.ops.fields import Natural
 from graphcondense.ops.variation import affinity
 
 
@@ -20,7 +21,7 @@ class AffinityGS(Relaxed):
         "34(4), 2012"
     )
 
-    sweeps: int = 3
+    sweeps: Natural = 3
 
     def candidates(self, level: Level) -> Candidates:
         return affinity(level, self.vectors, self.sweeps)

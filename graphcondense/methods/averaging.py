@@ -16,6 +16,7 @@ from graphcondense.core.types import Synthetic
 from graphcondense.domains.coarse import Coarse, CoarseGraph, exported
 from graphcondense.domains.node import NodeSource
 from graphcondense.ops.coarsen import means
+from graphcondense.ops.fields import Natural
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,7 @@ class Averaging(Coarse):
     name: ClassVar[str] = "averaging"
     learns: ClassVar[str] = "nothing (means of real nodes)"
 
-    hops: int = 2
+    hops: Natural = 2
 
     @property
     def pair_bytes(self) -> int:
@@ -51,8 +52,6 @@ class Averaging(Coarse):
         callbacks: Sequence[Callback] = (),
         resume: Mapping[str, Any] | None = None,
     ) -> Synthetic:
-        if self.hops < 0:
-            raise ValueError(f"hops={self.hops} must be at least 0")
         sizes, labels = self.sizes(real), real.labels.cpu()
         n, part = int(sizes.sum()), np.full(len(labels), -1)
         first = 0

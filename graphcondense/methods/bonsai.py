@@ -19,6 +19,7 @@ from graphcondense.domains.structure import Fixed, Identity, Structure
 from graphcondense.ops.adjacency import propagate_rows
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.cover import greedy_cover, reverse_neighbours
+from graphcondense.ops.fields import Count, Momentum, Natural, SomeShare
 from graphcondense.ops.personalised import personalised_pagerank
 
 
@@ -64,11 +65,11 @@ class Bonsai(Method):
     cost: ClassVar[str] = "selection"
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"bonsai-x": {"structure": "identity"}}
 
-    hops: int = 2
-    neighbours: int = 2
-    sample: int | None = 2000
-    exemplars: float = 1.0
-    damping: float = 0.85
+    hops: Natural = 2
+    neighbours: Count = 2
+    sample: Count | None = 2000
+    exemplars: SomeShare = 1.0
+    damping: Momentum = 0.85
     structure: Literal["trees", "identity"] = "trees"
 
     def nodes_in_all(self, real: NodeSource) -> int:
@@ -91,7 +92,6 @@ class Bonsai(Method):
 
     def sizes(self, real: Any) -> Tensor:
         """Exemplars of each class ``[C]``."""
-        self._check()
         if self.per_class is not None:
             each = max(1, round(self.exemplars * self.per_class))
             return replace(self, per_class=each).allocate(real.counts, real.num_examples)
@@ -100,19 +100,12 @@ class Bonsai(Method):
             return super().sizes(real)
         return self._exemplars(real, n)
 
-    def _check(self) -> None:
-        if not 0 < self.exemplars <= 1:
-            raise ValueError(f"exemplars={self.exemplars} must be above 0 and at most 1")
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if self.exemplars < 1 and self.structure == "identity":
             raise ValueError(
                 f"exemplars={self.exemplars}: without edges no other node is heard; leave it at 1"
             )
-        if not 0 <= self.damping < 1:
-            raise ValueError(f"damping={self.damping} must be at least 0 and below 1")
-        for name, least in (("hops", 0), ("neighbours", 1), ("sample", 1)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise ValueError(f"{name}={value} must be at least {least}")
 
     def _exemplars(self, real: NodeSource, n: int) -> Tensor:
         """Exemplars of each class among ``n`` nodes."""
@@ -122,7 +115,6 @@ class Bonsai(Method):
 
     def memory_bytes(self, real: NodeSource) -> int:
         """The embedded trees, in single and double precision, their distances, and the export."""
-        self._check()
         d, labelled = real.num_features, len(real.labels)
         trees = min(self.sample or real.num_examples, real.num_examples)
         n = self.nodes_in_all(real)

@@ -13,6 +13,7 @@ from graphcondense.core.types import Synthetic
 from graphcondense.domains.image import ImageSource
 from graphcondense.domains.matching import MatchedImages
 from graphcondense.objectives.distribution import LayerMatching
+from graphcondense.ops.fields import Count, Natural, NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +42,10 @@ class CAFE(MatchedImages):
         "cafe-dsa": {"augment": "color_crop_cutout_flip_scale_rotate"}
     }
 
-    discrimination: float = 10.0
-    outer: int = 10
-    inner: int = 5
-    epochs: int = 200
+    discrimination: NonNegative = 10.0
+    outer: Count = 10
+    inner: Natural = 5
+    epochs: Natural = 200
 
     def condense(
         self,

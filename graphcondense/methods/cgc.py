@@ -17,6 +17,7 @@ from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic
 from graphcondense.domains.structure import Fixed, Identity
 from graphcondense.ops.adjacency import gcn_norm_dense
 from graphcondense.ops.cluster import k_means, spectral_parts
+from graphcondense.ops.fields import Natural, NonNegative, Share, Weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,14 +58,14 @@ class CGC(Method):
     cost: ClassVar[str] = "closed form"
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"cgc-x": {"structure": "identity"}}
 
-    weights: tuple[float, ...] = (0.0, 0.0, 1.5)
+    weights: Weights = (0.0, 0.0, 1.5)
     clustering: Literal["spectral", "kmeans"] = "spectral"
-    augment: float = 1.0
-    augment_weights: tuple[float, ...] = (0.0, 0.0, 0.0, 1.5)
-    tau: float = 0.1
-    depth: int = 2
+    augment: Share = 1.0
+    augment_weights: Weights = (0.0, 0.0, 0.0, 1.5)
+    tau: NonNegative = 0.1
+    depth: Natural = 2
     threshold: float | None = None
-    alpha: float = 0.1
+    alpha: NonNegative = 0.1
     structure: Literal["similarity", "identity"] = "similarity"
 
     @property
@@ -86,8 +87,6 @@ class CGC(Method):
         callbacks: Sequence[Callback] = (),
         resume: Mapping[str, Any] | None = None,
     ) -> Synthetic:
-        if not 0 <= self.augment <= 1 or self.tau < 0:
-            raise ValueError(f"augment={self.augment} must be in [0, 1] and tau={self.tau} >= 0")
         sizes = self.sizes(real)
         rows, y, sure = self._rows(real, rng)
         part = k_means if self.clustering == "kmeans" else spectral_parts

@@ -15,6 +15,7 @@ from graphcondense.core.types import Synthetic
 from graphcondense.domains.coarse import Coarse, by_class, coarse_graph, exported, seeded
 from graphcondense.domains.node import NodeSource
 from graphcondense.ops.coarsen import few_dimensions, means, undirected
+from graphcondense.ops.fields import Count, Natural
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +36,8 @@ class Clustering(Coarse):
     name: ClassVar[str] = "clustering"
     learns: ClassVar[str] = "nothing (groups of real nodes)"
 
-    hops: int = 2
-    dims: int = 128
+    hops: Natural = 2
+    dims: Count = 128
 
     def memory_bytes(self, real: NodeSource) -> int:
         """The few dimensions of all nodes, distances to all centres, and the export."""
@@ -51,8 +52,6 @@ class Clustering(Coarse):
         callbacks: Sequence[Callback] = (),
         resume: Mapping[str, Any] | None = None,
     ) -> Synthetic:
-        if self.hops < 0 or self.dims < 1:
-            raise ValueError(f"hops={self.hops} must be at least 0 and dims={self.dims} at least 1")
         sizes, task = self.sizes(real), real.task
         n, train = int(sizes.sum()), task.train.numpy()
         rows = few_dimensions(task.x_array, self.dims, seeded(rng))

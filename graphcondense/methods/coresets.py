@@ -23,6 +23,7 @@ from graphcondense.domains.graph import BLOCK, ChosenGraphs, GraphSource, readou
 from graphcondense.domains.image import ImageSource, ImageSynthetic
 from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic
 from graphcondense.domains.structure import Fixed
+from graphcondense.ops.fields import Momentum, Natural
 from graphcondense.ops.select import choose_herding, choose_kcenter
 
 
@@ -91,7 +92,7 @@ class NodeCoreset(Coreset):
     learns: ClassVar[str] = "nothing (real nodes)"
     cost: ClassVar[str] = "selection"
 
-    hops: int = 2
+    hops: Natural = 2
 
     @property
     def pair_bytes(self) -> int:
@@ -167,7 +168,7 @@ class PageRank(NodeCoreset):
     name: ClassVar[str] = "pagerank"
     paper: ClassVar[str] = "Page et al., The PageRank Citation Ranking, Stanford InfoLab, 1999"
 
-    damping: float = 0.85
+    damping: Momentum = 0.85
 
     def choose(self, real: NodeSource, c: int, k: int, rng: Generator) -> Tensor:
         # networkx reads row i, column j as the edge i -> j; our rows are targets.
@@ -205,7 +206,7 @@ class GraphCoreset(Coreset):
     learns: ClassVar[str] = "nothing (real graphs)"
     cost: ClassVar[str] = "selection"
 
-    hops: int = 2
+    hops: Natural = 2
     edge_features: bool = False
 
     def condense(

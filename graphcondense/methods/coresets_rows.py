@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -21,6 +21,7 @@ from graphcondense.core.types import Synthetic
 from graphcondense.domains.rows import ChosenRows, RowsSource
 from graphcondense.kernels.infinite_ae import InfiniteAE
 from graphcondense.methods.coresets import Coreset
+from graphcondense.ops.fields import Count, Positive, Range
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,25 +90,17 @@ class ProxyUsers(UserCoreset):
         "Sachdeva et al., On Sampling Collaborative Filtering Datasets, WSDM 2022, arXiv 2201.04768"
     )
 
-    proxy: int = 500
-    hidden: float = 0.2
+    proxy: Count = 500
+    hidden: Annotated[float, Range(0, 1, above=True, below=True)] = 0.2
     keep: Literal["hard", "easy"] = "hard"
-    ridge: float = 1.0
+    ridge: Positive = 1.0
 
     def choose(self, real: RowsSource, c: int, k: int, rng: Generator) -> Tensor:
         auc = self.auc(real, rng)
         return _largest(-auc if self.keep == "hard" else auc, k)
 
     def auc(self, real: RowsSource, rng: Generator) -> np.ndarray[Any, Any]:
-        """The proxy's AUC of each user; infinite, so that it is kept last, where nothing is hidden.
-
-        Raises:
-            ValueError: a share of hidden items that is not between 0 and 1, or no proxy users.
-        """
-        if not 0 < self.hidden < 1:
-            raise ValueError(f"hidden must be between 0 and 1, got {self.hidden}")
-        if self.proxy < 1:
-            raise ValueError(f"proxy must be at least 1 user, got {self.proxy}")
+        """The proxy's AUC of each user; infinite (so that it is kept last) where none is hidden."""
         users = torch.randperm(real.num_examples, generator=rng)[: self.proxy].numpy()
         kept, hidden = _hide(real.rows, self.hidden, rng)
         model = InfiniteAE(self.ridge, device=real.device).fit(kept[users])

@@ -15,6 +15,7 @@ from graphcondense.core.pools import Fresh
 from graphcondense.core.types import Schedule, Synthetic
 from graphcondense.domains.image import ImageSource, PixelMethod
 from graphcondense.objectives.gradient import GradientMatching
+from graphcondense.ops.fields import Count, Momentum, Natural, NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +41,13 @@ class DC(PixelMethod):
     learns: ClassVar[str] = "pixels"
     cost: ClassVar[str] = "two loops"
 
-    eps: float = 1e-6
-    epochs: int = 1000
-    outer: int = 1
-    inner: int = 1
-    lr_x: float = 0.1
-    momentum: float = 0.5
-    lr_model: float = 0.01
+    eps: NonNegative = 1e-6
+    epochs: Natural = 1000
+    outer: Count = 1
+    inner: Natural = 1
+    lr_x: NonNegative = 0.1
+    momentum: Momentum = 0.5
+    lr_model: NonNegative = 0.01
 
     def condense(
         self,

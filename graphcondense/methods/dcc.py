@@ -13,6 +13,7 @@ from graphcondense.core.types import Synthetic
 from graphcondense.domains.image import ImageSource
 from graphcondense.domains.matching import MatchedImages
 from graphcondense.objectives.gradient import GradientMatching
+from graphcondense.ops.fields import Natural, NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +42,8 @@ class DCC(MatchedImages):
         "dcc-dsa": {"augment": "color_crop_cutout_flip_scale_rotate"}
     }
 
-    eps: float = 1e-6
-    inner: int = 1
+    eps: NonNegative = 1e-6
+    inner: Natural = 1
 
     def condense(
         self,

@@ -15,6 +15,7 @@ from graphcondense.core.scalars import WithScalars
 from graphcondense.core.types import Pool, Schedule, Synthetic
 from graphcondense.domains.image import ImageSource, PixelMethod
 from graphcondense.objectives.unrolled import Unrolled
+from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,13 +42,13 @@ class DD(PixelMethod):
     learns: ClassVar[str] = "pixels + step sizes"
     cost: ClassVar[str] = "two loops"
 
-    real_batch: int = 32
-    inner: int = 10
-    lr_inner: float = 0.02
+    real_batch: Count = 32
+    inner: Count = 10
+    lr_inner: Positive = 0.02
     weights: Literal["random", "fixed"] = "random"
-    steps: int = 1000
-    lr_x: float = 0.01
-    lr_rates: float = 0.01
+    steps: Natural = 1000
+    lr_x: NonNegative = 0.01
+    lr_rates: NonNegative = 0.01
     anneal: bool = True
 
     def memory_bytes(self, real: ImageSource) -> int:

@@ -16,6 +16,7 @@ from graphcondense.core.types import Schedule, Synthetic
 from graphcondense.domains.rows import RowsSource, RowsSynthetic, first_rows
 from graphcondense.kernels.infinite_ae import InfiniteAE
 from graphcondense.objectives.recommend import Recommend
+from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,19 +59,19 @@ class DistillCF(Method):
     learns: ClassVar[str] = "users' weights of items"
     cost: ClassVar[str] = "one loop"
 
-    interactions: float | None = None
-    draws: int = 0
-    tau: float = 10.0
-    top: int | None = None
-    ridge: float | None = None
-    ridge_every: int = 10
-    num_layers: int = 1
-    weight_variance: float = 2.0
-    bias_std: float = 0.1
-    cardinality: float = 1e-3
-    real_batch: int | None = 8192
-    steps: int = 40
-    lr_x: float = 0.1
+    interactions: Positive | None = None
+    draws: Natural = 0
+    tau: Positive = 10.0
+    top: Count | None = None
+    ridge: Positive | None = None
+    ridge_every: Count = 10
+    num_layers: Natural = 1
+    weight_variance: Positive = 2.0
+    bias_std: NonNegative = 0.1
+    cardinality: NonNegative = 1e-3
+    real_batch: Count | None = 8192
+    steps: Natural = 40
+    lr_x: NonNegative = 0.1
     anneal: bool = False
 
     def condense(
@@ -107,16 +108,7 @@ class DistillCF(Method):
         )
 
     def start(self, real: RowsSource, rng: Generator) -> RowsSynthetic:
-        """The synthetic users before the first update.
-
-        Raises:
-            ValueError: a ridge that is not above 0; see also
-                :class:`~graphcondense.domains.rows.RowsSynthetic`.
-        """
-        if self.ridge is not None and not self.ridge > 0:
-            raise ValueError(f"ridge must be above 0, got {self.ridge}")
-        if self.ridge_every < 1:
-            raise ValueError(f"ridge_every must be at least 1, got {self.ridge_every}")
+        """The synthetic users before the first update."""
         mean = self.interactions
         syn = RowsSynthetic(
             first_rows(self, real, rng),

@@ -14,7 +14,8 @@ from graphcondense.domains.graph import GraphSource, MatchedGraphs
 from graphcondense.domains.image import ImageSource
 from graphcondense.domains.matching import MatchedImages
 from graphcondense.objectives.distribution import MeanMatching
-from graphcondense.ops.augment import DSA_STRATEGY
+from graphcondense.ops.augment import DSA_STRATEGY, Strategy
+from graphcondense.ops.fields import Count, Natural, NonNegative
 
 PAPER = "Zhao & Bilen, Dataset Condensation with Distribution Matching, WACV 2023, arXiv 2110.04181"
 
@@ -32,7 +33,7 @@ class DMGraphs(MatchedGraphs):
     learns: ClassVar[str] = "features + adjacency (Bernoulli)"
     cost: ClassVar[str] = "one loop"
 
-    real_batch: int = 256
+    real_batch: Count = 256
 
     def condense(
         self,
@@ -65,9 +66,9 @@ class DM(MatchedImages):
     learns: ClassVar[str] = "pixels"
     cost: ClassVar[str] = "one loop"
 
-    epochs: int = 20_000
-    lr_x: float = 1.0
-    augment: str = DSA_STRATEGY
+    epochs: Natural = 20_000
+    lr_x: NonNegative = 1.0
+    augment: Strategy = DSA_STRATEGY
 
     def condense(
         self,

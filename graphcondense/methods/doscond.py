@@ -13,6 +13,7 @@ from graphcondense.core.types import Synthetic
 from graphcondense.domains.graph import GraphSource, MatchedGraphs
 from graphcondense.domains.node import GradientMatched, NodeSource
 from graphcondense.objectives.gradient import GradientMatching
+from graphcondense.ops.fields import Natural, NonNegative
 
 PAPER = "Jin et al., Condensing Graphs via One-Step Gradient Matching, KDD 2022, arXiv 2206.07746"
 
@@ -34,8 +35,8 @@ class DosCond(GradientMatched):
         "doscond-x": {"structure": "identity", "init_hops": 2, "lr_x": 0.03, "epochs": 400}
     }
 
-    epochs: int = 200
-    lr_x: float = 0.02
+    epochs: Natural = 200
+    lr_x: NonNegative = 0.02
 
     def condense(
         self,
@@ -76,7 +77,7 @@ class DosCondGraphs(MatchedGraphs):
 
     distance: Literal["cosine", "mse"] = "cosine"
     match_biases: bool = False
-    eps: float = 1e-6
+    eps: NonNegative = 1e-6
 
     def condense(
         self,

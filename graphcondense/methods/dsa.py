@@ -13,7 +13,8 @@ from graphcondense.core.types import Synthetic
 from graphcondense.domains.image import ImageSource
 from graphcondense.domains.matching import MatchedImages
 from graphcondense.objectives.gradient import GradientMatching
-from graphcondense.ops.augment import DSA_STRATEGY
+from graphcondense.ops.augment import DSA_STRATEGY, Strategy
+from graphcondense.ops.fields import Natural, NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +40,9 @@ class DSA(MatchedImages):
     learns: ClassVar[str] = "pixels"
     cost: ClassVar[str] = "two loops"
 
-    eps: float = 1e-6
-    inner: int = 1
-    augment: str = DSA_STRATEGY
+    eps: NonNegative = 1e-6
+    inner: Natural = 1
+    augment: Strategy = DSA_STRATEGY
 
     def condense(
         self,

@@ -15,6 +15,7 @@ from graphcondense.core.replay import Replay
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.image import ImageSource
 from graphcondense.domains.regressed import RegressedImages, squared
+from graphcondense.ops.fields import Count, Natural, NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,13 +43,13 @@ class FRePo(RegressedImages):
     learns: ClassVar[str] = "pixels + labels"
     cost: ClassVar[str] = "two loops"
 
-    real_batch: int = 100
-    lr_x: float = 0.003
-    lr_y: float = 0.003
-    online: int = 10
-    inner: int = 1
-    oldest: int = 100
-    lr_model: float = 3e-4
+    real_batch: Count = 100
+    lr_x: NonNegative = 0.003
+    lr_y: NonNegative = 0.003
+    online: Count = 10
+    inner: Natural = 1
+    oldest: Count = 100
+    lr_model: NonNegative = 3e-4
 
     def memory_bytes(self, real: ImageSource) -> int:
         """Besides, the pool's weights, gradients and moments, and a copy for a checkpoint."""

@@ -12,6 +12,7 @@ from graphcondense.core.engine import Callback
 from graphcondense.core.types import Objective, Synthetic
 from graphcondense.domains.node import LearntGraph, NodeSource
 from graphcondense.objectives.distribution import ReceptiveFieldMatching
+from graphcondense.ops.fields import Count, Natural, NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +42,12 @@ class GCDM(LearntGraph):
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"gcdm-x": {"structure": "identity"}}
 
     init: Literal["random", "kcenter", "herding", "kmeans"] = "kmeans"
-    init_hops: int = 2
+    init_hops: Natural = 2
     model: Literal["sgc", "gcn", "appnp", "mlp"] = "gcn"
-    lr_x: float = 0.01
-    outer: int = 10
-    inner: int = 0
-    lr_model: float = 0.01
+    lr_x: NonNegative = 0.01
+    outer: Count = 10
+    inner: Natural = 0
+    lr_model: NonNegative = 0.01
 
     def objective(self, real: NodeSource) -> Objective:
         return ReceptiveFieldMatching()

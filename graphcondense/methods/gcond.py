@@ -11,6 +11,7 @@ from torch import Generator
 from graphcondense.core.engine import Callback
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.node import GradientMatched, NodeSource
+from graphcondense.ops.fields import Count, Natural, NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +40,9 @@ class GCond(GradientMatched):
         "gcond-x": {"structure": "identity", "init_hops": 2, "lr_x": 0.01, "epochs": 10}
     }
 
-    outer: int = 20
-    inner: int = 5
-    lr_model: float = 1e-3
+    outer: Count = 20
+    inner: Natural = 5
+    lr_model: NonNegative = 1e-3
 
     def condense(
         self,

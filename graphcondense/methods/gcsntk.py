@@ -19,6 +19,7 @@ from graphcondense.kernels.ridge import Targets, learnt_classes, ridge_weights
 from graphcondense.kernels.sntk import SNTK
 from graphcondense.objectives.ridge import RidgeMatching
 from graphcondense.ops.adjacency import csr_from_edges, csr_tensor, gcn_norm_csr
+from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
 from graphcondense.ops.sampling import blocks
 
 MOST_SEEN = 10_000
@@ -69,20 +70,20 @@ class GCSNTK(LearntGraph):
 
     structure: Literal["mlp", "identity", "bernoulli"] = "bernoulli"
     structure_bias: float = -8.0
-    lr_adj: float = 1.0
-    adj_turns: int = 0
-    x_turns: int = 0
-    hops: int = 4
-    num_layers: int = 1
-    blocks: int = 1
+    lr_adj: NonNegative = 1.0
+    adj_turns: Natural = 0
+    x_turns: Natural = 0
+    hops: Natural = 4
+    num_layers: Count = 1
+    blocks: Count = 1
     scaled: bool = True
-    ridge: float = 1.0
+    ridge: Positive = 1.0
     learn_labels: bool = False
-    lr_y: float = 0.01
-    epochs: int = 100
-    lr_x: float = 0.02
+    lr_y: NonNegative = 0.01
+    epochs: Natural = 100
+    lr_x: NonNegative = 0.02
     init: Literal["random", "kcenter", "herding", "kmeans"] = "kmeans"
-    init_hops: int = 4
+    init_hops: Natural = 4
 
     def sizes(self, real: Source) -> Tensor:
         """Condensed nodes of each class; learnt labels count as what they are stored in."""

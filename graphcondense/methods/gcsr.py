@@ -21,6 +21,7 @@ from graphcondense.domains.structure import Identity, Structure
 from graphcondense.domains.trajectories import Trajectories
 from graphcondense.nn.propagate import MODELS, Propagation, propagate
 from graphcondense.objectives.trajectory import TrajectoryMatching
+from graphcondense.ops.fields import Count, Momentum, Natural, NonNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,29 +73,29 @@ class GCSR(Trajectories):
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"gcsr-x": {"structure": "identity"}}
 
     structure: Literal["self-expressive", "identity"] = "self-expressive"
-    alpha: float = 1.0
-    beta: float = 1.0
-    gamma: float = 0.0
-    class_hops: int = 1
+    alpha: NonNegative = 1.0
+    beta: NonNegative = 1.0
+    gamma: NonNegative = 0.0
+    class_hops: Count = 1
     coupled: bool = True
-    threshold: float = 0.01
+    threshold: NonNegative = 0.01
     init: Literal["random", "kcenter", "herding", "kmeans"] = "herding"
-    init_hops: int = 2
+    init_hops: Natural = 2
     model: Literal["sgc", "gcn"] = "sgc"
-    hidden_channels: int = 64
-    num_layers: int = 1
-    hops: int = 2
-    num_experts: int = 5
-    expert_epochs: int = 20
-    expert_interval: int | None = 10
-    expert_lr: float = 1.0
-    expert_momentum: float = 0.9
-    expert_decay: float = 5e-4
-    ahead: int = 1
-    student_steps: int = 20
-    student_lr: float = 3.0
-    steps: int = 150
-    lr_x: float = 0.01
+    hidden_channels: Count = 64
+    num_layers: Count = 1
+    hops: Natural = 2
+    num_experts: Count = 5
+    expert_epochs: Count = 20
+    expert_interval: Count | None = 10
+    expert_lr: Positive = 1.0
+    expert_momentum: Momentum = 0.9
+    expert_decay: NonNegative = 5e-4
+    ahead: Count = 1
+    student_steps: Count = 20
+    student_lr: Positive = 3.0
+    steps: Natural = 150
+    lr_x: NonNegative = 0.01
 
     @property
     def pair_bytes(self) -> int:

@@ -16,6 +16,7 @@ from graphcondense.core.pools import Idle
 from graphcondense.core.types import Batch, Schedule, Synthetic
 from graphcondense.domains.node import EDGE_BYTES, NodeSource, small_graph, start_features
 from graphcondense.objectives.eigenbasis import EigenbasisMatching
+from graphcondense.ops.fields import Count, Natural, NonNegative, Share, SomeShare
 from graphcondense.ops.spectral import components, laplacian_ends
 
 
@@ -102,21 +103,21 @@ class GDEM(Method):
     cost: ClassVar[str] = "one loop"
 
     component: Literal["largest", "all"] = "largest"
-    eigenvectors: float = 0.5
-    low: float = 1.0
-    steps: int = 500
-    u_turns: int = 10
-    x_turns: int = 10
-    lr_x: float = 0.005
-    lr_u: float = 0.01
-    alpha: float = 1.0
-    beta: float = 1.0
-    gamma: float = 1.0
+    eigenvectors: SomeShare = 0.5
+    low: Share = 1.0
+    steps: Natural = 500
+    u_turns: Natural = 10
+    x_turns: Natural = 10
+    lr_x: NonNegative = 0.005
+    lr_u: NonNegative = 0.01
+    alpha: NonNegative = 1.0
+    beta: NonNegative = 1.0
+    gamma: NonNegative = 1.0
     unit: bool = True
-    threshold: float = 0.01
+    threshold: NonNegative = 0.01
     init: Literal["random", "kcenter", "herding", "kmeans"] = "kmeans"
-    init_hops: int = 0
-    eigen_steps: int | None = None
+    init_hops: Natural = 0
+    eigen_steps: Count | None = None
 
     @property
     def pair_bytes(self) -> int:
@@ -137,10 +138,6 @@ class GDEM(Method):
         callbacks: Sequence[Callback] = (),
         resume: Mapping[str, Any] | None = None,
     ) -> Synthetic:
-        if not (0 < self.eigenvectors <= 1 and 0 <= self.low <= 1):
-            raise ValueError(
-                f"eigenvectors={self.eigenvectors} must be in (0, 1] and low={self.low} in [0, 1]"
-            )
         sizes = self.sizes(real)
         n = int(sizes.sum())
         pairs = max(1, round(self.eigenvectors * n))

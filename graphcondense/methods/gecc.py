@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Generator, Tensor
@@ -15,6 +15,7 @@ from graphcondense.core.types import Synthetic
 from graphcondense.domains.node import NodeSource, NodeSynthetic
 from graphcondense.domains.structure import Identity
 from graphcondense.ops.cluster import fuzzy_c_means, isometric
+from graphcondense.ops.fields import Count, NonNegative, Range, Weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +47,11 @@ class GECC(Method):
     cost: ClassVar[str] = "closed form"
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"gecc-hard": {"fuzzifier": 1.0}}
 
-    weights: tuple[float, ...] = (-0.1, 0.9, 0.9)
-    fuzzifier: float = 1.3
-    restarts: int = 50
-    steps: int = 100
-    balance: float = 10.0
+    weights: Weights = (-0.1, 0.9, 0.9)
+    fuzzifier: Annotated[float, Range(1)] = 1.3
+    restarts: Count = 50
+    steps: Count = 100
+    balance: NonNegative = 10.0
 
     def memory_bytes(self, real: NodeSource) -> int:
         """The propagated rows, one class in few dimensions, and memberships of all restarts."""

@@ -16,6 +16,7 @@ from graphcondense.domains.hallucinators import Apart, HallucinatedImages
 from graphcondense.domains.image import LABEL_BYTES, ImageSource
 from graphcondense.domains.trajectories import TrajectoryMethod
 from graphcondense.objectives.trajectory import TrajectoryMatching
+from graphcondense.ops.fields import Count, NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +46,12 @@ class HaBa(TrajectoryMethod):
     learns: ClassVar[str] = "bases, hallucinator networks, step size"
     cost: ClassVar[str] = "experts"
 
-    hallucinators: int = 5
-    width: int | None = None
-    shrink: int | None = None
-    noise: float = 0.1
-    apart: float = 0.1
-    lr_nets: float = 0.005
+    hallucinators: Count = 5
+    width: Count | None = None
+    shrink: Count | None = None
+    noise: NonNegative = 0.1
+    apart: NonNegative = 0.1
+    lr_nets: NonNegative = 0.005
 
     def condense(
         self,

@@ -17,6 +17,8 @@ from graphcondense.domains.factors import MultiFormation, check_factor, tiled
 from graphcondense.domains.image import ImageSource
 from graphcondense.domains.matching import MatchedImages
 from graphcondense.objectives.gradient import GradientMatching
+from graphcondense.ops.augment import Strategy
+from graphcondense.ops.fields import Count, Momentum, Natural, NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,18 +50,18 @@ class IDC(MatchedImages):
     cost: ClassVar[str] = "two loops"
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"idc-i": {"factor": 1}}
 
-    factor: int = 2
+    factor: Count = 2
     distance: Literal["mse", "l1", "cosine"] = "mse"
-    real_batch: int = 64
-    epochs: int = 20
-    outer: int = 100
-    inner: int = 2
-    train_batch: int = 256
+    real_batch: Count = 64
+    epochs: Natural = 20
+    outer: Count = 100
+    inner: Natural = 2
+    train_batch: Count = 256
     optimizer: Literal["sgd", "adam"] = "adam"
-    lr_x: float = 0.02
-    momentum_model: float = 0.9
-    weight_decay: float = 5e-4
-    augment: str = "color_crop_cutout"
+    lr_x: NonNegative = 0.02
+    momentum_model: Momentum = 0.9
+    weight_decay: NonNegative = 5e-4
+    augment: Strategy = "color_crop_cutout"
     augment_pick: Literal["one", "all"] = "all"
 
     def memory_bytes(self, real: ImageSource) -> int:

@@ -17,7 +17,8 @@ from graphcondense.domains.image import LABEL_BYTES, ImageSource, PixelMethod
 from graphcondense.nn.generators import ConditionalGenerator, inverted, train_gan
 from graphcondense.objectives.augmented import Augmented
 from graphcondense.objectives.distribution import MeanMatching
-from graphcondense.ops.augment import DSA_STRATEGY, Augment
+from graphcondense.ops.augment import DSA_STRATEGY, Augment, Strategy
+from graphcondense.ops.fields import Count, Even, Natural, NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,15 +57,15 @@ class ITGAN(PixelMethod):
     learns: ClassVar[str] = "latents of a generator"
     cost: ClassVar[str] = "one loop"
 
-    latent: int = 32
-    width: int = 32
-    gan_steps: int = 2000
-    gan_batch: int = 64
-    lr_gan: float = 0.001
-    invert_steps: int = 200
-    steps: int = 2000
-    lr_z: float = 0.01
-    augment: str = DSA_STRATEGY
+    latent: Count = 32
+    width: Even = 32
+    gan_steps: Natural = 2000
+    gan_batch: Count = 64
+    lr_gan: NonNegative = 0.001
+    invert_steps: Natural = 200
+    steps: Natural = 2000
+    lr_z: NonNegative = 0.01
+    augment: Strategy = DSA_STRATEGY
 
     def condense(
         self,
@@ -115,9 +116,8 @@ class ITGAN(PixelMethod):
         """Latents of each class ``[C]``.
 
         Raises:
-            ValueError: a field out of range, or an impossible budget.
+            ValueError: an impossible budget.
         """
-        self.check()
         if self.bytes is None:
             return super().sizes(real)
         nets = sum(p.nbytes for p in self.generator(real).parameters())
@@ -130,17 +130,6 @@ class ITGAN(PixelMethod):
             )
         rest = replace(self, bytes=self.bytes - nets)
         return rest.allocate(real.counts, real.num_examples, example_bytes=each)
-
-    def check(self) -> None:
-        """Raise ``ValueError`` for a field that is out of range."""
-        for name in ("latent", "gan_batch", "steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("gan_steps", "invert_steps"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        if self.width < 2 or self.width % 2:
-            raise ValueError(f"width must be even and at least 2, got {self.width}")
 
     def memory_bytes(self, real: ImageSource) -> int:
         """Besides the network over real images: weights and moments of generator and critic, the

@@ -17,7 +17,8 @@ from graphcondense.domains.image import LABEL_BYTES, ImageSource, PixelMethod
 from graphcondense.nn.generators import base_sides, decoder_numbers
 from graphcondense.objectives.augmented import Augmented
 from graphcondense.objectives.distribution import MeanMatching
-from graphcondense.ops.augment import DSA_STRATEGY, Augment
+from graphcondense.ops.augment import DSA_STRATEGY, Augment, Strategy
+from graphcondense.ops.fields import Count, Natural, NonNegative
 
 FORMS = ((4, 8), (4, 6), (4, 4), (2, 4), (2, 3), (2, 2), (1, 2))
 """Decoders and their width that a budget may allow, the richest first."""
@@ -74,15 +75,15 @@ class KFS(PixelMethod):
     learns: ClassVar[str] = "latent codes, decoder networks"
     cost: ClassVar[str] = "one loop"
 
-    decoders: int | None = None
-    width: int | None = None
-    code_channels: int = 1
-    steps: int = 5000
-    shown: int = 16
-    warm_steps: int = 1000
-    lr_codes: float = 0.01
-    lr_decoders: float = 0.001
-    augment: str = DSA_STRATEGY
+    decoders: Count | None = None
+    width: Count | None = None
+    code_channels: Count = 1
+    steps: Natural = 5000
+    shown: Count = 16
+    warm_steps: Natural = 1000
+    lr_codes: NonNegative = 0.01
+    lr_decoders: NonNegative = 0.001
+    augment: Strategy = DSA_STRATEGY
 
     def condense(
         self,
@@ -133,7 +134,6 @@ class KFS(PixelMethod):
         Raises:
             ValueError: decoders leave no code for some class.
         """
-        self.check()
         budget = self.sizes(real) * real.example_bytes
         total = int(budget.sum())
         high, wide = base_sides(real.shape)
@@ -157,15 +157,6 @@ class KFS(PixelMethod):
     def bytes_of(self, form: tuple[int, int], real: ImageSource) -> int:
         """Bytes of so many decoders of a width."""
         return 4 * form[0] * decoder_numbers(real.shape, self.code_channels, form[1])
-
-    def check(self) -> None:
-        """Raise ``ValueError`` for a field that is out of range."""
-        for name in ("decoders", "width", "code_channels", "steps", "shown"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-        if self.warm_steps < 0:
-            raise ValueError(f"warm_steps must not be negative, got {self.warm_steps}")
 
     def memory_bytes(self, real: ImageSource) -> int:
         """Besides a network over real images, all targets of the autoencoder, and the layers of a

@@ -17,6 +17,7 @@ from graphcondense.domains.graph import GraphSource, GraphSynthetic, LearntGraph
 from graphcondense.kernels.graph import GraphNTK
 from graphcondense.kernels.ridge import ridge_targets
 from graphcondense.objectives.ridge import RidgeMatching
+from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,16 +48,16 @@ class KiDD(LearntGraphs):
     cost: ClassVar[str] = "one loop"
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"kidd-lr": {"rank": 16}}
 
-    hops: int = 3
+    hops: Natural = 3
     aggregation: Literal["gcn", "mean", "sum"] = "gcn"
-    num_layers: int = 1
+    num_layers: Natural = 1
     readout: Literal["mean", "sum", "attention"] = "mean"
     kernel: Literal["ntk", "nngp"] = "ntk"
-    ridge: float = 1e-3
-    rank: int | None = None
-    real_batch: int = 32
-    steps: int = 100
-    sparsity: float = 0.0
+    ridge: Positive = 1e-3
+    rank: Count | None = None
+    real_batch: Count = 32
+    steps: Natural = 100
+    sparsity: NonNegative = 0.0
 
     def condense(
         self,
@@ -69,16 +70,18 @@ class KiDD(LearntGraphs):
         objective = self.objective(real)
         return self.learn(real, objective, Idle(), rng=rng, callbacks=callbacks, resume=resume)
 
-    def objective(self, real: GraphSource) -> Any:
-        """The loss on batches of ``real``.
-
-        Raises:
-            ValueError: for a field that a kernel of nodes does not have.
-        """
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if self.edge_features:
-            raise ValueError("the graph NTK does not see edge features; leave edge_features off")
+            raise ValueError(
+                "edge_features=True: the graph NTK does not see edge features; leave them off"
+            )
         if self.readout == "attention":
             raise ValueError("readout='attention' has no kernel here: choose 'mean' or 'sum'")
+
+    def objective(self, real: GraphSource) -> Any:
+        """The loss on batches of ``real``."""
+        assert self.readout != "attention"
         targets = ridge_targets(real.task.kind, real.task.num_outputs)
         kernel = GraphNTK(self.hops, self.num_layers, self.aggregation, self.readout, self.kernel)
         return RidgeMatching(kernel, targets, self.ridge, self.real_batch)

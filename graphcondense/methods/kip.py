@@ -15,6 +15,7 @@ from graphcondense.domains.image import ImageSource
 from graphcondense.domains.regressed import RegressedImages, as_targets
 from graphcondense.kernels.ntk import FullyConnected
 from graphcondense.kernels.random_features import KernelRidge
+from graphcondense.ops.fields import Count, NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +46,8 @@ class KIP(RegressedImages):
     predictor: ClassVar[str] = "kernel ridge (NTK)"
 
     kernel: Literal["ntk", "nngp"] = "ntk"
-    real_batch: int = 100
-    lr_x: float = 0.04
+    real_batch: Count = 100
+    lr_x: NonNegative = 0.04
 
     def condense(
         self,

@@ -18,6 +18,7 @@ from graphcondense.core.engine import Callback
 from graphcondense.core.method import Method
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.graph import ChosenGraphs, GraphSource
+from graphcondense.ops.fields import Count, SomeShare
 from graphcondense.ops.trees import Ints, frequent_sets, grow, plant
 
 SUPPORT = 0.02
@@ -71,19 +72,11 @@ class Mirage(Method):
         "ICLR 2024"
     )
 
-    hops: int = 2
-    support: float | None = None
+    hops: Count = 2
+    support: SomeShare | None = None
     rank: Literal["frequency", "cover"] = "cover"
-    max_trees: int = 500
+    max_trees: Count = 500
     edge_features: bool = False
-
-    def __post_init__(self) -> None:
-        if self.hops < 1:
-            raise ValueError(f"hops must be at least 1, got {self.hops}")
-        if self.support is not None and not 0 < self.support <= 1:
-            raise ValueError(f"support={self.support} must be above 0 and at most 1")
-        if self.max_trees < 1:
-            raise ValueError(f"max_trees must be at least 1, got {self.max_trees}")
 
     def sizes(self, real: Any) -> Tensor:
         return self.allocate(

@@ -16,6 +16,7 @@ from graphcondense.core.types import Schedule, Synthetic
 from graphcondense.domains.bases import Bases, affordable, factored
 from graphcondense.domains.image import ImageSource, PixelMethod
 from graphcondense.objectives.unrolled import Unrolled
+from graphcondense.ops.fields import Count, Momentum, Natural, NonNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,28 +53,28 @@ class RememberThePast(PixelMethod):
     cost: ClassVar[str] = "two loops"
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"linba": {}}
 
-    real_batch: int = 32
-    each: int = 8
-    shrink: int = 2
-    inner: int = 100
-    part: int | None = None
-    window: int | None = None
-    every: int = 1
-    lr_inner: float = 0.02
-    momentum_inner: float = 0.9
-    steps: int = 1000
-    lr_x: float = 0.01
-    lr_address: float = 0.01
-    lr_rates: float = 0.01
+    real_batch: Count = 32
+    each: Count = 8
+    shrink: Count = 2
+    inner: Count = 100
+    part: Count | None = None
+    window: Count | None = None
+    every: Count = 1
+    lr_inner: Positive = 0.02
+    momentum_inner: Momentum = 0.9
+    steps: Natural = 1000
+    lr_x: NonNegative = 0.01
+    lr_address: NonNegative = 0.01
+    lr_rates: NonNegative = 0.01
     anneal: bool = True
 
     def sides(self, real: ImageSource) -> tuple[int, int]:
         """Height and width of a base."""
         _, height, width = real.shape
-        if not 1 <= self.shrink <= min(height, width) or self.each < 1:
+        if self.shrink > min(height, width):
             raise ValueError(
                 f"shrink={self.shrink} must be 1..{min(height, width)} for images of "
-                f"{height} x {width}, and each={self.each} at least 1"
+                f"{height} x {width}"
             )
         return -(-height // self.shrink), -(-width // self.shrink)
 

@@ -15,6 +15,7 @@ from graphcondense.domains.image import ImageSource
 from graphcondense.domains.regressed import RegressedImages, as_targets
 from graphcondense.kernels.random_features import RandomConvNets, random_ridge
 from graphcondense.nn.images import usual_depth
+from graphcondense.ops.fields import Count, NonNegative, Positive
 
 SCORED = 2**31
 """Seed of the networks that score on validation."""
@@ -49,11 +50,11 @@ class RFAD(RegressedImages):
 
     predictor: ClassVar[str] = "kernel ridge (random features)"
 
-    nets: int = 8
-    real_batch: int = 128
-    ridge: float = 5e-3
-    platt: float = 8.0
-    lr_platt: float = 0.01
+    nets: Count = 8
+    real_batch: Count = 128
+    ridge: Positive = 5e-3
+    platt: Positive = 8.0
+    lr_platt: NonNegative = 0.01
 
     def memory_bytes(self, real: ImageSource) -> int:
         """The widest maps of one network over all real images of a step, and the weights."""

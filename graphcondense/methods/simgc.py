@@ -15,6 +15,7 @@ from graphcondense.core.types import Batch, Learner, Objective, Source, Syntheti
 from graphcondense.domains.node import LearntGraph, NodeSource, NodeSynthetic
 from graphcondense.objectives.distribution import class_means
 from graphcondense.ops.adjacency import gcn_norm_dense
+from graphcondense.ops.fields import Natural, NonNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,13 +48,13 @@ class SimGC(LearntGraph):
     }
 
     model: Literal["sgc"] = "sgc"
-    epochs: int = 200
-    teacher_steps: int = 200
-    lr_teacher: float = 0.01
-    weight_decay: float = 5e-4
-    alpha: float = 10.0
-    beta: float = 0.1
-    sigma: float = 1.0
+    epochs: Natural = 200
+    teacher_steps: Natural = 200
+    lr_teacher: NonNegative = 0.01
+    weight_decay: NonNegative = 5e-4
+    alpha: NonNegative = 10.0
+    beta: NonNegative = 0.1
+    sigma: Positive = 1.0
 
     def objective(self, real: NodeSource) -> Objective:
         rows = [real.propagated(k) for k in range(self.hops + 1)]
@@ -70,8 +71,6 @@ class SimGC(LearntGraph):
         callbacks: Sequence[Callback] = (),
         resume: Mapping[str, Any] | None = None,
     ) -> Synthetic:
-        if self.sigma <= 0:
-            raise ValueError(f"sigma={self.sigma} must be above 0")
         model, start = self.network(real), self.start(real, rng)
         optimizer = inner_adam(self.lr_teacher, self.weight_decay)
         # The teacher is linear in Â^K X, which is taken once.

@@ -13,6 +13,7 @@ from graphcondense.core.types import Synthetic
 from graphcondense.domains.image import ImageSource, ImageSynthetic
 from graphcondense.domains.trajectories import TrajectoryMethod, assigned
 from graphcondense.objectives.trajectory import ConstantMemoryMatching
+from graphcondense.ops.fields import NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ class TESLA(TrajectoryMethod):
     cost: ClassVar[str] = "experts"
 
     soft: bool = True
-    lr_y: float = 0.0
+    lr_y: NonNegative = 0.0
 
     def condense(
         self,

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from graphcondense.domains.coarse import Contraction
 from graphcondense.domains.node import NodeSource
 from graphcondense.ops.coarsen import Array, Candidates, Level
+from graphcondense.ops.fields import Count
 from graphcondense.ops.variation import (
     smallest_nonzero,
     variation_basis,
@@ -31,15 +32,13 @@ class LocalVariation(Contraction):
         "Loukas, Graph Reduction with Spectral and Cut Guarantees, JMLR 20(116), 2019"
     )
 
-    eigenvectors: int = 10
+    eigenvectors: Count = 10
 
     def memory_bytes(self, real: NodeSource) -> int:
         """The solver's vectors, besides."""
         return super().memory_bytes(real) + 72 * (self.eigenvectors + 4) * real.num_examples
 
     def basis(self, adj: sp.csr_matrix, rng: np.random.Generator) -> Array | None:
-        if self.eigenvectors < 1:
-            raise ValueError(f"eigenvectors={self.eigenvectors} must be at least 1")
         return variation_basis(adj, smallest_nonzero(adj, self.eigenvectors, rng)[1])
 
 

@@ -16,6 +16,7 @@ from graphcondense.core.types import Synthetic
 from graphcondense.domains.coarse import Coarse, CoarseGraph, by_class, exported
 from graphcondense.domains.node import NodeSource
 from graphcondense.ops.coarsen import Array, members
+from graphcondense.ops.fields import Count, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +43,8 @@ class VNG(Coarse):
     )
     learns: ClassVar[str] = "features (weighted means) + adjacency (least squares)"
 
-    hops: int = 2
-    ridge: float = 1.0
+    hops: Count = 2
+    ridge: Positive = 1.0
 
     def memory_bytes(self, real: NodeSource) -> int:
         """The propagated training nodes, in single and double precision, and the export."""
@@ -58,8 +59,6 @@ class VNG(Coarse):
         callbacks: Sequence[Callback] = (),
         resume: Mapping[str, Any] | None = None,
     ) -> Synthetic:
-        if self.hops < 1 or self.ridge <= 0:
-            raise ValueError(f"hops={self.hops} must be at least 1 and ridge={self.ridge} above 0")
         sizes = self.sizes(real)
         n, train = int(sizes.sum()), real.task.train.numpy()
         weight = np.asarray(real.task.gcn_adj.sum(0)).ravel()[train].astype(np.float64)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Generator, Tensor
@@ -25,6 +25,25 @@ OPERATIONS = ("color", "crop", "cutout", "flip", "scale", "rotate")
 DSA_STRATEGY = "color_crop_cutout_flip_scale_rotate"
 """All six operations, as DSA uses them on natural images."""
 
+UNKNOWN = f"is unknown; join some of {', '.join(OPERATIONS)} by '_'"
+
+
+def _named(strategy: str) -> tuple[str, ...]:
+    return () if strategy in ("", "none") else tuple(strategy.split("_"))
+
+
+class Operations:
+    """Names of :data:`OPERATIONS` joined by ``_``."""
+
+    def wrong(self, strategy: str) -> str | None:
+        """What is wrong with ``strategy``, if anything is."""
+        unknown = [name for name in _named(strategy) if name not in OPERATIONS]
+        return f"has {unknown[0]!r}, which {UNKNOWN}" if unknown else None
+
+
+Strategy = Annotated[str, Operations()]
+"""The type of a field that names a strategy."""
+
 
 @dataclass(frozen=True)
 class Augment:
@@ -34,7 +53,7 @@ class Augment:
     out or moved in is zero, the mean image where preprocessing standardises.
 
     Attributes:
-        strategy: names of :data:`OPERATIONS` joined by ``_``, or ``"none"``.
+        strategy: names of :data:`OPERATIONS` joined by ``_``; ``"none"`` or ``""``.
         pick: ``"one"`` of the operations a draw (DSA), or ``"all"`` in the order named (IDC).
         brightness: width of the interval around zero of what is added.
         saturation: distance from grey is multiplied by ``1 ± saturation``.
@@ -63,13 +82,10 @@ class Augment:
     operations: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        named = () if self.strategy == "none" else tuple(self.strategy.split("_"))
+        named = _named(self.strategy)
         for name in named:
             if name not in OPERATIONS:
-                raise ValueError(
-                    f"augmentation {name!r} in {self.strategy!r} is unknown; join some of "
-                    f"{', '.join(OPERATIONS)} by '_'"
-                )
+                raise ValueError(f"augmentation {name!r} in {self.strategy!r} {UNKNOWN}")
         if self.pick not in ("one", "all"):
             raise ValueError(f"pick={self.pick!r} is neither 'one' nor 'all'")
         for name in ("brightness", "saturation", "contrast", "scale", "rotate"):

@@ -8,6 +8,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from graphcondense.ops.fields import Count, SomeShare, check_fields
+
+BUDGETS = ("nodes", "ratio", "per_class", "bytes")
+"""The ways of naming a budget, one of which is given."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
@@ -29,12 +34,15 @@ class Budget:
             classes.
     """
 
-    nodes: int | None = None
-    ratio: float | None = None
+    nodes: Count | None = None
+    ratio: SomeShare | None = None
     of: Literal["labelled", "all"] = "labelled"
-    per_class: int | None = None
-    bytes: int | None = None
+    per_class: Count | None = None
+    bytes: Count | None = None
     rule: Literal["remainder", "floor", "equal"] = "remainder"
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def allocate(
         self, counts: Tensor, total: int, *, example_bytes: int = 0, pair_bytes: int = 0
@@ -58,7 +66,7 @@ class Budget:
         >>> Budget(ratio=0.1, of="all", rule="equal").allocate(torch.tensor([20, 40]), 100).tolist()
         [5, 5]
         """
-        named = {k: getattr(self, k) for k in ("nodes", "ratio", "per_class", "bytes")}
+        named = {k: getattr(self, k) for k in BUDGETS}
         given = {k: v for k, v in named.items() if v is not None}
         if len(given) != 1:
             said = ", ".join(f"{k}={v}" for k, v in given.items()) or "none"
@@ -66,8 +74,6 @@ class Budget:
         classes, labelled = len(counts), int(counts.sum())
         if self.per_class is not None:
             wanted = torch.full((classes,), self.per_class)
-            if self.per_class < 1:
-                raise ValueError(f"per_class={self.per_class} is below one example a class")
         else:
             n = self._size(labelled, total, example_bytes, pair_bytes)
             what = ", ".join(f"{k}={v}" for k, v in given.items())
@@ -94,8 +100,6 @@ class Budget:
         if self.nodes is not None:
             return self.nodes
         if self.ratio is not None:
-            if not 0 < self.ratio <= 1:
-                raise ValueError(f"ratio={self.ratio} must be above 0 and at most 1")
             return int(self.ratio * (labelled if self.of == "labelled" else total) + 1e-9)
         assert self.bytes is not None
         if example_bytes <= 0:

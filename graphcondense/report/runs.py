@@ -145,6 +145,7 @@ def _labels(runs: Sequence[Run]) -> list[str]:
         lambda run: run.method,
         lambda run: f"{run.method}, {run.size}",
         lambda run: f"{run.method}, seed {run.record.get('seed')}",
+        lambda run: f"{run.method}, preset {run.record.get('preset') or 'none'}",
         lambda run: f"{run.method} on {run.data.get('name')}",
         lambda run: run.folder,
     ]

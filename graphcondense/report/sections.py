@@ -206,8 +206,10 @@ def _summary_table(runs: Sequence[Run], groups: Sequence[Group], key: Key) -> Ma
     share = all(score.share for score in scores)
     unit = " %" if share else ""
     sizes = [name for name in ("graphs", "nodes", "edges", "bytes") if _recorded(runs, name)]
+    by_preset = any(run.record.get("preset") for run in runs)
     head = (
         *("run", "data"),
+        *(["preset"] * by_preset),
         *sizes,
         "seconds",
         f"validation{unit}",
@@ -230,6 +232,7 @@ def _summary_table(runs: Sequence[Run], groups: Sequence[Group], key: Key) -> Ma
             [
                 Cell(join([key.symbol(run.label), run.label]), right=False),
                 Cell(str(run.data.get("name", DASH)), right=False),
+                *([Cell(str(run.record.get("preset") or "none"), right=False)] * by_preset),
                 *(_count(run.record.get(name)) for name in sizes),
                 Cell(f"{seconds:.1f}" if is_number(seconds) else DASH, _value(seconds)),
                 _score_cell({"test_selected": _validation(run)}, run.score),

@@ -1,0 +1,217 @@
+"""Fields of methods, runs and trainings say what they may be, however one is made."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import types
+import typing
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import pytest
+import torch
+
+import graphcondense
+from graphcondense.core import method as registry
+from graphcondense.core.method import Method, all_methods, hyperparameters
+from graphcondense.evaluate.fit import Training
+from graphcondense.evaluate.graph_fit import GraphTraining
+from graphcondense.evaluate.image_fit import ImageTraining
+from graphcondense.evaluate.rows_fit import RowsTraining
+from graphcondense.methods.gcond import GCond
+from graphcondense.ops.fields import Count, Natural, listed
+from graphcondense.run import Run, build
+from tests.cases import toy_graph
+
+METHODS = [pytest.param(cls, id="-".join(key)) for key, cls in all_methods().items()]
+OTHERS = [Run, Training, GraphTraining, ImageTraining, RowsTraining]
+
+UNBOUNDED = {"structure_bias", "weights", "augment_weights", "threshold"}
+"""Numbers that may have either sign; the threshold is a cosine's in CGC alone."""
+
+
+def parts(hint: Any) -> list[Any]:
+    """The types that a hint stands for, ranges taken off."""
+    if typing.get_origin(hint) is Annotated:
+        return parts(typing.get_args(hint)[0])
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return [part for one in typing.get_args(hint) for part in parts(one)]
+    return [hint]
+
+
+def wrong(name: str, hint: Any, cls: type[Any]) -> list[Any]:
+    """Values that a field of this type cannot have."""
+    out: list[Any] = [object(), {"a": 1}]
+    for part in parts(hint):
+        if part is int:
+            out += [1.5, "3", True, float("nan"), float("inf"), [3], np.float32(0.5)]
+        elif part is float:
+            out += ["0.1", True, float("nan"), float("inf"), -float("inf"), [0.1], 10**400]
+        elif part is bool:
+            out += [1, "yes", 0.0]
+        elif typing.get_origin(part) is Literal:
+            out += ["typo", "", 3, ["typo"]]
+        elif part is str:
+            out += [3, 1.5]
+        elif typing.get_origin(part) is tuple:
+            out += [3, ("a",), (float("nan"),), (0.0,), ()]
+        elif part is type(None):
+            continue
+        else:
+            assert part is Path, f"{cls.__name__}.{name}: no values are known for {part}"
+    if {int, float} & set(parts(hint)) and name not in UNBOUNDED:
+        out += [-1, np.int64(-1)]
+    if type(None) not in parts(hint):
+        out.append(None)
+    return out
+
+
+def demand(make: Any, name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=rf"^{name}=") as caught:
+        make(**{name: value})
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("cls", METHODS)
+def test_no_method_takes_a_value_that_a_field_cannot_have(cls: type[Method]) -> None:
+    hints = typing.get_type_hints(cls, include_extras=True)
+    good = cls()
+    for field in dataclasses.fields(cls):
+        values = wrong(field.name, hints[field.name], cls)
+        for value in values:
+            demand(cls, field.name, value)
+        demand(lambda **given: dataclasses.replace(good, **given), field.name, values[-1])
+    demand(lambda **given: build(cls.name, cls.domain, **given), "nodes", -1)
+
+
+@pytest.mark.parametrize("cls", OTHERS)
+def test_nor_does_a_run_or_a_training(cls: type[Any]) -> None:
+    hints = typing.get_type_hints(cls, include_extras=True)
+    for field in dataclasses.fields(cls):
+        for value in wrong(field.name, hints[field.name], cls):
+            demand(cls, field.name, value)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"structure": "typo"},
+        {"epochs": -1},
+        {"hops": -1},
+        {"hidden_channels": 0},
+        {"validations": -3},
+        {"lr_x": float("nan")},
+        {"per_class": 0},
+        {"seconds": 0},
+        {"patience": 0},
+        {"checkpoint_seconds": -1.0},
+        {"seed": -1},
+        {"seed": 0.5},
+    ],
+)
+def test_it_is_said_before_anything_is_written(bad: dict[str, Any], tmp_path: Path) -> None:
+    ((name, value),) = bad.items()
+    options = {"per_class": 2, "progress": False, "out": tmp_path / "run", **bad}
+    with pytest.raises(
+        ValueError, match=re.escape(f"{name}={value}") if name != "structure" else name
+    ):
+        graphcondense.condense(toy_graph(), "gcond", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_operations_of_an_augmentation_are_known_at_once() -> None:
+    with pytest.raises(ValueError, match="augment='color_crp' has 'crp', which is unknown; join"):
+        build("dsa", "image", augment="color_crp")
+
+
+def test_fields_of_other_packages_are_checked_even_past_their_own_post_init(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(registry, "_registry", dict(registry._registry))
+    made = build_foreign()
+    assert made.width == 3
+    for bad, message in (
+        ({"width": 0}, "width=0 must be at least 1"),
+        ({"width": "3"}, "width='3' is not a whole number"),
+        ({"depth": -1}, "depth=-1 must be at least 0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            build("foreign-fields", "node", **bad)
+
+
+def build_foreign() -> Any:
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Foreign(Method):
+        name: ClassVar[str] = "foreign-fields"
+        domain: ClassVar[str] = "node"
+        width: Count = 3
+        depth: Natural | None = None
+
+        def __post_init__(self) -> None:
+            pass
+
+    return build("foreign-fields", "node", width=np.int32(3))
+
+
+GIVEN = {
+    "nodes": np.int64(6),
+    "seed": torch.tensor(1),
+    "lr_x": np.float32(0.5),
+    "epochs": np.uint8(2),
+    "outer": np.array(2),
+    "hidden_channels": np.int16(8),
+    "coupled": np.bool_(True),
+    "init": np.str_("random"),
+    "validations": np.int64(0),
+    "device": torch.device("cpu"),
+    "threshold": 0,
+}
+PLAIN = {
+    "nodes": 6,
+    "seed": 1,
+    "lr_x": 0.5,
+    "epochs": 2,
+    "outer": 2,
+    "hidden_channels": 8,
+    "coupled": True,
+    "init": "random",
+    "validations": 0,
+    "device": "cpu",
+    "threshold": 0.0,
+}
+
+
+def test_numbers_of_numpy_and_torch_are_plain_ones(tmp_path: Path) -> None:
+    """The record is JSON, the run the same to the bit, and one goes on with the other's folder."""
+    data, quiet = toy_graph(), {"progress": False, "checkpoint_seconds": 0.0}
+    one = graphcondense.condense(data, "gcond", out=str(tmp_path / "one"), **quiet, **GIVEN)
+    two = graphcondense.condense(data, "gcond", out=tmp_path / "two", **quiet, **PLAIN)
+    assert json.dumps(one.condensed)
+    same = ("hash", "hyperparameters", "budget", "seed", "device")
+    assert {k: one.condensed[k] for k in same} == {k: two.condensed[k] for k in same}
+    configs = [(tmp_path / name / "config.yaml").read_text() for name in ("one", "two")]
+    assert configs[0] == configs[1]
+    again = graphcondense.condense(
+        data, "gcond", out=tmp_path / "one", resume=True, **quiet, **PLAIN
+    )
+    assert again.condensed["hash"] == one.condensed["hash"]
+
+
+def test_values_are_plain_whatever_they_were() -> None:
+    made = GCond(nodes=np.int64(5), lr_x=1, threshold=np.float64(0.25))  # type: ignore[arg-type]
+    values = hyperparameters(made)
+    kinds = [type(values[name]) for name in ("nodes", "lr_x", "threshold")]
+    assert kinds == [int, float, float]
+    weights = build("cgc", "node", weights=np.array([0.0, 1.0])).weights  # type: ignore[attr-defined]
+    assert weights == (0.0, 1.0)
+    assert build("mtt", "image", experts=Path("a")).experts == "a"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("bad", ["GCN,,SGC", "GCN,", "", " ", ["GCN", ""], "GCN,SGC, GCN"])
+def test_lists_of_names(bad: Any) -> None:
+    assert listed(" GCN , SGC", "models") == listed(("GCN", "SGC "), "models") == ["GCN", "SGC"]
+    with pytest.raises(ValueError, match=r"models=.* (has an empty name|names 'GCN' twice)"):
+        listed(bad, "models")
