@@ -166,21 +166,28 @@ class SparseGraphs(Graphs):
 
     @cached_property
     def adj(self) -> sp.csr_matrix:
+        """All edges added up, parallel self-loops too: a sum hears each."""
         # In float64, so that norms and means are exact to the precision of `like`.
-        return csr_from_edges(self.edge_index, None, self.num_nodes).astype(np.float64)
+        source, target = self.edge_index.cpu().numpy()
+        size = (self.num_nodes, self.num_nodes)
+        return sp.csr_matrix((np.ones(len(source)), (target, source)), shape=size)
+
+    def _gcn(self) -> sp.csr_matrix:
+        adj = csr_from_edges(self.edge_index, None, self.num_nodes)
+        return gcn_norm_csr(adj.astype(np.float64))
 
     @cached_property
     def _operators(self) -> dict[str, Sparse]:
         return {}
 
     def _operator(self, how: How) -> Sparse:
-        make: dict[str, Callable[[sp.csr_matrix], sp.csr_matrix]] = {
-            "sum": lambda adj: adj,
-            "mean": mean_norm_csr,
-            "gcn": gcn_norm_csr,
+        make: dict[str, Callable[[], sp.csr_matrix]] = {
+            "sum": lambda: self.adj,
+            "mean": lambda: mean_norm_csr(self.adj),
+            "gcn": self._gcn,
         }
         if how not in self._operators:
-            self._operators[how] = Sparse(make[how](self.adj), self.like)
+            self._operators[how] = Sparse(make[how](), self.like)
         return self._operators[how]
 
     @cached_property

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from functools import cache
+from copy import copy
+from functools import cache, partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +13,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.parameter import is_lazy
 
 from graphcondense.nn.batched import Stacked
 from graphcondense.nn.batched.base import Asked
@@ -21,7 +23,12 @@ class Wrapped(Stacked):
     """``S`` networks of any class, run one after another, each with randomness of its own.
 
     Slower than the stacked models, and made for what they do not have. PyTorch's global generator
-    is left as it was found.
+    is left as it was found; what a network draws in evaluation is the same in every call.
+
+    What stays from one call to the next are parameters and buffers, and buffers change in training
+    alone. All else that a call leaves in a module's attributes, such as the operator of a graph
+    that PyG's layers keep with ``cached=True``, is taken away again after it: the next call may be
+    of another graph or another seed.
     """
 
     build_one: ClassVar[Callable[..., nn.Module]]
@@ -58,12 +65,16 @@ class Wrapped(Stacked):
                     )
                     .to(device=device, dtype=dtype)
                 )
+        label, self._classes = type(self).__name__, out_channels
+        _check_state(label, networks)
         # The first serves as the code of all; its own weights are never used.
         self._code = [networks[0]]  # in a list: its parameters are not this module's
+        self._built = _Built(networks[0])
         self._names: dict[str, str] = {}
-        for name in dict(networks[0].named_parameters()):
+        for name, first in networks[0].named_parameters():
             stacked = torch.stack([dict(n.named_parameters())[name].detach() for n in networks])
-            self.register_parameter(self._flat(name), nn.Parameter(stacked))
+            parameter = nn.Parameter(stacked, requires_grad=first.requires_grad)
+            self.register_parameter(self._flat(name), parameter)
         for name in dict(networks[0].named_buffers()):
             stacked = torch.stack([dict(n.named_buffers())[name] for n in networks])
             self.register_buffer(self._flat(name), stacked)
@@ -87,20 +98,118 @@ class Wrapped(Stacked):
     def forward(self, *inputs: Any) -> Tensor:
         """Logits ``[S, r, classes]``; in evaluation, of as many seeds as there are weights."""
         *graph, rows = inputs
-        stacked = {**dict(self.named_parameters()), **dict(self.named_buffers())}
+        cuda = [graph[0].device] if graph[0].is_cuda else []
+        parameters, buffers = dict(self.named_parameters()), dict(self.named_buffers())
         (code,) = self._code
-        code.train(self.training)
         out = []
-        for s in range(len(next(iter(stacked.values())))):
-            own = {self._names[name]: value[s] for name, value in stacked.items()}
-            if not self.training:
-                out.append(functional_call(code, own, tuple(graph))[rows])
-                continue
-            with torch.random.fork_rng(devices=[graph[0].device] if graph[0].is_cuda else []):
-                torch.manual_seed((self._seeds[s] << 32) + self._step)
-                out.append(functional_call(code, own, tuple(graph))[rows])
+        for s in range(len(next(iter(parameters.values())))):
+            own = {self._names[name]: value[s] for name, value in parameters.items()}
+            held = {
+                self._names[name]: value[s] if self.training else value[s].clone()
+                for name, value in buffers.items()
+            }
+            state = own | held
+            with torch.random.fork_rng(devices=cuda), self._built:
+                drawn = (self._seeds[s] << 32) + self._step if self.training else EVALUATION
+                torch.manual_seed(drawn)
+                code.train(self.training)
+                logits = functional_call(code, state, *self._arguments(graph))
+            self._check_output(logits, len(graph[0]))
+            out.append(logits[rows])
+            for name, value in held.items() if self.training else ():
+                # A buffer that was not changed in place but set anew, to be kept in the next call.
+                if state[name] is not value and state[name].shape == value.shape:
+                    value.copy_(state[name].detach())
         self._step += self.training
         return torch.stack(out)
+
+    def _arguments(self, graph: list[Tensor]) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
+        """What the network is called with: the edge weights by their name where it has it."""
+        if len(graph) == 3 and "edge_weight" in inspect.signature(self._code[0].forward).parameters:
+            return (graph[0], graph[1]), {"edge_weight": graph[2]}
+        return tuple(graph), {}
+
+    def _check_output(self, logits: Any, nodes: int) -> None:
+        wanted = (nodes, self._classes)
+        if not isinstance(logits, Tensor) or logits.shape != wanted:
+            got = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+            raise ValueError(
+                f"{type(self).__name__} returned {got}; a model returns logits [nodes, classes], "
+                f"here {list(wanted)}"
+            )
+
+
+EVALUATION = 0x5EED
+"""Of PyTorch's generator in evaluation, for a network that draws there, too."""
+
+
+class _Built:
+    """A network as it was built: every module's attributes, entries of lists and dictionaries too.
+
+    In a ``with``, what a call changed in them is changed back at the end.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        attributes = [vars(module) for module in network.modules()]
+        self._attributes = [(held, dict(held)) for held in attributes]
+        self._containers = [
+            (value, copy(value))
+            for held in attributes
+            for value in held.values()
+            if isinstance(value, list | dict | set)
+        ]
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: object) -> None:
+        for held, before in self._attributes:
+            held.clear()
+            held.update(before)
+        for value, entries in self._containers:
+            if not value and not entries:  # almost all: hooks
+                continue
+            value.clear()
+            if isinstance(value, list):
+                value.extend(entries)
+            else:
+                value.update(entries)
+
+
+def _check_state(label: str, networks: Sequence[nn.Module]) -> None:
+    """Refuse what several seeds cannot be stacked from, by its name."""
+    first, *others = networks
+    parameters = dict(first.named_parameters())
+    if not parameters:
+        raise ValueError(f"{label} has no parameters: there is nothing to train")
+    if not any(value.requires_grad for value in parameters.values()):
+        raise ValueError(f"{label} has no parameter that requires a gradient: unfreeze some")
+    state = parameters | dict(first.named_buffers())
+    for name, value in state.items():
+        if is_lazy(value):
+            raise ValueError(
+                f"{label} leaves the size of {name} to the first call; give its layer the number "
+                "of input channels (the model is called with in_channels=)"
+            )
+    for other in others:
+        theirs = dict(other.named_parameters()) | dict(other.named_buffers())
+        if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in theirs.items()}:
+            raise ValueError(f"{label} has other layers for another seed; build the same for all")
+        for path, module in first.named_modules():
+            own = vars(other.get_submodule(path))
+            for name, value in vars(module).items():
+                if isinstance(value, Tensor) and not _same(value, own.get(name)):
+                    where = f"{path}.{name}" if path else name
+                    raise ValueError(
+                        f"{label} draws a tensor of its own for every seed, {where}, that is "
+                        "neither parameter nor buffer; use register_buffer for it"
+                    )
+
+
+def _same(value: Tensor, twin: Any) -> bool:
+    if value.layout != torch.strided:
+        return True
+    return isinstance(twin, Tensor) and torch.equal(value.nan_to_num(), twin.nan_to_num())
 
 
 @cache
@@ -113,7 +222,8 @@ def wrap(model: Callable[..., nn.Module], name: str | None = None) -> type[Stack
             it names (all, if it takes ``**kwargs``); all of PyG's basic models qualify. The module
             it returns is called with ``(x, edge_index)`` or, if it has a third argument
             ``edge_weight`` that it honours, ``(x, edge_index, edge_weight)``, and returns logits
-            ``[n, classes]``.
+            ``[n, classes]``. Of a ``functools.partial`` the class counts; of any other function
+            it is not known before it is called, so its networks are not given weights.
         name: what to call it in a report; by default its own name.
 
     Raises:
@@ -135,14 +245,15 @@ def wrap(model: Callable[..., nn.Module], name: str | None = None) -> type[Stack
             raise ValueError(f"{label} made a {type(network).__name__}, not a torch.nn.Module")
         return network
 
-    label = str(name or getattr(model, "__name__", type(model).__name__))
+    inner = model.func if isinstance(model, partial) else model
+    label = str(name or getattr(inner, "__name__", type(inner).__name__))
     for needed in ("in_channels", "out_channels"):
         if needed not in known and not anything:
             raise ValueError(
                 f"{label} does not take {needed}=; a model is called with in_channels, "
                 "hidden_channels, out_channels, num_layers, dropout and act, those that it names"
             )
-    weighted = _weighted(model)
+    weighted = _weighted(inner)
     body: dict[str, Any] = {
         "build_one": staticmethod(build_one),
         "takes_weight": weighted,

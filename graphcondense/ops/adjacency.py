@@ -24,23 +24,48 @@ warnings.filterwarnings("ignore", message="Sparse invariant checks are implicitl
 
 
 def csr_from_edges(edge_index: Tensor, edge_weight: Tensor | None, num_nodes: int) -> sp.csr_matrix:
-    """Edges ``[2, m]`` (row 0 source, row 1 target) as ``A [n, n]``; parallel edges add up."""
+    """Edges ``[2, m]`` (row 0 source, row 1 target) as ``A [n, n]``, float32.
+
+    Parallel edges add up. Of a node's parallel self-loops the last counts, as for PyG's
+    ``GCNConv``, and a weight of 0 is stored: a loop of weight 0 is no missing loop. (Where PyG's
+    ``GraphConv``, ``SAGEConv`` and ``GINConv`` would add up parallel loops, the last counts, too: a
+    graph is one matrix for all models.)
+
+    >>> loops = torch.tensor([[0, 0, 0, 0], [0, 0, 1, 1]])
+    >>> csr_from_edges(loops, torch.tensor([0.5, 0.25, 2.0, 1.0]), 2).toarray().tolist()
+    [[0.25, 0.0], [3.0, 0.0]]
+    """
     source, target = edge_index.cpu().numpy()
     weight = (
         np.ones(len(source), np.float32)
         if edge_weight is None
-        else edge_weight.detach().cpu().reshape(-1).numpy().astype(np.float32)
+        else plain(edge_weight).reshape(-1).numpy().astype(np.float32)
     )
+    last = np.flatnonzero(source == target)[::-1]
+    _, first = np.unique(source[last], return_index=True)
+    if len(first) < len(last):
+        keep = source != target
+        keep[last[first]] = True
+        source, target, weight = source[keep], target[keep], weight[keep]
     return sp.csr_matrix((weight, (target, source)), shape=(num_nodes, num_nodes))
+
+
+def plain(x: Tensor) -> Tensor:
+    """``x`` on the CPU without a gradient, and without the negative or conjugate bit of a view
+    (such as the imaginary part of a conjugate), which NumPy does not read."""
+    return x.detach().cpu().resolve_conj().resolve_neg()
 
 
 def gcn_norm_csr(adj: sp.csr_matrix) -> sp.csr_matrix:
     """``D^-1/2 (A + I) D^-1/2`` (Kipf & Welling, ICLR 2017, eq. 2), ``D`` the in-degree.
 
-    As in PyG's ``GCNConv``, a node that already has a self-loop keeps its weight.
+    As in PyG's ``gcn_norm`` of ``edge_index``, a node with a stored self-loop keeps its weight, 0
+    included; the others get one of weight 1. A node of degree 0 keeps a row of zeros. (Of PyG's
+    other inputs, ``SparseTensor`` sets all loops to 1 and a torch sparse tensor adds 1 to each.)
     """
-    diagonal = adj.diagonal()
-    looped = (adj + sp.diags_array(np.where(diagonal == 0, 1.0, 0.0).astype(adj.dtype))).tocsr()
+    n = adj.shape[0]
+    stored = sp.csr_matrix((np.ones(adj.nnz, bool), adj.indices, adj.indptr), shape=adj.shape)
+    looped = (adj + sp.diags_array((~stored.diagonal()).astype(adj.dtype), shape=(n, n))).tocsr()
     degree = np.asarray(looped.sum(1)).ravel()
     scale = np.zeros_like(degree)
     scale[degree > 0] = degree[degree > 0] ** -0.5

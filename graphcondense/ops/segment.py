@@ -78,7 +78,8 @@ def segment_max(
 ) -> Tensor:
     """The largest of each segment's rows; an empty segment gives 0. Arguments: `segment_sum`.
 
-    Among equal maxima torch shares the gradient and torch-scatter gives it to one of them.
+    Among equal maxima torch shares the gradient evenly, as ``torch.amax`` does, and torch-scatter
+    gives it to one of them.
     """
     return _reduce(values, index, ptr, num_segments, backend, "max")
 
@@ -137,4 +138,10 @@ def _reduce(
     if reduce == "sum":
         return zeros.index_add(0, index, values)
     wide = index.reshape(-1, *[1] * (values.dim() - 1)).expand_as(values)
-    return zeros.scatter_reduce(0, wide, values, "amax", include_self=False)
+    # The excluded start counts as one more maximum in torch's backward wherever it equals the
+    # result. NaN equals nothing.
+    start = torch.full_like(zeros, torch.nan) if values.is_floating_point() else zeros
+    most = start.scatter_reduce(0, wide, values, "amax", include_self=False)
+    filled = torch.zeros(num_segments, dtype=torch.bool, device=index.device)
+    filled = filled.index_fill(0, index, True).reshape(-1, *[1] * (values.dim() - 1))
+    return torch.where(filled, most, zeros)

@@ -90,8 +90,10 @@ def candidates(adj: sp.csr_matrix, how: How) -> Iterator[tuple[str, sp.csr_matri
     if how == "none" or len(np.unique(adj.data)) < 2:
         yield "", adj
         return
-    coo = adj.tocoo()
-    coo.eliminate_zeros()
+    # A weight of 0 is no edge, but on the diagonal it says that there is no loop.
+    coo, loops = adj.tocoo(), how != "threshold"
+    real = (coo.data != 0) | ((coo.row == coo.col) & loops)
+    coo = sp.coo_array((coo.data[real], (coo.row[real], coo.col[real])), shape=adj.shape)
     edges = torch.from_numpy(np.stack([coo.col, coo.row]).astype(np.int64))
     weight = torch.from_numpy(coo.data)
     for said, kept in _choices(edges, weight, how):

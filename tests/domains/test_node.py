@@ -242,6 +242,15 @@ def test_rules_differ_as_published() -> None:
     assert shares["equal"] == [10] * 7
 
 
+@pytest.mark.parametrize(
+    ("nodes", "shares"),
+    [(3, [1, 1, 1]), (4, [1, 2, 1]), (5, [1, 2, 2]), (7, [2, 3, 2]), (8, [2, 3, 3])],
+)
+def test_equal_shares_give_the_rest_to_the_largest_classes(nodes, shares):
+    counts = torch.tensor([10, 40, 30])
+    assert Budget(nodes=nodes, rule="equal").allocate(counts, 100).tolist() == shares
+
+
 def test_ratio_of_labelled_and_of_all() -> None:
     counts = torch.full((7,), 20)
     assert int(Budget(ratio=0.5).allocate(counts, 2708).sum()) == 70

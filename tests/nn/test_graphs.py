@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch_geometric import nn as pyg
+from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
 from graphcondense.core.pools import initialise
 from graphcondense.nn.graphs import (
@@ -465,3 +466,16 @@ def test_wrong_options_are_named(options, message):
         GCN(D, HIDDEN, OUT, **options)
     with pytest.raises(ValueError, match="hidden=6 does not divide into 4 heads"):
         GAT(D, 6, OUT)
+
+
+def test_parallel_loops_are_all_heard_and_one_in_the_norm() -> None:
+    """As in PyG's ``GINConv`` and ``SAGEConv``, and in its ``GCNConv``."""
+    edges = torch.tensor([[0, 0, 1], [0, 0, 0]])
+    graphs = SparseGraphs(edges, torch.tensor([0, 2]), like=torch.empty(0, dtype=torch.float64))
+    h = torch.tensor([[1.0], [10.0]], dtype=torch.float64)
+    plain = {"sum": pyg.SimpleConv("sum"), "mean": pyg.SimpleConv("mean")}
+    for how, conv in plain.items():
+        assert torch.allclose(graphs.gather(h, how), conv(h, edges))
+    norm = gcn_norm(edges, None, 2, dtype=torch.float64)
+    expected = pyg.SimpleConv("sum")(h, *norm)
+    assert torch.allclose(graphs.gather(h, "gcn"), expected)

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 import torch
 
 from graphcondense.core.pools import built
-from graphcondense.nn.propagate import MODELS
+from graphcondense.nn.propagate import MODELS, propagate
 from graphcondense.ops.adjacency import csr_tensor
 from graphcondense.ops.sampling import blocks
 
@@ -41,3 +41,20 @@ def test_sparse_features_give_the_same_layers_and_gradients(name, real):
     for dense, sparse in zip(*found, strict=True):
         assert sparse.layout == torch.strided
         torch.testing.assert_close(sparse, dense)
+
+
+@pytest.mark.parametrize("hops", range(5))
+@pytest.mark.parametrize("width", [2, 9])
+@pytest.mark.parametrize("form", ["dense", "csr"])
+def test_as_many_steps_as_hops(form, width, hops):
+    """Dense graphs smaller than the features take the adjacency's power, others step by step."""
+    rng = np.random.default_rng(hops)
+    adj, x = rng.random((5, 5)), rng.standard_normal((5, width))
+    expected = x
+    for _ in range(hops):
+        expected = adj @ expected
+    given = torch.from_numpy(adj)
+    if form == "csr":
+        given = csr_tensor(sp.csr_matrix(adj), dtype=torch.float64)
+    found = propagate(torch.from_numpy(x), given, hops)
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12)

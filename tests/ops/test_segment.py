@@ -102,3 +102,59 @@ def test_segments_must_cover_the_values():
         segment_sum(values())
     with pytest.raises(ValueError, match=r"6 rows.*5"):
         segment_sum(values(), INDEX[:5])
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("segments", ["index", "ptr"])
+@pytest.mark.parametrize(
+    ("x", "slope"),
+    [
+        # Maxima of exactly 0, alone in a segment, over negative ones, and beside positive ones.
+        ([-1.0, 0.0, -2.0, 0.0, 0.0, -3.0], [0, 1, 0, 2, 3, 0]),
+        ([5.0, 0.0, -2.0, -0.0, -4.0, 0.0], [1, 0, 0, 2, 0, 3]),
+        ([-3.0, -1.0, -2.0, -7.0, -0.5, -0.25], [0, 1, 0, 2, 0, 3]),
+    ],
+)
+def test_the_gradient_of_a_maximum_goes_to_it_whole(x, slope, segments, path):
+    """By hand, and by finite differences; the segment of 0 rows gets none and gives 0."""
+    x = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+    given = {"index": INDEX} if segments == "index" else {"ptr": PTR}
+
+    def weighed(values: Tensor) -> Tensor:
+        out = segment_max(values, **given, backend=path)
+        return (out * torch.tensor([1.0, 9.0, 2.0, 3.0], dtype=torch.float64)).sum()
+
+    (grad,) = torch.autograd.grad(weighed(x), x)
+    assert grad.tolist() == slope
+    step = 1e-6 * torch.eye(6, dtype=torch.float64)
+    near = [float(weighed(x.detach() + e) - weighed(x.detach() - e)) / 2e-6 for e in step]
+    torch.testing.assert_close(grad, torch.tensor(near, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("tied", [0.0, 2.0, -2.0, -torch.inf, torch.inf])
+def test_equal_maxima_share_the_gradient_as_in_amax(tied):
+    x = torch.tensor([tied, tied, -torch.inf, tied], dtype=torch.float64, requires_grad=True)
+    out = segment_max(x, torch.tensor([0, 0, 2, 2]), num_segments=4, backend="torch")
+    expected = torch.stack([x[:2].amax(), x.new_zeros(()), x[2:].amax(), x.new_zeros(())])
+    assert out.tolist() == expected.tolist() == [tied, 0, tied, 0]
+    weight = torch.tensor([1.0, 5.0, 2.0, 7.0], dtype=torch.float64)
+    mine, theirs = (torch.autograd.grad(o, x, weight)[0] for o in (out, expected))
+    assert mine.tolist() == theirs.tolist()
+
+
+def test_a_maximum_can_be_differentiated_twice_and_mapped():
+    x = values(3).requires_grad_()
+    square = segment_max(x, INDEX, num_segments=5, backend="torch").square().sum()
+    (grad,) = torch.autograd.grad(square, x, create_graph=True)
+    (twice,) = torch.autograd.grad(grad.sum(), x)
+    top = torch.stack([segment_max(x, INDEX, num_segments=5, backend="torch")[i] for i in INDEX])
+    assert torch.equal(twice, 2.0 * (x == top))
+    many = torch.vmap(lambda v: segment_max(v, INDEX, num_segments=5, backend="torch"))
+    stacked = torch.stack([x, -x])
+    torch.testing.assert_close(many(stacked)[1], segment_max(-x, INDEX, num_segments=5))
+
+
+def test_the_maximum_of_integers_and_of_nothing():
+    out = segment_max(torch.tensor([-3, -1, 4]), torch.tensor([0, 0, 2]), num_segments=4)
+    assert out.tolist() == [-1, 0, 4, 0]
+    assert segment_max(torch.zeros(0, 2), torch.zeros(0, dtype=torch.long)).shape == (0, 2)

@@ -228,6 +228,19 @@ def test_the_best_on_validation_is_chosen(
     assert torch.equal(found.test_selected, scores[best].test_selected)
 
 
+@pytest.mark.parametrize(("how", "kept"), [("top-k", True), ("forest", True), ("threshold", False)])
+def test_a_loop_of_weight_0_is_kept_and_an_edge_of_weight_0_is_not(how: Any, kept: bool) -> None:
+    """A stored loop of 0 says that a GCN adds none; a threshold drops it like any loop below."""
+    weights = np.array([0.0, 2.0, 0.0, 1.0, 1.0], np.float32)
+    pairs = (np.array([0, 0, 0, 1, 2]), np.array([0, 1, 2, 2, 1]))
+    for _, adj in candidates(sp.csr_matrix((weights, pairs), shape=(3, 3)), how):
+        stored = adj.tocoo()
+        found = list(zip(stored.row.tolist(), stored.col.tolist(), strict=True))
+        assert ((0, 0) in found) is kept
+        assert (0, 2) not in found
+        assert (0, 1) in found
+
+
 @pytest.mark.parametrize("how", ["threshold", "top-k"])
 def test_test_nodes_choose_nothing(
     how: str, real: Any, dense_small: Any, monkeypatch: pytest.MonkeyPatch

@@ -1,0 +1,112 @@
+"""Operators from edges: against PyG's own normalisation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch_geometric.data import Data
+from torch_geometric.nn.conv.gcn_conv import gcn_norm
+from torch_geometric.utils import subgraph
+
+from graphcondense.data.task import as_task
+from graphcondense.evaluate.fit import read_labelled
+from graphcondense.ops.adjacency import csr_from_edges, gcn_norm_csr, plain
+
+
+def pygs(edges: Tensor, weight: Tensor | None, n: int) -> np.ndarray:
+    """PyG's ``Â [n, n]``, row ``i`` what node ``i`` hears, in float64."""
+    ends, values = gcn_norm(edges, weight, n, dtype=torch.float64)
+    out = torch.zeros(n, n, dtype=torch.float64)
+    return out.index_put_((ends[1], ends[0]), values, accumulate=True).numpy()
+
+
+def ours(edges: Tensor, weight: Tensor | None, n: int) -> np.ndarray:
+    return gcn_norm_csr(csr_from_edges(edges, weight, n).astype(np.float64)).toarray()
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> tuple[Tensor, Tensor | None, int]:
+    """Few nodes and many edges: parallel ones, loops, parallel loops, isolated nodes."""
+    n = draw(st.integers(1, 5))
+    node = st.integers(0, n - 1)
+    pairs = draw(st.lists(st.tuples(node, node), max_size=14))
+    edges = torch.tensor(pairs, dtype=torch.long).reshape(-1, 2).T.contiguous()
+    if draw(st.booleans()):
+        return edges, None, n
+    weight = st.sampled_from([0.0, 0.25, 0.5, 1.0, 3.0])  # exact in float32
+    values = draw(st.lists(weight, min_size=len(pairs), max_size=len(pairs)))
+    return edges, torch.tensor(values, dtype=torch.float64), n
+
+
+@settings(max_examples=150, deadline=None)
+@given(graphs())
+def test_the_norm_is_pygs(graph: tuple[Tensor, Tensor | None, int]) -> None:
+    np.testing.assert_allclose(ours(*graph), pygs(*graph), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "weights", "expected"),
+    [
+        # The last of parallel loops counts: degree .25, so 1; then beside an edge of weight 2.
+        ([[0, 0], [0, 0]], [0.5, 0.25], [[1.0, 0.0], [0.0, 1.0]]),
+        ([[1, 0, 0], [0, 0, 0]], [2.0, 0.5, 0.25], [[0.25 / 2.25, 2 / 1.5], [0.0, 1.0]]),
+        # A stored loop of weight 0 stays 0: node 0 hears node 1 alone.
+        ([[1, 0], [0, 0]], [4.0, 0.0], [[0.0, 2.0], [0.0, 1.0]]),
+        ([[0], [0]], [0.0], [[0.0, 0.0], [0.0, 1.0]]),
+        # Parallel edges add up.
+        ([[1, 1], [0, 0]], [1.0, 2.0], [[0.25, 1.5], [0.0, 1.0]]),
+    ],
+)
+def test_loops_by_hand(pairs: list, weights: list, expected: list) -> None:
+    edges, weight = torch.tensor(pairs), torch.tensor(weights)
+    np.testing.assert_allclose(ours(edges, weight, 2), expected, rtol=1e-7)
+    np.testing.assert_allclose(pygs(edges, weight.double(), 2), expected, rtol=1e-7)
+
+
+def test_unweighted_parallel_loops_are_one() -> None:
+    edges = torch.tensor([[0, 0, 1], [0, 0, 0]])
+    assert csr_from_edges(edges, None, 2).toarray().tolist() == [[1, 1], [0, 0]]
+
+
+def test_loops_of_weight_0_live_through_reading_and_subgraphs() -> None:
+    """By every way a graph comes in, and in a part of it."""
+    edges = torch.tensor([[0, 1, 2, 2, 1, 1], [1, 0, 2, 1, 1, 1]])
+    weight = torch.tensor([1.0, 1.0, 0.0, 2.0, 5.0, 0.5])
+    mask = torch.tensor([True, True, True])
+    data = Data(
+        x=torch.eye(3), edge_index=edges, edge_weight=weight, y=torch.tensor([0, 1, 0]),
+        train_mask=mask,
+    )  # fmt: skip
+    task, expected = as_task(data), pygs(edges, weight.double(), 3)
+    np.testing.assert_allclose(task.gcn_adj.toarray(), expected, rtol=1e-6)
+    np.testing.assert_allclose(
+        gcn_norm_csr(read_labelled(data, task)[1]).toarray(), expected, rtol=1e-6
+    )
+    part = torch.tensor([1, 2])
+    inside, kept = subgraph(part, edges, weight.double(), relabel_nodes=True, num_nodes=3)
+    np.testing.assert_allclose(
+        task.subgraph(part).gcn_adj.toarray(), pygs(inside, kept, 2), rtol=1e-6
+    )
+
+
+def test_a_matrix_of_float64_stays_so_and_an_empty_one_is_the_identity() -> None:
+    assert gcn_norm_csr(sp.csr_matrix((2, 2), dtype=np.float64)).dtype == np.float64
+    assert gcn_norm_csr(sp.csr_matrix((2, 2), dtype=np.float32)).toarray().tolist() == [
+        [1, 0],
+        [0, 1],
+    ]
+
+
+def test_weights_may_be_a_negative_or_conjugate_view() -> None:
+    weight = torch.complex(torch.zeros(2), torch.tensor([-1.0, -2.0])).conj().imag
+    assert weight.is_neg()
+    edges = torch.tensor([[0, 1], [1, 0]])
+    assert csr_from_edges(edges, weight, 2).toarray().tolist() == [[0, 2], [1, 0]]
+    bare = plain(torch.tensor([1j]).conj())
+    assert not bare.is_conj()
+    assert bare.numpy().tolist() == [-1j]
