@@ -98,10 +98,19 @@ def sparse(matrix: Any, what: str) -> sp.csr_matrix:
     is_complex = matrix.is_complex() if isinstance(matrix, Tensor) else matrix.dtype.kind == "c"
     if is_complex:
         raise ValueError(f"{what} is complex; it must hold real numbers")
+    if isinstance(matrix, Tensor):
+        matrix = matrix.detach().cpu().to(torch.float32)
+        if matrix.layout in (torch.sparse_bsr, torch.sparse_bsc):
+            matrix = matrix.to_dense()
+        elif matrix.layout != torch.strided and matrix.dim() == 3 and matrix.shape[2] == 1:
+            # T.ToSparseTensor(attr="edge_attr") leaves a column of weights a column.
+            matrix = matrix.to_sparse_coo()
+            ends, values = matrix._indices(), matrix._values()
+            matrix = torch.sparse_coo_tensor(ends, values[:, 0], matrix.shape[:2])
     if len(matrix.shape) != 2:
         raise ValueError(f"{what} must be a matrix, got shape {tuple(matrix.shape)}")
     if isinstance(matrix, Tensor):
-        return scipy_csr(matrix.detach().cpu().to(torch.float32))
+        return scipy_csr(matrix)
     return sp.csr_matrix(matrix, dtype=np.float32)
 
 
@@ -280,6 +289,11 @@ def edge_list(data: Any, n: int, owner: str) -> tuple[Tensor, Tensor | None]:
     Raises:
         ValueError: not ``[2, m]`` ids of nodes; not one weight an edge.
     """
+    edges = _ends(data, n, owner)
+    return edges, _weights(data, edges.shape[1], owner)[1]
+
+
+def _ends(data: Any, n: int, owner: str) -> Tensor:
     what = f"{owner}edge_index"
     edges = plain(data.edge_index, what)
     if edges.dim() != 2 or edges.shape[0] != 2:
@@ -294,29 +308,31 @@ def edge_list(data: Any, n: int, owner: str) -> tuple[Tensor, Tensor | None]:
             raise ValueError(
                 f"{what} names node {low if low < 0 else high}, but {owner}x has nodes 0..{n - 1}"
             )
-    return edges, _weights(data, edges.shape[1], owner)
+    return edges
 
 
-def _weights(data: Any, m: int, owner: str) -> Tensor | None:
+def _weights(data: Any, m: int, owner: str) -> tuple[str, Tensor | None]:
+    """What weights are called, and they ``[m]``."""
     name, given = "edge_weight", getattr(data, "edge_weight", None)
     if given is None:
         name, given = "edge_attr", getattr(data, "edge_attr", None)
         if not isinstance(given, Tensor | np.ndarray):
-            return None
+            return "", None
         if given.ndim not in (1, 2) or (given.ndim == 2 and given.shape[1] != 1):
-            return None  # features of edges, which node methods do not use
+            return "", None  # features of edges, which node methods do not use
     what = f"{owner}{name}"
     weight = plain(given, what)
     if weight.numel() != m:
-        hint = (
-            "; Data.coalesce() merges edges and leaves edge_weight as it was: use "
-            "torch_geometric.utils.coalesce(edge_index, edge_weight)"
-        )
-        raise ValueError(
-            f"{what} has {weight.numel()} values for {m} edges"
-            f"{hint if name == 'edge_weight' and weight.numel() > m else ''}"
-        )
-    return weight.reshape(-1).to(torch.float32)
+        hint = ""
+        if weight.dim() == 2 and weight.shape[1] > 1:
+            hint = f" (shape {tuple(weight.shape)}); one weight an edge is needed"
+        elif name == "edge_weight" and len(weight) > m:
+            hint = (
+                "; Data.coalesce() merges edges and leaves edge_weight as it was: use "
+                "torch_geometric.utils.coalesce(edge_index, edge_weight)"
+            )
+        raise ValueError(f"{what} has {weight.numel()} values for {m} edges{hint}")
+    return what, weight.reshape(-1).to(torch.float32)
 
 
 def adjacency(data: Any, n: int, owner: str) -> sp.csr_matrix | None:
@@ -341,15 +357,16 @@ def adjacency(data: Any, n: int, owner: str) -> sp.csr_matrix | None:
         if getattr(data, "edge_index", None) is None:
             _check_weighted(data, found["adj_t"], owner)
     if getattr(data, "edge_index", None) is not None:
-        edges, weight = edge_list(data, n, owner)
+        edges = _ends(data, n, owner)
+        what, weight = _weights(data, edges.shape[1], owner)
         if weight is not None:
             # Before parallel edges add up: a negative one must not hide in a sum.
-            _check_weights(weight.numpy(), owner)
+            _check_weights(weight.numpy(), what)
         found["edge_index"] = csr_from_edges(edges, weight, n)
     if getattr(data, "adj", None) is not None:
         found["adj"] = _square(data.adj, n, f"{owner}adj", owner).T.tocsr()
-    for adj in found.values():
-        _check_weights(adj.data, owner)
+    for name, adj in found.items():
+        _check_weights(adj.data, f"{owner}{name}")
     if not found:
         return None
     first, *others = found
@@ -369,12 +386,12 @@ def _square(matrix: Any, n: int, what: str, owner: str) -> sp.csr_matrix:
     return adj
 
 
-def _check_weights(weight: np.ndarray[Any, Any], owner: str) -> None:
+def _check_weights(weight: np.ndarray[Any, Any], what: str) -> None:
     if not np.isfinite(weight).all():
-        raise ValueError(f"{owner}edges: weights must be finite")
+        raise ValueError(f"{what}: edge weights must be finite")
     if len(weight) and weight.min() < 0:
         raise ValueError(
-            f"{owner}edges: weights must not be negative (smallest: {weight.min():g}); the "
+            f"{what}: edge weights must not be negative (smallest: {weight.min():g}); the "
             "symmetric normalisation of a GCN is undefined for them"
         )
 
