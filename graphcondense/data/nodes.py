@@ -17,7 +17,7 @@ from torch import Tensor
 from graphcondense.data.known import Named, find, name_key, open_known, root_of
 from graphcondense.data.ogb import load_ogb
 from graphcondense.data.pt import read_pt
-from graphcondense.data.task import ROWS
+from graphcondense.data.reading import ROWS
 from graphcondense.ops.adjacency import csr_tensor, scipy_csr
 
 if TYPE_CHECKING:

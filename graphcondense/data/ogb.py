@@ -61,15 +61,21 @@ def graph_classes() -> list[Any]:
     return [Data, DataEdgeAttr, DataTensorAttr, GlobalStorage, defaultdict, dict]
 
 
+_NUMBERS = (
+    *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    *("float16", "float32", "float64", "str"),
+)
+
+
 def array_classes() -> list[Any]:
-    """What pickled NumPy arrays and scalars consist of; those of objects stay refused."""
+    """What pickled NumPy arrays of numbers and text consist of; those of objects stay refused."""
     rebuild = {"_reconstruct": np.empty(0).__reduce__()[0], "scalar": np.int64(0).__reduce__()[0]}
     # NumPy 1 and NumPy 2 write the same functions under different names.
     modules = ("numpy.core.multiarray", "numpy._core.multiarray")
     return [
         np.ndarray,
         np.dtype,
-        *(type(np.dtype(name)) for name in ("bool", "int32", "int64", "float32", "float64")),
+        *{type(np.dtype(name)) for name in _NUMBERS},
         *((function, f"{m}.{name}") for m in modules for name, function in rebuild.items()),
     ]
 

@@ -3,27 +3,81 @@
 from __future__ import annotations
 
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from graphcondense.data.ogb import allow, graph_classes
+from graphcondense.data.ogb import allow, array_classes, graph_classes
+
+_OFFENDER = (
+    r"Unsupported global: GLOBAL ([\w.]+)",
+    r"Trying to instantiate unsupported class ([\w.]+)",
+    r"but got <class '([\w.]+)'>",
+)
+"""How torch names what it does not load."""
 
 
 def read_pt(path: Path, may_hold: str) -> Any:
-    """What ``torch.save`` wrote: tensors, plain values and PyG's ``Data``, and nothing else.
+    """What ``torch.save`` wrote: tensors, NumPy arrays, plain values and PyG's ``Data``, no more.
+
+    The tuple that PyG's ``InMemoryDataset.save`` writes (``processed/data.pt`` of a data set)
+    becomes its graph, or the list of its graphs.
 
     Raises:
-        ValueError: no such file, a broken one, or a pickle that holds anything else.
+        ValueError: no such file, a broken one, or a pickle that holds anything else, by name.
     """
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
     try:
-        with allow(graph_classes()):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        with allow(graph_classes() + array_classes()):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, TypeError) as error:
+        raise ValueError(f"{path} was refused: {_reason(error, may_hold)}") from error
+    except Exception as error:  # a made-up pickle fails in whatever way it likes
+        raise ValueError(f"{path} was refused: it is no file of torch.save") from error
+    return _collated(content, path)
+
+
+def _reason(error: Exception, may_hold: str) -> str:
+    said = str(error)
+    found = next((hit for text in _OFFENDER if (hit := re.search(text, said))), None)
+    if found is None:
+        return "it is broken, or no file of torch.save"
+    name = found[1]
+    base = f"it may hold {may_hold} and nothing else, and it holds {name[:80]}"
+    if "scipy.sparse" in name:
+        return f"{base}; save edges as edge_index, features as a tensor, or use a .npz file"
+    if "dtype" in name.lower() or name.startswith("numpy"):
+        return f"{base}: an array of Python objects; save numbers"
+    # A defaultdict is PyG's memory of which attributes are of nodes, which transforms leave behind.
+    return (
+        f"{base}; write plain graphs, torch.save(torch_geometric.data.Data(**data.to_dict()), "
+        "file), without other attributes"
+    )
+
+
+def _collated(content: Any, path: Path) -> Any:
+    """Graphs that PyG put into one, taken apart again; anything else as it is."""
+    from torch_geometric.data import Data
+    from torch_geometric.data.separate import separate
+
+    if not (isinstance(content, tuple) and len(content) in (2, 3)):
+        return content
+    data, slices, *cls = content
+    if isinstance(data, dict) and cls == [Data]:
+        data = Data.from_dict(data)
+    if not isinstance(data, Data) or not (slices is None or isinstance(slices, dict)):
+        return content
+    if slices is None:
+        return data
+    try:
+        number = len(next(iter(slices.values()))) - 1
+        if "_num_nodes" in data:
+            data.num_nodes = None
+        return [separate(Data, data, i, slices, decrement=False) for i in range(number)]
+    except (AttributeError, IndexError, KeyError, RuntimeError, StopIteration, TypeError) as error:
         raise ValueError(
-            f"{path} was refused: it may hold {may_hold} and nothing else ({reason})"
+            f"{path} was refused: its slices are not those of its graphs ({type(error).__name__})"
         ) from error

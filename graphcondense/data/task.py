@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,13 +13,21 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphcondense.ops.adjacency import csr_from_edges, gcn_norm_csr, scipy_csr
+from graphcondense.data.reading import (
+    REAL,
+    SMALL,
+    adjacency,
+    check_numbering,
+    features,
+    labels,
+    mask,
+)
+from graphcondense.ops.adjacency import gcn_norm_csr, scipy_csr
 
-ROWS = 1024
-"""Of a wide feature matrix at a time, where a pass over it makes temporary copies."""
+SPLITS = ("train", "val", "test")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NodeTask:
     """Features, adjacency, labels and splits of one graph, checked and in one layout.
 
@@ -27,9 +36,14 @@ class NodeTask:
         adj: ``A [n, n]``, ``A[i, j]`` the weight of the edge ``j -> i``, as given (no self-loops
             added, not normalised, directed if the data is).
         y: classes ``[n]``, int64; ``-1`` marks a node without a label.
-        train, val, test: node indices, int64, disjoint; ``val`` and ``test`` may be empty.
+        train, val, test: node indices, int64, disjoint; ``val`` and ``test`` may be empty. Nodes
+            without a label are taken out of them: no score can count such a node.
         num_classes: number of classes.
         name: what to call the data in a report.
+        left_out: by split, the nodes that were taken out of it.
+
+    Raises:
+        ValueError: a split has nodes, and none of them has a label.
     """
 
     x: Tensor | sp.csr_matrix
@@ -40,6 +54,40 @@ class NodeTask:
     test: Tensor
     num_classes: int
     name: str = "data"
+    left_out: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.y.dim() != 1:  # soft labels
+            return
+        left_out = dict(self.left_out)
+        for split in SPLITS:
+            index = getattr(self, split)
+            known = self.y[index] >= 0
+            if bool(known.all()):
+                continue
+            if not bool(known.any()):
+                raise ValueError(
+                    f"none of the {len(index):,} {split} nodes of {self.name} has a label (y is -1 "
+                    f"or NaN); give them labels, or leave {split}_mask out"
+                )
+            before = left_out.get(split, index[:0])
+            left_out[split] = torch.unique(torch.cat([before, index[~known]]))
+            object.__setattr__(self, split, index[known])
+        object.__setattr__(self, "left_out", left_out)
+
+    def __repr__(self) -> str:
+        splits = "/".join(f"{len(getattr(self, split)):,}" for split in SPLITS)
+        without = sum(self.unlabelled.values())
+        return (
+            f"NodeTask({self.name}: {self.num_nodes:,} nodes, {self.adj.nnz:,} edges, "
+            f"{self.num_features:,} features, {self.num_classes:,} classes, {splits} nodes to "
+            f"train/validate/test{f', {without:,} more without a label' if without else ''})"
+        )
+
+    @property
+    def unlabelled(self) -> dict[str, int]:
+        """By split, how many nodes were taken out of it because they have no label."""
+        return {split: len(self.left_out.get(split, ())) for split in SPLITS}
 
     @property
     def num_nodes(self) -> int:
@@ -63,14 +111,17 @@ class NodeTask:
     def digest(self) -> str:
         """SHA-256 (first 16 hex digits) of features, edges, train and validation labels, splits.
 
-        Test labels are left out: condensing never sees them.
+        Test labels are left out, and so is which test nodes have one: condensing never sees them.
         """
         h = hashlib.sha256()
+        test = self.test
+        if "test" in self.left_out:
+            test = torch.cat([test, self.left_out["test"]]).sort().values
         x = self.x_array
         parts = [x.indptr, x.indices, x.data] if sp.issparse(x) else [x]
         parts += [self.adj.indptr, self.adj.indices, self.adj.data]
         seen = torch.cat([self.train, self.val])
-        parts += [self.y[seen].numpy(), self.train.numpy(), self.val.numpy(), self.test.numpy()]
+        parts += [self.y[seen].numpy(), self.train.numpy(), self.val.numpy(), test.numpy()]
         for part in parts:
             h.update(f"{part.dtype}{part.shape}".encode())
             h.update(np.ascontiguousarray(part).tobytes())
@@ -81,17 +132,19 @@ class NodeTask:
         keep = nodes.numpy()
         position = torch.full((self.num_nodes,), -1, dtype=torch.long)
         position[nodes] = torch.arange(len(nodes))
-        splits = {
-            split: position[index][position[index] >= 0]
-            for split, index in (("train", self.train), ("val", self.val), ("test", self.test))
-        }
-        rest: dict[str, Any] = splits
+
+        def moved(index: Tensor) -> Tensor:
+            return position[index][position[index] >= 0]
+
+        rest: dict[str, Any] = {split: moved(getattr(self, split)) for split in SPLITS}
+        left_out = {split: moved(index) for split, index in self.left_out.items()}
         return replace(
             self,
             x=self.x[nodes] if isinstance(self.x, Tensor) else self.x[keep],
             adj=self.adj[keep][:, keep].tocsr(),
             y=self.y[nodes],
             name=name or self.name,
+            left_out={split: index for split, index in left_out.items() if len(index)},
             **rest,
         )
 
@@ -101,10 +154,14 @@ def as_task(data: Any, *, name: str | None = None, need_test: bool = False) -> N
 
     Args:
         data: a :class:`NodeTask`, a PyG ``Data``, or a PyG dataset of one graph. Edges as
-            ``edge_index`` (with optional ``edge_weight`` or one-column ``edge_attr``), or
-            ``adj_t`` as a ``SparseTensor`` or torch sparse tensor. Features float, integer, bool
-            or sparse. Splits as ``train_mask``, ``val_mask``, ``test_mask`` (bool ``[n]``; the
-            first column of ``[n, k]``).
+            ``edge_index`` (with optional ``edge_weight`` or one-column ``edge_attr``), ``adj_t``
+            (``adj_t[i, j]`` is the edge ``j -> i``, as ``T.ToSparseTensor`` makes it) or ``adj``
+            (``adj[i, j]`` is the edge ``i -> j``), see
+            :func:`~graphcondense.data.reading.adjacency`.
+            Features float, integer, bool or sparse. Classes ``y [n]``, -1 or NaN for a node without
+            a label: such nodes are taken out of the splits and counted (``unlabelled``). Splits as
+            ``train_mask``, ``val_mask``, ``test_mask`` (bool or 0/1, ``[n]``; the first column of
+            ``[n, k]``). Everything but ``x`` may be a list, and all may be NumPy arrays.
         name: what to call the data; by default the dataset's own name.
         need_test: also require a non-empty test split.
 
@@ -122,13 +179,18 @@ def as_task(data: Any, *, name: str | None = None, need_test: bool = False) -> N
         if len(graphs) != 1:
             raise ValueError(f"a node task is one graph, this data set has {len(graphs)}")
         name, data = name or getattr(graphs, "name", None), graphs[0]
-    x = _features(getattr(data, "x", None))
+    x = _compact(features(getattr(data, "x", None), REAL))
     n = int(x.shape[0])
-    y, num_classes = _labels(getattr(data, "y", None), n)
-    adj = _adjacency(data, n)
-    splits = {s: _split(getattr(data, f"{s}_mask", None), s, n) for s in ("train", "val", "test")}
+    _check_nodes(data, n)
+    y = labels(getattr(data, "y", None), n, REAL)
+    adj = adjacency(data, n, REAL)
+    if adj is None:
+        raise ValueError("data has no edges: set edge_index [2, edges] (empty if none) or adj_t")
+    splits = {split: _split(data, split, n) for split in SPLITS}
     if not len(splits["train"]):
-        raise ValueError("no training nodes: data.train_mask is missing or all False")
+        raise ValueError(
+            f"no training nodes: data.train_mask is missing or all False{_ids(data, n)}"
+        )
     for a, b in (("train", "val"), ("train", "test"), ("val", "test")):
         both = np.intersect1d(splits[a].numpy(), splits[b].numpy())
         if len(both):
@@ -138,26 +200,81 @@ def as_task(data: Any, *, name: str | None = None, need_test: bool = False) -> N
             )
     if need_test and not len(splits["test"]):
         raise ValueError("no test nodes: data.test_mask is missing or all False")
-    for split in ("train", "val"):
-        bad = splits[split][y[splits[split]] < 0]
-        if len(bad):
-            raise ValueError(f"{split} node {int(bad[0])} has no label (y = -1)")
-    missing = sorted(set(range(num_classes)) - set(y[splits["train"]].tolist()))
-    if missing:
-        raise ValueError(
-            f"class {', '.join(map(str, missing))} has no training nodes "
-            f"(y has {num_classes} classes); add some to train_mask or relabel y as 0..C-1"
-        )
-    return NodeTask(
+    task = NodeTask(
         x=x,
         adj=adj,
         y=y,
-        num_classes=num_classes,
+        num_classes=int(y.max()) + 1 if n else 0,
         name=str(name or getattr(data, "name", None) or "data"),
         train=splits["train"],
         val=splits["val"],
         test=splits["test"],
     )
+    check_numbering(y, task.train, task.num_classes)
+    return task
+
+
+def read_labelled(
+    small: Any, real: NodeTask
+) -> tuple[np.ndarray[Any, Any] | sp.csr_matrix, sp.csr_matrix, np.ndarray[Any, Any], Tensor]:
+    """What to train on: features, adjacency, training rows and their targets.
+
+    Args:
+        small: a :class:`NodeTask`, whose training split it is; or a PyG ``Data``, read as
+            :func:`as_task` reads a real graph, except that edges may be missing, that ``y`` may be
+            soft labels ``[n, C]``, and that without a ``train_mask`` all nodes are training nodes.
+        real: the graph it stands for; features and classes must match.
+
+    Returns:
+        Features ``[n, d]``, ``A [n, n]``, rows ``[m]``, and classes ``[m]`` or soft labels
+        ``[m, C]``.
+
+    Raises:
+        ValueError: whatever is wrong with ``small``, naming the value.
+    """
+    x: Any
+    if isinstance(small, NodeTask):
+        x, adj, y, rows = small.x_array, small.adj, small.y, small.train
+    else:
+        x, adj, y, rows = _read_small(small)
+    if x.shape[1] != real.num_features:
+        raise ValueError(
+            f"the small graph has {x.shape[1]} features a node, {real.name} has {real.num_features}"
+        )
+    if not len(rows):
+        raise ValueError("the small graph has no training nodes (its train_mask is all False)")
+    targets = y[rows]
+    if targets.dim() == 2 and targets.shape[1] != real.num_classes:
+        raise ValueError(
+            f"the small graph has soft labels over {targets.shape[1]} classes, {real.name} has "
+            f"{real.num_classes}"
+        )
+    if targets.dim() == 1 and (int(targets.min()) < 0 or int(targets.max()) >= real.num_classes):
+        bad = int(targets.min()) if int(targets.min()) < 0 else int(targets.max())
+        raise ValueError(
+            f"the small graph has a training node of class {bad}; {real.name} has classes "
+            f"0..{real.num_classes - 1}"
+        )
+    return x, adj, rows.numpy(), targets
+
+
+def _read_small(data: Any) -> tuple[Any, sp.csr_matrix, Tensor, Tensor]:
+    given = {name: getattr(data, name, None) for name in ("x", "y", "train_mask")}
+    if given["x"] is None or given["y"] is None:
+        raise ValueError(
+            f"a small graph needs x and y, got {type(data).__name__} without "
+            f"{' and '.join(name for name in ('x', 'y') if given[name] is None)}"
+        )
+    x = features(given["x"], SMALL)
+    n = int(x.shape[0])
+    y = labels(given["y"], n, SMALL, soft=True)
+    adj = adjacency(data, n, SMALL)
+    if adj is None:
+        adj = sp.csr_matrix((n, n), dtype=np.float32)
+    rows = torch.arange(n)
+    if given["train_mask"] is not None:
+        rows = mask(given["train_mask"], "train_mask", n, SMALL)[:, 0].nonzero().flatten()
+    return x.numpy() if isinstance(x, Tensor) else x, adj, y, rows
 
 
 def is_dataset(data: Any) -> bool:
@@ -174,120 +291,37 @@ def labels_nodes(data: Any) -> bool:
     return y is None or (isinstance(y, Tensor) and y.dim() > 0 and len(y) == nodes)
 
 
-def _features(x: Any) -> Tensor | sp.csr_matrix:
-    if x is None:
-        raise ValueError("data.x is missing: node features are needed, a tensor [nodes, features]")
-    if sp.issparse(x):
-        out: Tensor | sp.csr_matrix = sp.csr_matrix(x, dtype=np.float32)
-    elif hasattr(x, "to_torch_sparse_csr_tensor"):
-        out = scipy_csr(x.to_torch_sparse_csr_tensor(torch.float32))
-    elif not isinstance(x, Tensor):
-        raise ValueError(f"data.x must be a tensor or a sparse matrix, got {type(x).__name__}")
-    elif x.layout != torch.strided:
-        out = scipy_csr(x.to(torch.float32))
-    elif x.is_complex():
-        raise ValueError("data.x is complex; features must be real numbers")
-    else:
-        out = x.detach().cpu().to(torch.float32)
-    if len(out.shape) != 2:
-        raise ValueError(f"data.x must be [nodes, features], got shape {tuple(out.shape)}")
-    _check_finite(out)
-    # Bag-of-words features are cheaper as CSR, in memory and in every product.
-    wide = isinstance(out, Tensor) and out.shape[1] >= 256
-    if wide and int(torch.count_nonzero(out)) < 0.1 * out.numel():
-        return scipy_csr(out)
-    return out
+def _compact(x: Tensor | sp.csr_matrix) -> Tensor | sp.csr_matrix:
+    """Bag-of-words features are cheaper as CSR, in memory and in every product."""
+    wide = isinstance(x, Tensor) and x.shape[1] >= 256
+    if wide and int(torch.count_nonzero(x)) < 0.1 * x.numel():
+        return scipy_csr(x)
+    return x
 
 
-def _check_finite(x: Tensor | sp.csr_matrix) -> None:
-    if isinstance(x, sp.csr_matrix):
-        bad = int((~np.isfinite(x.data)).sum())
-        where = f"{bad} stored values"
-    else:
-        # By rows: a mask of all of a wide graph, and what makes it, outweigh the features.
-        each = torch.cat([(~torch.isfinite(rows)).sum(1) for rows in x.split(ROWS)])
-        bad = int(each.sum())
-        where = f"{bad} values, first in node {int(each.gt(0).int().argmax())}" if bad else ""
-    if bad:
-        raise ValueError(f"data.x has NaN or infinite features ({where}); impute them first")
-
-
-def _labels(y: Any, n: int) -> tuple[Tensor, int]:
-    if not isinstance(y, Tensor):
-        raise ValueError("data.y is missing: node classes are needed, an integer tensor [nodes]")
-    if y.dim() == 2 and y.shape[1] > 1:
+def _check_nodes(data: Any, n: int) -> None:
+    """``num_nodes``, where it is stated and not guessed, is the number of rows of ``x``."""
+    named = isinstance(data, Container) and "num_nodes" in data
+    stated = getattr(data, "num_nodes", None) if named else None
+    if stated is not None and int(stated) != n:
         raise ValueError(
-            f"data.y is multi-label, shape {tuple(y.shape)}: node methods condense one class a "
-            "node; pick one column"
+            f"data.num_nodes is {int(stated)}, but data.x has {n} rows; give each node its features"
         )
-    y = y.detach().cpu().reshape(-1)
-    if len(y) != n:
-        raise ValueError(f"data.x has {n} nodes but data.y has {len(y)} labels")
-    if y.is_floating_point():
-        known = ~torch.isnan(y)
-        if not torch.equal(y[known], y[known].round()):
-            raise ValueError("data.y has fractional values; classes must be integers 0..C-1")
-        y = torch.where(known, y, -torch.ones_like(y))
-    y = y.to(torch.long)
-    if n and int(y.min()) < -1:
-        raise ValueError(f"data.y has class {int(y.min())}; classes are 0..C-1, -1 for unlabelled")
-    return y, int(y.max()) + 1 if n else 0
 
 
-def _adjacency(data: Any, n: int) -> sp.csr_matrix:
-    adj_t = getattr(data, "adj_t", None)
-    if adj_t is None and sp.issparse(getattr(data, "adj", None)):
-        adj_t = data.adj
-    if adj_t is not None:
-        if hasattr(adj_t, "to_torch_sparse_csr_tensor"):
-            adj_t = adj_t.to_torch_sparse_csr_tensor(torch.float32)
-        adj = sp.csr_matrix(adj_t) if sp.issparse(adj_t) else scipy_csr(adj_t)
-        if adj.shape != (n, n):
-            raise ValueError(f"the adjacency is {adj.shape}, but data.x has {n} nodes")
-        adj = adj.astype(np.float32)
-    else:
-        edge_index = getattr(data, "edge_index", None)
-        if not isinstance(edge_index, Tensor):
-            raise ValueError(
-                "data has no edges: set edge_index [2, edges] (empty if none) or adj_t"
-            )
-        if edge_index.is_floating_point() or edge_index.dtype == torch.bool:
-            raise ValueError(f"edge_index must be integer node ids, got {edge_index.dtype}")
-        if edge_index.dim() != 2 or edge_index.shape[0] != 2:
-            raise ValueError(f"edge_index must be [2, edges], got {tuple(edge_index.shape)}")
-        if edge_index.numel() and (int(edge_index.min()) < 0 or int(edge_index.max()) >= n):
-            bad = int(edge_index.min()) if int(edge_index.min()) < 0 else int(edge_index.max())
-            raise ValueError(f"edge_index names node {bad}, but data.x has nodes 0..{n - 1}")
-        weight = getattr(data, "edge_weight", None)
-        if weight is None:
-            attr = getattr(data, "edge_attr", None)
-            if isinstance(attr, Tensor) and attr.numel() == edge_index.shape[1]:
-                weight = attr
-        if weight is not None and weight.numel() != edge_index.shape[1]:
-            raise ValueError(
-                f"edge_weight has {weight.numel()} values for {edge_index.shape[1]} edges"
-            )
-        adj = csr_from_edges(edge_index, weight, n)
-    if not np.isfinite(adj.data).all():
-        raise ValueError("edge weights must be finite")
-    if adj.nnz and adj.data.min() < 0:
-        raise ValueError(
-            f"edge weights must not be negative (smallest: {adj.data.min():g}); the symmetric "
-            "normalisation of a GCN is undefined for them"
-        )
-    return adj
-
-
-def _split(mask: Any, split: str, n: int) -> Tensor:
-    if mask is None:
+def _split(data: Any, split: str, n: int) -> Tensor:
+    given = getattr(data, f"{split}_mask", None)
+    if given is None:
         return torch.empty(0, dtype=torch.long)
-    mask = torch.as_tensor(mask).cpu()
-    if mask.dim() == 2:
-        mask = mask[:, 0]
-    if mask.dtype != torch.bool or len(mask) != n:
-        raise ValueError(
-            f"{split}_mask must be a bool tensor of length {n}, got {mask.dtype} "
-            f"of shape {tuple(mask.shape)}"
-        )
-    index: Tensor = mask.nonzero().reshape(-1)
-    return index
+    return mask(given, f"{split}_mask", n, REAL)[:, 0].nonzero().reshape(-1)
+
+
+def _ids(data: Any, n: int) -> str:
+    """What to do with a split that is given as ids of nodes under another name."""
+    for name in ("train_idx", "train_index", "split_idx"):
+        if getattr(data, name, None) is not None:
+            return (
+                f"; data.{name} is not read: data.train_mask = "
+                f"torch_geometric.utils.index_to_mask(ids, {n}), and so val_mask and test_mask"
+            )
+    return ""

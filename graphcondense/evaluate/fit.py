@@ -21,10 +21,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from tqdm import tqdm
 
-from graphcondense.data.task import NodeTask, as_task
+from graphcondense.data.task import as_task
+from graphcondense.data.task import read_labelled as read_labelled
 from graphcondense.nn.batched import Matrix, Stacked, resolve
 from graphcondense.nn.wrapped import wrap
-from graphcondense.ops.adjacency import csr_from_edges
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive, check_fields
 from graphcondense.ops.sampling import blocks
 from graphcondense.ops.sparsify import How, candidates
@@ -521,60 +521,3 @@ def graphs_by_name(small: Any) -> dict[str, list[Any]]:
 def record_of(graph: Any) -> Mapping[str, Any]:
     """What a condensed graph says of itself; empty where it says nothing."""
     return getattr(graph, "condensed", None) or {}
-
-
-def read_labelled(
-    small: Any, real: NodeTask
-) -> tuple[Matrix, sp.csr_matrix, np.ndarray[Any, Any], Tensor]:
-    """Features, adjacency, training rows and their targets (classes or soft labels)."""
-    if isinstance(small, NodeTask):
-        x, adj, y, rows = small.x_array, small.adj, small.y, small.train
-    else:
-        x, adj, y, rows = _read_data(small)
-    if x.shape[1] != real.num_features:
-        raise ValueError(
-            f"the small graph has {x.shape[1]} features a node, {real.name} has {real.num_features}"
-        )
-    if not len(rows):
-        raise ValueError("the small graph has no training nodes (its train_mask is all False)")
-    targets = y[rows]
-    if targets.dim() == 2 and targets.shape[1] != real.num_classes:
-        raise ValueError(
-            f"the small graph has soft labels over {targets.shape[1]} classes, {real.name} has "
-            f"{real.num_classes}"
-        )
-    if targets.dim() == 1 and (int(targets.min()) < 0 or int(targets.max()) >= real.num_classes):
-        bad = int(targets.min()) if int(targets.min()) < 0 else int(targets.max())
-        raise ValueError(
-            f"the small graph has a training node of class {bad}; {real.name} has classes "
-            f"0..{real.num_classes - 1}"
-        )
-    return x, adj, rows.numpy(), targets
-
-
-def _read_data(data: Any) -> tuple[np.ndarray[Any, Any], sp.csr_matrix, Tensor, Tensor]:
-    x, y = (getattr(data, name, None) for name in ("x", "y"))
-    if not isinstance(x, Tensor) or not isinstance(y, Tensor):
-        raise ValueError(f"a small graph needs tensors x and y, got {type(data).__name__}")
-    x, y = x.detach().cpu().float(), y.detach().cpu()
-    n = len(x)
-    soft = y.dim() == 2 and y.shape[1] > 1
-    y = y.float() if soft else y.reshape(-1).long()
-    if len(y) != n:
-        raise ValueError(f"the small graph has {n} nodes but {len(y)} labels")
-    if not bool(torch.isfinite(x).all()):
-        raise ValueError("the small graph has NaN or infinite features")
-    edges = getattr(data, "edge_index", None)
-    if edges is None:
-        edges = torch.empty(2, 0, dtype=torch.long)
-    if edges.numel() and (int(edges.min()) < 0 or int(edges.max()) >= n):
-        raise ValueError(f"edge_index names a node outside 0..{n - 1}")
-    adj = csr_from_edges(edges, getattr(data, "edge_weight", None), n)
-    if adj.nnz and not (np.isfinite(adj.data).all() and adj.data.min() >= 0):
-        raise ValueError(
-            f"edge weights of the small graph must be finite and not negative (smallest: "
-            f"{adj.data.min():g})"
-        )
-    mask = getattr(data, "train_mask", None)
-    rows = torch.arange(n) if mask is None else cast(Tensor, mask).cpu().nonzero().flatten()
-    return x.numpy(), adj, y, rows

@@ -54,8 +54,8 @@ NAN = float("nan")
         ({"y": torch.zeros(5).long()}, "6 nodes but data.y has 5 labels"),
         ({"y": torch.full((N,), 0.5)}, "fractional"),
         ({"y": torch.tensor([0, 1, 0, 1, 0, -2])}, "class -2"),
-        ({"y": torch.tensor([-1, 1, 0, 1, 0, 1])}, "train node 0 has no label"),
-        ({"y": torch.tensor([0, 1, -1, 1, 0, 1])}, "val node 2 has no label"),
+        ({"y": torch.tensor([-1, 1, 0, 1, 0, 1])}, "class 0 has no training nodes"),
+        ({"y": torch.tensor([0, 1, -1, -1, 0, 1])}, "none of the 2 val nodes of data has a label"),
         ({"y": torch.tensor([0, 3, 0, 1, 0, 1])}, r"class 1, 2 has no training nodes \(y has 4"),
         ({"edge_index": None}, "data has no edges"),
         ({"edge_index": torch.rand(2, 3)}, "integer node ids, got torch.float32"),
@@ -139,7 +139,7 @@ def test_layouts_agree():
         as_attr,
         as_task(make(edge_index=None, adj_t=adj_t)),
         as_task(make(edge_index=None, adj_t=dense.to_sparse())),
-        as_task(make(edge_index=None, adj=sp.csr_matrix(task.adj))),
+        as_task(make(edge_index=None, adj=sp.csr_matrix(task.adj.T))),  # adj[source, target]
         as_task(make(edge_weight=data.edge_weight, train_mask=data.train_mask[:, None])),
         as_task(make(edge_weight=data.edge_weight, y=data.y[:, None].float())),
     ]

@@ -1,0 +1,410 @@
+"""The parts of a graph with labelled nodes, read from what people have: one reader for real graphs
+and condensed ones.
+
+Every function takes ``owner``, what a message puts before a name, so that it says whose value is
+wrong: :data:`REAL` or :data:`SMALL`, or a file. Nothing is changed, and nothing is built of the
+size of a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from graphcondense.ops.adjacency import csr_from_edges, scipy_csr
+
+REAL = "data."
+SMALL = "the small graph's "
+
+ROWS = 1024
+"""Of a wide feature matrix at a time, where a pass over it makes temporary copies."""
+
+LAST_EXACT = 2.0**53
+"""From here on a float64 no longer tells an integer from the next."""
+
+
+def few(items: Iterable[Any], most: int = 5) -> str:
+    """The first of many, for a message; each of at most 40 characters.
+
+    >>> few(range(3)), few(range(10**9))
+    ('0, 1, 2', '0, 1, 2, 3, 4, ...')
+    """
+    shown = [str(item)[:40] for item in islice(items, most + 1)]
+    return ", ".join(shown[:most] + ["..."] * (len(shown) > most))
+
+
+def plain(value: Any, what: str, *, text: str = "") -> Tensor:
+    """A dense tensor, an array or a list as a tensor on the CPU, without a gradient's history.
+
+    Args:
+        value: what was given.
+        what: what a message calls it.
+        text: the way out for text, after a colon.
+
+    Raises:
+        ValueError: text, objects, rows of different lengths, complex numbers, a sparse matrix.
+    """
+    if isinstance(value, Tensor):
+        # PyG's EdgeIndex keeps its class, and what it caches, through everything else.
+        value = value.as_tensor() if hasattr(value, "as_tensor") else value
+        if value.layout != torch.strided:
+            raise ValueError(f"{what} must be dense, got {value.layout}; use {what}.to_dense()")
+        out: Tensor = value.detach().cpu().resolve_neg()
+    elif isinstance(value, list | tuple) or (
+        hasattr(value, "__array__") and not sp.issparse(value)
+    ):
+        try:
+            array = np.asarray(value)
+        except ValueError as error:
+            raise ValueError(f"{what} has rows of different lengths") from error
+        if array.dtype.kind in "US" or (
+            array.dtype.kind == "O" and array.size and isinstance(array.flat[0], str | bytes)
+        ):
+            said = f"{what} holds text, such as {str(array.flat[0])[:30]!r}" if array.size else what
+            raise ValueError(f"{said}; numbers are needed{text}")
+        if array.dtype.kind not in "biufc":
+            raise ValueError(f"{what} holds {array.dtype} values; numbers are needed")
+        if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+            array = array.astype(np.float64)
+        array = array.astype(array.dtype.newbyteorder("="), order="C", copy=False)
+        out = torch.from_numpy(array if array.flags.writeable else array.copy())
+    else:
+        raise ValueError(
+            f"{what} must be a tensor, an array or a list of numbers, got {type(value).__name__}"
+        )
+    if out.is_complex():
+        raise ValueError(f"{what} is complex; it must hold real numbers")
+    return out
+
+
+def sparse(matrix: Any, what: str) -> sp.csr_matrix:
+    """A matrix ``[n, m]`` of any library as SciPy CSR, float32; entries in one place add up.
+
+    Raises:
+        ValueError: not a matrix of real numbers.
+    """
+    if hasattr(matrix, "to_torch_sparse_csr_tensor"):  # of torch_sparse
+        matrix = matrix.to_torch_sparse_csr_tensor(torch.float32)
+    if not sp.issparse(matrix) and not (
+        isinstance(matrix, Tensor) and matrix.layout != torch.strided
+    ):
+        matrix = plain(matrix, what)
+    is_complex = matrix.is_complex() if isinstance(matrix, Tensor) else matrix.dtype.kind == "c"
+    if is_complex:
+        raise ValueError(f"{what} is complex; it must hold real numbers")
+    if isinstance(matrix, Tensor):
+        matrix = matrix.detach().cpu().to(torch.float32)
+        if matrix.layout in (torch.sparse_bsr, torch.sparse_bsc):
+            matrix = matrix.to_dense()
+        elif matrix.layout != torch.strided and matrix.dim() == 3 and matrix.shape[2] == 1:
+            # T.ToSparseTensor(attr="edge_attr") leaves a column of weights a column.
+            matrix = matrix.to_sparse_coo()
+            ends, values = matrix._indices(), matrix._values()
+            matrix = torch.sparse_coo_tensor(ends, values[:, 0], matrix.shape[:2])
+    if len(matrix.shape) != 2:
+        raise ValueError(f"{what} must be a matrix, got shape {tuple(matrix.shape)}")
+    if isinstance(matrix, Tensor):
+        return scipy_csr(matrix)
+    return sp.csr_matrix(matrix, dtype=np.float32)
+
+
+def features(x: Any, owner: str) -> Tensor | sp.csr_matrix:
+    """Features ``[n, d]``: a float32 tensor, or SciPy CSR where they are given sparse.
+
+    Raises:
+        ValueError: missing, not a matrix, without columns, not finite.
+    """
+    what = f"{owner}x"
+    if x is None:
+        raise ValueError(f"{what} is missing: node features are needed, a tensor [nodes, features]")
+    if isinstance(x, list | tuple):
+        raise ValueError(
+            f"{what} must be a tensor or a sparse matrix, got {type(x).__name__}; torch.tensor(x) "
+            "makes one"
+        )
+    given_sparse = sp.issparse(x) or hasattr(x, "to_torch_sparse_csr_tensor")
+    if given_sparse or (isinstance(x, Tensor) and x.layout != torch.strided):
+        out: Tensor | sp.csr_matrix = sparse(x, what)
+    else:
+        out = plain(x, what).to(torch.float32).contiguous()
+    if len(out.shape) != 2:
+        raise ValueError(f"{what} must be [nodes, features], got shape {tuple(out.shape)}")
+    if not out.shape[1]:
+        raise ValueError(
+            f"{what} has no columns, shape {tuple(out.shape)}; for nodes without features "
+            f"torch.ones({out.shape[0]}, 1), or their degrees"
+        )
+    _check_finite(out, what)
+    return out
+
+
+def _check_finite(x: Tensor | sp.csr_matrix, what: str) -> None:
+    if isinstance(x, sp.csr_matrix):
+        bad = int((~np.isfinite(x.data)).sum())
+        where = f"{bad} stored values"
+    else:
+        # By rows: a mask of all of a wide graph, and what makes it, outweigh the features.
+        each = torch.cat([(~torch.isfinite(rows)).sum(1) for rows in x.split(ROWS)])
+        bad = int(each.sum())
+        where = f"{bad} values, first in node {int(each.gt(0).int().argmax())}" if bad else ""
+    if bad:
+        raise ValueError(f"{what} has NaN or infinite features ({where}); impute them first")
+
+
+def labels(y: Any, n: int, owner: str, *, soft: bool = False) -> Tensor:
+    """Classes ``[n]`` int64, -1 for a node without a label (-1 or NaN).
+
+    Args:
+        y: ``[n]`` or ``[n, 1]``, of any number type.
+        n: nodes.
+        owner: whose they are.
+        soft: rows ``[n, C]`` of class weights are allowed too, and stay, in float32.
+
+    Raises:
+        ValueError: missing, text, of another length, several labels a node, fractions, negative
+            classes other than -1.
+    """
+    what = f"{owner}y"
+    if y is None:
+        raise ValueError(f"{what} is missing: node classes are needed, an integer tensor [nodes]")
+    y = plain(y, what, text=": y = torch.from_numpy(numpy.unique(y, return_inverse=True)[1])")
+    if y.dim() > 2:
+        raise ValueError(f"{what} must be [nodes], got shape {tuple(y.shape)}")
+    several = y.dim() == 2 and y.shape[1] > 1
+    if several and not soft:
+        _refuse_columns(y, what)
+    if not several:
+        y = y.reshape(-1)
+    if len(y) != n:
+        raise ValueError(f"{owner}x has {n} nodes but {what} has {len(y)} labels")
+    if several:
+        weights: Tensor = y.to(torch.float32)
+        if not bool(torch.isfinite(weights).all()):
+            raise ValueError(f"{what} has soft labels that are NaN or infinite")
+        return weights
+    return _whole(y, what)
+
+
+def _whole(y: Tensor, what: str) -> Tensor:
+    """Numbers ``[n]`` as int64, NaN as -1."""
+    if y.is_floating_point():
+        y = y.double()
+        known = ~torch.isnan(y)
+        if not torch.equal(y[known], y[known].round()):
+            raise ValueError(f"{what} has fractional values; classes must be integers 0..C-1")
+        y = torch.where(known, y, -1.0)
+        if len(y) and float(y.abs().max()) >= LAST_EXACT:
+            raise ValueError(f"{what} has {float(y[y.abs().argmax()]):g}, not a class 0..C-1")
+    elif y.dtype == torch.uint64 and len(y) and int(y.numpy().max()) > torch.iinfo(torch.long).max:
+        raise ValueError(f"{what} has {int(y.numpy().max())}, not a class: classes are 0..C-1")
+    y = y.to(torch.long)
+    if len(y) and (low := int(y.min())) < -1:
+        raise ValueError(
+            f"{what} has class {low}; classes are 0..C-1, -1 for unlabelled (if {low} means that: "
+            f"y[y == {low}] = -1)"
+        )
+    return y
+
+
+def _refuse_columns(y: Tensor, what: str) -> None:
+    said = f"{what} has shape {tuple(y.shape)}"
+    ones, zeros = y == 1, y == 0
+    count = ones.sum(1)
+    if bool((ones | zeros).all()) and bool((count <= 1).all()) and bool(count.any()):
+        bare = "" if bool(count.all()) else ".where(y.any(1), -1)"
+        raise ValueError(
+            f"{said} and is one-hot: node methods take one class a node, y = y.argmax(1){bare}"
+        )
+    raise ValueError(
+        f"{what} is multi-label, shape {tuple(y.shape)}: node methods condense one class a node; "
+        "give a y of one class each (a column alone, y[:, i], asks whether a node has label i)"
+    )
+
+
+def check_numbering(y: Tensor, train: Tensor, num_classes: int) -> None:
+    """Every class ``0..C-1`` has training nodes; never builds anything of ``num_classes``.
+
+    Raises:
+        ValueError: naming the first that have none, and how to number classes anew.
+    """
+    have = set(torch.unique(y[train]).tolist())
+    if len(have) == num_classes:
+        return
+    used = torch.unique(y[y >= 0])
+    missing = (c for c in range(num_classes) if c not in have)
+    said = (
+        f"class {few(missing)} has no training nodes (y has {num_classes} classes, "
+        f"0..{num_classes - 1})"
+    )
+    high = int(used[-1])
+    if len(used) == num_classes:
+        raise ValueError(f"{said}; add some to train_mask, or leave these classes out of y")
+    fix = "known = y >= 0; y[known] = torch.unique(y[known], return_inverse=True)[1]"
+    if high in (255, 65535):
+        fix = f"if {high} means no label, y = y.long(); y[y == {high}] = -1. Else {fix}"
+    raise ValueError(
+        f"{said}; only {len(used)} of these ids occur: {few(used.tolist())}. Number them anew: "
+        f"{fix}"
+    )
+
+
+def mask(value: Any, name: str, n: int, owner: str) -> Tensor:
+    """A split as bool ``[n, k]``, one column for each of ``k`` splits (``[n]``: one).
+
+    Bool values, or whole numbers that are all 0 or 1; a list or an array will do.
+
+    Raises:
+        ValueError: anything else, as ids of nodes.
+    """
+    given = plain(value, f"{owner}{name}")
+    whole = given.dtype != torch.bool and not given.is_floating_point()
+    if len(given.shape) in (1, 2) and given.shape[0] == n and given.numel():
+        columns = given.reshape(n, -1)
+        if given.dtype == torch.bool:
+            return columns
+        if whole and bool(((columns == 0) | (columns == 1)).all()):
+            return columns.to(torch.bool)
+    said = (
+        f"{owner}{name} must be a bool tensor of length {n}, got {given.dtype} of shape "
+        f"{tuple(given.shape)}"
+    )
+    if whole and given.dim() == 1:
+        said += f"; ids of nodes: torch_geometric.utils.index_to_mask({name}, {n})"
+    elif given.is_floating_point():
+        said += f"; {name} > 0 makes one"
+    raise ValueError(said)
+
+
+def edge_list(data: Any, n: int, owner: str) -> tuple[Tensor, Tensor | None]:
+    """``edge_index [2, m]`` int64 and the weights ``[m]`` float32, ``None`` where there are none.
+
+    Weights are ``edge_weight``, or else an ``edge_attr`` of one column.
+
+    Raises:
+        ValueError: not ``[2, m]`` ids of nodes; not one weight an edge.
+    """
+    edges = _ends(data, n, owner)
+    return edges, _weights(data, edges.shape[1], owner)[1]
+
+
+def _ends(data: Any, n: int, owner: str) -> Tensor:
+    what = f"{owner}edge_index"
+    edges = plain(data.edge_index, what)
+    if edges.dim() != 2 or edges.shape[0] != 2:
+        hint = "; transpose it" if edges.dim() == 2 and edges.shape[1] == 2 else ""
+        raise ValueError(f"{what} must be [2, edges], got {tuple(edges.shape)}{hint}")
+    if edges.numel() and (edges.is_floating_point() or edges.dtype == torch.bool):
+        raise ValueError(f"{what} must be integer node ids, got {edges.dtype}")
+    edges = edges.to(torch.long)  # of no edges any type will do: torch.empty(2, 0) is float
+    if edges.numel():
+        low, high = int(edges.min()), int(edges.max())
+        if low < 0 or high >= n:
+            raise ValueError(
+                f"{what} names node {low if low < 0 else high}, but {owner}x has nodes 0..{n - 1}"
+            )
+    return edges
+
+
+def _weights(data: Any, m: int, owner: str) -> tuple[str, Tensor | None]:
+    """What weights are called, and they ``[m]``."""
+    name, given = "edge_weight", getattr(data, "edge_weight", None)
+    if given is None:
+        name, given = "edge_attr", getattr(data, "edge_attr", None)
+        if not isinstance(given, Tensor | np.ndarray):
+            return "", None
+        if given.ndim not in (1, 2) or (given.ndim == 2 and given.shape[1] != 1):
+            return "", None  # features of edges, which node methods do not use
+    what = f"{owner}{name}"
+    weight = plain(given, what)
+    if weight.numel() != m:
+        hint = ""
+        if weight.dim() == 2 and weight.shape[1] > 1:
+            hint = f" (shape {tuple(weight.shape)}); one weight an edge is needed"
+        elif name == "edge_weight" and len(weight) > m:
+            hint = (
+                "; Data.coalesce() merges edges and leaves edge_weight as it was: use "
+                "torch_geometric.utils.coalesce(edge_index, edge_weight)"
+            )
+        raise ValueError(f"{what} has {weight.numel()} values for {m} edges{hint}")
+    return what, weight.reshape(-1).to(torch.float32)
+
+
+def adjacency(data: Any, n: int, owner: str) -> sp.csr_matrix | None:
+    """``A [n, n]``, ``A[i, j]`` the weight of the edge ``j -> i``; ``None`` if nothing says edges.
+
+    Args:
+        data: has one of ``edge_index [2, m]`` (with weights, see :func:`edge_list`); ``adj_t``,
+            where ``adj_t[i, j]`` is the edge ``j -> i``, as ``T.ToSparseTensor`` makes it; and
+            ``adj``, where ``adj[i, j]`` is the edge ``i -> j``, as
+            ``torch_geometric.utils.from_scipy_sparse_matrix`` has it. Matrices may be SciPy's,
+            sparse or dense tensors, arrays or lists. Parallel edges add up.
+        n: nodes.
+        owner: whose it is.
+
+    Raises:
+        ValueError: of another size, with weights that are negative or not finite; several of the
+            three that do not say the same.
+    """
+    found = {}
+    if getattr(data, "adj_t", None) is not None:
+        found["adj_t"] = _square(data.adj_t, n, f"{owner}adj_t", owner)
+        if getattr(data, "edge_index", None) is None:
+            _check_weighted(data, found["adj_t"], owner)
+    if getattr(data, "edge_index", None) is not None:
+        edges = _ends(data, n, owner)
+        what, weight = _weights(data, edges.shape[1], owner)
+        if weight is not None:
+            # Before parallel edges add up: a negative one must not hide in a sum.
+            _check_weights(weight.numpy(), what)
+        found["edge_index"] = csr_from_edges(edges, weight, n)
+    if getattr(data, "adj", None) is not None:
+        found["adj"] = _square(data.adj, n, f"{owner}adj", owner).T.tocsr()
+    for name, adj in found.items():
+        _check_weights(adj.data, f"{owner}{name}")
+    if not found:
+        return None
+    first, *others = found
+    for other in others:
+        if (found[first] != found[other]).nnz:
+            raise ValueError(
+                f"{owner}{first} and {owner}{other} are different edges (or weights); keep one of "
+                f"them, as by del data.{other}"
+            )
+    return found[first]
+
+
+def _square(matrix: Any, n: int, what: str, owner: str) -> sp.csr_matrix:
+    adj = sparse(matrix, what)
+    if adj.shape != (n, n):
+        raise ValueError(f"{what}: the adjacency is {adj.shape}, but {owner}x has {n} nodes")
+    return adj
+
+
+def _check_weights(weight: np.ndarray[Any, Any], what: str) -> None:
+    if not np.isfinite(weight).all():
+        raise ValueError(f"{what}: edge weights must be finite")
+    if len(weight) and weight.min() < 0:
+        raise ValueError(
+            f"{what}: edge weights must not be negative (smallest: {weight.min():g}); the "
+            "symmetric normalisation of a GCN is undefined for them"
+        )
+
+
+def _check_weighted(data: Any, adj: sp.csr_matrix, owner: str) -> None:
+    """Weights beside an ``adj_t`` that has none are a transform that was told another name."""
+    if not adj.nnz or (adj.data != 1).any():
+        return
+    for name in ("edge_weight", "edge_attr"):
+        beside = getattr(data, name, None)
+        if not isinstance(beside, Tensor) or beside.numel() != adj.nnz or bool((beside == 1).all()):
+            continue
+        raise ValueError(
+            f"{owner}{name} has one weight an edge, but {owner}adj_t has none: "
+            f"T.ToSparseTensor(attr='{name}') puts them there, or del data.{name}"
+        )
