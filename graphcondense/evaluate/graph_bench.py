@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphcondense.data.graph_task import GraphSet, GraphTask, as_graph_task
+from graphcondense.data.graph_task import Kind as LabelKind
 from graphcondense.evaluate.bench import Kind
 from graphcondense.evaluate.cost import seconds_of, size_of
 from graphcondense.evaluate.fit import FitResult, graphs_by_name
@@ -55,7 +56,8 @@ class GraphBench:
     def sets(self, small: Any) -> dict[str, list[Any]]:
         if not isinstance(small, Mapping):
             small = {"condensed": small}
-        named = graphs_by_name({name: _several(value) for name, value in small.items()})
+        kind = self.real.kind
+        named = graphs_by_name({name: _several(value, kind) for name, value in small.items()})
         for sets in named.values():
             for one in sets:
                 read_graphs(one, self.real, self.training.edge_features)
@@ -99,15 +101,15 @@ class GraphBench:
         return plain_graph_seconds(self.real, self.training, measured, self.device)
 
 
-def _several(value: Any) -> list[Any]:
+def _several(value: Any, kind: LabelKind) -> list[Any]:
     """One condensed set, or a list of several, as a list; plain graphs as one packed set."""
     if isinstance(value, list | tuple) and not all(_is_graph(item) for item in value):
-        return [one for item in value for one in _several(item)]
+        return [one for item in value for one in _several(item, kind)]
     if isinstance(value, list | tuple) and not value:
         return []
     if isinstance(value, GraphTask) or hasattr(value, "condensed"):
         return [value]
-    return [held_graphs(value)]
+    return [held_graphs(value, kind)]
 
 
 def _is_graph(item: Any) -> bool:
