@@ -484,9 +484,7 @@ def as_graph_task(
     )
 
 
-def pack(
-    data: Any, kind: Kind | None = None, metric: str | None = None
-) -> tuple[GraphSet, Kind]:
+def pack(data: Any, kind: Kind | None = None, metric: str | None = None) -> tuple[GraphSet, Kind]:
     """Graphs in one layout, and what kind their labels are of.
 
     An ``InMemoryDataset`` without a transform is taken from its collated storage, which is some
@@ -871,9 +869,7 @@ def _same_width(widths: Sequence[int], what: str) -> None:
         )
 
 
-def _targets(
-    y: Tensor, plain: bool, kind: Kind | None, metric: str | None
-) -> tuple[Tensor, Kind]:
+def _targets(y: Tensor, plain: bool, kind: Kind | None, metric: str | None) -> tuple[Tensor, Kind]:
     """Classes ``[G]``, or targets ``[G, T]``, and the kind of problem."""
     if not y.shape[1]:
         raise ValueError("y has no entries: each graph needs one label a task")

@@ -92,9 +92,9 @@ def as_tensor(y: Any, who: str) -> Tensor:
         out: Tensor = torch.as_tensor(y).detach().cpu()
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(
-            f"{who} has the label {str(y)[:40]!r}, which is no number: make classes 0..C-1 of them "
-            "(numpy.unique(labels, return_inverse=True)[1])"
+            f"{who}: the label {str(y)[:40]!r} is no number; make labels classes 0..C-1: "
+            "numpy.unique(labels, return_inverse=True)[1]"
         ) from error
     if out.is_complex():
-        raise ValueError(f"{who} has a complex label; labels are classes or real numbers")
+        raise ValueError(f"{who}: labels are complex; they are classes or real numbers")
     return out.long() if out.dtype == torch.uint64 else out

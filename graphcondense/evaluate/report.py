@@ -13,10 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor
 
-from graphcondense.data.graph_task import GraphTask
-from graphcondense.data.images import is_images
-from graphcondense.data.interactions import InteractionTask
-from graphcondense.data.task import is_dataset, labels_nodes
+from graphcondense.data.kind import kind_of_data
 from graphcondense.evaluate.bench import ALL, Bench, Kind, NodeBench
 from graphcondense.evaluate.cost import (
     Ledger,
@@ -332,21 +329,22 @@ def bench_of(data: Any, device: torch.device | str | None = None, **options: Any
     Args:
         data: a graph, or a :class:`~graphcondense.data.graph_task.GraphTask`, a list or a PyG data
             set of graphs. A list or data set of one graph with labelled nodes is that graph. Users
-            by items are an :class:`~graphcondense.data.interactions.InteractionTask`. Images are
-            anything :func:`~graphcondense.data.images.as_images` takes but a path.
+            by items are anything :func:`~graphcondense.data.interactions.as_interactions` takes.
+            Images are anything :func:`~graphcondense.data.images.as_images` takes but a path.
+            See :func:`~graphcondense.data.kind.kind_of_data`.
         device: where to train; default the CPU.
         **options: fields of :class:`~graphcondense.evaluate.fit.Training`, of
             :class:`~graphcondense.evaluate.graph_fit.GraphTraining`, of
             :class:`~graphcondense.evaluate.image_fit.ImageTraining`, or of
             :class:`~graphcondense.evaluate.rows_fit.RowsTraining`.
     """
-    if is_images(data):
-        return ImageBench(data, device, **options)
-    if isinstance(data, GraphTask) or (is_dataset(data) and not labels_nodes(data)):
-        return GraphBench(data, device, **options)
-    if isinstance(data, InteractionTask):
-        return RowsBench(data, device, **options)
-    return NodeBench(data, device, **options)
+    benches: dict[str, Callable[..., Bench]] = {
+        "node": NodeBench,
+        "graph": GraphBench,
+        "image": ImageBench,
+        "rows": RowsBench,
+    }
+    return benches[kind_of_data(data)](data, device, **options)
 
 
 def evaluate(
