@@ -657,7 +657,7 @@ def _listed(data: Any) -> _Held:
     xs = _all_or_none(given("x"), "x")
     x, sizes = None, [int(getattr(item, "num_nodes", None) or 0) for item in items]
     if xs is not None and all(map(_no_columns, xs)):
-        xs, sizes = None, [len(value) for value in xs]
+        sizes, xs = [len(value) for value in xs], None
     if xs is not None:
         x, sizes = _joined(xs, "x"), [len(value) for value in xs]
     index = [_edge_rows(value, i) for i, value in enumerate(given("edge_index"))]
@@ -995,7 +995,8 @@ def _labelled(y: Tensor, part: Tensor, kind: Kind, split: str) -> Tensor:
             i = int(part[~known][0])
             raise ValueError(
                 f"graph {i} has y = -1; classes are 0..C-1. -1 stands for no label, and the split "
-                "'train' has this graph: give splits= without it, or relabel if it is a class"
+                "'train' has this graph: give splits= without it, or relabel if it is a class, as "
+                "(y > 0).long() does with -1 and 1"
             )
         if kind != "classes" and (lacking := (~known.any(0)).nonzero().flatten().tolist()):
             raise ValueError(
@@ -1030,7 +1031,7 @@ def _encoding(features: Tensor, ptr: Tensor, train: Tensor, what: str) -> Encodi
 def _check_splits(y: Tensor, train: Tensor, kind: Kind) -> None:
     """Every class needs training graphs, and a score needs something to tell apart."""
     if kind == "classes":
-        count_classes(y[y >= 0], y[train], "graphs")
+        count_classes(y[y >= 0], y[train], "graphs", "; if y are numbers say kind='regression'")
     if kind == "binary":
         own = y[train]
         for value in (0, 1):
@@ -1049,6 +1050,6 @@ def check_has_length(data: Any) -> None:
     """
     if not hasattr(data, "__len__") or isinstance(data, torch.utils.data.IterableDataset):
         raise ValueError(
-            f"a {type(data).__name__} can only be read from front to back; pass list(dataset) if "
-            "it ends"
+            f"the data set {type(data).__name__} can only be read from front to back; pass "
+            "list(dataset) if it ends"
         )

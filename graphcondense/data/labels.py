@@ -14,13 +14,14 @@ _NAMED = 5
 """Values that a message names, at most."""
 
 
-def count_classes(known: Tensor, trained: Tensor, what: str) -> int:
+def count_classes(known: Tensor, trained: Tensor, what: str, other: str = "") -> int:
     """How many classes there are, if they are called 0..C-1 and each has training examples.
 
     Args:
         known: the class of every labelled example ``[m]`` int64, none negative.
         trained: those of the training examples.
         what: the examples in words, such as ``"graphs"``.
+        other: what else ids with gaps may be, for the message.
 
     Raises:
         ValueError: a class without training examples, or ids that are not 0..C-1.
@@ -44,7 +45,7 @@ def count_classes(known: Tensor, trained: Tensor, what: str) -> int:
     unmarked = f"; if {top} marks {what} without a label, make it -1" if top == 255 else ""
     raise ValueError(
         f"class {some(absent)} has no training {what} (y has {len(values):,} different values, up "
-        f"to {top}); relabel y as 0..C-1: torch.unique(y, return_inverse=True)[1]{unmarked}"
+        f"to {top}); relabel y as 0..C-1: torch.unique(y, return_inverse=True)[1]{unmarked}{other}"
     )
 
 

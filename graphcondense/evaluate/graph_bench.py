@@ -24,7 +24,7 @@ from graphcondense.evaluate.graph_fit import (
     read_graphs,
 )
 from graphcondense.evaluate.graph_predictors import NAME, check_size, fit_graph_kernel_ridge
-from graphcondense.evaluate.metrics import check_scorable
+from graphcondense.evaluate.metrics import check_scorable, ogb_metric, scores_of
 from graphcondense.nn.graphs import GRAPH_MODELS
 from graphcondense.ops.criteria import CRITERIA
 
@@ -97,6 +97,9 @@ class GraphBench:
         found = [random_within(self.real, budget, draw) for draw in range(draws)]
         return {"random, same bytes": found}
 
+    def mean(self) -> FitResult | None:
+        return mean_of_targets(self.real) if self.real.kind == "regression" else None
+
     def plain_seconds(self, measured: int) -> float:
         return plain_graph_seconds(self.real, self.training, measured, self.device)
 
@@ -116,6 +119,26 @@ def _is_graph(item: Any) -> bool:
     from torch_geometric.data import Data
 
     return isinstance(item, Data)
+
+
+def mean_of_targets(real: GraphTask) -> FitResult:
+    """What predicting the training targets' mean, of each task, scores: nothing is trained."""
+    mean = real.target_scale[0]
+    y = {split: real.graphs.y[getattr(real, split)] for split in ("val", "test")}
+    val = scores_of(real.metric, mean.expand(1, *y["val"].shape), y["val"]).float()
+    test = ogb_metric(real, mean.expand(1, *y["test"].shape), y["test"]).float()
+    return FitResult(
+        model="mean",
+        seeds=(0,),
+        val_selected=val,
+        epoch_selected=torch.zeros(1, dtype=torch.long),
+        test_selected=test,
+        val_last=val,
+        test_last=test,
+        seconds=0.0,
+        seconds_training=0.0,
+        processor_seconds=0.0,
+    )
 
 
 def random_graphs(real: Any, small: Any, seed: int) -> GraphSet:

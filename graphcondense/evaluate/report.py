@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ALL", "BASELINES", "Report", "Row", "bench_of", "evaluate"]
 
-BASELINES = ("random", "whole")
+BASELINES = ("random", "whole", "mean")
 
 
 @dataclass(frozen=True)
@@ -382,7 +382,8 @@ def evaluate(
             :data:`~graphcondense.nn.graphs.GRAPH_MODELS`. By default six for nodes, all for graphs.
         seeds: training seeds of every model, or how many; by default 10 for nodes, 5 for graphs.
         baselines: of ``"random"`` (random training examples, class by class as many as the first
-            set has) and ``"whole"`` (all training examples).
+            set has), ``"whole"`` (all training examples), and, of regression alone, ``"mean"``: the
+            mean of the training targets, which no model is trained for.
         random_draws: how many random graphs.
         equal_bytes: beside them, real examples by random choice (of nodes also by herding), as many
             as fit into the bytes of the first set. Real features are often sparse or categories,
@@ -442,6 +443,10 @@ def evaluate(
                 for i, graph in enumerate(graphs)
             ]
             rows.append(_row(label, graphs, *bench.about(kind), results))
+    if "mean" in baselines and (floor := bench.mean()) is not None:
+        for kind in kinds:
+            row = _row("mean", [], *bench.about(kind), [replace(floor, model=_name(kind))])
+            rows.append(replace(row, set_graphs=0))
     name = _name(kinds[0])
     times = {row.label: row for row in rows if row.model == name}
     plain = bench.plain_seconds(plain_epochs) if plain_epochs else None
@@ -509,7 +514,7 @@ def _row(
     graphs_in = [size.graphs for size in sizes if size.graphs is not None]
 
     def mean(values: list[int]) -> int:
-        return round(sum(values) / len(values))
+        return round(sum(values) / max(len(values), 1))
 
     return Row(
         label=label,
