@@ -208,7 +208,7 @@ def run_cell(args: Any) -> dict[str, Any]:
         data,
         models=args.models,
         seeds=args.trainings,
-        baselines=(WHOLE,) if name == WHOLE else (),
+        baselines=(WHOLE, "mean") if name == WHOLE else (),
         plain_epochs=20 if name == WHOLE else 0,
         device=args.device,
         progress=False,
@@ -216,12 +216,14 @@ def run_cell(args: Any) -> dict[str, Any]:
     ).to_dict()
     rows = [row for row in report["rows"] if (row["label"] == WHOLE) == (name == WHOLE)]
     plain = next(iter(report["ledgers"].values()))["plain_training_seconds"]
+    mean = next((r["test_selected"] for r in report["rows"] if r["label"] == "mean"), None)
     return {
         "report": {**report, "rows": rows, "ledgers": {} if name == WHOLE else report["ledgers"]},
         "cost": "-" if name == WHOLE else find_method(method, kind)[0].cost,
         "preset": None if name == WHOLE else sets[0].condensed["preset"],
         "seconds": None if name == WHOLE else seconds,
         "plain_training_seconds": plain if name == WHOLE else None,
+        "mean": mean,
         "peak_memory_bytes": None if name == WHOLE else peak,
         "budget": budget,
         "workers": args.workers,
@@ -287,6 +289,8 @@ def _cells(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _section(cells: Mapping[str, dict[str, Any]]) -> list[str]:
+    from graphcondense.evaluate.metrics import SCORES
+
     first = next(iter(cells.values()))
     models = list(dict.fromkeys(row["model"] for row in first["report"]["rows"]))
     plain = cells.get(WHOLE, {}).get("plain_training_seconds")
@@ -313,6 +317,10 @@ def _section(cells: Mapping[str, dict[str, Any]]) -> list[str]:
         "peak MiB",
         "cost",
     ]
+    floor = cells.get(WHOLE, {}).get("mean")
+    if floor is not None:
+        said = SCORES[about["metric"]].text(floor)
+        lines += [f"The mean of the training targets scores {said}.", ""]
     lines += [_row([*head, *tail]), "|---" * (len(head) + len(tail)) + "|"]
     for name, cell in cells.items():
         scores = [_text(cell, m, best.get(m)) for m in models]

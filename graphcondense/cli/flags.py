@@ -20,7 +20,8 @@ class Where:
 
     Attributes:
         data: name of a data set (see "graphcondense datasets") or a file that ends in .npz or .pt;
-            of images also a folder of idx files, of users by items a MovieLens file or folder.
+            of images also a folder of idx files, of users by items a MovieLens file or folder, or
+            a file that ends in .inter (RecBole), .csv or .tsv.
         root: folder that has the data sets; by default $GRAPHCONDENSE_DATA, else
             ~/.cache/graphcondense.
         split: what trains, validates and tests; by default the published split, else a seeded one.
@@ -29,6 +30,7 @@ class Where:
             with index.npz) or "random" (80/10/10 % of each user's items).
         data_seed: draws the splits "seeded", "random" and "stratified".
         normalize: of features; "auto" does what papers do with this data set.
+        labels: of a file of graphs whose labels may be one or the other, what they are.
     """
 
     data: str | None = None
@@ -38,6 +40,7 @@ class Where:
     ) = None
     data_seed: int = 0
     normalize: Literal["auto", "row", "standard", "none"] = "auto"
+    labels: Literal["classes", "binary", "regression"] | None = None
 
     def load(self, domain: str | None = None) -> Any:
         """The data, as :func:`graphcondense.condense` takes them.
@@ -46,6 +49,8 @@ class Where:
             domain: ``"image"`` opens images, ``"rows"`` users by items; other kinds follow from the
                 data.
         """
+        if self.labels is not None:
+            return self._load_graphs()
         if domain == "rows":
             return self._load_rows()
         from graphcondense.data import GraphTask, ImageTask, as_task, load, load_images
@@ -57,6 +62,15 @@ class Where:
         chosen = {"split": self.split, "seed": self.data_seed, "normalize": self.normalize}
         data = load(self.named(), self.root, **chosen)  # type: ignore[arg-type]
         return data if isinstance(data, GraphTask | ImageTask) else as_task(data)
+
+    def _load_graphs(self) -> Any:
+        from graphcondense.data import load_graphs
+
+        if self.normalize not in ("auto", "none") or kind_of(self.named()) != "graph":
+            raise ValueError(f"--labels {self.labels} is for sets of graphs, without --normalize")
+        return load_graphs(
+            self.named(), self.root, split=self.split, seed=self.data_seed, kind=self.labels
+        )
 
     def _load_rows(self) -> Any:
         from graphcondense.data.interactions import load_interactions
@@ -93,13 +107,13 @@ def kind_of(data: str) -> Literal["node", "graph", "image", "rows"]:
     from graphcondense.data.graphs import KNOWN_GRAPHS
     from graphcondense.data.images import KNOWN_IMAGES, holds_images
     from graphcondense.data.interactions import KNOWN_INTERACTIONS, holds_interactions
+    from graphcondense.data.kind import kind_of_data
     from graphcondense.data.known import name_key
-    from graphcondense.data.nodes import KNOWN
-    from graphcondense.data.pt import read_pt
+    from graphcondense.data.nodes import KNOWN, open_file
 
     path = Path(data).expanduser()
     if path.suffix == ".pt":
-        return "graph" if isinstance(read_pt(path, "PyG Data"), list) else "node"
+        return kind_of_data(open_file(path))
     if holds_images(path):
         return "image"
     if holds_interactions(path):

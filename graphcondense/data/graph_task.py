@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphcondense.data.labels import as_tensor, count_classes, counts_up, is_one_hot, some
 from graphcondense.data.task import is_dataset
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ FITTING: Mapping[Kind, tuple[str, ...]] = {
 
 BINS = 5
 """Groups of equal size that regression targets fall into, as classes do in classification."""
+
+MOST_COLUMNS = 10_000
+"""Different values of categories that are encoded, at most: each becomes a column."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ class Encoding:
         return torch.cat(columns, 1).float()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GraphSet:
     """Graphs packed one behind the other.
 
@@ -104,6 +108,10 @@ class GraphSet:
 
     def __len__(self) -> int:
         return len(self.node_ptr) - 1
+
+    def __repr__(self) -> str:
+        nodes, edges = len(self.x), self.edge_index.shape[1]
+        return f"GraphSet({len(self):,} graphs, {nodes:,} nodes, {edges:,} edges)"
 
     @property
     def sizes(self) -> Tensor:
@@ -197,19 +205,22 @@ def _ranges(ptr: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
     return within + torch.repeat_interleave(ptr[index] - start[:-1], lengths), start
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GraphTask:
     """Labelled graphs with splits, checked and in one layout.
 
     Attributes:
         graphs: all of them; categories stay integers, see :meth:`batch`.
-        train, val, test: graph indices, int64, disjoint; ``val`` and ``test`` may be empty.
+        train, val, test: graph indices, int64, disjoint; ``val`` and ``test`` may be empty. Each
+            graph has a label, of one task at least.
         kind: ``"classes"`` (one class a graph), ``"binary"`` (tasks with labels 0, 1 or NaN) or
             ``"regression"`` (targets that are numbers or NaN).
         metric: the score, one of :data:`METRICS`.
         nodes, edges: encodings of categorical node and edge features; ``None`` where features are
             numbers.
         name: what to call the data in a report.
+        unlabelled: of ``train``, ``val`` and ``test``, how many graphs were left out since they
+            have no label (of any task).
     """
 
     graphs: GraphSet
@@ -221,6 +232,15 @@ class GraphTask:
     nodes: Encoding | None = None
     edges: Encoding | None = None
     name: str = "data"
+    unlabelled: Mapping[str, int] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        outputs = f"{self.num_outputs} " + ("classes" if self.kind == "classes" else "tasks")
+        parts = ", ".join(f"{s} {len(getattr(self, s)):,}" for s in ("train", "val", "test"))
+        return (
+            f"GraphTask({self.name!r}, {len(self):,} graphs, {len(self.graphs.x):,} nodes, "
+            f"{self.num_features} features, {self.kind}: {outputs}, {self.metric}; {parts})"
+        )
 
     def __len__(self) -> int:
         return len(self.graphs)
@@ -392,6 +412,7 @@ def as_graph_task(
     *,
     name: str | None = None,
     metric: str | None = None,
+    kind: Kind | None = None,
     seed: int = 0,
 ) -> GraphTask:
     """Check a data set of graphs and bring it into one layout; nothing of ``data`` is changed.
@@ -402,7 +423,9 @@ def as_graph_task(
             has the feature 1), ``edge_index`` (none: no edges), optional ``edge_attr`` (as ``x``),
             optional ``node_weight [n]``, and ``y``: one integer (a class), or ``[1, T]`` numbers:
             several tasks, or one. Tasks whose labels are 0, 1 or NaN alone are binary, others
-            regression.
+            regression. Floats that count up as classes do, or are -1 and 1, and one-hot rows may
+            mean either: then ``kind`` or ``metric`` has to say. A graph without a label (-1 as a
+            class, NaN in all tasks) is left out of its split, and counted in ``unlabelled``.
         splits: graph indices (or bool masks) by ``"train"``, ``"val"`` (or ``"valid"``) and
             ``"test"``, or ``"stratified"`` for :func:`stratified`; by default those of the
             dataset's own ``get_idx_split()``, else stratified.
@@ -410,25 +433,31 @@ def as_graph_task(
         metric: one of :data:`METRICS` that fits the labels (:data:`FITTING`); by default the
             dataset's own ``eval_metric``, else accuracy for classes, ROC-AUC for binary tasks, RMSE
             for regression.
+        kind: what the labels are, ``"classes"``, ``"binary"`` or ``"regression"``; by default what
+            ``data`` says above, and ``metric`` where that leaves it open. One-hot rows that are
+            ``"classes"`` become the class of their 1.
         seed: draws the stratified split.
 
     Raises:
         ValueError: whatever is wrong with ``data``, naming the graph, the value and the fix.
     """
     if isinstance(data, GraphTask):
-        if splits is not None or metric is not None:
+        if splits is not None or metric is not None or kind is not None:
             raise ValueError(
                 "a GraphTask has its splits and its metric; change them with dataclasses.replace"
             )
         return data if name is None else replace(data, name=name)
     if metric is not None and metric not in METRICS:
         raise ValueError(f"metric={metric!r}: choose one of {', '.join(METRICS)}")
-    graphs, kind = pack(data)
-    metric = metric or _own_metric(data) or FITTING[kind][0]
+    if kind is not None and kind not in FITTING:
+        raise ValueError(f"kind={kind!r}: choose one of {', '.join(FITTING)}")
+    metric = metric or _own_metric(data)
+    graphs, kind = pack(data, kind, metric)
+    metric = metric or FITTING[kind][0]
     if metric not in FITTING[kind]:
         raise ValueError(
             f"metric={metric!r} does not fit the labels, which are {kind}: choose "
-            f"{' or '.join(FITTING[kind])}"
+            f"{' or '.join(FITTING[kind])}, or say with kind= what else they are"
         )
     given = _own_splits(data) if splits is None else splits
     if given is None or given == "stratified":
@@ -436,29 +465,35 @@ def as_graph_task(
     parts = _parts(given, len(graphs))
     if not len(parts["train"]):
         raise ValueError("no training graphs: the split 'train' is empty")
-    train = _labelled(graphs.y, parts["train"], kind)
-    task = GraphTask(
+    known = {split: _labelled(graphs.y, part, kind, split) for split, part in parts.items()}
+    _check_splits(graphs.y, known["train"], kind)
+    train = known["train"]
+    return GraphTask(
         graphs=graphs,
         train=train,
-        val=parts["val"],
-        test=parts["test"],
+        val=known["val"],
+        test=known["test"],
         kind=kind,
         metric=metric,
-        nodes=_encoding(graphs.x, graphs.node_ptr, train),
+        nodes=_encoding(graphs.x, graphs.node_ptr, train, "node"),
         edges=None
         if graphs.edge_attr is None
-        else _encoding(graphs.edge_attr, graphs.edge_ptr, train),
+        else _encoding(graphs.edge_attr, graphs.edge_ptr, train, "edge"),
         name=str(name or getattr(data, "name", None) or "graphs"),
+        unlabelled={split: len(part) - len(known[split]) for split, part in parts.items()},
     )
-    _check_splits(task)
-    return task
 
 
-def pack(data: Any) -> tuple[GraphSet, Kind]:
+def pack(data: Any, kind: Kind | None = None, metric: str | None = None) -> tuple[GraphSet, Kind]:
     """Graphs in one layout, and what kind their labels are of.
 
     An ``InMemoryDataset`` without a transform is taken from its collated storage, which is some
     hundred times faster than graph by graph; features may then share its memory.
+
+    Args:
+        data: a list or a PyG data set of graphs.
+        kind: what the labels are; by default as they look.
+        metric: says what they are where they may be one or the other.
 
     Raises:
         ValueError: as :func:`as_graph_task`.
@@ -468,6 +503,7 @@ def pack(data: Any) -> tuple[GraphSet, Kind]:
             "graph-level data are a list or a PyG data set of graphs, got a "
             f"{type(data).__name__}; put a single graph into a list"
         )
+    check_has_length(data)
     if not len(data):
         raise ValueError("a data set of graphs needs at least one graph, this one is empty")
     held = _stored(data) or _listed(data)
@@ -481,7 +517,7 @@ def pack(data: Any) -> tuple[GraphSet, Kind]:
     if held.node_weight is not None and not bool(torch.isfinite(held.node_weight).all()):
         raise ValueError("node_weight has NaN or infinite values")
     _check_ids(held.edge_index, held.sizes, edge_ptr)
-    y, kind = _targets(held.y, held.plain)
+    y, kind = _targets(held.y, held.plain, kind, metric)
     return GraphSet(
         x=x,
         edge_index=held.edge_index + torch.repeat_interleave(node_ptr[:-1], held.edges),
@@ -574,7 +610,7 @@ def _stored(data: Any) -> _Held | None:
     x = None
     if "x" in given:
         x, sizes = taken("x")
-        x = _joined([x], "x")
+        x = None if _no_columns(x) else _joined([x], "x")
     else:
         sizes = torch.tensor(of_nodes)[index]
     edge_index, edges = torch.empty(2, 0, dtype=torch.long), torch.zeros(counts, dtype=torch.long)
@@ -605,15 +641,23 @@ def _listed(data: Any) -> _Held:
     for i, item in enumerate(items):
         if hasattr(item, "node_types"):
             raise ValueError(
-                f"graph {i} is heterogeneous; only graphs of one node type can be condensed"
+                f"graph {i} is heterogeneous; only graphs of one node type can be condensed: "
+                "give data.to_homogeneous()"
+            )
+        if not hasattr(item, "edge_index") and not hasattr(item, "x"):
+            raise ValueError(
+                f"graph {i} is a {type(item).__name__}; give PyG Data with x, edge_index and y"
             )
         _check_fields(item.keys() if hasattr(item, "keys") else (), f"graph {i}")
 
     def given(name: str) -> list[Any]:
-        return [getattr(item, name, None) for item in items]
+        values = [getattr(item, name, None) for item in items]
+        return [torch.as_tensor(v) if isinstance(v, np.ndarray) else v for v in values]
 
     xs = _all_or_none(given("x"), "x")
     x, sizes = None, [int(getattr(item, "num_nodes", None) or 0) for item in items]
+    if xs is not None and all(map(_no_columns, xs)):
+        sizes, xs = [len(value) for value in xs], None
     if xs is not None:
         x, sizes = _joined(xs, "x"), [len(value) for value in xs]
     index = [_edge_rows(value, i) for i, value in enumerate(given("edge_index"))]
@@ -626,8 +670,14 @@ def _listed(data: Any) -> _Held:
     lacking = next((i for i, y in enumerate(labels) if y is None), None)
     if lacking is not None:
         raise ValueError(f"graph {lacking} has no label y")
-    ys = [torch.as_tensor(y).detach().cpu() for y in labels]
-    _same_width([y.numel() for y in ys], "labels")
+    ys = [as_tensor(y, f"graph {i}") for i, y in enumerate(labels)]
+    counts = [y.numel() for y in ys]
+    if counts == sizes and len(set(counts)) > 1:
+        raise ValueError(
+            "y has a label for each node: graphs that have a label each can be condensed, or one "
+            "graph whose nodes have"
+        )
+    _same_width(counts, "labels")
     if any(y.is_floating_point() for y in ys):
         ys = [y.float() for y in ys]
     return _Held(
@@ -642,6 +692,11 @@ def _listed(data: Any) -> _Held:
         if weights is None
         else torch.cat([w.detach().cpu().flatten().float() for w in weights]),
     )
+
+
+def _no_columns(x: Any) -> bool:
+    """Whether features are there by name alone, as of a TUDataset that was not asked for them."""
+    return isinstance(x, Tensor) and x.dim() == 2 and not x.shape[1] and len(x) > 0
 
 
 def _all_or_none(given: list[Any], name: str) -> list[Any] | None:
@@ -814,24 +869,86 @@ def _same_width(widths: Sequence[int], what: str) -> None:
         )
 
 
-def _targets(y: Tensor, plain: bool) -> tuple[Tensor, Kind]:
+def _targets(y: Tensor, plain: bool, kind: Kind | None, metric: str | None) -> tuple[Tensor, Kind]:
     """Classes ``[G]``, or targets ``[G, T]``, and the kind of problem."""
     if not y.shape[1]:
         raise ValueError("y has no entries: each graph needs one label a task")
-    whole, single = not y.is_floating_point(), y.shape[1] == 1
+    kind = kind or _kind_of(y, plain, metric)
+    if kind == "classes":
+        return _classes(y), kind
+    y = y.float()
+    if bool(y.isinf().any()):
+        raise ValueError(f"graph {int(y.isinf().any(1).nonzero()[0])} has an infinite target y")
+    if kind == "binary" and not bool(((y == 0) | (y == 1) | y.isnan()).all()):
+        i = int((~((y == 0) | (y == 1) | y.isnan())).any(1).nonzero()[0])
+        raise ValueError(f"graph {i} has a label y that is not 0, 1 or NaN, as binary tasks have")
+    return y, kind
+
+
+def _kind_of(y: Tensor, plain: bool, metric: str | None) -> Kind:
+    """What labels ``[G, T]`` are, by their looks, and by the score where that leaves it open."""
     known = y[~y.isnan()]
     binary = bool(((known == 0) | (known == 1)).all())
     # A plain integer is a class. OGB's tasks come as [1, T], with NaN where there is no label; one
     # integer in [1, 1] that is not 0 or 1 is a class too.
-    if whole and single and (plain or not binary):
-        if int(y.min()) < 0:
-            i = int(y[:, 0].argmin())
-            raise ValueError(f"graph {i} has y = {int(y.min())}; classes are 0..C-1")
-        return y[:, 0].long(), "classes"
-    y = y.float()
-    if bool(y.isinf().any()):
-        raise ValueError(f"graph {int(y.isinf().any(1).nonzero()[0])} has an infinite target y")
-    return y, "binary" if binary else "regression"
+    single = y.shape[1] == 1
+    if not y.is_floating_point() and single and (plain or not binary):
+        return "classes"
+    one_hot = is_one_hot(y)
+    if not one_hot and (binary or not counts_up(known)):
+        return "binary" if binary else "regression"
+    said = next((k for k, fit in FITTING.items() if metric in fit), None)
+    if said is not None and not (one_hot and metric == "accuracy"):
+        return said
+    raise ValueError(_either(y, known, one_hot))
+
+
+def _either(y: Tensor, known: Tensor, one_hot: bool) -> str:
+    """What labels are that may be one or the other, and how to say which."""
+    if one_hot:
+        return (
+            f"the labels y {list(y.shape)} are one-hot: give one class a graph (y.argmax(-1)), or "
+            f"kind='classes' if that is what they are, kind='binary' for {y.shape[1]} tasks"
+        )
+    values = torch.unique(known).tolist()
+    numbers = "if they are numbers say kind='regression' or metric='rmse'"
+    ways = {
+        -1: "if -1 means no label make it NaN",
+        0: "if they are classes make y integers, or say kind='classes'",
+        1: "if they are classes make them integers from 0: y.long() - 1",
+    }
+    way = ways[int(values[0])]
+    if values == [-1, 1]:
+        way = "if they are two classes make them 0 and 1: y > 0"
+    elif y.shape[1] > 1 and values[0] >= 0:
+        way = "several tasks of more than two classes each cannot be condensed"
+    return f"the labels y are {some([f'{v:g}' for v in values])}: {way}; {numbers}"
+
+
+def _classes(y: Tensor) -> Tensor:
+    """One class a graph ``[G]`` int64, -1 where there is none."""
+    if is_one_hot(y):
+        return y.argmax(1)
+    if y.shape[1] != 1:
+        raise ValueError(
+            f"kind='classes' is for one label a graph, y has {y.shape[1]}: give one class each, or "
+            "kind='binary' or 'regression' for several tasks"
+        )
+    y = y[:, 0]
+    if y.is_floating_point():
+        whole = (y == y.round()) | y.isnan()
+        if not bool(whole.all()):
+            i = int((~whole).nonzero()[0])
+            raise ValueError(f"graph {i} has y = {float(y[i]):g}; classes are integers 0..C-1")
+        y = y.nan_to_num(-1)
+    y = y.long()
+    if int(y.min()) < -1:
+        i = int(y.argmin())
+        raise ValueError(
+            f"graph {i} has y = {int(y[i])}; classes are 0..C-1 (-1: no label): relabel with "
+            "torch.unique(y, return_inverse=True)[1]"
+        )
+    return y
 
 
 def _parts(splits: Splits, count: int) -> dict[str, Tensor]:
@@ -870,44 +987,69 @@ def _parts(splits: Splits, count: int) -> dict[str, Tensor]:
     return out
 
 
-def _labelled(y: Tensor, train: Tensor, kind: Kind) -> Tensor:
-    """Training graphs that have a label of any task."""
-    if kind == "classes":
-        return train
-    known = ~y[train].isnan()
-    empty = (~known.any(0)).nonzero().flatten().tolist()
-    if empty:
+def _labelled(y: Tensor, part: Tensor, kind: Kind, split: str) -> Tensor:
+    """The graphs of a split that have a label of any task."""
+    known = y[part] >= 0 if kind == "classes" else ~y[part].isnan()
+    if split == "train":
+        if kind == "classes" and not bool(known.all()):
+            i = int(part[~known][0])
+            raise ValueError(
+                f"graph {i} has y = -1; classes are 0..C-1. -1 stands for no label, and the split "
+                "'train' has this graph: give splits= without it, or relabel if it is a class, as "
+                "(y > 0).long() does with -1 and 1"
+            )
+        if kind != "classes" and (lacking := (~known.any(0)).nonzero().flatten().tolist()):
+            raise ValueError(
+                f"task {some(lacking)} has no label in the training split (all NaN); remove its "
+                "column from y"
+            )
+    kept = part[known if kind == "classes" else known.any(1)]
+    if len(part) and not len(kept):
         raise ValueError(
-            f"task {', '.join(map(str, empty))} has no label in the training split (all NaN); "
-            "remove its column from y"
+            f"no graph of the split {split!r} has a label ({len(part):,} graphs, all -1 or NaN): "
+            "give another split, or none of that name"
         )
-    return train[known.any(1)]
+    return kept
 
 
-def _encoding(features: Tensor, ptr: Tensor, train: Tensor) -> Encoding | None:
+def _encoding(features: Tensor, ptr: Tensor, train: Tensor, what: str) -> Encoding | None:
     """Of the values that training graphs have."""
     if features.is_floating_point():
         return None
     rows, _ = _ranges(ptr, train)
     seen = features[rows]
-    return Encoding.of(seen if len(seen) else features.new_zeros(1, features.shape[1]))
+    found = Encoding.of(seen if len(seen) else features.new_zeros(1, features.shape[1]))
+    if found.width > MOST_COLUMNS:
+        raise ValueError(
+            f"{what} features are integers, which are categories: training graphs have "
+            f"{found.width:,} different values, and each becomes a column of which there may be "
+            f"{MOST_COLUMNS:,}; make numbers floats, and ids of nodes no features"
+        )
+    return found
 
 
-def _check_splits(task: GraphTask) -> None:
+def _check_splits(y: Tensor, train: Tensor, kind: Kind) -> None:
     """Every class needs training graphs, and a score needs something to tell apart."""
-    if task.kind == "classes":
-        absent = sorted(set(range(task.num_outputs)) - set(task.graphs.y[task.train].tolist()))
-        if absent:
-            raise ValueError(
-                f"class {', '.join(map(str, absent))} has no training graphs (y has "
-                f"{task.num_outputs} classes); add some to the split or relabel y as 0..C-1"
-            )
-    if task.kind == "binary":
-        own = task.graphs.y[task.train]
+    if kind == "classes":
+        count_classes(y[y >= 0], y[train], "graphs", "; if y are numbers say kind='regression'")
+    if kind == "binary":
+        own = y[train]
         for value in (0, 1):
             lacking = (~(own == value).any(0)).nonzero().flatten().tolist()
             if lacking:
                 raise ValueError(
-                    f"task {', '.join(map(str, lacking))} has no training graph of class {value}; "
-                    "draw another split or remove its column from y"
+                    f"task {some(lacking)} has no training graph of class {value}; draw another "
+                    "split or remove its column from y"
                 )
+
+
+def check_has_length(data: Any) -> None:
+    """Raise a ValueError for a data set that can only be read from front to back.
+
+    PyTorch's ``IterableDataset`` may be endless: it is not read without being asked.
+    """
+    if not hasattr(data, "__len__") or isinstance(data, torch.utils.data.IterableDataset):
+        raise ValueError(
+            f"the data set {type(data).__name__} can only be read from front to back; pass "
+            "list(dataset) if it ends"
+        )

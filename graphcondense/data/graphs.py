@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from graphcondense.data.graph_task import GraphTask, Splits, as_graph_task
+from graphcondense.data.graph_task import GraphTask, Kind, Splits, as_graph_task
 from graphcondense.data.known import Named, find, open_known, root_of
 from graphcondense.data.ogb import open_ogb
 from graphcondense.data.pt import read_pt
@@ -31,6 +31,7 @@ def load_graphs(
     *,
     split: str | None = None,
     seed: int = 0,
+    kind: Kind | None = None,
 ) -> GraphTask:
     """Open a set of labelled graphs by name, or from a ``.pt`` file of a list of PyG ``Data``.
 
@@ -54,6 +55,8 @@ def load_graphs(
             ``stratified``: 80 / 10 / 10 %, class by class, or label by label of a single binary
             task. By default ``scaffold`` where there is one, else ``stratified``.
         seed: draws the split ``stratified``.
+        kind: of a file whose labels may be one or the other, what they are: see
+            :func:`~graphcondense.data.graph_task.as_graph_task`.
 
     Returns:
         The checked task. Its metric is that of OGB's own evaluator, or accuracy.
@@ -64,15 +67,17 @@ def load_graphs(
     """
     path = Path(name).expanduser()
     if path.suffix == ".pt":
-        return task_of_list(read_pt(path, "a list of PyG Data"), path, split, seed)
+        return task_of_list(read_pt(path, "a list of PyG Data"), path, split, seed, kind)
     known = _find(str(name))
     _checked_split(split, known.name, known.splits)
     data, published = open_known(known, root_of(root))
     chosen = published if (split or known.splits[0]) == "scaffold" else None
-    return _task(data, chosen or "stratified", known.name, seed, known.metric)
+    return _task(data, chosen or "stratified", known.name, seed, known.metric, kind)
 
 
-def task_of_list(graphs: Any, path: Path, split: str | None, seed: int) -> GraphTask:
+def task_of_list(
+    graphs: Any, path: Path, split: str | None, seed: int, kind: Kind | None = None
+) -> GraphTask:
     """What a ``.pt`` file holds, as a task with a stratified split.
 
     Raises:
@@ -87,7 +92,7 @@ def task_of_list(graphs: Any, path: Path, split: str | None, seed: int) -> Graph
         )
     if not isinstance(graphs, list | tuple) or not all(isinstance(g, Data) for g in graphs):
         raise ValueError(f"{path} holds a {type(graphs).__name__}, not a list of PyG Data")
-    return _task(list(graphs), "stratified", path.stem, seed, None)
+    return _task(list(graphs), "stratified", path.stem, seed, None, kind)
 
 
 def _checked_split(split: str | None, name: str, allowed: Sequence[str]) -> None:
@@ -97,10 +102,15 @@ def _checked_split(split: str | None, name: str, allowed: Sequence[str]) -> None
 
 
 def _task(
-    data: Any, splits: Splits | Literal["stratified"], name: str, seed: int, metric: str | None
+    data: Any,
+    splits: Splits | Literal["stratified"],
+    name: str,
+    seed: int,
+    metric: str | None,
+    kind: Kind | None,
 ) -> GraphTask:
     try:
-        return as_graph_task(data, splits, name=name, metric=metric, seed=seed)
+        return as_graph_task(data, splits, name=name, metric=metric, kind=kind, seed=seed)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
 

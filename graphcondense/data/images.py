@@ -11,7 +11,7 @@ import gzip
 import hashlib
 import struct
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,10 +22,14 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.known import Named, find, open_known, root_of
+from graphcondense.data.labels import as_tensor, count_classes
 from graphcondense.data.preprocess import Identity, Preprocess, fit_preprocess
 
 MOST_HELD = 1000
 """Images that are held out for validation, at most, over all classes."""
+
+CHANNELS = (1, 3, 4)
+"""Sizes of a last dimension that is taken for channels."""
 
 LABEL_BYTES = 8
 """Of a class, as stored."""
@@ -34,17 +38,19 @@ Pair = tuple[Any, Any]
 """Images and their labels."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ImageTask:
     """Checked images and classes, with the parts that train, validate and test.
 
     Attributes:
         images: ``[n, c, h, w]`` float32, raw: as given, bytes scaled to [0, 1].
-        labels: classes ``[n]`` int64.
-        train, val, test: indices ``[m]`` int64; validation and test may be empty.
+        labels: classes ``[n]`` int64; -1: no label.
+        train, val, test: indices ``[m]`` int64 of labelled images; validation and test may be
+            empty.
         num_classes: number of classes; each has training images.
         name: what reports call the data.
         preprocess: what networks see; fitted on the training images.
+        unlabelled: of ``test``, how many images were left out since they have no label.
     """
 
     images: Tensor
@@ -55,6 +61,14 @@ class ImageTask:
     num_classes: int
     name: str = "images"
     preprocess: Preprocess = field(default_factory=Identity)
+    unlabelled: Mapping[str, int] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{s} {len(getattr(self, s)):,}" for s in ("train", "val", "test"))
+        return (
+            f"ImageTask({self.name!r}, {len(self.images):,} images {list(self.shape)}, "
+            f"{self.num_classes} classes, {self.preprocess.name}; {parts})"
+        )
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -104,11 +118,12 @@ def as_images(
 
     * a pair ``(images, labels)`` of tensors, numpy arrays or lists. Images are ``[n, h, w]`` or
       ``[n, c, h, w]``; arrays also ``[n, h, w, c]`` where ``c`` is 1 or 3 and the second dimension
-      is neither. Bytes (uint8) are scaled to [0, 1]; floats are taken as they are. Labels are
-      integers ``[n]``, 0..C-1;
-    * a data set with ``__len__`` and ``__getitem__`` that gives ``(image, label)``, as those of
-      torchvision do: PIL images, arrays ``[h, w]`` or ``[h, w, c]``, or tensors ``[h, w]`` or
-      ``[c, h, w]``. Every image is read once;
+      is neither; arrays ``[n, h, w, 4]`` likewise. Bytes (uint8) are scaled to [0, 1]; floats are
+      taken as they are. Labels are integers ``[n]``, 0..C-1; test images may have -1, no label,
+      and are then left out and counted;
+    * a list, or a data set with ``__len__`` and ``__getitem__``, that gives ``(image, label)``, as
+      those of torchvision do: PIL images, arrays ``[h, w]`` or ``[h, w, c]``, or tensors ``[h, w]``
+      or ``[c, h, w]``. Every image is read once;
     * a path: an ``.npz`` file of ``images`` and ``labels``, a file of images in the idx format with
       its labels beside it (``train-images-idx3-ubyte``, also ``.gz``), or a folder that has
       ``train-*`` and, for the test part, ``t10k-*`` of these.
@@ -135,12 +150,15 @@ def as_images(
     if isinstance(test, str | Path):
         test, _ = _read(Path(test).expanduser())
     images, labels = _checked(data, "images")
-    classes = int(labels.max()) + 1
+    if int(labels.min()) < 0:
+        raise ValueError(
+            f"label {int(labels.min())} of the images: classes are 0..C-1; leave images without a "
+            "label out: keep = labels >= 0"
+        )
+    classes = count_classes(labels, labels, "images")
     counts = torch.bincount(labels, minlength=classes)
-    if int(counts.min()) < 1:
-        raise ValueError(f"class {int(counts.argmin())} has no training images; relabel as 0..C-1")
     train, val = _hold_out(labels, counts, MOST_HELD if validation is None else validation)
-    tested = torch.empty(0, dtype=torch.long)
+    tested, left = torch.empty(0, dtype=torch.long), 0
     if test is not None:
         more, said = _checked(test, "test images")
         if more.shape[1:] != images.shape[1:]:
@@ -151,9 +169,17 @@ def as_images(
             raise ValueError(
                 f"test label {int(said.max())} is no class of the training images, 0..{classes - 1}"
             )
-        tested = torch.arange(len(images), len(images) + len(more))
+        if int(said.min()) < -1:
+            raise ValueError(
+                f"test label {int(said.min())}: classes are 0..{classes - 1}, -1 is no label"
+            )
+        tested = len(images) + (said >= 0).nonzero().flatten()
+        left = len(said) - len(tested)
+        if not len(tested):
+            raise ValueError(f"none of the {left:,} test images has a label (all are -1)")
         images, labels = torch.cat([images, more]), torch.cat([labels, said])
-    task = ImageTask(images, labels, train, val, tested, classes, name)
+    without = {"train": 0, "val": 0, "test": left}
+    task = ImageTask(images, labels, train, val, tested, classes, name, unlabelled=without)
     return task.with_preprocess(preprocess)
 
 
@@ -173,6 +199,8 @@ def is_images(data: Any) -> bool:
 
     >>> is_images((torch.zeros(3, 8, 8), [0, 1, 2])), is_images([1, 2]), is_images("cora")
     (True, False, False)
+    >>> is_images([(torch.zeros(8, 8), 0)])
+    True
     """
     if isinstance(data, ImageTask):
         return True
@@ -190,7 +218,7 @@ def _rows(data: Any) -> bool:
 
 def _is_dataset(data: Any) -> bool:
     """A sequence of ``(image, label)``."""
-    if isinstance(data, list | Tensor | np.ndarray | str | bytes | dict):
+    if isinstance(data, Tensor | np.ndarray | str | bytes | dict):
         return False
     if not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
         return False
@@ -224,8 +252,6 @@ def _checked(data: Any, what: str) -> tuple[Tensor, Tensor]:
     labels = _classes(data[1], what)
     if len(labels) != len(images):
         raise ValueError(f"{len(images)} {what} but {len(labels)} labels")
-    if int(labels.min()) < 0:
-        raise ValueError(f"label {int(labels.min())} of the {what}: classes are 0..C-1")
     return images, labels
 
 
@@ -235,8 +261,8 @@ def _of_dataset(data: Any, what: str) -> Pair:
     for i in range(len(data)):
         image, label = data[i]
         if not isinstance(image, Tensor):
-            array = np.asarray(image)
-            if array.ndim == 3 and array.shape[2] in (1, 3) and array.shape[0] not in (1, 3):
+            array = _array(image)
+            if array.ndim == 3 and array.shape[2] in CHANNELS and array.shape[0] not in CHANNELS:
                 array = array.transpose(2, 0, 1)
             image = torch.from_numpy(np.array(array))
         images.append(image.unsqueeze(0) if image.dim() == 2 else image)
@@ -253,7 +279,7 @@ def _pixels(given: Any, what: str) -> Tensor:
         images = images.unsqueeze(1)
     if images.dim() != 4:
         raise ValueError(f"{what} must be [n, c, h, w] or [n, h, w], got {list(images.shape)}")
-    if images.shape[-1] in (1, 3) and images.shape[1] not in (1, 3):
+    if images.shape[-1] in CHANNELS and images.shape[1] not in CHANNELS:
         if not array:
             raise ValueError(
                 f"{what} {list(images.shape)} look like [n, h, w, c]; tensors are [n, c, h, w]: "
@@ -281,7 +307,7 @@ def _stacked(given: Sequence[Any], what: str) -> Any:
     """A list of images as one tensor or array; all of one size and type."""
     if not given:
         return torch.empty(0, 1, 1, 1)
-    kept = [g if isinstance(g, Tensor | np.ndarray) else np.asarray(g) for g in given]
+    kept = [g if isinstance(g, Tensor | np.ndarray) else _array(g) for g in given]
     for i, image in enumerate(kept):
         for word, a, b in (
             ("size", tuple(kept[0].shape), tuple(image.shape)),
@@ -295,10 +321,18 @@ def _stacked(given: Sequence[Any], what: str) -> Any:
     return torch.stack(kept) if isinstance(kept[0], Tensor) else np.stack(kept)  # type: ignore[arg-type]
 
 
+def _array(image: Any) -> np.ndarray[Any, Any]:
+    """A PIL image, or nested lists, as an array; palettes are looked up."""
+    return np.asarray(image.convert("RGB") if getattr(image, "mode", None) == "P" else image)
+
+
 def _classes(given: Any, what: str) -> Tensor:
-    labels = given if isinstance(given, Tensor) else _tensor(np.asarray(given), f"labels of {what}")
-    if labels.is_floating_point() or labels.is_complex() or labels.dim() != 1:
-        raise ValueError(f"labels must be integers [n], got {labels.dtype} {list(labels.shape)}")
+    labels = as_tensor(given, what)
+    if labels.is_floating_point() or labels.dim() != 1:
+        fix = "labels.long()" if labels.dim() == 1 else "one-hot rows are labels.argmax(1)"
+        raise ValueError(
+            f"labels must be integers [n], got {labels.dtype} {list(labels.shape)}: {fix}"
+        )
     return labels.detach().to("cpu", torch.int64, copy=True)
 
 

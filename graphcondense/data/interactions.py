@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,6 +16,7 @@ import scipy.sparse as sp
 import torch
 
 from graphcondense.data.known import Named, find, open_known, root_of
+from graphcondense.data.labels import some
 
 Duplicates = Literal["merge", "count"]
 """What becomes of a pair of user and item that occurs several times: one 1, or their number."""
@@ -24,9 +26,11 @@ Array: TypeAlias = "np.ndarray[Any, Any]"
 SPLITS = ("train", "val", "test")
 LEAST = 3
 """Items a user needs for a random split: fewer cannot be trained and tested on."""
+UNUSED = 1_000_000
+"""Columns without an interaction, at most: models are of the size of all of them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class InteractionTask:
     """Who took what, in three parts of one shape, checked.
 
@@ -47,6 +51,19 @@ class InteractionTask:
     user_ids: Array | None = None
     item_ids: Array | None = None
     dropped_users: int = 0
+
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{s} {getattr(self, s).nnz:,}" for s in SPLITS)
+        return (
+            f"InteractionTask({self.name!r}, {self.num_users:,} users, {self.num_items:,} items; "
+            f"interactions: {parts})"
+        )
+
+    @property
+    def unlabelled(self) -> Mapping[str, int]:
+        """Of ``val`` and ``test``, how many users have no item there: scores leave them out."""
+        held = {"val": self.val, "test": self.test}
+        return {"train": 0, **{k: int((m.getnnz(1) == 0).sum()) for k, m in held.items()}}
 
     @property
     def num_users(self) -> int:
@@ -125,7 +142,8 @@ def as_interactions(
             * a PyG ``HeteroData`` with one kind of edges from users to items (reverse edges do
               not count);
             * a ratings frame: a pandas ``DataFrame`` with the columns ``user``, ``item`` and, if
-              it likes, ``rating`` (other usual spellings, such as ``userId``, are known);
+              it likes, ``rating`` (other usual spellings, such as ``userId`` and RecBole's
+              ``user_id:token``, are known);
             * an :class:`InteractionTask`, which is returned as it is.
         seed: draws the split.
         duplicates: ``"merge"``: every pair that occurs is a 1, whatever its value. ``"count"``:
@@ -151,10 +169,13 @@ def as_interactions(
         return _given_split(data, duplicates, min_rating, name or "interactions")
     users, items, ratings, shape, ids = _triples(data, edge_type)
     _check_pairs(users, items, ratings, shape)
-    keep = ratings >= min_rating if min_rating is not None else ratings != 0
-    values = ratings[keep] if sp.issparse(data) else np.ones(int(keep.sum()))
-    whole = _matrix(users[keep], items[keep], values, shape, duplicates)
-    return _random_split(whole, seed, name or "interactions", ids)
+    matrix = sp.issparse(data)  # where a stored 0 is no interaction; a rating of 0 is one
+    keep = ratings >= min_rating if min_rating is not None else (ratings != 0) | (not matrix)
+    values = ratings[keep] if matrix else np.ones(int(keep.sum()))
+    # Rows that have nothing are not made: ids of users may be any numbers.
+    present, rows = np.unique(users[keep], return_inverse=True)
+    whole = _matrix(rows, items[keep], values, (len(present), shape[1]), duplicates)
+    return _random_split(whole, seed, name or "interactions", shape[0], present, ids)
 
 
 def _triples(
@@ -219,7 +240,12 @@ _COLUMNS = {
 def _frame(
     frame: Any,
 ) -> tuple[Array, Array, Array, tuple[int, int], tuple[Array | None, Array | None]]:
-    spelled = {str(column).lower(): column for column in frame.columns}
+    if not hasattr(frame, "iloc"):
+        raise ValueError(
+            f"a {type(frame).__name__} of {type(frame).__module__} is no pandas "
+            "DataFrame; pass frame.to_pandas()"
+        )
+    spelled = {str(column).lower().partition(":")[0]: column for column in frame.columns}
     found = {
         what: next((spelled[s] for s in names if s in spelled), None)
         for what, names in _COLUMNS.items()
@@ -227,15 +253,31 @@ def _frame(
     for what in ("user", "item"):
         if found[what] is None:
             raise ValueError(
-                f"the frame has no column {what!r}; it has {', '.join(map(str, frame.columns))}"
+                f"the frame has no column {what!r}; it has {some(list(frame.columns))}"
             )
         if bool(frame[found[what]].isna().any()):
             raise ValueError(f"the column {found[what]!r} has a missing value; drop such rows")
-    users, user_rows = np.unique(frame[found["user"]].to_numpy(), return_inverse=True)
-    items, item_rows = np.unique(frame[found["item"]].to_numpy(), return_inverse=True)
+    users, user_rows = _numbered(frame, found["user"])
+    items, item_rows = _numbered(frame, found["item"])
     rating = found["rating"]
-    values = np.ones(len(frame)) if rating is None else frame[rating].to_numpy(dtype=np.float64)
+    try:
+        values = np.ones(len(frame)) if rating is None else frame[rating].to_numpy(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"the column {rating!r} is no column of numbers ({str(error)[:80]}); convert or drop it"
+        ) from error
     return user_rows, item_rows, values, (len(users), len(items)), (users, items)
+
+
+def _numbered(frame: Any, column: Any) -> tuple[Array, Array]:
+    """The different ids of a column, in order, and which of them each row has."""
+    try:
+        return np.unique(frame[column].to_numpy(), return_inverse=True)
+    except TypeError as error:
+        raise ValueError(
+            f"the column {column!r} has ids of several types, such as text and numbers; make all "
+            "text: .astype(str)"
+        ) from error
 
 
 def _check_pairs(users: Array, items: Array, values: Array, shape: tuple[int, int]) -> None:
@@ -250,6 +292,12 @@ def _check_pairs(users: Array, items: Array, values: Array, shape: tuple[int, in
                 f"the value {values[at]:g} of user {users[at]} and item {items[at]} {why}; "
                 "interactions are positive: drop it, or shift ratings and set min_rating="
             )
+    unused = shape[1] - min(len(np.unique(items)), shape[1])
+    if unused > UNUSED:
+        raise ValueError(
+            f"{unused:,} of {shape[1]:,} items have no interaction; number those that have one: "
+            "numpy.unique(items, return_inverse=True)[1]"
+        )
 
 
 def _matrix(
@@ -270,10 +318,16 @@ def _ones(matrix: sp.csr_matrix) -> sp.csr_matrix:
 
 
 def _random_split(
-    whole: sp.csr_matrix, seed: int, name: str, ids: tuple[Array | None, Array | None]
+    whole: sp.csr_matrix,
+    seed: int,
+    name: str,
+    count: int,
+    present: Array,
+    ids: tuple[Array | None, Array | None],
 ) -> InteractionTask:
+    """A task of the rows of ``whole``, which are the users ``present`` of ``count``."""
     enough = np.flatnonzero(whole.getnnz(1) >= LEAST)
-    dropped = whole.shape[0] - len(enough)
+    dropped = count - len(enough)
     if not len(enough):
         raise ValueError(
             f"{name}: no user has {LEAST} items or more, which a split into training, validation "
@@ -281,7 +335,7 @@ def _random_split(
         )
     if dropped:
         warnings.warn(
-            f"{name}: {dropped:,} of {whole.shape[0]:,} users have fewer than {LEAST} items and "
+            f"{name}: {dropped:,} of {count:,} users have fewer than {LEAST} items and "
             "are left out",
             stacklevel=3,
         )
@@ -303,13 +357,13 @@ def _random_split(
         parts[split] = sp.csr_matrix(
             (whole.data[own], (user[own], whole.indices[own])), shape=whole.shape
         )
-    users = ids[0][enough] if ids[0] is not None else (enough if dropped else None)
+    named = present[enough] if ids[0] is None else ids[0][present[enough]]
     return InteractionTask(
         parts["train"],
         _ones(parts["val"]),
         _ones(parts["test"]),
         name,
-        users,
+        None if ids[0] is None and not dropped else named,
         ids[1],
         dropped,
     )
@@ -331,6 +385,11 @@ def _given_split(
             )
         users, items, values, shape, _ = _triples(parts[split], None)
         _check_pairs(users, items, values, shape)
+        if split == "train" and shape[0] > max(len(values), UNUSED):
+            raise ValueError(
+                f"{name}: {shape[0]:,} users have {len(values):,} training items; leave users "
+                "without one out"
+            )
         keep = values >= min_rating if min_rating is not None else values != 0
         how: Duplicates = duplicates if split == "train" else "merge"
         held[split] = _matrix(users[keep], items[keep], values[keep], shape, how)
@@ -372,10 +431,11 @@ def load_interactions(
 
     Args:
         name: ``"ml-1m"`` or ``"ml-100k"`` (case, ``-`` and ``_`` do not matter); a MovieLens file
-            (``ratings.dat``, ``u.data``, ``ratings.csv``); or a folder that holds one, or
-            ``total_data.hdf5`` and ``index.npz``, the format of the authors of ∞-AE: ``user``,
-            ``item`` and ``rating`` of each interaction, and its part (0 train, 1 validation, 2
-            test, -1 left out).
+            (``ratings.dat``, ``u.data``, ``ratings.csv``), an atomic file of RecBole (``.inter``),
+            a table ``.csv`` or ``.tsv`` with the columns of a ratings frame, a matrix ``.npz`` that
+            SciPy saved; or a folder that holds one of the first four, or ``total_data.hdf5`` and
+            ``index.npz``, the format of the authors of ∞-AE: ``user``, ``item`` and ``rating`` of
+            each interaction, and its part (0 train, 1 validation, 2 test, -1 left out).
         root: where data sets are; by default ``$GRAPHCONDENSE_DATA``, else
             ``~/.cache/graphcondense``. A set lies there in its own folder, or so below
             ``recsys/``. MovieLens is downloaded there from its makers if it is missing.
@@ -392,22 +452,32 @@ def load_interactions(
     path = Path(name).expanduser()
     if holds_interactions(path):
         own = path.name if path.is_dir() else path.parent.name or path.stem
+        if path.name not in READERS and not path.is_dir():
+            own = path.stem
         return _open_folder(path, split, own, options)
-    known = find(str(name), KNOWN_INTERACTIONS, ".dat, .data or .csv")
+    known = find(str(name), KNOWN_INTERACTIONS, ".inter, .csv, .tsv or .npz")
     return _open_folder(open_known(known, root_of(root)), split, known.name, options)
 
 
 def _read_table(path: Path, separator: str, header: int | None) -> Any:
+    """A table as a frame; RecBole's columns of type ``token`` as text, lest 007 be 7."""
     import pandas as pd
 
+    def read(**options: Any) -> Any:
+        engine = "c" if len(separator) == 1 else "python"
+        return pd.read_csv(path, sep=separator, header=header, engine=engine, **options)
+
     try:
-        frame = pd.read_csv(path, sep=separator, header=header, engine="python")
+        tokens = [] if header is None else [c for c in read(nrows=0) if ":token" in str(c)]
+        frame = read(dtype=dict.fromkeys(tokens, str))
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read as ratings: {error}") from error
-    if frame.shape[1] < 3:
-        raise ValueError(f"{path} has {frame.shape[1]} columns; user, item and rating are needed")
+        raise ValueError(f"{path} cannot be read as ratings: {str(error)[:200]}") from error
     if header is None:
-        frame = frame.iloc[:, :3].set_axis(["user", "item", "rating"], axis=1)
+        if frame.shape[1] < 3:
+            raise ValueError(
+                f"{path} has {frame.shape[1]} columns; user, item and rating are needed"
+            )
+        return frame.iloc[:, :3].set_axis(["user", "item", "rating"], axis=1)
     return frame
 
 
@@ -423,8 +493,22 @@ def _read_csv(path: Path) -> Any:
     return _read_table(path, ",", 0)
 
 
+def _read_tsv(path: Path) -> Any:
+    return _read_table(path, "\t", 0)
+
+
+def _read_npz(path: Path) -> Any:
+    try:
+        return sp.load_npz(path)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is no matrix that SciPy saved: {str(error)[:200]}") from error
+
+
 READERS = {"ratings.dat": _read_dat, "u.data": _read_tabs, "ratings.csv": _read_csv}
 """MovieLens files by name: of 1M and 10M, of 100K, and of the later sets."""
+
+ENDINGS = {".inter": _read_tsv, ".csv": _read_csv, ".tsv": _read_tsv, ".npz": _read_npz}
+"""Readers of other files, by the ending of their names."""
 
 AUTHORS = ("total_data.hdf5", "index.npz")
 
@@ -433,12 +517,29 @@ def _file_in(folder: Path) -> Path | None:
     """What a folder can be opened by: the authors' pair (the folder itself), or a ratings file."""
     if all((folder / file).is_file() for file in AUTHORS):
         return folder
-    return next((folder / file for file in READERS if (folder / file).is_file()), None)
+    known = next((folder / file for file in READERS if (folder / file).is_file()), None)
+    atomic = sorted(folder.glob("*.inter"))
+    if known is None and len(atomic) > 1:
+        raise ValueError(f"{folder} has {len(atomic)} files .inter: name one, {atomic[0].name}")
+    return known or next(iter(atomic), None)
 
 
 def holds_interactions(path: Path) -> bool:
     """Whether :func:`load_interactions` opens this file or folder."""
-    return path.name in READERS or (path.is_dir() and _file_in(path) is not None)
+    if path.is_dir():
+        return _file_in(path) is not None
+    if path.suffix == ".npz":
+        return _is_matrix(path)
+    return path.name in READERS or path.suffix in ENDINGS
+
+
+def _is_matrix(path: Path) -> bool:
+    """Whether a file is a sparse matrix as ``scipy.sparse.save_npz`` writes it."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return {"format.npy", "shape.npy", "data.npy"} <= set(file.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def _open_folder(
@@ -453,7 +554,11 @@ def _open_folder(
     if split not in (None, *allowed):
         raise ValueError(f"split={split!r}: {name} has {', '.join(allowed)}")
     if found.is_file():
-        return as_interactions(READERS[found.name](found), name=name, **options)
+        table = (READERS.get(found.name) or ENDINGS[found.suffix])(found)
+        try:
+            return as_interactions(table, name=name, **options)
+        except ValueError as error:
+            raise ValueError(f"{found}: {error}") from error
     frame, part = _read_authors(found)
     if split == "random":
         return as_interactions(frame, name=name, **options)

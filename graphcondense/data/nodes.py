@@ -18,6 +18,7 @@ from graphcondense.data.known import Named, find, name_key, open_known, root_of
 from graphcondense.data.ogb import load_ogb
 from graphcondense.data.pt import read_pt
 from graphcondense.data.reading import ROWS
+from graphcondense.data.task import labels_nodes
 from graphcondense.ops.adjacency import csr_tensor, scipy_csr
 
 if TYPE_CHECKING:
@@ -94,13 +95,22 @@ def load(
     """
     from graphcondense.data.graphs import load_graphs, task_of_list
     from graphcondense.data.images import KnownImages, check_no_image_options, load_images
-    from graphcondense.data.interactions import KnownInteractions, load_interactions
+    from graphcondense.data.interactions import (
+        KnownInteractions,
+        holds_interactions,
+        load_interactions,
+    )
 
     if normalize not in NORMALIZE:
         raise ValueError(f"normalize={normalize!r}: choose one of {', '.join(NORMALIZE)}")
     path = Path(name).expanduser()
+    if holds_interactions(path):
+        _check_no_graph_options(str(path), normalize, device, "users by items")
+        return load_interactions(path, root, split=split, seed=seed)
     if path.suffix in _FILES:
-        data, auto, own = _open_file(path), "none", path.stem
+        data, auto, own = open_file(path), "none", path.stem
+        if isinstance(data, list) and labels_nodes(data):
+            data = data[0]
         if isinstance(data, list):
             _check_no_graph_options(str(path), normalize, device)
             return task_of_list(data, path, split, seed)
@@ -417,7 +427,7 @@ def _open_pt(path: Path) -> Any:
 _FILES: dict[str, Callable[[Path], Any]] = {".npz": _open_npz, ".pt": _open_pt}
 
 
-def _open_file(path: Path) -> Any:
+def open_file(path: Path) -> Any:
     """A ``Data``, or the list of graphs that a ``.pt`` file may hold."""
     if not path.is_file():
         raise ValueError(f"there is no file {path}")

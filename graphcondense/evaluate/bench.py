@@ -86,6 +86,9 @@ class Bench(Protocol):
     def equal_bytes(self, small: Any, draws: int) -> dict[str, list[Any]]:
         """Real examples that take at most the bytes of ``small``, by name."""
 
+    def mean(self) -> FitResult | None:
+        """What the mean of the training targets scores; ``None`` but of regression."""
+
     def plain_seconds(self, measured: int) -> float | None:
         """One training in plain PyG, scaled from so many epochs or updates; ``None`` if there is
         no such thing."""
@@ -153,6 +156,9 @@ class NodeBench:
 
     def equal_bytes(self, small: Any, draws: int) -> dict[str, list[Any]]:
         return dict(equal_bytes_graphs(self.real, small, draws))
+
+    def mean(self) -> None:
+        return None
 
     def plain_seconds(self, measured: int) -> float:
         return plain_training_seconds(

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphcondense.data.graph_task import GraphSet, GraphTask, as_graph_task
+from graphcondense.data.graph_task import Kind as LabelKind
 from graphcondense.evaluate.bench import Kind
 from graphcondense.evaluate.cost import seconds_of, size_of
 from graphcondense.evaluate.fit import FitResult, graphs_by_name
@@ -23,7 +24,7 @@ from graphcondense.evaluate.graph_fit import (
     read_graphs,
 )
 from graphcondense.evaluate.graph_predictors import NAME, check_size, fit_graph_kernel_ridge
-from graphcondense.evaluate.metrics import check_scorable
+from graphcondense.evaluate.metrics import check_scorable, ogb_metric, scores_of
 from graphcondense.nn.graphs import GRAPH_MODELS
 from graphcondense.ops.criteria import CRITERIA
 
@@ -55,7 +56,8 @@ class GraphBench:
     def sets(self, small: Any) -> dict[str, list[Any]]:
         if not isinstance(small, Mapping):
             small = {"condensed": small}
-        named = graphs_by_name({name: _several(value) for name, value in small.items()})
+        kind = self.real.kind
+        named = graphs_by_name({name: _several(value, kind) for name, value in small.items()})
         for sets in named.values():
             for one in sets:
                 read_graphs(one, self.real, self.training.edge_features)
@@ -95,25 +97,48 @@ class GraphBench:
         found = [random_within(self.real, budget, draw) for draw in range(draws)]
         return {"random, same bytes": found}
 
+    def mean(self) -> FitResult | None:
+        return mean_of_targets(self.real) if self.real.kind == "regression" else None
+
     def plain_seconds(self, measured: int) -> float:
         return plain_graph_seconds(self.real, self.training, measured, self.device)
 
 
-def _several(value: Any) -> list[Any]:
+def _several(value: Any, kind: LabelKind) -> list[Any]:
     """One condensed set, or a list of several, as a list; plain graphs as one packed set."""
     if isinstance(value, list | tuple) and not all(_is_graph(item) for item in value):
-        return [one for item in value for one in _several(item)]
+        return [one for item in value for one in _several(item, kind)]
     if isinstance(value, list | tuple) and not value:
         return []
     if isinstance(value, GraphTask) or hasattr(value, "condensed"):
         return [value]
-    return [held_graphs(value)]
+    return [held_graphs(value, kind)]
 
 
 def _is_graph(item: Any) -> bool:
     from torch_geometric.data import Data
 
     return isinstance(item, Data)
+
+
+def mean_of_targets(real: GraphTask) -> FitResult:
+    """What predicting the training targets' mean, of each task, scores: nothing is trained."""
+    mean = real.target_scale[0]
+    y = {split: real.graphs.y[getattr(real, split)] for split in ("val", "test")}
+    val = scores_of(real.metric, mean.expand(1, *y["val"].shape), y["val"]).float()
+    test = ogb_metric(real, mean.expand(1, *y["test"].shape), y["test"]).float()
+    return FitResult(
+        model="mean",
+        seeds=(0,),
+        val_selected=val,
+        epoch_selected=torch.zeros(1, dtype=torch.long),
+        test_selected=test,
+        val_last=val,
+        test_last=test,
+        seconds=0.0,
+        seconds_training=0.0,
+        processor_seconds=0.0,
+    )
 
 
 def random_graphs(real: Any, small: Any, seed: int) -> GraphSet:

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from graphcondense.core.pools import built, initialise
 from graphcondense.data.graph_task import GraphSet, GraphTask, as_graph_task, pack
+from graphcondense.data.graph_task import Kind as LabelKind
 from graphcondense.data.task import is_dataset
 from graphcondense.evaluate.fit import FitResult, _now, seeds_of
 from graphcondense.evaluate.metrics import check_scorable, ogb_metric, scores_of
@@ -381,7 +382,7 @@ def read_graphs(small: Any, real: GraphTask, edge_features: bool = False) -> Gra
     Raises:
         ValueError: no graph; features, edge features or labels that do not match the real graphs.
     """
-    out = real.encoded(held_graphs(small))
+    out = real.encoded(held_graphs(small, real.kind))
     if not len(out):
         raise ValueError("the small set has no graphs")
     if edge_features and out.edge_attr is None:
@@ -395,8 +396,8 @@ def read_graphs(small: Any, real: GraphTask, edge_features: bool = False) -> Gra
     return out
 
 
-def held_graphs(small: Any) -> GraphSet:
-    """The graphs of ``small`` as they are stored.
+def held_graphs(small: Any, kind: LabelKind | None = None) -> GraphSet:
+    """The graphs of ``small`` as they are stored; labels of plain graphs are read as ``kind``.
 
     Raises:
         ValueError: it holds no graphs, or some that cannot be used.
@@ -415,7 +416,7 @@ def held_graphs(small: Any) -> GraphSet:
         )
     if not len(small):
         raise ValueError("the small set has no graphs")
-    return pack(small)[0]
+    return pack(small, kind)[0]
 
 
 def _check_labels(y: Tensor, real: GraphTask) -> None:

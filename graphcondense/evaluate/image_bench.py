@@ -97,6 +97,9 @@ class ImageBench:
         found = [images_within(self.real, budget, draw) for draw in range(draws)]
         return {"random, same bytes": found}
 
+    def mean(self) -> None:
+        return None
+
     def plain_seconds(self, measured: int) -> float:
         return plain_image_seconds(self.real, self.training, measured, self.device)
 

@@ -63,9 +63,13 @@ SCORES: dict[str, Score] = {
 
 
 def accuracy(out: Tensor, y: Tensor) -> Tensor:
-    """Share of right classes ``[S]``; of binary tasks each task's share, the mean over tasks."""
+    """Share of right classes ``[S]``; of binary tasks each task's share, the mean over tasks.
+
+    Of examples that have a label: a class of -1, or NaN, is none.
+    """
     if y.dim() == 1:
-        return (out.argmax(-1) == y).double().mean(-1)
+        known = y >= 0
+        return (out.argmax(-1) == y)[..., known].double().mean(-1)
     right = torch.where(y.isnan(), torch.nan, ((out > 0) == (y == 1)).double())
     return right.nanmean(1).nanmean(-1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,10 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor
 
-from graphcondense.data.graph_task import GraphTask
-from graphcondense.data.images import is_images
-from graphcondense.data.interactions import InteractionTask
-from graphcondense.data.task import is_dataset, labels_nodes
+from graphcondense.data.kind import kind_of_data
 from graphcondense.evaluate.bench import ALL, Bench, Kind, NodeBench
 from graphcondense.evaluate.cost import (
     Ledger,
@@ -38,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ALL", "BASELINES", "Report", "Row", "bench_of", "evaluate"]
 
-BASELINES = ("random", "whole")
+BASELINES = ("random", "whole", "mean")
 
 
 @dataclass(frozen=True)
@@ -332,21 +329,22 @@ def bench_of(data: Any, device: torch.device | str | None = None, **options: Any
     Args:
         data: a graph, or a :class:`~graphcondense.data.graph_task.GraphTask`, a list or a PyG data
             set of graphs. A list or data set of one graph with labelled nodes is that graph. Users
-            by items are an :class:`~graphcondense.data.interactions.InteractionTask`. Images are
-            anything :func:`~graphcondense.data.images.as_images` takes but a path.
+            by items are anything :func:`~graphcondense.data.interactions.as_interactions` takes.
+            Images are anything :func:`~graphcondense.data.images.as_images` takes but a path.
+            See :func:`~graphcondense.data.kind.kind_of_data`.
         device: where to train; default the CPU.
         **options: fields of :class:`~graphcondense.evaluate.fit.Training`, of
             :class:`~graphcondense.evaluate.graph_fit.GraphTraining`, of
             :class:`~graphcondense.evaluate.image_fit.ImageTraining`, or of
             :class:`~graphcondense.evaluate.rows_fit.RowsTraining`.
     """
-    if is_images(data):
-        return ImageBench(data, device, **options)
-    if isinstance(data, GraphTask) or (is_dataset(data) and not labels_nodes(data)):
-        return GraphBench(data, device, **options)
-    if isinstance(data, InteractionTask):
-        return RowsBench(data, device, **options)
-    return NodeBench(data, device, **options)
+    benches: dict[str, Callable[..., Bench]] = {
+        "node": NodeBench,
+        "graph": GraphBench,
+        "image": ImageBench,
+        "rows": RowsBench,
+    }
+    return benches[kind_of_data(data)](data, device, **options)
 
 
 def evaluate(
@@ -384,7 +382,8 @@ def evaluate(
             :data:`~graphcondense.nn.graphs.GRAPH_MODELS`. By default six for nodes, all for graphs.
         seeds: training seeds of every model, or how many; by default 10 for nodes, 5 for graphs.
         baselines: of ``"random"`` (random training examples, class by class as many as the first
-            set has) and ``"whole"`` (all training examples).
+            set has), ``"whole"`` (all training examples), and, of regression alone, ``"mean"``: the
+            mean of the training targets, which no model is trained for.
         random_draws: how many random graphs.
         equal_bytes: beside them, real examples by random choice (of nodes also by herding), as many
             as fit into the bytes of the first set. Real features are often sparse or categories,
@@ -444,6 +443,10 @@ def evaluate(
                 for i, graph in enumerate(graphs)
             ]
             rows.append(_row(label, graphs, *bench.about(kind), results))
+    if "mean" in baselines and (floor := bench.mean()) is not None:
+        for kind in kinds:
+            row = _row("mean", [], *bench.about(kind), [replace(floor, model=_name(kind))])
+            rows.append(replace(row, set_graphs=0))
     name = _name(kinds[0])
     times = {row.label: row for row in rows if row.model == name}
     plain = bench.plain_seconds(plain_epochs) if plain_epochs else None
@@ -511,7 +514,7 @@ def _row(
     graphs_in = [size.graphs for size in sizes if size.graphs is not None]
 
     def mean(values: list[int]) -> int:
-        return round(sum(values) / len(values))
+        return round(sum(values) / max(len(values), 1))
 
     return Row(
         label=label,

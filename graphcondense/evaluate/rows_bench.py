@@ -79,6 +79,9 @@ class RowsBench:
         found = [users_within(self.real, budget, draw) for draw in range(draws)]
         return {"random, same bytes": found}
 
+    def mean(self) -> None:
+        return None
+
     def plain_seconds(self, measured: int) -> float | None:
         return None  # most recommenders here are no networks
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -25,32 +26,23 @@ def domain_of(
     Raises:
         ValueError: none that this package condenses, or options of another kind.
     """
-    from graphcondense.data.graph_task import GraphTask
-    from graphcondense.data.images import is_images
-    from graphcondense.data.task import NodeTask, is_dataset, labels_nodes
+    from graphcondense.data.kind import kind_of_data
     from graphcondense.kinds.graph import GraphDomain
     from graphcondense.kinds.image import ImageDomain
     from graphcondense.kinds.node import NodeDomain
-    from graphcondense.kinds.rows import RowsDomain, is_rows
+    from graphcondense.kinds.rows import RowsDomain
 
-    domain: Domain | None = None
-    if is_images(data):
-        domain = ImageDomain(data, device, setting)
-    elif is_rows(data):
-        domain = RowsDomain(data, device, setting)
-    # PyG's data sets answer to `.x` too: they come before what has one.
-    elif isinstance(data, GraphTask) or (is_dataset(data) and not labels_nodes(data)):
-        domain = GraphDomain(data, device, setting)
-    if domain is not None:
-        if pseudo_labels is not None:
-            raise ValueError(
-                f"pseudo_labels={pseudo_labels} is for one graph with labelled nodes, and these "
-                f"are {domain.kind} data: leave it out"
-            )
-        return domain
-    if isinstance(data, NodeTask) or is_dataset(data) or hasattr(data, "x"):
+    kind = kind_of_data(data)
+    if kind == "node":
         return NodeDomain(data, device, setting, pseudo_labels)
-    raise ValueError(
-        f"cannot condense a {type(data).__name__}; pass a PyG Data, a list or data set of graphs, "
-        "(images [n, c, h, w], labels [n]), or users by items (a SciPy matrix, HeteroData or frame)"
-    )
+    if pseudo_labels is not None:
+        raise ValueError(
+            f"pseudo_labels={pseudo_labels} is for one graph with labelled nodes, and these are "
+            f"{kind} data: leave it out"
+        )
+    others: dict[str, Callable[..., Domain]] = {
+        "graph": GraphDomain,
+        "image": ImageDomain,
+        "rows": RowsDomain,
+    }
+    return others[kind](data, device, setting)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from graphcondense.core.method import Method
-from graphcondense.kinds.kind import Measured, Setting
+from graphcondense.kinds.kind import Measured, Setting, told
 
 
 class GraphDomain:
@@ -74,6 +74,7 @@ class GraphDomain:
             "train": len(task.train),
             "val": len(task.val),
             "test": len(task.test),
+            **told(task.unlabelled),
             "encoding": task.encoding,
         }
 

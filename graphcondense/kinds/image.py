@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from graphcondense.core.method import Method
-from graphcondense.kinds.kind import Measured, Setting
+from graphcondense.kinds.kind import Measured, Setting, told
 
 
 class ImageDomain:
@@ -98,6 +98,7 @@ class ImageDomain:
             "train": len(task.train),
             "val": len(task.val),
             "test": len(task.test),
+            **told(task.unlabelled),
         }
 
     def measure(self, small: Any) -> Measured:

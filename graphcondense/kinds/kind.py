@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -73,6 +74,11 @@ class Measured:
     total: int
     bytes: int
     unlabelled: int = 0
+
+
+def told(unlabelled: Mapping[str, int]) -> dict[str, Any]:
+    """What a record says of examples that were left out of a split, having no label."""
+    return {"unlabelled": dict(unlabelled)} if any(unlabelled.values()) else {}
 
 
 def of_one(small: Any, classes: int, total: int) -> Measured:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-import scipy.sparse as sp
 import torch
 
 from graphcondense.core.method import Method
@@ -76,18 +74,3 @@ class RowsDomain:
             "row_sum": round(float(small.csr.sum()) / small.num_users, 3),
         }
         return Measured(sizes, [small.num_users], self.task.num_users, tensor_bytes(small))
-
-
-def is_rows(data: Any) -> bool:
-    """Whether this is a users-by-items problem in one of the forms that are understood."""
-    from graphcondense.data.interactions import InteractionTask
-
-    split = isinstance(data, Mapping) and {"train", "val", "test"} <= set(data)
-    frame = hasattr(data, "columns") and hasattr(data, "to_numpy")
-    return (
-        isinstance(data, InteractionTask)
-        or sp.issparse(data)
-        or split
-        or frame
-        or hasattr(data, "edge_types")
-    )

@@ -196,8 +196,9 @@ def baselines(group: Group, run: Run, model: str) -> Iterator[tuple[str, Mapping
 
 
 def is_floor(label: str) -> bool:
-    """Whether a label is of real nodes: random ones, or as many as fit into the same bytes."""
-    return label.startswith("random, ") or label.endswith(SAME_BYTES)
+    """Whether a label is of real nodes, random ones or as many as fit into the same bytes, or of
+    the mean of the training targets."""
+    return label == "mean" or label.startswith("random, ") or label.endswith(SAME_BYTES)
 
 
 def is_network(row: Mapping[str, Any]) -> bool:

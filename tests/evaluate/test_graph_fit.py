@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from importlib import import_module
 
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 from torch import Tensor
+from torch.func import functional_call
 from torch_geometric.data import Data
 
+from graphcondense.core.pools import initialise
 from graphcondense.data.condensed_graphs import CondensedGraphs
 from graphcondense.data.graph_task import GraphTask, as_graph_task
 from graphcondense.evaluate.graph_fit import GraphEvaluator, GraphTraining
-from graphcondense.nn.graphs import GRAPH_MODELS
+from graphcondense.nn.graphs import GRAPH_MODELS, SparseGraphs
 
 fit_module = import_module("graphcondense.evaluate.graph_fit")
 FAST = {"steps": 6, "hidden": 8, "num_layers": 2, "val_every": 2, "lr": 0.01}
@@ -89,6 +93,71 @@ def test_it_learns(model):
     found = errors.fit_whole(model, seeds=2)
     assert float(found.test_selected.max()) < 4.5  # the spread of the targets is above 5
     assert torch.equal(found.val_selected <= found.val_last, torch.tensor([True, True]))
+
+
+@pytest.mark.parametrize("kind", ["binary", "regression"])
+def test_training_is_adam_by_hand(kind):
+    """Adam with L2 decay and half a cosine, loss and validation in a plain loop, float64."""
+    task = toy(kind)
+    steps, lr, decay, seed = 7, 0.05, 0.1, 3
+    evaluator = GraphEvaluator(
+        task, steps=steps, hidden=8, num_layers=2, lr=lr, weight_decay=decay, val_every=3
+    )
+    evaluator._like = torch.empty(0, dtype=torch.double)
+    found = evaluator.train("GIN", few(task), seeds=[seed])
+
+    net = GRAPH_MODELS["GIN"](4, 8, task.num_outputs, 2).double()
+    weights = initialise(net, torch.Generator().manual_seed(seed))
+    small, real = few(task).set, task.batch(task.val)
+    mean = task.graphs.y[task.train].double().nanmean(0)
+    std = (task.graphs.y[task.train].double() - mean).square().nanmean(0).sqrt()
+
+    def out(w: dict[str, Tensor], graphs) -> Tensor:
+        x = graphs.x.double()
+        return functional_call(net, w, (x, SparseGraphs.of(graphs, x)))
+
+    def loss(w: dict[str, Tensor]) -> Tensor:
+        known = ~small.y.isnan()
+        if kind == "binary":
+            chance = torch.where(small.y == 1, 1.0, -1.0) * out(w, small)
+            return -chance.sigmoid().log()[known].mean()
+        y = (small.y - mean) / std
+        return (out(w, small)[known] - y[known]).square().mean()
+
+    def score(w: dict[str, Tensor]) -> float:
+        if kind == "binary":
+            pairs = [
+                (y[~y.isnan()], o[~y.isnan()].detach())
+                for y, o in zip(real.y.T, out(w, real).T, strict=True)
+            ]
+            return sum(roc_auc_score(*pair) for pair in pairs) / len(pairs)
+        errors = out(w, real) * std + mean - real.y
+        return float(errors.square().nanmean(0).sqrt().mean())
+
+    first = {k: torch.zeros_like(v) for k, v in weights.items()}
+    second = {k: torch.zeros_like(v) for k, v in weights.items()}
+    scores, kept = {}, {}
+    for step in range(1, steps + 1):
+        rate = lr * (1 + math.cos(math.pi * (step - 1) / steps)) / 2
+        weights = {k: v.detach().requires_grad_() for k, v in weights.items()}
+        slopes = torch.autograd.grad(loss(weights), list(weights.values()))
+        for (name, value), slope in zip(list(weights.items()), slopes, strict=True):
+            slope = slope + decay * value.detach()
+            first[name] = 0.9 * first[name] + 0.1 * slope
+            second[name] = 0.999 * second[name] + 0.001 * slope**2
+            up, down = first[name] / (1 - 0.9**step), second[name] / (1 - 0.999**step)
+            weights[name] = value.detach() - rate * up / (down.sqrt() + 1e-8)
+        if step in (3, 6, 7):
+            scores[step], kept[step] = score(weights), dict(weights)
+    assert len(set(scores.values())) > 1
+    pick = max if task.larger_is_better else min
+    assert float(found.val_selected[0]) == pytest.approx(pick(scores.values()), rel=1e-6)
+    assert float(found.val_last[0]) == pytest.approx(scores[7], rel=1e-6)
+    chosen = int(found.step_selected[0])
+    assert scores[chosen] == pick(scores.values())
+    for name, value in found.last.items():
+        assert torch.allclose(value[0], weights[name], rtol=1e-5, atol=1e-6)
+        assert torch.allclose(found.selected[name][0], kept[chosen][name], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["classes", "binary", "regression"])

@@ -1,0 +1,101 @@
+"""Class ids and numbers that may be class ids: one rule for graphs and images.
+
+Nothing here is of the size of a label's value: an id may be a hash.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_NAMED = 5
+"""Values that a message names, at most."""
+
+
+def count_classes(known: Tensor, trained: Tensor, what: str, other: str = "") -> int:
+    """How many classes there are, if they are called 0..C-1 and each has training examples.
+
+    Args:
+        known: the class of every labelled example ``[m]`` int64, none negative.
+        trained: those of the training examples.
+        what: the examples in words, such as ``"graphs"``.
+        other: what else ids with gaps may be, for the message.
+
+    Raises:
+        ValueError: a class without training examples, or ids that are not 0..C-1.
+
+    >>> count_classes(torch.tensor([0, 1, 1]), torch.tensor([1, 0]), "graphs")
+    2
+    """
+    values, own = torch.unique(known), torch.unique(trained)
+    top = int(values[-1])
+    if len(own) == top + 1:
+        return top + 1
+    if len(values) == top + 1:
+        absent = values[~torch.isin(values, own)].tolist()
+        raise ValueError(
+            f"class {some(absent)} has no training {what} (y has {top + 1} classes); add some to "
+            "the split or relabel y as 0..C-1"
+        )
+    gaps = torch.arange(_NAMED + len(values))
+    absent = gaps[~torch.isin(gaps, values)][: _NAMED + 1].tolist()
+    absent = [value for value in absent if value < top]
+    unmarked = f"; if {top} marks {what} without a label, make it -1" if top == 255 else ""
+    raise ValueError(
+        f"class {some(absent)} has no training {what} (y has {len(values):,} different values, up "
+        f"to {top}); relabel y as 0..C-1: torch.unique(y, return_inverse=True)[1]{unmarked}{other}"
+    )
+
+
+def some(values: list[Any]) -> str:
+    """A few of the values, with commas between.
+
+    >>> some([1, 2]), some(list(range(9)))
+    ('1, 2', '0, 1, 2, 3, 4, ...')
+    """
+    rest = ", ..." if len(values) > _NAMED else ""
+    return ", ".join(map(str, values[:_NAMED])) + rest
+
+
+def counts_up(known: Tensor) -> bool:
+    """Whether numbers look like class ids: -1 and 1, or -1, 0 or 1 and on without a gap, and every
+    value twice on average.
+
+    >>> [counts_up(torch.tensor(y)) for y in ([0.0, 1, 2] * 2, [-1.0, 1] * 2, [0.0, 1, 5] * 2)]
+    [True, True, False]
+    """
+    if not len(known) or not bool((known == known.round()).all()):
+        return False
+    values = torch.unique(known)
+    if 2 * len(values) > len(known):
+        return False
+    first, last = float(values[0]), float(values[-1])
+    dense = first in (-1, 0, 1) and last - first == len(values) - 1
+    return dense or (first, last, len(values)) == (-1, 1, 2)
+
+
+def is_one_hot(y: Tensor) -> bool:
+    """Whether every row ``[n, T]`` is one 1 among zeros, of several columns and rows."""
+    if y.dim() != 2 or min(y.shape) < 2:
+        return False
+    return bool((((y == 0) | (y == 1)).all(1) & ((y == 1).sum(1) == 1)).all())
+
+
+def as_tensor(y: Any, who: str) -> Tensor:
+    """A label, or labels, as a tensor on the CPU.
+
+    Raises:
+        ValueError: they are no numbers, such as text.
+    """
+    try:
+        out: Tensor = torch.as_tensor(y).detach().cpu()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"{who}: the label {str(y)[:40]!r} is no number; make labels classes 0..C-1: "
+            "numpy.unique(labels, return_inverse=True)[1]"
+        ) from error
+    if out.is_complex():
+        raise ValueError(f"{who}: labels are complex; they are classes or real numbers")
+    return out.long() if out.dtype == torch.uint64 else out
