@@ -232,6 +232,11 @@ class Report(Result):
         return f"{self.data} ({self.digest}), {self.score.name}{unit}{self.on_test}"
 
     @property
+    def about_test(self) -> list[str]:
+        """That the test set is small, or that labels are missing."""
+        return about_test(self.test_examples, self.test_unlabelled, self.examples)
+
+    @property
     def on_test(self) -> str:
         """How many test examples there are, for titles."""
         if self.test_examples is None:
@@ -244,7 +249,7 @@ class Report(Result):
             f"{row.model} {row.edge_weights}" for row in self.rows if row.edge_weights
         )
         chosen = [f"{r.label}, {r.model}: {r.chosen}" for r in self.rows if r.chosen]
-        out = about_test(self.test_examples, self.test_unlabelled, self.examples)
+        out = self.about_test
         if any(row.test_error is not None for row in self.rows):
             out.append("± test: standard error of a score on a test set of this size")
         out += [f"trained with: {_settings(self.settings)}"] if self.settings else []

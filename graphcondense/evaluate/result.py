@@ -144,7 +144,7 @@ def sampling_error(share: float, examples: int) -> float:
     right ones of 13 are no certainty.
 
     >>> round(sampling_error(0.8, 1000), 4), round(sampling_error(1.0, 13), 3)
-    (0.0126, 0.078)
+    (0.0127, 0.078)
     """
     share = (share * examples + 2) / (examples + 4)
     return math.sqrt(share * (1 - share) / (examples + 4))
