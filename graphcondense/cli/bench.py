@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
+import shlex
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphcondense.cli.condense import forms_of
 from graphcondense.cli.flags import Where, add_fields, kind_of, make_parser, parse, summary_of
 from graphcondense.cli.folders import BUDGETS, size
 from graphcondense.cli.text import note, say
 
+if TYPE_CHECKING:
+    from graphcondense.evaluate.report import Report
+
 WHOLE = "whole"
 """The row of a model that is trained on the whole data."""
+STOPPED = (130, -signal.SIGINT)
+"""What a process ends with that Ctrl-C has reached."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,9 +94,15 @@ def command_bench(argv: list[str]) -> None:
     table = f"{where.stem}-{size(budget)}"
     cells = Path(args.out) / table
     check_same(cells, command_of(args))
-    failed = run_all(args, argv, cells, [WHOLE, *names])
+    failed, interrupted = run_all(args, argv, cells, in_order(names, kind))
     if cells.is_dir():
         say(write_page(Path(args.out), Path(args.page), table))
+    if interrupted:
+        note(
+            f"{len(_cells(cells))} of {len(names) + 1} cells are finished and kept in {cells}; to "
+            f"go on: {shlex.join(['graphcondense', 'bench', *argv])}"
+        )
+        raise KeyboardInterrupt
     if failed:
         raise ValueError(
             f"{len(failed)} of {len(names) + 1} cells failed; the same command runs them again: "
@@ -119,6 +134,23 @@ def method_names(text: str, kind: str) -> list[str]:
     return names
 
 
+def in_order(names: Sequence[str], kind: str) -> list[str]:
+    """Cells in the order in which they run: cheap methods first, the whole data last.
+
+    >>> in_order(["gcond", "sfgc", "random"], "node")
+    ['random', 'gcond', 'sfgc', 'whole']
+    """
+    from graphcondense.core.method import COSTS, find_method
+
+    known = list(COSTS)
+
+    def cost(name: str) -> int:
+        said = find_method(name, kind)[0].cost
+        return known.index(said) if said in known else len(known)
+
+    return [*sorted(names, key=cost), WHOLE]
+
+
 def check_same(cells: Path, command: str) -> None:
     """One table has one protocol.
 
@@ -133,28 +165,47 @@ def check_same(cells: Path, command: str) -> None:
             )
 
 
-def run_all(args: Any, argv: Sequence[str], cells: Path, names: Sequence[str]) -> dict[str, str]:
-    """Run the cells that are not there, several at a time; what failed, with the last line said."""
+def run_all(
+    args: Any, argv: Sequence[str], cells: Path, names: Sequence[str]
+) -> tuple[dict[str, str], bool]:
+    """Run the cells that are not there, several at a time, and say when each begins and ends.
+
+    Returns:
+        What failed, with the last line said; and whether Ctrl-C came: then cells that ran are
+        ended and have not failed.
+    """
     todo = [name for name in names if not (cells / f"{name}.json").exists()]
     if done := len(names) - len(todo):
         note(f"{done} of {len(names)} cells are there")
     single = str(args.device).startswith("cuda")
     workers = args.workers or (1 if single else max(1, len(os.sched_getaffinity(0))))
+    if todo:
+        note(f"{cells.name}: {len(todo)} cells to run, {workers} at a time: {', '.join(todo)}")
     running: list[subprocess.Popen[str]] = []
     failed: dict[str, str] = {}
+    stop = threading.Event()
 
-    def one(name: str) -> None:
+    def one(at: int, name: str) -> None:
         path, began = cells / f"{name}.json", time.perf_counter()
         words = [*argv, "--methods", name, "--workers", str(workers), "--cell", str(path)]
+        if stop.is_set():
+            return
+        note(f"{cells.name} {name}: begins, {at} of {len(todo)}")
         process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", "graphcondense", "bench", *words],
             env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
         )
         running.append(process)
+        if stop.is_set():
+            process.terminate()
         said = process.communicate()[1]
         took = f"{time.perf_counter() - began:.0f} s"
+        # Ctrl-C reaches every process of a terminal, this cell perhaps before this one.
+        if process.returncode and (stop.is_set() or process.returncode in STOPPED):
+            return
         if process.returncode:
             failed[name] = (said.strip().splitlines() or ["no message"])[-1]
             note(f"{cells.name} {name}: failed after {took}, {failed[name]}")
@@ -163,15 +214,14 @@ def run_all(args: Any, argv: Sequence[str], cells: Path, names: Sequence[str]) -
 
     pool = ThreadPoolExecutor(workers)
     try:
-        list(pool.map(one, todo))
+        list(pool.map(one, range(1, len(todo) + 1), todo))
     except KeyboardInterrupt:
-        pool.shutdown(wait=False, cancel_futures=True)
+        stop.set()
         for process in running:
             process.terminate()
-        note("finished cells are kept; the same command goes on")
-        raise
-    pool.shutdown()
-    return failed
+    pool.shutdown(cancel_futures=True)
+    stopped = stop.is_set() or any(process.returncode in STOPPED for process in running)
+    return failed, stopped
 
 
 def run_cell(args: Any) -> dict[str, Any]:
@@ -220,7 +270,6 @@ def run_cell(args: Any) -> dict[str, Any]:
     return {
         "report": {**report, "rows": rows, "ledgers": {} if name == WHOLE else report["ledgers"]},
         "cost": "-" if name == WHOLE else find_method(method, kind)[0].cost,
-        "preset": None if name == WHOLE else sets[0].condensed["preset"],
         "seconds": None if name == WHOLE else seconds,
         "plain_training_seconds": plain if name == WHOLE else None,
         "mean": mean,
@@ -279,13 +328,27 @@ def write_page(out: Path, page: Path, last: str) -> str:
 
 def _cells(folder: Path) -> dict[str, dict[str, Any]]:
     """Finished cells by method, best first by the first model's validation score, whole last."""
-    found = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
-    return dict(
-        sorted(
-            found.items(),
-            key=lambda item: (item[0] == WHOLE, -item[1]["report"]["rows"][0]["val_selected"]),
-        )
-    )
+    found = {path.stem: _read_cell(path) for path in sorted(folder.glob("*.json"))}
+
+    def order(item: tuple[str, dict[str, Any]]) -> tuple[bool, float]:
+        score = item[1]["report"]["rows"][0]["val_selected"]
+        return item[0] == WHOLE, -score if math.isfinite(score) else math.inf
+
+    return dict(sorted(found.items(), key=order))
+
+
+def _read_cell(path: Path) -> dict[str, Any]:
+    """A finished cell.
+
+    Raises:
+        ValueError: naming the file, if it is something else.
+    """
+    try:
+        cell: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        cell["command"], cell["report"]["rows"][0]["val_selected"]
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise ValueError(f"{path} is no cell of graphcondense bench: delete it") from error
+    return cell
 
 
 def _section(cells: Mapping[str, dict[str, Any]]) -> list[str]:
@@ -295,28 +358,21 @@ def _section(cells: Mapping[str, dict[str, Any]]) -> list[str]:
     models = list(dict.fromkeys(row["model"] for row in first["report"]["rows"]))
     plain = cells.get(WHOLE, {}).get("plain_training_seconds")
     about = first["report"]
+    report = _report(about)
     ran = sorted({str(cell["workers"]) for cell in cells.values()})
     lines = [
         f"`{first['command']}`",
         "",
-        f"{about['data']} ({about['digest']}); {_seeds(cells)}; {' or '.join(ran)} processes at a "
-        "time. "
+        f"{about['data']} ({about['digest']}){report.on_test}; {_seeds(cells)}; "
+        f"{' or '.join(ran)} processes at a time. "
         + (f"A plain PyG training on the whole data takes {plain:.1f} s." if plain else ""),
         "",
+        *(line for said in report.about_test for line in (said, "")),
     ]
     best = {m: _best(cells, m) for m in models}
     marks = {row["model"]: " *" for row in first["report"]["rows"] if row["predictor"] == "non-GNN"}
-    head = ["trained on", *(m + marks.get(m, "") for m in models)]
-    tail = [
-        "preset",
-        "nodes",
-        "edges",
-        "KiB",
-        "seconds",
-        "of one plain training",
-        "peak MiB",
-        "cost",
-    ]
+    head = ["trained on", "preset", *(m + marks.get(m, "") for m in models)]
+    tail = ["nodes", "edges", "KiB", "seconds", "of one plain training", "peak MiB", "cost"]
     floor = cells.get(WHOLE, {}).get("mean")
     if floor is not None:
         said = SCORES[about["metric"]].text(floor)
@@ -324,10 +380,10 @@ def _section(cells: Mapping[str, dict[str, Any]]) -> list[str]:
     lines += [_row([*head, *tail]), "|---" * (len(head) + len(tail)) + "|"]
     for name, cell in cells.items():
         scores = [_text(cell, m, best.get(m)) for m in models]
-        lines.append(_row([name, *scores, *_costs(cell, plain)]))
+        lines.append(_row([name, _preset(cell), *scores, *_costs(cell, plain)]))
     lines += ["", "Last epoch:", "", _row(head), "|---" * len(head) + "|"]
     for name, cell in cells.items():
-        lines.append(_row([name, *(_text(cell, m, which="last") for m in models)]))
+        lines.append(_row([name, _preset(cell), *(_text(cell, m, which="last") for m in models)]))
     return lines
 
 
@@ -350,7 +406,8 @@ def _best(cells: Mapping[str, dict[str, Any]], model: str) -> str | None:
     from graphcondense.evaluate.metrics import SCORES
 
     rows = {n: _score_of(c, model) for n, c in cells.items() if n != WHOLE}
-    found = {n: row["test_selected"] for n, row in rows.items() if row}
+    scores = {n: row["test_selected"] for n, row in rows.items() if row}
+    found = {n: score for n, score in scores.items() if math.isfinite(score)}
     metric = next(iter(cells.values()))["report"].get("metric", "accuracy")
     pick = max if SCORES[metric].larger_is_better else min
     return pick(found, key=lambda name: found[name]) if found else None
@@ -361,19 +418,21 @@ def _text(
 ) -> str:
     """A score as its metric is written; that of the method ``best`` is bold."""
     from graphcondense.evaluate.metrics import SCORES
+    from graphcondense.evaluate.result import shown_spread
 
     row = _score_of(cell, model)
     if row is None:
         return "-"
     score = SCORES[cell["report"].get("metric", "accuracy")]
-    text = score.text(row[f"test_{which}"], row[f"test_{which}_std"])
+    count = row["graphs"] * row["trainings"]
+    spread = shown_spread(row[f"test_{which}_std"], count, cell["report"].get("test_examples"))
+    text = score.text(row[f"test_{which}"], spread)
     return f"**{text}**" if row["label"] == best else text
 
 
 def _costs(cell: Mapping[str, Any], plain: float | None) -> list[str]:
     row, seconds = cell["report"]["rows"][0], cell["seconds"]
     sizes = [
-        cell.get("preset") or "-",
         f"{row['nodes']:,}",
         f"{row['edges']:,}",
         f"{row['bytes'] / 1024:,.0f}",
@@ -385,20 +444,31 @@ def _costs(cell: Mapping[str, Any], plain: float | None) -> list[str]:
     return [*sizes, took, ratio, f"{cell['peak_memory_bytes'] / 2**20:,.0f}", cell["cost"]]
 
 
+def _preset(cell: Mapping[str, Any]) -> str:
+    """The preset that the cell's sets were condensed with."""
+    return cell["report"]["rows"][0].get("preset") or "-"
+
+
 def draw(cells: Mapping[str, dict[str, Any]], path: Path, title: str) -> Path:
     """The table as a heat map."""
+    first = next(iter(cells.values()))["report"]
+    rows = [row for cell in cells.values() for row in cell["report"]["rows"]]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return _report({**first, "data": title, "rows": rows}).plot_transfer(path)
+
+
+def _report(about: Mapping[str, Any]) -> Report:
+    """A cell's report, without what its sets cost."""
     from graphcondense.evaluate.report import Report, Row
 
-    first = next(iter(cells.values()))["report"]
-    rows = tuple(Row(**row) for cell in cells.values() for row in cell["report"]["rows"])
-    report = Report(
-        title,
-        first["digest"],
-        first["settings"],
-        rows,
+    return Report(
+        about["data"],
+        about["digest"],
+        about["settings"],
+        tuple(Row(**row) for row in about["rows"]),
         {},
-        first.get("metric", "accuracy"),
-        tuple(first.get("units", ("nodes", "edges"))),
+        about.get("metric", "accuracy"),
+        tuple(about.get("units", ("nodes", "edges"))),
+        about.get("test_examples"),
+        about.get("test_unlabelled", 0),
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return report.plot_transfer(path)

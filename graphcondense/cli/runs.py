@@ -106,8 +106,7 @@ def open_runs(
     add_fields(parser, "output", Output)
     paths = [Path(path).expanduser() for path in parse(parser, argv).runs]
     for path in paths:
-        if not path.exists():
-            raise ValueError(f"there is no file or folder {path}")
+        _check_there(path)
     first = paths[0]
     parser.set_defaults(_origin(first))
     args = parse(parser, argv)
@@ -149,6 +148,18 @@ def open_runs(
         }[kind]
         note(f"note: not condensed from {real} and split, as far as its record says")
     return Opened(args, graphs, task, first if first.is_dir() else None)
+
+
+def _check_there(path: Path) -> None:
+    """Raise a ValueError unless something that could be opened is there."""
+    if not path.exists():
+        raise ValueError(f"there is no file or folder {path}")
+    if not path.is_dir() or (path / "condensed.safetensors").is_file():
+        return
+    if not any(not file.name.startswith("checkpoint") for file in path.glob("*.pt")):
+        going = (path / "checkpoint.pt").is_file() or (path / "config.yaml").is_file()
+        why = "its run is not finished" if going else "it has no condensed.safetensors"
+        raise ValueError(f"{path} holds no finished run: {why}; name the folder of one, or a file")
 
 
 def _record(graph: Any) -> Any:

@@ -11,14 +11,17 @@ from typing import Any
 
 def summary(small: Any) -> str:
     """A condensed set beside the whole one, as a table."""
+    from graphcondense.report.runs import WHOLE_IS, unit_of
+
     record = small.condensed
+    share = f"share of {WHOLE_IS[unit_of(small)]}"
     data, validation = record["data"], record["validation"]
     rows = [
         {
             "": name,
             "whole": f"{data[name]:,}",
             "condensed": f"{record[name]:,}",
-            "share": f"{100 * record[name] / data[name]:.2f} %" if data[name] else "-",
+            share: f"{100 * record[name] / data[name]:.2f} %" if data[name] else "-",
         }
         for name in ("graphs", "nodes", "edges", "users", "interactions", "bytes")
         if name in data and name in record

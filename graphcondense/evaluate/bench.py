@@ -45,6 +45,7 @@ class Bench(Protocol):
         seeds: trainings of each.
         metric: the score, one of :data:`~graphcondense.evaluate.metrics.SCORES`.
         units: what the nodes and edges of a set are called.
+        tested: how many test examples are scored: those that have a label (users: items).
     """
 
     real: Any
@@ -56,6 +57,9 @@ class Bench(Protocol):
 
     @property
     def training(self) -> Any: ...
+
+    @property
+    def tested(self) -> int: ...
 
     def sets(self, small: Any) -> dict[str, list[Any]]:
         """Condensed sets by name, several of one name being condensation seeds; all checked."""
@@ -116,6 +120,10 @@ class NodeBench:
     @property
     def training(self) -> Any:
         return self.evaluator.training
+
+    @property
+    def tested(self) -> int:
+        return int((self.real.y[self.real.test] >= 0).sum())
 
     def sets(self, small: Any) -> dict[str, list[Any]]:
         named = graphs_by_name(small)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import resource
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -38,6 +39,119 @@ class Size:
     graphs: int | None = None
 
 
+class Times(NamedTuple):
+    """Seconds of condensing and of one training, all by one clock; ``None`` where not known."""
+
+    clock: str
+    condensing: float | None
+    condensed: float | None
+    whole: float | None
+
+    @property
+    def crossing(self) -> float | None:
+        """Trainings after which both ways have cost the same; ``None`` if there is no such."""
+        return crossing(self.condensing, self.condensed, self.whole)
+
+
+def crossing(start: float | None, slope: float | None, other: float | None) -> float | None:
+    """Where ``start + k * slope`` meets ``k * other``; ``None`` if it never does, or unknown.
+
+    >>> crossing(10.0, 1.0, 3.0), crossing(10.0, 3.0, 3.0), crossing(None, 1.0, 3.0)
+    (5.0, None, None)
+    """
+    if start is None or slope is None or other is None or not other > slope:
+        return None
+    return start / (other - slope)
+
+
+WALL, PROCESSOR = "wall seconds", "processor seconds"
+
+
+def times_of(entry: Mapping[str, Any]) -> Times:
+    """What a ledger's costs are compared by: processor seconds where all of them are known, else
+    wall seconds; the two are never mixed.
+
+    Args:
+        entry: the fields of a :class:`Ledger`, or what is left of them in a file.
+    """
+    stages = ("condensation", "condensed", "whole")
+    spent = _numbers(entry, *(f"{stage}_processor_seconds" for stage in stages))
+    if spent[0] is not None and spent[1] and spent[2]:
+        return Times(PROCESSOR, *spent)
+    return wall_of(entry)
+
+
+def wall_of(entry: Mapping[str, Any]) -> Times:
+    """:func:`times_of` by the wall."""
+    names = ("condensation_seconds", "condensed_training_seconds", "whole_training_seconds")
+    return Times(WALL, *_numbers(entry, *names))
+
+
+def _numbers(entry: Mapping[str, Any], *names: str) -> list[float | None]:
+    found = (entry.get(name) for name in names)
+    return [v if isinstance(v, int | float) and math.isfinite(v) else None for v in found]
+
+
+def better_than_random(
+    score: tuple[float, float],
+    random: tuple[float, float],
+    *,
+    larger_is_better: bool = True,
+    error: float | None = None,
+) -> bool | None:
+    """Whether a condensed set is better than as many random examples.
+
+    The rule: the mean test score of a model trained on it lies above that of random examples (an
+    error below) by more than the largest of three: the standard deviation of either over its
+    trainings, and the standard error of the test set where it is known. What does not is not told
+    apart from random examples, which cost nothing, and so does not pay.
+
+    Args:
+        score, random: mean and standard deviation of the set's and of the random examples' scores.
+        larger_is_better: whether a larger score is better.
+        error: the test set's standard error, see
+            :func:`~graphcondense.evaluate.result.sampling_error`.
+
+    Returns:
+        ``None`` where random examples have no finite score.
+
+    >>> better_than_random((0.80, 0.01), (0.77, 0.02)), better_than_random((0.80, 0), (0.79, 0.02))
+    (True, False)
+    """
+    (mine, own), (theirs, other) = score, random
+    if not math.isfinite(theirs):
+        return None
+    gain = mine - theirs if larger_is_better else theirs - mine
+    noise = (own, other, error or 0.0)
+    return gain > max((value for value in noise if math.isfinite(value)), default=0.0)
+
+
+RULE = "better than random: by more than the largest of both deviations and the test set's error"
+"""The rule of :func:`better_than_random` in one line."""
+
+
+def verdict(times: Times, better: bool | None) -> tuple[int | None, str]:
+    """From which training on a condensed set pays, ``None`` where it does not; and in words.
+
+    It does not pay where it is not better than random examples (:func:`better_than_random`), or
+    where a training on it takes as long as on the whole data.
+
+    >>> verdict(Times(WALL, 9.0, 1.0, 4.0), True), verdict(Times(WALL, 9.0, 1.0, 4.0), False)
+    ((4, 'after 4 trainings, by wall seconds'), (None, 'does not pay: not better than random'))
+    """
+    if better is False:
+        return None, "does not pay: not better than random"
+    if times.condensed is not None and times.whole is not None and times.whole <= times.condensed:
+        return None, f"does not pay: a training on it takes as long as on the whole ({times.clock})"
+    found = times.crossing
+    if found is None:
+        missing = "condensing" if times.condensing is None else "training on the whole data"
+        return None, f"not known: {missing} was not timed"
+    count = int(found) + 1
+    words = f"after {count:,} training{'s' * (count > 1)}, by {times.clock}"
+    return count, words + (", not compared with random" if better is None else "")
+
+
 @dataclass(frozen=True)
 class Ledger:
     """Seconds, memory and size of one condensed graph beside the whole one.
@@ -63,6 +177,10 @@ class Ledger:
         condensed_processor_seconds, whole_processor_seconds: the same of one training, validation
             included.
         units: what nodes and edges are called.
+        graphs: hashes of all condensed sets whose scores stand in one row, the first one's among
+            them.
+        better_than_random: whether ``model`` is better when trained on this set than on as many
+            random examples, see :func:`better_than_random`; ``None`` if they were not compared.
     """
 
     graph: str
@@ -79,35 +197,49 @@ class Ledger:
     whole_processor_seconds: float | None = None
     memory_estimate_bytes: int | None = None
     units: tuple[str, str] = ("nodes", "edges")
+    graphs: tuple[str, ...] = ()
+    better_than_random: bool | None = None
+
+    @property
+    def times(self) -> Times:
+        """What :attr:`break_even_trainings` compares: processor seconds on both sides where all
+        are known, else wall seconds on both."""
+        return times_of(vars(self))
 
     @property
     def break_even_trainings(self) -> int | None:
-        """Smallest ``k`` with ``condensation + k * condensed < k * whole``.
+        """Smallest ``k`` with ``condensation + k * condensed < k * whole``, by :attr:`times`.
 
-        ``None`` if there is none, or if a time is not known.
+        ``None`` if there is none, if a time is not known, or if the set is not better than random
+        examples.
 
         >>> size = Size(1, 0, 4)
         >>> Ledger("", "GCN", size, size, 9.0, 1.0, 4.0, None, 0).break_even_trainings
         4
         """
-        if self.condensation_seconds is None or self.whole_training_seconds is None:
-            return None
-        saved = self.whole_training_seconds - self.condensed_training_seconds
-        return int(self.condensation_seconds // saved) + 1 if saved > 0 else None
+        return verdict(self.times, self.better_than_random)[0]
+
+    @property
+    def pays(self) -> str:
+        """From which training on it pays, in words, or why it does not."""
+        return verdict(self.times, self.better_than_random)[1]
+
+    @property
+    def whole_is(self) -> str:
+        """What shares are shares of: of a graph all of it, else the training part."""
+        alone = self.size.graphs is None and self.units[0] == "nodes"
+        return "the whole graph" if alone else "the training part"
 
     def total_seconds(self, trainings: int) -> tuple[float | None, float | None]:
-        """Seconds of so many trainings: condensing included, and on the whole graph instead.
+        """:attr:`times` of so many trainings: condensing included, and on the whole data instead.
 
         >>> size = Size(1, 0, 4)
         >>> Ledger("", "GCN", size, size, 9.0, 1.0, 4.0, None, 0).total_seconds(4)
         (13.0, 16.0)
         """
-        condensed = whole = None
-        if self.condensation_seconds is not None:
-            condensed = self.condensation_seconds + trainings * self.condensed_training_seconds
-        if self.whole_training_seconds is not None:
-            whole = trainings * self.whole_training_seconds
-        return condensed, whole
+        _, start, slope, other = self.times
+        condensed = None if start is None or slope is None else start + trainings * slope
+        return condensed, None if other is None else trainings * other
 
     @property
     def ratios(self) -> dict[str, float | None]:
@@ -135,7 +267,10 @@ class Ledger:
         return {
             **asdict(self),
             "break_even_trainings": self.break_even_trainings,
+            "break_even_clock": self.times.clock,
+            "pays": self.pays,
             "ratios": self.ratios,
+            "ratios_of": self.whole_is,
         }
 
     @classmethod
@@ -144,7 +279,8 @@ class Ledger:
         own = {f.name: saved[f.name] for f in fields(cls) if f.name in saved}
         sizes = {name: Size(**own[name]) for name in ("size", "whole")}
         units = tuple(own.get("units", ("nodes", "edges")))
-        return cls(**{**own, **sizes, "units": units})
+        graphs = tuple(own.get("graphs", ()))
+        return cls(**{**own, **sizes, "units": units, "graphs": graphs})
 
     def lines(self) -> list[str]:
         """The ledger as lines of text."""
@@ -153,9 +289,10 @@ class Ledger:
             return "not measured" if value is None else f"{value:.2f} s"
 
         def percent(part: float, whole: float) -> str:
-            return f"{100 * part / whole:.2f} % of {whole:,}" if whole else f"of {whole}"
+            share = f"{100 * part / whole:.2f} % " if whole else ""
+            return f"{share}of {whole:,} in {self.whole_is}"
 
-        even, (nodes, edges) = self.break_even_trainings, self.units
+        nodes, edges = self.units
         counts = []
         if self.size.graphs is not None and self.whole.graphs is not None:
             share = percent(self.size.graphs, self.whole.graphs)
@@ -171,7 +308,8 @@ class Ledger:
             f"{seconds(self.whole_training_seconds)} whole, "
             f"{seconds(self.plain_training_seconds)} whole in plain "
             + ("PyTorch" if nodes == "images" else "PyG"),
-            f"pays after    {'-' if even is None else f'{even:,} trainings'}",
+            f"pays          {self.pays}",
+            *([f"  {RULE}"] if self.better_than_random is not None else []),
             f"processor     {seconds(self.condensation_processor_seconds)} condensation; one "
             f"training with validation {seconds(self.condensed_processor_seconds)} condensed, "
             f"{seconds(self.whole_processor_seconds)} whole",
@@ -189,7 +327,8 @@ def draw_break_even(ledgers: Mapping[str, Ledger], path: str | Path, data: str =
 
     Solid lines condense first and then train on the condensed set; the dashed one trains on the
     whole graph under the same evaluator, the dotted one in plain PyG. A dot marks where a set
-    begins to pay.
+    begins to pay; the legend says of which it does not. All lines are of one clock: of processor
+    seconds where every set has them, and then plain PyG, which is timed by the wall, is left out.
 
     Raises:
         ValueError: no ledger has the seconds of condensing.
@@ -202,31 +341,42 @@ def draw_break_even(ledgers: Mapping[str, Ledger], path: str | Path, data: str =
             "no condensation seconds are known: pass condensation_seconds= to evaluate"
         )
     one = next(iter(known.values()))
-    even = [ledger.break_even_trainings or 0 for ledger in known.values()]
-    trainings = np.arange(0, max(20, 2 * max(even)) + 1)
+    clocks = {ledger.times.clock for ledger in known.values()}
+    clock = clocks.pop() if len(clocks) == 1 else WALL
+    times = {
+        label: ledger.times if ledger.times.clock == clock else wall_of(vars(ledger))
+        for label, ledger in known.items()
+    }
+    # By wall seconds alone where a set has no others, so a set's own verdict may be by another.
+    even = {k: verdict(times[k], ledger.better_than_random)[0] for k, ledger in known.items()}
+    last = max(20, 2 * max(k or 0 for k in even.values()))
+    trainings = np.array([0, last])  # every line is straight
     figure = Figure(figsize=(6.4, 3.8), layout="constrained")
     axes = figure.subplots()
-    for i, (label, ledger) in enumerate(known.items()):
+    for i, (label, entry) in enumerate(times.items()):
         colour = COLOURS[i % len(COLOURS)]
-        start, step = ledger.condensation_seconds or 0.0, ledger.condensed_training_seconds
-        axes.plot(trainings, start + step * trainings, color=colour, label=label)
-        if k := ledger.break_even_trainings:
+        start, step = entry.condensing or 0.0, entry.condensed or 0.0
+        k = even[label]
+        said = label if k or entry.whole is None else f"{label} (does not pay)"
+        axes.plot(trainings, start + step * trainings, color=colour, label=said)
+        if k:
             axes.plot(k, start + step * k, MARKERS[i % len(MARKERS)], color=colour)
             axes.annotate(
                 f"{k:,}", (k, start + step * k), xytext=(0, 8), textcoords="offset points"
             )
+    plain = "whole, plain PyTorch" if one.units[0] == "images" else "whole, plain PyG"
     for seconds, style, name in (
-        (one.whole_training_seconds, "--", "whole, same evaluator"),
-        (one.plain_training_seconds, ":", "whole, plain PyG"),
+        (times[next(iter(times))].whole, "--", "whole, same evaluator"),
+        (one.plain_training_seconds if clock == WALL else None, ":", plain),
     ):
         if seconds is not None:
             axes.plot(trainings, seconds * trainings, style, color="#555555", label=name)
     axes.set_xlabel(f"trainings of {one.model}")
-    axes.set_ylabel("seconds in all")
+    axes.set_ylabel(f"{clock} in all")
     axes.set_title(f"{data}: when condensing pays" if data else "when condensing pays")
-    axes.set_xlim(0, trainings[-1])
-    last = int(trainings[-1])
-    axes.set_ylim(0, 1.6 * max(ledger.total_seconds(last)[0] or 0.0 for ledger in known.values()))
+    axes.set_xlim(0, last)
+    ends = [(t.condensing or 0.0) + last * (t.condensed or 0.0) for t in times.values()]
+    axes.set_ylim(0, 1.6 * max(ends) or 1.0)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)

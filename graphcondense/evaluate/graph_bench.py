@@ -53,6 +53,11 @@ class GraphBench:
     def training(self) -> GraphTraining:
         return self.evaluator.training
 
+    @property
+    def tested(self) -> int:
+        y = self.real.graphs.y[self.real.test].flatten(1) if self.real.kind != "classes" else None
+        return len(self.real.test) if y is None else int((~y.isnan()).any(1).sum())
+
     def sets(self, small: Any) -> dict[str, list[Any]]:
         if not isinstance(small, Mapping):
             small = {"condensed": small}

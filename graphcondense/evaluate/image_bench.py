@@ -52,6 +52,10 @@ class ImageBench:
     def training(self) -> ImageTraining:
         return self.evaluator.training
 
+    @property
+    def tested(self) -> int:
+        return len(self.real.test)
+
     def sets(self, small: Any) -> dict[str, list[Any]]:
         if not isinstance(small, Mapping):
             small = {"condensed": small}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from graphcondense.data.kind import kind_of_data
 from graphcondense.evaluate.bench import ALL, Bench, Kind, NodeBench
 from graphcondense.evaluate.cost import (
     Ledger,
+    better_than_random,
     draw_break_even,
     graph_hash,
     peak_memory_bytes,
@@ -26,7 +27,15 @@ from graphcondense.evaluate.fit import FitResult, record_of
 from graphcondense.evaluate.graph_bench import GraphBench
 from graphcondense.evaluate.image_bench import ImageBench
 from graphcondense.evaluate.metrics import SCORES, Score
-from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Result
+from graphcondense.evaluate.result import (
+    COLOURS,
+    MARKERS,
+    Column,
+    Result,
+    about_test,
+    sampling_error,
+    shown_spread,
+)
 from graphcondense.evaluate.rows_bench import RowsBench
 from graphcondense.evaluate.store import Store, identity_of
 
@@ -66,6 +75,11 @@ class Row:
             GPU the seconds it was in use.
         set_graphs: mean number of graphs in a set; ``None`` where a set is a single graph.
         others: means of further test scores by name, such as HR@10 of users by items.
+        test_error: standard error of ``test_selected`` as another test set of that size would show
+            it, see :func:`~graphcondense.evaluate.result.sampling_error`; of accuracies alone, else
+            ``None``.
+        preset: the preset that the set was condensed with, as its record says: a section's name,
+            or ``"none"``. ``None`` where no record says so.
     """
 
     label: str
@@ -91,6 +105,8 @@ class Row:
     processor_seconds: float
     set_graphs: int | None = None
     others: Mapping[str, float] = field(default_factory=dict)
+    test_error: float | None = None
+    preset: str | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +121,8 @@ class Report(Result):
         ledgers: what each condensed set costs (its first graph).
         metric: the score, one of :data:`~graphcondense.evaluate.metrics.SCORES`.
         units: what nodes and edges are called.
+        test_examples: how many test examples are scored; ``None`` in files of older versions.
+        test_unlabelled: how many were left out, as they have no label.
     """
 
     data: str
@@ -114,8 +132,8 @@ class Report(Result):
     ledgers: Mapping[str, Ledger]
     metric: str = "accuracy"
     units: tuple[str, str] = ("nodes", "edges")
-
-    left: ClassVar[int] = 2
+    test_examples: int | None = None
+    test_unlabelled: int = 0
 
     @property
     def score(self) -> Score:
@@ -128,6 +146,20 @@ class Report(Result):
         return any(row.set_graphs is not None for row in self.rows)
 
     @property
+    def examples(self) -> str:
+        """What test examples are called."""
+        return "graphs" if self.of_graphs else self.units[0]
+
+    def scored(self, row: Row, which: str = "selected") -> str:
+        """The test score of a row, ``"selected"`` or ``"last"``, with the spread of its trainings
+        where that says something (:func:`~graphcondense.evaluate.result.shown_spread`)."""
+        mean, std = getattr(row, f"test_{which}"), getattr(row, f"test_{which}_std")
+        return self.score.text(mean, self._spread(std, row.graphs * row.trainings))
+
+    def _spread(self, std: float | None, trainings: int = 2) -> float | None:
+        return shown_spread(std, trainings, self.test_examples)
+
+    @property
     def has_steps(self) -> bool:
         """Whether models were validated as they trained, and so have an epoch and a last score."""
         return self.metric != "ndcg@10"
@@ -137,7 +169,9 @@ class Report(Result):
         text = self.score.text
         sets = [Column("graphs", lambda row: f"{row.set_graphs:,}")] if self.of_graphs else []
         spread = "± graphs" if self.units[0] == "nodes" and not sets else "± sets"
-        last = [Column("last test", lambda row: text(row.test_last, row.test_last_std))]
+        last = [Column("last test", lambda row: self.scored(row, "last"))]
+        error = [Column("± test", lambda row: text(row.test_error))]
+        preset = [Column("preset", lambda row: row.preset or "-")]
         step = [
             Column(
                 "step" if sets else "epoch",
@@ -148,14 +182,16 @@ class Report(Result):
         others = [Column(name, partial(_other, name, text)) for name in names]
         return (
             Column("trained on", lambda row: row.label),
+            *(preset if self.has_presets else []),
             Column("model", lambda row: row.model + (" *" if row.predictor == "non-GNN" else "")),
             Column(
                 "best-val test" if self.has_steps else self.score.name,
-                lambda row: text(row.test_selected, row.test_selected_std),
+                self.scored,
             ),
             *(last if self.has_steps else others),
-            Column(spread, lambda row: text(row.spread_graphs)),
-            Column("± trainings", lambda row: text(row.spread_trainings)),
+            Column(spread, lambda row: text(self._spread(row.spread_graphs))),
+            Column("± trainings", lambda row: text(self._spread(row.spread_trainings))),
+            *(error if any(row.test_error is not None for row in self.rows) else []),
             *(step if self.has_steps else []),
             *sets,
             Column(self.units[0], lambda row: f"{row.nodes:,}"),
@@ -163,6 +199,15 @@ class Report(Result):
             Column("KiB", lambda row: f"{row.bytes / 1024:,.0f}"),
             Column("s/training", lambda row: f"{row.seconds:.2f}"),
         )
+
+    @property
+    def has_presets(self) -> bool:
+        """Whether a record says which preset a set was condensed with."""
+        return any(row.preset is not None for row in self.rows)
+
+    @property
+    def left(self) -> int:  # type: ignore[override]
+        return 2 + self.has_presets
 
     @property
     def ledger(self) -> Ledger:
@@ -181,14 +226,30 @@ class Report(Result):
 
     def title(self) -> str:
         unit = " in %" if self.score.share else ", lower is better"
-        return f"{self.data} ({self.digest}), {self.score.name}{unit}"
+        return f"{self.data} ({self.digest}), {self.score.name}{unit}{self.on_test}"
+
+    @property
+    def about_test(self) -> list[str]:
+        """That the test set is small, or that labels are missing."""
+        return about_test(self.test_examples, self.test_unlabelled, self.examples)
+
+    @property
+    def on_test(self) -> str:
+        """How many test examples there are, for titles."""
+        if self.test_examples is None:
+            return ""
+        left = f" ({self.test_unlabelled:,} unlabelled left out)" if self.test_unlabelled else ""
+        return f" on {self.test_examples:,} test {self.examples}{left}"
 
     def notes(self) -> list[str]:
         weights = dict.fromkeys(
             f"{row.model} {row.edge_weights}" for row in self.rows if row.edge_weights
         )
         chosen = [f"{r.label}, {r.model}: {r.chosen}" for r in self.rows if r.chosen]
-        out = [f"trained with: {_settings(self.settings)}"] if self.settings else []
+        out = self.about_test
+        if any(row.test_error is not None for row in self.rows):
+            out.append("± test: standard error of a score on a test set of this size")
+        out += [f"trained with: {_settings(self.settings)}"] if self.settings else []
         about = "edge weights" if self.has_steps else "models"
         out += [f"{about}: {'; '.join(weights)}"] if weights else []
         if any(row.predictor == "non-GNN" for row in self.rows):
@@ -215,11 +276,14 @@ class Report(Result):
         try:
             saved = json.loads(Path(path).read_text(encoding="utf-8"))
             ledgers = {k: Ledger.from_dict(v) for k, v in saved["ledgers"].items()}
-            rows = tuple(Row(**row) for row in saved["rows"])
+            rows = tuple(map(_row_of, saved["rows"]))
             metric = saved.get("metric", "accuracy")
             units = tuple(saved.get("units", ("nodes", "edges")))
             settings = saved["settings"]
-            return cls(saved["data"], saved["digest"], settings, rows, ledgers, metric, units)
+            tested = saved.get("test_examples"), saved.get("test_unlabelled", 0)
+            return cls(
+                saved["data"], saved["digest"], settings, rows, ledgers, metric, units, *tested
+            )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is no report that evaluate wrote: {error!r}") from error
 
@@ -243,7 +307,7 @@ class Report(Result):
                 ledgers.setdefault(label, ledger)
         order = [*self.labels, *(label for other in others for label in other.labels)]
         kept = sorted(rows.values(), key=lambda row: order.index(row.label))
-        how = self.metric, self.units
+        how = self.metric, self.units, self.test_examples, self.test_unlabelled
         return Report(self.data, self.digest, settings, tuple(kept), ledgers, *how)
 
     @property
@@ -270,7 +334,7 @@ class Report(Result):
             )
         axes.set_xticks(range(len(models)), models)
         axes.set_ylabel(f"test {self.score.unit}")
-        axes.set_title(self.data)
+        axes.set_title(f"{self.data}{self.on_test}", fontsize=10)
         axes.figure.legend(loc="outside lower center", ncols=min(len(labels), 3), frameon=False)
 
     def plot_transfer(self, path: str | Path) -> Path:
@@ -299,8 +363,7 @@ class Report(Result):
         axes.set_xticks(range(len(models)), names, rotation=45, ha="right")
         axes.set_yticks(range(len(labels)), labels)
         star = "; * no GNN" if marked else ""
-        gap = " " if len(models) > 3 else "\n"  # The title of a narrow picture takes two lines.
-        title = f"{self.data}: test {score.unit},{gap}by set and model{star}"
+        title = f"{self.data}: test {score.unit}\n{self.on_test.removeprefix(' ')}{star}".rstrip()
         figure.suptitle(title, fontsize=11)
         axes.spines[:].set_visible(False)
         figure.colorbar(picture, ax=axes, pad=0.01)
@@ -310,6 +373,15 @@ class Report(Result):
     def plot_break_even(self, path: str | Path) -> Path:
         """Draw total seconds over the number of trainings, condensed and whole."""
         return draw_break_even(self.ledgers, path, self.data)
+
+
+def _row_of(saved: Mapping[str, Any]) -> Row:
+    """A row of a file, where JSON's ``null`` stands for a score that is no number."""
+    names = {f.name for f in fields(Row) if f.type == "float"}
+    row: dict[str, Any] = {
+        k: float("nan") if v is None and k in names else v for k, v in saved.items()
+    }
+    return Row(**row)
 
 
 def _settings(settings: Mapping[str, Mapping[str, Any]]) -> str:
@@ -442,7 +514,11 @@ def evaluate(
                 )
                 for i, graph in enumerate(graphs)
             ]
-            rows.append(_row(label, graphs, *bench.about(kind), results))
+            row = _row(label, graphs, *bench.about(kind), results)
+            if bench.metric == "accuracy":
+                error = sampling_error(row.test_selected, bench.tested)
+                row = replace(row, test_error=error)
+            rows.append(row)
     if "mean" in baselines and (floor := bench.mean()) is not None:
         for kind in kinds:
             row = _row("mean", [], *bench.about(kind), [replace(floor, model=_name(kind))])
@@ -467,14 +543,36 @@ def evaluate(
             whole_processor_seconds=whole.processor_seconds if whole else None,
             memory_estimate_bytes=expected[label],
             units=bench.units,
+            graphs=tuple(map(graph_hash, graphs)),
+            better_than_random=_beats(times[label], times.get("random"), bench.metric)
+            if _as_large(graphs[0], first)
+            else None,
         )
         for label, graphs in named.items()
     }
     trained = {_name(kind): bench.settings(kind) for kind in kinds}
     settings = {name: own for name, own in trained.items() if own is not None}
     kept.done()
-    how = bench.metric, bench.units
+    left_out = dict(getattr(real, "unlabelled", None) or {}).get("test", 0)
+    how = bench.metric, bench.units, bench.tested, left_out
     return Report(real.name, real.digest, settings, tuple(rows), ledgers, *how)
+
+
+def _as_large(small: Any, first: Any) -> bool:
+    """Whether random examples, drawn for the ``first`` set, are as many as there are here."""
+    own, other = size_of(small), size_of(first)
+    return (own.nodes, own.graphs) == (other.nodes, other.graphs)
+
+
+def _beats(row: Row, random: Row | None, metric: str) -> bool | None:
+    if random is None:
+        return None
+    return better_than_random(
+        (row.test_selected, row.test_selected_std),
+        (random.test_selected, random.test_selected_std),
+        larger_is_better=SCORES[metric].larger_is_better,
+        error=row.test_error,
+    )
 
 
 def _checked(
@@ -540,7 +638,14 @@ def _row(
         processor_seconds=sum(result.processor_seconds for result in results) / trainings,
         set_graphs=mean(graphs_in) if graphs_in else None,
         others={name: _mean_other(name, results) for name in results[0].others},
+        preset=_preset(graphs),
     )
+
+
+def _preset(graphs: list[Any]) -> str | None:
+    """The presets that the records name; ``None`` where none says anything."""
+    records = [record for graph in graphs if "preset" in (record := record_of(graph))]
+    return " | ".join(dict.fromkeys(str(r["preset"] or "none") for r in records)) or None
 
 
 def _mean_other(name: str, results: list[FitResult]) -> float:

@@ -20,6 +20,10 @@ COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#0
 MARKERS = "osD^vPX"
 
 
+FEW = 100
+"""Below so many test examples a score is coarse, and reports say so."""
+
+
 class Column(NamedTuple):
     """One column of a printed table: its heading and how it shows a row."""
 
@@ -131,6 +135,56 @@ def percent(value: float | None, spread: float | None = None) -> str:
     if value is None:
         return "-"
     return f"{100 * value:.1f}" + ("" if spread is None else f" ± {100 * spread:.1f}")
+
+
+def sampling_error(share: float, examples: int) -> float:
+    """Standard error of a share of right answers, as another test set of that size would show it.
+
+    Two right and two wrong answers are added to those there are (Agresti & Coull, 1998), so that 13
+    right ones of 13 are no certainty.
+
+    >>> round(sampling_error(0.8, 1000), 4), round(sampling_error(1.0, 13), 3)
+    (0.0127, 0.078)
+    """
+    share = (share * examples + 2) / (examples + 4)
+    return math.sqrt(share * (1 - share) / (examples + 4))
+
+
+def shown_spread(std: float | None, trainings: int, examples: int | None) -> float | None:
+    """A standard deviation between trainings as it may stand behind a score.
+
+    ``None`` for a single training; and on fewer than :data:`FEW` test examples for 0, which says
+    that all trainings err alike there and nothing of other examples.
+
+    Args:
+        std: the deviation.
+        trainings: of how many.
+        examples: test examples; ``None`` if not known.
+
+    >>> shown_spread(0.0, 1, 1000), shown_spread(0.0, 5, 13), shown_spread(0.0, 5, 1000)
+    (None, None, 0.0)
+    """
+    alike = not std and examples is not None and examples < FEW
+    return None if std is None or trainings < 2 or alike else std
+
+
+def about_test(examples: int | None, unlabelled: int, called: str) -> list[str]:
+    """What is to be said of a test set: that it is small, that labels are missing.
+
+    Args:
+        examples: how many were scored; ``None`` if not known.
+        unlabelled: how many were left out, as they have no label.
+        called: what they are, such as ``"nodes"``.
+    """
+    out = []
+    if examples is not None and examples < FEW:
+        out.append(
+            f"warning: only {examples} test {called}: scores are coarse, a single one is worth "
+            f"{100 / max(examples, 1):.1f} % of them"
+        )
+    if unlabelled:
+        out.append(f"{unlabelled:,} test {called} have no label and are left out of every score")
+    return out
 
 
 def _escaped(text: str) -> str:

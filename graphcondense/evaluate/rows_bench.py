@@ -43,6 +43,10 @@ class RowsBench:
     def training(self) -> RowsTraining:
         return self.evaluator.training
 
+    @property
+    def tested(self) -> int:
+        return int((self.real.test.getnnz(1) > 0).sum())
+
     def sets(self, small: Any) -> dict[str, list[Any]]:
         named = graphs_by_name(small)
         for sets in named.values():

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphcondense.evaluate.cost import better_than_random
 from graphcondense.evaluate.metrics import SCORES, Score
+from graphcondense.evaluate.result import shown_spread
 from graphcondense.report.runs import Run, is_number, score_of
 
-BASELINES = ("random", "whole")
 SAME_BYTES = ", same bytes"
 
 
@@ -26,6 +27,10 @@ class Group:
         runs: which rows are of which run, by the run's label.
         score: what the rows' scores are.
         units: what nodes and edges are called.
+        tested: how many test examples are scored; ``None`` where a file does not say.
+        unlabelled: how many were left out, as they have no label.
+        notes: what could not be told apart.
+        known: what stands behind labels that are of no run.
     """
 
     data: str
@@ -36,6 +41,30 @@ class Group:
     runs: dict[str, str] = field(default_factory=dict)
     score: Score = SCORES["accuracy"]
     units: tuple[str, str] = ("nodes", "edges")
+    tested: int | None = None
+    unlabelled: int = 0
+    notes: list[str] = field(default_factory=list)
+    known: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    @property
+    def examples(self) -> str:
+        """What test examples are called."""
+        return (
+            "graphs" if any(row.get("set_graphs") for row in self.rows.values()) else self.units[0]
+        )
+
+    @property
+    def on_test(self) -> str:
+        """How many test examples there are, in words; empty where that is not known."""
+        if self.tested is None:
+            return ""
+        left = f" ({self.unlabelled:,} unlabelled left out)" if self.unlabelled else ""
+        return f"on {self.tested:,} test {self.examples}{left}"
+
+    @property
+    def moments(self) -> tuple[str, ...]:
+        """At which moments of a training there is a test score; recommenders have no epochs."""
+        return ("selected",) if self.units[0] == "users" else ("selected", "last")
 
     @property
     def labels(self) -> list[str]:
@@ -94,26 +123,29 @@ def _spelled(settings: Mapping[str, Any]) -> list[str]:
 
 
 def merge(runs: Sequence[Run]) -> list[Group]:
-    """All evaluations, grouped; where two hold the same row, the one of more trainings stays."""
+    """All evaluations, grouped; where two hold the same row, the one of more trainings stays.
+
+    A run is a folder: equal tensors in another folder are another run. What an evaluation says of a
+    set is that of the run in whose folder it lies, if the set is that run's; else of the one run on
+    the page that holds the set. Where several hold it, it is shown under none of them, and a note
+    says so.
+    """
     groups: list[Group] = []
-    of_hash = {str(run.record["hash"]): run for run in runs if "hash" in run.record}
     for run in runs:
         if run.evaluation is None:
             continue
         found = run.evaluation
         group = _group_for(groups, found)
         ledgers = found.get("ledgers") or {}
-        names = {}
+        names: dict[str, str] = {}
         for row in found["rows"]:
             label = str(row["label"])
-            ledger = ledgers.get(label, {})
-            names[label] = _shown(row, ledger, of_hash, run, group)
+            if label not in names:
+                names[label] = _shown(row, ledgers, runs, run, group)
             _keep(group, (names[label], str(row["model"])), row)
         for label, ledger in ledgers.items():
             if label in names:
                 group.ledgers.setdefault(names[label], ledger)
-    for group in groups:
-        _assign(group, runs, of_hash)
     return groups
 
 
@@ -121,42 +153,117 @@ def _group_for(groups: list[Group], found: Mapping[str, Any]) -> Group:
     """The group of the same graph whose models were trained in the same way; else a new one."""
     digest, models = str(found.get("digest", "")), [str(row["model"]) for row in found["rows"]]
     settings = _by_model(found.get("settings") or {}, models)
+    count, left = number(found, "test_examples"), number(found, "test_unlabelled")
+    tested = None if count is None else int(count), int(left or 0)
     for group in groups:
         shared = group.settings.keys() & settings.keys()
-        if group.digest == digest and all(settings[m] == group.settings[m] for m in shared):
+        same = digest, group.tested, group.unlabelled
+        if same == (group.digest, *tested) and all(
+            settings[m] == group.settings[m] for m in shared
+        ):
             group.settings.update(settings)
             return group
     nodes, edges = found.get("units") or ("nodes", "edges")
-    data = str(found.get("data", "data"))
-    group = Group(data, digest, settings, score=score_of(found), units=(nodes, edges))
+    data, score = str(found.get("data", "data")), score_of(found)
+    group = Group(data, digest, settings, score=score, units=(nodes, edges))
+    group.tested, group.unlabelled = tested
     groups.append(group)
     return group
 
 
 def _shown(
     row: Mapping[str, Any],
-    ledger: Mapping[str, Any],
-    of_hash: Mapping[str, Run],
+    ledgers: Mapping[str, Mapping[str, Any]],
+    runs: Sequence[Run],
     run: Run,
     group: Group,
 ) -> str:
-    """What the page calls a row's set: the run it is of, where that is known."""
+    """What the page calls a row's set: the run it is of, where that is known.
+
+    Args:
+        row: the row.
+        ledgers: of the row's evaluation.
+        runs: all runs on the page.
+        run: that in whose folder the evaluation lies.
+        group: the table that the row goes to; what is found out is written into it.
+    """
     label = str(row["label"])
     if label == "whole":
         return label
+    nodes = f"{row.get('nodes', 0):,} {group.units[0]}"
     if label == "random":
         graphs = row.get("set_graphs")
-        nodes = f"{row.get('nodes', 0):,} {group.units[0]}"
         return f"random, {graphs:,} graphs" if graphs else f"random, {nodes}"
-    if (row.get("graphs") or 1) > 1:
-        return f"{label} ({row['graphs']} graphs)"
-    owner = of_hash.get(str(ledger.get("graph")))
-    if owner is not None:
-        return owner.label
-    taken = any(
-        trained == label and ledger != group.ledgers.get(label) for trained, _ in group.rows
-    )
-    return f"{label} ({run.folder})" if taken and label in group.ledgers else label
+    if label.endswith(SAME_BYTES):
+        return f"{label.removesuffix(SAME_BYTES)}, {nodes}{SAME_BYTES}"
+    ledger = ledgers.get(label, {})
+    count = int(row.get("graphs") or 1)
+    if count > 1:
+        what = "graphs" if run.unit == "nodes" else "sets"
+        several = tuple(map(str, ledger.get("graphs") or (ledger.get("graph"),)))
+        shown = _free(f"{label} ({count} {what})", (label, count, *several), run, group, runs)
+        for owner in _in_mean(label, ledger, runs, run, group):
+            group.runs.setdefault(owner.label, shown)
+        return shown
+    found = _owners(label, ledgers, runs, run)
+    if len(found) == 1:
+        group.runs[found[0].label] = found[0].label
+        return found[0].label
+    if found:
+        group.notes.append(
+            f"{label}, measured in {run.folder}, has the hash {ledger.get('graph')}, and so have "
+            f"{' and '.join(one.label for one in found)}: it is shown under none of them. To have "
+            "it there, evaluate that run by itself."
+        )
+    return _free(label, (label, str(ledger.get("graph"))), run, group, runs)
+
+
+def _owners(
+    label: str, ledgers: Mapping[str, Mapping[str, Any]], runs: Sequence[Run], run: Run
+) -> list[Run]:
+    """The runs that a measurement of one set may be of: one, none, or several of equal tensors."""
+    digest = ledgers.get(label, {}).get("graph")
+    if digest is None:  # of an older version: its folder alone says whose it is
+        return [run] if label in run.names else []
+    holders = [other for other in runs if str(digest) in other.hashes]
+    equal = [name for name, ledger in ledgers.items() if ledger.get("graph") == digest]
+    if run in holders and (len(equal) == 1 or label in run.names):
+        return [run]
+    # Another set of this evaluation has the same tensors, or this run has others.
+    rest = [other for other in holders if other is not run]
+    return [other for other in rest if label in other.names] or rest
+
+
+def _in_mean(
+    label: str, ledger: Mapping[str, Any], runs: Sequence[Run], run: Run, group: Group
+) -> list[Run]:
+    """The runs over which a row of several sets is a mean."""
+    hashes = [str(one) for one in ledger.get("graphs") or ()]
+    if not hashes:  # of an older version, which names the first set alone: all of the method
+        first = str(ledger.get("graph"))
+        return [
+            other
+            for other in runs
+            if first in other.hashes
+            or (other.data.get("digest") == group.digest and label in other.names)
+        ]
+    found = []
+    for digest in dict.fromkeys(hashes):
+        holders = [other for other in runs if digest in other.hashes]
+        if len(holders) > hashes.count(digest):
+            holders = [other for other in holders if other is run]
+        found += holders
+    return found
+
+
+def _free(
+    label: str, identity: tuple[Any, ...], run: Run, group: Group, runs: Sequence[Run]
+) -> str:
+    """A label for a set of no run on the page that nothing else has: else with where it is from."""
+    taken = label in (other.label for other in runs)
+    if taken or group.known.setdefault(label, identity) != identity:
+        label = f"{label} (in {run.label})"
+    return label
 
 
 def _keep(group: Group, key: tuple[str, str], row: Mapping[str, Any]) -> None:
@@ -166,25 +273,6 @@ def _keep(group: Group, key: tuple[str, str], row: Mapping[str, Any]) -> None:
 
 def _trainings(row: Mapping[str, Any]) -> int:
     return int(row.get("graphs") or 1) * int(row.get("trainings") or 1)
-
-
-def _assign(group: Group, runs: Sequence[Run], of_hash: Mapping[str, Run]) -> None:
-    """Find each run's rows: its own; else those of several graphs of its method."""
-    labels = group.labels
-    for run in runs:
-        if run.label in labels:
-            group.runs[run.label] = run.label
-    several = [label for label in labels if label.endswith(" graphs)")]
-    for label in several:
-        owner = of_hash.get(str(group.ledgers.get(label, {}).get("graph")))
-        base = label.rpartition(" (")[0]
-        for run in runs:
-            same = run.data.get("digest") == group.digest and base in (
-                run.method,
-                f"{run.method} {len(run.small.y)}",
-            )
-            if run is owner or same:
-                group.runs.setdefault(run.label, label)
 
 
 def baselines(group: Group, run: Run, model: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -212,10 +300,37 @@ def number(row: Mapping[str, Any], key: str) -> float | None:
     return float(value) if is_number(value) else None
 
 
-def deviation(row: Mapping[str, Any], score: str) -> float | None:
-    """Standard deviation of a score over all trainings; a single one has none."""
-    alone = row.get("graphs") == 1 and row.get("trainings") == 1
-    return None if alone else number(row, f"{score}_std")
+def deviation(row: Mapping[str, Any], score: str, tested: int | None = None) -> float | None:
+    """Standard deviation of a score over all trainings, where it says something; see
+    :func:`~graphcondense.evaluate.result.shown_spread`."""
+    return shown_spread(number(row, f"{score}_std"), _trainings(row), tested)
+
+
+def better(group: Group, label: str) -> bool | None:
+    """Whether a condensed set is better than random examples, as its evaluation or rows say.
+
+    ``None`` if they were not compared.
+    """
+    entry = group.ledgers[label]
+    if isinstance(said := entry.get("better_than_random"), bool):
+        return said
+    model = str(entry.get("model"))
+    row = group.rows.get((label, model), {})
+    graphs = row.get("set_graphs")
+    size = f"{graphs:,} graphs" if graphs else f"{row.get('nodes', 0):,} {group.units[0]}"
+    found = [
+        (number(r, "test_selected"), number(r, "test_selected_std") or 0.0)
+        for r in (row, group.rows.get((f"random, {size}", model), {}))
+    ]
+    (mean, std), (random, spread) = found
+    if mean is None or random is None:
+        return None
+    return better_than_random(
+        (mean, std),
+        (random, spread),
+        larger_is_better=group.score.larger_is_better,
+        error=number(row, "test_error"),
+    )
 
 
 def _plain(value: Any) -> str:

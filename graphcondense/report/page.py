@@ -13,7 +13,7 @@ from graphcondense.ops.files import write_whole
 from graphcondense.report import scene, sections
 from graphcondense.report.markup import join, script_json
 from graphcondense.report.merge import merge
-from graphcondense.report.runs import Run, read_runs
+from graphcondense.report.runs import Run, is_number, read_runs
 
 SCRIPTS = ("page.js", "chart.js", "graph.js")
 
@@ -118,13 +118,13 @@ def _titles(runs: Sequence[Run]) -> tuple[str, str]:
     if len(runs) > 1:
         return title, f"{len(runs)} runs: {'; '.join(run.label for run in runs)}"
     run = runs[0]
-    whole = run.data.get("graphs" if run.unit == "graphs" else "nodes")
-    size = f"{whole:,} {run.unit} to {len(run.small.y):,}" if whole else run.size
+    whole = run.data.get("nodes" if run.unit == "images" else run.unit)
+    size = f"{whole:,} {run.unit} to {run.count:,}" if is_number(whole) else run.size
     paper = run.record.get("paper")
     return title, f"{size}, by {run.method}" + (f" ({paper})" if paper else "")
 
 
 def _versions(runs: Sequence[Run]) -> str:
-    versions = runs[0].record.get("versions") or {}
-    known = versions.get("graphcondense")
+    versions = runs[0].record.get("versions")
+    known = versions.get("graphcondense") if isinstance(versions, dict) else None
     return f"graphcondense {known}" if known else "graphcondense"

@@ -36,18 +36,23 @@ class Run:
     Attributes:
         label: what the page calls it, different for every run.
         folder: its name, without the path to it.
-        small: the condensed graph, set of graphs, or images.
+        path: the whole path: what tells runs apart, as two may hold equal tensors.
+        small: the condensed graph, set of graphs, images, or users.
+        hashes: of the condensed set, as it is and as its record says.
         record: what the condensed graph says of itself.
         config: ``config.yaml``; empty if there is none.
         metrics: the rows of ``metrics.jsonl``; empty if there is none.
         evaluation: ``evaluation.json``; ``None`` if there is none.
         results: what other commands wrote, by name.
-        picture: path of ``graphs.png``, the picture of a set of graphs; ``None`` if there is none.
+        picture: path of ``graphs.png``, the picture of a set of graphs, or of ``items.png``, that
+            of users; ``None`` if there is none.
     """
 
     label: str
     folder: str
+    path: Path
     small: Any
+    hashes: frozenset[str]
     record: Mapping[str, Any]
     config: Mapping[str, Any]
     metrics: tuple[Mapping[str, float], ...]
@@ -57,15 +62,28 @@ class Run:
 
     @property
     def unit(self) -> str:
-        """What the condensed examples are: ``"nodes"``, ``"graphs"`` or ``"images"``."""
-        if hasattr(self.small, "set"):
-            return "graphs"
-        return "images" if self.small.x.dim() > 2 else "nodes"
+        """What the condensed examples are: ``"nodes"``, ``"graphs"``, ``"images"``, ``"users"``."""
+        return unit_of(self.small)
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.small) if self.unit == "users" else len(self.small.y)
 
     @property
     def size(self) -> str:
         """How many there are, in words."""
-        return f"{len(self.small.y):,} {self.unit}"
+        return f"{self.count:,} {self.unit}"
+
+    @property
+    def sizes(self) -> tuple[str, ...]:
+        """The names of its sizes in the record, as far as they are told on the page."""
+        return SIZES[self.unit]
+
+    @property
+    def whole_is(self) -> str:
+        """What the sizes of the real data in its record are of: what shares are shares of."""
+        return WHOLE_IS[self.unit]
 
     @property
     def stored(self) -> str:
@@ -80,8 +98,30 @@ class Run:
 
     @property
     def score(self) -> Score:
-        """The score of its validation."""
+        """The score of its validation; of users what the record calls it, such as HR@100."""
+        if self.unit == "users":
+            said = str(self.validation.get("predictor", "")).rpartition(", ")[2]
+            return Score(said or "score")
         return score_of(self.data)
+
+    @property
+    def validation(self) -> Mapping[str, Any]:
+        """What the record says of validation; empty where there was none."""
+        found = self.record.get("validation")
+        return found if isinstance(found, Mapping) else {}
+
+    @property
+    def start_kept(self) -> bool:
+        """Whether validation preferred the untouched start to all that was learnt."""
+        said = self.validation.get("start_kept")
+        return said if isinstance(said, bool) else self.validation.get("step") == 0
+
+    @property
+    def preset(self) -> str:
+        """The preset it was condensed with; a dash where its record does not say."""
+        if "preset" not in self.record:
+            return "\N{EN DASH}"
+        return str(self.record["preset"] or "none")
 
     @property
     def data(self) -> Mapping[str, Any]:
@@ -93,6 +133,34 @@ class Run:
     def method(self) -> str:
         """The method's name."""
         return str(self.record.get("method", "condensed"))
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What ``graphcondense evaluate`` may have called it."""
+        return self.method, f"{self.method} {self.count}"
+
+
+SIZES = {
+    "nodes": ("nodes", "edges", "bytes"),
+    "graphs": ("graphs", "nodes", "edges", "bytes"),
+    "images": ("nodes", "bytes"),
+    "users": ("users", "interactions", "bytes"),
+}
+WHOLE_IS = {
+    "nodes": "the whole graph",
+    "graphs": "all splits",
+    "images": "the training and validation parts",
+    "users": "the training part",
+}
+
+
+def unit_of(small: Any) -> str:
+    """What the examples of a condensed set are called."""
+    if hasattr(small, "num_users"):
+        return "users"
+    if hasattr(small, "set"):
+        return "graphs"
+    return "images" if small.x.dim() > 2 else "nodes"
 
 
 def read_runs(folders: Sequence[str | Path]) -> list[Run]:
@@ -112,30 +180,37 @@ def read_runs(folders: Sequence[str | Path]) -> list[Run]:
 
 
 def _read_run(folder: Path) -> Run:
-    from graphcondense.data.condensed import load
+    from graphcondense.data.condensed import graph_hash, load
 
     if not (folder / "condensed.safetensors").is_file():
+        going = (folder / "checkpoint.pt").is_file() or (folder / "config.yaml").is_file()
         what = "has no condensed.safetensors" if folder.is_dir() else "is not a folder"
+        what += ", as the run in it is not finished" if going else ""
+        what = what if folder.exists() else "is not there"
         raise ValueError(
             f"{folder} {what}; name the folder of a finished run of graphcondense condense"
         )
     small = load(folder)
     results = []
+    drawn = [folder / name for name in ("graphs.png", "items.png")]
     for path in sorted(folder.glob("*.json")):
         content = _json(path)
         if path.name != EVALUATION and isinstance(content, dict) and _is_result(content):
             picture = path.with_suffix(".png")
             results.append(Result(path.stem, content, picture if picture.is_file() else None))
+    said = small.condensed.get("hash")
     return Run(
         label="",
         folder=folder.name,
+        path=folder,
         small=small,
+        hashes=frozenset({graph_hash(small), *([said] if isinstance(said, str) else [])}),
         record=small.condensed,
         config=_config(folder / "config.yaml"),
         metrics=_metrics(folder / "metrics.jsonl"),
         evaluation=_evaluation(folder / EVALUATION),
         results=tuple(results),
-        picture=picture if (picture := folder / "graphs.png").is_file() else None,
+        picture=next((p for p in drawn if p.is_file()), None),
     )
 
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from graphcondense.evaluate.cost import PROCESSOR, WALL, crossing, times_of, wall_of
 from graphcondense.evaluate.metrics import Score
 from graphcondense.pictures import EDGES_A_NODE, principal, springs, undirected
-from graphcondense.report.merge import Group, number
+from graphcondense.report.merge import Group, better, number
 from graphcondense.report.runs import Run, is_number
 
 MOST_NODES = 1500  # of a graph that is drawn; a browser moves so many with ease
@@ -157,44 +158,45 @@ def _smooth(points: Sequence[tuple[float, float]]) -> tuple[list[list[float]], l
 
 def cost_chart(group: Group, name: str) -> dict[str, Any] | None:
     """Seconds in all against trainings: condensing and training small, or training whole."""
-    times = {
-        label: (
-            number(ledger, "condensation_seconds"),
-            number(ledger, "condensed_training_seconds"),
-            number(ledger, "whole_training_seconds"),
-            number(ledger, "plain_training_seconds"),
-        )
-        for label, ledger in group.ledgers.items()
-    }
+    found = {label: times_of(entry) for label, entry in group.ledgers.items()}
+    clock = PROCESSOR if all(t.clock == PROCESSOR for t in found.values()) else WALL
+    if clock == WALL:  # one clock for all lines
+        found = {label: wall_of(entry) for label, entry in group.ledgers.items()}
+    times = {k: t for k, t in found.items() if t.condensing is not None and t.condensed is not None}
+    plain = (
+        {}
+        if clock == PROCESSOR
+        else {label: number(group.ledgers[label], "plain_training_seconds") for label in found}
+    )
     crossings = {
-        label: [
-            start / (other - slope) if other is not None and other > slope else None
-            for other in others
-        ]
-        for label, (start, slope, *others) in times.items()
-        if start is not None and slope is not None
+        label: [x for x in (t.crossing, crossing(t.condensing, t.condensed, plain.get(label))) if x]
+        if better(group, label) is not False
+        else []
+        for label, t in times.items()
     }
-    known = [x for found in crossings.values() for x in found if x is not None]
+    known = [x for own in crossings.values() for x in own]
     until = max(10, math.ceil(3 * max(known, default=10)))
     steps = sorted({round(k) for k in np.geomspace(1, until, 60)})
     lines: list[dict[str, Any]] = []
-    for label, found in crossings.items():
-        start, slope, *_ = times[label]
+    for label, own in crossings.items():
+        start, slope = times[label].condensing, times[label].condensed
         assert start is not None
         assert slope is not None
         marks = [
-            {"x": _short(max(x, 1.0)), "y": _short(start + max(x, 1.0) * slope), "text": f"{k}"}
-            for x in found
-            if x is not None
-            for k in [int(x) + 1]
+            {
+                "x": _short(max(x, 1.0)),
+                "y": _short(start + max(x, 1.0) * slope),
+                "text": f"{int(x) + 1}",
+            }
+            for x in own
         ]
         lines.append({"label": label, "points": _line(steps, start, slope), "marks": marks})
     if not lines:
         return None
-    for at, (what, dash) in enumerate((("whole", "7 4"), ("whole, plain PyG", "2 4")), 2):
+    whole = {label: t.whole for label, t in found.items()}
+    for what, dash, slopes in (("whole", "7 4", whole), ("whole, plain PyG", "2 4", plain)):
         owners: dict[float, str] = {}
-        for label, entry in times.items():
-            seconds = entry[at]
+        for label, seconds in slopes.items():
             if seconds is not None:
                 owners.setdefault(seconds, label)
         for slope, label in owners.items():
@@ -202,7 +204,8 @@ def cost_chart(group: Group, name: str) -> dict[str, Any] | None:
             points = _line(steps, 0.0, slope)
             lines.append({"label": what + beside, "points": points, "dash": dash, "ink": True})
     ends = [1, until]
-    return _chart(name, "trainings", "seconds in all", lines, ends=ends, log=True, count=True)
+    more = {"log": True, "count": True, "processor": clock == PROCESSOR}
+    return _chart(name, "trainings", f"{clock} in all", lines, ends=ends, **more)
 
 
 def _line(steps: Sequence[int], start: float, slope: float) -> list[list[float]]:

@@ -10,15 +10,32 @@ from dataclasses import dataclass, fields
 from pathlib import PurePath
 from typing import Any
 
+from graphcondense.evaluate.cost import RULE, times_of, verdict
 from graphcondense.evaluate.metrics import Score
+from graphcondense.evaluate.result import about_test
 from graphcondense.report import scene
 from graphcondense.report.markup import Markup, join, tag
-from graphcondense.report.merge import Group, baselines, deviation, is_floor, is_network, number
+from graphcondense.report.merge import (
+    Group,
+    baselines,
+    better,
+    deviation,
+    is_floor,
+    is_network,
+    number,
+)
 from graphcondense.report.runs import Result, Run, is_number
 
 LEVELS = 32  # of the heat map's colours
 # The forms of a budget.
 ASKED = {"nodes": "{} nodes", "ratio": "ratio {}", "per_class": "{} a class", "bytes": "{} bytes"}
+TRAINING = {
+    "nodes": "labelled nodes",
+    "graphs": "training graphs",
+    "images": "training images",
+    "users": "users",
+}
+"""What ``budget.of_labelled`` of a record is a share of."""
 DASH = "\N{EN DASH}"
 
 
@@ -111,60 +128,82 @@ def _card(run: Run, groups: Sequence[Group], key: Key) -> Markup:
     else:
         group, label, model = scored
         row = group.rows[label, model]
-        spread = deviation(row, "test_selected")
+        spread = deviation(row, "test_selected", group.tested)
         score = group.score
         sub = f"test {score.name}, {model}" + (f" (mean of {label})" if label != run.label else "")
+        sub = f"{sub}, {group.on_test}" if group.on_test else sub
         parts += [
             tag(
                 "p",
                 tag("strong", _scored_text(score, number(row, "test_selected"))),
-                tag("span", f" ± {score.text(spread)}", cls="muted") if spread else None,
+                tag("span", f" ± {score.text(spread)}", cls="muted")
+                if spread is not None
+                else None,
                 tag("br"),
                 sub,
                 cls="big",
             ),
-            _strip(row, dict(baselines(group, run, model)), key.colour(run.label), score),
+            _strip(row, dict(baselines(group, run, model)), key.colour(run.label), group),
+            *_warnings(group),
         ]
     parts.append(tag("dl", *(_pair(name, text) for name, text in _facts(run)), cls="facts"))
     return tag("article", *parts, cls="card")
 
 
+def _warnings(group: Group) -> list[Markup]:
+    """That a test set is small, or that labels are missing."""
+    found = about_test(group.tested, group.unlabelled, group.examples)
+    return [tag("p", text, cls="muted") for text in found]
+
+
 def _budget_line(run: Run, data: str) -> str:
-    budget = run.record.get("budget") or {}
-    asked = budget.get("asked") or {}
+    budget = _mapping(run.record.get("budget"))
+    asked = _mapping(budget.get("asked"))
     said = [form.format(_text(asked[name])) for name, form in ASKED.items() if name in asked]
     parts = [data, *(f"{text} asked for" for text in said)]
     if is_number(budget.get("of_labelled")):
-        parts.append(f"{_share(budget['of_labelled'])} of the labelled")
+        parts.append(f"{_share(budget['of_labelled'])} of the {TRAINING[run.unit]}")
     return ", ".join(parts)
 
 
 def _facts(run: Run) -> Iterator[tuple[str, str]]:
-    images = run.unit == "images"
-    for name in ("graphs", "nodes", "edges", "bytes"):
+    for name in run.sizes:
         value, whole = run.record.get(name), run.data.get(name)
-        if not is_number(value) or (images and name == "edges"):
+        if not is_number(value):
             continue
-        share = f" ({_share(value / whole)} of {whole:,})" if is_number(whole) and whole else ""
-        yield "images" if images and name == "nodes" else name, f"{value:,}{share}"
+        share = ""
+        if is_number(whole) and whole:
+            share = f" ({_share(value / whole)} of {whole:,} in {run.whole_is})"
+        yield _called(name, run.unit), f"{value:,}{share}"
+    yield "preset", run.preset
     yield "seconds to condense", _seconds(run.record.get("seconds"))
-    validation = run.record.get("validation") or {}
-    if validation:
-        step = validation.get("step")
+    if run.validation:
+        step = run.validation.get("step")
         at = f" at step {step:,}" if is_number(step) else ""
+        if run.start_kept:
+            at += f": {START_KEPT}"
         yield "validation", f"{_scored_text(run.score, _validation(run))}{at}"
 
 
+START_KEPT = "the untouched start, which validation preferred to all that was learnt"
+
+
+def _called(name: str, unit: str) -> str:
+    """The name of a size, which of images a record calls nodes."""
+    return "images" if unit == "images" and name == "nodes" else name
+
+
 def _strip(
-    row: Mapping[str, Any], beside: Mapping[str, Mapping[str, Any]], colour: str, score: Score
+    row: Mapping[str, Any], beside: Mapping[str, Mapping[str, Any]], colour: str, group: Group
 ) -> Markup:
     """Random, this and whole on one line of scores."""
+    score = group.score
     mean = number(row, "test_selected")
     found = {name: number(other, "test_selected") for name, other in beside.items()}
     points = {name: value for name, value in {**found, "this": mean}.items() if value is not None}
     if len(points) < 2 or mean is None:
         return tag("p", "no baseline was evaluated", cls="muted")
-    spread = deviation(row, "test_selected") or 0.0
+    spread = deviation(row, "test_selected", group.tested) or 0.0
     low = min(*points.values(), mean - spread)
     high = max(*points.values(), mean + spread)
     margin = 0.06 * (high - low) or 0.01
@@ -185,9 +224,10 @@ def _strip(
         at = x(points["whole"])
         marks.append(tag("line", x1=at, x2=at, y1="4", y2="24", cls="whole"))
     marks.append(tag("circle", cx=x(mean), cy="14", r="7", cls="this"))
+    spreads = {k: deviation(other, "test_selected", group.tested) for k, other in beside.items()}
     said = [
         f"{name} {_scored_text(score, found[name])}"
-        + (f" ± {score.text(std)}" if (std := deviation(beside[name], "test_selected")) else "")
+        + ("" if (std := spreads[name]) is None else f" ± {score.text(std)}")
         for name in beside
     ]
     label = f"{_scored_text(score, mean)} on a line with {', '.join(said)}"
@@ -205,53 +245,59 @@ def _summary_table(runs: Sequence[Run], groups: Sequence[Group], key: Key) -> Ma
     scores = {run.score for run in runs} | {group.score for group in groups}
     share = all(score.share for score in scores)
     unit = " %" if share else ""
-    sizes = [name for name in ("graphs", "nodes", "edges", "bytes") if _recorded(runs, name)]
-    by_preset = any(run.record.get("preset") for run in runs)
+    sizes = list(dict.fromkeys(name for run in runs for name in run.sizes))
     head = (
-        *("run", "data"),
-        *(["preset"] * by_preset),
-        *sizes,
+        *("run", "data", "preset"),
+        *(
+            _called(name, runs[0].unit) if len({run.unit for run in runs}) == 1 else name
+            for name in sizes
+        ),
         "seconds",
         f"validation{unit}",
         "model",
         *(f"{name}{unit}" for name in ("test", "random", "whole")),
+        *("± test", "test examples"),
     )
     rows = []
     for run in runs:
         scored = _scored(run, groups)
         row: Mapping[str, Any] = {}
         beside: dict[str, Mapping[str, Any]] = {}
-        score = run.score
+        score, tested, error = run.score, None, None
         if scored is not None:
             group, label, model = scored
             row, beside = group.rows[label, model], dict(baselines(group, run, model))
-            score = group.score
+            score, tested, error = group.score, group.tested, number(row, "test_error")
         seconds = run.record.get("seconds")
         found = (row, beside.get("random", {}), beside.get("whole", {}))
         rows.append(
             [
                 Cell(join([key.symbol(run.label), run.label]), right=False),
                 Cell(str(run.data.get("name", DASH)), right=False),
-                *([Cell(str(run.record.get("preset") or "none"), right=False)] * by_preset),
+                Cell(run.preset, right=False),
                 *(_count(run.record.get(name)) for name in sizes),
                 Cell(f"{seconds:.1f}" if is_number(seconds) else DASH, _value(seconds)),
                 _score_cell({"test_selected": _validation(run)}, run.score),
                 Cell(str(row.get("model", DASH)), right=False),
-                *(_score_cell(r, score) for r in found),
+                *(_score_cell(r, score, tested) for r in found),
+                Cell(DASH if error is None else score.text(error), error),
+                _count(tested),
             ]
         )
     names = " and ".join(dict.fromkeys(score.name for score in scores))
     what = "accuracies" if names == "accuracy" else f"scores ({names})"
-    return table(head, rows, f"All runs; {what} are means ± standard deviations of trainings.")
+    text = (
+        f"All runs; {what} are means ± standard deviations of trainings; ± test is the standard "
+        "error of an accuracy on a test set of that size."
+    )
+    starts = [run.label for run in runs if run.start_kept]
+    if starts:
+        text += f" Of {', '.join(starts)}: {START_KEPT}."
+    return table(head, rows, text)
 
 
-def _recorded(runs: Sequence[Run], name: str) -> bool:
-    """Whether a size is to be shown: graphs only where sets of graphs are."""
-    return name != "graphs" or any(run.unit == "graphs" for run in runs)
-
-
-def _score_cell(row: Mapping[str, Any], score: Score) -> Cell:
-    mean, spread = number(row, "test_selected"), deviation(row, "test_selected")
+def _score_cell(row: Mapping[str, Any], score: Score, tested: int | None = None) -> Cell:
+    mean, spread = number(row, "test_selected"), deviation(row, "test_selected", tested)
     text = DASH if mean is None else score.text(mean, spread)
     return Cell(text, mean)
 
@@ -282,13 +328,15 @@ def transfer(runs: Sequence[Run], groups: Sequence[Group], key: Key) -> Section:
         f"test {s.name} on the real data{' in per cent' if s.share else ', lower is better'}"
         for s in dict.fromkeys(group.score for group in groups)
     ]
+    steps = any(len(group.moments) > 1 for group in groups)
     intro = tag(
         "p",
         f"Rows: what a model was trained on. Columns: the model. Numbers: {'; '.join(said)}, "
         "mean ± standard deviation. Point at a number for more.",
         cls="muted",
     )
-    return _section("transfer", "Transfer", intro, switch, *(_heat_map(g, key) for g in groups))
+    parts = [intro, switch if steps else None, *(_heat_map(g, key) for g in groups)]
+    return _section("transfer", "Transfer", *parts)
 
 
 def _heat_map(group: Group, key: Key) -> Markup:
@@ -349,12 +397,13 @@ def _heat_map(group: Group, key: Key) -> Markup:
     )
     heat = tag(
         "table",
-        _caption(group.title()),
+        _caption(f"{group.title()}; {group.on_test}" if group.on_test else group.title()),
         tag("thead", groups, head),
         tag("tbody", *body),
         cls="heat sortable",
     )
-    return join([_scroll(heat, f"Test scores, {group.data}"), scale])
+    notes = [tag("p", text, cls="missing") for text in group.notes]
+    return join([_scroll(heat, f"Test scores, {group.data}"), scale, *_warnings(group), *notes])
 
 
 def _heat(
@@ -372,7 +421,7 @@ def _heat(
         return tag("td", DASH, cls=f"none{edge}")
     shown = {}
     for name in ("selected", "last"):
-        mean, std = number(row, f"test_{name}"), deviation(row, f"test_{name}")
+        mean, std = number(row, f"test_{name}"), deviation(row, f"test_{name}", group.tested)
         if mean is None:
             continue
         level = round((LEVELS - 1) * (mean - low) / ((high - low) or 1.0))
@@ -383,10 +432,17 @@ def _heat(
     lines = [f"trained on {label}, evaluated with {model}"]
     sets = row.get("set_graphs")
     moment = "epoch" if sets is None else "step"
+    if len(group.moments) == 1:
+        lines.append(f"test: {' '.join(filter(None, shown['selected'][:2]))}")
     for name, text in (("selected", f"best validation {moment}"), ("last", f"last {moment}")):
-        if name in shown:
+        if name in shown and len(group.moments) > 1:
             sign = " %" if score.share else ""
             lines.append(f"{text}: {' '.join(filter(None, shown[name][:2]))}{sign}")
+    others = _mapping(row.get("others"))
+    for name in others:
+        lines.append(f"{name}: {_scored_text(score, number(others, name)).split()[0]}")
+    if (error := number(row, "test_error")) is not None and group.on_test:
+        lines.append(f"{group.on_test}: standard error {score.text(error)}")
     lines.append(f"validation: {_scored_text(score, number(row, 'val_selected'))}")
     what = "graph" if unit == "nodes" else f"set of {unit}"
     if sets is not None:
@@ -422,7 +478,8 @@ LEDGER = (
     ("condensed_training_seconds", "one training on it, s"),
     ("whole_training_seconds", "on the whole graph, s"),
     ("plain_training_seconds", "whole, plain PyG, s"),
-    ("break_even_trainings", "pays from training"),
+    ("condensed_processor_seconds", "one training on it, processor s"),
+    ("whole_processor_seconds", "on the whole graph, processor s"),
 )
 
 
@@ -446,9 +503,15 @@ def ledger(
                 _legend([line["label"] for line in chart["lines"]], [chart["name"]], key),
                 _figure(
                     chart["name"],
-                    "Seconds in all after so many trainings: condensing once and training on the "
-                    "small graph each time, or training on the whole graph. Where lines cross, a "
-                    "number says from which training on condensing has paid.",
+                    f"{chart['y'].capitalize()} after so many trainings: condensing once and "
+                    "training on the small set each time, or training on the whole. Where lines "
+                    "cross, a number says from which training on condensing has paid; none is "
+                    "on a set that is not better than random examples."
+                    + (
+                        " Plain PyG is timed by the wall alone: see the table."
+                        if chart["processor"]
+                        else ""
+                    ),
                 ),
             ]
         parts.append(_ledger_table(group, key))
@@ -460,10 +523,12 @@ def _no_network(group: Group) -> str:
 
 
 def _worded(text: str, group: Group) -> str:
-    """A heading that is worded for graphs, for images where the group is of those."""
+    """A heading that is worded for one graph, for other data where the group is of those."""
+    if group.units[0] == "users" or group.examples == "graphs":
+        what = "users" if group.units[0] == "users" else "graphs"
+        return text.replace("the whole graph", f"all {what}")
     if group.units[0] != "images":
         return text
-    text = text.replace("the whole graph in its compact form", "the training images")
     return text.replace("the whole graph", "all images").replace("PyG", "PyTorch")
 
 
@@ -471,19 +536,25 @@ def _ledger_table(group: Group, key: Key) -> Markup:
     sizes = ["nodes", "edges", "bytes"]
     if any("graphs" in (entry.get("ratios") or {}) for entry in group.ledgers.values()):
         sizes.insert(0, "graphs")
-    head = ["condensed set", *(_worded(text, group) for _, text in LEDGER)]
+    head = ["condensed set", "preset", "pays", *(_worded(text, group) for _, text in LEDGER)]
     called = {"nodes": group.units[0], "edges": group.units[1]}
-    head += [*(f"% of {called.get(name, name)}" for name in sizes), "expected MiB", "peak MiB"]
+    of = _part(group)
+    head += [*(f"% of {called.get(name, name)} in {of}" for name in sizes)]
+    head += ["expected MiB", "peak MiB"]
     rows = []
     for label, entry in group.ledgers.items():
-        ratios = entry.get("ratios") or {}
+        ratios = _mapping(entry.get("ratios"))
         memory = [number(entry, name) for name in ("memory_estimate_bytes", "peak_memory_bytes")]
-        cells = [Cell(join([key.symbol(label), label]), right=False)]
+        count, words = verdict(times_of(entry), better(group, label))
+        preset = next((r.get("preset") for (own, _), r in group.rows.items() if own == label), None)
+        cells = [
+            Cell(join([key.symbol(label), label]), right=False),
+            Cell(str(preset or DASH), right=False),
+            Cell(words, None if count is None else float(count), right=False),
+        ]
         for name, _ in LEDGER:
             value = number(entry, name)
-            digits = 0 if name == "break_even_trainings" else 2
-            never = "never" if not digits and number(entry, "whole_training_seconds") else DASH
-            cells.append(Cell(never if value is None else f"{value:,.{digits}f}", value))
+            cells.append(Cell(DASH if value is None else f"{value:,.2f}", value))
         for name in sizes:
             share = number(ratios, name)
             cells.append(Cell(DASH if share is None else f"{100 * share:.2f}", share))
@@ -493,13 +564,20 @@ def _ledger_table(group: Group, key: Key) -> Markup:
     model = next((str(e["model"]) for e in group.ledgers.values() if "model" in e), "the evaluator")
     settings = {name: group.training(model).get(name) for name in ("epochs", "steps", "hidden")}
     said = ", ".join(f"{name} {value}" for name, value in settings.items() if value is not None)
-    whole = _worded("the whole graph in its compact form", group)
     caption = (
-        f"Times of {model}" + (f" ({said})" if said else "") + ", validation left out. Shares "
-        f"are of {whole}. Expected is what training was to add to the "
-        "process, peak what the process held."
+        f"Times of {model}" + (f" ({said})" if said else "") + ", validation left out (processor "
+        "seconds: included). What pays is said by processor seconds where all are known, else by "
+        f"the wall, never by both; {RULE}, of {model}. Shares are of {of}"
+        + (" in its compact form" if of == "the whole graph" else "")
+        + ". Expected is what training was to add to the process, peak what the process held."
     )
     return table(head, rows, caption)
+
+
+def _part(group: Group) -> str:
+    """What a ledger's shares are shares of."""
+    alone = group.examples == "nodes"
+    return "the whole graph" if alone else "the training part"
 
 
 # --- 4. curves -------------------------------------------------------------------------------
@@ -533,14 +611,14 @@ def condensed(runs: Sequence[Run], key: Key) -> tuple[Section, dict[str, Any]]:
     for i, run in enumerate(runs):
         heading = tag("h3", key.symbol(run.label), run.label)
         if run.unit != "nodes":
-            drawing = _images(run) if run.unit == "images" else _set_of_graphs(run)
+            drawing = DRAWN[run.unit](run)
             parts.append(tag("div", heading, drawing, cls="graphbox"))
             continue
         name = f"graph-{i}"
         graphs[name] = drawn = scene.graph_scene(run)
         parts.append(tag("div", heading, *_graph(name, run, drawn), cls="graphbox"))
     units = {run.unit for run in runs}
-    what = {"nodes": "graph", "graphs": "graphs", "images": "images"}[min(units)]
+    what = "graph" if units == {"nodes"} else min(units)
     what = what if len(units) == 1 else "set"
     plural = len(runs) > 1 and not what.endswith("s")
     title = f"Condensed {what}" + ("s" if plural else "")
@@ -616,9 +694,20 @@ def _set_of_graphs(run: Run) -> Markup:
     low, high = int(held.sizes.min()), int(held.sizes.max())
     each = f"{low}" if low == high else f"{low} to {high}"
     text = f"{run.size} of {each} nodes, {nodes:,} nodes and {edges:,} edges in all."
+    return _drawn(run, text, "graphs.png", "condensed graphs")
+
+
+def _users(run: Run) -> Markup:
+    rows = run.small.csr
+    text = f"{run.size} by {rows.shape[1]:,} items, {rows.nnz:,} interactions."
+    return _drawn(run, text, "items.png", "popularity of items")
+
+
+def _drawn(run: Run, text: str, name: str, what: str) -> Markup:
+    """The picture in the folder, with a text below it; or the text alone."""
     if run.picture is None:
-        return tag("p", text, " There is no picture (graphs.png) in the folder.", cls="muted")
-    picture = tag("img", src=scene.picture_of(run.picture), alt=f"condensed graphs of {run.label}")
+        return tag("p", text, f" There is no picture ({name}) in the folder.", cls="muted")
+    picture = tag("img", src=scene.picture_of(run.picture), alt=f"{what} of {run.label}")
     return tag("figure", picture, tag("figcaption", text), cls="picture")
 
 
@@ -637,6 +726,10 @@ def _images(run: Run) -> Markup:
     ]
     text = f"{len(run.small.y):,} images, at most {scene.MOST_IMAGES} a class shown."
     return tag("figure", *rows, tag("figcaption", text))
+
+
+DRAWN = {"graphs": _set_of_graphs, "images": _images, "users": _users}
+"""How a run's condensed set is shown, by what it is of; that of nodes is drawn by the browser."""
 
 
 # --- 6. further results ----------------------------------------------------------------------
@@ -748,14 +841,13 @@ def flags(run: Run) -> list[str]:
     from graphcondense.run import Run as Options
 
     known = [field.name for field in fields(Options)]
-    budget = run.record.get("budget") or {}
     given = {
-        **(run.record.get("hyperparameters") or {}),
-        **(budget.get("asked") or {}),
-        **(run.config.get("hyperparameters") or {}),
+        **_mapping(run.record.get("hyperparameters")),
+        **_mapping(_mapping(run.record.get("budget")).get("asked")),
+        **_mapping(run.config.get("hyperparameters")),
         **{name: run.config.get(name, run.record.get(name)) for name in known if name != "device"},
     }
-    origin = run.config.get("origin") or {}
+    origin = _mapping(run.config.get("origin"))
     data = str(origin.get("data") or run.data.get("name", "DATA"))
     if data.endswith((".npz", ".pt")):
         data = PurePath(data).name
@@ -810,7 +902,7 @@ def _settings(run: Run) -> dict[str, Any]:
 
 
 def _asked(run: Run, name: str) -> bool:
-    asked = (run.record.get("budget") or {}).get("asked") or {}
+    asked = _mapping(_mapping(run.record.get("budget")).get("asked"))
     return name.removeprefix("hyperparameters.") in asked
 
 
@@ -967,9 +1059,13 @@ def _value(value: Any) -> float | None:
     return float(value) if is_number(value) else None
 
 
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """A mapping that a file should hold here; an empty one where it holds something else."""
+    return value if isinstance(value, Mapping) else {}
+
+
 def _validation(run: Run) -> float | None:
-    found = run.record.get("validation")
-    value = number(found, "score") if isinstance(found, Mapping) else None
+    value = number(run.validation, "score")
     return None if value is None else scene.shown(run.score, value)
 
 

@@ -105,7 +105,7 @@ def test_table_is_aligned_and_says_what_matters(report):
     text = report.table()
     lines = text.splitlines()
     columns = lines[2].split("  ")
-    assert len(columns) == 11
+    assert len(columns) == 12
     for line in lines[3:11]:
         assert len(line) <= len(lines[2])
     for word in ("random", "whole", "best-val test", "last test", "weighted mean", "val_every 1"):

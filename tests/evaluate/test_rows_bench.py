@@ -165,7 +165,7 @@ def test_report(task: InteractionTask, small: CondensedInteractions, tmp_path: P
     assert report.units == ("users", "interactions")
     text = report.table()
     head, names = text.splitlines()[:2]
-    assert head == f"toy ({task.digest}), NDCG@10 in %"
+    assert head == f"toy ({task.digest}), NDCG@10 in % on 90 test users"
     for column in ("NDCG@10", "HR@10", "PSP@100", "AUC", "users", "interactions"):
         assert column in names
     assert "nodes" not in text

@@ -91,7 +91,7 @@ def test_every_section_is_there(two: list[Path], tmp_path: Path) -> None:
     assert "80.0 % ± 1.1" in text  # gcond's GCN
     assert "random 70.0 % ± 1.1" in text
     assert "whole 82.0 % ± 1.1" in text
-    assert "30 (1.1 % of 2,708)" in text
+    assert "30 (1.1 % of 2,708 in the whole graph)" in text
     assert "of all edge weight joins nodes of one class" in text
     assert "It has no edges" in text
     assert "privacy: privacy report (gcond)" in text
