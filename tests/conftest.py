@@ -79,7 +79,6 @@ def settings() -> dict[str, Any]:
 
     return {
         "working folder": Path.cwd(),
-        "environment": dict(os.environ),
         "dtype": torch.get_default_dtype(),
         "threads": torch.get_num_threads(),
         "gradients": torch.is_grad_enabled(),
@@ -89,7 +88,7 @@ def settings() -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def alone() -> Iterator[None]:
-    """Each test starts from the same global generators and leaves all global settings as found.
+    """Each test starts from the same global generators and leaves global settings as it found them.
 
     So a test's result is the same in any order, alone, and on any worker.
     """
@@ -101,11 +100,7 @@ def alone() -> Iterator[None]:
     torch.manual_seed(0)
     before = settings()
     yield
-    # pytest names the running test in the environment.
-    after = settings()
-    for there in (before, after):
-        there["environment"].pop("PYTEST_CURRENT_TEST", None)
-    assert after == before
+    assert settings() == before
 
 
 @pytest.fixture(scope="session")
