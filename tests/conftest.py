@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
-import scipy.sparse as sp
-import torch
-from torch_geometric.data import Data
 
-from graphcondense.data.task import NodeTask
+# Toys are fastest on one thread, and workers share the cores. Set before NumPy and torch come in:
+# they are imported below in functions, so that a process that only hands out tests stays light.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
+    from graphcondense.data.task import NodeTask
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+WORKERS = 4  # more only repeat the imports
 FOLDERS = (
     "pyg/Cora",
     "pyg/CiteSeer",
@@ -25,6 +33,74 @@ FOLDERS = (
     "images",
     "recsys/ml-1m",
 )
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Shares a run of the whole suite among the cores; a run of named files stays in one process.
+
+    ``-n 0`` keeps everything in one process, ``-n 8`` takes eight.
+    """
+    shared = (
+        config.pluginmanager.hasplugin("xdist")
+        and config.args_source is pytest.Config.ArgsSource.TESTPATHS
+        and config.option.numprocesses is None
+        and config.option.dist == "no"
+        and not (config.option.collectonly or config.option.usepdb)
+    )
+    if shared and cores() > 1:
+        config.option.numprocesses = min(cores(), WORKERS)
+        config.option.dist = "worksteal"
+
+
+def files_of_the_repository() -> set[Path]:
+    """What lies at its top and in its source folders, caches of tools aside."""
+    folders = [REPOSITORY, *(REPOSITORY / name for name in ("tests", "examples", "graphcondense"))]
+    found = {path for folder in folders if folder.is_dir() for path in folder.iterdir()}
+    return {path for path in found if not path.name.startswith((".", "__pycache__"))}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def clean_repository() -> Iterator[None]:
+    """No test leaves a file in the repository."""
+    before = files_of_the_repository()
+    yield
+    assert files_of_the_repository() <= before
+
+
+def settings() -> dict[str, Any]:
+    """What a test could leave changed for all that come after it."""
+    import torch
+
+    return {
+        "working folder": Path.cwd(),
+        "dtype": torch.get_default_dtype(),
+        "threads": torch.get_num_threads(),
+        "gradients": torch.is_grad_enabled(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+    }
+
+
+@pytest.fixture(autouse=True)
+def alone() -> Iterator[None]:
+    """Each test starts from the same global generators and leaves global settings as it found them.
+
+    So a test's result is the same in any order, alone, and on any worker.
+    """
+    import numpy as np
+    import torch
+
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002 - the global one is meant
+    torch.manual_seed(0)
+    before = settings()
+    yield
+    assert settings() == before
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +120,12 @@ def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def real() -> NodeTask:
     """Three classes that features and edges give away, 90 nodes."""
+    import numpy as np
+    import scipy.sparse as sp
+    import torch
+
+    from graphcondense.data.task import NodeTask
+
     rng = np.random.default_rng(0)
     y = np.arange(90) % 3
     same = y[:, None] == y
@@ -65,6 +147,9 @@ def real() -> NodeTask:
 @pytest.fixture
 def small() -> Data:
     """A condensed graph for it: six nodes, two weighted pairs."""
+    import torch
+    from torch_geometric.data import Data
+
     return Data(
         x=torch.eye(6, 10),
         y=torch.tensor([0, 1, 2, 0, 1, 2]),

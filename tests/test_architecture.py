@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "graphcondense"
 
-# Who may import whom inside the package; everyone may import what stands on the same line or left.
+# Who may import whom inside the package. Every folder, and every module beside them, has a line.
+BASE = {"core", "data", "kernels", "nn", "ops"}
 ALLOWED = {
     "ops": {"ops"},
     "core": {"core", "ops"},
@@ -19,39 +21,220 @@ ALLOWED = {
     "objectives": {"objectives", "kernels", "core", "ops"},
     "data": {"data", "ops"},
     "nn": {"nn", "core", "ops"},
-    "domains": {"domains", "objectives", "kernels", "nn", "data", "core", "ops"},
-    "methods": {"methods", "domains", "objectives", "kernels", "nn", "core", "ops"},
-    "evaluate": {"evaluate", "kernels", "nn", "data", "core", "ops"},
+    "domains": {"domains", "objectives", *BASE},
+    "methods": {"methods", "domains", "objectives", *BASE - {"data"}},
+    "evaluate": {"evaluate", *BASE},
     "kinds": {"kinds", "domains", "evaluate", "data", "core"},
+    "run": {"run", "kinds", "methods", "data", "core", "ops"},
+    "transforms": {"transforms", "run", "data", "ops"},
+    "pictures": {"pictures", "evaluate", "data", "ops"},
     "report": {"report", "run", "pictures", "evaluate", "data", "core", "ops"},
 }
+# These stand on top and may import everything.
+TOP = {"__init__", "__main__", "cli"}
+# What looks up all the same: file, name and reason.
+EXCEPTIONS = {
+    ("core/method.py", "graphcondense.methods"): "loads what registers itself, and knows no name",
+}
+LOADERS = {"import_module", "__import__", "find_spec", "resolve_name", "run_module"}
 
 
-def imports(path: Path) -> set[str]:
-    """Dotted names a file imports anywhere."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-    return found
+def lazy_homes(tree: ast.Module, package: str) -> dict[str, str]:
+    """What a module's ``_HOME`` table offers, and the module where each of them lives."""
+    homes: dict[str, str] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOME":
+            for name, home in ast.literal_eval(node.value).items():
+                module = home if isinstance(home, str) else home[0]
+                inside = module.split(".")[0] == "graphcondense"
+                homes[name] = module if inside else f"{package}.{module}"
+    return homes
 
 
-@pytest.mark.parametrize("folder", sorted(ALLOWED))
-def test_arrows_point_down(folder: str) -> None:
-    for path in (PACKAGE / folder).glob("*.py"):
-        for name in imports(path):
-            parts = name.split(".")
-            if parts[0] == "graphcondense" and len(parts) > 1:
-                assert parts[1] in ALLOWED[folder], f"{path.name} imports {name}"
+HOMES = lazy_homes(ast.parse((PACKAGE / "__init__.py").read_text()), "graphcondense")
+
+
+def imports(source: str, file: str) -> set[str]:
+    """Dotted names that a file imports anywhere, in whatever form.
+
+    ``from a import b`` is ``a.b``, relative names are made absolute, and what the package offers
+    lazily (``graphcondense.condense``) is named by its home. A name that the program computes is
+    not seen, but its constant start is (``graphcondense`` where nothing follows). ``file`` is
+    relative to the package, with slashes.
+    """
+    tree = ast.parse(source)
+    package = ["graphcondense", *file.split("/")[:-1]]
+    found = set(lazy_homes(tree, ".".join(package)).values())
+    bound = {"graphcondense"}  # names of the whole package in this file
+
+    def absolute(name: str, level: int, start: list[str] = package) -> str:
+        above = start[: len(start) - level + 1] if level else []
+        return ".".join([*above, *([name] if name else [])])
+
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                found |= {alias.name for alias in names}
+                bound |= {a.asname for a in names if a.name == "graphcondense" and a.asname}
+            case ast.ImportFrom(module=module, names=names, level=level):
+                base = absolute(module or "", level)
+                found |= {f"{base}.{alias.name}" for alias in names}
+            case ast.Call(func=ast.Name(id=f) | ast.Attribute(attr=f)) if f in LOADERS:
+                words = [*node.args, *(word.value for word in node.keywords)]
+                match [w.value for w in words if isinstance(w, ast.Constant)]:
+                    case [str(name), *rest]:
+                        start = rest[0].split(".") if rest and isinstance(rest[0], str) else package
+                        bare = name.lstrip(".")
+                        found.add(absolute(bare, len(name) - len(bare), start))
+            case ast.Constant(value=str(text)) if re.fullmatch(r"graphcondense(\.\w*)+", text):
+                found.add(text.rstrip("."))
+    # "import graphcondense.ops" binds the whole package: an attribute of it reaches anything.
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id=name), attr=attribute) if name in bound:
+                found.add(f"graphcondense.{attribute}")
+    return {at_home(name) for name in found}
+
+
+def at_home(name: str) -> str:
+    root, _, rest = name.partition(".")
+    return HOMES.get(rest.split(".")[0], name) if root == "graphcondense" else name
+
+
+def layer_of(file: str) -> str:
+    return file.removesuffix(".py").split("/")[0]
+
+
+def upward(source: str, file: str) -> set[str]:
+    """What a file imports from above its layer. ``graphcondense`` alone is everything."""
+    allowed = {*ALLOWED[layer_of(file)], "__version__"}
+    own = [n.split(".") for n in imports(source, file) if n.split(".")[0] == "graphcondense"]
+    return {".".join(parts) for parts in own if len(parts) == 1 or parts[1] not in allowed}
+
+
+def texts(root: Path) -> dict[str, str]:
+    """The source of every file below a folder, by its path in it."""
+    return {p.relative_to(root).as_posix(): p.read_text("utf-8") for p in root.rglob("*.py")}
+
+
+def violations(root: Path, layer: str) -> set[tuple[str, str]]:
+    """Files of a layer of a tree, and what they import from above it."""
+    return {
+        (file, name)
+        for file, source in texts(root).items()
+        if layer_of(file) == layer
+        for name in upward(source, file)
+    }
+
+
+def test_every_part_of_the_package_has_a_layer() -> None:
+    assert {layer_of(file) for file in texts(PACKAGE)} == {*ALLOWED, *TOP}
+    assert "nn/batched/base.py" in texts(PACKAGE), "sub-packages are read"
+
+
+@pytest.mark.parametrize("layer", ALLOWED)
+def test_arrows_point_down(layer: str) -> None:
+    assert violations(PACKAGE, layer) == {e for e in EXCEPTIONS if layer_of(e[0]) == layer}
+
+
+# Every way to reach {up} from a file of a layer; {dots} lead to the package itself.
+FORMS = {
+    "module": "import graphcondense.{up}",
+    "part of it": "import graphcondense.{up}.part",
+    "as": "import graphcondense.{up} as other",
+    "from the package": "from graphcondense import {up}",
+    "from the package, as": "from graphcondense import __version__, {up} as other",
+    "from it": "from graphcondense.{up} import thing",
+    "from a part of it": "from graphcondense.{up}.part import thing",
+    "everything": "from graphcondense.{up} import *",
+    "relative": "from {dots} import {up}",
+    "relative, from it": "from {dots}{up} import thing",
+    "in a function": "def f():\n    from graphcondense import {up}\n    return {up}",
+    "in a method": "class A:\n    def f(self):\n        import graphcondense.{up}",
+    "for types": "if TYPE_CHECKING:\n    from graphcondense import {up}",
+    "under try": "try:\n    from graphcondense import {up}\nexcept ImportError:\n    pass",
+    "import_module": "import importlib\nimportlib.import_module('graphcondense.{up}')",
+    "import_module, as": "from importlib import import_module as f\nf('graphcondense.{up}.part')",
+    "import_module, relative": "import_module('{dots}{up}', __package__)",
+    "import_module, of the package": "import_module('.{up}', 'graphcondense')",
+    "import_module, by keyword": "import_module(name='{dots}{up}', package=__package__)",
+    "import_module, formatted": "import_module(f'graphcondense.{up}.{{name}}')",
+    "__import__": "__import__('graphcondense.{up}')",
+    "sys.modules": "import sys\nsys.modules['graphcondense.{up}'].thing()",
+    "lazy": "_HOME = {{'thing': 'graphcondense.{up}'}}",
+    "lazy, pair": "_HOME = {{'thing': ('graphcondense.{up}.part', 'thing')}}",
+    "attribute": "import graphcondense.{own}\ngraphcondense.{up}.thing()",
+}
+FILES = {"run", "transforms", "pictures"}  # modules, not folders
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_upward_import_is_caught(form: str) -> None:
+    """From every layer and from its sub-packages to all that is above; downwards none is."""
+    for layer, allowed in ALLOWED.items():
+        for file in (
+            [f"{layer}.py"] if layer in FILES else [f"{layer}/new.py", f"{layer}/part/deep/new.py"]
+        ):
+            dots = "." * (file.count("/") + 1)
+            for up in {*ALLOWED, *TOP - {"__init__"}}:
+                found = upward(FORMS[form].format(up=up, dots=dots, own=layer), file)
+                assert bool(found) == (up not in allowed), (file, up, found)
+
+
+@pytest.mark.parametrize(
+    ("source", "what"),
+    [
+        ("import graphcondense", "graphcondense"),
+        ("import graphcondense as g\ng.ops.select", "graphcondense"),
+        ("import graphcondense as g\ng.run.condense", "graphcondense.run"),
+        ("from graphcondense import *", "graphcondense.*"),
+        ("from graphcondense import condense", "graphcondense.run"),
+        ("from graphcondense import Condense", "graphcondense.transforms"),
+        ("from graphcondense import load", "graphcondense.data.condensed"),
+        ("from .. import update", "graphcondense.run"),
+        ("import graphcondense.ops\ngraphcondense.condense()", "graphcondense.run"),
+        ("import_module('graphcondense')", "graphcondense"),
+        ("import_module(f'graphcondense.{name}')", "graphcondense"),
+        ("from ..unheard_of import thing", "graphcondense.unheard_of.thing"),
+    ],
+)
+def test_the_package_as_a_whole_is_above(source: str, what: str) -> None:
+    assert what in upward(source, "ops/new.py")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""Text on :func:`graphcondense.run.condense`."""',
+        "raise ValueError('call graphcondense.run for it')",
+        "from graphcondense import __version__",
+        "from . import select",
+        "from .select import top\nfrom ..ops import select",
+        "import graphcondense.ops.select",
+        "import run, torch.run, runpy as graphcondense_run",
+        "_HOME = {'thing': 'run', 'other': ('cli', 'other')}",
+    ],
+)
+def test_nothing_else_is_caught(source: str) -> None:
+    assert upward(source, "ops/new.py") == set()
+
+
+@pytest.mark.parametrize("file", ["ops/new.py", "nn/batched/new/file.py", "core/method.py"])
+def test_planted_file_is_found(tmp_path: Path, file: str) -> None:
+    """In the tree, however deep, and beside what is allowed by name."""
+    planted = tmp_path / file
+    planted.parent.mkdir(parents=True)
+    planted.write_text("def f():\n    from graphcondense import run\n    return run\n")
+    assert violations(tmp_path, layer_of(file)) == {(file, "graphcondense.run")}
+
+
+GRAPH_LIBRARIES = {"torch_geometric", "ogb", "networkx", "torch_scatter", "torch_sparse", "dgl"}
 
 
 def test_core_knows_no_graph_library() -> None:
-    for path in (PACKAGE / "core").glob("*.py"):
-        assert not {
-            n for n in imports(path) if n.startswith(("torch_geometric", "ogb", "networkx"))
-        }
+    for file, source in texts(PACKAGE / "core").items():
+        known = {name.split(".")[0] for name in imports(source, f"core/{file}")}
+        assert not known & GRAPH_LIBRARIES, file
 
 
 def test_no_method_inherits_from_another() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from itertools import pairwise
@@ -169,57 +170,61 @@ import torch
 import graphcondense
 from tests.cases import StopAfter, toy_graph
 
-folder, mode = sys.argv[1:]
-options = {}
-if mode == "cut":
-    options = {"out": folder, "checkpoint_seconds": 0.0, "callbacks": [StopAfter(4)]}
-elif mode == "resume":
-    options = {"out": folder, "resume": True}
-small = graphcondense.condense(
-    toy_graph(), "gcond", per_class=2, epochs=3, outer=2, inner=1, hidden_channels=8,
-    structure_hidden=8, progress=False, device="cpu", **options,
-)
-rank = __import__("os").environ["RANK"]
-torch.save({"x": small.x, "edges": small.edge_index}, f"{folder}/{rank}.pt")
+MODES = {
+    "whole": {},
+    "cut": {"checkpoint_seconds": 0.0, "callbacks": [StopAfter(4)]},
+    "resume": {"resume": True},
+}
+folder, modes = sys.argv[1], sys.argv[2:]
+if len(modes) > 1:  # one group for several runs; a single run makes its own
+    torch.distributed.init_process_group("gloo")
+for mode in modes:
+    out = {} if mode == "whole" else {"out": f"{folder}/cut"}
+    small = graphcondense.condense(
+        toy_graph(), "gcond", per_class=2, epochs=3, outer=2, inner=1, hidden_channels=8,
+        structure_hidden=8, progress=False, device="cpu", **MODES[mode], **out,
+    )
+    rank = __import__("os").environ["RANK"]
+    torch.save({"x": small.x, "edges": small.edge_index}, f"{folder}/{mode}{rank}.pt")
 """
 
 
-def launch(folder: Path, mode: str, *, ranks: int) -> bool:
-    """Run the script above on so many processes; returns whether it succeeded."""
-    folder.mkdir(exist_ok=True)
-    script = folder / "script.py"
-    script.write_text(TWO_RANKS)
+def launch(folder: Path, *modes: str) -> bool:
+    """Run the script above on two processes; returns whether it succeeded."""
     root = str(Path(__file__).parents[2])
     env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root}
-    command = [sys.executable]
-    if ranks > 1:
-        command += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
-    else:
-        env["RANK"] = "0"
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    script = str(folder / "script.py")
     done = subprocess.run(
-        [*command, str(script), str(folder), mode], env=env, capture_output=True, timeout=240
+        [*command, script, str(folder), *modes], env=env, capture_output=True, timeout=240
     )
     return done.returncode == 0
 
 
-def results(folder: Path) -> list[dict[str, Tensor]]:
-    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
+def results(folder: Path, mode: str) -> list[dict[str, Tensor]]:
+    return [torch.load(folder / f"{mode}{rank}.pt", weights_only=True) for rank in (0, 1)]
 
 
-def test_two_ranks_keep_one_synthetic_graph(tmp_path: Path) -> None:
+def test_two_ranks_keep_one_synthetic_graph(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Learners differ between the ranks, so the result is neither rank's own, but it is one."""
-    assert launch(tmp_path, "whole", ranks=2)
-    one, two = results(tmp_path)
+    script = tmp_path / "script.py"
+    script.write_text(TWO_RANKS)
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path), "whole"])
+    runpy.run_path(str(script))
+    alone = torch.load(tmp_path / "whole0.pt", weights_only=True)
+    assert not launch(tmp_path, "whole", "cut")
+    one, two = results(tmp_path, "whole")
     assert torch.equal(one["x"], two["x"])
     assert torch.equal(one["edges"], two["edges"])
-    assert launch(tmp_path, "whole", ranks=1)
-    assert not torch.equal(results(tmp_path)[0]["x"], one["x"])
-    # Each rank goes on from its own checkpoint, with its own learners.
-    cut = tmp_path / "cut"
-    assert not launch(cut, "cut", ranks=2)
-    assert (cut / "checkpoint.rank1.pt").exists()
-    assert launch(cut, "resume", ranks=2)
-    for resumed in results(cut):
+    assert not torch.equal(alone["x"], one["x"])
+    # Each rank goes on from its own checkpoint, with its own learners, in a new process.
+    assert not (tmp_path / "cut0.pt").exists()
+    assert (tmp_path / "cut" / "checkpoint.rank1.pt").exists()
+    assert launch(tmp_path, "resume")
+    for resumed in results(tmp_path, "resume"):
         assert torch.equal(resumed["x"], one["x"])
 
 

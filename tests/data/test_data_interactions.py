@@ -17,6 +17,7 @@ from torch_geometric.data import HeteroData
 
 from graphcondense import data as gd
 from graphcondense.data import interactions
+from graphcondense.data.condensed_rows import CondensedInteractions
 from graphcondense.data.interactions import as_interactions, load_interactions
 
 
@@ -108,8 +109,7 @@ def test_all_kinds_of_data_are_one() -> None:
 
 
 def test_condensed_form_opens_again() -> None:
-    condensed_rows = pytest.importorskip("graphcondense.data.condensed_rows")
-    small = condensed_rows.CondensedInteractions(some())
+    small = CondensedInteractions(some())
     assert same(as_interactions(small.hetero).train, as_interactions(some()).train)
 
 
