@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     )
     from graphcondense.data.condensed import load as load_condensed
     from graphcondense.data.condensed import save as save_condensed
+    from graphcondense.data.condensed_graph import CondensedGraph
     from graphcondense.data.condensed_graphs import CondensedGraphs
     from graphcondense.data.condensed_rows import CondensedInteractions
     from graphcondense.data.foreign import open_small
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CondensedDataset",
+    "CondensedGraph",
     "CondensedGraphs",
     "CondensedInteractions",
     "GraphSet",
@@ -70,6 +72,7 @@ __all__ = [
 # PyG takes seconds to import; nothing here is imported before it is asked for.
 _HOME = {
     "CondensedDataset": ("condensed", "CondensedDataset"),
+    "CondensedGraph": ("condensed_graph", "CondensedGraph"),
     "CondensedGraphs": ("condensed_graphs", "CondensedGraphs"),
     "CondensedInteractions": ("condensed_rows", "CondensedInteractions"),
     "GraphSet": ("graph_task", "GraphSet"),

@@ -17,9 +17,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import safetensors
@@ -28,11 +30,15 @@ import torch
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 from torch_geometric.data import Data, InMemoryDataset
+from torch_geometric.utils import is_sparse, to_edge_index
 
+from graphcondense.data.compact import bytes_of, pack, parts_of, unpack
+from graphcondense.data.condensed_graph import CondensedGraph
 from graphcondense.data.condensed_graphs import NAMES as GRAPHS_NAMES
 from graphcondense.data.condensed_graphs import CondensedGraphs, check_graphs, tensors_of
 from graphcondense.data.condensed_rows import NAMES as ROWS_NAMES
 from graphcondense.data.condensed_rows import CondensedInteractions, check_rows, rows_of
+from graphcondense.data.further import check_further, classes_of
 from graphcondense.data.graph_task import GraphSet
 from graphcondense.data.preprocess import PREFIX
 from graphcondense.ops.files import write_all
@@ -40,23 +46,56 @@ from graphcondense.ops.files import write_all
 Small: TypeAlias = Data | CondensedGraphs | CondensedInteractions
 """What is saved: a graph (or images), a set of graphs, or users by items."""
 
+Kind: TypeAlias = Literal["graph", "graphs", "users"]
+
 FORMAT = "graphcondense"
-VERSION = 1
+VERSION = 2
+"""The newest; a file is of version 1 where nothing in it is new, so that older readers open it.
+
+1 has whole tensors of known names, which tell what it holds. 2 says so in its header (``kind``),
+may have a matrix by row (:mod:`graphcondense.data.compact`; the header has its ``columns``) and
+further tensors under any other name.
+"""
 NAMES = ("x", "edge_index", "edge_weight", "y", "train_mask", "assignment")
 PREPROCESS = ("mean", "std", "basis", "scale", "rest")
 """What a preprocessing of images may hold; see :mod:`graphcondense.data.preprocess`."""
 _PREPROCESS = tuple(PREFIX + name for name in PREPROCESS)
-_UNCOUNTED = (
-    *("train_mask", "assignment", "node_ptr", "edge_ptr", "row_ptr", "num_items"),
-    *_PREPROCESS,
+_KNOWN: dict[Kind, tuple[str, ...]] = {
+    "graph": (*NAMES, *_PREPROCESS),
+    "graphs": GRAPHS_NAMES,
+    "users": ROWS_NAMES,
+}
+_PACKED: dict[Kind, tuple[str, ...]] = {"graph": ("x",), "graphs": ("x", "edge_attr"), "users": ()}
+_COUNTED = (
+    *("x", "edge_index", "edge_weight", "edge_attr", "y", "node_weight"),
+    *("rows", "item", "weight"),
 )
+
+
+@dataclass(frozen=True)
+class Held:
+    """What condensed data consist of: contiguous, on the CPU.
+
+    Attributes:
+        kind: of data.
+        tensors: those that every reader knows, whole and in a fixed order.
+        further: others, which no model trains on, by name.
+        left_out: names of what no file can hold.
+    """
+
+    kind: Kind
+    tensors: Mapping[str, Tensor]
+    further: Mapping[str, Tensor]
+    left_out: tuple[str, ...] = ()
 
 
 def save(small: Small, path: str | Path) -> Path:
     """Write condensed data (a graph, a set of graphs, users) and a card that a person can read.
 
     Both files are written under another name first and then moved, so that a file that is there is
-    whole. ``small`` is not changed; tensors on other devices are copied.
+    whole. ``small`` is not changed; tensors on other devices are copied. A matrix ``x`` (of graphs
+    also ``edge_attr``) that is mostly zero is stored by row where that is smaller, and opens dense.
+    What else ``small`` has that is no dense tensor is left out, and a warning names it.
 
     Args:
         small: ``x [n, d]`` float32, ``edge_index [2, m]`` int64, optionally ``edge_weight [m]``
@@ -64,7 +103,9 @@ def save(small: Small, path: str | Path) -> Path:
             (all nodes if missing; outside it ``y`` may be -1), optionally ``assignment [N]`` int64
             (see :func:`assignment_matrix`), and ``condensed``, a record that JSON can hold; or a
             :class:`~graphcondense.data.condensed_graphs.CondensedGraphs` or
-            :class:`~graphcondense.data.condensed_rows.CondensedInteractions`.
+            :class:`~graphcondense.data.condensed_rows.CondensedInteractions`. ``adj_t`` may take
+            the place of the edges. Further dense tensors (``orig_index``, ``val_mask``, ``pos``)
+            are kept under their names, as they are.
         path: a file that ends in ``.safetensors``, or a folder, in which it is called
             ``condensed.safetensors``. Folders are made.
 
@@ -77,16 +118,28 @@ def save(small: Small, path: str | Path) -> Path:
     path = _file(path)
     record = getattr(small, "condensed", None)
     record = {} if record is None else record
-    tensors = _tensors(small)
+    held = held_in(small)
+    where = f"cannot save the {held.kind}"
+    _check(held, record, where)
+    stored = _stored(held)
+    head: dict[str, Any] = {"version": 1}
+    if held.further or stored.keys() != held.tensors.keys():
+        packed = sorted(held.tensors.keys() - stored.keys())
+        columns = {name: held.tensors[name].shape[1] for name in packed}
+        head = {"version": VERSION, "kind": held.kind, "columns": columns}
     try:
-        text = json.dumps({"version": VERSION, "record": record})
-    except (TypeError, ValueError) as error:
+        text = json.dumps({**head, "record": record})
+    except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"the record 'condensed' does not fit JSON: {error}") from error
-    what = {CondensedGraphs: "graphs", CondensedInteractions: "users"}.get(type(small), "graph")
-    _check(tensors, record, f"cannot save the {what}")
     # One entry: safetensors writes several in an order that changes from run to run.
-    blob = to_bytes(tensors, {FORMAT: text})
-    card = _card(path, record, tensors, hashlib.sha256(blob).hexdigest())
+    blob = to_bytes(_apart({**stored, **held.further}), {FORMAT: text})
+    card = _card(path, record, held, stored, hashlib.sha256(blob).hexdigest())
+    if held.left_out:
+        warnings.warn(
+            f"{path} is without {', '.join(held.left_out)[:300]}: a file holds dense tensors, and "
+            "values that JSON holds in the record 'condensed'",
+            stacklevel=2,
+        )
     try:
         write_all({path: blob, path.with_suffix(".md"): card})
     except OSError as error:
@@ -102,8 +155,9 @@ def load(path: str | Path, device: torch.device | str | None = None) -> Small:
         device: where to put the tensors; by default the CPU.
 
     Returns:
-        A ``Data``, ``CondensedGraphs`` or ``CondensedInteractions`` (on the CPU), with the tensors
-        of :func:`save` and the record as ``condensed``.
+        A :class:`~graphcondense.data.condensed_graph.CondensedGraph` (a PyG ``Data``),
+        ``CondensedGraphs`` or ``CondensedInteractions`` (on the CPU), with the tensors of
+        :func:`save` and the record as ``condensed``.
 
     Raises:
         ValueError: naming the file, for one that is missing, foreign, broken, of a later version,
@@ -116,47 +170,58 @@ def load(path: str | Path, device: torch.device | str | None = None) -> Small:
         with safetensors.safe_open(path, "pt") as file:
             meta = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError) as error:
-        raise ValueError(f"{path} is not a readable safetensors file ({error})") from error
+    except (safetensors.SafetensorError, OSError, KeyError, AttributeError) as error:
+        # The last two are of types of numbers that this torch does not have.
+        raise ValueError(f"{path} is not a readable safetensors file ({error})"[:400]) from error
     if FORMAT not in meta:
         raise ValueError(f"{path} is not a condensed graph that {FORMAT} wrote")
     try:
         head = json.loads(meta[FORMAT])
         version, record = head["version"], head["record"]
-    except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{path}: its record cannot be read ({error!r})") from error
-    if version != VERSION:
-        raise ValueError(f"{path} has format version {version}, this {FORMAT} reads {VERSION}")
-    _check(tensors, record, str(path))
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ValueError(f"{path}: its record cannot be read ({error!r})"[:400]) from error
+    if version not in range(1, VERSION + 1):
+        raise ValueError(
+            f"{path} has format version {str(version)[:20]}, this {FORMAT} reads 1 to {VERSION}: "
+            f"install a newer {FORMAT}"
+        )
+    held = _opened(tensors, head, str(path))
+    _check(held, record, str(path))
     small: Small
-    if _of_rows(tensors):
-        small = rows_of(tensors, record)
-    elif _of_graphs(tensors):
-        given = {name: tensors.get(name) for name in GRAPHS_NAMES}
-        small = CondensedGraphs(GraphSet(**given), record)  # type: ignore[arg-type]
+    if held.kind == "users":
+        small = rows_of(held.tensors, record, held.further)
+    elif held.kind == "graphs":
+        given = {name: held.tensors.get(name) for name in GRAPHS_NAMES}
+        graphs = GraphSet(**given)  # type: ignore[arg-type]
+        small = CondensedGraphs(graphs, record, further=held.further)
     else:
-        small = Data(**tensors)
+        small = CondensedGraph(**held.tensors, **held.further)
         small.condensed = record
     return small if device is None else small.to(device)
 
 
 def tensor_bytes(small: Small) -> int:
-    """Bytes of ``x``, ``edge_index``, ``edge_weight`` and ``y``, as stored.
+    """Bytes of ``x``, ``edge_index``, ``edge_weight`` or ``edge_attr``, and ``y``, as stored.
 
-    Of a set of graphs also those of ``edge_attr`` and ``node_weight``; where each graph begins
-    (16 bytes a graph) is left out, as the mask of training nodes is, and the assignment of real
-    nodes, which no model trains on.
+    A matrix that is mostly zero counts by row, as it is stored. Of a set of graphs ``node_weight``
+    counts too; where each graph begins (16 bytes a graph) is left out, as the mask of training
+    nodes is, and what no model trains on: the assignment of real nodes and further tensors.
 
     >>> no_edges = torch.zeros(2, 0, dtype=torch.long)
     >>> tensor_bytes(Data(x=torch.zeros(2, 3), edge_index=no_edges, y=torch.tensor([0, 1])))
     40
     """
-    tensors = _tensors(small)
-    return sum(t.numel() * t.element_size() for k, t in tensors.items() if k not in _UNCOUNTED)
+    held = held_in(small)
+    both = {**held.tensors, **held.further}
+    return sum(
+        bytes_of(tensor) if name in _PACKED[held.kind] else tensor.numel() * tensor.element_size()
+        for name, tensor in both.items()
+        if name in _COUNTED
+    )
 
 
 def graph_hash(small: Small | GraphSet) -> str:
-    """SHA-256 (first 16 hex digits) of all stored tensors; the record is left out.
+    """SHA-256 (first 16 hex digits) of all tensors, dense; the record is left out.
 
     >>> a = Data(x=torch.zeros(2, 3), edge_index=torch.zeros(2, 0).long(), y=torch.tensor([0, 1]))
     >>> b = a.clone()
@@ -165,9 +230,10 @@ def graph_hash(small: Small | GraphSet) -> str:
     (True, False)
     """
     h = hashlib.sha256()
-    for name, tensor in _tensors(small).items():
+    held = held_in(small)
+    for name, tensor in {**held.tensors, **held.further}.items():
         h.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
-        h.update(tensor.numpy().tobytes())
+        h.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return h.hexdigest()[:16]
 
 
@@ -199,6 +265,7 @@ class CondensedDataset(InMemoryDataset):  # type: ignore[misc]
 
     Nothing is written, neither ``raw/`` nor ``processed/``. Where some graphs have edge weights,
     those of the others are one. Assignments of real nodes are left out: :func:`load` has them.
+    Further tensors are kept where all graphs have them in one form; a warning names the others.
 
     Args:
         root: folder with one or more ``.safetensors`` files that :func:`save` wrote.
@@ -228,10 +295,8 @@ class CondensedDataset(InMemoryDataset):  # type: ignore[misc]
                     f"{file} holds {what.format(len(graph))}: open it with load, or keep it in "
                     "another folder"
                 )
-        # Records differ in their keys from method to method: they stay out of PyG's collation.
         self._records = [graph.condensed for graph in graphs]
         for file, graph in zip(self.files, graphs, strict=True):
-            del graph.condensed
             if "assignment" in graph:
                 del graph.assignment
             if _kind(graph) != _kind(graphs[0]):
@@ -243,9 +308,31 @@ class CondensedDataset(InMemoryDataset):  # type: ignore[misc]
             for graph in graphs:
                 if "edge_weight" not in graph:
                     graph.edge_weight = torch.ones(graph.num_edges)
+        if others := sorted({k for graph in graphs for k in graph.to_dict()} - _together(graphs)):
+            warnings.warn(
+                f"the graphs of {self.root} are without {', '.join(others)[:300]}, which not all "
+                "have in one form: load opens each graph with all that it has",
+                stacklevel=2,
+            )
+            for graph in graphs:
+                for key in others:
+                    del graph[key]
         if pre_transform is not None:
             graphs = [pre_transform(graph) for graph in graphs]
         self.data, self.slices = self.collate(graphs)
+
+    def get(self, idx: int) -> Data:
+        data = super().get(idx)
+        if isinstance(data, CondensedGraph):  # what a pre_transform made may be a plain Data
+            data.condensed = self._records[idx]
+        return data
+
+    def copy(self, idx: Any = None) -> CondensedDataset:
+        """A deep copy, of the graphs ``idx`` alone if given."""
+        part = self if idx is None else self.index_select(idx)
+        out: CondensedDataset = super().copy(idx)
+        out._records, out.files = part.records, [self.files[i] for i in part.indices()]
+        return out
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -253,51 +340,187 @@ class CondensedDataset(InMemoryDataset):  # type: ignore[misc]
         return [self._records[i] for i in self.indices()]
 
 
-# --- what a file may hold --------------------------------------------------------------------
+def _together(graphs: list[Any]) -> set[str]:
+    """Names that all graphs have, of one type and of shapes that PyG can collate."""
 
+    def form(graph: Any, key: str) -> tuple[Any, ...]:
+        value, dim = graph[key], graph.__cat_dim__(key, graph[key])
+        shape = list(value.shape)
+        if dim is not None and shape:
+            del shape[dim]
+        return value.dtype, value.dim(), shape
 
-def _tensors(small: Small | GraphSet) -> dict[str, Tensor]:
-    """What is stored of ``small``: on the CPU, contiguous, in a fixed order."""
-    held = small.set if isinstance(small, CondensedGraphs) else small
-    if isinstance(held, CondensedInteractions):
-        return held.tensors
-    if isinstance(held, GraphSet):
-        given: dict[str, Any] = dict(tensors_of(held))
-    else:
-        given = {name: getattr(small, name, None) for name in (*NAMES, *_PREPROCESS)}
-        if given["train_mask"] is None and isinstance(given["x"], Tensor):
-            given["train_mask"] = torch.ones(len(given["x"]), dtype=torch.bool)
     return {
-        name: value.detach().cpu().contiguous()
-        for name, value in given.items()
-        if isinstance(value, Tensor)
+        key
+        for key in graphs[0].to_dict()
+        if all(key in graph and form(graph, key) == form(graphs[0], key) for graph in graphs)
     }
 
 
-def _of_graphs(tensors: Mapping[str, Tensor]) -> bool:
-    """Whether these are a set of graphs: only there does something say where a graph begins."""
-    return not tensors.keys().isdisjoint(set(GRAPHS_NAMES) - set(NAMES))
+# --- what a file may hold --------------------------------------------------------------------
 
 
-def _of_rows(tensors: Mapping[str, Tensor]) -> bool:
-    """Whether these are users by items."""
-    return not tensors.keys().isdisjoint(ROWS_NAMES)
+def held_in(small: Small | GraphSet) -> Held:
+    """What there is of ``small``; nothing is checked."""
+    if isinstance(small, CondensedInteractions):
+        further, left_out = _further(small.further)
+        return Held("users", small.tensors, further, (*left_out, *small.others))
+    if isinstance(small, CondensedGraphs):
+        further, left_out = _further(small.further)
+        return Held("graphs", _plain(tensors_of(small.set)), further, (*left_out, *small.others))
+    if isinstance(small, GraphSet):
+        return Held("graphs", _plain(tensors_of(small)), {})
+    known = _KNOWN["graph"]
+    found = {name: _as_tensor(getattr(small, name, None)) for name in known}
+    given = {name: value for name, value in found.items() if value is not None}
+    if "edge_index" not in given:
+        given |= _edges_of(getattr(small, "adj_t", None))
+    if "train_mask" not in given and "x" in given:
+        given["train_mask"] = torch.ones(len(given["x"]), dtype=torch.bool)
+    own = dict(small.to_dict()) if isinstance(small, Data) else {}
+    used = {*known, "condensed", *(["adj_t"] if "adj_t" in own and "edge_index" in given else [])}
+    if "x" in given and own.get("num_nodes") == len(given["x"]):
+        used.add("num_nodes")
+    further, left_out = _further({k: v for k, v in own.items() if k not in used and v is not None})
+    lost = [k for k in known if own.get(k) is not None and k not in given]
+    whole = _plain({k: given[k] for k in known if k in given})
+    return Held("graph", whole, further, (*lost, *left_out))
 
 
-def _check(tensors: Mapping[str, Tensor], record: Any, where: str) -> None:
-    """Raise a ValueError that starts with ``where`` unless these are graphs with a record."""
-    names = GRAPHS_NAMES if _of_graphs(tensors) else (*NAMES, *_PREPROCESS)
-    names = ROWS_NAMES if _of_rows(tensors) else names
+def _as_tensor(value: Any) -> Tensor | None:
+    """A tensor as it is; an array or list as one, its floats in single precision."""
+    if isinstance(value, np.ndarray | list):
+        try:
+            made = torch.as_tensor(value)
+        except (TypeError, ValueError, RuntimeError):
+            return None
+        return made.float() if made.is_floating_point() else made
+    return value if isinstance(value, Tensor) else None
+
+
+def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Dense, without a gradient, on the CPU, contiguous, no view that is negated or conjugated."""
+    out = {}
+    for name, tensor in tensors.items():
+        dense = tensor.detach() if tensor.layout == torch.strided else tensor.detach().to_dense()
+        out[name] = dense.cpu().resolve_conj().resolve_neg().contiguous()
+    return out
+
+
+def _further(given: Mapping[str, Any]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """The dense tensors of ``given``, by name, and the names of all else."""
+    kept = {
+        name: value
+        for name, value in sorted(given.items())
+        if isinstance(value, Tensor)
+        and value.layout == torch.strided
+        and value.dtype in _TYPES
+        and value.device.type != "meta"
+    }
+    return _plain(kept), tuple(str(name) for name in given if name not in kept)
+
+
+_TYPES = frozenset(
+    getattr(torch, name)
+    for name in (
+        *("bool", "uint8", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64"),
+        *("float16", "bfloat16", "float32", "float64", "complex64"),
+    )
+)
+"""What safetensors holds."""
+
+
+def _edges_of(adj_t: Any) -> dict[str, Tensor]:
+    """``edge_index`` and ``edge_weight`` of ``adj_t [n, n]``, where ``[i, j]`` is the edge j -> i,
+    as ``ToSparseTensor`` makes it; nothing of what is no sparse matrix."""
+    if not is_sparse(adj_t):
+        return {}
+    (target, source), weight = to_edge_index(adj_t)
+    edges = {"edge_index": torch.stack([source, target])}
+    return edges | ({"edge_weight": weight.float()} if weight.dim() == 1 else {})
+
+
+def _stored(held: Held) -> dict[str, Tensor]:
+    """The tensors, each in its smaller form."""
+    packed = _PACKED[held.kind]
+    return {
+        part: tensor
+        for name, whole in held.tensors.items()
+        for part, tensor in (pack(name, whole) if name in packed else {name: whole}).items()
+    }
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same, none of which shares memory with another: safetensors refuses those."""
+    out, seen = {}, set()
+    for name, tensor in tensors.items():
+        at = tensor.untyped_storage().data_ptr()
+        out[name] = tensor.clone() if at in seen else tensor
+        seen.add(at)
+    return out
+
+
+def _opened(tensors: Mapping[str, Tensor], head: Mapping[str, Any], where: str) -> Held:
+    """What the tensors of a file are, matrices by row made whole."""
+    if head["version"] == 1:
+        kind: Any = "graph"
+        # Only in sets of graphs does something say where a graph begins.
+        if not tensors.keys().isdisjoint(set(GRAPHS_NAMES) - set(NAMES)):
+            kind = "graphs"
+        if not tensors.keys().isdisjoint(ROWS_NAMES):
+            kind = "users"
+        if unknown := sorted(tensors.keys() - set(_KNOWN[kind])):
+            raise ValueError(f"{where}: unknown tensors {str(unknown)[:300]}")
+        return Held(kind, tensors, {})
+    kind, columns = head.get("kind"), head.get("columns", {})
+    if not isinstance(kind, str) or kind not in _KNOWN or not isinstance(columns, dict):
+        raise ValueError(
+            f"{where}: its header must say a kind ({', '.join(_KNOWN)}) and columns, got "
+            f"{str(kind)[:40]} and {str(columns)[:40]}"
+        )
+    whole = dict(tensors)
+    for name in _PACKED[kind]:
+        if not whole.keys().isdisjoint(parts_of(name)):
+            dense = unpack(name, whole, columns.get(name), where)
+            whole = {k: v for k, v in whole.items() if k not in parts_of(name)} | {name: dense}
+    known = _KNOWN[kind]
+    return Held(
+        kind,
+        {name: whole[name] for name in known if name in whole},
+        {name: whole[name] for name in sorted(whole.keys() - set(known))},
+    )
+
+
+def _check(held: Held, record: Any, where: str) -> None:
+    """Raise a ValueError that starts with ``where`` unless these are such data with a record."""
     if not isinstance(record, dict):
         raise ValueError(f"{where}: the record must be a dict, got {type(record).__name__}")
-    if unknown := sorted(tensors.keys() - set(names)):
-        raise ValueError(f"{where}: unknown tensors {unknown}")
-    if _of_rows(tensors):
-        check_rows(tensors, where)
-    elif _of_graphs(tensors):
-        check_graphs(tensors, where, record)
+    if held.kind == "users":
+        check_rows(held.tensors, where)
+    elif held.kind == "graphs":
+        check_graphs(held.tensors, where, record)
     else:
-        _check_graph(tensors, record, where)
+        _check_graph(held.tensors, record, where)
+        n, m = len(held.tensors["x"]), held.tensors["edge_index"].shape[1]
+        for name, rows, of in (("edge_attr", m, "edges"), ("pos", n, "nodes")):
+            value = held.further.get(name)
+            if value is not None and (value.dim() == 0 or len(value) != rows):
+                raise ValueError(
+                    f"{where}: {name} must have a row for each of {rows} {of}, got "
+                    f"{list(value.shape)}"
+                )
+    taken = [part for name in _PACKED[held.kind] for part in parts_of(name)]
+    check_further(held.further, _count(held), where, taken)
+
+
+def _count(held: Held) -> int | None:
+    """How many graphs or users there are, each of which has a row of a further tensor."""
+    if held.kind == "graph":
+        return None
+    if held.kind == "graphs":
+        return len(held.tensors["y"])
+    rows = held.tensors.get("rows")
+    return len(held.tensors["row_ptr"]) - 1 if rows is None else len(rows)
 
 
 def _check_graph(tensors: Mapping[str, Tensor], record: Mapping[str, Any], where: str) -> None:
@@ -341,8 +564,7 @@ def _check_graph(tensors: Mapping[str, Tensor], record: Mapping[str, Any], where
         group = tensors["assignment"]
         for bad in group[(group < -1) | (group >= n)][:1]:
             need(False, f"assignment names node {int(bad)}, but there are nodes 0..{n - 1}, or -1")
-    about = record.get("data")
-    classes = about.get("classes") if isinstance(about, dict) else None
+    classes = classes_of(record)
     if soft:
         need(y.shape[1] == (classes or y.shape[1]), f"y has {y.shape[1]} columns, not {classes}")
     else:
@@ -382,15 +604,17 @@ def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield f"{prefix}{key}", value
 
 
-def _card(path: Path, record: Mapping[str, Any], tensors: Mapping[str, Tensor], sha256: str) -> str:
-    rows = dict(_flat(record))
+def _card(
+    path: Path, record: Mapping[str, Any], held: Held, stored: Mapping[str, Tensor], sha256: str
+) -> str:
+    tensors, rows = held.tensors, dict(_flat(record))
     what, opened = "A small graph that stands in for a large one", "a PyG Data"
     them = "it"
-    if _of_graphs(tensors):
+    if held.kind == "graphs":
         count = len(tensors["y"])
         what, them = f"{count} graphs that stand in for a large set of graphs", "them"
         opened = f"a PyG data set of {count} graphs"
-    if _of_rows(tensors):
+    if held.kind == "users":
         count = len(tensors["rows"]) if "rows" in tensors else len(tensors["row_ptr"]) - 1
         what, them = f"{count} users that stand in for many", "them"
         opened = "users by items: .csr (scipy), .hetero (PyG)"
@@ -398,7 +622,7 @@ def _card(path: Path, record: Mapping[str, Any], tensors: Mapping[str, Tensor], 
     cell = "| {} | {} |".format
     shapes = [
         cell(name, f"{str(t.dtype).removeprefix('torch.')} {list(t.shape)}")
-        for name, t in tensors.items()
+        for name, t in {**stored, **held.further}.items()
     ]
     table = [
         cell(name, " ".join(str(value).split()).replace("|", "\\|")) for name, value in rows.items()
@@ -416,6 +640,7 @@ def _card(path: Path, record: Mapping[str, Any], tensors: Mapping[str, Tensor], 
         f'small = load_condensed("{path.name}")  # {opened}',
         "```",
         "",
+        *_packed_lines(held, stored),
         *_assignment_lines(tensors),
         *_encoding_lines(record),
         *(cell("record", "value"), cell("---", "---"), *table),
@@ -424,6 +649,19 @@ def _card(path: Path, record: Mapping[str, Any], tensors: Mapping[str, Tensor], 
         "",
     ]
     return "\n".join(lines)
+
+
+def _packed_lines(held: Held, stored: Mapping[str, Tensor]) -> list[str]:
+    """Which matrices are stored by row; nothing where none is."""
+    packed = [
+        f"`{name}` {list(tensor.shape)}"
+        for name, tensor in held.tensors.items()
+        if name not in stored
+    ]
+    if not packed:
+        return []
+    said = " and ".join(packed)
+    return [f"Mostly zero and stored by row (CSR), opened dense: {said}.", ""]
 
 
 def _assignment_lines(tensors: Mapping[str, Tensor]) -> list[str]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data, InMemoryDataset
 
+from graphcondense.data.further import check_further, classes_of
 from graphcondense.data.graph_task import GraphSet
 
 NAMES = ("x", "edge_index", "edge_attr", "y", "node_ptr", "edge_ptr", "node_weight")
@@ -29,9 +30,12 @@ class CondensedGraphs(InMemoryDataset):  # type: ignore[misc]
             tensors are not copied.
         record: what is known of their making, values that JSON holds.
         transform: applied to a graph at every access.
+        further: tensors with a row for each graph, such as ``{"orig_index": [G]}``, which a graph
+            has as ``[1, ...]`` under that name; no model trains on them.
 
     Attributes:
         condensed: the record.
+        further: as given; of a slice those of its graphs.
 
     Raises:
         ValueError: for graphs that are not as above.
@@ -48,8 +52,11 @@ class CondensedGraphs(InMemoryDataset):  # type: ignore[misc]
         graphs: GraphSet,
         record: Mapping[str, Any] | None = None,
         transform: Callable[[Data], Data] | None = None,
+        further: Mapping[str, Tensor] | None = None,
     ) -> None:
         check_graphs(tensors_of(graphs), "the condensed graphs")
+        self._further = dict(further or {})
+        check_further(self._further, len(graphs), "the condensed graphs", NAMES)
         super().__init__(None, transform)
         self._graphs = graphs
         self.condensed = dict(record or {})
@@ -61,6 +68,8 @@ class CondensedGraphs(InMemoryDataset):  # type: ignore[misc]
             values["edge_attr"], slices["edge_attr"] = graphs.edge_attr, edges
         if graphs.node_weight is not None:
             values["node_weight"], slices["node_weight"] = graphs.node_weight, nodes
+        for name, tensor in self._further.items():
+            values[name], slices[name] = tensor, slices["y"]
         self._data, self.slices = Data(**values), slices
 
     @property
@@ -70,18 +79,39 @@ class CondensedGraphs(InMemoryDataset):  # type: ignore[misc]
             return self._graphs
         return self._graphs.select(torch.tensor(list(self._indices), dtype=torch.long))
 
+    @property
+    def further(self) -> dict[str, Tensor]:
+        if self._indices is None:
+            return dict(self._further)
+        index = torch.tensor(list(self._indices), dtype=torch.long)
+        return {name: tensor[index.to(tensor.device)] for name, tensor in self._further.items()}
+
+    @property
+    def others(self) -> list[str]:
+        """Names of what was set from outside, which no file keeps."""
+        return sorted(k for k in vars(self) if not k.startswith("_") and k not in _OWN)
+
     def copy(self, idx: Any = None) -> CondensedGraphs:
         """A deep copy, of the graphs ``idx`` alone if given."""
-        part = self.set if idx is None else self.index_select(idx).set
+        part: CondensedGraphs = self if idx is None else self.index_select(idx)
+        graphs = part.set
         return CondensedGraphs(
-            part.select(torch.arange(len(part), device=part.x.device)),
+            graphs.select(torch.arange(len(graphs), device=graphs.x.device)),
             copy.deepcopy(self.condensed),
             self.transform,
+            {name: tensor.clone() for name, tensor in part.further.items()},
         )
 
     def to(self, device: torch.device | str) -> CondensedGraphs:
         """The same on another device."""
-        return CondensedGraphs(self.set.to(device), self.condensed, self.transform)
+        further = {name: tensor.to(device) for name, tensor in self.further.items()}
+        return CondensedGraphs(self.set.to(device), self.condensed, self.transform, further)
+
+
+_OWN = {
+    *("condensed", "root", "transform", "pre_transform", "pre_filter", "log", "force_reload"),
+    *("slices", "data"),
+}
 
 
 def tensors_of(graphs: GraphSet) -> dict[str, Tensor]:
@@ -148,8 +178,7 @@ def check_graphs(tensors: Mapping[str, Tensor], where: str, record: Any = None) 
             f"{int(node_ptr[i])}..{int(node_ptr[i + 1]) - 1}",
         )
     if y.dim() == 1:
-        about = record.get("data") if isinstance(record, Mapping) else None
-        classes = about.get("classes") if isinstance(about, Mapping) else None
+        classes = classes_of(record)
         need(int(y.min()) >= 0, f"y has class {int(y.min())}; classes are 0..C-1")
         top = int(y.max())
         need(classes is None or top < classes, f"y has class {top}, but there are {classes}")

@@ -10,6 +10,8 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from graphcondense.data.further import check_further
+
 NAMES = ("rows", "row_ptr", "item", "weight", "num_items")
 """The tensors of condensed users, in the order in which they are stored."""
 
@@ -26,8 +28,11 @@ class CondensedInteractions:
     Args:
         csr: their interactions, scipy sparse ``[n, items]``; copied, as float32, zeros left out.
         record: what is known of their making, values that JSON holds.
+        further: tensors with a row for each user, such as ``{"orig_index": [n]}``; no model trains
+            on them.
 
     Attributes:
+        further: as given.
         csr: users by items, scipy CSR float32, sorted by item in each row.
         condensed: the record.
 
@@ -39,7 +44,12 @@ class CondensedInteractions:
     (2, 3, [('user', 'takes', 'item')])
     """
 
-    def __init__(self, csr: Any, record: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        csr: Any,
+        record: Mapping[str, Any] | None = None,
+        further: Mapping[str, Tensor] | None = None,
+    ) -> None:
         rows = sp.csr_matrix(csr, dtype=np.float32, copy=True)
         rows.sum_duplicates()
         rows.eliminate_zeros()
@@ -48,6 +58,8 @@ class CondensedInteractions:
         if bad := int((~np.isfinite(rows.data)).sum()):
             raise ValueError(f"the users' weights have {bad} values that are NaN or infinite")
         self.csr = rows
+        self.further = dict(further or {})
+        check_further(self.further, len(self), "the users", NAMES)
         self.condensed: dict[str, Any] = dict(record or {})
 
     @property
@@ -86,6 +98,11 @@ class CondensedInteractions:
         return self
 
     @property
+    def others(self) -> list[str]:
+        """Names of what was set from outside, which no file keeps."""
+        return sorted(vars(self).keys() - {"csr", "condensed", "further"})
+
+    @property
     def tensors(self) -> dict[str, Tensor]:
         """What is stored, in a fixed order."""
         csr = self.csr
@@ -101,15 +118,19 @@ class CondensedInteractions:
         return {name: value for name, value in out.items() if name != "weight" or not ones}
 
 
-def rows_of(tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> CondensedInteractions:
+def rows_of(
+    tensors: Mapping[str, Tensor],
+    record: Mapping[str, Any],
+    further: Mapping[str, Tensor] | None = None,
+) -> CondensedInteractions:
     """The users that :attr:`CondensedInteractions.tensors` gave, checked by :func:`check_rows`."""
     if "rows" in tensors:
-        return CondensedInteractions(sp.csr_matrix(tensors["rows"].numpy()), record)
+        return CondensedInteractions(sp.csr_matrix(tensors["rows"].numpy()), record, further)
     item = tensors["item"].numpy()
     weight = tensors["weight"].numpy() if "weight" in tensors else np.ones(len(item), np.float32)
     shape = len(tensors["row_ptr"]) - 1, int(tensors["num_items"])
     return CondensedInteractions(
-        sp.csr_matrix((weight, item, tensors["row_ptr"].numpy()), shape=shape), record
+        sp.csr_matrix((weight, item, tensors["row_ptr"].numpy()), shape=shape), record, further
     )
 
 
@@ -149,7 +170,7 @@ def check_rows(tensors: Mapping[str, Tensor], where: str) -> None:
         return
     ptr, item, items = tensors["row_ptr"], tensors["item"], int(tensors["num_items"])
     need(users > 0, "it has no users")
-    need(items > 0, f"num_items must be at least 1, got {items}")
+    need(0 < items < 2**31, f"num_items must be 1 to {2**31 - 1:,}, got {items}")
     whole = int(ptr[0]) == 0 and int(ptr[-1]) == m and bool((ptr.diff() >= 0).all())
     need(whole, f"row_ptr must rise from 0 to {m}, got {ptr.tolist()[:5]}...")
     for bad_item in item[(item < 0) | (item >= items)][:1].tolist():

@@ -16,6 +16,7 @@ from torch_geometric.data import Data
 
 from graphcondense.data.condensed import graph_hash
 from graphcondense.data.condensed import load as load_condensed
+from graphcondense.data.condensed_graph import CondensedGraph
 from graphcondense.data.pt import read_pt
 from graphcondense.data.task import NodeTask
 from graphcondense.ops.budget import Budget
@@ -147,7 +148,7 @@ def _open_pt(
     y = _labels(y.detach().cpu(), len(x), sources["y"], path)
     edges, weight = _edges(adj, given, len(x), sources["adj"], path, threshold)
     mask = given.get("train_mask")
-    small = Data(x=x, edge_index=edges, edge_weight=weight, y=y)
+    small = CondensedGraph(x=x, edge_index=edges, edge_weight=weight, y=y)
     small.train_mask = torch.ones(len(x), dtype=torch.bool)
     if mask is not None:
         if not isinstance(mask, Tensor) or mask.dtype != torch.bool or mask.shape != (len(x),):

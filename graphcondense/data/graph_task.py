@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.labels import as_tensor, count_classes, counts_up, is_one_hot, some
+from graphcondense.data.compact import bytes_of
 from graphcondense.data.task import is_dataset
 
 if TYPE_CHECKING:
@@ -192,9 +193,11 @@ class GraphSet:
 
     @property
     def bytes(self) -> int:
-        """Of ``x``, ``edge_index``, ``edge_attr``, ``y`` and ``node_weight``."""
-        held = (self.x, self.edge_index, self.edge_attr, self.y, self.node_weight)
-        return sum(t.numel() * t.element_size() for t in held if t is not None)
+        """Of ``x``, ``edge_index``, ``edge_attr``, ``y`` and ``node_weight``, as they are stored:
+        matrices that are mostly zero by row (:mod:`graphcondense.data.compact`)."""
+        matrices = [t for t in (self.x, self.edge_attr) if t is not None]
+        others = [t for t in (self.edge_index, self.y, self.node_weight) if t is not None]
+        return sum(map(bytes_of, matrices)) + sum(t.numel() * t.element_size() for t in others)
 
 
 def _ranges(ptr: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:

@@ -53,12 +53,15 @@ def allow(classes: Sequence[Any]) -> Iterator[None]:
 
 
 def graph_classes() -> list[Any]:
-    """What a pickled PyG ``Data`` and the slices of an ``InMemoryDataset`` consist of."""
+    """What a pickled ``Data``, condensed or not, and an ``InMemoryDataset``'s slices consist of."""
     from torch_geometric.data import Data
     from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
     from torch_geometric.data.storage import GlobalStorage
 
-    return [Data, DataEdgeAttr, DataTensorAttr, GlobalStorage, defaultdict, dict]
+    from graphcondense.data.condensed_graph import CondensedGraph
+
+    pyg = [Data, DataEdgeAttr, DataTensorAttr, GlobalStorage]
+    return [*pyg, CondensedGraph, defaultdict, dict]
 
 
 _NUMBERS = (

@@ -54,12 +54,12 @@ class CoarseGraph(Synthetic):
     def export(self) -> Any:
         """A PyG ``Data``: ``x [n, d]``, ``edge_index [2, m]``, ``edge_weight [m]``, ``y [n]``,
         ``train_mask [n]`` and ``assignment [N]``."""
-        from torch_geometric.data import Data
+        from graphcondense.data.condensed_graph import CondensedGraph
 
         coo = sp.coo_matrix(self.adj)
         ends = np.stack([coo.col, coo.row]).astype(np.int64)  # A[i, j] is the edge j -> i
         y = torch.from_numpy(self.y.astype(np.int64))
-        return Data(
+        return CondensedGraph(
             x=torch.from_numpy(self.x.astype(np.float32)),
             edge_index=torch.from_numpy(ends),
             edge_weight=torch.from_numpy(coo.data.astype(np.float32)),

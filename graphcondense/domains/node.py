@@ -199,7 +199,7 @@ class NodeSynthetic(Synthetic):
 
 def small_graph(x: Tensor, adj: Tensor | None, y: Tensor) -> Any:
     """A condensed graph as PyG ``Data`` on the CPU; ``adj`` dense ``[n, n]`` or ``None``."""
-    from torch_geometric.data import Data
+    from graphcondense.data.condensed_graph import CondensedGraph
 
     if adj is None:
         edges, weight = torch.empty(2, 0, dtype=torch.long), torch.empty(0)
@@ -207,7 +207,7 @@ def small_graph(x: Tensor, adj: Tensor | None, y: Tensor) -> Any:
         # A[i, j] is the edge j -> i.
         target, source = adj.nonzero(as_tuple=True)
         edges, weight = torch.stack([source, target]), adj[target, source]
-    return Data(
+    return CondensedGraph(
         x=x.detach().to("cpu", torch.float32, copy=True),
         edge_index=edges.cpu(),
         edge_weight=weight.detach().to("cpu", torch.float32),

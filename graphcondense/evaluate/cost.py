@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from graphcondense.data.compact import bytes_of
 from graphcondense.data.condensed_rows import CondensedInteractions
 from graphcondense.data.graph_task import GraphSet, GraphTask
 from graphcondense.data.images import ImageTask
@@ -400,22 +401,21 @@ def size_of(graph: Any) -> Size:
     if isinstance(held, GraphSet):
         return Size(len(held.x), held.edge_index.shape[1], held.bytes, len(held))
     if isinstance(graph, NodeTask):
-        x = graph.x_array
-        features = [x.data, x.indices, x.indptr] if sp.issparse(x) else [x]
-        adj = [graph.adj.data, graph.adj.indices, graph.adj.indptr]
-        arrays = [*features, *adj, graph.y.numpy()]
-        return Size(graph.num_nodes, int(graph.adj.nnz), sum(a.nbytes for a in arrays))
+        arrays = [graph.adj.data, graph.adj.indices, graph.adj.indptr, graph.y.numpy()]
+        total = bytes_of(graph.x_array) + sum(a.nbytes for a in arrays)
+        return Size(graph.num_nodes, int(graph.adj.nnz), total)
     if isinstance(graph, ImageTask):
         one = graph.images[0].numel()
         return Size(len(graph.train), one * len(graph.train), (4 * one + 8) * len(graph.train))
-    tensors = _tensors(graph)
+    from graphcondense.data import condensed  # imports PyG
+
+    tensors = condensed.held_in(graph).tensors
     if tensors["x"].dim() > 2:  # images may be stored as something smaller
         total = sum(tensors[name].nbytes for name in ("x", "y"))
         said = (getattr(graph, "condensed", None) or {}).get("bytes", total)
         return Size(len(tensors["x"]), tensors["x"].numel(), said)
     edges = tensors["edge_index"].shape[1] if "edge_index" in tensors else 0
-    total = sum(t.numel() * t.element_size() for t in tensors.values())
-    return Size(len(tensors["x"]), edges, total)
+    return Size(len(tensors["x"]), edges, condensed.tensor_bytes(graph))
 
 
 def graph_hash(graph: Any) -> str:
@@ -434,11 +434,6 @@ def _rows(held: Any) -> CondensedInteractions | None:
     if isinstance(held, InteractionTask):
         held = held.train
     return CondensedInteractions(held) if sp.issparse(held) else None
-
-
-def _tensors(graph: Any) -> dict[str, Tensor]:
-    found = {n: getattr(graph, n, None) for n in ("x", "edge_index", "edge_weight", "y")}
-    return {name: tensor for name, tensor in found.items() if isinstance(tensor, Tensor)}
 
 
 def peak_memory_bytes(device: torch.device | str | None = None) -> int:

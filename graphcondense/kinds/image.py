@@ -62,8 +62,7 @@ class ImageDomain:
 
     def finish(self, export: Any) -> Any:
         """PyG ``Data`` without edges, and the numbers of the preprocessing."""
-        from torch_geometric.data import Data
-
+        from graphcondense.data.condensed_graph import CondensedGraph
         from graphcondense.data.preprocess import PREFIX
 
         preprocess = self.task.preprocess
@@ -76,7 +75,7 @@ class ImageDomain:
         }
         total = len(self.task.train) + len(self.task.val)
         self.measured = Measured(sizes, per_class, total, export.stored_bytes)
-        return Data(
+        return CondensedGraph(
             x=export.x,
             edge_index=torch.empty(2, 0, dtype=torch.long),
             y=export.y,

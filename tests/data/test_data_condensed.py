@@ -245,7 +245,7 @@ def test_foreign_and_broken_files(tmp_path):
             load(path)
     cases = {
         "is not a condensed graph": {},
-        "has format version 2": {"graphcondense": '{"version": 2, "record": {}}'},
+        "has format version 3": {"graphcondense": '{"version": 3, "record": {}}'},
         r"its record cannot be read \(JSON": {"graphcondense": "{"},
         r"its record cannot be read \(KeyError": {"graphcondense": "{}"},
         r"its record cannot be read \(TypeError": {"graphcondense": "[]"},

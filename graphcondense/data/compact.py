@@ -1,0 +1,142 @@
+"""The smaller form of a matrix: as it is, or by row where most of its entries are zero.
+
+One rule for condensed and real data: what :func:`pack` stores is what :func:`bytes_of` counts.
+
+>>> rows = torch.tensor([[0.0, 0.0, 0.0, 2.0], [0.0, 0.0, 0.0, 0.0]])
+>>> pack("x", rows)
+{'x_crow': tensor([0, 1, 1], dtype=torch.int32), 'x_col': tensor([3], dtype=torch.int32), \
+'x_value': tensor([2.])}
+>>> bytes_of(rows), bytes_of(torch.ones(2, 4))
+(20, 32)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+PARTS = ("crow", "col", "value")
+"""What the sparse form of a matrix ``x`` consists of: ``x_crow [n + 1]`` and ``x_col [nnz]``, both
+int32, and ``x_value [nnz]`` float32; columns rise within a row."""
+
+LARGEST = 2**31 - 1
+"""What an int32 holds."""
+
+FACTOR, FREE = 1024, 2**26
+"""A file may ask for at most so many times its bytes, or for 64 MiB: a broken one can claim any
+number of columns."""
+
+
+def parts_of(name: str) -> tuple[str, ...]:
+    """
+    >>> parts_of("x")
+    ('x_crow', 'x_col', 'x_value')
+    """
+    return tuple(f"{name}_{part}" for part in PARTS)
+
+
+def bytes_of(rows: Any) -> int:
+    """Bytes of the smaller form of ``rows [n, d]`` float32: a tensor, an array, or scipy sparse.
+
+    Dense takes ``4 n d``, sparse ``4 (n + 1) + 8 nnz``. What has another number of dimensions or
+    another type counts as it is.
+    """
+    if isinstance(rows, Tensor):
+        if not _is_matrix(rows):
+            return rows.numel() * rows.element_size()
+        filled = int(_filled(rows).sum())
+    elif sp.issparse(rows):
+        filled = int(rows.count_nonzero())
+    else:
+        return bytes_of(torch.from_numpy(rows))
+    n, d = map(int, rows.shape)
+    return min(4 * n * d, _sparse_bytes(n, filled))
+
+
+def pack(name: str, rows: Tensor) -> dict[str, Tensor]:
+    """``rows`` by the name under which it is stored, or its parts where they are smaller.
+
+    A minus zero is kept as a value, so that :func:`unpack` gives the same bits.
+    """
+    if not _is_matrix(rows):
+        return {name: rows}
+    filled = _filled(rows)
+    nnz, (n, d) = int(filled.sum()), rows.shape
+    few = _sparse_bytes(n, nnz)
+    if few >= 4 * n * d or not _allowed(n, d, nnz):
+        return {name: rows}
+    row, col = filled.nonzero(as_tuple=True)
+    crow = torch.zeros(n + 1, dtype=torch.int32)
+    crow[1:] = torch.bincount(row, minlength=n).cumsum(0)
+    return dict(zip(parts_of(name), (crow, col.int(), rows[row, col]), strict=True))
+
+
+def unpack(name: str, tensors: Mapping[str, Tensor], columns: Any, where: str) -> Tensor:
+    """The matrix whose parts are in ``tensors``, dense.
+
+    Args:
+        name: of the matrix.
+        tensors: with the parts of :func:`pack` among them.
+        columns: how many it has, as the file says.
+        where: what a message begins with.
+
+    Raises:
+        ValueError: for parts that :func:`pack` cannot have made; nothing is allocated before.
+    """
+
+    def need(condition: bool, message: str) -> None:
+        if not condition:
+            raise ValueError(f"{where}: {message}")
+
+    for part in parts_of(name):
+        need(part in tensors, f"{part} is missing")
+    crow, col, value = (tensors[part] for part in parts_of(name))
+    need(name not in tensors, f"{name} beside {name}_crow")
+    for part, tensor, dtype in zip(
+        parts_of(name), (crow, col, value), (torch.int32, torch.int32, torch.float32), strict=True
+    ):
+        need(
+            tensor.dim() == 1 and tensor.dtype == dtype,
+            f"{part} must be {dtype} of one dimension, got {tensor.dtype} of shape "
+            f"{list(tensor.shape)}",
+        )
+    n, nnz = len(crow) - 1, len(col)
+    need(n >= 0 and len(value) == nnz, f"{name}_value has {len(value)} values for {nnz} columns")
+    whole = int(crow[0]) == 0 and int(crow[-1]) == nnz and bool((crow.diff() >= 0).all())
+    need(whole, f"{name}_crow must rise from 0 to {nnz}, got {crow.tolist()[:5]}...")
+    whole = isinstance(columns, int) and not isinstance(columns, bool) and 0 <= columns <= LARGEST
+    need(whole, f"{name} has no number of columns in the file's header, got {str(columns)[:40]}")
+    for bad in col[(col < 0) | (col >= columns)][:1].tolist():
+        need(False, f"{name}_col names column {bad}, but there are columns 0..{columns - 1}")
+    row = torch.repeat_interleave(crow.diff().long())
+    same = row[1:] == row[:-1]
+    need(bool((col.diff()[same] > 0).all()), f"{name}_col must rise within each row")
+    need(
+        _allowed(n, columns, nnz),
+        f"{name} would be {n} by {columns} numbers, over {FACTOR} times what the file holds",
+    )
+    out = torch.zeros(n, columns)
+    out[row, col.long()] = value
+    return out
+
+
+def _is_matrix(rows: Tensor) -> bool:
+    return rows.dim() == 2 and rows.dtype == torch.float32
+
+
+def _filled(rows: Tensor) -> Tensor:
+    """Which entries are not the bits of a plain zero."""
+    return rows.detach().contiguous().view(torch.int32) != 0
+
+
+def _sparse_bytes(n: int, nnz: int) -> int:
+    return 4 * (n + 1) + 8 * nnz
+
+
+def _allowed(n: int, d: int, nnz: int) -> bool:
+    """Whether a file may say this: indices fit, and the dense form is in proportion to it."""
+    return max(nnz, d) <= LARGEST and 4 * n * d <= max(FREE, FACTOR * _sparse_bytes(n, nnz))

@@ -1,0 +1,48 @@
+"""Tensors that condensed data carry along, and what a record tells of its data."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from torch import Tensor
+
+
+def check_further(
+    further: Mapping[str, Tensor], rows: int | None, where: str, taken: Collection[str] = ()
+) -> None:
+    """Raise a ValueError that starts with ``where`` unless a graph can have these tensors, too.
+
+    Args:
+        further: by name.
+        rows: how many each must have; any if ``None``.
+        where: what the message begins with.
+        taken: names that stand for something else.
+    """
+    for name, tensor in further.items():
+        if name in taken or not _is_free(name):
+            raise ValueError(
+                f"{where}: a tensor cannot be called '{name[:80]}', which is a method, a name with "
+                "a meaning of its own or no name in Python: give it another"
+            )
+        if rows is not None and (tensor.dim() == 0 or len(tensor) != rows):
+            raise ValueError(
+                f"{where}: {name[:80]} must have {rows} rows, one for each example, got shape "
+                f"{list(tensor.shape)}"
+            )
+
+
+def _is_free(name: str) -> bool:
+    if not name.isidentifier() or name.startswith("_") or name in ("condensed", "num_nodes"):
+        return False
+    from torch_geometric.data import Data
+
+    held = getattr(Data, name, None)
+    return held is None or getattr(held, "fset", None) is not None
+
+
+def classes_of(record: Any) -> int | None:
+    """How many classes a record's ``data`` tells, if it does."""
+    about = record.get("data") if isinstance(record, Mapping) else None
+    classes = about.get("classes") if isinstance(about, Mapping) else None
+    return classes if isinstance(classes, int) else None
