@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphcondense.data.labels import as_tensor, count_classes, counts_up, is_one_hot, some
 from graphcondense.data.compact import bytes_of
+from graphcondense.data.labels import as_tensor, count_classes, counts_up, is_one_hot, some
 from graphcondense.data.task import is_dataset
 
 if TYPE_CHECKING:
