@@ -20,6 +20,7 @@ from torch_geometric.loader import DataLoader
 
 import graphcondense
 from graphcondense.core.engine import Callback, State
+from graphcondense.core.method import find_method
 from graphcondense.data.condensed_graphs import CondensedGraphs, tensors_of
 from graphcondense.data.condensed_rows import CondensedInteractions
 from graphcondense.data.graph_task import as_graph_task
@@ -168,6 +169,9 @@ class MethodCase:
         assert small.condensed["method"] == self.name
         assert small.condensed["domain"] == self.domain
         assert small.condensed["seconds"] > 0
+        # Whose cost says that there is no loop has none: options of a loop are refused by it.
+        looped = small.condensed["steps"] is not None
+        assert looped is self.iterates is find_method(self.name, self.domain)[0](nodes=1).iterates
 
     def test_saved_and_loaded(self, tmp_path: Any) -> None:
         small = self.condense(out=tmp_path)
