@@ -137,7 +137,9 @@ class RowsEvaluator:
             tests.append(found)
             chosen.append(fitted.ridge)
         test = torch.tensor([one[METRIC] for one in tests])
-        named = ", ".join(dict.fromkeys(f"{ridge:g}" for ridge in chosen if ridge is not None))
+        grid = known.ridges if self.training.ridge is None else ()
+        ridges = (ridge for ridge in chosen if ridge is not None)
+        named = ", ".join(dict.fromkeys(f"{ridge:g}{edge(ridge, grid)}" for ridge in ridges))
         return FitResult(
             model=known.name,
             seeds=tuple(numbers if known.seeded else numbers[:1]),
