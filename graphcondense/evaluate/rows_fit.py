@@ -22,6 +22,7 @@ from graphcondense.data.interactions import InteractionTask, as_interactions
 from graphcondense.evaluate.fit import FitResult, seeds_of
 from graphcondense.evaluate.ranking import Psp, ranking
 from graphcondense.evaluate.recommenders import Known, Recommender, recommender_named
+from graphcondense.ops.grid import edge
 
 Model: TypeAlias = "str | Known"
 """A recommender by its name, or what builds one."""

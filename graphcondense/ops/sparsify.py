@@ -108,11 +108,11 @@ def candidates(adj: sp.csr_matrix, how: How) -> Iterator[tuple[str, sp.csr_matri
 
 def _choices(edges: Tensor, weight: Tensor, how: How) -> Iterator[tuple[str, Tensor]]:
     if how == "threshold":
-        cuts = np.unique(np.quantile(weight.numpy(), SHARES, method="higher"))
+        cuts = np.unique(np.quantile(weight.numpy(), SHARES, method="higher")).tolist()
         for cut in cuts:
             # Below the first cut and above the largest weight there is nothing left to choose.
             more = edge(cut, cuts, below=False) if cut < weight.max() else ""
-            yield f"edges of weight {cut:.3g} or more{more}", above(edges, weight, float(cut))
+            yield f"edges of weight {cut:.3g} or more{more}", above(edges, weight, cut)
     elif how == "top-k":
         for k in EACH:
             kept = top_k(edges, weight, k)
