@@ -20,6 +20,7 @@ from graphcondense.evaluate.metrics import check_scorable, ogb_metric, scores_of
 from graphcondense.kernels.graph import GraphNTK, NodeStates
 from graphcondense.kernels.ridge import ridge_targets, ridge_weights
 from graphcondense.nn.graphs import SparseGraphs
+from graphcondense.ops.grid import edge
 
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 """Of the mean of the kernel's diagonal."""
@@ -59,7 +60,7 @@ def graph_kernel_ridge(
     for ridge in RIDGES:
         weights = ridge_weights(gram, targets, ridge)
         out = {split: real.unscaled(row.double() @ weights) for split, row in rows.items()}
-        yield f"ridge {ridge:g}", out
+        yield f"ridge {ridge:g}{edge(ridge, RIDGES)}", out
 
 
 def check_size(graphs: int) -> None:
@@ -72,7 +73,7 @@ def check_size(graphs: int) -> None:
 
 
 def fit_graph_kernel_ridge(small: Any, real: GraphTask, kernel: GraphNTK = KERNEL) -> FitResult:
-    """Choose λ on validation, of equal ones the first, then read test once.
+    """Choose λ on validation, of equally good ones the smallest, then read test once.
 
     One "seed", and no last epoch apart.
 

@@ -20,6 +20,7 @@ from graphcondense.kernels.ntk import FullyConnected
 from graphcondense.kernels.random_features import KernelRidge, random_ridge
 from graphcondense.kernels.ridge import centred_classes
 from graphcondense.nn.images import usual_depth
+from graphcondense.ops.grid import edge
 
 MOST = 5000
 """Images up to which they run: a kernel of that size in float64 takes 200 MB."""
@@ -118,7 +119,7 @@ def fit_ridge(
         seconds=time.perf_counter() - began,
         seconds_training=trained,
         processor_seconds=time.process_time() - cpu,
-        chosen=f"{choice} {predictor.words}",
+        chosen=f"{choice} {predictor.words}{edge(choice, predictor.choices, below=False)}",
     )
 
 

@@ -1,7 +1,8 @@
 """Predictors that are no GNN: a score of theirs is not a GNN's, and reports mark it so.
 
 All are deterministic, so one "training" is all there is; what they leave open is chosen on the
-validation nodes.
+validation nodes, of equally good choices the first: the smallest ridge. A choice at the edge of its
+grid says so.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from graphcondense.evaluate.fit import FitResult, read_labelled
 from graphcondense.kernels.ntk import on_sphere
 from graphcondense.kernels.ridge import ridge_weights
 from graphcondense.ops.adjacency import gcn_norm_csr, propagate_rows
+from graphcondense.ops.grid import edge
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 Scores: TypeAlias = Iterator[tuple[str, Array]]
@@ -58,7 +60,8 @@ def kernel_ridge(small: Any, real: NodeTask) -> Scores:
         for ridge in RIDGES:
             model = KernelRidge(alpha=ridge, kernel="rbf", gamma=width)
             model.fit(rows, targets)
-            yield f"ridge {ridge:g}, width {width:g}", model.predict(everything)
+            said = f"ridge {ridge:g}{edge(ridge, RIDGES)}, width {width:g}{edge(width, WIDTHS)}"
+            yield said, model.predict(everything)
 
 
 def structure_ridge(small: Any, real: NodeTask) -> Scores:
@@ -89,9 +92,11 @@ def structure_ridge(small: Any, real: NodeTask) -> Scores:
             cosines = torch.from_numpy(product / lengths[hops][:, None])
             for layers, weight, score in zip(NTK_LAYERS, weights, scores, strict=True):
                 score += on_sphere(cosines, layers)[0] @ weight[part]
+        far = f"{hops} hops{edge(hops, NTK_HOPS, below=False)}"
         for layers, score in zip(NTK_LAYERS, scores, strict=True):
+            deep = f"{layers} layers{edge(layers, NTK_LAYERS, below=False)}"
             for ridge, one in zip(NTK_RIDGES, score.chunk(len(NTK_RIDGES), 1), strict=True):
-                yield f"{hops} hops, {layers} layers, ridge {ridge:g}", one.numpy()
+                yield f"{far}, {deep}, ridge {ridge:g}{edge(ridge, NTK_RIDGES)}", one.numpy()
 
 
 def label_propagation(small: Any, real: NodeTask) -> Scores:
@@ -117,13 +122,13 @@ def label_propagation(small: Any, real: NodeTask) -> Scores:
             start = np.zeros((real.num_nodes, targets.shape[1]))
             for node, nearest in enumerate(order[:, :k]):
                 start[nearest] += similar[node, nearest, None].clip(0) * targets[node]
-            starts.append((f"{k} nearest", start))
+            starts.append((f"{k} nearest{edge(k, NEIGHBOURS, below=False)}", start))
     for name, start in starts:
         for restart in RESTARTS:
             scores = start
             for _ in range(STEPS):
                 scores = (1 - restart) * (step @ scores) + restart * start
-            yield f"{name}, restart {restart:g}", scores
+            yield f"{name}, restart {restart:g}{edge(restart, RESTARTS)}", scores
 
 
 PREDICTORS: dict[str, Callable[[Any, NodeTask], Scores]] = {
@@ -155,7 +160,8 @@ def check_size(name: str, rows: int) -> None:
 
 
 def fit_predictor(name: str, small: Any, real: NodeTask) -> FitResult:
-    """Choose on validation, then read test once; one "seed", and no last epoch apart."""
+    """Choose on validation, of equals the first, then read test once; one "seed", and no last epoch
+    apart."""
     began, cpu = time.perf_counter(), time.process_time()
     best: tuple[float, str, Array] = (-1.0, "", np.empty(0))
     for chosen, scores in PREDICTORS[name](small, real):

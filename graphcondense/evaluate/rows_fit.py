@@ -23,6 +23,7 @@ from graphcondense.evaluate.fit import FitResult, seeds_of
 from graphcondense.evaluate.ranking import Psp, ranking
 from graphcondense.evaluate.recommenders import Known, Recommender, recommender_named
 from graphcondense.ops.fields import Count, Positive, check_fields
+from graphcondense.ops.grid import edge
 
 Model: TypeAlias = "str | Known"
 """A recommender by its name, or what builds one."""
@@ -133,7 +134,9 @@ class RowsEvaluator:
             tests.append(found)
             chosen.append(fitted.ridge)
         test = torch.tensor([one[METRIC] for one in tests])
-        named = ", ".join(dict.fromkeys(f"{ridge:g}" for ridge in chosen if ridge is not None))
+        grid = known.ridges if self.training.ridge is None else ()
+        ridges = (ridge for ridge in chosen if ridge is not None)
+        named = ", ".join(dict.fromkeys(f"{ridge:g}{edge(ridge, grid)}" for ridge in ridges))
         return FitResult(
             model=known.name,
             seeds=tuple(numbers if known.seeded else numbers[:1]),

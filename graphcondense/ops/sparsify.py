@@ -16,6 +16,8 @@ import torch
 from scipy.sparse.csgraph import minimum_spanning_tree
 from torch import Tensor
 
+from graphcondense.ops.grid import edge
+
 How: TypeAlias = Literal["none", "threshold", "top-k", "forest"]
 """Ways to make a graph sparse."""
 SHARES = (0.0, 0.25, 0.5, 0.75, 0.9)
@@ -106,13 +108,18 @@ def candidates(adj: sp.csr_matrix, how: How) -> Iterator[tuple[str, sp.csr_matri
 
 def _choices(edges: Tensor, weight: Tensor, how: How) -> Iterator[tuple[str, Tensor]]:
     if how == "threshold":
-        for cut in np.unique(np.quantile(weight.numpy(), SHARES, method="higher")):
-            yield f"edges of weight {cut:.3g} or more", above(edges, weight, float(cut))
+        cuts = np.unique(np.quantile(weight.numpy(), SHARES, method="higher")).tolist()
+        for cut in cuts:
+            # Below the first cut and above the largest weight there is nothing left to choose.
+            more = edge(cut, cuts, below=False) if cut < weight.max() else ""
+            yield f"edges of weight {cut:.3g} or more{more}", above(edges, weight, cut)
     elif how == "top-k":
         for k in EACH:
             kept = top_k(edges, weight, k)
-            yield f"the {k} heaviest edges of each node", kept
-            if bool(kept.all()):
+            whole = bool(kept.all())
+            more = "" if whole else edge(k, EACH, below=False)
+            yield f"the {k} heaviest edges of each node{more}", kept
+            if whole:
                 return
     else:
         yield "a maximum spanning forest", spanning_forest(edges, weight)

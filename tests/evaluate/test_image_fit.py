@@ -15,7 +15,7 @@ from torch_geometric.data import Data
 from graphcondense.core.pools import built, initialise
 from graphcondense.data.images import ImageTask, as_images
 from graphcondense.evaluate.image_fit import ImageEvaluator, read_images
-from graphcondense.evaluate.image_predictors import PREDICTORS, fit_ridge
+from graphcondense.evaluate.image_predictors import PREDICTORS, ImagePredictor, fit_ridge
 from graphcondense.kernels.ntk import fully_connected
 from graphcondense.kernels.random_features import RandomConvNets
 from graphcondense.nn.images import ConvNet, usual_depth
@@ -218,3 +218,33 @@ def test_random_ridge_by_hand(task: ImageTask) -> None:
     right = ((b @ a.T @ weights).argmax(1) == task.labels[task.test]).double().mean()
     assert float(result.test_last) == pytest.approx(float(right), abs=0.01)
     assert (result.model, result.chosen) == ("RandomRidge", "8 random networks of 128 filters")
+
+
+class _Dictated:
+    """A regression that knows the labels of some images."""
+
+    chunk = 1000
+
+    def __init__(self, known: dict[bytes, int]) -> None:
+        self.known = known
+
+    def predict(self, x: Tensor) -> Tensor:
+        return F.one_hot(torch.tensor([self.known.get(i.numpy().tobytes(), 0) for i in x]), 3)
+
+
+def test_of_equally_good_choices_an_image_predictor_takes_the_first(task: ImageTask) -> None:
+    """Choices 2 and 3 know all validation images, and the third some test images, too."""
+    seen = task.preprocess.apply(task.images)
+
+    def knows(rows: Tensor) -> _Dictated:
+        named = zip(seen[rows], task.labels[rows].tolist(), strict=True)
+        return _Dictated({image.numpy().tobytes(): label for image, label in named})
+
+    nobody, both = task.val[:0], torch.cat([task.val, task.test])
+    models = {1: knows(nobody), 2: knows(task.val), 3: knows(both), 4: knows(nobody)}
+    predictor = ImagePredictor("Told", lambda x, y, c: models[c], (1, 2, 3, 4), "layers")  # type: ignore[arg-type,return-value]
+    found = fit_ridge(predictor, few(task), task)
+    assert (found.chosen, float(found.val_selected)) == ("2 layers", 1.0)
+    assert float(found.test_selected) < 1
+    edge = ImagePredictor("Told", lambda x, y, c: models[c], (1, 2), "layers")  # type: ignore[arg-type,return-value]
+    assert fit_ridge(edge, few(task), task).chosen == "2 layers (edge of the grid 1..2)"

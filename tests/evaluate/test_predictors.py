@@ -72,7 +72,9 @@ def test_label_propagation_by_hand(real, small):
     wanted = start
     for _ in range(predictors.STEPS):
         wanted = 0.5 * step @ wanted + 0.5 * start
-    found = dict(label_propagation(small, real))["1 nearest, restart 0.5"]
+    found = dict(label_propagation(small, real))[
+        "1 nearest, restart 0.5 (edge of the grid 0.01..0.5)"
+    ]
     np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
@@ -102,7 +104,8 @@ def test_structure_ridge_by_hand(kind, real, small, monkeypatch):
         monkeypatch.setattr(predictors, "COLUMNS", columns)
         found = dict(structure_ridge(given, real))
         assert len(found) == 50
-        np.testing.assert_allclose(found["3 hops, 2 layers, ridge 0.1"], wanted, atol=1e-5)
+        said = "3 hops, 2 layers (edge of the grid 1..2), ridge 0.1"
+        np.testing.assert_allclose(found[said], wanted, atol=1e-5)
 
 
 def test_a_structure_kernel_too_large_is_refused(real, small, monkeypatch):
@@ -164,3 +167,52 @@ def test_equal_bytes(real: NodeTask) -> None:
     assert by_class.max() - by_class.min() <= 1
     with pytest.raises(ValueError, match="not even one node"):
         equal_bytes_graphs(real, Data(x=torch.ones(1, 1), y=torch.zeros(1).long()))
+
+
+@pytest.mark.parametrize("name", predictors.PREDICTORS)
+def test_of_equally_good_choices_the_first_is_taken(name, real, small, monkeypatch):
+    """Three choices guess one share of the validation nodes right, and other nodes each; a better
+    one and a worse one stand before the three, a worse one behind."""
+    guesses = [np.eye(3)[(real.y + 1) % 3] for _ in range(5)]
+    for i, right in enumerate((0, 10, 10, 10, 3)):
+        order = real.val.roll(7 * i)[:right]
+        guesses[i][order] = np.eye(3)[real.y[order]]
+        guesses[i][real.test[:i]] = np.eye(3)[real.y[real.test[:i]]]
+    named = zip(["none", "first", "second", "third", "few"], guesses, strict=True)
+    monkeypatch.setitem(predictors.PREDICTORS, name, lambda small, real: iter(list(named)))
+    found = fit_predictor(name, small, real)
+    assert found.chosen == "first"
+    assert float(found.val_selected) == pytest.approx(1 / 3)
+    assert float(found.test_selected) == pytest.approx(1 / 30)
+
+
+@pytest.mark.parametrize("name", ["KernelRidge", "SNTK"])
+def test_the_smallest_of_equal_ridges_is_taken(name, real, small):
+    """On classes that nothing can mistake every ridge is right."""
+    y = real.y
+    clear = replace(real, x=torch.eye(10)[y], adj=sp.csr_matrix((90, 90), dtype=np.float32))
+    small.x, small.edge_index, small.edge_weight = torch.eye(10)[small.y], None, None
+    found = fit_predictor(name, small, clear)
+    assert float(found.val_selected) == 1
+    assert "ridge 0.001 (edge of the grid 0.001.." in found.chosen
+
+
+@pytest.mark.parametrize("name", predictors.PREDICTORS)
+def test_every_choice_says_whether_it_stands_at_the_edge(name, real, small):
+    """Marked are the ends of each grid, but not one neighbour, hop or layer: there is no less."""
+    ends = {
+        "ridge": (predictors.NTK_RIDGES if name == "SNTK" else predictors.RIDGES),
+        "width": predictors.WIDTHS,
+        "restart": predictors.RESTARTS,
+        "nearest": predictors.NEIGHBOURS,
+        "hops": predictors.NTK_HOPS,
+        "layers": predictors.NTK_LAYERS,
+    }
+    for said, _ in predictors.PREDICTORS[name](small, real):
+        for part in said.split(", "):
+            words = part.split(" (")[0].split()
+            (value,), (what,) = ([w for w in words if w[0].isdigit() is d] for d in (True, False))
+            grid, least = ends[what], what in ("ridge", "width", "restart")
+            at_end = float(value) == grid[-1] or (least and float(value) == grid[0])
+            mark = f" (edge of the grid {grid[0]:g}..{grid[-1]:g})"
+            assert part == " ".join(words) + mark * at_end

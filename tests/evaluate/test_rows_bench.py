@@ -48,12 +48,24 @@ def test_the_ridge_is_chosen_on_validation(task: InteractionTask) -> None:
     assert choosing_length(task.num_items) == 10
     best = max(found, key=found.__getitem__)
     result = RowsEvaluator(task).fit("EASE", rows)
-    assert result.chosen == f"ridge {best:g}"
+    assert result.chosen.split(" (")[0] == f"ridge {best:g}"
     assert float(result.val_selected) == pytest.approx(found[best])
     scores = ranking(EASE(ridge=best).fit(rows).predict, task.seen, task.test, train=task.train)
     assert float(result.test_selected) == pytest.approx(scores["NDCG@10"])
     assert result.others["HR@10"] == pytest.approx([scores["HR@10"]])
     assert result.others.keys() == scores.keys() - {"NDCG@10"}
+
+
+def test_a_ridge_at_the_edge_of_its_grid_says_so(
+    task: InteractionTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Validation is dictated: each ridge is the best once. One that was given is no choice."""
+    grid = RECOMMENDERS["EASE"].ridges
+    for best, ridge in enumerate(grid):
+        scores = iter([float(i == best) for i in range(len(grid))])
+        monkeypatch.setattr(RowsEvaluator, "_validate", lambda self, predict, s=scores: next(s))
+        mark = " (edge of the grid 1..2000)" if ridge in (grid[0], grid[-1]) else ""
+        assert RowsEvaluator(task).fit("EASE", task.train[:12]).chosen == f"ridge {ridge:g}{mark}"
 
 
 def test_test_items_change_nothing_but_test_scores(task: InteractionTask) -> None:

@@ -228,6 +228,21 @@ def test_the_best_on_validation_is_chosen(
     assert torch.equal(found.test_selected, scores[best].test_selected)
 
 
+def test_a_choice_at_the_edge_says_so() -> None:
+    """Keeping all edges is no edge of a grid, and nor is a cut that keeps the heaviest alone."""
+    rng = np.random.default_rng(0)
+    dense = np.triu(rng.random((30, 30)) + 0.1, 1).astype(np.float32)
+    adj = sp.csr_matrix(dense + dense.T)
+    said = [words for words, _ in candidates(adj, "threshold")]
+    assert [" (edge of the grid" in words for words in said] == [False] * 4 + [True]
+    said = [words for words, _ in candidates(adj, "top-k")]
+    assert said[0] == "the 1 heaviest edges of each node"
+    assert [" (edge of the grid 1..16)" in words for words in said] == [False] * 4 + [True]
+    few = sp.csr_matrix(np.array([[0, 1.0, 2.0], [1.0, 0, 0], [2.0, 0, 0]], np.float32))
+    for how in ("threshold", "top-k"):
+        assert not any("edge of the grid" in words for words, _ in candidates(few, how))
+
+
 @pytest.mark.parametrize(("how", "kept"), [("top-k", True), ("forest", True), ("threshold", False)])
 def test_a_loop_of_weight_0_is_kept_and_an_edge_of_weight_0_is_not(how: Any, kept: bool) -> None:
     """A stored loop of 0 says that a GCN adds none; a threshold drops it like any loop below."""
