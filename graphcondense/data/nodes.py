@@ -520,7 +520,7 @@ def _set_split(data: Data, split: str | None, seed: int) -> None:
         why = "" if published else " (it has no published split)"
         raise ValueError(f"split={split!r}: {data.name} has {', '.join(allowed)}{why}")
     n = int(data.num_nodes)
-    if published:
+    if split in ("public", "full"):
         masks = [_mask(data, name, n, seed) for name in ("train", "val", "test")]
         if split == "full":
             masks[0] = ~(masks[1] | masks[2])
