@@ -9,6 +9,7 @@ import torch
 from torch_geometric.transforms import BaseTransform
 
 from graphcondense.data.graph_task import Encoding, encoded
+from graphcondense.data.reading import REAL, edge_list
 from graphcondense.ops.sparsify import above, spanning_forest, top_k
 from graphcondense.run import condense
 
@@ -39,7 +40,7 @@ class Condense(BaseTransform):  # type: ignore[misc]
 
 
 class Sparsify(BaseTransform):  # type: ignore[misc]
-    """Keep some edges of a graph, by its ``edge_weight`` (one where there is none).
+    """Keep some edges of a graph, by ``edge_weight`` or a one-column ``edge_attr`` (else all one).
 
     For models that ignore edge weights, or where a learnt adjacency is denser than it need be. What
     is kept has its weight still. Evaluation chooses among such forms on validation:
@@ -52,7 +53,8 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         k: of ``"top-k"``.
 
     Raises:
-        ValueError: another ``how``, or not just what it needs.
+        ValueError: another ``how``, or not just what it needs; a graph without ``edge_index``, or
+            whose weights are not one an edge.
 
     >>> from torch_geometric.data import Data
     >>> edges = torch.tensor([[0, 1, 2, 1, 2, 0], [1, 2, 0, 0, 1, 2]])
@@ -78,16 +80,20 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         self.how, self.threshold, self.k = how, threshold, k
 
     def forward(self, data: Any) -> Any:
-        edges, weight = data.edge_index, data.get("edge_weight")
+        if data.edge_index is None:
+            raise ValueError(
+                "Sparsify needs edge_index; put it before T.ToSparseTensor, which leaves adj_t"
+            )
+        edges, weight = edge_list(data, int(data.num_nodes), REAL)
         if weight is None:
-            weight = torch.ones(edges.shape[1], device=edges.device)
+            weight = torch.ones(edges.shape[1])
         if self.threshold is not None:
             kept = above(edges, weight, self.threshold)
         elif self.k is not None:
             kept = top_k(edges, weight, self.k)
         else:
             kept = spanning_forest(edges, weight)
-        return data.edge_subgraph(kept)
+        return data.edge_subgraph(kept.to(data.edge_index.device))
 
     def __repr__(self) -> str:
         value = self.k if self.threshold is None else self.threshold

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import scipy.sparse as sp
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
@@ -18,6 +21,7 @@ from graphcondense.data.condensed import graph_hash
 from graphcondense.data.condensed import load as load_condensed
 from graphcondense.data.condensed_graph import CondensedGraph
 from graphcondense.data.pt import read_pt
+from graphcondense.data.reading import TEXT_LABELS, adjacency, labels, mask, plain, sparse
 from graphcondense.data.task import NodeTask
 from graphcondense.ops.budget import Budget
 
@@ -41,10 +45,12 @@ def open_small(
 
     Args:
         path: a run folder or ``.safetensors`` of this package; a ``.pt`` file of a PyG ``Data`` or
-            of a dictionary (``x`` or ``feat``; ``adj`` or ``edge_index``; ``y`` or ``labels``); or
-            a features file ``feat_NAME.pt``, or a folder that has one, beside which
-            ``adj_NAME.pt`` (dense ``[n, n]``, sparse or ``[2, m]``) and ``label_NAME.pt`` are
-            looked for. Without an adjacency file the graph has no edges.
+            of a dictionary (``x`` or ``feat``; ``edge_index``, ``adj_t`` or ``adj``; ``y`` or
+            ``labels``), whose edges are read as those of a real graph
+            (:func:`~graphcondense.data.reading.adjacency`); or a features file ``feat_NAME.pt``,
+            or a folder that has one, beside which ``adj_NAME.pt`` (dense ``[n, n]``, sparse or
+            ``[2, m]``) and ``label_NAME.pt`` are looked for. Without an adjacency file the graph
+            has no edges.
         adj: the file of the adjacency, if it is called otherwise.
         labels: the file of the labels ``[n]`` or soft labels ``[n, C]``; or ``"gcond"`` for what
             GCond's released pairs leave out: each class in proportion to its training nodes, at
@@ -55,8 +61,9 @@ def open_small(
 
     Raises:
         ValueError: naming the file and the numbers: sizes that do not match each other or the real
-            graph, an adjacency that is not symmetric, negative or not finite, labels outside the
-            classes, a pickle that is not plain data.
+            graph, a matrix ``adj`` that is not symmetric (projects differ in which way it runs),
+            weights that are negative or not finite, labels outside the classes, a pickle that is
+            not plain data.
     """
     path = Path(path).expanduser()
     if path.is_dir() and not (path / "condensed.safetensors").is_file():
@@ -128,32 +135,35 @@ def _open_pt(
     if x is None:
         raise ValueError(f"{path} has no features: an entry {' or '.join(NAMES['x'])}")
     x = _plain(x, path, "features")
-    adj = given.get("edge_index") if adj_file is None else None
     if adj_file is not None:
         sources["adj"] = Path(adj_file)
-        adj = read_pt(Path(adj_file), "a tensor")
-    elif adj is None:
-        adj = _named(given, "adj")
+        matrix = read_pt(Path(adj_file), "a tensor")
+        edges_given = _edges_of(matrix, len(x))
+        if "edge_index" in edges_given and "edge_weight" in given:
+            edges_given["edge_weight"] = given["edge_weight"]
+    elif any(given.get(name) is not None for name in ("edge_index", "adj_t")):
+        keys = ("edge_index", "edge_weight", "edge_attr", "adj_t")
+        edges_given = {key: given[key] for key in keys if key in given}
+    else:
+        edges_given = _edges_of(_named(given, "adj"), len(x))
     y = _named(given, "y")
     if labels is not None and str(labels) != "gcond":
         sources["y"] = Path(labels)
         y = read_pt(Path(labels), "a tensor")
     elif labels is not None:
         y = _gcond_labels(len(x), real, path)
-    if not isinstance(y, Tensor):
+    if y is None:
         raise ValueError(
             f"{path} comes without labels: give labels= (--labels) a file of them, or 'gcond' for "
             "GCond's rule"
         )
-    y = _labels(y.detach().cpu(), len(x), sources["y"], path)
-    edges, weight = _edges(adj, given, len(x), sources["adj"], path, threshold)
-    mask = given.get("train_mask")
-    small = CondensedGraph(x=x, edge_index=edges, edge_weight=weight, y=y)
-    small.train_mask = torch.ones(len(x), dtype=torch.bool)
-    if mask is not None:
-        if not isinstance(mask, Tensor) or mask.dtype != torch.bool or mask.shape != (len(x),):
-            raise ValueError(f"{path}: train_mask must be a bool tensor [{len(x)}]")
-        small.train_mask = mask
+    y = _labels(y, len(x), sources["y"], path)
+    train = torch.ones(len(x), dtype=torch.bool)
+    if given.get("train_mask") is not None:
+        train = mask(given["train_mask"], "train_mask", len(x), f"{path}: ")[:, 0]
+    _check_labelled(y, train, sources["y"])
+    edges, weight = _edges(edges_given, len(x), sources["adj"], path, threshold)
+    small = CondensedGraph(x=x, edge_index=edges, edge_weight=weight, y=y, train_mask=train)
     record = given.get("condensed")
     small.condensed = dict(record) if record and _is_record(record) else {"method": path.stem}
     small.condensed["hash"] = graph_hash(small)
@@ -172,12 +182,13 @@ def _named(given: dict[str, Any], part: str) -> Any:
 
 
 def _plain(x: Any, path: Path, what: str) -> Tensor:
-    if not isinstance(x, Tensor) or x.is_complex():
-        raise ValueError(f"{path}: {what} must be a real tensor, got {type(x).__name__}")
-    x = x.detach().cpu()
-    x = x.to_dense() if x.layout != torch.strided else x
+    if isinstance(x, Tensor) and x.layout != torch.strided:
+        x = x.to_dense()
+    x = plain(x, f"{path}: {what}")
     if x.dim() != 2:
         raise ValueError(f"{path}: {what} must be [rows, columns], got shape {tuple(x.shape)}")
+    if not x.numel():
+        raise ValueError(f"{path}: {what} are empty, shape {tuple(x.shape)}")
     x = x.float().contiguous()
     bad = int((~torch.isfinite(x)).sum())
     if bad:
@@ -187,59 +198,77 @@ def _plain(x: Any, path: Path, what: str) -> Tensor:
     return out
 
 
-def _labels(y: Tensor, n: int, path: Path, x_path: Path) -> Tensor:
+def _labels(y: Any, n: int, path: Path, x_path: Path) -> Tensor:
+    y = plain(y, f"{path}: labels", text=TEXT_LABELS)
     soft = y.dim() == 2 and y.shape[1] > 1
-    if len(y) != n or (not soft and y.numel() != n):
+    if y.dim() not in (1, 2) or len(y) != n or (not soft and y.numel() != n):
         raise ValueError(f"{path} has labels of shape {tuple(y.shape)}, {x_path} has {n} nodes")
-    if soft:
-        return _plain(y, path, "soft labels")
-    y = y.reshape(-1)
-    if y.is_floating_point() and not torch.equal(y, y.round()):
-        raise ValueError(f"{path} has fractional labels; classes are integers 0..C-1")
-    if int(y.min()) < 0:
-        raise ValueError(f"{path} has a label {int(y.min())}; classes are 0..C-1")
-    return y.long()
+    return _plain(y, path, "soft labels") if soft else labels(y, n, f"{path}: ")
+
+
+def _check_labelled(y: Tensor, train: Tensor, path: Path) -> None:
+    if y.dim() == 1 and bool((y[train] < 0).any()):
+        raise ValueError(f"{path} has a label -1 of a training node; classes are 0..C-1")
+
+
+def _edges_of(given: Any, n: int) -> dict[str, Any]:
+    """Which form of edges an unnamed tensor is: ``edge_index [2, m]``, or an adjacency."""
+    if given is None:
+        return {}
+    shape = tuple(getattr(given, "shape", ()))
+    ids = isinstance(given, Tensor) and given.layout == torch.strided and len(shape) == 2
+    if ids and shape[0] == 2 and n != 2 and (not given.is_floating_point() or not shape[1]):
+        return {"edge_index": given}
+    return {"adj": given}
 
 
 def _edges(
-    adj: Any, given: dict[str, Any], n: int, path: Path, x_path: Path, threshold: float
+    given: dict[str, Any], n: int, path: Path, x_path: Path, threshold: float
 ) -> tuple[Tensor, Tensor]:
-    """Edges and weights, checked for symmetry."""
+    """Edges and weights; a matrix has to be symmetric, as nobody says which way it runs."""
+    if "adj" in given:
+        given = {"adj": _matrix(given["adj"], n, path, x_path)}
+    try:
+        adj = adjacency(SimpleNamespace(**given), n, f"{path}: ")
+    except ValueError as error:
+        raise ValueError(f"{error} (features: {x_path})") from error
     if adj is None:
         return torch.empty(2, 0, dtype=torch.long), torch.empty(0)
-    if not isinstance(adj, Tensor):
-        raise ValueError(f"{path} must hold a tensor, got a {type(adj).__name__}")
-    adj = adj.detach().cpu()
-    listed = adj.layout == torch.strided and not adj.is_floating_point() and adj.dim() == 2
-    if listed and len(adj) == 2 and n != 2:
-        weight = given.get("edge_weight")
-        weight = torch.ones(adj.shape[1]) if weight is None else weight.detach().cpu().float()
-        if weight.shape != (adj.shape[1],):
-            raise ValueError(
-                f"{path}: edge_weight has shape {tuple(weight.shape)} for {adj.shape[1]} edges"
-            )
-        if adj.numel() and (int(adj.min()) < 0 or int(adj.max()) >= n):
-            bad = int(adj.min()) if int(adj.min()) < 0 else int(adj.max())
-            raise ValueError(f"{path}: edge_index names node {bad}, {x_path} has nodes 0..{n - 1}")
-        adj = torch.sparse_coo_tensor(adj.long(), weight, (n, n))
-    if adj.shape != (n, n):
+    adj.sum_duplicates()
+    edges = adj.tocoo()
+    kept = (edges.data != 0) & (edges.data >= threshold)
+    ends = np.stack([edges.col[kept], edges.row[kept]]).astype(np.int64)
+    return torch.from_numpy(ends), torch.from_numpy(edges.data[kept].astype(np.float32))
+
+
+def _matrix(given: Any, n: int, path: Path, x_path: Path) -> sp.csr_matrix:
+    if not isinstance(given, Tensor | np.ndarray):
+        raise ValueError(f"{path} must hold a tensor, got a {type(given).__name__}")
+    if tuple(given.shape) != (n, n):
         raise ValueError(
-            f"{path} has an adjacency of shape {tuple(adj.shape)}, {x_path} has {n} nodes"
+            f"{path} has an adjacency of shape {tuple(given.shape)}, {x_path} has {n} nodes"
         )
-    dense = _plain(adj, path, "adjacency entries")
-    if float(dense.min()) < 0:
-        raise ValueError(f"{path}: edge weights must not be negative (smallest: {dense.min():g})")
-    off = (dense - dense.T).abs()
-    if float(off.max()) > 1e-5 * max(1.0, float(dense.max())):
-        i, j = divmod(int(off.argmax()), n)
+    adj = sparse(given, f"{path}: the adjacency")
+    wrong = np.flatnonzero(~np.isfinite(adj.data))
+    if len(wrong):
+        coo = adj.tocoo()
+        first = [int(coo.row[wrong[0]]), int(coo.col[wrong[0]])]
         raise ValueError(
-            f"{path} is not symmetric: entry [{i}, {j}] is {dense[i, j]:g}, [{j}, {i}] is "
-            f"{dense[j, i]:g}; a GNN's normalisation needs (A + A.T) / 2 or a choice of yours"
+            f"{path}: {len(wrong)} adjacency entries are NaN or infinite, the first at {first}"
         )
-    if threshold:
-        dense = dense * (dense >= threshold)
-    target, source = dense.nonzero(as_tuple=True)
-    return torch.stack([source, target]), dense[target, source]
+    _check_symmetric(adj, path)
+    return adj
+
+
+def _check_symmetric(adj: sp.csr_matrix, path: Path) -> None:
+    off = abs(adj - adj.T).tocoo()
+    if off.nnz and float(off.data.max()) > 1e-5 * max(1.0, float(adj.data.max())):
+        at = int(off.data.argmax())
+        i, j = sorted((int(off.row[at]), int(off.col[at])))
+        raise ValueError(
+            f"{path} is not symmetric: entry [{i}, {j}] is {adj[i, j]:g}, [{j}, {i}] is "
+            f"{adj[j, i]:g}; say which way edges run: edge_index, or (A + A.T) / 2"
+        )
 
 
 def _gcond_labels(n: int, real: NodeTask | None, path: Path) -> Tensor:

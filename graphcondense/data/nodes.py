@@ -17,7 +17,7 @@ from torch import Tensor
 from graphcondense.data.known import Named, find, name_key, open_known, root_of
 from graphcondense.data.ogb import load_ogb
 from graphcondense.data.pt import read_pt
-from graphcondense.data.reading import ROWS
+from graphcondense.data.reading import ROWS, TEXT_LABELS, few, labels, mask, plain
 from graphcondense.data.task import labels_nodes
 from graphcondense.ops.adjacency import csr_tensor, scipy_csr
 
@@ -32,6 +32,8 @@ __all__ = ["KNOWN", "Known", "datasets", "load", "name_key"]
 
 NORMALIZE = ("auto", "row", "standard", "none")
 SPLITS = ("public", "full", "seeded", "random")
+MOST_CLASSES = 1000
+"""Beyond so many, labels that are hardly ever equal are taken for no classes."""
 
 
 def load(
@@ -56,8 +58,12 @@ def load(
     A ``.npz`` file holds arrays: ``x [n, d]``, or ``x_data``, ``x_indices``, ``x_indptr`` and
     ``x_shape`` of a SciPy CSR matrix; ``edge_index [2, m]`` with an optional ``edge_weight [m]``,
     or ``adj_data`` and so on of a CSR matrix whose row is an edge's source; ``y [n]``; and,
-    optionally, bool ``train_mask``, ``val_mask``, ``test_mask [n]``. A ``.pt`` file holds a PyG
-    ``Data`` written by ``torch.save``; anything that could run code is refused.
+    optionally, bool or 0/1 ``train_mask``, ``val_mask``, ``test_mask [n]`` (``[n, k]`` for ``k``
+    splits). Files of the GNN benchmark of Shchur et al. (``adj_*``, ``attr_*``, ``labels``) and of
+    the heterophilous sets of Platonov et al. (``node_features``, ``node_labels``, ``edges``,
+    ``train_masks`` and so on) are read as PyG reads them: undirected, the former without self-loops
+    and with features 0 or 1. A ``.pt`` file holds a PyG ``Data`` written by ``torch.save``, or is
+    the ``processed/data.pt`` of a PyG data set; anything that could run code is refused.
 
     Edges are as the source has them, except that those of ogbn-arxiv are made undirected, as in
     every paper that trains a GNN on it. Those of ogbn-papers100M stay directed.
@@ -72,9 +78,11 @@ def load(
             validation, the rest for test (a class of 50 nodes or fewer: a third each).
             ``random``: 20 a class, 500 and 1,000. By default ``public`` where there is one, else
             ``seeded``.
-        seed: draws the splits ``seeded`` and ``random``.
-        normalize: ``row``: each row sums to one (PyG's ``NormalizeFeatures``). ``standard``: zero
-            mean and unit variance a column, fitted on the *training* rows. ``none``. ``auto``:
+        seed: draws the splits ``seeded`` and ``random``; of several published splits, which one.
+        normalize: ``row``: each row is divided by its sum where that is above one, so that counts
+            sum to one and rows that sum to less stay as they are (PyG's ``NormalizeFeatures``; it
+            subtracts the smallest feature of all first). ``standard``: zero mean and unit variance
+            a column, fitted on the *training* rows. ``none``. ``auto``:
             ``row`` for sparse bags of words (Planetoid, Coauthor, CitationFull), ``standard`` for
             ogbn-arxiv, ogbn-products, Flickr and Reddit, else ``none``. Amazon's bags of words are
             a third full: as shares of a row, a GCN of the evaluator hardly learns from them in 300
@@ -376,8 +384,12 @@ def _open_npz(path: Path) -> Data:
             arrays = {key: file[key] for key in file.files}
     except (ValueError, zipfile.BadZipFile, EOFError, AttributeError) as error:
         raise ValueError(f"{path} is not a .npz file of plain arrays ({error})") from error
+    if "y" not in arrays:
+        for needed, layout in _LAYOUTS.items():
+            if set(needed) <= arrays.keys():
+                return layout(arrays, path)
     x, adj = _csr(arrays, "x", path), _csr(arrays, "adj", path)
-    values = {k: torch.from_numpy(v) for k, v in arrays.items() if k in _NPZ_KEYS}
+    values = {k: _plain(arrays, k, path) for k in arrays if k in _NPZ_KEYS}
     if x is not None:
         values["x"] = csr_tensor(x.astype(np.float32))
     if adj is not None:
@@ -387,11 +399,81 @@ def _open_npz(path: Path) -> Data:
     for key, instead in (("x", "x_data"), ("edge_index", "adj_data"), ("y", "")):
         if key not in values:
             other = f" or '{instead}', ..." if instead else ""
-            raise ValueError(f"{path} has no '{key}'{other}; it has {', '.join(arrays) or 'none'}")
+            raise ValueError(f"{path} has no '{key}'{other}; it has {few(arrays, 12) or 'none'}")
     return Data(**values)
 
 
 _NPZ_KEYS = {"x", "edge_index", "edge_weight", "y", "train_mask", "val_mask", "test_mask"}
+
+
+def _plain(arrays: Mapping[str, np.ndarray[Any, Any]], name: str, path: Path) -> Tensor:
+    return plain(arrays[name], f"{path}: {name}", text=TEXT_LABELS if "label" in name else "")
+
+
+def _undirected(edges: Tensor, n: int, path: Path) -> Tensor:
+    from torch_geometric.utils import to_undirected
+
+    if edges.is_floating_point() and edges.numel():
+        raise ValueError(f"{path}: edges must be integer node ids, got {edges.dtype}")
+    if edges.numel() and (int(edges.min()) < 0 or int(edges.max()) >= n):
+        bad = int(edges.min()) if int(edges.min()) < 0 else int(edges.max())
+        raise ValueError(f"{path} has an edge of node {bad}, but nodes are 0..{n - 1}")
+    out: Tensor = to_undirected(edges.long(), num_nodes=n)
+    return out
+
+
+def _shchur(arrays: Mapping[str, np.ndarray[Any, Any]], path: Path) -> Data:
+    """As PyG's ``read_npz`` has it, of Amazon, Coauthor and CitationFull."""
+    from torch_geometric.data import Data
+
+    adj = _csr(arrays, "adj", path)
+    x = _csr(arrays, "attr", path)
+    if x is None and "attr_matrix" in arrays:
+        x = sp.csr_matrix(arrays["attr_matrix"])
+    if adj is None or x is None:
+        raise ValueError(f"{path} has 'labels' but not {'adj' if adj is None else 'attr'}_data")
+    if adj.nnz and (adj.data != 1).any():
+        raise ValueError(
+            f"{path} has edge weights, which this layout (labels, attr_*, adj_*) does not know; "
+            "name the arrays y, x_* and adj_* to keep them"
+        )
+    x = (x > 0).astype(np.float32)
+    # PyG makes all features dense; those that a task would make sparse again stay so.
+    dense = x.nnz >= 0.1 * x.shape[0] * x.shape[1]
+    coo = adj.tocoo()
+    edges = np.stack([coo.row, coo.col])[:, coo.row != coo.col]
+    return Data(
+        x=torch.from_numpy(x.toarray()) if dense else csr_tensor(x),
+        edge_index=_undirected(torch.from_numpy(edges), x.shape[0], path),
+        y=_plain(arrays, "labels", path),
+    )
+
+
+def _heterophilous(arrays: Mapping[str, np.ndarray[Any, Any]], path: Path) -> Data:
+    """As PyG's ``HeterophilousGraphDataset`` has it: edges stand one way in the file."""
+    from torch_geometric.data import Data
+
+    x, edges = _plain(arrays, "node_features", path), _plain(arrays, "edges", path)
+    if edges.dim() != 2 or edges.shape[1] != 2:
+        raise ValueError(f"{path}: edges must be [edges, 2], got {tuple(edges.shape)}")
+    masks = {
+        f"{split}_mask": _plain(arrays, f"{split}_masks", path).t().contiguous()
+        for split in ("train", "val", "test")
+        if f"{split}_masks" in arrays
+    }
+    return Data(
+        x=x,
+        edge_index=_undirected(edges.t(), len(x), path),
+        y=_plain(arrays, "node_labels", path),
+        **masks,
+    )
+
+
+_LAYOUTS: dict[tuple[str, ...], Callable[[Mapping[str, np.ndarray[Any, Any]], Path], Data]] = {
+    ("labels", "adj_data"): _shchur,
+    ("node_features", "node_labels", "edges"): _heterophilous,
+}
+"""Files of other projects, by the arrays that tell them."""
 
 
 def _csr(arrays: Mapping[str, np.ndarray], name: str, path: Path) -> sp.csr_matrix | None:
@@ -419,8 +501,11 @@ def _open_pt(path: Path) -> Any:
         return data
     if not isinstance(data, Data):
         raise ValueError(f"{path} holds a {type(data).__name__}, not a PyG Data")
-    if not isinstance(data.y, Tensor) or data.num_nodes is None:
+    if data.y is None or data.num_nodes is None:
         raise ValueError(f"{path}: the Data has no labels y, a tensor [nodes]")
+    for key in ("x", "edge_index", "edge_weight", "y"):
+        if isinstance(value := data.get(key), np.ndarray | list):
+            data[key] = plain(value, f"{path}: {key}", text=TEXT_LABELS if key == "y" else "")
     return data
 
 
@@ -438,15 +523,15 @@ def open_file(path: Path) -> Any:
 
 
 def _set_split(data: Data, split: str | None, seed: int) -> None:
-    published = isinstance(data.get("train_mask"), Tensor)
+    published = data.get("train_mask") is not None
     allowed = SPLITS if published else SPLITS[2:]
     split = split or allowed[0]
     if split not in allowed:
         why = "" if published else " (it has no published split)"
         raise ValueError(f"split={split!r}: {data.name} has {', '.join(allowed)}{why}")
     n = int(data.num_nodes)
-    if published:
-        masks = [_mask(data, name, n) for name in ("train", "val", "test")]
+    if split in ("public", "full"):
+        masks = [_mask(data, name, n, seed) for name in ("train", "val", "test")]
         if split == "full":
             masks[0] = ~(masks[1] | masks[2])
     if split in ("seeded", "random"):
@@ -456,27 +541,32 @@ def _set_split(data: Data, split: str | None, seed: int) -> None:
     data.train_mask, data.val_mask, data.test_mask = masks
 
 
-def _mask(data: Data, name: str, n: int) -> Tensor:
-    """A published mask as bool ``[n]``: the first one of several, empty if there is none."""
-    mask = data.get(f"{name}_mask")
-    if mask is None:
+def _mask(data: Data, name: str, n: int, seed: int) -> Tensor:
+    """A published mask as bool ``[n]``: number ``seed`` of several, empty if there is none."""
+    given = data.get(f"{name}_mask")
+    if given is None:
         return torch.zeros(n, dtype=torch.bool)
-    if mask.dtype != torch.bool or mask.shape[:1] != (n,):
+    columns = mask(given, f"{name}_mask", n, f"{data.name}: ")
+    number = columns.shape[1]
+    if number > 1 and not 0 <= seed < number:
         raise ValueError(
-            f"{data.name}: {name}_mask must be a bool tensor of length {n}, got {mask.dtype} "
-            f"of shape {tuple(mask.shape)}"
+            f"seed={seed}: {data.name} has {number} published splits, 0..{number - 1}; "
+            "split='seeded' draws others"
         )
-    first: Tensor = mask.reshape(n, -1)[:, 0]
-    return first
+    return columns[:, seed if number > 1 else 0]
 
 
 def _classes(data: Data) -> list[Tensor]:
     """The nodes of each class; nodes without a label (-1) are in none."""
-    y = data.y
-    if y.numel() != data.num_nodes:
-        raise ValueError(f"{data.name}: y has shape {tuple(y.shape)}; to split, one class a node")
-    y = y.reshape(-1)
-    return [(y == c).nonzero().reshape(-1) for c in y.unique().tolist() if c >= 0]
+    y = labels(data.y, int(data.num_nodes), f"{data.name}: ")
+    values, counts = torch.unique(y, return_counts=True)
+    if len(values) > MOST_CLASSES and 2 * len(values) > len(y):
+        raise ValueError(
+            f"{data.name}: y has {len(values):,} different values for {len(y):,} nodes; these are "
+            "no classes"
+        )
+    nodes = torch.split(y.argsort(stable=True), counts.tolist())
+    return [own for c, own in zip(values.tolist(), nodes, strict=True) if c >= 0]
 
 
 def _shuffled(nodes: Tensor, rng: torch.Generator) -> Tensor:
@@ -516,6 +606,11 @@ def _rows(data: Data) -> Data:
             rows.div_(rows.sum(1, keepdim=True).clamp_(min=1.0))
         return data
     x = scipy_csr(data.x)
+    if x.nnz and x.data.min() < 0:
+        raise ValueError(
+            f"{data.name}: normalize='row' subtracts the smallest feature ({x.data.min():g}), "
+            "which would make its sparse features dense; use 'none', or give x as a dense array"
+        )
     total = np.maximum(np.asarray(x.sum(1)).ravel(), 1.0).astype(np.float32)
     data.x = csr_tensor((sp.diags_array(1 / total) @ x).tocsr())
     return data

@@ -25,6 +25,9 @@ SMALL = "the small graph's "
 ROWS = 1024
 """Of a wide feature matrix at a time, where a pass over it makes temporary copies."""
 
+TEXT_LABELS = ": y = torch.from_numpy(numpy.unique(y, return_inverse=True)[1])"
+"""The way out for names of classes."""
+
 LAST_EXACT = 2.0**53
 """From here on a float64 no longer tells an integer from the next."""
 
@@ -173,7 +176,7 @@ def labels(y: Any, n: int, owner: str, *, soft: bool = False) -> Tensor:
     what = f"{owner}y"
     if y is None:
         raise ValueError(f"{what} is missing: node classes are needed, an integer tensor [nodes]")
-    y = plain(y, what, text=": y = torch.from_numpy(numpy.unique(y, return_inverse=True)[1])")
+    y = plain(y, what, text=TEXT_LABELS)
     if y.dim() > 2:
         raise ValueError(f"{what} must be [nodes], got shape {tuple(y.shape)}")
     several = y.dim() == 2 and y.shape[1] > 1

@@ -288,7 +288,8 @@ def labels_nodes(data: Any) -> bool:
     if len(data) != 1:
         return False
     y, nodes = getattr(data[0], "y", None), getattr(data[0], "num_nodes", None)
-    return y is None or (isinstance(y, Tensor) and y.dim() > 0 and len(y) == nodes)
+    several = isinstance(y, list) or getattr(y, "ndim", 0) > 0
+    return y is None or (several and len(y) == nodes)
 
 
 def _compact(x: Tensor | sp.csr_matrix) -> Tensor | sp.csr_matrix:

@@ -147,7 +147,7 @@ def test_edge_lists_are_checked(tmp_path, real):
     put(tmp_path, far=far, uneven=uneven)
     with pytest.raises(ValueError, match=r"far.pt.*node 4.*0\.\.3"):
         open_small(tmp_path / "far.pt")
-    with pytest.raises(ValueError, match=r"uneven.pt.*\(3,\) for 2 edges"):
+    with pytest.raises(ValueError, match=r"uneven.pt: edge_weight has 3 values for 2 edges"):
         open_small(tmp_path / "uneven.pt")
     with pytest.raises(ValueError, match="no run folder"):
         open_small(tmp_path / "graph.csv")
