@@ -30,7 +30,7 @@ class Where:
             with index.npz) or "random" (80/10/10 % of each user's items).
         data_seed: draws the splits "seeded", "random" and "stratified".
         normalize: of features; "auto" does what papers do with this data set.
-        labels: of a file of graphs whose labels may be one or the other, what they are.
+        label_kind: of a file of graphs whose labels may be one or the other, what they are.
     """
 
     data: str | None = None
@@ -40,7 +40,7 @@ class Where:
     ) = None
     data_seed: int = 0
     normalize: Literal["auto", "row", "standard", "none"] = "auto"
-    labels: Literal["classes", "binary", "regression"] | None = None
+    label_kind: Literal["classes", "binary", "regression"] | None = None
 
     def load(self, domain: str | None = None) -> Any:
         """The data, as :func:`graphcondense.condense` takes them.
@@ -49,7 +49,7 @@ class Where:
             domain: ``"image"`` opens images, ``"rows"`` users by items; other kinds follow from the
                 data.
         """
-        if self.labels is not None:
+        if self.label_kind is not None:
             return self._load_graphs()
         if domain == "rows":
             return self._load_rows()
@@ -67,9 +67,11 @@ class Where:
         from graphcondense.data import load_graphs
 
         if self.normalize not in ("auto", "none") or kind_of(self.named()) != "graph":
-            raise ValueError(f"--labels {self.labels} is for sets of graphs, without --normalize")
+            raise ValueError(
+                f"--label-kind {self.label_kind} is for sets of graphs, without --normalize"
+            )
         return load_graphs(
-            self.named(), self.root, split=self.split, seed=self.data_seed, kind=self.labels
+            self.named(), self.root, split=self.split, seed=self.data_seed, kind=self.label_kind
         )
 
     def _load_rows(self) -> Any:

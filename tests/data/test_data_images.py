@@ -157,7 +157,10 @@ GOOD = torch.zeros(4, 1, 4, 4), torch.tensor([0, 1, 0, 1])
         ((np.array(["a"] * 4), GOOD[1]), "which is no number"),
         ((GOOD[0], torch.tensor([0, 1, 0])), "4 images but 3 labels"),
         ((GOOD[0], torch.tensor([0, 1, 0, -1])), "label -1 of the images: classes are 0..C-1"),
-        ((GOOD[0], torch.tensor([0, 3, 0, 1])), "class 2 has no training images; relabel"),
+        (
+            (GOOD[0], torch.tensor([0, 3, 0, 1])),
+            r"class 2 has no training images \(y has 3 different values, up to 3\); relabel",
+        ),
         ((GOOD[0], torch.rand(4)), r"labels must be integers \[n\], got torch.float32"),
         ((GOOD[0], GOOD[1][:, None]), r"labels must be integers \[n\], got torch.int64 \[4, 1\]"),
         ((GOOD[0][:0], GOOD[1][:0]), "there are no images"),
