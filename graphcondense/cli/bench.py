@@ -137,8 +137,8 @@ def method_names(text: str, kind: str) -> list[str]:
 def in_order(names: Sequence[str], kind: str) -> list[str]:
     """Cells in the order in which they run: cheap methods first, the whole data last.
 
-    >>> in_order(["gcond", "sfgc", "random"], "node")
-    ['random', 'gcond', 'sfgc', 'whole']
+    >>> in_order(["gcsr", "gcond", "random"], "node")
+    ['random', 'gcond', 'gcsr', 'whole']
     """
     from graphcondense.core.method import COSTS, find_method
 

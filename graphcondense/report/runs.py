@@ -101,7 +101,7 @@ class Run:
         """The score of its validation; of users what the record calls it, such as HR@100."""
         if self.unit == "users":
             said = str(self.validation.get("predictor", "")).rpartition(", ")[2]
-            return Score(said or "score")
+            return Score(said or "HR")
         return score_of(self.data)
 
     @property

@@ -245,6 +245,9 @@ def _summary_table(runs: Sequence[Run], groups: Sequence[Group], key: Key) -> Ma
     scores = {run.score for run in runs} | {group.score for group in groups}
     share = all(score.share for score in scores)
     unit = " %" if share else ""
+    errors = any(
+        number(row, "test_error") is not None for group in groups for row in group.rows.values()
+    )
     sizes = list(dict.fromkeys(name for run in runs for name in run.sizes))
     head = (
         *("run", "data", "preset"),
@@ -256,7 +259,8 @@ def _summary_table(runs: Sequence[Run], groups: Sequence[Group], key: Key) -> Ma
         f"validation{unit}",
         "model",
         *(f"{name}{unit}" for name in ("test", "random", "whole")),
-        *("± test", "test examples"),
+        *(["± test"] if errors else []),
+        "test examples",
     )
     rows = []
     for run in runs:
@@ -280,16 +284,15 @@ def _summary_table(runs: Sequence[Run], groups: Sequence[Group], key: Key) -> Ma
                 _score_cell({"test_selected": _validation(run)}, run.score),
                 Cell(str(row.get("model", DASH)), right=False),
                 *(_score_cell(r, score, tested) for r in found),
-                Cell(DASH if error is None else score.text(error), error),
+                *([Cell(DASH if error is None else score.text(error), error)] if errors else []),
                 _count(tested),
             ]
         )
     names = " and ".join(dict.fromkeys(score.name for score in scores))
     what = "accuracies" if names == "accuracy" else f"scores ({names})"
-    text = (
-        f"All runs; {what} are means ± standard deviations of trainings; ± test is the standard "
-        "error of an accuracy on a test set of that size."
-    )
+    text = f"All runs; {what} are means ± standard deviations of trainings."
+    if errors:
+        text += " ± test: standard error of an accuracy on a test set of that size."
     starts = [run.label for run in runs if run.start_kept]
     if starts:
         text += f" Of {', '.join(starts)}: {START_KEPT}."

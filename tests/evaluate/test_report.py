@@ -486,3 +486,125 @@ def test_reports_of_older_versions_are_read(report, tmp_path):
         del row["set_graphs"]
     (tmp_path / "old.json").write_text(json.dumps(saved))
     assert Report.read(tmp_path / "old.json") == report
+
+
+# --- shares, costs and the size of the test set ----------------------------------------------
+
+
+def test_costs_are_compared_by_one_clock():
+    """By hand: 8 / (3 - 1) = 4, so the fifth; by the wall 90 / (2 - 1) = 90, so the 91st."""
+    size = Size(7, 0, 10)
+    spent = {"condensed_processor_seconds": 1.0, "whole_processor_seconds": 3.0}
+    ledger = Ledger("h", "GCN", size, size, 90.0, 1.0, 2.0, None, 0, 8.0, **spent)
+    assert (ledger.times.clock, ledger.break_even_trainings) == ("processor seconds", 5)
+    for missing in ("condensation_processor_seconds", *spent):
+        mixed = replace(ledger, **{missing: None})
+        assert (mixed.times.clock, mixed.break_even_trainings) == ("wall seconds", 91)
+        assert mixed.pays == "after 91 trainings, by wall seconds, not compared with random"
+    saved = json.loads(json.dumps(ledger.to_dict()))
+    assert (saved["break_even_clock"], saved["ratios_of"]) == (
+        "processor seconds",
+        "the whole graph",
+    )
+    assert Ledger.from_dict(saved) == ledger
+
+
+def test_a_set_that_is_no_better_than_random_does_not_pay():
+    size = Size(7, 0, 10)
+    ledger = Ledger("h", "GCN", size, size, 0.1, 1.0, 2.0, None, 0, better_than_random=False)
+    assert ledger.break_even_trainings is None
+    assert ledger.pays == "does not pay: not better than random"
+    slow = replace(ledger, whole_training_seconds=1.0, better_than_random=True)
+    assert slow.pays.startswith("does not pay: a training on it takes as long")
+    assert replace(ledger, better_than_random=True).pays == "after 1 training, by wall seconds"
+    unknown = replace(ledger, condensation_seconds=None, better_than_random=None)
+    assert unknown.pays == "not known: condensing was not timed"
+
+
+@pytest.mark.parametrize(
+    ("mine", "random", "options", "better"),
+    [
+        ((0.80, 0.01), (0.78, 0.005), {}, True),
+        ((0.80, 0.01), (0.78, 0.03), {}, False),  # within the spread of random draws
+        ((0.80, 0.03), (0.78, 0.01), {}, False),
+        ((0.80, 0.0), (0.78, 0.0), {"error": 0.1}, False),  # within what the test set can tell
+        ((0.70, 0.0), (0.78, 0.0), {}, False),
+        ((0.50, 0.01), (0.70, 0.01), {"larger_is_better": False}, True),  # an error
+        ((math.nan, math.nan), (0.7, 0.01), {}, False),
+        ((0.8, 0.01), (math.nan, math.nan), {}, None),
+    ],
+)
+def test_better_than_random_is_by_more_than_the_noise(mine, random, options, better):
+    assert cost.better_than_random(mine, random, **options) is better
+
+
+def test_the_line_of_a_million_trainings_takes_no_memory(tmp_path):
+    """Two points make a line, however late it crosses another."""
+    size = Size(7, 0, 10)
+    ledger = Ledger("h", "GCN", size, size, 1e6, 1.0, 1.0 + 1e-9, None, 0)
+    assert ledger.break_even_trainings > 10**14
+    assert cost.draw_break_even({"a": ledger}, tmp_path / "a.png").stat().st_size > 1000
+
+
+def test_the_size_of_the_test_set_is_everywhere(report, tmp_path):
+    assert report.test_examples == 20
+    assert "accuracy in % on 20 test nodes" in report.title()
+    assert "warning: only 20 test nodes: scores are coarse" in report.table()
+    content = json.loads(report.to_json())
+    assert (content["test_examples"], content["test_unlabelled"]) == (20, 0)
+    row = report.rows[0]
+    share = (20 * row.test_selected + 2) / 24
+    assert row.test_error == pytest.approx(math.sqrt(share * (1 - share) / 24))
+    figure = Figure()
+    axes = figure.subplots()
+    report.draw(axes)
+    assert "on 20 test nodes" in axes.get_title()
+    left = replace(report, test_examples=1000, test_unlabelled=17)
+    assert "on 1,000 test nodes (17 unlabelled left out)" in left.title()
+    assert "17 test nodes have no label and are left out of every score" in left.table()
+    assert "warning" not in left.table()
+
+
+def test_a_spread_of_nothing_is_no_certainty(report):
+    """Alike on a handful of examples, or trained once: neither has a spread to print."""
+    alike = {"test_selected_std": 0.0, "test_last_std": 0.0, "spread_trainings": 0.0}
+    rows = tuple(replace(row, **alike, spread_graphs=0.0) for row in report.rows)
+    few = replace(report, rows=rows, test_examples=13)
+    assert "0.0" not in {word for line in few.cells() for cell in line for word in cell.split()}
+    assert f"{100 * rows[0].test_selected:.1f} ± 0.0" in replace(few, test_examples=1000).table()
+    once = replace(rows[0], graphs=1, trainings=1, test_selected=0.5)
+    assert replace(few, test_examples=1000).scored(once) == "50.0"
+
+
+def test_unlabelled_test_nodes_are_not_counted():
+    data = real()
+    data.y = data.y.clone()
+    data.y[40:45] = -1
+    assert bench_of(data).tested == 15
+
+
+def test_tables_show_the_preset():
+    own = small()
+    own.condensed = {"method": "gcond", "preset": "arxiv", "seconds": 1.0}
+    plain = small(0.1)
+    plain.condensed = {"method": "gcond", "preset": None, "seconds": 1.0}
+    options = {**FAST, "plain_epochs": 0}
+    found = evaluate(
+        {"a": own, "b": plain}, real(), models=["SGC"], baselines=["random"], **options
+    )
+    assert [row.preset for row in found.rows] == ["arxiv", "none", None]
+    assert [line[1] for line in found.cells()] == ["preset", "arxiv", "none", "-"]
+    assert found.ledgers["a"].graphs == (found.ledgers["a"].graph,)
+
+
+def test_a_score_that_is_no_number_is_read_back(report, tmp_path):
+    lost = replace(report.rows[0], test_selected=math.nan, test_selected_std=math.nan)
+    broken = replace(report, rows=(lost, *report.rows[1:]))
+    broken.to_json(tmp_path / "r.json")
+    again = Report.read(tmp_path / "r.json")
+    assert math.isnan(again.rows[0].test_selected)
+    assert again.table() == broken.table()
+    assert again.plot_transfer(tmp_path / "p.png").stat().st_size > 1000
+    alone = replace(again, rows=again.rows[:1])
+    assert alone.plot_transfer(tmp_path / "p.png").stat().st_size > 1000
+    assert alone.plot(tmp_path / "q.png").stat().st_size > 1000

@@ -197,6 +197,53 @@ def test_the_heat_map_shows_either_epoch_and_more_on_hover(browser: Browser) -> 
         assert word in said
 
 
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [1400, 390])
+def test_the_row_below_the_pointer_keeps_its_colours(
+    started: Browser, page: str, width: int, dark: bool
+) -> None:
+    show(started, page, width=width, dark=dark)
+    row = ".heat tbody tr"
+    count = len(css(started, f"{row}:first-child td"))
+    places = [f"{row}:first-child td:nth-child({i + 2})" for i in range(count)]
+
+    def colours() -> list[str]:
+        return [
+            str(
+                started.execute_script(
+                    "return getComputedStyle(document.querySelector(arguments[0])).backgroundColor",
+                    place,
+                )
+            )
+            for place in places
+        ]
+
+    before = colours()
+    assert len(set(before)) > 1
+    point(started, css(started, places[0])[0])
+    until(started, tip)
+    assert colours() == before
+    for place in (*(f"{p} b" for p in places), f"{row}:first-child th"):
+        assert contrast(started, place) >= 4.5, place
+    # Rows of other tables do change.
+    other = "#summary tbody tr:first-child td"
+    calm = started.execute_script(
+        "return getComputedStyle(document.querySelector(arguments[0])).backgroundColor", other
+    )
+    point(started, css(started, other)[0])
+    until(
+        started,
+        lambda b: (
+            b.execute_script(
+                "return getComputedStyle(document.querySelector(arguments[0])).backgroundColor",
+                other,
+            )
+            != calm
+        ),
+    )
+    assert contrast(started, other) >= 4.5
+
+
 def test_a_node_says_its_class_and_degree_by_pointer_and_key(browser: Browser) -> None:
     node, other = css(browser, ".graph .node")[:2]
     scroll(browser, node)
