@@ -35,6 +35,7 @@ from graphcondense.data.condensed_rows import NAMES as ROWS_NAMES
 from graphcondense.data.condensed_rows import CondensedInteractions, check_rows, rows_of
 from graphcondense.data.graph_task import GraphSet
 from graphcondense.data.preprocess import PREFIX
+from graphcondense.ops.device import usable
 from graphcondense.ops.files import write_all
 
 Small: TypeAlias = Data | CondensedGraphs | CondensedInteractions
@@ -137,7 +138,7 @@ def load(path: str | Path, device: torch.device | str | None = None) -> Small:
     else:
         small = Data(**tensors)
         small.condensed = record
-    return small if device is None else small.to(device)
+    return small if device is None else small.to(usable(device))
 
 
 def tensor_bytes(small: Small) -> int:

@@ -19,6 +19,7 @@ from graphcondense.data.ogb import load_ogb
 from graphcondense.data.pt import read_pt
 from graphcondense.data.task import ROWS
 from graphcondense.ops.adjacency import csr_tensor, scipy_csr
+from graphcondense.ops.device import usable
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -119,7 +120,7 @@ def load(
     data.name = own
     _set_split(data, split, seed)
     data = _NORMALIZERS[auto if normalize == "auto" else normalize](data)
-    return data if device is None else data.to(device)
+    return data if device is None else data.to(usable(device))
 
 
 def _check_no_graph_options(
