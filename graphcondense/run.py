@@ -35,6 +35,7 @@ from graphcondense.core.engine import Callback, State
 from graphcondense.core.method import Method, all_methods, find_method, hyperparameters
 from graphcondense.kinds import Domain, Setting, domain_of
 from graphcondense.ops.budget import BUDGETS, Budget
+from graphcondense.ops.device import usable
 from graphcondense.ops.fields import (
     Count,
     Natural,
@@ -45,6 +46,7 @@ from graphcondense.ops.fields import (
     check_fields,
 )
 from graphcondense.ops.files import write_whole
+from graphcondense.ops.yaml import read_yaml
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -348,7 +350,7 @@ def presets(cls: type[Method]) -> dict[str, dict[str, Any]]:
     path = Path(__file__).parent / "presets" / f"{stem}.yaml"
     if not path.exists():
         return {}
-    out: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text())
+    out: dict[str, dict[str, Any]] = read_yaml(path.read_text())
     return out
 
 
@@ -367,14 +369,7 @@ def _checked(cls: type[Any], values: Mapping[str, Any]) -> Any:
 
 def device_of(run: Run) -> torch.device:
     """The device asked for, or a GPU when there is one."""
-    if run.device is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(run.device)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device={run.device!r} cannot be used here: {error}") from error
-    return device
+    return usable(run.device, "cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _run(

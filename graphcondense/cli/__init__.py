@@ -5,7 +5,9 @@ Torch and PyG take seconds to import, so every command imports what it needs whe
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -26,6 +28,7 @@ from graphcondense.cli.text import note
 from graphcondense.cli.tune import command_tune
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C: 128 + SIGINT
+UNREAD = 141  # and where nobody reads what is printed any more: 128 + SIGPIPE
 
 COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "demo": command_demo,
@@ -53,13 +56,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after ``graphcondense``; by default those of this process.
 
     Returns:
-        0; 2 for what a user can put right, said on stderr; 130 after Ctrl-C.
+        0; 2 for what a user can put right, said on stderr; 130 after Ctrl-C; 141 where the reader
+        of what is printed has gone, as ``| head`` does.
     """
     words = [_dashed(word) for word in (sys.argv[1:] if argv is None else argv)]
     try:
-        _dispatch(words)
+        try:
+            _dispatch(words)
+        finally:
+            sys.stdout.flush()  # what cannot be written is to be known here, not at the exit
     except SystemExit as end:  # --help
         return int(end.code or 0)
+    except BrokenPipeError:
+        _unread()
+        return UNREAD
     except KeyboardInterrupt:
         note("interrupted")
         return INTERRUPTED
@@ -67,6 +77,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         note(f"error: {error}")
         return 2
     return 0
+
+
+def _unread() -> None:
+    """Let the interpreter's own flush at its exit go nowhere."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(words: list[str]) -> None:

@@ -140,7 +140,7 @@ def _condense_args(
     method: str,
     argv: list[str],
     config: Mapping[str, Any],
-    data: str,
+    data: str = "",
 ) -> Namespace:
     """All flags; the preset of the data called ``data`` and the config give the defaults.
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import functools
+import math
 import re
+import types
 import typing
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
@@ -130,14 +133,19 @@ def kind_of(data: str) -> Literal["node", "graph", "image", "rows"]:
 
 def make_parser(command: str, description: str, *, add_help: bool = True) -> ArgumentParser:
     """A parser that raises its errors, for :func:`main` to print."""
-    from jsonargparse import ArgumentParser
+    import yaml
+    from jsonargparse import ArgumentParser, set_loader
 
+    from graphcondense.ops.yaml import read_typed
+
+    set_loader("typed", read_typed, (yaml.YAMLError,))
     return ArgumentParser(
         prog=f"graphcondense {command}",
         description=description,
         exit_on_error=False,
         allow_abbrev=False,
         add_help=add_help,
+        parser_mode="typed",
     )
 
 
@@ -162,13 +170,72 @@ def add_fields(
 
     group = parser.add_argument_group(title)
     hints, docs = typing.get_type_hints(cls), {**field_docs(cls), **(helps or {})}
+    numbers = _plain_numbers()
     for field in fields(cls):
         if only is not None and field.name not in only:
             continue
         hint = hints[field.name]
-        how = {"action": ActionYesNo(no_prefix="no-")} if hint is bool else {"type": hint}
+        how: dict[str, Any] = {"type": _swapped(hint, numbers)}
+        if hint is bool:
+            how = {"action": ActionYesNo(no_prefix="no-")}
         flag = "--" + field.name.replace("_", "-")
         group.add_argument(flag, default=field.default, help=docs.get(field.name, ""), **how)
+
+
+class _Shown(type):
+    """The type of types that are printed by their name alone."""
+
+    def __repr__(cls) -> str:
+        return cls.__name__
+
+
+@functools.cache
+def _plain_numbers() -> dict[Any, Any]:
+    """Types that jsonargparse reads as numbers are written everywhere: in decimal digits.
+
+    It reads whole numbers as YAML 1.1 does, where ``1:30`` is 90 (base 60), ``010`` is 8 or 10,
+    and ``0x10``, ``0b11`` and ``1_000`` are numbers. Here all of these are refused, and so are
+    ``nan`` and ``inf``.
+    """
+    from jsonargparse.typing import register_type
+
+    out: dict[Any, Any] = {}
+    for kind, form, what in (
+        (int, r"[-+]?(0|[1-9][0-9]*)", "no whole number, such as 30"),
+        (float, r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?", "no number, such as 0.5"),
+    ):
+        # A class of its own, since the library has its mind made up about int and float; its name
+        # is what --help shows.
+        marker = _Shown(kind.__name__, (), {})
+        read = functools.partial(_read_number, kind, re.compile(form), what)
+        register_type(marker, str, read, type_check=lambda value, _: False)
+        out[kind] = marker
+    return out
+
+
+def _read_number(kind: Any, form: re.Pattern[str], what: str, value: Any) -> Any:
+    """A number from a word, or as it is."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if number and (kind is float or isinstance(value, int)):
+        return kind(value)
+    if not isinstance(value, str) or not form.fullmatch(value):
+        raise ValueError(f"{value} is {what}")
+    found = kind(value)
+    if not math.isfinite(found):
+        raise ValueError(f"{value} is {what}")
+    return found
+
+
+def _swapped(hint: Any, numbers: Mapping[Any, Any]) -> Any:
+    """A type with other types in the place of some."""
+    args = typing.get_args(hint)
+    if not args or typing.get_origin(hint) is Literal:
+        return numbers.get(hint, hint)
+    parts = tuple(part if part is Ellipsis else _swapped(part, numbers) for part in args)
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        return typing.Union[parts]  # noqa: UP007
+    return origin[parts]
 
 
 def numbers(flag: str, text: str, kind: type[Any]) -> tuple[Any, ...]:
@@ -214,8 +281,9 @@ def parse(parser: ArgumentParser, argv: list[str]) -> Namespace:
         near = difflib.get_close_matches(unknown[1], known, n=3)
         hint = f"did you mean {', '.join(near)}?" if near else "--help lists all"
         raise ValueError(f"unknown flag {unknown[1]}; {hint}")
+    text = text.replace("Not of type int: ", "").replace("Not of type float: ", "")
     flag = re.sub(r'^Parser key "(\w+)":', lambda m: f"--{m[1].replace('_', '-')}:", text)
-    plain = re.sub(r"<class '(\w+)'>|typing\.", r"\1", flag)
+    plain = re.sub(r"<class '(?:[\w.]+\.)?(\w+)'>|typing\.", r"\1", flag)
     union = r"Does not validate .* Subtypes: \[(.*)\] Errors: .* Given value: "
     raise ValueError(re.sub(union, r"Expected one of \1. Got value: ", plain))
 

@@ -33,8 +33,10 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     import yaml
 
+    from graphcondense.ops.yaml import read_yaml
+
     try:
-        config = yaml.safe_load(path.read_text())
+        config = read_yaml(path.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ValueError(f"cannot read {path}: {error}") from error
     if not isinstance(config, dict) or not {"method", "hyperparameters"} <= set(config):

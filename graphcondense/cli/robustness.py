@@ -136,6 +136,7 @@ def remembering(
 
     import graphcondense
     from graphcondense.core.method import hyperparameters
+    from graphcondense.ops.yaml import read_yaml
     from graphcondense.run import Run
 
     def condense(task: Any, seed: int) -> Any:
@@ -150,7 +151,7 @@ def remembering(
         if (here / "condensed.safetensors").is_file():
             config = read_config(here / "config.yaml")
             there = {key: config.get(key) for key in wanted}
-            same = there == yaml.safe_load(yaml.safe_dump(wanted))
+            same = there == read_yaml(yaml.safe_dump(wanted))
             if not same or config.get("data", {}).get("digest") != task.digest:
                 raise ValueError(f"{here} has a run of other settings; --out names another folder")
             if is_main():

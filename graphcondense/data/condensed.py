@@ -41,6 +41,7 @@ from graphcondense.data.condensed_rows import CondensedInteractions, check_rows,
 from graphcondense.data.further import check_further, classes_of
 from graphcondense.data.graph_task import GraphSet
 from graphcondense.data.preprocess import PREFIX
+from graphcondense.ops.device import usable
 from graphcondense.ops.files import write_all
 
 Small: TypeAlias = Data | CondensedGraphs | CondensedInteractions
@@ -197,7 +198,7 @@ def load(path: str | Path, device: torch.device | str | None = None) -> Small:
     else:
         small = CondensedGraph(**held.tensors, **held.further)
         small.condensed = record
-    return small if device is None else small.to(device)
+    return small if device is None else small.to(usable(device))
 
 
 def tensor_bytes(small: Small) -> int:

@@ -20,6 +20,7 @@ from graphcondense.data.pt import read_pt
 from graphcondense.data.reading import ROWS, TEXT_LABELS, few, labels, mask, plain
 from graphcondense.data.task import labels_nodes
 from graphcondense.ops.adjacency import csr_tensor, scipy_csr
+from graphcondense.ops.device import usable
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -137,7 +138,7 @@ def load(
     data.name = own
     _set_split(data, split, seed)
     data = _NORMALIZERS[auto if normalize == "auto" else normalize](data)
-    return data if device is None else data.to(device)
+    return data if device is None else data.to(usable(device))
 
 
 def _check_no_graph_options(

@@ -25,6 +25,7 @@ from graphcondense.data.task import as_task
 from graphcondense.data.task import read_labelled as read_labelled
 from graphcondense.nn.batched import Matrix, Stacked, resolve
 from graphcondense.nn.wrapped import wrap
+from graphcondense.ops.device import usable
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive, check_fields
 from graphcondense.ops.sampling import blocks
 from graphcondense.ops.sparsify import How, candidates
@@ -193,7 +194,7 @@ class Evaluator:
                 "val_mask before evaluating"
             )
         self.training = Training(**options)
-        self._like = torch.empty(0, device=device)
+        self._like = torch.empty(0, device=usable(device))
         self._prepared: dict[tuple[type[Stacked], int, str], tuple[Any, ...]] = {}
 
     def replace(self, **options: Any) -> Evaluator:

@@ -26,6 +26,7 @@ from graphcondense.evaluate.fit import FitResult, _now, seeds_of
 from graphcondense.evaluate.metrics import check_scorable, ogb_metric, scores_of
 from graphcondense.nn.graphs import GraphNet, Readout, SparseGraphs, resolve
 from graphcondense.ops.criteria import CRITERIA
+from graphcondense.ops.device import usable
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive, check_fields
 
 GraphModel: TypeAlias = "str | type[GraphNet]"
@@ -112,7 +113,7 @@ class GraphEvaluator:
         check_scorable(self.real, "val")
         self.training = GraphTraining(**options)
         self._check_edges()
-        self._like = torch.empty(0, device=device)
+        self._like = torch.empty(0, device=usable(device))
         self._parts: dict[tuple[str, bool], list[Part]] = {}
 
     def replace(self, **options: Any) -> GraphEvaluator:

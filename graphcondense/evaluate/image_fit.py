@@ -29,6 +29,7 @@ from graphcondense.data.preprocess import Preprocess, restore_preprocess
 from graphcondense.evaluate.fit import FitResult, _now, record_of, seeds_of
 from graphcondense.nn.images import IMAGE_MODELS, ImageModel, Norm
 from graphcondense.ops.augment import Augment, Strategy
+from graphcondense.ops.device import usable
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive, check_fields
 
 Kind: TypeAlias = type[ImageModel]
@@ -147,7 +148,7 @@ class ImageEvaluator:
                 "as_images a larger validation="
             )
         self.training = ImageTraining(**options)
-        self._device = torch.device("cpu" if device is None else device)
+        self._device = usable(device)
 
     def replace(self, **options: Any) -> ImageEvaluator:
         """An evaluator with other settings on the same real images, which both share."""

@@ -22,6 +22,7 @@ from graphcondense.data.interactions import InteractionTask, as_interactions
 from graphcondense.evaluate.fit import FitResult, seeds_of
 from graphcondense.evaluate.ranking import Psp, ranking
 from graphcondense.evaluate.recommenders import Known, Recommender, recommender_named
+from graphcondense.ops.device import usable
 from graphcondense.ops.fields import Count, Positive, check_fields
 from graphcondense.ops.grid import edge
 
@@ -75,7 +76,7 @@ class RowsEvaluator:
             raise TypeError(f"unknown option {', '.join(unknown)}; known are {', '.join(known)}")
         self.training = RowsTraining(**options)
         self.real: InteractionTask = as_interactions(real)
-        self.device = "cpu" if device is None else device
+        self.device = usable(device)
         if self.training.ridge is None and not self.real.val.nnz:
             raise ValueError(
                 f"{self.real.name}: no user has validation items, by which the ridge is chosen; "

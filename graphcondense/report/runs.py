@@ -246,10 +246,12 @@ def _is_result(content: Mapping[str, Any]) -> bool:
 def _config(path: Path) -> dict[str, Any]:
     import yaml
 
+    from graphcondense.ops.yaml import read_yaml
+
     if not path.is_file():
         return {}
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        config = read_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ValueError(f"cannot read {path}: {error}") from error
     if not isinstance(config, dict):

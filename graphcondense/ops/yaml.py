@@ -1,0 +1,65 @@
+"""YAML as people mean it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+
+class Plain(yaml.SafeLoader):
+    """What ``yaml.safe_load`` reads, less the words that YAML 1.1 takes for other things.
+
+    There ``1:30`` is 90 (base 60), ``010`` is 8, ``0x10``, ``0b11`` and ``1_000`` are numbers,
+    ``yes``, ``on`` and ``off`` are truth values and ``2020-01-01`` is a date: here all of these are
+    text, which a field that wants a number refuses. What ``yaml.safe_dump`` writes is read back as
+    it was.
+    """
+
+    yaml_implicit_resolvers = {  # noqa: RUF012
+        first: [(tag, form) for tag, form in rules if tag.rpartition(":")[2] in ("null", "merge")]
+        for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+class Typed(Plain):
+    """The same for what is typed on a command line, where ``1e-3`` is a number, as in JSON."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012
+        first: list(rules) for first, rules in Plain.yaml_implicit_resolvers.items()
+    }
+
+
+NUMBER = r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+][0-9]+)?|[-+]?\.inf|\.nan"
+EXPONENT = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+"
+for loader, number in ((Plain, NUMBER), (Typed, f"{EXPONENT}|{NUMBER}")):
+    for name, form, firsts in (
+        ("bool", "true|True|TRUE|false|False|FALSE", "tTfF"),
+        ("float", number, "-+.0123456789"),
+        ("int", "[-+]?(?:0|[1-9][0-9]*)", "-+0123456789"),
+    ):
+        loader.add_implicit_resolver(
+            f"tag:yaml.org,2002:{name}", re.compile(f"^(?:{form})$"), list(firsts)
+        )
+
+
+def read_yaml(text: str) -> Any:
+    """The value of a document.
+
+    Raises:
+        yaml.YAMLError: it is none.
+
+    >>> read_yaml("{nodes: 1:30, lr: 1.0e-3, on: yes, seed: 10}")
+    {'nodes': '1:30', 'lr': 0.001, 'on': 'yes', 'seed': 10}
+    """
+    return yaml.load(text, Plain)
+
+
+def read_typed(text: str) -> Any:
+    """The value of a word of a command line.
+
+    >>> read_typed("[1e-3, 0x10]")
+    [0.001, '0x10']
+    """
+    return yaml.load(text, Typed)
