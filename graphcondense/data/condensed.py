@@ -234,7 +234,8 @@ def graph_hash(small: Small | GraphSet) -> str:
     held = held_in(small)
     for name, tensor in {**held.tensors, **held.further}.items():
         h.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
-        h.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+        if tensor.numel():  # an empty one may have strides that no view of bytes takes
+            h.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return h.hexdigest()[:16]
 
 

@@ -546,8 +546,10 @@ def _open_idx(known: KnownImages, root: Path) -> tuple[Pair, Pair]:
     folder = known.found(root)
     if folder is None:
         raise ValueError(
-            f"{known.name} is in none of {', '.join(map(str, known.folders(root)))}; put its four "
-            f"idx files there, or set root= or GRAPHCONDENSE_DATA ({known.source})"
+            f"{known.name} is not below {root}: put its four files, train-images-idx3-ubyte, "
+            "train-labels-idx1-ubyte and the same of t10k- (or .gz), into "
+            f"{known.folders(root)[0]}, or set root= or GRAPHCONDENSE_DATA to where they are "
+            f"({known.source})"
         )
     train, test = _read(folder)
     if test is None:

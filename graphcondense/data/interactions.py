@@ -668,6 +668,7 @@ def _movielens(name: str, users: int, items: int) -> KnownInteractions:
         source="grouplens.org/datasets/movielens",
         licence="research use, no redistribution",
         aliases=(f"movielens-{name.removeprefix('ml-')}",),
+        files=("u.data" if name == "ml-100k" else "ratings.dat",),
     )
 
 

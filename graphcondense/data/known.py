@@ -22,6 +22,7 @@ class Named:
         folder: its folder below the root, as its loader names it; empty if it needs none.
         open: opens it, given itself and the root.
         source, licence: for a table.
+        files: what must be in the folder, where its loader is none of PyG's, which say it.
         aliases: other names; ``family-name`` always is one.
     """
 
@@ -32,6 +33,7 @@ class Named:
     source: str
     licence: str
     aliases: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
     def spellings(self) -> set[str]:
         """All its names, as :func:`name_key` writes them."""
@@ -102,23 +104,80 @@ def root_of(root: str | Path | None) -> Path:
 def open_known(known: Named, root: Path) -> Any:
     """Open a set, downloading it into ``root`` when it is not there.
 
+    Where that fails, what was not there before is not there after.
+
     Raises:
         ValueError: its folder cannot be written.
-        ConnectionError: it is not there and cannot be downloaded.
+        ConnectionError: it is not there and cannot be downloaded; says which files are missing and
+            where they belong.
     """
     base, local = known.base(root), known.is_local(root)
+    folder = base / known.folder
+    before = _below(folder) if known.folder else None
     try:
         return known.open(known, base)
-    except OSError as error:
-        folder = base / known.folder
+    except Exception as error:
+        if before is not None:
+            missing = _missing(error, known, folder)
+            _undo(folder, before, files=isinstance(error, OSError) and not local)
+        if not isinstance(error, OSError):
+            raise
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise ValueError(
                 f"{known.name}: its loader has to write into {folder}, which is read-only; copy "
                 "the folder and set root= or GRAPHCONDENSE_DATA to the copy"
             ) from error
-        if local:
+        if before is None or (local and not missing):
             raise
         raise ConnectionError(
-            f"{known.name} is not in {folder} and could not be downloaded ({error}); set root= or "
-            "GRAPHCONDENSE_DATA to a folder that has it"
+            f"{known.name} is {'not whole' if local else 'not'} in {folder} and could not be "
+            f"downloaded ({str(error)[:80]}): put {missing or 'it'} there (from "
+            f"{_source(error) or known.source}), or set root= or GRAPHCONDENSE_DATA to a folder "
+            "that has it"
         ) from error
+
+
+def _below(folder: Path) -> set[Path]:
+    """The folder, what is in it, and its parents, those that are there."""
+    inside = folder.rglob("*") if folder.is_dir() else ()
+    return {p for p in (folder, *folder.parents) if p.exists()} | set(inside)
+
+
+def _undo(folder: Path, before: set[Path], *, files: bool) -> None:
+    """Remove empty folders that are new; also new ``files``, as a download may have been cut."""
+    new = sorted(_below(folder) - before, key=lambda path: len(path.parts), reverse=True)
+    for path in new:
+        if path.is_dir() and not path.is_symlink():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif files:
+            path.unlink(missing_ok=True)
+
+
+def _missing(error: BaseException, known: Named, folder: Path) -> str:
+    """Files below ``folder`` that its loader wants and that are not there, in words."""
+    wanted = [folder / name for name in known.files]
+    if (opened := _opening(error)) is not None:
+        wanted += [Path(path) for path in opened.raw_paths]
+    names = [str(p.relative_to(folder)) for p in wanted if not p.exists() and folder in p.parents]
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return ", ".join(names[:4]) + more
+
+
+def _source(error: BaseException) -> str | None:
+    """The address that a data set of PyG's is downloaded from."""
+    opened = _opening(error)
+    url = getattr(opened, "url", None) or getattr(opened, "meta_info", {}).get("url")
+    return url[:100] if isinstance(url, str) else None
+
+
+def _opening(error: BaseException) -> Any:
+    """The data set of PyG's whose making ended with this error: it knows its files."""
+    from torch_geometric.data import Dataset
+
+    step = error.__traceback__
+    while step is not None:
+        if isinstance(held := step.tb_frame.f_locals.get("self"), Dataset):
+            return held
+        step = step.tb_next
+    return None

@@ -107,10 +107,7 @@ def _answer(question: str = "") -> str:
     if "download" in question:
         logger.warning("%s yes", question)
         return "y"
-    raise ValueError(
-        f"ogb asks '{question}', which would delete files; remove the data set's folder yourself "
-        "to have it made anew"
-    )
+    raise ValueError(f"ogb asks '{question}', which would delete files: nothing was changed")
 
 
 @contextmanager
@@ -147,8 +144,8 @@ def open_ogb(
         ``test``, each int64 ``[k]``.
 
     Raises:
-        ValueError: for an unknown or heterogeneous set, a folder of another release, and a file
-            with more in it than tensors, arrays and graphs.
+        ValueError: for an unknown or heterogeneous set, a folder in which a file is missing, and a
+            file with more in it than tensors, arrays and graphs. No file is deleted.
         OSError: when the set is not there and cannot be downloaded.
     """
     if name[:4] not in _CLASS:
@@ -157,12 +154,18 @@ def open_ogb(
     if meta is None:
         meta, options = _published_meta(name, package), {}
         folder = Path(root) / name.replace("-", "_")
+        if folder.with_name(f"{folder.name}_pyg").exists():  # where older releases of ogb put it
+            folder = folder.with_name(f"{folder.name}_pyg")
     else:
         folder = Path(root) / meta["dir_path"]
         options = {"meta_dict": {**meta, "dir_path": str(folder)}}
     if meta.get("is hetero") == "True":
         raise ValueError(f"{name} is heterogeneous; only graphs of one node type can be condensed")
-    existed = folder.exists()
+    existed = folder.is_dir() and any(not path.is_dir() for path in folder.rglob("*"))
+    if existed:
+        _check_complete(name, folder, meta, getattr(import_ogb(package), cls))
+    elif folder.is_dir():
+        shutil.rmtree(folder)  # empty folders, for which ogb would ask whether to delete them
     try:
         with ogb_scope():
             data = getattr(import_ogb(package), cls)(name, str(root), **options)
@@ -178,6 +181,43 @@ def open_ogb(
             shutil.rmtree(folder, ignore_errors=True)
         raise
     return data, {k: torch.as_tensor(v, dtype=torch.long) for k, v in split.items()}
+
+
+def _check_complete(name: str, folder: Path, meta: Mapping[str, Any], cls: Any) -> None:
+    """Raise a ValueError where ogb would delete ``folder``: without one of its files, or without
+    the mark of its release, ogb downloads the set anew in its place.
+
+    Args:
+        name: of the set.
+        folder: where it is.
+        meta: OGB's description of it.
+        cls: ogb's data set, which knows the names of its files.
+    """
+    release = f"RELEASE_v{meta['version']}.txt"
+    probe = cls.__new__(cls)
+    probe.meta_info, probe.root = meta, str(folder)
+    probe.is_hetero, probe.binary = False, str(meta.get("binary")) == "True"
+    wanted = [f"raw/{file}" for file in probe.raw_file_names]
+    if not (folder / "processed" / "geometric_data_processed.pt").exists():
+        label = "node-label" if name.startswith("ogbn-") else "graph-label"
+        wanted.append(f"raw/{label}{'.npz' if probe.binary else '.csv.gz'}")
+    split = f"split/{meta['split']}"
+    if not (folder / split / "split_dict.pt").exists():
+        wanted += [f"{split}/{part}.csv.gz" for part in ("train", "valid", "test")]
+    if missing := [file for file in wanted if not (folder / file).exists()]:
+        more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
+        source = str(meta.get("url") or "where the set is from")[:100]
+        raise ValueError(
+            f"{name}: {', '.join(missing[:4])}{more} {'are' if missing[1:] else 'is'} not in "
+            f"{folder}: put what is missing there (from {source}); nothing was changed"
+        )
+    if not (folder / release).exists():
+        raise ValueError(
+            f"{name}: {folder} has no {release}, by which ogb knows that its files are of release "
+            f"{meta['version']}; without it ogb would replace them. If they are, make an empty "
+            "file of that name there; if they are older, give root= another folder, into which the "
+            "new release is downloaded. Nothing was changed"
+        )
 
 
 def _published_meta(name: str, package: str) -> dict[str, str]:

@@ -169,24 +169,17 @@ def random_within(real: Any, budget: int, seed: int) -> GraphSet:
     """
     task = as_graph_task(real)
     held, order = task.graphs, _shuffled(task, seed)
-    of_nodes = [held.x] + ([] if held.node_weight is None else [held.node_weight])
-    of_edges = [held.edge_index.T] + ([] if held.edge_attr is None else [held.edge_attr])
-    sizes = (
-        held.sizes[order] * sum(_row_bytes(t) for t in of_nodes)
-        + held.edge_ptr.diff()[order] * sum(_row_bytes(t) for t in of_edges)
-        + _row_bytes(held.y)
-    )
-    count = int((sizes.cumsum(0) <= budget).sum())
-    if not count:
+    low, high = 0, len(order)
+    while low < high:  # by bisection: bytes grow with every graph
+        middle = (low + high + 1) // 2
+        fits = held.select(order[:middle]).bytes <= budget
+        low, high = (middle, high) if fits else (low, middle - 1)
+    if not low:
         raise ValueError(
-            f"{task.name}: a random graph of {int(sizes[0]):,} bytes does not fit into the "
-            f"{budget:,} of the condensed set"
+            f"{task.name}: a random graph of {held.select(order[:1]).bytes:,} bytes does not fit "
+            f"into the {budget:,} of the condensed set"
         )
-    return held.select(order[:count])
-
-
-def _row_bytes(tensor: Tensor) -> int:
-    return tensor[:1].numel() * tensor.element_size()
+    return held.select(order[:low])
 
 
 def _shuffled(task: GraphTask, seed: int) -> Tensor:

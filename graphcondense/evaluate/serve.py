@@ -23,6 +23,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from graphcondense.data.compact import bytes_of
 from graphcondense.data.task import NodeTask, as_task
 from graphcondense.evaluate.fit import (
     Evaluator,
@@ -525,11 +526,11 @@ def _graph_of(task: NodeTask) -> Graph:
 
 
 def _bytes(*arrays: Matrix) -> int:
-    """As stored smallest: CSR with 32-bit indices for sparse matrices."""
+    """As stored smallest: CSR with 32-bit indices for sparse matrices, and mostly empty ones."""
     return sum(
         4 * (2 * array.nnz + array.shape[0] + 1)
         if isinstance(array, sp.csr_matrix)
-        else array.nbytes
+        else bytes_of(array)
         for array in arrays
     )
 

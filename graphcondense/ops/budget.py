@@ -26,7 +26,8 @@ class Budget:
         ratio: share of the examples that ``of`` names.
         of: what ``ratio`` is a share of: the labelled training examples, or all.
         per_class: the same number of examples for every class.
-        bytes: size in bytes of all tensors of the result, at most.
+        bytes: size in bytes of all tensors of the result, at most. An example counts as dense, as
+            learnt ones are; real ones that are mostly zero are stored by row and may take far less.
         rule: how classes share. ``"remainder"`` (GCond): each class the floor of its share, at
             least one, the largest class takes what is left and passes on what it cannot hold.
             ``"floor"``: each class the floor of its share, at least one, so that the sum may stay

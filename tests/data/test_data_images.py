@@ -294,7 +294,7 @@ def test_fashion_mnist_is_found_where_others_put_it(tmp_path: Path, below: str) 
 
 
 def test_names_that_are_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"mnist is in none of .*put its four idx files there"):
+    with pytest.raises(ValueError, match=r"mnist is not below .*: put .*train-images.*/MNIST/raw"):
         load_images("mnist", tmp_path)
     with pytest.raises(ValueError, match="did you mean fashion-mnist"):
         load_images("fashion-mnits")

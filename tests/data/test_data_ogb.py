@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import re
 import subprocess
 import sys
+import urllib.error
 from pathlib import Path
 
 import pytest
@@ -70,7 +72,7 @@ def test_scope_leaves_everything_as_it_was(written):
             pass
         assert "input" in vars(url)
         assert vars(url)["input"]("This will download 1.38GB. Will you proceed? (y/N)\n") == "y"
-        with pytest.raises(ValueError, match="remove the data set's folder yourself"):
+        with pytest.raises(ValueError, match="would delete files: nothing was changed"):
             vars(url)["input"]("Will you update the dataset now? (y/N)\n")
     assert "input" not in vars(url)
     assert builtins.input is question
@@ -130,10 +132,47 @@ def test_arxiv_is_undirected_and_standard(tiny_arxiv):
 
 
 def test_older_release_is_an_error_not_a_question(tiny_arxiv):
-    (tiny_arxiv / "ogbn_arxiv" / "RELEASE_v1.txt").unlink()
-    with pytest.raises(ValueError, match="Will you update the dataset now"):
+    """The message says what would do, and does not advise to delete anything."""
+    mark = tiny_arxiv / "ogbn_arxiv" / "RELEASE_v1.txt"
+    mark.unlink()
+    before = sorted(tiny_arxiv.rglob("*"))
+    with pytest.raises(ValueError, match=r"has no RELEASE_v1\.txt.* make an empty file") as caught:
         load("ogbn-arxiv", tiny_arxiv)
-    assert (tiny_arxiv / "ogbn_arxiv" / "raw").is_dir()
+    assert not re.search("remove|delete", str(caught.value))
+    assert len(str(caught.value)) < 500
+    assert sorted(tiny_arxiv.rglob("*")) == before
+    mark.touch()
+    assert load("ogbn-arxiv", tiny_arxiv).num_nodes == 5
+
+
+@pytest.mark.parametrize(
+    "lost", ["raw/edge.csv.gz", "raw/node-label.csv.gz", "split/time/valid.csv.gz"]
+)
+def test_a_missing_file_is_named_and_no_other_is_lost(tiny_arxiv, monkeypatch, lost):
+    """ogb downloads the whole set when a raw file is missing, and deletes the folder for it."""
+    (tiny_arxiv / "ogbn_arxiv" / lost).unlink()
+    before = sorted(tiny_arxiv.rglob("*"))
+    url = import_ogb("ogb.utils.url")
+    asked = []
+    monkeypatch.setattr(url.ur, "urlopen", asked.append)
+    with pytest.raises(ValueError, match=rf"{lost} is not in .*ogbn_arxiv: put .*arxiv\.zip"):
+        load("ogbn-arxiv", tiny_arxiv)
+    assert not asked
+    assert sorted(tiny_arxiv.rglob("*")) == before
+
+
+def test_an_empty_folder_is_no_older_release(tmp_path, monkeypatch):
+    (tmp_path / "ogbn_arxiv" / "raw").mkdir(parents=True)
+
+    def offline(*args, **kwargs):
+        raise urllib.error.URLError("offline")
+
+    monkeypatch.setattr(import_ogb("ogb.utils.url").ur, "urlopen", offline)
+    with pytest.raises(
+        ConnectionError, match=r"is not in .*offline.*put raw/edge\.csv\.gz.*arxiv\.zip"
+    ):
+        load("ogbn-arxiv", tmp_path)
+    assert not (tmp_path / "ogbn_arxiv").exists()
 
 
 def test_processed_file_with_code_is_refused(tiny_arxiv):

@@ -58,6 +58,10 @@ def small(shift: float = 0.0) -> Data:
     return Data(x=torch.eye(3, 8) + shift, y=torch.arange(3), edge_index=edges)
 
 
+ROWS = 4 * (3 + 1) + (4 + 4) * 3
+"""Bytes of the features of :func:`small` as they are stored: by row, a value in each of three."""
+
+
 @pytest.fixture(scope="module")
 def report() -> Report:
     sets = {"ours": [small(), small(0.1)], "theirs": small(0.2)}
@@ -135,7 +139,7 @@ def test_ledger_of_a_single_graph_reads_its_own_record():
     found = evaluate(graph, real(), models=["SGC"], baselines=["whole"], **FAST)
     ledger = found.ledger
     assert ledger.condensation_seconds == 1.5
-    assert ledger.size == Size(nodes=3, edges=0, bytes=3 * 8 * 4 + 3 * 8)
+    assert ledger.size == Size(nodes=3, edges=0, bytes=ROWS + 3 * 8)
     assert ledger.whole.nodes == 60
     assert ledger.plain_training_seconds is not None
     assert ledger.peak_memory_bytes > 2**20
@@ -157,6 +161,8 @@ def test_sizes_count_what_is_stored():
     graph = small()
     graph.edge_index = torch.tensor([[0, 1], [1, 0]])
     graph.edge_weight = torch.ones(2)
+    assert size_of(graph) == Size(3, 2, ROWS + 2 * 2 * 8 + 2 * 4 + 3 * 8)
+    graph.x = graph.x + 1
     assert size_of(graph) == Size(3, 2, 3 * 8 * 4 + 2 * 2 * 8 + 2 * 4 + 3 * 8)
     assert peak_memory_bytes() > 2**20
 
