@@ -146,6 +146,8 @@ def _condense_args(
             f"{cls.name} has no preset {section!r}; it has {', '.join(sections) or 'none'}"
         )
     defaults = {**variant, **sections.get(section or "none", {}), **config_flags(config)}
+    if cls.domain != "node":  # a config names the one setting of its kind, too
+        defaults.pop("setting", None)
     if unknown := defaults.keys() - vars(args).keys():
         raise ValueError(f"{method} has no option {', '.join(sorted(unknown))}")
     # A budget on the command line stands for any other that a preset or config names.
