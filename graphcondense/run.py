@@ -405,7 +405,7 @@ def _run(
     watch = Watch(domain.score() if scored else None, run.validations)
     # All that has a state is always there, so that a resumed run may have other limits.
     lasting: list[Callback] = [TimeBudget(run.seconds, clock, watch), *extra, watch]
-    lasting.append(EarlyStop(run.patience))
+    lasting.append(EarlyStop(run.patience, watch))
     if folder is not None and parallel.is_main():
         lasting.append(JsonLog(folder / "metrics.jsonl"))
     resume = None

@@ -23,7 +23,8 @@ from graphcondense.data import graph_hash
 from graphcondense.run import preset_of
 from tests.cases import toy_graphs
 
-TINY = ["--data", "digits", "--nodes", "20", "--validations", "1", "--no-progress"]
+PICK = ["--data", "digits", "--nodes", "20", "--no-progress"]
+TINY = [*PICK, "--validations", "1"]
 PER = ["--per-class", "1"]
 SHORT = [*TINY, "--epochs", "2", "--outer", "2"]
 
@@ -136,18 +137,18 @@ def test_run_folder(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_config_of_another_method_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    ok("condense", "random", *TINY, "--out", "run")
+    ok("condense", "random", *PICK, "--out", "run")
     said = fails(capsys, "condense", "kcenter", "--config", "run/config.yaml")
     assert "is of method random, not kcenter" in said
 
 
 def test_finished_run_is_not_overwritten(capsys: pytest.CaptureFixture[str]) -> None:
-    ok("condense", "random", *TINY, "--out", "run")
+    ok("condense", "random", *PICK, "--out", "run")
     before = Path("run/condensed.safetensors").read_bytes()
-    said = fails(capsys, "condense", "random", *TINY, "--out", "run", "--seed", "1")
+    said = fails(capsys, "condense", "random", *PICK, "--out", "run", "--seed", "1")
     assert "run has a finished run; --overwrite" in said
     assert Path("run/condensed.safetensors").read_bytes() == before
-    ok("condense", "random", *TINY, "--out", "run", "--seed", "1", "--overwrite")
+    ok("condense", "random", *PICK, "--out", "run", "--seed", "1", "--overwrite")
     assert Path("run/condensed.safetensors").read_bytes() != before
 
 
@@ -167,7 +168,7 @@ def test_preset_of_the_data(
     assert hops("--hops", "3", "--per-class", "2") == (20, 3)
     assert hops("--preset", "paper", "--nodes", "20") == (20, 4)
     assert hops("--preset", "none", "--nodes", "20") == (20, 2)
-    assert "no preset 'nope'" in fails(capsys, "condense", "random", *TINY, "--preset", "nope")
+    assert "no preset 'nope'" in fails(capsys, "condense", "random", *PICK, "--preset", "nope")
 
 
 @pytest.mark.parametrize("data", ["ogbn-arxiv", "arxiv", "OGBN_Arxiv"])
@@ -265,7 +266,7 @@ def test_kind_of_data_by_name(capsys: pytest.CaptureFixture[str]) -> None:
         ("condense gcond --data digits --lr-x x", "--lr-x: Expected a float"),
         ("condense random --data no.npz --nodes 20", "there is no file no.npz"),
         ("condense dc --data no --per-class 1", "ends in .npz"),
-        ("condense random --data digits --nodes 20 --resume --out run", "no checkpoint"),
+        ("condense gcond-x --data digits --nodes 20 --resume --out run", "no checkpoint"),
         ("condense random --data digits --resume --overwrite", "give one of them"),
         ("condense random --config no.yaml", "cannot read no.yaml"),
         ("evaluate nothing", "there is no file or folder nothing"),
@@ -324,7 +325,7 @@ def test_interrupt_then_resume_equals_a_run_in_one_go(tmp_path: Path) -> None:
 
 def test_evaluate_and_show(capsys: pytest.CaptureFixture[str]) -> None:
     for seed in "01":
-        ok("condense", "kcenter", *TINY, "--seed", seed, "--out", f"run{seed}")
+        ok("condense", "kcenter", *PICK, "--seed", seed, "--out", f"run{seed}")
     capsys.readouterr()
     quick = ["--models", "gcn,sgc", "--seeds", "2", "--epochs", "3", "--hidden", "8"]
     ok("evaluate", "run0", "run1", *quick, "--baselines", "none")
@@ -350,13 +351,13 @@ def test_evaluate_and_show(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_random_run_beside_the_random_baseline(capsys: pytest.CaptureFixture[str]) -> None:
-    ok("condense", "random", *TINY, "--out", "run")
+    ok("condense", "random", *PICK, "--out", "run")
     ok("evaluate", "run", "--models", "MLP", "--seeds", "1", "--epochs", "2", "--hidden", "8")
     assert re.search(r"random \(run\) +MLP", capsys.readouterr().out)
 
 
 def test_evaluate_tensors_of_another_project(capsys: pytest.CaptureFixture[str]) -> None:
-    ok("condense", "kcenter", *TINY, "--out", "run")
+    ok("condense", "kcenter", *PICK, "--out", "run")
     small = graphcondense.load("run")
     adj = torch.zeros(20, 20)
     adj[small.edge_index[0], small.edge_index[1]] = 1

@@ -127,28 +127,39 @@ class Validate(Callback):
     Args:
         score: maps what ``syn.export()`` gives to a number, higher is better. It must not touch
             the test split and must draw no randomness from the run.
-        every: steps between scores; the last step is always scored.
+        every: steps between scores; the last step is always scored. The score of a step that is
+            the last because the run was stopped is forgotten by a resumed run that goes on, so that
+            it gives the bits of one in one go.
 
     Attributes:
         start_score: of the start.
         seconds: that the longest score of this process took.
-        last_only: whether only the last step is still scored, as a :class:`TimeBudget` has it that
-            runs out.
+        extra: whether the last score was of such a step.
     """
 
     def __init__(self, score: Callable[[Any], float], every: int) -> None:
         self.score, self.every = score, max(1, every)
         self.best, self.best_step = float("-inf"), 0
         self.start_score = float("nan")
-        self.seconds, self.last_only = 0.0, False
+        self.seconds, self.extra = 0.0, False
         self.kept: dict[str, torch.Tensor] = {}
+        self._before: dict[str, Any] = {}
 
     def start(self, state: State) -> None:
         if not state.step:
             self.start_score = self.measure(state)
 
+    def due(self, state: State) -> bool:
+        """Whether this step is scored in any case."""
+        return state.step % self.every == 0 or state.step >= state.schedule.steps
+
     def step(self, state: State) -> None:
-        if state.done or (state.step % self.every == 0 and not self.last_only):
+        if self.extra:  # the run goes on after all
+            vars(self).update(self._before)
+            self.extra, self._before = False, {}
+        if self.due(state) or state.done:
+            if not self.due(state):
+                self.extra, self._before = True, self._held()
             state.metrics["validation"] = self.measure(state)
 
     def measure(self, state: State) -> float:
@@ -166,12 +177,16 @@ class Validate(Callback):
             state.syn.load_state_dict(self.kept)
 
     def state_dict(self) -> dict[str, Any]:
-        own = ("best", "best_step", "start_score", "kept")
-        return {name: getattr(self, name) for name in own}
+        rest = {"start_score": self.start_score, "extra": self.extra, "before": self._before}
+        return {**self._held(), **rest}
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
         self.best, self.best_step = float(saved["best"]), int(saved["best_step"])
         self.start_score, self.kept = float(saved["start_score"]), dict(saved["kept"])
+        self.extra, self._before = bool(saved["extra"]), dict(saved["before"])
+
+    def _held(self) -> dict[str, Any]:
+        return {"best": self.best, "best_step": self.best_step, "kept": self.kept}
 
 
 class EarlyStop(Callback):
@@ -179,16 +194,18 @@ class EarlyStop(Callback):
 
     Args:
         patience: so many; ``None`` never ends it. A resumed run may have another.
+        validate: whose extra score, of a run that was stopped, does not count.
     """
 
-    def __init__(self, patience: int | None) -> None:
+    def __init__(self, patience: int | None, validate: Validate | None = None) -> None:
         self.patience, self.best, self.since = patience, float("-inf"), 0
+        self.validate = validate
 
     def start(self, state: State) -> None:
         self._judge(state)  # a run that had ended does not go on when it is resumed
 
     def step(self, state: State) -> None:
-        if "validation" not in state.metrics:
+        if "validation" not in state.metrics or (self.validate and self.validate.extra):
             return
         better = state.metrics["validation"] > self.best
         self.best = max(self.best, state.metrics["validation"])
@@ -243,8 +260,9 @@ class TimeBudget(Callback):
     """End the run in time, and remember what it used for a process that goes on with it.
 
     The clock may have begun long before the loop: whatever it counts is part of the budget. Time
-    for the last score is kept free, as long as the longest so far; no other one begins that would
-    leave less. One update is always made, and its score taken, so a budget below that is overrun.
+    for the last score is kept free, as long as the longest so far, and a score that would leave
+    less than that is the last. One update is always made, and its score taken, so a budget below
+    that is overrun.
 
     Args:
         seconds: the budget, with those of earlier processes; ``None`` never ends the run.
@@ -272,12 +290,11 @@ class TimeBudget(Callback):
         assert self.clock is not None
         left = self.limit - self.clock.seconds
         last = 0.0 if self.validate is None else self.validate.seconds
+        needed = 2 * last if self.validate is not None and self.validate.due(state) else last
         # Every process learns of the end before this step is scored, and scores the same steps.
-        ended = f"time budget of {self.limit:g} s is spent" if left <= last else None
+        ended = f"time budget of {self.limit:g} s is spent" if left <= needed else None
         state.stop = parallel.agree(state.stop or ended)
         self.spent = state.stop is not None
-        if self.validate is not None:
-            self.validate.last_only = bool(parallel.agree("yes" if left <= 2 * last else None))
 
     def state_dict(self) -> dict[str, Any]:
         used = {} if self.clock is None else self.clock.state_dict()

@@ -297,6 +297,42 @@ def test_patience_and_seconds_are_remembered_apart() -> None:
     assert budget.state_dict()["used"]["seconds"] > 0
 
 
+@pytest.mark.parametrize("at", [2, 3, 7])
+def test_stopped_by_the_clock_and_gone_on_is_in_one_go(
+    at: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The score of the step at which time ran out is no candidate of the run that goes on.
+
+    Scores are due after every third update; those after ``at`` updates would be the best.
+    """
+
+    class Stop(Callback):
+        def step(self, state: State) -> None:
+            if state.step == at:
+                state.stop = "enough"
+
+    def run(name: str, score: Callable[[Any], float], *callbacks: Callback, **more: Any) -> Any:
+        monkeypatch.setattr("graphcondense.kinds.node.NodeDomain.score", lambda self: score)
+        options = {"per_class": 1, "epochs": 9, "hidden_channels": 4, "validations": 3, **more}
+        options |= {"out": tmp_path / name, "callbacks": callbacks, "progress": False}
+        return graphcondense.condense(toy_graph(n=30), "doscond-x", **options).condensed
+
+    sums: list[float] = []  # of the sets after 0, 1, ... 9 updates
+    run("all", lambda export: sums.append(float(export.x.sum())) or 0.0, validations=9)  # type: ignore[func-returns-value]
+
+    def score(export: Any) -> float:
+        step = sums.index(float(export.x.sum()))
+        return 10.0 if step == at else float(step)
+
+    whole = run("whole", score, patience=2)
+    first = run("cut", score, Stop(), patience=2)
+    assert (first["steps"], first["stopped"]) == (at, "enough")
+    assert first["validation"]["step"] == at
+    rest = run("cut", score, resume=True, patience=2)
+    for key in ("hash", "validation", "steps", "stopped"):
+        assert rest[key] == whole[key], key
+
+
 # --- seconds ---------------------------------------------------------------------------------
 
 
