@@ -27,6 +27,7 @@ from graphcondense.data.graph_task import as_graph_task
 from graphcondense.data.images import as_images
 from graphcondense.data.interactions import InteractionTask, as_interactions
 from graphcondense.data.preprocess import restore_preprocess
+from graphcondense.data.task import as_task
 from graphcondense.domains.graph import GraphSource
 
 CASES: dict[tuple[str, str], type[MethodCase]] = {}
@@ -143,6 +144,27 @@ class MethodCase:
         most = self.ample(small)
         assert self.condense(per_class=None, bytes=most).condensed["bytes"] <= most
 
+    def checked(self) -> Any:
+        """The data as a checked task, and the classes of its training examples; of those without
+        classes ``None``."""
+        return None
+
+    @pytest.mark.parametrize("which", ["a class", "all classes"])
+    def test_a_class_of_one_example(self, which: str) -> None:
+        """Whose index is a scalar to some libraries, and whose spread is none."""
+        found = self.checked()
+        if found is None:
+            pytest.skip("there are no classes")
+        task, y = found
+        kept = torch.ones(len(y), dtype=torch.bool)
+        for c in range(1 if which == "a class" else 3):
+            kept[(y == c).nonzero().flatten()[1:]] = False
+        scarce = replace(task, train=task.train[kept])
+        budget = {"per_class": 1} if which == "a class" else {"per_class": None, "nodes": 3}
+        small = self.condense(scarce, validations=0, **budget)
+        assert torch.bincount(self.labels(small)).tolist() == [1, 1, 1]
+        assert all(bool(torch.isfinite(v).all()) for v in tensors(small))
+
     def test_input_is_unchanged(self) -> None:
         data = self.data()
         before = copy.deepcopy(data)
@@ -216,6 +238,10 @@ class NodeCase(MethodCase):
     def data(self) -> Data:
         return toy_graph()
 
+    def checked(self) -> Any:
+        task = as_task(self.data())
+        return task, task.y[task.train]
+
     def test_test_labels_are_unreachable(self) -> None:
         data = self.data()
         garbage = data.clone()
@@ -262,6 +288,10 @@ class ImageCase(MethodCase):
 
     def data(self) -> tuple[Tensor, Tensor]:
         return toy_images()
+
+    def checked(self) -> Any:
+        task = as_images(self.data())
+        return task, task.labels[task.train]
 
     def labels(self, small: Any) -> Tensor:
         y: Tensor = small.y
@@ -325,6 +355,10 @@ class GraphCase(MethodCase):
 
     def data(self) -> list[Data]:
         return toy_graphs()
+
+    def checked(self) -> Any:
+        task = as_graph_task(self.data())
+        return task, task.groups[task.train]
 
     def labels(self, small: Any) -> Tensor:
         y: Tensor = small.set.y

@@ -119,6 +119,7 @@ def method_names(text: str, kind: str) -> list[str]:
     (False, True)
     """
     from graphcondense.core.method import all_methods, find_method
+    from graphcondense.ops.fields import listed
 
     if text == "all":
         known = [(name, cls) for (name, form), cls in all_methods().items() if form == kind]
@@ -126,7 +127,7 @@ def method_names(text: str, kind: str) -> list[str]:
         return [
             n for name, cls in known for n in (name, *(v for v, f in cls.variants.items() if f))
         ]
-    names = [name.strip() for name in text.split(",") if name.strip() != WHOLE]
+    names = [name for name in listed(text, "methods") if name != WHOLE]
     for name in names:
         find_method(name, kind)
         if kind not in forms_of(name):

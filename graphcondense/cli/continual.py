@@ -62,6 +62,7 @@ def command_continual(argv: list[str]) -> None:
     import graphcondense
     from graphcondense.core.method import find_method
     from graphcondense.evaluate.continual import STRATEGIES, continual
+    from graphcondense.ops.fields import listed
     from graphcondense.run import build, section_of
 
     own = {"per_class": args.per_class, **(args.options or {})}
@@ -78,12 +79,14 @@ def command_continual(argv: list[str]) -> None:
             group, args.method, seed=seed, device=args.device, progress=False, **own
         )
 
+    every = args.strategies == "all"
+    strategies = list(STRATEGIES) if every else listed(args.strategies, "strategies")
     result = continual(
         task,
         condense,
         steps=args.steps,
         classes_per_step=args.classes_per_step,
-        strategies=list(STRATEGIES) if args.strategies == "all" else args.strategies.split(","),
+        strategies=strategies,
         model=args.model,
         seeds=args.seeds,
         draws=args.draws,

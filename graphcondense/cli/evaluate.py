@@ -39,20 +39,22 @@ def command_evaluate(argv: list[str]) -> None:
     """Train other models on condensed graphs or images and score them on the real data."""
     from graphcondense.evaluate import evaluate
     from graphcondense.evaluate.report import bench_of
+    from graphcondense.ops.fields import listed
 
     parser = make_parser("evaluate", summary_of(command_evaluate))
     add_fields(parser, "evaluation", Trained)
     names = _add_training(parser)
     run = open_runs(parser, argv, kinds=("node", "graph", "image", "rows"))
     args = run.args
+    baselines = [] if args.baselines == "none" else listed(args.baselines, "baselines")
     training = {name: args[name] for name in names if args[name] is not None}
     _check_training(training, run.task)
     bench = bench_of(run.task, args.device, **training)
-    models = bench.all if args.models == "all" else tuple(args.models.split(","))
+    models = bench.all if args.models == "all" else tuple(listed(args.models, "models"))
     seeds = bench.seeds if args.seeds is None else args.seeds
     graphs = bench.sets(run.graphs)
     sets = [own[0] for own in graphs.values()]
-    sets += [run.task] if "whole" in args.baselines else []
+    sets += [run.task] if "whole" in baselines else []
     expected = [
         size
         for model in models
@@ -68,7 +70,7 @@ def command_evaluate(argv: list[str]) -> None:
             run.task,
             models=models,
             seeds=seeds,
-            baselines=[] if args.baselines == "none" else args.baselines.split(","),
+            baselines=baselines,
             random_draws=args.random_draws,
             equal_bytes=args.equal_bytes,
             store=store,

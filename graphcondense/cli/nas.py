@@ -70,13 +70,14 @@ def command_nas(argv: list[str]) -> None:
     add_fields(parser, "training (the same on every graph)", Training, only=FIXED)
     run = open_runs(parser, argv)
     from graphcondense.evaluate.search import Space, search_architectures
+    from graphcondense.ops.fields import listed
 
     args = run.args
     space = Space(
-        model=tuple(args.models.split(",")),
+        model=tuple(listed(args.models, "models")),
         num_layers=numbers("layers", args.layers, int),
         hidden=numbers("widths", args.widths, int),
-        activation=tuple(args.activations.split(",")),
+        activation=tuple(listed(args.activations, "activations")),
         dropout=numbers("dropouts", args.dropouts, float),
     )
     options = {f.name: args[f.name] for f in fields(Search)}
@@ -105,7 +106,9 @@ def baselines_of(text: str) -> list[str]:
     >>> baselines_of("random,whole"), baselines_of("none")
     (['random', 'whole'], [])
     """
-    return [] if text == "none" else text.split(",")
+    from graphcondense.ops.fields import listed
+
+    return [] if text == "none" else listed(text, "baselines")
 
 
 def storage_of(run: Opened, name: str) -> Any:

@@ -68,6 +68,7 @@ def command_robustness(argv: list[str]) -> None:
     """Poison a data set, condense it, and score the result on the clean one."""
     from graphcondense.core.method import find_method
     from graphcondense.evaluate.robustness import robustness
+    from graphcondense.ops.fields import listed
     from graphcondense.run import build, presets, section_of
 
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
@@ -97,7 +98,7 @@ def command_robustness(argv: list[str]) -> None:
     found = robustness(
         task,
         remembering(folder / "graphs", name, method, run, argv),
-        poisons=args.poisons.split(","),
+        poisons=listed(args.poisons, "poisons"),
         rates=rates,
         graph_seeds=args.graph_seeds,
         model=args.evaluator,

@@ -38,6 +38,7 @@ from graphcondense.evaluate.result import (
 )
 from graphcondense.evaluate.rows_bench import RowsBench
 from graphcondense.evaluate.store import Store, identity_of
+from graphcondense.ops.fields import listed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -479,7 +480,9 @@ def evaluate(
     bench = bench_of(data, device, **options)
     every = models == "all"
     if isinstance(models, str):
-        models = bench.all if every else models.split(",")
+        models = bench.all if every else listed(models, "models")
+    elif models is not None:
+        models = listed(models, "models")
     kinds = [bench.kind(model) for model in (bench.usual if models is None else models)]
     if wrong := [name for name in baselines if name not in BASELINES]:
         raise ValueError(f"unknown baseline {wrong[0]!r}; known are {', '.join(BASELINES)}")

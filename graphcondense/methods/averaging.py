@@ -58,7 +58,7 @@ class Averaging(Coarse):
         for c, size in enumerate(sizes.tolist()):
             own = (labels == c).nonzero().flatten()
             own = own[torch.randperm(len(own), generator=rng)]
-            part[own] = first + np.arange(len(own)) % size
+            part[own.numpy()] = first + np.arange(len(own)) % size
             first += size
         x = means(part, n) @ real.propagated(self.hops).cpu().double().numpy()
         assignment = np.full(real.num_examples, -1)

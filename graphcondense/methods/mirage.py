@@ -168,7 +168,7 @@ class Mirage(Method):
             count = math.ceil(self.support * n - 1e-9)
             sets = frequent_sets(has, count)
         else:
-            count = max(2, math.ceil(SUPPORT * n))
+            count = min(n, max(2, math.ceil(SUPPORT * n)))
             sets = frequent_sets(has, count)
             while len(sets) < k and count > 2:
                 count = max(2, int(LOWER * count))

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from graphcondense.ops.fields import Count, SomeShare, check_fields
+from graphcondense.ops.fields import Count, SomeShare, brief, check_fields
 
 BUDGETS = ("nodes", "ratio", "per_class", "bytes")
 """The ways of naming a budget, one of which is given."""
@@ -74,7 +74,8 @@ class Budget:
             raise ValueError(f"give exactly one of nodes=, ratio=, per_class=, bytes=; got {said}")
         classes, labelled = len(counts), int(counts.sum())
         if self.per_class is not None:
-            wanted = torch.full((classes,), self.per_class)
+            most = int(counts.max())  # a number of any size is no tensor
+            wanted = torch.full((classes,), min(self.per_class, most + total + 1))
         else:
             n = self._size(labelled, total, example_bytes, pair_bytes)
             what = ", ".join(f"{k}={v}" for k, v in given.items())
@@ -83,19 +84,37 @@ class Budget:
                     f"{what} gives {n} examples, below one for each of {classes} classes"
                 )
             if n > labelled:
+                missing = self._missing(counts, n) if n <= total else total + 1
                 raise ValueError(
-                    f"{what} gives {n} examples, above the {labelled} labelled training examples; "
-                    "lower the budget or, of one graph, label more nodes with pseudo_labels="
+                    f"{what} gives {brief(n)} examples, above the {labelled} labelled training "
+                    f"examples; lower the budget{self.instead(missing, total)}"
                 )
             wanted = self._share(counts, n)
         short = (wanted > counts).nonzero().flatten()
         if len(short):
-            c = int(short[0])
+            c, wants = int(short[0]), int((wanted - counts).max())
+            rule = "" if self.per_class is not None else " or choose another rule"
             raise ValueError(
                 f"class {c} would get {int(wanted[c])} examples but has only {int(counts[c])} "
-                "training examples; lower the budget or choose another rule"
+                f"training examples; lower the budget{rule}{self.instead(wants, total)}"
             )
         return wanted
+
+    def instead(self, missing: int, total: int) -> str:
+        """What else, besides a lower budget, helps where each class lacks so many labels.
+
+        Args:
+            missing: labelled examples that every class would need besides.
+            total: all examples there are.
+        """
+        return ""
+
+    def _missing(self, counts: Tensor, n: int) -> int:
+        """How many more of every class make room for ``n`` examples."""
+        more = -(-(n - int(counts.sum())) // len(counts))
+        if self.rule == "equal":
+            more = max(more, int((self._share(counts, n) - counts).max()))
+        return more
 
     def _size(self, labelled: int, total: int, example_bytes: int, pair_bytes: int) -> int:
         if self.nodes is not None:

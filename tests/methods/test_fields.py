@@ -17,14 +17,19 @@ import torch
 import graphcondense
 from graphcondense.core import method as registry
 from graphcondense.core.method import Method, all_methods, hyperparameters
+from graphcondense.data.graph_task import as_graph_task
+from graphcondense.data.images import as_images
+from graphcondense.data.interactions import as_interactions
+from graphcondense.data.task import as_task
+from graphcondense.evaluate import Evaluator, GraphEvaluator, evaluate
 from graphcondense.evaluate.fit import Training
 from graphcondense.evaluate.graph_fit import GraphTraining
-from graphcondense.evaluate.image_fit import ImageTraining
-from graphcondense.evaluate.rows_fit import RowsTraining
+from graphcondense.evaluate.image_fit import ImageEvaluator, ImageTraining
+from graphcondense.evaluate.rows_fit import RowsEvaluator, RowsTraining
 from graphcondense.methods.gcond import GCond
 from graphcondense.ops.fields import Count, Natural, listed
 from graphcondense.run import Run, build
-from tests.cases import toy_graph
+from tests.cases import toy_graph, toy_graphs, toy_images, toy_rows
 
 METHODS = [pytest.param(cls, id="-".join(key)) for key, cls in all_methods().items()]
 OTHERS = [Run, Training, GraphTraining, ImageTraining, RowsTraining]
@@ -215,3 +220,106 @@ def test_lists_of_names(bad: Any) -> None:
     assert listed(" GCN , SGC", "models") == listed(("GCN", "SGC "), "models") == ["GCN", "SGC"]
     with pytest.raises(ValueError, match=r"models=.* (has an empty name|names 'GCN' twice)"):
         listed(bad, "models")
+
+
+@pytest.mark.parametrize("device", ["cuda:77", "mps:3", "meta", "gpu", ""])
+def test_a_device_that_is_not_there_is_refused_everywhere(device: str, tmp_path: Path) -> None:
+    graph, said = toy_graph(), r"device='.*' (cannot be used here; use 'cpu'|is not known to torch)"
+    small = graphcondense.condense(graph, "random", per_class=1, progress=False)
+    images, rows = as_images(toy_images()), as_interactions(toy_rows())
+    graphs = as_graph_task(toy_graphs())
+    file = graphcondense.save(small, tmp_path / "small")
+    for refused in (
+        lambda: graphcondense.condense(graph, "random", per_class=1, device=device),
+        lambda: evaluate(small, graph, models="GCN", device=device),
+        lambda: Evaluator(graph, device=device),
+        lambda: GraphEvaluator(graphs, device=device),
+        lambda: ImageEvaluator(images, device=device),
+        lambda: RowsEvaluator(rows, device=device),
+        lambda: graphcondense.load(file, device=device),
+    ):
+        with pytest.raises(ValueError, match=said):
+            refused()
+
+
+def test_models_may_have_blanks_between() -> None:
+    graph = toy_graph()
+    small = graphcondense.condense(graph, "random", per_class=1, progress=False)
+    options = {"seeds": 1, "epochs": 1, "baselines": (), "plain_epochs": 0, "progress": False}
+    assert evaluate(small, graph, models="GCN, SGC", **options).models == ["GCN", "SGC"]
+    for bad in ("GCN,", "GCN, GCN", ["SGC", "SGC "]):
+        with pytest.raises(ValueError, match=r"has an empty name|twice"):
+            evaluate(small, graph, models=bad, **options)
+
+
+@pytest.mark.parametrize(
+    "budget",
+    [{"nodes": 75}, {"nodes": 65, "rule": "equal"}, {"per_class": 25}, {"ratio": 0.6, "of": "all"}],
+)
+def test_a_budget_above_the_labelled_nodes_says_which_pseudo_labels_would_do(
+    budget: dict[str, Any],
+) -> None:
+    data = toy_graph()
+    data.train_mask[(data.y == 0).nonzero().flatten()[:4]] = False
+    with pytest.raises(ValueError, match=r"with pseudo_labels=\d+$") as caught:
+        graphcondense.condense(data, "random", **budget, progress=False)
+    more = int(str(caught.value).rpartition("=")[2])
+    least = graphcondense.condense(data, "random", pseudo_labels=more, progress=False, **budget)
+    assert least.num_nodes == budget.get("nodes", {25: 75}.get(budget.get("per_class"), 72))
+    if more > 1:
+        with pytest.raises(ValueError, match="pseudo_labels="):
+            graphcondense.condense(data, "random", pseudo_labels=more - 1, progress=False, **budget)
+
+
+def test_only_one_graph_has_pseudo_labels_and_no_number_is_too_large_to_say() -> None:
+    for data in (toy_images(), toy_graphs()):
+        for budget in ({"nodes": 10**30}, {"per_class": 10**30}, {"nodes": 91}):
+            with pytest.raises(ValueError, match="lower the budget") as caught:
+                graphcondense.condense(data, "random", **budget, progress=False)
+            assert "pseudo" not in str(caught.value)
+    with pytest.raises(ValueError, match=r"lower the budget$"):
+        graphcondense.condense(toy_graph(), "random", nodes=10**30, progress=False)
+
+
+SECTIONS = {"cora": {"hops": 1}, "paper": {"hops": 4, "nodes": 9}}
+
+
+@pytest.mark.parametrize(
+    ("name", "preset", "hops", "recorded"),
+    [
+        ("Cora", {}, 1, "cora"),
+        ("planetoid_CORA", {}, 1, "cora"),
+        ("Cora", {"preset": "auto"}, 1, "cora"),
+        ("Cora", {"preset": "none"}, 2, None),
+        ("Cora", {"preset": None}, 2, None),
+        ("Cora", {"preset": "paper"}, 4, "paper"),
+        ("Cora", {"hops": 3}, 3, "cora"),
+        ("PubMed", {}, 2, None),
+    ],
+)
+def test_the_preset_of_the_data_is_taken_and_recorded(
+    name: str, preset: dict[str, Any], hops: int, recorded: str | None,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("graphcondense.run.presets", lambda cls: SECTIONS)
+    data = as_task(toy_graph(), name=name)
+    options = {"per_class": 2, "progress": False, "out": tmp_path}
+    small = graphcondense.condense(data, "herding", **options, **preset)
+    assert small.condensed["preset"] == graphcondense.load(tmp_path).condensed["preset"] == recorded
+    assert small.condensed["hyperparameters"]["hops"] == hops
+    assert small.num_nodes == 6, "a budget stands for the section's"
+
+
+def test_presets_of_objects_updates_and_misspellings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphcondense.run.presets", lambda cls: {"cora": {"restarts": 2}})
+    data = as_task(toy_graph(), name="Cora")
+    whole = build("gecc", "node", per_class=2)
+    assert graphcondense.condense(data, whole, progress=False).condensed["preset"] is None
+    with pytest.raises(ValueError, match="a Method object is complete: set the fields of cora"):
+        graphcondense.condense(data, whole, preset="cora")
+    with pytest.raises(ValueError, match=r"no preset 'kora'; there are cora, auto, none"):
+        graphcondense.condense(data, "gecc", per_class=2, preset="kora")
+    small = graphcondense.condense(data, "gecc", per_class=2, progress=False)
+    grown = graphcondense.update(small, as_task(toy_graph(1), name="Cora"), progress=False)
+    assert grown.condensed["preset"] == "cora"
+    assert grown.condensed["hyperparameters"]["restarts"] == 2
