@@ -38,6 +38,7 @@ from graphcondense.evaluate.properties import named_graphs
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Result, percent
 from graphcondense.nn.batched import Matrix
 from graphcondense.ops.adjacency import gcn_norm_csr
+from graphcondense.ops.grid import edge
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,6 +105,7 @@ class Serving(Result):
         settings: how the model was trained.
         seen: whether a condensed graph was learnt with the test nodes' features and edges in sight.
         rows: one for each set and way.
+        tried: values of ``k`` that validation chose from.
     """
 
     data: str
@@ -116,6 +118,7 @@ class Serving(Result):
     settings: dict[str, Any]
     seen: bool
     rows: tuple[ServingRow, ...]
+    tried: tuple[int, ...] = ()
 
     left: ClassVar[int] = 2
     columns: ClassVar[tuple[Column, ...]] = (
@@ -146,6 +149,9 @@ class Serving(Result):
         ]
         val = {(row.label, row.way): row.val for row in self.rows}
         for label in dict.fromkeys(row.label for row in self.rows if row.ks):
+            chosen = [k for row in self.rows if row.label == label for k in row.ks]
+            if words := {edge(k, sorted(self.tried), below=False) for k in chosen} - {""}:
+                said.append(f"{label}: k = {max(self.tried)}{words.pop()}")
             if val[label, "attached"] < val[label, "features alone"]:
                 said.append(
                     f"{label}: attaching is worse than no edges at all; do not serve this graph so"
@@ -332,14 +338,23 @@ def _degrees(adj: sp.csr_matrix) -> np.ndarray[Any, Any]:
 def known_graph(data: Any) -> NodeTask:
     """The real graph without its test nodes: what is there to condense when they are yet to come.
 
+    Test nodes without a label are yet to come, too.
+
     >>> import graphcondense
     >>> task = known_graph(graphcondense.data.load("digits"))
     >>> task.num_nodes, len(task.train), len(task.val), len(task.test)
     (500, 200, 300, 0)
     """
     task = as_task(data)
+    return task.subgraph(_without(task, "test"))
+
+
+def _without(task: NodeTask, *splits: str) -> Tensor:
+    """All nodes but those of the splits, with or without a label."""
+    left_out: Mapping[str, Tensor] = getattr(task, "left_out", {})
+    new = [getattr(task, s) for s in splits] + [left_out[s] for s in splits if s in left_out]
     everyone = torch.arange(task.num_nodes)
-    return task.subgraph(everyone[~torch.isin(everyone, task.test)])
+    return everyone[~torch.isin(everyone, torch.cat(new))]
 
 
 def serve(
@@ -396,11 +411,7 @@ def serve(
         for graph in graphs:
             read_labelled(graph, real)  # everything is checked before anything is trained
     # New at test time: the test nodes; for choosing k: the validation nodes, test nodes unheard of.
-    everyone = torch.arange(real.num_nodes)
-    known = {
-        "test": everyone[~torch.isin(everyone, real.test)],
-        "val": everyone[~torch.isin(everyone, torch.cat([real.test, real.val]))],
-    }
+    known = {"test": _without(real, "test"), "val": _without(real, "test", "val")}
     inside = known_graph(real)
     evaluator = Evaluator(inside, device=device, **options)
     first = next(iter(named.values()))[0]
@@ -434,6 +445,7 @@ def serve(
             for record in records
         ),
         rows=tuple(rows),
+        tried=tuple(ks),
     )
 
 

@@ -6,7 +6,7 @@ import math
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -32,6 +32,7 @@ from graphcondense.evaluate.fit import Evaluator
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Result, percent
 from graphcondense.nn.batched import resolve
+from graphcondense.ops.grid import edge
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -137,6 +138,7 @@ class TrainingSearch(Result):
         seeds, final_seeds: training seeds of every trial, and on the whole graph at the end.
         sampler: how settings were drawn.
         rows: one a search, the defaults first.
+        ranges: where each setting was searched.
     """
 
     data: str
@@ -148,6 +150,7 @@ class TrainingSearch(Result):
     final_seeds: tuple[int, ...]
     sampler: str
     rows: tuple[Tuned, ...]
+    ranges: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     columns: ClassVar[tuple[Column, ...]] = (
         Column("searched on", lambda r: r.label),
@@ -174,7 +177,16 @@ class TrainingSearch(Result):
         )
 
     def notes(self) -> list[str]:
-        return ["every row is trained on the whole graph with the settings that were found"]
+        said = ["every row is trained on the whole graph with the settings that were found"]
+        for row in self.rows:
+            found = row.options() if row.trials else {}
+            for name, tried in self.ranges.items():
+                near = _at_edge(found[name], tried) if found.get(name) is not None else None
+                # No dropout at all is no edge: there is no less.
+                if near is not None and (near or name != "dropout"):
+                    words = edge(near, sorted(tried))
+                    said.append(f"{row.label}: {name} {found[name]:.3g}{words}")
+        return said
 
     def draw(self, axes: Axes) -> None:
         defaults, *searched = self.rows
@@ -333,7 +345,19 @@ def search_training(
         final_seeds=final_seeds,
         sampler=sampler,
         rows=tuple(rows),
+        ranges=asdict(ranges),
     )
+
+
+def _at_edge(value: float, tried: Sequence[float]) -> float | None:
+    """The end of a range that ``value`` is within 2 % of, ``None`` if there is none."""
+    low, high = min(tried), max(tried)
+    if low == high:
+        return None
+    for end in (low, high):
+        if abs(value - end) <= 0.02 * end:
+            return end
+    return None
 
 
 def _std(values: torch.Tensor) -> float | None:

@@ -471,3 +471,21 @@ def test_commands(
     monkeypatch.setitem(sys.modules, "optuna", None)
     assert cli.main(nas) == 2
     assert 'pip install "graphcondense[sweep]"' in capsys.readouterr().err
+
+
+def test_settings_at_the_edge_of_their_ranges_say_so(tuned: TrainingSearch) -> None:
+    """Of searches, not of the defaults; a range of one value is none, and no dropout is no edge."""
+    ranges = {
+        "lr": (0.01, 0.1), "weight_decay": (1e-4, 1e-4), "dropout": (0.0, 0.5),
+        "hidden": (32, 8, 16), "epochs": (5, 20),
+    }  # fmt: skip
+    told = {"lr": 0.0995, "weight_decay": 1e-4, "dropout": 0.0, "hidden": 8, "epochs": 10}
+    default, *searched = tuned.rows
+    rows = (replace(default, **told), *(replace(row, **told) for row in searched))
+    said = replace(tuned, rows=rows, ranges=ranges).notes()[1:]
+    assert [words for words in said if words.startswith("condensed")] == [
+        "condensed: lr 0.0995 (edge of the grid 0.01..0.1)",
+        "condensed: hidden 8 (edge of the grid 8..32)",
+    ]
+    assert not any(words.startswith("defaults") for words in said)
+    assert tuned.ranges.keys() == asdict(RANGES).keys()

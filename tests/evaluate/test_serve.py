@@ -278,3 +278,13 @@ def test_command(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "run/serving.png").exists()
     assert cli.main(["serve", "run", "--ks", "one"]) == 2
     assert "error: --ks one: whole numbers with commas" in capsys.readouterr().err
+
+
+def test_the_largest_k_says_so():
+    result = serve(small(), real(), **{**FAST, "ks": (3, 1)})
+    assert result.tried == (3, 1)
+    for k, said in ((1, False), (3, True)):
+        rows = tuple(replace(r, ks=(k,)) if r.ks else r for r in result.rows)
+        words = "condensed: k = 3 (edge of the grid 1..3)"
+        assert (words in replace(result, rows=rows).table()) is said
+    assert "edge of the grid" not in serve(small(), real(), **{**FAST, "ks": (1,)}).table()
