@@ -404,11 +404,12 @@ def _open_npz(path: Path) -> Data:
     return Data(**values)
 
 
+LABELS = ("y", "labels", "node_labels")
 _NPZ_KEYS = {"x", "edge_index", "edge_weight", "y", "train_mask", "val_mask", "test_mask"}
 
 
 def _plain(arrays: Mapping[str, np.ndarray[Any, Any]], name: str, path: Path) -> Tensor:
-    return plain(arrays[name], f"{path}: {name}", text=TEXT_LABELS if "label" in name else "")
+    return plain(arrays[name], f"{path}: {name}", text=TEXT_LABELS if name in LABELS else "")
 
 
 def _undirected(edges: Tensor, n: int, path: Path) -> Tensor:

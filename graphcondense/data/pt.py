@@ -51,7 +51,8 @@ def _reason(error: Exception, may_hold: str) -> str:
         return f"{base}; save edges as edge_index, features as a tensor, or use a .npz file"
     if "dtype" in name.lower() or name.startswith("numpy"):
         return f"{base}: an array of Python objects; save numbers"
-    # A defaultdict is PyG's memory of which attributes are of nodes, which transforms leave behind.
+    # Transforms leave PyG's memory of which attributes are of nodes (AttrType) in a graph; to_dict
+    # is without it.
     return (
         f"{base}; write plain graphs, torch.save(torch_geometric.data.Data(**data.to_dict()), "
         "file), without other attributes"

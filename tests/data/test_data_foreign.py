@@ -151,3 +151,59 @@ def test_edge_lists_are_checked(tmp_path, real):
         open_small(tmp_path / "uneven.pt")
     with pytest.raises(ValueError, match="no run folder"):
         open_small(tmp_path / "graph.csv")
+
+
+def test_directed_graphs_keep_their_direction(tmp_path, real):
+    """The edge 0 -> 1 of weight 2 is ``A[1, 0]``, in every form that says which way edges run."""
+    edges, weight = torch.tensor([[0], [1]]), torch.tensor([2.0])
+    adj_t = torch.zeros(4, 4)
+    adj_t[1, 0] = 2.0
+    forms = {
+        "weight": Data(x=X, y=Y, edge_index=edges, edge_weight=weight),
+        "column": {"x": X, "y": Y, "edge_index": edges, "edge_attr": weight[:, None]},
+        "transposed": Data(x=X, y=Y, adj_t=adj_t.to_sparse_csr()),
+        "entries": {"x": X, "y": Y, "adj_t": adj_t},
+        "arrays": {"x": X.numpy(), "labels": Y.numpy(), "adj_t": adj_t.numpy()},
+    }
+    put(tmp_path, **forms)
+    for name in forms:
+        adj = read_labelled(open_small(tmp_path / f"{name}.pt", real=real), real)[1]
+        assert adj[1, 0] == 2.0
+        assert adj.nnz == 1
+    put(tmp_path, matrix={"x": X, "y": Y, "adj": adj_t})
+    with pytest.raises(ValueError, match=r"not symmetric: entry \[0, 1\] is 0, \[1, 0\] is 2"):
+        open_small(tmp_path / "matrix.pt")
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"feat_a": X, "label_a": torch.empty(0)}, r"label_a.*shape \(0,\).*4 nodes"),
+        ({"feat_a": X, "label_a": torch.tensor(1)}, r"label_a.*shape \(\).*4 nodes"),
+        ({"feat_a": torch.empty(0, 5), "label_a": torch.empty(0)}, "feat_a.*features are empty"),
+        ({"feat_a": torch.empty(4, 0), "label_a": Y}, "feat_a.*features are empty"),
+        ({"feat_a": X, "label_a": ["a", "b", "c", "d"]}, "label_a.*labels holds text, such as 'a'"),
+        ({"feat_a": X, "label_a": Y, "adj_a": torch.rand(3, 3)}, r"adj_a.*\(3, 3\)"),
+        ({"g": {"x": X, "y": Y, "train_mask": torch.ones(4)}}, "train_mask must be a bool"),
+    ],
+)
+def test_empty_and_odd_files(tmp_path, real, files, message):
+    put(tmp_path, **files)
+    with pytest.raises(ValueError, match=message):
+        open_small(tmp_path / f"{next(iter(files))}.pt", real=real)
+
+
+def test_an_empty_file_is_refused(tmp_path):
+    put(tmp_path, feat_a=X)
+    (tmp_path / "label_a.pt").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"label_a\.pt was refused: it is broken"):
+        open_small(tmp_path / "feat_a.pt")
+
+
+def test_no_edges_of_any_type_and_nodes_without_a_class(tmp_path, real):
+    put(tmp_path, feat_a=X, adj_a=torch.empty(2, 0), label_a=Y)
+    assert open_small(tmp_path / "feat_a.pt", real=real).edge_index.shape == (2, 0)
+    mask = [True, True, True, False]
+    put(tmp_path, g={"x": X, "y": torch.tensor([0, 1, 2, -1]), "train_mask": mask})
+    small = open_small(tmp_path / "g.pt", real=real)
+    assert read_labelled(small, real)[2].tolist() == [0, 1, 2]

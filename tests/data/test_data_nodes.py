@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
-from torch_geometric.data import Data
-from torch_geometric.datasets import Planetoid
+from torch_geometric.data import Data, HeteroData, InMemoryDataset
+from torch_geometric.datasets import HeterophilousGraphDataset, Planetoid
+from torch_geometric.io import read_npz
 from torch_geometric.transforms import NormalizeFeatures
 
 from graphcondense import data as gd
@@ -310,6 +311,203 @@ def test_pt_of_something_else(tmp_path):
     (tmp_path / "d.pt").write_bytes(b"")
     with pytest.raises(ValueError, match="was refused"):
         gd.load(tmp_path / "d.pt")
+
+
+class OfOnesOwn(Data):
+    """A subclass, which is code."""
+
+
+def test_what_a_refused_pt_holds_is_named(tmp_path):
+    path = tmp_path / "r.pt"
+    used = Data(x=torch.rand(2, 2), y=torch.tensor([0, 1]), edge_index=torch.empty(2, 0))
+    used.is_node_attr("x")  # PyG remembers the answer, as it does after a transform
+    objects = np.array(["a", None], dtype=object)
+    for content, named in (
+        (OfOnesOwn(x=torch.rand(2, 2)), r"OfOnesOwn; write plain graphs.*Data\(\*\*data\.to_dict"),
+        (HeteroData(), r"torch_geometric\.data.*; write plain graphs"),
+        (used, "(AttrType|defaultdict); write plain graphs"),
+        (Data(y=objects), "ObjectDType: an array of Python objects; save numbers"),
+        (Data(adj=sp.eye(2).tocsr()), r"scipy\.sparse\._csr\.csr_matrix; save edges as edge_index"),
+        (Data(at=path), r"pathlib\.PosixPath"),
+    ):
+        torch.save(content, path)
+        with pytest.raises(ValueError, match=f"r.pt was refused: it may hold .*{named}") as caught:
+            gd.load(path)
+        assert "\x1b" not in str(caught.value)
+        assert len(str(caught.value)) - len(str(path)) < 400
+    torch.save(Data(**used.to_dict()), path)  # the way out
+    assert gd.load(path).num_nodes == 2
+    path.write_bytes(b"garbage")
+    with pytest.raises(ValueError, match=r"it is broken, or no file of torch\.save"):
+        gd.load(path)
+
+
+def toy(seed: int = 0, n: int = 9) -> Data:
+    rng = torch.Generator().manual_seed(seed)
+    return Data(
+        x=torch.rand(n, 4, generator=rng),
+        edge_index=torch.randint(n, (2, 12), generator=rng),
+        y=torch.arange(n) % 3,
+        train_mask=torch.arange(n) < 3,
+        test_mask=torch.arange(n) > 5,
+    )
+
+
+def test_pt_of_arrays(tmp_path):
+    given, arrays = toy(), toy()
+    for key in ("x", "edge_index", "y", "train_mask", "test_mask"):
+        arrays[key] = given[key].numpy()
+    arrays.y = arrays.y.astype(np.uint8)
+    torch.save(arrays, tmp_path / "toy.pt")
+    data = gd.load(tmp_path / "toy.pt")
+    assert as_task(data).digest == as_task(given).digest
+    assert isinstance(data.x, torch.Tensor)
+    arrays.y = np.array(["a", "b", "c"] * 3)
+    torch.save(arrays, tmp_path / "toy.pt")
+    with pytest.raises(ValueError, match=r"toy\.pt: y holds text, such as 'a'.*numpy\.unique"):
+        gd.load(tmp_path / "toy.pt")
+
+
+def test_pt_that_pygs_data_sets_write(tmp_path):
+    path = tmp_path / "data.pt"
+    InMemoryDataset.save([toy()], str(path))
+    assert as_task(gd.load(path)).digest == as_task(toy()).digest
+    torch.save((toy(), None), path)  # as PyG wrote it before 2.4
+    assert as_task(gd.load(path)).digest == as_task(toy()).digest
+    graphs = [toy(i, n=5 + i % 3) for i in range(30)]
+    for i, graph in enumerate(graphs):
+        graph.y, graph.train_mask, graph.test_mask = torch.tensor([i % 2]), None, None
+    InMemoryDataset.save(graphs, str(path))
+    for opened in (gd.load(path), gd.load_graphs(path)):
+        assert len(opened.graphs) == 30
+        assert opened.graphs.sizes.tolist() == [5 + i % 3 for i in range(30)]
+        for i in (0, 7, 29):
+            assert torch.equal(opened.graphs.graph(i).x, graphs[i].x)
+            assert torch.equal(opened.graphs.graph(i).edge_index, graphs[i].edge_index)
+    torch.save((toy(), {"x": torch.tensor([0, 5, 99])}), path)
+    with pytest.raises(ValueError, match="its slices are not those of its graphs"):
+        gd.load(path)
+
+
+# --- files of other projects
+
+
+def test_the_layout_of_the_gnn_benchmark(data_root, tmp_path):
+    """The raw file of Computers is read as PyG's Amazon reads it."""
+    raw = data_root / "pyg" / "Computers" / "raw" / "amazon_electronics_computers.npz"
+    data, named = gd.load(raw), gd.load("computers", data_root)
+    assert all(torch.equal(data[k], named[k]) for k in ("x", "edge_index", "y", *MASKS))
+    assert as_task(data).digest == as_task(named).digest
+
+
+def benchmark_file(path: Path, **change: np.ndarray) -> None:
+    """Two edges listed one way, a self-loop, and counts as features."""
+    adj = sp.csr_matrix((np.ones(3), ([0, 2, 1], [1, 8, 1])), shape=(9, 9))
+    x = sp.csr_matrix(np.arange(36).reshape(9, 4) * (np.arange(36).reshape(9, 4) % 5 == 0))
+    parts = {
+        f"{name}_{part}": getattr(matrix, part)
+        for name, matrix in (("attr", x), ("adj", adj))
+        for part in ("data", "indices", "indptr", "shape")
+    }
+    np.savez(path, **{**parts, "labels": np.arange(9) % 3, **change})
+
+
+def test_small_files_of_the_gnn_benchmark(tmp_path):
+    path = tmp_path / "b.npz"
+    benchmark_file(path)
+    data, pygs = gd.load(path), read_npz(str(path))
+    assert data.edge_index.tolist() == [[0, 1, 2, 8], [1, 0, 8, 2]] == pygs.edge_index.tolist()
+    assert torch.equal(data.x, pygs.x)
+    assert torch.equal(data.y, pygs.y)
+    benchmark_file(path, adj_data=np.array([1.0, 2.0, 1.0]))
+    with pytest.raises(ValueError, match="edge weights, which this layout"):
+        gd.load(path)
+    benchmark_file(path, labels=np.array(["a", "b", "c"] * 3))
+    with pytest.raises(ValueError, match="labels holds text, such as 'a'"):
+        gd.load(path)
+
+
+def test_the_layout_of_the_heterophilous_sets(tmp_path):
+    rng, n = np.random.default_rng(0), 60
+    part = rng.integers(0, 3, (10, n))
+    raw = tmp_path / "roman_empire" / "raw"
+    raw.mkdir(parents=True)
+    arrays = {
+        "node_features": rng.random((n, 5), dtype=np.float32),
+        "node_labels": np.arange(n) % 3,
+        "edges": rng.integers(0, n, (100, 2)),
+        **{f"{split}_masks": part == i for i, split in enumerate(("train", "val", "test"))},
+    }
+    path = raw / "roman_empire.npz"
+    np.savez(path, **arrays)
+    pygs = HeterophilousGraphDataset(str(tmp_path), "Roman-empire")[0]
+    for seed in (0, 7):
+        data = gd.load(path, seed=seed)
+        assert all(torch.equal(data[key], pygs[key]) for key in ("x", "y", "edge_index"))
+        assert all(torch.equal(data[mask], pygs[mask][:, seed]) for mask in MASKS)
+    processed = gd.load(tmp_path / "roman_empire" / "processed" / "data.pt", seed=7)
+    assert as_task(processed).digest == as_task(data).digest
+    with pytest.raises(ValueError, match=r"seed=10: roman_empire has 10 published splits, 0\.\.9"):
+        gd.load(path, seed=10)
+    assert sizes(gd.load(path, split="seeded", seed=10)) == (21, 18, 21)
+    np.savez(path, **{**arrays, "edges": arrays["edges"].T})
+    with pytest.raises(ValueError, match=r"edges must be \[edges, 2\], got \(2, 100\)"):
+        gd.load(path)
+    np.savez(path, **{**arrays, "edges": arrays["edges"] + 1})
+    with pytest.raises(ValueError, match=r"an edge of node 60, but nodes are 0\.\.59"):
+        gd.load(path)
+
+
+def test_npz_of_odd_arrays(tmp_path):
+    path = tmp_path / "o.npz"
+    masks = {k: np.arange(9) // 3 == i for i, k in enumerate(MASKS)}
+    write_npz(path, **masks)
+    plain = as_task(gd.load(path)).digest
+    uint8 = {k: v.astype(np.uint8) for k, v in masks.items()}
+    write_npz(path, **uint8, y=(np.arange(9) % 3).astype(">u2"), x=None)
+    with pytest.raises(ValueError, match=r"has no 'x' or 'x_data'"):
+        gd.load(path)
+    write_npz(path, **uint8, y=(np.arange(9) % 3).astype(">u2"))
+    assert as_task(gd.load(path)).digest == plain
+    write_npz(path, **{k: v.astype(np.float32) for k, v in masks.items()})
+    with pytest.raises(ValueError, match=r"o: train_mask must be a bool.*got torch\.float32"):
+        gd.load(path)
+    write_npz(path, y=np.array(["a", "b", "c"] * 3))
+    with pytest.raises(ValueError, match=r"o\.npz: y holds text, such as 'a'.*numpy\.unique"):
+        gd.load(path)
+    write_npz(path, y=None, **{f"a{i}": np.zeros(1) for i in range(500)})
+    with pytest.raises(ValueError, match=r"has no 'y'; it has x, edge_index.*\.\.\.$") as caught:
+        gd.load(path)
+    assert len(str(caught.value)) - len(str(path)) < 400
+
+
+def test_splits_cost_nothing_of_the_size_of_a_label(tmp_path):
+    path = tmp_path / "ids.npz"
+    y = np.repeat([3, 541_511, 2**60], 3)
+    write_npz(path, y=y)
+    assert sizes(gd.load(path)) == (3, 3, 3)
+    y = np.random.default_rng(0).integers(0, 2**60, 4000)
+    write_npz(path, x=np.ones((4000, 1), np.float32), y=y)
+    with pytest.raises(ValueError, match="4,000 different values for 4,000 nodes"):
+        gd.load(path)
+    write_npz(path, y=np.linspace(0, 1, 9))
+    with pytest.raises(ValueError, match="ids: y has fractional"):
+        gd.load(path)
+
+
+def test_rows_below_one_stay_as_they_are(tmp_path):
+    """As in PyG: a row is divided by its sum where that is above one."""
+    x = np.array([[0.0, 0.1, 0.2, 0], [0, 3, 1, 0], [0, 0, 0, 0]] * 3, np.float32)
+    write_npz(tmp_path / "s.npz", x=x)
+    rows = gd.load(tmp_path / "s.npz", normalize="row").x
+    assert torch.equal(rows[0], torch.from_numpy(x[0]))
+    assert rows[1].tolist() == [0, 0.75, 0.25, 0]
+    assert torch.equal(rows, NormalizeFeatures()(Data(x=torch.from_numpy(x))).x)
+    matrix = sp.csr_matrix(-x)
+    parts = {f"x_{part}": getattr(matrix, part) for part in ("data", "indices", "indptr", "shape")}
+    write_npz(tmp_path / "s.npz", x=None, **parts)
+    with pytest.raises(ValueError, match="normalize='row' subtracts the smallest feature"):
+        gd.load(tmp_path / "s.npz", normalize="row")
 
 
 # --- imports
