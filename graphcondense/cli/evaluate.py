@@ -22,7 +22,8 @@ class Trained:
     Attributes:
         models: names with commas between, or "all".
         seeds: trainings of every model; by default 10, on sets of graphs or images 5, of users 3.
-        baselines: of "random" and "whole", with a comma between, or "none".
+        baselines: of "random", "whole" and, of regression alone, "mean" (of the training targets),
+            with commas between, or "none".
         random_draws: how many random graphs, or sets of graphs or images.
         equal_bytes: beside them, real examples by random choice (of nodes also by herding), as many
             as fit into the bytes of the first condensed set.
@@ -30,7 +31,7 @@ class Trained:
 
     models: str = "all"
     seeds: int | None = None
-    baselines: str = "random,whole"
+    baselines: str = "random,whole,mean"
     random_draws: int = 3
     equal_bytes: bool = False
 

@@ -71,7 +71,7 @@ class Where:
 
         if self.normalize not in ("auto", "none") or kind_of(self.named()) != "graph":
             raise ValueError(
-                f"--label-kind {self.label_kind} is for sets of graphs, without --normalize"
+                f"--label-kind {self.label_kind} is for sets of graphs, which have no --normalize"
             )
         return load_graphs(
             self.named(), self.root, split=self.split, seed=self.data_seed, kind=self.label_kind

@@ -925,7 +925,10 @@ def _either(y: Tensor, known: Tensor, one_hot: bool) -> str:
         way = "if they are two classes make them 0 and 1: y > 0"
     elif y.shape[1] > 1 and values[0] >= 0:
         way = "several tasks of more than two classes each cannot be condensed"
-    return f"the labels y are {some([f'{v:g}' for v in values])}: {way}; {numbers}"
+    return (
+        f"the labels y are {some([f'{v:g}' for v in values])}: {way}; {numbers} (on the command "
+        "line --label-kind)"
+    )
 
 
 def _classes(y: Tensor) -> Tensor:

@@ -53,10 +53,10 @@ def kind_of_data(data: Any) -> DataKind:
         return "node" if labels_nodes(data) else "graph"
     if hasattr(data, "x"):
         return "node"
-    inside = "; pass its data set (.dataset)" if hasattr(data, "dataset") else ""
-    inside = inside or ("; pass list(...) of it" if hasattr(data, "__next__") else "")
+    inside = ": pass its data set (.dataset)" if hasattr(data, "dataset") else ""
+    inside = inside or (": pass list(...) of it" if hasattr(data, "__next__") else "")
     raise ValueError(
-        f"cannot condense a {type(data).__name__}{inside or ''}; pass a PyG Data, a list or data "
+        f"cannot condense a {type(data).__name__}{inside}; pass a PyG Data, a list or data "
         "set of graphs, (images [n, c, h, w], labels [n]), or users by items (a SciPy matrix, "
         "HeteroData or frame)"
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from torch.utils.data import Subset
+from torch.utils.data import IterableDataset, Subset
 from torch_geometric.data import Batch, Data, HeteroData, InMemoryDataset
 from torch_geometric.datasets import TUDataset
 
@@ -275,7 +277,7 @@ def test_labels_in_other_dress() -> None:
     assert kind(np.array([1]), 0) == "classes"
     assert kind(True, False) == "classes"
     assert kind(0.5, 1) == "regression"
-    assert kind([1, 0], [0, 1]) == "binary"
+    assert kind([1, 0], [1, 1]) == "binary"
     assert kind([1, 3], [0, 1]) == "regression"
 
 
@@ -285,8 +287,168 @@ def test_graphs_without_any_label_leave_training() -> None:
     task = as_graph_task(data, split())
     assert 0 not in task.train.tolist()
     assert len(task.train) == 7
-    assert task.val.tolist() == [8, 9]
+    assert task.val.tolist() == [8]
+    assert task.unlabelled == {"train": 1, "val": 1, "test": 0}
     assert task.groups[torch.tensor([0, 9])].tolist() == [-1, -1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([-1.0, 1.0], "the labels y are -1, 1: if they are two classes make them 0 and 1: y > 0"),
+        ([0.0, 1.0, 2.0], "y are 0, 1, 2: if they are classes make y integers, or say kind="),
+        ([1.0, 2.0, 3.0], r"if they are classes make them integers from 0: y.long\(\) - 1"),
+        ([-1.0, 0.0, 1.0], "if -1 means no label make it NaN; if they are numbers say kind="),
+        ([[0, 1, 2], [2, 1, 0]], "tasks of more than two classes each cannot be condensed"),
+        ([[1, 0, 0], [0, 0, 1]], r"y \[24, 3\] are one-hot: give one class a graph"),
+        ([[1.0, 0.0], [0.0, 1.0]], "kind='binary' for 2 tasks"),
+    ],
+)
+def test_labels_that_may_be_one_or_the_other_are_refused(labels, message) -> None:
+    data = [ring(2, torch.tensor([labels[i % len(labels)]])) for i in range(24)]
+    for graphs in (data, Stored(data)):
+        with pytest.raises(ValueError, match=message):
+            as_graph_task(graphs)
+
+
+def test_what_labels_are_can_be_said() -> None:
+    def of(*labels, **options):
+        task = as_graph_task([ring(2, y) for y in labels * 8], **options)
+        return task.kind, task.num_outputs, task.metric
+
+    numbers = (0.0, 1.0, 2.0)
+    assert of(*numbers, kind="classes") == of(*numbers, metric="accuracy")
+    assert of(*numbers, kind="classes") == ("classes", 3, "accuracy")
+    assert of(*numbers, metric="mae") == ("regression", 1, "mae")
+    assert of(-1.0, 1.0, kind="regression") == ("regression", 1, "rmse")
+    assert of(3, 7, kind="regression") == ("regression", 1, "rmse")
+    rows = ([1, 0], [0, 1])
+    assert of(*rows, kind="classes") == ("classes", 2, "accuracy")
+    assert of(*rows, kind="binary") == of(*rows, metric="rocauc") == ("binary", 2, "rocauc")
+    # What cannot be class ids as it stands is read as before.
+    assert of(0.0, 5.0, 9.0)[0] == of(*(float(i) / 2 for i in range(6)))[0] == "regression"
+    with pytest.raises(ValueError, match="kind='count': choose one of classes, binary, reg"):
+        of(0, 1, kind="count")
+    with pytest.raises(ValueError, match=r"graph 1 has y = 0.5; classes are integers 0..C-1"):
+        of(0.0, 0.5, kind="classes")
+    with pytest.raises(ValueError, match="graph 1 has a label y that is not 0, 1 or NaN"):
+        of(0.0, 2.0, kind="binary")
+    with pytest.raises(ValueError, match="a GraphTask has its splits"):
+        as_graph_task(as_graph_task(rings()), kind="classes")
+
+
+class Foreign(Stored):
+    eval_metric = "rmse"
+
+
+def test_the_metric_of_a_data_set_says_what_its_labels_are() -> None:
+    data = [ring(2, torch.tensor([[float(i % 3)]])) for i in range(24)]
+    assert as_graph_task(Foreign(data)).kind == "regression"
+
+
+@pytest.mark.parametrize("missing", [-1, float("nan")])
+def test_graphs_without_a_class_leave_validation_and_test(missing) -> None:
+    data = rings(count=16)
+    whole = as_graph_task(data, split(16))
+    for i in (12, 15):
+        data[i].y = missing
+    task = as_graph_task(data, split(16), kind="classes")
+    assert (task.val.tolist(), task.test.tolist()) == ([13], [14])
+    assert task.unlabelled == {"train": 0, "val": 1, "test": 1}
+    assert task.num_outputs == 3
+    assert torch.equal(task.train, whole.train)
+    for i in (13, 14):
+        data[i].y = missing
+    with pytest.raises(ValueError, match=r"no graph of the split 'val' has a label \(2 graphs"):
+        as_graph_task(data, split(16), kind="classes")
+    data[0].y = missing
+    with pytest.raises(ValueError, match=r"graph 0 has y = -1; .*'train' has this graph"):
+        as_graph_task(data, split(16), kind="classes")
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (
+            [0, 541_511],
+            r"class 1, 2, 3, 4, 5, ... has no training graphs .*up to 541511\); relabel",
+        ),
+        ([2**62, 7], "2 different values, up to 4611686018427387904"),
+        (list(range(0, 400, 2)), r"class 1, 3, 5, 7, 9, ... has .*kind='regression'"),
+        (
+            [torch.tensor([i], dtype=torch.uint8) for i in (0, 1, 255)],
+            "if 255 marks graphs without a label, make it -1",
+        ),
+        ([torch.tensor([2**63 + 5], dtype=torch.uint64), 1], r"classes are 0..C-1 \(-1: no label"),
+        (["toxic" * 99, "harmless"], "graph 0: the label 'toxictoxic.*' is no number"),
+        ([1j, 2j], "graph 0: labels are complex"),
+    ],
+)
+def test_classes_that_are_no_numbers_from_0(labels, message) -> None:
+    """Nothing is of the size of an id, a message neither."""
+    data = [Data(x=torch.ones(1, 1), y=y) for y in labels * 3]
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=message) as caught:
+        as_graph_task(data)
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()
+    assert len(str(caught.value)) < 500
+
+
+def test_categories_have_a_limit() -> None:
+    ids = torch.arange(2 * graph_task.MOST_COLUMNS).reshape(20, -1)
+    data = [Data(x=own[:, None], y=i % 2) for i, own in enumerate(ids)]
+    with pytest.raises(ValueError, match=r"node features are integers, .* 16,000 different values"):
+        as_graph_task(data)
+
+
+def test_features_in_other_dress() -> None:
+    edges = torch.tensor([[0, 1], [1, 0]])
+
+    def task(**fields):
+        data = [Data(**{"edge_index": edges, "num_nodes": 2, **fields}, y=i % 2) for i in range(9)]
+        return as_graph_task(data).graphs
+
+    for kind in (torch.bfloat16, torch.float16, torch.double):
+        assert task(x=torch.ones(2, 3, dtype=kind)).x.dtype == torch.float32
+    arrays = task(x=np.ones((2, 3)), edge_index=edges.numpy(), edge_attr=np.ones((2, 1)))
+    assert (arrays.x.shape, arrays.edge_attr.shape) == ((18, 3), (18, 1))
+    # No columns are no features, also in PyG's storage.
+    empty = [Data(x=torch.ones(2, 0), edge_index=edges, y=i % 2) for i in range(9)]
+    for graphs in (empty, Stored(empty)):
+        assert as_graph_task(graphs).graphs.x.tolist() == [[1.0]] * 18
+
+
+class Endless(IterableDataset):
+    def __iter__(self):
+        yield from rings()
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (
+            Endless(),
+            r"Endless can only be read from front to back; pass list\(dataset\) if it ends",
+        ),
+        ([(ring(2, 0), 1)], "graph 0 is a tuple; give PyG Data"),
+        ([ring(n, torch.arange(n)) for n in (2, 3)], "y has a label for each node"),
+    ],
+)
+def test_no_list_of_labelled_graphs(data, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        as_graph_task(data)
+    if isinstance(data, Endless):
+        assert same(as_graph_task(list(data), split()).graphs, as_graph_task(rings()).graphs)
+
+
+def test_a_task_is_written_in_a_line() -> None:
+    task = as_graph_task(rings("tasks", integer=True), split(), name="rings")
+    assert repr(task) == (
+        "GraphTask('rings', 12 graphs, 33 nodes, 15 features, binary: 3 tasks, rocauc; train 8, "
+        "val 2, test 2)"
+    )
+    assert repr(task.graphs) == "GraphSet(12 graphs, 33 nodes, 30 edges)"
 
 
 def test_bins_of_regression_all_have_training_graphs() -> None:

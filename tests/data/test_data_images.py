@@ -414,3 +414,73 @@ def test_nothing_is_restored_from_other_images() -> None:
     small.condensed = {"preprocess": {"name": "normalise"}}
     with pytest.raises(ValueError, match=r"tensors \['mean', 'std'\] .* are missing"):
         restore_preprocess(small)
+
+
+# --- labels
+
+
+def dots(n: int = 40) -> np.ndarray:
+    return np.random.default_rng(0).random((n, 4, 4)).astype(np.float32)
+
+
+def test_test_images_without_a_label_are_left_out() -> None:
+    labels = np.arange(40) % 2
+    tested = np.where(np.arange(40) % 4 == 1, -1, labels)
+    task = as_images((dots(), labels), (dots(), tested))
+    assert (len(task.test), dict(task.unlabelled)) == (30, {"train": 0, "val": 0, "test": 10})
+    assert int(task.labels[task.test].min()) == 0
+    with pytest.raises(ValueError, match=r"none of the 40 test images has a label \(all are -1\)"):
+        as_images((dots(), labels), (dots(), np.full(40, -1)))
+    with pytest.raises(ValueError, match=r"test label -2: classes are 0..1, -1 is no label"):
+        as_images((dots(), labels), (dots(), labels - 2))
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.arange(40) % 2 * 541_511, r"class 1, 2, 3, 4, 5, ... has no training images"),
+        (np.arange(40) % 2 * 2**60, "2 different values, up to 1152921504606846976"),
+        (np.array([0, 1, 2, 255] * 10, dtype=np.uint8), "if 255 marks images without a label"),
+        (["cat", "dog"] * 20, r"images: the label \"\['cat', 'dog'.* is no number"),
+        (np.eye(2)[np.arange(40) % 2], r"\[40, 2\]: one-hot rows are labels.argmax\(1\)"),
+        (np.arange(40) % 3 - 1, "label -1 of the images: .* keep = labels >= 0"),
+    ],
+)
+def test_labels_that_are_no_classes(labels: Any, message: str) -> None:
+    """Nothing is of the size of an id, a message neither."""
+    with pytest.raises(ValueError, match=message) as caught:
+        as_images((dots(), labels))
+    assert len(str(caught.value)) < 500
+    with pytest.raises(ValueError, match="is no class of the training images"):
+        as_images((dots(), np.arange(40) % 2), (dots(), np.full(40, 2**60)))
+
+
+def test_images_with_four_channels_and_of_palettes() -> None:
+    rgba = np.zeros((20, 8, 8, 4), dtype=np.uint8)
+    labels = list(np.arange(20) % 2)
+    assert as_images((rgba, labels)).shape == (4, 8, 8)
+    with pytest.raises(ValueError, match=r"look like \[n, h, w, c\]"):
+        as_images((torch.from_numpy(rgba), labels))
+
+    class Palette:
+        """As a PIL image of mode P: its array holds positions in a table of colours."""
+
+        mode = "P"
+
+        def getbands(self) -> tuple[str]:
+            return ("P",)
+
+        def convert(self, mode: str) -> np.ndarray:
+            assert mode == "RGB"
+            return np.full((8, 8, 3), 255, dtype=np.uint8)
+
+    task = as_images([(Palette(), i % 2) for i in range(20)])
+    assert task.shape == (3, 8, 8)
+    assert float(task.images.min()) == 1
+
+
+def test_a_task_of_images_is_written_in_a_line() -> None:
+    task = as_images((dots(), np.arange(40) % 2), name="dots")
+    assert repr(task) == (
+        "ImageTask('dots', 40 images [1, 4, 4], 2 classes, normalise; train 36, val 4, test 0)"
+    )

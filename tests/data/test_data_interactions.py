@@ -331,3 +331,66 @@ def test_ml_1m(data_root: Path) -> None:
     assert (task.num_users, task.num_items, task.dropped_users) == (6040, 3706, 0)
     assert (task.train.nnz, task.val.nnz, task.test.nnz) == (791_718, 99_692, 108_799)
     assert task.unseen_items == 28
+
+
+# --- ids, ratings and users that are unusual
+
+
+def far(users: int = 12, factor: int = 10**9) -> sp.coo_matrix:
+    coo = some(users).tocoo()
+    return sp.coo_matrix(
+        (coo.data, (coo.row.astype(np.int64) * factor, coo.col)), shape=(users * factor, 20)
+    )
+
+
+def test_ids_may_be_any_numbers() -> None:
+    """Nothing is of the size of an id."""
+    with pytest.warns(UserWarning, match="11,999,999,988 of 12,000,000,000 users have fewer"):
+        task = as_interactions(far())
+    expected = as_interactions(some())
+    for part in interactions.SPLITS:
+        assert same(getattr(task, part), getattr(expected, part))
+    assert task.user_ids.tolist() == [10**9 * i for i in range(12)]
+    with pytest.raises(ValueError, match=r"items have no interaction; number those that have one"):
+        as_interactions(far().T)
+    parts = dict.fromkeys(interactions.SPLITS, far())
+    with pytest.raises(ValueError, match=r"12,000,000,000 users have \d+ training items"):
+        as_interactions(parts)
+
+
+def test_a_rating_of_0_is_an_interaction() -> None:
+    """A stored 0 of a matrix is none; but a row of a table, and an edge, are there."""
+    coo = some().tocoo()
+    frame = pd.DataFrame({"user": coo.row, "item": coo.col, "rating": 0.0})
+    edges = graph(some())
+    edges["user", "rates", "item"].rating.zero_()
+    for data in (frame, edges):
+        assert same(as_interactions(data).train, as_interactions(some()).train)
+        with pytest.raises(ValueError, match="no user has 3 items"):
+            as_interactions(data, min_rating=1)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (pd.DataFrame({"user": [1], "item": [2], "rating": ["good"]}), "'rating' is no column of"),
+        (pd.DataFrame({"user": ["a", 1], "item": [2, 3]}), r"'user' has ids of several types"),
+        (pd.DataFrame({f"c{i}": [1] for i in range(999)}), r"it has c0, c1, c2, c3, c4, \.\.\."),
+    ],
+)
+def test_bad_frames(data, message) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        as_interactions(data)
+    assert len(str(caught.value)) < 500
+
+
+def test_users_without_held_out_items_are_counted() -> None:
+    task = as_interactions(sp.csr_matrix(np.tri(12, 20, 2)))
+    without = int((task.val.getnnz(1) == 0).sum())
+    assert task.unlabelled == {"train": 0, "val": without, "test": 0}
+    assert without > 0
+    numbers = [f"{getattr(task, part).nnz}" for part in interactions.SPLITS]
+    assert repr(task) == (
+        f"InteractionTask('interactions', 12 users, 20 items; interactions: train {numbers[0]}, "
+        f"val {numbers[1]}, test {numbers[2]})"
+    )

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from importlib import import_module
 
+import numpy as np
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
@@ -16,7 +17,9 @@ from torch_geometric.data import Data
 from graphcondense.core.pools import initialise
 from graphcondense.data.condensed_graphs import CondensedGraphs
 from graphcondense.data.graph_task import GraphTask, as_graph_task
+from graphcondense.evaluate import evaluate
 from graphcondense.evaluate.graph_fit import GraphEvaluator, GraphTraining
+from graphcondense.kinds import domain_of
 from graphcondense.nn.graphs import GRAPH_MODELS, SparseGraphs
 
 fit_module = import_module("graphcondense.evaluate.graph_fit")
@@ -369,3 +372,60 @@ def test_wrong_settings_are_named():
     for option in ({"dropout": 1.0}, {"readout": "max"}, {"hidden": 0}, {"val_every": 0}):
         with pytest.raises(ValueError, match=next(iter(option))):
             GraphTraining(**option)
+
+
+@pytest.mark.parametrize("metric", ["rmse", "mae"])
+def test_the_mean_of_the_training_targets_stands_beside_regression(metric):
+    task = replace(toy("regression"), metric=metric)
+    options = {"models": ["GCN", "GIN"], "seeds": 1, "random_draws": 1, "plain_epochs": 0}
+    report = evaluate(few(task), task, **options, progress=False, steps=2, hidden=4)
+    rows = [row for row in report.rows if row.label == "mean"]
+    assert [row.model for row in rows] == ["GCN", "GIN"]
+    y = task.graphs.y.double().numpy()
+    errors = {s: y[getattr(task, s)] - np.nanmean(y[task.train], 0) for s in ("val", "test")}
+    by_hand = {
+        "rmse": lambda e: np.sqrt(np.nanmean(e**2, 0)).mean(),
+        "mae": lambda e: np.nanmean(abs(e), 0).mean(),
+    }[metric]
+    for row in rows:
+        assert row.test_selected == row.test_last == pytest.approx(by_hand(errors["test"]))
+        assert row.val_selected == pytest.approx(by_hand(errors["val"]))
+        assert (row.set_graphs, row.nodes, row.bytes, row.seconds) == (0, 0, 0, 0)
+    assert str(report).count("mean") >= 2
+    lone = evaluate(few(task), task, **options, baselines=(), progress=False, steps=2, hidden=4)
+    assert lone.labels == ["condensed"]
+
+
+def test_classes_have_no_mean():
+    options = {"models": ["GCN"], "seeds": 1, "random_draws": 1, "plain_epochs": 0}
+    report = evaluate(few(toy()), toy(), **options, progress=False, steps=2, hidden=4)
+    assert report.labels == ["condensed", "random", "whole"]
+
+
+@pytest.mark.parametrize("kind", ["classes", "binary", "regression"])
+def test_graphs_without_a_label_are_left_out_of_scores(kind):
+    """Half of the validation and test graphs lose their labels; the others' scores are reported."""
+    task = toy(kind)
+    graphs = task.graphs.graphs()
+    for part in (task.val, task.test):
+        for i in part[:10].tolist():
+            none = torch.nan if kind != "classes" else -1
+            graphs[i].y = torch.full_like(graphs[i].y, none)
+    holey = as_graph_task(graphs, SPLITS, name="toy", kind=kind)
+    assert dict(holey.unlabelled) == {"train": 0, "val": 10, "test": 10}
+    known = replace(task, val=task.val[10:], test=task.test[10:])
+    a, b = (GraphEvaluator(t, **FAST).fit("GCN", few(task), seeds=2) for t in (holey, known))
+    assert equal(a, b)
+    assert domain_of(holey, torch.device("cpu"), "inductive").describe()["unlabelled"]["test"] == 10
+    assert "unlabelled" not in domain_of(task, torch.device("cpu"), "inductive").describe()
+
+
+def test_labels_of_a_small_list_are_read_as_those_of_the_real_graphs():
+    """Three targets that happen to be 0, 1 and 2 are no classes where the real ones are numbers."""
+    task = as_graph_task(
+        [Data(x=torch.rand(2, 3), y=torch.tensor([[i / 7]])) for i in range(60)], SPLITS
+    )
+    small = [Data(x=torch.rand(2, 3), y=torch.tensor([[float(i % 3)]])) for i in range(6)]
+    assert GraphEvaluator(task, **FAST).fit("GIN", small, seeds=1).test_last.isfinite().all()
+    options = {"models": ["GIN"], "seeds": 1, "baselines": (), "plain_epochs": 0}
+    assert evaluate(small, task, **options, progress=False, steps=2, hidden=4).labels
