@@ -98,11 +98,8 @@ class Run:
 
     @property
     def score(self) -> Score:
-        """The score of its validation; of users what the record calls it, such as HR@100."""
-        if self.unit == "users":
-            said = str(self.validation.get("predictor", "")).rpartition(", ")[2]
-            return Score(said or "HR")
-        return score_of(self.data)
+        """The score of its validation."""
+        return validation_score(self.small)
 
     @property
     def validation(self) -> Mapping[str, Any]:
@@ -308,6 +305,17 @@ def _are_mappings(value: Any) -> bool:
 def score_of(about: Mapping[str, Any]) -> Score:
     """The score that a record or an evaluation names; accuracy where it names none."""
     return SCORES.get(str(about.get("metric")), SCORES["accuracy"])
+
+
+def validation_score(small: Any) -> Score:
+    """The score of a condensed set's validation; of users what the record calls it, as HR@100."""
+    record: Any = small.condensed
+    if unit_of(small) != "users":
+        about = record.get("data")
+        return score_of(about if isinstance(about, Mapping) else {})
+    found = record.get("validation")
+    said = str(found.get("predictor", "")) if isinstance(found, Mapping) else ""
+    return Score(said.rpartition(", ")[2] or "HR")
 
 
 def is_number(value: Any) -> bool:
