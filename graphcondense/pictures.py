@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphcondense.evaluate.metrics import SCORES, Score
 from graphcondense.evaluate.result import COLOURS, MARKERS
 
 if TYPE_CHECKING:
@@ -30,17 +31,24 @@ GRAPHS, ACROSS, NAMED = 24, 6, 10  # graphs in a picture, graphs in a line, colu
 MANY = 80  # above so many nodes a graph is laid out by springs: all distances take too long
 
 
-def draw_curve(metrics: str | Path | Sequence[Mapping[str, float]], path: str | Path) -> Path:
+def draw_curve(
+    metrics: str | Path | Sequence[Mapping[str, float]],
+    path: str | Path,
+    score: Score = SCORES["accuracy"],
+) -> Path:
     """Draw the loss (log scale) and, below it, the validation score over the steps.
 
     Args:
         metrics: a run's ``metrics.jsonl``, or its rows: ``step``, ``loss``, now and then
-            ``validation``.
+            ``validation``. What is no finite number is left out.
         path: the picture, any format that matplotlib writes.
+        score: what the validation score is; errors, which a run holds as negative numbers, are
+            drawn as they are called.
     """
     if isinstance(metrics, str | Path):
         metrics = [json.loads(line) for line in Path(metrics).read_text().splitlines()]
-    scored = [row for row in metrics if "validation" in row]
+    metrics = [row for row in metrics if math.isfinite(row["loss"])]
+    scored = [row for row in metrics if math.isfinite(row.get("validation", math.nan))]
     figure = _figure(6.4, 4.6 if scored else 3.2)
     ratios = [3, 2] if scored else [1]
     axes = figure.subplots(len(ratios), sharex=True, squeeze=False, height_ratios=ratios)[:, 0]
@@ -48,16 +56,21 @@ def draw_curve(metrics: str | Path | Sequence[Mapping[str, float]], path: str | 
     if scored:
         best = max(scored, key=lambda row: row["validation"])
         steps = [row["step"] for row in scored]
-        score = [100 * row["validation"] for row in scored]
-        axes[1].plot(steps, score, "o-", color=COLOURS[2], ms=4, lw=1.5)
-        axes[1].plot(best["step"], 100 * best["validation"], "o", ms=10, mfc="none", mec=COLOURS[3])
+        sign = 1 if score.larger_is_better else -1
+        values = [sign * score.scale * row["validation"] for row in scored]
+        top = sign * best["validation"]
+        axes[1].plot(steps, values, "o-", color=COLOURS[2], ms=4, lw=1.5)
+        axes[1].plot(best["step"], score.scale * top, "o", ms=10, mfc="none", mec=COLOURS[3])
+        unit = " %" if score.share else ""
         axes[1].set_title(
-            f"best {100 * best['validation']:.1f} % at step {best['step']:,}",
+            f"best {score.text(top)}{unit} at step {best['step']:,}",
             loc="right",
             fontsize=9,
             color=COLOURS[3],
         )
-        axes[1].set_ylabel("validation, %")
+        axes[1].set_ylabel(
+            f"validation {score.unit}".removesuffix(" (lower is better)"), fontsize=9
+        )
         axes[1].margins(y=0.2)
     axes[-1].set_xlabel("step")
     for ax in axes:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.image
 import pytest
 import torch
+from matplotlib.figure import Figure
 from torch_geometric.data import Data
 
+from graphcondense import pictures
 from graphcondense.data.condensed_graphs import CondensedGraphs
 from graphcondense.data.graph_task import GraphSet, pack
+from graphcondense.evaluate.metrics import SCORES
 from graphcondense.pictures import (
     draw_curve,
     draw_graph,
@@ -146,3 +150,20 @@ def test_images_of_unequal_classes_and_soft_labels(tmp_path: Path) -> None:
 def test_images_of_two_channels_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="2 channels"):
         draw_images(torch.rand(1, 2, 4, 4), torch.zeros(1).long(), tmp_path / "images.png")
+
+
+def test_a_curve_is_of_its_own_score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error is no per cent, and no negative number; what is not finite is left out."""
+    figures: list[Figure] = []
+    monkeypatch.setattr(pictures, "_save", lambda figure, path: figures.append(figure))
+    rows = [{"step": i, "loss": 3 / i, "validation": -1.5 + i / 10} for i in range(1, 4)]
+    rows += [{"step": 4, "loss": 1.0, "validation": math.nan}, {"step": 5, "loss": math.nan}]
+    draw_curve(rows, tmp_path / "curve.png", SCORES["rmse"])
+    loss, below = figures[0].axes
+    assert below.get_ylabel() == "validation RMSE"
+    assert below.get_title(loc="right") == "best 1.200 at step 3"
+    assert list(below.lines[0].get_ydata()) == pytest.approx([1.4, 1.3, 1.2])
+    assert len(loss.lines[0].get_xdata()) == 4
+    draw_curve([{"step": 1, "loss": 1.0, "validation": 0.5}], tmp_path / "curve.png")
+    assert figures[1].axes[1].get_ylabel() == "validation accuracy, %"
+    assert figures[1].axes[1].get_title(loc="right") == "best 50.0 % at step 1"

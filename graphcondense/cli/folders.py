@@ -89,12 +89,14 @@ def draw(small: Any, folder: Path, real: Any = None) -> list[Path]:
         real: what was condensed; the picture of users by items shows it beside them.
     """
     from graphcondense import pictures
+    from graphcondense.report.runs import validation_score
 
     if not is_main():
         return []
     drawn = []
     if (folder / "metrics.jsonl").is_file():
-        drawn.append(pictures.draw_curve(folder / "metrics.jsonl", folder / "curve.png"))
+        score = validation_score(small)
+        drawn.append(pictures.draw_curve(folder / "metrics.jsonl", folder / "curve.png", score))
     if hasattr(small, "num_users"):
         if real is not None:
             drawn.append(pictures.draw_items(small.csr, real.train, folder / "items.png"))

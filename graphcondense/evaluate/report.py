@@ -363,8 +363,8 @@ class Report(Result):
         names = [model + (" *" if model in marked else "") for model in models]
         axes.set_xticks(range(len(models)), names, rotation=45, ha="right")
         axes.set_yticks(range(len(labels)), labels)
-        star = "; * no GNN" if marked else ""
-        title = f"{self.data}: test {score.unit}\n{self.on_test.removeprefix(' ')}{star}".rstrip()
+        below = [self.on_test.strip(), "* no GNN" if marked else ""]
+        title = f"{self.data}: test {score.unit}\n{'; '.join(filter(None, below))}".rstrip()
         figure.suptitle(title, fontsize=11)
         axes.spines[:].set_visible(False)
         figure.colorbar(picture, ax=axes, pad=0.01)

@@ -179,8 +179,8 @@ def about_test(examples: int | None, unlabelled: int, called: str) -> list[str]:
     out = []
     if examples is not None and examples < FEW:
         out.append(
-            f"warning: only {examples} test {called}: scores are coarse, a single one is worth "
-            f"{100 / max(examples, 1):.1f} % of them"
+            f"warning: only {examples} test {called}: scores are coarse, each weighs "
+            f"{100 / max(examples, 1):.1f} %"
         )
     if unlabelled:
         out.append(f"{unlabelled:,} test {called} have no label and are left out of every score")

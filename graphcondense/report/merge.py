@@ -190,7 +190,7 @@ def _shown(
     label = str(row["label"])
     if label == "whole":
         return label
-    nodes = f"{row.get('nodes', 0):,} {group.units[0]}"
+    nodes = f"{row.get('nodes') or 0:,} {group.units[0]}"
     if label == "random":
         graphs = row.get("set_graphs")
         return f"random, {graphs:,} graphs" if graphs else f"random, {nodes}"
@@ -317,7 +317,7 @@ def better(group: Group, label: str) -> bool | None:
     model = str(entry.get("model"))
     row = group.rows.get((label, model), {})
     graphs = row.get("set_graphs")
-    size = f"{graphs:,} graphs" if graphs else f"{row.get('nodes', 0):,} {group.units[0]}"
+    size = f"{graphs:,} graphs" if graphs else f"{row.get('nodes') or 0:,} {group.units[0]}"
     found = [
         (number(r, "test_selected"), number(r, "test_selected_std") or 0.0)
         for r in (row, group.rows.get((f"random, {size}", model), {}))

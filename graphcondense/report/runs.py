@@ -98,11 +98,8 @@ class Run:
 
     @property
     def score(self) -> Score:
-        """The score of its validation; of users what the record calls it, such as HR@100."""
-        if self.unit == "users":
-            said = str(self.validation.get("predictor", "")).rpartition(", ")[2]
-            return Score(said or "HR")
-        return score_of(self.data)
+        """The score of its validation."""
+        return validation_score(self.small)
 
     @property
     def validation(self) -> Mapping[str, Any]:
@@ -278,20 +275,50 @@ def _evaluation(path: Path) -> Mapping[str, Any] | None:
     if not path.is_file():
         return None
     content = _json(path)
-    rows = content.get("rows") if isinstance(content, dict) else None
-    needed = {"label", "model", "test_selected"}
-    if not isinstance(rows, list) or not all(
-        isinstance(row, dict) and needed <= set(row) for row in rows
-    ):
+    if not isinstance(content, dict) or not _is_evaluation(content):
         raise ValueError(f"{path} is not what graphcondense evaluate writes; evaluate again")
-    if not isinstance(content.get("ledgers", {}), dict):
-        raise ValueError(f"{path}: its ledgers are not a mapping; evaluate again")
-    return content  # type: ignore[no-any-return]
+    if not _are_mappings(content.get("ledgers") or {}):
+        raise ValueError(f"{path}: its ledgers are not a mapping of mappings; evaluate again")
+    return content
+
+
+def _is_evaluation(content: Mapping[str, Any]) -> bool:
+    """Whether this has the rows of an evaluation, with counts that are numbers."""
+    rows, settings = content.get("rows"), content.get("settings") or {}
+    units, counts = content.get("units"), ("graphs", "trainings", "nodes", "set_graphs")
+    needed = {"label", "model", "test_selected"}
+    named = units is None or (isinstance(units, list) and len(units) == 2)
+    return (
+        named
+        and isinstance(settings, dict)
+        and isinstance(rows, list)
+        and all(
+            isinstance(row, dict)
+            and needed <= set(row)
+            and all(row.get(count) is None or is_number(row[count]) for count in counts)
+            for row in rows
+        )
+    )
+
+
+def _are_mappings(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(one, dict) for one in value.values())
 
 
 def score_of(about: Mapping[str, Any]) -> Score:
     """The score that a record or an evaluation names; accuracy where it names none."""
     return SCORES.get(str(about.get("metric")), SCORES["accuracy"])
+
+
+def validation_score(small: Any) -> Score:
+    """The score of a condensed set's validation; of users what the record calls it, as HR@100."""
+    record: Any = small.condensed
+    if unit_of(small) != "users":
+        about = record.get("data")
+        return score_of(about if isinstance(about, Mapping) else {})
+    found = record.get("validation")
+    said = str(found.get("predictor", "")) if isinstance(found, Mapping) else ""
+    return Score(said.rpartition(", ")[2] or "HR")
 
 
 def is_number(value: Any) -> bool:

@@ -517,7 +517,7 @@ def ledger(
                     ),
                 ),
             ]
-        parts.append(_ledger_table(group, key))
+        parts.append(_ledger_table(group, runs, key))
     return _section("cost", "Cost", *parts), charts
 
 
@@ -535,7 +535,7 @@ def _worded(text: str, group: Group) -> str:
     return text.replace("the whole graph", "all images").replace("PyG", "PyTorch")
 
 
-def _ledger_table(group: Group, key: Key) -> Markup:
+def _ledger_table(group: Group, runs: Sequence[Run], key: Key) -> Markup:
     sizes = ["nodes", "edges", "bytes"]
     if any("graphs" in (entry.get("ratios") or {}) for entry in group.ledgers.values()):
         sizes.insert(0, "graphs")
@@ -544,12 +544,16 @@ def _ledger_table(group: Group, key: Key) -> Markup:
     of = _part(group)
     head += [*(f"% of {called.get(name, name)} in {of}" for name in sizes)]
     head += ["expected MiB", "peak MiB"]
+    presets = {run.label: run.preset for run in runs}
     rows = []
     for label, entry in group.ledgers.items():
         ratios = _mapping(entry.get("ratios"))
         memory = [number(entry, name) for name in ("memory_estimate_bytes", "peak_memory_bytes")]
         count, words = verdict(times_of(entry), better(group, label))
-        preset = next((r.get("preset") for (own, _), r in group.rows.items() if own == label), None)
+        preset = next(
+            (r["preset"] for (own, _), r in group.rows.items() if own == label and "preset" in r),
+            presets.get(label),
+        )
         cells = [
             Cell(join([key.symbol(label), label]), right=False),
             Cell(str(preset or DASH), right=False),
@@ -919,7 +923,9 @@ def _group_of(name: str) -> str:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str = "") -> Markup:
     """A table that sorts by its headings, in a box of its own that scrolls."""
-    numeric = [any(row[i].value is not None for row in rows) for i in range(len(head))]
+    numeric = [
+        any(row[i].value is not None and row[i].right for row in rows) for i in range(len(head))
+    ]
     body = [
         tag(
             "tr",

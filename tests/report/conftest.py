@@ -148,7 +148,7 @@ def make_run() -> Callable[..., Path]:
         if evaluated:
             content = evaluation(method, small, data, score)
             for ledger in content["ledgers"].values():
-                ledger["condensation_seconds"] = small.condensed["seconds"] - 2.5
+                ledger["condensation_seconds"] = (record or {}).get("seconds", 12.5) - 2.5
             (folder / "evaluation.json").write_text(json.dumps(content))
         if extra:
             rows = [{"attack": f"a{i}", "auc": auc} for i, auc in enumerate((0.61, 0.5, 0.555))]

@@ -198,7 +198,7 @@ def test_the_heat_map_shows_either_epoch_and_more_on_hover(browser: Browser) -> 
 
 
 @pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [1400, 390])
+@pytest.mark.parametrize("width", [1400, 620])
 def test_the_row_below_the_pointer_keeps_its_colours(
     started: Browser, page: str, width: int, dark: bool
 ) -> None:

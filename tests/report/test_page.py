@@ -385,7 +385,15 @@ def test_what_is_no_run_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     [
         ("evaluation.json", "{", "cannot read .*evaluation.json"),
         ("evaluation.json", '{"rows": [{"label": "a"}]}', "evaluation.json is not what"),
-        ("evaluation.json", '{"rows": [], "ledgers": []}', "evaluation.json: its ledgers"),
+        ("evaluation.json", '{"rows": [], "ledgers": [1]}', "evaluation.json: its ledgers"),
+        ("evaluation.json", '{"rows": [], "ledgers": {"a": 3}}', "evaluation.json: its ledgers"),
+        ("evaluation.json", '{"rows": [], "units": 5}', "evaluation.json is not what"),
+        ("evaluation.json", '{"rows": [], "settings": [1]}', "evaluation.json is not what"),
+        (
+            "evaluation.json",
+            '{"rows": [{"label": "a", "model": "b", "test_selected": 1, "graphs": "two"}]}',
+            "evaluation.json is not what",
+        ),
         ("privacy.json", "\x00", "cannot read .*privacy.json"),
         ("metrics.jsonl", "{}\n", "metrics.jsonl, line 1, has no step"),
         ("metrics.jsonl", "{", "cannot read .*metrics.jsonl, line 1"),
@@ -409,3 +417,54 @@ def test_a_run_is_named_once_and_other_json_is_left_alone(tmp_path: Path, make_r
     with pytest.raises(ValueError, match="named twice"):
         write_report([run, run / ".." / "run"])
     assert "further" not in read(write_report(run)).ids()
+
+
+def test_a_record_of_anybody_gives_a_page(tmp_path: Path, make_run: Make) -> None:
+    """Records are checked by nobody: what is of another type than expected is left out."""
+    strange: dict[str, Any] = {"data": [1], "budget": "x", "hyperparameters": [1], "versions": [2]}
+    strange |= {"validation": [3], "hash": 5, "method": 7, "nodes": "many", "preset": 3}
+    half = {"budget": {"asked": [1], "of_labelled": "x"}, "data": {"name": 3, "nodes": "x"}}
+    half["validation"] = {"score": "a", "step": "b", "predictor": 3}
+    for i, record in enumerate((strange, half, dict.fromkeys(strange))):
+        page = write_report(make_run(tmp_path / f"{i}", record=record))
+        assert "summary" in read(page).ids()
+
+
+def test_scores_that_are_no_numbers_are_dashes(tmp_path: Path, make_run: Make) -> None:
+    run = make_run(tmp_path / "run")
+    content = json.loads((run / "evaluation.json").read_text())
+    for row in content["rows"]:
+        row |= {name: float("nan") for name in row if name.startswith(("test", "val"))}
+    content["ledgers"]["gcond"] |= {"condensation_seconds": float("nan")}
+    (run / "evaluation.json").write_text(json.dumps(content))
+    lines = [f'{{"step": {i}, "loss": NaN, "validation": NaN}}' for i in range(1, 9)]
+    (run / "metrics.jsonl").write_text("\n".join(lines))
+    page = write_report(run)
+    assert "NaN" not in json.dumps(embedded(page))
+    assert not re.search(r">\s*nan", page.read_text().partition("<script")[0])
+
+
+def test_an_unfinished_run_is_called_so(tmp_path: Path, make_run: Make) -> None:
+    run = make_run(tmp_path / "run")
+    (run / "condensed.safetensors").unlink()
+    with pytest.raises(ValueError, match="as the run in it is not finished"):
+        write_report(run)
+    with pytest.raises(ValueError, match="nowhere is not there"):
+        write_report(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "properties"])
+def test_a_folder_without_a_run_is_said_to_have_none(
+    verb: str, tmp_path: Path, make_run: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not "which data?", which would come next."""
+    run = make_run(tmp_path / "run")
+    (run / "condensed.safetensors").unlink()
+    (tmp_path / "empty").mkdir()
+    for name, why in (
+        ("nowhere", "there is no file or folder"),
+        ("empty", "it has no condensed.safetensors"),
+        ("run", "its run is not finished"),
+    ):
+        assert cli.main([verb, str(tmp_path / name)]) == 2
+        assert why in capsys.readouterr().err

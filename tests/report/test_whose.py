@@ -204,7 +204,7 @@ def test_the_size_of_the_test_set_is_said_and_a_small_one_warned_of(
     text = text_of(write_report(run))
     assert "80.0 % test accuracy, GCN, on 13 test nodes (4 unlabelled left out)" in text
     assert "± 0.0" not in write_report(run).read_text()
-    assert "warning: only 13 test nodes: scores are coarse, a single one is worth 7.7 %" in text
+    assert "warning: only 13 test nodes: scores are coarse, each weighs 7.7 %" in text
     assert "4 test nodes have no label and are left out of every score" in text
     assert "on 13 test nodes (4 unlabelled left out): standard error 10.0" in (
         write_report(run).read_text()

@@ -1,0 +1,134 @@
+"""The table of `graphcondense bench`: its order, its words, and what Ctrl-C leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graphcondense.cli import INTERRUPTED, main
+from graphcondense.cli.bench import write_page
+
+
+def cell(label: str, score: float, **more: Any) -> dict[str, Any]:
+    """A finished cell, of one condensation and one training."""
+    row = {
+        "label": label,
+        "model": "GCN",
+        "predictor": "GNN",
+        "edge_weights": "",
+        "chosen": "",
+        "graphs": 1,
+        "trainings": 1,
+        "test_selected": score,
+        "test_selected_std": 0.0,
+        "test_last": score,
+        "test_last_std": 0.0,
+        "val_selected": score,
+        "epoch_selected": 3.0,
+        "spread_graphs": None,
+        "spread_trainings": None,
+        "nodes": 20,
+        "edges": 0,
+        "bytes": 2048,
+        "seconds": 1.0,
+        "seconds_training": 0.5,
+        "processor_seconds": 1.0,
+    }
+    about = {"data": "digits", "digest": "d", "settings": {}, "metric": "accuracy"}
+    about |= {"test_examples": 40, "test_unlabelled": 3, "rows": [{**row, **more}]}
+    whole = label == "whole"
+    return {
+        "report": about,
+        "cost": "-",
+        "seconds": None if whole else [2.0],
+        "plain_training_seconds": 4.0 if whole else None,
+        "peak_memory_bytes": None if whole else 2**20,
+        "budget": {"nodes": 20},
+        "workers": 1,
+        "command": "OMP_NUM_THREADS=1 graphcondense bench --data digits --nodes 20 --root DATA",
+    }
+
+
+def put(folder: Path, *cells: dict[str, Any]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in cells:
+        label = one["report"]["rows"][0]["label"]
+        (folder / f"{label}.json").write_text(json.dumps(one))
+
+
+def test_the_table_shows_presets_and_the_test_set(tmp_path: Path) -> None:
+    cells = cell("gcond", 0.8, preset="cora"), cell("random", 0.7), cell("whole", 0.9)
+    put(tmp_path / "out" / "digits-20", *cells)
+    text = write_page(tmp_path / "out", tmp_path / "page.md", "digits-20")
+    assert "digits (d) on 40 test nodes (3 unlabelled left out); " in text
+    assert "warning: only 40 test nodes: scores are coarse" in text
+    assert "| trained on | preset | GCN | nodes |" in text
+    assert "| gcond | cora | **80.0** | 20 |" in text  # one training has no spread
+    assert "| random | - | 70.0 | 20 |" in text
+    assert text.count("| gcond | cora |") == 2
+
+
+def test_a_cell_without_a_score_comes_last_and_wins_nothing(tmp_path: Path) -> None:
+    put(tmp_path / "out" / "t", cell("a", float("nan")), cell("b", 0.7))
+    text = write_page(tmp_path / "out", tmp_path / "page.md", "t")
+    assert re.findall(r"^\| ([ab]) \|", text, re.MULTILINE)[:2] == ["b", "a"]
+    assert "**70.0**" in text
+    assert "**nan" not in text
+
+
+def test_a_broken_cell_is_named(tmp_path: Path) -> None:
+    put(tmp_path / "out" / "t", cell("a", 0.5))
+    (tmp_path / "out" / "t" / "b.json").write_text("{")
+    with pytest.raises(ValueError, match=r"b\.json is no cell of graphcondense bench: delete it"):
+        write_page(tmp_path / "out", tmp_path / "page.md", "t")
+
+
+class Cell:
+    """Stands in for a cell's process: ``random`` is done at once, the next one meets Ctrl-C."""
+
+    def __init__(self, words: list[str], **options: Any) -> None:
+        self.name = words[words.index("--methods", words.index("--cell") - 4) + 1]
+        self.path, self.returncode = Path(words[-1]), None
+        self.ended = threading.Event()
+
+    def communicate(self) -> tuple[None, str]:
+        if self.name == "random":
+            put(self.path.parent, cell("random", 0.7))
+            self.returncode = 0
+        else:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert self.ended.wait(20)
+        return None, ""
+
+    def terminate(self) -> None:
+        if self.returncode is None:
+            self.returncode = -signal.SIGTERM
+        self.ended.set()
+
+
+def test_ctrl_c_keeps_finished_cells_and_fails_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("graphcondense.cli.bench.subprocess.Popen", Cell)
+    words = ["bench", "--data", "digits", "--nodes", "20", "--workers", "1"]
+    assert main([*words, "--methods", "gcond,random"]) == INTERRUPTED
+    said = capsys.readouterr()
+    assert "digits-20: 3 cells to run, 1 at a time: random, gcond, whole" in said.err
+    assert "digits-20 random: begins, 1 of 3" in said.err
+    assert "digits-20 gcond: begins, 2 of 3" in said.err
+    assert "whole: begins" not in said.err
+    assert "failed" not in said.err
+    assert "1 of 3 cells are finished and kept in runs/bench/digits-20; to go on: " in said.err
+    assert "graphcondense bench --data digits --nodes 20 --workers 1 --methods gcond,random" in (
+        said.err
+    )
+    assert "| random | - | **70.0** |" in said.out  # the table of what is there
+    assert [path.name for path in Path("runs/bench/digits-20").iterdir()] == ["random.json"]
