@@ -7,8 +7,12 @@ without one.
 from __future__ import annotations
 
 import copy
+import pkgutil
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, ClassVar
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pytest
@@ -98,6 +102,15 @@ class StopAfter(Callback):
             raise KeyboardInterrupt
 
 
+class Whole(NamedTuple):
+    """A run with the case's own options, which many tests only look at."""
+
+    small: Any
+    folder: Path
+    input_unchanged: bool
+    generator_unchanged: bool
+
+
 class MethodCase:
     """What holds for every method. Subclasses give the three class attributes and ``data``."""
 
@@ -105,12 +118,40 @@ class MethodCase:
     domain: ClassVar[str]
     options: ClassVar[dict[str, Any]] = {}
     iterates: ClassVar[bool] = True
+    # The class that trains for validation, and less of it: scores are compared, never judged.
+    validation: ClassVar[tuple[str, dict[str, Any]] | None] = None
 
     def __init_subclass__(cls) -> None:
         if "name" in vars(cls):
             CASES[cls.name, cls.domain] = cls
         if not cls.iterates:  # test_saved_and_loaded sees that there is nothing to resume
             cls.test_resumed_is_uninterrupted = None
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def short_validation(cls) -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            if cls.validation is not None:
+                name, less = cls.validation
+                evaluator = pkgutil.resolve_name(name)
+                patch.setattr(name.replace(":", "."), partial(trained, evaluator, less))
+            yield
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def whole(cls, short_validation: None, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+        return cls().observed(tmp_path_factory.mktemp("whole"))
+
+    def observed(self, folder: Path) -> Whole:
+        """A run into a folder, and whether it changed what it must not change."""
+        data = self.data()
+        before = copy.deepcopy(data)
+        torch.manual_seed(0)
+        state = torch.get_rng_state()
+        small = self.condense(data, out=folder)
+        pairs = zip(tensors(before), tensors(data), strict=True)
+        unchanged = all(torch.equal(a, b) for a, b in pairs)
+        return Whole(small, folder, unchanged, torch.equal(state, torch.get_rng_state()))
 
     def data(self) -> Any:
         raise NotImplementedError
@@ -137,8 +178,8 @@ class MethodCase:
         assert bool(small.train_mask.all())
         assert small.condensed["nodes"] == len(small.y) == len(small.x)
 
-    def test_budget_is_kept(self) -> None:
-        small = self.condense()
+    def test_budget_is_kept(self, whole: Whole) -> None:
+        small = whole.small
         assert torch.bincount(self.labels(small)).tolist() == [2, 2, 2]
         assert len(self.labels(self.condense(per_class=None, nodes=7))) == 7
         most = self.ample(small)
@@ -165,28 +206,19 @@ class MethodCase:
         assert torch.bincount(self.labels(small)).tolist() == [1, 1, 1]
         assert all(bool(torch.isfinite(v).all()) for v in tensors(small))
 
-    def test_input_is_unchanged(self) -> None:
-        data = self.data()
-        before = copy.deepcopy(data)
-        self.condense(data)
-        for a, b in zip(tensors(before), tensors(data), strict=True):
-            assert torch.equal(a, b)
+    def test_input_is_unchanged(self, whole: Whole) -> None:
+        assert whole.input_unchanged
 
-    def test_same_seed_same_bits(self) -> None:
-        torch.manual_seed(0)
-        first = self.condense()
+    def test_same_seed_same_bits(self, whole: Whole) -> None:
         torch.manual_seed(1)  # the global generator must not matter
         torch.rand(5)
-        assert first.condensed["hash"] == self.condense().condensed["hash"]
+        assert whole.small.condensed["hash"] == self.condense().condensed["hash"]
 
-    def test_global_generator_is_left_alone(self) -> None:
-        torch.manual_seed(0)
-        before = torch.get_rng_state()
-        self.condense()
-        assert torch.equal(before, torch.get_rng_state())
+    def test_global_generator_is_left_alone(self, whole: Whole) -> None:
+        assert whole.generator_unchanged
 
-    def test_result_is_valid(self) -> None:
-        small = self.condense()
+    def test_result_is_valid(self, whole: Whole) -> None:
+        small = whole.small
         self.check(small)
         assert small.condensed["method"] == self.name
         assert small.condensed["domain"] == self.domain
@@ -195,23 +227,19 @@ class MethodCase:
         looped = small.condensed["steps"] is not None
         assert looped is self.iterates is find_method(self.name, self.domain)[0](nodes=1).iterates
 
-    def test_saved_and_loaded(self, tmp_path: Any) -> None:
-        small = self.condense(out=tmp_path)
-        again = graphcondense.load(tmp_path)
+    def test_saved_and_loaded(self, whole: Whole) -> None:
+        small, again = whole.small, graphcondense.load(whole.folder)
         assert again.condensed == small.condensed
-        assert (tmp_path / "checkpoint.pt").exists() == self.iterates
+        assert (whole.folder / "checkpoint.pt").exists() == self.iterates
         assert all(torch.equal(a, b) for a, b in zip(tensors(small), tensors(again), strict=True))
 
     @pytest.mark.parametrize("at", [1, 4])
-    def test_resumed_is_uninterrupted(self, tmp_path: Any, at: int) -> None:
-        whole = self.condense(out=tmp_path / "whole")
+    def test_resumed_is_uninterrupted(self, whole: Whole, tmp_path: Path, at: int) -> None:
         with pytest.raises(KeyboardInterrupt):
-            self.condense(
-                out=tmp_path / "cut", checkpoint_seconds=0.0, callbacks=[StopAfter(at + 1)]
-            )
-        resumed = self.condense(out=tmp_path / "cut", resume=True)
-        assert resumed.condensed["hash"] == whole.condensed["hash"]
-        assert steps(tmp_path / "cut") == steps(tmp_path / "whole")
+            self.condense(out=tmp_path, checkpoint_seconds=0.0, callbacks=[StopAfter(at + 1)])
+        resumed = self.condense(out=tmp_path, resume=True)
+        assert resumed.condensed["hash"] == whole.small.condensed["hash"]
+        assert steps(tmp_path) == steps(whole.folder)
 
 
 def poisoned(data: Data, nodes: Tensor) -> Data:
@@ -242,11 +270,11 @@ class NodeCase(MethodCase):
         task = as_task(self.data())
         return task, task.y[task.train]
 
-    def test_test_labels_are_unreachable(self) -> None:
+    def test_test_labels_are_unreachable(self, whole: Whole) -> None:
         data = self.data()
         garbage = data.clone()
         garbage.y[data.test_mask] = (garbage.y[data.test_mask] + 1) % 3
-        assert self.condense(data).condensed["hash"] == self.condense(garbage).condensed["hash"]
+        assert whole.small.condensed["hash"] == self.condense(garbage).condensed["hash"]
 
     def test_inductive_sees_the_training_subgraph_alone(self) -> None:
         """And scores on the way no more than the validation nodes beside it."""
@@ -285,6 +313,7 @@ class ImageCase(MethodCase):
     """What holds for every method on images, besides."""
 
     domain = "image"
+    validation = "graphcondense.evaluate.image_fit:ImageEvaluator", {"epochs": 20}
 
     def data(self) -> tuple[Tensor, Tensor]:
         return toy_images()
@@ -351,6 +380,7 @@ class GraphCase(MethodCase):
     """What holds for every method on sets of graphs, besides."""
 
     domain = "graph"
+    validation = "graphcondense.evaluate.graph_fit:GraphEvaluator", {"steps": 20}
     each: ClassVar[int] = 2  # graphs a group that any kind of input has to give
 
     def data(self) -> list[Data]:
@@ -447,9 +477,8 @@ class RowsCase(MethodCase):
         assert small.condensed["interactions"] == small.csr.nnz == hetero.num_edges
         assert m == 40
 
-    def test_budget_is_kept(self) -> None:
-        small = self.condense()
-        assert len(small) == 2
+    def test_budget_is_kept(self, whole: Whole) -> None:
+        assert len(whole.small) == 2
         assert len(self.condense(per_class=None, nodes=7)) == 7
         assert len(self.condense(per_class=None, ratio=0.1)) == 6
         most = 4 * 40 * 2
@@ -485,6 +514,11 @@ class RowsCase(MethodCase):
         assert small.condensed["data"]["users"] == 60
         if kind == "no validation":
             assert small.condensed["validation"] is None
+
+
+def trained(evaluator: Any, less: dict[str, Any], *args: Any, **options: Any) -> Any:
+    """An evaluator that trains less than it was told to."""
+    return evaluator(*args, **{**options, **less})
 
 
 def tensors(data: Any) -> list[Tensor]:

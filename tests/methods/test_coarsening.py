@@ -22,7 +22,7 @@ from graphcondense.methods.vng import carrying, unnormalised
 from graphcondense.ops.adjacency import csr_from_edges, gcn_norm_csr
 from graphcondense.ops.coarsen import few_dimensions, undirected
 from graphcondense.run import build
-from tests.cases import NodeCase, toy_graph
+from tests.cases import NodeCase, Whole, toy_graph
 
 CONTRACTIONS = (
     "variation-neighborhoods",
@@ -42,8 +42,8 @@ class CoarseCase(NodeCase):
 class ContractionCase(CoarseCase):
     """The graph decides how many nodes each class gets; the number of all is exact."""
 
-    def test_budget_is_kept(self) -> None:
-        small = self.condense()
+    def test_budget_is_kept(self, whole: Whole) -> None:
+        small = whole.small
         assert len(small.y) == 6
         assert set(small.y.tolist()) - {-1} == {0, 1, 2}
         for n in (3, 7, 50, 61, 120):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -59,10 +61,11 @@ def test_low_rank_draws_nothing() -> None:
     assert torch.equal(low.graphs().adj, before)
 
 
-def test_low_rank_by_name_is_resumable(tmp_path: object) -> None:
+def test_low_rank_by_name_is_resumable(tmp_path: Path) -> None:
     case = TestKiDD()
     case.options = {**case.options, "rank": 2}  # type: ignore[misc]
-    case.test_resumed_is_uninterrupted(tmp_path, 4)
+    whole = case.observed(tmp_path / "whole")
+    case.test_resumed_is_uninterrupted(whole, tmp_path / "cut", 4)
     small = graphcondense.condense(
         toy_graphs(), "kidd-lr", per_class=2, steps=2, validations=0, progress=False
     )

@@ -10,7 +10,7 @@ from torch import Tensor
 
 import graphcondense
 from graphcondense.core.engine import Callback
-from tests.cases import ImageCase, toy_images
+from tests.cases import ImageCase, Whole, toy_images
 
 SMALL = {"hidden_channels": 8, "validations": 1, "real_batch": 5, "steps": 6}
 
@@ -21,8 +21,8 @@ class TestKFS(ImageCase):
     name = "kfs"
     options = {**SMALL, "decoders": 2, "width": 2, "warm_steps": 3, "shown": 2}
 
-    def test_budget_is_kept(self) -> None:
-        small = self.condense()
+    def test_budget_is_kept(self, whole: Whole) -> None:
+        small = whole.small
         counts = torch.bincount(self.labels(small))
         one = 4 * 64 + 8
         # Two decoders of 20 + 38 + 19 weights; a code has 4 numbers and a label, and two images.

@@ -18,7 +18,7 @@ from graphcondense.domains.trajectories import assigned
 from graphcondense.methods.haba import HaBa
 from graphcondense.methods.mtt import MTT
 from graphcondense.methods.tesla import TESLA
-from tests.cases import ImageCase, StopAfter, steps, toy_images
+from tests.cases import ImageCase, StopAfter, Whole, steps, toy_images
 
 TINY: dict[str, Any] = {
     "hidden_channels": 4,
@@ -50,9 +50,9 @@ class TestHaBa(ImageCase):
     name = "haba"
     options = {**TINY, "hallucinators": 2}
 
-    def test_budget_is_kept(self) -> None:
+    def test_budget_is_kept(self, whole: Whole) -> None:
         one = 4 * 64 + 8
-        small = self.condense()
+        small = whole.small
         assert small.condensed["bytes"] <= 6 * one
         assert torch.bincount(small.y).tolist() == [10, 10, 10]
         assert self.condense(per_class=None, nodes=7).condensed["bytes"] <= 7 * one
