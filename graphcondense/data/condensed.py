@@ -66,10 +66,11 @@ _KNOWN: dict[Kind, tuple[str, ...]] = {
     "users": ROWS_NAMES,
 }
 _PACKED: dict[Kind, tuple[str, ...]] = {"graph": ("x",), "graphs": ("x", "edge_attr"), "users": ()}
-_COUNTED = (
-    *("x", "edge_index", "edge_weight", "edge_attr", "y", "node_weight"),
-    *("rows", "item", "weight"),
-)
+_COUNTED: dict[Kind, tuple[str, ...]] = {
+    "graph": ("x", "edge_index", "edge_weight", "edge_attr", "y"),
+    "graphs": ("x", "edge_index", "edge_attr", "y", "node_weight"),
+    "users": ("rows", "item", "weight"),
+}
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,7 @@ def tensor_bytes(small: Small) -> int:
     return sum(
         bytes_of(tensor) if name in _PACKED[held.kind] else tensor.numel() * tensor.element_size()
         for name, tensor in both.items()
-        if name in _COUNTED
+        if name in _COUNTED[held.kind]
     )
 
 
