@@ -32,6 +32,7 @@ from graphcondense.data import (
     CondensedInteractions,
     GraphSet,
     as_graph_task,
+    compact,
     degree_categories,
     graph_hash,
     open_ogb,
@@ -708,7 +709,7 @@ def test_a_file_in_which_nothing_is_new_is_of_version_1(tmp_path):
     assert in_file(save(make(), tmp_path))[1] == {"version": 1, "record": RECORD}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     n=st.integers(1, 6),
     d=st.integers(1, 30),
@@ -773,8 +774,8 @@ def test_real_rows_count_by_the_same_rule():
     small = bags(n=30, d=300, filled=2)
     small.edge_index, small.edge_weight = torch.empty(2, 0, dtype=torch.long), None
     small.y = torch.arange(30) % 3
-    part = torch.arange(30) % 2
-    small.val_mask, small.test_mask, small.train_mask = part == 1, part == 1, part == 0
+    part = torch.arange(30) // 10
+    small.train_mask, small.val_mask, small.test_mask = part == 0, part == 1, part == 2
     for x in (small.x, small.x.to_sparse_csr()):
         real = Data(**{**small.to_dict(), "x": x})
         task = as_task(real)
@@ -863,9 +864,10 @@ def test_broken_headers_are_told(tmp_path, change, message):
         load(path)
 
 
-def test_what_would_open_too_large_is_stored_dense():
+def test_what_would_open_too_large_is_stored_dense(monkeypatch):
     """A file may not ask for more than 1,024 times its bytes, so none is written that does."""
-    rows = torch.zeros(2, 2**23 + 1)
+    monkeypatch.setattr(compact, "FREE", 0)
+    rows = torch.zeros(2, 1024 * (4 * 3 + 8) // 8 + 1)
     rows[0, 5] = 1
     assert pack("x", rows).keys() == {"x"}
     assert pack("x", rows[:1]).keys() == {"x_crow", "x_col", "x_value"}
