@@ -209,7 +209,7 @@ def tensor_bytes(small: Small) -> int:
     nodes is, and what no model trains on: the assignment of real nodes and further tensors.
 
     >>> no_edges = torch.zeros(2, 0, dtype=torch.long)
-    >>> tensor_bytes(Data(x=torch.zeros(2, 3), edge_index=no_edges, y=torch.tensor([0, 1])))
+    >>> tensor_bytes(Data(x=torch.ones(2, 3), edge_index=no_edges, y=torch.tensor([0, 1])))
     40
     """
     held = held_in(small)
