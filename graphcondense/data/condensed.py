@@ -67,10 +67,11 @@ _KNOWN: dict[Kind, tuple[str, ...]] = {
     "users": ROWS_NAMES,
 }
 _PACKED: dict[Kind, tuple[str, ...]] = {"graph": ("x",), "graphs": ("x", "edge_attr"), "users": ()}
-_COUNTED = (
-    *("x", "edge_index", "edge_weight", "edge_attr", "y", "node_weight"),
-    *("rows", "item", "weight"),
-)
+_COUNTED: dict[Kind, tuple[str, ...]] = {
+    "graph": ("x", "edge_index", "edge_weight", "edge_attr", "y"),
+    "graphs": ("x", "edge_index", "edge_attr", "y", "node_weight"),
+    "users": ("rows", "item", "weight"),
+}
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,7 @@ def tensor_bytes(small: Small) -> int:
     nodes is, and what no model trains on: the assignment of real nodes and further tensors.
 
     >>> no_edges = torch.zeros(2, 0, dtype=torch.long)
-    >>> tensor_bytes(Data(x=torch.zeros(2, 3), edge_index=no_edges, y=torch.tensor([0, 1])))
+    >>> tensor_bytes(Data(x=torch.ones(2, 3), edge_index=no_edges, y=torch.tensor([0, 1])))
     40
     """
     held = held_in(small)
@@ -217,7 +218,7 @@ def tensor_bytes(small: Small) -> int:
     return sum(
         bytes_of(tensor) if name in _PACKED[held.kind] else tensor.numel() * tensor.element_size()
         for name, tensor in both.items()
-        if name in _COUNTED
+        if name in _COUNTED[held.kind]
     )
 
 

@@ -120,6 +120,8 @@ def _open_pt(
     given: dict[str, Any]
     if isinstance(content, Data):
         given = {name: content[name] for name in content.keys()}  # noqa: SIM118
+        if isinstance(content, CondensedGraph):
+            given["condensed"] = content.condensed
     elif isinstance(content, dict):
         given = {str(name): value for name, value in content.items()}
     elif isinstance(content, Tensor):

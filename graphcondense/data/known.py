@@ -119,7 +119,7 @@ def open_known(known: Named, root: Path) -> Any:
     except Exception as error:
         if before is not None:
             missing = _missing(error, known, folder)
-            _undo(folder, before, files=isinstance(error, OSError) and not local)
+            _undo(folder, before, files=isinstance(error, OSError))
         if not isinstance(error, OSError):
             raise
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
+import pickle
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+import safetensors
+import scipy.sparse as sp
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors.torch import save_file
-from torch_geometric.data import Data
+from safetensors.torch import load_file, save_file
+from torch_geometric.data import Batch, Data, InMemoryDataset
 from torch_geometric.datasets import TUDataset
 from torch_geometric.loader import DataLoader
 from torch_geometric.nn import GINEConv, Linear, global_add_pool
-from torch_geometric.transforms import Compose
+from torch_geometric.transforms import Compose, ToSparseTensor, ToUndirected
 
+import graphcondense
 from graphcondense.data import (
     CondensedDataset,
+    CondensedGraph,
     CondensedGraphs,
+    CondensedInteractions,
     GraphSet,
     as_graph_task,
+    compact,
     degree_categories,
     graph_hash,
     open_ogb,
     tensor_bytes,
 )
+from graphcondense.data.compact import bytes_of, pack, unpack
 from graphcondense.data.condensed import assignment_matrix, load, save
+from graphcondense.data.task import as_task
+from graphcondense.evaluate.cost import size_of
+from graphcondense.evaluate.floors import equal_bytes_graphs
 from graphcondense.transforms import EncodeCategories
+from tests.cases import toy_graph as toy_data
 
 RECORD = {
     "method": "gcond",
@@ -637,3 +651,471 @@ def test_records_without_an_encoding():
     for record in ({}, {"data": "cora"}, {"data": {"name": "cora"}}):
         with pytest.raises(ValueError, match="does not say how features are encoded"):
             EncodeCategories(record)
+
+
+# --- rows that are mostly zero
+
+
+def bags(n: int = 6, d: int = 40, filled: int = 3, seed: int = 0) -> Data:
+    """A graph whose rows are bags of words: a few of many columns."""
+    small = make(n, seed=seed)
+    rng = torch.Generator().manual_seed(seed)
+    small.x = torch.zeros(n, d)
+    small.x.scatter_(1, torch.rand(n, d, generator=rng).topk(filled).indices, 0.25)
+    return small
+
+
+def in_file(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
+    with safetensors.safe_open(path, "pt") as file:
+        return load_file(path), json.loads(file.metadata()["graphcondense"])
+
+
+def test_bags_of_words_are_stored_by_row(tmp_path):
+    small = bags()
+    path = save(small, tmp_path)
+    tensors, head = in_file(path)
+    assert {k: (t.dtype, tuple(t.shape)) for k, t in tensors.items() if k[0] == "x"} == {
+        "x_crow": (torch.int32, (7,)),
+        "x_col": (torch.int32, (18,)),
+        "x_value": (torch.float32, (18,)),
+    }
+    assert (head["version"], head["kind"], head["columns"]) == (2, "graph", {"x": 40})
+    again = load(path)
+    assert torch.equal(again.x, small.x)
+    assert again.x.layout == torch.strided
+    by_row = 4 * 7 + 8 * 18
+    assert tensor_bytes(again) == tensor_bytes(small) == by_row + 20 * 8 + 8 * 6
+    assert size_of(small).bytes == tensor_bytes(small)
+    assert "Mostly zero and stored by row (CSR), opened dense: `x` [6, 40]" in (
+        path.with_suffix(".md").read_text()
+    )
+
+
+def test_the_identity_is_that_of_the_content(tmp_path):
+    """The same graph in a file of version 1, dense, and by row has one hash."""
+    small = bags()
+    dense = {k: small[k] for k in ("x", "edge_index", "edge_weight", "y", "train_mask")}
+    meta = {"graphcondense": json.dumps({"version": 1, "record": RECORD})}
+    save_file(dense, tmp_path / "old.safetensors", meta)
+    old, new = load(tmp_path / "old.safetensors"), load(save(small, tmp_path / "new.safetensors"))
+    assert graph_hash(old) == graph_hash(new) == graph_hash(small)
+    assert tensor_bytes(old) == tensor_bytes(new)
+    sparse = small.clone()
+    sparse.x = small.x.to_sparse_csr()
+    assert graph_hash(sparse) == graph_hash(small)
+
+
+def test_a_file_in_which_nothing_is_new_is_of_version_1(tmp_path):
+    assert in_file(save(make(), tmp_path))[1] == {"version": 1, "record": RECORD}
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    n=st.integers(1, 6),
+    d=st.integers(1, 30),
+    density=st.floats(0, 1),
+    minus=st.booleans(),
+    graphs=st.booleans(),
+    extra=st.dictionaries(
+        st.sampled_from(["orig_index", "val_mask", "weight", "node_ptr", "item", "level"]),
+        st.sampled_from([torch.int64, torch.bool, torch.bfloat16, torch.float64, torch.uint8]),
+    ),
+    seed=st.integers(0, 99),
+)
+def test_sparse_round_trip(n, d, density, minus, graphs, extra, seed):
+    """What is saved opens the same, and the bytes that count are those of the file's tensors."""
+    rng = torch.Generator().manual_seed(seed)
+    x = torch.randn(n, d, generator=rng) * (torch.rand(n, d, generator=rng) < density)
+    x = -x.abs() if minus else x  # zeros with a sign
+    further = {k: torch.randint(2, (1, 3), generator=rng).to(t) for k, t in extra.items()}
+    if graphs:
+        further.pop("node_ptr", None)
+        ends, none = torch.tensor([0, n]), torch.empty(2, 0, dtype=torch.long)
+        held = GraphSet(x, none, None, ends, torch.tensor([0, 0]), torch.tensor([1]))
+        small = CondensedGraphs(held, RECORD, further=further)
+    else:
+        small = make(n)
+        small.x = x
+        for name, tensor in further.items():
+            small[name] = tensor
+    with tempfile.TemporaryDirectory() as folder:
+        path = save(small, folder)
+        again, (tensors, _) = load(path), in_file(path)
+    got = again.set.x if graphs else again.x
+    assert torch.equal(got.view(torch.int32), x.view(torch.int32))
+    for name, tensor in further.items():
+        kept = again.further[name] if graphs else again[name]
+        assert kept.dtype == tensor.dtype
+        assert torch.equal(kept, tensor)
+    assert graph_hash(again) == graph_hash(small)
+    uncounted = {"train_mask", "node_ptr", "edge_ptr", *further}
+    stored = sum(t.nbytes for name, t in tensors.items() if name not in uncounted)
+    assert tensor_bytes(again) == tensor_bytes(small) == stored
+    assert size_of(small).bytes == stored
+
+
+def test_categories_of_graphs_are_stored_by_row(tmp_path):
+    graphs = make_set(weight=False)
+    one_hot = torch.eye(30)
+    graphs = change_set(
+        x=one_hot[torch.arange(8) * 3], edge_attr=one_hot[torch.arange(10)], node_weight=None
+    )
+    path = save(CondensedGraphs(graphs, {}), tmp_path)
+    tensors, head = in_file(path)
+    assert head["columns"] == {"edge_attr": 30, "x": 30}
+    assert {"x", "edge_attr"}.isdisjoint(tensors)
+    assert same_set(load(path).set, graphs)
+    by_row = 4 * (8 + 1) + 8 * 8 + 4 * (10 + 1) + 8 * 10
+    assert graphs.bytes == tensor_bytes(load(path)) == by_row + 16 * 10 + 8 * 3
+
+
+def test_real_rows_count_by_the_same_rule():
+    """A real graph, its subgraph, and the same rows as a condensed graph: one price a row."""
+    small = bags(n=30, d=300, filled=2)
+    small.edge_index, small.edge_weight = torch.empty(2, 0, dtype=torch.long), None
+    small.y = torch.arange(30) % 3
+    part = torch.arange(30) // 10
+    small.train_mask, small.val_mask, small.test_mask = part == 0, part == 1, part == 2
+    for x in (small.x, small.x.to_sparse_csr()):
+        real = Data(**{**small.to_dict(), "x": x})
+        task = as_task(real)
+        ends = 4 * (30 + 1)  # of the rows of an adjacency without an edge
+        assert size_of(task).bytes == size_of(small).bytes + ends
+        assert size_of(task).bytes == 4 * 31 + 8 * 60 + ends + 8 * 30
+    # Three of these rows dense hold the bytes of many of them by row.
+    dense = Data(x=torch.ones(3, 300), y=torch.arange(3), edge_index=small.edge_index)
+    found = equal_bytes_graphs(task, dense, draws=1)["random, same bytes"][0]
+    assert found.num_nodes == 30
+    bag = Data(x=small.x[:3], y=small.y[:3], edge_index=small.edge_index)
+    held = equal_bytes_graphs(task, bag, draws=1)["random, same bytes"][0]
+    assert held.num_nodes == 2  # the rows of its adjacency take some
+
+
+BROKEN = [
+    ({"x_col": None}, "x_col is missing"),
+    ({"x_crow": None}, "x_crow is missing"),
+    ({"x_crow": torch.tensor([0, 1, 2])}, "x_crow must be torch.int32 of one dimension, got .*64"),
+    ({"x_value": torch.ones(2, 1)}, r"x_value must be .* one dimension, got .* \[2, 1\]"),
+    ({"x_value": torch.ones(3)}, "x_value has 3 values for 2 columns"),
+    ({"x_value": torch.tensor([1.0, torch.nan])}, "x has 1 values that are NaN"),
+    ({"x_crow": torch.tensor([0, 2, 1], dtype=torch.int32)}, "x_crow must rise from 0 to 2"),
+    ({"x_crow": torch.tensor([0, -1, 2], dtype=torch.int32)}, "x_crow must rise from 0 to 2"),
+    ({"x_crow": torch.tensor([0, 2, 2**30], dtype=torch.int32)}, "x_crow must rise from 0 to 2"),
+    ({"x_crow": torch.empty(0, dtype=torch.int32)}, "x_crow|x_value"),
+    ({"x_col": torch.tensor([0, -5], dtype=torch.int32)}, r"column -5, but there are .* 0\.\.8"),
+    ({"x_col": torch.tensor([0, 9], dtype=torch.int32)}, "x_col names column 9"),
+    ({"x": torch.ones(2, 2)}, "x beside x_crow"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BROKEN)
+def test_broken_rows_are_told(tmp_path, change, message):
+    good = {
+        "x_crow": torch.tensor([0, 1, 2], dtype=torch.int32),
+        "x_col": torch.tensor([3, 4], dtype=torch.int32),
+        "x_value": torch.ones(2),
+        "edge_index": torch.empty(2, 0, dtype=torch.long),
+        "y": torch.tensor([0, 1]),
+        "train_mask": torch.ones(2, dtype=torch.bool),
+    }
+    head = {"version": 2, "kind": "graph", "columns": {"x": 9}, "record": {}}
+    path = tmp_path / "g.safetensors"
+    save_file(good, path, {"graphcondense": json.dumps(head)})
+    assert load(path).x.tolist() == [[0, 0, 0, 1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 1, 0, 0, 0, 0]]
+    tensors = {k: v for k, v in {**good, **change}.items() if v is not None}
+    save_file(tensors, path, {"graphcondense": json.dumps(head)})
+    with pytest.raises(ValueError, match=r"g\.safetensors: .*" + message) as caught:
+        load(path)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"columns": {"x": 2**31 - 1}}, "would be 2 by 2147483647 numbers, over 1024 times what"),
+        ({"columns": {"x": 10**30}}, "x has no number of columns in the file's header"),
+        ({"columns": {"x": -1}}, "x has no number of columns"),
+        ({"columns": {"x": True}}, "x has no number of columns"),
+        ({"columns": {}}, "x has no number of columns in the file's header, got None"),
+        ({"columns": [9]}, "its header must say a kind"),
+        ({"kind": "node"}, r"must say a kind \(graph, graphs, users\).* got node"),
+        ({"kind": ["graph"]}, "must say a kind"),
+        ({"kind": "graphs"}, "node_ptr is missing|y|edge_ptr"),
+        ({"kind": "users"}, "row_ptr is missing"),
+        ({"version": "2"}, "has format version 2, .*reads 1 to 2"),
+        ({"version": [[]]}, "has format version"),
+        ({"record": {"data": {"classes": "many"}}, "columns": {"x": 1}}, "names column 3"),
+    ],
+)
+def test_broken_headers_are_told(tmp_path, change, message):
+    """Before anything is allocated of the size that a file claims."""
+    tensors = {
+        "x_crow": torch.tensor([0, 1, 2], dtype=torch.int32),
+        "x_col": torch.tensor([3, 4], dtype=torch.int32),
+        "x_value": torch.ones(2),
+        "edge_index": torch.empty(2, 0, dtype=torch.long),
+        "y": torch.tensor([0, 1]),
+        "train_mask": torch.ones(2, dtype=torch.bool),
+    }
+    head = {"version": 2, "kind": "graph", "columns": {"x": 9}, "record": {}, **change}
+    path = tmp_path / "g.safetensors"
+    save_file(tensors, path, {"graphcondense": json.dumps(head)})
+    with pytest.raises(ValueError, match=message):
+        load(path)
+
+
+def test_what_would_open_too_large_is_stored_dense(monkeypatch):
+    """A file may not ask for more than 1,024 times its bytes, so none is written that does."""
+    monkeypatch.setattr(compact, "FREE", 0)
+    rows = torch.zeros(2, 1024 * (4 * 3 + 8) // 8 + 1)
+    rows[0, 5] = 1
+    assert pack("x", rows).keys() == {"x"}
+    assert pack("x", rows[:1]).keys() == {"x_crow", "x_col", "x_value"}
+    parts = pack("x", rows[:1])
+    assert torch.equal(unpack("x", parts, rows.shape[1], "here"), rows[:1])
+    with pytest.raises(ValueError, match="here: x_col must rise within each row"):
+        unpack("x", {**parts, **twice()}, 9, "here")
+
+
+def twice() -> dict[str, torch.Tensor]:
+    return {
+        "x_crow": torch.tensor([0, 2], dtype=torch.int32),
+        "x_col": torch.tensor([5, 5], dtype=torch.int32),
+        "x_value": torch.ones(2),
+    }
+
+
+def test_bytes_of_any_matrix():
+    rows = torch.zeros(4, 9)
+    rows[1, 2] = -1
+    by_row = 4 * 5 + 8
+    given = (rows, rows.numpy(), sp.csr_matrix(rows.numpy()), sp.coo_matrix(rows.numpy()))
+    assert [bytes_of(one) for one in given] == [by_row] * 4
+    assert bytes_of(sp.csr_matrix(np.ones((4, 9), np.float32))) == bytes_of(torch.ones(4, 9)) == 144
+
+
+# --- further tensors
+
+
+def test_further_tensors_are_kept(tmp_path):
+    """Those of a graph, in any type, under their names; also ones that mean something elsewhere."""
+    small = make()
+    small.orig_index = torch.tensor([5, 3, 0, 9, 8, 7])
+    small.val_mask = small.test_mask = torch.zeros(6, dtype=torch.bool)  # one memory, two names
+    small.pos, small.half = torch.rand(6, 2).double(), torch.rand(3).to(torch.bfloat16)
+    small.edge_attr = torch.rand(8, 2)
+    small.node_ptr = small.weight = torch.tensor(7)
+    small.num_nodes = 6
+    names = (
+        "orig_index",
+        "val_mask",
+        "test_mask",
+        "pos",
+        "half",
+        "edge_attr",
+        "node_ptr",
+        "weight",
+    )
+    path = save(small, tmp_path)
+    again = load(path)
+    assert isinstance(again, CondensedGraph)
+    for name in names:
+        assert again[name].dtype == small[name].dtype
+        assert torch.equal(again[name], small[name])
+    assert same(small, again)
+    assert graph_hash(again) == graph_hash(small) != graph_hash(make())
+    assert tensor_bytes(again) == tensor_bytes(make()) + 4 * 8 * 2  # edge features count
+    assert "| orig_index | int64 [6] |" in path.with_suffix(".md").read_text()
+    assert save(again, tmp_path / "b.safetensors").read_bytes() == path.read_bytes()
+
+
+def test_what_no_file_holds_is_named(tmp_path):
+    small = make()
+    small.source, small.adj = "by hand", small.x.to_sparse_csr()
+    with pytest.warns(UserWarning, match=r"condensed\.safetensors is without source, adj: a file"):
+        path = save(small, tmp_path)
+    assert same(load(path), small)
+    graphs = CondensedGraphs(make_set(), {})
+    graphs.orig_index = torch.arange(3)
+    with pytest.warns(UserWarning, match="is without orig_index"):
+        save(graphs, tmp_path)
+    users = CondensedInteractions(sp.csr_matrix([[1, 0], [1, 1]]))
+    users.names = ["a", "b"]
+    with pytest.warns(UserWarning, match="is without names"):
+        save(users, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("x_crow", torch.ones(1), "cannot be called 'x_crow'"),
+        ("clone", torch.ones(1), "cannot be called 'clone'"),
+        ("_store_", torch.ones(1), "cannot be called '_store_'"),
+        ("a b", torch.ones(1), "cannot be called 'a b'"),
+        ("edge_attr", torch.ones(7), r"edge_attr must have a row for each of 8 edges, got \[7\]"),
+        ("pos", torch.ones(()), "pos must have a row for each of 6 nodes"),
+    ],
+)
+def test_further_tensors_that_cannot_be_kept(tmp_path, name, value, message):
+    small = make()
+    small[name] = value
+    with pytest.raises(ValueError, match="cannot save the graph: .*" + message):
+        save(small, tmp_path)
+    assert not any(tmp_path.iterdir())
+    head = {"version": 2, "kind": "graph", "columns": {}, "record": {}}
+    names = ("x", "edge_index", "edge_weight", "y", "train_mask")
+    path = tmp_path / "g.safetensors"
+    tensors = {**{k: small[k] for k in names}, name: value}
+    save_file(tensors, path, {"graphcondense": json.dumps(head)})
+    with pytest.raises(ValueError, match="x_col is missing" if name == "x_crow" else message):
+        load(path)
+
+
+def test_further_tensors_of_sets_and_users(tmp_path):
+    further = {"orig_index": torch.tensor([7, 8, 9]), "level": torch.rand(3, 2)}
+    small = CondensedGraphs(make_set(), GRAPHS_RECORD, further=further)
+    again = load(save(small, tmp_path / "a.safetensors"))
+    for one in (small, again, pickle.loads(pickle.dumps(again)), again.to("cpu"), again.copy()):
+        assert [int(graph.orig_index) for graph in one] == [7, 8, 9]
+        assert torch.equal(one[1].level, further["level"][1:2])
+        assert one[[2, 0]].further["orig_index"].tolist() == [9, 7]
+        assert one.copy([2, 0]).further["orig_index"].tolist() == [9, 7]
+        assert one.condensed == GRAPHS_RECORD
+        assert next(iter(DataLoader(one, batch_size=3))).level.shape == (3, 2)
+    part = load(save(again[1:], tmp_path / "b.safetensors"))
+    assert part.further["orig_index"].tolist() == [8, 9]
+    assert tensor_bytes(again) == tensor_bytes(CondensedGraphs(make_set()))
+    rows = sp.csr_matrix([[1, 0], [1, 1], [0, 1]])
+    users = load(save(CondensedInteractions(rows, {}, further), tmp_path / "c.safetensors"))
+    assert users.further["orig_index"].tolist() == [7, 8, 9]
+    for make_one in (
+        lambda: CondensedGraphs(make_set(), further={"a": torch.ones(2)}),
+        lambda: CondensedInteractions(rows, {}, {"a": torch.ones(2)}),
+    ):
+        with pytest.raises(ValueError, match=r"a must have 3 rows, one for each example, got"):
+            make_one()
+    with pytest.raises(ValueError, match="cannot be called 'node_ptr'"):
+        CondensedGraphs(make_set(), further={"node_ptr": torch.ones(3)})
+
+
+# --- tensors in any form
+
+
+def test_tensors_in_any_form(tmp_path):
+    """Views, negated and transposed ones, with a gradient, and two that share memory."""
+    plain = make()
+    odd = plain.clone()
+    odd.x = torch._neg_view(-plain.x).t().contiguous().t().requires_grad_()
+    assert odd.x.is_neg() or not odd.x.is_contiguous()
+    both = torch.cat([plain.edge_weight, torch.zeros(8)])
+    odd.edge_weight, odd.further = both[:8], both
+    plain.further = both.clone()
+    assert graph_hash(odd) == graph_hash(plain)
+    one, two = save(odd, tmp_path / "a.safetensors"), save(plain, tmp_path / "b.safetensors")
+    assert one.read_bytes() == two.read_bytes()
+    plain.x = torch._neg_view(plain.x)
+    again = load(save(plain, tmp_path / "c.safetensors"))
+    assert torch.equal(again.x, -odd.x)
+    for dtype in (torch.float64, torch.float16, torch.bfloat16):
+        plain.edge_weight = odd.edge_weight.to(dtype)
+        with pytest.raises(ValueError, match=f"edge_weight must be torch.float32 .* got {dtype}"):
+            save(plain, tmp_path / "d.safetensors")
+        assert len(graph_hash(plain)) == 16
+
+
+def test_arrays_and_lists_are_tensors(tmp_path):
+    plain, given = make(), make()
+    given.y, given.edge_weight = plain.y.tolist(), plain.edge_weight.double().numpy()
+    assert graph_hash(given) == graph_hash(plain)
+    assert same(load(save(given, tmp_path)), plain)
+
+
+@pytest.mark.parametrize("layout", [torch.sparse_csr, torch.sparse_coo])
+def test_adj_t_is_stored_as_edges(tmp_path, layout):
+    """What ``ToSparseTensor`` makes of a condensed graph is the same graph, its edges sorted."""
+    small = make()
+    # No two edges alike, as the transform merges those.
+    small.edge_index = torch.tensor([[0, 1, 2, 3, 4, 5, 0, 1], [1, 2, 3, 4, 5, 0, 2, 3]])
+    sparse = ToSparseTensor(attr="edge_weight", layout=layout)(small.clone())
+    assert "edge_index" not in sparse
+    again = load(save(sparse, tmp_path))
+    order = (small.edge_index[1] * 6 + small.edge_index[0]).argsort()
+    assert torch.equal(again.edge_index, small.edge_index[:, order])
+    assert torch.equal(again.edge_weight, small.edge_weight[order])
+    assert size_of(sparse).edges == 8
+    other = sparse.clone()
+    other.adj_t = other.adj_t.to_dense().mul(2).to_sparse(layout=layout)
+    assert graph_hash(other) != graph_hash(sparse)
+
+
+# --- in PyG's loaders
+
+
+def two() -> list[Data]:
+    """As a run returns them: records of different keys."""
+    first, second = CondensedGraph(**make(seed=1).to_dict()), CondensedGraph(**make(4).to_dict())
+    first.condensed, second.condensed = {"method": "a", "loss": 0.5}, {"method": "b"}
+    return [first, second]
+
+
+def test_condensed_graphs_go_into_batches(tmp_path):
+    graphs = two()
+    batch = Batch.from_data_list(graphs)
+    assert (batch.num_graphs, batch.num_nodes) == (2, 10)
+    assert all(same(a, b) for a, b in zip(batch.to_data_list(), graphs, strict=True))
+    assert next(iter(DataLoader(graphs, batch_size=2))).num_nodes == 10
+    assert InMemoryDataset.collate(graphs)[0].num_nodes == 10
+    opened = [load(save(g, tmp_path / f"{i}.safetensors")) for i, g in enumerate(graphs)]
+    assert Batch.from_data_list(opened).num_nodes == 10
+    small = graphcondense.condense(toy_data(), "random", nodes=3, seed=0)
+    grouped = graphcondense.condense(toy_data(), "averaging", nodes=6, seed=0)
+    assert isinstance(small, CondensedGraph)
+    batch = Batch.from_data_list([small, grouped], exclude_keys=["assignment"])
+    assert batch.num_graphs == 2
+
+
+def test_the_record_stays_with_copies():
+    small = two()[0]
+    for one in (
+        small.clone(),
+        copy.copy(small),
+        copy.deepcopy(small),
+        pickle.loads(pickle.dumps(small)),
+        small.to("cpu"),
+        small.contiguous(),
+        ToUndirected()(small),
+        small.subgraph(torch.tensor([0, 1])),
+    ):
+        assert one.condensed == {"method": "a", "loss": 0.5}
+        assert type(one) is CondensedGraph
+    fresh = small.clone()
+    fresh.condensed["loss"] = 1.0
+    assert small.condensed["loss"] == 0.5
+    assert "condensed" not in small
+    assert "\n" not in repr(small)
+
+
+def test_a_data_set_keeps_records_and_what_all_have(tmp_path):
+    graphs = two()
+    for i, graph in enumerate(graphs):
+        graph.orig_index = torch.arange(graph.num_nodes)
+        graph.only = torch.ones(2 + i, 3 + i)
+        save(graph, tmp_path / f"{i}.safetensors")
+    with pytest.warns(UserWarning, match="are without only, which not all have in one form"):
+        dataset = CondensedDataset(tmp_path)
+    assert [graph.condensed["method"] for graph in dataset] == ["a", "b"]
+    assert dataset[1].orig_index.tolist() == [0, 1, 2, 3]
+    assert next(iter(DataLoader(dataset, batch_size=2))).num_nodes == 10
+    for part in (dataset[1:].copy(), dataset.copy([1])):
+        assert [record["method"] for record in part.records] == ["b"]
+        assert part[0].condensed["method"] == "b"
+        assert part.files == [tmp_path / "1.safetensors"]
+
+
+def test_condensed_sets_go_into_batches():
+    small = CondensedGraphs(make_set(), GRAPHS_RECORD)
+    for one in (small, copy.copy(small), copy.deepcopy(small), pickle.loads(pickle.dumps(small))):
+        assert one.condensed == GRAPHS_RECORD
+        assert Batch.from_data_list(list(one)).num_nodes == 8
+        assert [graph.num_nodes for graph in one[1:]] == [1, 4]
+        assert one[1:].set.node_ptr.tolist() == [0, 1, 5]

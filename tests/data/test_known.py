@@ -1,0 +1,104 @@
+"""Sets by name that are not there: what is said, and what is left behind."""
+
+from __future__ import annotations
+
+import urllib.error
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from torch_geometric.data import InMemoryDataset
+
+from graphcondense.data.known import Named, open_known
+
+
+class _Cut(InMemoryDataset):  # type: ignore[misc]
+    """A data set whose download ends in the middle of its second file."""
+
+    url = "https://example.org/toy.zip"
+    raw_file_names = ["a.csv", "b.csv"]
+    processed_file_names = ["data.pt"]
+
+    def download(self) -> None:
+        for name in self.raw_file_names:
+            if (path := Path(self.raw_dir) / name).exists():
+                continue
+            if name == "b.csv":
+                path.with_suffix(".part").write_text("half")
+                raise urllib.error.URLError("connection reset")
+            path.write_text("whole")
+
+
+def toy(open_it: Callable[[Any, Path], Any], **options: Any) -> Named:
+    values = {"name": "toy", "family": "Toy", "folder": "Toy", "source": "example.org"}
+    return Named(open=open_it, licence="none", **{**values, **options})
+
+
+def _pyg(known: Named, base: Path) -> Any:
+    return _Cut(str(base / known.folder))
+
+
+def test_missing_files_are_named_and_nothing_is_left(tmp_path: Path) -> None:
+    root = tmp_path / "not" / "there"
+    message = (
+        r"toy is not in .*/Toy and could not be downloaded \(.*connection reset.*\): put "
+        r"raw/b\.csv there \(from https://example.org/toy.zip\), or set root="
+    )
+    with pytest.raises(ConnectionError, match=message) as caught:
+        open_known(toy(_pyg), root)
+    assert len(str(caught.value)) < 500
+    assert not any(tmp_path.iterdir())
+
+
+def test_files_of_the_user_stay(tmp_path: Path) -> None:
+    raw = tmp_path / "Toy" / "raw"
+    raw.mkdir(parents=True)
+    (raw / "a.csv").write_text("mine")
+    (tmp_path / "Toy" / "kept").mkdir()
+    with pytest.raises(ConnectionError, match=r"toy is not whole in .* put raw/b\.csv there"):
+        open_known(toy(_pyg), tmp_path)
+    assert [(p.name, p.read_text()) for p in raw.iterdir()] == [("a.csv", "mine")]
+    assert (tmp_path / "Toy" / "kept").is_dir()
+
+
+def test_a_loader_that_is_none_of_pygs(tmp_path: Path) -> None:
+    def fail(known: Named, base: Path) -> None:
+        (base / known.folder / "new").mkdir(parents=True)
+        raise urllib.error.URLError("offline")
+
+    with pytest.raises(ConnectionError, match=r"put r\.dat there \(from example\.org\)"):
+        open_known(toy(fail, files=("r.dat",)), tmp_path / "root")
+    assert not any(tmp_path.iterdir())
+
+
+def test_other_errors_are_left_alone_and_leave_no_empty_folder(tmp_path: Path) -> None:
+    def broken(known: Named, base: Path) -> None:
+        (base / known.folder / "processed").mkdir(parents=True)
+        (base / known.folder / "raw").mkdir()
+        (base / known.folder / "raw" / "a.csv").touch()
+        raise ValueError("not a number")
+
+    with pytest.raises(ValueError, match="not a number"):
+        open_known(toy(broken), tmp_path)
+    assert sorted(p.name for p in (tmp_path / "Toy").rglob("*")) == ["a.csv", "raw"]
+
+
+@pytest.mark.parametrize("name", ["cora", "computers"])
+def test_planetoid_and_amazon_name_their_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    import torch_geometric.datasets as sets
+
+    import graphcondense.data
+
+    def offline(*args: Any, **kwargs: Any) -> None:
+        raise urllib.error.URLError("offline")
+
+    for family in (sets.planetoid, sets.amazon):
+        monkeypatch.setattr(family, "download_url", offline, raising=False)
+    monkeypatch.setattr(sets.planetoid.fs, "cp", offline)
+    file = {"cora": r"raw/ind\.cora\.x, .* and 4 more", "computers": r"raw/amazon_.*\.npz"}[name]
+    with pytest.raises(ConnectionError, match=rf"{name} is not in .* put {file} there"):
+        graphcondense.data.load(name, tmp_path)
+    assert not any(tmp_path.iterdir())
