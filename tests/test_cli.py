@@ -223,6 +223,7 @@ def test_the_form_of_a_method_follows_from_the_data(capsys: pytest.CaptureFixtur
     # Of the same name, another form: one graph.
     ok("condense", "doscond", *SHORT[:-2], "--structure", "identity", "--out", "node")
     assert graphcondense.load("node").num_nodes == 20
+    capsys.readouterr()  # that no update was of use
     said = fails(capsys, "condense", "doscond", *words, "--structure", "identity")
     assert "unknown flag --structure" in said
 
