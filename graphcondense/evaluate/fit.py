@@ -33,6 +33,8 @@ from graphcondense.ops.sparsify import How, candidates
 Model: TypeAlias = "str | type[Stacked] | Callable[..., nn.Module]"
 """A model by its name, or a class of one's own."""
 
+INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+
 STATE = 2**21
 """Largest hidden state in floats when predicting: beyond it the caches no longer hold it, so seeds
 are taken in groups. Grouping changes no result."""
@@ -285,10 +287,21 @@ class Evaluator:
     ) -> Tensor:
         """Logits ``[S, len(nodes), C]`` of real nodes, at the epoch chosen on validation.
 
-        The arguments are those of :meth:`fit`; ``nodes`` are indices into the real graph.
+        The arguments are those of :meth:`fit`; ``nodes`` are indices into the real graph, or a mask
+        of its nodes.
         """
-        if len(nodes) and not 0 <= int(nodes.min()) <= int(nodes.max()) < self.real.num_nodes:
-            raise ValueError(f"nodes must be in 0..{self.real.num_nodes - 1}, got {nodes.tolist()}")
+        nodes, n = torch.as_tensor(nodes).cpu(), self.real.num_nodes
+        if nodes.dtype == torch.bool and nodes.shape == (n,):
+            nodes = nodes.nonzero().flatten()
+        if nodes.dim() != 1 or (len(nodes) and nodes.dtype not in INTEGERS):
+            raise ValueError(
+                f"nodes must be indices [r] or a mask [{n}], got {nodes.dtype} of shape "
+                f"{list(nodes.shape)}"
+            )
+        nodes = nodes.long()
+        if len(nodes) and not 0 <= int(nodes.min()) <= int(nodes.max()) < n:
+            bad = int(nodes.min()) if int(nodes.min()) < 0 else int(nodes.max())
+            raise ValueError(f"nodes must be in 0..{n - 1}, got {bad}")
         kind = model_of(model)
         curve = self.train(kind, small, seeds=seeds, progress=progress)
         # The operators hold each row once, in whatever order.
@@ -442,6 +455,11 @@ def model_of(model: Model) -> type[Stacked]:
         return resolve(model)
     if isinstance(model, type) and issubclass(model, Stacked):
         return model
+    if not callable(model) or isinstance(model, nn.Module):
+        raise ValueError(
+            f"a model is a name or a class, got {type(model).__name__}: {str(model)[:80]!r}; a "
+            "network of its own is built for every seed, so give the class or a function"
+        )
     return wrap(cast(Any, model))
 
 
@@ -487,15 +505,20 @@ def score(
     return Evaluator(real, device=device, **options).score(small, model, seeds=seeds)
 
 
-def seeds_of(seeds: int | Sequence[int]) -> tuple[int, ...]:
-    """Seeds as they were named, or ``0, 1, ...`` for a number of them.
+def seeds_of(seeds: int | Sequence[int], what: str = "seeds") -> tuple[int, ...]:
+    """Seeds as they were named, or ``0, 1, ...`` for a number of them; arrays may be either.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or one that is no integer of 63 bits.
     """
-    out = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+    given = np.asarray(seeds)
+    if given.size and given.dtype.kind not in "iu":
+        raise ValueError(f"{what}={str(seeds)[:80]}: give how many, or the seeds as integers")
+    out = tuple(range(int(given))) if given.ndim == 0 else tuple(map(int, given.reshape(-1)))
     if not out:
-        raise ValueError(f"seeds is empty: give at least one, got {seeds!r}")
+        raise ValueError(f"{what} is empty: give at least one, got {seeds!r}")
+    if max(out) >= 2**63:
+        raise ValueError(f"{what} has {max(out)}: a seed is below 2**63")
     return out
 
 

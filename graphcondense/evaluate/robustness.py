@@ -21,6 +21,7 @@ from graphcondense.evaluate.fit import (
     FitResult,
     model_of,
     record_of,
+    seeds_of,
 )
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Result, percent
@@ -219,9 +220,7 @@ def robustness(
     kind = model_of(model)
     evaluator = Evaluator(as_task(data, need_test=True), device=device, **options)
     real = evaluator.real
-    draws = tuple(range(graph_seeds)) if isinstance(graph_seeds, int) else tuple(graph_seeds)
-    if not draws:
-        raise ValueError(f"graph_seeds={graph_seeds!r} is empty: give at least one")
+    draws = seeds_of(graph_seeds, "graph_seeds")
     cells = product(poisons, rates)
     asked = dict.fromkeys((poison if rate else "none", rate) for poison, rate in cells)
     found: dict[tuple[str, float], list[_Cell]] = {}

@@ -28,7 +28,7 @@ from graphcondense.evaluate.explore import (
     nodes_of,
     study_name,
 )
-from graphcondense.evaluate.fit import Evaluator
+from graphcondense.evaluate.fit import Evaluator, seeds_of
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Result, percent
 from graphcondense.nn.batched import resolve
@@ -261,11 +261,7 @@ def search_training(
     evaluator = Evaluator(as_task(data, need_test=True), device=device, **options)
     real, kind = evaluator.real, resolve(model)
     graphs = graphs_of(small, real)
-    seeds, final_seeds = (
-        tuple(range(s)) if isinstance(s, int) else tuple(s) for s in (seeds, final_seeds)
-    )
-    if not seeds or not final_seeds:
-        raise ValueError("seeds and final_seeds must not be empty")
+    seeds, final_seeds = seeds_of(seeds), seeds_of(final_seeds, "final_seeds")
     matters = knobs(kind.__name__, evaluator.training.of(kind).num_layers)
     sets = {"condensed": graphs}
     if "random" in baselines:

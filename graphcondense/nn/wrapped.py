@@ -110,7 +110,8 @@ class Wrapped(Stacked):
             }
             state = own | held
             with torch.random.fork_rng(devices=cuda), self._built:
-                drawn = (self._seeds[s] << 32) + self._step if self.training else EVALUATION
+                step = ((self._seeds[s] << 32) + self._step) % 2**63
+                drawn = step if self.training else EVALUATION
                 torch.manual_seed(drawn)
                 code.train(self.training)
                 logits = functional_call(code, state, *self._arguments(graph))
@@ -240,7 +241,13 @@ def wrap(model: Callable[..., nn.Module], name: str | None = None) -> type[Stack
 
     def build_one(**options: Any) -> nn.Module:
         taken = {k: v for k, v in options.items() if anything or k in known}
-        network = model(**taken)
+        try:
+            network = model(**taken)
+        except TypeError as error:
+            raise ValueError(
+                f"{label}({', '.join(f'{k}=' for k in taken)}) failed: {str(error)[:200]}; a model "
+                "that takes **kwargs gets all, so name those it wants, or wrap it in a function"
+            ) from error
         if not isinstance(network, nn.Module):
             raise ValueError(f"{label} made a {type(network).__name__}, not a torch.nn.Module")
         return network

@@ -8,6 +8,7 @@ from importlib import import_module
 import numpy as np
 import pytest
 import torch
+import torch_geometric.nn as pyg
 from torch import Tensor
 
 from graphcondense.evaluate import Evaluator, fit, fit_whole, random_subgraph, score
@@ -207,3 +208,63 @@ def test_whole_cora_is_learnt(data_root):
     cora = Planetoid(str(data_root / "pyg"), "Cora", transform=T.NormalizeFeatures())
     result = fit_whole("GCN", cora, seeds=3, epochs=20)
     assert 0.79 < float(result.test_selected.mean()) < 0.835
+
+
+@pytest.mark.parametrize(
+    "seeds", [np.int64(2), np.arange(2), torch.arange(2), torch.tensor(2), range(2), [0, 1]]
+)
+def test_seeds_in_any_form(seeds, real, small):
+    mine, plain = (fit("GCN", small, real, seeds=s, epochs=1, hidden=4) for s in (seeds, (0, 1)))
+    assert mine.seeds == (0, 1)
+    assert same(mine.test_last, plain.test_last)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "words"),
+    [
+        (2.0, r"seeds=2.0: give how many"),
+        (True, "seeds=True: give how many"),
+        ("3", "seeds=3: give how many"),
+        ([0.5], "give how many, or the seeds as integers"),
+        ([2**63], "a seed is below"),
+        (-2, "seeds is empty"),
+    ],
+)
+def test_what_are_no_seeds(seeds, words, real, small):
+    with pytest.raises(ValueError, match=words):
+        fit("GCN", small, real, seeds=seeds, epochs=1, hidden=4)
+
+
+def test_large_and_negative_seeds_serve_every_model(real, small):
+    for model in ("GCN", pyg.GCN):
+        seeds = (2**40, -1, 2**63 - 1)
+        assert fit(model, small, real, seeds=seeds, epochs=1, hidden=4).seeds == seeds
+
+
+def test_predicted_nodes_may_be_a_mask_a_list_or_an_array(real, small):
+    evaluator = Evaluator(real, epochs=1, hidden=4)
+    mask = torch.zeros(90, dtype=torch.bool).index_fill(0, torch.tensor([3, 5]), True)
+    forms = [torch.tensor([3, 5]), [3, 5], np.array([3, 5]), mask, mask.numpy()]
+    first, *others = (evaluator.predict("GCN", small, nodes, seeds=1) for nodes in forms)
+    assert first.shape == (1, 2, 3)
+    assert all(same(first, other) for other in others)
+    assert evaluator.predict("GCN", small, [], seeds=1).shape == (1, 0, 3)
+    for nodes, words in (
+        (torch.arange(100_000), r"nodes must be in 0..89, got 99999$"),
+        ([-1], "got -1"),
+        (torch.tensor([0.5]), r"indices \[r\] or a mask \[90\], got torch.float32"),
+        (mask[:9], r"a mask \[90\], got torch.bool of shape \[9\]"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            evaluator.predict("GCN", small, nodes, seeds=1)
+
+
+def test_what_is_no_model_says_what_is(real, small):
+    for model, words in (
+        (["GCN"], "a model is a name or a class, got list"),
+        (pyg.GCN(10, 8, 2, 3), "got GCN: .*a network of its own is built for every seed"),
+        (pyg.GCNConv, r"GCNConv\(in_channels=.*hidden_channels.*wrap it in a function"),
+    ):
+        with pytest.raises(ValueError, match=words) as told:
+            fit(model, small, real, seeds=1, epochs=1, hidden=4)
+        assert len(str(told.value)) < 500

@@ -263,7 +263,7 @@ def test_test_labels_change_test_scores_alone():
         ({"rates": [1.5]}, "rate 1.5 for labels"),
         ({"labels_of": "test"}, "labels_of='test'"),
         ({"label": "whole"}, "'whole' names a baseline"),
-        ({"graph_seeds": 0}, "graph_seeds=0 is empty"),
+        ({"graph_seeds": 0}, "graph_seeds is empty: give at least one, got 0"),
         ({"model": "GCM"}, "GCN"),
     ],
 )
