@@ -240,14 +240,17 @@ def check_numbering(y: Tensor, train: Tensor, num_classes: int) -> None:
     if len(have) == num_classes:
         return
     used = torch.unique(y[y >= 0])
-    missing = (c for c in range(num_classes) if c not in have)
+    missing = list(islice((c for c in range(num_classes) if c not in have), 6))
     said = (
         f"class {few(missing)} has no training nodes (y has {num_classes} classes, "
         f"0..{num_classes - 1})"
     )
     high = int(used[-1])
     if len(used) == num_classes:
-        raise ValueError(f"{said}; add some to train_mask, or leave these classes out of y")
+        raise ValueError(
+            f"{said}; add some to train_mask, or, where such a class means no label, "
+            f"y[y == {missing[0]}] = -1"
+        )
     fix = "known = y >= 0; y[known] = torch.unique(y[known], return_inverse=True)[1]"
     if high in (255, 65535):
         fix = f"if {high} means no label, y = y.long(); y[y == {high}] = -1. Else {fix}"
@@ -366,8 +369,10 @@ def adjacency(data: Any, n: int, owner: str) -> sp.csr_matrix | None:
             # Before parallel edges add up: a negative one must not hide in a sum.
             _check_weights(weight.numpy(), what)
         found["edge_index"] = csr_from_edges(edges, weight, n)
-    if getattr(data, "adj", None) is not None:
-        found["adj"] = _square(data.adj, n, f"{owner}adj", owner).T.tocsr()
+    given = getattr(data, "adj", None)
+    # Beside other edges something else may be called so.
+    if given is not None and (not found or _is_square(given, n)):
+        found["adj"] = _square(given, n, f"{owner}adj", owner).T.tocsr()
     for name, adj in found.items():
         _check_weights(adj.data, f"{owner}{name}")
     if not found:
@@ -380,6 +385,12 @@ def adjacency(data: Any, n: int, owner: str) -> sp.csr_matrix | None:
                 f"them, as by del data.{other}"
             )
     return found[first]
+
+
+def _is_square(matrix: Any, n: int) -> bool:
+    sizes = getattr(matrix, "sizes", None)  # of torch_sparse
+    shape = sizes() if callable(sizes) else getattr(matrix, "shape", ())
+    return tuple(shape) == (n, n)
 
 
 def _square(matrix: Any, n: int, what: str, owner: str) -> sp.csr_matrix:

@@ -225,9 +225,10 @@ class Evaluator:
             model: a name in :data:`~graphcondense.nn.batched.MODELS`, or a class of your own as
                 :func:`~graphcondense.nn.wrapped.wrap` takes them, such as
                 ``torch_geometric.nn.GraphSAGE``.
-            small: a PyG ``Data`` (``x [n, d]``, ``edge_index``, optional ``edge_weight``; ``y [n]``
-                classes or ``[n, C]`` soft labels; optional ``train_mask``, default all nodes), or a
-                :class:`NodeTask`, trained on its training nodes.
+            small: a PyG ``Data`` (``x [n, d]``; edges as
+                :func:`~graphcondense.data.task.as_task` takes them, or none; ``y [n]`` classes or
+                ``[n, C]`` soft labels; optional ``train_mask``, default all nodes), or a
+                :class:`~graphcondense.data.task.NodeTask`, trained on its training nodes.
             seeds: the training seeds, or how many (``0, 1, ...``).
             progress: show a progress bar.
 

@@ -19,6 +19,7 @@ from torch_geometric import EdgeIndex
 from torch_geometric.data import Data
 from torch_geometric.utils import from_scipy_sparse_matrix
 
+from graphcondense import condense, load
 from graphcondense.data import NodeTask, as_task, pseudo_labelled
 from graphcondense.data.reading import few
 from graphcondense.domains.node import NodeSource
@@ -316,6 +317,11 @@ def test_pygs_own_transforms_keep_weights(whose: str):
         adj_of(T.ToSparseTensor()(column.clone()))
 
 
+def test_what_else_is_called_adj_is_left_alone():
+    for other in ("knn", torch.ones(N, 3), {"a": 1}):
+        assert as_task(make(adj=other)).digest == as_task(make()).digest
+
+
 def test_no_edges_of_any_type():
     for empty in (torch.empty(2, 0), torch.empty(2, 0, dtype=torch.bool), [[], []]):
         data = make(edge_index=empty)
@@ -438,3 +444,27 @@ def test_sparsify_reads_weights_as_the_evaluator_does():
         Sparsify("forest")(T.ToSparseTensor()(make()))
     with pytest.raises(ValueError, match="9 values for 4 edges"):
         Sparsify("forest")(make(edge_weight=torch.ones(9)))
+
+
+@pytest.mark.parametrize("method", ["random", "kcenter", "bonsai"])
+def test_real_nodes_keep_the_direction_of_their_edges(tmp_path, method: str):
+    """From the data through the condensed graph and its file to what the evaluator trains on."""
+    data = toy_graph()
+    data.edge_index = data.edge_index[:, data.edge_index[0] < data.edge_index[1]]
+    real = as_task(data)
+    condense(data, method, per_class=12, progress=False, out=tmp_path)
+    x, adj, _, _ = read_labelled(load(tmp_path), real)
+    own = [int((data.x == torch.from_numpy(row)).all(1).nonzero()) for row in x]
+    between = real.adj[own][:, own]
+    assert adj.nnz > 10
+    assert ((adj > 0) != (between > 0)).nnz == 0
+    assert ((adj > 0) != (between.T > 0)).nnz > 0
+
+
+def test_classes_that_mean_no_label():
+    """Elliptic's third class are the unknown; no mask has one."""
+    data = make(y=torch.tensor([0, 1, 2, 1, 0, 2]))
+    with pytest.raises(ValueError, match=r"class 2 has no training nodes.*y\[y == 2\] = -1"):
+        as_task(data)
+    data.y[data.y == 2] = -1
+    assert as_task(data).unlabelled == {"train": 0, "val": 1, "test": 1}
