@@ -114,7 +114,7 @@ def test_bins_of_a_regression_target_are_counted_as_they_were_drawn() -> None:
     graphs = toy_graphs()
     for i, graph in enumerate(graphs):
         graph.y = torch.tensor([[float(i // 7)]])
-    task = as_graph_task(graphs)
+    task = as_graph_task(graphs, kind="regression")
     small = graphcondense.condense(task, "random", per_class=3)
     assert small.condensed["budget"]["per_class"] == [3] * task.num_groups
     assert small.condensed["data"]["tasks"] == 1
