@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from graphcondense.cli.flags import Where, add_fields, make_parser, numbers, parse, summary_of
 from graphcondense.cli.folders import BUDGETS, read_config
-from graphcondense.cli.runs import Opened, Output, need_one_graph
+from graphcondense.cli.runs import Opened, Output, check_device, need_one_graph
 from graphcondense.cli.text import is_main, say
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def command_robustness(argv: list[str]) -> None:
     cls, variant = find_method(chosen.method, "node")
     parser = robustness_parser(cls)
     args = parse(parser, argv)
+    check_device(args.device)
     where = Where(**{f.name: args[f.name] for f in fields(Where)})
     need_one_graph(where, "robustness")
     task = where.load()

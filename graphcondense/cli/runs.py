@@ -104,7 +104,9 @@ def open_runs(
     add_fields(parser, "data (by default the first run's)", Where)
     add_fields(parser, "files of other projects", Foreign)
     add_fields(parser, "output", Output)
-    paths = [Path(path).expanduser() for path in parse(parser, argv).runs]
+    first_look = parse(parser, argv)
+    check_device(first_look.device)
+    paths = [Path(path).expanduser() for path in first_look.runs]
     for path in paths:
         if not path.exists():
             raise ValueError(f"there is no file or folder {path}")
@@ -149,6 +151,13 @@ def open_runs(
         }[kind]
         note(f"note: not condensed from {real} and split, as far as its record says")
     return Opened(args, graphs, task, first if first.is_dir() else None)
+
+
+def check_device(device: str | None) -> None:
+    """Raise a ValueError for a device that is not there, before any file is opened."""
+    from graphcondense.ops.device import usable
+
+    usable(device)
 
 
 def _record(graph: Any) -> Any:
