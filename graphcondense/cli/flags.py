@@ -200,14 +200,12 @@ def _plain_numbers() -> dict[Any, Any]:
 def _read_number(kind: Any, form: re.Pattern[str], what: str, value: Any) -> Any:
     """A number from a word, or as it is."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if number and (kind is float or isinstance(value, int)):
-        return kind(value)
-    if not isinstance(value, str) or not form.fullmatch(value):
-        raise ValueError(f"Expected {what}. Got value: {value}")
-    found = kind(value)
-    if not math.isfinite(found):
-        raise ValueError(f"Expected {what}. Got value: {value}")
-    return found
+    right = number and (kind is float or isinstance(value, int))
+    if right or (isinstance(value, str) and form.fullmatch(value)):
+        found = kind(value)
+        if math.isfinite(found):
+            return found
+    raise ValueError(f"Expected {what}. Got value: {value}")
 
 
 def _swapped(hint: Any, numbers: Mapping[Any, Any]) -> Any:
