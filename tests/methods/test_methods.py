@@ -209,7 +209,7 @@ def test_methods_of_others_can_register() -> None:
         ({"nodes": 6, "ratio": 0.1}, "exactly one"),
         ({}, "exactly one"),
         ({"ratio": 1.5}, "must be above 0"),
-        ({"per_class": 0}, "below one"),
+        ({"per_class": 0}, "per_class=0 must be at least 1"),
         ({"bytes": 10}, "below one for each"),
     ],
 )
