@@ -186,7 +186,7 @@ def test_networks_of_a_step_are_new() -> None:
 
 
 def test_bad_sizes() -> None:
-    with pytest.raises(ValueError, match="nets=0 must be at least 1"):
+    with pytest.raises(ValueError, match="nets must be at least 1, got 0"):
         RandomConvNets((1, 8, 8), nets=0)
     with pytest.raises(ValueError, match="4 blocks need sides of at least 16, images are 8 x 8"):
         RandomConvNets((1, 8, 8), depth=4)
