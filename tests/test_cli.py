@@ -453,3 +453,103 @@ def test_demo(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
     assert all(re.search(rf"^{name} +GCN", said, re.MULTILINE) for name in ("random", "whole"))
     assert all(Path(f"demo/{name}.png").exists() for name in ("curve", "graph", "evaluation"))
     assert "has a finished run" in fails(capsys, "demo", "--out", "demo")
+
+
+# --- values ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("nodes", "1:30 12:30:45 1_000 0x10 0b11 010 1e3 1.0 yes on 5,0 nan"),
+        ("seed", "1:30 1_0 0x1 true 2020-01-01"),
+        ("ratio", "1:30 0x1 1_0.5 nan .nan inf 1e999 1/2 50%"),
+        ("weights", "[1:30] [0x10] [1_0.5] [nan]"),
+    ],
+)
+def test_numbers_are_decimal_digits(name: str, values: str) -> None:
+    """YAML 1.1, which the parser speaks, takes 1:30 for 90, 010 for 8 and 1_000 for 1000."""
+    parser = condense.condense_parser(find_method("gecc", "node")[0], "gecc")
+    for value in values.split():
+        with pytest.raises(ValueError, match=f"^--{name}: ") as caught:
+            flags.parse(parser, [f"--{name}={value}"])
+        assert value.strip("[]") in str(caught.value)
+
+
+def test_numbers_in_options_are_decimal_too(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["continual", "--data", "digits", "--method", "gcond-x", "--options"]
+    assert "epochs='1:30' is not a whole" in fails(capsys, *words, '{"epochs": 1:30}')
+    assert not Path("runs").exists()
+
+
+def test_numbers_that_are_fine() -> None:
+    cls, variant = find_method("gecc", "node")
+    words = ["--nodes=20", "--weights=[1e-3, .5, -2]", "--fuzzifier", "1.5e0", "--balance=+.5"]
+    args = condense._condense_args(cls, variant, "gecc", [*words, "--data", "010"], {})
+    assert (args.nodes, args.fuzzifier, args.balance, args.data) == (20, 1.5, 0.5, "010")
+    assert args.weights == (0.001, 0.5, -2.0)
+
+
+def test_a_config_is_read_as_it_was_written(capsys: pytest.CaptureFixture[str]) -> None:
+    digits, options = graphcondense.data.load("digits"), {"validations": 0, "progress": False}
+    graphcondense.condense(
+        digits, "random", nodes=20, out="run", origin={"data": "digits"}, **options
+    )
+    config = Path("run/config.yaml").read_text()
+    for was, then, said in (
+        ("nodes: 20", "nodes: 0:20", "nodes='0:20' is not a whole number"),
+        ("nodes: 20", "nodes: 0x14", "nodes='0x14' is not a whole number"),
+        ("hops: 2", "hops: -2", "hops=-2 must be at least 0"),
+        ("of: labelled", "of: on", "of='on' is not one of"),
+    ):
+        assert was in config
+        Path("changed.yaml").write_text(config.replace(was, then))
+        assert said in fails(capsys, "condense", "--config", "changed.yaml", "--out", "new")
+        assert not Path("new").exists()
+    words = ["condense", "--config", "run/config.yaml", "--preset", "paper"]
+    assert "give --preset or --config alone" in fails(capsys, *words)
+
+
+@pytest.mark.parametrize("device", ["cuda:77", "mps:7", "gpu"])
+def test_a_device_that_is_not_there(device: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("run").mkdir()
+    data, runs = ["--data", "digits", "--nodes", "20"], ["run", "--data", "digits"]
+    for words in (
+        ["condense", "random", *data],
+        ["bench", *data],
+        ["robustness", *data],
+        ["continual", "--data", "digits"],
+        *([verb, *runs] for verb in ("evaluate", "properties", "privacy", "serve", "nas", "tune")),
+    ):
+        said = fails(capsys, *words, "--device", device)
+        assert f"device='{device}'" in said
+        assert said.count("\n") == 1
+
+
+def test_a_reader_that_goes_away_is_no_error(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for words in (["methods"], ["datasets"], ["--help"]):
+        reading, writing = os.pipe()
+        os.close(reading)
+        with monkeypatch.context() as patch, os.fdopen(writing, "w") as closed:
+            patch.setattr(sys, "stdout", closed)
+            assert cli.main(words) == cli.UNREAD
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("condense gcond --data digits --nodes 20 --epoch 3", "did you mean --epochs"),
+        ("condense gcond --data digits --nodes 20 --lr 3", "unknown flag --lr; did you mean --lr-"),
+        ("condense random --data digits --nodes 20 --epochs 3", "unknown flag --epochs"),
+        ("bench --data digits --nodes 20 --methods random,,herding", "has an empty name"),
+        ("bench --data digits --nodes 20 --methods random,random", "names 'random' twice"),
+        ("condense gcond --data digits --nodes 20 --validations=-3", "validations=-3 must be"),
+        ("condense gcond --data digits --nodes 20 --structure typo", "--structure"),
+        ("condense gcond --data digits --nodes 20 --epochs=-1", "epochs=-1 must be at least 0"),
+    ],
+)
+def test_words_for_options(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said in fails(capsys, *words.split())

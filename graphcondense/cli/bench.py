@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from graphcondense.cli.condense import forms_of
 from graphcondense.cli.flags import Where, add_fields, kind_of, make_parser, parse, summary_of
 from graphcondense.cli.folders import BUDGETS, size
+from graphcondense.cli.runs import check_device
 from graphcondense.cli.text import note, say
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def command_bench(argv: list[str]) -> None:
     if args.cell:
         write_whole(args.cell, json.dumps(run_cell(args), indent=1))
         return
+    check_device(args.device)
     where = Where(**{f.name: args[f.name] for f in fields(Where)})
     kind = kind_of(where.named())
     names = method_names(args.methods, kind)

@@ -20,6 +20,7 @@ from graphcondense.cli.flags import (
     summary_of,
 )
 from graphcondense.cli.folders import BUDGETS, config_flags, draw, prepare, read_config, size
+from graphcondense.cli.runs import check_device
 from graphcondense.cli.text import note, say, summary
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ def _data_of(
     names = [f.name for f in fields(Where)]
     parser.set_defaults({k: v for k, v in config_flags(config).items() if k in names})
     args = parse(parser, argv)
+    check_device(args.device)
     where = Where(**{name: args[name] for name in names})
     return where, where.load(cls.domain)
 

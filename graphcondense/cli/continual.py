@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from graphcondense.cli.flags import Where, add_fields, make_parser, parse, summary_of
-from graphcondense.cli.runs import Opened, Output, need_one_graph
+from graphcondense.cli.runs import Opened, Output, check_device, need_one_graph
 from graphcondense.cli.text import say
 
 
@@ -56,6 +56,7 @@ def command_continual(argv: list[str]) -> None:
     add_fields(parser, "training", Training)
     add_fields(parser, "output", Output)
     args = parse(parser, argv)
+    check_device(args.device)
     where = Where(**{f.name: args[f.name] for f in fields(Where)})
     need_one_graph(where, "continual")
 

@@ -201,8 +201,8 @@ def _plain_numbers() -> dict[Any, Any]:
 
     out: dict[Any, Any] = {}
     for kind, form, what in (
-        (int, r"[-+]?(0|[1-9][0-9]*)", "no whole number, such as 30"),
-        (float, r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?", "no number, such as 0.5"),
+        (int, r"[-+]?(0|[1-9][0-9]*)", "an int in decimal digits, such as 30"),
+        (float, r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?", "a float, such as 0.5"),
     ):
         # A class of its own, since the library has its mind made up about int and float; its name
         # is what --help shows.
@@ -216,14 +216,12 @@ def _plain_numbers() -> dict[Any, Any]:
 def _read_number(kind: Any, form: re.Pattern[str], what: str, value: Any) -> Any:
     """A number from a word, or as it is."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if number and (kind is float or isinstance(value, int)):
-        return kind(value)
-    if not isinstance(value, str) or not form.fullmatch(value):
-        raise ValueError(f"{value} is {what}")
-    found = kind(value)
-    if not math.isfinite(found):
-        raise ValueError(f"{value} is {what}")
-    return found
+    right = number and (kind is float or isinstance(value, int))
+    if right or (isinstance(value, str) and form.fullmatch(value)):
+        found = kind(value)
+        if math.isfinite(found):
+            return found
+    raise ValueError(f"Expected {what}. Got value: {value}")
 
 
 def _swapped(hint: Any, numbers: Mapping[Any, Any]) -> Any:

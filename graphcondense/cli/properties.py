@@ -34,5 +34,7 @@ def command_properties(argv: list[str]) -> None:
     parser = make_parser("properties", summary_of(command_properties))
     add_fields(parser, "comparison", Compared)
     run = open_runs(parser, argv)
+    if run.args.device is not None:
+        raise ValueError("--device: properties are computed on the CPU; leave it out")
     chosen = {f.name: run.args[f.name] for f in fields(Compared)}
     run.write(compare_properties(run.graphs, run.task, **chosen), "properties")

@@ -20,7 +20,7 @@ from graphcondense.cli.flags import (
     summary_of,
 )
 from graphcondense.cli.folders import BUDGETS, read_config
-from graphcondense.cli.runs import Opened, Output, need_one_graph
+from graphcondense.cli.runs import Opened, Output, check_device, need_one_graph
 from graphcondense.cli.text import is_main, say
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def command_robustness(argv: list[str]) -> None:
     cls, variant = find_method(chosen.method, "node")
     parser = robustness_parser(cls)
     args = parse(parser, argv)
+    check_device(args.device)
     where = Where(**{f.name: args[f.name] for f in fields(Where)})
     need_one_graph(where, "robustness")
     task = where.load()

@@ -104,7 +104,9 @@ def open_runs(
     add_fields(parser, "data (by default the first run's)", Where)
     add_fields(parser, "files of other projects", Foreign)
     add_fields(parser, "output", Output)
-    paths = [Path(path).expanduser() for path in parse(parser, argv).runs]
+    first_look = parse(parser, argv)
+    check_device(first_look.device)
+    paths = [Path(path).expanduser() for path in first_look.runs]
     for path in paths:
         _check_there(path)
     first = paths[0]
@@ -160,6 +162,13 @@ def _check_there(path: Path) -> None:
         going = (path / "checkpoint.pt").is_file() or (path / "config.yaml").is_file()
         why = "its run is not finished" if going else "it has no condensed.safetensors"
         raise ValueError(f"{path} holds no finished run: {why}; name the folder of one, or a file")
+
+
+def check_device(device: str | None) -> None:
+    """Raise a ValueError for a device that is not there, before any file is opened."""
+    from graphcondense.ops.device import usable
+
+    usable(device)
 
 
 def _record(graph: Any) -> Any:

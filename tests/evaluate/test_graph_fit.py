@@ -300,7 +300,7 @@ def test_another_setting_shares_the_real_graphs():
     other = evaluator.replace(steps=2)
     assert (evaluator.training.steps, other.training.steps) == (6, 2)
     assert other.real is evaluator.real
-    with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="steps=0 must be at least 1"):
         evaluator.replace(steps=0)
 
 

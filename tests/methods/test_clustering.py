@@ -112,8 +112,8 @@ def test_cgc_joins_what_is_alike() -> None:
     ("bad", "said"),
     [
         ({"weights": ()}, "are all zero"),
-        ({"augment": 1.5}, "augment=1.5 must be in"),
-        ({"tau": -1.0}, "tau=-1.0 >= 0"),
+        ({"augment": 1.5}, "augment=1.5 must be at least 0 and at most 1"),
+        ({"tau": -1.0}, "tau=-1.0 must be at least 0"),
         ({"clustering": "fuzzy"}, "clustering='fuzzy' is not one of"),
     ],
 )

@@ -138,9 +138,9 @@ def test_the_ridge_is_chosen_now_and_then_or_given() -> None:
     given, fixed = Ridges(), {"ridge": 0.7, "steps": 3}
     graphcondense.condense(task, "distill-cf", nodes=4, progress=False, callbacks=[given], **fixed)
     assert given.seen == [0.7] * 3
-    with pytest.raises(ValueError, match="ridge must be above 0, got 0"):
+    with pytest.raises(ValueError, match=r"ridge=0(\.0)? must be above 0"):
         graphcondense.condense(task, "distill-cf", nodes=4, ridge=0.0, progress=False)
-    with pytest.raises(ValueError, match="ridge_every must be at least 1"):
+    with pytest.raises(ValueError, match="ridge_every=0 must be at least 1"):
         graphcondense.condense(task, "distill-cf", nodes=4, ridge_every=0, progress=False)
 
 
@@ -183,9 +183,9 @@ def test_the_proxy_keeps_hard_or_easy_users() -> None:
     easy = replace(proxy, keep="easy").choose(real, 0, 10, rng.manual_seed(0)).numpy()
     assert sorted(auc[hard]) == sorted(np.sort(auc)[:10])
     assert sorted(auc[easy]) == sorted(np.sort(auc)[-10:])
-    with pytest.raises(ValueError, match="hidden must be between 0 and 1, got 1"):
+    with pytest.raises(ValueError, match=r"hidden=1(\.0)? must be above 0 and below 1"):
         ProxyUsers(nodes=2, hidden=1.0).choose(real, 0, 2, Generator())
-    with pytest.raises(ValueError, match="proxy must be at least 1"):
+    with pytest.raises(ValueError, match="proxy=0 must be at least 1"):
         ProxyUsers(nodes=2, proxy=0).choose(real, 0, 2, Generator())
 
 

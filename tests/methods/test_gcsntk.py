@@ -176,7 +176,7 @@ def test_memory_grows_with_blocks_and_labels() -> None:
 
 @pytest.mark.parametrize(
     ("bad", "said"),
-    [({"ridge": 0.0}, "ridge must be above 0"), ({"blocks": 0}, "blocks must be at least 1")],
+    [({"ridge": 0.0}, "ridge=.* must be above 0"), ({"blocks": 0}, "blocks=0 must be at least 1")],
 )
 def test_bad_fields(bad: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):

@@ -291,11 +291,11 @@ def test_memory_grows_with_experts_and_steps() -> None:
     ("options", "said"),
     [
         ({"ahead": 5}, "hold no stretch of 5 epochs"),
-        ({"alpha": -1.0}, r"alpha=-1.0.*none may be below 0"),
+        ({"alpha": -1.0}, r"alpha=-1.0 must be at least 0"),
         ({"alpha": 0.0, "beta": 0.0, "gamma": 1.0}, "alpha or beta must be above"),
         ({"class_hops": 0}, "class_hops=0 must be at least 1"),
-        ({"student_steps": 0}, "steps of the student must be at least 1"),
-        ({"num_experts": 0}, "experts of experts must be at least 1"),
+        ({"student_steps": 0}, "student_steps=0 must be at least 1"),
+        ({"num_experts": 0}, "num_experts=0 must be at least 1"),
     ],
 )
 def test_bad_options_end_before_experts_are_trained(

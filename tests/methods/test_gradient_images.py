@@ -69,7 +69,7 @@ def test_a_factor_that_does_not_divide_is_refused_before_work() -> None:
 
 
 def test_an_unknown_operation_is_refused_before_work(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="augmentation 'blur'"):
+    with pytest.raises(ValueError, match="augment='blur' has 'blur', which is unknown"):
         graphcondense.condense(
             toy_images(), "dsa", per_class=1, augment="blur", out=tmp_path / "run"
         )

@@ -83,12 +83,12 @@ def test_a_budget_without_room_for_a_code_is_refused_before_work() -> None:
 @pytest.mark.parametrize(
     ("name", "bad", "message"),
     [
-        ("kfs", {"decoders": 0}, "decoders must be at least 1"),
-        ("kfs", {"warm_steps": -1}, "warm_steps must not be negative"),
-        ("kfs", {"shown": 0}, "shown must be at least 1"),
-        ("itgan", {"width": 3}, "width must be even"),
-        ("itgan", {"gan_steps": -1}, "gan_steps must not be negative"),
-        ("itgan", {"latent": 0}, "latent must be at least 1"),
+        ("kfs", {"decoders": 0}, "decoders=0 must be at least 1"),
+        ("kfs", {"warm_steps": -1}, "warm_steps=-1 must be at least 0"),
+        ("kfs", {"shown": 0}, "shown=0 must be at least 1"),
+        ("itgan", {"width": 3}, "width=3 must be even"),
+        ("itgan", {"gan_steps": -1}, "gan_steps=-1 must be at least 0"),
+        ("itgan", {"latent": 0}, "latent=0 must be at least 1"),
     ],
 )
 def test_bad_fields(name: str, bad: dict[str, Any], message: str) -> None:

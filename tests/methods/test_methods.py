@@ -182,7 +182,7 @@ def test_unknown_names_say_the_nearest() -> None:
         graphcondense.condense(toy_graph(), "gcond", nodes=6, lr_xx=1.0)
     with pytest.raises(ValueError, match="structure='tree' is not one of 'mlp'"):
         graphcondense.condense(toy_graph(), "gcond", nodes=6, structure="tree")
-    with pytest.raises(ValueError, match=r"epochs=1\.5 is not of type int"):
+    with pytest.raises(ValueError, match=r"epochs=1\.5 is not a whole number"):
         graphcondense.condense(toy_graph(), "gcond", nodes=6, epochs=1.5)
     with pytest.raises(ValueError, match="no preset 'none-such'"):
         graphcondense.condense(toy_graph(), "gcond", nodes=6, preset="none-such")
@@ -209,7 +209,7 @@ def test_methods_of_others_can_register() -> None:
         ({"nodes": 6, "ratio": 0.1}, "exactly one"),
         ({}, "exactly one"),
         ({"ratio": 1.5}, "must be above 0"),
-        ({"per_class": 0}, "below one"),
+        ({"per_class": 0}, "per_class=0 must be at least 1"),
         ({"bytes": 10}, "below one for each"),
     ],
 )

@@ -223,10 +223,10 @@ def test_bytes_are_kept() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"hops": 0}, "hops must be at least 1, got 0"),
+        ({"hops": 0}, "hops=0 must be at least 1"),
         ({"support": 0.0}, "support=0.0 must be above 0"),
         ({"support": 1.5}, "support=1.5 must be above 0 and at most 1"),
-        ({"max_trees": 0}, "max_trees must be at least 1"),
+        ({"max_trees": 0}, "max_trees=0 must be at least 1"),
         ({"support": 1.0}, "class 0: no tree set is frequent"),
         ({"support": 0.5, "per_class": 2}, "class 0: 2 tree sets are wanted, but only 1"),
         ({"edge_features": True}, "has no edge features"),

@@ -179,9 +179,9 @@ def test_a_stretch_too_long_ends_before_any_work(kind: Any) -> None:
         condense(kind.name, ahead=4)
     with pytest.raises(ValueError, match="unknown; join some of"):
         condense(kind.name, augment="blur")
-    with pytest.raises(ValueError, match="experts of experts must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="num_experts=0 must be at least 1"):
         condense(kind.name, num_experts=0)
-    with pytest.raises(ValueError, match="steps of the student must be at least 1"):
+    with pytest.raises(ValueError, match="student_steps=0 must be at least 1"):
         condense(kind.name, student_steps=0)
 
 
