@@ -360,7 +360,14 @@ def test_sets_of_graphs_have_the_same_report(of_graphs, tmp_path):
     assert rows["random, same bytes"].bytes <= rows["ours"].bytes
     assert of_graphs.metric == "rocauc"
     text = of_graphs.table()
-    for word in ("ROC-AUC in %", "± sets", "step", "graphs", "readout mean", "30.00 % of 20"):
+    for word in (
+        "ROC-AUC in % on 20 test graphs",
+        "± sets",
+        "step",
+        "graphs",
+        "readout mean",
+        "30.00 % of 20 in the training part",
+    ):
         assert word in text
     assert "edge weights" not in text
     assert of_graphs.to_latex().count(r"\\") == 11

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from graphcondense.cli.text import summary
 from graphcondense.report import write_report
 from graphcondense.report.merge import merge
 from graphcondense.report.runs import read_runs
@@ -258,3 +259,5 @@ def test_shares_name_what_they_are_of(tmp_path: Path, make_run: Make) -> None:
     assert "30 (1.1 % of 2,708 in the whole graph)" in text
     assert "50 % of the labelled nodes" in text
     assert "% of nodes in the whole graph" in text
+    (run,) = read_runs([tmp_path / "a"])
+    assert "share of the whole graph" in summary(run.small)
