@@ -51,6 +51,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         and config.args_source is pytest.Config.ArgsSource.TESTPATHS
         and config.option.numprocesses is None
         and config.option.dist == "no"
+        and not hasattr(config, "workerinput")  # a worker is asked, too, and must not have workers
         and not (config.option.collectonly or config.option.usepdb)
     )
     if shared and cores() > 1:
