@@ -10,7 +10,6 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
-from scipy.stats import wasserstein_distance
 
 from graphcondense.data.task import NodeTask, as_task
 from graphcondense.evaluate.fit import (
@@ -299,6 +298,12 @@ def _quadrature(laplacian: sp.csr_matrix, x: Matrix, steps: int) -> tuple[Array,
     return values, vectors[0] ** 2
 
 
+def _distance(*values_and_weights: Any) -> float:
+    from scipy.stats import wasserstein_distance  # a second, which serve need not wait for
+
+    return float(wasserstein_distance(*values_and_weights))
+
+
 class _Facts:
     """All properties of one graph."""
 
@@ -344,13 +349,13 @@ class _Facts:
         means = self.weighted_degree, other.weighted_degree
         if not all(means):
             return None
-        return float(wasserstein_distance(self.degrees / means[0], other.degrees / means[1]))
+        return _distance(self.degrees / means[0], other.degrees / means[1])
 
     def energy_distance(self, other: _Facts) -> float | None:
         if self.spectrum is None or other.spectrum is None:
             return None
         (values, shares), (others, their) = self.spectrum, other.spectrum
-        return float(wasserstein_distance(values, others, shares, their))
+        return _distance(values, others, shares, their)
 
     def class_distance(self, other: _Facts) -> float:
         return float(np.abs(self.classes - other.classes).sum()) / 2
