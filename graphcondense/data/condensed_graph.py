@@ -18,6 +18,7 @@ class CondensedGraph(Data):  # type: ignore[misc]
     Attributes:
         condensed: the record, values that JSON holds; a dict.
 
+    >>> import torch
     >>> small = CondensedGraph(x=torch.eye(2), condensed={"method": "by hand"})
     >>> small, small.clone().condensed, "condensed" in small
     (CondensedGraph(x=[2, 2]), {'method': 'by hand'}, False)

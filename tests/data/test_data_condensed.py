@@ -1119,3 +1119,38 @@ def test_condensed_sets_go_into_batches():
         assert Batch.from_data_list(list(one)).num_nodes == 8
         assert [graph.num_nodes for graph in one[1:]] == [1, 4]
         assert one[1:].set.node_ptr.tolist() == [0, 1, 5]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    flips=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=5)
+)
+def test_a_damaged_file_opens_or_is_told(flips):
+    """Never an error of another library, whatever the bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = save(bags(), folder)
+        damaged = bytearray(path.read_bytes())
+        for at, value in flips:
+            damaged[at % len(damaged)] = value
+        path.write_bytes(damaged)
+        said = f"{path} opened"
+        try:
+            load(path)
+        except ValueError as error:
+            said = str(error)
+    assert str(path) in said
+    assert len(said) < 500
+
+
+def test_a_record_of_any_depth_is_told(tmp_path):
+    deep = '{"version": 1, "record": ' + '{"a":' * 10**5 + "1" + "}" * (10**5 + 1)
+    save_file({"x": torch.ones(1)}, tmp_path / "g.safetensors", {"graphcondense": deep})
+    with pytest.raises(ValueError, match="its record cannot be read"):
+        load(tmp_path / "g.safetensors")
+    small, record = make(), {}
+    small.condensed = record
+    for _ in range(5000):
+        record["a"] = {}
+        record = record["a"]
+    with pytest.raises(ValueError, match="does not fit JSON"):
+        save(small, tmp_path)
