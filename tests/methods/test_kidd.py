@@ -78,7 +78,7 @@ def test_bad_fields() -> None:
         ({"edge_features": True}, "does not see edge features"),
         ({"readout": "attention"}, "readout='attention' has no kernel"),
         ({"rank": 0}, "rank=0 must be at least 1"),
-        ({"ridge": 0.0}, "ridge must be above 0"),
+        ({"ridge": 0.0}, "ridge=0.0 must be above 0"),
     ):
         with pytest.raises(ValueError, match=message):
             KiDD(per_class=2, **fields).condense(real, rng=rng())
