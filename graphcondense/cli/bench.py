@@ -472,6 +472,6 @@ def _report(about: Mapping[str, Any]) -> Report:
         {},
         about.get("metric", "accuracy"),
         tuple(about.get("units", ("nodes", "edges"))),
-        about.get("test_examples"),
-        about.get("test_unlabelled", 0),
+        test_examples=about.get("test_examples"),
+        test_unlabelled=about.get("test_unlabelled", 0),
     )

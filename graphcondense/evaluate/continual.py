@@ -30,7 +30,15 @@ from graphcondense.evaluate.fit import (
     seeds_of,
 )
 from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
-from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Result, aligned, percent
+from graphcondense.evaluate.result import (
+    COLOURS,
+    MARKERS,
+    Column,
+    Scored,
+    aligned,
+    percent,
+    scored_on,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -112,7 +120,7 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Continual(Result):
+class Continual(Scored):
     """What :func:`continual` found.
 
     Attributes:
@@ -159,8 +167,8 @@ class Continual(Result):
         settings = ", ".join(f"{k} {v}" for k, v in self.settings.items() if v is not None)
         groups = " | ".join(" ".join(map(str, group)) for group in self.groups)
         return (
-            f"{self.data} ({self.digest}), classes {groups}, {self.model}, accuracy in %, "
-            f"{self.draws} memories x {len(self.seeds)} trainings, {settings}"
+            f"{self.data} ({self.digest}), classes {groups}, {self.model}, accuracy in %"
+            f"{self.on_test}, {self.draws} memories x {len(self.seeds)} trainings, {settings}"
         )
 
     def notes(self) -> list[str]:
@@ -176,7 +184,7 @@ class Continual(Result):
             for s in self.summaries
         ]
         used = [f"{s.strategy}: trained on {STRATEGIES[s.strategy]}" for s in self.summaries]
-        return ["", *aligned([head, *body], 1), *used]
+        return ["", *aligned([head, *body], 1), *self.about_test, *used]
 
     def draw(self, axes: Axes) -> None:
         for i, summary in enumerate(self.summaries):
@@ -325,6 +333,7 @@ def continual(
     return Continual(
         data=task.name,
         digest=task.digest,
+        **scored_on(task),
         model=model_of(model).__name__,
         groups=groups,
         seeds=seeds,

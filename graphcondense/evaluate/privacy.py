@@ -21,7 +21,7 @@ from graphcondense.evaluate.fit import (
 )
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.properties import named_graphs
-from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Result, percent
+from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +62,7 @@ class PrivacyRow:
 
 
 @dataclass(frozen=True)
-class Privacy(Result):
+class Privacy(Scored):
     """What :func:`membership_inference` found.
 
     Attributes:
@@ -101,11 +101,13 @@ class Privacy(Result):
     def title(self) -> str:
         return (
             f"{self.data} ({self.digest}), membership inference on a {self.model}, "
-            f"{self.attack} attack in {self.folds} folds; AUC 50 % is a guess"
+            f"{self.attack} attack in {self.folds} folds; AUC 50 % is a guess; "
+            f"test accuracy{self.on_test}"
         )
 
     def notes(self) -> list[str]:
         said = [
+            *self.about_test,
             "members: the real training nodes; of random: those selected, the only ones trained on",
             "non-members: as many test nodes of each class; the attacker knows the model's "
             "predictions on the real graph and the true labels",
@@ -233,6 +235,7 @@ def membership_inference(
     return Privacy(
         data=real.name,
         digest=real.digest,
+        **scored_on(real),
         model=kind.__name__,
         attack=attack,
         folds=folds,

@@ -31,8 +31,7 @@ from graphcondense.evaluate.result import (
     COLOURS,
     MARKERS,
     Column,
-    Result,
-    about_test,
+    Scored,
     sampling_error,
     shown_spread,
 )
@@ -111,7 +110,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Report(Result):
+class Report(Scored):
     """What :func:`evaluate` found.
 
     Attributes:
@@ -122,8 +121,6 @@ class Report(Result):
         ledgers: what each condensed set costs (its first graph).
         metric: the score, one of :data:`~graphcondense.evaluate.metrics.SCORES`.
         units: what nodes and edges are called.
-        test_examples: how many test examples are scored; ``None`` in files of older versions.
-        test_unlabelled: how many were left out, as they have no label.
     """
 
     data: str
@@ -133,8 +130,6 @@ class Report(Result):
     ledgers: Mapping[str, Ledger]
     metric: str = "accuracy"
     units: tuple[str, str] = ("nodes", "edges")
-    test_examples: int | None = None
-    test_unlabelled: int = 0
 
     @property
     def score(self) -> Score:
@@ -229,19 +224,6 @@ class Report(Result):
         unit = " in %" if self.score.share else ", lower is better"
         return f"{self.data} ({self.digest}), {self.score.name}{unit}{self.on_test}"
 
-    @property
-    def about_test(self) -> list[str]:
-        """That the test set is small, or that labels are missing."""
-        return about_test(self.test_examples, self.test_unlabelled, self.examples)
-
-    @property
-    def on_test(self) -> str:
-        """How many test examples there are, for titles."""
-        if self.test_examples is None:
-            return ""
-        left = f" ({self.test_unlabelled:,} unlabelled left out)" if self.test_unlabelled else ""
-        return f" on {self.test_examples:,} test {self.examples}{left}"
-
     def notes(self) -> list[str]:
         weights = dict.fromkeys(
             f"{row.model} {row.edge_weights}" for row in self.rows if row.edge_weights
@@ -281,9 +263,10 @@ class Report(Result):
             metric = saved.get("metric", "accuracy")
             units = tuple(saved.get("units", ("nodes", "edges")))
             settings = saved["settings"]
-            tested = saved.get("test_examples"), saved.get("test_unlabelled", 0)
             return cls(
-                saved["data"], saved["digest"], settings, rows, ledgers, metric, units, *tested
+                *(saved["data"], saved["digest"], settings, rows, ledgers, metric, units),
+                test_examples=saved.get("test_examples"),
+                test_unlabelled=saved.get("test_unlabelled", 0),
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is no report that evaluate wrote: {error!r}") from error
@@ -308,8 +291,7 @@ class Report(Result):
                 ledgers.setdefault(label, ledger)
         order = [*self.labels, *(label for other in others for label in other.labels)]
         kept = sorted(rows.values(), key=lambda row: order.index(row.label))
-        how = self.metric, self.units, self.test_examples, self.test_unlabelled
-        return Report(self.data, self.digest, settings, tuple(kept), ledgers, *how)
+        return replace(self, settings=settings, rows=tuple(kept), ledgers=ledgers)
 
     @property
     def size(self) -> tuple[float, float]:  # type: ignore[override]
@@ -556,9 +538,11 @@ def evaluate(
     trained = {_name(kind): bench.settings(kind) for kind in kinds}
     settings = {name: own for name, own in trained.items() if own is not None}
     kept.done()
-    left_out = dict(getattr(real, "unlabelled", None) or {}).get("test", 0)
-    how = bench.metric, bench.units, bench.tested, left_out
-    return Report(real.name, real.digest, settings, tuple(rows), ledgers, *how)
+    return Report(
+        *(real.name, real.digest, settings, tuple(rows), ledgers, bench.metric, bench.units),
+        test_examples=bench.tested,
+        test_unlabelled=real.unlabelled.get("test", 0),
+    )
 
 
 def _as_large(small: Any, first: Any) -> bool:

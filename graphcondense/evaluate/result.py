@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -14,6 +14,8 @@ from graphcondense.ops.files import write_whole
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+
+    from graphcondense.data.task import NodeTask
 
 # Okabe & Ito's palette, told apart in every common form of colour blindness, and markers beside it.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")
@@ -107,6 +109,42 @@ class Result:
         return path
 
 
+@dataclass(frozen=True, kw_only=True)
+class Scored(Result):
+    """A result with test scores: it says on how many examples.
+
+    Attributes:
+        test_examples: how many test examples are scored; ``None`` in files of older versions.
+        test_unlabelled: how many were left out, as they have no label.
+    """
+
+    test_examples: int | None = None
+    test_unlabelled: int = 0
+
+    @property
+    def examples(self) -> str:
+        """What test examples are called."""
+        return "nodes"
+
+    @property
+    def on_test(self) -> str:
+        """How many test examples there are, for titles."""
+        if self.test_examples is None:
+            return ""
+        left = f" ({self.test_unlabelled:,} unlabelled left out)" if self.test_unlabelled else ""
+        return f" on {self.test_examples:,} test {self.examples}{left}"
+
+    @property
+    def about_test(self) -> list[str]:
+        """That the test set is small, or that labels are missing."""
+        return about_test(self.test_examples, self.test_unlabelled, self.examples)
+
+
+def scored_on(real: NodeTask) -> dict[str, int]:
+    """The fields of :class:`Scored` for a graph."""
+    return {"test_examples": len(real.test), "test_unlabelled": real.unlabelled["test"]}
+
+
 def aligned(cells: Sequence[Sequence[str]], left: int) -> list[str]:
     """A heading and rows as lines of text, ``left`` columns to the left, the others to the right.
 
@@ -129,12 +167,14 @@ def aligned(cells: Sequence[Sequence[str]], left: int) -> list[str]:
 
 def percent(value: float | None, spread: float | None = None) -> str:
     """
-    >>> percent(0.8123), percent(0.8123, 0.01), percent(None)
-    ('81.2', '81.2 ± 1.0', '-')
+    A spread of exactly 0 is none that could be told: one training, or all alike on few examples.
+
+    >>> percent(0.8123), percent(0.8123, 0.01), percent(0.8123, 0.0), percent(None)
+    ('81.2', '81.2 ± 1.0', '81.2', '-')
     """
     if value is None:
         return "-"
-    return f"{100 * value:.1f}" + ("" if spread is None else f" ± {100 * spread:.1f}")
+    return f"{100 * value:.1f}" + (f" ± {100 * spread:.1f}" if spread else "")
 
 
 def sampling_error(share: float, examples: int) -> float:

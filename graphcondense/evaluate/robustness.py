@@ -24,7 +24,7 @@ from graphcondense.evaluate.fit import (
     seeds_of,
 )
 from graphcondense.evaluate.floors import random_subgraph
-from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Result, percent
+from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +61,7 @@ class RobustnessRow:
 
 
 @dataclass(frozen=True)
-class Robustness(Result):
+class Robustness(Scored):
     """What :func:`robustness` found.
 
     Attributes:
@@ -107,13 +107,14 @@ class Robustness(Result):
     def title(self) -> str:
         return (
             f"{self.data} ({self.digest}), poisoned before condensation to {self.nodes} nodes, "
-            f"{self.model}, accuracy on the clean graph"
+            f"{self.model}, accuracy on the clean graph{self.on_test}"
         )
 
     def notes(self) -> list[str]:
         clean = "labels of training nodes are poisoned, those of validation nodes are clean"
         both = "labels of training and validation nodes are poisoned, and chosen by"
         return [
+            *self.about_test,
             "all predictions, for validation and test, are made on the clean graph; at rate 0 the "
             "poisons share their numbers",
             f"edges: random undirected ones, a share of those there; features: {self.features}; "
@@ -247,6 +248,7 @@ def robustness(
     return Robustness(
         data=real.name,
         digest=real.digest,
+        **scored_on(real),
         model=kind.__name__,
         nodes=nodes,
         seeds=first.seeds,

@@ -35,7 +35,15 @@ from graphcondense.evaluate.fit import (
     seeds_of,
 )
 from graphcondense.evaluate.floors import random_subgraph
-from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Result, aligned, percent
+from graphcondense.evaluate.result import (
+    COLOURS,
+    MARKERS,
+    Column,
+    Scored,
+    aligned,
+    percent,
+    scored_on,
+)
 from graphcondense.nn.batched import ACTIVATIONS, resolve
 
 if TYPE_CHECKING:
@@ -187,7 +195,7 @@ class Ranking:
 
 
 @dataclass(frozen=True)
-class ArchitectureSearch(Result):
+class ArchitectureSearch(Scored):
     """What :func:`search_architectures` found.
 
     Attributes:
@@ -236,7 +244,7 @@ class ArchitectureSearch(Result):
         settings = ", ".join(f"{k} {v}" for k, v in self.settings.items() if v is not None)
         return (
             f"{self.data} ({self.digest}), {len(self.rows)} of {self.space['size']:,} "
-            f"architectures ({self.sampler}), {self.nodes} nodes, accuracy in %, "
+            f"architectures ({self.sampler}), {self.nodes} nodes, accuracy in %{self.on_test}, "
             f"means over {len(self.seeds)} seeds, {settings}"
         )
 
@@ -270,6 +278,7 @@ class ArchitectureSearch(Result):
         return [
             "",
             *aligned([head, *body], 1),
+            *self.about_test,
             "correlations are with the whole graph's validation (and test) accuracies; a search is "
             "one graph's; seconds on the whole graph include reading its test nodes",
             *(f"chosen on {label}: {'; '.join(each)}" for label, each in picks),
@@ -457,6 +466,7 @@ def search_architectures(
     return ArchitectureSearch(
         data=real.name,
         digest=real.digest,
+        **scored_on(real),
         nodes=nodes_of(graphs[0]),
         settings={
             key: value

@@ -35,7 +35,7 @@ from graphcondense.evaluate.fit import (
 )
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.properties import named_graphs
-from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Result, percent
+from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
 from graphcondense.nn.batched import Matrix
 from graphcondense.ops.adjacency import gcn_norm_csr
 from graphcondense.ops.grid import edge
@@ -91,7 +91,7 @@ class ServingRow:
 
 
 @dataclass(frozen=True)
-class Serving(Result):
+class Serving(Scored):
     """What :func:`serve` found.
 
     Attributes:
@@ -143,6 +143,7 @@ class Serving(Result):
 
     def notes(self) -> list[str]:
         said = [
+            *self.about_test,
             "kept: graph and features as they are stored smallest (sparse features as CSR), and "
             "the mapping; milliseconds: one seed, one batch, its operators built anew",
             "epoch, k and flow are chosen on validation nodes, which are served as unseen, too",
@@ -351,7 +352,7 @@ def known_graph(data: Any) -> NodeTask:
 
 def _without(task: NodeTask, *splits: str) -> Tensor:
     """All nodes but those of the splits, with or without a label."""
-    left_out: Mapping[str, Tensor] = getattr(task, "left_out", {})
+    left_out = task.left_out
     new = [getattr(task, s) for s in splits] + [left_out[s] for s in splits if s in left_out]
     everyone = torch.arange(task.num_nodes)
     return everyone[~torch.isin(everyone, torch.cat(new))]
@@ -433,6 +434,7 @@ def serve(
     return Serving(
         data=real.name,
         digest=real.digest,
+        **scored_on(real),
         model=kind.__name__,
         batch=min(batch, len(real.test)),
         known=inside.num_nodes,

@@ -30,7 +30,7 @@ from graphcondense.evaluate.explore import (
 )
 from graphcondense.evaluate.fit import Evaluator, seeds_of
 from graphcondense.evaluate.floors import random_subgraph
-from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Result, percent
+from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
 from graphcondense.nn.batched import resolve
 from graphcondense.ops.grid import edge
 
@@ -126,7 +126,7 @@ class Tuned(Drawn):
 
 
 @dataclass(frozen=True)
-class TrainingSearch(Result):
+class TrainingSearch(Scored):
     """What :func:`search_training` found.
 
     Attributes:
@@ -171,13 +171,16 @@ class TrainingSearch(Result):
     def title(self) -> str:
         fixed = ", ".join(f"{k} {v}" for k, v in self.settings.items() if v is not None)
         return (
-            f"{self.data} ({self.digest}), {self.model}, {self.nodes} nodes, accuracy in %, "
-            f"{self.sampler}, {len(self.seeds)} seeds a trial and {len(self.final_seeds)} on the "
-            f"whole graph, {fixed}"
+            f"{self.data} ({self.digest}), {self.model}, {self.nodes} nodes, accuracy in %"
+            f"{self.on_test}, {self.sampler}, {len(self.seeds)} seeds a trial and "
+            f"{len(self.final_seeds)} on the whole graph, {fixed}"
         )
 
     def notes(self) -> list[str]:
-        said = ["every row is trained on the whole graph with the settings that were found"]
+        said = [
+            *self.about_test,
+            "every row is trained on the whole graph with the settings that were found",
+        ]
         for row in self.rows:
             found = row.options() if row.trials else {}
             for name, tried in self.ranges.items():
@@ -334,6 +337,7 @@ def search_training(
     return TrainingSearch(
         data=real.name,
         digest=real.digest,
+        **scored_on(real),
         model=kind.__name__,
         nodes=nodes_of(graphs[0]),
         settings={k: v for k, v in asdict(t).items() if k not in searched},

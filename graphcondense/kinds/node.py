@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from graphcondense.core.method import Method
-from graphcondense.kinds.kind import Measured, Setting, of_one
+from graphcondense.kinds.kind import Measured, Setting, of_one, told
 
 
 class NodeDomain:
@@ -89,6 +89,7 @@ class NodeDomain:
             "train": len(task.train),
             "val": len(task.val),
             "test": len(task.test),
+            **told(task.unlabelled),
         }
 
     def measure(self, small: Any) -> Measured:
