@@ -455,8 +455,9 @@ def plain_training_seconds(
     measured: int | None = None,
     hidden: int = 256,
     device: torch.device | str | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> float:
-    """Wall seconds of the full-batch training a user writes: two ``GCNConv``, dense features, Adam.
+    """Seconds of the full-batch training a user writes: two ``GCNConv``, dense features, Adam.
 
     Args:
         real: the whole graph, anything :func:`~graphcondense.data.task.as_task` takes.
@@ -464,6 +465,7 @@ def plain_training_seconds(
         measured: run only so many epochs (after two to warm up) and scale; default all.
         hidden: width of the hidden layer.
         device: where to train; default the CPU.
+        clock: what tells the time; by default the wall's.
     """
     from torch_geometric.nn import GCNConv
 
@@ -485,7 +487,7 @@ def plain_training_seconds(
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
-    return seconds_of(step, epochs, measured, device)
+    return seconds_of(step, epochs, measured, device, clock)
 
 
 def seconds_of(
@@ -493,21 +495,23 @@ def seconds_of(
     steps: int,
     measured: int | None = None,
     device: torch.device | str | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> float:
-    """Wall seconds of ``steps`` calls of a training step, after two to warm up.
+    """Seconds of ``steps`` calls of a training step, after two to warm up.
 
     Args:
         step: one update.
         steps: the length of the training.
         measured: run only so many and scale; default all.
         device: what to wait for at the end.
+        clock: what tells the time; by default the wall's.
     """
     run = steps if measured is None else min(measured, steps)
     for _ in range(2):
         step()
-    start = time.perf_counter()
+    start = clock()
     for _ in range(run):
         step()
     if device is not None and torch.device(device).type == "cuda":
         torch.cuda.synchronize(device)
-    return (time.perf_counter() - start) * steps / run
+    return (clock() - start) * steps / run
