@@ -15,6 +15,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -129,26 +130,41 @@ def write_readme(mark: str, text: str) -> None:
     readme.write_text(f"{before}{start}\n{text}{end}{after}")
 
 
+def line(cells: Iterable[str]) -> str:
+    """One row of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
+
+
 def table(data: str, saved: dict[str, Any]) -> str:
     """The Markdown table of one data set."""
+    from graphcondense.evaluate.result import percent
+
     plain = saved["plain_processor_seconds"]
-    lines = [
-        f"## {saved['data']}, {BUDGETS[data]} nodes\n",
-        "| trained on | preset | evaluator | test %, best validation | test %, last epoch | seeds "
-        "| edges | bytes | processor seconds to condense | of one whole-graph training | peak MiB |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
-    ]
+    head = ["trained on", "preset", "evaluator", "test %, best validation", "test %, last epoch"]
+    head += ["seeds", "edges", "bytes", "processor seconds to condense"]
+    head += ["of one whole-graph training", "peak MiB"]
+    lines = [f"## {saved['data']}, {BUDGETS[data]} nodes\n", line(head), "|---" * len(head) + "|"]
     for row in saved["rows"]:
         cost = saved["costs"].get(row["label"], [])
         seconds = sorted(c["processor_seconds"] for c in cost)
         took = f"{seconds[0]:.1f} to {seconds[-1]:.1f}" if cost else "-"
         ratio = f"{sum(seconds) / len(seconds) / plain:.2f}" if cost else "-"
         memory = f"{max(c['peak_memory_bytes'] for c in cost) / 2**20:,.0f}" if cost else "-"
+        scores = (percent(row[f"test_{w}"], row[f"test_{w}_std"]) for w in ("selected", "last"))
+        sizes = (f"{row['graphs']} x {row['trainings']}", f"{row['edges']:,}", f"{row['bytes']:,}")
         lines.append(
-            f"| {row['label']} | {row['preset'] or '-'} | {row['model']} | "
-            f"{100 * row['test_selected']:.1f} ± {100 * row['test_selected_std']:.1f} | {100 * row['test_last']:.1f} ± "
-            f"{100 * row['test_last_std']:.1f} | {row['graphs']} x {row['trainings']} | "
-            f"{row['edges']:,} | {row['bytes']:,} | {took} | {ratio} | {memory} |"
+            line(
+                [
+                    row["label"],
+                    row["preset"] or "-",
+                    row["model"],
+                    *scores,
+                    *sizes,
+                    took,
+                    ratio,
+                    memory,
+                ]
+            )
         )
     lines.append(
         f"\nScores are on {saved['test_examples']:,} test nodes. One full-batch training of a "
