@@ -12,7 +12,7 @@ import torch
 from graphcondense.data.ogb import allow, array_classes, graph_classes
 
 _OFFENDER = (
-    r"Unsupported global: GLOBAL ([\w.]+)",
+    r"(?:Unsupported global:|load unsupported) GLOBAL ([\w.]+)",
     r"Trying to instantiate unsupported class ([\w.]+)",
     r"but got <class '([\w.]+)'>",
 )

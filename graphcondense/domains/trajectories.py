@@ -106,16 +106,16 @@ class TrajectoryMethod(Trajectories, PixelMethod):
 
     Attributes:
         augment: operations of :class:`~graphcondense.ops.augment.Augment`, joined by ``_``, that
-            experts and students see images through; ``""`` for none.
+            experts and students see images through.
         student_batch: synthetic images of a student's step; all by default.
     """
 
-    augment: Strategy = ""
+    augment: Strategy = "none"
     student_batch: Count | None = None
 
     def view(self) -> Augment | None:
         """How experts and students see images: each with a draw of its own."""
-        return Augment(self.augment) if self.augment else None
+        return None if self.augment == "none" else Augment(self.augment)
 
     def training(self) -> Training:
         return replace(super().training(), size=self.real_batch)

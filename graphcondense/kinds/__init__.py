@@ -9,7 +9,12 @@ import torch
 
 from graphcondense.kinds.kind import Domain, Measured, Setting
 
-__all__ = ["Domain", "Measured", "Setting", "domain_of"]
+__all__ = ["Domain", "Measured", "Setting", "domain_of", "import_evaluators"]
+
+
+def import_evaluators() -> None:
+    """Import now what scores condensed sets, which takes seconds the first time."""
+    import graphcondense.evaluate  # noqa: F401
 
 
 def domain_of(

@@ -29,7 +29,7 @@ UNKNOWN = f"is unknown; join some of {', '.join(OPERATIONS)} by '_'"
 
 
 def _named(strategy: str) -> tuple[str, ...]:
-    return () if strategy in ("", "none") else tuple(strategy.split("_"))
+    return () if strategy == "none" else tuple(strategy.split("_"))
 
 
 class Operations:
@@ -53,7 +53,7 @@ class Augment:
     out or moved in is zero, the mean image where preprocessing standardises.
 
     Attributes:
-        strategy: names of :data:`OPERATIONS` joined by ``_``; ``"none"`` or ``""``.
+        strategy: names of :data:`OPERATIONS` joined by ``_``, or ``"none"``.
         pick: ``"one"`` of the operations a draw (DSA), or ``"all"`` in the order named (IDC).
         brightness: width of the interval around zero of what is added.
         saturation: distance from grey is multiplied by ``1 ± saturation``.

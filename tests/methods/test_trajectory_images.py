@@ -49,6 +49,7 @@ class TestHaBa(ImageCase):
 
     name = "haba"
     options = {**TINY, "hallucinators": 2}
+    decoded = 2
 
     def test_budget_is_kept(self, whole: Whole) -> None:
         one = 4 * 64 + 8

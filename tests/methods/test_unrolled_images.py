@@ -17,6 +17,7 @@ class TestDD(ImageCase):
 class TestRememberThePast(ImageCase):
     name = "rememberthepast"
     options = {**SMALL, "each": 3, "part": 4}
+    decoded = 3
 
     def test_budget_is_kept(self, whole: Whole) -> None:
         small = whole.small

@@ -76,7 +76,7 @@ def test_a_run_of_graphs_is_evaluated_and_has_a_page(regression, tmp_path, capsy
     assert "expected to add" in out.err
     report = Report.read(run / "evaluation.json")
     assert report.models == ["GCN", "GIN"]
-    assert report.labels == ["doscond", "random", "whole"]
+    assert report.labels == ["doscond", "random", "whole", *(["mean"] * regression)]
     assert report.rows[0].set_graphs == 6
     assert report.metric == ("rmse" if regression else "rocauc")
     assert report.settings["GCN"]["steps"] == 3
