@@ -23,7 +23,7 @@ from graphcondense import condense, load
 from graphcondense.data import NodeTask, as_task, pseudo_labelled
 from graphcondense.data.reading import few
 from graphcondense.domains.node import NodeSource
-from graphcondense.evaluate import Evaluator, serve
+from graphcondense.evaluate import Evaluator
 from graphcondense.evaluate.fit import read_labelled
 from graphcondense.transforms import Sparsify
 from tests.cases import toy_graph
