@@ -60,11 +60,12 @@ def _join(backend: str) -> None:
     could read the addresses of the first, where nobody listens any more.
     """
     if not _STORE:
-        store, _, _ = next(iter(dist.rendezvous("env://")))
+        store, _, _ = next(iter(dist.rendezvous("env://")))  # type: ignore[attr-defined]
         _STORE.append(store)
-    own = dist.PrefixStore(f"graphcondense/{next(_GROUPS)}", _STORE[0])
-    numbers = {k: int(os.environ[k.upper()]) for k in ("rank", "world_size")}
-    dist.init_process_group(backend, store=own, **numbers)
+    name = f"graphcondense/{next(_GROUPS)}"
+    own = dist.PrefixStore(name, _STORE[0])  # type: ignore[attr-defined]
+    mine, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    dist.init_process_group(backend, store=own, rank=mine, world_size=count)
 
 
 def finish(made: bool) -> None:
