@@ -90,7 +90,7 @@ def command_condense(argv: list[str]) -> None:
     say(summary(small))
     pictures = draw(small, folder, data)
     say(f"\n{folder}: {', '.join(sorted(p.name for p in folder.iterdir() if p.is_file()))}")
-    if pictures and cls.domain in ("node", "graph"):
+    if pictures:
         say(f"next: graphcondense evaluate {shlex.quote(str(folder))}")
 
 

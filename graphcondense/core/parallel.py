@@ -6,12 +6,17 @@ are averaged directly. Without ``torchrun`` every function here does nothing.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Generator, Tensor, nn
+
+_STORE: list[Any] = []
+_GROUPS = itertools.count()
 
 
 def world_size() -> int:
@@ -39,13 +44,28 @@ def start(module: nn.Module, rng: Generator) -> bool:
     made = False
     if "WORLD_SIZE" in os.environ and int(os.environ["WORLD_SIZE"]) > 1:
         if not dist.is_initialized():
-            dist.init_process_group("nccl" if _on_cuda(module) else "gloo")
+            _join("nccl" if _on_cuda(module) else "gloo")
             made = True
         for tensor in [*module.parameters(), *module.buffers()]:
             dist.broadcast(tensor.data, src=0)
         if rank() > 0:
             rng.manual_seed(rng.initial_seed() + 1_000_003 * rank())
     return made
+
+
+def _join(backend: str) -> None:
+    """Make a process group whose addresses are under a name that no earlier group had.
+
+    The store outlives a group and torch starts its names anew, so that a second group of one script
+    could read the addresses of the first, where nobody listens any more.
+    """
+    if not _STORE:
+        store, _, _ = next(iter(dist.rendezvous("env://")))  # type: ignore[attr-defined]
+        _STORE.append(store)
+    name = f"graphcondense/{next(_GROUPS)}"
+    own = dist.PrefixStore(name, _STORE[0])  # type: ignore[attr-defined]
+    mine, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    dist.init_process_group(backend, store=own, rank=mine, world_size=count)
 
 
 def finish(made: bool) -> None:

@@ -906,12 +906,15 @@ def _kind_of(y: Tensor, plain: bool, metric: str | None) -> Kind:
     raise ValueError(_either(y, known, one_hot))
 
 
+_SAID = " (to graphcondense.data.as_graph_task, or on the command line --label-kind)"
+
+
 def _either(y: Tensor, known: Tensor, one_hot: bool) -> str:
     """What labels are that may be one or the other, and how to say which."""
     if one_hot:
         return (
             f"the labels y {list(y.shape)} are one-hot: give one class a graph (y.argmax(-1)), or "
-            f"kind='classes' if that is what they are, kind='binary' for {y.shape[1]} tasks"
+            f"kind='classes' if that is what they are, kind='binary' for {y.shape[1]} tasks{_SAID}"
         )
     values = torch.unique(known).tolist()
     numbers = "if they are numbers say kind='regression' or metric='rmse'"
@@ -925,10 +928,7 @@ def _either(y: Tensor, known: Tensor, one_hot: bool) -> str:
         way = "if they are two classes make them 0 and 1: y > 0"
     elif y.shape[1] > 1 and values[0] >= 0:
         way = "several tasks of more than two classes each cannot be condensed"
-    return (
-        f"the labels y are {some([f'{v:g}' for v in values])}: {way}; {numbers} (on the command "
-        "line --label-kind)"
-    )
+    return f"the labels y are {some([f'{v:g}' for v in values])}: {way}; {numbers}{_SAID}"
 
 
 def _classes(y: Tensor) -> Tensor:
@@ -1001,7 +1001,7 @@ def _labelled(y: Tensor, part: Tensor, kind: Kind, split: str) -> Tensor:
             i = int(part[~known][0])
             raise ValueError(
                 f"graph {i} has y = -1; classes are 0..C-1. -1 stands for no label, and the split "
-                "'train' has this graph: give splits= without it, or relabel if it is a class, as "
+                "'train' has this graph: leave such graphs out, or relabel if it is a class, as "
                 "(y > 0).long() does with -1 and 1"
             )
         if kind != "classes" and (lacking := (~known.any(0)).nonzero().flatten().tolist()):

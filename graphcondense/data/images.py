@@ -210,9 +210,9 @@ def is_images(data: Any) -> bool:
 
 
 def _rows(data: Any) -> bool:
-    """An array, or a list of arrays or numbers."""
+    """An array, or a list of arrays, numbers or (wrongly, as labels) texts."""
     if isinstance(data, list):
-        return not data or isinstance(data[0], Tensor | np.ndarray | int | float | list)
+        return not data or isinstance(data[0], Tensor | np.ndarray | int | float | list | str)
     return isinstance(data, Tensor | np.ndarray)
 
 
@@ -329,7 +329,9 @@ def _array(image: Any) -> np.ndarray[Any, Any]:
 def _classes(given: Any, what: str) -> Tensor:
     labels = as_tensor(given, what)
     if labels.is_floating_point() or labels.dim() != 1:
-        fix = "labels.long()" if labels.dim() == 1 else "one-hot rows are labels.argmax(1)"
+        fix = "one-hot rows are labels.argmax(1)"
+        if labels.numel() == len(labels):
+            fix = "labels.flatten().long()" if labels.dim() > 1 else "labels.long()"
         raise ValueError(
             f"labels must be integers [n], got {labels.dtype} {list(labels.shape)}: {fix}"
         )

@@ -163,6 +163,8 @@ def as_interactions(
     """
     if duplicates not in ("merge", "count"):
         raise ValueError(f"duplicates={duplicates!r}: choose 'merge' or 'count'")
+    if min_rating is not None and not isinstance(min_rating, int | float | np.number):
+        raise ValueError(f"min_rating={min_rating!r}: give a number")
     if isinstance(data, InteractionTask):
         return data if name is None else replace(data, name=name)
     if isinstance(data, Mapping) and not hasattr(data, "edge_types"):

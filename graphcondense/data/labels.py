@@ -42,7 +42,7 @@ def count_classes(known: Tensor, trained: Tensor, what: str, other: str = "") ->
     gaps = torch.arange(_NAMED + len(values))
     absent = gaps[~torch.isin(gaps, values)][: _NAMED + 1].tolist()
     absent = [value for value in absent if value < top]
-    unmarked = f"; if {top} marks {what} without a label, make it -1" if top == 255 else ""
+    unmarked = f"; if {top} marks {what} without a label, leave those out" if top == 255 else ""
     raise ValueError(
         f"class {some(absent)} has no training {what} (y has {len(values):,} different values, up "
         f"to {top}); relabel y as 0..C-1: torch.unique(y, return_inverse=True)[1]{unmarked}{other}"

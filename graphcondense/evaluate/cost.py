@@ -286,14 +286,16 @@ class Ledger:
     def lines(self) -> list[str]:
         """The ledger as lines of text."""
 
-        def seconds(value: float | None) -> str:
-            return "not measured" if value is None else f"{value:.2f} s"
+        def seconds(value: float | None, what: str = "") -> str:
+            said = f"{what} not measured" if value is None else f"{value:.2f} s {what}"
+            return said.strip()
 
         def percent(part: float, whole: float) -> str:
             share = f"{100 * part / whole:.2f} % " if whole else ""
             return f"{share}of {whole:,} in {self.whole_is}"
 
         nodes, edges = self.units
+        library = "PyTorch" if nodes == "images" else "PyG"
         counts = []
         if self.size.graphs is not None and self.whole.graphs is not None:
             share = percent(self.size.graphs, self.whole.graphs)
@@ -305,15 +307,15 @@ class Ledger:
             f"{edges:<13} {self.size.edges:,} ({percent(self.size.edges, self.whole.edges)})",
             f"bytes         {self.size.bytes:,} ({percent(self.size.bytes, self.whole.bytes)})",
             f"condensation  {seconds(self.condensation_seconds)}",
-            f"one training  {seconds(self.condensed_training_seconds)} condensed, "
-            f"{seconds(self.whole_training_seconds)} whole, "
-            f"{seconds(self.plain_training_seconds)} whole in plain "
-            + ("PyTorch" if nodes == "images" else "PyG"),
+            f"one training  {seconds(self.condensed_training_seconds, 'condensed')}, "
+            f"{seconds(self.whole_training_seconds, 'whole')}, "
+            f"{seconds(self.plain_training_seconds, f'whole in plain {library}')}",
             f"pays          {self.pays}",
             *([f"  {RULE}"] if self.better_than_random is not None else []),
-            f"processor     {seconds(self.condensation_processor_seconds)} condensation; one "
-            f"training with validation {seconds(self.condensed_processor_seconds)} condensed, "
-            f"{seconds(self.whole_processor_seconds)} whole",
+            f"processor     {seconds(self.condensation_processor_seconds, 'condensation')}; one "
+            "training with validation "
+            f"{seconds(self.condensed_processor_seconds, 'condensed')}, "
+            f"{seconds(self.whole_processor_seconds, 'whole')}",
             f"peak memory   {self.peak_memory_bytes / 2**20:,.0f} MiB"
             + (
                 f" (training on it was expected to add {self.memory_estimate_bytes / 2**20:,.0f})"

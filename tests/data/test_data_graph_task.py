@@ -377,7 +377,7 @@ def test_graphs_without_a_class_leave_validation_and_test(missing) -> None:
         (list(range(0, 400, 2)), r"class 1, 3, 5, 7, 9, ... has .*kind='regression'"),
         (
             [torch.tensor([i], dtype=torch.uint8) for i in (0, 1, 255)],
-            "if 255 marks graphs without a label, make it -1",
+            "if 255 marks graphs without a label, leave those out",
         ),
         ([torch.tensor([2**63 + 5], dtype=torch.uint64), 1], r"classes are 0..C-1 \(-1: no label"),
         (["toxic" * 99, "harmless"], "graph 0: the label 'toxictoxic.*' is no number"),

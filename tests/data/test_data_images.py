@@ -443,6 +443,8 @@ def test_test_images_without_a_label_are_left_out() -> None:
         (np.array([0, 1, 2, 255] * 10, dtype=np.uint8), "if 255 marks images without a label"),
         (["cat", "dog"] * 20, r"images: the label \"\['cat', 'dog'.* is no number"),
         (np.eye(2)[np.arange(40) % 2], r"\[40, 2\]: one-hot rows are labels.argmax\(1\)"),
+        (np.arange(40)[:, None] % 2, r"\[40, 1\]: labels.flatten\(\).long\(\)"),
+        (np.arange(40) % 2 * 1.0, r"\[40\]: labels.long\(\)"),
         (np.arange(40) % 3 - 1, "label -1 of the images: .* keep = labels >= 0"),
     ],
 )

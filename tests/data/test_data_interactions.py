@@ -146,6 +146,8 @@ def test_duplicates() -> None:
     assert same(as_interactions(matrix, duplicates="count").train, counted.train)
     with pytest.raises(ValueError, match="duplicates='sum': choose 'merge' or 'count'"):
         as_interactions(frame, duplicates="sum")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="min_rating='4': give a number"):
+        as_interactions(frame, min_rating="4")  # type: ignore[arg-type]
 
 
 def test_min_rating() -> None:

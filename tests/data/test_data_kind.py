@@ -168,3 +168,4 @@ def test_a_bench_of_a_matrix_is_of_users() -> None:
     assert bench_of(toy_rows()).real.num_users == 60
     assert kind_of_data({"train": sp.eye(3), "val": sp.eye(3), "test": sp.eye(3)}) == "rows"
     assert kind_of_data((np.zeros((3, 4, 4)), [0, 1, 2])) == "image"
+    assert kind_of_data((torch.zeros(3, 4, 4), ["a", "b", "c"])) == "image"

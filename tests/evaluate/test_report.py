@@ -555,6 +555,8 @@ def test_the_line_of_a_million_trainings_takes_no_memory(tmp_path):
     """Two points make a line, however late it crosses another."""
     size = Size(7, 0, 10)
     ledger = Ledger("h", "GCN", size, size, 1e6, 1.0, 1.0 + 1e-9, None, 0)
+    assert any("whole in plain PyG not measured" in line for line in ledger.lines())
+    assert any("processor     condensation not measured; one" in line for line in ledger.lines())
     assert ledger.break_even_trainings > 10**14
     assert cost.draw_break_even({"a": ledger}, tmp_path / "a.png").stat().st_size > 1000
 
