@@ -264,7 +264,7 @@ def refuse_idle(
     if run.out is None:
         no_folder = "there is no folder to write into, out="
         why = {**dict.fromkeys(("checkpoint_seconds", "tensorboard"), no_folder), **why}
-    if domain.kind != "node":
+    if run.setting != domain.setting:
         why["setting"] = f"{domain.kind} data have one setting, {domain.setting!r}"
     asked = {k: v for k, v in given.items() if v is not None and v is not False}
     if not run.validations:

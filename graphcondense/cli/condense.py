@@ -162,8 +162,6 @@ def _condense_args(
         say(f"preset {section!r} of {cls.name}, because of the data; --preset none leaves it")
     fields_of = presets(cls)[section] if section and not config else {}
     defaults = {**variant, **fields_of, **config_flags(config)}
-    if cls.domain != "node":  # a config names the one setting of its kind, too
-        defaults.pop("setting", None)
     if unknown := defaults.keys() - vars(parse(parser, argv)).keys():
         raise ValueError(f"{method} has no option {', '.join(sorted(unknown))}")
     # A budget on the command line stands for any other that a preset or config names.
