@@ -41,6 +41,7 @@ from graphcondense.data.condensed_rows import CondensedInteractions, check_rows,
 from graphcondense.data.further import check_further, classes_of
 from graphcondense.data.graph_task import GraphSet
 from graphcondense.data.preprocess import PREFIX
+from graphcondense.data.reading import sparse
 from graphcondense.ops.device import usable
 from graphcondense.ops.files import write_all
 
@@ -376,12 +377,15 @@ def held_in(small: Small | GraphSet) -> Held:
     known = _KNOWN["graph"]
     found = {name: _as_tensor(getattr(small, name, None)) for name in known}
     given = {name: value for name, value in found.items() if value is not None}
-    if "edge_index" not in given:
-        given |= _edges_of(getattr(small, "adj_t", None))
+    read = None
+    if "edge_index" not in given and "x" in given:
+        read, edges = _edges_of(small, len(given["x"]))
+        given |= edges
     if "train_mask" not in given and "x" in given:
         given["train_mask"] = torch.ones(len(given["x"]), dtype=torch.bool)
     own = dict(small.to_dict()) if isinstance(small, Data) else {}
     used = {*known, "condensed", *(["adj_t"] if "adj_t" in own and "edge_index" in given else [])}
+    used |= {read} if read else set()
     if "x" in given and own.get("num_nodes") == len(given["x"]):
         used.add("num_nodes")
     further, left_out = _further({k: v for k, v in own.items() if k not in used and v is not None})
@@ -433,14 +437,27 @@ _TYPES = frozenset(
 """What safetensors holds."""
 
 
-def _edges_of(adj_t: Any) -> dict[str, Tensor]:
-    """``edge_index`` and ``edge_weight`` of ``adj_t [n, n]``, where ``[i, j]`` is the edge j -> i,
-    as ``ToSparseTensor`` makes it; nothing of what is no sparse matrix."""
-    if not is_sparse(adj_t):
-        return {}
-    (target, source), weight = to_edge_index(adj_t)
-    edges = {"edge_index": torch.stack([source, target])}
-    return edges | ({"edge_weight": weight.float()} if weight.dim() == 1 else {})
+def _edges_of(small: Any, n: int) -> tuple[str | None, dict[str, Tensor]]:
+    """``edge_index`` and ``edge_weight`` of ``adj_t`` (``[i, j]`` is the edge j -> i) or of ``adj``
+    (the edge i -> j), and which of them it was; nothing of what is no matrix of ``n`` nodes."""
+    for name in ("adj_t", "adj"):
+        matrix = getattr(small, name, None)
+        if matrix is None:
+            continue
+        if is_sparse(matrix):
+            (row, column), weight = to_edge_index(matrix)
+        else:
+            try:
+                entries = sparse(matrix, name).tocoo()
+            except (TypeError, ValueError, AttributeError):
+                continue
+            if entries.shape != (n, n):
+                continue
+            row, column = (torch.from_numpy(i).long() for i in (entries.row, entries.col))
+            weight = torch.from_numpy(entries.data)
+        edges = {"edge_index": torch.stack([column, row] if name == "adj_t" else [row, column])}
+        return name, edges | ({"edge_weight": weight.float()} if weight.dim() == 1 else {})
+    return None, {}
 
 
 def _stored(held: Held) -> dict[str, Tensor]:

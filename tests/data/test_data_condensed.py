@@ -1048,6 +1048,34 @@ def test_adj_t_is_stored_as_edges(tmp_path, layout):
     assert graph_hash(other) != graph_hash(sparse)
 
 
+@pytest.mark.parametrize("name", ["adj", "adj_t"])
+@pytest.mark.parametrize("form", ["dense", "array", "SciPy", "lists", "CSR"])
+def test_any_adjacency_is_counted_hashed_and_stored(tmp_path, name, form):
+    """What a model trains on is what is counted: ``adj[i, j]`` is i -> j, ``adj_t[j, i]`` too."""
+    small = make()
+    small.edge_index, small.edge_weight = torch.tensor([[0, 2], [1, 5]]), torch.tensor([0.5, 2.0])
+    adj = torch.zeros(6, 6)
+    adj[tuple(small.edge_index)] = small.edge_weight
+    as_form = {
+        "dense": lambda matrix: matrix,
+        "array": lambda matrix: matrix.numpy(),
+        "SciPy": lambda matrix: sp.csr_matrix(matrix.numpy()),
+        "lists": lambda matrix: matrix.tolist(),
+        "CSR": lambda matrix: matrix.to_sparse_csr(),
+    }[form]
+    given, other = small.clone(), small.clone()
+    for graph, matrix in ((given, adj), (other, 2 * adj)):
+        del graph.edge_index, graph.edge_weight
+        graph[name] = as_form((matrix if name == "adj" else matrix.T).contiguous())
+    assert size_of(given) == size_of(small)
+    assert graph_hash(given) == graph_hash(load(save(given, tmp_path))) != graph_hash(other)
+    again = load(tmp_path)
+    order = again.edge_index[0].argsort()
+    assert torch.equal(again.edge_index[:, order], small.edge_index)
+    assert torch.equal(again.edge_weight[order], small.edge_weight)
+    assert name not in again
+
+
 # --- in PyG's loaders
 
 
