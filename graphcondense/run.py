@@ -84,7 +84,7 @@ class Run:
 
     seed: Seed = 0
     setting: Setting = "transductive"
-    pseudo_labels: Natural | None = None
+    pseudo_labels: Count | None = None
     device: str | None = None
     validations: Natural = 5
     patience: Count | None = None

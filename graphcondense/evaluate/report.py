@@ -408,7 +408,7 @@ def evaluate(
     *,
     models: str | Sequence[Any] | None = None,
     seeds: int | Sequence[int] | None = None,
-    baselines: Sequence[str] = BASELINES,
+    baselines: str | Sequence[str] | None = BASELINES,
     random_draws: int = 3,
     equal_bytes: bool = False,
     condensation_seconds: float | Mapping[str, float] | None = None,
@@ -466,6 +466,7 @@ def evaluate(
     elif models is not None:
         models = listed(models, "models")
     kinds = [bench.kind(model) for model in (bench.usual if models is None else models)]
+    baselines = listed(baselines or (), "baselines")
     if wrong := [name for name in baselines if name not in BASELINES]:
         raise ValueError(f"unknown baseline {wrong[0]!r}; known are {', '.join(BASELINES)}")
     if not kinds:

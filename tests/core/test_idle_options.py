@@ -97,7 +97,7 @@ def test_a_setting_is_of_one_graph(kind: str) -> None:
     why = f"setting='{other}' cannot act: {kind} data have one setting, '{own}'"
     refused(why, DATA[kind](), setting=other, **budget)
     options = {**QUICK, **budget}
-    small = graphcondense.condense(DATA[kind](), "random", setting=own, progress=False, **options)
+    small = graphcondense.condense(DATA[kind](), "random", setting=own, **options)
     assert small.condensed["setting"] == own
     refused("pseudo_labels=2 is for one graph", DATA[kind](), pseudo_labels=2, **budget)
 
