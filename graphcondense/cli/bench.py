@@ -314,8 +314,8 @@ def write_page(out: Path, page: Path, last: str) -> str:
         "Written by the command above each table; do not edit. The epoch with the best "
         "validation score is read once on test, mean and standard deviation over condensation "
         "seeds x training seeds; the last epoch stands in a table of its own. Condensing is timed "
-        "in a process of its own of one thread. KiB count what is stored: rows that are mostly zero "
-        "by row. Models marked * are no GNN.",
+        "in a process of its own of one thread. KiB count what is stored: rows that are mostly "
+        "zero by row. Models marked * are no GNN.",
         "",
     ]
     tables = {folder.name: _cells(folder) for folder in sorted(out.iterdir()) if folder.is_dir()}
