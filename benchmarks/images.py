@@ -87,11 +87,11 @@ def run_cell(args: argparse.Namespace, method: str, per_class: int) -> None:
 def one(args: argparse.Namespace, method: str, per_class: str, seed: str, path: str) -> None:
     """Condense once and evaluate."""
     import graphcondense
-    from graphcondense.core.method import find_method
     from graphcondense.data.images import load_images
     from graphcondense.evaluate.cost import peak_memory_bytes, size_of
     from graphcondense.evaluate.image_fit import ImageEvaluator
     from graphcondense.evaluate.image_predictors import PREDICTORS, fit_ridge
+    from graphcondense.methods import find_method
 
     began = time.perf_counter()
     task = load_images(args.data, args.root)

@@ -3,8 +3,8 @@
 import argparse
 
 import graphcondense
-from graphcondense.evaluate.search import Space, search_architectures
-from graphcondense.evaluate.tuning import Ranges, search_training
+from graphcondense.uses.search import Space, search_architectures
+from graphcondense.uses.tuning import Ranges, search_training
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--root", help="folder that has Cora; without it, scikit-learn's digits")

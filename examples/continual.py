@@ -3,7 +3,7 @@
 import argparse
 
 import graphcondense
-from graphcondense.evaluate.continual import continual
+from graphcondense.uses.continual import learn_continually
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--root", help="folder that has Cora; without it, scikit-learn's digits")
@@ -27,7 +27,7 @@ def condense(task, seed):
 
 
 data = graphcondense.data.load("cora" if args.root else "digits", args.root)
-result = continual(
+result = learn_continually(
     data,
     condense,
     steps=3,

@@ -22,7 +22,7 @@ class GroupMeans(graphcondense.Method):
     """
 
     name: ClassVar[str] = "group-means"
-    domain: ClassVar[str] = "node"
+    kind: ClassVar[str] = "node"
     learns: ClassVar[str] = "features"
 
     hops: int = 2

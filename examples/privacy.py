@@ -3,7 +3,7 @@
 import argparse
 
 import graphcondense
-from graphcondense.evaluate.privacy import membership_inference
+from graphcondense.uses.privacy import membership_inference
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--root", help="folder that has Cora; without it, scikit-learn's digits")

@@ -3,7 +3,7 @@
 import argparse
 
 import graphcondense
-from graphcondense.evaluate.properties import compare_properties
+from graphcondense.uses.properties import compare_properties
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--root", help="folder that has Cora; without it, scikit-learn's digits")

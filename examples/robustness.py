@@ -3,7 +3,7 @@
 import argparse
 
 import graphcondense
-from graphcondense.evaluate.robustness import robustness
+from graphcondense.uses.robustness import measure_robustness
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--root", help="folder that has Cora; without it, scikit-learn's digits")
@@ -25,7 +25,7 @@ def condense(task, seed):
 
 
 data = graphcondense.data.load("cora" if args.root else "digits", args.root)
-result = robustness(
+result = measure_robustness(
     data, condense, rates=(0, 0.4), seeds=args.trainings, label=args.method, epochs=60
 )
 print(result.table())

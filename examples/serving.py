@@ -3,7 +3,7 @@
 import argparse
 
 import graphcondense
-from graphcondense.evaluate.serve import known_graph, serve
+from graphcondense.uses.serve import known_graph, measure_serving
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--root", help="folder that has Cora; without it, scikit-learn's digits")
@@ -15,7 +15,7 @@ data = graphcondense.data.load("cora" if args.root else "digits", args.root)
 # The test nodes are yet to come: they must not be in sight when the graph is condensed.
 known = known_graph(data)
 small = graphcondense.condense(known, "gcond-x", nodes=70, epochs=args.epochs, progress=False)
-result = serve({"gcond-x": small}, data, seeds=args.trainings, batch=500, epochs=100)
+result = measure_serving({"gcond-x": small}, data, seeds=args.trainings, batch=500, epochs=100)
 print(result.table())
 attached = next(row for row in result.rows if row.way == "attached")
 print(f"attached: {100 * attached.test:.1f} %, {100 * attached.share:.0f} % of the bytes")

@@ -12,20 +12,22 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from graphcondense.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from graphcondense import core, data, evaluate, report
-    from graphcondense.core.method import Method, methods
-    from graphcondense.data.condensed import CondensedDataset, load, save
+    from graphcondense.core.method import Method
+    from graphcondense.methods import methods
     from graphcondense.run import condense, update
+    from graphcondense.saved.condensed import CondensedDataset, load, save
     from graphcondense.transforms import Condense
 
-__version__ = "0.1.0"
 
 # Nothing is imported until it is asked for: PyG alone takes seconds.
 _HOME = {
-    "CondensedDataset": "graphcondense.data.condensed",
-    "load": "graphcondense.data.condensed",
-    "save": "graphcondense.data.condensed",
+    "CondensedDataset": "graphcondense.saved.condensed",
+    "load": "graphcondense.saved.condensed",
+    "save": "graphcondense.saved.condensed",
     "Method": "graphcondense.core.method",
     "condense": "graphcondense.run",
     "Condense": "graphcondense.transforms",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from graphcondense.data.graph_task import GraphSet
+    from graphcondense.saved.graph_set import GraphSet
 
 INK, FAINT = "#333333", "#999999"
 EDGES_A_NODE = 4  # more than that, and a picture of a graph is a ball of wool
@@ -220,8 +220,8 @@ def draw_graphs(small: Any, path: str | Path) -> Path:
     count unequally in the readout (``node_weight``), their area shows it.
 
     Args:
-        small: a :class:`~graphcondense.data.condensed_graphs.CondensedGraphs`, or a
-            :class:`~graphcondense.data.graph_task.GraphSet`.
+        small: a :class:`~graphcondense.saved.condensed_graphs.CondensedGraphs`, or a
+            :class:`~graphcondense.saved.graph_set.GraphSet`.
         path: the picture, any format that matplotlib writes.
     """
     graphs: GraphSet = getattr(small, "set", small).to("cpu")

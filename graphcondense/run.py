@@ -31,8 +31,9 @@ from graphcondense.core.callbacks import (
     read_checkpoint,
 )
 from graphcondense.core.engine import Callback, State
-from graphcondense.core.method import Method, all_methods, find_method, hyperparameters
+from graphcondense.core.method import Method, hyperparameters
 from graphcondense.kinds import Domain, Setting, domain_of, import_evaluators
+from graphcondense.methods import all_methods, find_method
 from graphcondense.ops.budget import BUDGETS, Budget
 from graphcondense.ops.device import usable
 from graphcondense.ops.fields import (
@@ -137,10 +138,10 @@ def condense(
     Returns:
         For a graph, PyG ``Data`` with ``x [n, d]``, ``edge_index [2, m]``, ``edge_weight [m]``,
         ``y [n]``, ``train_mask [n]`` and the record ``condensed``; for labelled graphs
-        :class:`~graphcondense.data.condensed_graphs.CondensedGraphs`, a PyG ``InMemoryDataset``
+        :class:`~graphcondense.saved.condensed_graphs.CondensedGraphs`, a PyG ``InMemoryDataset``
         that goes into a PyG ``DataLoader`` as it is, with the record; for images, ``Data`` with
         ``x [n, c, h, w]``, ``y [n]`` and the record; for users by items
-        :class:`~graphcondense.data.condensed_rows.CondensedInteractions` (``.csr``, ``.hetero``).
+        :class:`~graphcondense.saved.condensed_rows.CondensedInteractions` (``.csr``, ``.hetero``).
 
     Raises:
         ValueError: bad data, an unknown method or field, an impossible budget, a folder that
@@ -166,9 +167,9 @@ def condense(
         raise ValueError(
             f"a Method object is complete: set {', '.join(own) or f'the fields of {preset}'} on it"
         )
-    elif method.domain != domain.kind:
+    elif method.kind != domain.kind:
         raise ValueError(
-            f"{type(method).__name__} is for {method.domain} data, and these are {domain.kind} data"
+            f"{type(method).__name__} is for {method.kind} data, and these are {domain.kind} data"
         )
     else:
         built, name = method, method.name
@@ -193,7 +194,7 @@ def update(small: Any, data: Any, *, callbacks: Sequence[Callback] = (), **optio
     Raises:
         ValueError: a condensed graph without a record, or of a method that cannot go on.
     """
-    from graphcondense.data.condensed import graph_hash
+    from graphcondense.saved.condensed import graph_hash
 
     clock = _started()
     record = getattr(small, "condensed", None)
@@ -208,7 +209,7 @@ def update(small: Any, data: Any, *, callbacks: Sequence[Callback] = (), **optio
     given = {k: v for k, v in options.items() if k in run_fields}
     run = _checked(Run, {**seen, **given})
     name = record["method"]
-    method = build(name, record["domain"], **{**record["hyperparameters"], **asked, **own})
+    method = build(name, record["kind"], **{**record["hyperparameters"], **asked, **own})
     if not hasattr(method, "update"):
         able = [n for (n, _), cls in all_methods().items() if hasattr(cls, "update")]
         raise ValueError(f"{name} cannot update a condensed set; {', '.join(able)} can")
@@ -345,7 +346,7 @@ def presets(cls: type[Method]) -> dict[str, dict[str, Any]]:
 
     The file is ``presets/NAME.yaml``; of the form for labelled graphs ``presets/NAME-graph.yaml``.
     """
-    stem = f"{cls.name}-graph" if cls.domain == "graph" else cls.name
+    stem = f"{cls.name}-graph" if cls.kind == "graph" else cls.name
     path = Path(__file__).parent / "presets" / f"{stem}.yaml"
     if not path.exists():
         return {}
@@ -434,7 +435,7 @@ def _run(
     if watch.start_kept and parallel.is_main():
         print(start_kept_said(small.condensed), file=sys.stderr)
     if folder is not None and parallel.is_main():
-        from graphcondense.data.condensed import save
+        from graphcondense.saved.condensed import save
 
         save(small, folder)
     return small
@@ -505,7 +506,7 @@ def record(
     preset: str | None = None,
 ) -> dict[str, Any]:
     """What a condensed set says of itself; plain values that JSON holds."""
-    from graphcondense.data.condensed import graph_hash
+    from graphcondense.saved.condensed import graph_hash
 
     size = domain.measure(small)
     count = sum(size.per_class)
@@ -514,7 +515,7 @@ def record(
         "method": name,
         "preset": preset,
         "paper": method.paper,
-        "domain": domain.kind,
+        "kind": domain.kind,
         "hyperparameters": {k: v for k, v in hyperparameters(method).items() if k not in asked},
         "seed": run.seed,
         "setting": domain.setting,

@@ -24,15 +24,15 @@ from torch_geometric.loader import DataLoader
 
 import graphcondense
 from graphcondense.core.engine import Callback, State
-from graphcondense.core.method import find_method
-from graphcondense.data.condensed_graphs import CondensedGraphs, tensors_of
-from graphcondense.data.condensed_rows import CondensedInteractions
 from graphcondense.data.graph_task import as_graph_task
 from graphcondense.data.images import as_images
 from graphcondense.data.interactions import InteractionTask, as_interactions
 from graphcondense.data.preprocess import restore_preprocess
 from graphcondense.data.task import as_task
 from graphcondense.domains.graph import GraphSource
+from graphcondense.methods import find_method
+from graphcondense.saved.condensed_graphs import CondensedGraphs, tensors_of
+from graphcondense.saved.condensed_rows import CondensedInteractions
 
 CASES: dict[tuple[str, str], type[MethodCase]] = {}
 
@@ -115,7 +115,7 @@ class MethodCase:
     """What holds for every method. Subclasses give the three class attributes and ``data``."""
 
     name: ClassVar[str]
-    domain: ClassVar[str]
+    kind: ClassVar[str]
     options: ClassVar[dict[str, Any]] = {}
     iterates: ClassVar[bool] = True
     # What a budget of one example a class is decoded to, where it is not one example.
@@ -125,7 +125,7 @@ class MethodCase:
 
     def __init_subclass__(cls) -> None:
         if "name" in vars(cls):
-            CASES[cls.name, cls.domain] = cls
+            CASES[cls.name, cls.kind] = cls
         if not cls.iterates:  # test_saved_and_loaded sees that there is nothing to resume
             cls.test_resumed_is_uninterrupted = None
 
@@ -224,11 +224,11 @@ class MethodCase:
         small = whole.small
         self.check(small)
         assert small.condensed["method"] == self.name
-        assert small.condensed["domain"] == self.domain
+        assert small.condensed["kind"] == self.kind
         assert small.condensed["seconds"] > 0
         # Whose cost says that there is no loop has none: options of a loop are refused by it.
         looped = small.condensed["steps"] is not None
-        assert looped is self.iterates is find_method(self.name, self.domain)[0](nodes=1).iterates
+        assert looped is self.iterates is find_method(self.name, self.kind)[0](nodes=1).iterates
 
     def test_saved_and_loaded(self, whole: Whole) -> None:
         small, again = whole.small, graphcondense.load(whole.folder)
@@ -259,7 +259,7 @@ def poisoned(data: Data, nodes: Tensor) -> Data:
 class NodeCase(MethodCase):
     """What holds for every method on nodes, besides."""
 
-    domain = "node"
+    kind = "node"
 
     @property
     def scored(self) -> bool:
@@ -315,7 +315,7 @@ class NodeCase(MethodCase):
 class ImageCase(MethodCase):
     """What holds for every method on images, besides."""
 
-    domain = "image"
+    kind = "image"
     validation = "graphcondense.evaluate.image_fit:ImageEvaluator", {"epochs": 20}
 
     def data(self) -> tuple[Tensor, Tensor]:
@@ -382,7 +382,7 @@ class ImageCase(MethodCase):
 class GraphCase(MethodCase):
     """What holds for every method on sets of graphs, besides."""
 
-    domain = "graph"
+    kind = "graph"
     validation = "graphcondense.evaluate.graph_fit:GraphEvaluator", {"steps": 20}
     each: ClassVar[int] = 2  # graphs a group that any kind of input has to give
 
@@ -461,7 +461,7 @@ class GraphCase(MethodCase):
 class RowsCase(MethodCase):
     """What holds for every method on users by items, besides. There is one group of users."""
 
-    domain = "rows"
+    kind = "rows"
 
     def data(self) -> InteractionTask:
         return as_interactions(toy_rows(), seed=1)

@@ -18,8 +18,8 @@ import yaml
 import graphcondense
 from graphcondense import cli
 from graphcondense.cli import condense, demo, flags, folders, text
-from graphcondense.core.method import find_method, methods
 from graphcondense.data import graph_hash
+from graphcondense.methods import find_method, methods
 from graphcondense.run import preset_of
 from tests.cases import toy_graphs
 
@@ -73,7 +73,7 @@ def test_help_of_a_method_does_not_import_pyg() -> None:
     assert "outer OUTER         matches for each network" in done.stdout
 
 
-@pytest.mark.parametrize(("name", "kind"), [(row["name"], row["domain"]) for row in methods()])
+@pytest.mark.parametrize(("name", "kind"), [(row["name"], row["kind"]) for row in methods()])
 def test_every_flag_has_help(name: str, kind: str) -> None:
     cls, _ = find_method(name, kind)
     parser = condense.condense_parser(cls, name)
@@ -272,7 +272,7 @@ def test_kind_of_data_by_name(capsys: pytest.CaptureFixture[str]) -> None:
         ("condense random --data digits --resume --overwrite", "give one of them"),
         ("condense random --config no.yaml", "cannot read no.yaml"),
         ("evaluate nothing", "there is no file or folder nothing"),
-        ("methods --domain nod", "there are graph, image, node"),
+        ("methods --kind nod", "there are graph, image, node"),
         ("condense gcond --data MUTAG --per-class 2", "unknown method 'gcond' for graph data"),
         ("condense random --data MUTAG --split public", "MUTAG has stratified"),
         ("condense random --data no.pt --per-class 1", "there is no file no.pt"),
@@ -397,7 +397,7 @@ def test_a_new_run_takes_away_all_that_was_measured_on_the_old_one() -> None:
 
 
 def test_tables(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    ok("methods", "--domain", "node")
+    ok("methods", "--kind", "node")
     assert re.search(r"^gcond +node +gradient matching", capsys.readouterr().out, re.MULTILINE)
     ok("methods", "--json")
     assert json.loads(capsys.readouterr().out) == methods()

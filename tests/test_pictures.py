@@ -13,8 +13,7 @@ from matplotlib.figure import Figure
 from torch_geometric.data import Data
 
 from graphcondense import pictures
-from graphcondense.data.condensed_graphs import CondensedGraphs
-from graphcondense.data.graph_task import GraphSet, pack
+from graphcondense.data.graph_task import pack
 from graphcondense.evaluate.metrics import SCORES
 from graphcondense.pictures import (
     draw_curve,
@@ -24,6 +23,8 @@ from graphcondense.pictures import (
     spread_out,
     undirected,
 )
+from graphcondense.saved.condensed_graphs import CondensedGraphs
+from graphcondense.saved.graph_set import GraphSet
 
 
 def graph(n: int, classes: int, density: float) -> Data:

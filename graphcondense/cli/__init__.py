@@ -89,7 +89,7 @@ def _dispatch(words: list[str]) -> None:
     if not words or words[0] in ("-h", "--help", "help"):
         print(overview())
     elif words[0] == "--version":
-        from graphcondense import __version__
+        from graphcondense.version import __version__
 
         print(f"graphcondense {__version__}")
     elif words[0] in COMMANDS:

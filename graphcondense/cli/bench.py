@@ -120,7 +120,7 @@ def method_names(text: str, kind: str) -> list[str]:
     >>> "k-center" in method_names("all", "node"), "gcond-x" in method_names("all", "node")
     (False, True)
     """
-    from graphcondense.core.method import all_methods, find_method
+    from graphcondense.methods import all_methods, find_method
     from graphcondense.ops.fields import listed
 
     if text == "all":
@@ -143,7 +143,8 @@ def in_order(names: Sequence[str], kind: str) -> list[str]:
     >>> in_order(["gcsr", "gcond", "random"], "node")
     ['random', 'gcond', 'gcsr', 'whole']
     """
-    from graphcondense.core.method import COSTS, find_method
+    from graphcondense.core.method import COSTS
+    from graphcondense.methods import find_method
 
     known = list(COSTS)
 
@@ -230,9 +231,9 @@ def run_all(
 def run_cell(args: Any) -> dict[str, Any]:
     """Condense with every seed, then evaluate all results; this process is the cell's own."""
     import graphcondense
-    from graphcondense.core.method import find_method
     from graphcondense.evaluate import evaluate
     from graphcondense.evaluate.cost import peak_memory_bytes
+    from graphcondense.methods import find_method
 
     where = Where(**{f.name: args[f.name] for f in fields(Where)})
     kind, name = kind_of(where.named()), args.methods

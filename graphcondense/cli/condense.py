@@ -48,7 +48,7 @@ class Start:
 
 def command_condense(argv: list[str]) -> None:
     """Condense a data set with one method, into a run folder."""
-    from graphcondense.core.method import find_method, methods
+    from graphcondense.methods import find_method, methods
 
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     early.add_argument("--config", nargs="?")
@@ -103,7 +103,7 @@ def forms_of(method: str) -> dict[str, type[Method]]:
     >>> sorted(forms_of("k-center")), sorted(forms_of("gcond-x"))
     (['graph', 'image', 'node'], ['node'])
     """
-    from graphcondense.core.method import all_methods, find_method
+    from graphcondense.methods import all_methods, find_method
 
     find_method(method)
     wanted = method.lower().replace("_", "-")
@@ -133,7 +133,7 @@ def _data_of(
     args = parse(parser, argv)
     check_device(args.device)
     where = Where(**{name: args[name] for name in names})
-    return where, where.load(cls.domain)
+    return where, where.load(cls.kind)
 
 
 def _condense_args(

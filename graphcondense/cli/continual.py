@@ -61,10 +61,10 @@ def command_continual(argv: list[str]) -> None:
     need_one_graph(where, "continual")
 
     import graphcondense
-    from graphcondense.core.method import find_method
-    from graphcondense.evaluate.continual import STRATEGIES, continual
+    from graphcondense.methods import find_method
     from graphcondense.ops.fields import listed
     from graphcondense.run import build, section_of
+    from graphcondense.uses.continual import STRATEGIES, learn_continually
 
     own = {"per_class": args.per_class, **(args.options or {})}
     cls = find_method(args.method, "node")[0]
@@ -82,7 +82,7 @@ def command_continual(argv: list[str]) -> None:
 
     every = args.strategies == "all"
     strategies = list(STRATEGIES) if every else listed(args.strategies, "strategies")
-    result = continual(
+    result = learn_continually(
         task,
         condense,
         steps=args.steps,

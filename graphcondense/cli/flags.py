@@ -45,21 +45,21 @@ class Where:
     normalize: Literal["auto", "row", "standard", "none"] = "auto"
     label_kind: Literal["classes", "binary", "regression"] | None = None
 
-    def load(self, domain: str | None = None) -> Any:
+    def load(self, kind: str | None = None) -> Any:
         """The data, as :func:`graphcondense.condense` takes them.
 
         Args:
-            domain: ``"image"`` opens images, ``"rows"`` users by items; other kinds follow from the
+            kind: ``"image"`` opens images, ``"rows"`` users by items; other kinds follow from the
                 data.
         """
         if self.label_kind is not None:
             return self._load_graphs()
-        if domain == "rows":
+        if kind == "rows":
             return self._load_rows()
         from graphcondense.data import GraphTask, ImageTask, as_task, load, load_images
         from graphcondense.data.images import check_no_image_options
 
-        if domain == "image":
+        if kind == "image":
             check_no_image_options(self.named(), self.split, self.normalize, None)
             return load_images(self.named(), self.root)
         chosen = {"split": self.split, "seed": self.data_seed, "normalize": self.normalize}

@@ -16,27 +16,27 @@ class Listed:
     """What is listed, and how.
 
     Attributes:
-        domain: only methods of this kind of data.
+        kind: only methods for this kind of data.
         json: as JSON.
         markdown: as Markdown, the table that README has.
     """
 
-    domain: str | None = None
+    kind: str | None = None
     json: bool = False
     markdown: bool = False
 
 
 def command_methods(argv: list[str]) -> None:
     """List the methods."""
-    from graphcondense.core.method import markdown, methods
+    from graphcondense.methods import markdown, methods
 
     parser = make_parser("methods", summary_of(command_methods))
     add_fields(parser, "options", Listed)
     args = parse(parser, argv)
-    known = sorted({row["domain"] for row in methods()})
-    if args.domain not in (None, *known):
-        raise ValueError(f"no methods for domain {args.domain!r}; there are {', '.join(known)}")
-    rows = methods(args.domain)
+    known = sorted({row["kind"] for row in methods()})
+    if args.kind not in (None, *known):
+        raise ValueError(f"no methods for data of kind {args.kind!r}; there are {', '.join(known)}")
+    rows = methods(args.kind)
     if args.markdown:
         print(markdown(rows))
     else:

@@ -69,8 +69,8 @@ def command_nas(argv: list[str]) -> None:
 
     add_fields(parser, "training (the same on every graph)", Training, only=FIXED)
     run = open_runs(parser, argv)
-    from graphcondense.evaluate.search import Space, search_architectures
     from graphcondense.ops.fields import listed
+    from graphcondense.uses.search import Space, search_architectures
 
     args = run.args
     space = Space(

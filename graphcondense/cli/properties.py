@@ -29,7 +29,7 @@ class Compared:
 
 def command_properties(argv: list[str]) -> None:
     """Compare degrees, spectrum, homophily and more with those of the whole graph."""
-    from graphcondense.evaluate.properties import compare_properties
+    from graphcondense.uses.properties import compare_properties
 
     parser = make_parser("properties", summary_of(command_properties))
     add_fields(parser, "comparison", Compared)

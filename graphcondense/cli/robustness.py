@@ -66,10 +66,10 @@ class Poisoned:
 
 def command_robustness(argv: list[str]) -> None:
     """Poison a data set, condense it, and score the result on the clean one."""
-    from graphcondense.core.method import find_method
-    from graphcondense.evaluate.robustness import robustness
+    from graphcondense.methods import find_method
     from graphcondense.ops.fields import listed
     from graphcondense.run import build, presets, section_of
+    from graphcondense.uses.robustness import measure_robustness
 
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     early.add_argument("--method", default=Poisoned.method)
@@ -96,7 +96,7 @@ def command_robustness(argv: list[str]) -> None:
     method = build(name, "node", **own)
     folder = Path(args.out or f"runs/robustness-{where.stem}-{name}")
     run = {"preset": section or "none", **{key: args[key] for key in OWN}}
-    found = robustness(
+    found = measure_robustness(
         task,
         remembering(folder / "graphs", name, method, run, argv),
         poisons=listed(args.poisons, "poisons"),

@@ -264,7 +264,7 @@ def _holds_images(path: Path) -> bool:
     import graphcondense
 
     own = path.suffix == ".safetensors" or (path / "condensed.safetensors").is_file()
-    return own and _record(graphcondense.load(path)).get("domain") == "image"
+    return own and _record(graphcondense.load(path)).get("kind") == "image"
 
 
 def _origin(first: Path) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Served:
 def command_serve(argv: list[str]) -> None:
     """Serve unseen nodes on condensed graphs: accuracy, memory and latency."""
     from graphcondense.evaluate.fit import Training
-    from graphcondense.evaluate.serve import serve
+    from graphcondense.uses.serve import measure_serving
 
     parser = make_parser("serve", summary_of(command_serve))
     add_fields(parser, "serving", Served)
@@ -46,7 +46,7 @@ def command_serve(argv: list[str]) -> None:
         chosen["ks"] = [int(word) for word in chosen["ks"].split(",")]
     except ValueError as error:
         raise ValueError(f"--ks {chosen['ks']}: whole numbers with commas between") from error
-    found = serve(
+    found = measure_serving(
         run.graphs, run.task, device=run.args.device, progress=sys.stderr.isatty(), **chosen
     )
     run.write(found, "serving")

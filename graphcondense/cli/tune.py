@@ -49,7 +49,7 @@ def command_tune(argv: list[str]) -> None:
 
     add_fields(parser, "training", Training, only=FIXED)
     run = open_runs(parser, argv)
-    from graphcondense.evaluate.tuning import search_training
+    from graphcondense.uses.tuning import search_training
 
     args = run.args
     options = {f.name: args[f.name] for f in fields(Tune)}

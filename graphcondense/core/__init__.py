@@ -1,7 +1,7 @@
 """The bi-level core: synthetic data x objective x pool of learners x schedule, and one loop."""
 
 from graphcondense.core.engine import Callback, State, distill
-from graphcondense.core.method import Method, find_method, methods
+from graphcondense.core.method import Method, Parts
 from graphcondense.core.pools import Fresh, inner_adam
 from graphcondense.core.types import (
     Batch,
@@ -20,13 +20,12 @@ __all__ = [
     "Learner",
     "Method",
     "Objective",
+    "Parts",
     "Pool",
     "Schedule",
     "Source",
     "State",
     "Synthetic",
     "distill",
-    "find_method",
     "inner_adam",
-    "methods",
 ]

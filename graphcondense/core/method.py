@@ -1,23 +1,18 @@
-"""What a method is, and the table of all methods."""
+"""What a method is, and the table that every method enters itself into."""
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import importlib
-import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import Any, ClassVar
 
 from torch import Generator, Tensor
 
-from graphcondense.core.engine import Callback
-from graphcondense.core.types import Source, Synthetic
+from graphcondense.core.engine import Callback, distill
+from graphcondense.core.types import Objective, Pool, Schedule, Source, Synthetic
 from graphcondense.ops.budget import Budget
 
-ENTRY_POINTS = "graphcondense.methods"
 COSTS = {
     "selection": "real examples are picked, nothing is learnt",
     "closed form": "a few clusterings, eigenvectors or linear solves",
@@ -28,19 +23,47 @@ COSTS = {
 """Classes of cost, cheapest first."""
 LOOPLESS = ("selection", "closed form")
 """Costs of methods that never enter the engine's loop."""
-_registry: dict[tuple[str, str], type[Method]] = {}
+REGISTRY: dict[tuple[str, str], type[Method]] = {}
+"""Every method class that has been imported, by ``(name, kind)``. See
+:func:`graphcondense.methods.all_methods`, which imports them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """The parts that a method puts into the one loop, :func:`~graphcondense.core.engine.distill`.
+
+    Attributes:
+        syn: the synthetic set, as it starts.
+        objective: what is minimised over it.
+        pool: where the learners come from.
+        schedule: which parameters move when, and how often.
+        real: the real data as the objective and the pool see them; those of the run by default.
+        callbacks: the method's own; called before those of the run.
+        fit: brings ``syn`` to its start by work of its own, such as an autoencoder; called before
+            the first update, and not where a checkpoint has the result.
+    """
+
+    syn: Synthetic
+    objective: Objective
+    pool: Pool
+    schedule: Schedule
+    real: Source | None = None
+    callbacks: Sequence[Callback] = ()
+    fit: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Method(Budget):
     """One paper. Its fields are its hyper-parameters: the config, the command line and the docs.
 
-    A concrete subclass is registered under its name and domain. Packages of others register theirs
-    by an entry point of the group ``graphcondense.methods`` that names a module or class.
+    A method states its :meth:`parts`, and the loop is run with them; one that fits no loop
+    overrides :meth:`condense` instead. A concrete subclass is registered under its name and kind of
+    data. Packages of others register theirs by an entry point of the group
+    ``graphcondense.methods`` that names a module or class.
 
     Class attributes:
         name: how users call it.
-        domain: ``"node"``, ``"graph"``, ``"image"`` or ``"rows"``.
+        kind: of data: ``"node"``, ``"graph"``, ``"image"`` or ``"rows"``.
         paper: citation.
         family: class in the survey's taxonomy.
         learns: what is learnt, in a few words.
@@ -49,7 +72,7 @@ class Method(Budget):
     """
 
     name: ClassVar[str] = ""
-    domain: ClassVar[str] = ""
+    kind: ClassVar[str] = ""
     paper: ClassVar[str] = ""
     family: ClassVar[str] = ""
     learns: ClassVar[str] = ""
@@ -81,7 +104,7 @@ class Method(Budget):
 
     def instead(self, missing: int, total: int) -> str:
         """Nodes of one graph can be labelled by label propagation, up to all that there are."""
-        if self.domain != "node" or missing > total:
+        if self.kind != "node" or missing > total:
             return ""
         return f", or label {missing} more nodes of each class with pseudo_labels={missing}"
 
@@ -95,11 +118,30 @@ class Method(Budget):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        if "domain" in vars(cls):
+            raise TypeError(
+                f"{cls.__name__}.domain is now called kind: kind = {vars(cls)['domain']!r}"
+            )
         if cls.name and "name" in vars(cls):
-            key = (cls.name, cls.domain)
-            if key in _registry and _registry[key].__qualname__ != cls.__qualname__:
-                raise TypeError(f"two methods are called {cls.name!r} in domain {cls.domain!r}")
-            _registry[key] = cls
+            key = (cls.name, cls.kind)
+            if key in REGISTRY and REGISTRY[key].__qualname__ != cls.__qualname__:
+                raise TypeError(f"two methods are called {cls.name!r} for {cls.kind} data")
+            if cls.parts is Method.parts and cls.condense is Method.condense:
+                raise TypeError(
+                    f"method {cls.name!r} has neither parts(real, rng), for the common loop, nor a "
+                    "condense() of its own: define one of them"
+                )
+            REGISTRY[key] = cls
+
+    def parts(self, real: Any, rng: Generator) -> Parts:
+        """What the loop is run with.
+
+        Args:
+            real: the real data, a :class:`~graphcondense.core.types.Source` of the method's kind of
+                data; never changed, and without test labels.
+            rng: all randomness.
+        """
+        raise NotImplementedError
 
     def condense(
         self,
@@ -109,94 +151,27 @@ class Method(Budget):
         callbacks: Sequence[Callback] = (),
         resume: Mapping[str, Any] | None = None,
     ) -> Synthetic:
-        """Learn a synthetic set from ``real``.
+        """Learn a synthetic set from ``real``: the loop with the method's :meth:`parts`.
 
         Args:
-            real: the real data, a :class:`~graphcondense.core.types.Source` of the method's
-                domain; never changed, and without test labels.
+            real: see :meth:`parts`.
             rng: all randomness.
             callbacks: see :mod:`graphcondense.core.callbacks`.
             resume: the engine's part of a checkpoint.
         """
-        raise NotImplementedError
-
-
-def all_methods() -> dict[tuple[str, str], type[Method]]:
-    """Every registered method by ``(name, domain)``: this package's and installed plug-ins'."""
-    package = importlib.import_module("graphcondense.methods")
-    for module in pkgutil.iter_modules(package.__path__, "graphcondense.methods."):
-        importlib.import_module(module.name)
-    for point in entry_points(group=ENTRY_POINTS):
-        point.load()
-    return dict(sorted(_registry.items()))
-
-
-def methods(domain: str | None = None) -> list[dict[str, str]]:
-    """The table of methods: name, domain, family, what it learns, cost, variants and paper.
-
-    Args:
-        domain: only methods of this domain.
-
-    >>> [m["name"] for m in methods("rows")]
-    ['distill-cf', 'head', 'random', 'svp']
-    """
-    return [
-        {
-            "name": name,
-            "domain": kind,
-            "family": cls.family,
-            "learns": cls.learns,
-            "cost": cls.cost,
-            "variants": ", ".join(cls.variants),
-            "paper": cls.paper,
-        }
-        for (name, kind), cls in all_methods().items()
-        if domain in (None, kind)
-    ]
-
-
-def markdown(rows: Sequence[Mapping[str, str]]) -> str:
-    """The table of :func:`methods` in Markdown, as README has it.
-
-    >>> print(markdown(methods("rows")).splitlines()[0])
-    | name | domain | family | learns | cost | paper |
-    """
-    lines = ["| name | domain | family | learns | cost | paper |", "|---|---|---|---|---|---|"]
-    for row in rows:
-        names = ", ".join(f"`{n}`" for n in (row["name"], *row["variants"].split(", ")) if n)
-        cells = (
-            names,
-            *(row[k] for k in ("domain", "family", "learns", "cost")),
-            row["paper"] or "-",
+        parts = self.parts(real, rng)
+        if resume is None and parts.fit is not None:
+            parts.fit()
+        return distill(
+            parts.syn,
+            parts.objective,
+            parts.pool,
+            parts.schedule,
+            real if parts.real is None else parts.real,
+            rng=rng,
+            callbacks=[*parts.callbacks, *callbacks],
+            resume=resume,
         )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def find_method(name: str, domain: str | None = None) -> tuple[type[Method], dict[str, Any]]:
-    """The class behind a name or variant, and the fields the variant sets.
-
-    Args:
-        name: such as ``"gcond"`` or ``"gcond-x"``; case does not matter.
-        domain: picks among forms of one paper; needed only where there are several.
-
-    Raises:
-        ValueError: an unknown name, with the nearest known ones.
-
-    >>> find_method("gcond-x", "node")[1]["structure"]
-    'identity'
-    """
-    wanted, known = name.lower().replace("_", "-"), set[str]()
-    for (own, kind), cls in all_methods().items():
-        if domain not in (None, kind):
-            continue
-        spelled = {own: {}, **cls.variants}
-        known |= set(spelled)
-        if wanted in spelled:
-            return cls, dict(spelled[wanted])
-    near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.4) or sorted(known)
-    kind_said = f" for {domain} data" if domain else ""
-    raise ValueError(f"unknown method {name!r}{kind_said}; did you mean {', '.join(near)}?")
 
 
 def hyperparameters(method: Method) -> dict[str, Any]:

@@ -11,19 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from graphcondense.data.condensed import (
-        CondensedDataset,
-        assignment_matrix,
-        graph_hash,
-        tensor_bytes,
-    )
-    from graphcondense.data.condensed import load as load_condensed
-    from graphcondense.data.condensed import save as save_condensed
-    from graphcondense.data.condensed_graph import CondensedGraph
-    from graphcondense.data.condensed_graphs import CondensedGraphs
-    from graphcondense.data.condensed_rows import CondensedInteractions
     from graphcondense.data.foreign import open_small
-    from graphcondense.data.graph_task import GraphSet, GraphTask, as_graph_task
+    from graphcondense.data.graph_task import GraphTask, as_graph_task
     from graphcondense.data.graphs import degree_categories, load_graphs
     from graphcondense.data.images import ImageTask, as_images, load_images
     from graphcondense.data.interactions import (
@@ -36,6 +25,18 @@ if TYPE_CHECKING:
     from graphcondense.data.preprocess import restore_preprocess
     from graphcondense.data.pseudo import pseudo_labelled
     from graphcondense.data.task import NodeTask, as_task
+    from graphcondense.saved.condensed import (
+        CondensedDataset,
+        assignment_matrix,
+        graph_hash,
+        tensor_bytes,
+    )
+    from graphcondense.saved.condensed import load as load_condensed
+    from graphcondense.saved.condensed import save as save_condensed
+    from graphcondense.saved.condensed_graph import CondensedGraph
+    from graphcondense.saved.condensed_graphs import CondensedGraphs
+    from graphcondense.saved.condensed_rows import CondensedInteractions
+    from graphcondense.saved.graph_set import GraphSet
 
 __all__ = [
     "CondensedDataset",
@@ -71,11 +72,11 @@ __all__ = [
 
 # PyG takes seconds to import; nothing here is imported before it is asked for.
 _HOME = {
-    "CondensedDataset": ("condensed", "CondensedDataset"),
-    "CondensedGraph": ("condensed_graph", "CondensedGraph"),
-    "CondensedGraphs": ("condensed_graphs", "CondensedGraphs"),
-    "CondensedInteractions": ("condensed_rows", "CondensedInteractions"),
-    "GraphSet": ("graph_task", "GraphSet"),
+    "CondensedDataset": ("graphcondense.saved.condensed", "CondensedDataset"),
+    "CondensedGraph": ("graphcondense.saved.condensed_graph", "CondensedGraph"),
+    "CondensedGraphs": ("graphcondense.saved.condensed_graphs", "CondensedGraphs"),
+    "CondensedInteractions": ("graphcondense.saved.condensed_rows", "CondensedInteractions"),
+    "GraphSet": ("graphcondense.saved.graph_set", "GraphSet"),
     "GraphTask": ("graph_task", "GraphTask"),
     "ImageTask": ("images", "ImageTask"),
     "InteractionTask": ("interactions", "InteractionTask"),
@@ -84,12 +85,12 @@ _HOME = {
     "as_images": ("images", "as_images"),
     "as_interactions": ("interactions", "as_interactions"),
     "as_task": ("task", "as_task"),
-    "assignment_matrix": ("condensed", "assignment_matrix"),
+    "assignment_matrix": ("graphcondense.saved.condensed", "assignment_matrix"),
     "datasets": ("nodes", "datasets"),
     "degree_categories": ("graphs", "degree_categories"),
-    "graph_hash": ("condensed", "graph_hash"),
+    "graph_hash": ("graphcondense.saved.condensed", "graph_hash"),
     "load": ("nodes", "load"),
-    "load_condensed": ("condensed", "load"),
+    "load_condensed": ("graphcondense.saved.condensed", "load"),
     "load_graphs": ("graphs", "load_graphs"),
     "load_images": ("images", "load_images"),
     "load_interactions": ("interactions", "load_interactions"),
@@ -98,8 +99,8 @@ _HOME = {
     "open_small": ("foreign", "open_small"),
     "pseudo_labelled": ("pseudo", "pseudo_labelled"),
     "restore_preprocess": ("preprocess", "restore_preprocess"),
-    "save_condensed": ("condensed", "save"),
-    "tensor_bytes": ("condensed", "tensor_bytes"),
+    "save_condensed": ("graphcondense.saved.condensed", "save"),
+    "tensor_bytes": ("graphcondense.saved.condensed", "tensor_bytes"),
 }
 
 
@@ -107,7 +108,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, attribute = _HOME[name]
-    return getattr(import_module(f"{__name__}.{module}"), attribute)
+    home = module if "." in module else f"{__name__}.{module}"
+    return getattr(import_module(home), attribute)
 
 
 def __dir__() -> list[str]:

@@ -17,13 +17,14 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphcondense.data.condensed import graph_hash
-from graphcondense.data.condensed import load as load_condensed
-from graphcondense.data.condensed_graph import CondensedGraph
 from graphcondense.data.pt import read_pt
-from graphcondense.data.reading import TEXT_LABELS, adjacency, labels, mask, plain, sparse
+from graphcondense.data.reading import TEXT_LABELS, adjacency, labels, mask
 from graphcondense.data.task import NodeTask
+from graphcondense.ops.arrays import plain, sparse
 from graphcondense.ops.budget import Budget
+from graphcondense.saved.condensed import graph_hash
+from graphcondense.saved.condensed import load as load_condensed
+from graphcondense.saved.condensed_graph import CondensedGraph
 
 NAMES = {
     "x": ("feat", "features", "x"),

@@ -17,9 +17,10 @@ from torch import Tensor
 from graphcondense.data.known import Named, find, name_key, open_known, root_of
 from graphcondense.data.ogb import load_ogb
 from graphcondense.data.pt import read_pt
-from graphcondense.data.reading import ROWS, TEXT_LABELS, few, labels, mask, plain
+from graphcondense.data.reading import ROWS, TEXT_LABELS, few, labels, mask
 from graphcondense.data.task import labels_nodes
 from graphcondense.ops.adjacency import csr_tensor, scipy_csr
+from graphcondense.ops.arrays import plain
 from graphcondense.ops.device import usable
 
 if TYPE_CHECKING:

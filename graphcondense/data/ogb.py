@@ -58,7 +58,7 @@ def graph_classes() -> list[Any]:
     from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
     from torch_geometric.data.storage import GlobalStorage
 
-    from graphcondense.data.condensed_graph import CondensedGraph
+    from graphcondense.saved.condensed_graph import CondensedGraph
 
     pyg = [Data, DataEdgeAttr, DataTensorAttr, GlobalStorage]
     return [*pyg, CondensedGraph, defaultdict, dict]

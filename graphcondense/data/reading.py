@@ -17,7 +17,8 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphcondense.ops.adjacency import csr_from_edges, scipy_csr
+from graphcondense.ops.adjacency import csr_from_edges
+from graphcondense.ops.arrays import plain, sparse
 
 REAL = "data."
 SMALL = "the small graph's "
@@ -40,81 +41,6 @@ def few(items: Iterable[Any], most: int = 5) -> str:
     """
     shown = [str(item)[:40] for item in islice(items, most + 1)]
     return ", ".join(shown[:most] + ["..."] * (len(shown) > most))
-
-
-def plain(value: Any, what: str, *, text: str = "") -> Tensor:
-    """A dense tensor, an array or a list as a tensor on the CPU, without a gradient's history.
-
-    Args:
-        value: what was given.
-        what: what a message calls it.
-        text: the way out for text, after a colon.
-
-    Raises:
-        ValueError: text, objects, rows of different lengths, complex numbers, a sparse matrix.
-    """
-    if isinstance(value, Tensor):
-        # PyG's EdgeIndex keeps its class, and what it caches, through everything else.
-        value = value.as_tensor() if hasattr(value, "as_tensor") else value
-        if value.layout != torch.strided:
-            raise ValueError(f"{what} must be dense, got {value.layout}; use {what}.to_dense()")
-        out: Tensor = value.detach().cpu().resolve_neg()
-    elif isinstance(value, list | tuple) or (
-        hasattr(value, "__array__") and not sp.issparse(value)
-    ):
-        try:
-            array = np.asarray(value)
-        except ValueError as error:
-            raise ValueError(f"{what} has rows of different lengths") from error
-        if array.dtype.kind in "US" or (
-            array.dtype.kind == "O" and array.size and isinstance(array.flat[0], str | bytes)
-        ):
-            said = f"{what} holds text, such as {str(array.flat[0])[:30]!r}" if array.size else what
-            raise ValueError(f"{said}; numbers are needed{text}")
-        if array.dtype.kind not in "biufc":
-            raise ValueError(f"{what} holds {array.dtype} values; numbers are needed")
-        if array.dtype.kind == "f" and array.dtype.itemsize > 8:
-            array = array.astype(np.float64)
-        array = array.astype(array.dtype.newbyteorder("="), order="C", copy=False)
-        out = torch.from_numpy(array if array.flags.writeable else array.copy())
-    else:
-        raise ValueError(
-            f"{what} must be a tensor, an array or a list of numbers, got {type(value).__name__}"
-        )
-    if out.is_complex():
-        raise ValueError(f"{what} is complex; it must hold real numbers")
-    return out
-
-
-def sparse(matrix: Any, what: str) -> sp.csr_matrix:
-    """A matrix ``[n, m]`` of any library as SciPy CSR, float32; entries in one place add up.
-
-    Raises:
-        ValueError: not a matrix of real numbers.
-    """
-    if hasattr(matrix, "to_torch_sparse_csr_tensor"):  # of torch_sparse
-        matrix = matrix.to_torch_sparse_csr_tensor(torch.float32)
-    if not sp.issparse(matrix) and not (
-        isinstance(matrix, Tensor) and matrix.layout != torch.strided
-    ):
-        matrix = plain(matrix, what)
-    is_complex = matrix.is_complex() if isinstance(matrix, Tensor) else matrix.dtype.kind == "c"
-    if is_complex:
-        raise ValueError(f"{what} is complex; it must hold real numbers")
-    if isinstance(matrix, Tensor):
-        matrix = matrix.detach().cpu().to(torch.float32)
-        if matrix.layout in (torch.sparse_bsr, torch.sparse_bsc):
-            matrix = matrix.to_dense()
-        elif matrix.layout != torch.strided and matrix.dim() == 3 and matrix.shape[2] == 1:
-            # T.ToSparseTensor(attr="edge_attr") leaves a column of weights a column.
-            matrix = matrix.to_sparse_coo()
-            ends, values = matrix._indices(), matrix._values()
-            matrix = torch.sparse_coo_tensor(ends, values[:, 0], matrix.shape[:2])
-    if len(matrix.shape) != 2:
-        raise ValueError(f"{what} must be a matrix, got shape {tuple(matrix.shape)}")
-    if isinstance(matrix, Tensor):
-        return scipy_csr(matrix)
-    return sp.csr_matrix(matrix, dtype=np.float32)
 
 
 def features(x: Any, owner: str) -> Tensor | sp.csr_matrix:

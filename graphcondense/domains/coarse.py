@@ -54,7 +54,7 @@ class CoarseGraph(Synthetic):
     def export(self) -> Any:
         """A PyG ``Data``: ``x [n, d]``, ``edge_index [2, m]``, ``edge_weight [m]``, ``y [n]``,
         ``train_mask [n]`` and ``assignment [N]``."""
-        from graphcondense.data.condensed_graph import CondensedGraph
+        from graphcondense.saved.condensed_graph import CondensedGraph
 
         coo = sp.coo_matrix(self.adj)
         ends = np.stack([coo.col, coo.row]).astype(np.int64)  # A[i, j] is the edge j -> i
@@ -73,7 +73,7 @@ class CoarseGraph(Synthetic):
 class Coarse(Method):
     """What all share that make groups of nodes."""
 
-    domain: ClassVar[str] = "node"
+    kind: ClassVar[str] = "node"
     family: ClassVar[str] = "coarsening"
     cost: ClassVar[str] = "closed form"
 

@@ -14,7 +14,7 @@ from graphcondense.core.engine import Callback, distill
 from graphcondense.core.method import Method
 from graphcondense.core.pools import Fresh, built
 from graphcondense.core.types import Batch, Criterion, Objective, Pool, Schedule, Synthetic
-from graphcondense.data.graph_task import GraphSet, GraphTask
+from graphcondense.data.graph_task import GraphTask
 from graphcondense.kernels.ridge import ridge_targets, ridge_weights
 from graphcondense.nn.graphs import DenseGraphs, GraphNet, SparseGraphs, resolve
 from graphcondense.objectives.terms import Plus, Sparse, density
@@ -22,6 +22,7 @@ from graphcondense.ops.adjacency import csr_from_edges
 from graphcondense.ops.criteria import CRITERIA
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive, Share
 from graphcondense.ops.select import CHOICES, choose_random
+from graphcondense.saved.graph_set import GraphSet
 
 EDGE_BYTES = 16
 """Of an edge as it is stored: two int64."""
@@ -41,7 +42,7 @@ class GraphSource:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     edge_features: bool = False
 
-    domain = "graph"
+    kind = "graph"
 
     def __post_init__(self) -> None:
         if self.edge_features and not self.task.num_edge_features:
@@ -294,7 +295,7 @@ class LearntGraphs(Method):
         density: mean edge probability that is free of charge; by default that of the start.
     """
 
-    domain: ClassVar[str] = "graph"
+    kind: ClassVar[str] = "graph"
 
     init: Literal["auto", "random", "central", "herding", "kcenter", "ridge"] = "auto"
     draws: Count = 200

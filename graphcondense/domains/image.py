@@ -33,7 +33,7 @@ class ImageSource:
         members: positions in ``images`` of each class, on the CPU.
     """
 
-    domain = "image"
+    kind = "image"
 
     def __init__(self, task: ImageTask, device: torch.device | str = "cpu") -> None:
         self.device, self.preprocess = torch.device(device), task.preprocess

@@ -42,7 +42,7 @@ class NodeSource:
         device: where tensors go.
     """
 
-    domain = "node"
+    kind = "node"
 
     def __init__(
         self,
@@ -199,7 +199,7 @@ class NodeSynthetic(Synthetic):
 
 def small_graph(x: Tensor, adj: Tensor | None, y: Tensor) -> Any:
     """A condensed graph as PyG ``Data`` on the CPU; ``adj`` dense ``[n, n]`` or ``None``."""
-    from graphcondense.data.condensed_graph import CondensedGraph
+    from graphcondense.saved.condensed_graph import CondensedGraph
 
     if adj is None:
         edges, weight = torch.empty(2, 0, dtype=torch.long), torch.empty(0)
@@ -252,7 +252,7 @@ class LearntGraph(Method):
             single ``"step"``.
     """
 
-    domain: ClassVar[str] = "node"
+    kind: ClassVar[str] = "node"
 
     structure: Literal["mlp", "identity", "bernoulli"] = "mlp"
     structure_hidden: Count = 128

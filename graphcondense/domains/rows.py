@@ -47,7 +47,7 @@ class RowsSource:
     task: InitVar[Interactions]  # it has the test items, so it is not kept
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
-    domain = "rows"
+    kind = "rows"
 
     def __post_init__(self, task: Interactions) -> None:
         self.rows, self.held = as_rows(task.train), as_rows(task.val)

@@ -17,13 +17,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from graphcondense.data.compact import bytes_of
-from graphcondense.data.condensed_rows import CondensedInteractions
-from graphcondense.data.graph_task import GraphSet, GraphTask
+from graphcondense.data.graph_task import GraphTask
 from graphcondense.data.images import ImageTask
 from graphcondense.data.interactions import InteractionTask
 from graphcondense.data.task import NodeTask, as_task
 from graphcondense.evaluate.result import COLOURS, MARKERS
+from graphcondense.saved.compact import bytes_of
+from graphcondense.saved.condensed_rows import CondensedInteractions
+from graphcondense.saved.graph_set import GraphSet
 
 
 @dataclass(frozen=True)
@@ -409,7 +410,7 @@ def size_of(graph: Any) -> Size:
     if isinstance(graph, ImageTask):
         one = graph.images[0].numel()
         return Size(len(graph.train), one * len(graph.train), (4 * one + 8) * len(graph.train))
-    from graphcondense.data import condensed  # imports PyG
+    from graphcondense.saved import condensed  # imports PyG
 
     tensors = condensed.held_in(graph).tensors
     if tensors["x"].dim() > 2:  # images may be stored as something smaller
@@ -424,7 +425,7 @@ def graph_hash(graph: Any) -> str:
     """The hash a saved graph carries; of a `NodeTask` or a `GraphTask` its digest."""
     if isinstance(graph, NodeTask | GraphTask | InteractionTask | ImageTask):
         return graph.digest
-    from graphcondense.data import condensed  # imports PyG
+    from graphcondense.saved import condensed  # imports PyG
 
     return condensed.graph_hash(graph if (rows := _rows(graph)) is None else rows)
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from graphcondense.data.graph_task import GraphSet, GraphTask, as_graph_task
+from graphcondense.data.graph_task import GraphTask, as_graph_task
 from graphcondense.data.graph_task import Kind as LabelKind
 from graphcondense.evaluate.bench import Kind
 from graphcondense.evaluate.cost import seconds_of, size_of
@@ -27,6 +27,7 @@ from graphcondense.evaluate.graph_predictors import NAME, check_size, fit_graph_
 from graphcondense.evaluate.metrics import check_scorable, ogb_metric, scores_of
 from graphcondense.nn.graphs import GRAPH_MODELS
 from graphcondense.ops.criteria import CRITERIA
+from graphcondense.saved.graph_set import GraphSet
 
 
 class GraphBench:
@@ -204,7 +205,7 @@ def plain_graph_seconds(
     from torch_geometric.loader import DataLoader
     from torch_geometric.nn import GCNConv, global_mean_pool
 
-    from graphcondense.data.condensed_graphs import CondensedGraphs
+    from graphcondense.saved.condensed_graphs import CondensedGraphs
 
     task = as_graph_task(real)
     graphs = CondensedGraphs(task.batch(task.train))

@@ -19,7 +19,7 @@ from torch.func import functional_call, vmap
 from tqdm import tqdm
 
 from graphcondense.core.pools import built, initialise
-from graphcondense.data.graph_task import GraphSet, GraphTask, as_graph_task, pack
+from graphcondense.data.graph_task import GraphTask, as_graph_task, pack
 from graphcondense.data.graph_task import Kind as LabelKind
 from graphcondense.data.task import is_dataset
 from graphcondense.evaluate.fit import FitResult, _now, seeds_of
@@ -28,6 +28,7 @@ from graphcondense.nn.graphs import GraphNet, Readout, SparseGraphs, resolve
 from graphcondense.ops.criteria import CRITERIA
 from graphcondense.ops.device import usable
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive, check_fields
+from graphcondense.saved.graph_set import GraphSet
 
 GraphModel: TypeAlias = "str | type[GraphNet]"
 """A graph-level model by its name, or a class."""

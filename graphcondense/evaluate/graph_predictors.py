@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphcondense.data.graph_task import GraphSet, GraphTask
+from graphcondense.data.graph_task import GraphTask
 from graphcondense.evaluate.fit import FitResult
 from graphcondense.evaluate.graph_fit import read_graphs
 from graphcondense.evaluate.metrics import check_scorable, ogb_metric, scores_of
@@ -21,6 +21,7 @@ from graphcondense.kernels.graph import GraphNTK, NodeStates
 from graphcondense.kernels.ridge import ridge_targets, ridge_weights
 from graphcondense.nn.graphs import SparseGraphs
 from graphcondense.ops.grid import edge
+from graphcondense.saved.graph_set import GraphSet
 
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 """Of the mean of the kernel's diagonal."""

@@ -75,7 +75,7 @@ def _result(saved: Mapping[str, Any]) -> FitResult:
 
 def identity_of(training: Any, real: Any, seeds: Any, device: Any) -> dict[str, Any]:
     """What decides the result of a training, beside the model and the small graph."""
-    from graphcondense import __version__
+    from graphcondense.version import __version__
 
     if isinstance(real, InteractionTask):
         held: Any = np.stack(real.test.nonzero())

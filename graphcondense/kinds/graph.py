@@ -52,7 +52,7 @@ class GraphDomain:
         ).score
 
     def finish(self, export: Any) -> Any:
-        from graphcondense.data.condensed_graphs import CondensedGraphs
+        from graphcondense.saved.condensed_graphs import CondensedGraphs
 
         return CondensedGraphs(export)
 
@@ -79,7 +79,7 @@ class GraphDomain:
         }
 
     def measure(self, small: Any) -> Measured:
-        from graphcondense.data.condensed import tensor_bytes
+        from graphcondense.saved.condensed import tensor_bytes
 
         graphs = small.set
         sizes = {

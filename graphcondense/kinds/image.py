@@ -62,8 +62,8 @@ class ImageDomain:
 
     def finish(self, export: Any) -> Any:
         """PyG ``Data`` without edges, and the numbers of the preprocessing."""
-        from graphcondense.data.condensed_graph import CondensedGraph
         from graphcondense.data.preprocess import PREFIX
+        from graphcondense.saved.condensed_graph import CondensedGraph
 
         preprocess = self.task.preprocess
         per_class = torch.bincount(export.classes, minlength=self.task.num_classes).tolist()

@@ -18,7 +18,7 @@ class Domain(Protocol):
     """One kind of data, as :func:`condense` sees it.
 
     Attributes:
-        kind: the ``domain`` of its methods.
+        kind: that of its methods.
         task: the checked data, which have a name.
         predictor: what :meth:`score` trains, in words.
         setting: what the record calls the setting.
@@ -84,7 +84,7 @@ def told(unlabelled: Mapping[str, int]) -> dict[str, Any]:
 def of_one(small: Any, classes: int, total: int) -> Measured:
     """Of a single ``Data`` whose rows are the examples; a soft label counts as its largest, and a
     node without a label (-1) in no class."""
-    from graphcondense.data.condensed import tensor_bytes
+    from graphcondense.saved.condensed import tensor_bytes
 
     sizes = {"nodes": len(small.y), "edges": int(small.edge_index.shape[1])}
     y = small.y if small.y.dim() == 1 else small.y.argmax(1)

@@ -43,13 +43,13 @@ class RowsDomain:
         return score
 
     def finish(self, export: Any) -> Any:
-        from graphcondense.data.condensed_rows import CondensedInteractions
+        from graphcondense.saved.condensed_rows import CondensedInteractions
 
         return CondensedInteractions(export)
 
     def describe(self) -> dict[str, Any]:
-        from graphcondense.data.condensed import tensor_bytes
-        from graphcondense.data.condensed_rows import CondensedInteractions
+        from graphcondense.saved.condensed import tensor_bytes
+        from graphcondense.saved.condensed_rows import CondensedInteractions
 
         task = self.task
         return {
@@ -65,7 +65,7 @@ class RowsDomain:
         }
 
     def measure(self, small: Any) -> Measured:
-        from graphcondense.data.condensed import tensor_bytes
+        from graphcondense.saved.condensed import tensor_bytes
 
         sizes = {
             "users": small.num_users,

@@ -55,7 +55,7 @@ class Bonsai(Method):
     """
 
     name: ClassVar[str] = "bonsai"
-    domain: ClassVar[str] = "node"
+    kind: ClassVar[str] = "node"
     paper: ClassVar[str] = (
         "Gupta et al., Bonsai: Gradient-free Graph Condensation for Node Classification, "
         "ICLR 2025, arXiv 2410.17579"

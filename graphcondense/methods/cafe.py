@@ -30,7 +30,7 @@ class CAFE(MatchedImages):
     """
 
     name: ClassVar[str] = "cafe"
-    domain: ClassVar[str] = "image"
+    kind: ClassVar[str] = "image"
     paper: ClassVar[str] = (
         "Wang et al., CAFE: Learning to Condense Dataset by Aligning Features, CVPR 2022, "
         "arXiv 2203.01531"

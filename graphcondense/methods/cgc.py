@@ -48,7 +48,7 @@ class CGC(Method):
     """
 
     name: ClassVar[str] = "cgc"
-    domain: ClassVar[str] = "node"
+    kind: ClassVar[str] = "node"
     paper: ClassVar[str] = (
         "Gao et al., Rethinking and Accelerating Graph Condensation: A Training-Free Approach with "
         "Class Partition, WWW 2025, arXiv 2405.13707"

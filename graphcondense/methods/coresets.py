@@ -88,7 +88,7 @@ class NodeCoreset(Coreset):
             always raw.
     """
 
-    domain: ClassVar[str] = "node"
+    kind: ClassVar[str] = "node"
     learns: ClassVar[str] = "nothing (real nodes)"
     cost: ClassVar[str] = "selection"
 
@@ -202,7 +202,7 @@ class GraphCoreset(Coreset):
         edge_features: also export the edges' features.
     """
 
-    domain: ClassVar[str] = "graph"
+    kind: ClassVar[str] = "graph"
     learns: ClassVar[str] = "nothing (real graphs)"
     cost: ClassVar[str] = "selection"
 
@@ -263,7 +263,7 @@ class ImageCoreset(Coreset):
     are the real images, raw.
     """
 
-    domain: ClassVar[str] = "image"
+    kind: ClassVar[str] = "image"
     learns: ClassVar[str] = "nothing (real images)"
     cost: ClassVar[str] = "selection"
     preprocess: ClassVar[str] = "normalise"

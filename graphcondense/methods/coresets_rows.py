@@ -28,7 +28,7 @@ from graphcondense.ops.fields import Count, Positive, Range
 class UserCoreset(Coreset):
     """What all coresets of users share: training rows, as they are. A budget counts users."""
 
-    domain: ClassVar[str] = "rows"
+    kind: ClassVar[str] = "rows"
     learns: ClassVar[str] = "nothing (real users)"
     cost: ClassVar[str] = "selection"
 

@@ -33,7 +33,7 @@ class DC(PixelMethod):
     """
 
     name: ClassVar[str] = "dc"
-    domain: ClassVar[str] = "image"
+    kind: ClassVar[str] = "image"
     paper: ClassVar[str] = (
         "Zhao et al., Dataset Condensation with Gradient Matching, ICLR 2021, arXiv 2006.05929"
     )

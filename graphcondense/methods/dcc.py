@@ -31,7 +31,7 @@ class DCC(MatchedImages):
     """
 
     name: ClassVar[str] = "dcc"
-    domain: ClassVar[str] = "image"
+    kind: ClassVar[str] = "image"
     paper: ClassVar[str] = (
         "Lee et al., Dataset Condensation with Contrastive Signals, ICML 2022, arXiv 2202.02916"
     )

@@ -36,7 +36,7 @@ class DD(PixelMethod):
     """
 
     name: ClassVar[str] = "dd"
-    domain: ClassVar[str] = "image"
+    kind: ClassVar[str] = "image"
     paper: ClassVar[str] = "Wang et al., Dataset Distillation, 2018, arXiv 1811.10959"
     family: ClassVar[str] = "meta-model matching (unrolled)"
     learns: ClassVar[str] = "pixels + step sizes"

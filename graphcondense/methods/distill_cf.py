@@ -50,7 +50,7 @@ class DistillCF(Method):
     """
 
     name: ClassVar[str] = "distill-cf"
-    domain: ClassVar[str] = "rows"
+    kind: ClassVar[str] = "rows"
     paper: ClassVar[str] = (
         "Sachdeva et al., Infinite Recommendation Networks: A Data-Centric Approach, NeurIPS 2022, "
         "arXiv 2206.02626"

@@ -60,7 +60,7 @@ class DM(MatchedImages):
     """
 
     name: ClassVar[str] = "dm"
-    domain: ClassVar[str] = "image"
+    kind: ClassVar[str] = "image"
     paper: ClassVar[str] = PAPER
     family: ClassVar[str] = "distribution matching"
     learns: ClassVar[str] = "pixels"

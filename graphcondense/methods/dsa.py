@@ -31,7 +31,7 @@ class DSA(MatchedImages):
     """
 
     name: ClassVar[str] = "dsa"
-    domain: ClassVar[str] = "image"
+    kind: ClassVar[str] = "image"
     paper: ClassVar[str] = (
         "Zhao & Bilen, Dataset Condensation with Differentiable Siamese Augmentation, ICML 2021, "
         "arXiv 2102.08259"

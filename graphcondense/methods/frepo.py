@@ -34,7 +34,7 @@ class FRePo(RegressedImages):
     """
 
     name: ClassVar[str] = "frepo"
-    domain: ClassVar[str] = "image"
+    kind: ClassVar[str] = "image"
     paper: ClassVar[str] = (
         "Zhou et al., Dataset Distillation using Neural Feature Regression, NeurIPS 2022, "
         "arXiv 2206.00719"

@@ -62,7 +62,7 @@ class GCSR(Trajectories):
     """
 
     name: ClassVar[str] = "gcsr"
-    domain: ClassVar[str] = "node"
+    kind: ClassVar[str] = "node"
     paper: ClassVar[str] = (
         "Liu et al., Graph Data Condensation via Self-expressive Graph Structure Reconstruction, "
         "KDD 2024, arXiv 2403.07294"

@@ -94,7 +94,7 @@ class GDEM(Method):
     """
 
     name: ClassVar[str] = "gdem"
-    domain: ClassVar[str] = "node"
+    kind: ClassVar[str] = "node"
     paper: ClassVar[str] = (
         "Liu et al., Graph Distillation with Eigenbasis Matching, ICML 2024, arXiv 2310.09202"
     )

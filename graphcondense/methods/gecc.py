@@ -40,7 +40,7 @@ class GECC(Method):
     """
 
     name: ClassVar[str] = "gecc"
-    domain: ClassVar[str] = "node"
+    kind: ClassVar[str] = "node"
     paper: ClassVar[str] = "Graph condensation by clustering for evolving graphs (GECC), KDD 2026"
     family: ClassVar[str] = "clustering"
     learns: ClassVar[str] = "features (fuzzy cluster centres)"

@@ -38,7 +38,7 @@ class HaBa(TrajectoryMethod):
     """
 
     name: ClassVar[str] = "haba"
-    domain: ClassVar[str] = "image"
+    kind: ClassVar[str] = "image"
     paper: ClassVar[str] = (
         "Liu et al., Dataset Distillation via Factorization, NeurIPS 2022, arXiv 2210.16774"
     )

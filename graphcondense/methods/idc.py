@@ -40,7 +40,7 @@ class IDC(MatchedImages):
     """
 
     name: ClassVar[str] = "idc"
-    domain: ClassVar[str] = "image"
+    kind: ClassVar[str] = "image"
     paper: ClassVar[str] = (
         "Kim et al., Dataset Condensation via Efficient Synthetic-Data Parameterization, ICML "
         "2022, arXiv 2205.14959"

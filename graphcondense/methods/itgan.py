@@ -49,7 +49,7 @@ class ITGAN(PixelMethod):
     """
 
     name: ClassVar[str] = "itgan"
-    domain: ClassVar[str] = "image"
+    kind: ClassVar[str] = "image"
     paper: ClassVar[str] = (
         "Zhao & Bilen, Synthesizing Informative Training Samples with GAN, 2022, arXiv 2204.07513"
     )

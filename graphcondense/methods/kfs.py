@@ -66,7 +66,7 @@ class KFS(PixelMethod):
     """
 
     name: ClassVar[str] = "kfs"
-    domain: ClassVar[str] = "image"
+    kind: ClassVar[str] = "image"
     paper: ClassVar[str] = (
         "Lee et al., Dataset Condensation with Latent Space Knowledge Factorization and Sharing, "
         "2022, arXiv 2208.10494"

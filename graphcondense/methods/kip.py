@@ -34,7 +34,7 @@ class KIP(RegressedImages):
     """
 
     name: ClassVar[str] = "kip"
-    domain: ClassVar[str] = "image"
+    kind: ClassVar[str] = "image"
     paper: ClassVar[str] = (
         "Nguyen et al., Dataset Meta-Learning from Kernel Ridge-Regression, ICLR 2021, "
         "arXiv 2011.00050"

@@ -63,7 +63,7 @@ class Mirage(Method):
     """
 
     name: ClassVar[str] = "mirage"
-    domain: ClassVar[str] = "graph"
+    kind: ClassVar[str] = "graph"
     family: ClassVar[str] = "frequent patterns (no gradient)"
     learns: ClassVar[str] = "nothing (frequent sets of computation trees)"
     cost: ClassVar[str] = "selection"

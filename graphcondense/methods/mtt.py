@@ -25,7 +25,7 @@ class MTT(TrajectoryMethod):
     """
 
     name: ClassVar[str] = "mtt"
-    domain: ClassVar[str] = "image"
+    kind: ClassVar[str] = "image"
     paper: ClassVar[str] = (
         "Cazenavette et al., Dataset Distillation by Matching Training Trajectories, CVPR 2022, "
         "arXiv 2203.11932"

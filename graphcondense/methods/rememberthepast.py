@@ -43,7 +43,7 @@ class RememberThePast(PixelMethod):
     """
 
     name: ClassVar[str] = "rememberthepast"
-    domain: ClassVar[str] = "image"
+    kind: ClassVar[str] = "image"
     paper: ClassVar[str] = (
         "Deng & Russakovsky, Remember the Past: Distilling Datasets into Addressable Memories, "
         "NeurIPS 2022, arXiv 2206.02916"

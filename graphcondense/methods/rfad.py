@@ -39,7 +39,7 @@ class RFAD(RegressedImages):
     """
 
     name: ClassVar[str] = "rfad"
-    domain: ClassVar[str] = "image"
+    kind: ClassVar[str] = "image"
     paper: ClassVar[str] = (
         "Loo et al., Efficient Dataset Distillation Using Random Feature Approximation, "
         "NeurIPS 2022, arXiv 2210.12067"

@@ -30,7 +30,7 @@ class TESLA(TrajectoryMethod):
     """
 
     name: ClassVar[str] = "tesla"
-    domain: ClassVar[str] = "image"
+    kind: ClassVar[str] = "image"
     paper: ClassVar[str] = (
         "Cui et al., Scaling Up Dataset Distillation to ImageNet-1K with Constant Memory, "
         "ICML 2023, arXiv 2211.10586"

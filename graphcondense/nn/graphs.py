@@ -112,7 +112,7 @@ SLOPE = 0.2
 
 
 class Packed(Protocol):
-    """Graphs one behind the other, as ``graphcondense.data.graph_task.GraphSet`` has them."""
+    """Graphs one behind the other, as ``graphcondense.saved.graph_set.GraphSet`` has them."""
 
     @property
     def edge_index(self) -> Tensor: ...

@@ -123,7 +123,7 @@ class Budget:
             return int(self.ratio * (labelled if self.of == "labelled" else total) + 1e-9)
         assert self.bytes is not None
         if example_bytes <= 0:
-            raise ValueError("bytes= needs a domain that knows the size of an example")
+            raise ValueError("bytes= needs real data that know the size of an example")
         n = 0
         while (n + 1) * example_bytes + (
             n + 1

@@ -177,7 +177,7 @@ def read_runs(folders: Sequence[str | Path]) -> list[Run]:
 
 
 def _read_run(folder: Path) -> Run:
-    from graphcondense.data.condensed import graph_hash, load
+    from graphcondense.saved.condensed import graph_hash, load
 
     if not (folder / "condensed.safetensors").is_file():
         going = (folder / "checkpoint.pt").is_file() or (folder / "config.yaml").is_file()

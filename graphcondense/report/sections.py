@@ -789,7 +789,8 @@ GROUPS = (
     ("validation", "Validation"),
     ("versions", "Versions"),
 )
-HIDDEN = ("origin.root", "domain")  # a folder on the author's machine is nobody's business
+# A folder on the author's machine is nobody's business; old records call the kind a domain.
+HIDDEN = ("origin.root", "kind", "domain")
 
 
 def reproduce(runs: Sequence[Run]) -> Section:

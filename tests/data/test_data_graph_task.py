@@ -19,12 +19,12 @@ from graphcondense.data.graph_task import (
     FITTING,
     METRICS,
     Encoding,
-    GraphSet,
     as_graph_task,
     pack,
     stratified,
 )
 from graphcondense.data.ogb import import_ogb, open_ogb
+from graphcondense.saved.graph_set import GraphSet
 
 INPUTS = ("x", "edge_index", "edge_attr", "y", "node_weight")
 

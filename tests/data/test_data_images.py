@@ -14,7 +14,6 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 import graphcondense
-from graphcondense.data.condensed import load, save
 from graphcondense.data.images import (
     KNOWN_IMAGES,
     MOST_HELD,
@@ -32,6 +31,7 @@ from graphcondense.data.preprocess import (
     fit_preprocess,
     restore_preprocess,
 )
+from graphcondense.saved.condensed import load, save
 from tests.cases import toy_images
 
 LABELS = np.arange(20) % 2

@@ -17,8 +17,8 @@ from torch_geometric.data import HeteroData
 
 from graphcondense import data as gd
 from graphcondense.data import interactions
-from graphcondense.data.condensed_rows import CondensedInteractions
 from graphcondense.data.interactions import as_interactions, load_interactions
+from graphcondense.saved.condensed_rows import CondensedInteractions
 
 
 def some(users: int = 12, items: int = 20, seed: int = 0) -> sp.csr_matrix:

@@ -12,7 +12,7 @@ from torch_geometric.data import Data, HeteroData, InMemoryDataset
 from torch_geometric.utils import to_torch_csr_tensor
 
 from graphcondense.data import CondensedDataset, NodeTask, as_task
-from graphcondense.data.condensed import save
+from graphcondense.saved.condensed import save
 
 N = 6
 

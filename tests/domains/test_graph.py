@@ -11,7 +11,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphcondense.core.types import Learner
-from graphcondense.data.graph_task import GraphSet, GraphTask, as_graph_task, pack
+from graphcondense.data.graph_task import GraphTask, as_graph_task, pack
 from graphcondense.domains.graph import GraphSource, GraphSynthetic, cut, most_telling, readouts
 from graphcondense.methods.doscond import DosCondGraphs
 from graphcondense.nn.graphs import GCN
@@ -19,6 +19,7 @@ from graphcondense.objectives.distribution import MeanMatching
 from graphcondense.objectives.terms import Plus, Sparse, density
 from graphcondense.ops.criteria import masked_bce, masked_mse
 from graphcondense.ops.select import choose_central, choose_random
+from graphcondense.saved.graph_set import GraphSet
 
 
 def ring(n: int, label: int, seed: int, hub: bool = False) -> Data:

@@ -151,7 +151,7 @@ def test_the_record_says_stored_and_decoded_images() -> None:
             return Doubled(start.x.detach(), start.y, raw=real.raw)
 
     method = Method(per_class=2)
-    object.__setattr__(method, "domain", "image")
+    object.__setattr__(method, "kind", "image")
     small = graphcondense.condense(toy_images(), method, progress=False, validations=0)
     record = small.condensed
     assert (record["nodes"], record["stored_images"]) == (12, 6)

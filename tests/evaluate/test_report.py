@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from torch_geometric.data import Data
 from torch_geometric.nn import GraphSAGE
 
-from graphcondense.data.condensed_graphs import CondensedGraphs
 from graphcondense.data.graph_task import GraphTask, as_graph_task
 from graphcondense.evaluate import (
     ALL,
@@ -35,6 +34,7 @@ from graphcondense.evaluate.graph_fit import GraphEvaluator
 from graphcondense.evaluate.report import bench_of
 from graphcondense.nn.batched import MODELS
 from graphcondense.nn.graphs import GRAPH_MODELS
+from graphcondense.saved.condensed_graphs import CondensedGraphs
 
 FAST = {"epochs": 4, "hidden": 16, "seeds": 3, "plain_epochs": 1, "progress": False}
 

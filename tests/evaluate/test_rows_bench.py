@@ -10,7 +10,6 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from graphcondense.data.condensed_rows import CondensedInteractions
 from graphcondense.data.interactions import InteractionTask, as_interactions
 from graphcondense.evaluate import evaluate
 from graphcondense.evaluate.cost import size_of
@@ -19,6 +18,7 @@ from graphcondense.evaluate.recommenders import EASE, RECOMMENDERS
 from graphcondense.evaluate.report import Report, bench_of
 from graphcondense.evaluate.rows_bench import random_users, users_within
 from graphcondense.evaluate.rows_fit import RowsEvaluator, choosing_length
+from graphcondense.saved.condensed_rows import CondensedInteractions
 
 FEW = ["InfiniteAE", "EASE", "Popularity"]
 

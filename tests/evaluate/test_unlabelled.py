@@ -16,15 +16,16 @@ import torch
 from torch_geometric.data import Data
 
 from graphcondense.data.task import NodeTask, as_task
-from graphcondense.evaluate import fit, fit_whole, robustness
-from graphcondense.evaluate.continual import continual
+from graphcondense.evaluate import fit, fit_whole
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.predictors import PREDICTORS, fit_predictor
-from graphcondense.evaluate.privacy import membership_inference
-from graphcondense.evaluate.properties import compare_properties
 from graphcondense.evaluate.result import Scored
-from graphcondense.evaluate.search import search_architectures
-from graphcondense.evaluate.serve import known_graph, serve
+from graphcondense.uses.continual import learn_continually
+from graphcondense.uses.privacy import membership_inference
+from graphcondense.uses.properties import compare_properties
+from graphcondense.uses.robustness import measure_robustness
+from graphcondense.uses.search import search_architectures
+from graphcondense.uses.serve import known_graph, measure_serving
 
 FAST: dict[str, Any] = {"epochs": 3, "hidden": 8}
 CLASSES, N = 4, 120
@@ -78,14 +79,14 @@ USES: dict[str, Callable[[Data], Any]] = {
         name: lambda data, name=name: fit_predictor(name, small(), as_task(data))
         for name in PREDICTORS
     },
-    "robustness": lambda data: robustness(
+    "robustness": lambda data: measure_robustness(
         data, condense, rates=(0.0, 0.5), labels_of="train+val", seeds=1, **FAST
     ),
     "privacy": lambda data: membership_inference(
         small(), data, seeds=1, folds=2, random_draws=1, **FAST
     ),
     "properties": lambda data: compare_properties(small(), data),
-    "continual": lambda data: continual(
+    "continual": lambda data: learn_continually(
         data, condense, seeds=1, strategies=("condensed", "random", "joint"), progress=False, **FAST
     ),
     "search": lambda data: search_architectures(
@@ -137,7 +138,7 @@ def test_serving_takes_them_for_nodes_to_come() -> None:
     found, alone = (
         [
             (r.label, r.way, r.test, r.val, r.ks, r.flows)
-            for r in serve(small(), data, seeds=2, ks=(1, 2), repeats=1, **FAST).rows
+            for r in measure_serving(small(), data, seeds=2, ks=(1, 2), repeats=1, **FAST).rows
         ]
         for data in (task, rest)
     )

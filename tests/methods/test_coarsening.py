@@ -12,7 +12,6 @@ from torch import Generator
 from torch_geometric.data import Data
 
 import graphcondense
-from graphcondense.data.condensed import assignment_matrix, load
 from graphcondense.data.task import as_task
 from graphcondense.domains.coarse import seeded
 from graphcondense.domains.node import NodeSource
@@ -22,6 +21,7 @@ from graphcondense.methods.vng import carrying, unnormalised
 from graphcondense.ops.adjacency import csr_from_edges, gcn_norm_csr
 from graphcondense.ops.coarsen import few_dimensions, undirected
 from graphcondense.run import build
+from graphcondense.saved.condensed import assignment_matrix, load
 from tests.cases import NodeCase, Whole, toy_graph
 
 CONTRACTIONS = (

@@ -16,7 +16,7 @@ import torch
 
 import graphcondense
 from graphcondense.core import method as registry
-from graphcondense.core.method import Method, all_methods, hyperparameters
+from graphcondense.core.method import Method, hyperparameters
 from graphcondense.data.graph_task import as_graph_task
 from graphcondense.data.images import as_images
 from graphcondense.data.interactions import as_interactions
@@ -26,6 +26,7 @@ from graphcondense.evaluate.fit import Training
 from graphcondense.evaluate.graph_fit import GraphTraining
 from graphcondense.evaluate.image_fit import ImageEvaluator, ImageTraining
 from graphcondense.evaluate.rows_fit import RowsEvaluator, RowsTraining
+from graphcondense.methods import all_methods
 from graphcondense.methods.gcond import GCond
 from graphcondense.ops.fields import Count, Natural, listed
 from graphcondense.run import Run, build
@@ -89,7 +90,7 @@ def test_no_method_takes_a_value_that_a_field_cannot_have(cls: type[Method]) -> 
         for value in values:
             demand(cls, field.name, value)
         demand(lambda **given: dataclasses.replace(good, **given), field.name, values[-1])
-    demand(lambda **given: build(cls.name, cls.domain, **given), "nodes", -1)
+    demand(lambda **given: build(cls.name, cls.kind, **given), "nodes", -1)
 
 
 @pytest.mark.parametrize("cls", OTHERS)
@@ -151,7 +152,7 @@ def build_foreign() -> Any:
     @dataclasses.dataclass(frozen=True, kw_only=True)
     class Foreign(Method):
         name: ClassVar[str] = "foreign-fields"
-        domain: ClassVar[str] = "node"
+        kind: ClassVar[str] = "node"
         width: Count = 3
         depth: Natural | None = None
 

@@ -124,11 +124,11 @@ def test_kinds_of_data() -> None:
     """One graph is a graph of nodes, unless its label is the graph's own."""
     nodes = Data(x=torch.randn(6, 2), edge_index=torch.tensor([[0], [1]]), y=torch.arange(6) % 2)
     nodes.train_mask = torch.ones(6, dtype=torch.bool)
-    assert graphcondense.condense([nodes], "random", nodes=2).condensed["domain"] == "node"
+    assert graphcondense.condense([nodes], "random", nodes=2).condensed["kind"] == "node"
     for label in (0, torch.tensor(0), torch.tensor([0])):
         nodes.y = label
         small = graphcondense.condense([nodes], "random", nodes=1)
-        assert small.condensed["domain"] == "graph"
+        assert small.condensed["kind"] == "graph"
 
 
 def test_errors(task: GraphTask) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pytest
@@ -11,10 +12,11 @@ import torch
 from torch_geometric.data import Data
 
 import graphcondense
-from graphcondense.core.method import COSTS, Method, all_methods, find_method
+from graphcondense.core.method import COSTS, Method
 from graphcondense.data.task import as_task
 from graphcondense.domains.node import NodeSource
 from graphcondense.evaluate import Evaluator, GraphEvaluator
+from graphcondense.methods import all_methods, find_method
 from graphcondense.methods.gcond import GCond
 from graphcondense.run import build, presets
 from tests.cases import CASES, GraphCase, ImageCase, NodeCase, toy_graph, toy_graphs, toy_images
@@ -191,11 +193,19 @@ def test_unknown_names_say_the_nearest() -> None:
 def test_methods_of_others_can_register() -> None:
     class Mine(Method):
         name = "mine-for-this-test"
-        domain = "node"
+        kind = "node"
+
+        def condense(self, real, **run):
+            raise NotImplementedError
 
     assert find_method("mine-for-this-test")[0] is Mine
     with pytest.raises(TypeError, match="two methods"):
-        type("Other", (Method,), {"name": "mine-for-this-test", "domain": "node"})
+        type("Other", (Method,), {"name": "mine-for-this-test", "kind": "node"})
+    with pytest.raises(TypeError, match=r"'partless' has neither parts\(real, rng\)"):
+        type("Partless", (Method,), {"name": "partless", "kind": "node"})
+    with pytest.raises(TypeError, match=r"Old\.domain is now called kind: kind = 'node'"):
+        type("Old", (Method,), {"name": "old", "domain": "node"})
+    assert ("partless", "node") not in all_methods()
     from graphcondense.core import method as registry
 
     del registry._registry["mine-for-this-test", "node"]
@@ -271,19 +281,24 @@ PUBLISHED = {
     "clustering": 0.785,
 }
 
+# One condensation is judged, or three (as in the table of README) where their spread is wider than
+# the margin: GCond's nine of three seeds on three instruction sets are 80.7 +- 0.65.
+CONDENSATIONS = {"gcond": 3}
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(PUBLISHED))
 def test_cora_at_70_nodes(name: str, data_root: Path) -> None:
-    """One condensation seed and ten trainings; the README's table has three and ten."""
+    """The mean of ten trainings on each condensed graph."""
     data = graphcondense.data.load("cora", root=data_root)
     evaluator = Evaluator(data)
-    small = graphcondense.condense(data, name, nodes=70, progress=False)
-    floor = graphcondense.condense(data, "random", nodes=70, progress=False)
-    learnt, chosen = (
-        evaluator.fit("GCN", g, seeds=10).test_selected.mean() for g in (small, floor)
-    )
-    assert learnt > chosen + 0.04
+
+    def score(method: str, seed: int = 0) -> float:
+        small = graphcondense.condense(data, method, nodes=70, seed=seed, progress=False)
+        return float(evaluator.fit("GCN", small, seeds=10).test_selected.mean())
+
+    learnt = fmean(score(name, seed) for seed in range(CONDENSATIONS.get(name, 1)))
+    assert learnt > score("random") + 0.04
     assert learnt >= PUBLISHED[name]
 
 
@@ -348,16 +363,16 @@ def test_every_method_says_what_it_costs() -> None:
 
 def test_every_section_of_a_preset_builds() -> None:
     used = set()
-    for name, domain in CASES:
-        cls, _ = find_method(name, domain)
+    for name, kind in CASES:
+        cls, _ = find_method(name, kind)
         for section in presets(cls):
-            build(name, domain, preset=section, per_class=2)
-            used.add((name, domain))
+            build(name, kind, preset=section, per_class=2)
+            used.add((name, kind))
     assert {("gcond", "node"), ("doscond", "node"), ("dc", "image")} <= used
 
 
 def test_forms_of_one_name_have_presets_of_their_own() -> None:
-    node, graph = (find_method("doscond", domain)[0] for domain in ("node", "graph"))
+    node, graph = (find_method("doscond", kind)[0] for kind in ("node", "graph"))
     assert "cora" in presets(node)
     assert "cora" not in presets(graph)
 

@@ -11,11 +11,12 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from graphcondense.data.graph_task import GraphSet, GraphTask, as_graph_task
+from graphcondense.data.graph_task import GraphTask, as_graph_task
 from graphcondense.domains.graph import GraphSource
 from graphcondense.methods.mirage import Mirage, _covering, _most_frequent
 from graphcondense.nn.graphs import GRAPH_MODELS, SparseGraphs
 from graphcondense.run import build
+from graphcondense.saved.graph_set import GraphSet
 
 KINDS = torch.eye(3)
 

@@ -14,8 +14,8 @@ from torch.nn import functional as F
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
 from graphcondense.evaluate import Evaluator, fit
-from graphcondense.evaluate.serve import serve
 from graphcondense.nn.wrapped import wrap
+from graphcondense.uses.serve import measure_serving
 
 FAST: dict[str, Any] = {"epochs": 6, "hidden": 8}
 
@@ -190,7 +190,9 @@ def test_a_model_that_keeps_its_graph_scores_as_its_twin_that_does_not(model, re
 
 def test_serving_is_the_same_with_and_without_a_kept_graph(real, small):
     rows = [
-        serve(small, real, model=partial(Gcn, cached=c), seeds=2, ks=(1,), repeats=1, **FAST).rows
+        measure_serving(
+            small, real, model=partial(Gcn, cached=c), seeds=2, ks=(1,), repeats=1, **FAST
+        ).rows
         for c in (True, False)
     ]
     told = [[(r.label, r.way, r.test, r.val, r.ks, r.flows) for r in found] for found in rows]

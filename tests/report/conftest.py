@@ -14,7 +14,7 @@ import torch
 import yaml
 from torch_geometric.data import Data
 
-from graphcondense.data.condensed import graph_hash, save, tensor_bytes
+from graphcondense.saved.condensed import graph_hash, save, tensor_bytes
 
 CLASSES = 3
 MODELS = ("GCN", "SGC", "MLP")

@@ -13,11 +13,11 @@ from torch_geometric.data import Data
 
 from graphcondense import cli
 from graphcondense.data import graph_hash, load_graphs, save_condensed, tensor_bytes
-from graphcondense.data.condensed_graphs import CondensedGraphs
 from graphcondense.evaluate import Report
 from graphcondense.pictures import draw_graphs
 from graphcondense.report import write_report
 from graphcondense.report.runs import read_runs
+from graphcondense.saved.condensed_graphs import CondensedGraphs
 
 SHORT = ["--steps=3", "--hidden=8", "--seeds=2", "--models=gcn,gin", "--random-draws=1"]
 
@@ -43,7 +43,7 @@ def write_run(folder: Path, regression: bool = False) -> Path:
     sizes = {"graphs": 6, "nodes": len(small.set.x), "edges": 36, "bytes": tensor_bytes(small)}
     small.condensed = {
         "method": "doscond",
-        "domain": "graph",
+        "kind": "graph",
         "seed": 0,
         "data": about,
         "hyperparameters": {"lr_x": 0.01},

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data, InMemoryDataset
 
-from graphcondense.data.further import check_further, classes_of
-from graphcondense.data.graph_task import GraphSet
+from graphcondense.saved.further import check_further, classes_of
+from graphcondense.saved.graph_set import GraphSet
 
 NAMES = ("x", "edge_index", "edge_attr", "y", "node_ptr", "edge_ptr", "node_weight")
 """The tensors of a condensed set of graphs, in the order in which they are stored."""

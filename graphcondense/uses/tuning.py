@@ -15,7 +15,12 @@ import torch
 
 from graphcondense.data.task import as_task
 from graphcondense.evaluate.cost import graph_hash
-from graphcondense.evaluate.explore import (
+from graphcondense.evaluate.fit import Evaluator, seeds_of
+from graphcondense.evaluate.floors import random_subgraph
+from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
+from graphcondense.nn.batched import resolve
+from graphcondense.ops.grid import edge
+from graphcondense.uses.explore import (
     Knobs,
     check,
     clash,
@@ -28,11 +33,6 @@ from graphcondense.evaluate.explore import (
     nodes_of,
     study_name,
 )
-from graphcondense.evaluate.fit import Evaluator, seeds_of
-from graphcondense.evaluate.floors import random_subgraph
-from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
-from graphcondense.nn.batched import resolve
-from graphcondense.ops.grid import edge
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

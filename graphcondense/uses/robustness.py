@@ -166,7 +166,7 @@ class Robustness(Scored):
         axes.set_title(poison)
 
 
-def robustness(
+def measure_robustness(
     data: Any,
     condense: Callable[[NodeTask, int], Any],
     *,

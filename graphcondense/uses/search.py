@@ -17,19 +17,6 @@ from scipy import stats
 
 from graphcondense.data.task import as_task
 from graphcondense.evaluate.cost import graph_hash
-from graphcondense.evaluate.explore import (
-    BASELINES,
-    check,
-    clash,
-    condensation_seconds,
-    dash,
-    explore,
-    graphs_of,
-    knobs,
-    need_optuna,
-    nodes_of,
-    study_name,
-)
 from graphcondense.evaluate.fit import (
     Evaluator,
     seeds_of,
@@ -45,6 +32,19 @@ from graphcondense.evaluate.result import (
     scored_on,
 )
 from graphcondense.nn.batched import ACTIVATIONS, resolve
+from graphcondense.uses.explore import (
+    BASELINES,
+    check,
+    clash,
+    condensation_seconds,
+    dash,
+    explore,
+    graphs_of,
+    knobs,
+    need_optuna,
+    nodes_of,
+    study_name,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

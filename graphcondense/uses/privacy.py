@@ -20,8 +20,8 @@ from graphcondense.evaluate.fit import (
     seeds_of,
 )
 from graphcondense.evaluate.floors import random_subgraph
-from graphcondense.evaluate.properties import named_graphs
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
+from graphcondense.uses.properties import named_graphs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

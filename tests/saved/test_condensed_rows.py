@@ -15,8 +15,8 @@ from torch_geometric.nn import LGConv
 import graphcondense
 from graphcondense.cli import main
 from graphcondense.data import CondensedInteractions, graph_hash, load_condensed, save_condensed
-from graphcondense.data.condensed import CondensedDataset, tensor_bytes
 from graphcondense.pictures import draw_items
+from graphcondense.saved.condensed import CondensedDataset, tensor_bytes
 from tests.cases import toy_rows
 
 

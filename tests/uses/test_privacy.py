@@ -13,8 +13,8 @@ from torch_geometric.data import Data
 from graphcondense import cli
 from graphcondense.data import as_task
 from graphcondense.evaluate import Evaluator, random_subgraph
-from graphcondense.evaluate import privacy as module
-from graphcondense.evaluate.privacy import (
+from graphcondense.uses import privacy as module
+from graphcondense.uses.privacy import (
     attack_auc,
     attack_features,
     membership_inference,

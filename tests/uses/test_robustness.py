@@ -17,16 +17,16 @@ from torch_geometric.data import Data
 import graphcondense
 from graphcondense import cli
 from graphcondense.cli.robustness import robustness_parser
-from graphcondense.core.method import all_methods
 from graphcondense.data import as_task
 from graphcondense.data.task import NodeTask
 from graphcondense.evaluate import Evaluator
-from graphcondense.evaluate.robustness import (
+from graphcondense.methods import all_methods
+from graphcondense.uses.robustness import (
+    measure_robustness,
     poison_edges,
     poison_features,
     poison_labels,
     poisoned,
-    robustness,
 )
 
 FAST = {"epochs": 3, "hidden": 8, "seeds": 2}
@@ -211,7 +211,9 @@ def test_rows(tmp_path):
         seen.append((task.name, seed))
         return condense(task, seed)
 
-    result = robustness(real(), watched, rates=(0, 0.5), graph_seeds=2, label="means", **FAST)
+    result = measure_robustness(
+        real(), watched, rates=(0, 0.5), graph_seeds=2, label="means", **FAST
+    )
     names = ["data", "data-edges-0.5", "data-features-0.5", "data-labels-0.5"]
     assert seen == list(itertools.product(names, (0, 1)))  # the clean graph once for all poisons
     assert [(r.poison, r.rate, r.label) for r in result.rows] == list(
@@ -235,7 +237,7 @@ def test_rows(tmp_path):
 
 def test_poisoned_validation_labels_choose_the_epoch():
     results = [
-        robustness(real(), condense, poisons=["labels"], rates=[0.5], labels_of=of, **FAST)
+        measure_robustness(real(), condense, poisons=["labels"], rates=[0.5], labels_of=of, **FAST)
         for of in ("train", "train+val")
     ]
     assert results[0].rows[0].val != results[1].rows[0].val
@@ -247,7 +249,7 @@ def test_test_labels_change_test_scores_alone():
     other = real()
     other = replace(other, y=other.y.clone())
     other.y[other.test] = other.y[other.test].roll(1)
-    rows = [robustness(d, condense, rates=[0.3], **FAST).rows for d in (real(), other)]
+    rows = [measure_robustness(d, condense, rates=[0.3], **FAST).rows for d in (real(), other)]
     for a, b in zip(*rows, strict=True):
         assert a.val == b.val
     assert any(a.test != b.test for a, b in zip(*rows, strict=True))
@@ -272,15 +274,15 @@ def test_errors_come_before_any_work(arguments, message):
         raise AssertionError((task, seed))
 
     with pytest.raises(ValueError, match=message):
-        robustness(real(), never, **{**FAST, **arguments})
+        measure_robustness(real(), never, **{**FAST, **arguments})
 
 
 # --- the command -----------------------------------------------------------------------------
 
 
 def test_no_flag_of_a_method_is_taken_twice():
-    for (_, domain), cls in all_methods().items():
-        if domain == "node":
+    for (_, kind), cls in all_methods().items():
+        if kind == "node":
             assert "--labels-of" in robustness_parser(cls).format_help()
 
 

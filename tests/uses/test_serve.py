@@ -15,8 +15,8 @@ from graphcondense import cli
 from graphcondense.data import as_task
 from graphcondense.data.task import NodeTask
 from graphcondense.evaluate import Evaluator
-from graphcondense.evaluate.serve import Server, attach, known_graph, mapping, serve
 from graphcondense.ops.adjacency import gcn_norm_csr
+from graphcondense.uses.serve import Server, attach, known_graph, mapping, measure_serving
 
 FAST = {"epochs": 3, "hidden": 8, "seeds": 2, "batch": 7, "repeats": 1, "ks": (1, 2)}
 
@@ -161,7 +161,7 @@ def test_the_whole_graph_with_its_new_nodes_is_the_graph(directed):
 
 
 def test_rows(tmp_path):
-    result = serve({"ours": [small(), small()]}, real(), **FAST)
+    result = measure_serving({"ours": [small(), small()]}, real(), **FAST)
     assert [(r.label, r.way) for r in result.rows] == [
         ("ours", "whole graph"),
         ("ours", "attached"),
@@ -193,13 +193,13 @@ def test_all_unseen_nodes_at_once_score_as_the_evaluator_does():
     """Served in one batch on the whole graph, the test nodes see what a transductive model sees."""
     task = real()
     # One epoch, so that both have the same networks whatever they validate on.
-    one = serve(small(), task, **{**FAST, "batch": 20, "epochs": 1}).rows[0]
+    one = measure_serving(small(), task, **{**FAST, "batch": 20, "epochs": 1}).rows[0]
     fit = Evaluator(task, epochs=1, hidden=8).fit("GCN", small(), seeds=2)
     assert one.test == pytest.approx(fit.test_selected.mean().item())
 
 
 def test_attaching_that_does_harm_is_said():
-    result = serve(small(), real(), **FAST)
+    result = measure_serving(small(), real(), **FAST)
     for val, harm in ((0.0, True), (1.0, False)):
         rows = tuple(replace(r, val=val) if r.ks else replace(r, val=0.5) for r in result.rows)
         said = replace(result, rows=rows).table()
@@ -208,8 +208,10 @@ def test_attaching_that_does_harm_is_said():
 
 def test_k_is_chosen_on_validation_nodes():
     task = real()
-    best = {k: serve(small(), task, **{**FAST, "ks": [k]}).rows[1].val for k in (1, 2, 3, 6)}
-    found = serve(small(), task, **{**FAST, "ks": (1, 2, 3, 6, 99)}).rows[1]
+    best = {
+        k: measure_serving(small(), task, **{**FAST, "ks": [k]}).rows[1].val for k in (1, 2, 3, 6)
+    }
+    found = measure_serving(small(), task, **{**FAST, "ks": (1, 2, 3, 6, 99)}).rows[1]
     assert found.val == max(best.values())
     assert [best[k] for k in found.ks] == [found.val]
 
@@ -218,7 +220,7 @@ def test_test_labels_change_test_scores_alone():
     other = real()
     other = replace(other, y=other.y.clone())
     other.y[other.test] = other.y[other.test].roll(1)
-    rows = [serve(small(), task, **FAST).rows for task in (real(), other)]
+    rows = [measure_serving(small(), task, **FAST).rows for task in (real(), other)]
     for a, b in zip(*rows, strict=True):
         assert (a.val, a.ks, a.flows, a.bytes) == (b.val, b.ks, b.flows, b.bytes)
     assert any(a.test != b.test for a, b in zip(*rows, strict=True))
@@ -227,7 +229,7 @@ def test_test_labels_change_test_scores_alone():
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("model", ["SAGE", "APPNP", "GAT", "MLP"])
 def test_other_models(model, sparse):
-    result = serve(small(), real(sparse=sparse), model=model, **FAST)
+    result = measure_serving(small(), real(sparse=sparse), model=model, **FAST)
     if model == "MLP":  # reads no edges: served anywhere, it says the same
         assert len({(r.label, r.test) for r in result.rows}) == len({r.label for r in result.rows})
 
@@ -235,11 +237,11 @@ def test_other_models(model, sparse):
 def test_a_graph_that_saw_the_unseen_says_so():
     graph = small()
     graph.condensed = {"setting": "transductive"}
-    assert "setting='inductive'" in serve(graph, real(), **FAST).table()
+    assert "setting='inductive'" in measure_serving(graph, real(), **FAST).table()
     graph.condensed["data"] = {"digest": known_graph(real()).digest}
-    assert "setting='inductive'" not in serve(graph, real(), **FAST).table()
+    assert "setting='inductive'" not in measure_serving(graph, real(), **FAST).table()
     graph.condensed = {"setting": "inductive"}
-    assert "setting='inductive'" not in serve(graph, real(), **FAST).table()
+    assert "setting='inductive'" not in measure_serving(graph, real(), **FAST).table()
 
 
 @pytest.mark.parametrize(
@@ -256,7 +258,7 @@ def test_a_graph_that_saw_the_unseen_says_so():
 )
 def test_errors(arguments, message):
     with pytest.raises(ValueError, match=message):
-        serve(arguments.pop("small", small()), real(), **{**FAST, **arguments})
+        measure_serving(arguments.pop("small", small()), real(), **{**FAST, **arguments})
 
 
 def test_shapes_that_do_not_fit():
@@ -281,10 +283,12 @@ def test_command(tmp_path, monkeypatch, capsys):
 
 
 def test_the_largest_k_says_so():
-    result = serve(small(), real(), **{**FAST, "ks": (3, 1)})
+    result = measure_serving(small(), real(), **{**FAST, "ks": (3, 1)})
     assert result.tried == (3, 1)
     for k, said in ((1, False), (3, True)):
         rows = tuple(replace(r, ks=(k,)) if r.ks else r for r in result.rows)
         words = "condensed: k = 3 (edge of the grid 1..3)"
         assert (words in replace(result, rows=rows).table()) is said
-    assert "edge of the grid" not in serve(small(), real(), **{**FAST, "ks": (1,)}).table()
+    assert (
+        "edge of the grid" not in measure_serving(small(), real(), **{**FAST, "ks": (1,)}).table()
+    )

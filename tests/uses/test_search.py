@@ -15,9 +15,10 @@ import torch
 from torch_geometric.data import Data
 
 from graphcondense import cli
-from graphcondense.evaluate.explore import explore, knobs
 from graphcondense.evaluate.fit import Evaluator
-from graphcondense.evaluate.search import (
+from graphcondense.nn.batched import MODELS
+from graphcondense.uses.explore import explore, knobs
+from graphcondense.uses.search import (
     Architecture,
     ArchitectureSearch,
     Candidate,
@@ -25,8 +26,7 @@ from graphcondense.evaluate.search import (
     rank,
     search_architectures,
 )
-from graphcondense.evaluate.tuning import Ranges, TrainingSearch, search_training
-from graphcondense.nn.batched import MODELS
+from graphcondense.uses.tuning import Ranges, TrainingSearch, search_training
 from tests.cases import tensors, toy_graph
 
 optuna = pytest.importorskip("optuna")

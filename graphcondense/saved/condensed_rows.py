@@ -10,7 +10,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphcondense.data.further import check_further
+from graphcondense.saved.further import check_further
 
 NAMES = ("rows", "row_ptr", "item", "weight", "num_items")
 """The tensors of condensed users, in the order in which they are stored."""

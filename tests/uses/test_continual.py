@@ -14,15 +14,15 @@ from torch_geometric.data import Data
 
 from graphcondense import cli
 from graphcondense.data.task import NodeTask, as_task
-from graphcondense.evaluate.continual import (
+from graphcondense.evaluate.floors import random_subgraph
+from graphcondense.uses.continual import (
     STRATEGIES,
     Continual,
     _groups,
-    continual,
     forgetting,
+    learn_continually,
     union,
 )
-from graphcondense.evaluate.floors import random_subgraph
 from tests.cases import tensors, toy_graph
 
 FAST: dict[str, Any] = {"epochs": 30, "hidden": 16, "seeds": 2, "progress": False}
@@ -55,14 +55,14 @@ class Spy:
 
 @pytest.fixture(scope="module")
 def found() -> Continual:
-    return continual(toy_graph(n=160, classes=4), Spy(), draws=2, **FAST)
+    return learn_continually(toy_graph(n=160, classes=4), Spy(), draws=2, **FAST)
 
 
 def test_only_the_current_group_is_condensed() -> None:
     data, spy = toy_graph(n=160, classes=6), Spy()
     order = [4, 1, 0, 5, 2, 3]
     quick = {**FAST, "epochs": 2, "strategies": ["condensed-only"]}
-    continual(data, spy, order=order, draws=2, seed=5, **quick)
+    learn_continually(data, spy, order=order, draws=2, seed=5, **quick)
     assert [seed for _, seed in spy.seen] == [5, 6] * 3
     task = as_task(data)
     for i, (own, _) in enumerate(spy.seen):
@@ -138,7 +138,7 @@ def test_first_step_is_the_same_without_a_memory(found: Continual) -> None:
 
 
 def test_soft_labels_do_as_hard_ones(found: Continual) -> None:
-    soft = continual(toy_graph(n=160, classes=4), Spy(soft=True), draws=2, **FAST)
+    soft = learn_continually(toy_graph(n=160, classes=4), Spy(soft=True), draws=2, **FAST)
     for a, b in zip(soft.rows, found.rows, strict=True):
         assert a.accuracy == pytest.approx(b.accuracy, abs=0.03)
 
@@ -148,7 +148,7 @@ def test_same_seed_same_result_and_nothing_changed(found: Continual) -> None:
     before = copy.deepcopy(data)
     torch.manual_seed(3)
     state = torch.get_rng_state()
-    again = continual(data, Spy(), draws=2, **FAST)
+    again = learn_continually(data, Spy(), draws=2, **FAST)
     assert torch.equal(state, torch.get_rng_state())
     assert all(torch.equal(a, b) for a, b in zip(tensors(before), tensors(data), strict=True))
     for a, b in zip(again.rows, found.rows, strict=True):
@@ -164,13 +164,13 @@ def test_test_labels_choose_nothing() -> None:
     swap = torch.tensor([1, 0, 3, 2])
     other.y = torch.where(data.test_mask, swap[data.y], data.y)
     a, b = (
-        continual(d, s, strategies=["none"], **FAST)
+        learn_continually(d, s, strategies=["none"], **FAST)
         for d, s in zip((data, other), spies, strict=True)
     )
     for row, flipped in zip(a.rows, b.rows, strict=True):  # two classes a group: right is wrong
         assert row.groups[-1] == pytest.approx(1 - flipped.groups[-1], abs=1e-6)
-    continual(data, spies[0], strategies=["condensed"], **FAST)
-    continual(other, spies[1], strategies=["condensed"], **FAST)
+    learn_continually(data, spies[0], strategies=["condensed"], **FAST)
+    learn_continually(other, spies[1], strategies=["condensed"], **FAST)
     for (mine, _), (theirs, _) in zip(spies[0].seen, spies[1].seen, strict=True):
         assert torch.equal(mine.y, theirs.y)
 
@@ -220,7 +220,7 @@ def test_groups() -> None:
 def test_wrong_arguments_are_named(options: dict[str, Any], message: str) -> None:
     spy = Spy()
     with pytest.raises(ValueError, match=message):
-        continual(toy_graph(n=160, classes=4), spy, **{**FAST, **options})
+        learn_continually(toy_graph(n=160, classes=4), spy, **{**FAST, **options})
     assert not spy.seen
 
 
@@ -228,9 +228,9 @@ def test_a_group_without_validation_nodes_is_named() -> None:
     data = toy_graph(n=160, classes=4)
     data.val_mask &= data.y < 2
     with pytest.raises(ValueError, match=r"classes \(2, 3\) have no node in the val split"):
-        continual(data, Spy(), **FAST)
+        learn_continually(data, Spy(), **FAST)
     with pytest.raises(TypeError, match="unknown option"):
-        continual(toy_graph(n=160, classes=4), Spy(), wrong=1)
+        learn_continually(toy_graph(n=160, classes=4), Spy(), wrong=1)
 
 
 def test_printed_saved_and_drawn(found: Continual, tmp_path: Any) -> None:

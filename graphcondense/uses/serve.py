@@ -23,7 +23,6 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphcondense.data.compact import bytes_of
 from graphcondense.data.task import NodeTask, as_task
 from graphcondense.evaluate.fit import (
     Evaluator,
@@ -34,11 +33,12 @@ from graphcondense.evaluate.fit import (
     seeds_of,
 )
 from graphcondense.evaluate.floors import random_subgraph
-from graphcondense.evaluate.properties import named_graphs
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
 from graphcondense.nn.batched import Matrix
 from graphcondense.ops.adjacency import gcn_norm_csr
 from graphcondense.ops.grid import edge
+from graphcondense.saved.compact import bytes_of
+from graphcondense.uses.properties import named_graphs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -358,7 +358,7 @@ def _without(task: NodeTask, *splits: str) -> Tensor:
     return everyone[~torch.isin(everyone, torch.cat(new))]
 
 
-def serve(
+def measure_serving(
     small: Any,
     data: Any,
     *,

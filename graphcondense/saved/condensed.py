@@ -32,18 +32,18 @@ from torch import Tensor
 from torch_geometric.data import Data, InMemoryDataset
 from torch_geometric.utils import is_sparse, to_edge_index
 
-from graphcondense.data.compact import bytes_of, pack, parts_of, unpack
-from graphcondense.data.condensed_graph import CondensedGraph
-from graphcondense.data.condensed_graphs import NAMES as GRAPHS_NAMES
-from graphcondense.data.condensed_graphs import CondensedGraphs, check_graphs, tensors_of
-from graphcondense.data.condensed_rows import NAMES as ROWS_NAMES
-from graphcondense.data.condensed_rows import CondensedInteractions, check_rows, rows_of
-from graphcondense.data.further import check_further, classes_of
-from graphcondense.data.graph_task import GraphSet
 from graphcondense.data.preprocess import PREFIX
-from graphcondense.data.reading import sparse
+from graphcondense.ops.arrays import sparse
 from graphcondense.ops.device import usable
 from graphcondense.ops.files import write_all
+from graphcondense.saved.compact import bytes_of, pack, parts_of, unpack
+from graphcondense.saved.condensed_graph import CondensedGraph
+from graphcondense.saved.condensed_graphs import NAMES as GRAPHS_NAMES
+from graphcondense.saved.condensed_graphs import CondensedGraphs, check_graphs, tensors_of
+from graphcondense.saved.condensed_rows import NAMES as ROWS_NAMES
+from graphcondense.saved.condensed_rows import CondensedInteractions, check_rows, rows_of
+from graphcondense.saved.further import check_further, classes_of
+from graphcondense.saved.graph_set import GraphSet
 
 Small: TypeAlias = Data | CondensedGraphs | CondensedInteractions
 """What is saved: a graph (or images), a set of graphs, or users by items."""
@@ -55,7 +55,7 @@ VERSION = 2
 """The newest; a file is of version 1 where nothing in it is new, so that older readers open it.
 
 1 has whole tensors of known names, which tell what it holds. 2 says so in its header (``kind``),
-may have a matrix by row (:mod:`graphcondense.data.compact`; the header has its ``columns``) and
+may have a matrix by row (:mod:`graphcondense.saved.compact`; the header has its ``columns``) and
 further tensors under any other name.
 """
 NAMES = ("x", "edge_index", "edge_weight", "y", "train_mask", "assignment")
@@ -105,8 +105,8 @@ def save(small: Small, path: str | Path) -> Path:
             float32, ``y [n]`` int64 or soft labels ``[n, C]`` float32, ``train_mask [n]`` bool
             (all nodes if missing; outside it ``y`` may be -1), optionally ``assignment [N]`` int64
             (see :func:`assignment_matrix`), and ``condensed``, a record that JSON can hold; or a
-            :class:`~graphcondense.data.condensed_graphs.CondensedGraphs` or
-            :class:`~graphcondense.data.condensed_rows.CondensedInteractions`. ``adj_t`` may take
+            :class:`~graphcondense.saved.condensed_graphs.CondensedGraphs` or
+            :class:`~graphcondense.saved.condensed_rows.CondensedInteractions`. ``adj_t`` may take
             the place of the edges. Further dense tensors (``orig_index``, ``val_mask``, ``pos``)
             are kept under their names, as they are.
         path: a file that ends in ``.safetensors``, or a folder, in which it is called
@@ -158,7 +158,7 @@ def load(path: str | Path, device: torch.device | str | None = None) -> Small:
         device: where to put the tensors; by default the CPU.
 
     Returns:
-        A :class:`~graphcondense.data.condensed_graph.CondensedGraph` (a PyG ``Data``),
+        A :class:`~graphcondense.saved.condensed_graph.CondensedGraph` (a PyG ``Data``),
         ``CondensedGraphs`` or ``CondensedInteractions`` (on the CPU), with the tensors of
         :func:`save` and the record as ``condensed``.
 
@@ -180,7 +180,7 @@ def load(path: str | Path, device: torch.device | str | None = None) -> Small:
         raise ValueError(f"{path} is not a condensed graph that {FORMAT} wrote")
     try:
         head = json.loads(meta[FORMAT])
-        version, record = head["version"], head["record"]
+        version, record = head["version"], _renamed(head["record"])
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ValueError(f"{path}: its record cannot be read ({error!r})"[:400]) from error
     if version not in range(1, VERSION + 1):
@@ -509,6 +509,13 @@ def _opened(tensors: Mapping[str, Tensor], head: Mapping[str, Any], where: str) 
         {name: whole[name] for name in known if name in whole},
         {name: whole[name] for name in sorted(whole.keys() - set(known))},
     )
+
+
+def _renamed(record: Any) -> Any:
+    """A record of an earlier version, by today's names: the kind of data was called a domain."""
+    if isinstance(record, dict) and "domain" in record and "kind" not in record:
+        return {"kind" if key == "domain" else key: value for key, value in record.items()}
+    return record
 
 
 def _check(held: Held, record: Any, where: str) -> None:

@@ -14,7 +14,7 @@ from torch_geometric.data import Data
 
 from graphcondense import cli
 from graphcondense.data import as_task
-from graphcondense.evaluate.properties import (
+from graphcondense.uses.properties import (
     GRID,
     Properties,
     compare_properties,

@@ -38,11 +38,11 @@ from graphcondense.data import (
     open_ogb,
     tensor_bytes,
 )
-from graphcondense.data.compact import bytes_of, pack, unpack
-from graphcondense.data.condensed import assignment_matrix, load, save
 from graphcondense.data.task import as_task
 from graphcondense.evaluate.cost import size_of
 from graphcondense.evaluate.floors import equal_bytes_graphs
+from graphcondense.saved.compact import bytes_of, pack, unpack
+from graphcondense.saved.condensed import assignment_matrix, load, save
 from graphcondense.transforms import EncodeCategories
 from tests.cases import toy_graph as toy_data
 

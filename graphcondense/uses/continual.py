@@ -211,7 +211,7 @@ class Continual(Scored):
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=4, frameon=False)
 
 
-def continual(
+def learn_continually(
     data: Any,
     condense: Condense,
     *,
