@@ -24,7 +24,7 @@ from torch_geometric import nn as pyg
 from torch_geometric.data import Data
 from torch_geometric.datasets import Planetoid
 
-from graphcondense.evaluate import Evaluator
+from graphcondense.evaluate import NodeEvaluator
 
 Layer = Callable[..., nn.Module]
 
@@ -96,7 +96,7 @@ def main() -> None:
     )
     print("hidden  model      at once  in turn  plain PyG  in turn / at once  plain PyG / at once")
     for hidden in args.hidden:
-        evaluator = Evaluator(real, epochs=args.epochs, hidden=hidden)
+        evaluator = NodeEvaluator(real, epochs=args.epochs, hidden=hidden)
         for name in PLAIN:
             evaluator.fit(name, small, seeds=1)  # prepares the real graph
             once = evaluator.fit(name, small, seeds=args.seeds).seconds

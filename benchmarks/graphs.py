@@ -75,7 +75,7 @@ def one(
 
     import graphcondense
     from graphcondense.evaluate.cost import peak_memory_bytes
-    from graphcondense.evaluate.graph_fit import GraphEvaluator
+    from graphcondense.evaluate.graphs import GraphEvaluator
 
     split = {} if data.startswith("ogbg") else {"seed": int(seed)}
     task = graphcondense.data.load(data, root=args.root, **split)

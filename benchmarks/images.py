@@ -89,8 +89,8 @@ def one(args: argparse.Namespace, method: str, per_class: str, seed: str, path: 
     import graphcondense
     from graphcondense.data.images import load_images
     from graphcondense.evaluate.cost import peak_memory_bytes, size_of
-    from graphcondense.evaluate.image_fit import ImageEvaluator
     from graphcondense.evaluate.image_predictors import PREDICTORS, fit_ridge
+    from graphcondense.evaluate.images import ImageEvaluator
     from graphcondense.methods import find_method
 
     began = time.perf_counter()

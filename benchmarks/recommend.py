@@ -69,7 +69,7 @@ def one(args: argparse.Namespace, method: str, model: str, seed: str, path: str)
     """Condense once, unless that is done, and evaluate."""
     import graphcondense
     from graphcondense.evaluate.cost import peak_memory_bytes, size_of
-    from graphcondense.evaluate.rows_fit import RowsEvaluator
+    from graphcondense.evaluate.rows import RowsEvaluator
 
     task = graphcondense.data.load(args.data, root=args.root)
     small: Any = task

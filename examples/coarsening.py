@@ -7,7 +7,7 @@ import torch
 
 import graphcondense
 from graphcondense.data import assignment_matrix
-from graphcondense.evaluate import Evaluator
+from graphcondense.evaluate import NodeEvaluator
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--root", help="folder that has Cora; without it, scikit-learn's digits")
@@ -18,7 +18,7 @@ parser.add_argument("--epochs", type=int, default=100, help="of each training")
 args = parser.parse_args()
 
 data = graphcondense.data.load("cora" if args.root else "digits", args.root)
-evaluator = Evaluator(data, epochs=args.epochs)
+evaluator = NodeEvaluator(data, epochs=args.epochs)
 real = evaluator.real
 for name in args.methods:
     small = graphcondense.condense(data, name, nodes=args.nodes, progress=False)

@@ -7,7 +7,7 @@ import torch
 
 import graphcondense
 from graphcondense.data import as_task
-from graphcondense.evaluate import Evaluator
+from graphcondense.evaluate import NodeEvaluator
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--root", help="folder that has Cora; without it, scikit-learn's digits")
@@ -31,7 +31,7 @@ for share in (0.5, 0.75, 1.0):
     updated = anew if updated is None else graphcondense.update(updated, graph, **options)
     took_update = time.perf_counter() - began
 
-    evaluator = Evaluator(graph, epochs=args.epochs)
+    evaluator = NodeEvaluator(graph, epochs=args.epochs)
     scores = [
         100 * float(evaluator.fit("GCN", small, seeds=args.trainings).test_selected.mean())
         for small in (anew, updated)

@@ -316,7 +316,7 @@ class ImageCase(MethodCase):
     """What holds for every method on images, besides."""
 
     kind = "image"
-    validation = "graphcondense.evaluate.image_fit:ImageEvaluator", {"epochs": 20}
+    validation = "graphcondense.evaluate.images:ImageEvaluator", {"epochs": 20}
 
     def data(self) -> tuple[Tensor, Tensor]:
         return toy_images()
@@ -383,7 +383,7 @@ class GraphCase(MethodCase):
     """What holds for every method on sets of graphs, besides."""
 
     kind = "graph"
-    validation = "graphcondense.evaluate.graph_fit:GraphEvaluator", {"steps": 20}
+    validation = "graphcondense.evaluate.graphs:GraphEvaluator", {"steps": 20}
     each: ClassVar[int] = 2  # graphs a group that any kind of input has to give
 
     def data(self) -> list[Data]:

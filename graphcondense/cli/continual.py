@@ -48,7 +48,7 @@ class Arrivals:
 
 def command_continual(argv: list[str]) -> None:
     """Let classes arrive in groups, and remember the earlier ones as condensed graphs."""
-    from graphcondense.evaluate.fit import Training
+    from graphcondense.evaluate.nodes import Training
 
     parser = make_parser("continual", summary_of(command_continual))
     add_fields(parser, "data", Where)

@@ -88,10 +88,10 @@ def command_evaluate(argv: list[str]) -> None:
 
 def _trainings() -> list[tuple[str, str, type[Any]]]:
     """Kinds of training: what the data are, a title for the help, and the settings."""
-    from graphcondense.evaluate.fit import Training
-    from graphcondense.evaluate.graph_fit import GraphTraining
-    from graphcondense.evaluate.image_fit import ImageTraining
-    from graphcondense.evaluate.rows_fit import RowsTraining
+    from graphcondense.evaluate.graphs import GraphTraining
+    from graphcondense.evaluate.images import ImageTraining
+    from graphcondense.evaluate.nodes import Training
+    from graphcondense.evaluate.rows import RowsTraining
 
     return [
         ("one graph", "training", Training),

@@ -65,7 +65,7 @@ def command_nas(argv: list[str]) -> None:
     parser = make_parser("nas", summary_of(command_nas))
     add_fields(parser, "search", Search)
     add_fields(parser, "space", Choices)
-    from graphcondense.evaluate.fit import Training
+    from graphcondense.evaluate.nodes import Training
 
     add_fields(parser, "training (the same on every graph)", Training, only=FIXED)
     run = open_runs(parser, argv)

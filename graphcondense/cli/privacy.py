@@ -33,7 +33,7 @@ class Attacked:
 
 def command_privacy(argv: list[str]) -> None:
     """Attack models trained on condensed graphs: which real nodes were trained on?"""
-    from graphcondense.evaluate.fit import Training
+    from graphcondense.evaluate.nodes import Training
     from graphcondense.uses.privacy import membership_inference
 
     parser = make_parser("privacy", summary_of(command_privacy))

@@ -34,7 +34,7 @@ class Served:
 
 def command_serve(argv: list[str]) -> None:
     """Serve unseen nodes on condensed graphs: accuracy, memory and latency."""
-    from graphcondense.evaluate.fit import Training
+    from graphcondense.evaluate.nodes import Training
     from graphcondense.uses.serve import measure_serving
 
     parser = make_parser("serve", summary_of(command_serve))

@@ -45,7 +45,7 @@ def command_tune(argv: list[str]) -> None:
     """Search training settings on a condensed graph for training on the whole one."""
     parser = make_parser("tune", summary_of(command_tune))
     add_fields(parser, "search", Tune)
-    from graphcondense.evaluate.fit import Training
+    from graphcondense.evaluate.nodes import Training
 
     add_fields(parser, "training", Training, only=FIXED)
     run = open_runs(parser, argv)

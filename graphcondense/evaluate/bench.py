@@ -10,14 +10,14 @@ import torch
 
 from graphcondense.data.task import as_task
 from graphcondense.evaluate.cost import plain_training_seconds
-from graphcondense.evaluate.fit import (
-    Evaluator,
+from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
+from graphcondense.evaluate.nodes import (
     FitResult,
+    NodeEvaluator,
     graphs_by_name,
     model_of,
     read_labelled,
 )
-from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
 from graphcondense.evaluate.predictors import (
     EDGE_WEIGHTS,
     PREDICTORS,
@@ -104,7 +104,7 @@ class NodeBench:
     Args:
         data: anything :func:`~graphcondense.data.task.as_task` takes.
         device: where to train.
-        **options: fields of :class:`~graphcondense.evaluate.fit.Training`.
+        **options: fields of :class:`~graphcondense.evaluate.nodes.Training`.
     """
 
     all = ALL
@@ -114,7 +114,7 @@ class NodeBench:
     units = ("nodes", "edges")
 
     def __init__(self, data: Any, device: torch.device | str | None, **options: Any) -> None:
-        self.evaluator = Evaluator(as_task(data, need_test=True), device=device, **options)
+        self.evaluator = NodeEvaluator(as_task(data, need_test=True), device=device, **options)
         self.real, self.device = self.evaluator.real, device
 
     @property

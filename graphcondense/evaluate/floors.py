@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from graphcondense.data.task import NodeTask, as_task
 from graphcondense.evaluate.cost import size_of
-from graphcondense.evaluate.fit import read_labelled
+from graphcondense.evaluate.nodes import read_labelled
 from graphcondense.ops.select import choose_herding
 
 

@@ -15,16 +15,16 @@ from graphcondense.data.graph_task import GraphTask, as_graph_task
 from graphcondense.data.graph_task import Kind as LabelKind
 from graphcondense.evaluate.bench import Kind
 from graphcondense.evaluate.cost import seconds_of, size_of
-from graphcondense.evaluate.fit import FitResult, graphs_by_name
-from graphcondense.evaluate.graph_fit import (
+from graphcondense.evaluate.graph_predictors import NAME, check_size, fit_graph_kernel_ridge
+from graphcondense.evaluate.graphs import (
     GraphEvaluator,
     GraphTraining,
     graph_model_of,
     held_graphs,
     read_graphs,
 )
-from graphcondense.evaluate.graph_predictors import NAME, check_size, fit_graph_kernel_ridge
 from graphcondense.evaluate.metrics import check_scorable, ogb_metric, scores_of
+from graphcondense.evaluate.nodes import FitResult, graphs_by_name
 from graphcondense.nn.graphs import GRAPH_MODELS
 from graphcondense.ops.criteria import CRITERIA
 from graphcondense.saved.graph_set import GraphSet
@@ -36,7 +36,7 @@ class GraphBench:
     Args:
         data: anything :func:`~graphcondense.data.graph_task.as_graph_task` takes.
         device: where to train.
-        **options: fields of :class:`~graphcondense.evaluate.graph_fit.GraphTraining`.
+        **options: fields of :class:`~graphcondense.evaluate.graphs.GraphTraining`.
     """
 
     # Kernel ridge is there by name alone: on a large whole set it cannot run.

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.graph_task import GraphTask
-from graphcondense.evaluate.fit import FitResult
-from graphcondense.evaluate.graph_fit import read_graphs
+from graphcondense.evaluate.graphs import read_graphs
 from graphcondense.evaluate.metrics import check_scorable, ogb_metric, scores_of
+from graphcondense.evaluate.nodes import FitResult
 from graphcondense.kernels.graph import GraphNTK, NodeStates
 from graphcondense.kernels.ridge import ridge_targets, ridge_weights
 from graphcondense.nn.graphs import SparseGraphs
@@ -43,7 +43,7 @@ def graph_kernel_ridge(
     Classes are regressed on as centred one-hot rows, binary tasks as ±1, targets standardised.
 
     Args:
-        small: whatever :func:`~graphcondense.evaluate.graph_fit.read_graphs` takes.
+        small: whatever :func:`~graphcondense.evaluate.graphs.read_graphs` takes.
         real: the real graphs.
         kernel: the kernel.
 

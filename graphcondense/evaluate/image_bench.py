@@ -15,15 +15,15 @@ from graphcondense.core.pools import built
 from graphcondense.data.images import LABEL_BYTES, ImageTask, as_images
 from graphcondense.evaluate.bench import Kind
 from graphcondense.evaluate.cost import seconds_of, size_of
-from graphcondense.evaluate.fit import FitResult, graphs_by_name, record_of
-from graphcondense.evaluate.image_fit import (
+from graphcondense.evaluate.image_predictors import PREDICTORS, check_size, fit_ridge
+from graphcondense.evaluate.images import (
     ImageEvaluator,
     ImageTraining,
     image_model_of,
     raw_images,
     read_images,
 )
-from graphcondense.evaluate.image_predictors import PREDICTORS, check_size, fit_ridge
+from graphcondense.evaluate.nodes import FitResult, graphs_by_name, record_of
 from graphcondense.nn.images import IMAGE_MODELS, ConvNet
 
 
@@ -33,7 +33,7 @@ class ImageBench:
     Args:
         data: anything :func:`~graphcondense.data.images.as_images` takes, with test images.
         device: where to train.
-        **options: fields of :class:`~graphcondense.evaluate.image_fit.ImageTraining`.
+        **options: fields of :class:`~graphcondense.evaluate.images.ImageTraining`.
     """
 
     # Kernel ridge is there by name alone: on a large whole set it cannot run.

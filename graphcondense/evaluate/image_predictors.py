@@ -14,8 +14,8 @@ import torch
 from torch import Generator, Tensor
 
 from graphcondense.data.images import ImageTask
-from graphcondense.evaluate.fit import FitResult
-from graphcondense.evaluate.image_fit import Labelled, read_images
+from graphcondense.evaluate.images import Labelled, read_images
+from graphcondense.evaluate.nodes import FitResult
 from graphcondense.kernels.ntk import FullyConnected
 from graphcondense.kernels.random_features import KernelRidge, random_ridge
 from graphcondense.kernels.ridge import centred_classes

@@ -16,7 +16,7 @@ import scipy.sparse as sp
 import torch
 
 from graphcondense.data.task import NodeTask
-from graphcondense.evaluate.fit import FitResult, read_labelled
+from graphcondense.evaluate.nodes import FitResult, read_labelled
 from graphcondense.kernels.ntk import on_sphere
 from graphcondense.kernels.ridge import ridge_weights
 from graphcondense.ops.adjacency import gcn_norm_csr, propagate_rows

@@ -23,10 +23,10 @@ from graphcondense.evaluate.cost import (
     peak_memory_bytes,
     size_of,
 )
-from graphcondense.evaluate.fit import FitResult, record_of
 from graphcondense.evaluate.graph_bench import GraphBench
 from graphcondense.evaluate.image_bench import ImageBench
 from graphcondense.evaluate.metrics import SCORES, Score
+from graphcondense.evaluate.nodes import FitResult, record_of
 from graphcondense.evaluate.result import (
     COLOURS,
     MARKERS,
@@ -388,10 +388,10 @@ def bench_of(data: Any, device: torch.device | str | None = None, **options: Any
             Images are anything :func:`~graphcondense.data.images.as_images` takes but a path.
             See :func:`~graphcondense.data.kind.kind_of_data`.
         device: where to train; default the CPU.
-        **options: fields of :class:`~graphcondense.evaluate.fit.Training`, of
-            :class:`~graphcondense.evaluate.graph_fit.GraphTraining`, of
-            :class:`~graphcondense.evaluate.image_fit.ImageTraining`, or of
-            :class:`~graphcondense.evaluate.rows_fit.RowsTraining`.
+        **options: fields of :class:`~graphcondense.evaluate.nodes.Training`, of
+            :class:`~graphcondense.evaluate.graphs.GraphTraining`, of
+            :class:`~graphcondense.evaluate.images.ImageTraining`, or of
+            :class:`~graphcondense.evaluate.rows.RowsTraining`.
     """
     benches: dict[str, Callable[..., Bench]] = {
         "node": NodeBench,
@@ -428,7 +428,7 @@ def evaluate(
     Args:
         small: a condensed graph, or a condensed set of graphs (a list of PyG ``Data`` is one set);
             a list of them (several condensation seeds); or a mapping from names to either. What
-            one may hold: see :meth:`Evaluator.fit` and :meth:`GraphEvaluator.fit`.
+            one may hold: see :meth:`NodeEvaluator.fit` and :meth:`GraphEvaluator.fit`.
         data: the real graph, anything :func:`~graphcondense.data.task.as_task` takes; or the real
             graphs, anything :func:`~graphcondense.data.graph_task.as_graph_task` takes.
         models: names of models and predictors, or classes of your own, such as
@@ -451,8 +451,8 @@ def evaluate(
             call goes on.
         device: where to train; default the CPU.
         progress: show progress bars.
-        **options: fields of :class:`~graphcondense.evaluate.fit.Training`, or of
-            :class:`~graphcondense.evaluate.graph_fit.GraphTraining`.
+        **options: fields of :class:`~graphcondense.evaluate.nodes.Training`, or of
+            :class:`~graphcondense.evaluate.graphs.GraphTraining`.
 
     Raises:
         ValueError: no graph; unknown model or baseline; no validation or test examples, or such on

@@ -12,10 +12,10 @@ import torch
 
 from graphcondense.data.interactions import InteractionTask
 from graphcondense.evaluate.cost import size_of
-from graphcondense.evaluate.fit import FitResult, graphs_by_name
+from graphcondense.evaluate.nodes import FitResult, graphs_by_name
 from graphcondense.evaluate.ranking import BLOCK
 from graphcondense.evaluate.recommenders import RECOMMENDERS, Known, recommender_named
-from graphcondense.evaluate.rows_fit import RowsEvaluator, RowsTraining, read_rows
+from graphcondense.evaluate.rows import RowsEvaluator, RowsTraining, read_rows
 
 
 class RowsBench:
@@ -24,7 +24,7 @@ class RowsBench:
     Args:
         data: anything :func:`~graphcondense.data.interactions.as_interactions` takes.
         device: where to train.
-        **options: fields of :class:`~graphcondense.evaluate.rows_fit.RowsTraining`.
+        **options: fields of :class:`~graphcondense.evaluate.rows.RowsTraining`.
     """
 
     all: tuple[str, ...] = tuple(RECOMMENDERS)

@@ -16,7 +16,7 @@ from torch import Tensor
 from graphcondense.data.graph_task import GraphTask
 from graphcondense.data.images import ImageTask
 from graphcondense.data.interactions import InteractionTask
-from graphcondense.evaluate.fit import FitResult
+from graphcondense.evaluate.nodes import FitResult
 
 
 class Store:

@@ -43,7 +43,7 @@ class GraphDomain:
         return bool(len(self.task.val))
 
     def score(self) -> Any:
-        from graphcondense.evaluate.graph_fit import GraphEvaluator
+        from graphcondense.evaluate.graphs import GraphEvaluator
 
         if not self.validates:
             return None

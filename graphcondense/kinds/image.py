@@ -45,7 +45,7 @@ class ImageDomain:
 
         ``method.fit(images as networks see them, labels)`` gives one, which maps images to scores.
         """
-        from graphcondense.evaluate.image_fit import ImageEvaluator
+        from graphcondense.evaluate.images import ImageEvaluator
 
         if not self.validates:
             return None

@@ -59,7 +59,7 @@ class NodeDomain:
         among them: the test graph chooses nothing.
         """
         from graphcondense.domains.node import NodeSource
-        from graphcondense.evaluate import Evaluator
+        from graphcondense.evaluate import NodeEvaluator
 
         if not self.validates:
             return None
@@ -69,7 +69,7 @@ class NodeDomain:
         if self.scorer is not None:
             held = replace(task, train=task.val)
             return self.scorer(NodeSource(held, device=self.device))
-        return Evaluator(task, epochs=60, val_every=2, device=self.device).score
+        return NodeEvaluator(task, epochs=60, val_every=2, device=self.device).score
 
     def finish(self, export: Any) -> Any:
         return export

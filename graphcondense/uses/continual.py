@@ -22,14 +22,14 @@ from tqdm import tqdm
 
 from graphcondense.data.task import NodeTask, as_task
 from graphcondense.evaluate.cost import size_of
-from graphcondense.evaluate.fit import (
-    Evaluator,
+from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
+from graphcondense.evaluate.nodes import (
     Model,
+    NodeEvaluator,
     model_of,
     read_labelled,
     seeds_of,
 )
-from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
 from graphcondense.evaluate.result import (
     COLOURS,
     MARKERS,
@@ -257,13 +257,13 @@ def learn_continually(
             Default 2.
         order: in which classes arrive; default ascending.
         strategies: names in :data:`STRATEGIES`.
-        model: what to train, as :meth:`Evaluator.fit` takes it.
+        model: what to train, as :meth:`NodeEvaluator.fit` takes it.
         seeds: training seeds, or how many.
         draws: condensed graphs, and random memories, of each group.
         seed: of the first draw.
         device: where to train; default the CPU.
         progress: show a progress bar.
-        **options: fields of :class:`~graphcondense.evaluate.fit.Training`.
+        **options: fields of :class:`~graphcondense.evaluate.nodes.Training`.
 
     Raises:
         ValueError: fewer than two groups or two classes in one; an order that is none; unknown
@@ -285,7 +285,7 @@ def learn_continually(
     seeds = seeds_of(seeds)
     arrived = _renumbered(task, [c for group in groups for c in group])
     ends = np.cumsum([len(group) for group in groups]).tolist()
-    settings = asdict(Evaluator(task, device=device, **options).training)  # checks the options
+    settings = asdict(NodeEvaluator(task, device=device, **options).training)  # checks the options
     memories: dict[str, list[list[NodeTask]]] = {"condensed": [], "random": [], "bytes": []}
     history: dict[str, list[list[Tensor]]] = {name: [] for name in strategies}
     rows: list[Step] = []
@@ -294,7 +294,7 @@ def learn_continually(
         start = ends[step - 1] if step else 0
         seen, current = _between(arrived, 0, end), _between(arrived, start, end)
         took = _remember(memories, condense, current, start, range(seed, seed + draws), strategies)
-        evaluator = Evaluator(seen, device=device, **options)
+        evaluator = NodeEvaluator(seen, device=device, **options)
         marks = [(seen.y[seen.test] >= a) & (seen.y[seen.test] < b) for a, b in _spans(ends, step)]
         done: dict[int, tuple[Tensor, float, NodeTask]] = {}  # by identity: the graph stays alive
         for strategy in strategies:

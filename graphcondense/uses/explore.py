@@ -21,7 +21,7 @@ import scipy.sparse as sp
 import torch
 from tqdm import tqdm
 
-from graphcondense.evaluate.fit import (
+from graphcondense.evaluate.nodes import (
     read_labelled,
     record_of,
 )

@@ -13,13 +13,13 @@ from torch_geometric.data import Data
 from tqdm import tqdm
 
 from graphcondense.data.task import NodeTask, as_task
-from graphcondense.evaluate.fit import (
-    Evaluator,
+from graphcondense.evaluate.floors import random_subgraph
+from graphcondense.evaluate.nodes import (
+    NodeEvaluator,
     model_of,
     read_labelled,
     seeds_of,
 )
-from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
 from graphcondense.uses.properties import named_graphs
 
@@ -175,7 +175,7 @@ def membership_inference(
         seed: of the drawn nodes, the folds and the forest.
         device: where to train the model; default the CPU.
         progress: show a progress bar.
-        **options: fields of :class:`~graphcondense.evaluate.fit.Training`.
+        **options: fields of :class:`~graphcondense.evaluate.nodes.Training`.
 
     Raises:
         ValueError: no graph; unknown model or attack; no validation nodes; fewer members or test
@@ -191,7 +191,7 @@ def membership_inference(
         raise ValueError(
             f"folds={folds} must be at least 2, random_draws={random_draws} at least 0"
         )
-    evaluator = Evaluator(as_task(data, need_test=True), device=device, **options)
+    evaluator = NodeEvaluator(as_task(data, need_test=True), device=device, **options)
     real = evaluator.real
     for graphs in named.values():
         for graph in graphs:
@@ -206,7 +206,7 @@ def membership_inference(
             "give fewer folds or a larger condensed graph"
         )
     # What to train on, with which evaluator, and whom to look for.
-    jobs: dict[str, list[tuple[Evaluator, Any, tuple[Tensor, Tensor]]]] = {
+    jobs: dict[str, list[tuple[NodeEvaluator, Any, tuple[Tensor, Tensor]]]] = {
         label: [(evaluator, graph, everyone) for graph in graphs] for label, graphs in named.items()
     }
     if draws:
@@ -217,7 +217,7 @@ def membership_inference(
     jobs["whole"] = [(evaluator, real, everyone)]
     swapped = _swapped(real, seed)
     if swapped is not None:
-        control = Evaluator(swapped, device=device, **options)
+        control = NodeEvaluator(swapped, device=device, **options)
         jobs["control"] = [(control, swapped, everyone)]
     bar = tqdm(total=sum(map(len, jobs.values())), desc="attacks", disable=not progress)
     rows = []

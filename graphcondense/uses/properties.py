@@ -12,11 +12,11 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
 from graphcondense.data.task import NodeTask, as_task
-from graphcondense.evaluate.fit import (
+from graphcondense.evaluate.floors import random_subgraph
+from graphcondense.evaluate.nodes import (
     graphs_by_name,
     read_labelled,
 )
-from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.result import COLOURS, Column, Result
 from graphcondense.nn.batched import Matrix
 
@@ -167,7 +167,7 @@ def compare_properties(
 
     Args:
         small: a condensed graph; a list of them (several condensation seeds); or a mapping from
-            names to either. What a graph may hold: see :meth:`Evaluator.fit`.
+            names to either. What a graph may hold: see :meth:`NodeEvaluator.fit`.
         data: the whole graph, anything :func:`~graphcondense.data.task.as_task` takes.
         random_draws: how many random subgraphs (training nodes, class by class as many as the first
             graph has); 0 leaves them out.

@@ -16,14 +16,14 @@ from torch import Tensor
 from tqdm import tqdm
 
 from graphcondense.data.task import NodeTask, as_task
-from graphcondense.evaluate.fit import (
-    Evaluator,
+from graphcondense.evaluate.floors import random_subgraph
+from graphcondense.evaluate.nodes import (
     FitResult,
+    NodeEvaluator,
     model_of,
     record_of,
     seeds_of,
 )
-from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ def measure_robustness(
         label: name of the condensed set.
         device: where to train; default the CPU.
         progress: show a progress bar.
-        **options: fields of :class:`~graphcondense.evaluate.fit.Training`.
+        **options: fields of :class:`~graphcondense.evaluate.nodes.Training`.
 
     Raises:
         ValueError: unknown poison or model, a rate out of range, no validation or test nodes; what
@@ -219,7 +219,7 @@ def measure_robustness(
     if label in ("random", "whole"):
         raise ValueError(f"{label!r} names a baseline; call the condensed set something else")
     kind = model_of(model)
-    evaluator = Evaluator(as_task(data, need_test=True), device=device, **options)
+    evaluator = NodeEvaluator(as_task(data, need_test=True), device=device, **options)
     real = evaluator.real
     draws = seeds_of(graph_seeds, "graph_seeds")
     cells = product(poisons, rates)
@@ -231,7 +231,7 @@ def measure_robustness(
             task = poisoned(real, poison, rate, seed, labels_of)
             judge = evaluator
             if poison == "labels" and labels_of == "train+val":
-                judge = Evaluator(replace(real, y=task.y), device=device, **options)
+                judge = NodeEvaluator(replace(real, y=task.y), device=device, **options)
             start = time.perf_counter()
             small = condense(task, seed)
             seconds = float(record_of(small).get("seconds") or time.perf_counter() - start)

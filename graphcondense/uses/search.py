@@ -17,11 +17,11 @@ from scipy import stats
 
 from graphcondense.data.task import as_task
 from graphcondense.evaluate.cost import graph_hash
-from graphcondense.evaluate.fit import (
-    Evaluator,
+from graphcondense.evaluate.floors import random_subgraph
+from graphcondense.evaluate.nodes import (
+    NodeEvaluator,
     seeds_of,
 )
-from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.result import (
     COLOURS,
     MARKERS,
@@ -69,7 +69,7 @@ class Architecture:
     dropout: float | None
 
     def options(self) -> dict[str, Any]:
-        """Fields of :class:`~graphcondense.evaluate.fit.Training`."""
+        """Fields of :class:`~graphcondense.evaluate.nodes.Training`."""
         return {k: v for k, v in asdict(self).items() if k != "model" and v is not None}
 
     def __str__(self) -> str:
@@ -362,7 +362,7 @@ def search_architectures(
             Searches with other settings may share it.
         device: where to train; default the CPU.
         progress: show a progress bar.
-        **options: fields of :class:`~graphcondense.evaluate.fit.Training` that are not searched,
+        **options: fields of :class:`~graphcondense.evaluate.nodes.Training` that are not searched,
             the same for every graph; fewer epochs and ``val_every=5`` make a search cheap.
 
     Raises:
@@ -383,7 +383,7 @@ def search_architectures(
         )
     if "random" in baselines and random_draws < 1:
         raise ValueError(f"random_draws must be at least 1, got {random_draws}")
-    evaluator = Evaluator(as_task(data, need_test=True), device=device, **options)
+    evaluator = NodeEvaluator(as_task(data, need_test=True), device=device, **options)
     real = evaluator.real
     graphs = graphs_of(small, real)
     seeds = seeds_of(seeds)

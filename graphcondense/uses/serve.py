@@ -24,15 +24,15 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.task import NodeTask, as_task
-from graphcondense.evaluate.fit import (
-    Evaluator,
+from graphcondense.evaluate.floors import random_subgraph
+from graphcondense.evaluate.nodes import (
+    NodeEvaluator,
     Trained,
     model_of,
     read_labelled,
     record_of,
     seeds_of,
 )
-from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
 from graphcondense.nn.batched import Matrix
 from graphcondense.ops.adjacency import gcn_norm_csr
@@ -394,7 +394,7 @@ def measure_serving(
         seed: of the random subgraph.
         device: where to train and serve; default the CPU.
         progress: show progress bars.
-        **options: fields of :class:`~graphcondense.evaluate.fit.Training`.
+        **options: fields of :class:`~graphcondense.evaluate.nodes.Training`.
 
     Raises:
         ValueError: no graph; unknown model; no validation or test nodes; a count below 1; features
@@ -414,7 +414,7 @@ def measure_serving(
     # New at test time: the test nodes; for choosing k: the validation nodes, test nodes unheard of.
     known = {"test": _without(real, "test"), "val": _without(real, "test", "val")}
     inside = known_graph(real)
-    evaluator = Evaluator(inside, device=device, **options)
+    evaluator = NodeEvaluator(inside, device=device, **options)
     first = next(iter(named.values()))[0]
     sets = {**named, "random": [random_subgraph(inside, first, seed)], "whole": [inside]}
     whole = _bytes(*_graph_of(inside))

@@ -15,8 +15,8 @@ import torch
 
 from graphcondense.data.task import as_task
 from graphcondense.evaluate.cost import graph_hash
-from graphcondense.evaluate.fit import Evaluator, seeds_of
 from graphcondense.evaluate.floors import random_subgraph
+from graphcondense.evaluate.nodes import NodeEvaluator, seeds_of
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
 from graphcondense.nn.batched import resolve
 from graphcondense.ops.grid import edge
@@ -90,7 +90,7 @@ class Drawn:
     epochs: int
 
     def options(self) -> dict[str, Any]:
-        """Fields of :class:`~graphcondense.evaluate.fit.Training`."""
+        """Fields of :class:`~graphcondense.evaluate.nodes.Training`."""
         return {key: value for key, value in asdict(self).items() if value is not None}
 
 
@@ -249,7 +249,7 @@ def search_training(
         storage: an Optuna URL or a journal file; a search that was interrupted goes on from there.
         device: where to train; default the CPU.
         progress: show progress bars.
-        **options: fields of :class:`~graphcondense.evaluate.fit.Training` that are not searched.
+        **options: fields of :class:`~graphcondense.evaluate.nodes.Training` that are not searched.
 
     Raises:
         ImportError: Optuna is not installed.
@@ -261,7 +261,7 @@ def search_training(
     ranges = ranges or Ranges()
     check(trials, sampler, ("tpe", "random"), baselines)
     clash(options, [f.name for f in fields(Ranges)])
-    evaluator = Evaluator(as_task(data, need_test=True), device=device, **options)
+    evaluator = NodeEvaluator(as_task(data, need_test=True), device=device, **options)
     real, kind = evaluator.real, resolve(model)
     graphs = graphs_of(small, real)
     seeds, final_seeds = seeds_of(seeds), seeds_of(final_seeds, "final_seeds")

@@ -23,8 +23,8 @@ from graphcondense import condense, load
 from graphcondense.data import NodeTask, as_task, pseudo_labelled
 from graphcondense.data.reading import few
 from graphcondense.domains.node import NodeSource
-from graphcondense.evaluate import Evaluator
-from graphcondense.evaluate.fit import read_labelled
+from graphcondense.evaluate import NodeEvaluator
+from graphcondense.evaluate.nodes import read_labelled
 from graphcondense.transforms import Sparsify
 from tests.cases import toy_graph
 
@@ -95,7 +95,7 @@ def test_scores_are_those_of_the_labelled_nodes(real: NodeTask, small: Data):
     holes, half = replace(real, y=y), replace(real, val=real.val[1::2], test=real.test[1::2])
     for trained_on in (small, real):
         results = [
-            Evaluator(task, epochs=5, hidden=8).fit("GCN", trained_on, seeds=2)
+            NodeEvaluator(task, epochs=5, hidden=8).fit("GCN", trained_on, seeds=2)
             for task in (holes, half)
         ]
         assert torch.equal(results[0].test_last, results[1].test_last)
@@ -420,7 +420,7 @@ def test_the_evaluator_reads_every_form(form: str):
             del changed.edge_index, changed.edge_weight
         case "soft labels":
             changed.y = torch.nn.functional.one_hot(changed.y, 3)
-    evaluator = Evaluator(data, epochs=10, hidden=8)
+    evaluator = NodeEvaluator(data, epochs=10, hidden=8)
     expected, found = (
         evaluator.predict("GCN", s, evaluator.real.test, seeds=1) for s in (small, changed)
     )

@@ -10,7 +10,7 @@ import pytest
 PROGRAM = """
 import sys, torch, graphcondense
 from torch_geometric.data import Data
-from graphcondense.evaluate import Evaluator
+from graphcondense.evaluate import NodeEvaluator
 from graphcondense.evaluate.cost import peak_memory_bytes
 from graphcondense.data import as_task
 
@@ -27,7 +27,7 @@ if sys.argv[1] == "condense":
     small = graphcondense.condense(real, "gcond", nodes=int(sys.argv[2]), **options)
     expected = small.condensed["memory_estimate_bytes"]
 else:
-    evaluator = Evaluator(real, epochs=2)
+    evaluator = NodeEvaluator(real, epochs=2)
     expected = evaluator.memory_bytes(sys.argv[2], real)
     evaluator.fit_whole(sys.argv[2])
 print((peak_memory_bytes() - before) / expected)

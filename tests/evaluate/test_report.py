@@ -15,8 +15,8 @@ from torch_geometric.nn import GraphSAGE
 from graphcondense.data.graph_task import GraphTask, as_graph_task
 from graphcondense.evaluate import (
     ALL,
-    Evaluator,
     Ledger,
+    NodeEvaluator,
     Report,
     cost,
     evaluate,
@@ -30,7 +30,7 @@ from graphcondense.evaluate.graph_bench import (
     random_graphs,
     random_within,
 )
-from graphcondense.evaluate.graph_fit import GraphEvaluator
+from graphcondense.evaluate.graphs import GraphEvaluator
 from graphcondense.evaluate.report import bench_of
 from graphcondense.nn.batched import MODELS
 from graphcondense.nn.graphs import GRAPH_MODELS
@@ -90,7 +90,7 @@ def test_a_row_for_each_set_and_model(report):
 
 
 def test_spreads_between_graphs_and_between_trainings_are_apart():
-    from graphcondense.evaluate.fit import FitResult
+    from graphcondense.evaluate.nodes import FitResult
     from graphcondense.evaluate.report import _row
 
     def result(*scores: float) -> FitResult:
@@ -286,7 +286,7 @@ def test_an_interrupted_evaluation_goes_on(tmp_path, monkeypatch):
     sets, store = {"ours": [small(), small(0.1)]}, tmp_path / "new" / "partial.jsonl"
     options = {**FAST, "models": ["GCN", "SGC", "LabelProp"], "plain_epochs": 0, "random_draws": 1}
     whole = evaluate(sets, real(), **options)
-    fit, calls = Evaluator.fit, []
+    fit, calls = NodeEvaluator.fit, []
 
     def cut(self, model, graph, **more):
         calls.append(model.__name__)
@@ -294,7 +294,7 @@ def test_an_interrupted_evaluation_goes_on(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return fit(self, model, graph, **more)
 
-    monkeypatch.setattr(Evaluator, "fit", cut)
+    monkeypatch.setattr(NodeEvaluator, "fit", cut)
     with pytest.raises(KeyboardInterrupt):
         evaluate(sets, real(), store=store, **options)
     lines = store.read_text().splitlines()
@@ -304,10 +304,10 @@ def test_an_interrupted_evaluation_goes_on(tmp_path, monkeypatch):
     assert changed.settings["GCN"]["epochs"] == 2  # finished trainings of others do not count
     store.write_text("\n".join(lines) + "\n")
     calls.clear()
-    monkeypatch.setattr(Evaluator, "fit", fit)
+    monkeypatch.setattr(NodeEvaluator, "fit", fit)
     counted = []
     monkeypatch.setattr(
-        Evaluator, "fit", lambda self, *a, **k: counted.append(a) or fit(self, *a, **k)
+        NodeEvaluator, "fit", lambda self, *a, **k: counted.append(a) or fit(self, *a, **k)
     )
     resumed = evaluate(sets, real(), store=store, **options)
     assert len(counted) == (2 + 1 + 1) * 2 - 3

@@ -16,8 +16,8 @@ from graphcondense.evaluate.cost import size_of
 from graphcondense.evaluate.ranking import ranking
 from graphcondense.evaluate.recommenders import EASE, RECOMMENDERS
 from graphcondense.evaluate.report import Report, bench_of
+from graphcondense.evaluate.rows import RowsEvaluator, choosing_length
 from graphcondense.evaluate.rows_bench import random_users, users_within
-from graphcondense.evaluate.rows_fit import RowsEvaluator, choosing_length
 from graphcondense.saved.condensed_rows import CondensedInteractions
 
 FEW = ["InfiniteAE", "EASE", "Popularity"]

@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 import graphcondense
 from graphcondense.data.task import as_task
 from graphcondense.domains.node import NodeSource
-from graphcondense.evaluate import Evaluator
+from graphcondense.evaluate import NodeEvaluator
 from graphcondense.methods.bonsai import Bonsai
 from graphcondense.ops.personalised import personalised_pagerank
 from tests.cases import NodeCase, toy_graph
@@ -197,7 +197,7 @@ def test_context_is_saved_and_trained_with(tmp_path: Path) -> None:
     assert sum(small.condensed["budget"]["per_class"]) == 60
     assert small.condensed["nodes"] == 90
     assert torch.equal(graphcondense.load(tmp_path).y, small.y)
-    assert Evaluator(data, epochs=5).score(small, seeds=1) > 0.5
+    assert NodeEvaluator(data, epochs=5).score(small, seeds=1) > 0.5
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import graphcondense
 from graphcondense.data.task import as_task
 from graphcondense.domains.coarse import seeded
 from graphcondense.domains.node import NodeSource
-from graphcondense.evaluate import Evaluator
+from graphcondense.evaluate import NodeEvaluator
 from graphcondense.methods.kron import most_joined
 from graphcondense.methods.vng import carrying, unnormalised
 from graphcondense.ops.adjacency import csr_from_edges, gcn_norm_csr
@@ -226,7 +226,7 @@ def test_a_group_without_a_training_node_is_listened_to() -> None:
     small = coarse("heavy-edge", data, nodes=30)
     assert bool((small.y == -1).any())
     assert torch.equal(small.y == -1, ~small.train_mask)
-    evaluator = Evaluator(data, epochs=3)
+    evaluator = NodeEvaluator(data, epochs=3)
     moved = small.clone()
     moved.x[~small.train_mask] += 5.0
     one, two = (evaluator.predict("GCN", g, torch.arange(5), seeds=1) for g in (small, moved))

@@ -21,11 +21,11 @@ from graphcondense.data.graph_task import as_graph_task
 from graphcondense.data.images import as_images
 from graphcondense.data.interactions import as_interactions
 from graphcondense.data.task import as_task
-from graphcondense.evaluate import Evaluator, GraphEvaluator, evaluate
-from graphcondense.evaluate.fit import Training
-from graphcondense.evaluate.graph_fit import GraphTraining
-from graphcondense.evaluate.image_fit import ImageEvaluator, ImageTraining
-from graphcondense.evaluate.rows_fit import RowsEvaluator, RowsTraining
+from graphcondense.evaluate import GraphEvaluator, NodeEvaluator, evaluate
+from graphcondense.evaluate.graphs import GraphTraining
+from graphcondense.evaluate.images import ImageEvaluator, ImageTraining
+from graphcondense.evaluate.nodes import Training
+from graphcondense.evaluate.rows import RowsEvaluator, RowsTraining
 from graphcondense.methods import all_methods
 from graphcondense.methods.gcond import GCond
 from graphcondense.ops.fields import Count, Natural, listed
@@ -233,7 +233,7 @@ def test_a_device_that_is_not_there_is_refused_everywhere(device: str, tmp_path:
     for refused in (
         lambda: graphcondense.condense(graph, "random", per_class=1, device=device),
         lambda: evaluate(small, graph, models="GCN", device=device),
-        lambda: Evaluator(graph, device=device),
+        lambda: NodeEvaluator(graph, device=device),
         lambda: GraphEvaluator(graphs, device=device),
         lambda: ImageEvaluator(images, device=device),
         lambda: RowsEvaluator(rows, device=device),

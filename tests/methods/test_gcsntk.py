@@ -16,7 +16,7 @@ from graphcondense.core.types import Learner
 from graphcondense.data.task import as_task
 from graphcondense.domains.node import NodeSource, NodeSynthetic
 from graphcondense.domains.structure import Fixed, Identity
-from graphcondense.evaluate import Evaluator
+from graphcondense.evaluate import NodeEvaluator
 from graphcondense.evaluate.predictors import structure_ridge
 from graphcondense.kernels.sntk import SNTK
 from graphcondense.methods import gcsntk
@@ -120,7 +120,7 @@ def test_learnt_labels_are_distributions_that_everything_takes() -> None:
     assert float(small.y.min()) >= 0
     assert 0.3 < float(small.y.max(1).values.min()) < 0.99
     assert sum(small.condensed["budget"]["per_class"]) == 9
-    assert Evaluator(data, epochs=30).fit("GCN", small, seeds=2).test_selected.mean() > 0.6
+    assert NodeEvaluator(data, epochs=30).fit("GCN", small, seeds=2).test_selected.mean() > 0.6
     # A budget in bytes counts soft labels as what they take.
     given = {**options, "nodes": None, "bytes": 3000, "structure": "identity"}
     soft = graphcondense.condense(data, "gc-sntk", **given)

@@ -15,7 +15,7 @@ import graphcondense
 from graphcondense.core.method import COSTS, Method
 from graphcondense.data.task import as_task
 from graphcondense.domains.node import NodeSource
-from graphcondense.evaluate import Evaluator, GraphEvaluator
+from graphcondense.evaluate import GraphEvaluator, NodeEvaluator
 from graphcondense.methods import all_methods, find_method
 from graphcondense.methods.gcond import GCond
 from graphcondense.run import build, presets
@@ -291,7 +291,7 @@ CONDENSATIONS = {"gcond": 3}
 def test_cora_at_70_nodes(name: str, data_root: Path) -> None:
     """The mean of ten trainings on each condensed graph."""
     data = graphcondense.data.load("cora", root=data_root)
-    evaluator = Evaluator(data)
+    evaluator = NodeEvaluator(data)
 
     def score(method: str, seed: int = 0) -> float:
         small = graphcondense.condense(data, method, nodes=70, seed=seed, progress=False)

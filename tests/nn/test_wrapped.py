@@ -8,7 +8,7 @@ import torch
 import torch_geometric.nn as pyg
 from torch import nn
 
-from graphcondense.evaluate import Evaluator, evaluate
+from graphcondense.evaluate import NodeEvaluator, evaluate
 from graphcondense.nn.batched import MODELS
 from graphcondense.nn.wrapped import wrap
 
@@ -28,7 +28,7 @@ class Own(nn.Module):
 
 @pytest.mark.parametrize("model", [Own, pyg.GCN, pyg.GraphSAGE, pyg.GIN])
 def test_seeds_are_their_own_and_the_global_generator_stays(model, real, small):
-    evaluator = Evaluator(real, epochs=6, hidden=8)
+    evaluator = NodeEvaluator(real, epochs=6, hidden=8)
     small.edge_weight = None  # a threshold is chosen by all seeds together
     before = torch.get_rng_state()
     together = evaluator.fit(model, small, seeds=(0, 3))
@@ -54,7 +54,7 @@ def test_outputs_are_the_models_own(real):
 
 
 def test_batch_statistics_are_kept_with_the_selected_epoch(real, small):
-    result = Evaluator(real, epochs=5).fit(Own, small, seeds=2)
+    result = NodeEvaluator(real, epochs=5).fit(Own, small, seeds=2)
     assert ((result.val_selected >= result.val_last) & (result.test_selected > 0)).all()
     net = wrap(Own)(10, 1, 3, seeds=(0, 1))
     assert net.norm__running_mean.shape == (2, 10)
@@ -76,7 +76,7 @@ def test_a_model_without_weights_gets_a_threshold_that_validation_chose(real, sm
 
 def test_sage_is_pygs_sage(real):
     """On an unweighted graph the stacked model is as good as PyG's."""
-    evaluator = Evaluator(real, epochs=60, hidden=32)
+    evaluator = NodeEvaluator(real, epochs=60, hidden=32)
     ours, theirs = (evaluator.fit_whole(m, seeds=5) for m in ("SAGE", pyg.GraphSAGE))
     assert abs(ours.test_selected.mean() - theirs.test_selected.mean()) < 0.06
 
@@ -90,6 +90,6 @@ def test_what_is_no_model_is_refused(real, small):
     with pytest.raises(ValueError, match="a model is a name or a class, got int"):
         evaluate(small, real, models=[3])
     with pytest.raises(ValueError, match="made a int"):
-        Evaluator(real).fit(lambda in_channels, out_channels: 3, small)
+        NodeEvaluator(real).fit(lambda in_channels, out_channels: 3, small)
     assert wrap(Own) is wrap(Own)
     assert "GCN" in MODELS

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
-from graphcondense.evaluate import Evaluator, fit
+from graphcondense.evaluate import NodeEvaluator, fit
 from graphcondense.nn.wrapped import wrap
 from graphcondense.uses.serve import measure_serving
 
@@ -178,7 +178,7 @@ def test_a_model_that_keeps_its_graph_scores_as_its_twin_that_does_not(model, re
     keeps, plain = (partial(model, cached=cached) for cached in (True, False))
     small.x = real.x[real.train[:6]]
     small.y = real.y[real.train[:6]]
-    evaluator = Evaluator(real, epochs=3, hidden=8)
+    evaluator = NodeEvaluator(real, epochs=3, hidden=8)
     mine, twin = (evaluator.fit(m, small, seeds=(0, 3)) for m in (keeps, plain))
     for name in ("val_selected", "epoch_selected", "test_selected", "val_last", "test_last"):
         assert torch.equal(getattr(mine, name), getattr(twin, name)), name
@@ -309,7 +309,7 @@ class Frozen(nn.Module):
 
 def test_what_is_frozen_stays(real, small):
     kind = wrap(Frozen)
-    trained = Evaluator(real, **FAST).train(Frozen, small, seeds=(2,))
+    trained = NodeEvaluator(real, **FAST).train(Frozen, small, seeds=(2,))
     start = kind(10, 1, 3, seeds=(2,))
     for name, value in start.named_parameters():
         assert torch.equal(trained.selected[name], value) is name.startswith("first"), name

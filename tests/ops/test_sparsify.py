@@ -20,7 +20,7 @@ from torch_geometric.utils import to_networkx
 
 import graphcondense
 from graphcondense import cli
-from graphcondense.evaluate import Evaluator, evaluate
+from graphcondense.evaluate import NodeEvaluator, evaluate
 from graphcondense.ops.sparsify import above, candidates, spanning_forest, top_k
 from graphcondense.transforms import Sparsify
 
@@ -210,7 +210,7 @@ def test_the_best_on_validation_is_chosen(
     how: str, model: Any, real: Any, dense_small: Any
 ) -> None:
     """Candidate by candidate, trained without sparsification."""
-    evaluator = Evaluator(real, epochs=6, hidden=8, sparsify=how)
+    evaluator = NodeEvaluator(real, epochs=6, hidden=8, sparsify=how)
     found = evaluator.fit(model, dense_small, seeds=2)
     adj = sp.csr_matrix(
         (dense_small.edge_weight, dense_small.edge_index.flip(0).numpy()), shape=(9, 9)
@@ -265,7 +265,7 @@ def test_test_nodes_choose_nothing(
     y[real.test] = (y[real.test] + 1) % 3
     garbage = replace(real, y=y)
     found = [
-        Evaluator(r, epochs=4, hidden=8, sparsify=how).fit("GCN", dense_small, seeds=2)
+        NodeEvaluator(r, epochs=4, hidden=8, sparsify=how).fit("GCN", dense_small, seeds=2)
         for r in (real, garbage)
     ]
     assert found[0].chosen == found[1].chosen != ""
@@ -273,14 +273,14 @@ def test_test_nodes_choose_nothing(
     assert not torch.equal(found[0].test_selected, found[1].test_selected)
 
     seen: list[str] = []
-    predict = Evaluator._accuracy
+    predict = NodeEvaluator._accuracy
 
     def spy(self: Any, model: Any, weights: Any, split: str) -> Tensor:
         seen.append(split)
         return predict(self, model, weights, split)
 
-    monkeypatch.setattr(Evaluator, "_accuracy", spy)
-    Evaluator(real, epochs=2, hidden=8, sparsify=how).fit("GCN", dense_small, seeds=2)
+    monkeypatch.setattr(NodeEvaluator, "_accuracy", spy)
+    NodeEvaluator(real, epochs=2, hidden=8, sparsify=how).fit("GCN", dense_small, seeds=2)
     assert seen[-2:] == ["test", "test"]
     assert set(seen[:-2]) == {"val"}
     assert len(seen) > 6, "several candidates"

@@ -12,7 +12,7 @@ from torch_geometric.data import Data
 
 from graphcondense import cli
 from graphcondense.data import as_task
-from graphcondense.evaluate import Evaluator, random_subgraph
+from graphcondense.evaluate import NodeEvaluator, random_subgraph
 from graphcondense.uses import privacy as module
 from graphcondense.uses.privacy import (
     attack_auc,
@@ -133,7 +133,7 @@ def test_rows(tmp_path):
     ]
     assert all(0 <= row.auc <= 1 and 0 <= row.test <= 1 for row in result.rows)
     assert result.rows[0].test == pytest.approx(
-        Evaluator(real(), epochs=3, hidden=8).fit("GCN", small(), seeds=2).test_selected.mean()
+        NodeEvaluator(real(), epochs=3, hidden=8).fit("GCN", small(), seeds=2).test_selected.mean()
     )
     assert "control: trained on validation nodes" in result.table()
     assert json.loads(result.to_json())["settings"]["epochs"] == 3
@@ -159,7 +159,7 @@ def test_dictated_predictions(monkeypatch):
         logits = torch.where(known.bool()[:, None], 9 * torch.eye(3)[task.y[nodes]], noise)
         return logits.expand(seeds, -1, -1)
 
-    monkeypatch.setattr(Evaluator, "predict", predict)
+    monkeypatch.setattr(NodeEvaluator, "predict", predict)
     rows = {r.label: r for r in membership_inference(small(), task, **FAST).rows}
     assert rows["whole"].auc == rows["whole"].loss_auc == rows["whole"].member_accuracy == 1
     for label in ("condensed", "random", "control"):
@@ -169,14 +169,14 @@ def test_dictated_predictions(monkeypatch):
 
 def test_test_labels_reach_no_training(monkeypatch):
     said = []
-    predict = Evaluator.predict
+    predict = NodeEvaluator.predict
 
     def listen(self, model, graph, nodes, **how):
         logits = predict(self, model, graph, nodes, **how)
         said.append(dict(zip(nodes.tolist(), logits.unbind(1), strict=True)))
         return logits
 
-    monkeypatch.setattr(Evaluator, "predict", listen)
+    monkeypatch.setattr(NodeEvaluator, "predict", listen)
     other = real()
     other.y[other.test_mask] = other.y[other.test_mask].roll(7)
     membership_inference(small(), real(), **FAST)

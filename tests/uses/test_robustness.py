@@ -19,7 +19,7 @@ from graphcondense import cli
 from graphcondense.cli.robustness import robustness_parser
 from graphcondense.data import as_task
 from graphcondense.data.task import NodeTask
-from graphcondense.evaluate import Evaluator
+from graphcondense.evaluate import NodeEvaluator
 from graphcondense.methods import all_methods
 from graphcondense.uses.robustness import (
     measure_robustness,
@@ -223,11 +223,11 @@ def test_rows(tmp_path):
     assert all((r.condense_seconds is None) == (r.label != "means") for r in result.rows)
     clean = [r for r in result.rows if not r.rate]
     assert len({(r.label, r.test) for r in clean}) == len({r.label for r in clean})
-    fits = Evaluator(real(), epochs=3, hidden=8).fit("GCN", condense(real(), 0), seeds=2)
+    fits = NodeEvaluator(real(), epochs=3, hidden=8).fit("GCN", condense(real(), 0), seeds=2)
     assert clean[0].test == pytest.approx(fits.test_selected.mean())
     # What is trained on is poisoned; what is predicted is clean.
     dirty = poisoned(real(), "edges", 0.5, 0), poisoned(real(), "edges", 0.5, 1)
-    scored = [Evaluator(real(), epochs=3, hidden=8).fit("GCN", d, seeds=2) for d in dirty]
+    scored = [NodeEvaluator(real(), epochs=3, hidden=8).fit("GCN", d, seeds=2) for d in dirty]
     whole = next(r for r in result.rows if (r.label, r.rate) == ("whole", 0.5))
     assert whole.test == pytest.approx(torch.cat([f.test_selected for f in scored]).mean())
     assert "made on the clean graph" in result.table()

@@ -15,7 +15,7 @@ import torch
 from torch_geometric.data import Data
 
 from graphcondense import cli
-from graphcondense.evaluate.fit import Evaluator
+from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.nn.batched import MODELS
 from graphcondense.uses.explore import explore, knobs
 from graphcondense.uses.search import (
@@ -98,7 +98,7 @@ def test_what_changes_nothing_is_not_searched(name: str, layers: int) -> None:
 
     def predictions(**options: Any) -> Any:
         settings = {"hidden": 8, "activation": "elu", "dropout": 0.0, **options}
-        evaluator = Evaluator(data, epochs=2, num_layers=layers, **settings)
+        evaluator = NodeEvaluator(data, epochs=2, num_layers=layers, **settings)
         return evaluator.predict(name, data, torch.arange(60), seeds=1)
 
     one = predictions()
@@ -231,7 +231,7 @@ def test_search_on_graphs(found: ArchitectureSearch) -> None:
         ("random", 2),
         ("whole", 1),
     ]
-    evaluator = Evaluator(toy_graph(), epochs=6, val_every=2)
+    evaluator = NodeEvaluator(toy_graph(), epochs=6, val_every=2)
     row = next(row for row in found.rows if row.hidden)
     own = evaluator.replace(
         hidden=row.hidden,
@@ -289,15 +289,15 @@ def test_search_goes_on_from_its_storage(
     found: ArchitectureSearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage = f"sqlite:///{tmp_path / 'search.db'}"
-    real, calls = Evaluator.fit_whole, [0]
+    real, calls = NodeEvaluator.fit_whole, [0]
 
-    def interrupted(self: Evaluator, *args: Any, **options: Any) -> Any:
+    def interrupted(self: NodeEvaluator, *args: Any, **options: Any) -> Any:
         calls[0] += 1
         if calls[0] == 4:
             raise KeyboardInterrupt
         return real(self, *args, **options)
 
-    monkeypatch.setattr(Evaluator, "fit_whole", interrupted)
+    monkeypatch.setattr(NodeEvaluator, "fit_whole", interrupted)
     graphs = [small(), small(0.1)]
     with pytest.raises(KeyboardInterrupt):
         search_architectures(graphs, toy_graph(), storage=storage, **SEARCH)
@@ -397,7 +397,7 @@ def test_training_search(tuned: TrainingSearch) -> None:
         assert row.hidden in (8, 16)
         assert row.epochs in (4, 6, 8)
     assert len(condensed.scores) > 1
-    own = Evaluator(
+    own = NodeEvaluator(
         toy_graph(),
         lr=whole.lr,
         weight_decay=whole.weight_decay,

@@ -14,7 +14,7 @@ from torch_geometric.data import Data
 from graphcondense import cli
 from graphcondense.data import as_task
 from graphcondense.data.task import NodeTask
-from graphcondense.evaluate import Evaluator
+from graphcondense.evaluate import NodeEvaluator
 from graphcondense.ops.adjacency import gcn_norm_csr
 from graphcondense.uses.serve import Server, attach, known_graph, mapping, measure_serving
 
@@ -194,7 +194,7 @@ def test_all_unseen_nodes_at_once_score_as_the_evaluator_does():
     task = real()
     # One epoch, so that both have the same networks whatever they validate on.
     one = measure_serving(small(), task, **{**FAST, "batch": 20, "epochs": 1}).rows[0]
-    fit = Evaluator(task, epochs=1, hidden=8).fit("GCN", small(), seeds=2)
+    fit = NodeEvaluator(task, epochs=1, hidden=8).fit("GCN", small(), seeds=2)
     assert one.test == pytest.approx(fit.test_selected.mean().item())
 
 

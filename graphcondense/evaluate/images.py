@@ -26,7 +26,7 @@ from tqdm import tqdm
 from graphcondense.core.pools import built, initialise
 from graphcondense.data.images import ImageTask, as_images
 from graphcondense.data.preprocess import Preprocess, restore_preprocess
-from graphcondense.evaluate.fit import FitResult, _now, record_of, seeds_of
+from graphcondense.evaluate.nodes import FitResult, _now, record_of, seeds_of
 from graphcondense.nn.images import IMAGE_MODELS, ImageModel, Norm
 from graphcondense.ops.augment import Augment, Strategy
 from graphcondense.ops.device import usable

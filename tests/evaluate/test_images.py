@@ -14,8 +14,8 @@ from torch_geometric.data import Data
 
 from graphcondense.core.pools import built, initialise
 from graphcondense.data.images import ImageTask, as_images
-from graphcondense.evaluate.image_fit import ImageEvaluator, read_images
 from graphcondense.evaluate.image_predictors import PREDICTORS, ImagePredictor, fit_ridge
+from graphcondense.evaluate.images import ImageEvaluator, read_images
 from graphcondense.kernels.ntk import fully_connected
 from graphcondense.kernels.random_features import RandomConvNets
 from graphcondense.nn.images import ConvNet, usual_depth

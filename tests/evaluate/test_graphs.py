@@ -17,12 +17,12 @@ from torch_geometric.data import Data
 from graphcondense.core.pools import initialise
 from graphcondense.data.graph_task import GraphTask, as_graph_task
 from graphcondense.evaluate import evaluate
-from graphcondense.evaluate.graph_fit import GraphEvaluator, GraphTraining
+from graphcondense.evaluate.graphs import GraphEvaluator, GraphTraining
 from graphcondense.kinds import domain_of
 from graphcondense.nn.graphs import GRAPH_MODELS, SparseGraphs
 from graphcondense.saved.condensed_graphs import CondensedGraphs
 
-fit_module = import_module("graphcondense.evaluate.graph_fit")
+fit_module = import_module("graphcondense.evaluate.graphs")
 FAST = {"steps": 6, "hidden": 8, "num_layers": 2, "val_every": 2, "lr": 0.01}
 SPLITS = {name: torch.arange(60)[i::3] for i, name in enumerate(("train", "val", "test"))}
 

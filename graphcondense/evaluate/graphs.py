@@ -22,8 +22,8 @@ from graphcondense.core.pools import built, initialise
 from graphcondense.data.graph_task import GraphTask, as_graph_task, pack
 from graphcondense.data.graph_task import Kind as LabelKind
 from graphcondense.data.task import is_dataset
-from graphcondense.evaluate.fit import FitResult, _now, seeds_of
 from graphcondense.evaluate.metrics import check_scorable, ogb_metric, scores_of
+from graphcondense.evaluate.nodes import FitResult, _now, seeds_of
 from graphcondense.nn.graphs import GraphNet, Readout, SparseGraphs, resolve
 from graphcondense.ops.criteria import CRITERIA
 from graphcondense.ops.device import usable

@@ -19,7 +19,7 @@ import scipy.sparse as sp
 import torch
 
 from graphcondense.data.interactions import InteractionTask, as_interactions
-from graphcondense.evaluate.fit import FitResult, seeds_of
+from graphcondense.evaluate.nodes import FitResult, seeds_of
 from graphcondense.evaluate.ranking import Psp, ranking
 from graphcondense.evaluate.recommenders import Known, Recommender, recommender_named
 from graphcondense.ops.device import usable

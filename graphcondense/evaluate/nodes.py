@@ -170,7 +170,7 @@ class Trained:
         return torch.cat(list(_logits(self.model, self.selected, inputs, 1, networks)))
 
 
-class Evaluator:
+class NodeEvaluator:
     """Trains on small graphs and scores on one real graph, whose operators it prepares once.
 
     Args:
@@ -199,11 +199,11 @@ class Evaluator:
         self._like = torch.empty(0, device=usable(device))
         self._prepared: dict[tuple[type[Stacked], int, str], tuple[Any, ...]] = {}
 
-    def replace(self, **options: Any) -> Evaluator:
+    def replace(self, **options: Any) -> NodeEvaluator:
         """An evaluator with other settings on the same real graph, whose operators both share.
 
         >>> import graphcondense
-        >>> evaluator = Evaluator(graphcondense.data.load("digits"), epochs=100)
+        >>> evaluator = NodeEvaluator(graphcondense.data.load("digits"), epochs=100)
         >>> evaluator.replace(hidden=64).training.hidden, evaluator.training.hidden
         (64, None)
         """
@@ -474,8 +474,8 @@ def fit(
     progress: bool = False,
     **options: Any,
 ) -> FitResult:
-    """:meth:`Evaluator.fit` in one call; ``options`` are the fields of :class:`Training`."""
-    evaluator = Evaluator(real, device=device, **options)
+    """:meth:`NodeEvaluator.fit` in one call; ``options`` are the fields of :class:`Training`."""
+    evaluator = NodeEvaluator(real, device=device, **options)
     return evaluator.fit(model, small, seeds=seeds, progress=progress)
 
 
@@ -488,8 +488,8 @@ def fit_whole(
     progress: bool = False,
     **options: Any,
 ) -> FitResult:
-    """:meth:`Evaluator.fit_whole` in one call; ``options`` are the fields of :class:`Training`."""
-    evaluator = Evaluator(real, device=device, **options)
+    """:meth:`NodeEvaluator.fit_whole` in one call; ``options`` are fields of :class:`Training`."""
+    evaluator = NodeEvaluator(real, device=device, **options)
     return evaluator.fit_whole(model, seeds=seeds, progress=progress)
 
 
@@ -502,8 +502,8 @@ def score(
     device: torch.device | str | None = None,
     **options: Any,
 ) -> float:
-    """:meth:`Evaluator.score` in one call; keep an :class:`Evaluator` to call it often."""
-    return Evaluator(real, device=device, **options).score(small, model, seeds=seeds)
+    """:meth:`NodeEvaluator.score` in one call; keep an :class:`NodeEvaluator` to call it often."""
+    return NodeEvaluator(real, device=device, **options).score(small, model, seeds=seeds)
 
 
 def seeds_of(seeds: int | Sequence[int], what: str = "seeds") -> tuple[int, ...]:

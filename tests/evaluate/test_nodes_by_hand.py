@@ -11,7 +11,7 @@ from torch_geometric.data import Data
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
 from graphcondense.data.task import NodeTask
-from graphcondense.evaluate import Evaluator
+from graphcondense.evaluate import NodeEvaluator
 from graphcondense.nn.batched import GCN
 
 HIDDEN, SEED = 8, 4
@@ -79,7 +79,7 @@ def test_training_is_adam_by_hand(real: NodeTask, small: Data, lr: float, weight
     small.x = small.x + 0.3 * real.x[:6]
     epochs = 12
     options: dict[str, Any] = {"hidden": HIDDEN, "dropout": 0.0, "epochs": epochs}
-    evaluator = Evaluator(real, **options, lr=lr, weight_decay=weight_decay)
+    evaluator = NodeEvaluator(real, **options, lr=lr, weight_decay=weight_decay)
     told = by_hand(small, real, lr, weight_decay, epochs)
     best = told.val.index(max(told.val))  # the first best epoch
     trained = evaluator.train("GCN", small, seeds=(SEED,))

@@ -11,10 +11,10 @@ import torch
 import torch_geometric.nn as pyg
 from torch import Tensor
 
-from graphcondense.evaluate import Evaluator, fit, fit_whole, random_subgraph, score
+from graphcondense.evaluate import NodeEvaluator, fit, fit_whole, random_subgraph, score
 from graphcondense.nn.batched import APPNP, MODELS
 
-fit_module = import_module("graphcondense.evaluate.fit")  # the package's `fit` is the function
+fit_module = import_module("graphcondense.evaluate.nodes")  # the package's `fit` is the function
 FAST = {"epochs": 8, "hidden": 16}
 
 
@@ -45,13 +45,13 @@ def test_test_labels_reach_nothing_but_test_scores(model, real, small):
 
 def test_score_never_predicts_a_test_node(real, small, monkeypatch):
     seen = []
-    predict = Evaluator._accuracy
+    predict = NodeEvaluator._accuracy
 
     def spy(self, model, weights, split):
         seen.append(split)
         return predict(self, model, weights, split)
 
-    monkeypatch.setattr(Evaluator, "_accuracy", spy)
+    monkeypatch.setattr(NodeEvaluator, "_accuracy", spy)
     score(small, real, **FAST)
     assert seen == ["val"] * 8
     seen.clear()
@@ -70,7 +70,7 @@ def test_the_first_best_epoch_is_selected(real, small, monkeypatch):
         (weights if split == "val" else read).append(snapshot)
         return script[len(weights) - 1] if split == "val" else torch.zeros(2)
 
-    monkeypatch.setattr(Evaluator, "_accuracy", dictated)
+    monkeypatch.setattr(NodeEvaluator, "_accuracy", dictated)
     result = fit("GCN", small, real, seeds=2, epochs=3, hidden=4)
     assert result.epoch_selected.tolist() == [2, 1]
     torch.testing.assert_close(result.val_selected, torch.tensor([0.4, 0.5]))
@@ -158,7 +158,7 @@ def test_the_evaluator_prepares_the_real_graph_once(real, small, monkeypatch):
         return prepare(cls, x, adj, rows, *rest)
 
     monkeypatch.setattr(MODELS["GCN"], "prepare", classmethod(counted))
-    evaluator = Evaluator(real, **FAST)
+    evaluator = NodeEvaluator(real, **FAST)
     first, second = evaluator.score(small), evaluator.score(small)
     assert first == second
     assert sorted(calls) == [6, 6, 30]  # twice the small graph, once the validation nodes
@@ -187,7 +187,7 @@ def test_a_wrong_small_graph_is_named(real, small, change, message):
 
 def test_wrong_arguments_are_named(real, small):
     with pytest.raises(ValueError, match="no validation"):
-        Evaluator(replace(real, val=real.val[:0]))
+        NodeEvaluator(replace(real, val=real.val[:0]))
     with pytest.raises(ValueError, match="no test"):
         fit("GCN", small, replace(real, test=real.test[:0]))
     with pytest.raises(ValueError, match="GCN"):
@@ -242,7 +242,7 @@ def test_large_and_negative_seeds_serve_every_model(real, small):
 
 
 def test_predicted_nodes_may_be_a_mask_a_list_or_an_array(real, small):
-    evaluator = Evaluator(real, epochs=1, hidden=4)
+    evaluator = NodeEvaluator(real, epochs=1, hidden=4)
     mask = torch.zeros(90, dtype=torch.bool).index_fill(0, torch.tensor([3, 5]), True)
     forms = [torch.tensor([3, 5]), [3, 5], np.array([3, 5]), mask, mask.numpy()]
     first, *others = (evaluator.predict("GCN", small, nodes, seeds=1) for nodes in forms)
