@@ -47,6 +47,7 @@ from graphcondense.ops.fields import (
 )
 from graphcondense.ops.files import write_whole
 from graphcondense.ops.yaml import read_yaml
+from graphcondense.version import __version__
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -546,13 +547,14 @@ def record(
         "threads": torch.get_num_threads(),
         "versions": {
             "python": platform.python_version(),
+            "graphcondense": __version__,
             **{p: importlib.metadata.version(p) for p in VERSIONED},
         },
     }
 
 
-VERSIONED = ("graphcondense", "torch", "torch-geometric", "numpy", "scipy", "scikit-learn")
-"""Packages whose versions a record names."""
+VERSIONED = ("torch", "torch-geometric", "numpy", "scipy", "scikit-learn")
+"""Other packages whose versions a record names."""
 
 
 def _writable(folder: Path) -> Path:
