@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Generator, Tensor, nn
@@ -267,7 +267,7 @@ def dense_of(graphs: GraphSet, n: int, attr: Tensor | None = None) -> Tensor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LearntGraphs(Method):
+class LearntGraphs(Method[GraphSource]):
     """What every method shares that learns features and edges of several small graphs.
 
     Attributes:
@@ -294,7 +294,7 @@ class LearntGraphs(Method):
         density: mean edge probability that is free of charge; by default that of the start.
     """
 
-    kind: ClassVar[str] = "graph"
+    kind = "graph"
 
     init: Literal["auto", "random", "central", "herding", "kcenter", "ridge"] = "auto"
     draws: Count = 200
@@ -310,6 +310,14 @@ class LearntGraphs(Method):
     anneal: bool = True
     sparsity: NonNegative = 0.1
     density: Share | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.density is not None and not self.sparsity:
+            raise ValueError(
+                f"density={self.density} cannot act without a charge on edges: set sparsity above "
+                "0, or leave density out"
+            )
 
     def most_nodes(self, real: GraphSource) -> int:
         """Nodes of a synthetic graph, at most."""

@@ -15,9 +15,9 @@ from graphcondense.core.types import Pool, Schedule, Synthetic
 from graphcondense.domains.image import (
     LABEL_BYTES,
     ExportedImages,
+    ImageMethod,
     ImageSource,
     ImageSynthetic,
-    PixelMethod,
 )
 from graphcondense.kernels.ridge import Targets, centred_classes, learnt_classes
 from graphcondense.objectives.ridge import Kernel, RidgeMatching
@@ -25,7 +25,7 @@ from graphcondense.ops.fields import Natural, NonNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
-class RegressedImages(PixelMethod):
+class RegressedImages(ImageMethod):
     """Images that predict the real ones by kernel ridge regression; no method by itself.
 
     Attributes:

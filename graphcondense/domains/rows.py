@@ -280,7 +280,7 @@ class ChosenRows(Synthetic):
         return sp.csr_matrix(self.chosen, dtype=np.float32, copy=True)
 
 
-def first_rows(method: Method, real: RowsSource, rng: Generator) -> Tensor:
+def first_rows(method: Method[RowsSource], real: RowsSource, rng: Generator) -> Tensor:
     """Rows of random users, as many as the budget says, dense ``[n, items]``."""
     (n,) = method.sizes(real).tolist()
     return real.dense(torch.randperm(real.num_examples, generator=rng)[:n].numpy())

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Generator
 
@@ -28,18 +27,15 @@ class CAFE(MatchedImages):
         inner: training steps on the synthetic set between two comparisons.
     """
 
-    name: ClassVar[str] = "cafe"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = (
+    name = "cafe"
+    paper = (
         "Wang et al., CAFE: Learning to Condense Dataset by Aligning Features, CVPR 2022, "
         "arXiv 2203.01531"
     )
-    family: ClassVar[str] = "distribution matching"
-    learns: ClassVar[str] = "pixels"
-    cost: ClassVar[str] = "two loops"
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "cafe-dsa": {"augment": "color_crop_cutout_flip_scale_rotate"}
-    }
+    family = "distribution matching"
+    learns = "pixels"
+    cost = "two loops"
+    variants: ClassVar = {"cafe-dsa": {"augment": "color_crop_cutout_flip_scale_rotate"}}
 
     discrimination: NonNegative = 10.0
     outer: Count = 10

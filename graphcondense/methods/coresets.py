@@ -7,7 +7,7 @@ induce; of graphs and images, the condensed set is the chosen ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -30,7 +30,7 @@ from graphcondense.ops.select import choose_herding, choose_kcenter
 class Coreset(Method):
     """What all coresets share: how many of which class are chosen, and by what."""
 
-    family: ClassVar[str] = "coreset"
+    family = "coreset"
 
     def rows(self, real: Any, c: int) -> Tensor:
         """What the choice is made on, of the training examples of class ``c``, ``[m, d]``."""
@@ -58,7 +58,7 @@ class _Uniform(Coreset):
 
 @dataclass(frozen=True, kw_only=True)
 class _MeanMatching(Coreset):
-    paper: ClassVar[str] = "Welling, Herding Dynamical Weights to Learn, ICML 2009"
+    paper = "Welling, Herding Dynamical Weights to Learn, ICML 2009"
 
     def choose(self, real: Any, c: int, k: int, rng: Generator) -> Tensor:
         return choose_herding(self.rows(real, c), k, rng)
@@ -66,10 +66,8 @@ class _MeanMatching(Coreset):
 
 @dataclass(frozen=True, kw_only=True)
 class _Covering(Coreset):
-    paper: ClassVar[str] = (
-        "Sener & Savarese, Active Learning for CNNs: A Core-Set Approach, ICLR 2018"
-    )
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"k-center": {}}
+    paper = "Sener & Savarese, Active Learning for CNNs: A Core-Set Approach, ICLR 2018"
+    variants: ClassVar = {"k-center": {}}
 
     def choose(self, real: Any, c: int, k: int, rng: Generator) -> Tensor:
         return choose_kcenter(self.rows(real, c), k, rng)
@@ -87,9 +85,9 @@ class NodeCoreset(Coreset):
             always raw.
     """
 
-    kind: ClassVar[str] = "node"
-    learns: ClassVar[str] = "nothing (real nodes)"
-    cost: ClassVar[str] = "selection"
+    kind = "node"
+    learns = "nothing (real nodes)"
+    cost = "selection"
 
     hops: Natural = 2
 
@@ -122,28 +120,28 @@ class NodeCoreset(Coreset):
 class RandomNodes(_Uniform, NodeCoreset):
     """Training nodes of each class, uniformly."""
 
-    name: ClassVar[str] = "random"
+    name = "random"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Herding(_MeanMatching, NodeCoreset):
     """Training nodes whose mean follows the mean of their class."""
 
-    name: ClassVar[str] = "herding"
+    name = "herding"
 
 
 @dataclass(frozen=True, kw_only=True)
 class KCenter(_Covering, NodeCoreset):
     """Training nodes that leave no other of their class far from the nearest."""
 
-    name: ClassVar[str] = "kcenter"
+    name = "kcenter"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Degree(NodeCoreset):
     """Training nodes of the greatest weighted in-degree; ties by node order."""
 
-    name: ClassVar[str] = "degree"
+    name = "degree"
 
     def choose(self, real: NodeSource, c: int, k: int, rng: Generator) -> Tensor:
         return _largest(np.asarray(real.task.adj.sum(1)).ravel(), real, c, k)
@@ -157,8 +155,8 @@ class PageRank(NodeCoreset):
         damping: probability to follow an edge.
     """
 
-    name: ClassVar[str] = "pagerank"
-    paper: ClassVar[str] = "Page et al., The PageRank Citation Ranking, Stanford InfoLab, 1999"
+    name = "pagerank"
+    paper = "Page et al., The PageRank Citation Ranking, Stanford InfoLab, 1999"
 
     damping: Momentum = 0.85
 
@@ -194,9 +192,9 @@ class GraphCoreset(Coreset):
         edge_features: also export the edges' features.
     """
 
-    kind: ClassVar[str] = "graph"
-    learns: ClassVar[str] = "nothing (real graphs)"
-    cost: ClassVar[str] = "selection"
+    kind = "graph"
+    learns = "nothing (real graphs)"
+    cost = "selection"
 
     hops: Natural = 2
     edge_features: bool = False
@@ -220,21 +218,21 @@ class GraphCoreset(Coreset):
 class RandomGraphs(_Uniform, GraphCoreset):
     """Training graphs of each group (see GraphTask.groups), uniformly."""
 
-    name: ClassVar[str] = "random"
+    name = "random"
 
 
 @dataclass(frozen=True, kw_only=True)
 class HerdingGraphs(_MeanMatching, GraphCoreset):
     """Training graphs whose mean readout follows the mean of their group."""
 
-    name: ClassVar[str] = "herding"
+    name = "herding"
 
 
 @dataclass(frozen=True, kw_only=True)
 class KCenterGraphs(_Covering, GraphCoreset):
     """Training graphs that leave no other of their group far from the nearest, in readouts."""
 
-    name: ClassVar[str] = "kcenter"
+    name = "kcenter"
 
 
 # --- images ----------------------------------------------------------------------------------
@@ -248,9 +246,9 @@ class ImageCoreset(Coreset):
     are the real images, raw.
     """
 
-    kind: ClassVar[str] = "image"
-    learns: ClassVar[str] = "nothing (real images)"
-    cost: ClassVar[str] = "selection"
+    kind = "image"
+    learns = "nothing (real images)"
+    cost = "selection"
     preprocess = "normalise"
 
     def solve(self, real: ImageSource, rng: Generator) -> Synthetic:
@@ -271,18 +269,18 @@ class ImageCoreset(Coreset):
 class RandomImages(_Uniform, ImageCoreset):
     """Training images of each class, uniformly."""
 
-    name: ClassVar[str] = "random"
+    name = "random"
 
 
 @dataclass(frozen=True, kw_only=True)
 class HerdingImages(_MeanMatching, ImageCoreset):
     """Training images whose mean follows the mean of their class, in pixels."""
 
-    name: ClassVar[str] = "herding"
+    name = "herding"
 
 
 @dataclass(frozen=True, kw_only=True)
 class KCenterImages(_Covering, ImageCoreset):
     """Training images that leave no other of their class far from the nearest, in pixels."""
 
-    name: ClassVar[str] = "kcenter"
+    name = "kcenter"

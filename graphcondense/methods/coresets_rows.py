@@ -8,7 +8,7 @@ ICLR 2020).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -26,9 +26,9 @@ from graphcondense.ops.fields import Count, Positive, Range
 class UserCoreset(Coreset):
     """What all coresets of users share: training rows, as they are. A budget counts users."""
 
-    kind: ClassVar[str] = "rows"
-    learns: ClassVar[str] = "nothing (real users)"
-    cost: ClassVar[str] = "selection"
+    kind = "rows"
+    learns = "nothing (real users)"
+    cost = "selection"
 
     def solve(self, real: RowsSource, rng: Generator) -> Synthetic:
         users = self.chosen(real, [torch.arange(real.num_examples)], rng)
@@ -43,7 +43,7 @@ class UserCoreset(Coreset):
 class RandomUsers(UserCoreset):
     """Users, uniformly."""
 
-    name: ClassVar[str] = "random"
+    name = "random"
 
     def choose(self, real: RowsSource, c: int, k: int, rng: Generator) -> Tensor:
         return torch.randperm(real.num_examples, generator=rng)[:k]
@@ -53,7 +53,7 @@ class RandomUsers(UserCoreset):
 class HeadUsers(UserCoreset):
     """Users with the most training interactions; ties by user order."""
 
-    name: ClassVar[str] = "head"
+    name = "head"
 
     def choose(self, real: RowsSource, c: int, k: int, rng: Generator) -> Tensor:
         return _largest(np.diff(real.rows.indptr), k)
@@ -76,8 +76,8 @@ class ProxyUsers(UserCoreset):
         ridge: ``λ`` of the proxy.
     """
 
-    name: ClassVar[str] = "svp"
-    paper: ClassVar[str] = (
+    name = "svp"
+    paper = (
         "Sachdeva et al., On Sampling Collaborative Filtering Datasets, WSDM 2022, arXiv 2201.04768"
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
 
 import torch
 from torch import Generator
@@ -31,14 +30,11 @@ class DC(PixelMethod):
         lr_model: learning rate of SGD on the network.
     """
 
-    name: ClassVar[str] = "dc"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = (
-        "Zhao et al., Dataset Condensation with Gradient Matching, ICLR 2021, arXiv 2006.05929"
-    )
-    family: ClassVar[str] = "gradient matching"
-    learns: ClassVar[str] = "pixels"
-    cost: ClassVar[str] = "two loops"
+    name = "dc"
+    paper = "Zhao et al., Dataset Condensation with Gradient Matching, ICLR 2021, arXiv 2006.05929"
+    family = "gradient matching"
+    learns = "pixels"
+    cost = "two loops"
 
     eps: NonNegative = 1e-6
     epochs: Natural = 1000

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Generator
 
@@ -29,17 +28,12 @@ class DCC(MatchedImages):
         inner: training steps between two comparisons.
     """
 
-    name: ClassVar[str] = "dcc"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = (
-        "Lee et al., Dataset Condensation with Contrastive Signals, ICML 2022, arXiv 2202.02916"
-    )
-    family: ClassVar[str] = "gradient matching"
-    learns: ClassVar[str] = "pixels"
-    cost: ClassVar[str] = "two loops"
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "dcc-dsa": {"augment": "color_crop_cutout_flip_scale_rotate"}
-    }
+    name = "dcc"
+    paper = "Lee et al., Dataset Condensation with Contrastive Signals, ICML 2022, arXiv 2202.02916"
+    family = "gradient matching"
+    learns = "pixels"
+    cost = "two loops"
+    variants: ClassVar = {"dcc-dsa": {"augment": "color_crop_cutout_flip_scale_rotate"}}
 
     eps: NonNegative = 1e-6
     inner: Natural = 1

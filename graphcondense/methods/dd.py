@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 from torch import Generator
 
@@ -34,12 +34,11 @@ class DD(PixelMethod):
         anneal: lower learning rates linearly to zero.
     """
 
-    name: ClassVar[str] = "dd"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = "Wang et al., Dataset Distillation, 2018, arXiv 1811.10959"
-    family: ClassVar[str] = "meta-model matching (unrolled)"
-    learns: ClassVar[str] = "pixels + step sizes"
-    cost: ClassVar[str] = "two loops"
+    name = "dd"
+    paper = "Wang et al., Dataset Distillation, 2018, arXiv 1811.10959"
+    family = "meta-model matching (unrolled)"
+    learns = "pixels + step sizes"
+    cost = "two loops"
 
     real_batch: Count = 32
     inner: Count = 10

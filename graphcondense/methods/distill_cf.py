@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Generator
@@ -19,7 +18,7 @@ from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
-class DistillCF(Method):
+class DistillCF(Method[RowsSource]):
     """Synthetic users on which an infinitely wide autoencoder learns to recommend (Distill-CF).
 
     ``X_s = clip(Σ softmax((logits + Gumbel) / τ), -1, 1)`` starts from random real users; the loss
@@ -48,15 +47,15 @@ class DistillCF(Method):
         anneal: lower the learning rate linearly to zero.
     """
 
-    name: ClassVar[str] = "distill-cf"
-    kind: ClassVar[str] = "rows"
-    paper: ClassVar[str] = (
+    name = "distill-cf"
+    kind = "rows"
+    paper = (
         "Sachdeva et al., Infinite Recommendation Networks: A Data-Centric Approach, NeurIPS 2022, "
         "arXiv 2206.02626"
     )
-    family: ClassVar[str] = "meta-model matching (kernel ridge)"
-    learns: ClassVar[str] = "users' weights of items"
-    cost: ClassVar[str] = "one loop"
+    family = "meta-model matching (kernel ridge)"
+    learns = "users' weights of items"
+    cost = "one loop"
 
     interactions: Positive | None = None
     draws: Natural = 0

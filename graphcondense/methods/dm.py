@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Generator
 
@@ -25,11 +24,11 @@ class DMGraphs(MatchedGraphs):
     ``min_S E_θ Σ_c ‖mean φ_θ(T_c) - mean φ_θ(S_c)‖²`` with ``φ_θ`` the readout of a graph.
     """
 
-    name: ClassVar[str] = "dm"
-    paper: ClassVar[str] = PAPER
-    family: ClassVar[str] = "distribution matching"
-    learns: ClassVar[str] = "features + adjacency (Bernoulli)"
-    cost: ClassVar[str] = "one loop"
+    name = "dm"
+    paper = PAPER
+    family = "distribution matching"
+    learns = "features + adjacency (Bernoulli)"
+    cost = "one loop"
 
     real_batch: Count = 256
 
@@ -49,12 +48,11 @@ class DM(MatchedImages):
         lr_x: learning rate of the pixels (the paper: 1 at up to 10 images a class, 10 at 50).
     """
 
-    name: ClassVar[str] = "dm"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = PAPER
-    family: ClassVar[str] = "distribution matching"
-    learns: ClassVar[str] = "pixels"
-    cost: ClassVar[str] = "one loop"
+    name = "dm"
+    paper = PAPER
+    family = "distribution matching"
+    learns = "pixels"
+    cost = "one loop"
 
     epochs: Natural = 20_000
     lr_x: NonNegative = 1.0

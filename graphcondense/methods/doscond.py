@@ -70,11 +70,11 @@ class DosCondGraphs(MatchedGraphs):
         eps: added to the product of norms in the cosine.
     """
 
-    name: ClassVar[str] = "doscond"
-    paper: ClassVar[str] = PAPER
-    family: ClassVar[str] = "gradient matching"
-    learns: ClassVar[str] = "features + adjacency (Bernoulli)"
-    cost: ClassVar[str] = "one loop"
+    name = "doscond"
+    paper = PAPER
+    family = "gradient matching"
+    learns = "features + adjacency (Bernoulli)"
+    cost = "one loop"
 
     distance: Literal["cosine", "mse"] = "cosine"
     match_biases: bool = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Generator
 
@@ -28,15 +27,14 @@ class DSA(MatchedImages):
             class, with ``outer`` 1, 10, 50).
     """
 
-    name: ClassVar[str] = "dsa"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = (
+    name = "dsa"
+    paper = (
         "Zhao & Bilen, Dataset Condensation with Differentiable Siamese Augmentation, ICML 2021, "
         "arXiv 2102.08259"
     )
-    family: ClassVar[str] = "gradient matching"
-    learns: ClassVar[str] = "pixels"
-    cost: ClassVar[str] = "two loops"
+    family = "gradient matching"
+    learns = "pixels"
+    cost = "two loops"
 
     eps: NonNegative = 1e-6
     inner: Natural = 1

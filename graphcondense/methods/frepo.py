@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
 
 import torch
 from torch import Generator
 
 from graphcondense.core.method import Parts
 from graphcondense.core.replay import Replay
-from graphcondense.domains.image import ImageSource
+from graphcondense.domains.image import ImageSource, PixelMethod
 from graphcondense.domains.regressed import RegressedImages, squared
 from graphcondense.ops.fields import Count, Natural, NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
-class FRePo(RegressedImages):
+class FRePo(RegressedImages, PixelMethod):
     """Ridge regression on the features of a pool of networks (FRePo, Algorithm 1).
 
     Only the last layer is trained to the end, in closed form. The layers before it are those of one
@@ -31,15 +30,14 @@ class FRePo(RegressedImages):
         lr_model: learning rate of Adam on a network.
     """
 
-    name: ClassVar[str] = "frepo"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = (
+    name = "frepo"
+    paper = (
         "Zhou et al., Dataset Distillation using Neural Feature Regression, NeurIPS 2022, "
         "arXiv 2206.00719"
     )
-    family: ClassVar[str] = "meta-model matching (features + ridge)"
-    learns: ClassVar[str] = "pixels + labels"
-    cost: ClassVar[str] = "two loops"
+    family = "meta-model matching (features + ridge)"
+    learns = "pixels + labels"
+    cost = "two loops"
 
     real_batch: Count = 100
     lr_x: NonNegative = 0.003

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
@@ -35,14 +34,11 @@ class HaBa(TrajectoryMethod):
         lr_nets: learning rate of Adam on the hallucinators.
     """
 
-    name: ClassVar[str] = "haba"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = (
-        "Liu et al., Dataset Distillation via Factorization, NeurIPS 2022, arXiv 2210.16774"
-    )
-    family: ClassVar[str] = "trajectory matching"
-    learns: ClassVar[str] = "bases, hallucinator networks, step size"
-    cost: ClassVar[str] = "experts"
+    name = "haba"
+    paper = "Liu et al., Dataset Distillation via Factorization, NeurIPS 2022, arXiv 2210.16774"
+    family = "trajectory matching"
+    learns = "bases, hallucinator networks, step size"
+    cost = "experts"
 
     hallucinators: Count = 5
     width: Count | None = None
@@ -64,7 +60,7 @@ class HaBa(TrajectoryMethod):
         images = self.initial(real, counts, rng)
         return HallucinatedImages(
             F.interpolate(images, side, mode="area"),
-            torch.arange(real.num_classes).repeat_interleave(counts).to(real.device),
+            real.labelled(counts),
             real.num_classes,
             self.hallucinators,
             rng=rng,

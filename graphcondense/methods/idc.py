@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor
@@ -38,16 +38,15 @@ class IDC(MatchedImages):
         weight_decay: of SGD on the network.
     """
 
-    name: ClassVar[str] = "idc"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = (
+    name = "idc"
+    paper = (
         "Kim et al., Dataset Condensation via Efficient Synthetic-Data Parameterization, ICML "
         "2022, arXiv 2205.14959"
     )
-    family: ClassVar[str] = "gradient matching"
-    learns: ClassVar[str] = "pixels of several images in one"
-    cost: ClassVar[str] = "two loops"
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"idc-i": {"factor": 1}}
+    family = "gradient matching"
+    learns = "pixels of several images in one"
+    cost = "two loops"
+    variants: ClassVar = {"idc-i": {"factor": 1}}
 
     factor: Count = 2
     distance: Literal["mse", "l1", "cosine"] = "mse"
@@ -76,15 +75,9 @@ class IDC(MatchedImages):
     def formation(self, real: ImageSource, rng: Generator) -> MultiFormation:
         """The stored images before the first update, filled with small ones."""
         sizes = self.sizes(real)
-        y = torch.arange(real.num_classes).repeat_interleave(sizes).to(real.device)
-        tiles = sizes * self.factor**2
-        # A class that has fewer images than tiles shows some of them more than once.
-        chosen = torch.minimum(tiles, real.counts)
-        parts = torch.split(self.initial(real, chosen, rng), chosen.tolist())
-        x = torch.cat(
-            [own[torch.arange(k) % len(own)] for own, k in zip(parts, tiles.tolist(), strict=True)]
-        )
-        return MultiFormation(tiled(x, self.factor), y, real.num_classes, self.factor, real.raw)
+        x = tiled(self.filled(real, sizes * self.factor**2, rng), self.factor)
+        y = real.labelled(sizes)
+        return MultiFormation(x, y, real.num_classes, self.factor, real.raw)
 
     def lessons(self) -> Lessons:
         return OnReal(self.train_batch, self.augmentation())

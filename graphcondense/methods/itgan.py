@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar
 
 import torch
 from torch import Generator, Tensor
@@ -48,14 +47,13 @@ class ITGAN(PixelMethod):
         augment: operations joined by ``_``, see :class:`~graphcondense.ops.augment.Augment`.
     """
 
-    name: ClassVar[str] = "itgan"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = (
+    name = "itgan"
+    paper = (
         "Zhao & Bilen, Synthesizing Informative Training Samples with GAN, 2022, arXiv 2204.07513"
     )
-    family: ClassVar[str] = "distribution matching"
-    learns: ClassVar[str] = "latents of a generator"
-    cost: ClassVar[str] = "one loop"
+    family = "distribution matching"
+    learns = "latents of a generator"
+    cost = "one loop"
 
     latent: Count = 32
     width: Even = 32
@@ -68,8 +66,7 @@ class ITGAN(PixelMethod):
     augment: Strategy = DSA_STRATEGY
 
     def parts(self, real: ImageSource, rng: Generator) -> Parts:
-        sizes = self.sizes(real)
-        y = torch.arange(real.num_classes).repeat_interleave(sizes).to(real.device)
+        y = real.labelled(self.sizes(real))
         z = torch.zeros(len(y), self.latent, device=real.device)
         generator = self.generator(real).to(real.device)
         syn = GeneratedImages(z, y, real.num_classes, generator, real.raw)
@@ -104,7 +101,7 @@ class ITGAN(PixelMethod):
         """The generator's form, on the CPU; its weights mean nothing yet."""
         return built(ConditionalGenerator, real.shape, real.num_classes, self.latent, self.width)
 
-    def sizes(self, real: Any) -> Tensor:
+    def sizes(self, real: ImageSource) -> Tensor:
         """Latents of each class ``[C]``.
 
         Raises:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
-import torch
 from torch import Generator, Tensor
 
 from graphcondense.core.method import Parts
@@ -65,15 +64,14 @@ class KFS(PixelMethod):
         augment: operations joined by ``_``, see :class:`~graphcondense.ops.augment.Augment`.
     """
 
-    name: ClassVar[str] = "kfs"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = (
+    name = "kfs"
+    paper = (
         "Lee et al., Dataset Condensation with Latent Space Knowledge Factorization and Sharing, "
         "2022, arXiv 2208.10494"
     )
-    family: ClassVar[str] = "distribution matching"
-    learns: ClassVar[str] = "latent codes, decoder networks"
-    cost: ClassVar[str] = "one loop"
+    family = "distribution matching"
+    learns = "latent codes, decoder networks"
+    cost = "one loop"
 
     decoders: Count | None = None
     width: Count | None = None
@@ -98,16 +96,11 @@ class KFS(PixelMethod):
     def factors(self, real: ImageSource, rng: Generator) -> tuple[DecodedImages, Tensor]:
         """Codes and decoders, and the images that they are to be fitted to."""
         plan = self.plan(real)
-        wanted = plan.codes * plan.decoders
-        # A class that has fewer images than it decodes to shows some of them more than once.
-        chosen = torch.minimum(wanted, real.counts)
-        parts = torch.split(self.initial(real, chosen, rng), chosen.tolist())
-        targets = torch.cat(
-            [own[torch.arange(k) % len(own)] for own, k in zip(parts, wanted.tolist(), strict=True)]
-        ).view(-1, plan.decoders, *real.shape)
+        targets = self.filled(real, plan.codes * plan.decoders, rng)
+        targets = targets.view(-1, plan.decoders, *real.shape)
         syn = DecodedImages(
             small_codes(targets, self.code_channels, 0.1, rng),
-            torch.arange(real.num_classes).repeat_interleave(plan.codes).to(real.device),
+            real.labelled(plan.codes),
             real.num_classes,
             new_decoders(
                 real.shape, plan.decoders, self.code_channels, plan.width, rng, real.device

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Generator
 
@@ -22,15 +21,14 @@ class MTT(TrajectoryMethod):
     ``preprocess``).
     """
 
-    name: ClassVar[str] = "mtt"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = (
+    name = "mtt"
+    paper = (
         "Cazenavette et al., Dataset Distillation by Matching Training Trajectories, CVPR 2022, "
         "arXiv 2203.11932"
     )
-    family: ClassVar[str] = "trajectory matching"
-    learns: ClassVar[str] = "pixels, step size"
-    cost: ClassVar[str] = "experts"
+    family = "trajectory matching"
+    learns = "pixels, step size"
+    cost = "experts"
 
     def parts(self, real: ImageSource, rng: Generator) -> Parts:
         syn, objective = self.start(real, rng), TrajectoryMatching(**self.student())

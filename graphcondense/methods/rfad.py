@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Generator, Tensor
 
@@ -37,19 +36,20 @@ class RFAD(RegressedImages):
         lr_platt: learning rate of Adam on its logarithm.
     """
 
-    name: ClassVar[str] = "rfad"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = (
+    name = "rfad"
+    paper = (
         "Loo et al., Efficient Dataset Distillation Using Random Feature Approximation, "
         "NeurIPS 2022, arXiv 2210.12067"
     )
-    family: ClassVar[str] = "meta-model matching (kernel ridge)"
-    learns: ClassVar[str] = "pixels + labels"
-    cost: ClassVar[str] = "one loop"
+    family = "meta-model matching (kernel ridge)"
+    learns = "pixels + labels"
+    cost = "one loop"
 
-    predictor: ClassVar[str] = "kernel ridge (random features)"
+    predictor = "kernel ridge (random features)"
 
     nets: Count = 8
+    hidden_channels: Count = 128
+    depth: Count | None = None
     real_batch: Count = 128
     ridge: Positive = 5e-3
     platt: Positive = 8.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Generator
 
@@ -27,18 +26,22 @@ class TESLA(TrajectoryMethod):
         lr_y: learning rate of Adam on soft labels; 0 keeps them, as in the paper.
     """
 
-    name: ClassVar[str] = "tesla"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = (
+    name = "tesla"
+    paper = (
         "Cui et al., Scaling Up Dataset Distillation to ImageNet-1K with Constant Memory, "
         "ICML 2023, arXiv 2211.10586"
     )
-    family: ClassVar[str] = "trajectory matching"
-    learns: ClassVar[str] = "pixels, step size; soft labels from experts"
-    cost: ClassVar[str] = "experts"
+    family = "trajectory matching"
+    learns = "pixels, step size; soft labels from experts"
+    cost = "experts"
 
     soft: bool = True
     lr_y: NonNegative = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.lr_y and not self.soft:
+            raise ValueError(f"lr_y={self.lr_y} cannot act on classes: leave soft on, or lr_y out")
 
     def parts(self, real: ImageSource, rng: Generator) -> Parts:
         buffer = self.buffer(real).prepare(real)
