@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
 from graphcondense.core import parallel
-from graphcondense.core.types import Learner, Objective, Pool, Schedule, Source, Synthetic
+from graphcondense.core.types import Learner, Objective, Pool, Saved, Schedule, Source, Synthetic
 
 
 @dataclass
@@ -52,10 +51,10 @@ class Callback:
 
     def interrupted(self, state: State) -> None: ...
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> Saved:
         return {}
 
-    def load_state_dict(self, saved: Mapping[str, Any]) -> None: ...
+    def load_state_dict(self, saved: Saved) -> None: ...
 
 
 def distill(
@@ -67,7 +66,7 @@ def distill(
     *,
     rng: Generator,
     callbacks: Sequence[Callback] = (),
-    resume: Mapping[str, Any] | None = None,
+    resume: Saved | None = None,
 ) -> Synthetic:
     """Minimise ``objective`` over the synthetic set, one update for each learner of the pool.
 
@@ -157,7 +156,7 @@ def update(state: State, objective: Objective, real: Source) -> None:
         )
 
 
-def snapshot(state: State, callbacks: Sequence[Callback]) -> dict[str, Any]:
+def snapshot(state: State, callbacks: Sequence[Callback]) -> Saved:
     """Everything a run needs to go on bit for bit; tensors, numbers and strings only."""
     learner = state.learner
     return {
@@ -189,7 +188,7 @@ def keyed(callbacks: Sequence[Callback]) -> dict[str, Callback]:
     return out
 
 
-def matched(saved: Mapping[str, Any], callbacks: Sequence[Callback]) -> dict[str, Callback]:
+def matched(saved: Saved, callbacks: Sequence[Callback]) -> dict[str, Callback]:
     """:func:`keyed`, when a checkpoint has the states of exactly these.
 
     Raises:
@@ -206,7 +205,7 @@ def matched(saved: Mapping[str, Any], callbacks: Sequence[Callback]) -> dict[str
     return own
 
 
-def detached(value: Any) -> Any:
+def detached(value: object) -> object:
     """The same nest of containers with tensors cut from any graph."""
     if isinstance(value, Tensor):
         return value.detach()
@@ -215,9 +214,7 @@ def detached(value: Any) -> Any:
     return [detached(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-def restore(
-    state: State, saved: Mapping[str, Any], callbacks: Sequence[Callback]
-) -> Mapping[str, Any] | None:
+def restore(state: State, saved: Saved, callbacks: Sequence[Callback]) -> Saved | None:
     """Bring ``state`` to where :func:`snapshot` was taken; returns the pool's memory.
 
     Raises:
@@ -231,5 +228,5 @@ def restore(
     state.rng.set_state(saved["rng"])
     for key, callback in own.items():
         callback.load_state_dict(saved["callbacks"][key])
-    memory: Mapping[str, Any] | None = saved["memory"]
+    memory: Saved | None = saved["memory"]
     return memory

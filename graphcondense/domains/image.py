@@ -283,8 +283,9 @@ class PixelMethod(ImageMethod):
 
     def network(self, real: ImageSource) -> nn.Module:
         """The architecture, on the device of the images; its own weights are never read."""
-        sizes = (real.shape, real.num_classes, self.hidden_channels, self.depth)
-        return built(IMAGE_MODELS[self.model], *sizes).to(real.device)
+        kind = IMAGE_MODELS[self.model]
+        width, depth = self.hidden_channels, self.depth
+        return built(kind, real.shape, real.num_classes, width, depth).to(real.device)
 
     def memory_bytes(self, real: ImageSource) -> int:
         """Besides the synthetic images, the layers of a network over one batch of real ones.

@@ -9,9 +9,9 @@ from functools import partial
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from graphcondense.core.method import Parts, Scorer
+from graphcondense.core.method import Parts
 from graphcondense.core.scalars import WithScalars
-from graphcondense.core.types import Pool, Schedule, Synthetic
+from graphcondense.core.types import Pool, Schedule, Scorer, Synthetic
 from graphcondense.domains.image import (
     LABEL_BYTES,
     ExportedImages,
