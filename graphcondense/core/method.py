@@ -26,6 +26,8 @@ COSTS = {
 REGISTRY: dict[tuple[str, str], type[Method]] = {}
 """Every method class that has been imported, by ``(name, kind)``. See
 :func:`graphcondense.methods.all_methods`, which imports them."""
+Variants = Mapping[str, Mapping[str, object]]
+"""Further names of a method, each with the field values it stands for."""
 S = TypeVar("S", bound=Source, default=Any, contravariant=True)
 """The real data as methods of one kind see them."""
 
@@ -119,7 +121,7 @@ class Method(Budget, Generic[S]):
     family: ClassVar[str] = ""
     learns: ClassVar[str] = ""
     cost: ClassVar[str] = ""
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    variants: ClassVar[Variants] = {}
     predictor: ClassVar[str] = ""
     # Without an annotation these are no fields, and a subclass may make fields of them.
     edge_features = False

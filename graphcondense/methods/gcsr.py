@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -13,7 +12,7 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from graphcondense.core.experts import Buffer, Experts, Training
-from graphcondense.core.method import Parts
+from graphcondense.core.method import Parts, Variants
 from graphcondense.core.pools import built
 from graphcondense.core.types import Batch
 from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic, start_features
@@ -70,7 +69,7 @@ class GCSR(Trajectories):
     family: ClassVar[str] = "trajectory matching"
     learns: ClassVar[str] = "features + adjacency (self-expression)"
     cost: ClassVar[str] = "experts"
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"gcsr-x": {"structure": "identity"}}
+    variants: ClassVar[Variants] = {"gcsr-x": {"structure": "identity"}}
 
     structure: Literal["self-expressive", "identity"] = "self-expressive"
     alpha: NonNegative = 1.0
