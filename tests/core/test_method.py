@@ -36,8 +36,8 @@ def parts() -> Parts:
         ([print], "callbacks has <built-in function print>, which is not a Callback; derive"),
         ([Callback], r"callbacks has the class Callback; give an object of it, Callback\(...\)"),
         (print, r"callbacks=<built-in function print> must be a list, such as \[MyCallback\(\)\]"),
-        (Callback(), "callbacks=.*Callback object.* must be a list"),
-        ("print", "callbacks has 'p', which is not a Callback"),
+        (Callback(), "callbacks=<.* must be a list"),
+        ("print", "callbacks='print' must be a list"),
         ([Callback(), None], "callbacks has None, which is not a Callback"),
     ],
 )
@@ -62,7 +62,11 @@ def test_callbacks_may_be_any_sequence() -> None:
     ("name", "value", "said"),
     [
         ("syn", toy_graph(), r"Parts\.syn must be a Synthetic set, got Data\("),
-        ("objective", None, r"Parts\.objective must be a function \(syn, real, learner, rng\), got"),
+        (
+            "objective",
+            None,
+            r"Parts\.objective must be a function \(syn, real, learner, rng\), got",
+        ),
         ("pool", 3, r"Parts\.pool must be a pool of learners, such as Fresh\(\.\.\.\), got 3"),
         ("schedule", {"x": 0.1}, r"Parts\.schedule must be a Schedule, got \{'x': 0\.1\}"),
         ("fit", 5, r"Parts\.fit must be a function without arguments, got 5"),
@@ -84,7 +88,7 @@ class Loud(Method):
 
 
 def test_parts_that_are_none() -> None:
-    with pytest.raises(TypeError, match=r"Loud: parts\(\) must return Parts\(\.\.\.\), got None"):
+    with pytest.raises(TypeError, match=r"Loud\.parts\(\) must return Parts\(\.\.\.\), got None"):
         Loud(nodes=6).condense(real(), rng=Generator())
 
 
@@ -102,7 +106,7 @@ def test_an_objective_returns_one_number(value: Any, said: str) -> None:
         return out
 
     own = parts()
-    with pytest.raises(TypeError, match=f"the objective must return one number as a tensor, {said}"):
+    with pytest.raises(TypeError, match=f"objective must return one number as a tensor, {said}"):
         distill(own.syn, objective, own.pool, Schedule(1, {"x": 0.1}), real(), rng=Generator())
 
 
