@@ -35,6 +35,13 @@ class GraphSource:
         task: the checked graphs.
         device: where batches go.
         edge_features: whether batches have edge features.
+
+    Attributes:
+        num_classes: groups of graphs; for several tasks one.
+        counts: training graphs of each group.
+        members: which they are.
+        num_edge_features: width of the edge features that batches have; 0 without.
+        criterion: the loss of this kind of problem.
     """
 
     task: GraphTask
@@ -46,32 +53,15 @@ class GraphSource:
     def __post_init__(self) -> None:
         if self.edge_features and not self.task.num_edge_features:
             raise ValueError(f"{self.task.name} has no edge features; leave edge_features off")
+        self.num_classes, self.num_examples = self.task.num_groups, len(self.task)
+        self.num_features = self.task.num_features
+        self.num_edge_features = self.task.num_edge_features if self.edge_features else 0
+        self.criterion: Criterion = CRITERIA[self.task.kind]
         group = self.task.groups[self.task.train]
         self.members = [
             self.task.train[(group == c).nonzero().flatten()] for c in range(self.num_classes)
         ]
-
-    @property
-    def num_classes(self) -> int:
-        """Groups of graphs; for several tasks one."""
-        return self.task.num_groups
-
-    @property
-    def num_features(self) -> int:
-        return self.task.num_features
-
-    @property
-    def num_edge_features(self) -> int:
-        """Width of the edge features that batches have; 0 without."""
-        return self.task.num_edge_features if self.edge_features else 0
-
-    @property
-    def counts(self) -> Tensor:
-        return torch.tensor([len(m) for m in self.members])
-
-    @property
-    def num_examples(self) -> int:
-        return len(self.task)
+        self.counts = torch.tensor([len(m) for m in self.members])
 
     @cached_property
     def largest(self) -> int:
@@ -90,11 +80,6 @@ class GraphSource:
         edge = EDGE_BYTES + 4 * self.num_edge_features
         label = 8 if task.kind == "classes" else 4 * task.num_outputs
         return 4 * self.largest * self.num_features + edge * self.most_edges + label
-
-    @property
-    def criterion(self) -> Criterion:
-        """The loss of this kind of problem."""
-        return CRITERIA[self.task.kind]
 
     def as_batch(self, graphs: GraphSet) -> Batch:
         """Encoded graphs as a model takes them."""

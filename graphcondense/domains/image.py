@@ -31,6 +31,7 @@ class ImageSource:
         images: training images, preprocessed, ``[n, c, h, w]`` on the device.
         labels: their classes ``[n]`` on the device.
         members: positions in ``images`` of each class, on the CPU.
+        shape: ``(channels, height, width)``.
     """
 
     kind = "image"
@@ -42,20 +43,9 @@ class ImageSource:
         self.num_classes, self.example_bytes = task.num_classes, task.example_bytes
         labels = task.labels[task.train]
         self.members = [(labels == c).nonzero().flatten() for c in range(self.num_classes)]
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """``(channels, height, width)``."""
-        _, c, h, w = self.images.shape
-        return c, h, w
-
-    @property
-    def counts(self) -> Tensor:
-        return torch.tensor([len(m) for m in self.members])
-
-    @property
-    def num_examples(self) -> int:
-        return len(self.labels)
+        self.counts = torch.tensor([len(m) for m in self.members])
+        self.num_examples, channels, height, width = self.images.shape
+        self.shape = (channels, height, width)
 
     def batch(
         self, c: int | None = None, size: int | None = None, rng: Generator | None = None
