@@ -12,14 +12,14 @@ import os
 import reprlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from graphcondense.core import parallel
 from graphcondense.core.engine import Callback, State, matched, snapshot
+from graphcondense.core.types import Saved, Scorer
 
 FORMAT = 2
 """Of checkpoints; one of another cannot be gone on with."""
@@ -90,10 +90,10 @@ class JsonLog(Callback):
     def interrupted(self, state: State) -> None:
         self.file.close()
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> Saved:
         return {"seconds": self.seconds}
 
-    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+    def load_state_dict(self, saved: Saved) -> None:
         self.seconds = float(saved["seconds"])
 
 
@@ -137,13 +137,13 @@ class Validate(Callback):
         extra: whether the last score was of such a step.
     """
 
-    def __init__(self, score: Callable[[Any], float], every: int) -> None:
+    def __init__(self, score: Scorer, every: int) -> None:
         self.score, self.every = score, max(1, every)
         self.best, self.best_step = float("-inf"), 0
         self.start_score = float("nan")
         self.seconds, self.extra = 0.0, False
         self.kept: dict[str, torch.Tensor] = {}
-        self._before: dict[str, Any] = {}
+        self._before: Saved = {}
 
     def start(self, state: State) -> None:
         if not state.step:
@@ -176,16 +176,16 @@ class Validate(Callback):
         if self.kept:
             state.syn.load_state_dict(self.kept)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> Saved:
         rest = {"start_score": self.start_score, "extra": self.extra, "before": self._before}
         return {**self._held(), **rest}
 
-    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+    def load_state_dict(self, saved: Saved) -> None:
         self.best, self.best_step = float(saved["best"]), int(saved["best_step"])
         self.start_score, self.kept = float(saved["start_score"]), dict(saved["kept"])
         self.extra, self._before = bool(saved["extra"]), dict(saved["before"])
 
-    def _held(self) -> dict[str, Any]:
+    def _held(self) -> Saved:
         return {"best": self.best, "best_step": self.best_step, "kept": self.kept}
 
 
@@ -216,10 +216,10 @@ class EarlyStop(Callback):
         if self.patience is not None and self.since >= self.patience:
             state.stop = f"no better validation score in {self.patience} in a row"
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> Saved:
         return {"best": self.best, "since": self.since}
 
-    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+    def load_state_dict(self, saved: Saved) -> None:
         self.best, self.since = float(saved["best"]), int(saved["since"])
 
 
@@ -252,7 +252,7 @@ class Clock:
     def state_dict(self) -> dict[str, float]:
         return {"seconds": self.seconds, "processor_seconds": self.processor_seconds}
 
-    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+    def load_state_dict(self, saved: Saved) -> None:
         self._earlier = float(saved["seconds"]), float(saved["processor_seconds"])
 
 
@@ -296,11 +296,11 @@ class TimeBudget(Callback):
         state.stop = parallel.agree(state.stop or ended)
         self.spent = state.stop is not None
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> Saved:
         used = {} if self.clock is None else self.clock.state_dict()
         return {"used": used, "spent": self.spent}
 
-    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+    def load_state_dict(self, saved: Saved) -> None:
         self.clock = self.clock or Clock()
         self.clock.load_state_dict(saved["used"])
         self.spent = bool(saved["spent"])
@@ -325,7 +325,7 @@ class Checkpoint(Callback):
     def __init__(
         self,
         path: str | Path,
-        identity: Mapping[str, Any],
+        identity: Mapping[str, object],
         callbacks: Sequence[Callback] = (),
         *,
         every: int | None = None,
@@ -371,8 +371,8 @@ def rank_path(path: Path) -> Path:
 
 
 def read_checkpoint(
-    path: str | Path, identity: Mapping[str, Any], callbacks: Sequence[Callback] = ()
-) -> dict[str, Any]:
+    path: str | Path, identity: Mapping[str, object], callbacks: Sequence[Callback] = ()
+) -> Saved:
     """The engine's part of a checkpoint, for ``distill(resume=...)``.
 
     Args:
@@ -407,13 +407,13 @@ def read_checkpoint(
             f"{file} is of another run: {name} is {there} there and {here} here; use the same "
             "settings or another folder"
         )
-    out: dict[str, Any] = saved["engine"]
+    out: Saved = saved["engine"]
     matched(out, callbacks)
     return out
 
 
 def differences(
-    there: Mapping[str, Any], here: Mapping[str, Any], prefix: str = ""
+    there: Mapping[str, object], here: Mapping[str, object], prefix: str = ""
 ) -> Iterator[tuple[str, str, str]]:
     """Where two nests of settings differ: the dotted name, and both values in a few words.
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
 from graphcondense.core import parallel
-from graphcondense.core.types import Learner, Objective, Pool, Schedule, Source, Synthetic
+from graphcondense.core.types import Learner, Objective, Pool, Saved, Schedule, Source, Synthetic
 
 
 @dataclass
@@ -52,10 +51,10 @@ class Callback:
 
     def interrupted(self, state: State) -> None: ...
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> Saved:
         return {}
 
-    def load_state_dict(self, saved: Mapping[str, Any]) -> None: ...
+    def load_state_dict(self, saved: Saved) -> None: ...
 
 
 def distill(
@@ -67,7 +66,7 @@ def distill(
     *,
     rng: Generator,
     callbacks: Sequence[Callback] = (),
-    resume: Mapping[str, Any] | None = None,
+    resume: Saved | None = None,
 ) -> Synthetic:
     """Minimise ``objective`` over the synthetic set, one update for each learner of the pool.
 
@@ -131,6 +130,12 @@ def update(state: State, objective: Objective, real: Source) -> None:
     params = [p for g in active for p in groups[g]]
     state.syn.draw(state.rng)
     loss = objective(state.syn, real, state.learner, state.rng)
+    if not isinstance(loss, Tensor) or loss.dim():
+        what = f"shape {list(loss.shape)}" if isinstance(loss, Tensor) else repr(type(loss))
+        raise TypeError(
+            f"the objective must return one number as a tensor, got {what}; end it with .sum() or "
+            ".mean()"
+        )
     grads = torch.autograd.grad(loss, params, allow_unused=True)
     filled = [torch.zeros_like(p) if g is None else g for p, g in zip(params, grads, strict=True)]
     state.loss = parallel.mean_([loss.detach(), *filled])[0]
@@ -151,7 +156,7 @@ def update(state: State, objective: Objective, real: Source) -> None:
         )
 
 
-def snapshot(state: State, callbacks: Sequence[Callback]) -> dict[str, Any]:
+def snapshot(state: State, callbacks: Sequence[Callback]) -> Saved:
     """Everything a run needs to go on bit for bit; tensors, numbers and strings only."""
     learner = state.learner
     return {
@@ -183,7 +188,7 @@ def keyed(callbacks: Sequence[Callback]) -> dict[str, Callback]:
     return out
 
 
-def matched(saved: Mapping[str, Any], callbacks: Sequence[Callback]) -> dict[str, Callback]:
+def matched(saved: Saved, callbacks: Sequence[Callback]) -> dict[str, Callback]:
     """:func:`keyed`, when a checkpoint has the states of exactly these.
 
     Raises:
@@ -200,7 +205,7 @@ def matched(saved: Mapping[str, Any], callbacks: Sequence[Callback]) -> dict[str
     return own
 
 
-def detached(value: Any) -> Any:
+def detached(value: object) -> object:
     """The same nest of containers with tensors cut from any graph."""
     if isinstance(value, Tensor):
         return value.detach()
@@ -209,9 +214,7 @@ def detached(value: Any) -> Any:
     return [detached(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-def restore(
-    state: State, saved: Mapping[str, Any], callbacks: Sequence[Callback]
-) -> Mapping[str, Any] | None:
+def restore(state: State, saved: Saved, callbacks: Sequence[Callback]) -> Saved | None:
     """Bring ``state`` to where :func:`snapshot` was taken; returns the pool's memory.
 
     Raises:
@@ -225,5 +228,5 @@ def restore(
     state.rng.set_state(saved["rng"])
     for key, callback in own.items():
         callback.load_state_dict(saved["callbacks"][key])
-    memory: Mapping[str, Any] | None = saved["memory"]
+    memory: Saved | None = saved["memory"]
     return memory

@@ -14,14 +14,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from graphcondense.core.pools import View, initialise, viewed
-from graphcondense.core.types import Criterion, Learner, Source, Synthetic
+from graphcondense.core.pools import View, initialise, leaves, viewed
+from graphcondense.core.types import Criterion, Learner, Saved, Source, Synthetic
 from graphcondense.ops.files import write_whole
 
 SMALL = 32 * 2**20
@@ -109,7 +108,7 @@ class Buffer:
 
     model: nn.Module
     training: Training
-    identity: Mapping[str, Any]
+    identity: Mapping[str, object]
     folder: str | Path | None = None
     view: View | None = None
     criterion: Criterion = F.cross_entropy
@@ -263,7 +262,7 @@ class Buffer:
         rng = Generator().manual_seed(int.from_bytes(seed[:6], "big"))
         device = next(self.model.parameters()).device
         drawn = initialise(self.model, rng)
-        params = {k: v.to(device, copy=True).requires_grad_() for k, v in drawn.items()}
+        params = leaves(drawn, device)
         learner = Learner(
             self.model, params, dict(self.model.named_buffers()), criterion=self.criterion
         )
@@ -347,11 +346,7 @@ class Experts:
         return self.buffer.training.epochs - self.ahead
 
     def __call__(
-        self,
-        syn: Synthetic,
-        real: Source,
-        rng: Generator,
-        memory: Mapping[str, Any] | None = None,
+        self, syn: Synthetic, real: Source, rng: Generator, memory: Saved | None = None
     ) -> Iterator[Learner]:
         model, criterion = self.buffer.model, self.buffer.criterion
         buffers = dict(model.named_buffers())

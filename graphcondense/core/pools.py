@@ -6,18 +6,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice, repeat
-from typing import Any, TypeVar
+from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from graphcondense.core.types import Batch, Criterion, Learner, Source, Synthetic
+from graphcondense.core.types import Batch, Criterion, Learner, Saved, Source, Synthetic
 
 Module = TypeVar("Module", bound=nn.Module)
+P = ParamSpec("P")
 
 
-def built(make: Callable[..., Module], *args: Any, **kwargs: Any) -> Module:
+def built(make: Callable[P, Module], *args: P.args, **kwargs: P.kwargs) -> Module:
     """``make(...)`` without touching the global generator, from which PyTorch's layers draw."""
     with torch.random.fork_rng(devices=[]):
         return make(*args, **kwargs)
@@ -148,11 +149,7 @@ class Fresh:
     lessons: Lessons = field(default_factory=OnSynthetic)
 
     def __call__(
-        self,
-        syn: Synthetic,
-        real: Source,
-        rng: Generator,
-        memory: Mapping[str, Any] | None = None,
+        self, syn: Synthetic, real: Source, rng: Generator, memory: Saved | None = None
     ) -> Iterator[Learner]:
         buffers = dict(self.model.named_buffers())
         device = next(self.model.parameters()).device
@@ -160,12 +157,12 @@ class Fresh:
         while True:
             if memory is not None:
                 # The learner of a checkpoint was matched already: only what follows remains.
-                position, params = int(memory["position"]), _leaves(memory["params"], device)
+                position, params = int(memory["position"]), leaves(memory["params"], device)
                 trainer = self.optimizer(list(params.values()))
                 trainer.load_state_dict(dict(memory["trainer"]))
                 memory = None
             elif position == 0:
-                params = _leaves(initialise(self.model, rng), device)
+                params = leaves(initialise(self.model, rng), device)
                 trainer = self.optimizer(list(params.values()))
             if not go_on:
                 held = {"position": position, "params": params, "trainer": trainer.state_dict()}
@@ -180,7 +177,7 @@ class Fresh:
                     learner.train_step(batch, trainer)
 
 
-def _leaves(params: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+def leaves(params: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:
     """Copies that gradients can be taken in; a checkpoint's come from the CPU."""
     return {k: v.detach().to(device, copy=True).requires_grad_() for k, v in params.items()}
 
@@ -210,17 +207,13 @@ class Taught:
     optimizer: InnerOptimizer = field(default_factory=inner_adam)
 
     def __call__(
-        self,
-        syn: Synthetic,
-        real: Source,
-        rng: Generator,
-        memory: Mapping[str, Any] | None = None,
+        self, syn: Synthetic, real: Source, rng: Generator, memory: Saved | None = None
     ) -> Iterator[Learner]:
         device = next(self.model.parameters()).device
         if memory is not None:
-            params = _leaves(memory["params"], device)
+            params = leaves(memory["params"], device)
         else:
-            params = _leaves(initialise(self.model, rng), device)
+            params = leaves(initialise(self.model, rng), device)
         learner = Learner(self.model, params, memory={"params": params})
         if memory is None:
             trainer = self.optimizer(list(params.values()))
@@ -238,11 +231,7 @@ class Idle:
     """
 
     def __call__(
-        self,
-        syn: Synthetic,
-        real: Source,
-        rng: Generator,
-        memory: Mapping[str, Any] | None = None,
+        self, syn: Synthetic, real: Source, rng: Generator, memory: Saved | None = None
     ) -> Iterator[Learner]:
         learner = Learner(nn.Module(), {})
         while True:

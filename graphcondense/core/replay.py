@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from graphcondense.core.pools import InnerOptimizer, frozen, initialise, inner_adam
-from graphcondense.core.types import Criterion, Learner, Source, Synthetic
+from graphcondense.core.pools import InnerOptimizer, frozen, initialise, inner_adam, leaves
+from graphcondense.core.types import Criterion, Learner, Saved, Source, Synthetic
 
 
 @dataclass(frozen=True)
@@ -50,11 +49,7 @@ class Replay:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
 
     def __call__(
-        self,
-        syn: Synthetic,
-        real: Source,
-        rng: Generator,
-        memory: Mapping[str, Any] | None = None,
+        self, syn: Synthetic, real: Source, rng: Generator, memory: Saved | None = None
     ) -> Iterator[Learner]:
         buffers = dict(self.model.named_buffers())
         if memory is None:
@@ -75,14 +70,13 @@ class Replay:
     def _fresh(self, rng: Generator) -> _Online:
         return self._online(initialise(self.model, rng), 0)
 
-    def _kept(self, saved: Mapping[str, Any]) -> _Online:
+    def _kept(self, saved: Saved) -> _Online:
         out = self._online(saved["params"], int(saved["age"]))
         out.trainer.load_state_dict(dict(saved["trainer"]))
         return out
 
     def _online(self, params: Mapping[str, Tensor], age: int) -> _Online:
-        device = next(self.model.parameters()).device
-        own = {k: v.detach().to(device, copy=True).requires_grad_() for k, v in params.items()}
+        own = leaves(params, next(self.model.parameters()).device)
         return _Online(own, self.optimizer(list(own.values())), age)
 
     def _train(self, own: _Online, buffers: dict[str, Tensor], syn: Synthetic) -> None:
@@ -103,5 +97,5 @@ class _Online:
     trainer: torch.optim.Optimizer
     age: int
 
-    def held(self) -> dict[str, Any]:
+    def held(self) -> Saved:
         return {"params": self.params, "trainer": self.trainer.state_dict(), "age": self.age}

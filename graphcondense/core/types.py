@@ -9,12 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
+
+Saved: TypeAlias = Mapping[str, Any]
+"""What a checkpoint keeps of a part of a run: tensors, numbers and strings, and nests of them."""
+
+Scorer = Callable[[Any], float]
+"""From a finished set, as :meth:`Synthetic.export` gives it, to its validation score."""
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
 """A loss: outputs ``[m, k]`` and ``y`` to a scalar."""
@@ -54,7 +60,7 @@ class Learner(NamedTuple):
     memory: Mapping[str, Any] = {}
     criterion: Criterion = F.cross_entropy
 
-    def __call__(self, batch: Batch, **kwargs: Any) -> Tensor:
+    def __call__(self, batch: Batch, **kwargs: bool) -> Tensor:
         weights = {**self.params, **self.buffers}
         out: Tensor = functional_call(self.model, weights, batch.inputs, kwargs)
         return out if batch.rows is None else out[batch.rows]
@@ -160,11 +166,7 @@ class Pool(Protocol):
     """
 
     def __call__(
-        self,
-        syn: Synthetic,
-        real: Source,
-        rng: Generator,
-        memory: Mapping[str, Any] | None = None,
+        self, syn: Synthetic, real: Source, rng: Generator, memory: Saved | None = None
     ) -> Iterator[Learner]: ...
 
 

@@ -6,19 +6,18 @@ in no group. Of labels, those of training nodes alone are read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.engine import Callback
 from graphcondense.core.method import Method
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.node import EDGE_BYTES, NodeSource
+from graphcondense.ops.arrays import dense
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.cluster import isometric
 from graphcondense.ops.coarsen import (
@@ -36,6 +35,9 @@ from graphcondense.ops.coarsen import (
 from graphcondense.ops.fields import Count, Natural
 from graphcondense.ops.variation import variation_basis
 
+if TYPE_CHECKING:
+    from graphcondense.saved.condensed_graph import CondensedGraph
+
 
 class CoarseGraph(Synthetic):
     """A finished coarse graph.
@@ -51,7 +53,7 @@ class CoarseGraph(Synthetic):
         super().__init__()
         self.x, self.adj, self.y, self.assignment = x, adj, y, assignment
 
-    def export(self) -> Any:
+    def export(self) -> CondensedGraph:
         """A PyG ``Data``: ``x [n, d]``, ``edge_index [2, m]``, ``edge_weight [m]``, ``y [n]``,
         ``train_mask [n]`` and ``assignment [N]``."""
         from graphcondense.saved.condensed_graph import CondensedGraph
@@ -70,12 +72,12 @@ class CoarseGraph(Synthetic):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Coarse(Method):
+class Coarse(Method[NodeSource]):
     """What all share that make groups of nodes."""
 
-    kind: ClassVar[str] = "node"
-    family: ClassVar[str] = "coarsening"
-    cost: ClassVar[str] = "closed form"
+    kind = "node"
+    family = "coarsening"
+    cost = "closed form"
 
     @property
     def pair_bytes(self) -> int:
@@ -86,7 +88,7 @@ class Coarse(Method):
         """Bytes of a node's self-loop."""
         return EDGE_BYTES
 
-    def sizes(self, real: Any) -> Tensor:
+    def sizes(self, real: NodeSource) -> Tensor:
         return self.allocate(
             real.counts,
             real.num_examples,
@@ -110,7 +112,7 @@ class WholeGraph(Coarse):
             exported.
     """
 
-    learns: ClassVar[str] = "nothing (groups of real nodes)"
+    learns = "nothing (groups of real nodes)"
 
     self_loops: bool = True
 
@@ -118,7 +120,7 @@ class WholeGraph(Coarse):
     def loop_bytes(self) -> int:
         return EDGE_BYTES * self.self_loops
 
-    def sizes(self, real: Any) -> Tensor:
+    def sizes(self, real: NodeSource) -> Tensor:
         """As many nodes as the budget says, evenly over the classes: their sum alone is meant.
 
         Raises:
@@ -149,14 +151,7 @@ class WholeGraph(Coarse):
         """The nodes of components with a training node, and how many such components there are."""
         return parts_with(undirected(real.task.adj), real.task.train.numpy())
 
-    def condense(
-        self,
-        real: NodeSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         n = int(self.sizes(real).sum())
         nodes, _ = self.seen(real)
         whole = undirected(real.task.adj)
@@ -190,7 +185,7 @@ class Contraction(WholeGraph):
     respect_labels: bool = True
     join: bool = True
 
-    def sizes(self, real: Any) -> Tensor:
+    def sizes(self, real: NodeSource) -> Tensor:
         wanted = super().sizes(real)
         n, parts = int(wanted.sum()), self.seen(real)[1]
         if n < parts and not self.join:
@@ -248,7 +243,7 @@ def seeded(rng: Generator) -> np.random.Generator:
     return np.random.default_rng(int(torch.randint(2**31, (), generator=rng)))
 
 
-def exported(method: Method, real: NodeSource) -> int:
+def exported(method: Method[NodeSource], real: NodeSource) -> int:
     """Bytes of a condensed graph with all its edges."""
     n = int(method.sizes(real).sum())
     return n * real.example_bytes + n * n * EDGE_BYTES
@@ -300,7 +295,7 @@ def coarse_graph(
             "more; ask for more nodes, or set respect_labels=True"
         )
     x = means(assignment, n) @ real.task.x_array
-    return CoarseGraph(np.asarray(x.toarray() if sp.issparse(x) else x), between, y, assignment)
+    return CoarseGraph(dense(x), between, y, assignment)
 
 
 def by_class(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Generator, Tensor, nn
 
-from graphcondense.core.engine import Callback, distill
-from graphcondense.core.method import Method
+from graphcondense.core.method import Method, Parts
 from graphcondense.core.pools import Fresh, built
 from graphcondense.core.types import Batch, Criterion, Objective, Pool, Schedule, Synthetic
 from graphcondense.data.graph_task import GraphTask
@@ -36,6 +35,13 @@ class GraphSource:
         task: the checked graphs.
         device: where batches go.
         edge_features: whether batches have edge features.
+
+    Attributes:
+        num_classes: groups of graphs; for several tasks one.
+        counts: training graphs of each group.
+        members: which they are.
+        num_edge_features: width of the edge features that batches have; 0 without.
+        criterion: the loss of this kind of problem.
     """
 
     task: GraphTask
@@ -47,32 +53,15 @@ class GraphSource:
     def __post_init__(self) -> None:
         if self.edge_features and not self.task.num_edge_features:
             raise ValueError(f"{self.task.name} has no edge features; leave edge_features off")
+        self.num_classes, self.num_examples = self.task.num_groups, len(self.task)
+        self.num_features = self.task.num_features
+        self.num_edge_features = self.task.num_edge_features if self.edge_features else 0
+        self.criterion: Criterion = CRITERIA[self.task.kind]
         group = self.task.groups[self.task.train]
         self.members = [
             self.task.train[(group == c).nonzero().flatten()] for c in range(self.num_classes)
         ]
-
-    @property
-    def num_classes(self) -> int:
-        """Groups of graphs; for several tasks one."""
-        return self.task.num_groups
-
-    @property
-    def num_features(self) -> int:
-        return self.task.num_features
-
-    @property
-    def num_edge_features(self) -> int:
-        """Width of the edge features that batches have; 0 without."""
-        return self.task.num_edge_features if self.edge_features else 0
-
-    @property
-    def counts(self) -> Tensor:
-        return torch.tensor([len(m) for m in self.members])
-
-    @property
-    def num_examples(self) -> int:
-        return len(self.task)
+        self.counts = torch.tensor([len(m) for m in self.members])
 
     @cached_property
     def largest(self) -> int:
@@ -91,11 +80,6 @@ class GraphSource:
         edge = EDGE_BYTES + 4 * self.num_edge_features
         label = 8 if task.kind == "classes" else 4 * task.num_outputs
         return 4 * self.largest * self.num_features + edge * self.most_edges + label
-
-    @property
-    def criterion(self) -> Criterion:
-        """The loss of this kind of problem."""
-        return CRITERIA[self.task.kind]
 
     def as_batch(self, graphs: GraphSet) -> Batch:
         """Encoded graphs as a model takes them."""
@@ -268,7 +252,7 @@ def dense_of(graphs: GraphSet, n: int, attr: Tensor | None = None) -> Tensor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LearntGraphs(Method):
+class LearntGraphs(Method[GraphSource]):
     """What every method shares that learns features and edges of several small graphs.
 
     Attributes:
@@ -295,7 +279,7 @@ class LearntGraphs(Method):
         density: mean edge probability that is free of charge; by default that of the start.
     """
 
-    kind: ClassVar[str] = "graph"
+    kind = "graph"
 
     init: Literal["auto", "random", "central", "herding", "kcenter", "ridge"] = "auto"
     draws: Count = 200
@@ -311,6 +295,14 @@ class LearntGraphs(Method):
     anneal: bool = True
     sparsity: NonNegative = 0.1
     density: Share | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.density is not None and not self.sparsity:
+            raise ValueError(
+                f"density={self.density} cannot act without a charge on edges: set sparsity above "
+                "0, or leave density out"
+            )
 
     def most_nodes(self, real: GraphSource) -> int:
         """Nodes of a synthetic graph, at most."""
@@ -361,32 +353,15 @@ class LearntGraphs(Method):
         ]
         return torch.cat(picked)
 
-    def learn(
-        self,
-        real: GraphSource,
-        objective: Objective,
-        pool: Pool,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback],
-        resume: Mapping[str, Any] | None,
-    ) -> Synthetic:
-        """Minimise ``objective``, and the charge on edges, over the synthetic graphs."""
+    def learn(self, real: GraphSource, rng: Generator, objective: Objective, pool: Pool) -> Parts:
+        """Parts that minimise ``objective``, and the charge on edges, over synthetic graphs."""
         start = self.start(real, rng)
         if self.sparsity:
             level = float(density(start).detach()) if self.density is None else self.density
             objective = Plus(objective, Sparse(self.sparsity, level))
         rates = {g: self.lr_adj if g == "adj" else self.lr_x for g in start.groups()}
-        return distill(
-            start,
-            objective,
-            pool,
-            Schedule(self.steps, rates, anneal=self.anneal),
-            real,
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
-        )
+        schedule = Schedule(self.steps, rates, anneal=self.anneal)
+        return Parts(syn=start, objective=objective, pool=pool, schedule=schedule)
 
 
 PAIR_COPIES = 20
@@ -429,18 +404,10 @@ class MatchedGraphs(LearntGraphs):
             edge_channels=real.num_edge_features,
         ).to(real.device)
 
-    def match(
-        self,
-        real: GraphSource,
-        objective: Objective,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback],
-        resume: Mapping[str, Any] | None,
-    ) -> Synthetic:
+    def match(self, real: GraphSource, rng: Generator, objective: Objective) -> Parts:
         """:meth:`learn` with a fresh network every step."""
         pool = Fresh(self.network(real), criterion=real.criterion)
-        return self.learn(real, objective, pool, rng=rng, callbacks=callbacks, resume=resume)
+        return self.learn(real, rng, objective, pool)
 
 
 def readouts(real: GraphSource, index: Tensor, hops: int = 2) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
@@ -31,6 +31,7 @@ class ImageSource:
         images: training images, preprocessed, ``[n, c, h, w]`` on the device.
         labels: their classes ``[n]`` on the device.
         members: positions in ``images`` of each class, on the CPU.
+        shape: ``(channels, height, width)``.
     """
 
     kind = "image"
@@ -42,20 +43,9 @@ class ImageSource:
         self.num_classes, self.example_bytes = task.num_classes, task.example_bytes
         labels = task.labels[task.train]
         self.members = [(labels == c).nonzero().flatten() for c in range(self.num_classes)]
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """``(channels, height, width)``."""
-        _, c, h, w = self.images.shape
-        return c, h, w
-
-    @property
-    def counts(self) -> Tensor:
-        return torch.tensor([len(m) for m in self.members])
-
-    @property
-    def num_examples(self) -> int:
-        return len(self.labels)
+        self.counts = torch.tensor([len(m) for m in self.members])
+        self.num_examples, channels, height, width = self.images.shape
+        self.shape = (channels, height, width)
 
     def batch(
         self, c: int | None = None, size: int | None = None, rng: Generator | None = None
@@ -67,6 +57,10 @@ class ImageSource:
             own = own[torch.randperm(len(own), generator=rng)[:size]]
         rows = own.to(self.device)
         return Batch((self.images[rows],), self.labels[rows])
+
+    def labelled(self, sizes: Tensor) -> Tensor:
+        """The classes of ``sizes[c]`` images of each class ``[n]``, ascending, on the device."""
+        return torch.arange(self.num_classes).repeat_interleave(sizes).to(self.device)
 
     def raw(self, seen: Tensor) -> Tensor:
         """Images as they are saved, of images as networks see them."""
@@ -198,8 +192,8 @@ class ImageSynthetic(LearntImages):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PixelMethod(Method):
-    """What methods share that learn images with the help of a network; no method by itself.
+class ImageMethod(Method[ImageSource]):
+    """What methods share that learn images; no method by itself.
 
     Attributes:
         init: what images start from: ``"real"`` ones of the class, drawn uniformly; ``"herding"``,
@@ -207,24 +201,20 @@ class PixelMethod(Method):
             standard normal as networks see it.
         preprocess: what networks see: ``"normalise"`` (each channel), ``"zca"`` or ``"none"``.
             Images are exported raw.
-        model: ``"convnet"``, ``"mlp"``, ``"resnet"`` or ``"vgg"``.
-        hidden_channels: filters or width.
-        depth: blocks or hidden layers; by default the model's own choice.
         real_batch: real images a class and step.
     """
 
+    kind = "image"
+
     init: Literal["real", "noise", "kmeans", "herding", "kcenter", "central"] = "real"
     preprocess: Literal["normalise", "zca", "none"] = "normalise"
-    model: Literal["convnet", "mlp", "resnet", "vgg"] = "convnet"
-    hidden_channels: Count = 128
-    depth: Count | None = None
     real_batch: Count = 256
 
     def label_bytes(self, real: ImageSource) -> int:
         """Bytes of one image's label; methods with soft labels say ``4 C``."""
         return LABEL_BYTES
 
-    def sizes(self, real: Any) -> Tensor:
+    def sizes(self, real: ImageSource) -> Tensor:
         extra = self.label_bytes(real) - LABEL_BYTES
         return self.allocate(
             real.counts, real.num_examples, example_bytes=real.example_bytes + extra
@@ -233,8 +223,8 @@ class PixelMethod(Method):
     def start(self, real: ImageSource, rng: Generator) -> ImageSynthetic:
         """The synthetic images before the first update."""
         sizes = self.sizes(real)
-        y = torch.arange(real.num_classes).repeat_interleave(sizes).to(real.device)
-        return ImageSynthetic(self.initial(real, sizes, rng), y, real.num_classes, real.raw)
+        x = self.initial(real, sizes, rng)
+        return ImageSynthetic(x, real.labelled(sizes), real.num_classes, real.raw)
 
     def initial(self, real: ImageSource, sizes: Tensor, rng: Generator) -> Tensor:
         """``sizes[c]`` images of each class as :attr:`init` says, ``[n, c, h, w]``.
@@ -258,10 +248,34 @@ class PixelMethod(Method):
                 parts.append(flat[choose(flat, k, rng).to(real.device)])
         return torch.cat(parts).view(-1, *real.shape)
 
+    def filled(self, real: ImageSource, sizes: Tensor, rng: Generator) -> Tensor:
+        """:meth:`initial`, where a class of fewer images shows some of them more than once."""
+        have = sizes if self.init == "noise" else torch.minimum(sizes, real.counts)
+        parts = torch.split(self.initial(real, have, rng), have.tolist())
+        return torch.cat(
+            [own[torch.arange(k) % len(own)] for own, k in zip(parts, sizes.tolist(), strict=True)]
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelMethod(ImageMethod):
+    """What methods share that learn images with the help of a network; no method by itself.
+
+    Attributes:
+        model: ``"convnet"``, ``"mlp"``, ``"resnet"`` or ``"vgg"``.
+        hidden_channels: filters or width.
+        depth: blocks or hidden layers; by default the model's own choice.
+    """
+
+    model: Literal["convnet", "mlp", "resnet", "vgg"] = "convnet"
+    hidden_channels: Count = 128
+    depth: Count | None = None
+
     def network(self, real: ImageSource) -> nn.Module:
         """The architecture, on the device of the images; its own weights are never read."""
-        sizes = (real.shape, real.num_classes, self.hidden_channels, self.depth)
-        return built(IMAGE_MODELS[self.model], *sizes).to(real.device)
+        kind = IMAGE_MODELS[self.model]
+        width, depth = self.hidden_channels, self.depth
+        return built(kind, real.shape, real.num_classes, width, depth).to(real.device)
 
     def memory_bytes(self, real: ImageSource) -> int:
         """Besides the synthetic images, the layers of a network over one batch of real ones.

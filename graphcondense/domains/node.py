@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Generator, Tensor, nn
 
-from graphcondense.core.engine import Callback, distill
-from graphcondense.core.method import Method
+from graphcondense.core.method import Method, Parts
 from graphcondense.core.pools import Fresh, OnSynthetic, built, inner_adam
 from graphcondense.core.types import Batch, Objective, Schedule, Synthetic
 from graphcondense.data.task import NodeTask
@@ -23,6 +21,9 @@ from graphcondense.ops.adjacency import csr_tensor, gcn_norm_dense, propagate_ro
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
 from graphcondense.ops.sampling import blocks
 from graphcondense.ops.select import CHOICES, choose_centres
+
+if TYPE_CHECKING:
+    from graphcondense.saved.condensed_graph import CondensedGraph
 
 Setting = Literal["transductive", "inductive"]
 
@@ -103,9 +104,9 @@ class NodeSource:
             self._designs[hops] = torch.from_numpy(rows).to(self.device, self.dtype)
         return self._designs[hops]
 
-    def design(self, model: Any) -> Tensor:
+    def design(self, model: Propagation) -> Tensor:
         """What a linear model sees of the training nodes."""
-        return self.propagated(int(model.hops))
+        return self.propagated(model.hops)
 
     def batch(
         self, c: int | None = None, size: int | None = None, rng: Generator | None = None
@@ -142,6 +143,18 @@ class NodeSource:
         return Batch((features, adj), self.labels[members.to(self.device)])
 
 
+class NodeView:
+    """The labelled nodes of a source, shown otherwise: how, subclasses say in ``batch``.
+
+    Attributes:
+        real: the source.
+    """
+
+    def __init__(self, real: NodeSource) -> None:
+        self.real, self.num_classes, self.counts = real, real.num_classes, real.counts
+        self.num_examples, self.example_bytes = real.num_examples, real.example_bytes
+
+
 def _only(y: Tensor, keep: Tensor) -> Tensor:
     out = torch.full_like(y, -1)
     out[keep] = y[keep]
@@ -154,7 +167,7 @@ class NodeSynthetic(Synthetic):
     Args:
         x: initial features ``[n, d]``; copied.
         y: classes ``[n]``, in ascending order; fixed.
-        structure: where the edges come from.
+        structure: where the edges come from; by default there are none.
         threshold: exported edges are those of weight above it.
         num_classes: number of classes.
     """
@@ -162,12 +175,18 @@ class NodeSynthetic(Synthetic):
     y: Tensor
 
     def __init__(
-        self, x: Tensor, y: Tensor, structure: Structure, *, threshold: float, num_classes: int
+        self,
+        x: Tensor,
+        y: Tensor,
+        structure: Structure | None = None,
+        *,
+        threshold: float = 0.0,
+        num_classes: int,
     ) -> None:
         super().__init__()
         self.x = nn.Parameter(x.detach().clone())
         self.register_buffer("y", y.clone())
-        self.structure = structure
+        self.structure = Identity() if structure is None else structure
         self.threshold = threshold
         self.num_classes = num_classes
 
@@ -191,13 +210,13 @@ class NodeSynthetic(Synthetic):
         return [Batch(whole.inputs, self.y[rows], rows) for rows in members]
 
     @torch.no_grad()
-    def export(self) -> Any:
+    def export(self) -> CondensedGraph:
         """A PyG ``Data``: ``x [n, d]``, ``edge_index [2, m]``, ``edge_weight [m]``, ``y [n]``,
         ``train_mask [n]``."""
         return small_graph(self.x, self.structure.hard(self.x, self.threshold), self.y)
 
 
-def small_graph(x: Tensor, adj: Tensor | None, y: Tensor) -> Any:
+def small_graph(x: Tensor, adj: Tensor | None, y: Tensor) -> CondensedGraph:
     """A condensed graph as PyG ``Data`` on the CPU; ``adj`` dense ``[n, n]`` or ``None``."""
     from graphcondense.saved.condensed_graph import CondensedGraph
 
@@ -217,7 +236,7 @@ def small_graph(x: Tensor, adj: Tensor | None, y: Tensor) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LearntGraph(Method):
+class LearntGraph(Method[NodeSource]):
     """What every method shares that learns the features and edges of a small graph.
 
     Attributes:
@@ -233,13 +252,7 @@ class LearntGraph(Method):
         init: which training nodes of a class its synthetic nodes start from: ``"random"`` (the
             papers), ``"kcenter"``, ``"herding"``, or ``"kmeans"`` (cluster centres, no rows).
         init_hops: the start is a row of ``Â^init_hops X``; 0 is the raw features (the papers).
-        model: matching network, ``"sgc"``, ``"gcn"``, ``"appnp"`` or ``"mlp"``.
-        hidden_channels: its width.
-        num_layers: its linear layers.
-        hops: how often SGC and APPNP propagate.
-        real_batch: real nodes a class and step; all by default.
-        fanout: neighbours a hop where the real graph is sampled; all by default.
-        epochs: matching networks in all.
+        epochs: networks in all; of a method without new networks, updates.
         lr_x: Adam's learning rate on the features.
         lr_relative: count ``lr_x`` in root mean squares of the features at the start, so that one
             value serves features of any scale; the papers' rates are absolute.
@@ -252,7 +265,7 @@ class LearntGraph(Method):
             single ``"step"``.
     """
 
-    kind: ClassVar[str] = "node"
+    kind = "node"
 
     structure: Literal["mlp", "identity", "bernoulli"] = "mlp"
     structure_hidden: Count = 128
@@ -262,12 +275,6 @@ class LearntGraph(Method):
     threshold: NonNegative = 0.05
     init: Literal["random", "kcenter", "herding", "kmeans"] = "random"
     init_hops: Natural = 0
-    model: Literal["sgc", "gcn", "appnp", "mlp"] = "sgc"
-    hidden_channels: Count = 256
-    num_layers: Count = 2
-    hops: Natural = 2
-    real_batch: Count | None = None
-    fanout: Count | None = None
     epochs: Natural = 20
     lr_x: NonNegative = 0.04
     lr_relative: bool = True
@@ -280,6 +287,51 @@ class LearntGraph(Method):
     @property
     def pair_bytes(self) -> int:
         return 0 if self.structure == "identity" else 2 * EDGE_BYTES
+
+    def start(self, real: NodeSource, rng: Generator) -> NodeSynthetic:
+        """The synthetic graph before the first update."""
+        x, y = start_nodes(real, self.sizes(real), self.init, self.init_hops, rng)
+        structure = self._structure(x, rng).to(real.device)
+        return NodeSynthetic(
+            x, y, structure, threshold=self.threshold, num_classes=real.num_classes
+        )
+
+    def _structure(self, x: Tensor, rng: Generator) -> Structure:
+        if self.structure == "identity":
+            return Identity()
+        if self.structure == "bernoulli":
+            return Bernoulli(len(x), self.temperature, self.structure_bias)
+        sizes = (x.shape[1], self.structure_hidden)
+        mlp = built(PairwiseMLP, *sizes, self.structure_bias, self.coupled).to(x.dtype)
+        mlp.reset_(rng)
+        return mlp
+
+    def schedule(self, matches: int, start: NodeSynthetic) -> Schedule:
+        """The schedule when every network is matched ``matches`` times."""
+        steps = self.epochs * matches
+        rates = {"x": self.lr_x * (scale_of(start.x) if self.lr_relative else 1.0)}
+        if self.structure == "identity":
+            return Schedule(steps, rates, anneal=self.anneal)
+        unit = matches if self.turn == "epoch" else 1
+        cycle = taken_in_turn(("adj", self.adj_turns * unit), ("x", self.x_turns * unit))
+        return Schedule(steps, {**rates, "adj": self.lr_adj}, cycle, anneal=self.anneal)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkMatched(LearntGraph):
+    """A learnt graph that is compared with the real one through networks.
+
+    Attributes:
+        model: matching network, ``"sgc"``, ``"gcn"``, ``"appnp"`` or ``"mlp"``.
+        hidden_channels: its width.
+        num_layers: its linear layers.
+        hops: how often SGC and APPNP propagate.
+    """
+
+    model: Literal["sgc", "gcn", "appnp", "mlp"] = "sgc"
+    hidden_channels: Count = 256
+    num_layers: Count = 2
+    hops: Natural = 2
 
     def memory_bytes(self, real: NodeSource) -> int:
         """The synthetic graph and its pairs, the real rows that are matched, and the networks."""
@@ -297,79 +349,50 @@ class LearntGraph(Method):
         )
         return 4 * floats
 
-    def start(self, real: NodeSource, rng: Generator) -> NodeSynthetic:
-        """The synthetic graph before the first update."""
-        sizes = self.sizes(real)
-        x = start_features(real, sizes, self.init, self.init_hops, rng)
-        y = torch.arange(real.num_classes).repeat_interleave(sizes).to(real.device)
-        structure = self._structure(x, rng).to(real.device)
-        return NodeSynthetic(
-            x, y, structure, threshold=self.threshold, num_classes=real.num_classes
-        )
-
-    def _structure(self, x: Tensor, rng: Generator) -> Structure:
-        if self.structure == "identity":
-            return Identity()
-        if self.structure == "bernoulli":
-            return Bernoulli(len(x), self.temperature, self.structure_bias)
-        sizes = (x.shape[1], self.structure_hidden)
-        mlp = built(PairwiseMLP, *sizes, self.structure_bias, self.coupled).to(x.dtype)
-        mlp.reset_(rng)
-        return mlp
-
     def network(self, real: NodeSource) -> Propagation:
         """The matching network."""
         sizes = (real.num_features, self.hidden_channels, real.num_classes, self.num_layers)
         return built(MODELS[self.model], *sizes, hops=self.hops).to(real.device, real.dtype)
 
-    def objective(self, real: NodeSource) -> Objective:
-        """What the updates minimise."""
-        raise NotImplementedError
-
-    def schedule(self, matches: int, start: NodeSynthetic) -> Schedule:
-        """The schedule when every network is matched ``matches`` times."""
-        steps = self.epochs * matches
-        scale = float(start.x.detach().square().mean().sqrt()) if self.lr_relative else 1.0
-        rates = {"x": self.lr_x * (scale or 1.0)}
-        if self.structure == "identity":
-            return Schedule(steps, rates, anneal=self.anneal)
-        unit = matches if self.turn == "epoch" else 1
-        turns = (("adj", self.adj_turns * unit), ("x", self.x_turns * unit))
-        cycle = tuple(t for t in turns if t[1])
-        return Schedule(steps, {**rates, "adj": self.lr_adj}, cycle, anneal=self.anneal)
-
-    def learn(
+    def match(
         self,
         real: NodeSource,
-        *,
-        outer: int,
-        inner: int,
-        lr_model: float = 0.01,
         rng: Generator,
-        callbacks: Sequence[Callback],
-        resume: Mapping[str, Any] | None,
-    ) -> Synthetic:
-        """Match fresh networks ``outer`` times each, with ``inner`` training steps between."""
-        model, start = self.network(real), self.start(real, rng)
-        return distill(
-            start,
-            self.objective(real),
-            Fresh(
-                model, outer, inner, inner_adam(lr_model), lessons=OnSynthetic(settle=model.settled)
-            ),
-            self.schedule(outer, start),
-            real.looking(model.hops, self.fanout),
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
+        objective: Objective,
+        outer: int = 1,
+        inner: int = 0,
+        lr_model: float = 0.01,
+        fanout: int | None = None,
+    ) -> Parts:
+        """The parts of a method that compares through fresh networks.
+
+        Args:
+            real: the real graph.
+            rng: draws the start.
+            objective: what is minimised.
+            outer: matches for each network.
+            inner: steps of training on the synthetic graph between two matches.
+            lr_model: learning rate of that training (Adam).
+            fanout: neighbours a hop where the real graph is sampled; all by default.
+        """
+        model, syn = self.network(real), self.start(real, rng)
+        lessons = OnSynthetic(settle=model.settled)
+        return Parts(
+            syn=syn,
+            objective=objective,
+            pool=Fresh(model, outer, inner, inner_adam(lr_model), lessons=lessons),
+            schedule=self.schedule(outer, syn),
+            real=real.looking(model.hops, fanout),
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class GradientMatched(LearntGraph):
+class GradientMatched(NetworkMatched):
     """A learnt graph whose gradients match the real one's.
 
     Attributes:
+        real_batch: real nodes a class and step; all by default.
+        fanout: neighbours a hop where the real graph is sampled; all by default.
         distance: ``"cosine"`` over output units, or ``"mse"``.
         path: ``"auto"``, ``"closed"`` or ``"autograd"``, see
             :class:`~graphcondense.objectives.gradient.GradientMatching`.
@@ -378,12 +401,15 @@ class GradientMatched(LearntGraph):
             less; published code adds 1e-6.
     """
 
+    real_batch: Count | None = None
+    fanout: Count | None = None
     distance: Literal["cosine", "mse"] = "cosine"
     path: Literal["auto", "autograd", "closed"] = "auto"
     match_biases: bool = False
     eps: NonNegative = 0.0
 
-    def objective(self, real: NodeSource) -> Objective:
+    def gradients(self) -> GradientMatching:
+        """The distance of gradients."""
         return GradientMatching(
             distance=self.distance,
             path=self.path,
@@ -401,14 +427,39 @@ LABEL_BYTES = 8 + 1
 """Bytes of a node's int64 class and its entry in ``train_mask``."""
 
 
-def start_features(real: NodeSource, sizes: Tensor, init: str, hops: int, rng: Generator) -> Tensor:
-    """Initial features ``[n, d]``, classes in ascending order."""
-    x = real.propagated(hops)
-    out = []
+def start_nodes(
+    real: NodeSource, sizes: Tensor, init: str, hops: int, rng: Generator
+) -> tuple[Tensor, Tensor]:
+    """Features ``[n, d]`` that learning starts from, and classes ``[n]`` in ascending order.
+
+    Args:
+        real: the real graph.
+        sizes: nodes of each class ``[C]``.
+        init: which training nodes of a class: ``"random"``, ``"kcenter"`` or ``"herding"``; or
+            ``"kmeans"``, the centres of their clusters.
+        hops: rows are those of ``Â^hops X``.
+        rng: draws what is random in the choice.
+    """
+    rows, x = real.propagated(hops), []
     for c, size in enumerate(sizes.tolist()):
-        own = x[real.labels == c]
+        own = rows[real.labels == c]
         if init == "kmeans":
-            out.append(choose_centres(own, size, rng))
+            x.append(choose_centres(own, size, rng))
         else:
-            out.append(own[CHOICES[init](own, size, rng).to(own.device)])
-    return torch.cat(out)
+            x.append(own[CHOICES[init](own, size, rng).to(own.device)])
+    return torch.cat(x), class_labels(real, sizes)
+
+
+def class_labels(real: NodeSource, sizes: Tensor) -> Tensor:
+    """Classes ``[n]`` of so many nodes each, ascending, on the device of the real graph."""
+    return torch.arange(real.num_classes).repeat_interleave(sizes.cpu()).to(real.device)
+
+
+def scale_of(x: Tensor) -> float:
+    """The root mean square of features, in which a relative learning rate counts; 1 if it is 0."""
+    return float(x.detach().square().mean().sqrt()) or 1.0
+
+
+def taken_in_turn(*turns: tuple[str, int]) -> tuple[tuple[str, int], ...]:
+    """The cycle of a schedule: those groups that have a turn."""
+    return tuple(turn for turn in turns if turn[1])

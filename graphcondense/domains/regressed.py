@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from graphcondense.core.engine import Callback, distill
+from graphcondense.core.method import Parts
 from graphcondense.core.scalars import WithScalars
-from graphcondense.core.types import Pool, Schedule, Synthetic
-from graphcondense.domains.image import LABEL_BYTES, ImageSource, ImageSynthetic, PixelMethod
+from graphcondense.core.types import Pool, Schedule, Scorer, Synthetic
+from graphcondense.domains.image import (
+    LABEL_BYTES,
+    ExportedImages,
+    ImageMethod,
+    ImageSource,
+    ImageSynthetic,
+)
 from graphcondense.kernels.ridge import Targets, centred_classes, learnt_classes
 from graphcondense.objectives.ridge import Kernel, RidgeMatching
 from graphcondense.ops.fields import Natural, NonNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
-class RegressedImages(PixelMethod):
+class RegressedImages(ImageMethod):
     """Images that predict the real ones by kernel ridge regression; no method by itself.
 
     Attributes:
@@ -56,18 +61,36 @@ class RegressedImages(PixelMethod):
         """Labels to what is regressed on."""
         return partial(learnt_classes, num_classes=real.num_classes)
 
+    def fit(self, x: Tensor, y: Tensor) -> Callable[[Tensor], Tensor]:
+        """The method's own predictor, if it names one: from images ``[m, c, h, w]`` to ``[m, C]``.
+
+        Args:
+            x: condensed images, as networks see them.
+            y: their labels.
+        """
+        raise NotImplementedError
+
+    def scorer(self, held: ImageSource) -> Scorer | None:
+        """By :meth:`fit`, where the method names a predictor."""
+        if not self.predictor:
+            return None
+
+        def score(small: ExportedImages) -> float:
+            seen = held.preprocess.apply(small.x).to(held.device)
+            predict = self.fit(seen, small.y.to(held.device))
+            return float((predict(held.images).argmax(1) == held.labels).float().mean())
+
+        return score
+
     def regress(
         self,
         real: ImageSource,
-        kernel: Kernel | None,
-        pool: Pool,
-        *,
         rng: Generator,
-        callbacks: Sequence[Callback],
-        resume: Mapping[str, Any] | None,
+        pool: Pool,
+        kernel: Kernel | None = None,
         scale: tuple[float, float] | None = None,
-    ) -> Synthetic:
-        """Minimise the loss of the ridge's predictions.
+    ) -> Parts:
+        """Parts that minimise the loss of the ridge's predictions.
 
         Args:
             kernel: of the regression, or ``None`` for that of the pool's learners.
@@ -79,15 +102,11 @@ class RegressedImages(PixelMethod):
         if scale is not None:
             syn, rates["scale"] = WithScalars(syn, {"scale": [scale[0]]}), scale[1]
         name = None if scale is None else "scale"
-        return distill(
-            syn,
-            RidgeMatching(kernel, self.targets(real), self.ridge, self.real_batch, name),
-            pool,
-            Schedule(self.steps, rates, anneal=self.anneal),
-            real,
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
+        return Parts(
+            syn=syn,
+            objective=RidgeMatching(kernel, self.targets(real), self.ridge, self.real_batch, name),
+            pool=pool,
+            schedule=Schedule(self.steps, rates, anneal=self.anneal),
         )
 
 

@@ -7,13 +7,14 @@ from dataclasses import InitVar, dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 from torch import Generator, Tensor, nn
 
 from graphcondense.core.method import Method
 from graphcondense.core.types import Batch, Synthetic
-from graphcondense.kernels.infinite_ae import RIDGES, InfiniteAE, as_rows
+from graphcondense.kernels.infinite_ae import RIDGES, InfiniteAE, Rows, as_rows
 
 BLOCK = 2**18
 """Numbers of a Gumbel draw at a time: what a core's cache holds."""
@@ -42,55 +43,32 @@ class RowsSource:
     Args:
         task: training and validation interactions ``[users, items]``.
         device: where batches go.
+
+    Attributes:
+        num_examples: users.
+        interactions_per_user: mean row sum.
+        example_bytes: bytes of a row where every item has a weight.
+        validates: whether any user has validation items.
+        k: length of the lists that validation looks at: 100, or a tenth of few items.
     """
 
     task: InitVar[Interactions]  # it has the test items, so it is not kept
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     kind = "rows"
+    num_classes = 1
 
     def __post_init__(self, task: Interactions) -> None:
         self.rows, self.held = as_rows(task.train), as_rows(task.val)
         known = np.flatnonzero(np.diff(self.held.indptr))
         every = -(-len(known) // SCORED) or 1
         self._scored = known[::every]
-
-    @property
-    def num_classes(self) -> int:
-        return 1
-
-    @property
-    def counts(self) -> Tensor:
-        return torch.tensor([self.num_examples])
-
-    @property
-    def num_examples(self) -> int:
-        """Users."""
-        return int(self.rows.shape[0])
-
-    @property
-    def num_items(self) -> int:
-        return int(self.rows.shape[1])
-
-    @property
-    def interactions_per_user(self) -> float:
-        """Mean row sum."""
-        return float(self.rows.sum()) / self.num_examples
-
-    @property
-    def example_bytes(self) -> int:
-        """Bytes of a row where every item has a weight."""
-        return 4 * self.num_items
-
-    @property
-    def k(self) -> int:
-        """Length of the lists that validation looks at: 100, or a tenth of few items."""
-        return min(100, max(1, self.num_items // 10))
-
-    @property
-    def validates(self) -> bool:
-        """Whether any user has validation items."""
-        return len(self._scored) > 0
+        self.validates = len(self._scored) > 0
+        self.num_examples, self.num_items = (int(size) for size in self.rows.shape)
+        self.counts = torch.tensor([self.num_examples])
+        self.interactions_per_user = float(self.rows.sum()) / self.num_examples
+        self.example_bytes = 4 * self.num_items
+        self.k = min(100, max(1, self.num_items // 10))
 
     def batch(
         self, c: int | None = None, size: int | None = None, rng: Generator | None = None
@@ -102,13 +80,13 @@ class RowsSource:
         x = self.dense(users)
         return Batch((x,), x)
 
-    def dense(self, users: Any) -> Tensor:
+    def dense(self, users: npt.NDArray[np.integer]) -> Tensor:
         """The rows of ``users``, dense float32 ``[m, items]`` on the device."""
         dense = self.rows[users].toarray().astype(np.float32, copy=False)
         return torch.from_numpy(dense).to(self.device)
 
     def choose(
-        self, x: Any, model: InfiniteAE | None = None, ridges: Sequence[float] = RIDGES
+        self, x: Rows, model: InfiniteAE | None = None, ridges: Sequence[float] = RIDGES
     ) -> tuple[float, float]:
         """The ridge whose ∞-AE, fitted to ``x``, ranks validation items best, and its HR@k.
 
@@ -280,7 +258,7 @@ class ChosenRows(Synthetic):
         return sp.csr_matrix(self.chosen, dtype=np.float32, copy=True)
 
 
-def first_rows(method: Method, real: RowsSource, rng: Generator) -> Tensor:
+def first_rows(method: Method[RowsSource], real: RowsSource, rng: Generator) -> Tensor:
     """Rows of random users, as many as the budget says, dense ``[n, items]``."""
     (n,) = method.sizes(real).tolist()
     return real.dense(torch.randperm(real.num_examples, generator=rng)[:n].numpy())

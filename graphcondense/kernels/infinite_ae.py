@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 from torch import Tensor
@@ -62,6 +63,11 @@ class RowKernel:
         )
 
 
+Floats: TypeAlias = npt.NDArray[np.floating]
+Rows: TypeAlias = "sp.spmatrix | sp.sparray | npt.ArrayLike | Tensor"
+"""Users by items, weights or 0/1, as people have them."""
+
+
 class InfiniteAE:
     """``X̂ = K(X_ctx, X_s) (K(X_s, X_s) + λ tr(K)/n I)^-1 X_s``, with scikit-learn's habits.
 
@@ -108,11 +114,11 @@ class InfiniteAE:
         self.block = block
         self.device = device
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
+    def get_params(self, deep: bool = True) -> dict[str, object]:
         """The arguments it was made with, for scikit-learn's ``clone`` and searches."""
         return {name: getattr(self, name) for name in PARAMS}
 
-    def set_params(self, **params: Any) -> Self:
+    def set_params(self, **params: object) -> Self:
         """Set arguments by name; fit again for them to count.
 
         Raises:
@@ -140,7 +146,7 @@ class InfiniteAE:
         """The network's kernel."""
         return RowKernel(self.num_layers, self.weight_variance, self.bias_std)
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Rows, y: object = None) -> Self:
         """Solve for the users ``X [n, items]``: scipy sparse, array or tensor, weights or 0/1.
 
         Args:
@@ -168,7 +174,7 @@ class InfiniteAE:
         self.ridge, self.coef_ = ridge, ridge_weights(self.gram_, targets, ridge)
         return self
 
-    def predict(self, X: Any) -> np.ndarray[Any, Any]:
+    def predict(self, X: Rows) -> Floats:
         """Scores ``[m, items]`` float32 of users with the interactions ``X [m, items]``.
 
         Raises:
@@ -187,7 +193,7 @@ class InfiniteAE:
             at += len(kernel)
         return out
 
-    def score(self, X: Any, y: Any, k: int = 100) -> float:
+    def score(self, X: Rows, y: Rows, k: int = 100) -> float:
         """Mean HR@k of the held-out interactions ``y``, given ``X``; what ``X`` has is not ranked.
 
         ``hits / min(held out, k)``, over users that have held-out interactions; 0 without any.
@@ -213,9 +219,7 @@ class InfiniteAE:
             yield self.kernel.of_products(product, own, square)
 
 
-def hit_rates(
-    scores: np.ndarray[Any, Any], seen: sp.csr_matrix, held: sp.csr_matrix, k: int
-) -> np.ndarray[Any, Any]:
+def hit_rates(scores: Floats, seen: sp.csr_matrix, held: sp.csr_matrix, k: int) -> Floats:
     """HR@k of each user: ``hits / min(held out, k)``; items of ``seen`` are not ranked.
 
     Args:
@@ -228,11 +232,11 @@ def hit_rates(
     ranked[seen.nonzero()] = -np.inf
     top = np.argpartition(-ranked, k - 1, axis=1)[:, :k]
     hits = np.take_along_axis(held.toarray() > 0, top, 1).sum(1)
-    rates: np.ndarray[Any, Any] = hits / np.minimum(np.diff(held.indptr), k)
+    rates: Floats = hits / np.minimum(np.diff(held.indptr), k)
     return rates
 
 
-def as_rows(x: Any) -> sp.csr_matrix:
+def as_rows(x: Rows) -> sp.csr_matrix:
     """Users by items as CSR: from scipy sparse, an array, nested lists or a tensor.
 
     Raises:
@@ -240,7 +244,7 @@ def as_rows(x: Any) -> sp.csr_matrix:
     """
     if isinstance(x, Tensor):
         x = x.detach().cpu().numpy()
-    rows = x.tocsr() if sp.issparse(x) else sp.csr_matrix(np.atleast_2d(np.asarray(x)))
+    rows = sp.csr_matrix(x if sp.issparse(x) else np.atleast_2d(np.asarray(x)))
     if rows.dtype.kind not in "f":
         rows = rows.astype(np.float32)
     if not np.isfinite(rows.data).all():
@@ -248,7 +252,7 @@ def as_rows(x: Any) -> sp.csr_matrix:
     return sp.csr_matrix(rows)
 
 
-def _squares(rows: sp.csr_matrix) -> np.ndarray[Any, Any]:
+def _squares(rows: sp.csr_matrix) -> Floats:
     """``x · x`` of each row."""
-    out: np.ndarray[Any, Any] = np.asarray(rows.multiply(rows).sum(1)).ravel()
+    out: Floats = np.asarray(rows.multiply(rows).sum(1)).ravel()
     return out

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.engine import Callback
-from graphcondense.core.method import Method
+from graphcondense.core.method import Method, Variants
 from graphcondense.core.types import Batch, Synthetic
 from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic
 from graphcondense.domains.structure import Fixed, Identity, Structure
 from graphcondense.ops.adjacency import propagate_rows
+from graphcondense.ops.arrays import dense
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.cover import greedy_cover, reverse_neighbours
 from graphcondense.ops.fields import Count, Momentum, Natural, SomeShare
 from graphcondense.ops.personalised import personalised_pagerank
 
+if TYPE_CHECKING:
+    from graphcondense.saved.condensed_graph import CondensedGraph
+
 
 @dataclass(frozen=True, kw_only=True)
-class Bonsai(Method):
+class Bonsai(Method[NodeSource]):
     """Exemplars whose computation trees stand for many, and what is left of their trees.
 
     A node's tree of ``hops`` levels is embedded without weights, as its row of ``Â^hops X``. An
@@ -54,16 +56,16 @@ class Bonsai(Method):
         structure: ``"trees"`` (edges and nodes as above) or ``"identity"`` (none).
     """
 
-    name: ClassVar[str] = "bonsai"
-    kind: ClassVar[str] = "node"
-    paper: ClassVar[str] = (
+    name = "bonsai"
+    kind = "node"
+    paper = (
         "Gupta et al., Bonsai: Gradient-free Graph Condensation for Node Classification, "
         "ICLR 2025, arXiv 2410.17579"
     )
-    family: ClassVar[str] = "coreset"
-    learns: ClassVar[str] = "nothing (real nodes)"
-    cost: ClassVar[str] = "selection"
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"bonsai-x": {"structure": "identity"}}
+    family = "coreset"
+    learns = "nothing (real nodes)"
+    cost = "selection"
+    variants: ClassVar[Variants] = {"bonsai-x": {"structure": "identity"}}
 
     hops: Natural = 2
     neighbours: Count = 2
@@ -90,7 +92,7 @@ class Bonsai(Method):
         # Nodes of trees fill up: the labelled ones are no bound, all other rules are.
         return int(self.allocate(real.counts + most, most).sum())
 
-    def sizes(self, real: Any) -> Tensor:
+    def sizes(self, real: NodeSource) -> Tensor:
         """Exemplars of each class ``[C]``."""
         if self.per_class is not None:
             each = max(1, round(self.exemplars * self.per_class))
@@ -120,14 +122,7 @@ class Bonsai(Method):
         n = self.nodes_in_all(real)
         return 12 * (trees + labelled) * d + 24 * trees * labelled + 4 * n * (3 * d + 2 * n)
 
-    def condense(
-        self,
-        real: NodeSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         sizes, n = self.sizes(real), self.nodes_in_all(real)
         orders = self._orders(real, rng)
         nodes = self._grown(real, orders, sizes, n)
@@ -193,8 +188,7 @@ class Bonsai(Method):
             structure: Structure = Identity()
         else:
             small = task.subgraph(nodes)
-            x = small.x_array
-            x = np.asarray(x.toarray() if sp.issparse(x) else x)
+            x = dense(small.x_array)
             structure = Fixed(torch.from_numpy(small.adj.toarray()).to(real.device, real.dtype))
         features = torch.from_numpy(x).to(real.device, real.dtype)
         return _PrunedTrees(features, y, structure, threshold=0.0, num_classes=real.num_classes)
@@ -208,7 +202,7 @@ class _PrunedTrees(NodeSynthetic):
         return Batch(super()._whole().inputs, self.y[rows], rows)
 
     @torch.no_grad()
-    def export(self) -> Any:
+    def export(self) -> CondensedGraph:
         out = super().export()
         out.train_mask = out.y >= 0
         return out

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Generator
 
-from graphcondense.core.engine import Callback
-from graphcondense.core.types import Synthetic
+from graphcondense.core.method import Parts
 from graphcondense.domains.image import ImageSource
 from graphcondense.domains.matching import MatchedImages
 from graphcondense.objectives.distribution import LayerMatching
@@ -29,32 +27,21 @@ class CAFE(MatchedImages):
         inner: training steps on the synthetic set between two comparisons.
     """
 
-    name: ClassVar[str] = "cafe"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = (
+    name = "cafe"
+    paper = (
         "Wang et al., CAFE: Learning to Condense Dataset by Aligning Features, CVPR 2022, "
         "arXiv 2203.01531"
     )
-    family: ClassVar[str] = "distribution matching"
-    learns: ClassVar[str] = "pixels"
-    cost: ClassVar[str] = "two loops"
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "cafe-dsa": {"augment": "color_crop_cutout_flip_scale_rotate"}
-    }
+    family = "distribution matching"
+    learns = "pixels"
+    cost = "two loops"
+    variants: ClassVar = {"cafe-dsa": {"augment": "color_crop_cutout_flip_scale_rotate"}}
 
     discrimination: NonNegative = 10.0
     outer: Count = 10
     inner: Natural = 5
     epochs: Natural = 200
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
         objective = LayerMatching(self.real_batch, self.discrimination)
-        syn = self.start(real, rng)
-        return self.match(syn, objective, real, rng=rng, callbacks=callbacks, resume=resume)
+        return self.match(self.start(real, rng), objective, real)

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from graphcondense.core.engine import Callback
-from graphcondense.core.method import Method
+from graphcondense.core.method import Method, Variants
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic
-from graphcondense.domains.structure import Fixed, Identity
+from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic, class_labels
+from graphcondense.domains.structure import Fixed
 from graphcondense.ops.adjacency import gcn_norm_dense
 from graphcondense.ops.cluster import k_means, spectral_parts
 from graphcondense.ops.fields import Natural, NonNegative, Share, Weights
 
 
 @dataclass(frozen=True, kw_only=True)
-class CGC(Method):
+class CGC(Method[NodeSource]):
     """Class partition by clustering, and features that a given structure propagates to the means.
 
     The rows of ``H = Σ_k weights_k Â^k X`` at the training nodes are parted class by class; rows of
@@ -47,16 +45,16 @@ class CGC(Method):
         structure: ``"similarity"`` (edges as above) or ``"identity"`` (none).
     """
 
-    name: ClassVar[str] = "cgc"
-    kind: ClassVar[str] = "node"
-    paper: ClassVar[str] = (
+    name = "cgc"
+    kind = "node"
+    paper = (
         "Gao et al., Rethinking and Accelerating Graph Condensation: A Training-Free Approach with "
         "Class Partition, WWW 2025, arXiv 2405.13707"
     )
-    family: ClassVar[str] = "clustering"
-    learns: ClassVar[str] = "features (part means) + adjacency (similarity)"
-    cost: ClassVar[str] = "closed form"
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"cgc-x": {"structure": "identity"}}
+    family = "clustering"
+    learns = "features (part means) + adjacency (similarity)"
+    cost = "closed form"
+    variants: ClassVar[Variants] = {"cgc-x": {"structure": "identity"}}
 
     weights: Weights = (0.0, 0.0, 1.5)
     clustering: Literal["spectral", "kmeans"] = "spectral"
@@ -79,14 +77,7 @@ class CGC(Method):
         depths = sum(w != 0 for w in (*self.weights, *self.augment_weights)) + 2
         return 4 * (depths + 2) * rows * d + 16 * 2 * most * d + 8 * (6 * n * n + 3 * n * d)
 
-    def condense(
-        self,
-        real: NodeSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         sizes = self.sizes(real)
         rows, y, sure = self._rows(real, rng)
         part = k_means if self.clustering == "kmeans" else spectral_parts
@@ -100,14 +91,12 @@ class CGC(Method):
                 members = members * ((held - held.max()) / self.tau).exp().to(own)[:, None]
             means.append((members / members.sum(0).clamp_min(1e-30)).T @ own)
         h = torch.cat(means)
-        classes = torch.arange(real.num_classes, device=real.device).repeat_interleave(sizes)
+        classes = class_labels(real, sizes)
         if self.structure == "identity":
-            return NodeSynthetic(
-                h, classes, Identity(), threshold=0.0, num_classes=real.num_classes
-            )
+            return NodeSynthetic(h, classes, num_classes=real.num_classes)
         adj = alike(h, most_across(h, classes) if self.threshold is None else self.threshold)
         x = unpropagated(h, adj, self.depth, self.alpha)
-        return NodeSynthetic(x, classes, Fixed(adj), threshold=0.0, num_classes=real.num_classes)
+        return NodeSynthetic(x, classes, Fixed(adj), num_classes=real.num_classes)
 
     def _rows(self, real: NodeSource, rng: Generator) -> tuple[Tensor, Tensor, Tensor]:
         """All rows ``[m, d]`` that are parted, their classes ``[m]`` and confidences ``[m]``."""

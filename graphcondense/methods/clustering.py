@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Generator
 
-from graphcondense.core.engine import Callback
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.coarse import Coarse, by_class, coarse_graph, exported, seeded
 from graphcondense.domains.node import NodeSource
@@ -33,8 +30,8 @@ class Clustering(Coarse):
             columns.
     """
 
-    name: ClassVar[str] = "clustering"
-    learns: ClassVar[str] = "nothing (groups of real nodes)"
+    name = "clustering"
+    learns = "nothing (groups of real nodes)"
 
     hops: Natural = 2
     dims: Count = 128
@@ -44,14 +41,7 @@ class Clustering(Coarse):
         width = 4 * self.dims + 2 * int(self.sizes(real).sum())
         return 8 * real.num_examples * width + 2 * exported(self, real)
 
-    def condense(
-        self,
-        real: NodeSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         sizes, task = self.sizes(real), real.task
         n, train = int(sizes.sum()), task.train.numpy()
         rows = few_dimensions(task.x_array, self.dims, seeded(rng))

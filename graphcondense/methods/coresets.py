@@ -7,17 +7,17 @@ induce; of graphs and images, the condensed set is the chosen ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import networkx as nx
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.engine import Callback
-from graphcondense.core.method import Method
+from graphcondense.core.method import Method, S
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.graph import BLOCK, ChosenGraphs, GraphSource, readouts
 from graphcondense.domains.image import ImageSource, ImageSynthetic
@@ -28,20 +28,21 @@ from graphcondense.ops.select import choose_herding, choose_kcenter
 
 
 @dataclass(frozen=True, kw_only=True)
-class Coreset(Method):
+class Coreset(Method[S]):
     """What all coresets share: how many of which class are chosen, and by what."""
 
-    family: ClassVar[str] = "coreset"
+    family = "coreset"
+    cost = "selection"
 
-    def rows(self, real: Any, c: int) -> Tensor:
+    def rows(self, real: S, c: int) -> Tensor:
         """What the choice is made on, of the training examples of class ``c``, ``[m, d]``."""
         raise NotImplementedError
 
-    def choose(self, real: Any, c: int, k: int, rng: Generator) -> Tensor:
+    def choose(self, real: S, c: int, k: int, rng: Generator) -> Tensor:
         """``k`` of the training examples of class ``c``, as positions among them."""
         raise NotImplementedError
 
-    def chosen(self, real: Any, members: Sequence[Tensor], rng: Generator) -> Tensor:
+    def chosen(self, real: S, members: Sequence[Tensor], rng: Generator) -> Tensor:
         """The chosen of ``members``, which has the training examples of each class, in a row."""
         sizes = self.sizes(real).tolist()
         picked = [
@@ -52,60 +53,54 @@ class Coreset(Method):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Uniform(Coreset):
-    def choose(self, real: Any, c: int, k: int, rng: Generator) -> Tensor:
+class Uniform(Coreset[S]):
+    """At random."""
+
+    def choose(self, real: S, c: int, k: int, rng: Generator) -> Tensor:
         return torch.randperm(int(real.counts[c]), generator=rng)[:k]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _MeanMatching(Coreset):
-    paper: ClassVar[str] = "Welling, Herding Dynamical Weights to Learn, ICML 2009"
+class MeanMatching(Coreset[S]):
+    """So that the mean of the chosen follows the mean of their class."""
 
-    def choose(self, real: Any, c: int, k: int, rng: Generator) -> Tensor:
+    paper = "Welling, Herding Dynamical Weights to Learn, ICML 2009"
+
+    def choose(self, real: S, c: int, k: int, rng: Generator) -> Tensor:
         return choose_herding(self.rows(real, c), k, rng)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Covering(Coreset):
-    paper: ClassVar[str] = (
-        "Sener & Savarese, Active Learning for CNNs: A Core-Set Approach, ICLR 2018"
-    )
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"k-center": {}}
+class Covering(Coreset[S]):
+    """So that no other of their class is far from the nearest."""
 
-    def choose(self, real: Any, c: int, k: int, rng: Generator) -> Tensor:
+    paper = "Sener & Savarese, Active Learning for CNNs: A Core-Set Approach, ICLR 2018"
+    variants: ClassVar = {"k-center": {}}
+
+    def choose(self, real: S, c: int, k: int, rng: Generator) -> Tensor:
         return choose_kcenter(self.rows(real, c), k, rng)
+
+
+def largest(score: npt.NDArray[np.floating | np.integer], k: int) -> Tensor:
+    """Positions of the ``k`` largest; ties in order."""
+    return torch.from_numpy(np.argsort(-score, kind="stable")[:k].copy())
 
 
 # --- nodes -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
-class NodeCoreset(Coreset):
-    """What all coresets of nodes share.
+class NodeCoreset(Coreset[NodeSource]):
+    """What all coresets of nodes share; the exported features are the raw ones."""
 
-    Attributes:
-        hops: the choice is made on ``Â^hops X``; 0 is the raw features. The exported features are
-            always raw.
-    """
-
-    kind: ClassVar[str] = "node"
-    learns: ClassVar[str] = "nothing (real nodes)"
-    cost: ClassVar[str] = "selection"
-
-    hops: Natural = 2
+    kind = "node"
+    learns = "nothing (real nodes)"
 
     @property
     def pair_bytes(self) -> int:
         return 2 * EDGE_BYTES
 
-    def condense(
-        self,
-        real: NodeSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         task = real.task
         members = [_members(real, c) for c in range(real.num_classes)]
         nodes = self.chosen(real, members, rng)
@@ -121,40 +116,52 @@ class NodeCoreset(Coreset):
             num_classes=real.num_classes,
         )
 
+
+@dataclass(frozen=True, kw_only=True)
+class PropagatedNodes(NodeCoreset):
+    """What coresets of nodes share that compare features.
+
+    Attributes:
+        hops: the choice is made on ``Â^hops X``; 0 is the raw features.
+    """
+
+    hops: Natural = 2
+
     def rows(self, real: NodeSource, c: int) -> Tensor:
         """The propagated features of class ``c``, ``[m, d]``."""
         return real.propagated(self.hops)[real.labels == c]
 
 
 @dataclass(frozen=True, kw_only=True)
-class RandomNodes(_Uniform, NodeCoreset):
+class RandomNodes(Uniform[NodeSource], NodeCoreset):
     """Training nodes of each class, uniformly."""
 
-    name: ClassVar[str] = "random"
+    name = "random"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Herding(_MeanMatching, NodeCoreset):
+class Herding(MeanMatching[NodeSource], PropagatedNodes):
     """Training nodes whose mean follows the mean of their class."""
 
-    name: ClassVar[str] = "herding"
+    name = "herding"
 
 
 @dataclass(frozen=True, kw_only=True)
-class KCenter(_Covering, NodeCoreset):
+class KCenter(Covering[NodeSource], PropagatedNodes):
     """Training nodes that leave no other of their class far from the nearest."""
 
-    name: ClassVar[str] = "kcenter"
+    name = "kcenter"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Degree(NodeCoreset):
     """Training nodes of the greatest weighted in-degree; ties by node order."""
 
-    name: ClassVar[str] = "degree"
+    name = "degree"
 
     def choose(self, real: NodeSource, c: int, k: int, rng: Generator) -> Tensor:
-        return _largest(np.asarray(real.task.adj.sum(1)).ravel(), real, c, k)
+        score = np.asarray(real.task.adj.sum(1)).ravel()
+        return largest(score[_members(real, c).numpy()], k)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,8 +172,8 @@ class PageRank(NodeCoreset):
         damping: probability to follow an edge.
     """
 
-    name: ClassVar[str] = "pagerank"
-    paper: ClassVar[str] = "Page et al., The PageRank Citation Ranking, Stanford InfoLab, 1999"
+    name = "pagerank"
+    paper = "Page et al., The PageRank Citation Ranking, Stanford InfoLab, 1999"
 
     damping: Momentum = 0.85
 
@@ -174,7 +181,7 @@ class PageRank(NodeCoreset):
         # networkx reads row i, column j as the edge i -> j; our rows are targets.
         graph = nx.from_scipy_sparse_array(real.task.adj.T, create_using=nx.DiGraph)
         rank = nx.pagerank(graph, alpha=self.damping)
-        return _largest(np.array([rank[i] for i in range(len(rank))]), real, c, k)
+        return largest(np.array([rank[i] for i in _members(real, c).tolist()]), k)
 
 
 def _members(real: NodeSource, c: int) -> Tensor:
@@ -182,100 +189,92 @@ def _members(real: NodeSource, c: int) -> Tensor:
     return real.task.train[(real.labels == c).nonzero().flatten().cpu()]
 
 
-def _largest(score: np.ndarray[Any, Any], real: NodeSource, c: int, k: int) -> Tensor:
-    own = score[_members(real, c).numpy()]
-    return torch.from_numpy(np.argsort(-own, kind="stable")[:k].copy())
-
-
 # --- graphs ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
-class GraphCoreset(Coreset):
+class GraphCoreset(Coreset[GraphSource]):
     """What all coresets of graphs share.
 
     The condensed graphs are real ones as models see them: categories are encoded.
 
     Attributes:
-        hops: the choice is made on each graph's means over its nodes of ``X, ÂX, ..., Â^hops X``,
-            side by side (no parameters); 0 is the mean of the raw features.
         edge_features: also export the edges' features.
     """
 
-    kind: ClassVar[str] = "graph"
-    learns: ClassVar[str] = "nothing (real graphs)"
-    cost: ClassVar[str] = "selection"
+    kind = "graph"
+    learns = "nothing (real graphs)"
 
-    hops: Natural = 2
     edge_features: bool = False
 
-    def condense(
-        self,
-        real: GraphSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def solve(self, real: GraphSource, rng: Generator) -> Synthetic:
         graphs = real.task.batch(self.chosen(real, real.members, rng))
         return ChosenGraphs(graphs if self.edge_features else replace(graphs, edge_attr=None))
+
+    def memory_bytes(self, real: GraphSource) -> int:
+        """The export."""
+        return int(self.sizes(real).sum()) * real.example_bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadGraphs(GraphCoreset):
+    """What coresets of graphs share that compare readouts.
+
+    Attributes:
+        hops: the choice is made on each graph's means over its nodes of ``X, ÂX, ..., Â^hops X``,
+            side by side (no parameters); 0 is the mean of the raw features.
+    """
+
+    hops: Natural = 2
 
     def rows(self, real: GraphSource, c: int) -> Tensor:
         """The readouts of group ``c``, ``[m, (hops + 1) d]``."""
         return readouts(real, real.members[c], self.hops)
 
     def memory_bytes(self, real: GraphSource) -> int:
-        """The export, the readouts of the largest group, and a block of nodes on the way."""
+        """Besides, the readouts of the largest group, and a block of nodes on the way."""
         width = (self.hops + 1) * real.num_features
         rows = 2 * int(real.counts.max()) + 3 * (BLOCK + real.largest)
-        return int(self.sizes(real).sum()) * real.example_bytes + 4 * width * rows
+        return super().memory_bytes(real) + 4 * width * rows
 
 
 @dataclass(frozen=True, kw_only=True)
-class RandomGraphs(_Uniform, GraphCoreset):
+class RandomGraphs(Uniform[GraphSource], GraphCoreset):
     """Training graphs of each group (see GraphTask.groups), uniformly."""
 
-    name: ClassVar[str] = "random"
+    name = "random"
 
 
 @dataclass(frozen=True, kw_only=True)
-class HerdingGraphs(_MeanMatching, GraphCoreset):
+class HerdingGraphs(MeanMatching[GraphSource], ReadGraphs):
     """Training graphs whose mean readout follows the mean of their group."""
 
-    name: ClassVar[str] = "herding"
+    name = "herding"
 
 
 @dataclass(frozen=True, kw_only=True)
-class KCenterGraphs(_Covering, GraphCoreset):
+class KCenterGraphs(Covering[GraphSource], ReadGraphs):
     """Training graphs that leave no other of their group far from the nearest, in readouts."""
 
-    name: ClassVar[str] = "kcenter"
+    name = "kcenter"
 
 
 # --- images ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageCoreset(Coreset):
+class ImageCoreset(Coreset[ImageSource]):
     """What all coresets of images share.
 
     The choice is made on the pixels, each channel at zero mean and unit variance; what is exported
     are the real images, raw.
     """
 
-    kind: ClassVar[str] = "image"
-    learns: ClassVar[str] = "nothing (real images)"
-    cost: ClassVar[str] = "selection"
-    preprocess: ClassVar[str] = "normalise"
+    kind = "image"
+    learns = "nothing (real images)"
+    preprocess = "normalise"
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def solve(self, real: ImageSource, rng: Generator) -> Synthetic:
         rows = self.chosen(real, real.members, rng).to(real.device)
         return ImageSynthetic(real.images[rows], real.labels[rows], real.num_classes, real.raw)
 
@@ -290,21 +289,21 @@ class ImageCoreset(Coreset):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RandomImages(_Uniform, ImageCoreset):
+class RandomImages(Uniform[ImageSource], ImageCoreset):
     """Training images of each class, uniformly."""
 
-    name: ClassVar[str] = "random"
+    name = "random"
 
 
 @dataclass(frozen=True, kw_only=True)
-class HerdingImages(_MeanMatching, ImageCoreset):
+class HerdingImages(MeanMatching[ImageSource], ImageCoreset):
     """Training images whose mean follows the mean of their class, in pixels."""
 
-    name: ClassVar[str] = "herding"
+    name = "herding"
 
 
 @dataclass(frozen=True, kw_only=True)
-class KCenterImages(_Covering, ImageCoreset):
+class KCenterImages(Covering[ImageSource], ImageCoreset):
     """Training images that leave no other of their class far from the nearest, in pixels."""
 
-    name: ClassVar[str] = "kcenter"
+    name = "kcenter"

@@ -7,39 +7,32 @@ ICLR 2020).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Literal
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.engine import Callback
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.rows import ChosenRows, RowsSource
 from graphcondense.kernels.infinite_ae import InfiniteAE
-from graphcondense.methods.coresets import Coreset
+from graphcondense.methods.coresets import Coreset, Uniform, largest
 from graphcondense.ops.fields import Count, Positive, Range
+
+Floats = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True, kw_only=True)
-class UserCoreset(Coreset):
+class UserCoreset(Coreset[RowsSource]):
     """What all coresets of users share: training rows, as they are. A budget counts users."""
 
-    kind: ClassVar[str] = "rows"
-    learns: ClassVar[str] = "nothing (real users)"
-    cost: ClassVar[str] = "selection"
+    kind = "rows"
+    learns = "nothing (real users)"
 
-    def condense(
-        self,
-        real: RowsSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def solve(self, real: RowsSource, rng: Generator) -> Synthetic:
         users = self.chosen(real, [torch.arange(real.num_examples)], rng)
         return ChosenRows(real.rows[users.numpy()])
 
@@ -49,23 +42,20 @@ class UserCoreset(Coreset):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RandomUsers(UserCoreset):
+class RandomUsers(Uniform[RowsSource], UserCoreset):
     """Users, uniformly."""
 
-    name: ClassVar[str] = "random"
-
-    def choose(self, real: RowsSource, c: int, k: int, rng: Generator) -> Tensor:
-        return torch.randperm(real.num_examples, generator=rng)[:k]
+    name = "random"
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeadUsers(UserCoreset):
     """Users with the most training interactions; ties by user order."""
 
-    name: ClassVar[str] = "head"
+    name = "head"
 
     def choose(self, real: RowsSource, c: int, k: int, rng: Generator) -> Tensor:
-        return _largest(np.diff(real.rows.indptr), k)
+        return largest(np.diff(real.rows.indptr), k)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,8 +75,8 @@ class ProxyUsers(UserCoreset):
         ridge: ``λ`` of the proxy.
     """
 
-    name: ClassVar[str] = "svp"
-    paper: ClassVar[str] = (
+    name = "svp"
+    paper = (
         "Sachdeva et al., On Sampling Collaborative Filtering Datasets, WSDM 2022, arXiv 2201.04768"
     )
 
@@ -97,9 +87,9 @@ class ProxyUsers(UserCoreset):
 
     def choose(self, real: RowsSource, c: int, k: int, rng: Generator) -> Tensor:
         auc = self.auc(real, rng)
-        return _largest(-auc if self.keep == "hard" else auc, k)
+        return largest(-auc if self.keep == "hard" else auc, k)
 
-    def auc(self, real: RowsSource, rng: Generator) -> np.ndarray[Any, Any]:
+    def auc(self, real: RowsSource, rng: Generator) -> Floats:
         """The proxy's AUC of each user; infinite (so that it is kept last) where none is hidden."""
         users = torch.randperm(real.num_examples, generator=rng)[: self.proxy].numpy()
         kept, hidden = _hide(real.rows, self.hidden, rng)
@@ -110,10 +100,6 @@ class ProxyUsers(UserCoreset):
             out[own] = _auc(model.predict(kept[own]), kept[own], hidden[own])
         out[np.isnan(out)] = np.inf if self.keep == "hard" else -np.inf
         return out
-
-
-def _largest(score: np.ndarray[Any, Any], k: int) -> Tensor:
-    return torch.from_numpy(np.argsort(-score, kind="stable")[:k].copy())
 
 
 def _hide(rows: sp.csr_matrix, share: float, rng: Generator) -> tuple[sp.csr_matrix, sp.csr_matrix]:
@@ -132,9 +118,7 @@ def _hide(rows: sp.csr_matrix, share: float, rng: Generator) -> tuple[sp.csr_mat
     return parts[0], parts[1]
 
 
-def _auc(
-    scores: np.ndarray[Any, Any], kept: sp.csr_matrix, hidden: sp.csr_matrix
-) -> np.ndarray[Any, Any]:
+def _auc(scores: Floats, kept: sp.csr_matrix, hidden: sp.csr_matrix) -> Floats:
     """Share of pairs (hidden item, item not taken) in the right order, of each user; NaN if none.
 
     Kept items are in no pair. Ranks are those of a stable sort, as scores seldom tie.
@@ -146,5 +130,5 @@ def _auc(
     others = scores.shape[1] - taken.sum(1) - positives
     below = (rank * wanted).sum(1) - positives * (positives - 1) / 2
     pairs = positives * others
-    out: np.ndarray[Any, Any] = np.where(pairs > 0, below / np.maximum(pairs, 1), np.nan)
+    out: Floats = np.where(pairs > 0, below / np.maximum(pairs, 1), np.nan)
     return out

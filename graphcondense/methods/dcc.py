@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Generator
 
-from graphcondense.core.engine import Callback
-from graphcondense.core.types import Synthetic
+from graphcondense.core.method import Parts
 from graphcondense.domains.image import ImageSource
 from graphcondense.domains.matching import MatchedImages
 from graphcondense.objectives.gradient import GradientMatching
@@ -30,29 +28,16 @@ class DCC(MatchedImages):
         inner: training steps between two comparisons.
     """
 
-    name: ClassVar[str] = "dcc"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = (
-        "Lee et al., Dataset Condensation with Contrastive Signals, ICML 2022, arXiv 2202.02916"
-    )
-    family: ClassVar[str] = "gradient matching"
-    learns: ClassVar[str] = "pixels"
-    cost: ClassVar[str] = "two loops"
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "dcc-dsa": {"augment": "color_crop_cutout_flip_scale_rotate"}
-    }
+    name = "dcc"
+    paper = "Lee et al., Dataset Condensation with Contrastive Signals, ICML 2022, arXiv 2202.02916"
+    family = "gradient matching"
+    learns = "pixels"
+    cost = "two loops"
+    variants: ClassVar = {"dcc-dsa": {"augment": "color_crop_cutout_flip_scale_rotate"}}
 
     eps: NonNegative = 1e-6
     inner: Natural = 1
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
         objective = GradientMatching(size=self.real_batch, shares=False, eps=self.eps, summed=True)
-        syn = self.start(real, rng)
-        return self.match(syn, objective, real, rng=rng, callbacks=callbacks, resume=resume)
+        return self.match(self.start(real, rng), objective, real)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 from torch import Generator
 
-from graphcondense.core.engine import Callback
-from graphcondense.core.types import Synthetic
+from graphcondense.core.method import Parts
 from graphcondense.domains.graph import GraphSource, MatchedGraphs
 from graphcondense.domains.image import ImageSource
 from graphcondense.domains.matching import MatchedImages
@@ -27,24 +24,16 @@ class DMGraphs(MatchedGraphs):
     ``min_S E_θ Σ_c ‖mean φ_θ(T_c) - mean φ_θ(S_c)‖²`` with ``φ_θ`` the readout of a graph.
     """
 
-    name: ClassVar[str] = "dm"
-    paper: ClassVar[str] = PAPER
-    family: ClassVar[str] = "distribution matching"
-    learns: ClassVar[str] = "features + adjacency (Bernoulli)"
-    cost: ClassVar[str] = "one loop"
+    name = "dm"
+    paper = PAPER
+    family = "distribution matching"
+    learns = "features + adjacency (Bernoulli)"
+    cost = "one loop"
 
     real_batch: Count = 256
 
-    def condense(
-        self,
-        real: GraphSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
-        objective = MeanMatching(self.real_batch)
-        return self.match(real, objective, rng=rng, callbacks=callbacks, resume=resume)
+    def parts(self, real: GraphSource, rng: Generator) -> Parts:
+        return self.match(real, rng, MeanMatching(self.real_batch))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,25 +48,16 @@ class DM(MatchedImages):
         lr_x: learning rate of the pixels (the paper: 1 at up to 10 images a class, 10 at 50).
     """
 
-    name: ClassVar[str] = "dm"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = PAPER
-    family: ClassVar[str] = "distribution matching"
-    learns: ClassVar[str] = "pixels"
-    cost: ClassVar[str] = "one loop"
+    name = "dm"
+    paper = PAPER
+    family = "distribution matching"
+    learns = "pixels"
+    cost = "one loop"
 
     epochs: Natural = 20_000
     lr_x: NonNegative = 1.0
     augment: Strategy = DSA_STRATEGY
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
-        syn = self.start(real, rng)
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
         objective = MeanMatching(self.real_batch)
-        return self.match(syn, objective, real, rng=rng, callbacks=callbacks, resume=resume)
+        return self.match(self.start(real, rng), objective, real)

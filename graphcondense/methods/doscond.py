@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from torch import Generator
 
-from graphcondense.core.engine import Callback
-from graphcondense.core.types import Synthetic
+from graphcondense.core.method import Parts, Variants
 from graphcondense.domains.graph import GraphSource, MatchedGraphs
 from graphcondense.domains.node import GradientMatched, NodeSource
 from graphcondense.objectives.gradient import GradientMatching
@@ -30,7 +28,7 @@ class DosCond(GradientMatched):
     family: ClassVar[str] = "gradient matching"
     learns: ClassVar[str] = "features + adjacency (MLP)"
     cost: ClassVar[str] = "one loop"
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    variants: ClassVar[Variants] = {
         # Without edges the features must carry the neighbourhood: they start propagated.
         "doscond-x": {"structure": "identity", "init_hops": 2, "lr_x": 0.03, "epochs": 400}
     }
@@ -38,22 +36,8 @@ class DosCond(GradientMatched):
     epochs: Natural = 200
     lr_x: NonNegative = 0.02
 
-    def condense(
-        self,
-        real: NodeSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
-        return self.learn(
-            real,
-            outer=1,
-            inner=0,
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
-        )
+    def parts(self, real: NodeSource, rng: Generator) -> Parts:
+        return self.match(real, rng, self.gradients(), fanout=self.fanout)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,24 +53,17 @@ class DosCondGraphs(MatchedGraphs):
         eps: added to the product of norms in the cosine.
     """
 
-    name: ClassVar[str] = "doscond"
-    paper: ClassVar[str] = PAPER
-    family: ClassVar[str] = "gradient matching"
-    learns: ClassVar[str] = "features + adjacency (Bernoulli)"
-    cost: ClassVar[str] = "one loop"
+    name = "doscond"
+    paper = PAPER
+    family = "gradient matching"
+    learns = "features + adjacency (Bernoulli)"
+    cost = "one loop"
 
     distance: Literal["cosine", "mse"] = "cosine"
     match_biases: bool = False
     eps: NonNegative = 1e-6
 
-    def condense(
-        self,
-        real: GraphSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def parts(self, real: GraphSource, rng: Generator) -> Parts:
         objective = GradientMatching(
             distance=self.distance,
             biases=self.match_biases,
@@ -94,4 +71,4 @@ class DosCondGraphs(MatchedGraphs):
             size=self.real_batch,
             shares=False,
         )
-        return self.match(real, objective, rng=rng, callbacks=callbacks, resume=resume)
+        return self.match(real, rng, objective)

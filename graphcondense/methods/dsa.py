@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 from torch import Generator
 
-from graphcondense.core.engine import Callback
-from graphcondense.core.types import Synthetic
+from graphcondense.core.method import Parts
 from graphcondense.domains.image import ImageSource
 from graphcondense.domains.matching import MatchedImages
 from graphcondense.objectives.gradient import GradientMatching
@@ -30,28 +27,19 @@ class DSA(MatchedImages):
             class, with ``outer`` 1, 10, 50).
     """
 
-    name: ClassVar[str] = "dsa"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = (
+    name = "dsa"
+    paper = (
         "Zhao & Bilen, Dataset Condensation with Differentiable Siamese Augmentation, ICML 2021, "
         "arXiv 2102.08259"
     )
-    family: ClassVar[str] = "gradient matching"
-    learns: ClassVar[str] = "pixels"
-    cost: ClassVar[str] = "two loops"
+    family = "gradient matching"
+    learns = "pixels"
+    cost = "two loops"
 
     eps: NonNegative = 1e-6
     inner: Natural = 1
     augment: Strategy = DSA_STRATEGY
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
         objective = GradientMatching(size=self.real_batch, shares=False, eps=self.eps)
-        syn = self.start(real, rng)
-        return self.match(syn, objective, real, rng=rng, callbacks=callbacks, resume=resume)
+        return self.match(self.start(real, rng), objective, real)

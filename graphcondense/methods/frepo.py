@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
 
 import torch
 from torch import Generator
 
-from graphcondense.core.engine import Callback
+from graphcondense.core.method import Parts
 from graphcondense.core.replay import Replay
-from graphcondense.core.types import Synthetic
-from graphcondense.domains.image import ImageSource
+from graphcondense.domains.image import ImageSource, PixelMethod
 from graphcondense.domains.regressed import RegressedImages, squared
 from graphcondense.ops.fields import Count, Natural, NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
-class FRePo(RegressedImages):
+class FRePo(RegressedImages, PixelMethod):
     """Ridge regression on the features of a pool of networks (FRePo, Algorithm 1).
 
     Only the last layer is trained to the end, in closed form. The layers before it are those of one
@@ -33,15 +30,14 @@ class FRePo(RegressedImages):
         lr_model: learning rate of Adam on a network.
     """
 
-    name: ClassVar[str] = "frepo"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = (
+    name = "frepo"
+    paper = (
         "Zhou et al., Dataset Distillation using Neural Feature Regression, NeurIPS 2022, "
         "arXiv 2206.00719"
     )
-    family: ClassVar[str] = "meta-model matching (features + ridge)"
-    learns: ClassVar[str] = "pixels + labels"
-    cost: ClassVar[str] = "two loops"
+    family = "meta-model matching (features + ridge)"
+    learns = "pixels + labels"
+    cost = "two loops"
 
     real_batch: Count = 100
     lr_x: NonNegative = 0.003
@@ -58,14 +54,7 @@ class FRePo(RegressedImages):
         batch = self.real_batch * real.num_classes
         return super().memory_bytes(real) + 4 * 7 * self.online * weights + maps * batch
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
         pool = Replay(
             self.network(real),
             self.online,
@@ -74,4 +63,4 @@ class FRePo(RegressedImages):
             partial(torch.optim.Adam, lr=self.lr_model),
             squared(real.num_classes),
         )
-        return self.regress(real, None, pool, rng=rng, callbacks=callbacks, resume=resume)
+        return self.regress(real, rng, pool)

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from graphcondense.core.engine import Callback, distill
+from graphcondense.core.method import Parts, Scorer, Variants
 from graphcondense.core.pools import Idle
-from graphcondense.core.types import Batch, Schedule, Source, Synthetic
-from graphcondense.domains.node import LABEL_BYTES, LearntGraph, NodeSource, NodeSynthetic
+from graphcondense.core.types import Batch, Schedule, Source
+from graphcondense.domains.node import LABEL_BYTES, LearntGraph, NodeSource, NodeSynthetic, NodeView
 from graphcondense.kernels.ridge import Targets, learnt_classes, ridge_weights
 from graphcondense.kernels.sntk import SNTK
 from graphcondense.objectives.ridge import RidgeMatching
 from graphcondense.ops.adjacency import csr_from_edges, csr_tensor, gcn_norm_csr
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
 from graphcondense.ops.sampling import blocks
+
+if TYPE_CHECKING:
+    from graphcondense.saved.condensed_graph import CondensedGraph
 
 MOST_SEEN = 10_000
 """Real nodes in the neighbourhood of the training nodes up to which the kernel may have several
@@ -33,9 +35,9 @@ class GCSNTK(LearntGraph):
 
     ``min_S ½ ‖Y_T - K_TS (K_SS + λ tr(K_SS)/n I)^-1 Y'‖²``, where training nodes see their
     neighbourhood in the real graph and synthetic ones theirs in the small graph (GC-SNTK). Training
-    on ``S`` is in closed form, so there is one loop and no network: ``model``, ``hidden_channels``
-    and ``fanout`` are not used. Validation during a run is by the same regression; the evaluator's
-    predictor ``SNTK`` is such a one for everybody's graphs. ``gc-sntk-x`` learns features alone.
+    on ``S`` is in closed form, so there is one loop and no network. Validation during a run is by
+    the same regression; the evaluator's predictor ``SNTK`` is such a one for everybody's graphs.
+    ``gc-sntk-x`` learns features alone.
 
     The paper's kernel alternates one hop with two layers twice (``blocks=2, hops=1,
     num_layers=2``). One block of more hops scored better on the validation nodes of Cora and
@@ -54,19 +56,20 @@ class GCSNTK(LearntGraph):
         lr_y: learning rate of Adam on the labels.
         lr_adj: learning rate of Adam on the edges' logits; an MLP's weights take 0.001.
         epochs: updates.
+        real_batch: real nodes of each class and step; all by default.
     """
 
-    name: ClassVar[str] = "gc-sntk"
-    paper: ClassVar[str] = (
+    name = "gc-sntk"
+    paper = (
         "Wang et al., Fast Graph Condensation with Structure-based Neural Tangent Kernel, "
         "WWW 2024, arXiv 2310.11046"
     )
-    family: ClassVar[str] = "meta-model matching (kernel ridge)"
-    learns: ClassVar[str] = "features + adjacency (free)"
-    cost: ClassVar[str] = "one loop"
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"gc-sntk-x": {"structure": "identity"}}
+    family = "meta-model matching (kernel ridge)"
+    learns = "features + adjacency (free)"
+    cost = "one loop"
+    variants: ClassVar[Variants] = {"gc-sntk-x": {"structure": "identity"}}
 
-    predictor: ClassVar[str] = "kernel ridge (structure-based NTK)"
+    predictor = "kernel ridge (structure-based NTK)"
 
     structure: Literal["mlp", "identity", "bernoulli"] = "bernoulli"
     structure_bias: float = -8.0
@@ -76,6 +79,7 @@ class GCSNTK(LearntGraph):
     hops: Natural = 4
     num_layers: Count = 1
     blocks: Count = 1
+    real_batch: Count | None = None
     scaled: bool = True
     ridge: Positive = 1.0
     learn_labels: bool = False
@@ -105,14 +109,7 @@ class GCSNTK(LearntGraph):
         floats = 8 * n * d + 3 * m * d + pairs * mlp + layers * (m + seen + n) * n + 6 * seen**2
         return 4 * (floats + seen * d)
 
-    def condense(
-        self,
-        real: NodeSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def parts(self, real: NodeSource, rng: Generator) -> Parts:
         kernel, targets = self.kernel(), self.targets(real)
         if self.blocks > 1 and (seen := self._seen(real)) > MOST_SEEN:
             raise ValueError(
@@ -120,18 +117,15 @@ class GCSNTK(LearntGraph):
                 f"hops, and several blocks need all pairs of them; at most {MOST_SEEN:,}: lower "
                 "hops, or use blocks=1"
             )
-        start = self.start(real, rng)
+        syn = self.start(real, rng)
         if self.learn_labels:
-            start = SoftLabelled(start)
-        return distill(
-            start,
-            RidgeMatching(kernel, targets, self.ridge, self.real_batch),
-            Idle(),
-            self.schedule(1, start),
-            _Seen(real, kernel),
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
+            syn = SoftLabelled(syn)
+        return Parts(
+            syn=syn,
+            objective=RidgeMatching(kernel, targets, self.ridge, self.real_batch),
+            pool=Idle(),
+            schedule=self.schedule(1, syn),
+            real=_Seen(real, kernel),
         )
 
     def kernel(self) -> SNTK:
@@ -149,13 +143,13 @@ class GCSNTK(LearntGraph):
         cycle = (*plain.cycle, ("y", 1)) if plain.cycle else ()
         return replace(plain, lr={**plain.lr, "y": self.lr_y}, cycle=cycle)
 
-    def scorer(self, held: NodeSource) -> Callable[[Any], float]:
+    def scorer(self, held: NodeSource) -> Scorer:
         """Its own predictor: from an exported graph to the accuracy on ``held``."""
         kernel, targets = self.kernel(), self.targets(held)
         (seen,), y, _ = _Seen(held, kernel).batch()
 
         @torch.no_grad()
-        def score(small: Any) -> float:
+        def score(small: CondensedGraph) -> float:
             adj = gcn_norm_csr(csr_from_edges(small.edge_index, small.edge_weight, len(small.x)))
             step = csr_tensor(adj, dtype=seen.h.dtype, device=y.device)
             own = kernel.embed(small.x.to(seen.h), step)
@@ -174,19 +168,18 @@ class GCSNTK(LearntGraph):
         return len(blocks(real.task.gcn_adj, rows, self.hops * self.blocks)[1])
 
 
-class _Seen:
+class _Seen(NodeView):
     """Labelled nodes as a kernel sees them: all of them embedded once, or a sample."""
 
     def __init__(self, real: NodeSource, kernel: SNTK) -> None:
-        self.real, self.kernel = real.looking(kernel.hops * kernel.blocks), kernel
-        self.num_classes, self.counts = real.num_classes, real.counts
-        self.num_examples, self.example_bytes = real.num_examples, real.example_bytes
+        super().__init__(real.looking(kernel.hops * kernel.blocks))
+        self.kernel = kernel
 
     @cached_property
     def whole(self) -> Batch:
         """All of them, ready: ``inputs`` is what the kernel's ``embed`` gives."""
         if self.kernel.blocks == 1:  # of which aggregation is linear
-            inputs: tuple[Any, ...] = (self.real.propagated(self.kernel.hops),)
+            inputs: tuple[Tensor, ...] = (self.real.propagated(self.kernel.hops),)
         else:
             inputs = self.real.batch().inputs
         return Batch((self.kernel.embed(*inputs),), self.real.labels)
@@ -236,7 +229,7 @@ class SoftLabelled(NodeSynthetic):
         self.labels.copy_(on_simplex(self.labels))
 
     @torch.no_grad()
-    def export(self) -> Any:
+    def export(self) -> CondensedGraph:
         out = super().export()
         out.y = self.labels.to("cpu", torch.float32, copy=True)
         return out

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,11 +11,18 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from graphcondense.core.engine import Callback
 from graphcondense.core.experts import Buffer, Experts, Training
+from graphcondense.core.method import Parts, Variants
 from graphcondense.core.pools import built
-from graphcondense.core.types import Batch, Synthetic
-from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic, start_features
+from graphcondense.core.types import Batch
+from graphcondense.domains.node import (
+    EDGE_BYTES,
+    NodeSource,
+    NodeSynthetic,
+    NodeView,
+    scale_of,
+    start_nodes,
+)
 from graphcondense.domains.structure import Identity, Structure
 from graphcondense.domains.trajectories import Trajectories
 from graphcondense.nn.propagate import MODELS, Propagation, propagate
@@ -61,16 +67,16 @@ class GCSR(Trajectories):
             halved for the last third.
     """
 
-    name: ClassVar[str] = "gcsr"
-    kind: ClassVar[str] = "node"
-    paper: ClassVar[str] = (
+    name = "gcsr"
+    kind = "node"
+    paper = (
         "Liu et al., Graph Data Condensation via Self-expressive Graph Structure Reconstruction, "
         "KDD 2024, arXiv 2403.07294"
     )
-    family: ClassVar[str] = "trajectory matching"
-    learns: ClassVar[str] = "features + adjacency (self-expression)"
-    cost: ClassVar[str] = "experts"
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"gcsr-x": {"structure": "identity"}}
+    family = "trajectory matching"
+    learns = "features + adjacency (self-expression)"
+    cost = "experts"
+    variants: ClassVar[Variants] = {"gcsr-x": {"structure": "identity"}}
 
     structure: Literal["self-expressive", "identity"] = "self-expressive"
     alpha: NonNegative = 1.0
@@ -122,7 +128,7 @@ class GCSR(Trajectories):
 
     def memory_bytes(self, real: NodeSource) -> int:
         """The synthetic graph, propagated rows, experts, and the graphs of a student's steps."""
-        buffer, student = self.buffer(real), TrajectoryMatching(**self._student)
+        buffer, student = self.buffer(real), self.student()
         # Settings that cannot work end here, before experts are trained.
         Experts(buffer, self.ahead, self.max_start)
         n, d, rows = int(self.sizes(real).sum()), real.num_features, len(real.labels)
@@ -132,15 +138,13 @@ class GCSR(Trajectories):
         pairs = 0 if self.structure == "identity" else 8 * 12 * n * n
         return 4 * (12 * n * d + 3 * rows * d) + buffer.memory_bytes + steps + pairs
 
-    @property
-    def _student(self) -> dict[str, Any]:
-        return {"steps": self.student_steps, "lr": self.student_lr}
+    def student(self) -> TrajectoryMatching:
+        """The objective: a student's training against an expert's."""
+        return TrajectoryMatching(steps=self.student_steps, lr=self.student_lr)
 
     def start(self, real: NodeSource, rng: Generator) -> StudentGraph:
         """The synthetic graph before the first update."""
-        sizes = self.sizes(real)
-        x = start_features(real, sizes, self.init, self.init_hops, rng)
-        y = torch.arange(real.num_classes).repeat_interleave(sizes).to(real.device)
+        x, y = start_nodes(real, self.sizes(real), self.init, self.init_hops, rng)
         structure: Structure = Identity()
         if self.structure != "identity":
             prior = spread(class_mixing(real, self.class_hops), y)
@@ -150,52 +154,21 @@ class GCSR(Trajectories):
         hops = self.hops if self.model == "sgc" else 0
         return StudentGraph(x, y, structure, hops, self.threshold, real.num_classes)
 
-    def condense(
-        self,
-        real: NodeSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def parts(self, real: NodeSource, rng: Generator) -> Parts:
         start, buffer = self.start(real, rng), self.buffer(real)
         hops = buffer.model.hops
         assert isinstance(hops, int)
         seen = Propagated(real, hops) if self.model == "sgc" else real.looking(hops)
-        scale = float(start.x.detach().square().mean().sqrt()) or 1.0
-        return self.match(
-            start,
-            TrajectoryMatching(**self._student),
-            buffer.prepare(seen),
-            seen,
-            {"x": self.lr_x * scale},
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
-        )
+        rates = {"x": self.lr_x * scale_of(start.x)}
+        return self.match(start, self.student(), buffer.prepare(seen), rates, seen)
 
 
-class Propagated:
+class Propagated(NodeView):
     """The labelled nodes as a linear model sees them: rows of ``Â^hops X``, and no edges."""
 
     def __init__(self, real: NodeSource, hops: int) -> None:
-        self.real, self.rows = real, real.propagated(hops)
-
-    @property
-    def num_classes(self) -> int:
-        return self.real.num_classes
-
-    @property
-    def counts(self) -> Tensor:
-        return self.real.counts
-
-    @property
-    def num_examples(self) -> int:
-        return self.real.num_examples
-
-    @property
-    def example_bytes(self) -> int:
-        return self.real.example_bytes
+        super().__init__(real)
+        self.rows = real.propagated(hops)
 
     def batch(
         self, c: int | None = None, size: int | None = None, rng: Generator | None = None

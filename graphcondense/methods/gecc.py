@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.engine import Callback
-from graphcondense.core.method import Method
+from graphcondense.core.method import Method, Variants
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.node import NodeSource, NodeSynthetic
-from graphcondense.domains.structure import Identity
+from graphcondense.domains.node import NodeSource, NodeSynthetic, class_labels
 from graphcondense.ops.cluster import fuzzy_c_means, isometric
 from graphcondense.ops.fields import Count, NonNegative, Range, Weights
 
+if TYPE_CHECKING:
+    from graphcondense.saved.condensed_graph import CondensedGraph
+
 
 @dataclass(frozen=True, kw_only=True)
-class GECC(Method):
+class GECC(Method[NodeSource]):
     """Centres of fuzzy, balanced clusters of propagated features; nothing is trained.
 
     Of each class, fuzzy c-means clusters the rows of ``H = Σ_k weights_k Â^k X`` at its training
@@ -39,13 +39,13 @@ class GECC(Method):
         balance: weight of the spread of sizes; 0 leaves it out.
     """
 
-    name: ClassVar[str] = "gecc"
-    kind: ClassVar[str] = "node"
-    paper: ClassVar[str] = "Graph condensation by clustering for evolving graphs (GECC), KDD 2026"
-    family: ClassVar[str] = "clustering"
-    learns: ClassVar[str] = "features (fuzzy cluster centres)"
-    cost: ClassVar[str] = "closed form"
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"gecc-hard": {"fuzzifier": 1.0}}
+    name = "gecc"
+    kind = "node"
+    paper = "Graph condensation by clustering for evolving graphs (GECC), KDD 2026"
+    family = "clustering"
+    learns = "features (fuzzy cluster centres)"
+    cost = "closed form"
+    variants: ClassVar[Variants] = {"gecc-hard": {"fuzzifier": 1.0}}
 
     weights: Weights = (-0.1, 0.9, 0.9)
     fuzzifier: Annotated[float, Range(1)] = 1.3
@@ -61,17 +61,10 @@ class GECC(Method):
         floats = 3 * rows * d + self.restarts * (4 * most * k + 2 * k * min(most, d))
         return 4 * (floats + 6 * int(sizes.sum()) * d)
 
-    def condense(
-        self,
-        real: NodeSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         return self._centres(real, None, rng)
 
-    def update(self, real: NodeSource, before: Any, *, rng: Generator) -> Synthetic:
+    def update(self, real: NodeSource, before: CondensedGraph, *, rng: Generator) -> Synthetic:
         """The condensed graph of a graph that has grown.
 
         Args:
@@ -99,10 +92,7 @@ class GECC(Method):
             own = rows[real.labels == c]
             old = None if before is None else before[0][(before[1] == c).to(own.device)]
             x.append(self._of_class(own, size, old, rng))
-        y = torch.arange(real.num_classes, device=real.device).repeat_interleave(sizes)
-        return NodeSynthetic(
-            torch.cat(x), y, Identity(), threshold=0.0, num_classes=real.num_classes
-        )
+        return NodeSynthetic(torch.cat(x), class_labels(real, sizes), num_classes=real.num_classes)
 
     def _of_class(self, own: Tensor, size: int, old: Tensor | None, rng: Generator) -> Tensor:
         start, near = None, isometric(own)

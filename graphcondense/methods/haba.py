@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from graphcondense.core.engine import Callback
-from graphcondense.core.types import Synthetic
+from graphcondense.core.method import Parts
 from graphcondense.domains.hallucinators import Apart, HallucinatedImages
 from graphcondense.domains.image import LABEL_BYTES, ImageSource
 from graphcondense.domains.trajectories import TrajectoryMethod
@@ -37,14 +34,11 @@ class HaBa(TrajectoryMethod):
         lr_nets: learning rate of Adam on the hallucinators.
     """
 
-    name: ClassVar[str] = "haba"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = (
-        "Liu et al., Dataset Distillation via Factorization, NeurIPS 2022, arXiv 2210.16774"
-    )
-    family: ClassVar[str] = "trajectory matching"
-    learns: ClassVar[str] = "bases, hallucinator networks, step size"
-    cost: ClassVar[str] = "experts"
+    name = "haba"
+    paper = "Liu et al., Dataset Distillation via Factorization, NeurIPS 2022, arXiv 2210.16774"
+    family = "trajectory matching"
+    learns = "bases, hallucinator networks, step size"
+    cost = "experts"
 
     hallucinators: Count = 5
     width: Count | None = None
@@ -53,26 +47,12 @@ class HaBa(TrajectoryMethod):
     apart: NonNegative = 0.1
     lr_nets: NonNegative = 0.005
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
         self.bases(real)  # an impossible budget ends before experts are trained
         buffer = self.buffer(real).prepare(real)
-        return self.match(
-            self.factors(real, rng),
-            Apart(TrajectoryMatching(**self.student()), self.apart),
-            buffer,
-            real,
-            {"x": self.lr_x, "hallucinators": self.lr_nets},
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
-        )
+        objective = Apart(TrajectoryMatching(**self.student()), self.apart)
+        rates = {"x": self.lr_x, "hallucinators": self.lr_nets}
+        return self.match(self.factors(real, rng), objective, buffer, rates)
 
     def factors(self, real: ImageSource, rng: Generator) -> HallucinatedImages:
         """The factorised set before the first update."""
@@ -80,7 +60,7 @@ class HaBa(TrajectoryMethod):
         images = self.initial(real, counts, rng)
         return HallucinatedImages(
             F.interpolate(images, side, mode="area"),
-            torch.arange(real.num_classes).repeat_interleave(counts).to(real.device),
+            real.labelled(counts),
             real.num_classes,
             self.hallucinators,
             rng=rng,

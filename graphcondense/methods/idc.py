@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.engine import Callback
+from graphcondense.core.method import Parts
 from graphcondense.core.pools import Lessons, OnReal
-from graphcondense.core.types import Synthetic
 from graphcondense.domains.factors import MultiFormation, check_factor, tiled
 from graphcondense.domains.image import ImageSource
 from graphcondense.domains.matching import MatchedImages
@@ -39,16 +38,15 @@ class IDC(MatchedImages):
         weight_decay: of SGD on the network.
     """
 
-    name: ClassVar[str] = "idc"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = (
+    name = "idc"
+    paper = (
         "Kim et al., Dataset Condensation via Efficient Synthetic-Data Parameterization, ICML "
         "2022, arXiv 2205.14959"
     )
-    family: ClassVar[str] = "gradient matching"
-    learns: ClassVar[str] = "pixels of several images in one"
-    cost: ClassVar[str] = "two loops"
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"idc-i": {"factor": 1}}
+    family = "gradient matching"
+    learns = "pixels of several images in one"
+    cost = "two loops"
+    variants: ClassVar = {"idc-i": {"factor": 1}}
 
     factor: Count = 2
     distance: Literal["mse", "l1", "cosine"] = "mse"
@@ -70,30 +68,16 @@ class IDC(MatchedImages):
         formed = self.factor**2 * int(self.sizes(real).sum()) * real.example_bytes
         return super().memory_bytes(real) + 4 * formed
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
         objective = GradientMatching(distance=self.distance, size=self.real_batch, shares=False)
-        syn = self.formation(real, rng)
-        return self.match(syn, objective, real, rng=rng, callbacks=callbacks, resume=resume)
+        return self.match(self.formation(real, rng), objective, real)
 
     def formation(self, real: ImageSource, rng: Generator) -> MultiFormation:
         """The stored images before the first update, filled with small ones."""
         sizes = self.sizes(real)
-        y = torch.arange(real.num_classes).repeat_interleave(sizes).to(real.device)
-        tiles = sizes * self.factor**2
-        # A class that has fewer images than tiles shows some of them more than once.
-        chosen = torch.minimum(tiles, real.counts)
-        parts = torch.split(self.initial(real, chosen, rng), chosen.tolist())
-        x = torch.cat(
-            [own[torch.arange(k) % len(own)] for own, k in zip(parts, tiles.tolist(), strict=True)]
-        )
-        return MultiFormation(tiled(x, self.factor), y, real.num_classes, self.factor, real.raw)
+        x = tiled(self.filled(real, sizes * self.factor**2, rng), self.factor)
+        y = real.labelled(sizes)
+        return MultiFormation(x, y, real.num_classes, self.factor, real.raw)
 
     def lessons(self) -> Lessons:
         return OnReal(self.train_batch, self.augmentation())

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
-import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.engine import Callback, distill
+from graphcondense.core.method import Parts
 from graphcondense.core.pools import Fresh
-from graphcondense.core.types import Schedule, Synthetic
+from graphcondense.core.types import Schedule
 from graphcondense.domains.decoders import DecodedImages, new_decoders, small_codes
 from graphcondense.domains.image import LABEL_BYTES, ImageSource, PixelMethod
 from graphcondense.nn.generators import base_sides, decoder_numbers
@@ -65,15 +64,14 @@ class KFS(PixelMethod):
         augment: operations joined by ``_``, see :class:`~graphcondense.ops.augment.Augment`.
     """
 
-    name: ClassVar[str] = "kfs"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = (
+    name = "kfs"
+    paper = (
         "Lee et al., Dataset Condensation with Latent Space Knowledge Factorization and Sharing, "
         "2022, arXiv 2208.10494"
     )
-    family: ClassVar[str] = "distribution matching"
-    learns: ClassVar[str] = "latent codes, decoder networks"
-    cost: ClassVar[str] = "one loop"
+    family = "distribution matching"
+    learns = "latent codes, decoder networks"
+    cost = "one loop"
 
     decoders: Count | None = None
     width: Count | None = None
@@ -85,38 +83,24 @@ class KFS(PixelMethod):
     lr_decoders: NonNegative = 0.001
     augment: Strategy = DSA_STRATEGY
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
-        return distill(
-            self.factors(real, rng, fit=resume is None),
-            Augmented(MeanMatching(self.real_batch), Augment(self.augment)),
-            Fresh(self.network(real), 1, 0),
-            Schedule(self.steps, {"codes": self.lr_codes, "decoders": self.lr_decoders}),
-            real,
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
+        syn, targets = self.factors(real, rng)
+        return Parts(
+            syn=syn,
+            objective=Augmented(MeanMatching(self.real_batch), Augment(self.augment)),
+            pool=Fresh(self.network(real), 1, 0),
+            schedule=Schedule(self.steps, {"codes": self.lr_codes, "decoders": self.lr_decoders}),
+            fit=partial(syn.fit_, targets, self.warm_steps, rng=rng),
         )
 
-    def factors(self, real: ImageSource, rng: Generator, *, fit: bool = True) -> DecodedImages:
-        """Codes and decoders before the first update; not fitted where a checkpoint has them."""
+    def factors(self, real: ImageSource, rng: Generator) -> tuple[DecodedImages, Tensor]:
+        """Codes and decoders, and the images that they are to be fitted to."""
         plan = self.plan(real)
-        wanted = plan.codes * plan.decoders
-        # A class that has fewer images than it decodes to shows some of them more than once.
-        chosen = torch.minimum(wanted, real.counts)
-        parts = torch.split(self.initial(real, chosen, rng), chosen.tolist())
-        targets = torch.cat(
-            [own[torch.arange(k) % len(own)] for own, k in zip(parts, wanted.tolist(), strict=True)]
-        ).view(-1, plan.decoders, *real.shape)
+        targets = self.filled(real, plan.codes * plan.decoders, rng)
+        targets = targets.view(-1, plan.decoders, *real.shape)
         syn = DecodedImages(
             small_codes(targets, self.code_channels, 0.1, rng),
-            torch.arange(real.num_classes).repeat_interleave(plan.codes).to(real.device),
+            real.labelled(plan.codes),
             real.num_classes,
             new_decoders(
                 real.shape, plan.decoders, self.code_channels, plan.width, rng, real.device
@@ -124,9 +108,7 @@ class KFS(PixelMethod):
             shown=self.shown,
             raw=real.raw,
         )
-        if fit:
-            syn.fit_(targets, self.warm_steps, rng=rng)
-        return syn
+        return syn, targets
 
     def plan(self, real: ImageSource) -> Plan:
         """How the budget is spent.

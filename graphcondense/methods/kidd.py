@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn.utils.parametrize import register_parametrization
 
-from graphcondense.core.engine import Callback
+from graphcondense.core.method import Parts
 from graphcondense.core.pools import Idle
-from graphcondense.core.types import Synthetic
 from graphcondense.domains.graph import GraphSource, GraphSynthetic, LearntGraphs
 from graphcondense.kernels.graph import GraphNTK
-from graphcondense.kernels.ridge import ridge_targets
+from graphcondense.kernels.ridge import Targets, ridge_targets
 from graphcondense.objectives.ridge import RidgeMatching
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
+from graphcondense.saved.graph_set import GraphSet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +38,12 @@ class KiDD(LearntGraphs):
         rank: columns of ``U``; ``None`` has free edge logits.
     """
 
-    name: ClassVar[str] = "kidd"
-    paper: ClassVar[str] = (
-        "Xu et al., Kernel Ridge Regression-Based Graph Dataset Distillation, KDD 2023"
-    )
-    family: ClassVar[str] = "meta-model matching (kernel ridge)"
-    learns: ClassVar[str] = "features + adjacency (Bernoulli or low rank)"
-    cost: ClassVar[str] = "one loop"
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"kidd-lr": {"rank": 16}}
+    name = "kidd"
+    paper = "Xu et al., Kernel Ridge Regression-Based Graph Dataset Distillation, KDD 2023"
+    family = "meta-model matching (kernel ridge)"
+    learns = "features + adjacency (Bernoulli or low rank)"
+    cost = "one loop"
+    variants: ClassVar = {"kidd-lr": {"rank": 16}}
 
     hops: Natural = 3
     aggregation: Literal["gcn", "mean", "sum"] = "gcn"
@@ -59,16 +56,8 @@ class KiDD(LearntGraphs):
     steps: Natural = 100
     sparsity: NonNegative = 0.0
 
-    def condense(
-        self,
-        real: GraphSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
-        objective = self.objective(real)
-        return self.learn(real, objective, Idle(), rng=rng, callbacks=callbacks, resume=resume)
+    def parts(self, real: GraphSource, rng: Generator) -> Parts:
+        return self.learn(real, rng, self.objective(real), Idle())
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -79,7 +68,7 @@ class KiDD(LearntGraphs):
         if self.readout == "attention":
             raise ValueError("readout='attention' has no kernel here: choose 'mean' or 'sum'")
 
-    def objective(self, real: GraphSource) -> Any:
+    def objective(self, real: GraphSource) -> RidgeMatching:
         """The loss on batches of ``real``."""
         assert self.readout != "attention"
         targets = ridge_targets(real.task.kind, real.task.num_outputs)
@@ -95,6 +84,7 @@ class KiDD(LearntGraphs):
             start.group,
             real.num_classes,
             rank=self.rank,
+            temperature=self.temperature,
             confidence=self.confidence,
             straight=self.straight,
             most_pairs=start.most_pairs,
@@ -141,17 +131,29 @@ class LowRankGraphs(GraphSynthetic):
 
     def __init__(
         self,
-        start: Any,
+        start: GraphSet,
         groups: Tensor,
         num_groups: int,
         *,
         rank: int,
+        temperature: float = 1.0,
         confidence: float = 2.0,
-        **options: Any,
+        straight: bool = False,
+        most_pairs: int | None = None,
+        targets: Targets | None = None,
     ) -> None:
         if rank < 1:
             raise ValueError(f"rank must be at least 1, got {rank}")
-        super().__init__(start, groups, num_groups, confidence=confidence, **options)
+        super().__init__(
+            start,
+            groups,
+            num_groups,
+            temperature=temperature,
+            confidence=confidence,
+            straight=straight,
+            most_pairs=most_pairs,
+            targets=targets,
+        )
         gram = _Gram(self.pairs, self.mask.shape[1], rank, confidence)
         register_parametrization(self, "logits", gram)
 

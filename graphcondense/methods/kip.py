@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
 from torch import Generator, Tensor
 
-from graphcondense.core.engine import Callback
+from graphcondense.core.method import Parts
 from graphcondense.core.pools import Idle
-from graphcondense.core.types import Synthetic
 from graphcondense.domains.image import ImageSource
 from graphcondense.domains.regressed import RegressedImages, as_targets
 from graphcondense.kernels.ntk import FullyConnected
@@ -23,46 +22,43 @@ class KIP(RegressedImages):
     """Kernel inducing points: ridge regression with the NTK of a fully connected ReLU network.
 
     ``min_S ½ ‖y_t - K_ts (K_ss + λ tr(K_ss)/n I)^-1 y_s‖²`` over batches of real images (KIP).
-    Training on ``S`` is in closed form, so there is no network: ``model`` and ``hidden_channels``
-    are not used. Its own predictor is the same regression
-    (:class:`~graphcondense.kernels.random_features.KernelRidge`); networks of finite width learn
-    less from the set.
+    Training on ``S`` is in closed form, so there is no network. Its own predictor is the same
+    regression (:class:`~graphcondense.kernels.random_features.KernelRidge`); networks of finite
+    width learn less from the set.
 
     Attributes:
-        depth: hidden layers of the infinitely wide network, one by default.
+        depth: hidden layers of the infinitely wide network.
         kernel: ``"ntk"``, or ``"nngp"`` (the last layer alone trains).
     """
 
-    name: ClassVar[str] = "kip"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = (
+    name = "kip"
+    paper = (
         "Nguyen et al., Dataset Meta-Learning from Kernel Ridge-Regression, ICLR 2021, "
         "arXiv 2011.00050"
     )
-    family: ClassVar[str] = "meta-model matching (kernel ridge)"
-    learns: ClassVar[str] = "pixels + labels"
-    cost: ClassVar[str] = "one loop"
+    family = "meta-model matching (kernel ridge)"
+    learns = "pixels + labels"
+    cost = "one loop"
 
-    predictor: ClassVar[str] = "kernel ridge (NTK)"
+    predictor = "kernel ridge (NTK)"
 
+    depth: Count = 1
     kernel: Literal["ntk", "nngp"] = "ntk"
     real_batch: Count = 100
     lr_x: NonNegative = 0.04
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
-        kernel = self.infinite()
-        return self.regress(real, kernel, Idle(), rng=rng, callbacks=callbacks, resume=resume)
+    def memory_bytes(self, real: ImageSource) -> int:
+        """Besides, the real images of a step, and what each layer keeps of the kernel matrices."""
+        n, batch = int(self.sizes(real).sum()), self.real_batch * real.num_classes
+        pairs = 4 * 8 * (self.depth + 1) * n * (n + batch)
+        return super().memory_bytes(real) + 2 * batch * real.example_bytes + pairs
+
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
+        return self.regress(real, rng, Idle(), self.infinite())
 
     def infinite(self) -> FullyConnected:
         """The kernel."""
-        return FullyConnected(1 if self.depth is None else self.depth, self.kernel)
+        return FullyConnected(self.depth, self.kernel)
 
     def fit(self, x: Tensor, y: Tensor) -> Callable[[Tensor], Tensor]:
         """Its own predictor of condensed images, as networks see them, and labels."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -29,13 +28,13 @@ class Kron(WholeGraph):
     components without a kept node are left out.
     """
 
-    name: ClassVar[str] = "kron"
-    paper: ClassVar[str] = (
+    name = "kron"
+    paper = (
         "Dörfler & Bullo, Kron Reduction of Graphs with Applications to Electrical Networks, IEEE "
         "TCAS-I 60(1), 2013"
     )
 
-    def sizes(self, real: Any) -> Tensor:
+    def sizes(self, real: NodeSource) -> Tensor:
         """As :meth:`~graphcondense.core.method.Method.sizes` up to all training nodes; with more
         the sum alone is meant."""
         wanted = super().sizes(real)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heapreplace
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,6 @@ import scipy.sparse as sp
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.engine import Callback
 from graphcondense.core.method import Method
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.graph import ChosenGraphs, GraphSource
@@ -29,7 +28,7 @@ LOWER = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mirage(Method):
+class Mirage(Method[GraphSource]):
     """Sets of computation trees that many graphs of a class have; nothing is trained.
 
     A graph is a transaction whose items are the computation trees of its nodes. In each class, the
@@ -62,12 +61,12 @@ class Mirage(Method):
         edge_features: tell trees apart by edge features, too, and export them.
     """
 
-    name: ClassVar[str] = "mirage"
-    kind: ClassVar[str] = "graph"
-    family: ClassVar[str] = "frequent patterns (no gradient)"
-    learns: ClassVar[str] = "nothing (frequent sets of computation trees)"
-    cost: ClassVar[str] = "selection"
-    paper: ClassVar[str] = (
+    name = "mirage"
+    kind = "graph"
+    family = "frequent patterns (no gradient)"
+    learns = "nothing (frequent sets of computation trees)"
+    cost = "selection"
+    paper = (
         "Gupta et al., Mirage: Model-Agnostic Graph Distillation for Graph Classification, "
         "ICLR 2024"
     )
@@ -78,14 +77,14 @@ class Mirage(Method):
     max_trees: Count = 500
     edge_features: bool = False
 
-    def sizes(self, real: Any) -> Tensor:
+    def sizes(self, real: GraphSource) -> Tensor:
         return self.allocate(
             real.counts,
             real.num_examples,
             example_bytes=real.example_bytes + 4 * real.largest,  # node_weight
         )
 
-    def memory_bytes(self, real: Any) -> int:
+    def memory_bytes(self, real: GraphSource) -> int:
         task = real.task
         nodes = int(task.graphs.sizes[task.train].sum())
         edges = int(task.graphs.edge_ptr.diff()[task.train].sum())
@@ -94,17 +93,9 @@ class Mirage(Method):
         # edges, sorted; which graph has which tree, twice.
         held = 4 * width * nodes + 8 * (self.hops + 30) * nodes + 8 * 12 * edges
         held += 2 * self.max_trees * int(real.counts.max())
-        out: int = held + super().memory_bytes(real)
-        return out
+        return held + super().memory_bytes(real)
 
-    def condense(
-        self,
-        real: GraphSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def solve(self, real: GraphSource, rng: Generator) -> Synthetic:
         """Mine every class; see the class.
 
         Raises:

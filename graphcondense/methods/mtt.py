@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 from torch import Generator
 
-from graphcondense.core.engine import Callback
-from graphcondense.core.types import Synthetic
+from graphcondense.core.method import Parts
 from graphcondense.domains.image import ImageSource
 from graphcondense.domains.trajectories import TrajectoryMethod
 from graphcondense.objectives.trajectory import TrajectoryMatching
@@ -24,34 +21,18 @@ class MTT(TrajectoryMethod):
     ``preprocess``).
     """
 
-    name: ClassVar[str] = "mtt"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = (
+    name = "mtt"
+    paper = (
         "Cazenavette et al., Dataset Distillation by Matching Training Trajectories, CVPR 2022, "
         "arXiv 2203.11932"
     )
-    family: ClassVar[str] = "trajectory matching"
-    learns: ClassVar[str] = "pixels, step size"
-    cost: ClassVar[str] = "experts"
+    family = "trajectory matching"
+    learns = "pixels, step size"
+    cost = "experts"
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
-        return self.match(
-            self.start(real, rng),
-            TrajectoryMatching(**self.student()),
-            self.buffer(real).prepare(real),
-            real,
-            {"x": self.lr_x},
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
-        )
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
+        syn, objective = self.start(real, rng), TrajectoryMatching(**self.student())
+        return self.match(syn, objective, self.buffer(real).prepare(real), {"x": self.lr_x})
 
     def graph_bytes(self, real: ImageSource) -> int:
         """The graphs of all of the student's steps."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Generator
 
-from graphcondense.core.engine import Callback, distill
+from graphcondense.core.method import Parts
 from graphcondense.core.pools import Fresh
 from graphcondense.core.scalars import WithScalars
-from graphcondense.core.types import Schedule, Synthetic
+from graphcondense.core.types import Schedule
 from graphcondense.domains.bases import Bases, affordable, factored
 from graphcondense.domains.image import ImageSource, PixelMethod
 from graphcondense.objectives.unrolled import Unrolled
@@ -42,16 +41,15 @@ class RememberThePast(PixelMethod):
         anneal: lower learning rates linearly to zero.
     """
 
-    name: ClassVar[str] = "rememberthepast"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = (
+    name = "rememberthepast"
+    paper = (
         "Deng & Russakovsky, Remember the Past: Distilling Datasets into Addressable Memories, "
         "NeurIPS 2022, arXiv 2206.02916"
     )
-    family: ClassVar[str] = "meta-model matching (unrolled)"
-    learns: ClassVar[str] = "bases + addresses"
-    cost: ClassVar[str] = "two loops"
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"linba": {}}
+    family = "meta-model matching (unrolled)"
+    learns = "bases + addresses"
+    cost = "two loops"
+    variants: ClassVar = {"linba": {}}
 
     real_batch: Count = 32
     each: Count = 8
@@ -101,41 +99,24 @@ class RememberThePast(PixelMethod):
         """Bases and addresses of ``each`` images a class that :attr:`init` chooses."""
         bases = self.num_bases(real)
         sizes = torch.full((real.num_classes,), self.each)
-        # A class that has fewer images shows some of them more than once.
-        have = torch.minimum(sizes, real.counts) if self.init != "noise" else sizes
-        parts = torch.split(self.initial(real, have, rng), have.tolist())
-        x = torch.cat([own[torch.arange(self.each) % len(own)] for own in parts])
-        y = torch.arange(real.num_classes).repeat_interleave(self.each).to(real.device)
-        learnt = factored(x, bases, self.sides(real))
-        return Bases(*learnt, y, real.num_classes, real.shape, real.raw)
+        learnt = factored(self.filled(real, sizes, rng), bases, self.sides(real))
+        return Bases(*learnt, real.labelled(sizes), real.num_classes, real.shape, real.raw)
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
         rates = {"bases": self.lr_x, "address": self.lr_address}
         if self.lr_rates:
             rates["lr"] = self.lr_rates
-        objective = Unrolled(
-            self.inner,
-            self.lr_inner,
-            self.momentum_inner,
-            self.real_batch * real.num_classes,
-            self.part,
-            self.window,
-            self.every,
-        )
-        return distill(
-            WithScalars(self.start_bases(real, rng), {"lr": [self.lr_inner]}),
-            objective,
-            Fresh(self.network(real)),
-            Schedule(self.steps, rates, anneal=self.anneal),
-            real,
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
+        return Parts(
+            syn=WithScalars(self.start_bases(real, rng), {"lr": [self.lr_inner]}),
+            objective=Unrolled(
+                self.inner,
+                self.lr_inner,
+                self.momentum_inner,
+                self.real_batch * real.num_classes,
+                self.part,
+                self.window,
+                self.every,
+            ),
+            pool=Fresh(self.network(real)),
+            schedule=Schedule(self.steps, rates, anneal=self.anneal),
         )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 from torch import Generator, Tensor
 
-from graphcondense.core.engine import Callback
+from graphcondense.core.method import Parts
 from graphcondense.core.pools import Fresh, built
-from graphcondense.core.types import Synthetic
 from graphcondense.domains.image import ImageSource
 from graphcondense.domains.regressed import RegressedImages, as_targets
 from graphcondense.kernels.random_features import RandomConvNets, random_ridge
@@ -38,19 +36,20 @@ class RFAD(RegressedImages):
         lr_platt: learning rate of Adam on its logarithm.
     """
 
-    name: ClassVar[str] = "rfad"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = (
+    name = "rfad"
+    paper = (
         "Loo et al., Efficient Dataset Distillation Using Random Feature Approximation, "
         "NeurIPS 2022, arXiv 2210.12067"
     )
-    family: ClassVar[str] = "meta-model matching (kernel ridge)"
-    learns: ClassVar[str] = "pixels + labels"
-    cost: ClassVar[str] = "one loop"
+    family = "meta-model matching (kernel ridge)"
+    learns = "pixels + labels"
+    cost = "one loop"
 
-    predictor: ClassVar[str] = "kernel ridge (random features)"
+    predictor = "kernel ridge (random features)"
 
     nets: Count = 8
+    hidden_channels: Count = 128
+    depth: Count | None = None
     real_batch: Count = 128
     ridge: Positive = 5e-3
     platt: Positive = 8.0
@@ -65,25 +64,11 @@ class RFAD(RegressedImages):
         small = int(self.sizes(real).sum())
         return super().memory_bytes(real) + maps * (batch + 3 * small * self.nets) + weights
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
         depth = usual_depth(real.shape) if self.depth is None else self.depth
         model = built(RandomConvNets, real.shape, self.nets, self.hidden_channels, depth)
-        return self.regress(
-            real,
-            None,
-            Fresh(model.to(real.device), 1, 0),
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
-            scale=(self.platt, self.lr_platt) if self.platt else None,
-        )
+        scale = (self.platt, self.lr_platt) if self.platt else None
+        return self.regress(real, rng, Fresh(model.to(real.device), 1, 0), scale=scale)
 
     def fit(self, x: Tensor, y: Tensor) -> Callable[[Tensor], Tensor]:
         """Its own predictor of condensed images, as networks see them, and labels.

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 from torch import Generator
 
-from graphcondense.core.engine import Callback
-from graphcondense.core.types import Synthetic
+from graphcondense.core.method import Parts
 from graphcondense.domains.image import ImageSource, ImageSynthetic
 from graphcondense.domains.trajectories import TrajectoryMethod, assigned
 from graphcondense.objectives.trajectory import ConstantMemoryMatching
@@ -29,27 +26,24 @@ class TESLA(TrajectoryMethod):
         lr_y: learning rate of Adam on soft labels; 0 keeps them, as in the paper.
     """
 
-    name: ClassVar[str] = "tesla"
-    kind: ClassVar[str] = "image"
-    paper: ClassVar[str] = (
+    name = "tesla"
+    paper = (
         "Cui et al., Scaling Up Dataset Distillation to ImageNet-1K with Constant Memory, "
         "ICML 2023, arXiv 2211.10586"
     )
-    family: ClassVar[str] = "trajectory matching"
-    learns: ClassVar[str] = "pixels, step size; soft labels from experts"
-    cost: ClassVar[str] = "experts"
+    family = "trajectory matching"
+    learns = "pixels, step size; soft labels from experts"
+    cost = "experts"
 
     soft: bool = True
     lr_y: NonNegative = 0.0
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.lr_y and not self.soft:
+            raise ValueError(f"lr_y={self.lr_y} cannot act on classes: leave soft on, or lr_y out")
+
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
         buffer = self.buffer(real).prepare(real)
         syn, rates = self.start(real, rng), {"x": self.lr_x}
         if self.soft:
@@ -62,16 +56,7 @@ class TESLA(TrajectoryMethod):
                 labels=assigned(buffer, syn.x),
             )
             rates |= {"y": self.lr_y} if self.lr_y > 0 else {}
-        return self.match(
-            syn,
-            ConstantMemoryMatching(**self.student()),
-            buffer,
-            real,
-            rates,
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
-        )
+        return self.match(syn, ConstantMemoryMatching(**self.student()), buffer, rates)
 
     def label_bytes(self, real: ImageSource) -> int:
         return 4 * real.num_classes if self.soft else super().label_bytes(real)

@@ -8,7 +8,7 @@ work under ``torch.func.functional_call`` and ``vmap`` as they are.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal, TypeAlias, get_args
 
 from torch import Tensor, nn
 
@@ -48,8 +48,20 @@ def norm_layer(norm: Norm, channels: int) -> nn.Module:
     raise ValueError(f"norm={norm!r}: choose {', '.join(get_args(Norm))}")
 
 
+Stack: TypeAlias = tuple[list[nn.Module], nn.Module, int]
+Shape: TypeAlias = tuple[int, int, int]
+
+
 class ImageModel(nn.Module):
     """Blocks, one behind the other, then a linear layer; a base.
+
+    Args:
+        shape: ``(channels, height, width)`` of an image.
+        out_channels: classes.
+        hidden_channels: filters of the first block, or width of hidden layers; by default
+            :attr:`usual_width`.
+        depth: blocks, stages or hidden layers; by default what the class says.
+        norm: see :data:`Norm`; by default instance norm, where the model has any.
 
     Attributes:
         blocks: maps images ``[n, c, h, w]`` to feature maps, or to vectors.
@@ -59,15 +71,56 @@ class ImageModel(nn.Module):
         depth: blocks, stages or hidden layers.
         usual_width: ``hidden_channels`` where a caller names none.
         takes_norm: whether ``norm`` can be chosen.
+
+    Raises:
+        ValueError: an unknown norm, or one for a model that has none; a depth below 1, or one that
+            halves images more often than they can be.
     """
 
     usual_width: ClassVar[int] = 128
     takes_norm: ClassVar[bool] = True
-    blocks: nn.ModuleList
-    pool: nn.Module
-    last: nn.Linear
     norm: Norm
-    depth: int
+
+    def __init__(
+        self,
+        shape: Shape,
+        out_channels: int,
+        hidden_channels: int | None = None,
+        depth: int | None = None,
+        norm: Norm | None = None,
+    ) -> None:
+        super().__init__()
+        name = type(self).__name__
+        if not self.takes_norm and norm not in (None, "none"):
+            raise ValueError(f"norm={norm!r}: an {name} has none; leave it out")
+        self.norm = norm or ("instance" if self.takes_norm else "none")
+        self.depth = self.usual_depth(shape) if depth is None else depth
+        halved = self.halved(self.depth)
+        if self.depth < (1 if self.takes_norm else 0):
+            raise ValueError(f"a {name} needs depth of at least 1, got {self.depth}")
+        if min(shape[1:]) < 2**halved:
+            raise ValueError(
+                f"a {name} of depth {self.depth} needs sides of at least {2**halved}, images are "
+                f"{shape[1]} x {shape[2]}; lower depth"
+            )
+        width = self.usual_width if hidden_channels is None else hidden_channels
+        blocks, self.pool, seen = self.build(shape, width)
+        self.blocks = nn.ModuleList(blocks)
+        self.last = nn.Linear(seen, out_channels)
+
+    @staticmethod
+    def usual_depth(shape: Shape) -> int:
+        """The depth where a caller names none."""
+        return usual_depth(shape) + 1
+
+    @staticmethod
+    def halved(depth: int) -> int:
+        """How often the model halves an image."""
+        return depth
+
+    def build(self, shape: Shape, width: int) -> Stack:
+        """The blocks, the pooling, and how many numbers the linear layer sees."""
+        raise NotImplementedError
 
     def forward(
         self, x: Tensor, *, features: bool = False, layers: bool = False
@@ -93,71 +146,41 @@ class ConvNet(ImageModel):
     """Blocks of 3x3 convolution, norm, ReLU and 2x2 average pooling, then a linear layer.
 
     The network of Gidaris & Komodakis (CVPR 2018) that DC and its successors use, there with 128
-    channels, three blocks and instance norm.
-
-    Args:
-        shape: ``(channels, height, width)`` of an image.
-        out_channels: classes.
-        hidden_channels: filters of every block.
-        depth: blocks; each halves the image, so ``2^depth`` may not exceed its sides. By default
-            :func:`usual_depth`.
-        norm: see :data:`Norm`.
+    channels, three blocks and instance norm. Each block halves the image; there are
+    :func:`usual_depth` of them by default.
     """
 
-    def __init__(
-        self,
-        shape: tuple[int, int, int],
-        out_channels: int,
-        hidden_channels: int = 128,
-        depth: int | None = None,
-        norm: Norm = "instance",
-    ) -> None:
-        super().__init__()
-        channels, height, width = shape
-        depth = usual_depth(shape) if depth is None else depth
-        _need_side(type(self).__name__, shape, depth, halved=depth)
-        self.norm, self.depth = norm, depth
-        widths = [channels, *[hidden_channels] * depth]
-        self.blocks = nn.ModuleList(
-            nn.Sequential(_conv(a, b, norm), nn.AvgPool2d(2)) for a, b in pairwise(widths)
-        )
-        self.pool = nn.Flatten()
-        self.last = nn.Linear(widths[-1] * (height >> depth) * (width >> depth), out_channels)
+    @staticmethod
+    def usual_depth(shape: Shape) -> int:
+        return usual_depth(shape)
+
+    def build(self, shape: Shape, width: int) -> Stack:
+        widths = [shape[0], *[width] * self.depth]
+        blocks: list[nn.Module] = [
+            nn.Sequential(_conv(a, b, self.norm), nn.AvgPool2d(2)) for a, b in pairwise(widths)
+        ]
+        return blocks, nn.Flatten(), widths[-1] * _pixels(shape, self.depth)
 
 
 class MLP(ImageModel):
-    """Hidden ReLU layers on the flattened image; without norm.
-
-    Args:
-        shape: ``(channels, height, width)`` of an image.
-        out_channels: classes.
-        hidden_channels: width of the hidden layers.
-        depth: hidden layers, two by default.
-        norm: ``"none"``.
-    """
+    """Hidden ReLU layers on the flattened image, two by default; without norm."""
 
     takes_norm: ClassVar[bool] = False
 
-    def __init__(
-        self,
-        shape: tuple[int, int, int],
-        out_channels: int,
-        hidden_channels: int = 128,
-        depth: int | None = None,
-        norm: Norm = "none",
-    ) -> None:
-        super().__init__()
-        if norm != "none":
-            raise ValueError(f"norm={norm!r}: an MLP has none; leave it out")
-        depth = 2 if depth is None else depth
-        self.norm, self.depth = norm, depth
-        first = shape[0] * shape[1] * shape[2]
-        widths = [first, *[hidden_channels] * depth]
-        self.blocks = nn.ModuleList(
+    @staticmethod
+    def usual_depth(shape: Shape) -> int:
+        return 2
+
+    @staticmethod
+    def halved(depth: int) -> int:
+        return 0
+
+    def build(self, shape: Shape, width: int) -> Stack:
+        widths = [shape[0] * shape[1] * shape[2], *[width] * self.depth]
+        blocks: list[nn.Module] = [
             nn.Sequential(nn.Flatten(), nn.Linear(a, b), nn.ReLU()) for a, b in pairwise(widths)
-        )
-        self.pool = nn.Flatten()
-        self.last = nn.Linear(widths[-1], out_channels)
+        ]
+        return blocks, nn.Flatten(), widths[-1]
 
 
 class ResNet(ImageModel):
@@ -165,39 +188,23 @@ class ResNet(ImageModel):
 
     He et al. (CVPR 2016), for small images: no pooling before the first stage; each further stage
     halves the image by 2x2 average pooling, as DC's ``ResNetAP`` does, and doubles the width; the
-    mean over the image goes into the linear layer.
-
-    Args:
-        shape: ``(channels, height, width)`` of an image.
-        out_channels: classes.
-        hidden_channels: width of the first stage.
-        depth: stages; by default as many as leave a side of two pixels, four at most.
-        norm: see :data:`Norm`.
+    mean over the image goes into the linear layer. By default there are as many stages as leave a
+    side of two pixels, four at most.
     """
 
     usual_width: ClassVar[int] = 32
 
-    def __init__(
-        self,
-        shape: tuple[int, int, int],
-        out_channels: int,
-        hidden_channels: int = 32,
-        depth: int | None = None,
-        norm: Norm = "instance",
-    ) -> None:
-        super().__init__()
-        depth = usual_depth(shape) + 1 if depth is None else depth
-        _need_side(type(self).__name__, shape, depth, halved=depth - 1)
-        self.norm, self.depth = norm, depth
-        widths = [hidden_channels << i for i in range(depth)]
-        stem = _conv(shape[0], hidden_channels, norm)
-        stages = [
-            _Residual(a, b, norm, halve=i > 0)
-            for i, (a, b) in enumerate(zip([hidden_channels, *widths], widths, strict=False))
+    @staticmethod
+    def halved(depth: int) -> int:
+        return depth - 1
+
+    def build(self, shape: Shape, width: int) -> Stack:
+        widths = [width, *(width << i for i in range(self.depth))]
+        blocks: list[nn.Module] = [_conv(shape[0], width, self.norm)]
+        blocks += [
+            _Residual(a, b, self.norm, halve=i > 0) for i, (a, b) in enumerate(pairwise(widths))
         ]
-        self.blocks = nn.ModuleList([stem, *stages])
-        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        self.last = nn.Linear(widths[-1], out_channels)
+        return blocks, nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()), widths[-1]
 
 
 class _Residual(nn.Module):
@@ -222,42 +229,23 @@ class VGG(ImageModel):
     """Stages of one or two 3x3 convolutions and 2x2 average pooling, then a linear layer.
 
     Simonyan & Zisserman (ICLR 2015), the widths and convolutions of VGG-11 up to its fourth stage:
-    one, one, two and two, each stage twice as wide as the one before.
-
-    Args:
-        shape: ``(channels, height, width)`` of an image.
-        out_channels: classes.
-        hidden_channels: filters of the first stage.
-        depth: stages; by default as many as convolve a side of two pixels, four at most.
-        norm: see :data:`Norm`.
+    one, one, two and two, each stage twice as wide as the one before. By default there are as many
+    stages as convolve a side of two pixels, four at most.
     """
 
     usual_width: ClassVar[int] = 32
 
-    def __init__(
-        self,
-        shape: tuple[int, int, int],
-        out_channels: int,
-        hidden_channels: int = 32,
-        depth: int | None = None,
-        norm: Norm = "instance",
-    ) -> None:
-        super().__init__()
-        depth = usual_depth(shape) + 1 if depth is None else depth
-        _need_side(type(self).__name__, shape, depth, halved=depth)
-        self.norm, self.depth = norm, depth
-        widths = [shape[0], *(hidden_channels << i for i in range(depth))]
-        self.blocks = nn.ModuleList(
+    def build(self, shape: Shape, width: int) -> Stack:
+        widths = [shape[0], *(width << i for i in range(self.depth))]
+        blocks: list[nn.Module] = [
             nn.Sequential(
-                _conv(a, b, norm),
-                *([_conv(b, b, norm)] if i >= 2 else []),
+                _conv(a, b, self.norm),
+                *([_conv(b, b, self.norm)] if i >= 2 else []),
                 nn.AvgPool2d(2),
             )
             for i, (a, b) in enumerate(pairwise(widths))
-        )
-        self.pool = nn.Flatten()
-        side = (shape[1] >> depth) * (shape[2] >> depth)
-        self.last = nn.Linear(widths[-1] * side, out_channels)
+        ]
+        return blocks, nn.Flatten(), widths[-1] * _pixels(shape, self.depth)
 
 
 def _conv(before: int, after: int, norm: Norm) -> nn.Sequential:
@@ -265,18 +253,12 @@ def _conv(before: int, after: int, norm: Norm) -> nn.Sequential:
     return nn.Sequential(conv, norm_layer(norm, after), nn.ReLU())
 
 
-def _need_side(name: str, shape: tuple[int, int, int], depth: int, halved: int) -> None:
-    """Raise a ValueError unless the image can be halved so often."""
-    if depth < 1:
-        raise ValueError(f"a {name} needs depth of at least 1, got {depth}")
-    if min(shape[1:]) < 2**halved:
-        raise ValueError(
-            f"a {name} of depth {depth} needs sides of at least {2**halved}, images are "
-            f"{shape[1]} x {shape[2]}; lower depth"
-        )
+def _pixels(shape: Shape, halved: int) -> int:
+    """Of an image that was halved so often."""
+    return (shape[1] >> halved) * (shape[2] >> halved)
 
 
-IMAGE_MODELS: dict[str, type[ConvNet] | type[MLP] | type[ResNet] | type[VGG]] = {
+IMAGE_MODELS: dict[str, type[ImageModel]] = {
     "convnet": ConvNet,
     "mlp": MLP,
     "resnet": ResNet,

@@ -102,7 +102,7 @@ class Propagation(nn.Module):
 
     def forward(
         self, x: Tensor, adj: Operator = None, *, features: bool = False, layers: bool = False
-    ) -> Any:
+    ) -> Tensor | list[Tensor]:
         """Outputs ``[m, out_channels]``; the last hidden layer, or :meth:`layers`, if asked."""
         if not layers:
             return self.outputs(x, adj, features=features)

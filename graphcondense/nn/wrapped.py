@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from copy import copy
 from functools import cache, partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,7 +16,7 @@ from torch.func import functional_call
 from torch.nn.parameter import is_lazy
 
 from graphcondense.nn.batched import Stacked
-from graphcondense.nn.batched.base import Asked
+from graphcondense.nn.batched.base import Asked, Inputs
 
 
 class Wrapped(Stacked):
@@ -85,7 +85,7 @@ class Wrapped(Stacked):
         return name.replace(".", "__")
 
     @classmethod
-    def inputs(cls, asked: Asked) -> tuple[Any, ...]:
+    def inputs(cls, asked: Asked) -> Inputs:
         coo = asked.adj.tocoo()
         edges = torch.from_numpy(np.stack([coo.col, coo.row]).astype(np.int64)).to(
             asked.like.device
@@ -95,7 +95,7 @@ class Wrapped(Stacked):
         features = torch.from_numpy(np.ascontiguousarray(dense)).to(asked.like)
         return features, edges, *weight, torch.from_numpy(asked.rows).to(asked.like.device)
 
-    def forward(self, *inputs: Any) -> Tensor:
+    def forward(self, *inputs: Tensor) -> Tensor:
         """Logits ``[S, r, classes]``; in evaluation, of as many seeds as there are weights."""
         *graph, rows = inputs
         cuda = [graph[0].device] if graph[0].is_cuda else []
@@ -130,7 +130,7 @@ class Wrapped(Stacked):
             return (graph[0], graph[1]), {"edge_weight": graph[2]}
         return tuple(graph), {}
 
-    def _check_output(self, logits: Any, nodes: int) -> None:
+    def _check_output(self, logits: object, nodes: int) -> None:
         wanted = (nodes, self._classes)
         if not isinstance(logits, Tensor) or logits.shape != wanted:
             got = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
@@ -207,7 +207,7 @@ def _check_state(label: str, networks: Sequence[nn.Module]) -> None:
                     )
 
 
-def _same(value: Tensor, twin: Any) -> bool:
+def _same(value: Tensor, twin: object) -> bool:
     if value.layout != torch.strided:
         return True
     return isinstance(twin, Tensor) and torch.equal(value.nan_to_num(), twin.nan_to_num())
@@ -239,7 +239,7 @@ def wrap(model: Callable[..., nn.Module], name: str | None = None) -> type[Stack
     known = inspect.signature(model).parameters
     anything = any(p.kind is p.VAR_KEYWORD for p in known.values())
 
-    def build_one(**options: Any) -> nn.Module:
+    def build_one(**options: float | str) -> nn.Module:
         taken = {k: v for k, v in options.items() if anything or k in known}
         try:
             network = model(**taken)
@@ -261,7 +261,7 @@ def wrap(model: Callable[..., nn.Module], name: str | None = None) -> type[Stack
                 "hidden_channels, out_channels, num_layers, dropout and act, those that it names"
             )
     weighted = _weighted(inner)
-    body: dict[str, Any] = {
+    body: dict[str, object] = {
         "build_one": staticmethod(build_one),
         "takes_weight": weighted,
         "binary": not weighted,
@@ -271,7 +271,7 @@ def wrap(model: Callable[..., nn.Module], name: str | None = None) -> type[Stack
     return type(label, (Wrapped,), body)
 
 
-def _weighted(model: Any) -> bool:
+def _weighted(model: object) -> bool:
     """Whether a model honours edge weights: PyG says so by ``supports_edge_weight``."""
     says = getattr(model, "supports_edge_weight", None)
     if isinstance(says, bool):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphcondense.nn.batched import operators
-from graphcondense.nn.batched.base import Asked, Stacked
-from graphcondense.nn.batched.operators import operator
+from graphcondense.nn.batched.base import Asked, Inputs, Stacked
+from graphcondense.nn.batched.operators import Operator, operator
 from graphcondense.ops.sampling import blocks
 from graphcondense.ops.segment import segment_softmax
 
@@ -75,7 +75,7 @@ class _Attention(Stacked):
     """
 
     edge_weights = "multiply attention before normalisation"
-    recipe: ClassVar[Mapping[str, Any]] = {
+    recipe: ClassVar = {
         "hidden": 64,
         "lr": 0.005,
         "dropout": 0.6,
@@ -96,7 +96,7 @@ class _Attention(Stacked):
         return [(heads, size[1] // heads) for heads, size in zip(self.heads, sizes, strict=True)]
 
     @classmethod
-    def inputs(cls, asked: Asked) -> tuple[Any, ...]:
+    def inputs(cls, asked: Asked) -> Inputs:
         looped = asked.adj.astype(asked.adj.dtype, copy=True) - sp.diags_array(asked.adj.diagonal())
         looped = (looped + sp.identity(asked.adj.shape[0], dtype=asked.adj.dtype)).tocsr()
         looped.eliminate_zeros()
@@ -128,16 +128,15 @@ class GAT(_Attention):
         self.from_target = nn.ParameterList(self._glorot(*shape) for shape in per_head)
         self.biases = nn.ParameterList(self._zeros(columns) for _, columns in sizes)
 
-    def forward(self, *inputs: Any) -> Tensor:
-        h, steps = inputs
+    def forward(self, features: Operator, steps: Sequence[Tensor | Edges]) -> Tensor:
+        h = self._input(features, self.weights[0])
         for i, heads in enumerate(self.heads):
-            weight = self.weights[i]
-            h = self._input(h, weight) if i == 0 else self._hidden(h) @ weight
+            h = self._hidden(h) @ self.weights[i] if i else h
             source = h @ _per_head(self.from_source[i])  # [S, nodes, heads]
             target = h @ _per_head(self.from_target[i])
             h = h.view(*h.shape[:2], heads, -1)
             h = self._attend(steps[i], h, source, target).flatten(2) + self.biases[i]
-        return h  # type: ignore[no-any-return]
+        return h
 
     def _attend(self, edges: Tensor | Edges, h: Tensor, source: Tensor, target: Tensor) -> Tensor:
         if isinstance(edges, Tensor):  # dense: [n, m] log weights, -inf where there is no edge
@@ -172,18 +171,18 @@ class GATv2(_Attention):
         self.attention = nn.ParameterList(self._glorot(*shape) for shape in per_head)
         self.biases = nn.ParameterList(self._zeros(columns) for _, columns in sizes)
 
-    def forward(self, *inputs: Any) -> Tensor:
-        h, steps = inputs
+    def forward(self, features: Operator, steps: Sequence[Edges]) -> Tensor:
+        weights = [torch.cat(p, 2) for p in zip(self.weights, self.weights_target, strict=True)]
+        h = self._input(features, weights[0])
         for i, edges in enumerate(steps):
-            both = torch.cat([self.weights[i], self.weights_target[i]], 2)
-            both = self._input(h, both) if i == 0 else self._hidden(h) @ both
+            both = self._hidden(h) @ weights[i] if i else h
             source, target = both.chunk(2, 2)
             source = source + self.shifts[i]
             target = target[:, : len(edges.ptr) - 1] + self.shifts_target[i]
             logits = self._logits(edges, source, target, self.attention[i])
             source = source.unflatten(2, (self.heads[i], -1))
             h = self._gather(edges, logits, source).flatten(2) + self.biases[i]
-        return h  # type: ignore[no-any-return]
+        return h
 
     def _logits(self, edges: Edges, source: Tensor, target: Tensor, vectors: Tensor) -> Tensor:
         """``[edges, S, heads]``."""

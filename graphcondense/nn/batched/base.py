@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 import torch.nn.functional as F
@@ -25,12 +26,16 @@ ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+Inputs: TypeAlias = tuple[Any, ...]
+"""What a model's ``forward`` is called with: operators, edges and tensors, as each model needs."""
+
+
 class Asked(NamedTuple):
     """What a model is asked for: its outputs at some nodes of a graph (:meth:`Stacked.prepare`)."""
 
     x: Matrix
     adj: sp.csr_matrix
-    rows: np.ndarray[Any, Any]
+    rows: npt.NDArray[np.integer]
     num_layers: int
     like: Tensor
 
@@ -39,7 +44,8 @@ class Stacked(nn.Module):
     """What the models share: stacked initialisation, activation and dropout.
 
     Everything that a network learns or keeps is a parameter or a buffer with a leading seed
-    dimension; a model has no other buffers.
+    dimension; a model has no other buffers. Called with what :meth:`prepare` returns, a model gives
+    logits ``[S, r, classes]``.
 
     Args:
         in_channels: features of a node.
@@ -107,10 +113,10 @@ class Stacked(nn.Module):
         cls,
         x: Matrix,
         adj: sp.csr_matrix,
-        rows: np.ndarray[Any, Any],
+        rows: npt.NDArray[np.integer],
         num_layers: int,
         like: Tensor,
-    ) -> tuple[Any, ...]:
+    ) -> Inputs:
         """The inputs of ``forward`` for the output rows ``rows``.
 
         Args:
@@ -123,12 +129,8 @@ class Stacked(nn.Module):
         return cls.inputs(Asked(x, adj, rows, num_layers, like))
 
     @classmethod
-    def inputs(cls, asked: Asked) -> tuple[Any, ...]:
+    def inputs(cls, asked: Asked) -> Inputs:
         """What :meth:`prepare` returns; each model says it for itself."""
-        raise NotImplementedError
-
-    def forward(self, *inputs: Any) -> Tensor:
-        """Logits ``[S, r, classes]`` for what :meth:`prepare` returned."""
         raise NotImplementedError
 
     def _uniform(self, bound: float, *shape: int) -> nn.Parameter:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from math import log
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 
-from graphcondense.nn.batched.base import Asked, Stacked
-from graphcondense.nn.batched.operators import operator, product
+from graphcondense.nn.batched.base import Asked, Inputs, Stacked
+from graphcondense.nn.batched.operators import Operator, operator, product
 from graphcondense.ops.adjacency import gcn_norm_csr
 from graphcondense.ops.sampling import blocks
 
@@ -25,7 +25,7 @@ class GCNII(Stacked):
     """
 
     edge_weights = "in the normalised adjacency"
-    recipe: ClassVar[Mapping[str, Any]] = {"hidden": 64, "num_layers": 8, "dropout": 0.6}
+    recipe: ClassVar = {"hidden": 64, "num_layers": 8, "dropout": 0.6}
     drops_input = True
     alpha: ClassVar[float] = 0.1
     theta: ClassVar[float] = 0.5
@@ -37,14 +37,13 @@ class GCNII(Stacked):
         self.weight_out, self.bias_out = self._linear(width, sizes[-1][1])
 
     @classmethod
-    def inputs(cls, asked: Asked) -> tuple[Any, ...]:
+    def inputs(cls, asked: Asked) -> Inputs:
         steps, nodes = blocks(
             (1 - cls.alpha) * gcn_norm_csr(asked.adj), asked.rows, asked.num_layers
         )
         return operator(asked.x[nodes], asked.like), [operator(step, asked.like) for step in steps]
 
-    def forward(self, *inputs: Any) -> Tensor:
-        features, steps = inputs
+    def forward(self, features: Operator, steps: Sequence[Operator]) -> Tensor:
         h = start = self.activation(self._input(features, self.weight_in) + self.bias_in)
         eye = torch.eye(h.shape[2], dtype=h.dtype, device=h.device)
         for i, (step, weight) in enumerate(zip(steps, self.weights, strict=True), 1):
@@ -66,7 +65,7 @@ class H2GCN(Stacked):
     """
 
     edge_weights = "in the normalised neighbourhoods, multiplied along two hops"
-    recipe: ClassVar[Mapping[str, Any]] = {"hidden": 64}
+    recipe: ClassVar = {"hidden": 64}
     most_pairs: ClassVar[int] = 2**29
     """Paths of two hops up to which the second neighbourhood is computed."""
 
@@ -76,7 +75,7 @@ class H2GCN(Stacked):
         self.weight_out = self._glorot((2 ** (rounds + 1) - 1) * width, sizes[-1][1])
 
     @classmethod
-    def inputs(cls, asked: Asked) -> tuple[Any, ...]:
+    def inputs(cls, asked: Asked) -> Inputs:
         near, far = cls.neighbourhoods(asked.adj)
         steps, nodes = blocks((near + far).tocsr(), asked.rows, asked.num_layers)
         inputs = []
@@ -113,8 +112,7 @@ class H2GCN(Stacked):
         far.eliminate_zeros()
         return _symmetric(near), _symmetric(far)
 
-    def forward(self, *inputs: Any) -> Tensor:
-        features, steps = inputs
+    def forward(self, features: Operator, steps: Sequence[Operator]) -> Tensor:
         states = [self.activation(self._input(features, self.weight_in))]
         for step in steps:
             both = product(step, states[-1])  # [S, 2 n, c]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 from torch import Tensor, nn
 
-from graphcondense.nn.batched.base import Asked, Stacked
-from graphcondense.nn.batched.operators import first_step, operator, product
+from graphcondense.nn.batched.base import Asked, Inputs, Stacked
+from graphcondense.nn.batched.operators import Operator, first_step, operator, product
 from graphcondense.ops.adjacency import mean_norm_csr
 from graphcondense.ops.sampling import blocks
 
@@ -23,7 +23,7 @@ class SAGE(Stacked):
     """
 
     edge_weights = "as a weighted mean"
-    recipe: ClassVar[Mapping[str, Any]] = {"hidden": 64}
+    recipe: ClassVar = {"hidden": 64}
 
     def build(self, sizes: list[tuple[int, int]]) -> None:
         weights, biases = zip(*(self._linear(*size) for size in sizes), strict=True)
@@ -36,20 +36,20 @@ class SAGE(Stacked):
         return mean_norm_csr(adj)
 
     @classmethod
-    def inputs(cls, asked: Asked) -> tuple[Any, ...]:
+    def inputs(cls, asked: Asked) -> Inputs:
         steps, nodes = blocks(cls.step(asked.adj), asked.rows, asked.num_layers)
         features, first = first_step(steps[0], asked.x[nodes], asked.like)
         root = operator(asked.x[nodes[: steps[0].shape[0]]], asked.like)
         return root, features, (first, *(operator(step, asked.like) for step in steps[1:]))
 
-    def forward(self, *inputs: Any) -> Tensor:
-        root, h, steps = inputs
-        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            h = h if i == 0 else self._hidden(h)
-            gathered = product(steps[i], product(h, weight))
-            root = root if i == 0 else h[:, : gathered.shape[1]]
-            h = gathered + product(root, self.roots[i]) + bias
-        return h  # type: ignore[no-any-return]
+    def forward(self, root: Operator, features: Operator, steps: Sequence[Operator]) -> Tensor:
+        h = product(features, self.weights[0])
+        for i, step in enumerate(steps):
+            before = self._hidden(h) if i else h
+            gathered = product(step, before @ self.weights[i] if i else h)
+            own = before[:, : gathered.shape[1]] if i else root
+            h = gathered + product(own, self.roots[i]) + self.biases[i]
+        return h
 
 
 class GraphConv(SAGE):
@@ -59,7 +59,6 @@ class GraphConv(SAGE):
     """
 
     edge_weights = "as a weighted sum"
-    recipe: ClassVar[Mapping[str, Any]] = {"hidden": 64}
 
     @staticmethod
     def step(adj: sp.csr_matrix) -> sp.csr_matrix:
@@ -75,7 +74,6 @@ class Cheb(SAGE):
     """
 
     edge_weights = "in the normalised Laplacian"
-    recipe: ClassVar[Mapping[str, Any]] = {"hidden": 64}
 
     def build(self, sizes: list[tuple[int, int]]) -> None:
         self.weights = nn.ParameterList(self._glorot(*size) for size in sizes)
@@ -99,7 +97,7 @@ class GIN(Stacked):
     """
 
     edge_weights = "as a weighted sum"
-    recipe: ClassVar[Mapping[str, Any]] = {"hidden": 64}
+    recipe: ClassVar = {"hidden": 64}
 
     def build(self, sizes: list[tuple[int, int]]) -> None:
         inner = [(rows, columns) for size in sizes for rows, columns in (size, (size[1],) * 2)]
@@ -107,17 +105,17 @@ class GIN(Stacked):
         self.weights, self.biases = nn.ParameterList(weights), nn.ParameterList(biases)
 
     @classmethod
-    def inputs(cls, asked: Asked) -> tuple[Any, ...]:
+    def inputs(cls, asked: Asked) -> Inputs:
         summed = (asked.adj + sp.identity(asked.adj.shape[0], dtype=asked.adj.dtype)).tocsr()
         steps, nodes = blocks(summed, asked.rows, asked.num_layers)
         features, first = first_step(steps[0], asked.x[nodes], asked.like)
         return features, (first, *(operator(step, asked.like) for step in steps[1:]))
 
-    def forward(self, *inputs: Any) -> Tensor:
-        h, steps = inputs
+    def forward(self, features: Operator, steps: Sequence[Operator]) -> Tensor:
+        h = product(features, self.weights[0])
         for i, step in enumerate(steps):
-            h = h if i == 0 else self._hidden(h)
+            h = self._hidden(h) @ self.weights[2 * i] if i else h
             # The sum and the first linear layer commute: the narrower side is summed.
-            h = product(step, product(h, self.weights[2 * i])) + self.biases[2 * i]
+            h = product(step, h) + self.biases[2 * i]
             h = self.activation(h) @ self.weights[2 * i + 1] + self.biases[2 * i + 1]
-        return h  # type: ignore[no-any-return]
+        return h

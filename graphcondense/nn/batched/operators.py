@@ -7,11 +7,12 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-Matrix: TypeAlias = "np.ndarray[Any, Any] | sp.csr_matrix"
+Matrix: TypeAlias = "npt.NDArray[np.floating] | sp.csr_matrix"
 """A constant matrix before it becomes an operator."""
 
 DENSE_GAIN = 10

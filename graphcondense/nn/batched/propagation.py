@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 import scipy.sparse as sp
 from torch import Tensor, nn
 
-from graphcondense.nn.batched.base import Asked, Stacked
-from graphcondense.nn.batched.operators import first_step, operator, product
+from graphcondense.nn.batched.base import Asked, Inputs, Stacked
+from graphcondense.nn.batched.operators import Operator, first_step, operator, product
 from graphcondense.ops.adjacency import gcn_norm_csr
 from graphcondense.ops.sampling import blocks
 
 
-class MLP(Stacked):
-    """A multilayer perceptron on the node's own features; PyG's ``MLP`` without normalisation."""
-
-    edge_weights = "no edges"
+class _Perceptron(Stacked):
+    """Linear layers on the node's own features, activation and dropout in between."""
 
     def build(self, sizes: list[tuple[int, int]]) -> None:
         weights, biases = zip(*(self._linear(*size) for size in sizes), strict=True)
         self.weights, self.biases = nn.ParameterList(weights), nn.ParameterList(biases)
 
+    def perceptron(self, features: Operator) -> Tensor:
+        h = product(features, self.weights[0])
+        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            h = (self._hidden(h) @ weight if i else h) + bias
+        return h
+
+
+class MLP(_Perceptron):
+    """A multilayer perceptron on the node's own features; PyG's ``MLP`` without normalisation."""
+
+    edge_weights = "no edges"
+
     @classmethod
-    def inputs(cls, asked: Asked) -> tuple[Any, ...]:
+    def inputs(cls, asked: Asked) -> Inputs:
         return (operator(asked.x[asked.rows], asked.like),)
 
-    def forward(self, *inputs: Any) -> Tensor:
-        (h,) = inputs
-        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            h = product(h if i == 0 else self._hidden(h), weight) + bias
-        return h  # type: ignore[no-any-return]
+    def forward(self, features: Operator) -> Tensor:
+        return self.perceptron(features)
 
 
 class GCN(Stacked):
@@ -44,17 +51,16 @@ class GCN(Stacked):
         self.biases = nn.ParameterList(self._zeros(columns) for _, columns in sizes)
 
     @classmethod
-    def inputs(cls, asked: Asked) -> tuple[Any, ...]:
+    def inputs(cls, asked: Asked) -> Inputs:
         steps, nodes = blocks(gcn_norm_csr(asked.adj), asked.rows, asked.num_layers)
         features, first = first_step(steps[0], asked.x[nodes], asked.like)
         return features, (first, *(operator(step, asked.like) for step in steps[1:]))
 
-    def forward(self, *inputs: Any) -> Tensor:
-        h, steps = inputs
-        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            h = h if i == 0 else self._hidden(h)
-            h = product(steps[i], product(h, weight)) + bias
-        return h  # type: ignore[no-any-return]
+    def forward(self, features: Operator, steps: Sequence[Operator]) -> Tensor:
+        h = product(features, self.weights[0])
+        for i, (step, weight) in enumerate(zip(steps, self.weights, strict=True)):
+            h = product(step, self._hidden(h) @ weight if i else h) + self.biases[i]
+        return h
 
 
 class SGC(Stacked):
@@ -64,7 +70,7 @@ class SGC(Stacked):
     """
 
     edge_weights = "in the normalised adjacency"
-    recipe: ClassVar[Mapping[str, Any]] = {"lr": 0.2, "weight_decay": 5e-5}
+    recipe: ClassVar = {"lr": 0.2, "weight_decay": 5e-5}
     composed: ClassVar[int] = 2**25
     """Largest ``Â^K X``, in entries, that is computed once: of many rows with sparse features it
     is dense and does not fit, and ``Â^K (X W)`` is as many products of a few columns."""
@@ -73,7 +79,7 @@ class SGC(Stacked):
         self.weight, self.bias = self._linear(sizes[0][0], sizes[-1][1])
 
     @classmethod
-    def inputs(cls, asked: Asked) -> tuple[Any, ...]:
+    def inputs(cls, asked: Asked) -> Inputs:
         steps, nodes = blocks(gcn_norm_csr(asked.adj), asked.rows, asked.num_layers)
         x = asked.x[nodes]
         if len(asked.rows) * x.shape[1] > cls.composed:
@@ -82,14 +88,14 @@ class SGC(Stacked):
             x = step @ x
         return operator(x, asked.like), []
 
-    def forward(self, *inputs: Any) -> Tensor:
-        h = product(inputs[0], self.weight)
-        for step in inputs[1]:
+    def forward(self, features: Operator, steps: Sequence[Operator]) -> Tensor:
+        h = product(features, self.weight)
+        for step in steps:
             h = product(step, h)
         return h + self.bias
 
 
-class APPNP(MLP):
+class APPNP(_Perceptron):
     """Gasteiger et al., ICLR 2019: an MLP, then ten steps of personalised PageRank (0.1)."""
 
     edge_weights = "in the normalised adjacency"
@@ -99,7 +105,7 @@ class APPNP(MLP):
     """Largest composed matrix, in entries."""
 
     @classmethod
-    def inputs(cls, asked: Asked) -> tuple[Any, ...]:
+    def inputs(cls, asked: Asked) -> Inputs:
         steps, nodes = blocks(gcn_norm_csr(asked.adj), asked.rows, cls.hops)
         # Few rows: the ten steps are one matrix [r, n], which beats ten launches.
         if len(asked.rows) * len(nodes) <= cls.one_step:
@@ -119,9 +125,8 @@ class APPNP(MLP):
             left = left if step is None else left @ step
         return total.tocsr()
 
-    def forward(self, *inputs: Any) -> Tensor:
-        features, steps = inputs
-        start = z = super().forward(features)
+    def forward(self, features: Operator, steps: Sequence[Operator]) -> Tensor:
+        start = z = self.perceptron(features)
         if len(steps) == 1:
             return product(steps[0], z)
         for step in steps:

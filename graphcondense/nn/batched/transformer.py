@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from graphcondense.nn.batched.base import Asked, Stacked
+from graphcondense.nn.batched.base import Asked, Inputs, Stacked
 from graphcondense.nn.batched.operators import Operator, operator, product
 from graphcondense.ops.adjacency import gcn_norm_csr
 from graphcondense.ops.sampling import blocks
@@ -67,7 +66,7 @@ class SGFormer(Stacked):
     """
 
     edge_weights = "in the normalised adjacency of the convolutions"
-    recipe: ClassVar[Mapping[str, Any]] = {"hidden": 64, "dropout": 0.8}
+    recipe: ClassVar = {"hidden": 64, "dropout": 0.8}
     graph_weight: ClassVar[float] = 0.8
     zero: ClassVar[float] = 1e-6
     """What a query or key of exactly zero becomes."""
@@ -88,7 +87,7 @@ class SGFormer(Stacked):
         self.weight_out, self.bias_out = self._linear(width, sizes[-1][1])
 
     @classmethod
-    def inputs(cls, asked: Asked) -> tuple[Any, ...]:
+    def inputs(cls, asked: Asked) -> Inputs:
         norm = gcn_norm_csr(asked.adj)
         steps, reach = blocks(norm, asked.rows, asked.num_layers)
         nodes = np.concatenate([reach, np.setdiff1d(np.arange(asked.adj.shape[0]), reach)])
@@ -101,8 +100,10 @@ class SGFormer(Stacked):
             [operator(step, asked.like) for step in steps],
         )
 
-    def forward(self, *inputs: Any) -> Tensor:
-        features, whole, (reach, rows), steps = inputs
+    def forward(
+        self, features: Operator, whole: Operator, sizes: tuple[int, int], steps: list[Operator]
+    ) -> Tensor:
+        reach, rows = sizes
         both = product(features, torch.cat([self.attend_in, self.graph_in], 2))
         attend, graph = both.chunk(2, 2)
         attend = self._attention(attend + self.attend_in_bias, rows)
