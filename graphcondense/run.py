@@ -9,7 +9,6 @@ import os
 import platform
 import reprlib
 import sys
-import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -31,7 +30,7 @@ from graphcondense.core.callbacks import (
     read_checkpoint,
 )
 from graphcondense.core.engine import Callback, State
-from graphcondense.core.method import Method, hyperparameters
+from graphcondense.core.method import Method, checked_callbacks, hyperparameters
 from graphcondense.kinds import Domain, Setting, domain_of, import_evaluators
 from graphcondense.methods import all_methods, find_method
 from graphcondense.ops.budget import BUDGETS, Budget
@@ -153,6 +152,7 @@ def condense(
     >>> small.num_nodes, small.condensed["method"]
     (20, 'random')
     """
+    checked_callbacks(callbacks)
     clock = _started()
     run_fields = {f.name for f in fields(Run)}
     given = {k: v for k, v in options.items() if k in run_fields}
@@ -196,6 +196,7 @@ def update(small: Any, data: Any, *, callbacks: Sequence[Callback] = (), **optio
     """
     from graphcondense.saved.condensed import graph_hash
 
+    checked_callbacks(callbacks)
     clock = _started()
     record = getattr(small, "condensed", None)
     if not isinstance(record, Mapping) or "hyperparameters" not in record:
@@ -210,8 +211,8 @@ def update(small: Any, data: Any, *, callbacks: Sequence[Callback] = (), **optio
     run = _checked(Run, {**seen, **given})
     name = record["method"]
     method = build(name, record["kind"], **{**record["hyperparameters"], **asked, **own})
-    if not hasattr(method, "update"):
-        able = [n for (n, _), cls in all_methods().items() if hasattr(cls, "update")]
+    if not method.updates():
+        able = [n for (n, _), cls in all_methods().items() if cls.updates()]
         raise ValueError(f"{name} cannot update a condensed set; {', '.join(able)} can")
     domain = domain_of(data, device_of(run), run.setting, run.pseudo_labels)
     refuse_idle(domain, method, run, given, callbacks, loops=False)
@@ -278,7 +279,7 @@ def refuse_idle(
 
 
 def _no_loop(method: Method, loops: bool) -> str:
-    what = f"{method.name}: {method.cost}" if loops else "update"
+    what = f"{method.name}: {method.cost or 'solved at once'}" if loops else "update"
     return f"no loop is run that could be scored, saved or ended on the way ({what})"
 
 
@@ -422,9 +423,10 @@ def _run(
         path = folder / "checkpoint.pt"
         callbacks.append(Checkpoint(path, identity, lasting, seconds=run.checkpoint_seconds))
     if before is None:
-        syn = method.condense(source, rng=rng, callbacks=callbacks, resume=resume)
+        watching = callbacks if method.iterates else ()
+        syn = method.condense(source, rng=rng, callbacks=watching, resume=resume)
     else:
-        syn = typing.cast(Any, method).update(source, before, rng=rng)
+        syn = method.update(source, before, rng=rng)
     small = domain.finish(syn.export())
     seconds, spent = clock.seconds, clock.processor_seconds
     small.condensed = {

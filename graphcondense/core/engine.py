@@ -131,6 +131,12 @@ def update(state: State, objective: Objective, real: Source) -> None:
     params = [p for g in active for p in groups[g]]
     state.syn.draw(state.rng)
     loss = objective(state.syn, real, state.learner, state.rng)
+    if not isinstance(loss, Tensor) or loss.dim():
+        what = f"shape {list(loss.shape)}" if isinstance(loss, Tensor) else repr(type(loss))
+        raise TypeError(
+            f"the objective must return one number as a tensor, got {what}; end it with .sum() or "
+            ".mean()"
+        )
     grads = torch.autograd.grad(loss, params, allow_unused=True)
     filled = [torch.zeros_like(p) if g is None else g for p, g in zip(params, grads, strict=True)]
     state.loss = parallel.mean_([loss.detach(), *filled])[0]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic
 
 from torch import Generator, Tensor
+from typing_extensions import TypeVar
 
 from graphcondense.core.engine import Callback, distill
 from graphcondense.core.types import Objective, Pool, Schedule, Source, Synthetic
 from graphcondense.ops.budget import Budget
+from graphcondense.ops.fields import brief
 
 COSTS = {
     "selection": "real examples are picked, nothing is learnt",
@@ -21,11 +23,14 @@ COSTS = {
     "experts": "networks are trained on the real data first",
 }
 """Classes of cost, cheapest first."""
-LOOPLESS = ("selection", "closed form")
-"""Costs of methods that never enter the engine's loop."""
 REGISTRY: dict[tuple[str, str], type[Method]] = {}
 """Every method class that has been imported, by ``(name, kind)``. See
 :func:`graphcondense.methods.all_methods`, which imports them."""
+Scorer = Callable[[Any], float]
+"""From a finished set, as :meth:`~graphcondense.core.types.Synthetic.export` gives it, to its
+validation score."""
+S = TypeVar("S", bound=Source, default=Any, contravariant=True)
+"""The real data as methods of one kind see them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,15 +56,49 @@ class Parts:
     callbacks: Sequence[Callback] = ()
     fit: Callable[[], object] | None = None
 
+    def __post_init__(self) -> None:
+        wanted: tuple[tuple[str, bool, str], ...] = (
+            ("syn", isinstance(self.syn, Synthetic), "a Synthetic set"),
+            ("objective", callable(self.objective), "a function (syn, real, learner, rng)"),
+            ("pool", callable(self.pool), "a pool of learners, such as Fresh(...)"),
+            ("schedule", isinstance(self.schedule, Schedule), "a Schedule"),
+            ("fit", self.fit is None or callable(self.fit), "a function without arguments"),
+        )
+        for name, right, what in wanted:
+            if not right:
+                raise TypeError(f"Parts.{name} must be {what}, got {brief(getattr(self, name))}")
+        checked_callbacks(self.callbacks)
+
+
+def checked_callbacks(callbacks: Sequence[Callback]) -> list[Callback]:
+    """The callbacks of a run.
+
+    Raises:
+        TypeError: something else than a sequence of callbacks.
+    """
+    if not isinstance(callbacks, Sequence):
+        raise TypeError(f"callbacks={brief(callbacks)} must be a list, such as [MyCallback()]")
+    for callback in callbacks:
+        if isinstance(callback, type) and issubclass(callback, Callback):
+            name = callback.__name__
+            raise TypeError(f"callbacks has the class {name}; give an object of it, {name}(...)")
+        if not isinstance(callback, Callback):
+            raise TypeError(
+                f"callbacks has {brief(callback)}, which is not a Callback; derive a class from "
+                "graphcondense.core.Callback and define step(self, state) in it"
+            )
+    return list(callbacks)
+
 
 @dataclass(frozen=True, kw_only=True)
-class Method(Budget):
+class Method(Budget, Generic[S]):
     """One paper. Its fields are its hyper-parameters: the config, the command line and the docs.
 
-    A method states its :meth:`parts`, and the loop is run with them; one that fits no loop
-    overrides :meth:`condense` instead. A concrete subclass is registered under its name and kind of
-    data. Packages of others register theirs by an entry point of the group
-    ``graphcondense.methods`` that names a module or class.
+    A method states its :meth:`parts`, and the common loop is run with them. One without a loop, a
+    selection or a closed form, defines :meth:`solve` instead, and one with a loop of its own
+    overrides :meth:`condense`. A concrete subclass is registered under its name and kind of data.
+    Packages of others register theirs by an entry point of the group ``graphcondense.methods`` that
+    names a module or class.
 
     Class attributes:
         name: how users call it.
@@ -69,6 +108,12 @@ class Method(Budget):
         learns: what is learnt, in a few words.
         cost: what it costs, one of :data:`COSTS`.
         variants: further names, each with the field values it stands for.
+        predictor: what :meth:`scorer` trains, in words; empty for the networks that score by
+            default.
+        edge_features: of graphs, whether the method sees the features of edges; often a field.
+        preprocess: of images, how the method sees them, see
+            :data:`~graphcondense.data.preprocess.PREPROCESSES`; empty leaves the data as they are.
+            Often a field.
     """
 
     name: ClassVar[str] = ""
@@ -78,18 +123,22 @@ class Method(Budget):
     learns: ClassVar[str] = ""
     cost: ClassVar[str] = ""
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    predictor: ClassVar[str] = ""
+    # Without an annotation these are no fields, and a subclass may make fields of them.
+    edge_features = False
+    preprocess = ""
 
     @property
     def iterates(self) -> bool:
         """Whether condensing runs the engine's loop, where sets are scored, saved and stopped."""
-        return self.cost not in LOOPLESS
+        return type(self).solve is Method.solve and self.cost not in ("selection", "closed form")
 
     @property
     def pair_bytes(self) -> int:
         """Bytes that a pair of condensed examples may take: the edges between them."""
         return 0
 
-    def sizes(self, real: Source) -> Tensor:
+    def sizes(self, real: S) -> Tensor:
         """Condensed examples of each class ``[C]``.
 
         Raises:
@@ -108,13 +157,13 @@ class Method(Budget):
             return ""
         return f", or label {missing} more nodes of each class with pseudo_labels={missing}"
 
-    def memory_bytes(self, real: Any) -> int:
+    def memory_bytes(self, real: S) -> int:
         """Estimate, before any work, of the memory that condensing adds to the process.
 
         Six copies of the synthetic examples: the values, their gradient, two moments of Adam, the
         best so far and the export. A method that holds more says so.
         """
-        return 6 * int(self.sizes(real).sum()) * int(real.example_bytes)
+        return 6 * int(self.sizes(real).sum()) * real.example_bytes
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -126,40 +175,60 @@ class Method(Budget):
             key = (cls.name, cls.kind)
             if key in REGISTRY and REGISTRY[key].__qualname__ != cls.__qualname__:
                 raise TypeError(f"two methods are called {cls.name!r} for {cls.kind} data")
-            if cls.parts is Method.parts and cls.condense is Method.condense:
-                raise TypeError(
-                    f"method {cls.name!r} has neither parts(real, rng), for the common loop, nor a "
-                    "condense() of its own: define one of them"
-                )
+            if cls.condense is Method.condense:
+                defined = [n for n in ("parts", "solve") if vars(Method)[n] is not getattr(cls, n)]
+                if len(defined) != 1:
+                    raise TypeError(
+                        f"method {cls.name!r} has {' and '.join(defined) or 'no parts'}: define "
+                        "either parts(self, real, rng), for the common loop, or solve(self, real, "
+                        "rng), if there is no loop"
+                    )
             REGISTRY[key] = cls
 
-    def parts(self, real: Any, rng: Generator) -> Parts:
+    def parts(self, real: S, rng: Generator) -> Parts:
         """What the loop is run with.
 
         Args:
-            real: the real data, a :class:`~graphcondense.core.types.Source` of the method's kind of
-                data; never changed, and without test labels.
+            real: the real data; never changed, and without test labels.
             rng: all randomness.
+        """
+        raise NotImplementedError
+
+    def solve(self, real: S, rng: Generator) -> Synthetic:
+        """The condensed set of a method without a loop; the arguments are those of :meth:`parts`.
+
+        Nothing is scored, saved or stopped on the way.
         """
         raise NotImplementedError
 
     def condense(
         self,
-        real: Any,
+        real: S,
         *,
         rng: Generator,
         callbacks: Sequence[Callback] = (),
         resume: Mapping[str, Any] | None = None,
     ) -> Synthetic:
-        """Learn a synthetic set from ``real``: the loop with the method's :meth:`parts`.
+        """Condense ``real``: :meth:`solve`, or the loop with the method's :meth:`parts`.
 
         Args:
             real: see :meth:`parts`.
             rng: all randomness.
             callbacks: see :mod:`graphcondense.core.callbacks`.
             resume: the engine's part of a checkpoint.
+
+        Raises:
+            TypeError: callbacks or parts that are none.
+            ValueError: callbacks or a checkpoint for a method without a loop.
         """
+        own = checked_callbacks(callbacks)
+        if not self.iterates:
+            if own or resume is not None:
+                raise ValueError(f"{self.name} has no loop: leave out callbacks= and resume=")
+            return self.solve(real, rng)
         parts = self.parts(real, rng)
+        if not isinstance(parts, Parts):
+            raise TypeError(f"{self.name}: parts() must return Parts(...), got {brief(parts)}")
         if resume is None and parts.fit is not None:
             parts.fit()
         return distill(
@@ -169,9 +238,35 @@ class Method(Budget):
             parts.schedule,
             real if parts.real is None else parts.real,
             rng=rng,
-            callbacks=[*parts.callbacks, *callbacks],
+            callbacks=[*parts.callbacks, *own],
             resume=resume,
         )
+
+    def scorer(self, held: S) -> Scorer | None:
+        """The method's own score on the way, where it is not that of networks.
+
+        Args:
+            held: the validation examples, as the training examples of a source.
+
+        Returns:
+            From a finished set to its score; by default ``None``: networks are trained.
+        """
+        return None
+
+    def update(self, real: S, before: Any, *, rng: Generator) -> Synthetic:
+        """The condensed set of data that have grown, see :func:`graphcondense.update`.
+
+        Args:
+            real: the larger data.
+            before: the finished set of the smaller data.
+            rng: all randomness.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def updates(cls) -> bool:
+        """Whether the method can :meth:`update` a condensed set."""
+        return cls.update is not Method.update
 
 
 def hyperparameters(method: Method) -> dict[str, Any]:

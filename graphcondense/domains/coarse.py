@@ -6,7 +6,6 @@ in no group. Of labels, those of training nodes alone are read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -15,7 +14,6 @@ import scipy.sparse as sp
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.engine import Callback
 from graphcondense.core.method import Method
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.node import EDGE_BYTES, NodeSource
@@ -149,14 +147,7 @@ class WholeGraph(Coarse):
         """The nodes of components with a training node, and how many such components there are."""
         return parts_with(undirected(real.task.adj), real.task.train.numpy())
 
-    def condense(
-        self,
-        real: NodeSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         n = int(self.sizes(real).sum())
         nodes, _ = self.seen(real)
         whole = undirected(real.task.adj)

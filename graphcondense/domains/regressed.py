@@ -11,9 +11,16 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from graphcondense.core.engine import Callback, distill
+from graphcondense.core.method import Scorer
 from graphcondense.core.scalars import WithScalars
 from graphcondense.core.types import Pool, Schedule, Synthetic
-from graphcondense.domains.image import LABEL_BYTES, ImageSource, ImageSynthetic, PixelMethod
+from graphcondense.domains.image import (
+    LABEL_BYTES,
+    ExportedImages,
+    ImageSource,
+    ImageSynthetic,
+    PixelMethod,
+)
 from graphcondense.kernels.ridge import Targets, centred_classes, learnt_classes
 from graphcondense.objectives.ridge import Kernel, RidgeMatching
 from graphcondense.ops.fields import Natural, NonNegative, Positive
@@ -55,6 +62,27 @@ class RegressedImages(PixelMethod):
     def targets(self, real: ImageSource) -> Targets:
         """Labels to what is regressed on."""
         return partial(learnt_classes, num_classes=real.num_classes)
+
+    def fit(self, x: Tensor, y: Tensor) -> Callable[[Tensor], Tensor]:
+        """The method's own predictor, if it names one: from images ``[m, c, h, w]`` to ``[m, C]``.
+
+        Args:
+            x: condensed images, as networks see them.
+            y: their labels.
+        """
+        raise NotImplementedError
+
+    def scorer(self, held: ImageSource) -> Scorer | None:
+        """By :meth:`fit`, where the method names a predictor."""
+        if not self.predictor:
+            return None
+
+        def score(small: ExportedImages) -> float:
+            seen = held.preprocess.apply(small.x).to(held.device)
+            predict = self.fit(seen, small.y.to(held.device))
+            return float((predict(held.images).argmax(1) == held.labels).float().mean())
+
+        return score
 
     def regress(
         self,

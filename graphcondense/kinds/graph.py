@@ -27,8 +27,7 @@ class GraphDomain:
         """Training graphs; with edge features where the method has them switched on."""
         from graphcondense.domains.graph import GraphSource
 
-        wanted = bool(getattr(method, "edge_features", False))
-        return GraphSource(self._blind(), self.device, edge_features=wanted)
+        return GraphSource(self._blind(), self.device, edge_features=method.edge_features)
 
     def _blind(self) -> Any:
         """The task without a label outside the training graphs: no method can read one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -23,17 +24,14 @@ class ImageDomain:
 
         self.task, self.device = as_images(data), device
         self.measured: Measured | None = None
-        self.fit: Callable[[Any, Any], Callable[[Any], Any]] | None = None
+        self.method: Method | None = None
 
     def source(self, method: Method) -> Any:
         """Training images, preprocessed as the method says; scores then see the same."""
         from graphcondense.domains.image import ImageSource
 
-        self.task = self.task.with_preprocess(
-            getattr(method, "preprocess", self.task.preprocess.name)
-        )
-        self.fit = getattr(method, "fit", None)
-        self.predictor = getattr(method, "predictor", self.predictor)
+        self.task = self.task.with_preprocess(method.preprocess or self.task.preprocess.name)
+        self.method, self.predictor = method, method.predictor or self.predictor
         return ImageSource(self.task, self.device)
 
     @property
@@ -41,24 +39,16 @@ class ImageDomain:
         return bool(len(self.task.val))
 
     def score(self) -> Callable[[Any], float] | None:
-        """By the method's own predictor where it has one, else by networks.
-
-        ``method.fit(images as networks see them, labels)`` gives one, which maps images to scores.
-        """
+        """By the method's own predictor where it has one, else by networks."""
+        from graphcondense.domains.image import ImageSource
         from graphcondense.evaluate.images import ImageEvaluator
 
         if not self.validates:
             return None
-        if self.fit is not None:
-            return self._own
+        held = ImageSource(replace(self.task, train=self.task.val), self.device)
+        if self.method and (scorer := self.method.scorer(held)):
+            return scorer
         return ImageEvaluator(self.task, device=self.device, epochs=100, hidden=32).score
-
-    def _own(self, small: Any) -> float:
-        assert self.fit is not None
-        seen = self.task.preprocess.apply(small.x)
-        predict = self.fit(seen.to(self.device), small.y.to(self.device))
-        said = predict(self.task.seen(self.task.val).to(self.device)).argmax(1).cpu()
-        return float((said == self.task.labels[self.task.val]).float().mean())
 
     def finish(self, export: Any) -> Any:
         """PyG ``Data`` without edges, and the numbers of the preprocessing."""

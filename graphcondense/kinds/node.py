@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -38,13 +37,12 @@ class NodeDomain:
                 )
             self.seen = pseudo_labelled(self.task, pseudo_labels)
         self.setting: Setting = setting
-        self.scorer: Callable[[Any], Callable[[Any], float]] | None = None
+        self.method: Method | None = None
 
     def source(self, method: Method) -> Any:
         from graphcondense.domains.node import NodeSource
 
-        self.scorer = getattr(method, "scorer", None)
-        self.predictor = getattr(method, "predictor", self.predictor)
+        self.method, self.predictor = method, method.predictor or self.predictor
         return NodeSource(self.seen, self.setting, device=self.device)
 
     @property
@@ -54,9 +52,8 @@ class NodeDomain:
     def score(self) -> Any:
         """By the method's own predictor where it has one, else by networks.
 
-        ``method.scorer(the validation nodes as a source)`` gives one, which maps an export to its
-        accuracy. In the inductive setting scores see training and validation nodes and the edges
-        among them: the test graph chooses nothing.
+        In the inductive setting scores see training and validation nodes and the edges among them:
+        the test graph chooses nothing.
         """
         from graphcondense.domains.node import NodeSource
         from graphcondense.evaluate import NodeEvaluator
@@ -66,9 +63,9 @@ class NodeDomain:
         task = self.task
         if self.setting == "inductive":
             task = task.subgraph(torch.cat([task.train, task.val]).sort().values)
-        if self.scorer is not None:
-            held = replace(task, train=task.val)
-            return self.scorer(NodeSource(held, device=self.device))
+        held = NodeSource(replace(task, train=task.val), device=self.device)
+        if self.method and (scorer := self.method.scorer(held)):
+            return scorer
         return NodeEvaluator(task, epochs=60, val_every=2, device=self.device).score
 
     def finish(self, export: Any) -> Any:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Generator
 
-from graphcondense.core.engine import Callback
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.coarse import Coarse, CoarseGraph, exported
 from graphcondense.domains.node import NodeSource
@@ -44,14 +42,7 @@ class Averaging(Coarse):
         """The propagated training nodes, and the export."""
         return 8 * len(real.labels) * real.num_features + 2 * exported(self, real)
 
-    def condense(
-        self,
-        real: NodeSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         sizes, labels = self.sizes(real), real.labels.cpu()
         n, part = int(sizes.sum()), np.full(len(labels), -1)
         first = 0

@@ -11,7 +11,6 @@ import scipy.sparse as sp
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.engine import Callback
 from graphcondense.core.method import Method
 from graphcondense.core.types import Batch, Synthetic
 from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic
@@ -120,14 +119,7 @@ class Bonsai(Method):
         n = self.nodes_in_all(real)
         return 12 * (trees + labelled) * d + 24 * trees * labelled + 4 * n * (3 * d + 2 * n)
 
-    def condense(
-        self,
-        real: NodeSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         sizes, n = self.sizes(real), self.nodes_in_all(real)
         orders = self._orders(real, rng)
         nodes = self._grown(real, orders, sizes, n)

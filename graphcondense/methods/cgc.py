@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -10,7 +10,6 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from graphcondense.core.engine import Callback
 from graphcondense.core.method import Method
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic
@@ -79,14 +78,7 @@ class CGC(Method):
         depths = sum(w != 0 for w in (*self.weights, *self.augment_weights)) + 2
         return 4 * (depths + 2) * rows * d + 16 * 2 * most * d + 8 * (6 * n * n + 3 * n * d)
 
-    def condense(
-        self,
-        real: NodeSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         sizes = self.sizes(real)
         rows, y, sure = self._rows(real, rng)
         part = k_means if self.clustering == "kmeans" else spectral_parts

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Generator
 
-from graphcondense.core.engine import Callback
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.coarse import Coarse, by_class, coarse_graph, exported, seeded
 from graphcondense.domains.node import NodeSource
@@ -44,14 +42,7 @@ class Clustering(Coarse):
         width = 4 * self.dims + 2 * int(self.sizes(real).sum())
         return 8 * real.num_examples * width + 2 * exported(self, real)
 
-    def condense(
-        self,
-        real: NodeSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         sizes, task = self.sizes(real), real.task
         n, train = int(sizes.sum()), task.train.numpy()
         rows = few_dimensions(task.x_array, self.dims, seeded(rng))

@@ -266,7 +266,7 @@ class ImageCoreset(Coreset):
     kind: ClassVar[str] = "image"
     learns: ClassVar[str] = "nothing (real images)"
     cost: ClassVar[str] = "selection"
-    preprocess: ClassVar[str] = "normalise"
+    preprocess = "normalise"
 
     def condense(
         self,

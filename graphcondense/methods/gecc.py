@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.engine import Callback
 from graphcondense.core.method import Method
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.node import NodeSource, NodeSynthetic
@@ -61,14 +60,7 @@ class GECC(Method):
         floats = 3 * rows * d + self.restarts * (4 * most * k + 2 * k * min(most, d))
         return 4 * (floats + 6 * int(sizes.sum()) * d)
 
-    def condense(
-        self,
-        real: NodeSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         return self._centres(real, None, rng)
 
     def update(self, real: NodeSource, before: Any, *, rng: Generator) -> Synthetic:

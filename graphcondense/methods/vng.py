@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.optimize import nnls
 from torch import Generator
 
-from graphcondense.core.engine import Callback
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.coarse import Coarse, CoarseGraph, by_class, exported
 from graphcondense.domains.node import NodeSource
@@ -51,14 +50,7 @@ class VNG(Coarse):
         rows = len(real.labels) * real.num_features
         return 12 * (self.hops + 1) * rows + 2 * exported(self, real)
 
-    def condense(
-        self,
-        real: NodeSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         sizes = self.sizes(real)
         n, train = int(sizes.sum()), real.task.train.numpy()
         weight = np.asarray(real.task.gcn_adj.sum(0)).ravel()[train].astype(np.float64)
