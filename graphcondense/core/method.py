@@ -29,6 +29,8 @@ REGISTRY: dict[tuple[str, str], type[Method]] = {}
 Scorer = Callable[[Any], float]
 """From a finished set, as :meth:`~graphcondense.core.types.Synthetic.export` gives it, to its
 validation score."""
+Variants = Mapping[str, Mapping[str, object]]
+"""Further names of a method, each with the field values it stands for."""
 S = TypeVar("S", bound=Source, default=Any, contravariant=True)
 """The real data as methods of one kind see them."""
 
@@ -122,7 +124,7 @@ class Method(Budget, Generic[S]):
     family: ClassVar[str] = ""
     learns: ClassVar[str] = ""
     cost: ClassVar[str] = ""
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    variants: ClassVar[Variants] = {}
     predictor: ClassVar[str] = ""
     # Without an annotation these are no fields, and a subclass may make fields of them.
     edge_features = False

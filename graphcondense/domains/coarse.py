@@ -7,7 +7,7 @@ in no group. Of labels, those of training nodes alone are read.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -34,6 +34,9 @@ from graphcondense.ops.coarsen import (
 from graphcondense.ops.fields import Count, Natural
 from graphcondense.ops.variation import variation_basis
 
+if TYPE_CHECKING:
+    from graphcondense.saved.condensed_graph import CondensedGraph
+
 
 class CoarseGraph(Synthetic):
     """A finished coarse graph.
@@ -49,7 +52,7 @@ class CoarseGraph(Synthetic):
         super().__init__()
         self.x, self.adj, self.y, self.assignment = x, adj, y, assignment
 
-    def export(self) -> Any:
+    def export(self) -> CondensedGraph:
         """A PyG ``Data``: ``x [n, d]``, ``edge_index [2, m]``, ``edge_weight [m]``, ``y [n]``,
         ``train_mask [n]`` and ``assignment [N]``."""
         from graphcondense.saved.condensed_graph import CondensedGraph
@@ -68,7 +71,7 @@ class CoarseGraph(Synthetic):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Coarse(Method):
+class Coarse(Method[NodeSource]):
     """What all share that make groups of nodes."""
 
     kind: ClassVar[str] = "node"
@@ -84,7 +87,7 @@ class Coarse(Method):
         """Bytes of a node's self-loop."""
         return EDGE_BYTES
 
-    def sizes(self, real: Any) -> Tensor:
+    def sizes(self, real: NodeSource) -> Tensor:
         return self.allocate(
             real.counts,
             real.num_examples,
@@ -116,7 +119,7 @@ class WholeGraph(Coarse):
     def loop_bytes(self) -> int:
         return EDGE_BYTES * self.self_loops
 
-    def sizes(self, real: Any) -> Tensor:
+    def sizes(self, real: NodeSource) -> Tensor:
         """As many nodes as the budget says, evenly over the classes: their sum alone is meant.
 
         Raises:
@@ -181,7 +184,7 @@ class Contraction(WholeGraph):
     respect_labels: bool = True
     join: bool = True
 
-    def sizes(self, real: Any) -> Tensor:
+    def sizes(self, real: NodeSource) -> Tensor:
         wanted = super().sizes(real)
         n, parts = int(wanted.sum()), self.seen(real)[1]
         if n < parts and not self.join:
@@ -239,7 +242,7 @@ def seeded(rng: Generator) -> np.random.Generator:
     return np.random.default_rng(int(torch.randint(2**31, (), generator=rng)))
 
 
-def exported(method: Method, real: NodeSource) -> int:
+def exported(method: Method[NodeSource], real: NodeSource) -> int:
     """Bytes of a condensed graph with all its edges."""
     n = int(method.sizes(real).sum())
     return n * real.example_bytes + n * n * EDGE_BYTES

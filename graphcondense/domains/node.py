@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Generator, Tensor, nn
 
-from graphcondense.core.engine import Callback, distill
-from graphcondense.core.method import Method
+from graphcondense.core.method import Method, Parts
 from graphcondense.core.pools import Fresh, OnSynthetic, built, inner_adam
 from graphcondense.core.types import Batch, Objective, Schedule, Synthetic
 from graphcondense.data.task import NodeTask
@@ -23,6 +21,9 @@ from graphcondense.ops.adjacency import csr_tensor, gcn_norm_dense, propagate_ro
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
 from graphcondense.ops.sampling import blocks
 from graphcondense.ops.select import CHOICES, choose_centres
+
+if TYPE_CHECKING:
+    from graphcondense.saved.condensed_graph import CondensedGraph
 
 Setting = Literal["transductive", "inductive"]
 
@@ -103,9 +104,9 @@ class NodeSource:
             self._designs[hops] = torch.from_numpy(rows).to(self.device, self.dtype)
         return self._designs[hops]
 
-    def design(self, model: Any) -> Tensor:
+    def design(self, model: Propagation) -> Tensor:
         """What a linear model sees of the training nodes."""
-        return self.propagated(int(model.hops))
+        return self.propagated(model.hops)
 
     def batch(
         self, c: int | None = None, size: int | None = None, rng: Generator | None = None
@@ -191,13 +192,13 @@ class NodeSynthetic(Synthetic):
         return [Batch(whole.inputs, self.y[rows], rows) for rows in members]
 
     @torch.no_grad()
-    def export(self) -> Any:
+    def export(self) -> CondensedGraph:
         """A PyG ``Data``: ``x [n, d]``, ``edge_index [2, m]``, ``edge_weight [m]``, ``y [n]``,
         ``train_mask [n]``."""
         return small_graph(self.x, self.structure.hard(self.x, self.threshold), self.y)
 
 
-def small_graph(x: Tensor, adj: Tensor | None, y: Tensor) -> Any:
+def small_graph(x: Tensor, adj: Tensor | None, y: Tensor) -> CondensedGraph:
     """A condensed graph as PyG ``Data`` on the CPU; ``adj`` dense ``[n, n]`` or ``None``."""
     from graphcondense.saved.condensed_graph import CondensedGraph
 
@@ -217,7 +218,7 @@ def small_graph(x: Tensor, adj: Tensor | None, y: Tensor) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LearntGraph(Method):
+class LearntGraph(Method[NodeSource]):
     """What every method shares that learns the features and edges of a small graph.
 
     Attributes:
@@ -233,13 +234,7 @@ class LearntGraph(Method):
         init: which training nodes of a class its synthetic nodes start from: ``"random"`` (the
             papers), ``"kcenter"``, ``"herding"``, or ``"kmeans"`` (cluster centres, no rows).
         init_hops: the start is a row of ``Â^init_hops X``; 0 is the raw features (the papers).
-        model: matching network, ``"sgc"``, ``"gcn"``, ``"appnp"`` or ``"mlp"``.
-        hidden_channels: its width.
-        num_layers: its linear layers.
-        hops: how often SGC and APPNP propagate.
-        real_batch: real nodes a class and step; all by default.
-        fanout: neighbours a hop where the real graph is sampled; all by default.
-        epochs: matching networks in all.
+        epochs: networks in all; of a method without new networks, updates.
         lr_x: Adam's learning rate on the features.
         lr_relative: count ``lr_x`` in root mean squares of the features at the start, so that one
             value serves features of any scale; the papers' rates are absolute.
@@ -262,12 +257,6 @@ class LearntGraph(Method):
     threshold: NonNegative = 0.05
     init: Literal["random", "kcenter", "herding", "kmeans"] = "random"
     init_hops: Natural = 0
-    model: Literal["sgc", "gcn", "appnp", "mlp"] = "sgc"
-    hidden_channels: Count = 256
-    num_layers: Count = 2
-    hops: Natural = 2
-    real_batch: Count | None = None
-    fanout: Count | None = None
     epochs: Natural = 20
     lr_x: NonNegative = 0.04
     lr_relative: bool = True
@@ -280,22 +269,6 @@ class LearntGraph(Method):
     @property
     def pair_bytes(self) -> int:
         return 0 if self.structure == "identity" else 2 * EDGE_BYTES
-
-    def memory_bytes(self, real: NodeSource) -> int:
-        """The synthetic graph and its pairs, the real rows that are matched, and the networks."""
-        n, d, hidden = int(self.sizes(real).sum()), real.num_features, self.hidden_channels
-        rows = len(real.labels)
-        padded = real.num_classes * int(real.counts.max())
-        pairs = 0 if self.structure == "identity" else n * n
-        layers = PAIR_COPIES * self.structure_hidden if self.structure == "mlp" else 8
-        floats = (
-            6 * n * d  # values, gradient, two moments, the best, the export
-            + (2 * rows + padded) * d  # propagated rows: on the way, done, and class by class
-            + 4 * padded * hidden
-            + 8 * (d + n) * hidden  # a network, its moments and gradients, and what it computes
-            + pairs * layers
-        )
-        return 4 * floats
 
     def start(self, real: NodeSource, rng: Generator) -> NodeSynthetic:
         """The synthetic graph before the first update."""
@@ -317,15 +290,6 @@ class LearntGraph(Method):
         mlp.reset_(rng)
         return mlp
 
-    def network(self, real: NodeSource) -> Propagation:
-        """The matching network."""
-        sizes = (real.num_features, self.hidden_channels, real.num_classes, self.num_layers)
-        return built(MODELS[self.model], *sizes, hops=self.hops).to(real.device, real.dtype)
-
-    def objective(self, real: NodeSource) -> Objective:
-        """What the updates minimise."""
-        raise NotImplementedError
-
     def schedule(self, matches: int, start: NodeSynthetic) -> Schedule:
         """The schedule when every network is matched ``matches`` times."""
         steps = self.epochs * matches
@@ -338,38 +302,83 @@ class LearntGraph(Method):
         cycle = tuple(t for t in turns if t[1])
         return Schedule(steps, {**rates, "adj": self.lr_adj}, cycle, anneal=self.anneal)
 
-    def learn(
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkMatched(LearntGraph):
+    """A learnt graph that is compared with the real one through networks.
+
+    Attributes:
+        model: matching network, ``"sgc"``, ``"gcn"``, ``"appnp"`` or ``"mlp"``.
+        hidden_channels: its width.
+        num_layers: its linear layers.
+        hops: how often SGC and APPNP propagate.
+    """
+
+    model: Literal["sgc", "gcn", "appnp", "mlp"] = "sgc"
+    hidden_channels: Count = 256
+    num_layers: Count = 2
+    hops: Natural = 2
+
+    def memory_bytes(self, real: NodeSource) -> int:
+        """The synthetic graph and its pairs, the real rows that are matched, and the networks."""
+        n, d, hidden = int(self.sizes(real).sum()), real.num_features, self.hidden_channels
+        rows = len(real.labels)
+        padded = real.num_classes * int(real.counts.max())
+        pairs = 0 if self.structure == "identity" else n * n
+        layers = PAIR_COPIES * self.structure_hidden if self.structure == "mlp" else 8
+        floats = (
+            6 * n * d  # values, gradient, two moments, the best, the export
+            + (2 * rows + padded) * d  # propagated rows: on the way, done, and class by class
+            + 4 * padded * hidden
+            + 8 * (d + n) * hidden  # a network, its moments and gradients, and what it computes
+            + pairs * layers
+        )
+        return 4 * floats
+
+    def network(self, real: NodeSource) -> Propagation:
+        """The matching network."""
+        sizes = (real.num_features, self.hidden_channels, real.num_classes, self.num_layers)
+        return built(MODELS[self.model], *sizes, hops=self.hops).to(real.device, real.dtype)
+
+    def match(
         self,
         real: NodeSource,
-        *,
-        outer: int,
-        inner: int,
-        lr_model: float = 0.01,
         rng: Generator,
-        callbacks: Sequence[Callback],
-        resume: Mapping[str, Any] | None,
-    ) -> Synthetic:
-        """Match fresh networks ``outer`` times each, with ``inner`` training steps between."""
-        model, start = self.network(real), self.start(real, rng)
-        return distill(
-            start,
-            self.objective(real),
-            Fresh(
-                model, outer, inner, inner_adam(lr_model), lessons=OnSynthetic(settle=model.settled)
-            ),
-            self.schedule(outer, start),
-            real.looking(model.hops, self.fanout),
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
+        objective: Objective,
+        outer: int = 1,
+        inner: int = 0,
+        lr_model: float = 0.01,
+        fanout: int | None = None,
+    ) -> Parts:
+        """The parts of a method that compares through fresh networks.
+
+        Args:
+            real: the real graph.
+            rng: draws the start.
+            objective: what is minimised.
+            outer: matches for each network.
+            inner: steps of training on the synthetic graph between two matches.
+            lr_model: learning rate of that training (Adam).
+            fanout: neighbours a hop where the real graph is sampled; all by default.
+        """
+        model, syn = self.network(real), self.start(real, rng)
+        lessons = OnSynthetic(settle=model.settled)
+        return Parts(
+            syn=syn,
+            objective=objective,
+            pool=Fresh(model, outer, inner, inner_adam(lr_model), lessons=lessons),
+            schedule=self.schedule(outer, syn),
+            real=real.looking(model.hops, fanout),
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class GradientMatched(LearntGraph):
+class GradientMatched(NetworkMatched):
     """A learnt graph whose gradients match the real one's.
 
     Attributes:
+        real_batch: real nodes a class and step; all by default.
+        fanout: neighbours a hop where the real graph is sampled; all by default.
         distance: ``"cosine"`` over output units, or ``"mse"``.
         path: ``"auto"``, ``"closed"`` or ``"autograd"``, see
             :class:`~graphcondense.objectives.gradient.GradientMatching`.
@@ -378,12 +387,15 @@ class GradientMatched(LearntGraph):
             less; published code adds 1e-6.
     """
 
+    real_batch: Count | None = None
+    fanout: Count | None = None
     distance: Literal["cosine", "mse"] = "cosine"
     path: Literal["auto", "autograd", "closed"] = "auto"
     match_biases: bool = False
     eps: NonNegative = 0.0
 
-    def objective(self, real: NodeSource) -> Objective:
+    def gradients(self) -> GradientMatching:
+        """The distance of gradients."""
         return GradientMatching(
             distance=self.distance,
             path=self.path,

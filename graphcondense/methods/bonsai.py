@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -11,7 +11,7 @@ import scipy.sparse as sp
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.method import Method
+from graphcondense.core.method import Method, Variants
 from graphcondense.core.types import Batch, Synthetic
 from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic
 from graphcondense.domains.structure import Fixed, Identity, Structure
@@ -23,7 +23,7 @@ from graphcondense.ops.personalised import personalised_pagerank
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bonsai(Method):
+class Bonsai(Method[NodeSource]):
     """Exemplars whose computation trees stand for many, and what is left of their trees.
 
     A node's tree of ``hops`` levels is embedded without weights, as its row of ``Â^hops X``. An
@@ -62,7 +62,7 @@ class Bonsai(Method):
     family: ClassVar[str] = "coreset"
     learns: ClassVar[str] = "nothing (real nodes)"
     cost: ClassVar[str] = "selection"
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"bonsai-x": {"structure": "identity"}}
+    variants: ClassVar[Variants] = {"bonsai-x": {"structure": "identity"}}
 
     hops: Natural = 2
     neighbours: Count = 2
@@ -89,7 +89,7 @@ class Bonsai(Method):
         # Nodes of trees fill up: the labelled ones are no bound, all other rules are.
         return int(self.allocate(real.counts + most, most).sum())
 
-    def sizes(self, real: Any) -> Tensor:
+    def sizes(self, real: NodeSource) -> Tensor:
         """Exemplars of each class ``[C]``."""
         if self.per_class is not None:
             each = max(1, round(self.exemplars * self.per_class))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from graphcondense.core.method import Method
+from graphcondense.core.method import Method, Variants
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic
 from graphcondense.domains.structure import Fixed, Identity
@@ -20,7 +19,7 @@ from graphcondense.ops.fields import Natural, NonNegative, Share, Weights
 
 
 @dataclass(frozen=True, kw_only=True)
-class CGC(Method):
+class CGC(Method[NodeSource]):
     """Class partition by clustering, and features that a given structure propagates to the means.
 
     The rows of ``H = Σ_k weights_k Â^k X`` at the training nodes are parted class by class; rows of
@@ -55,7 +54,7 @@ class CGC(Method):
     family: ClassVar[str] = "clustering"
     learns: ClassVar[str] = "features (part means) + adjacency (similarity)"
     cost: ClassVar[str] = "closed form"
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"cgc-x": {"structure": "identity"}}
+    variants: ClassVar[Variants] = {"cgc-x": {"structure": "identity"}}
 
     weights: Weights = (0.0, 0.0, 1.5)
     clustering: Literal["spectral", "kmeans"] = "spectral"

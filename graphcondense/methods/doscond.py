@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 from torch import Generator
 
 from graphcondense.core.engine import Callback
+from graphcondense.core.method import Parts, Variants
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.graph import GraphSource, MatchedGraphs
 from graphcondense.domains.node import GradientMatched, NodeSource
@@ -30,7 +31,7 @@ class DosCond(GradientMatched):
     family: ClassVar[str] = "gradient matching"
     learns: ClassVar[str] = "features + adjacency (MLP)"
     cost: ClassVar[str] = "one loop"
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    variants: ClassVar[Variants] = {
         # Without edges the features must carry the neighbourhood: they start propagated.
         "doscond-x": {"structure": "identity", "init_hops": 2, "lr_x": 0.03, "epochs": 400}
     }
@@ -38,22 +39,8 @@ class DosCond(GradientMatched):
     epochs: Natural = 200
     lr_x: NonNegative = 0.02
 
-    def condense(
-        self,
-        real: NodeSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
-        return self.learn(
-            real,
-            outer=1,
-            inner=0,
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
-        )
+    def parts(self, real: NodeSource, rng: Generator) -> Parts:
+        return self.match(real, rng, self.gradients(), fanout=self.fanout)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from torch import Generator
 
-from graphcondense.core.engine import Callback
-from graphcondense.core.types import Objective, Synthetic
-from graphcondense.domains.node import LearntGraph, NodeSource
+from graphcondense.core.method import Parts, Variants
+from graphcondense.domains.node import NetworkMatched, NodeSource
 from graphcondense.objectives.distribution import ReceptiveFieldMatching
 from graphcondense.ops.fields import Count, Natural, NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
-class GCDM(LearntGraph):
+class GCDM(NetworkMatched):
     """Graph condensation by receptive field distribution matching (GCDM, Algorithm 1).
 
     ``min_S E_θ Σ_c r_c Σ_l ‖mean φ_l(T_c; θ) - mean φ_l(S_c; θ)‖²``: a node's embedding in layer
@@ -39,7 +37,7 @@ class GCDM(LearntGraph):
     family: ClassVar[str] = "distribution matching"
     learns: ClassVar[str] = "features + adjacency (MLP)"
     cost: ClassVar[str] = "two loops"
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"gcdm-x": {"structure": "identity"}}
+    variants: ClassVar[Variants] = {"gcdm-x": {"structure": "identity"}}
 
     init: Literal["random", "kcenter", "herding", "kmeans"] = "kmeans"
     init_hops: Natural = 2
@@ -49,23 +47,6 @@ class GCDM(LearntGraph):
     inner: Natural = 0
     lr_model: NonNegative = 0.01
 
-    def objective(self, real: NodeSource) -> Objective:
-        return ReceptiveFieldMatching()
-
-    def condense(
-        self,
-        real: NodeSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
-        return self.learn(
-            real,
-            outer=self.outer,
-            inner=self.inner,
-            lr_model=self.lr_model,
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
-        )
+    def parts(self, real: NodeSource, rng: Generator) -> Parts:
+        objective = ReceptiveFieldMatching()
+        return self.match(real, rng, objective, self.outer, self.inner, self.lr_model)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Generator
 
-from graphcondense.core.engine import Callback
-from graphcondense.core.types import Synthetic
+from graphcondense.core.method import Parts, Variants
 from graphcondense.domains.node import GradientMatched, NodeSource
 from graphcondense.ops.fields import Count, Natural, NonNegative
 
@@ -35,7 +33,7 @@ class GCond(GradientMatched):
     family: ClassVar[str] = "gradient matching"
     learns: ClassVar[str] = "features + adjacency (MLP)"
     cost: ClassVar[str] = "two loops"
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    variants: ClassVar[Variants] = {
         # Without edges the features must carry the neighbourhood: they start propagated.
         "gcond-x": {"structure": "identity", "init_hops": 2, "lr_x": 0.01, "epochs": 10}
     }
@@ -44,20 +42,7 @@ class GCond(GradientMatched):
     inner: Natural = 5
     lr_model: NonNegative = 1e-3
 
-    def condense(
-        self,
-        real: NodeSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
-        return self.learn(
-            real,
-            outer=self.outer,
-            inner=self.inner,
-            lr_model=self.lr_model,
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
+    def parts(self, real: NodeSource, rng: Generator) -> Parts:
+        return self.match(
+            real, rng, self.gradients(), self.outer, self.inner, self.lr_model, self.fanout
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, ClassVar, Literal
@@ -11,9 +11,9 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from graphcondense.core.engine import Callback, distill
+from graphcondense.core.method import Parts, Variants
 from graphcondense.core.pools import Idle
-from graphcondense.core.types import Batch, Schedule, Source, Synthetic
+from graphcondense.core.types import Batch, Schedule, Source
 from graphcondense.domains.node import LABEL_BYTES, LearntGraph, NodeSource, NodeSynthetic
 from graphcondense.kernels.ridge import Targets, learnt_classes, ridge_weights
 from graphcondense.kernels.sntk import SNTK
@@ -33,9 +33,9 @@ class GCSNTK(LearntGraph):
 
     ``min_S ½ ‖Y_T - K_TS (K_SS + λ tr(K_SS)/n I)^-1 Y'‖²``, where training nodes see their
     neighbourhood in the real graph and synthetic ones theirs in the small graph (GC-SNTK). Training
-    on ``S`` is in closed form, so there is one loop and no network: ``model``, ``hidden_channels``
-    and ``fanout`` are not used. Validation during a run is by the same regression; the evaluator's
-    predictor ``SNTK`` is such a one for everybody's graphs. ``gc-sntk-x`` learns features alone.
+    on ``S`` is in closed form, so there is one loop and no network. Validation during a run is by
+    the same regression; the evaluator's predictor ``SNTK`` is such a one for everybody's graphs.
+    ``gc-sntk-x`` learns features alone.
 
     The paper's kernel alternates one hop with two layers twice (``blocks=2, hops=1,
     num_layers=2``). One block of more hops scored better on the validation nodes of Cora and
@@ -54,6 +54,7 @@ class GCSNTK(LearntGraph):
         lr_y: learning rate of Adam on the labels.
         lr_adj: learning rate of Adam on the edges' logits; an MLP's weights take 0.001.
         epochs: updates.
+        real_batch: real nodes of each class and step; all by default.
     """
 
     name: ClassVar[str] = "gc-sntk"
@@ -64,7 +65,7 @@ class GCSNTK(LearntGraph):
     family: ClassVar[str] = "meta-model matching (kernel ridge)"
     learns: ClassVar[str] = "features + adjacency (free)"
     cost: ClassVar[str] = "one loop"
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"gc-sntk-x": {"structure": "identity"}}
+    variants: ClassVar[Variants] = {"gc-sntk-x": {"structure": "identity"}}
 
     predictor: ClassVar[str] = "kernel ridge (structure-based NTK)"
 
@@ -76,6 +77,7 @@ class GCSNTK(LearntGraph):
     hops: Natural = 4
     num_layers: Count = 1
     blocks: Count = 1
+    real_batch: Count | None = None
     scaled: bool = True
     ridge: Positive = 1.0
     learn_labels: bool = False
@@ -105,14 +107,7 @@ class GCSNTK(LearntGraph):
         floats = 8 * n * d + 3 * m * d + pairs * mlp + layers * (m + seen + n) * n + 6 * seen**2
         return 4 * (floats + seen * d)
 
-    def condense(
-        self,
-        real: NodeSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def parts(self, real: NodeSource, rng: Generator) -> Parts:
         kernel, targets = self.kernel(), self.targets(real)
         if self.blocks > 1 and (seen := self._seen(real)) > MOST_SEEN:
             raise ValueError(
@@ -120,18 +115,15 @@ class GCSNTK(LearntGraph):
                 f"hops, and several blocks need all pairs of them; at most {MOST_SEEN:,}: lower "
                 "hops, or use blocks=1"
             )
-        start = self.start(real, rng)
+        syn = self.start(real, rng)
         if self.learn_labels:
-            start = SoftLabelled(start)
-        return distill(
-            start,
-            RidgeMatching(kernel, targets, self.ridge, self.real_batch),
-            Idle(),
-            self.schedule(1, start),
-            _Seen(real, kernel),
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
+            syn = SoftLabelled(syn)
+        return Parts(
+            syn=syn,
+            objective=RidgeMatching(kernel, targets, self.ridge, self.real_batch),
+            pool=Idle(),
+            schedule=self.schedule(1, syn),
+            real=_Seen(real, kernel),
         )
 
     def kernel(self) -> SNTK:

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from graphcondense.core.engine import Callback
 from graphcondense.core.experts import Buffer, Experts, Training
+from graphcondense.core.method import Variants
 from graphcondense.core.pools import built
 from graphcondense.core.types import Batch, Synthetic
 from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic, start_features
@@ -70,7 +71,7 @@ class GCSR(Trajectories):
     family: ClassVar[str] = "trajectory matching"
     learns: ClassVar[str] = "features + adjacency (self-expression)"
     cost: ClassVar[str] = "experts"
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"gcsr-x": {"structure": "identity"}}
+    variants: ClassVar[Variants] = {"gcsr-x": {"structure": "identity"}}
 
     structure: Literal["self-expressive", "identity"] = "self-expressive"
     alpha: NonNegative = 1.0

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
-from graphcondense.core.engine import Callback, distill
-from graphcondense.core.method import Method
+from graphcondense.core.method import Method, Parts
 from graphcondense.core.pools import Idle
 from graphcondense.core.types import Batch, Schedule, Synthetic
 from graphcondense.domains.node import EDGE_BYTES, NodeSource, small_graph, start_features
 from graphcondense.objectives.eigenbasis import EigenbasisMatching
 from graphcondense.ops.fields import Count, Natural, NonNegative, Share, SomeShare
 from graphcondense.ops.spectral import components, laplacian_ends
+
+if TYPE_CHECKING:
+    from graphcondense.saved.condensed_graph import CondensedGraph
 
 
 class EigenGraph(Synthetic):
@@ -58,14 +59,14 @@ class EigenGraph(Synthetic):
         return [self.batch(c) for c in range(self.num_classes)]
 
     @torch.no_grad()
-    def export(self) -> Any:
+    def export(self) -> CondensedGraph:
         adj = self.operator()
         adj = torch.where(adj > self.threshold, adj, 0.0)
         return small_graph(self.x, adj - torch.diag(adj.diagonal()), self.y)
 
 
 @dataclass(frozen=True, kw_only=True)
-class GDEM(Method):
+class GDEM(Method[NodeSource]):
     """Graph distillation with eigenbasis matching: no network, so no bias to one.
 
     Learns features and the eigenvectors ``U'`` of a small graph whose eigenvalues are the ends of
@@ -130,14 +131,7 @@ class GDEM(Method):
         solver = 8 * real.num_examples * 4 * (pairs + 20)
         return solver + 4 * (len(real.labels) * d + 8 * n * d + 8 * n * pairs + 4 * pairs * d)
 
-    def condense(
-        self,
-        real: NodeSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def parts(self, real: NodeSource, rng: Generator) -> Parts:
         sizes = self.sizes(real)
         n = int(sizes.sum())
         pairs = max(1, round(self.eigenvectors * n))
@@ -174,15 +168,13 @@ class GDEM(Method):
         )
         scale = float(x.square().mean().sqrt()) or 1.0
         cycle = tuple(t for t in (("u", self.u_turns), ("x", self.x_turns)) if t[1])
-        return distill(
-            start,
-            EigenbasisMatching(along, classes, self.alpha, self.beta, self.gamma, self.unit),
-            Idle(),
-            Schedule(self.steps, {"x": self.lr_x * scale, "u": self.lr_u}, cycle),
-            real,
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
+        return Parts(
+            syn=start,
+            objective=EigenbasisMatching(
+                along, classes, self.alpha, self.beta, self.gamma, self.unit
+            ),
+            pool=Idle(),
+            schedule=Schedule(self.steps, {"x": self.lr_x * scale, "u": self.lr_u}, cycle),
         )
 
 

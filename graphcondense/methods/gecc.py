@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.method import Method
+from graphcondense.core.method import Method, Variants
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.node import NodeSource, NodeSynthetic
 from graphcondense.domains.structure import Identity
@@ -18,7 +17,7 @@ from graphcondense.ops.fields import Count, NonNegative, Range, Weights
 
 
 @dataclass(frozen=True, kw_only=True)
-class GECC(Method):
+class GECC(Method[NodeSource]):
     """Centres of fuzzy, balanced clusters of propagated features; nothing is trained.
 
     Of each class, fuzzy c-means clusters the rows of ``H = Σ_k weights_k Â^k X`` at its training
@@ -44,7 +43,7 @@ class GECC(Method):
     family: ClassVar[str] = "clustering"
     learns: ClassVar[str] = "features (fuzzy cluster centres)"
     cost: ClassVar[str] = "closed form"
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"gecc-hard": {"fuzzifier": 1.0}}
+    variants: ClassVar[Variants] = {"gecc-hard": {"fuzzifier": 1.0}}
 
     weights: Weights = (-0.1, 0.9, 0.9)
     fuzzifier: Annotated[float, Range(1)] = 1.3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -35,7 +35,7 @@ class Kron(WholeGraph):
         "TCAS-I 60(1), 2013"
     )
 
-    def sizes(self, real: Any) -> Tensor:
+    def sizes(self, real: NodeSource) -> Tensor:
         """As :meth:`~graphcondense.core.method.Method.sizes` up to all training nodes; with more
         the sum alone is meant."""
         wanted = super().sizes(real)

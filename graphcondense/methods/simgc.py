@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.engine import Callback, distill
+from graphcondense.core.method import Parts, Variants
 from graphcondense.core.pools import Taught, inner_adam
-from graphcondense.core.types import Batch, Learner, Objective, Source, Synthetic
-from graphcondense.domains.node import LearntGraph, NodeSource, NodeSynthetic
+from graphcondense.core.types import Batch, Learner, Source, Synthetic
+from graphcondense.domains.node import NetworkMatched, NodeSource, NodeSynthetic
 from graphcondense.objectives.distribution import class_means
 from graphcondense.ops.adjacency import gcn_norm_dense
 from graphcondense.ops.fields import Natural, NonNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimGC(LearntGraph):
+class SimGC(NetworkMatched):
     """Simple graph condensation: a teacher, means and deviations of every hop, and smoothness.
 
     ``L = CE(teacher(S), Y') + α Σ_k Σ_c r_c (‖μ_c(Â^k X) - μ_c(Â'^k X')‖² + the same of standard
@@ -43,7 +42,7 @@ class SimGC(LearntGraph):
     family: ClassVar[str] = "distribution matching"
     learns: ClassVar[str] = "features + adjacency (MLP)"
     cost: ClassVar[str] = "experts"
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    variants: ClassVar[Variants] = {
         "simgc-x": {"structure": "identity", "init_hops": 2, "beta": 0.0}
     }
 
@@ -56,35 +55,25 @@ class SimGC(LearntGraph):
     beta: NonNegative = 0.1
     sigma: Positive = 1.0
 
-    def objective(self, real: NodeSource) -> Objective:
+    def parts(self, real: NodeSource, rng: Generator) -> Parts:
+        model, syn = self.network(real), self.start(real, rng)
+        # The teacher is linear in Â^K X, which is taken once.
+        lesson = Batch((real.design(model), None), real.labels)
+        optimizer = inner_adam(self.lr_teacher, self.weight_decay)
+        return Parts(
+            syn=syn,
+            objective=self.statistics(real),
+            pool=Taught(model, lesson, self.teacher_steps, optimizer),
+            schedule=self.schedule(1, syn),
+        )
+
+    def statistics(self, real: NodeSource) -> _Statistics:
+        """The objective, with the means and deviations of the real graph."""
         rows = [real.propagated(k) for k in range(self.hops + 1)]
         means = [class_means(h, real.labels, real.num_classes) for h in rows]
         spreads = [_deviations(h, m, real.labels) for h, m in zip(rows, means, strict=True)]
         scale = [float(h.square().sum(1).mean()) or 1.0 for h in rows]
         return _Statistics(means, spreads, scale, self.alpha, self.beta, self.sigma)
-
-    def condense(
-        self,
-        real: NodeSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
-        model, start = self.network(real), self.start(real, rng)
-        optimizer = inner_adam(self.lr_teacher, self.weight_decay)
-        # The teacher is linear in Â^K X, which is taken once.
-        lesson = Batch((real.design(model), None), real.labels)
-        return distill(
-            start,
-            self.objective(real),
-            Taught(model, lesson, self.teacher_steps, optimizer),
-            self.schedule(1, start),
-            real,
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
-        )
 
 
 @dataclass(frozen=True)
