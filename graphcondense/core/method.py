@@ -178,12 +178,12 @@ class Method(Budget, Generic[S]):
             if key in REGISTRY and REGISTRY[key].__qualname__ != cls.__qualname__:
                 raise TypeError(f"two methods are called {cls.name!r} for {cls.kind} data")
             if cls.condense is Method.condense:
-                defined = [n for n in ("parts", "solve") if vars(Method)[n] is not getattr(cls, n)]
-                if len(defined) != 1:
+                loops, solves = cls.parts is not Method.parts, cls.solve is not Method.solve
+                if loops == solves:
+                    either, nor = ("both", "and") if loops else ("neither", "nor")
                     raise TypeError(
-                        f"method {cls.name!r} has {' and '.join(defined) or 'no parts'}: define "
-                        "either parts(self, real, rng), for the common loop, or solve(self, real, "
-                        "rng), if there is no loop"
+                        f"method {cls.name!r} has {either} parts(real, rng), for the common loop, "
+                        f"{nor} solve(real, rng), for a method without a loop: define one of them"
                     )
             REGISTRY[key] = cls
 

@@ -208,7 +208,7 @@ def test_methods_of_others_can_register() -> None:
     assert ("partless", "node") not in all_methods()
     from graphcondense.core import method as registry
 
-    del registry._registry["mine-for-this-test", "node"]
+    del registry.REGISTRY["mine-for-this-test", "node"]
 
 
 @pytest.mark.parametrize(

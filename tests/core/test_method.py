@@ -1,0 +1,152 @@
+"""What is no part, no callback or no method is refused before any work, with the way out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Generator, Tensor
+
+import graphcondense
+from graphcondense.core import Callback, Method, Parts, Schedule, Synthetic
+from graphcondense.core.engine import distill
+from graphcondense.core.method import REGISTRY, checked_callbacks
+from graphcondense.data.task import as_task
+from graphcondense.domains.node import NodeSource
+from graphcondense.methods.gcond import GCond
+from graphcondense.methods.gecc import GECC
+from tests.cases import toy_graph
+
+QUICK: dict[str, Any] = {"epochs": 1, "outer": 2, "inner": 0, "structure": "identity"}
+
+
+def real() -> NodeSource:
+    return NodeSource(as_task(toy_graph()))
+
+
+def parts() -> Parts:
+    return GCond(nodes=6, **QUICK).parts(real(), Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([print], "callbacks has <built-in function print>, which is not a Callback; derive"),
+        ([Callback], r"callbacks has the class Callback; give an object of it, Callback\(...\)"),
+        (print, r"callbacks=<built-in function print> must be a list, such as \[MyCallback\(\)\]"),
+        (Callback(), "callbacks=.*Callback object.* must be a list"),
+        ("print", "callbacks has 'p', which is not a Callback"),
+        ([Callback(), None], "callbacks has None, which is not a Callback"),
+    ],
+)
+def test_what_is_no_callback(given: Any, said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        graphcondense.condense("no data are read", "gcond", callbacks=given)
+    with pytest.raises(TypeError, match=said):
+        graphcondense.update("nor here", None, callbacks=given)
+    with pytest.raises(TypeError, match=said):
+        GCond(nodes=6).condense(real(), rng=Generator(), callbacks=given)
+    with pytest.raises(TypeError, match=said):
+        replace(parts(), callbacks=given)
+
+
+def test_callbacks_may_be_any_sequence() -> None:
+    one = Callback()
+    assert checked_callbacks((one,)) == [one]
+    assert checked_callbacks([]) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("syn", toy_graph(), r"Parts\.syn must be a Synthetic set, got Data\("),
+        ("objective", None, r"Parts\.objective must be a function \(syn, real, learner, rng\), got"),
+        ("pool", 3, r"Parts\.pool must be a pool of learners, such as Fresh\(\.\.\.\), got 3"),
+        ("schedule", {"x": 0.1}, r"Parts\.schedule must be a Schedule, got \{'x': 0\.1\}"),
+        ("fit", 5, r"Parts\.fit must be a function without arguments, got 5"),
+    ],
+)
+def test_parts_of_a_wrong_type(name: str, value: Any, said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        replace(parts(), **{name: value})
+
+
+class Loud(Method):
+    """No method by itself: it has no name, so that it is not registered."""
+
+    kind = "node"
+    gives: Any = None
+
+    def parts(self, real: Any, rng: Generator) -> Any:
+        return self.gives
+
+
+def test_parts_that_are_none() -> None:
+    with pytest.raises(TypeError, match=r"Loud: parts\(\) must return Parts\(\.\.\.\), got None"):
+        Loud(nodes=6).condense(real(), rng=Generator())
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (torch.ones(3), r"got shape \[3\]; end it with \.sum\(\) or \.mean\(\)"),
+        (1.5, r"got <class 'float'>"),
+        (None, r"got <class 'NoneType'>"),
+    ],
+)
+def test_an_objective_returns_one_number(value: Any, said: str) -> None:
+    def objective(syn: Synthetic, real: Any, learner: Any, rng: Generator) -> Tensor:
+        out: Tensor = value
+        return out
+
+    own = parts()
+    with pytest.raises(TypeError, match=f"the objective must return one number as a tensor, {said}"):
+        distill(own.syn, objective, own.pool, Schedule(1, {"x": 0.1}), real(), rng=Generator())
+
+
+def test_a_method_has_parts_or_solves() -> None:
+    def parts(self: Any, real: Any, rng: Generator) -> None: ...
+    def solve(self: Any, real: Any, rng: Generator) -> None: ...
+
+    named = {"name": "two-minded", "kind": "node"}
+    with pytest.raises(TypeError, match=r"'two-minded' has both parts.*and solve.*define one"):
+        type("Both", (Method,), {**named, "parts": parts, "solve": solve})
+    with pytest.raises(TypeError, match=r"'two-minded' has neither parts.*nor solve"):
+        type("None", (Method,), named)
+    assert ("two-minded", "node") not in REGISTRY
+
+
+def test_what_solves_has_no_loop() -> None:
+    method = GECC(nodes=6)
+    assert not method.iterates
+    for more in ({"callbacks": [Callback()]}, {"resume": {}}):
+        with pytest.raises(ValueError, match=r"gecc has no loop: leave out callbacks= and resume="):
+            method.condense(real(), rng=Generator(), **more)  # type: ignore[arg-type]
+    one, two = (
+        syn.export()
+        for syn in (
+            method.solve(real(), Generator().manual_seed(1)),
+            method.condense(real(), rng=Generator().manual_seed(1)),
+        )
+    )
+    assert torch.equal(one.x, two.x)
+
+
+def test_abilities_are_declared() -> None:
+    able = sorted(name for (name, _), cls in REGISTRY.items() if cls.updates())
+    assert able == ["gecc"]
+    plain = GCond(nodes=6)
+    assert plain.scorer(real()) is None
+    assert (plain.predictor, plain.preprocess, plain.edge_features) == ("", "", False)
+    with pytest.raises(NotImplementedError):
+        plain.update(real(), None, rng=Generator())
+
+
+def test_fields_are_those_that_a_method_reads() -> None:
+    for name in ("gcdm", "simgc", "gc-sntk"):
+        with pytest.raises(ValueError, match=f"{name} has no option 'fanout'"):
+            graphcondense.condense(toy_graph(), name, nodes=6, fanout=3)
+    with pytest.raises(ValueError, match="gc-sntk has no option 'hidden_channels'"):
+        graphcondense.condense(toy_graph(), "gc-sntk", nodes=6, hidden_channels=3)
