@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor, nn
 
-from graphcondense.core.engine import Callback, distill
-from graphcondense.core.method import Method
+from graphcondense.core.method import Method, Parts
 from graphcondense.core.pools import Fresh, built
 from graphcondense.core.types import Batch, Criterion, Objective, Pool, Schedule, Synthetic
 from graphcondense.data.graph_task import GraphTask
@@ -361,32 +360,15 @@ class LearntGraphs(Method):
         ]
         return torch.cat(picked)
 
-    def learn(
-        self,
-        real: GraphSource,
-        objective: Objective,
-        pool: Pool,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback],
-        resume: Mapping[str, Any] | None,
-    ) -> Synthetic:
-        """Minimise ``objective``, and the charge on edges, over the synthetic graphs."""
+    def learn(self, real: GraphSource, rng: Generator, objective: Objective, pool: Pool) -> Parts:
+        """Parts that minimise ``objective``, and the charge on edges, over synthetic graphs."""
         start = self.start(real, rng)
         if self.sparsity:
             level = float(density(start).detach()) if self.density is None else self.density
             objective = Plus(objective, Sparse(self.sparsity, level))
         rates = {g: self.lr_adj if g == "adj" else self.lr_x for g in start.groups()}
-        return distill(
-            start,
-            objective,
-            pool,
-            Schedule(self.steps, rates, anneal=self.anneal),
-            real,
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
-        )
+        schedule = Schedule(self.steps, rates, anneal=self.anneal)
+        return Parts(syn=start, objective=objective, pool=pool, schedule=schedule)
 
 
 PAIR_COPIES = 20
@@ -429,18 +411,10 @@ class MatchedGraphs(LearntGraphs):
             edge_channels=real.num_edge_features,
         ).to(real.device)
 
-    def match(
-        self,
-        real: GraphSource,
-        objective: Objective,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback],
-        resume: Mapping[str, Any] | None,
-    ) -> Synthetic:
+    def match(self, real: GraphSource, rng: Generator, objective: Objective) -> Parts:
         """:meth:`learn` with a fresh network every step."""
         pool = Fresh(self.network(real), criterion=real.criterion)
-        return self.learn(real, objective, pool, rng=rng, callbacks=callbacks, resume=resume)
+        return self.learn(real, rng, objective, pool)
 
 
 def readouts(real: GraphSource, index: Tensor, hops: int = 2) -> Tensor:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import torch
-from torch import Generator
 
-from graphcondense.core.engine import Callback, distill
+from graphcondense.core.method import Parts
 from graphcondense.core.pools import Fresh, Lessons, OnSynthetic
-from graphcondense.core.types import Objective, Pool, Schedule, Synthetic, adam
+from graphcondense.core.types import Objective, Schedule, adam
 from graphcondense.domains.image import ImageSource, LearntImages, PixelMethod
 from graphcondense.objectives.augmented import Augmented
 from graphcondense.ops.augment import Augment, Strategy
@@ -64,32 +63,19 @@ class MatchedImages(PixelMethod):
         """How a network is trained."""
         return partial(torch.optim.SGD, lr=self.lr_model)
 
-    def match(
-        self,
-        syn: LearntImages,
-        objective: Objective,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback],
-        resume: Mapping[str, Any] | None,
-    ) -> Synthetic:
-        """Minimise ``objective`` over the pixels of ``syn``, seen through new networks."""
-        pool: Pool = Fresh(
-            self.network(real), self.outer, self.inner, self.trainer(), lessons=self.lessons()
-        )
+    def match(self, syn: LearntImages, objective: Objective, real: ImageSource) -> Parts:
+        """Parts that minimise ``objective`` over the pixels of ``syn``, seen through new
+        networks."""
         steps = (
             partial(torch.optim.SGD, momentum=self.momentum) if self.optimizer == "sgd" else adam
         )
-        return distill(
-            syn,
-            Augmented(objective, self.augmentation()),
-            pool,
-            Schedule(
+        return Parts(
+            syn=syn,
+            objective=Augmented(objective, self.augmentation()),
+            pool=Fresh(
+                self.network(real), self.outer, self.inner, self.trainer(), lessons=self.lessons()
+            ),
+            schedule=Schedule(
                 self.epochs * self.outer, {"x": self.lr_x}, optimizer=steps, anneal=self.anneal
             ),
-            real,
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
         )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from graphcondense.core.engine import Callback, distill
-from graphcondense.core.method import Scorer
+from graphcondense.core.method import Parts, Scorer
 from graphcondense.core.scalars import WithScalars
 from graphcondense.core.types import Pool, Schedule, Synthetic
 from graphcondense.domains.image import (
@@ -87,15 +85,12 @@ class RegressedImages(PixelMethod):
     def regress(
         self,
         real: ImageSource,
-        kernel: Kernel | None,
-        pool: Pool,
-        *,
         rng: Generator,
-        callbacks: Sequence[Callback],
-        resume: Mapping[str, Any] | None,
+        pool: Pool,
+        kernel: Kernel | None = None,
         scale: tuple[float, float] | None = None,
-    ) -> Synthetic:
-        """Minimise the loss of the ridge's predictions.
+    ) -> Parts:
+        """Parts that minimise the loss of the ridge's predictions.
 
         Args:
             kernel: of the regression, or ``None`` for that of the pool's learners.
@@ -107,15 +102,11 @@ class RegressedImages(PixelMethod):
         if scale is not None:
             syn, rates["scale"] = WithScalars(syn, {"scale": [scale[0]]}), scale[1]
         name = None if scale is None else "scale"
-        return distill(
-            syn,
-            RidgeMatching(kernel, self.targets(real), self.ridge, self.real_batch, name),
-            pool,
-            Schedule(self.steps, rates, anneal=self.anneal),
-            real,
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
+        return Parts(
+            syn=syn,
+            objective=RidgeMatching(kernel, self.targets(real), self.ridge, self.real_batch, name),
+            pool=pool,
+            schedule=Schedule(self.steps, rates, anneal=self.anneal),
         )
 
 

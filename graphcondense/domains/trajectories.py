@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
-from graphcondense.core.engine import Callback, distill
 from graphcondense.core.experts import Buffer, Experts, Training
-from graphcondense.core.method import Method
+from graphcondense.core.method import Method, Parts
 from graphcondense.core.scalars import WithScalars
 from graphcondense.core.types import Objective, Schedule, Source, Synthetic
 from graphcondense.domains.image import ImageSource, PixelMethod
@@ -77,24 +76,18 @@ class Trajectories(Method):
         syn: Synthetic,
         objective: Objective,
         buffer: Buffer,
-        real: Source,
         rates: Mapping[str, float],
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback],
-        resume: Mapping[str, Any] | None,
-    ) -> Synthetic:
-        """Minimise a trajectory objective, the student's step size learnt beside ``rates``."""
+        real: Source | None = None,
+    ) -> Parts:
+        """Parts that minimise a trajectory objective, the student's step size learnt beside
+        ``rates``; ``real`` where students see the real data otherwise than the run does."""
         rates = {**rates, **({"lr": self.lr_lr} if self.lr_lr else {})}
-        return distill(
-            WithScalars(syn, {"lr": [self.student_lr]}),
-            objective,
-            Experts(buffer, self.ahead, self.max_start),
-            Schedule(self.steps, rates, decay={2 * self.steps // 3: 0.5}),
-            real,
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
+        return Parts(
+            syn=WithScalars(syn, {"lr": [self.student_lr]}),
+            objective=objective,
+            pool=Experts(buffer, self.ahead, self.max_start),
+            schedule=Schedule(self.steps, rates, decay={2 * self.steps // 3: 0.5}),
+            real=real,
         )
 
 

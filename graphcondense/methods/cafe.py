@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from torch import Generator
 
-from graphcondense.core.engine import Callback
-from graphcondense.core.types import Synthetic
+from graphcondense.core.method import Parts
 from graphcondense.domains.image import ImageSource
 from graphcondense.domains.matching import MatchedImages
 from graphcondense.objectives.distribution import LayerMatching
@@ -47,14 +46,6 @@ class CAFE(MatchedImages):
     inner: Natural = 5
     epochs: Natural = 200
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
         objective = LayerMatching(self.real_batch, self.discrimination)
-        syn = self.start(real, rng)
-        return self.match(syn, objective, real, rng=rng, callbacks=callbacks, resume=resume)
+        return self.match(self.start(real, rng), objective, real)

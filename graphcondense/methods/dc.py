@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Generator
 
-from graphcondense.core.engine import Callback, distill
+from graphcondense.core.method import Parts
 from graphcondense.core.pools import Fresh
-from graphcondense.core.types import Schedule, Synthetic
+from graphcondense.core.types import Schedule
 from graphcondense.domains.image import ImageSource, PixelMethod
 from graphcondense.objectives.gradient import GradientMatching
 from graphcondense.ops.fields import Count, Momentum, Natural, NonNegative
@@ -49,23 +48,12 @@ class DC(PixelMethod):
     momentum: Momentum = 0.5
     lr_model: NonNegative = 0.01
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
-        model = self.network(real)
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
+        training = partial(torch.optim.SGD, lr=self.lr_model)
         sgd = partial(torch.optim.SGD, momentum=self.momentum)
-        return distill(
-            self.start(real, rng),
-            GradientMatching(size=self.real_batch, shares=False, eps=self.eps),
-            Fresh(model, self.outer, self.inner, partial(torch.optim.SGD, lr=self.lr_model)),
-            Schedule(self.epochs * self.outer, {"x": self.lr_x}, optimizer=sgd),
-            real,
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
+        return Parts(
+            syn=self.start(real, rng),
+            objective=GradientMatching(size=self.real_batch, shares=False, eps=self.eps),
+            pool=Fresh(self.network(real), self.outer, self.inner, training),
+            schedule=Schedule(self.epochs * self.outer, {"x": self.lr_x}, optimizer=sgd),
         )

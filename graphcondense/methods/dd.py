@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from torch import Generator
 
-from graphcondense.core.engine import Callback, distill
+from graphcondense.core.method import Parts
 from graphcondense.core.pools import Fresh
 from graphcondense.core.replay import Replay
 from graphcondense.core.scalars import WithScalars
-from graphcondense.core.types import Pool, Schedule, Synthetic
+from graphcondense.core.types import Schedule
 from graphcondense.domains.image import ImageSource, PixelMethod
 from graphcondense.objectives.unrolled import Unrolled
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
@@ -58,25 +57,12 @@ class DD(PixelMethod):
         images = max(int(self.sizes(real).sum()), self.real_batch * real.num_classes)
         return super().memory_bytes(real) + 4 * 2 * (self.inner + 4) * weights + maps * images
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
         model = self.network(real)
-        pool: Pool = Fresh(model) if self.weights == "random" else Replay(model, 1, 0)
-        size = self.real_batch * real.num_classes
         rates = {"x": self.lr_x, **({"lr": self.lr_rates} if self.lr_rates else {})}
-        return distill(
-            WithScalars(self.start(real, rng), {"lr": [self.lr_inner] * self.inner}),
-            Unrolled(self.inner, self.lr_inner, size=size),
-            pool,
-            Schedule(self.steps, rates, anneal=self.anneal),
-            real,
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
+        return Parts(
+            syn=WithScalars(self.start(real, rng), {"lr": [self.lr_inner] * self.inner}),
+            objective=Unrolled(self.inner, self.lr_inner, size=self.real_batch * real.num_classes),
+            pool=Fresh(model) if self.weights == "random" else Replay(model, 1, 0),
+            schedule=Schedule(self.steps, rates, anneal=self.anneal),
         )

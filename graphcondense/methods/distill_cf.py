@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Generator
 
-from graphcondense.core.engine import Callback, State, distill
-from graphcondense.core.method import Method
+from graphcondense.core.engine import Callback, State
+from graphcondense.core.method import Method, Parts
 from graphcondense.core.pools import Idle
-from graphcondense.core.types import Schedule, Synthetic
+from graphcondense.core.types import Schedule
 from graphcondense.domains.rows import RowsSource, RowsSynthetic, first_rows
 from graphcondense.kernels.infinite_ae import InfiniteAE
 from graphcondense.objectives.recommend import Recommend
@@ -74,28 +73,18 @@ class DistillCF(Method):
     lr_x: NonNegative = 0.1
     anneal: bool = False
 
-    def condense(
-        self,
-        real: RowsSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def parts(self, real: RowsSource, rng: Generator) -> Parts:
         network = self.network(real)
-        chooser = [ChooseRidge(real, network, self.ridge_every)]
-        return distill(
-            self.start(real, rng),
-            Recommend(
+        choose = self.ridge is None and real.validates
+        return Parts(
+            syn=self.start(real, rng),
+            objective=Recommend(
                 real.interactions_per_user, network.kernel, self.cardinality, self.real_batch
             ),
-            Idle(),
-            Schedule(self.steps, {"x": self.lr_x}, anneal=self.anneal),
-            real,
-            rng=rng,
-            # Before the others: what they score and save has the ridge of the same step.
-            callbacks=[*(chooser if self.ridge is None and real.validates else []), *callbacks],
-            resume=resume,
+            pool=Idle(),
+            schedule=Schedule(self.steps, {"x": self.lr_x}, anneal=self.anneal),
+            # Before those of the run: what they score and save has the ridge of the same step.
+            callbacks=[ChooseRidge(real, network, self.ridge_every)] if choose else [],
         )
 
     def network(self, real: RowsSource) -> InfiniteAE:

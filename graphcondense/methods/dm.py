@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Generator
 
-from graphcondense.core.engine import Callback
-from graphcondense.core.types import Synthetic
+from graphcondense.core.method import Parts
 from graphcondense.domains.graph import GraphSource, MatchedGraphs
 from graphcondense.domains.image import ImageSource
 from graphcondense.domains.matching import MatchedImages
@@ -35,16 +33,8 @@ class DMGraphs(MatchedGraphs):
 
     real_batch: Count = 256
 
-    def condense(
-        self,
-        real: GraphSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
-        objective = MeanMatching(self.real_batch)
-        return self.match(real, objective, rng=rng, callbacks=callbacks, resume=resume)
+    def parts(self, real: GraphSource, rng: Generator) -> Parts:
+        return self.match(real, rng, MeanMatching(self.real_batch))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,14 +60,6 @@ class DM(MatchedImages):
     lr_x: NonNegative = 1.0
     augment: Strategy = DSA_STRATEGY
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
-        syn = self.start(real, rng)
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
         objective = MeanMatching(self.real_batch)
-        return self.match(syn, objective, real, rng=rng, callbacks=callbacks, resume=resume)
+        return self.match(self.start(real, rng), objective, real)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from torch import Generator
 
-from graphcondense.core.engine import Callback
 from graphcondense.core.method import Parts, Variants
-from graphcondense.core.types import Synthetic
 from graphcondense.domains.graph import GraphSource, MatchedGraphs
 from graphcondense.domains.node import GradientMatched, NodeSource
 from graphcondense.objectives.gradient import GradientMatching
@@ -66,14 +63,7 @@ class DosCondGraphs(MatchedGraphs):
     match_biases: bool = False
     eps: NonNegative = 1e-6
 
-    def condense(
-        self,
-        real: GraphSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def parts(self, real: GraphSource, rng: Generator) -> Parts:
         objective = GradientMatching(
             distance=self.distance,
             biases=self.match_biases,
@@ -81,4 +71,4 @@ class DosCondGraphs(MatchedGraphs):
             size=self.real_batch,
             shares=False,
         )
-        return self.match(real, objective, rng=rng, callbacks=callbacks, resume=resume)
+        return self.match(real, rng, objective)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Generator
 
-from graphcondense.core.engine import Callback
-from graphcondense.core.types import Synthetic
+from graphcondense.core.method import Parts
 from graphcondense.domains.image import ImageSource
 from graphcondense.domains.matching import MatchedImages
 from graphcondense.objectives.gradient import GradientMatching
@@ -44,14 +42,6 @@ class DSA(MatchedImages):
     inner: Natural = 1
     augment: Strategy = DSA_STRATEGY
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
         objective = GradientMatching(size=self.real_batch, shares=False, eps=self.eps)
-        syn = self.start(real, rng)
-        return self.match(syn, objective, real, rng=rng, callbacks=callbacks, resume=resume)
+        return self.match(self.start(real, rng), objective, real)

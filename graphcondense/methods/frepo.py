@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Generator
 
-from graphcondense.core.engine import Callback
+from graphcondense.core.method import Parts
 from graphcondense.core.replay import Replay
-from graphcondense.core.types import Synthetic
 from graphcondense.domains.image import ImageSource
 from graphcondense.domains.regressed import RegressedImages, squared
 from graphcondense.ops.fields import Count, Natural, NonNegative
@@ -58,14 +56,7 @@ class FRePo(RegressedImages):
         batch = self.real_batch * real.num_classes
         return super().memory_bytes(real) + 4 * 7 * self.online * weights + maps * batch
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
         pool = Replay(
             self.network(real),
             self.online,
@@ -74,4 +65,4 @@ class FRePo(RegressedImages):
             partial(torch.optim.Adam, lr=self.lr_model),
             squared(real.num_classes),
         )
-        return self.regress(real, None, pool, rng=rng, callbacks=callbacks, resume=resume)
+        return self.regress(real, rng, pool)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -12,11 +11,10 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from graphcondense.core.engine import Callback
 from graphcondense.core.experts import Buffer, Experts, Training
-from graphcondense.core.method import Variants
+from graphcondense.core.method import Parts, Variants
 from graphcondense.core.pools import built
-from graphcondense.core.types import Batch, Synthetic
+from graphcondense.core.types import Batch
 from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic, start_features
 from graphcondense.domains.structure import Identity, Structure
 from graphcondense.domains.trajectories import Trajectories
@@ -151,29 +149,14 @@ class GCSR(Trajectories):
         hops = self.hops if self.model == "sgc" else 0
         return StudentGraph(x, y, structure, hops, self.threshold, real.num_classes)
 
-    def condense(
-        self,
-        real: NodeSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def parts(self, real: NodeSource, rng: Generator) -> Parts:
         start, buffer = self.start(real, rng), self.buffer(real)
         hops = buffer.model.hops
         assert isinstance(hops, int)
         seen = Propagated(real, hops) if self.model == "sgc" else real.looking(hops)
         scale = float(start.x.detach().square().mean().sqrt()) or 1.0
-        return self.match(
-            start,
-            TrajectoryMatching(**self._student),
-            buffer.prepare(seen),
-            seen,
-            {"x": self.lr_x * scale},
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
-        )
+        objective = TrajectoryMatching(**self._student)
+        return self.match(start, objective, buffer.prepare(seen), {"x": self.lr_x * scale}, seen)
 
 
 class Propagated:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from graphcondense.core.engine import Callback
-from graphcondense.core.types import Synthetic
+from graphcondense.core.method import Parts
 from graphcondense.domains.hallucinators import Apart, HallucinatedImages
 from graphcondense.domains.image import LABEL_BYTES, ImageSource
 from graphcondense.domains.trajectories import TrajectoryMethod
@@ -53,26 +51,12 @@ class HaBa(TrajectoryMethod):
     apart: NonNegative = 0.1
     lr_nets: NonNegative = 0.005
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
         self.bases(real)  # an impossible budget ends before experts are trained
         buffer = self.buffer(real).prepare(real)
-        return self.match(
-            self.factors(real, rng),
-            Apart(TrajectoryMatching(**self.student()), self.apart),
-            buffer,
-            real,
-            {"x": self.lr_x, "hallucinators": self.lr_nets},
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
-        )
+        objective = Apart(TrajectoryMatching(**self.student()), self.apart)
+        rates = {"x": self.lr_x, "hallucinators": self.lr_nets}
+        return self.match(self.factors(real, rng), objective, buffer, rates)
 
     def factors(self, real: ImageSource, rng: Generator) -> HallucinatedImages:
         """The factorised set before the first update."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Literal
@@ -10,9 +10,8 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.engine import Callback
+from graphcondense.core.method import Parts
 from graphcondense.core.pools import Lessons, OnReal
-from graphcondense.core.types import Synthetic
 from graphcondense.domains.factors import MultiFormation, check_factor, tiled
 from graphcondense.domains.image import ImageSource
 from graphcondense.domains.matching import MatchedImages
@@ -70,17 +69,9 @@ class IDC(MatchedImages):
         formed = self.factor**2 * int(self.sizes(real).sum()) * real.example_bytes
         return super().memory_bytes(real) + 4 * formed
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
         objective = GradientMatching(distance=self.distance, size=self.real_batch, shares=False)
-        syn = self.formation(real, rng)
-        return self.match(syn, objective, real, rng=rng, callbacks=callbacks, resume=resume)
+        return self.match(self.formation(real, rng), objective, real)
 
     def formation(self, real: ImageSource, rng: Generator) -> MultiFormation:
         """The stored images before the first update, filled with small ones."""

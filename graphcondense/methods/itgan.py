@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.engine import Callback, distill
+from graphcondense.core.method import Parts
 from graphcondense.core.pools import Fresh, built, initialise
-from graphcondense.core.types import Schedule, Synthetic
+from graphcondense.core.types import Schedule
 from graphcondense.domains.generators import GeneratedImages
 from graphcondense.domains.image import LABEL_BYTES, ImageSource, PixelMethod
 from graphcondense.nn.generators import ConditionalGenerator, inverted, train_gan
@@ -67,46 +67,38 @@ class ITGAN(PixelMethod):
     lr_z: NonNegative = 0.01
     augment: Strategy = DSA_STRATEGY
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
-        return distill(
-            self.latents(real, rng, fit=resume is None),
-            Augmented(MeanMatching(self.real_batch), Augment(self.augment)),
-            Fresh(self.network(real), 1, 0),
-            Schedule(self.steps, {"z": self.lr_z}),
-            real,
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
-        )
-
-    def latents(self, real: ImageSource, rng: Generator, *, fit: bool = True) -> GeneratedImages:
-        """The generator, trained, and the first latents; neither where a checkpoint has them."""
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
         sizes = self.sizes(real)
         y = torch.arange(real.num_classes).repeat_interleave(sizes).to(real.device)
-        generator = self.generator(real).to(real.device)
         z = torch.zeros(len(y), self.latent, device=real.device)
-        if fit:
-            generator.load_state_dict(initialise(generator, rng))
-            train_gan(
-                generator,
-                real.images,
-                real.labels,
-                steps=self.gan_steps,
-                batch=self.gan_batch,
-                width=self.width,
-                lr=self.lr_gan,
-                rng=rng,
-            )
-            start = self.initial(real, sizes, rng)
-            z = inverted(generator, start, y, steps=self.invert_steps, rng=rng)
-        return GeneratedImages(z, y, real.num_classes, generator, real.raw)
+        generator = self.generator(real).to(real.device)
+        syn = GeneratedImages(z, y, real.num_classes, generator, real.raw)
+        return Parts(
+            syn=syn,
+            objective=Augmented(MeanMatching(self.real_batch), Augment(self.augment)),
+            pool=Fresh(self.network(real), 1, 0),
+            schedule=Schedule(self.steps, {"z": self.lr_z}),
+            fit=partial(self.train, syn, real, rng),
+        )
+
+    def train(self, syn: GeneratedImages, real: ImageSource, rng: Generator) -> None:
+        """Train the generator of ``syn``, and bring its latents near to real images."""
+        generator = syn.generator.requires_grad_(True)
+        generator.load_state_dict(initialise(generator, rng))
+        train_gan(
+            generator,
+            real.images,
+            real.labels,
+            steps=self.gan_steps,
+            batch=self.gan_batch,
+            width=self.width,
+            lr=self.lr_gan,
+            rng=rng,
+        )
+        start = self.initial(real, self.sizes(real), rng)
+        z = inverted(generator, start, syn.classes, steps=self.invert_steps, rng=rng)
+        syn.z.data.copy_(z)
+        generator.requires_grad_(False)
 
     def generator(self, real: ImageSource) -> ConditionalGenerator:
         """The generator's form, on the CPU; its weights mean nothing yet."""

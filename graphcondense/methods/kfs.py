@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from functools import partial
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.engine import Callback, distill
+from graphcondense.core.method import Parts
 from graphcondense.core.pools import Fresh
-from graphcondense.core.types import Schedule, Synthetic
+from graphcondense.core.types import Schedule
 from graphcondense.domains.decoders import DecodedImages, new_decoders, small_codes
 from graphcondense.domains.image import LABEL_BYTES, ImageSource, PixelMethod
 from graphcondense.nn.generators import base_sides, decoder_numbers
@@ -85,27 +85,18 @@ class KFS(PixelMethod):
     lr_decoders: NonNegative = 0.001
     augment: Strategy = DSA_STRATEGY
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
-        return distill(
-            self.factors(real, rng, fit=resume is None),
-            Augmented(MeanMatching(self.real_batch), Augment(self.augment)),
-            Fresh(self.network(real), 1, 0),
-            Schedule(self.steps, {"codes": self.lr_codes, "decoders": self.lr_decoders}),
-            real,
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
+        syn, targets = self.factors(real, rng)
+        return Parts(
+            syn=syn,
+            objective=Augmented(MeanMatching(self.real_batch), Augment(self.augment)),
+            pool=Fresh(self.network(real), 1, 0),
+            schedule=Schedule(self.steps, {"codes": self.lr_codes, "decoders": self.lr_decoders}),
+            fit=partial(syn.fit_, targets, self.warm_steps, rng=rng),
         )
 
-    def factors(self, real: ImageSource, rng: Generator, *, fit: bool = True) -> DecodedImages:
-        """Codes and decoders before the first update; not fitted where a checkpoint has them."""
+    def factors(self, real: ImageSource, rng: Generator) -> tuple[DecodedImages, Tensor]:
+        """Codes and decoders, and the images that they are to be fitted to."""
         plan = self.plan(real)
         wanted = plan.codes * plan.decoders
         # A class that has fewer images than it decodes to shows some of them more than once.
@@ -124,9 +115,7 @@ class KFS(PixelMethod):
             shown=self.shown,
             raw=real.raw,
         )
-        if fit:
-            syn.fit_(targets, self.warm_steps, rng=rng)
-        return syn
+        return syn, targets
 
     def plan(self, real: ImageSource) -> Plan:
         """How the budget is spent.

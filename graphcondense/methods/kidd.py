@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -10,9 +10,8 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.utils.parametrize import register_parametrization
 
-from graphcondense.core.engine import Callback
+from graphcondense.core.method import Parts
 from graphcondense.core.pools import Idle
-from graphcondense.core.types import Synthetic
 from graphcondense.domains.graph import GraphSource, GraphSynthetic, LearntGraphs
 from graphcondense.kernels.graph import GraphNTK
 from graphcondense.kernels.ridge import ridge_targets
@@ -59,16 +58,8 @@ class KiDD(LearntGraphs):
     steps: Natural = 100
     sparsity: NonNegative = 0.0
 
-    def condense(
-        self,
-        real: GraphSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
-        objective = self.objective(real)
-        return self.learn(real, objective, Idle(), rng=rng, callbacks=callbacks, resume=resume)
+    def parts(self, real: GraphSource, rng: Generator) -> Parts:
+        return self.learn(real, rng, self.objective(real), Idle())
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -79,7 +70,7 @@ class KiDD(LearntGraphs):
         if self.readout == "attention":
             raise ValueError("readout='attention' has no kernel here: choose 'mean' or 'sum'")
 
-    def objective(self, real: GraphSource) -> Any:
+    def objective(self, real: GraphSource) -> RidgeMatching:
         """The loss on batches of ``real``."""
         assert self.readout != "attention"
         targets = ridge_targets(real.task.kind, real.task.num_outputs)

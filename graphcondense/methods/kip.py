@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from torch import Generator, Tensor
 
-from graphcondense.core.engine import Callback
+from graphcondense.core.method import Parts
 from graphcondense.core.pools import Idle
-from graphcondense.core.types import Synthetic
 from graphcondense.domains.image import ImageSource
 from graphcondense.domains.regressed import RegressedImages, as_targets
 from graphcondense.kernels.ntk import FullyConnected
@@ -49,16 +48,8 @@ class KIP(RegressedImages):
     real_batch: Count = 100
     lr_x: NonNegative = 0.04
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
-        kernel = self.infinite()
-        return self.regress(real, kernel, Idle(), rng=rng, callbacks=callbacks, resume=resume)
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
+        return self.regress(real, rng, Idle(), self.infinite())
 
     def infinite(self) -> FullyConnected:
         """The kernel."""

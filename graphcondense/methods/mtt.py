@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Generator
 
-from graphcondense.core.engine import Callback
-from graphcondense.core.types import Synthetic
+from graphcondense.core.method import Parts
 from graphcondense.domains.image import ImageSource
 from graphcondense.domains.trajectories import TrajectoryMethod
 from graphcondense.objectives.trajectory import TrajectoryMatching
@@ -34,24 +32,9 @@ class MTT(TrajectoryMethod):
     learns: ClassVar[str] = "pixels, step size"
     cost: ClassVar[str] = "experts"
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
-        return self.match(
-            self.start(real, rng),
-            TrajectoryMatching(**self.student()),
-            self.buffer(real).prepare(real),
-            real,
-            {"x": self.lr_x},
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
-        )
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
+        syn, objective = self.start(real, rng), TrajectoryMatching(**self.student())
+        return self.match(syn, objective, self.buffer(real).prepare(real), {"x": self.lr_x})
 
     def graph_bytes(self, real: ImageSource) -> int:
         """The graphs of all of the student's steps."""

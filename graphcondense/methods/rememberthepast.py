@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Generator
 
-from graphcondense.core.engine import Callback, distill
+from graphcondense.core.method import Parts
 from graphcondense.core.pools import Fresh
 from graphcondense.core.scalars import WithScalars
-from graphcondense.core.types import Schedule, Synthetic
+from graphcondense.core.types import Schedule
 from graphcondense.domains.bases import Bases, affordable, factored
 from graphcondense.domains.image import ImageSource, PixelMethod
 from graphcondense.objectives.unrolled import Unrolled
@@ -109,33 +109,21 @@ class RememberThePast(PixelMethod):
         learnt = factored(x, bases, self.sides(real))
         return Bases(*learnt, y, real.num_classes, real.shape, real.raw)
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
         rates = {"bases": self.lr_x, "address": self.lr_address}
         if self.lr_rates:
             rates["lr"] = self.lr_rates
-        objective = Unrolled(
-            self.inner,
-            self.lr_inner,
-            self.momentum_inner,
-            self.real_batch * real.num_classes,
-            self.part,
-            self.window,
-            self.every,
-        )
-        return distill(
-            WithScalars(self.start_bases(real, rng), {"lr": [self.lr_inner]}),
-            objective,
-            Fresh(self.network(real)),
-            Schedule(self.steps, rates, anneal=self.anneal),
-            real,
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
+        return Parts(
+            syn=WithScalars(self.start_bases(real, rng), {"lr": [self.lr_inner]}),
+            objective=Unrolled(
+                self.inner,
+                self.lr_inner,
+                self.momentum_inner,
+                self.real_batch * real.num_classes,
+                self.part,
+                self.window,
+                self.every,
+            ),
+            pool=Fresh(self.network(real)),
+            schedule=Schedule(self.steps, rates, anneal=self.anneal),
         )

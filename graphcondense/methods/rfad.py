@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Generator, Tensor
 
-from graphcondense.core.engine import Callback
+from graphcondense.core.method import Parts
 from graphcondense.core.pools import Fresh, built
-from graphcondense.core.types import Synthetic
 from graphcondense.domains.image import ImageSource
 from graphcondense.domains.regressed import RegressedImages, as_targets
 from graphcondense.kernels.random_features import RandomConvNets, random_ridge
@@ -65,25 +64,11 @@ class RFAD(RegressedImages):
         small = int(self.sizes(real).sum())
         return super().memory_bytes(real) + maps * (batch + 3 * small * self.nets) + weights
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
         depth = usual_depth(real.shape) if self.depth is None else self.depth
         model = built(RandomConvNets, real.shape, self.nets, self.hidden_channels, depth)
-        return self.regress(
-            real,
-            None,
-            Fresh(model.to(real.device), 1, 0),
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
-            scale=(self.platt, self.lr_platt) if self.platt else None,
-        )
+        scale = (self.platt, self.lr_platt) if self.platt else None
+        return self.regress(real, rng, Fresh(model.to(real.device), 1, 0), scale=scale)
 
     def fit(self, x: Tensor, y: Tensor) -> Callable[[Tensor], Tensor]:
         """Its own predictor of condensed images, as networks see them, and labels.

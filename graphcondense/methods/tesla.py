@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Generator
 
-from graphcondense.core.engine import Callback
-from graphcondense.core.types import Synthetic
+from graphcondense.core.method import Parts
 from graphcondense.domains.image import ImageSource, ImageSynthetic
 from graphcondense.domains.trajectories import TrajectoryMethod, assigned
 from graphcondense.objectives.trajectory import ConstantMemoryMatching
@@ -42,14 +40,7 @@ class TESLA(TrajectoryMethod):
     soft: bool = True
     lr_y: NonNegative = 0.0
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
         buffer = self.buffer(real).prepare(real)
         syn, rates = self.start(real, rng), {"x": self.lr_x}
         if self.soft:
@@ -62,16 +53,7 @@ class TESLA(TrajectoryMethod):
                 labels=assigned(buffer, syn.x),
             )
             rates |= {"y": self.lr_y} if self.lr_y > 0 else {}
-        return self.match(
-            syn,
-            ConstantMemoryMatching(**self.student()),
-            buffer,
-            real,
-            rates,
-            rng=rng,
-            callbacks=callbacks,
-            resume=resume,
-        )
+        return self.match(syn, ConstantMemoryMatching(**self.student()), buffer, rates)
 
     def label_bytes(self, real: ImageSource) -> int:
         return 4 * real.num_classes if self.soft else super().label_bytes(real)

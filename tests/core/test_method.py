@@ -62,7 +62,11 @@ def test_callbacks_may_be_any_sequence() -> None:
     ("name", "value", "said"),
     [
         ("syn", toy_graph(), r"Parts\.syn must be a Synthetic set, got Data\("),
-        ("objective", None, r"Parts\.objective must be a function \(syn, real, learner, rng\), got"),
+        (
+            "objective",
+            None,
+            r"Parts\.objective must be a function \(syn, real, learner, rng\), got",
+        ),
         ("pool", 3, r"Parts\.pool must be a pool of learners, such as Fresh\(\.\.\.\), got 3"),
         ("schedule", {"x": 0.1}, r"Parts\.schedule must be a Schedule, got \{'x': 0\.1\}"),
         ("fit", 5, r"Parts\.fit must be a function without arguments, got 5"),
@@ -102,7 +106,9 @@ def test_an_objective_returns_one_number(value: Any, said: str) -> None:
         return out
 
     own = parts()
-    with pytest.raises(TypeError, match=f"the objective must return one number as a tensor, {said}"):
+    with pytest.raises(
+        TypeError, match=f"the objective must return one number as a tensor, {said}"
+    ):
         distill(own.syn, objective, own.pool, Schedule(1, {"x": 0.1}), real(), rng=Generator())
 
 

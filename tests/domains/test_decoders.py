@@ -111,7 +111,7 @@ def test_the_plan_keeps_the_budget_in_bytes(per_class: int) -> None:
         except ValueError:
             assert per_class == 1
             continue
-        syn = method.factors(real, rng())
+        syn, _ = method.factors(real, rng())
         most = 3 * per_class * real.example_bytes
         assert most - 3 * 8 * (4 * channels * 4 + 8) < syn.stored_bytes <= most
         assert syn.held == plan.codes.tolist()

@@ -47,7 +47,7 @@ def hallucinated(real: ImageSource) -> LearntImages:
 
 
 def decoded(real: ImageSource) -> LearntImages:
-    return KFS(per_class=5, init="noise", warm_steps=0).factors(real, rng())
+    return KFS(per_class=5, init="noise", warm_steps=0).factors(real, rng())[0]
 
 
 def generated(real: ImageSource) -> LearntImages:
