@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.engine import Callback
 from graphcondense.core.method import Method
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.graph import BLOCK, ChosenGraphs, GraphSource, readouts
@@ -98,14 +97,7 @@ class NodeCoreset(Coreset):
     def pair_bytes(self) -> int:
         return 2 * EDGE_BYTES
 
-    def condense(
-        self,
-        real: NodeSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         task = real.task
         members = [_members(real, c) for c in range(real.num_classes)]
         nodes = self.chosen(real, members, rng)
@@ -209,14 +201,7 @@ class GraphCoreset(Coreset):
     hops: Natural = 2
     edge_features: bool = False
 
-    def condense(
-        self,
-        real: GraphSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def solve(self, real: GraphSource, rng: Generator) -> Synthetic:
         graphs = real.task.batch(self.chosen(real, real.members, rng))
         return ChosenGraphs(graphs if self.edge_features else replace(graphs, edge_attr=None))
 
@@ -268,14 +253,7 @@ class ImageCoreset(Coreset):
     cost: ClassVar[str] = "selection"
     preprocess = "normalise"
 
-    def condense(
-        self,
-        real: ImageSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def solve(self, real: ImageSource, rng: Generator) -> Synthetic:
         rows = self.chosen(real, real.members, rng).to(real.device)
         return ImageSynthetic(real.images[rows], real.labels[rows], real.num_classes, real.raw)
 

@@ -7,7 +7,6 @@ ICLR 2020).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -16,7 +15,6 @@ import scipy.sparse as sp
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.engine import Callback
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.rows import ChosenRows, RowsSource
 from graphcondense.kernels.infinite_ae import InfiniteAE
@@ -32,14 +30,7 @@ class UserCoreset(Coreset):
     learns: ClassVar[str] = "nothing (real users)"
     cost: ClassVar[str] = "selection"
 
-    def condense(
-        self,
-        real: RowsSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def solve(self, real: RowsSource, rng: Generator) -> Synthetic:
         users = self.chosen(real, [torch.arange(real.num_examples)], rng)
         return ChosenRows(real.rows[users.numpy()])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heapreplace
 from typing import Any, ClassVar, Literal
@@ -14,7 +14,6 @@ import scipy.sparse as sp
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.engine import Callback
 from graphcondense.core.method import Method
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.graph import ChosenGraphs, GraphSource
@@ -97,14 +96,7 @@ class Mirage(Method):
         out: int = held + super().memory_bytes(real)
         return out
 
-    def condense(
-        self,
-        real: GraphSource,
-        *,
-        rng: Generator,
-        callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
-    ) -> Synthetic:
+    def solve(self, real: GraphSource, rng: Generator) -> Synthetic:
         """Mine every class; see the class.
 
         Raises:
