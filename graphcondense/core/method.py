@@ -133,7 +133,7 @@ class Method(Budget, Generic[S]):
     @property
     def iterates(self) -> bool:
         """Whether condensing runs the engine's loop, where sets are scored, saved and stopped."""
-        return type(self).solve is Method.solve and self.cost not in ("selection", "closed form")
+        return type(self).solve is Method.solve
 
     @property
     def pair_bytes(self) -> int:

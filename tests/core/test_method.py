@@ -106,9 +106,7 @@ def test_an_objective_returns_one_number(value: Any, said: str) -> None:
         return out
 
     own = parts()
-    with pytest.raises(
-        TypeError, match=f"the objective must return one number as a tensor, {said}"
-    ):
+    with pytest.raises(TypeError, match=f"objective must return one number as a tensor, {said}"):
         distill(own.syn, objective, own.pool, Schedule(1, {"x": 0.1}), real(), rng=Generator())
 
 
