@@ -78,7 +78,7 @@ def checked_callbacks(callbacks: Sequence[Callback]) -> list[Callback]:
     Raises:
         TypeError: something else than a sequence of callbacks.
     """
-    if not isinstance(callbacks, Sequence):
+    if not isinstance(callbacks, Sequence) or isinstance(callbacks, str):
         raise TypeError(f"callbacks={brief(callbacks)} must be a list, such as [MyCallback()]")
     for callback in callbacks:
         if isinstance(callback, type) and issubclass(callback, Callback):
@@ -230,7 +230,9 @@ class Method(Budget, Generic[S]):
             return self.solve(real, rng)
         parts = self.parts(real, rng)
         if not isinstance(parts, Parts):
-            raise TypeError(f"{self.name}: parts() must return Parts(...), got {brief(parts)}")
+            raise TypeError(
+                f"{type(self).__name__}.parts() must return Parts(...), got {brief(parts)}"
+            )
         if resume is None and parts.fit is not None:
             parts.fit()
         return distill(

@@ -36,8 +36,8 @@ def parts() -> Parts:
         ([print], "callbacks has <built-in function print>, which is not a Callback; derive"),
         ([Callback], r"callbacks has the class Callback; give an object of it, Callback\(...\)"),
         (print, r"callbacks=<built-in function print> must be a list, such as \[MyCallback\(\)\]"),
-        (Callback(), "callbacks=.*Callback object.* must be a list"),
-        ("print", "callbacks has 'p', which is not a Callback"),
+        (Callback(), "callbacks=<.* must be a list"),
+        ("print", "callbacks='print' must be a list"),
         ([Callback(), None], "callbacks has None, which is not a Callback"),
     ],
 )
@@ -88,7 +88,7 @@ class Loud(Method):
 
 
 def test_parts_that_are_none() -> None:
-    with pytest.raises(TypeError, match=r"Loud: parts\(\) must return Parts\(\.\.\.\), got None"):
+    with pytest.raises(TypeError, match=r"Loud\.parts\(\) must return Parts\(\.\.\.\), got None"):
         Loud(nodes=6).condense(real(), rng=Generator())
 
 
