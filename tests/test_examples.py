@@ -35,7 +35,7 @@ SAYS = {
     "coarsening": "test accuracy of a GCN trained on it",
     "compare_methods": "doscond-x",
     "continual": "over all steps",
-    "custom_method": "group-means",
+    "custom_method": "mean-matching",
     "graph_level": "picture: graphs.png",
     "growing": "1,797 nodes, 200 labelled -> 70: anew",
     "html_report": "report.html in a browser",

@@ -72,7 +72,7 @@ class Parts:
         checked_callbacks(self.callbacks)
 
 
-def checked_callbacks(callbacks: Sequence[Callback]) -> list[Callback]:
+def checked_callbacks(callbacks: object) -> list[Callback]:
     """The callbacks of a run.
 
     Raises:
@@ -80,6 +80,7 @@ def checked_callbacks(callbacks: Sequence[Callback]) -> list[Callback]:
     """
     if not isinstance(callbacks, Sequence) or isinstance(callbacks, str):
         raise TypeError(f"callbacks={brief(callbacks)} must be a list, such as [MyCallback()]")
+    out: list[Callback] = []
     for callback in callbacks:
         if isinstance(callback, type) and issubclass(callback, Callback):
             name = callback.__name__
@@ -89,7 +90,8 @@ def checked_callbacks(callbacks: Sequence[Callback]) -> list[Callback]:
                 f"callbacks has {brief(callback)}, which is not a Callback; derive a class from "
                 "graphcondense.core.Callback and define step(self, state) in it"
             )
-    return list(callbacks)
+        out.append(callback)
+    return out
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ in no group. Of labels, those of training nodes alone are read.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
@@ -74,9 +74,9 @@ class CoarseGraph(Synthetic):
 class Coarse(Method[NodeSource]):
     """What all share that make groups of nodes."""
 
-    kind: ClassVar[str] = "node"
-    family: ClassVar[str] = "coarsening"
-    cost: ClassVar[str] = "closed form"
+    kind = "node"
+    family = "coarsening"
+    cost = "closed form"
 
     @property
     def pair_bytes(self) -> int:
@@ -111,7 +111,7 @@ class WholeGraph(Coarse):
             exported.
     """
 
-    learns: ClassVar[str] = "nothing (groups of real nodes)"
+    learns = "nothing (groups of real nodes)"
 
     self_loops: bool = True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -155,7 +155,7 @@ class NodeSynthetic(Synthetic):
     Args:
         x: initial features ``[n, d]``; copied.
         y: classes ``[n]``, in ascending order; fixed.
-        structure: where the edges come from.
+        structure: where the edges come from; by default there are none.
         threshold: exported edges are those of weight above it.
         num_classes: number of classes.
     """
@@ -163,12 +163,18 @@ class NodeSynthetic(Synthetic):
     y: Tensor
 
     def __init__(
-        self, x: Tensor, y: Tensor, structure: Structure, *, threshold: float, num_classes: int
+        self,
+        x: Tensor,
+        y: Tensor,
+        structure: Structure | None = None,
+        *,
+        threshold: float = 0.0,
+        num_classes: int,
     ) -> None:
         super().__init__()
         self.x = nn.Parameter(x.detach().clone())
         self.register_buffer("y", y.clone())
-        self.structure = structure
+        self.structure = Identity() if structure is None else structure
         self.threshold = threshold
         self.num_classes = num_classes
 
@@ -247,7 +253,7 @@ class LearntGraph(Method[NodeSource]):
             single ``"step"``.
     """
 
-    kind: ClassVar[str] = "node"
+    kind = "node"
 
     structure: Literal["mlp", "identity", "bernoulli"] = "mlp"
     structure_hidden: Count = 128
@@ -272,9 +278,7 @@ class LearntGraph(Method[NodeSource]):
 
     def start(self, real: NodeSource, rng: Generator) -> NodeSynthetic:
         """The synthetic graph before the first update."""
-        sizes = self.sizes(real)
-        x = start_features(real, sizes, self.init, self.init_hops, rng)
-        y = torch.arange(real.num_classes).repeat_interleave(sizes).to(real.device)
+        x, y = start_nodes(real, self.sizes(real), self.init, self.init_hops, rng)
         structure = self._structure(x, rng).to(real.device)
         return NodeSynthetic(
             x, y, structure, threshold=self.threshold, num_classes=real.num_classes
@@ -293,13 +297,11 @@ class LearntGraph(Method[NodeSource]):
     def schedule(self, matches: int, start: NodeSynthetic) -> Schedule:
         """The schedule when every network is matched ``matches`` times."""
         steps = self.epochs * matches
-        scale = float(start.x.detach().square().mean().sqrt()) if self.lr_relative else 1.0
-        rates = {"x": self.lr_x * (scale or 1.0)}
+        rates = {"x": self.lr_x * (scale_of(start.x) if self.lr_relative else 1.0)}
         if self.structure == "identity":
             return Schedule(steps, rates, anneal=self.anneal)
         unit = matches if self.turn == "epoch" else 1
-        turns = (("adj", self.adj_turns * unit), ("x", self.x_turns * unit))
-        cycle = tuple(t for t in turns if t[1])
+        cycle = taken_in_turn(("adj", self.adj_turns * unit), ("x", self.x_turns * unit))
         return Schedule(steps, {**rates, "adj": self.lr_adj}, cycle, anneal=self.anneal)
 
 
@@ -413,14 +415,39 @@ LABEL_BYTES = 8 + 1
 """Bytes of a node's int64 class and its entry in ``train_mask``."""
 
 
-def start_features(real: NodeSource, sizes: Tensor, init: str, hops: int, rng: Generator) -> Tensor:
-    """Initial features ``[n, d]``, classes in ascending order."""
-    x = real.propagated(hops)
-    out = []
+def start_nodes(
+    real: NodeSource, sizes: Tensor, init: str, hops: int, rng: Generator
+) -> tuple[Tensor, Tensor]:
+    """Features ``[n, d]`` that learning starts from, and classes ``[n]`` in ascending order.
+
+    Args:
+        real: the real graph.
+        sizes: nodes of each class ``[C]``.
+        init: which training nodes of a class: ``"random"``, ``"kcenter"`` or ``"herding"``; or
+            ``"kmeans"``, the centres of their clusters.
+        hops: rows are those of ``Â^hops X``.
+        rng: draws what is random in the choice.
+    """
+    rows, x = real.propagated(hops), []
     for c, size in enumerate(sizes.tolist()):
-        own = x[real.labels == c]
+        own = rows[real.labels == c]
         if init == "kmeans":
-            out.append(choose_centres(own, size, rng))
+            x.append(choose_centres(own, size, rng))
         else:
-            out.append(own[CHOICES[init](own, size, rng).to(own.device)])
-    return torch.cat(out)
+            x.append(own[CHOICES[init](own, size, rng).to(own.device)])
+    return torch.cat(x), class_labels(real, sizes)
+
+
+def class_labels(real: NodeSource, sizes: Tensor) -> Tensor:
+    """Classes ``[n]`` of so many nodes each, ascending, on the device of the real graph."""
+    return torch.arange(real.num_classes).repeat_interleave(sizes.cpu()).to(real.device)
+
+
+def scale_of(x: Tensor) -> float:
+    """The root mean square of features, in which a relative learning rate counts; 1 if it is 0."""
+    return float(x.detach().square().mean().sqrt()) or 1.0
+
+
+def taken_in_turn(*turns: tuple[str, int]) -> tuple[tuple[str, int], ...]:
+    """The cycle of a schedule: those groups that have a turn."""
+    return tuple(turn for turn in turns if turn[1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from graphcondense.domains.coarse import Relaxed
 from graphcondense.ops.coarsen import Candidates, Level
@@ -15,8 +14,8 @@ from graphcondense.ops.variation import affinity
 class AffinityGS(Relaxed):
     """Contracts edges of great affinity, by Gauss-Seidel relaxation."""
 
-    name: ClassVar[str] = "affinity-gs"
-    paper: ClassVar[str] = (
+    name = "affinity-gs"
+    paper = (
         "Livne & Brandt, Lean Algebraic Multigrid: Fast Graph Laplacian Linear Solver, SIAM SISC "
         "34(4), 2012"
     )

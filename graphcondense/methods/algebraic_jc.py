@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from graphcondense.domains.coarse import Relaxed
 from graphcondense.ops.coarsen import Candidates, Level
@@ -14,8 +13,8 @@ from graphcondense.ops.variation import algebraic
 class AlgebraicJC(Relaxed):
     """Contracts edges of small algebraic distance, by Jacobi relaxation."""
 
-    name: ClassVar[str] = "algebraic-jc"
-    paper: ClassVar[str] = (
+    name = "algebraic-jc"
+    paper = (
         "Ron et al., Relaxation-Based Coarsening and Multiscale Graph Organization, SIAM MMS 9(1), "
         "2011"
     )

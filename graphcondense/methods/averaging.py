@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -25,8 +24,8 @@ class Averaging(Coarse):
         hops: the mean is one of rows of ``Â^hops X``; 0 is the raw features.
     """
 
-    name: ClassVar[str] = "averaging"
-    learns: ClassVar[str] = "nothing (means of real nodes)"
+    name = "averaging"
+    learns = "nothing (means of real nodes)"
 
     hops: Natural = 2
 

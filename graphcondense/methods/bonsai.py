@@ -53,15 +53,15 @@ class Bonsai(Method[NodeSource]):
         structure: ``"trees"`` (edges and nodes as above) or ``"identity"`` (none).
     """
 
-    name: ClassVar[str] = "bonsai"
-    kind: ClassVar[str] = "node"
-    paper: ClassVar[str] = (
+    name = "bonsai"
+    kind = "node"
+    paper = (
         "Gupta et al., Bonsai: Gradient-free Graph Condensation for Node Classification, "
         "ICLR 2025, arXiv 2410.17579"
     )
-    family: ClassVar[str] = "coreset"
-    learns: ClassVar[str] = "nothing (real nodes)"
-    cost: ClassVar[str] = "selection"
+    family = "coreset"
+    learns = "nothing (real nodes)"
+    cost = "selection"
     variants: ClassVar[Variants] = {"bonsai-x": {"structure": "identity"}}
 
     hops: Natural = 2

@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from graphcondense.core.method import Method, Variants
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic
-from graphcondense.domains.structure import Fixed, Identity
+from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic, class_labels
+from graphcondense.domains.structure import Fixed
 from graphcondense.ops.adjacency import gcn_norm_dense
 from graphcondense.ops.cluster import k_means, spectral_parts
 from graphcondense.ops.fields import Natural, NonNegative, Share, Weights
@@ -45,15 +45,15 @@ class CGC(Method[NodeSource]):
         structure: ``"similarity"`` (edges as above) or ``"identity"`` (none).
     """
 
-    name: ClassVar[str] = "cgc"
-    kind: ClassVar[str] = "node"
-    paper: ClassVar[str] = (
+    name = "cgc"
+    kind = "node"
+    paper = (
         "Gao et al., Rethinking and Accelerating Graph Condensation: A Training-Free Approach with "
         "Class Partition, WWW 2025, arXiv 2405.13707"
     )
-    family: ClassVar[str] = "clustering"
-    learns: ClassVar[str] = "features (part means) + adjacency (similarity)"
-    cost: ClassVar[str] = "closed form"
+    family = "clustering"
+    learns = "features (part means) + adjacency (similarity)"
+    cost = "closed form"
     variants: ClassVar[Variants] = {"cgc-x": {"structure": "identity"}}
 
     weights: Weights = (0.0, 0.0, 1.5)
@@ -91,14 +91,12 @@ class CGC(Method[NodeSource]):
                 members = members * ((held - held.max()) / self.tau).exp().to(own)[:, None]
             means.append((members / members.sum(0).clamp_min(1e-30)).T @ own)
         h = torch.cat(means)
-        classes = torch.arange(real.num_classes, device=real.device).repeat_interleave(sizes)
+        classes = class_labels(real, sizes)
         if self.structure == "identity":
-            return NodeSynthetic(
-                h, classes, Identity(), threshold=0.0, num_classes=real.num_classes
-            )
+            return NodeSynthetic(h, classes, num_classes=real.num_classes)
         adj = alike(h, most_across(h, classes) if self.threshold is None else self.threshold)
         x = unpropagated(h, adj, self.depth, self.alpha)
-        return NodeSynthetic(x, classes, Fixed(adj), threshold=0.0, num_classes=real.num_classes)
+        return NodeSynthetic(x, classes, Fixed(adj), num_classes=real.num_classes)
 
     def _rows(self, real: NodeSource, rng: Generator) -> tuple[Tensor, Tensor, Tensor]:
         """All rows ``[m, d]`` that are parted, their classes ``[m]`` and confidences ``[m]``."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -31,8 +30,8 @@ class Clustering(Coarse):
             columns.
     """
 
-    name: ClassVar[str] = "clustering"
-    learns: ClassVar[str] = "nothing (groups of real nodes)"
+    name = "clustering"
+    learns = "nothing (groups of real nodes)"
 
     hops: Natural = 2
     dims: Count = 128

@@ -29,14 +29,14 @@ class GCDM(NetworkMatched):
         lr_model: Adam's learning rate of that training.
     """
 
-    name: ClassVar[str] = "gcdm"
-    paper: ClassVar[str] = (
+    name = "gcdm"
+    paper = (
         "Liu et al., Graph Condensation via Receptive Field Distribution Matching, 2022, "
         "arXiv 2206.13697"
     )
-    family: ClassVar[str] = "distribution matching"
-    learns: ClassVar[str] = "features + adjacency (MLP)"
-    cost: ClassVar[str] = "two loops"
+    family = "distribution matching"
+    learns = "features + adjacency (MLP)"
+    cost = "two loops"
     variants: ClassVar[Variants] = {"gcdm-x": {"structure": "identity"}}
 
     init: Literal["random", "kcenter", "herding", "kmeans"] = "kmeans"

@@ -57,17 +57,17 @@ class GCSNTK(LearntGraph):
         real_batch: real nodes of each class and step; all by default.
     """
 
-    name: ClassVar[str] = "gc-sntk"
-    paper: ClassVar[str] = (
+    name = "gc-sntk"
+    paper = (
         "Wang et al., Fast Graph Condensation with Structure-based Neural Tangent Kernel, "
         "WWW 2024, arXiv 2310.11046"
     )
-    family: ClassVar[str] = "meta-model matching (kernel ridge)"
-    learns: ClassVar[str] = "features + adjacency (free)"
-    cost: ClassVar[str] = "one loop"
+    family = "meta-model matching (kernel ridge)"
+    learns = "features + adjacency (free)"
+    cost = "one loop"
     variants: ClassVar[Variants] = {"gc-sntk-x": {"structure": "identity"}}
 
-    predictor: ClassVar[str] = "kernel ridge (structure-based NTK)"
+    predictor = "kernel ridge (structure-based NTK)"
 
     structure: Literal["mlp", "identity", "bernoulli"] = "bernoulli"
     structure_bias: float = -8.0

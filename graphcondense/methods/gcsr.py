@@ -15,7 +15,13 @@ from graphcondense.core.experts import Buffer, Experts, Training
 from graphcondense.core.method import Parts, Variants
 from graphcondense.core.pools import built
 from graphcondense.core.types import Batch
-from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic, start_features
+from graphcondense.domains.node import (
+    EDGE_BYTES,
+    NodeSource,
+    NodeSynthetic,
+    scale_of,
+    start_nodes,
+)
 from graphcondense.domains.structure import Identity, Structure
 from graphcondense.domains.trajectories import Trajectories
 from graphcondense.nn.propagate import MODELS, Propagation, propagate
@@ -60,15 +66,15 @@ class GCSR(Trajectories):
             halved for the last third.
     """
 
-    name: ClassVar[str] = "gcsr"
-    kind: ClassVar[str] = "node"
-    paper: ClassVar[str] = (
+    name = "gcsr"
+    kind = "node"
+    paper = (
         "Liu et al., Graph Data Condensation via Self-expressive Graph Structure Reconstruction, "
         "KDD 2024, arXiv 2403.07294"
     )
-    family: ClassVar[str] = "trajectory matching"
-    learns: ClassVar[str] = "features + adjacency (self-expression)"
-    cost: ClassVar[str] = "experts"
+    family = "trajectory matching"
+    learns = "features + adjacency (self-expression)"
+    cost = "experts"
     variants: ClassVar[Variants] = {"gcsr-x": {"structure": "identity"}}
 
     structure: Literal["self-expressive", "identity"] = "self-expressive"
@@ -137,9 +143,7 @@ class GCSR(Trajectories):
 
     def start(self, real: NodeSource, rng: Generator) -> StudentGraph:
         """The synthetic graph before the first update."""
-        sizes = self.sizes(real)
-        x = start_features(real, sizes, self.init, self.init_hops, rng)
-        y = torch.arange(real.num_classes).repeat_interleave(sizes).to(real.device)
+        x, y = start_nodes(real, self.sizes(real), self.init, self.init_hops, rng)
         structure: Structure = Identity()
         if self.structure != "identity":
             prior = spread(class_mixing(real, self.class_hops), y)
@@ -154,7 +158,7 @@ class GCSR(Trajectories):
         hops = buffer.model.hops
         assert isinstance(hops, int)
         seen = Propagated(real, hops) if self.model == "sgc" else real.looking(hops)
-        scale = float(start.x.detach().square().mean().sqrt()) or 1.0
+        scale = scale_of(start.x)
         objective = TrajectoryMatching(**self._student)
         return self.match(start, objective, buffer.prepare(seen), {"x": self.lr_x * scale}, seen)
 

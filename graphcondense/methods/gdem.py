@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -12,7 +12,14 @@ from torch import Generator, Tensor, nn
 from graphcondense.core.method import Method, Parts
 from graphcondense.core.pools import Idle
 from graphcondense.core.types import Batch, Schedule, Synthetic
-from graphcondense.domains.node import EDGE_BYTES, NodeSource, small_graph, start_features
+from graphcondense.domains.node import (
+    EDGE_BYTES,
+    NodeSource,
+    scale_of,
+    small_graph,
+    start_nodes,
+    taken_in_turn,
+)
 from graphcondense.objectives.eigenbasis import EigenbasisMatching
 from graphcondense.ops.fields import Count, Natural, NonNegative, Share, SomeShare
 from graphcondense.ops.spectral import components, laplacian_ends
@@ -94,14 +101,12 @@ class GDEM(Method[NodeSource]):
         eigen_steps: restarts of the eigen-solver at most.
     """
 
-    name: ClassVar[str] = "gdem"
-    kind: ClassVar[str] = "node"
-    paper: ClassVar[str] = (
-        "Liu et al., Graph Distillation with Eigenbasis Matching, ICML 2024, arXiv 2310.09202"
-    )
-    family: ClassVar[str] = "spectral matching"
-    learns: ClassVar[str] = "features + eigenvectors"
-    cost: ClassVar[str] = "one loop"
+    name = "gdem"
+    kind = "node"
+    paper = "Liu et al., Graph Distillation with Eigenbasis Matching, ICML 2024, arXiv 2310.09202"
+    family = "spectral matching"
+    learns = "features + eigenvectors"
+    cost = "one loop"
 
     component: Literal["largest", "all"] = "largest"
     eigenvectors: SomeShare = 0.5
@@ -127,18 +132,39 @@ class GDEM(Method[NodeSource]):
     def memory_bytes(self, real: NodeSource) -> int:
         """The eigenvectors and the solver's basis, and the small graph with its moments."""
         n, d = int(self.sizes(real).sum()), real.num_features
-        pairs = max(1, round(self.eigenvectors * n))
+        pairs = self.pairs(n)
         solver = 8 * real.num_examples * 4 * (pairs + 20)
         return solver + 4 * (len(real.labels) * d + 8 * n * d + 8 * n * pairs + 4 * pairs * d)
 
     def parts(self, real: NodeSource, rng: Generator) -> Parts:
-        sizes = self.sizes(real)
-        n = int(sizes.sum())
-        pairs = max(1, round(self.eigenvectors * n))
+        x, y = start_nodes(real, self.sizes(real), self.init, self.init_hops, rng)
+        pairs = self.pairs(len(y))
         low = round(self.low * pairs)
-        x = start_features(real, sizes, self.init, self.init_hops, rng)
+        values, along = self._spectrum(real, low, pairs - low, rng)
+        members = torch.nn.functional.one_hot(real.labels, real.num_classes).to(x)
+        classes = members.T @ real.propagated(1)
+        weights = (self.alpha, self.beta, self.gamma)
+        rates = {"x": self.lr_x * scale_of(x), "u": self.lr_u}
+        u = block_model(y, low, pairs - low).to(x)
+        return Parts(
+            syn=EigenGraph(x, u, values.to(x), y, self.threshold, real.num_classes),
+            objective=EigenbasisMatching(along.to(x), classes, *weights, self.unit),
+            pool=Idle(),
+            schedule=Schedule(
+                self.steps, rates, taken_in_turn(("u", self.u_turns), ("x", self.x_turns))
+            ),
+        )
+
+    def pairs(self, nodes: int) -> int:
+        """Eigenvectors of a graph of so many condensed nodes."""
+        return max(1, round(self.eigenvectors * nodes))
+
+    def _spectrum(
+        self, real: NodeSource, smallest: int, largest: int, rng: Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Eigenvalues ``[K]`` of the real graph and ``Xᵀu`` of their vectors ``[K, d]``."""
         seed = int(torch.randint(2**31, (), generator=rng))
-        task = real.task
+        task, pairs = real.task, smallest + largest
         nodes = np.arange(task.num_nodes)
         if self.component == "largest":
             nodes = np.sort(components(task.adj)[0])
@@ -152,30 +178,10 @@ class GDEM(Method[NodeSource]):
         if len(nodes) < task.num_nodes:
             operator, rows = operator[nodes][:, nodes], rows[nodes]
         values, vectors = laplacian_ends(
-            operator, low, pairs - low, seed=seed, steps=self.eigen_steps
+            operator, smallest, largest, seed=seed, steps=self.eigen_steps
         )
-        y = torch.arange(real.num_classes).repeat_interleave(sizes)
-        along = torch.from_numpy(np.asarray(rows.T @ vectors).T.copy()).to(x)
-        members = torch.nn.functional.one_hot(real.labels, real.num_classes).to(x)
-        classes = members.T @ real.propagated(1)
-        start = EigenGraph(
-            x,
-            block_model(y, low, pairs - low).to(x),
-            torch.from_numpy(values).to(x),
-            y.to(x.device),
-            self.threshold,
-            real.num_classes,
-        )
-        scale = float(x.square().mean().sqrt()) or 1.0
-        cycle = tuple(t for t in (("u", self.u_turns), ("x", self.x_turns)) if t[1])
-        return Parts(
-            syn=start,
-            objective=EigenbasisMatching(
-                along, classes, self.alpha, self.beta, self.gamma, self.unit
-            ),
-            pool=Idle(),
-            schedule=Schedule(self.steps, {"x": self.lr_x * scale, "u": self.lr_u}, cycle),
-        )
+        along = np.asarray(rows.T @ vectors).T.copy()
+        return torch.from_numpy(values), torch.from_numpy(along)
 
 
 def block_model(y: Tensor, smallest: int, largest: int, between: float = 0.1) -> Tensor:

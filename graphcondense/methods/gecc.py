@@ -10,8 +10,7 @@ from torch import Generator, Tensor
 
 from graphcondense.core.method import Method, Variants
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.node import NodeSource, NodeSynthetic
-from graphcondense.domains.structure import Identity
+from graphcondense.domains.node import NodeSource, NodeSynthetic, class_labels
 from graphcondense.ops.cluster import fuzzy_c_means, isometric
 from graphcondense.ops.fields import Count, NonNegative, Range, Weights
 
@@ -37,12 +36,12 @@ class GECC(Method[NodeSource]):
         balance: weight of the spread of sizes; 0 leaves it out.
     """
 
-    name: ClassVar[str] = "gecc"
-    kind: ClassVar[str] = "node"
-    paper: ClassVar[str] = "Graph condensation by clustering for evolving graphs (GECC), KDD 2026"
-    family: ClassVar[str] = "clustering"
-    learns: ClassVar[str] = "features (fuzzy cluster centres)"
-    cost: ClassVar[str] = "closed form"
+    name = "gecc"
+    kind = "node"
+    paper = "Graph condensation by clustering for evolving graphs (GECC), KDD 2026"
+    family = "clustering"
+    learns = "features (fuzzy cluster centres)"
+    cost = "closed form"
     variants: ClassVar[Variants] = {"gecc-hard": {"fuzzifier": 1.0}}
 
     weights: Weights = (-0.1, 0.9, 0.9)
@@ -90,10 +89,7 @@ class GECC(Method[NodeSource]):
             own = rows[real.labels == c]
             old = None if before is None else before[0][(before[1] == c).to(own.device)]
             x.append(self._of_class(own, size, old, rng))
-        y = torch.arange(real.num_classes, device=real.device).repeat_interleave(sizes)
-        return NodeSynthetic(
-            torch.cat(x), y, Identity(), threshold=0.0, num_classes=real.num_classes
-        )
+        return NodeSynthetic(torch.cat(x), class_labels(real, sizes), num_classes=real.num_classes)
 
     def _of_class(self, own: Tensor, size: int, old: Tensor | None, rng: Generator) -> Tensor:
         start, near = None, isometric(own)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from graphcondense.domains.coarse import Contraction
 from graphcondense.ops.coarsen import Candidates, Level
@@ -14,10 +13,8 @@ from graphcondense.ops.variation import heavy_edges
 class HeavyEdge(Contraction):
     """Contracts edges that are heavy for the degrees at their ends: no eigenvector is needed."""
 
-    name: ClassVar[str] = "heavy-edge"
-    paper: ClassVar[str] = (
-        "Dhillon et al., Weighted Graph Cuts without Eigenvectors, IEEE TPAMI 29(11), 2007"
-    )
+    name = "heavy-edge"
+    paper = "Dhillon et al., Weighted Graph Cuts without Eigenvectors, IEEE TPAMI 29(11), 2007"
 
     def candidates(self, level: Level) -> Candidates:
         return heavy_edges(level)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -29,8 +28,8 @@ class Kron(WholeGraph):
     components without a kept node are left out.
     """
 
-    name: ClassVar[str] = "kron"
-    paper: ClassVar[str] = (
+    name = "kron"
+    paper = (
         "Dörfler & Bullo, Kron Reduction of Graphs with Applications to Electrical Networks, IEEE "
         "TCAS-I 60(1), 2013"
     )

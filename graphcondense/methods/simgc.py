@@ -37,11 +37,11 @@ class SimGC(NetworkMatched):
         sigma: ``σ``.
     """
 
-    name: ClassVar[str] = "simgc"
-    paper: ClassVar[str] = "Xiao et al., Simple Graph Condensation, ECML-PKDD 2024"
-    family: ClassVar[str] = "distribution matching"
-    learns: ClassVar[str] = "features + adjacency (MLP)"
-    cost: ClassVar[str] = "experts"
+    name = "simgc"
+    paper = "Xiao et al., Simple Graph Condensation, ECML-PKDD 2024"
+    family = "distribution matching"
+    learns = "features + adjacency (MLP)"
+    cost = "experts"
     variants: ClassVar[Variants] = {
         "simgc-x": {"structure": "identity", "init_hops": 2, "beta": 0.0}
     }

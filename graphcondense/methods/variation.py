@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -28,9 +27,7 @@ class LocalVariation(Contraction):
         eigenvectors: how many, those of eigenvalue zero left out.
     """
 
-    paper: ClassVar[str] = (
-        "Loukas, Graph Reduction with Spectral and Cut Guarantees, JMLR 20(116), 2019"
-    )
+    paper = "Loukas, Graph Reduction with Spectral and Cut Guarantees, JMLR 20(116), 2019"
 
     eigenvectors: Count = 10
 
@@ -46,7 +43,7 @@ class LocalVariation(Contraction):
 class VariationNeighborhoods(LocalVariation):
     """Contracts nodes with their neighbours, those of least local variation first."""
 
-    name: ClassVar[str] = "variation-neighborhoods"
+    name = "variation-neighborhoods"
 
     def candidates(self, level: Level) -> Candidates:
         return variation_neighborhoods(level)
@@ -56,7 +53,7 @@ class VariationNeighborhoods(LocalVariation):
 class VariationEdges(LocalVariation):
     """Contracts edges, those of least local variation first."""
 
-    name: ClassVar[str] = "variation-edges"
+    name = "variation-edges"
 
     def candidates(self, level: Level) -> Candidates:
         return variation_edges(level)

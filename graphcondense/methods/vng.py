@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -36,11 +35,9 @@ class VNG(Coarse):
         ridge: weight of staying oneself.
     """
 
-    name: ClassVar[str] = "vng"
-    paper: ClassVar[str] = (
-        "Si et al., Serving Graph Compression for Graph Neural Networks, ICLR 2023"
-    )
-    learns: ClassVar[str] = "features (weighted means) + adjacency (least squares)"
+    name = "vng"
+    paper = "Si et al., Serving Graph Compression for Graph Neural Networks, ICLR 2023"
+    learns = "features (weighted means) + adjacency (least squares)"
 
     hops: Count = 2
     ridge: Positive = 1.0
