@@ -17,6 +17,7 @@ from torch import Generator, Tensor
 from graphcondense.core.method import Method
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.node import EDGE_BYTES, NodeSource
+from graphcondense.ops.arrays import dense
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.cluster import isometric
 from graphcondense.ops.coarsen import (
@@ -294,7 +295,7 @@ def coarse_graph(
             "more; ask for more nodes, or set respect_labels=True"
         )
     x = means(assignment, n) @ real.task.x_array
-    return CoarseGraph(np.asarray(x.toarray() if sp.issparse(x) else x), between, y, assignment)
+    return CoarseGraph(dense(x), between, y, assignment)
 
 
 def by_class(

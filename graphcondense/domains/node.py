@@ -143,6 +143,18 @@ class NodeSource:
         return Batch((features, adj), self.labels[members.to(self.device)])
 
 
+class NodeView:
+    """The labelled nodes of a source, shown otherwise: how, subclasses say in ``batch``.
+
+    Attributes:
+        real: the source.
+    """
+
+    def __init__(self, real: NodeSource) -> None:
+        self.real, self.num_classes, self.counts = real, real.num_classes, real.counts
+        self.num_examples, self.example_bytes = real.num_examples, real.example_bytes
+
+
 def _only(y: Tensor, keep: Tensor) -> Tensor:
     out = torch.full_like(y, -1)
     out[keep] = y[keep]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from torch import Generator, Tensor
 
@@ -16,10 +15,14 @@ from graphcondense.core.types import Batch, Synthetic
 from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic
 from graphcondense.domains.structure import Fixed, Identity, Structure
 from graphcondense.ops.adjacency import propagate_rows
+from graphcondense.ops.arrays import dense
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.cover import greedy_cover, reverse_neighbours
 from graphcondense.ops.fields import Count, Momentum, Natural, SomeShare
 from graphcondense.ops.personalised import personalised_pagerank
+
+if TYPE_CHECKING:
+    from graphcondense.saved.condensed_graph import CondensedGraph
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,8 +188,7 @@ class Bonsai(Method[NodeSource]):
             structure: Structure = Identity()
         else:
             small = task.subgraph(nodes)
-            x = small.x_array
-            x = np.asarray(x.toarray() if sp.issparse(x) else x)
+            x = dense(small.x_array)
             structure = Fixed(torch.from_numpy(small.adj.toarray()).to(real.device, real.dtype))
         features = torch.from_numpy(x).to(real.device, real.dtype)
         return _PrunedTrees(features, y, structure, threshold=0.0, num_classes=real.num_classes)
@@ -200,7 +202,7 @@ class _PrunedTrees(NodeSynthetic):
         return Batch(super()._whole().inputs, self.y[rows], rows)
 
     @torch.no_grad()
-    def export(self) -> Any:
+    def export(self) -> CondensedGraph:
         out = super().export()
         out.train_mask = out.y >= 0
         return out

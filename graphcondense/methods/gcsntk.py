@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from graphcondense.core.method import Parts, Variants
+from graphcondense.core.method import Parts, Scorer, Variants
 from graphcondense.core.pools import Idle
 from graphcondense.core.types import Batch, Schedule, Source
-from graphcondense.domains.node import LABEL_BYTES, LearntGraph, NodeSource, NodeSynthetic
+from graphcondense.domains.node import LABEL_BYTES, LearntGraph, NodeSource, NodeSynthetic, NodeView
 from graphcondense.kernels.ridge import Targets, learnt_classes, ridge_weights
 from graphcondense.kernels.sntk import SNTK
 from graphcondense.objectives.ridge import RidgeMatching
 from graphcondense.ops.adjacency import csr_from_edges, csr_tensor, gcn_norm_csr
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
 from graphcondense.ops.sampling import blocks
+
+if TYPE_CHECKING:
+    from graphcondense.saved.condensed_graph import CondensedGraph
 
 MOST_SEEN = 10_000
 """Real nodes in the neighbourhood of the training nodes up to which the kernel may have several
@@ -141,13 +143,13 @@ class GCSNTK(LearntGraph):
         cycle = (*plain.cycle, ("y", 1)) if plain.cycle else ()
         return replace(plain, lr={**plain.lr, "y": self.lr_y}, cycle=cycle)
 
-    def scorer(self, held: NodeSource) -> Callable[[Any], float]:
+    def scorer(self, held: NodeSource) -> Scorer:
         """Its own predictor: from an exported graph to the accuracy on ``held``."""
         kernel, targets = self.kernel(), self.targets(held)
         (seen,), y, _ = _Seen(held, kernel).batch()
 
         @torch.no_grad()
-        def score(small: Any) -> float:
+        def score(small: CondensedGraph) -> float:
             adj = gcn_norm_csr(csr_from_edges(small.edge_index, small.edge_weight, len(small.x)))
             step = csr_tensor(adj, dtype=seen.h.dtype, device=y.device)
             own = kernel.embed(small.x.to(seen.h), step)
@@ -166,19 +168,18 @@ class GCSNTK(LearntGraph):
         return len(blocks(real.task.gcn_adj, rows, self.hops * self.blocks)[1])
 
 
-class _Seen:
+class _Seen(NodeView):
     """Labelled nodes as a kernel sees them: all of them embedded once, or a sample."""
 
     def __init__(self, real: NodeSource, kernel: SNTK) -> None:
-        self.real, self.kernel = real.looking(kernel.hops * kernel.blocks), kernel
-        self.num_classes, self.counts = real.num_classes, real.counts
-        self.num_examples, self.example_bytes = real.num_examples, real.example_bytes
+        super().__init__(real.looking(kernel.hops * kernel.blocks))
+        self.kernel = kernel
 
     @cached_property
     def whole(self) -> Batch:
         """All of them, ready: ``inputs`` is what the kernel's ``embed`` gives."""
         if self.kernel.blocks == 1:  # of which aggregation is linear
-            inputs: tuple[Any, ...] = (self.real.propagated(self.kernel.hops),)
+            inputs: tuple[Tensor, ...] = (self.real.propagated(self.kernel.hops),)
         else:
             inputs = self.real.batch().inputs
         return Batch((self.kernel.embed(*inputs),), self.real.labels)
@@ -228,7 +229,7 @@ class SoftLabelled(NodeSynthetic):
         self.labels.copy_(on_simplex(self.labels))
 
     @torch.no_grad()
-    def export(self) -> Any:
+    def export(self) -> CondensedGraph:
         out = super().export()
         out.y = self.labels.to("cpu", torch.float32, copy=True)
         return out

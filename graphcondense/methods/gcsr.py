@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -19,6 +19,7 @@ from graphcondense.domains.node import (
     EDGE_BYTES,
     NodeSource,
     NodeSynthetic,
+    NodeView,
     scale_of,
     start_nodes,
 )
@@ -127,7 +128,7 @@ class GCSR(Trajectories):
 
     def memory_bytes(self, real: NodeSource) -> int:
         """The synthetic graph, propagated rows, experts, and the graphs of a student's steps."""
-        buffer, student = self.buffer(real), TrajectoryMatching(**self._student)
+        buffer, student = self.buffer(real), self.student()
         # Settings that cannot work end here, before experts are trained.
         Experts(buffer, self.ahead, self.max_start)
         n, d, rows = int(self.sizes(real).sum()), real.num_features, len(real.labels)
@@ -137,9 +138,9 @@ class GCSR(Trajectories):
         pairs = 0 if self.structure == "identity" else 8 * 12 * n * n
         return 4 * (12 * n * d + 3 * rows * d) + buffer.memory_bytes + steps + pairs
 
-    @property
-    def _student(self) -> dict[str, Any]:
-        return {"steps": self.student_steps, "lr": self.student_lr}
+    def student(self) -> TrajectoryMatching:
+        """The objective: a student's training against an expert's."""
+        return TrajectoryMatching(steps=self.student_steps, lr=self.student_lr)
 
     def start(self, real: NodeSource, rng: Generator) -> StudentGraph:
         """The synthetic graph before the first update."""
@@ -159,31 +160,17 @@ class GCSR(Trajectories):
         assert isinstance(hops, int)
         seen = Propagated(real, hops) if self.model == "sgc" else real.looking(hops)
         scale = scale_of(start.x)
-        objective = TrajectoryMatching(**self._student)
-        return self.match(start, objective, buffer.prepare(seen), {"x": self.lr_x * scale}, seen)
+        return self.match(
+            start, self.student(), buffer.prepare(seen), {"x": self.lr_x * scale}, seen
+        )
 
 
-class Propagated:
+class Propagated(NodeView):
     """The labelled nodes as a linear model sees them: rows of ``Â^hops X``, and no edges."""
 
     def __init__(self, real: NodeSource, hops: int) -> None:
-        self.real, self.rows = real, real.propagated(hops)
-
-    @property
-    def num_classes(self) -> int:
-        return self.real.num_classes
-
-    @property
-    def counts(self) -> Tensor:
-        return self.real.counts
-
-    @property
-    def num_examples(self) -> int:
-        return self.real.num_examples
-
-    @property
-    def example_bytes(self) -> int:
-        return self.real.example_bytes
+        super().__init__(real)
+        self.rows = real.propagated(hops)
 
     def batch(
         self, c: int | None = None, size: int | None = None, rng: Generator | None = None

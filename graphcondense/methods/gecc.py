@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import torch
 from torch import Generator, Tensor
@@ -13,6 +13,9 @@ from graphcondense.core.types import Synthetic
 from graphcondense.domains.node import NodeSource, NodeSynthetic, class_labels
 from graphcondense.ops.cluster import fuzzy_c_means, isometric
 from graphcondense.ops.fields import Count, NonNegative, Range, Weights
+
+if TYPE_CHECKING:
+    from graphcondense.saved.condensed_graph import CondensedGraph
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +64,7 @@ class GECC(Method[NodeSource]):
     def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         return self._centres(real, None, rng)
 
-    def update(self, real: NodeSource, before: Any, *, rng: Generator) -> Synthetic:
+    def update(self, real: NodeSource, before: CondensedGraph, *, rng: Generator) -> Synthetic:
         """The condensed graph of a graph that has grown.
 
         Args:

@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Generator, Tensor
@@ -60,16 +60,16 @@ DISTANCES: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
 class LinearModel(Protocol):
     """A model that is a chain of linear maps ``lins`` on a fixed :meth:`design` matrix."""
 
-    lins: Any
+    lins: Sized
 
-    def design(self, *inputs: Any) -> Tensor: ...
+    def design(self, *inputs: object) -> Tensor: ...
 
 
 @runtime_checkable
 class DesignSource(Protocol):
     """A source that knows the design matrix of its training examples without the model's help."""
 
-    def design(self, model: Any) -> Tensor:
+    def design(self, model: LinearModel) -> Tensor:
         """``[m, d]``, in the order of ``labels``; cached."""
         ...
 
@@ -108,7 +108,7 @@ class GradientMatching:
     size: int | None = None
     shares: bool = True
     summed: bool = False
-    _cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    _cache: dict[str, ClassRows] = field(default_factory=dict, repr=False, compare=False)
 
     def __call__(self, syn: Synthetic, real: Source, learner: Learner, rng: Generator) -> Tensor:
         if self.path == "autograd" or (
@@ -191,7 +191,7 @@ class GradientMatching:
         mine = ClassRows(model.design(*small.inputs), small.y, real.num_classes)
         weights = [learner.params[f"lins.{i}.weight"] for i in range(len(model.lins))]
         bias = [learner.params.get(f"lins.{i}.bias") for i in range(len(model.lins))]
-        theirs: ClassRows = self._cache["real"]
+        theirs = self._cache["real"]
         with torch.no_grad():
             targets = theirs.layer_gradients(weights, bias)
         share = (

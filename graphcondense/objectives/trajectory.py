@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -192,7 +191,7 @@ def _moved(learner: Learner, grads: Weights, beta: Tensor) -> Learner:
     return learner._replace(params=params)
 
 
-def _learnt(value: Any) -> bool:
+def _learnt(value: object) -> bool:
     return isinstance(value, Tensor) and value.requires_grad
 
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from graphcondense.ops.adjacency import scipy_csr
+
+Array: TypeAlias = NDArray[Any]
+"""A NumPy array of any numbers."""
+
+
+def dense(matrix: Array | sp.csr_matrix) -> Array:
+    """A NumPy or SciPy matrix as a NumPy array."""
+    return matrix if isinstance(matrix, np.ndarray) else np.asarray(matrix.toarray())
 
 
 def plain(value: Any, what: str, *, text: str = "") -> Tensor:

@@ -12,16 +12,16 @@ import heapq
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from scipy.sparse.csgraph import connected_components
 
+from graphcondense.ops.arrays import Array as Array  # methods that coarsen take it from here
+from graphcondense.ops.arrays import dense
 from graphcondense.ops.cluster import filled
-
-Array: TypeAlias = np.ndarray[Any, Any]
 
 
 def undirected(adj: sp.csr_matrix) -> sp.csr_matrix:
@@ -99,7 +99,7 @@ def parts_of(rows: Array, k: int, seed: int, weight: Array | None = None) -> Arr
     return out
 
 
-def few_dimensions(x: Any, dims: int, rng: np.random.Generator) -> Array:
+def few_dimensions(x: Array | sp.csr_matrix, dims: int, rng: np.random.Generator) -> Array:
     """The rows of ``x [N, d]``, SciPy or NumPy, in their ``dims`` leading singular vectors.
 
     >>> few_dimensions(np.eye(4)[:, :2], 3, np.random.default_rng(0)).shape
@@ -108,7 +108,7 @@ def few_dimensions(x: Any, dims: int, rng: np.random.Generator) -> Array:
     from sklearn.utils.extmath import randomized_svd
 
     if dims >= min(x.shape):
-        return np.asarray(x.toarray() if sp.issparse(x) else x, dtype=np.float64)
+        return np.asarray(dense(x), dtype=np.float64)
     u, s, _ = randomized_svd(x, dims, n_iter=4, random_state=int(rng.integers(2**31)))
     out: Array = (u * s).astype(np.float64)
     return out

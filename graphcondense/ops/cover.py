@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import heapq
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
+
+from graphcondense.ops.arrays import Array
 
 BLOCK = 4096
 """Rows whose distances are held at once."""
@@ -47,7 +48,7 @@ def reverse_neighbours(rows: Tensor, candidates: Tensor, k: int) -> sp.csr_matri
     return sp.csr_matrix((ones, (near.ravel(), row)), shape=(len(candidates), len(rows)))
 
 
-def greedy_cover(covers: sp.csr_matrix, k: int) -> np.ndarray[Any, Any]:
+def greedy_cover(covers: sp.csr_matrix, k: int) -> Array:
     """``k`` sets that cover much together: the one that adds most, again and again.
 
     It covers at least ``1 - (1 - 1/k)^k > 1 - 1/e`` of what the best ``k`` sets do (Nemhauser,

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import scipy.sparse as sp
 
 from graphcondense.ops.adjacency import mean_norm_csr
+from graphcondense.ops.arrays import Array
 
 
 def personalised_pagerank(
     adj: sp.csr_matrix,
-    seeds: np.ndarray[Any, Any],
+    seeds: Array,
     *,
     damping: float = 0.85,
     tolerance: float = 1e-10,
     steps: int = 1000,
-) -> np.ndarray[Any, Any]:
+) -> Array:
     """``π = (1 - damping) s + damping Pᵀ π`` (Page et al., 1999), ``s`` uniform on the seeds.
 
     A step goes from a node to one that it hears from, ``i -> j`` with probability

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import scipy.sparse as sp
+
+from graphcondense.ops.arrays import Array
 
 
 def blocks(
     adj: sp.csr_matrix,
-    rows: np.ndarray[Any, Any],
+    rows: Array,
     hops: int,
     fanout: int | None = None,
     seed: int = 0,
-) -> tuple[list[sp.csr_matrix], np.ndarray[Any, Any]]:
+) -> tuple[list[sp.csr_matrix], Array]:
     """Rectangular operators ``A_1 ... A_h`` with ``(A^h X)[rows] = A_h ... A_1 X[nodes]``.
 
     Args:

@@ -8,7 +8,7 @@ only :func:`above` drops them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,6 +16,7 @@ import torch
 from scipy.sparse.csgraph import minimum_spanning_tree
 from torch import Tensor
 
+from graphcondense.ops.arrays import Array
 from graphcondense.ops.grid import edge
 
 How: TypeAlias = Literal["none", "threshold", "top-k", "forest"]
@@ -125,14 +126,14 @@ def _choices(edges: Tensor, weight: Tensor, how: How) -> Iterator[tuple[str, Ten
         yield "a maximum spanning forest", spanning_forest(edges, weight)
 
 
-def _pairs(source: Any, target: Any, chosen: Any) -> Tensor:
+def _pairs(source: Array, target: Array, chosen: Array) -> Tensor:
     """Chosen edges, their reverses, and all self-loops."""
     n = int(max(source.max(initial=-1), target.max(initial=-1))) + 1
     pair = np.minimum(source, target) * n + np.maximum(source, target)
     return torch.from_numpy(np.isin(pair, pair[chosen]) | (source == target))
 
 
-def _check(edge_index: Tensor, weight: Tensor) -> tuple[Any, Any, Any]:
+def _check(edge_index: Tensor, weight: Tensor) -> tuple[Array, Array, Array]:
     """Sources, targets and weights as NumPy arrays."""
     if edge_index.dim() != 2 or len(edge_index) != 2 or weight.shape != edge_index.shape[1:]:
         raise ValueError(
