@@ -159,10 +159,8 @@ class GCSR(Trajectories):
         hops = buffer.model.hops
         assert isinstance(hops, int)
         seen = Propagated(real, hops) if self.model == "sgc" else real.looking(hops)
-        scale = scale_of(start.x)
-        return self.match(
-            start, self.student(), buffer.prepare(seen), {"x": self.lr_x * scale}, seen
-        )
+        rates = {"x": self.lr_x * scale_of(start.x)}
+        return self.match(start, self.student(), buffer.prepare(seen), rates, seen)
 
 
 class Propagated(NodeView):
