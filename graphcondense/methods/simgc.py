@@ -62,13 +62,13 @@ class SimGC(NetworkMatched):
         optimizer = inner_adam(self.lr_teacher, self.weight_decay)
         return Parts(
             syn=syn,
-            objective=self.statistics(real),
+            objective=self.objective(real),
             pool=Taught(model, lesson, self.teacher_steps, optimizer),
             schedule=self.schedule(1, syn),
         )
 
-    def statistics(self, real: NodeSource) -> _Statistics:
-        """The objective, with the means and deviations of the real graph."""
+    def objective(self, real: NodeSource) -> _Statistics:
+        """Its objective, with the means and deviations of the real graph."""
         rows = [real.propagated(k) for k in range(self.hops + 1)]
         means = [class_means(h, real.labels, real.num_classes) for h in rows]
         spreads = [_deviations(h, m, real.labels) for h, m in zip(rows, means, strict=True)]
