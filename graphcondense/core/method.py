@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from typing_extensions import TypeVar
 
 from graphcondense.core.engine import Callback, distill
-from graphcondense.core.types import Objective, Pool, Saved, Schedule, Scorer, Source, Synthetic
+from graphcondense.core.types import Objective, Pool, Schedule, Source, Synthetic
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.fields import brief
 
@@ -26,6 +26,9 @@ COSTS = {
 REGISTRY: dict[tuple[str, str], type[Method]] = {}
 """Every method class that has been imported, by ``(name, kind)``. See
 :func:`graphcondense.methods.all_methods`, which imports them."""
+Scorer = Callable[[Any], float]
+"""From a finished set, as :meth:`~graphcondense.core.types.Synthetic.export` gives it, to its
+validation score."""
 Variants = Mapping[str, Mapping[str, object]]
 """Further names of a method, each with the field values it stands for."""
 S = TypeVar("S", bound=Source, default=Any, contravariant=True)
@@ -208,7 +211,7 @@ class Method(Budget, Generic[S]):
         *,
         rng: Generator,
         callbacks: Sequence[Callback] = (),
-        resume: Saved | None = None,
+        resume: Mapping[str, Any] | None = None,
     ) -> Synthetic:
         """Condense ``real``: :meth:`solve`, or the loop with the method's :meth:`parts`.
 
