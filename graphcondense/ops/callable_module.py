@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable
 from types import ModuleType
@@ -19,5 +20,5 @@ def make_callable(name: str, function: Callable[..., object]) -> None:
     >>> doubled(3)
     6
     """
-    called = {"__call__": staticmethod(function), "__doc__": function.__doc__}
+    called = {"__call__": staticmethod(function), "__signature__": inspect.signature(function)}
     sys.modules[name].__class__ = type("CallableModule", (ModuleType,), called)
