@@ -398,16 +398,13 @@ def plain_graph_seconds(
     optimizer = torch.optim.Adam(weights, lr=training.lr)
     criterion = CRITERIA[task.kind]
 
-    def step() -> None:
+    def loss() -> Tensor:
         batch = next(batches).to(device)
         h = batch.x
         for conv in convs:
             h = F.relu(conv(h, batch.edge_index))
-        out = head(global_mean_pool(h, batch.batch))
-        optimizer.zero_grad()
-        criterion(out, task.scaled(batch.y)).backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        return criterion(head(global_mean_pool(h, batch.batch)), task.scaled(batch.y))
 
     batches = chain.from_iterable(repeat(loader))
     with torch.random.fork_rng(devices=[]):  # the loader draws a seed for its workers
-        return seconds_of(step, training.steps, measured, device)
+        return seconds_of(loss, optimizer, training.steps, measured, device)

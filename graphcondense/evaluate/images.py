@@ -385,12 +385,10 @@ def plain_image_seconds(
     net = built(ConvNet, task.shape, task.num_classes, width, training.depth).to(device)
     optimizer = torch.optim.SGD(net.parameters(), training.lr, training.momentum)
 
-    def step() -> None:
+    def loss() -> Tensor:
         x, y = next(batches)
-        optimizer.zero_grad()
-        F.cross_entropy(net(x.to(device)), y.to(device)).backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        return F.cross_entropy(net(x.to(device)), y.to(device))
 
     batches = chain.from_iterable(repeat(loader))
     with torch.random.fork_rng(devices=[]):  # the loader draws a seed for its workers
-        return seconds_of(step, training.whole_steps, measured, device)
+        return seconds_of(loss, optimizer, training.whole_steps, measured, device)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 
@@ -19,10 +20,11 @@ from graphcondense.data.task import NodeTask, read_labelled
 from graphcondense.evaluate.evaluator import Device, FitResult, Predictor, Try, choose
 from graphcondense.kernels.ntk import on_sphere
 from graphcondense.kernels.ridge import ridge_weights
+from graphcondense.nn.batched import Matrix
 from graphcondense.ops.adjacency import gcn_norm_csr, propagate_rows
 from graphcondense.ops.grid import edge
 
-Array: TypeAlias = "np.ndarray[Any, Any]"
+Array: TypeAlias = "npt.NDArray[np.floating]"
 Scores: TypeAlias = Iterator[tuple[str, Array]]
 """What was chosen, and scores ``[N, C]`` of all real nodes, for each choice."""
 
@@ -111,18 +113,18 @@ def label_propagation(small: object, real: NodeTask) -> Scores:
     step = real.gcn_adj.astype(np.float64)
     starts: list[tuple[str, Array]] = []
     if own is not None:
-        start = np.zeros((real.num_nodes, targets.shape[1]))
-        start[own] = targets
-        starts.append(("training labels", start))
+        known = np.zeros((real.num_nodes, targets.shape[1]))
+        known[own] = targets
+        starts.append(("training labels", known))
     else:
         everything = _unit(_propagated(real.x_array, real.adj))
         similar = np.asarray(_unit(rows) @ everything.T)
         order = np.argsort(-similar, axis=1)[:, : max(NEIGHBOURS)]
         for k in NEIGHBOURS:
-            start = np.zeros((real.num_nodes, targets.shape[1]))
+            near = np.zeros((real.num_nodes, targets.shape[1]))
             for node, nearest in enumerate(order[:, :k]):
-                start[nearest] += similar[node, nearest, None].clip(0) * targets[node]
-            starts.append((f"{k} nearest{edge(k, NEIGHBOURS, below=False)}", start))
+                near[nearest] += similar[node, nearest, None].clip(0) * targets[node]
+            starts.append((f"{k} nearest{edge(k, NEIGHBOURS, below=False)}", near))
     for name, start in starts:
         for restart in RESTARTS:
             scores = start
@@ -218,19 +220,19 @@ def _lengths(real: NodeTask) -> dict[int, Array]:
     return {k: np.sqrt(np.where(square > 0, square, 1.0)) for k, square in squares.items()}
 
 
-def _propagated(x: Any, adj: sp.csr_matrix) -> Any:
+def _propagated(x: Matrix, adj: sp.csr_matrix) -> Matrix:
     step = gcn_norm_csr(adj)
     for _ in range(HOPS):
         x = step @ x
     return x
 
 
-def _unit(rows: Any) -> Any:
+def _unit(rows: Matrix) -> Matrix:
     """Rows scaled to length one; a row of zeros stays."""
     from sklearn.preprocessing import normalize
 
     return normalize(rows)
 
 
-def _dense(rows: Any) -> Array:
-    return rows.toarray() if sp.issparse(rows) else np.asarray(rows)
+def _dense(rows: Matrix) -> Array:
+    return np.asarray(rows) if isinstance(rows, np.ndarray) else rows.toarray()
