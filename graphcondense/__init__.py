@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from graphcondense.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from graphcondense import core, data, evaluate, report
+    from graphcondense import core, data, report
     from graphcondense.core.method import Method
+    from graphcondense.evaluate import evaluate
     from graphcondense.methods import methods
     from graphcondense.run import condense, update
     from graphcondense.saved.condensed import CondensedDataset, load, save

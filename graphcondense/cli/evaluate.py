@@ -38,8 +38,7 @@ class Trained:
 
 def command_evaluate(argv: list[str]) -> None:
     """Train other models on condensed graphs or images and score them on the real data."""
-    from graphcondense.evaluate import evaluate
-    from graphcondense.evaluate.report import bench_of
+    from graphcondense.evaluate import evaluate, evaluator_of
     from graphcondense.ops.fields import listed
 
     parser = make_parser("evaluate", summary_of(command_evaluate))
@@ -50,17 +49,17 @@ def command_evaluate(argv: list[str]) -> None:
     baselines = [] if args.baselines == "none" else listed(args.baselines, "baselines")
     training = {name: args[name] for name in names if args[name] is not None}
     _check_training(training, run.task)
-    bench = bench_of(run.task, args.device, **training)
-    models = bench.all if args.models == "all" else tuple(listed(args.models, "models"))
-    seeds = bench.seeds if args.seeds is None else args.seeds
-    graphs = bench.sets(run.graphs)
+    evaluator = evaluator_of(run.task, device=args.device, **training)
+    models = evaluator.all if args.models == "all" else tuple(listed(args.models, "models"))
+    seeds = evaluator.seeds if args.seeds is None else args.seeds
+    graphs = evaluator.sets(run.graphs)
     sets = [own[0] for own in graphs.values()]
     sets += [run.task] if "whole" in baselines else []
     expected = [
         size
         for model in models
         for small in sets
-        if (size := bench.memory_bytes(bench.kind(model), small, seeds)) is not None
+        if (size := evaluator.contestant(model).memory_bytes(small, seeds)) is not None
     ]
     if expected:
         note(f"memory: training is expected to add at most {max(expected) / 2**20:,.0f} MiB")

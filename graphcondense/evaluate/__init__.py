@@ -1,29 +1,33 @@
 """What a condensed set is worth: scores of other models trained on it, its cost.
 
+The package is also what users call: ``graphcondense.evaluate(small, data)``.
+
 >>> from graphcondense.evaluate import NodeEvaluator
 """
 
 from __future__ import annotations
 
 from graphcondense.evaluate.cost import Ledger, plain_training_seconds
-from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
-from graphcondense.evaluate.graph_bench import random_graphs
-from graphcondense.evaluate.graphs import GraphEvaluator, GraphTraining
-from graphcondense.evaluate.images import ImageEvaluator, ImageTraining
-from graphcondense.evaluate.nodes import (
+from graphcondense.evaluate.evaluator import (
+    Evaluator,
     FitResult,
-    NodeEvaluator,
-    Trained,
-    Training,
+    evaluator_of,
     fit,
     fit_whole,
     score,
 )
+from graphcondense.evaluate.floors import equal_bytes_graphs, random_graphs, random_subgraph
+from graphcondense.evaluate.graphs import GraphEvaluator, GraphTraining
+from graphcondense.evaluate.images import ImageEvaluator, ImageTraining
+from graphcondense.evaluate.nodes import NodeEvaluator, Trained, Training
 from graphcondense.evaluate.report import ALL, Report, Row, evaluate
 from graphcondense.evaluate.result import Result
+from graphcondense.evaluate.rows import RowsEvaluator, RowsTraining
+from graphcondense.ops.callable_module import make_callable
 
 __all__ = [
     "ALL",
+    "Evaluator",
     "FitResult",
     "GraphEvaluator",
     "GraphTraining",
@@ -34,10 +38,13 @@ __all__ = [
     "Report",
     "Result",
     "Row",
+    "RowsEvaluator",
+    "RowsTraining",
     "Trained",
     "Training",
     "equal_bytes_graphs",
     "evaluate",
+    "evaluator_of",
     "fit",
     "fit_whole",
     "plain_training_seconds",
@@ -45,3 +52,5 @@ __all__ = [
     "random_subgraph",
     "score",
 ]
+
+make_callable(__name__, evaluate)

@@ -69,7 +69,7 @@ def crossing(start: float | None, slope: float | None, other: float | None) -> f
 WALL, PROCESSOR = "wall seconds", "processor seconds"
 
 
-def times_of(entry: Mapping[str, Any]) -> Times:
+def times_of(entry: Mapping[str, object]) -> Times:
     """What a ledger's costs are compared by: processor seconds where all of them are known, else
     wall seconds; the two are never mixed.
 
@@ -83,13 +83,13 @@ def times_of(entry: Mapping[str, Any]) -> Times:
     return wall_of(entry)
 
 
-def wall_of(entry: Mapping[str, Any]) -> Times:
+def wall_of(entry: Mapping[str, object]) -> Times:
     """:func:`times_of` by the wall."""
     names = ("condensation_seconds", "condensed_training_seconds", "whole_training_seconds")
     return Times(WALL, *_numbers(entry, *names))
 
 
-def _numbers(entry: Mapping[str, Any], *names: str) -> list[float | None]:
+def _numbers(entry: Mapping[str, object], *names: str) -> list[float | None]:
     found = (entry.get(name) for name in names)
     return [v if isinstance(v, int | float) and math.isfinite(v) else None for v in found]
 
@@ -264,7 +264,7 @@ class Ledger:
             "condensation_to_plain": share(self.condensation_seconds, self.plain_training_seconds),
         }
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """All fields, the ratios and the break-even point, ready for JSON."""
         return {
             **asdict(self),
@@ -388,7 +388,7 @@ def draw_break_even(ledgers: Mapping[str, Ledger], path: str | Path, data: str =
     return Path(path)
 
 
-def size_of(graph: Any) -> Size:
+def size_of(graph: object) -> Size:
     """Size of a condensed graph or set, a `NodeTask`, or the training graphs of a `GraphTask`.
 
     Of users by items, an `InteractionTask` too, that of the training part; of an `ImageTask` its
@@ -421,7 +421,7 @@ def size_of(graph: Any) -> Size:
     return Size(len(tensors["x"]), edges, condensed.tensor_bytes(graph))
 
 
-def graph_hash(graph: Any) -> str:
+def graph_hash(graph: object) -> str:
     """The hash a saved graph carries; of a `NodeTask` or a `GraphTask` its digest."""
     if isinstance(graph, NodeTask | GraphTask | InteractionTask | ImageTask):
         return graph.digest
@@ -430,7 +430,7 @@ def graph_hash(graph: Any) -> str:
     return condensed.graph_hash(graph if (rows := _rows(graph)) is None else rows)
 
 
-def _rows(held: Any) -> CondensedInteractions | None:
+def _rows(held: object) -> CondensedInteractions | None:
     """Users by items in the form that is stored, of a task its training part; else ``None``."""
     if isinstance(held, CondensedInteractions):
         return held
@@ -452,7 +452,7 @@ def peak_memory_bytes(device: torch.device | str | None = None) -> int:
 
 
 def plain_training_seconds(
-    real: Any,
+    real: object,
     *,
     epochs: int = 300,
     measured: int | None = None,
@@ -483,38 +483,37 @@ def plain_training_seconds(
     weights = [*first.parameters(), *second.parameters()]
     optimizer = torch.optim.Adam(weights, lr=0.01, weight_decay=5e-4)
 
-    def step() -> None:
-        optimizer.zero_grad()
+    def loss() -> Tensor:
         h = F.dropout(first(x, edges, weight).relu(), 0.5)
-        loss = F.cross_entropy(second(h, edges, weight)[train], y[train])
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        return F.cross_entropy(second(h, edges, weight)[train], y[train])
 
-    return seconds_of(step, epochs, measured, device, clock)
+    return seconds_of(loss, optimizer, epochs, measured, device, clock)
 
 
 def seconds_of(
-    step: Callable[[], None],
+    loss: Callable[[], Tensor],
+    optimizer: torch.optim.Optimizer,
     steps: int,
     measured: int | None = None,
     device: torch.device | str | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> float:
-    """Seconds of ``steps`` calls of a training step, after two to warm up.
+    """Seconds of ``steps`` training steps, after two to warm up.
 
     Args:
-        step: one update.
+        loss: the forward pass of one update.
+        optimizer: takes it.
         steps: the length of the training.
         measured: run only so many and scale; default all.
         device: what to wait for at the end.
         clock: what tells the time; by default the wall's.
     """
-    run = steps if measured is None else min(measured, steps)
-    for _ in range(2):
-        step()
-    start = clock()
-    for _ in range(run):
-        step()
+    run, start = steps if measured is None else min(measured, steps), 0.0
+    for i in range(-2, run):
+        start = clock() if i == 0 else start
+        optimizer.zero_grad()
+        loss().backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
     if device is not None and torch.device(device).type == "cuda":
         torch.cuda.synchronize(device)
     return (clock() - start) * steps / run

@@ -1,21 +1,55 @@
-"""The floors that a condensed graph has to beat: real nodes, by number or by bytes."""
+"""The floors that a condensed set has to beat: real examples, by number or by bytes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import zip_longest
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.data.task import NodeTask, as_task
+from graphcondense.data.graph_task import as_graph_task
+from graphcondense.data.images import LABEL_BYTES, ImageTask
+from graphcondense.data.interactions import InteractionTask
+from graphcondense.data.task import NodeTask, as_task, read_labelled
 from graphcondense.evaluate.cost import size_of
-from graphcondense.evaluate.nodes import read_labelled
+from graphcondense.evaluate.reading import as_stored, raw_images, read_graphs, record_of
 from graphcondense.ops.select import choose_herding
+from graphcondense.saved.graph_set import GraphSet
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
 
 
-def random_subgraph(real: Any, small: Any, seed: int) -> NodeTask:
+def shuffled(examples: Tensor, seed: int) -> Tensor:
+    """Indices ``[n]`` in the random order of a seed."""
+    rng = torch.Generator().manual_seed(seed)
+    return examples[torch.randperm(len(examples), generator=rng)]
+
+
+def of_each(order: Tensor, groups: Tensor, counts: Tensor) -> Tensor:
+    """The first of ``order [n]`` of each group, as many as ``counts`` says, all if there are fewer.
+
+    >>> of_each(torch.tensor([7, 5, 9]), torch.tensor([0, 1, 0]), torch.tensor([1, 4])).tolist()
+    [7, 5]
+    """
+    chosen = [order[groups == c][:count] for c, count in enumerate(counts.tolist())]
+    return torch.cat(chosen)
+
+
+def longest(most: int, fits: Callable[[int], bool]) -> int:
+    """The largest count up to ``most`` that fits, by bisection: bytes grow with every example."""
+    low, high = 0, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low
+
+
+def random_subgraph(real: object, small: object, seed: int) -> NodeTask:
     """As many random training nodes of each class as ``small`` has, and the edges between them.
 
     A class of which the real graph has fewer training nodes gives all of them.
@@ -23,14 +57,12 @@ def random_subgraph(real: Any, small: Any, seed: int) -> NodeTask:
     task = as_task(real)
     _, _, _, targets = read_labelled(small, task)
     classes = targets if targets.dim() == 1 else targets.argmax(1)
-    counts = torch.bincount(classes, minlength=task.num_classes).tolist()
-    generator = torch.Generator().manual_seed(seed)
-    order = task.train[torch.randperm(len(task.train), generator=generator)]
-    chosen = [order[task.y[order] == c][:count] for c, count in enumerate(counts)]
-    return task.subgraph(torch.cat(chosen), name="random")
+    counts = torch.bincount(classes, minlength=task.num_classes)
+    order = shuffled(task.train, seed)
+    return task.subgraph(of_each(order, task.y[order], counts), name="random")
 
 
-def equal_bytes_graphs(real: Any, small: Any, draws: int = 3) -> dict[str, list[NodeTask]]:
+def equal_bytes_graphs(real: object, small: object, draws: int = 3) -> dict[str, list[NodeTask]]:
     """Real graphs that are stored in at most the bytes of ``small``, as large as they can be.
 
     Nodes enter in an order until the bytes are spent, with the edges between them: the training
@@ -47,28 +79,32 @@ def equal_bytes_graphs(real: Any, small: Any, draws: int = 3) -> dict[str, list[
         ValueError: not even one training node fits.
     """
     task, budget = as_task(real), size_of(small).bytes
-    out: dict[str, list[NodeTask]] = {"random, same bytes": [], "herding, same bytes": []}
-    for draw in range(draws):
-        rng = torch.Generator().manual_seed(draw)
-        labelled = task.train[torch.randperm(len(task.train), generator=rng)]
-        nodes = torch.cat([labelled, _around(task, rng)])
-        out["random, same bytes"].append(_largest(task, nodes, budget, "random, same bytes"))
-    rng = torch.Generator().manual_seed(0)
-    nodes = torch.cat([_herded(task), _around(task, rng)])
-    out["herding, same bytes"].append(_largest(task, nodes, budget, "herding, same bytes"))
-    return out
+    return {
+        "random, same bytes": [nodes_within(task, budget, draw) for draw in range(draws)],
+        "herding, same bytes": [herded_within(task, budget)],
+    }
+
+
+def nodes_within(task: NodeTask, budget: int, seed: int) -> NodeTask:
+    """Random nodes that are stored in ``budget`` bytes, see :func:`equal_bytes_graphs`."""
+    rng = torch.Generator().manual_seed(seed)
+    labelled = task.train[torch.randperm(len(task.train), generator=rng)]
+    nodes = torch.cat([labelled, _around(task, rng)])
+    return _largest(task, nodes, budget, "random, same bytes")
+
+
+def herded_within(task: NodeTask, budget: int) -> NodeTask:
+    """The same by herding."""
+    nodes = torch.cat([_herded(task), _around(task, torch.Generator().manual_seed(0))])
+    return _largest(task, nodes, budget, "herding, same bytes")
 
 
 def _largest(task: NodeTask, order: Tensor, budget: int, name: str) -> NodeTask:
-    """The longest prefix of ``order`` that fits, by bisection: bytes grow with every node."""
-    low, high = 0, task.num_nodes
-    while low < high:
-        middle = (low + high + 1) // 2
-        fits = size_of(task.subgraph(order[:middle])).bytes <= budget
-        low, high = (middle, high) if fits else (low, middle - 1)
-    if not low:
+    """The longest prefix of ``order`` that fits."""
+    count = longest(task.num_nodes, lambda n: size_of(task.subgraph(order[:n])).bytes <= budget)
+    if not count:
         raise ValueError(f"{task.name}: not even one node fits into {budget:,} bytes")
-    return task.subgraph(order[:low], name=name)
+    return task.subgraph(order[:count], name=name)
 
 
 def _around(task: NodeTask, rng: Generator) -> Tensor:
@@ -101,3 +137,113 @@ def _herded(task: NodeTask) -> Tensor:
         dense = torch.from_numpy(np.asarray(rows.todense() if hasattr(rows, "todense") else rows))
         by_class.append(own[choose_herding(dense, len(own), rng)].tolist())
     return torch.tensor([n for turn in zip_longest(*by_class) for n in turn if n is not None])
+
+
+def random_graphs(real: object, small: object, seed: int) -> GraphSet:
+    """As many random training graphs of each group as ``small`` has.
+
+    Groups are classes, or what stands for them
+    (:attr:`~graphcondense.data.graph_task.GraphTask.groups`). A group of which there are fewer
+    training graphs gives all of them.
+    """
+    task = as_graph_task(real)
+    wanted = task.group_of(read_graphs(small, task).y)
+    counts = torch.bincount(wanted[wanted >= 0], minlength=task.num_groups)
+    order = shuffled(task.train, seed)
+    return task.graphs.select(of_each(order, task.groups[order], counts))
+
+
+def random_within(real: object, budget: int, seed: int) -> GraphSet:
+    """Random training graphs, as many as are stored in ``budget`` bytes.
+
+    Raises:
+        ValueError: not even the first one fits.
+    """
+    task = as_graph_task(real)
+    graphs, order = task.graphs, shuffled(task.train, seed)
+    count = longest(len(order), lambda n: graphs.select(order[:n]).bytes <= budget)
+    if not count:
+        raise ValueError(
+            f"{task.name}: a random graph of {graphs.select(order[:1]).bytes:,} bytes does not fit "
+            f"into the {budget:,} of the condensed set"
+        )
+    return graphs.select(order[:count])
+
+
+def random_images(real: ImageTask, small: object, seed: int) -> Data:
+    """As many random training images of each class as ``small`` *stores*.
+
+    A set that makes many images of few numbers is given as many real ones as take its bytes in
+    float32, in proportion to the classes, one of each at least. A class of fewer training images
+    gives all of them.
+    """
+    _, y = raw_images(small)
+    classes = y if y.dim() == 1 else y.argmax(1)
+    counts = torch.bincount(classes, minlength=real.num_classes)
+    stored = record_of(small).get("stored_images")
+    if stored is not None and stored < len(y):
+        scaled = (counts * (float(stored) / len(y))).round().long()
+        counts = torch.where(counts > 0, scaled.clamp_min(1), counts)
+    order = shuffled(real.train, seed)
+    chosen = of_each(order, real.labels[order], counts)
+    return as_stored(real.images[chosen], real.labels[chosen])
+
+
+def images_within(real: ImageTask, budget: int, seed: int) -> Data:
+    """Random training images, the classes in turn, as many as are stored in ``budget`` bytes.
+
+    Where pixels are whole 255ths, as files have them, a pixel counts one byte, else four.
+
+    Raises:
+        ValueError: not even one fits.
+    """
+    order = shuffled(real.train, seed)
+    labels = real.labels[order]
+    turn = torch.empty_like(order)
+    for c in range(real.num_classes):
+        turn[labels == c] = torch.arange(int((labels == c).sum()))
+    order = order[turn.argsort(stable=True)]
+    one = real.images[0].numel() * _pixel_bytes(real.images[order[:100]]) + LABEL_BYTES
+    if budget < one:
+        raise ValueError(
+            f"{real.name}: an image of {one:,} bytes does not fit into the {budget:,} of the "
+            "condensed set"
+        )
+    chosen = order[: budget // one]
+    found = as_stored(real.images[chosen], real.labels[chosen])
+    found.condensed = {"bytes": len(chosen) * one}
+    return found
+
+
+def _pixel_bytes(images: Tensor) -> int:
+    """Bytes a pixel, as a file would store these images."""
+    scaled = images * 255
+    whole = bool(((scaled - scaled.round()).abs() < 1e-3).all())
+    return 1 if whole and float(images.min()) >= 0 and float(images.max()) <= 1 else 4
+
+
+def random_users(real: InteractionTask, count: int, seed: int) -> sp.csr_matrix:
+    """Training rows of ``count`` random users, all if there are fewer."""
+    return real.train[_users(real, seed)[:count]]
+
+
+def users_within(real: InteractionTask, budget: int, seed: int) -> sp.csr_matrix:
+    """Training rows of random users, as many as are stored in ``budget`` bytes.
+
+    Raises:
+        ValueError: not even the first one fits.
+    """
+    order = _users(real, seed)
+    item = real.train.indices.itemsize + (0 if (real.train.data == 1).all() else 4)
+    sizes = np.cumsum(item * real.train.getnnz(1)[order])
+    count = int((sizes <= budget).sum())
+    if not count:
+        raise ValueError(
+            f"{real.name}: a random user of {sizes[0]:,} bytes does not fit into the {budget:,} of "
+            "the condensed set"
+        )
+    return real.train[order[:count]]
+
+
+def _users(real: InteractionTask, seed: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return shuffled(torch.arange(real.num_users), seed).numpy()

@@ -6,17 +6,15 @@ validation graphs.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
 
-import torch
 from torch import Tensor
 
 from graphcondense.data.graph_task import GraphTask
-from graphcondense.evaluate.graphs import read_graphs
+from graphcondense.evaluate.evaluator import Device, FitResult, Predictor, Try, choose
 from graphcondense.evaluate.metrics import check_scorable, ogb_metric, scores_of
-from graphcondense.evaluate.nodes import FitResult
+from graphcondense.evaluate.reading import read_graphs
 from graphcondense.kernels.graph import GraphNTK, NodeStates
 from graphcondense.kernels.ridge import ridge_targets, ridge_weights
 from graphcondense.nn.graphs import SparseGraphs
@@ -36,14 +34,14 @@ KERNEL = GraphNTK(hops=3, num_layers=1)
 
 
 def graph_kernel_ridge(
-    small: Any, real: GraphTask, kernel: GraphNTK = KERNEL
+    small: object, real: GraphTask, kernel: GraphNTK = KERNEL
 ) -> Iterator[tuple[str, dict[str, Tensor]]]:
     """Kernel ridge regression with the light graph NTK, ``K_TS (K_SS + λ tr(K_SS)/n I)^-1 Y'``.
 
     Classes are regressed on as centred one-hot rows, binary tasks as ±1, targets standardised.
 
     Args:
-        small: whatever :func:`~graphcondense.evaluate.graphs.read_graphs` takes.
+        small: whatever :func:`~graphcondense.evaluate.reading.read_graphs` takes.
         real: the real graphs.
         kernel: the kernel.
 
@@ -73,7 +71,7 @@ def check_size(graphs: int) -> None:
         )
 
 
-def fit_graph_kernel_ridge(small: Any, real: GraphTask, kernel: GraphNTK = KERNEL) -> FitResult:
+def fit_graph_kernel_ridge(small: object, real: GraphTask, kernel: GraphNTK = KERNEL) -> FitResult:
     """Choose λ on validation, of equally good ones the smallest, then read test once.
 
     One "seed", and no last epoch apart.
@@ -84,29 +82,32 @@ def fit_graph_kernel_ridge(small: Any, real: GraphTask, kernel: GraphNTK = KERNE
     """
     check_scorable(real, "val")
     check_scorable(real, "test")
-    began, cpu = time.perf_counter(), time.process_time()
-    sign = 1.0 if real.larger_is_better else -1.0
     y = {split: real.graphs.y[getattr(real, split)] for split in ("val", "test")}
-    tried = []
-    for chosen, out in graph_kernel_ridge(small, real, kernel):
-        val = scores_of(real.metric, out["val"][None], y["val"])
-        tried.append((val, chosen, out["test"]))
-    val, chosen, out_test = max(tried, key=lambda one: sign * float(one[0]))
-    test = ogb_metric(real, out_test[None], y["test"]).float()
-    seconds = time.perf_counter() - began
-    return FitResult(
-        model=NAME,
-        seeds=(0,),
-        val_selected=val.float(),
-        epoch_selected=torch.zeros(1, dtype=torch.long),
-        test_selected=test,
-        val_last=val.float(),
-        test_last=test,
-        seconds=seconds,
-        seconds_training=seconds,
-        processor_seconds=time.process_time() - cpu,
-        chosen=chosen,
+
+    def tested(out: Tensor) -> float:
+        return float(ogb_metric(real, out[None], y["test"]))
+
+    tries = (
+        Try(
+            chosen,
+            float(scores_of(real.metric, out["val"][None], y["val"])),
+            partial(tested, out["test"]),
+        )
+        for chosen, out in graph_kernel_ridge(small, real, kernel)
     )
+    return choose(NAME, tries, 1.0 if real.larger_is_better else -1.0)
+
+
+def _fit(small: object, real: GraphTask, device: Device) -> FitResult:
+    return fit_graph_kernel_ridge(small, real)
+
+
+def _check(small: object, real: GraphTask) -> None:
+    check_size(len(read_graphs(small, real)))
+
+
+BY_NAME = {NAME.lower(): Predictor(NAME, _fit, _check)}
+"""As reports measure them; on the CPU alone."""
 
 
 def _states(graphs: GraphSet, kernel: GraphNTK) -> NodeStates:

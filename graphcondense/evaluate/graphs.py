@@ -7,31 +7,44 @@ first) and the last step are each read once on the test graphs, after training h
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from copy import copy
-from dataclasses import dataclass, fields, replace
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain, repeat
+from typing import TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 from torch.func import functional_call, vmap
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from graphcondense.core.pools import built, initialise
-from graphcondense.data.graph_task import GraphTask, as_graph_task, pack
-from graphcondense.data.graph_task import Kind as LabelKind
-from graphcondense.data.task import is_dataset
+from graphcondense.data.graph_task import GraphTask, as_graph_task
+from graphcondense.evaluate.cost import seconds_of
+from graphcondense.evaluate.evaluator import (
+    Device,
+    Evaluator,
+    FitResult,
+    Fitted,
+    Options,
+    Seeds,
+    Tested,
+    kept_bytes,
+    now,
+)
+from graphcondense.evaluate.floors import random_graphs, random_within
+from graphcondense.evaluate.graph_predictors import BY_NAME
 from graphcondense.evaluate.metrics import check_scorable, ogb_metric, scores_of
-from graphcondense.evaluate.nodes import FitResult, _now, seeds_of
-from graphcondense.nn.graphs import GraphNet, Readout, SparseGraphs, resolve
+from graphcondense.evaluate.reading import missing_classes, read_graphs, several_graph_sets
+from graphcondense.nn.graphs import GRAPH_MODELS, GraphNet, Readout, SparseGraphs, resolve
 from graphcondense.ops.criteria import CRITERIA
-from graphcondense.ops.device import usable
-from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive, check_fields
+from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive
 from graphcondense.saved.graph_set import GraphSet
 
-GraphModel: TypeAlias = "str | type[GraphNet]"
-"""A graph-level model by its name, or a class."""
+GraphModel: TypeAlias = "str | Callable[..., nn.Module] | type[GraphNet]"
+"""A graph-level model by its name, or a subclass of ``GraphNet``."""
 
 NODES = 6000
 """Nodes up to which a training step takes the whole set; above it takes batches."""
@@ -41,7 +54,7 @@ PREDICT = 2500
 
 
 @dataclass(frozen=True)
-class GraphTraining:
+class GraphTraining(Options):
     """How the evaluator trains: the same for every set that is compared.
 
     Attributes:
@@ -72,9 +85,6 @@ class GraphTraining:
     batch_size: Count = 128
     val_every: Count = 5
 
-    def __post_init__(self) -> None:
-        check_fields(self)
-
 
 @dataclass(frozen=True)
 class Part:
@@ -91,123 +101,127 @@ class Part:
         return cls(x, packed, graphs.y.to(like.device))
 
 
-class GraphEvaluator:
+@dataclass(frozen=True, kw_only=True)
+class GraphTrained(Fitted):
+    """Networks trained on one set of graphs, all seeds at once; epochs are steps.
+
+    Attributes:
+        model: the network; its own parameters are never read.
+        selected: weights ``[S, ...]`` of the step chosen on validation.
+        last: weights of the last step.
+    """
+
+    model: GraphNet
+    selected: dict[str, Tensor]
+    last: dict[str, Tensor]
+
+
+class GraphEvaluator(Evaluator[GraphTask, type[GraphNet], GraphTraining, GraphTrained]):
     """Trains on small sets of graphs and scores on one real set.
+
+    A small set is a condensed set of graphs; a list or a PyG data set of graphs; or a
+    :class:`~graphcondense.data.graph_task.GraphTask`, trained on its training part. Models are
+    names in :data:`~graphcondense.nn.graphs.GRAPH_MODELS`, or subclasses of
+    :class:`~graphcondense.nn.graphs.GraphNet`. The score is the real set's metric.
 
     Args:
         real: the real graphs, anything :func:`~graphcondense.data.graph_task.as_graph_task` takes.
         device: where to train; default the CPU.
         **options: fields of :class:`GraphTraining`.
-
-    Raises:
-        ValueError: if ``real`` has no validation graphs, or an option is out of range.
-        TypeError: for an option that does not exist.
     """
 
-    def __init__(
-        self, real: Any, *, device: torch.device | str | None = None, **options: Any
-    ) -> None:
-        known = [field.name for field in fields(GraphTraining)]
-        if unknown := sorted(set(options) - set(known)):
-            raise TypeError(f"unknown option {', '.join(unknown)}; known are {', '.join(known)}")
-        self.real = as_graph_task(real)
-        check_scorable(self.real, "val")
-        self.training = GraphTraining(**options)
-        self._check_edges()
-        self._like = torch.empty(0, device=usable(device))
+    kind = "graph"
+    # Kernel ridge is there by name alone: on a large whole set it cannot run.
+    all = usual = tuple(GRAPH_MODELS)
+    seeds = 5
+    judge = "GCN"
+    units = ("nodes", "edges")
+    predictors = BY_NAME
+    usual_training = GraphTraining()
+
+    def __init__(self, real: object, *, device: Device = None, **options: object) -> None:
+        super().__init__(real, device=device, **options)
+        self.metric = self.real.metric
         self._parts: dict[tuple[str, bool], list[Part]] = {}
 
-    def replace(self, **options: Any) -> GraphEvaluator:
-        """An evaluator with other settings on the same real graphs, which both share."""
-        out = copy(self)
-        out.training = replace(self.training, **options)
-        out._check_edges()
-        return out
+    def checked(self, real: object) -> GraphTask:
+        return as_graph_task(real)
 
-    def _check_edges(self) -> None:
+    def check(self, split: str) -> None:
+        check_scorable(self.real, split)
+
+    def check_training(self) -> None:
         if self.training.edge_features and not self.real.num_edge_features:
             raise ValueError(f"edge_features=True, but {self.real.name} has no edge features")
 
-    def fit(
-        self,
-        model: GraphModel,
-        small: Any,
-        *,
-        seeds: int | Sequence[int] = 5,
-        progress: bool = False,
-    ) -> FitResult:
-        """Train ``model`` on ``small`` with every seed; read the test graphs once, at the end.
+    def read(self, small: object) -> GraphSet:
+        return read_graphs(small, self.real, self.training.edge_features)
 
-        Args:
-            model: a name in :data:`~graphcondense.nn.graphs.GRAPH_MODELS`, or a class.
-            small: a condensed set of graphs; a list or a PyG data set of graphs; or a
-                :class:`GraphTask`, trained on its training part.
-            seeds: the training seeds, or how many (``0, 1, ...``).
-            progress: show a progress bar.
+    def several(self, value: object) -> list[object]:
+        return several_graph_sets(value, self.real.kind)
 
-        Raises:
-            ValueError: unknown model; features or labels that do not match; test graphs that are
-                none, or on which the score is not defined.
-        """
-        check_scorable(self.real, "test")
-        start, cpu = _now(self._like.device), time.process_time()
-        kind, seeds = graph_model_of(model), seeds_of(seeds)
-        curve = self.train(kind, small, seeds=seeds, progress=progress)
-        test = self.real.graphs.y[self.real.test]
-        scores = []
-        for weights in (curve.selected, curve.last):
-            logits = self._predict(curve.model, weights, "test")
-            scores.append(ogb_metric(self.real, logits, test))
-        seconds = _now(self._like.device) - start
-        return FitResult(
-            model=kind.__name__,
-            seeds=seeds,
-            val_selected=curve.val_selected.float(),
-            epoch_selected=curve.step_selected,
-            test_selected=scores[0].float(),
-            val_last=curve.val_last.float(),
-            test_last=scores[1].float(),
-            seconds=seconds,
-            seconds_training=curve.seconds_training,
-            processor_seconds=seconds if self._like.is_cuda else time.process_time() - cpu,
+    def missing(self, small: object) -> list[int]:
+        if self.real.kind != "classes":
+            return []
+        return missing_classes(self.read(small).y, self.real.num_outputs)
+
+    def model_of(self, model: GraphModel) -> type[GraphNet]:
+        if isinstance(model, str):
+            return resolve(model)
+        if isinstance(model, type) and issubclass(model, GraphNet):
+            return model
+        raise ValueError(
+            f"a graph-level model is one of {', '.join(GRAPH_MODELS)} or a subclass of "
+            f"graphcondense.nn.graphs.GraphNet, called with (x, graphs), got {model!r:.80}; "
+            "train others with PyG on the condensed set, which is a PyG data set"
         )
 
-    def fit_whole(
-        self, model: GraphModel, *, seeds: int | Sequence[int] = 5, progress: bool = False
-    ) -> FitResult:
-        """The same, trained on the real training graphs: the yardstick."""
-        return self.fit(model, self.real, seeds=seeds, progress=progress)
+    def about(self, model: type[GraphNet]) -> tuple[str, str]:
+        return "GNN", ""
+
+    def test_labels(self) -> npt.NDArray[np.generic]:
+        return self.real.graphs.y[self.real.test].numpy()
+
+    def random(self, small: object, seed: int) -> GraphSet:
+        return random_graphs(self.real, small, seed)
+
+    def within(self, budget: int, seed: int) -> GraphSet:
+        return random_within(self.real, budget, seed)
+
+    def mean(self) -> FitResult | None:
+        return mean_of_targets(self.real) if self.real.kind == "regression" else None
+
+    def plain_seconds(self, measured: int) -> float:
+        return plain_graph_seconds(self.real, self.training, measured, self.device)
+
+    def test(self, trained: GraphTrained) -> Tested:
+        wanted = self.real.graphs.y[self.real.test]
+        selected, last = (
+            ogb_metric(self.real, self._predict(trained.model, weights, "test"), wanted)
+            for weights in (trained.selected, trained.last)
+        )
+        return Tested(selected, last)
 
     def score(
-        self, small: Any, model: GraphModel = "GCN", *, seeds: int | Sequence[int] = 3
+        self, small: object, model: GraphModel | None = None, *, seeds: Seeds | None = None
     ) -> float:
-        """Mean best validation score of ``small``, higher is better; no test graph is touched."""
-        curve = self.train(model, small, seeds=seeds)
-        value = float(curve.val_selected.mean())
+        value = super().score(small, model, seeds=seeds)
         return value if self.real.larger_is_better else -value
 
-    def memory_bytes(self, model: GraphModel, small: Any, *, seeds: int | Sequence[int] = 5) -> int:
-        """Estimate, before any work, of the memory that :meth:`fit` adds to the process.
-
-        Counted are the weights of all seeds (values, gradients, two moments, those of the selected
-        step), what a training step keeps for its gradient (measured on a few graphs, and as much
-        again in passing), and the real graphs that are predicted, with their operators.
+    def memory(self, model: type[GraphNet], small: object, trainings: int) -> int:
+        """Counted are the weights of all seeds (values, gradients, two moments, those selected),
+        what a training step keeps for its gradient (measured on a few graphs, and as much again in
+        passing), and the real graphs that are predicted, with their operators.
         """
-        t, task, number = self.training, self.real, len(seeds_of(seeds))
-        graphs = read_graphs(small, task, t.edge_features)
+        t, task, number = self.training, self.real, trainings
+        graphs = self.read(small)
         few = Part.of(graphs.select(torch.arange(min(len(graphs), 8))), self._like, t.edge_features)
-        net = self._net(graph_model_of(model)).to(self._like)
+        net = self._net(model).to(self._like)
         weights = {k: torch.zeros_like(v, requires_grad=True) for k, v in net.named_parameters()}
-        known = {v.data_ptr() for v in weights.values()} | {few.x.data_ptr()}
-        kept: dict[int, int] = {}
-
-        def keep(tensor: Tensor) -> Tensor:
-            kept[tensor.data_ptr()] = tensor.untyped_storage().nbytes()
-            return tensor
-
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            functional_call(net, weights, (few.x, few.graphs))
-        a_node = sum(size for at, size in kept.items() if at not in known) / len(few.x)
+        kept = kept_bytes(
+            lambda: functional_call(net, weights, (few.x, few.graphs)), [*weights.values(), few.x]
+        )
+        a_node = kept / len(few.x)
         nodes = len(graphs.x)
         if nodes > NODES:
             nodes = round(nodes * min(1.0, t.batch_size / len(graphs)))
@@ -221,19 +235,13 @@ class GraphEvaluator:
         predicted = a_node * min(PREDICT, rows)
         return round(number * (a_seed + predicted) + stored)
 
-    def train(
-        self,
-        model: GraphModel,
-        small: Any,
-        *,
-        seeds: int | Sequence[int] = 5,
-        progress: bool = False,
+    def trained(
+        self, model: type[GraphNet], small: object, seeds: tuple[int, ...], progress: bool
     ) -> GraphTrained:
-        """The first half of :meth:`fit`: networks, validated on the real graphs."""
-        t, kind, seeds = self.training, graph_model_of(model), seeds_of(seeds)
+        t = self.training
         like, task = self._like, self.real
-        graphs = read_graphs(small, task, t.edge_features)
-        net = self._net(kind).to(like)
+        graphs = self.read(small)
+        net = self._net(model).to(like)
         rngs = [torch.Generator().manual_seed(seed) for seed in seeds]
         drawn = [initialise(net, rng) for rng in rngs]
         weights = {k: torch.stack([d[k] for d in drawn]).requires_grad_() for k in drawn[0]}
@@ -252,8 +260,8 @@ class GraphEvaluator:
         wanted = task.graphs.y[task.val].to(like.device)
         seconds = 0.0
         parts = self._steps(graphs)
-        for step in tqdm(range(1, t.steps + 1), kind.__name__, disable=not progress, leave=False):
-            start = _now(like.device)
+        for step in tqdm(range(1, t.steps + 1), model.__name__, disable=not progress, leave=False):
+            start = now(like.device)
             part = next(parts)
             y, drop = task.scaled(part.y), self._drop(rngs, part)
             outs = _outputs(net, weights, part, drop)
@@ -262,7 +270,7 @@ class GraphEvaluator:
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             decline.step()
-            seconds += _now(like.device) - start
+            seconds += now(like.device) - start
             if step % t.val_every and step != t.steps:
                 continue
             logits = self._predict(net, weights, "val")
@@ -278,7 +286,15 @@ class GraphEvaluator:
             for k, v in weights.items():
                 selected[k][better] = v.detach()[better]
         last = {k: v.detach() for k, v in weights.items()}
-        return GraphTrained(net, selected, last, sign * best, step_selected, val, seconds)
+        return GraphTrained(
+            model=net,
+            selected=selected,
+            last=last,
+            val_selected=sign * best,
+            epoch_selected=step_selected,
+            val_last=val,
+            seconds_training=seconds,
+        )
 
     def _steps(self, graphs: GraphSet) -> Iterator[Part]:
         """What each training step takes, for ever."""
@@ -290,9 +306,9 @@ class GraphEvaluator:
         rng = torch.Generator().manual_seed(0)
         while True:
             order = torch.randperm(len(graphs), generator=rng)
-            for own in torch.split(order, t.batch_size):
-                if len(own) > t.batch_size // 2 or len(order) <= t.batch_size:
-                    yield Part.of(graphs.select(own), self._like, t.edge_features)
+            for rows in torch.split(order, t.batch_size):
+                if len(rows) > t.batch_size // 2 or len(order) <= t.batch_size:
+                    yield Part.of(graphs.select(rows), self._like, t.edge_features)
 
     def _net(self, kind: type[GraphNet]) -> GraphNet:
         t, task = self.training, self.real
@@ -329,28 +345,6 @@ class GraphEvaluator:
         return self.real.unscaled(torch.cat(outs, 1))
 
 
-@dataclass(frozen=True)
-class GraphTrained:
-    """Networks trained on one set of graphs, all seeds at once.
-
-    Attributes:
-        model: the network; its own parameters are never read.
-        selected: weights ``[S, ...]`` of the step chosen on validation.
-        last: weights of the last step.
-        val_selected, step_selected: ``[S]``, best validation score and its step.
-        val_last: ``[S]``.
-        seconds_training: of the training steps alone.
-    """
-
-    model: GraphNet
-    selected: dict[str, Tensor]
-    last: dict[str, Tensor]
-    val_selected: Tensor
-    step_selected: Tensor
-    val_last: Tensor
-    seconds_training: float
-
-
 def _outputs(
     net: GraphNet, weights: Mapping[str, Tensor], part: Part, drop: Tensor | None
 ) -> Tensor:
@@ -364,83 +358,53 @@ def _outputs(
     return out
 
 
-def graph_model_of(model: GraphModel) -> type[GraphNet]:
-    """The class behind a name.
+def mean_of_targets(real: GraphTask) -> FitResult:
+    """What predicting the training targets' mean, of each task, scores: nothing is trained."""
+    mean = real.target_scale[0]
+    y = {split: real.graphs.y[getattr(real, split)] for split in ("val", "test")}
+    val = scores_of(real.metric, mean.expand(1, *y["val"].shape), y["val"])
+    test = ogb_metric(real, mean.expand(1, *y["test"].shape), y["test"])
+    return FitResult.once("mean", float(val), float(test))
 
-    Raises:
-        ValueError: an unknown name.
-    """
-    return resolve(model) if isinstance(model, str) else model
 
-
-def read_graphs(small: Any, real: GraphTask, edge_features: bool = False) -> GraphSet:
-    """The encoded training graphs of ``small``.
+def plain_graph_seconds(
+    real: object,
+    training: GraphTraining,
+    measured: int | None = None,
+    device: Device = None,
+) -> float:
+    """Wall seconds of the training a user writes: PyG's DataLoader, ``GCNConv``, mean pool, Adam.
 
     Args:
-        small: what :meth:`GraphEvaluator.fit` takes.
-        real: the real graphs, whose encodings are used.
-        edge_features: whether edge features are needed.
-
-    Raises:
-        ValueError: no graph; features, edge features or labels that do not match the real graphs.
+        real: the whole set, anything :func:`~graphcondense.data.graph_task.as_graph_task` takes.
+        training: how many updates, how wide, how deep, and graphs a batch.
+        measured: run only so many updates (after two to warm up) and scale; default all.
+        device: where to train; default the CPU.
     """
-    out = real.encoded(held_graphs(small, real.kind))
-    if not len(out):
-        raise ValueError("the small set has no graphs")
-    if edge_features and out.edge_attr is None:
-        if len(out.edge_index[0]):
-            raise ValueError(
-                "edge_features=True, but the small set has no edge features; condense with "
-                "edge_features=True, or leave it off here"
-            )
-        out = replace(out, edge_attr=out.x.new_zeros(0, real.num_edge_features))
-    _check_labels(out.y, real)
-    return out
+    from torch_geometric.loader import DataLoader
+    from torch_geometric.nn import GCNConv, global_mean_pool
 
+    from graphcondense.saved.condensed_graphs import CondensedGraphs
 
-def held_graphs(small: Any, kind: LabelKind | None = None) -> GraphSet:
-    """The graphs of ``small`` as they are stored; labels of plain graphs are read as ``kind``.
+    task = as_graph_task(real)
+    graphs = CondensedGraphs(task.batch(task.train))
+    rng = torch.Generator().manual_seed(0)
+    loader = DataLoader(graphs, training.batch_size, shuffle=True, generator=rng)
+    widths = [task.num_features, *[training.hidden] * training.num_layers]
+    with torch.random.fork_rng(devices=[]):  # PyG draws its weights from the global generator
+        convs = nn.ModuleList(map(GCNConv, widths, widths[1:])).to(device)
+        head = nn.Linear(training.hidden, task.num_outputs).to(device)
+    weights = [*convs.parameters(), *head.parameters()]
+    optimizer = torch.optim.Adam(weights, lr=training.lr)
+    criterion = CRITERIA[task.kind]
 
-    Raises:
-        ValueError: it holds no graphs, or some that cannot be used.
-    """
-    if isinstance(small, GraphTask):
-        return small.graphs.select(small.train)
-    if isinstance(small, GraphSet):
-        return small
-    held = getattr(small, "set", None)
-    if isinstance(held, GraphSet):
-        return held
-    if not is_dataset(small):
-        raise ValueError(
-            f"a small set is a condensed set, a list or a PyG data set of graphs, got "
-            f"{type(small).__name__}; put a single graph into a list"
-        )
-    if not len(small):
-        raise ValueError("the small set has no graphs")
-    return pack(small, kind)[0]
+    def loss() -> Tensor:
+        batch = next(batches).to(device)
+        h = batch.x
+        for conv in convs:
+            h = F.relu(conv(h, batch.edge_index))
+        return criterion(head(global_mean_pool(h, batch.batch)), task.scaled(batch.y))
 
-
-def _check_labels(y: Tensor, real: GraphTask) -> None:
-    """Raise a ValueError unless ``y`` are labels as ``real`` has them."""
-    shape, known = list(y.shape), y[~y.isnan()]
-    if real.kind == "classes":
-        if y.dim() != 1 or y.is_floating_point():
-            raise ValueError(f"the small set has labels {shape}, {real.name} has one class a graph")
-        if int(y.min()) < 0 or int(y.max()) >= real.num_outputs:
-            bad = int(y.min()) if int(y.min()) < 0 else int(y.max())
-            raise ValueError(
-                f"the small set has a graph of class {bad}; {real.name} has classes "
-                f"0..{real.num_outputs - 1}"
-            )
-    elif y.dim() != 2 or y.shape[1] != real.num_outputs:
-        raise ValueError(
-            f"the small set has labels {shape}, {real.name} needs [graphs, {real.num_outputs}]"
-        )
-    elif not len(known):
-        raise ValueError("no graph of the small set has a label (all NaN)")
-    elif real.kind == "binary" and not bool(((known == 0) | (known == 1)).all()):
-        raise ValueError(
-            f"the small set has the label {float(known[(known != 0) & (known != 1)][0]):g}; "
-            f"{real.name} has labels 0, 1 and NaN"
-        )
+    batches = chain.from_iterable(repeat(loader))
+    with torch.random.fork_rng(devices=[]):  # the loader draws a seed for its workers
+        return seconds_of(loss, optimizer, training.steps, measured, device)

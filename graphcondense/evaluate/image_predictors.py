@@ -5,17 +5,16 @@ They are deterministic, so one "training" is all there is.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import torch
 from torch import Generator, Tensor
 
 from graphcondense.data.images import ImageTask
-from graphcondense.evaluate.images import Labelled, read_images
-from graphcondense.evaluate.nodes import FitResult
+from graphcondense.evaluate.evaluator import Device, FitResult, Predictor, Try, choose
+from graphcondense.evaluate.reading import Labelled, read_images
 from graphcondense.kernels.ntk import FullyConnected
 from graphcondense.kernels.random_features import KernelRidge, random_ridge
 from graphcondense.kernels.ridge import centred_classes
@@ -80,9 +79,9 @@ def check_size(images: int) -> None:
 
 def fit_ridge(
     predictor: ImagePredictor,
-    small: Any,
+    small: object,
     real: ImageTask,
-    device: torch.device | str | None = None,
+    device: Device = None,
 ) -> FitResult:
     """Regress on ``small``, make the choice on validation, read test once.
 
@@ -96,42 +95,40 @@ def fit_ridge(
     for split in ("val", "test"):
         if not len(getattr(real, split)):
             raise ValueError(f"{real.name}: no {split} images")
-    held = read_images(small, real)
-    check_size(len(held.x))
-    held = Labelled(held.x.to(device), held.y.to(device), held.preprocess)
-    began, cpu = time.perf_counter(), time.process_time()
-    targets = _targets(held, real.num_classes)
-    tried = []
-    for choice in predictor.choices:
-        model = predictor.fit(held.x, targets, choice)
-        tried.append((_accuracy(model, held, real, real.val), choice, model))
-    val, choice, model = max(tried, key=lambda one: one[0])
-    trained = time.perf_counter() - began
-    test = torch.tensor([_accuracy(model, held, real, real.test)])
-    return FitResult(
-        model=predictor.name,
-        seeds=(0,),
-        val_selected=torch.tensor([val]),
-        epoch_selected=torch.zeros(1, dtype=torch.long),
-        test_selected=test,
-        val_last=torch.tensor([val]),
-        test_last=test,
-        seconds=time.perf_counter() - began,
-        seconds_training=trained,
-        processor_seconds=time.process_time() - cpu,
-        chosen=f"{choice} {predictor.words}{edge(choice, predictor.choices, below=False)}",
-    )
+    seen = read_images(small, real)
+    check_size(len(seen.x))
+    seen = Labelled(seen.x.to(device), seen.y.to(device), seen.preprocess)
+    targets = _targets(seen, real.num_classes)
+
+    def tries() -> Iterator[Try]:
+        for choice in predictor.choices:
+            model = predictor.fit(seen.x, targets, choice)
+            words = f"{choice} {predictor.words}{edge(choice, predictor.choices, below=False)}"
+            val = _accuracy(model, seen, real, real.val)
+            yield Try(words, val, partial(_accuracy, model, seen, real, real.test))
+
+    return choose(predictor.name, tries())
 
 
-def _targets(held: Labelled, num_classes: int) -> Tensor:
-    if held.y.dim() == 1:
-        return centred_classes(held.y, num_classes)
-    return held.y if held.squared else held.y - 1 / num_classes
+def _check(small: object, real: ImageTask) -> None:
+    check_size(len(read_images(small, real).x))
 
 
-def _accuracy(model: KernelRidge, held: Labelled, real: ImageTask, part: Tensor) -> float:
+BY_NAME: dict[str, Predictor[ImageTask]] = {
+    name: Predictor(one.name, partial(fit_ridge, one), _check) for name, one in PREDICTORS.items()
+}
+"""As reports measure them."""
+
+
+def _targets(seen: Labelled, num_classes: int) -> Tensor:
+    if seen.y.dim() == 1:
+        return centred_classes(seen.y, num_classes)
+    return seen.y if seen.squared else seen.y - 1 / num_classes
+
+
+def _accuracy(model: KernelRidge, seen: Labelled, real: ImageTask, part: Tensor) -> float:
     right = 0
     for rows in torch.split(part, model.chunk):
-        x = held.preprocess.apply(real.images[rows].to(held.x.device))
+        x = seen.preprocess.apply(real.images[rows].to(seen.x.device))
         right += int((model.predict(x).argmax(1).cpu() == real.labels[rows]).sum())
     return right / len(part)

@@ -11,29 +11,54 @@ images of 28 x 28 pixels and 128 channels two times).
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from copy import copy
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
-from tqdm import tqdm
+from torch.utils.data import DataLoader, TensorDataset
+from tqdm.auto import tqdm
 
 from graphcondense.core.pools import built, initialise
 from graphcondense.data.images import ImageTask, as_images
-from graphcondense.data.preprocess import Preprocess, restore_preprocess
-from graphcondense.evaluate.nodes import FitResult, _now, record_of, seeds_of
-from graphcondense.nn.images import IMAGE_MODELS, ImageModel, Norm
+from graphcondense.data.preprocess import Preprocess
+from graphcondense.evaluate.cost import seconds_of
+from graphcondense.evaluate.evaluator import (
+    Device,
+    Evaluator,
+    Fitted,
+    Options,
+    Seeds,
+    Tested,
+    kept_bytes,
+    now,
+)
+from graphcondense.evaluate.floors import images_within, random_images
+from graphcondense.evaluate.image_predictors import BY_NAME
+from graphcondense.evaluate.reading import (
+    Labelled,
+    missing_classes,
+    read_images,
+    several_image_sets,
+)
+from graphcondense.nn.images import IMAGE_MODELS, ConvNet, ImageModel, Norm
 from graphcondense.ops.augment import Augment, Strategy
-from graphcondense.ops.device import usable
-from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive, check_fields
+from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from torch_geometric.data import Data
 
 Kind: TypeAlias = type[ImageModel]
 """A class of image networks, called with shape, classes, width, depth and norm."""
+
+Model: TypeAlias = "str | Callable[..., nn.Module] | Kind"
+"""A network by its name, or a class."""
 
 PREDICT = 32
 """Images that are predicted at once: the feature maps of 128 channels then fit into the caches."""
@@ -46,7 +71,7 @@ SCORED = 500
 
 
 @dataclass(frozen=True)
-class ImageTraining:
+class ImageTraining(Options):
     """How the evaluator trains: the same for every set that is compared.
 
     Attributes:
@@ -77,10 +102,7 @@ class ImageTraining:
     augment: Strategy = "none"
     val_every: Count = 50
 
-    def __post_init__(self) -> None:
-        check_fields(self)
-
-    def of(self, kind: Kind, shape: tuple[int, int, int], num_classes: int) -> dict[str, Any]:
+    def of(self, kind: Kind, shape: tuple[int, int, int], num_classes: int) -> dict[str, object]:
         """All settings for a model, none left open."""
         net = _net(self, kind, shape, num_classes)
         width = self.hidden or kind.usual_width
@@ -100,192 +122,177 @@ def _net(
 
 
 @dataclass(frozen=True)
-class Labelled:
-    """Images as networks see them.
+class _Trained:
+    """One network: its weights where validation was best and at the end.
 
-    Attributes:
-        x: ``[n, c, h, w]``.
-        y: classes ``[n]`` or soft labels ``[n, C]``.
-        preprocess: what made ``x`` of raw images, and makes the images that are predicted.
+    ``epoch_selected`` and ``epochs`` count epochs; of the whole data updates.
     """
 
-    x: Tensor
-    y: Tensor
+    selected: dict[str, Tensor]
+    last: dict[str, Tensor]
+    val_selected: float
+    val_last: float
+    epoch_selected: int
+    epochs: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImagesTrained(Fitted):
+    """Networks trained on one set of images, one after the other.
+
+    Attributes:
+        model: the network; its own parameters are never read.
+        networks: the weights of each seed.
+        preprocess: of the images that are predicted.
+    """
+
+    model: ImageModel
+    networks: list[_Trained]
     preprocess: Preprocess
 
-    @property
-    def squared(self) -> bool:
-        """Whether labels are no distributions over classes, such as learnt regression targets."""
-        if self.y.dim() == 1:
-            return False
-        one = torch.ones(len(self.y), device=self.y.device)
-        return bool((self.y < 0).any()) or not torch.allclose(self.y.sum(1), one, atol=1e-3)
 
-
-class ImageEvaluator:
+class ImageEvaluator(Evaluator[ImageTask, Kind, ImageTraining, ImagesTrained]):
     """Trains on small sets of images and scores on the real ones.
+
+    A small set is condensed images, what :func:`~graphcondense.evaluate.reading.read_images`
+    takes; or an :class:`~graphcondense.data.images.ImageTask`, whose training part is trained on
+    with ``whole_steps`` updates. Where labels are no distributions over classes (learnt regression
+    targets, as KIP's), the loss is the squared error, and ``chosen`` of the result says so; else
+    cross-entropy. Models are names in :data:`~graphcondense.nn.images.IMAGE_MODELS`, or classes.
 
     Args:
         real: the real images, anything :func:`~graphcondense.data.images.as_images` takes.
         device: where to train; default the CPU.
         **options: fields of :class:`ImageTraining`.
-
-    Raises:
-        ValueError: if ``real`` has no validation images, or an option is out of range.
-        TypeError: for an option that does not exist.
     """
 
-    def __init__(
-        self, real: Any, *, device: torch.device | str | None = None, **options: Any
-    ) -> None:
-        known = [field.name for field in fields(ImageTraining)]
-        if unknown := sorted(set(options) - set(known)):
-            raise TypeError(f"unknown option {', '.join(unknown)}; known are {', '.join(known)}")
-        self.real: ImageTask = as_images(real)
-        if not len(self.real.val):
-            raise ValueError(
-                f"{self.real.name}: no validation images; a class needs ten images, or give "
-                "as_images a larger validation="
-            )
-        self.training = ImageTraining(**options)
-        self._device = usable(device)
+    kind = "image"
+    # Kernel ridge is there by name alone: on a large whole set it cannot run.
+    all = usual = tuple(kind.__name__ for kind in IMAGE_MODELS.values())
+    seeds = 5
+    judge = "convnet"
+    units = ("images", "pixels")
+    predictors = BY_NAME
+    usual_training = ImageTraining()
 
-    def replace(self, **options: Any) -> ImageEvaluator:
-        """An evaluator with other settings on the same real images, which both share."""
-        out = copy(self)
-        out.training = replace(self.training, **options)
-        return out
+    def checked(self, real: object) -> ImageTask:
+        return as_images(real)
 
-    def fit(
-        self,
-        model: str | Kind,
-        small: Any,
-        *,
-        seeds: int | Sequence[int] = 5,
-        progress: bool = False,
-    ) -> FitResult:
-        """Train ``model`` on ``small`` with every seed; read the test images at the end.
+    def check(self, split: str) -> None:
+        if not len(getattr(self.real, split)):
+            what = {
+                "val": "no validation images; a class needs ten images, or give as_images a larger "
+                "validation=",
+                "test": "no test images; give as_images test=",
+            }[split]
+            raise ValueError(f"{self.real.name}: {what}")
 
-        Where labels are no distributions over classes (learnt regression targets, as KIP's), the
-        loss is the squared error, and ``chosen`` of the result says so; else cross-entropy.
+    def read(self, small: object) -> Labelled:
+        return read_images(small, self.real)
 
-        Args:
-            model: a name in :data:`~graphcondense.nn.images.IMAGE_MODELS`, or a class.
-            small: condensed images, what :func:`read_images` takes; or an :class:`ImageTask`, whose
-                training part is trained on with ``whole_steps`` updates.
-            seeds: the training seeds, or how many (``0, 1, ...``).
-            progress: show a progress bar.
+    def several(self, value: object) -> list[object]:
+        return several_image_sets(value)
 
-        Raises:
-            ValueError: unknown model; images or labels that do not match; no test images.
-        """
-        if not len(self.real.test):
-            raise ValueError(f"{self.real.name}: no test images; give as_images test=")
-        kind, seeds = image_model_of(model), seeds_of(seeds)
-        start, cpu = _now(self._device), time.process_time()
-        held = read_images(small, self.real)
-        net, trained = self._train(kind, small, held, seeds, progress)
-        wanted = self.real.labels[self.real.test]
-        selected, last = [], []
-        for one in trained:
-            last.append(self._accuracy(net, one.last, held.preprocess, self.real.test, wanted))
-            same = one.epoch_selected == one.epochs
-            selected.append(
-                last[-1]
-                if same
-                else self._accuracy(net, one.selected, held.preprocess, self.real.test, wanted)
-            )
-        seconds = _now(self._device) - start
-        on_gpu = self._device.type == "cuda"
-        return FitResult(
-            model=name_of(kind),
-            seeds=seeds,
-            val_selected=torch.tensor([one.val_selected for one in trained]),
-            epoch_selected=torch.tensor([one.epoch_selected for one in trained]),
-            test_selected=torch.tensor(selected),
-            val_last=torch.tensor([one.val_last for one in trained]),
-            test_last=torch.tensor(last),
-            seconds=seconds,
-            seconds_training=sum(one.seconds for one in trained),
-            processor_seconds=seconds if on_gpu else time.process_time() - cpu,
-            chosen="squared error" if held.squared else "",
+    def missing(self, small: object) -> list[int]:
+        return missing_classes(self.read(small).y, self.real.num_classes)
+
+    def model_of(self, model: Model) -> Kind:
+        if isinstance(model, str):
+            if model.lower() not in IMAGE_MODELS:
+                raise ValueError(f"unknown model {model!r}; known are {', '.join(IMAGE_MODELS)}")
+            return IMAGE_MODELS[model.lower()]
+        if isinstance(model, type) and issubclass(model, ImageModel):
+            return model
+        raise ValueError(
+            f"a network for images is one of {', '.join(IMAGE_MODELS)} or a subclass of "
+            f"graphcondense.nn.images.ImageModel, got {model!r:.80}"
         )
 
-    def fit_whole(
-        self, model: str | Kind, *, seeds: int | Sequence[int] = 5, progress: bool = False
-    ) -> FitResult:
-        """The same, trained on the real training images: the yardstick."""
-        return self.fit(model, self.real, seeds=seeds, progress=progress)
+    def about(self, model: Kind) -> tuple[str, str]:
+        return "network", ""
+
+    def settings(self, model: Kind) -> Mapping[str, object]:
+        return self.training.of(model, self.real.shape, self.real.num_classes)
+
+    def test_labels(self) -> npt.NDArray[np.generic]:
+        return self.real.labels[self.real.test].numpy()
+
+    def random(self, small: object, seed: int) -> Data:
+        return random_images(self.real, small, seed)
+
+    def within(self, budget: int, seed: int) -> Data:
+        return images_within(self.real, budget, seed)
+
+    def plain_seconds(self, measured: int) -> float:
+        return plain_image_seconds(self.real, self.training, measured, self.device)
+
+    def test(self, trained: ImagesTrained) -> Tested:
+        wanted, scores = self.real.labels[self.real.test], []
+        for one in trained.networks:
+            kept = [one.last] if one.epoch_selected == one.epochs else [one.selected, one.last]
+            found = [
+                self._accuracy(trained.model, weights, trained.preprocess, self.real.test, wanted)
+                for weights in kept
+            ]
+            scores.append((found[0], found[-1]))
+        selected, last = torch.tensor(scores).T
+        return Tested(selected, last)
 
     def score(
-        self, small: Any, model: str | Kind = "convnet", *, seeds: int | Sequence[int] = 3
+        self, small: object, model: Model | None = None, *, seeds: Seeds | None = None
     ) -> float:
         """Mean validation accuracy of ``small`` after the last epoch; no test image is touched.
 
         At most :data:`SCORED` validation images are predicted.
         """
-        held = read_images(small, self.real)
         # Only the end is looked at: nothing is chosen.
         end = self.replace(val_every=max(self.training.epochs, self.training.val_every))
-        _, trained = end._train(image_model_of(model), small, held, seeds_of(seeds), False)
-        return float(torch.tensor([one.val_last for one in trained]).mean())
+        numbers = self.judge_seeds if seeds is None else seeds
+        return float(end.train(model or self.judge, small, seeds=numbers).val_last.mean())
 
-    def memory_bytes(self, model: str | Kind, small: Any, *, seeds: int | Sequence[int] = 5) -> int:
-        """Estimate, before any work, of the memory that :meth:`fit` adds to the process.
-
-        Counted are the weights of a seed (values, gradients, momentum, the passing update), those
-        kept of every seed (selected, last), the images of the set and those predicted at once, and
-        what a training step keeps for its gradient (measured on a few images, and as much again in
-        passing).
+    def memory(self, model: Kind, small: object, trainings: int) -> int:
+        """Counted are the weights of a seed (values, gradients, momentum, the passing update),
+        those kept of every seed (selected, last), the images of the set and those predicted at
+        once, and what a training step keeps for its gradient (measured on a few images, and as much
+        again in passing).
         """
         t, task = self.training, self.real
-        held = read_images(small, task)
-        net = _net(t, image_model_of(model), task.shape, task.num_classes)
+        seen = self.read(small)
+        net = _net(t, model, task.shape, task.num_classes)
         few = torch.zeros(4, *task.shape)
-        known = {p.data_ptr() for p in net.parameters()} | {few.data_ptr()}
-        kept: dict[int, int] = {}
-
-        def keep(tensor: Tensor) -> Tensor:
-            kept[tensor.data_ptr()] = tensor.untyped_storage().nbytes()
-            return tensor
-
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            net(few)
-        an_image = sum(size for at, size in kept.items() if at not in known) / len(few)
+        an_image = kept_bytes(lambda: net(few), [*net.parameters(), few]) / len(few)
         weights = 4 * sum(p.numel() for p in net.parameters())
-        at_once = max(2 * min(t.batch_size, len(held.x)), PREDICT_BATCH_NORM)
-        stored = held.x.nbytes + (min(SCORED, len(task.val)) * task.images[0].nbytes)
-        return round(weights * (4 + 2 * len(seeds_of(seeds))) + an_image * at_once + stored)
+        at_once = max(2 * min(t.batch_size, len(seen.x)), PREDICT_BATCH_NORM)
+        stored = seen.x.nbytes + (min(SCORED, len(task.val)) * task.images[0].nbytes)
+        return round(weights * (4 + 2 * trainings) + an_image * at_once + stored)
 
-    def _train(
-        self, kind: Kind, small: Any, held: Labelled, seeds: tuple[int, ...], progress: bool
-    ) -> tuple[ImageModel, list[_Trained]]:
+    def trained(
+        self, model: Kind, small: object, seeds: tuple[int, ...], progress: bool
+    ) -> ImagesTrained:
         """One network after the other, each validated a few times."""
-        task = self.real
-        net = _net(self.training, kind, task.shape, task.num_classes).to(self._device)
+        task, seen = self.real, self.read(small)
+        net = _net(self.training, model, task.shape, task.num_classes).to(self.device)
+        seen = Labelled(seen.x.to(self.device), seen.y.to(self.device), seen.preprocess)
         val = _spread(task.labels, task.val, SCORED)
-        wanted = task.labels[val]
-        x, y = held.x.to(self._device), held.y.to(self._device)
-        whole = isinstance(small, ImageTask)
-        bar = tqdm(seeds, name_of(kind), disable=not progress, leave=False)
-        return net, [
-            self._one(net, x, y, held.squared, whole, seed, held.preprocess, val, wanted)
-            for seed in bar
-        ]
+        bar = tqdm(seeds, model.__name__, disable=not progress, leave=False)
+        networks = [self._one(net, seen, isinstance(small, ImageTask), seed, val) for seed in bar]
+        return ImagesTrained(
+            model=net,
+            networks=networks,
+            preprocess=seen.preprocess,
+            val_selected=torch.tensor([one.val_selected for one in networks]),
+            epoch_selected=torch.tensor([one.epoch_selected for one in networks]),
+            val_last=torch.tensor([one.val_last for one in networks]),
+            seconds_training=sum(one.seconds for one in networks),
+            chosen="squared error" if seen.squared else "",
+        )
 
     def _one(
-        self,
-        net: ImageModel,
-        x: Tensor,
-        y: Tensor,
-        squared: bool,
-        whole: bool,
-        seed: int,
-        preprocess: Preprocess,
-        val: Tensor,
-        wanted: Tensor,
+        self, net: ImageModel, seen: Labelled, whole: bool, seed: int, val: Tensor
     ) -> _Trained:
-        t = self.training
+        t, x, y, squared = self.training, seen.x, seen.y, seen.squared
+        wanted = self.real.labels[val]
         rng = torch.Generator().manual_seed(seed)
         weights = {k: v.requires_grad_() for k, v in initialise(net, rng).items()}
         sgd = torch.optim.SGD(weights.values(), t.lr, t.momentum, weight_decay=t.weight_decay)
@@ -295,7 +302,7 @@ class ImageEvaluator:
         augment, batches = _augment(t.augment), _batches(len(x), t.batch_size, rng)
         best, at, kept, accuracy, seconds = -1.0, steps, {}, 0.0, 0.0
         for step in range(1, steps + 1):
-            start = _now(self._device)
+            start = now(self.device)
             rows = next(batches)
             part, target = (x, y) if rows is None else (x[rows], y[rows])
             if augment is not None:
@@ -306,9 +313,9 @@ class ImageEvaluator:
             sgd.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             sgd.step()
-            seconds += _now(self._device) - start
+            seconds += now(self.device) - start
             if step % every == 0 or step == steps:
-                accuracy = self._accuracy(net, weights, preprocess, val, wanted)
+                accuracy = self._accuracy(net, weights, seen.preprocess, val, wanted)
                 if accuracy > best:
                     best, at = accuracy, step
                     kept = {k: v.detach().clone() for k, v in weights.items()}
@@ -328,26 +335,10 @@ class ImageEvaluator:
         right, size = 0, PREDICT_BATCH_NORM if net.norm == "batch" else PREDICT
         with torch.inference_mode():
             for rows, y in zip(*(torch.split(t, size) for t in (part, wanted)), strict=True):
-                x = preprocess.apply(self.real.images[rows].to(self._device))
-                said: Tensor = functional_call(net, dict(weights), (x,)).argmax(1)
-                right += int((said.cpu() == y).sum())
+                x = preprocess.apply(self.real.images[rows].to(self.device))
+                guess: Tensor = functional_call(net, dict(weights), (x,)).argmax(1)
+                right += int((guess.cpu() == y).sum())
         return right / len(part)
-
-
-@dataclass(frozen=True)
-class _Trained:
-    """One network: its weights where validation was best and at the end.
-
-    ``epoch_selected`` and ``epochs`` count epochs; of the whole data updates.
-    """
-
-    selected: dict[str, Tensor]
-    last: dict[str, Tensor]
-    val_selected: float
-    val_last: float
-    epoch_selected: int
-    epochs: int
-    seconds: float
 
 
 def _batches(n: int, size: int, rng: Generator) -> Iterator[Tensor | None]:
@@ -372,87 +363,32 @@ def _spread(labels: Tensor, part: Tensor, most: int) -> Tensor:
     return ordered[torch.arange(most) * len(part) // most]
 
 
-def name_of(kind: Kind) -> str:
-    """A network's name in tables: its class."""
-    return kind.__name__
-
-
-def image_model_of(model: str | Kind) -> Kind:
-    """The class behind a name, in any case.
-
-    Raises:
-        ValueError: an unknown name.
-    """
-    if not isinstance(model, str):
-        return model
-    if model.lower() not in IMAGE_MODELS:
-        raise ValueError(f"unknown model {model!r}; known are {', '.join(IMAGE_MODELS)}")
-    return IMAGE_MODELS[model.lower()]
-
-
-def read_images(small: Any, real: ImageTask) -> Labelled:
-    """The images of ``small`` as networks see them.
-
-    They go through the preprocessing that their record names, else through that of the task.
+def plain_image_seconds(
+    real: object,
+    training: ImageTraining,
+    measured: int | None = None,
+    device: Device = None,
+) -> float:
+    """Wall seconds of the training a user writes: a ``DataLoader``, the ConvNet, SGD.
 
     Args:
-        small: condensed images as :func:`graphcondense.condense` gives them; anything with raw
-            images ``x [n, c, h, w]`` and classes ``y [n]`` or soft labels ``y [n, C]``; a pair of
-            such tensors; or an :class:`ImageTask`, whose training part is taken.
-        real: the real images.
-
-    Raises:
-        ValueError: no image; images or labels that do not match the real ones.
+        real: the real images, anything :func:`~graphcondense.data.images.as_images` takes.
+        training: how many updates, how wide, how deep, and images a batch.
+        measured: run only so many updates (after two to warm up) and scale; default all.
+        device: where to train; default the CPU.
     """
-    if isinstance(small, ImageTask):
-        return Labelled(small.seen(small.train), small.labels[small.train], small.preprocess)
-    x, y = raw_images(small)
-    if not len(x):
-        raise ValueError("the small set has no images")
-    if x.dim() != 4 or tuple(x.shape[1:]) != real.shape:
-        raise ValueError(
-            f"the small set has images {list(x.shape[1:])}, {real.name} has {list(real.shape)}"
-        )
-    if not bool(torch.isfinite(x).all()):
-        raise ValueError("the small set has NaN or infinite pixels")
-    if len(y) != len(x):
-        raise ValueError(f"the small set has {len(x)} images but {len(y)} labels")
-    if y.dim() == 2:
-        if y.shape[1] != real.num_classes:
-            raise ValueError(
-                f"the small set has soft labels over {y.shape[1]} classes, {real.name} has "
-                f"{real.num_classes}"
-            )
-        y = y.float()
-    elif y.dim() != 1 or y.is_floating_point():
-        raise ValueError(
-            f"the small set has labels {y.dtype} {list(y.shape)}; give classes [n] or soft labels "
-            f"[n, {real.num_classes}]"
-        )
-    elif int(y.min()) < 0 or int(y.max()) >= real.num_classes:
-        bad = int(y.min()) if int(y.min()) < 0 else int(y.max())
-        raise ValueError(
-            f"the small set has an image of class {bad}; {real.name} has classes "
-            f"0..{real.num_classes - 1}"
-        )
-    own = record_of(small).get("preprocess") is not None
-    preprocess = restore_preprocess(small) if own else real.preprocess
-    return Labelled(preprocess.apply(x.float()), y, preprocess)
+    task = as_images(real)
+    rng = torch.Generator().manual_seed(0)
+    pairs = TensorDataset(task.seen(task.train), task.labels[task.train])
+    loader = DataLoader(pairs, training.batch_size, shuffle=True, generator=rng)
+    width = training.hidden or ConvNet.usual_width
+    net = built(ConvNet, task.shape, task.num_classes, width, training.depth).to(device)
+    optimizer = torch.optim.SGD(net.parameters(), training.lr, training.momentum)
 
+    def loss() -> Tensor:
+        x, y = next(batches)
+        return F.cross_entropy(net(x.to(device)), y.to(device))
 
-def raw_images(small: Any) -> tuple[Tensor, Tensor]:
-    """Raw images ``[n, c, h, w]`` and labels of a small set, on the CPU.
-
-    Raises:
-        ValueError: it holds none.
-    """
-    if isinstance(small, tuple) and len(small) == 2:
-        x, y = small
-    else:
-        x, y = getattr(small, "x", None), getattr(small, "y", None)
-    if not (isinstance(x, Tensor) and isinstance(y, Tensor)):
-        raise ValueError(
-            f"a small set is condensed images, or a pair of tensors (images [n, c, h, w], labels), "
-            f"got {type(small).__name__}"
-        )
-    return x.detach().cpu(), y.detach().cpu()
+    batches = chain.from_iterable(repeat(loader))
+    with torch.random.fork_rng(devices=[]):  # the loader draws a seed for its workers
+        return seconds_of(loss, optimizer, training.whole_steps, measured, device)

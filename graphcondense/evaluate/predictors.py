@@ -7,22 +7,24 @@ grid says so.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 
-from graphcondense.data.task import NodeTask
-from graphcondense.evaluate.nodes import FitResult, read_labelled
+from graphcondense.data.task import NodeTask, read_labelled
+from graphcondense.evaluate.evaluator import Device, FitResult, Predictor, Try, choose
 from graphcondense.kernels.ntk import on_sphere
 from graphcondense.kernels.ridge import ridge_weights
+from graphcondense.nn.batched import Matrix
 from graphcondense.ops.adjacency import gcn_norm_csr, propagate_rows
 from graphcondense.ops.grid import edge
 
-Array: TypeAlias = "np.ndarray[Any, Any]"
+Array: TypeAlias = "npt.NDArray[np.floating]"
 Scores: TypeAlias = Iterator[tuple[str, Array]]
 """What was chosen, and scores ``[N, C]`` of all real nodes, for each choice."""
 
@@ -45,7 +47,7 @@ COLUMNS = 512
 """Features, or labelled nodes, that are taken at once beside all real nodes."""
 
 
-def kernel_ridge(small: Any, real: NodeTask) -> Scores:
+def kernel_ridge(small: object, real: NodeTask) -> Scores:
     """Kernel ridge regression on one-hot classes, ``K_TS (K_SS + λI)⁻¹ Y'``.
 
     The kernel is a Gaussian on the rows of ``Â² X``, scaled to length one; λ and the kernel's width
@@ -64,7 +66,7 @@ def kernel_ridge(small: Any, real: NodeTask) -> Scores:
             yield said, model.predict(everything)
 
 
-def structure_ridge(small: Any, real: NodeTask) -> Scores:
+def structure_ridge(small: object, real: NodeTask) -> Scores:
     """Kernel ridge regression with a structure-based NTK, ``K_TS (K_SS + λ tr(K_SS)/n I)⁻¹ Y'``.
 
     That is GC-SNTK's own predictor (Wang et al., WWW 2024), for any graph: the
@@ -99,7 +101,7 @@ def structure_ridge(small: Any, real: NodeTask) -> Scores:
                 yield f"{far}, {deep}, ridge {ridge:g}{edge(ridge, NTK_RIDGES)}", one.numpy()
 
 
-def label_propagation(small: Any, real: NodeTask) -> Scores:
+def label_propagation(small: object, real: NodeTask) -> Scores:
     """Label propagation on the real graph, ``F ← (1 - α) Â F + α F⁰``, from the small graph's
     labels (Zhou et al., NeurIPS 2003).
 
@@ -111,18 +113,18 @@ def label_propagation(small: Any, real: NodeTask) -> Scores:
     step = real.gcn_adj.astype(np.float64)
     starts: list[tuple[str, Array]] = []
     if own is not None:
-        start = np.zeros((real.num_nodes, targets.shape[1]))
-        start[own] = targets
-        starts.append(("training labels", start))
+        known = np.zeros((real.num_nodes, targets.shape[1]))
+        known[own] = targets
+        starts.append(("training labels", known))
     else:
         everything = _unit(_propagated(real.x_array, real.adj))
         similar = np.asarray(_unit(rows) @ everything.T)
         order = np.argsort(-similar, axis=1)[:, : max(NEIGHBOURS)]
         for k in NEIGHBOURS:
-            start = np.zeros((real.num_nodes, targets.shape[1]))
+            near = np.zeros((real.num_nodes, targets.shape[1]))
             for node, nearest in enumerate(order[:, :k]):
-                start[nearest] += similar[node, nearest, None].clip(0) * targets[node]
-            starts.append((f"{k} nearest{edge(k, NEIGHBOURS, below=False)}", start))
+                near[nearest] += similar[node, nearest, None].clip(0) * targets[node]
+            starts.append((f"{k} nearest{edge(k, NEIGHBOURS, below=False)}", near))
     for name, start in starts:
         for restart in RESTARTS:
             scores = start
@@ -131,7 +133,7 @@ def label_propagation(small: Any, real: NodeTask) -> Scores:
             yield f"{name}, restart {restart:g}{edge(restart, RESTARTS)}", scores
 
 
-PREDICTORS: dict[str, Callable[[Any, NodeTask], Scores]] = {
+PREDICTORS: dict[str, Callable[[object, NodeTask], Scores]] = {
     "LabelProp": label_propagation,
     "KernelRidge": kernel_ridge,
     "SNTK": structure_ridge,
@@ -139,14 +141,6 @@ PREDICTORS: dict[str, Callable[[Any, NodeTask], Scores]] = {
 """Predictors by name."""
 
 EDGE_WEIGHTS = "in the normalised adjacency"
-
-
-def predictor_named(name: Any) -> str | None:
-    """The predictor called ``name``, whatever its case; ``None`` for anything else."""
-    wanted = str(name).lower().replace("-", "").replace("_", "")
-    aliases = {"labelpropagation": "LabelProp", "krr": "KernelRidge", "lp": "LabelProp"}
-    known = {predictor.lower(): predictor for predictor in PREDICTORS} | aliases
-    return known.get(wanted)
 
 
 def check_size(name: str, rows: int) -> None:
@@ -159,34 +153,44 @@ def check_size(name: str, rows: int) -> None:
         )
 
 
-def fit_predictor(name: str, small: Any, real: NodeTask) -> FitResult:
+def fit_predictor(name: str, small: object, real: NodeTask, device: Device = None) -> FitResult:
     """Choose on validation, of equals the first, then read test once; one "seed", and no last epoch
-    apart."""
-    began, cpu = time.perf_counter(), time.process_time()
-    best: tuple[float, str, Array] = (-1.0, "", np.empty(0))
-    for chosen, scores in PREDICTORS[name](small, real):
-        guess = scores.argmax(1)
-        val = float((guess[real.val] == real.y[real.val].numpy()).mean())
-        if val > best[0]:
-            best = val, chosen, guess
-    test = torch.tensor([float((best[2][real.test] == real.y[real.test].numpy()).mean())])
-    seconds = time.perf_counter() - began
-    return FitResult(
-        model=name,
-        seeds=(0,),
-        val_selected=torch.tensor([best[0]]),
-        epoch_selected=torch.zeros(1, dtype=torch.long),
-        test_selected=test,
-        val_last=torch.tensor([best[0]]),
-        test_last=test,
-        seconds=seconds,
-        seconds_training=seconds,
-        processor_seconds=time.process_time() - cpu,
-        chosen=best[1],
+    apart. All of it runs on the CPU."""
+
+    def tries() -> Iterator[Try]:
+        for chosen, scores in PREDICTORS[name](small, real):
+            guess = scores.argmax(1)
+            val = _share(guess, real, real.val)
+            yield Try(chosen, val, partial(_share, guess, real, real.test))
+
+    return choose(name, tries())
+
+
+def _checks(name: str) -> Callable[[object, NodeTask], None]:
+    return lambda small, real: check_size(name, len(read_labelled(small, real)[2]))
+
+
+BY_NAME = {
+    name.lower(): Predictor(name, partial(fit_predictor, name), _checks(name), EDGE_WEIGHTS)
+    for name in PREDICTORS
+}
+"""As reports measure them, also by their other names."""
+BY_NAME |= {
+    alias: BY_NAME[name]
+    for alias, name in (
+        ("labelpropagation", "labelprop"),
+        ("lp", "labelprop"),
+        ("krr", "kernelridge"),
     )
+}
 
 
-def _propagated_small(small: Any, real: NodeTask) -> tuple[Array, Array, Array | None]:
+def _share(guess: Array, real: NodeTask, nodes: torch.Tensor) -> float:
+    """Of right guesses."""
+    return float((guess[nodes] == real.y[nodes].numpy()).mean())
+
+
+def _propagated_small(small: object, real: NodeTask) -> tuple[Array, Array, Array | None]:
     """Propagated labelled rows of the small graph, their targets ``[n, C]``, and which real nodes
     they are where the "small" graph is the real one."""
     x, adj, rows, targets = read_labelled(small, real)
@@ -216,19 +220,19 @@ def _lengths(real: NodeTask) -> dict[int, Array]:
     return {k: np.sqrt(np.where(square > 0, square, 1.0)) for k, square in squares.items()}
 
 
-def _propagated(x: Any, adj: sp.csr_matrix) -> Any:
+def _propagated(x: Matrix, adj: sp.csr_matrix) -> Matrix:
     step = gcn_norm_csr(adj)
     for _ in range(HOPS):
         x = step @ x
     return x
 
 
-def _unit(rows: Any) -> Any:
+def _unit(rows: Matrix) -> Matrix:
     """Rows scaled to length one; a row of zeros stays."""
     from sklearn.preprocessing import normalize
 
     return normalize(rows)
 
 
-def _dense(rows: Any) -> Array:
-    return rows.toarray() if sp.issparse(rows) else np.asarray(rows)
+def _dense(rows: Matrix) -> Array:
+    return np.asarray(rows) if isinstance(rows, np.ndarray) else rows.toarray()

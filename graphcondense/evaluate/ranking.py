@@ -7,14 +7,15 @@ skipped: means are over the others.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 from torch import Generator, Tensor
 
-Predict: TypeAlias = "Callable[[sp.csr_matrix], Tensor | np.ndarray[Any, Any]]"
+Predict: TypeAlias = "Callable[[sp.csr_matrix], Tensor | npt.NDArray[np.floating]]"
 """Contexts of some users, CSR ``[b, items]``, to scores ``[b, items]``."""
 
 Psp = Literal["share", "published"]
@@ -155,7 +156,7 @@ def psp_at(
     return share if psp == "share" else share / count
 
 
-def propensity(train: sp.csr_matrix, a: float = 0.55, b: float = 1.5) -> np.ndarray[Any, Any]:
+def propensity(train: sp.csr_matrix, a: float = 0.55, b: float = 1.5) -> npt.NDArray[np.floating]:
     """Inverse propensity of each item ``[items]`` (Jain et al., KDD 2016).
 
     ``1 + C (n_i + B)^-A`` with ``C = (ln N - 1)(B + 1)^A``, ``n_i`` the training users of the item
@@ -166,7 +167,7 @@ def propensity(train: sp.csr_matrix, a: float = 0.55, b: float = 1.5) -> np.ndar
     """
     counts = np.bincount(train.indices, minlength=train.shape[1]).astype(np.float64)
     c = (np.log(max(train.nnz, 3)) - 1) * (b + 1) ** a
-    weight: np.ndarray[Any, Any] = 1 + c * (counts + b) ** -a
+    weight: npt.NDArray[np.floating] = 1 + c * (counts + b) ** -a
     return weight
 
 

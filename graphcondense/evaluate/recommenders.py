@@ -11,27 +11,28 @@ model trained on condensed users serves real ones.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, Self, TypeAlias
+from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar, Protocol, Self, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 from torch import Tensor
 
 from graphcondense.kernels.infinite_ae import RIDGES, InfiniteAE, as_rows
 
-Array: TypeAlias = "np.ndarray[Any, Any]"
+Array: TypeAlias = "npt.NDArray[np.floating]"
 
 
 class Recommender(Protocol):
     """What is fitted on users and scores users."""
 
-    def fit(self, X: Any) -> Self: ...
+    def fit(self, X: object) -> Self: ...
 
     def refit(self, ridge: float) -> Self: ...
 
-    def predict(self, X: Any) -> Array: ...
+    def predict(self, X: object) -> Array: ...
 
 
 class Popularity:
@@ -42,7 +43,7 @@ class Popularity:
     [[2.0, 1.0, 0.0]]
     """
 
-    def fit(self, X: Any) -> Self:
+    def fit(self, X: object) -> Self:
         """Sum the users ``X [n, items]``."""
         self.counts_ = _sums(as_rows(X))
         return self
@@ -51,7 +52,7 @@ class Popularity:
         """There is no ridge."""
         return self
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: object) -> Array:
         """The same scores for each user, ``[m, items]`` float32."""
         rows = _users(X, len(self.counts_))
         return np.tile(self.counts_.astype(np.float32), (rows.shape[0], 1))
@@ -75,7 +76,7 @@ class EASE:
     def __init__(self, ridge: float = 500.0, *, device: torch.device | str = "cpu") -> None:
         self.ridge, self.device = ridge, device
 
-    def fit(self, X: Any) -> Self:
+    def fit(self, X: object) -> Self:
         """Solve for the users ``X [n, items]``.
 
         Raises:
@@ -109,7 +110,7 @@ class EASE:
         self.coef_ = inverse.float().contiguous().cpu().numpy()
         return self
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: object) -> Array:
         """Scores ``[m, items]`` float32 of users with the interactions ``X [m, items]``."""
         rows = _users(X, len(self.coef_)).astype(np.float32)
         out: Array = rows @ self.coef_
@@ -158,7 +159,7 @@ class _Factors:
     negative: float
     items_: Tensor
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: object) -> Array:
         """Scores ``[m, items]`` float32 of users with the interactions ``X [m, items]``."""
         rows = _users(X, len(self.items_))
         users = fold_in(self.items_, rows, self.ridge, self.negative)
@@ -166,6 +167,7 @@ class _Factors:
         return out
 
 
+@dataclass(eq=False)
 class MatrixFactorisation(_Factors):
     """Implicit alternating least squares (Hu, Koren & Volinsky, ICDM 2008), see :func:`fold_in`.
 
@@ -177,19 +179,14 @@ class MatrixFactorisation(_Factors):
         seed: draws the first item factors.
     """
 
-    def __init__(
-        self,
-        ridge: float = 10.0,
-        *,
-        negative: float = 0.3,
-        factors: int = 64,
-        sweeps: int = 10,
-        seed: int = 0,
-    ) -> None:
-        self.ridge, self.negative = ridge, negative
-        self.factors, self.sweeps, self.seed = factors, sweeps, seed
+    ridge: float = 10.0
+    _: KW_ONLY
+    negative: float = 0.3
+    factors: int = 64
+    sweeps: int = 10
+    seed: int = 0
 
-    def fit(self, X: Any) -> Self:
+    def fit(self, X: object) -> Self:
         """Alternate on the users ``X [n, items]``.
 
         Raises:
@@ -214,6 +211,7 @@ class MatrixFactorisation(_Factors):
         return self
 
 
+@dataclass(eq=False)
 class LightGCN(_Factors):
     """PyG's ``LightGCN`` (He et al., SIGIR 2020) on the graph of users and items, BPR loss.
 
@@ -234,30 +232,19 @@ class LightGCN(_Factors):
         device: where to train.
     """
 
-    def __init__(
-        self,
-        ridge: float = 10.0,
-        *,
-        negative: float = 0.3,
-        factors: int = 64,
-        num_layers: int = 2,
-        steps: int = 300,
-        lr: float = 0.02,
-        batch_size: int = 32_768,
-        decay: float = 1e-4,
-        seed: int = 0,
-        device: torch.device | str = "cpu",
-    ) -> None:
-        self.ridge, self.negative, self.factors, self.num_layers = (
-            ridge,
-            negative,
-            factors,
-            num_layers,
-        )
-        self.steps, self.lr, self.batch_size, self.decay = steps, lr, batch_size, decay
-        self.seed, self.device = seed, device
+    ridge: float = 10.0
+    _: KW_ONLY
+    negative: float = 0.3
+    factors: int = 64
+    num_layers: int = 2
+    steps: int = 300
+    lr: float = 0.02
+    batch_size: int = 32_768
+    decay: float = 1e-4
+    seed: int = 0
+    device: torch.device | str = "cpu"
 
-    def fit(self, X: Any) -> Self:
+    def fit(self, X: object) -> Self:
         """Train on the users ``X [n, items]``.
 
         Raises:
@@ -328,7 +315,7 @@ def _some(rows: sp.csr_matrix) -> sp.csr_matrix:
     return rows
 
 
-def _users(x: Any, items: int) -> sp.csr_matrix:
+def _users(x: object, items: int) -> sp.csr_matrix:
     rows = as_rows(x)
     if rows.shape[1] != items:
         raise ValueError(

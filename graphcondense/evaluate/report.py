@@ -1,4 +1,4 @@
-"""One call that says what a condensed graph is worth: `evaluate`."""
+"""One call that says what a condensed set is worth: `evaluate`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from graphcondense.data.kind import kind_of_data
-from graphcondense.evaluate.bench import ALL, Bench, Kind, NodeBench
 from graphcondense.evaluate.cost import (
     Ledger,
     better_than_random,
@@ -23,10 +21,16 @@ from graphcondense.evaluate.cost import (
     peak_memory_bytes,
     size_of,
 )
-from graphcondense.evaluate.graph_bench import GraphBench
-from graphcondense.evaluate.image_bench import ImageBench
+from graphcondense.evaluate.evaluator import (
+    Contestant,
+    Device,
+    FitResult,
+    Seeds,
+    evaluator_of,
+)
 from graphcondense.evaluate.metrics import SCORES, Score
-from graphcondense.evaluate.nodes import FitResult, record_of
+from graphcondense.evaluate.nodes import ALL
+from graphcondense.evaluate.reading import record_of, refuse_swapped, refuse_text
 from graphcondense.evaluate.result import (
     COLOURS,
     MARKERS,
@@ -35,14 +39,13 @@ from graphcondense.evaluate.result import (
     sampling_error,
     shown_spread,
 )
-from graphcondense.evaluate.rows_bench import RowsBench
 from graphcondense.evaluate.store import Store, identity_of
 from graphcondense.ops.fields import listed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["ALL", "BASELINES", "Report", "Row", "bench_of", "evaluate"]
+__all__ = ["ALL", "BASELINES", "Report", "Row", "evaluate"]
 
 BASELINES = ("random", "whole", "mean")
 
@@ -125,7 +128,7 @@ class Report(Scored):
 
     data: str
     digest: str
-    settings: Mapping[str, Mapping[str, Any]]
+    settings: Mapping[str, Mapping[str, object]]
     rows: tuple[Row, ...]
     ledgers: Mapping[str, Ledger]
     metric: str = "accuracy"
@@ -367,7 +370,7 @@ def _row_of(saved: Mapping[str, Any]) -> Row:
     return Row(**row)
 
 
-def _settings(settings: Mapping[str, Mapping[str, Any]]) -> str:
+def _settings(settings: Mapping[str, Mapping[str, object]]) -> str:
     """What all models share, then what is a model's own."""
     first = next(iter(settings.values()))
     common = {k: v for k, v in first.items() if all(s[k] == v for s in settings.values())}
@@ -378,64 +381,42 @@ def _settings(settings: Mapping[str, Mapping[str, Any]]) -> str:
     return "; ".join(parts)
 
 
-def bench_of(data: Any, device: torch.device | str | None = None, **options: Any) -> Bench:
-    """What measures on ``data``: graphs, images, users by items, or the nodes of one graph.
-
-    Args:
-        data: a graph, or a :class:`~graphcondense.data.graph_task.GraphTask`, a list or a PyG data
-            set of graphs. A list or data set of one graph with labelled nodes is that graph. Users
-            by items are anything :func:`~graphcondense.data.interactions.as_interactions` takes.
-            Images are anything :func:`~graphcondense.data.images.as_images` takes but a path.
-            See :func:`~graphcondense.data.kind.kind_of_data`.
-        device: where to train; default the CPU.
-        **options: fields of :class:`~graphcondense.evaluate.nodes.Training`, of
-            :class:`~graphcondense.evaluate.graphs.GraphTraining`, of
-            :class:`~graphcondense.evaluate.images.ImageTraining`, or of
-            :class:`~graphcondense.evaluate.rows.RowsTraining`.
-    """
-    benches: dict[str, Callable[..., Bench]] = {
-        "node": NodeBench,
-        "graph": GraphBench,
-        "image": ImageBench,
-        "rows": RowsBench,
-    }
-    return benches[kind_of_data(data)](data, device, **options)
-
-
 def evaluate(
-    small: Any,
-    data: Any,
+    small: object,
+    data: object,
     *,
-    models: str | Sequence[Any] | None = None,
-    seeds: int | Sequence[int] | None = None,
+    models: str | Sequence[str | Callable[..., nn.Module]] | None = None,
+    seeds: Seeds | None = None,
     baselines: str | Sequence[str] | None = BASELINES,
     random_draws: int = 3,
     equal_bytes: bool = False,
     condensation_seconds: float | Mapping[str, float] | None = None,
     plain_epochs: int = 10,
     store: str | Path | None = None,
-    device: torch.device | str | None = None,
+    device: Device = None,
     progress: bool = True,
-    **options: Any,
+    **options: object,
 ) -> Report:
-    """Train several models on condensed graphs and on baselines; score them on the real data.
+    """Train several models on condensed sets and on baselines; score them on the real data.
 
-    Real data are one graph whose nodes are classified, or a set of graphs. The epoch is chosen on
-    the validation nodes, every epoch from the first (``val_every=1``); of sets of graphs the step,
-    every fifth, on the validation graphs. Test examples are read once a training, when it has
-    ended: at the chosen epoch and at the last.
+    Real data are one graph whose nodes are classified, a set of graphs, images, or users by items.
+    The epoch is chosen on the validation nodes, every epoch from the first (``val_every=1``); of
+    sets of graphs the step, every fifth, on the validation graphs. Test examples are read once a
+    training, when it has ended: at the chosen epoch and at the last.
 
     Args:
         small: a condensed graph, or a condensed set of graphs (a list of PyG ``Data`` is one set);
             a list of them (several condensation seeds); or a mapping from names to either. What
-            one may hold: see :meth:`NodeEvaluator.fit` and :meth:`GraphEvaluator.fit`.
-        data: the real graph, anything :func:`~graphcondense.data.task.as_task` takes; or the real
-            graphs, anything :func:`~graphcondense.data.graph_task.as_graph_task` takes.
+            one may hold: see :class:`~graphcondense.evaluate.nodes.NodeEvaluator` and those of the
+            other kinds. A set that lacks a class of the real data is measured, with a warning.
+        data: the real data, anything that :func:`~graphcondense.evaluate.evaluator.evaluator_of`
+            takes.
         models: names of models and predictors, or classes of your own, such as
             ``torch_geometric.nn.GraphSAGE``; the ledger shows the first one's times. A text names
             several with commas between; ``"all"`` is all of :data:`ALL`, or of
             :data:`~graphcondense.nn.graphs.GRAPH_MODELS`. By default six for nodes, all for graphs.
-        seeds: training seeds of every model, or how many; by default 10 for nodes, 5 for graphs.
+        seeds: training seeds of every model, or how many; by default 10 for nodes, 5 for graphs and
+            images, 3 for users by items.
         baselines: of ``"random"`` (random training examples, class by class as many as the first
             set has), ``"whole"`` (all training examples), and, of regression alone, ``"mean"``: the
             mean of the training targets, which no model is trained for.
@@ -451,67 +432,71 @@ def evaluate(
             call goes on.
         device: where to train; default the CPU.
         progress: show progress bars.
-        **options: fields of :class:`~graphcondense.evaluate.nodes.Training`, or of
+        **options: fields of the kind's options, such as
+            :class:`~graphcondense.evaluate.nodes.Training` or
             :class:`~graphcondense.evaluate.graphs.GraphTraining`.
 
     Raises:
-        ValueError: no graph; unknown model or baseline; no validation or test examples, or such on
+        ValueError: no graph; text or a path instead of data; small and real data in the wrong
+            order; unknown model or baseline; no validation or test examples, or such on
             which the score is not defined; features or classes that do not match.
         TypeError: for an option that does not exist.
     """
-    bench = bench_of(data, device, **options)
+    refuse_text(data, "data")
+    refuse_swapped(data)
+    evaluator = evaluator_of(data, device=device, **options)
     every = models == "all"
-    if isinstance(models, str):
-        models = bench.all if every else listed(models, "models")
-    elif models is not None:
-        models = listed(models, "models")
-    kinds = [bench.kind(model) for model in (bench.usual if models is None else models)]
+    if models is None:
+        models = evaluator.usual
+    names = evaluator.all if every else listed(models, "models")
+    contestants = [evaluator.contestant(model) for model in names]
     baselines = listed(baselines or (), "baselines")
     if wrong := [name for name in baselines if name not in BASELINES]:
         raise ValueError(f"unknown baseline {wrong[0]!r}; known are {', '.join(BASELINES)}")
-    if not kinds:
+    if not contestants:
         raise ValueError("models is empty: name at least one")
-    named = bench.sets(small)  # everything is checked before anything is trained
+    named = evaluator.sets(small)  # everything is checked before anything is trained
     if taken := [name for name in baselines if name in named]:
         raise ValueError(f"{taken[0]!r} names a baseline; call the condensed set something else")
-    seeds, real = bench.seeds if seeds is None else seeds, bench.real
+    seeds, real = evaluator.seeds if seeds is None else seeds, evaluator.real
     first = next(iter(named.values()))[0]
     expected: dict[str, int | None] = {}
     for label, graphs in named.items():
-        found = [bench.memory_bytes(kind, graphs[0], seeds) for kind in kinds]
+        found = [one.memory_bytes(graphs[0], seeds) for one in contestants]
         expected[label] = max((size for size in found if size is not None), default=None)
-    sets: dict[str, list[Any]] = dict(named)
+    sets = dict(named)
     if "random" in baselines:
-        sets["random"] = [bench.random(first, draw) for draw in range(random_draws)]
+        sets["random"] = [evaluator.random(first, draw) for draw in range(random_draws)]
     if "whole" in baselines:
         sets["whole"] = [real]
     if equal_bytes:
-        sets |= bench.equal_bytes(first, random_draws)
+        sets |= evaluator.equal_bytes(first, random_draws)
 
-    kinds = _checked(bench, kinds, sets, every)
-    kept = Store(store, identity_of(bench.training, real, seeds, device))
+    contestants = _checked(contestants, sets, every)
+    kept = Store(store, identity_of(evaluator, seeds))
     rows = []
     for label, graphs in sets.items():
-        for kind in kinds:
+        for one in contestants:
             results = [
                 kept.get(
-                    f"{_name(kind)} {label} {i} {graph_hash(graph)}",
-                    partial(bench.fit, kind, graph, seeds, progress=progress),
+                    f"{one.name} {label} {i} {graph_hash(graph)}",
+                    partial(one.fit, graph, seeds, progress),
                 )
                 for i, graph in enumerate(graphs)
             ]
-            row = _row(label, graphs, *bench.about(kind), results)
-            if bench.metric == "accuracy":
-                error = sampling_error(row.test_selected, bench.tested)
+            row = _row(label, graphs, one.predictor, one.edge_weights, results)
+            if evaluator.metric == "accuracy":
+                error = sampling_error(row.test_selected, evaluator.tested)
                 row = replace(row, test_error=error)
             rows.append(row)
-    if "mean" in baselines and (floor := bench.mean()) is not None:
-        for kind in kinds:
-            row = _row("mean", [], *bench.about(kind), [replace(floor, model=_name(kind))])
+    if "mean" in baselines and (floor := evaluator.mean()) is not None:
+        for one in contestants:
+            result = replace(floor, model=one.name)
+            row = _row("mean", [], one.predictor, one.edge_weights, [result])
             rows.append(replace(row, set_graphs=0))
-    name = _name(kinds[0])
+    name = contestants[0].name
     times = {row.label: row for row in rows if row.model == name}
-    plain = bench.plain_seconds(plain_epochs) if plain_epochs else None
+    plain = evaluator.plain_seconds(plain_epochs) if plain_epochs else None
     whole = times.get("whole")
     ledgers = {
         label: Ledger(
@@ -528,25 +513,25 @@ def evaluate(
             condensed_processor_seconds=times[label].processor_seconds,
             whole_processor_seconds=whole.processor_seconds if whole else None,
             memory_estimate_bytes=expected[label],
-            units=bench.units,
+            units=evaluator.units,
             graphs=tuple(map(graph_hash, graphs)),
-            better_than_random=_beats(times[label], times.get("random"), bench.metric)
+            better_than_random=_beats(times[label], times.get("random"), evaluator.metric)
             if _as_large(graphs[0], first)
             else None,
         )
         for label, graphs in named.items()
     }
-    trained = {_name(kind): bench.settings(kind) for kind in kinds}
-    settings = {name: own for name, own in trained.items() if own is not None}
+    settings = {one.name: one.settings for one in contestants if one.settings is not None}
     kept.done()
     return Report(
-        *(real.name, real.digest, settings, tuple(rows), ledgers, bench.metric, bench.units),
-        test_examples=bench.tested,
+        *(real.name, real.digest, settings, tuple(rows), ledgers),
+        *(evaluator.metric, evaluator.units),
+        test_examples=evaluator.tested,
         test_unlabelled=real.unlabelled.get("test", 0),
     )
 
 
-def _as_large(small: Any, first: Any) -> bool:
+def _as_large(small: object, first: object) -> bool:
     """Whether random examples, drawn for the ``first`` set, are as many as there are here."""
     own, other = size_of(small), size_of(first)
     return (own.nodes, own.graphs) == (other.nodes, other.graphs)
@@ -564,33 +549,29 @@ def _beats(row: Row, random: Row | None, metric: str) -> bool | None:
 
 
 def _checked(
-    bench: Bench, kinds: Sequence[Kind], sets: Mapping[str, list[Any]], every: bool
-) -> list[Kind]:
+    contestants: Sequence[Contestant], sets: Mapping[str, list[object]], every: bool
+) -> list[Contestant]:
     """The models that can be trained on all sets, before any is trained.
 
     Where ``every`` model is asked for, one that cannot is left out, with a warning.
     """
-    kept: list[Kind] = []
-    for kind in kinds:
+    kept: list[Contestant] = []
+    for one in contestants:
         try:
             for graphs in sets.values():
                 for graph in graphs:
-                    bench.check(kind, graph)
+                    one.check(graph)
         except ValueError as why:
             if not every:
                 raise
-            warnings.warn(f"{_name(kind)} is left out of all models: {why}", stacklevel=3)
+            warnings.warn(f"{one.name} is left out of all models: {why}", stacklevel=3)
         else:
-            kept.append(kind)
+            kept.append(one)
     return kept
 
 
-def _name(kind: Kind) -> str:
-    return kind if isinstance(kind, str) else kind.__name__
-
-
 def _row(
-    label: str, graphs: list[Any], predictor: str, edge_weights: str, results: list[FitResult]
+    label: str, graphs: list[object], predictor: str, edge_weights: str, results: list[FitResult]
 ) -> Row:
     selected = torch.stack([result.test_selected for result in results])
     last = torch.stack([result.test_last for result in results])
@@ -630,7 +611,7 @@ def _row(
     )
 
 
-def _preset(graphs: list[Any]) -> str | None:
+def _preset(graphs: list[object]) -> str | None:
     """The presets that the records name; ``None`` where none says anything."""
     records = [record for graph in graphs if "preset" in (record := record_of(graph))]
     return " | ".join(dict.fromkeys(str(r["preset"] or "none") for r in records)) or None
@@ -650,7 +631,7 @@ def _std(values: Tensor) -> float | None:
     return float(values.std(0).mean()) if len(values) > 1 else None
 
 
-def _seconds(label: str, graph: Any, given: float | Mapping[str, float] | None) -> float | None:
+def _seconds(label: str, graph: object, given: float | Mapping[str, float] | None) -> float | None:
     if isinstance(given, Mapping):
         given = given.get(label)
     if given is None:

@@ -9,24 +9,31 @@ See :mod:`graphcondense.evaluate.ranking` for the scores.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from copy import copy
-from dataclasses import dataclass, fields, replace
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 import torch
+from torch import nn
 
 from graphcondense.data.interactions import InteractionTask, as_interactions
-from graphcondense.evaluate.nodes import FitResult, seeds_of
-from graphcondense.evaluate.ranking import Psp, ranking
-from graphcondense.evaluate.recommenders import Known, Recommender, recommender_named
-from graphcondense.ops.device import usable
-from graphcondense.ops.fields import Count, Positive, check_fields
+from graphcondense.evaluate.evaluator import Evaluator, Fitted, Options, Tested
+from graphcondense.evaluate.floors import random_users, users_within
+from graphcondense.evaluate.ranking import BLOCK, Psp, ranking
+from graphcondense.evaluate.reading import read_rows
+from graphcondense.evaluate.recommenders import (
+    RECOMMENDERS,
+    Known,
+    Recommender,
+    recommender_named,
+)
+from graphcondense.ops.fields import Count, Positive
 from graphcondense.ops.grid import edge
 
-Model: TypeAlias = "str | Known"
+Model: TypeAlias = "str | Callable[..., nn.Module] | Known"
 """A recommender by its name, or what builds one."""
 
 METRIC = "NDCG@10"
@@ -37,7 +44,7 @@ LONGEST = 100
 
 
 @dataclass(frozen=True)
-class RowsTraining:
+class RowsTraining(Options):
     """How recommenders are measured: the same for every set that is compared.
 
     Attributes:
@@ -51,117 +58,139 @@ class RowsTraining:
     ridge: Positive | None = None
     val_users: Count | None = None
 
-    def __post_init__(self) -> None:
-        check_fields(self)
+
+@dataclass(frozen=True)
+class Chosen:
+    """A fitted model, and how it was chosen.
+
+    Attributes:
+        model: the fitted recommender.
+        ridge: what it was fitted with; ``None`` if it has none.
+        val: its validation HR@100.
+        seconds: of all fits, scoring left out.
+    """
+
+    model: Recommender
+    ridge: float | None
+    val: float
+    seconds: float
 
 
-class RowsEvaluator:
+@dataclass(frozen=True, kw_only=True)
+class RowsFitted(Fitted):
+    """Recommenders fitted on one set of users, one a seed; there are no epochs.
+
+    Attributes:
+        models: each with its ridge.
+    """
+
+    models: list[Chosen]
+
+
+class RowsEvaluator(Evaluator[InteractionTask, Known, RowsTraining, RowsFitted]):
     """Fits recommenders on small sets of users and scores them on all real users.
+
+    A small set is condensed users, a SciPy matrix of users ``[n, items]``, or an
+    :class:`~graphcondense.data.interactions.InteractionTask`, fitted on its training part. Models
+    are names in :data:`~graphcondense.evaluate.recommenders.RECOMMENDERS`; one in closed form has
+    one training, whatever the seeds. NDCG@10 is the test score, HR@100 the validation score, and
+    every other test score is in ``others`` of the result. Closed forms have no progress to show.
 
     Args:
         real: anything :func:`~graphcondense.data.interactions.as_interactions` takes.
         device: where models train that have a device; default the CPU.
         **options: fields of :class:`RowsTraining`.
-
-    Raises:
-        ValueError: no user has validation items, or an option is out of range.
-        TypeError: for an option that does not exist.
     """
 
-    def __init__(
-        self, real: Any, *, device: torch.device | str | None = None, **options: Any
-    ) -> None:
-        known = [field.name for field in fields(RowsTraining)]
-        if unknown := sorted(set(options) - set(known)):
-            raise TypeError(f"unknown option {', '.join(unknown)}; known are {', '.join(known)}")
-        self.training = RowsTraining(**options)
-        self.real: InteractionTask = as_interactions(real)
-        self.device = usable(device)
-        if self.training.ridge is None and not self.real.val.nnz:
+    kind = "rows"
+    all = tuple(RECOMMENDERS)
+    usual = ("InfiniteAE", "EASE", "MF", "Popularity")
+    seeds = 3
+    judge, judge_seeds = "InfiniteAE", 1
+    metric = METRIC.lower()
+    units = ("users", "interactions")
+    usual_training = RowsTraining()
+
+    def checked(self, real: object) -> InteractionTask:
+        return as_interactions(real)
+
+    def check(self, split: str) -> None:
+        if split == "test" and not self.real.test.nnz:
+            raise ValueError(f"{self.real.name}: no user has test items; give a split with such")
+        if split == "val" and self.training.ridge is None and not self.real.val.nnz:
             raise ValueError(
                 f"{self.real.name}: no user has validation items, by which the ridge is chosen; "
                 "give a split with such, or ridge="
             )
 
-    def replace(self, **options: Any) -> RowsEvaluator:
-        """An evaluator with other settings on the same real users."""
-        out = copy(self)
-        out.training = replace(self.training, **options)
-        return out
+    def read(self, small: object) -> sp.csr_matrix:
+        return read_rows(small, self.real)
 
-    def fit(
-        self,
-        model: Model,
-        small: Any,
-        *,
-        seeds: int | Sequence[int] = 3,
-        progress: bool = False,
-    ) -> FitResult:
-        """Fit ``model`` on ``small`` with every seed; read the test items once, at the end.
+    def model_of(self, model: Model) -> Known:
+        return model if isinstance(model, Known) else recommender_named(str(model))
 
-        Args:
-            model: a name in :data:`~graphcondense.evaluate.recommenders.RECOMMENDERS`.
-            small: condensed users; a SciPy matrix of users ``[n, items]``; or an
-                :class:`~graphcondense.data.interactions.InteractionTask`, fitted on its training
-                part.
-            seeds: the training seeds, or how many; a model in closed form has one training.
-            progress: not used; closed forms have no steps to show.
+    def name_of(self, model: Known) -> str:
+        return model.name
 
-        Returns:
-            NDCG@10 as the test score, HR@100 as the validation score, and every other test score
-            in ``others``.
+    def about(self, model: Known) -> tuple[str, str]:
+        return "recommender", model.about
 
-        Raises:
-            ValueError: unknown model; other items than the real users have; no test items.
-        """
-        task, known = self.real, model_of(model)
-        rows, numbers = read_rows(small, task), seeds_of(seeds)
-        if not task.test.nnz:
-            raise ValueError(f"{task.name}: no user has test items; give a split with such")
-        start, cpu = time.perf_counter(), time.process_time()
-        trained = 0.0
-        val, chosen, tests = [], [], []
-        for seed in numbers if known.seeded else numbers[:1]:
-            fitted = self.choose(known, rows, seed)
-            found = ranking(
-                fitted.model.predict,
-                task.seen,
-                task.test,
-                train=task.train,
-                psp=self.training.psp,
-            )
-            trained += fitted.seconds
-            val.append(fitted.val)
-            tests.append(found)
-            chosen.append(fitted.ridge)
-        test = torch.tensor([one[METRIC] for one in tests])
-        grid = known.ridges if self.training.ridge is None else ()
-        ridges = (ridge for ridge in chosen if ridge is not None)
+    def settings(self, model: Known) -> Mapping[str, object] | None:
+        return {**asdict(self.training), "ridges": list(model.ridges)} if model.ridges else None
+
+    @property
+    def tested(self) -> int:
+        return int((self.real.test.getnnz(1) > 0).sum())
+
+    def test_labels(self) -> npt.NDArray[np.generic]:
+        return np.stack(self.real.test.nonzero())
+
+    def random(self, small: object, seed: int) -> sp.csr_matrix:
+        return random_users(self.real, self.read(small).shape[0], seed)
+
+    def within(self, budget: int, seed: int) -> sp.csr_matrix:
+        return users_within(self.real, budget, seed)
+
+    def memory(self, model: Known, small: object, trainings: int) -> int:
+        """What fitting and scoring add."""
+        rows = self.read(small)
+        users, items = rows.shape
+        scoring = BLOCK * items * 24
+        fitting = {
+            "InfiniteAE": 8 * (3 * users**2 + 3 * users * items),
+            "EASE": 8 * (3 * items**2 + min(users, items) ** 2 + users * items * (users < items)),
+            "MF": 4 * 64 * 32 * (users + items),
+            "LightGCN": 16 * 64 * (users + items) * 6 + 40 * rows.nnz,
+        }
+        return int(scoring + fitting.get(model.name, 8 * items))
+
+    def trained(
+        self, model: Known, small: object, seeds: tuple[int, ...], progress: bool
+    ) -> RowsFitted:
+        rows = self.read(small)
+        found = [self.choose(model, rows, seed) for seed in (seeds if model.seeded else seeds[:1])]
+        val = torch.tensor([one.val for one in found], dtype=torch.double)
+        grid = model.ridges if self.training.ridge is None else ()
+        ridges = (one.ridge for one in found if one.ridge is not None)
         named = ", ".join(dict.fromkeys(f"{ridge:g}{edge(ridge, grid)}" for ridge in ridges))
-        return FitResult(
-            model=known.name,
-            seeds=tuple(numbers if known.seeded else numbers[:1]),
-            val_selected=torch.tensor(val),
+        return RowsFitted(
+            models=found,
+            val_selected=val,
             epoch_selected=torch.zeros(len(val), dtype=torch.long),
-            test_selected=test,
-            val_last=torch.tensor(val),
-            test_last=test,
-            seconds=time.perf_counter() - start,
-            seconds_training=trained,
-            processor_seconds=time.process_time() - cpu,
+            val_last=val,
+            seconds_training=sum(one.seconds for one in found),
             chosen=f"ridge {named}" if named else "",
-            others={k: [one[k] for one in tests] for k in tests[0] if k != METRIC},
         )
 
-    def fit_whole(self, model: Model, *, seeds: int | Sequence[int] = 3) -> FitResult:
-        """The same, fitted on all real users: the yardstick."""
-        return self.fit(model, self.real, seeds=seeds)
-
-    def score(self, small: Any, model: Model = "InfiniteAE", *, seeds: int = 1) -> float:
-        """Validation HR@100 of ``small`` with the best ridge; no test item is touched."""
-        known, rows = model_of(model), read_rows(small, self.real)
-        found = [self.choose(known, rows, seed).val for seed in seeds_of(seeds)]
-        return sum(found) / len(found)
+    def test(self, trained: RowsFitted) -> Tested:
+        task, psp = self.real, self.training.psp
+        found = [
+            ranking(one.model.predict, task.seen, task.test, train=task.train, psp=psp)
+            for one in trained.models
+        ]
+        scores = torch.tensor([one[METRIC] for one in found])
+        others = {k: [one[k] for one in found] for k in found[0] if k != METRIC}
+        return Tested(scores, scores, others)
 
     def choose(self, known: Known, rows: sp.csr_matrix, seed: int = 0) -> Chosen:
         """The model fitted on ``rows`` with the ridge of best validation HR@100, the first of
@@ -190,7 +219,7 @@ class RowsEvaluator:
             seconds += time.perf_counter() - start
         return Chosen(model, ridge, scores[best], seconds)
 
-    def _validate(self, predict: Callable[[sp.csr_matrix], Any]) -> float:
+    def _validate(self, predict: Callable[[sp.csr_matrix], npt.NDArray[np.float32]]) -> float:
         task, most = self.real, self.training.val_users
         users = np.flatnonzero(task.val.getnnz(1))
         if most is not None and len(users) > most:
@@ -200,23 +229,6 @@ class RowsEvaluator:
         return found[f"HR@{top}"]
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """A fitted model, and how it was chosen.
-
-    Attributes:
-        model: the fitted recommender.
-        ridge: what it was fitted with; ``None`` if it has none.
-        val: its validation HR@100.
-        seconds: of all fits, scoring left out.
-    """
-
-    model: Recommender
-    ridge: float | None
-    val: float
-    seconds: float
-
-
 def choosing_length(items: int) -> int:
     """The ``k`` of the HR@k that validation chooses by: a list of all items would tell nothing.
 
@@ -224,41 +236,3 @@ def choosing_length(items: int) -> int:
     (100, 50, 10)
     """
     return min(LONGEST, max(10, items // 10))
-
-
-def model_of(model: Model) -> Known:
-    """The recommender behind a name.
-
-    Raises:
-        ValueError: an unknown name.
-    """
-    return model if isinstance(model, Known) else recommender_named(model)
-
-
-def read_rows(small: Any, real: InteractionTask) -> sp.csr_matrix:
-    """The users of ``small`` as CSR float32 ``[n, items]``.
-
-    Raises:
-        ValueError: not users by items, none, weights that are not finite, or other items than the
-            real users have.
-    """
-    if isinstance(small, InteractionTask):
-        rows = small.train
-    else:
-        held = getattr(small, "csr", small)
-        if not sp.issparse(held):
-            raise ValueError(
-                f"a small set of users is a condensed set or a SciPy matrix [users, items], got "
-                f"{type(small).__name__}"
-            )
-        rows = held
-    if rows.shape[1] != real.num_items:
-        raise ValueError(
-            f"the small set has {rows.shape[1]} items, {real.name} has {real.num_items}"
-        )
-    if not rows.shape[0] or not rows.nnz:
-        raise ValueError("the small set has no users with interactions")
-    out = sp.csr_matrix(rows, dtype=np.float32)
-    if not np.isfinite(out.data).all():
-        raise ValueError("the small set has weights that are NaN or infinite")
-    return out

@@ -9,14 +9,10 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from graphcondense.data.graph_task import GraphTask
-from graphcondense.data.images import ImageTask
-from graphcondense.data.interactions import InteractionTask
-from graphcondense.evaluate.nodes import FitResult
+from graphcondense.evaluate.evaluator import AnyEvaluator, FitResult, Seeds
 
 
 class Store:
@@ -27,7 +23,7 @@ class Store:
         identity: everything that can change a result, as plain values.
     """
 
-    def __init__(self, path: str | Path | None, identity: Mapping[str, Any]) -> None:
+    def __init__(self, path: str | Path | None, identity: Mapping[str, object]) -> None:
         self.path = None if path is None else Path(path)
         text = json.dumps(identity, sort_keys=True, default=str)
         self.name = hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -61,7 +57,7 @@ class Store:
             self.path.unlink(missing_ok=True)
 
 
-def _plain(result: FitResult) -> dict[str, Any]:
+def _plain(result: FitResult) -> dict[str, object]:
     """float32 and int64 come back bit for bit from what JSON holds of them."""
     return {k: v.tolist() if isinstance(v, Tensor) else v for k, v in vars(result).items()}
 
@@ -73,22 +69,16 @@ def _result(saved: Mapping[str, Any]) -> FitResult:
     return FitResult(**values)
 
 
-def identity_of(training: Any, real: Any, seeds: Any, device: Any) -> dict[str, Any]:
-    """What decides the result of a training, beside the model and the small graph."""
+def identity_of(evaluator: AnyEvaluator, seeds: Seeds) -> dict[str, object]:
+    """What decides the result of a training, beside the model and the small set."""
     from graphcondense.version import __version__
 
-    if isinstance(real, InteractionTask):
-        held: Any = np.stack(real.test.nonzero())
-    elif isinstance(real, ImageTask):
-        held = real.labels[real.test].numpy()
-    else:
-        held = (real.graphs.y if isinstance(real, GraphTask) else real.y)[real.test].numpy()
-    test = hashlib.sha256(held.tobytes()).hexdigest()
+    test = hashlib.sha256(evaluator.test_labels().tobytes()).hexdigest()
     return {
         "version": __version__,
         "torch": torch.__version__,
-        "training": asdict(training),
-        "data": [real.digest, test],
+        "training": asdict(evaluator.training),
+        "data": [evaluator.real.digest, test],
         "seeds": seeds,
-        "device": str(device),
+        "device": str(evaluator.device),
     }

@@ -1,7 +1,6 @@
 """One paper, one file; and how a method is found by its name.
 
-The package is also what users call: ``graphcondense.methods()`` is the table of methods. A module
-may have any subclass of ``ModuleType`` as its class, so this one can be called.
+The package is also what users call: ``graphcondense.methods()`` is the table of methods.
 
 >>> import graphcondense
 >>> [m["name"] for m in graphcondense.methods("rows")]
@@ -13,13 +12,12 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
-import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
-from types import ModuleType
 from typing import Any
 
 from graphcondense.core.method import REGISTRY, Method
+from graphcondense.ops.callable_module import make_callable
 
 ENTRY_POINTS = "graphcondense.methods"
 
@@ -101,9 +99,4 @@ def find_method(name: str, kind: str | None = None) -> tuple[type[Method], dict[
     raise ValueError(f"unknown method {name!r}{data}; did you mean {', '.join(near)}?")
 
 
-class _Table(ModuleType):
-    def __call__(self, kind: str | None = None) -> list[dict[str, str]]:
-        return methods(kind)
-
-
-sys.modules[__name__].__class__ = _Table
+make_callable(__name__, methods)

@@ -69,6 +69,7 @@ class Wrapped(Stacked):
         _check_state(label, networks)
         # The first serves as the code of all; its own weights are never used.
         self._code = [networks[0]]  # in a list: its parameters are not this module's
+        self._check_forward()
         self._built = _Built(networks[0])
         self._names: dict[str, str] = {}
         for name, first in networks[0].named_parameters():
@@ -129,6 +130,20 @@ class Wrapped(Stacked):
         if len(graph) == 3 and "edge_weight" in inspect.signature(self._code[0].forward).parameters:
             return (graph[0], graph[1]), {"edge_weight": graph[2]}
         return tuple(graph), {}
+
+    def _check_forward(self) -> None:
+        """Refuse a network that is not called with the parts of a graph, before it is trained."""
+        (code,) = self._code
+        args, kwargs = self._arguments([torch.empty(0)] * (2 + self.takes_weight))
+        takes = inspect.signature(code.forward)
+        try:
+            takes.bind(*args, **kwargs)
+        except TypeError as error:
+            raise ValueError(
+                f"{type(self).__name__}.forward{takes} cannot be called: {error}; it must take x "
+                "[nodes, features], edge_index [2, edges] and, if it honours weights, edge_weight "
+                "[edges], not one data object, and return logits [nodes, classes]"
+            ) from error
 
     def _check_output(self, logits: object, nodes: int) -> None:
         wanted = (nodes, self._classes)

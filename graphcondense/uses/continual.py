@@ -20,16 +20,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from graphcondense.data.task import NodeTask, as_task
+from graphcondense.data.task import NodeTask, as_task, read_labelled
 from graphcondense.evaluate.cost import size_of
+from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
-from graphcondense.evaluate.nodes import (
-    Model,
-    NodeEvaluator,
-    model_of,
-    read_labelled,
-    seeds_of,
-)
+from graphcondense.evaluate.nodes import Model, NodeEvaluator, model_of
 from graphcondense.evaluate.result import (
     COLOURS,
     MARKERS,

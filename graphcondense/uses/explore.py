@@ -21,10 +21,8 @@ import scipy.sparse as sp
 import torch
 from tqdm import tqdm
 
-from graphcondense.evaluate.nodes import (
-    read_labelled,
-    record_of,
-)
+from graphcondense.data.task import read_labelled
+from graphcondense.evaluate.reading import record_of
 from graphcondense.nn.batched import Stacked, resolve
 
 T = TypeVar("T", bound=Hashable)

@@ -12,14 +12,10 @@ from torch import Tensor
 from torch_geometric.data import Data
 from tqdm import tqdm
 
-from graphcondense.data.task import NodeTask, as_task
+from graphcondense.data.task import NodeTask, as_task, read_labelled
+from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.floors import random_subgraph
-from graphcondense.evaluate.nodes import (
-    NodeEvaluator,
-    model_of,
-    read_labelled,
-    seeds_of,
-)
+from graphcondense.evaluate.nodes import NodeEvaluator, model_of
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
 from graphcondense.uses.properties import named_graphs
 

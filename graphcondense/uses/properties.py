@@ -11,12 +11,9 @@ import scipy.linalg
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-from graphcondense.data.task import NodeTask, as_task
+from graphcondense.data.task import NodeTask, as_task, read_labelled
 from graphcondense.evaluate.floors import random_subgraph
-from graphcondense.evaluate.nodes import (
-    graphs_by_name,
-    read_labelled,
-)
+from graphcondense.evaluate.reading import graphs_by_name
 from graphcondense.evaluate.result import COLOURS, Column, Result
 from graphcondense.nn.batched import Matrix
 

@@ -16,14 +16,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from graphcondense.data.task import NodeTask, as_task
+from graphcondense.evaluate.evaluator import FitResult, seeds_of
 from graphcondense.evaluate.floors import random_subgraph
-from graphcondense.evaluate.nodes import (
-    FitResult,
-    NodeEvaluator,
-    model_of,
-    record_of,
-    seeds_of,
-)
+from graphcondense.evaluate.nodes import NodeEvaluator, model_of
+from graphcondense.evaluate.reading import record_of
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
 
 if TYPE_CHECKING:

@@ -17,11 +17,9 @@ from scipy import stats
 
 from graphcondense.data.task import as_task
 from graphcondense.evaluate.cost import graph_hash
+from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.floors import random_subgraph
-from graphcondense.evaluate.nodes import (
-    NodeEvaluator,
-    seeds_of,
-)
+from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.evaluate.result import (
     COLOURS,
     MARKERS,

@@ -23,16 +23,11 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphcondense.data.task import NodeTask, as_task
+from graphcondense.data.task import NodeTask, as_task, read_labelled
+from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.floors import random_subgraph
-from graphcondense.evaluate.nodes import (
-    NodeEvaluator,
-    Trained,
-    model_of,
-    read_labelled,
-    record_of,
-    seeds_of,
-)
+from graphcondense.evaluate.nodes import NodeEvaluator, Trained, model_of
+from graphcondense.evaluate.reading import record_of
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
 from graphcondense.nn.batched import Matrix
 from graphcondense.ops.adjacency import gcn_norm_csr

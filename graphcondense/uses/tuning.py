@@ -15,8 +15,9 @@ import torch
 
 from graphcondense.data.task import as_task
 from graphcondense.evaluate.cost import graph_hash
+from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.floors import random_subgraph
-from graphcondense.evaluate.nodes import NodeEvaluator, seeds_of
+from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
 from graphcondense.nn.batched import resolve
 from graphcondense.ops.grid import edge

@@ -18,7 +18,7 @@ from graphcondense import data as gd
 from graphcondense.cli.flags import Where, kind_of
 from graphcondense.data.interactions import as_interactions
 from graphcondense.data.kind import kind_of_data
-from graphcondense.evaluate.report import bench_of
+from graphcondense.evaluate import evaluator_of
 from graphcondense.kinds import domain_of
 from tests.cases import toy_graph, toy_graphs, toy_images, toy_rows
 
@@ -63,7 +63,7 @@ def test_condensing_and_evaluating_take_the_same_kind(make) -> None:
     assert domain_of(make(), torch.device("cpu"), "transductive").kind == kind
     data = make() if kind != "image" else gd.as_images(make(), make())
     units = {"node": "nodes", "graph": "nodes", "image": "images", "rows": "users"}
-    assert bench_of(data).units[0] == units[kind]
+    assert evaluator_of(data).units[0] == units[kind]
 
 
 class Endless(IterableDataset):
@@ -86,7 +86,7 @@ class Endless(IterableDataset):
     ],
 )
 def test_what_may_be_one_or_the_other_is_refused(make, message: str) -> None:
-    for take in (kind_of_data, bench_of):
+    for take in (kind_of_data, evaluator_of):
         with pytest.raises(ValueError, match=message) as caught:
             take(make())
         assert len(str(caught.value)) < 500
@@ -164,8 +164,8 @@ def test_the_flag_says_what_labels_of_a_file_are(tmp_path: Path) -> None:
         Where(data="cora", label_kind="classes").load()
 
 
-def test_a_bench_of_a_matrix_is_of_users() -> None:
-    assert bench_of(toy_rows()).real.num_users == 60
+def test_a_evaluator_of_a_matrix_is_of_users() -> None:
+    assert evaluator_of(toy_rows()).real.num_users == 60
     assert kind_of_data({"train": sp.eye(3), "val": sp.eye(3), "test": sp.eye(3)}) == "rows"
     assert kind_of_data((np.zeros((3, 4, 4)), [0, 1, 2])) == "image"
     assert kind_of_data((torch.zeros(3, 4, 4), ["a", "b", "c"])) == "image"

@@ -22,9 +22,9 @@ from torch_geometric.utils import from_scipy_sparse_matrix
 from graphcondense import condense, load
 from graphcondense.data import NodeTask, as_task, pseudo_labelled
 from graphcondense.data.reading import few
+from graphcondense.data.task import read_labelled
 from graphcondense.domains.node import NodeSource
 from graphcondense.evaluate import NodeEvaluator
-from graphcondense.evaluate.nodes import read_labelled
 from graphcondense.transforms import Sparsify
 from tests.cases import toy_graph
 

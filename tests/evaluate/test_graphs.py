@@ -156,7 +156,7 @@ def test_training_is_adam_by_hand(kind):
     pick = max if task.larger_is_better else min
     assert float(found.val_selected[0]) == pytest.approx(pick(scores.values()), rel=1e-6)
     assert float(found.val_last[0]) == pytest.approx(scores[7], rel=1e-6)
-    chosen = int(found.step_selected[0])
+    chosen = int(found.epoch_selected[0])
     assert scores[chosen] == pick(scores.values())
     for name, value in found.last.items():
         assert torch.allclose(value[0], weights[name], rtol=1e-5, atol=1e-6)

@@ -15,7 +15,8 @@ from torch_geometric.data import Data
 from graphcondense.core.pools import built, initialise
 from graphcondense.data.images import ImageTask, as_images
 from graphcondense.evaluate.image_predictors import PREDICTORS, ImagePredictor, fit_ridge
-from graphcondense.evaluate.images import ImageEvaluator, read_images
+from graphcondense.evaluate.images import ImageEvaluator
+from graphcondense.evaluate.reading import read_images
 from graphcondense.kernels.ntk import fully_connected
 from graphcondense.kernels.random_features import RandomConvNets
 from graphcondense.nn.images import ConvNet, usual_depth
@@ -60,7 +61,7 @@ def test_training_is_sgd_by_hand(task: ImageTask) -> None:
     """Three steps of momentum SGD with weight decay, the last two at a tenth of the rate."""
     held = read_images(few(task), task)
     evaluator = ImageEvaluator(task, **{**FAST, "epochs": 3, "val_every": 3})
-    _, (trained,) = evaluator._train(ConvNet, None, held, (0,), False)
+    (trained,) = evaluator.train(ConvNet, few(task), seeds=1).networks
     model = built(ConvNet, task.shape, 3, 8, 1)
     weights = initialise(model, torch.Generator().manual_seed(0))
     speed = {k: torch.zeros_like(v) for k, v in weights.items()}

@@ -1,4 +1,4 @@
-"""Scores of graph-level predictions, held to scikit-learn and to OGB's NodeEvaluator."""
+"""Scores of graph-level predictions, held to scikit-learn and to OGB's Evaluator."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_accuracy_of_classes():
 @pytest.mark.parametrize("holes", [False, True])
 @pytest.mark.parametrize("name", OGB_NAMES)
 def test_reports_use_ogbs_evaluator(name, holes, ties, monkeypatch):
-    evaluator = import_ogb("ogb.graphproppred").NodeEvaluator
+    evaluator = import_ogb("ogb.graphproppred").Evaluator
     calls = []
     evaluate = evaluator.eval
     monkeypatch.setattr(evaluator, "eval", lambda self, d: calls.append(1) or evaluate(self, d))

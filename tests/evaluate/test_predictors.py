@@ -11,13 +11,12 @@ import torch
 from torch_geometric.data import Data
 
 from graphcondense.data.task import NodeTask
-from graphcondense.evaluate import equal_bytes_graphs, evaluate, predictors
+from graphcondense.evaluate import NodeEvaluator, equal_bytes_graphs, evaluate, predictors
 from graphcondense.evaluate.cost import size_of
 from graphcondense.evaluate.predictors import (
     fit_predictor,
     kernel_ridge,
     label_propagation,
-    predictor_named,
     structure_ridge,
 )
 from graphcondense.kernels.sntk import SNTK
@@ -125,10 +124,11 @@ def test_test_labels_choose_nothing(name, real, small):
 
 
 def test_names():
-    assert predictor_named("label_propagation") == predictor_named("LabelProp") == "LabelProp"
-    assert predictor_named("krr") == "KernelRidge"
-    assert predictor_named("sntk") == "SNTK"
-    assert predictor_named("GCN") is None
+    named = NodeEvaluator.predictor_named
+    assert named("label_propagation").name == named("LabelProp").name == "LabelProp"
+    assert named("krr").name == "KernelRidge"
+    assert named("sntk").name == "SNTK"
+    assert named("GCN") is None
 
 
 def test_a_kernel_too_large_is_refused(real, small, monkeypatch):

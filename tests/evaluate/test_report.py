@@ -20,18 +20,13 @@ from graphcondense.evaluate import (
     Report,
     cost,
     evaluate,
+    evaluator_of,
     plain_training_seconds,
     predictors,
 )
-from graphcondense.evaluate.bench import NodeBench
 from graphcondense.evaluate.cost import Size, peak_memory_bytes, size_of
-from graphcondense.evaluate.graph_bench import (
-    GraphBench,
-    random_graphs,
-    random_within,
-)
+from graphcondense.evaluate.floors import random_graphs, random_within
 from graphcondense.evaluate.graphs import GraphEvaluator
-from graphcondense.evaluate.report import bench_of
 from graphcondense.nn.batched import MODELS
 from graphcondense.nn.graphs import GRAPH_MODELS
 from graphcondense.saved.condensed_graphs import CondensedGraphs
@@ -90,7 +85,7 @@ def test_a_row_for_each_set_and_model(report):
 
 
 def test_spreads_between_graphs_and_between_trainings_are_apart():
-    from graphcondense.evaluate.nodes import FitResult
+    from graphcondense.evaluate import FitResult
     from graphcondense.evaluate.report import _row
 
     def result(*scores: float) -> FitResult:
@@ -486,10 +481,10 @@ def test_wrong_arguments_with_graphs_are_named(arguments, message):
 
 def test_the_kind_of_data_decides():
     task = real_graphs()
-    assert isinstance(bench_of(task), GraphBench)
-    assert isinstance(bench_of(task.graphs.graphs() + task.graphs.graphs()), GraphBench)
-    assert isinstance(bench_of(real()), NodeBench)
-    assert isinstance(bench_of([real()]), NodeBench)
+    assert isinstance(evaluator_of(task), GraphEvaluator)
+    assert isinstance(evaluator_of(task.graphs.graphs() + task.graphs.graphs()), GraphEvaluator)
+    assert isinstance(evaluator_of(real()), NodeEvaluator)
+    assert isinstance(evaluator_of([real()]), NodeEvaluator)
 
 
 def test_reports_of_older_versions_are_read(report, tmp_path):
@@ -595,7 +590,7 @@ def test_unlabelled_test_nodes_are_not_counted():
     data = real()
     data.y = data.y.clone()
     data.y[40:45] = -1
-    assert bench_of(data).tested == 15
+    assert evaluator_of(data).tested == 15
 
 
 def test_tables_show_the_preset():

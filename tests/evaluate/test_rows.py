@@ -11,13 +11,12 @@ import scipy.sparse as sp
 import torch
 
 from graphcondense.data.interactions import InteractionTask, as_interactions
-from graphcondense.evaluate import evaluate
+from graphcondense.evaluate import Report, evaluate, evaluator_of
 from graphcondense.evaluate.cost import size_of
+from graphcondense.evaluate.floors import random_users, users_within
 from graphcondense.evaluate.ranking import ranking
 from graphcondense.evaluate.recommenders import EASE, RECOMMENDERS
-from graphcondense.evaluate.report import Report, bench_of
 from graphcondense.evaluate.rows import RowsEvaluator, choosing_length
-from graphcondense.evaluate.rows_bench import random_users, users_within
 from graphcondense.saved.condensed_rows import CondensedInteractions
 
 FEW = ["InfiniteAE", "EASE", "Popularity"]
@@ -129,7 +128,7 @@ def test_a_split_without_validation_items(task: InteractionTask) -> None:
     assert RowsEvaluator(bare, ridge=2.0).fit("EASE", task.train).chosen == "ridge 2"
     untested = replace(task, test=sp.csr_matrix(task.test.shape, dtype=np.float32))
     with pytest.raises(ValueError, match="no user has test items"):
-        bench_of(untested)
+        evaluator_of(untested)
     with pytest.raises(ValueError, match="no user has test items"):
         RowsEvaluator(untested).fit("EASE", task.train)
 

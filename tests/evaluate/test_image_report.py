@@ -10,10 +10,11 @@ import torch
 
 import graphcondense
 from graphcondense.data.images import ImageTask, as_images
-from graphcondense.evaluate import evaluate
+from graphcondense.evaluate import Report, evaluate, evaluator_of
 from graphcondense.evaluate.cost import size_of
-from graphcondense.evaluate.image_bench import ImageBench, held, images_within, random_images
-from graphcondense.evaluate.report import Report, bench_of
+from graphcondense.evaluate.floors import images_within, random_images
+from graphcondense.evaluate.images import ImageEvaluator
+from graphcondense.evaluate.reading import as_stored
 from tests.cases import toy_images
 
 FAST: dict[str, Any] = {
@@ -72,7 +73,7 @@ def test_report_is_written_and_read(report: Report, tmp_path: Path) -> None:
 
 
 def test_random_images_count_what_is_stored(task: ImageTask) -> None:
-    small = held(task.images[task.train[:12]], task.labels[task.train[:12]])
+    small = as_stored(task.images[task.train[:12]], task.labels[task.train[:12]])
     assert len(random_images(task, small, 0).y) == 12
     small.condensed = {"stored_images": 6.0}
     chosen = random_images(task, small, 0)
@@ -94,12 +95,12 @@ def test_equal_bytes_count_pixels_as_files_have_them(task: ImageTask) -> None:
         images_within(whole, 60, 0)
 
 
-def test_bench_is_found_and_checks(task: ImageTask) -> None:
-    assert isinstance(bench_of(task), ImageBench)
+def test_evaluator_is_found_and_checks(task: ImageTask) -> None:
+    assert isinstance(evaluator_of(task), ImageEvaluator)
     with pytest.raises(ValueError, match="no test images"):
-        bench_of(toy_images())
+        evaluator_of(toy_images())
     x, y = toy_images(n=6)
-    sets = bench_of(task).sets({"a": (x, y), "b": [(x, y), (x, y)]})
+    sets = evaluator_of(task).sets({"a": (x, y), "b": [(x, y), (x, y)]})
     assert {name: len(own) for name, own in sets.items()} == {"a": 1, "b": 2}
     with pytest.raises(ValueError, match="an image of class 7"):
-        bench_of(task).sets((x, y + 5))
+        evaluator_of(task).sets((x, y + 5))

@@ -1,0 +1,367 @@
+"""What users bring to an evaluation: one condensed set, a list, a mapping by name, several draws.
+
+One graph with labelled nodes is read by :func:`graphcondense.data.task.read_labelled`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from graphcondense.data.graph_task import GraphTask, pack
+from graphcondense.data.graph_task import Kind as LabelKind
+from graphcondense.data.images import ImageTask
+from graphcondense.data.interactions import InteractionTask
+from graphcondense.data.preprocess import Preprocess, restore_preprocess
+from graphcondense.data.task import is_dataset
+from graphcondense.saved.graph_set import GraphSet
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
+
+def refuse_text(value: object, name: str) -> None:
+    """Raise a ValueError for a path or a name where data are needed; says how to load it.
+
+    Args:
+        value: what was given.
+        name: of the argument, ``"small"`` or ``"data"``.
+    """
+    if not isinstance(value, str | Path):
+        return
+    what, load = {
+        "small": ("a condensed set", "graphcondense.load"),
+        "data": ("data", "graphcondense.data.load"),
+    }[name]
+    text = repr(str(value)[:80])
+    raise ValueError(f"{name}={text} is not {what}; load it first, {load}({text})")
+
+
+def refuse_swapped(data: object) -> None:
+    """Raise a ValueError if the real data are a condensed set: the arguments were swapped."""
+    record = getattr(data, "condensed", None)
+    if record is None:
+        return
+    by = f" (by {record['method']})" if isinstance(record, Mapping) and "method" in record else ""
+    raise ValueError(
+        f"data is a condensed set{by}, a {type(data).__name__}: the condensed set comes first and "
+        "the real data second, evaluate(small, data)"
+    )
+
+
+def small_sets(small: object, several: Callable[[object], list[object]]) -> dict[str, list[object]]:
+    """Condensed sets by name, from one, a list of one method's, or a mapping to either.
+
+    Args:
+        small: what users bring.
+        several: makes a list of one set or of several.
+
+    Raises:
+        ValueError: there is none, or text instead of one.
+    """
+    if not isinstance(small, Mapping):
+        small = {"condensed": small}
+    for value in small.values():
+        for one in listed_sets(value):
+            refuse_text(one, "small")
+    named = {str(name): several(value) for name, value in small.items()}
+    if not named or not all(named.values()):
+        raise ValueError("there is no condensed graph: give at least one")
+    return named
+
+
+def listed_sets(value: object) -> list[object]:
+    """One set, or a list of several, as a list."""
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def graphs_by_name(small: object) -> dict[str, list[Any]]:
+    """:func:`small_sets` of single graphs."""
+    return small_sets(small, listed_sets)
+
+
+def record_of(small: object) -> Mapping[str, Any]:
+    """What a condensed set says of itself; empty where it says nothing."""
+    return getattr(small, "condensed", None) or {}
+
+
+def missing_classes(labels: Tensor, num_classes: int) -> list[int]:
+    """Classes below ``num_classes`` that none of the labels ``[n]`` names, or that have no weight
+    in any of the soft labels ``[n, C]``.
+
+    >>> missing_classes(torch.tensor([0, 2]), 4)
+    [1, 3]
+    """
+    have = (
+        (labels != 0).any(0) if labels.dim() == 2 else torch.bincount(labels, minlength=num_classes)
+    )
+    return (have == 0).nonzero().flatten().tolist()
+
+
+def warn_of_missing(name: str, classes: Sequence[int], real: str) -> None:
+    """Warn that a set lacks classes of the real data; nothing is said of none."""
+    if not classes:
+        return
+    which = ", ".join(map(str, classes[:5])) + (", ..." if len(classes) > 5 else "")
+    classes_are = f"class {which}" if len(classes) == 1 else f"classes {which}"
+    warnings.warn(
+        f"{name!r} has no example of {classes_are} of {real}: a model trained on it does not learn "
+        "to predict what is missing",
+        stacklevel=4,
+    )
+
+
+# --- sets of graphs -------------------------------------------------------------------------------
+
+
+def several_graph_sets(value: object, kind: LabelKind) -> list[object]:
+    """One condensed set, or a list of several, as a list; plain graphs as one packed set."""
+    if isinstance(value, list | tuple) and not all(map(_is_graph, value)):
+        return [one for item in value for one in several_graph_sets(item, kind)]
+    if isinstance(value, list | tuple) and not value:
+        return []
+    if isinstance(value, GraphTask) or hasattr(value, "condensed"):
+        return [value]
+    return [stored_graphs(value, kind)]
+
+
+def _is_graph(item: object) -> bool:
+    from torch_geometric.data import Data
+
+    return isinstance(item, Data)
+
+
+def read_graphs(small: object, real: GraphTask, edge_features: bool = False) -> GraphSet:
+    """The encoded training graphs of ``small``.
+
+    Args:
+        small: a condensed set of graphs; a list or a PyG data set of graphs; or a
+            :class:`~graphcondense.data.graph_task.GraphTask`, of which the training part is taken.
+        real: the real graphs, whose encodings are used.
+        edge_features: whether edge features are needed.
+
+    Raises:
+        ValueError: no graph; features, edge features or labels that do not match the real graphs.
+    """
+    out = real.encoded(stored_graphs(small, real.kind))
+    if not len(out):
+        raise ValueError("the small set has no graphs")
+    if edge_features and out.edge_attr is None:
+        if len(out.edge_index[0]):
+            raise ValueError(
+                "edge_features=True, but the small set has no edge features; condense with "
+                "edge_features=True, or leave it off here"
+            )
+        out = replace(out, edge_attr=out.x.new_zeros(0, real.num_edge_features))
+    _check_labels(out.y, real)
+    return out
+
+
+def stored_graphs(small: object, kind: LabelKind | None = None) -> GraphSet:
+    """The graphs of ``small`` as they are stored; labels of plain graphs are read as ``kind``.
+
+    Raises:
+        ValueError: it holds no graphs, or some that cannot be used.
+    """
+    if isinstance(small, GraphTask):
+        return small.graphs.select(small.train)
+    if isinstance(small, GraphSet):
+        return small
+    inside = getattr(small, "set", None)
+    if isinstance(inside, GraphSet):
+        return inside
+    if not _is_several(small):
+        raise ValueError(
+            f"a small set is a condensed set, a list or a PyG data set of graphs, got "
+            f"{type(small).__name__}; put a single graph into a list"
+        )
+    if not len(small):
+        raise ValueError("the small set has no graphs")
+    return pack(small, kind)[0]
+
+
+def _is_several(small: object) -> TypeGuard[Sequence[Data]]:
+    return is_dataset(small)
+
+
+def _check_labels(y: Tensor, real: GraphTask) -> None:
+    """Raise a ValueError unless ``y`` are labels as ``real`` has them."""
+    shape, known = list(y.shape), y[~y.isnan()]
+    if real.kind == "classes":
+        if y.dim() != 1 or y.is_floating_point():
+            raise ValueError(f"the small set has labels {shape}, {real.name} has one class a graph")
+        _check_classes(y, real.num_outputs, "a graph", real.name)
+    elif y.dim() != 2 or y.shape[1] != real.num_outputs:
+        raise ValueError(
+            f"the small set has labels {shape}, {real.name} needs [graphs, {real.num_outputs}]"
+        )
+    elif not len(known):
+        raise ValueError("no graph of the small set has a label (all NaN)")
+    elif real.kind == "binary" and not bool(((known == 0) | (known == 1)).all()):
+        raise ValueError(
+            f"the small set has the label {float(known[(known != 0) & (known != 1)][0]):g}; "
+            f"{real.name} has labels 0, 1 and NaN"
+        )
+
+
+def _check_classes(y: Tensor, num_classes: int, what: str, name: str) -> None:
+    """Raise a ValueError for a class ``[n]`` that the real data do not have."""
+    if int(y.min()) < 0 or int(y.max()) >= num_classes:
+        bad = int(y.min()) if int(y.min()) < 0 else int(y.max())
+        raise ValueError(
+            f"the small set has {what} of class {bad}; {name} has classes 0..{num_classes - 1}"
+        )
+
+
+# --- images ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Images as networks see them.
+
+    Attributes:
+        x: ``[n, c, h, w]``.
+        y: classes ``[n]`` or soft labels ``[n, C]``.
+        preprocess: what made ``x`` of raw images, and makes the images that are predicted.
+    """
+
+    x: Tensor
+    y: Tensor
+    preprocess: Preprocess
+
+    @property
+    def squared(self) -> bool:
+        """Whether labels are no distributions over classes, such as learnt regression targets."""
+        if self.y.dim() == 1:
+            return False
+        one = torch.ones(len(self.y), device=self.y.device)
+        return bool((self.y < 0).any()) or not torch.allclose(self.y.sum(1), one, atol=1e-3)
+
+
+def several_image_sets(value: object) -> list[object]:
+    """One condensed set, or a list of several, as a list; pairs of tensors as PyG ``Data``."""
+    is_pair = (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and all(isinstance(item, Tensor) for item in value)
+    )
+    if isinstance(value, list | tuple) and not is_pair:
+        return [one for item in value for one in several_image_sets(item)]
+    return [as_stored(*raw_images(value)) if isinstance(value, tuple) else value]
+
+
+def as_stored(x: Tensor, y: Tensor) -> Data:
+    """Images and labels in the form that is stored, PyG ``Data`` without edges."""
+    from torch_geometric.data import Data
+
+    return Data(x=x.float(), edge_index=torch.empty(2, 0, dtype=torch.long), y=y)
+
+
+def read_images(small: object, real: ImageTask) -> Labelled:
+    """The images of ``small`` as networks see them.
+
+    They go through the preprocessing that their record names, else through that of the task.
+
+    Args:
+        small: condensed images as :func:`graphcondense.condense` gives them; anything with raw
+            images ``x [n, c, h, w]`` and classes ``y [n]`` or soft labels ``y [n, C]``; a pair of
+            such tensors; or an :class:`~graphcondense.data.images.ImageTask`, whose training part
+            is taken.
+        real: the real images.
+
+    Raises:
+        ValueError: no image; images or labels that do not match the real ones.
+    """
+    if isinstance(small, ImageTask):
+        return Labelled(small.seen(small.train), small.labels[small.train], small.preprocess)
+    x, y = raw_images(small)
+    if not len(x):
+        raise ValueError("the small set has no images")
+    if x.dim() != 4 or tuple(x.shape[1:]) != real.shape:
+        raise ValueError(
+            f"the small set has images {list(x.shape[1:])}, {real.name} has {list(real.shape)}"
+        )
+    if not bool(torch.isfinite(x).all()):
+        raise ValueError("the small set has NaN or infinite pixels")
+    if len(y) != len(x):
+        raise ValueError(f"the small set has {len(x)} images but {len(y)} labels")
+    if y.dim() == 2:
+        if y.shape[1] != real.num_classes:
+            raise ValueError(
+                f"the small set has soft labels over {y.shape[1]} classes, {real.name} has "
+                f"{real.num_classes}"
+            )
+        y = y.float()
+    elif y.dim() != 1 or y.is_floating_point():
+        raise ValueError(
+            f"the small set has labels {y.dtype} {list(y.shape)}; give classes [n] or soft labels "
+            f"[n, {real.num_classes}]"
+        )
+    else:
+        _check_classes(y, real.num_classes, "an image", real.name)
+    named = record_of(small).get("preprocess") is not None
+    preprocess = restore_preprocess(small) if named else real.preprocess
+    return Labelled(preprocess.apply(x.float()), y, preprocess)
+
+
+def raw_images(small: object) -> tuple[Tensor, Tensor]:
+    """Raw images ``[n, c, h, w]`` and labels of a small set, on the CPU.
+
+    Raises:
+        ValueError: it holds none.
+    """
+    if isinstance(small, tuple) and len(small) == 2:
+        x, y = small
+    else:
+        x, y = getattr(small, "x", None), getattr(small, "y", None)
+    if not (isinstance(x, Tensor) and isinstance(y, Tensor)):
+        raise ValueError(
+            f"a small set is condensed images, or a pair of tensors (images [n, c, h, w], labels), "
+            f"got {type(small).__name__}"
+        )
+    return x.detach().cpu(), y.detach().cpu()
+
+
+# --- users by items -------------------------------------------------------------------------------
+
+
+def read_rows(small: object, real: InteractionTask) -> sp.csr_matrix:
+    """The users of ``small`` as CSR float32 ``[n, items]``.
+
+    Args:
+        small: condensed users; a SciPy matrix of users ``[n, items]``; or an
+            :class:`~graphcondense.data.interactions.InteractionTask`, of which the training part
+            is taken.
+        real: the real users.
+
+    Raises:
+        ValueError: not users by items, none, weights that are not finite, or other items than the
+            real users have.
+    """
+    rows: sp.csr_matrix = getattr(small, "csr", small)
+    if isinstance(small, InteractionTask):
+        rows = small.train
+    if not sp.issparse(rows):
+        raise ValueError(
+            f"a small set of users is a condensed set or a SciPy matrix [users, items], got "
+            f"{type(small).__name__}"
+        )
+    if rows.shape[1] != real.num_items:
+        raise ValueError(
+            f"the small set has {rows.shape[1]} items, {real.name} has {real.num_items}"
+        )
+    if not rows.shape[0] or not rows.nnz:
+        raise ValueError("the small set has no users with interactions")
+    out = sp.csr_matrix(rows, dtype=np.float32)
+    if not np.isfinite(out.data).all():
+        raise ValueError("the small set has weights that are NaN or infinite")
+    return out
