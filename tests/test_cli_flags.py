@@ -372,7 +372,7 @@ def test_completion(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--ks" in completed("graphcondense", "serve", "--k", script=script)
     assert cli.main(["completion", "zsh"]) == 0
     assert "#compdef graphcondense" in capsys.readouterr().out
-    assert cli.main(["completion", "fish"]) == 2
+    assert cli.main(["completion", "cmd"]) == 2
     assert "there is one for" in capsys.readouterr().err
 
 

@@ -207,6 +207,8 @@ class Option:
     @property
     def kind(self) -> str:
         """The type in words."""
+        if self.commas:
+            return "values with commas between"
         known = {int: "a whole number", float: "a number"}
         hints = [self.hint, *typing.get_args(self.hint)]
         return next((known[hint] for hint in hints if hint in known), "")
@@ -447,8 +449,8 @@ def _sequences(hint: object) -> list[object]:
 
 def _by_commas(hint: object) -> bool:
     """Whether a parameter is written with commas: a sequence where one value is no shorthand."""
-    one = {int, float} & set(typing.get_args(hint))
-    return bool(_sequences(hint)) and not one
+    shorthand = typing.get_origin(hint) in UNIONS and {int, float} & set(typing.get_args(hint))
+    return bool(_sequences(hint)) and not shorthand
 
 
 def _typed(hint: object, commas: bool) -> object:

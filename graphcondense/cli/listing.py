@@ -91,6 +91,8 @@ def _key(name: str) -> str:
 def command_show(argv: list[str]) -> object:
     """Say what a run folder holds."""
     import graphcondense
+    from graphcondense.report.runs import validation_score
+    from graphcondense.report.scene import shown
 
     parser = make_parser("show", summary_of(command_show))
     parser.add_words("run", "folder of the run")
@@ -102,8 +104,6 @@ def command_show(argv: list[str]) -> object:
     step = json.loads(last[0]) if last else {}
     record, score = None, None
     if (folder / "condensed.safetensors").is_file():
-        from graphcondense.report.runs import validation_score
-
         small = graphcondense.load(folder)
         record, score = small.condensed, validation_score(small)
         say(summary(small))
@@ -112,10 +112,10 @@ def command_show(argv: list[str]) -> object:
     else:
         raise ValueError(f"{folder} holds no run")
     if step:
-        shown = {
-            k: score.text(v) if score and k == "validation" else f"{v:.6g}" for k, v in step.items()
-        }
-        say("last step: " + ", ".join(f"{k} {v}" for k, v in shown.items()))
+        texts = {name: f"{value:.6g}" for name, value in step.items()}
+        if score and "validation" in step:
+            texts["validation"] = score.text(shown(score, step["validation"]))
+        say("last step: " + ", ".join(f"{name} {text}" for name, text in texts.items()))
     files = sorted(p for p in folder.iterdir() if p.is_file())
     for path in files:
         say(f"  {path.stat().st_size:>12,}  {path}")
@@ -129,9 +129,9 @@ def command_show(argv: list[str]) -> object:
 
 
 def command_completion(argv: list[str]) -> object:
-    """Print what makes a shell complete commands, methods and flags (bash, zsh or tcsh)."""
+    """Print what makes a shell complete commands, methods and flags."""
     parser = make_parser("completion", summary_of(command_completion))
-    how = 'bash, zsh or tcsh; in bash: eval "$(graphcondense completion bash)"'
+    how = 'bash, zsh, fish or tcsh; in bash: eval "$(graphcondense completion bash)"'
     parser.add_words("shell", how)
     script = completion(parse(parser, argv).shell)
     say(script)

@@ -26,7 +26,7 @@ def load_plugin(text: str) -> None:
         return
     before = set(all_methods())
     name = module_name(path)
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path.resolve())
     assert spec is not None, "of a file that ends in .py there is one"
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -57,7 +57,7 @@ def _line_in(error: BaseException, path: Path) -> str:
         return f":{error.lineno}"
     trace, line = error.__traceback__, ""
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
+        if trace.tb_frame.f_code.co_filename == str(path.resolve()):
             line = f":{trace.tb_lineno}"
         trace = trace.tb_next
     return line

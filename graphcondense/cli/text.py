@@ -47,15 +47,15 @@ def is_main() -> bool:
 
 
 def say(text: str) -> None:
-    """Print a result in words, once for all processes."""
-    if is_main() and not (CONSOLE.json and CONSOLE.quiet):
+    """Print a result in words, once for all processes; not where it is asked for as JSON."""
+    if is_main() and not CONSOLE.json:
         print(text, flush=True)
 
 
 def tell(text: str) -> None:
     """Print a remark beside the result, not under ``--quiet``."""
-    if not CONSOLE.quiet:
-        say(text)
+    if is_main() and not CONSOLE.quiet:
+        print(text, flush=True)
 
 
 def note(text: str) -> None:
@@ -77,6 +77,7 @@ def shows_progress() -> bool:
 def summary(small: object) -> str:
     """A condensed set beside the whole one, as a table."""
     from graphcondense.report.runs import WHOLE_IS, unit_of, validation_score
+    from graphcondense.report.scene import shown
 
     record = getattr(small, "condensed")  # noqa: B009 - a Data, a data set or a matrix
     share = f"share of {WHOLE_IS[unit_of(small)]}"
@@ -95,7 +96,8 @@ def summary(small: object) -> str:
     score = "none"
     if validation:
         metric = validation_score(small)
-        score = f"{metric.text(validation['score'])} ({metric.unit}) at step {validation['step']}"
+        value = metric.text(shown(metric, validation["score"]))
+        score = f"{value} ({metric.unit}) at step {validation['step']}"
     if validation and validation.get("start_kept"):
         score += f": the untouched start; no score over {record['steps']:,} updates was above it"
     return "\n".join(
