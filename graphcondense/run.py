@@ -27,6 +27,7 @@ from graphcondense.core.callbacks import (
     TensorBoardLog,
     TimeBudget,
     Validate,
+    differences,
     read_checkpoint,
 )
 from graphcondense.core.engine import Callback, State
@@ -73,8 +74,9 @@ class Run:
             run included; by default never. Time for the last score is kept free. Experts that a
             method trains first are counted, but finished, and one update is always made.
         out: folder of the run: ``condensed.safetensors``, its card, ``config.yaml``,
-            ``metrics.jsonl``, ``checkpoint.pt``. Nothing is written by default.
-        resume: go on from the checkpoint in ``out``, bit for bit.
+            ``metrics.jsonl``, and until the run has ended ``checkpoint.pt``, which a run that was
+            ended early keeps. Nothing is written by default.
+        resume: go on from the checkpoint in ``out``, bit for bit; a run that has ended is loaded.
         checkpoint_seconds: seconds between checkpoints; 0 saves after every update.
         progress: show a progress bar where there is a terminal.
         tensorboard: also write TensorBoard scalars into ``out`` (extra ``log``).
@@ -401,6 +403,8 @@ def _run(
     folder = None if run.out is None else _writable(Path(run.out))
     if run.resume and folder is None:
         raise ValueError("resume needs out=, the folder of the run to go on with")
+    if folder is not None and run.resume and is_finished(folder):
+        return _finished(folder, identity)
     rng = torch.Generator().manual_seed(run.seed)
     # Whether it is ever asked or not, a score belongs to a loop.
     scored = run.validations and method.iterates and before is None
@@ -413,7 +417,8 @@ def _run(
     resume = None
     if folder is not None and run.resume:
         resume = read_checkpoint(folder / "checkpoint.pt", identity, lasting)
-    callbacks = [*lasting, Progress(name)] if run.progress else [*lasting]
+    percent = about.get("metric") not in ("rmse", "mae")
+    callbacks = [*lasting, Progress(name, percent=percent)] if run.progress else [*lasting]
     if folder is not None:
         if parallel.is_main():
             rest = {k: getattr(run, k) for k in ("device", "patience", "seconds")}
@@ -441,7 +446,33 @@ def _run(
         from graphcondense.saved.condensed import save
 
         save(small, folder)
+        if watch.stopped is None:  # one that was ended early may go on with a larger limit
+            for path in folder.glob("checkpoint*.pt"):
+                path.unlink()
     return small
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a folder has a run that has ended, so that there is nothing to resume."""
+    return (folder / "condensed.safetensors").exists() and not (folder / "checkpoint.pt").exists()
+
+
+def _finished(folder: Path, identity: Mapping[str, Any]) -> Any:
+    """The result of a run that has ended.
+
+    Raises:
+        ValueError: it is another run's.
+    """
+    from graphcondense.saved.condensed import load
+
+    config = read_yaml((folder / "config.yaml").read_text())
+    there = {key: config.get(key) for key in identity} | {"data": config["data"]["digest"]}
+    for name, old, new in differences(there, read_yaml(yaml.safe_dump(dict(identity)))):
+        raise ValueError(
+            f"{folder} is of another run: {name} is {old} there and {new} here; use the same "
+            "settings or another folder"
+        )
+    return load(folder)
 
 
 def _started() -> Clock:
@@ -488,8 +519,7 @@ def start_kept_said(record: Mapping[str, Any]) -> str:
     """In words, that a run returns its untouched start."""
     return (
         f"{record['method']}: none of the scores over {record['steps']:,} updates was above that "
-        f"of the start ({record['validation']['score']:.4f}), so the start is what is returned: "
-        "nothing was gained by learning"
+        "of the start, so the start is what is returned: nothing was gained by learning"
     )
 
 

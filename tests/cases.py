@@ -233,7 +233,7 @@ class MethodCase:
     def test_saved_and_loaded(self, whole: Whole) -> None:
         small, again = whole.small, graphcondense.load(whole.folder)
         assert again.condensed == small.condensed
-        assert (whole.folder / "checkpoint.pt").exists() == self.iterates
+        assert not (whole.folder / "checkpoint.pt").exists(), "it has ended: nothing to resume"
         assert all(torch.equal(a, b) for a, b in zip(tensors(small), tensors(again), strict=True))
 
     @pytest.mark.parametrize("at", [1, 4])

@@ -1,52 +1,26 @@
 """The command line.
 
-Torch and PyG take seconds to import, so every command imports what it needs when it is called.
+Torch and PyG take seconds to import, so every command imports what it needs when it is called, and
+what help needs is in an index (:mod:`graphcondense.cli.help`).
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import difflib
+import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from graphcondense.cli.bench import command_bench
-from graphcondense.cli.condense import command_condense
-from graphcondense.cli.continual import command_continual
-from graphcondense.cli.demo import command_demo
-from graphcondense.cli.evaluate import command_evaluate
-from graphcondense.cli.flags import summary_of
-from graphcondense.cli.listing import command_datasets, command_methods, command_show
-from graphcondense.cli.nas import command_nas
-from graphcondense.cli.privacy import command_privacy
-from graphcondense.cli.properties import command_properties
-from graphcondense.cli.report import command_report
-from graphcondense.cli.robustness import command_robustness
-from graphcondense.cli.serve import command_serve
-from graphcondense.cli.text import note
-from graphcondense.cli.tune import command_tune
+from graphcondense.cli.help import COMMANDS, find_command, has_plugins, overview, page_of
+from graphcondense.cli.text import is_main, note, speaking, warn
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C: 128 + SIGINT
 UNREAD = 141  # and where nobody reads what is printed any more: 128 + SIGPIPE
-
-COMMANDS: dict[str, Callable[[list[str]], None]] = {
-    "demo": command_demo,
-    "condense": command_condense,
-    "evaluate": command_evaluate,
-    "bench": command_bench,
-    "properties": command_properties,
-    "privacy": command_privacy,
-    "robustness": command_robustness,
-    "serve": command_serve,
-    "nas": command_nas,
-    "tune": command_tune,
-    "continual": command_continual,
-    "report": command_report,
-    "methods": command_methods,
-    "datasets": command_datasets,
-    "show": command_show,
-}
+LIGHT = ("methods", "completion")
+"""Commands that import nothing heavy."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,22 +33,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         0; 2 for what a user can put right, said on stderr; 130 after Ctrl-C; 141 where the reader
         of what is printed has gone, as ``| head`` does.
     """
-    words = [_dashed(word) for word in (sys.argv[1:] if argv is None else argv)]
+    words = _bare_json([_dashed(word) for word in (sys.argv[1:] if argv is None else argv)])
     try:
         try:
             _dispatch(words)
         finally:
             sys.stdout.flush()  # what cannot be written is to be known here, not at the exit
-    except SystemExit as end:  # --help
+    except SystemExit as end:
         return int(end.code or 0)
     except BrokenPipeError:
         _unread()
         return UNREAD
     except KeyboardInterrupt:
-        note("interrupted")
+        warn("interrupted")
         return INTERRUPTED
     except (ValueError, FloatingPointError, OSError) as error:
-        note(f"error: {error}")
+        warn(f"error: {error}")
         return 2
     return 0
 
@@ -93,25 +67,59 @@ def _dispatch(words: list[str]) -> None:
 
         print(f"graphcondense {__version__}")
     elif words[0] in COMMANDS:
-        COMMANDS[words[0]](words[1:])
+        _command(words[0], words[1:])
     else:
         near = difflib.get_close_matches(words[0], COMMANDS, n=3, cutoff=0.4) or list(COMMANDS)
         raise ValueError(f"unknown command {words[0]!r}; did you mean {', '.join(near)}?")
 
 
-def overview() -> str:
-    """What ``graphcondense --help`` prints; the commands' own docstrings."""
-    lines = [
-        "usage: graphcondense COMMAND ...",
-        "",
-        "Condense a large data set into a tiny synthetic one that trains the same models.",
-        "",
-        "commands:",
-        *(f"  {name:<10} {summary_of(command)}" for name, command in COMMANDS.items()),
-        "",
-        "graphcondense COMMAND --help says more. Start with: graphcondense demo",
+def _command(name: str, argv: list[str]) -> None:
+    """Run a command and print what it is asked to give."""
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    early.add_argument("--plugin", nargs="?", const="")
+    early.add_argument("--json", nargs="?")
+    early.add_argument("--quiet", action="store_true")
+    common = early.parse_known_args(argv)[0]
+    asked = bool({"-h", "--help"} & set(argv))
+    if asked and common.plugin is None and not has_plugins():
+        page = page_of([name, *argv])
+        if page is not None:
+            print(page)
+            return
+    with speaking(common.quiet, common.json == "-"):
+        heavy = name not in LIGHT or common.plugin is not None
+        if heavy and "torch" not in sys.modules:
+            note("loading torch ...")
+        if common.plugin is not None:
+            from graphcondense.cli.plugin import load_plugin
+
+            load_plugin(common.plugin)
+        from graphcondense.cli.flags import HelpAsked
+
+        aside = contextlib.redirect_stdout(sys.stderr) if common.json == "-" else None
+        try:
+            with aside or contextlib.nullcontext():
+                found = find_command(name)(argv)
+        except HelpAsked as help_asked:
+            from graphcondense.cli.index import shown
+
+            print(shown(help_asked.parsers))
+            return
+    if common.json == "-" and is_main():
+        print(json.dumps(found, indent=2))
+
+
+def _bare_json(words: list[str]) -> list[str]:
+    """``--json`` without a file is ``--json=-``, whatever word comes next.
+
+    >>> _bare_json(["--json", "run"]), _bare_json(["--json", "out.json"])
+    (['--json=-', 'run'], ['--json', 'out.json'])
+    """
+    following = [*words[1:], ""]
+    return [
+        "--json=-" if word == "--json" and not after.endswith(".json") else word
+        for word, after in zip(words, following, strict=True)
     ]
-    return "\n".join(lines)
 
 
 def _dashed(word: str) -> str:

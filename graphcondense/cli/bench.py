@@ -18,11 +18,21 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphcondense.cli.condense import forms_of
-from graphcondense.cli.flags import Where, add_fields, kind_of, make_parser, parse, summary_of
+from jsonargparse import Namespace
+
+from graphcondense.cli.condense import budget_flags, forms_of
+from graphcondense.cli.flags import (
+    Flags,
+    Where,
+    kind_of,
+    make_parser,
+    parse,
+    summary_of,
+    where_of,
+)
 from graphcondense.cli.folders import BUDGETS, size
 from graphcondense.cli.runs import check_device
-from graphcondense.cli.text import note, say
+from graphcondense.cli.text import note, say, warn
 
 if TYPE_CHECKING:
     from graphcondense.evaluate.report import Report
@@ -68,25 +78,23 @@ class Grid:
     page: str = "docs/results.md"
 
 
-def command_bench(argv: list[str]) -> None:
+def command_bench(argv: list[str]) -> object:
     """Run a table of methods under one protocol, and write the results page."""
     from graphcondense.ops.budget import Budget
     from graphcondense.ops.files import write_whole
 
     parser = make_parser("bench", summary_of(command_bench))
-    add_fields(parser, "data", Where)
-    add_fields(parser, "budget (one of nodes, ratio, per-class, bytes)", Budget)
-    add_fields(parser, "table", Grid)
+    parser.add(Flags("data", Where), budget_flags(Budget), Flags("table", Grid))
     parser.add_argument("--cell", type=str, default=None, help=argparse.SUPPRESS)
     args = parse(parser, argv)
     if args.cell:
         write_whole(args.cell, json.dumps(run_cell(args), indent=1))
-        return
+        return None
     check_device(args.device)
-    where = Where(**{f.name: args[f.name] for f in fields(Where)})
+    where = where_of(args)
     kind = kind_of(where.named())
     names = method_names(args.methods, kind)
-    budget = {f.name: args[f.name] for f in fields(Budget)}
+    budget = budget_flags(Budget).values(args)
     for flag in ("condensations", "trainings"):
         if args[flag] < 1:
             raise ValueError(f"--{flag} {args[flag]} must be at least 1")
@@ -100,7 +108,7 @@ def command_bench(argv: list[str]) -> None:
     if cells.is_dir():
         say(write_page(Path(args.out), Path(args.page), table))
     if interrupted:
-        note(
+        warn(
             f"{len(_cells(cells))} of {len(names) + 1} cells are finished and kept in {cells}; to "
             f"go on: {shlex.join(['graphcondense', 'bench', *argv])}"
         )
@@ -110,6 +118,7 @@ def command_bench(argv: list[str]) -> None:
             f"{len(failed)} of {len(names) + 1} cells failed; the same command runs them again: "
             + "; ".join(f"{name}: {why}" for name, why in failed.items())
         )
+    return {"page": args.page, "cells": _cells(cells)}
 
 
 def method_names(text: str, kind: str) -> list[str]:
@@ -170,7 +179,7 @@ def check_same(cells: Path, command: str) -> None:
 
 
 def run_all(
-    args: Any, argv: Sequence[str], cells: Path, names: Sequence[str]
+    args: Namespace, argv: Sequence[str], cells: Path, names: Sequence[str]
 ) -> tuple[dict[str, str], bool]:
     """Run the cells that are not there, several at a time, and say when each begins and ends.
 
@@ -212,7 +221,7 @@ def run_all(
             return
         if process.returncode:
             failed[name] = (said.strip().splitlines() or ["no message"])[-1]
-            note(f"{cells.name} {name}: failed after {took}, {failed[name]}")
+            warn(f"{cells.name} {name}: failed after {took}, {failed[name]}")
         else:
             note(f"{cells.name} {name}: {_first_score(path)}, {took}")
 
@@ -228,14 +237,14 @@ def run_all(
     return failed, stopped
 
 
-def run_cell(args: Any) -> dict[str, Any]:
+def run_cell(args: Namespace) -> dict[str, Any]:
     """Condense with every seed, then evaluate all results; this process is the cell's own."""
     import graphcondense
     from graphcondense.evaluate import evaluate
     from graphcondense.evaluate.cost import peak_memory_bytes
     from graphcondense.methods import find_method
 
-    where = Where(**{f.name: args[f.name] for f in fields(Where)})
+    where = where_of(args)
     kind, name = kind_of(where.named()), args.methods
     data = where.load(kind)
     method = "random" if name == WHOLE else name
@@ -284,7 +293,7 @@ def run_cell(args: Any) -> dict[str, Any]:
     }
 
 
-def command_of(args: Any) -> str:
+def command_of(args: Namespace) -> str:
     """The command that makes the table again, with a user's own folder of data.
 
     ``--methods`` is left out: a table may grow by several commands.
@@ -301,8 +310,11 @@ def command_of(args: Any) -> str:
 
 
 def _first_score(path: Path) -> str:
-    row = json.loads(path.read_text())["report"]["rows"][0]
-    return f"{row['model']} {row['test_selected']:.4f}"
+    from graphcondense.evaluate.metrics import SCORES
+
+    report = json.loads(path.read_text())["report"]
+    row, score = report["rows"][0], SCORES[report.get("metric", "accuracy")]
+    return f"{row['model']} {score.text(row['test_selected'])} ({score.unit})"
 
 
 def write_page(out: Path, page: Path, last: str) -> str:
@@ -459,7 +471,8 @@ def draw(cells: Mapping[str, dict[str, Any]], path: Path, title: str) -> Path:
     first = next(iter(cells.values()))["report"]
     rows = [row for cell in cells.values() for row in cell["report"]["rows"]]
     path.parent.mkdir(parents=True, exist_ok=True)
-    return _report({**first, "data": title, "rows": rows}).plot_transfer(path)
+    _report({**first, "data": title, "rows": rows}).plot_transfer(path)
+    return path
 
 
 def _report(about: Mapping[str, Any]) -> Report:

@@ -9,23 +9,36 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jsonargparse import Namespace
+
+from graphcondense.cli.continual import preset_of_data
 from graphcondense.cli.flags import (
+    Common,
+    Flags,
+    HelpAsked,
+    Parser,
     Where,
-    add_fields,
     asked_for,
     kind_of,
     make_parser,
     named_in,
     parse,
     summary_of,
+    where_of,
 )
-from graphcondense.cli.folders import BUDGETS, config_flags, draw, prepare, read_config, size
+from graphcondense.cli.folders import (
+    BUDGETS,
+    Config,
+    config_flags,
+    draw,
+    prepare,
+    read_config,
+    size,
+)
 from graphcondense.cli.runs import check_device
-from graphcondense.cli.text import note, say, summary
+from graphcondense.cli.text import CONSOLE, say, summary, tell, warn
 
 if TYPE_CHECKING:
-    from jsonargparse import ArgumentParser, Namespace
-
     from graphcondense.core.method import Method
     from graphcondense.ops.budget import Budget
 
@@ -35,21 +48,16 @@ class Start:
     """Where values come from.
 
     Attributes:
-        preset: a section of the method's preset file; "auto" takes the one that is called like the
-            data set, if there is one; "none" takes none. Flags win over it.
         config: the config.yaml of an earlier run, to repeat it. Flags win over it.
         overwrite: start anew in a folder that has a run.
     """
 
-    preset: str = "auto"
     config: str | None = None
     overwrite: bool = False
 
 
-def command_condense(argv: list[str]) -> None:
+def command_condense(argv: list[str]) -> object:
     """Condense a data set with one method, into a run folder."""
-    from graphcondense.methods import find_method, methods
-
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     early.add_argument("--config", nargs="?")
     early.add_argument("--data", nargs="?")
@@ -59,39 +67,63 @@ def command_condense(argv: list[str]) -> None:
     named = bool(argv) and not argv[0].startswith("-")
     method = argv[0].lower() if named else config.get("method")
     if method is None:
-        known = ", ".join(dict.fromkeys(row["name"] for row in methods()))
-        usage = f"usage: graphcondense condense METHOD --data NAME|FILE ...\nmethods: {known}"
         if asked:
-            print(f"{usage}\n\ngraphcondense condense METHOD --help lists a method's flags.")
-            return
-        raise ValueError(f"name a method first\n{usage}")
+            raise HelpAsked(unnamed_parser())
+        raise ValueError(f"name a method first\n{_usage()}")
     if config and method != config["method"]:
         raise ValueError(f"{path} is of method {config['method']}, not {method}")
+    from graphcondense.methods import find_method
+
     forms = forms_of(method)
     data_name = flags.data or config.get("origin", {}).get("data")
     if data_name is None and not asked:
         Where().named()
     if data_name is None and len(forms) > 1:
-        print(help_of_forms(forms, method))
-        return
+        raise HelpAsked(*parsers_of_forms(forms, method))
     cls, variant = find_method(method, _form(forms, data_name))
-    where, data = _data_of(cls, method, argv[named:], config)
+    where, data = _data_of(cls, variant, method, argv[named:], config)
     args = _condense_args(cls, variant, method, argv[named:], config, data.name)
 
-    names = {f.name for f in fields(Where)} | {f.name for f in fields(Start)}
-    options = {k: v for k, v in vars(args).items() if k not in names}
+    left = {f.name for part in (Where, Start, Common) for f in fields(part)}
+    options = {k: v for k, v in vars(args).items() if k not in left}
     folder = Path(args.out or f"runs/{where.stem}-{method}-{size(options)}-seed{args.seed}")
     if args.resume and args.overwrite:
         raise ValueError("--resume goes on and --overwrite starts over: give one of them")
     if not args.resume:
         prepare(folder, args.overwrite)
     options |= {"out": folder, "preset": args.preset}
+    if CONSOLE.quiet:
+        options["progress"] = False
+    from graphcondense.run import is_finished
+
+    if args.resume and is_finished(folder):
+        tell(f"{folder} is finished: there is nothing to resume")
     small = _run(data, method, options, asdict(where), argv)
     say(summary(small))
     pictures = draw(small, folder, data)
-    say(f"\n{folder}: {', '.join(sorted(p.name for p in folder.iterdir() if p.is_file()))}")
+    files = sorted(p.name for p in folder.iterdir() if p.is_file())
+    tell(f"\n{folder}: {', '.join(files)}")
     if pictures:
-        say(f"next: graphcondense evaluate {shlex.quote(str(folder))}")
+        tell(f"next: graphcondense evaluate {shlex.quote(str(folder))}")
+    return {"folder": str(folder), "files": files, "condensed": small.condensed}
+
+
+def _usage() -> str:
+    from graphcondense.cli.help import method_rows
+
+    known = ", ".join(dict.fromkeys(row["name"] for row in method_rows()))
+    return f"usage: graphcondense condense METHOD --data NAME|FILE ...\nmethods: {known}"
+
+
+def unnamed_parser() -> Parser:
+    """The help where no method is named."""
+    parser = make_parser(
+        "condense",
+        f"{summary_of(command_condense)} graphcondense condense METHOD --help lists a method's "
+        f"flags. The {_usage().splitlines()[1]}",
+    )
+    parser.add_words("METHOD", "one of the methods")
+    return parser
 
 
 def forms_of(method: str) -> dict[str, type[Method]]:
@@ -113,9 +145,9 @@ def forms_of(method: str) -> dict[str, type[Method]]:
 
 
 def _form(forms: Mapping[str, type[Method]], data: str | None) -> str:
-    """Which form is meant: the one for the data's kind.
+    """The form for the data called so; without data the first.
 
-    A name may stand for a graph and for images (the digits): then it is what the method is for.
+    Some names stand for a graph and for images; then it is what the method is for.
     """
     if data is None:
         return next(iter(forms))
@@ -124,24 +156,28 @@ def _form(forms: Mapping[str, type[Method]], data: str | None) -> str:
 
 
 def _data_of(
-    cls: type[Method], method: str, argv: list[str], config: Mapping[str, Any]
+    cls: type[Method],
+    variant: Mapping[str, object],
+    method: str,
+    argv: list[str],
+    config: Config,
 ) -> tuple[Where, Any]:
     """The data that the flags name, opened; the other flags are checked on the way."""
-    parser = condense_parser(cls, method)
+    parser = condense_parser(cls, method, variant)
     names = [f.name for f in fields(Where)]
     parser.set_defaults({k: v for k, v in config_flags(config).items() if k in names})
     args = parse(parser, argv)
     check_device(args.device)
-    where = Where(**{name: args[name] for name in names})
+    where = where_of(args)
     return where, where.load(cls.kind)
 
 
 def _condense_args(
     cls: type[Method],
-    variant: Mapping[str, Any],
+    variant: Mapping[str, object],
     method: str,
     argv: list[str],
-    config: Mapping[str, Any],
+    config: Config,
     data: str = "",
 ) -> Namespace:
     """All flags; the preset of the data called ``data`` and the config give the defaults.
@@ -150,16 +186,14 @@ def _condense_args(
     """
     from graphcondense.run import presets, section_of
 
-    parser = condense_parser(cls, method)
-    parser.set_defaults(dict(variant))
+    parser = condense_parser(cls, method, variant)
     asked = parse(parser, argv).preset
     if config and asked != "auto":
         raise ValueError(
             f"--preset {asked}: the config has every field; give --preset or --config alone"
         )
     section = config.get("preset") if config else section_of(cls, asked, data)
-    if section and asked == "auto" and not config:
-        say(f"preset {section!r} of {cls.name}, because of the data; --preset none leaves it")
+    name = preset_of_data(section, "config" if config else asked, cls.name)
     fields_of = presets(cls)[section] if section and not config else {}
     defaults = {**variant, **fields_of, **config_flags(config)}
     if unknown := defaults.keys() - vars(parse(parser, argv)).keys():
@@ -169,34 +203,33 @@ def _condense_args(
         defaults = {k: v for k, v in defaults.items() if k not in BUDGETS}
     parser.set_defaults(defaults)
     args = parse(parser, argv)
-    args.preset = section or "none"
+    args.preset = name
     return args
 
 
-def condense_parser(cls: type[Method], method: str) -> ArgumentParser:
+def condense_parser(
+    cls: type[Method], method: str, variant: Mapping[str, object] | None = None
+) -> Parser:
     """The flags of one method: the fields of its dataclass, and those of a run."""
     parser = make_parser(f"condense {method}", f"{summary_of(cls)}\n{cls.paper}")
-    _add_common(parser, cls)
-    add_fields(parser, f"{cls.name} itself", cls, only=_own_fields(cls))
+    parser.add(*_shared_flags(cls, variant), own_flags(cls, variant))
     return parser
 
 
-def help_of_forms(forms: Mapping[str, type[Method]], method: str) -> str:
-    """The help of a method with several forms: what they share once, then each form's flags."""
+def parsers_of_forms(forms: Mapping[str, type[Method]], method: str) -> list[Parser]:
+    """For the help of a method with several forms: what they share once, then each form's flags."""
     from graphcondense.ops.budget import Budget
 
-    parser = make_parser(
-        f"condense {method}",
-        f"{method} has a form for {' and for '.join(KINDS[kind] for kind in forms)}: --data picks.",
-    )
-    _add_common(parser, Budget)
-    parts = [parser.format_help()]
+    words = " and for ".join(KINDS[kind] for kind in forms)
+    shared = make_parser(f"condense {method}", f"{method} has a form for {words}: --data picks.")
+    shared.add(*_shared_flags(Budget))
+    parsers = [shared]
     for kind, cls in forms.items():
-        own = make_parser("", f"{summary_of(cls)}\n{cls.paper}", add_help=False)
-        own.usage = argparse.SUPPRESS
-        add_fields(own, f"{cls.name} for {KINDS[kind]}", cls, only=_own_fields(cls))
-        parts.append(own.format_help())
-    return "\n".join(parts)
+        own = make_parser("", f"{summary_of(cls)}\n{cls.paper}")
+        own.flag_groups = []
+        own.add(own_flags(cls, title=f"{cls.name} for {KINDS[kind]}"))
+        parsers.append(own)
+    return parsers
 
 
 KINDS = {
@@ -208,20 +241,32 @@ KINDS = {
 """Kinds of data in words."""
 
 
-def _add_common(parser: ArgumentParser, method: type[Budget]) -> None:
+def _shared_flags(
+    method: type[Budget], variant: Mapping[str, object] | None = None
+) -> tuple[Flags, ...]:
     """The flags that all methods have; the defaults of the budget are the method's."""
-    from graphcondense.run import Run
+    from graphcondense.run import Run, condense
 
-    add_fields(parser, "data", Where)
-    budget = _budget_fields()
-    add_fields(parser, "budget (one of nodes, ratio, per-class, bytes)", method, only=budget)
-    add_fields(parser, "run", Run, helps={"out": "folder of the run; by default below runs/"})
-    add_fields(parser, "preset and config", Start)
+    return (
+        Flags("data", Where),
+        budget_flags(method, variant),
+        Flags("run", Run, words={"out": "folder of the run; by default below runs/"}),
+        Flags("preset", condense, only=("preset",)),
+        Flags("config", Start),
+    )
 
 
-def _own_fields(cls: type[Method]) -> list[str]:
+def budget_flags(method: type[Budget], variant: Mapping[str, object] | None = None) -> Flags:
+    """How large the condensed set is, with the defaults of a method."""
+    title = "budget (one of nodes, ratio, per-class, bytes)"
+    return Flags(title, method, only=_budget_fields(), defaults=variant)
+
+
+def own_flags(
+    cls: type[Method], variant: Mapping[str, object] | None = None, title: str | None = None
+) -> Flags:
     """The fields of a method that are no budget."""
-    return [f.name for f in fields(cls) if f.name not in _budget_fields()]
+    return Flags(title or f"{cls.name} itself", cls, skip=_budget_fields(), defaults=variant)
 
 
 def _budget_fields() -> list[str]:
@@ -231,18 +276,18 @@ def _budget_fields() -> list[str]:
 
 
 def _run(
-    data: Any, method: str, options: dict[str, Any], origin: dict[str, Any], argv: list[str]
+    data: object, method: str, options: Config, origin: Mapping[str, object], argv: list[str]
 ) -> Any:
     """:func:`graphcondense.condense`, which says how to go on when it is interrupted."""
     import graphcondense
     from graphcondense.run import Run
 
     try:
-        asked = asked_for(Run, options, argv)
+        asked: dict[str, Any] = asked_for(Run, options, argv)
         return graphcondense.condense(data, method, origin=origin, **asked)
     except KeyboardInterrupt:
         on = ["--resume"] if (options["out"] / "checkpoint.pt").exists() else []
         todo = "go on" if on else "start over"
         again = [word for word in argv if word not in ("--resume", "--overwrite")]
-        note(f"to {todo}: {shlex.join(['graphcondense', 'condense', *again, *on])}")
+        warn(f"to {todo}: {shlex.join(['graphcondense', 'condense', *again, *on])}")
         raise

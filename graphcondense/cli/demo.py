@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from graphcondense.cli.flags import Where, add_fields, make_parser, parse, summary_of
-from graphcondense.cli.folders import draw, prepare
-from graphcondense.cli.text import is_main, say, summary
+from graphcondense.cli.flags import Flags, Where, make_parser, parse, summary_of
+from graphcondense.cli.folders import Config, draw, prepare
+from graphcondense.cli.text import CONSOLE, is_main, say, summary, tell
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,29 +22,26 @@ class Demo:
 
     Attributes:
         out: folder for its files.
-        seed: of all randomness.
     """
 
     out: str = "runs/demo"
-    seed: int = 0
 
 
-def command_demo(argv: list[str]) -> None:
+def command_demo(argv: list[str]) -> object:
     """Condense scikit-learn's digits and compare, offline and in less than a minute."""
-    import time
-
     import graphcondense
     from graphcondense.evaluate import evaluate
+    from graphcondense.run import Run
 
     parser = make_parser("demo", summary_of(command_demo))
-    add_fields(parser, "options", Demo)
+    parser.add(Flags("options", Demo), Flags("run", Run, only=("seed",)))
     args = parse(parser, argv)
     began = time.perf_counter()
     folder, where = Path(args.out), Where(data="digits")
     prepare(folder, overwrite=args.out == Demo.out)
-    task = where.load()
-    say(f"{task.num_nodes:,} handwritten digits, each joined to its 10 nearest, become 50 nodes.")
-    options = {**DEMO, "seed": args.seed, "out": folder}
+    task: Any = where.load()
+    tell(f"{task.num_nodes:,} handwritten digits, each joined to its 10 nearest, become 50 nodes.")
+    options = {**DEMO, "seed": args.seed, "out": folder, "progress": not CONSOLE.quiet}
     small = graphcondense.condense(task, "gcond-x", origin=asdict(where), **options)
     report = evaluate({"gcond-x": small}, task, **DEMO_EVALUATION)
     say(f"{summary(small)}\n\n{report.table()}\n")
@@ -47,14 +49,15 @@ def command_demo(argv: list[str]) -> None:
         report.to_json(folder / "evaluation.json")
         report.plot(folder / "evaluation.png")
     pictures = [*draw(small, folder), folder / "evaluation.png"]
-    say(f"{time.perf_counter() - began:.0f} s in all. Pictures: {', '.join(map(str, pictures))}")
-    say("next: graphcondense condense gcond-x --data cora --nodes 70")
+    tell(f"{time.perf_counter() - began:.0f} s in all. Pictures: {', '.join(map(str, pictures))}")
+    tell("next: graphcondense condense gcond-x --data cora --nodes 70")
+    return json.loads(report.to_json())
 
 
-DEMO: dict[str, Any] = {"nodes": 50}
+DEMO: Config = {"nodes": 50}
 """How the demonstration runs GCond-X: by its defaults."""
 
-DEMO_EVALUATION: dict[str, Any] = {
+DEMO_EVALUATION: Config = {
     "models": ("GCN", "SGC", "MLP"),
     "seeds": 5,
     "epochs": 200,

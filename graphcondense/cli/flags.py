@@ -1,20 +1,35 @@
-"""Flags from dataclasses, and which data a command works on."""
+"""Flags from the signatures of functions and dataclasses, and which data a command works on.
+
+No flag restates a parameter: its name, type, default and words are those of the function or
+dataclass that it is handed to (:class:`Flags`). What a command alone has, such as where its files
+go, is a field of a dataclass beside the command.
+"""
 
 from __future__ import annotations
 
 import difflib
 import functools
+import inspect
 import math
 import re
 import types
 import typing
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias
+
+import docstring_parser
+import yaml
+from jsonargparse import ActionYesNo, ArgumentError, ArgumentParser, Namespace, set_loader
+from jsonargparse.typing import register_type
+
+from graphcondense.ops.yaml import read_typed
 
 if TYPE_CHECKING:
-    from jsonargparse import ArgumentParser, Namespace
+    from graphcondense.data import GraphTask, ImageTask, InteractionTask, NodeTask
+
+    Task: TypeAlias = NodeTask | GraphTask | ImageTask | InteractionTask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +60,7 @@ class Where:
     normalize: Literal["auto", "row", "standard", "none"] = "auto"
     label_kind: Literal["classes", "binary", "regression"] | None = None
 
-    def load(self, kind: str | None = None) -> Any:
+    def load(self, kind: str | None = None) -> Task:
         """The data, as :func:`graphcondense.condense` takes them.
 
         Args:
@@ -66,7 +81,7 @@ class Where:
         data = load(self.named(), self.root, **chosen)  # type: ignore[arg-type]
         return data if isinstance(data, GraphTask | ImageTask) else as_task(data)
 
-    def _load_graphs(self) -> Any:
+    def _load_graphs(self) -> Task:
         from graphcondense.data import load_graphs
 
         if self.normalize not in ("auto", "none") or kind_of(self.named()) != "graph":
@@ -77,7 +92,7 @@ class Where:
             self.named(), self.root, split=self.split, seed=self.data_seed, kind=self.label_kind
         )
 
-    def _load_rows(self) -> Any:
+    def _load_rows(self) -> Task:
         from graphcondense.data.interactions import load_interactions
 
         if self.normalize not in ("auto", "none"):
@@ -131,55 +146,261 @@ def kind_of(data: str) -> Literal["node", "graph", "image", "rows"]:
     return "node"
 
 
-def make_parser(command: str, description: str, *, add_help: bool = True) -> ArgumentParser:
-    """A parser that raises its errors, for :func:`main` to print."""
-    import yaml
-    from jsonargparse import ArgumentParser, set_loader
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """The command line itself.
 
-    from graphcondense.ops.yaml import read_typed
+    Attributes:
+        quiet: print nothing but the result: no progress, no remarks.
+        json: print the result as one JSON document, all else on stderr; commands that measure also
+            take a file that ends in .json, for the numbers.
+        plugin: a Python file of yours that defines a method, which is then used like any other. It
+            is run as it is: name only files that you trust.
+    """
 
+    quiet: bool = False
+    json: str | None = None
+    plugin: str | None = None
+
+
+@dataclass(frozen=True)
+class Option:
+    """One flag.
+
+    Attributes:
+        dest: its name with underscores, and where the parser puts it.
+        name: of the parameter that it is handed to.
+        hint: type of that parameter.
+        default: of the parser; a sequence is text with commas.
+        words: the help.
+        commas: whether it is a sequence that is written with commas.
+        every: what ``all`` stands for, of such a sequence.
+    """
+
+    dest: str
+    name: str
+    hint: object
+    default: object
+    words: str
+    commas: bool = False
+    every: object = None
+
+    @property
+    def flags(self) -> list[str]:
+        """As typed: ``--lr-x``, or ``--anneal`` and ``--no-anneal``."""
+        flag = self.dest.replace("_", "-")
+        return [f"--{flag}", f"--no-{flag}"] if self.switch else [f"--{flag}"]
+
+    @property
+    def switch(self) -> bool:
+        """Whether it is a yes or no."""
+        return self.hint is bool
+
+    @property
+    def metavar(self) -> str:
+        """What stands for the value: its name, or the choices; nothing for a switch."""
+        for hint in (self.hint, *typing.get_args(self.hint)):
+            if typing.get_origin(hint) is Literal:
+                return "{" + ",".join(map(str, typing.get_args(hint))) + "}"
+        return "" if self.switch else self.dest.upper()
+
+    @property
+    def kind(self) -> str:
+        """The type in words."""
+        if self.commas:
+            return "values with commas between"
+        known = {int: "a whole number", float: "a number"}
+        hints = [self.hint, *typing.get_args(self.hint)]
+        return next((known[hint] for hint in hints if hint in known), "")
+
+    @property
+    def help(self) -> str:
+        """The words, the type and the default."""
+        default = "yes" if self.default is True else self.default
+        plain = self.default is None or self.default is False
+        known = [self.kind, "" if plain else f"default {default}"]
+        said = ", ".join(filter(None, known))
+        return f"{self.words} ({said})" if said else self.words
+
+    def read(self, value: object) -> object:
+        """The parameter's value from the parser's.
+
+        Raises:
+            ValueError: members that are no numbers, an empty name, or one that is named twice.
+        """
+        if not self.commas or not isinstance(value, str):
+            return value
+        if value == "all" and self.every is not None:
+            return self.every
+        if value == "none" and self.name == "baselines":
+            return ()
+        kinds = [typing.get_args(h)[0] for h in _sequences(self.hint)]
+        if kinds and kinds[0] in (int, float):
+            return numbers(self.dest.replace("_", "-"), value, kinds[0])
+        from graphcondense.ops.fields import listed
+
+        return tuple(listed(value, self.dest))
+
+
+class Flags:
+    """The parameters of a function, or the fields of a dataclass, as flags of one group.
+
+    Args:
+        title: heading of the group.
+        thing: the function or dataclass; keyword parameters alone.
+        only: names of parameters; by default all.
+        skip: names of parameters that the command fills in itself.
+        renamed: flags that are called otherwise than their parameters.
+        prefix: before every flag's name.
+        defaults: that differ from the signature's, such as those of a method's variant.
+        words: help that differs from the docstring's.
+        unset: leave every flag ``None`` that is not given, so that :meth:`values` has it not.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        thing: Callable[..., object],
+        *,
+        only: Collection[str] | None = None,
+        skip: Collection[str] = (),
+        renamed: Mapping[str, str] | None = None,
+        prefix: str = "",
+        defaults: Mapping[str, object] | None = None,
+        words: Mapping[str, str] | None = None,
+        unset: bool = False,
+    ) -> None:
+        self.title, self.thing, self.unset = title, thing, unset
+        hints, said = hints_of(thing), {**field_docs(thing), **(words or {})}
+        self.options: list[Option] = []
+        for name, parameter in inspect.signature(thing).parameters.items():
+            left = name in (skip if only is None else [])
+            if left or (only is not None and name not in only) or parameter.kind not in NAMED:
+                continue
+            hint, every = hints[name], (defaults or {}).get(name, parameter.default)
+            # A method's own sequences are written as lists, as its config has them.
+            commas = _by_commas(hint) and not hasattr(thing, "variants")
+            default = every
+            if commas and isinstance(every, tuple | list):
+                default = ",".join(f"{v:g}" if isinstance(v, float) else str(v) for v in every)
+            help_text = said.get(name, "")
+            if unset and every is not None and "by default" not in help_text:
+                shown = ("yes" if every else "no") if hint is bool else default
+                help_text = f"{help_text.rstrip('.')}; by default {shown}"
+            dest = (renamed or {}).get(name, prefix + name)
+            given = None if unset else default
+            self.options.append(Option(dest, name, hint, given, help_text, commas, every))
+
+    def values(self, args: Namespace) -> dict[str, object]:
+        """The parameters, from what was parsed."""
+        given = {option.name: option.read(args[option.dest]) for option in self.options}
+        return {k: v for k, v in given.items() if not (self.unset and v is None)}
+
+
+NAMED = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+class Parser(ArgumentParser):
+    """A parser that raises its errors, for :func:`~graphcondense.cli.main` to print.
+
+    Attributes:
+        flag_groups: the flags, for the help.
+        words: of what is given without a flag: its name, its help, and how many; or nothing.
+    """
+
+    flag_groups: list[Flags]
+    words: tuple[str, ...]
+
+    def add(self, *groups: Flags) -> None:
+        """Add flags."""
+        for flags in groups:
+            self.flag_groups.append(flags)
+            group = self.add_argument_group(flags.title)
+            for option in flags.options:
+                how = (
+                    {"action": ActionYesNo(no_prefix="no-")}
+                    if option.switch
+                    else {"type": _typed(option.hint, option.commas)}
+                )
+                flag, words = option.flags[0], option.words
+                group.add_argument(flag, default=option.default, help=words, **how)
+
+    def add_words(self, name: str, words: str, nargs: str = "") -> None:
+        """Add what is given without a flag: one, or as many as ``nargs`` says."""
+        self.words = name, words, nargs
+        self.add_argument(name, help=words, nargs=nargs or None)
+
+
+COMMON = "all commands"
+"""Heading of the flags that all have."""
+
+
+class HelpAsked(Exception):  # noqa: N818 - no error
+    """``--help`` was given: the parsers whose flags are to be shown."""
+
+    def __init__(self, *parsers: Parser) -> None:
+        super().__init__()
+        self.parsers = parsers
+
+
+def make_parser(command: str, description: str) -> Parser:
+    """A parser with the flags that all commands have."""
     set_loader("typed", read_typed, (yaml.YAMLError,))
-    return ArgumentParser(
-        prog=f"graphcondense {command}",
+    parser = Parser(
+        prog=f"graphcondense {command}".strip(),
         description=description,
         exit_on_error=False,
         allow_abbrev=False,
-        add_help=add_help,
+        add_help=False,
         parser_mode="typed",
     )
+    parser.flag_groups, parser.words = [], ()
+    parser.add(Flags(COMMON, Common))
+    return parser
 
 
-def add_fields(
-    parser: ArgumentParser,
-    title: str,
-    cls: type[Any],
-    *,
-    only: Collection[str] | None = None,
-    helps: Mapping[str, str] | None = None,
-) -> None:
-    """A flag for every field of a dataclass, with the help that its docstrings have.
+def parse(parser: Parser, argv: Sequence[str]) -> Namespace:
+    """Parse, with errors as a ``ValueError`` of one line.
 
-    Args:
-        parser: where to add them.
-        title: heading of the group.
-        cls: the dataclass.
-        only: names of fields; by default all.
-        helps: help that differs from the docstrings'.
+    Raises:
+        HelpAsked: ``--help`` is among the words.
+        ValueError: an unknown flag, with the nearest known ones, or a value of the wrong type.
     """
-    from jsonargparse import ActionYesNo
+    if {"-h", "--help"} & set(argv):
+        raise HelpAsked(parser)
+    try:
+        return parser.parse_args(list(argv))
+    except ArgumentError as error:
+        _explain(parser, " ".join(str(error).split()))
 
-    group = parser.add_argument_group(title)
-    hints, docs = typing.get_type_hints(cls), {**field_docs(cls), **(helps or {})}
-    numbers = _plain_numbers()
-    for field in fields(cls):
-        if only is not None and field.name not in only:
-            continue
-        hint = hints[field.name]
-        how: dict[str, Any] = {"type": _swapped(hint, numbers)}
-        if hint is bool:
-            how = {"action": ActionYesNo(no_prefix="no-")}
-        flag = "--" + field.name.replace("_", "-")
-        group.add_argument(flag, default=field.default, help=docs.get(field.name, ""), **how)
+
+def _explain(parser: Parser, text: str) -> NoReturn:
+    """Raise the parser's error as one that says what is wrong and how to put it right."""
+    options = {option.dest: option for flags in parser.flag_groups for option in flags.options}
+    if unknown := re.match(r"unrecognized arguments: (--[\w-]+)", text):
+        known = [flag for option in options.values() for flag in option.flags]
+        near = difflib.get_close_matches(unknown[1], known, n=3)
+        hint = f"did you mean {', '.join(near)}?" if near else "--help lists all"
+        raise ValueError(f"unknown flag {unknown[1]}; {hint}")
+    wrong = re.match(r'Parser key "(\w+)":.*[Vv]alue: (.*)$', text)
+    option = options.get(wrong[1]) if wrong else None
+    if not wrong or not option:
+        raise ValueError(text)
+    flag = option.flags[0]
+    if option.metavar.startswith("{"):
+        choices = option.metavar.strip("{}").split(",")
+        near = difflib.get_close_matches(wrong[2], choices, n=1)
+        hint = f"; did you mean {flag} {near[0]}?" if near else ""
+        raise ValueError(f"{flag}: {wrong[2]} is none of {', '.join(choices)}{hint}")
+    example = {"a whole number": "30", "a number": "0.5"}.get(option.kind)
+    if example is None:
+        raise ValueError(f"{flag}: {wrong[2]} is not what it takes: {option.words}")
+    if option.hint not in (int, float) and "tuple" in str(option.hint):
+        raise ValueError(f"{flag}: {wrong[2]} is no list of numbers; such as {flag} [1, {example}]")
+    raise ValueError(
+        f"{flag}: {wrong[2]} is not {option.kind} in decimal digits; give one such as "
+        f"{flag} {example}"
+    )
 
 
 class _Shown(type):
@@ -190,53 +411,75 @@ class _Shown(type):
 
 
 @functools.cache
-def _plain_numbers() -> dict[Any, Any]:
+def _plain_numbers() -> dict[object, type]:
     """Types that jsonargparse reads as numbers are written everywhere: in decimal digits.
 
     It reads whole numbers as YAML 1.1 does, where ``1:30`` is 90 (base 60), ``010`` is 8 or 10,
     and ``0x10``, ``0b11`` and ``1_000`` are numbers. Here all of these are refused, and so are
     ``nan`` and ``inf``.
     """
-    from jsonargparse.typing import register_type
-
-    out: dict[Any, Any] = {}
-    for kind, form, what in (
-        (int, r"[-+]?(0|[1-9][0-9]*)", "an int in decimal digits, such as 30"),
-        (float, r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?", "a float, such as 0.5"),
+    out: dict[object, type] = {}
+    for kind, form in (
+        (int, r"[-+]?(0|[1-9][0-9]*)"),
+        (float, r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?"),
     ):
-        # A class of its own, since the library has its mind made up about int and float; its name
-        # is what --help shows.
+        # A class of its own, since the library has its mind made up about int and float.
         marker = _Shown(kind.__name__, (), {})
-        read = functools.partial(_read_number, kind, re.compile(form), what)
+        read = functools.partial(_read_number, kind, re.compile(form))
         register_type(marker, str, read, type_check=lambda value, _: False)
         out[kind] = marker
     return out
 
 
-def _read_number(kind: Any, form: re.Pattern[str], what: str, value: Any) -> Any:
+def _read_number(kind: type[int] | type[float], form: re.Pattern[str], value: object) -> float:
     """A number from a word, or as it is."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    right = number and (kind is float or isinstance(value, int))
-    if right or (isinstance(value, str) and form.fullmatch(value)):
-        found = kind(value)
-        if math.isfinite(found):
-            return found
-    raise ValueError(f"Expected {what}. Got value: {value}")
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(f"Got value: {value}")
+    right = form.fullmatch(value) if isinstance(value, str) else kind(value) == value
+    if not right or not math.isfinite(found := kind(value)):
+        raise ValueError(f"Got value: {value}")
+    return found
 
 
-def _swapped(hint: Any, numbers: Mapping[Any, Any]) -> Any:
-    """A type with other types in the place of some."""
-    args = typing.get_args(hint)
-    if not args or typing.get_origin(hint) is Literal:
-        return numbers.get(hint, hint)
-    parts = tuple(part if part is Ellipsis else _swapped(part, numbers) for part in args)
-    origin = typing.get_origin(hint)
-    if origin in (typing.Union, types.UnionType):
-        return typing.Union[parts]  # noqa: UP007
-    return origin[parts]
+def _sequences(hint: object) -> list[object]:
+    """The sequence types in a type."""
+    parts = [hint, *typing.get_args(hint)]
+    return [part for part in parts if typing.get_origin(part) in (Sequence, tuple)]
 
 
-def numbers(flag: str, text: str, kind: type[Any]) -> tuple[Any, ...]:
+def _by_commas(hint: object) -> bool:
+    """Whether a parameter is written with commas: a sequence where one value is no shorthand."""
+    shorthand = typing.get_origin(hint) in UNIONS and {int, float} & set(typing.get_args(hint))
+    return bool(_sequences(hint)) and not shorthand
+
+
+def _typed(hint: object, commas: bool) -> object:
+    """What the parser reads for a parameter.
+
+    Text where text is allowed or commas are; a count where seeds may be listed, too.
+    """
+    if isinstance(hint, str):  # an alias that names classes of models beside their names
+        return str
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if commas:
+        return str if origin not in UNIONS or type(None) not in args else str | None
+    if not args or origin is Literal:
+        return _plain_numbers().get(hint, hint)
+    if origin in UNIONS:
+        kept = [arg for arg in args if not _sequences(arg)] or list(args)
+        if str in args:
+            kept = [arg for arg in args if arg in (str, type(None))]
+        return typing.Union[tuple(_typed(arg, False) for arg in kept)]  # noqa: UP007
+    parts = [part if part is Ellipsis else _typed(part, False) for part in args]
+    return types.GenericAlias(typing.cast(type, origin), tuple(parts))
+
+
+UNIONS = (typing.Union, types.UnionType)
+
+
+def numbers(
+    flag: str, text: str, kind: type[int] | type[float]
+) -> tuple[int, ...] | tuple[float, ...]:
     """Numbers with commas between.
 
     >>> numbers("widths", "16,32", int)
@@ -248,42 +491,31 @@ def numbers(flag: str, text: str, kind: type[Any]) -> tuple[Any, ...]:
         raise ValueError(f"--{flag} {text}: give numbers with commas between") from error
 
 
-def field_docs(cls: type[Any]) -> dict[str, str]:
-    """What the docstrings of a class and its parents say of its fields, as plain text."""
-    import docstring_parser
+def hints_of(thing: Callable[..., object]) -> dict[str, object]:
+    """The types of a function's parameters, or of a dataclass's fields."""
+    if is_dataclass(thing):
+        return dict(typing.get_type_hints(thing))
+    parameters = inspect.signature(thing, eval_str=True).parameters
+    return {name: _bare(parameter.annotation) for name, parameter in parameters.items()}
 
+
+def _bare(hint: object) -> object:
+    """A type without what is said of it beside."""
+    return typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
+
+
+@functools.cache
+def field_docs(thing: Callable[..., object]) -> dict[str, str]:
+    """What the docstrings of a function, or of a class and its parents, say of its parameters."""
     out: dict[str, str] = {}
-    for base in reversed(cls.__mro__):
-        for param in docstring_parser.parse(base.__dict__.get("__doc__") or "").params:
+    for base in reversed(getattr(thing, "__mro__", (thing,))):
+        text_of = base.__dict__.get("__doc__") if isinstance(base, type) else base.__doc__
+        for param in docstring_parser.parse(text_of or "").params:
             text = re.sub(r":\w+:`~?(?:[\w.]+\.)?(\w+)`", r"\1", param.description or "")
             text = text.replace('``"', '"').replace('"``', '"').replace("``", "'")
             text = " ".join(text.split())
             out |= {name.strip(): text for name in param.arg_name.split(",")}
     return out
-
-
-def parse(parser: ArgumentParser, argv: list[str]) -> Namespace:
-    """Parse, with errors as a ``ValueError`` of one line.
-
-    Raises:
-        ValueError: an unknown flag, with the nearest known ones, or a value of the wrong type.
-    """
-    from jsonargparse import ArgumentError
-
-    try:
-        return parser.parse_args(argv)
-    except ArgumentError as error:
-        text = " ".join(str(error).split())
-    if unknown := re.match(r"unrecognized arguments: (--[\w-]+)", text):
-        known = re.findall(r"--[\w-]+", parser.format_usage())
-        near = difflib.get_close_matches(unknown[1], known, n=3)
-        hint = f"did you mean {', '.join(near)}?" if near else "--help lists all"
-        raise ValueError(f"unknown flag {unknown[1]}; {hint}")
-    text = text.replace("Not of type int: ", "").replace("Not of type float: ", "")
-    flag = re.sub(r'^Parser key "(\w+)":', lambda m: f"--{m[1].replace('_', '-')}:", text)
-    plain = re.sub(r"<class '(?:[\w.]+\.)?(\w+)'>|typing\.", r"\1", flag)
-    union = r"Does not validate .* Subtypes: \[(.*)\] Errors: .* Given value: "
-    raise ValueError(re.sub(union, r"Expected one of \1. Got value: ", plain))
 
 
 def named_in(argv: Collection[str]) -> set[str]:
@@ -296,12 +528,20 @@ def named_in(argv: Collection[str]) -> set[str]:
     return {flag.removeprefix("no-").replace("-", "_") for flag in flags}
 
 
-def asked_for(cls: type[Any], values: Mapping[str, Any], argv: Collection[str]) -> dict[str, Any]:
+def asked_for(
+    cls: type[object], values: Mapping[str, object], argv: Collection[str]
+) -> dict[str, object]:
     """``values`` without the fields of ``cls`` that nobody asked for: defaults not named."""
-    named, defaults = named_in(argv), {f.name: f.default for f in fields(cls)}
+    named = named_in(argv)
+    defaults = {k: p.default for k, p in inspect.signature(cls).parameters.items()}
     return {k: v for k, v in values.items() if k not in defaults or k in named or v != defaults[k]}
 
 
-def summary_of(thing: Any) -> str:
+def summary_of(thing: object) -> str:
     """The first line of a docstring."""
     return str(thing.__doc__).strip().splitlines()[0]
+
+
+def where_of(args: Namespace) -> Where:
+    """Which data the flags name."""
+    return Where(**{f.name: args[f.name] for f in fields(Where)})

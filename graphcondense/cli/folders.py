@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from graphcondense.cli.text import is_main
 
@@ -21,11 +21,13 @@ PICTURES = (
     "transfer.png",
     "break-even.png",
 )
+Config: TypeAlias = dict[str, Any]
+"""What a config.yaml holds: whatever YAML does."""
 USES = ("evaluation", "properties", "privacy", "serving", "nas", "tune")
 """What later commands write beside a run, as NAME.json and NAME.png."""
 
 
-def read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> Config:
     """A run's ``config.yaml``.
 
     Raises:
@@ -44,7 +46,7 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def config_flags(config: Mapping[str, Any]) -> dict[str, Any]:
+def config_flags(config: Config) -> Config:
     """The flags that repeat the run of a config."""
     from graphcondense.run import Run
 
@@ -70,7 +72,7 @@ def prepare(folder: Path, overwrite: bool) -> None:
             path.unlink()
 
 
-def size(options: Mapping[str, Any]) -> str:
+def size(options: Mapping[str, object]) -> str:
     """The budget as a part of a file name.
 
     >>> size({"nodes": 70, "ratio": None}), size({"ratio": 0.5})
@@ -95,15 +97,19 @@ def draw(small: Any, folder: Path, real: Any = None) -> list[Path]:
         return []
     drawn = []
     if (folder / "metrics.jsonl").is_file():
-        score = validation_score(small)
-        drawn.append(pictures.draw_curve(folder / "metrics.jsonl", folder / "curve.png", score))
+        drawn.append(folder / "curve.png")
+        pictures.draw_curve(folder / "metrics.jsonl", drawn[-1], validation_score(small))
     if hasattr(small, "num_users"):
         if real is not None:
-            drawn.append(pictures.draw_items(small.csr, real.train, folder / "items.png"))
+            drawn.append(folder / "items.png")
+            pictures.draw_items(small.csr, real.train, drawn[-1])
     elif hasattr(small, "set"):
-        drawn.append(pictures.draw_graphs(small, folder / "graphs.png"))
+        drawn.append(folder / "graphs.png")
+        pictures.draw_graphs(small, drawn[-1])
     elif small.x.dim() == 2:
-        drawn.append(pictures.draw_graph(small, folder / "graph.png"))
+        drawn.append(folder / "graph.png")
+        pictures.draw_graph(small, drawn[-1])
     else:
-        drawn.append(pictures.draw_images(small.x, small.y, folder / "images.png"))
+        drawn.append(folder / "images.png")
+        pictures.draw_images(small.x, small.y, drawn[-1])
     return drawn

@@ -1,14 +1,20 @@
-"""graphcondense methods, datasets and show."""
+"""graphcondense methods, datasets, show and completion."""
 
 from __future__ import annotations
 
+import difflib
 import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from graphcondense.cli.flags import Where, add_fields, make_parser, parse, summary_of
+from graphcondense.cli.flags import Flags, Where, make_parser, parse, summary_of
 from graphcondense.cli.folders import read_config
-from graphcondense.cli.text import summary, table
+from graphcondense.cli.help import completion, method_rows
+from graphcondense.cli.text import say, summary, table
+
+Row = TypeVar("Row", bound=Mapping[str, object])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,63 +23,116 @@ class Listed:
 
     Attributes:
         kind: only methods for this kind of data.
-        json: as JSON.
         markdown: as Markdown, the table that README has.
     """
 
     kind: str | None = None
-    json: bool = False
     markdown: bool = False
 
 
-def command_methods(argv: list[str]) -> None:
-    """List the methods."""
-    from graphcondense.methods import markdown, methods
-
+def command_methods(argv: list[str]) -> object:
+    """List the methods, or those that are named."""
     parser = make_parser("methods", summary_of(command_methods))
-    add_fields(parser, "options", Listed)
+    parser.add_words("names", "names or variants of methods; by default all", "*")
+    parser.add(Flags("options", Listed))
     args = parse(parser, argv)
-    known = sorted({row["kind"] for row in methods()})
+    rows = method_rows()
+    known = sorted({row["kind"] for row in rows})
     if args.kind not in (None, *known):
         raise ValueError(f"no methods for data of kind {args.kind!r}; there are {', '.join(known)}")
-    rows = methods(args.kind)
+    rows = [row for row in rows if args.kind in (None, row["kind"])]
+    rows = _named(rows, args.names, "method", ("name", "variants"))
     if args.markdown:
-        print(markdown(rows))
+        from graphcondense.methods import markdown
+
+        say(markdown(rows))
     else:
-        print(json.dumps(rows, indent=2) if args.json else table(rows))
+        say(table(rows))
+    return rows
 
 
-def command_datasets(argv: list[str]) -> None:
-    """List the data sets, and which of them are on this machine."""
+def command_datasets(argv: list[str]) -> object:
+    """List the data sets, or those that are named, and which of them are on this machine."""
     from graphcondense.data import datasets
 
     parser = make_parser("datasets", summary_of(command_datasets))
-    add_fields(parser, "options", Where, only=["root"])
-    add_fields(parser, "output", Listed, only=["json"])
+    parser.add_words("names", "names of data sets; by default all", "*")
+    parser.add(Flags("options", Where, only=("root",)))
     args = parse(parser, argv)
-    rows = datasets(args.root)
-    print(json.dumps(rows, indent=2) if args.json else table(rows))
+    rows = _named(datasets(args.root), args.names, "data set", ("name",))
+    say(table(rows))
+    return rows
 
 
-def command_show(argv: list[str]) -> None:
+def _named(
+    rows: Sequence[Row], names: Sequence[str], what: str, columns: Collection[str]
+) -> list[Row]:
+    """The rows that are called so in one of some columns, whose cells may hold several names.
+
+    Raises:
+        ValueError: a name that none has, with the nearest ones.
+    """
+    names_of = [
+        {_key(name) for column in columns for name in str(row[column]).split(", ")} for row in rows
+    ]
+    for name in names:
+        if not any(_key(name) in known for known in names_of):
+            every = sorted(set().union(*names_of) - {""})
+            near = difflib.get_close_matches(_key(name), every, n=3, cutoff=0.4) or every
+            raise ValueError(f"no {what} here is called {name!r}; did you mean {', '.join(near)}?")
+    wanted = {_key(name) for name in names}
+    return [row for row, known in zip(rows, names_of, strict=True) if not names or wanted & known]
+
+
+def _key(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
+def command_show(argv: list[str]) -> object:
     """Say what a run folder holds."""
     import graphcondense
+    from graphcondense.report.runs import validation_score
+    from graphcondense.report.scene import shown
 
     parser = make_parser("show", summary_of(command_show))
-    parser.add_argument("run", help="folder of the run")
+    parser.add_words("run", "folder of the run")
     folder = Path(parse(parser, argv).run)
     if not folder.is_dir():
         raise ValueError(f"there is no folder {folder}")
     metrics = folder / "metrics.jsonl"
     last = metrics.read_text().splitlines()[-1:] if metrics.is_file() else []
+    step = json.loads(last[0]) if last else {}
+    record, score = None, None
     if (folder / "condensed.safetensors").is_file():
-        print(summary(graphcondense.load(folder)))
+        small = graphcondense.load(folder)
+        record, score = small.condensed, validation_score(small)
+        say(summary(small))
     elif (folder / "config.yaml").is_file():
-        print(f"{read_config(folder / 'config.yaml')['method']}, not finished")
+        say(f"{read_config(folder / 'config.yaml')['method']}, not finished")
     else:
         raise ValueError(f"{folder} holds no run")
-    for line in last:
-        row = json.loads(line)
-        print("last step: " + ", ".join(f"{k} {v:.6g}" for k, v in row.items()))
-    for path in sorted(p for p in folder.iterdir() if p.is_file()):
-        print(f"  {path.stat().st_size:>12,}  {path}")
+    if step:
+        texts = {name: f"{value:.6g}" for name, value in step.items()}
+        if score and "validation" in step:
+            texts["validation"] = score.text(shown(score, step["validation"]))
+        say("last step: " + ", ".join(f"{name} {text}" for name, text in texts.items()))
+    files = sorted(p for p in folder.iterdir() if p.is_file())
+    for path in files:
+        say(f"  {path.stat().st_size:>12,}  {path}")
+    return {
+        "folder": str(folder),
+        "finished": record is not None,
+        "condensed": record,
+        "last_step": step,
+        "files": {path.name: path.stat().st_size for path in files},
+    }
+
+
+def command_completion(argv: list[str]) -> object:
+    """Print what makes a shell complete commands, methods and flags."""
+    parser = make_parser("completion", summary_of(command_completion))
+    how = 'bash, zsh, fish or tcsh; in bash: eval "$(graphcondense completion bash)"'
+    parser.add_words("shell", how)
+    script = completion(parse(parser, argv).shell)
+    say(script)
+    return {"script": script}

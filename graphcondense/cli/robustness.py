@@ -4,135 +4,118 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from graphcondense.cli.condense import budget_flags, own_flags
+from graphcondense.cli.continual import preset_of_data
 from graphcondense.cli.flags import (
+    Flags,
+    Parser,
     Where,
-    add_fields,
     asked_for,
     make_parser,
-    numbers,
+    named_in,
     parse,
     summary_of,
+    where_of,
 )
 from graphcondense.cli.folders import BUDGETS, read_config
 from graphcondense.cli.runs import Opened, Output, check_device, need_one_graph
-from graphcondense.cli.text import is_main, say
+from graphcondense.cli.text import shows_progress, tell
 
 if TYPE_CHECKING:
-    from jsonargparse import ArgumentParser
-
     from graphcondense.core.method import Method
 
-OWN = ("setting", "validations", "device")
+OWN = ("setting", "validations")
 """Fields of a run that a condensation here takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Poisoned:
-    """What is poisoned, how it is condensed, and how that is scored.
+    """What is condensed, and where it is kept.
 
     Attributes:
         method: condensation method; its own flags follow.
-        preset: a section of the method's preset file; "auto" takes the one that is called like the
-            data set, if there is one; "none" takes none. Flags win over it.
-        poisons: of "edges", "features" and "labels", with commas between.
-        rates: how much of each, with commas between; 0 is the clean graph.
-        graph_seeds: draws of every poison, each condensed.
-        labels_of: whose labels are poisoned.
-        evaluator: name of the model that is trained on the graphs.
-        trainings: of the evaluator on every graph.
-        train_epochs: of a training.
-        train_hidden: width of the evaluator; by default its own.
         out: folder; condensed graphs in it are not condensed again.
     """
 
     method: str = "gcond-x"
-    preset: str = "auto"
-    poisons: str = "edges,features,labels"
-    rates: str = "0,0.1,0.2,0.4"
-    graph_seeds: int = 1
-    labels_of: Literal["train", "train+val"] = "train"
-    evaluator: str = "GCN"
-    trainings: int = 5
-    train_epochs: int = 300
-    train_hidden: int | None = None
     out: str | None = None
 
 
-def command_robustness(argv: list[str]) -> None:
+def poison_flags() -> list[Flags]:
+    """The flags of the function behind: what a method has too is called otherwise."""
+    from graphcondense.evaluate.nodes import Training
+    from graphcondense.uses import measure_robustness
+
+    filled = ("data", "condense", "label", "device", "progress")
+    renamed = {"model": "evaluator", "seeds": "trainings"}
+    return [
+        Flags("poison and score", measure_robustness, skip=filled, renamed=renamed),
+        Flags("training of the evaluator", Training, prefix="train_"),
+    ]
+
+
+def command_robustness(argv: list[str]) -> object:
     """Poison a data set, condense it, and score the result on the clean one."""
     from graphcondense.methods import find_method
-    from graphcondense.ops.fields import listed
     from graphcondense.run import build, presets, section_of
-    from graphcondense.uses.robustness import measure_robustness
+    from graphcondense.uses import measure_robustness
 
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     early.add_argument("--method", default=Poisoned.method)
     chosen, _ = early.parse_known_args(argv)
     cls, variant = find_method(chosen.method, "node")
-    parser = robustness_parser(cls)
+    parser = robustness_parser(cls, variant)
     args = parse(parser, argv)
     check_device(args.device)
-    where = Where(**{f.name: args[f.name] for f in fields(Where)})
+    where = where_of(args)
     need_one_graph(where, "robustness")
-    task = where.load()
+    task: Any = where.load()
     section = section_of(cls, args.preset, task.name)
-    if section and args.preset == "auto":
-        say(f"preset {section!r} of {cls.name}, because of the data; --preset none leaves it")
+    run = {"preset": preset_of_data(section, args.preset, cls.name), "device": args.device}
     defaults = {**variant, **(presets(cls)[section] if section else {})}
-    given = {word[2:].partition("=")[0].replace("-", "_") for word in argv}
-    if given & set(BUDGETS):  # a budget on the command line stands for a preset's
+    if named_in(argv) & set(BUDGETS):  # a budget on the command line stands for a preset's
         defaults = {k: v for k, v in defaults.items() if k not in BUDGETS}
     parser.set_defaults(defaults)
     args = parse(parser, argv)
-    rates = numbers("rates", args.rates, float)
+    given: dict[str, Any] = {}
+    for group in poison_flags():
+        given |= group.values(args)
     name = args.method.lower()
-    own = {f.name: args[f.name] for f in fields(cls)}
+    own: dict[str, Any] = {**budget_flags(cls).values(args), **own_flags(cls).values(args)}
     method = build(name, "node", **own)
     folder = Path(args.out or f"runs/robustness-{where.stem}-{name}")
-    run = {"preset": section or "none", **{key: args[key] for key in OWN}}
+    run |= {key: args[key] for key in OWN}
     found = measure_robustness(
         task,
         remembering(folder / "graphs", name, method, run, argv),
-        poisons=listed(args.poisons, "poisons"),
-        rates=rates,
-        graph_seeds=args.graph_seeds,
-        model=args.evaluator,
-        seeds=args.trainings,
-        labels_of=args.labels_of,
         label=name if name not in ("random", "whole") else f"{name} (method)",
         device=args.device,
-        progress=sys.stderr.isatty(),
-        epochs=args.train_epochs,
-        hidden=args.train_hidden,
+        progress=shows_progress(),
+        **given,
     )
-    Opened(args, {}, task, folder).write(found, "robustness")
+    return Opened(args, {}, task, folder).write(found, "robustness")
 
 
-def robustness_parser(cls: type[Method]) -> ArgumentParser:
+def robustness_parser(cls: type[Method], variant: Mapping[str, object] | None = None) -> Parser:
     """All flags, a method's own among them."""
-    from graphcondense.run import Run
+    from graphcondense.run import Run, condense
 
     parser = make_parser("robustness", summary_of(command_robustness))
-    budget = [*BUDGETS, "of", "rule"]
-    add_fields(parser, "data", Where)
-    add_fields(parser, "poison and score", Poisoned)
-    add_fields(parser, "budget (one of nodes, ratio, per-class, bytes)", cls, only=budget)
-    add_fields(parser, "condensation", Run, only=[key for key in OWN if key != "device"])
-    own = [f.name for f in fields(cls) if f.name not in budget]
-    add_fields(parser, f"{cls.name} itself", cls, only=own)
-    add_fields(parser, "output", Output)
+    parser.add(Flags("data", Where), Flags("method", Poisoned), *poison_flags())
+    parser.add(budget_flags(cls, variant), Flags("condensation", Run, only=OWN))
+    parser.add(Flags("preset", condense, only=("preset",)), own_flags(cls, variant))
+    parser.add(Flags("output", Output))
     return parser
 
 
 def remembering(
-    folder: Path, name: str, method: Method, run: dict[str, Any], argv: Sequence[str] = ()
-) -> Callable[[Any, int], Any]:
+    folder: Path, name: str, method: Method, run: Mapping[str, Any], argv: Sequence[str] = ()
+) -> Callable[[Any, int], object]:
     """A condensation that keeps each graph in a folder of its own and takes up what is there."""
     import yaml
 
@@ -141,14 +124,13 @@ def remembering(
     from graphcondense.ops.yaml import read_yaml
     from graphcondense.run import Run
 
-    def condense(task: Any, seed: int) -> Any:
+    def condense(task: Any, seed: int) -> object:
         here = folder / re.sub(r"[^\w.+-]+", "-", f"{task.name}-seed{seed}")
         wanted = {
             "method": name,
             "hyperparameters": hyperparameters(method),
             "seed": seed,
-            "setting": run["setting"],
-            "validations": run["validations"],
+            **{key: run[key] for key in OWN},
         }
         if (here / "condensed.safetensors").is_file():
             config = read_config(here / "config.yaml")
@@ -156,19 +138,13 @@ def remembering(
             same = there == read_yaml(yaml.safe_dump(wanted))
             if not same or config.get("data", {}).get("digest") != task.digest:
                 raise ValueError(f"{here} has a run of other settings; --out names another folder")
-            if is_main():
-                say(f"taken up: {here}")
+            tell(f"taken up: {here}")
             return graphcondense.load(here)
         resume = (here / "checkpoint.pt").exists()
+        given: dict[str, Any] = asked_for(Run, run, argv)
         # The method object is built once, so that its name (a variant's) goes into the record here.
         return graphcondense.condense(
-            task,
-            name,
-            out=here,
-            resume=resume,
-            seed=seed,
-            **hyperparameters(method),
-            **asked_for(Run, run, argv),
+            task, name, out=here, resume=resume, seed=seed, **hyperparameters(method), **given
         )
 
     return condense

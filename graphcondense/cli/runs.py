@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import json
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphcondense.cli.flags import Where, add_fields, kind_of, parse
-from graphcondense.cli.folders import read_config
-from graphcondense.cli.text import is_main, note, say
+from jsonargparse import Namespace
+
+from graphcondense.cli.flags import Flags, Parser, Where, kind_of, parse, where_of
+from graphcondense.cli.folders import Config, read_config
+from graphcondense.cli.text import is_main, note, say, tell, warn
 
 if TYPE_CHECKING:
-    from jsonargparse import ArgumentParser, Namespace
-
     from graphcondense.evaluate.result import Result
 
+STDOUT = "-"
+"""What ``--json`` without a file is."""
 OWN = ("random", "whole")
 """Labels that stand for baselines."""
 
@@ -38,57 +41,60 @@ class Opened:
     task: Any
     folder: Path | None
 
-    def write(self, result: Result, name: str) -> None:
+    def write(self, result: Result, name: str) -> object:
         """Print a result and write its numbers and picture: as ``--json`` and ``--plot`` say, else
-        as ``NAME.json`` and ``NAME.png`` into the run's folder."""
+        as ``NAME.json`` and ``NAME.png`` into the run's folder.
+
+        Returns:
+            The numbers, as JSON holds them.
+        """
         say(result.table())
-        for file, write, ending in (
-            (self.args.json, result.to_json, "json"),
+        writers: list[tuple[str | None, Callable[[str | Path], object], str]] = [
+            (None if self.args.json == STDOUT else self.args.json, result.to_json, "json"),
             (self.args.plot, result.plot, "png"),
-        ):
+        ]
+        for file, write, ending in writers:
             path = file or (self.folder and self.folder / f"{name}.{ending}")
             if path and is_main():
                 write(path)
-                say(f"written: {path}")
+                tell(f"written: {path}")
+        return json.loads(result.to_json())
 
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """Where results go.
+    """Where results go, beside ``--json``.
 
     Attributes:
-        json: file for the numbers; by default beside the run.
         plot: file for the picture; by default beside the run.
-        device: such as "cpu" or "cuda".
+        device: where to compute, such as "cpu" or "cuda"; by default the CPU.
     """
 
-    json: str | None = None
     plot: str | None = None
     device: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Foreign:
-    """Files of other projects (tensors such as feat_NAME.pt, with adj_NAME.pt beside it).
+def foreign_flags() -> Flags:
+    """How files of other projects are opened."""
+    from graphcondense.data import open_small
 
-    Attributes:
-        adj: file of the adjacency, if it is called otherwise.
-        labels: file of the labels; "gcond" for that paper's rule.
-        threshold: entries of the adjacency below it are cut.
-    """
-
-    adj: str | None = None
-    labels: str | None = None
-    threshold: float = 0.0
+    title = "files of other projects (tensors such as feat_NAME.pt, with adj_NAME.pt beside it)"
+    return Flags(title, open_small, only=("adj", "labels", "threshold"))
 
 
-def open_runs(
-    parser: ArgumentParser, argv: list[str], kinds: Collection[str] = ("node",)
-) -> Opened:
+def add_runs(parser: Parser) -> None:
+    """The flags of every command that works on runs."""
+    words = "run folders or files (.safetensors, .pt); several of one method are several seeds"
+    parser.add_words("runs", words, "+")
+    parser.add(Flags("data (by default the first run's)", Where), foreign_flags())
+    parser.add(Flags("output", Output))
+
+
+def open_runs(parser: Parser, argv: list[str], kinds: Collection[str] = ("node",)) -> Opened:
     """Parse flags whose data default to those of the first run, and open every run named.
 
     Args:
-        parser: the command's own flags.
+        parser: the command's own flags, with those of :func:`add_runs`.
         argv: the words after the command.
         kinds: what the command works on: ``"node"`` for runs of one graph, ``"graph"`` for runs of
             a set of graphs, ``"image"`` for runs of images, ``"rows"`` for runs of users by items.
@@ -96,14 +102,6 @@ def open_runs(
     Raises:
         ValueError: a flag, file, run or data set that cannot be used.
     """
-    parser.add_argument(
-        "runs",
-        nargs="+",
-        help="run folders or files (.safetensors, .pt); several of one method are several seeds",
-    )
-    add_fields(parser, "data (by default the first run's)", Where)
-    add_fields(parser, "files of other projects", Foreign)
-    add_fields(parser, "output", Output)
     first_look = parse(parser, argv)
     check_device(first_look.device)
     paths = [Path(path).expanduser() for path in first_look.runs]
@@ -112,13 +110,13 @@ def open_runs(
     first = paths[0]
     parser.set_defaults(_origin(first))
     args = parse(parser, argv)
-    where = Where(**{f.name: args[f.name] for f in fields(Where)})
+    where = where_of(args)
     # Some names stand for a graph and for images: the run knows which.
     kind = "image" if _holds_images(first) else kind_of(where.named())
     command = parser.prog.split()[-1]
     if kind not in kinds:
         raise ValueError(_one_graph_alone(command, str(first), kind))
-    foreign = {f.name: args[f.name] for f in fields(Foreign)}
+    foreign = foreign_flags().values(args)
     if kind == "graph":
         task, loaded = where.load(), [_open_graphs(path, where.named()) for path in paths]
         sizes = [len(graphs) for graphs in loaded]
@@ -175,7 +173,7 @@ def _record(graph: Any) -> Any:
     return getattr(graph, "condensed", None) or {}
 
 
-def _open_nodes(where: Where, paths: list[Path], foreign: dict[str, Any]) -> tuple[Any, list[Any]]:
+def _open_nodes(where: Where, paths: list[Path], foreign: Config) -> tuple[Any, list[Any]]:
     """The real graph, and condensed ones of it."""
     from graphcondense.data import as_task, load_condensed, open_small
 
@@ -249,13 +247,13 @@ def _one_graph_alone(command: str, what: str, kind: str) -> str:
 
 
 @contextmanager
-def keeping(store: Any) -> Iterator[None]:
+def keeping(store: object) -> Iterator[None]:
     """When the work inside is interrupted, say where its finished parts are."""
     try:
         yield
     except KeyboardInterrupt:
         if store:
-            note(f"what is finished is in {store}: the same command goes on")
+            warn(f"what is finished is in {store}: the same command goes on")
         raise
 
 
@@ -267,7 +265,7 @@ def _holds_images(path: Path) -> bool:
     return own and _record(graphcondense.load(path)).get("kind") == "image"
 
 
-def _origin(first: Path) -> dict[str, Any]:
+def _origin(first: Path) -> Config:
     """Which data a run was condensed from, as flags."""
     import graphcondense
 

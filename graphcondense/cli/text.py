@@ -1,4 +1,4 @@
-"""What commands print."""
+"""What commands print: results on stdout, everything else where it does not mix with them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,80 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
-def summary(small: Any) -> str:
+@dataclass
+class Console:
+    """How this process speaks.
+
+    Attributes:
+        quiet: the result alone, no remarks and no progress.
+        json: the result is one JSON document; :func:`~graphcondense.cli.main` prints it.
+    """
+
+    quiet: bool = False
+    json: bool = False
+
+
+CONSOLE = Console()
+
+
+@contextmanager
+def speaking(quiet: bool, json: bool) -> Iterator[None]:
+    """Set :data:`CONSOLE` for one command."""
+    before = CONSOLE.quiet, CONSOLE.json
+    CONSOLE.quiet, CONSOLE.json = quiet, json
+    try:
+        yield
+    finally:
+        CONSOLE.quiet, CONSOLE.json = before
+
+
+def is_main() -> bool:
+    """Whether this process is the one that prints and draws; under ``torchrun`` rank 0 is."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def say(text: str) -> None:
+    """Print a result in words, once for all processes; not where it is asked for as JSON."""
+    if is_main() and not CONSOLE.json:
+        print(text, flush=True)
+
+
+def tell(text: str) -> None:
+    """Print a remark beside the result, not under ``--quiet``."""
+    if is_main() and not CONSOLE.quiet:
+        print(text, flush=True)
+
+
+def note(text: str) -> None:
+    """Print a remark on stderr, not under ``--quiet``."""
+    if not CONSOLE.quiet:
+        warn(text)
+
+
+def warn(text: str) -> None:
+    """Print on stderr what has to be read."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def shows_progress() -> bool:
+    """Whether somebody watches stderr who asked for no quiet."""
+    return sys.stderr.isatty() and not CONSOLE.quiet
+
+
+def summary(small: object) -> str:
     """A condensed set beside the whole one, as a table."""
-    from graphcondense.report.runs import WHOLE_IS, unit_of
+    from graphcondense.report.runs import WHOLE_IS, unit_of, validation_score
+    from graphcondense.report.scene import shown
 
-    record = small.condensed
+    record = getattr(small, "condensed")  # noqa: B009 - a Data, a data set or a matrix
     share = f"share of {WHOLE_IS[unit_of(small)]}"
     data, validation = record["data"], record["validation"]
     rows = [
@@ -27,7 +93,11 @@ def summary(small: Any) -> str:
         if name in data and name in record
     ]
     preset = f", preset {record['preset']}" if record.get("preset") else ""
-    score = f"{validation['score']:.4f} at step {validation['step']}" if validation else "none"
+    score = "none"
+    if validation:
+        metric = validation_score(small)
+        value = metric.text(shown(metric, validation["score"]))
+        score = f"{value} ({metric.unit}) at step {validation['step']}"
     if validation and validation.get("start_kept"):
         score += f": the untouched start; no score over {record['steps']:,} updates was above it"
     return "\n".join(
@@ -45,7 +115,7 @@ def _mib(size: int | None) -> str:
     return "-" if size is None else f"{size / 2**20:,.0f} MiB"
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
+def table(rows: Sequence[Mapping[str, object]]) -> str:
     """Rows with the same keys as aligned text; numbers to the right.
 
     >>> print(table([{"name": "a", "size": 10}, {"name": "bb", "size": 1234}]))
@@ -68,25 +138,9 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if value is None:
         return "-"
     return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def is_main() -> bool:
-    """Whether this process is the one that prints and draws; under ``torchrun`` rank 0 is."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def say(text: str) -> None:
-    """Print a result, once for all processes."""
-    if is_main():
-        print(text, flush=True)
-
-
-def note(text: str) -> None:
-    """Print on stderr, where it does not mix with results."""
-    print(text, file=sys.stderr, flush=True)

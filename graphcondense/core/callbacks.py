@@ -26,10 +26,10 @@ FORMAT = 2
 
 
 class Progress(Callback):
-    """A progress bar with the loss and the last validation score."""
+    """A progress bar with the loss and the last validation score, in per cent or as it is."""
 
-    def __init__(self, title: str = "condense") -> None:
-        self.title = title
+    def __init__(self, title: str = "condense", *, percent: bool = False) -> None:
+        self.title, self.percent = title, percent
         self.score = ""
 
     def start(self, state: State) -> None:
@@ -46,7 +46,8 @@ class Progress(Callback):
 
     def step(self, state: State) -> None:
         if "validation" in state.metrics:
-            self.score = f"{state.metrics['validation']:.4f}"
+            score = state.metrics["validation"]
+            self.score = f"{100 * score:.1f}" if self.percent else f"{score:.4f}"
         if self.bar.update() or state.metrics:
             said = {"loss": f"{float(state.loss):.4g}"}
             self.bar.set_postfix(said | ({"val": self.score} if self.score else {}), refresh=False)

@@ -96,7 +96,10 @@ def find_method(name: str, kind: str | None = None) -> tuple[type[Method], dict[
             return cls, dict(spelled[wanted])
     near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.4) or sorted(known)
     data = f" for {kind} data" if kind else ""
-    raise ValueError(f"unknown method {name!r}{data}; did you mean {', '.join(near)}?")
+    raise ValueError(
+        f"unknown method {name!r}{data}; did you mean {', '.join(near)}? A method of your own "
+        "has to be imported first, or named with --plugin FILE on the command line"
+    )
 
 
 make_callable(__name__, methods)

@@ -135,7 +135,7 @@ def test_the_untouched_start_is_said(
     found = small.condensed["validation"]
     assert found["start_kept"] is kept
     assert (found["start_score"], found["score"]) == (0.5, max(values))
-    said = "none of the scores over 6 updates was above that of the start (0.5000)"
+    said = "none of the scores over 6 updates was above that of the start, so the start"
     assert (said in capsys.readouterr().err) is kept
     assert ("the untouched start" in summary(small)) is kept
 

@@ -279,7 +279,7 @@ def test_command(tmp_path, monkeypatch, capsys):
     assert content["batch"] == 500
     assert (tmp_path / "run/serving.png").exists()
     assert cli.main(["serve", "run", "--ks", "one"]) == 2
-    assert "error: --ks one: whole numbers with commas" in capsys.readouterr().err
+    assert "error: --ks one: give numbers with commas" in capsys.readouterr().err
 
 
 def test_the_largest_k_says_so():
