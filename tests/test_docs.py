@@ -1,0 +1,97 @@
+"""The site: what is committed is fresh, every method has its page, and what the guides say runs."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from graphcondense.cli import COMMANDS
+from graphcondense.methods import all_methods
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md")])
+
+
+@pytest.fixture(scope="module")
+def site() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_committed_tables_are_fresh(site: ModuleType) -> None:
+    for (name, mark), make in site.COMMITTED.items():
+        assert site.between(ROOT / name, mark) == make(), f"run python docs/generate.py: {name}"
+
+
+def test_every_method_has_a_page(site: ModuleType) -> None:
+    pages = site.pages()
+    own = {k for k, c in all_methods().items() if c.__module__.startswith("graphcondense.")}
+    assert own
+    for name, kind in own:
+        page = pages[f"methods/{kind}/{name}.md"]
+        for part in ("## When to take it", "**Leave it**", "## Measured", "## Options", "| Cost |"):
+            assert part in page, (kind, name)
+    assert {f"{kind}/{name}" for name, kind in own} == set(site.read_advice())
+    gcond = pages["methods/node/gcond.md"]
+    assert "| gcond | 80.3 ± 0.9 | 70 |" in gcond
+    assert "| random |" in gcond
+    assert "`outer`" in gcond
+    assert "structure_bias: 0.0" in gcond
+    assert "(eq. 5)" in gcond
+
+
+def test_reference_has_every_command_and_public_name(site: ModuleType) -> None:
+    page = site.cli_page()
+    for verb in COMMANDS:
+        assert f"## {verb}\n" in page
+    assert "--nodes" in page
+    names = "".join(site.python_pages().values())
+    for name in ("condense", "update", "load", "save", "NodeEvaluator", "learn_continually"):
+        assert re.search(rf"^::: graphcondense\.\S*\b{name}$", names, re.MULTILINE), name
+
+
+def test_loop_method_of_the_guide() -> None:
+    """In a process of its own: it registers a method."""
+    path = ROOT / "docs" / "guide" / "moments.py"
+    assert len(path.read_text().splitlines()) <= 45
+    code = (
+        "import graphcondense, moments\n"
+        "data = graphcondense.data.load('digits')\n"
+        "a, b = (graphcondense.condense(data, 'moments', nodes=20, steps=s) for s in (20, 20))\n"
+        "assert a.x.shape == (20, 64) and a.x.equal(b.x)\n"
+        "print(a.condensed['method'], a.condensed['kind'])\n"
+    )
+    env = {**os.environ, "PYTHONPATH": f"{path.parent}{os.pathsep}{ROOT}", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "moments node\n"
+
+
+def test_readme_is_short_and_links_exist() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
+    generated = ("methods/node/", "methods/graph/", "methods/image/", "methods/rows/", "reference/")
+    for page in PAGES:
+        for link in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+            made = any(part in link for part in generated) or link in (
+                "changelog.md",
+                "contributing.md",
+            )
+            found = (page.parent / link).exists()
+            assert made or found or "://" in link or "methods/index" in str(page), (page, link)
+
+
+def test_pages_name_no_machine() -> None:
+    for page in (*PAGES, ROOT / "mkdocs.yml", ROOT / "CITATION.cff", ROOT / "docs/advice.yaml"):
+        text = page.read_text()
+        assert not re.search(r"/(?:tmp|work|root|home)/|pypi|/opt/", text), page
