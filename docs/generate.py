@@ -55,6 +55,7 @@ PUBLISHED = {
     "citeseer-60": {"gdem": "72.6", "gcond": "70.6"},
 }
 """Scores that papers report, each with an evaluator of its own; GC-SNTK with its kernel."""
+MEMORY = "A run checks this estimate before it starts. The peaks below are measured."
 SHOWN = ("gecc", "gcsr", "gc-sntk", "cgc", "gcdm", "simgc", "gcond", "doscond", "gdem", "averaging")
 """Rows of README's table, beside the floors."""
 
@@ -99,7 +100,7 @@ def method_page(cls: type[Method]) -> str:
         f"| Cost | {cls.cost or '-'}: {COSTS.get(cls.cost, '')} |",
         f"## When to take it\n\n**Take it** {advice['take']}\n\n**Leave it** {advice['leave']}",
         f"## How it works\n\n{description}" if description else "",
-        f"## Memory\n\nThe estimate that is checked before a run: {memory}" if memory else "",
+        f"## Memory\n\n{memory}\n\n{MEMORY}" if memory else "",
         f"## Measured\n\n{measured(cls)}",
         f"## Options\n\n{options(cls)}",
         presets(cls),
@@ -358,7 +359,7 @@ def on_config(config):  # type: ignore[no-untyped-def]
     for entry in config.nav:
         if "Methods" in entry:
             entry["Methods"] += [
-                {words: [page_of(kind, name) for name, of in methods() if of == kind]}
+                {words: [{name: page_of(of, name)} for name, of in methods() if of == kind]}
                 for kind, words in KINDS.items()
             ]
         if "Reference" in entry:
@@ -378,6 +379,11 @@ def on_files(files, config):  # type: ignore[no-untyped-def]
 def on_page_markdown(markdown, page, **_):  # type: ignore[no-untyped-def]
     """Put the links to the pages of all methods where the list of methods asks for them."""
     return markdown.replace("<!-- pages of methods -->", methods_index())
+
+
+def on_page_content(html, page, **_):  # type: ignore[no-untyped-def]
+    """Keep a score and its spread on one line."""
+    return html.replace(" ± ", "\u00a0±\u00a0")
 
 
 def main() -> None:
