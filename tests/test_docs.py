@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -61,21 +58,12 @@ def test_reference_has_every_command_and_public_name(site: ModuleType) -> None:
         assert re.search(rf"^::: graphcondense\.\S*\b{name}$", names, re.MULTILINE), name
 
 
-def test_loop_method_of_the_guide() -> None:
-    """In a process of its own: it registers a method."""
-    path = ROOT / "docs" / "guide" / "moments.py"
-    assert len(path.read_text().splitlines()) <= 45
-    code = (
-        "import graphcondense, moments\n"
-        "data = graphcondense.data.load('digits')\n"
-        "a, b = (graphcondense.condense(data, 'moments', nodes=20, steps=s) for s in (20, 20))\n"
-        "assert a.x.shape == (20, 64) and a.x.equal(b.x)\n"
-        "print(a.condensed['method'], a.condensed['kind'])\n"
-    )
-    env = {**os.environ, "PYTHONPATH": f"{path.parent}{os.pathsep}{ROOT}", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "moments node\n"
+def test_the_guide_shows_a_method_that_runs() -> None:
+    """tests/test_examples.py runs it."""
+    guide = (ROOT / "docs" / "guide" / "new-method.md").read_text()
+    assert '--8<-- "examples/custom_method.py"' in guide
+    method = (ROOT / "examples" / "custom_method.py").read_text().partition("if __name__")[0]
+    assert len(method.rstrip().splitlines()) <= 45
 
 
 def test_readme_is_short_and_links_exist() -> None:
