@@ -1,4 +1,4 @@
-"""The README's table of graph-level methods: scores, time and memory under one protocol.
+"""The table of graph-level methods: scores, time and memory under one protocol.
 
 A cell is one data set, method and number of graphs a class: it condenses with every seed, trains
 the evaluator on each result with several seeds, and takes the time of all of that. Every
@@ -21,7 +21,6 @@ from typing import Any
 
 import cells
 from cells import largest, mean, pooled, scores
-from nodes import write_readme
 
 DATA = ("ogbg-molbace", "ogbg-molbbbp", "NCI1", "MUTAG")
 BUDGETS = (1, 10, 50)
@@ -120,7 +119,7 @@ def one(
 
 
 def write_page(args: argparse.Namespace) -> None:
-    """``graphs.md``, and the part of the README between its marks, from the cells."""
+    """``graphs.md``, from the cells."""
     parts = []
     for data in args.data:
         known = {
@@ -133,7 +132,6 @@ def write_page(args: argparse.Namespace) -> None:
             parts.append(table(data, args.per_class, args.methods, known))
     head = "# Graph-level results\n\nWritten by `benchmarks/graphs.py`; do not edit.\n\n"
     (args.out / "graphs.md").write_text(head + "\n".join(parts))
-    write_readme("graphs", "\n".join(parts))
 
 
 def table(

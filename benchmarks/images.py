@@ -1,4 +1,4 @@
-"""The README's tables of images: every method beside random, herding, k-center and the whole.
+"""The tables of images: every method beside random, herding, k-center and the whole.
 
     OMP_NUM_THREADS=1 python benchmarks/images.py
     OMP_NUM_THREADS=1 python benchmarks/images.py --data fashion-mnist --root DATA \\
@@ -23,7 +23,6 @@ from typing import Any
 
 import cells
 from cells import Cell, largest, pooled, scores
-from nodes import write_readme
 
 FLOORS = ("random", "herding", "kcenter")
 SECONDS = {"digits": 12.0, "fashion-mnist": 1500.0}
@@ -45,7 +44,6 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], help="fields of methods, such as epochs=50")
     parser.add_argument("--workers", type=int, default=2, help="cells at a time")
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
-    parser.add_argument("--readme", action="store_true", help="write the README's part, too")
     parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.cell_seconds is None:
@@ -137,13 +135,11 @@ def one(args: argparse.Namespace, method: str, per_class: str, seed: str, path: 
 
 
 def write_page(args: argparse.Namespace) -> None:
-    """``images.md``, a table a data set, from all cells there are; and the README's part."""
+    """``images.md``, a table a data set, from all cells there are."""
     folder = args.out / "cells" / "images"
     parts = [table(data, own) for data, own in read_cells(folder).items()]
     head = "# Images\n\nWritten by `benchmarks/images.py`; do not edit.\n\n"
     (args.out / "images.md").write_text(head + "\n".join(parts))
-    if args.readme:
-        write_readme("images", "\n".join(parts))
 
 
 def read_cells(folder: Path) -> dict[str, dict[tuple[str, int], Cell]]:

@@ -1,4 +1,4 @@
-"""The README's table of node-level methods: accuracy, time and memory under one protocol.
+"""The table of node-level methods: accuracy, time and memory under one protocol.
 
 Every method runs in a process of its own (so that peak memory is its own), with every condensation
 seed in turn; then one evaluator scores all results. Run it on an otherwise idle machine:
@@ -108,26 +108,12 @@ def score_all(args: argparse.Namespace, data: str) -> None:
 
 
 def write_page(args: argparse.Namespace) -> None:
-    """``nodes.md``, and the part of the README between its marks, from the JSON files."""
+    """``nodes.md``, from the JSON files."""
     parts = ["# Node-level results\n", "Written by `benchmarks/nodes.py`; do not edit.\n"]
     for data, nodes in BUDGETS.items():
         if (path := args.out / f"{data}-{nodes}.json").exists():
             parts.append(table(data, json.loads(path.read_text())))
     (args.out / "nodes.md").write_text("\n".join(parts))
-    tables = "\n".join(
-        part.replace("## ", "**").replace(" nodes\n", " nodes**\n", 1) for part in parts[2:]
-    )
-    write_readme("results", tables)
-
-
-def write_readme(mark: str, text: str) -> None:
-    """Put ``text`` between the README's marks of that name."""
-    readme = Path(__file__).resolve().parents[1] / "README.md"
-    before, start, rest = readme.read_text().partition(f"<!-- {mark} -->")
-    _, end, after = rest.partition(f"<!-- /{mark} -->")
-    if not start or not end:
-        raise ValueError(f"README.md has no marks <!-- {mark} --> and <!-- /{mark} -->")
-    readme.write_text(f"{before}{start}\n{text}{end}{after}")
 
 
 def line(cells: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""The README's table of users by items: recommenders trained on all users and on a few.
+"""The table of users by items: recommenders trained on all users and on a few.
 
 A cell is a set of users and a recommender: condense with every seed (kept, for the other
 recommenders), choose the ridge on the validation items of all users, read their test items once.
@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import cells
-from nodes import write_readme
 
 DATA = "ml-1m"
 USERS = 500
@@ -112,7 +111,7 @@ def one(args: argparse.Namespace, method: str, model: str, seed: str, path: str)
 
 
 def write_page(args: argparse.Namespace) -> None:
-    """``recommend.md``, and the part of the README between its marks, from the cells."""
+    """``recommend.md``, from the cells."""
     known = {
         (method, model): cell
         for method in args.methods
@@ -126,7 +125,6 @@ def write_page(args: argparse.Namespace) -> None:
     head = "# Recommenders\n\nWritten by `benchmarks/recommend.py`; do not edit.\n\n"
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "recommend.md").write_text(head + text)
-    write_readme("recommend", text)
 
 
 def table(data: str, found: dict[tuple[str, str], cells.Cell]) -> str:

@@ -1,4 +1,4 @@
-"""The README's transfer table: condensed by some, trained on by every model of the package.
+"""The transfer table: condensed by some, trained on by every model of the package.
 
     OMP_NUM_THREADS=1 python benchmarks/transfer.py --root DATA
 
@@ -76,7 +76,7 @@ def score(args: argparse.Namespace, data: str, name: str, seeds: int) -> None:
 
 
 def write_page(args: argparse.Namespace) -> None:
-    """``transfer.md``, a heat map for each data set, and the README's part between its marks."""
+    """``transfer.md``, and a heat map for each data set."""
     from graphcondense.evaluate import Report
 
     parts = []
@@ -94,11 +94,10 @@ def write_page(args: argparse.Namespace) -> None:
     (args.out / "transfer.md").write_text(
         f"# Transfer between models\n\nWritten by `benchmarks/transfer.py`; do not edit.\n\n{text}"
     )
-    nodes.write_readme("transfer", text)
 
 
 def table(data: str, report) -> str:
-    """Models down, sets across: the README is narrow."""
+    """Models down, sets across: pages are narrow."""
     rows = {(row.label, row.model): row for row in report.rows}
     marked = {row.model for row in report.rows if row.predictor == "non-GNN"}
     lines = [

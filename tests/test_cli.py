@@ -409,9 +409,9 @@ def test_tables(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert json.loads(capsys.readouterr().out) == methods()
     ok("methods", "--markdown")
     printed = capsys.readouterr().out
-    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    readme = (Path(__file__).parents[1] / "docs/methods/index.md").read_text()
     held = readme.partition("<!-- methods -->\n")[2].partition("<!-- /methods -->")[0]
-    assert held == printed, "graphcondense methods --markdown, between README's marks"
+    assert held == printed, "graphcondense methods --markdown, between the marks"
     ok("datasets", "--root", str(tmp_path))
     assert re.search(r"^digits .* yes$", capsys.readouterr().out, re.MULTILINE)
     ok("datasets", "--json")

@@ -17,6 +17,7 @@ import torch
 
 from graphcondense.data.known import Named, find, open_known, root_of
 from graphcondense.data.labels import some
+from graphcondense.ops.extras import need
 
 Duplicates = Literal["merge", "count"]
 """What becomes of a pair of user and item that occurs several times: one 1, or their number."""
@@ -568,8 +569,9 @@ def _open_folder(
 
 
 def _read_authors(folder: Path) -> tuple[Any, Array]:
-    import h5py
     import pandas as pd
+
+    h5py = need("h5py", "recommend", f"{folder / AUTHORS[0]}")
 
     try:
         with h5py.File(folder / AUTHORS[0], "r") as file:

@@ -18,9 +18,11 @@ from torch import Tensor
 Adjacency: TypeAlias = Tensor | None
 """A dense ``[n, m]`` or CSR ``[n, m]`` operator; ``None`` is the identity."""
 
-# torch warns once a process that CSR is beta; the tests hold what we use of it to SciPy.
-warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
-warnings.filterwarnings("ignore", message="Sparse invariant checks are implicitly disabled")
+# torch warns once a process that CSR is beta and unchecked; tests hold what we use of it to SciPy.
+# The first matrix is made here, out of hearing, so that the filters of the user stay as they are.
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    torch.sparse_csr_tensor(torch.tensor([0, 0]), torch.tensor([0])[:0], torch.ones(0), (1, 1))
 
 
 def csr_from_edges(edge_index: Tensor, edge_weight: Tensor | None, num_nodes: int) -> sp.csr_matrix:

@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from graphcondense.ops.extras import need
+
 Ints = npt.NDArray[np.int64]
 
 
@@ -163,7 +165,8 @@ def frequent_sets(has: sp.csr_matrix, count: int) -> list[Ints]:
     [[0, 1], [2]]
     """
     import pandas as pd
-    from mlxtend.frequent_patterns import fpmax
+
+    fpmax = need("mlxtend.frequent_patterns", "mirage", "mining frequent trees").fpmax
 
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}")

@@ -1,0 +1,85 @@
+"""The site: what is committed is fresh, every method has its page, and what the guides say runs."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from graphcondense.cli import COMMANDS
+from graphcondense.methods import all_methods
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md")])
+
+
+@pytest.fixture(scope="module")
+def site() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_committed_tables_are_fresh(site: ModuleType) -> None:
+    for (name, mark), make in site.COMMITTED.items():
+        assert site.between(ROOT / name, mark) == make(), f"run python docs/generate.py: {name}"
+
+
+def test_every_method_has_a_page(site: ModuleType) -> None:
+    pages = site.pages()
+    own = {k for k, c in all_methods().items() if c.__module__.startswith("graphcondense.")}
+    assert own
+    for name, kind in own:
+        page = pages[f"methods/{kind}/{name}.md"]
+        for part in ("## When to take it", "**Leave it**", "## Measured", "## Options", "| Cost |"):
+            assert part in page, (kind, name)
+    assert {f"{kind}/{name}" for name, kind in own} == set(site.read_advice())
+    gcond = pages["methods/node/gcond.md"]
+    assert "| gcond | 80.3 ± 0.9 | 70 |" in gcond
+    assert "| random |" in gcond
+    assert "`outer`" in gcond
+    assert "structure_bias: 0.0" in gcond
+    assert "(eq. 5)" in gcond
+
+
+def test_reference_has_every_command_and_public_name(site: ModuleType) -> None:
+    page = site.cli_page()
+    for verb in COMMANDS:
+        assert f"## {verb}\n" in page
+    assert "--nodes" in page
+    names = "".join(site.python_pages().values())
+    for name in ("condense", "update", "load", "save", "NodeEvaluator", "learn_continually"):
+        assert re.search(rf"^::: graphcondense\.\S*\b{name}$", names, re.MULTILINE), name
+
+
+def test_the_guide_shows_a_method_that_runs() -> None:
+    """tests/test_examples.py runs it."""
+    guide = (ROOT / "docs" / "guide" / "new-method.md").read_text()
+    assert '--8<-- "examples/custom_method.py"' in guide
+    method = (ROOT / "examples" / "custom_method.py").read_text().partition("if __name__")[0]
+    assert len(method.rstrip().splitlines()) <= 45
+
+
+def test_readme_is_short_and_links_exist() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
+    generated = ("methods/node/", "methods/graph/", "methods/image/", "methods/rows/", "reference/")
+    for page in PAGES:
+        for link in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+            made = any(part in link for part in generated) or link in (
+                "changelog.md",
+                "contributing.md",
+            )
+            found = (page.parent / link).exists()
+            assert made or found or "://" in link or "methods/index" in str(page), (page, link)
+
+
+def test_pages_name_no_machine() -> None:
+    for page in (*PAGES, ROOT / "mkdocs.yml", ROOT / "CITATION.cff", ROOT / "docs/advice.yaml"):
+        text = page.read_text()
+        assert not re.search(r"/(?:tmp|work|root|home)/|pypi|/opt/", text), page
