@@ -1,7 +1,7 @@
 """Pictures of a run: its curve, condensed graphs, distilled images, the popularity of items.
 
-Colours are told apart in every common form of colour blindness, and markers tell beyond seven
-classes. No pyplot: no global state, no window.
+Every function returns matplotlib's figure, which notebooks show, and writes it where a path is
+given, in any format that matplotlib knows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from graphcondense.evaluate.metrics import SCORES, Score
-from graphcondense.evaluate.result import COLOURS, MARKERS
+from graphcondense.ops.figures import COLOURS, FAINT, INK, MARKERS, new_figure, plain, saved
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from graphcondense.saved.graph_set import GraphSet
 
-INK, FAINT = "#333333", "#999999"
 EDGES_A_NODE = 4  # more than that, and a picture of a graph is a ball of wool
 GRAPHS, ACROSS, NAMED = 24, 6, 10  # graphs in a picture, graphs in a line, columns in its legend
 MANY = 80  # above so many nodes a graph is laid out by springs: all distances take too long
@@ -33,15 +32,15 @@ MANY = 80  # above so many nodes a graph is laid out by springs: all distances t
 
 def draw_curve(
     metrics: str | Path | Sequence[Mapping[str, float]],
-    path: str | Path,
+    path: str | Path | None = None,
     score: Score = SCORES["accuracy"],
-) -> Path:
+) -> Figure:
     """Draw the loss (log scale) and, below it, the validation score over the steps.
 
     Args:
         metrics: a run's ``metrics.jsonl``, or its rows: ``step``, ``loss``, now and then
             ``validation``. What is no finite number is left out.
-        path: the picture, any format that matplotlib writes.
+        path: where to write the picture; by default nowhere.
         score: what the validation score is; errors, which a run holds as negative numbers, are
             drawn as they are called.
     """
@@ -49,7 +48,7 @@ def draw_curve(
         metrics = [json.loads(line) for line in Path(metrics).read_text().splitlines()]
     metrics = [row for row in metrics if math.isfinite(row["loss"])]
     scored = [row for row in metrics if math.isfinite(row.get("validation", math.nan))]
-    figure = _figure(6.4, 4.6 if scored else 3.2)
+    figure = new_figure(6.4, 4.6 if scored else 3.2)
     ratios = [3, 2] if scored else [1]
     axes = figure.subplots(len(ratios), sharex=True, squeeze=False, height_ratios=ratios)[:, 0]
     _draw_loss(axes[0], metrics)
@@ -74,9 +73,8 @@ def draw_curve(
         axes[1].margins(y=0.2)
     axes[-1].set_xlabel("step")
     for ax in axes:
-        ax.grid(alpha=0.25)
-        ax.spines[["top", "right"]].set_visible(False)
-    return _save(figure, path)
+        plain(ax)
+    return saved(figure, path)
 
 
 def _draw_loss(ax: Axes, metrics: Sequence[Mapping[str, float]]) -> None:
@@ -103,7 +101,7 @@ def _running_mean(values: np.ndarray[Any, Any], half: int) -> np.ndarray[Any, An
     return out
 
 
-def draw_graph(small: Any, path: str | Path) -> Path:
+def draw_graph(small: Any, path: str | Path | None = None) -> Figure:
     """Draw a condensed graph: its classes in colours, its strongest edges the darker the stronger.
 
     Nodes lie by a spring layout of those edges, in which a weak spring also holds each class
@@ -112,7 +110,7 @@ def draw_graph(small: Any, path: str | Path) -> Path:
     Args:
         small: ``x [n, d]``, ``edge_index [2, m]``, optional ``edge_weight [m]``, ``y [n]`` or soft
             labels ``[n, C]``, and, for the title, the record ``condensed``.
-        path: the picture, any format that matplotlib writes.
+        path: where to write the picture; by default nowhere.
     """
     from matplotlib.collections import LineCollection
     from matplotlib.colors import to_rgba
@@ -127,7 +125,7 @@ def draw_graph(small: Any, path: str | Path) -> Path:
 
     classes = np.unique(y)
     columns = math.ceil(len(classes) / 20)
-    figure = _figure(6.4 + 0.75 * (columns - 1), 5.2)
+    figure = new_figure(6.4 + 0.75 * (columns - 1), 5.2)
     ax = figure.subplots()
     if len(pairs):
         colours = [to_rgba(FAINT, 0.15 + 0.75 * float(s)) for s in strength]
@@ -163,7 +161,7 @@ def draw_graph(small: Any, path: str | Path) -> Path:
         columnspacing=0.8,
         handletextpad=0.1,
     )
-    return _save(figure, path)
+    return saved(figure, path)
 
 
 def undirected(small: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -211,7 +209,7 @@ def springs(
     return np.array([placed[i] for i in range(n)])
 
 
-def draw_graphs(small: Any, path: str | Path) -> Path:
+def draw_graphs(small: Any, path: str | Path | None = None) -> Figure:
     """Draw condensed graphs in a grid, those of a class together, the first of each where many.
 
     Nodes have the colour of their strongest feature: of the first category, where the record says
@@ -222,7 +220,7 @@ def draw_graphs(small: Any, path: str | Path) -> Path:
     Args:
         small: a :class:`~graphcondense.saved.condensed_graphs.CondensedGraphs`, or a
             :class:`~graphcondense.saved.graph_set.GraphSet`.
-        path: the picture, any format that matplotlib writes.
+        path: where to write the picture; by default nowhere.
     """
     graphs: GraphSet = getattr(small, "set", small).to("cpu")
     record = getattr(small, "condensed", None) or {}
@@ -237,7 +235,7 @@ def draw_graphs(small: Any, path: str | Path) -> Path:
     columns, names, title = _strongest(graphs, torch.cat(list(shown.values())), record)
 
     rows = sum(lines)
-    figure = _figure(1.55 * max(across, 2) + 1.3, 1.65 * rows + 0.75)
+    figure = new_figure(1.55 * max(across, 2) + 1.3, 1.65 * rows + 0.75)
     grid = figure.subplots(rows, across, squeeze=False)
     for ax in grid.ravel():
         ax.set_axis_off()
@@ -254,7 +252,7 @@ def draw_graphs(small: Any, path: str | Path) -> Path:
     more = f"; {total:,} of {len(graphs):,} graphs" if total < len(graphs) else ""
     figure.supxlabel(f"a pair: two nodes that are joined{more}", fontsize=8, color=FAINT)
     _legend_of_columns(figure, names, title)
-    return _save(figure, path)
+    return saved(figure, path)
 
 
 def _parts(y: Tensor) -> dict[str, Tensor]:
@@ -380,7 +378,7 @@ def _legend_of_columns(figure: Figure, names: Sequence[str], title: str) -> None
     )
 
 
-def draw_images(images: Tensor, labels: Tensor, path: str | Path) -> Path:
+def draw_images(images: Tensor, labels: Tensor, path: str | Path | None = None) -> Figure:
     """Draw distilled images, a row a class, with the class above the first of each.
 
     At most twelve of a class are drawn. Classes of six or fewer images share a row.
@@ -389,7 +387,7 @@ def draw_images(images: Tensor, labels: Tensor, path: str | Path) -> Path:
         images: ``[n, c, h, w]`` with 1 or 3 channels; black and white are the 0.5 and 99.5 %
             quantiles of all pixels, as a few learnt ones leave the range of the others.
         labels: classes ``[n]``, or soft labels ``[n, C]``, whose largest entry counts.
-        path: the picture, any format that matplotlib writes.
+        path: where to write the picture; by default nowhere.
 
     Raises:
         ValueError: neither 1 nor 3 channels.
@@ -405,7 +403,7 @@ def draw_images(images: Tensor, labels: Tensor, path: str | Path) -> Path:
     beside = min(12 // largest, len(groups))  # classes in a row
     rows, columns = math.ceil(len(groups) / beside), largest * beside
     _, height, width, channels = pixels.shape
-    figure = _figure(0.3 + 0.62 * columns, 0.3 + rows * (0.62 * height / width + 0.2))
+    figure = new_figure(0.3 + 0.62 * columns, 0.3 + rows * (0.62 * height / width + 0.2))
     grid = figure.subplots(rows, columns, squeeze=False)
     for ax in grid.ravel():
         ax.set_axis_off()
@@ -415,23 +413,10 @@ def draw_images(images: Tensor, labels: Tensor, path: str | Path) -> Path:
             image = pixels[i]
             ax.imshow(image if channels == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
         grid[row, block * largest].set_title(f"{c}", fontsize=9, color=INK, pad=2)
-    return _save(figure, path)
+    return saved(figure, path)
 
 
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _save(figure: Figure, path: str | Path) -> Path:
-    """Write the picture without the date, so that the same picture is the same file."""
-    path = Path(path)
-    figure.savefig(path, dpi=150, metadata={"Software": None} if path.suffix == ".png" else None)
-    return path
-
-
-def draw_items(small: Any, real: Any, path: str | Path) -> Path:
+def draw_items(small: Any, real: Any, path: str | Path | None = None) -> Figure:
     """Draw the popularity of items among condensed users against that among real ones.
 
     An item's popularity is its share of all weights. Items stand in the order of the real one, on
@@ -439,7 +424,7 @@ def draw_items(small: Any, real: Any, path: str | Path) -> Path:
 
     Args:
         small, real: users by items, scipy sparse ``[n, items]`` and ``[users, items]``.
-        path: the picture, any format that matplotlib writes.
+        path: where to write the picture; by default nowhere.
 
     Raises:
         ValueError: different numbers of items.
@@ -452,7 +437,7 @@ def draw_items(small: Any, real: Any, path: str | Path) -> Path:
     order = np.argsort(-theirs, kind="stable")
     ours, theirs = ours[order] / ours.sum(), theirs[order] / theirs.sum()
     rank = np.arange(1, len(order) + 1)
-    figure = _figure(6.4, 3.6)
+    figure = new_figure(6.4, 3.6)
     ax = figure.subplots()
     for share, label, style in (
         (ours, f"{small.shape[0]:,} condensed users", {"ls": "", "marker": ".", "ms": 3}),
@@ -471,6 +456,5 @@ def draw_items(small: Any, real: Any, path: str | Path) -> Path:
         color=INK,
     )
     ax.legend(fontsize=8, frameon=False)
-    ax.grid(alpha=0.25)
-    ax.spines[["top", "right"]].set_visible(False)
-    return _save(figure, path)
+    plain(ax)
+    return saved(figure, path)

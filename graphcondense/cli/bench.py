@@ -459,7 +459,8 @@ def draw(cells: Mapping[str, dict[str, Any]], path: Path, title: str) -> Path:
     first = next(iter(cells.values()))["report"]
     rows = [row for cell in cells.values() for row in cell["report"]["rows"]]
     path.parent.mkdir(parents=True, exist_ok=True)
-    return _report({**first, "data": title, "rows": rows}).plot_transfer(path)
+    _report({**first, "data": title, "rows": rows}).plot_transfer(path)
+    return path
 
 
 def _report(about: Mapping[str, Any]) -> Report:

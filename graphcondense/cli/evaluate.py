@@ -81,9 +81,11 @@ def command_evaluate(argv: list[str]) -> None:
         )
     run.write(report, "evaluation")
     if run.folder and is_main():
-        say(f"written: {report.plot_transfer(run.folder / 'transfer.png')}")
+        report.plot_transfer(run.folder / "transfer.png")
+        say(f"written: {run.folder / 'transfer.png'}")
         if any(ledger.condensation_seconds is not None for ledger in report.ledgers.values()):
-            say(f"written: {report.plot_break_even(run.folder / 'break-even.png')}")
+            report.plot_break_even(run.folder / "break-even.png")
+            say(f"written: {run.folder / 'break-even.png'}")
 
 
 def _trainings() -> list[tuple[str, str, type[Any]]]:

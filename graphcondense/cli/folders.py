@@ -95,15 +95,19 @@ def draw(small: Any, folder: Path, real: Any = None) -> list[Path]:
         return []
     drawn = []
     if (folder / "metrics.jsonl").is_file():
-        score = validation_score(small)
-        drawn.append(pictures.draw_curve(folder / "metrics.jsonl", folder / "curve.png", score))
+        drawn.append(folder / "curve.png")
+        pictures.draw_curve(folder / "metrics.jsonl", drawn[-1], validation_score(small))
     if hasattr(small, "num_users"):
         if real is not None:
-            drawn.append(pictures.draw_items(small.csr, real.train, folder / "items.png"))
+            drawn.append(folder / "items.png")
+            pictures.draw_items(small.csr, real.train, drawn[-1])
     elif hasattr(small, "set"):
-        drawn.append(pictures.draw_graphs(small, folder / "graphs.png"))
+        drawn.append(folder / "graphs.png")
+        pictures.draw_graphs(small, drawn[-1])
     elif small.x.dim() == 2:
-        drawn.append(pictures.draw_graph(small, folder / "graph.png"))
+        drawn.append(folder / "graph.png")
+        pictures.draw_graph(small, drawn[-1])
     else:
-        drawn.append(pictures.draw_images(small.x, small.y, folder / "images.png"))
+        drawn.append(folder / "images.png")
+        pictures.draw_images(small.x, small.y, drawn[-1])
     return drawn
