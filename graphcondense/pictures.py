@@ -10,10 +10,11 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from graphcondense.evaluate.metrics import SCORES, Score
@@ -22,9 +23,15 @@ from graphcondense.ops.figures import COLOURS, FAINT, INK, MARKERS, new_figure, 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from scipy.sparse import csr_matrix
+    from torch_geometric.data import Data
 
+    from graphcondense.saved.condensed_graphs import CondensedGraphs
     from graphcondense.saved.graph_set import GraphSet
 
+Record: TypeAlias = Mapping[str, object]
+Places: TypeAlias = NDArray[np.float64]
+Pairs: TypeAlias = NDArray[np.int64]
 EDGES_A_NODE = 4  # more than that, and a picture of a graph is a ball of wool
 GRAPHS, ACROSS, NAMED = 24, 6, 10  # graphs in a picture, graphs in a line, columns in its legend
 MANY = 80  # above so many nodes a graph is laid out by springs: all distances take too long
@@ -88,7 +95,7 @@ def _draw_loss(ax: Axes, metrics: Sequence[Mapping[str, float]]) -> None:
     ax.set_ylabel("loss")
 
 
-def _running_mean(values: np.ndarray[Any, Any], half: int) -> np.ndarray[Any, Any]:
+def _running_mean(values: Places, half: int) -> Places:
     """Mean over up to ``half`` values on either side.
 
     >>> _running_mean(np.array([0.0, 3.0, 6.0]), 1).tolist()
@@ -97,11 +104,11 @@ def _running_mean(values: np.ndarray[Any, Any], half: int) -> np.ndarray[Any, An
     total = np.concatenate([[0.0], np.cumsum(values)])
     at = np.arange(len(values))
     first, last = np.maximum(at - half, 0), np.minimum(at + half + 1, len(values))
-    out: np.ndarray[Any, Any] = (total[last] - total[first]) / (last - first)
+    out: Places = (total[last] - total[first]) / (last - first)
     return out
 
 
-def draw_graph(small: Any, path: str | Path | None = None) -> Figure:
+def draw_graph(small: Data, path: str | Path | None = None) -> Figure:
     """Draw a condensed graph: its classes in colours, its strongest edges the darker the stronger.
 
     Nodes lie by a spring layout of those edges, in which a weak spring also holds each class
@@ -129,7 +136,9 @@ def draw_graph(small: Any, path: str | Path | None = None) -> Figure:
     ax = figure.subplots()
     if len(pairs):
         colours = [to_rgba(FAINT, 0.15 + 0.75 * float(s)) for s in strength]
-        ax.add_collection(LineCollection(place[pairs], colors=colours, linewidths=1, zorder=1))
+        ax.add_collection(
+            LineCollection(list(place[pairs]), colors=colours, linewidths=1, zorder=1)
+        )
     for c in classes:
         ax.scatter(
             place[y == c, 0],
@@ -144,11 +153,9 @@ def draw_graph(small: Any, path: str | Path | None = None) -> Figure:
         )
     ax.margins(0.06)
     ax.set_axis_off()
-    record = getattr(small, "condensed", None) or {}
-    made = record.get("method", "condensed")
-    data = record.get("data", {}).get("name")
+    record: Record = getattr(small, "condensed", None) or {}
     edges = int(small.edge_index.shape[1])
-    figure.suptitle(f"{made} on {data}" if data else made, fontsize=13, color=INK)
+    figure.suptitle(_made(record), fontsize=13, color=INK)
     shown = f" ({len(kept):,} strongest pairs drawn)" if len(kept) < len(weight) else ""
     how = "" if edges else "; first two principal components"
     ax.set_title(f"{len(y):,} nodes, {edges:,} edges{shown}{how}", fontsize=9, color=INK)
@@ -164,7 +171,7 @@ def draw_graph(small: Any, path: str | Path | None = None) -> Figure:
     return saved(figure, path)
 
 
-def undirected(small: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def undirected(small: Data) -> tuple[Pairs, Places]:
     """Pairs ``[m, 2]`` with the greater weight of the two directions ``[m]``; no self-loops."""
     given = getattr(small, "edge_weight", None)
     edges = small.edge_index.cpu().numpy()
@@ -176,23 +183,23 @@ def undirected(small: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     return pairs, strongest
 
 
-def principal(x: Tensor) -> np.ndarray[Any, Any]:
+def principal(x: Tensor) -> Places:
     """The first two principal components ``[n, 2]``, each within [-1, 1]."""
     centred = x.detach().cpu().double()
     centred = centred - centred.mean(0)
     left, scale, _ = torch.linalg.svd(centred, full_matrices=False)
     place = torch.zeros(len(x), 2, dtype=torch.double)
     place[:, : min(2, left.shape[1])] = (left * scale)[:, :2]
-    out: np.ndarray[Any, Any] = (place / place.abs().amax(0).clamp_min(1e-12)).numpy()
+    out: Places = (place / place.abs().amax(0).clamp_min(1e-12)).numpy()
     return out
 
 
 def springs(
-    pairs: np.ndarray[Any, Any],
-    strength: np.ndarray[Any, Any],
-    y: np.ndarray[Any, Any],
-    start: np.ndarray[Any, Any],
-) -> np.ndarray[Any, Any]:
+    pairs: Pairs,
+    strength: Places,
+    y: Pairs,
+    start: Places,
+) -> Places:
     """A spring layout ``[n, 2]`` from the given start: the same picture every time."""
     import networkx as nx
 
@@ -209,7 +216,7 @@ def springs(
     return np.array([placed[i] for i in range(n)])
 
 
-def draw_graphs(small: Any, path: str | Path | None = None) -> Figure:
+def draw_graphs(small: CondensedGraphs | GraphSet, path: str | Path | None = None) -> Figure:
     """Draw condensed graphs in a grid, those of a class together, the first of each where many.
 
     Nodes have the colour of their strongest feature: of the first category, where the record says
@@ -223,8 +230,8 @@ def draw_graphs(small: Any, path: str | Path | None = None) -> Figure:
         path: where to write the picture; by default nowhere.
     """
     graphs: GraphSet = getattr(small, "set", small).to("cpu")
-    record = getattr(small, "condensed", None) or {}
-    parts = _parts(graphs.y)
+    record: Record = getattr(small, "condensed", None) or {}
+    parts = of_classes(graphs.y)
     each = max(1, GRAPHS // len(parts))
     shown = {label: own[:each] for label, own in list(parts.items())[:GRAPHS]}
     total = sum(map(len, shown.values()))
@@ -232,7 +239,8 @@ def draw_graphs(small: Any, path: str | Path | None = None) -> Figure:
     beside = ACROSS // wide  # classes in a line
     across = wide * min(beside, len(shown))
     lines = [math.ceil(len(own) / wide) for own in list(shown.values())[::beside]]
-    columns, names, title = _strongest(graphs, torch.cat(list(shown.values())), record)
+    drawn = torch.cat(list(shown.values())).tolist()
+    columns, names, title = strongest_columns(graphs, drawn, record)
 
     rows = sum(lines)
     figure = new_figure(1.55 * max(across, 2) + 1.3, 1.65 * rows + 0.75)
@@ -247,15 +255,14 @@ def draw_graphs(small: Any, path: str | Path | None = None) -> Figure:
             spots[0].set_title(label, loc="left", fontsize=10, color=INK, fontweight="bold")
         for ax, i in zip(spots, own.tolist(), strict=False):
             _draw_one(ax, graphs.graph(i), columns[graphs.node_ptr[i] : graphs.node_ptr[i + 1]])
-    made, data = record.get("method", "condensed"), record.get("data", {}).get("name")
-    figure.suptitle(f"{made} on {data}" if data else made, fontsize=13, color=INK)
+    figure.suptitle(_made(record), fontsize=13, color=INK)
     more = f"; {total:,} of {len(graphs):,} graphs" if total < len(graphs) else ""
     figure.supxlabel(f"a pair: two nodes that are joined{more}", fontsize=8, color=FAINT)
     _legend_of_columns(figure, names, title)
     return saved(figure, path)
 
 
-def _parts(y: Tensor) -> dict[str, Tensor]:
+def of_classes(y: Tensor) -> dict[str, Tensor]:
     """Graphs by label: classes, or the labels of one binary task; else all in a single part."""
     flat = y if y.dim() == 1 else y[:, 0]
     values = torch.unique(flat).tolist()
@@ -265,30 +272,45 @@ def _parts(y: Tensor) -> dict[str, Tensor]:
     return {f"class {int(value)}": (flat == value).nonzero().flatten() for value in values}
 
 
-def _strongest(
-    graphs: GraphSet, drawn: Tensor, record: Mapping[str, Any]
+def strongest_columns(
+    graphs: GraphSet, drawn: Sequence[int], record: Record
 ) -> tuple[Tensor, list[str], str]:
     """The strongest column of each node, as a place in the legend.
 
     Returns:
         places ``[N]`` (-1: not in the legend), the legend's names, and its title.
     """
-    encoding = (record.get("data", {}).get("encoding") or {}).get("x")
-    width = len(encoding[0]) if encoding else graphs.x.shape[1]
+    encoding = _inside(record, "data", "encoding").get("x")
+    values = encoding[0] if isinstance(encoding, list) and encoding else None
+    width = len(values) if values else graphs.x.shape[1]
     column = graphs.x[:, :width].argmax(1)
-    seen = torch.isin(graphs.batch, drawn)
+    seen = torch.isin(graphs.batch, torch.tensor(drawn))
     counts = torch.bincount(column[seen], minlength=width)
     common = counts.argsort(descending=True, stable=True)[:NAMED]
     common = common[counts[common] > 0].sort().values
     place = torch.full((width,), -1)
     place[common] = torch.arange(len(common))
-    names = [f"{encoding[0][c]}" if encoding else f"{c}" for c in common.tolist()]
+    names = [f"{values[c]}" if values else f"{c}" for c in common.tolist()]
     if int((counts > 0).sum()) > len(common):
         names.append("other")
-    return place[column], names, "first category" if encoding else "column of x"
+    return place[column], names, "first category" if values else "column of x"
 
 
-def _draw_one(ax: Axes, graph: Any, places: Tensor) -> None:
+def _made(record: Record) -> str:
+    """A picture's title: the method and the data."""
+    made, data = record.get("method", "condensed"), _inside(record, "data").get("name")
+    return f"{made} on {data}" if data else f"{made}"
+
+
+def _inside(record: Record, *names: str) -> Record:
+    """A mapping inside a record; empty where the record has none."""
+    for name in names:
+        found = record.get(name)
+        record = found if isinstance(found, Mapping) else {}
+    return record
+
+
+def _draw_one(ax: Axes, graph: Data, places: Tensor) -> None:
     """One graph, with its size below it."""
     from matplotlib.collections import LineCollection
 
@@ -297,7 +319,9 @@ def _draw_one(ax: Axes, graph: Any, places: Tensor) -> None:
     place = spread_out(pairs, n)
     if len(pairs):
         thin = min(1.0, 3 * n / len(pairs))  # a dense graph is not to be a black blot
-        lines = LineCollection(place[pairs], colors=FAINT, linewidths=1.2 * thin**0.5, zorder=1)
+        lines = LineCollection(
+            list(place[pairs]), colors=FAINT, linewidths=1.2 * thin**0.5, zorder=1
+        )
         lines.set_alpha(max(0.25, thin))
         ax.add_collection(lines)
     weight = getattr(graph, "node_weight", None)
@@ -332,7 +356,7 @@ COLUMN_COLOURS = (*COLOURS, "#F0E442", "#882255", "#44AA99", "#BBBBBB")
 """Of the columns in a legend; the last (-1) is that of all others."""
 
 
-def spread_out(pairs: np.ndarray[Any, Any], n: int) -> np.ndarray[Any, Any]:
+def spread_out(pairs: Pairs, n: int) -> Places:
     """A layout ``[n, 2]`` within [-1, 1] of the pairs ``[m, 2]``: the same every time."""
     import networkx as nx
     from scipy.sparse import csr_array
@@ -354,7 +378,7 @@ def spread_out(pairs: np.ndarray[Any, Any], n: int) -> np.ndarray[Any, Any]:
         )
     place = np.array([placed[i] for i in range(n)])
     place -= (place.max(0) + place.min(0)) / 2
-    out: np.ndarray[Any, Any] = place / max(np.abs(place).max(), 1e-12)
+    out: Places = place / max(np.abs(place).max(), 1e-12)
     return out
 
 
@@ -416,7 +440,7 @@ def draw_images(images: Tensor, labels: Tensor, path: str | Path | None = None) 
     return saved(figure, path)
 
 
-def draw_items(small: Any, real: Any, path: str | Path | None = None) -> Figure:
+def draw_items(small: csr_matrix, real: csr_matrix, path: str | Path | None = None) -> Figure:
     """Draw the popularity of items among condensed users against that among real ones.
 
     An item's popularity is its share of all weights. Items stand in the order of the real one, on

@@ -187,7 +187,7 @@ OGB_NAMES = {"rocauc": "ogbg-molbace", "ap": "ogbg-molpcba", "rmse": "ogbg-moles
 
 
 def ogb_metric(task: GraphTask, out: Tensor, y: Tensor) -> Tensor:
-    """The score of each seed ``[S]`` by OGB's own ``NodeEvaluator`` where it has it, else as above.
+    """The score of each seed ``[S]`` by OGB's own ``Evaluator`` where it has it, else as above.
 
     Args:
         task: says which score.
@@ -198,7 +198,7 @@ def ogb_metric(task: GraphTask, out: Tensor, y: Tensor) -> Tensor:
         return scores_of(task.metric, out, y)
     from graphcondense.data.ogb import import_ogb
 
-    evaluator = import_ogb("ogb.graphproppred").NodeEvaluator(OGB_NAMES[task.metric])
+    evaluator = import_ogb("ogb.graphproppred").Evaluator(OGB_NAMES[task.metric])
     has = (~y.isnan()).any(0).cpu()  # OGB's mean over tasks is NaN if one has no label
     wanted = y.cpu().double()[:, has].numpy()
     evaluator.num_tasks = wanted.shape[1]

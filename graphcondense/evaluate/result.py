@@ -101,8 +101,18 @@ class Result:
         return asdict(self)  # type: ignore[call-overload,no-any-return]
 
     def to_json(self, path: str | Path | None = None) -> str:
-        """The result as JSON text, also written to ``path`` if given; NaN becomes ``null``."""
-        content = {"kind": type(self).__name__, "title": self.title(), **self.to_dict()}
+        """The result as JSON text, also written to ``path`` if given; NaN becomes ``null``.
+
+        Beside the fields, which are shares, it holds the table and the notes as they are printed.
+        """
+        shown = self.cells()
+        content = {
+            "kind": type(self).__name__,
+            "title": self.title(),
+            **self.to_dict(),
+            "table": [list(shown.head), *shown.cells],
+            "notes": self.notes(),
+        }
         text = json.dumps(_finite(content), indent=2, allow_nan=False)
         if path is not None:
             write_whole(path, text + "\n")
