@@ -136,9 +136,7 @@ def draw_graph(small: Data, path: str | Path | None = None) -> Figure:
     ax = figure.subplots()
     if len(pairs):
         colours = [to_rgba(FAINT, 0.15 + 0.75 * float(s)) for s in strength]
-        ax.add_collection(
-            LineCollection(list(place[pairs]), colors=colours, linewidths=1, zorder=1)
-        )
+        ax.add_collection(LineCollection([*place[pairs]], colors=colours, lw=1, zorder=1))
     for c in classes:
         ax.scatter(
             place[y == c, 0],

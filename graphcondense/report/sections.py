@@ -730,7 +730,6 @@ GROUPS = (
     ("validation", "Validation"),
     ("versions", "Versions"),
 )
-FOLDED = ("hyperparameters",)
 # A folder on the author's machine is nobody's business; old records call the kind a domain.
 HIDDEN = ("origin.root", "kind", "domain")
 
@@ -739,7 +738,6 @@ class Settings(NamedTuple):
     """One group of settings: for each name the values of all runs, and whether they differ."""
 
     title: str
-    folded: bool
     lines: list[tuple[str, list[str], bool]]
 
 
@@ -754,7 +752,7 @@ def reproduce(runs: Sequence[Run]) -> Section:
             texts = [written(found[name]) if name in found else DASH for found in values]
             lines.append((name.removeprefix(f"{prefix}."), texts, len(set(texts)) > 1))
         if lines:
-            groups.append(Settings(title, prefix in FOLDED, lines))
+            groups.append(Settings(title, lines))
     commands = [(run.label, list(_commands(run)), str(run.record.get("hash", ""))) for run in runs]
     return Section("reproduce", "Reproduce", {"commands": commands, "groups": groups})
 
