@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
     from torch_geometric.data import Data
 
+    from graphcondense.evaluate.report import Report
     from graphcondense.saved.condensed_graphs import CondensedGraphs
     from graphcondense.saved.graph_set import GraphSet
 
@@ -106,6 +107,48 @@ def _running_mean(values: Places, half: int) -> Places:
     first, last = np.maximum(at - half, 0), np.minimum(at + half + 1, len(values))
     out: Places = (total[last] - total[first]) / (last - first)
     return out
+
+
+def draw_ranking(report: Report, path: str | Path | None = None) -> Figure:
+    """Draw test scores of what was trained on, best first, with bars of one standard deviation.
+
+    Args:
+        report: what was compared; the order is that of its first model.
+        path: where to write the picture; by default nowhere.
+    """
+    score, models = report.score, report.models
+    rows = {(row.label, row.model): row for row in report.rows}
+    scored = [
+        (rows[label, models[0]].test_selected, label)
+        for label in report.labels
+        if (label, models[0]) in rows and math.isfinite(rows[label, models[0]].test_selected)
+    ]
+    labels = [label for _, label in sorted(scored, reverse=score.larger_is_better)]
+    figure = new_figure(6.4, 1.4 + 0.27 * len(labels))
+    axes = figure.subplots()
+    for i, model in enumerate(models):
+        shift = (i - (len(models) - 1) / 2) * 0.5 / len(models)
+        own = [
+            (at, rows[label, model]) for at, label in enumerate(labels) if (label, model) in rows
+        ]
+        axes.errorbar(
+            [score.scale * row.test_selected for _, row in own],
+            [at + shift for at, _ in own],
+            xerr=[score.scale * row.test_selected_std for _, row in own],
+            fmt=MARKERS[i % len(MARKERS)],
+            color=COLOURS[i % len(COLOURS)],
+            label=model,
+            capsize=3,
+            ms=5,
+        )
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.set_xlabel(f"test {score.unit}")
+    figure.suptitle(f"{report.data}{report.on_test}", fontsize=10)
+    if len(models) > 1:
+        figure.legend(loc="outside lower center", ncols=min(len(models), 6), frameon=False)
+    plain(axes, "x")
+    return saved(figure, path)
 
 
 def draw_graph(small: Data, path: str | Path | None = None) -> Figure:

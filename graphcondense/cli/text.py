@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from graphcondense.ops.tables import Table
+
 
 def summary(small: Any) -> str:
     """A condensed set beside the whole one, as a table."""
@@ -45,7 +47,7 @@ def _mib(size: int | None) -> str:
     return "-" if size is None else f"{size / 2**20:,.0f} MiB"
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
+def table(rows: Sequence[Mapping[str, object]]) -> str:
     """Rows with the same keys as aligned text; numbers to the right.
 
     >>> print(table([{"name": "a", "size": 10}, {"name": "bb", "size": 1234}]))
@@ -56,19 +58,12 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """
     head = list(rows[0])
     cells = [[_cell(row[key]) for key in head] for row in rows]
-    columns = list(zip(*cells, strict=True))
-    right = [all(re.match(r"\d|-$", cell) for cell in column) for column in columns]
-    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if flush else cell.ljust(width)
-            for cell, width, flush in zip(line, widths, right, strict=True)
-        ).rstrip()
-        for line in (head, ["-" * width for width in widths], *cells)
-    )
+    columns = zip(*cells, strict=True)
+    left = [not all(re.match(r"\d|-$", cell) for cell in column) for column in columns]
+    return Table(head, cells, left).text()
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if value is None:
