@@ -165,14 +165,7 @@ def draw_graph(small: Data, path: str | Path | None = None) -> Figure:
     from matplotlib.collections import LineCollection
     from matplotlib.colors import to_rgba
 
-    y = (small.y.argmax(1) if small.y.dim() == 2 else small.y).cpu().numpy()
-    pairs, weight = undirected(small)
-    kept = np.argsort(-weight, kind="stable")[: EDGES_A_NODE * len(y)]
-    pairs, strength = pairs[kept], weight[kept] / max(weight.max(initial=0.0), 1e-12)
-    place = principal(small.x)
-    if len(pairs):
-        place = springs(pairs, strength, y, place)
-
+    pairs, strength, place, y, joined = _layout(small)
     classes = np.unique(y)
     columns = math.ceil(len(classes) / 20)
     figure = new_figure(6.4 + 0.75 * (columns - 1), 5.2)
@@ -197,7 +190,7 @@ def draw_graph(small: Data, path: str | Path | None = None) -> Figure:
     record: Record = getattr(small, "condensed", None) or {}
     edges = int(small.edge_index.shape[1])
     figure.suptitle(_made(record), fontsize=13, color=INK)
-    shown = f" ({len(kept):,} strongest pairs drawn)" if len(kept) < len(weight) else ""
+    shown = f" ({len(pairs):,} strongest pairs drawn)" if len(pairs) < joined else ""
     how = "" if edges else "; first two principal components"
     ax.set_title(f"{len(y):,} nodes, {edges:,} edges{shown}{how}", fontsize=9, color=INK)
     figure.legend(
@@ -209,6 +202,54 @@ def draw_graph(small: Data, path: str | Path | None = None) -> Figure:
         columnspacing=0.8,
         handletextpad=0.1,
     )
+    return saved(figure, path)
+
+
+def _layout(small: Data) -> tuple[Pairs, Places, Places, Pairs, int]:
+    """The strongest pairs ``[m, 2]`` with their shares of the greatest weight ``[m]``, places and
+    classes of the nodes ``[n, 2]``, ``[n]``, and how many pairs are joined in all."""
+    y = (small.y.argmax(1) if small.y.dim() == 2 else small.y).cpu().numpy()
+    pairs, weight = undirected(small)
+    kept = np.argsort(-weight, kind="stable")[: EDGES_A_NODE * len(y)]
+    strength = weight[kept] / max(weight.max(initial=0.0), 1e-12)
+    place = principal(small.x)
+    if len(kept):
+        place = springs(pairs[kept], strength, y, place)
+    return pairs[kept], strength, place, y, len(pairs)
+
+
+def draw_pixels(small: Data, shape: tuple[int, int], path: str | Path | None = None) -> Figure:
+    """Draw a graph whose nodes are small grey images: each as its image, and the strongest edges.
+
+    Nodes lie as :func:`draw_graph` puts them and have a frame of their class's colour; without
+    edges they stand in rows by class, as :func:`draw_images` has them.
+
+    Args:
+        small: as for :func:`draw_graph`, with ``x [n, h * w]``.
+        shape: ``(h, w)``.
+        path: where to write the picture; by default nowhere.
+    """
+    from matplotlib.collections import LineCollection
+    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+
+    images = small.x.detach().cpu().float().reshape(-1, 1, *shape)
+    pairs, strength, place, y, _ = _layout(small)
+    if not len(pairs):
+        return draw_images(images, small.y, path)
+    low, high = np.quantile(images, [0.005, 0.995])
+    figure = new_figure(7.2, 7.2)
+    ax = figure.subplots()
+    ax.set_axis_off()
+    ax.margins(0.06)
+    ax.update_datalim(place)
+    ax.autoscale_view()
+    lines = LineCollection([*place[pairs]], colors=FAINT, lw=0.4 + 1.6 * strength, zorder=1)
+    ax.add_collection(lines)
+    for image, spot, c in zip(images[:, 0], place, y.tolist(), strict=True):
+        drawn = OffsetImage(image.numpy(), zoom=20 / max(shape), cmap="gray", clim=(low, high))
+        frame = {"edgecolor": COLOURS[c % len(COLOURS)], "linewidth": 1.6}
+        ax.add_artist(AnnotationBbox(drawn, tuple(spot), pad=0.1, bboxprops=frame))
+    figure.suptitle(_made(getattr(small, "condensed", None) or {}), fontsize=13, color=INK)
     return saved(figure, path)
 
 

@@ -30,6 +30,7 @@ def command_demo(argv: list[str]) -> None:
 
     import graphcondense
     from graphcondense.evaluate import evaluate
+    from graphcondense.pictures import draw_pixels
 
     parser = make_parser("demo", summary_of(command_demo))
     add_fields(parser, "options", Demo)
@@ -47,6 +48,8 @@ def command_demo(argv: list[str]) -> None:
         report.to_json(folder / "evaluation.json")
         report.plot(folder / "evaluation.png")
     pictures = [*draw(small, folder), folder / "evaluation.png"]
+    if is_main():
+        draw_pixels(small, (8, 8), folder / "graph.png")  # digits as digits
     say(f"{time.perf_counter() - began:.0f} s in all. Pictures: {', '.join(map(str, pictures))}")
     say("next: graphcondense condense gcond-x --data cora --nodes 70")
 
@@ -56,7 +59,7 @@ DEMO: dict[str, Any] = {"nodes": 50}
 
 DEMO_EVALUATION: dict[str, Any] = {
     "models": ("GCN", "SGC", "MLP"),
-    "seeds": 5,
+    "seeds": 3,
     "epochs": 200,
     "progress": False,
 }
