@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 Record: TypeAlias = Mapping[str, object]
 Places: TypeAlias = NDArray[np.float64]
 Pairs: TypeAlias = NDArray[np.int64]
+ROW = 10  # images that stand in a row
 EDGES_A_NODE = 4  # more than that, and a picture of a graph is a ball of wool
 GRAPHS, ACROSS, NAMED = 24, 6, 10  # graphs in a picture, graphs in a line, columns in its legend
 MANY = 80  # above so many nodes a graph is laid out by springs: all distances take too long
@@ -487,7 +488,7 @@ def _legend_of_columns(figure: Figure, names: Sequence[str], title: str) -> None
 def draw_images(images: Tensor, labels: Tensor, path: str | Path | None = None) -> Figure:
     """Draw distilled images, a row a class, with the class above the first of each.
 
-    At most twelve of a class are drawn. Classes of six or fewer images share a row.
+    At most ten of a class are drawn. Classes of five or fewer images share a row of ten.
 
     Args:
         images: ``[n, c, h, w]`` with 1 or 3 channels; black and white are the 0.5 and 99.5 %
@@ -504,9 +505,9 @@ def draw_images(images: Tensor, labels: Tensor, path: str | Path | None = None) 
     pixels = images.detach().cpu().float().permute(0, 2, 3, 1).numpy()
     low, high = np.quantile(pixels, [0.005, 0.995])
     pixels = ((pixels - low) / max(float(high - low), 1e-12)).clip(0, 1)
-    groups = [(c, (labels == c).nonzero().flatten()[:12]) for c in sorted(set(labels.tolist()))]
+    groups = [(c, (labels == c).nonzero().flatten()[:ROW]) for c in sorted(set(labels.tolist()))]
     largest = max(len(own) for _, own in groups)
-    beside = min(12 // largest, len(groups))  # classes in a row
+    beside = min(ROW // largest, len(groups))  # classes in a row
     rows, columns = math.ceil(len(groups) / beside), largest * beside
     _, height, width, channels = pixels.shape
     figure = new_figure(0.3 + 0.62 * columns, 0.3 + rows * (0.62 * height / width + 0.2))

@@ -13,11 +13,15 @@ from torch_geometric.data import Data
 
 from graphcondense.data.graph_task import pack
 from graphcondense.evaluate.metrics import SCORES
+from graphcondense.evaluate.report import Report, Row
+from graphcondense.ops.figures import address_of, saved
 from graphcondense.pictures import (
     draw_curve,
     draw_graph,
     draw_graphs,
     draw_images,
+    draw_pixels,
+    draw_ranking,
     spread_out,
     undirected,
 )
@@ -174,3 +178,44 @@ def test_a_curve_is_of_its_own_score() -> None:
     below = draw_curve([{"step": 1, "loss": 1.0, "validation": 0.5}]).axes[1]
     assert below.get_ylabel() == "validation accuracy, %"
     assert below.get_title(loc="right") == "best 50.0 % at step 1"
+
+
+@pytest.mark.parametrize("density", [0.0, 0.1])
+def test_nodes_that_are_images_are_drawn_as_such(tmp_path: Path, density: float) -> None:
+    small = graph(20, 10, density)
+    small.x = torch.rand(20, 64)
+    figure = draw_pixels(small, (8, 8), tmp_path / "digits.png")
+    frames = figure.axes[0].artists
+    assert len(frames) == (20 if density else 0)
+    assert len(figure.axes) == (1 if density else 20)  # without edges an axis an image
+    assert colours(tmp_path / "digits.png") > 20
+
+
+def test_a_ranking_is_sorted_and_has_bars() -> None:
+    common = dict.fromkeys(("predictor", "edge_weights", "chosen"), "")
+    common |= dict.fromkeys(("graphs", "trainings"), 3)
+    common |= dict.fromkeys(("test_last", "test_last_std", "val_selected", "epoch_selected"), 0.0)
+    common |= dict.fromkeys(("spread_graphs", "spread_trainings"))
+    common |= dict.fromkeys(("nodes", "edges", "bytes"), 5)
+    common |= dict.fromkeys(("seconds", "seconds_training", "processor_seconds"), 1.0)
+    scores = {"a": 0.5, "b": 0.9, "c": 0.7, "failed": math.nan}
+    rows = tuple(
+        Row(label=label, model="GCN", test_selected=score, test_selected_std=0.02, **common)
+        for label, score in scores.items()
+    )
+    (axes,) = draw_ranking(Report("toys", "d", {}, rows, {})).axes
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["b", "c", "a"]
+    (bars,) = axes.containers
+    assert list(bars.lines[0].get_xdata()) == pytest.approx([90, 70, 50])
+    assert bars.has_xerr
+    by_error = Report("toys", "d", {}, rows, {}, metric="rmse")
+    assert draw_ranking(by_error).axes[0].get_yticklabels()[0].get_text() == "a"
+
+
+def test_figures_are_returned_without_a_file(tmp_path: Path) -> None:
+    figure = draw_graph(graph(9, 3, 0.2))
+    assert figure.axes
+    assert address_of(figure).startswith("data:image/png;base64,iVBOR")
+    saved(figure, tmp_path / "new" / "a.svg")
+    first = (tmp_path / "new" / "a.svg").stat().st_size
+    assert first > 1000
