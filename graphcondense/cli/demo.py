@@ -25,7 +25,7 @@ class Demo:
 
 
 def command_demo(argv: list[str]) -> None:
-    """Condense scikit-learn's digits and compare, offline and in less than a minute."""
+    """Condense scikit-learn's digits and compare, offline, in a minute of one core."""
     import time
 
     import graphcondense
