@@ -47,4 +47,5 @@ report = graphcondense.evaluate.evaluate(
     small, task, models=["GIN", "GCN"], seeds=args.trainings, steps=args.steps
 )
 print(report.table())
-print("picture:", draw_graphs(small, "graphs.png"))
+draw_graphs(small, "graphs.png")
+print("picture: graphs.png")

@@ -41,4 +41,5 @@ report = evaluate(
 )
 print(report.table())
 if args.out:
-    print(f"picture: {draw_images(small.x, small.y, args.out)}")
+    draw_images(small.x, small.y, args.out)
+    print(f"picture: {args.out}")

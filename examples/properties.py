@@ -20,4 +20,5 @@ condensed = {
 }
 result = compare_properties(condensed, data)
 print(result.table())
-print(f"picture: {result.plot('properties.png')}")
+result.plot("properties.png")
+print("picture: properties.png")

@@ -29,4 +29,5 @@ result = measure_robustness(
     data, condense, rates=(0, 0.4), seeds=args.trainings, label=args.method, epochs=60
 )
 print(result.table())
-print(f"picture: {result.plot('robustness.png')}")
+result.plot("robustness.png")
+print("picture: robustness.png")

@@ -39,4 +39,5 @@ report = evaluate(
     hidden=32,
 )
 print(report.table())
-print("picture:", report.plot_transfer(args.out))
+report.plot_transfer(args.out)
+print("picture:", args.out)

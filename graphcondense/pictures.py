@@ -1,7 +1,7 @@
 """Pictures of a run: its curve, condensed graphs, distilled images, the popularity of items.
 
-Colours are told apart in every common form of colour blindness, and markers tell beyond seven
-classes. No pyplot: no global state, no window.
+Every function returns matplotlib's figure, which notebooks show, and writes it where a path is
+given, in any format that matplotlib knows.
 """
 
 from __future__ import annotations
@@ -10,22 +10,30 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from graphcondense.evaluate.metrics import SCORES, Score
-from graphcondense.evaluate.result import COLOURS, MARKERS
+from graphcondense.ops.figures import COLOURS, FAINT, INK, MARKERS, new_figure, plain, saved
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from scipy.sparse import csr_matrix
+    from torch_geometric.data import Data
 
+    from graphcondense.evaluate.report import Report
+    from graphcondense.saved.condensed_graphs import CondensedGraphs
     from graphcondense.saved.graph_set import GraphSet
 
-INK, FAINT = "#333333", "#999999"
+Record: TypeAlias = Mapping[str, object]
+Places: TypeAlias = NDArray[np.float64]
+Pairs: TypeAlias = NDArray[np.int64]
+ROW = 10  # images that stand in a row
 EDGES_A_NODE = 4  # more than that, and a picture of a graph is a ball of wool
 GRAPHS, ACROSS, NAMED = 24, 6, 10  # graphs in a picture, graphs in a line, columns in its legend
 MANY = 80  # above so many nodes a graph is laid out by springs: all distances take too long
@@ -33,15 +41,15 @@ MANY = 80  # above so many nodes a graph is laid out by springs: all distances t
 
 def draw_curve(
     metrics: str | Path | Sequence[Mapping[str, float]],
-    path: str | Path,
+    path: str | Path | None = None,
     score: Score = SCORES["accuracy"],
-) -> Path:
+) -> Figure:
     """Draw the loss (log scale) and, below it, the validation score over the steps.
 
     Args:
         metrics: a run's ``metrics.jsonl``, or its rows: ``step``, ``loss``, now and then
             ``validation``. What is no finite number is left out.
-        path: the picture, any format that matplotlib writes.
+        path: where to write the picture; by default nowhere.
         score: what the validation score is; errors, which a run holds as negative numbers, are
             drawn as they are called.
     """
@@ -49,7 +57,7 @@ def draw_curve(
         metrics = [json.loads(line) for line in Path(metrics).read_text().splitlines()]
     metrics = [row for row in metrics if math.isfinite(row["loss"])]
     scored = [row for row in metrics if math.isfinite(row.get("validation", math.nan))]
-    figure = _figure(6.4, 4.6 if scored else 3.2)
+    figure = new_figure(6.4, 4.6 if scored else 3.2)
     ratios = [3, 2] if scored else [1]
     axes = figure.subplots(len(ratios), sharex=True, squeeze=False, height_ratios=ratios)[:, 0]
     _draw_loss(axes[0], metrics)
@@ -74,9 +82,8 @@ def draw_curve(
         axes[1].margins(y=0.2)
     axes[-1].set_xlabel("step")
     for ax in axes:
-        ax.grid(alpha=0.25)
-        ax.spines[["top", "right"]].set_visible(False)
-    return _save(figure, path)
+        plain(ax)
+    return saved(figure, path)
 
 
 def _draw_loss(ax: Axes, metrics: Sequence[Mapping[str, float]]) -> None:
@@ -90,7 +97,7 @@ def _draw_loss(ax: Axes, metrics: Sequence[Mapping[str, float]]) -> None:
     ax.set_ylabel("loss")
 
 
-def _running_mean(values: np.ndarray[Any, Any], half: int) -> np.ndarray[Any, Any]:
+def _running_mean(values: Places, half: int) -> Places:
     """Mean over up to ``half`` values on either side.
 
     >>> _running_mean(np.array([0.0, 3.0, 6.0]), 1).tolist()
@@ -99,11 +106,53 @@ def _running_mean(values: np.ndarray[Any, Any], half: int) -> np.ndarray[Any, An
     total = np.concatenate([[0.0], np.cumsum(values)])
     at = np.arange(len(values))
     first, last = np.maximum(at - half, 0), np.minimum(at + half + 1, len(values))
-    out: np.ndarray[Any, Any] = (total[last] - total[first]) / (last - first)
+    out: Places = (total[last] - total[first]) / (last - first)
     return out
 
 
-def draw_graph(small: Any, path: str | Path) -> Path:
+def draw_ranking(report: Report, path: str | Path | None = None) -> Figure:
+    """Draw test scores of what was trained on, best first, with bars of one standard deviation.
+
+    Args:
+        report: what was compared; the order is that of its first model.
+        path: where to write the picture; by default nowhere.
+    """
+    score, models = report.score, report.models
+    rows = {(row.label, row.model): row for row in report.rows}
+    scored = [
+        (rows[label, models[0]].test_selected, label)
+        for label in report.labels
+        if (label, models[0]) in rows and math.isfinite(rows[label, models[0]].test_selected)
+    ]
+    labels = [label for _, label in sorted(scored, reverse=score.larger_is_better)]
+    figure = new_figure(6.4, 1.4 + 0.27 * len(labels))
+    axes = figure.subplots()
+    for i, model in enumerate(models):
+        shift = (i - (len(models) - 1) / 2) * 0.5 / len(models)
+        own = [
+            (at, rows[label, model]) for at, label in enumerate(labels) if (label, model) in rows
+        ]
+        axes.errorbar(
+            [score.scale * row.test_selected for _, row in own],
+            [at + shift for at, _ in own],
+            xerr=[score.scale * row.test_selected_std for _, row in own],
+            fmt=MARKERS[i % len(MARKERS)],
+            color=COLOURS[i % len(COLOURS)],
+            label=model,
+            capsize=3,
+            ms=5,
+        )
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.set_xlabel(f"test {score.unit}")
+    figure.suptitle(f"{report.data}{report.on_test}", fontsize=10)
+    if len(models) > 1:
+        figure.legend(loc="outside lower center", ncols=min(len(models), 6), frameon=False)
+    plain(axes, "x")
+    return saved(figure, path)
+
+
+def draw_graph(small: Data, path: str | Path | None = None) -> Figure:
     """Draw a condensed graph: its classes in colours, its strongest edges the darker the stronger.
 
     Nodes lie by a spring layout of those edges, in which a weak spring also holds each class
@@ -112,26 +161,19 @@ def draw_graph(small: Any, path: str | Path) -> Path:
     Args:
         small: ``x [n, d]``, ``edge_index [2, m]``, optional ``edge_weight [m]``, ``y [n]`` or soft
             labels ``[n, C]``, and, for the title, the record ``condensed``.
-        path: the picture, any format that matplotlib writes.
+        path: where to write the picture; by default nowhere.
     """
     from matplotlib.collections import LineCollection
     from matplotlib.colors import to_rgba
 
-    y = (small.y.argmax(1) if small.y.dim() == 2 else small.y).cpu().numpy()
-    pairs, weight = undirected(small)
-    kept = np.argsort(-weight, kind="stable")[: EDGES_A_NODE * len(y)]
-    pairs, strength = pairs[kept], weight[kept] / max(weight.max(initial=0.0), 1e-12)
-    place = principal(small.x)
-    if len(pairs):
-        place = springs(pairs, strength, y, place)
-
+    pairs, strength, place, y, joined = _layout(small)
     classes = np.unique(y)
     columns = math.ceil(len(classes) / 20)
-    figure = _figure(6.4 + 0.75 * (columns - 1), 5.2)
+    figure = new_figure(6.4 + 0.75 * (columns - 1), 5.2)
     ax = figure.subplots()
     if len(pairs):
         colours = [to_rgba(FAINT, 0.15 + 0.75 * float(s)) for s in strength]
-        ax.add_collection(LineCollection(place[pairs], colors=colours, linewidths=1, zorder=1))
+        ax.add_collection(LineCollection([*place[pairs]], colors=colours, lw=1, zorder=1))
     for c in classes:
         ax.scatter(
             place[y == c, 0],
@@ -146,12 +188,10 @@ def draw_graph(small: Any, path: str | Path) -> Path:
         )
     ax.margins(0.06)
     ax.set_axis_off()
-    record = getattr(small, "condensed", None) or {}
-    made = record.get("method", "condensed")
-    data = record.get("data", {}).get("name")
+    record: Record = getattr(small, "condensed", None) or {}
     edges = int(small.edge_index.shape[1])
-    figure.suptitle(f"{made} on {data}" if data else made, fontsize=13, color=INK)
-    shown = f" ({len(kept):,} strongest pairs drawn)" if len(kept) < len(weight) else ""
+    figure.suptitle(_made(record), fontsize=13, color=INK)
+    shown = f" ({len(pairs):,} strongest pairs drawn)" if len(pairs) < joined else ""
     how = "" if edges else "; first two principal components"
     ax.set_title(f"{len(y):,} nodes, {edges:,} edges{shown}{how}", fontsize=9, color=INK)
     figure.legend(
@@ -163,10 +203,58 @@ def draw_graph(small: Any, path: str | Path) -> Path:
         columnspacing=0.8,
         handletextpad=0.1,
     )
-    return _save(figure, path)
+    return saved(figure, path)
 
 
-def undirected(small: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def _layout(small: Data) -> tuple[Pairs, Places, Places, Pairs, int]:
+    """The strongest pairs ``[m, 2]`` with their shares of the greatest weight ``[m]``, places and
+    classes of the nodes ``[n, 2]``, ``[n]``, and how many pairs are joined in all."""
+    y = (small.y.argmax(1) if small.y.dim() == 2 else small.y).cpu().numpy()
+    pairs, weight = undirected(small)
+    kept = np.argsort(-weight, kind="stable")[: EDGES_A_NODE * len(y)]
+    strength = weight[kept] / max(weight.max(initial=0.0), 1e-12)
+    place = principal(small.x)
+    if len(kept):
+        place = springs(pairs[kept], strength, y, place)
+    return pairs[kept], strength, place, y, len(pairs)
+
+
+def draw_pixels(small: Data, shape: tuple[int, int], path: str | Path | None = None) -> Figure:
+    """Draw a graph whose nodes are small grey images: each as its image, and the strongest edges.
+
+    Nodes lie as :func:`draw_graph` puts them and have a frame of their class's colour; without
+    edges they stand in rows by class, as :func:`draw_images` has them.
+
+    Args:
+        small: as for :func:`draw_graph`, with ``x [n, h * w]``.
+        shape: ``(h, w)``.
+        path: where to write the picture; by default nowhere.
+    """
+    from matplotlib.collections import LineCollection
+    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+
+    images = small.x.detach().cpu().float().reshape(-1, 1, *shape)
+    pairs, strength, place, y, _ = _layout(small)
+    if not len(pairs):
+        return draw_images(images, small.y, path)
+    low, high = np.quantile(images, [0.005, 0.995])
+    figure = new_figure(7.2, 7.2)
+    ax = figure.subplots()
+    ax.set_axis_off()
+    ax.margins(0.06)
+    ax.update_datalim(place)
+    ax.autoscale_view()
+    lines = LineCollection([*place[pairs]], colors=FAINT, lw=0.4 + 1.6 * strength, zorder=1)
+    ax.add_collection(lines)
+    for image, spot, c in zip(images[:, 0], place, y.tolist(), strict=True):
+        drawn = OffsetImage(image.numpy(), zoom=20 / max(shape), cmap="gray", clim=(low, high))
+        frame = {"edgecolor": COLOURS[c % len(COLOURS)], "linewidth": 1.6}
+        ax.add_artist(AnnotationBbox(drawn, tuple(spot), pad=0.1, bboxprops=frame))
+    figure.suptitle(_made(getattr(small, "condensed", None) or {}), fontsize=13, color=INK)
+    return saved(figure, path)
+
+
+def undirected(small: Data) -> tuple[Pairs, Places]:
     """Pairs ``[m, 2]`` with the greater weight of the two directions ``[m]``; no self-loops."""
     given = getattr(small, "edge_weight", None)
     edges = small.edge_index.cpu().numpy()
@@ -178,23 +266,23 @@ def undirected(small: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     return pairs, strongest
 
 
-def principal(x: Tensor) -> np.ndarray[Any, Any]:
+def principal(x: Tensor) -> Places:
     """The first two principal components ``[n, 2]``, each within [-1, 1]."""
     centred = x.detach().cpu().double()
     centred = centred - centred.mean(0)
     left, scale, _ = torch.linalg.svd(centred, full_matrices=False)
     place = torch.zeros(len(x), 2, dtype=torch.double)
     place[:, : min(2, left.shape[1])] = (left * scale)[:, :2]
-    out: np.ndarray[Any, Any] = (place / place.abs().amax(0).clamp_min(1e-12)).numpy()
+    out: Places = (place / place.abs().amax(0).clamp_min(1e-12)).numpy()
     return out
 
 
 def springs(
-    pairs: np.ndarray[Any, Any],
-    strength: np.ndarray[Any, Any],
-    y: np.ndarray[Any, Any],
-    start: np.ndarray[Any, Any],
-) -> np.ndarray[Any, Any]:
+    pairs: Pairs,
+    strength: Places,
+    y: Pairs,
+    start: Places,
+) -> Places:
     """A spring layout ``[n, 2]`` from the given start: the same picture every time."""
     import networkx as nx
 
@@ -211,7 +299,7 @@ def springs(
     return np.array([placed[i] for i in range(n)])
 
 
-def draw_graphs(small: Any, path: str | Path) -> Path:
+def draw_graphs(small: CondensedGraphs | GraphSet, path: str | Path | None = None) -> Figure:
     """Draw condensed graphs in a grid, those of a class together, the first of each where many.
 
     Nodes have the colour of their strongest feature: of the first category, where the record says
@@ -222,11 +310,11 @@ def draw_graphs(small: Any, path: str | Path) -> Path:
     Args:
         small: a :class:`~graphcondense.saved.condensed_graphs.CondensedGraphs`, or a
             :class:`~graphcondense.saved.graph_set.GraphSet`.
-        path: the picture, any format that matplotlib writes.
+        path: where to write the picture; by default nowhere.
     """
     graphs: GraphSet = getattr(small, "set", small).to("cpu")
-    record = getattr(small, "condensed", None) or {}
-    parts = _parts(graphs.y)
+    record: Record = getattr(small, "condensed", None) or {}
+    parts = of_classes(graphs.y)
     each = max(1, GRAPHS // len(parts))
     shown = {label: own[:each] for label, own in list(parts.items())[:GRAPHS]}
     total = sum(map(len, shown.values()))
@@ -234,10 +322,11 @@ def draw_graphs(small: Any, path: str | Path) -> Path:
     beside = ACROSS // wide  # classes in a line
     across = wide * min(beside, len(shown))
     lines = [math.ceil(len(own) / wide) for own in list(shown.values())[::beside]]
-    columns, names, title = _strongest(graphs, torch.cat(list(shown.values())), record)
+    drawn = torch.cat(list(shown.values())).tolist()
+    columns, names, title = strongest_columns(graphs, drawn, record)
 
     rows = sum(lines)
-    figure = _figure(1.55 * max(across, 2) + 1.3, 1.65 * rows + 0.75)
+    figure = new_figure(1.55 * max(across, 2) + 1.3, 1.65 * rows + 0.75)
     grid = figure.subplots(rows, across, squeeze=False)
     for ax in grid.ravel():
         ax.set_axis_off()
@@ -249,15 +338,14 @@ def draw_graphs(small: Any, path: str | Path) -> Path:
             spots[0].set_title(label, loc="left", fontsize=10, color=INK, fontweight="bold")
         for ax, i in zip(spots, own.tolist(), strict=False):
             _draw_one(ax, graphs.graph(i), columns[graphs.node_ptr[i] : graphs.node_ptr[i + 1]])
-    made, data = record.get("method", "condensed"), record.get("data", {}).get("name")
-    figure.suptitle(f"{made} on {data}" if data else made, fontsize=13, color=INK)
+    figure.suptitle(_made(record), fontsize=13, color=INK)
     more = f"; {total:,} of {len(graphs):,} graphs" if total < len(graphs) else ""
     figure.supxlabel(f"a pair: two nodes that are joined{more}", fontsize=8, color=FAINT)
     _legend_of_columns(figure, names, title)
-    return _save(figure, path)
+    return saved(figure, path)
 
 
-def _parts(y: Tensor) -> dict[str, Tensor]:
+def of_classes(y: Tensor) -> dict[str, Tensor]:
     """Graphs by label: classes, or the labels of one binary task; else all in a single part."""
     flat = y if y.dim() == 1 else y[:, 0]
     values = torch.unique(flat).tolist()
@@ -267,30 +355,45 @@ def _parts(y: Tensor) -> dict[str, Tensor]:
     return {f"class {int(value)}": (flat == value).nonzero().flatten() for value in values}
 
 
-def _strongest(
-    graphs: GraphSet, drawn: Tensor, record: Mapping[str, Any]
+def strongest_columns(
+    graphs: GraphSet, drawn: Sequence[int], record: Record
 ) -> tuple[Tensor, list[str], str]:
     """The strongest column of each node, as a place in the legend.
 
     Returns:
         places ``[N]`` (-1: not in the legend), the legend's names, and its title.
     """
-    encoding = (record.get("data", {}).get("encoding") or {}).get("x")
-    width = len(encoding[0]) if encoding else graphs.x.shape[1]
+    encoding = _inside(record, "data", "encoding").get("x")
+    values = encoding[0] if isinstance(encoding, list) and encoding else None
+    width = len(values) if values else graphs.x.shape[1]
     column = graphs.x[:, :width].argmax(1)
-    seen = torch.isin(graphs.batch, drawn)
+    seen = torch.isin(graphs.batch, torch.tensor(drawn))
     counts = torch.bincount(column[seen], minlength=width)
     common = counts.argsort(descending=True, stable=True)[:NAMED]
     common = common[counts[common] > 0].sort().values
     place = torch.full((width,), -1)
     place[common] = torch.arange(len(common))
-    names = [f"{encoding[0][c]}" if encoding else f"{c}" for c in common.tolist()]
+    names = [f"{values[c]}" if values else f"{c}" for c in common.tolist()]
     if int((counts > 0).sum()) > len(common):
         names.append("other")
-    return place[column], names, "first category" if encoding else "column of x"
+    return place[column], names, "first category" if values else "column of x"
 
 
-def _draw_one(ax: Axes, graph: Any, places: Tensor) -> None:
+def _made(record: Record) -> str:
+    """A picture's title: the method and the data."""
+    made, data = record.get("method", "condensed"), _inside(record, "data").get("name")
+    return f"{made} on {data}" if data else f"{made}"
+
+
+def _inside(record: Record, *names: str) -> Record:
+    """A mapping inside a record; empty where the record has none."""
+    for name in names:
+        found = record.get(name)
+        record = found if isinstance(found, Mapping) else {}
+    return record
+
+
+def _draw_one(ax: Axes, graph: Data, places: Tensor) -> None:
     """One graph, with its size below it."""
     from matplotlib.collections import LineCollection
 
@@ -299,7 +402,9 @@ def _draw_one(ax: Axes, graph: Any, places: Tensor) -> None:
     place = spread_out(pairs, n)
     if len(pairs):
         thin = min(1.0, 3 * n / len(pairs))  # a dense graph is not to be a black blot
-        lines = LineCollection(place[pairs], colors=FAINT, linewidths=1.2 * thin**0.5, zorder=1)
+        lines = LineCollection(
+            list(place[pairs]), colors=FAINT, linewidths=1.2 * thin**0.5, zorder=1
+        )
         lines.set_alpha(max(0.25, thin))
         ax.add_collection(lines)
     weight = getattr(graph, "node_weight", None)
@@ -334,7 +439,7 @@ COLUMN_COLOURS = (*COLOURS, "#F0E442", "#882255", "#44AA99", "#BBBBBB")
 """Of the columns in a legend; the last (-1) is that of all others."""
 
 
-def spread_out(pairs: np.ndarray[Any, Any], n: int) -> np.ndarray[Any, Any]:
+def spread_out(pairs: Pairs, n: int) -> Places:
     """A layout ``[n, 2]`` within [-1, 1] of the pairs ``[m, 2]``: the same every time."""
     import networkx as nx
     from scipy.sparse import csr_array
@@ -356,7 +461,7 @@ def spread_out(pairs: np.ndarray[Any, Any], n: int) -> np.ndarray[Any, Any]:
         )
     place = np.array([placed[i] for i in range(n)])
     place -= (place.max(0) + place.min(0)) / 2
-    out: np.ndarray[Any, Any] = place / max(np.abs(place).max(), 1e-12)
+    out: Places = place / max(np.abs(place).max(), 1e-12)
     return out
 
 
@@ -380,16 +485,16 @@ def _legend_of_columns(figure: Figure, names: Sequence[str], title: str) -> None
     )
 
 
-def draw_images(images: Tensor, labels: Tensor, path: str | Path) -> Path:
+def draw_images(images: Tensor, labels: Tensor, path: str | Path | None = None) -> Figure:
     """Draw distilled images, a row a class, with the class above the first of each.
 
-    At most twelve of a class are drawn. Classes of six or fewer images share a row.
+    At most ten of a class are drawn. Classes of five or fewer images share a row of ten.
 
     Args:
         images: ``[n, c, h, w]`` with 1 or 3 channels; black and white are the 0.5 and 99.5 %
             quantiles of all pixels, as a few learnt ones leave the range of the others.
         labels: classes ``[n]``, or soft labels ``[n, C]``, whose largest entry counts.
-        path: the picture, any format that matplotlib writes.
+        path: where to write the picture; by default nowhere.
 
     Raises:
         ValueError: neither 1 nor 3 channels.
@@ -400,12 +505,12 @@ def draw_images(images: Tensor, labels: Tensor, path: str | Path) -> Path:
     pixels = images.detach().cpu().float().permute(0, 2, 3, 1).numpy()
     low, high = np.quantile(pixels, [0.005, 0.995])
     pixels = ((pixels - low) / max(float(high - low), 1e-12)).clip(0, 1)
-    groups = [(c, (labels == c).nonzero().flatten()[:12]) for c in sorted(set(labels.tolist()))]
+    groups = [(c, (labels == c).nonzero().flatten()[:ROW]) for c in sorted(set(labels.tolist()))]
     largest = max(len(own) for _, own in groups)
-    beside = min(12 // largest, len(groups))  # classes in a row
+    beside = min(ROW // largest, len(groups))  # classes in a row
     rows, columns = math.ceil(len(groups) / beside), largest * beside
     _, height, width, channels = pixels.shape
-    figure = _figure(0.3 + 0.62 * columns, 0.3 + rows * (0.62 * height / width + 0.2))
+    figure = new_figure(0.3 + 0.62 * columns, 0.3 + rows * (0.62 * height / width + 0.2))
     grid = figure.subplots(rows, columns, squeeze=False)
     for ax in grid.ravel():
         ax.set_axis_off()
@@ -415,23 +520,10 @@ def draw_images(images: Tensor, labels: Tensor, path: str | Path) -> Path:
             image = pixels[i]
             ax.imshow(image if channels == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
         grid[row, block * largest].set_title(f"{c}", fontsize=9, color=INK, pad=2)
-    return _save(figure, path)
+    return saved(figure, path)
 
 
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _save(figure: Figure, path: str | Path) -> Path:
-    """Write the picture without the date, so that the same picture is the same file."""
-    path = Path(path)
-    figure.savefig(path, dpi=150, metadata={"Software": None} if path.suffix == ".png" else None)
-    return path
-
-
-def draw_items(small: Any, real: Any, path: str | Path) -> Path:
+def draw_items(small: csr_matrix, real: csr_matrix, path: str | Path | None = None) -> Figure:
     """Draw the popularity of items among condensed users against that among real ones.
 
     An item's popularity is its share of all weights. Items stand in the order of the real one, on
@@ -439,7 +531,7 @@ def draw_items(small: Any, real: Any, path: str | Path) -> Path:
 
     Args:
         small, real: users by items, scipy sparse ``[n, items]`` and ``[users, items]``.
-        path: the picture, any format that matplotlib writes.
+        path: where to write the picture; by default nowhere.
 
     Raises:
         ValueError: different numbers of items.
@@ -452,7 +544,7 @@ def draw_items(small: Any, real: Any, path: str | Path) -> Path:
     order = np.argsort(-theirs, kind="stable")
     ours, theirs = ours[order] / ours.sum(), theirs[order] / theirs.sum()
     rank = np.arange(1, len(order) + 1)
-    figure = _figure(6.4, 3.6)
+    figure = new_figure(6.4, 3.6)
     ax = figure.subplots()
     for share, label, style in (
         (ours, f"{small.shape[0]:,} condensed users", {"ls": "", "marker": ".", "ms": 3}),
@@ -471,6 +563,5 @@ def draw_items(small: Any, real: Any, path: str | Path) -> Path:
         color=INK,
     )
     ax.legend(fontsize=8, frameon=False)
-    ax.grid(alpha=0.25)
-    ax.spines[["top", "right"]].set_visible(False)
-    return _save(figure, path)
+    plain(ax)
+    return saved(figure, path)

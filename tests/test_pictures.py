@@ -9,17 +9,19 @@ from pathlib import Path
 import matplotlib.image
 import pytest
 import torch
-from matplotlib.figure import Figure
 from torch_geometric.data import Data
 
-from graphcondense import pictures
 from graphcondense.data.graph_task import pack
 from graphcondense.evaluate.metrics import SCORES
+from graphcondense.evaluate.report import Report, Row
+from graphcondense.ops.figures import address_of, saved
 from graphcondense.pictures import (
     draw_curve,
     draw_graph,
     draw_graphs,
     draw_images,
+    draw_pixels,
+    draw_ranking,
     spread_out,
     undirected,
 )
@@ -45,14 +47,16 @@ def colours(path: Path) -> int:
 def test_graph(tmp_path: Path, classes: int, density: float) -> None:
     small = graph(80, classes, density)
     before = small.clone()
-    path = draw_graph(small, tmp_path / "graph.png")
+    draw_graph(small, path := tmp_path / "graph.png")
     assert colours(path) > 6
     assert all(torch.equal(before[k], small[k]) for k in before.keys())  # noqa: SIM118
 
 
 def test_graph_is_the_same_twice(tmp_path: Path) -> None:
     small = graph(30, 3, 0.1)
-    first, second = (draw_graph(small, tmp_path / f"{i}.png") for i in range(2))
+    first, second = (tmp_path / f"{i}.png" for i in range(2))
+    for path in (first, second):
+        draw_graph(small, path)
     assert first.read_bytes() == second.read_bytes()
 
 
@@ -60,9 +64,11 @@ def test_graph_is_the_same_twice(tmp_path: Path) -> None:
 def test_tiny_graphs(tmp_path: Path, rows: int) -> None:
     small = Data(x=torch.ones(rows, 1), edge_index=torch.empty(2, 0).long(), y=torch.zeros(rows))
     small.y = small.y.long()
-    assert draw_graph(small, tmp_path / "graph.png").exists()
+    draw_graph(small, tmp_path / "graph.png")
+    assert (tmp_path / "graph.png").exists()
     small.y = torch.eye(rows, 3)  # soft labels
-    assert draw_graph(small, tmp_path / "graph.svg").exists()
+    draw_graph(small, tmp_path / "graph.svg")
+    assert (tmp_path / "graph.svg").exists()
 
 
 def graphs(count: int, classes: int, nodes: int = 6, columns: int = 15) -> GraphSet:
@@ -80,24 +86,28 @@ def graphs(count: int, classes: int, nodes: int = 6, columns: int = 15) -> Graph
 def test_graphs(tmp_path: Path, count: int, classes: int) -> None:
     small = CondensedGraphs(graphs(count, classes), {"method": "random", "data": {"name": "toys"}})
     before = small.set.x.clone()
-    path = draw_graphs(small, tmp_path / "graphs.png")
+    draw_graphs(small, path := tmp_path / "graphs.png")
     assert colours(path) > 6
     height, width = matplotlib.image.imread(path).shape[:2]
     assert max(height, width) < 2000, "24 graphs at most, several classes in a line"
     assert torch.equal(before, small.set.x)
-    assert path.read_bytes() == draw_graphs(small, tmp_path / "again.png").read_bytes()
+    draw_graphs(small, tmp_path / "again.png")
+    assert path.read_bytes() == (tmp_path / "again.png").read_bytes()
 
 
 def test_graphs_of_one_node_several_tasks_and_weights(tmp_path: Path) -> None:
     single = pack([Data(x=torch.ones(1, 2), y=torch.tensor([i % 2])) for i in range(4)])[0]
-    assert colours(draw_graphs(single, tmp_path / "single.png")) > 2
+    draw_graphs(single, tmp_path / "single.png")
+    assert colours(tmp_path / "single.png") > 2
     tasks = replace(graphs(5, 1), y=torch.rand(5, 3), node_weight=torch.rand(30))
-    assert colours(draw_graphs(tasks, tmp_path / "tasks.png")) > 6
+    draw_graphs(tasks, tmp_path / "tasks.png")
+    assert colours(tmp_path / "tasks.png") > 6
 
 
 def test_legend_names_values_of_the_first_category(tmp_path: Path) -> None:
     record = {"data": {"encoding": {"x": [[5, 7, 16], [0, 1]], "edge_attr": None}}}
-    path = draw_graphs(CondensedGraphs(graphs(3, 1, columns=5), record), tmp_path / "graphs.svg")
+    path = tmp_path / "graphs.svg"
+    draw_graphs(CondensedGraphs(graphs(3, 1, columns=5), record), path)
     text = path.read_text()
     assert "first category" in text
     assert all(f"<!-- {value} -->" in text for value in (5, 7, 16))
@@ -124,28 +134,31 @@ def test_undirected_takes_the_stronger_direction_and_no_loops() -> None:
 
 def test_curve(tmp_path: Path) -> None:
     rows = [{"step": i + 1, "loss": 1 / (i + 1)} for i in range(100)]
-    bare = draw_curve(rows, tmp_path / "bare.png")
+    draw_curve(rows, bare := tmp_path / "bare.png")
     scored = [{**r, "validation": 0.5} if r["step"] % 10 == 0 else r for r in rows]
-    full = draw_curve(scored, tmp_path / "full.png")
+    draw_curve(scored, full := tmp_path / "full.png")
     assert matplotlib.image.imread(full).shape[0] > matplotlib.image.imread(bare).shape[0]
-    assert draw_curve([{"step": 1, "loss": -1.0}], tmp_path / "one.png").exists()
+    draw_curve([{"step": 1, "loss": -1.0}], tmp_path / "one.png")
+    assert (tmp_path / "one.png").exists()
 
 
 @pytest.mark.parametrize(("n", "channels", "classes"), [(1, 1, 1), (10, 3, 10), (60, 1, 3)])
 def test_images(tmp_path: Path, n: int, channels: int, classes: int) -> None:
     labels = torch.arange(n) % classes
-    path = draw_images(torch.rand(n, channels, 8, 8), labels, tmp_path / "images.png")
+    draw_images(torch.rand(n, channels, 8, 8), labels, path := tmp_path / "images.png")
     assert colours(path) > 20
 
 
 def test_images_of_unequal_classes_and_soft_labels(tmp_path: Path) -> None:
     labels = torch.tensor([0, 0, 0, 2, 5, 5])
     images = torch.rand(6, 1, 8, 8)
-    hard = draw_images(images, labels, tmp_path / "hard.png")
+    draw_images(images, labels, hard := tmp_path / "hard.png")
     soft = torch.nn.functional.one_hot(labels, 7).float() - 0.1
-    assert draw_images(images, soft, tmp_path / "soft.png").read_bytes() == hard.read_bytes()
+    draw_images(images, soft, tmp_path / "soft.png")
+    assert (tmp_path / "soft.png").read_bytes() == hard.read_bytes()
     images[0, 0, 0, 0] = 1e4  # one pixel far off does not turn all others black
-    assert colours(draw_images(images, labels, tmp_path / "far.png")) > 20
+    draw_images(images, labels, tmp_path / "far.png")
+    assert colours(tmp_path / "far.png") > 20
 
 
 def test_images_of_two_channels_are_refused(tmp_path: Path) -> None:
@@ -153,18 +166,56 @@ def test_images_of_two_channels_are_refused(tmp_path: Path) -> None:
         draw_images(torch.rand(1, 2, 4, 4), torch.zeros(1).long(), tmp_path / "images.png")
 
 
-def test_a_curve_is_of_its_own_score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_curve_is_of_its_own_score() -> None:
     """An error is no per cent, and no negative number; what is not finite is left out."""
-    figures: list[Figure] = []
-    monkeypatch.setattr(pictures, "_save", lambda figure, path: figures.append(figure))
     rows = [{"step": i, "loss": 3 / i, "validation": -1.5 + i / 10} for i in range(1, 4)]
     rows += [{"step": 4, "loss": 1.0, "validation": math.nan}, {"step": 5, "loss": math.nan}]
-    draw_curve(rows, tmp_path / "curve.png", SCORES["rmse"])
-    loss, below = figures[0].axes
+    loss, below = draw_curve(rows, score=SCORES["rmse"]).axes
     assert below.get_ylabel() == "validation RMSE"
     assert below.get_title(loc="right") == "best 1.200 at step 3"
     assert list(below.lines[0].get_ydata()) == pytest.approx([1.4, 1.3, 1.2])
     assert len(loss.lines[0].get_xdata()) == 4
-    draw_curve([{"step": 1, "loss": 1.0, "validation": 0.5}], tmp_path / "curve.png")
-    assert figures[1].axes[1].get_ylabel() == "validation accuracy, %"
-    assert figures[1].axes[1].get_title(loc="right") == "best 50.0 % at step 1"
+    below = draw_curve([{"step": 1, "loss": 1.0, "validation": 0.5}]).axes[1]
+    assert below.get_ylabel() == "validation accuracy, %"
+    assert below.get_title(loc="right") == "best 50.0 % at step 1"
+
+
+@pytest.mark.parametrize("density", [0.0, 0.1])
+def test_nodes_that_are_images_are_drawn_as_such(tmp_path: Path, density: float) -> None:
+    small = graph(20, 10, density)
+    small.x = torch.rand(20, 64)
+    figure = draw_pixels(small, (8, 8), tmp_path / "digits.png")
+    frames = figure.axes[0].artists
+    assert len(frames) == (20 if density else 0)
+    assert len(figure.axes) == (1 if density else 20)  # without edges an axis an image
+    assert colours(tmp_path / "digits.png") > 20
+
+
+def test_a_ranking_is_sorted_and_has_bars() -> None:
+    common = dict.fromkeys(("predictor", "edge_weights", "chosen"), "")
+    common |= dict.fromkeys(("graphs", "trainings"), 3)
+    common |= dict.fromkeys(("test_last", "test_last_std", "val_selected", "epoch_selected"), 0.0)
+    common |= dict.fromkeys(("spread_graphs", "spread_trainings"))
+    common |= dict.fromkeys(("nodes", "edges", "bytes"), 5)
+    common |= dict.fromkeys(("seconds", "seconds_training", "processor_seconds"), 1.0)
+    scores = {"a": 0.5, "b": 0.9, "c": 0.7, "failed": math.nan}
+    rows = tuple(
+        Row(label=label, model="GCN", test_selected=score, test_selected_std=0.02, **common)
+        for label, score in scores.items()
+    )
+    (axes,) = draw_ranking(Report("toys", "d", {}, rows, {})).axes
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["b", "c", "a"]
+    (bars,) = axes.containers
+    assert list(bars.lines[0].get_xdata()) == pytest.approx([90, 70, 50])
+    assert bars.has_xerr
+    by_error = Report("toys", "d", {}, rows, {}, metric="rmse")
+    assert draw_ranking(by_error).axes[0].get_yticklabels()[0].get_text() == "a"
+
+
+def test_figures_are_returned_without_a_file(tmp_path: Path) -> None:
+    figure = draw_graph(graph(9, 3, 0.2))
+    assert figure.axes
+    assert address_of(figure).startswith("data:image/png;base64,iVBOR")
+    saved(figure, tmp_path / "new" / "a.svg")
+    first = (tmp_path / "new" / "a.svg").stat().st_size
+    assert first > 1000

@@ -33,6 +33,7 @@ from graphcondense.cli.flags import (
 from graphcondense.cli.folders import BUDGETS, size
 from graphcondense.cli.runs import check_device
 from graphcondense.cli.text import note, say, warn
+from graphcondense.ops.tables import Table
 
 if TYPE_CHECKING:
     from graphcondense.evaluate.report import Report
@@ -338,7 +339,7 @@ def write_page(out: Path, page: Path, last: str) -> str:
         lines += [f"## {name}", "", *_section(cells), ""]
         picture = draw(cells, page.with_suffix("") / f"bench-{name}.png", name)
         where = picture.relative_to(page.parent)
-        lines += [f"![{name}: trained on by evaluated with]({where})", ""]
+        lines += [f"![{name}: test scores, best first]({where})", ""]
     write_whole(page, "\n".join(lines))
     return "\n".join(_section(tables[last])) if tables.get(last) else "no cell is finished"
 
@@ -394,23 +395,21 @@ def _section(cells: Mapping[str, dict[str, Any]]) -> list[str]:
     if floor is not None:
         said = SCORES[about["metric"]].text(floor)
         lines += [f"The mean of the training targets scores {said}.", ""]
-    lines += [_row([*head, *tail]), "|---" * (len(head) + len(tail)) + "|"]
+    rows, last = [], []
     for name, cell in cells.items():
         scores = [_text(cell, m, best.get(m)) for m in models]
-        lines.append(_row([name, _preset(cell), *scores, *_costs(cell, plain)]))
-    lines += ["", "Last epoch:", "", _row(head), "|---" * len(head) + "|"]
-    for name, cell in cells.items():
-        lines.append(_row([name, _preset(cell), *(_text(cell, m, which="last") for m in models)]))
-    return lines
+        rows.append([name, _preset(cell), *scores, *_costs(cell, plain)])
+        last.append([name, _preset(cell), *(_text(cell, m, which="last") for m in models)])
+    return [
+        *lines,
+        Table([*head, *tail], rows).markdown(),
+        *("", "Last epoch:", "", Table(head, last).markdown()),
+    ]
 
 
 def _seeds(cells: Mapping[str, dict[str, Any]]) -> str:
     row = max((c["report"]["rows"][0] for c in cells.values()), key=lambda r: int(r["graphs"]))
     return f"{row['graphs']} condensations x {row['trainings']} trainings"
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def _score_of(cell: Mapping[str, Any], model: str) -> Mapping[str, Any] | None:
@@ -467,11 +466,13 @@ def _preset(cell: Mapping[str, Any]) -> str:
 
 
 def draw(cells: Mapping[str, dict[str, Any]], path: Path, title: str) -> Path:
-    """The table as a heat map."""
+    """The scores, best first, with their deviations."""
     first = next(iter(cells.values()))["report"]
     rows = [row for cell in cells.values() for row in cell["report"]["rows"]]
+    from graphcondense.pictures import draw_ranking
+
     path.parent.mkdir(parents=True, exist_ok=True)
-    _report({**first, "data": title, "rows": rows}).plot_transfer(path)
+    draw_ranking(_report({**first, "data": title, "rows": rows}), path)
     return path
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+from graphcondense.ops.tables import Table
+
 
 @dataclass
 class Console:
@@ -126,16 +128,9 @@ def table(rows: Sequence[Mapping[str, object]]) -> str:
     """
     head = list(rows[0])
     cells = [[_cell(row[key]) for key in head] for row in rows]
-    columns = list(zip(*cells, strict=True))
-    right = [all(re.match(r"\d|-$", cell) for cell in column) for column in columns]
-    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if flush else cell.ljust(width)
-            for cell, width, flush in zip(line, widths, right, strict=True)
-        ).rstrip()
-        for line in (head, ["-" * width for width in widths], *cells)
-    )
+    columns = zip(*cells, strict=True)
+    left = [not all(re.match(r"\d|-$", cell) for cell in column) for column in columns]
+    return Table(head, cells, left).text()
 
 
 def _cell(value: object) -> str:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -21,10 +21,13 @@ from graphcondense.data.graph_task import GraphTask
 from graphcondense.data.images import ImageTask
 from graphcondense.data.interactions import InteractionTask
 from graphcondense.data.task import NodeTask, as_task
-from graphcondense.evaluate.result import COLOURS, MARKERS
+from graphcondense.ops.figures import COLOURS, MARKERS, new_figure, plain, saved
 from graphcondense.saved.compact import bytes_of
 from graphcondense.saved.condensed_rows import CondensedInteractions
 from graphcondense.saved.graph_set import GraphSet
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -326,7 +329,9 @@ class Ledger:
         ]
 
 
-def draw_break_even(ledgers: Mapping[str, Ledger], path: str | Path, data: str = "") -> Path:
+def draw_break_even(
+    ledgers: Mapping[str, Ledger], path: str | Path | None = None, data: str = ""
+) -> Figure:
     """Draw total seconds over the number of trainings: each condensed set, and the whole graph.
 
     Solid lines condense first and then train on the condensed set; the dashed one trains on the
@@ -337,8 +342,6 @@ def draw_break_even(ledgers: Mapping[str, Ledger], path: str | Path, data: str =
     Raises:
         ValueError: no ledger has the seconds of condensing.
     """
-    from matplotlib.figure import Figure
-
     known = {k: v for k, v in ledgers.items() if v.condensation_seconds is not None}
     if not known:
         raise ValueError(
@@ -355,8 +358,9 @@ def draw_break_even(ledgers: Mapping[str, Ledger], path: str | Path, data: str =
     even = {k: verdict(times[k], ledger.better_than_random)[0] for k, ledger in known.items()}
     last = max(20, 2 * max(k or 0 for k in even.values()))
     trainings = np.array([0, last])  # every line is straight
-    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
+    figure = new_figure(6.4, 3.8)
     axes = figure.subplots()
+    plain(axes)
     for i, (label, entry) in enumerate(times.items()):
         colour = COLOURS[i % len(COLOURS)]
         start, step = entry.condensing or 0.0, entry.condensed or 0.0
@@ -368,10 +372,10 @@ def draw_break_even(ledgers: Mapping[str, Ledger], path: str | Path, data: str =
             axes.annotate(
                 f"{k:,}", (k, start + step * k), xytext=(0, 8), textcoords="offset points"
             )
-    plain = "whole, plain PyTorch" if one.units[0] == "images" else "whole, plain PyG"
+    library = "whole, plain PyTorch" if one.units[0] == "images" else "whole, plain PyG"
     for seconds, style, name in (
         (times[next(iter(times))].whole, "--", "whole, same evaluator"),
-        (one.plain_training_seconds if clock == WALL else None, ":", plain),
+        (one.plain_training_seconds if clock == WALL else None, ":", library),
     ):
         if seconds is not None:
             axes.plot(trainings, seconds * trainings, style, color="#555555", label=name)
@@ -381,11 +385,8 @@ def draw_break_even(ledgers: Mapping[str, Ledger], path: str | Path, data: str =
     axes.set_xlim(0, last)
     ends = [(t.condensing or 0.0) + last * (t.condensed or 0.0) for t in times.values()]
     axes.set_ylim(0, 1.6 * max(ends) or 1.0)
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    figure.savefig(path, dpi=150)
-    return Path(path)
+    return saved(figure, path)
 
 
 def size_of(graph: object) -> Size:

@@ -41,9 +41,11 @@ from graphcondense.evaluate.result import (
 )
 from graphcondense.evaluate.store import Store, identity_of
 from graphcondense.ops.fields import listed
+from graphcondense.ops.figures import new_figure, saved
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["ALL", "BASELINES", "Report", "Row", "evaluate"]
 
@@ -164,7 +166,7 @@ class Report(Scored):
         return self.metric != "ndcg@10"
 
     @property
-    def columns(self) -> tuple[Column, ...]:  # type: ignore[override]
+    def columns(self) -> tuple[Column, ...]:
         text = self.score.text
         sets = [Column("graphs", lambda row: f"{row.set_graphs:,}")] if self.of_graphs else []
         spread = "± graphs" if self.units[0] == "nodes" and not sets else "± sets"
@@ -205,7 +207,7 @@ class Report(Scored):
         return any(row.preset is not None for row in self.rows)
 
     @property
-    def left(self) -> int:  # type: ignore[override]
+    def left(self) -> int:
         return 2 + self.has_presets
 
     @property
@@ -297,7 +299,7 @@ class Report(Scored):
         return replace(self, settings=settings, rows=tuple(kept), ledgers=ledgers)
 
     @property
-    def size(self) -> tuple[float, float]:  # type: ignore[override]
+    def size(self) -> tuple[float, float]:
         return max(6.4, 1.6 + 1.1 * len(self.models)), 3.6
 
     def draw(self, axes: Axes) -> None:
@@ -323,15 +325,13 @@ class Report(Scored):
         axes.set_title(f"{self.data}{self.on_test}", fontsize=10)
         axes.figure.legend(loc="outside lower center", ncols=min(len(labels), 3), frameon=False)
 
-    def plot_transfer(self, path: str | Path) -> Path:
+    def plot_transfer(self, path: str | Path | None = None) -> Figure:
         """Draw the transfer matrix as a heat map: trained on by evaluated with."""
-        from matplotlib.figure import Figure
-
         models, labels, score = self.models, self.labels, self.score
         scores = {(row.label, row.model): score.scale * row.test_selected for row in self.rows}
         grid = [[scores.get((label, model), float("nan")) for model in models] for label in labels]
         width, height = 2.6 + 0.72 * len(models), 1.5 + 0.42 * len(labels)
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = new_figure(width, height)
         axes = figure.subplots()
         # Bright is good, whichever way the score goes.
         colours = "viridis" if score.larger_is_better else "viridis_r"
@@ -353,10 +353,9 @@ class Report(Scored):
         figure.suptitle(title, fontsize=11)
         axes.spines[:].set_visible(False)
         figure.colorbar(picture, ax=axes, pad=0.01)
-        figure.savefig(path, dpi=150)
-        return Path(path)
+        return saved(figure, path)
 
-    def plot_break_even(self, path: str | Path) -> Path:
+    def plot_break_even(self, path: str | Path | None = None) -> Figure:
         """Draw total seconds over the number of trainings, condensed and whole."""
         return draw_break_even(self.ledgers, path, self.data)
 

@@ -7,20 +7,21 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from graphcondense.ops.figures import COLOURS, MARKERS, new_figure, plain, saved
 from graphcondense.ops.files import write_whole
+from graphcondense.ops.html import render
+from graphcondense.ops.tables import Table
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from graphcondense.data.task import NodeTask
 
-# Okabe & Ito's palette, told apart in every common form of colour blindness, and markers beside it.
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")
-MARKERS = "osD^vPX"
-
+__all__ = ["COLOURS", "MARKERS", "Column", "Result", "Scored", "aligned", "percent", "scored_on"]
 
 FEW = 100
 """Below so many test examples a score is coarse, and reports say so."""
@@ -41,12 +42,22 @@ class Result:
     and per cent in what is printed.
     """
 
-    columns: ClassVar[tuple[Column, ...]]
-    left: ClassVar[int] = 1
-    """How many leading columns are names, which stand to the left."""
-    size: ClassVar[tuple[float, float]] = (6.4, 3.6)
-    """Of the picture, in inches."""
     rows: tuple[Any, ...]
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """The columns of the printed table."""
+        raise NotImplementedError
+
+    @property
+    def left(self) -> int:
+        """How many leading columns are names, which stand to the left."""
+        return 1
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Of the picture, in inches."""
+        return 6.4, 3.6
 
     def title(self) -> str:
         """One line above the table: what was measured, and how."""
@@ -60,21 +71,24 @@ class Result:
         """Draw the result on matplotlib's ``axes``."""
         raise NotImplementedError
 
-    def cells(self) -> list[tuple[str, ...]]:
-        """The printed table: the headings, then a line for each row."""
-        head = tuple(column.head for column in self.columns)
-        return [head, *(tuple(column.text(row) for column in self.columns) for row in self.rows)]
+    def cells(self) -> Table:
+        """The printed table: the headings, and a line for each row."""
+        head = [column.head for column in self.columns]
+        rows = [[column.text(row) for column in self.columns] for row in self.rows]
+        return Table(head, rows, self.left)
 
     def table(self) -> str:
         """Everything as aligned plain text."""
-        return "\n".join([self.title(), *aligned(self.cells(), self.left), *self.notes()])
+        return "\n".join([self.title(), self.cells().text(), *self.notes()])
+
+    def _repr_html_(self) -> str:
+        """Everything as notebooks show it."""
+        table = self.cells().html(sortable=False)
+        return render("result.html", title=self.title(), table=table, notes=self.notes())
 
     def to_latex(self) -> str:
         """The table as LaTeX, in ``booktabs`` style."""
-        head, *body = [" & ".join(map(_escaped, line)) + r" \\" for line in self.cells()]
-        alignment = "l" * self.left + "r" * (len(self.columns) - self.left)
-        lines = [rf"\begin{{tabular}}{{{alignment}}}", r"\toprule", head, r"\midrule", *body]
-        return "\n".join([f"% {self.title()}", *lines, r"\bottomrule", r"\end{tabular}"])
+        return f"% {self.title()}\n{self.cells().latex()}"
 
     def to_frame(self) -> pd.DataFrame:
         """The rows as a pandas data frame, unrounded."""
@@ -87,26 +101,37 @@ class Result:
         return asdict(self)  # type: ignore[call-overload,no-any-return]
 
     def to_json(self, path: str | Path | None = None) -> str:
-        """The result as JSON text, also written to ``path`` if given; NaN becomes ``null``."""
-        content = {"kind": type(self).__name__, "title": self.title(), **self.to_dict()}
+        """The result as JSON text, also written to ``path`` if given; NaN becomes ``null``.
+
+        Beside the fields, which are shares, it holds the table and the notes as they are printed.
+        """
+        shown = self.cells()
+        content = {
+            "kind": type(self).__name__,
+            "title": self.title(),
+            **self.to_dict(),
+            "table": [list(shown.head), *shown.cells],
+            "notes": self.notes(),
+        }
         text = json.dumps(_finite(content), indent=2, allow_nan=False)
         if path is not None:
             write_whole(path, text + "\n")
         return text
 
-    def plot(self, path: str | Path) -> Path:
-        """Draw the result into a file, any format that matplotlib writes."""
-        from matplotlib.figure import Figure  # no pyplot: no global state, no window
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Draw the result.
 
-        figure = Figure(figsize=self.size, layout="constrained")
+        Args:
+            path: a file to write the picture to, any format that matplotlib writes.
+
+        Returns:
+            The figure, which notebooks show.
+        """
+        figure = new_figure(*self.size)
         axes = figure.subplots()
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(axis="y", alpha=0.3)
+        plain(axes, "y")
         self.draw(axes)
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=150)
-        return path
+        return saved(figure, path)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,23 +171,9 @@ def scored_on(real: NodeTask) -> dict[str, int]:
 
 
 def aligned(cells: Sequence[Sequence[str]], left: int) -> list[str]:
-    """A heading and rows as lines of text, ``left`` columns to the left, the others to the right.
-
-    >>> print("\\n".join(aligned([("name", "size"), ("a", "10"), ("bb", "1,234")], 1)))
-    name   size
-    ----  -----
-    a        10
-    bb    1,234
-    """
+    """A heading and rows as lines of text, ``left`` columns to the left, others to the right."""
     head, *body = cells
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if i < left else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in (head, tuple("-" * width for width in widths), *body)
-    ]
+    return Table(head, body, left).text().splitlines()
 
 
 def percent(value: float | None, spread: float | None = None) -> str:
@@ -225,16 +236,6 @@ def about_test(examples: int | None, unlabelled: int, called: str) -> list[str]:
     if unlabelled:
         out.append(f"{unlabelled:,} test {called} have no label and are left out of every score")
     return out
-
-
-def _escaped(text: str) -> str:
-    """
-    >>> _escaped("a_b & 5 % ± 1")
-    'a\\\\_b \\\\& 5 \\\\% $\\\\pm$ 1'
-    """
-    for mark in "&%_#$":
-        text = text.replace(mark, f"\\{mark}")
-    return text.replace("±", r"$\pm$")
 
 
 def _finite(value: Any) -> Any:

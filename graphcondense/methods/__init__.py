@@ -18,6 +18,7 @@ from typing import Any
 
 from graphcondense.core.method import REGISTRY, Method
 from graphcondense.ops.callable_module import make_callable
+from graphcondense.ops.tables import Table
 
 ENTRY_POINTS = "graphcondense.methods"
 
@@ -61,16 +62,15 @@ def markdown(rows: Sequence[Mapping[str, str]]) -> str:
     >>> print(markdown(methods("rows")).splitlines()[0])
     | name | kind | family | learns | cost | paper |
     """
-    lines = ["| name | kind | family | learns | cost | paper |", "|---|---|---|---|---|---|"]
-    for row in rows:
-        names = ", ".join(f"`{n}`" for n in (row["name"], *row["variants"].split(", ")) if n)
-        cells = (
-            names,
-            *(row[k] for k in ("kind", "family", "learns", "cost")),
-            row["paper"] or "-",
-        )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    columns = ("kind", "family", "learns", "cost", "paper")
+    cells = [
+        [
+            ", ".join(f"`{n}`" for n in (row["name"], *row["variants"].split(", ")) if n),
+            *(row[name] or "-" for name in columns),
+        ]
+        for row in rows
+    ]
+    return Table(("name", *columns), cells).markdown()
 
 
 def find_method(name: str, kind: str | None = None) -> tuple[type[Method], dict[str, Any]]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from graphcondense.evaluate.cost import better_than_random
 from graphcondense.evaluate.metrics import SCORES, Score
-from graphcondense.evaluate.result import shown_spread
-from graphcondense.report.runs import Run, is_number, score_of
+from graphcondense.report.runs import Evaluation, Run, score_of
+from graphcondense.report.values import Values, count_of, mapping, number, trainings
 
 SAME_BYTES = ", same bytes"
 
@@ -35,16 +34,16 @@ class Group:
 
     data: str
     digest: str
-    settings: dict[str, Mapping[str, Any]]
-    rows: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
-    ledgers: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    settings: dict[str, Values]
+    rows: dict[tuple[str, str], Values] = field(default_factory=dict)
+    ledgers: dict[str, Values] = field(default_factory=dict)
     runs: dict[str, str] = field(default_factory=dict)
     score: Score = SCORES["accuracy"]
     units: tuple[str, str] = ("nodes", "edges")
     tested: int | None = None
     unlabelled: int = 0
     notes: list[str] = field(default_factory=list)
-    known: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    known: dict[str, tuple[object, ...]] = field(default_factory=dict)
 
     @property
     def examples(self) -> str:
@@ -86,7 +85,7 @@ class Group:
         models = [model for model in self.models if (label, model) in self.rows]
         return label, next((name for name in ("GCN", "ConvNet") if name in models), models[0])
 
-    def training(self, model: str) -> Mapping[str, Any]:
+    def training(self, model: str) -> Values:
         """How a model was trained."""
         return self.settings.get(model, {})
 
@@ -107,18 +106,18 @@ class Group:
         return "; ".join([text, *(f"{m}: {', '.join(own)}" for m, own in apart.items() if own)])
 
 
-def _by_model(settings: Mapping[str, Any], models: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+def _by_model(settings: Values, models: Sequence[str]) -> dict[str, Values]:
     """Settings by model; those without models are of every one.
 
     >>> _by_model({"epochs": 3}, ["GCN"]), _by_model({"GCN": {"epochs": 3}}, ["GCN", "MLP"])
     ({'GCN': {'epochs': 3}}, {'GCN': {'epochs': 3}})
     """
     if any(isinstance(value, Mapping) for value in settings.values()):
-        return {model: settings[model] for model in models if model in settings}
+        return {model: mapping(settings[model]) for model in models if model in settings}
     return dict.fromkeys(models, settings)
 
 
-def _spelled(settings: Mapping[str, Any]) -> list[str]:
+def _spelled(settings: Values) -> list[str]:
     return [f"{name} {_plain(value)}" for name, value in settings.items() if value is not None]
 
 
@@ -149,7 +148,7 @@ def merge(runs: Sequence[Run]) -> list[Group]:
     return groups
 
 
-def _group_for(groups: list[Group], found: Mapping[str, Any]) -> Group:
+def _group_for(groups: list[Group], found: Evaluation) -> Group:
     """The group of the same graph whose models were trained in the same way; else a new one."""
     digest, models = str(found.get("digest", "")), [str(row["model"]) for row in found["rows"]]
     settings = _by_model(found.get("settings") or {}, models)
@@ -172,8 +171,8 @@ def _group_for(groups: list[Group], found: Mapping[str, Any]) -> Group:
 
 
 def _shown(
-    row: Mapping[str, Any],
-    ledgers: Mapping[str, Mapping[str, Any]],
+    row: Values,
+    ledgers: Mapping[str, Values],
     runs: Sequence[Run],
     run: Run,
     group: Group,
@@ -190,17 +189,17 @@ def _shown(
     label = str(row["label"])
     if label == "whole":
         return label
-    nodes = f"{row.get('nodes') or 0:,} {group.units[0]}"
+    nodes = f"{count_of(row, 'nodes', 0):,} {group.units[0]}"
     if label == "random":
-        graphs = row.get("set_graphs")
+        graphs = count_of(row, "set_graphs", 0)
         return f"random, {graphs:,} graphs" if graphs else f"random, {nodes}"
     if label.endswith(SAME_BYTES):
         return f"{label.removesuffix(SAME_BYTES)}, {nodes}{SAME_BYTES}"
     ledger = ledgers.get(label, {})
-    count = int(row.get("graphs") or 1)
+    count = count_of(row, "graphs")
     if count > 1:
         what = "graphs" if run.unit == "nodes" else "sets"
-        several = tuple(map(str, ledger.get("graphs") or (ledger.get("graph"),)))
+        several = tuple(_hashes(ledger) or [str(ledger.get("graph"))])
         shown = _free(f"{label} ({count} {what})", (label, count, *several), run, group, runs)
         for owner in _in_mean(label, ledger, runs, run, group):
             group.runs.setdefault(owner.label, shown)
@@ -218,9 +217,7 @@ def _shown(
     return _free(label, (label, str(ledger.get("graph"))), run, group, runs)
 
 
-def _owners(
-    label: str, ledgers: Mapping[str, Mapping[str, Any]], runs: Sequence[Run], run: Run
-) -> list[Run]:
+def _owners(label: str, ledgers: Mapping[str, Values], runs: Sequence[Run], run: Run) -> list[Run]:
     """The runs that a measurement of one set may be of: one, none, or several of equal tensors."""
     digest = ledgers.get(label, {}).get("graph")
     if digest is None:  # of an older version: its folder alone says whose it is
@@ -234,11 +231,9 @@ def _owners(
     return [other for other in rest if label in other.names] or rest
 
 
-def _in_mean(
-    label: str, ledger: Mapping[str, Any], runs: Sequence[Run], run: Run, group: Group
-) -> list[Run]:
+def _in_mean(label: str, ledger: Values, runs: Sequence[Run], run: Run, group: Group) -> list[Run]:
     """The runs over which a row of several sets is a mean."""
-    hashes = [str(one) for one in ledger.get("graphs") or ()]
+    hashes = _hashes(ledger)
     if not hashes:  # of an older version, which names the first set alone: all of the method
         first = str(ledger.get("graph"))
         return [
@@ -256,8 +251,14 @@ def _in_mean(
     return found
 
 
+def _hashes(ledger: Values) -> list[str]:
+    """Of all sets that a row is a mean over; empty in files of older versions."""
+    known = ledger.get("graphs")
+    return [str(one) for one in known] if isinstance(known, list | tuple) else []
+
+
 def _free(
-    label: str, identity: tuple[Any, ...], run: Run, group: Group, runs: Sequence[Run]
+    label: str, identity: tuple[object, ...], run: Run, group: Group, runs: Sequence[Run]
 ) -> str:
     """A label for a set of no run on the page that nothing else has: else with where it is from."""
     taken = label in (other.label for other in runs)
@@ -266,21 +267,27 @@ def _free(
     return label
 
 
-def _keep(group: Group, key: tuple[str, str], row: Mapping[str, Any]) -> None:
-    if key not in group.rows or _trainings(row) > _trainings(group.rows[key]):
+def _keep(group: Group, key: tuple[str, str], row: Values) -> None:
+    if key not in group.rows or trainings(row) > trainings(group.rows[key]):
         group.rows[key] = row
 
 
-def _trainings(row: Mapping[str, Any]) -> int:
-    return int(row.get("graphs") or 1) * int(row.get("trainings") or 1)
-
-
-def baselines(group: Group, run: Run, model: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def baselines(group: Group, run: Run, model: str) -> Iterator[tuple[str, Values]]:
     """The rows to stand beside a run's: random examples, as many as it has, and the whole data."""
     for name, label in (("random", f"random, {run.stored}"), ("whole", "whole")):
         row = group.rows.get((label, model))
         if row is not None:
             yield name, row
+
+
+def baselines_of(group: Group, row: Values, model: str) -> Iterator[tuple[str, Values]]:
+    """The rows to stand beside a row: random examples, as many as it has, and the whole data."""
+    graphs = number(row, "set_graphs")
+    nodes = f"{count_of(row, 'nodes', 0):,} {group.units[0]}"
+    size = f"{graphs:,.0f} graphs" if graphs else nodes
+    for name, label in (("random", f"random, {size}"), ("whole", "whole")):
+        if (found := group.rows.get((label, model))) is not None:
+            yield name, found
 
 
 def is_floor(label: str) -> bool:
@@ -289,21 +296,9 @@ def is_floor(label: str) -> bool:
     return label == "mean" or label.startswith("random, ") or label.endswith(SAME_BYTES)
 
 
-def is_network(row: Mapping[str, Any]) -> bool:
+def is_network(row: Values) -> bool:
     """Whether a row is of a trained network; kernels and the like are marked ``"non-GNN"``."""
     return row.get("predictor") != "non-GNN"
-
-
-def number(row: Mapping[str, Any], key: str) -> float | None:
-    """A row's value, if it has one."""
-    value: Any = row.get(key)
-    return float(value) if is_number(value) else None
-
-
-def deviation(row: Mapping[str, Any], score: str, tested: int | None = None) -> float | None:
-    """Standard deviation of a score over all trainings, where it says something; see
-    :func:`~graphcondense.evaluate.result.shown_spread`."""
-    return shown_spread(number(row, f"{score}_std"), _trainings(row), tested)
 
 
 def better(group: Group, label: str) -> bool | None:
@@ -316,24 +311,19 @@ def better(group: Group, label: str) -> bool | None:
         return said
     model = str(entry.get("model"))
     row = group.rows.get((label, model), {})
-    graphs = row.get("set_graphs")
-    size = f"{graphs:,} graphs" if graphs else f"{row.get('nodes') or 0:,} {group.units[0]}"
-    found = [
-        (number(r, "test_selected"), number(r, "test_selected_std") or 0.0)
-        for r in (row, group.rows.get((f"random, {size}", model), {}))
-    ]
-    (mean, std), (random, spread) = found
-    if mean is None or random is None:
+    random = dict(baselines_of(group, row, model)).get("random", {})
+    mean, other = number(row, "test_selected"), number(random, "test_selected")
+    if mean is None or other is None:
         return None
     return better_than_random(
-        (mean, std),
-        (random, spread),
+        (mean, number(row, "test_selected_std") or 0.0),
+        (other, number(random, "test_selected_std") or 0.0),
         larger_is_better=group.score.larger_is_better,
         error=number(row, "test_error"),
     )
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     """
     >>> _plain(0.0005), _plain(300)
     ('0.0005', '300')

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from string import Template
+
+from markupsafe import Markup
 
 from graphcondense.ops.files import write_whole
+from graphcondense.ops.html import render as filled
 from graphcondense.report import scene, sections
-from graphcondense.report.markup import join, script_json
-from graphcondense.report.merge import merge
-from graphcondense.report.runs import Run, is_number, read_runs
+from graphcondense.report.finding import findings
+from graphcondense.report.merge import Group, merge
+from graphcondense.report.runs import Run, read_runs
+from graphcondense.report.values import is_number, mapping
 
 SCRIPTS = ("page.js", "chart.js", "graph.js")
 
@@ -64,7 +68,6 @@ def render(runs: Sequence[Run]) -> str:
         sections.further(runs),
         sections.reproduce(runs),
     ]
-    parts = [part for part in found if part is not None]
     data = {
         "charts": {chart["name"]: chart for chart in [*cost_charts, *curve_charts]},
         "graphs": graphs,
@@ -74,17 +77,31 @@ def render(runs: Sequence[Run]) -> str:
     style = asset("page.css") + palette()
     script = "\n".join(map(asset, SCRIPTS))
     title, subtitle = _titles(runs)
-    return Template(asset("page.html")).substitute(
-        policy=policy(style, script),
-        title=join([title]),
-        subtitle=join([subtitle]),
-        style=style,
-        links=join(part.link() for part in parts),
-        sections=join(part.markup() for part in parts),
-        versions=join([_versions(runs)]),
-        data=script_json(data),
-        script=script,
+    return filled(
+        "page.html",
+        policy=Markup(policy(style, script)),
+        title=title,
+        subtitle=subtitle,
+        findings=findings(runs, groups),
+        about=_about(runs, groups),
+        style=Markup(style),
+        sections=[part for part in found if part is not None],
+        version=_versions(runs).split(",")[0],
+        data=Markup(script_json(data)),
+        script=Markup(script),
     )
+
+
+def script_json(value: object) -> str:
+    r"""JSON for a ``<script>`` element: no text in it can end the element or start a comment.
+
+    >>> script_json({"a": "</script>"})
+    '{"a":"\\u003c/script\\u003e"}'
+    """
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    for mark in "<>&\u2028\u2029":
+        text = text.replace(mark, f"\\u{ord(mark):04x}")
+    return text
 
 
 def asset(name: str) -> str:
@@ -124,7 +141,21 @@ def _titles(runs: Sequence[Run]) -> tuple[str, str]:
     return title, f"{size}, by {run.method}" + (f" ({paper})" if paper else "")
 
 
+def _about(runs: Sequence[Run], groups: Sequence[Group]) -> str:
+    """The size of the test set, the days of condensing, and the versions."""
+    tested = [f"{group.data}: {group.on_test}" for group in groups if group.on_test]
+    if len(groups) == 1 and tested:
+        tested = [f"Scored {groups[0].on_test}"]
+    days = sorted({run.day for run in runs})
+    span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    return "; ".join([*dict.fromkeys(tested), f"condensed {span}", _versions(runs)])
+
+
 def _versions(runs: Sequence[Run]) -> str:
-    versions = runs[0].record.get("versions")
-    known = versions.get("graphcondense") if isinstance(versions, dict) else None
-    return f"graphcondense {known}" if known else "graphcondense"
+    """The versions of the runs' programs; where several were used, all of them."""
+    found: dict[str, list[str]] = {"graphcondense": []}
+    for run in runs:
+        for name, version in mapping(run.record.get("versions")).items():
+            if str(version) not in found.setdefault(name, []):
+                found[name].append(str(version))
+    return ", ".join(f"{name} {' and '.join(known)}".strip() for name, known in found.items())

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict, TypeGuard
 
 from graphcondense.evaluate.metrics import SCORES, Score
+from graphcondense.report.values import Values, is_number, mapping
 
 EVALUATION = "evaluation.json"
+
+
+class Evaluation(TypedDict):
+    """What ``graphcondense evaluate`` wrote, as far as it was checked."""
+
+    rows: list[Values]
+    ledgers: NotRequired[Mapping[str, Values] | None]
+    settings: NotRequired[Values | None]
+    units: NotRequired[list[str] | None]
+    data: NotRequired[object]
+    digest: NotRequired[object]
+    metric: NotRequired[object]
+    test_examples: NotRequired[object]
+    test_unlabelled: NotRequired[object]
 
 
 @dataclass(frozen=True)
@@ -25,7 +40,7 @@ class Result:
     """
 
     name: str
-    content: Mapping[str, Any]
+    content: Values
     picture: Path | None
 
 
@@ -46,6 +61,7 @@ class Run:
         results: what other commands wrote, by name.
         picture: path of ``graphs.png``, the picture of a set of graphs, or of ``items.png``, that
             of users; ``None`` if there is none.
+        day: when the condensed set was written, as its file says, in UTC.
     """
 
     label: str
@@ -53,12 +69,13 @@ class Run:
     path: Path
     small: Any
     hashes: frozenset[str]
-    record: Mapping[str, Any]
-    config: Mapping[str, Any]
+    record: Values
+    config: Values
     metrics: tuple[Mapping[str, float], ...]
-    evaluation: Mapping[str, Any] | None
+    evaluation: Evaluation | None
     results: tuple[Result, ...]
     picture: Path | None = None
+    day: str = ""
 
     @property
     def unit(self) -> str:
@@ -88,7 +105,7 @@ class Run:
     @property
     def stored(self) -> str:
         """As many real examples as stand beside it: of images those that take its bytes."""
-        count: Any = self.record.get("stored_images") if self.unit == "images" else None
+        count = self.record.get("stored_images") if self.unit == "images" else None
         return f"{round(count):,} {self.unit}" if is_number(count) else self.size
 
     @property
@@ -102,10 +119,9 @@ class Run:
         return validation_score(self.small)
 
     @property
-    def validation(self) -> Mapping[str, Any]:
+    def validation(self) -> Values:
         """What the record says of validation; empty where there was none."""
-        found = self.record.get("validation")
-        return found if isinstance(found, Mapping) else {}
+        return mapping(self.record.get("validation"))
 
     @property
     def start_kept(self) -> bool:
@@ -121,10 +137,9 @@ class Run:
         return str(self.record["preset"] or "none")
 
     @property
-    def data(self) -> Mapping[str, Any]:
+    def data(self) -> Values:
         """What the record says of the real data."""
-        about = self.record.get("data")
-        return about if isinstance(about, Mapping) else {}
+        return mapping(self.record.get("data"))
 
     @property
     def method(self) -> str:
@@ -208,7 +223,12 @@ def _read_run(folder: Path) -> Run:
         evaluation=_evaluation(folder / EVALUATION),
         results=tuple(results),
         picture=next((p for p in drawn if p.is_file()), None),
+        day=_day(folder / "condensed.safetensors"),
     )
+
+
+def _day(path: Path) -> str:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).date().isoformat()
 
 
 def _labels(runs: Sequence[Run]) -> list[str]:
@@ -228,19 +248,20 @@ def _labels(runs: Sequence[Run]) -> list[str]:
     return [f"{run.folder} ({i})" for i, run in enumerate(runs, 1)]
 
 
-def _json(path: Path) -> Any:
+def _json(path: Path) -> object:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content: object = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ValueError(f"cannot read {path}: {error}") from error
+    return content
 
 
-def _is_result(content: Mapping[str, Any]) -> bool:
+def _is_result(content: Values) -> bool:
     rows = content.get("rows")
     return "kind" in content and isinstance(rows, list) and all(isinstance(r, dict) for r in rows)
 
 
-def _config(path: Path) -> dict[str, Any]:
+def _config(path: Path) -> Values:
     import yaml
 
     from graphcondense.ops.yaml import read_yaml
@@ -271,19 +292,21 @@ def _metrics(path: Path) -> tuple[Mapping[str, float], ...]:
     return tuple(rows)
 
 
-def _evaluation(path: Path) -> Mapping[str, Any] | None:
+def _evaluation(path: Path) -> Evaluation | None:
     if not path.is_file():
         return None
     content = _json(path)
-    if not isinstance(content, dict) or not _is_evaluation(content):
+    if not _is_evaluation(content):
         raise ValueError(f"{path} is not what graphcondense evaluate writes; evaluate again")
     if not _are_mappings(content.get("ledgers") or {}):
         raise ValueError(f"{path}: its ledgers are not a mapping of mappings; evaluate again")
     return content
 
 
-def _is_evaluation(content: Mapping[str, Any]) -> bool:
+def _is_evaluation(content: object) -> TypeGuard[Evaluation]:
     """Whether this has the rows of an evaluation, with counts that are numbers."""
+    if not isinstance(content, dict):
+        return False
     rows, settings = content.get("rows"), content.get("settings") or {}
     units, counts = content.get("units"), ("graphs", "trainings", "nodes", "set_graphs")
     needed = {"label", "model", "test_selected"}
@@ -301,29 +324,19 @@ def _is_evaluation(content: Mapping[str, Any]) -> bool:
     )
 
 
-def _are_mappings(value: Any) -> bool:
+def _are_mappings(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(one, dict) for one in value.values())
 
 
-def score_of(about: Mapping[str, Any]) -> Score:
+def score_of(about: Values) -> Score:
     """The score that a record or an evaluation names; accuracy where it names none."""
     return SCORES.get(str(about.get("metric")), SCORES["accuracy"])
 
 
 def validation_score(small: Any) -> Score:
     """The score of a condensed set's validation; of users what the record calls it, as HR@100."""
-    record: Any = small.condensed
+    record: Values = small.condensed
     if unit_of(small) != "users":
-        about = record.get("data")
-        return score_of(about if isinstance(about, Mapping) else {})
-    found = record.get("validation")
-    said = str(found.get("predictor", "")) if isinstance(found, Mapping) else ""
+        return score_of(mapping(record.get("data")))
+    said = str(mapping(record.get("validation")).get("predictor", ""))
     return Score(said.rpartition(", ")[2] or "HR")
-
-
-def is_number(value: Any) -> bool:
-    """
-    >>> is_number(1), is_number(None), is_number(True), is_number(float("nan"))
-    (True, False, False, False)
-    """
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple, NotRequired, TypeAlias, TypedDict, Unpack
 
 import numpy as np
+from numpy.typing import NDArray
 
 from graphcondense.evaluate.cost import PROCESSOR, WALL, crossing, times_of, wall_of
 from graphcondense.evaluate.metrics import Score
-from graphcondense.pictures import EDGES_A_NODE, principal, springs, undirected
-from graphcondense.report.merge import Group, better, number
-from graphcondense.report.runs import Run, is_number
+from graphcondense.ops.figures import address
+from graphcondense.pictures import (
+    EDGES_A_NODE,
+    of_classes,
+    principal,
+    spread_out,
+    springs,
+    strongest_columns,
+    undirected,
+)
+from graphcondense.report.merge import Group, better
+from graphcondense.report.runs import Run
+from graphcondense.report.values import is_number, number
 
 MOST_NODES = 1500  # of a graph that is drawn; a browser moves so many with ease
 MOST_POINTS = 300  # of a curve: about as many as one can see
-MOST_IMAGES = 12  # of a class
+MOST_IMAGES = 10  # of a class: so many stand in a row
+MOST_GRAPHS = 24  # small ones, as molecules
 NEIGHBOURS = 5  # that are named for a node
 
 # Outlines of matplotlib's markers "osD^vPX", about one unit from the middle.
@@ -35,7 +46,67 @@ SHAPES = (
 )
 
 
-def graph_scene(run: Run) -> dict[str, Any]:
+class Mark(TypedDict):
+    """A place on a line with a text."""
+
+    x: float
+    y: float
+    text: str
+
+
+class Line(TypedDict):
+    """A line of a chart."""
+
+    label: str
+    points: Sequence[Sequence[float]]
+    band: NotRequired[Sequence[Sequence[float]]]
+    marks: NotRequired[list[Mark]]
+    dots: NotRequired[bool]
+    dash: NotRequired[str]
+    ink: NotRequired[bool]
+
+
+class Axes(TypedDict, total=False):
+    """How a chart's axes are."""
+
+    ends: Sequence[float]
+    log: bool
+    count: bool
+    processor: bool
+
+
+class Chart(Axes):
+    """Lines over steps or trainings, as the browser draws them."""
+
+    name: str
+    x: str
+    y: str
+    lines: list[Line]
+
+
+Node: TypeAlias = tuple[int, float, float, int, int, float, list[tuple[int, float]]]
+"""Id, place, class, degree, strength, and the strongest neighbours with their weights."""
+
+
+class GraphScene(TypedDict):
+    """A condensed graph, as the browser draws it; see :func:`graph_scene`."""
+
+    nodes: list[Node]
+    edges: list[tuple[int, int, float]]
+    within: float | None
+    pairs: int
+
+
+class Molecule(NamedTuple):
+    """A small graph as a drawing: lines as one path, and discs with their colour and size."""
+
+    label: str
+    path: str
+    width: float
+    nodes: list[tuple[float, float, float, str]]
+
+
+def graph_scene(run: Run) -> GraphScene:
     """A condensed graph as a picture that a browser draws.
 
     Returns:
@@ -69,18 +140,19 @@ def graph_scene(run: Run) -> dict[str, Any]:
     same = (ends[:, 0] == ends[:, 1]) & (ends[:, 0] >= 0)
     return {
         "nodes": [
-            [
+            (
                 int(i),
-                *(round(float(v), 4) for v in place[at]),
+                round(float(place[at, 0]), 4),
+                round(float(place[at, 1]), 4),
                 int(y[i]),
                 len(near[i]),
                 round(float(total[i]), 4),
-                [[j, round(-w, 4)] for w, j in sorted(near[i])[:NEIGHBOURS]],
-            ]
+                [(j, round(-w, 4)) for w, j in sorted(near[i])[:NEIGHBOURS]],
+            )
             for at, i in enumerate(shown)
         ],
         "edges": [
-            [int(i), int(j), round(float(s), 3)]
+            (int(i), int(j), round(float(s), 3))
             for (i, j), s in zip(edges[::-1], strength[::-1], strict=True)
         ],
         "within": round(float(weight[same].sum() / weight.sum()), 4) if weight.sum() > 0 else None,
@@ -88,18 +160,18 @@ def graph_scene(run: Run) -> dict[str, Any]:
     }
 
 
-def _drawn_in(place: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _drawn_in(place: NDArray[np.float64]) -> NDArray[np.float64]:
     """Places ``[n, 2]`` with far ones nearer, so that one far off does not squeeze the rest."""
     centred = place - np.median(place, axis=0)
     usual = np.maximum(np.median(np.abs(centred), axis=0), 1e-12)
-    out: np.ndarray[Any, Any] = np.arcsinh(centred / usual)
+    out: NDArray[np.float64] = np.arcsinh(centred / usual)
     return out
 
 
-def curve_charts(runs: Sequence[Run]) -> list[dict[str, Any]]:
+def curve_charts(runs: Sequence[Run]) -> list[Chart]:
     """Loss and, where there is any, validation over the steps, a line for each run."""
-    loss: list[dict[str, Any]] = []
-    validation: list[dict[str, Any]] = []
+    loss: list[Line] = []
+    validation: list[Line] = []
     for run in runs:
         rows = [row for row in run.metrics if is_number(row["loss"])]
         mean, band = _smooth([(row["step"], row["loss"]) for row in rows])
@@ -113,7 +185,9 @@ def curve_charts(runs: Sequence[Run]) -> list[dict[str, Any]]:
         best = pick(scored, key=lambda point: point[1], default=None)
         text = run.score.text(best[1] / run.score.scale) if best else ""
         unit = " %" if run.score.share else ""
-        marks = [{"x": best[0], "y": best[1], "text": f"{text}{unit}"}] if best else []
+        marks: list[Mark] = []
+        if best:
+            marks.append({"x": best[0], "y": best[1], "text": f"{text}{unit}"})
         validation.append({"label": run.label, "points": scored, "dots": True, "marks": marks})
     positive = all(low > 0 for line in loss for _, low, _ in line["band"])
     steps = [row["step"] for run in runs for row in run.metrics]
@@ -156,7 +230,7 @@ def _smooth(points: Sequence[tuple[float, float]]) -> tuple[list[list[float]], l
     return mean, band
 
 
-def cost_chart(group: Group, name: str) -> dict[str, Any] | None:
+def cost_chart(group: Group, name: str) -> Chart | None:
     """Seconds in all against trainings: condensing and training small, or training whole."""
     found = {label: times_of(entry) for label, entry in group.ledgers.items()}
     clock = PROCESSOR if all(t.clock == PROCESSOR for t in found.values()) else WALL
@@ -177,12 +251,12 @@ def cost_chart(group: Group, name: str) -> dict[str, Any] | None:
     known = [x for own in crossings.values() for x in own]
     until = max(10, math.ceil(3 * max(known, default=10)))
     steps = sorted({round(k) for k in np.geomspace(1, until, 60)})
-    lines: list[dict[str, Any]] = []
+    lines: list[Line] = []
     for label, own in crossings.items():
         start, slope = times[label].condensing, times[label].condensed
         assert start is not None
         assert slope is not None
-        marks = [
+        marks: list[Mark] = [
             {
                 "x": _short(max(x, 1.0)),
                 "y": _short(start + max(x, 1.0) * slope),
@@ -204,15 +278,16 @@ def cost_chart(group: Group, name: str) -> dict[str, Any] | None:
             points = _line(steps, 0.0, slope)
             lines.append({"label": what + beside, "points": points, "dash": dash, "ink": True})
     ends = [1, until]
-    more = {"log": True, "count": True, "processor": clock == PROCESSOR}
-    return _chart(name, "trainings", f"{clock} in all", lines, ends=ends, **more)
+    by = clock == PROCESSOR
+    y = f"{clock} in all"
+    return _chart(name, "trainings", y, lines, ends=ends, log=True, count=True, processor=by)
 
 
 def _line(steps: Sequence[int], start: float, slope: float) -> list[list[float]]:
     return [[k, _short(start + k * slope)] for k in steps]
 
 
-def _chart(name: str, x: str, y: str, lines: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+def _chart(name: str, x: str, y: str, lines: list[Line], **more: Unpack[Axes]) -> Chart:
     return {"name": name, "x": x, "y": y, "lines": lines, **more}
 
 
@@ -236,17 +311,59 @@ def images_of(run: Run) -> dict[int, list[str]]:
         for image in pixels[y == c][:MOST_IMAGES]:
             file = io.BytesIO()
             Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).save(file, "PNG")
-            out.setdefault(int(c), []).append(_address(file.getvalue()))
+            out.setdefault(int(c), []).append(address(file.getvalue()))
     return out
 
 
 def picture_of(path: Path) -> str:
     """A PNG as a ``data:`` address."""
-    return _address(path.read_bytes())
+    return address(path.read_bytes())
 
 
-def _address(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode()
+def molecules(run: Run) -> tuple[dict[str, list[Molecule]], list[tuple[str, str]], str]:
+    """Small graphs as drawings, by class: at most :data:`MOST_GRAPHS` of them.
+
+    Returns:
+        the drawings of each class; the legend, ``(colour, name)``; and the legend's title. Nodes
+        have the colour of their strongest feature, see
+        :func:`~graphcondense.pictures.draw_graphs`; their area shows ``node_weight``.
+    """
+    graphs = run.small.set.to("cpu")
+    parts = of_classes(graphs.y)
+    each = max(1, MOST_GRAPHS // len(parts))
+    shown = {label: some[:each].tolist() for label, some in list(parts.items())[:MOST_GRAPHS]}
+    drawn = [i for some in shown.values() for i in some]
+    columns, names, title = strongest_columns(graphs, drawn, run.record)
+    colours = [f"k{i}" if name != "other" else "cink" for i, name in enumerate(names)]
+    found: dict[str, list[Molecule]] = {}
+    for label, some in shown.items():
+        for i in some:
+            at = slice(int(graphs.node_ptr[i]), int(graphs.node_ptr[i + 1]))
+            kinds = [colours[c] if c >= 0 else "cink" for c in columns[at].tolist()]
+            weight = None if graphs.node_weight is None else graphs.node_weight[at].tolist()
+            one = _molecule(undirected(graphs.graph(i))[0], kinds, weight)
+            found.setdefault(label, []).append(one)
+    return found, list(zip(colours, names, strict=True)), title
+
+
+def _molecule(
+    pairs: NDArray[np.int64], kinds: Sequence[str], weight: Sequence[float] | None
+) -> Molecule:
+    place = spread_out(pairs, len(kinds)).round(3)
+    size = math.sqrt(0.12 / len(kinds) ** 0.5)
+    most = max(weight or [1.0]) or 1.0
+    shares = [min(max(w / most, 0), 1) for w in weight or [most] * len(kinds)]
+    sizes = [size * math.sqrt(0.1 + 0.9 * one) for one in shares]
+    path = "".join(f"M{x1:g},{y1:g}L{x2:g},{y2:g}" for (x1, y1), (x2, y2) in place[pairs].tolist())
+    nodes = [
+        (x, y, round(0.45 * radius, 3), kind)
+        for (x, y), radius, kind in zip(place.tolist(), sizes, kinds, strict=True)
+    ]
+    ends = ((len(kinds), "node"), (len(pairs), "pair"))
+    label = ", ".join(f"{n:,} {what}{'' if n == 1 else 's'}" for n, what in ends)
+    # A dense graph is not to be a black blot.
+    thin = min(1.0, 3 * len(kinds) / max(len(pairs), 1))
+    return Molecule(label, path, round(0.05 * math.sqrt(thin), 4), nodes)
 
 
 def heat_palette(levels: int) -> list[tuple[str, str]]:
@@ -264,7 +381,7 @@ def heat_palette(levels: int) -> list[tuple[str, str]]:
     return out
 
 
-def _luminance(rgb: Any) -> float:
+def _luminance(rgb: NDArray[np.float64]) -> float:
     """Relative luminance as WCAG 2 defines it."""
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     return float(linear @ [0.2126, 0.7152, 0.0722])

@@ -21,9 +21,11 @@ from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator, model_of
 from graphcondense.evaluate.reading import record_of
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
+from graphcondense.ops.figures import new_figure, plain, saved
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Splits = Literal["train", "train+val"]
 
@@ -122,26 +124,20 @@ class Robustness(Scored):
         self._panel(axes, self.rows[0].poison)
         axes.legend(frameon=False)
 
-    def plot(self, path: str | Path) -> Path:
+    def plot(self, path: str | Path | None = None) -> Figure:
         """Accuracy over rate, a panel for each poison."""
-        from matplotlib.figure import Figure  # no pyplot: no global state, no window
-
         poisons = list(dict.fromkeys(row.poison for row in self.rows))
-        figure = Figure(figsize=(1 + 2.7 * len(poisons), 3.4), layout="constrained")
+        figure = new_figure(1 + 2.7 * len(poisons), 3.4)
         panels = figure.subplots(1, len(poisons), sharey=True, squeeze=False)[0]
         for axes, poison in zip(panels, poisons, strict=True):
-            axes.spines[["top", "right"]].set_visible(False)
-            axes.grid(axis="y", alpha=0.3)
+            plain(axes, "y")
             self._panel(axes, poison)
         for axes in panels[1:]:
             axes.set_ylabel("")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
         figure.suptitle(f"{self.data}, poisoned before condensation, {self.model}", fontsize=11)
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=150)
-        return path
+        return saved(figure, path)
 
     def _panel(self, axes: Axes, poison: str) -> None:
         rows = [row for row in self.rows if row.poison == poison]

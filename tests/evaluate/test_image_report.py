@@ -68,8 +68,9 @@ def test_table_says_what_was_done(report: Report) -> None:
 def test_report_is_written_and_read(report: Report, tmp_path: Path) -> None:
     report.to_json(tmp_path / "a.json")
     assert Report.read(tmp_path / "a.json").table() == report.table()
-    for path in (report.plot(tmp_path / "a.png"), report.plot_transfer(tmp_path / "b.png")):
-        assert path.stat().st_size > 1000
+    for draw in (report.plot, report.plot_transfer):
+        draw(tmp_path / "a.png")
+        assert (tmp_path / "a.png").stat().st_size > 1000
 
 
 def test_random_images_count_what_is_stored(task: ImageTask) -> None:

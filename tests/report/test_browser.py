@@ -372,3 +372,27 @@ def test_only_differences_can_be_shown(browser: Browser) -> None:
 def test_hostile_names_run_nothing(browser: Browser) -> None:
     assert css(browser, "img[onerror]") == []
     assert any("</script>" in heading.text for heading in css(browser, "h3"))
+
+
+def test_tables_of_cost_and_scores_fit_a_wide_window(started: Browser, page: str) -> None:
+    show(started, page, width=1400)
+    wide = started.execute_script(
+        "return [...document.querySelectorAll('#cost .scroll, #transfer .scroll')]"
+        ".filter(e => e.scrollWidth > e.clientWidth + 1).length"
+    )
+    assert wide == 0
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_ten_images_stand_in_a_row(
+    started: Browser, tmp_path: Path, make_run: Callable[..., Path], width: int
+) -> None:
+    run = make_run(tmp_path / "run", "dc", pictures=True, nodes=30, evaluated=False)
+    page = write_report(run).as_uri()
+    screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+    started.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    started.get(page)
+    rows = started.execute_script(
+        "return [...document.querySelectorAll('.images img')].map(e => e.offsetTop)"
+    )
+    assert [rows.count(top) for top in dict.fromkeys(rows)] == [10, 10, 10]

@@ -125,8 +125,8 @@ def test_users_are_no_part_of_a_folder_of_graphs(tmp_path: Path) -> None:
 
 
 def test_the_picture_of_items(tmp_path: Path) -> None:
-    path = draw_items(weighted(), toy_rows(users=30, items=8), tmp_path / "items.png")
-    assert path.stat().st_size > 5000
+    draw_items(weighted(), toy_rows(users=30, items=8), tmp_path / "items.png")
+    assert (tmp_path / "items.png").stat().st_size > 5000
     with pytest.raises(ValueError, match="8 condensed items but 7 real ones"):
         draw_items(weighted(), toy_rows(items=7), tmp_path / "items.png")
 

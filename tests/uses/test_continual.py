@@ -240,7 +240,8 @@ def test_printed_saved_and_drawn(found: Continual, tmp_path: Any) -> None:
     assert json.loads(found.to_json(tmp_path / "a.json"))["kind"] == "Continual"
     assert len(found.to_frame()) == 16
     assert found.to_latex().count(r"\\") == 17
-    assert found.plot(tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
+    found.plot(tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
 
 
 def test_command(

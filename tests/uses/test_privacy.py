@@ -137,7 +137,8 @@ def test_rows(tmp_path):
     )
     assert "control: trained on validation nodes" in result.table()
     assert json.loads(result.to_json())["settings"]["epochs"] == 3
-    assert result.plot(tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
+    result.plot(tmp_path / "p.png")
+    assert (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
     assert membership_inference({"ours": [small(), small()]}, real(), **FAST) == result
 
 

@@ -221,7 +221,8 @@ def test_table_json_latex_frame_and_picture(tmp_path):
     content = json.loads(result.to_json(tmp_path / "p.json"))
     assert content["rows"][0]["edges"] == 8
     assert r"\toprule" in result.to_latex()
-    assert result.plot(tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
+    result.plot(tmp_path / "p.png")
+    assert (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,8 @@ def test_rows(tmp_path):
     assert (result.known, result.unseen, result.batch, result.seen) == (40, 20, 7, False)
     assert json.loads(result.to_json())["seeds"] == [0, 1]
     assert "served on" in result.table()
-    assert result.plot(tmp_path / "s.png").read_bytes()[:4] == b"\x89PNG"
+    result.plot(tmp_path / "s.png")
+    assert (tmp_path / "s.png").read_bytes()[:4] == b"\x89PNG"
 
 
 def test_all_unseen_nodes_at_once_score_as_the_evaluator_does():

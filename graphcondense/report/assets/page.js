@@ -109,6 +109,7 @@ for (const button of find("button.copy")) {
 }
 document.getElementById("only-differences")?.addEventListener("change", (event) => {
   document.querySelector(".settings").classList.toggle("only", event.target.checked);
+  if (event.target.checked) find(".settings details").forEach((group) => { group.open = true; });
 });
 
 // --- drawing ---

@@ -1,0 +1,107 @@
+"""One table, shown in every form: aligned text, Markdown, LaTeX and HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from graphcondense.ops.html import render
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from markupsafe import Markup
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of an HTML table.
+
+    Attributes:
+        text: what it shows; ``Markup`` is not escaped.
+        value: the number by which it sorts; ``None`` sorts last.
+    """
+
+    text: str
+    value: float | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Headings and rows of text.
+
+    Attributes:
+        head: the headings, one a column.
+        rows: the cells; only HTML shows more of a :class:`Cell` than its text.
+        left: how many leading columns are names, which stand to the left; or for each column
+            whether it does.
+        caption: one line about the table, in HTML alone.
+
+    >>> table = Table(("name", "size"), [("a", "10"), ("bb", "1,234")])
+    >>> print(table.text())
+    name   size
+    ----  -----
+    a        10
+    bb    1,234
+    >>> print(table.markdown())
+    | name | size |
+    |---|---|
+    | a | 10 |
+    | bb | 1,234 |
+    """
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str | Cell]]
+    left: int | Sequence[bool] = 1
+    caption: str = field(default="", kw_only=True)
+
+    @property
+    def lefts(self) -> list[bool]:
+        """For each column whether it stands to the left."""
+        if isinstance(self.left, int):
+            return [i < self.left for i in range(len(self.head))]
+        return list(self.left)
+
+    @property
+    def cells(self) -> list[list[str]]:
+        """The rows as text."""
+        return [[c.text if isinstance(c, Cell) else c for c in row] for row in self.rows]
+
+    def text(self) -> str:
+        """Aligned plain text."""
+        cells = self.cells
+        widths = [max(map(len, column)) for column in zip(self.head, *cells, strict=True)]
+        rule = ["-" * width for width in widths]
+        return "\n".join(
+            "  ".join(
+                cell.ljust(width) if left else cell.rjust(width)
+                for cell, width, left in zip(line, widths, self.lefts, strict=True)
+            ).rstrip()
+            for line in (self.head, rule, *cells)
+        )
+
+    def markdown(self) -> str:
+        """A table of GitHub's Markdown."""
+        head, *body = [f"| {' | '.join(line)} |" for line in (self.head, *self.cells)]
+        return "\n".join([head, "|---" * len(self.head) + "|", *body])
+
+    def frame(self) -> pd.DataFrame:
+        """A data frame of what is shown."""
+        import pandas as pd
+
+        return pd.DataFrame(self.cells, columns=list(self.head))
+
+    def latex(self) -> str:
+        """LaTeX in ``booktabs`` style; special characters are escaped."""
+        columns = "".join("l" if left else "r" for left in self.lefts)
+        text: str = self.frame().to_latex(index=False, escape=True, column_format=columns)
+        return text.rstrip("\n").replace("±", r"$\pm$")
+
+    def html(self, **more: object) -> Markup:
+        """A table of HTML, by the template ``table.html``.
+
+        Args:
+            **more: what the template takes beside the table, see there.
+        """
+        rows = [[c if isinstance(c, Cell) else Cell(c) for c in row] for row in self.rows]
+        return render("table.html", table=self, rows=rows, **more)
