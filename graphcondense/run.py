@@ -122,7 +122,7 @@ def condense(
 
     Args:
         data: what to condense. Labelled graphs without a split of their own get a stratified one of
-            80 / 10 / 10 %; :func:`~graphcondense.data.graph_task.as_graph_task` takes others.
+            80 / 10 / 10 %; :func:`~graphcondense.data.graph_reading.as_graph_task` takes others.
         method: a name from ``graphcondense.methods()``, such as ``"gcond"`` or ``"doscond-x"``,
             or a :class:`~graphcondense.core.method.Method`.
         preset: a section of the method's preset file, such as ``"paper"`` or ``"arxiv"``; fields

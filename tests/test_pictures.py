@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from torch_geometric.data import Data
 
 from graphcondense import pictures
-from graphcondense.data.graph_task import pack
+from graphcondense.data.graph_reading import pack
 from graphcondense.evaluate.metrics import SCORES
 from graphcondense.pictures import (
     draw_curve,

@@ -74,7 +74,11 @@ class Where:
                 f"--label-kind {self.label_kind} is for sets of graphs, which have no --normalize"
             )
         return load_graphs(
-            self.named(), self.root, split=self.split, seed=self.data_seed, kind=self.label_kind
+            self.named(),
+            self.root,
+            split=self.split,
+            seed=self.data_seed,
+            label_kind=self.label_kind,
         )
 
     def _load_rows(self) -> Any:

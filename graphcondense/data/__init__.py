@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from graphcondense.data.foreign import open_small
-    from graphcondense.data.graph_task import GraphTask, as_graph_task
+    from graphcondense.data.graph_reading import as_graph_task
+    from graphcondense.data.graph_task import GraphTask
     from graphcondense.data.graphs import degree_categories, load_graphs
     from graphcondense.data.images import ImageTask, as_images, load_images
     from graphcondense.data.interactions import (
@@ -81,7 +82,7 @@ _HOME = {
     "ImageTask": ("images", "ImageTask"),
     "InteractionTask": ("interactions", "InteractionTask"),
     "NodeTask": ("task", "NodeTask"),
-    "as_graph_task": ("graph_task", "as_graph_task"),
+    "as_graph_task": ("graph_reading", "as_graph_task"),
     "as_images": ("images", "as_images"),
     "as_interactions": ("interactions", "as_interactions"),
     "as_task": ("task", "as_task"),

@@ -29,9 +29,9 @@ def kind_of_data(data: Any) -> DataKind:
     """
     from torch_geometric.data import Batch
 
-    from graphcondense.data.graph_task import GraphTask, check_has_length
+    from graphcondense.data.graph_task import GraphTask
     from graphcondense.data.images import is_images
-    from graphcondense.data.task import NodeTask, is_dataset, labels_nodes
+    from graphcondense.data.task import NodeTask, check_has_length, is_dataset, labels_nodes
 
     if isinstance(data, GraphTask):
         return "graph"

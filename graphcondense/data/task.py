@@ -283,6 +283,18 @@ def is_dataset(data: Any) -> bool:
     return isinstance(data, list | tuple | torch.utils.data.Dataset)
 
 
+def check_has_length(data: Any) -> None:
+    """Raise a ValueError for a data set that can only be read from front to back.
+
+    PyTorch's ``IterableDataset`` may be endless: it is not read without being asked.
+    """
+    if not hasattr(data, "__len__") or isinstance(data, torch.utils.data.IterableDataset):
+        raise ValueError(
+            f"the data set {type(data).__name__} can only be read from front to back; pass "
+            "list(dataset) if it ends"
+        )
+
+
 def labels_nodes(data: Any) -> bool:
     """Whether a data set is one graph whose label, if it has one, is not the graph's own."""
     if len(data) != 1:

@@ -89,13 +89,13 @@ class GraphSource:
         """Of the largest training graph with all of its edges: no graph takes more."""
         task = self.task
         edge = EDGE_BYTES + 4 * self.num_edge_features
-        label = 8 if task.kind == "classes" else 4 * task.num_outputs
+        label = 8 if task.label_kind == "classes" else 4 * task.num_outputs
         return 4 * self.largest * self.num_features + edge * self.most_edges + label
 
     @property
     def criterion(self) -> Criterion:
         """The loss of this kind of problem."""
-        return CRITERIA[self.task.kind]
+        return CRITERIA[self.task.label_kind]
 
     def as_batch(self, graphs: GraphSet) -> Batch:
         """Encoded graphs as a model takes them."""
@@ -484,7 +484,7 @@ def most_telling(
     rows = readouts(real, train).double()
     spread = rows.std(0, correction=0)
     rows = ((rows - rows.mean(0)) / spread)[:, spread > 1e-9]
-    y = ridge_targets(task.kind, task.num_outputs)(task.scaled(task.graphs.y[train])).to(rows)
+    y = ridge_targets(task.label_kind, task.num_outputs)(task.scaled(task.graphs.y[train])).to(rows)
     known = ~y.isnan()
     groups = task.groups[train]
     share = (1 / torch.bincount(groups).double())[groups].to(rows)[:, None]

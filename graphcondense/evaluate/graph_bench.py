@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from graphcondense.data.graph_task import GraphTask, as_graph_task
-from graphcondense.data.graph_task import Kind as LabelKind
+from graphcondense.data.graph_reading import as_graph_task
+from graphcondense.data.graph_task import GraphTask, LabelKind
 from graphcondense.evaluate.bench import Kind
 from graphcondense.evaluate.cost import seconds_of, size_of
 from graphcondense.evaluate.graph_predictors import NAME, check_size, fit_graph_kernel_ridge
@@ -34,7 +34,7 @@ class GraphBench:
     """Labelled graphs; see :class:`~graphcondense.evaluate.bench.Bench`.
 
     Args:
-        data: anything :func:`~graphcondense.data.graph_task.as_graph_task` takes.
+        data: anything :func:`~graphcondense.data.graph_reading.as_graph_task` takes.
         device: where to train.
         **options: fields of :class:`~graphcondense.evaluate.graphs.GraphTraining`.
     """
@@ -56,13 +56,17 @@ class GraphBench:
 
     @property
     def tested(self) -> int:
-        y = self.real.graphs.y[self.real.test].flatten(1) if self.real.kind != "classes" else None
+        y = (
+            self.real.graphs.y[self.real.test].flatten(1)
+            if self.real.label_kind != "classes"
+            else None
+        )
         return len(self.real.test) if y is None else int((~y.isnan()).any(1).sum())
 
     def sets(self, small: Any) -> dict[str, list[Any]]:
         if not isinstance(small, Mapping):
             small = {"condensed": small}
-        kind = self.real.kind
+        kind = self.real.label_kind
         named = graphs_by_name({name: _several(value, kind) for name, value in small.items()})
         for sets in named.values():
             for one in sets:
@@ -104,7 +108,7 @@ class GraphBench:
         return {"random, same bytes": found}
 
     def mean(self) -> FitResult | None:
-        return mean_of_targets(self.real) if self.real.kind == "regression" else None
+        return mean_of_targets(self.real) if self.real.label_kind == "regression" else None
 
     def plain_seconds(self, measured: int) -> float:
         return plain_graph_seconds(self.real, self.training, measured, self.device)
@@ -197,7 +201,7 @@ def plain_graph_seconds(
     """Wall seconds of the training a user writes: PyG's DataLoader, ``GCNConv``, mean pool, Adam.
 
     Args:
-        real: the whole set, anything :func:`~graphcondense.data.graph_task.as_graph_task` takes.
+        real: the whole set, anything :func:`~graphcondense.data.graph_reading.as_graph_task` takes.
         training: how many updates, how wide, how deep, and graphs a batch.
         measured: run only so many updates (after two to warm up) and scale; default all.
         device: where to train; default the CPU.
@@ -217,7 +221,7 @@ def plain_graph_seconds(
         head = nn.Linear(training.hidden, task.num_outputs).to(device)
     weights = [*convs.parameters(), *head.parameters()]
     optimizer = torch.optim.Adam(weights, lr=training.lr)
-    criterion = CRITERIA[task.kind]
+    criterion = CRITERIA[task.label_kind]
 
     def step() -> None:
         batch = next(batches).to(device)

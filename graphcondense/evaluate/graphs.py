@@ -19,8 +19,8 @@ from torch.func import functional_call, vmap
 from tqdm import tqdm
 
 from graphcondense.core.pools import built, initialise
-from graphcondense.data.graph_task import GraphTask, as_graph_task, pack
-from graphcondense.data.graph_task import Kind as LabelKind
+from graphcondense.data.graph_reading import as_graph_task, pack
+from graphcondense.data.graph_task import GraphTask, LabelKind
 from graphcondense.data.task import is_dataset
 from graphcondense.evaluate.metrics import check_scorable, ogb_metric, scores_of
 from graphcondense.evaluate.nodes import FitResult, _now, seeds_of
@@ -95,7 +95,8 @@ class GraphEvaluator:
     """Trains on small sets of graphs and scores on one real set.
 
     Args:
-        real: the real graphs, anything :func:`~graphcondense.data.graph_task.as_graph_task` takes.
+        real: the real graphs, anything
+            :func:`~graphcondense.data.graph_reading.as_graph_task` takes.
         device: where to train; default the CPU.
         **options: fields of :class:`GraphTraining`.
 
@@ -242,7 +243,7 @@ class GraphEvaluator:
             weights.values(), t.lr, weight_decay=t.weight_decay, fused=True
         )
         decline = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, t.steps)
-        criterion = CRITERIA[task.kind]
+        criterion = CRITERIA[task.label_kind]
         sign = 1.0 if task.larger_is_better else -1.0
         best = torch.full((len(seeds),), -torch.inf, dtype=torch.double)
         best_loss = torch.full((len(seeds),), torch.inf)
@@ -384,7 +385,7 @@ def read_graphs(small: Any, real: GraphTask, edge_features: bool = False) -> Gra
     Raises:
         ValueError: no graph; features, edge features or labels that do not match the real graphs.
     """
-    out = real.encoded(held_graphs(small, real.kind))
+    out = real.encoded(held_graphs(small, real.label_kind))
     if not len(out):
         raise ValueError("the small set has no graphs")
     if edge_features and out.edge_attr is None:
@@ -424,7 +425,7 @@ def held_graphs(small: Any, kind: LabelKind | None = None) -> GraphSet:
 def _check_labels(y: Tensor, real: GraphTask) -> None:
     """Raise a ValueError unless ``y`` are labels as ``real`` has them."""
     shape, known = list(y.shape), y[~y.isnan()]
-    if real.kind == "classes":
+    if real.label_kind == "classes":
         if y.dim() != 1 or y.is_floating_point():
             raise ValueError(f"the small set has labels {shape}, {real.name} has one class a graph")
         if int(y.min()) < 0 or int(y.max()) >= real.num_outputs:
@@ -439,7 +440,7 @@ def _check_labels(y: Tensor, real: GraphTask) -> None:
         )
     elif not len(known):
         raise ValueError("no graph of the small set has a label (all NaN)")
-    elif real.kind == "binary" and not bool(((known == 0) | (known == 1)).all()):
+    elif real.label_kind == "binary" and not bool(((known == 0) | (known == 1)).all()):
         raise ValueError(
             f"the small set has the label {float(known[(known != 0) & (known != 1)][0]):g}; "
             f"{real.name} has labels 0, 1 and NaN"

@@ -167,7 +167,7 @@ def check_scorable(task: GraphTask, split: str) -> None:
         reason = "; the step is chosen on them" if split == "val" else ""
         raise ValueError(f"{task.name}: no {what} graphs{reason}: give the split {split!r}")
     y = task.graphs.y[index]
-    if task.kind == "classes":
+    if task.label_kind == "classes":
         return
     known = ~y.isnan()
     if not bool(known.any()):
@@ -183,11 +183,11 @@ def check_scorable(task: GraphTask, split: str) -> None:
 
 
 OGB_NAMES = {"rocauc": "ogbg-molbace", "ap": "ogbg-molpcba", "rmse": "ogbg-molesol"}
-"""A set of OGB whose ``NodeEvaluator`` computes each score."""
+"""A set of OGB whose ``Evaluator`` computes each score."""
 
 
 def ogb_metric(task: GraphTask, out: Tensor, y: Tensor) -> Tensor:
-    """The score of each seed ``[S]`` by OGB's own ``NodeEvaluator`` where it has it, else as above.
+    """The score of each seed ``[S]`` by OGB's own ``Evaluator`` where it has it, else as above.
 
     Args:
         task: says which score.
@@ -198,7 +198,7 @@ def ogb_metric(task: GraphTask, out: Tensor, y: Tensor) -> Tensor:
         return scores_of(task.metric, out, y)
     from graphcondense.data.ogb import import_ogb
 
-    evaluator = import_ogb("ogb.graphproppred").NodeEvaluator(OGB_NAMES[task.metric])
+    evaluator = import_ogb("ogb.graphproppred").Evaluator(OGB_NAMES[task.metric])
     has = (~y.isnan()).any(0).cpu()  # OGB's mean over tasks is NaN if one has no label
     wanted = y.cpu().double()[:, has].numpy()
     evaluator.num_tasks = wanted.shape[1]

@@ -430,7 +430,7 @@ def evaluate(
             a list of them (several condensation seeds); or a mapping from names to either. What
             one may hold: see :meth:`NodeEvaluator.fit` and :meth:`GraphEvaluator.fit`.
         data: the real graph, anything :func:`~graphcondense.data.task.as_task` takes; or the real
-            graphs, anything :func:`~graphcondense.data.graph_task.as_graph_task` takes.
+            graphs, anything :func:`~graphcondense.data.graph_reading.as_graph_task` takes.
         models: names of models and predictors, or classes of your own, such as
             ``torch_geometric.nn.GraphSAGE``; the ledger shows the first one's times. A text names
             several with commas between; ``"all"`` is all of :data:`ALL`, or of

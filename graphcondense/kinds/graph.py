@@ -19,7 +19,7 @@ class GraphDomain:
     predictor = "GCN (3 layers, 64 hidden, 100 steps, 3 seeds)"
 
     def __init__(self, data: Any, device: torch.device, setting: Setting) -> None:
-        from graphcondense.data.graph_task import as_graph_task
+        from graphcondense.data.graph_reading import as_graph_task
 
         self.task, self.device = as_graph_task(data), device
 
@@ -58,7 +58,7 @@ class GraphDomain:
 
     def describe(self) -> dict[str, Any]:
         task = self.task
-        outputs = "classes" if task.kind == "classes" else "tasks"
+        outputs = "classes" if task.label_kind == "classes" else "tasks"
         return {
             "name": task.name,
             "digest": task.digest,
@@ -69,7 +69,7 @@ class GraphDomain:
             "features": task.num_features,
             "edge_features": task.num_edge_features,
             outputs: task.num_outputs,
-            "kind": task.kind,
+            "label_kind": task.label_kind,
             "metric": task.metric,
             "train": len(task.train),
             "val": len(task.val),

@@ -512,9 +512,16 @@ def _opened(tensors: Mapping[str, Tensor], head: Mapping[str, Any], where: str) 
 
 
 def _renamed(record: Any) -> Any:
-    """A record of an earlier version, by today's names: the kind of data was called a domain."""
+    """A record of an earlier version, by today's names.
+
+    The kind of data was called a domain, and what labels of graphs are, a kind.
+    """
     if isinstance(record, dict) and "domain" in record and "kind" not in record:
-        return {"kind" if key == "domain" else key: value for key, value in record.items()}
+        record = {"kind" if key == "domain" else key: value for key, value in record.items()}
+    about = record.get("data") if isinstance(record, dict) else None
+    if isinstance(about, dict) and "kind" in about and "label_kind" not in about:
+        about = {"label_kind" if key == "kind" else key: value for key, value in about.items()}
+        record = {**record, "data": about}
     return record
 
 

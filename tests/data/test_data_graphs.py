@@ -13,7 +13,8 @@ from torch_geometric.data import Data
 
 from graphcondense import data as gd
 from graphcondense.data import graphs, nodes
-from graphcondense.data.graph_task import GraphTask, as_graph_task
+from graphcondense.data.graph_reading import as_graph_task
+from graphcondense.data.graph_task import GraphTask
 from graphcondense.data.ogb import import_ogb
 
 
@@ -56,7 +57,7 @@ def test_real_sets(
     data_root, offline, capsys, name, canonical, kind, metric, outputs, split, edge_features
 ) -> None:
     task = gd.load_graphs(name, data_root)
-    assert (task.name, task.kind, task.metric) == (canonical, kind, metric)
+    assert (task.name, task.label_kind, task.metric) == (canonical, kind, metric)
     assert (len(task), parts(task)) == (sum(split), split)  # MUTAG and NCI1 de-duplicated
     assert (task.num_outputs, task.num_edge_features > 0) == (outputs, edge_features)
     assert (task.nodes is not None) == canonical.startswith("ogbg")

@@ -159,7 +159,7 @@ def test_the_flag_says_what_labels_of_a_file_are(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"y are 0, 1, 2: .*on the command line --label-kind"):
         Where(data=str(path)).load()
     for kind in ("classes", "regression"):
-        assert Where(data=str(path), label_kind=kind).load().kind == kind
+        assert Where(data=str(path), label_kind=kind).load().label_kind == kind
     with pytest.raises(ValueError, match="--label-kind classes is for sets of graphs"):
         Where(data="cora", label_kind="classes").load()
 

@@ -15,7 +15,8 @@ from torch.func import functional_call
 from torch_geometric.data import Data
 
 from graphcondense.core.pools import initialise
-from graphcondense.data.graph_task import GraphTask, as_graph_task
+from graphcondense.data.graph_reading import as_graph_task
+from graphcondense.data.graph_task import GraphTask
 from graphcondense.evaluate import evaluate
 from graphcondense.evaluate.graphs import GraphEvaluator, GraphTraining
 from graphcondense.kinds import domain_of
@@ -411,7 +412,7 @@ def test_graphs_without_a_label_are_left_out_of_scores(kind):
         for i in part[:10].tolist():
             none = torch.nan if kind != "classes" else -1
             graphs[i].y = torch.full_like(graphs[i].y, none)
-    holey = as_graph_task(graphs, SPLITS, name="toy", kind=kind)
+    holey = as_graph_task(graphs, SPLITS, name="toy", label_kind=kind)
     assert dict(holey.unlabelled) == {"train": 0, "val": 10, "test": 10}
     known = replace(task, val=task.val[10:], test=task.test[10:])
     a, b = (GraphEvaluator(t, **FAST).fit("GCN", few(task), seeds=2) for t in (holey, known))
