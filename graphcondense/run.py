@@ -330,14 +330,10 @@ def preset_of(sections: Collection[str], data: str) -> str | None:
     >>> preset_of(["cora", "arxiv"], "ogbn_arxiv")
     'arxiv'
     """
-    from graphcondense.data.graphs import KNOWN_GRAPHS
-    from graphcondense.data.images import KNOWN_IMAGES
-    from graphcondense.data.interactions import KNOWN_INTERACTIONS
-    from graphcondense.data.nodes import KNOWN, name_key
+    from graphcondense.data.catalogue import spellings
+    from graphcondense.data.known import name_key
 
-    tables = (*KNOWN, *KNOWN_GRAPHS, *KNOWN_IMAGES, *KNOWN_INTERACTIONS)
-    wanted, known = name_key(data), [k.spellings() for k in tables]
-    names = next((spellings for spellings in known if wanted in spellings), {wanted})
+    names = spellings(data)
     return next((section for section in sections if name_key(section) in names), None)
 
 

@@ -51,7 +51,7 @@ def command_datasets(argv: list[str]) -> None:
     add_fields(parser, "options", Where, only=["root"])
     add_fields(parser, "output", Listed, only=["json"])
     args = parse(parser, argv)
-    rows = datasets(args.root)
+    rows = datasets(root=args.root)
     print(json.dumps(rows, indent=2) if args.json else table(rows))
 
 

@@ -12,7 +12,8 @@ import torch
 
 from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.graph_task import GraphTask, LabelKind, Splits
-from graphcondense.data.known import Named, find, open_known, root_of
+from graphcondense.data.kind import refuse_others
+from graphcondense.data.known import Named, Row, find, open_known, root_of
 from graphcondense.data.ogb import open_ogb
 from graphcondense.data.pt import read_pt
 
@@ -69,7 +70,8 @@ def load_graphs(
     path = Path(name).expanduser()
     if path.suffix == ".pt":
         return task_of_list(read_pt(path, "a list of PyG Data"), path, split, seed, label_kind)
-    known = _find(str(name))
+    refuse_others(str(name), "graph")
+    known = find(str(name), KNOWN_GRAPHS, ".pt")
     _checked_split(split, known.name, known.splits)
     data, published = open_known(known, root_of(root))
     chosen = published if (split or known.splits[0]) == "scaffold" else None
@@ -77,7 +79,11 @@ def load_graphs(
 
 
 def task_of_list(
-    graphs: Any, path: Path, split: str | None, seed: int, label_kind: LabelKind | None = None
+    graphs: object,
+    path: Path,
+    split: str | None = None,
+    seed: int = 0,
+    label_kind: LabelKind | None = None,
 ) -> GraphTask:
     """What a ``.pt`` file holds, as a task with a stratified split.
 
@@ -154,10 +160,8 @@ class KnownGraphs(Named):
     metric: str
     splits: tuple[str, ...]
 
-    def columns(self) -> dict[str, Any]:
+    def columns(self) -> Row:
         return {
-            "kind": "graph",
-            "family": self.family,
             "graphs": self.graphs,
             "nodes": None,
             "classes": self.classes,
@@ -259,14 +263,3 @@ KNOWN_GRAPHS: tuple[KnownGraphs, ...] = (
     _tu_bare("REDDIT-MULTI-5K", 4_999, 5),
     _tu_bare("REDDIT-MULTI-12K", 11_929, 11),
 )
-
-
-def _find(name: str) -> KnownGraphs:
-    from graphcondense.data.nodes import KNOWN
-
-    known = find(name, (*KNOWN_GRAPHS, *KNOWN), ".pt")
-    if not isinstance(known, KnownGraphs):
-        raise ValueError(
-            f"{known.name} is one graph with labelled nodes: open it with graphcondense.data.load"
-        )
-    return known

@@ -21,7 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphcondense.data.known import Named, find, open_known, root_of
+from graphcondense.data.kind import refuse_others
+from graphcondense.data.known import Named, Row, find, open_known, root_of
 from graphcondense.data.labels import as_tensor, count_classes
 from graphcondense.data.preprocess import Identity, Preprocess, fit_preprocess
 
@@ -473,10 +474,8 @@ class KnownImages(Named):
     def is_local(self, root: Path) -> bool:
         return not self.folder or self.found(root) is not None
 
-    def columns(self) -> dict[str, Any]:
+    def columns(self) -> Row:
         return {
-            "kind": "image",
-            "family": self.family,
             "graphs": None,
             "nodes": self.images,
             "classes": self.classes,
@@ -512,6 +511,7 @@ def load_images(
     if names_a_path(str(name)):
         stem = path.name.removesuffix(".gz").removesuffix(".npz").lower()
         return as_images(path, name=stem, preprocess=preprocess)
+    refuse_others(str(name), "image")
     known = find(str(name), KNOWN_IMAGES, ".npz")
     data, test = open_known(known, root_of(root))
     return as_images(data, test, name=known.name, preprocess=preprocess)
@@ -534,14 +534,6 @@ def holds_images(path: Path) -> bool:
         except zipfile.BadZipFile:
             return False
     return "images-idx3" in path.name
-
-
-def check_no_image_options(name: str, split: Any, normalize: Any, device: Any) -> None:
-    """Raise a ValueError where :func:`graphcondense.data.load` got an option that is for graphs."""
-    given = {"split": (split, None), "normalize": (normalize, "auto"), "device": (device, None)}
-    for option, (value, usual) in given.items():
-        if value != usual:
-            raise ValueError(f"{option}={value!r} is for graphs, {name} is images: leave it out")
 
 
 def _open_idx(known: KnownImages, root: Path) -> tuple[Pair, Pair]:

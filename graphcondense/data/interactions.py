@@ -15,7 +15,8 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from graphcondense.data.known import Named, find, open_known, root_of
+from graphcondense.data.kind import refuse_others
+from graphcondense.data.known import Named, Row, find, open_known, root_of
 from graphcondense.data.labels import some
 
 Duplicates = Literal["merge", "count"]
@@ -178,6 +179,30 @@ def as_interactions(
     present, rows = np.unique(users[keep], return_inverse=True)
     whole = _matrix(rows, items[keep], values, (len(present), shape[1]), duplicates)
     return _random_split(whole, seed, name or "interactions", shape[0], present, ids)
+
+
+def is_rows(data: Any) -> bool:
+    """Whether this looks like users by items, in one of the forms that are understood.
+
+    Raises:
+        ValueError: a ``HeteroData`` with labels may be a graph, though it may have such edges.
+    """
+    if isinstance(data, InteractionTask) or sp.issparse(data):
+        return True
+    if isinstance(data, Mapping) and set(data) >= set(SPLITS):
+        return True
+    if hasattr(data, "columns") and hasattr(data, "to_numpy"):
+        return True
+    if not hasattr(data, "edge_types"):
+        return False
+    labelled = [kind for kind in data.node_types if "y" in data[kind]]
+    if labelled:
+        raise ValueError(
+            f"a HeteroData with labelled nodes ({labelled[0]!r} has y) may be a graph to classify "
+            "or users by items: pass data.to_homogeneous() (edge types are then one) for the "
+            "first, graphcondense.data.as_interactions(data, edge_type=...) for the second"
+        )
+    return True
 
 
 def _triples(
@@ -457,6 +482,7 @@ def load_interactions(
         if path.name not in READERS and not path.is_dir():
             own = path.stem
         return _open_folder(path, split, own, options)
+    refuse_others(str(name), "rows")
     known = find(str(name), KNOWN_INTERACTIONS, ".inter, .csv, .tsv or .npz")
     return _open_folder(open_known(known, root_of(root)), split, known.name, options)
 
@@ -633,10 +659,8 @@ class KnownInteractions(Named):
         folder = self.base(root) / self.folder
         return folder.is_dir() and _file_in(folder) is not None
 
-    def columns(self) -> dict[str, Any]:
+    def columns(self) -> Row:
         return {
-            "kind": "rows",
-            "family": self.family,
             "graphs": None,
             "nodes": self.users + self.items,
             "classes": None,

@@ -277,6 +277,23 @@ def _read_small(data: Any) -> tuple[Any, sp.csr_matrix, Tensor, Tensor]:
     return x.numpy() if isinstance(x, Tensor) else x, adj, y, rows
 
 
+def is_graph(data: object) -> bool:
+    """Whether ``data`` are one graph, or a data set of one whose nodes are labelled.
+
+    Raises:
+        ValueError: a ``Batch`` may be one graph or many; says what to pass for each.
+    """
+    from torch_geometric.data import Batch
+
+    if isinstance(data, Batch):
+        raise ValueError(
+            f"a Batch of {data.num_graphs:,} graphs may be one graph or many: pass "
+            "batch.to_data_list() for a set of graphs, Data(**batch.to_dict()) for one"
+        )
+    # PyG's data sets answer to `.x` too: they come before what has one.
+    return labels_nodes(data) if is_dataset(data) else hasattr(data, "x")
+
+
 def is_dataset(data: Any) -> bool:
     """Whether ``data`` is a sequence of graphs, such as a PyG dataset or a list of ``Data``."""
     # PyG's data sets answer to `.x` too, past their transform: ask for the type.
@@ -296,7 +313,12 @@ def check_has_length(data: Any) -> None:
 
 
 def labels_nodes(data: Any) -> bool:
-    """Whether a data set is one graph whose label, if it has one, is not the graph's own."""
+    """Whether a data set is one graph whose label, if it has one, is not the graph's own.
+
+    Raises:
+        ValueError: it can only be read from front to back.
+    """
+    check_has_length(data)
     if len(data) != 1:
         return False
     y, nodes = getattr(data[0], "y", None), getattr(data[0], "num_nodes", None)

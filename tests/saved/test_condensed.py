@@ -1182,12 +1182,3 @@ def test_a_record_of_any_depth_is_told(tmp_path):
         record = record["a"]
     with pytest.raises(ValueError, match="does not fit JSON"):
         save(small, tmp_path)
-
-
-def test_a_record_of_an_earlier_version_reads_by_todays_names(tmp_path: Path) -> None:
-    """The kind of data was called a domain, and what labels of graphs are, a kind."""
-    small = CondensedGraphs(make_set())
-    small.condensed = {"domain": "graph", "data": {"name": "toy", "kind": "classes"}}
-    graphcondense.save(small, tmp_path / "old.safetensors")
-    record = graphcondense.load(tmp_path / "old.safetensors").condensed
-    assert record == {"kind": "graph", "data": {"name": "toy", "label_kind": "classes"}}
