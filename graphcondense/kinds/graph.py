@@ -8,17 +8,23 @@ from typing import Any
 import torch
 
 from graphcondense.core.method import Method
-from graphcondense.kinds.kind import Measured, Setting, told
+from graphcondense.kinds.kind import About, Kind, Measured, Setting, told
 
 
-class GraphDomain:
+class GraphProblem:
     """Many labelled graphs."""
 
     kind = "graph"
     setting = "inductive"
     predictor = "GCN (3 layers, 64 hidden, 100 steps, 3 seeds)"
 
-    def __init__(self, data: Any, device: torch.device, setting: Setting) -> None:
+    def __init__(
+        self,
+        data: object,
+        device: torch.device,
+        setting: Setting,
+        pseudo_labels: int | None = None,
+    ) -> None:
         from graphcondense.data.graph_reading import as_graph_task
 
         self.task, self.device = as_graph_task(data), device
@@ -56,7 +62,7 @@ class GraphDomain:
 
         return CondensedGraphs(export)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> About:
         task = self.task
         outputs = "classes" if task.label_kind == "classes" else "tasks"
         return {
@@ -90,3 +96,6 @@ class GraphDomain:
         }
         groups = torch.bincount(self.task.group_of(graphs.y), minlength=self.task.num_groups)
         return Measured(sizes, groups.tolist(), len(self.task), tensor_bytes(small))
+
+
+GRAPH = Kind(name="graph", problem=GraphProblem, presets="-graph")

@@ -8,17 +8,23 @@ from typing import Any
 import torch
 
 from graphcondense.core.method import Method
-from graphcondense.kinds.kind import Measured, Setting, told
+from graphcondense.kinds.kind import About, Kind, Measured, Setting, told
 
 
-class ImageDomain:
+class ImageProblem:
     """Images and their classes."""
 
     kind = "image"
     predictor = "ConvNet (32 filters, 3 seeds)"
     setting = "inductive"
 
-    def __init__(self, data: Any, device: torch.device, setting: Setting) -> None:
+    def __init__(
+        self,
+        data: object,
+        device: torch.device,
+        setting: Setting,
+        pseudo_labels: int | None = None,
+    ) -> None:
         from graphcondense.data.images import as_images
 
         self.task, self.device = as_images(data), device
@@ -83,7 +89,7 @@ class ImageDomain:
             **{PREFIX + name: t.cpu().clone() for name, t in preprocess.state().items()},
         )
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> About:
         task = self.task
         used = len(task.train) + len(task.val)
         return {
@@ -104,3 +110,6 @@ class ImageDomain:
         """What :meth:`finish` counted: a decoded set does not show what is stored of it."""
         assert self.measured is not None
         return self.measured
+
+
+IMAGE = Kind(name="image", problem=ImageProblem)

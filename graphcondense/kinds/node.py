@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from graphcondense.core.method import Method
-from graphcondense.kinds.kind import Measured, Setting, of_one, told
+from graphcondense.kinds.kind import About, Kind, Measured, Setting, of_one, told
 
 
-class NodeDomain:
+class NodeProblem:
     """One graph with labelled nodes."""
 
     kind = "node"
@@ -20,7 +20,7 @@ class NodeDomain:
 
     def __init__(
         self,
-        data: Any,
+        data: object,
         device: torch.device,
         setting: Setting,
         pseudo_labels: int | None = None,
@@ -74,7 +74,7 @@ class NodeDomain:
     def finish(self, export: Any) -> Any:
         return export
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> About:
         from graphcondense.evaluate.cost import size_of
 
         task = self.task
@@ -94,3 +94,6 @@ class NodeDomain:
 
     def measure(self, small: Any) -> Measured:
         return of_one(small, self.task.num_classes, self.task.num_nodes)
+
+
+NODE = Kind(name="node", problem=NodeProblem, pseudo_labels=True)

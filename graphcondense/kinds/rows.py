@@ -7,16 +7,22 @@ from typing import Any
 import torch
 
 from graphcondense.core.method import Method
-from graphcondense.kinds.kind import Measured, Setting
+from graphcondense.kinds.kind import About, Kind, Measured, Setting
 
 
-class RowsDomain:
+class RowsProblem:
     """Users by items, implicit feedback."""
 
     kind = "rows"
     setting = "transductive"
 
-    def __init__(self, data: Any, device: torch.device, setting: Setting) -> None:
+    def __init__(
+        self,
+        data: object,
+        device: torch.device,
+        setting: Setting,
+        pseudo_labels: int | None = None,
+    ) -> None:
         from graphcondense.data.interactions import as_interactions
         from graphcondense.domains.rows import RowsSource
 
@@ -47,7 +53,7 @@ class RowsDomain:
 
         return CondensedInteractions(export)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> About:
         from graphcondense.saved.condensed import tensor_bytes
         from graphcondense.saved.condensed_rows import CondensedInteractions
 
@@ -74,3 +80,6 @@ class RowsDomain:
             "row_sum": round(float(small.csr.sum()) / small.num_users, 3),
         }
         return Measured(sizes, [small.num_users], self.task.num_users, tensor_bytes(small))
+
+
+ROWS = Kind(name="rows", problem=RowsProblem)

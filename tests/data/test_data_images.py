@@ -298,9 +298,7 @@ def test_names_that_are_not_there(tmp_path: Path) -> None:
         load_images("mnist", tmp_path)
     with pytest.raises(ValueError, match="did you mean fashion-mnist"):
         load_images("fashion-mnits")
-    with pytest.raises(
-        ValueError, match="split='seeded' is for one graph .* digits-images is images"
-    ):
+    with pytest.raises(ValueError, match=r"'seeded' is for one graph .*, digits-images is images"):
         graphcondense.data.load("digits-images", split="seeded")
     assert len({name for row in KNOWN_IMAGES for name in row.spellings()}) >= 2 * len(KNOWN_IMAGES)
     assert isinstance(graphcondense.data.load("digits"), Data), "of two the graph"
