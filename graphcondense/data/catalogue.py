@@ -123,14 +123,17 @@ def datasets(which: str | None = None, root: str | Path | None = None) -> list[R
         ``licence`` and ``local`` (it is under ``root``: no download is needed).
 
     Raises:
-        ValueError: nothing is called so; says which names are near.
+        ValueError: nothing is called so; says which names are near, and the kinds.
 
     >>> [(row["name"], row["nodes"]) for row in datasets("citeseer")]
     [('citeseer', 3327)]
     """
     kinds, folder = data_kinds(), root_of(root)
     if which is not None and which not in kinds:
-        find(which)
+        try:
+            find(which)
+        except ValueError as error:
+            raise ValueError(f"{error} Kinds are {', '.join(kinds)}.") from error
     return [
         row.row(kind.name, folder)
         for kind in kinds.values()

@@ -32,11 +32,10 @@ from torch import Tensor
 from torch_geometric.data import Data, InMemoryDataset
 from torch_geometric.utils import is_sparse, to_edge_index
 
-from graphcondense.data.preprocess import PREFIX
 from graphcondense.ops.arrays import sparse
 from graphcondense.ops.device import usable
 from graphcondense.ops.files import write_all
-from graphcondense.saved.compact import bytes_of, pack, parts_of, unpack
+from graphcondense.saved.compact import PREFIX, bytes_of, pack, parts_of, unpack
 from graphcondense.saved.condensed_graph import CondensedGraph
 from graphcondense.saved.condensed_graphs import NAMES as GRAPHS_NAMES
 from graphcondense.saved.condensed_graphs import CondensedGraphs, check_graphs, tensors_of
