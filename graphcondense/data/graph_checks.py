@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.graph_task import FITTING, Encoding, LabelKind, Splits
-from graphcondense.data.labels import count_classes, counts_up, is_one_hot, some
+from graphcondense.data.labels import count_classes, counts_up, few, is_one_hot
 from graphcondense.saved.graph_set import ranges
 
 MOST_COLUMNS = 10_000
@@ -135,7 +135,7 @@ def _either(y: Tensor, known: Tensor, one_hot: bool) -> str:
         way = "if they are two classes make them 0 and 1: y > 0"
     elif y.shape[1] > 1 and values[0] >= 0:
         way = "several tasks of more than two classes each cannot be condensed"
-    return f"the labels y are {some([f'{v:g}' for v in values])}: {way}; {numbers}{_SAID}"
+    return f"the labels y are {few([f'{v:g}' for v in values])}: {way}; {numbers}{_SAID}"
 
 
 def _classes(y: Tensor) -> Tensor:
@@ -213,7 +213,7 @@ def labelled(y: Tensor, part: Tensor, label_kind: LabelKind, split: str) -> Tens
             )
         if label_kind != "classes" and (lacking := (~known.any(0)).nonzero().flatten().tolist()):
             raise ValueError(
-                f"task {some(lacking)} has no label in the training split (all NaN); remove its "
+                f"task {few(lacking)} has no label in the training split (all NaN); remove its "
                 "column from y"
             )
     kept = part[known if label_kind == "classes" else known.any(1)]
@@ -253,6 +253,6 @@ def check_splits(y: Tensor, train: Tensor, label_kind: LabelKind) -> None:
             lacking = (~(own == value).any(0)).nonzero().flatten().tolist()
             if lacking:
                 raise ValueError(
-                    f"task {some(lacking)} has no training graph of class {value}; draw another "
+                    f"task {few(lacking)} has no training graph of class {value}; draw another "
                     "split or remove its column from y"
                 )

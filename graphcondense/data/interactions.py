@@ -17,7 +17,7 @@ import torch
 
 from graphcondense.data.kind import refuse_others
 from graphcondense.data.known import Named, Row, find, open_known, root_of
-from graphcondense.data.labels import some
+from graphcondense.data.labels import few
 
 Duplicates = Literal["merge", "count"]
 """What becomes of a pair of user and item that occurs several times: one 1, or their number."""
@@ -279,9 +279,7 @@ def _frame(
     }
     for what in ("user", "item"):
         if found[what] is None:
-            raise ValueError(
-                f"the frame has no column {what!r}; it has {some(list(frame.columns))}"
-            )
+            raise ValueError(f"the frame has no column {what!r}; it has {few(frame.columns)}")
         if bool(frame[found[what]].isna().any()):
             raise ValueError(f"the column {found[what]!r} has a missing value; drop such rows")
     users, user_rows = _numbered(frame, found["user"])

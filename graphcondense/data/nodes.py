@@ -16,8 +16,9 @@ from torch import Tensor
 
 from graphcondense.data.kind import refuse_others
 from graphcondense.data.known import Named, Row, find, open_known, root_of
+from graphcondense.data.labels import few
 from graphcondense.data.ogb import load_ogb
-from graphcondense.data.reading import ROWS, TEXT_LABELS, few, labels, mask
+from graphcondense.data.reading import ROWS, TEXT_LABELS, labels, mask
 from graphcondense.ops.adjacency import csr_tensor, scipy_csr
 from graphcondense.ops.arrays import plain
 from graphcondense.ops.device import usable

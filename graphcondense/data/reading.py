@@ -8,8 +8,6 @@ size of a value.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -31,16 +29,6 @@ TEXT_LABELS = ": y = torch.from_numpy(numpy.unique(y, return_inverse=True)[1])"
 
 LAST_EXACT = 2.0**53
 """From here on a float64 no longer tells an integer from the next."""
-
-
-def few(items: Iterable[Any], most: int = 5) -> str:
-    """The first of many, for a message; each of at most 40 characters.
-
-    >>> few(range(3)), few(range(10**9))
-    ('0, 1, 2', '0, 1, 2, 3, 4, ...')
-    """
-    shown = [str(item)[:40] for item in islice(items, most + 1)]
-    return ", ".join(shown[:most] + ["..."] * (len(shown) > most))
 
 
 def features(x: Any, owner: str) -> Tensor | sp.csr_matrix:
@@ -153,36 +141,6 @@ def _refuse_columns(y: Tensor, what: str) -> None:
     raise ValueError(
         f"{what} is multi-label, shape {tuple(y.shape)}: node methods condense one class a node; "
         "give a y of one class each (a column alone, y[:, i], asks whether a node has label i)"
-    )
-
-
-def check_numbering(y: Tensor, train: Tensor, num_classes: int) -> None:
-    """Every class ``0..C-1`` has training nodes; never builds anything of ``num_classes``.
-
-    Raises:
-        ValueError: naming the first that have none, and how to number classes anew.
-    """
-    have = set(torch.unique(y[train]).tolist())
-    if len(have) == num_classes:
-        return
-    used = torch.unique(y[y >= 0])
-    missing = list(islice((c for c in range(num_classes) if c not in have), 6))
-    said = (
-        f"class {few(missing)} has no training nodes (y has {num_classes} classes, "
-        f"0..{num_classes - 1})"
-    )
-    high = int(used[-1])
-    if len(used) == num_classes:
-        raise ValueError(
-            f"{said}; add some to train_mask, or, where such a class means no label, "
-            f"y[y == {missing[0]}] = -1"
-        )
-    fix = "known = y >= 0; y[known] = torch.unique(y[known], return_inverse=True)[1]"
-    if high in (255, 65535):
-        fix = f"if {high} means no label, y = y.long(); y[y == {high}] = -1. Else {fix}"
-    raise ValueError(
-        f"{said}; only {len(used)} of these ids occur: {few(used.tolist())}. Number them anew: "
-        f"{fix}"
     )
 
 
