@@ -58,7 +58,7 @@ NAN = float("nan")
         ({"y": torch.tensor([0, 1, -1, -1, 0, 1])}, "none of the 2 val nodes of data has a label"),
         (
             {"y": torch.tensor([0, 3, 0, 1, 0, 1])},
-            r"class 2 has no training nodes \(y has 3 different values, up to 3",
+            r"class 1, 2 has no training nodes \(y has 3 different values, up to 3",
         ),
         ({"edge_index": None}, "data has no edges"),
         ({"edge_index": torch.rand(2, 3)}, "integer node ids, got torch.float32"),
