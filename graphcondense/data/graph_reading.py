@@ -30,7 +30,7 @@ from graphcondense.saved.graph_set import GraphSet, ranges, starts
 
 
 def as_graph_task(
-    data: Any,
+    data: object,
     splits: Splits | Literal["stratified"] | None = None,
     *,
     name: str | None = None,
@@ -204,7 +204,7 @@ class _Held(NamedTuple):
     node_weight: Tensor | None  # [N]
 
 
-def _stored(data: Any) -> _Held | None:
+def _stored(data: object) -> _Held | None:
     """From the storage of an ``InMemoryDataset``; ``None`` if its graphs are made at access."""
     from torch_geometric.data import Data, InMemoryDataset
 
@@ -319,7 +319,7 @@ def _listed(data: Any) -> _Held:
     )
 
 
-def _no_columns(x: Any) -> bool:
+def _no_columns(x: object) -> bool:
     """Whether features are there by name alone, as of a TUDataset that was not asked for them."""
     return isinstance(x, Tensor) and x.dim() == 2 and not x.shape[1] and len(x) > 0
 
@@ -333,7 +333,7 @@ def _all_or_none(given: list[Any], name: str) -> list[Any] | None:
     return given
 
 
-def _edge_rows(edges: Any, i: int) -> Tensor:
+def _edge_rows(edges: object, i: int) -> Tensor:
     """``edge_index`` of one graph (or of all) as int64 ``[2, m]`` on the CPU."""
     if edges is None:
         return torch.empty(2, 0, dtype=torch.long)
@@ -403,7 +403,7 @@ def _joined(given: list[Any], name: str) -> Tensor:
     return rows[0] if len(rows) == 1 else torch.cat(rows)
 
 
-def _own_metric(data: Any) -> str | None:
+def _own_metric(data: object) -> str | None:
     """The score that an OGB set is published with."""
     own = getattr(data, "eval_metric", None)
     name = {"acc": "accuracy"}.get(own, own) if isinstance(own, str) else None

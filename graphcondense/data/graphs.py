@@ -109,7 +109,7 @@ def _checked_split(split: str | None, name: str, allowed: Sequence[str]) -> None
 
 
 def _task(
-    data: Any,
+    data: object,
     splits: Splits | Literal["stratified"],
     name: str,
     seed: int,

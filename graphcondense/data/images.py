@@ -106,8 +106,8 @@ class ImageTask:
 
 
 def as_images(
-    data: Any,
-    test: Any = None,
+    data: object,
+    test: object = None,
     *,
     name: str = "images",
     preprocess: str = "normalise",
@@ -195,7 +195,7 @@ def _hold_out(labels: Tensor, counts: Tensor, most: int) -> tuple[Tensor, Tensor
     return (~held).nonzero().flatten(), held.nonzero().flatten()
 
 
-def is_images(data: Any) -> bool:
+def is_images(data: object) -> bool:
     """Whether ``data`` is labelled images, in any of the forms of :func:`as_images` but a path.
 
     >>> is_images((torch.zeros(3, 8, 8), [0, 1, 2])), is_images([1, 2]), is_images("cora")
@@ -210,14 +210,14 @@ def is_images(data: Any) -> bool:
     return _is_dataset(data)
 
 
-def _rows(data: Any) -> bool:
+def _rows(data: object) -> bool:
     """An array, or a list of arrays, numbers or (wrongly, as labels) texts."""
     if isinstance(data, list):
         return not data or isinstance(data[0], Tensor | np.ndarray | int | float | list | str)
     return isinstance(data, Tensor | np.ndarray)
 
 
-def _is_dataset(data: Any) -> bool:
+def _is_dataset(data: object) -> bool:
     """A sequence of ``(image, label)``."""
     if isinstance(data, Tensor | np.ndarray | str | bytes | dict):
         return False
@@ -230,7 +230,7 @@ def _is_dataset(data: Any) -> bool:
     return isinstance(first, tuple | list) and len(first) == 2 and _is_image(first[0])
 
 
-def _is_image(item: Any) -> bool:
+def _is_image(item: object) -> bool:
     pil = hasattr(item, "mode") and hasattr(item, "getbands")
     return pil or (isinstance(item, Tensor | np.ndarray) and len(item.shape) in (2, 3))
 
@@ -238,7 +238,7 @@ def _is_image(item: Any) -> bool:
 # --- checks ----------------------------------------------------------------------------------
 
 
-def _checked(data: Any, what: str) -> tuple[Tensor, Tensor]:
+def _checked(data: object, what: str) -> tuple[Tensor, Tensor]:
     """Images ``[n, c, h, w]`` float32 and classes ``[n]`` int64, on the CPU, new memory."""
     if not isinstance(data, tuple) and _is_dataset(data):
         data = _of_dataset(data, what)
@@ -271,7 +271,7 @@ def _of_dataset(data: Any, what: str) -> Pair:
     return images, labels
 
 
-def _pixels(given: Any, what: str) -> Tensor:
+def _pixels(given: object, what: str) -> Tensor:
     if isinstance(given, list | tuple):
         given = _stacked(given, what)
     array = isinstance(given, np.ndarray)
@@ -322,12 +322,12 @@ def _stacked(given: Sequence[Any], what: str) -> Any:
     return torch.stack(kept) if isinstance(kept[0], Tensor) else np.stack(kept)  # type: ignore[arg-type]
 
 
-def _array(image: Any) -> np.ndarray[Any, Any]:
+def _array(image: Any) -> np.ndarray:
     """A PIL image, or nested lists, as an array; palettes are looked up."""
     return np.asarray(image.convert("RGB") if getattr(image, "mode", None) == "P" else image)
 
 
-def _classes(given: Any, what: str) -> Tensor:
+def _classes(given: object, what: str) -> Tensor:
     labels = as_tensor(given, what)
     if labels.is_floating_point() or labels.dim() != 1:
         fix = "one-hot rows are labels.argmax(1)"
@@ -339,7 +339,7 @@ def _classes(given: Any, what: str) -> Tensor:
     return labels.detach().to("cpu", torch.int64, copy=True)
 
 
-def _tensor(given: Any, what: str) -> Tensor:
+def _tensor(given: object, what: str) -> Tensor:
     if isinstance(given, Tensor):
         return given
     array = np.asarray(given)
@@ -388,7 +388,7 @@ def _read_idx_pair(images: Path) -> Pair:
     raise ValueError(f"{images} has no labels beside it: {stem} or {stem}.gz")
 
 
-def read_idx(path: str | Path) -> np.ndarray[Any, Any]:
+def read_idx(path: str | Path) -> np.ndarray:
     """The bytes of a file in the idx format (of MNIST), also packed by gzip.
 
     The header is two zero bytes, the type (8: unsigned bytes), the number of dimensions, and each

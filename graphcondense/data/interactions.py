@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
@@ -19,10 +19,13 @@ from graphcondense.data.kind import refuse_others
 from graphcondense.data.known import Named, Row, find, open_known, root_of
 from graphcondense.data.labels import few
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
 Duplicates = Literal["merge", "count"]
 """What becomes of a pair of user and item that occurs several times: one 1, or their number."""
 
-Array: TypeAlias = "np.ndarray[Any, Any]"
+Array: TypeAlias = "np.ndarray"
 
 SPLITS = ("train", "val", "test")
 LEAST = 3
@@ -102,7 +105,7 @@ class InteractionTask:
             h.update(part.data.tobytes())
         return h.hexdigest()[:16]
 
-    def users(self, rows: Any, name: str | None = None) -> InteractionTask:
+    def users(self, rows: object, name: str | None = None) -> InteractionTask:
         """The task of the users ``rows`` alone, in that order.
 
         Args:
@@ -121,7 +124,7 @@ class InteractionTask:
 
 
 def as_interactions(
-    data: Any,
+    data: object,
     *,
     seed: int = 0,
     duplicates: Duplicates = "merge",
@@ -265,7 +268,7 @@ _COLUMNS = {
 
 
 def _frame(
-    frame: Any,
+    frame: DataFrame,
 ) -> tuple[Array, Array, Array, tuple[int, int], tuple[Array | None, Array | None]]:
     if not hasattr(frame, "iloc"):
         raise ValueError(
@@ -294,7 +297,7 @@ def _frame(
     return user_rows, item_rows, values, (len(users), len(items)), (users, items)
 
 
-def _numbered(frame: Any, column: Any) -> tuple[Array, Array]:
+def _numbered(frame: DataFrame, column: Hashable) -> tuple[Array, Array]:
     """The different ids of a column, in order, and which of them each row has."""
     try:
         return np.unique(frame[column].to_numpy(), return_inverse=True)
@@ -485,11 +488,11 @@ def load_interactions(
     return _open_folder(open_known(known, root_of(root)), split, known.name, options)
 
 
-def _read_table(path: Path, separator: str, header: int | None) -> Any:
+def _read_table(path: Path, separator: str, header: int | None) -> DataFrame:
     """A table as a frame; RecBole's columns of type ``token`` as text, lest 007 be 7."""
     import pandas as pd
 
-    def read(**options: Any) -> Any:
+    def read(**options: object) -> Any:
         engine = "c" if len(separator) == 1 else "python"
         return pd.read_csv(path, sep=separator, header=header, engine=engine, **options)
 
@@ -507,23 +510,23 @@ def _read_table(path: Path, separator: str, header: int | None) -> Any:
     return frame
 
 
-def _read_dat(path: Path) -> Any:
+def _read_dat(path: Path) -> DataFrame:
     return _read_table(path, "::", None)
 
 
-def _read_tabs(path: Path) -> Any:
+def _read_tabs(path: Path) -> DataFrame:
     return _read_table(path, "\t", None)
 
 
-def _read_csv(path: Path) -> Any:
+def _read_csv(path: Path) -> DataFrame:
     return _read_table(path, ",", 0)
 
 
-def _read_tsv(path: Path) -> Any:
+def _read_tsv(path: Path) -> DataFrame:
     return _read_table(path, "\t", 0)
 
 
-def _read_npz(path: Path) -> Any:
+def _read_npz(path: Path) -> sp.csr_matrix:
     try:
         return sp.load_npz(path)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
@@ -591,7 +594,7 @@ def _open_folder(
     return _authors_split(frame, part, name, options)
 
 
-def _read_authors(folder: Path) -> tuple[Any, Array]:
+def _read_authors(folder: Path) -> tuple[DataFrame, Array]:
     import h5py
     import pandas as pd
 
@@ -614,7 +617,7 @@ def _read_authors(folder: Path) -> tuple[Any, Array]:
 
 
 def _authors_split(
-    frame: Any, part: Array, name: str, options: Mapping[str, Any]
+    frame: DataFrame, part: Array, name: str, options: Mapping[str, Any]
 ) -> InteractionTask:
     kept = part >= 0
     users, items, values, shape, ids = _frame(frame[kept])

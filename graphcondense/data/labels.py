@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -97,7 +96,7 @@ def is_one_hot(y: Tensor) -> bool:
     return bool((((y == 0) | (y == 1)).all(1) & ((y == 1).sum(1) == 1)).all())
 
 
-def as_tensor(y: Any, who: str) -> Tensor:
+def as_tensor(y: object, who: str) -> Tensor:
     """A label, or labels, as a tensor on the CPU.
 
     Raises:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
@@ -312,7 +312,7 @@ LABELS = ("y", "labels", "node_labels")
 _NPZ_KEYS = {"x", "edge_index", "edge_weight", "y", "train_mask", "val_mask", "test_mask"}
 
 
-def _plain(arrays: Mapping[str, np.ndarray[Any, Any]], name: str, path: Path) -> Tensor:
+def _plain(arrays: Mapping[str, np.ndarray], name: str, path: Path) -> Tensor:
     return plain(arrays[name], f"{path}: {name}", text=TEXT_LABELS if name in LABELS else "")
 
 
@@ -328,7 +328,7 @@ def _undirected(edges: Tensor, n: int, path: Path) -> Tensor:
     return out
 
 
-def _shchur(arrays: Mapping[str, np.ndarray[Any, Any]], path: Path) -> Data:
+def _shchur(arrays: Mapping[str, np.ndarray], path: Path) -> Data:
     """As PyG's ``read_npz`` has it, of Amazon, Coauthor and CitationFull."""
     from torch_geometric.data import Data
 
@@ -355,7 +355,7 @@ def _shchur(arrays: Mapping[str, np.ndarray[Any, Any]], path: Path) -> Data:
     )
 
 
-def _heterophilous(arrays: Mapping[str, np.ndarray[Any, Any]], path: Path) -> Data:
+def _heterophilous(arrays: Mapping[str, np.ndarray], path: Path) -> Data:
     """As PyG's ``HeterophilousGraphDataset`` has it: edges stand one way in the file."""
     from torch_geometric.data import Data
 
@@ -375,7 +375,7 @@ def _heterophilous(arrays: Mapping[str, np.ndarray[Any, Any]], path: Path) -> Da
     )
 
 
-_LAYOUTS: dict[tuple[str, ...], Callable[[Mapping[str, np.ndarray[Any, Any]], Path], Data]] = {
+_LAYOUTS: dict[tuple[str, ...], Callable[[Mapping[str, np.ndarray], Path], Data]] = {
     ("labels", "adj_data"): _shchur,
     ("node_features", "node_labels", "edges"): _heterophilous,
 }

@@ -180,7 +180,7 @@ def fit_preprocess(name: str, images: Tensor) -> Preprocess:
     return _class_of(name).fitted(images)
 
 
-def restore_preprocess(small: Any) -> Preprocess:
+def restore_preprocess(small: object) -> Preprocess:
     """The preprocessing that condensed images were made with.
 
     Args:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -23,6 +23,9 @@ from graphcondense.data.reading import (
     mask,
 )
 from graphcondense.ops.adjacency import gcn_norm_csr, scipy_csr
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
 
 SPLITS = ("train", "val", "test")
 
@@ -149,7 +152,7 @@ class NodeTask:
         )
 
 
-def as_task(data: Any, *, name: str | None = None, need_test: bool = False) -> NodeTask:
+def as_task(data: object, *, name: str | None = None, need_test: bool = False) -> NodeTask:
     """Check ``data`` and bring it into one layout; nothing of ``data`` is changed.
 
     Args:
@@ -220,8 +223,8 @@ def as_task(data: Any, *, name: str | None = None, need_test: bool = False) -> N
 
 
 def read_labelled(
-    small: Any, real: NodeTask
-) -> tuple[np.ndarray[Any, Any] | sp.csr_matrix, sp.csr_matrix, np.ndarray[Any, Any], Tensor]:
+    small: Data, real: NodeTask
+) -> tuple[np.ndarray | sp.csr_matrix, sp.csr_matrix, np.ndarray, Tensor]:
     """What to train on: features, adjacency, training rows and their targets.
 
     Args:
@@ -263,7 +266,7 @@ def read_labelled(
     return x, adj, rows.numpy(), targets
 
 
-def _read_small(data: Any) -> tuple[Any, sp.csr_matrix, Tensor, Tensor]:
+def _read_small(data: Data) -> tuple[Any, sp.csr_matrix, Tensor, Tensor]:
     given = {name: getattr(data, name, None) for name in ("x", "y", "train_mask")}
     if given["x"] is None or given["y"] is None:
         raise ValueError(
@@ -299,13 +302,13 @@ def is_graph(data: object) -> bool:
     return labels_nodes(data) if is_dataset(data) else hasattr(data, "x")
 
 
-def is_dataset(data: Any) -> bool:
+def is_dataset(data: object) -> bool:
     """Whether ``data`` is a sequence of graphs, such as a PyG dataset or a list of ``Data``."""
     # PyG's data sets answer to `.x` too, past their transform: ask for the type.
     return isinstance(data, list | tuple | torch.utils.data.Dataset)
 
 
-def check_has_length(data: Any) -> None:
+def check_has_length(data: object) -> None:
     """Raise a ValueError for a data set that can only be read from front to back.
 
     PyTorch's ``IterableDataset`` may be endless: it is not read without being asked.
@@ -339,7 +342,7 @@ def _compact(x: Tensor | sp.csr_matrix) -> Tensor | sp.csr_matrix:
     return x
 
 
-def _check_nodes(data: Any, n: int) -> None:
+def _check_nodes(data: Data, n: int) -> None:
     """``num_nodes``, where it is stated and not guessed, is the number of rows of ``x``."""
     named = isinstance(data, Container) and "num_nodes" in data
     stated = getattr(data, "num_nodes", None) if named else None
@@ -349,14 +352,14 @@ def _check_nodes(data: Any, n: int) -> None:
         )
 
 
-def _split(data: Any, split: str, n: int) -> Tensor:
+def _split(data: Data, split: str, n: int) -> Tensor:
     given = getattr(data, f"{split}_mask", None)
     if given is None:
         return torch.empty(0, dtype=torch.long)
     return mask(given, f"{split}_mask", n, REAL)[:, 0].nonzero().reshape(-1)
 
 
-def _ids(data: Any, n: int) -> str:
+def _ids(data: Data, n: int) -> str:
     """What to do with a split that is given as ids of nodes under another name."""
     for name in ("train_idx", "train_index", "split_idx"):
         if getattr(data, name, None) is not None:

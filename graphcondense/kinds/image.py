@@ -106,7 +106,7 @@ class ImageProblem:
             **told(task.unlabelled),
         }
 
-    def measure(self, small: Any) -> Measured:
+    def measure(self, small: object) -> Measured:
         """What :meth:`finish` counted: a decoded set does not show what is stored of it."""
         assert self.measured is not None
         return self.measured

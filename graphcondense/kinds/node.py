@@ -71,7 +71,7 @@ class NodeProblem:
             return self.scorer(NodeSource(held, device=self.device))
         return NodeEvaluator(task, epochs=60, val_every=2, device=self.device).score
 
-    def finish(self, export: Any) -> Any:
+    def finish(self, export: object) -> Any:
         return export
 
     def describe(self) -> About:
@@ -92,7 +92,7 @@ class NodeProblem:
             **told(task.unlabelled),
         }
 
-    def measure(self, small: Any) -> Measured:
+    def measure(self, small: object) -> Measured:
         return of_one(small, self.task.num_classes, self.task.num_nodes)
 
 

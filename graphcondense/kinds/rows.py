@@ -43,12 +43,12 @@ class RowsProblem:
         if not self.validates:
             return None
 
-        def score(export: Any) -> float:
+        def score(export: object) -> float:
             return self._source.choose(export)[1]
 
         return score
 
-    def finish(self, export: Any) -> Any:
+    def finish(self, export: object) -> Any:
         from graphcondense.saved.condensed_rows import CondensedInteractions
 
         return CondensedInteractions(export)
