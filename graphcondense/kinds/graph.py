@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from graphcondense.core.method import Method
+from graphcondense.core.types import Source
 from graphcondense.kinds.kind import About, Kind, Measured, Setting, told
+
+if TYPE_CHECKING:
+    from graphcondense.data.graph_task import GraphTask
+    from graphcondense.saved.condensed_graphs import CondensedGraphs
+    from graphcondense.saved.graph_set import GraphSet
 
 
 class GraphProblem:
@@ -29,14 +36,14 @@ class GraphProblem:
 
         self.task, self.device = as_graph_task(data), device
 
-    def source(self, method: Method) -> Any:
+    def source(self, method: Method) -> Source:
         """Training graphs; with edge features where the method has them switched on."""
         from graphcondense.domains.graph import GraphSource
 
         wanted = bool(getattr(method, "edge_features", False))
         return GraphSource(self._blind(), self.device, edge_features=wanted)
 
-    def _blind(self) -> Any:
+    def _blind(self) -> GraphTask:
         """The task without a label outside the training graphs: no method can read one."""
         task, none = self.task, torch.empty(0, dtype=torch.long)
         y = task.graphs.y
@@ -48,7 +55,7 @@ class GraphProblem:
     def validates(self) -> bool:
         return bool(len(self.task.val))
 
-    def score(self) -> Any:
+    def score(self) -> Callable[[GraphSet], float] | None:
         from graphcondense.evaluate.graphs import GraphEvaluator
 
         if not self.validates:
@@ -57,7 +64,7 @@ class GraphProblem:
             self.task, device=self.device, steps=100, val_every=10, hidden=64, lr=0.01
         ).score
 
-    def finish(self, export: Any) -> Any:
+    def finish(self, export: GraphSet) -> CondensedGraphs:
         from graphcondense.saved.condensed_graphs import CondensedGraphs
 
         return CondensedGraphs(export)
@@ -84,7 +91,7 @@ class GraphProblem:
             "encoding": task.encoding,
         }
 
-    def measure(self, small: Any) -> Measured:
+    def measure(self, small: CondensedGraphs) -> Measured:
         from graphcondense.saved.condensed import tensor_bytes
 
         graphs = small.set

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from graphcondense.core.method import Method
+from graphcondense.core.types import Source
 from graphcondense.kinds.kind import About, Kind, Measured, Setting, told
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
+    from graphcondense.domains.image import ExportedImages
 
 
 class ImageProblem:
@@ -31,7 +37,7 @@ class ImageProblem:
         self.measured: Measured | None = None
         self.fit: Callable[[Any, Any], Callable[[Any], Any]] | None = None
 
-    def source(self, method: Method) -> Any:
+    def source(self, method: Method) -> Source:
         """Training images, preprocessed as the method says; scores then see the same."""
         from graphcondense.domains.image import ImageSource
 
@@ -66,7 +72,7 @@ class ImageProblem:
         said = predict(self.task.seen(self.task.val).to(self.device)).argmax(1).cpu()
         return float((said == self.task.labels[self.task.val]).float().mean())
 
-    def finish(self, export: Any) -> Any:
+    def finish(self, export: ExportedImages) -> Data:
         """PyG ``Data`` without edges, and the numbers of the preprocessing."""
         from graphcondense.data.preprocess import PREFIX
         from graphcondense.saved.condensed_graph import CondensedGraph

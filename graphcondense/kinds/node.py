@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from graphcondense.core.method import Method
+from graphcondense.core.types import Source
 from graphcondense.kinds.kind import About, Kind, Measured, Setting, of_one, told
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
 
 
 class NodeProblem:
@@ -40,7 +44,7 @@ class NodeProblem:
         self.setting: Setting = setting
         self.scorer: Callable[[Any], Callable[[Any], float]] | None = None
 
-    def source(self, method: Method) -> Any:
+    def source(self, method: Method) -> Source:
         from graphcondense.domains.node import NodeSource
 
         self.scorer = getattr(method, "scorer", None)
@@ -51,7 +55,7 @@ class NodeProblem:
     def validates(self) -> bool:
         return bool(len(self.task.val))
 
-    def score(self) -> Any:
+    def score(self) -> Callable[[Data], float] | None:
         """By the method's own predictor where it has one, else by networks.
 
         ``method.scorer(the validation nodes as a source)`` gives one, which maps an export to its
@@ -71,7 +75,7 @@ class NodeProblem:
             return self.scorer(NodeSource(held, device=self.device))
         return NodeEvaluator(task, epochs=60, val_every=2, device=self.device).score
 
-    def finish(self, export: object) -> Any:
+    def finish(self, export: Data) -> Data:
         return export
 
     def describe(self) -> About:
@@ -92,7 +96,7 @@ class NodeProblem:
             **told(task.unlabelled),
         }
 
-    def measure(self, small: object) -> Measured:
+    def measure(self, small: Data) -> Measured:
         return of_one(small, self.task.num_classes, self.task.num_nodes)
 
 

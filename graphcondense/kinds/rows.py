@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 
 from graphcondense.core.method import Method
+from graphcondense.core.types import Source
 from graphcondense.kinds.kind import About, Kind, Measured, Setting
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+
+    from graphcondense.saved.condensed_rows import CondensedInteractions
 
 
 class RowsProblem:
@@ -30,7 +37,7 @@ class RowsProblem:
         self._source = RowsSource(self.task, device)
         self.predictor = f"∞-AE, HR@{self._source.k}"
 
-    def source(self, method: Method) -> Any:
+    def source(self, method: Method) -> Source:
         """Training interactions and validation items; no test item."""
         return self._source
 
@@ -38,17 +45,17 @@ class RowsProblem:
     def validates(self) -> bool:
         return bool(self._source.validates)
 
-    def score(self) -> Any:
+    def score(self) -> Callable[[sp.csr_matrix], float] | None:
         """HR@k on validation items of the ∞-AE, its ridge chosen by it; up to 2,000 users."""
         if not self.validates:
             return None
 
-        def score(export: object) -> float:
+        def score(export: sp.csr_matrix) -> float:
             return self._source.choose(export)[1]
 
         return score
 
-    def finish(self, export: object) -> Any:
+    def finish(self, export: sp.csr_matrix) -> CondensedInteractions:
         from graphcondense.saved.condensed_rows import CondensedInteractions
 
         return CondensedInteractions(export)
@@ -70,7 +77,7 @@ class RowsProblem:
             "test": int(task.test.nnz),
         }
 
-    def measure(self, small: Any) -> Measured:
+    def measure(self, small: CondensedInteractions) -> Measured:
         from graphcondense.saved.condensed import tensor_bytes
 
         sizes = {
