@@ -19,6 +19,7 @@ from graphcondense.core.types import Batch, Source, Synthetic
 from graphcondense.data.catalogue import kind_of_name
 from graphcondense.data.kind import DataKind, data_kinds, kind_of_data, register, unregister
 from graphcondense.data.known import Named, Row
+from graphcondense.evaluate.cost import Size, size_of
 from graphcondense.kinds import KINDS, Kind, kind_named
 from graphcondense.kinds.kind import About, Measured, Setting, of_one
 from graphcondense.methods import all_methods
@@ -34,6 +35,10 @@ class Series:
     labels: Tensor
     name: str = "waves"
     unlabelled: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        return len(self.labels), self.values.numel(), self.values.nbytes
 
     @property
     def digest(self) -> str:
@@ -167,6 +172,7 @@ def test_a_fifth_kind_is_opened_by_name(series: None) -> None:
     assert isinstance(graphcondense.data.load("waves"), Series)
     assert [row["name"] for row in graphcondense.data.datasets("series")] == ["waves"]
     assert graphcondense.data.datasets()[-1]["kind"] == "series"
+    assert size_of(waves()) == Size(10, 40, 160)
     with pytest.raises(ValueError, match=r"split='full' is for .*, waves is series of numbers"):
         graphcondense.data.load("waves", split="full")
     with pytest.raises(ValueError, match=r"or a Series$"):

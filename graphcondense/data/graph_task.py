@@ -121,6 +121,12 @@ class GraphTask:
         return len(self.graphs)
 
     @property
+    def size(self) -> tuple[int, int, int, int]:
+        """Nodes, edges and bytes of the training graphs, and how many they are."""
+        held = self.graphs.select(self.train)
+        return len(held.x), held.edge_index.shape[1], held.bytes, len(held)
+
+    @property
     def num_features(self) -> int:
         """Width of the (encoded) node features."""
         return self.nodes.width if self.nodes else int(self.graphs.x.shape[1])

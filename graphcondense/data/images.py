@@ -82,6 +82,12 @@ class ImageTask:
         """Of an image in float32 with its class."""
         return 4 * self.images[0].numel() + LABEL_BYTES
 
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Training images, their pixel values, and bytes of both in float32 with classes."""
+        count = len(self.train)
+        return count, count * self.images[0].numel(), count * self.example_bytes
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 (first 16 hex digits) of images, labels and parts."""

@@ -18,6 +18,7 @@ import torch
 from graphcondense.data.kind import refuse_others
 from graphcondense.data.known import Named, Row, find, open_known, root_of
 from graphcondense.data.labels import few
+from graphcondense.saved.condensed_rows import CondensedInteractions
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -76,6 +77,11 @@ class InteractionTask:
     @property
     def num_items(self) -> int:
         return int(self.train.shape[1])
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Users, interactions of the training part, and bytes of these as they are stored."""
+        return CondensedInteractions(self.train).size
 
     @cached_property
     def seen(self) -> sp.csr_matrix:

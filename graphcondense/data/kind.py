@@ -11,7 +11,7 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 from graphcondense.data import kinds
 from graphcondense.data.known import Named, either, name_key
@@ -24,6 +24,8 @@ class Task(Protocol):
         name: what reports call them.
         digest: identifies them; blind to test labels.
         unlabelled: by split, how many examples were left out since they have no label.
+        size: of the training examples: nodes, edges and bytes, and of a set of graphs how many;
+            other kinds have their own units (:class:`graphcondense.evaluate.cost.Size`).
     """
 
     @property
@@ -34,6 +36,9 @@ class Task(Protocol):
 
     @property
     def unlabelled(self) -> Mapping[str, int]: ...
+
+    @property
+    def size(self) -> tuple[int, ...]: ...
 
 
 def _nothing(data: object) -> bool:
@@ -120,6 +125,11 @@ def data_kind(name: str) -> DataKind:
     if name not in known:
         raise ValueError(f"unknown kind of data {name!r}; there are {', '.join(known)}")
     return known[name]
+
+
+def is_task(data: object) -> TypeGuard[Task]:
+    """Whether these are checked data of any kind."""
+    return isinstance(data, tuple(kind.task for kind in data_kinds().values()))
 
 
 def refuse_others(name: str, kind: str) -> None:

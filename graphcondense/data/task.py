@@ -23,6 +23,7 @@ from graphcondense.data.reading import (
     mask,
 )
 from graphcondense.ops.adjacency import gcn_norm_csr, scipy_csr
+from graphcondense.saved.compact import bytes_of
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -99,6 +100,13 @@ class NodeTask:
     @property
     def num_features(self) -> int:
         return int(self.x.shape[1])
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Nodes, edges, and bytes of features, edges and labels as they are stored."""
+        arrays = [self.adj.data, self.adj.indices, self.adj.indptr, self.y.numpy()]
+        total = bytes_of(self.x_array) + sum(a.nbytes for a in arrays)
+        return self.num_nodes, int(self.adj.nnz), total
 
     @cached_property
     def gcn_adj(self) -> sp.csr_matrix:

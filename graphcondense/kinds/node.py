@@ -79,15 +79,13 @@ class NodeProblem:
         return export
 
     def describe(self) -> About:
-        from graphcondense.evaluate.cost import size_of
-
         task = self.task
         return {
             "name": task.name,
             "digest": task.digest,
             "nodes": task.num_nodes,
             "edges": int(task.adj.nnz),
-            "bytes": size_of(task).bytes,
+            "bytes": task.size[2],
             "features": task.num_features,
             "classes": task.num_classes,
             "train": len(task.train),
