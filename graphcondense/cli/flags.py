@@ -99,7 +99,10 @@ def kind_of(data: str) -> str:
     """
     from graphcondense.data.catalogue import kind_of_name
 
-    return kind_of_name(data)
+    try:
+        return kind_of_name(data)
+    except ValueError:
+        return "node"
 
 
 def make_parser(command: str, description: str, *, add_help: bool = True) -> ArgumentParser:
