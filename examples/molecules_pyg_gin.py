@@ -19,7 +19,7 @@ parser.add_argument("--per-class", type=int, default=50)
 parser.add_argument("--epochs", type=int, default=100)
 args = parser.parse_args()
 
-rows = {row["name"]: row for row in graphcondense.data.datasets(args.root)}
+rows = {row["name"]: row for row in graphcondense.data.datasets(root=args.root)}
 if not (rows[NAME]["local"] or args.download):
     print(f"{NAME} is not on this machine: --download fetches it (1 MB), or give --root FOLDER")
     raise SystemExit

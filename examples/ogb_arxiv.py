@@ -11,7 +11,7 @@ parser.add_argument("--nodes", type=int, default=454)
 parser.add_argument("--epochs", type=int, default=30, help="matching networks")
 args = parser.parse_args()
 
-rows = {row["name"]: row for row in graphcondense.data.datasets(args.root)}
+rows = {row["name"]: row for row in graphcondense.data.datasets(root=args.root)}
 if not (rows["ogbn-arxiv"]["local"] or args.download):
     print(
         "ogbn-arxiv is not on this machine. Run this again with --download (80 MB), or with\n"

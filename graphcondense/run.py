@@ -32,7 +32,13 @@ from graphcondense.core.callbacks import (
 )
 from graphcondense.core.engine import Callback, State
 from graphcondense.core.method import Method, checked_callbacks, hyperparameters
-from graphcondense.kinds import Domain, Setting, domain_of, import_evaluators
+from graphcondense.kinds import (
+    AnyProblem,
+    Setting,
+    import_evaluators,
+    kind_named,
+    problem_of,
+)
 from graphcondense.methods import all_methods, find_method
 from graphcondense.ops.budget import BUDGETS, Budget
 from graphcondense.ops.device import usable
@@ -124,7 +130,7 @@ def condense(
 
     Args:
         data: what to condense. Labelled graphs without a split of their own get a stratified one of
-            80 / 10 / 10 %; :func:`~graphcondense.data.graph_task.as_graph_task` takes others.
+            80 / 10 / 10 %; :func:`~graphcondense.data.graph_reading.as_graph_task` takes others.
         method: a name from ``graphcondense.methods()``, such as ``"gcond"`` or ``"doscond-x"``,
             or a :class:`~graphcondense.core.method.Method`.
         preset: a section of the method's preset file, such as ``"paper"`` or ``"arxiv"``; fields
@@ -161,23 +167,28 @@ def condense(
     given = {k: v for k, v in options.items() if k in run_fields}
     run = _checked(Run, given)
     own = {k: v for k, v in options.items() if k not in run_fields}
-    domain = domain_of(data, device_of(run), run.setting, run.pseudo_labels)
+    if not isinstance(method, str | Method):
+        raise ValueError(
+            f"method={method!r}: give the name of one of graphcondense.methods(), such as 'gcond', "
+            "or a Method object"
+        )
+    problem = problem_of(data, device_of(run), run.setting, run.pseudo_labels)
     section = None
     if isinstance(method, str):
-        section = section_of(find_method(method, domain.kind)[0], preset, domain.task.name)
-        built, name = build(method, domain.kind, preset=section, **own), method.lower()
+        section = section_of(find_method(method, problem.kind)[0], preset, problem.task.name)
+        built, name = build(method, problem.kind, preset=section, **own), method.lower()
     elif own or preset not in ("auto", "none", None):
         raise ValueError(
             f"a Method object is complete: set {', '.join(own) or f'the fields of {preset}'} on it"
         )
-    elif method.kind != domain.kind:
+    elif kind_named(method.kind).name != problem.kind:
         raise ValueError(
-            f"{type(method).__name__} is for {method.kind} data, and these are {domain.kind} data"
+            f"{type(method).__name__} is for {method.kind} data, and these are {problem.kind} data"
         )
     else:
         built, name = method, method.name
-    refuse_idle(domain, built, run, given, callbacks)
-    return _run(domain, built, name, run, callbacks, origin or {}, clock, preset=section)
+    refuse_idle(problem, built, run, given, callbacks)
+    return _run(problem, built, name, run, callbacks, origin or {}, clock, preset=section)
 
 
 def update(small: Any, data: Any, *, callbacks: Sequence[Callback] = (), **options: Any) -> Any:
@@ -213,14 +224,16 @@ def update(small: Any, data: Any, *, callbacks: Sequence[Callback] = (), **optio
     given = {k: v for k, v in options.items() if k in run_fields}
     run = _checked(Run, {**seen, **given})
     name = record["method"]
-    method = build(name, record["kind"], **{**record["hyperparameters"], **asked, **own})
+    method = build(
+        name, kind_named(record["kind"]).name, **{**record["hyperparameters"], **asked, **own}
+    )
     if not method.updates():
         able = [n for (n, _), cls in all_methods().items() if cls.updates()]
         raise ValueError(f"{name} cannot update a condensed set; {', '.join(able)} can")
-    domain = domain_of(data, device_of(run), run.setting, run.pseudo_labels)
-    refuse_idle(domain, method, run, given, callbacks, loops=False)
+    problem = problem_of(data, device_of(run), run.setting, run.pseudo_labels)
+    refuse_idle(problem, method, run, given, callbacks, loops=False)
     section = record.get("preset")
-    grown = _run(domain, method, name, run, (), {}, clock, small, preset=section)
+    grown = _run(problem, method, name, run, (), {}, clock, small, preset=section)
     grown.condensed["updated_from"] = graph_hash(small)
     return grown
 
@@ -238,7 +251,7 @@ LOOP_OPTIONS = (
 
 
 def refuse_idle(
-    domain: Domain,
+    problem: AnyProblem,
     method: Method,
     run: Run,
     given: Mapping[str, Any],
@@ -249,7 +262,7 @@ def refuse_idle(
     """See that every option can do what it was given for.
 
     Args:
-        domain: the data.
+        problem: the data.
         method: the method.
         run: all options.
         given: those that the user gave; ``None``, ``False`` and no validations ask for nothing.
@@ -262,15 +275,15 @@ def refuse_idle(
     why: dict[str, str] = {}
     if not (method.iterates and loops):
         why = dict.fromkeys(LOOP_OPTIONS, _no_loop(method, loops))
-    elif not domain.validates:
+    elif not problem.validates:
         why = dict.fromkeys(("validations", "patience"), "the data have no validation examples")
     elif not run.validations:
         why = {"patience": "with validations=0 nothing is scored on the way"}
     if run.out is None:
         no_folder = "there is no folder to write into, out="
         why = {**dict.fromkeys(("checkpoint_seconds", "tensorboard"), no_folder), **why}
-    if run.setting != domain.setting:
-        why["setting"] = f"{domain.kind} data have one setting, {domain.setting!r}"
+    if run.setting != problem.setting:
+        why["setting"] = f"{problem.kind} data have one setting, {problem.setting!r}"
     asked = {k: v for k, v in given.items() if v is not None and v is not False}
     if not run.validations:
         asked.pop("validations", None)
@@ -286,7 +299,7 @@ def _no_loop(method: Method, loops: bool) -> str:
     return f"no loop is run that could be scored, saved or ended on the way ({what})"
 
 
-def build(name: str, domain: str | None = None, *, preset: str | None = None, **own: Any) -> Method:
+def build(name: str, kind: str | None = None, *, preset: str | None = None, **own: Any) -> Method:
     """A method from its name, a section of its preset file and fields, checked.
 
     A budget among the fields stands for any that the section names.
@@ -297,7 +310,7 @@ def build(name: str, domain: str | None = None, *, preset: str | None = None, **
     >>> build("gcond-x", "node", nodes=70).structure
     'identity'
     """
-    cls, variant = find_method(name, domain)
+    cls, variant = find_method(name, kind)
     section = section_of(cls, preset)
     defaults = {**variant, **(presets(cls)[section] if section else {})}
     if any(own.get(name) is not None for name in BUDGETS):
@@ -334,14 +347,10 @@ def preset_of(sections: Collection[str], data: str) -> str | None:
     >>> preset_of(["cora", "arxiv"], "ogbn_arxiv")
     'arxiv'
     """
-    from graphcondense.data.graphs import KNOWN_GRAPHS
-    from graphcondense.data.images import KNOWN_IMAGES
-    from graphcondense.data.interactions import KNOWN_INTERACTIONS
-    from graphcondense.data.nodes import KNOWN, name_key
+    from graphcondense.data.catalogue import spellings
+    from graphcondense.data.known import name_key
 
-    tables = (*KNOWN, *KNOWN_GRAPHS, *KNOWN_IMAGES, *KNOWN_INTERACTIONS)
-    wanted, known = name_key(data), [k.spellings() for k in tables]
-    names = next((spellings for spellings in known if wanted in spellings), {wanted})
+    names = spellings(data)
     return next((section for section in sections if name_key(section) in names), None)
 
 
@@ -350,7 +359,7 @@ def presets(cls: type[Method]) -> dict[str, dict[str, Any]]:
 
     The file is ``presets/NAME.yaml``; of the form for labelled graphs ``presets/NAME-graph.yaml``.
     """
-    stem = f"{cls.name}-graph" if cls.kind == "graph" else cls.name
+    stem = f"{cls.name}{kind_named(cls.kind).presets}"
     path = Path(__file__).parent / "presets" / f"{stem}.yaml"
     if not path.exists():
         return {}
@@ -377,7 +386,7 @@ def device_of(run: Run) -> torch.device:
 
 
 def _run(
-    domain: Domain,
+    problem: AnyProblem,
     method: Method,
     name: str,
     run: Run,
@@ -387,17 +396,17 @@ def _run(
     before: Any = None,
     preset: str | None = None,
 ) -> Any:
-    about = domain.describe()
+    about = problem.describe()
     identity = {
         "method": name,
         "hyperparameters": hyperparameters(method),
         "seed": run.seed,
-        "setting": domain.setting,
+        "setting": problem.setting,
         "pseudo_labels": run.pseudo_labels,
         "validations": run.validations,
         "data": about["digest"],
     }
-    source = domain.source(method)
+    source = problem.source(method)
     estimate = method.memory_bytes(source)  # an impossible budget ends here, before any writing
     clock.on_gpu = device_of(run).type == "cuda"
     folder = None if run.out is None else _writable(Path(run.out))
@@ -408,7 +417,7 @@ def _run(
     rng = torch.Generator().manual_seed(run.seed)
     # Whether it is ever asked or not, a score belongs to a loop.
     scored = run.validations and method.iterates and before is None
-    watch = Watch(domain.score() if scored else None, run.validations)
+    watch = Watch(problem.score() if scored else None, run.validations)
     # All that has a state is always there, so that a resumed run may have other limits.
     lasting: list[Callback] = [TimeBudget(run.seconds, clock, watch), *extra, watch]
     lasting.append(EarlyStop(run.patience, watch))
@@ -433,10 +442,10 @@ def _run(
         syn = method.condense(source, rng=rng, callbacks=watching, resume=resume)
     else:
         syn = method.update(source, before, rng=rng)
-    small = domain.finish(syn.export())
+    small = problem.finish(syn.export())
     seconds, spent = clock.seconds, clock.processor_seconds
     small.condensed = {
-        **record(domain, method, name, run, about, small, watch, seconds, preset),
+        **record(problem, method, name, run, about, small, watch, seconds, preset),
         "processor_seconds": round(spent, 3),
         "memory_estimate_bytes": estimate,
     }
@@ -528,7 +537,7 @@ def _never(export: Any) -> float:
 
 
 def record(
-    domain: Domain,
+    problem: AnyProblem,
     method: Method,
     name: str,
     run: Run,
@@ -541,17 +550,17 @@ def record(
     """What a condensed set says of itself; plain values that JSON holds."""
     from graphcondense.saved.condensed import graph_hash
 
-    size = domain.measure(small)
+    size = problem.measure(small)
     count = sum(size.per_class)
     asked = {f.name: getattr(method, f.name) for f in fields(Budget)}
     return {
         "method": name,
         "preset": preset,
         "paper": method.paper,
-        "kind": domain.kind,
+        "kind": problem.kind,
         "hyperparameters": {k: v for k, v in hyperparameters(method).items() if k not in asked},
         "seed": run.seed,
-        "setting": domain.setting,
+        "setting": problem.setting,
         "pseudo_labels": run.pseudo_labels,
         "data": dict(about),
         "budget": {
@@ -571,7 +580,7 @@ def record(
             "step": watch.best_step,
             "start_score": None if math.isnan(watch.start_score) else watch.start_score,
             "start_kept": watch.start_kept,
-            "predictor": domain.predictor,
+            "predictor": problem.predictor,
         }
         if watch.kept
         else None,

@@ -24,7 +24,7 @@ from torch_geometric.loader import DataLoader
 
 import graphcondense
 from graphcondense.core.engine import Callback, State
-from graphcondense.data.graph_task import as_graph_task
+from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.images import as_images
 from graphcondense.data.interactions import InteractionTask, as_interactions
 from graphcondense.data.preprocess import restore_preprocess

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -226,6 +227,71 @@ def test_planted_file_is_found(tmp_path: Path, file: str) -> None:
     planted.parent.mkdir(parents=True)
     planted.write_text("def f():\n    from graphcondense import run\n    return run\n")
     assert violations(tmp_path, layer_of(file)) == {(file, "graphcondense.run")}
+
+
+def loaded(source: str, file: str) -> set[tuple[str, str]]:
+    """What a file imports when it runs: ``(module, name)``, in functions too, but not for types."""
+    found, work = set[tuple[str, str]](), list[ast.AST](ast.parse(source).body)
+    package = ["graphcondense", *file.split("/")[:-1]]
+    while work:
+        match work.pop():
+            case ast.If(test=test, orelse=rest) if ast.unparse(test).endswith("TYPE_CHECKING"):
+                work += rest
+            case ast.Import(names=names):
+                found |= {(alias.name, "") for alias in names}
+            case ast.ImportFrom(module=module, names=names, level=level):
+                above = package[: len(package) - level + 1] if level else []
+                base = ".".join([*above, *([module] if module else [])])
+                found |= {(base, alias.name) for alias in names}
+            case node:
+                work += ast.iter_child_nodes(node)
+    return found
+
+
+def cycle(root: Path) -> list[str]:
+    """Modules of a tree that import one another, from the first to the first again; or none."""
+    files = {
+        ".".join(
+            ["graphcondense", *file.removesuffix(".py").removesuffix("__init__").split("/")]
+        ).rstrip("."): file
+        for file in texts(root)
+    }
+    graph: dict[str, set[str]] = {}
+    for module, file in files.items():
+        both = loaded((root / file).read_text("utf-8"), file)
+        names = {f"{base}.{name}" if f"{base}.{name}" in files else base for base, name in both}
+        graph[module] = (names & files.keys()) - {module}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_modules_import_one_another() -> None:
+    """Not in functions either, where an import would only hide it."""
+    assert cycle(PACKAGE) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("from graphcondense.ops.b import thing", "from graphcondense.ops.a import thing"),
+        ("from graphcondense.ops import b", "import graphcondense.ops.a"),
+        ("from .b import thing", "def f():\n    from . import a\n    return a"),
+        ("try:\n    from . import b\nexcept ImportError:\n    pass", "from ..ops.a import thing"),
+    ],
+)
+def test_planted_cycle_is_found(tmp_path: Path, first: str, second: str) -> None:
+    (tmp_path / "ops").mkdir()
+    (tmp_path / "ops" / "a.py").write_text(first)
+    (tmp_path / "ops" / "b.py").write_text("import torch")
+    assert cycle(tmp_path) == []
+    (tmp_path / "ops" / "b.py").write_text(second)
+    assert set(cycle(tmp_path)) == {"graphcondense.ops.a", "graphcondense.ops.b"}
+    only_types = "if TYPE_CHECKING:\n    from graphcondense.ops.a import thing"
+    (tmp_path / "ops" / "b.py").write_text(only_types)
+    assert cycle(tmp_path) == []
 
 
 GRAPH_LIBRARIES = {"torch_geometric", "ogb", "networkx", "torch_scatter", "torch_sparse", "dgl"}

@@ -67,37 +67,25 @@ class Where:
             kind: ``"image"`` opens images, ``"rows"`` users by items; other kinds follow from the
                 data.
         """
+        from graphcondense.data import as_task, load, load_graphs
+        from graphcondense.data.catalogue import kind_of_name
+        from graphcondense.data.kind import data_kind
+
+        name, split, seed = self.named(), self.split, self.data_seed
         if self.label_kind is not None:
-            return self._load_graphs()
-        if kind == "rows":
-            return self._load_rows()
-        from graphcondense.data import GraphTask, ImageTask, as_task, load, load_images
-        from graphcondense.data.images import check_no_image_options
-
-        if kind == "image":
-            check_no_image_options(self.named(), self.split, self.normalize, None)
-            return load_images(self.named(), self.root)
-        chosen = {"split": self.split, "seed": self.data_seed, "normalize": self.normalize}
-        data = load(self.named(), self.root, **chosen)  # type: ignore[arg-type]
-        return data if isinstance(data, GraphTask | ImageTask) else as_task(data)
-
-    def _load_graphs(self) -> Task:
-        from graphcondense.data import load_graphs
-
-        if self.normalize not in ("auto", "none") or kind_of(self.named()) != "graph":
-            raise ValueError(
-                f"--label-kind {self.label_kind} is for sets of graphs, which have no --normalize"
-            )
-        return load_graphs(
-            self.named(), self.root, split=self.split, seed=self.data_seed, kind=self.label_kind
-        )
-
-    def _load_rows(self) -> Task:
-        from graphcondense.data.interactions import load_interactions
-
-        if self.normalize not in ("auto", "none"):
-            raise ValueError(f"--normalize {self.normalize}: users by items have no features")
-        return load_interactions(self.named(), self.root, split=self.split, seed=self.data_seed)
+            if self.normalize not in ("auto", "none") or kind_of_name(name) != "graph":
+                raise ValueError(
+                    f"--label-kind {self.label_kind} is for sets of graphs, which have no "
+                    "--normalize"
+                )
+            label_kind = self.label_kind
+            return load_graphs(name, self.root, split=split, seed=seed, label_kind=label_kind)
+        kind = kind or kind_of_name(name)
+        # "none" is what is done with data that know no other normalisation.
+        takes = self.normalize != "none" or "normalize" in data_kind(kind).options
+        normalize = self.normalize if takes else "auto"
+        data = load(name, self.root, split=split, seed=seed, normalize=normalize, kind=kind)
+        return as_task(data) if kind == "node" else data
 
     def named(self) -> str:
         """What ``--data`` says.
@@ -116,7 +104,7 @@ class Where:
         return (path.stem if path.suffix in (".npz", ".pt") else path.name).lower()
 
 
-def kind_of(data: str) -> Literal["node", "graph", "image", "rows"]:
+def kind_of(data: str) -> str:
     """Whether a name or file stands for one labelled graph, a set, images, or users by items.
 
     A name that nothing has counts as one graph: opening it says which names are near.
@@ -124,26 +112,12 @@ def kind_of(data: str) -> Literal["node", "graph", "image", "rows"]:
     >>> kind_of("cora"), kind_of("molbace"), kind_of("fashion-mnist"), kind_of("ml-1m")
     ('node', 'graph', 'image', 'rows')
     """
-    from graphcondense.data.graphs import KNOWN_GRAPHS
-    from graphcondense.data.images import KNOWN_IMAGES, holds_images
-    from graphcondense.data.interactions import KNOWN_INTERACTIONS, holds_interactions
-    from graphcondense.data.kind import kind_of_data
-    from graphcondense.data.known import name_key
-    from graphcondense.data.nodes import KNOWN, open_file
+    from graphcondense.data.catalogue import kind_of_name
 
-    path = Path(data).expanduser()
-    if path.suffix == ".pt":
-        return kind_of_data(open_file(path))
-    if holds_images(path):
-        return "image"
-    if holds_interactions(path):
-        return "rows"
-    key = name_key(data)
-    tables = {"node": KNOWN, "graph": KNOWN_GRAPHS, "image": KNOWN_IMAGES}
-    for kind, table in {**tables, "rows": KNOWN_INTERACTIONS}.items():
-        if any(key in row.spellings() for row in table):
-            return kind  # type: ignore[return-value]
-    return "node"
+    try:
+        return kind_of_name(data)
+    except ValueError:
+        return "node"
 
 
 @dataclass(frozen=True, kw_only=True)

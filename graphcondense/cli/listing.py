@@ -59,7 +59,7 @@ def command_datasets(argv: list[str]) -> object:
     parser.add_words("names", "names of data sets; by default all", "*")
     parser.add(Flags("options", Where, only=("root",)))
     args = parse(parser, argv)
-    rows = _named(datasets(args.root), args.names, "data set", ("name",))
+    rows = _named(datasets(root=args.root), args.names, "data set", ("name",))
     say(table(rows))
     return rows
 

@@ -11,8 +11,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from graphcondense.data.catalogue import datasets, load
     from graphcondense.data.foreign import open_small
-    from graphcondense.data.graph_task import GraphTask, as_graph_task
+    from graphcondense.data.graph_reading import as_graph_task
+    from graphcondense.data.graph_task import GraphTask
     from graphcondense.data.graphs import degree_categories, load_graphs
     from graphcondense.data.images import ImageTask, as_images, load_images
     from graphcondense.data.interactions import (
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
         as_interactions,
         load_interactions,
     )
-    from graphcondense.data.nodes import datasets, load
     from graphcondense.data.ogb import load_ogb, open_ogb
     from graphcondense.data.preprocess import restore_preprocess
     from graphcondense.data.pseudo import pseudo_labelled
@@ -81,15 +82,15 @@ _HOME = {
     "ImageTask": ("images", "ImageTask"),
     "InteractionTask": ("interactions", "InteractionTask"),
     "NodeTask": ("task", "NodeTask"),
-    "as_graph_task": ("graph_task", "as_graph_task"),
+    "as_graph_task": ("graph_reading", "as_graph_task"),
     "as_images": ("images", "as_images"),
     "as_interactions": ("interactions", "as_interactions"),
     "as_task": ("task", "as_task"),
     "assignment_matrix": ("graphcondense.saved.condensed", "assignment_matrix"),
-    "datasets": ("nodes", "datasets"),
+    "datasets": ("catalogue", "datasets"),
     "degree_categories": ("graphs", "degree_categories"),
     "graph_hash": ("graphcondense.saved.condensed", "graph_hash"),
-    "load": ("nodes", "load"),
+    "load": ("catalogue", "load"),
     "load_condensed": ("graphcondense.saved.condensed", "load"),
     "load_graphs": ("graphs", "load_graphs"),
     "load_images": ("images", "load_images"),

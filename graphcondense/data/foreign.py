@@ -173,7 +173,7 @@ def _open_pt(
     return small
 
 
-def _is_record(record: Any) -> bool:
+def _is_record(record: object) -> bool:
     try:
         return isinstance(record, dict) and bool(json.dumps(record))
     except (TypeError, ValueError):
@@ -184,7 +184,7 @@ def _named(given: dict[str, Any], part: str) -> Any:
     return next((given[name] for name in NAMES[part] if given.get(name) is not None), None)
 
 
-def _plain(x: Any, path: Path, what: str) -> Tensor:
+def _plain(x: object, path: Path, what: str) -> Tensor:
     if isinstance(x, Tensor) and x.layout != torch.strided:
         x = x.to_dense()
     x = plain(x, f"{path}: {what}")
@@ -201,7 +201,7 @@ def _plain(x: Any, path: Path, what: str) -> Tensor:
     return out
 
 
-def _labels(y: Any, n: int, path: Path, x_path: Path) -> Tensor:
+def _labels(y: object, n: int, path: Path, x_path: Path) -> Tensor:
     y = plain(y, f"{path}: labels", text=TEXT_LABELS)
     soft = y.dim() == 2 and y.shape[1] > 1
     if y.dim() not in (1, 2) or len(y) != n or (not soft and y.numel() != n):
@@ -244,7 +244,7 @@ def _edges(
     return torch.from_numpy(ends), torch.from_numpy(edges.data[kept].astype(np.float32))
 
 
-def _matrix(given: Any, n: int, path: Path, x_path: Path) -> sp.csr_matrix:
+def _matrix(given: object, n: int, path: Path, x_path: Path) -> sp.csr_matrix:
     if not isinstance(given, Tensor | np.ndarray):
         raise ValueError(f"{path} must hold a tensor, got a {type(given).__name__}")
     if tuple(given.shape) != (n, n):

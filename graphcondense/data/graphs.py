@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from graphcondense.data.graph_task import GraphTask, Kind, Splits, as_graph_task
-from graphcondense.data.known import Named, find, open_known, root_of
+from graphcondense.data.graph_reading import as_graph_task
+from graphcondense.data.graph_task import GraphTask, LabelKind, Splits
+from graphcondense.data.kind import refuse_others
+from graphcondense.data.known import Named, Row, find, open_known, root_of
 from graphcondense.data.ogb import open_ogb
 from graphcondense.data.pt import read_pt
 
@@ -31,7 +33,7 @@ def load_graphs(
     *,
     split: str | None = None,
     seed: int = 0,
-    kind: Kind | None = None,
+    label_kind: LabelKind | None = None,
 ) -> GraphTask:
     """Open a set of labelled graphs by name, or from a ``.pt`` file of a list of PyG ``Data``.
 
@@ -55,8 +57,8 @@ def load_graphs(
             ``stratified``: 80 / 10 / 10 %, class by class, or label by label of a single binary
             task. By default ``scaffold`` where there is one, else ``stratified``.
         seed: draws the split ``stratified``.
-        kind: of a file whose labels may be one or the other, what they are: see
-            :func:`~graphcondense.data.graph_task.as_graph_task`.
+        label_kind: of a file whose labels may be one or the other, what they are: see
+            :func:`~graphcondense.data.graph_reading.as_graph_task`.
 
     Returns:
         The checked task. Its metric is that of OGB's own evaluator, or accuracy.
@@ -67,16 +69,21 @@ def load_graphs(
     """
     path = Path(name).expanduser()
     if path.suffix == ".pt":
-        return task_of_list(read_pt(path, "a list of PyG Data"), path, split, seed, kind)
-    known = _find(str(name))
+        return task_of_list(read_pt(path, "a list of PyG Data"), path, split, seed, label_kind)
+    refuse_others(str(name), "graph")
+    known = find(str(name), KNOWN_GRAPHS, ".pt")
     _checked_split(split, known.name, known.splits)
     data, published = open_known(known, root_of(root))
     chosen = published if (split or known.splits[0]) == "scaffold" else None
-    return _task(data, chosen or "stratified", known.name, seed, known.metric, kind)
+    return _task(data, chosen or "stratified", known.name, seed, known.metric, label_kind)
 
 
 def task_of_list(
-    graphs: Any, path: Path, split: str | None, seed: int, kind: Kind | None = None
+    graphs: object,
+    path: Path,
+    split: str | None = None,
+    seed: int = 0,
+    label_kind: LabelKind | None = None,
 ) -> GraphTask:
     """What a ``.pt`` file holds, as a task with a stratified split.
 
@@ -92,7 +99,7 @@ def task_of_list(
         )
     if not isinstance(graphs, list | tuple) or not all(isinstance(g, Data) for g in graphs):
         raise ValueError(f"{path} holds a {type(graphs).__name__}, not a list of PyG Data")
-    return _task(list(graphs), "stratified", path.stem, seed, None, kind)
+    return _task(list(graphs), "stratified", path.stem, seed, None, label_kind)
 
 
 def _checked_split(split: str | None, name: str, allowed: Sequence[str]) -> None:
@@ -102,15 +109,17 @@ def _checked_split(split: str | None, name: str, allowed: Sequence[str]) -> None
 
 
 def _task(
-    data: Any,
+    data: object,
     splits: Splits | Literal["stratified"],
     name: str,
     seed: int,
     metric: str | None,
-    kind: Kind | None,
+    label_kind: LabelKind | None,
 ) -> GraphTask:
     try:
-        return as_graph_task(data, splits, name=name, metric=metric, kind=kind, seed=seed)
+        return as_graph_task(
+            data, splits, name=name, metric=metric, label_kind=label_kind, seed=seed
+        )
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
 
@@ -151,10 +160,8 @@ class KnownGraphs(Named):
     metric: str
     splits: tuple[str, ...]
 
-    def columns(self) -> dict[str, Any]:
+    def columns(self) -> Row:
         return {
-            "kind": "graph",
-            "family": self.family,
             "graphs": self.graphs,
             "nodes": None,
             "classes": self.classes,
@@ -256,14 +263,3 @@ KNOWN_GRAPHS: tuple[KnownGraphs, ...] = (
     _tu_bare("REDDIT-MULTI-5K", 4_999, 5),
     _tu_bare("REDDIT-MULTI-12K", 11_929, 11),
 )
-
-
-def _find(name: str) -> KnownGraphs:
-    from graphcondense.data.nodes import KNOWN
-
-    known = find(name, (*KNOWN_GRAPHS, *KNOWN), ".pt")
-    if not isinstance(known, KnownGraphs):
-        raise ValueError(
-            f"{known.name} is one graph with labelled nodes: open it with graphcondense.data.load"
-        )
-    return known

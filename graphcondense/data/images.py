@@ -21,7 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphcondense.data.known import Named, find, open_known, root_of
+from graphcondense.data.kind import refuse_others
+from graphcondense.data.known import Named, Row, find, open_known, root_of
 from graphcondense.data.labels import as_tensor, count_classes
 from graphcondense.data.preprocess import Identity, Preprocess, fit_preprocess
 
@@ -81,6 +82,12 @@ class ImageTask:
         """Of an image in float32 with its class."""
         return 4 * self.images[0].numel() + LABEL_BYTES
 
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Training images, their pixel values, and bytes of both in float32 with classes."""
+        count = len(self.train)
+        return count, count * self.images[0].numel(), count * self.example_bytes
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 (first 16 hex digits) of images, labels and parts."""
@@ -105,8 +112,8 @@ class ImageTask:
 
 
 def as_images(
-    data: Any,
-    test: Any = None,
+    data: object,
+    test: object = None,
     *,
     name: str = "images",
     preprocess: str = "normalise",
@@ -194,7 +201,7 @@ def _hold_out(labels: Tensor, counts: Tensor, most: int) -> tuple[Tensor, Tensor
     return (~held).nonzero().flatten(), held.nonzero().flatten()
 
 
-def is_images(data: Any) -> bool:
+def is_images(data: object) -> bool:
     """Whether ``data`` is labelled images, in any of the forms of :func:`as_images` but a path.
 
     >>> is_images((torch.zeros(3, 8, 8), [0, 1, 2])), is_images([1, 2]), is_images("cora")
@@ -209,14 +216,14 @@ def is_images(data: Any) -> bool:
     return _is_dataset(data)
 
 
-def _rows(data: Any) -> bool:
+def _rows(data: object) -> bool:
     """An array, or a list of arrays, numbers or (wrongly, as labels) texts."""
     if isinstance(data, list):
         return not data or isinstance(data[0], Tensor | np.ndarray | int | float | list | str)
     return isinstance(data, Tensor | np.ndarray)
 
 
-def _is_dataset(data: Any) -> bool:
+def _is_dataset(data: object) -> bool:
     """A sequence of ``(image, label)``."""
     if isinstance(data, Tensor | np.ndarray | str | bytes | dict):
         return False
@@ -229,7 +236,7 @@ def _is_dataset(data: Any) -> bool:
     return isinstance(first, tuple | list) and len(first) == 2 and _is_image(first[0])
 
 
-def _is_image(item: Any) -> bool:
+def _is_image(item: object) -> bool:
     pil = hasattr(item, "mode") and hasattr(item, "getbands")
     return pil or (isinstance(item, Tensor | np.ndarray) and len(item.shape) in (2, 3))
 
@@ -237,7 +244,7 @@ def _is_image(item: Any) -> bool:
 # --- checks ----------------------------------------------------------------------------------
 
 
-def _checked(data: Any, what: str) -> tuple[Tensor, Tensor]:
+def _checked(data: object, what: str) -> tuple[Tensor, Tensor]:
     """Images ``[n, c, h, w]`` float32 and classes ``[n]`` int64, on the CPU, new memory."""
     if not isinstance(data, tuple) and _is_dataset(data):
         data = _of_dataset(data, what)
@@ -270,7 +277,7 @@ def _of_dataset(data: Any, what: str) -> Pair:
     return images, labels
 
 
-def _pixels(given: Any, what: str) -> Tensor:
+def _pixels(given: object, what: str) -> Tensor:
     if isinstance(given, list | tuple):
         given = _stacked(given, what)
     array = isinstance(given, np.ndarray)
@@ -321,12 +328,12 @@ def _stacked(given: Sequence[Any], what: str) -> Any:
     return torch.stack(kept) if isinstance(kept[0], Tensor) else np.stack(kept)  # type: ignore[arg-type]
 
 
-def _array(image: Any) -> np.ndarray[Any, Any]:
+def _array(image: Any) -> np.ndarray:
     """A PIL image, or nested lists, as an array; palettes are looked up."""
     return np.asarray(image.convert("RGB") if getattr(image, "mode", None) == "P" else image)
 
 
-def _classes(given: Any, what: str) -> Tensor:
+def _classes(given: object, what: str) -> Tensor:
     labels = as_tensor(given, what)
     if labels.is_floating_point() or labels.dim() != 1:
         fix = "one-hot rows are labels.argmax(1)"
@@ -338,7 +345,7 @@ def _classes(given: Any, what: str) -> Tensor:
     return labels.detach().to("cpu", torch.int64, copy=True)
 
 
-def _tensor(given: Any, what: str) -> Tensor:
+def _tensor(given: object, what: str) -> Tensor:
     if isinstance(given, Tensor):
         return given
     array = np.asarray(given)
@@ -387,7 +394,7 @@ def _read_idx_pair(images: Path) -> Pair:
     raise ValueError(f"{images} has no labels beside it: {stem} or {stem}.gz")
 
 
-def read_idx(path: str | Path) -> np.ndarray[Any, Any]:
+def read_idx(path: str | Path) -> np.ndarray:
     """The bytes of a file in the idx format (of MNIST), also packed by gzip.
 
     The header is two zero bytes, the type (8: unsigned bytes), the number of dimensions, and each
@@ -473,10 +480,8 @@ class KnownImages(Named):
     def is_local(self, root: Path) -> bool:
         return not self.folder or self.found(root) is not None
 
-    def columns(self) -> dict[str, Any]:
+    def columns(self) -> Row:
         return {
-            "kind": "image",
-            "family": self.family,
             "graphs": None,
             "nodes": self.images,
             "classes": self.classes,
@@ -512,6 +517,7 @@ def load_images(
     if names_a_path(str(name)):
         stem = path.name.removesuffix(".gz").removesuffix(".npz").lower()
         return as_images(path, name=stem, preprocess=preprocess)
+    refuse_others(str(name), "image")
     known = find(str(name), KNOWN_IMAGES, ".npz")
     data, test = open_known(known, root_of(root))
     return as_images(data, test, name=known.name, preprocess=preprocess)
@@ -534,14 +540,6 @@ def holds_images(path: Path) -> bool:
         except zipfile.BadZipFile:
             return False
     return "images-idx3" in path.name
-
-
-def check_no_image_options(name: str, split: Any, normalize: Any, device: Any) -> None:
-    """Raise a ValueError where :func:`graphcondense.data.load` got an option that is for graphs."""
-    given = {"split": (split, None), "normalize": (normalize, "auto"), "device": (device, None)}
-    for option, (value, usual) in given.items():
-        if value != usual:
-            raise ValueError(f"{option}={value!r} is for graphs, {name} is images: leave it out")
 
 
 def _open_idx(known: KnownImages, root: Path) -> tuple[Pair, Pair]:

@@ -5,24 +5,29 @@ from __future__ import annotations
 import hashlib
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 
-from graphcondense.data.known import Named, find, open_known, root_of
-from graphcondense.data.labels import some
+from graphcondense.data.kind import refuse_others
+from graphcondense.data.known import Named, Row, find, open_known, root_of
+from graphcondense.data.labels import few
 from graphcondense.ops.extras import need
+from graphcondense.saved.condensed_rows import CondensedInteractions
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Duplicates = Literal["merge", "count"]
 """What becomes of a pair of user and item that occurs several times: one 1, or their number."""
 
-Array: TypeAlias = "np.ndarray[Any, Any]"
+Array: TypeAlias = "np.ndarray"
 
 SPLITS = ("train", "val", "test")
 LEAST = 3
@@ -74,6 +79,11 @@ class InteractionTask:
     def num_items(self) -> int:
         return int(self.train.shape[1])
 
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Users, interactions of the training part, and bytes of these as they are stored."""
+        return CondensedInteractions(self.train).size
+
     @cached_property
     def seen(self) -> sp.csr_matrix:
         """Training and validation items together: the context in which test items are predicted."""
@@ -102,7 +112,7 @@ class InteractionTask:
             h.update(part.data.tobytes())
         return h.hexdigest()[:16]
 
-    def users(self, rows: Any, name: str | None = None) -> InteractionTask:
+    def users(self, rows: object, name: str | None = None) -> InteractionTask:
         """The task of the users ``rows`` alone, in that order.
 
         Args:
@@ -121,7 +131,7 @@ class InteractionTask:
 
 
 def as_interactions(
-    data: Any,
+    data: object,
     *,
     seed: int = 0,
     duplicates: Duplicates = "merge",
@@ -179,6 +189,30 @@ def as_interactions(
     present, rows = np.unique(users[keep], return_inverse=True)
     whole = _matrix(rows, items[keep], values, (len(present), shape[1]), duplicates)
     return _random_split(whole, seed, name or "interactions", shape[0], present, ids)
+
+
+def is_rows(data: Any) -> bool:
+    """Whether this looks like users by items, in one of the forms that are understood.
+
+    Raises:
+        ValueError: a ``HeteroData`` with labels may be a graph, though it may have such edges.
+    """
+    if isinstance(data, InteractionTask) or sp.issparse(data):
+        return True
+    if isinstance(data, Mapping) and set(data) >= set(SPLITS):
+        return True
+    if hasattr(data, "columns") and hasattr(data, "to_numpy"):
+        return True
+    if not hasattr(data, "edge_types"):
+        return False
+    labelled = [kind for kind in data.node_types if "y" in data[kind]]
+    if labelled:
+        raise ValueError(
+            f"a HeteroData with labelled nodes ({labelled[0]!r} has y) may be a graph to classify "
+            "or users by items: pass data.to_homogeneous() (edge types are then one) for the "
+            "first, graphcondense.data.as_interactions(data, edge_type=...) for the second"
+        )
+    return True
 
 
 def _triples(
@@ -241,7 +275,7 @@ _COLUMNS = {
 
 
 def _frame(
-    frame: Any,
+    frame: DataFrame,
 ) -> tuple[Array, Array, Array, tuple[int, int], tuple[Array | None, Array | None]]:
     if not hasattr(frame, "iloc"):
         raise ValueError(
@@ -255,9 +289,7 @@ def _frame(
     }
     for what in ("user", "item"):
         if found[what] is None:
-            raise ValueError(
-                f"the frame has no column {what!r}; it has {some(list(frame.columns))}"
-            )
+            raise ValueError(f"the frame has no column {what!r}; it has {few(frame.columns)}")
         if bool(frame[found[what]].isna().any()):
             raise ValueError(f"the column {found[what]!r} has a missing value; drop such rows")
     users, user_rows = _numbered(frame, found["user"])
@@ -272,7 +304,7 @@ def _frame(
     return user_rows, item_rows, values, (len(users), len(items)), (users, items)
 
 
-def _numbered(frame: Any, column: Any) -> tuple[Array, Array]:
+def _numbered(frame: DataFrame, column: Hashable) -> tuple[Array, Array]:
     """The different ids of a column, in order, and which of them each row has."""
     try:
         return np.unique(frame[column].to_numpy(), return_inverse=True)
@@ -458,15 +490,16 @@ def load_interactions(
         if path.name not in READERS and not path.is_dir():
             own = path.stem
         return _open_folder(path, split, own, options)
+    refuse_others(str(name), "rows")
     known = find(str(name), KNOWN_INTERACTIONS, ".inter, .csv, .tsv or .npz")
     return _open_folder(open_known(known, root_of(root)), split, known.name, options)
 
 
-def _read_table(path: Path, separator: str, header: int | None) -> Any:
+def _read_table(path: Path, separator: str, header: int | None) -> DataFrame:
     """A table as a frame; RecBole's columns of type ``token`` as text, lest 007 be 7."""
     import pandas as pd
 
-    def read(**options: Any) -> Any:
+    def read(**options: object) -> Any:
         engine = "c" if len(separator) == 1 else "python"
         return pd.read_csv(path, sep=separator, header=header, engine=engine, **options)
 
@@ -484,23 +517,23 @@ def _read_table(path: Path, separator: str, header: int | None) -> Any:
     return frame
 
 
-def _read_dat(path: Path) -> Any:
+def _read_dat(path: Path) -> DataFrame:
     return _read_table(path, "::", None)
 
 
-def _read_tabs(path: Path) -> Any:
+def _read_tabs(path: Path) -> DataFrame:
     return _read_table(path, "\t", None)
 
 
-def _read_csv(path: Path) -> Any:
+def _read_csv(path: Path) -> DataFrame:
     return _read_table(path, ",", 0)
 
 
-def _read_tsv(path: Path) -> Any:
+def _read_tsv(path: Path) -> DataFrame:
     return _read_table(path, "\t", 0)
 
 
-def _read_npz(path: Path) -> Any:
+def _read_npz(path: Path) -> sp.csr_matrix:
     try:
         return sp.load_npz(path)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
@@ -568,7 +601,7 @@ def _open_folder(
     return _authors_split(frame, part, name, options)
 
 
-def _read_authors(folder: Path) -> tuple[Any, Array]:
+def _read_authors(folder: Path) -> tuple[DataFrame, Array]:
     import pandas as pd
 
     h5py = need("h5py", "recommend", f"{folder / AUTHORS[0]}")
@@ -592,7 +625,7 @@ def _read_authors(folder: Path) -> tuple[Any, Array]:
 
 
 def _authors_split(
-    frame: Any, part: Array, name: str, options: Mapping[str, Any]
+    frame: DataFrame, part: Array, name: str, options: Mapping[str, Any]
 ) -> InteractionTask:
     kept = part >= 0
     users, items, values, shape, ids = _frame(frame[kept])
@@ -635,10 +668,8 @@ class KnownInteractions(Named):
         folder = self.base(root) / self.folder
         return folder.is_dir() and _file_in(folder) is not None
 
-    def columns(self) -> dict[str, Any]:
+    def columns(self) -> Row:
         return {
-            "kind": "rows",
-            "family": self.family,
             "graphs": None,
             "nodes": self.users + self.items,
             "classes": None,

@@ -1,90 +1,180 @@
-"""Which kind of data something is: the one rule of Python and of the command line."""
+"""Which kind of data something is: the one rule of Python and of the command line.
+
+A kind is one file in :mod:`graphcondense.data.kinds`, which registers it; nothing here knows one by
+its name. A package of others registers its own with :func:`register`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, TypeGuard
 
-import scipy.sparse as sp
+from graphcondense.data import kinds
+from graphcondense.data.known import Named, either, name_key
 
-DataKind = Literal["node", "graph", "image", "rows"]
+
+class Task(Protocol):
+    """Checked data of any kind.
+
+    Attributes:
+        name: what reports call them.
+        digest: identifies them; blind to test labels.
+        unlabelled: by split, how many examples were left out since they have no label.
+        size: of the training examples: nodes, edges and bytes, and of a set of graphs how many;
+            other kinds have their own units (:class:`graphcondense.evaluate.cost.Size`).
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def digest(self) -> str: ...
+
+    @property
+    def unlabelled(self) -> Mapping[str, int]: ...
+
+    @property
+    def size(self) -> tuple[int, ...]: ...
 
 
-def kind_of_data(data: Any) -> DataKind:
-    """``"node"``, ``"graph"``, ``"image"`` or ``"rows"``.
+def _nothing(data: object) -> bool:
+    return False
 
-    In this order: images are what :func:`~graphcondense.data.images.is_images` says; users by items
-    a SciPy matrix, a mapping of ``train``, ``val`` and ``test``, a data frame, a bipartite
-    ``HeteroData`` without labels or an
-    :class:`~graphcondense.data.interactions.InteractionTask`; a list or data set is a set of
-    graphs, but a single graph in it that labels its nodes is one graph, as is what has features
-    ``x``.
+
+@dataclass(frozen=True, kw_only=True)
+class DataKind:
+    """What is known of a kind of data before anything is condensed or evaluated.
+
+    Attributes:
+        name: such as ``"node"``.
+        words: what such data are, such as ``"images"``.
+        forms: what one passes, for a message.
+        task: the class of the checked form.
+        takes: whether something is of this kind, in any of its forms. It may raise a ValueError
+            for what could be one kind or another, saying what to pass instead.
+        check: brings data into the checked form.
+        load: opens a name or path, given the root and the ``options``.
+        options: options of :func:`graphcondense.data.load` that mean something here.
+        general: also takes what only looks like it; asked after the kinds that do not.
+        place: in tables and messages; lower ones come first.
+        table: sets with a name.
+        refused: names of sets that cannot be opened, as ``name_key`` writes them, and why.
+        endings: of file names, for a message.
+        holds: whether a file or folder, which need not exist, is of this kind.
+        of_saved: the data that a file of ``torch.save`` held, given what it held, its path and the
+            ``options``; ``None`` where such files hold none.
+    """
+
+    name: str
+    words: str
+    forms: str
+    task: type[Task]
+    takes: Callable[[object], bool]
+    check: Callable[[object], Task]
+    load: Callable[..., object]
+    options: frozenset[str] = frozenset()
+    general: bool = False
+    place: int = 100
+    table: Sequence[Named] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
+    endings: tuple[str, ...] = ()
+    holds: Callable[[Path], bool] = _nothing
+    of_saved: Callable[..., object] | None = None
+
+
+_KINDS: dict[str, DataKind] = {}
+
+
+def register(kind: DataKind) -> DataKind:
+    """Make a kind of data known.
+
+    Raises:
+        ValueError: another one has this name.
+    """
+    if _KINDS.setdefault(kind.name, kind) is not kind:
+        raise ValueError(f"two kinds of data are called {kind.name!r}")
+    return kind
+
+
+def unregister(name: str) -> None:
+    """Forget a kind of data, so that its name is free."""
+    _KINDS.pop(name)
+
+
+def data_kinds() -> dict[str, DataKind]:
+    """Every kind of data by name: this package's and those of others."""
+    for module in pkgutil.iter_modules(kinds.__path__, f"{kinds.__name__}."):
+        importlib.import_module(module.name)
+    return {kind.name: kind for kind in sorted(_KINDS.values(), key=lambda kind: kind.place)}
+
+
+def data_kind(name: str) -> DataKind:
+    """The kind of data of this name.
+
+    Raises:
+        ValueError: there is none; lists those that there are.
+
+    >>> data_kind("node").words
+    'one graph with labelled nodes'
+    """
+    known = data_kinds()
+    if name not in known:
+        raise ValueError(f"unknown kind of data {name!r}; there are {', '.join(known)}")
+    return known[name]
+
+
+def is_task(data: object) -> TypeGuard[Task]:
+    """Whether these are checked data of any kind."""
+    return isinstance(data, tuple(kind.task for kind in data_kinds().values()))
+
+
+def refuse_others(name: str, kind: str) -> None:
+    """Raise a ValueError where the set that is called ``name`` is of another kind than this."""
+    key, others = name_key(name), list[str]()
+    for each in data_kinds().values():
+        for row in each.table:
+            if key in row.spellings():
+                if each.name == kind:
+                    return
+                others.append(f"{row.name} is {each.words}")
+    if others:
+        raise ValueError(f"{others[0]}: open it with graphcondense.data.load")
+
+
+def kind_of_data(data: object) -> str:
+    """The name of the kind that data are of, such as ``"node"`` or ``"image"``.
+
+    Images are what :func:`~graphcondense.data.images.is_images` says; users by items a SciPy
+    matrix, a mapping of ``train``, ``val`` and ``test``, a data frame, a bipartite ``HeteroData``
+    without labels or an :class:`~graphcondense.data.interactions.InteractionTask`; a list or data
+    set is a set of graphs, but a single graph in it that labels its nodes is one graph, as is what
+    has features ``x``.
 
     Raises:
         ValueError: none that this package condenses, or what may be one or the other; says what to
             pass instead.
 
+    >>> import scipy.sparse as sp
     >>> kind_of_data(sp.eye(3).tocsr()), kind_of_data(([[0.0]], [1]))
     ('rows', 'image')
     """
-    from torch_geometric.data import Batch
-
-    from graphcondense.data.graph_task import GraphTask, check_has_length
-    from graphcondense.data.images import is_images
-    from graphcondense.data.task import NodeTask, is_dataset, labels_nodes
-
-    if isinstance(data, GraphTask):
-        return "graph"
-    if isinstance(data, NodeTask):
-        return "node"
-    if is_images(data):
-        return "image"
-    if is_rows(data):
-        _check_no_labels(data)
-        return "rows"
-    if isinstance(data, Batch):
+    if isinstance(data, str | Path):
         raise ValueError(
-            f"a Batch of {data.num_graphs:,} graphs may be one graph or many: pass "
-            "batch.to_data_list() for a set of graphs, Data(**batch.to_dict()) for one"
+            f"data are given as the text {str(data)[:80]!r}: open them first, "
+            f"graphcondense.data.load({str(data)[:80]!r})"
         )
-    # PyG's data sets answer to `.x` too: they come before what has one.
-    if is_dataset(data):
-        check_has_length(data)
-        return "node" if labels_nodes(data) else "graph"
-    if hasattr(data, "x"):
-        return "node"
+    known = data_kinds().values()
+    for kind in known:
+        if isinstance(data, kind.task):
+            return kind.name
+    for kind in sorted(known, key=lambda kind: kind.general):
+        if kind.takes(data):
+            return kind.name
     inside = ": pass its data set (.dataset)" if hasattr(data, "dataset") else ""
     inside = inside or (": pass list(...) of it" if hasattr(data, "__next__") else "")
-    raise ValueError(
-        f"cannot condense a {type(data).__name__}{inside}; pass a PyG Data, a list or data "
-        "set of graphs, (images [n, c, h, w], labels [n]), or users by items (a SciPy matrix, "
-        "HeteroData or frame)"
-    )
-
-
-def is_rows(data: Any) -> bool:
-    """Whether this looks like users by items, in one of the forms that are understood."""
-    from graphcondense.data.interactions import InteractionTask
-
-    split = isinstance(data, Mapping) and {"train", "val", "test"} <= set(data)
-    frame = hasattr(data, "columns") and hasattr(data, "to_numpy")
-    return (
-        isinstance(data, InteractionTask)
-        or sp.issparse(data)
-        or split
-        or frame
-        or hasattr(data, "edge_types")
-    )
-
-
-def _check_no_labels(data: Any) -> None:
-    """A labelled ``HeteroData`` is no users by items, though it may have such edges."""
-    if not hasattr(data, "edge_types"):
-        return
-    labelled = [kind for kind in data.node_types if "y" in data[kind]]
-    if labelled:
-        raise ValueError(
-            f"a HeteroData with labelled nodes ({labelled[0]!r} has y) may be a graph to classify "
-            "or users by items: pass data.to_homogeneous() (edge types are then one) for the "
-            "first, graphcondense.data.as_interactions(data, edge_type=...) for the second"
-        )
+    forms = either([kind.forms for kind in known])
+    raise ValueError(f"cannot condense a {type(data).__name__}{inside}; pass {forms}")

@@ -9,7 +9,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
+
+Row: TypeAlias = "dict[str, str | int | bool | None]"
+"""What a table says of a data set, by column."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,14 +53,16 @@ class Named:
         folder = self.base(root) / self.folder
         return not self.folder or any(any(folder.glob(f"{d}/*")) for d in ("raw", "processed"))
 
-    def columns(self) -> dict[str, Any]:
+    def columns(self) -> Row:
         """What else :func:`graphcondense.data.datasets` says of it."""
         raise NotImplementedError
 
-    def row(self, root: Path) -> dict[str, Any]:
-        """Its row in :func:`graphcondense.data.datasets`."""
+    def row(self, kind: str, root: Path) -> Row:
+        """Its row in :func:`graphcondense.data.datasets`, being of this kind."""
         return {
             "name": self.name,
+            "kind": kind,
+            "family": self.family,
             **self.columns(),
             "source": self.source,
             "licence": self.licence,
@@ -75,6 +80,15 @@ def name_key(name: str) -> str:
     True
     """
     return re.sub(r"[-_\s]", "", name.lower())
+
+
+def either(words: Sequence[str]) -> str:
+    """Words for a choice.
+
+    >>> either(["a", "b", "c"]), either(["a"])
+    ('a, b or c', 'a')
+    """
+    return " or ".join([", ".join(words[:-1]), *words[-1:]] if len(words) > 1 else words)
 
 
 def find(name: str, table: Sequence[_Known], files: str) -> _Known:

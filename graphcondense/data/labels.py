@@ -5,16 +5,37 @@ Nothing here is of the size of a label's value: an id may be a hash.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from itertools import islice
 
 import torch
 from torch import Tensor
 
-_NAMED = 5
-"""Values that a message names, at most."""
+UNMARKED = (255, 65535)
+"""Ids that mark what has no label in files of small integers."""
+
+ANEW = "relabel y as 0..C-1: torch.unique(y, return_inverse=True)[1]"
 
 
-def count_classes(known: Tensor, trained: Tensor, what: str, other: str = "") -> int:
+def few(items: Iterable[object], most: int = 5) -> str:
+    """The first of many, for a message; each of at most 40 characters.
+
+    >>> few(range(3)), few(range(10**9))
+    ('0, 1, 2', '0, 1, 2, 3, 4, ...')
+    """
+    shown = [str(item)[:40] for item in islice(items, most + 1)]
+    return ", ".join(shown[:most] + ["..."] * (len(shown) > most))
+
+
+def count_classes(
+    known: Tensor,
+    trained: Tensor,
+    what: str,
+    other: str = "",
+    *,
+    anew: str = ANEW,
+    leave: str = "leave those out",
+) -> int:
     """How many classes there are, if they are called 0..C-1 and each has training examples.
 
     Args:
@@ -22,6 +43,8 @@ def count_classes(known: Tensor, trained: Tensor, what: str, other: str = "") ->
         trained: those of the training examples.
         what: the examples in words, such as ``"graphs"``.
         other: what else ids with gaps may be, for the message.
+        anew: how to number classes anew.
+        leave: what to do with an id, ``{id}``, that means no label.
 
     Raises:
         ValueError: a class without training examples, or ids that are not 0..C-1.
@@ -36,27 +59,17 @@ def count_classes(known: Tensor, trained: Tensor, what: str, other: str = "") ->
     if len(values) == top + 1:
         absent = values[~torch.isin(values, own)].tolist()
         raise ValueError(
-            f"class {some(absent)} has no training {what} (y has {top + 1} classes); add some to "
-            "the split or relabel y as 0..C-1"
+            f"class {few(absent)} has no training {what} (y has {top + 1} classes); add some to "
+            f"the split or relabel y as 0..C-1; if {absent[0]} marks {what} without a label, "
+            f"{leave.format(id=absent[0])}"
         )
-    gaps = torch.arange(_NAMED + len(values))
-    absent = gaps[~torch.isin(gaps, values)][: _NAMED + 1].tolist()
-    absent = [value for value in absent if value < top]
-    unmarked = f"; if {top} marks {what} without a label, leave those out" if top == 255 else ""
+    gaps = torch.arange(6 + len(values))
+    absent = gaps[~torch.isin(gaps, own) & (gaps < top)][:6].tolist()
+    unmarked = f"; if {top} marks {what} without a label, {leave.format(id=top)}"
     raise ValueError(
-        f"class {some(absent)} has no training {what} (y has {len(values):,} different values, up "
-        f"to {top}); relabel y as 0..C-1: torch.unique(y, return_inverse=True)[1]{unmarked}{other}"
+        f"class {few(absent)} has no training {what} (y has {len(values):,} different values, up "
+        f"to {top}); {anew}{unmarked if top in UNMARKED else ''}{other}"
     )
-
-
-def some(values: list[Any]) -> str:
-    """A few of the values, with commas between.
-
-    >>> some([1, 2]), some(list(range(9)))
-    ('1, 2', '0, 1, 2, 3, 4, ...')
-    """
-    rest = ", ..." if len(values) > _NAMED else ""
-    return ", ".join(map(str, values[:_NAMED])) + rest
 
 
 def counts_up(known: Tensor) -> bool:
@@ -83,7 +96,7 @@ def is_one_hot(y: Tensor) -> bool:
     return bool((((y == 0) | (y == 1)).all(1) & ((y == 1).sum(1) == 1)).all())
 
 
-def as_tensor(y: Any, who: str) -> Tensor:
+def as_tensor(y: object, who: str) -> Tensor:
     """A label, or labels, as a tensor on the CPU.
 
     Raises:

@@ -7,18 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphcondense.data.known import Named, find, name_key, open_known, root_of
+from graphcondense.data.kind import refuse_others
+from graphcondense.data.known import Named, Row, find, open_known, root_of
+from graphcondense.data.labels import few
 from graphcondense.data.ogb import load_ogb
-from graphcondense.data.pt import read_pt
-from graphcondense.data.reading import ROWS, TEXT_LABELS, few, labels, mask
-from graphcondense.data.task import labels_nodes
+from graphcondense.data.reading import ROWS, TEXT_LABELS, labels, mask
 from graphcondense.ops.adjacency import csr_tensor, scipy_csr
 from graphcondense.ops.arrays import plain
 from graphcondense.ops.device import usable
@@ -26,11 +26,6 @@ from graphcondense.ops.device import usable
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
-    from graphcondense.data.graph_task import GraphTask
-    from graphcondense.data.images import ImageTask
-    from graphcondense.data.interactions import InteractionTask
-
-__all__ = ["KNOWN", "Known", "datasets", "load", "name_key"]
 
 NORMALIZE = ("auto", "row", "standard", "none")
 SPLITS = ("public", "full", "seeded", "random")
@@ -38,7 +33,7 @@ MOST_CLASSES = 1000
 """Beyond so many, labels that are hardly ever equal are taken for no classes."""
 
 
-def load(
+def load_nodes(
     name: str | Path,
     root: str | Path | None = None,
     *,
@@ -46,132 +41,53 @@ def load(
     seed: int = 0,
     normalize: str = "auto",
     device: torch.device | str | None = None,
-) -> Data | GraphTask | ImageTask | InteractionTask:
-    """Open a graph by name, or from a file that ends in ``.npz`` or ``.pt``.
+) -> Data:
+    """Open one graph by name or from a ``.npz`` file; see :func:`graphcondense.data.load`."""
+    path = Path(name).expanduser()
+    if path.suffix == ".npz":
+        if not path.is_file():
+            raise ValueError(f"there is no file {path}")
+        return node_data(open_npz(path), path, split, seed, normalize, device)
+    refuse_others(str(name), "node")
+    known = find(str(name), KNOWN, ".npz or .pt")
+    data = open_known(known, root_of(root))
+    return _prepared(data, known.name, split, seed, normalize, known.normalize, device)
 
-    A set of many graphs (``ogbg-molhiv``, ``MUTAG``, a ``.pt`` file of a list) is opened as
-    :func:`graphcondense.data.load_graphs` does, and one of images (``fashion-mnist``) as
-    :func:`graphcondense.data.load_images`, users by items (``ml-1m``) as
-    :func:`graphcondense.data.load_interactions`; ``normalize`` and ``device`` are not for these.
 
-    Case, ``-`` and ``_`` in a name do not matter. :func:`datasets` lists the names. What is not
-    under ``root`` is downloaded there, without a question.
+def node_data(
+    data: Data | list[Data],
+    path: Path,
+    split: str | None = None,
+    seed: int = 0,
+    normalize: str = "auto",
+    device: torch.device | str | None = None,
+) -> Data:
+    """What a file holds, with a split and normalised features."""
+    if isinstance(data, list):
+        data = data[0]
+    if data.y is None or data.num_nodes is None:
+        raise ValueError(f"{path}: the Data has no labels y, a tensor [nodes]")
+    for key in ("x", "edge_index", "edge_weight", "y"):
+        if isinstance(value := data.get(key), np.ndarray | list):
+            data[key] = plain(value, f"{path}: {key}", text=TEXT_LABELS if key == "y" else "")
+    return _prepared(data, path.stem, split, seed, normalize, "none", device)
 
-    A ``.npz`` file holds arrays: ``x [n, d]``, or ``x_data``, ``x_indices``, ``x_indptr`` and
-    ``x_shape`` of a SciPy CSR matrix; ``edge_index [2, m]`` with an optional ``edge_weight [m]``,
-    or ``adj_data`` and so on of a CSR matrix whose row is an edge's source; ``y [n]``; and,
-    optionally, bool or 0/1 ``train_mask``, ``val_mask``, ``test_mask [n]`` (``[n, k]`` for ``k``
-    splits). Files of the GNN benchmark of Shchur et al. (``adj_*``, ``attr_*``, ``labels``) and of
-    the heterophilous sets of Platonov et al. (``node_features``, ``node_labels``, ``edges``,
-    ``train_masks`` and so on) are read as PyG reads them: undirected, the former without self-loops
-    and with features 0 or 1. A ``.pt`` file holds a PyG ``Data`` written by ``torch.save``, or is
-    the ``processed/data.pt`` of a PyG data set; anything that could run code is refused.
 
-    Edges are as the source has them, except that those of ogbn-arxiv are made undirected, as in
-    every paper that trains a GNN on it. Those of ogbn-papers100M stay directed.
-
-    Args:
-        name: name of a set, or path to a file.
-        root: where data sets are; by default ``$GRAPHCONDENSE_DATA``, else
-            ``~/.cache/graphcondense``. Each set lies there as its own loader puts it
-            (``Cora/raw``, ``ogbn_arxiv``), or so below ``pyg/`` and ``ogb/``.
-        split: ``public``: as published. ``full``: all nodes for training that the published split
-            does not validate or test on. ``seeded``: 20 nodes a class for training, 30 a class for
-            validation, the rest for test (a class of 50 nodes or fewer: a third each).
-            ``random``: 20 a class, 500 and 1,000. By default ``public`` where there is one, else
-            ``seeded``.
-        seed: draws the splits ``seeded`` and ``random``; of several published splits, which one.
-        normalize: ``row``: each row is divided by its sum where that is above one, so that counts
-            sum to one and rows that sum to less stay as they are (PyG's ``NormalizeFeatures``; it
-            subtracts the smallest feature of all first). ``standard``: zero mean and unit variance
-            a column, fitted on the *training* rows. ``none``. ``auto``:
-            ``row`` for sparse bags of words (Planetoid, Coauthor, CitationFull), ``standard`` for
-            ogbn-arxiv, ogbn-products, Flickr and Reddit, else ``none``. Amazon's bags of words are
-            a third full: as shares of a row, a GCN of the evaluator hardly learns from them in 300
-            epochs (Computers, whole graph: 71 % of validation against 89 % as they are).
-        device: where to put the tensors; by default they stay on the CPU.
-
-    Returns:
-        A ``Data`` with ``x [n, d]`` float32 (a CSR tensor if the file has it sparse),
-        ``edge_index [2, m]``, ``y [n]``, bool masks ``[n]``, and ``name``; for a set of graphs a
-        :class:`~graphcondense.data.graph_task.GraphTask`; for images an
-        :class:`~graphcondense.data.images.ImageTask`; for users by items an
-        :class:`~graphcondense.data.interactions.InteractionTask`.
-
-    Raises:
-        ValueError: for a name, split, normalisation, file or folder that cannot be used, saying
-            what can.
-        ConnectionError: when the set is not under ``root`` and cannot be downloaded.
-    """
-    from graphcondense.data.graphs import load_graphs, task_of_list
-    from graphcondense.data.images import KnownImages, check_no_image_options, load_images
-    from graphcondense.data.interactions import (
-        KnownInteractions,
-        holds_interactions,
-        load_interactions,
-    )
-
+def _prepared(
+    data: Data,
+    name: str,
+    split: str | None,
+    seed: int,
+    normalize: str,
+    auto: str,
+    device: torch.device | str | None,
+) -> Data:
     if normalize not in NORMALIZE:
         raise ValueError(f"normalize={normalize!r}: choose one of {', '.join(NORMALIZE)}")
-    path = Path(name).expanduser()
-    if holds_interactions(path):
-        _check_no_graph_options(str(path), normalize, device, "users by items")
-        return load_interactions(path, root, split=split, seed=seed)
-    if path.suffix in _FILES:
-        data, auto, own = open_file(path), "none", path.stem
-        if isinstance(data, list) and labels_nodes(data):
-            data = data[0]
-        if isinstance(data, list):
-            _check_no_graph_options(str(path), normalize, device)
-            return task_of_list(data, path, split, seed)
-    else:
-        known = _find(str(name))
-        if isinstance(known, KnownImages):
-            check_no_image_options(known.name, split, normalize, device)
-            return load_images(name, root)
-        if isinstance(known, KnownInteractions):
-            _check_no_graph_options(known.name, normalize, device, "users by items")
-            return load_interactions(known.name, root, split=split, seed=seed)
-        if not isinstance(known, Known):
-            _check_no_graph_options(known.name, normalize, device)
-            return load_graphs(name, root, split=split, seed=seed)
-        data, auto, own = open_known(known, root_of(root)), known.normalize, known.name
-    data.name = own
+    data.name = name
     _set_split(data, split, seed)
     data = _NORMALIZERS[auto if normalize == "auto" else normalize](data)
     return data if device is None else data.to(usable(device))
-
-
-def _check_no_graph_options(
-    name: str, normalize: str, device: Any, what: str = "a set of graphs"
-) -> None:
-    for option, given, usual in (("normalize", normalize, "auto"), ("device", device, None)):
-        if given != usual:
-            raise ValueError(
-                f"{option}={given!r} is for one graph with labelled nodes, {name} is {what}: leave "
-                "it out"
-            )
-
-
-def datasets(root: str | Path | None = None) -> list[dict[str, Any]]:
-    """What :func:`load` knows by name: one row a set, for a table.
-
-    Returns:
-        Rows with ``name``, ``kind`` (``"node"``: one graph with labelled nodes; ``"graph"``: many
-        labelled graphs; ``"image"``; ``"rows"``: users by items), ``family``, ``graphs``, ``nodes``
-        (images, or users and items, where these are listed; ``None`` for a set of graphs),
-        ``classes`` (tasks, for molecules), ``metric``, ``split``, ``normalize``, ``source``,
-        ``licence`` and ``local`` (it is under ``root``: no download is needed).
-
-    >>> {row["name"]: row["nodes"] or row["graphs"] for row in datasets()}["citeseer"]
-    3327
-    """
-    from graphcondense.data.graphs import KNOWN_GRAPHS
-    from graphcondense.data.images import KNOWN_IMAGES
-    from graphcondense.data.interactions import KNOWN_INTERACTIONS
-
-    tables = (*KNOWN, *KNOWN_GRAPHS, *KNOWN_IMAGES, *KNOWN_INTERACTIONS)
-    return [known.row(root_of(root)) for known in tables]
 
 
 # --- sets by name ----------------------------------------------------------------------------
@@ -179,7 +95,7 @@ def datasets(root: str | Path | None = None) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Known(Named):
-    """A graph that :func:`load` knows.
+    """A graph that :func:`load_nodes` knows.
 
     Attributes:
         nodes, classes: for a table.
@@ -192,10 +108,8 @@ class Known(Named):
     normalize: str
     published: bool = False
 
-    def columns(self) -> dict[str, Any]:
+    def columns(self) -> Row:
         return {
-            "kind": "node",
-            "family": self.family,
             "graphs": 1,
             "nodes": self.nodes,
             "classes": self.classes,
@@ -358,27 +272,16 @@ KNOWN: tuple[Known, ...] = (
     ),
 )
 
-_REFUSED = {
+REFUSED = {
     "ogbnmag": "ogbn-mag is heterogeneous; only graphs of one node type can be condensed",
 }
-
-
-def _find(name: str) -> Named:
-    """A graph, a set of graphs, or images; of two that share a name the graph."""
-    from graphcondense.data.graphs import KNOWN_GRAPHS
-    from graphcondense.data.images import KNOWN_IMAGES
-    from graphcondense.data.interactions import KNOWN_INTERACTIONS
-
-    if name_key(name) in _REFUSED:
-        raise ValueError(_REFUSED[name_key(name)])
-    tables = (*KNOWN_INTERACTIONS, *KNOWN_IMAGES, *KNOWN_GRAPHS, *KNOWN)
-    return find(name, tables, ".npz or .pt")
+"""Sets that OGB has and nothing here can condense, and why."""
 
 
 # --- files -----------------------------------------------------------------------------------
 
 
-def _open_npz(path: Path) -> Data:
+def open_npz(path: Path) -> Data:
     from torch_geometric.data import Data
 
     try:
@@ -409,7 +312,7 @@ LABELS = ("y", "labels", "node_labels")
 _NPZ_KEYS = {"x", "edge_index", "edge_weight", "y", "train_mask", "val_mask", "test_mask"}
 
 
-def _plain(arrays: Mapping[str, np.ndarray[Any, Any]], name: str, path: Path) -> Tensor:
+def _plain(arrays: Mapping[str, np.ndarray], name: str, path: Path) -> Tensor:
     return plain(arrays[name], f"{path}: {name}", text=TEXT_LABELS if name in LABELS else "")
 
 
@@ -425,7 +328,7 @@ def _undirected(edges: Tensor, n: int, path: Path) -> Tensor:
     return out
 
 
-def _shchur(arrays: Mapping[str, np.ndarray[Any, Any]], path: Path) -> Data:
+def _shchur(arrays: Mapping[str, np.ndarray], path: Path) -> Data:
     """As PyG's ``read_npz`` has it, of Amazon, Coauthor and CitationFull."""
     from torch_geometric.data import Data
 
@@ -452,7 +355,7 @@ def _shchur(arrays: Mapping[str, np.ndarray[Any, Any]], path: Path) -> Data:
     )
 
 
-def _heterophilous(arrays: Mapping[str, np.ndarray[Any, Any]], path: Path) -> Data:
+def _heterophilous(arrays: Mapping[str, np.ndarray], path: Path) -> Data:
     """As PyG's ``HeterophilousGraphDataset`` has it: edges stand one way in the file."""
     from torch_geometric.data import Data
 
@@ -472,7 +375,7 @@ def _heterophilous(arrays: Mapping[str, np.ndarray[Any, Any]], path: Path) -> Da
     )
 
 
-_LAYOUTS: dict[tuple[str, ...], Callable[[Mapping[str, np.ndarray[Any, Any]], Path], Data]] = {
+_LAYOUTS: dict[tuple[str, ...], Callable[[Mapping[str, np.ndarray], Path], Data]] = {
     ("labels", "adj_data"): _shchur,
     ("node_features", "node_labels", "edges"): _heterophilous,
 }
@@ -494,32 +397,6 @@ def _csr(arrays: Mapping[str, np.ndarray], name: str, path: Path) -> sp.csr_matr
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: '{name}' is not a CSR matrix ({error})") from error
     return matrix
-
-
-def _open_pt(path: Path) -> Any:
-    from torch_geometric.data import Data
-
-    data = read_pt(path, "a PyG Data of tensors")
-    if isinstance(data, list):
-        return data
-    if not isinstance(data, Data):
-        raise ValueError(f"{path} holds a {type(data).__name__}, not a PyG Data")
-    if data.y is None or data.num_nodes is None:
-        raise ValueError(f"{path}: the Data has no labels y, a tensor [nodes]")
-    for key in ("x", "edge_index", "edge_weight", "y"):
-        if isinstance(value := data.get(key), np.ndarray | list):
-            data[key] = plain(value, f"{path}: {key}", text=TEXT_LABELS if key == "y" else "")
-    return data
-
-
-_FILES: dict[str, Callable[[Path], Any]] = {".npz": _open_npz, ".pt": _open_pt}
-
-
-def open_file(path: Path) -> Any:
-    """A ``Data``, or the list of graphs that a ``.pt`` file may hold."""
-    if not path.is_file():
-        raise ValueError(f"there is no file {path}")
-    return _FILES[path.suffix](path)
 
 
 # --- splits ----------------------------------------------------------------------------------

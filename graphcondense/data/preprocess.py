@@ -18,12 +18,12 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor
 
+from graphcondense.saved.compact import PREFIX as PREFIX  # what makes artefacts takes it from here
+
 CHUNK = 4096
 """Images that are turned into float64 at once."""
 MOST_FITTED = 10_000
 """Images that :class:`ZCA` is fitted on, at most, evenly spaced among those given."""
-PREFIX = "preprocess_"
-"""What the tensors of a preprocessing are called by in an artefact, before their own names."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def fit_preprocess(name: str, images: Tensor) -> Preprocess:
     return _class_of(name).fitted(images)
 
 
-def restore_preprocess(small: Any) -> Preprocess:
+def restore_preprocess(small: object) -> Preprocess:
     """The preprocessing that condensed images were made with.
 
     Args:

@@ -59,7 +59,7 @@ def _reason(error: Exception, may_hold: str) -> str:
     )
 
 
-def _collated(content: Any, path: Path) -> Any:
+def _collated(content: object, path: Path) -> Any:
     """Graphs that PyG put into one, taken apart again; anything else as it is."""
     from torch_geometric.data import Data
     from torch_geometric.data.separate import separate

@@ -8,9 +8,7 @@ size of a value.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
@@ -19,6 +17,9 @@ from torch import Tensor
 
 from graphcondense.ops.adjacency import csr_from_edges
 from graphcondense.ops.arrays import plain, sparse
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
 
 REAL = "data."
 SMALL = "the small graph's "
@@ -33,17 +34,7 @@ LAST_EXACT = 2.0**53
 """From here on a float64 no longer tells an integer from the next."""
 
 
-def few(items: Iterable[Any], most: int = 5) -> str:
-    """The first of many, for a message; each of at most 40 characters.
-
-    >>> few(range(3)), few(range(10**9))
-    ('0, 1, 2', '0, 1, 2, 3, 4, ...')
-    """
-    shown = [str(item)[:40] for item in islice(items, most + 1)]
-    return ", ".join(shown[:most] + ["..."] * (len(shown) > most))
-
-
-def features(x: Any, owner: str) -> Tensor | sp.csr_matrix:
+def features(x: object, owner: str) -> Tensor | sp.csr_matrix:
     """Features ``[n, d]``: a float32 tensor, or SciPy CSR where they are given sparse.
 
     Raises:
@@ -86,7 +77,7 @@ def _check_finite(x: Tensor | sp.csr_matrix, what: str) -> None:
         raise ValueError(f"{what} has NaN or infinite features ({where}); impute them first")
 
 
-def labels(y: Any, n: int, owner: str, *, soft: bool = False) -> Tensor:
+def labels(y: object, n: int, owner: str, *, soft: bool = False) -> Tensor:
     """Classes ``[n]`` int64, -1 for a node without a label (-1 or NaN).
 
     Args:
@@ -156,37 +147,7 @@ def _refuse_columns(y: Tensor, what: str) -> None:
     )
 
 
-def check_numbering(y: Tensor, train: Tensor, num_classes: int) -> None:
-    """Every class ``0..C-1`` has training nodes; never builds anything of ``num_classes``.
-
-    Raises:
-        ValueError: naming the first that have none, and how to number classes anew.
-    """
-    have = set(torch.unique(y[train]).tolist())
-    if len(have) == num_classes:
-        return
-    used = torch.unique(y[y >= 0])
-    missing = list(islice((c for c in range(num_classes) if c not in have), 6))
-    said = (
-        f"class {few(missing)} has no training nodes (y has {num_classes} classes, "
-        f"0..{num_classes - 1})"
-    )
-    high = int(used[-1])
-    if len(used) == num_classes:
-        raise ValueError(
-            f"{said}; add some to train_mask, or, where such a class means no label, "
-            f"y[y == {missing[0]}] = -1"
-        )
-    fix = "known = y >= 0; y[known] = torch.unique(y[known], return_inverse=True)[1]"
-    if high in (255, 65535):
-        fix = f"if {high} means no label, y = y.long(); y[y == {high}] = -1. Else {fix}"
-    raise ValueError(
-        f"{said}; only {len(used)} of these ids occur: {few(used.tolist())}. Number them anew: "
-        f"{fix}"
-    )
-
-
-def mask(value: Any, name: str, n: int, owner: str) -> Tensor:
+def mask(value: object, name: str, n: int, owner: str) -> Tensor:
     """A split as bool ``[n, k]``, one column for each of ``k`` splits (``[n]``: one).
 
     Bool values, or whole numbers that are all 0 or 1; a list or an array will do.
@@ -213,7 +174,7 @@ def mask(value: Any, name: str, n: int, owner: str) -> Tensor:
     raise ValueError(said)
 
 
-def edge_list(data: Any, n: int, owner: str) -> tuple[Tensor, Tensor | None]:
+def edge_list(data: Data, n: int, owner: str) -> tuple[Tensor, Tensor | None]:
     """``edge_index [2, m]`` int64 and the weights ``[m]`` float32, ``None`` where there are none.
 
     Weights are ``edge_weight``, or else an ``edge_attr`` of one column.
@@ -225,7 +186,7 @@ def edge_list(data: Any, n: int, owner: str) -> tuple[Tensor, Tensor | None]:
     return edges, _weights(data, edges.shape[1], owner)[1]
 
 
-def _ends(data: Any, n: int, owner: str) -> Tensor:
+def _ends(data: Data, n: int, owner: str) -> Tensor:
     what = f"{owner}edge_index"
     edges = plain(data.edge_index, what)
     if edges.dim() != 2 or edges.shape[0] != 2:
@@ -243,7 +204,7 @@ def _ends(data: Any, n: int, owner: str) -> Tensor:
     return edges
 
 
-def _weights(data: Any, m: int, owner: str) -> tuple[str, Tensor | None]:
+def _weights(data: Data, m: int, owner: str) -> tuple[str, Tensor | None]:
     """What weights are called, and they ``[m]``."""
     name, given = "edge_weight", getattr(data, "edge_weight", None)
     if given is None:
@@ -267,7 +228,7 @@ def _weights(data: Any, m: int, owner: str) -> tuple[str, Tensor | None]:
     return what, weight.reshape(-1).to(torch.float32)
 
 
-def adjacency(data: Any, n: int, owner: str) -> sp.csr_matrix | None:
+def adjacency(data: Data, n: int, owner: str) -> sp.csr_matrix | None:
     """``A [n, n]``, ``A[i, j]`` the weight of the edge ``j -> i``; ``None`` if nothing says edges.
 
     Args:
@@ -313,20 +274,20 @@ def adjacency(data: Any, n: int, owner: str) -> sp.csr_matrix | None:
     return found[first]
 
 
-def _is_square(matrix: Any, n: int) -> bool:
+def _is_square(matrix: object, n: int) -> bool:
     sizes = getattr(matrix, "sizes", None)  # of torch_sparse
     shape = sizes() if callable(sizes) else getattr(matrix, "shape", ())
     return tuple(shape) == (n, n)
 
 
-def _square(matrix: Any, n: int, what: str, owner: str) -> sp.csr_matrix:
+def _square(matrix: object, n: int, what: str, owner: str) -> sp.csr_matrix:
     adj = sparse(matrix, what)
     if adj.shape != (n, n):
         raise ValueError(f"{what}: the adjacency is {adj.shape}, but {owner}x has {n} nodes")
     return adj
 
 
-def _check_weights(weight: np.ndarray[Any, Any], what: str) -> None:
+def _check_weights(weight: np.ndarray, what: str) -> None:
     if not np.isfinite(weight).all():
         raise ValueError(f"{what}: edge weights must be finite")
     if len(weight) and weight.min() < 0:
@@ -336,7 +297,7 @@ def _check_weights(weight: np.ndarray[Any, Any], what: str) -> None:
         )
 
 
-def _check_weighted(data: Any, adj: sp.csr_matrix, owner: str) -> None:
+def _check_weighted(data: Data, adj: sp.csr_matrix, owner: str) -> None:
     """Weights beside an ``adj_t`` that has none are a transform that was told another name."""
     if not adj.nnz or (adj.data != 1).any():
         return

@@ -6,23 +6,27 @@ import hashlib
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from graphcondense.data.labels import count_classes
 from graphcondense.data.reading import (
     REAL,
     SMALL,
     adjacency,
-    check_numbering,
     features,
     labels,
     mask,
 )
 from graphcondense.ops.adjacency import gcn_norm_csr, scipy_csr
+from graphcondense.saved.compact import bytes_of
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
 
 SPLITS = ("train", "val", "test")
 
@@ -97,6 +101,13 @@ class NodeTask:
     def num_features(self) -> int:
         return int(self.x.shape[1])
 
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Nodes, edges, and bytes of features, edges and labels as they are stored."""
+        arrays = [self.adj.data, self.adj.indices, self.adj.indptr, self.y.numpy()]
+        total = bytes_of(self.x_array) + sum(a.nbytes for a in arrays)
+        return self.num_nodes, int(self.adj.nnz), total
+
     @cached_property
     def gcn_adj(self) -> sp.csr_matrix:
         """``D^-1/2 (A + I) D^-1/2``."""
@@ -149,7 +160,7 @@ class NodeTask:
         )
 
 
-def as_task(data: Any, *, name: str | None = None, need_test: bool = False) -> NodeTask:
+def as_task(data: object, *, name: str | None = None, need_test: bool = False) -> NodeTask:
     """Check ``data`` and bring it into one layout; nothing of ``data`` is changed.
 
     Args:
@@ -210,13 +221,18 @@ def as_task(data: Any, *, name: str | None = None, need_test: bool = False) -> N
         val=splits["val"],
         test=splits["test"],
     )
-    check_numbering(y, task.train, task.num_classes)
+    anew = "number them anew: known = y >= 0; y[known] = torch.unique(y[known], "
+    count_classes(
+        *(y[y >= 0], y[task.train], "nodes"),
+        anew=f"{anew}return_inverse=True)[1]",
+        leave="y = y.long(); y[y == {id}] = -1",
+    )
     return task
 
 
 def read_labelled(
-    small: Any, real: NodeTask
-) -> tuple[np.ndarray[Any, Any] | sp.csr_matrix, sp.csr_matrix, np.ndarray[Any, Any], Tensor]:
+    small: Data, real: NodeTask
+) -> tuple[np.ndarray | sp.csr_matrix, sp.csr_matrix, np.ndarray, Tensor]:
     """What to train on: features, adjacency, training rows and their targets.
 
     Args:
@@ -258,7 +274,7 @@ def read_labelled(
     return x, adj, rows.numpy(), targets
 
 
-def _read_small(data: Any) -> tuple[Any, sp.csr_matrix, Tensor, Tensor]:
+def _read_small(data: Data) -> tuple[Any, sp.csr_matrix, Tensor, Tensor]:
     given = {name: getattr(data, name, None) for name in ("x", "y", "train_mask")}
     if given["x"] is None or given["y"] is None:
         raise ValueError(
@@ -277,14 +293,48 @@ def _read_small(data: Any) -> tuple[Any, sp.csr_matrix, Tensor, Tensor]:
     return x.numpy() if isinstance(x, Tensor) else x, adj, y, rows
 
 
-def is_dataset(data: Any) -> bool:
+def is_graph(data: object) -> bool:
+    """Whether ``data`` are one graph, or a data set of one whose nodes are labelled.
+
+    Raises:
+        ValueError: a ``Batch`` may be one graph or many; says what to pass for each.
+    """
+    from torch_geometric.data import Batch
+
+    if isinstance(data, Batch):
+        raise ValueError(
+            f"a Batch of {data.num_graphs:,} graphs may be one graph or many: pass "
+            "batch.to_data_list() for a set of graphs, Data(**batch.to_dict()) for one"
+        )
+    # PyG's data sets answer to `.x` too: they come before what has one.
+    return labels_nodes(data) if is_dataset(data) else hasattr(data, "x")
+
+
+def is_dataset(data: object) -> bool:
     """Whether ``data`` is a sequence of graphs, such as a PyG dataset or a list of ``Data``."""
     # PyG's data sets answer to `.x` too, past their transform: ask for the type.
     return isinstance(data, list | tuple | torch.utils.data.Dataset)
 
 
+def check_has_length(data: object) -> None:
+    """Raise a ValueError for a data set that can only be read from front to back.
+
+    PyTorch's ``IterableDataset`` may be endless: it is not read without being asked.
+    """
+    if not hasattr(data, "__len__") or isinstance(data, torch.utils.data.IterableDataset):
+        raise ValueError(
+            f"the data set {type(data).__name__} can only be read from front to back; pass "
+            "list(dataset) if it ends"
+        )
+
+
 def labels_nodes(data: Any) -> bool:
-    """Whether a data set is one graph whose label, if it has one, is not the graph's own."""
+    """Whether a data set is one graph whose label, if it has one, is not the graph's own.
+
+    Raises:
+        ValueError: it can only be read from front to back.
+    """
+    check_has_length(data)
     if len(data) != 1:
         return False
     y, nodes = getattr(data[0], "y", None), getattr(data[0], "num_nodes", None)
@@ -300,7 +350,7 @@ def _compact(x: Tensor | sp.csr_matrix) -> Tensor | sp.csr_matrix:
     return x
 
 
-def _check_nodes(data: Any, n: int) -> None:
+def _check_nodes(data: Data, n: int) -> None:
     """``num_nodes``, where it is stated and not guessed, is the number of rows of ``x``."""
     named = isinstance(data, Container) and "num_nodes" in data
     stated = getattr(data, "num_nodes", None) if named else None
@@ -310,14 +360,14 @@ def _check_nodes(data: Any, n: int) -> None:
         )
 
 
-def _split(data: Any, split: str, n: int) -> Tensor:
+def _split(data: Data, split: str, n: int) -> Tensor:
     given = getattr(data, f"{split}_mask", None)
     if given is None:
         return torch.empty(0, dtype=torch.long)
     return mask(given, f"{split}_mask", n, REAL)[:, 0].nonzero().reshape(-1)
 
 
-def _ids(data: Any, n: int) -> str:
+def _ids(data: Data, n: int) -> str:
     """What to do with a split that is given as ids of nodes under another name."""
     for name in ("train_idx", "train_index", "split_idx"):
         if getattr(data, name, None) is not None:

@@ -56,7 +56,7 @@ class GraphSource:
         self.num_classes, self.num_examples = self.task.num_groups, len(self.task)
         self.num_features = self.task.num_features
         self.num_edge_features = self.task.num_edge_features if self.edge_features else 0
-        self.criterion: Criterion = CRITERIA[self.task.kind]
+        self.criterion: Criterion = CRITERIA[self.task.label_kind]
         group = self.task.groups[self.task.train]
         self.members = [
             self.task.train[(group == c).nonzero().flatten()] for c in range(self.num_classes)
@@ -78,7 +78,7 @@ class GraphSource:
         """Of the largest training graph with all of its edges: no graph takes more."""
         task = self.task
         edge = EDGE_BYTES + 4 * self.num_edge_features
-        label = 8 if task.kind == "classes" else 4 * task.num_outputs
+        label = 8 if task.label_kind == "classes" else 4 * task.num_outputs
         return 4 * self.largest * self.num_features + edge * self.most_edges + label
 
     def as_batch(self, graphs: GraphSet) -> Batch:
@@ -451,7 +451,7 @@ def most_telling(
     rows = readouts(real, train).double()
     spread = rows.std(0, correction=0)
     rows = ((rows - rows.mean(0)) / spread)[:, spread > 1e-9]
-    y = ridge_targets(task.kind, task.num_outputs)(task.scaled(task.graphs.y[train])).to(rows)
+    y = ridge_targets(task.label_kind, task.num_outputs)(task.scaled(task.graphs.y[train])).to(rows)
     known = ~y.isnan()
     groups = task.groups[train]
     share = (1 / torch.bincount(groups).double())[groups].to(rows)[:, None]

@@ -17,12 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from graphcondense.data.graph_task import GraphTask
-from graphcondense.data.images import ImageTask
-from graphcondense.data.interactions import InteractionTask
-from graphcondense.data.task import NodeTask, as_task
+from graphcondense.data.kind import is_task
+from graphcondense.data.task import as_task
 from graphcondense.ops.figures import COLOURS, MARKERS, new_figure, plain, saved
-from graphcondense.saved.compact import bytes_of
 from graphcondense.saved.condensed_rows import CondensedInteractions
 from graphcondense.saved.graph_set import GraphSet
 
@@ -395,22 +392,13 @@ def size_of(graph: object) -> Size:
     Of users by items, an `InteractionTask` too, that of the training part; of an `ImageTask` its
     training images in float32. Of condensed images the bytes are those their record tells.
     """
+    if is_task(graph):
+        return Size(*graph.size)
     if (rows := _rows(graph)) is not None:
-        kept = {k: v for k, v in rows.tensors.items() if k not in ("row_ptr", "num_items")}
-        total = sum(v.numel() * v.element_size() for v in kept.values())
-        return Size(rows.num_users, int(rows.csr.nnz), total)
-    if isinstance(graph, GraphTask):
-        graph = graph.graphs.select(graph.train)
+        return Size(*rows.size)
     held = graph if isinstance(graph, GraphSet) else getattr(graph, "set", None)
     if isinstance(held, GraphSet):
         return Size(len(held.x), held.edge_index.shape[1], held.bytes, len(held))
-    if isinstance(graph, NodeTask):
-        arrays = [graph.adj.data, graph.adj.indices, graph.adj.indptr, graph.y.numpy()]
-        total = bytes_of(graph.x_array) + sum(a.nbytes for a in arrays)
-        return Size(graph.num_nodes, int(graph.adj.nnz), total)
-    if isinstance(graph, ImageTask):
-        one = graph.images[0].numel()
-        return Size(len(graph.train), one * len(graph.train), (4 * one + 8) * len(graph.train))
     from graphcondense.saved import condensed  # imports PyG
 
     tensors = condensed.held_in(graph).tensors
@@ -424,7 +412,7 @@ def size_of(graph: object) -> Size:
 
 def graph_hash(graph: object) -> str:
     """The hash a saved graph carries; of a `NodeTask` or a `GraphTask` its digest."""
-    if isinstance(graph, NodeTask | GraphTask | InteractionTask | ImageTask):
+    if is_task(graph):
         return graph.digest
     from graphcondense.saved import condensed  # imports PyG
 
@@ -432,11 +420,9 @@ def graph_hash(graph: object) -> str:
 
 
 def _rows(held: object) -> CondensedInteractions | None:
-    """Users by items in the form that is stored, of a task its training part; else ``None``."""
+    """Users by items in the form that is stored; else ``None``."""
     if isinstance(held, CondensedInteractions):
         return held
-    if isinstance(held, InteractionTask):
-        held = held.train
     return CondensedInteractions(held) if sp.issparse(held) else None
 
 

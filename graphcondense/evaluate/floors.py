@@ -11,7 +11,7 @@ import scipy.sparse as sp
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.data.graph_task import as_graph_task
+from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.images import LABEL_BYTES, ImageTask
 from graphcondense.data.interactions import InteractionTask
 from graphcondense.data.task import NodeTask, as_task, read_labelled

@@ -55,7 +55,7 @@ def graph_kernel_ridge(
     gram = kernel(support, support)
     others = {split: real.batch(getattr(real, split)) for split in ("val", "test")}
     rows = {split: kernel(_states(own, kernel), support) for split, own in others.items()}
-    targets = ridge_targets(real.kind, real.num_outputs)(real.scaled(graphs.y))
+    targets = ridge_targets(real.label_kind, real.num_outputs)(real.scaled(graphs.y))
     for ridge in RIDGES:
         weights = ridge_weights(gram, targets, ridge)
         out = {split: real.unscaled(row.double() @ weights) for split, row in rows.items()}

@@ -21,7 +21,8 @@ from torch.func import functional_call, vmap
 from tqdm.auto import tqdm
 
 from graphcondense.core.pools import built, initialise
-from graphcondense.data.graph_task import GraphTask, as_graph_task
+from graphcondense.data.graph_reading import as_graph_task
+from graphcondense.data.graph_task import GraphTask
 from graphcondense.evaluate.cost import seconds_of
 from graphcondense.evaluate.evaluator import (
     Device,
@@ -125,7 +126,8 @@ class GraphEvaluator(Evaluator[GraphTask, type[GraphNet], GraphTraining, GraphTr
     :class:`~graphcondense.nn.graphs.GraphNet`. The score is the real set's metric.
 
     Args:
-        real: the real graphs, anything :func:`~graphcondense.data.graph_task.as_graph_task` takes.
+        real: the real graphs, anything
+            :func:`~graphcondense.data.graph_reading.as_graph_task` takes.
         device: where to train; default the CPU.
         **options: fields of :class:`GraphTraining`.
     """
@@ -158,10 +160,10 @@ class GraphEvaluator(Evaluator[GraphTask, type[GraphNet], GraphTraining, GraphTr
         return read_graphs(small, self.real, self.training.edge_features)
 
     def several(self, value: object) -> list[object]:
-        return several_graph_sets(value, self.real.kind)
+        return several_graph_sets(value, self.real.label_kind)
 
     def missing(self, small: object) -> list[int]:
-        if self.real.kind != "classes":
+        if self.real.label_kind != "classes":
             return []
         return missing_classes(self.read(small).y, self.real.num_outputs)
 
@@ -189,7 +191,7 @@ class GraphEvaluator(Evaluator[GraphTask, type[GraphNet], GraphTraining, GraphTr
         return random_within(self.real, budget, seed)
 
     def mean(self) -> FitResult | None:
-        return mean_of_targets(self.real) if self.real.kind == "regression" else None
+        return mean_of_targets(self.real) if self.real.label_kind == "regression" else None
 
     def plain_seconds(self, measured: int) -> float:
         return plain_graph_seconds(self.real, self.training, measured, self.device)
@@ -250,7 +252,7 @@ class GraphEvaluator(Evaluator[GraphTask, type[GraphNet], GraphTraining, GraphTr
             weights.values(), t.lr, weight_decay=t.weight_decay, fused=True
         )
         decline = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, t.steps)
-        criterion = CRITERIA[task.kind]
+        criterion = CRITERIA[task.label_kind]
         sign = 1.0 if task.larger_is_better else -1.0
         best = torch.full((len(seeds),), -torch.inf, dtype=torch.double)
         best_loss = torch.full((len(seeds),), torch.inf)
@@ -376,7 +378,7 @@ def plain_graph_seconds(
     """Wall seconds of the training a user writes: PyG's DataLoader, ``GCNConv``, mean pool, Adam.
 
     Args:
-        real: the whole set, anything :func:`~graphcondense.data.graph_task.as_graph_task` takes.
+        real: the whole set, anything :func:`~graphcondense.data.graph_reading.as_graph_task` takes.
         training: how many updates, how wide, how deep, and graphs a batch.
         measured: run only so many updates (after two to warm up) and scale; default all.
         device: where to train; default the CPU.
@@ -396,7 +398,7 @@ def plain_graph_seconds(
         head = nn.Linear(training.hidden, task.num_outputs).to(device)
     weights = [*convs.parameters(), *head.parameters()]
     optimizer = torch.optim.Adam(weights, lr=training.lr)
-    criterion = CRITERIA[task.kind]
+    criterion = CRITERIA[task.label_kind]
 
     def loss() -> Tensor:
         batch = next(batches).to(device)

@@ -167,7 +167,7 @@ def check_scorable(task: GraphTask, split: str) -> None:
         reason = "; the step is chosen on them" if split == "val" else ""
         raise ValueError(f"{task.name}: no {what} graphs{reason}: give the split {split!r}")
     y = task.graphs.y[index]
-    if task.kind == "classes":
+    if task.label_kind == "classes":
         return
     known = ~y.isnan()
     if not bool(known.any()):

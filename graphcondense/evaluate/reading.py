@@ -16,8 +16,8 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphcondense.data.graph_task import GraphTask, pack
-from graphcondense.data.graph_task import Kind as LabelKind
+from graphcondense.data.graph_reading import pack
+from graphcondense.data.graph_task import GraphTask, LabelKind
 from graphcondense.data.images import ImageTask
 from graphcondense.data.interactions import InteractionTask
 from graphcondense.data.preprocess import Preprocess, restore_preprocess
@@ -151,7 +151,7 @@ def read_graphs(small: object, real: GraphTask, edge_features: bool = False) -> 
     Raises:
         ValueError: no graph; features, edge features or labels that do not match the real graphs.
     """
-    out = real.encoded(stored_graphs(small, real.kind))
+    out = real.encoded(stored_graphs(small, real.label_kind))
     if not len(out):
         raise ValueError("the small set has no graphs")
     if edge_features and out.edge_attr is None:
@@ -195,7 +195,7 @@ def _is_several(small: object) -> TypeGuard[Sequence[Data]]:
 def _check_labels(y: Tensor, real: GraphTask) -> None:
     """Raise a ValueError unless ``y`` are labels as ``real`` has them."""
     shape, known = list(y.shape), y[~y.isnan()]
-    if real.kind == "classes":
+    if real.label_kind == "classes":
         if y.dim() != 1 or y.is_floating_point():
             raise ValueError(f"the small set has labels {shape}, {real.name} has one class a graph")
         _check_classes(y, real.num_outputs, "a graph", real.name)
@@ -205,7 +205,7 @@ def _check_labels(y: Tensor, real: GraphTask) -> None:
         )
     elif not len(known):
         raise ValueError("no graph of the small set has a label (all NaN)")
-    elif real.kind == "binary" and not bool(((known == 0) | (known == 1)).all()):
+    elif real.label_kind == "binary" and not bool(((known == 0) | (known == 1)).all()):
         raise ValueError(
             f"the small set has the label {float(known[(known != 0) & (known != 1)][0]):g}; "
             f"{real.name} has labels 0, 1 and NaN"

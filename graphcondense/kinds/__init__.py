@@ -1,15 +1,35 @@
-"""The kinds of data: what :func:`graphcondense.condense` has to know of each, one file a kind."""
+"""The kinds of data: what :func:`graphcondense.condense` has to know of each, one file a kind.
+
+:data:`KINDS` is the only list of them. What other layers know of a kind is registered there under
+its name: how data are recognised, checked and opened (:mod:`graphcondense.data.kinds`), methods and
+evaluators.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import torch
 
-from graphcondense.kinds.kind import Domain, Measured, Setting
+from graphcondense.data.kind import kind_of_data
+from graphcondense.kinds.graph import GRAPH
+from graphcondense.kinds.image import IMAGE
+from graphcondense.kinds.kind import AnyProblem, Kind, Measured, Problem, Setting
+from graphcondense.kinds.node import NODE
+from graphcondense.kinds.rows import ROWS
 
-__all__ = ["Domain", "Measured", "Setting", "domain_of", "import_evaluators"]
+__all__ = [
+    "KINDS",
+    "AnyProblem",
+    "Kind",
+    "Measured",
+    "Problem",
+    "Setting",
+    "import_evaluators",
+    "kind_named",
+    "problem_of",
+]
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (NODE, GRAPH, IMAGE, ROWS)}
+"""Every kind of data that can be condensed, by name."""
 
 
 def import_evaluators() -> None:
@@ -17,10 +37,24 @@ def import_evaluators() -> None:
     import graphcondense.evaluate  # noqa: F401
 
 
-def domain_of(
-    data: Any, device: torch.device, setting: Setting, pseudo_labels: int | None = None
-) -> Domain:
-    """Which kind of data this is.
+def kind_named(name: str) -> Kind:
+    """The kind of data of this name.
+
+    Raises:
+        ValueError: there is none; lists those that there are.
+
+    >>> kind_named("rows").data.words
+    'users by items'
+    """
+    if name not in KINDS:
+        raise ValueError(f"unknown kind of data {name!r}; there are {', '.join(KINDS)}")
+    return KINDS[name]
+
+
+def problem_of(
+    data: object, device: torch.device, setting: Setting, pseudo_labels: int | None = None
+) -> AnyProblem:
+    """The data as a run sees them.
 
     Args:
         data: what users pass to :func:`graphcondense.condense`.
@@ -31,23 +65,11 @@ def domain_of(
     Raises:
         ValueError: none that this package condenses, or options of another kind.
     """
-    from graphcondense.data.kind import kind_of_data
-    from graphcondense.kinds.graph import GraphDomain
-    from graphcondense.kinds.image import ImageDomain
-    from graphcondense.kinds.node import NodeDomain
-    from graphcondense.kinds.rows import RowsDomain
-
-    kind = kind_of_data(data)
-    if kind == "node":
-        return NodeDomain(data, device, setting, pseudo_labels)
-    if pseudo_labels is not None:
+    kind = kind_named(kind_of_data(data))
+    if pseudo_labels is not None and not kind.pseudo_labels:
+        others = [other.data.words for other in KINDS.values() if other.pseudo_labels]
         raise ValueError(
-            f"pseudo_labels={pseudo_labels} is for one graph with labelled nodes, and these are "
-            f"{kind} data: leave it out"
+            f"pseudo_labels={pseudo_labels} is for {' or '.join(others)}, and these are "
+            f"{kind.name} data: leave it out"
         )
-    others: dict[str, Callable[..., Domain]] = {
-        "graph": GraphDomain,
-        "image": ImageDomain,
-        "rows": RowsDomain,
-    }
-    return others[kind](data, device, setting)
+    return kind.problem(data, device, setting, pseudo_labels)

@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from graphcondense.core.method import Method
-from graphcondense.kinds.kind import Measured, Setting, told
+from graphcondense.core.types import Source
+from graphcondense.kinds.kind import About, Kind, Measured, Setting, told
+
+if TYPE_CHECKING:
+    from graphcondense.data.graph_task import GraphTask
+    from graphcondense.saved.condensed_graphs import CondensedGraphs
+    from graphcondense.saved.graph_set import GraphSet
 
 
-class GraphDomain:
+class GraphProblem:
     """Many labelled graphs."""
 
     kind = "graph"
     setting = "inductive"
     predictor = "GCN (3 layers, 64 hidden, 100 steps, 3 seeds)"
 
-    def __init__(self, data: Any, device: torch.device, setting: Setting) -> None:
-        from graphcondense.data.graph_task import as_graph_task
+    def __init__(
+        self,
+        data: object,
+        device: torch.device,
+        setting: Setting,
+        pseudo_labels: int | None = None,
+    ) -> None:
+        from graphcondense.data.graph_reading import as_graph_task
 
         self.task, self.device = as_graph_task(data), device
 
-    def source(self, method: Method) -> Any:
+    def source(self, method: Method) -> Source:
         """Training graphs; with edge features where the method has them switched on."""
         from graphcondense.domains.graph import GraphSource
 
         return GraphSource(self._blind(), self.device, edge_features=method.edge_features)
 
-    def _blind(self) -> Any:
+    def _blind(self) -> GraphTask:
         """The task without a label outside the training graphs: no method can read one."""
         task, none = self.task, torch.empty(0, dtype=torch.long)
         y = task.graphs.y
@@ -41,7 +54,7 @@ class GraphDomain:
     def validates(self) -> bool:
         return bool(len(self.task.val))
 
-    def score(self) -> Any:
+    def score(self) -> Callable[[GraphSet], float] | None:
         from graphcondense.evaluate.graphs import GraphEvaluator
 
         if not self.validates:
@@ -50,14 +63,14 @@ class GraphDomain:
             self.task, device=self.device, steps=100, val_every=10, hidden=64, lr=0.01
         ).score
 
-    def finish(self, export: Any) -> Any:
+    def finish(self, export: GraphSet) -> CondensedGraphs:
         from graphcondense.saved.condensed_graphs import CondensedGraphs
 
         return CondensedGraphs(export)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> About:
         task = self.task
-        outputs = "classes" if task.kind == "classes" else "tasks"
+        outputs = "classes" if task.label_kind == "classes" else "tasks"
         return {
             "name": task.name,
             "digest": task.digest,
@@ -68,7 +81,7 @@ class GraphDomain:
             "features": task.num_features,
             "edge_features": task.num_edge_features,
             outputs: task.num_outputs,
-            "kind": task.kind,
+            "label_kind": task.label_kind,
             "metric": task.metric,
             "train": len(task.train),
             "val": len(task.val),
@@ -77,7 +90,7 @@ class GraphDomain:
             "encoding": task.encoding,
         }
 
-    def measure(self, small: Any) -> Measured:
+    def measure(self, small: CondensedGraphs) -> Measured:
         from graphcondense.saved.condensed import tensor_bytes
 
         graphs = small.set
@@ -89,3 +102,6 @@ class GraphDomain:
         }
         groups = torch.bincount(self.task.group_of(graphs.y), minlength=self.task.num_groups)
         return Measured(sizes, groups.tolist(), len(self.task), tensor_bytes(small))
+
+
+GRAPH = Kind(name="graph", problem=GraphProblem, presets="-graph")

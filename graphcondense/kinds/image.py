@@ -4,29 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from graphcondense.core.method import Method
-from graphcondense.kinds.kind import Measured, Setting, told
+from graphcondense.core.types import Source
+from graphcondense.kinds.kind import About, Kind, Measured, Setting, told
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
+    from graphcondense.domains.image import ExportedImages
 
 
-class ImageDomain:
+class ImageProblem:
     """Images and their classes."""
 
     kind = "image"
     predictor = "ConvNet (32 filters, 3 seeds)"
     setting = "inductive"
 
-    def __init__(self, data: Any, device: torch.device, setting: Setting) -> None:
+    def __init__(
+        self,
+        data: object,
+        device: torch.device,
+        setting: Setting,
+        pseudo_labels: int | None = None,
+    ) -> None:
         from graphcondense.data.images import as_images
 
         self.task, self.device = as_images(data), device
         self.measured: Measured | None = None
         self.method: Method | None = None
 
-    def source(self, method: Method) -> Any:
+    def source(self, method: Method) -> Source:
         """Training images, preprocessed as the method says; scores then see the same."""
         from graphcondense.domains.image import ImageSource
 
@@ -50,7 +62,7 @@ class ImageDomain:
             return scorer
         return ImageEvaluator(self.task, device=self.device, epochs=100, hidden=32).score
 
-    def finish(self, export: Any) -> Any:
+    def finish(self, export: ExportedImages) -> Data:
         """PyG ``Data`` without edges, and the numbers of the preprocessing."""
         from graphcondense.data.preprocess import PREFIX
         from graphcondense.saved.condensed_graph import CondensedGraph
@@ -73,7 +85,7 @@ class ImageDomain:
             **{PREFIX + name: t.cpu().clone() for name, t in preprocess.state().items()},
         )
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> About:
         task = self.task
         used = len(task.train) + len(task.val)
         return {
@@ -90,7 +102,10 @@ class ImageDomain:
             **told(task.unlabelled),
         }
 
-    def measure(self, small: Any) -> Measured:
+    def measure(self, small: object) -> Measured:
         """What :meth:`finish` counted: a decoded set does not show what is stored of it."""
         assert self.measured is not None
         return self.measured
+
+
+IMAGE = Kind(name="image", problem=ImageProblem)

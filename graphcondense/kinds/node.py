@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from graphcondense.core.method import Method
-from graphcondense.kinds.kind import Measured, Setting, of_one, told
+from graphcondense.core.types import Source
+from graphcondense.kinds.kind import About, Kind, Measured, Setting, of_one, told
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
 
 
-class NodeDomain:
+class NodeProblem:
     """One graph with labelled nodes."""
 
     kind = "node"
@@ -19,7 +24,7 @@ class NodeDomain:
 
     def __init__(
         self,
-        data: Any,
+        data: object,
         device: torch.device,
         setting: Setting,
         pseudo_labels: int | None = None,
@@ -39,7 +44,7 @@ class NodeDomain:
         self.setting: Setting = setting
         self.method: Method | None = None
 
-    def source(self, method: Method) -> Any:
+    def source(self, method: Method) -> Source:
         from graphcondense.domains.node import NodeSource
 
         self.method, self.predictor = method, method.predictor or self.predictor
@@ -49,7 +54,7 @@ class NodeDomain:
     def validates(self) -> bool:
         return bool(len(self.task.val))
 
-    def score(self) -> Any:
+    def score(self) -> Callable[[Data], float] | None:
         """By the method's own predictor where it has one, else by networks.
 
         In the inductive setting scores see training and validation nodes and the edges among them:
@@ -68,19 +73,17 @@ class NodeDomain:
             return scorer
         return NodeEvaluator(task, epochs=60, val_every=2, device=self.device).score
 
-    def finish(self, export: Any) -> Any:
+    def finish(self, export: Data) -> Data:
         return export
 
-    def describe(self) -> dict[str, Any]:
-        from graphcondense.evaluate.cost import size_of
-
+    def describe(self) -> About:
         task = self.task
         return {
             "name": task.name,
             "digest": task.digest,
             "nodes": task.num_nodes,
             "edges": int(task.adj.nnz),
-            "bytes": size_of(task).bytes,
+            "bytes": task.size[2],
             "features": task.num_features,
             "classes": task.num_classes,
             "train": len(task.train),
@@ -89,5 +92,8 @@ class NodeDomain:
             **told(task.unlabelled),
         }
 
-    def measure(self, small: Any) -> Measured:
+    def measure(self, small: Data) -> Measured:
         return of_one(small, self.task.num_classes, self.task.num_nodes)
+
+
+NODE = Kind(name="node", problem=NodeProblem, pseudo_labels=True)

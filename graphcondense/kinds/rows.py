@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 
 from graphcondense.core.method import Method
-from graphcondense.kinds.kind import Measured, Setting
+from graphcondense.core.types import Source
+from graphcondense.kinds.kind import About, Kind, Measured, Setting
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+
+    from graphcondense.saved.condensed_rows import CondensedInteractions
 
 
-class RowsDomain:
+class RowsProblem:
     """Users by items, implicit feedback."""
 
     kind = "rows"
     setting = "transductive"
 
-    def __init__(self, data: Any, device: torch.device, setting: Setting) -> None:
+    def __init__(
+        self,
+        data: object,
+        device: torch.device,
+        setting: Setting,
+        pseudo_labels: int | None = None,
+    ) -> None:
         from graphcondense.data.interactions import as_interactions
         from graphcondense.domains.rows import RowsSource
 
@@ -24,7 +37,7 @@ class RowsDomain:
         self._source = RowsSource(self.task, device)
         self.predictor = f"∞-AE, HR@{self._source.k}"
 
-    def source(self, method: Method) -> Any:
+    def source(self, method: Method) -> Source:
         """Training interactions and validation items; no test item."""
         return self._source
 
@@ -32,22 +45,22 @@ class RowsDomain:
     def validates(self) -> bool:
         return bool(self._source.validates)
 
-    def score(self) -> Any:
+    def score(self) -> Callable[[sp.csr_matrix], float] | None:
         """HR@k on validation items of the ∞-AE, its ridge chosen by it; up to 2,000 users."""
         if not self.validates:
             return None
 
-        def score(export: Any) -> float:
+        def score(export: sp.csr_matrix) -> float:
             return self._source.choose(export)[1]
 
         return score
 
-    def finish(self, export: Any) -> Any:
+    def finish(self, export: sp.csr_matrix) -> CondensedInteractions:
         from graphcondense.saved.condensed_rows import CondensedInteractions
 
         return CondensedInteractions(export)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> About:
         from graphcondense.saved.condensed import tensor_bytes
         from graphcondense.saved.condensed_rows import CondensedInteractions
 
@@ -64,7 +77,7 @@ class RowsDomain:
             "test": int(task.test.nnz),
         }
 
-    def measure(self, small: Any) -> Measured:
+    def measure(self, small: CondensedInteractions) -> Measured:
         from graphcondense.saved.condensed import tensor_bytes
 
         sizes = {
@@ -74,3 +87,6 @@ class RowsDomain:
             "row_sum": round(float(small.csr.sum()) / small.num_users, 3),
         }
         return Measured(sizes, [small.num_users], self.task.num_users, tensor_bytes(small))
+
+
+ROWS = Kind(name="rows", problem=RowsProblem)

@@ -71,7 +71,7 @@ class KiDD(LearntGraphs):
     def objective(self, real: GraphSource) -> RidgeMatching:
         """The loss on batches of ``real``."""
         assert self.readout != "attention"
-        targets = ridge_targets(real.task.kind, real.task.num_outputs)
+        targets = ridge_targets(real.task.label_kind, real.task.num_outputs)
         kernel = GraphNTK(self.hops, self.num_layers, self.aggregation, self.readout, self.kernel)
         return RidgeMatching(kernel, targets, self.ridge, self.real_batch)
 

@@ -130,7 +130,7 @@ class Mirage(Method[GraphSource]):
                 edges.append(torch.from_numpy(ends) + planted)
                 origins.append(torch.from_numpy(origin))
                 weights.append(torch.from_numpy(weight))
-                labels.append(label[0] if real.task.kind == "classes" else label.nanmean(0))
+                labels.append(label[0] if real.task.label_kind == "classes" else label.nanmean(0))
                 planted += len(originals)
             first += own.shape[0]
         origin_of = torch.cat(origins)

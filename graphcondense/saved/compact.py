@@ -23,6 +23,9 @@ PARTS = ("crow", "col", "value")
 """What the sparse form of a matrix ``x`` consists of: ``x_crow [n + 1]`` and ``x_col [nnz]``, both
 int32, and ``x_value [nnz]`` float32; columns rise within a row."""
 
+PREFIX = "preprocess_"
+"""What the tensors of a preprocessing of images are called by, before their own names."""
+
 LARGEST = 2**31 - 1
 """What an int32 holds."""
 

@@ -32,11 +32,10 @@ from torch import Tensor
 from torch_geometric.data import Data, InMemoryDataset
 from torch_geometric.utils import is_sparse, to_edge_index
 
-from graphcondense.data.preprocess import PREFIX
 from graphcondense.ops.arrays import sparse
 from graphcondense.ops.device import usable
 from graphcondense.ops.files import write_all
-from graphcondense.saved.compact import bytes_of, pack, parts_of, unpack
+from graphcondense.saved.compact import PREFIX, bytes_of, pack, parts_of, unpack
 from graphcondense.saved.condensed_graph import CondensedGraph
 from graphcondense.saved.condensed_graphs import NAMES as GRAPHS_NAMES
 from graphcondense.saved.condensed_graphs import CondensedGraphs, check_graphs, tensors_of
@@ -512,9 +511,16 @@ def _opened(tensors: Mapping[str, Tensor], head: Mapping[str, Any], where: str) 
 
 
 def _renamed(record: Any) -> Any:
-    """A record of an earlier version, by today's names: the kind of data was called a domain."""
+    """A record of an earlier version, by today's names.
+
+    The kind of data was called a domain, and what labels of graphs are, a kind.
+    """
     if isinstance(record, dict) and "domain" in record and "kind" not in record:
-        return {"kind" if key == "domain" else key: value for key, value in record.items()}
+        record = {"kind" if key == "domain" else key: value for key, value in record.items()}
+    about = record.get("data") if isinstance(record, dict) else None
+    if isinstance(about, dict) and "kind" in about and "label_kind" not in about:
+        about = {"label_kind" if key == "kind" else key: value for key, value in about.items()}
+        record = {**record, "data": about}
     return record
 
 

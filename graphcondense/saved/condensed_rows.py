@@ -103,6 +103,12 @@ class CondensedInteractions:
         return sorted(vars(self).keys() - {"csr", "condensed", "further"})
 
     @property
+    def size(self) -> tuple[int, int, int]:
+        """Users, interactions, and bytes of these as they are stored."""
+        kept = [v for k, v in self.tensors.items() if k not in ("row_ptr", "num_items")]
+        return self.num_users, int(self.csr.nnz), sum(v.nbytes for v in kept)
+
+    @property
     def tensors(self) -> dict[str, Tensor]:
         """What is stored, in a fixed order."""
         csr = self.csr

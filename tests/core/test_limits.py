@@ -10,10 +10,10 @@ import pytest
 import graphcondense
 from graphcondense.cli.text import summary
 from graphcondense.core.engine import Callback, State
-from graphcondense.kinds.graph import GraphDomain
-from graphcondense.kinds.image import ImageDomain
-from graphcondense.kinds.node import NodeDomain
-from graphcondense.kinds.rows import RowsDomain
+from graphcondense.kinds.graph import GraphProblem
+from graphcondense.kinds.image import ImageProblem
+from graphcondense.kinds.node import NodeProblem
+from graphcondense.kinds.rows import RowsProblem
 from tests.cases import toy_graph, toy_graphs, toy_images, toy_rows
 
 QUICK = {"per_class": 1, "hidden_channels": 4, "progress": False}
@@ -65,14 +65,14 @@ def timed(
     """A run of at most 10,000 updates of a second, with scores that take ``score`` seconds."""
     hands = Hands()
     monkeypatch.setattr("graphcondense.core.callbacks.time", hands)
-    own, ready = Score(score, hands), NodeDomain.__init__
+    own, ready = Score(score, hands), NodeProblem.__init__
 
     def slow(self: Any, *args: Any, **kwargs: Any) -> None:
         hands.now += preparing
         ready(self, *args, **kwargs)
 
-    monkeypatch.setattr(NodeDomain, "__init__", slow)
-    monkeypatch.setattr(NodeDomain, "score", lambda self: own)
+    monkeypatch.setattr(NodeProblem, "__init__", slow)
+    monkeypatch.setattr(NodeProblem, "score", lambda self: own)
     small = graphcondense.condense(
         toy_graph(n=30), "doscond-x", epochs=10_000, callbacks=[Pace(hands)], **QUICK, **options
     )
@@ -130,7 +130,7 @@ def test_the_untouched_start_is_said(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(NodeDomain, "score", lambda self: Score(values=values))
+    monkeypatch.setattr(NodeProblem, "score", lambda self: Score(values=values))
     small = graphcondense.condense(toy_graph(n=30), "doscond-x", epochs=6, validations=2, **QUICK)
     found = small.condensed["validation"]
     assert found["start_kept"] is kept
@@ -143,9 +143,9 @@ def test_the_untouched_start_is_said(
 @pytest.mark.parametrize(
     ("data", "domain", "method", "options"),
     [
-        (toy_graphs, GraphDomain, "doscond", {"steps": 2, "hidden_channels": 4}),
-        (toy_images, ImageDomain, "dm", {"epochs": 2, "hidden_channels": 4, "real_batch": 5}),
-        (toy_rows, RowsDomain, "distill-cf", {"steps": 2, "nodes": 4, "per_class": None}),
+        (toy_graphs, GraphProblem, "doscond", {"steps": 2, "hidden_channels": 4}),
+        (toy_images, ImageProblem, "dm", {"epochs": 2, "hidden_channels": 4, "real_batch": 5}),
+        (toy_rows, RowsProblem, "distill-cf", {"steps": 2, "nodes": 4, "per_class": None}),
     ],
 )
 @pytest.mark.parametrize("values", [[0.5, 0.4, 0.3], [0.5, 0.4, 0.6]])

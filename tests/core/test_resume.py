@@ -312,7 +312,7 @@ def test_stopped_by_the_clock_and_gone_on_is_in_one_go(
                 state.stop = "enough"
 
     def run(name: str, score: Callable[[Any], float], *callbacks: Callback, **more: Any) -> Any:
-        monkeypatch.setattr("graphcondense.kinds.node.NodeDomain.score", lambda self: score)
+        monkeypatch.setattr("graphcondense.kinds.node.NodeProblem.score", lambda self: score)
         options = {"per_class": 1, "epochs": 9, "hidden_channels": 4, "validations": 3, **more}
         options |= {"out": tmp_path / name, "callbacks": callbacks, "progress": False}
         return graphcondense.condense(toy_graph(n=30), "doscond-x", **options).condensed

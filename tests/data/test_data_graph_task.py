@@ -14,15 +14,9 @@ from torch.utils.data import IterableDataset, Subset
 from torch_geometric.data import Batch, Data, HeteroData, InMemoryDataset
 from torch_geometric.datasets import TUDataset
 
-from graphcondense.data import graph_task
-from graphcondense.data.graph_task import (
-    FITTING,
-    METRICS,
-    Encoding,
-    as_graph_task,
-    pack,
-    stratified,
-)
+from graphcondense.data import graph_checks, graph_reading, graph_task
+from graphcondense.data.graph_reading import as_graph_task, pack, stratified
+from graphcondense.data.graph_task import FITTING, METRICS, Encoding
 from graphcondense.data.ogb import import_ogb, open_ogb
 from graphcondense.saved.graph_set import GraphSet
 
@@ -116,21 +110,21 @@ def test_storage_and_graphs_give_the_same(kind: str, integer: bool) -> None:
     dataset = Stored(data)
     parts = (dataset, dataset[3:9], dataset[torch.tensor([7, 0, 7])], dataset[[5]])
     for part in parts:
-        assert graph_task._stored(part) is not None
+        assert graph_reading._stored(part) is not None
         quick, quick_kind = pack(part)
         slow, slow_kind = pack(list(part))
         assert same(quick, slow)
         assert quick_kind == slow_kind
     bare = [Data(edge_index=one.edge_index, num_nodes=one.num_nodes, y=one.y) for one in data]
     for part in (Stored(bare), Stored(bare)[2:7]):
-        assert graph_task._stored(part) is not None
+        assert graph_reading._stored(part) is not None
         assert same(pack(part)[0], pack(list(part))[0])
 
 
 def test_storage_of_real_data_gives_the_same(data_root) -> None:
     dataset, own = open_ogb("ogbg-molbace", data_root / "ogb")
     for part in (dataset[own["valid"]], TUDataset(str(data_root / "pyg"), "MUTAG").shuffle()):
-        assert graph_task._stored(part) is not None
+        assert graph_reading._stored(part) is not None
         assert same(pack(part)[0], pack([part[i] for i in range(len(part))])[0])
 
 
@@ -145,7 +139,7 @@ def test_graphs_made_at_access_are_asked_for() -> None:
 
     plain = pack(Stored(rings()))[0]
     for dataset in (Stored(rings(), doubled), Own(rings())):
-        assert graph_task._stored(dataset) is None
+        assert graph_reading._stored(dataset) is None
         assert torch.equal(pack(dataset)[0].x, plain.x * 2)
     assert same(pack(Subset(Stored(rings()), [4, 2]))[0], plain.select(torch.tensor([4, 2])))
     # A data set of one graph has no slices.
@@ -258,7 +252,7 @@ def test_inputs_are_not_changed() -> None:
 )
 def test_kinds_of_labels(kind, found, metric, outputs, groups) -> None:
     task = as_graph_task(rings(kind), split(), name="rings")
-    assert (task.kind, task.metric, task.num_outputs) == (found, metric, outputs)
+    assert (task.label_kind, task.metric, task.num_outputs) == (found, metric, outputs)
     assert (task.num_groups, task.name, len(task)) == (groups, "rings", 12)
     assert task.larger_is_better == (metric != "rmse")
     assert (len(task.train), len(task.val), len(task.test)) == (8, 2, 2)
@@ -296,9 +290,9 @@ def test_graphs_without_any_label_leave_training() -> None:
     ("labels", "message"),
     [
         ([-1.0, 1.0], "the labels y are -1, 1: if they are two classes make them 0 and 1: y > 0"),
-        ([0.0, 1.0, 2.0], "y are 0, 1, 2: if they are classes make y integers, or say kind="),
+        ([0.0, 1.0, 2.0], "y are 0, 1, 2: if they are classes make y integers, or say label_kind="),
         ([1.0, 2.0, 3.0], r"if they are classes make them integers from 0: y.long\(\) - 1"),
-        ([-1.0, 0.0, 1.0], "if -1 means no label make it NaN; if they are numbers say kind="),
+        ([-1.0, 0.0, 1.0], "if -1 means no label make it NaN; if they are numbers say label_kind="),
         ([[0, 1, 2], [2, 1, 0]], "tasks of more than two classes each cannot be condensed"),
         ([[1, 0, 0], [0, 0, 1]], r"y \[24, 3\] are one-hot: give one class a graph"),
         ([[1.0, 0.0], [0.0, 1.0]], "kind='binary' for 2 tasks"),
@@ -314,27 +308,27 @@ def test_labels_that_may_be_one_or_the_other_are_refused(labels, message) -> Non
 def test_what_labels_are_can_be_said() -> None:
     def of(*labels, **options):
         task = as_graph_task([ring(2, y) for y in labels * 8], **options)
-        return task.kind, task.num_outputs, task.metric
+        return task.label_kind, task.num_outputs, task.metric
 
     numbers = (0.0, 1.0, 2.0)
-    assert of(*numbers, kind="classes") == of(*numbers, metric="accuracy")
-    assert of(*numbers, kind="classes") == ("classes", 3, "accuracy")
+    assert of(*numbers, label_kind="classes") == of(*numbers, metric="accuracy")
+    assert of(*numbers, label_kind="classes") == ("classes", 3, "accuracy")
     assert of(*numbers, metric="mae") == ("regression", 1, "mae")
-    assert of(-1.0, 1.0, kind="regression") == ("regression", 1, "rmse")
-    assert of(3, 7, kind="regression") == ("regression", 1, "rmse")
+    assert of(-1.0, 1.0, label_kind="regression") == ("regression", 1, "rmse")
+    assert of(3, 7, label_kind="regression") == ("regression", 1, "rmse")
     rows = ([1, 0], [0, 1])
-    assert of(*rows, kind="classes") == ("classes", 2, "accuracy")
-    assert of(*rows, kind="binary") == of(*rows, metric="rocauc") == ("binary", 2, "rocauc")
+    assert of(*rows, label_kind="classes") == ("classes", 2, "accuracy")
+    assert of(*rows, label_kind="binary") == of(*rows, metric="rocauc") == ("binary", 2, "rocauc")
     # What cannot be class ids as it stands is read as before.
     assert of(0.0, 5.0, 9.0)[0] == of(*(float(i) / 2 for i in range(6)))[0] == "regression"
-    with pytest.raises(ValueError, match="kind='count': choose one of classes, binary, reg"):
-        of(0, 1, kind="count")
+    with pytest.raises(ValueError, match="label_kind='count': choose one of classes, binary, reg"):
+        of(0, 1, label_kind="count")
     with pytest.raises(ValueError, match=r"graph 1 has y = 0.5; classes are integers 0..C-1"):
-        of(0.0, 0.5, kind="classes")
+        of(0.0, 0.5, label_kind="classes")
     with pytest.raises(ValueError, match="graph 1 has a label y that is not 0, 1 or NaN"):
-        of(0.0, 2.0, kind="binary")
+        of(0.0, 2.0, label_kind="binary")
     with pytest.raises(ValueError, match="a GraphTask has its splits"):
-        as_graph_task(as_graph_task(rings()), kind="classes")
+        as_graph_task(as_graph_task(rings()), label_kind="classes")
 
 
 class Foreign(Stored):
@@ -343,7 +337,7 @@ class Foreign(Stored):
 
 def test_the_metric_of_a_data_set_says_what_its_labels_are() -> None:
     data = [ring(2, torch.tensor([[float(i % 3)]])) for i in range(24)]
-    assert as_graph_task(Foreign(data)).kind == "regression"
+    assert as_graph_task(Foreign(data)).label_kind == "regression"
 
 
 @pytest.mark.parametrize("missing", [-1, float("nan")])
@@ -352,7 +346,7 @@ def test_graphs_without_a_class_leave_validation_and_test(missing) -> None:
     whole = as_graph_task(data, split(16))
     for i in (12, 15):
         data[i].y = missing
-    task = as_graph_task(data, split(16), kind="classes")
+    task = as_graph_task(data, split(16), label_kind="classes")
     assert (task.val.tolist(), task.test.tolist()) == ([13], [14])
     assert task.unlabelled == {"train": 0, "val": 1, "test": 1}
     assert task.num_outputs == 3
@@ -360,10 +354,10 @@ def test_graphs_without_a_class_leave_validation_and_test(missing) -> None:
     for i in (13, 14):
         data[i].y = missing
     with pytest.raises(ValueError, match=r"no graph of the split 'val' has a label \(2 graphs"):
-        as_graph_task(data, split(16), kind="classes")
+        as_graph_task(data, split(16), label_kind="classes")
     data[0].y = missing
     with pytest.raises(ValueError, match=r"graph 0 has y = -1; .*'train' has this graph"):
-        as_graph_task(data, split(16), kind="classes")
+        as_graph_task(data, split(16), label_kind="classes")
 
 
 @pytest.mark.parametrize(
@@ -396,7 +390,7 @@ def test_classes_that_are_no_numbers_from_0(labels, message) -> None:
 
 
 def test_categories_have_a_limit() -> None:
-    ids = torch.arange(2 * graph_task.MOST_COLUMNS).reshape(20, -1)
+    ids = torch.arange(2 * graph_checks.MOST_COLUMNS).reshape(20, -1)
     data = [Data(x=own[:, None], y=i % 2) for i, own in enumerate(ids)]
     with pytest.raises(ValueError, match=r"node features are integers, .* 16,000 different values"):
         as_graph_task(data)
@@ -716,7 +710,7 @@ def test_bad_graphs_in_storage() -> None:
     data[5].edge_index = data[5].edge_index + 1  # graph 5 is a single node, and has no edge
     data[6].edge_index = data[6].edge_index + 1
     dataset = Stored(data)
-    assert graph_task._stored(dataset) is not None
+    assert graph_reading._stored(dataset) is not None
     with pytest.raises(ValueError, match=r"graph 6: edge_index names node 2, but it has nodes 0"):
         pack(dataset)
     with pytest.raises(ValueError, match="graph 1: edge_index names node 2"):

@@ -13,7 +13,8 @@ from torch_geometric.data import Data
 
 from graphcondense import data as gd
 from graphcondense.data import graphs, nodes
-from graphcondense.data.graph_task import GraphTask, as_graph_task
+from graphcondense.data.graph_reading import as_graph_task
+from graphcondense.data.graph_task import GraphTask
 from graphcondense.data.ogb import import_ogb
 
 
@@ -56,7 +57,7 @@ def test_real_sets(
     data_root, offline, capsys, name, canonical, kind, metric, outputs, split, edge_features
 ) -> None:
     task = gd.load_graphs(name, data_root)
-    assert (task.name, task.kind, task.metric) == (canonical, kind, metric)
+    assert (task.name, task.label_kind, task.metric) == (canonical, kind, metric)
     assert (len(task), parts(task)) == (sum(split), split)  # MUTAG and NCI1 de-duplicated
     assert (task.num_outputs, task.num_edge_features > 0) == (outputs, edge_features)
     assert (task.nodes is not None) == canonical.startswith("ogbg")
@@ -237,7 +238,7 @@ def test_table_agrees_with_ogb() -> None:
 
 
 def test_rows_of_all_sets(data_root, tmp_path) -> None:
-    rows = gd.datasets(tmp_path)
+    rows = gd.datasets(root=tmp_path)
     assert len({tuple(row) for row in rows}) == 1  # the same columns in all
     own = len(nodes.KNOWN), len(graphs.KNOWN_GRAPHS)
     assert [row["kind"] for row in rows][: sum(own)] == ["node"] * own[0] + ["graph"] * own[1]
@@ -246,6 +247,6 @@ def test_rows_of_all_sets(data_root, tmp_path) -> None:
     assert {row["graphs"] for row in rows if row["kind"] == "node"} == {1}
     keys = [k for known in (*nodes.KNOWN, *graphs.KNOWN_GRAPHS) for k in known.spellings()]
     assert len(keys) == len(set(keys))
-    local = {row["name"] for row in gd.datasets(data_root) if row["local"]}
+    local = {row["name"] for row in gd.datasets(root=data_root) if row["local"]}
     assert local >= {"cora", "MUTAG", "NCI1", "ogbg-molbace", "digits"}
     assert "ogbg-molhiv" not in local

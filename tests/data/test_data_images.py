@@ -287,7 +287,7 @@ def test_fashion_mnist_is_found_where_others_put_it(tmp_path: Path, below: str) 
         assert (task.name, len(task.labels), len(task.test)) == ("fashion-mnist", 26, 6)
     opened = graphcondense.data.load("fashion-mnist", tmp_path)
     assert isinstance(opened, ImageTask)
-    rows = {row["name"]: row for row in graphcondense.data.datasets(tmp_path)}
+    rows = {row["name"]: row for row in graphcondense.data.datasets(root=tmp_path)}
     assert rows["fashion-mnist"]["local"]
     assert rows["fashion-mnist"]["kind"] == "image"
     assert not rows["mnist"]["local"]
@@ -298,7 +298,7 @@ def test_names_that_are_not_there(tmp_path: Path) -> None:
         load_images("mnist", tmp_path)
     with pytest.raises(ValueError, match="did you mean fashion-mnist"):
         load_images("fashion-mnits")
-    with pytest.raises(ValueError, match="split='seeded' is for graphs"):
+    with pytest.raises(ValueError, match=r"'seeded' is for one graph .*, digits-images is images"):
         graphcondense.data.load("digits-images", split="seeded")
     assert len({name for row in KNOWN_IMAGES for name in row.spellings()}) >= 2 * len(KNOWN_IMAGES)
     assert isinstance(graphcondense.data.load("digits"), Data), "of two the graph"

@@ -311,7 +311,9 @@ def test_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_authors(tmp_path / "ml-1m", [0, 0, 1, 2, 0, 2, 0, 0, -1, -1])
     for opened in (gd.load("ML_1M", tmp_path), load_interactions("movielens-1m", tmp_path)):
         assert (opened.name, opened.num_users) == ("ml-1m", 2)
-    local = {row["name"]: row["local"] for row in gd.datasets(tmp_path) if row["kind"] == "rows"}
+    local = {
+        row["name"]: row["local"] for row in gd.datasets(root=tmp_path) if row["kind"] == "rows"
+    }
     assert local == {"ml-1m": True, "ml-100k": False}
     with pytest.raises(ValueError, match="did you mean ml-1m"):
         load_interactions("ml-1n", tmp_path)

@@ -19,7 +19,7 @@ from graphcondense.cli.flags import Where, kind_of
 from graphcondense.data.interactions import as_interactions
 from graphcondense.data.kind import kind_of_data
 from graphcondense.evaluate import evaluator_of
-from graphcondense.kinds import domain_of
+from graphcondense.kinds import problem_of
 from tests.cases import toy_graph, toy_graphs, toy_images, toy_rows
 
 
@@ -60,7 +60,7 @@ def test_kinds(make, kind: str) -> None:
 @pytest.mark.parametrize("make", [toy_graph, toy_graphs, pairs, toy_rows])
 def test_condensing_and_evaluating_take_the_same_kind(make) -> None:
     kind = kind_of_data(make())
-    assert domain_of(make(), torch.device("cpu"), "transductive").kind == kind
+    assert problem_of(make(), torch.device("cpu"), "transductive").kind == kind
     data = make() if kind != "image" else gd.as_images(make(), make())
     units = {"node": "nodes", "graph": "nodes", "image": "images", "rows": "users"}
     assert evaluator_of(data).units[0] == units[kind]
@@ -91,7 +91,7 @@ def test_what_may_be_one_or_the_other_is_refused(make, message: str) -> None:
             take(make())
         assert len(str(caught.value)) < 500
     with pytest.raises(ValueError, match=message):
-        domain_of(make(), torch.device("cpu"), "transductive")
+        problem_of(make(), torch.device("cpu"), "transductive")
 
 
 def test_a_refused_graph_goes_both_ways() -> None:
@@ -159,7 +159,7 @@ def test_the_flag_says_what_labels_of_a_file_are(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"y are 0, 1, 2: .*on the command line --label-kind"):
         Where(data=str(path)).load()
     for kind in ("classes", "regression"):
-        assert Where(data=str(path), label_kind=kind).load().kind == kind
+        assert Where(data=str(path), label_kind=kind).load().label_kind == kind
     with pytest.raises(ValueError, match="--label-kind classes is for sets of graphs"):
         Where(data="cora", label_kind="classes").load()
 

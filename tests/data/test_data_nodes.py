@@ -91,7 +91,7 @@ def test_root_may_be_the_loaders_own(data_root, monkeypatch):
 def test_every_name_and_alias_is_unique():
     keys = [key for known in nodes.KNOWN for key in known.spellings()]
     assert len(keys) == len(set(keys))
-    assert set(gd.datasets("nowhere")[0]) >= {"name", "family", "nodes", "classes", "split"}
+    assert set(gd.datasets(root="nowhere")[0]) >= {"name", "family", "nodes", "classes", "split"}
 
 
 @pytest.mark.parametrize(

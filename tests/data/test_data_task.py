@@ -56,7 +56,10 @@ NAN = float("nan")
         ({"y": torch.tensor([0, 1, 0, 1, 0, -2])}, "class -2"),
         ({"y": torch.tensor([-1, 1, 0, 1, 0, 1])}, "class 0 has no training nodes"),
         ({"y": torch.tensor([0, 1, -1, -1, 0, 1])}, "none of the 2 val nodes of data has a label"),
-        ({"y": torch.tensor([0, 3, 0, 1, 0, 1])}, r"class 1, 2 has no training nodes \(y has 4"),
+        (
+            {"y": torch.tensor([0, 3, 0, 1, 0, 1])},
+            r"class 1, 2 has no training nodes \(y has 3 different values, up to 3",
+        ),
         ({"edge_index": None}, "data has no edges"),
         ({"edge_index": torch.rand(2, 3)}, "integer node ids, got torch.float32"),
         ({"edge_index": torch.zeros(3, 2).long()}, r"\[2, edges\], got \(3, 2\)"),

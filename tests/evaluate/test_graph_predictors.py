@@ -9,7 +9,8 @@ import torch
 from torch_geometric.data import Data
 
 import graphcondense.evaluate.graph_predictors as module
-from graphcondense.data.graph_task import GraphTask, as_graph_task
+from graphcondense.data.graph_reading import as_graph_task
+from graphcondense.data.graph_task import GraphTask
 from graphcondense.evaluate.graph_predictors import RIDGES, fit_graph_kernel_ridge
 from tests.cases import toy_graphs
 

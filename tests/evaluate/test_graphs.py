@@ -15,10 +15,11 @@ from torch.func import functional_call
 from torch_geometric.data import Data
 
 from graphcondense.core.pools import initialise
-from graphcondense.data.graph_task import GraphTask, as_graph_task
+from graphcondense.data.graph_reading import as_graph_task
+from graphcondense.data.graph_task import GraphTask
 from graphcondense.evaluate import evaluate
 from graphcondense.evaluate.graphs import GraphEvaluator, GraphTraining
-from graphcondense.kinds import domain_of
+from graphcondense.kinds import problem_of
 from graphcondense.nn.graphs import GRAPH_MODELS, SparseGraphs
 from graphcondense.saved.condensed_graphs import CondensedGraphs
 
@@ -411,13 +412,15 @@ def test_graphs_without_a_label_are_left_out_of_scores(kind):
         for i in part[:10].tolist():
             none = torch.nan if kind != "classes" else -1
             graphs[i].y = torch.full_like(graphs[i].y, none)
-    holey = as_graph_task(graphs, SPLITS, name="toy", kind=kind)
+    holey = as_graph_task(graphs, SPLITS, name="toy", label_kind=kind)
     assert dict(holey.unlabelled) == {"train": 0, "val": 10, "test": 10}
     known = replace(task, val=task.val[10:], test=task.test[10:])
     a, b = (GraphEvaluator(t, **FAST).fit("GCN", few(task), seeds=2) for t in (holey, known))
     assert equal(a, b)
-    assert domain_of(holey, torch.device("cpu"), "inductive").describe()["unlabelled"]["test"] == 10
-    assert "unlabelled" not in domain_of(task, torch.device("cpu"), "inductive").describe()
+    assert (
+        problem_of(holey, torch.device("cpu"), "inductive").describe()["unlabelled"]["test"] == 10
+    )
+    assert "unlabelled" not in problem_of(task, torch.device("cpu"), "inductive").describe()
 
 
 def test_labels_of_a_small_list_are_read_as_those_of_the_real_graphs():

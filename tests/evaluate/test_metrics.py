@@ -11,7 +11,8 @@ from sklearn import metrics as sk
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphcondense.data.graph_task import METRICS, GraphTask, as_graph_task
+from graphcondense.data.graph_reading import as_graph_task
+from graphcondense.data.graph_task import METRICS, GraphTask
 from graphcondense.data.ogb import import_ogb
 from graphcondense.evaluate.metrics import (
     OGB_NAMES,

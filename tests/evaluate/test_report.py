@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from torch_geometric.data import Data
 from torch_geometric.nn import GraphSAGE
 
-from graphcondense.data.graph_task import GraphTask, as_graph_task
+from graphcondense.data.graph_reading import as_graph_task
+from graphcondense.data.graph_task import GraphTask
 from graphcondense.evaluate import (
     ALL,
     Ledger,

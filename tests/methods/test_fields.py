@@ -17,7 +17,7 @@ import torch
 import graphcondense
 from graphcondense.core import method as registry
 from graphcondense.core.method import Method, hyperparameters
-from graphcondense.data.graph_task import as_graph_task
+from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.images import as_images
 from graphcondense.data.interactions import as_interactions
 from graphcondense.data.task import as_task

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 import graphcondense
-from graphcondense.data.graph_task import GraphTask, as_graph_task
+from graphcondense.data.graph_reading import as_graph_task
+from graphcondense.data.graph_task import GraphTask
 from graphcondense.domains.graph import GraphSource
 from graphcondense.methods import coresets
 from graphcondense.methods.coresets import HerdingGraphs, KCenterGraphs
@@ -114,7 +115,7 @@ def test_bins_of_a_regression_target_are_counted_as_they_were_drawn() -> None:
     graphs = toy_graphs()
     for i, graph in enumerate(graphs):
         graph.y = torch.tensor([[float(i // 7)]])
-    task = as_graph_task(graphs, kind="regression")
+    task = as_graph_task(graphs, label_kind="regression")
     small = graphcondense.condense(task, "random", per_class=3)
     assert small.condensed["budget"]["per_class"] == [3] * task.num_groups
     assert small.condensed["data"]["tasks"] == 1

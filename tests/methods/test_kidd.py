@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import graphcondense
-from graphcondense.data.graph_task import as_graph_task
+from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.domains.graph import GraphSource
 from graphcondense.methods.kidd import KiDD
 from tests.cases import GraphCase, toy_graphs

@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from graphcondense.data.graph_task import GraphTask, as_graph_task
+from graphcondense.data.graph_reading import as_graph_task
+from graphcondense.data.graph_task import GraphTask
 from graphcondense.domains.graph import GraphSource
 from graphcondense.methods.mirage import Mirage, _covering, _most_frequent
 from graphcondense.nn.graphs import GRAPH_MODELS, SparseGraphs
@@ -154,7 +155,7 @@ def test_labels_are_means_of_the_supporting_graphs() -> None:
     torch.testing.assert_close(small.y, torch.tensor([[2 / 3, nan, 0.5]]), equal_nan=True)
     targets = [chain(0, 1, y=[[v]]) for v in (1.5, 2.5, 3.0, 3.5, 7.5)]
     task = task_of(targets)
-    assert task.kind == "regression"
+    assert task.label_kind == "regression"
     one = replace(task, graphs=task.graphs)
     one.__dict__["groups"] = torch.zeros(5, dtype=torch.long)
     assert mined(one).y.tolist() == [[pytest.approx(3.6)]]

@@ -1,0 +1,205 @@
+"""Data sets of all kinds: what there is by name, and how a name or file is opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graphcondense.data import known
+from graphcondense.data.kind import DataKind, data_kind, data_kinds, kind_of_data
+from graphcondense.data.known import Named, Row, either, name_key, root_of
+from graphcondense.data.pt import read_pt
+
+if TYPE_CHECKING:
+    import torch
+    from torch_geometric.data import Data
+
+    from graphcondense.data.graph_task import GraphTask
+    from graphcondense.data.images import ImageTask
+    from graphcondense.data.interactions import InteractionTask
+
+__all__ = ["datasets", "find", "kind_of_name", "load", "spellings"]
+
+
+def load(
+    name: str | Path,
+    root: str | Path | None = None,
+    *,
+    split: str | None = None,
+    seed: int = 0,
+    normalize: str = "auto",
+    device: torch.device | str | None = None,
+    kind: str | None = None,
+) -> Data | GraphTask | ImageTask | InteractionTask:
+    """Open data of any kind by name, or from a file or folder.
+
+    A set of many graphs (``ogbg-molhiv``, ``MUTAG``, a ``.pt`` file of a list) is opened as
+    :func:`graphcondense.data.load_graphs` does, images (``fashion-mnist``) as
+    :func:`graphcondense.data.load_images`, users by items (``ml-1m``) as
+    :func:`graphcondense.data.load_interactions`, and one graph with labelled nodes as follows.
+    ``normalize`` and ``device`` are for such a graph alone.
+
+    Case, ``-`` and ``_`` in a name do not matter. :func:`datasets` lists the names. What is not
+    under ``root`` is downloaded there, without a question.
+
+    A ``.npz`` file holds arrays: ``x [n, d]``, or ``x_data``, ``x_indices``, ``x_indptr`` and
+    ``x_shape`` of a SciPy CSR matrix; ``edge_index [2, m]`` with an optional ``edge_weight [m]``,
+    or ``adj_data`` and so on of a CSR matrix whose row is an edge's source; ``y [n]``; and,
+    optionally, bool or 0/1 ``train_mask``, ``val_mask``, ``test_mask [n]`` (``[n, k]`` for ``k``
+    splits). Files of the GNN benchmark of Shchur et al. (``adj_*``, ``attr_*``, ``labels``) and of
+    the heterophilous sets of Platonov et al. (``node_features``, ``node_labels``, ``edges``,
+    ``train_masks`` and so on) are read as PyG reads them: undirected, the former without self-loops
+    and with features 0 or 1. A ``.pt`` file holds a PyG ``Data`` written by ``torch.save``, or is
+    the ``processed/data.pt`` of a PyG data set; anything that could run code is refused.
+
+    Edges are as the source has them, except that those of ogbn-arxiv are made undirected, as in
+    every paper that trains a GNN on it. Those of ogbn-papers100M stay directed.
+
+    Args:
+        name: name of a set, or path to a file.
+        root: where data sets are; by default ``$GRAPHCONDENSE_DATA``, else
+            ``~/.cache/graphcondense``. Each set lies there as its own loader puts it
+            (``Cora/raw``, ``ogbn_arxiv``), or so below ``pyg/`` and ``ogb/``.
+        split: ``public``: as published. ``full``: all nodes for training that the published split
+            does not validate or test on. ``seeded``: 20 nodes a class for training, 30 a class for
+            validation, the rest for test (a class of 50 nodes or fewer: a third each).
+            ``random``: 20 a class, 500 and 1,000. By default ``public`` where there is one, else
+            ``seeded``.
+        seed: draws the splits ``seeded`` and ``random``; of several published splits, which one.
+        normalize: ``row``: each row is divided by its sum where that is above one, so that counts
+            sum to one and rows that sum to less stay as they are (PyG's ``NormalizeFeatures``; it
+            subtracts the smallest feature of all first). ``standard``: zero mean and unit variance
+            a column, fitted on the *training* rows. ``none``. ``auto``:
+            ``row`` for sparse bags of words (Planetoid, Coauthor, CitationFull), ``standard`` for
+            ogbn-arxiv, ogbn-products, Flickr and Reddit, else ``none``. Amazon's bags of words are
+            a third full: as shares of a row, a GCN of the evaluator hardly learns from them in 300
+            epochs (Computers, whole graph: 71 % of validation against 89 % as they are).
+        device: where to put the tensors; by default they stay on the CPU.
+        kind: which kind of data, where several have a set of this name: ``load("digits",
+            kind="image")``. By default the first in :func:`datasets`.
+
+    Returns:
+        A ``Data`` with ``x [n, d]`` float32 (a CSR tensor if the file has it sparse),
+        ``edge_index [2, m]``, ``y [n]``, bool masks ``[n]``, and ``name``; for a set of graphs a
+        :class:`~graphcondense.data.graph_task.GraphTask`; for images an
+        :class:`~graphcondense.data.images.ImageTask`; for users by items an
+        :class:`~graphcondense.data.interactions.InteractionTask`.
+
+    Raises:
+        ValueError: for a name, kind, split, normalisation, file or folder that cannot be used,
+            saying what can; for an option that means nothing for this kind of data.
+        ConnectionError: when the set is not under ``root`` and cannot be downloaded.
+    """
+    found, held = _opened(str(name), kind)
+    usual = {"split": None, "seed": 0, "normalize": "auto", "device": None}
+    given = {"split": split, "seed": seed, "normalize": normalize, "device": device}
+    options = {option: value for option, value in given.items() if value != usual[option]}
+    for option, value in options.items():
+        if option not in found.options:
+            whose = either([k.words for k in data_kinds().values() if option in k.options])
+            key = name_key(str(name))
+            called = next((row.name for row in found.table if key in row.spellings()), name)
+            raise ValueError(
+                f"{option}={value!r} is for {whose}, {called} is {found.words}: leave it out"
+            )
+    if held is None:
+        return found.load(name, root, **options)
+    assert found.of_saved is not None
+    return found.of_saved(held, Path(name).expanduser(), **options)
+
+
+def datasets(which: str | None = None, root: str | Path | None = None) -> list[Row]:
+    """What :func:`load` knows by name: one row a set, for a table.
+
+    Args:
+        which: only the sets of this name, or of this kind; by default all.
+        root: see :func:`load`.
+
+    Returns:
+        Rows with ``name``, ``kind`` (``"node"``: one graph with labelled nodes; ``"graph"``: many
+        labelled graphs; ``"image"``; ``"rows"``: users by items), ``family``, ``graphs``, ``nodes``
+        (images, or users and items, where these are listed; ``None`` for a set of graphs),
+        ``classes`` (tasks, for molecules), ``metric``, ``split``, ``normalize``, ``source``,
+        ``licence`` and ``local`` (it is under ``root``: no download is needed).
+
+    Raises:
+        ValueError: nothing is called so; says which names are near, and the kinds.
+
+    >>> [(row["name"], row["nodes"]) for row in datasets("citeseer")]
+    [('citeseer', 3327)]
+    """
+    kinds, folder = data_kinds(), root_of(root)
+    if which is not None and which not in kinds:
+        try:
+            find(which)
+        except ValueError as error:
+            raise ValueError(f"{error} Kinds are {', '.join(kinds)}.") from error
+    return [
+        row.row(kind.name, folder)
+        for kind in kinds.values()
+        for row in kind.table
+        if which in (None, kind.name) or name_key(str(which)) in row.spellings()
+    ]
+
+
+def find(name: str, kind: str | None = None) -> Named:
+    """The set that is called ``name``; of several that share it the first in :func:`datasets`.
+
+    Args:
+        name: case, ``-`` and ``_`` do not matter.
+        kind: only sets of this kind of data.
+
+    Raises:
+        ValueError: an unknown name or kind, or a set that cannot be opened.
+
+    >>> find("OGBN_Arxiv").name, find("digits", "image").name
+    ('ogbn-arxiv', 'digits-images')
+    """
+    kinds = list(data_kinds().values()) if kind is None else [data_kind(kind)]
+    for refused in (k.refused for k in kinds):
+        if name_key(name) in refused:
+            raise ValueError(refused[name_key(name)])
+    table = [row for k in reversed(kinds) for row in k.table]
+    endings = dict.fromkeys(ending for k in kinds for ending in k.endings)
+    return known.find(name, table, either(list(endings)))
+
+
+def kind_of_name(name: str) -> str:
+    """The kind of data that a name, file or folder stands for.
+
+    Raises:
+        ValueError: nothing is called so.
+
+    >>> [kind_of_name(name) for name in ("cora", "molbace", "fashion-mnist", "ml-1m")]
+    ['node', 'graph', 'image', 'rows']
+    """
+    return _opened(name, None)[0].name
+
+
+def spellings(name: str) -> set[str]:
+    """All names of the set that is called ``name``, as ``name_key`` writes them."""
+    wanted = name_key(name)
+    every = (row.spellings() for kind in data_kinds().values() for row in kind.table)
+    return next((names for names in every if wanted in names), {wanted})
+
+
+def _opened(name: str, kind: str | None) -> tuple[DataKind, object]:
+    """The kind of a name, file or folder; what a file of ``torch.save`` holds, else ``None``."""
+    path = Path(name).expanduser()
+    kinds = data_kinds()
+    if path.suffix == ".pt":
+        held = read_pt(path, "a PyG Data of tensors")
+        try:
+            found = data_kind(kind or kind_of_data(held))
+        except ValueError as error:
+            raise ValueError(f"{path} holds a {type(held).__name__}: {error}") from error
+        if found.of_saved is None:
+            raise ValueError(f"{path} holds a {type(held).__name__}, not a PyG Data")
+        return found, held
+    if kind is not None:
+        return data_kind(kind), None
+    for each in sorted(kinds.values(), key=lambda each: each.general):
+        if each.holds(path):
+            return each, None
+    row = find(name)
+    return next(k for k in kinds.values() if any(row is r for r in k.table)), None

@@ -1,0 +1,258 @@
+"""Checks of graphs, labels and splits: each names the graph, the value and the fix."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphcondense.data.graph_task import FITTING, Encoding, LabelKind, Splits
+from graphcondense.data.labels import count_classes, counts_up, few, is_one_hot
+from graphcondense.saved.graph_set import ranges
+
+MOST_COLUMNS = 10_000
+"""Different values of categories that are encoded, at most: each becomes a column."""
+
+FIELDS = ("x", "edge_index", "edge_attr", "y", "node_weight")
+"""What is read of a graph."""
+
+_UNREAD = {
+    "adj_t": "edge_index is read: leave out the transform ToSparseTensor",
+    "edge_weight": "it is not read: make it a column of edge_attr, or remove it",
+}
+
+
+def check_names(names: Collection[str], who: str) -> None:
+    for name, advice in _UNREAD.items():
+        if name in names:
+            raise ValueError(f"{who}: there is {name}, but {advice}")
+
+
+def _graph_of(row: int, ptr: Tensor) -> int:
+    return int(torch.searchsorted(ptr, row, right=True)) - 1
+
+
+def check_values(features: Tensor, ptr: Tensor, what: str) -> None:
+    if features.is_floating_point():
+        bad = (~torch.isfinite(features)).any(1)
+        if bool(bad.any()):
+            i = _graph_of(int(bad.nonzero()[0]), ptr)
+            raise ValueError(f"graph {i} has NaN or infinite {what} features")
+    elif features.numel() and int(features.min()) < 0:
+        row = int((features < 0).any(1).nonzero()[0])
+        raise ValueError(
+            f"graph {_graph_of(row, ptr)} has the {what} category {int(features[row].min())}; "
+            "categories start at 0"
+        )
+
+
+def check_ids(edge_index: Tensor, sizes: Tensor, ptr: Tensor) -> None:
+    """Every edge joins nodes of its own graph; ids count from 0 in each graph."""
+    outside = (edge_index < 0) | (edge_index >= torch.repeat_interleave(sizes, ptr.diff()))
+    if bool(outside.any()):
+        edge = int(outside.any(0).nonzero()[0])
+        bad = int(edge_index[:, edge][outside[:, edge]][0])
+        i = _graph_of(edge, ptr)
+        raise ValueError(
+            f"graph {i}: edge_index names node {bad}, but it has nodes 0..{int(sizes[i]) - 1}"
+        )
+
+
+def same_counts(rows: Tensor, wanted: Tensor, name: str, unit: str) -> None:
+    for i in (rows != wanted).nonzero().flatten().tolist():
+        raise ValueError(
+            f"graph {i}: {name} has {int(rows[i])} rows for its {int(wanted[i])} {unit}"
+        )
+
+
+def same_width(widths: Sequence[int], what: str) -> None:
+    wrong = next((i for i, width in enumerate(widths) if width != widths[0]), None)
+    if wrong is not None:
+        raise ValueError(
+            f"graph {wrong} has {widths[wrong]} {what}, graph 0 has {widths[0]}: all graphs need "
+            "the same"
+        )
+
+
+def targets_of(
+    y: Tensor, plain: bool, label_kind: LabelKind | None, metric: str | None
+) -> tuple[Tensor, LabelKind]:
+    """Classes ``[G]``, or targets ``[G, T]``, and what labels they are."""
+    if not y.shape[1]:
+        raise ValueError("y has no entries: each graph needs one label a task")
+    label_kind = label_kind or _label_kind_of(y, plain, metric)
+    if label_kind == "classes":
+        return _classes(y), label_kind
+    y = y.float()
+    if bool(y.isinf().any()):
+        raise ValueError(f"graph {int(y.isinf().any(1).nonzero()[0])} has an infinite target y")
+    if label_kind == "binary" and not bool(((y == 0) | (y == 1) | y.isnan()).all()):
+        i = int((~((y == 0) | (y == 1) | y.isnan())).any(1).nonzero()[0])
+        raise ValueError(f"graph {i} has a label y that is not 0, 1 or NaN, as binary tasks have")
+    return y, label_kind
+
+
+def _label_kind_of(y: Tensor, plain: bool, metric: str | None) -> LabelKind:
+    """What labels ``[G, T]`` are, by their looks, and by the score where that leaves it open."""
+    known = y[~y.isnan()]
+    binary = bool(((known == 0) | (known == 1)).all())
+    # A plain integer is a class. OGB's tasks come as [1, T], with NaN where there is no label; one
+    # integer in [1, 1] that is not 0 or 1 is a class too.
+    single = y.shape[1] == 1
+    if not y.is_floating_point() and single and (plain or not binary):
+        return "classes"
+    one_hot = is_one_hot(y)
+    if not one_hot and (binary or not counts_up(known)):
+        return "binary" if binary else "regression"
+    said = next((k for k, fit in FITTING.items() if metric in fit), None)
+    if said is not None and not (one_hot and metric == "accuracy"):
+        return said
+    raise ValueError(_either(y, known, one_hot))
+
+
+_SAID = " (to graphcondense.data.as_graph_task, or on the command line --label-kind)"
+
+
+def _either(y: Tensor, known: Tensor, one_hot: bool) -> str:
+    """What labels are that may be one or the other, and how to say which."""
+    if one_hot:
+        return (
+            f"the labels y {list(y.shape)} are one-hot: give one class a graph (y.argmax(-1)), or "
+            f"label_kind='classes' if that is what they are, label_kind='binary' for "
+            f"{y.shape[1]} tasks{_SAID}"
+        )
+    values = torch.unique(known).tolist()
+    numbers = "if they are numbers say label_kind='regression' or metric='rmse'"
+    ways = {
+        -1: "if -1 means no label make it NaN",
+        0: "if they are classes make y integers, or say label_kind='classes'",
+        1: "if they are classes make them integers from 0: y.long() - 1",
+    }
+    way = ways[int(values[0])]
+    if values == [-1, 1]:
+        way = "if they are two classes make them 0 and 1: y > 0"
+    elif y.shape[1] > 1 and values[0] >= 0:
+        way = "several tasks of more than two classes each cannot be condensed"
+    return f"the labels y are {few([f'{v:g}' for v in values])}: {way}; {numbers}{_SAID}"
+
+
+def _classes(y: Tensor) -> Tensor:
+    """One class a graph ``[G]`` int64, -1 where there is none."""
+    if is_one_hot(y):
+        return y.argmax(1)
+    if y.shape[1] != 1:
+        raise ValueError(
+            f"label_kind='classes' is for one label a graph, y has {y.shape[1]}: give one class "
+            "each, or label_kind='binary' or 'regression' for several tasks"
+        )
+    y = y[:, 0]
+    if y.is_floating_point():
+        whole = (y == y.round()) | y.isnan()
+        if not bool(whole.all()):
+            i = int((~whole).nonzero()[0])
+            raise ValueError(f"graph {i} has y = {float(y[i]):g}; classes are integers 0..C-1")
+        y = y.nan_to_num(-1)
+    y = y.long()
+    if int(y.min()) < -1:
+        i = int(y.argmin())
+        raise ValueError(
+            f"graph {i} has y = {int(y[i])}; classes are 0..C-1 (-1: no label): relabel with "
+            "torch.unique(y, return_inverse=True)[1]"
+        )
+    return y
+
+
+def split_parts(splits: Splits, count: int) -> dict[str, Tensor]:
+    if not isinstance(splits, Mapping):
+        raise ValueError(
+            f"splits={splits!r}: give indices by name (train, val, test), or 'stratified'"
+        )
+    renamed = {"val" if key == "valid" else key: value for key, value in splits.items()}
+    if unknown := sorted(set(renamed) - {"train", "val", "test"}):
+        raise ValueError(f"unknown split {unknown[0]!r}: name them train, val and test")
+    out = {}
+    for name in ("train", "val", "test"):
+        part = torch.as_tensor(renamed.get(name, torch.empty(0, dtype=torch.long))).cpu()
+        if part.dtype == torch.bool:
+            if tuple(part.shape) != (count,):
+                raise ValueError(
+                    f"split {name!r} is a mask of shape {list(part.shape)} for {count} graphs"
+                )
+            part = part.nonzero()
+        elif part.numel() and part.is_floating_point():
+            raise ValueError(f"split {name!r} must be graph indices or a mask, got {part.dtype}")
+        part = part.long().flatten()
+        if len(part) and (int(part.min()) < 0 or int(part.max()) >= count):
+            bad = int(part.min()) if int(part.min()) < 0 else int(part.max())
+            raise ValueError(f"split {name!r} names graph {bad}, but there are 0..{count - 1}")
+        if len(torch.unique(part)) < len(part):
+            raise ValueError(f"split {name!r} names a graph twice")
+        out[name] = part
+    for a, b in (("train", "val"), ("train", "test"), ("val", "test")):
+        both = np.intersect1d(out[a].numpy(), out[b].numpy())
+        if len(both):
+            raise ValueError(
+                f"splits {a} and {b} share {len(both)} graphs (first: {both[0]}); they must be "
+                "disjoint"
+            )
+    return out
+
+
+def labelled(y: Tensor, part: Tensor, label_kind: LabelKind, split: str) -> Tensor:
+    """The graphs of a split that have a label of any task."""
+    known = y[part] >= 0 if label_kind == "classes" else ~y[part].isnan()
+    if split == "train":
+        if label_kind == "classes" and not bool(known.all()):
+            i = int(part[~known][0])
+            raise ValueError(
+                f"graph {i} has y = -1; classes are 0..C-1. -1 stands for no label, and the split "
+                "'train' has this graph: leave such graphs out, or relabel if it is a class, as "
+                "(y > 0).long() does with -1 and 1"
+            )
+        if label_kind != "classes" and (lacking := (~known.any(0)).nonzero().flatten().tolist()):
+            raise ValueError(
+                f"task {few(lacking)} has no label in the training split (all NaN); remove its "
+                "column from y"
+            )
+    kept = part[known if label_kind == "classes" else known.any(1)]
+    if len(part) and not len(kept):
+        raise ValueError(
+            f"no graph of the split {split!r} has a label ({len(part):,} graphs, all -1 or NaN): "
+            "give another split, or none of that name"
+        )
+    return kept
+
+
+def encoding_of(features: Tensor, ptr: Tensor, train: Tensor, what: str) -> Encoding | None:
+    """Of the values that training graphs have."""
+    if features.is_floating_point():
+        return None
+    rows, _ = ranges(ptr, train)
+    seen = features[rows]
+    found = Encoding.of(seen if len(seen) else features.new_zeros(1, features.shape[1]))
+    if found.width > MOST_COLUMNS:
+        raise ValueError(
+            f"{what} features are integers, which are categories: training graphs have "
+            f"{found.width:,} different values, and each becomes a column of which there may be "
+            f"{MOST_COLUMNS:,}; make numbers floats, and ids of nodes no features"
+        )
+    return found
+
+
+def check_splits(y: Tensor, train: Tensor, label_kind: LabelKind) -> None:
+    """Every class needs training graphs, and a score needs something to tell apart."""
+    if label_kind == "classes":
+        count_classes(
+            y[y >= 0], y[train], "graphs", "; if y are numbers say label_kind='regression'"
+        )
+    if label_kind == "binary":
+        own = y[train]
+        for value in (0, 1):
+            lacking = (~(own == value).any(0)).nonzero().flatten().tolist()
+            if lacking:
+                raise ValueError(
+                    f"task {few(lacking)} has no training graph of class {value}; draw another "
+                    "split or remove its column from y"
+                )

@@ -1,0 +1,426 @@
+"""Many labelled graphs as people have them, read into a :class:`GraphTask`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphcondense.data.graph_checks import (
+    FIELDS,
+    check_ids,
+    check_names,
+    check_splits,
+    check_values,
+    encoding_of,
+    labelled,
+    same_counts,
+    same_width,
+    split_parts,
+    targets_of,
+)
+from graphcondense.data.graph_task import FITTING, METRICS, GraphTask, LabelKind, Splits
+from graphcondense.data.labels import as_tensor
+from graphcondense.data.task import check_has_length, is_dataset
+from graphcondense.saved.graph_set import GraphSet, ranges, starts
+
+
+def as_graph_task(
+    data: object,
+    splits: Splits | Literal["stratified"] | None = None,
+    *,
+    name: str | None = None,
+    metric: str | None = None,
+    label_kind: LabelKind | None = None,
+    seed: int = 0,
+) -> GraphTask:
+    """Check a data set of graphs and bring it into one layout; nothing of ``data`` is changed.
+
+    Args:
+        data: a :class:`GraphTask`, a list of PyG ``Data``, or a PyG dataset. Each graph has
+            ``x`` (floats are features, integers are categories; where no graph has any, every node
+            has the feature 1), ``edge_index`` (none: no edges), optional ``edge_attr`` (as ``x``),
+            optional ``node_weight [n]``, and ``y``: one integer (a class), or ``[1, T]`` numbers:
+            several tasks, or one. Tasks whose labels are 0, 1 or NaN alone are binary, others
+            regression. Floats that count up as classes do, or are -1 and 1, and one-hot rows may
+            mean either: then ``label_kind`` or ``metric`` has to say. A graph without a label (-1
+            as a class, NaN in all tasks) is left out of its split, and counted in ``unlabelled``.
+        splits: graph indices (or bool masks) by ``"train"``, ``"val"`` (or ``"valid"``) and
+            ``"test"``, or ``"stratified"`` for :func:`stratified`; by default those of the
+            dataset's own ``get_idx_split()``, else stratified.
+        name: what to call the data; by default the dataset's own name.
+        metric: one of :data:`METRICS` that fits the labels (:data:`FITTING`); by default the
+            dataset's own ``eval_metric``, else accuracy for classes, ROC-AUC for binary tasks, RMSE
+            for regression.
+        label_kind: what the labels are, ``"classes"``, ``"binary"`` or ``"regression"``; by default
+            what ``data`` says above, and ``metric`` where that leaves it open. One-hot rows that
+            are ``"classes"`` become the class of their 1.
+        seed: draws the stratified split.
+
+    Raises:
+        ValueError: whatever is wrong with ``data``, naming the graph, the value and the fix.
+    """
+    if isinstance(data, GraphTask):
+        if splits is not None or metric is not None or label_kind is not None:
+            raise ValueError(
+                "a GraphTask has its splits and its metric; change them with dataclasses.replace"
+            )
+        return data if name is None else replace(data, name=name)
+    if metric is not None and metric not in METRICS:
+        raise ValueError(f"metric={metric!r}: choose one of {', '.join(METRICS)}")
+    if label_kind is not None and label_kind not in FITTING:
+        raise ValueError(f"label_kind={label_kind!r}: choose one of {', '.join(FITTING)}")
+    metric = metric or _own_metric(data)
+    graphs, label_kind = pack(data, label_kind, metric)
+    metric = metric or FITTING[label_kind][0]
+    if metric not in FITTING[label_kind]:
+        raise ValueError(
+            f"metric={metric!r} does not fit the labels, which are {label_kind}: choose "
+            f"{' or '.join(FITTING[label_kind])}, or say with label_kind= what else they are"
+        )
+    given = _own_splits(data) if splits is None else splits
+    if given is None or given == "stratified":
+        given = stratified(strata(graphs.y, label_kind), len(graphs), seed)
+    parts = split_parts(given, len(graphs))
+    if not len(parts["train"]):
+        raise ValueError("no training graphs: the split 'train' is empty")
+    known = {split: labelled(graphs.y, part, label_kind, split) for split, part in parts.items()}
+    check_splits(graphs.y, known["train"], label_kind)
+    train = known["train"]
+    return GraphTask(
+        graphs=graphs,
+        train=train,
+        val=known["val"],
+        test=known["test"],
+        label_kind=label_kind,
+        metric=metric,
+        nodes=encoding_of(graphs.x, graphs.node_ptr, train, "node"),
+        edges=None
+        if graphs.edge_attr is None
+        else encoding_of(graphs.edge_attr, graphs.edge_ptr, train, "edge"),
+        name=str(name or getattr(data, "name", None) or "graphs"),
+        unlabelled={split: len(part) - len(known[split]) for split, part in parts.items()},
+    )
+
+
+def pack(
+    data: Any, label_kind: LabelKind | None = None, metric: str | None = None
+) -> tuple[GraphSet, LabelKind]:
+    """Graphs in one layout, and what their labels are.
+
+    An ``InMemoryDataset`` without a transform is taken from its collated storage, which is some
+    hundred times faster than graph by graph; features may then share its memory.
+
+    Args:
+        data: a list or a PyG data set of graphs.
+        label_kind: what the labels are; by default as they look.
+        metric: says what they are where they may be one or the other.
+
+    Raises:
+        ValueError: as :func:`as_graph_task`.
+    """
+    if not is_dataset(data):
+        raise ValueError(
+            "graph-level data are a list or a PyG data set of graphs, got a "
+            f"{type(data).__name__}; put a single graph into a list"
+        )
+    check_has_length(data)
+    if not len(data):
+        raise ValueError("a data set of graphs needs at least one graph, this one is empty")
+    held = _stored(data) or _listed(data)
+    node_ptr, edge_ptr = starts(held.sizes), starts(held.edges)
+    for i in (held.sizes == 0).nonzero().flatten().tolist():
+        raise ValueError(f"graph {i} has no nodes; remove it")
+    x = torch.ones(int(node_ptr[-1]), 1) if held.x is None else held.x
+    check_values(x, node_ptr, "node")
+    if held.edge_attr is not None:
+        check_values(held.edge_attr, edge_ptr, "edge")
+    if held.node_weight is not None and not bool(torch.isfinite(held.node_weight).all()):
+        raise ValueError("node_weight has NaN or infinite values")
+    check_ids(held.edge_index, held.sizes, edge_ptr)
+    y, label_kind = targets_of(held.y, held.plain, label_kind, metric)
+    return GraphSet(
+        x=x,
+        edge_index=held.edge_index + torch.repeat_interleave(node_ptr[:-1], held.edges),
+        edge_attr=held.edge_attr,
+        node_ptr=node_ptr,
+        edge_ptr=edge_ptr,
+        y=y,
+        node_weight=held.node_weight,
+    ), label_kind
+
+
+def strata(y: Tensor, label_kind: LabelKind) -> Tensor | None:
+    """What a split keeps the shares of, ``[G]`` int64: classes, or the labels of one binary task.
+
+    ``None`` for several tasks and for regression.
+    """
+    if label_kind == "classes":
+        return y
+    if label_kind == "binary" and y.shape[1] == 1:
+        return y[:, 0].nan_to_num(-1).long()
+    return None
+
+
+def stratified(labels: Tensor | None, count: int, seed: int = 0) -> dict[str, Tensor]:
+    """A seeded split of 80 / 10 / 10 %, class by class where ``labels [count]`` are given.
+
+    A class of fewer than ten graphs still has one in each part, from three graphs on.
+
+    >>> parts = stratified(torch.arange(40) % 2, 40)
+    >>> {name: len(part) for name, part in parts.items()}
+    {'train': 32, 'val': 4, 'test': 4}
+    """
+    rng = torch.Generator().manual_seed(seed)
+    labels = torch.zeros(count, dtype=torch.long) if labels is None else labels
+    parts: dict[str, list[Tensor]] = {"train": [], "val": [], "test": []}
+    for c in torch.unique(labels):
+        own = (labels == c).nonzero().flatten()
+        own = own[torch.randperm(len(own), generator=rng)]
+        held = max(round(0.1 * len(own)), 1 if len(own) > 2 else 0)
+        sizes = [len(own) - 2 * held, held, held]
+        for part, piece in zip(parts.values(), own.split(sizes), strict=True):
+            part.append(piece)
+    return {name: torch.cat(part).sort().values for name, part in parts.items()}
+
+
+# --- reading ---------------------------------------------------------------------------------
+
+
+class _Held(NamedTuple):
+    """All graphs, one behind the other; node ids still count from 0 in each graph."""
+
+    x: Tensor | None  # [N, d]
+    sizes: Tensor  # [G]
+    edge_index: Tensor  # [2, M]
+    edges: Tensor  # [G]
+    edge_attr: Tensor | None  # [M, e]
+    y: Tensor  # [G, T]
+    plain: bool  # whether each label is a number and not a row [1, T]
+    node_weight: Tensor | None  # [N]
+
+
+def _stored(data: object) -> _Held | None:
+    """From the storage of an ``InMemoryDataset``; ``None`` if its graphs are made at access."""
+    from torch_geometric.data import Data, InMemoryDataset
+
+    if not isinstance(data, InMemoryDataset) or type(data).get is not InMemoryDataset.get:
+        return None
+    held, slices = data._data, data.slices
+    if data.transform is not None or slices is None or type(held) is not Data:
+        return None
+    of_nodes = getattr(held, "_num_nodes", None)
+    if "y" not in slices or not ("x" in slices or isinstance(of_nodes, list)):
+        return None
+    given = {name: held[name] for name in FIELDS if name in slices}
+    if not all(isinstance(value, Tensor) for value in given.values()):
+        return None
+    check_names(slices.keys(), "the graphs")
+    index = torch.as_tensor(list(data.indices()), dtype=torch.long)
+    whole = data._indices is None
+
+    def taken(name: str) -> tuple[Tensor, Tensor]:
+        """The rows of the graphs ``index``, and how many each has."""
+        rows, ptr = given[name].detach().cpu(), torch.as_tensor(slices[name])
+        if whole:
+            return rows, ptr.diff()
+        found, starts = ranges(ptr, index)
+        return rows[:, found] if name == "edge_index" else rows[found], starts.diff()
+
+    counts = len(index)
+    x = None
+    if "x" in given:
+        x, sizes = taken("x")
+        x = None if _no_columns(x) else _joined([x], "x")
+    else:
+        sizes = torch.tensor(of_nodes)[index]
+    edge_index, edges = torch.empty(2, 0, dtype=torch.long), torch.zeros(counts, dtype=torch.long)
+    if "edge_index" in given:
+        edge_index, edges = taken("edge_index")
+        edge_index = _edge_rows(edge_index, 0)
+    attr = None
+    if "edge_attr" in given:
+        attr, rows = taken("edge_attr")
+        same_counts(rows, edges, "edge_attr", "edges")
+        attr = _joined([attr], "edge_attr") if attr.dim() == 1 or attr.shape[1] else None
+    weight = None
+    if "node_weight" in given:
+        weight, rows = taken("node_weight")
+        same_counts(rows, sizes, "node_weight", "nodes")
+        weight = weight.flatten().float()
+    y, rows = taken("y")
+    widths = (rows * math.prod(y.shape[1:])).tolist()
+    same_width(widths, "labels")
+    return _Held(
+        x, sizes, edge_index, edges, attr, y.reshape(counts, widths[0]), y.dim() < 2, weight
+    )
+
+
+def _listed(data: Any) -> _Held:
+    """From the graphs one by one."""
+    items = [data[i] for i in range(len(data))]
+    for i, item in enumerate(items):
+        if hasattr(item, "node_types"):
+            raise ValueError(
+                f"graph {i} is heterogeneous; only graphs of one node type can be condensed: "
+                "give data.to_homogeneous()"
+            )
+        if not hasattr(item, "edge_index") and not hasattr(item, "x"):
+            raise ValueError(
+                f"graph {i} is a {type(item).__name__}; give PyG Data with x, edge_index and y"
+            )
+        check_names(item.keys() if hasattr(item, "keys") else (), f"graph {i}")
+
+    def given(name: str) -> list[Any]:
+        values = [getattr(item, name, None) for item in items]
+        return [torch.as_tensor(v) if isinstance(v, np.ndarray) else v for v in values]
+
+    xs = _all_or_none(given("x"), "x")
+    x, sizes = None, [int(getattr(item, "num_nodes", None) or 0) for item in items]
+    if xs is not None and all(map(_no_columns, xs)):
+        sizes, xs = [len(value) for value in xs], None
+    if xs is not None:
+        x, sizes = _joined(xs, "x"), [len(value) for value in xs]
+    index = [_edge_rows(value, i) for i, value in enumerate(given("edge_index"))]
+    edges = [rows.shape[1] for rows in index]
+    weights = _all_or_none(given("node_weight"), "node_weight")
+    if weights is not None:
+        rows = torch.tensor([len(w) for w in weights])
+        same_counts(rows, torch.tensor(sizes), "node_weight", "nodes")
+    labels = given("y")
+    lacking = next((i for i, y in enumerate(labels) if y is None), None)
+    if lacking is not None:
+        raise ValueError(f"graph {lacking} has no label y")
+    ys = [as_tensor(y, f"graph {i}") for i, y in enumerate(labels)]
+    counts = [y.numel() for y in ys]
+    if counts == sizes and len(set(counts)) > 1:
+        raise ValueError(
+            "y has a label for each node: graphs that have a label each can be condensed, or one "
+            "graph whose nodes have"
+        )
+    same_width(counts, "labels")
+    if any(y.is_floating_point() for y in ys):
+        ys = [y.float() for y in ys]
+    return _Held(
+        x=x,
+        sizes=torch.tensor(sizes),
+        edge_index=torch.cat(index, 1),
+        edges=torch.tensor(edges),
+        edge_attr=_edge_attr(given("edge_attr"), edges),
+        y=torch.stack([y.reshape(-1) for y in ys]),
+        plain=all(y.dim() < 2 for y in ys),
+        node_weight=None
+        if weights is None
+        else torch.cat([w.detach().cpu().flatten().float() for w in weights]),
+    )
+
+
+def _no_columns(x: object) -> bool:
+    """Whether features are there by name alone, as of a TUDataset that was not asked for them."""
+    return isinstance(x, Tensor) and x.dim() == 2 and not x.shape[1] and len(x) > 0
+
+
+def _all_or_none(given: list[Any], name: str) -> list[Any] | None:
+    if all(value is None for value in given):
+        return None
+    for i, value in enumerate(given):
+        if value is None:
+            raise ValueError(f"graph {i} has no {name}, others have: give all of them {name}")
+    return given
+
+
+def _edge_rows(edges: object, i: int) -> Tensor:
+    """``edge_index`` of one graph (or of all) as int64 ``[2, m]`` on the CPU."""
+    if edges is None:
+        return torch.empty(2, 0, dtype=torch.long)
+    if not isinstance(edges, Tensor) or edges.dim() != 2 or edges.shape[0] != 2:
+        shape = list(edges.shape) if isinstance(edges, Tensor) else type(edges).__name__
+        raise ValueError(f"graph {i}: edge_index must be [2, edges], got {shape}")
+    # torch.empty(2, 0) is a float tensor, and means no edges.
+    if edges.numel() and (edges.is_floating_point() or edges.dtype == torch.bool):
+        raise ValueError(f"graph {i}: edge_index must be integer node ids, got {edges.dtype}")
+    return edges.detach().cpu().long()
+
+
+def _edge_attr(given: list[Any], edges: list[int]) -> Tensor | None:
+    """Edge features of all graphs; those without edges need not have any."""
+    rows: list[Tensor | None] = []
+    for i, (attr, m) in enumerate(zip(given, edges, strict=True)):
+        if isinstance(attr, Tensor) and attr.dim() == 2 and not attr.shape[1]:
+            attr = None  # a TUDataset whose edge attributes were not asked for
+        if not m and (attr is None or attr.dim() == 1):
+            attr = None
+        elif attr is not None and (not isinstance(attr, Tensor) or len(attr) != m):
+            shape = list(attr.shape) if isinstance(attr, Tensor) else type(attr).__name__
+            raise ValueError(
+                f"graph {i}: edge_attr must be [{m}, features] for its {m} edges, got {shape}"
+            )
+        rows.append(attr)
+    if all(attr is None for attr in rows):
+        return None
+    for i, (attr, m) in enumerate(zip(rows, edges, strict=True)):
+        if attr is None and m:
+            raise ValueError(f"graph {i} has no edge_attr, others have: give all of them or none")
+    like = next(attr for attr in rows if attr is not None)
+    like = like[:, None] if like.dim() == 1 else like
+    return _joined([like[:0] if attr is None else attr for attr in rows], "edge_attr")
+
+
+def _joined(given: list[Any], name: str) -> Tensor:
+    """Feature rows of all graphs: float32, or int64 if they are categories."""
+    what, unit = ("node", "nodes") if name == "x" else ("edge", "edges")
+    rows = []
+    for i, value in enumerate(given):
+        if not isinstance(value, Tensor) or value.layout != torch.strided:
+            got = value.layout if isinstance(value, Tensor) else type(value).__name__
+            raise ValueError(f"graph {i}: {name} must be a dense tensor, got {got}")
+        value = value.detach().cpu()
+        value = value[:, None] if value.dim() == 1 else value
+        if value.dim() != 2 or value.shape[1] == 0:
+            raise ValueError(
+                f"graph {i}: {name} must be [{unit}, features], got {list(value.shape)}"
+            )
+        if value.is_complex():
+            raise ValueError(f"graph {i}: {name} is complex; features must be real numbers")
+        rows.append(value.float() if value.dtype == torch.bool else value)
+    same_width([value.shape[1] for value in rows], f"{what} features")
+    # An empty tensor is a float one unless told otherwise: it says nothing of the others.
+    filled = [(i, value.is_floating_point()) for i, value in enumerate(rows) if len(value)]
+    numbers = filled[0][1] if filled else True
+    for i, number in filled:
+        if number != numbers:
+            kinds = ["integers (categories)", "floats"]
+            raise ValueError(
+                f"graph {i} has {what} features that are {kinds[number]}, graph {filled[0][0]} "
+                f"{kinds[numbers]}: give all graphs the same"
+            )
+    dtype = torch.float32 if numbers else torch.long
+    rows = [value.to(dtype) for value in rows]
+    return rows[0] if len(rows) == 1 else torch.cat(rows)
+
+
+def _own_metric(data: object) -> str | None:
+    """The score that an OGB set is published with."""
+    own = getattr(data, "eval_metric", None)
+    name = {"acc": "accuracy"}.get(own, own) if isinstance(own, str) else None
+    if name not in (None, *METRICS):
+        raise ValueError(f"the data's own metric is {own!r}: give metric=, {', '.join(METRICS)}")
+    return name
+
+
+def _own_splits(data: Any) -> Splits | None:
+    """The published splits, as positions in ``data``, which may be a part of its data set."""
+    if not hasattr(data, "get_idx_split"):
+        return None
+    splits = {k: torch.as_tensor(v, dtype=torch.long) for k, v in data.get_idx_split().items()}
+    if getattr(data, "_indices", None) is None:
+        return splits
+    position = {whole: i for i, whole in enumerate(data.indices())}
+    return {
+        name: torch.tensor([position[i] for i in part.tolist() if i in position], dtype=torch.long)
+        for name, part in splits.items()
+    }

@@ -1,0 +1,31 @@
+"""Images and their classes."""
+
+from __future__ import annotations
+
+from graphcondense.data.images import (
+    KNOWN_IMAGES,
+    ImageTask,
+    as_images,
+    holds_images,
+    is_images,
+    load_images,
+)
+from graphcondense.data.kind import DataKind, register
+
+__all__ = ["IMAGE"]
+
+IMAGE = register(
+    DataKind(
+        name="image",
+        words="images",
+        forms="(images [n, c, h, w], labels [n])",
+        task=ImageTask,
+        takes=is_images,
+        check=as_images,
+        load=load_images,
+        place=2,
+        table=KNOWN_IMAGES,
+        endings=(".npz", ".gz"),
+        holds=holds_images,
+    )
+)

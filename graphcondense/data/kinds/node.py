@@ -1,0 +1,29 @@
+"""One graph with labelled nodes."""
+
+from __future__ import annotations
+
+from graphcondense.data.kind import DataKind, register
+from graphcondense.data.nodes import KNOWN, REFUSED, load_nodes, node_data
+from graphcondense.data.task import NodeTask, as_task, is_graph
+
+__all__ = ["NODE"]
+
+NODE = register(
+    DataKind(
+        name="node",
+        words="one graph with labelled nodes",
+        forms="a PyG Data",
+        task=NodeTask,
+        takes=is_graph,
+        check=as_task,
+        load=load_nodes,
+        options=frozenset({"split", "seed", "normalize", "device"}),
+        general=True,
+        place=0,
+        table=KNOWN,
+        refused=REFUSED,
+        endings=(".npz", ".pt"),
+        holds=lambda path: path.suffix == ".npz",
+        of_saved=node_data,
+    )
+)

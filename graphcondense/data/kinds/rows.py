@@ -1,0 +1,32 @@
+"""Users by items."""
+
+from __future__ import annotations
+
+from graphcondense.data.interactions import (
+    KNOWN_INTERACTIONS,
+    InteractionTask,
+    as_interactions,
+    holds_interactions,
+    is_rows,
+    load_interactions,
+)
+from graphcondense.data.kind import DataKind, register
+
+__all__ = ["ROWS"]
+
+ROWS = register(
+    DataKind(
+        name="rows",
+        words="users by items",
+        forms="users by items (a SciPy matrix, HeteroData or frame)",
+        task=InteractionTask,
+        takes=is_rows,
+        check=as_interactions,
+        load=load_interactions,
+        options=frozenset({"split", "seed"}),
+        place=3,
+        table=KNOWN_INTERACTIONS,
+        endings=(".inter", ".csv", ".tsv", ".npz"),
+        holds=holds_interactions,
+    )
+)
