@@ -412,7 +412,7 @@ def size_of(graph: Any) -> Size:
         return Size(len(graph.train), one * len(graph.train), (4 * one + 8) * len(graph.train))
     from graphcondense.saved import condensed  # imports PyG
 
-    tensors = condensed.held_in(graph).tensors
+    tensors = condensed.contents_of(graph).tensors
     if tensors["x"].dim() > 2:  # images may be stored as something smaller
         total = sum(tensors[name].nbytes for name in ("x", "y"))
         said = (getattr(graph, "condensed", None) or {}).get("bytes", total)

@@ -32,7 +32,6 @@ from graphcondense.data import (
     CondensedInteractions,
     GraphSet,
     as_graph_task,
-    compact,
     degree_categories,
     graph_hash,
     open_ogb,
@@ -41,6 +40,7 @@ from graphcondense.data import (
 from graphcondense.data.task import as_task
 from graphcondense.evaluate.cost import size_of
 from graphcondense.evaluate.floors import equal_bytes_graphs
+from graphcondense.saved import compact
 from graphcondense.saved.compact import bytes_of, pack, unpack
 from graphcondense.saved.condensed import assignment_matrix, load, save
 from graphcondense.transforms import EncodeCategories
