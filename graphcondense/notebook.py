@@ -36,23 +36,23 @@ def draw(small: Shown, path: str | Path | None = None) -> Figure:
     raise TypeError(f"a {type(small).__name__} is no condensed set that can be drawn")
 
 
-@draw.register
-def _(small: CondensedGraph, path: str | Path | None = None) -> Figure:
+@draw.register(CondensedGraph)
+def _graph(small: CondensedGraph, path: str | Path | None = None) -> Figure:
     return pictures.draw_graph(small, path)
 
 
-@draw.register
-def _(small: CondensedImages, path: str | Path | None = None) -> Figure:
+@draw.register(CondensedImages)
+def _images(small: CondensedImages, path: str | Path | None = None) -> Figure:
     return pictures.draw_images(small.x, small.y, path)
 
 
-@draw.register
-def _(small: CondensedGraphs, path: str | Path | None = None) -> Figure:
+@draw.register(CondensedGraphs)
+def _graphs(small: CondensedGraphs, path: str | Path | None = None) -> Figure:
     return pictures.draw_graphs(small, path)
 
 
-@draw.register
-def _(small: CondensedInteractions, path: str | Path | None = None) -> Figure:
+@draw.register(CondensedInteractions)
+def _users(small: CondensedInteractions, path: str | Path | None = None) -> Figure:
     """Users as rows and items as columns, the most popular first; the darker the more weight."""
     order = np.argsort(-np.asarray(small.csr.sum(0)).ravel(), kind="stable")[:ITEMS]
     block = small.csr[:USERS][:, order].toarray()
