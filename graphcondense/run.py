@@ -166,7 +166,8 @@ Images: TypeAlias = "ImageTask | tuple[Tensor | Floats | Floats32, Tensor | Ints
 class Condenser(Protocol[P]):
     """What comes out follows from what goes in.
 
-    A PyG data set may be one graph or many, and users by items have many types: these are ``Small``.
+    A PyG data set may be one graph or many, and users by items have many types: they give
+    ``Small``.
     """
 
     @overload

@@ -60,9 +60,9 @@ def test_size_is_nodes() -> None:
 
 
 def test_both_are_refused() -> None:
-    with pytest.raises(ValueError, match="nodes=, size=.*got nodes=9, size=9"):
+    with pytest.raises(ValueError, match=r"nodes=, size=.*got nodes=9, size=9"):
         graphcondense.condense(toy_graph(), "random", nodes=9, size=9)
-    with pytest.raises(ValueError, match="nodes=9, size=0|size"):
+    with pytest.raises(ValueError, match="size"):
         graphcondense.condense(toy_graph(), "random", size=0)
 
 

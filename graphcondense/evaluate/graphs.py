@@ -16,7 +16,6 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 from torch.func import functional_call, vmap
-from tqdm import tqdm
 
 from graphcondense.core.pools import built, initialise
 from graphcondense.data.graph_task import GraphTask, as_graph_task, pack
@@ -28,6 +27,7 @@ from graphcondense.nn.graphs import GraphNet, Readout, SparseGraphs, resolve
 from graphcondense.ops.criteria import CRITERIA
 from graphcondense.ops.device import usable
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive, check_fields
+from graphcondense.ops.progress import tqdm
 from graphcondense.saved.graph_set import GraphSet
 
 GraphModel: TypeAlias = "str | type[GraphNet]"

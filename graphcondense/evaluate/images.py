@@ -21,7 +21,6 @@ import torch
 from torch import Generator, Tensor
 from torch.func import functional_call
 from torch.nn import functional as F
-from tqdm import tqdm
 
 from graphcondense.core.pools import built, initialise
 from graphcondense.data.images import ImageTask, as_images
@@ -31,6 +30,7 @@ from graphcondense.nn.images import IMAGE_MODELS, ImageModel, Norm
 from graphcondense.ops.augment import Augment, Strategy
 from graphcondense.ops.device import usable
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive, check_fields
+from graphcondense.ops.progress import tqdm
 
 Kind: TypeAlias = type[ImageModel]
 """A class of image networks, called with shape, classes, width, depth and norm."""

@@ -19,7 +19,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
-from tqdm import tqdm
 
 from graphcondense.data.task import as_task
 from graphcondense.data.task import read_labelled as read_labelled
@@ -27,6 +26,7 @@ from graphcondense.nn.batched import Matrix, Stacked, resolve
 from graphcondense.nn.wrapped import wrap
 from graphcondense.ops.device import usable
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive, check_fields
+from graphcondense.ops.progress import tqdm
 from graphcondense.ops.sampling import blocks
 from graphcondense.ops.sparsify import How, candidates
 

@@ -18,7 +18,6 @@ import scipy.sparse as sp
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from tqdm import tqdm
 
 from graphcondense.data.task import NodeTask, as_task
 from graphcondense.evaluate.cost import size_of
@@ -39,6 +38,7 @@ from graphcondense.evaluate.result import (
     percent,
     scored_on,
 )
+from graphcondense.ops.progress import tqdm
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -19,13 +19,13 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import scipy.sparse as sp
 import torch
-from tqdm import tqdm
 
 from graphcondense.evaluate.nodes import (
     read_labelled,
     record_of,
 )
 from graphcondense.nn.batched import Stacked, resolve
+from graphcondense.ops.progress import tqdm
 
 T = TypeVar("T", bound=Hashable)
 

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
-from tqdm import tqdm
 
 from graphcondense.data.task import NodeTask, as_task
 from graphcondense.evaluate.floors import random_subgraph
@@ -21,6 +20,7 @@ from graphcondense.evaluate.nodes import (
     seeds_of,
 )
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
+from graphcondense.ops.progress import tqdm
 from graphcondense.uses.properties import named_graphs
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from graphcondense.data.task import NodeTask, as_task
 from graphcondense.evaluate.floors import random_subgraph
@@ -25,6 +24,7 @@ from graphcondense.evaluate.nodes import (
     seeds_of,
 )
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
+from graphcondense.ops.progress import tqdm
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
