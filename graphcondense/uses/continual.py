@@ -39,6 +39,7 @@ from graphcondense.evaluate.result import (
     scored_on,
 )
 from graphcondense.ops.progress import tqdm
+from graphcondense.ops.types import Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -141,7 +142,7 @@ class Continual(Scored):
     groups: tuple[tuple[int, ...], ...]
     seeds: tuple[int, ...]
     draws: int
-    settings: Mapping[str, Any]
+    settings: Record
     rows: tuple[Step, ...]
     summaries: tuple[Summary, ...]
 
@@ -212,7 +213,7 @@ class Continual(Scored):
 
 
 def learn_continually(
-    data: Any,
+    data: object,
     condense: Condense,
     *,
     steps: int | None = None,

@@ -21,6 +21,7 @@ from graphcondense.evaluate.nodes import (
 )
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
 from graphcondense.ops.progress import tqdm
+from graphcondense.ops.types import Bools, Floats, Record
 from graphcondense.uses.properties import named_graphs
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 Attack = Literal["logistic", "forest"]
 ATTACKS = ("logistic", "forest")
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ class Privacy(Scored):
     attack: str
     folds: int
     seeds: tuple[int, ...]
-    settings: dict[str, Any]
+    settings: Record
     rows: tuple[PrivacyRow, ...]
     control: bool
 
@@ -143,7 +142,7 @@ class Privacy(Scored):
 
 def membership_inference(
     small: Any,
-    data: Any,
+    data: object,
     *,
     model: str = "GCN",
     seeds: int | Sequence[int] = 10,
@@ -246,7 +245,7 @@ def membership_inference(
     )
 
 
-def attack_features(logits: Tensor, y: Tensor) -> Array:
+def attack_features(logits: Tensor, y: Tensor) -> Floats:
     """What an attacker sees of nodes: ``[n, C + 2]`` float64.
 
     The class probabilities in descending order (Salem et al., NDSS 2019; the first is the model's
@@ -264,14 +263,14 @@ def attack_features(logits: Tensor, y: Tensor) -> Array:
     ordered = p.sort(1, descending=True).values
     entropy = -(p * log).sum(1, keepdim=True)
     loss = -log.gather(1, y.unsqueeze(1))
-    out: Array = torch.cat([ordered, entropy, loss], 1).numpy()
+    out: Floats = torch.cat([ordered, entropy, loss], 1).numpy()
     return out
 
 
 def attack_auc(
     logits: Tensor,
     y: Tensor,
-    member: Array,
+    member: Bools,
     *,
     attack: Attack = "logistic",
     folds: int = 5,
@@ -349,7 +348,7 @@ def _random_nodes(task: NodeTask, small: Any, seed: int) -> Tensor:
 
 def _attacked(
     logits: Tensor, y: Tensor, members: int, attack: Attack, folds: int, seed: int
-) -> Array:
+) -> Floats:
     """For each training: both areas, accuracy on members, accuracy on test nodes ``[S, 4]``."""
     both = 2 * members
     member = np.arange(both) < members
@@ -366,7 +365,7 @@ def _attacked(
     )
 
 
-def _row(label: str, members: Sequence[int], found: Sequence[Array]) -> PrivacyRow:
+def _row(label: str, members: Sequence[int], found: Sequence[Floats]) -> PrivacyRow:
     everything = np.concatenate(found)
     mean = everything.mean(0).tolist()
     spread = (everything.std(0, ddof=1) if len(everything) > 1 else np.zeros(4)).tolist()

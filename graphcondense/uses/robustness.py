@@ -25,6 +25,7 @@ from graphcondense.evaluate.nodes import (
 )
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
 from graphcondense.ops.progress import tqdm
+from graphcondense.ops.types import Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,7 +86,7 @@ class Robustness(Scored):
     graph_seeds: tuple[int, ...]
     labels_of: str
     features: str
-    settings: dict[str, Any]
+    settings: Record
     rows: tuple[RobustnessRow, ...]
 
     left: ClassVar[int] = 1
@@ -167,7 +168,7 @@ class Robustness(Scored):
 
 
 def measure_robustness(
-    data: Any,
+    data: object,
     condense: Callable[[NodeTask, int], Any],
     *,
     poisons: Sequence[str] = ("edges", "features", "labels"),
