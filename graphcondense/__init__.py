@@ -10,8 +10,9 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from graphcondense.saved.shown import Artist, drawn_by
 from graphcondense.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -51,7 +52,16 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def _artist() -> Artist:
+    from graphcondense import notebook
+
+    return notebook
+
+
+drawn_by(_artist)
+
+
+def __getattr__(name: str) -> object:
     if name in _MODULES:
         return importlib.import_module(f"graphcondense.{name}")
     if name in _HOME:

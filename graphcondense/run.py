@@ -12,7 +12,16 @@ import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import (
+    TYPE_CHECKING,
+    Literal,
+    ParamSpec,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+    cast,
+    overload,
+)
 
 import torch
 import yaml
@@ -52,8 +61,28 @@ from graphcondense.ops.fields import (
     check_fields,
 )
 from graphcondense.ops.files import write_whole
+from graphcondense.ops.keywords import shows
+from graphcondense.ops.types import JsonValue, Record
 from graphcondense.ops.yaml import read_yaml
 from graphcondense.version import __version__
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+    from torch import Tensor
+    from torch_geometric.data import Data
+
+    from graphcondense.data.graph_task import GraphTask
+    from graphcondense.data.images import ImageTask
+    from graphcondense.data.interactions import InteractionTask
+    from graphcondense.data.task import NodeTask
+    from graphcondense.ops.types import Floats, Floats32, Ints
+    from graphcondense.saved.condensed import Small
+    from graphcondense.saved.condensed_graph import CondensedGraph, CondensedImages
+    from graphcondense.saved.condensed_graphs import CondensedGraphs
+    from graphcondense.saved.condensed_rows import CondensedInteractions
+
+T = TypeVar("T", bound="DataclassInstance")
+S = TypeVar("S", bound="Small")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,15 +137,84 @@ class Run:
         check_fields(self)
 
 
+def _keywords(
+    method: str | Method = "gcond",
+    *,
+    nodes: int | None = None,
+    size: int | None = None,
+    ratio: float | None = None,
+    of: Literal["labelled", "all"] = "labelled",
+    per_class: int | None = None,
+    bytes: int | None = None,
+    rule: Literal["remainder", "floor", "equal"] = "remainder",
+    seed: int = 0,
+    setting: Setting = "transductive",
+    pseudo_labels: int | None = None,
+    device: str | None = None,
+    validations: int = 5,
+    patience: int | None = None,
+    seconds: float | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    checkpoint_seconds: float = 20.0,
+    progress: bool = True,
+    tensorboard: bool = False,
+    preset: str | None = "auto",
+    callbacks: Sequence[Callback] = (),
+    origin: Mapping[str, JsonValue] | None = None,
+    **fields: object,
+) -> None:
+    """What :func:`condense` takes after the data: fields of Budget, of Run and of the method."""
+
+
+P = ParamSpec("P")
+Images: TypeAlias = "ImageTask | tuple[Tensor | Floats | Floats32, Tensor | Ints]"
+
+
+class Condenser(Protocol[P]):
+    """What comes out follows from what goes in.
+
+    A PyG data set may be one graph or many, and users by items have many types: they give
+    ``Small``.
+    """
+
+    @overload
+    def __call__(self, data: Images, *args: P.args, **kwargs: P.kwargs) -> CondensedImages: ...
+    @overload
+    def __call__(
+        self, data: GraphTask | list[Data], *args: P.args, **kwargs: P.kwargs
+    ) -> CondensedGraphs: ...
+    @overload
+    def __call__(
+        self, data: InteractionTask, *args: P.args, **kwargs: P.kwargs
+    ) -> CondensedInteractions: ...
+    @overload
+    def __call__(
+        self, data: NodeTask | Data, *args: P.args, **kwargs: P.kwargs
+    ) -> CondensedGraph: ...
+    @overload
+    def __call__(self, data: object, *args: P.args, **kwargs: P.kwargs) -> Small: ...
+
+
+def _typed(keywords: Callable[P, None]) -> Callable[[Callable[..., Small]], Condenser[P]]:
+    """Give a function the keywords of another and the return types of :class:`Condenser`."""
+
+    def wrap(function: Callable[..., Small]) -> Condenser[P]:
+        return cast(Condenser[P], shows(keywords)(function))
+
+    return wrap
+
+
+@_typed(_keywords)
 def condense(
-    data: Any,
+    data: object,
     method: str | Method = "gcond",
     *,
     preset: str | None = "auto",
     callbacks: Sequence[Callback] = (),
-    origin: Mapping[str, Any] | None = None,
-    **options: Any,
-) -> Any:
+    origin: Mapping[str, JsonValue] | None = None,
+    **options: object,
+) -> Small:
     """Learn a tiny synthetic data set that trains models like ``data`` does.
 
     The kind of data picks a paper's form: one graph with labelled nodes (PyG ``Data``, a data set
@@ -139,17 +237,19 @@ def condense(
             and takes none. The record has its name (``preset``).
         callbacks: further :class:`~graphcondense.core.engine.Callback` objects.
         origin: where ``data`` came from, as plain values, for ``config.yaml`` alone.
-        **options: fields of the method (budget: exactly one of ``nodes=``, ``ratio=`` with
-            ``of=``, ``per_class=``, ``bytes=``; ``nodes`` counts graphs, or images, where these
-            are condensed) and of :class:`Run`.
+        **options: the budget, exactly one of ``nodes=``, ``size=`` (which counts graphs, images or
+            users where these are condensed), ``ratio=`` with ``of=``, ``per_class=`` and
+            ``bytes=``; fields of :class:`Run`, such as ``seed=``; fields of the method.
 
     Returns:
-        For a graph, PyG ``Data`` with ``x [n, d]``, ``edge_index [2, m]``, ``edge_weight [m]``,
-        ``y [n]``, ``train_mask [n]`` and the record ``condensed``; for labelled graphs
-        :class:`~graphcondense.saved.condensed_graphs.CondensedGraphs`, a PyG ``InMemoryDataset``
-        that goes into a PyG ``DataLoader`` as it is, with the record; for images, ``Data`` with
-        ``x [n, c, h, w]``, ``y [n]`` and the record; for users by items
+        For a graph :class:`~graphcondense.saved.condensed_graph.CondensedGraph`, PyG ``Data`` with
+        ``x [n, d]``, ``edge_index [2, m]``, ``edge_weight [m]``, ``y [n]`` and ``train_mask [n]``;
+        for labelled graphs :class:`~graphcondense.saved.condensed_graphs.CondensedGraphs`, a PyG
+        ``InMemoryDataset`` that goes into a PyG ``DataLoader`` as it is; for images
+        :class:`~graphcondense.saved.condensed_graph.CondensedImages`, ``Data`` with
+        ``x [n, c, h, w]`` and ``y [n]``; for users by items
         :class:`~graphcondense.saved.condensed_rows.CondensedInteractions` (``.csr``, ``.hetero``).
+        All have the record ``condensed``, and ``plot()``, and show themselves in notebooks.
 
     Raises:
         ValueError: bad data, an unknown method or field, an impossible budget, a folder that
@@ -166,7 +266,7 @@ def condense(
     run_fields = {f.name for f in fields(Run)}
     given = {k: v for k, v in options.items() if k in run_fields}
     run = _checked(Run, given)
-    own = {k: v for k, v in options.items() if k not in run_fields}
+    chosen = {k: v for k, v in options.items() if k not in run_fields}
     if not isinstance(method, str | Method):
         raise ValueError(
             f"method={method!r}: give the name of one of graphcondense.methods(), such as 'gcond', "
@@ -176,10 +276,11 @@ def condense(
     section = None
     if isinstance(method, str):
         section = section_of(find_method(method, problem.kind)[0], preset, problem.task.name)
-        built, name = build(method, problem.kind, preset=section, **own), method.lower()
-    elif own or preset not in ("auto", "none", None):
+        built, name = build(method, problem.kind, preset=section, **chosen), method.lower()
+    elif chosen or preset not in ("auto", "none", None):
         raise ValueError(
-            f"a Method object is complete: set {', '.join(own) or f'the fields of {preset}'} on it"
+            "a Method object is complete: set "
+            f"{', '.join(chosen) or f'the fields of {preset}'} on it"
         )
     elif kind_named(method.kind).name != problem.kind:
         raise ValueError(
@@ -191,7 +292,7 @@ def condense(
     return _run(problem, built, name, run, callbacks, origin or {}, clock, preset=section)
 
 
-def update(small: Any, data: Any, *, callbacks: Sequence[Callback] = (), **options: Any) -> Any:
+def update(small: S, data: object, *, callbacks: Sequence[Callback] = (), **options: object) -> S:
     """The condensed graph of a graph that has grown, from the condensed graph of before.
 
     The method and its hyper-parameters are those of ``small``'s record, and so is the budget unless
@@ -216,16 +317,16 @@ def update(small: Any, data: Any, *, callbacks: Sequence[Callback] = (), **optio
     if not isinstance(record, Mapping) or "hyperparameters" not in record:
         raise ValueError("update needs a condensed graph with its record, as condense returns it")
     run_fields = {f.name for f in fields(Run)}
-    own = {k: v for k, v in options.items() if k not in run_fields}
+    chosen = {k: v for k, v in options.items() if k not in run_fields}
     asked = record["budget"]["asked"]
-    if own.keys() & {*BUDGETS}:
+    if chosen.keys() & {*BUDGETS}:
         asked = {k: v for k, v in asked.items() if k not in BUDGETS}
     seen = {k: record[k] for k in ("setting", "pseudo_labels") if k in record}
     given = {k: v for k, v in options.items() if k in run_fields}
     run = _checked(Run, {**seen, **given})
     name = record["method"]
     method = build(
-        name, kind_named(record["kind"]).name, **{**record["hyperparameters"], **asked, **own}
+        name, kind_named(record["kind"]).name, **{**record["hyperparameters"], **asked, **chosen}
     )
     if not method.updates():
         able = [n for (n, _), cls in all_methods().items() if cls.updates()]
@@ -235,7 +336,7 @@ def update(small: Any, data: Any, *, callbacks: Sequence[Callback] = (), **optio
     section = record.get("preset")
     grown = _run(problem, method, name, run, (), {}, clock, small, preset=section)
     grown.condensed["updated_from"] = graph_hash(small)
-    return grown
+    return cast(S, grown)
 
 
 LOOP_OPTIONS = (
@@ -254,7 +355,7 @@ def refuse_idle(
     problem: AnyProblem,
     method: Method,
     run: Run,
-    given: Mapping[str, Any],
+    given: Mapping[str, object],
     callbacks: Sequence[Callback] = (),
     *,
     loops: bool = True,
@@ -299,7 +400,9 @@ def _no_loop(method: Method, loops: bool) -> str:
     return f"no loop is run that could be scored, saved or ended on the way ({what})"
 
 
-def build(name: str, kind: str | None = None, *, preset: str | None = None, **own: Any) -> Method:
+def build(
+    name: str, kind: str | None = None, *, preset: str | None = None, **chosen: object
+) -> Method:
     """A method from its name, a section of its preset file and fields, checked.
 
     A budget among the fields stands for any that the section names.
@@ -313,10 +416,9 @@ def build(name: str, kind: str | None = None, *, preset: str | None = None, **ow
     cls, variant = find_method(name, kind)
     section = section_of(cls, preset)
     defaults = {**variant, **(presets(cls)[section] if section else {})}
-    if any(own.get(name) is not None for name in BUDGETS):
+    if any(chosen.get(name) is not None for name in BUDGETS):
         defaults = {k: v for k, v in defaults.items() if k not in BUDGETS}
-    method: Method = _checked(cls, {**defaults, **own})
-    return method
+    return _checked(cls, {**defaults, **chosen})
 
 
 def section_of(cls: type[Method], preset: str | None, data: str = "") -> str | None:
@@ -354,7 +456,7 @@ def preset_of(sections: Collection[str], data: str) -> str | None:
     return next((section for section in sections if name_key(section) in names), None)
 
 
-def presets(cls: type[Method]) -> dict[str, dict[str, Any]]:
+def presets(cls: type[Method]) -> dict[str, Record]:
     """The sections of a method's preset file, by name.
 
     The file is ``presets/NAME.yaml``; of the form for labelled graphs ``presets/NAME-graph.yaml``.
@@ -363,11 +465,11 @@ def presets(cls: type[Method]) -> dict[str, dict[str, Any]]:
     path = Path(__file__).parent / "presets" / f"{stem}.yaml"
     if not path.exists():
         return {}
-    out: dict[str, dict[str, Any]] = read_yaml(path.read_text())
+    out: dict[str, Record] = read_yaml(path.read_text())
     return out
 
 
-def _checked(cls: type[Any], values: Mapping[str, Any]) -> Any:
+def _checked(cls: type[T], values: Mapping[str, object]) -> T:
     """An instance of a dataclass, with a clear error for a field that it does not have."""
     names = [f.name for f in fields(cls)]
     for key in values:
@@ -391,11 +493,11 @@ def _run(
     name: str,
     run: Run,
     extra: Sequence[Callback],
-    origin: Mapping[str, Any],
+    origin: Mapping[str, JsonValue],
     clock: Clock,
-    before: Any = None,
+    before: Small | None = None,
     preset: str | None = None,
-) -> Any:
+) -> Small:
     about = problem.describe()
     identity = {
         "method": name,
@@ -466,7 +568,7 @@ def is_finished(folder: Path) -> bool:
     return (folder / "condensed.safetensors").exists() and not (folder / "checkpoint.pt").exists()
 
 
-def _finished(folder: Path, identity: Mapping[str, Any]) -> Any:
+def _finished(folder: Path, identity: Mapping[str, object]) -> Small:
     """The result of a run that has ended.
 
     Raises:
@@ -499,7 +601,7 @@ class Watch(Validate):
         stopped: why the run ended before its schedule did.
     """
 
-    def __init__(self, score: Callable[[Any], float] | None, times: int) -> None:
+    def __init__(self, score: Callable[..., float] | None, times: int) -> None:
         super().__init__(score or _never, every=1)
         self.active, self.times = score is not None, times
         self.steps: int | None = None
@@ -524,7 +626,7 @@ class Watch(Validate):
         super().end(state)
 
 
-def start_kept_said(record: Mapping[str, Any]) -> str:
+def start_kept_said(record: Record) -> str:
     """In words, that a run returns its untouched start."""
     return (
         f"{record['method']}: none of the scores over {record['steps']:,} updates was above that "
@@ -532,7 +634,7 @@ def start_kept_said(record: Mapping[str, Any]) -> str:
     )
 
 
-def _never(export: Any) -> float:
+def _never(export: object) -> float:
     raise AssertionError("an inactive validator was asked for a score")
 
 
@@ -541,12 +643,12 @@ def record(
     method: Method,
     name: str,
     run: Run,
-    about: Mapping[str, Any],
-    small: Any,
+    about: Record,
+    small: Small,
     watch: Watch,
     seconds: float,
     preset: str | None = None,
-) -> dict[str, Any]:
+) -> Record:
     """What a condensed set says of itself; plain values that JSON holds."""
     from graphcondense.saved.condensed import graph_hash
 

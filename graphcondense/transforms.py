@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
+from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
 from graphcondense.data.graph_task import Encoding, encoded
 from graphcondense.data.reading import REAL, edge_list
 from graphcondense.ops.sparsify import above, spanning_forest, top_k
+from graphcondense.ops.types import Record
 from graphcondense.run import condense
+from graphcondense.saved.condensed import Small
+from graphcondense.saved.condensed_graphs import CondensedGraphs
 
 
 class Condense(BaseTransform):  # type: ignore[misc]
@@ -31,12 +35,12 @@ class Condense(BaseTransform):  # type: ignore[misc]
     def __init__(self, method: str = "gcond", **options: Any) -> None:
         self.method, self.options = method, options
 
-    def forward(self, data: Any) -> Any:
+    def forward(self, data: object) -> Small:
         return condense(data, self.method, **{"progress": False, **self.options})
 
     def __repr__(self) -> str:
-        said = "".join(f", {k}={v!r}" for k, v in self.options.items())
-        return f"{type(self).__name__}({self.method!r}{said})"
+        options = "".join(f", {k}={v!r}" for k, v in self.options.items())
+        return f"{type(self).__name__}({self.method!r}{options})"
 
 
 class Sparsify(BaseTransform):  # type: ignore[misc]
@@ -75,11 +79,11 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
             raise ValueError(f"how={how!r}; choose {', '.join(needs)}")
         given = {name for name, value in (("threshold", threshold), ("k", k)) if value is not None}
         if given != needs[how]:
-            said = " and ".join(sorted(given)) or "nothing"
-            raise ValueError(f"{how!r} needs {' '.join(needs[how]) or 'nothing'}, got {said}")
+            got = " and ".join(sorted(given)) or "nothing"
+            raise ValueError(f"{how!r} needs {' '.join(needs[how]) or 'nothing'}, got {got}")
         self.how, self.threshold, self.k = how, threshold, k
 
-    def forward(self, data: Any) -> Any:
+    def forward(self, data: Data) -> Data:
         if data.edge_index is None:
             raise ValueError(
                 "Sparsify needs edge_index; put it before T.ToSparseTensor, which leaves adj_t"
@@ -122,7 +126,7 @@ class EncodeCategories(BaseTransform):  # type: ignore[misc]
     [[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
     """
 
-    def __init__(self, record: Mapping[str, Any]) -> None:
+    def __init__(self, record: Record) -> None:
         about = record.get("data")
         given = about.get("encoding") if isinstance(about, Mapping) else None
         if not isinstance(given, Mapping):
@@ -136,11 +140,11 @@ class EncodeCategories(BaseTransform):  # type: ignore[misc]
         }
 
     @classmethod
-    def of(cls, small: Any) -> EncodeCategories:
+    def of(cls, small: CondensedGraphs) -> EncodeCategories:
         """The transform for a condensed set of graphs, or any object with its ``condensed``."""
         return cls(small.condensed)
 
-    def forward(self, data: Any) -> Any:
+    def forward(self, data: Data) -> Data:
         for name, encoding in self.encodings.items():
             value = data.get(name)
             if value is None and name == "x":

@@ -31,6 +31,7 @@ ALLOWED = {
     "run": {"run", "kinds", "methods", "data", "saved", "core", "ops"},
     "transforms": {"transforms", "run", "data", "saved", "ops"},
     "pictures": {"pictures", "evaluate", "data", "saved", "ops"},
+    "notebook": {"notebook", "pictures", "saved", "ops"},
     "report": {"report", "run", "pictures", "uses", "evaluate", "data", "saved", "core", "ops"},
 }
 # These stand on top and may import everything.
@@ -166,7 +167,7 @@ FORMS = {
     "lazy, pair": "_HOME = {{'thing': ('graphcondense.{up}.part', 'thing')}}",
     "attribute": "import graphcondense.{own}\ngraphcondense.{up}.thing()",
 }
-FILES = {"run", "transforms", "pictures"}  # modules, not folders
+FILES = {"run", "transforms", "pictures", "notebook"}  # modules, not folders
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -41,6 +41,7 @@ from graphcondense.cli.text import CONSOLE, say, summary, tell, warn
 if TYPE_CHECKING:
     from graphcondense.core.method import Method
     from graphcondense.ops.budget import Budget
+    from graphcondense.ops.types import JsonValue
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,7 +277,7 @@ def _budget_fields() -> list[str]:
 
 
 def _run(
-    data: object, method: str, options: Config, origin: Mapping[str, object], argv: list[str]
+    data: object, method: str, options: Config, origin: Mapping[str, JsonValue], argv: list[str]
 ) -> Any:
     """:func:`graphcondense.condense`, which says how to go on when it is interrupted."""
     import graphcondense

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from graphcondense.cli.text import is_main
 
-BUDGETS = ("nodes", "ratio", "per_class", "bytes")
+BUDGETS = ("nodes", "size", "ratio", "per_class", "bytes")
 PARTIAL = "evaluation.partial.jsonl"
 FILES = ("condensed.safetensors", "condensed.md", "metrics.jsonl", "report.html", PARTIAL)
 PICTURES = (

@@ -33,7 +33,7 @@ class Progress(Callback):
         self.score = ""
 
     def start(self, state: State) -> None:
-        from tqdm import tqdm
+        from graphcondense.ops.progress import tqdm
 
         self.bar = tqdm(
             total=state.schedule.steps,

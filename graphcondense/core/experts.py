@@ -165,7 +165,7 @@ class Buffer:
         if not missing:
             return self
         self._announce(missing, why)
-        from tqdm import tqdm
+        from graphcondense.ops.progress import tqdm
 
         try:
             for expert in tqdm(missing, desc="experts", unit="expert", disable=None):

@@ -263,7 +263,7 @@ class LearntGraphs(Method[GraphSource]):
             ``"auto"`` is ``"central"`` where no group gets more than one graph and else
             ``"ridge"``, which was the better rule on validation over four sets.
         draws: random choices that ``"ridge"`` compares.
-        size: nodes of every synthetic graph; by default those of the graph it starts from. A larger
+        nodes_per_graph: of every synthetic one; by default those of what it starts from. A larger
             start is cut to the nodes nearest to its best connected one, a smaller one is not drawn
             unless the group has no others.
         edge_features: also learn features of the edges.
@@ -283,7 +283,7 @@ class LearntGraphs(Method[GraphSource]):
 
     init: Literal["auto", "random", "central", "herding", "kcenter", "ridge"] = "auto"
     draws: Count = 200
-    size: Count | None = None
+    nodes_per_graph: Count | None = None
     edge_features: bool = False
     temperature: Positive = 1.0
     confidence: NonNegative = 2.0
@@ -306,7 +306,8 @@ class LearntGraphs(Method[GraphSource]):
 
     def most_nodes(self, real: GraphSource) -> int:
         """Nodes of a synthetic graph, at most."""
-        return real.largest if self.size is None else min(self.size, real.largest)
+        asked = self.nodes_per_graph
+        return real.largest if asked is None else min(asked, real.largest)
 
     def memory_bytes(self, real: GraphSource) -> int:
         """The synthetic graphs with all of their pairs, and a batch of real ones."""
@@ -319,14 +320,14 @@ class LearntGraphs(Method[GraphSource]):
 
     def start(self, real: GraphSource, rng: Generator) -> GraphSynthetic:
         """The synthetic graphs before the first update."""
-        sizes = self.sizes(real)
+        sizes, nodes = self.sizes(real), self.nodes_per_graph
         members = []
         for own, k in zip(real.members, sizes.tolist(), strict=True):
-            large = own if self.size is None else own[real.task.graphs.sizes[own] >= self.size]
+            large = own if nodes is None else own[real.task.graphs.sizes[own] >= nodes]
             members.append(large if len(large) >= k else own)
         begin = real.task.batch(self.chosen(real, members, sizes.tolist(), rng))
         return GraphSynthetic(
-            begin if self.size is None else cut(begin, self.size),
+            begin if nodes is None else cut(begin, nodes),
             torch.arange(real.num_classes).repeat_interleave(sizes),
             real.num_classes,
             temperature=self.temperature,

@@ -401,7 +401,7 @@ def size_of(graph: object) -> Size:
         return Size(len(held.x), held.edge_index.shape[1], held.bytes, len(held))
     from graphcondense.saved import condensed  # imports PyG
 
-    tensors = condensed.held_in(graph).tensors
+    tensors = condensed.contents_of(graph).tensors
     if tensors["x"].dim() > 2:  # images may be stored as something smaller
         total = sum(tensors[name].nbytes for name in ("x", "y"))
         said = (getattr(graph, "condensed", None) or {}).get("bytes", total)

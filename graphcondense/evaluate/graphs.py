@@ -18,7 +18,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
-from tqdm.auto import tqdm
 
 from graphcondense.core.pools import built, initialise
 from graphcondense.data.graph_reading import as_graph_task
@@ -42,6 +41,7 @@ from graphcondense.evaluate.reading import missing_classes, read_graphs, several
 from graphcondense.nn.graphs import GRAPH_MODELS, GraphNet, Readout, SparseGraphs, resolve
 from graphcondense.ops.criteria import CRITERIA
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive
+from graphcondense.ops.progress import tqdm
 from graphcondense.saved.graph_set import GraphSet
 
 GraphModel: TypeAlias = "str | Callable[..., nn.Module] | type[GraphNet]"

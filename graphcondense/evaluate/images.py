@@ -21,7 +21,6 @@ from torch import Generator, Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
-from tqdm.auto import tqdm
 
 from graphcondense.core.pools import built, initialise
 from graphcondense.data.images import ImageTask, as_images
@@ -48,6 +47,7 @@ from graphcondense.evaluate.reading import (
 from graphcondense.nn.images import IMAGE_MODELS, ConvNet, ImageModel, Norm
 from graphcondense.ops.augment import Augment, Strategy
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive
+from graphcondense.ops.progress import tqdm
 
 if TYPE_CHECKING:
     import numpy as np

@@ -18,7 +18,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
-from tqdm.auto import tqdm
 
 from graphcondense.data.task import NodeTask, as_task, read_labelled
 from graphcondense.evaluate.cost import plain_training_seconds, size_of
@@ -37,6 +36,7 @@ from graphcondense.evaluate.reading import missing_classes
 from graphcondense.nn.batched import MODELS, Matrix, Stacked, resolve
 from graphcondense.nn.wrapped import wrap
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive
+from graphcondense.ops.progress import tqdm
 from graphcondense.ops.sampling import blocks
 from graphcondense.ops.sparsify import How, candidates
 

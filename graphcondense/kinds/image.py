@@ -65,7 +65,7 @@ class ImageProblem:
     def finish(self, export: ExportedImages) -> Data:
         """PyG ``Data`` without edges, and the numbers of the preprocessing."""
         from graphcondense.data.preprocess import PREFIX
-        from graphcondense.saved.condensed_graph import CondensedGraph
+        from graphcondense.saved.condensed_graph import CondensedImages
 
         preprocess = self.task.preprocess
         per_class = torch.bincount(export.classes, minlength=self.task.num_classes).tolist()
@@ -77,7 +77,7 @@ class ImageProblem:
         }
         total = len(self.task.train) + len(self.task.val)
         self.measured = Measured(sizes, per_class, total, export.stored_bytes)
-        return CondensedGraph(
+        return CondensedImages(
             x=export.x,
             edge_index=torch.empty(2, 0, dtype=torch.long),
             y=export.y,

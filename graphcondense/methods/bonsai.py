@@ -83,7 +83,7 @@ class Bonsai(Method[NodeSource]):
         """
         labelled, most = int(real.counts.sum()), real.num_examples
         wanted = labelled
-        if self.structure == "trees" and (self.nodes is not None or self.ratio is not None):
+        if self.structure == "trees" and (self.examples is not None or self.ratio is not None):
             wanted = self._size(labelled, most, 0, 0)
         if wanted <= labelled:
             return int(super().sizes(real).sum())

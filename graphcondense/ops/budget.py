@@ -10,19 +10,20 @@ from torch import Tensor
 
 from graphcondense.ops.fields import Count, SomeShare, brief, check_fields
 
-BUDGETS = ("nodes", "ratio", "per_class", "bytes")
+BUDGETS = ("nodes", "size", "ratio", "per_class", "bytes")
 """The ways of naming a budget, one of which is given."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """The size of a condensed set, named in exactly one of four ways.
+    """The size of a condensed set, named in exactly one way.
 
     Papers differ in what a *ratio* is a share of, and in how classes are rounded; here both are
     said aloud.
 
     Attributes:
-        nodes: examples (nodes, graphs, images, users) in all.
+        nodes: nodes in all; of other kinds of data the same as ``size``.
+        size: examples in all: nodes, graphs, images or users.
         ratio: share of the examples that ``of`` names.
         of: what ``ratio`` is a share of: the labelled training examples, or all.
         per_class: the same number of examples for every class.
@@ -36,6 +37,7 @@ class Budget:
     """
 
     nodes: Count | None = None
+    size: Count | None = None
     ratio: SomeShare | None = None
     of: Literal["labelled", "all"] = "labelled"
     per_class: Count | None = None
@@ -44,6 +46,11 @@ class Budget:
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+    @property
+    def examples(self) -> int | None:
+        """The number that is asked for, by either name; ``None`` where another budget is given."""
+        return self.size if self.nodes is None else self.nodes
 
     def allocate(
         self, counts: Tensor, total: int, *, example_bytes: int = 0, pair_bytes: int = 0
@@ -70,8 +77,8 @@ class Budget:
         named = {k: getattr(self, k) for k in BUDGETS}
         given = {k: v for k, v in named.items() if v is not None}
         if len(given) != 1:
-            said = ", ".join(f"{k}={v}" for k, v in given.items()) or "none"
-            raise ValueError(f"give exactly one of nodes=, ratio=, per_class=, bytes=; got {said}")
+            got = ", ".join(f"{k}={v}" for k, v in given.items()) or "none"
+            raise ValueError(f"give exactly one of {'=, '.join(BUDGETS)}=; got {got}")
         classes, labelled = len(counts), int(counts.sum())
         if self.per_class is not None:
             most = int(counts.max())  # a number of any size is no tensor
@@ -117,8 +124,8 @@ class Budget:
         return more
 
     def _size(self, labelled: int, total: int, example_bytes: int, pair_bytes: int) -> int:
-        if self.nodes is not None:
-            return self.nodes
+        if self.examples is not None:
+            return self.examples
         if self.ratio is not None:
             return int(self.ratio * (labelled if self.of == "labelled" else total) + 1e-9)
         assert self.bytes is not None

@@ -13,11 +13,13 @@ One rule for condensed and real data: what :func:`pack` stores is what :func:`by
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
+
+from graphcondense.ops.types import Floats32
 
 PARTS = ("crow", "col", "value")
 """What the sparse form of a matrix ``x`` consists of: ``x_crow [n + 1]`` and ``x_col [nnz]``, both
@@ -42,7 +44,7 @@ def parts_of(name: str) -> tuple[str, ...]:
     return tuple(f"{name}_{part}" for part in PARTS)
 
 
-def bytes_of(rows: Any) -> int:
+def bytes_of(rows: Tensor | Floats32 | sp.csr_matrix) -> int:
     """Bytes of the smaller form of ``rows [n, d]`` float32: a tensor, an array, or scipy sparse.
 
     Dense takes ``4 n d``, sparse ``4 (n + 1) + 8 nnz``. What has another number of dimensions or
@@ -52,10 +54,10 @@ def bytes_of(rows: Any) -> int:
         if not _is_matrix(rows):
             return rows.numel() * rows.element_size()
         filled = int(_filled(rows).sum())
-    elif sp.issparse(rows):
-        filled = int(rows.count_nonzero())
-    else:
+    elif isinstance(rows, np.ndarray):
         return bytes_of(torch.from_numpy(rows))
+    else:
+        filled = int(rows.count_nonzero())
     n, d = map(int, rows.shape)
     return min(4 * n * d, _sparse_bytes(n, filled))
 
@@ -78,7 +80,7 @@ def pack(name: str, rows: Tensor) -> dict[str, Tensor]:
     return dict(zip(parts_of(name), (crow, col.int(), rows[row, col]), strict=True))
 
 
-def unpack(name: str, tensors: Mapping[str, Tensor], columns: Any, where: str) -> Tensor:
+def unpack(name: str, tensors: Mapping[str, Tensor], columns: object, where: str) -> Tensor:
     """The matrix whose parts are in ``tensors``, dense.
 
     Args:
@@ -111,8 +113,11 @@ def unpack(name: str, tensors: Mapping[str, Tensor], columns: Any, where: str) -
     need(n >= 0 and len(value) == nnz, f"{name}_value has {len(value)} values for {nnz} columns")
     whole = int(crow[0]) == 0 and int(crow[-1]) == nnz and bool((crow.diff() >= 0).all())
     need(whole, f"{name}_crow must rise from 0 to {nnz}, got {crow.tolist()[:5]}...")
-    whole = isinstance(columns, int) and not isinstance(columns, bool) and 0 <= columns <= LARGEST
-    need(whole, f"{name} has no number of columns in the file's header, got {str(columns)[:40]}")
+    if not isinstance(columns, int) or isinstance(columns, bool) or not 0 <= columns <= LARGEST:
+        raise ValueError(
+            f"{where}: {name} has no number of columns in the file's header, got "
+            f"{str(columns)[:40]}"
+        )
     for bad in col[(col < 0) | (col >= columns)][:1].tolist():
         need(False, f"{name}_col names column {bad}, but there are columns 0..{columns - 1}")
     row = torch.repeat_interleave(crow.diff().long())

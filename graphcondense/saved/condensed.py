@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import reprlib
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import safetensors
@@ -35,8 +36,9 @@ from torch_geometric.utils import is_sparse, to_edge_index
 from graphcondense.ops.arrays import sparse
 from graphcondense.ops.device import usable
 from graphcondense.ops.files import write_all
+from graphcondense.ops.types import Record
 from graphcondense.saved.compact import PREFIX, bytes_of, pack, parts_of, unpack
-from graphcondense.saved.condensed_graph import CondensedGraph
+from graphcondense.saved.condensed_graph import CondensedGraph, CondensedImages
 from graphcondense.saved.condensed_graphs import NAMES as GRAPHS_NAMES
 from graphcondense.saved.condensed_graphs import CondensedGraphs, check_graphs, tensors_of
 from graphcondense.saved.condensed_rows import NAMES as ROWS_NAMES
@@ -75,7 +77,7 @@ _COUNTED: dict[Kind, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Held:
+class Contents:
     """What condensed data consist of: contiguous, on the CPU.
 
     Attributes:
@@ -116,30 +118,36 @@ def save(small: Small, path: str | Path) -> Path:
 
     Raises:
         ValueError: for a graph or record that is not as above, or a folder that cannot be written.
+        TypeError: swapped arguments.
     """
+    if isinstance(small, str | Path) or not isinstance(path, str | Path):
+        raise TypeError(
+            f"save(small, path): got {_named(small)} to save and {_named(path)} for the path; the "
+            "condensed set comes first"
+        )
     path = _file(path)
     record = getattr(small, "condensed", None)
     record = {} if record is None else record
-    held = held_in(small)
-    where = f"cannot save the {held.kind}"
-    _check(held, record, where)
-    stored = _stored(held)
-    head: dict[str, Any] = {"version": 1}
-    if held.further or stored.keys() != held.tensors.keys():
-        packed = sorted(held.tensors.keys() - stored.keys())
-        columns = {name: held.tensors[name].shape[1] for name in packed}
-        head = {"version": VERSION, "kind": held.kind, "columns": columns}
+    contents = contents_of(small)
+    where = f"cannot save the {contents.kind}"
+    _check(contents, record, where)
+    stored = _stored(contents)
+    head: Record = {"version": 1}
+    if contents.further or stored.keys() != contents.tensors.keys():
+        packed = sorted(contents.tensors.keys() - stored.keys())
+        columns = {name: contents.tensors[name].shape[1] for name in packed}
+        head = {"version": VERSION, "kind": contents.kind, "columns": columns}
     try:
         text = json.dumps({**head, "record": record})
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"the record 'condensed' does not fit JSON: {error}") from error
     # One entry: safetensors writes several in an order that changes from run to run.
-    blob = to_bytes(_apart({**stored, **held.further}), {FORMAT: text})
-    card = _card(path, record, held, stored, hashlib.sha256(blob).hexdigest())
-    if held.left_out:
+    blob = to_bytes(_apart({**stored, **contents.further}), {FORMAT: text})
+    card = _card(path, record, contents, stored, hashlib.sha256(blob).hexdigest())
+    if contents.left_out:
         warnings.warn(
-            f"{path} is without {', '.join(held.left_out)[:300]}: a file holds dense tensors, and "
-            "values that JSON holds in the record 'condensed'",
+            f"{path} is without {', '.join(contents.left_out)[:300]}: a file holds dense tensors, "
+            "and values that JSON holds in the record 'condensed'",
             stacklevel=2,
         )
     try:
@@ -157,9 +165,9 @@ def load(path: str | Path, device: torch.device | str | None = None) -> Small:
         device: where to put the tensors; by default the CPU.
 
     Returns:
-        A :class:`~graphcondense.saved.condensed_graph.CondensedGraph` (a PyG ``Data``),
-        ``CondensedGraphs`` or ``CondensedInteractions`` (on the CPU), with the tensors of
-        :func:`save` and the record as ``condensed``.
+        A :class:`~graphcondense.saved.condensed_graph.CondensedGraph` or ``CondensedImages`` (PyG
+        ``Data``), ``CondensedGraphs`` or ``CondensedInteractions`` (on the CPU), with the tensors
+        of :func:`save` and the record as ``condensed``.
 
     Raises:
         ValueError: naming the file, for one that is missing, foreign, broken, of a later version,
@@ -187,17 +195,18 @@ def load(path: str | Path, device: torch.device | str | None = None) -> Small:
             f"{path} has format version {str(version)[:20]}, this {FORMAT} reads 1 to {VERSION}: "
             f"install a newer {FORMAT}"
         )
-    held = _opened(tensors, head, str(path))
-    _check(held, record, str(path))
+    contents = _opened(tensors, head, str(path))
+    _check(contents, record, str(path))
     small: Small
-    if held.kind == "users":
-        small = rows_of(held.tensors, record, held.further)
-    elif held.kind == "graphs":
-        given = {name: held.tensors.get(name) for name in GRAPHS_NAMES}
+    if contents.kind == "users":
+        small = rows_of(contents.tensors, record, contents.further)
+    elif contents.kind == "graphs":
+        given = {name: contents.tensors.get(name) for name in GRAPHS_NAMES}
         graphs = GraphSet(**given)  # type: ignore[arg-type]
-        small = CondensedGraphs(graphs, record, further=held.further)
+        small = CondensedGraphs(graphs, record, further=contents.further)
     else:
-        small = CondensedGraph(**held.tensors, **held.further)
+        form = CondensedImages if contents.tensors["x"].dim() == 4 else CondensedGraph
+        small = form(**contents.tensors, **contents.further)
         small.condensed = record
     return small if device is None else small.to(usable(device))
 
@@ -213,12 +222,14 @@ def tensor_bytes(small: Small) -> int:
     >>> tensor_bytes(Data(x=torch.ones(2, 3), edge_index=no_edges, y=torch.tensor([0, 1])))
     40
     """
-    held = held_in(small)
-    both = {**held.tensors, **held.further}
+    contents = contents_of(small)
+    both = {**contents.tensors, **contents.further}
     return sum(
-        bytes_of(tensor) if name in _PACKED[held.kind] else tensor.numel() * tensor.element_size()
+        bytes_of(tensor)
+        if name in _PACKED[contents.kind]
+        else tensor.numel() * tensor.element_size()
         for name, tensor in both.items()
-        if name in _COUNTED[held.kind]
+        if name in _COUNTED[contents.kind]
     )
 
 
@@ -232,8 +243,8 @@ def graph_hash(small: Small | GraphSet) -> str:
     (True, False)
     """
     h = hashlib.sha256()
-    held = held_in(small)
-    for name, tensor in {**held.tensors, **held.further}.items():
+    contents = contents_of(small)
+    for name, tensor in {**contents.tensors, **contents.further}.items():
         h.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
         if tensor.numel():  # an empty one may have strides that no view of bytes takes
             h.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
@@ -290,14 +301,16 @@ class CondensedDataset(InMemoryDataset):  # type: ignore[misc]
         self.files = sorted(Path(self.root).glob("*.safetensors"))
         if not self.files:
             raise ValueError(f"no condensed graph (*.safetensors) in {self.root}")
-        graphs: list[Any] = [load(file) for file in self.files]
-        for file, graph in zip(self.files, graphs, strict=True):
+        graphs: list[Data] = []
+        for file in self.files:
+            graph = load(file)
             if isinstance(graph, CondensedGraphs | CondensedInteractions):
                 what = "a data set of {} graphs" if hasattr(graph, "set") else "{} users"
                 raise ValueError(
                     f"{file} holds {what.format(len(graph))}: open it with load, or keep it in "
                     "another folder"
                 )
+            graphs.append(graph)
         self._records = [graph.condensed for graph in graphs]
         for file, graph in zip(self.files, graphs, strict=True):
             if "assignment" in graph:
@@ -330,7 +343,7 @@ class CondensedDataset(InMemoryDataset):  # type: ignore[misc]
             data.condensed = self._records[idx]
         return data
 
-    def copy(self, idx: Any = None) -> CondensedDataset:
+    def copy(self, idx: Sequence[int] | Tensor | slice | None = None) -> CondensedDataset:
         """A deep copy, of the graphs ``idx`` alone if given."""
         part = self if idx is None else self.index_select(idx)
         out: CondensedDataset = super().copy(idx)
@@ -338,15 +351,15 @@ class CondensedDataset(InMemoryDataset):  # type: ignore[misc]
         return out
 
     @property
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Record]:
         """The record of each graph (its ``condensed``), in the order of the data set."""
         return [self._records[i] for i in self.indices()]
 
 
-def _together(graphs: list[Any]) -> set[str]:
+def _together(graphs: list[Data]) -> set[str]:
     """Names that all graphs have, of one type and of shapes that PyG can collate."""
 
-    def form(graph: Any, key: str) -> tuple[Any, ...]:
+    def form(graph: Data, key: str) -> tuple[torch.dtype, int, list[int]]:
         value, dim = graph[key], graph.__cat_dim__(key, graph[key])
         shape = list(value.shape)
         if dim is not None and shape:
@@ -363,16 +376,18 @@ def _together(graphs: list[Any]) -> set[str]:
 # --- what a file may hold --------------------------------------------------------------------
 
 
-def held_in(small: Small | GraphSet) -> Held:
+def contents_of(small: Small | GraphSet) -> Contents:
     """What there is of ``small``; nothing is checked."""
     if isinstance(small, CondensedInteractions):
         further, left_out = _further(small.further)
-        return Held("users", small.tensors, further, (*left_out, *small.others))
+        return Contents("users", small.tensors, further, (*left_out, *small.others))
     if isinstance(small, CondensedGraphs):
         further, left_out = _further(small.further)
-        return Held("graphs", _plain(tensors_of(small.set)), further, (*left_out, *small.others))
+        return Contents(
+            "graphs", _plain(tensors_of(small.set)), further, (*left_out, *small.others)
+        )
     if isinstance(small, GraphSet):
-        return Held("graphs", _plain(tensors_of(small)), {})
+        return Contents("graphs", _plain(tensors_of(small)), {})
     known = _KNOWN["graph"]
     found = {name: _as_tensor(getattr(small, name, None)) for name in known}
     given = {name: value for name, value in found.items() if value is not None}
@@ -382,18 +397,24 @@ def held_in(small: Small | GraphSet) -> Held:
         given |= edges
     if "train_mask" not in given and "x" in given:
         given["train_mask"] = torch.ones(len(given["x"]), dtype=torch.bool)
-    own = dict(small.to_dict()) if isinstance(small, Data) else {}
-    used = {*known, "condensed", *(["adj_t"] if "adj_t" in own and "edge_index" in given else [])}
+    stored = dict(small.to_dict()) if isinstance(small, Data) else {}
+    used = {
+        *known,
+        "condensed",
+        *(["adj_t"] if "adj_t" in stored and "edge_index" in given else []),
+    }
     used |= {read} if read else set()
-    if "x" in given and own.get("num_nodes") == len(given["x"]):
+    if "x" in given and stored.get("num_nodes") == len(given["x"]):
         used.add("num_nodes")
-    further, left_out = _further({k: v for k, v in own.items() if k not in used and v is not None})
-    lost = [k for k in known if own.get(k) is not None and k not in given]
+    further, left_out = _further(
+        {k: v for k, v in stored.items() if k not in used and v is not None}
+    )
+    lost = [k for k in known if stored.get(k) is not None and k not in given]
     whole = _plain({k: given[k] for k in known if k in given})
-    return Held("graph", whole, further, (*lost, *left_out))
+    return Contents("graph", whole, further, (*lost, *left_out))
 
 
-def _as_tensor(value: Any) -> Tensor | None:
+def _as_tensor(value: object) -> Tensor | None:
     """A tensor as it is; an array or list as one, its floats in single precision."""
     if isinstance(value, np.ndarray | list):
         try:
@@ -413,7 +434,7 @@ def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return out
 
 
-def _further(given: Mapping[str, Any]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+def _further(given: Mapping[str, object]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """The dense tensors of ``given``, by name, and the names of all else."""
     kept = {
         name: value
@@ -436,7 +457,7 @@ _TYPES = frozenset(
 """What safetensors holds."""
 
 
-def _edges_of(small: Any, n: int) -> tuple[str | None, dict[str, Tensor]]:
+def _edges_of(small: Data, n: int) -> tuple[str | None, dict[str, Tensor]]:
     """``edge_index`` and ``edge_weight`` of ``adj_t`` (``[i, j]`` is the edge j -> i) or of ``adj``
     (the edge i -> j), and which of them it was; nothing of what is no matrix of ``n`` nodes."""
     for name in ("adj_t", "adj"):
@@ -459,12 +480,12 @@ def _edges_of(small: Any, n: int) -> tuple[str | None, dict[str, Tensor]]:
     return None, {}
 
 
-def _stored(held: Held) -> dict[str, Tensor]:
+def _stored(contents: Contents) -> dict[str, Tensor]:
     """The tensors, each in its smaller form."""
-    packed = _PACKED[held.kind]
+    packed = _PACKED[contents.kind]
     return {
         part: tensor
-        for name, whole in held.tensors.items()
+        for name, whole in contents.tensors.items()
         for part, tensor in (pack(name, whole) if name in packed else {name: whole}).items()
     }
 
@@ -479,18 +500,17 @@ def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return out
 
 
-def _opened(tensors: Mapping[str, Tensor], head: Mapping[str, Any], where: str) -> Held:
+def _opened(tensors: Mapping[str, Tensor], head: Record, where: str) -> Contents:
     """What the tensors of a file are, matrices by row made whole."""
     if head["version"] == 1:
-        kind: Any = "graph"
         # Only in sets of graphs does something say where a graph begins.
-        if not tensors.keys().isdisjoint(set(GRAPHS_NAMES) - set(NAMES)):
-            kind = "graphs"
+        many = not tensors.keys().isdisjoint(set(GRAPHS_NAMES) - set(NAMES))
+        by_names: Kind = "graphs" if many else "graph"
         if not tensors.keys().isdisjoint(ROWS_NAMES):
-            kind = "users"
-        if unknown := sorted(tensors.keys() - set(_KNOWN[kind])):
+            by_names = "users"
+        if unknown := sorted(tensors.keys() - set(_KNOWN[by_names])):
             raise ValueError(f"{where}: unknown tensors {str(unknown)[:300]}")
-        return Held(kind, tensors, {})
+        return Contents(by_names, tensors, {})
     kind, columns = head.get("kind"), head.get("columns", {})
     if not isinstance(kind, str) or kind not in _KNOWN or not isinstance(columns, dict):
         raise ValueError(
@@ -503,14 +523,14 @@ def _opened(tensors: Mapping[str, Tensor], head: Mapping[str, Any], where: str) 
             dense = unpack(name, whole, columns.get(name), where)
             whole = {k: v for k, v in whole.items() if k not in parts_of(name)} | {name: dense}
     known = _KNOWN[kind]
-    return Held(
+    return Contents(
         kind,
         {name: whole[name] for name in known if name in whole},
         {name: whole[name] for name in sorted(whole.keys() - set(known))},
     )
 
 
-def _renamed(record: Any) -> Any:
+def _renamed(record: Record) -> Record:
     """A record of an earlier version, by today's names.
 
     The kind of data was called a domain, and what labels of graphs are, a kind.
@@ -524,39 +544,39 @@ def _renamed(record: Any) -> Any:
     return record
 
 
-def _check(held: Held, record: Any, where: str) -> None:
+def _check(contents: Contents, record: object, where: str) -> None:
     """Raise a ValueError that starts with ``where`` unless these are such data with a record."""
     if not isinstance(record, dict):
         raise ValueError(f"{where}: the record must be a dict, got {type(record).__name__}")
-    if held.kind == "users":
-        check_rows(held.tensors, where)
-    elif held.kind == "graphs":
-        check_graphs(held.tensors, where, record)
+    if contents.kind == "users":
+        check_rows(contents.tensors, where)
+    elif contents.kind == "graphs":
+        check_graphs(contents.tensors, where, record)
     else:
-        _check_graph(held.tensors, record, where)
-        n, m = len(held.tensors["x"]), held.tensors["edge_index"].shape[1]
+        _check_graph(contents.tensors, record, where)
+        n, m = len(contents.tensors["x"]), contents.tensors["edge_index"].shape[1]
         for name, rows, of in (("edge_attr", m, "edges"), ("pos", n, "nodes")):
-            value = held.further.get(name)
+            value = contents.further.get(name)
             if value is not None and (value.dim() == 0 or len(value) != rows):
                 raise ValueError(
                     f"{where}: {name} must have a row for each of {rows} {of}, got "
                     f"{list(value.shape)}"
                 )
-    taken = [part for name in _PACKED[held.kind] for part in parts_of(name)]
-    check_further(held.further, _count(held), where, taken)
+    taken = [part for name in _PACKED[contents.kind] for part in parts_of(name)]
+    check_further(contents.further, _count(contents), where, taken)
 
 
-def _count(held: Held) -> int | None:
+def _count(contents: Contents) -> int | None:
     """How many graphs or users there are, each of which has a row of a further tensor."""
-    if held.kind == "graph":
+    if contents.kind == "graph":
         return None
-    if held.kind == "graphs":
-        return len(held.tensors["y"])
-    rows = held.tensors.get("rows")
-    return len(held.tensors["row_ptr"]) - 1 if rows is None else len(rows)
+    if contents.kind == "graphs":
+        return len(contents.tensors["y"])
+    rows = contents.tensors.get("rows")
+    return len(contents.tensors["row_ptr"]) - 1 if rows is None else len(rows)
 
 
-def _check_graph(tensors: Mapping[str, Tensor], record: Mapping[str, Any], where: str) -> None:
+def _check_graph(tensors: Mapping[str, Tensor], record: Mapping[str, object], where: str) -> None:
     """:func:`_check` of one graph."""
 
     def need(condition: bool, message: str) -> None:
@@ -613,6 +633,10 @@ def _kind(small: Data) -> str:
     return f"{small.x.shape[1]} features and {labels}"
 
 
+def _named(value: object) -> str:
+    return reprlib.repr(value) if isinstance(value, str | Path) else f"a {type(value).__name__}"
+
+
 # --- files -----------------------------------------------------------------------------------
 
 
@@ -625,7 +649,7 @@ def _file(path: str | Path) -> Path:
     raise ValueError(f"{path} must end in .safetensors, or be a folder")
 
 
-def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(record: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
     """
     >>> list(_flat({"a": 1, "b": {"c": 2}}))
     [('a', 1), ('b.c', 2)]
@@ -638,16 +662,20 @@ def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 
 def _card(
-    path: Path, record: Mapping[str, Any], held: Held, stored: Mapping[str, Tensor], sha256: str
+    path: Path,
+    record: Mapping[str, object],
+    contents: Contents,
+    stored: Mapping[str, Tensor],
+    sha256: str,
 ) -> str:
-    tensors, rows = held.tensors, dict(_flat(record))
+    tensors, rows = contents.tensors, dict(_flat(record))
     what, opened = "A small graph that stands in for a large one", "a PyG Data"
     them = "it"
-    if held.kind == "graphs":
+    if contents.kind == "graphs":
         count = len(tensors["y"])
         what, them = f"{count} graphs that stand in for a large set of graphs", "them"
         opened = f"a PyG data set of {count} graphs"
-    if held.kind == "users":
+    if contents.kind == "users":
         count = len(tensors["rows"]) if "rows" in tensors else len(tensors["row_ptr"]) - 1
         what, them = f"{count} users that stand in for many", "them"
         opened = "users by items: .csr (scipy), .hetero (PyG)"
@@ -655,7 +683,7 @@ def _card(
     cell = "| {} | {} |".format
     shapes = [
         cell(name, f"{str(t.dtype).removeprefix('torch.')} {list(t.shape)}")
-        for name, t in {**stored, **held.further}.items()
+        for name, t in {**stored, **contents.further}.items()
     ]
     table = [
         cell(name, " ".join(str(value).split()).replace("|", "\\|")) for name, value in rows.items()
@@ -673,7 +701,7 @@ def _card(
         f'small = load_condensed("{path.name}")  # {opened}',
         "```",
         "",
-        *_packed_lines(held, stored),
+        *_packed_lines(contents, stored),
         *_assignment_lines(tensors),
         *_encoding_lines(record),
         *(cell("record", "value"), cell("---", "---"), *table),
@@ -684,17 +712,16 @@ def _card(
     return "\n".join(lines)
 
 
-def _packed_lines(held: Held, stored: Mapping[str, Tensor]) -> list[str]:
+def _packed_lines(contents: Contents, stored: Mapping[str, Tensor]) -> list[str]:
     """Which matrices are stored by row; nothing where none is."""
     packed = [
         f"`{name}` {list(tensor.shape)}"
-        for name, tensor in held.tensors.items()
+        for name, tensor in contents.tensors.items()
         if name not in stored
     ]
     if not packed:
         return []
-    said = " and ".join(packed)
-    return [f"Mostly zero and stored by row (CSR), opened dense: {said}.", ""]
+    return [f"Mostly zero and stored by row (CSR), opened dense: {' and '.join(packed)}.", ""]
 
 
 def _assignment_lines(tensors: Mapping[str, Tensor]) -> list[str]:
@@ -709,7 +736,7 @@ def _assignment_lines(tensors: Mapping[str, Tensor]) -> list[str]:
     ]
 
 
-def _encoding_lines(record: Mapping[str, Any]) -> list[str]:
+def _encoding_lines(record: Mapping[str, object]) -> list[str]:
     """What the columns of encoded features stand for, as a table; nothing where none are."""
     about = record.get("data")
     encoding = about.get("encoding") if isinstance(about, Mapping) else None
@@ -718,8 +745,8 @@ def _encoding_lines(record: Mapping[str, Any]) -> list[str]:
         first = 0
         for i, values in enumerate(columns or ()):
             last = first + len(values) - 1
-            said = ", ".join(map(str, values))
-            rows.append(f"| {name}[:, {first}..{last}] | {i} | {said} |")
+            listed = ", ".join(map(str, values))
+            rows.append(f"| {name}[:, {first}..{last}] | {i} | {listed} |")
             first = last + 1
     if not rows:
         return []

@@ -1,38 +1,62 @@
-"""A condensed graph: PyG's ``Data`` with a record that batches leave alone."""
+"""A condensed graph and condensed images: PyG's ``Data`` with a record of their making."""
 
 from __future__ import annotations
 
 import copy
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 from torch_geometric.data import Data
 
+from graphcondense.saved.shown import Shown
 
-class CondensedGraph(Data):  # type: ignore[misc]
-    """A small graph, or images, that stands in for a large set; PyG's ``Data`` in every respect.
+if TYPE_CHECKING:
+    from graphcondense.ops.types import Record
+
+
+class Recorded(Shown, Data):  # type: ignore[misc]
+    """PyG's ``Data`` with a record, in every respect a ``Data``.
 
     What is known of its making stays with copies, pickles and transforms, but is no attribute that
-    PyG collates: records differ in their keys. So a batch of condensed graphs, and the graphs that
-    are taken out of one, have an empty record.
+    PyG collates: records differ in their keys. So a batch of condensed sets, and what is taken out
+    of one, has an empty record.
 
     Attributes:
         condensed: the record, values that JSON holds; a dict.
-
-    >>> import torch
-    >>> small = CondensedGraph(x=torch.eye(2), condensed={"method": "by hand"})
-    >>> small, small.clone().condensed, "condensed" in small
-    (CondensedGraph(x=[2, 2]), {'method': 'by hand'}, False)
     """
 
     @property
-    def condensed(self) -> Any:
-        return self.__dict__.setdefault("_record", {})
+    def condensed(self) -> Record:
+        record: Record = self.__dict__.setdefault("_record", {})
+        return record
 
     @condensed.setter
-    def condensed(self, record: Any) -> None:
+    def condensed(self, record: Record | None) -> None:
         self.__dict__["_record"] = {} if record is None else record
 
     def clone(self, *args: str) -> Self:
         out = super().clone(*args)
         out.condensed = copy.deepcopy(self.condensed)
         return out  # type: ignore[no-any-return]
+
+
+class CondensedGraph(Recorded):
+    """A small graph that stands in for a large one.
+
+    >>> import torch
+    >>> small = CondensedGraph(x=torch.eye(2), edge_index=torch.tensor([[0], [1]]))
+    >>> small.condensed = {"method": "by hand", "data": {"name": "toy", "nodes": 40}}
+    >>> small, "condensed" in small
+    (CondensedGraph(by hand, 2 nodes, 1 edge, 5.0 % of toy), False)
+    >>> small.clone().condensed["method"]
+    'by hand'
+    """
+
+    def _sizes(self) -> dict[str, int]:
+        return {"nodes": int(self.num_nodes or 0), "edges": int(self.num_edges)}
+
+
+class CondensedImages(Recorded):
+    """A few images that stand in for many: ``x [n, c, h, w]``, ``y [n]``, and no edges."""
+
+    def _sizes(self) -> dict[str, int]:
+        return {"images": int(self.num_nodes or 0)}

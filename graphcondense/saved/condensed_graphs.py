@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Data, InMemoryDataset
 
+from graphcondense.ops.types import JsonValue, Record
 from graphcondense.saved.further import check_further, classes_of
 from graphcondense.saved.graph_set import GraphSet
+from graphcondense.saved.shown import Shown
 
 NAMES = ("x", "edge_index", "edge_attr", "y", "node_ptr", "edge_ptr", "node_weight")
 """The tensors of a condensed set of graphs, in the order in which they are stored."""
 
 
-class CondensedGraphs(InMemoryDataset):  # type: ignore[misc]
+class CondensedGraphs(Shown, InMemoryDataset):  # type: ignore[misc]
     """A few labelled graphs that stand in for many; takes the place of any PyG data set of graphs.
 
     Indexing, slicing and iterating give PyG ``Data`` with ``x [n, d]`` float32, ``edge_index
@@ -50,7 +51,7 @@ class CondensedGraphs(InMemoryDataset):  # type: ignore[misc]
     def __init__(
         self,
         graphs: GraphSet,
-        record: Mapping[str, Any] | None = None,
+        record: Mapping[str, JsonValue] | None = None,
         transform: Callable[[Data], Data] | None = None,
         further: Mapping[str, Tensor] | None = None,
     ) -> None:
@@ -59,9 +60,9 @@ class CondensedGraphs(InMemoryDataset):  # type: ignore[misc]
         check_further(self._further, len(graphs), "the condensed graphs", NAMES)
         super().__init__(None, transform)
         self._graphs = graphs
-        self.condensed = dict(record or {})
-        own = torch.repeat_interleave(graphs.node_ptr[:-1], graphs.edge_ptr.diff())
-        values = {"x": graphs.x, "edge_index": graphs.edge_index - own, "y": graphs.y}
+        self.condensed: Record = dict(record or {})
+        first = torch.repeat_interleave(graphs.node_ptr[:-1], graphs.edge_ptr.diff())
+        values = {"x": graphs.x, "edge_index": graphs.edge_index - first, "y": graphs.y}
         nodes, edges = graphs.node_ptr.cpu(), graphs.edge_ptr.cpu()
         slices = {"x": nodes, "edge_index": edges, "y": torch.arange(len(graphs) + 1)}
         if graphs.edge_attr is not None:
@@ -71,6 +72,10 @@ class CondensedGraphs(InMemoryDataset):  # type: ignore[misc]
         for name, tensor in self._further.items():
             values[name], slices[name] = tensor, slices["y"]
         self._data, self.slices = Data(**values), slices
+
+    def _sizes(self) -> dict[str, int]:
+        graphs = self.set
+        return {"graphs": len(graphs), "nodes": len(graphs.x), "edges": graphs.edge_index.shape[1]}
 
     @property
     def set(self) -> GraphSet:
@@ -91,7 +96,7 @@ class CondensedGraphs(InMemoryDataset):  # type: ignore[misc]
         """Names of what was set from outside, which no file keeps."""
         return sorted(k for k in vars(self) if not k.startswith("_") and k not in _OWN)
 
-    def copy(self, idx: Any = None) -> CondensedGraphs:
+    def copy(self, idx: Sequence[int] | Tensor | slice | None = None) -> CondensedGraphs:
         """A deep copy, of the graphs ``idx`` alone if given."""
         part: CondensedGraphs = self if idx is None else self.index_select(idx)
         graphs = part.set
@@ -120,7 +125,7 @@ def tensors_of(graphs: GraphSet) -> dict[str, Tensor]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def check_graphs(tensors: Mapping[str, Tensor], where: str, record: Any = None) -> None:
+def check_graphs(tensors: Mapping[str, Tensor], where: str, record: object = None) -> None:
     """Raise a ValueError that starts with ``where`` unless these are condensed graphs.
 
     Args:

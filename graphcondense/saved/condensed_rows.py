@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Self
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from graphcondense.ops.types import Floats, JsonValue, Record
 from graphcondense.saved.further import check_further
+from graphcondense.saved.shown import Shown
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
+
+Matrix: TypeAlias = "sp.spmatrix | sp.sparray | Floats | Sequence[Sequence[float]]"
 
 NAMES = ("rows", "row_ptr", "item", "weight", "num_items")
 """The tensors of condensed users, in the order in which they are stored."""
@@ -19,7 +26,7 @@ EDGE = ("user", "takes", "item")
 """The edges' type in a ``HeteroData``."""
 
 
-class CondensedInteractions:
+class CondensedInteractions(Shown):
     """A few users, synthetic or chosen, that stand in for many.
 
     Stored dense as ``rows [n, items]`` where that takes fewer bytes, else by row as ``row_ptr
@@ -46,8 +53,8 @@ class CondensedInteractions:
 
     def __init__(
         self,
-        csr: Any,
-        record: Mapping[str, Any] | None = None,
+        csr: Matrix,
+        record: Mapping[str, JsonValue] | None = None,
         further: Mapping[str, Tensor] | None = None,
     ) -> None:
         rows = sp.csr_matrix(csr, dtype=np.float32, copy=True)
@@ -60,7 +67,7 @@ class CondensedInteractions:
         self.csr = rows
         self.further = dict(further or {})
         check_further(self.further, len(self), "the users", NAMES)
-        self.condensed: dict[str, Any] = dict(record or {})
+        self.condensed: Record = dict(record or {})
 
     @property
     def num_users(self) -> int:
@@ -73,11 +80,11 @@ class CondensedInteractions:
     def __len__(self) -> int:
         return self.num_users
 
-    def __repr__(self) -> str:
-        return f"CondensedInteractions({self.num_users} users, {self.num_items} items)"
+    def _sizes(self) -> dict[str, int]:
+        return {"users": self.num_users, "items": self.num_items}
 
     @property
-    def hetero(self) -> Any:
+    def hetero(self) -> HeteroData:
         """A PyG bipartite ``HeteroData``.
 
         Node types ``user`` and ``item`` have ``num_nodes``; the edges ``("user", "takes", "item")``
@@ -126,7 +133,7 @@ class CondensedInteractions:
 
 def rows_of(
     tensors: Mapping[str, Tensor],
-    record: Mapping[str, Any],
+    record: Mapping[str, JsonValue],
     further: Mapping[str, Tensor] | None = None,
 ) -> CondensedInteractions:
     """The users that :attr:`CondensedInteractions.tensors` gave, checked by :func:`check_rows`."""

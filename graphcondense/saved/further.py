@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
 from torch import Tensor
+
+from graphcondense.saved.shown import Shown
 
 
 def check_further(
@@ -37,11 +38,11 @@ def _is_free(name: str) -> bool:
         return False
     from torch_geometric.data import Data
 
-    held = getattr(Data, name, None)
-    return held is None or getattr(held, "fset", None) is not None
+    taken = getattr(Data, name, None) or getattr(Shown, name, None)
+    return taken is None or getattr(taken, "fset", None) is not None
 
 
-def classes_of(record: Any) -> int | None:
+def classes_of(record: object) -> int | None:
     """How many classes a record's ``data`` tells, if it does."""
     about = record.get("data") if isinstance(record, Mapping) else None
     classes = about.get("classes") if isinstance(about, Mapping) else None

@@ -77,13 +77,13 @@ class GraphSet:
     def induced(self, kept: Tensor) -> GraphSet:
         """Of each graph the nodes where ``kept [N]`` (bool) is true, and the edges between them."""
         place = kept.cumsum(0) - 1
-        own = kept[self.edge_index].all(0)
-        nodes, edges = starts(kept.long()), starts(own.long())
+        inside = kept[self.edge_index].all(0)
+        nodes, edges = starts(kept.long()), starts(inside.long())
         return replace(
             self,
             x=self.x[kept],
-            edge_index=place[self.edge_index[:, own]],
-            edge_attr=None if self.edge_attr is None else self.edge_attr[own],
+            edge_index=place[self.edge_index[:, inside]],
+            edge_attr=None if self.edge_attr is None else self.edge_attr[inside],
             node_ptr=nodes[self.node_ptr],
             edge_ptr=edges[self.edge_ptr],
             node_weight=None if self.node_weight is None else self.node_weight[kept],

@@ -18,7 +18,6 @@ import scipy.sparse as sp
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from tqdm import tqdm
 
 from graphcondense.data.task import NodeTask, as_task, read_labelled
 from graphcondense.evaluate.cost import size_of
@@ -34,6 +33,8 @@ from graphcondense.evaluate.result import (
     percent,
     scored_on,
 )
+from graphcondense.ops.progress import tqdm
+from graphcondense.ops.types import Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -136,7 +137,7 @@ class Continual(Scored):
     groups: tuple[tuple[int, ...], ...]
     seeds: tuple[int, ...]
     draws: int
-    settings: Mapping[str, Any]
+    settings: Record
     rows: tuple[Step, ...]
     summaries: tuple[Summary, ...]
 
@@ -207,7 +208,7 @@ class Continual(Scored):
 
 
 def learn_continually(
-    data: Any,
+    data: object,
     condense: Condense,
     *,
     steps: int | None = None,

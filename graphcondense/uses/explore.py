@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -19,11 +19,13 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import scipy.sparse as sp
 import torch
-from tqdm import tqdm
+from torch_geometric.data import Data
 
-from graphcondense.data.task import read_labelled
+from graphcondense.data.task import NodeTask, read_labelled
 from graphcondense.evaluate.reading import record_of
 from graphcondense.nn.batched import Stacked, resolve
+from graphcondense.ops.progress import tqdm
+from graphcondense.ops.types import Record
 
 T = TypeVar("T", bound=Hashable)
 
@@ -34,7 +36,7 @@ REPEATS = 20
 
 def explore(
     suggest: Callable[[Any], T],
-    measure: Callable[[T], tuple[float, dict[str, Any]]],
+    measure: Callable[[T], tuple[float, Record]],
     *,
     name: str,
     trials: int,
@@ -42,9 +44,9 @@ def explore(
     seed: int,
     storage: str | Path | None,
     every: Sequence[T] = (),
-    params: Callable[[T], dict[str, Any]] = vars,
+    params: Callable[[T], Record] = vars,
     progress: bool = False,
-) -> list[tuple[T, dict[str, Any]]]:
+) -> list[tuple[T, Record]]:
     """Measure ``trials`` different points; nothing that ``storage`` has is measured again.
 
     Args:
@@ -69,7 +71,7 @@ def explore(
         study = optuna.create_study(
             storage=_storage(storage), study_name=name, direction="maximize", load_if_exists=True
         )
-        found: dict[T, tuple[float, dict[str, Any]]] = {}
+        found: dict[T, tuple[float, Record]] = {}
         told = row = 0
         for old in study.get_trials(deepcopy=False):
             if old.state == optuna.trial.TrialState.COMPLETE:
@@ -113,7 +115,7 @@ def need_optuna() -> ModuleType:
     return optuna
 
 
-def _sampler(optuna: Any, name: str, seed: int, told: int) -> Any:
+def _sampler(optuna: ModuleType, name: str, seed: int, told: int) -> Any:
     drawn = int(np.random.SeedSequence([seed, told]).generate_state(1)[0])
     kind = optuna.samplers.TPESampler if name == "tpe" else optuna.samplers.RandomSampler
     return kind(seed=drawn)
@@ -132,7 +134,7 @@ def _storage(where: str | Path | None) -> Any:
 
 
 @contextlib.contextmanager
-def _quiet(optuna: Any) -> Iterator[None]:
+def _quiet(optuna: ModuleType) -> Iterator[None]:
     """Optuna's own lines of progress would break the bar."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(max(before, optuna.logging.WARNING))
@@ -142,7 +144,7 @@ def _quiet(optuna: Any) -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
-def study_name(kind: str, identity: Mapping[str, Any]) -> str:
+def study_name(kind: str, identity: Record) -> str:
     """The name of a study: another one for everything that can change a trial."""
     text = json.dumps(identity, sort_keys=True, default=str)
     return f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
@@ -175,7 +177,7 @@ def graphs_of(small: Any, real: Any) -> list[Any]:
     return graphs
 
 
-def clash(options: Mapping[str, Any], searched: Sequence[str]) -> None:
+def clash(options: Record, searched: Sequence[str]) -> None:
     """
     Raises:
         ValueError: an option of the evaluator is given that is searched.
@@ -224,7 +226,7 @@ def knobs(model: str, num_layers: int) -> Knobs:
         )
 
 
-def dash(value: Any, how: str = "") -> str:
+def dash(value: float | str | None, how: str = "") -> str:
     """
     >>> dash(None), dash(0.5), dash(1.234, ".1f")
     ('-', '0.5', '1.2')
@@ -232,6 +234,6 @@ def dash(value: Any, how: str = "") -> str:
     return "-" if value is None else format(value, how)
 
 
-def nodes_of(graph: Any) -> int:
+def nodes_of(graph: NodeTask | Data) -> int:
     """Nodes of a PyG ``Data`` or a ``NodeTask``."""
     return int(graph.x.shape[0])

@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
-from tqdm import tqdm
 
 from graphcondense.data.task import NodeTask, as_task, read_labelled
 from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator, model_of
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
+from graphcondense.ops.progress import tqdm
+from graphcondense.ops.types import Bools, Floats, Record
 from graphcondense.uses.properties import named_graphs
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 Attack = Literal["logistic", "forest"]
 ATTACKS = ("logistic", "forest")
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ class Privacy(Scored):
     attack: str
     folds: int
     seeds: tuple[int, ...]
-    settings: dict[str, Any]
+    settings: Record
     rows: tuple[PrivacyRow, ...]
     control: bool
 
@@ -139,7 +138,7 @@ class Privacy(Scored):
 
 def membership_inference(
     small: Any,
-    data: Any,
+    data: object,
     *,
     model: str = "GCN",
     seeds: int | Sequence[int] = 10,
@@ -242,7 +241,7 @@ def membership_inference(
     )
 
 
-def attack_features(logits: Tensor, y: Tensor) -> Array:
+def attack_features(logits: Tensor, y: Tensor) -> Floats:
     """What an attacker sees of nodes: ``[n, C + 2]`` float64.
 
     The class probabilities in descending order (Salem et al., NDSS 2019; the first is the model's
@@ -260,14 +259,14 @@ def attack_features(logits: Tensor, y: Tensor) -> Array:
     ordered = p.sort(1, descending=True).values
     entropy = -(p * log).sum(1, keepdim=True)
     loss = -log.gather(1, y.unsqueeze(1))
-    out: Array = torch.cat([ordered, entropy, loss], 1).numpy()
+    out: Floats = torch.cat([ordered, entropy, loss], 1).numpy()
     return out
 
 
 def attack_auc(
     logits: Tensor,
     y: Tensor,
-    member: Array,
+    member: Bools,
     *,
     attack: Attack = "logistic",
     folds: int = 5,
@@ -345,7 +344,7 @@ def _random_nodes(task: NodeTask, small: Any, seed: int) -> Tensor:
 
 def _attacked(
     logits: Tensor, y: Tensor, members: int, attack: Attack, folds: int, seed: int
-) -> Array:
+) -> Floats:
     """For each training: both areas, accuracy on members, accuracy on test nodes ``[S, 4]``."""
     both = 2 * members
     member = np.arange(both) < members
@@ -362,7 +361,7 @@ def _attacked(
     )
 
 
-def _row(label: str, members: Sequence[int], found: Sequence[Array]) -> PrivacyRow:
+def _row(label: str, members: Sequence[int], found: Sequence[Floats]) -> PrivacyRow:
     everything = np.concatenate(found)
     mean = everything.mean(0).tolist()
     spread = (everything.std(0, ddof=1) if len(everything) > 1 else np.zeros(4)).tolist()

@@ -16,6 +16,7 @@ from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.reading import graphs_by_name
 from graphcondense.evaluate.result import COLOURS, Column, Result
 from graphcondense.nn.batched import Matrix
+from graphcondense.ops.types import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,8 +25,6 @@ GRID = np.linspace(0, 2, 101)
 """Eigenvalues at which the cumulative energy is kept."""
 
 OWN = ("random", "whole")
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -149,7 +148,7 @@ class Properties(Result):
 
 def compare_properties(
     small: Any,
-    data: Any,
+    data: object,
     *,
     random_draws: int = 3,
     dense_nodes: int = 4000,
@@ -225,7 +224,7 @@ def named_graphs(small: Any) -> dict[str, list[Any]]:
 
 def laplacian_energy(
     adj: sp.csr_matrix, x: Matrix, *, dense_nodes: int = 4000, steps: int = 128
-) -> tuple[Array, Array]:
+) -> tuple[Floats, Floats]:
     """The Laplacian energy distribution of node features.
 
     The share ``x̂_i^2 / sum_j x̂_j^2`` of a signal's energy at the eigenvalue ``λ_i`` of the
@@ -275,7 +274,7 @@ def _laplacian(adj: sp.csr_matrix) -> sp.csr_matrix:
     return (sp.diags_array((degree > 0).astype(np.float64)) - half @ adj @ half).tocsr()
 
 
-def _quadrature(laplacian: sp.csr_matrix, x: Matrix, steps: int) -> tuple[Array, Array]:
+def _quadrature(laplacian: sp.csr_matrix, x: Matrix, steps: int) -> tuple[Floats, Floats]:
     """Gauss quadrature of the energy: Lanczos on blocks, see :func:`laplacian_energy`."""
     now = np.asarray(x.toarray() if isinstance(x, sp.csr_matrix) else x, np.float64)
     now, before = now / np.linalg.norm(now), np.zeros_like(now)
@@ -331,7 +330,7 @@ class _Facts:
         self.degrees = np.asarray(both.sum(1)).ravel()
         self.weighted_degree = float(self.degrees.mean())
         self.homophily = self.clustering = None
-        self.spectrum: tuple[Array, Array] | None = None
+        self.spectrum: tuple[Floats, Floats] | None = None
         if not both.nnz:
             return
         coo = both.tocoo()

@@ -13,7 +13,6 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from graphcondense.data.task import NodeTask, as_task
 from graphcondense.evaluate.evaluator import FitResult, seeds_of
@@ -22,6 +21,8 @@ from graphcondense.evaluate.nodes import NodeEvaluator, model_of
 from graphcondense.evaluate.reading import record_of
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
 from graphcondense.ops.figures import new_figure, plain, saved
+from graphcondense.ops.progress import tqdm
+from graphcondense.ops.types import Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,7 +84,7 @@ class Robustness(Scored):
     graph_seeds: tuple[int, ...]
     labels_of: str
     features: str
-    settings: dict[str, Any]
+    settings: Record
     rows: tuple[RobustnessRow, ...]
 
     left: ClassVar[int] = 1
@@ -159,7 +160,7 @@ class Robustness(Scored):
 
 
 def measure_robustness(
-    data: Any,
+    data: object,
     condense: Callable[[NodeTask, int], Any],
     *,
     poisons: Sequence[str] = ("edges", "features", "labels"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import product
 from pathlib import Path
@@ -30,6 +30,7 @@ from graphcondense.evaluate.result import (
     scored_on,
 )
 from graphcondense.nn.batched import ACTIVATIONS, resolve
+from graphcondense.ops.types import Floats, Record
 from graphcondense.uses.explore import (
     BASELINES,
     check,
@@ -45,6 +46,7 @@ from graphcondense.uses.explore import (
 )
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
     from matplotlib.axes import Axes
 
 
@@ -66,7 +68,7 @@ class Architecture:
     activation: str | None
     dropout: float | None
 
-    def options(self) -> dict[str, Any]:
+    def options(self) -> Record:
         """Fields of :class:`~graphcondense.evaluate.nodes.Training`."""
         return {k: v for k, v in asdict(self).items() if k != "model" and v is not None}
 
@@ -211,9 +213,9 @@ class ArchitectureSearch(Scored):
     data: str
     digest: str
     nodes: int
-    settings: Mapping[str, Any]
+    settings: Record
     seeds: tuple[int, ...]
-    space: Mapping[str, Any]
+    space: Record
     sampler: str
     rows: tuple[Candidate, ...]
     rankings: tuple[Ranking, ...]
@@ -318,7 +320,7 @@ class ArchitectureSearch(Scored):
 
 def search_architectures(
     small: Any,
-    data: Any,
+    data: object,
     *,
     space: Space | None = None,
     trials: int = 40,
@@ -390,12 +392,12 @@ def search_architectures(
         draws = range(seed, seed + random_draws)
         sets["random"] = [random_subgraph(real, graphs[0], draw) for draw in draws]
 
-    def measure(point: Architecture) -> tuple[float, dict[str, Any]]:
+    def measure(point: Architecture) -> tuple[float, Record]:
         own = evaluator.replace(**point.options())
         start = time.perf_counter()
         own.replace(epochs=1).score(graphs[0], point.model, seeds=seeds[:1])
         preparing = time.perf_counter() - start  # the real graph, which each search would have to
-        kept: dict[str, Any] = {"val_random": (), "seconds_random": None}
+        kept: Record = {"val_random": (), "seconds_random": None}
         for label, members in sets.items():
             start = time.perf_counter()
             kept[f"val_{label}"] = [own.score(g, point.model, seeds=seeds) for g in members]
@@ -405,7 +407,7 @@ def search_architectures(
             kept["seconds_whole"] += preparing
         return statistics.fmean(kept["val_condensed"]), kept
 
-    def whole(point: Architecture) -> dict[str, Any]:
+    def whole(point: Architecture) -> Record:
         fitted = evaluator.replace(**point.options()).fit_whole(point.model, seeds=seeds)
         return {
             "val_whole": float(fitted.val_selected.mean()),
@@ -510,18 +512,18 @@ def rank(label: str, rows: Sequence[Candidate], condensation_seconds: float | No
     )
 
 
-def chosen(scores: np.ndarray[Any, Any]) -> tuple[int, ...]:
+def chosen(scores: Floats) -> tuple[int, ...]:
     """For each graph, a row of ``scores [graphs, n]``, what it prefers; the first of equals."""
     return tuple(int(i) for i in scores.argmax(1))
 
 
-def _scores(rows: Sequence[Candidate], label: str) -> np.ndarray[Any, Any]:
+def _scores(rows: Sequence[Candidate], label: str) -> Floats:
     """Validation accuracies ``[graphs, n]``."""
     values = np.array([getattr(row, f"val_{label}") for row in rows], dtype=float)
     return values.reshape(len(rows), -1).T
 
 
-def _correlation(statistic: Any, a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> float:
+def _correlation(statistic: Callable[[Floats, Floats], Any], a: Floats, b: Floats) -> float:
     """NaN where one side is constant: it ranks nothing."""
     if len(np.unique(a)) < 2 or len(np.unique(b)) < 2:
         return math.nan
@@ -539,7 +541,7 @@ def _plain(row: Candidate) -> Architecture:
     return Architecture(**{f.name: getattr(row, f.name) for f in fields(Architecture)})
 
 
-def _shallow(row: Any) -> dict[str, Any]:
+def _shallow(row: DataclassInstance) -> Record:
     return {f.name: getattr(row, f.name) for f in fields(row)}
 
 

@@ -32,6 +32,7 @@ from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, perc
 from graphcondense.nn.batched import Matrix
 from graphcondense.ops.adjacency import gcn_norm_csr
 from graphcondense.ops.grid import edge
+from graphcondense.ops.types import Floats32, Ints, Record
 from graphcondense.saved.compact import bytes_of
 from graphcondense.uses.properties import named_graphs
 
@@ -46,7 +47,7 @@ WAYS = ("whole graph", "attached", "features alone")
 Graph = tuple[Matrix, sp.csr_matrix]
 """Features ``[n, d]`` and adjacency ``[n, n]``."""
 
-Batch = tuple[Matrix, sp.csr_matrix, np.ndarray[Any, Any]]
+Batch = tuple[Matrix, sp.csr_matrix, Ints]
 """Features, adjacency, and the rows to predict."""
 
 
@@ -110,7 +111,7 @@ class Serving(Scored):
     known: int
     unseen: int
     seeds: tuple[int, ...]
-    settings: dict[str, Any]
+    settings: Record
     seen: bool
     rows: tuple[ServingRow, ...]
     tried: tuple[int, ...] = ()
@@ -212,7 +213,7 @@ def mapping(small: Graph, known: Graph, k: int, *, hops: int = 2) -> sp.csr_matr
     real = _directions(*known, hops)
     for start in range(0, real.shape[0], 8192):  # a block of the N x N' cosines at a time
         cosine = real[start : start + 8192] @ centres.T
-        dense = np.asarray(cosine.toarray() if sp.issparse(cosine) else cosine)
+        dense = cosine if isinstance(cosine, np.ndarray) else cosine.toarray()
         near = np.argsort(-dense, axis=1, kind="stable")[:, :k]
         weight = np.maximum(np.take_along_axis(dense, near, 1), 1e-12)
         weight /= weight.sum(1, keepdims=True)
@@ -223,7 +224,7 @@ def mapping(small: Graph, known: Graph, k: int, *, hops: int = 2) -> sp.csr_matr
     return sp.vstack(out, format="csr")
 
 
-def _directions(x: Matrix, adj: sp.csr_matrix, hops: int) -> Any:
+def _directions(x: Matrix, adj: sp.csr_matrix, hops: int) -> sp.csr_matrix | Floats32:
     """Rows of ``Â^h X``, each of length one (or zero)."""
     step = gcn_norm_csr(adj)
     for _ in range(hops):
@@ -307,7 +308,7 @@ class Server:
         other = task.adj.T.tocsr()
         self.reverse = other if (other != task.adj).nnz else None
 
-    def batch(self, nodes: np.ndarray[Any, Any]) -> Batch:
+    def batch(self, nodes: Ints) -> Batch:
         """Features, adjacency and rows, as :func:`attach` returns them, for new nodes ``[b]``."""
         rows = self.task.adj[nodes]
         links, back = rows[:, self.known], None
@@ -320,18 +321,18 @@ class Server:
             back = (back if self.to is None else back @ self.to).T
         return attach(self.graph, self.task.x_array[nodes], links, rows[:, nodes], back)
 
-    def alone(self, nodes: np.ndarray[Any, Any]) -> Batch:
+    def alone(self, nodes: Ints) -> Batch:
         """The new nodes without any edge: their features are all there is."""
         b = len(nodes)
         empty = sp.csr_matrix((b, b), dtype=np.float32)
         return self.task.x_array[nodes], empty, np.arange(b)
 
 
-def _degrees(adj: sp.csr_matrix) -> np.ndarray[Any, Any]:
+def _degrees(adj: sp.csr_matrix) -> Floats32:
     return np.asarray(adj.sum(1), dtype=np.float32).ravel()
 
 
-def known_graph(data: Any) -> NodeTask:
+def known_graph(data: object) -> NodeTask:
     """The real graph without its test nodes: what is there to condense when they are yet to come.
 
     Test nodes without a label are yet to come, too.
@@ -355,7 +356,7 @@ def _without(task: NodeTask, *splits: str) -> Tensor:
 
 def measure_serving(
     small: Any,
-    data: Any,
+    data: object,
     *,
     model: str = "GCN",
     seeds: int | Sequence[int] = 5,
@@ -458,7 +459,7 @@ class _Way:
 
 
 _Served = dict[str, _Way]
-Make = Callable[[np.ndarray[Any, Any]], Batch]
+Make = Callable[[Ints], Batch]
 
 
 def _classes(trained: Trained, graph: Batch, networks: int | None = None) -> Tensor:

@@ -21,6 +21,7 @@ from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
 from graphcondense.nn.batched import resolve
 from graphcondense.ops.grid import edge
+from graphcondense.ops.types import Record
 from graphcondense.uses.explore import (
     Knobs,
     check,
@@ -90,7 +91,7 @@ class Drawn:
     hidden: int | None
     epochs: int
 
-    def options(self) -> dict[str, Any]:
+    def options(self) -> Record:
         """Fields of :class:`~graphcondense.evaluate.nodes.Training`."""
         return {key: value for key, value in asdict(self).items() if value is not None}
 
@@ -146,7 +147,7 @@ class TrainingSearch(Scored):
     digest: str
     model: str
     nodes: int
-    settings: Mapping[str, Any]
+    settings: Record
     seeds: tuple[int, ...]
     final_seeds: tuple[int, ...]
     sampler: str
@@ -214,7 +215,7 @@ class TrainingSearch(Scored):
 
 def search_training(
     small: Any,
-    data: Any,
+    data: object,
     *,
     model: str = "GCN",
     ranges: Ranges | None = None,
@@ -275,7 +276,7 @@ def search_training(
     took = condensation_seconds(graphs)
     spent = None if took is None else math.fsum(took)
 
-    def tuned(label: str, point: Drawn, kept: Sequence[dict[str, Any]]) -> Tuned:
+    def tuned(label: str, point: Drawn, kept: Sequence[Record]) -> Tuned:
         fitted = evaluator.replace(**point.options()).fit_whole(model, seeds=final_seeds)
         scores = tuple(one["score"] for one in kept)
         return Tuned(

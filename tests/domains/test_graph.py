@@ -105,7 +105,9 @@ def test_at_most_so_many_pairs_the_likeliest() -> None:
 @pytest.mark.parametrize("size", [3, 4, 9])
 def test_size_of_synthetic_graphs(size: int) -> None:
     real = GraphSource(task())
-    syn = DosCondGraphs(per_class=3, size=size).start(real, torch.Generator().manual_seed(0))
+    syn = DosCondGraphs(per_class=3, nodes_per_graph=size).start(
+        real, torch.Generator().manual_seed(0)
+    )
     assert int(syn.sizes.max()) <= size
     if size < 5:
         assert set(syn.sizes.tolist()) == {size}

@@ -1,0 +1,151 @@
+"""What all condensed sets share: the line that says what they are, their picture, their page.
+
+Pictures are made by a module above this one. The package tells which (:func:`drawn_by`), and it is
+imported when the first picture is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from graphcondense.ops.types import Record
+
+
+class Shown:
+    """Base of condensed sets; a subclass has a record and says how large it is.
+
+    Attributes:
+        condensed: what is known of its making, values that JSON holds.
+    """
+
+    condensed: Record
+
+    def _sizes(self) -> dict[str, int]:
+        """How many there are of what; examples come first, such as ``{"nodes": 70, "edges": 8}``.
+
+        Underscored, as are few names here: tensors of any other name may lie beside the record.
+        """
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        lines = summary(self)
+        if "method" not in lines:
+            return super().__repr__()
+        parts = [lines.get(key) for key in ("method", "size", "share", "score")]
+        return f"{type(self).__name__}({', '.join(part for part in parts if part)})"
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Draw it: a graph as nodes and edges, images as images, users by what they take.
+
+        Args:
+            path: a file to write the picture to, any format that matplotlib writes.
+
+        Returns:
+            The figure, which notebooks show.
+        """
+        return _artist().draw(self, path)
+
+    def _repr_html_(self) -> str | None:
+        """A picture and a short table for notebooks; without a record or a size the plain line."""
+        return _artist().page(self) if summary(self) else None
+
+
+def summary(small: Shown) -> dict[str, str]:
+    """What a short table says: method, data, size, budget, score, time.
+
+    >>> from graphcondense.saved.condensed_rows import CondensedInteractions
+    >>> record = {"method": "kmeans", "data": {"name": "films", "users": 80}, "seed": 1}
+    >>> summary(CondensedInteractions([[1, 0], [0, 1]], record))["share"]
+    '2.5 % of films'
+    """
+    record, sizes = small.condensed, small._sizes()
+    about, asked = _inside(record, "data"), _inside(record, "budget", "asked")
+    values = {
+        "method": _inside(record).get("method"),
+        "data": about.get("name"),
+        "size": ", ".join(counted(n, what) for what, n in sizes.items()),
+        "share": _share(sizes, about),
+        "budget": ", ".join(f"{key}={value}" for key, value in asked.items()),
+        "score": _score(record),
+        "seed": _inside(record).get("seed"),
+        "seconds": _inside(record).get("seconds"),
+    }
+    return {key: f"{value}" for key, value in values.items() if value not in (None, "")}
+
+
+def _share(sizes: Mapping[str, int], about: Record) -> str:
+    """Of how many real examples these are so many: the data count them by the same word."""
+    (examples, count), *_ = sizes.items()
+    # Images are called nodes in records, as all examples once were.
+    total = about.get(examples, about.get("nodes") if examples == "images" else None)
+    if not isinstance(total, int) or total <= 0 or not about.get("name"):
+        return ""
+    return f"{percent(count / total)} % of {about['name']}"
+
+
+class Artist(Protocol):
+    """What draws condensed sets."""
+
+    def draw(self, small: Shown, path: str | Path | None = None) -> Figure: ...
+
+    def page(self, small: Shown) -> str: ...
+
+
+def drawn_by(find: Callable[[], Artist]) -> None:
+    """Tell what draws condensed sets; ``find`` is called at the first picture."""
+    global _find
+    _find = find
+
+
+_find: Callable[[], Artist] | None = None
+
+
+def _artist() -> Artist:
+    assert _find is not None, "the package says who draws"
+    return _find()
+
+
+def counted(number: int, plural: str) -> str:
+    """
+    >>> counted(1, "nodes"), counted(1234, "edges")
+    ('1 node', '1,234 edges')
+    """
+    return f"{number:,} {plural.removesuffix('s') if number == 1 else plural}"
+
+
+def percent(share: float) -> str:
+    """A share in per cent with one decimal, smaller ones with as many as they need.
+
+    >>> percent(0.02585), percent(0.0004), percent(1.0)
+    ('2.6', '0.04', '100.0')
+    """
+    value = 100 * share
+    return f"{value:.1f}" if value >= 0.1 or value == 0 else f"{value:.1g}"
+
+
+def _score(record: object) -> str:
+    """The validation score in words; errors, which a record holds below zero, as they are called.
+
+    >>> _score({"validation": {"score": 0.8123}})
+    'validation 81.2'
+    >>> _score({"validation": {"score": -0.91234}, "data": {"metric": "rmse"}})
+    'validation rmse 0.912'
+    """
+    score = _inside(record, "validation").get("score")
+    if not isinstance(score, int | float):
+        return ""
+    if score >= 0:
+        return f"validation {100 * score:.1f}"
+    return f"validation {_inside(record, 'data').get('metric', 'error')} {-score:.3f}"
+
+
+def _inside(record: object, *names: str) -> Record:
+    """A mapping inside a record, or the record itself; empty where there is none."""
+    for name in names:
+        record = record.get(name) if isinstance(record, Mapping) else None
+    return dict(record) if isinstance(record, Mapping) else {}
