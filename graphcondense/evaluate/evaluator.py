@@ -25,10 +25,10 @@ from graphcondense.evaluate.reading import listed_sets, refuse_text, small_sets,
 from graphcondense.ops.device import usable
 from graphcondense.ops.fields import check_fields
 
-Seeds: TypeAlias = "int | Sequence[int]"
+Seeds: TypeAlias = int | Sequence[int]
 """How many trainings (seeds ``0, 1, ...``), or the seeds themselves."""
 
-Device: TypeAlias = "torch.device | str | None"
+Device: TypeAlias = torch.device | str | None
 
 
 @dataclass(frozen=True)
