@@ -336,7 +336,7 @@ def test_float64_is_accepted() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("name", ["gcond", "doscond-x", "herding"])
+@pytest.mark.parametrize("name", ["gcond", "doscond-x", "herding", "gecc", "cgc"])
 def test_cuda_starts_from_the_same_draws(name: str) -> None:
     """Weights are drawn on the CPU, so a short run differs by rounding alone."""
     if not torch.cuda.is_available():
@@ -349,7 +349,7 @@ def test_cuda_starts_from_the_same_draws(name: str) -> None:
             device=device,
             validations=0,
             progress=False,
-            **({} if name == "herding" else {"epochs": 2}),
+            **({"epochs": 2} if "cond" in name else {}),
         )
         for device in ("cpu", "cuda")
     )
