@@ -3,7 +3,7 @@
 import argparse
 
 import torch
-from ogb.graphproppred import NodeEvaluator
+from ogb.graphproppred import Evaluator
 from torch_geometric.loader import DataLoader
 from torch_geometric.nn import GIN, global_add_pool
 
@@ -52,5 +52,5 @@ real = [encode(task.graphs.graph(i)) for i in task.test.tolist()]
 with torch.no_grad():
     batches = [(predict(batch), batch.y) for batch in DataLoader(real, batch_size=64)]
 logits, labels = (torch.cat(part).numpy() for part in zip(*batches, strict=True))
-score = NodeEvaluator(NAME).eval({"y_true": labels, "y_pred": logits})["rocauc"]
+score = Evaluator(NAME).eval({"y_true": labels, "y_pred": logits})["rocauc"]
 print(f"ROC-AUC on {len(real)} real test molecules (GIN, one training): {score:.3f}")

@@ -578,7 +578,9 @@ def _finished(folder: Path, identity: Mapping[str, object]) -> Small:
 
     config = read_yaml((folder / "config.yaml").read_text())
     there = {key: config.get(key) for key in identity} | {"data": config["data"]["digest"]}
-    for name, old, new in differences(there, read_yaml(yaml.safe_dump(dict(identity)))):
+    for name, old, new in differences(
+        there, read_yaml(yaml.safe_dump(dict(identity), sort_keys=False))
+    ):
         raise ValueError(
             f"{folder} is of another run: {name} is {old} there and {new} here; use the same "
             "settings or another folder"

@@ -160,16 +160,16 @@ def test_preset_of_the_data(
     monkeypatch.setattr("graphcondense.run.presets", lambda cls: sections)
 
     def hops(*words: str) -> tuple[int, int]:
-        ok("condense", "random", "--data", "Digits", "--out", "run", "--overwrite", *words)
+        ok("condense", "herding", "--data", "Digits", "--out", "run", "--overwrite", *words)
         small = graphcondense.load("run")
         return small.num_nodes, small.condensed["hyperparameters"]["hops"]
 
     assert hops() == (30, 1)
-    assert "preset 'digits' of random" in capsys.readouterr().out
+    assert "preset 'digits' of herding" in capsys.readouterr().out
     assert hops("--hops", "3", "--per-class", "2") == (20, 3)
     assert hops("--preset", "paper", "--nodes", "20") == (20, 4)
     assert hops("--preset", "none", "--nodes", "20") == (20, 2)
-    assert "no preset 'nope'" in fails(capsys, "condense", "random", *PICK, "--preset", "nope")
+    assert "no preset 'nope'" in fails(capsys, "condense", "herding", *PICK, "--preset", "nope")
 
 
 @pytest.mark.parametrize("data", ["ogbn-arxiv", "arxiv", "OGBN_Arxiv"])
@@ -501,7 +501,7 @@ def test_numbers_that_are_fine() -> None:
 def test_a_config_is_read_as_it_was_written(capsys: pytest.CaptureFixture[str]) -> None:
     digits, options = graphcondense.data.load("digits"), {"validations": 0, "progress": False}
     graphcondense.condense(
-        digits, "random", nodes=20, out="run", origin={"data": "digits"}, **options
+        digits, "herding", nodes=20, out="run", origin={"data": "digits"}, **options
     )
     config = Path("run/config.yaml").read_text()
     for was, then, said in (

@@ -116,8 +116,8 @@ def test_no_dataclass_of_a_command_restates_a_parameter() -> None:
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.kind is not parameter.VAR_KEYWORD
     }
-    # One name each: which data, which method, how far a memory goes.
-    assert restated <= {"data", "method", "device"}
+    # One name each: which data, which method, where to write, how large a memory.
+    assert restated <= {"data", "method", "device", "out", "per_class"}
 
 
 def test_an_option_of_a_function_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:

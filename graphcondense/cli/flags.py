@@ -80,7 +80,10 @@ class Where:
                 )
             label_kind = self.label_kind
             return load_graphs(name, self.root, split=split, seed=seed, label_kind=label_kind)
-        kind = kind or kind_of_name(name)
+        if kind is None:
+            kind = kind_of_name(name)
+        elif not Path(name).suffix:
+            kind_of_name(name)  # where no kind knows it, the message names the nearest of all
         # "none" is what is done with data that know no other normalisation.
         takes = self.normalize != "none" or "normalize" in data_kind(kind).options
         normalize = self.normalize if takes else "auto"

@@ -134,7 +134,7 @@ def page_of(words: Sequence[str]) -> str | None:
     """The help that is asked for, from the index; ``None`` where that does not say.
 
     >>> page_of(["condense", "gcond", "--help"]).splitlines()[0][:40]
-    'usage: graphcondense condense gcond [--q'
+    'usage: graphcondense condense gcond [-h]'
     """
     index, command = read_index(), words[0]
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)

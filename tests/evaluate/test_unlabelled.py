@@ -100,7 +100,7 @@ def numbers(result: Any) -> Any:
 
     def strip(value: Any) -> Any:
         if isinstance(value, dict):
-            about = ("digest", "title", "test_unlabelled")
+            about = ("digest", "title", "test_unlabelled", "table", "notes")  # words and times
             named = {k: v for k, v in value.items() if k not in about}
             return {k: strip(v) for k, v in named.items() if "second" not in k}
         return [strip(v) for v in value] if isinstance(value, list) else value
