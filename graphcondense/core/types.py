@@ -57,7 +57,7 @@ class Learner(NamedTuple):
     params: Mapping[str, Tensor]
     buffers: Mapping[str, Tensor] = {}
     target: Mapping[str, Tensor] | None = None
-    memory: Mapping[str, Any] = {}
+    memory: Mapping[str, object] = {}
     criterion: Criterion = F.cross_entropy
 
     def __call__(self, batch: Batch, **kwargs: bool) -> Tensor:
@@ -149,7 +149,7 @@ class Synthetic(nn.Module):
     def project_(self) -> None:
         """Bring the parameters back to where they are valid; by default they always are."""
 
-    def export(self) -> Any:
+    def export(self) -> object:
         """The finished data: ``Data``, a list of them, or tensors. Never shares memory."""
         raise NotImplementedError
 
