@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
 
+from graphcondense.ops.types import Record
 from graphcondense.saved.compact import PREFIX as PREFIX  # what makes artefacts takes it from here
 
 CHUNK = 4096
@@ -49,7 +50,7 @@ class Preprocess:
         """The tensors that :func:`restore_preprocess` needs, by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
-    def said(self) -> dict[str, Any]:
+    def said(self) -> Record:
         """For a record: the name, and the numbers where they are few."""
         few = {k: v.flatten().tolist() for k, v in self.state().items() if v.numel() <= 16}
         return {"name": self.name, **few}
