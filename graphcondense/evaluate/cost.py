@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -20,6 +20,7 @@ from torch import Tensor
 from graphcondense.data.kind import is_task
 from graphcondense.data.task import as_task
 from graphcondense.ops.figures import COLOURS, MARKERS, new_figure, plain, saved
+from graphcondense.ops.types import Record
 from graphcondense.saved.condensed_rows import CondensedInteractions
 from graphcondense.saved.graph_set import GraphSet
 
@@ -276,7 +277,7 @@ class Ledger:
         }
 
     @classmethod
-    def from_dict(cls, saved: Mapping[str, Any]) -> Ledger:
+    def from_dict(cls, saved: Record) -> Ledger:
         """What :meth:`to_dict` gave."""
         own = {f.name: saved[f.name] for f in fields(cls) if f.name in saved}
         sizes = {name: Size(**own[name]) for name in ("size", "whole")}
