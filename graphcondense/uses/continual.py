@@ -39,7 +39,7 @@ from graphcondense.ops.types import Record
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Condense = Callable[[NodeTask, int], Any]
+Condense = Callable[[NodeTask, int], object]
 """From a task and a seed to a condensed graph."""
 
 STRATEGIES: dict[str, str] = {
@@ -221,7 +221,7 @@ def learn_continually(
     seed: int = 0,
     device: torch.device | str | None = None,
     progress: bool = True,
-    **options: Any,
+    **options: object,
 ) -> Continual:
     """Classes arrive group by group; is a condensed graph a good memory of the earlier ones?
 
@@ -468,7 +468,7 @@ def _remember(
     return took
 
 
-def _memory(small: Any, own: NodeTask, start: int) -> NodeTask:
+def _memory(small: object, own: NodeTask, start: int) -> NodeTask:
     """A small graph with the classes' numbers of the whole."""
     x, adj, rows, targets = read_labelled(small, own)
     train, end = torch.from_numpy(rows), start + own.num_classes

@@ -172,7 +172,7 @@ def measure_robustness(
     label: str = "condensed",
     device: torch.device | str | None = None,
     progress: bool = False,
-    **options: Any,
+    **options: object,
 ) -> Robustness:
     """Poison a graph, condense it, and train on the result; score on the clean graph.
 

@@ -48,6 +48,7 @@ from graphcondense.uses.explore import (
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
     from matplotlib.axes import Axes
+    from optuna import Trial
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class Space:
             dropout=choose("dropout") if matters.dropout else None,
         )
 
-    def suggest(self, trial: Any) -> Architecture:
+    def suggest(self, trial: Trial) -> Architecture:
         """An architecture drawn by an Optuna trial."""
         return self.draw(lambda name: trial.suggest_categorical(name, getattr(self, name)))
 
@@ -319,7 +320,7 @@ class ArchitectureSearch(Scored):
 
 
 def search_architectures(
-    small: Any,
+    small: object,
     data: object,
     *,
     space: Space | None = None,
@@ -332,7 +333,7 @@ def search_architectures(
     storage: str | Path | None = None,
     device: torch.device | str | None = None,
     progress: bool = True,
-    **options: Any,
+    **options: object,
 ) -> ArchitectureSearch:
     """Does a condensed graph rank architectures as the whole graph does, and at what cost?
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -355,7 +355,7 @@ def _without(task: NodeTask, *splits: str) -> Tensor:
 
 
 def measure_serving(
-    small: Any,
+    small: object,
     data: object,
     *,
     model: str = "GCN",
@@ -367,7 +367,7 @@ def measure_serving(
     seed: int = 0,
     device: torch.device | str | None = None,
     progress: bool = False,
-    **options: Any,
+    **options: object,
 ) -> Serving:
     """Accuracy, memory and latency of serving unseen nodes on the whole and on the small graph.
 
@@ -469,7 +469,7 @@ def _classes(trained: Trained, graph: Batch, networks: int | None = None) -> Ten
 
 def _serve_one(
     trained: Trained,
-    small: Any,
+    small: object,
     real: NodeTask,
     known: dict[str, Tensor],
     label: str,
