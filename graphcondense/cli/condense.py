@@ -37,6 +37,7 @@ from graphcondense.cli.folders import (
 )
 from graphcondense.cli.runs import check_device
 from graphcondense.cli.text import CONSOLE, say, summary, tell, warn
+from graphcondense.ops.types import Record
 
 if TYPE_CHECKING:
     from graphcondense.core.method import Method
@@ -284,7 +285,7 @@ def _run(
     from graphcondense.run import Run
 
     try:
-        asked: dict[str, Any] = asked_for(Run, options, argv)
+        asked: Record = asked_for(Run, options, argv)
         return graphcondense.condense(data, method, origin=origin, **asked)
     except KeyboardInterrupt:
         on = ["--resume"] if (options["out"] / "checkpoint.pt").exists() else []

@@ -9,6 +9,7 @@ from graphcondense.cli.flags import Flags, make_parser, summary_of
 from graphcondense.cli.folders import PARTIAL
 from graphcondense.cli.runs import add_runs, keeping, open_runs
 from graphcondense.cli.text import is_main, note, shows_progress, tell
+from graphcondense.ops.types import Record
 
 if TYPE_CHECKING:
     from graphcondense.cli.runs import Opened
@@ -26,8 +27,8 @@ def command_evaluate(argv: list[str]) -> object:
     parser.add(flags, *trainings)
     add_runs(parser)
     run = open_runs(parser, argv, kinds=("node", "graph", "image", "rows"))
-    given: dict[str, Any] = flags.values(run.args)
-    training: dict[str, Any] = {}
+    given: Record = flags.values(run.args)
+    training: Record = {}
     for group in trainings:
         training |= group.values(run.args)
     _check_training(training, run.task)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from graphcondense.cli.text import is_main
+from graphcondense.ops.types import Record
 
 BUDGETS = ("nodes", "size", "ratio", "per_class", "bytes")
 PARTIAL = "evaluation.partial.jsonl"
@@ -21,7 +22,7 @@ PICTURES = (
     "transfer.png",
     "break-even.png",
 )
-Config: TypeAlias = dict[str, Any]
+Config: TypeAlias = Record
 """What a config.yaml holds: whatever YAML does."""
 USES = ("evaluation", "properties", "privacy", "serving", "nas", "tune")
 """What later commands write beside a run, as NAME.json and NAME.png."""
