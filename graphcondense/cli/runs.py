@@ -14,6 +14,7 @@ from jsonargparse import Namespace
 from graphcondense.cli.flags import Flags, Parser, Where, kind_of, parse, where_of
 from graphcondense.cli.folders import Config, read_config
 from graphcondense.cli.text import is_main, note, say, tell, warn
+from graphcondense.saved.shown import record_of
 
 if TYPE_CHECKING:
     from graphcondense.evaluate.result import Result
@@ -129,8 +130,6 @@ def open_runs(parser: Parser, argv: list[str], kinds: Collection[str] = ("node",
     else:
         task, loaded = _open_nodes(where, paths, foreign)
         sizes = [graph.num_nodes for graph in loaded]
-    from graphcondense.evaluate.reading import record_of  # imports torch
-
     graphs: dict[str, list[Any]] = {}
     sections = {(record_of(g).get("method"), record_of(g).get("preset")) for g in loaded}
     named = [method for method, _ in sections]
@@ -258,7 +257,6 @@ def keeping(store: object) -> Iterator[None]:
 def _holds_images(path: Path) -> bool:
     """Whether a run or file of this package holds condensed images."""
     import graphcondense
-    from graphcondense.evaluate.reading import record_of
 
     own = path.suffix == ".safetensors" or (path / "condensed.safetensors").is_file()
     return own and record_of(graphcondense.load(path)).get("kind") == "image"

@@ -89,13 +89,6 @@ class Learner(NamedTuple):
             self.params[name].grad = grad
         optimizer.step()
 
-    def stepped(self, grads: Mapping[str, Tensor], lr: float, *, detach: bool = True) -> Learner:
-        """One gradient step; with ``detach=False`` the new weights stay functions of the old."""
-        params = {k: v - lr * grads[k] for k, v in self.params.items()}
-        if detach:
-            params = {k: v.detach() for k, v in params.items()}
-        return self._replace(params=params)
-
 
 @runtime_checkable
 class Source(Protocol):

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from graphcondense.ops.types import Record
 from graphcondense.saved.compact import PREFIX as PREFIX  # what makes artefacts takes it from here
+from graphcondense.saved.shown import record_of
 
 CHUNK = 4096
 """Images that are turned into float64 at once."""
@@ -191,11 +192,10 @@ def restore_preprocess(small: object) -> Preprocess:
     Raises:
         ValueError: they say nothing of a preprocessing, as images of other tools do.
     """
-    record = getattr(small, "condensed", None) or {}
-    said = record.get("preprocess")
-    if not isinstance(said, Mapping):
+    saved = record_of(small).get("preprocess")
+    if not isinstance(saved, Mapping):
         raise ValueError("the record says nothing of a preprocessing; give images made by condense")
-    cls = _class_of(str(said.get("name")))
+    cls = _class_of(str(saved.get("name")))
     state = {f.name: getattr(small, PREFIX + f.name, None) for f in fields(cls)}
     if missing := [name for name, value in state.items() if value is None]:
         raise ValueError(f"the tensors {missing} of the preprocessing {cls.name!r} are missing")

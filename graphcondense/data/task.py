@@ -23,13 +23,12 @@ from graphcondense.data.reading import (
     mask,
 )
 from graphcondense.ops.adjacency import gcn_norm_csr, scipy_csr
-from graphcondense.ops.types import Record
+from graphcondense.ops.types import Floats32, Record
 from graphcondense.saved.compact import bytes_of
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
-    from graphcondense.nn.batched import Matrix
 
 SPLITS = ("train", "val", "test")
 
@@ -251,7 +250,7 @@ def read_labelled(
     Raises:
         ValueError: whatever is wrong with ``small``, naming the value.
     """
-    x: Matrix
+    x: Floats32 | sp.csr_matrix
     if isinstance(small, NodeTask):
         x, adj, y, rows = small.x_array, small.adj, small.y, small.train
     else:
@@ -277,7 +276,7 @@ def read_labelled(
     return x, adj, rows.numpy(), targets
 
 
-def _read_small(data: Data) -> tuple[Matrix, sp.csr_matrix, Tensor, Tensor]:
+def _read_small(data: Data) -> tuple[Floats32 | sp.csr_matrix, sp.csr_matrix, Tensor, Tensor]:
     given = {name: getattr(data, name, None) for name in ("x", "y", "train_mask")}
     if given["x"] is None or given["y"] is None:
         raise ValueError(

@@ -22,8 +22,8 @@ from graphcondense.data.images import ImageTask
 from graphcondense.data.interactions import InteractionTask
 from graphcondense.data.preprocess import Preprocess, restore_preprocess
 from graphcondense.data.task import is_dataset
-from graphcondense.ops.types import Record
 from graphcondense.saved.graph_set import GraphSet
+from graphcondense.saved.shown import record_of
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -87,11 +87,6 @@ def listed_sets(value: object) -> list[Data]:
 def graphs_by_name(small: object) -> dict[str, list[Data]]:
     """:func:`small_sets` of single graphs."""
     return small_sets(small, listed_sets)
-
-
-def record_of(small: object) -> Record:
-    """What a condensed set says of itself; empty where it says nothing."""
-    return getattr(small, "condensed", None) or {}
 
 
 def missing_classes(labels: Tensor, num_classes: int) -> list[int]:

@@ -30,7 +30,7 @@ from graphcondense.evaluate.evaluator import (
 )
 from graphcondense.evaluate.metrics import SCORES, Score
 from graphcondense.evaluate.nodes import ALL
-from graphcondense.evaluate.reading import record_of, refuse_swapped, refuse_text
+from graphcondense.evaluate.reading import refuse_swapped, refuse_text
 from graphcondense.evaluate.result import (
     COLOURS,
     MARKERS,
@@ -43,6 +43,7 @@ from graphcondense.evaluate.store import Store, identity_of
 from graphcondense.ops.fields import listed
 from graphcondense.ops.figures import new_figure, saved
 from graphcondense.ops.types import Record
+from graphcondense.saved.shown import record_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -22,10 +22,10 @@ import torch
 from torch_geometric.data import Data
 
 from graphcondense.data.task import NodeTask, read_labelled
-from graphcondense.evaluate.reading import record_of
 from graphcondense.nn.batched import Stacked, resolve
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.types import Record
+from graphcondense.saved.shown import record_of
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -194,8 +194,8 @@ def clash(options: Record, searched: Sequence[str]) -> None:
 
 def condensation_seconds(graphs: Sequence[Data]) -> list[float] | None:
     """What condensing each graph took, if every graph says so."""
-    said = [record_of(graph).get("seconds") for graph in graphs]
-    return None if None in said else [float(s) for s in said if s is not None]
+    seconds = [record_of(graph).get("seconds") for graph in graphs]
+    return None if None in seconds else [float(s) for s in seconds if s is not None]
 
 
 class Knobs(NamedTuple):

@@ -394,14 +394,14 @@ def search_architectures(
         sets["random"] = [random_subgraph(real, graphs[0], draw) for draw in draws]
 
     def measure(point: Architecture) -> tuple[float, Record]:
-        own = evaluator.replace(**point.options())
+        candidate = evaluator.replace(**point.options())
         start = time.perf_counter()
-        own.replace(epochs=1).score(graphs[0], point.model, seeds=seeds[:1])
+        candidate.replace(epochs=1).score(graphs[0], point.model, seeds=seeds[:1])
         preparing = time.perf_counter() - start  # the real graph, which each search would have to
         kept: Record = {"val_random": (), "seconds_random": None}
         for label, members in sets.items():
             start = time.perf_counter()
-            kept[f"val_{label}"] = [own.score(g, point.model, seeds=seeds) for g in members]
+            kept[f"val_{label}"] = [candidate.score(g, point.model, seeds=seeds) for g in members]
             kept[f"seconds_{label}"] = preparing + (time.perf_counter() - start) / len(members)
         if "whole" in baselines:
             kept |= whole(point)
@@ -459,8 +459,8 @@ def search_architectures(
     if "whole" not in baselines:  # what was chosen is trained on the whole graph, nothing else
         wanted = {i for label in sets for i in chosen(_scores(rows, label))}
         for i in sorted(wanted):
-            own = {k: v for k, v in whole(found[i][0]).items() if k == "test_whole"}
-            rows[i] = Candidate(**{**_shallow(rows[i]), **own})
+            tested = {k: v for k, v in whole(found[i][0]).items() if k == "test_whole"}
+            rows[i] = Candidate(**{**_shallow(rows[i]), **tested})
     took = condensation_seconds(graphs)
     spent = {"condensed": None if took is None else statistics.fmean(took)}
     labels = [*sets, *(["whole"] if "whole" in baselines else [])]
@@ -495,10 +495,10 @@ def rank(label: str, rows: Sequence[Candidate], condensation_seconds: float | No
     if all(v is not None and t is not None for v, t in pairs):
         val, test = np.array(pairs, dtype=float).T
         for name, statistic in (("spearman", stats.spearmanr), ("kendall", stats.kendalltau)):
-            each = [_correlation(statistic, own, val) for own in scores]
+            each = [_correlation(statistic, score, val) for score in scores]
             agreement[name] = statistics.fmean(each)
             agreement[f"{name}_std"] = statistics.stdev(each) if len(each) > 1 else None
-            of_test = [_correlation(statistic, own, test) for own in scores]
+            of_test = [_correlation(statistic, score, test) for score in scores]
             agreement[f"{name}_test"] = statistics.fmean(of_test)
         best = int(val.argmax())
         agreement["regret"] = float(np.mean([test[best] - test[i] for i in picks]))

@@ -27,13 +27,13 @@ from graphcondense.data.task import NodeTask, as_task, read_labelled
 from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator, Trained, model_of
-from graphcondense.evaluate.reading import record_of
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
 from graphcondense.nn.batched import Matrix
 from graphcondense.ops.adjacency import gcn_norm_csr
 from graphcondense.ops.grid import edge
 from graphcondense.ops.types import Floats32, Ints, Record
 from graphcondense.saved.compact import bytes_of
+from graphcondense.saved.shown import record_of
 from graphcondense.uses.properties import named_graphs
 
 if TYPE_CHECKING:

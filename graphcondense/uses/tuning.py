@@ -181,7 +181,7 @@ class TrainingSearch(Scored):
         )
 
     def notes(self) -> list[str]:
-        said = [
+        notes = [
             *self.about_test,
             "every row is trained on the whole graph with the settings that were found",
         ]
@@ -192,8 +192,8 @@ class TrainingSearch(Scored):
                 # No dropout at all is no edge: there is no less.
                 if near is not None and (near or name != "dropout"):
                     words = edge(near, sorted(tried))
-                    said.append(f"{row.label}: {name} {found[name]:.3g}{words}")
-        return said
+                    notes.append(f"{row.label}: {name} {found[name]:.3g}{words}")
+        return notes
 
     def draw(self, axes: Axes) -> None:
         defaults, *searched = self.rows
@@ -300,8 +300,11 @@ def search_training(
     for label, members in sets.items():
 
         def measure(point: Drawn, members: Sequence[Data] = members) -> tuple[float, Record]:
-            own, start = evaluator.replace(**point.options()), time.perf_counter()
-            score = statistics.fmean(own.score(graph, model, seeds=seeds) for graph in members)
+            candidate = evaluator.replace(**point.options())
+            start = time.perf_counter()
+            score = statistics.fmean(
+                candidate.score(graph, model, seeds=seeds) for graph in members
+            )
             return score, {"score": score, "seconds": time.perf_counter() - start}
 
         identity = {
