@@ -11,7 +11,6 @@ import torch
 from graphcondense.core.method import Method
 from graphcondense.core.types import Source
 from graphcondense.data.kind import DataKind, Task, data_kind
-from graphcondense.ops.types import Record
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -20,7 +19,7 @@ Setting = Literal["transductive", "inductive"]
 """Whether a method sees the whole graph, or the training nodes' subgraph alone."""
 
 
-About: TypeAlias = Record
+About: TypeAlias = dict[str, Any]
 """What a record says of the data; values that JSON holds."""
 
 Export = TypeVar("Export", contravariant=True)

@@ -18,7 +18,7 @@ from graphcondense.evaluate.nodes import NodeEvaluator, model_of
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.types import Bools, Floats, Record
-from graphcondense.uses.properties import named_graphs
+from graphcondense.uses.properties import check_named, named_graphs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -188,9 +188,7 @@ def membership_inference(
         )
     evaluator = NodeEvaluator(as_task(data, need_test=True), device=device, **options)
     real = evaluator.real
-    for graphs in named.values():
-        for graph in graphs:
-            read_labelled(graph, real)  # everything is checked before anything is trained
+    check_named(named, real)
     first = next(iter(named.values()))[0]
     draws = [_random_nodes(real, first, seed + i) for i in range(random_draws)]
     everyone = pair_up(real, real.train, seed)

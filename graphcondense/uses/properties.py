@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -187,9 +187,7 @@ def compare_properties(
         if value < least:
             raise ValueError(f"{name} must be at least {least}, got {value}")
     named, real = named_graphs(small), as_task(data)
-    for graphs in named.values():
-        for graph in graphs:
-            read_labelled(graph, real)  # everything is checked before anything is computed
+    check_named(named, real)
     sets: dict[str, list[Data]] = dict(named)
     if random_draws:
         first = next(iter(named.values()))[0]
@@ -221,6 +219,17 @@ def named_graphs(small: object) -> dict[str, list[Data]]:
     if taken := [name for name in named if name in OWN]:
         raise ValueError(f"{taken[0]!r} names a baseline; call the condensed set something else")
     return named
+
+
+def check_named(named: Mapping[str, Sequence[Data]], real: NodeTask) -> None:
+    """Everything is checked before anything is computed or trained.
+
+    Raises:
+        ValueError: a condensed graph does not match the real one.
+    """
+    for graphs in named.values():
+        for graph in graphs:
+            read_labelled(graph, real)
 
 
 def laplacian_energy(

@@ -6,7 +6,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -46,7 +46,6 @@ from graphcondense.uses.explore import (
 )
 
 if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
     from matplotlib.axes import Axes
     from optuna import Trial
 
@@ -459,8 +458,7 @@ def search_architectures(
     if "whole" not in baselines:  # what was chosen is trained on the whole graph, nothing else
         wanted = {i for label in sets for i in chosen(_scores(rows, label))}
         for i in sorted(wanted):
-            tested = {k: v for k, v in whole(found[i][0]).items() if k == "test_whole"}
-            rows[i] = Candidate(**{**_shallow(rows[i]), **tested})
+            rows[i] = replace(rows[i], test_whole=whole(found[i][0])["test_whole"])
     took = condensation_seconds(graphs)
     spent = {"condensed": None if took is None else statistics.fmean(took)}
     labels = [*sets, *(["whole"] if "whole" in baselines else [])]
@@ -540,10 +538,6 @@ def _ratio(ranking: Ranking, whole: Ranking | None) -> float | None:
 
 def _plain(row: Candidate) -> Architecture:
     return Architecture(**{f.name: getattr(row, f.name) for f in fields(Architecture)})
-
-
-def _shallow(row: DataclassInstance) -> Record:
-    return {f.name: getattr(row, f.name) for f in fields(row)}
 
 
 def _spread(value: float | None, std: float | None = None) -> str:

@@ -34,7 +34,7 @@ from graphcondense.ops.grid import edge
 from graphcondense.ops.types import Floats32, Ints, Record
 from graphcondense.saved.compact import bytes_of
 from graphcondense.saved.shown import record_of
-from graphcondense.uses.properties import named_graphs
+from graphcondense.uses.properties import check_named, named_graphs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -404,9 +404,7 @@ def measure_serving(
     if hops < 0:
         raise ValueError(f"hops={hops} must not be negative")
     real = as_task(data, need_test=True)
-    for graphs in named.values():
-        for graph in graphs:
-            read_labelled(graph, real)  # everything is checked before anything is trained
+    check_named(named, real)
     # New at test time: the test nodes; for choosing k: the validation nodes, test nodes unheard of.
     known = {"test": _without(real, "test"), "val": _without(real, "test", "val")}
     inside = known_graph(real)
