@@ -34,10 +34,10 @@ from graphcondense.cli.folders import BUDGETS, size
 from graphcondense.cli.runs import check_device
 from graphcondense.cli.text import note, say, warn
 from graphcondense.ops.tables import Table
-from graphcondense.ops.types import Record
 
 if TYPE_CHECKING:
     from graphcondense.evaluate.report import Report
+    from graphcondense.ops.types import Record
 
 WHOLE = "whole"
 """The row of a model that is trained on the whole data."""

@@ -37,12 +37,11 @@ from graphcondense.cli.folders import (
 )
 from graphcondense.cli.runs import check_device
 from graphcondense.cli.text import CONSOLE, say, summary, tell, warn
-from graphcondense.ops.types import Record
 
 if TYPE_CHECKING:
     from graphcondense.core.method import Method
     from graphcondense.ops.budget import Budget
-    from graphcondense.ops.types import JsonValue
+    from graphcondense.ops.types import JsonValue, Record
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphcondense.cli.flags import Flags, Where, make_parser, parse, summary_of, where_of
 from graphcondense.cli.folders import Config
 from graphcondense.cli.runs import Opened, Output, check_device, need_one_graph
 from graphcondense.cli.text import shows_progress, tell
-from graphcondense.ops.types import Record
+
+if TYPE_CHECKING:
+    from graphcondense.ops.types import Record
 
 
 @dataclass(frozen=True, kw_only=True)

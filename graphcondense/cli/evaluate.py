@@ -9,10 +9,10 @@ from graphcondense.cli.flags import Flags, make_parser, summary_of
 from graphcondense.cli.folders import PARTIAL
 from graphcondense.cli.runs import add_runs, keeping, open_runs
 from graphcondense.cli.text import is_main, note, shows_progress, tell
-from graphcondense.ops.types import Record
 
 if TYPE_CHECKING:
     from graphcondense.cli.runs import Opened
+    from graphcondense.ops.types import Record
 
 FILLED = ("small", "data", "condensation_seconds", "store", "device", "progress")
 """Parameters that the command fills in."""

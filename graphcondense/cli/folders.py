@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from graphcondense.cli.text import is_main
-from graphcondense.ops.types import Record
 
 BUDGETS = ("nodes", "size", "ratio", "per_class", "bytes")
 PARTIAL = "evaluation.partial.jsonl"
@@ -22,7 +21,7 @@ PICTURES = (
     "transfer.png",
     "break-even.png",
 )
-Config: TypeAlias = Record
+Config: TypeAlias = dict[str, Any]
 """What a config.yaml holds: whatever YAML does."""
 USES = ("evaluation", "properties", "privacy", "serving", "nas", "tune")
 """What later commands write beside a run, as NAME.json and NAME.png."""

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from graphcondense.cli.flags import Flags, Parser, make_parser, summary_of
 from graphcondense.cli.runs import add_runs, keeping, open_runs
 from graphcondense.cli.text import shows_progress
-from graphcondense.ops.types import Record
 
 if TYPE_CHECKING:
     from graphcondense.cli.runs import Opened
+    from graphcondense.ops.types import Record
 
 
 @dataclass(frozen=True)

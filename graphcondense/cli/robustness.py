@@ -25,11 +25,11 @@ from graphcondense.cli.flags import (
 from graphcondense.cli.folders import BUDGETS, read_config
 from graphcondense.cli.runs import Opened, Output, check_device, need_one_graph
 from graphcondense.cli.text import shows_progress, tell
-from graphcondense.ops.types import Record
 
 if TYPE_CHECKING:
     from graphcondense.core.method import Method
     from graphcondense.data.task import NodeTask
+    from graphcondense.ops.types import Record
 
 OWN = ("setting", "validations")
 """Fields of a run that a condensation here takes."""

@@ -14,11 +14,11 @@ import importlib
 import pkgutil
 from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
+from typing import Any
 
 from graphcondense.core.method import REGISTRY, Method
 from graphcondense.ops.callable_module import make_callable
 from graphcondense.ops.tables import Table
-from graphcondense.ops.types import Record
 
 ENTRY_POINTS = "graphcondense.methods"
 
@@ -73,7 +73,7 @@ def markdown(rows: Sequence[Mapping[str, str]]) -> str:
     return Table(("name", *columns), cells).markdown()
 
 
-def find_method(name: str, kind: str | None = None) -> tuple[type[Method], Record]:
+def find_method(name: str, kind: str | None = None) -> tuple[type[Method], dict[str, Any]]:
     """The class behind a name or variant, and the fields the variant sets.
 
     Args:
