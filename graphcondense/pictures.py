@@ -19,6 +19,7 @@ from torch import Tensor
 
 from graphcondense.evaluate.metrics import SCORES, Score
 from graphcondense.ops.figures import COLOURS, FAINT, INK, MARKERS, new_figure, plain, saved
+from graphcondense.saved.shown import record_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -188,7 +189,7 @@ def draw_graph(small: Data, path: str | Path | None = None) -> Figure:
         )
     ax.margins(0.06)
     ax.set_axis_off()
-    record: Record = getattr(small, "condensed", None) or {}
+    record = record_of(small)
     edges = int(small.edge_index.shape[1])
     figure.suptitle(_made(record), fontsize=13, color=INK)
     shown = f" ({len(pairs):,} strongest pairs drawn)" if len(pairs) < joined else ""
@@ -250,7 +251,7 @@ def draw_pixels(small: Data, shape: tuple[int, int], path: str | Path | None = N
         drawn = OffsetImage(image.numpy(), zoom=20 / max(shape), cmap="gray", clim=(low, high))
         frame = {"edgecolor": COLOURS[c % len(COLOURS)], "linewidth": 1.6}
         ax.add_artist(AnnotationBbox(drawn, tuple(spot), pad=0.1, bboxprops=frame))
-    figure.suptitle(_made(getattr(small, "condensed", None) or {}), fontsize=13, color=INK)
+    figure.suptitle(_made(record_of(small)), fontsize=13, color=INK)
     return saved(figure, path)
 
 
@@ -313,7 +314,7 @@ def draw_graphs(small: CondensedGraphs | GraphSet, path: str | Path | None = Non
         path: where to write the picture; by default nowhere.
     """
     graphs: GraphSet = getattr(small, "set", small).to("cpu")
-    record: Record = getattr(small, "condensed", None) or {}
+    record = record_of(small)
     parts = of_classes(graphs.y)
     each = max(1, GRAPHS // len(parts))
     shown = {label: own[:each] for label, own in list(parts.items())[:GRAPHS]}

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jsonargparse import Namespace
 
@@ -37,6 +37,7 @@ from graphcondense.ops.tables import Table
 
 if TYPE_CHECKING:
     from graphcondense.evaluate.report import Report
+    from graphcondense.ops.types import Record
 
 WHOLE = "whole"
 """The row of a model that is trained on the whole data."""
@@ -238,7 +239,7 @@ def run_all(
     return failed, stopped
 
 
-def run_cell(args: Namespace) -> dict[str, Any]:
+def run_cell(args: Namespace) -> Record:
     """Condense with every seed, then evaluate all results; this process is the cell's own."""
     import graphcondense
     from graphcondense.evaluate import evaluate
@@ -344,32 +345,32 @@ def write_page(out: Path, page: Path, last: str) -> str:
     return "\n".join(_section(tables[last])) if tables.get(last) else "no cell is finished"
 
 
-def _cells(folder: Path) -> dict[str, dict[str, Any]]:
+def _cells(folder: Path) -> dict[str, Record]:
     """Finished cells by method, best first by the first model's validation score, whole last."""
     found = {path.stem: _read_cell(path) for path in sorted(folder.glob("*.json"))}
 
-    def order(item: tuple[str, dict[str, Any]]) -> tuple[bool, float]:
+    def order(item: tuple[str, Record]) -> tuple[bool, float]:
         score = item[1]["report"]["rows"][0]["val_selected"]
         return item[0] == WHOLE, -score if math.isfinite(score) else math.inf
 
     return dict(sorted(found.items(), key=order))
 
 
-def _read_cell(path: Path) -> dict[str, Any]:
+def _read_cell(path: Path) -> Record:
     """A finished cell.
 
     Raises:
         ValueError: naming the file, if it is something else.
     """
     try:
-        cell: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        cell: Record = json.loads(path.read_text(encoding="utf-8"))
         cell["command"], cell["report"]["rows"][0]["val_selected"]
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise ValueError(f"{path} is no cell of graphcondense bench: delete it") from error
     return cell
 
 
-def _section(cells: Mapping[str, dict[str, Any]]) -> list[str]:
+def _section(cells: Mapping[str, Record]) -> list[str]:
     from graphcondense.evaluate.metrics import SCORES
 
     first = next(iter(cells.values()))
@@ -407,17 +408,17 @@ def _section(cells: Mapping[str, dict[str, Any]]) -> list[str]:
     ]
 
 
-def _seeds(cells: Mapping[str, dict[str, Any]]) -> str:
+def _seeds(cells: Mapping[str, Record]) -> str:
     row = max((c["report"]["rows"][0] for c in cells.values()), key=lambda r: int(r["graphs"]))
     return f"{row['graphs']} condensations x {row['trainings']} trainings"
 
 
-def _score_of(cell: Mapping[str, Any], model: str) -> Mapping[str, Any] | None:
+def _score_of(cell: Record, model: str) -> Record | None:
     """The row of a model."""
     return next((row for row in cell["report"]["rows"] if row["model"] == model), None)
 
 
-def _best(cells: Mapping[str, dict[str, Any]], model: str) -> str | None:
+def _best(cells: Mapping[str, Record], model: str) -> str | None:
     """The method whose test score is best; the whole data do not compete."""
     from graphcondense.evaluate.metrics import SCORES
 
@@ -429,9 +430,7 @@ def _best(cells: Mapping[str, dict[str, Any]], model: str) -> str | None:
     return pick(found, key=lambda name: found[name]) if found else None
 
 
-def _text(
-    cell: Mapping[str, Any], model: str, best: str | None = None, which: str = "selected"
-) -> str:
+def _text(cell: Record, model: str, best: str | None = None, which: str = "selected") -> str:
     """A score as its metric is written; that of the method ``best`` is bold."""
     from graphcondense.evaluate.metrics import SCORES
     from graphcondense.evaluate.result import shown_spread
@@ -446,7 +445,7 @@ def _text(
     return f"**{text}**" if row["label"] == best else text
 
 
-def _costs(cell: Mapping[str, Any], plain: float | None) -> list[str]:
+def _costs(cell: Record, plain: float | None) -> list[str]:
     row, seconds = cell["report"]["rows"][0], cell["seconds"]
     sizes = [
         f"{row['nodes']:,}",
@@ -460,12 +459,12 @@ def _costs(cell: Mapping[str, Any], plain: float | None) -> list[str]:
     return [*sizes, took, ratio, f"{cell['peak_memory_bytes'] / 2**20:,.0f}", cell["cost"]]
 
 
-def _preset(cell: Mapping[str, Any]) -> str:
+def _preset(cell: Record) -> str:
     """The preset that the cell's sets were condensed with."""
     return cell["report"]["rows"][0].get("preset") or "-"
 
 
-def draw(cells: Mapping[str, dict[str, Any]], path: Path, title: str) -> Path:
+def draw(cells: Mapping[str, Record], path: Path, title: str) -> Path:
     """The scores, best first, with their deviations."""
     first = next(iter(cells.values()))["report"]
     rows = [row for cell in cells.values() for row in cell["report"]["rows"]]
@@ -476,7 +475,7 @@ def draw(cells: Mapping[str, dict[str, Any]], path: Path, title: str) -> Path:
     return path
 
 
-def _report(about: Mapping[str, Any]) -> Report:
+def _report(about: Record) -> Report:
     """A cell's report, without what its sets cost."""
     from graphcondense.evaluate.report import Report, Row
 

@@ -41,7 +41,7 @@ from graphcondense.cli.text import CONSOLE, say, summary, tell, warn
 if TYPE_CHECKING:
     from graphcondense.core.method import Method
     from graphcondense.ops.budget import Budget
-    from graphcondense.ops.types import JsonValue
+    from graphcondense.ops.types import JsonValue, Record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,7 +284,7 @@ def _run(
     from graphcondense.run import Run
 
     try:
-        asked: dict[str, Any] = asked_for(Run, options, argv)
+        asked: Record = asked_for(Run, options, argv)
         return graphcondense.condense(data, method, origin=origin, **asked)
     except KeyboardInterrupt:
         on = ["--resume"] if (options["out"] / "checkpoint.pt").exists() else []

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphcondense.cli.flags import Flags, Where, make_parser, parse, summary_of, where_of
 from graphcondense.cli.folders import Config
 from graphcondense.cli.runs import Opened, Output, check_device, need_one_graph
 from graphcondense.cli.text import shows_progress, tell
+
+if TYPE_CHECKING:
+    from graphcondense.ops.types import Record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +52,7 @@ def command_continual(argv: list[str]) -> object:
     where = where_of(args)
     need_one_graph(where, "continual")
 
-    own: dict[str, Any] = {"per_class": args.per_class, **(args.options or {})}
+    own: Record = {"per_class": args.per_class, **(args.options or {})}
     cls = find_method(args.method, "node")[0]
     build(args.method, "node", **own)  # a wrong name or field ends here
     task: Any = where.load()
@@ -60,7 +63,7 @@ def command_continual(argv: list[str]) -> object:
             group, args.method, seed=seed, device=args.device, progress=False, **own
         )
 
-    given: dict[str, Any] = {**arrivals.values(args), **training.values(args)}
+    given: Record = {**arrivals.values(args), **training.values(args)}
     result = learn_continually(
         task, remember, device=args.device, progress=shows_progress(), **given
     )

@@ -12,6 +12,7 @@ from graphcondense.cli.text import is_main, note, shows_progress, tell
 
 if TYPE_CHECKING:
     from graphcondense.cli.runs import Opened
+    from graphcondense.ops.types import Record
 
 FILLED = ("small", "data", "condensation_seconds", "store", "device", "progress")
 """Parameters that the command fills in."""
@@ -26,8 +27,8 @@ def command_evaluate(argv: list[str]) -> object:
     parser.add(flags, *trainings)
     add_runs(parser)
     run = open_runs(parser, argv, kinds=("node", "graph", "image", "rows"))
-    given: dict[str, Any] = flags.values(run.args)
-    training: dict[str, Any] = {}
+    given: Record = flags.values(run.args)
+    training: Record = {}
     for group in trainings:
         training |= group.values(run.args)
     _check_training(training, run.task)

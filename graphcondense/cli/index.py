@@ -76,11 +76,6 @@ def build() -> Index:
     }
 
 
-def _first(about: str) -> str:
-    """The first line of a description, without what follows it in the help."""
-    return about.split(" graphcondense ")[0]
-
-
 def _asked(
     rows: Sequence[Mapping[str, str]], example: Mapping[str, str]
 ) -> Iterator[tuple[str, list[str]]]:

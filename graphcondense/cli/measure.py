@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from graphcondense.cli.flags import Flags, Parser, make_parser, summary_of
 from graphcondense.cli.runs import add_runs, keeping, open_runs
@@ -12,6 +12,7 @@ from graphcondense.cli.text import shows_progress
 
 if TYPE_CHECKING:
     from graphcondense.cli.runs import Opened
+    from graphcondense.ops.types import Record
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def command_measure(verb: str, argv: list[str]) -> object:
     run = open_runs(measure_parser(verb), argv)
     if run.args.device is not None and not how.on_device:
         raise ValueError(f"--device: {verb} are computed on the CPU; leave it out")
-    given: dict[str, Any] = flags["function"].values(run.args)
+    given: Record = flags["function"].values(run.args)
     if "training" in flags:
         given |= flags["training"].values(run.args)
     if "space" in flags:

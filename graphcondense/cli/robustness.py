@@ -28,6 +28,8 @@ from graphcondense.cli.text import shows_progress, tell
 
 if TYPE_CHECKING:
     from graphcondense.core.method import Method
+    from graphcondense.data.task import NodeTask
+    from graphcondense.ops.types import Record
 
 OWN = ("setting", "validations")
 """Fields of a run that a condensation here takes."""
@@ -82,11 +84,11 @@ def command_robustness(argv: list[str]) -> object:
         defaults = {k: v for k, v in defaults.items() if k not in BUDGETS}
     parser.set_defaults(defaults)
     args = parse(parser, argv)
-    given: dict[str, Any] = {}
+    given: Record = {}
     for group in poison_flags():
         given |= group.values(args)
     name = args.method.lower()
-    own: dict[str, Any] = {**budget_flags(cls).values(args), **own_flags(cls).values(args)}
+    own: Record = {**budget_flags(cls).values(args), **own_flags(cls).values(args)}
     method = build(name, "node", **own)
     folder = Path(args.out or f"runs/robustness-{where.stem}-{name}")
     run |= {key: args[key] for key in OWN}
@@ -114,8 +116,8 @@ def robustness_parser(cls: type[Method], variant: Mapping[str, object] | None = 
 
 
 def remembering(
-    folder: Path, name: str, method: Method, run: Mapping[str, Any], argv: Sequence[str] = ()
-) -> Callable[[Any, int], object]:
+    folder: Path, name: str, method: Method, run: Mapping[str, object], argv: Sequence[str] = ()
+) -> Callable[[NodeTask, int], object]:
     """A condensation that keeps each graph in a folder of its own and takes up what is there."""
     import yaml
 
@@ -124,7 +126,7 @@ def remembering(
     from graphcondense.ops.yaml import read_yaml
     from graphcondense.run import Run
 
-    def condense(task: Any, seed: int) -> object:
+    def condense(task: NodeTask, seed: int) -> object:
         here = folder / re.sub(r"[^\w.+-]+", "-", f"{task.name}-seed{seed}")
         wanted = {
             "method": name,
@@ -141,7 +143,7 @@ def remembering(
             tell(f"taken up: {here}")
             return graphcondense.load(here)
         resume = (here / "checkpoint.pt").exists()
-        given: dict[str, Any] = asked_for(Run, run, argv)
+        given: Record = asked_for(Run, run, argv)
         # The method object is built once, so that its name (a variant's) goes into the record here.
         return graphcondense.condense(
             task, name, out=here, resume=resume, seed=seed, **hyperparameters(method), **given

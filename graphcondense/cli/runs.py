@@ -14,6 +14,7 @@ from jsonargparse import Namespace
 from graphcondense.cli.flags import Flags, Parser, Where, kind_of, parse, where_of
 from graphcondense.cli.folders import Config, read_config
 from graphcondense.cli.text import is_main, note, say, tell, warn
+from graphcondense.saved.shown import record_of
 
 if TYPE_CHECKING:
     from graphcondense.evaluate.result import Result
@@ -130,16 +131,16 @@ def open_runs(parser: Parser, argv: list[str], kinds: Collection[str] = ("node",
         task, loaded = _open_nodes(where, paths, foreign)
         sizes = [graph.num_nodes for graph in loaded]
     graphs: dict[str, list[Any]] = {}
-    sections = {(_record(g).get("method"), _record(g).get("preset")) for g in loaded}
+    sections = {(record_of(g).get("method"), record_of(g).get("preset")) for g in loaded}
     named = [method for method, _ in sections]
     for graph, size in zip(loaded, sizes, strict=True):
-        label = _record(graph).get("method", "condensed")
+        label = record_of(graph).get("method", "condensed")
         # Runs of one method by different presets are no seeds of one thing.
         if named.count(label) > 1:
-            label += f" preset {_record(graph).get('preset') or 'none'}"
+            label += f" preset {record_of(graph).get('preset') or 'none'}"
         label += f" {size}" if len(set(sizes)) > 1 else ""
         graphs.setdefault(f"{label} (run)" if label in OWN else label, []).append(graph)
-    if {_record(g).get("data", {}).get("digest") for g in loaded} != {task.digest}:
+    if {record_of(g).get("data", {}).get("digest") for g in loaded} != {task.digest}:
         real = {
             "node": "this very graph",
             "graph": "these very graphs",
@@ -167,10 +168,6 @@ def check_device(device: str | None) -> None:
     from graphcondense.ops.device import usable
 
     usable(device)
-
-
-def _record(graph: Any) -> Any:
-    return getattr(graph, "condensed", None) or {}
 
 
 def _open_nodes(where: Where, paths: list[Path], foreign: Config) -> tuple[Any, list[Any]]:
@@ -262,7 +259,7 @@ def _holds_images(path: Path) -> bool:
     import graphcondense
 
     own = path.suffix == ".safetensors" or (path / "condensed.safetensors").is_file()
-    return own and _record(graphcondense.load(path)).get("kind") == "image"
+    return own and record_of(graphcondense.load(path)).get("kind") == "image"
 
 
 def _origin(first: Path) -> Config:

@@ -11,9 +11,10 @@ from torch import Generator, Tensor
 from typing_extensions import TypeVar
 
 from graphcondense.core.engine import Callback, distill
-from graphcondense.core.types import Objective, Pool, Schedule, Source, Synthetic
+from graphcondense.core.types import Objective, Pool, Saved, Schedule, Source, Synthetic
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.fields import brief
+from graphcondense.ops.types import Record
 
 COSTS = {
     "selection": "real examples are picked, nothing is learnt",
@@ -211,7 +212,7 @@ class Method(Budget, Generic[S]):
         *,
         rng: Generator,
         callbacks: Sequence[Callback] = (),
-        resume: Mapping[str, Any] | None = None,
+        resume: Saved | None = None,
     ) -> Synthetic:
         """Condense ``real``: :meth:`solve`, or the loop with the method's :meth:`parts`.
 
@@ -275,7 +276,7 @@ class Method(Budget, Generic[S]):
         return cls.update is not Method.update
 
 
-def hyperparameters(method: Method) -> dict[str, Any]:
+def hyperparameters(method: Method) -> Record:
     """All fields of a method as plain, JSON-able values; JSON has lists where Python has tuples."""
     values = dataclasses.asdict(method)
     return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}

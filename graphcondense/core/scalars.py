@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -57,5 +56,5 @@ class WithScalars(Synthetic):
     def project_(self) -> None:
         self.data.project_()
 
-    def export(self) -> Any:
+    def export(self) -> object:
         return self.data.export()

@@ -57,7 +57,7 @@ class Learner(NamedTuple):
     params: Mapping[str, Tensor]
     buffers: Mapping[str, Tensor] = {}
     target: Mapping[str, Tensor] | None = None
-    memory: Mapping[str, Any] = {}
+    memory: Mapping[str, object] = {}
     criterion: Criterion = F.cross_entropy
 
     def __call__(self, batch: Batch, **kwargs: bool) -> Tensor:
@@ -88,13 +88,6 @@ class Learner(NamedTuple):
         for name, grad in self.grads(batch).items():
             self.params[name].grad = grad
         optimizer.step()
-
-    def stepped(self, grads: Mapping[str, Tensor], lr: float, *, detach: bool = True) -> Learner:
-        """One gradient step; with ``detach=False`` the new weights stay functions of the old."""
-        params = {k: v - lr * grads[k] for k, v in self.params.items()}
-        if detach:
-            params = {k: v.detach() for k, v in params.items()}
-        return self._replace(params=params)
 
 
 @runtime_checkable
@@ -149,7 +142,7 @@ class Synthetic(nn.Module):
     def project_(self) -> None:
         """Bring the parameters back to where they are valid; by default they always are."""
 
-    def export(self) -> Any:
+    def export(self) -> object:
         """The finished data: ``Data``, a list of them, or tensors. Never shares memory."""
         raise NotImplementedError
 

@@ -22,6 +22,7 @@ from graphcondense.data.reading import TEXT_LABELS, adjacency, labels, mask
 from graphcondense.data.task import NodeTask
 from graphcondense.ops.arrays import plain, sparse
 from graphcondense.ops.budget import Budget
+from graphcondense.ops.types import Record
 from graphcondense.saved.condensed import graph_hash
 from graphcondense.saved.condensed import load as load_condensed
 from graphcondense.saved.condensed_graph import CondensedGraph
@@ -118,7 +119,7 @@ def _open_pt(
     real: NodeTask | None,
 ) -> Data:
     content = read_pt(path, "tensors or a PyG Data")
-    given: dict[str, Any]
+    given: Record
     if isinstance(content, Data):
         given = {name: content[name] for name in content.keys()}  # noqa: SIM118
         if isinstance(content, CondensedGraph):
@@ -180,7 +181,7 @@ def _is_record(record: object) -> bool:
         return False
 
 
-def _named(given: dict[str, Any], part: str) -> Any:
+def _named(given: Record, part: str) -> object:
     return next((given[name] for name in NAMES[part] if given.get(name) is not None), None)
 
 
@@ -214,7 +215,7 @@ def _check_labelled(y: Tensor, train: Tensor, path: Path) -> None:
         raise ValueError(f"{path} has a label -1 of a training node; classes are 0..C-1")
 
 
-def _edges_of(given: Any, n: int) -> dict[str, Any]:
+def _edges_of(given: Any, n: int) -> Record:
     """Which form of edges an unnamed tensor is: ``edge_index [2, m]``, or an adjacency."""
     if given is None:
         return {}
@@ -226,7 +227,7 @@ def _edges_of(given: Any, n: int) -> dict[str, Any]:
 
 
 def _edges(
-    given: dict[str, Any], n: int, path: Path, x_path: Path, threshold: float
+    given: Record, n: int, path: Path, x_path: Path, threshold: float
 ) -> tuple[Tensor, Tensor]:
     """Edges and weights; a matrix has to be symmetric, as nobody says which way it runs."""
     if "adj" in given:

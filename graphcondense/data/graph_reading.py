@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
@@ -370,7 +371,7 @@ def _edge_attr(given: list[Any], edges: list[int]) -> Tensor | None:
     return _joined([like[:0] if attr is None else attr for attr in rows], "edge_attr")
 
 
-def _joined(given: list[Any], name: str) -> Tensor:
+def _joined(given: Sequence[object], name: str) -> Tensor:
     """Feature rows of all graphs: float32, or int64 if they are categories."""
     what, unit = ("node", "nodes") if name == "x" else ("edge", "edges")
     rows = []

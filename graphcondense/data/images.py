@@ -35,7 +35,7 @@ CHANNELS = (1, 3, 4)
 LABEL_BYTES = 8
 """Of a class, as stored."""
 
-Pair = tuple[Any, Any]
+Pair = tuple[object, object]
 """Images and their labels."""
 
 
@@ -310,7 +310,7 @@ def _pixels(given: object, what: str) -> Tensor:
     return images
 
 
-def _stacked(given: Sequence[Any], what: str) -> Any:
+def _stacked(given: Sequence[object], what: str) -> Tensor | np.ndarray:
     """A list of images as one tensor or array; all of one size and type."""
     if not given:
         return torch.empty(0, 1, 1, 1)

@@ -13,7 +13,7 @@ import pickle
 import shutil
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor
+
+from graphcondense.ops.types import Record
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, InMemoryDataset
@@ -52,7 +54,7 @@ def allow(classes: Sequence[Any]) -> Iterator[None]:
         yield
 
 
-def graph_classes() -> list[Any]:
+def graph_classes() -> list[type[object]]:
     """What a pickled ``Data``, condensed or not, and an ``InMemoryDataset``'s slices consist of."""
     from torch_geometric.data import Data
     from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
@@ -90,7 +92,7 @@ def import_ogb(module: str = "ogb") -> ModuleType:
     without when there is no such package, so there is none while ogb is first imported.
     """
     if "ogb" not in sys.modules:
-        modules: dict[str, Any] = sys.modules
+        modules: Record = sys.modules
         before = {k: modules.pop(k) for k in ["outdated"] if k in modules}
         modules["outdated"] = None
         try:
@@ -129,7 +131,7 @@ def ogb_scope() -> Iterator[None]:
 
 
 def open_ogb(
-    name: str, root: str | Path, *, meta: Mapping[str, Any] | None = None
+    name: str, root: str | Path, *, meta: Record | None = None
 ) -> tuple[InMemoryDataset, dict[str, Tensor]]:
     """Open a node or graph set of OGB, downloading it into ``root`` when it is not there.
 
@@ -183,7 +185,7 @@ def open_ogb(
     return data, {k: torch.as_tensor(v, dtype=torch.long) for k, v in split.items()}
 
 
-def _check_complete(name: str, folder: Path, meta: Mapping[str, Any], cls: Any) -> None:
+def _check_complete(name: str, folder: Path, meta: Record, cls: Any) -> None:
     """Raise a ValueError where ogb would delete ``folder``: without one of its files, or without
     the mark of its release, ogb downloads the set anew in its place.
 
@@ -234,7 +236,7 @@ def _published_meta(name: str, package: str) -> dict[str, str]:
     return meta
 
 
-def load_ogb(name: str, root: str | Path, *, meta: Mapping[str, Any] | None = None) -> Data:
+def load_ogb(name: str, root: str | Path, *, meta: Record | None = None) -> Data:
     """A node set of OGB as one ``Data`` with masks; edges and features as OGB has them.
 
     Args:

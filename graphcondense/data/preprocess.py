@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
 
+from graphcondense.ops.types import Record
 from graphcondense.saved.compact import PREFIX as PREFIX  # what makes artefacts takes it from here
+from graphcondense.saved.shown import record_of
 
 CHUNK = 4096
 """Images that are turned into float64 at once."""
@@ -49,7 +51,7 @@ class Preprocess:
         """The tensors that :func:`restore_preprocess` needs, by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
-    def said(self) -> dict[str, Any]:
+    def said(self) -> Record:
         """For a record: the name, and the numbers where they are few."""
         few = {k: v.flatten().tolist() for k, v in self.state().items() if v.numel() <= 16}
         return {"name": self.name, **few}
@@ -190,11 +192,10 @@ def restore_preprocess(small: object) -> Preprocess:
     Raises:
         ValueError: they say nothing of a preprocessing, as images of other tools do.
     """
-    record = getattr(small, "condensed", None) or {}
-    said = record.get("preprocess")
-    if not isinstance(said, Mapping):
+    saved = record_of(small).get("preprocess")
+    if not isinstance(saved, Mapping):
         raise ValueError("the record says nothing of a preprocessing; give images made by condense")
-    cls = _class_of(str(said.get("name")))
+    cls = _class_of(str(saved.get("name")))
     state = {f.name: getattr(small, PREFIX + f.name, None) for f in fields(cls)}
     if missing := [name for name, value in state.items() if value is None]:
         raise ValueError(f"the tensors {missing} of the preprocessing {cls.name!r} are missing")

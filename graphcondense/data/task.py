@@ -23,10 +23,12 @@ from graphcondense.data.reading import (
     mask,
 )
 from graphcondense.ops.adjacency import gcn_norm_csr, scipy_csr
+from graphcondense.ops.types import Floats32, Record
 from graphcondense.saved.compact import bytes_of
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
+
 
 SPLITS = ("train", "val", "test")
 
@@ -147,7 +149,7 @@ class NodeTask:
         def moved(index: Tensor) -> Tensor:
             return position[index][position[index] >= 0]
 
-        rest: dict[str, Any] = {split: moved(getattr(self, split)) for split in SPLITS}
+        rest: Record = {split: moved(getattr(self, split)) for split in SPLITS}
         left_out = {split: moved(index) for split, index in self.left_out.items()}
         return replace(
             self,
@@ -248,7 +250,7 @@ def read_labelled(
     Raises:
         ValueError: whatever is wrong with ``small``, naming the value.
     """
-    x: Any
+    x: Floats32 | sp.csr_matrix
     if isinstance(small, NodeTask):
         x, adj, y, rows = small.x_array, small.adj, small.y, small.train
     else:
@@ -274,7 +276,7 @@ def read_labelled(
     return x, adj, rows.numpy(), targets
 
 
-def _read_small(data: Data) -> tuple[Any, sp.csr_matrix, Tensor, Tensor]:
+def _read_small(data: Data) -> tuple[Floats32 | sp.csr_matrix, sp.csr_matrix, Tensor, Tensor]:
     given = {name: getattr(data, name, None) for name in ("x", "y", "train_mask")}
     if given["x"] is None or given["y"] is None:
         raise ValueError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import InitVar, dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from torch import Generator, Tensor, nn
 from graphcondense.core.method import Method
 from graphcondense.core.types import Batch, Synthetic
 from graphcondense.kernels.infinite_ae import RIDGES, InfiniteAE, Rows, as_rows
+from graphcondense.ops.types import Context
 
 BLOCK = 2**18
 """Numbers of a Gumbel draw at a time: what a core's cache holds."""
@@ -106,11 +107,15 @@ class RowsSource:
         return ridges[best], scores[best]
 
 
+class _OfMean(Context, Protocol):
+    drawn: tuple[int, int, float]
+
+
 class _GumbelMean(torch.autograd.Function):
     """See :func:`gumbel_rows`; draws are made again in the backward pass, none is kept."""
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, seed: int, draws: int, tau: float) -> Tensor:
+    def forward(ctx: _OfMean, logits: Tensor, seed: int, draws: int, tau: float) -> Tensor:
         ctx.save_for_backward(logits)
         ctx.drawn = seed, draws, tau
         out = torch.zeros_like(logits)
@@ -119,7 +124,7 @@ class _GumbelMean(torch.autograd.Function):
         return out / draws
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: _OfMean, *grads: Tensor) -> tuple[Tensor, None, None, None]:
         (logits,), (seed, draws, tau) = ctx.saved_tensors, ctx.drawn
         out = torch.zeros_like(logits)
         for own, drawn in _draws(logits, seed, draws, tau):

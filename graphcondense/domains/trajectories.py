@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,6 +17,7 @@ from graphcondense.domains.image import ImageSource, PixelMethod
 from graphcondense.objectives.trajectory import ConstantMemoryMatching
 from graphcondense.ops.augment import Augment, Strategy
 from graphcondense.ops.fields import Count, Momentum, Natural, NonNegative, Positive, Seed
+from graphcondense.ops.types import Record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +124,7 @@ class TrajectoryMethod(Trajectories, PixelMethod):
         }
         return Buffer(self.network(real), self.training(), identity, self.experts, self.view())
 
-    def student(self) -> dict[str, Any]:
+    def student(self) -> Record:
         """Arguments of the objective."""
         return {
             "steps": self.student_steps,

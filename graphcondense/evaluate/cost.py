@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -20,8 +20,10 @@ from torch import Tensor
 from graphcondense.data.kind import is_task
 from graphcondense.data.task import as_task
 from graphcondense.ops.figures import COLOURS, MARKERS, new_figure, plain, saved
+from graphcondense.ops.types import Record
 from graphcondense.saved.condensed_rows import CondensedInteractions
 from graphcondense.saved.graph_set import GraphSet
+from graphcondense.saved.shown import record_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -120,11 +122,11 @@ def better_than_random(
     >>> better_than_random((0.80, 0.01), (0.77, 0.02)), better_than_random((0.80, 0), (0.79, 0.02))
     (True, False)
     """
-    (mine, own), (theirs, other) = score, random
+    (mine, spread), (theirs, other) = score, random
     if not math.isfinite(theirs):
         return None
     gain = mine - theirs if larger_is_better else theirs - mine
-    noise = (own, other, error or 0.0)
+    noise = (spread, other, error or 0.0)
     return gain > max((value for value in noise if math.isfinite(value)), default=0.0)
 
 
@@ -276,20 +278,20 @@ class Ledger:
         }
 
     @classmethod
-    def from_dict(cls, saved: Mapping[str, Any]) -> Ledger:
+    def from_dict(cls, saved: Record) -> Ledger:
         """What :meth:`to_dict` gave."""
-        own = {f.name: saved[f.name] for f in fields(cls) if f.name in saved}
-        sizes = {name: Size(**own[name]) for name in ("size", "whole")}
-        units = tuple(own.get("units", ("nodes", "edges")))
-        graphs = tuple(own.get("graphs", ()))
-        return cls(**{**own, **sizes, "units": units, "graphs": graphs})
+        values = {f.name: saved[f.name] for f in fields(cls) if f.name in saved}
+        sizes = {name: Size(**values[name]) for name in ("size", "whole")}
+        units = tuple(values.get("units", ("nodes", "edges")))
+        graphs = tuple(values.get("graphs", ()))
+        return cls(**{**values, **sizes, "units": units, "graphs": graphs})
 
     def lines(self) -> list[str]:
         """The ledger as lines of text."""
 
         def seconds(value: float | None, what: str = "") -> str:
-            said = f"{what} not measured" if value is None else f"{value:.2f} s {what}"
-            return said.strip()
+            text = f"{what} not measured" if value is None else f"{value:.2f} s {what}"
+            return text.strip()
 
         def percent(part: float, whole: float) -> str:
             share = f"{100 * part / whole:.2f} % " if whole else ""
@@ -362,8 +364,8 @@ def draw_break_even(
         colour = COLOURS[i % len(COLOURS)]
         start, step = entry.condensing or 0.0, entry.condensed or 0.0
         k = even[label]
-        said = label if k or entry.whole is None else f"{label} (does not pay)"
-        axes.plot(trainings, start + step * trainings, color=colour, label=said)
+        shown = label if k or entry.whole is None else f"{label} (does not pay)"
+        axes.plot(trainings, start + step * trainings, color=colour, label=shown)
         if k:
             axes.plot(k, start + step * k, MARKERS[i % len(MARKERS)], color=colour)
             axes.annotate(
@@ -396,16 +398,16 @@ def size_of(graph: object) -> Size:
         return Size(*graph.size)
     if (rows := _rows(graph)) is not None:
         return Size(*rows.size)
-    held = graph if isinstance(graph, GraphSet) else getattr(graph, "set", None)
-    if isinstance(held, GraphSet):
-        return Size(len(held.x), held.edge_index.shape[1], held.bytes, len(held))
+    graphs = graph if isinstance(graph, GraphSet) else getattr(graph, "set", None)
+    if isinstance(graphs, GraphSet):
+        return Size(len(graphs.x), graphs.edge_index.shape[1], graphs.bytes, len(graphs))
     from graphcondense.saved import condensed  # imports PyG
 
     tensors = condensed.contents_of(graph).tensors
     if tensors["x"].dim() > 2:  # images may be stored as something smaller
         total = sum(tensors[name].nbytes for name in ("x", "y"))
-        said = (getattr(graph, "condensed", None) or {}).get("bytes", total)
-        return Size(len(tensors["x"]), tensors["x"].numel(), said)
+        as_stored = record_of(graph).get("bytes", total)
+        return Size(len(tensors["x"]), tensors["x"].numel(), as_stored)
     edges = tensors["edge_index"].shape[1] if "edge_index" in tensors else 0
     return Size(len(tensors["x"]), edges, condensed.tensor_bytes(graph))
 
@@ -419,11 +421,11 @@ def graph_hash(graph: object) -> str:
     return condensed.graph_hash(graph if (rows := _rows(graph)) is None else rows)
 
 
-def _rows(held: object) -> CondensedInteractions | None:
+def _rows(small: object) -> CondensedInteractions | None:
     """Users by items in the form that is stored; else ``None``."""
-    if isinstance(held, CondensedInteractions):
-        return held
-    return CondensedInteractions(held) if sp.issparse(held) else None
+    if isinstance(small, CondensedInteractions):
+        return small
+    return CondensedInteractions(small) if sp.issparse(small) else None
 
 
 def peak_memory_bytes(device: torch.device | str | None = None) -> int:

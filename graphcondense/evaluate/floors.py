@@ -16,9 +16,10 @@ from graphcondense.data.images import LABEL_BYTES, ImageTask
 from graphcondense.data.interactions import InteractionTask
 from graphcondense.data.task import NodeTask, as_task, read_labelled
 from graphcondense.evaluate.cost import size_of
-from graphcondense.evaluate.reading import as_stored, raw_images, read_graphs, record_of
+from graphcondense.evaluate.reading import as_stored, raw_images, read_graphs
 from graphcondense.ops.select import choose_herding
 from graphcondense.saved.graph_set import GraphSet
+from graphcondense.saved.shown import record_of
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 import scipy.sparse as sp
@@ -23,6 +23,7 @@ from graphcondense.data.interactions import InteractionTask
 from graphcondense.data.preprocess import Preprocess, restore_preprocess
 from graphcondense.data.task import is_dataset
 from graphcondense.saved.graph_set import GraphSet
+from graphcondense.saved.shown import record_of
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -78,19 +79,14 @@ def small_sets(small: object, several: Callable[[object], list[object]]) -> dict
     return named
 
 
-def listed_sets(value: object) -> list[object]:
+def listed_sets(value: object) -> list[Data]:
     """One set, or a list of several, as a list."""
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def graphs_by_name(small: object) -> dict[str, list[Any]]:
+def graphs_by_name(small: object) -> dict[str, list[Data]]:
     """:func:`small_sets` of single graphs."""
     return small_sets(small, listed_sets)
-
-
-def record_of(small: object) -> Mapping[str, Any]:
-    """What a condensed set says of itself; empty where it says nothing."""
-    return getattr(small, "condensed", None) or {}
 
 
 def missing_classes(labels: Tensor, num_classes: int) -> list[int]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +30,7 @@ from graphcondense.evaluate.evaluator import (
 )
 from graphcondense.evaluate.metrics import SCORES, Score
 from graphcondense.evaluate.nodes import ALL
-from graphcondense.evaluate.reading import record_of, refuse_swapped, refuse_text
+from graphcondense.evaluate.reading import refuse_swapped, refuse_text
 from graphcondense.evaluate.result import (
     COLOURS,
     MARKERS,
@@ -42,6 +42,8 @@ from graphcondense.evaluate.result import (
 from graphcondense.evaluate.store import Store, identity_of
 from graphcondense.ops.fields import listed
 from graphcondense.ops.figures import new_figure, saved
+from graphcondense.ops.types import Record
+from graphcondense.saved.shown import record_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -250,7 +252,7 @@ class Report(Scored):
             out += [f"cost of {label}: {first}", *(f"  {line}" for line in rest)]
         return out
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Record:
         ledgers = {label: ledger.to_dict() for label, ledger in self.ledgers.items()}
         return {**super().to_dict(), "ledgers": ledgers}
 
@@ -360,12 +362,10 @@ class Report(Scored):
         return draw_break_even(self.ledgers, path, self.data)
 
 
-def _row_of(saved: Mapping[str, Any]) -> Row:
+def _row_of(saved: Record) -> Row:
     """A row of a file, where JSON's ``null`` stands for a score that is no number."""
     names = {f.name for f in fields(Row) if f.type == "float"}
-    row: dict[str, Any] = {
-        k: float("nan") if v is None and k in names else v for k, v in saved.items()
-    }
+    row: Record = {k: float("nan") if v is None and k in names else v for k, v in saved.items()}
     return Row(**row)
 
 

@@ -13,6 +13,7 @@ from graphcondense.ops.figures import COLOURS, MARKERS, new_figure, plain, saved
 from graphcondense.ops.files import write_whole
 from graphcondense.ops.html import render
 from graphcondense.ops.tables import Table
+from graphcondense.ops.types import Record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,7 +97,7 @@ class Result:
 
         return pd.DataFrame([asdict(row) for row in self.rows])
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Record:
         """All fields as plain values, ready for JSON."""
         return asdict(self)  # type: ignore[call-overload,no-any-return]
 
@@ -238,7 +239,7 @@ def about_test(examples: int | None, unlabelled: int, called: str) -> list[str]:
     return out
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: object) -> object:
     if isinstance(value, dict):
         return {str(key): _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

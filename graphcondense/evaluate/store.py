@@ -7,12 +7,12 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from graphcondense.evaluate.evaluator import AnyEvaluator, FitResult, Seeds
+from graphcondense.ops.types import Record
 
 
 class Store:
@@ -62,9 +62,9 @@ def _plain(result: FitResult) -> dict[str, object]:
     return {k: v.tolist() if isinstance(v, Tensor) else v for k, v in vars(result).items()}
 
 
-def _result(saved: Mapping[str, Any]) -> FitResult:
+def _result(saved: Record) -> FitResult:
     tensors = {f.name for f in fields(FitResult) if f.type == "Tensor"}
-    values: dict[str, Any] = {k: torch.tensor(v) if k in tensors else v for k, v in saved.items()}
+    values: Record = {k: torch.tensor(v) if k in tensors else v for k, v in saved.items()}
     values["seeds"] = tuple(saved["seeds"])
     return FitResult(**values)
 

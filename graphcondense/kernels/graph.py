@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from graphcondense.kernels.ntk import Kind, on_sphere
+from graphcondense.ops.types import Context
 
 Aggregation = Literal["gcn", "mean", "sum"]
 """``D^-1/2 (A + I) D^-1/2``, ``D^-1 A`` plus the node itself, or ``A + I``."""
@@ -111,6 +112,10 @@ class Tile(NamedTuple):
         return out
 
 
+class _OfPairs(Context, Protocol):
+    rest: tuple[list[Tile], list[Tile], bool, Callable[[Tensor], tuple[Tensor, Tensor]]]
+
+
 class _Pairs(torch.autograd.Function):
     """``K[G, G'] = Σ_{u in G, v in G'} l_u l_v φ(cos(u, v))``, block by block in both passes.
 
@@ -119,7 +124,7 @@ class _Pairs(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any,
+        ctx: _OfPairs,
         u: Tensor,
         length_u: Tensor,
         v: Tensor,
@@ -142,7 +147,7 @@ class _Pairs(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: _OfPairs, grad: Tensor) -> tuple[Tensor | None, ...]:
         u, length_u, v, length_v = ctx.saved_tensors
         rows, columns, mirror, kernel = ctx.rest
         out = [torch.zeros_like(t) for t in ctx.saved_tensors]

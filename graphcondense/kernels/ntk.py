@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
+
+from graphcondense.ops.types import Context
 
 Kind = Literal["ntk", "nngp"]
 """All layers train, or the last alone."""
@@ -30,13 +32,13 @@ class _Kappas(torch.autograd.Function):
         return _kappas(cos)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+    def setup_context(ctx: Context, inputs: object, output: tuple[Tensor, Tensor, Tensor]) -> None:
         zeroth, _, slope = output
         ctx.mark_non_differentiable(slope)
         ctx.save_for_backward(zeroth, slope)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+    def backward(ctx: Context, *grads: Tensor) -> Tensor:
         zeroth, slope = ctx.saved_tensors
         grad: Tensor = grads[0] * slope + grads[1] * zeroth
         return grad

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -24,11 +24,17 @@ from graphcondense.core.pools import uniform
 from graphcondense.nn.batched.operators import Sparse, _per_seed
 from graphcondense.nn.propagate import Linear
 from graphcondense.ops.adjacency import csr_from_edges, gcn_norm_csr, gcn_norm_dense, mean_norm_csr
+from graphcondense.ops.types import Context
 
 How = Literal["sum", "mean", "gcn"]
 """How neighbours are added up: ``A``, ``D^-1 A``, or ``D^-1/2 (A + I) D^-1/2``."""
 
 Readout = Literal["mean", "sum", "attention"]
+
+
+class _OfProduct(Context, Protocol):
+    op: Sparse
+    backwards: bool
 
 
 class _Product(torch.autograd.Function):
@@ -43,15 +49,17 @@ class _Product(torch.autograd.Function):
         return csr @ h if h.dim() == 2 else _per_seed(csr, h)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
+    def setup_context(ctx: _OfProduct, inputs: tuple[Sparse, bool, Tensor], output: Tensor) -> None:
         ctx.op, ctx.backwards, _ = inputs
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[None, None, Tensor]:
+    def backward(ctx: _OfProduct, *grads: Tensor) -> tuple[None, None, Tensor]:
         return None, None, sparse_product(ctx.op, grads[0], not ctx.backwards)
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, op: Sparse, backward: bool, h: Tensor) -> tuple[Tensor, int]:
+    def vmap(
+        info: object, in_dims: tuple[None, None, int], op: Sparse, backward: bool, h: Tensor
+    ) -> tuple[Tensor, int]:
         return sparse_product(op, h.movedim(in_dims[2], 0), backward), 0
 
 

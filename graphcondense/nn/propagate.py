@@ -199,7 +199,7 @@ class MLP(Propagation):
         return [*_dense_layers(self.lins, x), self.outputs(x)]
 
 
-def _dense_layers(lins: Any, x: Tensor) -> list[Tensor]:
+def _dense_layers(lins: Sequence[nn.Linear], x: Tensor) -> list[Tensor]:
     """The hidden layers of an MLP."""
     found = [x]
     for lin in lins[:-1]:

@@ -17,10 +17,15 @@ import typing
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import numpy as np
 import torch
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ Weights = Annotated[tuple[float, ...], Somewhere()]
 """Weights in a sum that is not empty."""
 
 
-def check_fields(instance: Any) -> None:
+def check_fields(instance: DataclassInstance) -> None:
     """Check every field of a dataclass against its type, its choices and its range.
 
     Values of NumPy, tensors of one number and ``torch.device`` become plain values first, and
@@ -103,8 +108,7 @@ def check_fields(instance: Any) -> None:
     Raises:
         ValueError: a value that a field cannot have; names both.
     """
-    kind: Any = type(instance)
-    hints = _hints(kind)
+    hints = _hints(type(instance))
     for field in dataclasses.fields(instance):
         given = getattr(instance, field.name)
         value = checked(field.name, given, hints[field.name])
@@ -113,11 +117,11 @@ def check_fields(instance: Any) -> None:
 
 
 @functools.cache
-def _hints(cls: type[Any]) -> dict[str, Any]:
+def _hints(cls: type[object]) -> dict[str, object]:
     return typing.get_type_hints(cls, include_extras=True)
 
 
-def checked(name: str, value: Any, hint: Any) -> Any:
+def checked(name: str, value: object, hint: object) -> object:
     """``value`` as a plain one of the type ``hint``.
 
     Raises:
@@ -135,7 +139,7 @@ def checked(name: str, value: Any, hint: Any) -> Any:
     return found
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """A Python value for one of NumPy or torch; anything else as it is.
 
     >>> plain(np.float64(0.5)), plain(torch.tensor(3)), plain(torch.device("cpu"))
@@ -148,7 +152,7 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, torch.device) else value
 
 
-def brief(value: Any) -> str:
+def brief(value: object) -> str:
     """What ``value`` looks like, in few characters whatever it is.
 
     >>> brief("a" * 1000)
@@ -160,7 +164,7 @@ def brief(value: Any) -> str:
     return text if len(text) <= 120 else text[:117] + "..."
 
 
-def spelled(hint: Any) -> str:
+def spelled(hint: object) -> str:
     """A type in words.
 
     >>> spelled(int | None), spelled(Literal["a", "b"])
@@ -178,7 +182,7 @@ def spelled(hint: Any) -> str:
     return WORDS.get(hint, getattr(hint, "__name__", str(hint)))
 
 
-WORDS: dict[Any, str] = {
+WORDS: dict[object, str] = {
     int: "a whole number",
     float: "a finite number",
     bool: "True or False",
@@ -190,7 +194,7 @@ WORDS: dict[Any, str] = {
 """Types in words."""
 
 
-def listed(names: str | Iterable[Any], what: str) -> list[Any]:
+def listed(names: str | Iterable[str | T], what: str) -> list[str | T]:
     """Names as users list them: with commas between, or a sequence; blanks around do not count.
 
     Args:
@@ -203,7 +207,7 @@ def listed(names: str | Iterable[Any], what: str) -> list[Any]:
     >>> listed("GCN, SGC", "models")
     ['GCN', 'SGC']
     """
-    given: Iterable[Any] = names.split(",") if isinstance(names, str) else names
+    given: Iterable[str | T] = names.split(",") if isinstance(names, str) else names
     out = [name.strip() if isinstance(name, str) else name for name in given]
     if "" in [name for name in out if isinstance(name, str)]:
         raise ValueError(f"{what}={brief(names)} has an empty name; give names, commas between")
@@ -213,7 +217,7 @@ def listed(names: str | Iterable[Any], what: str) -> list[Any]:
     return out
 
 
-def _as(value: Any, hint: Any) -> tuple[Any, str | None]:
+def _as(value: object, hint: object) -> tuple[object, str | None]:
     """``value`` as the type ``hint`` has it, or what is wrong with it."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
@@ -246,7 +250,7 @@ def _as(value: Any, hint: Any) -> tuple[Any, str | None]:
     return value, None if fits else f"is not {spelled(hint)}"
 
 
-def _as_one_of(value: Any, hints: Sequence[Any], hint: Any) -> tuple[Any, str | None]:
+def _as_one_of(value: object, hints: Sequence[object], hint: object) -> tuple[object, str | None]:
     """The first of several types that ``value`` has; else the range that it misses, if it does."""
     wrong = None
     # A path is text, too, where both are allowed; it stays what it is.
@@ -259,7 +263,9 @@ def _as_one_of(value: Any, hints: Sequence[Any], hint: Any) -> tuple[Any, str | 
     return value, wrong or f"is not {spelled(hint)}"
 
 
-def _as_tuple(value: Sequence[Any], hints: Sequence[Any], hint: Any) -> tuple[Any, str | None]:
+def _as_tuple(
+    value: Sequence[object], hints: Sequence[object], hint: object
+) -> tuple[object, str | None]:
     """A sequence whose members have their types."""
     every = len(hints) == 2 and hints[1] is Ellipsis
     if not every and hints and len(hints) != len(value):

@@ -8,11 +8,12 @@ parts of size ``n h``, is made again in the backward pass.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from graphcondense.ops.types import Context
 
 TILE_VALUES = 1 << 18
 """Hidden values of a tile on the CPU, 1 MiB of float32."""
@@ -50,7 +51,7 @@ def pair_logits(
 class _Pairs(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any,
+        ctx: Context,
         left: Tensor,
         right: Tensor,
         weight: Tensor,
@@ -83,7 +84,7 @@ class _Pairs(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Context, grad: Tensor) -> tuple[Tensor | None, ...]:
         left, right, weight, last, z, mean, root, slope, offset = ctx.saved_tensors
         n, total = len(left), len(z)
         grad = grad.reshape(-1)

@@ -56,7 +56,7 @@ def read_yaml(text: str) -> Any:
     return yaml.load(text, Plain)
 
 
-def read_typed(text: str) -> Any:
+def read_typed(text: str) -> object:
     """The value of a word of a command line.
 
     >>> read_typed("[1e-3, 0x10]")

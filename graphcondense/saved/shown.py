@@ -55,6 +55,11 @@ class Shown:
         return _artist().page(self) if summary(self) else None
 
 
+def record_of(small: object) -> Record:
+    """What a condensed set says of itself; empty where it says nothing."""
+    return getattr(small, "condensed", None) or {}
+
+
 def summary(small: Shown) -> dict[str, str]:
     """What a short table says: method, data, size, budget, score, time.
 

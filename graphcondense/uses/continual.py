@@ -39,7 +39,7 @@ from graphcondense.ops.types import Record
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Condense = Callable[[NodeTask, int], Any]
+Condense = Callable[[NodeTask, int], object]
 """From a task and a seed to a condensed graph."""
 
 STRATEGIES: dict[str, str] = {
@@ -221,7 +221,7 @@ def learn_continually(
     seed: int = 0,
     device: torch.device | str | None = None,
     progress: bool = True,
-    **options: Any,
+    **options: object,
 ) -> Continual:
     """Classes arrive group by group; is a condensed graph a good memory of the earlier ones?
 
@@ -453,25 +453,25 @@ def _remember(
     known = torch.cat([current.train, current.val])
     y[known] = current.y[known] - start
     nothing = torch.empty(0, dtype=torch.long)
-    own = replace(current, y=y, test=nothing, num_classes=current.num_classes - start)
+    group = replace(current, y=y, test=nothing, num_classes=current.num_classes - start)
     began = time.perf_counter()
-    small = [condense(own, seed) for seed in seeds]
+    small = [condense(group, seed) for seed in seeds]
     took = (time.perf_counter() - began) / len(seeds)
     made = {"condensed": small}
     if "random" in kinds:
-        made["random"] = [random_subgraph(own, g, s) for g, s in zip(small, seeds, strict=True)]
+        made["random"] = [random_subgraph(group, g, s) for g, s in zip(small, seeds, strict=True)]
     if "bytes" in kinds:
-        alike = equal_bytes_graphs(own, small[0], draws=len(seeds))
+        alike = equal_bytes_graphs(group, small[0], draws=len(seeds))
         made["bytes"] = list(alike["random, same bytes"])
     for kind, graphs in made.items():
-        memories[kind].append([_memory(graph, own, start) for graph in graphs])
+        memories[kind].append([_memory(graph, group, start) for graph in graphs])
     return took
 
 
-def _memory(small: Any, own: NodeTask, start: int) -> NodeTask:
+def _memory(small: object, group: NodeTask, start: int) -> NodeTask:
     """A small graph with the classes' numbers of the whole."""
-    x, adj, rows, targets = read_labelled(small, own)
-    train, end = torch.from_numpy(rows), start + own.num_classes
+    x, adj, rows, targets = read_labelled(small, group)
+    train, end = torch.from_numpy(rows), start + group.num_classes
     if targets.dim() == 2:
         y = torch.zeros(x.shape[0], end)
         y[train, start:] = targets.float()
@@ -502,11 +502,11 @@ def _training_graphs(
     kind, _, only = strategy.partition("-")
     if kind not in memories:
         return [seen if strategy == "joint" or not step else current], [[]]
-    held = [[drawn[d] for drawn in memories[kind][: None if only else step]] for d in range(draws)]
+    kept = [[drawn[d] for drawn in memories[kind][: None if only else step]] for d in range(draws)]
     if not only and not step:
-        return [seen] * draws, held  # no memory yet: the same graph for all
+        return [seen] * draws, kept  # no memory yet: the same graph for all
     last = [] if only else [current]
-    return [union([*parts, *last], seen.num_classes) for parts in held], held
+    return [union([*parts, *last], seen.num_classes) for parts in kept], kept
 
 
 def _summary(strategy: str, history: Sequence[Sequence[Tensor]], rows: Sequence[Step]) -> Summary:

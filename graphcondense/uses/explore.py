@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -22,10 +22,15 @@ import torch
 from torch_geometric.data import Data
 
 from graphcondense.data.task import NodeTask, read_labelled
-from graphcondense.evaluate.reading import record_of
 from graphcondense.nn.batched import Stacked, resolve
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.types import Record
+from graphcondense.saved.shown import record_of
+
+if TYPE_CHECKING:
+    from optuna import Trial
+    from optuna.samplers import BaseSampler
+    from optuna.storages import BaseStorage
 
 T = TypeVar("T", bound=Hashable)
 
@@ -35,7 +40,7 @@ REPEATS = 20
 
 
 def explore(
-    suggest: Callable[[Any], T],
+    suggest: Callable[[Trial], T],
     measure: Callable[[T], tuple[float, Record]],
     *,
     name: str,
@@ -115,13 +120,14 @@ def need_optuna() -> ModuleType:
     return optuna
 
 
-def _sampler(optuna: ModuleType, name: str, seed: int, told: int) -> Any:
+def _sampler(optuna: ModuleType, name: str, seed: int, told: int) -> BaseSampler:
     drawn = int(np.random.SeedSequence([seed, told]).generate_state(1)[0])
     kind = optuna.samplers.TPESampler if name == "tpe" else optuna.samplers.RandomSampler
-    return kind(seed=drawn)
+    sampler: BaseSampler = kind(seed=drawn)
+    return sampler
 
 
-def _storage(where: str | Path | None) -> Any:
+def _storage(where: str | Path | None) -> str | BaseStorage:
     from optuna.storages import InMemoryStorage, JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
@@ -163,13 +169,13 @@ def check(trials: int, sampler: str, samplers: Sequence[str], baselines: Sequenc
         raise ValueError(f"unknown baseline {wrong[0]!r}; known are {', '.join(BASELINES)}")
 
 
-def graphs_of(small: Any, real: Any) -> list[Any]:
+def graphs_of(small: object, real: NodeTask) -> list[Data]:
     """One condensed graph or several as a list, each checked against the real graph.
 
     Raises:
         ValueError: no graph, or one that does not match.
     """
-    graphs = list(small) if isinstance(small, list | tuple) else [small]
+    graphs: list[Data] = list(small) if isinstance(small, list | tuple) else [small]
     if not graphs:
         raise ValueError("there is no condensed graph to search on")
     for graph in graphs:
@@ -186,10 +192,10 @@ def clash(options: Record, searched: Sequence[str]) -> None:
         raise ValueError(f"{both[0]}={options[both[0]]!r}: it is searched; leave it out")
 
 
-def condensation_seconds(graphs: Sequence[Any]) -> list[float] | None:
+def condensation_seconds(graphs: Sequence[Data]) -> list[float] | None:
     """What condensing each graph took, if every graph says so."""
-    said = [record_of(graph).get("seconds") for graph in graphs]
-    return None if None in said else [float(s) for s in said if s is not None]
+    seconds = [record_of(graph).get("seconds") for graph in graphs]
+    return None if None in seconds else [float(s) for s in seconds if s is not None]
 
 
 class Knobs(NamedTuple):

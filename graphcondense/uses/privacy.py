@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from graphcondense.evaluate.nodes import NodeEvaluator, model_of
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.types import Bools, Floats, Record
-from graphcondense.uses.properties import named_graphs
+from graphcondense.uses.properties import check_named, named_graphs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -137,7 +137,7 @@ class Privacy(Scored):
 
 
 def membership_inference(
-    small: Any,
+    small: object,
     data: object,
     *,
     model: str = "GCN",
@@ -148,7 +148,7 @@ def membership_inference(
     seed: int = 0,
     device: torch.device | str | None = None,
     progress: bool = False,
-    **options: Any,
+    **options: object,
 ) -> Privacy:
     """Can one tell from a model's predictions which real nodes it was trained on?
 
@@ -188,9 +188,7 @@ def membership_inference(
         )
     evaluator = NodeEvaluator(as_task(data, need_test=True), device=device, **options)
     real = evaluator.real
-    for graphs in named.values():
-        for graph in graphs:
-            read_labelled(graph, real)  # everything is checked before anything is trained
+    check_named(named, real)
     first = next(iter(named.values()))[0]
     draws = [_random_nodes(real, first, seed + i) for i in range(random_draws)]
     everyone = pair_up(real, real.train, seed)
@@ -201,7 +199,7 @@ def membership_inference(
             "give fewer folds or a larger condensed graph"
         )
     # What to train on, with which evaluator, and whom to look for.
-    jobs: dict[str, list[tuple[NodeEvaluator, Any, tuple[Tensor, Tensor]]]] = {
+    jobs: dict[str, list[tuple[NodeEvaluator, object, tuple[Tensor, Tensor]]]] = {
         label: [(evaluator, graph, everyone) for graph in graphs] for label, graphs in named.items()
     }
     if draws:
@@ -332,7 +330,7 @@ def _swapped(task: NodeTask, seed: int) -> NodeTask | None:
     return replace(task, train=train, val=order[~torch.isin(order, train)])
 
 
-def _random_nodes(task: NodeTask, small: Any, seed: int) -> Tensor:
+def _random_nodes(task: NodeTask, small: object, seed: int) -> Tensor:
     """The nodes that :func:`random_subgraph` takes: each draw is a subgraph of distinct nodes."""
     # The subgraph knows its nodes by a feature: their numbers in the real graph.
     numbers = torch.arange(task.num_nodes, dtype=torch.float64).unsqueeze(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,6 +20,7 @@ from graphcondense.ops.types import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from torch_geometric.data import Data
 
 GRID = np.linspace(0, 2, 101)
 """Eigenvalues at which the cumulative energy is kept."""
@@ -147,7 +148,7 @@ class Properties(Result):
 
 
 def compare_properties(
-    small: Any,
+    small: object,
     data: object,
     *,
     random_draws: int = 3,
@@ -186,10 +187,8 @@ def compare_properties(
         if value < least:
             raise ValueError(f"{name} must be at least {least}, got {value}")
     named, real = named_graphs(small), as_task(data)
-    for graphs in named.values():
-        for graph in graphs:
-            read_labelled(graph, real)  # everything is checked before anything is computed
-    sets: dict[str, list[Any]] = dict(named)
+    check_named(named, real)
+    sets: dict[str, list[Data]] = dict(named)
     if random_draws:
         first = next(iter(named.values()))[0]
         sets["random"] = [random_subgraph(real, first, seed + i) for i in range(random_draws)]
@@ -210,7 +209,7 @@ def compare_properties(
     )
 
 
-def named_graphs(small: Any) -> dict[str, list[Any]]:
+def named_graphs(small: object) -> dict[str, list[Data]]:
     """Condensed graphs by name, from one, a list of one method's, or a mapping to either.
 
     Raises:
@@ -220,6 +219,17 @@ def named_graphs(small: Any) -> dict[str, list[Any]]:
     if taken := [name for name in named if name in OWN]:
         raise ValueError(f"{taken[0]!r} names a baseline; call the condensed set something else")
     return named
+
+
+def check_named(named: Mapping[str, Sequence[Data]], real: NodeTask) -> None:
+    """Everything is checked before anything is computed or trained.
+
+    Raises:
+        ValueError: a condensed graph does not match the real one.
+    """
+    for graphs in named.values():
+        for graph in graphs:
+            read_labelled(graph, real)
 
 
 def laplacian_energy(
@@ -294,7 +304,7 @@ def _quadrature(laplacian: sp.csr_matrix, x: Matrix, steps: int) -> tuple[Floats
     return values, vectors[0] ** 2
 
 
-def _distance(*values_and_weights: Any) -> float:
+def _distance(*values_and_weights: Floats) -> float:
     from scipy.stats import wasserstein_distance  # a second, which serve need not wait for
 
     return float(wasserstein_distance(*values_and_weights))
@@ -305,7 +315,7 @@ class _Facts:
 
     def __init__(
         self,
-        graph: Any,
+        graph: object,
         real: NodeTask,
         dense_nodes: int,
         steps: int,
@@ -376,7 +386,7 @@ def _clustering(adj: sp.csr_matrix, at_most: int, seed: int) -> float:
 
 
 def _row(label: str, found: Sequence[_Facts], whole: _Facts) -> PropertyRow:
-    columns: dict[str, list[Any]] = {
+    columns: dict[str, list[float | None]] = {
         "degree_distance": [facts.degree_distance(whole) for facts in found],
         "energy_distance": [facts.energy_distance(whole) for facts in found],
         "class_distance": [facts.class_distance(whole) for facts in found],

@@ -18,11 +18,11 @@ from graphcondense.data.task import NodeTask, as_task
 from graphcondense.evaluate.evaluator import FitResult, seeds_of
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator, model_of
-from graphcondense.evaluate.reading import record_of
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
 from graphcondense.ops.figures import new_figure, plain, saved
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.types import Record
+from graphcondense.saved.shown import record_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -172,7 +172,7 @@ def measure_robustness(
     label: str = "condensed",
     device: torch.device | str | None = None,
     progress: bool = False,
-    **options: Any,
+    **options: object,
 ) -> Robustness:
     """Poison a graph, condense it, and train on the result; score on the clean graph.
 

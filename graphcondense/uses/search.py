@@ -6,7 +6,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -46,8 +46,8 @@ from graphcondense.uses.explore import (
 )
 
 if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
     from matplotlib.axes import Axes
+    from optuna import Trial
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Space:
             dropout=choose("dropout") if matters.dropout else None,
         )
 
-    def suggest(self, trial: Any) -> Architecture:
+    def suggest(self, trial: Trial) -> Architecture:
         """An architecture drawn by an Optuna trial."""
         return self.draw(lambda name: trial.suggest_categorical(name, getattr(self, name)))
 
@@ -319,7 +319,7 @@ class ArchitectureSearch(Scored):
 
 
 def search_architectures(
-    small: Any,
+    small: object,
     data: object,
     *,
     space: Space | None = None,
@@ -332,7 +332,7 @@ def search_architectures(
     storage: str | Path | None = None,
     device: torch.device | str | None = None,
     progress: bool = True,
-    **options: Any,
+    **options: object,
 ) -> ArchitectureSearch:
     """Does a condensed graph rank architectures as the whole graph does, and at what cost?
 
@@ -393,14 +393,14 @@ def search_architectures(
         sets["random"] = [random_subgraph(real, graphs[0], draw) for draw in draws]
 
     def measure(point: Architecture) -> tuple[float, Record]:
-        own = evaluator.replace(**point.options())
+        candidate = evaluator.replace(**point.options())
         start = time.perf_counter()
-        own.replace(epochs=1).score(graphs[0], point.model, seeds=seeds[:1])
+        candidate.replace(epochs=1).score(graphs[0], point.model, seeds=seeds[:1])
         preparing = time.perf_counter() - start  # the real graph, which each search would have to
         kept: Record = {"val_random": (), "seconds_random": None}
         for label, members in sets.items():
             start = time.perf_counter()
-            kept[f"val_{label}"] = [own.score(g, point.model, seeds=seeds) for g in members]
+            kept[f"val_{label}"] = [candidate.score(g, point.model, seeds=seeds) for g in members]
             kept[f"seconds_{label}"] = preparing + (time.perf_counter() - start) / len(members)
         if "whole" in baselines:
             kept |= whole(point)
@@ -458,8 +458,7 @@ def search_architectures(
     if "whole" not in baselines:  # what was chosen is trained on the whole graph, nothing else
         wanted = {i for label in sets for i in chosen(_scores(rows, label))}
         for i in sorted(wanted):
-            own = {k: v for k, v in whole(found[i][0]).items() if k == "test_whole"}
-            rows[i] = Candidate(**{**_shallow(rows[i]), **own})
+            rows[i] = replace(rows[i], test_whole=whole(found[i][0])["test_whole"])
     took = condensation_seconds(graphs)
     spent = {"condensed": None if took is None else statistics.fmean(took)}
     labels = [*sets, *(["whole"] if "whole" in baselines else [])]
@@ -494,10 +493,10 @@ def rank(label: str, rows: Sequence[Candidate], condensation_seconds: float | No
     if all(v is not None and t is not None for v, t in pairs):
         val, test = np.array(pairs, dtype=float).T
         for name, statistic in (("spearman", stats.spearmanr), ("kendall", stats.kendalltau)):
-            each = [_correlation(statistic, own, val) for own in scores]
+            each = [_correlation(statistic, score, val) for score in scores]
             agreement[name] = statistics.fmean(each)
             agreement[f"{name}_std"] = statistics.stdev(each) if len(each) > 1 else None
-            of_test = [_correlation(statistic, own, test) for own in scores]
+            of_test = [_correlation(statistic, score, test) for score in scores]
             agreement[f"{name}_test"] = statistics.fmean(of_test)
         best = int(val.argmax())
         agreement["regret"] = float(np.mean([test[best] - test[i] for i in picks]))
@@ -539,10 +538,6 @@ def _ratio(ranking: Ranking, whole: Ranking | None) -> float | None:
 
 def _plain(row: Candidate) -> Architecture:
     return Architecture(**{f.name: getattr(row, f.name) for f in fields(Architecture)})
-
-
-def _shallow(row: DataclassInstance) -> Record:
-    return {f.name: getattr(row, f.name) for f in fields(row)}
 
 
 def _spread(value: float | None, std: float | None = None) -> str:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -27,14 +27,14 @@ from graphcondense.data.task import NodeTask, as_task, read_labelled
 from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator, Trained, model_of
-from graphcondense.evaluate.reading import record_of
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
 from graphcondense.nn.batched import Matrix
 from graphcondense.ops.adjacency import gcn_norm_csr
 from graphcondense.ops.grid import edge
 from graphcondense.ops.types import Floats32, Ints, Record
 from graphcondense.saved.compact import bytes_of
-from graphcondense.uses.properties import named_graphs
+from graphcondense.saved.shown import record_of
+from graphcondense.uses.properties import check_named, named_graphs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -355,7 +355,7 @@ def _without(task: NodeTask, *splits: str) -> Tensor:
 
 
 def measure_serving(
-    small: Any,
+    small: object,
     data: object,
     *,
     model: str = "GCN",
@@ -367,7 +367,7 @@ def measure_serving(
     seed: int = 0,
     device: torch.device | str | None = None,
     progress: bool = False,
-    **options: Any,
+    **options: object,
 ) -> Serving:
     """Accuracy, memory and latency of serving unseen nodes on the whole and on the small graph.
 
@@ -404,9 +404,7 @@ def measure_serving(
     if hops < 0:
         raise ValueError(f"hops={hops} must not be negative")
     real = as_task(data, need_test=True)
-    for graphs in named.values():
-        for graph in graphs:
-            read_labelled(graph, real)  # everything is checked before anything is trained
+    check_named(named, real)
     # New at test time: the test nodes; for choosing k: the validation nodes, test nodes unheard of.
     known = {"test": _without(real, "test"), "val": _without(real, "test", "val")}
     inside = known_graph(real)
@@ -469,7 +467,7 @@ def _classes(trained: Trained, graph: Batch, networks: int | None = None) -> Ten
 
 def _serve_one(
     trained: Trained,
-    small: Any,
+    small: object,
     real: NodeTask,
     known: dict[str, Tensor],
     label: str,

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -38,6 +38,8 @@ from graphcondense.uses.explore import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from optuna import Trial
+    from torch_geometric.data import Data
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Ranges:
         if not self.hidden:
             raise ValueError("hidden is empty: give at least one width")
 
-    def suggest(self, trial: Any, matters: Knobs) -> Drawn:
+    def suggest(self, trial: Trial, matters: Knobs) -> Drawn:
         """Drawn drawn by an Optuna trial."""
         low, high = self.epochs
         return Drawn(
@@ -179,7 +181,7 @@ class TrainingSearch(Scored):
         )
 
     def notes(self) -> list[str]:
-        said = [
+        notes = [
             *self.about_test,
             "every row is trained on the whole graph with the settings that were found",
         ]
@@ -190,8 +192,8 @@ class TrainingSearch(Scored):
                 # No dropout at all is no edge: there is no less.
                 if near is not None and (near or name != "dropout"):
                     words = edge(near, sorted(tried))
-                    said.append(f"{row.label}: {name} {found[name]:.3g}{words}")
-        return said
+                    notes.append(f"{row.label}: {name} {found[name]:.3g}{words}")
+        return notes
 
     def draw(self, axes: Axes) -> None:
         defaults, *searched = self.rows
@@ -214,7 +216,7 @@ class TrainingSearch(Scored):
 
 
 def search_training(
-    small: Any,
+    small: object,
     data: object,
     *,
     model: str = "GCN",
@@ -228,7 +230,7 @@ def search_training(
     storage: str | Path | None = None,
     device: torch.device | str | None = None,
     progress: bool = True,
-    **options: Any,
+    **options: object,
 ) -> TrainingSearch:
     """Do the training settings found on a condensed graph serve the whole one?
 
@@ -297,9 +299,12 @@ def search_training(
     found = {}
     for label, members in sets.items():
 
-        def measure(point: Drawn, members: Sequence[Any] = members) -> tuple[float, Any]:
-            own, start = evaluator.replace(**point.options()), time.perf_counter()
-            score = statistics.fmean(own.score(graph, model, seeds=seeds) for graph in members)
+        def measure(point: Drawn, members: Sequence[Data] = members) -> tuple[float, Record]:
+            candidate = evaluator.replace(**point.options())
+            start = time.perf_counter()
+            score = statistics.fmean(
+                candidate.score(graph, model, seeds=seeds) for graph in members
+            )
             return score, {"score": score, "seconds": time.perf_counter() - start}
 
         identity = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,6 +16,7 @@ from graphcondense.nn.batched.base import Asked, Inputs, Stacked
 from graphcondense.nn.batched.operators import Operator, operator
 from graphcondense.ops.sampling import blocks
 from graphcondense.ops.segment import segment_softmax
+from graphcondense.ops.types import Context
 
 
 class Edges(NamedTuple):
@@ -29,6 +30,10 @@ class Edges(NamedTuple):
     back: Tensor
 
 
+class _OfSum(Context, Protocol):
+    edges: Edges
+
+
 class _WeightedSum(torch.autograd.Function):
     """Each target's sum of ``attention [m, S, heads]`` times ``h [S, nodes, heads, c]``.
 
@@ -36,13 +41,13 @@ class _WeightedSum(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, edges: Edges, attention: Tensor, h: Tensor) -> Tensor:
+    def forward(ctx: _OfSum, edges: Edges, attention: Tensor, h: Tensor) -> Tensor:
         ctx.edges = edges
         ctx.save_for_backward(attention, h)
         return _by_head(edges.ptr, edges.source, attention, h)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[None, Tensor, Tensor]:
+    def backward(ctx: _OfSum, *grads: Tensor) -> tuple[None, Tensor, Tensor]:
         (attention, h), edges = ctx.saved_tensors, ctx.edges
         per_seed = [
             (grad.index_select(0, edges.target) * nodes.index_select(0, edges.source)).sum(-1)

@@ -61,7 +61,7 @@ class Stacked(nn.Module):
     edge_weights: ClassVar[str]
     """How the model uses edge weights, for the report."""
 
-    recipe: ClassVar[Mapping[str, Any]] = {}
+    recipe: ClassVar[Mapping[str, object]] = {}
     """Training settings of its own, where the shared defaults do not suit it."""
 
     binary: ClassVar[bool] = False

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 from torch import Tensor
+
+from graphcondense.ops.types import Context
 
 Matrix: TypeAlias = "npt.NDArray[np.floating] | sp.csr_matrix"
 """A constant matrix before it becomes an operator."""
@@ -76,16 +78,20 @@ def operator(matrix: Matrix, like: Tensor) -> Operator:
     return Sparse(matrix, like)
 
 
+class _OfProduct(Context, Protocol):
+    op: Sparse
+
+
 class _SparseProduct(torch.autograd.Function):
     """``op @ h`` for a constant sparse ``op``; torch's own backward is three times slower."""
 
     @staticmethod
-    def forward(ctx: Any, op: Sparse, h: Tensor) -> Tensor:
+    def forward(ctx: _OfProduct, op: Sparse, h: Tensor) -> Tensor:
         ctx.op = op
         return _per_seed(op.csr, h)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[None, Tensor]:
+    def backward(ctx: _OfProduct, *grads: Tensor) -> tuple[None, Tensor]:
         return None, _per_seed(ctx.op.transposed, grads[0])
 
 
@@ -122,13 +128,13 @@ class _MaskedProduct(torch.autograd.Function):
     """``op @ w`` where each seed has its own values ``[S, nnz]`` of ``op``, which are constant."""
 
     @staticmethod
-    def forward(ctx: Any, op: Sparse, values: Tensor, w: Tensor) -> Tensor:
+    def forward(ctx: _OfProduct, op: Sparse, values: Tensor, w: Tensor) -> Tensor:
         ctx.op = op
         ctx.save_for_backward(values)
         return _with_values(op.csr, values, w)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[None, None, Tensor]:
+    def backward(ctx: _OfProduct, *grads: Tensor) -> tuple[None, None, Tensor]:
         (values,) = ctx.saved_tensors
         return None, None, _with_values(ctx.op.transposed, values[:, ctx.op.order], grads[0])
 
