@@ -16,7 +16,7 @@ from graphcondense.saved.shown import Artist, drawn_by
 from graphcondense.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from graphcondense import core, data, report
+    from graphcondense import core, data, report, transforms, uses
     from graphcondense.core.method import Method
     from graphcondense.evaluate import evaluate
     from graphcondense.methods import methods
@@ -35,7 +35,7 @@ _HOME = {
     "Condense": "graphcondense.transforms",
     "update": "graphcondense.run",
 }
-_MODULES = ("core", "data", "evaluate", "methods", "report")
+_MODULES = ("core", "data", "evaluate", "methods", "report", "transforms", "uses")
 __all__ = [
     "Condense",
     "CondensedDataset",
@@ -48,7 +48,9 @@ __all__ = [
     "methods",
     "report",
     "save",
+    "transforms",
     "update",
+    "uses",
 ]
 
 

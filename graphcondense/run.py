@@ -268,6 +268,8 @@ def condense(
     run = _checked(Run, given)
     chosen = {k: v for k, v in options.items() if k not in run_fields}
     if not isinstance(method, str | Method):
+        if isinstance(data, str | Method):
+            raise ValueError("the data come first and the method second: condense(data, method)")
         raise ValueError(
             f"method={method!r}: give the name of one of graphcondense.methods(), such as 'gcond', "
             "or a Method object"

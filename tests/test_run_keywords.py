@@ -66,6 +66,11 @@ def test_both_are_refused() -> None:
         graphcondense.condense(toy_graph(), "random", size=0)
 
 
+def test_swapped_arguments_are_named() -> None:
+    with pytest.raises(ValueError, match="the data come first"):
+        graphcondense.condense("random", toy_graph(), nodes=9)  # type: ignore[call-overload]
+
+
 def test_every_budget_is_documented() -> None:
     text = graphcondense.condense.__doc__ or ""
     assert all(f"``{name}=``" in text for name in BUDGETS)

@@ -210,6 +210,7 @@ def run_all(
             [sys.executable, "-W", "ignore", "-m", "graphcondense", "bench", *words],
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,  # a cell's result is its file
             stderr=subprocess.PIPE,
             text=True,
         )

@@ -173,9 +173,10 @@ def load(path: str | Path, device: torch.device | str | None = None) -> Small:
         ValueError: naming the file, for one that is missing, foreign, broken, of a later version,
             or has values that cannot be a graph's.
     """
-    path = _file(path)
+    asked, path = path, _file(path)
     if not path.is_file():
-        raise ValueError(f"there is no file {path}")
+        of = "" if Path(asked).suffix else f": {asked} is no folder of a condensed set"
+        raise ValueError(f"there is no file {path}{of}")
     try:
         with safetensors.safe_open(path, "pt") as file:
             meta = file.metadata() or {}
