@@ -25,11 +25,12 @@ class Condense(BaseTransform):  # type: ignore[misc]
         method: a method's name.
         **options: its fields and those of :class:`graphcondense.run.Run`.
 
-    >>> import torch_geometric.transforms as T
-    >>> import graphcondense
-    >>> pipeline = T.Compose([T.NormalizeFeatures(), Condense("kcenter", nodes=20)])
-    >>> pipeline(graphcondense.data.load("digits")).num_nodes
-    20
+    Examples:
+        >>> import torch_geometric.transforms as T
+        >>> import graphcondense
+        >>> pipeline = T.Compose([T.NormalizeFeatures(), Condense("kcenter", nodes=20)])
+        >>> pipeline(graphcondense.data.load("digits")).num_nodes
+        20
     """
 
     def __init__(self, method: str = "gcond", **options: Any) -> None:
