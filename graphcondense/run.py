@@ -268,12 +268,7 @@ def condense(
     run = _checked(Run, given)
     chosen = {k: v for k, v in options.items() if k not in run_fields}
     if not isinstance(method, str | Method):
-        if isinstance(data, str | Method):
-            raise ValueError("the data come first and the method second: condense(data, method)")
-        raise ValueError(
-            f"method={method!r}: give the name of one of graphcondense.methods(), such as 'gcond', "
-            "or a Method object"
-        )
+        raise ValueError(_no_method(data, method))
     problem = problem_of(data, device_of(run), run.setting, run.pseudo_labels)
     section = None
     if isinstance(method, str):
@@ -395,6 +390,15 @@ def refuse_idle(
     for name, value in asked.items():
         if name in why:
             raise ValueError(f"{name}={reprlib.repr(value)} cannot act: {why[name]}; leave it out")
+
+
+def _no_method(data: object, method: object) -> str:
+    if isinstance(data, str | Method):
+        return "the data come first and the method second: condense(data, method)"
+    return (
+        f"method={brief(method)}: give the name of one of graphcondense.methods(), such as "
+        "'gcond', or a Method object"
+    )
 
 
 def _no_loop(method: Method, loops: bool) -> str:
