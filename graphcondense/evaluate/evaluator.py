@@ -19,6 +19,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from graphcondense.data.kind import Task as Checked
 from graphcondense.data.kind import kind_of_data
 from graphcondense.evaluate.cost import size_of
 from graphcondense.evaluate.reading import listed_sets, refuse_text, small_sets, warn_of_missing
@@ -39,17 +40,8 @@ class Options:
         check_fields(self)
 
 
-class Real(Protocol):
-    """What every checked real data set has."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def digest(self) -> str: ...
-
-    @property
-    def unlabelled(self) -> Mapping[str, int]: ...
+class Real(Checked, Protocol):
+    """Checked real data with test examples."""
 
     @property
     def test(self) -> Sized: ...

@@ -37,6 +37,7 @@ from graphcondense.ops.arrays import sparse
 from graphcondense.ops.device import usable
 from graphcondense.ops.files import write_all
 from graphcondense.ops.types import Record
+from graphcondense.saved.checks import check_tensors
 from graphcondense.saved.compact import PREFIX, bytes_of, pack, parts_of, unpack
 from graphcondense.saved.condensed_graph import CondensedGraph, CondensedImages
 from graphcondense.saved.condensed_graphs import NAMES as GRAPHS_NAMES
@@ -601,16 +602,7 @@ def _check_graph(tensors: Mapping[str, Tensor], record: Mapping[str, object], wh
     for name in _PREPROCESS:  # floats of any shape: the preprocessing itself knows which
         if name in tensors:
             expected[name] = (tuple(tensors[name].shape), torch.float32)
-    for name, tensor in tensors.items():
-        shape, dtype = expected[name]
-        need(
-            tuple(tensor.shape) == shape and tensor.dtype == dtype,
-            f"{name} must be {dtype} of shape {list(shape)} for {n} nodes, got {tensor.dtype} of "
-            f"shape {list(tensor.shape)}",
-        )
-        if dtype == torch.float32:
-            bad = int((~torch.isfinite(tensor)).sum())
-            need(bad == 0, f"{name} has {bad} values that are NaN or infinite")
+    check_tensors(tensors, expected, where, size=f" for {n} nodes")
     need(n > 0, "it has no nodes")
     for bad_edge in edges[(edges < 0) | (edges >= n)][:1]:
         need(False, f"edge_index names node {int(bad_edge)}, but there are nodes 0..{n - 1}")

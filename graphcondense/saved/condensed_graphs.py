@@ -10,6 +10,7 @@ from torch import Tensor
 from torch_geometric.data import Data, InMemoryDataset
 
 from graphcondense.ops.types import JsonValue, Record
+from graphcondense.saved.checks import check_tensors
 from graphcondense.saved.further import check_further, classes_of
 from graphcondense.saved.graph_set import GraphSet
 from graphcondense.saved.shown import Shown
@@ -156,17 +157,9 @@ def check_graphs(tensors: Mapping[str, Tensor], where: str, record: object = Non
         "edge_ptr": ((g + 1,), torch.int64),
         "node_weight": ((n,), torch.float32),
     }
-    for name in [name for name in NAMES if name in tensors]:
-        tensor, (shape, dtype) = tensors[name], expected[name]
-        need(
-            tuple(tensor.shape) == shape and tensor.dtype == dtype,
-            f"{name} must be {dtype} of shape {list(shape)} for {g} graphs of {n} nodes and {m} "
-            f"edges, got {tensor.dtype} of shape {list(tensor.shape)}",
-        )
-        if dtype == torch.float32:
-            bad = ~torch.isfinite(tensor)
-            bad &= ~tensor.isnan() if name == "y" else True  # no label
-            need(not bad.any(), f"{name} has {int(bad.sum())} values that are NaN or infinite")
+    size = f" for {g} graphs of {n} nodes and {m} edges"
+    there = [name for name in NAMES if name in tensors]
+    check_tensors(tensors, expected, where, size=size, names=there, holes="y")
     need(g > 0, "it has no graphs")
     for name, ptr, end in (("node_ptr", node_ptr, n), ("edge_ptr", edge_ptr, m)):
         whole = int(ptr[0]) == 0 and int(ptr[-1]) == end and bool((ptr.diff() >= 0).all())

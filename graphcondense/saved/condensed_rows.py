@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from graphcondense.ops.types import Floats, JsonValue, Record
+from graphcondense.saved.checks import check_tensors
 from graphcondense.saved.further import check_further
 from graphcondense.saved.shown import Shown
 
@@ -167,16 +168,7 @@ def check_rows(tensors: Mapping[str, Tensor], where: str) -> None:
         "weight": ((m,), torch.float32),
         "num_items": ((1,), torch.int64),
     }
-    for name, tensor in tensors.items():
-        shape, dtype = expected[name]
-        need(
-            tuple(tensor.shape) == shape and tensor.dtype == dtype,
-            f"{name} must be {dtype} of shape {list(shape)}, got {tensor.dtype} of shape "
-            f"{list(tensor.shape)}",
-        )
-        if dtype == torch.float32:
-            bad = int((~torch.isfinite(tensor)).sum())
-            need(bad == 0, f"{name} has {bad} values that are NaN or infinite")
+    check_tensors(tensors, expected, where)
     if dense:
         shape = tuple(tensors["rows"].shape)
         need(len(shape) == 2 and 0 not in shape, f"rows must be [users, items], got {list(shape)}")

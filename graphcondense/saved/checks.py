@@ -1,0 +1,47 @@
+"""What the tensors of every kind of condensed set must be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+Expected = Mapping[str, tuple[tuple[int, ...], torch.dtype]]
+"""Shape and type of each tensor, by name."""
+
+
+def check_tensors(
+    tensors: Mapping[str, Tensor],
+    expected: Expected,
+    where: str,
+    *,
+    size: str = "",
+    names: Iterable[str] | None = None,
+    holes: str = "",
+) -> None:
+    """Raise a ValueError unless tensors have the shape and type that is expected, all finite.
+
+    Args:
+        tensors: by name.
+        expected: of each of these names, and perhaps of others.
+        where: what the message begins with.
+        size: how large the set is, for the message, such as ``" for 70 nodes"``.
+        names: which tensors, in which order; by default all.
+        holes: the tensor that may hold NaN: labels that are not known.
+    """
+    for name in tensors if names is None else names:
+        tensor, (shape, dtype) = tensors[name], expected[name]
+        if tuple(tensor.shape) != shape or tensor.dtype != dtype:
+            raise ValueError(
+                f"{where}: {name} must be {dtype} of shape {list(shape)}{size}, got "
+                f"{tensor.dtype} of shape {list(tensor.shape)}"
+            )
+        if dtype == torch.float32:
+            bad = ~torch.isfinite(tensor)
+            if name == holes:
+                bad &= ~tensor.isnan()
+            if bad.any():
+                raise ValueError(
+                    f"{where}: {name} has {int(bad.sum())} values that are NaN or infinite"
+                )
