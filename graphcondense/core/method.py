@@ -115,6 +115,8 @@ class Method(Budget, Generic[S]):
         variants: further names, each with the field values it stands for.
         predictor: what :meth:`scorer` trains, in words; empty for the networks that score by
             default.
+        chooses: of one graph, whether the method chooses among its own settings by validation
+            labels, see :class:`~graphcondense.domains.node.NodeSource`.
         edge_features: of graphs, whether the method sees the features of edges; often a field.
         preprocess: of images, how the method sees them, see
             :data:`~graphcondense.data.preprocess.PREPROCESSES`; empty leaves the data as they are.
@@ -129,6 +131,7 @@ class Method(Budget, Generic[S]):
     cost: ClassVar[str] = ""
     variants: ClassVar[Variants] = {}
     predictor: ClassVar[str] = ""
+    chooses: ClassVar[bool] = False
     # Without an annotation these are no fields, and a subclass may make fields of them.
     edge_features = False
     preprocess = ""

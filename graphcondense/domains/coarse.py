@@ -45,7 +45,7 @@ class CoarseGraph(Synthetic):
     Args:
         x: features ``[n, d]``.
         adj: ``A [n, n]``.
-        y: classes ``[n]``, -1 for a node that is not trained on.
+        y: classes ``[n]``, -1 for a node that is not trained on, or soft labels ``[n, C]``.
         assignment: the node of each real one ``[N]``, -1 for none.
     """
 
@@ -54,19 +54,20 @@ class CoarseGraph(Synthetic):
         self.x, self.adj, self.y, self.assignment = x, adj, y, assignment
 
     def export(self) -> CondensedGraph:
-        """A PyG ``Data``: ``x [n, d]``, ``edge_index [2, m]``, ``edge_weight [m]``, ``y [n]``,
-        ``train_mask [n]`` and ``assignment [N]``."""
+        """A PyG ``Data``: ``x [n, d]``, ``edge_index [2, m]``, ``edge_weight [m]``, ``y [n]``
+        or soft ``[n, C]``, ``train_mask [n]`` and ``assignment [N]``."""
         from graphcondense.saved.condensed_graph import CondensedGraph
 
         coo = sp.coo_matrix(self.adj)
         ends = np.stack([coo.col, coo.row]).astype(np.int64)  # A[i, j] is the edge j -> i
-        y = torch.from_numpy(self.y.astype(np.int64))
+        soft = self.y.ndim == 2
+        y = torch.from_numpy(self.y.astype(np.float32 if soft else np.int64))
         return CondensedGraph(
             x=torch.from_numpy(self.x.astype(np.float32)),
             edge_index=torch.from_numpy(ends),
             edge_weight=torch.from_numpy(coo.data.astype(np.float32)),
             y=y,
-            train_mask=y >= 0,
+            train_mask=torch.ones(len(y), dtype=torch.bool) if soft else y >= 0,
             assignment=torch.from_numpy(self.assignment.astype(np.int64)),
         )
 

@@ -41,6 +41,8 @@ class NodeSource:
         hops: how far the models look that :meth:`batch` serves.
         fanout: neighbours a hop in :meth:`batch`; ``None`` for all.
         device: where tensors go.
+        validates: keep the labels of validation nodes in ``validation``, for a method that chooses
+            among its own settings by them; ``"transductive"`` alone.
     """
 
     kind = "node"
@@ -54,16 +56,19 @@ class NodeSource:
         fanout: int | None = None,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
+        validates: bool = False,
     ) -> None:
         if setting not in ("transductive", "inductive"):
             raise ValueError(f"setting={setting!r}; choose 'transductive' or 'inductive'")
         if setting == "inductive":
-            task = task.subgraph(task.train)
+            task, validates = task.subgraph(task.train), False
+        val, y = task.val, task.y
         self.labels = task.y[task.train].to(device)
         none = torch.empty(0, dtype=torch.long)
         # Whatever a method could read is what it may read.
         self.task = replace(task, y=_only(task.y, task.train), val=none, test=none)
         self.setting, self.hops, self.fanout = setting, hops, fanout
+        self.validation = (val, y[val]) if validates and len(val) else None
         self.device, self.dtype = torch.device(device), dtype
         self._designs: dict[int, Tensor] = {}
         self._blocks: dict[int | None, Batch] = {}

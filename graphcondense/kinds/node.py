@@ -48,7 +48,9 @@ class NodeProblem:
         from graphcondense.domains.node import NodeSource
 
         self.method, self.predictor = method, method.predictor or self.predictor
-        return NodeSource(self.seen, self.setting, device=self.device)
+        return NodeSource(
+            self.seen, self.setting, device=self.device, validates=method.chooses
+        )
 
     @property
     def validates(self) -> bool:

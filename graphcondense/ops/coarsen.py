@@ -81,8 +81,11 @@ def _clean(adj: sp.csr_matrix) -> sp.csr_matrix:
 # --- clusters --------------------------------------------------------------------------------
 
 
-def parts_of(rows: Array, k: int, seed: int, weight: Array | None = None) -> Array:
-    """The cluster of each row ``[m]``, by scikit-learn's k-means; none of ``k`` is empty.
+def parts_of(
+    rows: Array, k: int, seed: int, weight: Array | None = None, starts: int = 10
+) -> Array:
+    """The cluster of each row ``[m]``, by scikit-learn's k-means, the best of some starts; none of
+    ``k`` is empty.
 
     >>> parts_of(np.array([[0.0], [0.0], [0.0]]), 2, seed=0).tolist()
     [0, 0, 1]
@@ -94,7 +97,7 @@ def parts_of(rows: Array, k: int, seed: int, weight: Array | None = None) -> Arr
         return np.arange(k)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different rows than clusters
-        fitted = KMeans(k, n_init=10, random_state=seed).fit(rows, sample_weight=weight)
+        fitted = KMeans(k, n_init=starts, random_state=seed).fit(rows, sample_weight=weight)
     out: Array = filled(torch.from_numpy(fitted.labels_.astype(np.int64)), k).numpy()
     return out
 
