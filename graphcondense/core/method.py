@@ -156,12 +156,6 @@ class Method(Budget, Generic[S]):
             pair_bytes=self.pair_bytes,
         )
 
-    def instead(self, missing: int, total: int) -> str:
-        """Nodes of one graph can be labelled by label propagation, up to all that there are."""
-        if self.kind != "node" or missing > total:
-            return ""
-        return f", or label {missing} more nodes of each class with pseudo_labels={missing}"
-
     def memory_bytes(self, real: S) -> int:
         """Estimate, before any work, of the memory that condensing adds to the process.
 

@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 
 from graphcondense.core.method import Method
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.node import EDGE_BYTES, NodeSource
+from graphcondense.domains.node import EDGE_BYTES, NodeMethod, NodeSource
 from graphcondense.ops.arrays import dense
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.cluster import isometric
@@ -72,10 +72,9 @@ class CoarseGraph(Synthetic):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Coarse(Method[NodeSource]):
+class Coarse(NodeMethod):
     """What all share that make groups of nodes."""
 
-    kind = "node"
     family = "coarsening"
     cost = "closed form"
 

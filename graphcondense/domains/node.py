@@ -14,10 +14,11 @@ from graphcondense.core.method import Method, Parts
 from graphcondense.core.pools import Fresh, OnSynthetic, built, inner_adam
 from graphcondense.core.types import Batch, Objective, Schedule, Synthetic
 from graphcondense.data.task import NodeTask
-from graphcondense.domains.structure import Bernoulli, Identity, PairwiseMLP, Structure
+from graphcondense.domains.structure import Bernoulli, Fixed, Identity, PairwiseMLP, Structure
 from graphcondense.nn.propagate import MODELS, Propagation
 from graphcondense.objectives.gradient import GradientMatching
 from graphcondense.ops.adjacency import csr_tensor, gcn_norm_dense, propagate_rows
+from graphcondense.ops.arrays import dense
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
 from graphcondense.ops.sampling import blocks
 from graphcondense.ops.select import CHOICES, choose_centres
@@ -235,8 +236,29 @@ def small_graph(x: Tensor, adj: Tensor | None, y: Tensor) -> CondensedGraph:
     )
 
 
+def induced(real: NodeSource, nodes: Tensor) -> tuple[Tensor, Fixed]:
+    """The raw features ``[n, d]`` of nodes of the real graph, and the edges between them."""
+    small = real.task.subgraph(nodes)
+    x, adj = dense(small.x_array), small.adj.toarray()
+    place = (real.device, real.dtype)
+    return torch.from_numpy(x).to(*place), Fixed(torch.from_numpy(adj).to(*place))
+
+
 @dataclass(frozen=True, kw_only=True)
-class LearntGraph(Method[NodeSource]):
+class NodeMethod(Method[NodeSource]):
+    """What every method of nodes shares."""
+
+    kind = "node"
+
+    def instead(self, missing: int, total: int) -> str:
+        """Nodes of one graph can be labelled by label propagation, up to all that there are."""
+        if missing > total:
+            return ""
+        return f", or label {missing} more nodes of each class with pseudo_labels={missing}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearntGraph(NodeMethod):
     """What every method shares that learns the features and edges of a small graph.
 
     Attributes:
@@ -264,8 +286,6 @@ class LearntGraph(Method[NodeSource]):
         turn: what a turn is: a whole ``"epoch"`` (all matches of one network; GCond's code) or a
             single ``"step"``.
     """
-
-    kind = "node"
 
     structure: Literal["mlp", "identity", "bernoulli"] = "mlp"
     structure_hidden: Count = 128

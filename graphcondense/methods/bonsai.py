@@ -10,12 +10,11 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.method import Method, Variants
+from graphcondense.core.method import Variants
 from graphcondense.core.types import Batch, Synthetic
-from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic
-from graphcondense.domains.structure import Fixed, Identity, Structure
+from graphcondense.domains.node import EDGE_BYTES, NodeMethod, NodeSource, NodeSynthetic, induced
+from graphcondense.domains.structure import Identity, Structure
 from graphcondense.ops.adjacency import propagate_rows
-from graphcondense.ops.arrays import dense
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.cover import greedy_cover, reverse_neighbours
 from graphcondense.ops.fields import Count, Momentum, Natural, SomeShare
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bonsai(Method[NodeSource]):
+class Bonsai(NodeMethod):
     """Exemplars whose computation trees stand for many, and what is left of their trees.
 
     A node's tree of ``hops`` levels is embedded without weights, as its row of ``Â^hops X``. An
@@ -57,7 +56,6 @@ class Bonsai(Method[NodeSource]):
     """
 
     name = "bonsai"
-    kind = "node"
     paper = (
         "Gupta et al., Bonsai: Gradient-free Graph Condensation for Node Classification, "
         "ICLR 2025, arXiv 2410.17579"
@@ -185,12 +183,10 @@ class Bonsai(Method[NodeSource]):
         y[exemplars:] = -1
         if self.structure == "identity":
             x = propagate_rows(task.gcn_adj, task.x_array, self.hops, nodes.numpy())
+            features = torch.from_numpy(x).to(real.device, real.dtype)
             structure: Structure = Identity()
         else:
-            small = task.subgraph(nodes)
-            x = dense(small.x_array)
-            structure = Fixed(torch.from_numpy(small.adj.toarray()).to(real.device, real.dtype))
-        features = torch.from_numpy(x).to(real.device, real.dtype)
+            features, structure = induced(real, nodes)
         return _PrunedTrees(features, y, structure, threshold=0.0, num_classes=real.num_classes)
 
 

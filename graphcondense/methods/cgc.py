@@ -9,9 +9,15 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from graphcondense.core.method import Method, Variants
+from graphcondense.core.method import Variants
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic, class_labels
+from graphcondense.domains.node import (
+    EDGE_BYTES,
+    NodeMethod,
+    NodeSource,
+    NodeSynthetic,
+    class_labels,
+)
 from graphcondense.domains.structure import Fixed
 from graphcondense.ops.adjacency import gcn_norm_dense
 from graphcondense.ops.cluster import k_means, spectral_parts
@@ -19,7 +25,7 @@ from graphcondense.ops.fields import Natural, NonNegative, Share, Weights
 
 
 @dataclass(frozen=True, kw_only=True)
-class CGC(Method[NodeSource]):
+class CGC(NodeMethod):
     """Class partition by clustering, and features that a given structure propagates to the means.
 
     The rows of ``H = Σ_k weights_k Â^k X`` at the training nodes are parted class by class; rows of
@@ -46,7 +52,6 @@ class CGC(Method[NodeSource]):
     """
 
     name = "cgc"
-    kind = "node"
     paper = (
         "Gao et al., Rethinking and Accelerating Graph Condensation: A Training-Free Approach with "
         "Class Partition, WWW 2025, arXiv 2405.13707"

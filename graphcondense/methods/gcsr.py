@@ -17,6 +17,7 @@ from graphcondense.core.pools import built
 from graphcondense.core.types import Batch
 from graphcondense.domains.node import (
     EDGE_BYTES,
+    NodeMethod,
     NodeSource,
     NodeSynthetic,
     NodeView,
@@ -31,7 +32,7 @@ from graphcondense.ops.fields import Count, Momentum, Natural, NonNegative, Posi
 
 
 @dataclass(frozen=True, kw_only=True)
-class GCSR(Trajectories):
+class GCSR(Trajectories, NodeMethod):
     """Edges by self-expression in closed form, features by trajectory matching.
 
     Synthetic nodes express each other, near to how real classes are joined:
@@ -68,7 +69,6 @@ class GCSR(Trajectories):
     """
 
     name = "gcsr"
-    kind = "node"
     paper = (
         "Liu et al., Graph Data Condensation via Self-expressive Graph Structure Reconstruction, "
         "KDD 2024, arXiv 2403.07294"

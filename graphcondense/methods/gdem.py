@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
-from graphcondense.core.method import Method, Parts
+from graphcondense.core.method import Parts
 from graphcondense.core.pools import Idle
 from graphcondense.core.types import Batch, Schedule, Synthetic
 from graphcondense.domains.node import (
     EDGE_BYTES,
+    NodeMethod,
     NodeSource,
     scale_of,
     small_graph,
@@ -73,7 +74,7 @@ class EigenGraph(Synthetic):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GDEM(Method[NodeSource]):
+class GDEM(NodeMethod):
     """Graph distillation with eigenbasis matching: no network, so no bias to one.
 
     Learns features and the eigenvectors ``U'`` of a small graph whose eigenvalues are the ends of
@@ -102,7 +103,6 @@ class GDEM(Method[NodeSource]):
     """
 
     name = "gdem"
-    kind = "node"
     paper = "Liu et al., Graph Distillation with Eigenbasis Matching, ICML 2024, arXiv 2310.09202"
     family = "spectral matching"
     learns = "features + eigenvectors"

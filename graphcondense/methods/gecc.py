@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.method import Method, Variants
+from graphcondense.core.method import Variants
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.node import NodeSource, NodeSynthetic, class_labels
+from graphcondense.domains.node import NodeMethod, NodeSource, NodeSynthetic, class_labels
 from graphcondense.ops.cluster import fuzzy_c_means, isometric
 from graphcondense.ops.fields import Count, NonNegative, Range, Weights
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GECC(Method[NodeSource]):
+class GECC(NodeMethod):
     """Centres of fuzzy, balanced clusters of propagated features; nothing is trained.
 
     Of each class, fuzzy c-means clusters the rows of ``H = Σ_k weights_k Â^k X`` at its training
@@ -40,7 +40,6 @@ class GECC(Method[NodeSource]):
     """
 
     name = "gecc"
-    kind = "node"
     paper = "Graph condensation by clustering for evolving graphs (GECC), KDD 2026"
     family = "clustering"
     learns = "features (fuzzy cluster centres)"
