@@ -280,6 +280,8 @@ class LearntGraphs(Method[GraphSource]):
     """
 
     kind = "graph"
+    learns = "features + adjacency (Bernoulli)"
+    cost = "one loop"
 
     init: Literal["auto", "random", "central", "herding", "kcenter", "ridge"] = "auto"
     draws: Count = 200

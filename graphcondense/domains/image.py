@@ -267,6 +267,9 @@ class PixelMethod(ImageMethod):
         depth: blocks or hidden layers; by default the model's own choice.
     """
 
+    learns = "pixels"
+    cost = "two loops"
+
     model: Literal["convnet", "mlp", "resnet", "vgg"] = "convnet"
     hidden_channels: Count = 128
     depth: Count | None = None

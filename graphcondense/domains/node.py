@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -104,6 +105,11 @@ class NodeSource:
             rows = propagate_rows(task.gcn_adj, task.x_array, hops, task.train.numpy(), wide)
             self._designs[hops] = torch.from_numpy(rows).to(self.device, self.dtype)
         return self._designs[hops]
+
+    def weighted(self, weights: Sequence[float]) -> Tensor:
+        """``Σ_k weights_k Â^k X`` at the training nodes ``[m, d]``; some weight is not zero."""
+        first, *others = (w * self.propagated(k) for k, w in enumerate(weights) if w)
+        return sum(others, first)
 
     def design(self, model: Propagation) -> Tensor:
         """What a linear model sees of the training nodes."""
@@ -287,6 +293,9 @@ class LearntGraph(NodeMethod):
             single ``"step"``.
     """
 
+    learns = "features + adjacency (MLP)"
+    cost = "two loops"
+
     structure: Literal["mlp", "identity", "bernoulli"] = "mlp"
     structure_hidden: Count = 128
     structure_bias: float = -4.0
@@ -420,6 +429,8 @@ class GradientMatched(NetworkMatched):
         eps: added to the product of norms in the cosine, which makes units of small gradient count
             less; published code adds 1e-6.
     """
+
+    family = "gradient matching"
 
     real_batch: Count | None = None
     fanout: Count | None = None

@@ -38,6 +38,10 @@ class RegressedImages(ImageMethod):
         anneal: lower learning rates linearly to zero.
     """
 
+    family = "meta-model matching (kernel ridge)"
+    learns = "pixels + labels"
+    cost = "one loop"
+
     ridge: Positive = 1e-6
     learn_labels: bool = True
     steps: Natural = 1000

@@ -44,6 +44,9 @@ class Trajectories(Method):
         lr_lr: learning rate of Adam on the logarithm of the step size; 0 keeps it.
     """
 
+    family = "trajectory matching"
+    cost = "experts"
+
     experts: str | None = None
     num_experts: Count = 20
     expert_epochs: Count = 20

@@ -105,12 +105,12 @@ class CGC(NodeMethod):
 
     def _rows(self, real: NodeSource, rng: Generator) -> tuple[Tensor, Tensor, Tensor]:
         """All rows ``[m, d]`` that are parted, their classes ``[m]`` and confidences ``[m]``."""
-        rows, y = _weighted(real, self.weights), real.labels
+        rows, y = real.weighted(self.weights), real.labels
         if not self.augment and not self.tau:
             return rows, y, rows.new_ones(len(y))
         _, right = assess(rows, rows, y, y, real.num_classes)
         if number := round(self.augment * len(y)):
-            added = _weighted(real, self.augment_weights)
+            added = real.weighted(self.augment_weights)
             wrong = 1 - F.one_hot(y, real.num_classes).T.double() @ right / real.counts.to(y.device)
             odds = (wrong[y] + 1e-3).cpu()
             at = torch.multinomial(odds, number, generator=rng).sort().values.to(y.device)
@@ -119,14 +119,6 @@ class CGC(NodeMethod):
             sure, _ = assess(first, rows, real.labels, y, real.num_classes)
             return rows, y, sure
         return rows, y, assess(rows, rows, y, y, real.num_classes)[0]
-
-
-def _weighted(real: NodeSource, weights: tuple[float, ...]) -> Tensor:
-    """``Σ_k weights_k Â^k X`` at the training nodes ``[m, d]``."""
-    rows = sum(w * real.propagated(k) for k, w in enumerate(weights) if w)
-    if not isinstance(rows, Tensor):
-        raise ValueError(f"weights={weights} are all zero; give one other than zero")
-    return rows
 
 
 def assess(

@@ -73,9 +73,7 @@ class GCSR(Trajectories, NodeMethod):
         "Liu et al., Graph Data Condensation via Self-expressive Graph Structure Reconstruction, "
         "KDD 2024, arXiv 2403.07294"
     )
-    family = "trajectory matching"
     learns = "features + adjacency (self-expression)"
-    cost = "experts"
     variants: ClassVar[Variants] = {"gcsr-x": {"structure": "identity"}}
 
     structure: Literal["self-expressive", "identity"] = "self-expressive"

@@ -83,9 +83,7 @@ class GECC(NodeMethod):
         self, real: NodeSource, before: tuple[Tensor, Tensor] | None, rng: Generator
     ) -> Synthetic:
         sizes = self.sizes(real)
-        rows = sum(w * real.propagated(k) for k, w in enumerate(self.weights) if w)
-        if not isinstance(rows, Tensor):
-            raise ValueError(f"weights={self.weights} are all zero; give one other than zero")
+        rows = real.weighted(self.weights)
         x = []
         for c, size in enumerate(sizes.tolist()):
             own = rows[real.labels == c]

@@ -36,9 +36,7 @@ class HaBa(TrajectoryMethod):
 
     name = "haba"
     paper = "Liu et al., Dataset Distillation via Factorization, NeurIPS 2022, arXiv 2210.16774"
-    family = "trajectory matching"
     learns = "bases, hallucinator networks, step size"
-    cost = "experts"
 
     hallucinators: Count = 5
     width: Count | None = None

@@ -43,9 +43,7 @@ class IDC(MatchedImages):
         "Kim et al., Dataset Condensation via Efficient Synthetic-Data Parameterization, ICML "
         "2022, arXiv 2205.14959"
     )
-    family = "gradient matching"
     learns = "pixels of several images in one"
-    cost = "two loops"
     variants: ClassVar = {"idc-i": {"factor": 1}}
 
     factor: Count = 2

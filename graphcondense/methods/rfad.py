@@ -41,9 +41,6 @@ class RFAD(RegressedImages):
         "Loo et al., Efficient Dataset Distillation Using Random Feature Approximation, "
         "NeurIPS 2022, arXiv 2210.12067"
     )
-    family = "meta-model matching (kernel ridge)"
-    learns = "pixels + labels"
-    cost = "one loop"
 
     predictor = "kernel ridge (random features)"
 

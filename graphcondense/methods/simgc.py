@@ -40,7 +40,6 @@ class SimGC(NetworkMatched):
     name = "simgc"
     paper = "Xiao et al., Simple Graph Condensation, ECML-PKDD 2024"
     family = "distribution matching"
-    learns = "features + adjacency (MLP)"
     cost = "experts"
     variants: ClassVar[Variants] = {
         "simgc-x": {"structure": "identity", "init_hops": 2, "beta": 0.0}

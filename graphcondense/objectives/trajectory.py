@@ -8,7 +8,6 @@ brings both: its weights and its ``target``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -16,12 +15,10 @@ from torch import Generator, Tensor
 
 from graphcondense.core.pools import View, viewed
 from graphcondense.core.types import Batch, Learner, Source, Synthetic
-from graphcondense.objectives.unrolled import HasScalars
+from graphcondense.objectives.unrolled import HasScalars, Weights, cut, inner, learnable
 
 TINY = 1e-30
 """Least squared distance that is divided by, for an expert that stood still."""
-
-Weights = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +125,7 @@ class ConstantMemoryMatching(_Student):
         target, start = _target(learner), learner.params
         rate = self._rate(syn, next(iter(start.values())))
         beta = rate.detach()
-        fixed, _ = _cut(whole, learn=False)
+        fixed, _ = cut(whole, learn=False)
         parts = self._parts(whole, rng)
         again = Generator().set_state(rng.get_state())
         end, total = learner, {k: torch.zeros_like(v) for k, v in start.items()}
@@ -141,16 +138,16 @@ class ConstantMemoryMatching(_Student):
         loss = (_squared(residual) * scale / 2).detach()
         # The surrogate's value is the loss; what is added is zero and carries the gradient.
         if rate.requires_grad:
-            loss = loss - scale * _inner(residual, total).detach() * (rate - beta)
-        leaves, wanted = _cut(whole, learn=True)
+            loss = loss - scale * inner(residual, total).detach() * (rate - beta)
+        leaves, wanted = cut(whole, learn=True)
         if not wanted:
             return loss
-        moving = [t for t in (*leaves.inputs, leaves.y) if _learnt(t)]
+        moving = learnable(leaves)
         slopes = [torch.zeros_like(t) for t in moving]
         student = learner
         for part in parts:
             grads = student.grads(self._seen(leaves, part, again), create_graph=True)
-            product = _inner({k: v.detach() for k, v in residual.items()}, grads)
+            product = inner({k: v.detach() for k, v in residual.items()}, grads)
             found = torch.autograd.grad(product, moving, allow_unused=True)
             for slope, own in zip(slopes, found, strict=True):
                 if own is not None:
@@ -174,12 +171,8 @@ def _minus(a: Weights, b: Weights) -> dict[str, Tensor]:
     return {k: v - b[k] for k, v in a.items()}
 
 
-def _inner(a: Weights, b: Weights) -> Tensor:
-    return torch.stack([(v * b[k]).sum() for k, v in a.items()]).sum()
-
-
 def _squared(a: Weights) -> Tensor:
-    return _inner(a, a)
+    return inner(a, a)
 
 
 def _moved(learner: Learner, grads: Weights, beta: Tensor) -> Learner:
@@ -189,15 +182,3 @@ def _moved(learner: Learner, grads: Weights, beta: Tensor) -> Learner:
         for k, v in learner.params.items()
     }
     return learner._replace(params=params)
-
-
-def _learnt(value: object) -> bool:
-    return isinstance(value, Tensor) and value.requires_grad
-
-
-def _cut(batch: Batch, *, learn: bool) -> tuple[Batch, list[Tensor]]:
-    """The batch with its learnable tensors cut from the graph, as leaves with ``learn``; and those
-    they stand for."""
-    wanted = [t for t in (*batch.inputs, batch.y) if _learnt(t)]
-    swap = [t.detach().requires_grad_(learn) if _learnt(t) else t for t in (*batch.inputs, batch.y)]
-    return Batch(tuple(swap[:-1]), swap[-1], batch.rows), wanted

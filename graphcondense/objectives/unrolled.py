@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 
 from graphcondense.core.types import Batch, Learner, Source, Synthetic
 
-Weights = dict[str, Tensor]
+Weights = Mapping[str, Tensor]
 
 
 @runtime_checkable
@@ -77,7 +77,7 @@ class Unrolled:
         parts = self._parts(whole, rng)
         target = real.batch(None, self.size, rng)
         rates = self._rates(syn, whole)
-        moving, wanted = _moving(whole)
+        moving, wanted = cut(whole, learn=True)
         run = _Run(learner, moving, parts, rates.detach().tolist(), self.momentum)
         window = min(self.window or self.steps, self.steps)
         state = run.start()
@@ -143,7 +143,7 @@ class _Run:
         if part is not None:
             batch = Batch((batch.inputs[0][part],), batch.y[part])
         if not graph:
-            batch = _still(batch)
+            batch, _ = cut(batch, learn=False)
         return self.learner._replace(params=theta).grads(batch, create_graph=graph)
 
     def step(self, state: State, t: int) -> State:
@@ -163,7 +163,7 @@ class _Run:
         ``dL/dη_t = -<a_{t+1}, v_{t+1}>``, ``a_t = a_{t+1} + H_t b``, ``b_t = μ b``, and the data
         get ``b · ∂²L/∂θ∂S``.
         """
-        leaves = [t for t in (*self.batch.inputs, self.batch.y) if _learnt(t)]
+        leaves = learnable(self.batch)
         found = [torch.zeros_like(t) for t in leaves]
         rate_slopes = torch.zeros(len(self.rates), dtype=torch.float64)
         later: Weights = {k: torch.zeros_like(v) for k, v in adjoint.items()}
@@ -178,10 +178,12 @@ class _Run:
                 faster = {k: self.momentum * velocity[k] + g.detach() for k, g in grads.items()}
                 rate_slopes[t] = -sum(float((adjoint[k] * faster[k]).sum()) for k in grads)
                 later = {k: later[k] - self.rates[t] * adjoint[k] for k in grads}
-                product = torch.stack([(grads[k] * later[k]).sum() for k in grads]).sum()
+                product = inner(grads, later)
                 outs = torch.autograd.grad(product, [*theta.values(), *leaves], allow_unused=True)
-                for k, out in zip(theta, outs, strict=False):
-                    adjoint[k] = adjoint[k] if out is None else adjoint[k] + out
+                adjoint = {
+                    k: adjoint[k] if out is None else adjoint[k] + out
+                    for k, out in zip(theta, outs, strict=False)
+                }
                 for total, out in zip(found, outs[len(theta) :], strict=True):
                     if out is not None:
                         total += out
@@ -190,18 +192,22 @@ class _Run:
         return found, rate_slopes
 
 
-def _learnt(value: object) -> bool:
-    return isinstance(value, Tensor) and value.requires_grad
+def learnable(batch: Batch) -> list[Tensor]:
+    """Inputs and labels that ask for a gradient."""
+    return [t for t in (*batch.inputs, batch.y) if isinstance(t, Tensor) and t.requires_grad]
 
 
-def _moving(batch: Batch) -> tuple[Batch, list[Tensor]]:
-    """The batch with its learnable tensors as leaves, and those they stand for."""
-    wanted = [t for t in (*batch.inputs, batch.y) if _learnt(t)]
-    swap = [t.detach().requires_grad_() if _learnt(t) else t for t in (*batch.inputs, batch.y)]
+def cut(batch: Batch, *, learn: bool) -> tuple[Batch, list[Tensor]]:
+    """The batch with its learnable tensors cut from the graph, as leaves with ``learn``; and those
+    they stand for."""
+    wanted = learnable(batch)
+    swap = [
+        t.detach().requires_grad_(learn) if any(t is one for one in wanted) else t
+        for t in (*batch.inputs, batch.y)
+    ]
     return Batch(tuple(swap[:-1]), swap[-1], batch.rows), wanted
 
 
-def _still(batch: Batch) -> Batch:
-    """The batch as constants."""
-    swap = [t.detach() if _learnt(t) else t for t in (*batch.inputs, batch.y)]
-    return Batch(tuple(swap[:-1]), swap[-1], batch.rows)
+def inner(a: Weights, b: Weights) -> Tensor:
+    """The inner product over all weights."""
+    return torch.stack([(v * b[k]).sum() for k, v in a.items()]).sum()

@@ -68,11 +68,16 @@ def gcn_norm_csr(adj: sp.csr_matrix) -> sp.csr_matrix:
     n = adj.shape[0]
     stored = sp.csr_matrix((np.ones(adj.nnz, bool), adj.indices, adj.indptr), shape=adj.shape)
     looped = (adj + sp.diags_array((~stored.diagonal()).astype(adj.dtype), shape=(n, n))).tocsr()
-    degree = np.asarray(looped.sum(1)).ravel()
+    return symmetric_norm_csr(looped)
+
+
+def symmetric_norm_csr(adj: sp.csr_matrix) -> sp.csr_matrix:
+    """``D^-1/2 A D^-1/2`` with ``D`` the row sums; an empty row stays empty."""
+    degree = np.asarray(adj.sum(1)).ravel()
     scale = np.zeros_like(degree)
     scale[degree > 0] = degree[degree > 0] ** -0.5
     half = sp.diags_array(scale)
-    return (half @ looped @ half).tocsr()
+    return (half @ adj @ half).tocsr()
 
 
 def mean_norm_csr(adj: sp.csr_matrix) -> sp.csr_matrix:

@@ -13,7 +13,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from graphcondense.nn.batched.operators import Matrix, Operator, masked_product, product
+from graphcondense.nn.batched.operators import (
+    Matrix,
+    Operator,
+    first_step,
+    masked_product,
+    operator,
+    product,
+)
+from graphcondense.ops.sampling import blocks
 
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
@@ -38,6 +46,17 @@ class Asked(NamedTuple):
     rows: npt.NDArray[np.integer]
     num_layers: int
     like: Tensor
+
+    def whole(self, adj: sp.csr_matrix) -> Inputs:
+        """The features of all nodes that ``num_layers`` steps of ``adj`` reach, and the steps."""
+        steps, nodes = blocks(adj, self.rows, self.num_layers)
+        return operator(self.x[nodes], self.like), [operator(step, self.like) for step in steps]
+
+    def started(self, adj: sp.csr_matrix) -> Inputs:
+        """As :meth:`whole`, with the first step taken where that costs less."""
+        steps, nodes = blocks(adj, self.rows, self.num_layers)
+        features, first = first_step(steps[0], self.x[nodes], self.like)
+        return features, (first, *(operator(step, self.like) for step in steps[1:]))
 
 
 class Stacked(nn.Module):
@@ -141,6 +160,16 @@ class Stacked(nn.Module):
 
     def _glorot(self, rows: int, columns: int) -> nn.Parameter:
         return self._uniform((6 / (rows + columns)) ** 0.5, rows, columns)
+
+    def _glorots(self, sizes: list[tuple[int, int]]) -> nn.ParameterList:
+        return nn.ParameterList(self._glorot(*size) for size in sizes)
+
+    def _all_zeros(self, sizes: list[tuple[int, int]]) -> nn.ParameterList:
+        return nn.ParameterList(self._zeros(columns) for _, columns in sizes)
+
+    def _linears(self, sizes: list[tuple[int, int]]) -> tuple[nn.ParameterList, nn.ParameterList]:
+        weights, biases = zip(*(self._linear(*size) for size in sizes), strict=True)
+        return nn.ParameterList(weights), nn.ParameterList(biases)
 
     def _zeros(self, columns: int) -> nn.Parameter:
         return nn.Parameter(self._like.new_zeros(len(self._initial), 1, columns))
