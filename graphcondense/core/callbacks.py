@@ -55,8 +55,7 @@ class Progress(Callback):
     def end(self, state: State) -> None:
         self.bar.close()
 
-    def interrupted(self, state: State) -> None:
-        self.bar.close()
+    interrupted = end
 
 
 class JsonLog(Callback):
@@ -88,8 +87,7 @@ class JsonLog(Callback):
     def end(self, state: State) -> None:
         self.file.close()
 
-    def interrupted(self, state: State) -> None:
-        self.file.close()
+    interrupted = end
 
     def state_dict(self) -> Saved:
         return {"seconds": self.seconds}
@@ -115,8 +113,7 @@ class TensorBoardLog(Callback):
     def end(self, state: State) -> None:
         self.writer.close()
 
-    def interrupted(self, state: State) -> None:
-        self.end(state)
+    interrupted = end
 
 
 class Validate(Callback):

@@ -143,16 +143,24 @@ class Method(Budget, Generic[S]):
         """Bytes that a pair of condensed examples may take: the edges between them."""
         return 0
 
+    def example_bytes(self, real: S) -> int:
+        """Bytes that one condensed example takes in a budget, edges apart."""
+        return real.example_bytes
+
     def sizes(self, real: S) -> Tensor:
         """Condensed examples of each class ``[C]``.
 
         Raises:
             ValueError: see :meth:`~graphcondense.ops.budget.Budget.allocate`.
         """
-        return self.allocate(
-            real.counts,
+        return self.shared(self, real)
+
+    def shared(self, budget: Budget, real: S, counts: Tensor | None = None) -> Tensor:
+        """``budget`` over the classes ``[C]``, of which ``counts`` have room for so many."""
+        return budget.allocate(
+            real.counts if counts is None else counts,
             real.num_examples,
-            example_bytes=real.example_bytes,
+            example_bytes=self.example_bytes(real),
             pair_bytes=self.pair_bytes,
         )
 

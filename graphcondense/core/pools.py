@@ -121,8 +121,8 @@ class OnReal:
 
 
 def viewed(batch: Batch, view: View, rng: Generator) -> Batch:
-    """The batch with its first input, the examples, shown through ``view``."""
-    return batch._replace(inputs=(view(batch.inputs[0], rng), *batch.inputs[1:]))
+    """The batch with its examples shown through a draw of ``view``."""
+    return batch.shown(lambda x: view(x, rng))
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Generator, Tensor, nn
 
 from graphcondense.core.types import Batch, Synthetic
+
+
+@runtime_checkable
+class HasScalars(Protocol):
+    """A synthetic set with learnable numbers, such as :class:`WithScalars`."""
+
+    def scalar(self, name: str) -> Tensor: ...
+
+    def groups(self) -> Mapping[str, list[nn.Parameter]]: ...
 
 
 class WithScalars(Synthetic):

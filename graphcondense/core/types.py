@@ -39,6 +39,10 @@ class Batch(NamedTuple):
     y: Tensor
     rows: Tensor | None = None
 
+    def shown(self, view: Callable[[Tensor], Tensor]) -> Batch:
+        """The batch with its first input, the examples, seen through ``view``."""
+        return self._replace(inputs=(view(self.inputs[0]), *self.inputs[1:]))
+
 
 class Learner(NamedTuple):
     """A network with its weights outside it, so that gradients flow through training.

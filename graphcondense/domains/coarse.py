@@ -87,13 +87,8 @@ class Coarse(NodeMethod):
         """Bytes of a node's self-loop."""
         return EDGE_BYTES
 
-    def sizes(self, real: NodeSource) -> Tensor:
-        return self.allocate(
-            real.counts,
-            real.num_examples,
-            example_bytes=real.example_bytes + self.loop_bytes,
-            pair_bytes=self.pair_bytes,
-        )
+    def example_bytes(self, real: NodeSource) -> int:
+        return real.example_bytes + self.loop_bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,12 +128,8 @@ class WholeGraph(Coarse):
         if named == {"ratio"}:  # a share of what it says, also where all nodes are room
             n = self._size(labelled, real.num_examples, 0, 0)
             budget = replace(self, ratio=None, nodes=n)
-        wanted = budget.allocate(
-            torch.full((real.num_classes,), real.num_examples),
-            real.num_examples,
-            example_bytes=real.example_bytes + self.loop_bytes,
-            pair_bytes=self.pair_bytes,
-        )
+        room = torch.full((real.num_classes,), real.num_examples)
+        wanted = self.shared(budget, real, room)
         if (n := int(wanted.sum())) > total:
             raise ValueError(
                 f"the budget gives {n} nodes, above the {total} of the graph whose component has a "

@@ -21,6 +21,7 @@ from graphcondense.ops.adjacency import csr_from_edges
 from graphcondense.ops.criteria import CRITERIA
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive, Share
 from graphcondense.ops.select import CHOICES, choose_random
+from graphcondense.ops.types import Record
 from graphcondense.saved.graph_set import GraphSet
 
 EDGE_BYTES = 16
@@ -332,14 +333,20 @@ class LearntGraphs(Method[GraphSource]):
             begin if nodes is None else cut(begin, nodes),
             torch.arange(real.num_classes).repeat_interleave(sizes),
             real.num_classes,
-            temperature=self.temperature,
-            confidence=self.confidence,
-            straight=self.straight,
             edge_features=self.edge_features,
-            # A budget in bytes counts every graph like the largest real one.
-            most_pairs=None if self.bytes is None else real.most_edges // 2,
-            targets=real.task.scaled,
+            **self.relaxation(real),
         ).to(real.device)
+
+    def relaxation(self, real: GraphSource) -> Record:
+        """How edges are relaxed and exported, see :class:`GraphSynthetic`."""
+        return {
+            "temperature": self.temperature,
+            "confidence": self.confidence,
+            "straight": self.straight,
+            # A budget in bytes counts every graph like the largest real one.
+            "most_pairs": None if self.bytes is None else real.most_edges // 2,
+            "targets": real.task.scaled,
+        }
 
     def chosen(
         self, real: GraphSource, members: Sequence[Tensor], sizes: Sequence[int], rng: Generator

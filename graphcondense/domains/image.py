@@ -126,16 +126,15 @@ class LearntImages(Synthetic):
         raise NotImplementedError
 
     def batch(self, c: int | None = None) -> Batch:
-        return self._all() if c is None else self.batches()[c]
+        if c is not None:
+            return self.batches()[c]
+        x, y = self.images()
+        return Batch((x,), y)
 
     def batches(self) -> list[Batch]:
         x, y = self.images()
         parts = zip(torch.split(x, self.counts), torch.split(y, self.counts), strict=True)
         return [Batch((own,), labels) for own, labels in parts]
-
-    def _all(self) -> Batch:
-        x, y = self.images()
-        return Batch((x,), y)
 
     @torch.no_grad()
     def export(self) -> ExportedImages:
@@ -214,11 +213,8 @@ class ImageMethod(Method[ImageSource]):
         """Bytes of one image's label; methods with soft labels say ``4 C``."""
         return LABEL_BYTES
 
-    def sizes(self, real: ImageSource) -> Tensor:
-        extra = self.label_bytes(real) - LABEL_BYTES
-        return self.allocate(
-            real.counts, real.num_examples, example_bytes=real.example_bytes + extra
-        )
+    def example_bytes(self, real: ImageSource) -> int:
+        return real.example_bytes + self.label_bytes(real) - LABEL_BYTES
 
     def start(self, real: ImageSource, rng: Generator) -> ImageSynthetic:
         """The synthetic images before the first update."""

@@ -19,8 +19,8 @@ from graphcondense.domains.image import (
     ImageSource,
     ImageSynthetic,
 )
-from graphcondense.kernels.ridge import Targets, centred_classes, learnt_classes
-from graphcondense.objectives.ridge import Kernel, RidgeMatching
+from graphcondense.kernels.ridge import Kernel, Targets, centred_classes, learnt_classes
+from graphcondense.objectives.ridge import RidgeMatching
 from graphcondense.ops.fields import Natural, NonNegative, Positive
 
 

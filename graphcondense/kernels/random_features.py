@@ -15,7 +15,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from graphcondense.kernels.ridge import ridge_weights
+from graphcondense.kernels.ridge import Kernel, ridge_weights
 
 
 class _Conv(nn.Conv2d):
@@ -122,20 +122,19 @@ class KernelRidge:
     """
 
     def __init__(
-        self, kernel: object, x: Tensor, targets: Tensor, ridge: float = 1e-6, chunk: int = 1000
+        self, kernel: Kernel, x: Tensor, targets: Tensor, ridge: float = 1e-6, chunk: int = 1000
     ) -> None:
         self.kernel, self.chunk, self.dtype = kernel, chunk, x.dtype
         with torch.no_grad():
-            self.support = kernel.embed(x)  # type: ignore[attr-defined]
-            gram = kernel(self.support, self.support)  # type: ignore[operator]
-            self.weights = ridge_weights(gram, targets, ridge)
+            self.support = kernel.embed(x)
+            self.weights = ridge_weights(kernel(self.support, self.support), targets, ridge)
 
     @torch.no_grad()
     def predict(self, x: Tensor) -> Tensor:
         """Regressed values ``[m, k]``; the largest is the class."""
         outs = []
         for part in torch.split(x.to(self.dtype), self.chunk):
-            gram = self.kernel(self.kernel.embed(part), self.support)  # type: ignore[attr-defined,operator]
+            gram = self.kernel(self.kernel.embed(part), self.support)
             outs.append(gram.to(self.weights) @ self.weights)
         return torch.cat(outs)
 

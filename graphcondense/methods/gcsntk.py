@@ -89,15 +89,10 @@ class GCSNTK(LearntGraph):
     init: Literal["random", "kcenter", "herding", "kmeans"] = "kmeans"
     init_hops: Natural = 4
 
-    def sizes(self, real: Source) -> Tensor:
-        """Condensed nodes of each class; learnt labels count as what they are stored in."""
+    def example_bytes(self, real: Source) -> int:
+        """Learnt labels count as what they are stored in."""
         soft = 4 * real.num_classes - LABEL_BYTES if self.learn_labels else 0
-        return self.allocate(
-            real.counts,
-            real.num_examples,
-            example_bytes=real.example_bytes + soft,
-            pair_bytes=self.pair_bytes,
-        )
+        return real.example_bytes + soft
 
     def memory_bytes(self, real: NodeSource) -> int:
         """The small graph, the rows of training nodes, and the kernels with their layers."""

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 import torch
-from torch import Generator, Tensor
+from torch import Generator
 
 from graphcondense.core.method import Method
 from graphcondense.core.types import Synthetic
@@ -77,12 +77,8 @@ class Mirage(Method[GraphSource]):
     max_trees: Count = 500
     edge_features: bool = False
 
-    def sizes(self, real: GraphSource) -> Tensor:
-        return self.allocate(
-            real.counts,
-            real.num_examples,
-            example_bytes=real.example_bytes + 4 * real.largest,  # node_weight
-        )
+    def example_bytes(self, real: GraphSource) -> int:
+        return real.example_bytes + 4 * real.largest  # node_weight
 
     def memory_bytes(self, real: GraphSource) -> int:
         task = real.task

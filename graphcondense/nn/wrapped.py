@@ -34,38 +34,22 @@ class Wrapped(Stacked):
     build_one: ClassVar[Callable[..., nn.Module]]
     takes_weight: ClassVar[bool]
 
-    def __init__(
-        self,
-        in_channels: int,
-        hidden_channels: int,
-        out_channels: int,
-        num_layers: int = 2,
-        dropout: float = 0.5,
-        activation: str = "relu",
-        *,
-        seeds: Sequence[int] = (0,),
-        device: torch.device | str | None = None,
-        dtype: torch.dtype = torch.float32,
-    ) -> None:
-        nn.Module.__init__(self)
-        self._seeds, self._step = tuple(seeds), 0
+    def make(self, activation: str, sizes: list[tuple[int, int]]) -> None:
+        self._step, self._classes = 0, sizes[-1][1]
         networks = []
-        for seed in seeds:
+        for seed in self.seeds:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
-                networks.append(
-                    type(self)
-                    .build_one(
-                        in_channels=in_channels,
-                        hidden_channels=hidden_channels,
-                        out_channels=out_channels,
-                        num_layers=num_layers,
-                        dropout=dropout,
-                        act=activation,
-                    )
-                    .to(device=device, dtype=dtype)
+                network = type(self).build_one(
+                    in_channels=sizes[0][0],
+                    hidden_channels=self.hidden_channels,
+                    out_channels=self._classes,
+                    num_layers=len(sizes),
+                    dropout=self.dropout,
+                    act=activation,
                 )
-        label, self._classes = type(self).__name__, out_channels
+            networks.append(network.to(self._like))
+        label = type(self).__name__
         _check_state(label, networks)
         # The first serves as the code of all; its own weights are never used.
         self._code = [networks[0]]  # in a list: its parameters are not this module's
@@ -81,9 +65,10 @@ class Wrapped(Stacked):
             self.register_buffer(self._flat(name), stacked)
 
     def _flat(self, name: str) -> str:
-        """A module's parameters may have no dot in their names."""
-        self._names[name.replace(".", "__")] = name
-        return name.replace(".", "__")
+        """A name without a dot that no attribute of this module has."""
+        flat = f"of_{name.replace('.', '__')}"
+        self._names[flat] = name
+        return flat
 
     @classmethod
     def inputs(cls, asked: Asked) -> Inputs:
@@ -111,7 +96,7 @@ class Wrapped(Stacked):
             }
             state = own | held
             with torch.random.fork_rng(devices=cuda), self._built:
-                step = ((self._seeds[s] << 32) + self._step) % 2**63
+                step = ((self.seeds[s] << 32) + self._step) % 2**63
                 drawn = step if self.training else EVALUATION
                 torch.manual_seed(drawn)
                 code.train(self.training)

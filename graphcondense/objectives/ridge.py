@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from graphcondense.core.scalars import HasScalars
 from graphcondense.core.types import Batch, Learner, Source, Synthetic
-from graphcondense.kernels.ridge import Targets, ridge_weights
-
-
-class Kernel(Protocol):
-    """A kernel in two steps: what one side gives alone, then all pairs."""
-
-    def embed(self, *inputs: Any) -> Any: ...
-
-    def __call__(self, a: Any, b: Any) -> Tensor: ...
+from graphcondense.kernels.ridge import Kernel, Targets, ridge_weights
 
 
 @dataclass(frozen=True)
@@ -64,7 +57,8 @@ class RidgeMatching:
             wanted = self.targets(batch.y).to(weights)
             said = gram.to(weights) @ weights
             if self.scale is not None:
-                said = said * _scale(syn, self.scale).to(weights)
+                assert isinstance(syn, HasScalars)
+                said = said * syn.scalar(self.scale).to(weights)
                 error = error + 2 * F.cross_entropy(said, wanted.argmax(1), reduction="sum")
                 count = count + len(said)
                 continue
@@ -77,11 +71,6 @@ class RidgeMatching:
         if self.size is None:
             return [real.batch()]
         return [real.batch(c, self.size, rng) for c in range(real.num_classes)]
-
-
-def _scale(syn: Any, name: str) -> Tensor:
-    out: Tensor = syn.scalar(name)
-    return out
 
 
 class LearnerFeatures:

@@ -14,8 +14,9 @@ import torch
 from torch import Generator, Tensor
 
 from graphcondense.core.pools import View, viewed
+from graphcondense.core.scalars import HasScalars
 from graphcondense.core.types import Batch, Learner, Source, Synthetic
-from graphcondense.objectives.unrolled import HasScalars, Weights, cut, inner, learnable
+from graphcondense.objectives.unrolled import Weights, cut, inner, learnable
 
 TINY = 1e-30
 """Least squared distance that is divided by, for an expert that stood still."""

@@ -9,23 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Generator, Tensor
 
+from graphcondense.core.scalars import HasScalars
 from graphcondense.core.types import Batch, Learner, Source, Synthetic
 
 Weights = Mapping[str, Tensor]
-
-
-@runtime_checkable
-class HasScalars(Protocol):
-    """A synthetic set with learnable numbers (:class:`~graphcondense.core.scalars.WithScalars`)."""
-
-    def scalar(self, name: str) -> Tensor: ...
-
-    def groups(self) -> Mapping[str, list[torch.nn.Parameter]]: ...
 
 
 @dataclass(frozen=True)

@@ -107,12 +107,9 @@ class Stacked(nn.Module):
             raise ValueError(f"num_layers must be at least 1, got {num_layers}")
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {dropout}")
-        if activation not in ACTIVATIONS:
-            raise ValueError(f"unknown activation {activation!r}: use {', '.join(ACTIVATIONS)}")
         if not seeds:
             raise ValueError("seeds is empty: give at least one")
-        self.dropout, self.hidden_channels = dropout, hidden_channels
-        self.activation = ACTIVATIONS[activation]
+        self.dropout, self.hidden_channels, self.seeds = dropout, hidden_channels, tuple(seeds)
         self._like = torch.empty(0, device=device, dtype=dtype)
         self._initial = [torch.Generator().manual_seed(seed) for seed in seeds]
         # Another stream than the initial weights', or masks would follow the first draws.
@@ -121,7 +118,14 @@ class Stacked(nn.Module):
             for seed in seeds
         ]
         widths = [in_channels, *[hidden_channels] * (num_layers - 1), out_channels]
-        self.build(list(pairwise(widths)))
+        self.make(activation, list(pairwise(widths)))
+
+    def make(self, activation: str, sizes: list[tuple[int, int]]) -> None:
+        """Create the networks: layers of these input and output widths."""
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"unknown activation {activation!r}: use {', '.join(ACTIVATIONS)}")
+        self.activation = ACTIVATIONS[activation]
+        self.build(sizes)
 
     def build(self, sizes: list[tuple[int, int]]) -> None:
         """Create the parameters of layers with these input and output widths."""
