@@ -117,17 +117,13 @@ class TensorBoardLog(Callback):
 
 
 class Validate(Callback):
-    """Score the exported set now and then, keep the best, and return to it at the end.
-
-    The start is scored, too: where learning does not help, the start is what is returned, and
-    :attr:`best_step` is 0.
+    """Score the exported set now and then, keep the best, the start included, and return to it.
 
     Args:
         score: maps what ``syn.export()`` gives to a number, higher is better. It must not touch
             the test split and must draw no randomness from the run.
-        every: steps between scores; the last step is always scored. The score of a step that is
-            the last because the run was stopped is forgotten by a resumed run that goes on, so that
-            it gives the bits of one in one go.
+        every: steps between scores; the last step is always scored. A resumed run forgets the score
+            of a step at which it was stopped, so that it gives the bits of one in one go.
 
     Attributes:
         start_score: of the start.
@@ -257,10 +253,8 @@ class Clock:
 class TimeBudget(Callback):
     """End the run in time, and remember what it used for a process that goes on with it.
 
-    The clock may have begun long before the loop: whatever it counts is part of the budget. Time
-    for the last score is kept free, as long as the longest so far, and a score that would leave
-    less than that is the last. One update is always made, and its score taken, so a budget below
-    that is overrun.
+    Time for the last score is kept free, as long as the longest so far. One update is always made,
+    and its score taken, so a budget below that is overrun.
 
     Args:
         seconds: the budget, with those of earlier processes; ``None`` never ends the run.
@@ -305,10 +299,8 @@ class TimeBudget(Callback):
 
 
 class Checkpoint(Callback):
-    """Save everything a run needs to go on bit for bit.
-
-    An interrupt may come in the middle of an update, so nothing is saved then: the last checkpoint
-    stands.
+    """Save everything a run needs to go on bit for bit; nothing at an interrupt, which may come in
+    the middle of an update.
 
     Args:
         path: the file; written beside and renamed, so it is always whole. Under ``torchrun`` every

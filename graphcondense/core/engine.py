@@ -16,8 +16,8 @@ from graphcondense.core.types import Learner, Objective, Pool, Saved, Schedule, 
 class State:
     """A run as its callbacks see it, after ``step`` updates.
 
-    A callback may read everything, put what it measured at this step into :attr:`metrics`, and set
-    :attr:`stop`, with the reason, to end the run after this update.
+    A callback may put what it measured into :attr:`metrics`, and a reason into :attr:`stop` to end
+    the run after this update.
     """
 
     syn: Synthetic
@@ -70,9 +70,8 @@ def distill(
 ) -> Synthetic:
     """Minimise ``objective`` over the synthetic set, one update for each learner of the pool.
 
-    This is the bi-level problem of the survey (eq. 1-3): the pool moves the inner variables, this
-    loop the outer ones. Under ``torchrun`` every process draws its own learners and the gradients
-    are averaged, so that all keep one and the same synthetic set.
+    The bi-level problem of the survey (eq. 1-3): the pool moves the inner variables, this loop the
+    outer ones. Under ``torchrun`` every process draws its own learners; gradients are averaged.
 
     Args:
         syn: the synthetic set; updated in place and returned.

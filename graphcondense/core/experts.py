@@ -150,8 +150,6 @@ class Buffer:
     def prepare(self, real: Source) -> Buffer:
         """Train the experts that are not there, or not as they should be; returns the buffer.
 
-        A note on standard error tells the size before anything is made.
-
         Raises:
             ValueError: the folder cannot be written.
             FloatingPointError: the training of an expert diverged.
@@ -187,7 +185,7 @@ class Buffer:
         """Copies of an expert's weights after ``stage`` epochs (0: its initial ones).
 
         Raises:
-            ValueError: an expert or stage that does not exist, or a file that is gone.
+            ValueError: an expert or stage that there is not.
         """
         if not 0 <= expert < self.training.experts or not 0 <= stage <= self.training.epochs:
             raise ValueError(
@@ -311,9 +309,8 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
 class Experts:
     """The pool of a buffer: a learner starts where an expert was, its target is where that went.
 
-    Each yield draws an expert and a stage ``t <= max_start``: weights ``θ_t``, target
-    ``θ_{t + ahead}``. Draws depend on the run's generator alone, so nothing else has to be kept for
-    a resumed run to go on bit for bit.
+    Each yield draws an expert and a stage ``t <= max_start``, from the run's generator alone:
+    weights ``θ_t``, target ``θ_{t + ahead}``.
 
     Attributes:
         buffer: the experts; prepared.

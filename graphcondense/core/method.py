@@ -99,11 +99,10 @@ def checked_callbacks(callbacks: object) -> list[Callback]:
 class Method(Budget, Generic[S]):
     """One paper. Its fields are its hyper-parameters: the config, the command line and the docs.
 
-    A method states its :meth:`parts`, and the common loop is run with them. One without a loop, a
-    selection or a closed form, defines :meth:`solve` instead, and one with a loop of its own
-    overrides :meth:`condense`. A concrete subclass is registered under its name and kind of data.
-    Packages of others register theirs by an entry point of the group ``graphcondense.methods`` that
-    names a module or class.
+    A method states its :meth:`parts` for the common loop. One without a loop, a selection or a
+    closed form, defines :meth:`solve` instead, and one with a loop of its own overrides
+    :meth:`condense`. A concrete subclass is registered under its name and kind of data. Packages of
+    others name a module or class in the entry point group ``graphcondense.methods``.
 
     Class attributes:
         name: how users call it.
@@ -167,8 +166,8 @@ class Method(Budget, Generic[S]):
     def memory_bytes(self, real: S) -> int:
         """Estimate, before any work, of the memory that condensing adds to the process.
 
-        Six copies of the synthetic examples: the values, their gradient, two moments of Adam, the
-        best so far and the export. A method that holds more says so.
+        Values, gradient, two moments of Adam, the best so far and the export; more where a method
+        says so.
         """
         return 6 * int(self.sizes(real).sum()) * real.example_bytes
 
@@ -218,11 +217,7 @@ class Method(Budget, Generic[S]):
     ) -> Synthetic:
         """Condense ``real``: :meth:`solve`, or the loop with the method's :meth:`parts`.
 
-        Args:
-            real: see :meth:`parts`.
-            rng: all randomness.
-            callbacks: see :mod:`graphcondense.core.callbacks`.
-            resume: the engine's part of a checkpoint.
+        The other arguments are those of :func:`~graphcondense.core.engine.distill`.
 
         Raises:
             TypeError: callbacks or parts that are none.
@@ -252,24 +247,13 @@ class Method(Budget, Generic[S]):
         )
 
     def scorer(self, held: S) -> Scorer | None:
-        """The method's own score on the way, where it is not that of networks.
-
-        Args:
-            held: the validation examples, as the training examples of a source.
-
-        Returns:
-            From a finished set to its score; by default ``None``: networks are trained.
-        """
+        """The method's own score of a finished set, on the validation examples as the training
+        examples of a source; by default ``None``: networks are trained."""
         return None
 
     def update(self, real: S, before: Any, *, rng: Generator) -> Synthetic:
-        """The condensed set of data that have grown, see :func:`graphcondense.update`.
-
-        Args:
-            real: the larger data.
-            before: the finished set of the smaller data.
-            rng: all randomness.
-        """
+        """The condensed set of data that have grown, from the finished set of the smaller data; see
+        :func:`graphcondense.update`."""
         raise NotImplementedError
 
     @classmethod

@@ -54,11 +54,8 @@ def start(module: nn.Module, rng: Generator) -> bool:
 
 
 def _join(backend: str) -> None:
-    """Make a process group whose addresses are under a name that no earlier group had.
-
-    The store outlives a group and torch starts its names anew, so that a second group of one script
-    could read the addresses of the first, where nobody listens any more.
-    """
+    """Make a process group under a name of its own: the store outlives a group, and a second one of
+    the same name would read the addresses of the first."""
     if not _STORE:
         store, _, _ = next(iter(dist.rendezvous("env://")))  # type: ignore[attr-defined]
         _STORE.append(store)

@@ -25,11 +25,10 @@ def built(make: Callable[P, Module], *args: P.args, **kwargs: P.kwargs) -> Modul
 
 
 def initialise(model: nn.Module, rng: Generator) -> dict[str, Tensor]:
-    """Fresh weights for ``model``, drawn from ``rng`` and from nothing else.
+    """Fresh weights for ``model``, drawn from ``rng`` alone, on the CPU for every device.
 
-    A module with a ``reset(rng)`` method draws its own; for PyTorch's layers the distributions of
-    their ``reset_parameters`` are used (uniform in ±1/sqrt(fan in)); norms start at one and zero.
-    Draws are made on the CPU, so that a seed means the same on every device.
+    A module with a ``reset(rng)`` method draws its own; PyTorch's layers are uniform in
+    ±1/sqrt(fan in), as by their ``reset_parameters``; norms start at one and zero.
     """
     out: dict[str, Tensor] = {}
     for prefix, module in model.named_modules():

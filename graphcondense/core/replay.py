@@ -21,8 +21,7 @@ class Replay:
     ``inner`` steps on the whole synthetic set; once it was trained ``oldest`` steps, a new one
     takes its place. With ``size=1, inner=0`` it is one fixed network for ever.
 
-    Memory: ``size`` times the weights and the moments of their optimiser, all of which a checkpoint
-    holds, so that a resumed run goes on bit for bit.
+    A checkpoint holds all weights and moments, so that a resumed run goes on bit for bit.
 
     Attributes:
         model: the architecture; called with the inputs of a batch.

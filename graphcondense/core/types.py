@@ -52,8 +52,7 @@ class Learner(NamedTuple):
         params: the weights in use; they require gradients.
         buffers: the buffers in use.
         target: for trajectory matching, where an expert ended.
-        memory: what its pool needs to go on from here (position, moments); tensors and integers
-            only, so that a checkpoint can hold it.
+        memory: what its pool needs to go on from here, as a checkpoint can hold it.
         criterion: loss of outputs and ``y``; mean cross-entropy unless the labels are no classes.
     """
 

@@ -93,16 +93,13 @@ class Coarse(NodeMethod):
 
 @dataclass(frozen=True, kw_only=True)
 class WholeGraph(Coarse):
-    """A coarse graph of all nodes.
+    """A coarse graph of all nodes in components with a training node.
 
-    Components without a training node have no label to learn from and are left out. The budget is
-    a number of nodes: up to all that are left, labelled or not. How many of them each class gets
-    follows from the graph.
+    The budget counts nodes, labelled or not; how many each class gets follows from the graph.
 
     Attributes:
-        self_loops: a node's self-loop has the weight inside its group, twice, and one for each
-            member: the coarse graph is ``(P⁺)ᵀ (A + I) P⁺``, and what a GCN makes of it is the
-            normalised sum of what it makes of the real one. Without, only edges between groups are
+        self_loops: the coarse graph is ``(P⁺)ᵀ (A + I) P⁺``: a node's self-loop has the weight
+            inside its group, twice, and one for each member. Without, only edges between groups are
             exported.
     """
 
@@ -162,14 +159,13 @@ class WholeGraph(Coarse):
 class Contraction(WholeGraph):
     """Coarsening level by level, see :func:`~graphcondense.ops.coarsen.coarsen`.
 
-    A group's class is the most frequent one of its training nodes (ties: the smaller one). A group
-    without any is exported with ``y = -1`` and outside ``train_mask``: it passes messages on.
+    A group's class is the most frequent one of its training nodes (ties: the smaller one); without
+    any it is exported with ``y = -1`` and outside ``train_mask``.
 
     Attributes:
         respect_labels: training nodes of different classes never share a group.
-        join: groups of one class become one although no edge is between them: components that are
-            a node each before anything else, others when nothing else is left to contract. Without,
-            every component keeps a node.
+        join: groups of one class become one although no edge is between them: components of a node
+            each first, others last. Without, every component keeps a node.
     """
 
     respect_labels: bool = True
@@ -260,11 +256,10 @@ def coarse_graph(
 
     Args:
         real: the real graph.
-        assignment: ``[N]``, -1 for a node in no group.
+        assignment: the group of each node ``[N]``, -1 for none.
         n: groups.
-        whole: its edges, undirected.
-        adj: edges between groups, if not the sums of those between members.
-        y: classes, if not the most frequent ones of training members.
+        whole: edges of the real graph, undirected.
+        adj, y: edges between groups and their classes, if not these.
         loops: see :class:`WholeGraph`.
 
     Raises:
@@ -291,16 +286,8 @@ def coarse_graph(
 def by_class(
     real: NodeSource, rows: Tensor, sizes: Tensor, rng: Generator, weight: Array | None = None
 ) -> Array:
-    """The part of each training node ``[m]``, by k-means within its class; parts are in the order
-    of classes.
-
-    Args:
-        real: the real graph.
-        rows: of the training nodes, ``[m, d]``.
-        sizes: parts of each class ``[C]``.
-        rng: draws the starts.
-        weight: of the training nodes ``[m]``.
-    """
+    """The part of each training node ``[m]``, by k-means of ``rows [m, d]`` within its class into
+    ``sizes [C]`` parts, which are in the order of classes; ``weight [m]`` is of the nodes."""
     labels = real.labels.cpu()
     part, first = np.full(len(labels), -1), 0
     for c, k in enumerate(sizes.tolist()):

@@ -22,8 +22,8 @@ class DecodedImages(LearntImages):
     """``x = D_j(z_i)`` for every code ``z_i`` of a class and every decoder ``j``; all classes share
     the decoders.
 
-    Groups: ``codes`` and ``decoders``. :meth:`images` and :meth:`export` give all images; a step of
-    training may see those of a few codes only (``shown``), drawn anew by :meth:`draw`.
+    Groups: ``codes`` and ``decoders``. A step of training may see the images of a few codes only
+    (``shown``), drawn anew by :meth:`draw`.
 
     Args:
         codes: initial codes ``[m, channels, *base_sides]``; copied.
@@ -96,16 +96,8 @@ class DecodedImages(LearntImages):
         return self.codes.nbytes + LABEL_BYTES * len(self.codes) + nets
 
     def fit_(self, targets: Tensor, steps: int, *, lr: float = 0.01, rng: Generator) -> None:
-        """Make every image like its target, in squared pixels: an autoencoder without the encoder.
-
-        Adam on codes and decoders alike, at most 256 codes a step.
-
-        Args:
-            targets: ``[m, M, c, h, w]`` as networks see images, for each code and decoder.
-            steps: updates.
-            lr: learning rate.
-            rng: of the codes in a step.
-        """
+        """Bring images to their targets ``[m, M, c, h, w]``, for each code and decoder, in squared
+        pixels, by Adam on both; at most 256 codes a step."""
         params = [self.codes, *self.decoders.parameters()]
         adam = torch.optim.Adam(params, lr)
         for _ in range(steps):
@@ -134,17 +126,8 @@ def new_decoders(
 
 
 def small_codes(targets: Tensor, code_channels: int, noise: float, rng: Generator) -> Tensor:
-    """Codes that are what a class of targets looks like from afar, and noise.
-
-    Args:
-        targets: ``[m, M, c, h, w]``; a code starts as the mean of its ``M`` targets, made smaller.
-        code_channels: maps of a code; colours are dealt out in turn.
-        noise: its standard deviation.
-        rng: of the noise.
-
-    Returns:
-        ``[m, code_channels, *base_sides]``.
-    """
+    """Codes ``[m, code_channels, *base_sides]``: the mean of their targets ``[m, M, c, h, w]``,
+    made smaller, colours dealt out in turn, and noise of this standard deviation."""
     shape = (int(targets.shape[2]), int(targets.shape[3]), int(targets.shape[4]))
     small = F.interpolate(targets.mean(1), base_sides(shape), mode="area")
     codes = small[:, torch.arange(code_channels) % shape[0]]

@@ -258,15 +258,13 @@ class LearntGraphs(Method[GraphSource]):
 
     Attributes:
         init: which training graphs the synthetic ones start from: ``"random"`` ones of the group
-            (the papers), ``"herding"``, ``"kcenter"``, ``"central"``: the one nearest to the
-            group's mean, then random ones; or ``"ridge"``: of :attr:`draws` random choices the one
-            from which ridge regression predicts the training graphs best; all on readouts.
-            ``"auto"`` is ``"central"`` where no group gets more than one graph and else
-            ``"ridge"``, which was the better rule on validation over four sets.
+            (the papers), ``"herding"``, ``"kcenter"``, ``"central"`` (the one nearest to the
+            group's mean, then random ones), or ``"ridge"`` (of :attr:`draws` random choices the one
+            from which ridge regression predicts the training graphs best); all on readouts.
+            ``"auto"`` is ``"central"`` for one graph a group and else ``"ridge"``.
         draws: random choices that ``"ridge"`` compares.
-        nodes_per_graph: of every synthetic one; by default those of what it starts from. A larger
-            start is cut to the nodes nearest to its best connected one, a smaller one is not drawn
-            unless the group has no others.
+        nodes_per_graph: of every synthetic one; by default those of its start. A larger start is
+            cut to the nodes nearest to its best connected one, a smaller one is avoided.
         edge_features: also learn features of the edges.
         temperature: τ of the binary concrete relaxation.
         confidence: edge logits start at this for an edge of the start and at minus this elsewhere.
@@ -421,10 +419,8 @@ class MatchedGraphs(LearntGraphs):
 
 
 def readouts(real: GraphSource, index: Tensor, hops: int = 2) -> Tensor:
-    """Mean over each graph's nodes of ``[X, ÂX, ..., Â^hops X]`` side by side, ``[m, (hops+1)d]``.
-
-    What graphs are compared by where nothing is trained; a block of graphs at a time.
-    """
+    """Mean over each graph's nodes of ``[X, ÂX, ..., Â^hops X]`` side by side, ``[m, (hops+1)d]``,
+    a block of graphs at a time."""
     out = []
     for block in real.task.graphs.blocks(index, BLOCK):
         x, packed = real.as_batch(real.task.batch(block)).inputs
@@ -438,19 +434,16 @@ def readouts(real: GraphSource, index: Tensor, hops: int = 2) -> Tensor:
 def most_telling(
     real: GraphSource, members: Sequence[Tensor], sizes: Sequence[int], draws: int, rng: Generator
 ) -> Tensor:
-    """Of random choices of training graphs the one that tells most of the others.
+    """Of random choices of training graphs the one that tells most of the others, by group.
 
-    Each choice is judged by ridge regression on readouts, trained on it alone: by its squared error
-    on all training graphs, every group of which counts the same. Readouts are standardised; the
-    ridge is a tenth of the mean of the kernel's diagonal.
+    Each choice is judged by the squared error on all training graphs, every group of which counts
+    the same, of ridge regression on it alone. Readouts are standardised; the ridge is a tenth of
+    the mean of the kernel's diagonal.
 
     Args:
         members: training graphs of each group that may be chosen.
         sizes: how many of each.
         draws: choices that are compared.
-
-    Returns:
-        The chosen graphs, group by group.
 
     Raises:
         ValueError: if ``draws`` is below 1.

@@ -223,14 +223,8 @@ class ImageMethod(Method[ImageSource]):
         return ImageSynthetic(x, real.labelled(sizes), real.num_classes, real.raw)
 
     def initial(self, real: ImageSource, sizes: Tensor, rng: Generator) -> Tensor:
-        """``sizes[c]`` images of each class as :attr:`init` says, ``[n, c, h, w]``.
-
-        Args:
-            real: the real images.
-            sizes: images of each class ``[C]``; a class may ask for more than there are real ones
-                where they are noise.
-            rng: of the choice.
-        """
+        """``sizes[c]`` images of each class as :attr:`init` says, ``[n, c, h, w]``; only of noise
+        more than there are real ones."""
         if self.init == "noise":
             x = torch.randn((int(sizes.sum()), *real.shape), generator=rng)
             return x.to(real.images)
@@ -277,11 +271,8 @@ class PixelMethod(ImageMethod):
         return built(kind, real.shape, real.num_classes, width, depth).to(real.device)
 
     def memory_bytes(self, real: ImageSource) -> int:
-        """Besides the synthetic images, the layers of a network over one batch of real ones.
-
-        A ConvNet keeps about four maps of the first block's size for the backward pass (three in
-        the first block, a third of that in the others together).
-        """
+        """Besides the synthetic images, the layers of a network over one batch of real ones: a
+        ConvNet keeps about four maps of the first block's size for the backward pass."""
         _, height, width = real.shape
         maps = 4 * height * width if self.model != "mlp" else 3
         layers = 4 * self.real_batch * self.hidden_channels * maps

@@ -33,8 +33,7 @@ Setting = Literal["transductive", "inductive"]
 class NodeSource:
     """The labelled nodes of a graph and what message passing brings to them.
 
-    Only labels of training nodes are kept. In the inductive setting everything else is cut away
-    too: the source is the subgraph induced by the training nodes.
+    Only labels of training nodes are kept; in the inductive setting only their subgraph.
 
     Args:
         task: the checked graph.
@@ -273,8 +272,8 @@ class LearntGraph(NodeMethod):
         structure_hidden: width of the pairwise MLP.
         structure_bias: start of the MLP's last bias or of the Bernoulli logits; 0 starts every
             edge at weight 1/2, -4 near the empty graph.
-        coupled: whether the features also feel the gradient through the MLP (the paper); the batch
-            norm over pairs magnifies small differences of features, so that gradient is large.
+        coupled: whether the features also feel the gradient through the MLP (the paper), which is
+            large.
         temperature: of the binary concrete relaxation.
         threshold: exported edges are those of weight above it.
         init: which training nodes of a class its synthetic nodes start from: ``"random"`` (the
@@ -282,11 +281,10 @@ class LearntGraph(NodeMethod):
         init_hops: the start is a row of ``Â^init_hops X``; 0 is the raw features (the papers).
         epochs: networks in all; of a method without new networks, updates.
         lr_x: Adam's learning rate on the features.
-        lr_relative: count ``lr_x`` in root mean squares of the features at the start, so that one
-            value serves features of any scale; the papers' rates are absolute.
+        lr_relative: count ``lr_x`` in root mean squares of the features at the start; the papers'
+            rates are absolute.
         lr_adj: Adam's learning rate on the structure.
-        anneal: lower both learning rates linearly to zero. Once the match is good, Adam's steps
-            stay as long as before and only carry noise.
+        anneal: lower both learning rates linearly to zero.
         adj_turns: the structure moves for so many turns,
         x_turns: then the features for so many; 0 and 0 move both at once.
         turn: what a turn is: a whole ``"epoch"`` (all matches of one network; GCond's code) or a
@@ -393,17 +391,9 @@ class NetworkMatched(LearntGraph):
         lr_model: float = 0.01,
         fanout: int | None = None,
     ) -> Parts:
-        """The parts of a method that compares through fresh networks.
-
-        Args:
-            real: the real graph.
-            rng: draws the start.
-            objective: what is minimised.
-            outer: matches for each network.
-            inner: steps of training on the synthetic graph between two matches.
-            lr_model: learning rate of that training (Adam).
-            fanout: neighbours a hop where the real graph is sampled; all by default.
-        """
+        """The parts of a method that compares through fresh networks: ``outer`` matches for each,
+        ``inner`` steps of training on the synthetic graph between two (Adam at ``lr_model``),
+        ``fanout`` neighbours a hop where the real graph is sampled."""
         model, syn = self.network(real), self.start(real, rng)
         lessons = OnSynthetic(settle=model.settled)
         return Parts(
@@ -461,15 +451,8 @@ LABEL_BYTES = 8 + 1
 def start_nodes(
     real: NodeSource, sizes: Tensor, init: str, hops: int, rng: Generator
 ) -> tuple[Tensor, Tensor]:
-    """Features ``[n, d]`` that learning starts from, and classes ``[n]`` in ascending order.
-
-    Args:
-        real: the real graph.
-        sizes: nodes of each class ``[C]``.
-        init: which training nodes of a class: ``"random"``, ``"kcenter"`` or ``"herding"``; or
-            ``"kmeans"``, the centres of their clusters.
-        hops: rows are those of ``Â^hops X``.
-        rng: draws what is random in the choice.
+    """Features ``[n, d]`` that learning starts from, and classes ``[n]``, ascending: of each class
+    ``sizes[c]`` rows of ``Â^hops X`` that ``init`` chooses, or (``"kmeans"``) centres of clusters.
     """
     rows, x = real.propagated(hops), []
     for c, size in enumerate(sizes.tolist()):

@@ -66,12 +66,8 @@ class RegressedImages(ImageMethod):
         return partial(learnt_classes, num_classes=real.num_classes)
 
     def fit(self, x: Tensor, y: Tensor) -> Callable[[Tensor], Tensor]:
-        """The method's own predictor, if it names one: from images ``[m, c, h, w]`` to ``[m, C]``.
-
-        Args:
-            x: condensed images, as networks see them.
-            y: their labels.
-        """
+        """The method's own predictor, if it names one: from images ``[m, c, h, w]`` to ``[m, C]``,
+        fitted to condensed images, as networks see them, and their labels."""
         raise NotImplementedError
 
     def scorer(self, held: ImageSource) -> Scorer | None:

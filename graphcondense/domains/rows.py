@@ -89,16 +89,9 @@ class RowsSource:
     def choose(
         self, x: Rows, model: InfiniteAE | None = None, ridges: Sequence[float] = RIDGES
     ) -> tuple[float, float]:
-        """The ridge whose ∞-AE, fitted to ``x``, ranks validation items best, and its HR@k.
-
-        The users' training interactions are the context and are not ranked. At most
-        :data:`SCORED` users are looked at.
-
-        Args:
-            x: fitted rows ``[n, items]``.
-            model: the network; by default the paper's.
-            ridges: values of ``λ`` to choose from; of equals the first.
-        """
+        """The first of ``ridges`` whose ∞-AE, fitted to ``x [n, items]``, ranks validation items
+        best, and its HR@k, of at most :data:`SCORED` users. Training interactions are the context
+        and are not ranked. By default the network is the paper's."""
         model = model or InfiniteAE(device=self.device)
         seen, held = self.rows[self._scored], self.held[self._scored]
         model.set_params(ridge=ridges[0]).fit(x)

@@ -25,13 +25,13 @@ class Trajectories(Method):
     """Experts on the real data, a student on the synthetic ones; of any kind of data.
 
     Attributes:
-        experts: folder of the experts' weights, shared by all runs with the same data, network and
-            training. By default below ``GRAPHCONDENSE_CACHE`` or ``~/.cache/graphcondense``; up to
-            32 MiB of weights stay in memory and are made anew by every run.
+        experts: folder of the experts' weights, shared by runs with the same data, network and
+            training. By default below ``GRAPHCONDENSE_CACHE`` or ``~/.cache/graphcondense``, or in
+            memory up to 32 MiB.
         num_experts: networks trained on the real data.
         expert_epochs: epochs of their training, the ends of which are kept.
         expert_interval: training steps that count as one of these epochs; by default a pass over
-            the real data. Of many examples a part of a pass says enough, and takes less time.
+            the real data.
         expert_lr: their learning rate (SGD).
         expert_momentum: of SGD.
         expert_seed: of their weights and batches; not the run's seed, so that runs share experts.

@@ -53,13 +53,8 @@ class Packed(Graphs, Protocol):
 
 @dataclass(frozen=True)
 class NodeStates:
-    """States of the nodes of several graphs, one graph behind the other.
-
-    Attributes:
-        h: ``[N, d]``.
-        weight: what each node counts in its graph's readout, ``[N]``.
-        sizes: nodes of each graph.
-    """
+    """States ``h [N, d]`` of the nodes of several graphs of these ``sizes``, one behind the other;
+    ``weight [N]`` is what each counts in its graph's readout."""
 
     h: Tensor
     weight: Tensor
@@ -178,10 +173,9 @@ def _blocks(rows: list[Tile], columns: list[Tile], mirror: bool) -> Iterator[tup
 class GraphNTK:
     """``K(G, G') = Σ_{u ∈ G} Σ_{v ∈ G'} w_u w_v Θ(s_u, s_v)`` with node states ``s = S^hops X``.
 
-    ``Θ`` is the NTK of an infinitely wide ReLU MLP, so ``K`` is that of the MLP on the states with
-    a linear readout, ``f(G) = Σ_u w_u mlp(s_u)``: neighbours are gathered before the network, never
-    between its layers. The MLP has no biases and weights of variance 2. Memory does not grow with
-    the number of node pairs: blocks are computed anew in the backward pass.
+    ``Θ`` is the NTK of an infinitely wide ReLU MLP without biases, of weights of variance 2, so
+    ``K`` is that of ``f(G) = Σ_u w_u mlp(s_u)``. Memory does not grow with the number of node
+    pairs: blocks are computed anew in the backward pass.
 
     Attributes:
         hops: how often neighbours are gathered.

@@ -113,8 +113,8 @@ class KernelRidge:
     """Kernel ridge regression on a condensed set: the predictor of KIP, RFAD and FRePo.
 
     Args:
-        kernel: with ``embed`` and a call for all pairs, such as :class:`FeatureKernel` of fresh
-            random networks or :class:`~graphcondense.kernels.ntk.FullyConnected`.
+        kernel: such as :class:`FeatureKernel` or
+            :class:`~graphcondense.kernels.ntk.FullyConnected`.
         x: condensed inputs, the first argument of ``embed``.
         targets: what to regress on ``[n, k]``.
         ridge: ``λ``, relative to the mean of the kernel's diagonal.

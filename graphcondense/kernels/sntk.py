@@ -47,10 +47,9 @@ class SNTK:
 
     Aggregation acts on both sides of a covariance, ``Σ ← Â Σ Â'ᵀ`` and ``Θ ← Â Θ Â'ᵀ``; a layer is
     the arc-cosine recursion ``Σ ← κ1(Σ)``, ``Θ ← Θ κ0(Σ) + Σ``
-    (:func:`~graphcondense.kernels.ntk.relu_layer`, weights of variance 2, no biases). Aggregation
-    is linear, so in the first block it is done on the features, and one block is the NTK of an MLP
-    on ``Â^hops X``. A later block needs, for its diagonal, the covariance between all nodes that
-    are seen of one graph: memory and time are quadratic in them.
+    (:func:`~graphcondense.kernels.ntk.relu_layer`, weights of variance 2, no biases). One block is
+    the NTK of an MLP on ``Â^hops X``. Later blocks need the covariance between all nodes that are
+    seen of one graph: memory and time are quadratic in them.
 
     Attributes:
         hops: aggregations of a block.

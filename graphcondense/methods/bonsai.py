@@ -28,22 +28,18 @@ if TYPE_CHECKING:
 class Bonsai(NodeMethod):
     """Exemplars whose computation trees stand for many, and what is left of their trees.
 
-    A node's tree of ``hops`` levels is embedded without weights, as its row of ``Â^hops X``. An
-    exemplar, a training node, stands for the trees that have it among their ``neighbours`` nearest
-    training nodes (its reverse nearest neighbours). Of each class so many exemplars are taken as
-    its budget says, greedily, each the one that stands for most trees that none of its class does
-    yet. Of the nodes of their trees those of the largest personalised PageRank around the exemplars
-    are kept, as many as the budget has room for, and the condensed graph is the subgraph that all
-    induce. Features are the real ones.
+    A tree of ``hops`` levels is embedded without weights, as its root's row of ``Â^hops X``. A
+    training node stands for the trees that have it among their ``neighbours`` nearest training
+    nodes. In each class exemplars are taken greedily, each the one that stands for most trees that
+    none does yet. Of the nodes of their trees those of the largest personalised PageRank around the
+    exemplars are kept while the budget has room, and the condensed graph is the subgraph that all
+    induce, with real features.
 
-    The budget counts all nodes. Nodes of trees that are no exemplars have class -1 and are outside
-    ``train_mask``; they are only listened to. By default every node of the budget is an exemplar,
-    which scored best on validation nodes, and trees only fill what a budget asks for beyond the
-    labelled nodes. The paper's budgets are bytes of sparse features; here ``bytes=`` counts them as
-    they are exported, dense.
-
-    ``bonsai-x`` has no edges and no room for trees: an exemplar carries what its tree brings to
-    it, its row of ``Â^hops X``.
+    The budget counts all nodes. Nodes that are no exemplars have class -1 and are outside
+    ``train_mask``. By default every node is an exemplar, which scored best on validation nodes, and
+    trees only fill what a budget asks for beyond the labelled nodes. The paper's budgets are bytes
+    of sparse features; here ``bytes=`` counts dense ones. ``bonsai-x`` has no edges: an exemplar
+    carries its row of ``Â^hops X``.
 
     Attributes:
         hops: height of the trees.
@@ -136,8 +132,7 @@ class Bonsai(NodeMethod):
         return self._cut_out(real, nodes, int(sizes.sum()))
 
     def _orders(self, real: NodeSource, rng: Generator) -> list[Tensor]:
-        """The training nodes of each class, as positions among all training nodes, the best first:
-        so many exemplars as one likes are the first ones."""
+        """The training nodes of each class, as positions among all of them, the best first."""
         task, total = real.task, real.num_examples
         trees = np.arange(total)
         if self.sample is not None and self.sample < total:
@@ -153,8 +148,7 @@ class Bonsai(NodeMethod):
         return orders
 
     def _grown(self, real: NodeSource, orders: Sequence[Tensor], sizes: Tensor, n: int) -> Tensor:
-        """Nodes of the condensed graph: exemplars in order of their classes, then nodes of their
-        trees, the largest PageRank first; fewer than ``n`` where their trees have no more."""
+        """At most ``n`` nodes: exemplars by class, then nodes of their trees by PageRank."""
         pairs = zip(orders, sizes.tolist(), strict=True)
         chosen = real.task.train[torch.cat([order[:size] for order, size in pairs])]
         if len(chosen) == n:

@@ -44,9 +44,8 @@ class CGC(NodeMethod):
         tau: ``τ``; 0 takes plain means.
         depth: ``K``.
         threshold: cosine above which two parts are joined; by default the largest of two parts of
-            different classes, so that none such are joined. The paper sets one for each data set;
-            dense features, such as Amazon's, have cosines near one throughout, and any fixed value
-            joins all parts.
+            different classes. The paper sets one for each data set; between dense features, such as
+            Amazon's, any fixed value joins all parts.
         alpha: weight of the smoothness.
         structure: ``"similarity"`` (edges as above) or ``"identity"`` (none).
     """
@@ -165,8 +164,7 @@ def alike(rows: Tensor, threshold: float) -> Tensor:
 def unpropagated(means: Tensor, adj: Tensor, depth: int, alpha: float) -> Tensor:
     """``argmin_X ‖P X - H‖² + α tr(Xᵀ (I - Â) X)``, ``P = Â^depth``, in float64.
 
-    ``(PᵀP + α (I - Â)) X = Pᵀ H``; the matrix is regular: where ``Â`` has eigenvalue 1 the first
-    term is 1, and elsewhere the second is positive.
+    ``(PᵀP + α (I - Â)) X = Pᵀ H``; the matrix is regular.
     """
     step = gcn_norm_dense(adj.double())
     power = torch.linalg.matrix_power(step, depth)

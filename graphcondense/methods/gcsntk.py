@@ -33,16 +33,14 @@ blocks: 400 MB for the covariance of all pairs, several at once."""
 class GCSNTK(LearntGraph):
     """Kernel ridge regression with a structure-based NTK, asked to predict the training nodes.
 
-    ``min_S ½ ‖Y_T - K_TS (K_SS + λ tr(K_SS)/n I)^-1 Y'‖²``, where training nodes see their
-    neighbourhood in the real graph and synthetic ones theirs in the small graph (GC-SNTK). Training
-    on ``S`` is in closed form, so there is one loop and no network. Validation during a run is by
-    the same regression; the evaluator's predictor ``SNTK`` is such a one for everybody's graphs.
-    ``gc-sntk-x`` learns features alone.
+    ``min_S ½ ‖Y_T - K_TS (K_SS + λ tr(K_SS)/n I)^-1 Y'‖²``, each side seen with its neighbourhood
+    in its own graph (GC-SNTK). Training on ``S`` is in closed form, so there is no network.
+    Validation during a run is by the same regression; the evaluator's predictor ``SNTK`` is such a
+    one for everybody's graphs. ``gc-sntk-x`` learns features alone.
 
-    The paper's kernel alternates one hop with two layers twice (``blocks=2, hops=1,
-    num_layers=2``). One block of more hops scored better on the validation nodes of Cora and
-    CiteSeer, and needs no covariance between all real nodes that are seen. An adjacency helps
-    little; with free edges that start near the empty graph few are exported, with an MLP none.
+    The paper's kernel has ``blocks=2, hops=1, num_layers=2``. One block of more hops scored better
+    on the validation nodes of Cora and CiteSeer, and needs no covariance between all real nodes. An
+    adjacency helps little; few free edges are exported, with an MLP none.
 
     Attributes:
         hops: aggregations of a block of the kernel.
@@ -51,8 +49,7 @@ class GCSNTK(LearntGraph):
             most 10,000 nodes.
         scaled: see :class:`~graphcondense.kernels.sntk.SNTK`.
         ridge: ``λ``, relative to the mean of the diagonal of ``K_SS``.
-        learn_labels: labels are learnt, too, each a distribution over the classes; they are
-            exported as soft labels ``y [n, C]``.
+        learn_labels: soft labels ``y [n, C]`` are learnt, too, each a distribution.
         lr_y: learning rate of Adam on the labels.
         lr_adj: learning rate of Adam on the edges' logits; an MLP's weights take 0.001.
         epochs: updates.

@@ -38,14 +38,10 @@ class GCSR(Trajectories, NodeMethod):
     Synthetic nodes express each other, near to how real classes are joined:
     ``Z = argmin ‖X' - Z X'‖² + α ‖Z - P‖² + β ‖Z‖² + γ ‖Z - Z_before‖²``, where ``P`` spreads the
     class-to-class edge probabilities of the training nodes over the synthetic ones and ``Z_before``
-    is ``Z`` of the update before. ``A'`` is the symmetric, non-negative part of ``Z`` without its
-    diagonal, a function of ``X'``. Experts are trained on the real graph's training nodes, a
-    student on ``(A', X')`` from where an expert was at some epoch, and ``X'`` learns to bring it
-    where the expert went. ``gcsr-x`` has no edges.
-
-    Distances of features count in their mean square at the start, so that ``α``, ``β`` and ``γ``
-    suit features of any scale. Experts and student of an SGC see ``Â^K X`` and ``Â'^K X'``, which
-    are taken once.
+    is of the update before. ``A'`` is the symmetric, non-negative part of ``Z`` without its
+    diagonal. Experts are trained on the real training nodes, a student on ``(A', X')`` from where
+    an expert was, and ``X'`` learns to bring it where the expert went. ``gcsr-x`` has no edges.
+    Distances count in the features' mean square at the start, whatever their scale.
 
     Attributes:
         structure: ``"self-expressive"`` or ``"identity"`` (none).
@@ -240,8 +236,7 @@ class SelfExpressive(Structure):
 
 
 class StudentGraph(NodeSynthetic):
-    """A small graph that shows students its features propagated ``hops`` times, and then no edges;
-    with 0 hops features and edges."""
+    """A small graph that shows students ``Â'^hops X'`` and no edges; with 0 hops both."""
 
     def __init__(
         self,
@@ -268,13 +263,7 @@ class StudentGraph(NodeSynthetic):
 
 def class_mixing(real: NodeSource, hops: int = 1) -> Tensor:
     """Class-to-class edge probabilities ``[C, C]``: of all that training nodes of class ``c`` hear
-    from training nodes over ``Â^hops``, the share that comes from class ``d``. Rows sum to one.
-
-    Raises:
-        ValueError: ``hops`` below 1.
-    """
-    if hops < 1:
-        raise ValueError(f"class_hops={hops} must be at least 1")
+    from training nodes over ``Â^hops``, the share that comes from class ``d``. Rows sum to one."""
     task = real.task
     train = task.train.numpy()
     walks = sp.identity(task.num_nodes, dtype=np.float32, format="csr")[train]

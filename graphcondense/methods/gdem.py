@@ -77,13 +77,10 @@ class EigenGraph(Synthetic):
 class GDEM(NodeMethod):
     """Graph distillation with eigenbasis matching: no network, so no bias to one.
 
-    Learns features and the eigenvectors ``U'`` of a small graph whose eigenvalues are the ends of
-    the real spectrum; see :class:`~graphcondense.objectives.eigenbasis.EigenbasisMatching`. The two
-    are moved in turn. ``U'`` starts from the eigenvectors of a stochastic block model of the
-    classes.
-
-    Eigenvectors are those of the largest connected part, as in the paper: of a graph in many parts
-    the smallest eigenvalues are all 0, and their vectors only name the parts.
+    Learns in turn features and eigenvectors ``U'`` of a small graph whose eigenvalues are the ends
+    of the real spectrum; see :class:`~graphcondense.objectives.eigenbasis.EigenbasisMatching`.
+    ``U'`` starts from a stochastic block model of the classes. Eigenvectors are those of the
+    largest connected part, as in the paper: those of eigenvalue 0 only name the parts.
 
     Attributes:
         component: ``"largest"``, or ``"all"`` for the eigenvectors of the whole graph.
@@ -185,10 +182,8 @@ class GDEM(NodeMethod):
 
 
 def block_model(y: Tensor, smallest: int, largest: int, between: float = 0.1) -> Tensor:
-    """Eigenvectors ``[n, smallest + largest]`` of the expected graph of a stochastic block model.
-
-    Nodes of a class are joined with probability 1, others with ``between``; the vectors are those
-    of both ends of the spectrum of its normalised Laplacian, ascending.
+    """Eigenvectors ``[n, smallest + largest]`` of the expected graph of a stochastic block model,
+    whose nodes are joined with probability 1 in a class and ``between`` classes.
 
     >>> block_model(torch.tensor([0, 0, 1, 1]), 1, 1).shape
     torch.Size([4, 2])

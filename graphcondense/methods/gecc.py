@@ -22,13 +22,11 @@ if TYPE_CHECKING:
 class GECC(NodeMethod):
     """Centres of fuzzy, balanced clusters of propagated features; nothing is trained.
 
-    Of each class, fuzzy c-means clusters the rows of ``H = Σ_k weights_k Â^k X`` at its training
-    nodes; the condensed nodes are the centres ``v_j = Σ_i u_ij^f h_i / Σ_i u_ij^f``, without edges.
-    Of many restarts the one is kept whose ``objective / best objective + balance x spread`` is
-    least, where the spread is the variance of the clusters' effective sizes ``Σ_i u_ij`` in units
-    of their mean. ``gecc-hard`` is the same with hard clusters.
-
-    When nodes arrive, :meth:`update` starts from the centres of before.
+    Fuzzy c-means clusters each class's rows of ``H = Σ_k weights_k Â^k X``; the condensed nodes are
+    the centres ``v_j = Σ_i u_ij^f h_i / Σ_i u_ij^f``, without edges. Of many restarts the one is
+    kept whose ``objective / best objective + balance x spread`` is least; the spread is the
+    variance of the clusters' sizes ``Σ_i u_ij`` in units of their mean. ``gecc-hard`` has hard
+    clusters. When nodes arrive, :meth:`update` starts from the centres of before.
 
     Attributes:
         weights: of ``X, ÂX, Â²X, ...``; the paper's. Three hops alone, (0, 0, 0, 1.7), are half a
@@ -64,14 +62,8 @@ class GECC(NodeMethod):
         return self._centres(real, None, rng)
 
     def update(self, real: NodeSource, before: CondensedGraph, *, rng: Generator) -> Synthetic:
-        """The condensed graph of a graph that has grown.
-
-        Args:
-            real: the larger graph.
-            before: the condensed graph of the smaller one, PyG ``Data``; its centres start the
-                clustering, and what the budget gains starts from rows far from all of them.
-            rng: draws those.
-        """
+        """The condensed graph of a graph that has grown, clustered from the centres ``before``;
+        what the budget gains starts from rows far from all of them."""
         if before.x.shape[1] != real.num_features:
             raise ValueError(
                 f"the condensed graph has {before.x.shape[1]} features, the new data "

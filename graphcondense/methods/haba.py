@@ -20,8 +20,7 @@ from graphcondense.ops.fields import Count, NonNegative
 class HaBa(TrajectoryMethod):
     """Bases times hallucinators, trained by trajectory matching.
 
-    The budget counts what is stored: bases take what the hallucinators leave of it, and every base
-    decodes to as many images as there are hallucinators.
+    The budget counts what is stored: bases take what the hallucinators leave of it.
 
     Attributes:
         hallucinators: small networks that every base passes.

@@ -22,10 +22,9 @@ from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
 class KiDD(LearntGraphs):
     """Kernel ridge regression with a graph NTK, asked to predict the real graphs (KiDD).
 
-    ``min_S ½ ‖Y - K_TS (K_SS + λ tr(K_SS)/n I)^-1 Y'‖²`` over batches of real graphs, with
-    the light graph NTK. Training on ``S`` is in closed form, so there is one loop and no network.
-    ``kidd-lr`` has a low-rank adjacency
-    ``σ(U Uᵀ - confidence)`` without draws; without the constant every second pair would be joined.
+    ``min_S ½ ‖Y - K_TS (K_SS + λ tr(K_SS)/n I)^-1 Y'‖²`` over batches of real graphs, with the
+    light graph NTK. Training on ``S`` is in closed form, so there is no network. ``kidd-lr`` has a
+    low-rank adjacency ``σ(U Uᵀ - confidence)`` without draws.
 
     Attributes:
         hops: how often the kernel gathers neighbours.
@@ -97,10 +96,7 @@ class _Gram(nn.Module):
         return (factor @ factor.transpose(1, 2))[:, i, j] - self.confidence
 
     def right_inverse(self, logits: Tensor) -> Tensor:
-        """The nearest factor; exact at full rank.
-
-        The diagonal is free, so it is what makes the matrix positive semi-definite.
-        """
+        """The nearest factor; exact at full rank, as the diagonal is free."""
         i, j = self.pairs
         whole = logits.new_zeros(len(logits), self.nodes, self.nodes)
         whole[:, i, j] = logits + self.confidence

@@ -32,31 +32,26 @@ class Mirage(Method[GraphSource]):
     """Sets of computation trees that many graphs of a class have; nothing is trained.
 
     A graph is a transaction whose items are the computation trees of its nodes. In each class, the
-    tree sets that at least a share θ of the graphs have are mined (FP-growth; of them the maximal
-    ones, so that no set is a part of another), and one exported graph holds the trees of one set.
-    Its ``node_weight`` is zero but at the roots, where it is how often the supporting graphs have
-    the tree on average: readouts, which have to honour it, see the roots alone. Every network of
-    :mod:`graphcondense.nn.graphs` of at most ``hops`` layers gives the roots exactly the states of
-    the real nodes: GIN, SAGE and GAT always, GCN where the real graphs have no self-loops; with
-    edge features if ``edge_features`` is on, but not with a virtual node, which hears the whole
-    graph. With more layers than ``hops`` the states are approximate. The graphs are directed, with
-    parallel edges; see :func:`graphcondense.ops.trees.plant`.
+    maximal tree sets that at least a share θ of the graphs have are mined (FP-growth), and one
+    exported graph holds the trees of one set. Its ``node_weight`` is zero but at the roots, where
+    it is how often the supporting graphs have the tree on average: readouts see the roots alone.
+    Networks of :mod:`graphcondense.nn.graphs` of at most ``hops`` layers give the roots exactly the
+    states of the real nodes: GIN, SAGE and GAT always, GCN where the real graphs have no
+    self-loops; with edge features if ``edge_features`` is on, but not with a virtual node. The
+    graphs are directed, with parallel edges; see :func:`graphcondense.ops.trees.plant`.
 
-    The paper trains on tree sets drawn in proportion to their frequency. Here a budget says how
-    many are kept, each once. Labels are the class, or the mean labels of the supporting graphs
-    (regression; several tasks, mined as one group, where it is the share that has the label).
-
-    Features are compared as they are: categories and one-hot columns repeat from graph to graph,
-    continuous ones hardly ever do. The result does not depend on the seed.
+    The paper draws tree sets in proportion to their frequency; here a budget says how many are
+    kept, each once. Labels are the class, or the mean labels of the supporting graphs. Features are
+    compared as they are, so continuous ones hardly ever repeat. The seed does not matter.
 
     Attributes:
         hops: height L of the trees: the layers of the networks the result is for.
         support: θ, the share of a class's training graphs that a frequent tree set is in. By
-            default 2 %, and where that gives too few tree sets the next lower one, by factors of
-            0.8, that gives enough; never below two graphs.
+            default 2 %, or less, by factors of 0.8, where that gives too few tree sets; never below
+            two graphs.
         rank: which of the frequent tree sets are taken. ``"frequency"``: those most graphs have,
             of equal ones the larger. ``"cover"``: in turn the one that has the most occurrences of
-            a tree in a graph that no set taken so far accounts for, so that sets differ.
+            a tree in a graph that no set taken so far accounts for.
         max_trees: the most frequent trees of a class that are mined; bounds time and memory.
         edge_features: tell trees apart by edge features, too, and export them.
     """

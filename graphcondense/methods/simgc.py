@@ -24,9 +24,7 @@ class SimGC(NetworkMatched):
     ``L = CE(teacher(S), Y') + α Σ_k Σ_c r_c (‖μ_c(Â^k X) - μ_c(Â'^k X')‖² + the same of standard
     deviations) + β Σ_ij A'_ij w_ij ‖x'_i - x'_j‖²``, ``w_ij = exp(-‖x'_i - x'_j‖² / 2σ²)``, where
     the teacher is an SGC trained on the real graph once. ``simgc-x`` learns features alone.
-
-    Distances are counted in the mean square of the real rows, so that ``α``, ``β`` and ``σ`` suit
-    features of any scale.
+    Distances count in the mean square of the real rows, whatever their scale.
 
     Attributes:
         teacher_steps: of the teacher's training.

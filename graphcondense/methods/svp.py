@@ -27,9 +27,8 @@ class ProxyUsers(UserCoreset):
     """Users that a proxy, trained on a few others, finds hard to predict (SVP-CF).
 
     A part of every user's training items is hidden. The proxy is the ∞-AE of what is left of random
-    users; a user's AUC is the share of pairs of a hidden and an untaken item that it orders rightly
-    from the rest of the row. The paper trains one network on all users and averages its AUC over
-    epochs; a closed form has no epochs.
+    users (the paper: one network of all); a user's AUC is the share of pairs of a hidden and an
+    untaken item that it orders rightly from the rest of the row.
 
     Attributes:
         proxy: random users that the proxy is fitted to, at most.

@@ -149,9 +149,8 @@ def train_gan(
     """Train ``generator`` in place as a conditional GAN; its weights end as their running average.
 
     The non-saturating logistic loss (Goodfellow et al., NeurIPS 2014) with the critic's gradient at
-    real images penalised, ``γ/2 E‖∇D(x)‖²`` (R1; Mescheder et al., ICML 2018, eq. 9), which keeps
-    two short-trained players from running away. The penalty is taken in every fourth step, four
-    times as strong.
+    real images penalised, ``γ/2 E‖∇D(x)‖²`` (R1; Mescheder et al., ICML 2018, eq. 9), in every
+    fourth step and four times as strong.
 
     Args:
         generator: with weights to start from.
@@ -213,15 +212,8 @@ def inverted(
 ) -> Tensor:
     """Latents ``[n, latent]`` whose images are near ``images`` in squared pixels (GAN inversion).
 
-    Adam on each latent from a draw of the normal prior; a mild pull to the prior, ``1e-3 ‖z‖²``,
-    keeps latents where the generator was trained.
-
-    Args:
-        generator: fixed.
-        images, labels: ``[n, c, h, w]`` and ``[n]``.
-        steps: updates of every latent.
-        lr: learning rate.
-        rng: of the start.
+    Adam from a draw of the normal prior, with a mild pull to it, ``1e-3 ‖z‖²``; ``images`` and
+    ``labels`` are ``[n, c, h, w]`` and ``[n]``.
     """
     z = torch.randn(len(images), generator.latent, generator=rng).to(images).requires_grad_()
     adam = torch.optim.Adam([z], lr)

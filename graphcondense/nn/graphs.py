@@ -1,10 +1,9 @@
 """GNNs on whole graphs: one class for the real side, the learnt side, and many seeds at once.
 
-A model sees node features and a :class:`Graphs` object, which knows how to gather from neighbours
-and how to read a graph out. Real graphs are :class:`SparseGraphs`, packed one behind the other;
-learnt ones are :class:`DenseGraphs` ``[g, n, n]``, differentiable in the adjacency. Both compute
-the same function. Under ``torch.func.vmap`` over weights, the sparse products of all seeds share
-one set of operators.
+A model sees node features and a :class:`Graphs` object, which gathers from neighbours and reads a
+graph out. Real graphs are :class:`SparseGraphs`, packed one behind the other; learnt ones are
+:class:`DenseGraphs` ``[g, n, n]``, differentiable in the adjacency. Both compute the same function.
+Under ``torch.func.vmap`` over weights, all seeds share one set of operators.
 """
 
 from __future__ import annotations

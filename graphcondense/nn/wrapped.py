@@ -22,13 +22,10 @@ from graphcondense.nn.batched.base import Asked, Inputs
 class Wrapped(Stacked):
     """``S`` networks of any class, run one after another, each with randomness of its own.
 
-    Slower than the stacked models, and made for what they do not have. PyTorch's global generator
-    is left as it was found; what a network draws in evaluation is the same in every call.
-
-    What stays from one call to the next are parameters and buffers, and buffers change in training
-    alone. All else that a call leaves in a module's attributes, such as the operator of a graph
-    that PyG's layers keep with ``cached=True``, is taken away again after it: the next call may be
-    of another graph or another seed.
+    PyTorch's global generator is left as it was found; what a network draws in evaluation is the
+    same in every call. What stays from one call to the next are parameters and buffers, which
+    change in training alone. All else that a call leaves in a module's attributes, such as the
+    operator that PyG's layers keep with ``cached=True``, is taken away after it.
     """
 
     build_one: ClassVar[Callable[..., nn.Module]]
@@ -218,13 +215,12 @@ def wrap(model: Callable[..., nn.Module], name: str | None = None) -> type[Stack
     """A model of one's own in the form the evaluator takes.
 
     Args:
-        model: a class or function called with the keywords ``in_channels``, ``hidden_channels``,
-            ``out_channels``, ``num_layers``, ``dropout`` and ``act``, of which it gets those that
-            it names (all, if it takes ``**kwargs``); all of PyG's basic models qualify. The module
-            it returns is called with ``(x, edge_index)`` or, if it has a third argument
-            ``edge_weight`` that it honours, ``(x, edge_index, edge_weight)``, and returns logits
-            ``[n, classes]``. Of a ``functools.partial`` the class counts; of any other function
-            it is not known before it is called, so its networks are not given weights.
+        model: a class or function called with those of the keywords ``in_channels``,
+            ``hidden_channels``, ``out_channels``, ``num_layers``, ``dropout`` and ``act`` that it
+            names (all, if it takes ``**kwargs``); all of PyG's basic models qualify. Its module is
+            called with ``(x, edge_index)`` or, if it honours a third argument ``edge_weight``,
+            ``(x, edge_index, edge_weight)``, and returns logits ``[n, classes]``. Networks of a
+            function that is no ``functools.partial`` of a class are not given weights.
         name: what to call it in a report; by default its own name.
 
     Raises:

@@ -84,8 +84,7 @@ class GradientMatching:
     *Autograd* serves any learner: one differentiable backward pass a class. *Closed form* serves
     linear models such as SGC and the cosine distance: with residuals ``R = P - Y`` and activations
     ``H`` before a layer, the gradient of its weight is ``B^T (R^T H)``, ``B`` the product of the
-    later weights. Norms and inner products of its rows then follow from the ``C x C`` Gram matrices
-    of ``G = R^T H``, for all classes at once; no ``d x hidden`` gradient is formed.
+    later weights, and all follows from ``C x C`` Gram matrices of ``G = R^T H``, for all classes.
 
     Attributes:
         distance: ``"cosine"``, ``"mse"`` or ``"l1"``.

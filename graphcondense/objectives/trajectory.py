@@ -112,13 +112,11 @@ class ConstantMemoryMatching(_Student):
         ``∂L/∂S = -2β Σ_i rᵀ ∂g_i/∂S / ‖θ_0 - θ*‖²``,  ``∂L/∂β = -2 rᵀ Σ_i g_i / ‖θ_0 - θ*‖²``.
 
     In ``∂g_i`` the weights ``θ'_i`` are taken as constants: what an example does to *later*
-    gradients by having moved the weights (the products of ``I - β H`` in exact back-propagation) is
-    left out. The value is that of MTT exactly; the gradient is MTT's exactly for one step, and
-    otherwise that of MTT with every ``θ'_i`` detached inside ``g_i``.
+    gradients by having moved the weights is left out. So the value is MTT's, and the gradient that
+    of MTT with every ``θ'_i`` detached inside ``g_i``.
 
-    The student is trained twice, once for ``r`` and once more for one vector-Jacobian product a
-    step, with the same draws: no graph outlives a step and no ``θ'_i`` is stored. The returned
-    scalar has the loss as its value and the above as its gradient.
+    The student is trained twice with the same draws, for ``r`` and for one vector-Jacobian product
+    a step: no graph outlives a step and no ``θ'_i`` is stored.
     """
 
     def __call__(self, syn: Synthetic, real: Source, learner: Learner, rng: Generator) -> Tensor:

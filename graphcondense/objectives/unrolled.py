@@ -24,11 +24,9 @@ class Unrolled:
     """The loss of real examples after ``steps`` of SGD on the synthetic ones.
 
     The gradient is exact back-propagation through time, by hand: the trajectory is walked back with
-    the adjoints of ``θ`` and ``v``, and one Hessian-vector product a step gives those of the data.
-    No graph outlives a step, so memory is the stored trajectory: two copies of the weights for each
-    of ``ceil(window / every)`` steps, and for ``every`` more while a stretch is computed anew. The
-    gradient is computed with the value, and reaches what the batch and the step sizes were computed
-    from.
+    the adjoints of ``θ`` and ``v``, one Hessian-vector product a step. No graph outlives a step, so
+    memory is two copies of the weights for each of ``ceil(window / every)`` steps, and for
+    ``every`` more while a stretch is computed anew.
 
     Attributes:
         steps: ``T``, training steps.

@@ -27,13 +27,12 @@ class Budget:
         ratio: share of the examples that ``of`` names.
         of: what ``ratio`` is a share of: the labelled training examples, or all.
         per_class: the same number of examples for every class.
-        bytes: size in bytes of all tensors of the result, at most. An example counts as dense, as
-            learnt ones are; real ones that are mostly zero are stored by row and may take far less.
+        bytes: size in bytes of all tensors of the result, at most. An example counts as dense; real
+            ones that are mostly zero may take far less.
         rule: how classes share. ``"remainder"`` (GCond): each class the floor of its share, at
             least one, the largest class takes what is left and passes on what it cannot hold.
-            ``"floor"``: each class the floor of its share, at least one, so that the sum may stay
-            under the budget. ``"equal"``: the same for all, what is left one each to the largest
-            classes.
+            ``"floor"``: each class the floor of its share, at least one. ``"equal"``: the same for
+            all, what is left one each to the largest classes.
     """
 
     nodes: Count | None = None
@@ -108,12 +107,8 @@ class Budget:
         return wanted
 
     def instead(self, missing: int, total: int) -> str:
-        """What else, besides a lower budget, helps where each class lacks so many labels.
-
-        Args:
-            missing: labelled examples that every class would need besides.
-            total: all examples there are.
-        """
+        """What else, besides a lower budget, helps where each class lacks ``missing`` labels and
+        there are ``total`` examples."""
         return ""
 
     def _missing(self, counts: Tensor, n: int) -> int:

@@ -189,25 +189,20 @@ def coarsen(
     join: bool = True,
     rng: np.random.Generator,
 ) -> Array:
-    """Contract level by level until exactly ``n`` nodes are left.
+    """Contract until exactly ``n`` nodes are left; the group of each ``[N]``, numbered in order.
 
     A level contracts disjoint groups, cheapest first; a group that lost members to a cheaper one is
     priced anew (Loukas's greedy algorithm). The last group is cut to size.
 
     Args:
-        adj: ``W [N, N]``, see :class:`Level`.
+        adj, vectors, rng: see :class:`Level`.
         n: nodes that are left.
         family: candidates of a level.
         held: ``[N, C]``, one at the class of a labelled node.
-        vectors: ``[N, K]``, see :class:`Level`.
         carried: what becomes of the vectors' means in a coarser graph; by default they stay.
         respect: never contract nodes of different classes.
-        join: make one of nodes of the same class that no edge allows to contract: components that
-            have become a node each, before anything else; and, when no candidate is left, others.
-        rng: of whatever is drawn.
-
-    Returns:
-        The group of each node ``[N]``, numbered in the order of their first members.
+        join: join nodes of the same class that no edge joins: components of a node each, before
+            anything else; and others when no candidate is left.
 
     Raises:
         ValueError: nothing is left to contract above ``n`` nodes.
@@ -286,13 +281,10 @@ def cheapest(found: Candidates, level: Level, most: int) -> tuple[Array, int]:
 
 
 def joined(level: Level, among: Array, most: int) -> tuple[Array, int]:
-    """Join nodes of the same class, whether an edge is between them or not.
+    """Join nodes of the same class, whether an edge is between them or not; as :func:`cheapest`.
 
-    The class with the most nodes among those in question is next, and its two of least volume
-    become one, until each class has one or ``most`` nodes are gone.
-
-    Returns:
-        As :func:`cheapest`.
+    The class with the most nodes is next, and its two of least volume become one, until each class
+    has one or ``most`` nodes are gone.
     """
     group, classes = np.arange(len(among)), level.classes
     heaps = [

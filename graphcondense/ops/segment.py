@@ -1,9 +1,8 @@
 """Sums, maxima and softmaxes over segments of rows, through torch-scatter where it is installed.
 
-Two paths compute the same thing: ``torch_scatter``'s kernels (an optional accelerator) and torch's
-own ``index_add`` / ``scatter_reduce``. :func:`backend` says which one runs; the environment
-variable ``GRAPHCONDENSE_SEGMENT`` (``auto``, ``torch`` or ``torch-scatter``) or an argument forces
-one.
+Otherwise torch's own ``index_add`` and ``scatter_reduce`` compute the same. :func:`backend` says
+which one runs; the environment variable ``GRAPHCONDENSE_SEGMENT`` (``auto``, ``torch`` or
+``torch-scatter``) or an argument forces one.
 """
 
 from __future__ import annotations

@@ -100,17 +100,10 @@ def _numbered(values: npt.NDArray[np.generic]) -> Ints:
 def plant(forest: Forest, roots: Sequence[int]) -> tuple[Ints, Ints, Ints]:
     """A small graph in which ``roots`` have the computation trees they have in their own graphs.
 
-    Equal subtrees are one node, and a node with a tree of height ``k`` also serves where that tree
-    cut to a lower height is needed. So the trees fold into a directed graph, child to parent, with
-    parallel edges. A node of height ``k`` has the state of its original after each of the first
-    ``k`` layers: the roots are exact in a network of at most ``hops`` layers. Of a leaf only the
-    features count, so edges from its parent may pad its in-degree to that of the original, which
-    makes GCN exact too. No node is given an edge to itself, which GCN and GAT would take for their
-    own self-loop.
-
-    Args:
-        forest: of :func:`grow`.
-        roots: one node for each tree.
+    Equal subtrees are one node, which also serves where its tree cut to a lower height is needed: a
+    directed graph, child to parent, with parallel edges. The roots are exact in a network of at
+    most ``hops`` layers. Edges from a leaf's parent pad its in-degree to that of the original, for
+    GCN to be exact. No node is given an edge to itself, a self-loop for GCN and GAT.
 
     Returns:
         The original of each node ``[n]``, the roots first; the edges ``[2, m]`` between them; the

@@ -26,13 +26,10 @@ BLOCK = 2**22
 def smallest_nonzero(adj: sp.csr_matrix, k: int, rng: np.random.Generator) -> tuple[Array, Array]:
     """The ``k`` smallest eigenvalues of ``L`` above zero, ascending, and their vectors ``[m, k]``.
 
-    Zero is an eigenvalue once a component, and its vectors are known: they are left out from the
-    start. Above :data:`~graphcondense.ops.spectral.DENSE` nodes by LOBPCG (Knyazev, 2001) with the
-    degrees as preconditioner, to a residual of 1e-4 or for 300 steps. If it has not converged by
-    then it still has a subspace of small energy, and a coarsening needs no more than that: the
-    bounds on it hold for any subspace.
-
-    A graph with fewer such eigenvalues gives all it has.
+    Zero is an eigenvalue once a component, and its vectors are known and left out. Above
+    :data:`~graphcondense.ops.spectral.DENSE` nodes by LOBPCG (Knyazev, 2001) with the degrees as
+    preconditioner, to a residual of 1e-4 or for 300 steps: a coarsening needs no more than a
+    subspace of small energy. A graph with fewer such eigenvalues gives all it has.
     """
     lap, m = laplacian(adj), adj.shape[0]
     parts, part = connected_components(adj, directed=False)
@@ -85,10 +82,9 @@ def variation_edges(level: Level) -> Candidates:
 def variation_neighborhoods(level: Level) -> Candidates:
     """Every node with its neighbours, by local variation ``‖Π_C⊥ A‖²_{L_C} / (|C| - 1)``.
 
-    ``Π_C⊥`` takes away the mean over ``C``, and ``L_C`` is the Laplacian of the edges inside ``C``
-    with those to the outside, doubled, on its diagonal. With the rows ``a_i`` of ``A`` in ``C``,
-    their mean ``ā`` and the weight ``b_i`` from ``i`` to the outside, the norm (Frobenius', an
-    upper bound of the spectral one) is ``Σ_{ij inside} w_ij ‖a_i - a_j‖² + 2 Σ_i b_i ‖a_i - ā‖²``.
+    With the rows ``a_i`` of ``A`` in ``C``, their mean ``ā`` and the weight ``b_i`` from ``i`` to
+    the outside, the norm (Frobenius', an upper bound of the spectral one) is
+    ``Σ_{ij inside} w_ij ‖a_i - a_j‖² + 2 Σ_i b_i ‖a_i - ā‖²``.
 
     Of a neighbourhood with several labels, the members of the centre's stay (of the most frequent
     one where the centre has none), and those without.

@@ -58,11 +58,10 @@ class BatchNorm(LayerNorm):
 class SGFormer(Stacked):
     """Wu et al., NeurIPS 2023; PyG's ``SGFormer`` with one attention layer and one head.
 
-    ``Q, K`` have rows of norm one, ``D = diag(1 + Q (K^T 1) / N)`` and the attention is
-    ``D^-1 (V + Q (K^T V) / N)`` (eqs. 5-6): linear in the number of nodes, yet over all of them, so
-    every prediction sees the whole graph. Beside it stand ``num_layers`` of ``GCNConv`` with batch
-    normalisation; the two states are averaged with ``graph_weight``. PyG ignores edge weights and
-    ends in a logarithmic softmax; here the convolutions are weighted and the output is logits.
+    ``Q, K`` have rows of norm one, ``D = diag(1 + Q (K^T 1) / N)`` and the attention over all nodes
+    is ``D^-1 (V + Q (K^T V) / N)`` (eqs. 5-6). Beside it stand ``num_layers`` of ``GCNConv`` with
+    batch norm; the two states are averaged with ``graph_weight``. PyG ignores edge weights and ends
+    in a logarithmic softmax; here the convolutions are weighted and the output is logits.
     """
 
     edge_weights = "in the normalised adjacency of the convolutions"
