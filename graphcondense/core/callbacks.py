@@ -49,8 +49,8 @@ class Progress(Callback):
             score = state.metrics["validation"]
             self.score = f"{100 * score:.1f}" if self.percent else f"{score:.4f}"
         if self.bar.update() or state.metrics:
-            said = {"loss": f"{float(state.loss):.4g}"}
-            self.bar.set_postfix(said | ({"val": self.score} if self.score else {}), refresh=False)
+            shown = {"loss": f"{float(state.loss):.4g}"}
+            self.bar.set_postfix(shown | ({"val": self.score} if self.score else {}), refresh=False)
 
     def end(self, state: State) -> None:
         self.bar.close()
@@ -153,7 +153,7 @@ class Validate(Callback):
             self.extra, self._before = False, {}
         if self.due(state) or state.done:
             if not self.due(state):
-                self.extra, self._before = True, self._held()
+                self.extra, self._before = True, self._state()
             state.metrics["validation"] = self.measure(state)
 
     def measure(self, state: State) -> float:
@@ -172,14 +172,14 @@ class Validate(Callback):
 
     def state_dict(self) -> Saved:
         rest = {"start_score": self.start_score, "extra": self.extra, "before": self._before}
-        return {**self._held(), **rest}
+        return {**self._state(), **rest}
 
     def load_state_dict(self, saved: Saved) -> None:
         self.best, self.best_step = float(saved["best"]), int(saved["best_step"])
         self.start_score, self.kept = float(saved["start_score"]), dict(saved["kept"])
         self.extra, self._before = bool(saved["extra"]), dict(saved["before"])
 
-    def _held(self) -> Saved:
+    def _state(self) -> Saved:
         return {"best": self.best, "best_step": self.best_step, "kept": self.kept}
 
 
@@ -240,8 +240,8 @@ class Clock:
     def processor_seconds(self) -> float:
         """Of the CPU over all threads; on a GPU those on the wall."""
         on_cpu = time.process_time() - self._processor
-        own = time.perf_counter() - self._began if self.on_gpu else on_cpu
-        return self._earlier[1] + own
+        here = time.perf_counter() - self._began if self.on_gpu else on_cpu
+        return self._earlier[1] + here
 
     def state_dict(self) -> dict[str, float]:
         return {"seconds": self.seconds, "processor_seconds": self.processor_seconds}
@@ -343,21 +343,21 @@ class Checkpoint(Callback):
         self.last, self.saved_step = time.perf_counter(), state.step
 
     def interrupted(self, state: State) -> None:
-        said = (
+        hint = (
             f"last checkpoint: step {self.saved_step} in {self.file}; run the same again with "
             "resume (--resume) to go on from there"
             if self.saved_step is not None or self.file.exists()
             else "no checkpoint was due yet; the run starts over"
         )
         print(
-            f"\ninterrupted at step {state.step} of {state.schedule.steps}; {said}", file=sys.stderr
+            f"\ninterrupted at step {state.step} of {state.schedule.steps}; {hint}", file=sys.stderr
         )
 
 
 def rank_path(path: Path) -> Path:
     """The checkpoint file of this process."""
-    own = parallel.rank()
-    return path if own == 0 else path.with_suffix(f".rank{own}{path.suffix}")
+    rank = parallel.rank()
+    return path if rank == 0 else path.with_suffix(f".rank{rank}{path.suffix}")
 
 
 def read_checkpoint(
@@ -415,8 +415,8 @@ def differences(
         if isinstance(a, Mapping) and isinstance(b, Mapping):
             yield from differences(a, b, f"{prefix}{key}.")
         elif a != b:
-            said = ["not set" if v is _UNSET else reprlib.repr(v) for v in (a, b)]
-            yield f"{prefix}{key}", said[0], said[1]
+            words = ["not set" if v is _UNSET else reprlib.repr(v) for v in (a, b)]
+            yield f"{prefix}{key}", words[0], words[1]
 
 
 _UNSET = object()

@@ -193,15 +193,15 @@ def matched(saved: Saved, callbacks: Sequence[Callback]) -> dict[str, Callback]:
     Raises:
         ValueError: it has the states of others.
     """
-    own, theirs = keyed(callbacks), saved["callbacks"]
-    for key in [*theirs, *own]:
-        if (key in theirs) != (key in own):
+    ours, theirs = keyed(callbacks), saved["callbacks"]
+    for key in [*theirs, *ours]:
+        if (key in theirs) != (key in ours):
             who = "the checkpoint and not this run" if key in theirs else "this run and not it"
             raise ValueError(
                 f"the checkpoint is of a run with other callbacks: {who} has {key:.150}; give the "
                 "same callbacks in the same order, or start over"
             )
-    return own
+    return ours
 
 
 def detached(value: object) -> object:
@@ -219,13 +219,13 @@ def restore(state: State, saved: Saved, callbacks: Sequence[Callback]) -> Saved 
     Raises:
         ValueError: the checkpoint has the states of other callbacks.
     """
-    own = matched(saved, callbacks)
+    with_state = matched(saved, callbacks)
     state.step = int(saved["step"])
     state.syn.load_state_dict(saved["syn"])
     for g, optimizer in state.optimizers.items():
         optimizer.load_state_dict(saved["optimizers"][g])
     state.rng.set_state(saved["rng"])
-    for key, callback in own.items():
+    for key, callback in with_state.items():
         callback.load_state_dict(saved["callbacks"][key])
     memory: Saved | None = saved["memory"]
     return memory

@@ -223,9 +223,9 @@ class Method(Budget, Generic[S]):
             TypeError: callbacks or parts that are none.
             ValueError: callbacks or a checkpoint for a method without a loop.
         """
-        own = checked_callbacks(callbacks)
+        given = checked_callbacks(callbacks)
         if not self.iterates:
-            if own or resume is not None:
+            if given or resume is not None:
                 raise ValueError(f"{self.name} has no loop: leave out callbacks= and resume=")
             return self.solve(real, rng)
         parts = self.parts(real, rng)
@@ -242,11 +242,11 @@ class Method(Budget, Generic[S]):
             parts.schedule,
             real if parts.real is None else parts.real,
             rng=rng,
-            callbacks=[*parts.callbacks, *own],
+            callbacks=[*parts.callbacks, *given],
             resume=resume,
         )
 
-    def scorer(self, held: S) -> Scorer | None:
+    def scorer(self, val: S) -> Scorer | None:
         """The method's own score of a finished set, on the validation examples as the training
         examples of a source; by default ``None``: networks are trained."""
         return None

@@ -60,9 +60,9 @@ def _join(backend: str) -> None:
         store, _, _ = next(iter(dist.rendezvous("env://")))  # type: ignore[attr-defined]
         _STORE.append(store)
     name = f"graphcondense/{next(_GROUPS)}"
-    own = dist.PrefixStore(name, _STORE[0])  # type: ignore[attr-defined]
+    prefixed = dist.PrefixStore(name, _STORE[0])  # type: ignore[attr-defined]
     mine, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    dist.init_process_group(backend, store=own, rank=mine, world_size=count)
+    dist.init_process_group(backend, store=prefixed, rank=mine, world_size=count)
 
 
 def finish(made: bool) -> None:

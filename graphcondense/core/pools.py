@@ -32,16 +32,16 @@ def initialise(model: nn.Module, rng: Generator) -> dict[str, Tensor]:
     """
     out: dict[str, Tensor] = {}
     for prefix, module in model.named_modules():
-        own = {
+        params = {
             f"{prefix}.{k}" if prefix else k: p
             for k, p in module._parameters.items()
             if p is not None
         }
         reset = getattr(module, "reset", None)
-        if not own:
+        if not params:
             continue
         drawn = reset(rng) if callable(reset) else _torch_reset(module, rng)
-        for (name, param), value in zip(own.items(), drawn, strict=True):
+        for (name, param), value in zip(params.items(), drawn, strict=True):
             out[name] = value.to(device=param.device, dtype=param.dtype)
     return out
 
@@ -164,8 +164,8 @@ class Fresh:
                 params = leaves(initialise(self.model, rng), device)
                 trainer = self.optimizer(list(params.values()))
             if not go_on:
-                held = {"position": position, "params": params, "trainer": trainer.state_dict()}
-                yield Learner(self.model, params, buffers, None, held, self.criterion)
+                state = {"position": position, "params": params, "trainer": trainer.state_dict()}
+                yield Learner(self.model, params, buffers, None, state, self.criterion)
             go_on = False
             position += 1
             if position == self.outer:

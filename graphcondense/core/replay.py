@@ -63,8 +63,8 @@ class Replay:
                 if online[at].age >= self.oldest:
                     online[at] = self._fresh(rng)
             at = int(torch.randint(self.size, (), generator=rng))
-            held = {"at": at, "online": [o.held() for o in online]}
-            yield Learner(self.model, online[at].params, buffers, None, held, self.criterion)
+            state = {"at": at, "online": [o.saved() for o in online]}
+            yield Learner(self.model, online[at].params, buffers, None, state, self.criterion)
 
     def _fresh(self, rng: Generator) -> _Online:
         return self._online(initialise(self.model, rng), 0)
@@ -75,17 +75,17 @@ class Replay:
         return out
 
     def _online(self, params: Mapping[str, Tensor], age: int) -> _Online:
-        own = leaves(params, next(self.model.parameters()).device)
-        return _Online(own, self.optimizer(list(own.values())), age)
+        weights = leaves(params, next(self.model.parameters()).device)
+        return _Online(weights, self.optimizer(list(weights.values())), age)
 
-    def _train(self, own: _Online, buffers: dict[str, Tensor], syn: Synthetic) -> None:
+    def _train(self, network: _Online, buffers: dict[str, Tensor], syn: Synthetic) -> None:
         if not self.inner:
             return
-        learner = Learner(self.model, own.params, buffers, criterion=self.criterion)
+        learner = Learner(self.model, network.params, buffers, criterion=self.criterion)
         batch = frozen(syn)
-        for _ in range(min(self.inner, self.oldest - own.age)):
-            learner.train_step(batch, own.trainer)
-            own.age += 1
+        for _ in range(min(self.inner, self.oldest - network.age)):
+            learner.train_step(batch, network.trainer)
+            network.age += 1
 
 
 @dataclass
@@ -96,5 +96,5 @@ class _Online:
     trainer: torch.optim.Optimizer
     age: int
 
-    def held(self) -> Saved:
+    def saved(self) -> Saved:
         return {"params": self.params, "trainer": self.trainer.state_dict(), "age": self.age}

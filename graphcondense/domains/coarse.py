@@ -271,8 +271,8 @@ def coarse_graph(
     between.setdiag(inside if loops else 0)
     between.eliminate_zeros()
     if y is None:
-        held = members(assignment, n) @ told(real)
-        y = np.where(held.any(1), held.argmax(1), -1)
+        labels = members(assignment, n) @ told(real)
+        y = np.where(labels.any(1), labels.argmax(1), -1)
     lost = np.setdiff1d(np.arange(real.num_classes), y)
     if len(lost):
         raise ValueError(
@@ -291,10 +291,10 @@ def by_class(
     labels = real.labels.cpu()
     part, first = np.full(len(labels), -1), 0
     for c, k in enumerate(sizes.tolist()):
-        own = (labels == c).nonzero().flatten()
+        of_class = (labels == c).nonzero().flatten()
         seed = int(torch.randint(2**31, (), generator=rng))
-        weights = None if weight is None else weight[own.numpy()]
-        near = isometric(rows.cpu()[own].double()).numpy()
-        part[own.numpy()] = first + parts_of(near, k, seed, weights)
+        weights = None if weight is None else weight[of_class.numpy()]
+        near = isometric(rows.cpu()[of_class].double()).numpy()
+        part[of_class.numpy()] = first + parts_of(near, k, seed, weights)
         first += k
     return part

@@ -51,21 +51,21 @@ class DecodedImages(LearntImages):
         super().__init__(y.repeat_interleave(decoders.number), num_classes, raw)
         self.codes = nn.Parameter(codes.detach().clone())
         self.decoders = decoders
-        self.held: list[int] = torch.bincount(y.cpu(), minlength=num_classes).tolist()
-        self.seen = [k if shown is None else min(k, shown) for k in self.held]
+        self.codes_each: list[int] = torch.bincount(y.cpu(), minlength=num_classes).tolist()
+        self.seen = [k if shown is None else min(k, shown) for k in self.codes_each]
         # The codes of the coming step: a buffer, so that a checkpoint holds them.
-        self.register_buffer("rows", self._chosen(lambda held, k: torch.arange(k)))
+        self.register_buffer("rows", self._chosen(lambda total, k: torch.arange(k)))
 
     def _chosen(self, choose: Callable[[int, int], Tensor]) -> Tensor:
         first, parts = 0, []
-        for held, k in zip(self.held, self.seen, strict=True):
-            parts.append(first + choose(held, k))
-            first += held
+        for total, k in zip(self.codes_each, self.seen, strict=True):
+            parts.append(first + choose(total, k))
+            first += total
         return torch.cat(parts).to(self.codes.device)
 
     def draw(self, rng: Generator) -> None:
-        if self.seen != self.held:
-            self.rows = self._chosen(lambda held, k: torch.randperm(held, generator=rng)[:k])
+        if self.seen != self.codes_each:
+            self.rows = self._chosen(lambda total, k: torch.randperm(total, generator=rng)[:k])
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
         return {"codes": [self.codes], "decoders": list(self.decoders.parameters())}
@@ -85,8 +85,8 @@ class DecodedImages(LearntImages):
         sizes = [k * self.decoders.number for k in self.seen]
         ends = torch.arange(self.num_classes, device=x.device)
         return [
-            Batch((own,), ends[c : c + 1].expand(len(own)))
-            for c, own in enumerate(torch.split(x, sizes))
+            Batch((images,), ends[c : c + 1].expand(len(images)))
+            for c, images in enumerate(torch.split(x, sizes))
         ]
 
     @property

@@ -91,10 +91,10 @@ class GraphSource:
     def batch(
         self, c: int | None = None, size: int | None = None, rng: Generator | None = None
     ) -> Batch:
-        own = self.task.train if c is None else self.members[c]
-        if size is not None and size < len(own):
-            own = own[torch.randperm(len(own), generator=rng)[:size]]
-        return self.as_batch(self.task.batch(own))
+        members = self.task.train if c is None else self.members[c]
+        if size is not None and size < len(members):
+            members = members[torch.randperm(len(members), generator=rng)[:size]]
+        return self.as_batch(self.task.batch(members))
 
 
 class GraphSynthetic(Synthetic):
@@ -219,17 +219,17 @@ class GraphSynthetic(Synthetic):
         edges, attrs, lengths = [], [], []
         start = 0
         for k, size in enumerate(self.sizes.tolist()):
-            own = kept[k].nonzero().flatten()
-            if self.most_pairs is not None and len(own) > self.most_pairs:
-                likely = self.logits[k, own.to(self.logits.device)].topk(self.most_pairs).indices
-                own = own[likely.cpu()].sort().values
-            one_way = torch.stack([i[own], j[own]])
+            pairs = kept[k].nonzero().flatten()
+            if self.most_pairs is not None and len(pairs) > self.most_pairs:
+                likely = self.logits[k, pairs.to(self.logits.device)].topk(self.most_pairs).indices
+                pairs = pairs[likely.cpu()].sort().values
+            one_way = torch.stack([i[pairs], j[pairs]])
             both = torch.cat([one_way, one_way.flip(0)], 1)
             order = (both[0] * len(mask[k]) + both[1]).argsort()
             edges.append(both[:, order] + start)
             lengths.append(both.shape[1])
             if edge is not None:
-                attrs.append(torch.cat([edge[k, own], edge[k, own]])[order])
+                attrs.append(torch.cat([edge[k, pairs], edge[k, pairs]])[order])
             start += size
         return GraphSet(
             x=self.x.detach().cpu()[mask],
@@ -323,9 +323,9 @@ class LearntGraphs(Method[GraphSource]):
         """The synthetic graphs before the first update."""
         sizes, nodes = self.sizes(real), self.nodes_per_graph
         members = []
-        for own, k in zip(real.members, sizes.tolist(), strict=True):
-            large = own if nodes is None else own[real.task.graphs.sizes[own] >= nodes]
-            members.append(large if len(large) >= k else own)
+        for group, k in zip(real.members, sizes.tolist(), strict=True):
+            large = group if nodes is None else group[real.task.graphs.sizes[group] >= nodes]
+            members.append(large if len(large) >= k else group)
         begin = real.task.batch(self.chosen(real, members, sizes.tolist(), rng))
         return GraphSynthetic(
             begin if nodes is None else cut(begin, nodes),
@@ -356,8 +356,8 @@ class LearntGraphs(Method[GraphSource]):
         if init == "ridge":
             return most_telling(real, members, sizes, self.draws, rng)
         picked = [
-            own[CHOICES[init](readouts(real, own), k, rng)]
-            for own, k in zip(members, sizes, strict=True)
+            group[CHOICES[init](readouts(real, group), k, rng)]
+            for group, k in zip(members, sizes, strict=True)
         ]
         return torch.cat(picked)
 
@@ -463,11 +463,14 @@ def most_telling(
     best, kept = torch.inf, torch.empty(0, dtype=torch.long)
     for _ in range(draws):
         picked = torch.cat(
-            [own[choose_random(own, k, rng)] for own, k in zip(members, sizes, strict=True)]
+            [
+                chosen[choose_random(chosen, k, rng)]
+                for chosen, k in zip(members, sizes, strict=True)
+            ]
         )
-        own = rows[place[picked]]
-        said = rows @ (own.T @ ridge_weights(own @ own.T, y[place[picked]], 0.1))
-        error = float((share * (said - y).square())[known].sum())
+        chosen = rows[place[picked]]
+        outputs = rows @ (chosen.T @ ridge_weights(chosen @ chosen.T, y[place[picked]], 0.1))
+        error = float((share * (outputs - y).square())[known].sum())
         if error < best:
             best, kept = error, picked
     return kept

@@ -160,10 +160,10 @@ class Apart:
 
     def __call__(self, syn: Synthetic, real: Source, learner: Learner, rng: Generator) -> Tensor:
         loss = self.objective(syn, real, learner, rng)
-        held = syn.data if isinstance(syn, WithScalars) else syn
-        if not isinstance(held, HallucinatedImages):
-            raise TypeError(f"{type(held).__name__} has no hallucinators")
-        if self.weight == 0 or held.count < 2:
+        images = syn.data if isinstance(syn, WithScalars) else syn
+        if not isinstance(images, HallucinatedImages):
+            raise TypeError(f"{type(images).__name__} has no hallucinators")
+        if self.weight == 0 or images.count < 2:
             return loss
-        features = learner.features(held.batch()).flatten(1)
-        return loss + self.weight * likeness(features.view(-1, held.count, features.shape[1]))
+        features = learner.features(images.batch()).flatten(1)
+        return loss + self.weight * likeness(features.view(-1, images.count, features.shape[1]))

@@ -52,10 +52,10 @@ class ImageSource:
     ) -> Batch:
         if c is None and (size is None or size >= len(self.labels)):
             return Batch((self.images,), self.labels)
-        own = torch.arange(len(self.labels)) if c is None else self.members[c]
-        if size is not None and size < len(own):
-            own = own[torch.randperm(len(own), generator=rng)[:size]]
-        rows = own.to(self.device)
+        members = torch.arange(len(self.labels)) if c is None else self.members[c]
+        if size is not None and size < len(members):
+            members = members[torch.randperm(len(members), generator=rng)[:size]]
+        rows = members.to(self.device)
         return Batch((self.images[rows],), self.labels[rows])
 
     def labelled(self, sizes: Tensor) -> Tensor:
@@ -134,7 +134,7 @@ class LearntImages(Synthetic):
     def batches(self) -> list[Batch]:
         x, y = self.images()
         parts = zip(torch.split(x, self.counts), torch.split(y, self.counts), strict=True)
-        return [Batch((own,), labels) for own, labels in parts]
+        return [Batch((images,), labels) for images, labels in parts]
 
     @torch.no_grad()
     def export(self) -> ExportedImages:
@@ -229,8 +229,8 @@ class ImageMethod(Method[ImageSource]):
             x = torch.randn((int(sizes.sum()), *real.shape), generator=rng)
             return x.to(real.images)
         parts = []
-        for own, k in zip(real.members, sizes.tolist(), strict=True):
-            flat = real.images[own.to(real.device)].flatten(1)
+        for members, k in zip(real.members, sizes.tolist(), strict=True):
+            flat = real.images[members.to(real.device)].flatten(1)
             if self.init == "kmeans":
                 parts.append(choose_centres(flat, k, rng))
             else:
@@ -243,7 +243,10 @@ class ImageMethod(Method[ImageSource]):
         have = sizes if self.init == "noise" else torch.minimum(sizes, real.counts)
         parts = torch.split(self.initial(real, have, rng), have.tolist())
         return torch.cat(
-            [own[torch.arange(k) % len(own)] for own, k in zip(parts, sizes.tolist(), strict=True)]
+            [
+                part[torch.arange(k) % len(part)]
+                for part, k in zip(parts, sizes.tolist(), strict=True)
+            ]
         )
 
 

@@ -133,8 +133,8 @@ class NodeSource:
     ) -> Tensor:
         """Which of the training nodes are of class ``c``, or ``size`` drawn of them; on the CPU."""
         labels = self.labels.cpu()
-        own = torch.arange(len(labels)) if c is None else (labels == c).nonzero().flatten()
-        return own if size is None else own[torch.randperm(len(own), generator=rng)[:size]]
+        rows = torch.arange(len(labels)) if c is None else (labels == c).nonzero().flatten()
+        return rows if size is None else rows[torch.randperm(len(rows), generator=rng)[:size]]
 
     def _block(self, members: Tensor, seed: int) -> Batch:
         rows = self.task.train[members].numpy()
@@ -456,11 +456,11 @@ def start_nodes(
     """
     rows, x = real.propagated(hops), []
     for c, size in enumerate(sizes.tolist()):
-        own = rows[real.labels == c]
+        of_class = rows[real.labels == c]
         if init == "kmeans":
-            x.append(choose_centres(own, size, rng))
+            x.append(choose_centres(of_class, size, rng))
         else:
-            x.append(own[CHOICES[init](own, size, rng).to(own.device)])
+            x.append(of_class[CHOICES[init](of_class, size, rng).to(of_class.device)])
     return torch.cat(x), class_labels(real, sizes)
 
 

@@ -70,15 +70,15 @@ class RegressedImages(ImageMethod):
         fitted to condensed images, as networks see them, and their labels."""
         raise NotImplementedError
 
-    def scorer(self, held: ImageSource) -> Scorer | None:
+    def scorer(self, val: ImageSource) -> Scorer | None:
         """By :meth:`fit`, where the method names a predictor."""
         if not self.predictor:
             return None
 
         def score(small: ExportedImages) -> float:
-            seen = held.preprocess.apply(small.x).to(held.device)
-            predict = self.fit(seen, small.y.to(held.device))
-            return float((predict(held.images).argmax(1) == held.labels).float().mean())
+            seen = val.preprocess.apply(small.x).to(val.device)
+            predict = self.fit(seen, small.y.to(val.device))
+            return float((predict(val.images).argmax(1) == val.labels).float().mean())
 
         return score
 

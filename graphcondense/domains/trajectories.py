@@ -166,9 +166,9 @@ def images_digest(real: ImageSource) -> str:
 @torch.no_grad()
 def assigned(buffer: Buffer, x: Tensor) -> Tensor:
     """Soft labels ``[n, C]`` of images ``[n, c, h, w]``: the mean of trained experts' outputs."""
-    said = []
+    outputs = []
     for expert in range(buffer.training.experts):
         weights = buffer.weights(expert, buffer.training.epochs, x.device)
         out: Tensor = torch.func.functional_call(buffer.model, weights, (x,))
-        said.append(out.softmax(-1))
-    return torch.stack(said).mean(0)
+        outputs.append(out.softmax(-1))
+    return torch.stack(outputs).mean(0)

@@ -79,16 +79,16 @@ class NodeStates:
         """Consecutive graphs of about :data:`TILE` nodes together; more only where one graph has
         more."""
         out: list[Tile] = []
-        nodes, graphs, own = 0, 0, list[int]()
+        nodes, graphs, sizes = 0, 0, list[int]()
         for size in (*self.sizes, TILE + 1):
-            if own and sum(own) + size > TILE:
-                total = sum(own)
-                owner = torch.repeat_interleave(torch.tensor(own, device=self.h.device))
+            if sizes and sum(sizes) + size > TILE:
+                total = sum(sizes)
+                owner = torch.repeat_interleave(torch.tensor(sizes, device=self.h.device))
                 out.append(
-                    Tile(slice(nodes, nodes + total), slice(graphs, graphs + len(own)), owner)
+                    Tile(slice(nodes, nodes + total), slice(graphs, graphs + len(sizes)), owner)
                 )
-                nodes, graphs, own = nodes + total, graphs + len(own), []
-            own.append(size)
+                nodes, graphs, sizes = nodes + total, graphs + len(sizes), []
+            sizes.append(size)
         return out
 
 
@@ -148,18 +148,18 @@ class _Pairs(torch.autograd.Function):
         out = [torch.zeros_like(t) for t in ctx.saved_tensors]
         to_u, to_v = any(ctx.needs_input_grad[:2]), any(ctx.needs_input_grad[2:4])
         for a, b in _blocks(rows, columns, mirror):
-            own = grad[a.graphs, b.graphs]
+            part = grad[a.graphs, b.graphs]
             if mirror and a is not b:
-                own = own + grad[b.graphs, a.graphs].T
+                part = part + grad[b.graphs, a.graphs].T
             values, slope = kernel(u[a.nodes] @ v[b.nodes].T)
             read_u, read_v = a.readout(length_u), b.readout(length_v)
-            slope *= (read_u.T @ own) @ read_v
+            slope *= (read_u.T @ part) @ read_v
             if to_u:
                 out[0][a.nodes] += slope @ v[b.nodes]
-                out[1][a.nodes] += ((values @ read_v.T) * own[a.owner]).sum(1)
+                out[1][a.nodes] += ((values @ read_v.T) * part[a.owner]).sum(1)
             if to_v:
                 out[2][b.nodes] += slope.T @ u[a.nodes]
-                out[3][b.nodes] += ((values.T @ read_u.T) * own.T[b.owner]).sum(1)
+                out[3][b.nodes] += ((values.T @ read_u.T) * part.T[b.owner]).sum(1)
         return (*out, None, None, None, None)
 
 

@@ -102,10 +102,10 @@ class SNTK:
         h = x * (2**0.5 * scale)[:, None]
         field = Field(h, [(2 * square).sqrt() * scale], [], [])
         for block in range(1, self.blocks):
-            own = self._own(field)
+            inside = self._own(field)
             field.steps.append(steps[block * self.hops : (block + 1) * self.hops])
             field.scales.append(None)
-            square = field.gathered(field.gathered(own, -1).T, -1).diagonal().clamp_min(TINY)
+            square = field.gathered(field.gathered(inside, -1).T, -1).diagonal().clamp_min(TINY)
             if self.scaled:
                 field.scales[-1] = (2 / square).sqrt()
                 square = torch.full_like(square, 2.0)

@@ -143,8 +143,10 @@ class Bonsai(NodeMethod):
         near = reverse_neighbours(torch.from_numpy(rows).to(embedded), embedded, self.neighbours)
         labels, orders = real.labels.cpu(), []
         for c in range(real.num_classes):
-            own = (labels == c).nonzero().flatten()
-            orders.append(own[torch.from_numpy(greedy_cover(near[own.numpy()], len(own)))])
+            members = (labels == c).nonzero().flatten()
+            orders.append(
+                members[torch.from_numpy(greedy_cover(near[members.numpy()], len(members)))]
+            )
         return orders
 
     def _grown(self, real: NodeSource, orders: Sequence[Tensor], sizes: Tensor, n: int) -> Tensor:

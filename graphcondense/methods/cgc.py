@@ -87,13 +87,13 @@ class CGC(NodeMethod):
         part = k_means if self.clustering == "kmeans" else spectral_parts
         means = []
         for c, size in enumerate(sizes.tolist()):
-            own = rows[y == c]
-            members = F.one_hot(part(own, size, rng), size).to(own)
+            of_class = rows[y == c]
+            members = F.one_hot(part(of_class, size, rng), size).to(of_class)
             if self.tau:
                 # The largest confidence of a class cancels in every part's softmax.
-                held = sure[y == c]
-                members = members * ((held - held.max()) / self.tau).exp().to(own)[:, None]
-            means.append((members / members.sum(0).clamp_min(1e-30)).T @ own)
+                trust = sure[y == c]
+                members = members * ((trust - trust.max()) / self.tau).exp().to(of_class)[:, None]
+            means.append((members / members.sum(0).clamp_min(1e-30)).T @ of_class)
         h = torch.cat(means)
         classes = class_labels(real, sizes)
         if self.structure == "identity":

@@ -135,22 +135,22 @@ class GCSNTK(LearntGraph):
         cycle = (*plain.cycle, ("y", 1)) if plain.cycle else ()
         return replace(plain, lr={**plain.lr, "y": self.lr_y}, cycle=cycle)
 
-    def scorer(self, held: NodeSource) -> Scorer:
-        """Its own predictor: from an exported graph to the accuracy on ``held``."""
-        kernel, targets = self.kernel(), self.targets(held)
-        (seen,), y, _ = _Seen(held, kernel).batch()
+    def scorer(self, val: NodeSource) -> Scorer:
+        """Its own predictor: from an exported graph to the accuracy on ``val``."""
+        kernel, targets = self.kernel(), self.targets(val)
+        (seen,), y, _ = _Seen(val, kernel).batch()
 
         @torch.no_grad()
         def score(small: CondensedGraph) -> float:
             adj = gcn_norm_csr(csr_from_edges(small.edge_index, small.edge_weight, len(small.x)))
             step = csr_tensor(adj, dtype=seen.h.dtype, device=y.device)
-            own = kernel.embed(small.x.to(seen.h), step)
+            support = kernel.embed(small.x.to(seen.h), step)
             labels = small.y.to(y.device)
             if labels.is_floating_point():
-                labels = labels - 1 / held.num_classes
-            weights = ridge_weights(kernel(own, own), targets(labels), self.ridge)
-            said = kernel(seen, own).to(weights) @ weights
-            return float((said.argmax(1) == y).double().mean())
+                labels = labels - 1 / val.num_classes
+            weights = ridge_weights(kernel(support, support), targets(labels), self.ridge)
+            outputs = kernel(seen, support).to(weights) @ weights
+            return float((outputs.argmax(1) == y).double().mean())
 
         return score
 

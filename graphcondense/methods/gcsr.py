@@ -170,8 +170,8 @@ class Propagated(NodeView):
         y = self.real.labels
         if c is None and size is None:
             return Batch((self.rows, None), y)
-        own = self.real.members(c, size, rng).to(y.device)
-        return Batch((self.rows[own], None), y[own])
+        members = self.real.members(c, size, rng).to(y.device)
+        return Batch((self.rows[members], None), y[members])
 
 
 class SelfExpressive(Structure):

@@ -78,16 +78,16 @@ class GECC(NodeMethod):
         rows = real.weighted(self.weights)
         x = []
         for c, size in enumerate(sizes.tolist()):
-            own = rows[real.labels == c]
-            old = None if before is None else before[0][(before[1] == c).to(own.device)]
-            x.append(self._of_class(own, size, old, rng))
+            of_class = rows[real.labels == c]
+            old = None if before is None else before[0][(before[1] == c).to(of_class.device)]
+            x.append(self._of_class(of_class, size, old, rng))
         return NodeSynthetic(torch.cat(x), class_labels(real, sizes), num_classes=real.num_classes)
 
-    def _of_class(self, own: Tensor, size: int, old: Tensor | None, rng: Generator) -> Tensor:
-        start, near = None, isometric(own)
+    def _of_class(self, rows: Tensor, size: int, old: Tensor | None, rng: Generator) -> Tensor:
+        start, near = None, isometric(rows)
         if old is not None and len(old):
-            both = isometric(torch.cat([own, old[:size]]))
-            near, start = both[: len(own)], both[None, len(own) :]
+            both = isometric(torch.cat([rows, old[:size]]))
+            near, start = both[: len(rows)], both[None, len(rows) :]
         u, cost = fuzzy_c_means(
             near,
             size,
@@ -97,8 +97,8 @@ class GECC(NodeMethod):
             steps=self.steps,
             centres=start,
         )
-        held = u.sum(1) * (size / len(own))
-        spread = (held - 1).square().mean(1)
+        share = u.sum(1) * (size / len(rows))
+        spread = (share - 1).square().mean(1)
         best = int((cost / cost.min().clamp_min(1e-12) + self.balance * spread).argmin())
         weight = u[best] ** self.fuzzifier
-        return (weight / weight.sum(0).clamp_min(1e-12)).T @ own
+        return (weight / weight.sum(0).clamp_min(1e-12)).T @ rows

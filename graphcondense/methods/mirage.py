@@ -82,9 +82,9 @@ class Mirage(Method[GraphSource]):
         width = task.graphs.x.element_size() * int(task.graphs.x.shape[1])
         # Features and their sorted copies; colours, trees as they are told apart, transactions;
         # edges, sorted; which graph has which tree, twice.
-        held = 4 * width * nodes + 8 * (self.hops + 30) * nodes + 8 * 12 * edges
-        held += 2 * self.max_trees * int(real.counts.max())
-        return held + super().memory_bytes(real)
+        total = 4 * width * nodes + 8 * (self.hops + 30) * nodes + 8 * 12 * edges
+        total += 2 * self.max_trees * int(real.counts.max())
+        return total + super().memory_bytes(real)
 
     def solve(self, real: GraphSource, rng: Generator) -> Synthetic:
         """Mine every class; see the class.
@@ -111,11 +111,11 @@ class Mirage(Method[GraphSource]):
         nodes, edges, origins, weights, labels = [], [], [], [], []
         first = planted = 0
         for c, k in enumerate(sizes):
-            own = times[first : first + len(real.members[c])]
-            for items, rows in self._sets(own, c, k):
+            of_class = times[first : first + len(real.members[c])]
+            for items, rows in self._sets(of_class, c, k):
                 originals, ends, origin = plant(forest, example[items].tolist())
                 weight = np.zeros(len(originals), np.float32)
-                weight[: len(items)] = own[rows][:, items].mean(0)
+                weight[: len(items)] = of_class[rows][:, items].mean(0)
                 label = graphs.y[first + torch.from_numpy(rows)]
                 nodes.append(torch.from_numpy(originals))
                 edges.append(torch.from_numpy(ends) + planted)
@@ -123,7 +123,7 @@ class Mirage(Method[GraphSource]):
                 weights.append(torch.from_numpy(weight))
                 labels.append(label[0] if real.task.label_kind == "classes" else label.nanmean(0))
                 planted += len(originals)
-            first += own.shape[0]
+            first += of_class.shape[0]
         origin_of = torch.cat(origins)
         small = replace(
             graphs,
@@ -167,7 +167,7 @@ class Mirage(Method[GraphSource]):
                 "support or other hops"
             )
         dense = has.toarray()
-        rows = [np.flatnonzero(dense[:, own].all(1)) for own in sets]
+        rows = [np.flatnonzero(dense[:, items].all(1)) for items in sets]
         chosen = _RANKS[self.rank](dense, sets, rows, k)
         return [(often[sets[i]], rows[i]) for i in chosen]
 
@@ -184,7 +184,7 @@ def _covering(has: Bools, sets: Sequence[Ints], rows: Sequence[Ints], k: int) ->
     """Greedy tiling (Geerts et al., DS 2004): in turn the set with most cells not yet covered."""
     free, chosen = has.copy(), list[int]()
     cells = [np.ix_(r, s) for r, s in zip(rows, sets, strict=True)]
-    queue = [(-int(free[own].sum()), i) for i, own in enumerate(cells)]
+    queue = [(-int(free[cell].sum()), i) for i, cell in enumerate(cells)]
     heapify(queue)
     while len(chosen) < k:  # gains only fall, so one that is still true is the largest
         gain, i = queue[0]

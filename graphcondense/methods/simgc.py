@@ -95,9 +95,9 @@ class _Statistics:
         apart = x.new_zeros(count)
         for k, (mean, spread) in enumerate(zip(self.means, self.spreads, strict=True)):
             h = h if k == 0 or step is None else step @ h
-            own = class_means(h, y, count)
-            off = (own - mean).square().sum(1)
-            off = off + (_deviations(h, own, y) - spread).square().sum(1)
+            means = class_means(h, y, count)
+            off = (means - mean).square().sum(1)
+            off = off + (_deviations(h, means, y) - spread).square().sum(1)
             apart = apart + off / self.scale[k]
         loss = learner.loss(Batch((h, None), y)) + self.alpha * (share * apart).sum()
         if adj is not None and self.beta:
@@ -115,5 +115,5 @@ def _deviations(rows: Tensor, means: Tensor, y: Tensor) -> Tensor:
 
 def _squares(x: Tensor) -> Tensor:
     """``‖x_i - x_j‖²``, ``[n, n]``, from one product; no root, whose slope at zero is infinite."""
-    own = x.square().sum(1)
-    return (own[:, None] + own - 2 * (x @ x.T)).clamp_min(0)
+    squares = x.square().sum(1)
+    return (squares[:, None] + squares - 2 * (x @ x.T)).clamp_min(0)

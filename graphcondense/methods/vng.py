@@ -52,7 +52,7 @@ class VNG(Coarse):
         share = members(part, n).multiply(weight).tocsr()
         share = sp.diags_array(1 / np.asarray(share.sum(1)).ravel()) @ share
         rows = (real.propagated(k).cpu().double().numpy() for k in range(self.hops + 1))
-        virtual = [share @ own for own in rows]
+        virtual = [share @ hop for hop in rows]
         step = carrying(virtual, self.ridge)
         assignment = np.full(real.num_examples, -1)
         assignment[train] = part

@@ -129,8 +129,8 @@ class ConditionalCritic(nn.Module):
         """Scores ``[n]`` of images ``[n, c, h, w]`` and the classes ``[n]`` they should show."""
         h = F.leaky_relu(self.first(x), 0.2)
         h = F.leaky_relu(self.second(h), 0.2).flatten(1)
-        said: Tensor = self.last(h)
-        return said[:, 0] + said[:, 1:].gather(1, y[:, None])[:, 0]
+        scores: Tensor = self.last(h)
+        return scores[:, 0] + scores[:, 1:].gather(1, y[:, None])[:, 0]
 
 
 def train_gan(
@@ -183,15 +183,15 @@ def train_gan(
         real, y = images[rows].requires_grad_(step % 4 == 0), labels[rows]
         with torch.no_grad():
             made, told = fake()
-        said = critic(real, y)
-        loss = F.softplus(-said).mean() + F.softplus(critic(made, told)).mean()
+        scores = critic(real, y)
+        loss = F.softplus(-scores).mean() + F.softplus(critic(made, told)).mean()
         if step % 4 == 0:
-            (slope,) = torch.autograd.grad(said.sum(), real, create_graph=True)
+            (slope,) = torch.autograd.grad(scores.sum(), real, create_graph=True)
             loss = loss + 4 * penalty / 2 * slope.flatten(1).square().sum(1).mean()
         _update(players[1], list(critic.parameters()), loss)
         _update(players[0], list(generator.parameters()), F.softplus(-critic(*fake())).mean())
-        for name, own in generator.named_parameters():
-            kept[name].lerp_(own.detach(), 1 - min(average, (1 + step) / (10 + step)))
+        for name, weight in generator.named_parameters():
+            kept[name].lerp_(weight.detach(), 1 - min(average, (1 + step) / (10 + step)))
     generator.load_state_dict(kept)
 
 

@@ -191,12 +191,12 @@ class SparseGraphs(Graphs):
         logits, loops = F.leaky_relu(logits, SLOPE), F.leaky_relu(loops, SLOPE)
         # Any number may be taken off all logits of a node; the loop's own keeps them small.
         weight = (logits - loops.detach().index_select(0, end)).clamp_max(80).exp()
-        own = (loops - loops.detach()).exp()
-        total = own + self._to_targets(weight)
+        itself = (loops - loops.detach()).exp()
+        total = itself + self._to_targets(weight)
         heads, width = h.shape[-2:]
         messages = (weight[..., None] * h.index_select(0, start)).reshape(-1, heads * width)
         summed = self._to_targets(messages).reshape(-1, heads, width)
-        return (own[..., None] * h + summed) / total[..., None]
+        return (itself[..., None] * h + summed) / total[..., None]
 
     @cached_property
     def _members(self) -> sp.csr_matrix:
@@ -265,9 +265,9 @@ class DenseGraphs(Graphs):
         messages = F.relu(h[:, None] + e)  # [g, i, j, c]
         out = (operator[..., None] * messages).sum(2)
         if how == "gcn":  # the loop has no embedding
-            own = operator.diagonal(dim1=1, dim2=2)[..., None]
+            loops = operator.diagonal(dim1=1, dim2=2)[..., None]
             loop = messages.diagonal(dim1=1, dim2=2).transpose(1, 2)
-            out = out + own * (F.relu(h) - loop)
+            out = out + loops * (F.relu(h) - loop)
         return out
 
     def attend(
@@ -280,9 +280,9 @@ class DenseGraphs(Graphs):
             loops = loops + (self._mean_adj[..., None] * edge).sum(2)
         logits, loops = F.leaky_relu(logits, SLOPE), F.leaky_relu(loops, SLOPE)
         weight = (logits - loops.detach()[:, :, None]).clamp_max(80).exp() * self.adj[..., None]
-        own = (loops - loops.detach()).exp()
+        itself = (loops - loops.detach()).exp()
         summed = torch.einsum("gijk,gjkc->gikc", weight, h)
-        return (own[..., None] * h + summed) / (own + weight.sum(2))[..., None]
+        return (itself[..., None] * h + summed) / (itself + weight.sum(2))[..., None]
 
     def pool(self, h: Tensor, gate: Tensor | None, how: Readout) -> Tensor:
         counts = self.mask.to(h)[..., None]
@@ -535,7 +535,7 @@ def resolve(name: str) -> type[GraphNet]:
     Raises:
         ValueError: an unknown name.
     """
-    known = {own.lower(): cls for own, cls in GRAPH_MODELS.items()}
+    known = {model.lower(): cls for model, cls in GRAPH_MODELS.items()}
     if name.lower() not in known:
         raise ValueError(f"unknown graph-level model {name!r}; known are {', '.join(GRAPH_MODELS)}")
     return known[name.lower()]

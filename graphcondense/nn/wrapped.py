@@ -86,12 +86,12 @@ class Wrapped(Stacked):
         (code,) = self._code
         out = []
         for s in range(len(next(iter(parameters.values())))):
-            own = {self._names[name]: value[s] for name, value in parameters.items()}
-            held = {
+            weights = {self._names[name]: value[s] for name, value in parameters.items()}
+            kept = {
                 self._names[name]: value[s] if self.training else value[s].clone()
                 for name, value in buffers.items()
             }
-            state = own | held
+            state = weights | kept
             with torch.random.fork_rng(devices=cuda), self._built:
                 step = ((self.seeds[s] << 32) + self._step) % 2**63
                 drawn = step if self.training else EVALUATION
@@ -100,7 +100,7 @@ class Wrapped(Stacked):
                 logits = functional_call(code, state, *self._arguments(graph))
             self._check_output(logits, len(graph[0]))
             out.append(logits[rows])
-            for name, value in held.items() if self.training else ():
+            for name, value in kept.items() if self.training else ():
                 # A buffer that was not changed in place but set anew, to be kept in the next call.
                 if state[name] is not value and state[name].shape == value.shape:
                     value.copy_(state[name].detach())
@@ -149,11 +149,11 @@ class _Built:
 
     def __init__(self, network: nn.Module) -> None:
         attributes = [vars(module) for module in network.modules()]
-        self._attributes = [(held, dict(held)) for held in attributes]
+        self._attributes = [(attributes_of, dict(attributes_of)) for attributes_of in attributes]
         self._containers = [
             (value, copy(value))
-            for held in attributes
-            for value in held.values()
+            for attributes_of in attributes
+            for value in attributes_of.values()
             if isinstance(value, list | dict | set)
         ]
 
@@ -161,9 +161,9 @@ class _Built:
         pass
 
     def __exit__(self, *error: object) -> None:
-        for held, before in self._attributes:
-            held.clear()
-            held.update(before)
+        for attributes, before in self._attributes:
+            attributes.clear()
+            attributes.update(before)
         for value, entries in self._containers:
             if not value and not entries:  # almost all: hooks
                 continue
@@ -194,9 +194,9 @@ def _check_state(label: str, networks: Sequence[nn.Module]) -> None:
         if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in theirs.items()}:
             raise ValueError(f"{label} has other layers for another seed; build the same for all")
         for path, module in first.named_modules():
-            own = vars(other.get_submodule(path))
+            twins = vars(other.get_submodule(path))
             for name, value in vars(module).items():
-                if isinstance(value, Tensor) and not _same(value, own.get(name)):
+                if isinstance(value, Tensor) and not _same(value, twins.get(name)):
                     where = f"{path}.{name}" if path else name
                     raise ValueError(
                         f"{label} draws a tensor of its own for every seed, {where}, that is "

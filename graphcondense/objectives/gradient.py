@@ -43,9 +43,9 @@ def absolute(a: Tensor, b: Tensor, eps: float = 0.0) -> Tensor:
     return (a - b).abs().sum()
 
 
-def _one_minus(cross: Tensor, own: Tensor, target: Tensor, eps: Tensor | float) -> Tensor:
+def _one_minus(cross: Tensor, square: Tensor, target: Tensor, eps: Tensor | float) -> Tensor:
     """``1 - cos`` from an inner product and two squared norms."""
-    norms = own.clamp_min(TINY).sqrt() * target.clamp_min(TINY).sqrt()
+    norms = square.clamp_min(TINY).sqrt() * target.clamp_min(TINY).sqrt()
     return 1 - cross / (norms + eps)
 
 
@@ -138,8 +138,8 @@ class GradientMatching:
             if not len(small.y):
                 continue
             target = learner.grads(real.batch(c, self.size, rng))
-            own = learner.grads(small, create_graph=True)
-            apart = self._apart(own, target)
+            grads = learner.grads(small, create_graph=True)
+            apart = self._apart(grads, target)
             share = len(small.y) / total if self.shares else 1.0
             loss = loss.to(apart) + share * apart
         return loss
@@ -159,14 +159,14 @@ class GradientMatching:
                 target[k] = target[k] + share * slope if k in target else share * slope
             losses.append(share * learner.loss(small))
         weights = list(learner.params.values())
-        own = torch.autograd.grad(torch.stack(losses).sum(), weights, create_graph=True)
-        return self._apart(dict(zip(learner.params, own, strict=True)), target)
+        grads = torch.autograd.grad(torch.stack(losses).sum(), weights, create_graph=True)
+        return self._apart(dict(zip(learner.params, grads, strict=True)), target)
 
-    def _apart(self, own: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Tensor:
+    def _apart(self, grads: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Tensor:
         """The distance summed over the weights that count."""
         distance = DISTANCES[self.distance]
         terms = [
-            distance(_units(own[k]), _units(t), self.eps)
+            distance(_units(grads[k]), _units(t), self.eps)
             for k, t in target.items()
             if self.biases or t.dim() > 1
         ]
@@ -198,10 +198,10 @@ class GradientMatching:
         )
         loss = share.new_zeros(())
         later: Tensor | None = None
-        for own, target, weight in reversed(
+        for grads, target, weight in reversed(
             list(zip(mine.layer_gradients(weights, bias), targets, weights, strict=True))
         ):
-            loss = loss + share @ cosine_of_grams(own, target, later, self.eps).to(share)
+            loss = loss + share @ cosine_of_grams(grads, target, later, self.eps).to(share)
             later = weight if later is None else later @ weight
         return loss
 
@@ -211,21 +211,23 @@ def _units(g: Tensor) -> Tensor:
     return g if g.dim() > 1 else g[None]
 
 
-def cosine_of_grams(own: Tensor, target: Tensor, later: Tensor | None, eps: float = 0.0) -> Tensor:
+def cosine_of_grams(
+    small: Tensor, target: Tensor, later: Tensor | None, eps: float = 0.0
+) -> Tensor:
     """:func:`cosine` of the rows of ``B^T G'`` and ``B^T G``, for every class ``[K]``.
 
     A row's squared norm ``b^T (G G^T) b`` cancels where ``b`` is nearly orthogonal to what
     dominates ``G``, so the small Gram matrices are taken in float64; ``G`` itself need not be.
 
     Args:
-        own, target: ``G', G [K, C, d]``.
+        small, target: ``G', G [K, C, d]``.
         later: ``B [C, h]``, the product of the later weights; ``None`` is the identity.
         eps: see :func:`cosine`.
     """
-    own, own_norm = _unit(own.double())
+    small, small_norm = _unit(small.double())
     target, target_norm = _unit(target.double())
     later = None if later is None else later.double()
-    relative = eps / (own_norm * target_norm)
+    relative = eps / (small_norm * target_norm)
 
     def rows(left: Tensor, right: Tensor) -> Tensor:
         """``b_j^T (left right^T) b_j`` for every row ``j``, ``[K, h]``."""
@@ -233,7 +235,9 @@ def cosine_of_grams(own: Tensor, target: Tensor, later: Tensor | None, eps: floa
             return (left * right).sum(-1)
         return ((left @ right.transpose(1, 2) @ later) * later).sum(1)
 
-    return _one_minus(rows(own, target), rows(own, own), rows(target, target), relative).sum(1)
+    return _one_minus(rows(small, target), rows(small, small), rows(target, target), relative).sum(
+        1
+    )
 
 
 def _unit(g: Tensor) -> tuple[Tensor, Tensor]:

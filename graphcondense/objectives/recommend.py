@@ -41,8 +41,8 @@ class Recommend:
         (rows,) = real.batch(None, self.size, rng).inputs
         wide = small.double()
         weights = ridge_weights(self.kernel(wide, wide), wide, float(syn.get_buffer("ridge")))
-        said = self.kernel(rows, small) @ weights.to(small.dtype)
+        scores = self.kernel(rows, small) @ weights.to(small.dtype)
         # Σ_i x_i log softmax(x̂)_i = Σ_i x_i x̂_i - Σ_i x_i · logsumexp(x̂): one large tensor fewer.
-        loss: Tensor = rows.sum(1) @ said.logsumexp(1) - (rows * said).sum()
+        loss: Tensor = rows.sum(1) @ scores.logsumexp(1) - (rows * scores).sum()
         sums: Tensor = small.sum(1).mean() / self.interactions
         return loss / len(rows) + self.cardinality * sums

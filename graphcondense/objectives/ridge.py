@@ -55,15 +55,15 @@ class RidgeMatching:
         for batch in self._batches(real, rng):
             gram = kernel(kernel.embed(*batch.inputs), support)
             wanted = self.targets(batch.y).to(weights)
-            said = gram.to(weights) @ weights
+            outputs = gram.to(weights) @ weights
             if self.scale is not None:
                 assert isinstance(syn, HasScalars)
-                said = said * syn.scalar(self.scale).to(weights)
-                error = error + 2 * F.cross_entropy(said, wanted.argmax(1), reduction="sum")
-                count = count + len(said)
+                outputs = outputs * syn.scalar(self.scale).to(weights)
+                error = error + 2 * F.cross_entropy(outputs, wanted.argmax(1), reduction="sum")
+                count = count + len(outputs)
                 continue
             known = ~wanted.isnan()
-            off = (said - wanted.nan_to_num(0.0)) * known
+            off = (outputs - wanted.nan_to_num(0.0)) * known
             error, count = error + off.square().sum(), count + known.any(1).sum()
         return error / (2 * count)
 

@@ -148,9 +148,9 @@ class ConstantMemoryMatching(_Student):
             grads = student.grads(self._seen(leaves, part, again), create_graph=True)
             product = inner({k: v.detach() for k, v in residual.items()}, grads)
             found = torch.autograd.grad(product, moving, allow_unused=True)
-            for slope, own in zip(slopes, found, strict=True):
-                if own is not None:
-                    slope -= scale * beta * own
+            for slope, part_slope in zip(slopes, found, strict=True):
+                if part_slope is not None:
+                    slope -= scale * beta * part_slope
             student = _moved(student, grads, beta)
         for tensor, slope in zip(wanted, slopes, strict=True):
             loss = loss + (slope * (tensor - tensor.detach())).sum()

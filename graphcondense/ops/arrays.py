@@ -48,8 +48,10 @@ def plain(value: Any, what: str, *, text: str = "") -> Tensor:
         if array.dtype.kind in "US" or (
             array.dtype.kind == "O" and array.size and isinstance(array.flat[0], str | bytes)
         ):
-            said = f"{what} holds text, such as {str(array.flat[0])[:30]!r}" if array.size else what
-            raise ValueError(f"{said}; numbers are needed{text}")
+            found = (
+                f"{what} holds text, such as {str(array.flat[0])[:30]!r}" if array.size else what
+            )
+            raise ValueError(f"{found}; numbers are needed{text}")
         if array.dtype.kind not in "biufc":
             raise ValueError(f"{what} holds {array.dtype} values; numbers are needed")
         if array.dtype.kind == "f" and array.dtype.itemsize > 8:

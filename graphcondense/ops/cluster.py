@@ -161,6 +161,6 @@ def _far_apart(x: Tensor, k: int, given: Tensor, rng: Generator) -> Tensor:
         at = torch.multinomial(odds, 1, generator=rng).flatten().to(x.device)
         drawn = x[at][:, None]
         v = torch.cat([v, drawn], 1)
-        own = _squares(x, drawn)[..., 0]
-        nearest = own if v.shape[1] == 1 else torch.minimum(nearest, own)
+        apart = _squares(x, drawn)[..., 0]
+        nearest = apart if v.shape[1] == 1 else torch.minimum(nearest, apart)
     return v

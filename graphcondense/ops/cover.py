@@ -77,7 +77,7 @@ def greedy_cover(covers: sp.csr_matrix, k: int) -> Array:
         if not heap or heap[0][0] == 0:
             left[:] = True
             taken = set(order)
-            heap = [(-len(own), i) for i, own in enumerate(has) if i not in taken]
+            heap = [(-len(members), i) for i, members in enumerate(has) if i not in taken]
             heapq.heapify(heap)
         bound, i = heapq.heappop(heap)
         adds = int(left[has[i]].sum())

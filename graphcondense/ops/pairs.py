@@ -92,9 +92,9 @@ class _Pairs(torch.autograd.Function):
         # z.
         plain, with_z = torch.zeros_like(last), torch.zeros_like(last)
         for rows, part in _tiles(z, n):
-            own = _open(grad[_flat(rows, n), None], torch.addcmul(offset, part, slope))
-            plain += own.sum(0)
-            with_z += own.mul_(part).sum(0)
+            passed = _open(grad[_flat(rows, n), None], torch.addcmul(offset, part, slope))
+            plain += passed.sum(0)
+            with_z += passed.mul_(part).sum(0)
         d_last = slope * with_z + offset * plain
         d_shift = last * plain
         d_scale = root * (last * with_z - mean * d_shift)

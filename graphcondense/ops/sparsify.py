@@ -99,10 +99,10 @@ def candidates(adj: sp.csr_matrix, how: How) -> Iterator[tuple[str, sp.csr_matri
     coo = sp.coo_array((coo.data[real], (coo.row[real], coo.col[real])), shape=adj.shape)
     edges = torch.from_numpy(np.stack([coo.col, coo.row]).astype(np.int64))
     weight = torch.from_numpy(coo.data)
-    for said, kept in _choices(edges, weight, how):
+    for words, kept in _choices(edges, weight, how):
         mask = kept.numpy()
         yield (
-            said,
+            words,
             sp.csr_matrix((coo.data[mask], (coo.row[mask], coo.col[mask])), shape=adj.shape),
         )
 

@@ -61,8 +61,8 @@ def laplacian_ends(
     half = ((half + half.T) / 2).tocsr()
     found, where = [], []
     for nodes in components(half):
-        own = half if len(nodes) == n else half[nodes][:, nodes]
-        pairs = _ends(own, smallest, largest, seed, steps, tolerance)
+        part_adj = half if len(nodes) == n else half[nodes][:, nodes]
+        pairs = _ends(part_adj, smallest, largest, seed, steps, tolerance)
         found.append(pairs)
         where.append(nodes)
     every = np.concatenate([values for values, _ in found])

@@ -78,8 +78,8 @@ def grow(
     colours = [leaf]
     for _ in range(hops):
         below = colours[-1][source]
-        own = np.lexsort((kind, below, target))
-        heard = np.stack([below[own], kind[own]], 1)
+        by_target = np.lexsort((kind, below, target))
+        heard = np.stack([below[by_target], kind[by_target]], 1)
         seen: dict[tuple[int, bytes], int] = {}
         trees = [
             seen.setdefault((root, heard[a:b].tobytes()), len(seen))
@@ -170,5 +170,5 @@ def frequent_sets(has: sp.csr_matrix, count: int) -> list[Ints]:
     table = pd.DataFrame.sparse.from_spmatrix(boolean[:, items])
     # It takes a share and rounds the product up: half a row less comes out at `count`.
     found = fpmax(table, min_support=(count - 0.5) / has.shape[0])
-    sets = sorted(sorted(items[list(own)].tolist()) for own in found["itemsets"])
-    return [np.array(own, np.int64) for own in sets]
+    sets = sorted(sorted(items[list(found_set)].tolist()) for found_set in found["itemsets"])
+    return [np.array(found_set, np.int64) for found_set in sets]

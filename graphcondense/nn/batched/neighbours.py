@@ -46,8 +46,8 @@ class SAGE(Stacked):
         for i, step in enumerate(steps):
             before = self._hidden(h) if i else h
             gathered = product(step, before @ self.weights[i] if i else h)
-            own = before[:, : gathered.shape[1]] if i else root
-            h = gathered + product(own, self.roots[i]) + self.biases[i]
+            root_state = before[:, : gathered.shape[1]] if i else root
+            h = gathered + product(root_state, self.roots[i]) + self.biases[i]
         return h
 
 
@@ -103,8 +103,8 @@ class GIN(Stacked):
 
     @classmethod
     def inputs(cls, asked: Asked) -> Inputs:
-        own = sp.identity(asked.adj.shape[0], dtype=asked.adj.dtype)
-        return asked.started((asked.adj + own).tocsr())
+        loops = sp.identity(asked.adj.shape[0], dtype=asked.adj.dtype)
+        return asked.started((asked.adj + loops).tocsr())
 
     def forward(self, features: Operator, steps: Sequence[Operator]) -> Tensor:
         h = product(features, self.weights[0])

@@ -115,13 +115,13 @@ class SGFormer(Stacked):
     def _attention(self, h: Tensor, rows: int) -> Tensor:
         """``[S, n, c]`` to ``[S, rows, c]``; the wanted rows come first."""
         h = self._hidden(self.attend_norms[0](h))
-        own, nodes = h[:, :rows], h.shape[1]
-        query, key = self._unit(own @ self.query), self._unit(h @ self.key)
+        wanted, nodes = h[:, :rows], h.shape[1]
+        query, key = self._unit(wanted @ self.query), self._unit(h @ self.key)
         key = key.transpose(1, 2)
         # K^T V = (K^T h) W: values are needed at the wanted rows only.
-        mixed = query @ ((key @ h) @ self.value) + nodes * (own @ self.value)
+        mixed = query @ ((key @ h) @ self.value) + nodes * (wanted @ self.value)
         mixed = mixed / (query @ key.sum(2, keepdim=True) + nodes)
-        return self._hidden(self.attend_norms[1]((mixed + own) / 2))
+        return self._hidden(self.attend_norms[1]((mixed + wanted) / 2))
 
     def _unit(self, h: Tensor) -> Tensor:
         h = h.masked_fill(h == 0, self.zero)
