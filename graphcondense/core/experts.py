@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from graphcondense.core.pools import View, initialise, leaves, viewed
 from graphcondense.core.types import Criterion, Learner, Saved, Source, Synthetic
 from graphcondense.ops.files import write_whole
+from graphcondense.ops.limits import at_least
 
 SMALL = 32 * 2**20
 """Bytes up to which a buffer without a folder stays in memory."""
@@ -58,10 +59,7 @@ class Training:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("experts", "epochs", "size", "interval"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} of experts must be at least 1, got {value}")
+        at_least(1, self, "experts", "epochs", "size", "interval", of=" of experts")
         if not self.lr > 0:
             raise ValueError(f"lr of experts must be above 0, got {self.lr}")
         if not 0 <= self.momentum < 1:

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from graphcondense.core.pools import InnerOptimizer, frozen, initialise, inner_adam, leaves
 from graphcondense.core.types import Criterion, Learner, Saved, Source, Synthetic
+from graphcondense.ops.limits import at_least
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,8 @@ class Replay:
     criterion: Criterion = F.cross_entropy
 
     def __post_init__(self) -> None:
-        for name, least in (("size", 1), ("inner", 0), ("oldest", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        at_least(1, self, "size", "oldest")
+        at_least(0, self, "inner")
 
     def __call__(
         self, syn: Synthetic, real: Source, rng: Generator, memory: Saved | None = None

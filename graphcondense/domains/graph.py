@@ -463,10 +463,7 @@ def most_telling(
     best, kept = torch.inf, torch.empty(0, dtype=torch.long)
     for _ in range(draws):
         picked = torch.cat(
-            [
-                chosen[choose_random(chosen, k, rng)]
-                for chosen, k in zip(members, sizes, strict=True)
-            ]
+            [group[choose_random(group, k, rng)] for group, k in zip(members, sizes, strict=True)]
         )
         chosen = rows[place[picked]]
         outputs = rows @ (chosen.T @ ridge_weights(chosen @ chosen.T, y[place[picked]], 0.1))

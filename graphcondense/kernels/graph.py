@@ -18,6 +18,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from graphcondense.kernels.ntk import Kind, on_sphere
+from graphcondense.ops.limits import at_least
 from graphcondense.ops.types import Context
 
 Aggregation = Literal["gcn", "mean", "sum"]
@@ -192,9 +193,7 @@ class GraphNTK:
     kind: Kind = "ntk"
 
     def __post_init__(self) -> None:
-        for name in ("hops", "num_layers"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        at_least(0, self, "hops", "num_layers")
         for name, known in (
             ("aggregation", ("gcn", "mean", "sum")),
             ("readout", ("mean", "sum")),

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from graphcondense.kernels.ntk import TINY, Kind, relu_layer
 from graphcondense.ops.adjacency import Adjacency, spmm
+from graphcondense.ops.limits import at_least
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,8 @@ class SNTK:
     kind: Kind = "ntk"
 
     def __post_init__(self) -> None:
-        for name, least in (("hops", 0), ("num_layers", 0), ("blocks", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        at_least(0, self, "hops", "num_layers")
+        at_least(1, self, "blocks")
         if self.kind not in ("ntk", "nngp"):
             raise ValueError(f"kind={self.kind!r}: choose 'ntk' or 'nngp'")
 

@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 from graphcondense.core.types import Learner, Source, Synthetic
 from graphcondense.kernels.infinite_ae import RowKernel
 from graphcondense.kernels.ridge import ridge_weights
+from graphcondense.ops.limits import at_least
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,7 @@ class Recommend:
     size: int | None = None
 
     def __post_init__(self) -> None:
-        if self.size is not None and self.size < 1:
-            raise ValueError(f"size must be at least 1, got {self.size}")
+        at_least(1, self, "size")
 
     def __call__(self, syn: Synthetic, real: Source, learner: Learner, rng: Generator) -> Tensor:
         (small,) = syn.batch().inputs

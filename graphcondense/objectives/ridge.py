@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from graphcondense.core.scalars import HasScalars
 from graphcondense.core.types import Batch, Learner, Source, Synthetic
 from graphcondense.kernels.ridge import Kernel, Targets, ridge_weights
+from graphcondense.ops.limits import at_least
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,7 @@ class RidgeMatching:
     def __post_init__(self) -> None:
         if not self.ridge > 0:
             raise ValueError(f"ridge must be above 0, got {self.ridge}")
-        if self.size is not None and self.size < 1:
-            raise ValueError(f"size must be at least 1, got {self.size}")
+        at_least(1, self, "size")
 
     def __call__(self, syn: Synthetic, real: Source, learner: Learner, rng: Generator) -> Tensor:
         small = syn.batch()

@@ -17,6 +17,7 @@ from graphcondense.core.pools import View, viewed
 from graphcondense.core.scalars import HasScalars
 from graphcondense.core.types import Batch, Learner, Source, Synthetic
 from graphcondense.objectives.unrolled import Weights, cut, inner, learnable
+from graphcondense.ops.limits import at_least
 
 TINY = 1e-30
 """Least squared distance that is divided by, for an expert that stood still."""
@@ -44,10 +45,7 @@ class _Student:
     view: View | None = None
 
     def __post_init__(self) -> None:
-        for name in ("steps", "size"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} of the student must be at least 1, got {value}")
+        at_least(1, self, "steps", "size", of=" of the student")
         if not self.lr > 0:
             raise ValueError(f"lr of the student must be above 0, got {self.lr}")
 

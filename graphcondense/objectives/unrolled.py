@@ -15,6 +15,7 @@ from torch import Generator, Tensor
 
 from graphcondense.core.scalars import HasScalars
 from graphcondense.core.types import Batch, Learner, Source, Synthetic
+from graphcondense.ops.limits import at_least
 
 Weights = Mapping[str, Tensor]
 
@@ -52,10 +53,7 @@ class Unrolled:
     every: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("steps", "size", "part", "window", "every"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        at_least(1, self, "steps", "size", "part", "window", "every")
         if not self.lr > 0:
             raise ValueError(f"lr must be above 0, got {self.lr}")
         if not 0 <= self.momentum < 1:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
@@ -140,6 +141,15 @@ def plant(forest: Forest, roots: Sequence[int]) -> tuple[Ints, Ints, Ints]:
     return np.array(nodes, np.int64), out[:2], out[2]
 
 
+def miner() -> ModuleType:
+    """What mines frequent sets.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    return need("mlxtend.frequent_patterns", "mirage", "mining frequent trees")
+
+
 def frequent_sets(has: sp.csr_matrix, count: int) -> list[Ints]:
     """Maximal frequent item sets: those in at least ``count`` rows that no larger one contains.
 
@@ -159,8 +169,7 @@ def frequent_sets(has: sp.csr_matrix, count: int) -> list[Ints]:
     """
     import pandas as pd
 
-    fpmax = need("mlxtend.frequent_patterns", "mirage", "mining frequent trees").fpmax
-
+    fpmax = miner().fpmax
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}")
     boolean = (has != 0).tocsc()
