@@ -63,7 +63,9 @@ class Wrapped(Stacked):
 
     def _flat(self, name: str) -> str:
         """A name without a dot that no attribute of this module has."""
-        flat = f"of_{name.replace('.', '__')}"
+        flat = name.replace(".", "__")
+        while hasattr(self, flat):
+            flat += "_"
         self._names[flat] = name
         return flat
 
