@@ -218,9 +218,7 @@ class EarlyStop(Callback):
 
 
 class Clock:
-    """Seconds of a run, from when the clock was made, in all processes that worked on it.
-
-    What a process used after its last checkpoint is not known to the next one.
+    """Seconds of a run, from when the clock was made, in all processes up to their checkpoints.
 
     Attributes:
         on_gpu: whether the work is on a GPU; seconds of the processor are then those of the clock.
@@ -363,12 +361,8 @@ def rank_path(path: Path) -> Path:
 def read_checkpoint(
     path: str | Path, identity: Mapping[str, object], callbacks: Sequence[Callback] = ()
 ) -> Saved:
-    """The engine's part of a checkpoint, for ``distill(resume=...)``.
-
-    Args:
-        path: the file.
-        identity: what the run is.
-        callbacks: those of the run, whose states it must have.
+    """The engine's part of a checkpoint, for ``distill(resume=...)``; arguments of
+    :class:`Checkpoint`.
 
     Raises:
         ValueError: not a checkpoint, one of another version, or one of another method, data set,

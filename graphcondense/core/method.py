@@ -155,7 +155,7 @@ class Method(Budget, Generic[S]):
         return self.shared(self, real)
 
     def shared(self, budget: Budget, real: S, counts: Tensor | None = None) -> Tensor:
-        """``budget`` over the classes ``[C]``, of which ``counts`` have room for so many."""
+        """``budget`` over the classes ``[C]``, which have room for ``counts``."""
         return budget.allocate(
             real.counts if counts is None else counts,
             real.num_examples,
@@ -192,19 +192,11 @@ class Method(Budget, Generic[S]):
             REGISTRY[key] = cls
 
     def parts(self, real: S, rng: Generator) -> Parts:
-        """What the loop is run with.
-
-        Args:
-            real: the real data; never changed, and without test labels.
-            rng: all randomness.
-        """
+        """What the loop is run with; ``real`` is never changed, and has no test labels."""
         raise NotImplementedError
 
     def solve(self, real: S, rng: Generator) -> Synthetic:
-        """The condensed set of a method without a loop; the arguments are those of :meth:`parts`.
-
-        Nothing is scored, saved or stopped on the way.
-        """
+        """The condensed set of a method without a loop: nothing is scored, saved or stopped."""
         raise NotImplementedError
 
     def condense(

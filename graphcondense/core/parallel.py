@@ -34,13 +34,8 @@ def is_main() -> bool:
 
 
 def start(module: nn.Module, rng: Generator) -> bool:
-    """Join the process group that ``torchrun`` describes, if any, and agree on ``module``.
-
-    The generator of rank ``r`` is moved to a stream of its own, so that ranks draw other learners.
-
-    Returns:
-        Whether a group was made here and :func:`finish` should end it.
-    """
+    """Join the process group that ``torchrun`` describes, if any, and agree on ``module``; whether
+    a group was made, for :func:`finish`. Each rank's generator gets a stream of its own."""
     made = False
     if "WORLD_SIZE" in os.environ and int(os.environ["WORLD_SIZE"]) > 1:
         if not dist.is_initialized():

@@ -126,10 +126,8 @@ def viewed(batch: Batch, view: View, rng: Generator) -> Batch:
 
 @dataclass(frozen=True)
 class Fresh:
-    """New networks, each trained on the synthetic set between the matches (GCond, Algorithm 1).
-
-    Every network is matched ``outer`` times, and trained ``inner`` steps on the whole synthetic set
-    after each match but the last. ``Fresh(model, 1, 0)`` is one-step matching (DosCond).
+    """New networks, each trained on the synthetic set after each match but the last (GCond,
+    Algorithm 1); ``Fresh(model, 1, 0)`` is one-step matching (DosCond).
 
     Attributes:
         model: the architecture; called with the inputs of a batch.
@@ -224,10 +222,8 @@ class Taught:
 
 @dataclass(frozen=True)
 class Idle:
-    """No network at all, for objectives whose inner training is in closed form (KIP, KiDD).
-
-    It yields one and the same learner for ever, of an empty module and without memory.
-    """
+    """No network at all, but always the same empty learner, for objectives whose inner training is
+    in closed form (KIP, KiDD)."""
 
     def __call__(
         self, syn: Synthetic, real: Source, rng: Generator, memory: Saved | None = None

@@ -18,9 +18,8 @@ from graphcondense.ops.limits import at_least
 class Replay:
     """Networks that live on between updates (FRePo, Zhou et al., NeurIPS 2022, Algorithm 1).
 
-    Every update takes one of ``size`` networks at random. After it that network is trained
-    ``inner`` steps on the whole synthetic set; once it was trained ``oldest`` steps, a new one
-    takes its place. With ``size=1, inner=0`` it is one fixed network for ever.
+    Every update takes one of ``size`` networks at random, which is then trained on the whole
+    synthetic set. With ``size=1, inner=0`` it is one fixed network for ever.
 
     A checkpoint holds all weights and moments, so that a resumed run goes on bit for bit.
 

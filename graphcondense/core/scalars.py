@@ -21,9 +21,7 @@ class HasScalars(Protocol):
 
 
 class WithScalars(Synthetic):
-    """Any synthetic set with a group of positive numbers for each name.
-
-    Logarithms are learnt, so that the numbers stay positive and a learning rate is relative.
+    """Any synthetic set with a group of positive numbers, learnt as logarithms, for each name.
 
     Args:
         data: the synthetic set; batches, projection and export are its own.

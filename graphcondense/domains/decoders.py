@@ -118,8 +118,7 @@ def new_decoders(
     rng: Generator,
     device: torch.device | str = "cpu",
 ) -> TinyDecoders:
-    """Decoders with weights drawn from ``rng``; arguments of
-    :class:`~graphcondense.nn.generators.TinyDecoders`."""
+    """Decoders with weights drawn from ``rng``."""
     decoders = built(TinyDecoders, shape, number, code_channels, width).to(device)
     decoders.load_state_dict(initialise(decoders, rng))
     return decoders

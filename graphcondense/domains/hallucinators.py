@@ -126,10 +126,7 @@ class HallucinatedImages(LearntImages):
 
 
 def likeness(features: Tensor) -> Tensor:
-    """Mean cosine between what different hallucinators make of one base; 0 for a single one.
-
-    Args:
-        features: ``[B, H, d]``.
+    """Mean cosine between what hallucinators make of a base, ``[B, H, d]``; 0 for a single one.
 
     >>> float(likeness(torch.tensor([[[1.0, 0.0], [0.0, 2.0]], [[1.0, 0.0], [3.0, 0.0]]])))
     0.5

@@ -127,7 +127,7 @@ class Bernoulli(Structure):
 
     Args:
         num_nodes: size of the graph.
-        temperature: τ; smaller is closer to 0 and 1.
+        temperature: τ.
         start: initial value of every Ω.
     """
 

@@ -82,8 +82,7 @@ class Trajectories(Method):
         rates: Mapping[str, float],
         real: Source | None = None,
     ) -> Parts:
-        """Parts that minimise a trajectory objective, the student's step size learnt beside
-        ``rates``; ``real`` where students see the real data otherwise than the run does."""
+        """Parts that minimise a trajectory objective, the step size learnt beside ``rates``."""
         rates = {**rates, **({"lr": self.lr_lr} if self.lr_lr else {})}
         return Parts(
             syn=WithScalars(syn, {"lr": [self.student_lr]}),

@@ -29,10 +29,8 @@ PARAMS = ("ridge", "num_layers", "weight_variance", "bias_std", "block", "device
 
 @dataclass(frozen=True)
 class RowKernel:
-    """NTK of an infinitely wide ReLU network between rows of interactions.
-
-    Rows enter as they are (0 and 1, or weights). Products are divided by the number of items, as
-    the fan-in divides the first layer's weights in the NTK parametrisation.
+    """NTK of an infinitely wide ReLU network between rows of interactions, as they are; products
+    are divided by the number of items, the fan-in.
 
     Attributes:
         num_layers: hidden layers.
@@ -147,11 +145,8 @@ class InfiniteAE:
         return RowKernel(self.num_layers, self.weight_variance, self.bias_std)
 
     def fit(self, X: Rows, y: object = None) -> Self:
-        """Solve for the users ``X [n, items]``: scipy sparse, array or tensor, weights or 0/1.
-
-        Args:
-            X: the users; not changed.
-            y: ignored; there so that scikit-learn's searches can call it.
+        """Solve for the users ``X [n, items]``: scipy sparse, array or tensor, weights or 0/1;
+        ``y`` is ignored, as scikit-learn has it.
 
         Raises:
             ValueError: no users, values that are not finite, or a ridge that is not above 0.
@@ -194,10 +189,8 @@ class InfiniteAE:
         return out
 
     def score(self, X: Rows, y: Rows, k: int = 100) -> float:
-        """Mean HR@k of the held-out interactions ``y``, given ``X``; what ``X`` has is not ranked.
-
-        ``hits / min(held out, k)``, over users that have held-out interactions; 0 without any.
-        """
+        """Mean :func:`hit_rates` of users with held-out interactions ``y``, given ``X``; 0 without
+        any."""
         seen, wanted = as_rows(X), as_rows(y)
         users = np.flatnonzero(np.diff(wanted.indptr))
         total = 0.0

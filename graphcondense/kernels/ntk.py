@@ -157,13 +157,7 @@ def on_sphere(cos: Tensor, num_layers: int, kind: Kind = "ntk") -> tuple[Tensor,
 
 @dataclass(frozen=True)
 class FullyConnected:
-    """:func:`fully_connected` between inputs of any shape, flattened: the kernel of KIP.
-
-    Attributes:
-        num_layers: hidden layers.
-        kind: ``"ntk"`` or ``"nngp"``.
-        weight_variance, bias_variance: of the network.
-    """
+    """:func:`fully_connected` between inputs of any shape, flattened: the kernel of KIP."""
 
     num_layers: int = 1
     kind: Kind = "ntk"

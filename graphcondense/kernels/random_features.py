@@ -94,11 +94,7 @@ class RandomConvNets(nn.Module):
 
 @dataclass(frozen=True)
 class FeatureKernel:
-    """The inner product of features, as a kernel.
-
-    Attributes:
-        features: inputs to ``[n, d]``.
-    """
+    """The inner product of ``features``, a function from inputs to ``[n, d]``, as a kernel."""
 
     features: Callable[..., Tensor]
 
@@ -150,16 +146,8 @@ def random_ridge(
     ridge: float = 5e-3,
     chunk: int = 500,
 ) -> KernelRidge:
-    """RFAD's own predictor: ridge regression on the features of fresh random networks.
-
-    Args:
-        x: condensed images as networks see them ``[n, c, h, w]``.
-        targets: what to regress on ``[n, k]``.
-        rng: of the networks' weights.
-        nets, channels, depth: see :class:`RandomConvNets`.
-        ridge: ``λ``.
-        chunk: images at once.
-    """
+    """RFAD's own predictor: ridge regression on the features of fresh random networks, drawn by
+    ``rng``; other arguments are those of :class:`RandomConvNets` and :class:`KernelRidge`."""
     shape = (int(x.shape[1]), int(x.shape[2]), int(x.shape[3]))
     with torch.random.fork_rng(devices=[]):  # layers draw weights when they are built
         model = RandomConvNets(shape, nets, channels, depth).requires_grad_(False)

@@ -74,10 +74,8 @@ def _doubled(x: Tensor) -> Tensor:
 
 
 class ConditionalGenerator(nn.Module):
-    """Latent and class to an image: a linear layer and two doubling convolutions.
-
-    The form of DCGAN (Radford et al., ICLR 2016) with group norm in place of batch norm, so that an
-    image depends on its own latent alone.
+    """Latent and class to an image: DCGAN (Radford et al., ICLR 2016) of a linear layer and two
+    doubling convolutions, with group norm, so that an image depends on its own latent alone.
 
     Args:
         shape: ``(channels, height, width)`` of an image.

@@ -38,11 +38,8 @@ class Graphs:
     """Features of the edges, ``[..., e]``."""
 
     def gather(self, h: Tensor, how: How, e: Tensor | None = None) -> Tensor:
-        """What each node hears: the sum of ``h_j``, weighted as ``how`` says.
-
-        With embeddings ``e`` of the edges, of ``ReLU(h_j + e_ij)`` (Hu et al., ICLR 2020); the
-        self-loops of ``"gcn"`` have the embedding zero.
-        """
+        """What each node hears: the sum of ``h_j``, weighted as ``how`` says; with embeddings ``e``
+        of edges (zero for self-loops), of ``ReLU(h_j + e_ij)`` (Hu et al., ICLR 2020)."""
         raise NotImplementedError
 
     def attend(

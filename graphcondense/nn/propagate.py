@@ -93,11 +93,7 @@ class Propagation(nn.Module):
         return batch
 
     def layers(self, x: Tensor, adj: Operator = None) -> list[Tensor]:
-        """What every layer gives at the targets, the outputs last.
-
-        On blocks an early layer also has values at nodes that later ones gather; the targets are
-        the first of its rows.
-        """
+        """What every layer gives, the outputs last; on blocks the targets are the first rows."""
         raise NotImplementedError
 
     def forward(

@@ -20,11 +20,8 @@ TINY = 1e-30
 
 
 def cosine(a: Tensor, b: Tensor, eps: float = 0.0) -> Tensor:
-    """``Σ_i 1 - <a_i, b_i> / (‖a_i‖ ‖b_i‖ + eps)`` over output units, the first dimension.
-
-    Args:
-        a, b: gradients of one weight ``[out, ...]``.
-        eps: units whose gradients are small against it count less.
+    """``Σ_i 1 - <a_i, b_i> / (‖a_i‖ ‖b_i‖ + eps)`` over output units, the first dimension of the
+    gradients ``[out, ...]`` of one weight.
 
     >>> float(cosine(torch.eye(2), torch.tensor([[3.0, 0.0], [0.0, -1.0]])))
     2.0
@@ -247,13 +244,7 @@ def _unit(g: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class ClassRows:
-    """Rows of a design matrix sorted into classes and padded, so that one product serves all.
-
-    Args:
-        design: ``H [m, d]``.
-        labels: classes ``[m]``.
-        num_classes: number ``K`` of classes.
-    """
+    """Rows of a design matrix ``H [m, d]`` sorted into ``K`` classes and padded."""
 
     def __init__(self, design: Tensor, labels: Tensor, num_classes: int) -> None:
         counts = torch.bincount(labels, minlength=num_classes)

@@ -22,12 +22,8 @@ def dense(matrix: Array | sp.csr_matrix) -> Array:
 
 
 def plain(value: Any, what: str, *, text: str = "") -> Tensor:
-    """A dense tensor, an array or a list as a tensor on the CPU, without a gradient's history.
-
-    Args:
-        value: what was given.
-        what: what a message calls it.
-        text: the way out for text, after a colon.
+    """A dense tensor, an array or a list as a tensor on the CPU, without a gradient's history; a
+    message calls it ``what``, and says ``text`` of text.
 
     Raises:
         ValueError: text, objects, rows of different lengths, complex numbers, a sparse matrix.

@@ -117,7 +117,7 @@ def spectral_parts(x: Tensor, k: int, rng: Generator) -> Tensor:
 
 
 def filled(part: Tensor, k: int) -> Tensor:
-    """The parts ``[m]`` with every empty one given a row of the largest.
+    """The parts ``[m]``, every empty one given a row of the largest.
 
     >>> filled(torch.tensor([0, 0, 2]), 3).bincount().tolist()
     [1, 1, 1]

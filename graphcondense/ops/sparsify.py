@@ -38,10 +38,7 @@ def above(edge_index: Tensor, weight: Tensor, threshold: float) -> Tensor:
 
 
 def top_k(edge_index: Tensor, weight: Tensor, k: int) -> Tensor:
-    """The ``k`` heaviest edges into each node, and their reverses where the graph has them.
-
-    So a node that others choose keeps more than ``k``. Of equal weights those from the first nodes
-    are taken.
+    """The ``k`` heaviest edges into each node (of equals the first), and their reverses.
 
     >>> path = torch.tensor([[0, 1, 1, 2, 2, 3], [1, 0, 2, 1, 3, 2]])
     >>> top_k(path, torch.tensor([3.0, 3.0, 1.0, 1.0, 2.0, 2.0]), 1).tolist()
