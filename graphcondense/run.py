@@ -76,10 +76,10 @@ if TYPE_CHECKING:
     from graphcondense.data.interactions import InteractionTask
     from graphcondense.data.task import NodeTask
     from graphcondense.ops.types import Floats, Floats32, Ints
-    from graphcondense.saved.condensed import Small
     from graphcondense.saved.condensed_graph import CondensedGraph, CondensedImages
     from graphcondense.saved.condensed_graphs import CondensedGraphs
     from graphcondense.saved.condensed_rows import CondensedInteractions
+    from graphcondense.saved.forms import Small
 
 T = TypeVar("T", bound="DataclassInstance")
 S = TypeVar("S", bound="Small")

@@ -14,8 +14,8 @@ from graphcondense.data.reading import REAL, edge_list
 from graphcondense.ops.sparsify import above, spanning_forest, top_k
 from graphcondense.ops.types import Record
 from graphcondense.run import condense
-from graphcondense.saved.condensed import Small
 from graphcondense.saved.condensed_graphs import CondensedGraphs
+from graphcondense.saved.forms import Small
 
 
 class Condense(BaseTransform):  # type: ignore[misc]

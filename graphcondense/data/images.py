@@ -10,10 +10,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import struct
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphcondense.data.kind import refuse_others
-from graphcondense.data.known import Named, Row, find, open_known, root_of
+from graphcondense.data.kind import open_named
+from graphcondense.data.known import DIGITS, Named, archived, digits, read_npz
 from graphcondense.data.labels import as_tensor, count_classes
 from graphcondense.data.preprocess import Identity, Preprocess, fit_preprocess
 
@@ -431,11 +430,7 @@ def read_idx(path: str | Path) -> np.ndarray:
 
 
 def _read_npz(path: Path) -> tuple[Pair, Pair | None]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-    except (ValueError, zipfile.BadZipFile, EOFError, AttributeError) as error:
-        raise ValueError(f"{path} is not a .npz file of plain arrays ({error})") from error
+    arrays = read_npz(path)
     if missing := [key for key in ("images", "labels") if key not in arrays]:
         raise ValueError(
             f"{path} has no {' and no '.join(missing)}; it has {', '.join(arrays) or 'nothing'}"
@@ -455,14 +450,9 @@ class KnownImages(Named):
     """Images that :func:`load_images` knows.
 
     Attributes:
-        images: how many there are, test images included.
-        classes: for a table.
         elsewhere: folders that other packages put the files into.
     """
 
-    open: Callable[[KnownImages, Path], tuple[Pair, Pair]]
-    images: int
-    classes: int
     elsewhere: tuple[str, ...] = ()
 
     def folders(self, root: Path) -> list[Path]:
@@ -479,16 +469,6 @@ class KnownImages(Named):
 
     def is_local(self, root: Path) -> bool:
         return not self.folder or self.found(root) is not None
-
-    def columns(self) -> Row:
-        return {
-            "graphs": None,
-            "nodes": self.images,
-            "classes": self.classes,
-            "metric": "accuracy",
-            "split": "public" if self.folder else "stratified",
-            "normalize": "none",
-        }
 
 
 def load_images(
@@ -517,9 +497,7 @@ def load_images(
     if names_a_path(str(name)):
         stem = path.name.removesuffix(".gz").removesuffix(".npz").lower()
         return as_images(path, name=stem, preprocess=preprocess)
-    refuse_others(str(name), "image")
-    known = find(str(name), KNOWN_IMAGES, ".npz")
-    data, test = open_known(known, root_of(root))
+    known, (data, test) = open_named(name, "image", KNOWN_IMAGES, ".npz", root)
     return as_images(data, test, name=known.name, preprocess=preprocess)
 
 
@@ -533,13 +511,7 @@ def holds_images(path: Path) -> bool:
     """Whether a file or folder looks like images rather than a graph."""
     if path.is_dir():
         return _find_idx(path, "train") is not None
-    if path.suffix == ".npz" and path.is_file():
-        try:
-            with zipfile.ZipFile(path) as file:
-                return "images.npy" in file.namelist()
-        except zipfile.BadZipFile:
-            return False
-    return "images-idx3" in path.name
+    return "images-idx3" in path.name or "images.npy" in archived(path)
 
 
 def _open_idx(known: KnownImages, root: Path) -> tuple[Pair, Pair]:
@@ -558,11 +530,8 @@ def _open_idx(known: KnownImages, root: Path) -> tuple[Pair, Pair]:
 
 
 def _open_digits(known: KnownImages, root: Path) -> tuple[Pair, Pair]:
-    from sklearn.datasets import load_digits
-
-    pixels, digit = load_digits(return_X_y=True)
-    images = torch.from_numpy(pixels / 16).float().view(-1, 1, 8, 8)
-    labels = torch.from_numpy(digit.astype(np.int64))
+    pixels, labels = digits()
+    images = pixels.view(-1, 1, 8, 8)
     rng, tested = torch.Generator().manual_seed(0), torch.zeros(len(labels), dtype=torch.bool)
     for c in range(10):
         own = (labels == c).nonzero().flatten()
@@ -570,37 +539,20 @@ def _open_digits(known: KnownImages, root: Path) -> tuple[Pair, Pair]:
     return (images[~tested], labels[~tested]), (images[tested], labels[tested])
 
 
+_idx = partial(
+    KnownImages, family="idx", open=_open_idx, nodes=70_000, classes=10, splits=("public",)
+)
+
 KNOWN_IMAGES: tuple[KnownImages, ...] = (
-    KnownImages(
+    _idx(
         name="fashion-mnist",
-        family="idx",
         folder="FashionMNIST",
-        open=_open_idx,
-        images=70_000,
-        classes=10,
         source="github.com/zalandoresearch/fashion-mnist, Debian's dataset-fashion-mnist",
         licence="MIT",
         elsewhere=("/usr/share/datasets/fashion-mnist",),
     ),
+    _idx(name="mnist", folder="MNIST", source="yann.lecun.com/exdb/mnist", licence="see source"),
     KnownImages(
-        name="mnist",
-        family="idx",
-        folder="MNIST",
-        open=_open_idx,
-        images=70_000,
-        classes=10,
-        source="yann.lecun.com/exdb/mnist",
-        licence="see source",
-    ),
-    KnownImages(
-        name="digits-images",
-        family="scikit-learn",
-        folder="",
-        open=_open_digits,
-        images=1_797,
-        classes=10,
-        source="scikit-learn, UCI optical recognition of handwritten digits",
-        licence="CC BY 4.0",
-        aliases=("digits",),
+        name="digits-images", nodes=1_797, open=_open_digits, aliases=("digits",), **DIGITS
     ),
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import warnings
 import zipfile
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -15,8 +15,8 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from graphcondense.data.kind import refuse_others
-from graphcondense.data.known import Named, Row, find, open_known, root_of
+from graphcondense.data.kind import open_named
+from graphcondense.data.known import Named, archived
 from graphcondense.data.labels import few
 from graphcondense.ops.extras import need
 from graphcondense.saved.condensed_rows import CondensedInteractions
@@ -490,9 +490,9 @@ def load_interactions(
         if path.name not in READERS and not path.is_dir():
             own = path.stem
         return _open_folder(path, split, own, options)
-    refuse_others(str(name), "rows")
-    known = find(str(name), KNOWN_INTERACTIONS, ".inter, .csv, .tsv or .npz")
-    return _open_folder(open_known(known, root_of(root)), split, known.name, options)
+    files = ".inter, .csv, .tsv or .npz"
+    known, folder = open_named(name, "rows", KNOWN_INTERACTIONS, files, root)
+    return _open_folder(folder, split, known.name, options)
 
 
 def _read_table(path: Path, separator: str, header: int | None) -> DataFrame:
@@ -517,22 +517,6 @@ def _read_table(path: Path, separator: str, header: int | None) -> DataFrame:
     return frame
 
 
-def _read_dat(path: Path) -> DataFrame:
-    return _read_table(path, "::", None)
-
-
-def _read_tabs(path: Path) -> DataFrame:
-    return _read_table(path, "\t", None)
-
-
-def _read_csv(path: Path) -> DataFrame:
-    return _read_table(path, ",", 0)
-
-
-def _read_tsv(path: Path) -> DataFrame:
-    return _read_table(path, "\t", 0)
-
-
 def _read_npz(path: Path) -> sp.csr_matrix:
     try:
         return sp.load_npz(path)
@@ -540,10 +524,22 @@ def _read_npz(path: Path) -> sp.csr_matrix:
         raise ValueError(f"{path} is no matrix that SciPy saved: {str(error)[:200]}") from error
 
 
-READERS = {"ratings.dat": _read_dat, "u.data": _read_tabs, "ratings.csv": _read_csv}
+_read_csv = partial(_read_table, separator=",", header=0)
+_read_tsv = partial(_read_table, separator="\t", header=0)
+
+READERS: dict[str, Callable[[Path], Any]] = {
+    "ratings.dat": partial(_read_table, separator="::", header=None),
+    "u.data": partial(_read_table, separator="\t", header=None),
+    "ratings.csv": _read_csv,
+}
 """MovieLens files by name: of 1M and 10M, of 100K, and of the later sets."""
 
-ENDINGS = {".inter": _read_tsv, ".csv": _read_csv, ".tsv": _read_tsv, ".npz": _read_npz}
+ENDINGS: dict[str, Callable[[Path], Any]] = {
+    ".inter": _read_tsv,
+    ".csv": _read_csv,
+    ".tsv": _read_tsv,
+    ".npz": _read_npz,
+}
 """Readers of other files, by the ending of their names."""
 
 AUTHORS = ("total_data.hdf5", "index.npz")
@@ -565,17 +561,8 @@ def holds_interactions(path: Path) -> bool:
     if path.is_dir():
         return _file_in(path) is not None
     if path.suffix == ".npz":
-        return _is_matrix(path)
+        return {"format.npy", "shape.npy", "data.npy"} <= archived(path)  # of sp.save_npz
     return path.name in READERS or path.suffix in ENDINGS
-
-
-def _is_matrix(path: Path) -> bool:
-    """Whether a file is a sparse matrix as ``scipy.sparse.save_npz`` writes it."""
-    try:
-        with zipfile.ZipFile(path) as file:
-            return {"format.npy", "shape.npy", "data.npy"} <= set(file.namelist())
-    except (OSError, zipfile.BadZipFile):
-        return False
 
 
 def _open_folder(
@@ -652,31 +639,14 @@ class KnownInteractions(Named):
     """Users-by-items data that :func:`load_interactions` knows.
 
     Attributes:
-        users, items: how many.
         url: the zip archive of its makers.
     """
 
-    users: int
-    items: int
     url: str
-
-    def base(self, root: Path) -> Path:
-        here = (root / self.folder).is_dir() or not (root / "recsys" / self.folder).is_dir()
-        return root if here else root / "recsys"
 
     def is_local(self, root: Path) -> bool:
         folder = self.base(root) / self.folder
         return folder.is_dir() and _file_in(folder) is not None
-
-    def columns(self) -> Row:
-        return {
-            "graphs": None,
-            "nodes": self.users + self.items,
-            "classes": None,
-            "metric": "ndcg@10",
-            "split": "random",
-            "normalize": "none",
-        }
 
 
 def _open_movielens(known: KnownInteractions, base: Path) -> Path:
@@ -697,8 +667,9 @@ def _movielens(name: str, users: int, items: int) -> KnownInteractions:
         family="MovieLens",
         folder=name,
         open=_open_movielens,
-        users=users,
-        items=items,
+        nodes=users + items,
+        metric="ndcg@10",
+        splits=("random",),
         url=f"https://files.grouplens.org/datasets/movielens/{name}.zip",
         source="grouplens.org/datasets/movielens",
         licence="research use, no redistribution",

@@ -11,10 +11,10 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeGuard
+from typing import Any, Protocol, TypeGuard
 
 from graphcondense.data import kinds
-from graphcondense.data.known import Named, either, name_key
+from graphcondense.data.known import Found, Named, either, find, name_key, open_known, root_of
 
 
 class Task(Protocol):
@@ -132,17 +132,33 @@ def is_task(data: object) -> TypeGuard[Task]:
     return isinstance(data, tuple(kind.task for kind in data_kinds().values()))
 
 
-def refuse_others(name: str, kind: str) -> None:
-    """Raise a ValueError where the set that is called ``name`` is of another kind than this."""
-    key, others = name_key(name), list[str]()
-    for each in data_kinds().values():
-        for row in each.table:
-            if key in row.spellings():
-                if each.name == kind:
-                    return
-                others.append(f"{row.name} is {each.words}")
-    if others:
-        raise ValueError(f"{others[0]}: open it with graphcondense.data.load")
+def open_named(
+    name: str | Path, kind: str, table: Sequence[Found], files: str, root: str | Path | None
+) -> tuple[Found, Any]:
+    """The set of ``table`` that is called ``name``, and what its loader makes of it.
+
+    Args:
+        name: its name.
+        kind: that of the table.
+        table: sets of this kind.
+        files: what names of its files end in, for a message.
+        root: the folder of data sets, into which one that is missing is downloaded.
+
+    Raises:
+        ValueError: no set of this kind is called so.
+        ConnectionError: it is not under ``root`` and cannot be downloaded.
+    """
+    key = name_key(str(name))
+    named = {
+        k.name: row for k in data_kinds().values() for row in k.table if key in row.spellings()
+    }
+    if named and kind not in named:
+        other, row = next(iter(named.items()))
+        raise ValueError(
+            f"{row.name} is {data_kind(other).words}: open it with graphcondense.data.load"
+        )
+    found = find(str(name), table, files)
+    return found, open_known(found, root_of(root))
 
 
 def kind_of_data(data: object) -> str:

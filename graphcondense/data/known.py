@@ -6,10 +6,17 @@ import difflib
 import errno
 import os
 import re
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphcondense.ops.types import Record
 
 Row: TypeAlias = "dict[str, str | int | bool | None]"
 """What a table says of a data set, by column."""
@@ -24,7 +31,9 @@ class Named:
         family: the loader it comes from.
         folder: its folder below the root, as its loader names it; empty if it needs none.
         open: opens it, given itself and the root.
-        source, licence: for a table.
+        source, licence, graphs, nodes, classes, metric, normalize: for a table, see
+            :func:`graphcondense.data.datasets`.
+        splits: its splits, the default first.
         files: what must be in the folder, where its loader is none of PyG's, which say it.
         aliases: other names; ``family-name`` always is one.
     """
@@ -37,14 +46,20 @@ class Named:
     licence: str
     aliases: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    graphs: int | None = None
+    nodes: int | None = None
+    classes: int | None = None
+    metric: str = "accuracy"
+    splits: tuple[str, ...] = ("stratified",)
+    normalize: str = "none"
 
     def spellings(self) -> set[str]:
         """All its names, as :func:`name_key` writes them."""
         return {name_key(n) for n in (self.name, f"{self.family}-{self.name}", *self.aliases)}
 
     def base(self, root: Path) -> Path:
-        """The folder to give to its loader: ``root``, or ``root/pyg`` or ``root/ogb``."""
-        below = root / ("ogb" if self.family == "OGB" else "pyg")
+        """The folder to give to its loader: ``root``, or one below it, such as ``root/pyg``."""
+        below = root / _BELOW.get(self.family, "pyg")
         here = (root / self.folder).is_dir() or not (below / self.folder).is_dir()
         return root if here else below
 
@@ -55,7 +70,14 @@ class Named:
 
     def columns(self) -> Row:
         """What else :func:`graphcondense.data.datasets` says of it."""
-        raise NotImplementedError
+        return {
+            "graphs": self.graphs,
+            "nodes": self.nodes,
+            "classes": self.classes,
+            "metric": self.metric,
+            "split": self.splits[0],
+            "normalize": self.normalize,
+        }
 
     def row(self, kind: str, root: Path) -> Row:
         """Its row in :func:`graphcondense.data.datasets`, being of this kind."""
@@ -70,7 +92,10 @@ class Named:
         }
 
 
-_Known = TypeVar("_Known", bound=Named)
+_BELOW = {"OGB": "ogb", "MovieLens": "recsys"}
+"""Folders below the root that sets of a family may lie in."""
+
+Found = TypeVar("Found", bound=Named)
 
 
 def name_key(name: str) -> str:
@@ -91,7 +116,7 @@ def either(words: Sequence[str]) -> str:
     return " or ".join([", ".join(words[:-1]), *words[-1:]] if len(words) > 1 else words)
 
 
-def find(name: str, table: Sequence[_Known], files: str) -> _Known:
+def find(name: str, table: Sequence[Found], files: str) -> Found:
     """The set of ``table`` that is called ``name``.
 
     Raises:
@@ -107,6 +132,46 @@ def find(name: str, table: Sequence[_Known], files: str) -> _Known:
     names = dict.fromkeys(known[k].name for k in near)
     hint = f"did you mean {' or '.join(names)}?" if names else "datasets() lists the names."
     raise ValueError(f"unknown data set '{name}'; {hint} A file's name ends in {files}.")
+
+
+DIGITS: Record = {
+    "family": "scikit-learn",
+    "folder": "",
+    "classes": 10,
+    "source": "scikit-learn, UCI optical recognition of handwritten digits",
+    "licence": "CC BY 4.0",
+}
+"""What is said of scikit-learn's digits, whatever they are taken for."""
+
+
+def digits() -> tuple[Tensor, Tensor]:
+    """scikit-learn's digits: pixels ``[1797, 64]`` in steps of 1/16, and which digit each is."""
+    from sklearn.datasets import load_digits
+
+    pixels, digit = load_digits(return_X_y=True)
+    return torch.from_numpy(pixels / 16).float(), torch.from_numpy(digit.astype(np.int64))
+
+
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a ``.npz`` file.
+
+    Raises:
+        ValueError: it is none, or holds anything but plain arrays.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+    except (ValueError, zipfile.BadZipFile, EOFError, AttributeError) as error:
+        raise ValueError(f"{path} is not a .npz file of plain arrays ({error})") from error
+
+
+def archived(path: Path) -> set[str]:
+    """The names in a zip archive, as a ``.npz`` file is one; none of another file."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return set(file.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return set()
 
 
 def root_of(root: str | Path | None) -> Path:

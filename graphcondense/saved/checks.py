@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor
 
 Expected = Mapping[str, tuple[tuple[int, ...], torch.dtype]]
 """Shape and type of each tensor, by name."""
+
+
+def needing(where: str) -> Callable[[bool, str], None]:
+    """What raises a ValueError, a message that starts with ``where``, unless a condition holds."""
+
+    def need(condition: bool, message: str) -> None:
+        if not condition:
+            raise ValueError(f"{where}: {message}")
+
+    return need
+
+
+def check_rising(ptr: Tensor, end: int, name: str, where: str) -> None:
+    """Raise a ValueError unless ``ptr`` says where parts of ``end`` rows begin."""
+    if int(ptr[0]) or int(ptr[-1]) != end or bool((ptr.diff() < 0).any()):
+        raise ValueError(f"{where}: {name} must rise from 0 to {end}, got {ptr.tolist()[:5]}...")
 
 
 def check_tensors(

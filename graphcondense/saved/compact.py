@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from graphcondense.ops.types import Floats32
+from graphcondense.saved.checks import check_rising, needing
 
 PARTS = ("crow", "col", "value")
 """What the sparse form of a matrix ``x`` consists of: ``x_crow [n + 1]`` and ``x_col [nnz]``, both
@@ -92,11 +93,7 @@ def unpack(name: str, tensors: Mapping[str, Tensor], columns: object, where: str
     Raises:
         ValueError: for parts that :func:`pack` cannot have made; nothing is allocated before.
     """
-
-    def need(condition: bool, message: str) -> None:
-        if not condition:
-            raise ValueError(f"{where}: {message}")
-
+    need = needing(where)
     for part in parts_of(name):
         need(part in tensors, f"{part} is missing")
     crow, col, value = (tensors[part] for part in parts_of(name))
@@ -111,8 +108,7 @@ def unpack(name: str, tensors: Mapping[str, Tensor], columns: object, where: str
         )
     n, nnz = len(crow) - 1, len(col)
     need(n >= 0 and len(value) == nnz, f"{name}_value has {len(value)} values for {nnz} columns")
-    whole = int(crow[0]) == 0 and int(crow[-1]) == nnz and bool((crow.diff() >= 0).all())
-    need(whole, f"{name}_crow must rise from 0 to {nnz}, got {crow.tolist()[:5]}...")
+    check_rising(crow, nnz, f"{name}_crow", where)
     if not isinstance(columns, int) or isinstance(columns, bool) or not 0 <= columns <= LARGEST:
         raise ValueError(
             f"{where}: {name} has no number of columns in the file's header, got "
