@@ -268,7 +268,7 @@ def condense(
     run = _checked(Run, given)
     chosen = {k: v for k, v in options.items() if k not in run_fields}
     if not isinstance(method, str | Method):
-        raise ValueError(_no_method(data, method))
+        raise ValueError(_SWAPPED if isinstance(data, str | Method) else no_method(method))
     problem = problem_of(data, device_of(run), run.setting, run.pseudo_labels)
     section = None
     if isinstance(method, str):
@@ -392,9 +392,11 @@ def refuse_idle(
             raise ValueError(f"{name}={reprlib.repr(value)} cannot act: {why[name]}; leave it out")
 
 
-def _no_method(data: object, method: object) -> str:
-    if isinstance(data, str | Method):
-        return "the data come first and the method second: condense(data, method)"
+_SWAPPED = "the data come first and the method second: condense(data, method)"
+
+
+def no_method(method: object) -> str:
+    """What is wrong with something that is neither a method nor the name of one."""
     return (
         f"method={brief(method)}: give the name of one of graphcondense.methods(), such as "
         "'gcond', or a Method object"

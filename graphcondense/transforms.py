@@ -9,11 +9,13 @@ import torch
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
+from graphcondense.core.method import Method
 from graphcondense.data.graph_task import Encoding, encoded
 from graphcondense.data.reading import REAL, edge_list
+from graphcondense.methods import find_method
 from graphcondense.ops.sparsify import above, spanning_forest, top_k
 from graphcondense.ops.types import Record
-from graphcondense.run import condense
+from graphcondense.run import condense, no_method
 from graphcondense.saved.condensed_graphs import CondensedGraphs
 from graphcondense.saved.forms import Small
 
@@ -22,8 +24,11 @@ class Condense(BaseTransform):  # type: ignore[misc]
     """Replace a graph by its condensed form; takes what :func:`graphcondense.condense` takes.
 
     Args:
-        method: a method's name.
+        method: a method's name, or a :class:`~graphcondense.core.method.Method`.
         **options: its fields and those of :class:`graphcondense.run.Run`.
+
+    Raises:
+        ValueError: no method is called so.
 
     Examples:
         >>> import torch_geometric.transforms as T
@@ -33,7 +38,11 @@ class Condense(BaseTransform):  # type: ignore[misc]
         20
     """
 
-    def __init__(self, method: str = "gcond", **options: Any) -> None:
+    def __init__(self, method: str | Method = "gcond", **options: Any) -> None:
+        if isinstance(method, str):
+            find_method(method)
+        elif not isinstance(method, Method):
+            raise TypeError(no_method(method))
         self.method, self.options = method, options
 
     def forward(self, data: object) -> Small:

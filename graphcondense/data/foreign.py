@@ -23,6 +23,7 @@ from graphcondense.data.task import NodeTask
 from graphcondense.ops.arrays import plain, sparse
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.types import Record
+from graphcondense.saved.checks import path_of
 from graphcondense.saved.condensed import graph_hash
 from graphcondense.saved.condensed import load as load_condensed
 from graphcondense.saved.condensed_graph import CondensedGraph
@@ -67,7 +68,7 @@ def open_small(
             weights that are negative or not finite, labels outside the classes, a pickle that is
             not plain data.
     """
-    path = Path(path).expanduser()
+    path = path_of(path, "open_small(path)", "a condensed graph's file or folder")
     if path.is_dir() and not (path / "condensed.safetensors").is_file():
         path = _features_in(path)
     if path.is_dir() or path.suffix == ".safetensors":

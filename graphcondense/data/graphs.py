@@ -12,9 +12,10 @@ import torch
 from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.graph_task import GraphTask, LabelKind, Splits
 from graphcondense.data.kind import open_named
-from graphcondense.data.known import Named
+from graphcondense.data.known import NAMED, Named
 from graphcondense.data.ogb import open_ogb
 from graphcondense.data.pt import read_pt
+from graphcondense.saved.checks import path_of
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -36,9 +37,8 @@ def load_graphs(
 ) -> GraphTask:
     """Open a set of labelled graphs by name, or from a ``.pt`` file of a list of PyG ``Data``.
 
-    Case, ``-`` and ``_`` in a name do not matter, and ``molhiv`` is ``ogbg-molhiv``.
-    :func:`graphcondense.data.datasets` lists the names. What is not under ``root`` is downloaded
-    there, without a question.
+    Names, files, ``root`` and downloads are those of :func:`graphcondense.data.load`; ``molhiv`` is
+    ``ogbg-molhiv``.
 
     Node features of OGB's molecules are integer categories. Those of TUDatasets are numbers: the
     continuous attributes where there are any, then 0/1 columns of the node labels. TUDatasets
@@ -47,11 +47,8 @@ def load_graphs(
     PyG) is opened as it is, with fewer graphs than :data:`KNOWN_GRAPHS` says.
 
     Args:
-        name: name of a set, or path to a ``.pt`` file, of which only tensors and PyG's ``Data`` are
-            read; anything that could run code is refused.
-        root: where data sets are; by default ``$GRAPHCONDENSE_DATA``, else
-            ``~/.cache/graphcondense``. Each set lies there as its own loader puts it
-            (``MUTAG/raw``, ``ogbg_molhiv``), or so below ``pyg/`` and ``ogb/``.
+        name: name of a set, or path to a ``.pt`` file.
+        root: where data sets are.
         split: ``scaffold``: OGB's published split, in which test molecules have other scaffolds.
             ``stratified``: 80 / 10 / 10 %, class by class, or label by label of a single binary
             task. By default ``scaffold`` where there is one, else ``stratified``.
@@ -66,7 +63,7 @@ def load_graphs(
         ValueError: for a name, split, file or folder that cannot be used, saying what can.
         ConnectionError: when the set is not under ``root`` and cannot be downloaded.
     """
-    path = Path(name).expanduser()
+    path = path_of(name, "load_graphs(name)", NAMED)
     if path.suffix == ".pt":
         return task_of_list(read_pt(path, "a list of PyG Data"), path, split, seed, label_kind)
     known, (data, published) = open_named(name, "graph", KNOWN_GRAPHS, ".pt", root)

@@ -21,9 +21,10 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.kind import open_named
-from graphcondense.data.known import DIGITS, Named, archived, digits, read_npz
+from graphcondense.data.known import DIGITS, NAMED, Named, archived, digits, read_npz
 from graphcondense.data.labels import as_tensor, count_classes
 from graphcondense.data.preprocess import Identity, Preprocess, fit_preprocess
+from graphcondense.saved.checks import path_of
 
 MOST_HELD = 1000
 """Images that are held out for validation, at most, over all classes."""
@@ -486,14 +487,13 @@ def load_images(
 
     Args:
         name: ``"fashion-mnist"``, ``"mnist"``, ``"digits"``, or a path.
-        root: where data sets are; by default ``$GRAPHCONDENSE_DATA``, else
-            ``~/.cache/graphcondense``.
+        root: where data sets are, as for :func:`graphcondense.data.load`.
         preprocess: see :func:`as_images`.
 
     Raises:
         ValueError: for a name or file that cannot be used, saying what can.
     """
-    path = Path(name).expanduser()
+    path = path_of(name, "load_images(name)", NAMED)
     if names_a_path(str(name)):
         stem = path.name.removesuffix(".gz").removesuffix(".npz").lower()
         return as_images(path, name=stem, preprocess=preprocess)

@@ -16,9 +16,10 @@ import scipy.sparse as sp
 import torch
 
 from graphcondense.data.kind import open_named
-from graphcondense.data.known import Named, archived
+from graphcondense.data.known import NAMED, Named, archived
 from graphcondense.data.labels import few
 from graphcondense.ops.extras import need
+from graphcondense.saved.checks import path_of
 from graphcondense.saved.condensed_rows import CondensedInteractions
 
 if TYPE_CHECKING:
@@ -471,9 +472,8 @@ def load_interactions(
             SciPy saved; or a folder that holds one of the first four, or ``total_data.hdf5`` and
             ``index.npz``, the format of the authors of ∞-AE: ``user``, ``item`` and ``rating`` of
             each interaction, and its part (0 train, 1 validation, 2 test, -1 left out).
-        root: where data sets are; by default ``$GRAPHCONDENSE_DATA``, else
-            ``~/.cache/graphcondense``. A set lies there in its own folder, or so below
-            ``recsys/``. MovieLens is downloaded there from its makers if it is missing.
+        root: where data sets are, as for :func:`graphcondense.data.load`. MovieLens is downloaded
+            there from its makers if it is missing.
         split: ``"authors"``: as ``index.npz`` says. ``"random"``: 80 / 10 / 10 % a user, see
             :func:`as_interactions`. By default ``"authors"`` where there is one.
         seed: draws the split ``"random"``.
@@ -484,7 +484,7 @@ def load_interactions(
         ConnectionError: the set is not under ``root`` and cannot be downloaded.
     """
     options = {"seed": seed, "duplicates": duplicates, "min_rating": min_rating}
-    path = Path(name).expanduser()
+    path = path_of(name, "load_interactions(name)", NAMED)
     if holds_interactions(path):
         own = path.name if path.is_dir() else path.parent.name or path.stem
         if path.name not in READERS and not path.is_dir():

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from graphcondense.ops.types import Record
+from graphcondense.saved.checks import path_of
 
 Row: TypeAlias = "dict[str, str | int | bool | None]"
 """What a table says of a data set, by column."""
@@ -91,6 +92,9 @@ class Named:
             "local": self.is_local(root),
         }
 
+
+NAMED = "the name of a data set, or a path"
+"""What opens data takes, for a message."""
 
 _BELOW = {"OGB": "ogb", "MovieLens": "recsys"}
 """Folders below the root that sets of a family may lie in."""
@@ -177,7 +181,7 @@ def archived(path: Path) -> set[str]:
 def root_of(root: str | Path | None) -> Path:
     """The folder of data sets: ``root``, ``$GRAPHCONDENSE_DATA``, or the cache folder."""
     default = os.environ.get("GRAPHCONDENSE_DATA") or "~/.cache/graphcondense"
-    return Path(default if root is None else root).expanduser()
+    return path_of(default if root is None else root, "root", "the folder of data sets")
 
 
 def open_known(known: Named, root: Path) -> Any:

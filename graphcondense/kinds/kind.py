@@ -75,6 +75,10 @@ class Problem(ABC, Generic[Task, Export, Small]):
         pseudo_labels: int | None = None,
     ) -> None:
         self.task, self.device = cast(Task, data_kind(self.kind).check(data)), device
+        self.prepare(setting, pseudo_labels)
+
+    def prepare(self, setting: Setting, pseudo_labels: int | None) -> None:
+        """What else is made of the data before a method is known."""
 
     @abstractmethod
     def source(self, method: Method) -> Source:

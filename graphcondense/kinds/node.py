@@ -23,16 +23,9 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
     kind = "node"
     predictor = "GCN (2 layers, 256 hidden, 3 seeds)"
 
-    def __init__(
-        self,
-        data: object,
-        device: torch.device,
-        setting: Setting = "transductive",
-        pseudo_labels: int | None = None,
-    ) -> None:
+    def prepare(self, setting: Setting, pseudo_labels: int | None) -> None:
         from graphcondense.data.pseudo import pseudo_labelled
 
-        super().__init__(data, device)
         self.seen = self.task
         if pseudo_labels is not None:
             if setting == "inductive":

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import torch
-
 from graphcondense.core.method import Method
 from graphcondense.core.types import Source
 from graphcondense.data.interactions import InteractionTask
@@ -24,17 +22,10 @@ class RowsProblem(Problem[InteractionTask, "sp.csr_matrix", "CondensedInteractio
     kind = "rows"
     setting = "transductive"
 
-    def __init__(
-        self,
-        data: object,
-        device: torch.device,
-        setting: Setting = "transductive",
-        pseudo_labels: int | None = None,
-    ) -> None:
+    def prepare(self, setting: Setting, pseudo_labels: int | None) -> None:
         from graphcondense.domains.rows import RowsSource
 
-        super().__init__(data, device)
-        self._source = RowsSource(self.task, device)
+        self._source = RowsSource(self.task, self.device)
         self.predictor = f"∞-AE, HR@{self._source.k}"
 
     def source(self, method: Method) -> Source:

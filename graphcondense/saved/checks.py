@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 Expected = Mapping[str, tuple[tuple[int, ...], torch.dtype]]
 """Shape and type of each tensor, by name."""
+
+
+def path_of(value: object, where: str, what: str) -> Path:
+    """A path, in which ``~`` is the home folder.
+
+    Raises:
+        TypeError: it is neither text nor a path; says where that was given, and what to give.
+    """
+    if not isinstance(value, str | Path):
+        raise TypeError(f"{where}: give {what}, got {value!r}"[:200])
+    return Path(value).expanduser()
 
 
 def needing(where: str) -> Callable[[bool, str], None]:

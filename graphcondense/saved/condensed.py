@@ -34,6 +34,7 @@ from graphcondense.ops.device import usable
 from graphcondense.ops.files import write_all
 from graphcondense.ops.types import Record
 from graphcondense.saved.card import card
+from graphcondense.saved.checks import path_of
 from graphcondense.saved.compact import bytes_of, pack, parts_of, unpack
 from graphcondense.saved.condensed_graph import CondensedGraph
 from graphcondense.saved.condensed_graphs import CondensedGraphs
@@ -76,7 +77,7 @@ def save(small: Small, path: str | Path) -> Path:
 
     Raises:
         ValueError: for a graph or record that is not as above, or a folder that cannot be written.
-        TypeError: swapped arguments.
+        TypeError: swapped arguments, or what is no condensed set.
     """
     if isinstance(small, str | Path) or not isinstance(path, str | Path):
         raise TypeError(
@@ -84,10 +85,21 @@ def save(small: Small, path: str | Path) -> Path:
             "condensed set comes first"
         )
     path = _file(path)
-    record = getattr(small, "condensed", None)
-    record = {} if record is None else record
     contents = contents_of(small)
-    contents.check(record, f"cannot save the {contents.form.name}")
+    if "x" not in contents.tensors and contents.form is GRAPH and not isinstance(small, Data):
+        raise TypeError(
+            f"cannot save {_named(small)}: give what condense returns, or a PyG Data with x, "
+            "edge_index and y"
+        )
+    record = getattr(small, "condensed", None)
+    contents.check({} if record is None else record, f"cannot save the {contents.form.name}")
+    if record is None:
+        warnings.warn(
+            f"what is saved in {path} has no record: set its attribute condensed to a dict, such "
+            'as {"method": "by hand"}, to say how it was made',
+            stacklevel=2,
+        )
+        record = {}
     stored = _stored(contents)
     head: Record = {"version": 1}
     if contents.further or stored.keys() != contents.tensors.keys():
@@ -243,7 +255,8 @@ class CondensedDataset(InMemoryDataset):  # type: ignore[misc]
         transform: Callable[[Data], Data] | None = None,
         pre_transform: Callable[[Data], Data] | None = None,
     ) -> None:
-        super().__init__(str(root), transform, pre_transform)
+        folder = path_of(root, "CondensedDataset(root)", "a folder of .safetensors files")
+        super().__init__(str(folder), transform, pre_transform)
         self.files = sorted(Path(self.root).glob("*.safetensors"))
         if not self.files:
             raise ValueError(f"no condensed graph (*.safetensors) in {self.root}")
@@ -398,7 +411,7 @@ def _named(value: object) -> str:
 
 
 def _file(path: str | Path) -> Path:
-    path = Path(path).expanduser()
+    path = path_of(path, "load(path)", "a .safetensors file or the folder of one")
     if path.suffix == ".safetensors" and not path.is_dir():
         return path
     if path.is_dir() or not path.suffix:
