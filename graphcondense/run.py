@@ -357,18 +357,14 @@ def refuse_idle(
     *,
     loops: bool = True,
 ) -> None:
-    """See that every option can do what it was given for.
+    """Raise a ValueError unless every option can do what it was given for.
 
     Args:
-        problem: the data.
-        method: the method.
+        problem, method: what is run.
         run: all options.
         given: those that the user gave; ``None``, ``False`` and no validations ask for nothing.
         callbacks: the user's.
         loops: whether the method's loop is run, if it has one.
-
-    Raises:
-        ValueError: an option that cannot act, and why.
     """
     why: dict[str, str] = {}
     if not (method.iterates and loops):
@@ -415,9 +411,6 @@ def build(
 
     A budget among the fields stands for any that the section names.
 
-    Raises:
-        ValueError: unknown method, preset or field, or a value outside a field's choices.
-
     >>> build("gcond-x", "node", nodes=70).structure
     'identity'
     """
@@ -430,15 +423,8 @@ def build(
 
 
 def section_of(cls: type[Method], preset: str | None, data: str = "") -> str | None:
-    """The section of a method's preset file that ``preset`` means for data of this name.
-
-    Args:
-        preset: a section's name, ``"auto"`` for the one called like the data if there is one, or
-            ``"none"``.
-        data: name of the data.
-
-    Raises:
-        ValueError: a section that the file does not have.
+    """The section of a method's preset file that ``preset`` means: ``"auto"`` the one called like
+    the data if there is one, ``"none"`` none, else the one of this name.
     """
     known = presets(cls)
     if preset in (None, "none"):
@@ -577,11 +563,7 @@ def is_finished(folder: Path) -> bool:
 
 
 def _finished(folder: Path, identity: Mapping[str, object]) -> Small:
-    """The result of a run that has ended.
-
-    Raises:
-        ValueError: it is another run's.
-    """
+    """The result of a run that has ended; a ValueError where it is another run's."""
     from graphcondense.saved.condensed import load
 
     config = read_yaml((folder / "config.yaml").read_text())

@@ -142,14 +142,7 @@ def datasets(which: str | None = None, root: str | Path | None = None) -> list[R
 
 
 def find(name: str, kind: str | None = None) -> Named:
-    """The set that is called ``name``; of several that share it the first in :func:`datasets`.
-
-    Args:
-        name: case, ``-`` and ``_`` do not matter.
-        kind: only sets of this kind of data.
-
-    Raises:
-        ValueError: an unknown name or kind, or a set that cannot be opened.
+    """The set that is called ``name``, of this kind; of several the first in :func:`datasets`.
 
     >>> find("OGBN_Arxiv").name, find("digits", "image").name
     ('ogbn-arxiv', 'digits-images')
@@ -165,9 +158,6 @@ def find(name: str, kind: str | None = None) -> Named:
 
 def kind_of_name(name: str) -> str:
     """The kind of data that a name, file or folder stands for.
-
-    Raises:
-        ValueError: nothing is called so.
 
     >>> [kind_of_name(name) for name in ("cora", "molbace", "fashion-mnist", "ml-1m")]
     ['node', 'graph', 'image', 'rows']

@@ -79,11 +79,7 @@ def task_of_list(
     seed: int = 0,
     label_kind: LabelKind | None = None,
 ) -> GraphTask:
-    """What a ``.pt`` file holds, as a task with a stratified split.
-
-    Raises:
-        ValueError: for anything but a list of PyG ``Data``.
-    """
+    """What a ``.pt`` file holds, a list of PyG ``Data``, as a task with a stratified split."""
     from torch_geometric.data import Data
 
     _checked_split(split, str(path), ("stratified",))

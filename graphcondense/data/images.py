@@ -167,24 +167,23 @@ def as_images(
     train, val = _hold_out(labels, counts, MOST_HELD if validation is None else validation)
     tested, left = torch.empty(0, dtype=torch.long), 0
     if test is not None:
-        more, said = _checked(test, "test images")
+        more, test_labels = _checked(test, "test images")
         if more.shape[1:] != images.shape[1:]:
             raise ValueError(
                 f"test images are {list(more.shape[1:])}, training images {list(images.shape[1:])}"
             )
-        if int(said.max()) >= classes:
+        low, high = int(test_labels.min()), int(test_labels.max())
+        if high >= classes:
             raise ValueError(
-                f"test label {int(said.max())} is no class of the training images, 0..{classes - 1}"
+                f"test label {high} is no class of the training images, 0..{classes - 1}"
             )
-        if int(said.min()) < -1:
-            raise ValueError(
-                f"test label {int(said.min())}: classes are 0..{classes - 1}, -1 is no label"
-            )
-        tested = len(images) + (said >= 0).nonzero().flatten()
-        left = len(said) - len(tested)
+        if low < -1:
+            raise ValueError(f"test label {low}: classes are 0..{classes - 1}, -1 is no label")
+        tested = len(images) + (test_labels >= 0).nonzero().flatten()
+        left = len(test_labels) - len(tested)
         if not len(tested):
             raise ValueError(f"none of the {left:,} test images has a label (all are -1)")
-        images, labels = torch.cat([images, more]), torch.cat([labels, said])
+        images, labels = torch.cat([images, more]), torch.cat([labels, test_labels])
     without = {"train": 0, "val": 0, "test": left}
     task = ImageTask(images, labels, train, val, tested, classes, name, unlabelled=without)
     return task.with_preprocess(preprocess)
@@ -192,13 +191,13 @@ def as_images(
 
 def _hold_out(labels: Tensor, counts: Tensor, most: int) -> tuple[Tensor, Tensor]:
     """Indices for training, and every tenth image of a class, ``most`` in all, for validation."""
-    held = torch.zeros(len(labels), dtype=torch.bool)
+    chosen = torch.zeros(len(labels), dtype=torch.bool)
     each = counts // 10
     if int(each.sum()) > most:
         each = each * most // each.sum()
     for c, k in enumerate(each.tolist()):
-        held[(labels == c).nonzero().flatten()[9::10][:k]] = True
-    return (~held).nonzero().flatten(), held.nonzero().flatten()
+        chosen[(labels == c).nonzero().flatten()[9::10][:k]] = True
+    return (~chosen).nonzero().flatten(), chosen.nonzero().flatten()
 
 
 def is_images(data: object) -> bool:
@@ -534,8 +533,8 @@ def _open_digits(known: KnownImages, root: Path) -> tuple[Pair, Pair]:
     images = pixels.view(-1, 1, 8, 8)
     rng, tested = torch.Generator().manual_seed(0), torch.zeros(len(labels), dtype=torch.bool)
     for c in range(10):
-        own = (labels == c).nonzero().flatten()
-        tested[own[torch.randperm(len(own), generator=rng)[: len(own) // 3]]] = True
+        members = (labels == c).nonzero().flatten()
+        tested[members[torch.randperm(len(members), generator=rng)[: len(members) // 3]]] = True
     return (images[~tested], labels[~tested]), (images[tested], labels[tested])
 
 

@@ -69,8 +69,8 @@ class InteractionTask:
     @property
     def unlabelled(self) -> Mapping[str, int]:
         """Of ``val`` and ``test``, how many users have no item there: scores leave them out."""
-        held = {"val": self.val, "test": self.test}
-        return {"train": 0, **{k: int((m.getnnz(1) == 0).sum()) for k, m in held.items()}}
+        parts = {"val": self.val, "test": self.test}
+        return {"train": 0, **{k: int((m.getnnz(1) == 0).sum()) for k, m in parts.items()}}
 
     @property
     def num_users(self) -> int:
@@ -96,8 +96,8 @@ class InteractionTask:
 
         Their columns stay, no model can rank them well, and metrics count them as any other.
         """
-        held = np.unique(np.concatenate([self.val.indices, self.test.indices]))
-        return int((np.bincount(self.train.indices, minlength=self.num_items)[held] == 0).sum())
+        items = np.unique(np.concatenate([self.val.indices, self.test.indices]))
+        return int((np.bincount(self.train.indices, minlength=self.num_items)[items] == 0).sum())
 
     @cached_property
     def digest(self) -> str:
@@ -114,12 +114,7 @@ class InteractionTask:
         return h.hexdigest()[:16]
 
     def users(self, rows: object, name: str | None = None) -> InteractionTask:
-        """The task of the users ``rows`` alone, in that order.
-
-        Args:
-            rows: indices of users, a tensor or an array.
-            name: another name.
-        """
+        """The task of the users ``rows`` (indices) alone, in that order."""
         kept = np.asarray(rows)
         return replace(
             self,
@@ -389,9 +384,9 @@ def _random_split(
     part = (rank >= 8 * n // 10).astype(np.int64) + (rank >= 9 * n // 10)
     parts = {}
     for i, split in enumerate(SPLITS):
-        own = part == i
+        inside = part == i
         parts[split] = sp.csr_matrix(
-            (whole.data[own], (user[own], whole.indices[own])), shape=whole.shape
+            (whole.data[inside], (user[inside], whole.indices[inside])), shape=whole.shape
         )
     named = present[enough] if ids[0] is None else ids[0][present[enough]]
     return InteractionTask(
@@ -410,7 +405,7 @@ def _given_split(
 ) -> InteractionTask:
     if missing := [split for split in SPLITS if split not in parts]:
         raise ValueError(f"a given split needs {', '.join(SPLITS)}: {missing[0]} is missing")
-    held = {}
+    matrices = {}
     for split in SPLITS:
         if not sp.issparse(parts[split]):
             raise ValueError(f"{split} must be a SciPy sparse matrix, got {type(parts[split])}")
@@ -428,8 +423,8 @@ def _given_split(
             )
         keep = values >= min_rating if min_rating is not None else values != 0
         how: Duplicates = duplicates if split == "train" else "merge"
-        held[split] = _matrix(users[keep], items[keep], values[keep], shape, how)
-    return _checked(InteractionTask(**held, name=name))
+        matrices[split] = _matrix(users[keep], items[keep], values[keep], shape, how)
+    return _checked(InteractionTask(**matrices, name=name))
 
 
 def _checked(task: InteractionTask) -> InteractionTask:
@@ -486,10 +481,10 @@ def load_interactions(
     options = {"seed": seed, "duplicates": duplicates, "min_rating": min_rating}
     path = path_of(name, "load_interactions(name)", NAMED)
     if holds_interactions(path):
-        own = path.name if path.is_dir() else path.parent.name or path.stem
+        title = path.name if path.is_dir() else path.parent.name or path.stem
         if path.name not in READERS and not path.is_dir():
-            own = path.stem
-        return _open_folder(path, split, own, options)
+            title = path.stem
+        return _open_folder(path, split, title, options)
     files = ".inter, .csv, .tsv or .npz"
     known, folder = open_named(name, "rows", KNOWN_INTERACTIONS, files, root)
     return _open_folder(folder, split, known.name, options)
@@ -619,14 +614,16 @@ def _authors_split(
     _check_pairs(users, items, values, shape)
     part, least = part[kept], options["min_rating"]
     liked = values >= least if least is not None else np.ones(len(values), dtype=bool)
-    held = {}
+    matrices = {}
     for i, split in enumerate(SPLITS):
-        own = (part == i) & liked
+        inside = (part == i) & liked
         how: Duplicates = options["duplicates"] if split == "train" else "merge"
-        held[split] = _matrix(users[own], items[own], np.ones(int(own.sum())), shape, how)
+        matrices[split] = _matrix(
+            users[inside], items[inside], np.ones(int(inside.sum())), shape, how
+        )
     dropped = frame["user"].nunique() - shape[0]
     task = InteractionTask(
-        **held, name=name, user_ids=ids[0], item_ids=ids[1], dropped_users=int(dropped)
+        **matrices, name=name, user_ids=ids[0], item_ids=ids[1], dropped_users=int(dropped)
     )
     return _checked(task)
 

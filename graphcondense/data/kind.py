@@ -90,11 +90,7 @@ _KINDS: dict[str, DataKind] = {}
 
 
 def register(kind: DataKind) -> DataKind:
-    """Make a kind of data known.
-
-    Raises:
-        ValueError: another one has this name.
-    """
+    """Make a kind of data known, under a name that no other has."""
     if _KINDS.setdefault(kind.name, kind) is not kind:
         raise ValueError(f"two kinds of data are called {kind.name!r}")
     return kind
@@ -115,9 +111,6 @@ def data_kinds() -> dict[str, DataKind]:
 def data_kind(name: str) -> DataKind:
     """The kind of data of this name.
 
-    Raises:
-        ValueError: there is none; lists those that there are.
-
     >>> data_kind("node").words
     'one graph with labelled nodes'
     """
@@ -135,18 +128,11 @@ def is_task(data: object) -> TypeGuard[Task]:
 def open_named(
     name: str | Path, kind: str, table: Sequence[Found], files: str, root: str | Path | None
 ) -> tuple[Found, Any]:
-    """The set of ``table`` that is called ``name``, and what its loader makes of it.
+    """The set of ``table``, all of one kind, that is called ``name``, and what its loader makes of
+    it.
 
-    Args:
-        name: its name.
-        kind: that of the table.
-        table: sets of this kind.
-        files: what names of its files end in, for a message.
-        root: the folder of data sets, into which one that is missing is downloaded.
-
-    Raises:
-        ValueError: no set of this kind is called so.
-        ConnectionError: it is not under ``root`` and cannot be downloaded.
+    It is downloaded into ``root`` where it is missing. ``files`` is what names of files of this
+    kind end in, for a message.
     """
     key = name_key(str(name))
     named = {
@@ -166,13 +152,9 @@ def kind_of_data(data: object) -> str:
 
     Images are what :func:`~graphcondense.data.images.is_images` says; users by items a SciPy
     matrix, a mapping of ``train``, ``val`` and ``test``, a data frame, a bipartite ``HeteroData``
-    without labels or an :class:`~graphcondense.data.interactions.InteractionTask`; a list or data
-    set is a set of graphs, but a single graph in it that labels its nodes is one graph, as is what
-    has features ``x``.
-
-    Raises:
-        ValueError: none that this package condenses, or what may be one or the other; says what to
-            pass instead.
+    without labels; a list or data set is a set of graphs, but a single graph in it that labels its
+    nodes is one graph, as is what has features ``x``. A ValueError says what to pass for what is
+    none of these, or may be one or the other.
 
     >>> import scipy.sparse as sp
     >>> kind_of_data(sp.eye(3).tocsr()), kind_of_data(([[0.0]], [1]))

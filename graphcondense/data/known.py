@@ -121,11 +121,7 @@ def either(words: Sequence[str]) -> str:
 
 
 def find(name: str, table: Sequence[Found], files: str) -> Found:
-    """The set of ``table`` that is called ``name``.
-
-    Raises:
-        ValueError: none is; says which names are near, and that a file's name ends in ``files``.
-    """
+    """The set of ``table`` that is called ``name``; a message says that files end in ``files``."""
     known = {key: row for row in table for key in row.spellings()}
     key = name_key(name)
     if key in known:
@@ -157,11 +153,7 @@ def digits() -> tuple[Tensor, Tensor]:
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a ``.npz`` file.
-
-    Raises:
-        ValueError: it is none, or holds anything but plain arrays.
-    """
+    """The arrays of a ``.npz`` file; a ValueError where it is none, or holds anything else."""
     try:
         with np.load(path, allow_pickle=False) as file:
             return {key: file[key] for key in file.files}
@@ -187,12 +179,8 @@ def root_of(root: str | Path | None) -> Path:
 def open_known(known: Named, root: Path) -> Any:
     """Open a set, downloading it into ``root`` when it is not there.
 
-    Where that fails, what was not there before is not there after.
-
-    Raises:
-        ValueError: its folder cannot be written.
-        ConnectionError: it is not there and cannot be downloaded; says which files are missing and
-            where they belong.
+    Where that fails, what was not there before is not there after, and a ConnectionError says which
+    files are missing and where they belong (a ValueError, that its folder cannot be written).
     """
     base, local = known.base(root), known.is_local(root)
     folder = base / known.folder
@@ -260,7 +248,7 @@ def _opening(error: BaseException) -> Any:
 
     step = error.__traceback__
     while step is not None:
-        if isinstance(held := step.tb_frame.f_locals.get("self"), Dataset):
-            return held
+        if isinstance(opened := step.tb_frame.f_locals.get("self"), Dataset):
+            return opened
         step = step.tb_next
     return None

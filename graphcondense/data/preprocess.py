@@ -51,7 +51,7 @@ class Preprocess:
         """The tensors that :func:`restore_preprocess` needs, by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
-    def said(self) -> Record:
+    def summary(self) -> Record:
         """For a record: the name, and the numbers where they are few."""
         few = {k: v.flatten().tolist() for k, v in self.state().items() if v.numel() <= 16}
         return {"name": self.name, **few}
@@ -117,10 +117,9 @@ class ZCA(Preprocess):
     """Whitening that stays as near the image as possible, ``(Σ + λI)^(-1/2) (x - mean)``.
 
     ``Σ`` is the covariance of the pixels of the training images and ``λ`` :data:`RIDGE` times its
-    mean eigenvalue (Nguyen et al., *Dataset Distillation with Infinitely Wide Convolutional
-    Networks*, NeurIPS 2021, appendix). Of ``Σ = U S Uᵀ`` the eigenvectors are kept whose eigenvalue
-    is above ``λ / 1000``; on what is orthogonal to them the map is ``λ^(-1/2)``. The inverse is
-    exact for the map as stored.
+    mean eigenvalue (Nguyen et al., NeurIPS 2021, appendix). Of ``Σ = U S Uᵀ`` the eigenvectors are
+    kept whose eigenvalue is above ``λ / 1000``; on what is orthogonal to them the map is
+    ``λ^(-1/2)``. The inverse is exact for the map as stored.
 
     Attributes:
         mean: of each pixel ``[c, h, w]``.
@@ -174,11 +173,7 @@ PREPROCESSES: dict[str, type[Preprocess]] = {c.name: c for c in (Normalise, ZCA,
 
 
 def fit_preprocess(name: str, images: Tensor) -> Preprocess:
-    """The preprocessing called ``name``, fitted on raw training images ``[n, c, h, w]``.
-
-    Raises:
-        ValueError: an unknown name.
-    """
+    """The preprocessing called ``name``, fitted on raw training images ``[n, c, h, w]``."""
     return _class_of(name).fitted(images)
 
 

@@ -319,10 +319,7 @@ def is_dataset(data: object) -> bool:
 
 
 def check_has_length(data: object) -> None:
-    """Raise a ValueError for a data set that can only be read from front to back.
-
-    PyTorch's ``IterableDataset`` may be endless: it is not read without being asked.
-    """
+    """Refuse a data set that can only be read from front to back: it may be endless."""
     if not hasattr(data, "__len__") or isinstance(data, torch.utils.data.IterableDataset):
         raise ValueError(
             f"the data set {type(data).__name__} can only be read from front to back; pass "
@@ -331,11 +328,7 @@ def check_has_length(data: object) -> None:
 
 
 def labels_nodes(data: Any) -> bool:
-    """Whether a data set is one graph whose label, if it has one, is not the graph's own.
-
-    Raises:
-        ValueError: it can only be read from front to back.
-    """
+    """Whether a data set is one graph whose label, if it has one, is not the graph's own."""
     check_has_length(data)
     if len(data) != 1:
         return False

@@ -54,7 +54,7 @@ class ImageProblem(Problem[ImageTask, "ExportedImages", "CondensedImages"]):
             "nodes": len(export.y),
             "edges": 0,
             "stored_images": round(export.stored_bytes / self.task.example_bytes, 3),
-            "preprocess": preprocess.said(),
+            "preprocess": preprocess.summary(),
         }
         total = len(self.task.train) + len(self.task.val)
         self.measured = Measured(sizes, per_class, total, export.stored_bytes)

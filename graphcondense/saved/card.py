@@ -29,15 +29,7 @@ def card(
     stored: Mapping[str, Tensor],
     sha256: str,
 ) -> str:
-    """The card of the file ``path`` in Markdown.
-
-    Args:
-        path: the file.
-        record: what is known of the making.
-        contents: what was saved.
-        stored: the tensors in the form in which they are stored.
-        sha256: of the file.
-    """
+    """The card of the file ``path`` in Markdown; ``stored`` are the tensors as they are stored."""
     rows = dict(_flat(record))
     what, opened = (
         words.format(contents.form.count(contents.tensors)) for words in contents.form.stands

@@ -13,11 +13,7 @@ Expected = Mapping[str, tuple[tuple[int, ...], torch.dtype]]
 
 
 def path_of(value: object, where: str, what: str) -> Path:
-    """A path, in which ``~`` is the home folder.
-
-    Raises:
-        TypeError: it is neither text nor a path; says where that was given, and what to give.
-    """
+    """``value`` as a path, ``~`` as the home folder; a TypeError says where to give what instead."""
     if not isinstance(value, str | Path):
         raise TypeError(f"{where}: give {what}, got {value!r}"[:200])
     return Path(value).expanduser()
@@ -51,8 +47,7 @@ def check_tensors(
     """Raise a ValueError unless tensors have the shape and type that is expected, all finite.
 
     Args:
-        tensors: by name.
-        expected: of each of these names, and perhaps of others.
+        tensors, expected: by name.
         where: what the message begins with.
         size: how large the set is, for the message, such as ``" for 70 nodes"``.
         names: which tensors, in which order; by default all.

@@ -82,16 +82,10 @@ def pack(name: str, rows: Tensor) -> dict[str, Tensor]:
 
 
 def unpack(name: str, tensors: Mapping[str, Tensor], columns: object, where: str) -> Tensor:
-    """The matrix whose parts are in ``tensors``, dense.
+    """The matrix whose parts :func:`pack` made, dense.
 
-    Args:
-        name: of the matrix.
-        tensors: with the parts of :func:`pack` among them.
-        columns: how many it has, as the file says.
-        where: what a message begins with.
-
-    Raises:
-        ValueError: for parts that :func:`pack` cannot have made; nothing is allocated before.
+    ``columns``, how many it has, is as the file says; ``where`` is what a message begins with.
+    Parts that :func:`pack` cannot have made are a ValueError; nothing is allocated before.
     """
     need = needing(where)
     for part in parts_of(name):

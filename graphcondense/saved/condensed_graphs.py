@@ -153,11 +153,8 @@ def check_graphs(
 ) -> None:
     """Raise a ValueError that starts with ``where`` unless these are condensed graphs.
 
-    Args:
-        tensors: by the names of :data:`NAMES`.
-        where: what the message begins with.
-        record: if its ``data`` says how many ``classes`` there are, classes are held to it.
-        further: tensors with a row for each graph.
+    Tensors have the names of :data:`NAMES`, ``further`` ones a row for each graph. If the record's
+    ``data`` says how many ``classes`` there are, classes are held to it.
     """
     need = needing(where)
     for name in ("x", "edge_index", "y", "node_ptr", "edge_ptr"):

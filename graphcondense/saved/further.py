@@ -14,11 +14,7 @@ def check_further(
 ) -> None:
     """Raise a ValueError that starts with ``where`` unless a graph can have these tensors, too.
 
-    Args:
-        further: by name.
-        rows: how many each must have; any if ``None``.
-        where: what the message begins with.
-        taken: names that stand for something else.
+    Each has as many ``rows``, if these are given, and none a name that is ``taken``.
     """
     for name, tensor in further.items():
         if name in taken or not _is_free(name):
