@@ -56,9 +56,8 @@ class Condense(BaseTransform):  # type: ignore[misc]
 class Sparsify(BaseTransform):  # type: ignore[misc]
     """Keep some edges of a graph, by ``edge_weight`` or a one-column ``edge_attr`` (else all one).
 
-    For models that ignore edge weights, or where a learnt adjacency is denser than it need be. What
-    is kept has its weight still. Evaluation chooses among such forms on validation:
-    ``evaluate(small, data, sparsify="top-k")``.
+    For models that ignore edge weights, or where a learnt adjacency is denser than it need be.
+    ``evaluate(small, data, sparsify="top-k")`` chooses among such forms on validation.
 
     Args:
         how: ``"threshold"`` (edges of weight ``threshold`` or more), ``"top-k"`` (the ``k``
@@ -117,11 +116,11 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
 class EncodeCategories(BaseTransform):  # type: ignore[misc]
     """Bring a real graph into the form in which a condensed set of graphs has its features.
 
-    Integer categories become 0/1 columns, one for each value that the training graphs had (a value
-    they had not becomes zeros); features that are numbers become float32; without ``x`` every node
-    gets the feature 1. So a model that was trained on the condensed set runs on real graphs:
-    ``PygGraphPropPredDataset(name, transform=EncodeCategories.of(small))``. TUDatasets without
-    node features need :func:`graphcondense.data.degree_categories` before it.
+    So a model that was trained on the condensed set runs on real graphs:
+    ``PygGraphPropPredDataset(name, transform=EncodeCategories.of(small))``. Integer categories
+    become 0/1 columns, one for each value that the training graphs had (another becomes zeros);
+    numbers become float32; without ``x`` every node gets the feature 1. TUDatasets without node
+    features need :func:`graphcondense.data.degree_categories` before it.
 
     Args:
         record: the record of a condensed set of graphs, its ``condensed``.

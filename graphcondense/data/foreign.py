@@ -49,24 +49,22 @@ def open_small(
     Args:
         path: a run folder or ``.safetensors`` of this package; a ``.pt`` file of a PyG ``Data`` or
             of a dictionary (``x`` or ``feat``; ``edge_index``, ``adj_t`` or ``adj``; ``y`` or
-            ``labels``), whose edges are read as those of a real graph
-            (:func:`~graphcondense.data.reading.adjacency`); or a features file ``feat_NAME.pt``,
-            or a folder that has one, beside which ``adj_NAME.pt`` (dense ``[n, n]``, sparse or
-            ``[2, m]``) and ``label_NAME.pt`` are looked for. Without an adjacency file the graph
-            has no edges.
+            ``labels``), whose edges are read as those of a real graph; or a features file
+            ``feat_NAME.pt``, or a folder that has one, beside which ``adj_NAME.pt`` (dense
+            ``[n, n]``, sparse or ``[2, m]``; none: no edges) and ``label_NAME.pt`` are looked for.
         adj: the file of the adjacency, if it is called otherwise.
         labels: the file of the labels ``[n]`` or soft labels ``[n, C]``; or ``"gcond"`` for what
-            GCond's released pairs leave out: each class in proportion to its training nodes, at
-            least one, the most frequent takes the remainder, in order of rising frequency (needs
-            ``real``).
+            GCond's released pairs leave out (needs ``real``): each class in proportion to its
+            training nodes, at least one, the most frequent takes the remainder, in order of rising
+            frequency.
         threshold: entries of the adjacency below it are cut, as GCond does before it evaluates.
         real: the real graph; with it, features and classes must match.
 
     Raises:
-        ValueError: naming the file and the numbers: sizes that do not match each other or the real
-            graph, a matrix ``adj`` that is not symmetric (projects differ in which way it runs),
-            weights that are negative or not finite, labels outside the classes, a pickle that is
-            not plain data.
+        ValueError: naming the file and the numbers: sizes or classes that do not match, a matrix
+            ``adj`` that is not symmetric (projects differ in which way it runs), weights that are
+            negative or not finite, a pickle that is not plain data.
+        TypeError: a path that is none.
     """
     path = path_of(path, "open_small(path)", "a condensed graph's file or folder")
     if path.is_dir() and not (path / "condensed.safetensors").is_file():
@@ -166,7 +164,8 @@ def _open_pt(
     train = torch.ones(len(x), dtype=torch.bool)
     if given.get("train_mask") is not None:
         train = mask(given["train_mask"], "train_mask", len(x), f"{path}: ")[:, 0]
-    _check_labelled(y, train, sources["y"])
+    if y.dim() == 1 and bool((y[train] < 0).any()):
+        raise ValueError(f"{sources['y']} has a label -1 of a training node; classes are 0..C-1")
     edges, weight = _edges(edges_given, len(x), sources["adj"], path, threshold)
     small = CondensedGraph(x=x, edge_index=edges, edge_weight=weight, y=y, train_mask=train)
     record = given.get("condensed")
@@ -209,11 +208,6 @@ def _labels(y: object, n: int, path: Path, x_path: Path) -> Tensor:
     if y.dim() not in (1, 2) or len(y) != n or (not soft and y.numel() != n):
         raise ValueError(f"{path} has labels of shape {tuple(y.shape)}, {x_path} has {n} nodes")
     return _plain(y, path, "soft labels") if soft else labels(y, n, f"{path}: ")
-
-
-def _check_labelled(y: Tensor, train: Tensor, path: Path) -> None:
-    if y.dim() == 1 and bool((y[train] < 0).any()):
-        raise ValueError(f"{path} has a label -1 of a training node; classes are 0..C-1")
 
 
 def _edges_of(given: Any, n: int) -> Record:

@@ -225,9 +225,9 @@ def labelled(y: Tensor, part: Tensor, label_kind: LabelKind, split: str) -> Tens
     return kept
 
 
-def encoding_of(features: Tensor, ptr: Tensor, train: Tensor, what: str) -> Encoding | None:
-    """Of the values that training graphs have."""
-    if features.is_floating_point():
+def encoding_of(features: Tensor | None, ptr: Tensor, train: Tensor, what: str) -> Encoding | None:
+    """Of the values that training graphs have; ``None`` where features are no categories."""
+    if features is None or features.is_floating_point():
         return None
     rows, _ = ranges(ptr, train)
     seen = features[rows]

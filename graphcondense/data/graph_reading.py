@@ -43,13 +43,13 @@ def as_graph_task(
 
     Args:
         data: a :class:`GraphTask`, a list of PyG ``Data``, or a PyG dataset. Each graph has
-            ``x`` (floats are features, integers are categories; where no graph has any, every node
-            has the feature 1), ``edge_index`` (none: no edges), optional ``edge_attr`` (as ``x``),
-            optional ``node_weight [n]``, and ``y``: one integer (a class), or ``[1, T]`` numbers:
-            several tasks, or one. Tasks whose labels are 0, 1 or NaN alone are binary, others
-            regression. Floats that count up as classes do, or are -1 and 1, and one-hot rows may
-            mean either: then ``label_kind`` or ``metric`` has to say. A graph without a label (-1
-            as a class, NaN in all tasks) is left out of its split, and counted in ``unlabelled``.
+            ``x`` (floats are features, integers categories; where no graph has any, every node has
+            the feature 1), ``edge_index`` (none: no edges), optional ``edge_attr`` (as ``x``) and
+            ``node_weight [n]``, and ``y``: one integer (a class), or ``[1, T]`` numbers, of one
+            task or several: binary where they are 0, 1 or NaN alone, else regression. Floats that
+            count up as classes do, or are -1 and 1, and one-hot rows may mean either: then
+            ``label_kind`` or ``metric`` has to say. A graph without a label (-1 as a class, NaN in
+            all tasks) is left out of its split, and counted in ``unlabelled``.
         splits: graph indices (or bool masks) by ``"train"``, ``"val"`` (or ``"valid"``) and
             ``"test"``, or ``"stratified"`` for :func:`stratified`; by default those of the
             dataset's own ``get_idx_split()``, else stratified.
@@ -94,15 +94,11 @@ def as_graph_task(
     train = known["train"]
     return GraphTask(
         graphs=graphs,
-        train=train,
-        val=known["val"],
-        test=known["test"],
+        **known,
         label_kind=label_kind,
         metric=metric,
         nodes=encoding_of(graphs.x, graphs.node_ptr, train, "node"),
-        edges=None
-        if graphs.edge_attr is None
-        else encoding_of(graphs.edge_attr, graphs.edge_ptr, train, "edge"),
+        edges=encoding_of(graphs.edge_attr, graphs.edge_ptr, train, "edge"),
         name=str(name or getattr(data, "name", None) or "graphs"),
         unlabelled={split: len(part) - len(known[split]) for split, part in parts.items()},
     )

@@ -23,7 +23,7 @@ from torch import Tensor
 from graphcondense.data.kind import open_named
 from graphcondense.data.known import DIGITS, NAMED, Named, archived, digits, read_npz
 from graphcondense.data.labels import as_tensor, count_classes
-from graphcondense.data.preprocess import Identity, Preprocess, fit_preprocess
+from graphcondense.data.preprocess import Preprocess, fit_preprocess
 from graphcondense.saved.checks import path_of
 
 MOST_HELD = 1000
@@ -61,7 +61,7 @@ class ImageTask:
     test: Tensor
     num_classes: int
     name: str = "images"
-    preprocess: Preprocess = field(default_factory=Identity)
+    preprocess: Preprocess = field(default_factory=Preprocess)
     unlabelled: Mapping[str, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -377,11 +377,8 @@ def _read(path: Path) -> tuple[Pair, Pair | None]:
 
 
 def _find_idx(folder: Path, part: str) -> Path | None:
-    for ending in ("", ".gz"):
-        path = folder / f"{part}-images-idx3-ubyte{ending}"
-        if path.is_file():
-            return path
-    return None
+    paths = [folder / f"{part}-images-idx3-ubyte{ending}" for ending in ("", ".gz")]
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _read_idx_pair(images: Path) -> Pair:
@@ -476,13 +473,11 @@ def load_images(
 ) -> ImageTask:
     """Open images by name, or from a file or folder as :func:`as_images` does.
 
-    Nothing is downloaded. Files of Fashion-MNIST and MNIST are looked for below ``root`` in
-    ``images/FashionMNIST/raw``, ``FashionMNIST/raw`` (as torchvision writes it, ``root`` being what
-    torchvision calls so), ``images/FashionMNIST``, ``FashionMNIST``, then in ``root`` itself; then
-    where Debian's package ``dataset-fashion-mnist`` puts them.
-
-    ``"digits"`` are scikit-learn's 1,797 images of 8 x 8 pixels; a third of each class, drawn once
-    by seed 0, is the test part.
+    Nothing is downloaded. Fashion-MNIST and MNIST are looked for below ``root`` in
+    ``images/FashionMNIST/raw``, ``FashionMNIST/raw`` (as torchvision writes it),
+    ``images/FashionMNIST``, ``FashionMNIST``, then in ``root`` itself; then where Debian's package
+    ``dataset-fashion-mnist`` puts them. Of ``"digits"``, scikit-learn's 1,797 images of 8 x 8
+    pixels, a third of each class, drawn once by seed 0, is the test part.
 
     Args:
         name: ``"fashion-mnist"``, ``"mnist"``, ``"digits"``, or a path.
@@ -493,17 +488,11 @@ def load_images(
         ValueError: for a name or file that cannot be used, saying what can.
     """
     path = path_of(name, "load_images(name)", NAMED)
-    if names_a_path(str(name)):
+    if path.suffix in (".npz", ".gz") or len(path.parts) > 1 or path.exists():
         stem = path.name.removesuffix(".gz").removesuffix(".npz").lower()
         return as_images(path, name=stem, preprocess=preprocess)
     known, (data, test) = open_named(name, "image", KNOWN_IMAGES, ".npz", root)
     return as_images(data, test, name=known.name, preprocess=preprocess)
-
-
-def names_a_path(name: str) -> bool:
-    """Whether this is a file or folder of images, and no name of a set."""
-    path = Path(name).expanduser()
-    return path.suffix in (".npz", ".gz") or len(path.parts) > 1 or path.exists()
 
 
 def holds_images(path: Path) -> bool:

@@ -137,9 +137,9 @@ def as_interactions(
 ) -> InteractionTask:
     """Check ``data`` and bring it into one layout; nothing of ``data`` is changed.
 
-    Data without a split get a random one of 80 / 10 / 10 %, user by user: of a user's ``n`` items
-    ``floor(0.8 n)`` train, ``floor(0.9 n) - floor(0.8 n)`` validate and the others, at least one,
-    test. Users of fewer than three items are left out, which a warning and ``dropped_users`` say.
+    Data without a split get a random one: of a user's ``n`` items ``floor(0.8 n)`` train,
+    ``floor(0.9 n) - floor(0.8 n)`` validate and the others, at least one, test. Users of fewer than
+    three items are left out, which a warning and ``dropped_users`` say.
 
     Args:
         data: one of
@@ -148,9 +148,8 @@ def as_interactions(
             * a mapping of such matrices by ``"train"``, ``"val"`` and ``"test"``: a given split;
             * a PyG ``HeteroData`` with one kind of edges from users to items (reverse edges do
               not count);
-            * a ratings frame: a pandas ``DataFrame`` with the columns ``user``, ``item`` and, if
-              it likes, ``rating`` (other usual spellings, such as ``userId`` and RecBole's
-              ``user_id:token``, are known);
+            * a pandas ``DataFrame`` with the columns ``user``, ``item`` and perhaps ``rating``
+              (``userId``, RecBole's ``user_id:token`` and other usual spellings are known);
             * an :class:`InteractionTask`, which is returned as it is.
         seed: draws the split.
         duplicates: ``"merge"``: every pair that occurs is a 1, whatever its value. ``"count"``:
@@ -190,8 +189,7 @@ def as_interactions(
 def is_rows(data: Any) -> bool:
     """Whether this looks like users by items, in one of the forms that are understood.
 
-    Raises:
-        ValueError: a ``HeteroData`` with labels may be a graph, though it may have such edges.
+    A ``HeteroData`` with labels may be a graph, though it may have such edges: a ValueError.
     """
     if isinstance(data, InteractionTask) or sp.issparse(data):
         return True
@@ -211,15 +209,16 @@ def is_rows(data: Any) -> bool:
     return True
 
 
-def _triples(
-    data: Any, edge_type: tuple[str, str, str] | None
-) -> tuple[Array, Array, Array, tuple[int, int], tuple[Array | None, Array | None]]:
-    """Users, items and ratings of all pairs, the shape, and the ids of rows and columns."""
+Pairs: TypeAlias = "tuple[Array, Array, Array, tuple[int, int], tuple[Array | None, Array | None]]"
+"""Users, items and ratings of all pairs, the shape, and the ids of rows and columns."""
+
+
+def _triples(data: Any, edge_type: tuple[str, str, str] | None) -> Pairs:
     if sp.issparse(data):
         coo = data.tocoo()
         return coo.row, coo.col, coo.data.astype(np.float64), coo.shape, (None, None)
     if hasattr(data, "edge_types"):
-        return (*_edges(data, edge_type), (None, None))
+        return _edges(data, edge_type)
     if hasattr(data, "columns") and hasattr(data, "to_numpy"):
         return _frame(data)
     raise ValueError(
@@ -229,9 +228,7 @@ def _triples(
     )
 
 
-def _edges(
-    data: Any, edge_type: tuple[str, str, str] | None
-) -> tuple[Array, Array, Array, tuple[int, int]]:
+def _edges(data: Any, edge_type: tuple[str, str, str] | None) -> Pairs:
     between = [kind for kind in data.edge_types if kind[0] != kind[2]]
     if edge_type is None:
         forward = [kind for kind in between if kind[0] == "user"] or between
@@ -250,17 +247,16 @@ def _edges(
     rating = next(
         (v for k in ("rating", "edge_weight", "edge_attr") if (v := store.get(k)) is not None), None
     )
-    if rating is None:
-        values = np.ones(index.shape[1])
-    else:
-        values = rating.cpu().double().reshape(index.shape[1], -1).numpy()
-        if values.shape[1] != 1:
-            raise ValueError(f"the edges {edge_type} have {values.shape[1]} values each, need one")
-        values = values[:, 0]
+    values = np.ones(index.shape[1])
+    if rating is not None:
+        columns = rating.cpu().double().reshape(len(values), -1).numpy()
+        if columns.shape[1] != 1:
+            raise ValueError(f"the edges {edge_type} have {columns.shape[1]} values each, need one")
+        values = columns[:, 0]
     sizes = [data[kind].num_nodes for kind in (edge_type[0], edge_type[2])]
     if None in sizes:
         raise ValueError(f"num_nodes of {edge_type[sizes.index(None) * 2]!r} is not known: set it")
-    return index[0], index[1], values, (int(sizes[0]), int(sizes[1]))
+    return index[0], index[1], values, (int(sizes[0]), int(sizes[1])), (None, None)
 
 
 _COLUMNS = {
@@ -270,9 +266,7 @@ _COLUMNS = {
 }
 
 
-def _frame(
-    frame: DataFrame,
-) -> tuple[Array, Array, Array, tuple[int, int], tuple[Array | None, Array | None]]:
+def _frame(frame: DataFrame) -> Pairs:
     if not hasattr(frame, "iloc"):
         raise ValueError(
             f"a {type(frame).__name__} of {type(frame).__module__} is no pandas "

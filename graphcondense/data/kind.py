@@ -128,8 +128,7 @@ def is_task(data: object) -> TypeGuard[Task]:
 def open_named(
     name: str | Path, kind: str, table: Sequence[Found], files: str, root: str | Path | None
 ) -> tuple[Found, Any]:
-    """The set of ``table``, all of one kind, that is called ``name``, and what its loader makes of
-    it.
+    """The set of ``table``, all of one kind, that has this name, and what its loader makes of it.
 
     It is downloaded into ``root`` where it is missing. ``files`` is what names of files of this
     kind end in, for a message.

@@ -78,7 +78,7 @@ def _prepared(
         raise ValueError(f"normalize={normalize!r}: choose one of {', '.join(NORMALIZE)}")
     data.name = name
     _set_split(data, split, seed)
-    data = _NORMALIZERS[auto if normalize == "auto" else normalize](data)
+    data = _normalized(data, auto if normalize == "auto" else normalize)
     return data if device is None else data.to(usable(device))
 
 
@@ -405,7 +405,6 @@ def _rows(data: Data) -> Data:
     They are the newly opened file's own, and no one else's; a copy of Physics is 1.2 GB.
     """
     if data.x.layout == torch.strided:
-        data.x = data.x.float()
         least = data.x.min() if data.x.numel() else 0.0
         for rows in data.x.split(ROWS):
             rows.sub_(least)
@@ -428,7 +427,7 @@ def _standard(data: Data) -> Data:
             f"{data.name}: normalize='standard' would make its sparse features dense; use 'row' or "
             "'none', or give x as a dense array"
         )
-    x = data.x.float()
+    x = data.x
     train = x[data.train_mask]
     if not len(train):
         raise ValueError(f"{data.name}: normalize='standard' needs training nodes, there are none")
@@ -437,20 +436,9 @@ def _standard(data: Data) -> Data:
     return data
 
 
-def _as_given(data: Data) -> Data:
+def _normalized(data: Data, how: str) -> Data:
+    if how != "none" and not isinstance(data.x, Tensor):
+        raise ValueError(f"{data.name} has no features to normalise; use normalize='none'")
     if isinstance(data.x, Tensor) and data.x.layout == torch.strided:
         data.x = data.x.float()
-    return data
-
-
-_NORMALIZERS: dict[str, Callable[[Data], Data]] = {
-    "row": lambda data: _rows(_as_given(_with_x(data))),
-    "standard": lambda data: _standard(_with_x(data)),
-    "none": _as_given,
-}
-
-
-def _with_x(data: Data) -> Data:
-    if not isinstance(data.x, Tensor):
-        raise ValueError(f"{data.name} has no features to normalise; use normalize='none'")
-    return data
+    return {"row": _rows, "standard": _standard}.get(how, lambda data: data)(data)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from graphcondense.ops.types import Record
-from graphcondense.saved.compact import PREFIX as PREFIX  # what makes artefacts takes it from here
+from graphcondense.saved.compact import PREFIX
 from graphcondense.saved.shown import record_of
 
 CHUNK = 4096
@@ -30,22 +30,25 @@ MOST_FITTED = 10_000
 
 @dataclass(frozen=True)
 class Preprocess:
-    """An affine map of images ``[n, c, h, w]`` that has an inverse; its fields are its tensors."""
+    """An affine map of images ``[n, c, h, w]`` that has an inverse, by itself the identity.
 
-    name: ClassVar[str] = ""
+    A subclass has the tensors of its map as fields.
+    """
+
+    name: ClassVar[str] = "none"
 
     @classmethod
     def fitted(cls, images: Tensor) -> Self:
         """Fitted on raw images, of the training part alone."""
-        raise NotImplementedError
+        return cls()
 
     def apply(self, raw: Tensor) -> Tensor:
         """What networks see. On the device and in the type of ``raw``; differentiable."""
-        raise NotImplementedError
+        return raw
 
     def inverse(self, seen: Tensor) -> Tensor:
         """The raw images again, up to rounding; values are not clipped."""
-        raise NotImplementedError
+        return seen
 
     def state(self) -> dict[str, Tensor]:
         """The tensors that :func:`restore_preprocess` needs, by name."""
@@ -55,23 +58,6 @@ class Preprocess:
         """For a record: the name, and the numbers where they are few."""
         few = {k: v.flatten().tolist() for k, v in self.state().items() if v.numel() <= 16}
         return {"name": self.name, **few}
-
-
-@dataclass(frozen=True)
-class Identity(Preprocess):
-    """Nothing is done."""
-
-    name: ClassVar[str] = "none"
-
-    @classmethod
-    def fitted(cls, images: Tensor) -> Self:
-        return cls()
-
-    def apply(self, raw: Tensor) -> Tensor:
-        return raw
-
-    def inverse(self, seen: Tensor) -> Tensor:
-        return seen
 
 
 @dataclass(frozen=True)
@@ -168,7 +154,7 @@ class ZCA(Preprocess):
         return out.view(x.shape)
 
 
-PREPROCESSES: dict[str, type[Preprocess]] = {c.name: c for c in (Normalise, ZCA, Identity)}
+PREPROCESSES: dict[str, type[Preprocess]] = {c.name: c for c in (Normalise, ZCA, Preprocess)}
 """Preprocessings by name: ``"normalise"``, ``"zca"``, ``"none"``."""
 
 
@@ -180,12 +166,8 @@ def fit_preprocess(name: str, images: Tensor) -> Preprocess:
 def restore_preprocess(small: object) -> Preprocess:
     """The preprocessing that condensed images were made with.
 
-    Args:
-        small: condensed images, as :func:`graphcondense.condense` or
-            :func:`graphcondense.load` give them.
-
-    Raises:
-        ValueError: they say nothing of a preprocessing, as images of other tools do.
+    ``small`` is what :func:`graphcondense.condense` or :func:`graphcondense.load` gives; images of
+    other tools, which say nothing of a preprocessing, are a ValueError.
     """
     saved = record_of(small).get("preprocess")
     if not isinstance(saved, Mapping):

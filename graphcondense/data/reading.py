@@ -35,7 +35,8 @@ LAST_EXACT = 2.0**53
 
 
 def features(x: object, owner: str) -> Tensor | sp.csr_matrix:
-    """Features ``[n, d]``, all finite: a float32 tensor, or SciPy CSR where they are given sparse."""
+    """Features ``[n, d]``, all finite: float32, a tensor or SciPy CSR where they are given sparse.
+    """
     what = f"{owner}x"
     if x is None:
         raise ValueError(f"{what} is missing: node features are needed, a tensor [nodes, features]")

@@ -199,7 +199,7 @@ def as_task(data: object, *, name: str | None = None, need_test: bool = False) -
     adj = adjacency(data, n, REAL)
     if adj is None:
         raise ValueError("data has no edges: set edge_index [2, edges] (empty if none) or adj_t")
-    splits = {split: _split(data, split, n) for split in SPLITS}
+    splits: Record = {split: _split(data, split, n) for split in SPLITS}
     if not len(splits["train"]):
         raise ValueError(
             f"no training nodes: data.train_mask is missing or all False{_ids(data, n)}"
@@ -219,9 +219,7 @@ def as_task(data: object, *, name: str | None = None, need_test: bool = False) -
         y=y,
         num_classes=int(y.max()) + 1 if n else 0,
         name=str(name or getattr(data, "name", None) or "data"),
-        train=splits["train"],
-        val=splits["val"],
-        test=splits["test"],
+        **splits,
     )
     anew = "number them anew: known = y >= 0; y[known] = torch.unique(y[known], "
     count_classes(
@@ -235,20 +233,12 @@ def as_task(data: object, *, name: str | None = None, need_test: bool = False) -
 def read_labelled(
     small: Data, real: NodeTask
 ) -> tuple[np.ndarray | sp.csr_matrix, sp.csr_matrix, np.ndarray, Tensor]:
-    """What to train on: features, adjacency, training rows and their targets.
+    """What to train on: features ``[n, d]``, ``A [n, n]``, training rows ``[m]`` and their classes
+    ``[m]`` or soft labels ``[m, C]``; features and classes must match those of ``real``.
 
-    Args:
-        small: a :class:`NodeTask`, whose training split it is; or a PyG ``Data``, read as
-            :func:`as_task` reads a real graph, except that edges may be missing, that ``y`` may be
-            soft labels ``[n, C]``, and that without a ``train_mask`` all nodes are training nodes.
-        real: the graph it stands for; features and classes must match.
-
-    Returns:
-        Features ``[n, d]``, ``A [n, n]``, rows ``[m]``, and classes ``[m]`` or soft labels
-        ``[m, C]``.
-
-    Raises:
-        ValueError: whatever is wrong with ``small``, naming the value.
+    Of a :class:`NodeTask` that is its training split. A PyG ``Data`` is read as :func:`as_task`
+    reads a real graph, except that edges may be missing, that ``y`` may be soft labels ``[n, C]``,
+    and that without a ``train_mask`` all nodes are training nodes.
     """
     x: Floats32 | sp.csr_matrix
     if isinstance(small, NodeTask):
@@ -298,8 +288,7 @@ def _read_small(data: Data) -> tuple[Floats32 | sp.csr_matrix, sp.csr_matrix, Te
 def is_graph(data: object) -> bool:
     """Whether ``data`` are one graph, or a data set of one whose nodes are labelled.
 
-    Raises:
-        ValueError: a ``Batch`` may be one graph or many; says what to pass for each.
+    A ``Batch`` may be one graph or many: a ValueError says what to pass for each.
     """
     from torch_geometric.data import Batch
 

@@ -45,7 +45,7 @@ class ImageProblem(Problem[ImageTask, "ExportedImages", "CondensedImages"]):
 
     def finish(self, export: ExportedImages) -> CondensedImages:
         """PyG ``Data`` without edges, and the numbers of the preprocessing."""
-        from graphcondense.data.preprocess import PREFIX
+        from graphcondense.saved.compact import PREFIX
         from graphcondense.saved.condensed_graph import CondensedImages
 
         preprocess = self.task.preprocess

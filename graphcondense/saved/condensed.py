@@ -55,10 +55,10 @@ further tensors under any other name.
 def save(small: Small, path: str | Path) -> Path:
     """Write condensed data (a graph, a set of graphs, users) and a card that a person can read.
 
-    Both files are written under another name first and then moved, so that a file that is there is
-    whole. ``small`` is not changed; tensors on other devices are copied. A matrix ``x`` (of graphs
-    also ``edge_attr``) that is mostly zero is stored by row where that is smaller, and opens dense.
-    What else ``small`` has that is no dense tensor is left out, and a warning names it.
+    Both are written under another name first and then moved: a file that is there is whole. ``x``
+    (of graphs also ``edge_attr``) that is mostly zero is stored by row where that is smaller, and
+    opens dense. What else ``small`` has that is no dense tensor is left out, and a warning names
+    it, as one does where there is no record.
 
     Args:
         small: ``x [n, d]`` float32, ``edge_index [2, m]`` int64, optionally ``edge_weight [m]``
@@ -139,8 +139,9 @@ def load(path: str | Path, device: torch.device | str | None = None) -> Small:
         of :func:`save` and the record as ``condensed``.
 
     Raises:
-        ValueError: naming the file, for one that is missing, foreign, broken, of a later version,
-            or has values that cannot be a graph's.
+        ValueError: a file that is missing, foreign, broken, of a later version, or has values that
+            cannot be a graph's.
+        TypeError: a path that is none.
     """
     asked, path = path, _file(path)
     if not path.is_file():
@@ -172,11 +173,10 @@ def load(path: str | Path, device: torch.device | str | None = None) -> Small:
 
 
 def tensor_bytes(small: Small) -> int:
-    """Bytes of ``x``, ``edge_index``, ``edge_weight`` or ``edge_attr``, and ``y``, as stored.
+    """Bytes of what models train on (:attr:`~graphcondense.saved.forms.Form.counted`), as stored.
 
-    A matrix that is mostly zero counts by row, as it is stored. Of a set of graphs ``node_weight``
-    counts too; where each graph begins (16 bytes a graph) is left out, as the mask of training
-    nodes is, and what no model trains on: the assignment of real nodes and further tensors.
+    A matrix that is mostly zero counts by row. Where each graph of a set begins (16 bytes a graph),
+    the mask of training nodes, the assignment of real nodes and further tensors do not count.
 
     >>> no_edges = torch.zeros(2, 0, dtype=torch.long)
     >>> tensor_bytes(Data(x=torch.ones(2, 3), edge_index=no_edges, y=torch.tensor([0, 1])))

@@ -13,9 +13,14 @@ from torch_geometric.data import Data
 from torch_geometric.utils import is_sparse, to_edge_index
 
 from graphcondense.ops.arrays import sparse
-from graphcondense.saved.checks import Expected, check_tensors, needing
+from graphcondense.saved.checks import (
+    Expected,
+    check_further,
+    check_tensors,
+    classes_of,
+    needing,
+)
 from graphcondense.saved.compact import PREFIX, parts_of
-from graphcondense.saved.further import check_further, classes_of
 from graphcondense.saved.shown import Shown
 
 if TYPE_CHECKING:

@@ -10,9 +10,15 @@ from torch import Tensor
 from torch_geometric.data import Data, InMemoryDataset
 
 from graphcondense.ops.types import JsonValue, Record
-from graphcondense.saved.checks import Expected, check_rising, check_tensors, needing
+from graphcondense.saved.checks import (
+    Expected,
+    check_further,
+    check_rising,
+    check_tensors,
+    classes_of,
+    needing,
+)
 from graphcondense.saved.compact import parts_of
-from graphcondense.saved.further import check_further, classes_of
 from graphcondense.saved.graph_set import GraphSet
 from graphcondense.saved.shown import Shown
 

@@ -11,8 +11,13 @@ import torch
 from torch import Tensor
 
 from graphcondense.ops.types import Floats, JsonValue, Record
-from graphcondense.saved.checks import Expected, check_rising, check_tensors, needing
-from graphcondense.saved.further import check_further
+from graphcondense.saved.checks import (
+    Expected,
+    check_further,
+    check_rising,
+    check_tensors,
+    needing,
+)
 from graphcondense.saved.shown import Shown
 
 if TYPE_CHECKING:
