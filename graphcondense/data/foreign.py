@@ -120,17 +120,14 @@ def _open_pt(
     content = read_pt(path, "tensors or a PyG Data")
     given: Record
     if isinstance(content, Data):
-        given = {name: content[name] for name in content.keys()}  # noqa: SIM118
+        given = content.to_dict()
         if isinstance(content, CondensedGraph):
             given["condensed"] = content.condensed
     elif isinstance(content, dict):
         given = {str(name): value for name, value in content.items()}
     elif isinstance(content, Tensor):
         given = {"x": content}
-        if adj_file is None:
-            adj_file = _beside(path, "adj")
-        if labels is None:
-            labels = _beside(path, "y")
+        adj_file, labels = adj_file or _beside(path, "adj"), labels or _beside(path, "y")
     else:
         raise ValueError(f"{path} holds a {type(content).__name__}, not a graph's tensors")
     sources = dict.fromkeys(NAMES, path)
@@ -144,7 +141,7 @@ def _open_pt(
         edges_given = _edges_of(matrix, len(x))
         if "edge_index" in edges_given and "edge_weight" in given:
             edges_given["edge_weight"] = given["edge_weight"]
-    elif any(given.get(name) is not None for name in ("edge_index", "adj_t")):
+    elif given.get("edge_index") is not None or given.get("adj_t") is not None:
         keys = ("edge_index", "edge_weight", "edge_attr", "adj_t")
         edges_given = {key: given[key] for key in keys if key in given}
     else:
@@ -193,12 +190,10 @@ def _plain(x: object, path: Path, what: str) -> Tensor:
         raise ValueError(f"{path}: {what} must be [rows, columns], got shape {tuple(x.shape)}")
     if not x.numel():
         raise ValueError(f"{path}: {what} are empty, shape {tuple(x.shape)}")
-    x = x.float().contiguous()
-    bad = int((~torch.isfinite(x)).sum())
+    out: Tensor = x.float().contiguous()
+    bad = (~torch.isfinite(out)).nonzero().tolist()
     if bad:
-        first = (~torch.isfinite(x)).nonzero()[0].tolist()
-        raise ValueError(f"{path}: {bad} {what} are NaN or infinite, the first at {first}")
-    out: Tensor = x
+        raise ValueError(f"{path}: {len(bad)} {what} are NaN or infinite, the first at {bad[0]}")
     return out
 
 
@@ -248,18 +243,13 @@ def _matrix(given: object, n: int, path: Path, x_path: Path) -> sp.csr_matrix:
             f"{path} has an adjacency of shape {tuple(given.shape)}, {x_path} has {n} nodes"
         )
     adj = sparse(given, f"{path}: the adjacency")
-    wrong = np.flatnonzero(~np.isfinite(adj.data))
-    if len(wrong):
-        coo = adj.tocoo()
-        first = [int(coo.row[wrong[0]]), int(coo.col[wrong[0]])]
+    coo = adj.tocoo()
+    wrong = ~np.isfinite(coo.data)
+    if wrong.any():
+        first = [int(coo.row[wrong][0]), int(coo.col[wrong][0])]
         raise ValueError(
-            f"{path}: {len(wrong)} adjacency entries are NaN or infinite, the first at {first}"
+            f"{path}: {wrong.sum()} adjacency entries are NaN or infinite, the first at {first}"
         )
-    _check_symmetric(adj, path)
-    return adj
-
-
-def _check_symmetric(adj: sp.csr_matrix, path: Path) -> None:
     off = abs(adj - adj.T).tocoo()
     if off.nnz and float(off.data.max()) > 1e-5 * max(1.0, float(adj.data.max())):
         at = int(off.data.argmax())
@@ -268,6 +258,7 @@ def _check_symmetric(adj: sp.csr_matrix, path: Path) -> None:
             f"{path} is not symmetric: entry [{i}, {j}] is {adj[i, j]:g}, [{j}, {i}] is "
             f"{adj[j, i]:g}; say which way edges run: edge_index, or (A + A.T) / 2"
         )
+    return adj
 
 
 def _gcond_labels(n: int, real: NodeTask | None, path: Path) -> Tensor:

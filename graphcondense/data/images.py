@@ -124,20 +124,18 @@ def as_images(
     ``data`` and ``test`` are each one of
 
     * a pair ``(images, labels)`` of tensors, numpy arrays or lists. Images are ``[n, h, w]`` or
-      ``[n, c, h, w]``; arrays also ``[n, h, w, c]`` where ``c`` is 1 or 3 and the second dimension
-      is neither; arrays ``[n, h, w, 4]`` likewise. Bytes (uint8) are scaled to [0, 1]; floats are
-      taken as they are. Labels are integers ``[n]``, 0..C-1; test images may have -1, no label,
-      and are then left out and counted;
+      ``[n, c, h, w]``; arrays also ``[n, h, w, c]`` where ``c`` is 1, 3 or 4 and the second
+      dimension is none of these. Bytes (uint8) are scaled to [0, 1]; floats stay as they are.
+      Labels are integers ``[n]``, 0..C-1; test images of -1, no label, are left out and counted;
     * a list, or a data set with ``__len__`` and ``__getitem__``, that gives ``(image, label)``, as
-      those of torchvision do: PIL images, arrays ``[h, w]`` or ``[h, w, c]``, or tensors ``[h, w]``
-      or ``[c, h, w]``. Every image is read once;
+      torchvision's do: PIL images, arrays ``[h, w]`` or ``[h, w, c]``, or tensors ``[h, w]`` or
+      ``[c, h, w]``. Every image is read once;
     * a path: an ``.npz`` file of ``images`` and ``labels``, a file of images in the idx format with
       its labels beside it (``train-images-idx3-ubyte``, also ``.gz``), or a folder that has
       ``train-*`` and, for the test part, ``t10k-*`` of these.
 
-    Validation images are held out of ``data``: every tenth image of a class, at most
-    :data:`MOST_HELD` over all classes. Methods train on the others, the best condensed set is
-    chosen on these, and the test images are for the final score alone.
+    Every tenth image of a class, at most :data:`MOST_HELD` in all, is held out for validation:
+    the best condensed set is chosen on these, and the test images are for the final score alone.
 
     Args:
         data: images that condensing may use; an :class:`ImageTask` is returned as it is.

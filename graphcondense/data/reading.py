@@ -35,8 +35,7 @@ LAST_EXACT = 2.0**53
 
 
 def features(x: object, owner: str) -> Tensor | sp.csr_matrix:
-    """Features ``[n, d]``, all finite: float32, a tensor or SciPy CSR where they are given sparse.
-    """
+    """Finite float32 features ``[n, d]``: a tensor, or SciPy CSR where they are given sparse."""
     what = f"{owner}x"
     if x is None:
         raise ValueError(f"{what} is missing: node features are needed, a tensor [nodes, features]")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from torch import Tensor
-
+from graphcondense.saved.checks import Tensors
 from graphcondense.saved.forms import GRAPH, Contents
 
 
@@ -23,11 +22,7 @@ def _flat(record: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str,
 
 
 def card(
-    path: Path,
-    record: Mapping[str, object],
-    contents: Contents,
-    stored: Mapping[str, Tensor],
-    sha256: str,
+    path: Path, record: Mapping[str, object], contents: Contents, stored: Tensors, sha256: str
 ) -> str:
     """The card of the file ``path`` in Markdown; ``stored`` are the tensors as they are stored."""
     rows = dict(_flat(record))
@@ -67,7 +62,7 @@ def card(
     return "\n".join(lines)
 
 
-def _packed_lines(contents: Contents, stored: Mapping[str, Tensor]) -> list[str]:
+def _packed_lines(contents: Contents, stored: Tensors) -> list[str]:
     """Which matrices are stored by row; nothing where none is."""
     packed = [
         f"`{name}` {list(tensor.shape)}"
@@ -79,7 +74,7 @@ def _packed_lines(contents: Contents, stored: Mapping[str, Tensor]) -> list[str]
     return [f"Mostly zero and stored by row (CSR), opened dense: {' and '.join(packed)}.", ""]
 
 
-def _assignment_lines(tensors: Mapping[str, Tensor]) -> list[str]:
+def _assignment_lines(tensors: Tensors) -> list[str]:
     """What the assignment says; nothing where there is none."""
     if "assignment" not in tensors:
         return []

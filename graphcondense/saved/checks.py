@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
+
+Tensors: TypeAlias = Mapping[str, Tensor]
+"""Tensors by name."""
 
 Expected = Mapping[str, tuple[tuple[int, ...], torch.dtype]]
 """Shape and type of each tensor, by name."""
@@ -36,7 +40,7 @@ def check_rising(ptr: Tensor, end: int, name: str, where: str) -> None:
 
 
 def check_tensors(
-    tensors: Mapping[str, Tensor],
+    tensors: Tensors,
     expected: Expected,
     where: str,
     *,
@@ -71,7 +75,7 @@ def check_tensors(
 
 
 def check_further(
-    further: Mapping[str, Tensor], rows: int | None, where: str, taken: Collection[str] = ()
+    further: Tensors, rows: int | None, where: str, taken: Collection[str] = ()
 ) -> None:
     """Raise a ValueError that starts with ``where`` unless a graph can have these tensors, too.
 

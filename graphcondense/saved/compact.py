@@ -12,15 +12,13 @@ One rule for condensed and real data: what :func:`pack` stores is what :func:`by
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
 
 from graphcondense.ops.types import Floats32
-from graphcondense.saved.checks import check_rising, needing
+from graphcondense.saved.checks import Tensors, check_rising, needing
 
 PARTS = ("crow", "col", "value")
 """What the sparse form of a matrix ``x`` consists of: ``x_crow [n + 1]`` and ``x_col [nnz]``, both
@@ -81,7 +79,7 @@ def pack(name: str, rows: Tensor) -> dict[str, Tensor]:
     return dict(zip(parts_of(name), (crow, col.int(), rows[row, col]), strict=True))
 
 
-def unpack(name: str, tensors: Mapping[str, Tensor], columns: object, where: str) -> Tensor:
+def unpack(name: str, tensors: Tensors, columns: object, where: str) -> Tensor:
     """The matrix whose parts :func:`pack` made, dense.
 
     ``columns``, how many it has, is as the file says; ``where`` is what a message begins with.

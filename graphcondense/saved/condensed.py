@@ -19,7 +19,7 @@ import hashlib
 import json
 import reprlib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +34,7 @@ from graphcondense.ops.device import usable
 from graphcondense.ops.files import write_all
 from graphcondense.ops.types import Record
 from graphcondense.saved.card import card
-from graphcondense.saved.checks import path_of
+from graphcondense.saved.checks import Tensors, path_of
 from graphcondense.saved.compact import bytes_of, pack, parts_of, unpack
 from graphcondense.saved.condensed_graph import CondensedGraph
 from graphcondense.saved.condensed_graphs import CondensedGraphs
@@ -345,7 +345,7 @@ def _stored(contents: Contents) -> dict[str, Tensor]:
     }
 
 
-def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _apart(tensors: Tensors) -> dict[str, Tensor]:
     """The same, none of which shares memory with another: safetensors refuses those."""
     out, seen = {}, set()
     for name, tensor in tensors.items():
@@ -355,7 +355,7 @@ def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return out
 
 
-def _opened(tensors: Mapping[str, Tensor], head: Record, where: str) -> Contents:
+def _opened(tensors: Tensors, head: Record, where: str) -> Contents:
     """What the tensors of a file are, matrices by row made whole."""
     if head["version"] == 1:
         # Only in sets of graphs does something say where a graph begins.

@@ -15,6 +15,7 @@ from torch_geometric.utils import is_sparse, to_edge_index
 from graphcondense.ops.arrays import sparse
 from graphcondense.saved.checks import (
     Expected,
+    Tensors,
     check_further,
     check_tensors,
     classes_of,
@@ -82,9 +83,7 @@ class CondensedImages(Recorded):
         return {"images": int(self.num_nodes or 0)}
 
 
-def graph_of(
-    tensors: Mapping[str, Tensor], further: Mapping[str, Tensor], record: Record
-) -> Recorded:
+def graph_of(tensors: Tensors, further: Tensors, record: Record) -> Recorded:
     """The condensed graph, or images, of these tensors; :func:`parts_of_graph` undone."""
     form = CondensedImages if tensors["x"].dim() == 4 else CondensedGraph
     small = form(**tensors, **further)
@@ -94,7 +93,7 @@ def graph_of(
 
 def parts_of_graph(
     small: Data,
-) -> tuple[Mapping[str, Tensor], Mapping[str, object], tuple[str, ...]]:
+) -> tuple[Tensors, Mapping[str, object], tuple[str, ...]]:
     """The tensors of :data:`NAMES`, what else the graph has, and names of what no file keeps."""
     found = {name: _as_tensor(getattr(small, name, None)) for name in NAMES}
     given = {name: value for name, value in found.items() if value is not None}
@@ -149,9 +148,7 @@ def _edges_of(small: Data, n: int) -> tuple[list[str], dict[str, Tensor]]:
     return [], {}
 
 
-def check_graph(
-    tensors: Mapping[str, Tensor], where: str, record: Record, further: Mapping[str, Tensor]
-) -> None:
+def check_graph(tensors: Tensors, where: str, record: Record, further: Tensors) -> None:
     """Raise a ValueError that starts with ``where`` unless these are a condensed graph's."""
     need = needing(where)
     for name in ("x", "edge_index", "y", "train_mask"):

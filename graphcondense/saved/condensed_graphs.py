@@ -12,6 +12,7 @@ from torch_geometric.data import Data, InMemoryDataset
 from graphcondense.ops.types import JsonValue, Record
 from graphcondense.saved.checks import (
     Expected,
+    Tensors,
     check_further,
     check_rising,
     check_tensors,
@@ -61,7 +62,7 @@ class CondensedGraphs(Shown, InMemoryDataset):  # type: ignore[misc]
         graphs: GraphSet,
         record: Mapping[str, JsonValue] | None = None,
         transform: Callable[[Data], Data] | None = None,
-        further: Mapping[str, Tensor] | None = None,
+        further: Tensors | None = None,
     ) -> None:
         self._further = dict(further or {})
         check_graphs(tensors_of(graphs), "the condensed graphs", further=self._further)
@@ -134,28 +135,21 @@ def tensors_of(graphs: GraphSet) -> dict[str, Tensor]:
 
 def parts_of_graphs(
     small: CondensedGraphs | GraphSet,
-) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor], tuple[str, ...]]:
+) -> tuple[Tensors, Tensors, tuple[str, ...]]:
     """The tensors of a set of graphs, further ones, and names of what no file keeps."""
     if isinstance(small, GraphSet):
         return tensors_of(small), {}, ()
     return tensors_of(small.set), small.further, small.others
 
 
-def graphs_of(
-    tensors: Mapping[str, Tensor],
-    further: Mapping[str, Tensor],
-    record: Mapping[str, JsonValue],
-) -> CondensedGraphs:
+def graphs_of(tensors: Tensors, further: Tensors, record: Record) -> CondensedGraphs:
     """The condensed graphs of these tensors; :func:`parts_of_graphs` undone."""
     given = {name: tensors.get(name) for name in NAMES}
     return CondensedGraphs(GraphSet(**given), record, further=further)  # type: ignore[arg-type]
 
 
 def check_graphs(
-    tensors: Mapping[str, Tensor],
-    where: str,
-    record: object = None,
-    further: Mapping[str, Tensor] | None = None,
+    tensors: Tensors, where: str, record: object = None, further: Tensors | None = None
 ) -> None:
     """Raise a ValueError that starts with ``where`` unless these are condensed graphs.
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from graphcondense.ops.types import Floats, JsonValue, Record
 from graphcondense.saved.checks import (
     Expected,
+    Tensors,
     check_further,
     check_rising,
     check_tensors,
@@ -61,7 +62,7 @@ class CondensedInteractions(Shown):
         self,
         csr: Matrix,
         record: Mapping[str, JsonValue] | None = None,
-        further: Mapping[str, Tensor] | None = None,
+        further: Tensors | None = None,
     ) -> None:
         rows = sp.csr_matrix(csr, dtype=np.float32, copy=True)
         rows.sum_duplicates()
@@ -137,11 +138,7 @@ class CondensedInteractions(Shown):
         return {name: value for name, value in out.items() if name != "weight" or not ones}
 
 
-def rows_of(
-    tensors: Mapping[str, Tensor],
-    further: Mapping[str, Tensor],
-    record: Mapping[str, JsonValue],
-) -> CondensedInteractions:
+def rows_of(tensors: Tensors, further: Tensors, record: Record) -> CondensedInteractions:
     """The users that :attr:`CondensedInteractions.tensors` gave, checked by :func:`check_rows`."""
     if "rows" in tensors:
         return CondensedInteractions(sp.csr_matrix(tensors["rows"].numpy()), record, further)
@@ -153,14 +150,12 @@ def rows_of(
     )
 
 
-def count_of(tensors: Mapping[str, Tensor]) -> int:
+def count_of(tensors: Tensors) -> int:
     """How many users the tensors are of."""
     return len(tensors["rows"]) if "rows" in tensors else len(tensors["row_ptr"]) - 1
 
 
-def check_rows(
-    tensors: Mapping[str, Tensor], where: str, record: object, further: Mapping[str, Tensor]
-) -> None:
+def check_rows(tensors: Tensors, where: str, record: object, further: Tensors) -> None:
     """Raise a ValueError that starts with ``where`` unless these are condensed users."""
     need = needing(where)
     dense = "rows" in tensors

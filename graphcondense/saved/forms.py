@@ -12,14 +12,13 @@ from torch_geometric.data import Data
 
 from graphcondense.ops.types import Record
 from graphcondense.saved import condensed_graph, condensed_graphs, condensed_rows
+from graphcondense.saved.checks import Tensors
 from graphcondense.saved.condensed_graphs import CondensedGraphs
 from graphcondense.saved.condensed_rows import CondensedInteractions
 from graphcondense.saved.graph_set import GraphSet
 
 Small: TypeAlias = Data | CondensedGraphs | CondensedInteractions
 """What is saved: a graph (or images), a set of graphs, or users by items."""
-
-Tensors: TypeAlias = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
