@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from graphcondense.data.graph_task import FITTING, Encoding, LabelKind, Splits
-from graphcondense.data.labels import count_classes, counts_up, few, is_one_hot
+from graphcondense.data.labels import count_classes, counts_up, few, is_one_hot, overlap
 from graphcondense.saved.graph_set import ranges
 
 MOST_COLUMNS = 10_000
@@ -190,13 +189,11 @@ def split_parts(splits: Splits, count: int) -> dict[str, Tensor]:
         if len(torch.unique(part)) < len(part):
             raise ValueError(f"split {name!r} names a graph twice")
         out[name] = part
-    for a, b in (("train", "val"), ("train", "test"), ("val", "test")):
-        both = np.intersect1d(out[a].numpy(), out[b].numpy())
-        if len(both):
-            raise ValueError(
-                f"splits {a} and {b} share {len(both)} graphs (first: {both[0]}); they must be "
-                "disjoint"
-            )
+    if shared := overlap(out):
+        a, b, number, first = shared
+        raise ValueError(
+            f"splits {a} and {b} share {number} graphs (first: {first}); they must be disjoint"
+        )
     return out
 
 

@@ -270,16 +270,16 @@ def _listed(data: Any) -> _Packed:
 
     xs = _all_or_none(given("x"), "x")
     x, sizes = None, [int(getattr(item, "num_nodes", None) or 0) for item in items]
-    if xs is not None and all(map(_no_columns, xs)):
-        sizes, xs = [len(value) for value in xs], None
     if xs is not None:
-        x, sizes = _joined(xs, "x"), [len(value) for value in xs]
+        sizes = [len(value) for value in xs]
+        x = None if all(map(_no_columns, xs)) else _joined(xs, "x")
     index = [_edge_rows(value, i) for i, value in enumerate(given("edge_index"))]
     edges = [rows.shape[1] for rows in index]
-    weights = _all_or_none(given("node_weight"), "node_weight")
+    weight, weights = None, _all_or_none(given("node_weight"), "node_weight")
     if weights is not None:
         rows = torch.tensor([len(w) for w in weights])
         same_counts(rows, torch.tensor(sizes), "node_weight", "nodes")
+        weight = torch.cat([w.detach().cpu().flatten().float() for w in weights])
     labels = given("y")
     lacking = next((i for i, y in enumerate(labels) if y is None), None)
     if lacking is not None:
@@ -302,9 +302,7 @@ def _listed(data: Any) -> _Packed:
         edge_attr=_edge_attr(given("edge_attr"), edges),
         y=torch.stack([y.reshape(-1) for y in ys]),
         plain=all(y.dim() < 2 for y in ys),
-        node_weight=None
-        if weights is None
-        else torch.cat([w.detach().cpu().flatten().float() for w in weights]),
+        node_weight=weight,
     )
 
 

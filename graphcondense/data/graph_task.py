@@ -212,13 +212,7 @@ class GraphTask:
         return self.encoded(self.graphs.select(index))
 
     def encoded(self, graphs: GraphSet) -> GraphSet:
-        """``graphs`` with categories encoded; those whose features are numbers come back as such.
-
-        A graph set whose float features already have the encoded width is taken as encoded.
-
-        Raises:
-            ValueError: for features of any other width.
-        """
+        """``graphs`` with categories encoded; floats are taken as encoded, and have that width."""
         x = encoded(graphs.x, self.nodes)
         if x.shape[1] != self.num_features:
             raise ValueError(
@@ -268,11 +262,8 @@ class GraphTask:
 def encoded(features: Tensor, encoding: Encoding | None) -> Tensor:
     """Features ``[n, k]`` as models take them, ``[n, d]`` float32.
 
-    Categories are encoded; floats are taken as they are, encoded already where there is an
+    Categories are encoded; floats are encoded already, and of its width, where there is an
     encoding.
-
-    Raises:
-        ValueError: for floats that do not have the width of the encoding.
     """
     if encoding is None:
         return features.float()

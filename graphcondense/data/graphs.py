@@ -53,7 +53,7 @@ def load_graphs(
             ``stratified``: 80 / 10 / 10 %, class by class, or label by label of a single binary
             task. By default ``scaffold`` where there is one, else ``stratified``.
         seed: draws the split ``stratified``.
-        label_kind: of a file whose labels may be one or the other, what they are: see
+        label_kind: what labels of a file are, where they may be one or the other: see
             :func:`~graphcondense.data.graph_reading.as_graph_task`.
 
     Returns:
@@ -66,7 +66,7 @@ def load_graphs(
     path = path_of(name, "load_graphs(name)", NAMED)
     if path.suffix == ".pt":
         return task_of_list(read_pt(path, "a list of PyG Data"), path, split, seed, label_kind)
-    known, (data, published) = open_named(name, "graph", KNOWN_GRAPHS, ".pt", root)
+    known, (data, published) = open_named(name, "graph", KNOWN_GRAPHS, root)
     _checked_split(split, known.name, known.splits)
     chosen = published if (split or known.splits[0]) == "scaffold" else None
     return _task(data, chosen or "stratified", known.name, seed, known.metric, label_kind)

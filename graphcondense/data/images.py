@@ -489,7 +489,7 @@ def load_images(
     if path.suffix in (".npz", ".gz") or len(path.parts) > 1 or path.exists():
         stem = path.name.removesuffix(".gz").removesuffix(".npz").lower()
         return as_images(path, name=stem, preprocess=preprocess)
-    known, (data, test) = open_named(name, "image", KNOWN_IMAGES, ".npz", root)
+    known, (data, test) = open_named(name, "image", KNOWN_IMAGES, root)
     return as_images(data, test, name=known.name, preprocess=preprocess)
 
 

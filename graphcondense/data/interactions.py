@@ -479,8 +479,7 @@ def load_interactions(
         if path.name not in READERS and not path.is_dir():
             title = path.stem
         return _open_folder(path, split, title, options)
-    files = ".inter, .csv, .tsv or .npz"
-    known, folder = open_named(name, "rows", KNOWN_INTERACTIONS, files, root)
+    known, folder = open_named(name, "rows", KNOWN_INTERACTIONS, root)
     return _open_folder(folder, split, known.name, options)
 
 

@@ -126,12 +126,11 @@ def is_task(data: object) -> TypeGuard[Task]:
 
 
 def open_named(
-    name: str | Path, kind: str, table: Sequence[Found], files: str, root: str | Path | None
+    name: str | Path, kind: str, table: Sequence[Found], root: str | Path | None
 ) -> tuple[Found, Any]:
     """The set of ``table``, all of one kind, that has this name, and what its loader makes of it.
 
-    It is downloaded into ``root`` where it is missing. ``files`` is what names of files of this
-    kind end in, for a message.
+    It is downloaded into ``root`` where it is missing.
     """
     key = name_key(str(name))
     named = {
@@ -142,7 +141,7 @@ def open_named(
         raise ValueError(
             f"{row.name} is {data_kind(other).words}: open it with graphcondense.data.load"
         )
-    found = find(str(name), table, files)
+    found = find(str(name), table, either(data_kind(kind).endings))
     return found, open_known(found, root_of(root))
 
 

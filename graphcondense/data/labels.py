@@ -5,9 +5,10 @@ Nothing here is of the size of a label's value: an id may be a hash.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Iterable, Mapping
+from itertools import combinations, islice
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -65,6 +66,15 @@ def count_classes(
         f"class {few(absent)} has no training {what} (y has {len(values):,} different values, up "
         f"to {top}); {anew}{unmarked if top in UNMARKED else ''}{other}"
     )
+
+
+def overlap(parts: Mapping[str, Tensor]) -> tuple[str, str, int, int] | None:
+    """Two parts that share ids: their names, how many ids they share, and the first."""
+    for a, b in combinations(parts, 2):
+        both = np.intersect1d(parts[a].numpy(), parts[b].numpy())
+        if len(both):
+            return a, b, len(both), int(both[0])
+    return None
 
 
 def counts_up(known: Tensor) -> bool:

@@ -49,7 +49,7 @@ def load_nodes(
         if not path.is_file():
             raise ValueError(f"there is no file {path}")
         return node_data(open_npz(path), path, **options)
-    known, data = open_named(name, "node", KNOWN, ".npz or .pt", root)
+    known, data = open_named(name, "node", KNOWN, root)
     return _prepared(data, known.name, known.normalize, **options)
 
 

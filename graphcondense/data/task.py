@@ -13,15 +13,8 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphcondense.data.labels import count_classes
-from graphcondense.data.reading import (
-    REAL,
-    SMALL,
-    adjacency,
-    features,
-    labels,
-    mask,
-)
+from graphcondense.data.labels import count_classes, overlap
+from graphcondense.data.reading import REAL, SMALL, adjacency, features, labels, mask
 from graphcondense.ops.adjacency import gcn_norm_csr, scipy_csr
 from graphcondense.ops.types import Floats32, Record
 from graphcondense.saved.compact import bytes_of
@@ -204,13 +197,12 @@ def as_task(data: object, *, name: str | None = None, need_test: bool = False) -
         raise ValueError(
             f"no training nodes: data.train_mask is missing or all False{_ids(data, n)}"
         )
-    for a, b in (("train", "val"), ("train", "test"), ("val", "test")):
-        both = np.intersect1d(splits[a].numpy(), splits[b].numpy())
-        if len(both):
-            raise ValueError(
-                f"{a}_mask and {b}_mask overlap in {len(both)} nodes (first: {both[0]}); "
-                "splits must be disjoint"
-            )
+    if shared := overlap(splits):
+        a, b, number, first = shared
+        raise ValueError(
+            f"{a}_mask and {b}_mask overlap in {number} nodes (first: {first}); splits must be "
+            "disjoint"
+        )
     if need_test and not len(splits["test"]):
         raise ValueError("no test nodes: data.test_mask is missing or all False")
     task = NodeTask(
