@@ -54,9 +54,9 @@ def open_small(
             ``[n, n]``, sparse or ``[2, m]``; none: no edges) and ``label_NAME.pt`` are looked for.
         adj: the file of the adjacency, if it is called otherwise.
         labels: the file of the labels ``[n]`` or soft labels ``[n, C]``; or ``"gcond"`` for what
-            GCond's released pairs leave out (needs ``real``): each class in proportion to its
-            training nodes, at least one, the most frequent takes the remainder, in order of rising
-            frequency.
+            GCond's released pairs leave out: each class in proportion to its training nodes, at
+            least one, the most frequent takes the remainder, in order of rising frequency (needs
+            ``real``).
         threshold: entries of the adjacency below it are cut, as GCond does before it evaluates.
         real: the real graph; with it, features and classes must match.
 
