@@ -9,7 +9,7 @@ from graphcondense.data import known
 from graphcondense.data.kind import DataKind, data_kind, data_kinds, kind_of_data
 from graphcondense.data.known import NAMED, Named, Row, either, name_key, root_of
 from graphcondense.data.pt import read_pt
-from graphcondense.saved.checks import path_of
+from graphcondense.saved.paths import path_of
 
 if TYPE_CHECKING:
     import torch

@@ -23,10 +23,10 @@ from graphcondense.data.task import NodeTask
 from graphcondense.ops.arrays import plain, sparse
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.types import Record
-from graphcondense.saved.checks import path_of
 from graphcondense.saved.condensed import graph_hash
 from graphcondense.saved.condensed import load as load_condensed
 from graphcondense.saved.condensed_graph import CondensedGraph
+from graphcondense.saved.paths import path_of
 
 NAMES = {
     "x": ("feat", "features", "x"),

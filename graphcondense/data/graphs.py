@@ -15,7 +15,7 @@ from graphcondense.data.kind import open_named
 from graphcondense.data.known import NAMED, Named
 from graphcondense.data.ogb import open_ogb
 from graphcondense.data.pt import read_pt
-from graphcondense.saved.checks import path_of
+from graphcondense.saved.paths import path_of
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data

@@ -24,7 +24,7 @@ from graphcondense.data.kind import open_named
 from graphcondense.data.known import DIGITS, NAMED, Named, archived, digits, read_npz
 from graphcondense.data.labels import as_tensor, count_classes
 from graphcondense.data.preprocess import Preprocess, fit_preprocess
-from graphcondense.saved.checks import path_of
+from graphcondense.saved.paths import path_of
 
 MOST_HELD = 1000
 """Images that are held out for validation, at most, over all classes."""

@@ -19,8 +19,8 @@ from graphcondense.data.kind import open_named
 from graphcondense.data.known import NAMED, Named, archived
 from graphcondense.data.labels import few
 from graphcondense.ops.extras import need
-from graphcondense.saved.checks import path_of
 from graphcondense.saved.condensed_rows import CondensedInteractions
+from graphcondense.saved.paths import path_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame

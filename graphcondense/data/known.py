@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from graphcondense.ops.types import Record
-from graphcondense.saved.checks import path_of
+from graphcondense.saved.paths import path_of
 
 Row: TypeAlias = "dict[str, str | int | bool | None]"
 """What a table says of a data set, by column."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from pathlib import Path
 from typing import TypeAlias
 
 import torch
@@ -14,13 +13,6 @@ Tensors: TypeAlias = Mapping[str, Tensor]
 
 Expected = Mapping[str, tuple[tuple[int, ...], torch.dtype]]
 """Shape and type of each tensor, by name."""
-
-
-def path_of(value: object, where: str, what: str) -> Path:
-    """``value`` as a path, ``~`` as the home folder; a TypeError says what to give instead."""
-    if not isinstance(value, str | Path):
-        raise TypeError(f"{where}: give {what}, got {value!r}"[:200])
-    return Path(value).expanduser()
 
 
 def needing(where: str) -> Callable[[bool, str], None]:

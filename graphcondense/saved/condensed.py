@@ -34,13 +34,14 @@ from graphcondense.ops.device import usable
 from graphcondense.ops.files import write_all
 from graphcondense.ops.types import Record
 from graphcondense.saved.card import card
-from graphcondense.saved.checks import Tensors, path_of
+from graphcondense.saved.checks import Tensors
 from graphcondense.saved.compact import bytes_of, pack, parts_of, unpack
 from graphcondense.saved.condensed_graph import CondensedGraph
 from graphcondense.saved.condensed_graphs import CondensedGraphs
 from graphcondense.saved.condensed_rows import CondensedInteractions
 from graphcondense.saved.forms import FORMS, GRAPH, GRAPHS, USERS, Contents, Small, contents_of
 from graphcondense.saved.graph_set import GraphSet
+from graphcondense.saved.paths import path_of
 
 FORMAT = "graphcondense"
 VERSION = 2

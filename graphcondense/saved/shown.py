@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from graphcondense.saved.paths import path_of
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -51,8 +53,6 @@ class Shown:
         Raises:
             TypeError: a path that is none.
         """
-        from graphcondense.saved.checks import path_of  # imports torch, the package does not
-
         if path is not None:
             path_of(path, "plot(path)", "a file to write the picture to")
         return _artist().draw(self, path)
