@@ -401,9 +401,9 @@ def size_of(graph: object) -> Size:
     graphs = graph if isinstance(graph, GraphSet) else getattr(graph, "set", None)
     if isinstance(graphs, GraphSet):
         return Size(len(graphs.x), graphs.edge_index.shape[1], graphs.bytes, len(graphs))
-    from graphcondense.saved import condensed  # imports PyG
+    from graphcondense.saved import condensed, forms  # imports PyG
 
-    tensors = condensed.contents_of(graph).tensors
+    tensors = forms.contents_of(graph).tensors
     if tensors["x"].dim() > 2:  # images may be stored as something smaller
         total = sum(tensors[name].nbytes for name in ("x", "y"))
         as_stored = record_of(graph).get("bytes", total)
