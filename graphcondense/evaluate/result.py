@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from graphcondense.data.task import NodeTask
-
-__all__ = ["COLOURS", "MARKERS", "Column", "Result", "Scored", "aligned", "percent", "scored_on"]
+__all__ = ["COLOURS", "MARKERS", "Column", "Result", "Scored", "aligned", "dash", "percent"]
 
 FEW = 100
 """Below so many test examples a score is coarse, and reports say so."""
@@ -166,15 +164,34 @@ class Scored(Result):
         return about_test(self.test_examples, self.test_unlabelled, self.examples)
 
 
-def scored_on(real: NodeTask) -> dict[str, int]:
-    """The fields of :class:`Scored` for a graph."""
-    return {"test_examples": len(real.test), "test_unlabelled": real.unlabelled["test"]}
-
-
 def aligned(cells: Sequence[Sequence[str]], left: int) -> list[str]:
     """A heading and rows as lines of text, ``left`` columns to the left, others to the right."""
     head, *body = cells
     return Table(head, body, left).text().splitlines()
+
+
+def points(
+    axes: Axes,
+    i: int,
+    x: Sequence[float],
+    y: Sequence[float],
+    spread: Sequence[float],
+    **style: Any,
+) -> None:
+    """Points with bars, in the ``i``-th colour and marker; ``style`` as matplotlib has it."""
+    colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
+    axes.errorbar(x, y, spread, **{"fmt": marker, "color": colour, "capsize": 3, **style})
+
+
+def dash(value: float | str | None, how: str = "", scale: float = 1) -> str:
+    """A value as ``how`` writes it, times ``scale``; a dash for none.
+
+    >>> dash(None), dash(0.5), dash(1.234, ".1f"), dash(0.5, ".1f", 100)
+    ('-', '0.5', '1.2', '50.0')
+    """
+    if value is None:
+        return "-"
+    return format(value if isinstance(value, str) else scale * value, how)
 
 
 def percent(value: float | None, spread: float | None = None) -> str:

@@ -24,17 +24,9 @@ from graphcondense.evaluate.cost import size_of
 from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
 from graphcondense.evaluate.nodes import Model, NodeEvaluator, model_of
-from graphcondense.evaluate.result import (
-    COLOURS,
-    MARKERS,
-    Column,
-    Scored,
-    aligned,
-    percent,
-    scored_on,
-)
+from graphcondense.evaluate.result import COLOURS, Column, aligned, percent, points
 from graphcondense.ops.progress import tqdm
-from graphcondense.ops.types import Record
+from graphcondense.uses.results import OnGraph, facts_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -116,28 +108,20 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Continual(Scored):
-    """What :func:`continual` found.
+class Continual(OnGraph):
+    """What :func:`learn_continually` found.
 
     Attributes:
-        data: name of the real graph.
-        digest: hash of the real graph.
         model: what was trained.
         groups: the classes of each step, in the order of arrival.
-        seeds: the training seeds.
         draws: how many memories of each kind.
-        settings: how the model was trained.
         rows: one a strategy and step.
         summaries: one a strategy.
     """
 
-    data: str
-    digest: str
     model: str
     groups: tuple[tuple[int, ...], ...]
-    seeds: tuple[int, ...]
     draws: int
-    settings: Record
     rows: tuple[Step, ...]
     summaries: tuple[Summary, ...]
 
@@ -160,11 +144,11 @@ class Continual(Scored):
         return next(summary for summary in self.summaries if summary.strategy == strategy)
 
     def title(self) -> str:
-        settings = ", ".join(f"{k} {v}" for k, v in self.settings.items() if v is not None)
         groups = " | ".join(" ".join(map(str, group)) for group in self.groups)
+        counts = f"{counted(self.draws, 'memory')} x {counted(len(self.seeds), 'training')}"
         return (
-            f"{self.data} ({self.digest}), classes {groups}, {self.model}, accuracy in %"
-            f"{self.on_test}, {self.draws} memories x {len(self.seeds)} trainings, {settings}"
+            f"{self.subject}, classes {groups}, {self.model}, accuracy in %{self.on_test}, "
+            f"{counts}, {self.trained_with}"
         )
 
     def notes(self) -> list[str]:
@@ -186,12 +170,11 @@ class Continual(Scored):
         for i, summary in enumerate(self.summaries):
             rows = [row for row in self.rows if row.strategy == summary.strategy]
             shift = 0.03 * (i - (len(self.summaries) - 1) / 2)  # points of equal height stay apart
-            axes.errorbar(
-                [row.step + shift for row in rows],
+            points(
+                *(axes, i, [row.step + shift for row in rows]),
                 [100 * row.accuracy for row in rows],
                 [100 * (row.accuracy_std or 0) for row in rows],
                 color=COLOURS[COLOUR[summary.strategy.partition("-")[0]]],
-                marker=MARKERS[i % len(MARKERS)],
                 linestyle="--" if summary.strategy.endswith("-only") else "-",
                 capsize=2,
                 markersize=5,
@@ -327,9 +310,7 @@ def learn_continually(
             bar.update()
     bar.close()
     return Continual(
-        data=task.name,
-        digest=task.digest,
-        **scored_on(task),
+        **facts_of(task),
         model=model_of(model).__name__,
         groups=groups,
         seeds=seeds,
@@ -341,6 +322,15 @@ def learn_continually(
             for name in strategies
         ),
     )
+
+
+def counted(count: int, what: str) -> str:
+    """
+    >>> counted(1, "memory"), counted(2, "memory"), counted(3, "training")
+    ('1 memory', '2 memories', '3 trainings')
+    """
+    many = f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
+    return f"{count} {what if count == 1 else many}"
 
 
 def forgetting(accuracies: Sequence[Sequence[float]]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,10 +13,10 @@ from scipy.sparse.csgraph import connected_components
 
 from graphcondense.data.task import NodeTask, as_task, read_labelled
 from graphcondense.evaluate.floors import random_subgraph
-from graphcondense.evaluate.reading import graphs_by_name
-from graphcondense.evaluate.result import COLOURS, Column, Result
+from graphcondense.evaluate.result import COLOURS, Column, Result, dash
 from graphcondense.nn.batched import Matrix
 from graphcondense.ops.types import Floats
+from graphcondense.uses.results import check_named, named_graphs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 GRID = np.linspace(0, 2, 101)
 """Eigenvalues at which the cumulative energy is kept."""
-
-OWN = ("random", "whole")
 
 
 @dataclass(frozen=True)
@@ -99,15 +97,15 @@ class Properties(Result):
         Column("graphs", lambda row: f"{row.graphs}"),
         Column("nodes", lambda row: f"{row.nodes:,.0f}"),
         Column("edges", lambda row: f"{row.edges:,.0f}"),
-        Column("density %", lambda row: _shown(row.density, 2, 100)),
+        Column("density %", lambda row: dash(row.density, ".2f", 100)),
         Column("degree", lambda row: f"{row.degree:.2f}"),
         Column("weighted", lambda row: f"{row.weighted_degree:.2f}"),
-        Column("degree dist.", lambda row: _shown(row.degree_distance, 3)),
-        Column("energy dist.", lambda row: _shown(row.energy_distance, 3)),
-        Column("homophily %", lambda row: _shown(row.homophily, 1, 100)),
-        Column("clustering", lambda row: _shown(row.clustering, 3)),
+        Column("degree dist.", lambda row: dash(row.degree_distance, ".3f")),
+        Column("energy dist.", lambda row: dash(row.energy_distance, ".3f")),
+        Column("homophily %", lambda row: dash(row.homophily, ".1f", 100)),
+        Column("clustering", lambda row: dash(row.clustering, ".3f")),
         Column("components", lambda row: f"{row.components:,.0f}"),
-        Column("class dist.", lambda row: _shown(row.class_distance, 3)),
+        Column("class dist.", lambda row: dash(row.class_distance, ".3f")),
     )
 
     def title(self) -> str:
@@ -207,29 +205,6 @@ def compare_properties(
         steps=steps,
         clustered_nodes=min(real.num_nodes, clustering_nodes),
     )
-
-
-def named_graphs(small: object) -> dict[str, list[Data]]:
-    """Condensed graphs by name, from one, a list of one method's, or a mapping to either.
-
-    Raises:
-        ValueError: there is none, or one is called like a baseline.
-    """
-    named = graphs_by_name(small)
-    if taken := [name for name in named if name in OWN]:
-        raise ValueError(f"{taken[0]!r} names a baseline; call the condensed set something else")
-    return named
-
-
-def check_named(named: Mapping[str, Sequence[Data]], real: NodeTask) -> None:
-    """Everything is checked before anything is computed or trained.
-
-    Raises:
-        ValueError: a condensed graph does not match the real one.
-    """
-    for graphs in named.values():
-        for graph in graphs:
-            read_labelled(graph, real)
 
 
 def laplacian_energy(
@@ -410,7 +385,3 @@ def _mean(values: Sequence[float | None]) -> Any:
     """
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
-
-
-def _shown(value: float | None, digits: int, scale: float = 1) -> str:
-    return "-" if value is None else f"{scale * value:.{digits}f}"

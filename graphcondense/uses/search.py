@@ -12,38 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-import torch
 from scipy import stats
 
-from graphcondense.data.task import as_task
 from graphcondense.evaluate.cost import graph_hash
-from graphcondense.evaluate.evaluator import seeds_of
+from graphcondense.evaluate.evaluator import Device, Seeds, seeds_of
 from graphcondense.evaluate.floors import random_subgraph
-from graphcondense.evaluate.nodes import NodeEvaluator
-from graphcondense.evaluate.result import (
-    COLOURS,
-    MARKERS,
-    Column,
-    Scored,
-    aligned,
-    percent,
-    scored_on,
-)
+from graphcondense.evaluate.result import COLOURS, MARKERS, Column, aligned, dash, percent
 from graphcondense.nn.batched import ACTIVATIONS, resolve
 from graphcondense.ops.types import Floats, Record
-from graphcondense.uses.explore import (
-    BASELINES,
-    check,
-    clash,
-    condensation_seconds,
-    dash,
-    explore,
-    graphs_of,
-    knobs,
-    need_optuna,
-    nodes_of,
-    study_name,
-)
+from graphcondense.uses import explore
+from graphcondense.uses.results import BASELINES, OnGraph, facts_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -113,7 +91,7 @@ class Space:
     def draw(self, choose: Callable[[str], Any]) -> Architecture:
         """An architecture, each value it needs asked from ``choose`` by the field's name."""
         model, num_layers = choose("model"), choose("num_layers")
-        matters = knobs(model, num_layers)
+        matters = explore.knobs(model, num_layers)
         return Architecture(
             model=model,
             num_layers=num_layers,
@@ -195,26 +173,18 @@ class Ranking:
 
 
 @dataclass(frozen=True)
-class ArchitectureSearch(Scored):
+class ArchitectureSearch(OnGraph):
     """What :func:`search_architectures` found.
 
     Attributes:
-        data: name of the real graph.
-        digest: hash of the real graph.
         nodes: of the (first) condensed graph.
-        settings: how every network was trained.
-        seeds: the training seeds.
         space: the architectures to choose among, and ``size``, how many there are.
         sampler: how they were drawn.
         rows: one an architecture, in the order of the trials.
         rankings: one a kind of graph.
     """
 
-    data: str
-    digest: str
     nodes: int
-    settings: Record
-    seeds: tuple[int, ...]
     space: Record
     sampler: str
     rows: tuple[Candidate, ...]
@@ -241,11 +211,10 @@ class ArchitectureSearch(Scored):
         return next(ranking for ranking in self.rankings if ranking.label == label)
 
     def title(self) -> str:
-        settings = ", ".join(f"{k} {v}" for k, v in self.settings.items() if v is not None)
         return (
-            f"{self.data} ({self.digest}), {len(self.rows)} of {self.space['size']:,} "
+            f"{self.subject}, {len(self.rows)} of {self.space['size']:,} "
             f"architectures ({self.sampler}), {self.nodes} nodes, accuracy in %{self.on_test}, "
-            f"means over {len(self.seeds)} seeds, {settings}"
+            f"means over {len(self.seeds)} seeds, {self.trained_with}"
         )
 
     def notes(self) -> list[str]:
@@ -272,7 +241,7 @@ class ArchitectureSearch(Scored):
             for r in self.rankings
         ]
         picks = [
-            (r.label, dict.fromkeys(str(_plain(self.rows[i])) for i in r.chosen))
+            (r.label, dict.fromkeys(Architecture.__str__(self.rows[i]) for i in r.chosen))
             for r in self.rankings
         ]
         return [
@@ -285,8 +254,9 @@ class ArchitectureSearch(Scored):
         ]
 
     def draw(self, axes: Axes) -> None:
-        whole = [row.val_whole for row in self.rows]
-        measured = all(value is not None for value in whole)
+        found = [row.val_whole for row in self.rows]
+        whole = [100 * value for value in found if value is not None]
+        measured = len(whole) == len(found)
         for i, ranking in enumerate(r for r in self.rankings if r.label != "whole"):
             scores = [
                 100 * statistics.fmean(getattr(row, f"val_{ranking.label}")) for row in self.rows
@@ -295,9 +265,7 @@ class ArchitectureSearch(Scored):
             if ranking.spearman is not None and ranking.kendall is not None:
                 label += f": Spearman {ranking.spearman:.2f}, Kendall {ranking.kendall:.2f}"
             axes.scatter(
-                [100 * value for value in whole if value is not None]
-                if measured
-                else range(1, len(scores) + 1),
+                whole if measured else range(1, len(scores) + 1),
                 scores,
                 color=COLOURS[i],
                 marker=MARKERS[i],
@@ -307,9 +275,7 @@ class ArchitectureSearch(Scored):
             )
         if measured:
             axes.axline((50, 50), slope=1, color="0.6", linewidth=0.8, zorder=0)
-            low = 100 * min(value for value in whole if value is not None)
-            high = 100 * max(value for value in whole if value is not None)
-            axes.set_xlim(low - 2, high + 2)
+            axes.set_xlim(min(whole) - 2, max(whole) + 2)
         axes.set_xlabel(
             "validation accuracy trained on the whole graph, %" if measured else "trial"
         )
@@ -324,13 +290,13 @@ def search_architectures(
     *,
     space: Space | None = None,
     trials: int = 40,
-    seeds: int | Sequence[int] = 3,
+    seeds: Seeds = 3,
     sampler: Literal["random", "tpe", "grid"] = "random",
     baselines: Sequence[str] = BASELINES,
     random_draws: int = 3,
     seed: int = 0,
     storage: str | Path | None = None,
-    device: torch.device | str | None = None,
+    device: Device = None,
     progress: bool = True,
     **options: object,
 ) -> ArchitectureSearch:
@@ -371,10 +337,15 @@ def search_architectures(
             architectures; an option that is searched.
         TypeError: for an option that does not exist.
     """
-    need_optuna()
     space = space or Space()
-    check(trials, sampler, ("random", "tpe", "grid"), baselines)
-    clash(options, [f.name for f in fields(Space)])
+    evaluator, graphs = explore.prepared(
+        *(small, data, space, options),
+        trials=trials,
+        sampler=sampler,
+        samplers=("random", "tpe", "grid"),
+        baselines=baselines,
+        device=device,
+    )
     every = space.every()
     if trials > len(every) or (sampler == "grid" and trials < len(every)):
         raise ValueError(
@@ -383,10 +354,7 @@ def search_architectures(
         )
     if "random" in baselines and random_draws < 1:
         raise ValueError(f"random_draws must be at least 1, got {random_draws}")
-    evaluator = NodeEvaluator(as_task(data, need_test=True), device=device, **options)
-    real = evaluator.real
-    graphs = graphs_of(small, real)
-    seeds = seeds_of(seeds)
+    real, seeds = evaluator.real, seeds_of(seeds)
     sets = {"condensed": graphs}
     if "random" in baselines:
         draws = range(seed, seed + random_draws)
@@ -430,10 +398,10 @@ def search_architectures(
     order = every
     if sampler != "grid":
         order = [every[i] for i in np.random.default_rng(seed).permutation(len(every))]
-    found = explore(
+    found = explore.explore(
         space.suggest,
         measure,
-        name=study_name("architectures", identity),
+        name=explore.study_name("architectures", identity),
         trials=trials,
         sampler=sampler,
         seed=seed,
@@ -459,19 +427,13 @@ def search_architectures(
         wanted = {i for label in sets for i in chosen(_scores(rows, label))}
         for i in sorted(wanted):
             rows[i] = replace(rows[i], test_whole=whole(found[i][0])["test_whole"])
-    took = condensation_seconds(graphs)
+    took = explore.condensation_seconds(graphs)
     spent = {"condensed": None if took is None else statistics.fmean(took)}
     labels = [*sets, *(["whole"] if "whole" in baselines else [])]
     return ArchitectureSearch(
-        data=real.name,
-        digest=real.digest,
-        **scored_on(real),
-        nodes=nodes_of(graphs[0]),
-        settings={
-            key: value
-            for key, value in asdict(evaluator.training).items()
-            if key not in {f.name for f in fields(Space)}
-        },
+        **facts_of(real),
+        nodes=len(graphs[0].x),
+        settings=explore.rest_of(evaluator.training, space),
         seeds=seeds,
         space={**asdict(space), "size": len(every)},
         sampler=sampler,
@@ -534,10 +496,6 @@ def _ratio(ranking: Ranking, whole: Ranking | None) -> float | None:
     if whole is None or ranking.condensation_seconds is None:
         return None
     return (ranking.seconds + ranking.condensation_seconds) / whole.seconds
-
-
-def _plain(row: Candidate) -> Architecture:
-    return Architecture(**{f.name: getattr(row, f.name) for f in fields(Architecture)})
 
 
 def _spread(value: float | None, std: float | None = None) -> str:

@@ -27,14 +27,22 @@ from graphcondense.data.task import NodeTask, as_task, read_labelled
 from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator, Trained, model_of
-from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
+from graphcondense.evaluate.result import MARKERS, Column, percent, points
 from graphcondense.nn.batched import Matrix
 from graphcondense.ops.adjacency import gcn_norm_csr
 from graphcondense.ops.grid import edge
-from graphcondense.ops.types import Floats32, Ints, Record
+from graphcondense.ops.types import Floats32, Ints
 from graphcondense.saved.compact import bytes_of
 from graphcondense.saved.shown import record_of
-from graphcondense.uses.properties import check_named, named_graphs
+from graphcondense.uses.results import (
+    OnGraph,
+    Trainings,
+    check_named,
+    facts_of,
+    legend_beside,
+    named_graphs,
+    trainings_of,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,33 +60,25 @@ Batch = tuple[Matrix, sp.csr_matrix, Ints]
 
 
 @dataclass(frozen=True)
-class ServingRow:
-    """One trained model, served in one way. Accuracies in ``[0, 1]``.
+class ServingRow(Trainings):
+    """One trained model, served in one way; the test nodes are unseen.
 
     Attributes:
-        label: what the model was trained on.
         way: what it is served on: the ``whole graph`` of known nodes with the new ones; the small
             graph with the new ones ``attached``; or the new ones' ``features alone``.
         ks, flows: of each graph, to how many synthetic nodes a real one belongs, and which way
             edges run (see :class:`Server`), chosen on validation nodes; empty where nothing is
             attached.
-        graphs, trainings: number of graphs, and of trainings on each.
-        test, test_std: accuracy on the unseen test nodes.
-        val: on validation nodes, served as unseen in the same way.
+        val: accuracy on validation nodes, served as unseen in the same way.
         bytes: what must be kept beside the model: graph, features, mapping.
         share: of the bytes of the whole graph.
         milliseconds: median wall time of a full batch, its operators built anew.
         speedup: how many times as fast as the same model on the whole graph.
     """
 
-    label: str
     way: str
     ks: tuple[int, ...]
     flows: tuple[str, ...]
-    graphs: int
-    trainings: int
-    test: float
-    test_std: float
     val: float
     bytes: int
     share: float
@@ -87,31 +87,23 @@ class ServingRow:
 
 
 @dataclass(frozen=True)
-class Serving(Scored):
-    """What :func:`serve` found.
+class Serving(OnGraph):
+    """What :func:`measure_serving` found.
 
     Attributes:
-        data: name of the real graph.
-        digest: its hash.
         model: the served model.
         batch: new nodes served at once.
         known: nodes of the whole graph without the test nodes.
         unseen: test nodes.
-        seeds: training seeds.
-        settings: how the model was trained.
         seen: whether a condensed graph was learnt with the test nodes' features and edges in sight.
         rows: one for each set and way.
         tried: values of ``k`` that validation chose from.
     """
 
-    data: str
-    digest: str
     model: str
     batch: int
     known: int
     unseen: int
-    seeds: tuple[int, ...]
-    settings: Record
     seen: bool
     rows: tuple[ServingRow, ...]
     tried: tuple[int, ...] = ()
@@ -133,12 +125,12 @@ class Serving(Scored):
 
     def title(self) -> str:
         return (
-            f"{self.data} ({self.digest}), {self.unseen:,} unseen nodes served in batches of "
+            f"{self.subject}, {self.unseen:,} unseen nodes served in batches of "
             f"{self.batch:,} by a {self.model}, {self.known:,} nodes known"
         )
 
     def notes(self) -> list[str]:
-        said = [
+        notes = [
             *self.about_test,
             "kept: graph and features as they are stored smallest (sparse features as CSR), and "
             "the mapping; milliseconds: one seed, one batch, its operators built anew",
@@ -148,32 +140,26 @@ class Serving(Scored):
         for label in dict.fromkeys(row.label for row in self.rows if row.ks):
             chosen = [k for row in self.rows if row.label == label for k in row.ks]
             if words := {edge(k, sorted(self.tried), below=False) for k in chosen} - {""}:
-                said.append(f"{label}: k = {max(self.tried)}{words.pop()}")
+                notes.append(f"{label}: k = {max(self.tried)}{words.pop()}")
             if val[label, "attached"] < val[label, "features alone"]:
-                said.append(
+                notes.append(
                     f"{label}: attaching is worse than no edges at all; do not serve this graph so"
                 )
         if self.seen:
-            said.append(
+            notes.append(
                 "a graph here was condensed with the unseen nodes' features and edges in sight: "
                 "condense known_graph(data), or with setting='inductive', to be strict"
             )
-        return said
+        return notes
 
     def draw(self, axes: Axes) -> None:
         from matplotlib.ticker import LogLocator, NullFormatter
 
         labels = list(dict.fromkeys(row.label for row in self.rows))
         for row in self.rows:
-            axes.errorbar(
-                [row.milliseconds],
-                [100 * row.test],
-                [100 * row.test_std],
-                fmt=MARKERS[WAYS.index(row.way)],
-                color=COLOURS[labels.index(row.label) % len(COLOURS)],
-                capsize=3,
-                label=f"{row.label}, {row.way}",
-            )
+            at, spread = ([row.milliseconds], [100 * row.test]), [100 * row.test_std]
+            marker, name = MARKERS[WAYS.index(row.way)], f"{row.label}, {row.way}"
+            points(axes, labels.index(row.label), *at, spread, fmt=marker, label=name)
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter("{x:g}")
@@ -181,7 +167,7 @@ class Serving(Scored):
         axes.set_xlabel(f"milliseconds for {self.batch:,} nodes")
         axes.set_ylabel("accuracy on unseen nodes, %")
         axes.set_title(f"{self.data}, {self.model}")
-        axes.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+        legend_beside(axes)
 
 
 def mapping(small: Graph, known: Graph, k: int, *, hops: int = 2) -> sp.csr_matrix:
@@ -426,9 +412,7 @@ def measure_serving(
     ]
     records = [record_of(g) for graphs in named.values() for g in graphs]
     return Serving(
-        data=real.name,
-        digest=real.digest,
-        **scored_on(real),
+        **facts_of(real),
         model=kind.__name__,
         batch=min(batch, len(real.test)),
         known=inside.num_nodes,
@@ -546,19 +530,14 @@ def _bytes(*arrays: Matrix) -> int:
 def _row(
     label: str, way: str, ways: Sequence[_Way], whole: int, found: Sequence[_Served]
 ) -> ServingRow:
-    test = torch.cat([one.test for one in ways])
     kept = round(sum(one.bytes for one in ways) / len(ways))
     took = float(np.mean([one.milliseconds for one in ways]))
     slow = float(np.mean([served["whole graph"].milliseconds for served in found]))
     return ServingRow(
-        label=label,
+        **trainings_of(label, [one.test for one in ways]),
         way=way,
         ks=tuple(one.choice[0] for one in ways if one.choice),
         flows=tuple(one.choice[1] for one in ways if one.choice),
-        graphs=len(ways),
-        trainings=len(ways[0].test),
-        test=float(test.mean()),
-        test_std=float(test.std()) if len(test) > 1 else 0.0,
         val=float(torch.cat([one.val for one in ways]).mean()),
         bytes=kept,
         share=kept / whole,
