@@ -6,10 +6,11 @@ import math
 import resource
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
+from itertools import chain, repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -27,6 +28,8 @@ from graphcondense.saved.shown import record_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -252,15 +255,11 @@ class Ledger:
         def share(part: float | None, whole: float | None) -> float | None:
             return part / whole if part is not None and whole else None
 
+        counted = ("nodes", "edges", "bytes", *(["graphs"] if self.size.graphs is not None else []))
         return {
-            "nodes": share(self.size.nodes, self.whole.nodes),
-            "edges": share(self.size.edges, self.whole.edges),
-            "bytes": share(self.size.bytes, self.whole.bytes),
-            **(
-                {}
-                if self.size.graphs is None
-                else {"graphs": share(self.size.graphs, self.whole.graphs)}
-            ),
+            **{
+                name: share(getattr(self.size, name), getattr(self.whole, name)) for name in counted
+            },
             "training": share(self.condensed_training_seconds, self.whole_training_seconds),
             "condensation_to_whole": share(self.condensation_seconds, self.whole_training_seconds),
             "condensation_to_plain": share(self.condensation_seconds, self.plain_training_seconds),
@@ -293,22 +292,17 @@ class Ledger:
             text = f"{what} not measured" if value is None else f"{value:.2f} s {what}"
             return text.strip()
 
-        def percent(part: float, whole: float) -> str:
-            share = f"{100 * part / whole:.2f} % " if whole else ""
-            return f"{share}of {whole:,} in {self.whole_is}"
-
         nodes, edges = self.units
-        library = "PyTorch" if nodes == "images" else "PyG"
         counts = []
-        if self.size.graphs is not None and self.whole.graphs is not None:
-            share = percent(self.size.graphs, self.whole.graphs)
-            counts = [f"graphs        {self.size.graphs:,} ({share})"]
+        for name, field in (("graphs",) * 2, (nodes, "nodes"), (edges, "edges"), ("bytes",) * 2):
+            part, whole = getattr(self.size, field), getattr(self.whole, field)
+            if part is not None and whole is not None:
+                share = f"{100 * part / whole:.2f} % " if whole else ""
+                counts.append(f"{name:<13} {part:,} ({share}of {whole:,} in {self.whole_is})")
+        estimate, library = self.memory_estimate_bytes, library_of(self.units)
         return [
             f"graph {self.graph}, times of {self.model}",
             *counts,
-            f"{nodes:<13} {self.size.nodes:,} ({percent(self.size.nodes, self.whole.nodes)})",
-            f"{edges:<13} {self.size.edges:,} ({percent(self.size.edges, self.whole.edges)})",
-            f"bytes         {self.size.bytes:,} ({percent(self.size.bytes, self.whole.bytes)})",
             f"condensation  {seconds(self.condensation_seconds)}",
             f"one training  {seconds(self.condensed_training_seconds, 'condensed')}, "
             f"{seconds(self.whole_training_seconds, 'whole')}, "
@@ -321,11 +315,16 @@ class Ledger:
             f"{seconds(self.whole_processor_seconds, 'whole')}",
             f"peak memory   {self.peak_memory_bytes / 2**20:,.0f} MiB"
             + (
-                f" (training on it was expected to add {self.memory_estimate_bytes / 2**20:,.0f})"
-                if self.memory_estimate_bytes is not None
-                else ""
+                ""
+                if estimate is None
+                else f" (training on it was expected to add {estimate / 2**20:,.0f})"
             ),
         ]
+
+
+def library_of(units: tuple[str, str]) -> str:
+    """What users would train with on the whole data."""
+    return "PyTorch" if units[0] == "images" else "PyG"
 
 
 def draw_break_even(
@@ -371,7 +370,7 @@ def draw_break_even(
             axes.annotate(
                 f"{k:,}", (k, start + step * k), xytext=(0, 8), textcoords="offset points"
             )
-    library = "whole, plain PyTorch" if one.units[0] == "images" else "whole, plain PyG"
+    library = f"whole, plain {library_of(one.units)}"
     for seconds, style, name in (
         (times[next(iter(times))].whole, "--", "whole, same evaluator"),
         (one.plain_training_seconds if clock == WALL else None, ":", library),
@@ -479,6 +478,12 @@ def plain_training_seconds(
     return seconds_of(loss, optimizer, epochs, measured, device, clock)
 
 
+def over(loader: Iterable[T], loss: Callable[[T], Tensor]) -> Callable[[], Tensor]:
+    """The loss of the loader's next batch, again and again."""
+    batches = chain.from_iterable(repeat(loader))
+    return lambda: loss(next(batches))
+
+
 def seconds_of(
     loss: Callable[[], Tensor],
     optimizer: torch.optim.Optimizer,
@@ -498,11 +503,12 @@ def seconds_of(
         clock: what tells the time; by default the wall's.
     """
     run, start = steps if measured is None else min(measured, steps), 0.0
-    for i in range(-2, run):
-        start = clock() if i == 0 else start
-        optimizer.zero_grad()
-        loss().backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+    with torch.random.fork_rng(devices=[]):  # a loader draws a seed for its workers
+        for i in range(-2, run):
+            start = clock() if i == 0 else start
+            optimizer.zero_grad()
+            loss().backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
     if device is not None and torch.device(device).type == "cuda":
         torch.cuda.synchronize(device)
     return (clock() - start) * steps / run

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Sized
 from copy import copy
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeAlias, TypeVar
@@ -84,18 +84,9 @@ class FitResult:
     def once(cls, model: str, val: float, test: float, chosen: str = "") -> FitResult:
         """Of what is deterministic and has no epochs: one "seed", and no time yet."""
         validated, tested = torch.tensor([val]), torch.tensor([test])
-        return cls(
-            model=model,
-            seeds=(0,),
-            val_selected=validated,
-            epoch_selected=torch.zeros(1, dtype=torch.long),
-            test_selected=tested,
-            val_last=validated,
-            test_last=tested,
-            seconds=0.0,
-            seconds_training=0.0,
-            chosen=chosen,
-        )
+        epoch = torch.zeros(1, dtype=torch.long)
+        both = (validated, epoch, tested, validated, tested)
+        return cls(model, (0,), *both, seconds=0.0, seconds_training=0.0, chosen=chosen)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +167,15 @@ class Predictor(Generic[Task]):
     edge_weights: str = ""
 
 
+def refuse_many(name: str, count: int, what: str, most: int) -> None:
+    """Raise a ValueError for more examples than a predictor by kernels can hold."""
+    if count > most:
+        raise ValueError(
+            f"{name} on {count:,} {what} needs a kernel between all of them; it stops at "
+            f"{most:,}: leave {name} out of models, or the whole data out of baselines"
+        )
+
+
 @dataclass(frozen=True)
 class Contestant:
     """A model or a predictor as a report measures it.
@@ -221,6 +221,7 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
         judge: the model of :meth:`score`, and ``judge_seeds`` its trainings.
         metric: the score, one of :data:`~graphcondense.evaluate.metrics.SCORES`.
         units: what the nodes and edges of a set are called.
+        hints: what to do where validation, or test, examples are missing.
         predictors: what is no network, by its name in lower case.
         usual_training: the options where none is given.
         real: the checked data.
@@ -236,6 +237,7 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
     judge_seeds: ClassVar[int] = 3
     metric: str = "accuracy"
     units: ClassVar[tuple[str, str]]
+    hints: ClassVar[tuple[str, str]] = ("", "")
     predictors: Mapping[str, Predictor[Task]] = {}
     usual_training: Chosen
     real: Task
@@ -252,6 +254,7 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
         self.check("val")
         self.device = usable(device)
         self._like = torch.empty(0, device=self.device)
+        self._prepared: dict[Hashable, Any] = {}  # of the real data, by model and split
 
     # --- what a kind of data says ---------------------------------------------------------------
 
@@ -259,9 +262,13 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
     def checked(self, real: object) -> Task:
         """The real data, checked."""
 
-    @abstractmethod
     def check(self, split: str) -> None:
         """Raise a ValueError if nothing can be scored on ``"val"`` or ``"test"``."""
+        if not len(getattr(self.real, split)):
+            what, hint = (
+                ("test", self.hints[1]) if split == "test" else ("validation", self.hints[0])
+            )
+            raise ValueError(f"{self.real.name}: no {what} {self.units[0]}; {hint}")
 
     def check_training(self) -> None:
         """Raise a ValueError for options that the real data do not have."""
@@ -615,5 +622,5 @@ def kept_bytes(run: Callable[[], object], known: Iterable[Tensor]) -> int:
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         run()
-    own = {tensor.data_ptr() for tensor in known}
-    return sum(size for at, size in kept.items() if at not in own)
+    left_out = {tensor.data_ptr() for tensor in known}
+    return sum(size for at, size in kept.items() if at not in left_out)

@@ -31,6 +31,15 @@ def shuffled(examples: Tensor, seed: int) -> Tensor:
     return examples[torch.randperm(len(examples), generator=rng)]
 
 
+def refuse_small(name: str, what: str, needed: int, budget: int) -> None:
+    """Raise a ValueError if not even one random example fits into the budget."""
+    if needed > budget:
+        raise ValueError(
+            f"{name}: a random {what} of {needed:,} bytes does not fit into the {budget:,} of the "
+            "condensed set"
+        )
+
+
 def of_each(order: Tensor, groups: Tensor, counts: Tensor) -> Tensor:
     """The first of ``order [n]`` of each group, as many as ``counts`` says, all if there are fewer.
 
@@ -133,10 +142,10 @@ def _herded(task: NodeTask) -> Tensor:
     rng = torch.Generator()  # herding draws nothing
     by_class = []
     for c in range(task.num_classes):
-        own = task.train[task.y[task.train] == c]
-        rows = x[own.numpy()]
+        nodes = task.train[task.y[task.train] == c]
+        rows = x[nodes.numpy()]
         dense = torch.from_numpy(np.asarray(rows.todense() if hasattr(rows, "todense") else rows))
-        by_class.append(own[choose_herding(dense, len(own), rng)].tolist())
+        by_class.append(nodes[choose_herding(dense, len(nodes), rng)].tolist())
     return torch.tensor([n for turn in zip_longest(*by_class) for n in turn if n is not None])
 
 
@@ -162,12 +171,8 @@ def random_within(real: object, budget: int, seed: int) -> GraphSet:
     """
     task = as_graph_task(real)
     graphs, order = task.graphs, shuffled(task.train, seed)
+    refuse_small(task.name, "graph", graphs.select(order[:1]).bytes, budget)
     count = longest(len(order), lambda n: graphs.select(order[:n]).bytes <= budget)
-    if not count:
-        raise ValueError(
-            f"{task.name}: a random graph of {graphs.select(order[:1]).bytes:,} bytes does not fit "
-            f"into the {budget:,} of the condensed set"
-        )
     return graphs.select(order[:count])
 
 
@@ -205,11 +210,7 @@ def images_within(real: ImageTask, budget: int, seed: int) -> Data:
         turn[labels == c] = torch.arange(int((labels == c).sum()))
     order = order[turn.argsort(stable=True)]
     one = real.images[0].numel() * _pixel_bytes(real.images[order[:100]]) + LABEL_BYTES
-    if budget < one:
-        raise ValueError(
-            f"{real.name}: an image of {one:,} bytes does not fit into the {budget:,} of the "
-            "condensed set"
-        )
+    refuse_small(real.name, "image", one, budget)
     chosen = order[: budget // one]
     found = as_stored(real.images[chosen], real.labels[chosen])
     found.condensed = {"bytes": len(chosen) * one}
@@ -237,13 +238,8 @@ def users_within(real: InteractionTask, budget: int, seed: int) -> sp.csr_matrix
     order = _users(real, seed)
     item = real.train.indices.itemsize + (0 if (real.train.data == 1).all() else 4)
     sizes = np.cumsum(item * real.train.getnnz(1)[order])
-    count = int((sizes <= budget).sum())
-    if not count:
-        raise ValueError(
-            f"{real.name}: a random user of {sizes[0]:,} bytes does not fit into the {budget:,} of "
-            "the condensed set"
-        )
-    return real.train[order[:count]]
+    refuse_small(real.name, "user", int(sizes[0]), budget)
+    return real.train[order[: int((sizes <= budget).sum())]]
 
 
 def _users(real: InteractionTask, seed: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

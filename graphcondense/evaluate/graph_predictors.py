@@ -1,7 +1,7 @@
 """Graph-level predictors that are no GNN: a score of theirs is not a GNN's, and reports mark it so.
 
 They are deterministic, so one "training" is all there is; what they leave open is chosen on the
-validation graphs.
+validation graphs. They run on the CPU alone.
 """
 
 from __future__ import annotations
@@ -12,7 +12,14 @@ from functools import partial
 from torch import Tensor
 
 from graphcondense.data.graph_task import GraphTask
-from graphcondense.evaluate.evaluator import Device, FitResult, Predictor, Try, choose
+from graphcondense.evaluate.evaluator import (
+    Device,
+    FitResult,
+    Predictor,
+    Try,
+    choose,
+    refuse_many,
+)
 from graphcondense.evaluate.metrics import check_scorable, ogb_metric, scores_of
 from graphcondense.evaluate.reading import read_graphs
 from graphcondense.kernels.graph import GraphNTK, NodeStates
@@ -50,11 +57,11 @@ def graph_kernel_ridge(
         targets' own units.
     """
     graphs = read_graphs(small, real)
-    check_size(len(graphs))
+    refuse_many("kernel ridge", len(graphs), "graphs", MOST)
     support = _states(graphs, kernel)
     gram = kernel(support, support)
     others = {split: real.batch(getattr(real, split)) for split in ("val", "test")}
-    rows = {split: kernel(_states(own, kernel), support) for split, own in others.items()}
+    rows = {split: kernel(_states(part, kernel), support) for split, part in others.items()}
     targets = ridge_targets(real.label_kind, real.num_outputs)(real.scaled(graphs.y))
     for ridge in RIDGES:
         weights = ridge_weights(gram, targets, ridge)
@@ -62,16 +69,7 @@ def graph_kernel_ridge(
         yield f"ridge {ridge:g}{edge(ridge, RIDGES)}", out
 
 
-def check_size(graphs: int) -> None:
-    """Raise a ValueError for more graphs than the kernel can hold."""
-    if graphs > MOST:
-        raise ValueError(
-            f"kernel ridge on {graphs:,} graphs needs a kernel between all of their nodes; it "
-            f"stops at {MOST:,}: leave it out, or the whole set of the baselines"
-        )
-
-
-def fit_graph_kernel_ridge(small: object, real: GraphTask, kernel: GraphNTK = KERNEL) -> FitResult:
+def fit_graph_kernel_ridge(small: object, real: GraphTask, device: Device = None) -> FitResult:
     """Choose λ on validation, of equally good ones the smallest, then read test once.
 
     One "seed", and no last epoch apart.
@@ -93,21 +91,17 @@ def fit_graph_kernel_ridge(small: object, real: GraphTask, kernel: GraphNTK = KE
             float(scores_of(real.metric, out["val"][None], y["val"])),
             partial(tested, out["test"]),
         )
-        for chosen, out in graph_kernel_ridge(small, real, kernel)
+        for chosen, out in graph_kernel_ridge(small, real, KERNEL)
     )
     return choose(NAME, tries, 1.0 if real.larger_is_better else -1.0)
 
 
-def _fit(small: object, real: GraphTask, device: Device) -> FitResult:
-    return fit_graph_kernel_ridge(small, real)
-
-
 def _check(small: object, real: GraphTask) -> None:
-    check_size(len(read_graphs(small, real)))
+    refuse_many("kernel ridge", len(read_graphs(small, real)), "graphs", MOST)
 
 
-BY_NAME = {NAME.lower(): Predictor(NAME, _fit, _check)}
-"""As reports measure them; on the CPU alone."""
+BY_NAME = {NAME.lower(): Predictor(NAME, fit_graph_kernel_ridge, _check)}
+"""As reports measure them."""
 
 
 def _states(graphs: GraphSet, kernel: GraphNTK) -> NodeStates:

@@ -13,7 +13,14 @@ import torch
 from torch import Generator, Tensor
 
 from graphcondense.data.images import ImageTask
-from graphcondense.evaluate.evaluator import Device, FitResult, Predictor, Try, choose
+from graphcondense.evaluate.evaluator import (
+    Device,
+    FitResult,
+    Predictor,
+    Try,
+    choose,
+    refuse_many,
+)
 from graphcondense.evaluate.reading import Labelled, read_images
 from graphcondense.kernels.ntk import FullyConnected
 from graphcondense.kernels.random_features import KernelRidge, random_ridge
@@ -68,15 +75,6 @@ PREDICTORS = {
 """By name in lower case."""
 
 
-def check_size(images: int) -> None:
-    """Raise a ValueError for more images than a kernel can hold."""
-    if images > MOST:
-        raise ValueError(
-            f"kernel ridge on {images:,} images needs a kernel between all of them; it stops "
-            f"at {MOST:,}: leave it out, or the whole set of the baselines"
-        )
-
-
 def fit_ridge(
     predictor: ImagePredictor,
     small: object,
@@ -96,7 +94,7 @@ def fit_ridge(
         if not len(getattr(real, split)):
             raise ValueError(f"{real.name}: no {split} images")
     seen = read_images(small, real)
-    check_size(len(seen.x))
+    refuse_many("kernel ridge", len(seen.x), "images", MOST)
     seen = Labelled(seen.x.to(device), seen.y.to(device), seen.preprocess)
     targets = _targets(seen, real.num_classes)
 
@@ -111,7 +109,7 @@ def fit_ridge(
 
 
 def _check(small: object, real: ImageTask) -> None:
-    check_size(len(read_images(small, real).x))
+    refuse_many("kernel ridge", len(read_images(small, real).x), "images", MOST)
 
 
 BY_NAME: dict[str, Predictor[ImageTask]] = {

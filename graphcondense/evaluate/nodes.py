@@ -21,15 +21,7 @@ from torch.func import functional_call
 
 from graphcondense.data.task import NodeTask, as_task, read_labelled
 from graphcondense.evaluate.cost import plain_training_seconds, size_of
-from graphcondense.evaluate.evaluator import (
-    Device,
-    Evaluator,
-    Fitted,
-    Options,
-    Seeds,
-    Tested,
-    now,
-)
+from graphcondense.evaluate.evaluator import Evaluator, Fitted, Options, Seeds, Tested, now
 from graphcondense.evaluate.floors import herded_within, nodes_within, random_subgraph
 from graphcondense.evaluate.predictors import BY_NAME, PREDICTORS
 from graphcondense.evaluate.reading import missing_classes
@@ -166,22 +158,14 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
     judge = "GCN"
     units = ("nodes", "edges")
     predictors = BY_NAME
+    hints = (
+        "the epoch is chosen on them, so set val_mask before evaluating",
+        "set test_mask before evaluating",
+    )
     usual_training = Training()
-
-    def __init__(self, real: object, *, device: Device = None, **options: object) -> None:
-        super().__init__(real, device=device, **options)
-        self._prepared: dict[tuple[type[Stacked], int, str], tuple[object, ...]] = {}
 
     def checked(self, real: object) -> NodeTask:
         return as_task(real)
-
-    def check(self, split: str) -> None:
-        if not len(getattr(self.real, split)):
-            what = {
-                "val": "no validation nodes; the epoch is chosen on them, so set val_mask",
-                "test": "no test nodes; set test_mask",
-            }[split]
-            raise ValueError(f"{self.real.name}: {what} before evaluating")
 
     def read(self, small: object) -> tuple[Matrix, sp.csr_matrix, Rows, Tensor]:
         return read_labelled(small, self.real)

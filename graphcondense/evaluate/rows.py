@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,8 @@ from graphcondense.ops.grid import edge
 
 Model: TypeAlias = "str | Callable[..., nn.Module] | Known"
 """A recommender by its name, or what builds one."""
+
+T = TypeVar("T")
 
 METRIC = "NDCG@10"
 """The score of a report; the others stand beside it."""
@@ -199,24 +201,18 @@ class RowsEvaluator(Evaluator[InteractionTask, Known, RowsTraining, RowsFitted])
         ridges: Sequence[float | None] = known.ridges or (None,)
         if self.training.ridge is not None and known.ridges:
             ridges = (self.training.ridge,)
-        start = time.perf_counter()
         if ridges[0] is not None:
             model.ridge = ridges[0]  # type: ignore[attr-defined]
-        model.fit(rows)
-        seconds = time.perf_counter() - start
+        seconds = _seconds(model.fit, rows)
         scores: list[float] = []
         for i, ridge in enumerate(ridges):
-            start = time.perf_counter()
             if i and ridge is not None:
-                model.refit(ridge)
-            seconds += time.perf_counter() - start
+                seconds += _seconds(model.refit, ridge)
             scores.append(self._validate(model.predict) if task.val.nnz else float("nan"))
         best = max(range(len(scores)), key=lambda i: (scores[i], -i))
         ridge = ridges[best]
         if ridge is not None and best != len(ridges) - 1:
-            start = time.perf_counter()
-            model.refit(ridge)
-            seconds += time.perf_counter() - start
+            seconds += _seconds(model.refit, ridge)
         return Chosen(model, ridge, scores[best], seconds)
 
     def _validate(self, predict: Callable[[sp.csr_matrix], npt.NDArray[np.float32]]) -> float:
@@ -227,6 +223,12 @@ class RowsEvaluator(Evaluator[InteractionTask, Known, RowsTraining, RowsFitted])
         top = choosing_length(task.num_items)
         found = ranking(predict, task.train[users], task.val[users], train=task.train, top=(top,))
         return found[f"HR@{top}"]
+
+
+def _seconds(work: Callable[[T], object], what: T) -> float:
+    start = time.perf_counter()
+    work(what)
+    return time.perf_counter() - start
 
 
 def choosing_length(items: int) -> int:
