@@ -255,11 +255,9 @@ class Ledger:
         def share(part: float | None, whole: float | None) -> float | None:
             return part / whole if part is not None and whole else None
 
-        counted = ("nodes", "edges", "bytes", *(["graphs"] if self.size.graphs is not None else []))
+        names = ["nodes", "edges", "bytes"] + ["graphs"] * (self.size.graphs is not None)
         return {
-            **{
-                name: share(getattr(self.size, name), getattr(self.whole, name)) for name in counted
-            },
+            **{n: share(getattr(self.size, n), getattr(self.whole, n)) for n in names},
             "training": share(self.condensed_training_seconds, self.whole_training_seconds),
             "condensation_to_whole": share(self.condensation_seconds, self.whole_training_seconds),
             "condensation_to_plain": share(self.condensation_seconds, self.plain_training_seconds),

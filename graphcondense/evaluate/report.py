@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from graphcondense.evaluate.cost import (
     Ledger,
@@ -21,23 +21,18 @@ from graphcondense.evaluate.cost import (
     peak_memory_bytes,
     size_of,
 )
-from graphcondense.evaluate.evaluator import (
-    Contestant,
-    Device,
-    FitResult,
-    Seeds,
-    evaluator_of,
-)
+from graphcondense.evaluate.evaluator import Contestant, Device, FitResult, Seeds, evaluator_of
 from graphcondense.evaluate.metrics import SCORES, Score
 from graphcondense.evaluate.nodes import ALL
 from graphcondense.evaluate.reading import refuse_swapped, refuse_text
 from graphcondense.evaluate.result import (
-    COLOURS,
-    MARKERS,
     Column,
     Scored,
+    dash,
+    points,
     sampling_error,
     shown_spread,
+    std_of,
 )
 from graphcondense.evaluate.store import Store, identity_of
 from graphcondense.ops.fields import listed
@@ -52,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["ALL", "BASELINES", "Report", "Row", "evaluate"]
 
 BASELINES = ("random", "whole", "mean")
+CLOCKS = ("seconds", "seconds_training", "processor_seconds")
 
 
 @dataclass(frozen=True)
@@ -174,23 +170,19 @@ class Report(Scored):
         spread = "± graphs" if self.units[0] == "nodes" and not sets else "± sets"
         last = [Column("last test", lambda row: self.scored(row, "last"))]
         error = [Column("± test", lambda row: text(row.test_error))]
-        preset = [Column("preset", lambda row: row.preset or "-")]
-        step = [
-            Column(
-                "step" if sets else "epoch",
-                lambda row: f"{row.epoch_selected:.0f}" if row.epoch_selected else "-",
-            )
-        ]
-        names = dict.fromkeys(name for row in self.rows for name in row.others)
-        others = [Column(name, partial(_other, name, text)) for name in names]
+        preset = [Column("preset", lambda row: dash(row.preset))]
+        number = "step" if sets else "epoch"
+        step = [Column(number, lambda row: dash(row.epoch_selected or None, ".0f"))]
+
+        def other(name: str) -> Column:
+            return Column(name, lambda row: text(row.others.get(name)))
+
+        others = [other(k) for k in dict.fromkeys(name for row in self.rows for name in row.others)]
         return (
             Column("trained on", lambda row: row.label),
             *(preset if self.has_presets else []),
             Column("model", lambda row: row.model + (" *" if row.predictor == "non-GNN" else "")),
-            Column(
-                "best-val test" if self.has_steps else self.score.name,
-                self.scored,
-            ),
+            Column("best-val test" if self.has_steps else self.score.name, self.scored),
             *(last if self.has_steps else others),
             Column(spread, lambda row: text(self._spread(row.spread_graphs))),
             Column("± trainings", lambda row: text(self._spread(row.spread_trainings))),
@@ -265,16 +257,11 @@ class Report(Scored):
         """
         try:
             saved = json.loads(Path(path).read_text(encoding="utf-8"))
-            ledgers = {k: Ledger.from_dict(v) for k, v in saved["ledgers"].items()}
-            rows = tuple(map(_row_of, saved["rows"]))
-            metric = saved.get("metric", "accuracy")
-            units = tuple(saved.get("units", ("nodes", "edges")))
-            settings = saved["settings"]
-            return cls(
-                *(saved["data"], saved["digest"], settings, rows, ledgers, metric, units),
-                test_examples=saved.get("test_examples"),
-                test_unlabelled=saved.get("test_unlabelled", 0),
-            )
+            values: Record = {f.name: saved[f.name] for f in fields(cls) if f.name in saved}
+            values["rows"] = tuple(map(_row_of, saved["rows"]))
+            values["ledgers"] = {k: Ledger.from_dict(v) for k, v in saved["ledgers"].items()}
+            values["units"] = tuple(saved.get("units", cls.units))
+            return cls(**values)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is no report that evaluate wrote: {error!r}") from error
 
@@ -289,9 +276,9 @@ class Report(Scored):
         for other in others:
             if other.digest != self.digest:
                 raise ValueError(f"reports on {self.data} ({self.digest}) and on {other.digest}")
-            for name, own in other.settings.items():
-                if settings.setdefault(name, own) != own:
-                    raise ValueError(f"{name} was trained with {settings[name]} and with {own}")
+            for name, theirs in other.settings.items():
+                if settings.setdefault(name, theirs) != theirs:
+                    raise ValueError(f"{name} was trained with {settings[name]} and with {theirs}")
             for row in other.rows:
                 rows.setdefault((row.label, row.model), row)
             for label, ledger in other.ledgers.items():
@@ -313,14 +300,11 @@ class Report(Scored):
             if rows[0].set_graphs is not None:
                 size = f"{rows[0].set_graphs:,} graphs"
             shift = (i - (len(labels) - 1) / 2) * 0.7 / max(len(labels), 1)
-            axes.errorbar(
-                [models.index(row.model) + shift for row in rows],
+            points(
+                *(axes, i, [models.index(row.model) + shift for row in rows]),
                 [scale * row.test_selected for row in rows],
                 [scale * row.test_selected_std for row in rows],
-                fmt=MARKERS[i % len(MARKERS)],
-                color=COLOURS[i % len(COLOURS)],
                 label=f"{label} ({size})",
-                capsize=3,
             )
         axes.set_xticks(range(len(models)), models)
         axes.set_ylabel(f"test {self.score.unit}")
@@ -374,8 +358,8 @@ def _settings(settings: Mapping[str, Mapping[str, object]]) -> str:
     first = next(iter(settings.values()))
     common = {k: v for k, v in first.items() if all(s[k] == v for s in settings.values())}
     parts = [", ".join(f"{k} {v}" for k, v in common.items())]
-    for name, own in settings.items():
-        rest = ", ".join(f"{k} {v}" for k, v in own.items() if k not in common)
+    for name, every in settings.items():
+        rest = ", ".join(f"{k} {v}" for k, v in every.items() if k not in common)
         parts += [f"{name}: {rest}"] if rest else []
     return "; ".join(parts)
 
@@ -447,6 +431,11 @@ def evaluate(
     every = models == "all"
     if models is None:
         models = evaluator.usual
+    if not isinstance(models, Iterable):
+        raise TypeError(
+            f"models={models!r:.80} is {type(models).__name__}: give a list of names or classes, "
+            "or names with commas between"
+        )
     names = evaluator.all if every else listed(models, "models")
     contestants = [evaluator.contestant(model) for model in names]
     baselines = listed(baselines or (), "baselines")
@@ -532,8 +521,8 @@ def evaluate(
 
 def _as_large(small: object, first: object) -> bool:
     """Whether random examples, drawn for the ``first`` set, are as many as there are here."""
-    own, other = size_of(small), size_of(first)
-    return (own.nodes, own.graphs) == (other.nodes, other.graphs)
+    one, other = size_of(small), size_of(first)
+    return (one.nodes, one.graphs) == (other.nodes, other.graphs)
 
 
 def _beats(row: Row, random: Row | None, metric: str) -> bool | None:
@@ -576,11 +565,18 @@ def _row(
     last = torch.stack([result.test_last for result in results])
     sizes = [size_of(graph) for graph in graphs]
     trainings = selected.numel()
-
     graphs_in = [size.graphs for size in sizes if size.graphs is not None]
 
     def mean(values: list[int]) -> int:
         return round(sum(values) / max(len(values), 1))
+
+    def a_training(clock: str) -> float:
+        total: float = sum(getattr(result, clock) for result in results)
+        return total / trainings
+
+    def mean_other(name: str) -> float:
+        values = [value for result in results for value in result.others[name]]
+        return sum(values) / len(values)
 
     return Row(
         label=label,
@@ -591,21 +587,19 @@ def _row(
         graphs=selected.shape[0],
         trainings=selected.shape[1],
         test_selected=float(selected.mean()),
-        test_selected_std=_std(selected.flatten()) or 0.0,
+        test_selected_std=std_of(selected.flatten()) or 0.0,
         test_last=float(last.mean()),
-        test_last_std=_std(last.flatten()) or 0.0,
+        test_last_std=std_of(last.flatten()) or 0.0,
         val_selected=float(torch.stack([r.val_selected for r in results]).mean()),
         epoch_selected=float(torch.stack([r.epoch_selected for r in results]).float().mean()),
-        spread_graphs=_std(selected.mean(1)),
-        spread_trainings=_std(selected.T),
+        spread_graphs=std_of(selected.mean(1)),
+        spread_trainings=std_of(selected.T),
         nodes=mean([size.nodes for size in sizes]),
         edges=mean([size.edges for size in sizes]),
         bytes=mean([size.bytes for size in sizes]),
-        seconds=sum(result.seconds for result in results) / trainings,
-        seconds_training=sum(result.seconds_training for result in results) / trainings,
-        processor_seconds=sum(result.processor_seconds for result in results) / trainings,
+        **{name: a_training(name) for name in CLOCKS},
         set_graphs=mean(graphs_in) if graphs_in else None,
-        others={name: _mean_other(name, results) for name in results[0].others},
+        others={name: mean_other(name) for name in results[0].others},
         preset=_preset(graphs),
     )
 
@@ -614,20 +608,6 @@ def _preset(graphs: list[object]) -> str | None:
     """The presets that the records name; ``None`` where none says anything."""
     records = [record for graph in graphs if "preset" in (record := record_of(graph))]
     return " | ".join(dict.fromkeys(str(r["preset"] or "none") for r in records)) or None
-
-
-def _mean_other(name: str, results: list[FitResult]) -> float:
-    values = [value for result in results for value in result.others[name]]
-    return sum(values) / len(values)
-
-
-def _other(name: str, text: Callable[[float | None], str], row: Row) -> str:
-    return text(row.others.get(name))
-
-
-def _std(values: Tensor) -> float | None:
-    """Sample standard deviation along the first dimension, averaged over the others."""
-    return float(values.std(0).mean()) if len(values) > 1 else None
 
 
 def _seconds(label: str, graph: object, given: float | Mapping[str, float] | None) -> float | None:

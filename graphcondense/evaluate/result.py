@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from torch import Tensor
 
 __all__ = ["COLOURS", "MARKERS", "Column", "Result", "Scored", "aligned", "dash", "percent"]
 
@@ -168,6 +169,12 @@ def aligned(cells: Sequence[Sequence[str]], left: int) -> list[str]:
     """A heading and rows as lines of text, ``left`` columns to the left, others to the right."""
     head, *body = cells
     return Table(head, body, left).text().splitlines()
+
+
+def std_of(values: Tensor) -> float | None:
+    """Sample standard deviation along the first dimension, the mean over any others; ``None``
+    for a single value."""
+    return float(values.std(0).mean()) if len(values) > 1 else None
 
 
 def points(

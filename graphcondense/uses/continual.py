@@ -209,28 +209,24 @@ def learn_continually(
     """Classes arrive group by group; is a condensed graph a good memory of the earlier ones?
 
     At a step, the subgraph induced by the nodes of the new group's classes arrives, whatever their
-    split, as in the field's benchmarks (CGLB, Zhang et al., NeurIPS 2022), and nothing of later
-    groups is visible. It is condensed at once, from that subgraph alone, with the labels of its
+    split, as in CGLB (Zhang et al., NeurIPS 2022), and is condensed at once, with the labels of its
     training and validation nodes only. Later steps see the condensed graph and nothing else of the
     group. Memories and the current group are one graph of blocks without edges between them.
 
-    The model has one head over the classes seen (class-incremental: it is not told the group) and
-    is trained **from scratch** at every step, as GDumb (Prabhu et al., ECCV 2020) and PUMA (Liu et
-    al., arXiv 2312.14439) do, so that a result depends on what is remembered and on no order of
-    training. ``condensed``, ``random`` and ``bytes`` train on the current group and the memory of
-    the earlier ones, the usual replay; the three ``-only`` on a balanced memory of all groups, the
-    "training in memory" of CaT (Liu et al., ICDM 2023, arXiv 2309.09455).
+    The model has one head over the classes seen (it is not told the group) and is trained **from
+    scratch** at every step, as GDumb (Prabhu et al., ECCV 2020) and PUMA (Liu et al., arXiv
+    2312.14439) do. ``condensed``, ``random`` and ``bytes`` train on the current group and the
+    memory of the earlier ones, the usual replay; the three ``-only`` on a balanced memory of all
+    groups, the "training in memory" of CaT (Liu et al., ICDM 2023, arXiv 2309.09455).
 
-    A step is scored on the subgraph of all nodes of the classes seen, edges between groups
-    included. The epoch is chosen on validation nodes of the classes seen, the test nodes are read
-    after each training.
+    A step is scored on the subgraph of all nodes of the classes seen. The epoch is chosen on
+    validation nodes of these classes; the test nodes are read after each training.
 
     Args:
         data: the real graph, anything :func:`~graphcondense.data.task.as_task` takes. Nodes without
             a label are left out: they belong to no group.
-        condense: from a task and a seed to a condensed graph with hard or soft labels; it decides
-            how large the memory is. The task's classes are numbered ``0..k-1``, its test split is
-            empty.
+        condense: from a task, of classes ``0..k-1`` and without test nodes, and a seed to a
+            condensed graph with hard or soft labels.
         steps: number of groups, as even as can be; or
         classes_per_step: classes of a group, at least 2; those left over join the first groups.
             Default 2.
@@ -342,8 +338,9 @@ def forgetting(accuracies: Sequence[Sequence[float]]) -> float:
     Args:
         accuracies: ``a[t][g]``, after each step that on every group seen, the first first.
 
-    >>> round(forgetting([[0.9], [0.5, 0.8], [0.6, 0.7, 0.9]]), 3)  # (0.3 + 0.1) / 2
-    0.2
+    Examples:
+        >>> round(forgetting([[0.9], [0.5, 0.8], [0.6, 0.7, 0.9]]), 3)  # (0.3 + 0.1) / 2
+        0.2
     """
     *before, last = accuracies
     lost = [max(a[g] for a in before[g:]) - last[g] for g in range(len(before))]

@@ -110,11 +110,7 @@ def explore(
 
 
 def need_optuna() -> ModuleType:
-    """Optuna, or an error that says how to install it.
-
-    Raises:
-        ImportError: it is not installed.
-    """
+    """Optuna, or an ImportError that says how to install it."""
     try:
         import optuna
     except ImportError as error:
@@ -228,8 +224,9 @@ class Knobs(NamedTuple):
 def knobs(model: str, num_layers: int) -> Knobs:
     """Which settings change a model of this depth, found by trying: two widths, activations, modes.
 
-    >>> knobs("GCN", 2), knobs("GIN", 1)  # doctest: +ELLIPSIS
-    (Knobs(hidden=True, ...), Knobs(hidden=False, activation=True, dropout=False))
+    Examples:
+        >>> knobs("GCN", 2), knobs("GIN", 1)  # doctest: +ELLIPSIS
+        (Knobs(hidden=True, ...), Knobs(hidden=False, activation=True, dropout=False))
     """
     kind = resolve(model)
     rng = np.random.default_rng(0)

@@ -233,8 +233,9 @@ def attack_features(logits: Tensor, y: Tensor) -> Floats:
         logits: ``[n, C]``.
         y: true classes ``[n]``.
 
-    >>> attack_features(torch.zeros(1, 2), torch.tensor([1])).round(3).tolist()
-    [[0.5, 0.5, 0.693, 0.693]]
+    Examples:
+        >>> attack_features(torch.zeros(1, 2), torch.tensor([1])).round(3).tolist()
+        [[0.5, 0.5, 0.693, 0.693]]
     """
     log = logits.double().log_softmax(1)
     p = log.exp()

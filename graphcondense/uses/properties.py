@@ -232,9 +232,11 @@ def laplacian_energy(
     Raises:
         ValueError: the features are all zero.
 
-    >>> values, shares = laplacian_energy(sp.csr_matrix([[0, 1], [1, 0]]), np.array([[1.0], [0.0]]))
-    >>> values.round(6).tolist(), shares.round(6).tolist()
-    ([0.0, 2.0], [0.5, 0.5])
+    Examples:
+        >>> pair = sp.csr_matrix([[0, 1], [1, 0]])
+        >>> values, shares = laplacian_energy(pair, np.array([[1.0], [0.0]]))
+        >>> values.round(6).tolist(), shares.round(6).tolist()
+        ([0.0, 2.0], [0.5, 0.5])
     """
     laplacian = _laplacian(adj)
     values_of_x = (x.data if isinstance(x, sp.csr_matrix) else x).astype(np.float64)
@@ -379,9 +381,5 @@ def _row(label: str, found: Sequence[_Facts], whole: _Facts) -> PropertyRow:
 
 
 def _mean(values: Sequence[float | None]) -> Any:
-    """
-    >>> _mean([1, 2, None]), _mean([None])
-    (1.5, None)
-    """
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from graphcondense.data.task import NodeTask, read_labelled
 from graphcondense.evaluate.reading import graphs_by_name
-from graphcondense.evaluate.result import Scored
+from graphcondense.evaluate.result import Scored, std_of
 from graphcondense.ops.types import Record
 
 if TYPE_CHECKING:
@@ -87,11 +87,6 @@ def trainings_of(label: str, tests: Sequence[Tensor]) -> Record:
         "test": float(every.mean()),
         "test_std": std_of(every) or 0.0,
     }
-
-
-def std_of(values: Tensor) -> float | None:
-    """Sample standard deviation of ``values [n]``; ``None`` for a single one."""
-    return float(values.std()) if len(values) > 1 else None
 
 
 def named_graphs(small: object) -> dict[str, list[Data]]:

@@ -61,15 +61,13 @@ class Architecture:
 class Space:
     """The architectures to choose among.
 
-    Conditional: what a network does not have is not drawn, so no architecture has two names. A
-    random draw takes every value of a field with equal chance, one field after the other.
+    What a network does not have is not drawn, so no architecture has two names. Every value of a
+    field has the same chance.
 
     Attributes:
         model: names in :data:`~graphcondense.nn.batched.MODELS`.
-        num_layers: depths.
-        hidden: widths.
+        num_layers, hidden, dropout: depths, widths, probabilities.
         activation: names in :data:`~graphcondense.nn.batched.ACTIVATIONS`.
-        dropout: probabilities.
     """
 
     model: tuple[str, ...] = ("GCN", "SGC", "APPNP", "Cheb", "SAGE", "GAT", "GIN", "GCNII", "MLP")
@@ -107,8 +105,9 @@ class Space:
     def every(self) -> list[Architecture]:
         """All architectures, each once.
 
-        >>> len(Space(model=("SGC", "GCN"), num_layers=(1, 2)).every())  # 2 + (1 + 6 * 4 * 2)
-        51
+        Examples:
+            >>> len(Space(model=("SGC", "GCN"), num_layers=(1, 2)).every())  # 2 + (1 + 6 * 4 * 2)
+            51
         """
         names = [field.name for field in fields(self)]
         values = product(*(getattr(self, name) for name in names))
@@ -120,11 +119,9 @@ class Candidate(Architecture):
     """One architecture and its scores. Accuracies in ``[0, 1]``, means over training seeds.
 
     Attributes:
-        model, num_layers, hidden, activation, dropout: as in :class:`Architecture`.
         val_condensed, val_random: validation accuracy, one number a graph.
         val_whole, test_whole: trained on the whole graph; ``None`` if it was not.
-        seconds_condensed, seconds_random: of all its trainings on one graph.
-        seconds_whole: of all its trainings on the whole graph.
+        seconds_condensed, seconds_random, seconds_whole: of all its trainings on one graph.
     """
 
     val_condensed: tuple[float, ...]
@@ -302,34 +299,31 @@ def search_architectures(
 ) -> ArchitectureSearch:
     """Does a condensed graph rank architectures as the whole graph does, and at what cost?
 
-    The question of GCond (Jin et al., ICLR 2022, arXiv 2110.07580, section 5.3), who search 480
-    APPNP architectures; the space here is our own, over several kinds of propagation. The same
-    architectures are trained on the condensed graph, on random subgraphs of its size and on the
-    whole graph; each is ranked by validation accuracy. With ``"tpe"`` the condensed graph's scores
-    steer which are tried, so the correlations are over what that search has visited.
-
-    Nothing is chosen by test accuracy: it is read after a training on the whole graph has ended, to
-    report correlations and the regret.
+    The question of GCond (Jin et al., ICLR 2022, arXiv 2110.07580, section 5.3), with a space of
+    our own. The same architectures are trained on the condensed graph, on random subgraphs of its
+    size and on the whole graph, and ranked by validation accuracy. With ``"tpe"`` the condensed
+    graph's scores steer which are tried. Test accuracy is read after a training on the whole graph
+    has ended; nothing is chosen by it.
 
     Args:
-        small: a condensed graph, or a list of them (condensation seeds; each is a search of its
-            own, ``"tpe"`` follows their mean).
+        small: a condensed graph, or a list of them, each a search of its own; ``"tpe"`` follows
+            their mean.
         data: the real graph, anything :func:`~graphcondense.data.task.as_task` takes.
         space: the architectures to choose among.
         trials: how many different architectures; ``"grid"`` needs as many as the space has.
         seeds: training seeds of every architecture, or how many; all at once.
         sampler: ``"random"``, ``"tpe"`` (Bergstra et al., NeurIPS 2011) or ``"grid"``, the whole
             space.
-        baselines: of ``"random"`` and ``"whole"``. Without ``"whole"`` there is nothing to
-            correlate with; what was chosen is still trained on the whole graph.
+        baselines: of ``"random"`` and ``"whole"``; without ``"whole"`` only what was chosen is
+            trained on the whole graph, and nothing is correlated.
         random_draws: how many random subgraphs.
         seed: of the sampler and the random subgraphs.
-        storage: an Optuna URL or a journal file; a search that was interrupted goes on from there.
-            Searches with other settings may share it.
+        storage: an Optuna URL or a journal file, from which an interrupted search goes on; searches
+            with other settings may share it.
         device: where to train; default the CPU.
         progress: show a progress bar.
-        **options: fields of :class:`~graphcondense.evaluate.nodes.Training` that are not searched,
-            the same for every graph; fewer epochs and ``val_every=5`` make a search cheap.
+        **options: fields of :class:`~graphcondense.evaluate.nodes.Training` that are not searched;
+            fewer epochs and ``val_every=5`` make a search cheap.
 
     Raises:
         ImportError: Optuna is not installed.

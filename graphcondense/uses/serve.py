@@ -186,9 +186,10 @@ def mapping(small: Graph, known: Graph, k: int, *, hops: int = 2) -> sp.csr_matr
     Raises:
         ValueError: ``k`` or ``hops`` out of range.
 
-    >>> known = (np.array([[2.0, 0.1], [0.0, 1.0]]), sp.csr_matrix((2, 2)))
-    >>> mapping((np.eye(2), sp.csr_matrix((2, 2))), known, 1).toarray().tolist()
-    [[1.0, 0.0], [0.0, 1.0]]
+    Examples:
+        >>> known = (np.array([[2.0, 0.1], [0.0, 1.0]]), sp.csr_matrix((2, 2)))
+        >>> mapping((np.eye(2), sp.csr_matrix((2, 2))), known, 1).toarray().tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
     """
     n = small[1].shape[0]
     if not 1 <= k <= n:
@@ -323,10 +324,11 @@ def known_graph(data: object) -> NodeTask:
 
     Test nodes without a label are yet to come, too.
 
-    >>> import graphcondense
-    >>> task = known_graph(graphcondense.data.load("digits"))
-    >>> task.num_nodes, len(task.train), len(task.val), len(task.test)
-    (500, 200, 300, 0)
+    Examples:
+        >>> import graphcondense
+        >>> task = known_graph(graphcondense.data.load("digits"))
+        >>> task.num_nodes, len(task.train), len(task.val), len(task.test)
+        (500, 200, 300, 0)
     """
     task = as_task(data)
     return task.subgraph(_without(task, "test"))

@@ -15,12 +15,12 @@ import numpy as np
 from graphcondense.evaluate.cost import graph_hash
 from graphcondense.evaluate.evaluator import Device, Seeds, seeds_of
 from graphcondense.evaluate.floors import random_subgraph
-from graphcondense.evaluate.result import Column, dash, percent, points
+from graphcondense.evaluate.result import Column, dash, percent, points, std_of
 from graphcondense.nn.batched import resolve
 from graphcondense.ops.grid import edge
 from graphcondense.ops.types import Record
 from graphcondense.uses import explore
-from graphcondense.uses.results import OnGraph, facts_of, std_of
+from graphcondense.uses.results import OnGraph, facts_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
