@@ -57,13 +57,12 @@ class FitResult:
         val_selected, test_selected: ``[S]`` at the first epoch of best validation score.
         epoch_selected: ``[S]``, that epoch, counted from 1.
         val_last, test_last: ``[S]`` after the last epoch.
-        seconds: wall seconds of everything, preparation of the small set included.
-        seconds_training: of the training steps alone, all seeds together.
+        seconds, seconds_training: wall seconds of everything, and of the training steps alone, all
+            seeds together.
         processor_seconds: of everything, on the CPU over all threads; on a GPU the seconds it was
             in use.
-        chosen: what else validation chose, such as the edges that a model is shown
-            (:attr:`~graphcondense.evaluate.nodes.Training.sparsify`), or what a predictor leaves
-            open. Empty where nothing was.
+        chosen: what else validation chose, such as the edges that a model is shown, or what a
+            predictor leaves open.
         others: further test scores by name, one a seed.
     """
 
@@ -91,14 +90,8 @@ class FitResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """Models that were trained and validated; no test example has been read.
-
-    Attributes:
-        val_selected, epoch_selected: ``[S]``, best validation score and its epoch.
-        val_last: ``[S]``, validation score of the last epoch.
-        seconds_training: of the training steps alone.
-        chosen: see :class:`FitResult`.
-    """
+    """Models that were trained and validated; the fields are those of :class:`FitResult`. No test
+    example has been read."""
 
     val_selected: Tensor
     epoch_selected: Tensor
@@ -133,12 +126,9 @@ class Try(NamedTuple):
 
 
 def choose(name: str, tries: Iterable[Try], sign: float = 1.0) -> FitResult:
-    """Choose on validation, of equals the first, then read test once.
+    """The best of a predictor's tries on validation, of equals the first; then read test once.
 
-    Args:
-        name: of the predictor.
-        tries: what it leaves open, at least one.
-        sign: -1 where a lower score is better.
+    ``sign`` is -1 where a lower score is better.
     """
     watch, each = Stopwatch(), iter(tries)
     best = next(each)
@@ -187,8 +177,7 @@ class Contestant:
         settings: how it is trained; ``None`` if it is not.
         fit: called with a small set, seeds and whether to show progress.
         check: raises a ValueError if a small set is too large for it.
-        memory_bytes: what training on a small set with so many seeds is expected to add to the
-            process; ``None`` where that is not known.
+        memory_bytes: of training on a small set with so many seeds; ``None`` if not known.
     """
 
     name: str
@@ -215,10 +204,9 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
 
     Attributes:
         kind: of the data.
-        all: names of every model.
-        usual: names of the models of a report.
+        all, usual: names of every model, and of those of a report.
         seeds: trainings of each, by default.
-        judge: the model of :meth:`score`, and ``judge_seeds`` its trainings.
+        judge, judge_seeds: the model of :meth:`score` and its trainings.
         metric: the score, one of :data:`~graphcondense.evaluate.metrics.SCORES`.
         units: what the nodes and edges of a set are called.
         hints: what to do where validation, or test, examples are missing.
@@ -425,12 +413,8 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
     ) -> float:
         """Mean best validation score of ``small``, higher is better; no test example is touched.
 
-        Made to be called often while condensing: the real data are prepared in the first call only.
-
-        Args:
-            small: see :meth:`fit`.
-            model: by default :attr:`judge`.
-            seeds: by default :attr:`judge_seeds` of them.
+        Made to be called often: the real data are prepared in the first call only. The model is by
+        default :attr:`judge`, with :attr:`judge_seeds` trainings.
         """
         numbers = self.judge_seeds if seeds is None else seeds
         trained = self.train(model or self.judge, small, seeds=numbers)
@@ -507,14 +491,11 @@ def evaluator_of(real: object, *, device: Device = None, **options: object) -> A
     """The evaluator for ``real``, whose kind decides; the real data have test examples.
 
     Args:
-        real: a graph, or a :class:`~graphcondense.data.graph_task.GraphTask`, a list or a PyG data
-            set of graphs. A list or data set of one graph with labelled nodes is that graph. Users
-            by items are anything :func:`~graphcondense.data.interactions.as_interactions` takes.
-            Images are anything :func:`~graphcondense.data.images.as_images` takes but a path.
-            See :func:`~graphcondense.data.kind.kind_of_data`.
+        real: a graph; a :class:`~graphcondense.data.graph_task.GraphTask`, a list or a PyG data set
+            of graphs (of one with labelled nodes: that graph); images but a path; or users by
+            items. See :func:`~graphcondense.data.kind.kind_of_data`.
         device: where to train; default the CPU.
-        **options: fields of the kind's options:
-            :class:`~graphcondense.evaluate.nodes.Training`,
+        **options: fields of :class:`~graphcondense.evaluate.nodes.Training`,
             :class:`~graphcondense.evaluate.graphs.GraphTraining`,
             :class:`~graphcondense.evaluate.images.ImageTraining` or
             :class:`~graphcondense.evaluate.rows.RowsTraining`.

@@ -75,15 +75,14 @@ def random_subgraph(real: object, small: object, seed: int) -> NodeTask:
 def equal_bytes_graphs(real: object, small: object, draws: int = 3) -> dict[str, list[NodeTask]]:
     """Real graphs that are stored in at most the bytes of ``small``, as large as they can be.
 
-    Nodes enter in an order until the bytes are spent, with the edges between them: the training
-    nodes first, at random or by herding on ``Â² X`` with the classes in turn; once all are in, the
-    nodes around them, nearest first and otherwise at random, which a GNN reads without their
-    labels. Bytes are those of the compact form, features sparse where that is smaller.
+    The training nodes enter first, at random or by herding on ``Â² X`` with the classes in turn;
+    then the nodes around them, nearest first, without their labels. Bytes are those of the compact
+    form, features sparse where that is smaller.
 
     Args:
         real: the whole graph, anything :func:`~graphcondense.data.task.as_task` takes.
         small: the graph whose bytes count.
-        draws: random orders; herding is one more graph of its own.
+        draws: random orders; herding is one more.
 
     Raises:
         ValueError: not even one training node fits.
@@ -150,12 +149,9 @@ def _herded(task: NodeTask) -> Tensor:
 
 
 def random_graphs(real: object, small: object, seed: int) -> GraphSet:
-    """As many random training graphs of each group as ``small`` has.
-
-    Groups are classes, or what stands for them
-    (:attr:`~graphcondense.data.graph_task.GraphTask.groups`). A group of which there are fewer
-    training graphs gives all of them.
-    """
+    """As many random training graphs of each of
+    :attr:`~graphcondense.data.graph_task.GraphTask.groups` as ``small`` has, all if there are
+    fewer."""
     task = as_graph_task(real)
     wanted = task.group_of(read_graphs(small, task).y)
     counts = torch.bincount(wanted[wanted >= 0], minlength=task.num_groups)
@@ -164,11 +160,7 @@ def random_graphs(real: object, small: object, seed: int) -> GraphSet:
 
 
 def random_within(real: object, budget: int, seed: int) -> GraphSet:
-    """Random training graphs, as many as are stored in ``budget`` bytes.
-
-    Raises:
-        ValueError: not even the first one fits.
-    """
+    """Random training graphs, as many as are stored in ``budget`` bytes."""
     task = as_graph_task(real)
     graphs, order = task.graphs, shuffled(task.train, seed)
     refuse_small(task.name, "graph", graphs.select(order[:1]).bytes, budget)
@@ -199,9 +191,6 @@ def images_within(real: ImageTask, budget: int, seed: int) -> Data:
     """Random training images, the classes in turn, as many as are stored in ``budget`` bytes.
 
     Where pixels are whole 255ths, as files have them, a pixel counts one byte, else four.
-
-    Raises:
-        ValueError: not even one fits.
     """
     order = shuffled(real.train, seed)
     labels = real.labels[order]
@@ -230,11 +219,7 @@ def random_users(real: InteractionTask, count: int, seed: int) -> sp.csr_matrix:
 
 
 def users_within(real: InteractionTask, budget: int, seed: int) -> sp.csr_matrix:
-    """Training rows of random users, as many as are stored in ``budget`` bytes.
-
-    Raises:
-        ValueError: not even the first one fits.
-    """
+    """Training rows of random users, as many as are stored in ``budget`` bytes."""
     order = _users(real, seed)
     item = real.train.indices.itemsize + (0 if (real.train.data == 1).all() else 4)
     sizes = np.cumsum(item * real.train.getnnz(1)[order])

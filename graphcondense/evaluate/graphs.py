@@ -68,8 +68,8 @@ class GraphTraining(Options):
         dropout: on hidden activations.
         batch_size: graphs a step where the whole set has more than :data:`NODES` nodes; all seeds
             see the same batches.
-        val_every: validate after every so many steps, and after the last. The grid matters: a
-            score is only comparable at the same value.
+        val_every: validate after every so many steps, and after the last. Scores are comparable
+            at the same value alone.
     """
 
     steps: Count = 300
@@ -239,10 +239,9 @@ class GraphEvaluator(Evaluator[GraphTask, type[GraphNet], GraphTraining, GraphTr
         return value if self.real.larger_is_better else -value
 
     def memory(self, model: type[GraphNet], small: object, trainings: int) -> int:
-        """Counted are the weights of all seeds (values, gradients, two moments, those selected),
-        what a training step keeps for its gradient (measured on a few graphs, and as much again in
-        passing), and the real graphs that are predicted, with their operators.
-        """
+        """Weights of all seeds (values, gradients, two moments, those selected), what a training
+        step keeps for its gradient (measured on a few graphs, twice), and the real graphs that are
+        predicted, with their operators."""
         t, task, number = self.training, self.real, trainings
         graphs = self.read(small)
         few = Part.of(graphs.select(torch.arange(min(len(graphs), 8))), self._like, t.edge_features)

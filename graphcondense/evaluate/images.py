@@ -244,21 +244,16 @@ class ImageEvaluator(Evaluator[ImageTask, Kind, ImageTraining, ImagesTrained]):
     def score(
         self, small: object, model: Model | None = None, *, seeds: Seeds | None = None
     ) -> float:
-        """Mean validation accuracy of ``small`` after the last epoch; no test image is touched.
-
-        At most :data:`SCORED` validation images are predicted.
-        """
+        """Mean accuracy on at most :data:`SCORED` validation images after the last epoch."""
         # Only the end is looked at: nothing is chosen.
         end = self.replace(val_every=max(self.training.epochs, self.training.val_every))
         numbers = self.judge_seeds if seeds is None else seeds
         return float(end.train(model or self.judge, small, seeds=numbers).val_last.mean())
 
     def memory(self, model: Kind, small: object, trainings: int) -> int:
-        """Counted are the weights of a seed (values, gradients, momentum, the passing update),
-        those kept of every seed (selected, last), the images of the set and those predicted at
-        once, and what a training step keeps for its gradient (measured on a few images, and as much
-        again in passing).
-        """
+        """Weights of a seed (values, gradients, momentum, the passing update), those kept of every
+        seed (selected, last), the images of the set and those predicted at once, and what a
+        training step keeps for its gradient (measured on a few images, twice)."""
         t, task = self.training, self.real
         seen = self.read(small)
         net = _net(t, model, task.shape, task.num_classes)

@@ -66,23 +66,22 @@ class Settings:
 class Training(Options):
     """How the evaluator trains: a model's settings are the same for every set that is compared.
 
-    ``None`` leaves a setting to the model, whose ``recipe`` says where it needs other than
-    :class:`Settings`.
+    ``None`` leaves a setting to the model: to its ``recipe``, else to the default named here.
 
     Attributes:
         epochs: full-batch steps of Adam.
-        hidden: width of the hidden layers; by default 256 or what the model needs.
-        num_layers: layers (for SGC: propagation steps); by default 2 or what the model needs.
-        lr: learning rate of Adam; by default 0.01 or what the model needs.
-        weight_decay: of Adam, for every parameter; by default 5e-4 or what the model needs.
-        dropout: on hidden activations; by default 0.5 or what the model needs.
-        activation: of hidden layers; by default ReLU or what the model needs.
-        val_every: validate after every so many epochs, and after the last. The grid matters: a
-            score is only comparable at the same value; reports use 1.
+        hidden: width of the hidden layers, 256.
+        num_layers: layers (for SGC: propagation steps), 2.
+        lr: learning rate of Adam, 0.01.
+        weight_decay: of Adam, for every parameter, 5e-4.
+        dropout: on hidden activations, 0.5.
+        activation: of hidden layers, ReLU.
+        val_every: validate after every so many epochs, and after the last. Scores are comparable
+            at the same value alone; reports use 1.
         sparsify: which edges of a graph with different weights are kept: all (``"none"``), those
             above a threshold, the ``"top-k"`` of each node, or a maximum spanning ``"forest"``; the
-            threshold and k are chosen on validation, every candidate being trained on. By default a
-            threshold for models that do not see weights, all edges for the others.
+            threshold and k are chosen on validation. By default a threshold for models that do not
+            see weights, all edges for the others.
     """
 
     epochs: Count = 300
@@ -120,22 +119,15 @@ class Trained(Fitted):
     def logits(
         self, x: Matrix, adj: sp.csr_matrix, rows: Rows, networks: int | None = None
     ) -> Tensor:
-        """Logits ``[S, r, C]`` of the nodes ``rows [r]`` of any graph, at the selected epoch.
-
-        Args:
-            x: features ``[n, d]``.
-            adj: adjacency ``[n, n]``.
-            rows: different nodes.
-            networks: of only so many of the seeds, the first ones.
-        """
+        """Logits ``[S, r, C]``, at the selected epoch, of the nodes ``rows [r]``, all different, of
+        any graph, ``x [n, d]`` and ``adj [n, n]``; of the first ``networks`` seeds alone."""
         like = next(iter(self.selected.values()))
         inputs = self.model.prepare(x, adj, rows, self.settings.num_layers, like)
         return torch.cat(list(_logits(self.model, self.selected, inputs, 1, networks)))
 
 
 class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
-    """Trains on small graphs and scores the nodes of one real graph, whose operators it prepares
-    once.
+    """Trains on small graphs and scores the nodes of one real graph.
 
     A small graph is a PyG ``Data`` (``x [n, d]``; edges as
     :func:`~graphcondense.data.task.as_task` takes them, or none; ``y [n]`` classes or ``[n, C]``
@@ -240,10 +232,9 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
         return torch.cat(list(logits)).cpu()[:, back]
 
     def memory(self, model: type[Stacked], small: object, trainings: int) -> int:
-        """Counted are the weights of all seeds (values, gradients, two moments, those of the
-        selected epoch), the hidden states that a training step keeps on what the labelled nodes
-        reach, those of predicting on the real graph for one group of seeds, and the operators.
-        """
+        """Weights of all seeds (values, gradients, two moments, those selected), the hidden states
+        that a training step keeps on what the labelled nodes reach, those of predicting on the real
+        graph for one group of seeds, and the operators."""
         kind, number, t = model, trainings, self.training.of(model)
         x, adj, rows, _ = read_labelled(small, self.real)
         sizes = (self.real.num_features, t.hidden, self.real.num_classes)

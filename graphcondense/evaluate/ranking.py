@@ -109,10 +109,7 @@ def _block(
 def hr_at(hits: Tensor, count: Tensor, k: int) -> Tensor:
     """Hit rate ``[b]``: hits among the first ``k``, over ``min(held-out items, k)``.
 
-    Args:
-        hits: bool ``[b, K]``, whether the item at each rank is held out.
-        count: held-out items of each user ``[b]``, at least 1.
-        k: length of the list.
+    ``hits [b, K]`` says whether the item at each rank is held out, ``count [b]`` how many are.
 
     >>> hr_at(torch.tensor([[True, False, True]]), torch.tensor([4]), 2).tolist()
     [0.5]
@@ -138,12 +135,11 @@ def psp_at(
     """Propensity-scored precision over the best possible ``[b]`` (Jain et al., KDD 2016).
 
     The summed weights of the hits, over those of the ``min(held-out items, k)`` heaviest held-out
-    items. ``"published"``, the code of ∞-AE's authors, divides the hits' sum once more by
-    ``min(held-out items, k)``: its tables have those far smaller values.
+    items. ``"published"``, the code of ∞-AE's authors, divides once more by ``min(held-out items,
+    k)``: its tables have those far smaller values.
 
     Args:
-        hits: bool ``[b, K]``.
-        order: items at each rank ``[b, K]``.
+        hits, order: whether the item at each rank is held out, and which it is ``[b, K]``.
         wanted: bool ``[b, items]``, the held-out ones.
         weight: of each item ``[items]``, see :func:`propensity`.
         k: length of the list.

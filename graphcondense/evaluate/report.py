@@ -55,34 +55,29 @@ class Row:
     """One model trained on one set. Shares, such as accuracy and ROC-AUC, are in ``[0, 1]``.
 
     Attributes:
-        label: what it was trained on.
-        model: name of the model.
+        label, model: what was trained on, and what was trained.
         predictor: ``"GNN"``, ``"MLP"`` (no graph) or ``"non-GNN"``, whose score is not a GNN's.
         edge_weights: how the model uses edge weights.
         chosen: what else validation chose, such as a threshold on edge weights.
-        graphs, trainings: number of graphs, or of sets of graphs (condensation seeds), and of
-            trainings on each.
+        graphs, trainings: number of sets (condensation seeds), and of trainings on each.
         test_selected, test_selected_std: test score at the epoch (of sets of graphs: the step) of
             best validation score, mean and standard deviation over all trainings.
         test_last, test_last_std: after the last epoch.
-        val_selected: the best validation score.
-        epoch_selected: its epoch.
+        val_selected, epoch_selected: the best validation score and its epoch.
         spread_graphs: standard deviation of the graphs' means; ``None`` for a single graph.
         spread_trainings: standard deviation between trainings on one graph, averaged over graphs;
             ``None`` for a single training.
-        nodes, edges, bytes: mean size of the graphs; of the whole graph its training uses all, of a
-            whole set of graphs the training graphs.
-        seconds: one training, validation included.
-        seconds_training: one training, validation left out.
-        processor_seconds: one training, validation included, on the CPU over all threads; on a
-            GPU the seconds it was in use.
+        nodes, edges, bytes: mean size; of the whole graph all of it, of a whole set of graphs the
+            training graphs.
+        seconds, seconds_training: one training, with validation and without.
+        processor_seconds: with validation, on the CPU over all threads; on a GPU the seconds it
+            was in use.
         set_graphs: mean number of graphs in a set; ``None`` where a set is a single graph.
         others: means of further test scores by name, such as HR@10 of users by items.
-        test_error: standard error of ``test_selected`` as another test set of that size would show
-            it, see :func:`~graphcondense.evaluate.result.sampling_error`; of accuracies alone, else
-            ``None``.
-        preset: the preset that the set was condensed with, as its record says: a section's name,
-            or ``"none"``. ``None`` where no record says so.
+        test_error: standard error of an accuracy on a test set of that size, see
+            :func:`~graphcondense.evaluate.result.sampling_error`; of other scores ``None``.
+        preset: what the set was condensed with, as its record says: a section's name, or
+            ``"none"``. ``None`` where no record says so.
     """
 
     label: str
@@ -117,8 +112,7 @@ class Report(Scored):
     """What :func:`evaluate` found.
 
     Attributes:
-        data: name of the real data.
-        digest: their hash.
+        data, digest: name and hash of the real data.
         settings: how each model was trained, by its name.
         rows: one per trained-on set and model.
         ledgers: what each condensed set costs (its first graph).
@@ -151,7 +145,7 @@ class Report(Scored):
 
     def scored(self, row: Row, which: str = "selected") -> str:
         """The test score of a row, ``"selected"`` or ``"last"``, with the spread of its trainings
-        where that says something (:func:`~graphcondense.evaluate.result.shown_spread`)."""
+        where :func:`~graphcondense.evaluate.result.shown_spread` has one."""
         mean, std = getattr(row, f"test_{which}"), getattr(row, f"test_{which}_std")
         return self.score.text(mean, self._spread(std, row.graphs * row.trainings))
 
@@ -383,32 +377,29 @@ def evaluate(
     """Train several models on condensed sets and on baselines; score them on the real data.
 
     Real data are one graph whose nodes are classified, a set of graphs, images, or users by items.
-    The epoch is chosen on the validation nodes, every epoch from the first (``val_every=1``); of
-    sets of graphs the step, every fifth, on the validation graphs. Test examples are read once a
-    training, when it has ended: at the chosen epoch and at the last.
+    The epoch is chosen on validation examples, of nodes every epoch (``val_every=1``). Test
+    examples are read once a training has ended: at the chosen epoch and at the last.
 
     Args:
-        small: a condensed graph, or a condensed set of graphs (a list of PyG ``Data`` is one set);
-            a list of them (several condensation seeds); or a mapping from names to either. What
-            one may hold: see :class:`~graphcondense.evaluate.nodes.NodeEvaluator` and those of the
-            other kinds. A set that lacks a class of the real data is measured, with a warning.
-        data: the real data, anything that :func:`~graphcondense.evaluate.evaluator.evaluator_of`
-            takes.
+        small: a condensed set (a list of PyG ``Data`` is one set of graphs); a list of them
+            (several condensation seeds); or a mapping from names to either. What one may hold: see
+            :class:`~graphcondense.evaluate.nodes.NodeEvaluator` and those of the other kinds. A set
+            that lacks a class is measured, with a warning.
+        data: anything that :func:`~graphcondense.evaluate.evaluator.evaluator_of` takes.
         models: names of models and predictors, or classes of your own, such as
             ``torch_geometric.nn.GraphSAGE``; the ledger shows the first one's times. A text names
-            several with commas between; ``"all"`` is all of :data:`ALL`, or of
-            :data:`~graphcondense.nn.graphs.GRAPH_MODELS`. By default six for nodes, all for graphs.
+            several with commas between; ``"all"`` is all that the kind has. By default six for
+            nodes, all for graphs.
         seeds: training seeds of every model, or how many; by default 10 for nodes, 5 for graphs and
             images, 3 for users by items.
         baselines: of ``"random"`` (random training examples, class by class as many as the first
             set has), ``"whole"`` (all training examples), and, of regression alone, ``"mean"``: the
             mean of the training targets, which no model is trained for.
-        random_draws: how many random graphs.
-        equal_bytes: beside them, real examples by random choice (of nodes also by herding), as many
-            as fit into the bytes of the first set. Real features are often sparse or categories,
-            and then these are many.
+        random_draws: how many random sets.
+        equal_bytes: beside them, random real examples (of nodes also by herding), as many as fit
+            into the bytes of the first set.
         condensation_seconds: what condensing took, one number or one a name; default what the
-            set's own record says (``small.condensed["seconds"]``), if it does.
+            set's record says, ``small.condensed["seconds"]``.
         plain_epochs: epochs (of sets of graphs: updates) of the plain PyG training to time and
             scale; 0 leaves it out.
         store: a file that keeps finished trainings until all are done: after an interrupt the same
@@ -416,14 +407,13 @@ def evaluate(
         device: where to train; default the CPU.
         progress: show progress bars.
         **options: fields of the kind's options, such as
-            :class:`~graphcondense.evaluate.nodes.Training` or
-            :class:`~graphcondense.evaluate.graphs.GraphTraining`.
+            :class:`~graphcondense.evaluate.nodes.Training`.
 
     Raises:
-        ValueError: no graph; text or a path instead of data; small and real data in the wrong
-            order; unknown model or baseline; no validation or test examples, or such on
-            which the score is not defined; features or classes that do not match.
-        TypeError: for an option that does not exist.
+        ValueError: no set; text instead of data; small and real data in the wrong order; unknown
+            model or baseline; no validation or test examples, or such on which the score is not
+            defined; features or classes that do not match.
+        TypeError: models that are no list, or an option that does not exist.
     """
     refuse_text(data, "data")
     refuse_swapped(data)

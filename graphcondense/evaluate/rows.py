@@ -63,14 +63,7 @@ class RowsTraining(Options):
 
 @dataclass(frozen=True)
 class Chosen:
-    """A fitted model, and how it was chosen.
-
-    Attributes:
-        model: the fitted recommender.
-        ridge: what it was fitted with; ``None`` if it has none.
-        val: its validation HR@100.
-        seconds: of all fits, scoring left out.
-    """
+    """A fitted model, its ridge if it has one, its validation HR@100 and the seconds of all fits."""
 
     model: Recommender
     ridge: float | None
@@ -80,11 +73,7 @@ class Chosen:
 
 @dataclass(frozen=True, kw_only=True)
 class RowsFitted(Fitted):
-    """Recommenders fitted on one set of users, one a seed; there are no epochs.
-
-    Attributes:
-        models: each with its ridge.
-    """
+    """Recommenders fitted on one set of users, one a seed; there are no epochs."""
 
     models: list[Chosen]
 
@@ -195,8 +184,7 @@ class RowsEvaluator(Evaluator[InteractionTask, Known, RowsTraining, RowsFitted])
         return Tested(scores, scores, others)
 
     def choose(self, known: Known, rows: sp.csr_matrix, seed: int = 0) -> Chosen:
-        """The model fitted on ``rows`` with the ridge of best validation HR@100, the first of
-        equals."""
+        """The model with the ridge of best validation HR@100, the first of equals."""
         task, model = self.real, known.make(seed, self.device)
         ridges: Sequence[float | None] = known.ridges or (None,)
         if self.training.ridge is not None and known.ridges:
