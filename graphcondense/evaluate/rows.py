@@ -63,7 +63,7 @@ class RowsTraining(Options):
 
 @dataclass(frozen=True)
 class Chosen:
-    """A fitted model, its ridge if it has one, its validation HR@100 and the seconds of all fits."""
+    """A fitted model, its ridge if it has one, its validation HR@100, and the seconds of fits."""
 
     model: Recommender
     ridge: float | None

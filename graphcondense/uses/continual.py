@@ -11,6 +11,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -49,6 +50,9 @@ STRATEGIES: dict[str, str] = {
 ``random`` takes as many nodes as the condensed graph has, ``bytes`` as many bytes: labelled nodes
 first, then those around them (:func:`~graphcondense.evaluate.floors.equal_bytes_graphs`)."""
 
+NOTHING = torch.empty(0, dtype=torch.long)
+"""A split without nodes."""
+
 COLOUR = {"joint": 6, "condensed": 0, "random": 1, "bytes": 2, "none": 3}
 
 
@@ -57,8 +61,7 @@ class Step:
     """One strategy after one step. Accuracies in ``[0, 1]``, means over trainings.
 
     Attributes:
-        strategy: a name in :data:`STRATEGIES`.
-        step: counted from 1.
+        strategy, step: a name in :data:`STRATEGIES`; counted from 1.
         seen: number of classes seen so far.
         accuracy, accuracy_std: on the test nodes of all classes seen.
         groups: on the test nodes of each group seen, in the order of arrival.
@@ -85,15 +88,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Summary:
-    """One strategy over all steps, means and standard deviations over trainings.
-
-    A deviation is ``None`` for a single training.
+    """One strategy over all steps, means and standard deviations (``None`` for one) over trainings.
 
     Attributes:
         strategy: a name in :data:`STRATEGIES`.
-        average, average_std: mean over steps of the accuracy on the classes seen.
-        final, final_std: the accuracy on all classes, after the last step.
-        forgetting, forgetting_std: see :func:`forgetting`.
+        average, final: mean over steps of the accuracy on the classes seen, and that on all classes
+            after the last step.
+        forgetting: see :func:`forgetting`.
         seconds: all condensing and training, for one draw of the memory and all seeds.
     """
 
@@ -115,8 +116,7 @@ class Continual(OnGraph):
         model: what was trained.
         groups: the classes of each step, in the order of arrival.
         draws: how many memories of each kind.
-        rows: one a strategy and step.
-        summaries: one a strategy.
+        rows, summaries: one a strategy and step, and one a strategy.
     """
 
     model: str
@@ -270,7 +270,8 @@ def learn_continually(
         seen, current = _between(arrived, 0, end), _between(arrived, start, end)
         took = _remember(memories, condense, current, start, range(seed, seed + draws), strategies)
         evaluator = NodeEvaluator(seen, device=device, **options)
-        marks = [(seen.y[seen.test] >= a) & (seen.y[seen.test] < b) for a, b in _spans(ends, step)]
+        wanted = seen.y[seen.test]
+        marks = [(wanted >= a) & (wanted < b) for a, b in pairwise([0, *ends[: step + 1]])]
         done: dict[int, tuple[Tensor, float, NodeTask]] = {}  # by identity: the graph stays alive
         for strategy in strategies:
             graphs, memory = _training_graphs(strategy, memories, seen, current, step, draws)
@@ -278,11 +279,15 @@ def learn_continually(
                 if id(graph) not in done:
                     began = time.perf_counter()
                     logits = evaluator.predict(model, graph, seen.test, seeds=seeds)
-                    right = (logits.argmax(-1) == seen.y[seen.test]).float()
+                    right = (logits.argmax(-1) == wanted).float()
                     done[id(graph)] = (right, time.perf_counter() - began, graph)
             right = torch.cat([done[id(graph)][0] for graph in graphs])
             history[strategy].append([right.mean(1), *(right[:, mark].mean(1) for mark in marks)])
             sizes = [[size_of(part) for part in parts] for parts in memory]
+            kept = {
+                name: round(statistics.fmean(sum(getattr(s, name) for s in one) for one in sizes))
+                for name in ("nodes", "bytes")
+            }
             rows.append(
                 Step(
                     strategy=strategy,
@@ -293,12 +298,8 @@ def learn_continually(
                     groups=tuple(float(right[:, mark].mean()) for mark in marks),
                     trainings=len(right),
                     nodes=round(statistics.fmean(graph.num_nodes for graph in graphs)),
-                    memory_nodes=round(
-                        statistics.fmean(sum(s.nodes for s in parts) for parts in sizes)
-                    ),
-                    memory_bytes=round(
-                        statistics.fmean(sum(s.bytes for s in parts) for parts in sizes)
-                    ),
+                    memory_nodes=kept["nodes"],
+                    memory_bytes=kept["bytes"],
                     seconds_condensing=took if strategy.startswith("condensed") else 0.0,
                     seconds=statistics.fmean(done[id(graph)][1] for graph in graphs),
                 )
@@ -335,8 +336,7 @@ def forgetting(accuracies: Sequence[Sequence[float]]) -> float:
     Chaudhry et al., ECCV 2018 (arXiv 1801.10112), equation 3: the best accuracy on an earlier group
     at any step before the last, minus that after the last; negative if it only got better.
 
-    Args:
-        accuracies: ``a[t][g]``, after each step that on every group seen, the first first.
+    ``accuracies`` are ``a[t][g]``, after each step that on every group seen, the first first.
 
     Examples:
         >>> round(forgetting([[0.9], [0.5, 0.8], [0.6, 0.7, 0.9]]), 3)  # (0.3 + 0.1) / 2
@@ -350,10 +350,8 @@ def forgetting(accuracies: Sequence[Sequence[float]]) -> float:
 def union(parts: Sequence[NodeTask], num_classes: int) -> NodeTask:
     """Graphs as blocks of one, without edges between them.
 
-    Args:
-        parts: labels ``[n]``, or soft ``[n, c]`` with ``c <= num_classes``.
-        num_classes: of the whole; soft labels get columns of zeros up to it, and where any part is
-            soft, the others' labels become one-hot.
+    Labels are ``[n]``, or soft ``[n, c]``, which get columns of zeros up to ``num_classes``; where
+    any part is soft, the others' labels become one-hot.
     """
     if len(parts) == 1 and parts[0].num_classes == num_classes:
         return parts[0]
@@ -368,8 +366,8 @@ def union(parts: Sequence[NodeTask], num_classes: int) -> NodeTask:
         adj=sp.block_diag([part.adj for part in parts], format="csr", dtype=np.float32),
         y=torch.cat([_soft(part.y, num_classes) if soft else part.y for part in parts]),
         train=torch.cat([p.train + int(o) for p, o in zip(parts, offsets[:-1], strict=True)]),
-        val=torch.empty(0, dtype=torch.long),
-        test=torch.empty(0, dtype=torch.long),
+        val=NOTHING,
+        test=NOTHING,
         num_classes=num_classes,
         name="replay",
     )
@@ -417,10 +415,6 @@ def _between(task: NodeTask, start: int, end: int) -> NodeTask:
     return replace(task.subgraph(nodes), num_classes=end)
 
 
-def _spans(ends: Sequence[int], step: int) -> list[tuple[int, int]]:
-    return list(zip([0, *ends[:step]], ends[: step + 1], strict=True))
-
-
 def _remember(
     memories: dict[str, list[list[NodeTask]]],
     condense: Condense,
@@ -439,8 +433,7 @@ def _remember(
     y = torch.full_like(current.y, -1)
     known = torch.cat([current.train, current.val])
     y[known] = current.y[known] - start
-    nothing = torch.empty(0, dtype=torch.long)
-    group = replace(current, y=y, test=nothing, num_classes=current.num_classes - start)
+    group = replace(current, y=y, test=NOTHING, num_classes=current.num_classes - start)
     began = time.perf_counter()
     small = [condense(group, seed) for seed in seeds]
     took = (time.perf_counter() - began) / len(seeds)
@@ -470,8 +463,8 @@ def _memory(small: object, group: NodeTask, start: int) -> NodeTask:
         adj=adj,
         y=y,
         train=train,
-        val=torch.empty(0, dtype=torch.long),
-        test=torch.empty(0, dtype=torch.long),
+        val=NOTHING,
+        test=NOTHING,
         num_classes=end,
         name="memory",
     )

@@ -42,10 +42,9 @@ class PrivacyRow(Trainings):
 
     Attributes:
         members: number of members, and of non-members.
-        auc, auc_std: area under the ROC curve of the learnt attack, mean over its folds; mean and
-            standard deviation over all trainings.
-        loss_auc, loss_auc_std: of the attack that learns nothing and calls nodes of low
-            cross-entropy members (Yeom et al., CSF 2018).
+        auc: area under the ROC curve of the learnt attack, mean over its folds and all trainings.
+        loss_auc: of the attack that learns nothing and calls nodes of low cross-entropy members
+            (Yeom et al., CSF 2018).
         member_accuracy: of the attacked model on the members.
     """
 
@@ -138,10 +137,10 @@ def membership_inference(
 ) -> Privacy:
     """Can one tell from a model's predictions which real nodes it was trained on?
 
-    A black-box attack (Shokri et al., S&P 2017; of GNNs: He et al., arXiv 2102.05429). A model is
-    trained, its epoch chosen on validation nodes, and asked for members and non-members on the real
-    graph. An attacker then learns to tell them apart (:func:`attack_features`), knowing which is
-    which for all folds but the one it is scored on; that is more than a real attacker knows.
+    A black-box attack (Shokri et al., S&P 2017; of GNNs: He et al., arXiv 2102.05429). A trained
+    model is asked for members and non-members on the real graph. An attacker learns to tell them
+    apart (:func:`attack_features`), knowing which is which for all folds but the one it is scored
+    on; that is more than a real attacker knows.
 
     Args:
         small: a condensed graph; a list of them (several condensation seeds); or a mapping from
@@ -159,8 +158,8 @@ def membership_inference(
         **options: fields of :class:`~graphcondense.evaluate.nodes.Training`.
 
     Raises:
-        ValueError: no graph; unknown model or attack; no validation nodes; fewer members or test
-            nodes than folds; features or classes that do not match.
+        ValueError: no graph, or one that does not match; unknown model or attack; no validation
+            nodes; fewer members or test nodes than folds.
         TypeError: for an option that does not exist.
     """
     named, kind = named_graphs(small), model_of(model)
@@ -226,12 +225,8 @@ def membership_inference(
 def attack_features(logits: Tensor, y: Tensor) -> Floats:
     """What an attacker sees of nodes: ``[n, C + 2]`` float64.
 
-    The class probabilities in descending order (Salem et al., NDSS 2019; the first is the model's
-    confidence), their entropy, and the cross-entropy at the true label.
-
-    Args:
-        logits: ``[n, C]``.
-        y: true classes ``[n]``.
+    The class probabilities in descending order (Salem et al., NDSS 2019), their entropy, and the
+    cross-entropy at the true label, from logits ``[n, C]`` and true classes ``[n]``.
 
     Examples:
         >>> attack_features(torch.zeros(1, 2), torch.tensor([1])).round(3).tolist()
@@ -258,9 +253,7 @@ def attack_auc(
     """How well members can be told apart: area of the learnt attack, and of the loss alone.
 
     Args:
-        logits: ``[n, C]``.
-        y: true classes ``[n]``.
-        member: bool ``[n]``.
+        logits, y, member: of each node, ``[n, C]``, its true class ``[n]`` and whether it is one.
         attack: the attacker's model.
         folds: of its stratified cross-validation; the area is the mean over folds.
         seed: of the folds and the forest.

@@ -126,11 +126,11 @@ class Candidate(Architecture):
 
     val_condensed: tuple[float, ...]
     val_random: tuple[float, ...]
-    val_whole: float | None
-    test_whole: float | None
     seconds_condensed: float
     seconds_random: float | None
-    seconds_whole: float | None
+    val_whole: float | None = None
+    test_whole: float | None = None
+    seconds_whole: float | None = None
 
 
 @dataclass(frozen=True)
@@ -138,11 +138,9 @@ class Ranking:
     """How one kind of graph ranks architectures. Means over graphs, each one a search of its own.
 
     Attributes:
-        label: ``"condensed"``, ``"random"`` or ``"whole"``.
-        graphs: number of graphs.
-        spearman, spearman_std: Spearman's rank correlation of validation accuracies with the whole
-            graph's; the deviation is between graphs, ``None`` for one.
-        kendall, kendall_std: Kendall's tau-b of the same.
+        label, graphs: ``"condensed"``, ``"random"`` or ``"whole"``, and how many.
+        spearman, kendall: Spearman's rank correlation and Kendall's tau-b of validation accuracies
+            with the whole graph's; the deviation is between graphs, ``None`` for one.
         spearman_test, kendall_test: with the whole graph's *test* accuracies.
         regret: test accuracy, after training on the whole graph, of the architecture that the whole
             graph's validation prefers minus that of the one chosen here; may be negative.
@@ -175,10 +173,9 @@ class ArchitectureSearch(OnGraph):
 
     Attributes:
         nodes: of the (first) condensed graph.
-        space: the architectures to choose among, and ``size``, how many there are.
-        sampler: how they were drawn.
-        rows: one an architecture, in the order of the trials.
-        rankings: one a kind of graph.
+        space, sampler: the architectures to choose among, with their number as ``size``, and how
+            they were drawn.
+        rows, rankings: one an architecture, in the order of the trials; one a kind of graph.
     """
 
     nodes: int
@@ -327,7 +324,7 @@ def search_architectures(
 
     Raises:
         ImportError: Optuna is not installed.
-        ValueError: no graph; a graph that does not match; unknown names; more trials than
+        ValueError: no graph, or one that does not match; unknown names; more trials than
             architectures; an option that is searched.
         TypeError: for an option that does not exist.
     """
@@ -405,15 +402,9 @@ def search_architectures(
         progress=progress,
     )
     rows = [
+        # JSON has no tuples.
         Candidate(
-            **asdict(point),
-            val_condensed=tuple(kept["val_condensed"]),
-            val_random=tuple(kept["val_random"]),
-            val_whole=kept.get("val_whole"),
-            test_whole=kept.get("test_whole"),
-            seconds_condensed=kept["seconds_condensed"],
-            seconds_random=kept["seconds_random"],
-            seconds_whole=kept.get("seconds_whole"),
+            **asdict(point), **{k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()}
         )
         for point, kept in found
     ]

@@ -89,17 +89,13 @@ class Tuned(Drawn):
     """A model with the settings that one search found, trained on the whole graph.
 
     Attributes:
-        lr, weight_decay, dropout, hidden, epochs: the settings.
         label: what was searched on; ``"defaults"`` where nothing was.
-        trials: how many settings were tried.
-        scores: their validation accuracies, in the order of the trials.
-        val_search: the best of them.
-        val, val_std: validation accuracy after training on the whole graph, over seeds;
-            the deviation is ``None`` for one.
-        test, test_std: test accuracy of the same.
-        seconds: the search.
+        trials, scores, val_search: how many settings were tried, their validation accuracies in the
+            order of the trials, and the best of them.
+        val, val_std, test, test_std: accuracies after training on the whole graph, over seeds; the
+            deviation is ``None`` for one.
+        seconds, seconds_whole: of the search, and of the final training of all seeds.
         condensation_seconds: ``None`` if not known, 0 where nothing is condensed.
-        seconds_whole: the final training, all seeds.
     """
 
     label: str
@@ -120,12 +116,10 @@ class TrainingSearch(OnGraph):
     """What :func:`search_training` found; ``seeds`` are those of every trial.
 
     Attributes:
-        model: what was trained.
-        nodes: of the (first) condensed graph.
+        model, nodes: what was trained, and the nodes of the (first) condensed graph.
         final_seeds: training seeds on the whole graph at the end.
-        sampler: how settings were drawn.
+        sampler, ranges: how settings were drawn, and from where.
         rows: one a search, the defaults first.
-        ranges: where each setting was searched.
     """
 
     model: str
@@ -211,26 +205,23 @@ def search_training(
     are then trained on the whole graph, whose test nodes are read once, when that has ended.
 
     Args:
-        small: a condensed graph, or a list of them (the mean of their scores is maximised, and as
-            many random subgraphs are taken).
+        small: a condensed graph, or a list of them, the mean of whose scores is maximised.
         data: the real graph, anything :func:`~graphcondense.data.task.as_task` takes.
         model: a name in :data:`~graphcondense.nn.batched.MODELS`.
         ranges: where to search.
         trials: settings that every search tries.
-        seeds: training seeds of every trial, or how many.
-        final_seeds: training seeds on the whole graph, or how many.
+        seeds, final_seeds: training seeds of every trial, and on the whole graph, or how many.
         sampler: ``"tpe"`` (Bergstra et al., NeurIPS 2011) or ``"random"``.
         baselines: of ``"random"`` and ``"whole"``, further graphs to search on.
         seed: of the sampler and the random subgraphs.
-        storage: an Optuna URL or a journal file; a search that was interrupted goes on from there.
+        storage: an Optuna URL or a journal file, from which an interrupted search goes on.
         device: where to train; default the CPU.
         progress: show progress bars.
         **options: fields of :class:`~graphcondense.evaluate.nodes.Training` that are not searched.
 
     Raises:
         ImportError: Optuna is not installed.
-        ValueError: no graph; a graph that does not match; unknown names; an option that is
-            searched.
+        ValueError: no graph, or one that does not match; unknown names; an option that is searched.
         TypeError: for an option that does not exist.
     """
     ranges = ranges or Ranges()
