@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import networkx
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
+from scipy.stats import wasserstein_distance
 
 from graphcondense.data.task import NodeTask, as_task, read_labelled
 from graphcondense.evaluate.floors import random_subgraph
@@ -34,21 +36,17 @@ class PropertyRow:
     A directed graph counts as ``(A + A^T) / 2``, but for ``edges`` and ``density``.
 
     Attributes:
-        label: what it is.
-        graphs: how many.
-        nodes: number of nodes.
+        label, graphs, nodes: what it is, how many graphs, and their nodes.
         edges: stored entries of the adjacency: an undirected edge counts twice.
         density: ``edges / (n (n - 1))``; ``None`` for a single node.
-        degree: mean number of neighbours.
-        weighted_degree: mean sum of the weights of a node's edges.
+        degree, weighted_degree: mean number of neighbours, and sum of the weights of edges.
         degree_distance: Wasserstein distance to the whole graph's distribution of weighted degrees,
             both divided by their means.
         energy_distance: Wasserstein distance, on ``[0, 2]``, to the whole graph's Laplacian energy
             distribution (:func:`laplacian_energy`).
-        homophily: share of the edge weight that joins nodes of one class, among edges whose ends
-            both have a known label.
-        clustering: mean clustering coefficient of the unweighted graph.
-        components: number of connected components.
+        homophily: share of the edge weight that joins nodes of one class, of labelled nodes.
+        clustering, components: mean clustering coefficient of the unweighted graph, and number of
+            connected components.
         class_distance: total variation distance between the classes of the training nodes and those
             of the whole graph's.
         energy: the share of energy at eigenvalues up to each of :data:`GRID`, ``[101]``.
@@ -75,12 +73,10 @@ class Properties(Result):
     """What :func:`compare_properties` found.
 
     Attributes:
-        data: name of the whole graph.
-        digest: its hash.
+        data, digest: name and hash of the whole graph.
         rows: one a set; the whole graph is the last.
         exact_spectra: whether every spectrum is complete; otherwise that of the whole graph is a
             quadrature of ``steps`` nodes.
-        steps: of the Lanczos process.
         clustered_nodes: the whole graph's clustering coefficient is the mean over so many nodes.
     """
 
@@ -157,20 +153,19 @@ def compare_properties(
 ) -> Properties:
     """Compare condensed graphs with the whole graph and with random subgraphs of the same size.
 
-    A condensed graph need not keep any of this to train well; this says what it does keep. Labels
-    of all nodes of the whole graph are read, those of test nodes too, for its homophily.
+    A condensed graph need not keep any of this to train well. Labels of test nodes are read, too,
+    for the homophily of the whole graph.
 
     Args:
         small: a condensed graph; a list of them (several condensation seeds); or a mapping from
-            names to either. What a graph may hold: see :meth:`NodeEvaluator.fit`.
+            names to either.
         data: the whole graph, anything :func:`~graphcondense.data.task.as_task` takes.
         random_draws: how many random subgraphs (training nodes, class by class as many as the first
             graph has); 0 leaves them out.
         dense_nodes: graphs up to this size have their complete spectrum taken, in about
             ``n^3 / 1e9`` seconds and ``16 n^2`` bytes; larger ones a quadrature.
         steps: nodes of that quadrature; it needs three copies of the features as dense float64.
-        clustering_nodes: above this size the clustering coefficient is the mean over so many nodes,
-            drawn with ``seed``.
+        clustering_nodes: above this size the clustering coefficient is the mean over so many nodes.
         seed: of the random subgraphs (``seed``, ``seed + 1``, ...) and of that draw.
 
     Raises:
@@ -213,9 +208,8 @@ def laplacian_energy(
     """The Laplacian energy distribution of node features.
 
     The share ``x̂_i^2 / sum_j x̂_j^2`` of a signal's energy at the eigenvalue ``λ_i`` of the
-    normalised Laplacian ``L = I - D^-1/2 A D^-1/2``, with ``x̂ = U^T x`` (Yang et al., "Does Graph
-    Distillation See Like Vision Dataset Counterpart?", NeurIPS 2023, SGDD). Energies of all feature
-    columns are added up before they are divided. A node without neighbours is an eigenvector of
+    normalised Laplacian ``L = I - D^-1/2 A D^-1/2``, with ``x̂ = U^T x`` (SGDD, Yang et al.,
+    NeurIPS 2023), over all feature columns. A node without neighbours is an eigenvector of
     eigenvalue 0.
 
     Args:
@@ -281,12 +275,6 @@ def _quadrature(laplacian: sp.csr_matrix, x: Matrix, steps: int) -> tuple[Floats
     return values, vectors[0] ** 2
 
 
-def _distance(*values_and_weights: Floats) -> float:
-    from scipy.stats import wasserstein_distance  # a second, which serve need not wait for
-
-    return float(wasserstein_distance(*values_and_weights))
-
-
 class _Facts:
     """All properties of one graph."""
 
@@ -325,20 +313,25 @@ class _Facts:
         same = labels[coo.row] == labels[coo.col]
         if weight := float(coo.data[known].sum()):
             self.homophily = float(coo.data[known & same].sum()) / weight
-        self.clustering = _clustering(both, clustering_nodes, seed)
+        some = None
+        if n > clustering_nodes:
+            rng = np.random.default_rng(seed)
+            some = rng.choice(n, clustering_nodes, replace=False).tolist()
+        graph_of_both = networkx.from_scipy_sparse_array(both)
+        self.clustering = float(networkx.average_clustering(graph_of_both, some))
         self.spectrum = laplacian_energy(both, x, dense_nodes=dense_nodes, steps=steps)
 
     def degree_distance(self, other: _Facts) -> float | None:
         means = self.weighted_degree, other.weighted_degree
         if not all(means):
             return None
-        return _distance(self.degrees / means[0], other.degrees / means[1])
+        return float(wasserstein_distance(self.degrees / means[0], other.degrees / means[1]))
 
     def energy_distance(self, other: _Facts) -> float | None:
         if self.spectrum is None or other.spectrum is None:
             return None
         (values, shares), (others, their) = self.spectrum, other.spectrum
-        return _distance(values, others, shares, their)
+        return float(wasserstein_distance(values, others, shares, their))
 
     def class_distance(self, other: _Facts) -> float:
         return float(np.abs(self.classes - other.classes).sum()) / 2
@@ -349,17 +342,6 @@ class _Facts:
         values, shares = self.spectrum
         upto = np.searchsorted(values, GRID + 1e-9, side="right")  # rounding of the eigenvalues
         return tuple(np.concatenate([[0.0], np.cumsum(shares)])[upto].tolist())
-
-
-def _clustering(adj: sp.csr_matrix, at_most: int, seed: int) -> float:
-    import networkx
-
-    graph = networkx.from_scipy_sparse_array(adj)
-    n = adj.shape[0]
-    nodes = None
-    if n > at_most:
-        nodes = np.random.default_rng(seed).choice(n, at_most, replace=False).tolist()
-    return float(networkx.average_clustering(graph, nodes))
 
 
 def _row(label: str, found: Sequence[_Facts], whole: _Facts) -> PropertyRow:

@@ -36,8 +36,7 @@ class RobustnessRow(Trainings):
     """One poison, one rate, one set; the graphs are draws of the poison, the test nodes clean.
 
     Attributes:
-        poison: what was poisoned.
-        rate: how much.
+        poison, rate: what was poisoned, and how much.
         val: the best validation accuracy.
         condense_seconds: of condensing one graph; ``None`` where nothing was condensed.
         training_seconds: of one training.
@@ -55,11 +54,9 @@ class Robustness(OnGraph):
     """What :func:`measure_robustness` found; the real graph is the clean one.
 
     Attributes:
-        model: the evaluating model.
-        nodes: nodes of the first condensed graph.
+        model, nodes: the evaluating model, and nodes of the first condensed graph.
         graph_seeds: seeds of poison and condensation.
-        labels_of: whose labels are poisoned.
-        features: how features were poisoned.
+        labels_of, features: whose labels are poisoned, and how features were.
         rows: one for each poison, rate and set.
     """
 
@@ -149,8 +146,8 @@ def measure_robustness(
 ) -> Robustness:
     """Poison a graph, condense it, and train on the result; score on the clean graph.
 
-    Beside the condensed graph stand the whole poisoned graph and a random subgraph of it, of the
-    same size. Validation and test predictions are made on the clean graph, for every poison.
+    Beside it stand the whole poisoned graph and a random subgraph of it, of the same size.
+    Validation and test predictions are made on the clean graph, for every poison.
 
     Args:
         data: the clean graph, anything :func:`~graphcondense.data.task.as_task` takes.
@@ -161,9 +158,8 @@ def measure_robustness(
         graph_seeds: seeds of poison and condensation, or how many.
         model: what is trained.
         seeds: its training seeds, or how many.
-        labels_of: ``"train"`` poisons labels of training nodes alone, and validation stays clean;
-            ``"train+val"`` also those of validation nodes, in condensation and in the choice of the
-            epoch. Test labels are never touched.
+        labels_of: ``"train"`` poisons labels of training nodes alone; ``"train+val"`` also those of
+            validation nodes, in condensation and in the choice of the epoch. Test labels never.
         label: name of the condensed set.
         device: where to train; default the CPU.
         progress: show a progress bar.
@@ -240,11 +236,8 @@ def poisoned(
 def poison_edges(task: NodeTask, rate: float, rng: np.random.Generator) -> NodeTask:
     """Random undirected edges between nodes that have none: noise that joins classes.
 
-    Args:
-        task: the clean graph.
-        rate: ``round(rate * m)`` edges are added, ``m`` the number of pairs of different nodes that
-            are joined in either direction. They have the mean weight of the edges there.
-        rng: draws them.
+    ``round(rate * m)`` are added, ``m`` the number of pairs of different nodes that are joined in
+    either direction. They have the mean weight of the edges there.
 
     Raises:
         ValueError: a negative rate, or more edges than there are free pairs.
@@ -280,11 +273,6 @@ def poison_features(task: NodeTask, rate: float, rng: np.random.Generator) -> No
     Dense features: Gaussian noise of standard deviation ``rate`` times that of the column. Sparse
     features, such as bags of words: ``round(rate * nnz)`` stored values, drawn evenly, each moved
     to another column in which the node has none: a wrong word for a right one. Row sums stay.
-
-    Args:
-        task: the clean graph.
-        rate: see above.
-        rng: draws the noise.
 
     Raises:
         ValueError: a negative rate; for sparse features one above 1, or a node with too few columns
@@ -322,11 +310,7 @@ def poison_labels(
 ) -> NodeTask:
     """Wrong labels, each one of the other classes with the same probability.
 
-    Args:
-        task: the clean graph.
-        rate: ``round(rate * n)`` of the ``n`` nodes get one, in ``[0, 1]``.
-        rng: draws nodes and classes.
-        labels_of: the nodes: ``"train"``, or ``"train+val"``. Test labels stay.
+    ``round(rate * n)`` of the ``n`` nodes of ``labels_of`` get one. Test labels stay.
 
     Raises:
         ValueError: a rate outside ``[0, 1]``, or a single class.

@@ -13,9 +13,9 @@ any condensed graph: each real node belongs to the synthetic nodes it resembles 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from timeit import repeat
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 import numpy as np
@@ -67,11 +67,10 @@ class ServingRow(Trainings):
         way: what it is served on: the ``whole graph`` of known nodes with the new ones; the small
             graph with the new ones ``attached``; or the new ones' ``features alone``.
         ks, flows: of each graph, to how many synthetic nodes a real one belongs, and which way
-            edges run (see :class:`Server`), chosen on validation nodes; empty where nothing is
-            attached.
+            edges run (see :class:`Server`); empty where nothing is attached.
         val: accuracy on validation nodes, served as unseen in the same way.
-        bytes: what must be kept beside the model: graph, features, mapping.
-        share: of the bytes of the whole graph.
+        bytes, share: what must be kept beside the model (graph, features, mapping), and the share
+            of the whole graph's.
         milliseconds: median wall time of a full batch, its operators built anew.
         speedup: how many times as fast as the same model on the whole graph.
     """
@@ -91,10 +90,8 @@ class Serving(OnGraph):
     """What :func:`measure_serving` found.
 
     Attributes:
-        model: the served model.
-        batch: new nodes served at once.
-        known: nodes of the whole graph without the test nodes.
-        unseen: test nodes.
+        model, batch: the served model, and how many new nodes it is served at once.
+        known, unseen: nodes of the whole graph without the test nodes, and test nodes.
         seen: whether a condensed graph was learnt with the test nodes' features and edges in sight.
         rows: one for each set and way.
         tried: values of ``k`` that validation chose from.
@@ -178,8 +175,7 @@ def mapping(small: Graph, known: Graph, k: int, *, hops: int = 2) -> sp.csr_matr
     node that resembles none (no positive cosine) goes to its ``k`` nearest in equal shares.
 
     Args:
-        small: features ``[N', d]`` and adjacency of the condensed graph.
-        known: features ``[N, d]`` and adjacency of the real nodes.
+        small, known: features and adjacency of the condensed graph, and of the real nodes.
         k: entries a row, at least 1 and at most ``N'``.
         hops: ``h``, steps of propagation.
 
@@ -360,10 +356,9 @@ def measure_serving(
     """Accuracy, memory and latency of serving unseen nodes on the whole and on the small graph.
 
     The test nodes are new: the known graph is the real one without them, and they come in batches
-    with their edges to known nodes and to each other. A model is trained on a small graph, its
-    epoch chosen on validation nodes of the known graph, and then served three ways. For the choice
-    of ``k`` and flow the validation nodes are new ones, on the known graph without them. Random
-    subgraphs stand beside, and a model that is trained and served on the known graph itself.
+    with their edges to known nodes and to each other. A model is trained on a small graph, and then
+    served three ways. For the choice of ``k`` and flow the validation nodes are new ones, on the
+    known graph without them. A random subgraph and the known graph itself stand beside.
 
     Args:
         small: a condensed graph; a list of them (several condensation seeds); or a mapping from
@@ -381,8 +376,8 @@ def measure_serving(
         **options: fields of :class:`~graphcondense.evaluate.nodes.Training`.
 
     Raises:
-        ValueError: no graph; unknown model; no validation or test nodes; a count below 1; features
-            or classes that do not match.
+        ValueError: no graph, or one that does not match; unknown model; no validation or test
+            nodes; a count below 1.
         TypeError: for an option that does not exist.
     """
     named, kind = named_graphs(small), model_of(model)
@@ -470,9 +465,9 @@ def _serve_one(
     def measure(make: Mapping[str, Make], choice: tuple[int, Flow] | None, kept: int) -> _Way:
         hits = {s: _accuracy(trained, make[s], real, getattr(real, s), batch) for s in make}
         nodes = real.test[:batch].numpy()
-        took = [
-            _timed(lambda: _classes(trained, make["test"](nodes), 1)) for _ in range(repeats + 1)
-        ]
+        took = repeat(
+            lambda: _classes(trained, make["test"](nodes), 1), repeat=repeats + 1, number=1
+        )
         return _Way(choice, hits["test"], hits["val"], kept, 1e3 * float(np.median(took[1:])))
 
     servers = {split: Server(real, known[split], there[split]) for split in known}
@@ -500,12 +495,6 @@ def _serve_one(
     # Nodes without edges need no graph: nothing but the model is kept.
     out["features alone"] = measure({s: server.alone for s, server in servers.items()}, None, 0)
     return out
-
-
-def _timed(work: Callable[[], Tensor]) -> float:
-    start = time.perf_counter()
-    work()  # ends with a copy to the CPU
-    return time.perf_counter() - start
 
 
 def _accuracy(trained: Trained, make: Make, real: NodeTask, nodes: Tensor, batch: int) -> Tensor:
