@@ -419,6 +419,20 @@ def peak_memory_bytes(device: torch.device | str | None = None) -> int:
     return peak if sys.platform == "darwin" else peak * 1024  # bytes there, kibibytes elsewhere
 
 
+def kept_bytes(run: Callable[[], object], known: Iterable[Tensor]) -> int:
+    """Bytes of the tensors that a forward pass keeps for its gradient, ``known`` ones left out."""
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept[tensor.data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        run()
+    left_out = {tensor.data_ptr() for tensor in known}
+    return sum(size for at, size in kept.items() if at not in left_out)
+
+
 def plain_training_seconds(
     real: object,
     *,

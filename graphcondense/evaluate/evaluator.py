@@ -157,15 +157,6 @@ class Predictor(Generic[Task]):
     edge_weights: str = ""
 
 
-def refuse_many(name: str, count: int, what: str, most: int) -> None:
-    """Raise a ValueError for more examples than a predictor by kernels can hold."""
-    if count > most:
-        raise ValueError(
-            f"{name} on {count:,} {what} needs a kernel between all of them; it stops at "
-            f"{most:,}: leave {name} out of models, or the whole data out of baselines"
-        )
-
-
 @dataclass(frozen=True)
 class Contestant:
     """A model or a predictor as a report measures it.
@@ -589,17 +580,3 @@ class Stopwatch:
         """``(wall, processor)``."""
         wall, processor = now(self.device) - self._wall, time.process_time() - self._processor
         return wall, wall if self.device.type == "cuda" else processor
-
-
-def kept_bytes(run: Callable[[], object], known: Iterable[Tensor]) -> int:
-    """Bytes of the tensors that a forward pass keeps for its gradient, ``known`` ones left out."""
-    kept: dict[int, int] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        kept[tensor.data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        run()
-    left_out = {tensor.data_ptr() for tensor in known}
-    return sum(size for at, size in kept.items() if at not in left_out)

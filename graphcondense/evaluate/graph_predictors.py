@@ -12,16 +12,9 @@ from functools import partial
 from torch import Tensor
 
 from graphcondense.data.graph_task import GraphTask
-from graphcondense.evaluate.evaluator import (
-    Device,
-    FitResult,
-    Predictor,
-    Try,
-    choose,
-    refuse_many,
-)
+from graphcondense.evaluate.evaluator import Device, FitResult, Predictor, Try, choose
 from graphcondense.evaluate.metrics import check_scorable, ogb_metric, scores_of
-from graphcondense.evaluate.reading import read_graphs
+from graphcondense.evaluate.reading import read_graphs, refuse_many
 from graphcondense.kernels.graph import GraphNTK, NodeStates
 from graphcondense.kernels.ridge import ridge_targets, ridge_weights
 from graphcondense.nn.graphs import SparseGraphs

@@ -21,7 +21,7 @@ from torch.func import functional_call, vmap
 from graphcondense.core.pools import built, initialise
 from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.graph_task import GraphTask
-from graphcondense.evaluate.cost import over, seconds_of
+from graphcondense.evaluate.cost import kept_bytes, over, seconds_of
 from graphcondense.evaluate.evaluator import (
     Evaluator,
     FitResult,
@@ -29,7 +29,6 @@ from graphcondense.evaluate.evaluator import (
     Options,
     Seeds,
     Tested,
-    kept_bytes,
     now,
 )
 from graphcondense.evaluate.floors import random_graphs, random_within

@@ -24,16 +24,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from graphcondense.core.pools import built, initialise
 from graphcondense.data.images import ImageTask, as_images
 from graphcondense.data.preprocess import Preprocess
-from graphcondense.evaluate.cost import over, seconds_of
-from graphcondense.evaluate.evaluator import (
-    Evaluator,
-    Fitted,
-    Options,
-    Seeds,
-    Tested,
-    kept_bytes,
-    now,
-)
+from graphcondense.evaluate.cost import kept_bytes, over, seconds_of
+from graphcondense.evaluate.evaluator import Evaluator, Fitted, Options, Seeds, Tested, now
 from graphcondense.evaluate.floors import images_within, random_images
 from graphcondense.evaluate.image_predictors import BY_NAME
 from graphcondense.evaluate.reading import (

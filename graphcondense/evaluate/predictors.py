@@ -17,14 +17,8 @@ import scipy.sparse as sp
 import torch
 
 from graphcondense.data.task import NodeTask, read_labelled
-from graphcondense.evaluate.evaluator import (
-    Device,
-    FitResult,
-    Predictor,
-    Try,
-    choose,
-    refuse_many,
-)
+from graphcondense.evaluate.evaluator import Device, FitResult, Predictor, Try, choose
+from graphcondense.evaluate.reading import refuse_many
 from graphcondense.kernels.ntk import on_sphere
 from graphcondense.kernels.ridge import ridge_weights
 from graphcondense.nn.batched import Matrix

@@ -54,6 +54,15 @@ def refuse_swapped(data: object) -> None:
     )
 
 
+def refuse_many(name: str, count: int, what: str, most: int) -> None:
+    """Raise a ValueError for more examples than a predictor by kernels can hold."""
+    if count > most:
+        raise ValueError(
+            f"{name} on {count:,} {what} needs a kernel between all of them; it stops at "
+            f"{most:,}: leave {name} out of models, or the whole data out of baselines"
+        )
+
+
 def small_sets(small: object, several: Callable[[object], list[object]]) -> dict[str, list[object]]:
     """Condensed sets by name, from one, a list of one method's, or a mapping to either.
 

@@ -24,12 +24,7 @@ from graphcondense.evaluate.evaluator import Evaluator, Fitted, Options, Tested
 from graphcondense.evaluate.floors import random_users, users_within
 from graphcondense.evaluate.ranking import BLOCK, Psp, ranking
 from graphcondense.evaluate.reading import read_rows
-from graphcondense.evaluate.recommenders import (
-    RECOMMENDERS,
-    Known,
-    Recommender,
-    recommender_named,
-)
+from graphcondense.evaluate.recommenders import RECOMMENDERS, Known, Recommender, recommender_named
 from graphcondense.ops.fields import Count, Positive
 from graphcondense.ops.grid import edge
 

@@ -18,16 +18,7 @@ from graphcondense.evaluate.nodes import NodeEvaluator, model_of
 from graphcondense.evaluate.result import Column, percent, points
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.types import Bools, Floats
-from graphcondense.uses.results import (
-    OnGraph,
-    Trainings,
-    check_label,
-    check_named,
-    facts_of,
-    legend_beside,
-    named_graphs,
-    trainings_of,
-)
+from graphcondense.uses import results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +28,7 @@ ATTACKS = ("logistic", "forest")
 
 
 @dataclass(frozen=True)
-class PrivacyRow(Trainings):
+class PrivacyRow(results.Trainings):
     """One set, attacked; an area in ``[0, 1]``, where 0.5 is a guess.
 
     Attributes:
@@ -57,7 +48,7 @@ class PrivacyRow(Trainings):
 
 
 @dataclass(frozen=True)
-class Privacy(OnGraph):
+class Privacy(results.OnGraph):
     """What :func:`membership_inference` found.
 
     Attributes:
@@ -118,7 +109,7 @@ class Privacy(OnGraph):
         axes.set_xlabel("test accuracy, %")
         axes.set_ylabel("attack AUC, % (50: a guess)")
         axes.set_title(f"{self.data}, {self.model}")
-        legend_beside(axes)
+        results.legend_beside(axes)
 
 
 def membership_inference(
@@ -162,9 +153,9 @@ def membership_inference(
             nodes; fewer members or test nodes than folds.
         TypeError: for an option that does not exist.
     """
-    named, kind = named_graphs(small), model_of(model)
+    named, kind = results.named_graphs(small), model_of(model)
     for name in named:
-        check_label(name, ("control",))
+        results.check_label(name, ("control",))
     if attack not in ATTACKS:
         raise ValueError(f"unknown attack {attack!r}; known are {', '.join(ATTACKS)}")
     if folds < 2 or random_draws < 0:
@@ -173,7 +164,7 @@ def membership_inference(
         )
     evaluator = NodeEvaluator(as_task(data, need_test=True), device=device, **options)
     real = evaluator.real
-    check_named(named, real)
+    results.check_named(named, real)
     first = next(iter(named.values()))[0]
     draws = [_random_nodes(real, first, seed + i) for i in range(random_draws)]
     everyone = pair_up(real, real.train, seed)
@@ -211,7 +202,7 @@ def membership_inference(
                 bar.update()
             rows.append(_row(label, [len(part[0]) for _, _, part in work], found))
     return Privacy(
-        **facts_of(real),
+        **results.facts_of(real),
         model=kind.__name__,
         attack=attack,
         folds=folds,
@@ -342,7 +333,7 @@ def _row(label: str, members: Sequence[int], found: Sequence[Floats]) -> Privacy
     mean = everything.mean(0).tolist()
     spread = (everything.std(0, ddof=1) if len(everything) > 1 else np.zeros(4)).tolist()
     return PrivacyRow(
-        **trainings_of(label, [torch.from_numpy(part[:, 3]) for part in found]),
+        **results.trainings_of(label, [torch.from_numpy(part[:, 3]) for part in found]),
         members=round(sum(members) / len(members)),
         auc=mean[0],
         auc_std=spread[0],

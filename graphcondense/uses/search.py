@@ -402,10 +402,7 @@ def search_architectures(
         progress=progress,
     )
     rows = [
-        # JSON has no tuples.
-        Candidate(
-            **asdict(point), **{k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()}
-        )
+        Candidate(**asdict(point), **{k: _tupled(v) for k, v in kept.items()})
         for point, kept in found
     ]
     if "whole" not in baselines:  # what was chosen is trained on the whole graph, nothing else
@@ -425,6 +422,11 @@ def search_architectures(
         rows=tuple(rows),
         rankings=tuple(rank(label, rows, spent.get(label, 0.0)) for label in labels),
     )
+
+
+def _tupled(value: Any) -> Any:
+    """JSON has no tuples."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def rank(label: str, rows: Sequence[Candidate], condensation_seconds: float | None) -> Ranking:

@@ -34,15 +34,7 @@ from graphcondense.ops.grid import edge
 from graphcondense.ops.types import Floats32, Ints
 from graphcondense.saved.compact import bytes_of
 from graphcondense.saved.shown import record_of
-from graphcondense.uses.results import (
-    OnGraph,
-    Trainings,
-    check_named,
-    facts_of,
-    legend_beside,
-    named_graphs,
-    trainings_of,
-)
+from graphcondense.uses import results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +52,7 @@ Batch = tuple[Matrix, sp.csr_matrix, Ints]
 
 
 @dataclass(frozen=True)
-class ServingRow(Trainings):
+class ServingRow(results.Trainings):
     """One trained model, served in one way; the test nodes are unseen.
 
     Attributes:
@@ -86,7 +78,7 @@ class ServingRow(Trainings):
 
 
 @dataclass(frozen=True)
-class Serving(OnGraph):
+class Serving(results.OnGraph):
     """What :func:`measure_serving` found.
 
     Attributes:
@@ -164,7 +156,7 @@ class Serving(OnGraph):
         axes.set_xlabel(f"milliseconds for {self.batch:,} nodes")
         axes.set_ylabel("accuracy on unseen nodes, %")
         axes.set_title(f"{self.data}, {self.model}")
-        legend_beside(axes)
+        results.legend_beside(axes)
 
 
 def mapping(small: Graph, known: Graph, k: int, *, hops: int = 2) -> sp.csr_matrix:
@@ -380,14 +372,14 @@ def measure_serving(
             nodes; a count below 1.
         TypeError: for an option that does not exist.
     """
-    named, kind = named_graphs(small), model_of(model)
+    named, kind = results.named_graphs(small), model_of(model)
     for name, value in (("batch", batch), ("repeats", repeats), ("ks", min(ks, default=0))):
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
     if hops < 0:
         raise ValueError(f"hops={hops} must not be negative")
     real = as_task(data, need_test=True)
-    check_named(named, real)
+    results.check_named(named, real)
     # New at test time: the test nodes; for choosing k: the validation nodes, test nodes unheard of.
     known = {"test": _without(real, "test"), "val": _without(real, "test", "val")}
     inside = known_graph(real)
@@ -409,7 +401,7 @@ def measure_serving(
     ]
     records = [record_of(g) for graphs in named.values() for g in graphs]
     return Serving(
-        **facts_of(real),
+        **results.facts_of(real),
         model=kind.__name__,
         batch=min(batch, len(real.test)),
         known=inside.num_nodes,
@@ -525,7 +517,7 @@ def _row(
     took = float(np.mean([one.milliseconds for one in ways]))
     slow = float(np.mean([served["whole graph"].milliseconds for served in found]))
     return ServingRow(
-        **trainings_of(label, [one.test for one in ways]),
+        **results.trainings_of(label, [one.test for one in ways]),
         way=way,
         ks=tuple(one.choice[0] for one in ways if one.choice),
         flows=tuple(one.choice[1] for one in ways if one.choice),
