@@ -488,13 +488,7 @@ def seconds_of(
 ) -> float:
     """Seconds of ``steps`` training steps, after two to warm up.
 
-    Args:
-        loss: the forward pass of one update.
-        optimizer: takes it.
-        steps: the length of the training.
-        measured: run only so many and scale; default all.
-        device: what to wait for at the end.
-        clock: what tells the time; by default the wall's.
+    ``loss`` is the forward pass of one; only ``measured`` steps are run, and scaled.
     """
     run, start = steps if measured is None else min(measured, steps), 0.0
     with torch.random.fork_rng(devices=[]):  # a loader draws a seed for its workers

@@ -144,11 +144,7 @@ def choose(name: str, tries: Iterable[Try], sign: float = 1.0) -> FitResult:
 class Predictor(Generic[Task]):
     """What is no network: its score is not a network's, and reports mark it so.
 
-    Attributes:
-        name: in tables.
-        fit: from a small set, the real data and a device to its scores.
-        check: raises a ValueError if a small set is too large for it.
-        edge_weights: how it uses edge weights.
+    ``fit`` takes a small set, the real data and a device; the rest is as in :class:`Contestant`.
     """
 
     name: str
@@ -437,11 +433,7 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
         return named
 
     def contestant(self, model: Named[Network]) -> Contestant:
-        """A model or predictor by its name or class, as a report measures it.
-
-        Raises:
-            ValueError: an unknown name.
-        """
+        """A model or predictor by its name or class, as a report measures it."""
         known = self.predictor_named(model)
         if known is not None:
             return Contestant(

@@ -40,11 +40,6 @@ def graph_kernel_ridge(
 
     Classes are regressed on as centred one-hot rows, binary tasks as ±1, targets standardised.
 
-    Args:
-        small: whatever :func:`~graphcondense.evaluate.reading.read_graphs` takes.
-        real: the real graphs.
-        kernel: the kernel.
-
     Yields:
         For each λ its name, and outputs ``[m, T]`` of the validation and test graphs, in the
         targets' own units.
@@ -64,8 +59,6 @@ def graph_kernel_ridge(
 
 def fit_graph_kernel_ridge(small: object, real: GraphTask, device: Device = None) -> FitResult:
     """Choose λ on validation, of equally good ones the smallest, then read test once.
-
-    One "seed", and no last epoch apart.
 
     Raises:
         ValueError: graphs that do not match the real ones, a split without a score, or more than

@@ -67,8 +67,8 @@ class GraphTraining(Options):
         dropout: on hidden activations.
         batch_size: graphs a step where the whole set has more than :data:`NODES` nodes; all seeds
             see the same batches.
-        val_every: validate after every so many steps, and after the last. Scores are comparable
-            at the same value alone.
+        val_every: validate after every so many steps, and after the last. The grid matters: a
+            score is only comparable at the same value.
     """
 
     steps: Count = 300

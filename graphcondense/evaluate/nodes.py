@@ -66,18 +66,19 @@ class Settings:
 class Training(Options):
     """How the evaluator trains: a model's settings are the same for every set that is compared.
 
-    ``None`` leaves a setting to the model: to its ``recipe``, else to the default named here.
+    ``None`` leaves a setting to the model, whose ``recipe`` says where it needs other than
+    :class:`Settings`.
 
     Attributes:
         epochs: full-batch steps of Adam.
-        hidden: width of the hidden layers, 256.
-        num_layers: layers (for SGC: propagation steps), 2.
-        lr: learning rate of Adam, 0.01.
-        weight_decay: of Adam, for every parameter, 5e-4.
-        dropout: on hidden activations, 0.5.
-        activation: of hidden layers, ReLU.
-        val_every: validate after every so many epochs, and after the last. Scores are comparable
-            at the same value alone; reports use 1.
+        hidden: width of the hidden layers; by default 256 or what the model needs.
+        num_layers: layers (for SGC: propagation steps); by default 2 or what the model needs.
+        lr: learning rate of Adam; by default 0.01 or what the model needs.
+        weight_decay: of Adam, for every parameter; by default 5e-4 or what the model needs.
+        dropout: on hidden activations; by default 0.5 or what the model needs.
+        activation: of hidden layers; by default ReLU or what the model needs.
+        val_every: validate after every so many epochs, and after the last. The grid matters: a
+            score is only comparable at the same value; reports use 1.
         sparsify: which edges of a graph with different weights are kept: all (``"none"``), those
             above a threshold, the ``"top-k"`` of each node, or a maximum spanning ``"forest"``; the
             threshold and k are chosen on validation. By default a threshold for models that do not

@@ -84,11 +84,6 @@ def listed_sets(value: object) -> list[Data]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def graphs_by_name(small: object) -> dict[str, list[Data]]:
-    """:func:`small_sets` of single graphs."""
-    return small_sets(small, listed_sets)
-
-
 def missing_classes(labels: Tensor, num_classes: int) -> list[int]:
     """Classes below ``num_classes`` that none of the labels ``[n]`` names, or that have no weight
     in any of the soft labels ``[n, C]``.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.task import NodeTask, read_labelled
-from graphcondense.evaluate.reading import graphs_by_name
+from graphcondense.evaluate.reading import listed_sets, small_sets
 from graphcondense.evaluate.result import Scored, std_of
 from graphcondense.ops.types import Record
 
@@ -95,7 +95,7 @@ def named_graphs(small: object) -> dict[str, list[Data]]:
     Raises:
         ValueError: there is none, or one is called like a baseline.
     """
-    named = graphs_by_name(small)
+    named = small_sets(small, listed_sets)
     for name in named:
         check_label(name)
     return named

@@ -66,8 +66,10 @@ class Space:
 
     Attributes:
         model: names in :data:`~graphcondense.nn.batched.MODELS`.
-        num_layers, hidden, dropout: depths, widths, probabilities.
+        num_layers: depths.
+        hidden: widths.
         activation: names in :data:`~graphcondense.nn.batched.ACTIVATIONS`.
+        dropout: probabilities.
     """
 
     model: tuple[str, ...] = ("GCN", "SGC", "APPNP", "Cheb", "SAGE", "GAT", "GIN", "GCNII", "MLP")

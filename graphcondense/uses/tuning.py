@@ -210,7 +210,8 @@ def search_training(
         model: a name in :data:`~graphcondense.nn.batched.MODELS`.
         ranges: where to search.
         trials: settings that every search tries.
-        seeds, final_seeds: training seeds of every trial, and on the whole graph, or how many.
+        seeds: training seeds of every trial, or how many.
+        final_seeds: training seeds on the whole graph, or how many.
         sampler: ``"tpe"`` (Bergstra et al., NeurIPS 2011) or ``"random"``.
         baselines: of ``"random"`` and ``"whole"``, further graphs to search on.
         seed: of the sampler and the random subgraphs.
