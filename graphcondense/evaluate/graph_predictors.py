@@ -1,7 +1,6 @@
-"""Graph-level predictors that are no GNN: a score of theirs is not a GNN's, and reports mark it so.
+"""Graph-level predictors that are no GNN, see :mod:`graphcondense.evaluate.predictors`.
 
-They are deterministic, so one "training" is all there is; what they leave open is chosen on the
-validation graphs. They run on the CPU alone.
+They run on the CPU alone.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Image predictors that are no trained network: a score of theirs is marked in reports.
-
-They are deterministic, so one "training" is all there is.
-"""
+"""Image predictors that are no trained network, see :mod:`graphcondense.evaluate.predictors`."""
 
 from __future__ import annotations
 

@@ -123,10 +123,8 @@ def fold_in(items: Tensor, rows: sp.csr_matrix, ridge: float, negative: float) -
     Σ_i (p · q_i)² + λ |p|²``, so that ``p = (Σ |x_i| q_i q_iᵀ + α QᵀQ + λI)^-1 Qᵀ x``.
 
     Args:
-        items: ``Q [items, k]`` float32.
-        rows: users ``[n, items]``; values are weights of interactions.
-        ridge: ``λ``, above 0.
-        negative: ``α``, the weight of items not taken.
+        items, rows: ``Q [items, k]`` float32, and users ``[n, items]`` of weights.
+        ridge, negative: ``λ``, above 0, and ``α``, the weight of items not taken.
     """
     items = items.float().cpu()  # SciPy's sparse products run there
     k = items.shape[1]

@@ -11,6 +11,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
+from scipy.sparse.csgraph import laplacian as normalised_laplacian
 from scipy.stats import wasserstein_distance
 
 from graphcondense.data.task import NodeTask, as_task, read_labelled
@@ -232,7 +233,7 @@ def laplacian_energy(
         >>> values.round(6).tolist(), shares.round(6).tolist()
         ([0.0, 2.0], [0.5, 0.5])
     """
-    laplacian = _laplacian(adj)
+    laplacian = normalised_laplacian(adj.astype(np.float64), normed=True).tocsr()
     values_of_x = (x.data if isinstance(x, sp.csr_matrix) else x).astype(np.float64)
     total = float((values_of_x**2).sum())
     if not total:
@@ -243,16 +244,6 @@ def laplacian_energy(
     else:
         values, shares = _quadrature(laplacian, x, steps)
     return values.clip(0, 2), shares / shares.sum()
-
-
-def _laplacian(adj: sp.csr_matrix) -> sp.csr_matrix:
-    adj = adj.astype(np.float64)
-    adj = (adj - sp.diags_array(adj.diagonal())).tocsr()
-    degree = np.asarray(adj.sum(1)).ravel()
-    scale = np.zeros_like(degree)
-    scale[degree > 0] = degree[degree > 0] ** -0.5
-    half = sp.diags_array(scale)
-    return (sp.diags_array((degree > 0).astype(np.float64)) - half @ adj @ half).tocsr()
 
 
 def _quadrature(laplacian: sp.csr_matrix, x: Matrix, steps: int) -> tuple[Floats, Floats]:
