@@ -227,9 +227,9 @@ def learn_continually(
             a label are left out: they belong to no group.
         condense: from a task, of classes ``0..k-1`` and without test nodes, and a seed to a
             condensed graph with hard or soft labels.
-        steps: number of groups, as even as can be; or
-        classes_per_step: classes of a group, at least 2; those left over join the first groups.
-            Default 2.
+        steps: number of groups, as even as can be, instead of ``classes_per_step``.
+        classes_per_step: classes of a group, at least 2 and by default 2; those left over join the
+            first groups.
         order: in which classes arrive; default ascending.
         strategies: names in :data:`STRATEGIES`.
         model: what to train, as :meth:`NodeEvaluator.fit` takes it.
