@@ -361,16 +361,17 @@ def union(parts: Sequence[NodeTask], num_classes: int) -> NodeTask:
         x: Any = sp.vstack([sp.csr_matrix(part.x_array) for part in parts], format="csr")
     else:
         x = torch.cat([torch.as_tensor(part.x) for part in parts])
-    return NodeTask(
-        x=x,
-        adj=sp.block_diag([part.adj for part in parts], format="csr", dtype=np.float32),
-        y=torch.cat([_soft(part.y, num_classes) if soft else part.y for part in parts]),
-        train=torch.cat([p.train + int(o) for p, o in zip(parts, offsets[:-1], strict=True)]),
-        val=NOTHING,
-        test=NOTHING,
-        num_classes=num_classes,
-        name="replay",
-    )
+    adj = sp.block_diag([part.adj for part in parts], format="csr", dtype=np.float32)
+    y = torch.cat([_soft(part.y, num_classes) if soft else part.y for part in parts])
+    train = torch.cat([p.train + int(o) for p, o in zip(parts, offsets[:-1], strict=True)])
+    return _trained_on(x, adj, y, train, num_classes, "replay")
+
+
+def _trained_on(
+    x: Any, adj: sp.csr_matrix, y: Tensor, train: Tensor, num_classes: int, name: str
+) -> NodeTask:
+    """A graph to train on alone."""
+    return NodeTask(x, adj, y, train, NOTHING, NOTHING, num_classes, name=name)
 
 
 def _soft(y: Tensor, num_classes: int) -> Tensor:
@@ -458,16 +459,8 @@ def _memory(small: object, group: NodeTask, start: int) -> NodeTask:
     else:
         y = torch.full((x.shape[0],), -1)
         y[train] = targets + start
-    return NodeTask(
-        x=torch.from_numpy(x) if isinstance(x, np.ndarray) else x,
-        adj=adj,
-        y=y,
-        train=train,
-        val=NOTHING,
-        test=NOTHING,
-        num_classes=end,
-        name="memory",
-    )
+    x = torch.from_numpy(x) if isinstance(x, np.ndarray) else x
+    return _trained_on(x, adj, y, train, end, "memory")
 
 
 def _training_graphs(

@@ -66,9 +66,7 @@ class Privacy(results.OnGraph):
     control: bool
 
     columns: ClassVar[tuple[Column, ...]] = (
-        Column("trained on", lambda row: row.label),
-        Column("graphs", lambda row: f"{row.graphs}"),
-        Column("trainings", lambda row: f"{row.trainings}"),
+        *(results.LABEL, *results.COUNTS),
         Column("members", lambda row: f"{row.members}"),
         Column("attack AUC %", lambda row: percent(row.auc, row.auc_std)),
         Column("loss AUC %", lambda row: percent(row.loss_auc, row.loss_auc_std)),

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from graphcondense.data.task import NodeTask, read_labelled
 from graphcondense.evaluate.reading import listed_sets, small_sets
-from graphcondense.evaluate.result import Scored, std_of
+from graphcondense.evaluate.result import Column, Scored, percent, std_of
 from graphcondense.ops.types import Record
 
 if TYPE_CHECKING:
@@ -75,6 +75,17 @@ class Trainings:
     trainings: int
     test: float
     test_std: float
+
+
+LABEL = Column("trained on", lambda row: row.label)
+COUNTS = (
+    Column("graphs", lambda row: f"{row.graphs}"),
+    Column("trainings", lambda row: f"{row.trainings}"),
+)
+SCORES = (
+    Column("test %", lambda row: percent(row.test, row.test_std)),
+    Column("val %", lambda row: percent(row.val)),
+)
 
 
 def trainings_of(label: str, tests: Sequence[Tensor]) -> Record:

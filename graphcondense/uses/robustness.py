@@ -18,11 +18,11 @@ from graphcondense.data.task import NodeTask, as_task
 from graphcondense.evaluate.evaluator import FitResult, seeds_of
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator, model_of
-from graphcondense.evaluate.result import Column, dash, percent, points
+from graphcondense.evaluate.result import Column, dash, points
 from graphcondense.ops.figures import new_figure, plain, saved
 from graphcondense.ops.progress import tqdm
 from graphcondense.saved.shown import record_of
-from graphcondense.uses.results import OnGraph, Trainings, check_label, facts_of, trainings_of
+from graphcondense.uses import results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +32,7 @@ Splits = Literal["train", "train+val"]
 
 
 @dataclass(frozen=True)
-class RobustnessRow(Trainings):
+class RobustnessRow(results.Trainings):
     """One poison, one rate, one set; the graphs are draws of the poison, the test nodes clean.
 
     Attributes:
@@ -50,7 +50,7 @@ class RobustnessRow(Trainings):
 
 
 @dataclass(frozen=True)
-class Robustness(OnGraph):
+class Robustness(results.OnGraph):
     """What :func:`measure_robustness` found; the real graph is the clean one.
 
     Attributes:
@@ -71,11 +71,7 @@ class Robustness(OnGraph):
     columns: ClassVar[tuple[Column, ...]] = (
         Column("poison", lambda row: row.poison),
         Column("rate", lambda row: f"{row.rate:g}"),
-        Column("trained on", lambda row: row.label),
-        Column("graphs", lambda row: f"{row.graphs}"),
-        Column("trainings", lambda row: f"{row.trainings}"),
-        Column("test %", lambda row: percent(row.test, row.test_std)),
-        Column("val %", lambda row: percent(row.val)),
+        *(results.LABEL, *results.COUNTS, *results.SCORES),
         Column("s to condense", lambda row: dash(row.condense_seconds, ".1f")),
         Column("s/training", lambda row: f"{row.training_seconds:.2f}"),
     )
@@ -178,7 +174,7 @@ def measure_robustness(
         raise ValueError(f"rate {max(rates)} for labels: at most 1, every label is then another")
     if labels_of not in ("train", "train+val"):
         raise ValueError(f"labels_of={labels_of!r} must be 'train' or 'train+val'")
-    check_label(label)
+    results.check_label(label)
     kind = model_of(model)
     evaluator = NodeEvaluator(as_task(data, need_test=True), device=device, **options)
     real = evaluator.real
@@ -207,7 +203,7 @@ def measure_robustness(
     ]
     first = next(iter(found.values()))[0].fits[label]
     return Robustness(
-        **facts_of(real),
+        **results.facts_of(real),
         model=kind.__name__,
         nodes=nodes,
         seeds=first.seeds,
@@ -355,7 +351,7 @@ def _row(
 ) -> RobustnessRow:
     fits = [cell.fits[label] for cell in cells]
     return RobustnessRow(
-        **trainings_of(label, [fit.test_selected for fit in fits]),
+        **results.trainings_of(label, [fit.test_selected for fit in fits]),
         poison=poison,
         rate=rate,
         val=float(torch.cat([fit.val_selected for fit in fits]).mean()),

@@ -27,7 +27,7 @@ from graphcondense.data.task import NodeTask, as_task, read_labelled
 from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator, Trained, model_of
-from graphcondense.evaluate.result import MARKERS, Column, percent, points
+from graphcondense.evaluate.result import MARKERS, Column, points
 from graphcondense.nn.batched import Matrix
 from graphcondense.ops.adjacency import gcn_norm_csr
 from graphcondense.ops.grid import edge
@@ -99,13 +99,12 @@ class Serving(results.OnGraph):
 
     left: ClassVar[int] = 2
     columns: ClassVar[tuple[Column, ...]] = (
-        Column("trained on", lambda row: row.label),
+        results.LABEL,
         Column("served on", lambda row: row.way),
         Column("k", lambda row: ",".join(map(str, row.ks)) or "-"),
         Column("flow", lambda row: ",".join(dict.fromkeys(row.flows)) or "-"),
         Column("trainings", lambda row: f"{row.graphs} x {row.trainings}"),
-        Column("test %", lambda row: percent(row.test, row.test_std)),
-        Column("val %", lambda row: percent(row.val)),
+        *results.SCORES,
         Column("KiB kept", lambda row: f"{row.bytes / 1024:,.0f}"),
         Column("of whole", lambda row: f"{100 * row.share:.1f} %"),
         Column("ms/batch", lambda row: f"{row.milliseconds:.1f}"),
