@@ -97,6 +97,11 @@ class Budget:
                 )
             wanted = self._share(counts, n)
         short = (wanted > counts).nonzero().flatten()
+        if len(short) and classes == 1:  # users, who have no classes, or targets to regress on
+            raise ValueError(
+                f"there is one class, so per_class={brief(self.per_class)} counts all examples, "
+                f"and there are {int(counts[0])} to train on; lower the budget"
+            )
         if len(short):
             c, wants = int(short[0]), int((wanted - counts).max())
             rule = "" if self.per_class is not None else " or choose another rule"
