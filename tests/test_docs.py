@@ -58,6 +58,13 @@ def test_reference_has_every_command_and_public_name(site: ModuleType) -> None:
         assert re.search(rf"^::: graphcondense\.\S*\b{name}$", names, re.MULTILINE), name
 
 
+def test_docstrings_are_shown_with_code_and_links(site: ModuleType) -> None:
+    text = "Twice.\n\n>>> 1 + 1\n2\n\nMore."
+    assert site.doctests(text) == "Twice.\n\n```pycon\n>>> 1 + 1\n2\n```\n\nMore."
+    assert 'identifier="a.serve"' in site.roles("see :func:`serve`", {"serve": "a.serve"}.get)
+    assert site.roles("see :func:`serve`") == "see <code>serve</code>", "no heading of that name"
+
+
 def test_the_guide_shows_a_method_that_runs() -> None:
     """tests/test_examples.py runs it."""
     guide = (ROOT / "docs" / "guide" / "new-method.md").read_text()
