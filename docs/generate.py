@@ -169,8 +169,7 @@ def options(cls: type[Method]) -> str:
             docs[param.arg_name] = " ".join(roles(param.description or "").split())
     shared = {f.name for f in dataclasses.fields(Budget)}
     rows = [
-        f"| `{f.name}` | `{f.type}` | `{f.default!r}` | "
-        f"{cell(docs.get(f.name, ''))} |"
+        f"| `{f.name}` | `{f.type}` | `{f.default!r}` | {cell(docs.get(f.name, ''))} |"
         for f in dataclasses.fields(cls)
         if f.name not in shared
     ]
