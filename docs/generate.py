@@ -397,8 +397,8 @@ def on_page_markdown(markdown, page, **_):  # type: ignore[no-untyped-def]
 
 
 def on_page_content(html, page, **_):  # type: ignore[no-untyped-def]
-    """Keep a score and its spread on one line."""
-    return html.replace(" ± ", "\u00a0±\u00a0")
+    """Keep a score and its spread on one line, and both ends of a range."""
+    return re.sub(r"(?<=\d) (±|to) (?=\d)", "\u00a0\\1\u00a0", html)
 
 
 def main() -> None:
