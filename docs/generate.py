@@ -397,8 +397,9 @@ def on_page_markdown(markdown, page, **_):  # type: ignore[no-untyped-def]
 
 
 def on_page_content(html, page, **_):  # type: ignore[no-untyped-def]
-    """Keep a score and its spread on one line, and both ends of a range."""
-    return re.sub(r"(?<=\d) (±|to) (?=\d)", "\u00a0\\1\u00a0", html)
+    """Keep together a score and its spread, both ends of a range, and a cell of two short words."""
+    html = re.sub(r"(?<=\d) (±|to) (?=\d)", "\u00a0\\1\u00a0", html)
+    return re.sub(r"<td>(\w{1,8}) (\w{1,8})</td>", "<td>\\1\u00a0\\2</td>", html)
 
 
 def main() -> None:
