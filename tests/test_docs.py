@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import pkgutil
 import re
 from pathlib import Path
 from types import ModuleType
@@ -84,6 +85,19 @@ def test_readme_is_short_and_links_exist() -> None:
             )
             found = (page.parent / link).exists()
             assert made or found or "://" in link or "methods/index" in str(page), (page, link)
+
+
+def test_modules_that_pages_name_exist() -> None:
+    package = ROOT / "graphcondense"
+    parts = "|".join(p.stem for p in package.iterdir() if not p.name.startswith("_"))
+    for page in PAGES:
+        if page.name == "CHANGELOG.md":  # names what was
+            continue
+        for name in re.findall(rf"`(?:graphcondense\.)?((?:{parts})\.[\w.]*\w)", page.read_text()):
+            try:
+                pkgutil.resolve_name(f"graphcondense.{name}")
+            except (ImportError, AttributeError) as error:
+                raise AssertionError(f"{page.name} names graphcondense.{name}") from error
 
 
 def test_pages_name_no_machine() -> None:
