@@ -32,7 +32,6 @@ from graphcondense.cli.folders import (
     config_flags,
     draw,
     prepare,
-    read_config,
     size,
 )
 from graphcondense.cli.runs import check_device
@@ -64,7 +63,11 @@ def command_condense(argv: list[str]) -> object:
     early.add_argument("--data", nargs="?")
     flags, asked = early.parse_known_args(argv)[0], bool({"-h", "--help"} & set(argv))
     path = flags.config
-    config = read_config(Path(path)) if path else {}
+    config: Config = {}
+    if path:
+        from graphcondense.report.runs import read_config
+
+        config = read_config(Path(path))
     named = bool(argv) and not argv[0].startswith("-")
     method = argv[0].lower() if named else config.get("method")
     if method is None:
@@ -219,27 +222,19 @@ def condense_parser(
 
 def parsers_of_forms(forms: Mapping[str, type[Method]], method: str) -> list[Parser]:
     """For the help of a method with several forms: what they share once, then each form's flags."""
+    from graphcondense.data.kind import data_kind
     from graphcondense.ops.budget import Budget
 
-    words = " and for ".join(KINDS[kind] for kind in forms)
+    words = " and for ".join(data_kind(kind).words for kind in forms)
     shared = make_parser(f"condense {method}", f"{method} has a form for {words}: --data picks.")
     shared.add(*_shared_flags(Budget))
     parsers = [shared]
     for kind, cls in forms.items():
         own = make_parser("", f"{summary_of(cls)}\n{cls.paper}")
         own.flag_groups = []
-        own.add(own_flags(cls, title=f"{cls.name} for {KINDS[kind]}"))
+        own.add(own_flags(cls, title=f"{cls.name} for {data_kind(kind).words}"))
         parsers.append(own)
     return parsers
-
-
-KINDS = {
-    "node": "one graph with labelled nodes",
-    "graph": "a set of labelled graphs",
-    "image": "images",
-    "rows": "users by items",
-}
-"""Kinds of data in words."""
 
 
 def _shared_flags(

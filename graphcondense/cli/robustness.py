@@ -22,7 +22,7 @@ from graphcondense.cli.flags import (
     summary_of,
     where_of,
 )
-from graphcondense.cli.folders import BUDGETS, read_config
+from graphcondense.cli.folders import BUDGETS
 from graphcondense.cli.runs import Opened, Output, check_device, need_one_graph
 from graphcondense.cli.text import shows_progress, tell
 
@@ -124,6 +124,7 @@ def remembering(
     import graphcondense
     from graphcondense.core.method import hyperparameters
     from graphcondense.ops.yaml import read_yaml
+    from graphcondense.report.runs import read_config
     from graphcondense.run import Run
 
     def condense(task: NodeTask, seed: int) -> object:

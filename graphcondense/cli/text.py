@@ -78,11 +78,11 @@ def shows_progress() -> bool:
 
 def summary(small: object) -> str:
     """A condensed set beside the whole one, as a table."""
-    from graphcondense.report.runs import WHOLE_IS, unit_of, validation_score
+    from graphcondense.report.runs import form_of, validation_score
     from graphcondense.report.scene import shown
 
     record = getattr(small, "condensed")  # noqa: B009 - a Data, a data set or a matrix
-    share = f"share of {WHOLE_IS[unit_of(small)]}"
+    share = f"share of {form_of(small).whole}"
     data, validation = record["data"], record["validation"]
     rows = [
         {

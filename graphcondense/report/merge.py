@@ -96,14 +96,14 @@ class Group:
         common = {
             name: value
             for name, value in first.items()
-            if all(name in own and own[name] == value for own in found.values())
+            if all(name in each and each[name] == value for each in found.values())
         }
         text = ", ".join([self.data, *_spelled(common)])
         apart = {
-            model: _spelled({k: v for k, v in own.items() if k not in common})
-            for model, own in found.items()
+            model: _spelled({k: v for k, v in settings.items() if k not in common})
+            for model, settings in found.items()
         }
-        return "; ".join([text, *(f"{m}: {', '.join(own)}" for m, own in apart.items() if own)])
+        return "; ".join([text, *(f"{m}: {', '.join(more)}" for m, more in apart.items() if more)])
 
 
 def _by_model(settings: Values, models: Sequence[str]) -> dict[str, Values]:
@@ -189,11 +189,10 @@ def _shown(
     label = str(row["label"])
     if label == "whole":
         return label
-    nodes = f"{count_of(row, 'nodes', 0):,} {group.units[0]}"
     if label == "random":
-        graphs = count_of(row, "set_graphs", 0)
-        return f"random, {graphs:,} graphs" if graphs else f"random, {nodes}"
+        return f"random, {size_of(row, group)}"
     if label.endswith(SAME_BYTES):
+        nodes = f"{count_of(row, 'nodes', 0):,} {group.units[0]}"
         return f"{label.removesuffix(SAME_BYTES)}, {nodes}{SAME_BYTES}"
     ledger = ledgers.get(label, {})
     count = count_of(row, "graphs")
@@ -272,22 +271,17 @@ def _keep(group: Group, key: tuple[str, str], row: Values) -> None:
         group.rows[key] = row
 
 
-def baselines(group: Group, run: Run, model: str) -> Iterator[tuple[str, Values]]:
-    """The rows to stand beside a run's: random examples, as many as it has, and the whole data."""
-    for name, label in (("random", f"random, {run.stored}"), ("whole", "whole")):
-        row = group.rows.get((label, model))
-        if row is not None:
+def baselines(group: Group, size: str, model: str) -> Iterator[tuple[str, Values]]:
+    """The rows to stand beside a set of this size: as many random examples, and the whole data."""
+    for name, label in (("random", f"random, {size}"), ("whole", "whole")):
+        if (row := group.rows.get((label, model))) is not None:
             yield name, row
 
 
-def baselines_of(group: Group, row: Values, model: str) -> Iterator[tuple[str, Values]]:
-    """The rows to stand beside a row: random examples, as many as it has, and the whole data."""
-    graphs = number(row, "set_graphs")
-    nodes = f"{count_of(row, 'nodes', 0):,} {group.units[0]}"
-    size = f"{graphs:,.0f} graphs" if graphs else nodes
-    for name, label in (("random", f"random, {size}"), ("whole", "whole")):
-        if (found := group.rows.get((label, model))) is not None:
-            yield name, found
+def size_of(row: Values, group: Group) -> str:
+    """How many examples a row was trained on."""
+    graphs = count_of(row, "set_graphs", 0)
+    return f"{graphs:,} graphs" if graphs else f"{count_of(row, 'nodes', 0):,} {group.units[0]}"
 
 
 def is_floor(label: str) -> bool:
@@ -307,11 +301,11 @@ def better(group: Group, label: str) -> bool | None:
     ``None`` if they were not compared.
     """
     entry = group.ledgers[label]
-    if isinstance(said := entry.get("better_than_random"), bool):
-        return said
+    if isinstance(known := entry.get("better_than_random"), bool):
+        return known
     model = str(entry.get("model"))
     row = group.rows.get((label, model), {})
-    random = dict(baselines_of(group, row, model)).get("random", {})
+    random = dict(baselines(group, size_of(row, group), model)).get("random", {})
     mean, other = number(row, "test_selected"), number(random, "test_selected")
     if mean is None or other is None:
         return None
