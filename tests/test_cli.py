@@ -432,10 +432,10 @@ def test_bench(capsys: pytest.CaptureFixture[str]) -> None:
     ok(*words, "--methods", "random,gecc")
     said = capsys.readouterr()
     assert "2 of 3 cells are there" in said.err
-    page = Path("docs/results.md").read_text()
+    page = Path("results.md").read_text()
     assert page.count("| gecc |") == 2, "the best epoch and the last"
     assert "graphcondense bench --data digits --nodes 20 --models MLP,LabelProp" in page
-    assert Path("docs/results/bench-digits-20.png").stat().st_size > 5000
+    assert Path("results/bench-digits-20.png").stat().st_size > 5000
     cells = Path("runs/bench/digits-20")
     assert sorted(p.name for p in cells.iterdir()) == ["gecc.json", "random.json", "whole.json"]
     assert cli.main([*words, "--methods", "random", "--trainings", "2"]) == 2

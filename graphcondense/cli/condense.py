@@ -184,30 +184,42 @@ def _condense_args(
     config: Config,
     data: str = "",
 ) -> Namespace:
-    """All flags; the preset of the data called ``data`` and the config give the defaults.
-
-    The method's fields are complete afterwards; ``preset`` is the section's name, for the record.
-    """
-    from graphcondense.run import presets, section_of
-
+    """All flags of a method, see :func:`parse_with_preset`."""
     parser = condense_parser(cls, method, variant)
     asked = parse(parser, argv).preset
     if config and asked != "auto":
         raise ValueError(
             f"--preset {asked}: the config has every field; give --preset or --config alone"
         )
+    return parse_with_preset(parser, argv, cls, variant, data, config)
+
+
+def parse_with_preset(
+    parser: Parser,
+    argv: list[str],
+    cls: type[Method],
+    variant: Mapping[str, object],
+    data: str,
+    config: Config | None = None,
+) -> Namespace:
+    """Flags whose defaults are of the preset of the data called ``data``, or of a config.
+
+    The method's fields are complete afterwards; ``preset`` is the section's name, for the record.
+    """
+    from graphcondense.run import presets, section_of
+
+    asked = parse(parser, argv).preset
     section = config.get("preset") if config else section_of(cls, asked, data)
-    name = preset_of_data(section, "config" if config else asked, cls.name)
-    fields_of = presets(cls)[section] if section and not config else {}
-    defaults = {**variant, **fields_of, **config_flags(config)}
+    given = config_flags(config) if config else presets(cls)[section] if section else {}
+    defaults = {**variant, **given}
     if unknown := defaults.keys() - vars(parse(parser, argv)).keys():
-        raise ValueError(f"{method} has no option {', '.join(sorted(unknown))}")
+        raise ValueError(f"{cls.name} has no option {', '.join(sorted(unknown))}")
     # A budget on the command line stands for any other that a preset or config names.
     if named_in(argv) & set(BUDGETS):
         defaults = {k: v for k, v in defaults.items() if k not in BUDGETS}
     parser.set_defaults(defaults)
     args = parse(parser, argv)
-    args.preset = name
+    args.preset = preset_of_data(section, "config" if config else asked, cls.name)
     return args
 
 
@@ -216,7 +228,7 @@ def condense_parser(
 ) -> Parser:
     """The flags of one method: the fields of its dataclass, and those of a run."""
     parser = make_parser(f"condense {method}", f"{summary_of(cls)}\n{cls.paper}")
-    parser.add(*_shared_flags(cls, variant), own_flags(cls, variant))
+    parser.add(*_shared_flags(cls, variant), method_flags(cls, variant))
     return parser
 
 
@@ -230,10 +242,10 @@ def parsers_of_forms(forms: Mapping[str, type[Method]], method: str) -> list[Par
     shared.add(*_shared_flags(Budget))
     parsers = [shared]
     for kind, cls in forms.items():
-        own = make_parser("", f"{summary_of(cls)}\n{cls.paper}")
-        own.flag_groups = []
-        own.add(own_flags(cls, title=f"{cls.name} for {data_kind(kind).words}"))
-        parsers.append(own)
+        part = make_parser("", f"{summary_of(cls)}\n{cls.paper}")
+        part.flag_groups = []
+        part.add(method_flags(cls, title=f"{cls.name} for {data_kind(kind).words}"))
+        parsers.append(part)
     return parsers
 
 
@@ -258,7 +270,7 @@ def budget_flags(method: type[Budget], variant: Mapping[str, object] | None = No
     return Flags(title, method, only=_budget_fields(), defaults=variant)
 
 
-def own_flags(
+def method_flags(
     cls: type[Method], variant: Mapping[str, object] | None = None, title: str | None = None
 ) -> Flags:
     """The fields of a method that are no budget."""

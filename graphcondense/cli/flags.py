@@ -195,9 +195,8 @@ class Option:
         """The words, the type and the default."""
         default = "yes" if self.default is True else self.default
         plain = self.default is None or self.default is False
-        known = [self.kind, "" if plain else f"default {default}"]
-        said = ", ".join(filter(None, known))
-        return f"{self.words} ({said})" if said else self.words
+        more = ", ".join(filter(None, [self.kind, "" if plain else f"default {default}"]))
+        return f"{self.words} ({more})" if more else self.words
 
     def read(self, value: object) -> object:
         """The parameter's value from the parser's.
@@ -248,7 +247,7 @@ class Flags:
         unset: bool = False,
     ) -> None:
         self.title, self.thing, self.unset = title, thing, unset
-        hints, said = hints_of(thing), {**field_docs(thing), **(words or {})}
+        hints, docs = hints_of(thing), {**field_docs(thing), **(words or {})}
         self.options: list[Option] = []
         for name, parameter in inspect.signature(thing).parameters.items():
             left = name in (skip if only is None else [])
@@ -260,7 +259,7 @@ class Flags:
             default = every
             if commas and isinstance(every, tuple | list):
                 default = ",".join(f"{v:g}" if isinstance(v, float) else str(v) for v in every)
-            help_text = said.get(name, "")
+            help_text = docs.get(name, "")
             if unset and every is not None and "by default" not in help_text:
                 shown = ("yes" if every else "no") if hint is bool else default
                 help_text = f"{help_text.rstrip('.')}; by default {shown}"

@@ -43,9 +43,9 @@ def shown(parsers: Sequence[Parser]) -> str:
     parts: list[Part] = []
     groups: list[Group] = []
     for parser in parsers:
-        part, own = part_of(parser)
-        parts.append({**part, "groups": list(range(len(groups), len(groups) + len(own)))})
-        groups += own
+        part, more = part_of(parser)
+        parts.append({**part, "groups": list(range(len(groups), len(groups) + len(more)))})
+        groups += more
     return render(parts, groups)
 
 
@@ -61,8 +61,8 @@ def build() -> Index:
         except HelpAsked as asked:
             pages[key] = []
             for parser in asked.parsers:
-                part, own = part_of(parser)
-                texts = [json.dumps(group, ensure_ascii=False) for group in own]
+                part, parts = part_of(parser)
+                texts = [json.dumps(group, ensure_ascii=False) for group in parts]
                 numbers = [groups.setdefault(text, len(groups)) for text in texts]
                 pages[key].append({**part, "groups": numbers})
     return {

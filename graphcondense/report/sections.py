@@ -431,7 +431,7 @@ def _ledger_tables(group: Group, runs: Sequence[Run], key: Key) -> tuple[Markup,
     for label, entry in group.ledgers.items():
         count, words = verdict(times_of(entry), better(group, label))
         preset = next(
-            (r["preset"] for (own, _), r in group.rows.items() if own == label and "preset" in r),
+            (r["preset"] for (name, _), r in group.rows.items() if name == label and "preset" in r),
             presets.get(label),
         )
         pays = Cell(words, None if count is None else float(count))
@@ -440,8 +440,8 @@ def _ledger_tables(group: Group, runs: Sequence[Run], key: Key) -> tuple[Markup,
         ratios = mapping(entry.get("ratios"))
         parts = [_amount(number(ratios, name), "{:.2f}", 100) for name in sizes]
         memory = ("memory_estimate_bytes", "peak_memory_bytes")
-        held = [_amount(number(entry, name), "{:,.0f}", 2**-20) for name in memory]
-        counted.append([key.cell(label), *parts, *held])
+        mib = [_amount(number(entry, name), "{:,.0f}", 2**-20) for name in memory]
+        counted.append([key.cell(label), *parts, *mib])
     model = next((str(e["model"]) for e in group.ledgers.values() if "model" in e), "the evaluator")
     settings = {name: group.training(model).get(name) for name in ("epochs", "steps", "hidden")}
     how = ", ".join(f"{name} {value}" for name, value in settings.items() if value is not None)
