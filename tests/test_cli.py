@@ -137,6 +137,14 @@ def test_run_folder(capsys: pytest.CaptureFixture[str]) -> None:
     assert other.condensed["hyperparameters"]["lr_x"] == 1e-3
 
 
+def test_a_name_of_two_kinds_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    ok("condense", "kcenter", *PICK, "--out", "nodes")
+    told = "digits is taken as one graph with labelled nodes; for images give --data digits-images"
+    assert told in capsys.readouterr().err
+    ok("condense", "gcond", *SHORT, "--out", "graph")  # a method for graphs alone
+    assert "is taken as" not in capsys.readouterr().err
+
+
 def test_config_of_another_method_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     ok("condense", "random", *PICK, "--out", "run")
     said = fails(capsys, "condense", "kcenter", "--config", "run/config.yaml")

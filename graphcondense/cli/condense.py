@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,8 +33,9 @@ from graphcondense.cli.folders import (
     prepare,
     size,
 )
+from graphcondense.cli.help import asks_help, data_key, glance
 from graphcondense.cli.runs import check_device
-from graphcondense.cli.text import CONSOLE, say, summary, tell, warn
+from graphcondense.cli.text import CONSOLE, note, say, summary, tell, warn
 
 if TYPE_CHECKING:
     from graphcondense.core.method import Method
@@ -58,10 +58,7 @@ class Start:
 
 def command_condense(argv: list[str]) -> object:
     """Condense a data set with one method, into a run folder."""
-    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    early.add_argument("--config", nargs="?")
-    early.add_argument("--data", nargs="?")
-    flags, asked = early.parse_known_args(argv)[0], bool({"-h", "--help"} & set(argv))
+    flags, asked = glance(argv, "--config", "--data"), asks_help(argv)
     path = flags.config
     config: Config = {}
     if path:
@@ -85,6 +82,8 @@ def command_condense(argv: list[str]) -> object:
     if data_name is None and len(forms) > 1:
         raise HelpAsked(*parsers_of_forms(forms, method))
     cls, variant = find_method(method, _form(forms, data_name))
+    if data_name and not asked:
+        _note_other_kinds(data_name, cls.kind, forms)
     where, data = _data_of(cls, variant, method, argv[named:], config)
     args = _condense_args(cls, variant, method, argv[named:], config, data.name)
 
@@ -157,6 +156,20 @@ def _form(forms: Mapping[str, type[Method]], data: str | None) -> str:
         return next(iter(forms))
     kind = kind_of(data)
     return "image" if kind not in forms and "image" in forms else kind
+
+
+def _note_other_kinds(data: str, kind: str, forms: Collection[str]) -> None:
+    """Say as what a name is taken that stands for data of another kind of the method, too."""
+    from graphcondense.data.kind import data_kind, data_kinds
+
+    for other in data_kinds().values():
+        rows = other.table if other.name in forms and other.name != kind else ()
+        for row in rows:
+            if data_key(data) in row.spellings():
+                note(
+                    f"{data} is taken as {data_kind(kind).words}; for {other.words} give "
+                    f"--data {row.name}"
+                )
 
 
 def _data_of(

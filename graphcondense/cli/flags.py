@@ -24,6 +24,7 @@ import yaml
 from jsonargparse import ActionYesNo, ArgumentError, ArgumentParser, Namespace, set_loader
 from jsonargparse.typing import register_type
 
+from graphcondense.cli.help import asks_help
 from graphcondense.ops.yaml import read_typed
 
 if TYPE_CHECKING:
@@ -212,7 +213,11 @@ class Option:
             return ()
         kinds = [typing.get_args(h)[0] for h in _sequences(self.hint)]
         if kinds and kinds[0] in (int, float):
-            return numbers(self.dest.replace("_", "-"), value, kinds[0])
+            try:
+                return tuple(kinds[0](part) for part in value.split(","))
+            except ValueError as error:
+                message = f"{self.flags[0]} {value}: give numbers with commas between"
+                raise ValueError(message) from error
         from graphcondense.ops.fields import listed
 
         return tuple(listed(value, self.dest))
@@ -342,7 +347,7 @@ def parse(parser: Parser, argv: Sequence[str]) -> Namespace:
         HelpAsked: ``--help`` is among the words.
         ValueError: an unknown flag, with the nearest known ones, or a value of the wrong type.
     """
-    if {"-h", "--help"} & set(argv):
+    if asks_help(argv):
         raise HelpAsked(parser)
     try:
         return parser.parse_args(list(argv))
@@ -451,20 +456,6 @@ def _typed(hint: object, commas: bool) -> object:
 
 
 UNIONS = (typing.Union, types.UnionType)
-
-
-def numbers(
-    flag: str, text: str, kind: type[int] | type[float]
-) -> tuple[int, ...] | tuple[float, ...]:
-    """Numbers with commas between.
-
-    >>> numbers("widths", "16,32", int)
-    (16, 32)
-    """
-    try:
-        return tuple(kind(part) for part in text.split(","))
-    except ValueError as error:
-        raise ValueError(f"--{flag} {text}: give numbers with commas between") from error
 
 
 def hints_of(thing: Callable[..., object]) -> dict[str, object]:

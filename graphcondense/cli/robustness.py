@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from graphcondense.cli.flags import (
     summary_of,
     where_of,
 )
+from graphcondense.cli.help import glance
 from graphcondense.cli.runs import Opened, Output, check_device, need_one_graph
 from graphcondense.cli.text import shows_progress, tell
 
@@ -64,10 +64,7 @@ def command_robustness(argv: list[str]) -> object:
     from graphcondense.run import build
     from graphcondense.uses import measure_robustness
 
-    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    early.add_argument("--method", default=Poisoned.method)
-    chosen, _ = early.parse_known_args(argv)
-    cls, variant = find_method(chosen.method, "node")
+    cls, variant = find_method(glance(argv, "--method").method or Poisoned.method, "node")
     parser = robustness_parser(cls, variant)
     args = parse(parser, argv)
     check_device(args.device)

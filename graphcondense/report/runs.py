@@ -7,26 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple, NotRequired, TypedDict, TypeGuard
+from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 from graphcondense.evaluate.metrics import SCORES, Score
+from graphcondense.ops.types import Record
 from graphcondense.report.values import Values, is_number, mapping
 
 EVALUATION = "evaluation.json"
 
-
-class Evaluation(TypedDict):
-    """What ``graphcondense evaluate`` wrote, as far as it was checked."""
-
-    rows: list[Values]
-    ledgers: NotRequired[Mapping[str, Values] | None]
-    settings: NotRequired[Values | None]
-    units: NotRequired[list[str] | None]
-    data: NotRequired[object]
-    digest: NotRequired[object]
-    metric: NotRequired[object]
-    test_examples: NotRequired[object]
-    test_unlabelled: NotRequired[object]
+Evaluation: TypeAlias = Record
+"""What ``graphcondense evaluate`` wrote, its rows checked; old versions have less beside them."""
 
 
 @dataclass(frozen=True)
@@ -283,8 +273,7 @@ def _json(path: Path) -> object:
 
 
 def _is_result(content: Values) -> bool:
-    rows = content.get("rows")
-    return "kind" in content and isinstance(rows, list) and all(isinstance(r, dict) for r in rows)
+    return "kind" in content and _are_mappings(content.get("rows"))
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -325,36 +314,32 @@ def _evaluation(path: Path) -> Evaluation | None:
     if not path.is_file():
         return None
     content = _json(path)
-    if not _is_evaluation(content):
+    if not isinstance(content, dict) or not _is_evaluation(content):
         raise ValueError(f"{path} is not what graphcondense evaluate writes; evaluate again")
-    if not _are_mappings(content.get("ledgers") or {}):
+    ledgers = content.get("ledgers") or {}
+    if not (isinstance(ledgers, dict) and _are_mappings(list(ledgers.values()))):
         raise ValueError(f"{path}: its ledgers are not a mapping of mappings; evaluate again")
     return content
 
 
-def _is_evaluation(content: object) -> TypeGuard[Evaluation]:
+def _is_evaluation(content: Values) -> bool:
     """Whether this has the rows of an evaluation, with counts that are numbers."""
-    if not isinstance(content, dict):
-        return False
-    rows, settings = content.get("rows"), content.get("settings") or {}
-    units, counts = content.get("units"), ("graphs", "trainings", "nodes", "set_graphs")
-    needed = {"label", "model", "test_selected"}
-    named = units is None or (isinstance(units, list) and len(units) == 2)
+    rows, units = content.get("rows"), content.get("units")
     return (
-        named
-        and isinstance(settings, dict)
-        and isinstance(rows, list)
+        (units is None or (isinstance(units, list) and len(units) == 2))
+        and isinstance(content.get("settings") or {}, dict)
+        and _are_mappings(rows)
+        and all({"label", "model", "test_selected"} <= set(row) for row in rows)
         and all(
-            isinstance(row, dict)
-            and needed <= set(row)
-            and all(row.get(count) is None or is_number(row[count]) for count in counts)
+            row.get(count) is None or is_number(row[count])
             for row in rows
+            for count in ("graphs", "trainings", "nodes", "set_graphs")
         )
     )
 
 
-def _are_mappings(value: object) -> bool:
-    return isinstance(value, dict) and all(isinstance(one, dict) for one in value.values())
+def _are_mappings(values: object) -> TypeGuard[list[Values]]:
+    return isinstance(values, list) and all(isinstance(value, dict) for value in values)
 
 
 def score_of(about: Values) -> Score:
