@@ -62,10 +62,7 @@ def size(options: Mapping[str, object]) -> str:
 def draw(small: Any, folder: Path, real: Any = None) -> list[Path]:
     """Draw a run's pictures into its folder; returns their paths.
 
-    Args:
-        small: the condensed set.
-        folder: of the run.
-        real: what was condensed; the picture of users by items shows it beside them.
+    The picture of users by items shows the real ones beside them: without these there is none.
     """
     from graphcondense import pictures
     from graphcondense.report.runs import form_of, validation_score

@@ -118,7 +118,11 @@ def _by_model(settings: Values, models: Sequence[str]) -> dict[str, Values]:
 
 
 def _spelled(settings: Values) -> list[str]:
-    return [f"{name} {_plain(value)}" for name, value in settings.items() if value is not None]
+    return [
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in settings.items()
+        if value is not None
+    ]
 
 
 def merge(runs: Sequence[Run]) -> list[Group]:
@@ -179,12 +183,8 @@ def _shown(
 ) -> str:
     """What the page calls a row's set: the run it is of, where that is known.
 
-    Args:
-        row: the row.
-        ledgers: of the row's evaluation.
-        runs: all runs on the page.
-        run: that in whose folder the evaluation lies.
-        group: the table that the row goes to; what is found out is written into it.
+    The row is of an evaluation that lies in the folder of ``run``. What is found out is written
+    into ``group``.
     """
     label = str(row["label"])
     if label == "whole":
@@ -315,11 +315,3 @@ def better(group: Group, label: str) -> bool | None:
         larger_is_better=group.score.larger_is_better,
         error=number(row, "test_error"),
     )
-
-
-def _plain(value: object) -> str:
-    """
-    >>> _plain(0.0005), _plain(300)
-    ('0.0005', '300')
-    """
-    return f"{value:g}" if isinstance(value, float) else str(value)

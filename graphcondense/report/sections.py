@@ -218,42 +218,32 @@ def _summary_table(runs: Sequence[Run], groups: Sequence[Group], key: Key) -> Ma
     )
     sizes = list(dict.fromkeys(name for run in runs for name in run.form.sizes))
     units = {run.unit for run in runs}
-    head = [
-        *("run", "data", "preset"),
-        *(_called(name, runs[0].unit) if len(units) == 1 else name for name in sizes),
-        *("seconds", f"validation{unit}", "model"),
-        *(f"{name}{unit}" for name in ("test", "random", "whole")),
-        *(["± test"] if errors else []),
-        "test examples",
-    ]
+    unit_of_all = units.pop() if len(units) == 1 else ""
     rows = []
     for run in runs:
-        found = _scored(run, groups)
         row: Values = {}
         beside: dict[str, Values] = {}
         score, tested, error = run.score, None, None
-        if found is not None:
+        if found := _scored(run, groups):
             group, label, model = found
             row, beside = group.rows[label, model], dict(baselines(group, run.stored, model))
             score, tested, error = group.score, group.tested, number(row, "test_error")
         seconds = number(run.record, "seconds")
-        rows.append(
-            [
-                key.cell(run.label),
-                Cell(str(run.data.get("name", DASH))),
-                Cell(run.preset),
-                *(_count(run.record.get(name)) for name in sizes),
-                Cell(DASH if seconds is None else f"{seconds:.1f}", seconds),
-                _score_cell({"test_selected": _validation(run)}, run.score),
-                Cell(str(row.get("model", DASH))),
-                *(
-                    _score_cell(one, score, tested)
-                    for one in (row, beside.get("random", {}), beside.get("whole", {}))
-                ),
-                *([Cell(DASH if error is None else score.text(error), error)] if errors else []),
-                _count(tested),
-            ]
-        )
+        cells = {
+            "run": key.cell(run.label),
+            "data": Cell(str(run.data.get("name", DASH))),
+            "preset": Cell(run.preset),
+            **{_called(name, unit_of_all): _count(run.record.get(name)) for name in sizes},
+            "seconds": Cell(DASH if seconds is None else f"{seconds:.1f}", seconds),
+            f"validation{unit}": _score_cell({"test_selected": _validation(run)}, run.score),
+            "model": Cell(str(row.get("model", DASH))),
+        }
+        for name in ("test", "random", "whole"):
+            scores_of = row if name == "test" else beside.get(name, {})
+            cells[f"{name}{unit}"] = _score_cell(scores_of, score, tested)
+        if errors:
+            cells["± test"] = Cell(DASH if error is None else score.text(error), error)
+        rows.append({**cells, "test examples": _count(tested)})
     names = " and ".join(dict.fromkeys(score.name for score in scores))
     what = "accuracies" if names == "accuracy" else f"scores ({names})"
     text = f"All runs; {what} are means ± standard deviations of trainings."
@@ -262,7 +252,7 @@ def _summary_table(runs: Sequence[Run], groups: Sequence[Group], key: Key) -> Ma
     starts = [run.label for run in runs if run.start_kept]
     if starts:
         text += f" Of {', '.join(starts)}: {START_KEPT}."
-    return _table(head, rows, text)
+    return _table(list(rows[0]), [list(cells.values()) for cells in rows], text)
 
 
 def _score_cell(row: Values, score: Score, tested: int | None = None) -> Cell:
@@ -411,12 +401,10 @@ def ledger(
 
 def _worded(text: str, group: Group) -> str:
     """A heading that is worded for one graph, for other data where the group is of those."""
-    if group.units[0] == "users" or group.examples == "graphs":
-        what = "users" if group.units[0] == "users" else "graphs"
-        return text.replace("the whole graph", f"all {what}")
-    if group.units[0] != "images":
+    if group.examples == "nodes":
         return text
-    return text.replace("the whole graph", "all images").replace("PyG", "PyTorch")
+    text = text.replace("the whole graph", f"all {group.examples}")
+    return text.replace("PyG", "PyTorch") if group.examples == "images" else text
 
 
 def _ledger_tables(group: Group, runs: Sequence[Run], key: Key) -> tuple[Markup, Markup]:
