@@ -201,7 +201,7 @@ def draw_graph(small: Data, path: str | Path | None = None) -> Figure:
 def _layout(small: Data) -> tuple[Pairs, Places, Places, Pairs, int]:
     """The strongest pairs ``[m, 2]`` with their shares of the greatest weight ``[m]``, places and
     classes of the nodes ``[n, 2]``, ``[n]``, and how many pairs are joined in all."""
-    y = (small.y.argmax(1) if small.y.dim() == 2 else small.y).cpu().numpy()
+    y = classes_of(small.y).numpy()
     pairs, weight = undirected(small)
     kept = np.argsort(-weight, kind="stable")[: EDGES_A_NODE * len(y)]
     strength = weight[kept] / max(weight.max(initial=0.0), 1e-12)
@@ -244,6 +244,11 @@ def draw_pixels(small: Data, shape: tuple[int, int], path: str | Path | None = N
         ax.add_artist(AnnotationBbox(drawn, tuple(spot), pad=0.1, bboxprops=frame))
     figure.suptitle(_made(record_of(small)), fontsize=13, color=INK)
     return saved(figure, path)
+
+
+def classes_of(labels: Tensor) -> Tensor:
+    """Classes ``[n]`` on the CPU; of soft labels ``[n, C]`` those of the largest entries."""
+    return (labels.argmax(1) if labels.dim() == 2 else labels).cpu()
 
 
 def undirected(small: Data) -> tuple[Pairs, Places]:
@@ -479,7 +484,7 @@ def draw_images(images: Tensor, labels: Tensor, path: str | Path | None = None) 
     """
     if images.shape[1] not in (1, 3):
         raise ValueError(f"images have {images.shape[1]} channels; 1 or 3 can be drawn")
-    labels = (labels.argmax(1) if labels.dim() == 2 else labels).cpu()
+    labels = classes_of(labels)
     pixels = images.detach().cpu().float().permute(0, 2, 3, 1).numpy()
     low, high = np.quantile(pixels, [0.005, 0.995])
     pixels = ((pixels - low) / max(float(high - low), 1e-12)).clip(0, 1)

@@ -18,6 +18,7 @@ from graphcondense.ops.types import Record
 from graphcondense.pictures import (
     EDGES_A_NODE,
     chosen_graphs,
+    classes_of,
     principal,
     rolling,
     spread_out,
@@ -78,7 +79,7 @@ def graph_scene(run: Run) -> GraphScene:
         ``pairs``: how many pairs of nodes are joined.
     """
     small = run.small
-    y = (small.y.argmax(1) if small.y.dim() == 2 else small.y).cpu().numpy()
+    y = classes_of(small.y).numpy()
     pairs, weight = undirected(small)
     near: list[list[tuple[float, int]]] = [[] for _ in y]
     for (i, j), w in zip(pairs.tolist(), weight.tolist(), strict=True):
@@ -254,7 +255,7 @@ def images_of(run: Run) -> dict[int, list[str]]:
     from PIL import Image
 
     small = run.small
-    y = (small.y.argmax(1) if small.y.dim() == 2 else small.y).cpu().numpy()
+    y = classes_of(small.y).numpy()
     x = small.x.detach().cpu().float().numpy()
     if x.ndim != 4 or x.shape[1] not in (1, 3):
         raise ValueError(f"{run.folder} holds neither a graph nor images [n, 1 or 3, h, w]")
