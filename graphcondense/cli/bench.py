@@ -318,6 +318,7 @@ def command_of(args: Namespace) -> str:
 def write_page(out: Path, page: Path, last: str) -> str:
     """The results page and its pictures, from all cells; the table ``last`` is returned."""
     from graphcondense.ops.files import write_whole
+    from graphcondense.pictures import draw_ranking
 
     lines = [
         "# Results of `graphcondense bench`",
@@ -334,7 +335,10 @@ def write_page(out: Path, page: Path, last: str) -> str:
         if not cells:
             continue
         lines += [f"## {name}", "", *_section(cells), ""]
-        picture = draw(cells, page.with_suffix("") / f"bench-{name}.png", name)
+        about = next(iter(cells.values()))["report"]
+        rows = [row for cell in cells.values() for row in cell["report"]["rows"]]
+        picture = page.with_suffix("") / f"bench-{name}.png"
+        draw_ranking(_report({**about, "data": name, "rows": rows}), picture)
         where = picture.relative_to(page.parent)
         lines += [f"![{name}: test scores, best first]({where})", ""]
     write_whole(page, "\n".join(lines))
@@ -432,16 +436,6 @@ def _costs(report: Report, cell: Record, plain: float | None) -> list[str]:
     ratio = f"{sum(seconds) / len(seconds) / plain:.2f}" if plain else "-"
     took = f"{min(seconds):.1f} to {max(seconds):.1f}"
     return [*sizes, took, ratio, f"{cell['peak_memory_bytes'] / 2**20:,.0f}", cell["cost"]]
-
-
-def draw(cells: Mapping[str, Record], path: Path, title: str) -> Path:
-    """The scores, best first, with their deviations."""
-    from graphcondense.pictures import draw_ranking
-
-    first = next(iter(cells.values()))["report"]
-    rows = [row for cell in cells.values() for row in cell["report"]["rows"]]
-    draw_ranking(_report({**first, "data": title, "rows": rows}), path)
-    return path
 
 
 def _report(about: Record) -> Report:

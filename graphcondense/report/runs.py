@@ -225,6 +225,7 @@ def _read_run(folder: Path) -> Run:
         if path.name != EVALUATION and isinstance(content, dict) and _is_result(content):
             picture = path.with_suffix(".png")
             results.append(Result(path.stem, content, picture if picture.is_file() else None))
+    written = datetime.fromtimestamp((folder / "condensed.safetensors").stat().st_mtime, UTC)
     recorded = small.condensed.get("hash")
     picture = folder / form_of(small).picture
     return Run(
@@ -239,12 +240,8 @@ def _read_run(folder: Path) -> Run:
         evaluation=_evaluation(folder / EVALUATION),
         results=tuple(results),
         picture=picture if picture.is_file() else None,
-        day=_day(folder / "condensed.safetensors"),
+        day=written.date().isoformat(),
     )
-
-
-def _day(path: Path) -> str:
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC).date().isoformat()
 
 
 def _labels(runs: Sequence[Run]) -> list[str]:

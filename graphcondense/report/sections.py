@@ -6,8 +6,9 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import PurePath
+from typing import TypeAlias
 
 from markupsafe import Markup
 
@@ -44,23 +45,13 @@ SYMBOL = Markup(
 NO_SYMBOL = Markup('<span class="symbol"></span>')
 
 
-@dataclass(frozen=True)
-class Section:
-    """A part of the page, with a heading that the menu leads to.
+Section: TypeAlias = Values
+"""A part of the page: ``name``, the anchor that the menu leads to, ``title`` and ``body``."""
 
-    Attributes:
-        name: its anchor, and the name of its template.
-        title: its heading.
-        values: what the template shows.
-    """
 
-    name: str
-    title: str
-    values: Values
-
-    def markup(self) -> Markup:
-        """The section as HTML."""
-        return render(f"{self.name}.html", section=self, **self.values)
+def _section(name: str, title: str, **values: object) -> Section:
+    """The section that the template of this name makes of some values."""
+    return {"name": name, "title": title, "body": render(f"{name}.html", **values)}
 
 
 class Key:
@@ -96,15 +87,13 @@ class Key:
 def summary(runs: Sequence[Run], groups: Sequence[Group], key: Key) -> Section:
     """A card for each run, and for several runs a table."""
     missing = [run.folder for run in runs if run.tested and _scored(run, groups) is None]
-    return Section(
+    return _section(
         "summary",
         "Summary",
-        {
-            "key": key,
-            "cards": [_card(run, groups, key) for run in runs],
-            "table": _summary_table(runs, groups, key) if len(runs) > 1 else None,
-            "missing": f"evaluate {shlex.join(missing)}" if missing else None,
-        },
+        key=key,
+        cards=[_card(run, groups, key) for run in runs],
+        table=_summary_table(runs, groups, key) if len(runs) > 1 else None,
+        missing=f"evaluate {shlex.join(missing)}" if missing else None,
     )
 
 
@@ -269,14 +258,15 @@ def transfer(runs: Sequence[Run], groups: Sequence[Group], key: Key) -> Section:
         f"test {s.name} on the real data{' in per cent' if s.share else ', lower is better'}"
         for s in dict.fromkeys(group.score for group in groups)
     ]
-    values = {
-        "key": key,
-        "missing": None if groups else _evaluate(runs),
-        "scores": "; ".join(scores),
-        "moments": any(len(group.moments) > 1 for group in groups),
-        "maps": [_heat_map(group) for group in groups],
-    }
-    return Section("transfer", "Transfer", values)
+    return _section(
+        "transfer",
+        "Transfer",
+        key=key,
+        missing=None if groups else _evaluate(runs),
+        scores="; ".join(scores),
+        moments=any(len(group.moments) > 1 for group in groups),
+        maps=[_heat_map(group) for group in groups],
+    )
 
 
 def _heat_map(group: Group) -> Values:
@@ -395,8 +385,9 @@ def ledger(
         times, sizes = _ledger_tables(group, runs, key)
         title = title if len(costed) > 1 else ""
         found.append({"title": title, "chart": chart, "times": times, "sizes": sizes})
-    values = {"key": key, "costs": found, "missing": None if costed else _evaluate(runs)}
-    return Section("cost", "Cost", values), [chart for chart in charts if chart is not None]
+    missing = None if costed else _evaluate(runs)
+    section = _section("cost", "Cost", key=key, costs=found, missing=missing)
+    return section, [chart for chart in charts if chart is not None]
 
 
 def _worded(text: str, group: Group) -> str:
@@ -468,12 +459,9 @@ def curves(runs: Sequence[Run], key: Key) -> tuple[Section, list[scene.Chart]]:
     """Loss and validation over the steps; and the data of the charts."""
     logged = [run for run in runs if run.metrics]
     charts = scene.curve_charts(logged) if logged else []
-    values = {
-        "key": key,
-        "labels": [run.label for run in logged],
-        "charts": [(chart["name"], CURVES[chart["name"]]) for chart in charts],
-    }
-    return Section("curves", "Training", values), charts
+    labels = [run.label for run in logged]
+    texts = [(chart["name"], CURVES[chart["name"]]) for chart in charts]
+    return _section("curves", "Training", key=key, labels=labels, charts=texts), charts
 
 
 # --- 5. condensed sets -----------------------------------------------------------------------
@@ -495,7 +483,7 @@ def condensed(runs: Sequence[Run], key: Key) -> tuple[Section, dict[str, scene.G
     what = what if len(units) == 1 else "set"
     plurals = len(runs) > 1 and not what.endswith("s")
     title = f"Condensed {what}" + ("s" if plurals else "")
-    return Section("condensed", title, {"key": key, "boxes": boxes}), graphs
+    return _section("condensed", title, key=key, boxes=boxes), graphs
 
 
 def _graph(name: str, run: Run, drawn: scene.GraphScene) -> Values:
@@ -579,7 +567,7 @@ DRAWN: dict[str, Callable[[Run], Values]] = {
 def further(runs: Sequence[Run]) -> Section | None:
     """What other commands measured: any ``VERB.json`` with a kind and rows."""
     found = [_result(run, result, len(runs) > 1) for run in runs for result in run.results]
-    return Section("further", "Further results", {"results": found}) if found else None
+    return _section("further", "Further results", results=found) if found else None
 
 
 def _result(run: Run, result: Result, name_run: bool) -> Values:
@@ -662,7 +650,7 @@ def reproduce(runs: Sequence[Run]) -> Section:
         if lines:
             groups.append({"title": title, "lines": lines})
     commands = [(run.label, list(_commands(run)), str(run.record.get("hash", ""))) for run in runs]
-    return Section("reproduce", "Reproduce", {"commands": commands, "groups": groups})
+    return _section("reproduce", "Reproduce", commands=commands, groups=groups)
 
 
 def _commands(run: Run) -> Iterator[tuple[str, str]]:
