@@ -140,9 +140,9 @@ def test_run_folder(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_name_of_two_kinds_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     ok("condense", "kcenter", *PICK, "--out", "nodes")
     told = "digits is taken as one graph with labelled nodes; for images give --data digits-images"
-    assert told in capsys.readouterr().err
+    assert told in capsys.readouterr().out
     ok("condense", "gcond", *SHORT, "--out", "graph")  # a method for graphs alone
-    assert "is taken as" not in capsys.readouterr().err
+    assert "is taken as" not in capsys.readouterr().out
 
 
 def test_config_of_another_method_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -35,7 +35,7 @@ from graphcondense.cli.folders import (
 )
 from graphcondense.cli.help import asks_help, data_key, glance
 from graphcondense.cli.runs import check_device
-from graphcondense.cli.text import CONSOLE, note, say, summary, tell, warn
+from graphcondense.cli.text import CONSOLE, say, summary, tell, warn
 
 if TYPE_CHECKING:
     from graphcondense.core.method import Method
@@ -82,8 +82,6 @@ def command_condense(argv: list[str]) -> object:
     if data_name is None and len(forms) > 1:
         raise HelpAsked(*parsers_of_forms(forms, method))
     cls, variant = find_method(method, _form(forms, data_name))
-    if data_name and not asked:
-        _note_other_kinds(data_name, cls.kind, forms)
     where, data = _data_of(cls, variant, method, argv[named:], config)
     args = _condense_args(cls, variant, method, argv[named:], config, data.name)
 
@@ -101,6 +99,7 @@ def command_condense(argv: list[str]) -> object:
 
     if args.resume and is_finished(folder):
         tell(f"{folder} is finished: there is nothing to resume")
+    _tell_other_kinds(where.named(), cls.kind, forms)
     small = _run(data, method, options, asdict(where), argv)
     say(summary(small))
     pictures = draw(small, folder, data)
@@ -158,7 +157,7 @@ def _form(forms: Mapping[str, type[Method]], data: str | None) -> str:
     return "image" if kind not in forms and "image" in forms else kind
 
 
-def _note_other_kinds(data: str, kind: str, forms: Collection[str]) -> None:
+def _tell_other_kinds(data: str, kind: str, forms: Collection[str]) -> None:
     """Say as what a name is taken that stands for data of another kind of the method, too."""
     from graphcondense.data.kind import data_kind, data_kinds
 
@@ -166,7 +165,7 @@ def _note_other_kinds(data: str, kind: str, forms: Collection[str]) -> None:
         rows = other.table if other.name in forms and other.name != kind else ()
         for row in rows:
             if data_key(data) in row.spellings():
-                note(
+                tell(
                     f"{data} is taken as {data_kind(kind).words}; for {other.words} give "
                     f"--data {row.name}"
                 )
