@@ -11,8 +11,8 @@ import torch
 
 from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.graph_task import GraphTask, LabelKind, Splits
-from graphcondense.data.kind import open_named
-from graphcondense.data.known import NAMED, Named
+from graphcondense.data.kind import find_named
+from graphcondense.data.known import NAMED, Named, open_known, root_of
 from graphcondense.data.ogb import open_ogb
 from graphcondense.data.pt import read_pt
 from graphcondense.saved.paths import path_of
@@ -66,8 +66,9 @@ def load_graphs(
     path = path_of(name, "load_graphs(name)", NAMED)
     if path.suffix == ".pt":
         return task_of_list(read_pt(path, "a list of PyG Data"), path, split, seed, label_kind)
-    known, (data, published) = open_named(name, "graph", KNOWN_GRAPHS, root)
-    _checked_split(split, known.name, known.splits)
+    known = find_named(name, "graph", KNOWN_GRAPHS)
+    _checked_split(split, known.name, known.splits)  # before anything is downloaded
+    data, published = open_known(known, root_of(root))
     chosen = published if (split or known.splits[0]) == "scaffold" else None
     return _task(data, chosen or "stratified", known.name, seed, known.metric, label_kind)
 

@@ -125,13 +125,8 @@ def is_task(data: object) -> TypeGuard[Task]:
     return isinstance(data, tuple(kind.task for kind in data_kinds().values()))
 
 
-def open_named(
-    name: str | Path, kind: str, table: Sequence[Found], root: str | Path | None
-) -> tuple[Found, Any]:
-    """The set of ``table``, all of one kind, that has this name, and what its loader makes of it.
-
-    It is downloaded into ``root`` where it is missing.
-    """
+def find_named(name: str | Path, kind: str, table: Sequence[Found]) -> Found:
+    """The set of ``table``, all of one kind, that has this name."""
     key = name_key(str(name))
     named = {
         k.name: row for k in data_kinds().values() for row in k.table if key in row.spellings()
@@ -141,7 +136,17 @@ def open_named(
         raise ValueError(
             f"{row.name} is {data_kind(other).words}: open it with graphcondense.data.load"
         )
-    found = find(str(name), table, either(data_kind(kind).endings))
+    return find(str(name), table, either(data_kind(kind).endings))
+
+
+def open_named(
+    name: str | Path, kind: str, table: Sequence[Found], root: str | Path | None
+) -> tuple[Found, Any]:
+    """The set of this name, and what its loader makes of it.
+
+    It is downloaded into ``root`` where it is missing.
+    """
+    found = find_named(name, kind, table)
     return found, open_known(found, root_of(root))
 
 
