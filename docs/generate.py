@@ -17,7 +17,7 @@ import io
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -169,15 +169,15 @@ def options(cls: type[Method]) -> str:
             docs[param.arg_name] = " ".join(roles(param.description or "").split())
     shared = {f.name for f in dataclasses.fields(Budget)}
     rows = [
-        f"| `{f.name}` | `{cell(str(f.type))}` | `{cell(repr(f.default))}` | "
-        f"{cell(docs.get(f.name, ''))} |"
+        f"| `{f.name}` | `{f.type}` | `{f.default!r}` | {cell(docs.get(f.name, ''))} |"
         for f in dataclasses.fields(cls)
         if f.name not in shared
     ]
     budget = "The [budget](../../concepts.md#budget), and nothing else."
     if not rows:
         return budget
-    text = "\n".join(["| option | type | default | meaning |", "|---|---|---|---|", *rows])
+    table = "\n".join(["| option | type | default | meaning |", "|---|---|---|---|", *rows])
+    text = f'<div class="cards" markdown>\n\n{table}\n\n</div>'
     more = [
         f"* `{name}` sets " + ", ".join(f"`{k}={v!r}`" for k, v in fields.items())
         for name, fields in cls.variants.items()
@@ -198,8 +198,12 @@ def presets(cls: type[Method]) -> str:
     return f"## Presets\n\n```yaml\n{path.read_text().strip()}\n```" if path.exists() else ""
 
 
-def roles(text: str) -> str:
+def roles(text: str, full: Callable[[str], str] = str) -> str:
     """Sphinx's roles as links, where the reference has the object, else as code.
+
+    Args:
+        text: a docstring.
+        full: the whole path of a name as the docstring has it.
 
     >>> roles("see :class:`~graphcondense.data.NodeTask`")[:30]
     'see <autoref identifier="graph'
@@ -208,9 +212,20 @@ def roles(text: str) -> str:
     def link(match: re.Match[str]) -> str:
         shown, target = match["text"], match["text"].lstrip("~")
         name = target.rpartition(".")[2] if shown.startswith("~") else target
-        return f'<autoref identifier="{target}" optional><code>{name}</code></autoref>'
+        if "." not in full(target):  # else a heading of that name is taken for it
+            return f"<code>{name}</code>"
+        return f'<autoref identifier="{full(target)}" optional><code>{name}</code></autoref>'
 
     return re.sub(r":(?:func|class|meth|mod|attr|data|obj|exc):`(?P<text>[^`]+)`", link, text)
+
+
+def doctests(text: str) -> str:
+    """A docstring with its examples as blocks of code.
+
+    >>> doctests("Twice.\\n\\n>>> 1 + 1\\n2").splitlines()
+    ['Twice.', '', '```pycon', '>>> 1 + 1', '2', '```']
+    """
+    return re.sub(r"^>>> .*(?:\n.+)*", r"```pycon\n\g<0>\n```", text, flags=re.MULTILINE)
 
 
 def methods_table() -> str:
@@ -382,8 +397,9 @@ def on_page_markdown(markdown, page, **_):  # type: ignore[no-untyped-def]
 
 
 def on_page_content(html, page, **_):  # type: ignore[no-untyped-def]
-    """Keep a score and its spread on one line."""
-    return html.replace(" ± ", "\u00a0±\u00a0")
+    """Keep together a score and its spread, both ends of a range, and a cell of two short words."""
+    html = re.sub(r"(?<=\d) (±|to) (?=\d)", "\u00a0\\1\u00a0", html)
+    return re.sub(r"<td>(\w{1,8}) (\w{1,8})</td>", "<td>\\1\u00a0\\2</td>", html)
 
 
 def main() -> None:

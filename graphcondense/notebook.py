@@ -24,15 +24,7 @@ USERS, ITEMS = 60, 240  # of a picture; more are too small to see
 
 @singledispatch
 def draw(small: Shown, path: str | Path | None = None) -> Figure:
-    """The picture of a condensed set.
-
-    Args:
-        small: the set.
-        path: a file to write it to, any format that matplotlib writes.
-
-    Raises:
-        TypeError: what is no condensed set.
-    """
+    """The picture of a condensed set, written to ``path`` too if given."""
     raise TypeError(f"a {type(small).__name__} is no condensed set that can be drawn")
 
 

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from graphcondense.evaluate.metrics import SCORES, Score
 from graphcondense.ops.figures import COLOURS, FAINT, INK, MARKERS, new_figure, plain, saved
-from graphcondense.saved.shown import record_of
+from graphcondense.saved.shown import counted, record_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,6 +37,7 @@ Pairs: TypeAlias = NDArray[np.int64]
 ROW = 10  # images that stand in a row
 EDGES_A_NODE = 4  # more than that, and a picture of a graph is a ball of wool
 GRAPHS, ACROSS, NAMED = 24, 6, 10  # graphs in a picture, graphs in a line, columns in its legend
+LEGEND: Record = {"loc": "outside right center", "frameon": False, "handletextpad": 0.1}
 MANY = 80  # above so many nodes a graph is laid out by springs: all distances take too long
 
 
@@ -90,7 +91,7 @@ def draw_curve(
 def _draw_loss(ax: Axes, metrics: Sequence[Mapping[str, float]]) -> None:
     steps = np.array([row["step"] for row in metrics])
     loss = np.array([row["loss"] for row in metrics])
-    smooth = _running_mean(loss, max(1, len(loss) // 50))
+    smooth = rolling(loss, max(1, len(loss) // 50)).mean()
     ax.plot(steps, loss, color=COLOURS[0], alpha=0.3, lw=0.8)
     ax.plot(steps, smooth, color=COLOURS[0], lw=1.8)
     if len(loss) and loss.min() > 0:
@@ -98,17 +99,15 @@ def _draw_loss(ax: Axes, metrics: Sequence[Mapping[str, float]]) -> None:
     ax.set_ylabel("loss")
 
 
-def _running_mean(values: Places, half: int) -> Places:
-    """Mean over up to ``half`` values on either side.
+def rolling(values: Sequence[float] | Places, half: int) -> Any:
+    """Windows of pandas around each value, up to ``half`` values on either side.
 
-    >>> _running_mean(np.array([0.0, 3.0, 6.0]), 1).tolist()
+    >>> rolling([0.0, 3.0, 6.0], 1).mean().tolist()
     [1.5, 3.0, 4.5]
     """
-    total = np.concatenate([[0.0], np.cumsum(values)])
-    at = np.arange(len(values))
-    first, last = np.maximum(at - half, 0), np.minimum(at + half + 1, len(values))
-    out: Places = (total[last] - total[first]) / (last - first)
-    return out
+    import pandas as pd
+
+    return pd.Series(values, dtype=float).rolling(2 * half + 1, center=True, min_periods=1)
 
 
 def draw_ranking(report: Report, path: str | Path | None = None) -> Figure:
@@ -130,13 +129,13 @@ def draw_ranking(report: Report, path: str | Path | None = None) -> Figure:
     axes = figure.subplots()
     for i, model in enumerate(models):
         shift = (i - (len(models) - 1) / 2) * 0.5 / len(models)
-        own = [
+        drawn = [
             (at, rows[label, model]) for at, label in enumerate(labels) if (label, model) in rows
         ]
         axes.errorbar(
-            [score.scale * row.test_selected for _, row in own],
-            [at + shift for at, _ in own],
-            xerr=[score.scale * row.test_selected_std for _, row in own],
+            [score.scale * row.test_selected for _, row in drawn],
+            [at + shift for at, _ in drawn],
+            xerr=[score.scale * row.test_selected_std for _, row in drawn],
             fmt=MARKERS[i % len(MARKERS)],
             color=COLOURS[i % len(COLOURS)],
             label=model,
@@ -195,22 +194,14 @@ def draw_graph(small: Data, path: str | Path | None = None) -> Figure:
     shown = f" ({len(pairs):,} strongest pairs drawn)" if len(pairs) < joined else ""
     how = "" if edges else "; first two principal components"
     ax.set_title(f"{len(y):,} nodes, {edges:,} edges{shown}{how}", fontsize=9, color=INK)
-    figure.legend(
-        loc="outside right center",
-        title="class",
-        ncols=columns,
-        frameon=False,
-        fontsize=9,
-        columnspacing=0.8,
-        handletextpad=0.1,
-    )
+    figure.legend(title="class", ncols=columns, fontsize=9, columnspacing=0.8, **LEGEND)
     return saved(figure, path)
 
 
 def _layout(small: Data) -> tuple[Pairs, Places, Places, Pairs, int]:
     """The strongest pairs ``[m, 2]`` with their shares of the greatest weight ``[m]``, places and
     classes of the nodes ``[n, 2]``, ``[n]``, and how many pairs are joined in all."""
-    y = (small.y.argmax(1) if small.y.dim() == 2 else small.y).cpu().numpy()
+    y = classes_of(small.y).numpy()
     pairs, weight = undirected(small)
     kept = np.argsort(-weight, kind="stable")[: EDGES_A_NODE * len(y)]
     strength = weight[kept] / max(weight.max(initial=0.0), 1e-12)
@@ -253,6 +244,11 @@ def draw_pixels(small: Data, shape: tuple[int, int], path: str | Path | None = N
         ax.add_artist(AnnotationBbox(drawn, tuple(spot), pad=0.1, bboxprops=frame))
     figure.suptitle(_made(record_of(small)), fontsize=13, color=INK)
     return saved(figure, path)
+
+
+def classes_of(labels: Tensor) -> Tensor:
+    """Classes ``[n]`` on the CPU; of soft labels ``[n, C]`` those of the largest entries."""
+    return (labels.argmax(1) if labels.dim() == 2 else labels).cpu()
 
 
 def undirected(small: Data) -> tuple[Pairs, Places]:
@@ -315,15 +311,13 @@ def draw_graphs(small: CondensedGraphs | GraphSet, path: str | Path | None = Non
     """
     graphs: GraphSet = getattr(small, "set", small).to("cpu")
     record = record_of(small)
-    parts = of_classes(graphs.y)
-    each = max(1, GRAPHS // len(parts))
-    shown = {label: own[:each] for label, own in list(parts.items())[:GRAPHS]}
+    shown = chosen_graphs(graphs.y, GRAPHS)
     total = sum(map(len, shown.values()))
     wide = min(ACROSS, max(map(len, shown.values())))
     beside = ACROSS // wide  # classes in a line
     across = wide * min(beside, len(shown))
-    lines = [math.ceil(len(own) / wide) for own in list(shown.values())[::beside]]
-    drawn = torch.cat(list(shown.values())).tolist()
+    lines = [math.ceil(len(some) / wide) for some in list(shown.values())[::beside]]
+    drawn = [i for some in shown.values() for i in some]
     columns, names, title = strongest_columns(graphs, drawn, record)
 
     rows = sum(lines)
@@ -331,13 +325,13 @@ def draw_graphs(small: CondensedGraphs | GraphSet, path: str | Path | None = Non
     grid = figure.subplots(rows, across, squeeze=False)
     for ax in grid.ravel():
         ax.set_axis_off()
-    for k, (label, own) in enumerate(shown.items()):
+    for k, (label, some) in enumerate(shown.items()):
         line, block = divmod(k, beside)
         top, left = sum(lines[:line]), wide * block
         spots = grid[top : top + lines[line], left : left + wide].ravel()
         if label:
             spots[0].set_title(label, loc="left", fontsize=10, color=INK, fontweight="bold")
-        for ax, i in zip(spots, own.tolist(), strict=False):
+        for ax, i in zip(spots, some, strict=False):
             _draw_one(ax, graphs.graph(i), columns[graphs.node_ptr[i] : graphs.node_ptr[i + 1]])
     figure.suptitle(_made(record), fontsize=13, color=INK)
     more = f"; {total:,} of {len(graphs):,} graphs" if total < len(graphs) else ""
@@ -346,14 +340,21 @@ def draw_graphs(small: CondensedGraphs | GraphSet, path: str | Path | None = Non
     return saved(figure, path)
 
 
-def of_classes(y: Tensor) -> dict[str, Tensor]:
-    """Graphs by label: classes, or the labels of one binary task; else all in a single part."""
+def chosen_graphs(y: Tensor, most: int) -> dict[str, list[int]]:
+    """The first graphs by label, at most so many in all, but one of each of so many labels.
+
+    Labels are classes, or those of one binary task; else all graphs are in a single part.
+    """
     flat = y if y.dim() == 1 else y[:, 0]
     values = torch.unique(flat).tolist()
     binary = y.dim() == 2 and y.shape[1] == 1 and set(values) <= {0.0, 1.0}
     if y.dim() == 2 and not binary:
-        return {"": torch.arange(len(y))}
-    return {f"class {int(value)}": (flat == value).nonzero().flatten() for value in values}
+        return {"": list(range(min(most, len(y))))}
+    each = max(1, most // max(len(values), 1))
+    return {
+        f"class {int(value)}": (flat == value).nonzero().flatten()[:each].tolist()
+        for value in values[:most]
+    }
 
 
 def strongest_columns(
@@ -420,20 +421,9 @@ def _draw_one(ax: Axes, graph: Data, places: Tensor) -> None:
         zorder=2,
     )
     ax.set(xlim=(-1.3, 1.3), ylim=(-1.15, 1.15), aspect="equal")
-    ends = [
-        f"{count:,} {what}{'' if count == 1 else 's'}"
-        for count, what in ((n, "node"), (len(pairs), "pair"))
-    ]
-    ax.text(
-        0.5,
-        -0.02,
-        ", ".join(ends),
-        transform=ax.transAxes,
-        ha="center",
-        va="top",
-        fontsize=7,
-        color=INK,
-    )
+    sizes = f"{counted(n, 'nodes')}, {counted(len(pairs), 'pairs')}"
+    how: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": 7, "color": INK}
+    ax.text(0.5, -0.02, sizes, transform=ax.transAxes, **how)
 
 
 COLUMN_COLOURS = (*COLOURS, "#F0E442", "#882255", "#44AA99", "#BBBBBB")
@@ -475,15 +465,7 @@ def _legend_of_columns(figure: Figure, names: Sequence[str], title: str) -> None
         Line2D([], [], marker="o", ls="", color=colour, label=name)
         for name, colour in zip(names, colours, strict=True)
     ]
-    figure.legend(
-        handles=dots,
-        loc="outside right center",
-        title=title,
-        frameon=False,
-        fontsize=8,
-        title_fontsize=8,
-        handletextpad=0.1,
-    )
+    figure.legend(handles=dots, title=title, fontsize=8, title_fontsize=8, **LEGEND)
 
 
 def draw_images(images: Tensor, labels: Tensor, path: str | Path | None = None) -> Figure:
@@ -502,12 +484,12 @@ def draw_images(images: Tensor, labels: Tensor, path: str | Path | None = None) 
     """
     if images.shape[1] not in (1, 3):
         raise ValueError(f"images have {images.shape[1]} channels; 1 or 3 can be drawn")
-    labels = (labels.argmax(1) if labels.dim() == 2 else labels).cpu()
+    labels = classes_of(labels)
     pixels = images.detach().cpu().float().permute(0, 2, 3, 1).numpy()
     low, high = np.quantile(pixels, [0.005, 0.995])
     pixels = ((pixels - low) / max(float(high - low), 1e-12)).clip(0, 1)
     groups = [(c, (labels == c).nonzero().flatten()[:ROW]) for c in sorted(set(labels.tolist()))]
-    largest = max(len(own) for _, own in groups)
+    largest = max(len(some) for _, some in groups)
     beside = min(ROW // largest, len(groups))  # classes in a row
     rows, columns = math.ceil(len(groups) / beside), largest * beside
     _, height, width, channels = pixels.shape
@@ -515,9 +497,9 @@ def draw_images(images: Tensor, labels: Tensor, path: str | Path | None = None) 
     grid = figure.subplots(rows, columns, squeeze=False)
     for ax in grid.ravel():
         ax.set_axis_off()
-    for k, (c, own) in enumerate(groups):
+    for k, (c, some) in enumerate(groups):
         row, block = divmod(k, beside)
-        for ax, i in zip(grid[row, block * largest :], own.tolist(), strict=False):
+        for ax, i in zip(grid[row, block * largest :], some.tolist(), strict=False):
             image = pixels[i]
             ax.imshow(image if channels == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
         grid[row, block * largest].set_title(f"{c}", fontsize=9, color=INK, pad=2)

@@ -76,10 +76,10 @@ if TYPE_CHECKING:
     from graphcondense.data.interactions import InteractionTask
     from graphcondense.data.task import NodeTask
     from graphcondense.ops.types import Floats, Floats32, Ints
-    from graphcondense.saved.condensed import Small
     from graphcondense.saved.condensed_graph import CondensedGraph, CondensedImages
     from graphcondense.saved.condensed_graphs import CondensedGraphs
     from graphcondense.saved.condensed_rows import CondensedInteractions
+    from graphcondense.saved.forms import Small
 
 T = TypeVar("T", bound="DataclassInstance")
 S = TypeVar("S", bound="Small")
@@ -217,14 +217,13 @@ def condense(
 ) -> Small:
     """Learn a tiny synthetic data set that trains models like ``data`` does.
 
-    The kind of data picks a paper's form: one graph with labelled nodes (PyG ``Data``, a data set
-    of one graph, or a :class:`~graphcondense.data.task.NodeTask`) is condensed to a smaller graph;
-    labelled graphs (a list, a PyG data set, or a :class:`~graphcondense.data.graph_task.GraphTask`)
-    to a few small graphs; and ``(images, labels)`` to a few images, the best by validation on every
-    tenth image of a class, which is held out; and users by items (a SciPy matrix, a bipartite
-    ``HeteroData``, a ratings frame, or an
-    :class:`~graphcondense.data.interactions.InteractionTask`) to a few users. ``data`` is not
-    changed and its test labels are not read.
+    The kind of data picks a paper's form. One graph with labelled nodes (PyG ``Data``, a data set
+    of one graph, or a :class:`~graphcondense.data.task.NodeTask`) becomes a smaller graph; labelled
+    graphs (a list, a PyG data set, or a :class:`~graphcondense.data.graph_task.GraphTask`) a few
+    small graphs; ``(images, labels)`` a few images, the best by validation on every tenth image of
+    a class; users by items (a SciPy matrix, a bipartite ``HeteroData``, a ratings frame, or an
+    :class:`~graphcondense.data.interactions.InteractionTask`) a few users. ``data`` is not changed
+    and its test labels are not read.
 
     Args:
         data: what to condense. Labelled graphs without a split of their own get a stratified one of
@@ -242,14 +241,13 @@ def condense(
             ``bytes=``; fields of :class:`Run`, such as ``seed=``; fields of the method.
 
     Returns:
-        For a graph :class:`~graphcondense.saved.condensed_graph.CondensedGraph`, PyG ``Data`` with
-        ``x [n, d]``, ``edge_index [2, m]``, ``edge_weight [m]``, ``y [n]`` and ``train_mask [n]``;
-        for labelled graphs :class:`~graphcondense.saved.condensed_graphs.CondensedGraphs`, a PyG
-        ``InMemoryDataset`` that goes into a PyG ``DataLoader`` as it is; for images
-        :class:`~graphcondense.saved.condensed_graph.CondensedImages`, ``Data`` with
-        ``x [n, c, h, w]`` and ``y [n]``; for users by items
-        :class:`~graphcondense.saved.condensed_rows.CondensedInteractions` (``.csr``, ``.hetero``).
-        All have the record ``condensed``, and ``plot()``, and show themselves in notebooks.
+        :class:`~graphcondense.saved.condensed_graph.CondensedGraph`, PyG ``Data`` with ``x [n,
+        d]``, ``edge_index [2, m]``, ``edge_weight [m]``, ``y [n]`` and ``train_mask [n]``;
+        :class:`~graphcondense.saved.condensed_graphs.CondensedGraphs`, a PyG ``InMemoryDataset``;
+        :class:`~graphcondense.saved.condensed_graph.CondensedImages`, ``Data`` with ``x [n, c, h,
+        w]`` and ``y [n]``; or :class:`~graphcondense.saved.condensed_rows.CondensedInteractions`
+        (``.csr``, ``.hetero``). All have the record ``condensed``, and ``plot()``, and show
+        themselves in notebooks.
 
     Raises:
         ValueError: bad data, an unknown method or field, an impossible budget, a folder that
@@ -263,12 +261,10 @@ def condense(
     """
     checked_callbacks(callbacks)
     clock = _started()
-    run_fields = {f.name for f in fields(Run)}
-    given = {k: v for k, v in options.items() if k in run_fields}
+    given, chosen = _apart(options)
     run = _checked(Run, given)
-    chosen = {k: v for k, v in options.items() if k not in run_fields}
     if not isinstance(method, str | Method):
-        raise ValueError(_no_method(data, method))
+        raise ValueError(_SWAPPED if isinstance(data, str | Method) else no_method(method))
     problem = problem_of(data, device_of(run), run.setting, run.pseudo_labels)
     section = None
     if isinstance(method, str):
@@ -313,13 +309,11 @@ def update(small: S, data: object, *, callbacks: Sequence[Callback] = (), **opti
     record = getattr(small, "condensed", None)
     if not isinstance(record, Mapping) or "hyperparameters" not in record:
         raise ValueError("update needs a condensed graph with its record, as condense returns it")
-    run_fields = {f.name for f in fields(Run)}
-    chosen = {k: v for k, v in options.items() if k not in run_fields}
+    given, chosen = _apart(options)
     asked = record["budget"]["asked"]
     if chosen.keys() & {*BUDGETS}:
         asked = {k: v for k, v in asked.items() if k not in BUDGETS}
     seen = {k: record[k] for k in ("setting", "pseudo_labels") if k in record}
-    given = {k: v for k, v in options.items() if k in run_fields}
     run = _checked(Run, {**seen, **given})
     name = record["method"]
     method = build(
@@ -334,6 +328,13 @@ def update(small: S, data: object, *, callbacks: Sequence[Callback] = (), **opti
     grown = _run(problem, method, name, run, (), {}, clock, small, preset=section)
     grown.condensed["updated_from"] = graph_hash(small)
     return cast(S, grown)
+
+
+def _apart(options: Mapping[str, object]) -> tuple[Record, Record]:
+    """Fields of :class:`Run`, and those of the method."""
+    names = {f.name for f in fields(Run)}
+    given = {k: v for k, v in options.items() if k in names}
+    return given, {k: v for k, v in options.items() if k not in names}
 
 
 LOOP_OPTIONS = (
@@ -357,18 +358,14 @@ def refuse_idle(
     *,
     loops: bool = True,
 ) -> None:
-    """See that every option can do what it was given for.
+    """Raise a ValueError unless every option can do what it was given for.
 
     Args:
-        problem: the data.
-        method: the method.
+        problem, method: what is run.
         run: all options.
         given: those that the user gave; ``None``, ``False`` and no validations ask for nothing.
         callbacks: the user's.
         loops: whether the method's loop is run, if it has one.
-
-    Raises:
-        ValueError: an option that cannot act, and why.
     """
     why: dict[str, str] = {}
     if not (method.iterates and loops):
@@ -392,9 +389,11 @@ def refuse_idle(
             raise ValueError(f"{name}={reprlib.repr(value)} cannot act: {why[name]}; leave it out")
 
 
-def _no_method(data: object, method: object) -> str:
-    if isinstance(data, str | Method):
-        return "the data come first and the method second: condense(data, method)"
+_SWAPPED = "the data come first and the method second: condense(data, method)"
+
+
+def no_method(method: object) -> str:
+    """What is wrong with something that is neither a method nor the name of one."""
     return (
         f"method={brief(method)}: give the name of one of graphcondense.methods(), such as "
         "'gcond', or a Method object"
@@ -413,9 +412,6 @@ def build(
 
     A budget among the fields stands for any that the section names.
 
-    Raises:
-        ValueError: unknown method, preset or field, or a value outside a field's choices.
-
     >>> build("gcond-x", "node", nodes=70).structure
     'identity'
     """
@@ -428,15 +424,8 @@ def build(
 
 
 def section_of(cls: type[Method], preset: str | None, data: str = "") -> str | None:
-    """The section of a method's preset file that ``preset`` means for data of this name.
-
-    Args:
-        preset: a section's name, ``"auto"`` for the one called like the data if there is one, or
-            ``"none"``.
-        data: name of the data.
-
-    Raises:
-        ValueError: a section that the file does not have.
+    """The section of a method's preset file that ``preset`` means: ``"auto"`` the one called like
+    the data if there is one, ``"none"`` none, else the one of this name.
     """
     known = presets(cls)
     if preset in (None, "none"):
@@ -575,11 +564,7 @@ def is_finished(folder: Path) -> bool:
 
 
 def _finished(folder: Path, identity: Mapping[str, object]) -> Small:
-    """The result of a run that has ended.
-
-    Raises:
-        ValueError: it is another run's.
-    """
+    """The result of a run that has ended; a ValueError where it is another run's."""
     from graphcondense.saved.condensed import load
 
     config = read_yaml((folder / "config.yaml").read_text())

@@ -9,21 +9,26 @@ import torch
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
+from graphcondense.core.method import Method
 from graphcondense.data.graph_task import Encoding, encoded
 from graphcondense.data.reading import REAL, edge_list
+from graphcondense.methods import find_method
 from graphcondense.ops.sparsify import above, spanning_forest, top_k
 from graphcondense.ops.types import Record
-from graphcondense.run import condense
-from graphcondense.saved.condensed import Small
+from graphcondense.run import condense, no_method
 from graphcondense.saved.condensed_graphs import CondensedGraphs
+from graphcondense.saved.forms import Small
 
 
 class Condense(BaseTransform):  # type: ignore[misc]
     """Replace a graph by its condensed form; takes what :func:`graphcondense.condense` takes.
 
     Args:
-        method: a method's name.
+        method: a method's name, or a :class:`~graphcondense.core.method.Method`.
         **options: its fields and those of :class:`graphcondense.run.Run`.
+
+    Raises:
+        ValueError: no method is called so.
 
     Examples:
         >>> import torch_geometric.transforms as T
@@ -33,7 +38,11 @@ class Condense(BaseTransform):  # type: ignore[misc]
         20
     """
 
-    def __init__(self, method: str = "gcond", **options: Any) -> None:
+    def __init__(self, method: str | Method = "gcond", **options: Any) -> None:
+        if isinstance(method, str):
+            find_method(method)
+        elif not isinstance(method, Method):
+            raise TypeError(no_method(method))
         self.method, self.options = method, options
 
     def forward(self, data: object) -> Small:
@@ -47,9 +56,8 @@ class Condense(BaseTransform):  # type: ignore[misc]
 class Sparsify(BaseTransform):  # type: ignore[misc]
     """Keep some edges of a graph, by ``edge_weight`` or a one-column ``edge_attr`` (else all one).
 
-    For models that ignore edge weights, or where a learnt adjacency is denser than it need be. What
-    is kept has its weight still. Evaluation chooses among such forms on validation:
-    ``evaluate(small, data, sparsify="top-k")``.
+    For models that ignore edge weights, or where a learnt adjacency is denser than it need be.
+    ``evaluate(small, data, sparsify="top-k")`` chooses among such forms on validation.
 
     Args:
         how: ``"threshold"`` (edges of weight ``threshold`` or more), ``"top-k"`` (the ``k``
@@ -108,11 +116,11 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
 class EncodeCategories(BaseTransform):  # type: ignore[misc]
     """Bring a real graph into the form in which a condensed set of graphs has its features.
 
-    Integer categories become 0/1 columns, one for each value that the training graphs had (a value
-    they had not becomes zeros); features that are numbers become float32; without ``x`` every node
-    gets the feature 1. So a model that was trained on the condensed set runs on real graphs:
-    ``PygGraphPropPredDataset(name, transform=EncodeCategories.of(small))``. TUDatasets without
-    node features need :func:`graphcondense.data.degree_categories` before it.
+    So a model that was trained on the condensed set runs on real graphs:
+    ``PygGraphPropPredDataset(name, transform=EncodeCategories.of(small))``. Integer categories
+    become 0/1 columns, one for each value that the training graphs had (another becomes zeros);
+    numbers become float32; without ``x`` every node gets the feature 1. TUDatasets without node
+    features need :func:`graphcondense.data.degree_categories` before it.
 
     Args:
         record: the record of a condensed set of graphs, its ``condensed``.

@@ -29,7 +29,7 @@ ALLOWED = {
     "uses": {"uses", "evaluate", *BASE},
     "kinds": {"kinds", "domains", "evaluate", "data", "saved", "core"},
     "run": {"run", "kinds", "methods", "data", "saved", "core", "ops"},
-    "transforms": {"transforms", "run", "data", "saved", "ops"},
+    "transforms": {"transforms", "run", "methods", "data", "saved", "core", "ops"},
     "pictures": {"pictures", "evaluate", "data", "saved", "ops"},
     "notebook": {"notebook", "pictures", "saved", "ops"},
     "report": {"report", "run", "pictures", "uses", "evaluate", "data", "saved", "core", "ops"},

@@ -137,6 +137,14 @@ def test_run_folder(capsys: pytest.CaptureFixture[str]) -> None:
     assert other.condensed["hyperparameters"]["lr_x"] == 1e-3
 
 
+def test_a_name_of_two_kinds_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    ok("condense", "kcenter", *PICK, "--out", "nodes")
+    told = "digits is taken as one graph with labelled nodes; for images give --data digits-images"
+    assert told in capsys.readouterr().out
+    ok("condense", "gcond", *SHORT, "--out", "graph")  # a method for graphs alone
+    assert "is taken as" not in capsys.readouterr().out
+
+
 def test_config_of_another_method_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     ok("condense", "random", *PICK, "--out", "run")
     said = fails(capsys, "condense", "kcenter", "--config", "run/config.yaml")
@@ -432,10 +440,10 @@ def test_bench(capsys: pytest.CaptureFixture[str]) -> None:
     ok(*words, "--methods", "random,gecc")
     said = capsys.readouterr()
     assert "2 of 3 cells are there" in said.err
-    page = Path("docs/results.md").read_text()
+    page = Path("results.md").read_text()
     assert page.count("| gecc |") == 2, "the best epoch and the last"
     assert "graphcondense bench --data digits --nodes 20 --models MLP,LabelProp" in page
-    assert Path("docs/results/bench-digits-20.png").stat().st_size > 5000
+    assert Path("results/bench-digits-20.png").stat().st_size > 5000
     cells = Path("runs/bench/digits-20")
     assert sorted(p.name for p in cells.iterdir()) == ["gecc.json", "random.json", "whole.json"]
     assert cli.main([*words, "--methods", "random", "--trainings", "2"]) == 2

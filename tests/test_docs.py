@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import pkgutil
 import re
 from pathlib import Path
 from types import ModuleType
@@ -58,6 +59,13 @@ def test_reference_has_every_command_and_public_name(site: ModuleType) -> None:
         assert re.search(rf"^::: graphcondense\.\S*\b{name}$", names, re.MULTILINE), name
 
 
+def test_docstrings_are_shown_with_code_and_links(site: ModuleType) -> None:
+    text = "Twice.\n\n>>> 1 + 1\n2\n\nMore."
+    assert site.doctests(text) == "Twice.\n\n```pycon\n>>> 1 + 1\n2\n```\n\nMore."
+    assert 'identifier="a.serve"' in site.roles("see :func:`serve`", {"serve": "a.serve"}.get)
+    assert site.roles("see :func:`serve`") == "see <code>serve</code>", "no heading of that name"
+
+
 def test_the_guide_shows_a_method_that_runs() -> None:
     """tests/test_examples.py runs it."""
     guide = (ROOT / "docs" / "guide" / "new-method.md").read_text()
@@ -77,6 +85,19 @@ def test_readme_is_short_and_links_exist() -> None:
             )
             found = (page.parent / link).exists()
             assert made or found or "://" in link or "methods/index" in str(page), (page, link)
+
+
+def test_modules_that_pages_name_exist() -> None:
+    package = ROOT / "graphcondense"
+    parts = "|".join(p.stem for p in package.iterdir() if not p.name.startswith("_"))
+    for page in PAGES:
+        if page.name == "CHANGELOG.md":  # names what was
+            continue
+        for name in re.findall(rf"`(?:graphcondense\.)?((?:{parts})\.[\w.]*\w)", page.read_text()):
+            try:
+                pkgutil.resolve_name(f"graphcondense.{name}")
+            except (ImportError, AttributeError) as error:
+                raise AssertionError(f"{page.name} names graphcondense.{name}") from error
 
 
 def test_pages_name_no_machine() -> None:

@@ -6,7 +6,6 @@ what help needs is in an index (:mod:`graphcondense.cli.help`).
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import difflib
 import json
@@ -14,7 +13,15 @@ import os
 import sys
 from collections.abc import Sequence
 
-from graphcondense.cli.help import COMMANDS, find_command, has_plugins, overview, page_of
+from graphcondense.cli.help import (
+    COMMANDS,
+    asks_help,
+    find_command,
+    glance,
+    has_plugins,
+    overview,
+    page_of,
+)
 from graphcondense.cli.text import is_main, note, speaking, warn
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C: 128 + SIGINT
@@ -75,18 +82,13 @@ def _dispatch(words: list[str]) -> None:
 
 def _command(name: str, argv: list[str]) -> None:
     """Run a command and print what it is asked to give."""
-    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    early.add_argument("--plugin", nargs="?", const="")
-    early.add_argument("--json", nargs="?")
-    early.add_argument("--quiet", action="store_true")
-    common = early.parse_known_args(argv)[0]
-    asked = bool({"-h", "--help"} & set(argv))
-    if asked and common.plugin is None and not has_plugins():
+    common = glance(argv, "--plugin", "--json", "--quiet")
+    if asks_help(argv) and common.plugin is None and not has_plugins():
         page = page_of([name, *argv])
         if page is not None:
             print(page)
             return
-    with speaking(common.quiet, common.json == "-"):
+    with speaking(common.quiet is not None, common.json == "-"):
         heavy = name not in LIGHT or common.plugin is not None
         if heavy and "torch" not in sys.modules:
             note("loading torch ...")

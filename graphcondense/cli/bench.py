@@ -77,7 +77,7 @@ class Grid:
     workers: int | None = None
     device: str = "cpu"
     out: str = "runs/bench"
-    page: str = "docs/results.md"
+    page: str = "results.md"
 
 
 def command_bench(argv: list[str]) -> object:
@@ -159,11 +159,11 @@ def in_order(names: Sequence[str], kind: str) -> list[str]:
 
     known = list(COSTS)
 
-    def cost(name: str) -> int:
-        said = find_method(name, kind)[0].cost
-        return known.index(said) if said in known else len(known)
+    def place(name: str) -> int:
+        cost = find_method(name, kind)[0].cost
+        return known.index(cost) if cost in known else len(known)
 
-    return [*sorted(names, key=cost), WHOLE]
+    return [*sorted(names, key=place), WHOLE]
 
 
 def check_same(cells: Path, command: str) -> None:
@@ -217,16 +217,19 @@ def run_all(
         running.append(process)
         if stop.is_set():
             process.terminate()
-        said = process.communicate()[1]
+        errors = process.communicate()[1]
         took = f"{time.perf_counter() - began:.0f} s"
         # Ctrl-C reaches every process of a terminal, this cell perhaps before this one.
         if process.returncode and (stop.is_set() or process.returncode in STOPPED):
             return
         if process.returncode:
-            failed[name] = (said.strip().splitlines() or ["no message"])[-1]
+            failed[name] = (errors.strip().splitlines() or ["no message"])[-1]
             warn(f"{cells.name} {name}: failed after {took}, {failed[name]}")
         else:
-            note(f"{cells.name} {name}: {_first_score(path)}, {took}")
+            report = _report(json.loads(path.read_text())["report"])
+            row, score = report.rows[0], report.score
+            first = f"{row.model} {score.text(row.test_selected)} ({score.unit})"
+            note(f"{cells.name} {name}: {first}, {took}")
 
     pool = ThreadPoolExecutor(workers)
     try:
@@ -312,17 +315,10 @@ def command_of(args: Namespace) -> str:
     return " ".join([*words, "--root DATA"])
 
 
-def _first_score(path: Path) -> str:
-    from graphcondense.evaluate.metrics import SCORES
-
-    report = json.loads(path.read_text())["report"]
-    row, score = report["rows"][0], SCORES[report.get("metric", "accuracy")]
-    return f"{row['model']} {score.text(row['test_selected'])} ({score.unit})"
-
-
 def write_page(out: Path, page: Path, last: str) -> str:
     """The results page and its pictures, from all cells; the table ``last`` is returned."""
     from graphcondense.ops.files import write_whole
+    from graphcondense.pictures import draw_ranking
 
     lines = [
         "# Results of `graphcondense bench`",
@@ -339,7 +335,10 @@ def write_page(out: Path, page: Path, last: str) -> str:
         if not cells:
             continue
         lines += [f"## {name}", "", *_section(cells), ""]
-        picture = draw(cells, page.with_suffix("") / f"bench-{name}.png", name)
+        about = next(iter(cells.values()))["report"]
+        rows = [row for cell in cells.values() for row in cell["report"]["rows"]]
+        picture = page.with_suffix("") / f"bench-{name}.png"
+        draw_ranking(_report({**about, "data": name, "rows": rows}), picture)
         where = picture.relative_to(page.parent)
         lines += [f"![{name}: test scores, best first]({where})", ""]
     write_whole(page, "\n".join(lines))
@@ -372,36 +371,35 @@ def _read_cell(path: Path) -> Record:
 
 
 def _section(cells: Mapping[str, Record]) -> list[str]:
-    from graphcondense.evaluate.metrics import SCORES
-
-    first = next(iter(cells.values()))
-    models = list(dict.fromkeys(row["model"] for row in first["report"]["rows"]))
+    """The command, what was scored, and the tables of the chosen and of the last epoch."""
+    reports = {name: _report(cell["report"]) for name, cell in cells.items()}
+    first, cell = next(iter(reports.values())), next(iter(cells.values()))
+    models = first.models
     plain = cells.get(WHOLE, {}).get("plain_training_seconds")
-    about = first["report"]
-    report = _report(about)
-    ran = sorted({str(cell["workers"]) for cell in cells.values()})
+    workers = sorted({str(cell["workers"]) for cell in cells.values()})
+    row = max((report.rows[0] for report in reports.values()), key=lambda row: row.graphs)
     lines = [
-        f"`{first['command']}`",
+        f"`{cell['command']}`",
         "",
-        f"{about['data']} ({about['digest']}){report.on_test}; {_seeds(cells)}; "
-        f"{' or '.join(ran)} processes at a time. "
-        + (f"A plain PyG training on the whole data takes {plain:.1f} s." if plain else ""),
+        f"{first.data} ({first.digest}){first.on_test}; {row.graphs} condensations x "
+        f"{row.trainings} trainings; {' or '.join(workers)} processes at a time."
+        + (f" A plain PyG training on the whole data takes {plain:.1f} s." if plain else ""),
         "",
-        *(line for said in report.about_test for line in (said, "")),
+        *(line for text in first.about_test for line in (text, "")),
     ]
-    best = {m: _best(cells, m) for m in models}
-    marks = {row["model"]: " *" for row in first["report"]["rows"] if row["predictor"] == "non-GNN"}
-    head = ["trained on", "preset", *(m + marks.get(m, "") for m in models)]
+    best = {model: _best(reports, model) for model in models}
+    marked = {row.model for row in first.rows if row.predictor == "non-GNN"}
+    head = ["trained on", "preset", *(m + " *" * (m in marked) for m in models)]
     tail = ["nodes", "edges", "KiB", "seconds", "of one plain training", "peak MiB", "cost"]
     floor = cells.get(WHOLE, {}).get("mean")
     if floor is not None:
-        said = SCORES[about["metric"]].text(floor)
-        lines += [f"The mean of the training targets scores {said}.", ""]
+        lines += [f"The mean of the training targets scores {first.score.text(floor)}.", ""]
     rows, last = [], []
-    for name, cell in cells.items():
-        scores = [_text(cell, m, best.get(m)) for m in models]
-        rows.append([name, _preset(cell), *scores, *_costs(cell, plain)])
-        last.append([name, _preset(cell), *(_text(cell, m, which="last") for m in models)])
+    for name, report in reports.items():
+        start = [name, report.rows[0].preset or "-"]
+        scores = [_text(report, m, best=best[m]) for m in models]
+        rows.append([*start, *scores, *_costs(report, cells[name], plain)])
+        last.append([*start, *(_text(report, m, "last") for m in models)])
     return [
         *lines,
         Table([*head, *tail], rows).markdown(),
@@ -409,50 +407,30 @@ def _section(cells: Mapping[str, Record]) -> list[str]:
     ]
 
 
-def _seeds(cells: Mapping[str, Record]) -> str:
-    row = max((c["report"]["rows"][0] for c in cells.values()), key=lambda r: int(r["graphs"]))
-    return f"{row['graphs']} condensations x {row['trainings']} trainings"
-
-
-def _score_of(cell: Record, model: str) -> Record | None:
-    """The row of a model."""
-    return next((row for row in cell["report"]["rows"] if row["model"] == model), None)
-
-
-def _best(cells: Mapping[str, Record], model: str) -> str | None:
+def _best(reports: Mapping[str, Report], model: str) -> str | None:
     """The method whose test score is best; the whole data do not compete."""
-    from graphcondense.evaluate.metrics import SCORES
+    scores = {
+        name: row.test_selected
+        for name, report in reports.items()
+        for row in report.rows
+        if name != WHOLE and row.model == model and math.isfinite(row.test_selected)
+    }
+    pick = max if next(iter(reports.values())).score.larger_is_better else min
+    return pick(scores, key=lambda name: scores[name]) if scores else None
 
-    rows = {n: _score_of(c, model) for n, c in cells.items() if n != WHOLE}
-    scores = {n: row["test_selected"] for n, row in rows.items() if row}
-    found = {n: score for n, score in scores.items() if math.isfinite(score)}
-    metric = next(iter(cells.values()))["report"].get("metric", "accuracy")
-    pick = max if SCORES[metric].larger_is_better else min
-    return pick(found, key=lambda name: found[name]) if found else None
 
-
-def _text(cell: Record, model: str, best: str | None = None, which: str = "selected") -> str:
+def _text(report: Report, model: str, which: str = "selected", best: str | None = None) -> str:
     """A score as its metric is written; that of the method ``best`` is bold."""
-    from graphcondense.evaluate.metrics import SCORES
-    from graphcondense.evaluate.result import shown_spread
-
-    row = _score_of(cell, model)
+    row = next((row for row in report.rows if row.model == model), None)
     if row is None:
         return "-"
-    score = SCORES[cell["report"].get("metric", "accuracy")]
-    count = row["graphs"] * row["trainings"]
-    spread = shown_spread(row[f"test_{which}_std"], count, cell["report"].get("test_examples"))
-    text = score.text(row[f"test_{which}"], spread)
-    return f"**{text}**" if row["label"] == best else text
+    text = report.scored(row, which)
+    return f"**{text}**" if row.label == best else text
 
 
-def _costs(cell: Record, plain: float | None) -> list[str]:
-    row, seconds = cell["report"]["rows"][0], cell["seconds"]
-    sizes = [
-        f"{row['nodes']:,}",
-        f"{row['edges']:,}",
-        f"{row['bytes'] / 1024:,.0f}",
-    ]
+def _costs(report: Report, cell: Record, plain: float | None) -> list[str]:
+    row, seconds = report.rows[0], cell["seconds"]
+    sizes = [f"{row.nodes:,}", f"{row.edges:,}", f"{row.bytes / 1024:,.0f}"]
     if seconds is None:
         return [*sizes, "-", "-", "-", "-"]
     ratio = f"{sum(seconds) / len(seconds) / plain:.2f}" if plain else "-"
@@ -460,34 +438,11 @@ def _costs(cell: Record, plain: float | None) -> list[str]:
     return [*sizes, took, ratio, f"{cell['peak_memory_bytes'] / 2**20:,.0f}", cell["cost"]]
 
 
-def _preset(cell: Record) -> str:
-    """The preset that the cell's sets were condensed with."""
-    return cell["report"]["rows"][0].get("preset") or "-"
-
-
-def draw(cells: Mapping[str, Record], path: Path, title: str) -> Path:
-    """The scores, best first, with their deviations."""
-    first = next(iter(cells.values()))["report"]
-    rows = [row for cell in cells.values() for row in cell["report"]["rows"]]
-    from graphcondense.pictures import draw_ranking
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draw_ranking(_report({**first, "data": title, "rows": rows}), path)
-    return path
-
-
 def _report(about: Record) -> Report:
     """A cell's report, without what its sets cost."""
     from graphcondense.evaluate.report import Report, Row
 
-    return Report(
-        about["data"],
-        about["digest"],
-        about["settings"],
-        tuple(Row(**row) for row in about["rows"]),
-        {},
-        about.get("metric", "accuracy"),
-        tuple(about.get("units", ("nodes", "edges"))),
-        test_examples=about.get("test_examples"),
-        test_unlabelled=about.get("test_unlabelled", 0),
-    )
+    rows = tuple(Row(**row) for row in about["rows"])
+    known = {f.name: about[f.name] for f in fields(Report) if f.name in about}
+    units = tuple(about.get("units", ("nodes", "edges")))
+    return Report(**{**known, "rows": rows, "ledgers": {}, "units": units})

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,9 +31,9 @@ from graphcondense.cli.folders import (
     config_flags,
     draw,
     prepare,
-    read_config,
     size,
 )
+from graphcondense.cli.help import asks_help, data_key, glance
 from graphcondense.cli.runs import check_device
 from graphcondense.cli.text import CONSOLE, say, summary, tell, warn
 
@@ -59,12 +58,13 @@ class Start:
 
 def command_condense(argv: list[str]) -> object:
     """Condense a data set with one method, into a run folder."""
-    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    early.add_argument("--config", nargs="?")
-    early.add_argument("--data", nargs="?")
-    flags, asked = early.parse_known_args(argv)[0], bool({"-h", "--help"} & set(argv))
+    flags, asked = glance(argv, "--config", "--data"), asks_help(argv)
     path = flags.config
-    config = read_config(Path(path)) if path else {}
+    config: Config = {}
+    if path:
+        from graphcondense.report.runs import read_config
+
+        config = read_config(Path(path))
     named = bool(argv) and not argv[0].startswith("-")
     method = argv[0].lower() if named else config.get("method")
     if method is None:
@@ -99,6 +99,7 @@ def command_condense(argv: list[str]) -> object:
 
     if args.resume and is_finished(folder):
         tell(f"{folder} is finished: there is nothing to resume")
+    _tell_other_kinds(where.named(), cls.kind, forms)
     small = _run(data, method, options, asdict(where), argv)
     say(summary(small))
     pictures = draw(small, folder, data)
@@ -156,6 +157,20 @@ def _form(forms: Mapping[str, type[Method]], data: str | None) -> str:
     return "image" if kind not in forms and "image" in forms else kind
 
 
+def _tell_other_kinds(data: str, kind: str, forms: Collection[str]) -> None:
+    """Say as what a name is taken that stands for data of another kind of the method, too."""
+    from graphcondense.data.kind import data_kind, data_kinds
+
+    for other in data_kinds().values():
+        rows = other.table if other.name in forms and other.name != kind else ()
+        for row in rows:
+            if data_key(data) in row.spellings():
+                tell(
+                    f"{data} is taken as {data_kind(kind).words}; for {other.words} give "
+                    f"--data {row.name}"
+                )
+
+
 def _data_of(
     cls: type[Method],
     variant: Mapping[str, object],
@@ -181,30 +196,42 @@ def _condense_args(
     config: Config,
     data: str = "",
 ) -> Namespace:
-    """All flags; the preset of the data called ``data`` and the config give the defaults.
-
-    The method's fields are complete afterwards; ``preset`` is the section's name, for the record.
-    """
-    from graphcondense.run import presets, section_of
-
+    """All flags of a method, see :func:`parse_with_preset`."""
     parser = condense_parser(cls, method, variant)
     asked = parse(parser, argv).preset
     if config and asked != "auto":
         raise ValueError(
             f"--preset {asked}: the config has every field; give --preset or --config alone"
         )
+    return parse_with_preset(parser, argv, cls, variant, data, config)
+
+
+def parse_with_preset(
+    parser: Parser,
+    argv: list[str],
+    cls: type[Method],
+    variant: Mapping[str, object],
+    data: str,
+    config: Config | None = None,
+) -> Namespace:
+    """Flags whose defaults are of the preset of the data called ``data``, or of a config.
+
+    The method's fields are complete afterwards; ``preset`` is the section's name, for the record.
+    """
+    from graphcondense.run import presets, section_of
+
+    asked = parse(parser, argv).preset
     section = config.get("preset") if config else section_of(cls, asked, data)
-    name = preset_of_data(section, "config" if config else asked, cls.name)
-    fields_of = presets(cls)[section] if section and not config else {}
-    defaults = {**variant, **fields_of, **config_flags(config)}
+    given = config_flags(config) if config else presets(cls)[section] if section else {}
+    defaults = {**variant, **given}
     if unknown := defaults.keys() - vars(parse(parser, argv)).keys():
-        raise ValueError(f"{method} has no option {', '.join(sorted(unknown))}")
+        raise ValueError(f"{cls.name} has no option {', '.join(sorted(unknown))}")
     # A budget on the command line stands for any other that a preset or config names.
     if named_in(argv) & set(BUDGETS):
         defaults = {k: v for k, v in defaults.items() if k not in BUDGETS}
     parser.set_defaults(defaults)
     args = parse(parser, argv)
-    args.preset = name
+    args.preset = preset_of_data(section, "config" if config else asked, cls.name)
     return args
 
 
@@ -213,33 +240,25 @@ def condense_parser(
 ) -> Parser:
     """The flags of one method: the fields of its dataclass, and those of a run."""
     parser = make_parser(f"condense {method}", f"{summary_of(cls)}\n{cls.paper}")
-    parser.add(*_shared_flags(cls, variant), own_flags(cls, variant))
+    parser.add(*_shared_flags(cls, variant), method_flags(cls, variant))
     return parser
 
 
 def parsers_of_forms(forms: Mapping[str, type[Method]], method: str) -> list[Parser]:
     """For the help of a method with several forms: what they share once, then each form's flags."""
+    from graphcondense.data.kind import data_kind
     from graphcondense.ops.budget import Budget
 
-    words = " and for ".join(KINDS[kind] for kind in forms)
+    words = " and for ".join(data_kind(kind).words for kind in forms)
     shared = make_parser(f"condense {method}", f"{method} has a form for {words}: --data picks.")
     shared.add(*_shared_flags(Budget))
     parsers = [shared]
     for kind, cls in forms.items():
-        own = make_parser("", f"{summary_of(cls)}\n{cls.paper}")
-        own.flag_groups = []
-        own.add(own_flags(cls, title=f"{cls.name} for {KINDS[kind]}"))
-        parsers.append(own)
+        part = make_parser("", f"{summary_of(cls)}\n{cls.paper}")
+        part.flag_groups = []
+        part.add(method_flags(cls, title=f"{cls.name} for {data_kind(kind).words}"))
+        parsers.append(part)
     return parsers
-
-
-KINDS = {
-    "node": "one graph with labelled nodes",
-    "graph": "a set of labelled graphs",
-    "image": "images",
-    "rows": "users by items",
-}
-"""Kinds of data in words."""
 
 
 def _shared_flags(
@@ -263,7 +282,7 @@ def budget_flags(method: type[Budget], variant: Mapping[str, object] | None = No
     return Flags(title, method, only=_budget_fields(), defaults=variant)
 
 
-def own_flags(
+def method_flags(
     cls: type[Method], variant: Mapping[str, object] | None = None, title: str | None = None
 ) -> Flags:
     """The fields of a method that are no budget."""

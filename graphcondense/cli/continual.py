@@ -52,15 +52,17 @@ def command_continual(argv: list[str]) -> object:
     where = where_of(args)
     need_one_graph(where, "continual")
 
-    own: Record = {"per_class": args.per_class, **(args.options or {})}
+    options: Record = {"per_class": args.per_class, **(args.options or {})}
     cls = find_method(args.method, "node")[0]
-    build(args.method, "node", **own)  # a wrong name or field ends here
+    build(args.method, "node", **options)  # a wrong name or field ends here
     task: Any = where.load()
-    own["preset"] = preset_of_data(section_of(cls, args.preset, task.name), args.preset, cls.name)
+    options["preset"] = preset_of_data(
+        section_of(cls, args.preset, task.name), args.preset, cls.name
+    )
 
     def remember(group: object, seed: int) -> object:
         return graphcondense.condense(
-            group, args.method, seed=seed, device=args.device, progress=False, **own
+            group, args.method, seed=seed, device=args.device, progress=False, **options
         )
 
     given: Record = {**arrivals.values(args), **training.values(args)}

@@ -72,27 +72,16 @@ def _note_memory(run: Opened, given: Mapping[str, Any], training: Mapping[str, o
         note(f"memory: training is expected to add at most {expected / 2**20:,.0f} MiB")
 
 
-def _trainings() -> dict[str, tuple[str, type[object]]]:
-    """By kind of data: the data in words, and the settings of a training."""
-    from graphcondense.evaluate.graphs import GraphTraining
-    from graphcondense.evaluate.images import ImageTraining
-    from graphcondense.evaluate.nodes import Training
-    from graphcondense.evaluate.rows import RowsTraining
-
-    return {
-        "NodeTask": ("one graph", Training),
-        "GraphTask": ("a set of graphs", GraphTraining),
-        "ImageTask": ("images", ImageTraining),
-        "InteractionTask": ("users by items", RowsTraining),
-    }
-
-
 def training_flags() -> list[Flags]:
     """The settings of all kinds of training, none of which is set; a shared one is listed once."""
+    from graphcondense.data.kind import data_kinds
+    from graphcondense.evaluate.evaluator import EVALUATORS
+
     groups: list[Flags] = []
     named: set[str] = set()
-    for what, training in _trainings().values():
-        flags = Flags(f"training on {what}", training, skip=named, unset=True)
+    for kind in data_kinds().values():
+        training = type(EVALUATORS[kind.name].usual_training)
+        flags = Flags(f"training on {kind.words}", training, skip=named, unset=True)
         named |= {option.name for option in flags.options}
         groups.append(flags)
     return groups
@@ -100,8 +89,13 @@ def training_flags() -> list[Flags]:
 
 def _check_training(training: Mapping[str, object], task: Any) -> None:
     """Raise a ValueError for a setting that this kind of data does not have."""
-    what, known = _trainings()[type(task).__name__]
-    for name in training.keys() - {option.name for option in Flags("", known).options}:
+    from graphcondense.data.kind import data_kind, kind_of_data
+    from graphcondense.evaluate.evaluator import EVALUATORS
+
+    kind = data_kind(kind_of_data(task))
+    known = Flags("", type(EVALUATORS[kind.name].usual_training)).options
+    for name in training.keys() - {option.name for option in known}:
         flag = name.replace("_", "-")
         more = ": give --steps" if name == "epochs" else ""
-        raise ValueError(f"--{flag} is no setting of training on {what}, such as {task.name}{more}")
+        where = f"{kind.words}, such as {task.name}"
+        raise ValueError(f"--{flag} is no setting of training on {where}{more}")

@@ -24,6 +24,7 @@ import yaml
 from jsonargparse import ActionYesNo, ArgumentError, ArgumentParser, Namespace, set_loader
 from jsonargparse.typing import register_type
 
+from graphcondense.cli.help import asks_help
 from graphcondense.ops.yaml import read_typed
 
 if TYPE_CHECKING:
@@ -195,9 +196,8 @@ class Option:
         """The words, the type and the default."""
         default = "yes" if self.default is True else self.default
         plain = self.default is None or self.default is False
-        known = [self.kind, "" if plain else f"default {default}"]
-        said = ", ".join(filter(None, known))
-        return f"{self.words} ({said})" if said else self.words
+        more = ", ".join(filter(None, [self.kind, "" if plain else f"default {default}"]))
+        return f"{self.words} ({more})" if more else self.words
 
     def read(self, value: object) -> object:
         """The parameter's value from the parser's.
@@ -213,7 +213,11 @@ class Option:
             return ()
         kinds = [typing.get_args(h)[0] for h in _sequences(self.hint)]
         if kinds and kinds[0] in (int, float):
-            return numbers(self.dest.replace("_", "-"), value, kinds[0])
+            try:
+                return tuple(kinds[0](part) for part in value.split(","))
+            except ValueError as error:
+                message = f"{self.flags[0]} {value}: give numbers with commas between"
+                raise ValueError(message) from error
         from graphcondense.ops.fields import listed
 
         return tuple(listed(value, self.dest))
@@ -248,7 +252,7 @@ class Flags:
         unset: bool = False,
     ) -> None:
         self.title, self.thing, self.unset = title, thing, unset
-        hints, said = hints_of(thing), {**field_docs(thing), **(words or {})}
+        hints, docs = hints_of(thing), {**field_docs(thing), **(words or {})}
         self.options: list[Option] = []
         for name, parameter in inspect.signature(thing).parameters.items():
             left = name in (skip if only is None else [])
@@ -260,7 +264,7 @@ class Flags:
             default = every
             if commas and isinstance(every, tuple | list):
                 default = ",".join(f"{v:g}" if isinstance(v, float) else str(v) for v in every)
-            help_text = said.get(name, "")
+            help_text = docs.get(name, "")
             if unset and every is not None and "by default" not in help_text:
                 shown = ("yes" if every else "no") if hint is bool else default
                 help_text = f"{help_text.rstrip('.')}; by default {shown}"
@@ -343,7 +347,7 @@ def parse(parser: Parser, argv: Sequence[str]) -> Namespace:
         HelpAsked: ``--help`` is among the words.
         ValueError: an unknown flag, with the nearest known ones, or a value of the wrong type.
     """
-    if {"-h", "--help"} & set(argv):
+    if asks_help(argv):
         raise HelpAsked(parser)
     try:
         return parser.parse_args(list(argv))
@@ -452,20 +456,6 @@ def _typed(hint: object, commas: bool) -> object:
 
 
 UNIONS = (typing.Union, types.UnionType)
-
-
-def numbers(
-    flag: str, text: str, kind: type[int] | type[float]
-) -> tuple[int, ...] | tuple[float, ...]:
-    """Numbers with commas between.
-
-    >>> numbers("widths", "16,32", int)
-    (16, 32)
-    """
-    try:
-        return tuple(kind(part) for part in text.split(","))
-    except ValueError as error:
-        raise ValueError(f"--{flag} {text}: give numbers with commas between") from error
 
 
 def hints_of(thing: Callable[..., object]) -> dict[str, object]:

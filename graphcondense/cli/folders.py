@@ -11,39 +11,17 @@ from graphcondense.cli.text import is_main
 
 BUDGETS = ("nodes", "size", "ratio", "per_class", "bytes")
 PARTIAL = "evaluation.partial.jsonl"
-FILES = ("condensed.safetensors", "condensed.md", "metrics.jsonl", "report.html", PARTIAL)
-PICTURES = (
-    "curve.png",
-    "graph.png",
-    "graphs.png",
-    "images.png",
-    "items.png",
-    "transfer.png",
-    "break-even.png",
-)
 Config: TypeAlias = dict[str, Any]
 """What a config.yaml holds: whatever YAML does."""
 USES = ("evaluation", "properties", "privacy", "serving", "nas", "tune")
 """What later commands write beside a run, as NAME.json and NAME.png."""
-
-
-def read_config(path: Path) -> Config:
-    """A run's ``config.yaml``.
-
-    Raises:
-        ValueError: there is none, or it is something else.
-    """
-    import yaml
-
-    from graphcondense.ops.yaml import read_yaml
-
-    try:
-        config = read_yaml(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ValueError(f"cannot read {path}: {error}") from error
-    if not isinstance(config, dict) or not {"method", "hyperparameters"} <= set(config):
-        raise ValueError(f"{path} is not the config.yaml of a run")
-    return config
+FILES = (
+    *("condensed.safetensors", "condensed.md", "metrics.jsonl", "report.html", PARTIAL),
+    *("curve.png", "graph.png", "graphs.png", "images.png", "items.png"),
+    *("transfer.png", "break-even.png"),
+    *(f"{use}.{ending}" for use in USES for ending in ("json", "png")),
+)
+"""What a run and the commands after it write."""
 
 
 def config_flags(config: Config) -> Config:
@@ -65,9 +43,8 @@ def prepare(folder: Path, overwrite: bool) -> None:
         what = "a finished run" if finished else "an unfinished run; --resume goes on with it"
         raise ValueError(f"{folder} has {what}; --overwrite starts anew, --out names another")
     if is_main():
-        of_the_old_graph = [f"{use}.{end}" for use in USES for end in ("json", "png")]
-        for path in [folder / name for name in (*FILES, *PICTURES, *of_the_old_graph)]:
-            path.unlink(missing_ok=True)
+        for name in FILES:
+            (folder / name).unlink(missing_ok=True)
         for path in folder.glob("checkpoint*.pt"):
             path.unlink()
 
@@ -85,13 +62,10 @@ def size(options: Mapping[str, object]) -> str:
 def draw(small: Any, folder: Path, real: Any = None) -> list[Path]:
     """Draw a run's pictures into its folder; returns their paths.
 
-    Args:
-        small: the condensed set.
-        folder: of the run.
-        real: what was condensed; the picture of users by items shows it beside them.
+    The picture of users by items shows the real ones beside them: without these there is none.
     """
     from graphcondense import pictures
-    from graphcondense.report.runs import validation_score
+    from graphcondense.report.runs import form_of, validation_score
 
     if not is_main():
         return []
@@ -99,17 +73,11 @@ def draw(small: Any, folder: Path, real: Any = None) -> list[Path]:
     if (folder / "metrics.jsonl").is_file():
         drawn.append(folder / "curve.png")
         pictures.draw_curve(folder / "metrics.jsonl", drawn[-1], validation_score(small))
-    if hasattr(small, "num_users"):
-        if real is not None:
-            drawn.append(folder / "items.png")
-            pictures.draw_items(small.csr, real.train, drawn[-1])
-    elif hasattr(small, "set"):
-        drawn.append(folder / "graphs.png")
-        pictures.draw_graphs(small, drawn[-1])
-    elif small.x.dim() == 2:
-        drawn.append(folder / "graph.png")
-        pictures.draw_graph(small, drawn[-1])
-    else:
-        drawn.append(folder / "images.png")
-        pictures.draw_images(small.x, small.y, drawn[-1])
+    form = form_of(small)
+    if form.unit != "users":
+        drawn.append(folder / form.picture)
+        small.plot(drawn[-1])
+    elif real is not None:
+        drawn.append(folder / form.picture)
+        pictures.draw_items(small.csr, real.train, drawn[-1])
     return drawn

@@ -114,6 +114,19 @@ def method_rows() -> list[dict[str, str]]:
     return methods()
 
 
+def glance(words: Sequence[str], *flags: str) -> argparse.Namespace:
+    """The values of a few flags, before the others are known; ``""`` for one without a value."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    for flag in flags:
+        parser.add_argument(flag, nargs="?", const="")
+    return parser.parse_known_args(list(words))[0]
+
+
+def asks_help(words: Sequence[str]) -> bool:
+    """Whether help is asked for."""
+    return bool({"-h", "--help"} & set(words))
+
+
 def overview() -> str:
     """What ``graphcondense --help`` prints."""
     lines = [
@@ -137,19 +150,16 @@ def page_of(words: Sequence[str]) -> str | None:
     'usage: graphcondense condense gcond [-h]'
     """
     index, command = read_index(), words[0]
-    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    for flag in ("--data", "--config", "--method"):
-        early.add_argument(flag, nargs="?")
-    asked = early.parse_known_args(list(words[1:]))[0]
+    asked = glance(words[1:], "--data", "--config", "--method")
     key = command
-    if asked.config is not None:
+    if asked.config:
         return None
     if command == "condense" and not words[1].startswith("-"):
         key = f"condense {_method_key(words[1])}"
-        if asked.data is not None:
+        if asked.data:
             kind = index["kinds"].get(data_key(asked.data), "")
             key = next((k for k in (f"{key} {kind}", key) if kind and k in index["pages"]), "")
-    if command == "robustness" and asked.method is not None:
+    if command == "robustness" and asked.method:
         key = f"robustness {_method_key(asked.method)}"
     parts = index["pages"].get(key)
     return None if parts is None else render(parts, index["groups"])

@@ -10,7 +10,6 @@ from graphcondense.cli.flags import COMMON, HelpAsked, Parser
 from graphcondense.cli.help import (
     COMMANDS,
     INDEX,
-    Flag,
     Group,
     Index,
     Part,
@@ -29,12 +28,11 @@ def part_of(parser: Parser) -> tuple[Part, list[Group]]:
         {"title": g.title, "flags": [(o.flags, o.metavar, o.help) for o in g.options]}
         for g in parser.flag_groups
     ]
-    asks: Flag = (["-h", "--help"], "", "show this help")
-    groups[:0] = (
-        [{"title": "help", "flags": [asks]}] if parser.flag_groups[0].title in COMMON else []
-    )
-    usage = parser.prog if parser.flag_groups[0].title in COMMON else ""
+    whole = parser.flag_groups[0].title == COMMON  # else one form of a method
+    if whole:
+        groups.insert(0, {"title": "help", "flags": [(["-h", "--help"], "", "show this help")]})
     about = " ".join(str(parser.description).split())
+    usage = parser.prog if whole else ""
     return {"usage": usage, "about": about, "words": list(parser.words), "groups": []}, groups
 
 
@@ -43,9 +41,9 @@ def shown(parsers: Sequence[Parser]) -> str:
     parts: list[Part] = []
     groups: list[Group] = []
     for parser in parsers:
-        part, own = part_of(parser)
-        parts.append({**part, "groups": list(range(len(groups), len(groups) + len(own)))})
-        groups += own
+        part, more = part_of(parser)
+        parts.append({**part, "groups": list(range(len(groups), len(groups) + len(more)))})
+        groups += more
     return render(parts, groups)
 
 
@@ -61,8 +59,8 @@ def build() -> Index:
         except HelpAsked as asked:
             pages[key] = []
             for parser in asked.parsers:
-                part, own = part_of(parser)
-                texts = [json.dumps(group, ensure_ascii=False) for group in own]
+                part, parts = part_of(parser)
+                texts = [json.dumps(group, ensure_ascii=False) for group in parts]
                 numbers = [groups.setdefault(text, len(groups)) for text in texts]
                 pages[key].append({**part, "groups": numbers})
     return {

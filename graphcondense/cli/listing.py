@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from graphcondense.cli.flags import Flags, Where, make_parser, parse, summary_of
-from graphcondense.cli.folders import read_config
 from graphcondense.cli.help import completion, method_rows
 from graphcondense.cli.text import say, summary, table
 
@@ -91,7 +90,7 @@ def _key(name: str) -> str:
 def command_show(argv: list[str]) -> object:
     """Say what a run folder holds."""
     import graphcondense
-    from graphcondense.report.runs import validation_score
+    from graphcondense.report.runs import read_config, validation_score
     from graphcondense.report.scene import shown
 
     parser = make_parser("show", summary_of(command_show))

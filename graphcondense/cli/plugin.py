@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import traceback
 from pathlib import Path
 
 
@@ -55,9 +56,6 @@ def _line_in(error: BaseException, path: Path) -> str:
     """Where in the file an error came up."""
     if isinstance(error, SyntaxError):
         return f":{error.lineno}"
-    trace, line = error.__traceback__, ""
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path.resolve()):
-            line = f":{trace.tb_lineno}"
-        trace = trace.tb_next
-    return line
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(path.resolve())]
+    return f":{lines[-1]}" if lines else ""

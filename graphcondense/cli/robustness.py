@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphcondense.cli.condense import budget_flags, own_flags
-from graphcondense.cli.continual import preset_of_data
+from graphcondense.cli.condense import budget_flags, method_flags, parse_with_preset
 from graphcondense.cli.flags import (
     Flags,
     Parser,
     Where,
     asked_for,
     make_parser,
-    named_in,
     parse,
     summary_of,
     where_of,
 )
-from graphcondense.cli.folders import BUDGETS, read_config
+from graphcondense.cli.help import glance
 from graphcondense.cli.runs import Opened, Output, check_device, need_one_graph
 from graphcondense.cli.text import shows_progress, tell
 
@@ -31,7 +28,7 @@ if TYPE_CHECKING:
     from graphcondense.data.task import NodeTask
     from graphcondense.ops.types import Record
 
-OWN = ("setting", "validations")
+SETTINGS = ("setting", "validations")
 """Fields of a run that a condensation here takes."""
 
 
@@ -64,34 +61,25 @@ def poison_flags() -> list[Flags]:
 def command_robustness(argv: list[str]) -> object:
     """Poison a data set, condense it, and score the result on the clean one."""
     from graphcondense.methods import find_method
-    from graphcondense.run import build, presets, section_of
+    from graphcondense.run import build
     from graphcondense.uses import measure_robustness
 
-    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    early.add_argument("--method", default=Poisoned.method)
-    chosen, _ = early.parse_known_args(argv)
-    cls, variant = find_method(chosen.method, "node")
+    cls, variant = find_method(glance(argv, "--method").method or Poisoned.method, "node")
     parser = robustness_parser(cls, variant)
     args = parse(parser, argv)
     check_device(args.device)
     where = where_of(args)
     need_one_graph(where, "robustness")
     task: Any = where.load()
-    section = section_of(cls, args.preset, task.name)
-    run = {"preset": preset_of_data(section, args.preset, cls.name), "device": args.device}
-    defaults = {**variant, **(presets(cls)[section] if section else {})}
-    if named_in(argv) & set(BUDGETS):  # a budget on the command line stands for a preset's
-        defaults = {k: v for k, v in defaults.items() if k not in BUDGETS}
-    parser.set_defaults(defaults)
-    args = parse(parser, argv)
+    args = parse_with_preset(parser, argv, cls, variant, task.name)
     given: Record = {}
     for group in poison_flags():
         given |= group.values(args)
     name = args.method.lower()
-    own: Record = {**budget_flags(cls).values(args), **own_flags(cls).values(args)}
-    method = build(name, "node", **own)
+    options: Record = {**budget_flags(cls).values(args), **method_flags(cls).values(args)}
+    method = build(name, "node", **options)
     folder = Path(args.out or f"runs/robustness-{where.stem}-{name}")
-    run |= {key: args[key] for key in OWN}
+    run = {key: args[key] for key in ("preset", "device", *SETTINGS)}
     found = measure_robustness(
         task,
         remembering(folder / "graphs", name, method, run, argv),
@@ -109,8 +97,8 @@ def robustness_parser(cls: type[Method], variant: Mapping[str, object] | None = 
 
     parser = make_parser("robustness", summary_of(command_robustness))
     parser.add(Flags("data", Where), Flags("method", Poisoned), *poison_flags())
-    parser.add(budget_flags(cls, variant), Flags("condensation", Run, only=OWN))
-    parser.add(Flags("preset", condense, only=("preset",)), own_flags(cls, variant))
+    parser.add(budget_flags(cls, variant), Flags("condensation", Run, only=SETTINGS))
+    parser.add(Flags("preset", condense, only=("preset",)), method_flags(cls, variant))
     parser.add(Flags("output", Output))
     return parser
 
@@ -124,6 +112,7 @@ def remembering(
     import graphcondense
     from graphcondense.core.method import hyperparameters
     from graphcondense.ops.yaml import read_yaml
+    from graphcondense.report.runs import read_config
     from graphcondense.run import Run
 
     def condense(task: NodeTask, seed: int) -> object:
@@ -132,7 +121,7 @@ def remembering(
             "method": name,
             "hyperparameters": hyperparameters(method),
             "seed": seed,
-            **{key: run[key] for key in OWN},
+            **{key: run[key] for key in SETTINGS},
         }
         if (here / "condensed.safetensors").is_file():
             config = read_config(here / "config.yaml")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jsonargparse import Namespace
 
 from graphcondense.cli.flags import Flags, Parser, Where, kind_of, parse, where_of
-from graphcondense.cli.folders import Config, read_config
+from graphcondense.cli.folders import Config
 from graphcondense.cli.text import is_main, note, say, tell, warn
 from graphcondense.saved.shown import record_of
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 STDOUT = "-"
 """What ``--json`` without a file is."""
-OWN = ("random", "whole")
-"""Labels that stand for baselines."""
+MAY_HOLD = {"graph": "a list of PyG Data", "image": "a pair of tensors (images, labels)"}
+"""What a ``.pt`` file of another project holds; one of nodes has forms of its own."""
 
 
 @dataclass(frozen=True)
@@ -105,31 +105,27 @@ def open_runs(parser: Parser, argv: list[str], kinds: Collection[str] = ("node",
     """
     first_look = parse(parser, argv)
     check_device(first_look.device)
+    from graphcondense.data import load_condensed, open_small
+    from graphcondense.report.runs import FORMS, kind_of_small
+
     paths = [Path(path).expanduser() for path in first_look.runs]
     for path in paths:
         _check_there(path)
     first = paths[0]
-    parser.set_defaults(_origin(first))
+    small = load_condensed(first) if _is_ours(first) else None
+    parser.set_defaults(_origin(first, small))
     args = parse(parser, argv)
     where = where_of(args)
     # Some names stand for a graph and for images: the run knows which.
-    kind = "image" if _holds_images(first) else kind_of(where.named())
-    command = parser.prog.split()[-1]
+    kind = "image" if kind_of_small(small) == "image" else kind_of(where.named())
     if kind not in kinds:
-        raise ValueError(_one_graph_alone(command, str(first), kind))
-    foreign = foreign_flags().values(args)
-    if kind == "graph":
-        task, loaded = where.load(), [_open_graphs(path, where.named()) for path in paths]
-        sizes = [len(graphs) for graphs in loaded]
-    elif kind == "image":
-        task, loaded = where.load("image"), [_open_images(path, where.named()) for path in paths]
-        sizes = [len(small.y) for small in loaded]
-    elif kind == "rows":
-        task, loaded = where.load("rows"), [_open_rows(path, where.named()) for path in paths]
-        sizes = [small.num_users for small in loaded]
-    else:
-        task, loaded = _open_nodes(where, paths, foreign)
-        sizes = [graph.num_nodes for graph in loaded]
+        raise ValueError(_one_graph_alone(parser.prog.split()[-1], str(first), kind))
+    loaded = [_open(p, kind, where.named()) for p in paths if kind != "node" or _is_ours(p)]
+    task: Any = where.load(kind)
+    if kind == "node":
+        foreign: Config = foreign_flags().values(args)
+        loaded = [open_small(path, real=task, **foreign) for path in paths]
+    sizes = [_count(small) for small in loaded]
     graphs: dict[str, list[Any]] = {}
     sections = {(record_of(g).get("method"), record_of(g).get("preset")) for g in loaded}
     named = [method for method, _ in sections]
@@ -139,14 +135,10 @@ def open_runs(parser: Parser, argv: list[str], kinds: Collection[str] = ("node",
         if named.count(label) > 1:
             label += f" preset {record_of(graph).get('preset') or 'none'}"
         label += f" {size}" if len(set(sizes)) > 1 else ""
-        graphs.setdefault(f"{label} (run)" if label in OWN else label, []).append(graph)
+        label += " (run)" if label in ("random", "whole") else ""  # as baselines are called
+        graphs.setdefault(label, []).append(graph)
     if {record_of(g).get("data", {}).get("digest") for g in loaded} != {task.digest}:
-        real = {
-            "node": "this very graph",
-            "graph": "these very graphs",
-            "image": "these very images",
-            "rows": "these very users",
-        }[kind]
+        real = "this very graph" if kind == "node" else f"these very {FORMS[kind].unit}"
         note(f"note: not condensed from {real} and split, as far as its record says")
     return Opened(args, graphs, task, first if first.is_dir() else None)
 
@@ -170,62 +162,38 @@ def check_device(device: str | None) -> None:
     usable(device)
 
 
-def _open_nodes(where: Where, paths: list[Path], foreign: Config) -> tuple[Any, list[Any]]:
-    """The real graph, and condensed ones of it."""
-    from graphcondense.data import as_task, load_condensed, open_small
-
-    for path in paths:
-        own = path.suffix == ".safetensors" or (path / "condensed.safetensors").is_file()
-        if own and hasattr(small := load_condensed(path), "set"):
-            raise ValueError(
-                f"{path} holds a set of {len(small)} graphs, but {where.named()} is one graph; "
-                "name the set it was condensed from with --data"
-            )
-    task = as_task(where.load())
-    return task, [open_small(path, real=task, **foreign) for path in paths]
+def _is_ours(path: Path) -> bool:
+    """Whether this is a run or a file of this package."""
+    return path.suffix == ".safetensors" or (path / "condensed.safetensors").is_file()
 
 
-def _open_graphs(path: Path, data: str) -> Any:
-    """A condensed set of graphs, of this package or a list of PyG ``Data`` in a ``.pt`` file."""
+def _open(path: Path, kind: str, data: str) -> Any:
+    """A condensed set of a kind, of this package or in a ``.pt`` file of another project.
+
+    Raises:
+        ValueError: it is of another kind than the data, which are called so.
+    """
     from graphcondense.data import load_condensed
     from graphcondense.data.pt import read_pt
+    from graphcondense.report.runs import FORMS, kind_of_small
 
-    small = read_pt(path, "a list of PyG Data") if path.suffix == ".pt" else load_condensed(path)
-    if not (isinstance(small, list) or hasattr(small, "set")):
+    foreign = path.suffix == ".pt" and kind in MAY_HOLD
+    small: Any = read_pt(path, MAY_HOLD[kind]) if foreign else load_condensed(path)
+    found = kind_of_small(small)
+    if found != kind:
+        what = FORMS[found].words.replace("a set of", f"a set of {_count(small):,}")
         raise ValueError(
-            f"{path} holds one graph, but {data} is a set of graphs; name the graph it was "
+            f"{path} holds {what}, but {data} is {FORMS[kind].words}; name the data it was "
             "condensed from with --data"
         )
     return small
 
 
-def _open_images(path: Path, data: str) -> Any:
-    """Condensed images of this package, or a pair of tensors in a ``.pt`` file."""
-    from graphcondense.data import load_condensed
-    from graphcondense.data.pt import read_pt
-
-    if path.suffix == ".pt":
-        return read_pt(path, "a pair of tensors (images, labels)")
-    small: Any = load_condensed(path)
-    if getattr(small, "x", None) is None or small.x.dim() != 4:
-        raise ValueError(
-            f"{path} holds no images, but {data} is a set of images; name the data it was "
-            "condensed from with --data"
-        )
-    return small
-
-
-def _open_rows(path: Path, data: str) -> Any:
-    """Condensed users of this package."""
-    from graphcondense.data import load_condensed
-
-    small = load_condensed(path)
-    if not hasattr(small, "num_users"):
-        raise ValueError(
-            f"{path} holds no users by items, but {data} has such; name the data it was condensed "
-            "from with --data"
-        )
-    return small
+def _count(small: Any) -> int:
+    """How many examples a condensed set has."""
+    if isinstance(small, list) or hasattr(small, "set") or hasattr(small, "num_users"):
+        return len(small)
+    return len(small[1]) if isinstance(small, tuple) else len(small.y)
 
 
 def need_one_graph(where: Where, command: str) -> None:
@@ -236,10 +204,11 @@ def need_one_graph(where: Where, command: str) -> None:
 
 
 def _one_graph_alone(command: str, what: str, kind: str) -> str:
-    held = {"graph": "a set of graphs", "image": "images", "rows": "users by items"}[kind]
+    from graphcondense.data.kind import data_kind
+
     return (
-        f"{command} works on runs of one graph; {what} holds {held}, for which there are "
-        "evaluate and report"
+        f"{command} works on runs of one graph; {what} holds {data_kind(kind).words}, for which "
+        "there are evaluate and report"
     )
 
 
@@ -254,22 +223,12 @@ def keeping(store: object) -> Iterator[None]:
         raise
 
 
-def _holds_images(path: Path) -> bool:
-    """Whether a run or file of this package holds condensed images."""
-    import graphcondense
-
-    own = path.suffix == ".safetensors" or (path / "condensed.safetensors").is_file()
-    return own and record_of(graphcondense.load(path)).get("kind") == "image"
-
-
-def _origin(first: Path) -> Config:
+def _origin(first: Path, small: object) -> Config:
     """Which data a run was condensed from, as flags."""
-    import graphcondense
+    from graphcondense.report.runs import read_config
 
     config = first / "config.yaml"
     if config.is_file():
         name = read_config(config).get("data", {}).get("name")
         return {"data": name, **read_config(config).get("origin", {})}
-    if first.suffix == ".safetensors" or (first / "condensed.safetensors").is_file():
-        return {"data": graphcondense.load(first).condensed.get("data", {}).get("name")}
-    return {}
+    return {} if small is None else {"data": record_of(small).get("data", {}).get("name")}

@@ -78,11 +78,11 @@ def shows_progress() -> bool:
 
 def summary(small: object) -> str:
     """A condensed set beside the whole one, as a table."""
-    from graphcondense.report.runs import WHOLE_IS, unit_of, validation_score
+    from graphcondense.report.runs import form_of, validation_score
     from graphcondense.report.scene import shown
 
     record = getattr(small, "condensed")  # noqa: B009 - a Data, a data set or a matrix
-    share = f"share of {WHOLE_IS[unit_of(small)]}"
+    share = f"share of {form_of(small).whole}"
     data, validation = record["data"], record["validation"]
     rows = [
         {
@@ -102,19 +102,17 @@ def summary(small: object) -> str:
         score = f"{value} ({metric.unit}) at step {validation['step']}"
     if validation and validation.get("start_kept"):
         score += f": the untouched start; no score over {record['steps']:,} updates was above it"
+    size = record.get("memory_estimate_bytes")
+    memory = "-" if size is None else f"{size / 2**20:,.0f} MiB"
     return "\n".join(
         [
             f"{data['name']}, condensed by {record['method']}{preset}, seed {record['seed']}",
             table(rows),
             f"seconds     {record['seconds']:.1f}",
-            f"memory      {_mib(record.get('memory_estimate_bytes'))} expected beside the program",
+            f"memory      {memory} expected beside the program",
             f"validation  {score}",
         ]
     )
-
-
-def _mib(size: int | None) -> str:
-    return "-" if size is None else f"{size / 2**20:,.0f} MiB"
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> str:

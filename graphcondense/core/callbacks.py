@@ -49,14 +49,13 @@ class Progress(Callback):
             score = state.metrics["validation"]
             self.score = f"{100 * score:.1f}" if self.percent else f"{score:.4f}"
         if self.bar.update() or state.metrics:
-            said = {"loss": f"{float(state.loss):.4g}"}
-            self.bar.set_postfix(said | ({"val": self.score} if self.score else {}), refresh=False)
+            shown = {"loss": f"{float(state.loss):.4g}"}
+            self.bar.set_postfix(shown | ({"val": self.score} if self.score else {}), refresh=False)
 
     def end(self, state: State) -> None:
         self.bar.close()
 
-    def interrupted(self, state: State) -> None:
-        self.bar.close()
+    interrupted = end
 
 
 class JsonLog(Callback):
@@ -88,8 +87,7 @@ class JsonLog(Callback):
     def end(self, state: State) -> None:
         self.file.close()
 
-    def interrupted(self, state: State) -> None:
-        self.file.close()
+    interrupted = end
 
     def state_dict(self) -> Saved:
         return {"seconds": self.seconds}
@@ -115,22 +113,17 @@ class TensorBoardLog(Callback):
     def end(self, state: State) -> None:
         self.writer.close()
 
-    def interrupted(self, state: State) -> None:
-        self.end(state)
+    interrupted = end
 
 
 class Validate(Callback):
-    """Score the exported set now and then, keep the best, and return to it at the end.
-
-    The start is scored, too: where learning does not help, the start is what is returned, and
-    :attr:`best_step` is 0.
+    """Score the exported set now and then, keep the best, the start included, and return to it.
 
     Args:
         score: maps what ``syn.export()`` gives to a number, higher is better. It must not touch
             the test split and must draw no randomness from the run.
-        every: steps between scores; the last step is always scored. The score of a step that is
-            the last because the run was stopped is forgotten by a resumed run that goes on, so that
-            it gives the bits of one in one go.
+        every: steps between scores; the last step is always scored. A resumed run forgets the score
+            of a step at which it was stopped, so that it gives the bits of one in one go.
 
     Attributes:
         start_score: of the start.
@@ -160,7 +153,7 @@ class Validate(Callback):
             self.extra, self._before = False, {}
         if self.due(state) or state.done:
             if not self.due(state):
-                self.extra, self._before = True, self._held()
+                self.extra, self._before = True, self._state()
             state.metrics["validation"] = self.measure(state)
 
     def measure(self, state: State) -> float:
@@ -179,14 +172,14 @@ class Validate(Callback):
 
     def state_dict(self) -> Saved:
         rest = {"start_score": self.start_score, "extra": self.extra, "before": self._before}
-        return {**self._held(), **rest}
+        return {**self._state(), **rest}
 
     def load_state_dict(self, saved: Saved) -> None:
         self.best, self.best_step = float(saved["best"]), int(saved["best_step"])
         self.start_score, self.kept = float(saved["start_score"]), dict(saved["kept"])
         self.extra, self._before = bool(saved["extra"]), dict(saved["before"])
 
-    def _held(self) -> Saved:
+    def _state(self) -> Saved:
         return {"best": self.best, "best_step": self.best_step, "kept": self.kept}
 
 
@@ -225,9 +218,7 @@ class EarlyStop(Callback):
 
 
 class Clock:
-    """Seconds of a run, from when the clock was made, in all processes that worked on it.
-
-    What a process used after its last checkpoint is not known to the next one.
+    """Seconds of a run, from when the clock was made, in all processes up to their checkpoints.
 
     Attributes:
         on_gpu: whether the work is on a GPU; seconds of the processor are then those of the clock.
@@ -247,8 +238,8 @@ class Clock:
     def processor_seconds(self) -> float:
         """Of the CPU over all threads; on a GPU those on the wall."""
         on_cpu = time.process_time() - self._processor
-        own = time.perf_counter() - self._began if self.on_gpu else on_cpu
-        return self._earlier[1] + own
+        here = time.perf_counter() - self._began if self.on_gpu else on_cpu
+        return self._earlier[1] + here
 
     def state_dict(self) -> dict[str, float]:
         return {"seconds": self.seconds, "processor_seconds": self.processor_seconds}
@@ -260,10 +251,8 @@ class Clock:
 class TimeBudget(Callback):
     """End the run in time, and remember what it used for a process that goes on with it.
 
-    The clock may have begun long before the loop: whatever it counts is part of the budget. Time
-    for the last score is kept free, as long as the longest so far, and a score that would leave
-    less than that is the last. One update is always made, and its score taken, so a budget below
-    that is overrun.
+    Time for the last score is kept free, as long as the longest so far. One update is always made,
+    and its score taken, so a budget below that is overrun.
 
     Args:
         seconds: the budget, with those of earlier processes; ``None`` never ends the run.
@@ -308,10 +297,8 @@ class TimeBudget(Callback):
 
 
 class Checkpoint(Callback):
-    """Save everything a run needs to go on bit for bit.
-
-    An interrupt may come in the middle of an update, so nothing is saved then: the last checkpoint
-    stands.
+    """Save everything a run needs to go on bit for bit; nothing at an interrupt, which may come in
+    the middle of an update.
 
     Args:
         path: the file; written beside and renamed, so it is always whole. Under ``torchrun`` every
@@ -354,32 +341,28 @@ class Checkpoint(Callback):
         self.last, self.saved_step = time.perf_counter(), state.step
 
     def interrupted(self, state: State) -> None:
-        said = (
+        hint = (
             f"last checkpoint: step {self.saved_step} in {self.file}; run the same again with "
             "resume (--resume) to go on from there"
             if self.saved_step is not None or self.file.exists()
             else "no checkpoint was due yet; the run starts over"
         )
         print(
-            f"\ninterrupted at step {state.step} of {state.schedule.steps}; {said}", file=sys.stderr
+            f"\ninterrupted at step {state.step} of {state.schedule.steps}; {hint}", file=sys.stderr
         )
 
 
 def rank_path(path: Path) -> Path:
     """The checkpoint file of this process."""
-    own = parallel.rank()
-    return path if own == 0 else path.with_suffix(f".rank{own}{path.suffix}")
+    rank = parallel.rank()
+    return path if rank == 0 else path.with_suffix(f".rank{rank}{path.suffix}")
 
 
 def read_checkpoint(
     path: str | Path, identity: Mapping[str, object], callbacks: Sequence[Callback] = ()
 ) -> Saved:
-    """The engine's part of a checkpoint, for ``distill(resume=...)``.
-
-    Args:
-        path: the file.
-        identity: what the run is.
-        callbacks: those of the run, whose states it must have.
+    """The engine's part of a checkpoint, for ``distill(resume=...)``; arguments of
+    :class:`Checkpoint`.
 
     Raises:
         ValueError: not a checkpoint, one of another version, or one of another method, data set,
@@ -426,8 +409,8 @@ def differences(
         if isinstance(a, Mapping) and isinstance(b, Mapping):
             yield from differences(a, b, f"{prefix}{key}.")
         elif a != b:
-            said = ["not set" if v is _UNSET else reprlib.repr(v) for v in (a, b)]
-            yield f"{prefix}{key}", said[0], said[1]
+            words = ["not set" if v is _UNSET else reprlib.repr(v) for v in (a, b)]
+            yield f"{prefix}{key}", words[0], words[1]
 
 
 _UNSET = object()

@@ -16,8 +16,8 @@ from graphcondense.core.types import Learner, Objective, Pool, Saved, Schedule, 
 class State:
     """A run as its callbacks see it, after ``step`` updates.
 
-    A callback may read everything, put what it measured at this step into :attr:`metrics`, and set
-    :attr:`stop`, with the reason, to end the run after this update.
+    A callback may put what it measured into :attr:`metrics`, and a reason into :attr:`stop` to end
+    the run after this update.
     """
 
     syn: Synthetic
@@ -70,9 +70,8 @@ def distill(
 ) -> Synthetic:
     """Minimise ``objective`` over the synthetic set, one update for each learner of the pool.
 
-    This is the bi-level problem of the survey (eq. 1-3): the pool moves the inner variables, this
-    loop the outer ones. Under ``torchrun`` every process draws its own learners and the gradients
-    are averaged, so that all keep one and the same synthetic set.
+    The bi-level problem of the survey (eq. 1-3): the pool moves the inner variables, this loop the
+    outer ones. Under ``torchrun`` every process draws its own learners; gradients are averaged.
 
     Args:
         syn: the synthetic set; updated in place and returned.
@@ -194,15 +193,15 @@ def matched(saved: Saved, callbacks: Sequence[Callback]) -> dict[str, Callback]:
     Raises:
         ValueError: it has the states of others.
     """
-    own, theirs = keyed(callbacks), saved["callbacks"]
-    for key in [*theirs, *own]:
-        if (key in theirs) != (key in own):
+    ours, theirs = keyed(callbacks), saved["callbacks"]
+    for key in [*theirs, *ours]:
+        if (key in theirs) != (key in ours):
             who = "the checkpoint and not this run" if key in theirs else "this run and not it"
             raise ValueError(
                 f"the checkpoint is of a run with other callbacks: {who} has {key:.150}; give the "
                 "same callbacks in the same order, or start over"
             )
-    return own
+    return ours
 
 
 def detached(value: object) -> object:
@@ -220,13 +219,13 @@ def restore(state: State, saved: Saved, callbacks: Sequence[Callback]) -> Saved 
     Raises:
         ValueError: the checkpoint has the states of other callbacks.
     """
-    own = matched(saved, callbacks)
+    with_state = matched(saved, callbacks)
     state.step = int(saved["step"])
     state.syn.load_state_dict(saved["syn"])
     for g, optimizer in state.optimizers.items():
         optimizer.load_state_dict(saved["optimizers"][g])
     state.rng.set_state(saved["rng"])
-    for key, callback in own.items():
+    for key, callback in with_state.items():
         callback.load_state_dict(saved["callbacks"][key])
     memory: Saved | None = saved["memory"]
     return memory

@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from graphcondense.core.pools import View, initialise, leaves, viewed
 from graphcondense.core.types import Criterion, Learner, Saved, Source, Synthetic
 from graphcondense.ops.files import write_whole
+from graphcondense.ops.limits import at_least
 
 SMALL = 32 * 2**20
 """Bytes up to which a buffer without a folder stays in memory."""
@@ -58,10 +59,7 @@ class Training:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("experts", "epochs", "size", "interval"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} of experts must be at least 1, got {value}")
+        at_least(1, self, "experts", "epochs", "size", "interval", of=" of experts")
         if not self.lr > 0:
             raise ValueError(f"lr of experts must be above 0, got {self.lr}")
         if not 0 <= self.momentum < 1:
@@ -112,19 +110,19 @@ class Buffer:
     folder: str | Path | None = None
     view: View | None = None
     criterion: Criterion = F.cross_entropy
-    _held: dict[int, dict[str, Tensor]] = field(default_factory=dict, repr=False, compare=False)
+    _stages: dict[int, dict[str, Tensor]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def key(self) -> str:
         """SHA-256 (first 16 hex digits) of all that the weights depend on."""
         shapes = {k: list(p.shape) for k, p in self.model.named_parameters()}
-        said = {
+        described = {
             "format": FORMAT,
             "training": asdict(self.training),
             "identity": dict(self.identity),
             "shapes": shapes,
         }
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def place(self) -> Path | None:
@@ -149,8 +147,6 @@ class Buffer:
 
     def prepare(self, real: Source) -> Buffer:
         """Train the experts that are not there, or not as they should be; returns the buffer.
-
-        A note on standard error tells the size before anything is made.
 
         Raises:
             ValueError: the folder cannot be written.
@@ -187,15 +183,15 @@ class Buffer:
         """Copies of an expert's weights after ``stage`` epochs (0: its initial ones).
 
         Raises:
-            ValueError: an expert or stage that does not exist, or a file that is gone.
+            ValueError: an expert or stage that there is not.
         """
         if not 0 <= expert < self.training.experts or not 0 <= stage <= self.training.epochs:
             raise ValueError(
                 f"there is no stage {stage} of expert {expert}: {self.training.experts} experts, "
                 f"stages 0 to {self.training.epochs}"
             )
-        if expert in self._held:
-            kept = {k: v[stage] for k, v in self._held[expert].items()}
+        if expert in self._stages:
+            kept = {k: v[stage] for k, v in self._stages[expert].items()}
         else:
             kept = self._read(expert, stage)
         # In the model's order: a file has another, and sums over weights would round otherwise.
@@ -218,13 +214,13 @@ class Buffer:
         from safetensors import SafetensorError, safe_open
 
         if self.place is None:
-            return None if expert in self._held else "missing"
+            return None if expert in self._stages else "missing"
         path = self.file(expert)
         if not path.exists():
             return "missing"
         try:
             with safe_open(path, "pt") as kept:
-                said = json.loads((kept.metadata() or {}).get("expert", "{}"))
+                header = json.loads((kept.metadata() or {}).get("expert", "{}"))
                 tensors = {k: kept.get_tensor(k) for k in kept.keys()}  # noqa: SIM118
         except (OSError, SafetensorError, ValueError) as error:
             return f"not readable ({error})"
@@ -232,9 +228,9 @@ class Buffer:
         wanted = {k: (stages, *p.shape) for k, p in self.model.named_parameters()}
         if {k: tuple(v.shape) for k, v in tensors.items()} != wanted:
             return "of other shapes"
-        if said.get("key") != self.key or said.get("number") != expert:
+        if header.get("key") != self.key or header.get("number") != expert:
             return "of other settings"
-        return None if said.get("hash") == _digest(tensors) else "damaged"
+        return None if header.get("hash") == _digest(tensors) else "damaged"
 
     def _announce(self, missing: list[int], why: Mapping[int, str]) -> None:
         count, size = self.training.experts, self.disk_bytes / 2**20
@@ -244,9 +240,9 @@ class Buffer:
             f"each; {size:.1f} MiB {where}",
             file=sys.stderr,
         )
-        for expert, said in why.items():
-            if said != "missing":
-                print(f"experts: {self.file(expert).name} is {said}; made anew", file=sys.stderr)
+        for expert, reason in why.items():
+            if reason != "missing":
+                print(f"experts: {self.file(expert).name} is {reason}; made anew", file=sys.stderr)
         if self.place is not None:
             try:
                 self.place.mkdir(parents=True, exist_ok=True)
@@ -290,12 +286,12 @@ class Buffer:
 
     def _keep(self, expert: int, stages: dict[str, Tensor]) -> None:
         if self.place is None:
-            self._held[expert] = stages
+            self._stages[expert] = stages
             return
         from safetensors.torch import save
 
-        said = {"key": self.key, "number": expert, "hash": _digest(stages)}
-        write_whole(self.file(expert), save(stages, {"expert": json.dumps(said)}))
+        header = {"key": self.key, "number": expert, "hash": _digest(stages)}
+        write_whole(self.file(expert), save(stages, {"expert": json.dumps(header)}))
 
 
 def _digest(tensors: Mapping[str, Tensor]) -> str:
@@ -311,9 +307,8 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
 class Experts:
     """The pool of a buffer: a learner starts where an expert was, its target is where that went.
 
-    Each yield draws an expert and a stage ``t <= max_start``: weights ``θ_t``, target
-    ``θ_{t + ahead}``. Draws depend on the run's generator alone, so nothing else has to be kept for
-    a resumed run to go on bit for bit.
+    Each yield draws an expert and a stage ``t <= max_start``, from the run's generator alone:
+    weights ``θ_t``, target ``θ_{t + ahead}``.
 
     Attributes:
         buffer: the experts; prepared.
@@ -357,5 +352,5 @@ class Experts:
             theta = self.buffer.weights(expert, start, device)
             target = self.buffer.weights(expert, start + self.ahead, device)
             params = {k: v.requires_grad_() for k, v in theta.items()}
-            held = {"expert": expert, "start": start}
-            yield Learner(model, params, buffers, target, held, criterion)
+            drawn = {"expert": expert, "start": start}
+            yield Learner(model, params, buffers, target, drawn, criterion)

@@ -99,11 +99,10 @@ def checked_callbacks(callbacks: object) -> list[Callback]:
 class Method(Budget, Generic[S]):
     """One paper. Its fields are its hyper-parameters: the config, the command line and the docs.
 
-    A method states its :meth:`parts`, and the common loop is run with them. One without a loop, a
-    selection or a closed form, defines :meth:`solve` instead, and one with a loop of its own
-    overrides :meth:`condense`. A concrete subclass is registered under its name and kind of data.
-    Packages of others register theirs by an entry point of the group ``graphcondense.methods`` that
-    names a module or class.
+    A method states its :meth:`parts` for the common loop. One without a loop, a selection or a
+    closed form, defines :meth:`solve` instead, and one with a loop of its own overrides
+    :meth:`condense`. A concrete subclass is registered under its name and kind of data. Packages of
+    others name a module or class in the entry point group ``graphcondense.methods``.
 
     Class attributes:
         name: how users call it.
@@ -146,30 +145,32 @@ class Method(Budget, Generic[S]):
         """Bytes that a pair of condensed examples may take: the edges between them."""
         return 0
 
+    def example_bytes(self, real: S) -> int:
+        """Bytes that one condensed example takes in a budget, edges apart."""
+        return real.example_bytes
+
     def sizes(self, real: S) -> Tensor:
         """Condensed examples of each class ``[C]``.
 
         Raises:
             ValueError: see :meth:`~graphcondense.ops.budget.Budget.allocate`.
         """
-        return self.allocate(
-            real.counts,
+        return self.shared(self, real)
+
+    def shared(self, budget: Budget, real: S, counts: Tensor | None = None) -> Tensor:
+        """``budget`` over the classes ``[C]``, which have room for ``counts``."""
+        return budget.allocate(
+            real.counts if counts is None else counts,
             real.num_examples,
-            example_bytes=real.example_bytes,
+            example_bytes=self.example_bytes(real),
             pair_bytes=self.pair_bytes,
         )
-
-    def instead(self, missing: int, total: int) -> str:
-        """Nodes of one graph can be labelled by label propagation, up to all that there are."""
-        if self.kind != "node" or missing > total:
-            return ""
-        return f", or label {missing} more nodes of each class with pseudo_labels={missing}"
 
     def memory_bytes(self, real: S) -> int:
         """Estimate, before any work, of the memory that condensing adds to the process.
 
-        Six copies of the synthetic examples: the values, their gradient, two moments of Adam, the
-        best so far and the export. A method that holds more says so.
+        Values, gradient, two moments of Adam, the best so far and the export; more where a method
+        says so.
         """
         return 6 * int(self.sizes(real).sum()) * real.example_bytes
 
@@ -194,19 +195,11 @@ class Method(Budget, Generic[S]):
             REGISTRY[key] = cls
 
     def parts(self, real: S, rng: Generator) -> Parts:
-        """What the loop is run with.
-
-        Args:
-            real: the real data; never changed, and without test labels.
-            rng: all randomness.
-        """
+        """What the loop is run with; ``real`` is never changed, and has no test labels."""
         raise NotImplementedError
 
     def solve(self, real: S, rng: Generator) -> Synthetic:
-        """The condensed set of a method without a loop; the arguments are those of :meth:`parts`.
-
-        Nothing is scored, saved or stopped on the way.
-        """
+        """The condensed set of a method without a loop: nothing is scored, saved or stopped."""
         raise NotImplementedError
 
     def condense(
@@ -219,19 +212,15 @@ class Method(Budget, Generic[S]):
     ) -> Synthetic:
         """Condense ``real``: :meth:`solve`, or the loop with the method's :meth:`parts`.
 
-        Args:
-            real: see :meth:`parts`.
-            rng: all randomness.
-            callbacks: see :mod:`graphcondense.core.callbacks`.
-            resume: the engine's part of a checkpoint.
+        The other arguments are those of :func:`~graphcondense.core.engine.distill`.
 
         Raises:
             TypeError: callbacks or parts that are none.
             ValueError: callbacks or a checkpoint for a method without a loop.
         """
-        own = checked_callbacks(callbacks)
+        given = checked_callbacks(callbacks)
         if not self.iterates:
-            if own or resume is not None:
+            if given or resume is not None:
                 raise ValueError(f"{self.name} has no loop: leave out callbacks= and resume=")
             return self.solve(real, rng)
         parts = self.parts(real, rng)
@@ -248,29 +237,18 @@ class Method(Budget, Generic[S]):
             parts.schedule,
             real if parts.real is None else parts.real,
             rng=rng,
-            callbacks=[*parts.callbacks, *own],
+            callbacks=[*parts.callbacks, *given],
             resume=resume,
         )
 
-    def scorer(self, held: S) -> Scorer | None:
-        """The method's own score on the way, where it is not that of networks.
-
-        Args:
-            held: the validation examples, as the training examples of a source.
-
-        Returns:
-            From a finished set to its score; by default ``None``: networks are trained.
-        """
+    def scorer(self, val: S) -> Scorer | None:
+        """The method's own score of a finished set, on the validation examples as the training
+        examples of a source; by default ``None``: networks are trained."""
         return None
 
     def update(self, real: S, before: Any, *, rng: Generator) -> Synthetic:
-        """The condensed set of data that have grown, see :func:`graphcondense.update`.
-
-        Args:
-            real: the larger data.
-            before: the finished set of the smaller data.
-            rng: all randomness.
-        """
+        """The condensed set of data that have grown, from the finished set of the smaller data; see
+        :func:`graphcondense.update`."""
         raise NotImplementedError
 
     @classmethod

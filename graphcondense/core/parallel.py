@@ -34,13 +34,8 @@ def is_main() -> bool:
 
 
 def start(module: nn.Module, rng: Generator) -> bool:
-    """Join the process group that ``torchrun`` describes, if any, and agree on ``module``.
-
-    The generator of rank ``r`` is moved to a stream of its own, so that ranks draw other learners.
-
-    Returns:
-        Whether a group was made here and :func:`finish` should end it.
-    """
+    """Join the process group that ``torchrun`` describes, if any, and agree on ``module``; whether
+    a group was made, for :func:`finish`. Each rank's generator gets a stream of its own."""
     made = False
     if "WORLD_SIZE" in os.environ and int(os.environ["WORLD_SIZE"]) > 1:
         if not dist.is_initialized():
@@ -54,18 +49,15 @@ def start(module: nn.Module, rng: Generator) -> bool:
 
 
 def _join(backend: str) -> None:
-    """Make a process group whose addresses are under a name that no earlier group had.
-
-    The store outlives a group and torch starts its names anew, so that a second group of one script
-    could read the addresses of the first, where nobody listens any more.
-    """
+    """Make a process group under a name of its own: the store outlives a group, and a second one of
+    the same name would read the addresses of the first."""
     if not _STORE:
         store, _, _ = next(iter(dist.rendezvous("env://")))  # type: ignore[attr-defined]
         _STORE.append(store)
     name = f"graphcondense/{next(_GROUPS)}"
-    own = dist.PrefixStore(name, _STORE[0])  # type: ignore[attr-defined]
+    prefixed = dist.PrefixStore(name, _STORE[0])  # type: ignore[attr-defined]
     mine, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    dist.init_process_group(backend, store=own, rank=mine, world_size=count)
+    dist.init_process_group(backend, store=prefixed, rank=mine, world_size=count)
 
 
 def finish(made: bool) -> None:

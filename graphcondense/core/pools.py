@@ -25,24 +25,23 @@ def built(make: Callable[P, Module], *args: P.args, **kwargs: P.kwargs) -> Modul
 
 
 def initialise(model: nn.Module, rng: Generator) -> dict[str, Tensor]:
-    """Fresh weights for ``model``, drawn from ``rng`` and from nothing else.
+    """Fresh weights for ``model``, drawn from ``rng`` alone, on the CPU for every device.
 
-    A module with a ``reset(rng)`` method draws its own; for PyTorch's layers the distributions of
-    their ``reset_parameters`` are used (uniform in ±1/sqrt(fan in)); norms start at one and zero.
-    Draws are made on the CPU, so that a seed means the same on every device.
+    A module with a ``reset(rng)`` method draws its own; PyTorch's layers are uniform in
+    ±1/sqrt(fan in), as by their ``reset_parameters``; norms start at one and zero.
     """
     out: dict[str, Tensor] = {}
     for prefix, module in model.named_modules():
-        own = {
+        params = {
             f"{prefix}.{k}" if prefix else k: p
             for k, p in module._parameters.items()
             if p is not None
         }
         reset = getattr(module, "reset", None)
-        if not own:
+        if not params:
             continue
         drawn = reset(rng) if callable(reset) else _torch_reset(module, rng)
-        for (name, param), value in zip(own.items(), drawn, strict=True):
+        for (name, param), value in zip(params.items(), drawn, strict=True):
             out[name] = value.to(device=param.device, dtype=param.dtype)
     return out
 
@@ -121,16 +120,14 @@ class OnReal:
 
 
 def viewed(batch: Batch, view: View, rng: Generator) -> Batch:
-    """The batch with its first input, the examples, shown through ``view``."""
-    return batch._replace(inputs=(view(batch.inputs[0], rng), *batch.inputs[1:]))
+    """The batch with its examples shown through a draw of ``view``."""
+    return batch.shown(lambda x: view(x, rng))
 
 
 @dataclass(frozen=True)
 class Fresh:
-    """New networks, each trained on the synthetic set between the matches (GCond, Algorithm 1).
-
-    Every network is matched ``outer`` times, and trained ``inner`` steps on the whole synthetic set
-    after each match but the last. ``Fresh(model, 1, 0)`` is one-step matching (DosCond).
+    """New networks, each trained on the synthetic set after each match but the last (GCond,
+    Algorithm 1); ``Fresh(model, 1, 0)`` is one-step matching (DosCond).
 
     Attributes:
         model: the architecture; called with the inputs of a batch.
@@ -165,8 +162,8 @@ class Fresh:
                 params = leaves(initialise(self.model, rng), device)
                 trainer = self.optimizer(list(params.values()))
             if not go_on:
-                held = {"position": position, "params": params, "trainer": trainer.state_dict()}
-                yield Learner(self.model, params, buffers, None, held, self.criterion)
+                state = {"position": position, "params": params, "trainer": trainer.state_dict()}
+                yield Learner(self.model, params, buffers, None, state, self.criterion)
             go_on = False
             position += 1
             if position == self.outer:
@@ -225,10 +222,8 @@ class Taught:
 
 @dataclass(frozen=True)
 class Idle:
-    """No network at all, for objectives whose inner training is in closed form (KIP, KiDD).
-
-    It yields one and the same learner for ever, of an empty module and without memory.
-    """
+    """No network at all, but always the same empty learner, for objectives whose inner training is
+    in closed form (KIP, KiDD)."""
 
     def __call__(
         self, syn: Synthetic, real: Source, rng: Generator, memory: Saved | None = None

@@ -11,18 +11,17 @@ from torch.nn import functional as F
 
 from graphcondense.core.pools import InnerOptimizer, frozen, initialise, inner_adam, leaves
 from graphcondense.core.types import Criterion, Learner, Saved, Source, Synthetic
+from graphcondense.ops.limits import at_least
 
 
 @dataclass(frozen=True)
 class Replay:
     """Networks that live on between updates (FRePo, Zhou et al., NeurIPS 2022, Algorithm 1).
 
-    Every update takes one of ``size`` networks at random. After it that network is trained
-    ``inner`` steps on the whole synthetic set; once it was trained ``oldest`` steps, a new one
-    takes its place. With ``size=1, inner=0`` it is one fixed network for ever.
+    Every update takes one of ``size`` networks at random, which is then trained on the whole
+    synthetic set. With ``size=1, inner=0`` it is one fixed network for ever.
 
-    Memory: ``size`` times the weights and the moments of their optimiser, all of which a checkpoint
-    holds, so that a resumed run goes on bit for bit.
+    A checkpoint holds all weights and moments, so that a resumed run goes on bit for bit.
 
     Attributes:
         model: the architecture; called with the inputs of a batch.
@@ -44,9 +43,8 @@ class Replay:
     criterion: Criterion = F.cross_entropy
 
     def __post_init__(self) -> None:
-        for name, least in (("size", 1), ("inner", 0), ("oldest", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        at_least(1, self, "size", "oldest")
+        at_least(0, self, "inner")
 
     def __call__(
         self, syn: Synthetic, real: Source, rng: Generator, memory: Saved | None = None
@@ -64,8 +62,8 @@ class Replay:
                 if online[at].age >= self.oldest:
                     online[at] = self._fresh(rng)
             at = int(torch.randint(self.size, (), generator=rng))
-            held = {"at": at, "online": [o.held() for o in online]}
-            yield Learner(self.model, online[at].params, buffers, None, held, self.criterion)
+            state = {"at": at, "online": [o.saved() for o in online]}
+            yield Learner(self.model, online[at].params, buffers, None, state, self.criterion)
 
     def _fresh(self, rng: Generator) -> _Online:
         return self._online(initialise(self.model, rng), 0)
@@ -76,17 +74,17 @@ class Replay:
         return out
 
     def _online(self, params: Mapping[str, Tensor], age: int) -> _Online:
-        own = leaves(params, next(self.model.parameters()).device)
-        return _Online(own, self.optimizer(list(own.values())), age)
+        weights = leaves(params, next(self.model.parameters()).device)
+        return _Online(weights, self.optimizer(list(weights.values())), age)
 
-    def _train(self, own: _Online, buffers: dict[str, Tensor], syn: Synthetic) -> None:
+    def _train(self, network: _Online, buffers: dict[str, Tensor], syn: Synthetic) -> None:
         if not self.inner:
             return
-        learner = Learner(self.model, own.params, buffers, criterion=self.criterion)
+        learner = Learner(self.model, network.params, buffers, criterion=self.criterion)
         batch = frozen(syn)
-        for _ in range(min(self.inner, self.oldest - own.age)):
-            learner.train_step(batch, own.trainer)
-            own.age += 1
+        for _ in range(min(self.inner, self.oldest - network.age)):
+            learner.train_step(batch, network.trainer)
+            network.age += 1
 
 
 @dataclass
@@ -97,5 +95,5 @@ class _Online:
     trainer: torch.optim.Optimizer
     age: int
 
-    def held(self) -> Saved:
+    def saved(self) -> Saved:
         return {"params": self.params, "trainer": self.trainer.state_dict(), "age": self.age}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Generator, Tensor, nn
@@ -10,10 +11,17 @@ from torch import Generator, Tensor, nn
 from graphcondense.core.types import Batch, Synthetic
 
 
-class WithScalars(Synthetic):
-    """Any synthetic set with a group of positive numbers for each name.
+@runtime_checkable
+class HasScalars(Protocol):
+    """A synthetic set with learnable numbers, such as :class:`WithScalars`."""
 
-    Logarithms are learnt, so that the numbers stay positive and a learning rate is relative.
+    def scalar(self, name: str) -> Tensor: ...
+
+    def groups(self) -> Mapping[str, list[nn.Parameter]]: ...
+
+
+class WithScalars(Synthetic):
+    """Any synthetic set with a group of positive numbers, learnt as logarithms, for each name.
 
     Args:
         data: the synthetic set; batches, projection and export are its own.

@@ -39,6 +39,10 @@ class Batch(NamedTuple):
     y: Tensor
     rows: Tensor | None = None
 
+    def shown(self, view: Callable[[Tensor], Tensor]) -> Batch:
+        """The batch with its first input, the examples, seen through ``view``."""
+        return self._replace(inputs=(view(self.inputs[0]), *self.inputs[1:]))
+
 
 class Learner(NamedTuple):
     """A network with its weights outside it, so that gradients flow through training.
@@ -48,8 +52,7 @@ class Learner(NamedTuple):
         params: the weights in use; they require gradients.
         buffers: the buffers in use.
         target: for trajectory matching, where an expert ended.
-        memory: what its pool needs to go on from here (position, moments); tensors and integers
-            only, so that a checkpoint can hold it.
+        memory: what its pool needs to go on from here, as a checkpoint can hold it.
         criterion: loss of outputs and ``y``; mean cross-entropy unless the labels are no classes.
     """
 

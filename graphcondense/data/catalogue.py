@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from graphcondense.data import known
 from graphcondense.data.kind import DataKind, data_kind, data_kinds, kind_of_data
-from graphcondense.data.known import Named, Row, either, name_key, root_of
+from graphcondense.data.known import NAMED, Named, Row, either, name_key, root_of
 from graphcondense.data.pt import read_pt
+from graphcondense.saved.paths import path_of
 
 if TYPE_CHECKING:
     import torch
@@ -33,24 +34,23 @@ def load(
 ) -> Data | GraphTask | ImageTask | InteractionTask:
     """Open data of any kind by name, or from a file or folder.
 
-    A set of many graphs (``ogbg-molhiv``, ``MUTAG``, a ``.pt`` file of a list) is opened as
+    Many graphs (``ogbg-molhiv``, ``MUTAG``, a ``.pt`` file of a list) are opened as
     :func:`graphcondense.data.load_graphs` does, images (``fashion-mnist``) as
     :func:`graphcondense.data.load_images`, users by items (``ml-1m``) as
     :func:`graphcondense.data.load_interactions`, and one graph with labelled nodes as follows.
-    ``normalize`` and ``device`` are for such a graph alone.
 
-    Case, ``-`` and ``_`` in a name do not matter. :func:`datasets` lists the names. What is not
+    Case, ``-`` and ``_`` in a name do not matter; :func:`datasets` lists the names. What is not
     under ``root`` is downloaded there, without a question.
 
-    A ``.npz`` file holds arrays: ``x [n, d]``, or ``x_data``, ``x_indices``, ``x_indptr`` and
-    ``x_shape`` of a SciPy CSR matrix; ``edge_index [2, m]`` with an optional ``edge_weight [m]``,
-    or ``adj_data`` and so on of a CSR matrix whose row is an edge's source; ``y [n]``; and,
+    A ``.npz`` file holds ``x [n, d]`` (or ``x_data``, ``x_indices``, ``x_indptr`` and ``x_shape``
+    of a SciPy CSR matrix), ``edge_index [2, m]`` with an optional ``edge_weight [m]`` (or
+    ``adj_data`` and so on of a CSR matrix whose row is an edge's source), ``y [n]`` and,
     optionally, bool or 0/1 ``train_mask``, ``val_mask``, ``test_mask [n]`` (``[n, k]`` for ``k``
-    splits). Files of the GNN benchmark of Shchur et al. (``adj_*``, ``attr_*``, ``labels``) and of
-    the heterophilous sets of Platonov et al. (``node_features``, ``node_labels``, ``edges``,
-    ``train_masks`` and so on) are read as PyG reads them: undirected, the former without self-loops
-    and with features 0 or 1. A ``.pt`` file holds a PyG ``Data`` written by ``torch.save``, or is
-    the ``processed/data.pt`` of a PyG data set; anything that could run code is refused.
+    splits). Files of Shchur et al. (``adj_*``, ``attr_*``, ``labels``) and of Platonov et al.
+    (``node_features``, ``node_labels``, ``edges``, ``train_masks``) are read as PyG does:
+    undirected, the former without self-loops and with features 0 or 1. A ``.pt`` file holds a PyG
+    ``Data`` written by ``torch.save``, or is the ``processed/data.pt`` of a PyG data set; anything
+    that could run code is refused.
 
     Edges are as the source has them, except that those of ogbn-arxiv are made undirected, as in
     every paper that trains a GNN on it. Those of ogbn-papers100M stay directed.
@@ -59,40 +59,39 @@ def load(
         name: name of a set, or path to a file.
         root: where data sets are; by default ``$GRAPHCONDENSE_DATA``, else
             ``~/.cache/graphcondense``. Each set lies there as its own loader puts it
-            (``Cora/raw``, ``ogbn_arxiv``), or so below ``pyg/`` and ``ogb/``.
+            (``Cora/raw``, ``ogbn_arxiv``), or so below ``pyg/``, ``ogb/`` and ``recsys/``.
         split: ``public``: as published. ``full``: all nodes for training that the published split
             does not validate or test on. ``seeded``: 20 nodes a class for training, 30 a class for
             validation, the rest for test (a class of 50 nodes or fewer: a third each).
-            ``random``: 20 a class, 500 and 1,000. By default ``public`` where there is one, else
-            ``seeded``.
+            ``random``: 20 a class, 500 and 1,000. By default ``public``, else ``seeded``.
         seed: draws the splits ``seeded`` and ``random``; of several published splits, which one.
-        normalize: ``row``: each row is divided by its sum where that is above one, so that counts
-            sum to one and rows that sum to less stay as they are (PyG's ``NormalizeFeatures``; it
-            subtracts the smallest feature of all first). ``standard``: zero mean and unit variance
-            a column, fitted on the *training* rows. ``none``. ``auto``:
-            ``row`` for sparse bags of words (Planetoid, Coauthor, CitationFull), ``standard`` for
-            ogbn-arxiv, ogbn-products, Flickr and Reddit, else ``none``. Amazon's bags of words are
-            a third full: as shares of a row, a GCN of the evaluator hardly learns from them in 300
-            epochs (Computers, whole graph: 71 % of validation against 89 % as they are).
-        device: where to put the tensors; by default they stay on the CPU.
+        normalize: of one graph. ``row``: as PyG's ``NormalizeFeatures``, the smallest feature is
+            subtracted, then each row divided by its sum where that is above one. ``standard``:
+            zero mean and unit variance a column, fitted on the *training* rows. ``none``.
+            ``auto``: ``row`` for sparse bags of words (Planetoid, Coauthor, CitationFull),
+            ``standard`` for ogbn-arxiv, ogbn-products, Flickr and Reddit, else ``none``, since
+            Amazon's bags of words are a third full (a GCN on Computers: 71 % of validation as
+            shares of a row, 89 % as they are).
+        device: of one graph, where to put the tensors; by default the CPU.
         kind: which kind of data, where several have a set of this name: ``load("digits",
             kind="image")``. By default the first in :func:`datasets`.
 
     Returns:
         A ``Data`` with ``x [n, d]`` float32 (a CSR tensor if the file has it sparse),
-        ``edge_index [2, m]``, ``y [n]``, bool masks ``[n]``, and ``name``; for a set of graphs a
-        :class:`~graphcondense.data.graph_task.GraphTask`; for images an
-        :class:`~graphcondense.data.images.ImageTask`; for users by items an
+        ``edge_index [2, m]``, ``y [n]``, bool masks ``[n]``, and ``name``; of other kinds a
+        :class:`~graphcondense.data.graph_task.GraphTask`,
+        :class:`~graphcondense.data.images.ImageTask` or
         :class:`~graphcondense.data.interactions.InteractionTask`.
 
     Raises:
         ValueError: for a name, kind, split, normalisation, file or folder that cannot be used,
             saying what can; for an option that means nothing for this kind of data.
+        TypeError: a name or root that is no text or path.
         ConnectionError: when the set is not under ``root`` and cannot be downloaded.
     """
-    found, held = _opened(str(name), kind)
-    usual = {"split": None, "seed": 0, "normalize": "auto", "device": None}
+    found, content = _opened(str(path_of(name, "load(name)", NAMED)), kind)
     given = {"split": split, "seed": seed, "normalize": normalize, "device": device}
+    usual = dict(zip(given, (None, 0, "auto", None), strict=True))
     options = {option: value for option, value in given.items() if value != usual[option]}
     for option, value in options.items():
         if option not in found.options:
@@ -102,10 +101,10 @@ def load(
             raise ValueError(
                 f"{option}={value!r} is for {whose}, {called} is {found.words}: leave it out"
             )
-    if held is None:
+    if content is None:
         return found.load(name, root, **options)
     assert found.of_saved is not None
-    return found.of_saved(held, Path(name).expanduser(), **options)
+    return found.of_saved(content, Path(name).expanduser(), **options)
 
 
 def datasets(which: str | None = None, root: str | Path | None = None) -> list[Row]:
@@ -143,14 +142,7 @@ def datasets(which: str | None = None, root: str | Path | None = None) -> list[R
 
 
 def find(name: str, kind: str | None = None) -> Named:
-    """The set that is called ``name``; of several that share it the first in :func:`datasets`.
-
-    Args:
-        name: case, ``-`` and ``_`` do not matter.
-        kind: only sets of this kind of data.
-
-    Raises:
-        ValueError: an unknown name or kind, or a set that cannot be opened.
+    """The set that is called ``name``, of this kind; of several the first in :func:`datasets`.
 
     >>> find("OGBN_Arxiv").name, find("digits", "image").name
     ('ogbn-arxiv', 'digits-images')
@@ -166,9 +158,6 @@ def find(name: str, kind: str | None = None) -> Named:
 
 def kind_of_name(name: str) -> str:
     """The kind of data that a name, file or folder stands for.
-
-    Raises:
-        ValueError: nothing is called so.
 
     >>> [kind_of_name(name) for name in ("cora", "molbace", "fashion-mnist", "ml-1m")]
     ['node', 'graph', 'image', 'rows']
@@ -188,14 +177,15 @@ def _opened(name: str, kind: str | None) -> tuple[DataKind, object]:
     path = Path(name).expanduser()
     kinds = data_kinds()
     if path.suffix == ".pt":
-        held = read_pt(path, "a PyG Data of tensors")
+        content = read_pt(path, "a PyG Data of tensors")
+        holds = f"{path} holds a {type(content).__name__}"
         try:
-            found = data_kind(kind or kind_of_data(held))
+            found = data_kind(kind or kind_of_data(content))
         except ValueError as error:
-            raise ValueError(f"{path} holds a {type(held).__name__}: {error}") from error
+            raise ValueError(f"{holds}: {error}") from error
         if found.of_saved is None:
-            raise ValueError(f"{path} holds a {type(held).__name__}, not a PyG Data")
-        return found, held
+            raise ValueError(f"{holds}, not a PyG Data")
+        return found, content
     if kind is not None:
         return data_kind(kind), None
     for each in sorted(kinds.values(), key=lambda each: each.general):

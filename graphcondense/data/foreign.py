@@ -26,6 +26,7 @@ from graphcondense.ops.types import Record
 from graphcondense.saved.condensed import graph_hash
 from graphcondense.saved.condensed import load as load_condensed
 from graphcondense.saved.condensed_graph import CondensedGraph
+from graphcondense.saved.paths import path_of
 
 NAMES = {
     "x": ("feat", "features", "x"),
@@ -48,11 +49,9 @@ def open_small(
     Args:
         path: a run folder or ``.safetensors`` of this package; a ``.pt`` file of a PyG ``Data`` or
             of a dictionary (``x`` or ``feat``; ``edge_index``, ``adj_t`` or ``adj``; ``y`` or
-            ``labels``), whose edges are read as those of a real graph
-            (:func:`~graphcondense.data.reading.adjacency`); or a features file ``feat_NAME.pt``,
-            or a folder that has one, beside which ``adj_NAME.pt`` (dense ``[n, n]``, sparse or
-            ``[2, m]``) and ``label_NAME.pt`` are looked for. Without an adjacency file the graph
-            has no edges.
+            ``labels``), whose edges are read as those of a real graph; or a features file
+            ``feat_NAME.pt``, or a folder that has one, beside which ``adj_NAME.pt`` (dense
+            ``[n, n]``, sparse or ``[2, m]``; none: no edges) and ``label_NAME.pt`` are looked for.
         adj: the file of the adjacency, if it is called otherwise.
         labels: the file of the labels ``[n]`` or soft labels ``[n, C]``; or ``"gcond"`` for what
             GCond's released pairs leave out: each class in proportion to its training nodes, at
@@ -62,12 +61,12 @@ def open_small(
         real: the real graph; with it, features and classes must match.
 
     Raises:
-        ValueError: naming the file and the numbers: sizes that do not match each other or the real
-            graph, a matrix ``adj`` that is not symmetric (projects differ in which way it runs),
-            weights that are negative or not finite, labels outside the classes, a pickle that is
-            not plain data.
+        ValueError: naming the file and the numbers: sizes or classes that do not match, a matrix
+            ``adj`` that is not symmetric (projects differ in which way it runs), weights that are
+            negative or not finite, a pickle that is not plain data.
+        TypeError: a path that is none.
     """
-    path = Path(path).expanduser()
+    path = path_of(path, "open_small(path)", "a condensed graph's file or folder")
     if path.is_dir() and not (path / "condensed.safetensors").is_file():
         path = _features_in(path)
     if path.is_dir() or path.suffix == ".safetensors":
@@ -121,17 +120,14 @@ def _open_pt(
     content = read_pt(path, "tensors or a PyG Data")
     given: Record
     if isinstance(content, Data):
-        given = {name: content[name] for name in content.keys()}  # noqa: SIM118
+        given = content.to_dict()
         if isinstance(content, CondensedGraph):
             given["condensed"] = content.condensed
     elif isinstance(content, dict):
         given = {str(name): value for name, value in content.items()}
     elif isinstance(content, Tensor):
         given = {"x": content}
-        if adj_file is None:
-            adj_file = _beside(path, "adj")
-        if labels is None:
-            labels = _beside(path, "y")
+        adj_file, labels = adj_file or _beside(path, "adj"), labels or _beside(path, "y")
     else:
         raise ValueError(f"{path} holds a {type(content).__name__}, not a graph's tensors")
     sources = dict.fromkeys(NAMES, path)
@@ -145,7 +141,7 @@ def _open_pt(
         edges_given = _edges_of(matrix, len(x))
         if "edge_index" in edges_given and "edge_weight" in given:
             edges_given["edge_weight"] = given["edge_weight"]
-    elif any(given.get(name) is not None for name in ("edge_index", "adj_t")):
+    elif given.get("edge_index") is not None or given.get("adj_t") is not None:
         keys = ("edge_index", "edge_weight", "edge_attr", "adj_t")
         edges_given = {key: given[key] for key in keys if key in given}
     else:
@@ -165,7 +161,8 @@ def _open_pt(
     train = torch.ones(len(x), dtype=torch.bool)
     if given.get("train_mask") is not None:
         train = mask(given["train_mask"], "train_mask", len(x), f"{path}: ")[:, 0]
-    _check_labelled(y, train, sources["y"])
+    if y.dim() == 1 and bool((y[train] < 0).any()):
+        raise ValueError(f"{sources['y']} has a label -1 of a training node; classes are 0..C-1")
     edges, weight = _edges(edges_given, len(x), sources["adj"], path, threshold)
     small = CondensedGraph(x=x, edge_index=edges, edge_weight=weight, y=y, train_mask=train)
     record = given.get("condensed")
@@ -193,12 +190,10 @@ def _plain(x: object, path: Path, what: str) -> Tensor:
         raise ValueError(f"{path}: {what} must be [rows, columns], got shape {tuple(x.shape)}")
     if not x.numel():
         raise ValueError(f"{path}: {what} are empty, shape {tuple(x.shape)}")
-    x = x.float().contiguous()
-    bad = int((~torch.isfinite(x)).sum())
+    out: Tensor = x.float().contiguous()
+    bad = (~torch.isfinite(out)).nonzero().tolist()
     if bad:
-        first = (~torch.isfinite(x)).nonzero()[0].tolist()
-        raise ValueError(f"{path}: {bad} {what} are NaN or infinite, the first at {first}")
-    out: Tensor = x
+        raise ValueError(f"{path}: {len(bad)} {what} are NaN or infinite, the first at {bad[0]}")
     return out
 
 
@@ -208,11 +203,6 @@ def _labels(y: object, n: int, path: Path, x_path: Path) -> Tensor:
     if y.dim() not in (1, 2) or len(y) != n or (not soft and y.numel() != n):
         raise ValueError(f"{path} has labels of shape {tuple(y.shape)}, {x_path} has {n} nodes")
     return _plain(y, path, "soft labels") if soft else labels(y, n, f"{path}: ")
-
-
-def _check_labelled(y: Tensor, train: Tensor, path: Path) -> None:
-    if y.dim() == 1 and bool((y[train] < 0).any()):
-        raise ValueError(f"{path} has a label -1 of a training node; classes are 0..C-1")
 
 
 def _edges_of(given: Any, n: int) -> Record:
@@ -253,18 +243,13 @@ def _matrix(given: object, n: int, path: Path, x_path: Path) -> sp.csr_matrix:
             f"{path} has an adjacency of shape {tuple(given.shape)}, {x_path} has {n} nodes"
         )
     adj = sparse(given, f"{path}: the adjacency")
-    wrong = np.flatnonzero(~np.isfinite(adj.data))
-    if len(wrong):
-        coo = adj.tocoo()
-        first = [int(coo.row[wrong[0]]), int(coo.col[wrong[0]])]
+    coo = adj.tocoo()
+    wrong = ~np.isfinite(coo.data)
+    if wrong.any():
+        first = [int(coo.row[wrong][0]), int(coo.col[wrong][0])]
         raise ValueError(
-            f"{path}: {len(wrong)} adjacency entries are NaN or infinite, the first at {first}"
+            f"{path}: {wrong.sum()} adjacency entries are NaN or infinite, the first at {first}"
         )
-    _check_symmetric(adj, path)
-    return adj
-
-
-def _check_symmetric(adj: sp.csr_matrix, path: Path) -> None:
     off = abs(adj - adj.T).tocoo()
     if off.nnz and float(off.data.max()) > 1e-5 * max(1.0, float(adj.data.max())):
         at = int(off.data.argmax())
@@ -273,6 +258,7 @@ def _check_symmetric(adj: sp.csr_matrix, path: Path) -> None:
             f"{path} is not symmetric: entry [{i}, {j}] is {adj[i, j]:g}, [{j}, {i}] is "
             f"{adj[j, i]:g}; say which way edges run: edge_index, or (A + A.T) / 2"
         )
+    return adj
 
 
 def _gcond_labels(n: int, real: NodeTask | None, path: Path) -> Tensor:

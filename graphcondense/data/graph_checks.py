@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from graphcondense.data.graph_task import FITTING, Encoding, LabelKind, Splits
-from graphcondense.data.labels import count_classes, counts_up, few, is_one_hot
+from graphcondense.data.labels import count_classes, counts_up, few, is_one_hot, overlap
 from graphcondense.saved.graph_set import ranges
 
 MOST_COLUMNS = 10_000
@@ -106,13 +105,13 @@ def _label_kind_of(y: Tensor, plain: bool, metric: str | None) -> LabelKind:
     one_hot = is_one_hot(y)
     if not one_hot and (binary or not counts_up(known)):
         return "binary" if binary else "regression"
-    said = next((k for k, fit in FITTING.items() if metric in fit), None)
-    if said is not None and not (one_hot and metric == "accuracy"):
-        return said
+    fitting = next((k for k, fit in FITTING.items() if metric in fit), None)
+    if fitting is not None and not (one_hot and metric == "accuracy"):
+        return fitting
     raise ValueError(_either(y, known, one_hot))
 
 
-_SAID = " (to graphcondense.data.as_graph_task, or on the command line --label-kind)"
+_SAY = " (to graphcondense.data.as_graph_task, or on the command line --label-kind)"
 
 
 def _either(y: Tensor, known: Tensor, one_hot: bool) -> str:
@@ -121,7 +120,7 @@ def _either(y: Tensor, known: Tensor, one_hot: bool) -> str:
         return (
             f"the labels y {list(y.shape)} are one-hot: give one class a graph (y.argmax(-1)), or "
             f"label_kind='classes' if that is what they are, label_kind='binary' for "
-            f"{y.shape[1]} tasks{_SAID}"
+            f"{y.shape[1]} tasks{_SAY}"
         )
     values = torch.unique(known).tolist()
     numbers = "if they are numbers say label_kind='regression' or metric='rmse'"
@@ -135,7 +134,7 @@ def _either(y: Tensor, known: Tensor, one_hot: bool) -> str:
         way = "if they are two classes make them 0 and 1: y > 0"
     elif y.shape[1] > 1 and values[0] >= 0:
         way = "several tasks of more than two classes each cannot be condensed"
-    return f"the labels y are {few([f'{v:g}' for v in values])}: {way}; {numbers}{_SAID}"
+    return f"the labels y are {few([f'{v:g}' for v in values])}: {way}; {numbers}{_SAY}"
 
 
 def _classes(y: Tensor) -> Tensor:
@@ -190,13 +189,11 @@ def split_parts(splits: Splits, count: int) -> dict[str, Tensor]:
         if len(torch.unique(part)) < len(part):
             raise ValueError(f"split {name!r} names a graph twice")
         out[name] = part
-    for a, b in (("train", "val"), ("train", "test"), ("val", "test")):
-        both = np.intersect1d(out[a].numpy(), out[b].numpy())
-        if len(both):
-            raise ValueError(
-                f"splits {a} and {b} share {len(both)} graphs (first: {both[0]}); they must be "
-                "disjoint"
-            )
+    if shared := overlap(out):
+        a, b, number, first = shared
+        raise ValueError(
+            f"splits {a} and {b} share {number} graphs (first: {first}); they must be disjoint"
+        )
     return out
 
 
@@ -225,9 +222,9 @@ def labelled(y: Tensor, part: Tensor, label_kind: LabelKind, split: str) -> Tens
     return kept
 
 
-def encoding_of(features: Tensor, ptr: Tensor, train: Tensor, what: str) -> Encoding | None:
-    """Of the values that training graphs have."""
-    if features.is_floating_point():
+def encoding_of(features: Tensor | None, ptr: Tensor, train: Tensor, what: str) -> Encoding | None:
+    """Of the values that training graphs have; ``None`` where features are no categories."""
+    if features is None or features.is_floating_point():
         return None
     rows, _ = ranges(ptr, train)
     seen = features[rows]
@@ -248,9 +245,9 @@ def check_splits(y: Tensor, train: Tensor, label_kind: LabelKind) -> None:
             y[y >= 0], y[train], "graphs", "; if y are numbers say label_kind='regression'"
         )
     if label_kind == "binary":
-        own = y[train]
+        labels = y[train]
         for value in (0, 1):
-            lacking = (~(own == value).any(0)).nonzero().flatten().tolist()
+            lacking = (~(labels == value).any(0)).nonzero().flatten().tolist()
             if lacking:
                 raise ValueError(
                     f"task {few(lacking)} has no training graph of class {value}; draw another "

@@ -43,13 +43,13 @@ def as_graph_task(
 
     Args:
         data: a :class:`GraphTask`, a list of PyG ``Data``, or a PyG dataset. Each graph has
-            ``x`` (floats are features, integers are categories; where no graph has any, every node
-            has the feature 1), ``edge_index`` (none: no edges), optional ``edge_attr`` (as ``x``),
-            optional ``node_weight [n]``, and ``y``: one integer (a class), or ``[1, T]`` numbers:
-            several tasks, or one. Tasks whose labels are 0, 1 or NaN alone are binary, others
-            regression. Floats that count up as classes do, or are -1 and 1, and one-hot rows may
-            mean either: then ``label_kind`` or ``metric`` has to say. A graph without a label (-1
-            as a class, NaN in all tasks) is left out of its split, and counted in ``unlabelled``.
+            ``x`` (floats are features, integers categories; where no graph has any, every node has
+            the feature 1), ``edge_index`` (none: no edges), optional ``edge_attr`` (as ``x``) and
+            ``node_weight [n]``, and ``y``: one integer (a class), or ``[1, T]`` numbers, of one
+            task or several: binary where they are 0, 1 or NaN alone, else regression. Floats that
+            count up as classes do, or are -1 and 1, and one-hot rows may mean either: then
+            ``label_kind`` or ``metric`` has to say. A graph without a label (-1 as a class, NaN in
+            all tasks) is left out of its split, and counted in ``unlabelled``.
         splits: graph indices (or bool masks) by ``"train"``, ``"val"`` (or ``"valid"``) and
             ``"test"``, or ``"stratified"`` for :func:`stratified`; by default those of the
             dataset's own ``get_idx_split()``, else stratified.
@@ -94,15 +94,11 @@ def as_graph_task(
     train = known["train"]
     return GraphTask(
         graphs=graphs,
-        train=train,
-        val=known["val"],
-        test=known["test"],
+        **known,
         label_kind=label_kind,
         metric=metric,
         nodes=encoding_of(graphs.x, graphs.node_ptr, train, "node"),
-        edges=None
-        if graphs.edge_attr is None
-        else encoding_of(graphs.edge_attr, graphs.edge_ptr, train, "edge"),
+        edges=encoding_of(graphs.edge_attr, graphs.edge_ptr, train, "edge"),
         name=str(name or getattr(data, "name", None) or "graphs"),
         unlabelled={split: len(part) - len(known[split]) for split, part in parts.items()},
     )
@@ -111,18 +107,10 @@ def as_graph_task(
 def pack(
     data: Any, label_kind: LabelKind | None = None, metric: str | None = None
 ) -> tuple[GraphSet, LabelKind]:
-    """Graphs in one layout, and what their labels are.
+    """Graphs in one layout, and what their labels are, by their looks where ``label_kind`` is open.
 
     An ``InMemoryDataset`` without a transform is taken from its collated storage, which is some
     hundred times faster than graph by graph; features may then share its memory.
-
-    Args:
-        data: a list or a PyG data set of graphs.
-        label_kind: what the labels are; by default as they look.
-        metric: says what they are where they may be one or the other.
-
-    Raises:
-        ValueError: as :func:`as_graph_task`.
     """
     if not is_dataset(data):
         raise ValueError(
@@ -132,26 +120,26 @@ def pack(
     check_has_length(data)
     if not len(data):
         raise ValueError("a data set of graphs needs at least one graph, this one is empty")
-    held = _stored(data) or _listed(data)
-    node_ptr, edge_ptr = starts(held.sizes), starts(held.edges)
-    for i in (held.sizes == 0).nonzero().flatten().tolist():
+    found = _stored(data) or _listed(data)
+    node_ptr, edge_ptr = starts(found.sizes), starts(found.edges)
+    for i in (found.sizes == 0).nonzero().flatten().tolist():
         raise ValueError(f"graph {i} has no nodes; remove it")
-    x = torch.ones(int(node_ptr[-1]), 1) if held.x is None else held.x
+    x = torch.ones(int(node_ptr[-1]), 1) if found.x is None else found.x
     check_values(x, node_ptr, "node")
-    if held.edge_attr is not None:
-        check_values(held.edge_attr, edge_ptr, "edge")
-    if held.node_weight is not None and not bool(torch.isfinite(held.node_weight).all()):
+    if found.edge_attr is not None:
+        check_values(found.edge_attr, edge_ptr, "edge")
+    if found.node_weight is not None and not bool(torch.isfinite(found.node_weight).all()):
         raise ValueError("node_weight has NaN or infinite values")
-    check_ids(held.edge_index, held.sizes, edge_ptr)
-    y, label_kind = targets_of(held.y, held.plain, label_kind, metric)
+    check_ids(found.edge_index, found.sizes, edge_ptr)
+    y, label_kind = targets_of(found.y, found.plain, label_kind, metric)
     return GraphSet(
         x=x,
-        edge_index=held.edge_index + torch.repeat_interleave(node_ptr[:-1], held.edges),
-        edge_attr=held.edge_attr,
+        edge_index=found.edge_index + torch.repeat_interleave(node_ptr[:-1], found.edges),
+        edge_attr=found.edge_attr,
         node_ptr=node_ptr,
         edge_ptr=edge_ptr,
         y=y,
-        node_weight=held.node_weight,
+        node_weight=found.node_weight,
     ), label_kind
 
 
@@ -180,11 +168,11 @@ def stratified(labels: Tensor | None, count: int, seed: int = 0) -> dict[str, Te
     labels = torch.zeros(count, dtype=torch.long) if labels is None else labels
     parts: dict[str, list[Tensor]] = {"train": [], "val": [], "test": []}
     for c in torch.unique(labels):
-        own = (labels == c).nonzero().flatten()
-        own = own[torch.randperm(len(own), generator=rng)]
-        held = max(round(0.1 * len(own)), 1 if len(own) > 2 else 0)
-        sizes = [len(own) - 2 * held, held, held]
-        for part, piece in zip(parts.values(), own.split(sizes), strict=True):
+        members = (labels == c).nonzero().flatten()
+        members = members[torch.randperm(len(members), generator=rng)]
+        tenth = max(round(0.1 * len(members)), 1 if len(members) > 2 else 0)
+        sizes = [len(members) - 2 * tenth, tenth, tenth]
+        for part, piece in zip(parts.values(), members.split(sizes), strict=True):
             part.append(piece)
     return {name: torch.cat(part).sort().values for name, part in parts.items()}
 
@@ -192,7 +180,7 @@ def stratified(labels: Tensor | None, count: int, seed: int = 0) -> dict[str, Te
 # --- reading ---------------------------------------------------------------------------------
 
 
-class _Held(NamedTuple):
+class _Packed(NamedTuple):
     """All graphs, one behind the other; node ids still count from 0 in each graph."""
 
     x: Tensor | None  # [N, d]
@@ -205,19 +193,19 @@ class _Held(NamedTuple):
     node_weight: Tensor | None  # [N]
 
 
-def _stored(data: object) -> _Held | None:
+def _stored(data: object) -> _Packed | None:
     """From the storage of an ``InMemoryDataset``; ``None`` if its graphs are made at access."""
     from torch_geometric.data import Data, InMemoryDataset
 
     if not isinstance(data, InMemoryDataset) or type(data).get is not InMemoryDataset.get:
         return None
-    held, slices = data._data, data.slices
-    if data.transform is not None or slices is None or type(held) is not Data:
+    storage, slices = data._data, data.slices
+    if data.transform is not None or slices is None or type(storage) is not Data:
         return None
-    of_nodes = getattr(held, "_num_nodes", None)
+    of_nodes = getattr(storage, "_num_nodes", None)
     if "y" not in slices or not ("x" in slices or isinstance(of_nodes, list)):
         return None
-    given = {name: held[name] for name in FIELDS if name in slices}
+    given = {name: storage[name] for name in FIELDS if name in slices}
     if not all(isinstance(value, Tensor) for value in given.values()):
         return None
     check_names(slices.keys(), "the graphs")
@@ -256,12 +244,12 @@ def _stored(data: object) -> _Held | None:
     y, rows = taken("y")
     widths = (rows * math.prod(y.shape[1:])).tolist()
     same_width(widths, "labels")
-    return _Held(
+    return _Packed(
         x, sizes, edge_index, edges, attr, y.reshape(counts, widths[0]), y.dim() < 2, weight
     )
 
 
-def _listed(data: Any) -> _Held:
+def _listed(data: Any) -> _Packed:
     """From the graphs one by one."""
     items = [data[i] for i in range(len(data))]
     for i, item in enumerate(items):
@@ -282,16 +270,16 @@ def _listed(data: Any) -> _Held:
 
     xs = _all_or_none(given("x"), "x")
     x, sizes = None, [int(getattr(item, "num_nodes", None) or 0) for item in items]
-    if xs is not None and all(map(_no_columns, xs)):
-        sizes, xs = [len(value) for value in xs], None
     if xs is not None:
-        x, sizes = _joined(xs, "x"), [len(value) for value in xs]
+        sizes = [len(value) for value in xs]
+        x = None if all(map(_no_columns, xs)) else _joined(xs, "x")
     index = [_edge_rows(value, i) for i, value in enumerate(given("edge_index"))]
     edges = [rows.shape[1] for rows in index]
-    weights = _all_or_none(given("node_weight"), "node_weight")
+    weight, weights = None, _all_or_none(given("node_weight"), "node_weight")
     if weights is not None:
         rows = torch.tensor([len(w) for w in weights])
         same_counts(rows, torch.tensor(sizes), "node_weight", "nodes")
+        weight = torch.cat([w.detach().cpu().flatten().float() for w in weights])
     labels = given("y")
     lacking = next((i for i, y in enumerate(labels) if y is None), None)
     if lacking is not None:
@@ -306,7 +294,7 @@ def _listed(data: Any) -> _Held:
     same_width(counts, "labels")
     if any(y.is_floating_point() for y in ys):
         ys = [y.float() for y in ys]
-    return _Held(
+    return _Packed(
         x=x,
         sizes=torch.tensor(sizes),
         edge_index=torch.cat(index, 1),
@@ -314,9 +302,7 @@ def _listed(data: Any) -> _Held:
         edge_attr=_edge_attr(given("edge_attr"), edges),
         y=torch.stack([y.reshape(-1) for y in ys]),
         plain=all(y.dim() < 2 for y in ys),
-        node_weight=None
-        if weights is None
-        else torch.cat([w.detach().cpu().flatten().float() for w in weights]),
+        node_weight=weight,
     )
 
 
@@ -406,10 +392,10 @@ def _joined(given: Sequence[object], name: str) -> Tensor:
 
 def _own_metric(data: object) -> str | None:
     """The score that an OGB set is published with."""
-    own = getattr(data, "eval_metric", None)
-    name = {"acc": "accuracy"}.get(own, own) if isinstance(own, str) else None
+    given = getattr(data, "eval_metric", None)
+    name = {"acc": "accuracy"}.get(given, given) if isinstance(given, str) else None
     if name not in (None, *METRICS):
-        raise ValueError(f"the data's own metric is {own!r}: give metric=, {', '.join(METRICS)}")
+        raise ValueError(f"the data's own metric is {given!r}: give metric=, {', '.join(METRICS)}")
     return name
 
 

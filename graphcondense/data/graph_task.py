@@ -74,8 +74,8 @@ class Encoding:
                 f"{list(categories.shape)}"
             )
         columns = [
-            column[:, None] == torch.tensor(own, device=categories.device)
-            for column, own in zip(categories.T, self.values, strict=True)
+            column[:, None] == torch.tensor(values, device=categories.device)
+            for column, values in zip(categories.T, self.values, strict=True)
         ]
         return torch.cat(columns, 1).float()
 
@@ -123,8 +123,8 @@ class GraphTask:
     @property
     def size(self) -> tuple[int, int, int, int]:
         """Nodes, edges and bytes of the training graphs, and how many they are."""
-        held = self.graphs.select(self.train)
-        return len(held.x), held.edge_index.shape[1], held.bytes, len(held)
+        training = self.graphs.select(self.train)
+        return len(training.x), training.edge_index.shape[1], training.bytes, len(training)
 
     @property
     def num_features(self) -> int:
@@ -167,11 +167,11 @@ class GraphTask:
         target = y[:, 0].contiguous()
         if self.label_kind == "binary":
             return torch.where(target.isnan(), -1, (target > 0.5).to(target)).long()
-        own = self.graphs.y[self.train, 0]
-        share = torch.linspace(0, 1, BINS + 1, dtype=own.dtype)[1:-1]
+        targets = self.graphs.y[self.train, 0]
+        share = torch.linspace(0, 1, BINS + 1, dtype=targets.dtype)[1:-1]
         # Bounds are targets themselves and above the smallest: no bin is without training graphs.
-        bounds = torch.unique(torch.quantile(own, share, interpolation="higher"))
-        bounds = bounds[bounds > own.min()]
+        bounds = torch.unique(torch.quantile(targets, share, interpolation="higher"))
+        bounds = bounds[bounds > targets.min()]
         binned = torch.bucketize(target, bounds, right=True)
         return torch.where(target.isnan(), -1, binned)
 
@@ -188,9 +188,9 @@ class GraphTask:
         y = self.graphs.y
         if self.label_kind != "regression":
             return torch.zeros(self.num_outputs), torch.ones(self.num_outputs)
-        own = y[self.train]
-        mean = own.nanmean(0)
-        std = (own - mean).square().nanmean(0).sqrt()
+        targets = y[self.train]
+        mean = targets.nanmean(0)
+        std = (targets - mean).square().nanmean(0).sqrt()
         return mean, torch.where(std > 0, std, 1.0)
 
     def scaled(self, y: Tensor) -> Tensor:
@@ -212,13 +212,7 @@ class GraphTask:
         return self.encoded(self.graphs.select(index))
 
     def encoded(self, graphs: GraphSet) -> GraphSet:
-        """``graphs`` with categories encoded; those whose features are numbers come back as such.
-
-        A graph set whose float features already have the encoded width is taken as encoded.
-
-        Raises:
-            ValueError: for features of any other width.
-        """
+        """``graphs`` with categories encoded; floats are taken as encoded, and have that width."""
         x = encoded(graphs.x, self.nodes)
         if x.shape[1] != self.num_features:
             raise ValueError(
@@ -268,11 +262,8 @@ class GraphTask:
 def encoded(features: Tensor, encoding: Encoding | None) -> Tensor:
     """Features ``[n, k]`` as models take them, ``[n, d]`` float32.
 
-    Categories are encoded; floats are taken as they are, encoded already where there is an
+    Categories are encoded; floats are encoded already, and of its width, where there is an
     encoding.
-
-    Raises:
-        ValueError: for floats that do not have the width of the encoding.
     """
     if encoding is None:
         return features.float()

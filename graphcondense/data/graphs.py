@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,10 +11,11 @@ import torch
 
 from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.graph_task import GraphTask, LabelKind, Splits
-from graphcondense.data.kind import refuse_others
-from graphcondense.data.known import Named, Row, find, open_known, root_of
+from graphcondense.data.kind import find_named
+from graphcondense.data.known import NAMED, Named, open_known, root_of
 from graphcondense.data.ogb import open_ogb
 from graphcondense.data.pt import read_pt
+from graphcondense.saved.paths import path_of
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -37,9 +37,8 @@ def load_graphs(
 ) -> GraphTask:
     """Open a set of labelled graphs by name, or from a ``.pt`` file of a list of PyG ``Data``.
 
-    Case, ``-`` and ``_`` in a name do not matter, and ``molhiv`` is ``ogbg-molhiv``.
-    :func:`graphcondense.data.datasets` lists the names. What is not under ``root`` is downloaded
-    there, without a question.
+    Names, files, ``root`` and downloads are those of :func:`graphcondense.data.load`; ``molhiv`` is
+    ``ogbg-molhiv``.
 
     Node features of OGB's molecules are integer categories. Those of TUDatasets are numbers: the
     continuous attributes where there are any, then 0/1 columns of the node labels. TUDatasets
@@ -48,16 +47,13 @@ def load_graphs(
     PyG) is opened as it is, with fewer graphs than :data:`KNOWN_GRAPHS` says.
 
     Args:
-        name: name of a set, or path to a ``.pt`` file, of which only tensors and PyG's ``Data`` are
-            read; anything that could run code is refused.
-        root: where data sets are; by default ``$GRAPHCONDENSE_DATA``, else
-            ``~/.cache/graphcondense``. Each set lies there as its own loader puts it
-            (``MUTAG/raw``, ``ogbg_molhiv``), or so below ``pyg/`` and ``ogb/``.
+        name: name of a set, or path to a ``.pt`` file.
+        root: where data sets are.
         split: ``scaffold``: OGB's published split, in which test molecules have other scaffolds.
             ``stratified``: 80 / 10 / 10 %, class by class, or label by label of a single binary
             task. By default ``scaffold`` where there is one, else ``stratified``.
         seed: draws the split ``stratified``.
-        label_kind: of a file whose labels may be one or the other, what they are: see
+        label_kind: what labels of a file are, where they may be one or the other: see
             :func:`~graphcondense.data.graph_reading.as_graph_task`.
 
     Returns:
@@ -67,12 +63,11 @@ def load_graphs(
         ValueError: for a name, split, file or folder that cannot be used, saying what can.
         ConnectionError: when the set is not under ``root`` and cannot be downloaded.
     """
-    path = Path(name).expanduser()
+    path = path_of(name, "load_graphs(name)", NAMED)
     if path.suffix == ".pt":
         return task_of_list(read_pt(path, "a list of PyG Data"), path, split, seed, label_kind)
-    refuse_others(str(name), "graph")
-    known = find(str(name), KNOWN_GRAPHS, ".pt")
-    _checked_split(split, known.name, known.splits)
+    known = find_named(name, "graph", KNOWN_GRAPHS)
+    _checked_split(split, known.name, known.splits)  # before anything is downloaded
     data, published = open_known(known, root_of(root))
     chosen = published if (split or known.splits[0]) == "scaffold" else None
     return _task(data, chosen or "stratified", known.name, seed, known.metric, label_kind)
@@ -85,11 +80,7 @@ def task_of_list(
     seed: int = 0,
     label_kind: LabelKind | None = None,
 ) -> GraphTask:
-    """What a ``.pt`` file holds, as a task with a stratified split.
-
-    Raises:
-        ValueError: for anything but a list of PyG ``Data``.
-    """
+    """What a ``.pt`` file holds, a list of PyG ``Data``, as a task with a stratified split."""
     from torch_geometric.data import Data
 
     _checked_split(split, str(path), ("stratified",))
@@ -143,53 +134,25 @@ def degree_categories(data: Data) -> Data:
 # --- sets by name ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
-class KnownGraphs(Named):
-    """A set of graphs that :func:`load_graphs` knows.
-
-    Attributes:
-        graphs: how many there are.
-        classes: how many classes, or tasks where the metric is not accuracy.
-        metric: one of :data:`~graphcondense.data.graph_task.METRICS`.
-        splits: its splits, the default first.
-    """
-
-    open: Callable[[KnownGraphs, Path], Opened]
-    graphs: int
-    classes: int
-    metric: str
-    splits: tuple[str, ...]
-
-    def columns(self) -> Row:
-        return {
-            "graphs": self.graphs,
-            "nodes": None,
-            "classes": self.classes,
-            "metric": self.metric,
-            "split": self.splits[0],
-            "normalize": "none",
-        }
-
-
-def _open_molecules(known: KnownGraphs, base: Path) -> Opened:
+def _open_molecules(known: Named, base: Path) -> Opened:
     return open_ogb(known.name, base)
 
 
-def _open_tu(known: KnownGraphs, base: Path) -> Opened:
+def _open_tu(known: Named, base: Path) -> Opened:
     from torch_geometric.datasets import TUDataset
 
     return TUDataset(str(base), known.folder, use_node_attr=True), None
 
 
-def _open_tu_bare(known: KnownGraphs, base: Path) -> Opened:
+def _open_tu_bare(known: Named, base: Path) -> Opened:
     """A TUDataset that has neither node labels nor attributes."""
     from torch_geometric.datasets import TUDataset
 
     return TUDataset(str(base), known.folder, transform=degree_categories), None
 
 
-def _molecules(name: str, graphs: int, tasks: int, metric: str) -> KnownGraphs:
-    return KnownGraphs(
+def _molecules(name: str, graphs: int, tasks: int, metric: str) -> Named:
+    return Named(
         name=f"ogbg-{name}",
         family="OGB",
         folder=f"ogbg_{name}",
@@ -205,17 +168,15 @@ def _molecules(name: str, graphs: int, tasks: int, metric: str) -> KnownGraphs:
 
 
 def _tu(
-    name: str, graphs: int, classes: int, opened: Callable[[KnownGraphs, Path], Opened] = _open_tu
-) -> KnownGraphs:
-    return KnownGraphs(
+    name: str, graphs: int, classes: int, opened: Callable[[Named, Path], Opened] = _open_tu
+) -> Named:
+    return Named(
         name=name,
         family="TUDataset",
         folder=name,
         open=opened,
         graphs=graphs,
         classes=classes,
-        metric="accuracy",
-        splits=("stratified",),
         source="chrsmrrs.github.io/datasets",
         licence="see source",
     )
@@ -223,7 +184,7 @@ def _tu(
 
 _tu_bare = partial(_tu, opened=_open_tu_bare)
 
-KNOWN_GRAPHS: tuple[KnownGraphs, ...] = (
+KNOWN_GRAPHS: tuple[Named, ...] = (
     _molecules("molhiv", 41_127, 1, "rocauc"),
     _molecules("molpcba", 437_929, 128, "ap"),
     _molecules("molbace", 1_513, 1, "rocauc"),

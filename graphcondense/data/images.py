@@ -10,10 +10,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import struct
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphcondense.data.kind import refuse_others
-from graphcondense.data.known import Named, Row, find, open_known, root_of
+from graphcondense.data.kind import open_named
+from graphcondense.data.known import DIGITS, NAMED, Named, archived, digits, read_npz
 from graphcondense.data.labels import as_tensor, count_classes
-from graphcondense.data.preprocess import Identity, Preprocess, fit_preprocess
+from graphcondense.data.preprocess import Preprocess, fit_preprocess
+from graphcondense.saved.paths import path_of
 
 MOST_HELD = 1000
 """Images that are held out for validation, at most, over all classes."""
@@ -61,7 +61,7 @@ class ImageTask:
     test: Tensor
     num_classes: int
     name: str = "images"
-    preprocess: Preprocess = field(default_factory=Identity)
+    preprocess: Preprocess = field(default_factory=Preprocess)
     unlabelled: Mapping[str, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -124,20 +124,18 @@ def as_images(
     ``data`` and ``test`` are each one of
 
     * a pair ``(images, labels)`` of tensors, numpy arrays or lists. Images are ``[n, h, w]`` or
-      ``[n, c, h, w]``; arrays also ``[n, h, w, c]`` where ``c`` is 1 or 3 and the second dimension
-      is neither; arrays ``[n, h, w, 4]`` likewise. Bytes (uint8) are scaled to [0, 1]; floats are
-      taken as they are. Labels are integers ``[n]``, 0..C-1; test images may have -1, no label,
-      and are then left out and counted;
+      ``[n, c, h, w]``; arrays also ``[n, h, w, c]`` where ``c`` is 1, 3 or 4 and the second
+      dimension is none of these. Bytes (uint8) are scaled to [0, 1]; floats stay as they are.
+      Labels are integers ``[n]``, 0..C-1; test images of -1, no label, are left out and counted;
     * a list, or a data set with ``__len__`` and ``__getitem__``, that gives ``(image, label)``, as
-      those of torchvision do: PIL images, arrays ``[h, w]`` or ``[h, w, c]``, or tensors ``[h, w]``
-      or ``[c, h, w]``. Every image is read once;
+      torchvision's do: PIL images, arrays ``[h, w]`` or ``[h, w, c]``, or tensors ``[h, w]`` or
+      ``[c, h, w]``. Every image is read once;
     * a path: an ``.npz`` file of ``images`` and ``labels``, a file of images in the idx format with
       its labels beside it (``train-images-idx3-ubyte``, also ``.gz``), or a folder that has
       ``train-*`` and, for the test part, ``t10k-*`` of these.
 
-    Validation images are held out of ``data``: every tenth image of a class, at most
-    :data:`MOST_HELD` over all classes. Methods train on the others, the best condensed set is
-    chosen on these, and the test images are for the final score alone.
+    Every tenth image of a class, at most :data:`MOST_HELD` in all, is held out for validation:
+    the best condensed set is chosen on these, and the test images are for the final score alone.
 
     Args:
         data: images that condensing may use; an :class:`ImageTask` is returned as it is.
@@ -167,24 +165,23 @@ def as_images(
     train, val = _hold_out(labels, counts, MOST_HELD if validation is None else validation)
     tested, left = torch.empty(0, dtype=torch.long), 0
     if test is not None:
-        more, said = _checked(test, "test images")
+        more, test_labels = _checked(test, "test images")
         if more.shape[1:] != images.shape[1:]:
             raise ValueError(
                 f"test images are {list(more.shape[1:])}, training images {list(images.shape[1:])}"
             )
-        if int(said.max()) >= classes:
+        low, high = int(test_labels.min()), int(test_labels.max())
+        if high >= classes:
             raise ValueError(
-                f"test label {int(said.max())} is no class of the training images, 0..{classes - 1}"
+                f"test label {high} is no class of the training images, 0..{classes - 1}"
             )
-        if int(said.min()) < -1:
-            raise ValueError(
-                f"test label {int(said.min())}: classes are 0..{classes - 1}, -1 is no label"
-            )
-        tested = len(images) + (said >= 0).nonzero().flatten()
-        left = len(said) - len(tested)
+        if low < -1:
+            raise ValueError(f"test label {low}: classes are 0..{classes - 1}, -1 is no label")
+        tested = len(images) + (test_labels >= 0).nonzero().flatten()
+        left = len(test_labels) - len(tested)
         if not len(tested):
             raise ValueError(f"none of the {left:,} test images has a label (all are -1)")
-        images, labels = torch.cat([images, more]), torch.cat([labels, said])
+        images, labels = torch.cat([images, more]), torch.cat([labels, test_labels])
     without = {"train": 0, "val": 0, "test": left}
     task = ImageTask(images, labels, train, val, tested, classes, name, unlabelled=without)
     return task.with_preprocess(preprocess)
@@ -192,13 +189,13 @@ def as_images(
 
 def _hold_out(labels: Tensor, counts: Tensor, most: int) -> tuple[Tensor, Tensor]:
     """Indices for training, and every tenth image of a class, ``most`` in all, for validation."""
-    held = torch.zeros(len(labels), dtype=torch.bool)
+    chosen = torch.zeros(len(labels), dtype=torch.bool)
     each = counts // 10
     if int(each.sum()) > most:
         each = each * most // each.sum()
     for c, k in enumerate(each.tolist()):
-        held[(labels == c).nonzero().flatten()[9::10][:k]] = True
-    return (~held).nonzero().flatten(), held.nonzero().flatten()
+        chosen[(labels == c).nonzero().flatten()[9::10][:k]] = True
+    return (~chosen).nonzero().flatten(), chosen.nonzero().flatten()
 
 
 def is_images(data: object) -> bool:
@@ -378,11 +375,8 @@ def _read(path: Path) -> tuple[Pair, Pair | None]:
 
 
 def _find_idx(folder: Path, part: str) -> Path | None:
-    for ending in ("", ".gz"):
-        path = folder / f"{part}-images-idx3-ubyte{ending}"
-        if path.is_file():
-            return path
-    return None
+    paths = [folder / f"{part}-images-idx3-ubyte{ending}" for ending in ("", ".gz")]
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _read_idx_pair(images: Path) -> Pair:
@@ -431,11 +425,7 @@ def read_idx(path: str | Path) -> np.ndarray:
 
 
 def _read_npz(path: Path) -> tuple[Pair, Pair | None]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-    except (ValueError, zipfile.BadZipFile, EOFError, AttributeError) as error:
-        raise ValueError(f"{path} is not a .npz file of plain arrays ({error})") from error
+    arrays = read_npz(path)
     if missing := [key for key in ("images", "labels") if key not in arrays]:
         raise ValueError(
             f"{path} has no {' and no '.join(missing)}; it has {', '.join(arrays) or 'nothing'}"
@@ -455,14 +445,9 @@ class KnownImages(Named):
     """Images that :func:`load_images` knows.
 
     Attributes:
-        images: how many there are, test images included.
-        classes: for a table.
         elsewhere: folders that other packages put the files into.
     """
 
-    open: Callable[[KnownImages, Path], tuple[Pair, Pair]]
-    images: int
-    classes: int
     elsewhere: tuple[str, ...] = ()
 
     def folders(self, root: Path) -> list[Path]:
@@ -480,66 +465,39 @@ class KnownImages(Named):
     def is_local(self, root: Path) -> bool:
         return not self.folder or self.found(root) is not None
 
-    def columns(self) -> Row:
-        return {
-            "graphs": None,
-            "nodes": self.images,
-            "classes": self.classes,
-            "metric": "accuracy",
-            "split": "public" if self.folder else "stratified",
-            "normalize": "none",
-        }
-
 
 def load_images(
     name: str | Path, root: str | Path | None = None, *, preprocess: str = "normalise"
 ) -> ImageTask:
     """Open images by name, or from a file or folder as :func:`as_images` does.
 
-    Nothing is downloaded. Files of Fashion-MNIST and MNIST are looked for below ``root`` in
-    ``images/FashionMNIST/raw``, ``FashionMNIST/raw`` (as torchvision writes it, ``root`` being what
-    torchvision calls so), ``images/FashionMNIST``, ``FashionMNIST``, then in ``root`` itself; then
-    where Debian's package ``dataset-fashion-mnist`` puts them.
-
-    ``"digits"`` are scikit-learn's 1,797 images of 8 x 8 pixels; a third of each class, drawn once
-    by seed 0, is the test part.
+    Nothing is downloaded. Fashion-MNIST and MNIST are looked for below ``root`` in
+    ``images/FashionMNIST/raw``, ``FashionMNIST/raw`` (as torchvision writes it),
+    ``images/FashionMNIST``, ``FashionMNIST``, then in ``root`` itself; then where Debian's package
+    ``dataset-fashion-mnist`` puts them. Of ``"digits"``, scikit-learn's 1,797 images of 8 x 8
+    pixels, a third of each class, drawn once by seed 0, is the test part.
 
     Args:
         name: ``"fashion-mnist"``, ``"mnist"``, ``"digits"``, or a path.
-        root: where data sets are; by default ``$GRAPHCONDENSE_DATA``, else
-            ``~/.cache/graphcondense``.
+        root: where data sets are, as for :func:`graphcondense.data.load`.
         preprocess: see :func:`as_images`.
 
     Raises:
         ValueError: for a name or file that cannot be used, saying what can.
     """
-    path = Path(name).expanduser()
-    if names_a_path(str(name)):
+    path = path_of(name, "load_images(name)", NAMED)
+    if path.suffix in (".npz", ".gz") or len(path.parts) > 1 or path.exists():
         stem = path.name.removesuffix(".gz").removesuffix(".npz").lower()
         return as_images(path, name=stem, preprocess=preprocess)
-    refuse_others(str(name), "image")
-    known = find(str(name), KNOWN_IMAGES, ".npz")
-    data, test = open_known(known, root_of(root))
+    known, (data, test) = open_named(name, "image", KNOWN_IMAGES, root)
     return as_images(data, test, name=known.name, preprocess=preprocess)
-
-
-def names_a_path(name: str) -> bool:
-    """Whether this is a file or folder of images, and no name of a set."""
-    path = Path(name).expanduser()
-    return path.suffix in (".npz", ".gz") or len(path.parts) > 1 or path.exists()
 
 
 def holds_images(path: Path) -> bool:
     """Whether a file or folder looks like images rather than a graph."""
     if path.is_dir():
         return _find_idx(path, "train") is not None
-    if path.suffix == ".npz" and path.is_file():
-        try:
-            with zipfile.ZipFile(path) as file:
-                return "images.npy" in file.namelist()
-        except zipfile.BadZipFile:
-            return False
-    return "images-idx3" in path.name
+    return "images-idx3" in path.name or "images.npy" in archived(path)
 
 
 def _open_idx(known: KnownImages, root: Path) -> tuple[Pair, Pair]:
@@ -558,49 +516,29 @@ def _open_idx(known: KnownImages, root: Path) -> tuple[Pair, Pair]:
 
 
 def _open_digits(known: KnownImages, root: Path) -> tuple[Pair, Pair]:
-    from sklearn.datasets import load_digits
-
-    pixels, digit = load_digits(return_X_y=True)
-    images = torch.from_numpy(pixels / 16).float().view(-1, 1, 8, 8)
-    labels = torch.from_numpy(digit.astype(np.int64))
+    pixels, labels = digits()
+    images = pixels.view(-1, 1, 8, 8)
     rng, tested = torch.Generator().manual_seed(0), torch.zeros(len(labels), dtype=torch.bool)
     for c in range(10):
-        own = (labels == c).nonzero().flatten()
-        tested[own[torch.randperm(len(own), generator=rng)[: len(own) // 3]]] = True
+        members = (labels == c).nonzero().flatten()
+        tested[members[torch.randperm(len(members), generator=rng)[: len(members) // 3]]] = True
     return (images[~tested], labels[~tested]), (images[tested], labels[tested])
 
 
+_idx = partial(
+    KnownImages, family="idx", open=_open_idx, nodes=70_000, classes=10, splits=("public",)
+)
+
 KNOWN_IMAGES: tuple[KnownImages, ...] = (
-    KnownImages(
+    _idx(
         name="fashion-mnist",
-        family="idx",
         folder="FashionMNIST",
-        open=_open_idx,
-        images=70_000,
-        classes=10,
         source="github.com/zalandoresearch/fashion-mnist, Debian's dataset-fashion-mnist",
         licence="MIT",
         elsewhere=("/usr/share/datasets/fashion-mnist",),
     ),
+    _idx(name="mnist", folder="MNIST", source="yann.lecun.com/exdb/mnist", licence="see source"),
     KnownImages(
-        name="mnist",
-        family="idx",
-        folder="MNIST",
-        open=_open_idx,
-        images=70_000,
-        classes=10,
-        source="yann.lecun.com/exdb/mnist",
-        licence="see source",
-    ),
-    KnownImages(
-        name="digits-images",
-        family="scikit-learn",
-        folder="",
-        open=_open_digits,
-        images=1_797,
-        classes=10,
-        source="scikit-learn, UCI optical recognition of handwritten digits",
-        licence="CC BY 4.0",
-        aliases=("digits",),
+        name="digits-images", nodes=1_797, open=_open_digits, aliases=("digits",), **DIGITS
     ),
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import warnings
 import zipfile
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -15,11 +15,12 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from graphcondense.data.kind import refuse_others
-from graphcondense.data.known import Named, Row, find, open_known, root_of
+from graphcondense.data.kind import open_named
+from graphcondense.data.known import NAMED, Named, archived
 from graphcondense.data.labels import few
 from graphcondense.ops.extras import need
 from graphcondense.saved.condensed_rows import CondensedInteractions
+from graphcondense.saved.paths import path_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -68,8 +69,8 @@ class InteractionTask:
     @property
     def unlabelled(self) -> Mapping[str, int]:
         """Of ``val`` and ``test``, how many users have no item there: scores leave them out."""
-        held = {"val": self.val, "test": self.test}
-        return {"train": 0, **{k: int((m.getnnz(1) == 0).sum()) for k, m in held.items()}}
+        parts = {"val": self.val, "test": self.test}
+        return {"train": 0, **{k: int((m.getnnz(1) == 0).sum()) for k, m in parts.items()}}
 
     @property
     def num_users(self) -> int:
@@ -95,8 +96,8 @@ class InteractionTask:
 
         Their columns stay, no model can rank them well, and metrics count them as any other.
         """
-        held = np.unique(np.concatenate([self.val.indices, self.test.indices]))
-        return int((np.bincount(self.train.indices, minlength=self.num_items)[held] == 0).sum())
+        items = np.unique(np.concatenate([self.val.indices, self.test.indices]))
+        return int((np.bincount(self.train.indices, minlength=self.num_items)[items] == 0).sum())
 
     @cached_property
     def digest(self) -> str:
@@ -113,12 +114,7 @@ class InteractionTask:
         return h.hexdigest()[:16]
 
     def users(self, rows: object, name: str | None = None) -> InteractionTask:
-        """The task of the users ``rows`` alone, in that order.
-
-        Args:
-            rows: indices of users, a tensor or an array.
-            name: another name.
-        """
+        """The task of the users ``rows`` (indices) alone, in that order."""
         kept = np.asarray(rows)
         return replace(
             self,
@@ -141,9 +137,9 @@ def as_interactions(
 ) -> InteractionTask:
     """Check ``data`` and bring it into one layout; nothing of ``data`` is changed.
 
-    Data without a split get a random one of 80 / 10 / 10 %, user by user: of a user's ``n`` items
-    ``floor(0.8 n)`` train, ``floor(0.9 n) - floor(0.8 n)`` validate and the others, at least one,
-    test. Users of fewer than three items are left out, which a warning and ``dropped_users`` say.
+    Data without a split get a random one: of a user's ``n`` items ``floor(0.8 n)`` train,
+    ``floor(0.9 n) - floor(0.8 n)`` validate and the others, at least one, test. Users of fewer than
+    three items are left out, which a warning and ``dropped_users`` say.
 
     Args:
         data: one of
@@ -152,9 +148,8 @@ def as_interactions(
             * a mapping of such matrices by ``"train"``, ``"val"`` and ``"test"``: a given split;
             * a PyG ``HeteroData`` with one kind of edges from users to items (reverse edges do
               not count);
-            * a ratings frame: a pandas ``DataFrame`` with the columns ``user``, ``item`` and, if
-              it likes, ``rating`` (other usual spellings, such as ``userId`` and RecBole's
-              ``user_id:token``, are known);
+            * a pandas ``DataFrame`` with the columns ``user``, ``item`` and perhaps ``rating``
+              (``userId``, RecBole's ``user_id:token`` and other usual spellings are known);
             * an :class:`InteractionTask`, which is returned as it is.
         seed: draws the split.
         duplicates: ``"merge"``: every pair that occurs is a 1, whatever its value. ``"count"``:
@@ -194,8 +189,7 @@ def as_interactions(
 def is_rows(data: Any) -> bool:
     """Whether this looks like users by items, in one of the forms that are understood.
 
-    Raises:
-        ValueError: a ``HeteroData`` with labels may be a graph, though it may have such edges.
+    A ``HeteroData`` with labels may be a graph, though it may have such edges: a ValueError.
     """
     if isinstance(data, InteractionTask) or sp.issparse(data):
         return True
@@ -215,15 +209,16 @@ def is_rows(data: Any) -> bool:
     return True
 
 
-def _triples(
-    data: Any, edge_type: tuple[str, str, str] | None
-) -> tuple[Array, Array, Array, tuple[int, int], tuple[Array | None, Array | None]]:
-    """Users, items and ratings of all pairs, the shape, and the ids of rows and columns."""
+Pairs: TypeAlias = "tuple[Array, Array, Array, tuple[int, int], tuple[Array | None, Array | None]]"
+"""Users, items and ratings of all pairs, the shape, and the ids of rows and columns."""
+
+
+def _triples(data: Any, edge_type: tuple[str, str, str] | None) -> Pairs:
     if sp.issparse(data):
         coo = data.tocoo()
         return coo.row, coo.col, coo.data.astype(np.float64), coo.shape, (None, None)
     if hasattr(data, "edge_types"):
-        return (*_edges(data, edge_type), (None, None))
+        return _edges(data, edge_type)
     if hasattr(data, "columns") and hasattr(data, "to_numpy"):
         return _frame(data)
     raise ValueError(
@@ -233,9 +228,7 @@ def _triples(
     )
 
 
-def _edges(
-    data: Any, edge_type: tuple[str, str, str] | None
-) -> tuple[Array, Array, Array, tuple[int, int]]:
+def _edges(data: Any, edge_type: tuple[str, str, str] | None) -> Pairs:
     between = [kind for kind in data.edge_types if kind[0] != kind[2]]
     if edge_type is None:
         forward = [kind for kind in between if kind[0] == "user"] or between
@@ -254,17 +247,16 @@ def _edges(
     rating = next(
         (v for k in ("rating", "edge_weight", "edge_attr") if (v := store.get(k)) is not None), None
     )
-    if rating is None:
-        values = np.ones(index.shape[1])
-    else:
-        values = rating.cpu().double().reshape(index.shape[1], -1).numpy()
-        if values.shape[1] != 1:
-            raise ValueError(f"the edges {edge_type} have {values.shape[1]} values each, need one")
-        values = values[:, 0]
+    values = np.ones(index.shape[1])
+    if rating is not None:
+        columns = rating.cpu().double().reshape(len(values), -1).numpy()
+        if columns.shape[1] != 1:
+            raise ValueError(f"the edges {edge_type} have {columns.shape[1]} values each, need one")
+        values = columns[:, 0]
     sizes = [data[kind].num_nodes for kind in (edge_type[0], edge_type[2])]
     if None in sizes:
         raise ValueError(f"num_nodes of {edge_type[sizes.index(None) * 2]!r} is not known: set it")
-    return index[0], index[1], values, (int(sizes[0]), int(sizes[1]))
+    return index[0], index[1], values, (int(sizes[0]), int(sizes[1])), (None, None)
 
 
 _COLUMNS = {
@@ -274,9 +266,7 @@ _COLUMNS = {
 }
 
 
-def _frame(
-    frame: DataFrame,
-) -> tuple[Array, Array, Array, tuple[int, int], tuple[Array | None, Array | None]]:
+def _frame(frame: DataFrame) -> Pairs:
     if not hasattr(frame, "iloc"):
         raise ValueError(
             f"a {type(frame).__name__} of {type(frame).__module__} is no pandas "
@@ -388,9 +378,9 @@ def _random_split(
     part = (rank >= 8 * n // 10).astype(np.int64) + (rank >= 9 * n // 10)
     parts = {}
     for i, split in enumerate(SPLITS):
-        own = part == i
+        inside = part == i
         parts[split] = sp.csr_matrix(
-            (whole.data[own], (user[own], whole.indices[own])), shape=whole.shape
+            (whole.data[inside], (user[inside], whole.indices[inside])), shape=whole.shape
         )
     named = present[enough] if ids[0] is None else ids[0][present[enough]]
     return InteractionTask(
@@ -409,7 +399,7 @@ def _given_split(
 ) -> InteractionTask:
     if missing := [split for split in SPLITS if split not in parts]:
         raise ValueError(f"a given split needs {', '.join(SPLITS)}: {missing[0]} is missing")
-    held = {}
+    matrices = {}
     for split in SPLITS:
         if not sp.issparse(parts[split]):
             raise ValueError(f"{split} must be a SciPy sparse matrix, got {type(parts[split])}")
@@ -427,8 +417,8 @@ def _given_split(
             )
         keep = values >= min_rating if min_rating is not None else values != 0
         how: Duplicates = duplicates if split == "train" else "merge"
-        held[split] = _matrix(users[keep], items[keep], values[keep], shape, how)
-    return _checked(InteractionTask(**held, name=name))
+        matrices[split] = _matrix(users[keep], items[keep], values[keep], shape, how)
+    return _checked(InteractionTask(**matrices, name=name))
 
 
 def _checked(task: InteractionTask) -> InteractionTask:
@@ -471,9 +461,8 @@ def load_interactions(
             SciPy saved; or a folder that holds one of the first four, or ``total_data.hdf5`` and
             ``index.npz``, the format of the authors of ∞-AE: ``user``, ``item`` and ``rating`` of
             each interaction, and its part (0 train, 1 validation, 2 test, -1 left out).
-        root: where data sets are; by default ``$GRAPHCONDENSE_DATA``, else
-            ``~/.cache/graphcondense``. A set lies there in its own folder, or so below
-            ``recsys/``. MovieLens is downloaded there from its makers if it is missing.
+        root: where data sets are, as for :func:`graphcondense.data.load`. MovieLens is downloaded
+            there from its makers if it is missing.
         split: ``"authors"``: as ``index.npz`` says. ``"random"``: 80 / 10 / 10 % a user, see
             :func:`as_interactions`. By default ``"authors"`` where there is one.
         seed: draws the split ``"random"``.
@@ -484,15 +473,14 @@ def load_interactions(
         ConnectionError: the set is not under ``root`` and cannot be downloaded.
     """
     options = {"seed": seed, "duplicates": duplicates, "min_rating": min_rating}
-    path = Path(name).expanduser()
+    path = path_of(name, "load_interactions(name)", NAMED)
     if holds_interactions(path):
-        own = path.name if path.is_dir() else path.parent.name or path.stem
+        title = path.name if path.is_dir() else path.parent.name or path.stem
         if path.name not in READERS and not path.is_dir():
-            own = path.stem
-        return _open_folder(path, split, own, options)
-    refuse_others(str(name), "rows")
-    known = find(str(name), KNOWN_INTERACTIONS, ".inter, .csv, .tsv or .npz")
-    return _open_folder(open_known(known, root_of(root)), split, known.name, options)
+            title = path.stem
+        return _open_folder(path, split, title, options)
+    known, folder = open_named(name, "rows", KNOWN_INTERACTIONS, root)
+    return _open_folder(folder, split, known.name, options)
 
 
 def _read_table(path: Path, separator: str, header: int | None) -> DataFrame:
@@ -517,22 +505,6 @@ def _read_table(path: Path, separator: str, header: int | None) -> DataFrame:
     return frame
 
 
-def _read_dat(path: Path) -> DataFrame:
-    return _read_table(path, "::", None)
-
-
-def _read_tabs(path: Path) -> DataFrame:
-    return _read_table(path, "\t", None)
-
-
-def _read_csv(path: Path) -> DataFrame:
-    return _read_table(path, ",", 0)
-
-
-def _read_tsv(path: Path) -> DataFrame:
-    return _read_table(path, "\t", 0)
-
-
 def _read_npz(path: Path) -> sp.csr_matrix:
     try:
         return sp.load_npz(path)
@@ -540,10 +512,22 @@ def _read_npz(path: Path) -> sp.csr_matrix:
         raise ValueError(f"{path} is no matrix that SciPy saved: {str(error)[:200]}") from error
 
 
-READERS = {"ratings.dat": _read_dat, "u.data": _read_tabs, "ratings.csv": _read_csv}
+_read_csv = partial(_read_table, separator=",", header=0)
+_read_tsv = partial(_read_table, separator="\t", header=0)
+
+READERS: dict[str, Callable[[Path], Any]] = {
+    "ratings.dat": partial(_read_table, separator="::", header=None),
+    "u.data": partial(_read_table, separator="\t", header=None),
+    "ratings.csv": _read_csv,
+}
 """MovieLens files by name: of 1M and 10M, of 100K, and of the later sets."""
 
-ENDINGS = {".inter": _read_tsv, ".csv": _read_csv, ".tsv": _read_tsv, ".npz": _read_npz}
+ENDINGS: dict[str, Callable[[Path], Any]] = {
+    ".inter": _read_tsv,
+    ".csv": _read_csv,
+    ".tsv": _read_tsv,
+    ".npz": _read_npz,
+}
 """Readers of other files, by the ending of their names."""
 
 AUTHORS = ("total_data.hdf5", "index.npz")
@@ -565,17 +549,8 @@ def holds_interactions(path: Path) -> bool:
     if path.is_dir():
         return _file_in(path) is not None
     if path.suffix == ".npz":
-        return _is_matrix(path)
+        return {"format.npy", "shape.npy", "data.npy"} <= archived(path)  # of sp.save_npz
     return path.name in READERS or path.suffix in ENDINGS
-
-
-def _is_matrix(path: Path) -> bool:
-    """Whether a file is a sparse matrix as ``scipy.sparse.save_npz`` writes it."""
-    try:
-        with zipfile.ZipFile(path) as file:
-            return {"format.npy", "shape.npy", "data.npy"} <= set(file.namelist())
-    except (OSError, zipfile.BadZipFile):
-        return False
 
 
 def _open_folder(
@@ -632,14 +607,16 @@ def _authors_split(
     _check_pairs(users, items, values, shape)
     part, least = part[kept], options["min_rating"]
     liked = values >= least if least is not None else np.ones(len(values), dtype=bool)
-    held = {}
+    matrices = {}
     for i, split in enumerate(SPLITS):
-        own = (part == i) & liked
+        inside = (part == i) & liked
         how: Duplicates = options["duplicates"] if split == "train" else "merge"
-        held[split] = _matrix(users[own], items[own], np.ones(int(own.sum())), shape, how)
+        matrices[split] = _matrix(
+            users[inside], items[inside], np.ones(int(inside.sum())), shape, how
+        )
     dropped = frame["user"].nunique() - shape[0]
     task = InteractionTask(
-        **held, name=name, user_ids=ids[0], item_ids=ids[1], dropped_users=int(dropped)
+        **matrices, name=name, user_ids=ids[0], item_ids=ids[1], dropped_users=int(dropped)
     )
     return _checked(task)
 
@@ -652,31 +629,14 @@ class KnownInteractions(Named):
     """Users-by-items data that :func:`load_interactions` knows.
 
     Attributes:
-        users, items: how many.
         url: the zip archive of its makers.
     """
 
-    users: int
-    items: int
     url: str
-
-    def base(self, root: Path) -> Path:
-        here = (root / self.folder).is_dir() or not (root / "recsys" / self.folder).is_dir()
-        return root if here else root / "recsys"
 
     def is_local(self, root: Path) -> bool:
         folder = self.base(root) / self.folder
         return folder.is_dir() and _file_in(folder) is not None
-
-    def columns(self) -> Row:
-        return {
-            "graphs": None,
-            "nodes": self.users + self.items,
-            "classes": None,
-            "metric": "ndcg@10",
-            "split": "random",
-            "normalize": "none",
-        }
 
 
 def _open_movielens(known: KnownInteractions, base: Path) -> Path:
@@ -697,8 +657,9 @@ def _movielens(name: str, users: int, items: int) -> KnownInteractions:
         family="MovieLens",
         folder=name,
         open=_open_movielens,
-        users=users,
-        items=items,
+        nodes=users + items,
+        metric="ndcg@10",
+        splits=("random",),
         url=f"https://files.grouplens.org/datasets/movielens/{name}.zip",
         source="grouplens.org/datasets/movielens",
         licence="research use, no redistribution",

@@ -11,10 +11,10 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeGuard
+from typing import Any, Protocol, TypeGuard
 
 from graphcondense.data import kinds
-from graphcondense.data.known import Named, either, name_key
+from graphcondense.data.known import Found, Named, either, find, name_key, open_known, root_of
 
 
 class Task(Protocol):
@@ -90,11 +90,7 @@ _KINDS: dict[str, DataKind] = {}
 
 
 def register(kind: DataKind) -> DataKind:
-    """Make a kind of data known.
-
-    Raises:
-        ValueError: another one has this name.
-    """
+    """Make a kind of data known, under a name that no other has."""
     if _KINDS.setdefault(kind.name, kind) is not kind:
         raise ValueError(f"two kinds of data are called {kind.name!r}")
     return kind
@@ -115,9 +111,6 @@ def data_kinds() -> dict[str, DataKind]:
 def data_kind(name: str) -> DataKind:
     """The kind of data of this name.
 
-    Raises:
-        ValueError: there is none; lists those that there are.
-
     >>> data_kind("node").words
     'one graph with labelled nodes'
     """
@@ -132,17 +125,29 @@ def is_task(data: object) -> TypeGuard[Task]:
     return isinstance(data, tuple(kind.task for kind in data_kinds().values()))
 
 
-def refuse_others(name: str, kind: str) -> None:
-    """Raise a ValueError where the set that is called ``name`` is of another kind than this."""
-    key, others = name_key(name), list[str]()
-    for each in data_kinds().values():
-        for row in each.table:
-            if key in row.spellings():
-                if each.name == kind:
-                    return
-                others.append(f"{row.name} is {each.words}")
-    if others:
-        raise ValueError(f"{others[0]}: open it with graphcondense.data.load")
+def find_named(name: str | Path, kind: str, table: Sequence[Found]) -> Found:
+    """The set of ``table``, all of one kind, that has this name."""
+    key = name_key(str(name))
+    named = {
+        k.name: row for k in data_kinds().values() for row in k.table if key in row.spellings()
+    }
+    if named and kind not in named:
+        other, row = next(iter(named.items()))
+        raise ValueError(
+            f"{row.name} is {data_kind(other).words}: open it with graphcondense.data.load"
+        )
+    return find(str(name), table, either(data_kind(kind).endings))
+
+
+def open_named(
+    name: str | Path, kind: str, table: Sequence[Found], root: str | Path | None
+) -> tuple[Found, Any]:
+    """The set of this name, and what its loader makes of it.
+
+    It is downloaded into ``root`` where it is missing.
+    """
+    found = find_named(name, kind, table)
+    return found, open_known(found, root_of(root))
 
 
 def kind_of_data(data: object) -> str:
@@ -150,13 +155,9 @@ def kind_of_data(data: object) -> str:
 
     Images are what :func:`~graphcondense.data.images.is_images` says; users by items a SciPy
     matrix, a mapping of ``train``, ``val`` and ``test``, a data frame, a bipartite ``HeteroData``
-    without labels or an :class:`~graphcondense.data.interactions.InteractionTask`; a list or data
-    set is a set of graphs, but a single graph in it that labels its nodes is one graph, as is what
-    has features ``x``.
-
-    Raises:
-        ValueError: none that this package condenses, or what may be one or the other; says what to
-            pass instead.
+    without labels; a list or data set is a set of graphs, but a single graph in it that labels its
+    nodes is one graph, as is what has features ``x``. A ValueError says what to pass for what is
+    none of these, or may be one or the other.
 
     >>> import scipy.sparse as sp
     >>> kind_of_data(sp.eye(3).tocsr()), kind_of_data(([[0.0]], [1]))

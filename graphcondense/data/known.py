@@ -6,10 +6,18 @@ import difflib
 import errno
 import os
 import re
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphcondense.ops.types import Record
+from graphcondense.saved.paths import path_of
 
 Row: TypeAlias = "dict[str, str | int | bool | None]"
 """What a table says of a data set, by column."""
@@ -24,7 +32,9 @@ class Named:
         family: the loader it comes from.
         folder: its folder below the root, as its loader names it; empty if it needs none.
         open: opens it, given itself and the root.
-        source, licence: for a table.
+        source, licence, graphs, nodes, classes, metric, normalize: for a table, see
+            :func:`graphcondense.data.datasets`.
+        splits: its splits, the default first.
         files: what must be in the folder, where its loader is none of PyG's, which say it.
         aliases: other names; ``family-name`` always is one.
     """
@@ -37,14 +47,20 @@ class Named:
     licence: str
     aliases: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    graphs: int | None = None
+    nodes: int | None = None
+    classes: int | None = None
+    metric: str = "accuracy"
+    splits: tuple[str, ...] = ("stratified",)
+    normalize: str = "none"
 
     def spellings(self) -> set[str]:
         """All its names, as :func:`name_key` writes them."""
         return {name_key(n) for n in (self.name, f"{self.family}-{self.name}", *self.aliases)}
 
     def base(self, root: Path) -> Path:
-        """The folder to give to its loader: ``root``, or ``root/pyg`` or ``root/ogb``."""
-        below = root / ("ogb" if self.family == "OGB" else "pyg")
+        """The folder to give to its loader: ``root``, or one below it, such as ``root/pyg``."""
+        below = root / _BELOW.get(self.family, "pyg")
         here = (root / self.folder).is_dir() or not (below / self.folder).is_dir()
         return root if here else below
 
@@ -55,7 +71,14 @@ class Named:
 
     def columns(self) -> Row:
         """What else :func:`graphcondense.data.datasets` says of it."""
-        raise NotImplementedError
+        return {
+            "graphs": self.graphs,
+            "nodes": self.nodes,
+            "classes": self.classes,
+            "metric": self.metric,
+            "split": self.splits[0],
+            "normalize": self.normalize,
+        }
 
     def row(self, kind: str, root: Path) -> Row:
         """Its row in :func:`graphcondense.data.datasets`, being of this kind."""
@@ -70,7 +93,13 @@ class Named:
         }
 
 
-_Known = TypeVar("_Known", bound=Named)
+NAMED = "the name of a data set, or a path"
+"""What opens data takes, for a message."""
+
+_BELOW = {"OGB": "ogb", "MovieLens": "recsys"}
+"""Folders below the root that sets of a family may lie in."""
+
+Found = TypeVar("Found", bound=Named)
 
 
 def name_key(name: str) -> str:
@@ -91,12 +120,8 @@ def either(words: Sequence[str]) -> str:
     return " or ".join([", ".join(words[:-1]), *words[-1:]] if len(words) > 1 else words)
 
 
-def find(name: str, table: Sequence[_Known], files: str) -> _Known:
-    """The set of ``table`` that is called ``name``.
-
-    Raises:
-        ValueError: none is; says which names are near, and that a file's name ends in ``files``.
-    """
+def find(name: str, table: Sequence[Found], files: str) -> Found:
+    """The set of ``table`` that is called ``name``; a message says that files end in ``files``."""
     known = {key: row for row in table for key in row.spellings()}
     key = name_key(name)
     if key in known:
@@ -109,21 +134,53 @@ def find(name: str, table: Sequence[_Known], files: str) -> _Known:
     raise ValueError(f"unknown data set '{name}'; {hint} A file's name ends in {files}.")
 
 
+DIGITS: Record = {
+    "family": "scikit-learn",
+    "folder": "",
+    "classes": 10,
+    "source": "scikit-learn, UCI optical recognition of handwritten digits",
+    "licence": "CC BY 4.0",
+}
+"""What is said of scikit-learn's digits, whatever they are taken for."""
+
+
+def digits() -> tuple[Tensor, Tensor]:
+    """scikit-learn's digits: pixels ``[1797, 64]`` in steps of 1/16, and which digit each is."""
+    from sklearn.datasets import load_digits
+
+    pixels, digit = load_digits(return_X_y=True)
+    return torch.from_numpy(pixels / 16).float(), torch.from_numpy(digit.astype(np.int64))
+
+
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a ``.npz`` file; a ValueError where it is none, or holds anything else."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+    except (ValueError, zipfile.BadZipFile, EOFError, AttributeError) as error:
+        raise ValueError(f"{path} is not a .npz file of plain arrays ({error})") from error
+
+
+def archived(path: Path) -> set[str]:
+    """The names in a zip archive, as a ``.npz`` file is one; none of another file."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return set(file.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return set()
+
+
 def root_of(root: str | Path | None) -> Path:
     """The folder of data sets: ``root``, ``$GRAPHCONDENSE_DATA``, or the cache folder."""
     default = os.environ.get("GRAPHCONDENSE_DATA") or "~/.cache/graphcondense"
-    return Path(default if root is None else root).expanduser()
+    return path_of(default if root is None else root, "root", "the folder of data sets")
 
 
 def open_known(known: Named, root: Path) -> Any:
     """Open a set, downloading it into ``root`` when it is not there.
 
-    Where that fails, what was not there before is not there after.
-
-    Raises:
-        ValueError: its folder cannot be written.
-        ConnectionError: it is not there and cannot be downloaded; says which files are missing and
-            where they belong.
+    Where that fails, what was not there before is not there after, and a ConnectionError says which
+    files are missing and where they belong (a ValueError, that its folder cannot be written).
     """
     base, local = known.base(root), known.is_local(root)
     folder = base / known.folder
@@ -191,7 +248,7 @@ def _opening(error: BaseException) -> Any:
 
     step = error.__traceback__
     while step is not None:
-        if isinstance(held := step.tb_frame.f_locals.get("self"), Dataset):
-            return held
+        if isinstance(opened := step.tb_frame.f_locals.get("self"), Dataset):
+            return opened
         step = step.tb_next
     return None

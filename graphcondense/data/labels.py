@@ -5,9 +5,10 @@ Nothing here is of the size of a label's value: an id may be a hash.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Iterable, Mapping
+from itertools import combinations, islice
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -41,35 +42,39 @@ def count_classes(
     Args:
         known: the class of every labelled example ``[m]`` int64, none negative.
         trained: those of the training examples.
-        what: the examples in words, such as ``"graphs"``.
-        other: what else ids with gaps may be, for the message.
-        anew: how to number classes anew.
-        leave: what to do with an id, ``{id}``, that means no label.
-
-    Raises:
-        ValueError: a class without training examples, or ids that are not 0..C-1.
+        what, other: the examples in words, and what else ids with gaps may be, for the message.
+        anew, leave: how to number classes anew, and what to do with an ``{id}`` without a label.
 
     >>> count_classes(torch.tensor([0, 1, 1]), torch.tensor([1, 0]), "graphs")
     2
     """
-    values, own = torch.unique(known), torch.unique(trained)
+    values, present = torch.unique(known), torch.unique(trained)
     top = int(values[-1])
-    if len(own) == top + 1:
+    if len(present) == top + 1:
         return top + 1
     if len(values) == top + 1:
-        absent = values[~torch.isin(values, own)].tolist()
+        absent = values[~torch.isin(values, present)].tolist()
         raise ValueError(
             f"class {few(absent)} has no training {what} (y has {top + 1} classes); add some to "
             f"the split or relabel y as 0..C-1; if {absent[0]} marks {what} without a label, "
             f"{leave.format(id=absent[0])}"
         )
     gaps = torch.arange(6 + len(values))
-    absent = gaps[~torch.isin(gaps, own) & (gaps < top)][:6].tolist()
+    absent = gaps[~torch.isin(gaps, present) & (gaps < top)][:6].tolist()
     unmarked = f"; if {top} marks {what} without a label, {leave.format(id=top)}"
     raise ValueError(
         f"class {few(absent)} has no training {what} (y has {len(values):,} different values, up "
         f"to {top}); {anew}{unmarked if top in UNMARKED else ''}{other}"
     )
+
+
+def overlap(parts: Mapping[str, Tensor]) -> tuple[str, str, int, int] | None:
+    """Two parts that share ids: their names, how many ids they share, and the first."""
+    for a, b in combinations(parts, 2):
+        both = np.intersect1d(parts[a].numpy(), parts[b].numpy())
+        if len(both):
+            return a, b, len(both), int(both[0])
+    return None
 
 
 def counts_up(known: Tensor) -> bool:

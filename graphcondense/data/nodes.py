@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphcondense.data.kind import refuse_others
-from graphcondense.data.known import Named, Row, find, open_known, root_of
+from graphcondense.data.kind import open_named
+from graphcondense.data.known import DIGITS, Named, digits, read_npz
 from graphcondense.data.labels import few
 from graphcondense.data.ogb import load_ogb
 from graphcondense.data.reading import ROWS, TEXT_LABELS, labels, mask
@@ -33,35 +31,29 @@ MOST_CLASSES = 1000
 """Beyond so many, labels that are hardly ever equal are taken for no classes."""
 
 
+class Options(TypedDict, total=False):
+    """How a graph is prepared; see :func:`graphcondense.data.load`."""
+
+    split: str | None
+    seed: int
+    normalize: str
+    device: torch.device | str | None
+
+
 def load_nodes(
-    name: str | Path,
-    root: str | Path | None = None,
-    *,
-    split: str | None = None,
-    seed: int = 0,
-    normalize: str = "auto",
-    device: torch.device | str | None = None,
+    name: str | Path, root: str | Path | None = None, **options: Unpack[Options]
 ) -> Data:
     """Open one graph by name or from a ``.npz`` file; see :func:`graphcondense.data.load`."""
     path = Path(name).expanduser()
     if path.suffix == ".npz":
         if not path.is_file():
             raise ValueError(f"there is no file {path}")
-        return node_data(open_npz(path), path, split, seed, normalize, device)
-    refuse_others(str(name), "node")
-    known = find(str(name), KNOWN, ".npz or .pt")
-    data = open_known(known, root_of(root))
-    return _prepared(data, known.name, split, seed, normalize, known.normalize, device)
+        return node_data(open_npz(path), path, **options)
+    known, data = open_named(name, "node", KNOWN, root)
+    return _prepared(data, known.name, known.normalize, **options)
 
 
-def node_data(
-    data: Data | list[Data],
-    path: Path,
-    split: str | None = None,
-    seed: int = 0,
-    normalize: str = "auto",
-    device: torch.device | str | None = None,
-) -> Data:
+def node_data(data: Data | list[Data], path: Path, **options: Unpack[Options]) -> Data:
     """What a file holds, with a split and normalised features."""
     if isinstance(data, list):
         data = data[0]
@@ -70,74 +62,48 @@ def node_data(
     for key in ("x", "edge_index", "edge_weight", "y"):
         if isinstance(value := data.get(key), np.ndarray | list):
             data[key] = plain(value, f"{path}: {key}", text=TEXT_LABELS if key == "y" else "")
-    return _prepared(data, path.stem, split, seed, normalize, "none", device)
+    return _prepared(data, path.stem, "none", **options)
 
 
 def _prepared(
     data: Data,
     name: str,
-    split: str | None,
-    seed: int,
-    normalize: str,
     auto: str,
-    device: torch.device | str | None,
+    split: str | None = None,
+    seed: int = 0,
+    normalize: str = "auto",
+    device: torch.device | str | None = None,
 ) -> Data:
     if normalize not in NORMALIZE:
         raise ValueError(f"normalize={normalize!r}: choose one of {', '.join(NORMALIZE)}")
     data.name = name
     _set_split(data, split, seed)
-    data = _NORMALIZERS[auto if normalize == "auto" else normalize](data)
+    data = _normalized(data, auto if normalize == "auto" else normalize)
     return data if device is None else data.to(usable(device))
 
 
 # --- sets by name ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
-class Known(Named):
-    """A graph that :func:`load_nodes` knows.
-
-    Attributes:
-        nodes, classes: for a table.
-        normalize: what ``auto`` means.
-        published: whether it has a split of its own.
-    """
-
-    nodes: int
-    classes: int
-    normalize: str
-    published: bool = False
-
-    def columns(self) -> Row:
-        return {
-            "graphs": 1,
-            "nodes": self.nodes,
-            "classes": self.classes,
-            "metric": "accuracy",
-            "split": "public" if self.published else "seeded",
-            "normalize": self.normalize,
-        }
-
-
-def _open_named(known: Known, base: Path) -> Data:
+def _open_named(known: Named, base: Path) -> Data:
     """A PyG data set that is one of several of its class."""
     from torch_geometric import datasets
 
     return getattr(datasets, known.family)(str(base), known.folder)[0]
 
 
-def _open_single(known: Known, base: Path) -> Data:
+def _open_single(known: Named, base: Path) -> Data:
     """A PyG data set with a class of its own, whose root is its own folder."""
     from torch_geometric import datasets
 
     return getattr(datasets, known.family)(str(base / known.folder))[0]
 
 
-def _open_ogb(known: Known, base: Path) -> Data:
+def _open_ogb(known: Named, base: Path) -> Data:
     return load_ogb(known.name, base)
 
 
-def _open_ogb_undirected(known: Known, base: Path) -> Data:
+def _open_ogb_undirected(known: Named, base: Path) -> Data:
     from torch_geometric.utils import to_undirected
 
     data = _open_ogb(known, base)
@@ -145,15 +111,14 @@ def _open_ogb_undirected(known: Known, base: Path) -> Data:
     return data
 
 
-def _open_digits(known: Known, base: Path) -> Data:
+def _open_digits(known: Named, base: Path) -> Data:
     """scikit-learn's 8 x 8 digits; neighbours either way are joined, so the graph is symmetric."""
-    from sklearn.datasets import load_digits
     from torch_geometric.data import Data
 
-    pixels, digit = load_digits(return_X_y=True)
+    x, y = digits()
     # In integers distances are exact, and of equals the first counts: scikit-learn's own neighbours
     # depend on the number of threads where distances are equal.
-    whole = pixels.astype(np.int64)
+    whole = (16 * x).numpy().astype(np.int64)
     square = (whole**2).sum(1)
     distance = square[:, None] + square - 2 * whole @ whole.T
     np.fill_diagonal(distance, np.iinfo(np.int64).max)
@@ -161,50 +126,25 @@ def _open_digits(known: Known, base: Path) -> Data:
     near = np.zeros(distance.shape, dtype=bool)
     np.put_along_axis(near, nearest, True, axis=1)
     source, target = (near | near.T).nonzero()
-    return Data(
-        x=torch.from_numpy(pixels / 16).float(),
-        edge_index=torch.from_numpy(np.stack([source, target]).astype(np.int64)),
-        y=torch.from_numpy(digit.astype(np.int64)),
-    )
+    edges = torch.from_numpy(np.stack([source, target]).astype(np.int64))
+    return Data(x=x, edge_index=edges, y=y)
 
 
+_graph = partial(Named, graphs=1, splits=("public",), open=_open_named, licence="see source")
 _planetoid = partial(
-    Known,
-    family="Planetoid",
-    open=_open_named,
-    normalize="row",
-    published=True,
-    source="github.com/kimiyoung/planetoid",
-    licence="see source",
+    _graph, family="Planetoid", normalize="row", source="github.com/kimiyoung/planetoid"
 )
 _amazon = partial(
-    Known,
-    family="Amazon",
-    open=_open_named,
-    normalize="none",
-    source="github.com/shchur/gnn-benchmark",
-    licence="see source",
+    _graph, family="Amazon", splits=("seeded",), source="github.com/shchur/gnn-benchmark"
 )
 _coauthor = partial(_amazon, family="Coauthor", normalize="row")
 _citation = partial(_coauthor, family="CitationFull", source="github.com/abojchevski/graph2gauss")
 _saint = partial(
-    Known,
-    open=_open_single,
-    normalize="standard",
-    published=True,
-    source="github.com/GraphSAINT/GraphSAINT",
-    licence="see source",
+    _graph, open=_open_single, normalize="standard", source="github.com/GraphSAINT/GraphSAINT"
 )
-_ogb = partial(
-    Known,
-    family="OGB",
-    open=_open_ogb,
-    normalize="none",
-    published=True,
-    source="ogb.stanford.edu",
-)
+_ogb = partial(_graph, family="OGB", open=_open_ogb, source="ogb.stanford.edu")
 
-KNOWN: tuple[Known, ...] = (
+KNOWN: tuple[Named, ...] = (
     _planetoid(name="cora", folder="Cora", nodes=2_708, classes=7),
     _planetoid(name="citeseer", folder="CiteSeer", nodes=3_327, classes=6),
     _planetoid(name="pubmed", folder="PubMed", nodes=19_717, classes=3),
@@ -259,17 +199,7 @@ KNOWN: tuple[Known, ...] = (
         licence="ODC-BY",
         aliases=("papers100m",),
     ),
-    Known(
-        name="digits",
-        family="scikit-learn",
-        folder="",
-        open=_open_digits,
-        nodes=1_797,
-        classes=10,
-        normalize="none",
-        source="scikit-learn, UCI optical recognition of handwritten digits",
-        licence="CC BY 4.0",
-    ),
+    _graph(name="digits", nodes=1_797, splits=("seeded",), open=_open_digits, **DIGITS),
 )
 
 REFUSED = {
@@ -284,11 +214,7 @@ REFUSED = {
 def open_npz(path: Path) -> Data:
     from torch_geometric.data import Data
 
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-    except (ValueError, zipfile.BadZipFile, EOFError, AttributeError) as error:
-        raise ValueError(f"{path} is not a .npz file of plain arrays ({error})") from error
+    arrays = read_npz(path)
     if "y" not in arrays:
         for needed, layout in _LAYOUTS.items():
             if set(needed) <= arrays.keys():
@@ -479,7 +405,6 @@ def _rows(data: Data) -> Data:
     They are the newly opened file's own, and no one else's; a copy of Physics is 1.2 GB.
     """
     if data.x.layout == torch.strided:
-        data.x = data.x.float()
         least = data.x.min() if data.x.numel() else 0.0
         for rows in data.x.split(ROWS):
             rows.sub_(least)
@@ -502,7 +427,7 @@ def _standard(data: Data) -> Data:
             f"{data.name}: normalize='standard' would make its sparse features dense; use 'row' or "
             "'none', or give x as a dense array"
         )
-    x = data.x.float()
+    x = data.x
     train = x[data.train_mask]
     if not len(train):
         raise ValueError(f"{data.name}: normalize='standard' needs training nodes, there are none")
@@ -511,20 +436,9 @@ def _standard(data: Data) -> Data:
     return data
 
 
-def _as_given(data: Data) -> Data:
+def _normalized(data: Data, how: str) -> Data:
+    if how != "none" and not isinstance(data.x, Tensor):
+        raise ValueError(f"{data.name} has no features to normalise; use normalize='none'")
     if isinstance(data.x, Tensor) and data.x.layout == torch.strided:
         data.x = data.x.float()
-    return data
-
-
-_NORMALIZERS: dict[str, Callable[[Data], Data]] = {
-    "row": lambda data: _rows(_as_given(_with_x(data))),
-    "standard": lambda data: _standard(_with_x(data)),
-    "none": _as_given,
-}
-
-
-def _with_x(data: Data) -> Data:
-    if not isinstance(data.x, Tensor):
-        raise ValueError(f"{data.name} has no features to normalise; use normalize='none'")
-    return data
+    return {"row": _rows, "standard": _standard}.get(how, lambda data: data)(data)

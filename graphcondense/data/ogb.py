@@ -187,13 +187,8 @@ def open_ogb(
 
 def _check_complete(name: str, folder: Path, meta: Record, cls: Any) -> None:
     """Raise a ValueError where ogb would delete ``folder``: without one of its files, or without
-    the mark of its release, ogb downloads the set anew in its place.
-
-    Args:
-        name: of the set.
-        folder: where it is.
-        meta: OGB's description of it.
-        cls: ogb's data set, which knows the names of its files.
+    the mark of its release, ogb downloads the set anew in its place. ``cls``, ogb's data set, knows
+    the names of its files.
     """
     release = f"RELEASE_v{meta['version']}.txt"
     probe = cls.__new__(cls)
@@ -239,16 +234,11 @@ def _published_meta(name: str, package: str) -> dict[str, str]:
 def load_ogb(name: str, root: str | Path, *, meta: Record | None = None) -> Data:
     """A node set of OGB as one ``Data`` with masks; edges and features as OGB has them.
 
-    Args:
-        name, root, meta: as for :func:`open_ogb`.
+    Takes what :func:`open_ogb` takes, of names ``ogbn-...`` alone.
 
     Returns:
         ``x [n, d]`` (absent from ogbn-proteins), ``edge_index [2, m]``, ``y [n]`` int64 with -1 for
         no label (``[n, tasks]`` when there are several), and bool masks ``[n]``.
-
-    Raises:
-        ValueError: as :func:`open_ogb`, and for a set that is not a node set.
-        OSError: when the set is not there and cannot be downloaded.
     """
     if not name.startswith("ogbn-"):
         raise ValueError(f"'{name}' is not a node set of OGB (ogbn-...)")

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from graphcondense.ops.types import Record
-from graphcondense.saved.compact import PREFIX as PREFIX  # what makes artefacts takes it from here
+from graphcondense.saved.compact import PREFIX
 from graphcondense.saved.shown import record_of
 
 CHUNK = 4096
@@ -30,48 +30,34 @@ MOST_FITTED = 10_000
 
 @dataclass(frozen=True)
 class Preprocess:
-    """An affine map of images ``[n, c, h, w]`` that has an inverse; its fields are its tensors."""
+    """An affine map of images ``[n, c, h, w]`` that has an inverse, by itself the identity.
 
-    name: ClassVar[str] = ""
-
-    @classmethod
-    def fitted(cls, images: Tensor) -> Self:
-        """Fitted on raw images, of the training part alone."""
-        raise NotImplementedError
-
-    def apply(self, raw: Tensor) -> Tensor:
-        """What networks see. On the device and in the type of ``raw``; differentiable."""
-        raise NotImplementedError
-
-    def inverse(self, seen: Tensor) -> Tensor:
-        """The raw images again, up to rounding; values are not clipped."""
-        raise NotImplementedError
-
-    def state(self) -> dict[str, Tensor]:
-        """The tensors that :func:`restore_preprocess` needs, by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
-
-    def said(self) -> Record:
-        """For a record: the name, and the numbers where they are few."""
-        few = {k: v.flatten().tolist() for k, v in self.state().items() if v.numel() <= 16}
-        return {"name": self.name, **few}
-
-
-@dataclass(frozen=True)
-class Identity(Preprocess):
-    """Nothing is done."""
+    A subclass has the tensors of its map as fields.
+    """
 
     name: ClassVar[str] = "none"
 
     @classmethod
     def fitted(cls, images: Tensor) -> Self:
+        """Fitted on raw images, of the training part alone."""
         return cls()
 
     def apply(self, raw: Tensor) -> Tensor:
+        """What networks see. On the device and in the type of ``raw``; differentiable."""
         return raw
 
     def inverse(self, seen: Tensor) -> Tensor:
+        """The raw images again, up to rounding; values are not clipped."""
         return seen
+
+    def state(self) -> dict[str, Tensor]:
+        """The tensors that :func:`restore_preprocess` needs, by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def summary(self) -> Record:
+        """For a record: the name, and the numbers where they are few."""
+        few = {k: v.flatten().tolist() for k, v in self.state().items() if v.numel() <= 16}
+        return {"name": self.name, **few}
 
 
 @dataclass(frozen=True)
@@ -117,10 +103,9 @@ class ZCA(Preprocess):
     """Whitening that stays as near the image as possible, ``(Σ + λI)^(-1/2) (x - mean)``.
 
     ``Σ`` is the covariance of the pixels of the training images and ``λ`` :data:`RIDGE` times its
-    mean eigenvalue (Nguyen et al., *Dataset Distillation with Infinitely Wide Convolutional
-    Networks*, NeurIPS 2021, appendix). Of ``Σ = U S Uᵀ`` the eigenvectors are kept whose eigenvalue
-    is above ``λ / 1000``; on what is orthogonal to them the map is ``λ^(-1/2)``. The inverse is
-    exact for the map as stored.
+    mean eigenvalue (Nguyen et al., NeurIPS 2021, appendix). Of ``Σ = U S Uᵀ`` the eigenvectors are
+    kept whose eigenvalue is above ``λ / 1000``; on what is orthogonal to them the map is
+    ``λ^(-1/2)``. The inverse is exact for the map as stored.
 
     Attributes:
         mean: of each pixel ``[c, h, w]``.
@@ -169,28 +154,20 @@ class ZCA(Preprocess):
         return out.view(x.shape)
 
 
-PREPROCESSES: dict[str, type[Preprocess]] = {c.name: c for c in (Normalise, ZCA, Identity)}
+PREPROCESSES: dict[str, type[Preprocess]] = {c.name: c for c in (Normalise, ZCA, Preprocess)}
 """Preprocessings by name: ``"normalise"``, ``"zca"``, ``"none"``."""
 
 
 def fit_preprocess(name: str, images: Tensor) -> Preprocess:
-    """The preprocessing called ``name``, fitted on raw training images ``[n, c, h, w]``.
-
-    Raises:
-        ValueError: an unknown name.
-    """
+    """The preprocessing called ``name``, fitted on raw training images ``[n, c, h, w]``."""
     return _class_of(name).fitted(images)
 
 
 def restore_preprocess(small: object) -> Preprocess:
     """The preprocessing that condensed images were made with.
 
-    Args:
-        small: condensed images, as :func:`graphcondense.condense` or
-            :func:`graphcondense.load` give them.
-
-    Raises:
-        ValueError: they say nothing of a preprocessing, as images of other tools do.
+    ``small`` is what :func:`graphcondense.condense` or :func:`graphcondense.load` gives; images of
+    other tools, which say nothing of a preprocessing, are a ValueError.
     """
     saved = record_of(small).get("preprocess")
     if not isinstance(saved, Mapping):

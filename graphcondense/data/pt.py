@@ -23,10 +23,7 @@ def read_pt(path: Path, may_hold: str) -> Any:
     """What ``torch.save`` wrote: tensors, NumPy arrays, plain values and PyG's ``Data``, no more.
 
     The tuple that PyG's ``InMemoryDataset.save`` writes (``processed/data.pt`` of a data set)
-    becomes its graph, or the list of its graphs.
-
-    Raises:
-        ValueError: no such file, a broken one, or a pickle that holds anything else, by name.
+    becomes its graph, or the list of its graphs. Anything else is refused by name, a ValueError.
     """
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
@@ -41,8 +38,8 @@ def read_pt(path: Path, may_hold: str) -> Any:
 
 
 def _reason(error: Exception, may_hold: str) -> str:
-    said = str(error)
-    found = next((hit for text in _OFFENDER if (hit := re.search(text, said))), None)
+    message = str(error)
+    found = next((hit for text in _OFFENDER if (hit := re.search(text, message))), None)
     if found is None:
         return "it is broken, or no file of torch.save"
     name = found[1]

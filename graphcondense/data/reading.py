@@ -35,11 +35,7 @@ LAST_EXACT = 2.0**53
 
 
 def features(x: object, owner: str) -> Tensor | sp.csr_matrix:
-    """Features ``[n, d]``: a float32 tensor, or SciPy CSR where they are given sparse.
-
-    Raises:
-        ValueError: missing, not a matrix, without columns, not finite.
-    """
+    """Finite float32 features ``[n, d]``: a tensor, or SciPy CSR where they are given sparse."""
     what = f"{owner}x"
     if x is None:
         raise ValueError(f"{what} is missing: node features are needed, a tensor [nodes, features]")
@@ -85,10 +81,6 @@ def labels(y: object, n: int, owner: str, *, soft: bool = False) -> Tensor:
         n: nodes.
         owner: whose they are.
         soft: rows ``[n, C]`` of class weights are allowed too, and stay, in float32.
-
-    Raises:
-        ValueError: missing, text, of another length, several labels a node, fractions, negative
-            classes other than -1.
     """
     what = f"{owner}y"
     if y is None:
@@ -133,13 +125,13 @@ def _whole(y: Tensor, what: str) -> Tensor:
 
 
 def _refuse_columns(y: Tensor, what: str) -> None:
-    said = f"{what} has shape {tuple(y.shape)}"
+    got = f"{what} has shape {tuple(y.shape)}"
     ones, zeros = y == 1, y == 0
     count = ones.sum(1)
     if bool((ones | zeros).all()) and bool((count <= 1).all()) and bool(count.any()):
         bare = "" if bool(count.all()) else ".where(y.any(1), -1)"
         raise ValueError(
-            f"{said} and is one-hot: node methods take one class a node, y = y.argmax(1){bare}"
+            f"{got} and is one-hot: node methods take one class a node, y = y.argmax(1){bare}"
         )
     raise ValueError(
         f"{what} is multi-label, shape {tuple(y.shape)}: node methods condense one class a node; "
@@ -150,10 +142,7 @@ def _refuse_columns(y: Tensor, what: str) -> None:
 def mask(value: object, name: str, n: int, owner: str) -> Tensor:
     """A split as bool ``[n, k]``, one column for each of ``k`` splits (``[n]``: one).
 
-    Bool values, or whole numbers that are all 0 or 1; a list or an array will do.
-
-    Raises:
-        ValueError: anything else, as ids of nodes.
+    Bool values, or whole numbers that are all 0 or 1; a list or an array will do, ids of nodes not.
     """
     given = plain(value, f"{owner}{name}")
     whole = given.dtype != torch.bool and not given.is_floating_point()
@@ -163,24 +152,21 @@ def mask(value: object, name: str, n: int, owner: str) -> Tensor:
             return columns
         if whole and bool(((columns == 0) | (columns == 1)).all()):
             return columns.to(torch.bool)
-    said = (
+    message = (
         f"{owner}{name} must be a bool tensor of length {n}, got {given.dtype} of shape "
         f"{tuple(given.shape)}"
     )
     if whole and given.dim() == 1:
-        said += f"; ids of nodes: torch_geometric.utils.index_to_mask({name}, {n})"
+        message += f"; ids of nodes: torch_geometric.utils.index_to_mask({name}, {n})"
     elif given.is_floating_point():
-        said += f"; {name} > 0 makes one"
-    raise ValueError(said)
+        message += f"; {name} > 0 makes one"
+    raise ValueError(message)
 
 
 def edge_list(data: Data, n: int, owner: str) -> tuple[Tensor, Tensor | None]:
     """``edge_index [2, m]`` int64 and the weights ``[m]`` float32, ``None`` where there are none.
 
     Weights are ``edge_weight``, or else an ``edge_attr`` of one column.
-
-    Raises:
-        ValueError: not ``[2, m]`` ids of nodes; not one weight an edge.
     """
     edges = _ends(data, n, owner)
     return edges, _weights(data, edges.shape[1], owner)[1]
@@ -231,18 +217,11 @@ def _weights(data: Data, m: int, owner: str) -> tuple[str, Tensor | None]:
 def adjacency(data: Data, n: int, owner: str) -> sp.csr_matrix | None:
     """``A [n, n]``, ``A[i, j]`` the weight of the edge ``j -> i``; ``None`` if nothing says edges.
 
-    Args:
-        data: has one of ``edge_index [2, m]`` (with weights, see :func:`edge_list`); ``adj_t``,
-            where ``adj_t[i, j]`` is the edge ``j -> i``, as ``T.ToSparseTensor`` makes it; and
-            ``adj``, where ``adj[i, j]`` is the edge ``i -> j``, as
-            ``torch_geometric.utils.from_scipy_sparse_matrix`` has it. Matrices may be SciPy's,
-            sparse or dense tensors, arrays or lists. Parallel edges add up.
-        n: nodes.
-        owner: whose it is.
-
-    Raises:
-        ValueError: of another size, with weights that are negative or not finite; several of the
-            three that do not say the same.
+    ``data`` has ``edge_index [2, m]`` (with weights, see :func:`edge_list`); ``adj_t``, where
+    ``adj_t[i, j]`` is the edge ``j -> i``, as ``T.ToSparseTensor`` makes it; or ``adj``, where
+    ``adj[i, j]`` is the edge ``i -> j``, as ``torch_geometric.utils.from_scipy_sparse_matrix`` has
+    it. Several of them have to say the same. Matrices may be SciPy's, sparse or dense tensors,
+    arrays or lists. Parallel edges add up; weights are finite and not negative.
     """
     found = {}
     if getattr(data, "adj_t", None) is not None:

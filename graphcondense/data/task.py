@@ -13,15 +13,8 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphcondense.data.labels import count_classes
-from graphcondense.data.reading import (
-    REAL,
-    SMALL,
-    adjacency,
-    features,
-    labels,
-    mask,
-)
+from graphcondense.data.labels import count_classes, overlap
+from graphcondense.data.reading import REAL, SMALL, adjacency, features, labels, mask
 from graphcondense.ops.adjacency import gcn_norm_csr, scipy_csr
 from graphcondense.ops.types import Floats32, Record
 from graphcondense.saved.compact import bytes_of
@@ -199,18 +192,17 @@ def as_task(data: object, *, name: str | None = None, need_test: bool = False) -
     adj = adjacency(data, n, REAL)
     if adj is None:
         raise ValueError("data has no edges: set edge_index [2, edges] (empty if none) or adj_t")
-    splits = {split: _split(data, split, n) for split in SPLITS}
+    splits: Record = {split: _split(data, split, n) for split in SPLITS}
     if not len(splits["train"]):
         raise ValueError(
             f"no training nodes: data.train_mask is missing or all False{_ids(data, n)}"
         )
-    for a, b in (("train", "val"), ("train", "test"), ("val", "test")):
-        both = np.intersect1d(splits[a].numpy(), splits[b].numpy())
-        if len(both):
-            raise ValueError(
-                f"{a}_mask and {b}_mask overlap in {len(both)} nodes (first: {both[0]}); "
-                "splits must be disjoint"
-            )
+    if shared := overlap(splits):
+        a, b, number, first = shared
+        raise ValueError(
+            f"{a}_mask and {b}_mask overlap in {number} nodes (first: {first}); splits must be "
+            "disjoint"
+        )
     if need_test and not len(splits["test"]):
         raise ValueError("no test nodes: data.test_mask is missing or all False")
     task = NodeTask(
@@ -219,9 +211,7 @@ def as_task(data: object, *, name: str | None = None, need_test: bool = False) -
         y=y,
         num_classes=int(y.max()) + 1 if n else 0,
         name=str(name or getattr(data, "name", None) or "data"),
-        train=splits["train"],
-        val=splits["val"],
-        test=splits["test"],
+        **splits,
     )
     anew = "number them anew: known = y >= 0; y[known] = torch.unique(y[known], "
     count_classes(
@@ -235,20 +225,12 @@ def as_task(data: object, *, name: str | None = None, need_test: bool = False) -
 def read_labelled(
     small: Data, real: NodeTask
 ) -> tuple[np.ndarray | sp.csr_matrix, sp.csr_matrix, np.ndarray, Tensor]:
-    """What to train on: features, adjacency, training rows and their targets.
+    """What to train on: features ``[n, d]``, ``A [n, n]``, training rows ``[m]`` and their classes
+    ``[m]`` or soft labels ``[m, C]``; features and classes must match those of ``real``.
 
-    Args:
-        small: a :class:`NodeTask`, whose training split it is; or a PyG ``Data``, read as
-            :func:`as_task` reads a real graph, except that edges may be missing, that ``y`` may be
-            soft labels ``[n, C]``, and that without a ``train_mask`` all nodes are training nodes.
-        real: the graph it stands for; features and classes must match.
-
-    Returns:
-        Features ``[n, d]``, ``A [n, n]``, rows ``[m]``, and classes ``[m]`` or soft labels
-        ``[m, C]``.
-
-    Raises:
-        ValueError: whatever is wrong with ``small``, naming the value.
+    Of a :class:`NodeTask` that is its training split. A PyG ``Data`` is read as :func:`as_task`
+    reads a real graph, except that edges may be missing, that ``y`` may be soft labels ``[n, C]``,
+    and that without a ``train_mask`` all nodes are training nodes.
     """
     x: Floats32 | sp.csr_matrix
     if isinstance(small, NodeTask):
@@ -298,8 +280,7 @@ def _read_small(data: Data) -> tuple[Floats32 | sp.csr_matrix, sp.csr_matrix, Te
 def is_graph(data: object) -> bool:
     """Whether ``data`` are one graph, or a data set of one whose nodes are labelled.
 
-    Raises:
-        ValueError: a ``Batch`` may be one graph or many; says what to pass for each.
+    A ``Batch`` may be one graph or many: a ValueError says what to pass for each.
     """
     from torch_geometric.data import Batch
 
@@ -319,10 +300,7 @@ def is_dataset(data: object) -> bool:
 
 
 def check_has_length(data: object) -> None:
-    """Raise a ValueError for a data set that can only be read from front to back.
-
-    PyTorch's ``IterableDataset`` may be endless: it is not read without being asked.
-    """
+    """Refuse a data set that can only be read from front to back: it may be endless."""
     if not hasattr(data, "__len__") or isinstance(data, torch.utils.data.IterableDataset):
         raise ValueError(
             f"the data set {type(data).__name__} can only be read from front to back; pass "
@@ -331,11 +309,7 @@ def check_has_length(data: object) -> None:
 
 
 def labels_nodes(data: Any) -> bool:
-    """Whether a data set is one graph whose label, if it has one, is not the graph's own.
-
-    Raises:
-        ValueError: it can only be read from front to back.
-    """
+    """Whether a data set is one graph whose label, if it has one, is not the graph's own."""
     check_has_length(data)
     if len(data) != 1:
         return False

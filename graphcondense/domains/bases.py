@@ -18,8 +18,7 @@ class Bases(LearntImages):
     Groups: ``bases`` and ``address``.
 
     Args:
-        bases: initial ``b [k, c, h', w']``; copied. Where they are smaller than ``shape``,
-            images are enlarged bilinearly.
+        bases: initial ``b [k, c, h', w']``; copied. Smaller images are enlarged bilinearly.
         address: initial ``a [n, k]``; copied.
         classes: class of each image ``[n]``, ascending.
         num_classes: number of classes.
@@ -87,18 +86,11 @@ def affordable(budget: int, images: int, base: int) -> int:
 
 
 def factored(x: Tensor, rank: int, side: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """The best ``rank`` bases of given images and their addresses, by singular values.
+    """The best bases ``[rank, c, h', w']`` and addresses ``[n, rank]`` of images ``[n, c, h, w]``
+    shrunk to ``side``, by singular values.
 
-    Images are shrunk to ``side`` first. Columns of addresses and bases have equal norms on average;
-    beyond the rank of the images, bases are zero and so are addresses.
-
-    Args:
-        x: ``[n, c, h, w]``.
-        rank: bases.
-        side: ``(h', w')``.
-
-    Returns:
-        Bases ``[rank, c, h', w']`` and addresses ``[n, rank]``.
+    Columns of addresses and bases have equal norms on average; beyond the rank of the images, both
+    are zero.
     """
     small = F.adaptive_avg_pool2d(x, side)
     u, s, v = torch.linalg.svd(small.flatten(1).double(), full_matrices=False)

@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 
 from graphcondense.core.method import Method
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.node import EDGE_BYTES, NodeSource
+from graphcondense.domains.node import EDGE_BYTES, NodeMethod, NodeSource
 from graphcondense.ops.arrays import dense
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.cluster import isometric
@@ -73,10 +73,9 @@ class CoarseGraph(Synthetic):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Coarse(Method[NodeSource]):
+class Coarse(NodeMethod):
     """What all share that make groups of nodes."""
 
-    kind = "node"
     family = "coarsening"
     cost = "closed form"
 
@@ -89,27 +88,19 @@ class Coarse(Method[NodeSource]):
         """Bytes of a node's self-loop."""
         return EDGE_BYTES
 
-    def sizes(self, real: NodeSource) -> Tensor:
-        return self.allocate(
-            real.counts,
-            real.num_examples,
-            example_bytes=real.example_bytes + self.loop_bytes,
-            pair_bytes=self.pair_bytes,
-        )
+    def example_bytes(self, real: NodeSource) -> int:
+        return real.example_bytes + self.loop_bytes
 
 
 @dataclass(frozen=True, kw_only=True)
 class WholeGraph(Coarse):
-    """A coarse graph of all nodes.
+    """A coarse graph of all nodes in components with a training node.
 
-    Components without a training node have no label to learn from and are left out. The budget is
-    a number of nodes: up to all that are left, labelled or not. How many of them each class gets
-    follows from the graph.
+    The budget counts nodes, labelled or not; how many each class gets follows from the graph.
 
     Attributes:
-        self_loops: a node's self-loop has the weight inside its group, twice, and one for each
-            member: the coarse graph is ``(P⁺)ᵀ (A + I) P⁺``, and what a GCN makes of it is the
-            normalised sum of what it makes of the real one. Without, only edges between groups are
+        self_loops: the coarse graph is ``(P⁺)ᵀ (A + I) P⁺``: a node's self-loop has the weight
+            inside its group, twice, and one for each member. Without, only edges between groups are
             exported.
     """
 
@@ -135,12 +126,8 @@ class WholeGraph(Coarse):
         if named == {"ratio"}:  # a share of what it says, also where all nodes are room
             n = self._size(labelled, real.num_examples, 0, 0)
             budget = replace(self, ratio=None, nodes=n)
-        wanted = budget.allocate(
-            torch.full((real.num_classes,), real.num_examples),
-            real.num_examples,
-            example_bytes=real.example_bytes + self.loop_bytes,
-            pair_bytes=self.pair_bytes,
-        )
+        room = torch.full((real.num_classes,), real.num_examples)
+        wanted = self.shared(budget, real, room)
         if (n := int(wanted.sum())) > total:
             raise ValueError(
                 f"the budget gives {n} nodes, above the {total} of the graph whose component has a "
@@ -173,14 +160,13 @@ class WholeGraph(Coarse):
 class Contraction(WholeGraph):
     """Coarsening level by level, see :func:`~graphcondense.ops.coarsen.coarsen`.
 
-    A group's class is the most frequent one of its training nodes (ties: the smaller one). A group
-    without any is exported with ``y = -1`` and outside ``train_mask``: it passes messages on.
+    A group's class is the most frequent one of its training nodes (ties: the smaller one); without
+    any it is exported with ``y = -1`` and outside ``train_mask``.
 
     Attributes:
         respect_labels: training nodes of different classes never share a group.
-        join: groups of one class become one although no edge is between them: components that are
-            a node each before anything else, others when nothing else is left to contract. Without,
-            every component keeps a node.
+        join: groups of one class become one although no edge is between them: components of a node
+            each first, others last. Without, every component keeps a node.
     """
 
     respect_labels: bool = True
@@ -271,11 +257,10 @@ def coarse_graph(
 
     Args:
         real: the real graph.
-        assignment: ``[N]``, -1 for a node in no group.
+        assignment: the group of each node ``[N]``, -1 for none.
         n: groups.
-        whole: its edges, undirected.
-        adj: edges between groups, if not the sums of those between members.
-        y: classes, if not the most frequent ones of training members.
+        whole: edges of the real graph, undirected.
+        adj, y: edges between groups and their classes, if not these.
         loops: see :class:`WholeGraph`.
 
     Raises:
@@ -287,8 +272,8 @@ def coarse_graph(
     between.setdiag(inside if loops else 0)
     between.eliminate_zeros()
     if y is None:
-        held = members(assignment, n) @ told(real)
-        y = np.where(held.any(1), held.argmax(1), -1)
+        labels = members(assignment, n) @ told(real)
+        y = np.where(labels.any(1), labels.argmax(1), -1)
     lost = np.setdiff1d(np.arange(real.num_classes), y)
     if len(lost):
         raise ValueError(
@@ -302,23 +287,15 @@ def coarse_graph(
 def by_class(
     real: NodeSource, rows: Tensor, sizes: Tensor, rng: Generator, weight: Array | None = None
 ) -> Array:
-    """The part of each training node ``[m]``, by k-means within its class; parts are in the order
-    of classes.
-
-    Args:
-        real: the real graph.
-        rows: of the training nodes, ``[m, d]``.
-        sizes: parts of each class ``[C]``.
-        rng: draws the starts.
-        weight: of the training nodes ``[m]``.
-    """
+    """The part of each training node ``[m]``, by k-means of ``rows [m, d]`` within its class into
+    ``sizes [C]`` parts, which are in the order of classes; ``weight [m]`` is of the nodes."""
     labels = real.labels.cpu()
     part, first = np.full(len(labels), -1), 0
     for c, k in enumerate(sizes.tolist()):
-        own = (labels == c).nonzero().flatten()
+        of_class = (labels == c).nonzero().flatten()
         seed = int(torch.randint(2**31, (), generator=rng))
-        weights = None if weight is None else weight[own.numpy()]
-        near = isometric(rows.cpu()[own].double()).numpy()
-        part[own.numpy()] = first + parts_of(near, k, seed, weights)
+        weights = None if weight is None else weight[of_class.numpy()]
+        near = isometric(rows.cpu()[of_class].double()).numpy()
+        part[of_class.numpy()] = first + parts_of(near, k, seed, weights)
         first += k
     return part

@@ -22,8 +22,8 @@ class DecodedImages(LearntImages):
     """``x = D_j(z_i)`` for every code ``z_i`` of a class and every decoder ``j``; all classes share
     the decoders.
 
-    Groups: ``codes`` and ``decoders``. :meth:`images` and :meth:`export` give all images; a step of
-    training may see those of a few codes only (``shown``), drawn anew by :meth:`draw`.
+    Groups: ``codes`` and ``decoders``. A step of training may see the images of a few codes only
+    (``shown``), drawn anew by :meth:`draw`.
 
     Args:
         codes: initial codes ``[m, channels, *base_sides]``; copied.
@@ -51,21 +51,21 @@ class DecodedImages(LearntImages):
         super().__init__(y.repeat_interleave(decoders.number), num_classes, raw)
         self.codes = nn.Parameter(codes.detach().clone())
         self.decoders = decoders
-        self.held: list[int] = torch.bincount(y.cpu(), minlength=num_classes).tolist()
-        self.seen = [k if shown is None else min(k, shown) for k in self.held]
+        self.codes_each: list[int] = torch.bincount(y.cpu(), minlength=num_classes).tolist()
+        self.seen = [k if shown is None else min(k, shown) for k in self.codes_each]
         # The codes of the coming step: a buffer, so that a checkpoint holds them.
-        self.register_buffer("rows", self._chosen(lambda held, k: torch.arange(k)))
+        self.register_buffer("rows", self._chosen(lambda total, k: torch.arange(k)))
 
     def _chosen(self, choose: Callable[[int, int], Tensor]) -> Tensor:
         first, parts = 0, []
-        for held, k in zip(self.held, self.seen, strict=True):
-            parts.append(first + choose(held, k))
-            first += held
+        for total, k in zip(self.codes_each, self.seen, strict=True):
+            parts.append(first + choose(total, k))
+            first += total
         return torch.cat(parts).to(self.codes.device)
 
     def draw(self, rng: Generator) -> None:
-        if self.seen != self.held:
-            self.rows = self._chosen(lambda held, k: torch.randperm(held, generator=rng)[:k])
+        if self.seen != self.codes_each:
+            self.rows = self._chosen(lambda total, k: torch.randperm(total, generator=rng)[:k])
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
         return {"codes": [self.codes], "decoders": list(self.decoders.parameters())}
@@ -85,8 +85,8 @@ class DecodedImages(LearntImages):
         sizes = [k * self.decoders.number for k in self.seen]
         ends = torch.arange(self.num_classes, device=x.device)
         return [
-            Batch((own,), ends[c : c + 1].expand(len(own)))
-            for c, own in enumerate(torch.split(x, sizes))
+            Batch((images,), ends[c : c + 1].expand(len(images)))
+            for c, images in enumerate(torch.split(x, sizes))
         ]
 
     @property
@@ -96,16 +96,8 @@ class DecodedImages(LearntImages):
         return self.codes.nbytes + LABEL_BYTES * len(self.codes) + nets
 
     def fit_(self, targets: Tensor, steps: int, *, lr: float = 0.01, rng: Generator) -> None:
-        """Make every image like its target, in squared pixels: an autoencoder without the encoder.
-
-        Adam on codes and decoders alike, at most 256 codes a step.
-
-        Args:
-            targets: ``[m, M, c, h, w]`` as networks see images, for each code and decoder.
-            steps: updates.
-            lr: learning rate.
-            rng: of the codes in a step.
-        """
+        """Bring images to their targets ``[m, M, c, h, w]``, for each code and decoder, in squared
+        pixels, by Adam on both; at most 256 codes a step."""
         params = [self.codes, *self.decoders.parameters()]
         adam = torch.optim.Adam(params, lr)
         for _ in range(steps):
@@ -126,25 +118,15 @@ def new_decoders(
     rng: Generator,
     device: torch.device | str = "cpu",
 ) -> TinyDecoders:
-    """Decoders with weights drawn from ``rng``; arguments of
-    :class:`~graphcondense.nn.generators.TinyDecoders`."""
+    """Decoders with weights drawn from ``rng``."""
     decoders = built(TinyDecoders, shape, number, code_channels, width).to(device)
     decoders.load_state_dict(initialise(decoders, rng))
     return decoders
 
 
 def small_codes(targets: Tensor, code_channels: int, noise: float, rng: Generator) -> Tensor:
-    """Codes that are what a class of targets looks like from afar, and noise.
-
-    Args:
-        targets: ``[m, M, c, h, w]``; a code starts as the mean of its ``M`` targets, made smaller.
-        code_channels: maps of a code; colours are dealt out in turn.
-        noise: its standard deviation.
-        rng: of the noise.
-
-    Returns:
-        ``[m, code_channels, *base_sides]``.
-    """
+    """Codes ``[m, code_channels, *base_sides]``: the mean of their targets ``[m, M, c, h, w]``,
+    made smaller, colours dealt out in turn, and noise of this standard deviation."""
     shape = (int(targets.shape[2]), int(targets.shape[3]), int(targets.shape[4]))
     small = F.interpolate(targets.mean(1), base_sides(shape), mode="area")
     codes = small[:, torch.arange(code_channels) % shape[0]]

@@ -15,9 +15,6 @@ class MultiFormation(LearntImages):
     """One stored image holds ``f x f`` images of a class, each enlarged to full size (IDC, Kim et
     al., ICML 2022, section 4).
 
-    The stored image is cut into ``f x f`` tiles, and every tile is interpolated bilinearly to the
-    whole size. With ``factor=1`` images are stored as they are.
-
     Args:
         x: initial stored images as networks see them ``[m, c, h, w]``; copied; see :func:`tiled`.
         y: their classes ``[m]``, ascending.

@@ -21,6 +21,7 @@ from graphcondense.ops.adjacency import csr_from_edges
 from graphcondense.ops.criteria import CRITERIA
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive, Share
 from graphcondense.ops.select import CHOICES, choose_random
+from graphcondense.ops.types import Record
 from graphcondense.saved.graph_set import GraphSet
 
 EDGE_BYTES = 16
@@ -90,10 +91,10 @@ class GraphSource:
     def batch(
         self, c: int | None = None, size: int | None = None, rng: Generator | None = None
     ) -> Batch:
-        own = self.task.train if c is None else self.members[c]
-        if size is not None and size < len(own):
-            own = own[torch.randperm(len(own), generator=rng)[:size]]
-        return self.as_batch(self.task.batch(own))
+        members = self.task.train if c is None else self.members[c]
+        if size is not None and size < len(members):
+            members = members[torch.randperm(len(members), generator=rng)[:size]]
+        return self.as_batch(self.task.batch(members))
 
 
 class GraphSynthetic(Synthetic):
@@ -218,17 +219,17 @@ class GraphSynthetic(Synthetic):
         edges, attrs, lengths = [], [], []
         start = 0
         for k, size in enumerate(self.sizes.tolist()):
-            own = kept[k].nonzero().flatten()
-            if self.most_pairs is not None and len(own) > self.most_pairs:
-                likely = self.logits[k, own.to(self.logits.device)].topk(self.most_pairs).indices
-                own = own[likely.cpu()].sort().values
-            one_way = torch.stack([i[own], j[own]])
+            pairs = kept[k].nonzero().flatten()
+            if self.most_pairs is not None and len(pairs) > self.most_pairs:
+                likely = self.logits[k, pairs.to(self.logits.device)].topk(self.most_pairs).indices
+                pairs = pairs[likely.cpu()].sort().values
+            one_way = torch.stack([i[pairs], j[pairs]])
             both = torch.cat([one_way, one_way.flip(0)], 1)
             order = (both[0] * len(mask[k]) + both[1]).argsort()
             edges.append(both[:, order] + start)
             lengths.append(both.shape[1])
             if edge is not None:
-                attrs.append(torch.cat([edge[k, own], edge[k, own]])[order])
+                attrs.append(torch.cat([edge[k, pairs], edge[k, pairs]])[order])
             start += size
         return GraphSet(
             x=self.x.detach().cpu()[mask],
@@ -257,15 +258,13 @@ class LearntGraphs(Method[GraphSource]):
 
     Attributes:
         init: which training graphs the synthetic ones start from: ``"random"`` ones of the group
-            (the papers), ``"herding"``, ``"kcenter"``, ``"central"``: the one nearest to the
-            group's mean, then random ones; or ``"ridge"``: of :attr:`draws` random choices the one
-            from which ridge regression predicts the training graphs best; all on readouts.
-            ``"auto"`` is ``"central"`` where no group gets more than one graph and else
-            ``"ridge"``, which was the better rule on validation over four sets.
+            (the papers), ``"herding"``, ``"kcenter"``, ``"central"`` (the one nearest to the
+            group's mean, then random ones), or ``"ridge"`` (of :attr:`draws` random choices the one
+            from which ridge regression predicts the training graphs best); all on readouts.
+            ``"auto"`` is ``"central"`` for one graph a group and else ``"ridge"``.
         draws: random choices that ``"ridge"`` compares.
-        nodes_per_graph: of every synthetic one; by default those of what it starts from. A larger
-            start is cut to the nodes nearest to its best connected one, a smaller one is not drawn
-            unless the group has no others.
+        nodes_per_graph: of every synthetic one; by default those of its start. A larger start is
+            cut to the nodes nearest to its best connected one, a smaller one is avoided.
         edge_features: also learn features of the edges.
         temperature: τ of the binary concrete relaxation.
         confidence: edge logits start at this for an edge of the start and at minus this elsewhere.
@@ -280,6 +279,8 @@ class LearntGraphs(Method[GraphSource]):
     """
 
     kind = "graph"
+    learns = "features + adjacency (Bernoulli)"
+    cost = "one loop"
 
     init: Literal["auto", "random", "central", "herding", "kcenter", "ridge"] = "auto"
     draws: Count = 200
@@ -322,22 +323,28 @@ class LearntGraphs(Method[GraphSource]):
         """The synthetic graphs before the first update."""
         sizes, nodes = self.sizes(real), self.nodes_per_graph
         members = []
-        for own, k in zip(real.members, sizes.tolist(), strict=True):
-            large = own if nodes is None else own[real.task.graphs.sizes[own] >= nodes]
-            members.append(large if len(large) >= k else own)
+        for group, k in zip(real.members, sizes.tolist(), strict=True):
+            large = group if nodes is None else group[real.task.graphs.sizes[group] >= nodes]
+            members.append(large if len(large) >= k else group)
         begin = real.task.batch(self.chosen(real, members, sizes.tolist(), rng))
         return GraphSynthetic(
             begin if nodes is None else cut(begin, nodes),
             torch.arange(real.num_classes).repeat_interleave(sizes),
             real.num_classes,
-            temperature=self.temperature,
-            confidence=self.confidence,
-            straight=self.straight,
             edge_features=self.edge_features,
-            # A budget in bytes counts every graph like the largest real one.
-            most_pairs=None if self.bytes is None else real.most_edges // 2,
-            targets=real.task.scaled,
+            **self.relaxation(real),
         ).to(real.device)
+
+    def relaxation(self, real: GraphSource) -> Record:
+        """How edges are relaxed and exported, see :class:`GraphSynthetic`."""
+        return {
+            "temperature": self.temperature,
+            "confidence": self.confidence,
+            "straight": self.straight,
+            # A budget in bytes counts every graph like the largest real one.
+            "most_pairs": None if self.bytes is None else real.most_edges // 2,
+            "targets": real.task.scaled,
+        }
 
     def chosen(
         self, real: GraphSource, members: Sequence[Tensor], sizes: Sequence[int], rng: Generator
@@ -349,8 +356,8 @@ class LearntGraphs(Method[GraphSource]):
         if init == "ridge":
             return most_telling(real, members, sizes, self.draws, rng)
         picked = [
-            own[CHOICES[init](readouts(real, own), k, rng)]
-            for own, k in zip(members, sizes, strict=True)
+            group[CHOICES[init](readouts(real, group), k, rng)]
+            for group, k in zip(members, sizes, strict=True)
         ]
         return torch.cat(picked)
 
@@ -412,10 +419,8 @@ class MatchedGraphs(LearntGraphs):
 
 
 def readouts(real: GraphSource, index: Tensor, hops: int = 2) -> Tensor:
-    """Mean over each graph's nodes of ``[X, ÂX, ..., Â^hops X]`` side by side, ``[m, (hops+1)d]``.
-
-    What graphs are compared by where nothing is trained; a block of graphs at a time.
-    """
+    """Mean over each graph's nodes of ``[X, ÂX, ..., Â^hops X]`` side by side, ``[m, (hops+1)d]``,
+    a block of graphs at a time."""
     out = []
     for block in real.task.graphs.blocks(index, BLOCK):
         x, packed = real.as_batch(real.task.batch(block)).inputs
@@ -429,19 +434,16 @@ def readouts(real: GraphSource, index: Tensor, hops: int = 2) -> Tensor:
 def most_telling(
     real: GraphSource, members: Sequence[Tensor], sizes: Sequence[int], draws: int, rng: Generator
 ) -> Tensor:
-    """Of random choices of training graphs the one that tells most of the others.
+    """Of random choices of training graphs the one that tells most of the others, by group.
 
-    Each choice is judged by ridge regression on readouts, trained on it alone: by its squared error
-    on all training graphs, every group of which counts the same. Readouts are standardised; the
-    ridge is a tenth of the mean of the kernel's diagonal.
+    Each choice is judged by the squared error on all training graphs, every group of which counts
+    the same, of ridge regression on it alone. Readouts are standardised; the ridge is a tenth of
+    the mean of the kernel's diagonal.
 
     Args:
         members: training graphs of each group that may be chosen.
         sizes: how many of each.
         draws: choices that are compared.
-
-    Returns:
-        The chosen graphs, group by group.
 
     Raises:
         ValueError: if ``draws`` is below 1.
@@ -461,11 +463,11 @@ def most_telling(
     best, kept = torch.inf, torch.empty(0, dtype=torch.long)
     for _ in range(draws):
         picked = torch.cat(
-            [own[choose_random(own, k, rng)] for own, k in zip(members, sizes, strict=True)]
+            [group[choose_random(group, k, rng)] for group, k in zip(members, sizes, strict=True)]
         )
-        own = rows[place[picked]]
-        said = rows @ (own.T @ ridge_weights(own @ own.T, y[place[picked]], 0.1))
-        error = float((share * (said - y).square())[known].sum())
+        chosen = rows[place[picked]]
+        outputs = rows @ (chosen.T @ ridge_weights(chosen @ chosen.T, y[place[picked]], 0.1))
+        error = float((share * (outputs - y).square())[known].sum())
         if error < best:
             best, kept = error, picked
     return kept

@@ -22,9 +22,8 @@ class HallucinatedImages(LearntImages):
     """``x = D_j(σ_j ⊙ E_j(b) + μ_j)`` for every base ``b`` and hallucinator ``j``.
 
     ``E`` and ``D`` are 3x3 convolutions, ``σ`` and ``μ`` a scale and a shift for each place of the
-    feature maps. Bases may be smaller than images: what ``D`` sees is then enlarged (bilinear).
-    There is no nonlinearity, and all hallucinators start near the identity, so that the first
-    images are the first bases.
+    feature maps. What ``D`` sees of smaller bases is enlarged (bilinear). There is no nonlinearity,
+    and all hallucinators start near the identity.
 
     Groups: ``x``, the bases, and ``hallucinators``, their parameters.
 
@@ -35,8 +34,7 @@ class HallucinatedImages(LearntImages):
         count: hallucinators ``H``.
         side: ``(height, width)`` of images; ``h'`` and ``w'`` by default.
         width: feature maps of a hallucinator; the bases' channels by default.
-        noise: standard deviation of the weights around the identity, what tells hallucinators apart
-            in the beginning.
+        noise: standard deviation of the weights around the identity.
         rng: of these weights.
         raw: see :class:`~graphcondense.domains.image.LearntImages`.
 
@@ -128,10 +126,7 @@ class HallucinatedImages(LearntImages):
 
 
 def likeness(features: Tensor) -> Tensor:
-    """Mean cosine between what different hallucinators make of one base; 0 for a single one.
-
-    Args:
-        features: ``[B, H, d]``.
+    """Mean cosine between what hallucinators make of a base, ``[B, H, d]``; 0 for a single one.
 
     >>> float(likeness(torch.tensor([[[1.0, 0.0], [0.0, 2.0]], [[1.0, 0.0], [3.0, 0.0]]])))
     0.5
@@ -150,9 +145,7 @@ class Apart:
     """An objective, and hallucinators kept apart: ``L + weight * likeness`` of their features.
 
     Features are the last hidden layer of the learner at hand. The paper trains an adversary for
-    this, a network that is to see what hallucinators' images of one base have in common (section
-    3.3, its contrastive pair of losses); here networks trained on the real data take its place, so
-    that nothing besides the synthetic set is learnt.
+    this (section 3.3); here networks trained on the real data take its place.
 
     Attributes:
         objective: what else is minimised.
@@ -164,10 +157,10 @@ class Apart:
 
     def __call__(self, syn: Synthetic, real: Source, learner: Learner, rng: Generator) -> Tensor:
         loss = self.objective(syn, real, learner, rng)
-        held = syn.data if isinstance(syn, WithScalars) else syn
-        if not isinstance(held, HallucinatedImages):
-            raise TypeError(f"{type(held).__name__} has no hallucinators")
-        if self.weight == 0 or held.count < 2:
+        images = syn.data if isinstance(syn, WithScalars) else syn
+        if not isinstance(images, HallucinatedImages):
+            raise TypeError(f"{type(images).__name__} has no hallucinators")
+        if self.weight == 0 or images.count < 2:
             return loss
-        features = learner.features(held.batch()).flatten(1)
-        return loss + self.weight * likeness(features.view(-1, held.count, features.shape[1]))
+        features = learner.features(images.batch()).flatten(1)
+        return loss + self.weight * likeness(features.view(-1, images.count, features.shape[1]))

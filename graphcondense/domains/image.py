@@ -52,10 +52,10 @@ class ImageSource:
     ) -> Batch:
         if c is None and (size is None or size >= len(self.labels)):
             return Batch((self.images,), self.labels)
-        own = torch.arange(len(self.labels)) if c is None else self.members[c]
-        if size is not None and size < len(own):
-            own = own[torch.randperm(len(own), generator=rng)[:size]]
-        rows = own.to(self.device)
+        members = torch.arange(len(self.labels)) if c is None else self.members[c]
+        if size is not None and size < len(members):
+            members = members[torch.randperm(len(members), generator=rng)[:size]]
+        rows = members.to(self.device)
         return Batch((self.images[rows],), self.labels[rows])
 
     def labelled(self, sizes: Tensor) -> Tensor:
@@ -126,16 +126,15 @@ class LearntImages(Synthetic):
         raise NotImplementedError
 
     def batch(self, c: int | None = None) -> Batch:
-        return self._all() if c is None else self.batches()[c]
+        if c is not None:
+            return self.batches()[c]
+        x, y = self.images()
+        return Batch((x,), y)
 
     def batches(self) -> list[Batch]:
         x, y = self.images()
         parts = zip(torch.split(x, self.counts), torch.split(y, self.counts), strict=True)
-        return [Batch((own,), labels) for own, labels in parts]
-
-    def _all(self) -> Batch:
-        x, y = self.images()
-        return Batch((x,), y)
+        return [Batch((images,), labels) for images, labels in parts]
 
     @torch.no_grad()
     def export(self) -> ExportedImages:
@@ -214,11 +213,8 @@ class ImageMethod(Method[ImageSource]):
         """Bytes of one image's label; methods with soft labels say ``4 C``."""
         return LABEL_BYTES
 
-    def sizes(self, real: ImageSource) -> Tensor:
-        extra = self.label_bytes(real) - LABEL_BYTES
-        return self.allocate(
-            real.counts, real.num_examples, example_bytes=real.example_bytes + extra
-        )
+    def example_bytes(self, real: ImageSource) -> int:
+        return real.example_bytes + self.label_bytes(real) - LABEL_BYTES
 
     def start(self, real: ImageSource, rng: Generator) -> ImageSynthetic:
         """The synthetic images before the first update."""
@@ -227,20 +223,14 @@ class ImageMethod(Method[ImageSource]):
         return ImageSynthetic(x, real.labelled(sizes), real.num_classes, real.raw)
 
     def initial(self, real: ImageSource, sizes: Tensor, rng: Generator) -> Tensor:
-        """``sizes[c]`` images of each class as :attr:`init` says, ``[n, c, h, w]``.
-
-        Args:
-            real: the real images.
-            sizes: images of each class ``[C]``; a class may ask for more than there are real ones
-                where they are noise.
-            rng: of the choice.
-        """
+        """``sizes[c]`` images of each class as :attr:`init` says, ``[n, c, h, w]``; only of noise
+        more than there are real ones."""
         if self.init == "noise":
             x = torch.randn((int(sizes.sum()), *real.shape), generator=rng)
             return x.to(real.images)
         parts = []
-        for own, k in zip(real.members, sizes.tolist(), strict=True):
-            flat = real.images[own.to(real.device)].flatten(1)
+        for members, k in zip(real.members, sizes.tolist(), strict=True):
+            flat = real.images[members.to(real.device)].flatten(1)
             if self.init == "kmeans":
                 parts.append(choose_centres(flat, k, rng))
             else:
@@ -253,7 +243,10 @@ class ImageMethod(Method[ImageSource]):
         have = sizes if self.init == "noise" else torch.minimum(sizes, real.counts)
         parts = torch.split(self.initial(real, have, rng), have.tolist())
         return torch.cat(
-            [own[torch.arange(k) % len(own)] for own, k in zip(parts, sizes.tolist(), strict=True)]
+            [
+                part[torch.arange(k) % len(part)]
+                for part, k in zip(parts, sizes.tolist(), strict=True)
+            ]
         )
 
 
@@ -267,6 +260,9 @@ class PixelMethod(ImageMethod):
         depth: blocks or hidden layers; by default the model's own choice.
     """
 
+    learns = "pixels"
+    cost = "two loops"
+
     model: Literal["convnet", "mlp", "resnet", "vgg"] = "convnet"
     hidden_channels: Count = 128
     depth: Count | None = None
@@ -278,11 +274,8 @@ class PixelMethod(ImageMethod):
         return built(kind, real.shape, real.num_classes, width, depth).to(real.device)
 
     def memory_bytes(self, real: ImageSource) -> int:
-        """Besides the synthetic images, the layers of a network over one batch of real ones.
-
-        A ConvNet keeps about four maps of the first block's size for the backward pass (three in
-        the first block, a third of that in the others together).
-        """
+        """Besides the synthetic images, the layers of a network over one batch of real ones: a
+        ConvNet keeps about four maps of the first block's size for the backward pass."""
         _, height, width = real.shape
         maps = 4 * height * width if self.model != "mlp" else 3
         layers = 4 * self.real_batch * self.hidden_channels * maps

@@ -36,6 +36,8 @@ class MatchedImages(PixelMethod):
         augment_pick: ``"one"`` operation a draw or ``"all"``.
     """
 
+    family = "gradient matching"
+
     epochs: Natural = 1000
     outer: Count = 1
     inner: Natural = 0

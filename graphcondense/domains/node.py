@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -14,10 +15,11 @@ from graphcondense.core.method import Method, Parts
 from graphcondense.core.pools import Fresh, OnSynthetic, built, inner_adam
 from graphcondense.core.types import Batch, Objective, Schedule, Synthetic
 from graphcondense.data.task import NodeTask
-from graphcondense.domains.structure import Bernoulli, Identity, PairwiseMLP, Structure
+from graphcondense.domains.structure import Bernoulli, Fixed, Identity, PairwiseMLP, Structure
 from graphcondense.nn.propagate import MODELS, Propagation
 from graphcondense.objectives.gradient import GradientMatching
 from graphcondense.ops.adjacency import csr_tensor, gcn_norm_dense, propagate_rows
+from graphcondense.ops.arrays import dense
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
 from graphcondense.ops.sampling import blocks
 from graphcondense.ops.select import CHOICES, choose_centres
@@ -31,8 +33,7 @@ Setting = Literal["transductive", "inductive"]
 class NodeSource:
     """The labelled nodes of a graph and what message passing brings to them.
 
-    Only labels of training nodes are kept. In the inductive setting everything else is cut away
-    too: the source is the subgraph induced by the training nodes.
+    Only labels of training nodes are kept; in the inductive setting only their subgraph.
 
     Args:
         task: the checked graph.
@@ -109,6 +110,11 @@ class NodeSource:
             self._designs[hops] = torch.from_numpy(rows).to(self.device, self.dtype)
         return self._designs[hops]
 
+    def weighted(self, weights: Sequence[float]) -> Tensor:
+        """``Σ_k weights_k Â^k X`` at the training nodes ``[m, d]``; some weight is not zero."""
+        first, *others = (w * self.propagated(k) for k, w in enumerate(weights) if w)
+        return sum(others, first)
+
     def design(self, model: Propagation) -> Tensor:
         """What a linear model sees of the training nodes."""
         return self.propagated(model.hops)
@@ -132,8 +138,8 @@ class NodeSource:
     ) -> Tensor:
         """Which of the training nodes are of class ``c``, or ``size`` drawn of them; on the CPU."""
         labels = self.labels.cpu()
-        own = torch.arange(len(labels)) if c is None else (labels == c).nonzero().flatten()
-        return own if size is None else own[torch.randperm(len(own), generator=rng)[:size]]
+        rows = torch.arange(len(labels)) if c is None else (labels == c).nonzero().flatten()
+        return rows if size is None else rows[torch.randperm(len(rows), generator=rng)[:size]]
 
     def _block(self, members: Tensor, seed: int) -> Batch:
         rows = self.task.train[members].numpy()
@@ -240,8 +246,29 @@ def small_graph(x: Tensor, adj: Tensor | None, y: Tensor) -> CondensedGraph:
     )
 
 
+def induced(real: NodeSource, nodes: Tensor) -> tuple[Tensor, Fixed]:
+    """The raw features ``[n, d]`` of nodes of the real graph, and the edges between them."""
+    small = real.task.subgraph(nodes)
+    x, adj = dense(small.x_array), small.adj.toarray()
+    place = (real.device, real.dtype)
+    return torch.from_numpy(x).to(*place), Fixed(torch.from_numpy(adj).to(*place))
+
+
 @dataclass(frozen=True, kw_only=True)
-class LearntGraph(Method[NodeSource]):
+class NodeMethod(Method[NodeSource]):
+    """What every method of nodes shares."""
+
+    kind = "node"
+
+    def instead(self, missing: int, total: int) -> str:
+        """Nodes of one graph can be labelled by label propagation, up to all that there are."""
+        if missing > total:
+            return ""
+        return f", or label {missing} more nodes of each class with pseudo_labels={missing}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearntGraph(NodeMethod):
     """What every method shares that learns the features and edges of a small graph.
 
     Attributes:
@@ -250,8 +277,8 @@ class LearntGraph(Method[NodeSource]):
         structure_hidden: width of the pairwise MLP.
         structure_bias: start of the MLP's last bias or of the Bernoulli logits; 0 starts every
             edge at weight 1/2, -4 near the empty graph.
-        coupled: whether the features also feel the gradient through the MLP (the paper); the batch
-            norm over pairs magnifies small differences of features, so that gradient is large.
+        coupled: whether the features also feel the gradient through the MLP (the paper), which is
+            large.
         temperature: of the binary concrete relaxation.
         threshold: exported edges are those of weight above it.
         init: which training nodes of a class its synthetic nodes start from: ``"random"`` (the
@@ -259,18 +286,18 @@ class LearntGraph(Method[NodeSource]):
         init_hops: the start is a row of ``Â^init_hops X``; 0 is the raw features (the papers).
         epochs: networks in all; of a method without new networks, updates.
         lr_x: Adam's learning rate on the features.
-        lr_relative: count ``lr_x`` in root mean squares of the features at the start, so that one
-            value serves features of any scale; the papers' rates are absolute.
+        lr_relative: count ``lr_x`` in root mean squares of the features at the start; the papers'
+            rates are absolute.
         lr_adj: Adam's learning rate on the structure.
-        anneal: lower both learning rates linearly to zero. Once the match is good, Adam's steps
-            stay as long as before and only carry noise.
+        anneal: lower both learning rates linearly to zero.
         adj_turns: the structure moves for so many turns,
         x_turns: then the features for so many; 0 and 0 move both at once.
         turn: what a turn is: a whole ``"epoch"`` (all matches of one network; GCond's code) or a
             single ``"step"``.
     """
 
-    kind = "node"
+    learns = "features + adjacency (MLP)"
+    cost = "two loops"
 
     structure: Literal["mlp", "identity", "bernoulli"] = "mlp"
     structure_hidden: Count = 128
@@ -369,17 +396,9 @@ class NetworkMatched(LearntGraph):
         lr_model: float = 0.01,
         fanout: int | None = None,
     ) -> Parts:
-        """The parts of a method that compares through fresh networks.
-
-        Args:
-            real: the real graph.
-            rng: draws the start.
-            objective: what is minimised.
-            outer: matches for each network.
-            inner: steps of training on the synthetic graph between two matches.
-            lr_model: learning rate of that training (Adam).
-            fanout: neighbours a hop where the real graph is sampled; all by default.
-        """
+        """The parts of a method that compares through fresh networks: ``outer`` matches for each,
+        ``inner`` steps of training on the synthetic graph between two (Adam at ``lr_model``),
+        ``fanout`` neighbours a hop where the real graph is sampled."""
         model, syn = self.network(real), self.start(real, rng)
         lessons = OnSynthetic(settle=model.settled)
         return Parts(
@@ -405,6 +424,8 @@ class GradientMatched(NetworkMatched):
         eps: added to the product of norms in the cosine, which makes units of small gradient count
             less; published code adds 1e-6.
     """
+
+    family = "gradient matching"
 
     real_batch: Count | None = None
     fanout: Count | None = None
@@ -435,23 +456,16 @@ LABEL_BYTES = 8 + 1
 def start_nodes(
     real: NodeSource, sizes: Tensor, init: str, hops: int, rng: Generator
 ) -> tuple[Tensor, Tensor]:
-    """Features ``[n, d]`` that learning starts from, and classes ``[n]`` in ascending order.
-
-    Args:
-        real: the real graph.
-        sizes: nodes of each class ``[C]``.
-        init: which training nodes of a class: ``"random"``, ``"kcenter"`` or ``"herding"``; or
-            ``"kmeans"``, the centres of their clusters.
-        hops: rows are those of ``Â^hops X``.
-        rng: draws what is random in the choice.
+    """Features ``[n, d]`` that learning starts from, and classes ``[n]``, ascending: of each class
+    ``sizes[c]`` rows of ``Â^hops X`` that ``init`` chooses, or (``"kmeans"``) centres of clusters.
     """
     rows, x = real.propagated(hops), []
     for c, size in enumerate(sizes.tolist()):
-        own = rows[real.labels == c]
+        of_class = rows[real.labels == c]
         if init == "kmeans":
-            x.append(choose_centres(own, size, rng))
+            x.append(choose_centres(of_class, size, rng))
         else:
-            x.append(own[CHOICES[init](own, size, rng).to(own.device)])
+            x.append(of_class[CHOICES[init](of_class, size, rng).to(of_class.device)])
     return torch.cat(x), class_labels(real, sizes)
 
 

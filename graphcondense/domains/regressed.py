@@ -19,8 +19,8 @@ from graphcondense.domains.image import (
     ImageSource,
     ImageSynthetic,
 )
-from graphcondense.kernels.ridge import Targets, centred_classes, learnt_classes
-from graphcondense.objectives.ridge import Kernel, RidgeMatching
+from graphcondense.kernels.ridge import Kernel, Targets, centred_classes, learnt_classes
+from graphcondense.objectives.ridge import RidgeMatching
 from graphcondense.ops.fields import Natural, NonNegative, Positive
 
 
@@ -37,6 +37,10 @@ class RegressedImages(ImageMethod):
         lr_y: learning rate of Adam on the labels.
         anneal: lower learning rates linearly to zero.
     """
+
+    family = "meta-model matching (kernel ridge)"
+    learns = "pixels + labels"
+    cost = "one loop"
 
     ridge: Positive = 1e-6
     learn_labels: bool = True
@@ -62,23 +66,19 @@ class RegressedImages(ImageMethod):
         return partial(learnt_classes, num_classes=real.num_classes)
 
     def fit(self, x: Tensor, y: Tensor) -> Callable[[Tensor], Tensor]:
-        """The method's own predictor, if it names one: from images ``[m, c, h, w]`` to ``[m, C]``.
-
-        Args:
-            x: condensed images, as networks see them.
-            y: their labels.
-        """
+        """The method's own predictor, if it names one: from images ``[m, c, h, w]`` to ``[m, C]``,
+        fitted to condensed images, as networks see them, and their labels."""
         raise NotImplementedError
 
-    def scorer(self, held: ImageSource) -> Scorer | None:
+    def scorer(self, val: ImageSource) -> Scorer | None:
         """By :meth:`fit`, where the method names a predictor."""
         if not self.predictor:
             return None
 
         def score(small: ExportedImages) -> float:
-            seen = held.preprocess.apply(small.x).to(held.device)
-            predict = self.fit(seen, small.y.to(held.device))
-            return float((predict(held.images).argmax(1) == held.labels).float().mean())
+            seen = val.preprocess.apply(small.x).to(val.device)
+            predict = self.fit(seen, small.y.to(val.device))
+            return float((predict(val.images).argmax(1) == val.labels).float().mean())
 
         return score
 

@@ -60,8 +60,8 @@ class RowsSource:
     num_classes = 1
 
     def __post_init__(self, task: Interactions) -> None:
-        self.rows, self.held = as_rows(task.train), as_rows(task.val)
-        known = np.flatnonzero(np.diff(self.held.indptr))
+        self.rows, self.validation = as_rows(task.train), as_rows(task.val)
+        known = np.flatnonzero(np.diff(self.validation.indptr))
         every = -(-len(known) // SCORED) or 1
         self._scored = known[::every]
         self.validates = len(self._scored) > 0
@@ -89,20 +89,13 @@ class RowsSource:
     def choose(
         self, x: Rows, model: InfiniteAE | None = None, ridges: Sequence[float] = RIDGES
     ) -> tuple[float, float]:
-        """The ridge whose ∞-AE, fitted to ``x``, ranks validation items best, and its HR@k.
-
-        The users' training interactions are the context and are not ranked. At most
-        :data:`SCORED` users are looked at.
-
-        Args:
-            x: fitted rows ``[n, items]``.
-            model: the network; by default the paper's.
-            ridges: values of ``λ`` to choose from; of equals the first.
-        """
+        """The first of ``ridges`` whose ∞-AE, fitted to ``x [n, items]``, ranks validation items
+        best, and its HR@k, of at most :data:`SCORED` users. Training interactions are the context
+        and are not ranked. By default the network is the paper's."""
         model = model or InfiniteAE(device=self.device)
-        seen, held = self.rows[self._scored], self.held[self._scored]
+        seen, wanted = self.rows[self._scored], self.validation[self._scored]
         model.set_params(ridge=ridges[0]).fit(x)
-        scores = [model.refit(ridge).score(seen, held, self.k) for ridge in ridges]
+        scores = [model.refit(ridge).score(seen, wanted, self.k) for ridge in ridges]
         best = int(np.argmax(scores))
         return ridges[best], scores[best]
 
@@ -119,17 +112,17 @@ class _GumbelMean(torch.autograd.Function):
         ctx.save_for_backward(logits)
         ctx.drawn = seed, draws, tau
         out = torch.zeros_like(logits)
-        for own, drawn in _draws(logits, seed, draws, tau):
-            out[own] += drawn
+        for rows, drawn in _draws(logits, seed, draws, tau):
+            out[rows] += drawn
         return out / draws
 
     @staticmethod
     def backward(ctx: _OfMean, *grads: Tensor) -> tuple[Tensor, None, None, None]:
         (logits,), (seed, draws, tau) = ctx.saved_tensors, ctx.drawn
         out = torch.zeros_like(logits)
-        for own, drawn in _draws(logits, seed, draws, tau):
-            grad = grads[0][own]
-            out[own].addcmul_(drawn, grad - (drawn * grad).sum(1, keepdim=True))
+        for rows, drawn in _draws(logits, seed, draws, tau):
+            grad = grads[0][rows]
+            out[rows].addcmul_(drawn, grad - (drawn * grad).sum(1, keepdim=True))
         return out / (draws * tau), None, None, None
 
 
@@ -138,13 +131,13 @@ def _draws(logits: Tensor, seed: int, draws: int, tau: float) -> Iterator[tuple[
     rng = torch.Generator(logits.device).manual_seed(seed)
     size = max(1, BLOCK // logits.shape[1])
     for first in range(0, len(logits), size):
-        own = slice(first, first + size)
-        part = logits[own].detach()
+        rows = slice(first, first + size)
+        part = logits[rows].detach()
         noise = torch.empty_like(part)
         for _ in range(draws):
             torch.rand(part.shape, generator=rng, out=noise)
             noise.log_().neg_().log_().neg_().add_(part).div_(tau)
-            yield own, torch.softmax(noise, 1)
+            yield rows, torch.softmax(noise, 1)
 
 
 def gumbel_rows(logits: Tensor, seed: int, draws: int, tau: float) -> Tensor:

@@ -56,9 +56,9 @@ class PairwiseMLP(Structure):
     """``A_ij = σ((MLP([x_i; x_j]) + MLP([x_j; x_i])) / 2)`` (GCond, Jin et al., ICLR 2022, eq. 7).
 
     Three layers with batch norm over all ordered pairs, as in the paper. The first layer acts on
-    the two halves apart, ``W [x_i; x_j] = W_a x_i + W_b x_j``, and over the full grid of pairs mean
-    and variance of that sum are those of its parts, added: so the layer and its norm cost
-    ``n d h``, not ``n² 2d h``. The rest is :func:`~graphcondense.ops.pairs.pair_logits`.
+    the two halves apart, ``W [x_i; x_j] = W_a x_i + W_b x_j``, whose means and variances add up
+    over the grid of pairs: it costs ``n d h``, not ``n² 2d h``. The rest is
+    :func:`~graphcondense.ops.pairs.pair_logits`.
 
     Args:
         in_channels: width ``d`` of the features.
@@ -127,7 +127,7 @@ class Bernoulli(Structure):
 
     Args:
         num_nodes: size of the graph.
-        temperature: τ; smaller is closer to 0 and 1.
+        temperature: τ.
         start: initial value of every Ω.
     """
 

@@ -25,13 +25,13 @@ class Trajectories(Method):
     """Experts on the real data, a student on the synthetic ones; of any kind of data.
 
     Attributes:
-        experts: folder of the experts' weights, shared by all runs with the same data, network and
-            training. By default below ``GRAPHCONDENSE_CACHE`` or ``~/.cache/graphcondense``; up to
-            32 MiB of weights stay in memory and are made anew by every run.
+        experts: folder of the experts' weights, shared by runs with the same data, network and
+            training. By default below ``GRAPHCONDENSE_CACHE`` or ``~/.cache/graphcondense``, or in
+            memory up to 32 MiB.
         num_experts: networks trained on the real data.
         expert_epochs: epochs of their training, the ends of which are kept.
         expert_interval: training steps that count as one of these epochs; by default a pass over
-            the real data. Of many examples a part of a pass says enough, and takes less time.
+            the real data.
         expert_lr: their learning rate (SGD).
         expert_momentum: of SGD.
         expert_seed: of their weights and batches; not the run's seed, so that runs share experts.
@@ -43,6 +43,9 @@ class Trajectories(Method):
         lr_x: learning rate of Adam on the synthetic data, halved for the last third.
         lr_lr: learning rate of Adam on the logarithm of the step size; 0 keeps it.
     """
+
+    family = "trajectory matching"
+    cost = "experts"
 
     experts: str | None = None
     num_experts: Count = 20
@@ -79,8 +82,7 @@ class Trajectories(Method):
         rates: Mapping[str, float],
         real: Source | None = None,
     ) -> Parts:
-        """Parts that minimise a trajectory objective, the student's step size learnt beside
-        ``rates``; ``real`` where students see the real data otherwise than the run does."""
+        """Parts that minimise a trajectory objective, the step size learnt beside ``rates``."""
         rates = {**rates, **({"lr": self.lr_lr} if self.lr_lr else {})}
         return Parts(
             syn=WithScalars(syn, {"lr": [self.student_lr]}),
@@ -163,9 +165,9 @@ def images_digest(real: ImageSource) -> str:
 @torch.no_grad()
 def assigned(buffer: Buffer, x: Tensor) -> Tensor:
     """Soft labels ``[n, C]`` of images ``[n, c, h, w]``: the mean of trained experts' outputs."""
-    said = []
+    outputs = []
     for expert in range(buffer.training.experts):
         weights = buffer.weights(expert, buffer.training.epochs, x.device)
         out: Tensor = torch.func.functional_call(buffer.model, weights, (x,))
-        said.append(out.softmax(-1))
-    return torch.stack(said).mean(0)
+        outputs.append(out.softmax(-1))
+    return torch.stack(outputs).mean(0)

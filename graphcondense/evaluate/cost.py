@@ -6,10 +6,11 @@ import math
 import resource
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
+from itertools import chain, repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -27,6 +28,8 @@ from graphcondense.saved.shown import record_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -72,12 +75,8 @@ WALL, PROCESSOR = "wall seconds", "processor seconds"
 
 
 def times_of(entry: Mapping[str, object]) -> Times:
-    """What a ledger's costs are compared by: processor seconds where all of them are known, else
-    wall seconds; the two are never mixed.
-
-    Args:
-        entry: the fields of a :class:`Ledger`, or what is left of them in a file.
-    """
+    """What the costs in the fields of a :class:`Ledger` are compared by: processor seconds where
+    all of them are known, else wall seconds."""
     stages = ("condensation", "condensed", "whole")
     spent = _numbers(entry, *(f"{stage}_processor_seconds" for stage in stages))
     if spent[0] is not None and spent[1] and spent[2]:
@@ -105,16 +104,13 @@ def better_than_random(
 ) -> bool | None:
     """Whether a condensed set is better than as many random examples.
 
-    The rule: the mean test score of a model trained on it lies above that of random examples (an
-    error below) by more than the largest of three: the standard deviation of either over its
-    trainings, and the standard error of the test set where it is known. What does not is not told
-    apart from random examples, which cost nothing, and so does not pay.
+    Its mean test score has to be better by more than the largest of three: the standard deviation
+    of either over its trainings, and the standard error of the test set where it is known.
 
     Args:
         score, random: mean and standard deviation of the set's and of the random examples' scores.
         larger_is_better: whether a larger score is better.
-        error: the test set's standard error, see
-            :func:`~graphcondense.evaluate.result.sampling_error`.
+        error: see :func:`~graphcondense.evaluate.result.sampling_error`.
 
     Returns:
         ``None`` where random examples have no finite score.
@@ -136,9 +132,6 @@ RULE = "better than random: by more than the largest of both deviations and the 
 
 def verdict(times: Times, better: bool | None) -> tuple[int | None, str]:
     """From which training on a condensed set pays, ``None`` where it does not; and in words.
-
-    It does not pay where it is not better than random examples (:func:`better_than_random`), or
-    where a training on it takes as long as on the whole data.
 
     >>> verdict(Times(WALL, 9.0, 1.0, 4.0), True), verdict(Times(WALL, 9.0, 1.0, 4.0), False)
     ((4, 'after 4 trainings, by wall seconds'), (None, 'does not pay: not better than random'))
@@ -163,28 +156,24 @@ class Ledger:
     Attributes:
         graph: hash of the condensed graph.
         model: whose training times these are.
-        size, whole: of the condensed and of the whole graph. The whole graph counts in its compact
-            form, sparse features as CSR, the harder comparison; of a set of graphs the training
-            graphs count, categories as they are.
+        size, whole: of the condensed and of the whole graph, in its compact form, sparse features
+            as CSR; of a set of graphs the training graphs count, categories as they are.
         condensation_seconds: wall seconds of condensing; ``None`` if not known.
-        condensed_training_seconds: one training on the condensed graph, validation left out.
-        whole_training_seconds: one training on the whole graph, same evaluator, validation left
-            out; ``None`` if it was not run.
+        condensed_training_seconds, whole_training_seconds: one training on either by the same
+            evaluator, validation left out; ``None`` if it was not run.
         plain_training_seconds: one training of plain PyG layers on the whole graph (full batch), or
             on the whole set (in batches), what a user pays today; ``None`` if not measured.
-        peak_memory_bytes: largest resident set of this process so far, or on a GPU the largest
-            memory allocated there.
-        memory_estimate_bytes: what training was expected, before it began, to add to the process:
-            the largest of all models on this set.
-        condensation_processor_seconds: of condensing, on the CPU over all threads, on a GPU the
-            seconds it was in use: what energy is proportional to. ``None`` if not known.
+        peak_memory_bytes: see :func:`peak_memory_bytes`.
+        memory_estimate_bytes: what training was expected to add to the process: the largest of all
+            models on this set.
+        condensation_processor_seconds: on the CPU over all threads, on a GPU the seconds it was in
+            use: what energy is proportional to. ``None`` if not known.
         condensed_processor_seconds, whole_processor_seconds: the same of one training, validation
             included.
         units: what nodes and edges are called.
-        graphs: hashes of all condensed sets whose scores stand in one row, the first one's among
-            them.
-        better_than_random: whether ``model`` is better when trained on this set than on as many
-            random examples, see :func:`better_than_random`; ``None`` if they were not compared.
+        graphs: hashes of all condensed sets whose scores stand in one row.
+        better_than_random: by the scores of ``model``, see :func:`better_than_random`; ``None`` if
+            they were not compared.
     """
 
     graph: str
@@ -206,16 +195,14 @@ class Ledger:
 
     @property
     def times(self) -> Times:
-        """What :attr:`break_even_trainings` compares: processor seconds on both sides where all
-        are known, else wall seconds on both."""
+        """See :func:`times_of`."""
         return times_of(vars(self))
 
     @property
     def break_even_trainings(self) -> int | None:
         """Smallest ``k`` with ``condensation + k * condensed < k * whole``, by :attr:`times`.
 
-        ``None`` if there is none, if a time is not known, or if the set is not better than random
-        examples.
+        ``None`` if there is none, a time is not known, or random examples are as good.
 
         >>> size = Size(1, 0, 4)
         >>> Ledger("", "GCN", size, size, 9.0, 1.0, 4.0, None, 0).break_even_trainings
@@ -252,15 +239,9 @@ class Ledger:
         def share(part: float | None, whole: float | None) -> float | None:
             return part / whole if part is not None and whole else None
 
+        names = ["nodes", "edges", "bytes"] + ["graphs"] * (self.size.graphs is not None)
         return {
-            "nodes": share(self.size.nodes, self.whole.nodes),
-            "edges": share(self.size.edges, self.whole.edges),
-            "bytes": share(self.size.bytes, self.whole.bytes),
-            **(
-                {}
-                if self.size.graphs is None
-                else {"graphs": share(self.size.graphs, self.whole.graphs)}
-            ),
+            **{n: share(getattr(self.size, n), getattr(self.whole, n)) for n in names},
             "training": share(self.condensed_training_seconds, self.whole_training_seconds),
             "condensation_to_whole": share(self.condensation_seconds, self.whole_training_seconds),
             "condensation_to_plain": share(self.condensation_seconds, self.plain_training_seconds),
@@ -293,22 +274,17 @@ class Ledger:
             text = f"{what} not measured" if value is None else f"{value:.2f} s {what}"
             return text.strip()
 
-        def percent(part: float, whole: float) -> str:
-            share = f"{100 * part / whole:.2f} % " if whole else ""
-            return f"{share}of {whole:,} in {self.whole_is}"
-
         nodes, edges = self.units
-        library = "PyTorch" if nodes == "images" else "PyG"
         counts = []
-        if self.size.graphs is not None and self.whole.graphs is not None:
-            share = percent(self.size.graphs, self.whole.graphs)
-            counts = [f"graphs        {self.size.graphs:,} ({share})"]
+        for name, field in (("graphs",) * 2, (nodes, "nodes"), (edges, "edges"), ("bytes",) * 2):
+            part, whole = getattr(self.size, field), getattr(self.whole, field)
+            if part is not None and whole is not None:
+                share = f"{100 * part / whole:.2f} % " if whole else ""
+                counts.append(f"{name:<13} {part:,} ({share}of {whole:,} in {self.whole_is})")
+        estimate, library = self.memory_estimate_bytes, library_of(self.units)
         return [
             f"graph {self.graph}, times of {self.model}",
             *counts,
-            f"{nodes:<13} {self.size.nodes:,} ({percent(self.size.nodes, self.whole.nodes)})",
-            f"{edges:<13} {self.size.edges:,} ({percent(self.size.edges, self.whole.edges)})",
-            f"bytes         {self.size.bytes:,} ({percent(self.size.bytes, self.whole.bytes)})",
             f"condensation  {seconds(self.condensation_seconds)}",
             f"one training  {seconds(self.condensed_training_seconds, 'condensed')}, "
             f"{seconds(self.whole_training_seconds, 'whole')}, "
@@ -321,11 +297,16 @@ class Ledger:
             f"{seconds(self.whole_processor_seconds, 'whole')}",
             f"peak memory   {self.peak_memory_bytes / 2**20:,.0f} MiB"
             + (
-                f" (training on it was expected to add {self.memory_estimate_bytes / 2**20:,.0f})"
-                if self.memory_estimate_bytes is not None
-                else ""
+                ""
+                if estimate is None
+                else f" (training on it was expected to add {estimate / 2**20:,.0f})"
             ),
         ]
+
+
+def library_of(units: tuple[str, str]) -> str:
+    """What users would train with on the whole data."""
+    return "PyTorch" if units[0] == "images" else "PyG"
 
 
 def draw_break_even(
@@ -334,9 +315,8 @@ def draw_break_even(
     """Draw total seconds over the number of trainings: each condensed set, and the whole graph.
 
     Solid lines condense first and then train on the condensed set; the dashed one trains on the
-    whole graph under the same evaluator, the dotted one in plain PyG. A dot marks where a set
-    begins to pay; the legend says of which it does not. All lines are of one clock: of processor
-    seconds where every set has them, and then plain PyG, which is timed by the wall, is left out.
+    whole graph, the dotted one in plain PyG. A dot marks where a set begins to pay. All lines are
+    of one clock; plain PyG is timed by the wall alone.
 
     Raises:
         ValueError: no ledger has the seconds of condensing.
@@ -371,7 +351,7 @@ def draw_break_even(
             axes.annotate(
                 f"{k:,}", (k, start + step * k), xytext=(0, 8), textcoords="offset points"
             )
-    library = "whole, plain PyTorch" if one.units[0] == "images" else "whole, plain PyG"
+    library = f"whole, plain {library_of(one.units)}"
     for seconds, style, name in (
         (times[next(iter(times))].whole, "--", "whole, same evaluator"),
         (one.plain_training_seconds if clock == WALL else None, ":", library),
@@ -389,10 +369,9 @@ def draw_break_even(
 
 
 def size_of(graph: object) -> Size:
-    """Size of a condensed graph or set, a `NodeTask`, or the training graphs of a `GraphTask`.
+    """Size of a condensed set, or of real data: of a graph all of it, else the training part.
 
-    Of users by items, an `InteractionTask` too, that of the training part; of an `ImageTask` its
-    training images in float32. Of condensed images the bytes are those their record tells.
+    Of real images float32 counts, of condensed ones the bytes that their record tells.
     """
     if is_task(graph):
         return Size(*graph.size)
@@ -401,9 +380,9 @@ def size_of(graph: object) -> Size:
     graphs = graph if isinstance(graph, GraphSet) else getattr(graph, "set", None)
     if isinstance(graphs, GraphSet):
         return Size(len(graphs.x), graphs.edge_index.shape[1], graphs.bytes, len(graphs))
-    from graphcondense.saved import condensed  # imports PyG
+    from graphcondense.saved import condensed, forms  # imports PyG
 
-    tensors = condensed.contents_of(graph).tensors
+    tensors = forms.contents_of(graph).tensors
     if tensors["x"].dim() > 2:  # images may be stored as something smaller
         total = sum(tensors[name].nbytes for name in ("x", "y"))
         as_stored = record_of(graph).get("bytes", total)
@@ -438,6 +417,20 @@ def peak_memory_bytes(device: torch.device | str | None = None) -> int:
         return int(status.read_text().partition("VmHWM:")[2].split()[0]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # bytes there, kibibytes elsewhere
+
+
+def kept_bytes(run: Callable[[], object], known: Iterable[Tensor]) -> int:
+    """Bytes of the tensors that a forward pass keeps for its gradient, ``known`` ones left out."""
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept[tensor.data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        run()
+    left_out = {tensor.data_ptr() for tensor in known}
+    return sum(size for at, size in kept.items() if at not in left_out)
 
 
 def plain_training_seconds(
@@ -479,6 +472,12 @@ def plain_training_seconds(
     return seconds_of(loss, optimizer, epochs, measured, device, clock)
 
 
+def over(loader: Iterable[T], loss: Callable[[T], Tensor]) -> Callable[[], Tensor]:
+    """The loss of the loader's next batch, again and again."""
+    batches = chain.from_iterable(repeat(loader))
+    return lambda: loss(next(batches))
+
+
 def seconds_of(
     loss: Callable[[], Tensor],
     optimizer: torch.optim.Optimizer,
@@ -489,20 +488,15 @@ def seconds_of(
 ) -> float:
     """Seconds of ``steps`` training steps, after two to warm up.
 
-    Args:
-        loss: the forward pass of one update.
-        optimizer: takes it.
-        steps: the length of the training.
-        measured: run only so many and scale; default all.
-        device: what to wait for at the end.
-        clock: what tells the time; by default the wall's.
+    ``loss`` is the forward pass of one; only ``measured`` steps are run, and scaled.
     """
     run, start = steps if measured is None else min(measured, steps), 0.0
-    for i in range(-2, run):
-        start = clock() if i == 0 else start
-        optimizer.zero_grad()
-        loss().backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+    with torch.random.fork_rng(devices=[]):  # a loader draws a seed for its workers
+        for i in range(-2, run):
+            start = clock() if i == 0 else start
+            optimizer.zero_grad()
+            loss().backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
     if device is not None and torch.device(device).type == "cuda":
         torch.cuda.synchronize(device)
     return (clock() - start) * steps / run

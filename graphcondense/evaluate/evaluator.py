@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Sized
 from copy import copy
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeAlias, TypeVar
@@ -57,13 +57,12 @@ class FitResult:
         val_selected, test_selected: ``[S]`` at the first epoch of best validation score.
         epoch_selected: ``[S]``, that epoch, counted from 1.
         val_last, test_last: ``[S]`` after the last epoch.
-        seconds: wall seconds of everything, preparation of the small set included.
-        seconds_training: of the training steps alone, all seeds together.
+        seconds, seconds_training: wall seconds of everything, and of the training steps alone, all
+            seeds together.
         processor_seconds: of everything, on the CPU over all threads; on a GPU the seconds it was
             in use.
-        chosen: what else validation chose, such as the edges that a model is shown
-            (:attr:`~graphcondense.evaluate.nodes.Training.sparsify`), or what a predictor leaves
-            open. Empty where nothing was.
+        chosen: what else validation chose, such as the edges that a model is shown, or what a
+            predictor leaves open.
         others: further test scores by name, one a seed.
     """
 
@@ -84,30 +83,15 @@ class FitResult:
     def once(cls, model: str, val: float, test: float, chosen: str = "") -> FitResult:
         """Of what is deterministic and has no epochs: one "seed", and no time yet."""
         validated, tested = torch.tensor([val]), torch.tensor([test])
-        return cls(
-            model=model,
-            seeds=(0,),
-            val_selected=validated,
-            epoch_selected=torch.zeros(1, dtype=torch.long),
-            test_selected=tested,
-            val_last=validated,
-            test_last=tested,
-            seconds=0.0,
-            seconds_training=0.0,
-            chosen=chosen,
-        )
+        epoch = torch.zeros(1, dtype=torch.long)
+        both = (validated, epoch, tested, validated, tested)
+        return cls(model, (0,), *both, seconds=0.0, seconds_training=0.0, chosen=chosen)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """Models that were trained and validated; no test example has been read.
-
-    Attributes:
-        val_selected, epoch_selected: ``[S]``, best validation score and its epoch.
-        val_last: ``[S]``, validation score of the last epoch.
-        seconds_training: of the training steps alone.
-        chosen: see :class:`FitResult`.
-    """
+    """Models that were trained and validated; the fields are those of :class:`FitResult`. No test
+    example has been read."""
 
     val_selected: Tensor
     epoch_selected: Tensor
@@ -142,12 +126,9 @@ class Try(NamedTuple):
 
 
 def choose(name: str, tries: Iterable[Try], sign: float = 1.0) -> FitResult:
-    """Choose on validation, of equals the first, then read test once.
+    """The best of a predictor's tries on validation, of equals the first; then read test once.
 
-    Args:
-        name: of the predictor.
-        tries: what it leaves open, at least one.
-        sign: -1 where a lower score is better.
+    ``sign`` is -1 where a lower score is better.
     """
     watch, each = Stopwatch(), iter(tries)
     best = next(each)
@@ -163,11 +144,7 @@ def choose(name: str, tries: Iterable[Try], sign: float = 1.0) -> FitResult:
 class Predictor(Generic[Task]):
     """What is no network: its score is not a network's, and reports mark it so.
 
-    Attributes:
-        name: in tables.
-        fit: from a small set, the real data and a device to its scores.
-        check: raises a ValueError if a small set is too large for it.
-        edge_weights: how it uses edge weights.
+    ``fit`` takes a small set, the real data and a device; the rest is as in :class:`Contestant`.
     """
 
     name: str
@@ -187,8 +164,7 @@ class Contestant:
         settings: how it is trained; ``None`` if it is not.
         fit: called with a small set, seeds and whether to show progress.
         check: raises a ValueError if a small set is too large for it.
-        memory_bytes: what training on a small set with so many seeds is expected to add to the
-            process; ``None`` where that is not known.
+        memory_bytes: of training on a small set with so many seeds; ``None`` if not known.
     """
 
     name: str
@@ -215,12 +191,12 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
 
     Attributes:
         kind: of the data.
-        all: names of every model.
-        usual: names of the models of a report.
+        all, usual: names of every model, and of those of a report.
         seeds: trainings of each, by default.
-        judge: the model of :meth:`score`, and ``judge_seeds`` its trainings.
+        judge, judge_seeds: the model of :meth:`score` and its trainings.
         metric: the score, one of :data:`~graphcondense.evaluate.metrics.SCORES`.
         units: what the nodes and edges of a set are called.
+        hints: what to do where validation, or test, examples are missing.
         predictors: what is no network, by its name in lower case.
         usual_training: the options where none is given.
         real: the checked data.
@@ -236,6 +212,7 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
     judge_seeds: ClassVar[int] = 3
     metric: str = "accuracy"
     units: ClassVar[tuple[str, str]]
+    hints: ClassVar[tuple[str, str]] = ("", "")
     predictors: Mapping[str, Predictor[Task]] = {}
     usual_training: Chosen
     real: Task
@@ -252,6 +229,7 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
         self.check("val")
         self.device = usable(device)
         self._like = torch.empty(0, device=self.device)
+        self._prepared: dict[Hashable, Any] = {}  # of the real data, by model and split
 
     # --- what a kind of data says ---------------------------------------------------------------
 
@@ -259,9 +237,11 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
     def checked(self, real: object) -> Task:
         """The real data, checked."""
 
-    @abstractmethod
     def check(self, split: str) -> None:
         """Raise a ValueError if nothing can be scored on ``"val"`` or ``"test"``."""
+        if not len(getattr(self.real, split)):
+            what, i = {"val": ("validation", 0), "test": ("test", 1)}[split]
+            raise ValueError(f"{self.real.name}: no {what} {self.units[0]}; {self.hints[i]}")
 
     def check_training(self) -> None:
         """Raise a ValueError for options that the real data do not have."""
@@ -420,12 +400,8 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
     ) -> float:
         """Mean best validation score of ``small``, higher is better; no test example is touched.
 
-        Made to be called often while condensing: the real data are prepared in the first call only.
-
-        Args:
-            small: see :meth:`fit`.
-            model: by default :attr:`judge`.
-            seeds: by default :attr:`judge_seeds` of them.
+        Made to be called often: the real data are prepared in the first call only. The model is by
+        default :attr:`judge`, with :attr:`judge_seeds` trainings.
         """
         numbers = self.judge_seeds if seeds is None else seeds
         trained = self.train(model or self.judge, small, seeds=numbers)
@@ -457,11 +433,7 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
         return named
 
     def contestant(self, model: Named[Network]) -> Contestant:
-        """A model or predictor by its name or class, as a report measures it.
-
-        Raises:
-            ValueError: an unknown name.
-        """
+        """A model or predictor by its name or class, as a report measures it."""
         known = self.predictor_named(model)
         if known is not None:
             return Contestant(
@@ -502,14 +474,11 @@ def evaluator_of(real: object, *, device: Device = None, **options: object) -> A
     """The evaluator for ``real``, whose kind decides; the real data have test examples.
 
     Args:
-        real: a graph, or a :class:`~graphcondense.data.graph_task.GraphTask`, a list or a PyG data
-            set of graphs. A list or data set of one graph with labelled nodes is that graph. Users
-            by items are anything :func:`~graphcondense.data.interactions.as_interactions` takes.
-            Images are anything :func:`~graphcondense.data.images.as_images` takes but a path.
-            See :func:`~graphcondense.data.kind.kind_of_data`.
+        real: a graph; a :class:`~graphcondense.data.graph_task.GraphTask`, a list or a PyG data set
+            of graphs (of one with labelled nodes: that graph); images but a path; or users by
+            items. See :func:`~graphcondense.data.kind.kind_of_data`.
         device: where to train; default the CPU.
-        **options: fields of the kind's options:
-            :class:`~graphcondense.evaluate.nodes.Training`,
+        **options: fields of :class:`~graphcondense.evaluate.nodes.Training`,
             :class:`~graphcondense.evaluate.graphs.GraphTraining`,
             :class:`~graphcondense.evaluate.images.ImageTraining` or
             :class:`~graphcondense.evaluate.rows.RowsTraining`.
@@ -603,17 +572,3 @@ class Stopwatch:
         """``(wall, processor)``."""
         wall, processor = now(self.device) - self._wall, time.process_time() - self._processor
         return wall, wall if self.device.type == "cuda" else processor
-
-
-def kept_bytes(run: Callable[[], object], known: Iterable[Tensor]) -> int:
-    """Bytes of the tensors that a forward pass keeps for its gradient, ``known`` ones left out."""
-    kept: dict[int, int] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        kept[tensor.data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        run()
-    own = {tensor.data_ptr() for tensor in known}
-    return sum(size for at, size in kept.items() if at not in own)

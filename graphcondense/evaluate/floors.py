@@ -31,6 +31,15 @@ def shuffled(examples: Tensor, seed: int) -> Tensor:
     return examples[torch.randperm(len(examples), generator=rng)]
 
 
+def refuse_small(name: str, what: str, needed: int, budget: int) -> None:
+    """Raise a ValueError if not even one random example fits into the budget."""
+    if needed > budget:
+        raise ValueError(
+            f"{name}: a random {what} of {needed:,} bytes does not fit into the {budget:,} of the "
+            "condensed set"
+        )
+
+
 def of_each(order: Tensor, groups: Tensor, counts: Tensor) -> Tensor:
     """The first of ``order [n]`` of each group, as many as ``counts`` says, all if there are fewer.
 
@@ -66,15 +75,14 @@ def random_subgraph(real: object, small: object, seed: int) -> NodeTask:
 def equal_bytes_graphs(real: object, small: object, draws: int = 3) -> dict[str, list[NodeTask]]:
     """Real graphs that are stored in at most the bytes of ``small``, as large as they can be.
 
-    Nodes enter in an order until the bytes are spent, with the edges between them: the training
-    nodes first, at random or by herding on ``Â² X`` with the classes in turn; once all are in, the
-    nodes around them, nearest first and otherwise at random, which a GNN reads without their
-    labels. Bytes are those of the compact form, features sparse where that is smaller.
+    The training nodes enter first, at random or by herding on ``Â² X`` with the classes in turn;
+    then the nodes around them, nearest first, without their labels. Bytes are those of the compact
+    form, features sparse where that is smaller.
 
     Args:
         real: the whole graph, anything :func:`~graphcondense.data.task.as_task` takes.
         small: the graph whose bytes count.
-        draws: random orders; herding is one more graph of its own.
+        draws: random orders; herding is one more.
 
     Raises:
         ValueError: not even one training node fits.
@@ -133,20 +141,17 @@ def _herded(task: NodeTask) -> Tensor:
     rng = torch.Generator()  # herding draws nothing
     by_class = []
     for c in range(task.num_classes):
-        own = task.train[task.y[task.train] == c]
-        rows = x[own.numpy()]
+        nodes = task.train[task.y[task.train] == c]
+        rows = x[nodes.numpy()]
         dense = torch.from_numpy(np.asarray(rows.todense() if hasattr(rows, "todense") else rows))
-        by_class.append(own[choose_herding(dense, len(own), rng)].tolist())
+        by_class.append(nodes[choose_herding(dense, len(nodes), rng)].tolist())
     return torch.tensor([n for turn in zip_longest(*by_class) for n in turn if n is not None])
 
 
 def random_graphs(real: object, small: object, seed: int) -> GraphSet:
-    """As many random training graphs of each group as ``small`` has.
-
-    Groups are classes, or what stands for them
-    (:attr:`~graphcondense.data.graph_task.GraphTask.groups`). A group of which there are fewer
-    training graphs gives all of them.
-    """
+    """As many random training graphs of each of
+    :attr:`~graphcondense.data.graph_task.GraphTask.groups` as ``small`` has, all if there are
+    fewer."""
     task = as_graph_task(real)
     wanted = task.group_of(read_graphs(small, task).y)
     counts = torch.bincount(wanted[wanted >= 0], minlength=task.num_groups)
@@ -155,19 +160,11 @@ def random_graphs(real: object, small: object, seed: int) -> GraphSet:
 
 
 def random_within(real: object, budget: int, seed: int) -> GraphSet:
-    """Random training graphs, as many as are stored in ``budget`` bytes.
-
-    Raises:
-        ValueError: not even the first one fits.
-    """
+    """Random training graphs, as many as are stored in ``budget`` bytes."""
     task = as_graph_task(real)
     graphs, order = task.graphs, shuffled(task.train, seed)
+    refuse_small(task.name, "graph", graphs.select(order[:1]).bytes, budget)
     count = longest(len(order), lambda n: graphs.select(order[:n]).bytes <= budget)
-    if not count:
-        raise ValueError(
-            f"{task.name}: a random graph of {graphs.select(order[:1]).bytes:,} bytes does not fit "
-            f"into the {budget:,} of the condensed set"
-        )
     return graphs.select(order[:count])
 
 
@@ -194,9 +191,6 @@ def images_within(real: ImageTask, budget: int, seed: int) -> Data:
     """Random training images, the classes in turn, as many as are stored in ``budget`` bytes.
 
     Where pixels are whole 255ths, as files have them, a pixel counts one byte, else four.
-
-    Raises:
-        ValueError: not even one fits.
     """
     order = shuffled(real.train, seed)
     labels = real.labels[order]
@@ -205,11 +199,7 @@ def images_within(real: ImageTask, budget: int, seed: int) -> Data:
         turn[labels == c] = torch.arange(int((labels == c).sum()))
     order = order[turn.argsort(stable=True)]
     one = real.images[0].numel() * _pixel_bytes(real.images[order[:100]]) + LABEL_BYTES
-    if budget < one:
-        raise ValueError(
-            f"{real.name}: an image of {one:,} bytes does not fit into the {budget:,} of the "
-            "condensed set"
-        )
+    refuse_small(real.name, "image", one, budget)
     chosen = order[: budget // one]
     found = as_stored(real.images[chosen], real.labels[chosen])
     found.condensed = {"bytes": len(chosen) * one}
@@ -229,21 +219,12 @@ def random_users(real: InteractionTask, count: int, seed: int) -> sp.csr_matrix:
 
 
 def users_within(real: InteractionTask, budget: int, seed: int) -> sp.csr_matrix:
-    """Training rows of random users, as many as are stored in ``budget`` bytes.
-
-    Raises:
-        ValueError: not even the first one fits.
-    """
+    """Training rows of random users, as many as are stored in ``budget`` bytes."""
     order = _users(real, seed)
     item = real.train.indices.itemsize + (0 if (real.train.data == 1).all() else 4)
     sizes = np.cumsum(item * real.train.getnnz(1)[order])
-    count = int((sizes <= budget).sum())
-    if not count:
-        raise ValueError(
-            f"{real.name}: a random user of {sizes[0]:,} bytes does not fit into the {budget:,} of "
-            "the condensed set"
-        )
-    return real.train[order[:count]]
+    refuse_small(real.name, "user", int(sizes[0]), budget)
+    return real.train[order[: int((sizes <= budget).sum())]]
 
 
 def _users(real: InteractionTask, seed: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -1,7 +1,6 @@
-"""Graph-level predictors that are no GNN: a score of theirs is not a GNN's, and reports mark it so.
+"""Graph-level predictors that are no GNN, see :mod:`graphcondense.evaluate.predictors`.
 
-They are deterministic, so one "training" is all there is; what they leave open is chosen on the
-validation graphs.
+They run on the CPU alone.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from torch import Tensor
 from graphcondense.data.graph_task import GraphTask
 from graphcondense.evaluate.evaluator import Device, FitResult, Predictor, Try, choose
 from graphcondense.evaluate.metrics import check_scorable, ogb_metric, scores_of
-from graphcondense.evaluate.reading import read_graphs
+from graphcondense.evaluate.reading import read_graphs, refuse_many
 from graphcondense.kernels.graph import GraphNTK, NodeStates
 from graphcondense.kernels.ridge import ridge_targets, ridge_weights
 from graphcondense.nn.graphs import SparseGraphs
@@ -40,21 +39,16 @@ def graph_kernel_ridge(
 
     Classes are regressed on as centred one-hot rows, binary tasks as ±1, targets standardised.
 
-    Args:
-        small: whatever :func:`~graphcondense.evaluate.reading.read_graphs` takes.
-        real: the real graphs.
-        kernel: the kernel.
-
     Yields:
         For each λ its name, and outputs ``[m, T]`` of the validation and test graphs, in the
         targets' own units.
     """
     graphs = read_graphs(small, real)
-    check_size(len(graphs))
+    refuse_many("kernel ridge", len(graphs), "graphs", MOST)
     support = _states(graphs, kernel)
     gram = kernel(support, support)
     others = {split: real.batch(getattr(real, split)) for split in ("val", "test")}
-    rows = {split: kernel(_states(own, kernel), support) for split, own in others.items()}
+    rows = {split: kernel(_states(part, kernel), support) for split, part in others.items()}
     targets = ridge_targets(real.label_kind, real.num_outputs)(real.scaled(graphs.y))
     for ridge in RIDGES:
         weights = ridge_weights(gram, targets, ridge)
@@ -62,19 +56,8 @@ def graph_kernel_ridge(
         yield f"ridge {ridge:g}{edge(ridge, RIDGES)}", out
 
 
-def check_size(graphs: int) -> None:
-    """Raise a ValueError for more graphs than the kernel can hold."""
-    if graphs > MOST:
-        raise ValueError(
-            f"kernel ridge on {graphs:,} graphs needs a kernel between all of their nodes; it "
-            f"stops at {MOST:,}: leave it out, or the whole set of the baselines"
-        )
-
-
-def fit_graph_kernel_ridge(small: object, real: GraphTask, kernel: GraphNTK = KERNEL) -> FitResult:
+def fit_graph_kernel_ridge(small: object, real: GraphTask, device: Device = None) -> FitResult:
     """Choose λ on validation, of equally good ones the smallest, then read test once.
-
-    One "seed", and no last epoch apart.
 
     Raises:
         ValueError: graphs that do not match the real ones, a split without a score, or more than
@@ -93,21 +76,17 @@ def fit_graph_kernel_ridge(small: object, real: GraphTask, kernel: GraphNTK = KE
             float(scores_of(real.metric, out["val"][None], y["val"])),
             partial(tested, out["test"]),
         )
-        for chosen, out in graph_kernel_ridge(small, real, kernel)
+        for chosen, out in graph_kernel_ridge(small, real, KERNEL)
     )
     return choose(NAME, tries, 1.0 if real.larger_is_better else -1.0)
 
 
-def _fit(small: object, real: GraphTask, device: Device) -> FitResult:
-    return fit_graph_kernel_ridge(small, real)
-
-
 def _check(small: object, real: GraphTask) -> None:
-    check_size(len(read_graphs(small, real)))
+    refuse_many("kernel ridge", len(read_graphs(small, real)), "graphs", MOST)
 
 
-BY_NAME = {NAME.lower(): Predictor(NAME, _fit, _check)}
-"""As reports measure them; on the CPU alone."""
+BY_NAME = {NAME.lower(): Predictor(NAME, fit_graph_kernel_ridge, _check)}
+"""As reports measure them."""
 
 
 def _states(graphs: GraphSet, kernel: GraphNTK) -> NodeStates:

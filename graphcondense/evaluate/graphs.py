@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain, repeat
 from typing import TypeAlias
 
 import numpy as np
@@ -22,16 +21,14 @@ from torch.func import functional_call, vmap
 from graphcondense.core.pools import built, initialise
 from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.graph_task import GraphTask
-from graphcondense.evaluate.cost import seconds_of
+from graphcondense.evaluate.cost import kept_bytes, over, seconds_of
 from graphcondense.evaluate.evaluator import (
-    Device,
     Evaluator,
     FitResult,
     Fitted,
     Options,
     Seeds,
     Tested,
-    kept_bytes,
     now,
 )
 from graphcondense.evaluate.floors import random_graphs, random_within
@@ -141,13 +138,10 @@ class GraphEvaluator(Evaluator[GraphTask, type[GraphNet], GraphTraining, GraphTr
     predictors = BY_NAME
     usual_training = GraphTraining()
 
-    def __init__(self, real: object, *, device: Device = None, **options: object) -> None:
-        super().__init__(real, device=device, **options)
-        self.metric = self.real.metric
-        self._parts: dict[tuple[str, bool], list[Part]] = {}
-
     def checked(self, real: object) -> GraphTask:
-        return as_graph_task(real)
+        task = as_graph_task(real)
+        self.metric = task.metric
+        return task
 
     def check(self, split: str) -> None:
         check_scorable(self.real, split)
@@ -191,10 +185,43 @@ class GraphEvaluator(Evaluator[GraphTask, type[GraphNet], GraphTraining, GraphTr
         return random_within(self.real, budget, seed)
 
     def mean(self) -> FitResult | None:
-        return mean_of_targets(self.real) if self.real.label_kind == "regression" else None
+        task = self.real
+        if task.label_kind != "regression":
+            return None
+        mean = task.target_scale[0]
+        val, test = (task.graphs.y[index] for index in (task.val, task.test))
+        validated = scores_of(task.metric, mean.expand(1, *val.shape), val)
+        tested = ogb_metric(task, mean.expand(1, *test.shape), test)
+        return FitResult.once("mean", float(validated), float(tested))
 
     def plain_seconds(self, measured: int) -> float:
-        return plain_graph_seconds(self.real, self.training, measured, self.device)
+        """PyG's DataLoader, ``GCNConv``, mean pool, Adam."""
+        from torch_geometric.data import Batch
+        from torch_geometric.loader import DataLoader
+        from torch_geometric.nn import GCNConv, global_mean_pool
+
+        from graphcondense.saved.condensed_graphs import CondensedGraphs
+
+        task, t = self.real, self.training
+        graphs = CondensedGraphs(task.batch(task.train))
+        rng = torch.Generator().manual_seed(0)
+        loader = DataLoader(graphs, t.batch_size, shuffle=True, generator=rng)
+        widths = [task.num_features, *[t.hidden] * t.num_layers]
+        with torch.random.fork_rng(devices=[]):  # PyG draws its weights from the global generator
+            convs = nn.ModuleList(map(GCNConv, widths, widths[1:])).to(self.device)
+            head = nn.Linear(t.hidden, task.num_outputs).to(self.device)
+        weights = [*convs.parameters(), *head.parameters()]
+        optimizer = torch.optim.Adam(weights, lr=t.lr)
+
+        def loss(batch: Batch) -> Tensor:
+            batch = batch.to(self.device)
+            h = batch.x
+            for conv in convs:
+                h = F.relu(conv(h, batch.edge_index))
+            out = head(global_mean_pool(h, batch.batch))
+            return CRITERIA[task.label_kind](out, task.scaled(batch.y))
+
+        return seconds_of(over(loader, loss), optimizer, t.steps, measured, self.device)
 
     def test(self, trained: GraphTrained) -> Tested:
         wanted = self.real.graphs.y[self.real.test]
@@ -211,10 +238,9 @@ class GraphEvaluator(Evaluator[GraphTask, type[GraphNet], GraphTraining, GraphTr
         return value if self.real.larger_is_better else -value
 
     def memory(self, model: type[GraphNet], small: object, trainings: int) -> int:
-        """Counted are the weights of all seeds (values, gradients, two moments, those selected),
-        what a training step keeps for its gradient (measured on a few graphs, and as much again in
-        passing), and the real graphs that are predicted, with their operators.
-        """
+        """Weights of all seeds (values, gradients, two moments, those selected), what a training
+        step keeps for its gradient (measured on a few graphs, twice), and the real graphs that are
+        predicted, with their operators."""
         t, task, number = self.training, self.real, trainings
         graphs = self.read(small)
         few = Part.of(graphs.select(torch.arange(min(len(graphs), 8))), self._like, t.edge_features)
@@ -278,7 +304,7 @@ class GraphEvaluator(Evaluator[GraphTask, type[GraphNet], GraphTraining, GraphTr
             logits = self._predict(net, weights, "val")
             val = scores_of(task.metric, logits, wanted)
             scaled, learnt = task.scaled(logits), task.scaled(wanted)
-            val_loss = torch.stack([criterion(own, learnt) for own in scaled]).cpu()
+            val_loss = torch.stack([criterion(out, learnt) for out in scaled]).cpu()
             better = (sign * val > best) | ((sign * val == best) & (val_loss < best_loss))
             best, best_loss = (
                 torch.where(better, sign * val, best),
@@ -337,13 +363,13 @@ class GraphEvaluator(Evaluator[GraphTask, type[GraphNet], GraphTraining, GraphTr
     def _predict(self, net: GraphNet, weights: Mapping[str, Tensor], split: str) -> Tensor:
         """Outputs ``[S, graphs, T]`` of a split of the real graphs, in the targets' own units."""
         key = (split, self.training.edge_features)
-        if key not in self._parts:
-            self._parts[key] = [
-                Part.of(self.real.batch(own), self._like, self.training.edge_features)
-                for own in self.real.graphs.blocks(getattr(self.real, split), PREDICT)
+        if key not in self._prepared:
+            self._prepared[key] = [
+                Part.of(self.real.batch(rows), self._like, self.training.edge_features)
+                for rows in self.real.graphs.blocks(getattr(self.real, split), PREDICT)
             ]
         with torch.no_grad():
-            outs = [_outputs(net, weights, part, None) for part in self._parts[key]]
+            outs = [_outputs(net, weights, part, None) for part in self._prepared[key]]
         return self.real.unscaled(torch.cat(outs, 1))
 
 
@@ -352,61 +378,9 @@ def _outputs(
 ) -> Tensor:
     """Outputs of every seed, ``[S, graphs, T]``."""
 
-    def one(own: dict[str, Tensor], mask: Tensor | None) -> Tensor:
-        out: Tensor = functional_call(net, own, (part.x, part.graphs), {"drop": mask})
+    def one(weights: dict[str, Tensor], mask: Tensor | None) -> Tensor:
+        out: Tensor = functional_call(net, weights, (part.x, part.graphs), {"drop": mask})
         return out
 
     out: Tensor = vmap(one, (0, None if drop is None else 0))(dict(weights), drop)
     return out
-
-
-def mean_of_targets(real: GraphTask) -> FitResult:
-    """What predicting the training targets' mean, of each task, scores: nothing is trained."""
-    mean = real.target_scale[0]
-    y = {split: real.graphs.y[getattr(real, split)] for split in ("val", "test")}
-    val = scores_of(real.metric, mean.expand(1, *y["val"].shape), y["val"])
-    test = ogb_metric(real, mean.expand(1, *y["test"].shape), y["test"])
-    return FitResult.once("mean", float(val), float(test))
-
-
-def plain_graph_seconds(
-    real: object,
-    training: GraphTraining,
-    measured: int | None = None,
-    device: Device = None,
-) -> float:
-    """Wall seconds of the training a user writes: PyG's DataLoader, ``GCNConv``, mean pool, Adam.
-
-    Args:
-        real: the whole set, anything :func:`~graphcondense.data.graph_reading.as_graph_task` takes.
-        training: how many updates, how wide, how deep, and graphs a batch.
-        measured: run only so many updates (after two to warm up) and scale; default all.
-        device: where to train; default the CPU.
-    """
-    from torch_geometric.loader import DataLoader
-    from torch_geometric.nn import GCNConv, global_mean_pool
-
-    from graphcondense.saved.condensed_graphs import CondensedGraphs
-
-    task = as_graph_task(real)
-    graphs = CondensedGraphs(task.batch(task.train))
-    rng = torch.Generator().manual_seed(0)
-    loader = DataLoader(graphs, training.batch_size, shuffle=True, generator=rng)
-    widths = [task.num_features, *[training.hidden] * training.num_layers]
-    with torch.random.fork_rng(devices=[]):  # PyG draws its weights from the global generator
-        convs = nn.ModuleList(map(GCNConv, widths, widths[1:])).to(device)
-        head = nn.Linear(training.hidden, task.num_outputs).to(device)
-    weights = [*convs.parameters(), *head.parameters()]
-    optimizer = torch.optim.Adam(weights, lr=training.lr)
-    criterion = CRITERIA[task.label_kind]
-
-    def loss() -> Tensor:
-        batch = next(batches).to(device)
-        h = batch.x
-        for conv in convs:
-            h = F.relu(conv(h, batch.edge_index))
-        return criterion(head(global_mean_pool(h, batch.batch)), task.scaled(batch.y))
-
-    batches = chain.from_iterable(repeat(loader))
-    with torch.random.fork_rng(devices=[]):  # the loader draws a seed for its workers
-        return seconds_of(loss, optimizer, training.steps, measured, device)

@@ -1,7 +1,4 @@
-"""Image predictors that are no trained network: a score of theirs is marked in reports.
-
-They are deterministic, so one "training" is all there is.
-"""
+"""Image predictors that are no trained network, see :mod:`graphcondense.evaluate.predictors`."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from torch import Generator, Tensor
 
 from graphcondense.data.images import ImageTask
 from graphcondense.evaluate.evaluator import Device, FitResult, Predictor, Try, choose
-from graphcondense.evaluate.reading import Labelled, read_images
+from graphcondense.evaluate.reading import Labelled, read_images, refuse_many
 from graphcondense.kernels.ntk import FullyConnected
 from graphcondense.kernels.random_features import KernelRidge, random_ridge
 from graphcondense.kernels.ridge import centred_classes
@@ -68,15 +65,6 @@ PREDICTORS = {
 """By name in lower case."""
 
 
-def check_size(images: int) -> None:
-    """Raise a ValueError for more images than a kernel can hold."""
-    if images > MOST:
-        raise ValueError(
-            f"kernel ridge on {images:,} images needs a kernel between all of them; it stops "
-            f"at {MOST:,}: leave it out, or the whole set of the baselines"
-        )
-
-
 def fit_ridge(
     predictor: ImagePredictor,
     small: object,
@@ -96,7 +84,7 @@ def fit_ridge(
         if not len(getattr(real, split)):
             raise ValueError(f"{real.name}: no {split} images")
     seen = read_images(small, real)
-    check_size(len(seen.x))
+    refuse_many("kernel ridge", len(seen.x), "images", MOST)
     seen = Labelled(seen.x.to(device), seen.y.to(device), seen.preprocess)
     targets = _targets(seen, real.num_classes)
 
@@ -111,7 +99,7 @@ def fit_ridge(
 
 
 def _check(small: object, real: ImageTask) -> None:
-    check_size(len(read_images(small, real).x))
+    refuse_many("kernel ridge", len(read_images(small, real).x), "images", MOST)
 
 
 BY_NAME: dict[str, Predictor[ImageTask]] = {

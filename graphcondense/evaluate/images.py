@@ -11,9 +11,8 @@ images of 28 x 28 pixels and 128 channels two times).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import chain, repeat
 from typing import TYPE_CHECKING, TypeAlias
 
 import torch
@@ -25,17 +24,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from graphcondense.core.pools import built, initialise
 from graphcondense.data.images import ImageTask, as_images
 from graphcondense.data.preprocess import Preprocess
-from graphcondense.evaluate.cost import seconds_of
-from graphcondense.evaluate.evaluator import (
-    Device,
-    Evaluator,
-    Fitted,
-    Options,
-    Seeds,
-    Tested,
-    kept_bytes,
-    now,
-)
+from graphcondense.evaluate.cost import kept_bytes, over, seconds_of
+from graphcondense.evaluate.evaluator import Evaluator, Fitted, Options, Seeds, Tested, now
 from graphcondense.evaluate.floors import images_within, random_images
 from graphcondense.evaluate.image_predictors import BY_NAME
 from graphcondense.evaluate.reading import (
@@ -109,10 +99,6 @@ class ImageTraining(Options):
         return {**asdict(self), "hidden": width, "depth": net.depth, "norm": net.norm}
 
 
-def _augment(name: str) -> Augment | None:
-    return None if name == "none" else Augment(name)
-
-
 def _net(
     training: ImageTraining, kind: Kind, shape: tuple[int, int, int], classes: int
 ) -> ImageModel:
@@ -174,19 +160,14 @@ class ImageEvaluator(Evaluator[ImageTask, Kind, ImageTraining, ImagesTrained]):
     judge = "convnet"
     units = ("images", "pixels")
     predictors = BY_NAME
+    hints = (
+        "a class needs ten images, or give as_images a larger validation=",
+        "give as_images test=",
+    )
     usual_training = ImageTraining()
 
     def checked(self, real: object) -> ImageTask:
         return as_images(real)
-
-    def check(self, split: str) -> None:
-        if not len(getattr(self.real, split)):
-            what = {
-                "val": "no validation images; a class needs ten images, or give as_images a larger "
-                "validation=",
-                "test": "no test images; give as_images test=",
-            }[split]
-            raise ValueError(f"{self.real.name}: {what}")
 
     def read(self, small: object) -> Labelled:
         return read_images(small, self.real)
@@ -225,7 +206,20 @@ class ImageEvaluator(Evaluator[ImageTask, Kind, ImageTraining, ImagesTrained]):
         return images_within(self.real, budget, seed)
 
     def plain_seconds(self, measured: int) -> float:
-        return plain_image_seconds(self.real, self.training, measured, self.device)
+        """A ``DataLoader``, the ConvNet, SGD."""
+        task, t = self.real, self.training
+        pairs = TensorDataset(task.seen(task.train), task.labels[task.train])
+        rng = torch.Generator().manual_seed(0)
+        loader = DataLoader(pairs, t.batch_size, shuffle=True, generator=rng)
+        width = t.hidden or ConvNet.usual_width
+        net = built(ConvNet, task.shape, task.num_classes, width, t.depth).to(self.device)
+        optimizer = torch.optim.SGD(net.parameters(), t.lr, t.momentum)
+
+        def loss(batch: Sequence[Tensor]) -> Tensor:
+            x, y = batch
+            return F.cross_entropy(net(x.to(self.device)), y.to(self.device))
+
+        return seconds_of(over(loader, loss), optimizer, t.whole_steps, measured, self.device)
 
     def test(self, trained: ImagesTrained) -> Tested:
         wanted, scores = self.real.labels[self.real.test], []
@@ -242,21 +236,16 @@ class ImageEvaluator(Evaluator[ImageTask, Kind, ImageTraining, ImagesTrained]):
     def score(
         self, small: object, model: Model | None = None, *, seeds: Seeds | None = None
     ) -> float:
-        """Mean validation accuracy of ``small`` after the last epoch; no test image is touched.
-
-        At most :data:`SCORED` validation images are predicted.
-        """
+        """Mean accuracy on at most :data:`SCORED` validation images after the last epoch."""
         # Only the end is looked at: nothing is chosen.
         end = self.replace(val_every=max(self.training.epochs, self.training.val_every))
         numbers = self.judge_seeds if seeds is None else seeds
         return float(end.train(model or self.judge, small, seeds=numbers).val_last.mean())
 
     def memory(self, model: Kind, small: object, trainings: int) -> int:
-        """Counted are the weights of a seed (values, gradients, momentum, the passing update),
-        those kept of every seed (selected, last), the images of the set and those predicted at
-        once, and what a training step keeps for its gradient (measured on a few images, and as much
-        again in passing).
-        """
+        """Weights of a seed (values, gradients, momentum, the passing update), those kept of every
+        seed (selected, last), the images of the set and those predicted at once, and what a
+        training step keeps for its gradient (measured on a few images, twice)."""
         t, task = self.training, self.real
         seen = self.read(small)
         net = _net(t, model, task.shape, task.num_classes)
@@ -299,7 +288,8 @@ class ImageEvaluator(Evaluator[ImageTask, Kind, ImageTraining, ImagesTrained]):
         an_epoch = -(-len(x) // t.batch_size)
         steps = t.whole_steps if whole else t.epochs * an_epoch
         every = max(1, steps // 6) if whole else t.val_every * an_epoch
-        augment, batches = _augment(t.augment), _batches(len(x), t.batch_size, rng)
+        augment = None if t.augment == "none" else Augment(t.augment)
+        batches = _batches(len(x), t.batch_size, rng)
         best, at, kept, accuracy, seconds = -1.0, steps, {}, 0.0, 0.0
         for step in range(1, steps + 1):
             start = now(self.device)
@@ -361,34 +351,3 @@ def _spread(labels: Tensor, part: Tensor, most: int) -> Tensor:
         return part
     ordered = part[labels[part].argsort(stable=True)]
     return ordered[torch.arange(most) * len(part) // most]
-
-
-def plain_image_seconds(
-    real: object,
-    training: ImageTraining,
-    measured: int | None = None,
-    device: Device = None,
-) -> float:
-    """Wall seconds of the training a user writes: a ``DataLoader``, the ConvNet, SGD.
-
-    Args:
-        real: the real images, anything :func:`~graphcondense.data.images.as_images` takes.
-        training: how many updates, how wide, how deep, and images a batch.
-        measured: run only so many updates (after two to warm up) and scale; default all.
-        device: where to train; default the CPU.
-    """
-    task = as_images(real)
-    rng = torch.Generator().manual_seed(0)
-    pairs = TensorDataset(task.seen(task.train), task.labels[task.train])
-    loader = DataLoader(pairs, training.batch_size, shuffle=True, generator=rng)
-    width = training.hidden or ConvNet.usual_width
-    net = built(ConvNet, task.shape, task.num_classes, width, training.depth).to(device)
-    optimizer = torch.optim.SGD(net.parameters(), training.lr, training.momentum)
-
-    def loss() -> Tensor:
-        x, y = next(batches)
-        return F.cross_entropy(net(x.to(device)), y.to(device))
-
-    batches = chain.from_iterable(repeat(loader))
-    with torch.random.fork_rng(devices=[]):  # the loader draws a seed for its workers
-        return seconds_of(loss, optimizer, training.whole_steps, measured, device)

@@ -152,15 +152,8 @@ def scores_of(name: str, out: Tensor, y: Tensor) -> Tensor:
 
 
 def check_scorable(task: GraphTask, split: str) -> None:
-    """Make sure that the score of a split is defined.
-
-    Args:
-        task: the graphs.
-        split: ``"val"`` or ``"test"``.
-
-    Raises:
-        ValueError: it has no graphs, no label, or, for ROC-AUC and AP, one label only.
-    """
+    """Raise a ValueError if the split, ``"val"`` or ``"test"``, has no graphs, no label, or, for
+    ROC-AUC and AP, one label only."""
     what = {"val": "validation", "test": "test"}[split]
     index = getattr(task, split)
     if not len(index):
@@ -187,13 +180,8 @@ OGB_NAMES = {"rocauc": "ogbg-molbace", "ap": "ogbg-molpcba", "rmse": "ogbg-moles
 
 
 def ogb_metric(task: GraphTask, out: Tensor, y: Tensor) -> Tensor:
-    """The score of each seed ``[S]`` by OGB's own ``Evaluator`` where it has it, else as above.
-
-    Args:
-        task: says which score.
-        out: outputs ``[S, m, T]``.
-        y: labels ``[m]`` or ``[m, T]``, NaN where there is none.
-    """
+    """The score of each seed ``[S]`` by OGB's own ``Evaluator`` where it has it, else as above;
+    outputs are ``[S, m, T]``, labels ``[m]`` or ``[m, T]``, NaN where there is none."""
     if task.metric not in OGB_NAMES:
         return scores_of(task.metric, out, y)
     from graphcondense.data.ogb import import_ogb
@@ -203,10 +191,10 @@ def ogb_metric(task: GraphTask, out: Tensor, y: Tensor) -> Tensor:
     wanted = y.cpu().double()[:, has].numpy()
     evaluator.num_tasks = wanted.shape[1]
     found = []
-    for own in out.detach().cpu().double()[..., has]:
-        if not bool(own.isfinite().all()):
+    for one in out.detach().cpu().double()[..., has]:
+        if not bool(one.isfinite().all()):
             found.append(torch.nan)
             continue
-        scores = evaluator.eval({"y_true": wanted, "y_pred": own.numpy()})
+        scores = evaluator.eval({"y_true": wanted, "y_pred": one.numpy()})
         found.append(float(scores[task.metric]))
     return torch.tensor(found, dtype=torch.double)

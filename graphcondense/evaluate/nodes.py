@@ -21,15 +21,7 @@ from torch.func import functional_call
 
 from graphcondense.data.task import NodeTask, as_task, read_labelled
 from graphcondense.evaluate.cost import plain_training_seconds, size_of
-from graphcondense.evaluate.evaluator import (
-    Device,
-    Evaluator,
-    Fitted,
-    Options,
-    Seeds,
-    Tested,
-    now,
-)
+from graphcondense.evaluate.evaluator import Evaluator, Fitted, Options, Seeds, Tested, now
 from graphcondense.evaluate.floors import herded_within, nodes_within, random_subgraph
 from graphcondense.evaluate.predictors import BY_NAME, PREDICTORS
 from graphcondense.evaluate.reading import missing_classes
@@ -89,8 +81,8 @@ class Training(Options):
             score is only comparable at the same value; reports use 1.
         sparsify: which edges of a graph with different weights are kept: all (``"none"``), those
             above a threshold, the ``"top-k"`` of each node, or a maximum spanning ``"forest"``; the
-            threshold and k are chosen on validation, every candidate being trained on. By default a
-            threshold for models that do not see weights, all edges for the others.
+            threshold and k are chosen on validation. By default a threshold for models that do not
+            see weights, all edges for the others.
     """
 
     epochs: Count = 300
@@ -128,22 +120,15 @@ class Trained(Fitted):
     def logits(
         self, x: Matrix, adj: sp.csr_matrix, rows: Rows, networks: int | None = None
     ) -> Tensor:
-        """Logits ``[S, r, C]`` of the nodes ``rows [r]`` of any graph, at the selected epoch.
-
-        Args:
-            x: features ``[n, d]``.
-            adj: adjacency ``[n, n]``.
-            rows: different nodes.
-            networks: of only so many of the seeds, the first ones.
-        """
+        """Logits ``[S, r, C]``, at the selected epoch, of the nodes ``rows [r]``, all different, of
+        any graph, ``x [n, d]`` and ``adj [n, n]``; of the first ``networks`` seeds alone."""
         like = next(iter(self.selected.values()))
         inputs = self.model.prepare(x, adj, rows, self.settings.num_layers, like)
         return torch.cat(list(_logits(self.model, self.selected, inputs, 1, networks)))
 
 
 class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
-    """Trains on small graphs and scores the nodes of one real graph, whose operators it prepares
-    once.
+    """Trains on small graphs and scores the nodes of one real graph.
 
     A small graph is a PyG ``Data`` (``x [n, d]``; edges as
     :func:`~graphcondense.data.task.as_task` takes them, or none; ``y [n]`` classes or ``[n, C]``
@@ -166,22 +151,14 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
     judge = "GCN"
     units = ("nodes", "edges")
     predictors = BY_NAME
+    hints = (
+        "the epoch is chosen on them, so set val_mask before evaluating",
+        "set test_mask before evaluating",
+    )
     usual_training = Training()
-
-    def __init__(self, real: object, *, device: Device = None, **options: object) -> None:
-        super().__init__(real, device=device, **options)
-        self._prepared: dict[tuple[type[Stacked], int, str], tuple[object, ...]] = {}
 
     def checked(self, real: object) -> NodeTask:
         return as_task(real)
-
-    def check(self, split: str) -> None:
-        if not len(getattr(self.real, split)):
-            what = {
-                "val": "no validation nodes; the epoch is chosen on them, so set val_mask",
-                "test": "no test nodes; set test_mask",
-            }[split]
-            raise ValueError(f"{self.real.name}: {what} before evaluating")
 
     def read(self, small: object) -> tuple[Matrix, sp.csr_matrix, Rows, Tensor]:
         return read_labelled(small, self.real)
@@ -256,10 +233,9 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
         return torch.cat(list(logits)).cpu()[:, back]
 
     def memory(self, model: type[Stacked], small: object, trainings: int) -> int:
-        """Counted are the weights of all seeds (values, gradients, two moments, those of the
-        selected epoch), the hidden states that a training step keeps on what the labelled nodes
-        reach, those of predicting on the real graph for one group of seeds, and the operators.
-        """
+        """Weights of all seeds (values, gradients, two moments, those selected), the hidden states
+        that a training step keeps on what the labelled nodes reach, those of predicting on the real
+        graph for one group of seeds, and the operators."""
         kind, number, t = model, trainings, self.training.of(model)
         x, adj, rows, _ = read_labelled(small, self.real)
         sizes = (self.real.num_features, t.hidden, self.real.num_classes)

@@ -18,6 +18,7 @@ import torch
 
 from graphcondense.data.task import NodeTask, read_labelled
 from graphcondense.evaluate.evaluator import Device, FitResult, Predictor, Try, choose
+from graphcondense.evaluate.reading import refuse_many
 from graphcondense.kernels.ntk import on_sphere
 from graphcondense.kernels.ridge import ridge_weights
 from graphcondense.nn.batched import Matrix
@@ -62,8 +63,8 @@ def kernel_ridge(small: object, real: NodeTask) -> Scores:
         for ridge in RIDGES:
             model = KernelRidge(alpha=ridge, kernel="rbf", gamma=width)
             model.fit(rows, targets)
-            said = f"ridge {ridge:g}{edge(ridge, RIDGES)}, width {width:g}{edge(width, WIDTHS)}"
-            yield said, model.predict(everything)
+            words = f"ridge {ridge:g}{edge(ridge, RIDGES)}, width {width:g}{edge(width, WIDTHS)}"
+            yield words, model.predict(everything)
 
 
 def structure_ridge(small: object, real: NodeTask) -> Scores:
@@ -80,15 +81,15 @@ def structure_ridge(small: object, real: NodeTask) -> Scores:
     x, adj, rows, targets = read_labelled(small, real)
     check_size("SNTK", len(rows))
     wanted = torch.from_numpy(_one_hot(targets, real.num_classes)) - 1 / real.num_classes
-    own_step, step, lengths = gcn_norm_csr(adj), real.gcn_adj, _lengths(real)
+    small_step, step, lengths = gcn_norm_csr(adj), real.gcn_adj, _lengths(real)
     for hops in NTK_HOPS:
-        own = _unit(propagate_rows(own_step, x, hops, rows, np.float64))
-        grams = [on_sphere(torch.from_numpy(own @ own.T), n)[0] for n in NTK_LAYERS]
+        unit = _unit(propagate_rows(small_step, x, hops, rows, np.float64))
+        grams = [on_sphere(torch.from_numpy(unit @ unit.T), n)[0] for n in NTK_LAYERS]
         weights = [torch.cat([ridge_weights(g, wanted, r) for r in NTK_RIDGES], 1) for g in grams]
         scores = [wanted.new_zeros(real.num_nodes, w.shape[1]) for w in weights]
-        for start in range(0, len(own), COLUMNS):
+        for start in range(0, len(unit), COLUMNS):
             part = slice(start, start + COLUMNS)
-            product = real.x_array @ own[part].T
+            product = real.x_array @ unit[part].T
             for _ in range(hops):
                 product = step @ product
             cosines = torch.from_numpy(product / lengths[hops][:, None])
@@ -109,12 +110,12 @@ def label_propagation(small: object, real: NodeTask) -> Scores:
     its label starts at the ``k`` real nodes whose rows of ``Â² X`` are most similar by the cosine.
     ``k`` and ``α`` are chosen on validation.
     """
-    rows, targets, own = _propagated_small(small, real)
+    rows, targets, at = _propagated_small(small, real)
     step = real.gcn_adj.astype(np.float64)
     starts: list[tuple[str, Array]] = []
-    if own is not None:
+    if at is not None:
         known = np.zeros((real.num_nodes, targets.shape[1]))
-        known[own] = targets
+        known[at] = targets
         starts.append(("training labels", known))
     else:
         everything = _unit(_propagated(real.x_array, real.adj))
@@ -146,11 +147,7 @@ EDGE_WEIGHTS = "in the normalised adjacency"
 def check_size(name: str, rows: int) -> None:
     """Raise a ValueError for more labelled nodes than a predictor by kernels can hold."""
     most = {"KernelRidge": MOST, "SNTK": NTK_MOST}.get(name, rows)
-    if rows > most:
-        raise ValueError(
-            f"{name} on {rows:,} labelled nodes needs a kernel of that size squared; it stops at "
-            f"{most:,}: leave {name} out of models, or the whole graph of baselines"
-        )
+    refuse_many(name, rows, "labelled nodes", most)
 
 
 def fit_predictor(name: str, small: object, real: NodeTask, device: Device = None) -> FitResult:
@@ -175,14 +172,8 @@ BY_NAME = {
     for name in PREDICTORS
 }
 """As reports measure them, also by their other names."""
-BY_NAME |= {
-    alias: BY_NAME[name]
-    for alias, name in (
-        ("labelpropagation", "labelprop"),
-        ("lp", "labelprop"),
-        ("krr", "kernelridge"),
-    )
-}
+BY_NAME["labelpropagation"] = BY_NAME["lp"] = BY_NAME["labelprop"]
+BY_NAME["krr"] = BY_NAME["kernelridge"]
 
 
 def _share(guess: Array, real: NodeTask, nodes: torch.Tensor) -> float:
@@ -195,8 +186,8 @@ def _propagated_small(small: object, real: NodeTask) -> tuple[Array, Array, Arra
     they are where the "small" graph is the real one."""
     x, adj, rows, targets = read_labelled(small, real)
     propagated = _unit(_propagated(x, adj)[rows])
-    own = rows if small is real else None
-    return _dense(propagated), _one_hot(targets, real.num_classes), own
+    at = rows if small is real else None
+    return _dense(propagated), _one_hot(targets, real.num_classes), at
 
 
 def _one_hot(targets: torch.Tensor, num_classes: int) -> Array:

@@ -34,7 +34,7 @@ BLOCK = 1024
 def ranking(
     predict: Predict,
     context: sp.csr_matrix,
-    held: sp.csr_matrix,
+    targets: sp.csr_matrix,
     *,
     train: sp.csr_matrix,
     top: Sequence[int] = TOP,
@@ -47,7 +47,7 @@ def ranking(
         predict: the model.
         context: what each user is known to have taken, CSR ``[users, items]``: training for
             validation, training and validation for test.
-        held: held-out items of each user, same shape.
+        targets: held-out items of each user, same shape.
         train: training interactions, from which propensities are counted.
         top: lengths ``k`` of the lists; at least 1, cut at the number of items.
         psp: see :func:`psp_at`.
@@ -60,11 +60,11 @@ def ranking(
         ValueError: shapes that differ, no user with held-out items, held-out items in the context,
             or scores that are not finite or of another shape.
     """
-    if context.shape != held.shape:
-        raise ValueError(f"the context is {context.shape}, the held-out items are {held.shape}")
+    if context.shape != targets.shape:
+        raise ValueError(f"the context is {context.shape}, the held-out items are {targets.shape}")
     if bad := [k for k in top if k < 1]:
         raise ValueError(f"k={bad[0]}: a list has at least one item")
-    asked = np.flatnonzero(held.getnnz(1))
+    asked = np.flatnonzero(targets.getnnz(1))
     if not len(asked):
         raise ValueError("no user has held-out items: there is nothing to score")
     rng = torch.Generator().manual_seed(seed)
@@ -72,7 +72,7 @@ def ranking(
     sums: dict[str, Tensor] = {}
     found, others = [], []
     for users in np.array_split(asked, -(-len(asked) // BLOCK)):
-        scores, known, wanted = _block(predict, context[users], held[users])
+        scores, known, wanted = _block(predict, context[users], targets[users])
         found.append(scores[wanted].cpu())
         others.append(scores.cpu()[_negatives(~(known | wanted).cpu(), rng)])
         scores = scores.masked_fill(known, -torch.inf)
@@ -92,7 +92,7 @@ def ranking(
 
 
 def _block(
-    predict: Predict, context: sp.csr_matrix, held: sp.csr_matrix
+    predict: Predict, context: sp.csr_matrix, targets: sp.csr_matrix
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Scores, and masks of items in the context and of held-out ones, all ``[b, items]``."""
     scores = torch.as_tensor(predict(context)).detach()
@@ -100,7 +100,8 @@ def _block(
         raise ValueError(f"scores are {list(scores.shape)}, expected {list(context.shape)}")
     if not bool(scores.isfinite().all()):
         raise ValueError("the model's scores are not finite: raise its ridge or lower its rate")
-    known, wanted = (torch.from_numpy(m.toarray() != 0).to(scores.device) for m in (context, held))
+    both = (torch.from_numpy(m.toarray() != 0) for m in (context, targets))
+    known, wanted = (mask.to(scores.device) for mask in both)
     if bool((known & wanted).any()):
         raise ValueError("held-out items are in the context: parts must be disjoint")
     return scores, known, wanted
@@ -109,10 +110,7 @@ def _block(
 def hr_at(hits: Tensor, count: Tensor, k: int) -> Tensor:
     """Hit rate ``[b]``: hits among the first ``k``, over ``min(held-out items, k)``.
 
-    Args:
-        hits: bool ``[b, K]``, whether the item at each rank is held out.
-        count: held-out items of each user ``[b]``, at least 1.
-        k: length of the list.
+    ``hits [b, K]`` says whether the item at each rank is held out, ``count [b]`` how many are.
 
     >>> hr_at(torch.tensor([[True, False, True]]), torch.tensor([4]), 2).tolist()
     [0.5]
@@ -138,12 +136,11 @@ def psp_at(
     """Propensity-scored precision over the best possible ``[b]`` (Jain et al., KDD 2016).
 
     The summed weights of the hits, over those of the ``min(held-out items, k)`` heaviest held-out
-    items. ``"published"``, the code of ∞-AE's authors, divides the hits' sum once more by
-    ``min(held-out items, k)``: its tables have those far smaller values.
+    items. ``"published"``, the code of ∞-AE's authors, divides once more by ``min(held-out items,
+    k)``: its tables have those far smaller values.
 
     Args:
-        hits: bool ``[b, K]``.
-        order: items at each rank ``[b, K]``.
+        hits, order: whether the item at each rank is held out, and which it is ``[b, K]``.
         wanted: bool ``[b, items]``, the held-out ones.
         weight: of each item ``[items]``, see :func:`propensity`.
         k: length of the list.

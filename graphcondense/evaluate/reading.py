@@ -30,12 +30,8 @@ if TYPE_CHECKING:
 
 
 def refuse_text(value: object, name: str) -> None:
-    """Raise a ValueError for a path or a name where data are needed; says how to load it.
-
-    Args:
-        value: what was given.
-        name: of the argument, ``"small"`` or ``"data"``.
-    """
+    """Raise a ValueError for a path or a name where ``"small"`` or ``"data"`` are needed; says how
+    to load it."""
     if not isinstance(value, str | Path):
         return
     what, load = {
@@ -58,15 +54,19 @@ def refuse_swapped(data: object) -> None:
     )
 
 
+def refuse_many(name: str, count: int, what: str, most: int) -> None:
+    """Raise a ValueError for more examples than a predictor by kernels can hold."""
+    if count > most:
+        raise ValueError(
+            f"{name} on {count:,} {what} needs a kernel between all of them; it stops at "
+            f"{most:,}: leave {name} out of models, or the whole data out of baselines"
+        )
+
+
 def small_sets(small: object, several: Callable[[object], list[object]]) -> dict[str, list[object]]:
     """Condensed sets by name, from one, a list of one method's, or a mapping to either.
 
-    Args:
-        small: what users bring.
-        several: makes a list of one set or of several.
-
-    Raises:
-        ValueError: there is none, or text instead of one.
+    ``several`` makes a list of one set or of several. Raises a ValueError for none, or for text.
     """
     if not isinstance(small, Mapping):
         small = {"condensed": small}
@@ -82,11 +82,6 @@ def small_sets(small: object, several: Callable[[object], list[object]]) -> dict
 def listed_sets(value: object) -> list[Data]:
     """One set, or a list of several, as a list."""
     return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def graphs_by_name(small: object) -> dict[str, list[Data]]:
-    """:func:`small_sets` of single graphs."""
-    return small_sets(small, listed_sets)
 
 
 def missing_classes(labels: Tensor, num_classes: int) -> list[int]:
@@ -139,8 +134,7 @@ def read_graphs(small: object, real: GraphTask, edge_features: bool = False) -> 
     """The encoded training graphs of ``small``.
 
     Args:
-        small: a condensed set of graphs; a list or a PyG data set of graphs; or a
-            :class:`~graphcondense.data.graph_task.GraphTask`, of which the training part is taken.
+        small: see :class:`~graphcondense.evaluate.graphs.GraphEvaluator`.
         real: the real graphs, whose encodings are used.
         edge_features: whether edge features are needed.
 
@@ -162,11 +156,7 @@ def read_graphs(small: object, real: GraphTask, edge_features: bool = False) -> 
 
 
 def stored_graphs(small: object, kind: LabelKind | None = None) -> GraphSet:
-    """The graphs of ``small`` as they are stored; labels of plain graphs are read as ``kind``.
-
-    Raises:
-        ValueError: it holds no graphs, or some that cannot be used.
-    """
+    """The graphs of ``small`` as they are stored; labels of plain graphs are read as ``kind``."""
     if isinstance(small, GraphTask):
         return small.graphs.select(small.train)
     if isinstance(small, GraphSet):
@@ -310,11 +300,7 @@ def read_images(small: object, real: ImageTask) -> Labelled:
 
 
 def raw_images(small: object) -> tuple[Tensor, Tensor]:
-    """Raw images ``[n, c, h, w]`` and labels of a small set, on the CPU.
-
-    Raises:
-        ValueError: it holds none.
-    """
+    """Raw images ``[n, c, h, w]`` and labels of a small set, on the CPU."""
     if isinstance(small, tuple) and len(small) == 2:
         x, y = small
     else:
@@ -331,13 +317,8 @@ def raw_images(small: object) -> tuple[Tensor, Tensor]:
 
 
 def read_rows(small: object, real: InteractionTask) -> sp.csr_matrix:
-    """The users of ``small`` as CSR float32 ``[n, items]``.
-
-    Args:
-        small: condensed users; a SciPy matrix of users ``[n, items]``; or an
-            :class:`~graphcondense.data.interactions.InteractionTask`, of which the training part
-            is taken.
-        real: the real users.
+    """The users of ``small``, see :class:`~graphcondense.evaluate.rows.RowsEvaluator`, as CSR
+    float32 ``[n, items]``.
 
     Raises:
         ValueError: not users by items, none, weights that are not finite, or other items than the

@@ -11,7 +11,7 @@ model trained on condensed users serves real ones.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import ClassVar, Protocol, Self, TypeAlias
 
 import numpy as np
@@ -45,7 +45,7 @@ class Popularity:
 
     def fit(self, X: object) -> Self:
         """Sum the users ``X [n, items]``."""
-        self.counts_ = _sums(as_rows(X))
+        self.counts_ = np.asarray(as_rows(X).sum(0)).ravel()
         return self
 
     def refit(self, ridge: float) -> Self:
@@ -91,9 +91,7 @@ class EASE:
 
     def refit(self, ridge: float) -> Self:
         """Solve again with another ``λ``; the Gram matrix is kept."""
-        if not ridge > 0:
-            raise ValueError(f"ridge must be above 0, got {ridge}")
-        self.ridge = ridge
+        self.ridge = _positive(ridge)
         system = self._gram.clone()
         system.diagonal().add_(ridge)
         factor = torch.linalg.cholesky(system)
@@ -125,10 +123,8 @@ def fold_in(items: Tensor, rows: sp.csr_matrix, ridge: float, negative: float) -
     Σ_i (p · q_i)² + λ |p|²``, so that ``p = (Σ |x_i| q_i q_iᵀ + α QᵀQ + λI)^-1 Qᵀ x``.
 
     Args:
-        items: ``Q [items, k]`` float32.
-        rows: users ``[n, items]``; values are weights of interactions.
-        ridge: ``λ``, above 0.
-        negative: ``α``, the weight of items not taken.
+        items, rows: ``Q [items, k]`` float32, and users ``[n, items]`` of weights.
+        ridge, negative: ``λ``, above 0, and ``α``, the weight of items not taken.
     """
     items = items.float().cpu()  # SciPy's sparse products run there
     k = items.shape[1]
@@ -152,12 +148,23 @@ _FOLDED = 1024
 """Users folded in at once."""
 
 
-class _Factors:
-    """What keeps item factors and folds users in."""
+@dataclass(eq=False)
+class Factors:
+    """What keeps item factors and folds users in, see :func:`fold_in`.
 
-    ridge: float
-    negative: float
-    items_: Tensor
+    Args:
+        ridge: ``λ`` of the fold-in.
+        negative: ``α``, the weight of pairs that did not occur.
+        factors: length ``k`` of the vectors.
+        seed: draws what is random.
+    """
+
+    ridge: float = 10.0
+    _: KW_ONLY
+    negative: float = 0.3
+    factors: int = 64
+    seed: int = 0
+    items_: Tensor = field(init=False, repr=False)
 
     def predict(self, X: object) -> Array:
         """Scores ``[m, items]`` float32 of users with the interactions ``X [m, items]``."""
@@ -168,23 +175,17 @@ class _Factors:
 
 
 @dataclass(eq=False)
-class MatrixFactorisation(_Factors):
-    """Implicit alternating least squares (Hu, Koren & Volinsky, ICDM 2008), see :func:`fold_in`.
+class MatrixFactorisation(Factors):
+    """Implicit alternating least squares (Hu, Koren & Volinsky, ICDM 2008).
+
+    ``ridge`` is ``λ`` of users and items, and ``seed`` draws the first item factors.
 
     Args:
-        ridge: ``λ`` of users and items.
-        negative: ``α``, the weight of pairs that did not occur.
-        factors: length ``k`` of the vectors.
         sweeps: users and items are solved for so many times.
-        seed: draws the first item factors.
     """
 
-    ridge: float = 10.0
     _: KW_ONLY
-    negative: float = 0.3
-    factors: int = 64
     sweeps: int = 10
-    seed: int = 0
 
     def fit(self, X: object) -> Self:
         """Alternate on the users ``X [n, items]``.
@@ -197,9 +198,7 @@ class MatrixFactorisation(_Factors):
 
     def refit(self, ridge: float) -> Self:
         """Alternate again, from the same start, with another ``λ``."""
-        if not ridge > 0:
-            raise ValueError(f"ridge must be above 0, got {ridge}")
-        self.ridge = ridge
+        self.ridge = _positive(ridge)
         rng = torch.Generator().manual_seed(self.seed)
         items = torch.randn(self._rows.shape[1], self.factors, generator=rng)
         items *= 0.1 / self.factors**0.5
@@ -212,36 +211,29 @@ class MatrixFactorisation(_Factors):
 
 
 @dataclass(eq=False)
-class LightGCN(_Factors):
+class LightGCN(Factors):
     """PyG's ``LightGCN`` (He et al., SIGIR 2020) on the graph of users and items, BPR loss.
 
     The graph's edges carry the interactions' weights (those above 0), normalised as in the paper;
     layers are averaged. Each step draws ``batch_size`` interactions, by weight, and one random item
-    for each. What is kept are the items' vectors after propagation; users are folded in.
+    for each. What is kept are the items' vectors after propagation, of mean squared length one;
+    users are folded in.
 
     Args:
-        ridge: ``λ`` of the fold-in, on item vectors of mean squared length one.
-        negative: ``α`` of the fold-in.
-        factors: length of the vectors.
         num_layers: rounds of propagation.
         steps: updates of Adam.
         lr: its learning rate.
         batch_size: interactions a step.
         decay: weight of the squared length of the vectors of a step.
-        seed: draws weights and batches.
         device: where to train.
     """
 
-    ridge: float = 10.0
     _: KW_ONLY
-    negative: float = 0.3
-    factors: int = 64
     num_layers: int = 2
     steps: int = 300
     lr: float = 0.02
     batch_size: int = 32_768
     decay: float = 1e-4
-    seed: int = 0
     device: torch.device | str = "cpu"
 
     def fit(self, X: object) -> Self:
@@ -289,9 +281,7 @@ class LightGCN(_Factors):
 
     def refit(self, ridge: float) -> Self:
         """Another ``λ`` of the fold-in; the vectors are kept."""
-        if not ridge > 0:
-            raise ValueError(f"ridge must be above 0, got {ridge}")
-        self.ridge = ridge
+        self.ridge = _positive(ridge)
         return self
 
 
@@ -305,8 +295,10 @@ def _normalised(a: Tensor, b: Tensor, weight: Tensor, size: int) -> Tensor:
     return both.coalesce().to_sparse_csr()
 
 
-def _sums(rows: sp.csr_matrix) -> Array:
-    return np.asarray(rows.sum(0)).ravel()
+def _positive(ridge: float) -> float:
+    if not ridge > 0:
+        raise ValueError(f"ridge must be above 0, got {ridge}")
+    return ridge
 
 
 def _some(rows: sp.csr_matrix) -> sp.csr_matrix:

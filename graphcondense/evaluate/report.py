@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from graphcondense.evaluate.cost import (
     Ledger,
@@ -21,23 +21,18 @@ from graphcondense.evaluate.cost import (
     peak_memory_bytes,
     size_of,
 )
-from graphcondense.evaluate.evaluator import (
-    Contestant,
-    Device,
-    FitResult,
-    Seeds,
-    evaluator_of,
-)
+from graphcondense.evaluate.evaluator import Contestant, Device, FitResult, Seeds, evaluator_of
 from graphcondense.evaluate.metrics import SCORES, Score
 from graphcondense.evaluate.nodes import ALL
 from graphcondense.evaluate.reading import refuse_swapped, refuse_text
 from graphcondense.evaluate.result import (
-    COLOURS,
-    MARKERS,
     Column,
     Scored,
+    dash,
+    points,
     sampling_error,
     shown_spread,
+    std_of,
 )
 from graphcondense.evaluate.store import Store, identity_of
 from graphcondense.ops.fields import listed
@@ -52,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["ALL", "BASELINES", "Report", "Row", "evaluate"]
 
 BASELINES = ("random", "whole", "mean")
+CLOCKS = ("seconds", "seconds_training", "processor_seconds")
 
 
 @dataclass(frozen=True)
@@ -59,34 +55,29 @@ class Row:
     """One model trained on one set. Shares, such as accuracy and ROC-AUC, are in ``[0, 1]``.
 
     Attributes:
-        label: what it was trained on.
-        model: name of the model.
+        label, model: what was trained on, and what was trained.
         predictor: ``"GNN"``, ``"MLP"`` (no graph) or ``"non-GNN"``, whose score is not a GNN's.
         edge_weights: how the model uses edge weights.
         chosen: what else validation chose, such as a threshold on edge weights.
-        graphs, trainings: number of graphs, or of sets of graphs (condensation seeds), and of
-            trainings on each.
+        graphs, trainings: number of sets (condensation seeds), and of trainings on each.
         test_selected, test_selected_std: test score at the epoch (of sets of graphs: the step) of
             best validation score, mean and standard deviation over all trainings.
         test_last, test_last_std: after the last epoch.
-        val_selected: the best validation score.
-        epoch_selected: its epoch.
+        val_selected, epoch_selected: the best validation score and its epoch.
         spread_graphs: standard deviation of the graphs' means; ``None`` for a single graph.
         spread_trainings: standard deviation between trainings on one graph, averaged over graphs;
             ``None`` for a single training.
-        nodes, edges, bytes: mean size of the graphs; of the whole graph its training uses all, of a
-            whole set of graphs the training graphs.
-        seconds: one training, validation included.
-        seconds_training: one training, validation left out.
-        processor_seconds: one training, validation included, on the CPU over all threads; on a
-            GPU the seconds it was in use.
+        nodes, edges, bytes: mean size; of the whole graph all of it, of a whole set of graphs the
+            training graphs.
+        seconds, seconds_training: one training, with validation and without.
+        processor_seconds: with validation, on the CPU over all threads; on a GPU the seconds it
+            was in use.
         set_graphs: mean number of graphs in a set; ``None`` where a set is a single graph.
         others: means of further test scores by name, such as HR@10 of users by items.
-        test_error: standard error of ``test_selected`` as another test set of that size would show
-            it, see :func:`~graphcondense.evaluate.result.sampling_error`; of accuracies alone, else
-            ``None``.
-        preset: the preset that the set was condensed with, as its record says: a section's name,
-            or ``"none"``. ``None`` where no record says so.
+        test_error: standard error of an accuracy on a test set of that size, see
+            :func:`~graphcondense.evaluate.result.sampling_error`; of other scores ``None``.
+        preset: what the set was condensed with, as its record says: a section's name, or
+            ``"none"``. ``None`` where no record says so.
     """
 
     label: str
@@ -121,8 +112,7 @@ class Report(Scored):
     """What :func:`evaluate` found.
 
     Attributes:
-        data: name of the real data.
-        digest: their hash.
+        data, digest: name and hash of the real data.
         settings: how each model was trained, by its name.
         rows: one per trained-on set and model.
         ledgers: what each condensed set costs (its first graph).
@@ -155,7 +145,7 @@ class Report(Scored):
 
     def scored(self, row: Row, which: str = "selected") -> str:
         """The test score of a row, ``"selected"`` or ``"last"``, with the spread of its trainings
-        where that says something (:func:`~graphcondense.evaluate.result.shown_spread`)."""
+        where :func:`~graphcondense.evaluate.result.shown_spread` has one."""
         mean, std = getattr(row, f"test_{which}"), getattr(row, f"test_{which}_std")
         return self.score.text(mean, self._spread(std, row.graphs * row.trainings))
 
@@ -174,23 +164,19 @@ class Report(Scored):
         spread = "± graphs" if self.units[0] == "nodes" and not sets else "± sets"
         last = [Column("last test", lambda row: self.scored(row, "last"))]
         error = [Column("± test", lambda row: text(row.test_error))]
-        preset = [Column("preset", lambda row: row.preset or "-")]
-        step = [
-            Column(
-                "step" if sets else "epoch",
-                lambda row: f"{row.epoch_selected:.0f}" if row.epoch_selected else "-",
-            )
-        ]
-        names = dict.fromkeys(name for row in self.rows for name in row.others)
-        others = [Column(name, partial(_other, name, text)) for name in names]
+        preset = [Column("preset", lambda row: dash(row.preset))]
+        number = "step" if sets else "epoch"
+        step = [Column(number, lambda row: dash(row.epoch_selected or None, ".0f"))]
+
+        def other(name: str) -> Column:
+            return Column(name, lambda row: text(row.others.get(name)))
+
+        others = [other(k) for k in dict.fromkeys(name for row in self.rows for name in row.others)]
         return (
             Column("trained on", lambda row: row.label),
             *(preset if self.has_presets else []),
             Column("model", lambda row: row.model + (" *" if row.predictor == "non-GNN" else "")),
-            Column(
-                "best-val test" if self.has_steps else self.score.name,
-                self.scored,
-            ),
+            Column("best-val test" if self.has_steps else self.score.name, self.scored),
             *(last if self.has_steps else others),
             Column(spread, lambda row: text(self._spread(row.spread_graphs))),
             Column("± trainings", lambda row: text(self._spread(row.spread_trainings))),
@@ -265,16 +251,11 @@ class Report(Scored):
         """
         try:
             saved = json.loads(Path(path).read_text(encoding="utf-8"))
-            ledgers = {k: Ledger.from_dict(v) for k, v in saved["ledgers"].items()}
-            rows = tuple(map(_row_of, saved["rows"]))
-            metric = saved.get("metric", "accuracy")
-            units = tuple(saved.get("units", ("nodes", "edges")))
-            settings = saved["settings"]
-            return cls(
-                *(saved["data"], saved["digest"], settings, rows, ledgers, metric, units),
-                test_examples=saved.get("test_examples"),
-                test_unlabelled=saved.get("test_unlabelled", 0),
-            )
+            values: Record = {f.name: saved[f.name] for f in fields(cls) if f.name in saved}
+            values["rows"] = tuple(map(_row_of, saved["rows"]))
+            values["ledgers"] = {k: Ledger.from_dict(v) for k, v in saved["ledgers"].items()}
+            values["units"] = tuple(saved.get("units", cls.units))
+            return cls(**values)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is no report that evaluate wrote: {error!r}") from error
 
@@ -289,9 +270,9 @@ class Report(Scored):
         for other in others:
             if other.digest != self.digest:
                 raise ValueError(f"reports on {self.data} ({self.digest}) and on {other.digest}")
-            for name, own in other.settings.items():
-                if settings.setdefault(name, own) != own:
-                    raise ValueError(f"{name} was trained with {settings[name]} and with {own}")
+            for name, theirs in other.settings.items():
+                if settings.setdefault(name, theirs) != theirs:
+                    raise ValueError(f"{name} was trained with {settings[name]} and with {theirs}")
             for row in other.rows:
                 rows.setdefault((row.label, row.model), row)
             for label, ledger in other.ledgers.items():
@@ -313,14 +294,11 @@ class Report(Scored):
             if rows[0].set_graphs is not None:
                 size = f"{rows[0].set_graphs:,} graphs"
             shift = (i - (len(labels) - 1) / 2) * 0.7 / max(len(labels), 1)
-            axes.errorbar(
-                [models.index(row.model) + shift for row in rows],
+            points(
+                *(axes, i, [models.index(row.model) + shift for row in rows]),
                 [scale * row.test_selected for row in rows],
                 [scale * row.test_selected_std for row in rows],
-                fmt=MARKERS[i % len(MARKERS)],
-                color=COLOURS[i % len(COLOURS)],
                 label=f"{label} ({size})",
-                capsize=3,
             )
         axes.set_xticks(range(len(models)), models)
         axes.set_ylabel(f"test {self.score.unit}")
@@ -374,8 +352,8 @@ def _settings(settings: Mapping[str, Mapping[str, object]]) -> str:
     first = next(iter(settings.values()))
     common = {k: v for k, v in first.items() if all(s[k] == v for s in settings.values())}
     parts = [", ".join(f"{k} {v}" for k, v in common.items())]
-    for name, own in settings.items():
-        rest = ", ".join(f"{k} {v}" for k, v in own.items() if k not in common)
+    for name, every in settings.items():
+        rest = ", ".join(f"{k} {v}" for k, v in every.items() if k not in common)
         parts += [f"{name}: {rest}"] if rest else []
     return "; ".join(parts)
 
@@ -399,32 +377,29 @@ def evaluate(
     """Train several models on condensed sets and on baselines; score them on the real data.
 
     Real data are one graph whose nodes are classified, a set of graphs, images, or users by items.
-    The epoch is chosen on the validation nodes, every epoch from the first (``val_every=1``); of
-    sets of graphs the step, every fifth, on the validation graphs. Test examples are read once a
-    training, when it has ended: at the chosen epoch and at the last.
+    The epoch is chosen on validation examples, of nodes every epoch (``val_every=1``). Test
+    examples are read once a training has ended: at the chosen epoch and at the last.
 
     Args:
-        small: a condensed graph, or a condensed set of graphs (a list of PyG ``Data`` is one set);
-            a list of them (several condensation seeds); or a mapping from names to either. What
-            one may hold: see :class:`~graphcondense.evaluate.nodes.NodeEvaluator` and those of the
-            other kinds. A set that lacks a class of the real data is measured, with a warning.
-        data: the real data, anything that :func:`~graphcondense.evaluate.evaluator.evaluator_of`
-            takes.
+        small: a condensed set (a list of PyG ``Data`` is one set of graphs); a list of them
+            (several condensation seeds); or a mapping from names to either. What one may hold: see
+            :class:`~graphcondense.evaluate.nodes.NodeEvaluator` and those of the other kinds. A set
+            that lacks a class is measured, with a warning.
+        data: anything that :func:`~graphcondense.evaluate.evaluator.evaluator_of` takes.
         models: names of models and predictors, or classes of your own, such as
             ``torch_geometric.nn.GraphSAGE``; the ledger shows the first one's times. A text names
-            several with commas between; ``"all"`` is all of :data:`ALL`, or of
-            :data:`~graphcondense.nn.graphs.GRAPH_MODELS`. By default six for nodes, all for graphs.
+            several with commas between; ``"all"`` is all that the kind has. By default six for
+            nodes, all for graphs.
         seeds: training seeds of every model, or how many; by default 10 for nodes, 5 for graphs and
             images, 3 for users by items.
         baselines: of ``"random"`` (random training examples, class by class as many as the first
             set has), ``"whole"`` (all training examples), and, of regression alone, ``"mean"``: the
             mean of the training targets, which no model is trained for.
-        random_draws: how many random graphs.
-        equal_bytes: beside them, real examples by random choice (of nodes also by herding), as many
-            as fit into the bytes of the first set. Real features are often sparse or categories,
-            and then these are many.
+        random_draws: how many random sets.
+        equal_bytes: beside them, random real examples (of nodes also by herding), as many as fit
+            into the bytes of the first set.
         condensation_seconds: what condensing took, one number or one a name; default what the
-            set's own record says (``small.condensed["seconds"]``), if it does.
+            set's record says, ``small.condensed["seconds"]``.
         plain_epochs: epochs (of sets of graphs: updates) of the plain PyG training to time and
             scale; 0 leaves it out.
         store: a file that keeps finished trainings until all are done: after an interrupt the same
@@ -432,14 +407,13 @@ def evaluate(
         device: where to train; default the CPU.
         progress: show progress bars.
         **options: fields of the kind's options, such as
-            :class:`~graphcondense.evaluate.nodes.Training` or
-            :class:`~graphcondense.evaluate.graphs.GraphTraining`.
+            :class:`~graphcondense.evaluate.nodes.Training`.
 
     Raises:
-        ValueError: no graph; text or a path instead of data; small and real data in the wrong
-            order; unknown model or baseline; no validation or test examples, or such on
-            which the score is not defined; features or classes that do not match.
-        TypeError: for an option that does not exist.
+        ValueError: no set; text instead of data; small and real data in the wrong order; unknown
+            model or baseline; no validation or test examples, or such on which the score is not
+            defined; features or classes that do not match.
+        TypeError: models that are no list, or an option that does not exist.
     """
     refuse_text(data, "data")
     refuse_swapped(data)
@@ -447,6 +421,11 @@ def evaluate(
     every = models == "all"
     if models is None:
         models = evaluator.usual
+    if not isinstance(models, Iterable):
+        raise TypeError(
+            f"models={models!r:.80} is {type(models).__name__}: give a list of names or classes, "
+            "or names with commas between"
+        )
     names = evaluator.all if every else listed(models, "models")
     contestants = [evaluator.contestant(model) for model in names]
     baselines = listed(baselines or (), "baselines")
@@ -532,8 +511,8 @@ def evaluate(
 
 def _as_large(small: object, first: object) -> bool:
     """Whether random examples, drawn for the ``first`` set, are as many as there are here."""
-    own, other = size_of(small), size_of(first)
-    return (own.nodes, own.graphs) == (other.nodes, other.graphs)
+    one, other = size_of(small), size_of(first)
+    return (one.nodes, one.graphs) == (other.nodes, other.graphs)
 
 
 def _beats(row: Row, random: Row | None, metric: str) -> bool | None:
@@ -576,11 +555,18 @@ def _row(
     last = torch.stack([result.test_last for result in results])
     sizes = [size_of(graph) for graph in graphs]
     trainings = selected.numel()
-
     graphs_in = [size.graphs for size in sizes if size.graphs is not None]
 
     def mean(values: list[int]) -> int:
         return round(sum(values) / max(len(values), 1))
+
+    def a_training(clock: str) -> float:
+        total: float = sum(getattr(result, clock) for result in results)
+        return total / trainings
+
+    def mean_other(name: str) -> float:
+        values = [value for result in results for value in result.others[name]]
+        return sum(values) / len(values)
 
     return Row(
         label=label,
@@ -591,21 +577,19 @@ def _row(
         graphs=selected.shape[0],
         trainings=selected.shape[1],
         test_selected=float(selected.mean()),
-        test_selected_std=_std(selected.flatten()) or 0.0,
+        test_selected_std=std_of(selected.flatten()) or 0.0,
         test_last=float(last.mean()),
-        test_last_std=_std(last.flatten()) or 0.0,
+        test_last_std=std_of(last.flatten()) or 0.0,
         val_selected=float(torch.stack([r.val_selected for r in results]).mean()),
         epoch_selected=float(torch.stack([r.epoch_selected for r in results]).float().mean()),
-        spread_graphs=_std(selected.mean(1)),
-        spread_trainings=_std(selected.T),
+        spread_graphs=std_of(selected.mean(1)),
+        spread_trainings=std_of(selected.T),
         nodes=mean([size.nodes for size in sizes]),
         edges=mean([size.edges for size in sizes]),
         bytes=mean([size.bytes for size in sizes]),
-        seconds=sum(result.seconds for result in results) / trainings,
-        seconds_training=sum(result.seconds_training for result in results) / trainings,
-        processor_seconds=sum(result.processor_seconds for result in results) / trainings,
+        **{name: a_training(name) for name in CLOCKS},
         set_graphs=mean(graphs_in) if graphs_in else None,
-        others={name: _mean_other(name, results) for name in results[0].others},
+        others={name: mean_other(name) for name in results[0].others},
         preset=_preset(graphs),
     )
 
@@ -614,20 +598,6 @@ def _preset(graphs: list[object]) -> str | None:
     """The presets that the records name; ``None`` where none says anything."""
     records = [record for graph in graphs if "preset" in (record := record_of(graph))]
     return " | ".join(dict.fromkeys(str(r["preset"] or "none") for r in records)) or None
-
-
-def _mean_other(name: str, results: list[FitResult]) -> float:
-    values = [value for result in results for value in result.others[name]]
-    return sum(values) / len(values)
-
-
-def _other(name: str, text: Callable[[float | None], str], row: Row) -> str:
-    return text(row.others.get(name))
-
-
-def _std(values: Tensor) -> float | None:
-    """Sample standard deviation along the first dimension, averaged over the others."""
-    return float(values.std(0).mean()) if len(values) > 1 else None
 
 
 def _seconds(label: str, graph: object, given: float | Mapping[str, float] | None) -> float | None:

@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from torch import Tensor
 
-    from graphcondense.data.task import NodeTask
-
-__all__ = ["COLOURS", "MARKERS", "Column", "Result", "Scored", "aligned", "percent", "scored_on"]
+__all__ = ["COLOURS", "MARKERS", "Column", "Result", "Scored", "aligned", "dash", "percent"]
 
 FEW = 100
 """Below so many test examples a score is coarse, and reports say so."""
@@ -38,9 +37,8 @@ class Column(NamedTuple):
 class Result:
     """Base of the frozen dataclasses that evaluations return.
 
-    A subclass has ``rows``, a tuple of dataclasses of plain values, says in ``columns`` how to
-    print them, and draws itself in :meth:`draw`. Accuracies are shares in ``[0, 1]`` in the fields
-    and per cent in what is printed.
+    A subclass has ``rows``, dataclasses of plain values, says in ``columns`` how to print them, and
+    draws itself in :meth:`draw`. Accuracies are shares in ``[0, 1]``, printed in per cent.
     """
 
     rows: tuple[Any, ...]
@@ -102,10 +100,8 @@ class Result:
         return asdict(self)  # type: ignore[call-overload,no-any-return]
 
     def to_json(self, path: str | Path | None = None) -> str:
-        """The result as JSON text, also written to ``path`` if given; NaN becomes ``null``.
-
-        Beside the fields, which are shares, it holds the table and the notes as they are printed.
-        """
+        """The fields, the table and the notes as JSON text, also written to ``path`` if given; NaN
+        becomes ``null``."""
         shown = self.cells()
         content = {
             "kind": type(self).__name__,
@@ -120,14 +116,7 @@ class Result:
         return text
 
     def plot(self, path: str | Path | None = None) -> Figure:
-        """Draw the result.
-
-        Args:
-            path: a file to write the picture to, any format that matplotlib writes.
-
-        Returns:
-            The figure, which notebooks show.
-        """
+        """Draw the result, also into the file ``path``, of any format that matplotlib writes."""
         figure = new_figure(*self.size)
         axes = figure.subplots()
         plain(axes, "y")
@@ -140,7 +129,7 @@ class Scored(Result):
     """A result with test scores: it says on how many examples.
 
     Attributes:
-        test_examples: how many test examples are scored; ``None`` in files of older versions.
+        test_examples: how many are scored; ``None`` in files of older versions.
         test_unlabelled: how many were left out, as they have no label.
     """
 
@@ -166,15 +155,40 @@ class Scored(Result):
         return about_test(self.test_examples, self.test_unlabelled, self.examples)
 
 
-def scored_on(real: NodeTask) -> dict[str, int]:
-    """The fields of :class:`Scored` for a graph."""
-    return {"test_examples": len(real.test), "test_unlabelled": real.unlabelled["test"]}
-
-
 def aligned(cells: Sequence[Sequence[str]], left: int) -> list[str]:
     """A heading and rows as lines of text, ``left`` columns to the left, others to the right."""
     head, *body = cells
     return Table(head, body, left).text().splitlines()
+
+
+def std_of(values: Tensor) -> float | None:
+    """Sample standard deviation along the first dimension, the mean over any others; ``None``
+    for a single value."""
+    return float(values.std(0).mean()) if len(values) > 1 else None
+
+
+def points(
+    axes: Axes,
+    i: int,
+    x: Sequence[float],
+    y: Sequence[float],
+    spread: Sequence[float],
+    **style: Any,
+) -> None:
+    """Points with bars, in the ``i``-th colour and marker; ``style`` as matplotlib has it."""
+    colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
+    axes.errorbar(x, y, spread, **{"fmt": marker, "color": colour, "capsize": 3, **style})
+
+
+def dash(value: float | str | None, how: str = "", scale: float = 1) -> str:
+    """A value as ``how`` writes it, times ``scale``; a dash for none.
+
+    >>> dash(None), dash(0.5), dash(1.234, ".1f"), dash(0.5, ".1f", 100)
+    ('-', '0.5', '1.2', '50.0')
+    """
+    if value is None:
+        return "-"
+    return format(value if isinstance(value, str) else scale * value, how)
 
 
 def percent(value: float | None, spread: float | None = None) -> str:
@@ -192,8 +206,7 @@ def percent(value: float | None, spread: float | None = None) -> str:
 def sampling_error(share: float, examples: int) -> float:
     """Standard error of a share of right answers, as another test set of that size would show it.
 
-    Two right and two wrong answers are added to those there are (Agresti & Coull, 1998), so that 13
-    right ones of 13 are no certainty.
+    Two right and two wrong answers are added to those there are (Agresti & Coull, 1998).
 
     >>> round(sampling_error(0.8, 1000), 4), round(sampling_error(1.0, 13), 3)
     (0.0127, 0.078)
@@ -205,13 +218,8 @@ def sampling_error(share: float, examples: int) -> float:
 def shown_spread(std: float | None, trainings: int, examples: int | None) -> float | None:
     """A standard deviation between trainings as it may stand behind a score.
 
-    ``None`` for a single training; and on fewer than :data:`FEW` test examples for 0, which says
-    that all trainings err alike there and nothing of other examples.
-
-    Args:
-        std: the deviation.
-        trainings: of how many.
-        examples: test examples; ``None`` if not known.
+    ``None`` for a single training; and for 0 on fewer than :data:`FEW` test examples (``None`` if
+    not known), where all trainings may err alike.
 
     >>> shown_spread(0.0, 1, 1000), shown_spread(0.0, 5, 13), shown_spread(0.0, 5, 1000)
     (None, None, 0.0)
@@ -221,13 +229,8 @@ def shown_spread(std: float | None, trainings: int, examples: int | None) -> flo
 
 
 def about_test(examples: int | None, unlabelled: int, called: str) -> list[str]:
-    """What is to be said of a test set: that it is small, that labels are missing.
-
-    Args:
-        examples: how many were scored; ``None`` if not known.
-        unlabelled: how many were left out, as they have no label.
-        called: what they are, such as ``"nodes"``.
-    """
+    """What is to be said of a test set, of ``"nodes"`` or what they are ``called``: that it is
+    small, that labels are missing."""
     out = []
     if examples is not None and examples < FEW:
         out.append(

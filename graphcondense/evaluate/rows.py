@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,17 +24,14 @@ from graphcondense.evaluate.evaluator import Evaluator, Fitted, Options, Tested
 from graphcondense.evaluate.floors import random_users, users_within
 from graphcondense.evaluate.ranking import BLOCK, Psp, ranking
 from graphcondense.evaluate.reading import read_rows
-from graphcondense.evaluate.recommenders import (
-    RECOMMENDERS,
-    Known,
-    Recommender,
-    recommender_named,
-)
+from graphcondense.evaluate.recommenders import RECOMMENDERS, Known, Recommender, recommender_named
 from graphcondense.ops.fields import Count, Positive
 from graphcondense.ops.grid import edge
 
 Model: TypeAlias = "str | Callable[..., nn.Module] | Known"
 """A recommender by its name, or what builds one."""
+
+T = TypeVar("T")
 
 METRIC = "NDCG@10"
 """The score of a report; the others stand beside it."""
@@ -61,14 +58,7 @@ class RowsTraining(Options):
 
 @dataclass(frozen=True)
 class Chosen:
-    """A fitted model, and how it was chosen.
-
-    Attributes:
-        model: the fitted recommender.
-        ridge: what it was fitted with; ``None`` if it has none.
-        val: its validation HR@100.
-        seconds: of all fits, scoring left out.
-    """
+    """A fitted model, its ridge if it has one, its validation HR@100, and the seconds of fits."""
 
     model: Recommender
     ridge: float | None
@@ -78,11 +68,7 @@ class Chosen:
 
 @dataclass(frozen=True, kw_only=True)
 class RowsFitted(Fitted):
-    """Recommenders fitted on one set of users, one a seed; there are no epochs.
-
-    Attributes:
-        models: each with its ridge.
-    """
+    """Recommenders fitted on one set of users, one a seed; there are no epochs."""
 
     models: list[Chosen]
 
@@ -193,30 +179,23 @@ class RowsEvaluator(Evaluator[InteractionTask, Known, RowsTraining, RowsFitted])
         return Tested(scores, scores, others)
 
     def choose(self, known: Known, rows: sp.csr_matrix, seed: int = 0) -> Chosen:
-        """The model fitted on ``rows`` with the ridge of best validation HR@100, the first of
-        equals."""
+        """The model with the ridge of best validation HR@100, the first of equals."""
         task, model = self.real, known.make(seed, self.device)
         ridges: Sequence[float | None] = known.ridges or (None,)
         if self.training.ridge is not None and known.ridges:
             ridges = (self.training.ridge,)
-        start = time.perf_counter()
         if ridges[0] is not None:
             model.ridge = ridges[0]  # type: ignore[attr-defined]
-        model.fit(rows)
-        seconds = time.perf_counter() - start
+        seconds = _seconds(model.fit, rows)
         scores: list[float] = []
         for i, ridge in enumerate(ridges):
-            start = time.perf_counter()
             if i and ridge is not None:
-                model.refit(ridge)
-            seconds += time.perf_counter() - start
+                seconds += _seconds(model.refit, ridge)
             scores.append(self._validate(model.predict) if task.val.nnz else float("nan"))
         best = max(range(len(scores)), key=lambda i: (scores[i], -i))
         ridge = ridges[best]
         if ridge is not None and best != len(ridges) - 1:
-            start = time.perf_counter()
-            model.refit(ridge)
-            seconds += time.perf_counter() - start
+            seconds += _seconds(model.refit, ridge)
         return Chosen(model, ridge, scores[best], seconds)
 
     def _validate(self, predict: Callable[[sp.csr_matrix], npt.NDArray[np.float32]]) -> float:
@@ -227,6 +206,12 @@ class RowsEvaluator(Evaluator[InteractionTask, Known, RowsTraining, RowsFitted])
         top = choosing_length(task.num_items)
         found = ranking(predict, task.train[users], task.val[users], train=task.train, top=(top,))
         return found[f"HR@{top}"]
+
+
+def _seconds(work: Callable[[T], object], what: T) -> float:
+    start = time.perf_counter()
+    work(what)
+    return time.perf_counter() - start
 
 
 def choosing_length(items: int) -> int:

@@ -18,6 +18,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from graphcondense.kernels.ntk import Kind, on_sphere
+from graphcondense.ops.limits import at_least
 from graphcondense.ops.types import Context
 
 Aggregation = Literal["gcn", "mean", "sum"]
@@ -53,13 +54,8 @@ class Packed(Graphs, Protocol):
 
 @dataclass(frozen=True)
 class NodeStates:
-    """States of the nodes of several graphs, one graph behind the other.
-
-    Attributes:
-        h: ``[N, d]``.
-        weight: what each node counts in its graph's readout, ``[N]``.
-        sizes: nodes of each graph.
-    """
+    """States ``h [N, d]`` of the nodes of several graphs of these ``sizes``, one behind the other;
+    ``weight [N]`` is what each counts in its graph's readout."""
 
     h: Tensor
     weight: Tensor
@@ -84,16 +80,16 @@ class NodeStates:
         """Consecutive graphs of about :data:`TILE` nodes together; more only where one graph has
         more."""
         out: list[Tile] = []
-        nodes, graphs, own = 0, 0, list[int]()
+        nodes, graphs, sizes = 0, 0, list[int]()
         for size in (*self.sizes, TILE + 1):
-            if own and sum(own) + size > TILE:
-                total = sum(own)
-                owner = torch.repeat_interleave(torch.tensor(own, device=self.h.device))
+            if sizes and sum(sizes) + size > TILE:
+                total = sum(sizes)
+                owner = torch.repeat_interleave(torch.tensor(sizes, device=self.h.device))
                 out.append(
-                    Tile(slice(nodes, nodes + total), slice(graphs, graphs + len(own)), owner)
+                    Tile(slice(nodes, nodes + total), slice(graphs, graphs + len(sizes)), owner)
                 )
-                nodes, graphs, own = nodes + total, graphs + len(own), []
-            own.append(size)
+                nodes, graphs, sizes = nodes + total, graphs + len(sizes), []
+            sizes.append(size)
         return out
 
 
@@ -153,18 +149,18 @@ class _Pairs(torch.autograd.Function):
         out = [torch.zeros_like(t) for t in ctx.saved_tensors]
         to_u, to_v = any(ctx.needs_input_grad[:2]), any(ctx.needs_input_grad[2:4])
         for a, b in _blocks(rows, columns, mirror):
-            own = grad[a.graphs, b.graphs]
+            part = grad[a.graphs, b.graphs]
             if mirror and a is not b:
-                own = own + grad[b.graphs, a.graphs].T
+                part = part + grad[b.graphs, a.graphs].T
             values, slope = kernel(u[a.nodes] @ v[b.nodes].T)
             read_u, read_v = a.readout(length_u), b.readout(length_v)
-            slope *= (read_u.T @ own) @ read_v
+            slope *= (read_u.T @ part) @ read_v
             if to_u:
                 out[0][a.nodes] += slope @ v[b.nodes]
-                out[1][a.nodes] += ((values @ read_v.T) * own[a.owner]).sum(1)
+                out[1][a.nodes] += ((values @ read_v.T) * part[a.owner]).sum(1)
             if to_v:
                 out[2][b.nodes] += slope.T @ u[a.nodes]
-                out[3][b.nodes] += ((values.T @ read_u.T) * own.T[b.owner]).sum(1)
+                out[3][b.nodes] += ((values.T @ read_u.T) * part.T[b.owner]).sum(1)
         return (*out, None, None, None, None)
 
 
@@ -178,10 +174,9 @@ def _blocks(rows: list[Tile], columns: list[Tile], mirror: bool) -> Iterator[tup
 class GraphNTK:
     """``K(G, G') = Σ_{u ∈ G} Σ_{v ∈ G'} w_u w_v Θ(s_u, s_v)`` with node states ``s = S^hops X``.
 
-    ``Θ`` is the NTK of an infinitely wide ReLU MLP, so ``K`` is that of the MLP on the states with
-    a linear readout, ``f(G) = Σ_u w_u mlp(s_u)``: neighbours are gathered before the network, never
-    between its layers. The MLP has no biases and weights of variance 2. Memory does not grow with
-    the number of node pairs: blocks are computed anew in the backward pass.
+    ``Θ`` is the NTK of an infinitely wide ReLU MLP without biases, of weights of variance 2, so
+    ``K`` is that of ``f(G) = Σ_u w_u mlp(s_u)``. Memory does not grow with the number of node
+    pairs: blocks are computed anew in the backward pass.
 
     Attributes:
         hops: how often neighbours are gathered.
@@ -198,9 +193,7 @@ class GraphNTK:
     kind: Kind = "ntk"
 
     def __post_init__(self) -> None:
-        for name in ("hops", "num_layers"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        at_least(0, self, "hops", "num_layers")
         for name, known in (
             ("aggregation", ("gcn", "mean", "sum")),
             ("readout", ("mean", "sum")),

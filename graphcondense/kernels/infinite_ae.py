@@ -29,10 +29,8 @@ PARAMS = ("ridge", "num_layers", "weight_variance", "bias_std", "block", "device
 
 @dataclass(frozen=True)
 class RowKernel:
-    """NTK of an infinitely wide ReLU network between rows of interactions.
-
-    Rows enter as they are (0 and 1, or weights). Products are divided by the number of items, as
-    the fan-in divides the first layer's weights in the NTK parametrisation.
+    """NTK of an infinitely wide ReLU network between rows of interactions, as they are; products
+    are divided by the number of items, the fan-in.
 
     Attributes:
         num_layers: hidden layers.
@@ -138,8 +136,8 @@ class InfiniteAE:
         return BaseEstimator().__sklearn_tags__()
 
     def __repr__(self) -> str:
-        said = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
-        return f"InfiniteAE({said})"
+        params = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
+        return f"InfiniteAE({params})"
 
     @property
     def kernel(self) -> RowKernel:
@@ -147,11 +145,8 @@ class InfiniteAE:
         return RowKernel(self.num_layers, self.weight_variance, self.bias_std)
 
     def fit(self, X: Rows, y: object = None) -> Self:
-        """Solve for the users ``X [n, items]``: scipy sparse, array or tensor, weights or 0/1.
-
-        Args:
-            X: the users; not changed.
-            y: ignored; there so that scikit-learn's searches can call it.
+        """Solve for the users ``X [n, items]``: scipy sparse, array or tensor, weights or 0/1;
+        ``y`` is ignored, as scikit-learn has it.
 
         Raises:
             ValueError: no users, values that are not finite, or a ridge that is not above 0.
@@ -194,16 +189,16 @@ class InfiniteAE:
         return out
 
     def score(self, X: Rows, y: Rows, k: int = 100) -> float:
-        """Mean HR@k of the held-out interactions ``y``, given ``X``; what ``X`` has is not ranked.
-
-        ``hits / min(held out, k)``, over users that have held-out interactions; 0 without any.
-        """
-        seen, held = as_rows(X), as_rows(y)
-        users = np.flatnonzero(np.diff(held.indptr))
+        """Mean :func:`hit_rates` of users with held-out interactions ``y``, given ``X``; 0 without
+        any."""
+        seen, wanted = as_rows(X), as_rows(y)
+        users = np.flatnonzero(np.diff(wanted.indptr))
         total = 0.0
         for first in range(0, len(users), self.block):
-            own = users[first : first + self.block]
-            total += float(hit_rates(self.predict(seen[own]), seen[own], held[own], k).sum())
+            block = users[first : first + self.block]
+            total += float(
+                hit_rates(self.predict(seen[block]), seen[block], wanted[block], k).sum()
+            )
         return total / max(len(users), 1)
 
     def _kernel_rows(self, rows: sp.csr_matrix) -> Iterator[Tensor]:
@@ -215,24 +210,24 @@ class InfiniteAE:
         for first in range(0, rows.shape[0], self.block):
             part = rows[first : first + self.block].astype(np.float64)
             product = torch.from_numpy((part @ turned).toarray() / items).to(self.device)
-            own = torch.from_numpy(_squares(part) / items).to(self.device)
-            yield self.kernel.of_products(product, own, square)
+            square_part = torch.from_numpy(_squares(part) / items).to(self.device)
+            yield self.kernel.of_products(product, square_part, square)
 
 
-def hit_rates(scores: Floats, seen: sp.csr_matrix, held: sp.csr_matrix, k: int) -> Floats:
+def hit_rates(scores: Floats, seen: sp.csr_matrix, wanted: sp.csr_matrix, k: int) -> Floats:
     """HR@k of each user: ``hits / min(held out, k)``; items of ``seen`` are not ranked.
 
     Args:
         scores: ``[m, items]``.
-        seen, held: CSR ``[m, items]``; every user has something held out.
+        seen, wanted: CSR ``[m, items]``; every user has something held out.
         k: length of the list; at most the number of items.
     """
     k = min(k, scores.shape[1])
     ranked = np.array(scores)
     ranked[seen.nonzero()] = -np.inf
     top = np.argpartition(-ranked, k - 1, axis=1)[:, :k]
-    hits = np.take_along_axis(held.toarray() > 0, top, 1).sum(1)
-    rates: Floats = hits / np.minimum(np.diff(held.indptr), k)
+    hits = np.take_along_axis(wanted.toarray() > 0, top, 1).sum(1)
+    rates: Floats = hits / np.minimum(np.diff(wanted.indptr), k)
     return rates
 
 

@@ -47,9 +47,8 @@ class _Kappas(torch.autograd.Function):
 def _kappas(cos: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """``κ0``, ``κ1`` and ``κ0'`` of cosines in ±1.
 
-    ``κ0' = 1 / (π sqrt(1 - c²))`` has a pole at ``|c| = 1``. The cosine of two inputs is stationary
-    there, and their product is wanted to be zero, so in the slope (the values are not touched)
-    ``1 - c²`` is kept above four roundings of the precision in use.
+    ``κ0' = 1 / (π sqrt(1 - c²))`` has a pole at ``|c| = 1``, where the cosine is stationary: in the
+    slope alone ``1 - c²`` is kept above four roundings of the precision in use.
     """
     zeroth = torch.acos(cos).mul_(-1 / math.pi).add_(1)
     square = (cos * cos).neg_().add_(1).clamp_min_(0)
@@ -140,16 +139,8 @@ def fully_connected(
 def on_sphere(cos: Tensor, num_layers: int, kind: Kind = "ntk") -> tuple[Tensor, Tensor]:
     """:func:`fully_connected` without biases, for inputs with ``x · x / d = 1``, and its slope.
 
-    There the kernel is a function of the cosine alone, and so is every other pair's up to the
-    product of the two norms. The slope comes with the value at little more cost than either, which
-    kernels over very many pairs need.
-
-    Args:
-        cos: cosines of any shape; values beyond ±1 (roundings) count as ±1.
-        num_layers, kind: see :func:`fully_connected`; weights have variance 2.
-
-    Returns:
-        The kernel and its derivative in ``cos``; neither is differentiable any further.
+    There the kernel is a function of the cosine alone; weights have variance 2. Cosines beyond ±1
+    (roundings) count as ±1. Neither result is differentiable.
     """
     with torch.no_grad():
         sigma = theta = cos.clamp(-1, 1)
@@ -166,13 +157,7 @@ def on_sphere(cos: Tensor, num_layers: int, kind: Kind = "ntk") -> tuple[Tensor,
 
 @dataclass(frozen=True)
 class FullyConnected:
-    """:func:`fully_connected` between inputs of any shape, flattened: the kernel of KIP.
-
-    Attributes:
-        num_layers: hidden layers.
-        kind: ``"ntk"`` or ``"nngp"``.
-        weight_variance, bias_variance: of the network.
-    """
+    """:func:`fully_connected` between inputs of any shape, flattened: the kernel of KIP."""
 
     num_layers: int = 1
     kind: Kind = "ntk"

@@ -15,7 +15,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from graphcondense.kernels.ridge import ridge_weights
+from graphcondense.kernels.ridge import Kernel, ridge_weights
 
 
 class _Conv(nn.Conv2d):
@@ -94,11 +94,7 @@ class RandomConvNets(nn.Module):
 
 @dataclass(frozen=True)
 class FeatureKernel:
-    """The inner product of features, as a kernel.
-
-    Attributes:
-        features: inputs to ``[n, d]``.
-    """
+    """The inner product of ``features``, a function from inputs to ``[n, d]``, as a kernel."""
 
     features: Callable[..., Tensor]
 
@@ -113,8 +109,8 @@ class KernelRidge:
     """Kernel ridge regression on a condensed set: the predictor of KIP, RFAD and FRePo.
 
     Args:
-        kernel: with ``embed`` and a call for all pairs, such as :class:`FeatureKernel` of fresh
-            random networks or :class:`~graphcondense.kernels.ntk.FullyConnected`.
+        kernel: such as :class:`FeatureKernel` or
+            :class:`~graphcondense.kernels.ntk.FullyConnected`.
         x: condensed inputs, the first argument of ``embed``.
         targets: what to regress on ``[n, k]``.
         ridge: ``λ``, relative to the mean of the kernel's diagonal.
@@ -122,20 +118,19 @@ class KernelRidge:
     """
 
     def __init__(
-        self, kernel: object, x: Tensor, targets: Tensor, ridge: float = 1e-6, chunk: int = 1000
+        self, kernel: Kernel, x: Tensor, targets: Tensor, ridge: float = 1e-6, chunk: int = 1000
     ) -> None:
         self.kernel, self.chunk, self.dtype = kernel, chunk, x.dtype
         with torch.no_grad():
-            self.support = kernel.embed(x)  # type: ignore[attr-defined]
-            gram = kernel(self.support, self.support)  # type: ignore[operator]
-            self.weights = ridge_weights(gram, targets, ridge)
+            self.support = kernel.embed(x)
+            self.weights = ridge_weights(kernel(self.support, self.support), targets, ridge)
 
     @torch.no_grad()
     def predict(self, x: Tensor) -> Tensor:
         """Regressed values ``[m, k]``; the largest is the class."""
         outs = []
         for part in torch.split(x.to(self.dtype), self.chunk):
-            gram = self.kernel(self.kernel.embed(part), self.support)  # type: ignore[attr-defined,operator]
+            gram = self.kernel(self.kernel.embed(part), self.support)
             outs.append(gram.to(self.weights) @ self.weights)
         return torch.cat(outs)
 
@@ -151,16 +146,8 @@ def random_ridge(
     ridge: float = 5e-3,
     chunk: int = 500,
 ) -> KernelRidge:
-    """RFAD's own predictor: ridge regression on the features of fresh random networks.
-
-    Args:
-        x: condensed images as networks see them ``[n, c, h, w]``.
-        targets: what to regress on ``[n, k]``.
-        rng: of the networks' weights.
-        nets, channels, depth: see :class:`RandomConvNets`.
-        ridge: ``λ``.
-        chunk: images at once.
-    """
+    """RFAD's own predictor: ridge regression on the features of fresh random networks, drawn by
+    ``rng``; other arguments are those of :class:`RandomConvNets` and :class:`KernelRidge`."""
     shape = (int(x.shape[1]), int(x.shape[2]), int(x.shape[3]))
     with torch.random.fork_rng(devices=[]):  # layers draw weights when they are built
         model = RandomConvNets(shape, nets, channels, depth).requires_grad_(False)

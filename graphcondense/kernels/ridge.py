@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+
+class Kernel(Protocol):
+    """A kernel in two steps: what one side gives alone, then all pairs."""
+
+    def embed(self, *inputs: Any) -> Any: ...
+
+    def __call__(self, a: Any, b: Any) -> Tensor: ...
+
 
 Targets = Callable[[Tensor], Tensor]
 """Labels of a batch ``[m]`` or ``[m, k]`` to what is regressed on ``[m, k]``; NaN where none is."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from graphcondense.kernels.ntk import TINY, Kind, relu_layer
 from graphcondense.ops.adjacency import Adjacency, spmm
+from graphcondense.ops.limits import at_least
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,9 @@ class SNTK:
 
     Aggregation acts on both sides of a covariance, ``Σ ← Â Σ Â'ᵀ`` and ``Θ ← Â Θ Â'ᵀ``; a layer is
     the arc-cosine recursion ``Σ ← κ1(Σ)``, ``Θ ← Θ κ0(Σ) + Σ``
-    (:func:`~graphcondense.kernels.ntk.relu_layer`, weights of variance 2, no biases). Aggregation
-    is linear, so in the first block it is done on the features, and one block is the NTK of an MLP
-    on ``Â^hops X``. A later block needs, for its diagonal, the covariance between all nodes that
-    are seen of one graph: memory and time are quadratic in them.
+    (:func:`~graphcondense.kernels.ntk.relu_layer`, weights of variance 2, no biases). One block is
+    the NTK of an MLP on ``Â^hops X``. Later blocks need the covariance between all nodes that are
+    seen of one graph: memory and time are quadratic in them.
 
     Attributes:
         hops: aggregations of a block.
@@ -68,9 +68,8 @@ class SNTK:
     kind: Kind = "ntk"
 
     def __post_init__(self) -> None:
-        for name, least in (("hops", 0), ("num_layers", 0), ("blocks", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        at_least(0, self, "hops", "num_layers")
+        at_least(1, self, "blocks")
         if self.kind not in ("ntk", "nngp"):
             raise ValueError(f"kind={self.kind!r}: choose 'ntk' or 'nngp'")
 
@@ -103,10 +102,10 @@ class SNTK:
         h = x * (2**0.5 * scale)[:, None]
         field = Field(h, [(2 * square).sqrt() * scale], [], [])
         for block in range(1, self.blocks):
-            own = self._own(field)
+            inside = self._own(field)
             field.steps.append(steps[block * self.hops : (block + 1) * self.hops])
             field.scales.append(None)
-            square = field.gathered(field.gathered(own, -1).T, -1).diagonal().clamp_min(TINY)
+            square = field.gathered(field.gathered(inside, -1).T, -1).diagonal().clamp_min(TINY)
             if self.scaled:
                 field.scales[-1] = (2 / square).sqrt()
                 square = torch.full_like(square, 2.0)

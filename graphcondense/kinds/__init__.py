@@ -40,9 +40,6 @@ def import_evaluators() -> None:
 def kind_named(name: str) -> Kind:
     """The kind of data of this name.
 
-    Raises:
-        ValueError: there is none; lists those that there are.
-
     >>> kind_named("rows").data.words
     'users by items'
     """
@@ -54,16 +51,10 @@ def kind_named(name: str) -> Kind:
 def problem_of(
     data: object, device: torch.device, setting: Setting, pseudo_labels: int | None = None
 ) -> AnyProblem:
-    """The data as a run sees them.
+    """The data as a run sees them: ``data`` in any form that :func:`graphcondense.condense` takes.
 
-    Args:
-        data: what users pass to :func:`graphcondense.condense`.
-        device: where batches go.
-        setting: of node data, ``"transductive"`` or ``"inductive"``.
-        pseudo_labels: of node data, nodes of each class to label by propagation; by default none.
-
-    Raises:
-        ValueError: none that this package condenses, or options of another kind.
+    ``setting`` and ``pseudo_labels`` (nodes of each class to label by propagation) are of node
+    data.
     """
     kind = kind_named(kind_of_data(data))
     if pseudo_labels is not None and not kind.pseudo_labels:

@@ -10,31 +10,19 @@ import torch
 
 from graphcondense.core.method import Method
 from graphcondense.core.types import Source
-from graphcondense.kinds.kind import About, Kind, Measured, Setting, told
+from graphcondense.data.graph_task import GraphTask
+from graphcondense.kinds.kind import About, Kind, Measured, Problem
 
 if TYPE_CHECKING:
-    from graphcondense.data.graph_task import GraphTask
     from graphcondense.saved.condensed_graphs import CondensedGraphs
     from graphcondense.saved.graph_set import GraphSet
 
 
-class GraphProblem:
+class GraphProblem(Problem[GraphTask, "GraphSet", "CondensedGraphs"]):
     """Many labelled graphs."""
 
     kind = "graph"
-    setting = "inductive"
     predictor = "GCN (3 layers, 64 hidden, 100 steps, 3 seeds)"
-
-    def __init__(
-        self,
-        data: object,
-        device: torch.device,
-        setting: Setting,
-        pseudo_labels: int | None = None,
-    ) -> None:
-        from graphcondense.data.graph_reading import as_graph_task
-
-        self.task, self.device = as_graph_task(data), device
 
     def source(self, method: Method) -> Source:
         """Training graphs; with edge features where the method has them switched on."""
@@ -50,15 +38,9 @@ class GraphProblem:
         hidden[task.train] = y[task.train]
         return replace(task, graphs=replace(task.graphs, y=hidden), val=none, test=none)
 
-    @property
-    def validates(self) -> bool:
-        return bool(len(self.task.val))
-
-    def score(self) -> Callable[[GraphSet], float] | None:
+    def scorer(self) -> Callable[[GraphSet], float]:
         from graphcondense.evaluate.graphs import GraphEvaluator
 
-        if not self.validates:
-            return None
         return GraphEvaluator(
             self.task, device=self.device, steps=100, val_every=10, hidden=64, lr=0.01
         ).score
@@ -68,12 +50,10 @@ class GraphProblem:
 
         return CondensedGraphs(export)
 
-    def describe(self) -> About:
+    def about(self) -> About:
         task = self.task
         outputs = "classes" if task.label_kind == "classes" else "tasks"
         return {
-            "name": task.name,
-            "digest": task.digest,
             "graphs": len(task),
             "nodes": len(task.graphs.x),
             "edges": int(task.graphs.edge_index.shape[1]),
@@ -83,10 +63,6 @@ class GraphProblem:
             outputs: task.num_outputs,
             "label_kind": task.label_kind,
             "metric": task.metric,
-            "train": len(task.train),
-            "val": len(task.val),
-            "test": len(task.test),
-            **told(task.unlabelled),
             "encoding": task.encoding,
         }
 
@@ -104,4 +80,4 @@ class GraphProblem:
         return Measured(sizes, groups.tolist(), len(self.task), tensor_bytes(small))
 
 
-GRAPH = Kind(name="graph", problem=GraphProblem, presets="-graph")
+GRAPH = Kind(name="graph", problem=GraphProblem, presets="-graph", stored_as="graphs")

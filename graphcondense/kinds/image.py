@@ -4,39 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from graphcondense.core.method import Method
 from graphcondense.core.types import Source
-from graphcondense.kinds.kind import About, Kind, Measured, Setting, told
+from graphcondense.data.images import ImageTask
+from graphcondense.kinds.kind import About, Kind, Measured, Problem
 
 if TYPE_CHECKING:
-    from torch_geometric.data import Data
-
     from graphcondense.domains.image import ExportedImages
+    from graphcondense.saved.condensed_graph import CondensedImages
 
 
-class ImageProblem:
+class ImageProblem(Problem[ImageTask, "ExportedImages", "CondensedImages"]):
     """Images and their classes."""
 
     kind = "image"
     predictor = "ConvNet (32 filters, 3 seeds)"
-    setting = "inductive"
-
-    def __init__(
-        self,
-        data: object,
-        device: torch.device,
-        setting: Setting,
-        pseudo_labels: int | None = None,
-    ) -> None:
-        from graphcondense.data.images import as_images
-
-        self.task, self.device = as_images(data), device
-        self.measured: Measured | None = None
-        self.method: Method | None = None
+    measured: Measured | None = None
 
     def source(self, method: Method) -> Source:
         """Training images, preprocessed as the method says; scores then see the same."""
@@ -46,25 +33,19 @@ class ImageProblem:
         self.method, self.predictor = method, method.predictor or self.predictor
         return ImageSource(self.task, self.device)
 
-    @property
-    def validates(self) -> bool:
-        return bool(len(self.task.val))
-
-    def score(self) -> Callable[[Any], float] | None:
+    def scorer(self) -> Callable[[ExportedImages], float]:
         """By the method's own predictor where it has one, else by networks."""
         from graphcondense.domains.image import ImageSource
         from graphcondense.evaluate.images import ImageEvaluator
 
-        if not self.validates:
-            return None
-        held = ImageSource(replace(self.task, train=self.task.val), self.device)
-        if self.method and (scorer := self.method.scorer(held)):
+        validation = ImageSource(replace(self.task, train=self.task.val), self.device)
+        if self.method and (scorer := self.method.scorer(validation)):
             return scorer
         return ImageEvaluator(self.task, device=self.device, epochs=100, hidden=32).score
 
-    def finish(self, export: ExportedImages) -> Data:
+    def finish(self, export: ExportedImages) -> CondensedImages:
         """PyG ``Data`` without edges, and the numbers of the preprocessing."""
-        from graphcondense.data.preprocess import PREFIX
+        from graphcondense.saved.compact import PREFIX
         from graphcondense.saved.condensed_graph import CondensedImages
 
         preprocess = self.task.preprocess
@@ -73,7 +54,7 @@ class ImageProblem:
             "nodes": len(export.y),
             "edges": 0,
             "stored_images": round(export.stored_bytes / self.task.example_bytes, 3),
-            "preprocess": preprocess.said(),
+            "preprocess": preprocess.summary(),
         }
         total = len(self.task.train) + len(self.task.val)
         self.measured = Measured(sizes, per_class, total, export.stored_bytes)
@@ -85,21 +66,15 @@ class ImageProblem:
             **{PREFIX + name: t.cpu().clone() for name, t in preprocess.state().items()},
         )
 
-    def describe(self) -> About:
+    def about(self) -> About:
         task = self.task
         used = len(task.train) + len(task.val)
         return {
-            "name": task.name,
-            "digest": task.digest,
             "nodes": used,
             "edges": 0,
             "bytes": used * task.example_bytes,
             "features": list(task.shape),
             "classes": task.num_classes,
-            "train": len(task.train),
-            "val": len(task.val),
-            "test": len(task.test),
-            **told(task.unlabelled),
         }
 
     def measure(self, small: object) -> Measured:

@@ -2,77 +2,123 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Generic,
+    Literal,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+    cast,
+)
 
 import torch
 
 from graphcondense.core.method import Method
 from graphcondense.core.types import Source
-from graphcondense.data.kind import DataKind, Task, data_kind
+from graphcondense.data.kind import DataKind, data_kind
+from graphcondense.data.kind import Task as AnyTask
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
+    from graphcondense.evaluate.evaluator import AnyEvaluator
+    from graphcondense.saved.forms import Form
+
 Setting = Literal["transductive", "inductive"]
 """Whether a method sees the whole graph, or the training nodes' subgraph alone."""
-
 
 About: TypeAlias = dict[str, Any]
 """What a record says of the data; values that JSON holds."""
 
-Export = TypeVar("Export", contravariant=True)
+
+class Split(AnyTask, Protocol):
+    """Checked data with validation examples."""
+
+    @property
+    def val(self) -> Sized: ...
+
+
+Task = TypeVar("Task", bound=Split)
+Export = TypeVar("Export")
 Small = TypeVar("Small")
 
 
-class Problem(Protocol[Export, Small]):
-    """Data of one kind, as a run sees them. ``Export`` is what the method made of them, ``Small``
-    what users get.
+class Problem(ABC, Generic[Task, Export, Small]):
+    """Data of one kind, as a run sees them: checked as ``Task``; ``Export`` is what the method made
+    of them, ``Small`` what users get.
 
     Attributes:
         kind: that of its methods.
-        task: the checked data, which have a name.
+        task: the checked data.
+        device: where batches go.
+        method: what has been given the data, once one has.
         predictor: what :meth:`score` trains, in words.
         setting: what the record calls the setting.
     """
 
-    kind: str
+    kind: ClassVar[str]
     predictor: str
+    setting: Setting = "inductive"
+    method: Method | None = None
 
-    @property
-    def task(self) -> Task: ...
+    def __init__(
+        self,
+        data: object,
+        device: torch.device,
+        setting: Setting = "transductive",
+        pseudo_labels: int | None = None,
+    ) -> None:
+        self.task, self.device = cast(Task, data_kind(self.kind).check(data)), device
+        self.prepare(setting, pseudo_labels)
 
-    @property
-    def setting(self) -> str: ...
+    def prepare(self, setting: Setting, pseudo_labels: int | None) -> None:
+        """What else is made of the data before a method is known."""
+
+    @abstractmethod
+    def source(self, method: Method) -> Source:
+        """The real data for the method."""
 
     @property
     def validates(self) -> bool:
         """Whether the data have validation examples to score on."""
-        ...
-
-    def finish(self, export: Export) -> Small:
-        """The export as users get it: PyG ``Data``, or a data set of it."""
-        ...
-
-    def source(self, method: Method) -> Source:
-        """The real data for the method."""
-        ...
+        return bool(len(self.task.val))
 
     def score(self) -> Callable[[Export], float] | None:
         """From an export to its validation score; ``None`` without validation data."""
-        ...
+        return self.scorer() if self.validates else None
+
+    @abstractmethod
+    def scorer(self) -> Callable[[Export], float]:
+        """:meth:`score` where there are validation data."""
+
+    @abstractmethod
+    def finish(self, export: Export) -> Small:
+        """The export as users get it: PyG ``Data``, or a data set of it."""
 
     def describe(self) -> About:
         """What the record says of the data; ``digest`` identifies it."""
-        ...
+        parts = {split: len(getattr(self.task, split)) for split in ("train", "val", "test")}
+        without = dict(self.task.unlabelled)
+        told = {"unlabelled": without} if any(without.values()) else {}
+        about = {"name": self.task.name, "digest": self.task.digest}
+        return {**about, **self.about(), **parts, **told}
 
+    @abstractmethod
+    def about(self) -> About:
+        """What :meth:`describe` says of this kind of data alone, such as sizes and classes."""
+
+    @abstractmethod
     def measure(self, small: Small) -> Measured:
         """How large the finished set is."""
-        ...
 
 
-AnyProblem: TypeAlias = Problem[Any, Any]
+AnyProblem: TypeAlias = Problem[Any, Any, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,17 +131,33 @@ class Kind:
         pseudo_labels: whether examples can be labelled by propagation.
         presets: what names of preset files end in, where a method of this name has forms for
             several kinds.
+        stored_as: name of the form that files of condensed sets have.
     """
 
     name: str
     problem: Callable[[object, torch.device, Setting, int | None], AnyProblem]
     pseudo_labels: bool = False
     presets: str = ""
+    stored_as: str = "graph"
 
     @property
     def data(self) -> DataKind:
         """What is known of such data: words, how they are recognised and opened, named sets."""
         return data_kind(self.name)
+
+    @property
+    def evaluator(self) -> type[AnyEvaluator]:
+        """What scores condensed sets of this kind."""
+        from graphcondense.evaluate.evaluator import EVALUATORS
+
+        return EVALUATORS[self.name]
+
+    @property
+    def form(self) -> Form:
+        """What a file of a condensed set holds."""
+        from graphcondense.saved.forms import FORMS
+
+        return FORMS[self.stored_as]
 
 
 @dataclass(frozen=True)
@@ -117,11 +179,6 @@ class Measured:
     unlabelled: int = 0
 
 
-def told(unlabelled: Mapping[str, int]) -> dict[str, object]:
-    """What a record says of examples that were left out of a split, having no label."""
-    return {"unlabelled": dict(unlabelled)} if any(unlabelled.values()) else {}
-
-
 def of_one(small: Data, classes: int, total: int) -> Measured:
     """Of a single ``Data`` whose rows are the examples; a soft label counts as its largest, and a
     node without a label (-1) in no class."""
@@ -130,5 +187,4 @@ def of_one(small: Data, classes: int, total: int) -> Measured:
     sizes = {"nodes": len(small.y), "edges": int(small.edge_index.shape[1])}
     y = small.y if small.y.dim() == 1 else small.y.argmax(1)
     per_class = torch.bincount(y[y >= 0], minlength=classes).tolist()
-    unlabelled = int((y < 0).sum())
-    return Measured(sizes, per_class, total, tensor_bytes(small), unlabelled)
+    return Measured(sizes, per_class, total, tensor_bytes(small), int((y < 0).sum()))

@@ -10,29 +10,22 @@ import torch
 
 from graphcondense.core.method import Method
 from graphcondense.core.types import Source
-from graphcondense.kinds.kind import About, Kind, Measured, Setting, of_one, told
+from graphcondense.data.task import NodeTask
+from graphcondense.kinds.kind import About, Kind, Measured, Problem, Setting, of_one
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
 
-class NodeProblem:
+class NodeProblem(Problem[NodeTask, "Data", "Data"]):
     """One graph with labelled nodes."""
 
     kind = "node"
     predictor = "GCN (2 layers, 256 hidden, 3 seeds)"
 
-    def __init__(
-        self,
-        data: object,
-        device: torch.device,
-        setting: Setting,
-        pseudo_labels: int | None = None,
-    ) -> None:
+    def prepare(self, setting: Setting, pseudo_labels: int | None) -> None:
         from graphcondense.data.pseudo import pseudo_labelled
-        from graphcondense.data.task import as_task
 
-        self.task, self.device = as_task(data), device
         self.seen = self.task
         if pseudo_labels is not None:
             if setting == "inductive":
@@ -41,8 +34,7 @@ class NodeProblem:
                     "see; choose one of the two"
                 )
             self.seen = pseudo_labelled(self.task, pseudo_labels)
-        self.setting: Setting = setting
-        self.method: Method | None = None
+        self.setting = setting
 
     def source(self, method: Method) -> Source:
         from graphcondense.domains.node import NodeSource
@@ -52,11 +44,7 @@ class NodeProblem:
             self.seen, self.setting, device=self.device, validates=method.chooses
         )
 
-    @property
-    def validates(self) -> bool:
-        return bool(len(self.task.val))
-
-    def score(self) -> Callable[[Data], float] | None:
+    def scorer(self) -> Callable[[Data], float]:
         """By the method's own predictor where it has one, else by networks.
 
         In the inductive setting scores see training and validation nodes and the edges among them:
@@ -65,33 +53,25 @@ class NodeProblem:
         from graphcondense.domains.node import NodeSource
         from graphcondense.evaluate import NodeEvaluator
 
-        if not self.validates:
-            return None
         task = self.task
         if self.setting == "inductive":
             task = task.subgraph(torch.cat([task.train, task.val]).sort().values)
-        held = NodeSource(replace(task, train=task.val), device=self.device)
-        if self.method and (scorer := self.method.scorer(held)):
+        validation = NodeSource(replace(task, train=task.val), device=self.device)
+        if self.method and (scorer := self.method.scorer(validation)):
             return scorer
         return NodeEvaluator(task, epochs=60, val_every=2, device=self.device).score
 
     def finish(self, export: Data) -> Data:
         return export
 
-    def describe(self) -> About:
+    def about(self) -> About:
         task = self.task
         return {
-            "name": task.name,
-            "digest": task.digest,
             "nodes": task.num_nodes,
             "edges": int(task.adj.nnz),
             "bytes": task.size[2],
             "features": task.num_features,
             "classes": task.num_classes,
-            "train": len(task.train),
-            "val": len(task.val),
-            "test": len(task.test),
-            **told(task.unlabelled),
         }
 
     def measure(self, small: Data) -> Measured:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import torch
-
 from graphcondense.core.method import Method
 from graphcondense.core.types import Source
-from graphcondense.kinds.kind import About, Kind, Measured, Setting
+from graphcondense.data.interactions import InteractionTask
+from graphcondense.kinds.kind import About, Kind, Measured, Problem, Setting
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -17,24 +16,16 @@ if TYPE_CHECKING:
     from graphcondense.saved.condensed_rows import CondensedInteractions
 
 
-class RowsProblem:
+class RowsProblem(Problem[InteractionTask, "sp.csr_matrix", "CondensedInteractions"]):
     """Users by items, implicit feedback."""
 
     kind = "rows"
     setting = "transductive"
 
-    def __init__(
-        self,
-        data: object,
-        device: torch.device,
-        setting: Setting,
-        pseudo_labels: int | None = None,
-    ) -> None:
-        from graphcondense.data.interactions import as_interactions
+    def prepare(self, setting: Setting, pseudo_labels: int | None) -> None:
         from graphcondense.domains.rows import RowsSource
 
-        self.task, self.device = as_interactions(data), device
-        self._source = RowsSource(self.task, device)
+        self._source = RowsSource(self.task, self.device)
         self.predictor = f"∞-AE, HR@{self._source.k}"
 
     def source(self, method: Method) -> Source:
@@ -45,37 +36,31 @@ class RowsProblem:
     def validates(self) -> bool:
         return bool(self._source.validates)
 
-    def score(self) -> Callable[[sp.csr_matrix], float] | None:
+    def scorer(self) -> Callable[[sp.csr_matrix], float]:
         """HR@k on validation items of the ∞-AE, its ridge chosen by it; up to 2,000 users."""
-        if not self.validates:
-            return None
-
-        def score(export: sp.csr_matrix) -> float:
-            return self._source.choose(export)[1]
-
-        return score
+        return lambda export: self._source.choose(export)[1]
 
     def finish(self, export: sp.csr_matrix) -> CondensedInteractions:
         from graphcondense.saved.condensed_rows import CondensedInteractions
 
         return CondensedInteractions(export)
 
-    def describe(self) -> About:
+    def about(self) -> About:
         from graphcondense.saved.condensed import tensor_bytes
         from graphcondense.saved.condensed_rows import CondensedInteractions
 
         task = self.task
         return {
-            "name": task.name,
-            "digest": task.digest,
             "users": task.num_users,
             "items": task.num_items,
             "interactions": int(task.train.nnz),
             "bytes": tensor_bytes(CondensedInteractions(task.train)),
-            "train": task.num_users,
-            "val": int(task.val.nnz),
-            "test": int(task.test.nnz),
         }
+
+    def describe(self) -> About:
+        task = self.task
+        parts = {"train": task.num_users, "val": int(task.val.nnz), "test": int(task.test.nnz)}
+        return {"name": task.name, "digest": task.digest, **self.about(), **parts}
 
     def measure(self, small: CondensedInteractions) -> Measured:
         from graphcondense.saved.condensed import tensor_bytes
@@ -89,4 +74,4 @@ class RowsProblem:
         return Measured(sizes, [small.num_users], self.task.num_users, tensor_bytes(small))
 
 
-ROWS = Kind(name="rows", problem=RowsProblem)
+ROWS = Kind(name="rows", problem=RowsProblem, stored_as="users")

@@ -96,6 +96,12 @@ def find_method(name: str, kind: str | None = None) -> tuple[type[Method], dict[
             return cls, dict(spelled[wanted])
     near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.4) or sorted(known)
     data = f" for {kind} data" if kind else ""
+    others = [c.kind for c in all_methods().values() if wanted in (c.name, *c.variants)]
+    if kind and others:
+        raise ValueError(
+            f"unknown method {name!r}{data}: it is for {' and '.join(others)} data; for {kind} "
+            f"data there are {', '.join(sorted(known)) or 'none'}"
+        )
     raise ValueError(
         f"unknown method {name!r}{data}; did you mean {', '.join(near)}? A method of your own "
         "has to be imported first, or named with --plugin FILE on the command line"

@@ -46,9 +46,9 @@ class Averaging(Coarse):
         n, part = int(sizes.sum()), np.full(len(labels), -1)
         first = 0
         for c, size in enumerate(sizes.tolist()):
-            own = (labels == c).nonzero().flatten()
-            own = own[torch.randperm(len(own), generator=rng)]
-            part[own.numpy()] = first + np.arange(len(own)) % size
+            members = (labels == c).nonzero().flatten()
+            members = members[torch.randperm(len(members), generator=rng)]
+            part[members.numpy()] = first + np.arange(len(members)) % size
             first += size
         x = means(part, n) @ real.propagated(self.hops).cpu().double().numpy()
         assignment = np.full(real.num_examples, -1)

@@ -10,12 +10,11 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.method import Method, Variants
+from graphcondense.core.method import Variants
 from graphcondense.core.types import Batch, Synthetic
-from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic
-from graphcondense.domains.structure import Fixed, Identity, Structure
+from graphcondense.domains.node import EDGE_BYTES, NodeMethod, NodeSource, NodeSynthetic, induced
+from graphcondense.domains.structure import Identity, Structure
 from graphcondense.ops.adjacency import propagate_rows
-from graphcondense.ops.arrays import dense
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.cover import greedy_cover, reverse_neighbours
 from graphcondense.ops.fields import Count, Momentum, Natural, SomeShare
@@ -26,25 +25,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bonsai(Method[NodeSource]):
+class Bonsai(NodeMethod):
     """Exemplars whose computation trees stand for many, and what is left of their trees.
 
-    A node's tree of ``hops`` levels is embedded without weights, as its row of ``Â^hops X``. An
-    exemplar, a training node, stands for the trees that have it among their ``neighbours`` nearest
-    training nodes (its reverse nearest neighbours). Of each class so many exemplars are taken as
-    its budget says, greedily, each the one that stands for most trees that none of its class does
-    yet. Of the nodes of their trees those of the largest personalised PageRank around the exemplars
-    are kept, as many as the budget has room for, and the condensed graph is the subgraph that all
-    induce. Features are the real ones.
+    A tree of ``hops`` levels is embedded without weights, as its root's row of ``Â^hops X``. A
+    training node stands for the trees that have it among their ``neighbours`` nearest training
+    nodes. In each class exemplars are taken greedily, each the one that stands for most trees that
+    none does yet. Of the nodes of their trees those of the largest personalised PageRank around the
+    exemplars are kept while the budget has room, and the condensed graph is the subgraph that all
+    induce, with real features.
 
-    The budget counts all nodes. Nodes of trees that are no exemplars have class -1 and are outside
-    ``train_mask``; they are only listened to. By default every node of the budget is an exemplar,
-    which scored best on validation nodes, and trees only fill what a budget asks for beyond the
-    labelled nodes. The paper's budgets are bytes of sparse features; here ``bytes=`` counts them as
-    they are exported, dense.
-
-    ``bonsai-x`` has no edges and no room for trees: an exemplar carries what its tree brings to
-    it, its row of ``Â^hops X``.
+    The budget counts all nodes. Nodes that are no exemplars have class -1 and are outside
+    ``train_mask``. By default every node is an exemplar, which scored best on validation nodes, and
+    trees only fill what a budget asks for beyond the labelled nodes. The paper's budgets are bytes
+    of sparse features; here ``bytes=`` counts dense ones. ``bonsai-x`` has no edges: an exemplar
+    carries its row of ``Â^hops X``.
 
     Attributes:
         hops: height of the trees.
@@ -57,7 +52,6 @@ class Bonsai(Method[NodeSource]):
     """
 
     name = "bonsai"
-    kind = "node"
     paper = (
         "Gupta et al., Bonsai: Gradient-free Graph Condensation for Node Classification, "
         "ICLR 2025, arXiv 2410.17579"
@@ -138,8 +132,7 @@ class Bonsai(Method[NodeSource]):
         return self._cut_out(real, nodes, int(sizes.sum()))
 
     def _orders(self, real: NodeSource, rng: Generator) -> list[Tensor]:
-        """The training nodes of each class, as positions among all training nodes, the best first:
-        so many exemplars as one likes are the first ones."""
+        """The training nodes of each class, as positions among all of them, the best first."""
         task, total = real.task, real.num_examples
         trees = np.arange(total)
         if self.sample is not None and self.sample < total:
@@ -150,13 +143,14 @@ class Bonsai(Method[NodeSource]):
         near = reverse_neighbours(torch.from_numpy(rows).to(embedded), embedded, self.neighbours)
         labels, orders = real.labels.cpu(), []
         for c in range(real.num_classes):
-            own = (labels == c).nonzero().flatten()
-            orders.append(own[torch.from_numpy(greedy_cover(near[own.numpy()], len(own)))])
+            members = (labels == c).nonzero().flatten()
+            orders.append(
+                members[torch.from_numpy(greedy_cover(near[members.numpy()], len(members)))]
+            )
         return orders
 
     def _grown(self, real: NodeSource, orders: Sequence[Tensor], sizes: Tensor, n: int) -> Tensor:
-        """Nodes of the condensed graph: exemplars in order of their classes, then nodes of their
-        trees, the largest PageRank first; fewer than ``n`` where their trees have no more."""
+        """At most ``n`` nodes: exemplars by class, then nodes of their trees by PageRank."""
         pairs = zip(orders, sizes.tolist(), strict=True)
         chosen = real.task.train[torch.cat([order[:size] for order, size in pairs])]
         if len(chosen) == n:
@@ -185,12 +179,10 @@ class Bonsai(Method[NodeSource]):
         y[exemplars:] = -1
         if self.structure == "identity":
             x = propagate_rows(task.gcn_adj, task.x_array, self.hops, nodes.numpy())
+            features = torch.from_numpy(x).to(real.device, real.dtype)
             structure: Structure = Identity()
         else:
-            small = task.subgraph(nodes)
-            x = dense(small.x_array)
-            structure = Fixed(torch.from_numpy(small.adj.toarray()).to(real.device, real.dtype))
-        features = torch.from_numpy(x).to(real.device, real.dtype)
+            features, structure = induced(real, nodes)
         return _PrunedTrees(features, y, structure, threshold=0.0, num_classes=real.num_classes)
 
 

@@ -33,8 +33,6 @@ class CAFE(MatchedImages):
         "arXiv 2203.01531"
     )
     family = "distribution matching"
-    learns = "pixels"
-    cost = "two loops"
     variants: ClassVar = {"cafe-dsa": {"augment": "color_crop_cutout_flip_scale_rotate"}}
 
     discrimination: NonNegative = 10.0

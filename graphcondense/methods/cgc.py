@@ -9,9 +9,15 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from graphcondense.core.method import Method, Variants
+from graphcondense.core.method import Variants
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.node import EDGE_BYTES, NodeSource, NodeSynthetic, class_labels
+from graphcondense.domains.node import (
+    EDGE_BYTES,
+    NodeMethod,
+    NodeSource,
+    NodeSynthetic,
+    class_labels,
+)
 from graphcondense.domains.structure import Fixed
 from graphcondense.ops.adjacency import gcn_norm_dense
 from graphcondense.ops.cluster import k_means, spectral_parts
@@ -19,7 +25,7 @@ from graphcondense.ops.fields import Natural, NonNegative, Share, Weights
 
 
 @dataclass(frozen=True, kw_only=True)
-class CGC(Method[NodeSource]):
+class CGC(NodeMethod):
     """Class partition by clustering, and features that a given structure propagates to the means.
 
     The rows of ``H = Σ_k weights_k Â^k X`` at the training nodes are parted class by class; rows of
@@ -38,15 +44,13 @@ class CGC(Method[NodeSource]):
         tau: ``τ``; 0 takes plain means.
         depth: ``K``.
         threshold: cosine above which two parts are joined; by default the largest of two parts of
-            different classes, so that none such are joined. The paper sets one for each data set;
-            dense features, such as Amazon's, have cosines near one throughout, and any fixed value
-            joins all parts.
+            different classes. The paper sets one for each data set; between dense features, such as
+            Amazon's, any fixed value joins all parts.
         alpha: weight of the smoothness.
         structure: ``"similarity"`` (edges as above) or ``"identity"`` (none).
     """
 
     name = "cgc"
-    kind = "node"
     paper = (
         "Gao et al., Rethinking and Accelerating Graph Condensation: A Training-Free Approach with "
         "Class Partition, WWW 2025, arXiv 2405.13707"
@@ -83,13 +87,13 @@ class CGC(Method[NodeSource]):
         part = k_means if self.clustering == "kmeans" else spectral_parts
         means = []
         for c, size in enumerate(sizes.tolist()):
-            own = rows[y == c]
-            members = F.one_hot(part(own, size, rng), size).to(own)
+            of_class = rows[y == c]
+            members = F.one_hot(part(of_class, size, rng), size).to(of_class)
             if self.tau:
                 # The largest confidence of a class cancels in every part's softmax.
-                held = sure[y == c]
-                members = members * ((held - held.max()) / self.tau).exp().to(own)[:, None]
-            means.append((members / members.sum(0).clamp_min(1e-30)).T @ own)
+                trust = sure[y == c]
+                members = members * ((trust - trust.max()) / self.tau).exp().to(of_class)[:, None]
+            means.append((members / members.sum(0).clamp_min(1e-30)).T @ of_class)
         h = torch.cat(means)
         classes = class_labels(real, sizes)
         if self.structure == "identity":
@@ -100,12 +104,12 @@ class CGC(Method[NodeSource]):
 
     def _rows(self, real: NodeSource, rng: Generator) -> tuple[Tensor, Tensor, Tensor]:
         """All rows ``[m, d]`` that are parted, their classes ``[m]`` and confidences ``[m]``."""
-        rows, y = _weighted(real, self.weights), real.labels
+        rows, y = real.weighted(self.weights), real.labels
         if not self.augment and not self.tau:
             return rows, y, rows.new_ones(len(y))
         _, right = assess(rows, rows, y, y, real.num_classes)
         if number := round(self.augment * len(y)):
-            added = _weighted(real, self.augment_weights)
+            added = real.weighted(self.augment_weights)
             wrong = 1 - F.one_hot(y, real.num_classes).T.double() @ right / real.counts.to(y.device)
             odds = (wrong[y] + 1e-3).cpu()
             at = torch.multinomial(odds, number, generator=rng).sort().values.to(y.device)
@@ -114,14 +118,6 @@ class CGC(Method[NodeSource]):
             sure, _ = assess(first, rows, real.labels, y, real.num_classes)
             return rows, y, sure
         return rows, y, assess(rows, rows, y, y, real.num_classes)[0]
-
-
-def _weighted(real: NodeSource, weights: tuple[float, ...]) -> Tensor:
-    """``Σ_k weights_k Â^k X`` at the training nodes ``[m, d]``."""
-    rows = sum(w * real.propagated(k) for k, w in enumerate(weights) if w)
-    if not isinstance(rows, Tensor):
-        raise ValueError(f"weights={weights} are all zero; give one other than zero")
-    return rows
 
 
 def assess(
@@ -168,8 +164,7 @@ def alike(rows: Tensor, threshold: float) -> Tensor:
 def unpropagated(means: Tensor, adj: Tensor, depth: int, alpha: float) -> Tensor:
     """``argmin_X ‖P X - H‖² + α tr(Xᵀ (I - Â) X)``, ``P = Â^depth``, in float64.
 
-    ``(PᵀP + α (I - Â)) X = Pᵀ H``; the matrix is regular: where ``Â`` has eigenvalue 1 the first
-    term is 1, and elsewhere the second is positive.
+    ``(PᵀP + α (I - Â)) X = Pᵀ H``; the matrix is regular.
     """
     step = gcn_norm_dense(adj.double())
     power = torch.linalg.matrix_power(step, depth)

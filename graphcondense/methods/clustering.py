@@ -20,9 +20,8 @@ class Clustering(Coarse):
     """A cluster for each condensed node: the baseline of all that make groups by features.
 
     K-means parts the training nodes of each class, on ``Â^hops X`` in few dimensions; every other
-    node of the graph joins the cluster of the nearest centre. So a cluster has means of many nodes,
-    labelled or not, and edges ``(P⁺)ᵀ (A + I) P⁺``. (Centres of training nodes alone, without
-    edges, are ``cgc-x`` and ``gecc-hard``.)
+    node joins the cluster of the nearest centre. Edges are ``(P⁺)ᵀ (A + I) P⁺``. (Centres of
+    training nodes alone, without edges, are ``cgc-x`` and ``gecc-hard``.)
 
     Attributes:
         hops: how often features are propagated before they are clustered.

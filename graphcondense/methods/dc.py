@@ -33,8 +33,6 @@ class DC(PixelMethod):
     name = "dc"
     paper = "Zhao et al., Dataset Condensation with Gradient Matching, ICLR 2021, arXiv 2006.05929"
     family = "gradient matching"
-    learns = "pixels"
-    cost = "two loops"
 
     eps: NonNegative = 1e-6
     epochs: Natural = 1000

@@ -30,9 +30,6 @@ class DCC(MatchedImages):
 
     name = "dcc"
     paper = "Lee et al., Dataset Condensation with Contrastive Signals, ICML 2022, arXiv 2202.02916"
-    family = "gradient matching"
-    learns = "pixels"
-    cost = "two loops"
     variants: ClassVar = {"dcc-dsa": {"augment": "color_crop_cutout_flip_scale_rotate"}}
 
     eps: NonNegative = 1e-6

@@ -27,21 +27,18 @@ class DistillCF(Method[RowsSource]):
     Attributes:
         interactions: what a synthetic user's weights sum to before they are clipped at 1; by
             default the mean of real users (the paper, on ML-1M: 200, as the sum of 200 draws).
-        draws: Gumbel draws a step, of which the mean is taken (the paper: 200). By default 0: no
-            noise. At the paper's temperature 200 draws leave noise of 1 % in a weight and 20 leave
-            3 %; on ML-1M users that are learnt and exported without it are better.
+        draws: Gumbel draws a step, of which the mean is taken (the paper: 200); 0 is no noise,
+            which made better users on ML-1M.
         tau: temperature of the softmax.
         top: only so many of a user's largest weights are exported; by default all.
         ridge: ``λ`` of the autoencoder; by default chosen on the validation items, now and then,
-            from 1e-5 ... 50 by HR@100 (a shorter list of few items); without such items 1. A larger
-            fixed value keeps the users from overfitting.
+            from 1e-5 ... 50 by HR@100 (a shorter list of few items); without such items 1.
         ridge_every: steps between two choices.
         num_layers: hidden layers of the autoencoder.
         weight_variance: of its weights.
         bias_std: standard deviation of its biases.
         cardinality: weight of the mean row sum, relative to that of real users.
-        real_batch: real users a step, or all if there are fewer; ``None`` (the paper) is all. Small
-            batches overfit: Adam follows their noise.
+        real_batch: real users a step; ``None`` (the paper) is all. Small batches overfit.
         steps: updates.
         lr_x: learning rate of Adam on the logits.
         anneal: lower the learning rate linearly to zero.
@@ -120,13 +117,8 @@ class DistillCF(Method[RowsSource]):
 
 
 class ChooseRidge(Callback):
-    """Sets the ridge of a synthetic set to the one whose autoencoder validates best, now and then.
-
-    Args:
-        real: has the validation items.
-        network: the autoencoder.
-        every: steps between two choices; the start has one, too.
-    """
+    """Sets the ridge of a synthetic set to the one whose autoencoder validates best, at the start
+    and ``every`` so many steps."""
 
     def __init__(self, real: RowsSource, network: InfiniteAE, every: int) -> None:
         self.real, self.network, self.every = real, network, every

@@ -27,8 +27,6 @@ class DMGraphs(MatchedGraphs):
     name = "dm"
     paper = PAPER
     family = "distribution matching"
-    learns = "features + adjacency (Bernoulli)"
-    cost = "one loop"
 
     real_batch: Count = 256
 
@@ -51,7 +49,6 @@ class DM(MatchedImages):
     name = "dm"
     paper = PAPER
     family = "distribution matching"
-    learns = "pixels"
     cost = "one loop"
 
     epochs: Natural = 20_000

@@ -23,11 +23,9 @@ class DosCond(GradientMatched):
     ``min_S E_θ0 Σ_c r_c D(∇loss(S_c; θ_0), ∇loss(T_c; θ_0))``. ``doscond-x`` learns features alone.
     """
 
-    name: ClassVar[str] = "doscond"
-    paper: ClassVar[str] = PAPER
-    family: ClassVar[str] = "gradient matching"
-    learns: ClassVar[str] = "features + adjacency (MLP)"
-    cost: ClassVar[str] = "one loop"
+    name = "doscond"
+    paper = PAPER
+    cost = "one loop"
     variants: ClassVar[Variants] = {
         # Without edges the features must carry the neighbourhood: they start propagated.
         "doscond-x": {"structure": "identity", "init_hops": 2, "lr_x": 0.03, "epochs": 400}
@@ -56,8 +54,6 @@ class DosCondGraphs(MatchedGraphs):
     name = "doscond"
     paper = PAPER
     family = "gradient matching"
-    learns = "features + adjacency (Bernoulli)"
-    cost = "one loop"
 
     distance: Literal["cosine", "mse"] = "cosine"
     match_biases: bool = False

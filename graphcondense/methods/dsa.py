@@ -32,9 +32,6 @@ class DSA(MatchedImages):
         "Zhao & Bilen, Dataset Condensation with Differentiable Siamese Augmentation, ICML 2021, "
         "arXiv 2102.08259"
     )
-    family = "gradient matching"
-    learns = "pixels"
-    cost = "two loops"
 
     eps: NonNegative = 1e-6
     inner: Natural = 1

@@ -36,7 +36,6 @@ class FRePo(RegressedImages, PixelMethod):
         "arXiv 2206.00719"
     )
     family = "meta-model matching (features + ridge)"
-    learns = "pixels + labels"
     cost = "two loops"
 
     real_batch: Count = 100

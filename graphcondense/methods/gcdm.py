@@ -35,8 +35,6 @@ class GCDM(NetworkMatched):
         "arXiv 2206.13697"
     )
     family = "distribution matching"
-    learns = "features + adjacency (MLP)"
-    cost = "two loops"
     variants: ClassVar[Variants] = {"gcdm-x": {"structure": "identity"}}
 
     init: Literal["random", "kcenter", "herding", "kmeans"] = "kmeans"

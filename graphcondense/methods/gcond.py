@@ -28,9 +28,6 @@ class GCond(GradientMatched):
 
     name = "gcond"
     paper = "Jin et al., Graph Condensation for Graph Neural Networks, ICLR 2022, arXiv 2110.07580"
-    family = "gradient matching"
-    learns = "features + adjacency (MLP)"
-    cost = "two loops"
     variants: ClassVar[Variants] = {
         # Without edges the features must carry the neighbourhood: they start propagated.
         "gcond-x": {"structure": "identity", "init_hops": 2, "lr_x": 0.01, "epochs": 10}

@@ -33,16 +33,14 @@ blocks: 400 MB for the covariance of all pairs, several at once."""
 class GCSNTK(LearntGraph):
     """Kernel ridge regression with a structure-based NTK, asked to predict the training nodes.
 
-    ``min_S ½ ‖Y_T - K_TS (K_SS + λ tr(K_SS)/n I)^-1 Y'‖²``, where training nodes see their
-    neighbourhood in the real graph and synthetic ones theirs in the small graph (GC-SNTK). Training
-    on ``S`` is in closed form, so there is one loop and no network. Validation during a run is by
-    the same regression; the evaluator's predictor ``SNTK`` is such a one for everybody's graphs.
-    ``gc-sntk-x`` learns features alone.
+    ``min_S ½ ‖Y_T - K_TS (K_SS + λ tr(K_SS)/n I)^-1 Y'‖²``, each side seen with its neighbourhood
+    in its own graph (GC-SNTK). Training on ``S`` is in closed form, so there is no network.
+    Validation during a run is by the same regression; the evaluator's predictor ``SNTK`` is such a
+    one for everybody's graphs. ``gc-sntk-x`` learns features alone.
 
-    The paper's kernel alternates one hop with two layers twice (``blocks=2, hops=1,
-    num_layers=2``). One block of more hops scored better on the validation nodes of Cora and
-    CiteSeer, and needs no covariance between all real nodes that are seen. An adjacency helps
-    little; with free edges that start near the empty graph few are exported, with an MLP none.
+    The paper's kernel has ``blocks=2, hops=1, num_layers=2``. One block of more hops scored better
+    on the validation nodes of Cora and CiteSeer, and needs no covariance between all real nodes. An
+    adjacency helps little; few free edges are exported, with an MLP none.
 
     Attributes:
         hops: aggregations of a block of the kernel.
@@ -51,8 +49,7 @@ class GCSNTK(LearntGraph):
             most 10,000 nodes.
         scaled: see :class:`~graphcondense.kernels.sntk.SNTK`.
         ridge: ``λ``, relative to the mean of the diagonal of ``K_SS``.
-        learn_labels: labels are learnt, too, each a distribution over the classes; they are
-            exported as soft labels ``y [n, C]``.
+        learn_labels: soft labels ``y [n, C]`` are learnt, too, each a distribution.
         lr_y: learning rate of Adam on the labels.
         lr_adj: learning rate of Adam on the edges' logits; an MLP's weights take 0.001.
         epochs: updates.
@@ -89,15 +86,10 @@ class GCSNTK(LearntGraph):
     init: Literal["random", "kcenter", "herding", "kmeans"] = "kmeans"
     init_hops: Natural = 4
 
-    def sizes(self, real: Source) -> Tensor:
-        """Condensed nodes of each class; learnt labels count as what they are stored in."""
+    def example_bytes(self, real: Source) -> int:
+        """Learnt labels count as what they are stored in."""
         soft = 4 * real.num_classes - LABEL_BYTES if self.learn_labels else 0
-        return self.allocate(
-            real.counts,
-            real.num_examples,
-            example_bytes=real.example_bytes + soft,
-            pair_bytes=self.pair_bytes,
-        )
+        return real.example_bytes + soft
 
     def memory_bytes(self, real: NodeSource) -> int:
         """The small graph, the rows of training nodes, and the kernels with their layers."""
@@ -143,22 +135,22 @@ class GCSNTK(LearntGraph):
         cycle = (*plain.cycle, ("y", 1)) if plain.cycle else ()
         return replace(plain, lr={**plain.lr, "y": self.lr_y}, cycle=cycle)
 
-    def scorer(self, held: NodeSource) -> Scorer:
-        """Its own predictor: from an exported graph to the accuracy on ``held``."""
-        kernel, targets = self.kernel(), self.targets(held)
-        (seen,), y, _ = _Seen(held, kernel).batch()
+    def scorer(self, val: NodeSource) -> Scorer:
+        """Its own predictor: from an exported graph to the accuracy on ``val``."""
+        kernel, targets = self.kernel(), self.targets(val)
+        (seen,), y, _ = _Seen(val, kernel).batch()
 
         @torch.no_grad()
         def score(small: CondensedGraph) -> float:
             adj = gcn_norm_csr(csr_from_edges(small.edge_index, small.edge_weight, len(small.x)))
             step = csr_tensor(adj, dtype=seen.h.dtype, device=y.device)
-            own = kernel.embed(small.x.to(seen.h), step)
+            support = kernel.embed(small.x.to(seen.h), step)
             labels = small.y.to(y.device)
             if labels.is_floating_point():
-                labels = labels - 1 / held.num_classes
-            weights = ridge_weights(kernel(own, own), targets(labels), self.ridge)
-            said = kernel(seen, own).to(weights) @ weights
-            return float((said.argmax(1) == y).double().mean())
+                labels = labels - 1 / val.num_classes
+            weights = ridge_weights(kernel(support, support), targets(labels), self.ridge)
+            outputs = kernel(seen, support).to(weights) @ weights
+            return float((outputs.argmax(1) == y).double().mean())
 
         return score
 

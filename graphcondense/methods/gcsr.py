@@ -17,6 +17,7 @@ from graphcondense.core.pools import built
 from graphcondense.core.types import Batch
 from graphcondense.domains.node import (
     EDGE_BYTES,
+    NodeMethod,
     NodeSource,
     NodeSynthetic,
     NodeView,
@@ -31,20 +32,16 @@ from graphcondense.ops.fields import Count, Momentum, Natural, NonNegative, Posi
 
 
 @dataclass(frozen=True, kw_only=True)
-class GCSR(Trajectories):
+class GCSR(Trajectories, NodeMethod):
     """Edges by self-expression in closed form, features by trajectory matching.
 
     Synthetic nodes express each other, near to how real classes are joined:
     ``Z = argmin ‖X' - Z X'‖² + α ‖Z - P‖² + β ‖Z‖² + γ ‖Z - Z_before‖²``, where ``P`` spreads the
     class-to-class edge probabilities of the training nodes over the synthetic ones and ``Z_before``
-    is ``Z`` of the update before. ``A'`` is the symmetric, non-negative part of ``Z`` without its
-    diagonal, a function of ``X'``. Experts are trained on the real graph's training nodes, a
-    student on ``(A', X')`` from where an expert was at some epoch, and ``X'`` learns to bring it
-    where the expert went. ``gcsr-x`` has no edges.
-
-    Distances of features count in their mean square at the start, so that ``α``, ``β`` and ``γ``
-    suit features of any scale. Experts and student of an SGC see ``Â^K X`` and ``Â'^K X'``, which
-    are taken once.
+    is of the update before. ``A'`` is the symmetric, non-negative part of ``Z`` without its
+    diagonal. Experts are trained on the real training nodes, a student on ``(A', X')`` from where
+    an expert was, and ``X'`` learns to bring it where the expert went. ``gcsr-x`` has no edges.
+    Distances count in the features' mean square at the start, whatever their scale.
 
     Attributes:
         structure: ``"self-expressive"`` or ``"identity"`` (none).
@@ -68,14 +65,11 @@ class GCSR(Trajectories):
     """
 
     name = "gcsr"
-    kind = "node"
     paper = (
         "Liu et al., Graph Data Condensation via Self-expressive Graph Structure Reconstruction, "
         "KDD 2024, arXiv 2403.07294"
     )
-    family = "trajectory matching"
     learns = "features + adjacency (self-expression)"
-    cost = "experts"
     variants: ClassVar[Variants] = {"gcsr-x": {"structure": "identity"}}
 
     structure: Literal["self-expressive", "identity"] = "self-expressive"
@@ -176,8 +170,8 @@ class Propagated(NodeView):
         y = self.real.labels
         if c is None and size is None:
             return Batch((self.rows, None), y)
-        own = self.real.members(c, size, rng).to(y.device)
-        return Batch((self.rows[own], None), y[own])
+        members = self.real.members(c, size, rng).to(y.device)
+        return Batch((self.rows[members], None), y[members])
 
 
 class SelfExpressive(Structure):
@@ -242,8 +236,7 @@ class SelfExpressive(Structure):
 
 
 class StudentGraph(NodeSynthetic):
-    """A small graph that shows students its features propagated ``hops`` times, and then no edges;
-    with 0 hops features and edges."""
+    """A small graph that shows students ``Â'^hops X'`` and no edges; with 0 hops both."""
 
     def __init__(
         self,
@@ -270,13 +263,7 @@ class StudentGraph(NodeSynthetic):
 
 def class_mixing(real: NodeSource, hops: int = 1) -> Tensor:
     """Class-to-class edge probabilities ``[C, C]``: of all that training nodes of class ``c`` hear
-    from training nodes over ``Â^hops``, the share that comes from class ``d``. Rows sum to one.
-
-    Raises:
-        ValueError: ``hops`` below 1.
-    """
-    if hops < 1:
-        raise ValueError(f"class_hops={hops} must be at least 1")
+    from training nodes over ``Â^hops``, the share that comes from class ``d``. Rows sum to one."""
     task = real.task
     train = task.train.numpy()
     walks = sp.identity(task.num_nodes, dtype=np.float32, format="csr")[train]

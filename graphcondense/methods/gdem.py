@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
-from graphcondense.core.method import Method, Parts
+from graphcondense.core.method import Parts
 from graphcondense.core.pools import Idle
 from graphcondense.core.types import Batch, Schedule, Synthetic
 from graphcondense.domains.node import (
     EDGE_BYTES,
+    NodeMethod,
     NodeSource,
     scale_of,
     small_graph,
@@ -73,16 +74,13 @@ class EigenGraph(Synthetic):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GDEM(Method[NodeSource]):
+class GDEM(NodeMethod):
     """Graph distillation with eigenbasis matching: no network, so no bias to one.
 
-    Learns features and the eigenvectors ``U'`` of a small graph whose eigenvalues are the ends of
-    the real spectrum; see :class:`~graphcondense.objectives.eigenbasis.EigenbasisMatching`. The two
-    are moved in turn. ``U'`` starts from the eigenvectors of a stochastic block model of the
-    classes.
-
-    Eigenvectors are those of the largest connected part, as in the paper: of a graph in many parts
-    the smallest eigenvalues are all 0, and their vectors only name the parts.
+    Learns in turn features and eigenvectors ``U'`` of a small graph whose eigenvalues are the ends
+    of the real spectrum; see :class:`~graphcondense.objectives.eigenbasis.EigenbasisMatching`.
+    ``U'`` starts from a stochastic block model of the classes. Eigenvectors are those of the
+    largest connected part, as in the paper: those of eigenvalue 0 only name the parts.
 
     Attributes:
         component: ``"largest"``, or ``"all"`` for the eigenvectors of the whole graph.
@@ -102,7 +100,6 @@ class GDEM(Method[NodeSource]):
     """
 
     name = "gdem"
-    kind = "node"
     paper = "Liu et al., Graph Distillation with Eigenbasis Matching, ICML 2024, arXiv 2310.09202"
     family = "spectral matching"
     learns = "features + eigenvectors"
@@ -185,10 +182,8 @@ class GDEM(Method[NodeSource]):
 
 
 def block_model(y: Tensor, smallest: int, largest: int, between: float = 0.1) -> Tensor:
-    """Eigenvectors ``[n, smallest + largest]`` of the expected graph of a stochastic block model.
-
-    Nodes of a class are joined with probability 1, others with ``between``; the vectors are those
-    of both ends of the spectrum of its normalised Laplacian, ascending.
+    """Eigenvectors ``[n, smallest + largest]`` of the expected graph of a stochastic block model,
+    whose nodes are joined with probability 1 in a class and ``between`` classes.
 
     >>> block_model(torch.tensor([0, 0, 1, 1]), 1, 1).shape
     torch.Size([4, 2])

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.method import Method, Variants
+from graphcondense.core.method import Variants
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.node import NodeSource, NodeSynthetic, class_labels
+from graphcondense.domains.node import NodeMethod, NodeSource, NodeSynthetic, class_labels
 from graphcondense.ops.cluster import fuzzy_c_means, isometric
 from graphcondense.ops.fields import Count, NonNegative, Range, Weights
 
@@ -19,16 +19,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GECC(Method[NodeSource]):
+class GECC(NodeMethod):
     """Centres of fuzzy, balanced clusters of propagated features; nothing is trained.
 
-    Of each class, fuzzy c-means clusters the rows of ``H = Σ_k weights_k Â^k X`` at its training
-    nodes; the condensed nodes are the centres ``v_j = Σ_i u_ij^f h_i / Σ_i u_ij^f``, without edges.
-    Of many restarts the one is kept whose ``objective / best objective + balance x spread`` is
-    least, where the spread is the variance of the clusters' effective sizes ``Σ_i u_ij`` in units
-    of their mean. ``gecc-hard`` is the same with hard clusters.
-
-    When nodes arrive, :meth:`update` starts from the centres of before.
+    Fuzzy c-means clusters each class's rows of ``H = Σ_k weights_k Â^k X``; the condensed nodes are
+    the centres ``v_j = Σ_i u_ij^f h_i / Σ_i u_ij^f``, without edges. Of many restarts the one is
+    kept whose ``objective / best objective + balance x spread`` is least; the spread is the
+    variance of the clusters' sizes ``Σ_i u_ij`` in units of their mean. ``gecc-hard`` has hard
+    clusters. When nodes arrive, :meth:`update` starts from the centres of before.
 
     Attributes:
         weights: of ``X, ÂX, Â²X, ...``; the paper's. Three hops alone, (0, 0, 0, 1.7), are half a
@@ -40,7 +38,6 @@ class GECC(Method[NodeSource]):
     """
 
     name = "gecc"
-    kind = "node"
     paper = "Graph condensation by clustering for evolving graphs (GECC), KDD 2026"
     family = "clustering"
     learns = "features (fuzzy cluster centres)"
@@ -65,14 +62,8 @@ class GECC(Method[NodeSource]):
         return self._centres(real, None, rng)
 
     def update(self, real: NodeSource, before: CondensedGraph, *, rng: Generator) -> Synthetic:
-        """The condensed graph of a graph that has grown.
-
-        Args:
-            real: the larger graph.
-            before: the condensed graph of the smaller one, PyG ``Data``; its centres start the
-                clustering, and what the budget gains starts from rows far from all of them.
-            rng: draws those.
-        """
+        """The condensed graph of a graph that has grown, clustered from the centres ``before``;
+        what the budget gains starts from rows far from all of them."""
         if before.x.shape[1] != real.num_features:
             raise ValueError(
                 f"the condensed graph has {before.x.shape[1]} features, the new data "
@@ -84,21 +75,19 @@ class GECC(Method[NodeSource]):
         self, real: NodeSource, before: tuple[Tensor, Tensor] | None, rng: Generator
     ) -> Synthetic:
         sizes = self.sizes(real)
-        rows = sum(w * real.propagated(k) for k, w in enumerate(self.weights) if w)
-        if not isinstance(rows, Tensor):
-            raise ValueError(f"weights={self.weights} are all zero; give one other than zero")
+        rows = real.weighted(self.weights)
         x = []
         for c, size in enumerate(sizes.tolist()):
-            own = rows[real.labels == c]
-            old = None if before is None else before[0][(before[1] == c).to(own.device)]
-            x.append(self._of_class(own, size, old, rng))
+            of_class = rows[real.labels == c]
+            old = None if before is None else before[0][(before[1] == c).to(of_class.device)]
+            x.append(self._of_class(of_class, size, old, rng))
         return NodeSynthetic(torch.cat(x), class_labels(real, sizes), num_classes=real.num_classes)
 
-    def _of_class(self, own: Tensor, size: int, old: Tensor | None, rng: Generator) -> Tensor:
-        start, near = None, isometric(own)
+    def _of_class(self, rows: Tensor, size: int, old: Tensor | None, rng: Generator) -> Tensor:
+        start, near = None, isometric(rows)
         if old is not None and len(old):
-            both = isometric(torch.cat([own, old[:size]]))
-            near, start = both[: len(own)], both[None, len(own) :]
+            both = isometric(torch.cat([rows, old[:size]]))
+            near, start = both[: len(rows)], both[None, len(rows) :]
         u, cost = fuzzy_c_means(
             near,
             size,
@@ -108,8 +97,8 @@ class GECC(Method[NodeSource]):
             steps=self.steps,
             centres=start,
         )
-        held = u.sum(1) * (size / len(own))
-        spread = (held - 1).square().mean(1)
+        share = u.sum(1) * (size / len(rows))
+        spread = (share - 1).square().mean(1)
         best = int((cost / cost.min().clamp_min(1e-12) + self.balance * spread).argmin())
         weight = u[best] ** self.fuzzifier
-        return (weight / weight.sum(0).clamp_min(1e-12)).T @ own
+        return (weight / weight.sum(0).clamp_min(1e-12)).T @ rows

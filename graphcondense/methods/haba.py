@@ -20,8 +20,7 @@ from graphcondense.ops.fields import Count, NonNegative
 class HaBa(TrajectoryMethod):
     """Bases times hallucinators, trained by trajectory matching.
 
-    The budget counts what is stored: bases take what the hallucinators leave of it, and every base
-    decodes to as many images as there are hallucinators.
+    The budget counts what is stored: bases take what the hallucinators leave of it.
 
     Attributes:
         hallucinators: small networks that every base passes.
@@ -36,9 +35,7 @@ class HaBa(TrajectoryMethod):
 
     name = "haba"
     paper = "Liu et al., Dataset Distillation via Factorization, NeurIPS 2022, arXiv 2210.16774"
-    family = "trajectory matching"
     learns = "bases, hallucinator networks, step size"
-    cost = "experts"
 
     hallucinators: Count = 5
     width: Count | None = None

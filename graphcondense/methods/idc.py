@@ -26,9 +26,8 @@ class IDC(MatchedImages):
 
     ``min_S E_θ Σ_c D(∇loss(A(f(S_c)); θ), ∇loss(A(T_c); θ))``: ``f`` cuts a stored image into
     ``factor x factor`` tiles and enlarges each, ``D`` does not divide by norms, and networks are
-    trained on *real* images between comparisons (sections 4 and 5), so that gradients do not die
-    out as they do in networks that have learnt the few synthetic ones. Budgets count stored images.
-    ``idc-i`` stores images as they are. Augmented real batches without the paper's CutMix.
+    trained on *real* images between comparisons (sections 4 and 5), without the paper's CutMix.
+    Budgets count stored images. ``idc-i`` stores images as they are.
 
     Attributes:
         factor: ``f``; it divides both sides of an image. 1 keeps images as they are.
@@ -43,9 +42,7 @@ class IDC(MatchedImages):
         "Kim et al., Dataset Condensation via Efficient Synthetic-Data Parameterization, ICML "
         "2022, arXiv 2205.14959"
     )
-    family = "gradient matching"
     learns = "pixels of several images in one"
-    cost = "two loops"
     variants: ClassVar = {"idc-i": {"factor": 1}}
 
     factor: Count = 2

@@ -25,14 +25,12 @@ class ITGAN(PixelMethod):
     """Latents of a fixed conditional generator, trained by distribution matching.
 
     ``min_Z E_θ Σ_c ‖mean φ_θ(A(T_c)) - mean φ_θ(A(G(Z_c, c)))‖²``. The paper takes a published GAN;
-    here the method first trains a small one on the training images
-    (:func:`~graphcondense.nn.generators.train_gan`). Latents start where their images are nearest
-    to real ones that :attr:`init` chooses. The paper's further term, that images stay near their
-    real starts, is left out.
+    here a small one is trained first (:func:`~graphcondense.nn.generators.train_gan`). Latents
+    start where their images are nearest to real ones that :attr:`init` chooses; the paper's term
+    that keeps them there is left out.
 
-    Budgets in examples count latents, one an image. The size that is recorded is that of the
-    latents *and the generator*, which a budget in bytes counts, too; for a few images a class the
-    generator is much larger than the pixels that it makes.
+    Budgets in examples count latents, one an image. The recorded size, and a budget in bytes, count
+    the latents *and the generator*, which is much larger than a few images a class.
 
     Attributes:
         latent: numbers of a latent.

@@ -27,13 +27,8 @@ MOST = 0.4
 
 
 class Plan(NamedTuple):
-    """What a budget in bytes is spent on.
-
-    Attributes:
-        codes: of each class ``[C]``.
-        decoders: their number.
-        width: hidden maps of each.
-    """
+    """What a budget in bytes is spent on: ``codes`` of each class ``[C]``, and so many
+    ``decoders`` of this ``width``."""
 
     codes: Tensor
     decoders: int
@@ -45,11 +40,9 @@ class KFS(PixelMethod):
     """Latent codes of each class times a few tiny decoders that all classes share, trained together
     by distribution matching of augmented images:
 
-    ``min_{Z,D} E_θ Σ_c ‖mean φ_θ(A(T_c)) - mean_{i,j} φ_θ(A(D_j(z_i)))‖²``. All of them start
-    as an autoencoder without the encoder: image ``D_j(z_i)`` is fitted to a real one of the class
-    that :attr:`init` chooses. The budget counts what is stored: codes with their labels and
-    decoders take at most the bytes of so many images; each code decodes to as many images as there
-    are decoders.
+    ``min_{Z,D} E_θ Σ_c ‖mean φ_θ(A(T_c)) - mean_{i,j} φ_θ(A(D_j(z_i)))‖²``. They start as an
+    autoencoder without the encoder: image ``D_j(z_i)`` is fitted to a real one of the class that
+    :attr:`init` chooses. The budget counts what is stored: codes with their labels and decoders.
 
     Attributes:
         decoders: number of decoders; by default, with ``width``, the most that take two fifths of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor, nn
@@ -13,20 +13,18 @@ from graphcondense.core.method import Parts
 from graphcondense.core.pools import Idle
 from graphcondense.domains.graph import GraphSource, GraphSynthetic, LearntGraphs
 from graphcondense.kernels.graph import GraphNTK
-from graphcondense.kernels.ridge import Targets, ridge_targets
+from graphcondense.kernels.ridge import ridge_targets
 from graphcondense.objectives.ridge import RidgeMatching
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
-from graphcondense.saved.graph_set import GraphSet
 
 
 @dataclass(frozen=True, kw_only=True)
 class KiDD(LearntGraphs):
     """Kernel ridge regression with a graph NTK, asked to predict the real graphs (KiDD).
 
-    ``min_S ½ ‖Y - K_TS (K_SS + λ tr(K_SS)/n I)^-1 Y'‖²`` over batches of real graphs, with
-    the light graph NTK. Training on ``S`` is in closed form, so there is one loop and no network.
-    ``kidd-lr`` has a low-rank adjacency
-    ``σ(U Uᵀ - confidence)`` without draws; without the constant every second pair would be joined.
+    ``min_S ½ ‖Y - K_TS (K_SS + λ tr(K_SS)/n I)^-1 Y'‖²`` over batches of real graphs, with the
+    light graph NTK. Training on ``S`` is in closed form, so there is no network. ``kidd-lr`` has a
+    low-rank adjacency ``σ(U Uᵀ - confidence)`` without draws.
 
     Attributes:
         hops: how often the kernel gathers neighbours.
@@ -79,17 +77,8 @@ class KiDD(LearntGraphs):
         start = super().start(real, rng)
         if self.rank is None:
             return start
-        return LowRankGraphs(
-            start.export(),
-            start.group,
-            real.num_classes,
-            rank=self.rank,
-            temperature=self.temperature,
-            confidence=self.confidence,
-            straight=self.straight,
-            most_pairs=start.most_pairs,
-            targets=real.task.scaled,
-        ).to(real.device)
+        made = (start.export(), start.group, real.num_classes)
+        return LowRankGraphs(*made, rank=self.rank, **self.relaxation(real)).to(real.device)
 
 
 class _Gram(nn.Module):
@@ -107,10 +96,7 @@ class _Gram(nn.Module):
         return (factor @ factor.transpose(1, 2))[:, i, j] - self.confidence
 
     def right_inverse(self, logits: Tensor) -> Tensor:
-        """The nearest factor; exact at full rank.
-
-        The diagonal is free, so it is what makes the matrix positive semi-definite.
-        """
+        """The nearest factor; exact at full rank, as the diagonal is free."""
         i, j = self.pairs
         whole = logits.new_zeros(len(logits), self.nodes, self.nodes)
         whole[:, i, j] = logits + self.confidence
@@ -125,35 +111,15 @@ class LowRankGraphs(GraphSynthetic):
     """Graphs with adjacency ``σ(U_g U_gᵀ - confidence)`` (KiDD's second form), without draws.
 
     Args:
-        start: see :class:`~graphcondense.domains.graph.GraphSynthetic`, as for all others.
+        *start, **how: see :class:`~graphcondense.domains.graph.GraphSynthetic`.
         rank: columns of ``U``.
+        confidence: see there.
     """
 
-    def __init__(
-        self,
-        start: GraphSet,
-        groups: Tensor,
-        num_groups: int,
-        *,
-        rank: int,
-        temperature: float = 1.0,
-        confidence: float = 2.0,
-        straight: bool = False,
-        most_pairs: int | None = None,
-        targets: Targets | None = None,
-    ) -> None:
+    def __init__(self, *start: Any, rank: int, confidence: float = 2.0, **how: Any) -> None:
         if rank < 1:
             raise ValueError(f"rank must be at least 1, got {rank}")
-        super().__init__(
-            start,
-            groups,
-            num_groups,
-            temperature=temperature,
-            confidence=confidence,
-            straight=straight,
-            most_pairs=most_pairs,
-            targets=targets,
-        )
+        super().__init__(*start, confidence=confidence, **how)
         gram = _Gram(self.pairs, self.mask.shape[1], rank, confidence)
         register_parametrization(self, "logits", gram)
 

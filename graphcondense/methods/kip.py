@@ -36,9 +36,6 @@ class KIP(RegressedImages):
         "Nguyen et al., Dataset Meta-Learning from Kernel Ridge-Regression, ICLR 2021, "
         "arXiv 2011.00050"
     )
-    family = "meta-model matching (kernel ridge)"
-    learns = "pixels + labels"
-    cost = "one loop"
 
     predictor = "kernel ridge (NTK)"
 

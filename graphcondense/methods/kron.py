@@ -21,11 +21,10 @@ class Kron(WholeGraph):
     """Kron reduction: the graph as an electric network, seen from the nodes that are kept.
 
     The reduced Laplacian is the Schur complement ``L_aa - L_ab L_bb⁻¹ L_ba``, which keeps the
-    effective resistance of every pair of kept nodes. Theory leaves open which nodes these are; here
-    they are training nodes, of each class its share and those of the largest degree, and beyond all
-    training nodes others of the largest degree, which are exported with ``y = -1``. Every other
-    node is in the group of the kept one that a random walk from it is most likely to meet first;
-    components without a kept node are left out.
+    effective resistance of every pair of kept nodes. Here these are training nodes, of each class
+    its share, those of the largest degree; and beyond all training nodes others of the largest
+    degree, with ``y = -1``. Every other node is in the group of the kept one that a random walk
+    from it is most likely to meet first; components without a kept node are left out.
     """
 
     name = "kron"
@@ -46,11 +45,8 @@ class Kron(WholeGraph):
         return budget.allocate(real.counts, real.num_examples)
 
     def memory_bytes(self, real: NodeSource) -> int:
-        """What is dense of a Laplacian on the way, the walks of all nodes, and the export.
-
-        How much is dense depends on the graph: between a third and half of the nodes where we
-        looked.
-        """
+        """What is dense of a Laplacian on the way (between a third and half of the nodes where we
+        looked), the walks of all nodes, and the export."""
         core = real.num_examples * 2 // 5
         walks = 2 * 8 * real.num_examples * int(self.sizes(real).sum())
         return 8 * core**2 + walks + 100 * int(real.task.adj.nnz) + 2 * exported(self, real)

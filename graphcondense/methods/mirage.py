@@ -18,7 +18,7 @@ from graphcondense.core.method import Method
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.graph import ChosenGraphs, GraphSource
 from graphcondense.ops.fields import Count, SomeShare
-from graphcondense.ops.trees import Ints, frequent_sets, grow, plant
+from graphcondense.ops.trees import Ints, frequent_sets, grow, miner, plant
 
 SUPPORT = 0.02
 """Share of a class's training graphs that a frequent tree set is in, unless that is too much."""
@@ -32,31 +32,26 @@ class Mirage(Method[GraphSource]):
     """Sets of computation trees that many graphs of a class have; nothing is trained.
 
     A graph is a transaction whose items are the computation trees of its nodes. In each class, the
-    tree sets that at least a share θ of the graphs have are mined (FP-growth; of them the maximal
-    ones, so that no set is a part of another), and one exported graph holds the trees of one set.
-    Its ``node_weight`` is zero but at the roots, where it is how often the supporting graphs have
-    the tree on average: readouts, which have to honour it, see the roots alone. Every network of
-    :mod:`graphcondense.nn.graphs` of at most ``hops`` layers gives the roots exactly the states of
-    the real nodes: GIN, SAGE and GAT always, GCN where the real graphs have no self-loops; with
-    edge features if ``edge_features`` is on, but not with a virtual node, which hears the whole
-    graph. With more layers than ``hops`` the states are approximate. The graphs are directed, with
-    parallel edges; see :func:`graphcondense.ops.trees.plant`.
+    maximal tree sets that at least a share θ of the graphs have are mined (FP-growth), and one
+    exported graph holds the trees of one set. Its ``node_weight`` is zero but at the roots, where
+    it is how often the supporting graphs have the tree on average: readouts see the roots alone.
+    Networks of :mod:`graphcondense.nn.graphs` of at most ``hops`` layers give the roots exactly the
+    states of the real nodes: GIN, SAGE and GAT always, GCN where the real graphs have no
+    self-loops; with edge features if ``edge_features`` is on, but not with a virtual node. The
+    graphs are directed, with parallel edges; see :func:`graphcondense.ops.trees.plant`.
 
-    The paper trains on tree sets drawn in proportion to their frequency. Here a budget says how
-    many are kept, each once. Labels are the class, or the mean labels of the supporting graphs
-    (regression; several tasks, mined as one group, where it is the share that has the label).
-
-    Features are compared as they are: categories and one-hot columns repeat from graph to graph,
-    continuous ones hardly ever do. The result does not depend on the seed.
+    The paper draws tree sets in proportion to their frequency; here a budget says how many are
+    kept, each once. Labels are the class, or the mean labels of the supporting graphs. Features are
+    compared as they are, so continuous ones hardly ever repeat. The seed does not matter.
 
     Attributes:
         hops: height L of the trees: the layers of the networks the result is for.
         support: θ, the share of a class's training graphs that a frequent tree set is in. By
-            default 2 %, and where that gives too few tree sets the next lower one, by factors of
-            0.8, that gives enough; never below two graphs.
+            default 2 %, or less, by factors of 0.8, where that gives too few tree sets; never below
+            two graphs.
         rank: which of the frequent tree sets are taken. ``"frequency"``: those most graphs have,
             of equal ones the larger. ``"cover"``: in turn the one that has the most occurrences of
-            a tree in a graph that no set taken so far accounts for, so that sets differ.
+            a tree in a graph that no set taken so far accounts for.
         max_trees: the most frequent trees of a class that are mined; bounds time and memory.
         edge_features: tell trees apart by edge features, too, and export them.
     """
@@ -77,12 +72,12 @@ class Mirage(Method[GraphSource]):
     max_trees: Count = 500
     edge_features: bool = False
 
+    def example_bytes(self, real: GraphSource) -> int:
+        return real.example_bytes + 4 * real.largest  # node_weight
+
     def sizes(self, real: GraphSource) -> Tensor:
-        return self.allocate(
-            real.counts,
-            real.num_examples,
-            example_bytes=real.example_bytes + 4 * real.largest,  # node_weight
-        )
+        miner()  # a package that is missing is told here, before any work
+        return super().sizes(real)
 
     def memory_bytes(self, real: GraphSource) -> int:
         task = real.task
@@ -91,9 +86,9 @@ class Mirage(Method[GraphSource]):
         width = task.graphs.x.element_size() * int(task.graphs.x.shape[1])
         # Features and their sorted copies; colours, trees as they are told apart, transactions;
         # edges, sorted; which graph has which tree, twice.
-        held = 4 * width * nodes + 8 * (self.hops + 30) * nodes + 8 * 12 * edges
-        held += 2 * self.max_trees * int(real.counts.max())
-        return held + super().memory_bytes(real)
+        total = 4 * width * nodes + 8 * (self.hops + 30) * nodes + 8 * 12 * edges
+        total += 2 * self.max_trees * int(real.counts.max())
+        return total + super().memory_bytes(real)
 
     def solve(self, real: GraphSource, rng: Generator) -> Synthetic:
         """Mine every class; see the class.
@@ -120,11 +115,11 @@ class Mirage(Method[GraphSource]):
         nodes, edges, origins, weights, labels = [], [], [], [], []
         first = planted = 0
         for c, k in enumerate(sizes):
-            own = times[first : first + len(real.members[c])]
-            for items, rows in self._sets(own, c, k):
+            of_class = times[first : first + len(real.members[c])]
+            for items, rows in self._sets(of_class, c, k):
                 originals, ends, origin = plant(forest, example[items].tolist())
                 weight = np.zeros(len(originals), np.float32)
-                weight[: len(items)] = own[rows][:, items].mean(0)
+                weight[: len(items)] = of_class[rows][:, items].mean(0)
                 label = graphs.y[first + torch.from_numpy(rows)]
                 nodes.append(torch.from_numpy(originals))
                 edges.append(torch.from_numpy(ends) + planted)
@@ -132,7 +127,7 @@ class Mirage(Method[GraphSource]):
                 weights.append(torch.from_numpy(weight))
                 labels.append(label[0] if real.task.label_kind == "classes" else label.nanmean(0))
                 planted += len(originals)
-            first += own.shape[0]
+            first += of_class.shape[0]
         origin_of = torch.cat(origins)
         small = replace(
             graphs,
@@ -176,7 +171,7 @@ class Mirage(Method[GraphSource]):
                 "support or other hops"
             )
         dense = has.toarray()
-        rows = [np.flatnonzero(dense[:, own].all(1)) for own in sets]
+        rows = [np.flatnonzero(dense[:, items].all(1)) for items in sets]
         chosen = _RANKS[self.rank](dense, sets, rows, k)
         return [(often[sets[i]], rows[i]) for i in chosen]
 
@@ -193,7 +188,7 @@ def _covering(has: Bools, sets: Sequence[Ints], rows: Sequence[Ints], k: int) ->
     """Greedy tiling (Geerts et al., DS 2004): in turn the set with most cells not yet covered."""
     free, chosen = has.copy(), list[int]()
     cells = [np.ix_(r, s) for r, s in zip(rows, sets, strict=True)]
-    queue = [(-int(free[own].sum()), i) for i, own in enumerate(cells)]
+    queue = [(-int(free[cell].sum()), i) for i, cell in enumerate(cells)]
     heapify(queue)
     while len(chosen) < k:  # gains only fall, so one that is still true is the largest
         gain, i = queue[0]

@@ -26,9 +26,7 @@ class MTT(TrajectoryMethod):
         "Cazenavette et al., Dataset Distillation by Matching Training Trajectories, CVPR 2022, "
         "arXiv 2203.11932"
     )
-    family = "trajectory matching"
     learns = "pixels, step size"
-    cost = "experts"
 
     def parts(self, real: ImageSource, rng: Generator) -> Parts:
         syn, objective = self.start(real, rng), TrajectoryMatching(**self.student())

@@ -10,16 +10,15 @@ from torch import Generator
 
 from graphcondense.core.method import Parts
 from graphcondense.core.pools import Fresh
-from graphcondense.core.scalars import WithScalars
-from graphcondense.core.types import Schedule
 from graphcondense.domains.bases import Bases, affordable, factored
-from graphcondense.domains.image import ImageSource, PixelMethod
+from graphcondense.domains.image import ImageSource
+from graphcondense.domains.unrolled import UnrolledImages
 from graphcondense.objectives.unrolled import Unrolled
-from graphcondense.ops.fields import Count, Momentum, Natural, NonNegative, Positive
+from graphcondense.ops.fields import Count, Momentum, NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
-class RememberThePast(PixelMethod):
+class RememberThePast(UnrolledImages):
     """Images from shared bases, learnt through many steps of training with momentum (LinBa + BPTT).
 
     The budget counts what is stored: as many bases as fit into the bytes of ``per_class`` images
@@ -28,17 +27,11 @@ class RememberThePast(PixelMethod):
     Attributes:
         each: images of each class that the bases are added up to.
         shrink: bases have sides this many times smaller; images are enlarged bilinearly.
-        inner: training steps on the synthetic images (the paper: 100 and more).
         part: images in a training step, drawn anew; all by default.
         window: the gradient goes through so many of the last steps; through all by default.
         every: steps between stored weights; memory falls and time grows with it.
-        lr_inner: initial step size, learnt.
         momentum_inner: of training.
-        steps: outer updates.
-        lr_x: learning rate of Adam on the bases.
         lr_address: learning rate of Adam on the addresses.
-        lr_rates: learning rate of Adam on the logarithm of the step size; 0 keeps it.
-        anneal: lower learning rates linearly to zero.
     """
 
     name = "rememberthepast"
@@ -46,25 +39,17 @@ class RememberThePast(PixelMethod):
         "Deng & Russakovsky, Remember the Past: Distilling Datasets into Addressable Memories, "
         "NeurIPS 2022, arXiv 2206.02916"
     )
-    family = "meta-model matching (unrolled)"
     learns = "bases + addresses"
-    cost = "two loops"
     variants: ClassVar = {"linba": {}}
 
-    real_batch: Count = 32
     each: Count = 8
     shrink: Count = 2
     inner: Count = 100
     part: Count | None = None
     window: Count | None = None
     every: Count = 1
-    lr_inner: Positive = 0.02
     momentum_inner: Momentum = 0.9
-    steps: Natural = 1000
-    lr_x: NonNegative = 0.01
     lr_address: NonNegative = 0.01
-    lr_rates: NonNegative = 0.01
-    anneal: bool = True
 
     def sides(self, real: ImageSource) -> tuple[int, int]:
         """Height and width of a base."""
@@ -89,11 +74,9 @@ class RememberThePast(PixelMethod):
     def memory_bytes(self, real: ImageSource) -> int:
         """Besides, the stored weights, and what a step's derivatives keep."""
         self.num_bases(real)
-        weights = sum(p.numel() for p in self.network(real).parameters())
         stored = (self.window or self.inner) // self.every + self.every + 4
-        images = max(self.part or self.each * real.num_classes, self.real_batch * real.num_classes)
-        maps = 4 * 12 * self.hidden_channels * real.shape[1] * real.shape[2]
-        return super().memory_bytes(real) + 4 * 2 * stored * weights + maps * images
+        images = self.part or self.each * real.num_classes
+        return super().memory_bytes(real) + self.unrolled_bytes(real, stored, images)
 
     def start_bases(self, real: ImageSource, rng: Generator) -> Bases:
         """Bases and addresses of ``each`` images a class that :attr:`init` chooses."""
@@ -104,19 +87,14 @@ class RememberThePast(PixelMethod):
 
     def parts(self, real: ImageSource, rng: Generator) -> Parts:
         rates = {"bases": self.lr_x, "address": self.lr_address}
-        if self.lr_rates:
-            rates["lr"] = self.lr_rates
-        return Parts(
-            syn=WithScalars(self.start_bases(real, rng), {"lr": [self.lr_inner]}),
-            objective=Unrolled(
-                self.inner,
-                self.lr_inner,
-                self.momentum_inner,
-                self.real_batch * real.num_classes,
-                self.part,
-                self.window,
-                self.every,
-            ),
-            pool=Fresh(self.network(real)),
-            schedule=Schedule(self.steps, rates, anneal=self.anneal),
+        objective = Unrolled(
+            self.inner,
+            self.lr_inner,
+            self.momentum_inner,
+            self.real_batch * real.num_classes,
+            self.part,
+            self.window,
+            self.every,
         )
+        pool = Fresh(self.network(real))
+        return self.unroll(self.start_bases(real, rng), objective, pool, rates, [self.lr_inner])

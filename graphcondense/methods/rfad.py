@@ -24,9 +24,9 @@ class RFAD(RegressedImages):
     """Ridge regression with the kernel of many random convolutional networks (RFAD, Algorithm 1).
 
     The NNGP kernel is estimated by the features of ``nets`` networks of new random weights a step.
-    Predictions times a learnt scale go into a cross-entropy (the paper's Platt loss); ``platt=0``
-    takes the squared error. Its own predictor is the same regression on the features of other
-    random networks (:func:`~graphcondense.kernels.random_features.random_ridge`).
+    Predictions times a learnt scale go into a cross-entropy (the paper's Platt loss). Its own
+    predictor is the same regression on the features of other random networks
+    (:func:`~graphcondense.kernels.random_features.random_ridge`).
 
     Attributes:
         nets: random networks a step.
@@ -41,9 +41,6 @@ class RFAD(RegressedImages):
         "Loo et al., Efficient Dataset Distillation Using Random Feature Approximation, "
         "NeurIPS 2022, arXiv 2210.12067"
     )
-    family = "meta-model matching (kernel ridge)"
-    learns = "pixels + labels"
-    cost = "one loop"
 
     predictor = "kernel ridge (random features)"
 
@@ -71,10 +68,7 @@ class RFAD(RegressedImages):
         return self.regress(real, rng, Fresh(model.to(real.device), 1, 0), scale=scale)
 
     def fit(self, x: Tensor, y: Tensor) -> Callable[[Tensor], Tensor]:
-        """Its own predictor of condensed images, as networks see them, and labels.
-
-        Its networks are always the same ones, and none of those that it learnt with.
-        """
+        """Its own predictor, of networks that are always the same and not those it learnt with."""
         shape = (int(x.shape[1]), int(x.shape[2]), int(x.shape[3]))
         depth = usual_depth(shape) if self.depth is None else self.depth
         return random_ridge(

@@ -24,9 +24,7 @@ class SimGC(NetworkMatched):
     ``L = CE(teacher(S), Y') + α Σ_k Σ_c r_c (‖μ_c(Â^k X) - μ_c(Â'^k X')‖² + the same of standard
     deviations) + β Σ_ij A'_ij w_ij ‖x'_i - x'_j‖²``, ``w_ij = exp(-‖x'_i - x'_j‖² / 2σ²)``, where
     the teacher is an SGC trained on the real graph once. ``simgc-x`` learns features alone.
-
-    Distances are counted in the mean square of the real rows, so that ``α``, ``β`` and ``σ`` suit
-    features of any scale.
+    Distances count in the mean square of the real rows, whatever their scale.
 
     Attributes:
         teacher_steps: of the teacher's training.
@@ -40,7 +38,6 @@ class SimGC(NetworkMatched):
     name = "simgc"
     paper = "Xiao et al., Simple Graph Condensation, ECML-PKDD 2024"
     family = "distribution matching"
-    learns = "features + adjacency (MLP)"
     cost = "experts"
     variants: ClassVar[Variants] = {
         "simgc-x": {"structure": "identity", "init_hops": 2, "beta": 0.0}
@@ -98,9 +95,9 @@ class _Statistics:
         apart = x.new_zeros(count)
         for k, (mean, spread) in enumerate(zip(self.means, self.spreads, strict=True)):
             h = h if k == 0 or step is None else step @ h
-            own = class_means(h, y, count)
-            off = (own - mean).square().sum(1)
-            off = off + (_deviations(h, own, y) - spread).square().sum(1)
+            means = class_means(h, y, count)
+            off = (means - mean).square().sum(1)
+            off = off + (_deviations(h, means, y) - spread).square().sum(1)
             apart = apart + off / self.scale[k]
         loss = learner.loss(Batch((h, None), y)) + self.alpha * (share * apart).sum()
         if adj is not None and self.beta:
@@ -118,5 +115,5 @@ def _deviations(rows: Tensor, means: Tensor, y: Tensor) -> Tensor:
 
 def _squares(x: Tensor) -> Tensor:
     """``‖x_i - x_j‖²``, ``[n, n]``, from one product; no root, whose slope at zero is infinite."""
-    own = x.square().sum(1)
-    return (own[:, None] + own - 2 * (x @ x.T)).clamp_min(0)
+    squares = x.square().sum(1)
+    return (squares[:, None] + squares - 2 * (x @ x.T)).clamp_min(0)

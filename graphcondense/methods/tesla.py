@@ -31,9 +31,7 @@ class TESLA(TrajectoryMethod):
         "Cui et al., Scaling Up Dataset Distillation to ImageNet-1K with Constant Memory, "
         "ICML 2023, arXiv 2211.10586"
     )
-    family = "trajectory matching"
     learns = "pixels, step size; soft labels from experts"
-    cost = "experts"
 
     soft: bool = True
     lr_y: NonNegative = 0.0

@@ -22,13 +22,10 @@ class VNG(Coarse):
     """Virtual node graph: few nodes that a model reads as it would read all training nodes.
 
     Weighted k-means of each class's rows of ``Â^hops X``; a node's weight is ``Σ_t Â_ti``, how much
-    the graph listens to it, which bounds the error of the forward pass. With the weighted means
-    ``V_k`` of ``Â^k X`` the adjacency is what carries one to the next, ``min_{M >= 0} Σ_{k < hops}
-    ‖M V_k - V_{k+1}‖² + ridge σ² ‖M - I‖²`` (``σ²``: mean squared length of a row of all ``V_k``),
-    by least squares without negative weights, which GNNs here refuse. The edges are those that a
-    GCN normalises to ``M``, up to a factor.
-
-    Virtual nodes stand for training nodes alone; all others have assignment -1.
+    the graph listens to it. With the weighted means ``V_k`` of ``Â^k X`` the adjacency is what
+    carries one to the next, ``min_{M >= 0} Σ_{k < hops} ‖M V_k - V_{k+1}‖² + ridge σ² ‖M - I‖²``
+    (``σ²``: mean squared length of a row of all ``V_k``). The edges are those that a GCN normalises
+    to ``M``, up to a factor. All but training nodes have assignment -1.
 
     Attributes:
         hops: propagations that are kept.
@@ -55,7 +52,7 @@ class VNG(Coarse):
         share = members(part, n).multiply(weight).tocsr()
         share = sp.diags_array(1 / np.asarray(share.sum(1)).ravel()) @ share
         rows = (real.propagated(k).cpu().double().numpy() for k in range(self.hops + 1))
-        virtual = [share @ own for own in rows]
+        virtual = [share @ hop for hop in rows]
         step = carrying(virtual, self.ridge)
         assignment = np.full(real.num_examples, -1)
         assignment[train] = part
@@ -78,9 +75,8 @@ def carrying(rows: Sequence[Array], ridge: float) -> Array:
 def unnormalised(step: Array) -> Array:
     """``A`` with ``D^-1/2 A D^-1/2 = M / ρ``, ``D`` its row sums, for ``M [n, n] >= 0``.
 
-    With ``M s = ρ s`` and ``s > 0`` (Perron) that is ``A_ij = s_i M_ij s_j``: its row sums are
-    ``ρ s_i²``. Where ``M`` falls into parts, entries of ``s`` may be zero; they are held above
-    1e-4. A diagonal entry that is zero becomes small, or a GCN would take it for one.
+    With ``M s = ρ s`` and ``s > 0`` (Perron) that is ``A_ij = s_i M_ij s_j``. Entries of ``s`` are
+    held above 1e-4. A diagonal entry that is zero becomes small, or a GCN would take it for one.
 
     >>> a = unnormalised(np.array([[0.5, 0.2], [0.3, 0.6]]))
     >>> scale = a.sum(1) ** -0.5

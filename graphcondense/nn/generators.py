@@ -74,10 +74,8 @@ def _doubled(x: Tensor) -> Tensor:
 
 
 class ConditionalGenerator(nn.Module):
-    """Latent and class to an image: a linear layer and two doubling convolutions.
-
-    The form of DCGAN (Radford et al., ICLR 2016) with group norm in place of batch norm, so that an
-    image depends on its own latent alone.
+    """Latent and class to an image: DCGAN (Radford et al., ICLR 2016) of a linear layer and two
+    doubling convolutions, with group norm, so that an image depends on its own latent alone.
 
     Args:
         shape: ``(channels, height, width)`` of an image.
@@ -129,8 +127,8 @@ class ConditionalCritic(nn.Module):
         """Scores ``[n]`` of images ``[n, c, h, w]`` and the classes ``[n]`` they should show."""
         h = F.leaky_relu(self.first(x), 0.2)
         h = F.leaky_relu(self.second(h), 0.2).flatten(1)
-        said: Tensor = self.last(h)
-        return said[:, 0] + said[:, 1:].gather(1, y[:, None])[:, 0]
+        scores: Tensor = self.last(h)
+        return scores[:, 0] + scores[:, 1:].gather(1, y[:, None])[:, 0]
 
 
 def train_gan(
@@ -149,9 +147,8 @@ def train_gan(
     """Train ``generator`` in place as a conditional GAN; its weights end as their running average.
 
     The non-saturating logistic loss (Goodfellow et al., NeurIPS 2014) with the critic's gradient at
-    real images penalised, ``γ/2 E‖∇D(x)‖²`` (R1; Mescheder et al., ICML 2018, eq. 9), which keeps
-    two short-trained players from running away. The penalty is taken in every fourth step, four
-    times as strong.
+    real images penalised, ``γ/2 E‖∇D(x)‖²`` (R1; Mescheder et al., ICML 2018, eq. 9), in every
+    fourth step and four times as strong.
 
     Args:
         generator: with weights to start from.
@@ -184,15 +181,15 @@ def train_gan(
         real, y = images[rows].requires_grad_(step % 4 == 0), labels[rows]
         with torch.no_grad():
             made, told = fake()
-        said = critic(real, y)
-        loss = F.softplus(-said).mean() + F.softplus(critic(made, told)).mean()
+        scores = critic(real, y)
+        loss = F.softplus(-scores).mean() + F.softplus(critic(made, told)).mean()
         if step % 4 == 0:
-            (slope,) = torch.autograd.grad(said.sum(), real, create_graph=True)
+            (slope,) = torch.autograd.grad(scores.sum(), real, create_graph=True)
             loss = loss + 4 * penalty / 2 * slope.flatten(1).square().sum(1).mean()
         _update(players[1], list(critic.parameters()), loss)
         _update(players[0], list(generator.parameters()), F.softplus(-critic(*fake())).mean())
-        for name, own in generator.named_parameters():
-            kept[name].lerp_(own.detach(), 1 - min(average, (1 + step) / (10 + step)))
+        for name, weight in generator.named_parameters():
+            kept[name].lerp_(weight.detach(), 1 - min(average, (1 + step) / (10 + step)))
     generator.load_state_dict(kept)
 
 
@@ -213,15 +210,8 @@ def inverted(
 ) -> Tensor:
     """Latents ``[n, latent]`` whose images are near ``images`` in squared pixels (GAN inversion).
 
-    Adam on each latent from a draw of the normal prior; a mild pull to the prior, ``1e-3 ‖z‖²``,
-    keeps latents where the generator was trained.
-
-    Args:
-        generator: fixed.
-        images, labels: ``[n, c, h, w]`` and ``[n]``.
-        steps: updates of every latent.
-        lr: learning rate.
-        rng: of the start.
+    Adam from a draw of the normal prior, with a mild pull to it, ``1e-3 ‖z‖²``; ``images`` and
+    ``labels`` are ``[n, c, h, w]`` and ``[n]``.
     """
     z = torch.randn(len(images), generator.latent, generator=rng).to(images).requires_grad_()
     adam = torch.optim.Adam([z], lr)

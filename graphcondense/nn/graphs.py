@@ -1,15 +1,14 @@
 """GNNs on whole graphs: one class for the real side, the learnt side, and many seeds at once.
 
-A model sees node features and a :class:`Graphs` object, which knows how to gather from neighbours
-and how to read a graph out. Real graphs are :class:`SparseGraphs`, packed one behind the other;
-learnt ones are :class:`DenseGraphs` ``[g, n, n]``, differentiable in the adjacency. Both compute
-the same function. Under ``torch.func.vmap`` over weights, the sparse products of all seeds share
-one set of operators.
+A model sees node features and a :class:`Graphs` object, which gathers from neighbours and reads a
+graph out. Real graphs are :class:`SparseGraphs`, packed one behind the other; learnt ones are
+:class:`DenseGraphs` ``[g, n, n]``, differentiable in the adjacency. Both compute the same function.
+Under ``torch.func.vmap`` over weights, all seeds share one set of operators.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import ClassVar, Literal, Protocol
@@ -21,10 +20,9 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from graphcondense.core.pools import uniform
-from graphcondense.nn.batched.operators import Sparse, _per_seed
+from graphcondense.nn.batched.operators import Sparse, sparse_product
 from graphcondense.nn.propagate import Linear
 from graphcondense.ops.adjacency import csr_from_edges, gcn_norm_csr, gcn_norm_dense, mean_norm_csr
-from graphcondense.ops.types import Context
 
 How = Literal["sum", "mean", "gcn"]
 """How neighbours are added up: ``A``, ``D^-1 A``, or ``D^-1/2 (A + I) D^-1/2``."""
@@ -32,54 +30,16 @@ How = Literal["sum", "mean", "gcn"]
 Readout = Literal["mean", "sum", "attention"]
 
 
-class _OfProduct(Context, Protocol):
-    op: Sparse
-    backwards: bool
-
-
-class _Product(torch.autograd.Function):
-    """``op @ h`` for a constant sparse ``op [n, m]`` and ``h [m, c]`` or ``[S, m, c]``.
-
-    Differentiable as often as needed; ``vmap`` over ``h`` becomes the second form.
-    """
-
-    @staticmethod
-    def forward(op: Sparse, backward: bool, h: Tensor) -> Tensor:
-        csr = op.transposed if backward else op.csr
-        return csr @ h if h.dim() == 2 else _per_seed(csr, h)
-
-    @staticmethod
-    def setup_context(ctx: _OfProduct, inputs: tuple[Sparse, bool, Tensor], output: Tensor) -> None:
-        ctx.op, ctx.backwards, _ = inputs
-
-    @staticmethod
-    def backward(ctx: _OfProduct, *grads: Tensor) -> tuple[None, None, Tensor]:
-        return None, None, sparse_product(ctx.op, grads[0], not ctx.backwards)
-
-    @staticmethod
-    def vmap(
-        info: object, in_dims: tuple[None, None, int], op: Sparse, backward: bool, h: Tensor
-    ) -> tuple[Tensor, int]:
-        return sparse_product(op, h.movedim(in_dims[2], 0), backward), 0
-
-
-def sparse_product(op: Sparse, h: Tensor, transposed: bool = False) -> Tensor:
-    """``op @ h``, or ``op^T @ h``."""
-    out: Tensor = _Product.apply(op, transposed, h)  # type: ignore[no-untyped-call]
-    return out
-
-
 class Graphs:
     """Several graphs as a model sees them. Node states are ``[..., c]``, one row a node."""
 
     num_graphs: int
+    edge_attr: Tensor | None
+    """Features of the edges, ``[..., e]``."""
 
     def gather(self, h: Tensor, how: How, e: Tensor | None = None) -> Tensor:
-        """What each node hears: the sum of ``h_j``, weighted as ``how`` says.
-
-        With embeddings ``e`` of the edges, of ``ReLU(h_j + e_ij)`` (Hu et al., ICLR 2020); the
-        self-loops of ``"gcn"`` have the embedding zero.
-        """
+        """What each node hears: the sum of ``h_j``, weighted as ``how`` says; with embeddings ``e``
+        of edges (zero for self-loops), of ``ReLU(h_j + e_ij)`` (Hu et al., ICLR 2020)."""
         raise NotImplementedError
 
     def attend(
@@ -103,11 +63,6 @@ class Graphs:
 
     def spread(self, v: Tensor) -> Tensor:
         """A row of each graph ``[g, c]`` at all of its nodes."""
-        raise NotImplementedError
-
-    @property
-    def edge_attr(self) -> Tensor | None:
-        """Features of the edges, ``[..., e]``."""
         raise NotImplementedError
 
     def detach(self) -> Graphs:
@@ -159,7 +114,7 @@ class SparseGraphs(Graphs):
         self.edge_index = edge_index.to(like.device)
         self.batch = torch.repeat_interleave(node_ptr.diff()).to(like.device)
         self._node_ptr = node_ptr
-        self._edge_attr = None if edge_attr is None else edge_attr.to(like)
+        self.edge_attr = None if edge_attr is None else edge_attr.to(like)
         self.weight = None if node_weight is None else node_weight.to(like)
 
     @classmethod
@@ -167,10 +122,6 @@ class SparseGraphs(Graphs):
         """Of a graph set, with or without its edge features."""
         attr = graphs.edge_attr if edge_features else None
         return cls(graphs.edge_index, graphs.node_ptr, attr, graphs.node_weight, like=like)
-
-    @property
-    def edge_attr(self) -> Tensor | None:
-        return self._edge_attr
 
     @cached_property
     def adj(self) -> sp.csr_matrix:
@@ -180,22 +131,18 @@ class SparseGraphs(Graphs):
         size = (self.num_nodes, self.num_nodes)
         return sp.csr_matrix((np.ones(len(source)), (target, source)), shape=size)
 
-    def _gcn(self) -> sp.csr_matrix:
-        adj = csr_from_edges(self.edge_index, None, self.num_nodes)
-        return gcn_norm_csr(adj.astype(np.float64))
-
     @cached_property
     def _operators(self) -> dict[str, Sparse]:
         return {}
 
     def _operator(self, how: How) -> Sparse:
-        make: dict[str, Callable[[], sp.csr_matrix]] = {
-            "sum": lambda: self.adj,
-            "mean": lambda: mean_norm_csr(self.adj),
-            "gcn": self._gcn,
-        }
         if how not in self._operators:
-            self._operators[how] = Sparse(make[how](), self.like)
+            if how == "gcn":
+                adj = csr_from_edges(self.edge_index, None, self.num_nodes)
+                matrix = gcn_norm_csr(adj.astype(np.float64))
+            else:
+                matrix = self.adj if how == "sum" else mean_norm_csr(self.adj)
+            self._operators[how] = Sparse(matrix, self.like)
         return self._operators[how]
 
     @cached_property
@@ -241,12 +188,12 @@ class SparseGraphs(Graphs):
         logits, loops = F.leaky_relu(logits, SLOPE), F.leaky_relu(loops, SLOPE)
         # Any number may be taken off all logits of a node; the loop's own keeps them small.
         weight = (logits - loops.detach().index_select(0, end)).clamp_max(80).exp()
-        own = (loops - loops.detach()).exp()
-        total = own + self._to_targets(weight)
+        itself = (loops - loops.detach()).exp()
+        total = itself + self._to_targets(weight)
         heads, width = h.shape[-2:]
         messages = (weight[..., None] * h.index_select(0, start)).reshape(-1, heads * width)
         summed = self._to_targets(messages).reshape(-1, heads, width)
-        return (own[..., None] * h + summed) / total[..., None]
+        return (itself[..., None] * h + summed) / total[..., None]
 
     @cached_property
     def _members(self) -> sp.csr_matrix:
@@ -287,20 +234,16 @@ class DenseGraphs(Graphs):
     """
 
     def __init__(self, adj: Tensor, mask: Tensor, edge_attr: Tensor | None = None) -> None:
-        self.adj, self.mask, self._edge_attr = adj, mask, edge_attr
+        self.adj, self.mask, self.edge_attr = adj, mask, edge_attr
         self.num_graphs = len(adj)
-
-    @property
-    def edge_attr(self) -> Tensor | None:
-        return self._edge_attr
 
     def select(self, rows: Tensor) -> DenseGraphs:
         """The graphs ``rows``."""
-        attr = None if self._edge_attr is None else self._edge_attr[rows]
+        attr = None if self.edge_attr is None else self.edge_attr[rows]
         return DenseGraphs(self.adj[rows], self.mask[rows], attr)
 
     def detach(self) -> DenseGraphs:
-        attr = None if self._edge_attr is None else self._edge_attr.detach()
+        attr = None if self.edge_attr is None else self.edge_attr.detach()
         return DenseGraphs(self.adj.detach(), self.mask, attr)
 
     @cached_property
@@ -319,9 +262,9 @@ class DenseGraphs(Graphs):
         messages = F.relu(h[:, None] + e)  # [g, i, j, c]
         out = (operator[..., None] * messages).sum(2)
         if how == "gcn":  # the loop has no embedding
-            own = operator.diagonal(dim1=1, dim2=2)[..., None]
+            loops = operator.diagonal(dim1=1, dim2=2)[..., None]
             loop = messages.diagonal(dim1=1, dim2=2).transpose(1, 2)
-            out = out + own * (F.relu(h) - loop)
+            out = out + loops * (F.relu(h) - loop)
         return out
 
     def attend(
@@ -334,9 +277,9 @@ class DenseGraphs(Graphs):
             loops = loops + (self._mean_adj[..., None] * edge).sum(2)
         logits, loops = F.leaky_relu(logits, SLOPE), F.leaky_relu(loops, SLOPE)
         weight = (logits - loops.detach()[:, :, None]).clamp_max(80).exp() * self.adj[..., None]
-        own = (loops - loops.detach()).exp()
+        itself = (loops - loops.detach()).exp()
         summed = torch.einsum("gijk,gjkc->gikc", weight, h)
-        return (own[..., None] * h + summed) / (own + weight.sum(2))[..., None]
+        return (itself[..., None] * h + summed) / (itself + weight.sum(2))[..., None]
 
     def pool(self, h: Tensor, gate: Tensor | None, how: Readout) -> Tensor:
         counts = self.mask.to(h)[..., None]
@@ -352,9 +295,6 @@ class DenseGraphs(Graphs):
 
 class Layer(nn.Module):
     """One round of message passing ``[..., in_channels] -> [..., out_channels]``."""
-
-    takes_edges: ClassVar[str] = ""
-    """How edge features enter, in a few words."""
 
     def __init__(self, in_channels: int, out_channels: int, edge_channels: int = 0) -> None:
         super().__init__()
@@ -592,7 +532,7 @@ def resolve(name: str) -> type[GraphNet]:
     Raises:
         ValueError: an unknown name.
     """
-    known = {own.lower(): cls for own, cls in GRAPH_MODELS.items()}
+    known = {model.lower(): cls for model, cls in GRAPH_MODELS.items()}
     if name.lower() not in known:
         raise ValueError(f"unknown graph-level model {name!r}; known are {', '.join(GRAPH_MODELS)}")
     return known[name.lower()]

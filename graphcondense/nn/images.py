@@ -67,8 +67,6 @@ class ImageModel(nn.Module):
         blocks: maps images ``[n, c, h, w]`` to feature maps, or to vectors.
         pool: feature maps of the last block to what the linear layer sees.
         last: the linear layer.
-        norm: what normalises.
-        depth: blocks, stages or hidden layers.
         usual_width: ``hidden_channels`` where a caller names none.
         takes_norm: whether ``norm`` can be chosen.
 

@@ -8,7 +8,7 @@ models serve evaluation instead.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, TypeAlias
 
 import torch
@@ -93,11 +93,7 @@ class Propagation(nn.Module):
         return batch
 
     def layers(self, x: Tensor, adj: Operator = None) -> list[Tensor]:
-        """What every layer gives at the targets, the outputs last.
-
-        On blocks an early layer also has values at nodes that later ones gather; the targets are
-        the first of its rows.
-        """
+        """What every layer gives, the outputs last; on blocks the targets are the first rows."""
         raise NotImplementedError
 
     def forward(
@@ -134,10 +130,7 @@ class SGC(Propagation):
         return h if features else self.lins[-1](h)
 
     def layers(self, x: Tensor, adj: Operator = None) -> list[Tensor]:
-        found = [self.design(x, adj)]
-        for lin in self.lins:
-            found.append(lin(found[-1]))
-        return found[1:]
+        return list(accumulate(self.lins, lambda h, lin: lin(h), initial=self.design(x, adj)))[1:]
 
 
 class GCN(Propagation):
@@ -171,8 +164,7 @@ class APPNP(Propagation):
     alpha = 0.1
 
     def outputs(self, x: Tensor, adj: Operator = None, *, features: bool = False) -> Tensor:
-        for lin in self.lins[:-1]:
-            x = F.relu(lin(x))
+        x = _hidden_layers(self.lins, x)[-1]
         start = h = x if features else self.lins[-1](x)
         for hop in hops_of(adj, self.hops):
             h = spmm(hop, h)
@@ -180,7 +172,7 @@ class APPNP(Propagation):
         return h
 
     def layers(self, x: Tensor, adj: Operator = None) -> list[Tensor]:
-        return [*_dense_layers(self.lins, x), self.outputs(x, adj)]
+        return [*_hidden_layers(self.lins, x)[1:], self.outputs(x, adj)]
 
 
 class MLP(Propagation):
@@ -191,20 +183,16 @@ class MLP(Propagation):
         return 0
 
     def outputs(self, x: Tensor, adj: Operator = None, *, features: bool = False) -> Tensor:
-        for lin in self.lins[:-1]:
-            x = F.relu(lin(x))
+        x = _hidden_layers(self.lins, x)[-1]
         return x if features else self.lins[-1](x)
 
     def layers(self, x: Tensor, adj: Operator = None) -> list[Tensor]:
-        return [*_dense_layers(self.lins, x), self.outputs(x)]
+        return [*_hidden_layers(self.lins, x)[1:], self.outputs(x)]
 
 
-def _dense_layers(lins: Sequence[nn.Linear], x: Tensor) -> list[Tensor]:
-    """The hidden layers of an MLP."""
-    found = [x]
-    for lin in lins[:-1]:
-        found.append(F.relu(lin(found[-1])))
-    return found[1:]
+def _hidden_layers(lins: Sequence[nn.Linear], x: Tensor) -> list[Tensor]:
+    """The input and the hidden layers of an MLP."""
+    return list(accumulate(lins[:-1], lambda h, lin: F.relu(lin(h)), initial=x))
 
 
 MODELS: dict[str, type[Propagation]] = {"sgc": SGC, "gcn": GCN, "appnp": APPNP, "mlp": MLP}

@@ -22,50 +22,31 @@ from graphcondense.nn.batched.base import Asked, Inputs
 class Wrapped(Stacked):
     """``S`` networks of any class, run one after another, each with randomness of its own.
 
-    Slower than the stacked models, and made for what they do not have. PyTorch's global generator
-    is left as it was found; what a network draws in evaluation is the same in every call.
-
-    What stays from one call to the next are parameters and buffers, and buffers change in training
-    alone. All else that a call leaves in a module's attributes, such as the operator of a graph
-    that PyG's layers keep with ``cached=True``, is taken away again after it: the next call may be
-    of another graph or another seed.
+    PyTorch's global generator is left as it was found; what a network draws in evaluation is the
+    same in every call. What stays from one call to the next are parameters and buffers, which
+    change in training alone. All else that a call leaves in a module's attributes, such as the
+    operator that PyG's layers keep with ``cached=True``, is taken away after it.
     """
 
     build_one: ClassVar[Callable[..., nn.Module]]
     takes_weight: ClassVar[bool]
 
-    def __init__(
-        self,
-        in_channels: int,
-        hidden_channels: int,
-        out_channels: int,
-        num_layers: int = 2,
-        dropout: float = 0.5,
-        activation: str = "relu",
-        *,
-        seeds: Sequence[int] = (0,),
-        device: torch.device | str | None = None,
-        dtype: torch.dtype = torch.float32,
-    ) -> None:
-        nn.Module.__init__(self)
-        self._seeds, self._step = tuple(seeds), 0
+    def make(self, activation: str, sizes: list[tuple[int, int]]) -> None:
+        self._step, self._classes = 0, sizes[-1][1]
         networks = []
-        for seed in seeds:
+        for seed in self.seeds:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
-                networks.append(
-                    type(self)
-                    .build_one(
-                        in_channels=in_channels,
-                        hidden_channels=hidden_channels,
-                        out_channels=out_channels,
-                        num_layers=num_layers,
-                        dropout=dropout,
-                        act=activation,
-                    )
-                    .to(device=device, dtype=dtype)
+                network = type(self).build_one(
+                    in_channels=sizes[0][0],
+                    hidden_channels=self.hidden_channels,
+                    out_channels=self._classes,
+                    num_layers=len(sizes),
+                    dropout=self.dropout,
+                    act=activation,
                 )
-        label, self._classes = type(self).__name__, out_channels
+            networks.append(network.to(self._like))
+        label = type(self).__name__
         _check_state(label, networks)
         # The first serves as the code of all; its own weights are never used.
         self._code = [networks[0]]  # in a list: its parameters are not this module's
@@ -81,9 +62,12 @@ class Wrapped(Stacked):
             self.register_buffer(self._flat(name), stacked)
 
     def _flat(self, name: str) -> str:
-        """A module's parameters may have no dot in their names."""
-        self._names[name.replace(".", "__")] = name
-        return name.replace(".", "__")
+        """A name without a dot that no attribute of this module has."""
+        flat = name.replace(".", "__")
+        while hasattr(self, flat):
+            flat += "_"
+        self._names[flat] = name
+        return flat
 
     @classmethod
     def inputs(cls, asked: Asked) -> Inputs:
@@ -104,21 +88,21 @@ class Wrapped(Stacked):
         (code,) = self._code
         out = []
         for s in range(len(next(iter(parameters.values())))):
-            own = {self._names[name]: value[s] for name, value in parameters.items()}
-            held = {
+            weights = {self._names[name]: value[s] for name, value in parameters.items()}
+            kept = {
                 self._names[name]: value[s] if self.training else value[s].clone()
                 for name, value in buffers.items()
             }
-            state = own | held
+            state = weights | kept
             with torch.random.fork_rng(devices=cuda), self._built:
-                step = ((self._seeds[s] << 32) + self._step) % 2**63
+                step = ((self.seeds[s] << 32) + self._step) % 2**63
                 drawn = step if self.training else EVALUATION
                 torch.manual_seed(drawn)
                 code.train(self.training)
                 logits = functional_call(code, state, *self._arguments(graph))
             self._check_output(logits, len(graph[0]))
             out.append(logits[rows])
-            for name, value in held.items() if self.training else ():
+            for name, value in kept.items() if self.training else ():
                 # A buffer that was not changed in place but set anew, to be kept in the next call.
                 if state[name] is not value and state[name].shape == value.shape:
                     value.copy_(state[name].detach())
@@ -167,11 +151,11 @@ class _Built:
 
     def __init__(self, network: nn.Module) -> None:
         attributes = [vars(module) for module in network.modules()]
-        self._attributes = [(held, dict(held)) for held in attributes]
+        self._attributes = [(attributes_of, dict(attributes_of)) for attributes_of in attributes]
         self._containers = [
             (value, copy(value))
-            for held in attributes
-            for value in held.values()
+            for attributes_of in attributes
+            for value in attributes_of.values()
             if isinstance(value, list | dict | set)
         ]
 
@@ -179,9 +163,9 @@ class _Built:
         pass
 
     def __exit__(self, *error: object) -> None:
-        for held, before in self._attributes:
-            held.clear()
-            held.update(before)
+        for attributes, before in self._attributes:
+            attributes.clear()
+            attributes.update(before)
         for value, entries in self._containers:
             if not value and not entries:  # almost all: hooks
                 continue
@@ -212,9 +196,9 @@ def _check_state(label: str, networks: Sequence[nn.Module]) -> None:
         if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in theirs.items()}:
             raise ValueError(f"{label} has other layers for another seed; build the same for all")
         for path, module in first.named_modules():
-            own = vars(other.get_submodule(path))
+            twins = vars(other.get_submodule(path))
             for name, value in vars(module).items():
-                if isinstance(value, Tensor) and not _same(value, own.get(name)):
+                if isinstance(value, Tensor) and not _same(value, twins.get(name)):
                     where = f"{path}.{name}" if path else name
                     raise ValueError(
                         f"{label} draws a tensor of its own for every seed, {where}, that is "
@@ -233,13 +217,12 @@ def wrap(model: Callable[..., nn.Module], name: str | None = None) -> type[Stack
     """A model of one's own in the form the evaluator takes.
 
     Args:
-        model: a class or function called with the keywords ``in_channels``, ``hidden_channels``,
-            ``out_channels``, ``num_layers``, ``dropout`` and ``act``, of which it gets those that
-            it names (all, if it takes ``**kwargs``); all of PyG's basic models qualify. The module
-            it returns is called with ``(x, edge_index)`` or, if it has a third argument
-            ``edge_weight`` that it honours, ``(x, edge_index, edge_weight)``, and returns logits
-            ``[n, classes]``. Of a ``functools.partial`` the class counts; of any other function
-            it is not known before it is called, so its networks are not given weights.
+        model: a class or function called with those of the keywords ``in_channels``,
+            ``hidden_channels``, ``out_channels``, ``num_layers``, ``dropout`` and ``act`` that it
+            names (all, if it takes ``**kwargs``); all of PyG's basic models qualify. Its module is
+            called with ``(x, edge_index)`` or, if it honours a third argument ``edge_weight``,
+            ``(x, edge_index, edge_weight)``, and returns logits ``[n, classes]``. Networks of a
+            function that is no ``functools.partial`` of a class are not given weights.
         name: what to call it in a report; by default its own name.
 
     Raises:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -56,21 +55,19 @@ class _Seen:
 
     def _see(self, batch: Batch, c: int | None) -> Batch:
         if len(self._shown) == 1 or c is not None:
-            return seen(batch, self._shown[0 if len(self._shown) == 1 else c or 0])
+            return batch.shown(self._shown[0 if len(self._shown) == 1 else c or 0])
         if batch.y.is_floating_point():
             raise ValueError(
                 "a transformation for each class needs hard labels in a batch over all classes, "
                 "these are soft; set by_class=False"
             )
-        x = batch.inputs[0]
-        out = torch.zeros_like(x)
-        for k, shown in enumerate(self._shown):
-            rows = (batch.y == k).nonzero().flatten()
-            if len(rows):
-                out = out.index_copy(0, rows, shown(x[rows]))
-        return batch._replace(inputs=(out, *batch.inputs[1:]))
 
+        def by_class(x: Tensor) -> Tensor:
+            out = torch.zeros_like(x)
+            for k, shown in enumerate(self._shown):
+                rows = (batch.y == k).nonzero().flatten()
+                if len(rows):
+                    out = out.index_copy(0, rows, shown(x[rows]))
+            return out
 
-def seen(batch: Batch, shown: Callable[[Tensor], Tensor]) -> Batch:
-    """The batch with its images transformed."""
-    return batch._replace(inputs=(shown(batch.inputs[0]), *batch.inputs[1:]))
+        return batch.shown(by_class)

@@ -66,8 +66,8 @@ class LayerMatching:
                 continue
             with torch.no_grad():
                 targets = _layers(learner, real.batch(c, self.size, rng))
-            own = _layers(learner, small)
-            means = [layer.mean(0) for layer in own]
+            layers = _layers(learner, small)
+            means = [layer.mean(0) for layer in layers]
             aligned += [
                 (mean - target.mean(0)).square().sum()
                 for mean, target in zip(means, targets, strict=True)

@@ -52,18 +52,13 @@ class EigenbasisMatching:
         if self.unit:
             a, b = F.normalize(a), F.normalize(b)
         matched = rank_one_distance(a, b).sum()
-        step = (basis.u * (1 - basis.eigenvalues)) @ b_of(basis)
+        step = (basis.u * (1 - basis.eigenvalues)) @ (basis.u.T @ basis.x)
         members = F.one_hot(basis.y, len(self.classes)).to(step)
         alike = F.normalize(members.T @ step) @ F.normalize(self.classes).T
         apart = (alike - torch.eye(len(alike)).to(alike)).square().sum()
         eye = torch.eye(basis.u.shape[1], dtype=step.dtype, device=step.device)
         straight = (basis.u.T @ basis.u - eye).square().sum()
         return self.alpha * matched + self.beta * apart + self.gamma * straight
-
-
-def b_of(basis: Eigenbasis) -> Tensor:
-    """``U'ᵀ X'``, ``[K, d]``."""
-    return basis.u.T @ basis.x
 
 
 def rank_one_distance(a: Tensor, b: Tensor) -> Tensor:

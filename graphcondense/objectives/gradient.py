@@ -20,11 +20,8 @@ TINY = 1e-30
 
 
 def cosine(a: Tensor, b: Tensor, eps: float = 0.0) -> Tensor:
-    """``Σ_i 1 - <a_i, b_i> / (‖a_i‖ ‖b_i‖ + eps)`` over output units, the first dimension.
-
-    Args:
-        a, b: gradients of one weight ``[out, ...]``.
-        eps: units whose gradients are small against it count less.
+    """``Σ_i 1 - <a_i, b_i> / (‖a_i‖ ‖b_i‖ + eps)`` over output units, the first dimension of the
+    gradients ``[out, ...]`` of one weight.
 
     >>> float(cosine(torch.eye(2), torch.tensor([[3.0, 0.0], [0.0, -1.0]])))
     2.0
@@ -43,9 +40,9 @@ def absolute(a: Tensor, b: Tensor, eps: float = 0.0) -> Tensor:
     return (a - b).abs().sum()
 
 
-def _one_minus(cross: Tensor, own: Tensor, target: Tensor, eps: Tensor | float) -> Tensor:
+def _one_minus(cross: Tensor, square: Tensor, target: Tensor, eps: Tensor | float) -> Tensor:
     """``1 - cos`` from an inner product and two squared norms."""
-    norms = own.clamp_min(TINY).sqrt() * target.clamp_min(TINY).sqrt()
+    norms = square.clamp_min(TINY).sqrt() * target.clamp_min(TINY).sqrt()
     return 1 - cross / (norms + eps)
 
 
@@ -84,8 +81,7 @@ class GradientMatching:
     *Autograd* serves any learner: one differentiable backward pass a class. *Closed form* serves
     linear models such as SGC and the cosine distance: with residuals ``R = P - Y`` and activations
     ``H`` before a layer, the gradient of its weight is ``B^T (R^T H)``, ``B`` the product of the
-    later weights. Norms and inner products of its rows then follow from the ``C x C`` Gram matrices
-    of ``G = R^T H``, for all classes at once; no ``d x hidden`` gradient is formed.
+    later weights, and all follows from ``C x C`` Gram matrices of ``G = R^T H``, for all classes.
 
     Attributes:
         distance: ``"cosine"``, ``"mse"`` or ``"l1"``.
@@ -139,8 +135,8 @@ class GradientMatching:
             if not len(small.y):
                 continue
             target = learner.grads(real.batch(c, self.size, rng))
-            own = learner.grads(small, create_graph=True)
-            apart = self._apart(own, target)
+            grads = learner.grads(small, create_graph=True)
+            apart = self._apart(grads, target)
             share = len(small.y) / total if self.shares else 1.0
             loss = loss.to(apart) + share * apart
         return loss
@@ -160,14 +156,14 @@ class GradientMatching:
                 target[k] = target[k] + share * slope if k in target else share * slope
             losses.append(share * learner.loss(small))
         weights = list(learner.params.values())
-        own = torch.autograd.grad(torch.stack(losses).sum(), weights, create_graph=True)
-        return self._apart(dict(zip(learner.params, own, strict=True)), target)
+        grads = torch.autograd.grad(torch.stack(losses).sum(), weights, create_graph=True)
+        return self._apart(dict(zip(learner.params, grads, strict=True)), target)
 
-    def _apart(self, own: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Tensor:
+    def _apart(self, grads: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Tensor:
         """The distance summed over the weights that count."""
         distance = DISTANCES[self.distance]
         terms = [
-            distance(_units(own[k]), _units(t), self.eps)
+            distance(_units(grads[k]), _units(t), self.eps)
             for k, t in target.items()
             if self.biases or t.dim() > 1
         ]
@@ -199,10 +195,10 @@ class GradientMatching:
         )
         loss = share.new_zeros(())
         later: Tensor | None = None
-        for own, target, weight in reversed(
+        for grads, target, weight in reversed(
             list(zip(mine.layer_gradients(weights, bias), targets, weights, strict=True))
         ):
-            loss = loss + share @ cosine_of_grams(own, target, later, self.eps).to(share)
+            loss = loss + share @ cosine_of_grams(grads, target, later, self.eps).to(share)
             later = weight if later is None else later @ weight
         return loss
 
@@ -212,21 +208,23 @@ def _units(g: Tensor) -> Tensor:
     return g if g.dim() > 1 else g[None]
 
 
-def cosine_of_grams(own: Tensor, target: Tensor, later: Tensor | None, eps: float = 0.0) -> Tensor:
+def cosine_of_grams(
+    small: Tensor, target: Tensor, later: Tensor | None, eps: float = 0.0
+) -> Tensor:
     """:func:`cosine` of the rows of ``B^T G'`` and ``B^T G``, for every class ``[K]``.
 
     A row's squared norm ``b^T (G G^T) b`` cancels where ``b`` is nearly orthogonal to what
     dominates ``G``, so the small Gram matrices are taken in float64; ``G`` itself need not be.
 
     Args:
-        own, target: ``G', G [K, C, d]``.
+        small, target: ``G', G [K, C, d]``.
         later: ``B [C, h]``, the product of the later weights; ``None`` is the identity.
         eps: see :func:`cosine`.
     """
-    own, own_norm = _unit(own.double())
+    small, small_norm = _unit(small.double())
     target, target_norm = _unit(target.double())
     later = None if later is None else later.double()
-    relative = eps / (own_norm * target_norm)
+    relative = eps / (small_norm * target_norm)
 
     def rows(left: Tensor, right: Tensor) -> Tensor:
         """``b_j^T (left right^T) b_j`` for every row ``j``, ``[K, h]``."""
@@ -234,7 +232,9 @@ def cosine_of_grams(own: Tensor, target: Tensor, later: Tensor | None, eps: floa
             return (left * right).sum(-1)
         return ((left @ right.transpose(1, 2) @ later) * later).sum(1)
 
-    return _one_minus(rows(own, target), rows(own, own), rows(target, target), relative).sum(1)
+    return _one_minus(rows(small, target), rows(small, small), rows(target, target), relative).sum(
+        1
+    )
 
 
 def _unit(g: Tensor) -> tuple[Tensor, Tensor]:
@@ -244,13 +244,7 @@ def _unit(g: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class ClassRows:
-    """Rows of a design matrix sorted into classes and padded, so that one product serves all.
-
-    Args:
-        design: ``H [m, d]``.
-        labels: classes ``[m]``.
-        num_classes: number ``K`` of classes.
-    """
+    """Rows of a design matrix ``H [m, d]`` sorted into ``K`` classes and padded."""
 
     def __init__(self, design: Tensor, labels: Tensor, num_classes: int) -> None:
         counts = torch.bincount(labels, minlength=num_classes)

@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 from graphcondense.core.types import Learner, Source, Synthetic
 from graphcondense.kernels.infinite_ae import RowKernel
 from graphcondense.kernels.ridge import ridge_weights
+from graphcondense.ops.limits import at_least
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,15 @@ class Recommend:
     size: int | None = None
 
     def __post_init__(self) -> None:
-        if self.size is not None and self.size < 1:
-            raise ValueError(f"size must be at least 1, got {self.size}")
+        at_least(1, self, "size")
 
     def __call__(self, syn: Synthetic, real: Source, learner: Learner, rng: Generator) -> Tensor:
         (small,) = syn.batch().inputs
         (rows,) = real.batch(None, self.size, rng).inputs
         wide = small.double()
         weights = ridge_weights(self.kernel(wide, wide), wide, float(syn.get_buffer("ridge")))
-        said = self.kernel(rows, small) @ weights.to(small.dtype)
+        scores = self.kernel(rows, small) @ weights.to(small.dtype)
         # Σ_i x_i log softmax(x̂)_i = Σ_i x_i x̂_i - Σ_i x_i · logsumexp(x̂): one large tensor fewer.
-        loss: Tensor = rows.sum(1) @ said.logsumexp(1) - (rows * said).sum()
+        loss: Tensor = rows.sum(1) @ scores.logsumexp(1) - (rows * scores).sum()
         sums: Tensor = small.sum(1).mean() / self.interactions
         return loss / len(rows) + self.cardinality * sums

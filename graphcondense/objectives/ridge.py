@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from graphcondense.core.scalars import HasScalars
 from graphcondense.core.types import Batch, Learner, Source, Synthetic
-from graphcondense.kernels.ridge import Targets, ridge_weights
-
-
-class Kernel(Protocol):
-    """A kernel in two steps: what one side gives alone, then all pairs."""
-
-    def embed(self, *inputs: Any) -> Any: ...
-
-    def __call__(self, a: Any, b: Any) -> Tensor: ...
+from graphcondense.kernels.ridge import Kernel, Targets, ridge_weights
+from graphcondense.ops.limits import at_least
 
 
 @dataclass(frozen=True)
@@ -49,8 +43,7 @@ class RidgeMatching:
     def __post_init__(self) -> None:
         if not self.ridge > 0:
             raise ValueError(f"ridge must be above 0, got {self.ridge}")
-        if self.size is not None and self.size < 1:
-            raise ValueError(f"size must be at least 1, got {self.size}")
+        at_least(1, self, "size")
 
     def __call__(self, syn: Synthetic, real: Source, learner: Learner, rng: Generator) -> Tensor:
         small = syn.batch()
@@ -62,14 +55,15 @@ class RidgeMatching:
         for batch in self._batches(real, rng):
             gram = kernel(kernel.embed(*batch.inputs), support)
             wanted = self.targets(batch.y).to(weights)
-            said = gram.to(weights) @ weights
+            outputs = gram.to(weights) @ weights
             if self.scale is not None:
-                said = said * _scale(syn, self.scale).to(weights)
-                error = error + 2 * F.cross_entropy(said, wanted.argmax(1), reduction="sum")
-                count = count + len(said)
+                assert isinstance(syn, HasScalars)
+                outputs = outputs * syn.scalar(self.scale).to(weights)
+                error = error + 2 * F.cross_entropy(outputs, wanted.argmax(1), reduction="sum")
+                count = count + len(outputs)
                 continue
             known = ~wanted.isnan()
-            off = (said - wanted.nan_to_num(0.0)) * known
+            off = (outputs - wanted.nan_to_num(0.0)) * known
             error, count = error + off.square().sum(), count + known.any(1).sum()
         return error / (2 * count)
 
@@ -77,11 +71,6 @@ class RidgeMatching:
         if self.size is None:
             return [real.batch()]
         return [real.batch(c, self.size, rng) for c in range(real.num_classes)]
-
-
-def _scale(syn: Any, name: str) -> Tensor:
-    out: Tensor = syn.scalar(name)
-    return out
 
 
 class LearnerFeatures:

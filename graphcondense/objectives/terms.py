@@ -21,8 +21,8 @@ class HasProbabilities(Protocol):
 
 def density(syn: HasProbabilities) -> Tensor:
     """Mean edge probability; 0 where no graph has two nodes."""
-    own = syn.probabilities
-    return own.sum() / max(len(own), 1)
+    odds = syn.probabilities
+    return odds.sum() / max(len(odds), 1)
 
 
 @dataclass(frozen=True)

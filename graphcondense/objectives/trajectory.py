@@ -8,20 +8,19 @@ brings both: its weights and its ``target``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
 
 from graphcondense.core.pools import View, viewed
+from graphcondense.core.scalars import HasScalars
 from graphcondense.core.types import Batch, Learner, Source, Synthetic
-from graphcondense.objectives.unrolled import HasScalars
+from graphcondense.objectives.unrolled import Weights, cut, inner, learnable
+from graphcondense.ops.limits import at_least
 
 TINY = 1e-30
 """Least squared distance that is divided by, for an expert that stood still."""
-
-Weights = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +45,7 @@ class _Student:
     view: View | None = None
 
     def __post_init__(self) -> None:
-        for name in ("steps", "size"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} of the student must be at least 1, got {value}")
+        at_least(1, self, "steps", "size", of=" of the student")
         if not self.lr > 0:
             raise ValueError(f"lr of the student must be above 0, got {self.lr}")
 
@@ -114,13 +110,11 @@ class ConstantMemoryMatching(_Student):
         ``∂L/∂S = -2β Σ_i rᵀ ∂g_i/∂S / ‖θ_0 - θ*‖²``,  ``∂L/∂β = -2 rᵀ Σ_i g_i / ‖θ_0 - θ*‖²``.
 
     In ``∂g_i`` the weights ``θ'_i`` are taken as constants: what an example does to *later*
-    gradients by having moved the weights (the products of ``I - β H`` in exact back-propagation) is
-    left out. The value is that of MTT exactly; the gradient is MTT's exactly for one step, and
-    otherwise that of MTT with every ``θ'_i`` detached inside ``g_i``.
+    gradients by having moved the weights is left out. So the value is MTT's, and the gradient that
+    of MTT with every ``θ'_i`` detached inside ``g_i``.
 
-    The student is trained twice, once for ``r`` and once more for one vector-Jacobian product a
-    step, with the same draws: no graph outlives a step and no ``θ'_i`` is stored. The returned
-    scalar has the loss as its value and the above as its gradient.
+    The student is trained twice with the same draws, for ``r`` and for one vector-Jacobian product
+    a step: no graph outlives a step and no ``θ'_i`` is stored.
     """
 
     def __call__(self, syn: Synthetic, real: Source, learner: Learner, rng: Generator) -> Tensor:
@@ -128,7 +122,7 @@ class ConstantMemoryMatching(_Student):
         target, start = _target(learner), learner.params
         rate = self._rate(syn, next(iter(start.values())))
         beta = rate.detach()
-        fixed, _ = _cut(whole, learn=False)
+        fixed, _ = cut(whole, learn=False)
         parts = self._parts(whole, rng)
         again = Generator().set_state(rng.get_state())
         end, total = learner, {k: torch.zeros_like(v) for k, v in start.items()}
@@ -141,20 +135,20 @@ class ConstantMemoryMatching(_Student):
         loss = (_squared(residual) * scale / 2).detach()
         # The surrogate's value is the loss; what is added is zero and carries the gradient.
         if rate.requires_grad:
-            loss = loss - scale * _inner(residual, total).detach() * (rate - beta)
-        leaves, wanted = _cut(whole, learn=True)
+            loss = loss - scale * inner(residual, total).detach() * (rate - beta)
+        leaves, wanted = cut(whole, learn=True)
         if not wanted:
             return loss
-        moving = [t for t in (*leaves.inputs, leaves.y) if _learnt(t)]
+        moving = learnable(leaves)
         slopes = [torch.zeros_like(t) for t in moving]
         student = learner
         for part in parts:
             grads = student.grads(self._seen(leaves, part, again), create_graph=True)
-            product = _inner({k: v.detach() for k, v in residual.items()}, grads)
+            product = inner({k: v.detach() for k, v in residual.items()}, grads)
             found = torch.autograd.grad(product, moving, allow_unused=True)
-            for slope, own in zip(slopes, found, strict=True):
-                if own is not None:
-                    slope -= scale * beta * own
+            for slope, part_slope in zip(slopes, found, strict=True):
+                if part_slope is not None:
+                    slope -= scale * beta * part_slope
             student = _moved(student, grads, beta)
         for tensor, slope in zip(wanted, slopes, strict=True):
             loss = loss + (slope * (tensor - tensor.detach())).sum()
@@ -174,12 +168,8 @@ def _minus(a: Weights, b: Weights) -> dict[str, Tensor]:
     return {k: v - b[k] for k, v in a.items()}
 
 
-def _inner(a: Weights, b: Weights) -> Tensor:
-    return torch.stack([(v * b[k]).sum() for k, v in a.items()]).sum()
-
-
 def _squared(a: Weights) -> Tensor:
-    return _inner(a, a)
+    return inner(a, a)
 
 
 def _moved(learner: Learner, grads: Weights, beta: Tensor) -> Learner:
@@ -189,15 +179,3 @@ def _moved(learner: Learner, grads: Weights, beta: Tensor) -> Learner:
         for k, v in learner.params.items()
     }
     return learner._replace(params=params)
-
-
-def _learnt(value: object) -> bool:
-    return isinstance(value, Tensor) and value.requires_grad
-
-
-def _cut(batch: Batch, *, learn: bool) -> tuple[Batch, list[Tensor]]:
-    """The batch with its learnable tensors cut from the graph, as leaves with ``learn``; and those
-    they stand for."""
-    wanted = [t for t in (*batch.inputs, batch.y) if _learnt(t)]
-    swap = [t.detach().requires_grad_(learn) if _learnt(t) else t for t in (*batch.inputs, batch.y)]
-    return Batch(tuple(swap[:-1]), swap[-1], batch.rows), wanted

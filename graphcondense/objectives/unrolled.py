@@ -9,23 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Generator, Tensor
 
+from graphcondense.core.scalars import HasScalars
 from graphcondense.core.types import Batch, Learner, Source, Synthetic
+from graphcondense.ops.limits import at_least
 
-Weights = dict[str, Tensor]
-
-
-@runtime_checkable
-class HasScalars(Protocol):
-    """A synthetic set with learnable numbers (:class:`~graphcondense.core.scalars.WithScalars`)."""
-
-    def scalar(self, name: str) -> Tensor: ...
-
-    def groups(self) -> Mapping[str, list[torch.nn.Parameter]]: ...
+Weights = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -33,11 +25,9 @@ class Unrolled:
     """The loss of real examples after ``steps`` of SGD on the synthetic ones.
 
     The gradient is exact back-propagation through time, by hand: the trajectory is walked back with
-    the adjoints of ``θ`` and ``v``, and one Hessian-vector product a step gives those of the data.
-    No graph outlives a step, so memory is the stored trajectory: two copies of the weights for each
-    of ``ceil(window / every)`` steps, and for ``every`` more while a stretch is computed anew. The
-    gradient is computed with the value, and reaches what the batch and the step sizes were computed
-    from.
+    the adjoints of ``θ`` and ``v``, one Hessian-vector product a step. No graph outlives a step, so
+    memory is two copies of the weights for each of ``ceil(window / every)`` steps, and for
+    ``every`` more while a stretch is computed anew.
 
     Attributes:
         steps: ``T``, training steps.
@@ -63,10 +53,7 @@ class Unrolled:
     every: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("steps", "size", "part", "window", "every"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        at_least(1, self, "steps", "size", "part", "window", "every")
         if not self.lr > 0:
             raise ValueError(f"lr must be above 0, got {self.lr}")
         if not 0 <= self.momentum < 1:
@@ -77,7 +64,7 @@ class Unrolled:
         parts = self._parts(whole, rng)
         target = real.batch(None, self.size, rng)
         rates = self._rates(syn, whole)
-        moving, wanted = _moving(whole)
+        moving, wanted = cut(whole, learn=True)
         run = _Run(learner, moving, parts, rates.detach().tolist(), self.momentum)
         window = min(self.window or self.steps, self.steps)
         state = run.start()
@@ -143,7 +130,7 @@ class _Run:
         if part is not None:
             batch = Batch((batch.inputs[0][part],), batch.y[part])
         if not graph:
-            batch = _still(batch)
+            batch, _ = cut(batch, learn=False)
         return self.learner._replace(params=theta).grads(batch, create_graph=graph)
 
     def step(self, state: State, t: int) -> State:
@@ -163,7 +150,7 @@ class _Run:
         ``dL/dη_t = -<a_{t+1}, v_{t+1}>``, ``a_t = a_{t+1} + H_t b``, ``b_t = μ b``, and the data
         get ``b · ∂²L/∂θ∂S``.
         """
-        leaves = [t for t in (*self.batch.inputs, self.batch.y) if _learnt(t)]
+        leaves = learnable(self.batch)
         found = [torch.zeros_like(t) for t in leaves]
         rate_slopes = torch.zeros(len(self.rates), dtype=torch.float64)
         later: Weights = {k: torch.zeros_like(v) for k, v in adjoint.items()}
@@ -178,10 +165,12 @@ class _Run:
                 faster = {k: self.momentum * velocity[k] + g.detach() for k, g in grads.items()}
                 rate_slopes[t] = -sum(float((adjoint[k] * faster[k]).sum()) for k in grads)
                 later = {k: later[k] - self.rates[t] * adjoint[k] for k in grads}
-                product = torch.stack([(grads[k] * later[k]).sum() for k in grads]).sum()
+                product = inner(grads, later)
                 outs = torch.autograd.grad(product, [*theta.values(), *leaves], allow_unused=True)
-                for k, out in zip(theta, outs, strict=False):
-                    adjoint[k] = adjoint[k] if out is None else adjoint[k] + out
+                adjoint = {
+                    k: adjoint[k] if out is None else adjoint[k] + out
+                    for k, out in zip(theta, outs, strict=False)
+                }
                 for total, out in zip(found, outs[len(theta) :], strict=True):
                     if out is not None:
                         total += out
@@ -190,18 +179,22 @@ class _Run:
         return found, rate_slopes
 
 
-def _learnt(value: object) -> bool:
-    return isinstance(value, Tensor) and value.requires_grad
+def learnable(batch: Batch) -> list[Tensor]:
+    """Inputs and labels that ask for a gradient."""
+    return [t for t in (*batch.inputs, batch.y) if isinstance(t, Tensor) and t.requires_grad]
 
 
-def _moving(batch: Batch) -> tuple[Batch, list[Tensor]]:
-    """The batch with its learnable tensors as leaves, and those they stand for."""
-    wanted = [t for t in (*batch.inputs, batch.y) if _learnt(t)]
-    swap = [t.detach().requires_grad_() if _learnt(t) else t for t in (*batch.inputs, batch.y)]
+def cut(batch: Batch, *, learn: bool) -> tuple[Batch, list[Tensor]]:
+    """The batch with its learnable tensors cut from the graph, as leaves with ``learn``; and those
+    they stand for."""
+    wanted = learnable(batch)
+    swap = [
+        t.detach().requires_grad_(learn) if any(t is one for one in wanted) else t
+        for t in (*batch.inputs, batch.y)
+    ]
     return Batch(tuple(swap[:-1]), swap[-1], batch.rows), wanted
 
 
-def _still(batch: Batch) -> Batch:
-    """The batch as constants."""
-    swap = [t.detach() if _learnt(t) else t for t in (*batch.inputs, batch.y)]
-    return Batch(tuple(swap[:-1]), swap[-1], batch.rows)
+def inner(a: Weights, b: Weights) -> Tensor:
+    """The inner product over all weights."""
+    return torch.stack([(v * b[k]).sum() for k, v in a.items()]).sum()

@@ -29,9 +29,7 @@ def csr_from_edges(edge_index: Tensor, edge_weight: Tensor | None, num_nodes: in
     """Edges ``[2, m]`` (row 0 source, row 1 target) as ``A [n, n]``, float32.
 
     Parallel edges add up. Of a node's parallel self-loops the last counts, as for PyG's
-    ``GCNConv``, and a weight of 0 is stored: a loop of weight 0 is no missing loop. (Where PyG's
-    ``GraphConv``, ``SAGEConv`` and ``GINConv`` would add up parallel loops, the last counts, too: a
-    graph is one matrix for all models.)
+    ``GCNConv`` (here for all models), and a weight of 0 is stored: it is no missing loop.
 
     >>> loops = torch.tensor([[0, 0, 0, 0], [0, 0, 1, 1]])
     >>> csr_from_edges(loops, torch.tensor([0.5, 0.25, 2.0, 1.0]), 2).toarray().tolist()
@@ -62,17 +60,21 @@ def gcn_norm_csr(adj: sp.csr_matrix) -> sp.csr_matrix:
     """``D^-1/2 (A + I) D^-1/2`` (Kipf & Welling, ICLR 2017, eq. 2), ``D`` the in-degree.
 
     As in PyG's ``gcn_norm`` of ``edge_index``, a node with a stored self-loop keeps its weight, 0
-    included; the others get one of weight 1. A node of degree 0 keeps a row of zeros. (Of PyG's
-    other inputs, ``SparseTensor`` sets all loops to 1 and a torch sparse tensor adds 1 to each.)
+    included; the others get one of weight 1. A node of degree 0 keeps a row of zeros.
     """
     n = adj.shape[0]
     stored = sp.csr_matrix((np.ones(adj.nnz, bool), adj.indices, adj.indptr), shape=adj.shape)
     looped = (adj + sp.diags_array((~stored.diagonal()).astype(adj.dtype), shape=(n, n))).tocsr()
-    degree = np.asarray(looped.sum(1)).ravel()
+    return symmetric_norm_csr(looped)
+
+
+def symmetric_norm_csr(adj: sp.csr_matrix) -> sp.csr_matrix:
+    """``D^-1/2 A D^-1/2`` with ``D`` the row sums; an empty row stays empty."""
+    degree = np.asarray(adj.sum(1)).ravel()
     scale = np.zeros_like(degree)
     scale[degree > 0] = degree[degree > 0] ** -0.5
     half = sp.diags_array(scale)
-    return (half @ looped @ half).tocsr()
+    return (half @ adj @ half).tocsr()
 
 
 def mean_norm_csr(adj: sp.csr_matrix) -> sp.csr_matrix:
@@ -113,22 +115,13 @@ def scipy_csr(tensor: Tensor) -> sp.csr_matrix:
     if tensor.layout == torch.strided:
         return sp.csr_matrix(tensor.detach().cpu().numpy())
     tensor = tensor.detach().cpu().to_sparse_csr()
-    return sp.csr_matrix(
-        (
-            tensor.values().numpy(),
-            tensor.col_indices().numpy(),
-            tensor.crow_indices().numpy(),
-        ),
-        shape=tuple(tensor.shape),
-    )
+    parts = (tensor.values(), tensor.col_indices(), tensor.crow_indices())
+    return sp.csr_matrix(tuple(part.numpy() for part in parts), shape=tuple(tensor.shape))
 
 
 def spmm(adj: Adjacency, x: Tensor) -> Tensor:
-    """``A @ x`` for any :data:`Adjacency`; ``x [m, ...]`` may have trailing dimensions.
-
-    Trailing dimensions are folded into columns: one wide sparse product is several times faster
-    than many narrow ones, and ``vmap`` does not support CSR.
-    """
+    """``A @ x`` for any :data:`Adjacency`; trailing dimensions of ``x [m, ...]`` are folded into
+    columns, as one wide sparse product is several times faster than many narrow ones."""
     if adj is None:
         return x
     if x.dim() == 2:

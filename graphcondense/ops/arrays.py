@@ -22,12 +22,8 @@ def dense(matrix: Array | sp.csr_matrix) -> Array:
 
 
 def plain(value: Any, what: str, *, text: str = "") -> Tensor:
-    """A dense tensor, an array or a list as a tensor on the CPU, without a gradient's history.
-
-    Args:
-        value: what was given.
-        what: what a message calls it.
-        text: the way out for text, after a colon.
+    """A dense tensor, an array or a list as a tensor on the CPU, without a gradient's history; a
+    message calls it ``what``, and says ``text`` of text.
 
     Raises:
         ValueError: text, objects, rows of different lengths, complex numbers, a sparse matrix.
@@ -48,8 +44,10 @@ def plain(value: Any, what: str, *, text: str = "") -> Tensor:
         if array.dtype.kind in "US" or (
             array.dtype.kind == "O" and array.size and isinstance(array.flat[0], str | bytes)
         ):
-            said = f"{what} holds text, such as {str(array.flat[0])[:30]!r}" if array.size else what
-            raise ValueError(f"{said}; numbers are needed{text}")
+            found = (
+                f"{what} holds text, such as {str(array.flat[0])[:30]!r}" if array.size else what
+            )
+            raise ValueError(f"{found}; numbers are needed{text}")
         if array.dtype.kind not in "biufc":
             raise ValueError(f"{what} holds {array.dtype} values; numbers are needed")
         if array.dtype.kind == "f" and array.dtype.itemsize > 8:

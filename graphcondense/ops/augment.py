@@ -49,8 +49,7 @@ Strategy = Annotated[str, Operations()]
 class Augment:
     """A strategy of augmentation; every strength of zero leaves images as they are.
 
-    Strengths are in units of the images that are shown, which are preprocessed ones; what is cut
-    out or moved in is zero, the mean image where preprocessing standardises.
+    Strengths are in units of preprocessed images; what is cut out or moved in is zero.
 
     Attributes:
         strategy: names of :data:`OPERATIONS` joined by ``_``, or ``"none"``.
@@ -104,14 +103,10 @@ class Augment:
         *,
         each: int | None = None,
     ) -> Shown:
-        """One transformation, the same function on whatever batch it is given.
+        """One transformation of images of this ``(channels, height, width)``, drawn on the CPU.
 
-        Args:
-            rng: all draws, made on the CPU.
-            shape: ``(channels, height, width)`` of an image.
-            device: where the parameters go; they follow the images in any case.
-            each: number of images to draw for, each its own parameters (of the same operation); by
-                default all images share one draw, so that any number may be shown.
+        By default all images share one draw; ``each`` is a number of images to draw for, each its
+        own parameters (of the same operation).
         """
         names = self.operations
         if self.pick == "one" and len(names) > 1:

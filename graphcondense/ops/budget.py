@@ -27,13 +27,12 @@ class Budget:
         ratio: share of the examples that ``of`` names.
         of: what ``ratio`` is a share of: the labelled training examples, or all.
         per_class: the same number of examples for every class.
-        bytes: size in bytes of all tensors of the result, at most. An example counts as dense, as
-            learnt ones are; real ones that are mostly zero are stored by row and may take far less.
+        bytes: size in bytes of all tensors of the result, at most. An example counts as dense; real
+            ones that are mostly zero may take far less.
         rule: how classes share. ``"remainder"`` (GCond): each class the floor of its share, at
             least one, the largest class takes what is left and passes on what it cannot hold.
-            ``"floor"``: each class the floor of its share, at least one, so that the sum may stay
-            under the budget. ``"equal"``: the same for all, what is left one each to the largest
-            classes.
+            ``"floor"``: each class the floor of its share, at least one. ``"equal"``: the same for
+            all, what is left one each to the largest classes.
     """
 
     nodes: Count | None = None
@@ -98,6 +97,11 @@ class Budget:
                 )
             wanted = self._share(counts, n)
         short = (wanted > counts).nonzero().flatten()
+        if len(short) and classes == 1:  # users, who have no classes, or targets to regress on
+            raise ValueError(
+                f"there is one class, so per_class={brief(self.per_class)} counts all examples, "
+                f"and there are {int(counts[0])} to train on; lower the budget"
+            )
         if len(short):
             c, wants = int(short[0]), int((wanted - counts).max())
             rule = "" if self.per_class is not None else " or choose another rule"
@@ -108,12 +112,8 @@ class Budget:
         return wanted
 
     def instead(self, missing: int, total: int) -> str:
-        """What else, besides a lower budget, helps where each class lacks so many labels.
-
-        Args:
-            missing: labelled examples that every class would need besides.
-            total: all examples there are.
-        """
+        """What else, besides a lower budget, helps where each class lacks ``missing`` labels and
+        there are ``total`` examples."""
         return ""
 
     def _missing(self, counts: Tensor, n: int) -> int:

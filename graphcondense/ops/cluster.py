@@ -16,10 +16,7 @@ TINY = 1e-12
 
 
 def isometric(x: Tensor) -> Tensor:
-    """Rows ``[m, min(m, d)]`` with the distances of ``x [m, d]``; ``x`` itself where ``d <= m``.
-
-    Clustering needs distances alone, and a class has far fewer labelled nodes than features.
-    """
+    """Rows ``[m, min(m, d)]`` with the distances of ``x [m, d]``; ``x`` itself where ``d <= m``."""
     m, d = x.shape
     if d <= m:
         return x
@@ -40,10 +37,10 @@ def fuzzy_c_means(
     tolerance: float = 1e-5,
     centres: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Memberships of every restart, and what each reached.
+    """Memberships ``u [R, m, k]`` of every restart, and the objective ``[R]`` that each reached.
 
-    Fuzzy restarts start from random memberships, so from centres near the mean that part from
-    there; hard ones from rows drawn far apart (k-means++; Arthur & Vassilvitskii, 2007).
+    Fuzzy restarts start from random memberships, hard ones from rows drawn far apart (k-means++;
+    Arthur & Vassilvitskii, 2007).
 
     Args:
         x: rows ``[m, d]``.
@@ -54,9 +51,6 @@ def fuzzy_c_means(
         steps: updates at most.
         tolerance: ends when no membership moves further.
         centres: given starts ``[R, k', d]`` with ``k' <= k``; further centres are rows far apart.
-
-    Returns:
-        ``u [R, m, k]`` and the objective ``[R]``.
 
     Raises:
         ValueError: ``k`` beyond the rows, or a fuzzifier below 1.
@@ -102,9 +96,8 @@ def k_means(x: Tensor, k: int, rng: Generator) -> Tensor:
 def spectral_parts(x: Tensor, k: int, rng: Generator) -> Tensor:
     """The part ``[m]`` of each row ``[m, d]``; no part is empty.
 
-    Normalised spectral clustering (Ng, Jordan & Weiss, NeurIPS 2001) of the graph whose weights are
-    the rows' cosines where they are positive: k-means of the rows, scaled to length one, of the
-    ``k`` leading eigenvectors.
+    Normalised spectral clustering (Ng, Jordan & Weiss, NeurIPS 2001) of the graph of the rows'
+    positive cosines, by :func:`k_means`.
 
     Raises:
         ValueError: ``k`` beyond the rows.
@@ -124,7 +117,7 @@ def spectral_parts(x: Tensor, k: int, rng: Generator) -> Tensor:
 
 
 def filled(part: Tensor, k: int) -> Tensor:
-    """The parts ``[m]`` with every empty one given a row of the largest.
+    """The parts ``[m]``, every empty one given a row of the largest.
 
     >>> filled(torch.tensor([0, 0, 2]), 3).bincount().tolist()
     [1, 1, 1]
@@ -168,6 +161,6 @@ def _far_apart(x: Tensor, k: int, given: Tensor, rng: Generator) -> Tensor:
         at = torch.multinomial(odds, 1, generator=rng).flatten().to(x.device)
         drawn = x[at][:, None]
         v = torch.cat([v, drawn], 1)
-        own = _squares(x, drawn)[..., 0]
-        nearest = own if v.shape[1] == 1 else torch.minimum(nearest, own)
+        apart = _squares(x, drawn)[..., 0]
+        nearest = apart if v.shape[1] == 1 else torch.minimum(nearest, apart)
     return v

@@ -127,7 +127,7 @@ class Level:
     Attributes:
         adj: ``W [m, m]``, symmetric, without self-loops.
         volume: ``[m]``, degrees of a node's members in the first graph, summed.
-        held: ``[m, C]``, labelled members of each class.
+        labelled: ``[m, C]``, labelled members of each class.
         label: ``[m]``, a class that keeps nodes of others away, -1 where there is none.
         vectors: ``[m, K]``, what should change little within a group, or no columns.
         rng: of whatever is drawn.
@@ -135,7 +135,7 @@ class Level:
 
     adj: sp.csr_matrix
     volume: Array
-    held: Array
+    labelled: Array
     label: Array
     vectors: Array
     rng: np.random.Generator
@@ -147,7 +147,7 @@ class Level:
     @property
     def classes(self) -> Array:
         """``[m]``, the most frequent class of a node's labelled members; -1 where it has none."""
-        out: Array = np.where(self.held.any(1), self.held.argmax(1), -1)
+        out: Array = np.where(self.labelled.any(1), self.labelled.argmax(1), -1)
         return out
 
     def edges(self) -> tuple[Array, Array, Array]:
@@ -184,7 +184,7 @@ def coarsen(
     adj: sp.csr_matrix,
     n: int,
     family: Family,
-    held: Array,
+    labelled: Array,
     *,
     vectors: Array | None = None,
     carried: Callable[[sp.csr_matrix, Array], Array] | None = None,
@@ -192,25 +192,20 @@ def coarsen(
     join: bool = True,
     rng: np.random.Generator,
 ) -> Array:
-    """Contract level by level until exactly ``n`` nodes are left.
+    """Contract until exactly ``n`` nodes are left; the group of each ``[N]``, numbered in order.
 
     A level contracts disjoint groups, cheapest first; a group that lost members to a cheaper one is
     priced anew (Loukas's greedy algorithm). The last group is cut to size.
 
     Args:
-        adj: ``W [N, N]``, see :class:`Level`.
+        adj, vectors, rng: see :class:`Level`.
         n: nodes that are left.
         family: candidates of a level.
-        held: ``[N, C]``, one at the class of a labelled node.
-        vectors: ``[N, K]``, see :class:`Level`.
+        labelled: ``[N, C]``, one at the class of a labelled node.
         carried: what becomes of the vectors' means in a coarser graph; by default they stay.
         respect: never contract nodes of different classes.
-        join: make one of nodes of the same class that no edge allows to contract: components that
-            have become a node each, before anything else; and, when no candidate is left, others.
-        rng: of whatever is drawn.
-
-    Returns:
-        The group of each node ``[N]``, numbered in the order of their first members.
+        join: join nodes of the same class that no edge joins: components of a node each, before
+            anything else; and others when no candidate is left.
 
     Raises:
         ValueError: nothing is left to contract above ``n`` nodes.
@@ -223,7 +218,7 @@ def coarsen(
     m, part = adj.shape[0], np.arange(adj.shape[0])
     vectors = np.zeros((m, 0)) if vectors is None else vectors
     nobody = np.full(m, -1)
-    level = Level(adj, np.asarray(adj.sum(1)).ravel(), held, nobody, vectors, rng)
+    level = Level(adj, np.asarray(adj.sum(1)).ravel(), labelled, nobody, vectors, rng)
     while m > n:
         level = replace(level, label=level.classes if respect else np.full(m, -1))
         step, groups = joined(level, level.degree == 0, m - n) if join else (part, m)
@@ -244,7 +239,7 @@ def coarsen(
         small = _clean(sp.csr_matrix(sums @ level.adj @ sums.T))
         vectors = means(step, m) @ level.vectors
         vectors = vectors if carried is None else carried(small, vectors)
-        level = Level(small, sums @ level.volume, sums @ level.held, nobody, vectors, rng)
+        level = Level(small, sums @ level.volume, sums @ level.labelled, nobody, vectors, rng)
     return part
 
 
@@ -270,44 +265,41 @@ def cheapest(found: Candidates, level: Level, most: int) -> tuple[Array, int]:
     heapq.heapify(heap)
     while heap and most > 0:
         _, f = heapq.heappop(heap)
-        own, centre = left.get(f, index[ptr[f] : ptr[f + 1]]), found.centre[f]
-        gone = taken[own]
+        inside, centre = left.get(f, index[ptr[f] : ptr[f + 1]]), found.centre[f]
+        gone = taken[inside]
         if gone.any():
-            own = own[~gone]
-            if found.again is not None and len(own) > 1 and not taken[centre]:
-                left[f] = own
-                heapq.heappush(heap, (found.again(own), f))
+            inside = inside[~gone]
+            if found.again is not None and len(inside) > 1 and not taken[centre]:
+                left[f] = inside
+                heapq.heappush(heap, (found.again(inside), f))
             continue
-        if len(own) > most + 1:
-            apart = np.square(level.vectors[own] - level.vectors[centre]).sum(1)
-            apart[own == centre] = -1
-            own = own[np.argsort(apart, kind="stable")[: most + 1]]
-        taken[own] = True
-        group[own] = own.min()
-        most -= len(own) - 1
+        if len(inside) > most + 1:
+            apart = np.square(level.vectors[inside] - level.vectors[centre]).sum(1)
+            apart[inside == centre] = -1
+            inside = inside[np.argsort(apart, kind="stable")[: most + 1]]
+        taken[inside] = True
+        group[inside] = inside.min()
+        most -= len(inside) - 1
     return _numbered(group)
 
 
 def joined(level: Level, among: Array, most: int) -> tuple[Array, int]:
-    """Join nodes of the same class, whether an edge is between them or not.
+    """Join nodes of the same class, whether an edge is between them or not; as :func:`cheapest`.
 
-    The class with the most nodes among those in question is next, and its two of least volume
-    become one, until each class has one or ``most`` nodes are gone.
-
-    Returns:
-        As :func:`cheapest`.
+    The class with the most nodes is next, and its two of least volume become one, until each class
+    has one or ``most`` nodes are gone.
     """
     group, classes = np.arange(len(among)), level.classes
     heaps = [
         [(float(level.volume[i]), int(i)) for i in np.flatnonzero(among & (classes == c))]
-        for c in range(level.held.shape[1])
+        for c in range(level.labelled.shape[1])
     ]
-    for own in heaps:
-        heapq.heapify(own)
-    while most > 0 and (own := max(heaps, key=len, default=[])) and len(own) > 1:
-        (v, i), (w, j) = heapq.heappop(own), heapq.heappop(own)
+    for heap in heaps:
+        heapq.heapify(heap)
+    while most > 0 and (heap := max(heaps, key=len, default=[])) and len(heap) > 1:
+        (v, i), (w, j) = heapq.heappop(heap), heapq.heappop(heap)
         group[group == max(i, j)] = min(i, j)
-        heapq.heappush(own, (v + w, min(i, j)))
+        heapq.heappush(heap, (v + w, min(i, j)))
         most -= 1
     return _numbered(group)
 

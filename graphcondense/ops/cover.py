@@ -16,15 +16,10 @@ BLOCK = 4096
 
 
 def reverse_neighbours(rows: Tensor, candidates: Tensor, k: int) -> sp.csr_matrix:
-    """Which rows have a candidate among their ``k`` nearest: ``[m, z]`` bool.
+    """Which rows ``[z, d]`` have a candidate ``[m, d]`` among their ``k`` nearest: ``[m, z]`` bool.
 
     A row that is itself a candidate is its own nearest neighbour. Of equally near candidates the
     first ones count.
-
-    Args:
-        rows: ``[z, d]``.
-        candidates: ``[m, d]``.
-        k: neighbours of a row; all candidates where there are fewer.
 
     Raises:
         ValueError: ``k`` below 1.
@@ -51,10 +46,9 @@ def reverse_neighbours(rows: Tensor, candidates: Tensor, k: int) -> sp.csr_matri
 def greedy_cover(covers: sp.csr_matrix, k: int) -> Array:
     """``k`` sets that cover much together: the one that adds most, again and again.
 
-    It covers at least ``1 - (1 - 1/k)^k > 1 - 1/e`` of what the best ``k`` sets do (Nemhauser,
-    Wolsey & Fisher, 1978). What a set adds never grows, so only sets that may lead are counted anew
-    (Minoux, 1978). Of equals the first is taken. Once nothing is left to add, covering starts over
-    with the sets that remain.
+    It covers above ``1 - 1/e`` of what the best ``k`` sets do (Nemhauser, Wolsey & Fisher, 1978).
+    Only sets that may lead are counted anew (Minoux, 1978). Of equals the first is taken. Once
+    nothing is left to add, covering starts over with the sets that remain.
 
     Args:
         covers: what each set covers, ``[m, z]``, not zero where it does.
@@ -83,7 +77,7 @@ def greedy_cover(covers: sp.csr_matrix, k: int) -> Array:
         if not heap or heap[0][0] == 0:
             left[:] = True
             taken = set(order)
-            heap = [(-len(own), i) for i, own in enumerate(has) if i not in taken]
+            heap = [(-len(members), i) for i, members in enumerate(has) if i not in taken]
             heapq.heapify(heap)
         bound, i = heapq.heappop(heap)
         adds = int(left[has[i]].sum())

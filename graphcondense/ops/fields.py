@@ -14,7 +14,7 @@ import os
 import reprlib
 import types
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
@@ -45,8 +45,20 @@ class Range:
             return None
         least = f"{'above' if self.above else 'at least'} {self.low:g}"
         most = f"{'below' if self.below else 'at most'} {self.high:g}"
-        said = [least] * (self.low > -math.inf) + [most] * (self.high < math.inf)
-        return f"must be {' and '.join(said)}"
+        ends = [least] * (self.low > -math.inf) + [most] * (self.high < math.inf)
+        return f"must be {' and '.join(ends)}"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Any other rule: a test, and what to say of a value that fails it."""
+
+    holds: Callable[[Any], bool]
+    words: str
+
+    def wrong(self, value: object) -> str | None:
+        """What ``value`` has to be, if it is not."""
+        return None if self.holds(value) else self.words
 
 
 Count = Annotated[int, Range(1)]
@@ -74,27 +86,11 @@ Momentum = Annotated[float, Range(0, 1, below=True)]
 """A share below all: momentum, dropout, damping."""
 
 
-class Evenly:
-    """Halves of it are whole."""
-
-    def wrong(self, value: int) -> str | None:
-        """What ``value`` has to be, if it is not."""
-        return None if value >= 2 and value % 2 == 0 else "must be even and at least 2"
-
-
-Even = Annotated[int, Evenly()]
+Even = Annotated[int, Rule(lambda n: n >= 2 and n % 2 == 0, "must be even and at least 2")]
 """An even number, two or more."""
 
 
-class Somewhere:
-    """Not all of them are zero."""
-
-    def wrong(self, values: Sequence[float]) -> str | None:
-        """What ``values`` have to be, if they are not."""
-        return None if any(values) else "are all zero; give one other than zero"
-
-
-Weights = Annotated[tuple[float, ...], Somewhere()]
+Weights = Annotated[tuple[float, ...], Rule(any, "are all zero; give one other than zero")]
 """Weights in a sum that is not empty."""
 
 

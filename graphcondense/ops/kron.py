@@ -15,9 +15,8 @@ FILLED = 0.04
 def kron(adj: sp.csr_matrix, kept: Array) -> tuple[Array, Array]:
     """``L_aa - L_ab L_bb⁻¹ L_ba``, the Laplacian that is left when all but the kept nodes are gone.
 
-    Round after round, an independent set of nodes with few neighbours is eliminated; the Schur
-    complement of a Schur complement is that of the whole, so nothing is approximate. What is left
-    when the Laplacian is no longer sparse is solved by Cholesky.
+    Round after round, an independent set of nodes with few neighbours is eliminated, exactly. What
+    is left when the Laplacian is no longer sparse is solved by Cholesky.
 
     Args:
         adj: ``W [m, m]``, symmetric, without self-loops; every component has a kept node.

@@ -44,22 +44,14 @@ def pair_logits(
     Returns:
         ``[n, n]``.
     """
-    out: Tensor = _Pairs.apply(left, right, weight, scale, shift, last, eps)  # type: ignore[no-untyped-call]
+    out: Tensor = _Pairs.apply(eps, left, right, weight, scale, shift, last)  # type: ignore[no-untyped-call]
     return out
 
 
 class _Pairs(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Context,
-        left: Tensor,
-        right: Tensor,
-        weight: Tensor,
-        scale: Tensor,
-        shift: Tensor,
-        last: Tensor,
-        eps: float,
-    ) -> Tensor:
+    def forward(ctx: Context, eps: float, *parts: Tensor) -> Tensor:
+        left, right, weight, scale, shift, last = parts
         n = len(left)
         z = left.new_empty(n * n, len(weight))
         means, spreads, counts = [], [], []
@@ -92,9 +84,9 @@ class _Pairs(torch.autograd.Function):
         # z.
         plain, with_z = torch.zeros_like(last), torch.zeros_like(last)
         for rows, part in _tiles(z, n):
-            own = _open(grad[_flat(rows, n), None], torch.addcmul(offset, part, slope))
-            plain += own.sum(0)
-            with_z += own.mul_(part).sum(0)
+            passed = _open(grad[_flat(rows, n), None], torch.addcmul(offset, part, slope))
+            plain += passed.sum(0)
+            with_z += passed.mul_(part).sum(0)
         d_last = slope * with_z + offset * plain
         d_shift = last * plain
         d_scale = root * (last * with_z - mean * d_shift)
@@ -112,7 +104,7 @@ class _Pairs(torch.autograd.Function):
             back = _open(dz @ weight, hidden).view(-1, n, left.shape[1])
             d_left[rows] = back.sum(1)
             d_right += back.sum(0)
-        return d_left, d_right, d_weight, d_scale, d_shift, d_last, None
+        return None, d_left, d_right, d_weight, d_scale, d_shift, d_last
 
 
 def _tiles(z: Tensor, n: int) -> Iterator[tuple[slice, Tensor]]:

@@ -20,8 +20,7 @@ def personalised_pagerank(
     """``π = (1 - damping) s + damping Pᵀ π`` (Page et al., 1999), ``s`` uniform on the seeds.
 
     A step goes from a node to one that it hears from, ``i -> j`` with probability
-    ``P_ij = A_ij / Σ_j A_ij``; from a node that hears from none it goes to a seed. So ``π`` tells
-    how much of what reaches the seeds by message passing comes from where.
+    ``P_ij = A_ij / Σ_j A_ij``; from a node that hears from none it goes to a seed.
 
     Args:
         adj: ``A [n, n]``, ``A[i, j]`` the weight of the edge ``j -> i``.

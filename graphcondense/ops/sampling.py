@@ -21,9 +21,8 @@ def blocks(
         adj: a normalised operator ``[n, n]``.
         rows: nodes whose outputs are wanted ``[m]``.
         hops: how often the model propagates.
-        fanout: keep at most this many neighbours of a node, drawn uniformly, with the remaining
-            weights scaled up so that the product stays right in expectation; ``None`` keeps all,
-            and the product is exact.
+        fanout: keep at most this many neighbours of a node, drawn uniformly, with weights scaled up
+            so that the product is right in expectation; ``None`` keeps all.
         seed: of the draw.
 
     Returns:

@@ -1,19 +1,19 @@
 """Sums, maxima and softmaxes over segments of rows, through torch-scatter where it is installed.
 
-Two paths compute the same thing: ``torch_scatter``'s kernels (an optional accelerator) and torch's
-own ``index_add`` / ``scatter_reduce``. :func:`backend` says which one runs; the environment
-variable ``GRAPHCONDENSE_SEGMENT`` (``auto``, ``torch`` or ``torch-scatter``) or an argument forces
-one.
+Otherwise torch's own ``index_add`` and ``scatter_reduce`` compute the same. :func:`backend` says
+which one runs; the environment variable ``GRAPHCONDENSE_SEGMENT`` (``auto``, ``torch`` or
+``torch-scatter``) or an argument forces one.
 """
 
 from __future__ import annotations
 
 import os
 from importlib.util import find_spec
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypedDict, cast
 
 import torch
 from torch import Tensor
+from typing_extensions import Unpack
 
 Backend = Literal["torch-scatter", "torch"]
 VARIABLE = "GRAPHCONDENSE_SEGMENT"
@@ -41,64 +41,50 @@ def backend(force: str | None = None) -> Backend:
     return cast(Backend, choice)
 
 
-def segment_sum(
-    values: Tensor,
-    index: Tensor | None = None,
-    *,
-    ptr: Tensor | None = None,
-    num_segments: int | None = None,
-    backend: str | None = None,
-) -> Tensor:
-    """The sum of each segment's rows; an empty segment gives 0.
+class Segments(TypedDict, total=False):
+    """How rows fall into segments, besides the segment of each row.
+
+    Attributes:
+        ptr: where the segments of *sorted* rows begin, ``[segments + 1]``, as in CSR. It may stand
+            in for ``index``; given both, each path takes what it is faster with.
+        num_segments: number of segments; default ``len(ptr) - 1``, else ``index.max() + 1``.
+        backend: see :func:`backend`.
+    """
+
+    ptr: Tensor | None
+    num_segments: int | None
+    backend: str | None
+
+
+def segment_sum(values: Tensor, index: Tensor | None = None, **how: Unpack[Segments]) -> Tensor:
+    """The sum of each segment's rows ``[segments, ...]``; an empty segment gives 0.
 
     Args:
         values: ``[m, ...]``.
         index: the segment of each row ``[m]``, in any order.
-        ptr: where the segments of *sorted* rows begin, ``[segments + 1]``, as in CSR. One of
-            ``index`` and ``ptr`` is needed; given both, each path takes what it is faster with.
-        num_segments: number of segments; default ``len(ptr) - 1``, else ``index.max() + 1``.
-        backend: see :func:`backend`.
-
-    Returns:
-        ``[segments, ...]``.
+        **how: see :class:`Segments`.
 
     Raises:
         ValueError: without ``index`` and ``ptr``, or if their length does not match ``values``.
     """
-    return _reduce(values, index, ptr, num_segments, backend, "sum")
+    return _reduce(values, index, "sum", **how)
 
 
-def segment_max(
-    values: Tensor,
-    index: Tensor | None = None,
-    *,
-    ptr: Tensor | None = None,
-    num_segments: int | None = None,
-    backend: str | None = None,
-) -> Tensor:
+def segment_max(values: Tensor, index: Tensor | None = None, **how: Unpack[Segments]) -> Tensor:
     """The largest of each segment's rows; an empty segment gives 0. Arguments: `segment_sum`.
 
     Among equal maxima torch shares the gradient evenly, as ``torch.amax`` does, and torch-scatter
     gives it to one of them.
     """
-    return _reduce(values, index, ptr, num_segments, backend, "max")
+    return _reduce(values, index, "max", **how)
 
 
-def segment_softmax(
-    values: Tensor,
-    index: Tensor | None = None,
-    *,
-    ptr: Tensor | None = None,
-    num_segments: int | None = None,
-    backend: str | None = None,
-) -> Tensor:
+def segment_softmax(values: Tensor, index: Tensor | None = None, **how: Unpack[Segments]) -> Tensor:
     """A softmax over the rows of each segment, ``[m, ...]``. Arguments: `segment_sum`."""
-    index = _index(values, index, ptr)
-    segments = {"ptr": ptr, "num_segments": num_segments, "backend": backend}
-    top = segment_max(values.detach(), index, **segments)  # type: ignore[arg-type]
+    index = _index(values, index, how.get("ptr"))
+    top = segment_max(values.detach(), index, **how)
     weight = (values - top.index_select(0, index)).exp()
-    total = segment_sum(weight, index, **segments)  # type: ignore[arg-type]
-    return weight / total.index_select(0, index)
+    return weight / segment_sum(weight, index, **how).index_select(0, index)
 
 
 def _index(values: Tensor, index: Tensor | None, ptr: Tensor | None) -> Tensor:
@@ -114,12 +100,11 @@ def _index(values: Tensor, index: Tensor | None, ptr: Tensor | None) -> Tensor:
 def _reduce(
     values: Tensor,
     index: Tensor | None,
-    ptr: Tensor | None,
-    num_segments: int | None,
-    force: str | None,
     reduce: Literal["sum", "max"],
+    **how: Unpack[Segments],
 ) -> Tensor:
-    if backend(force) == "torch-scatter":
+    ptr, num_segments = how.get("ptr"), how.get("num_segments")
+    if backend(how.get("backend")) == "torch-scatter":
         import torch_scatter
 
         scatter: Any = torch_scatter

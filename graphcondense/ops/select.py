@@ -25,10 +25,8 @@ def choose_herding(x: Tensor, k: int, rng: Generator) -> Tensor:
 
 
 def choose_kcenter(x: Tensor, k: int, rng: Generator) -> Tensor:
-    """Greedy k-center (Gonzalez, 1985; Sener & Savarese, ICLR 2018, alg. 1).
-
-    Starts at the row nearest the mean, then always takes the row farthest from all taken.
-    """
+    """Greedy k-center (Gonzalez, 1985; Sener & Savarese, ICLR 2018, alg. 1): the row nearest the
+    mean, then always the row farthest from all taken."""
     distance = torch.full((len(x),), torch.inf, device=x.device, dtype=x.dtype)
     at = (x - x.mean(0)).square().sum(1).argmin()
     chosen = []

@@ -38,10 +38,7 @@ def above(edge_index: Tensor, weight: Tensor, threshold: float) -> Tensor:
 
 
 def top_k(edge_index: Tensor, weight: Tensor, k: int) -> Tensor:
-    """The ``k`` heaviest edges into each node, and their reverses where the graph has them.
-
-    So a node that others choose keeps more than ``k``. Of equal weights those from the first nodes
-    are taken.
+    """The ``k`` heaviest edges into each node (of equals the first), and their reverses.
 
     >>> path = torch.tensor([[0, 1, 1, 2, 2, 3], [1, 0, 2, 1, 3, 2]])
     >>> top_k(path, torch.tensor([3.0, 3.0, 1.0, 1.0, 2.0, 2.0]), 1).tolist()
@@ -99,10 +96,10 @@ def candidates(adj: sp.csr_matrix, how: How) -> Iterator[tuple[str, sp.csr_matri
     coo = sp.coo_array((coo.data[real], (coo.row[real], coo.col[real])), shape=adj.shape)
     edges = torch.from_numpy(np.stack([coo.col, coo.row]).astype(np.int64))
     weight = torch.from_numpy(coo.data)
-    for said, kept in _choices(edges, weight, how):
+    for words, kept in _choices(edges, weight, how):
         mask = kept.numpy()
         yield (
-            said,
+            words,
             sp.csr_matrix((coo.data[mask], (coo.row[mask], coo.col[mask])), shape=adj.shape),
         )
 

@@ -31,10 +31,9 @@ def laplacian_ends(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Eigenpairs of ``L = I - Â`` at both ends of its spectrum, which lies in ``[0, 2)``.
 
-    A directed graph is made symmetric, ``(Â + Âᵀ) / 2``. Every connected part is solved by itself,
-    so that a vector is zero outside one part: a graph of ``p`` parts has the eigenvalue 0 ``p``
-    times, on which a solver of the whole gets stuck. Of equal eigenvalues that of the larger part
-    comes first.
+    A directed graph is made symmetric, ``(Â + Âᵀ) / 2``. Every connected part is solved by itself:
+    a graph of ``p`` parts has the eigenvalue 0 ``p`` times, on which a solver of the whole gets
+    stuck. Of equal eigenvalues that of the larger part comes first.
 
     Args:
         gcn_adj: ``Â [n, n]``.
@@ -62,8 +61,8 @@ def laplacian_ends(
     half = ((half + half.T) / 2).tocsr()
     found, where = [], []
     for nodes in components(half):
-        own = half if len(nodes) == n else half[nodes][:, nodes]
-        pairs = _ends(own, smallest, largest, seed, steps, tolerance)
+        part_adj = half if len(nodes) == n else half[nodes][:, nodes]
+        pairs = _ends(part_adj, smallest, largest, seed, steps, tolerance)
         found.append(pairs)
         where.append(nodes)
     every = np.concatenate([values for values, _ in found])

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
@@ -78,8 +79,8 @@ def grow(
     colours = [leaf]
     for _ in range(hops):
         below = colours[-1][source]
-        own = np.lexsort((kind, below, target))
-        heard = np.stack([below[own], kind[own]], 1)
+        by_target = np.lexsort((kind, below, target))
+        heard = np.stack([below[by_target], kind[by_target]], 1)
         seen: dict[tuple[int, bytes], int] = {}
         trees = [
             seen.setdefault((root, heard[a:b].tobytes()), len(seen))
@@ -100,17 +101,10 @@ def _numbered(values: npt.NDArray[np.generic]) -> Ints:
 def plant(forest: Forest, roots: Sequence[int]) -> tuple[Ints, Ints, Ints]:
     """A small graph in which ``roots`` have the computation trees they have in their own graphs.
 
-    Equal subtrees are one node, and a node with a tree of height ``k`` also serves where that tree
-    cut to a lower height is needed. So the trees fold into a directed graph, child to parent, with
-    parallel edges. A node of height ``k`` has the state of its original after each of the first
-    ``k`` layers: the roots are exact in a network of at most ``hops`` layers. Of a leaf only the
-    features count, so edges from its parent may pad its in-degree to that of the original, which
-    makes GCN exact too. No node is given an edge to itself, which GCN and GAT would take for their
-    own self-loop.
-
-    Args:
-        forest: of :func:`grow`.
-        roots: one node for each tree.
+    Equal subtrees are one node, which also serves where its tree cut to a lower height is needed: a
+    directed graph, child to parent, with parallel edges. The roots are exact in a network of at
+    most ``hops`` layers. Edges from a leaf's parent pad its in-degree to that of the original, for
+    GCN to be exact. No node is given an edge to itself, a self-loop for GCN and GAT.
 
     Returns:
         The original of each node ``[n]``, the roots first; the edges ``[2, m]`` between them; the
@@ -147,6 +141,15 @@ def plant(forest: Forest, roots: Sequence[int]) -> tuple[Ints, Ints, Ints]:
     return np.array(nodes, np.int64), out[:2], out[2]
 
 
+def miner() -> ModuleType:
+    """What mines frequent sets.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    return need("mlxtend.frequent_patterns", "mirage", "mining frequent trees")
+
+
 def frequent_sets(has: sp.csr_matrix, count: int) -> list[Ints]:
     """Maximal frequent item sets: those in at least ``count`` rows that no larger one contains.
 
@@ -166,8 +169,7 @@ def frequent_sets(has: sp.csr_matrix, count: int) -> list[Ints]:
     """
     import pandas as pd
 
-    fpmax = need("mlxtend.frequent_patterns", "mirage", "mining frequent trees").fpmax
-
+    fpmax = miner().fpmax
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}")
     boolean = (has != 0).tocsc()
@@ -177,5 +179,5 @@ def frequent_sets(has: sp.csr_matrix, count: int) -> list[Ints]:
     table = pd.DataFrame.sparse.from_spmatrix(boolean[:, items])
     # It takes a share and rounds the product up: half a row less comes out at `count`.
     found = fpmax(table, min_support=(count - 0.5) / has.shape[0])
-    sets = sorted(sorted(items[list(own)].tolist()) for own in found["itemsets"])
-    return [np.array(own, np.int64) for own in sets]
+    sets = sorted(sorted(items[list(found_set)].tolist()) for found_set in found["itemsets"])
+    return [np.array(found_set, np.int64) for found_set in sets]

@@ -26,13 +26,10 @@ BLOCK = 2**22
 def smallest_nonzero(adj: sp.csr_matrix, k: int, rng: np.random.Generator) -> tuple[Array, Array]:
     """The ``k`` smallest eigenvalues of ``L`` above zero, ascending, and their vectors ``[m, k]``.
 
-    Zero is an eigenvalue once a component, and its vectors are known: they are left out from the
-    start. Above :data:`~graphcondense.ops.spectral.DENSE` nodes by LOBPCG (Knyazev, 2001) with the
-    degrees as preconditioner, to a residual of 1e-4 or for 300 steps. If it has not converged by
-    then it still has a subspace of small energy, and a coarsening needs no more than that: the
-    bounds on it hold for any subspace.
-
-    A graph with fewer such eigenvalues gives all it has.
+    Zero is an eigenvalue once a component, and its vectors are known and left out. Above
+    :data:`~graphcondense.ops.spectral.DENSE` nodes by LOBPCG (Knyazev, 2001) with the degrees as
+    preconditioner, to a residual of 1e-4 or for 300 steps: a coarsening needs no more than a
+    subspace of small energy. A graph with fewer such eigenvalues gives all it has.
     """
     lap, m = laplacian(adj), adj.shape[0]
     parts, part = connected_components(adj, directed=False)
@@ -85,10 +82,9 @@ def variation_edges(level: Level) -> Candidates:
 def variation_neighborhoods(level: Level) -> Candidates:
     """Every node with its neighbours, by local variation ``‖Π_C⊥ A‖²_{L_C} / (|C| - 1)``.
 
-    ``Π_C⊥`` takes away the mean over ``C``, and ``L_C`` is the Laplacian of the edges inside ``C``
-    with those to the outside, doubled, on its diagonal. With the rows ``a_i`` of ``A`` in ``C``,
-    their mean ``ā`` and the weight ``b_i`` from ``i`` to the outside, the norm (Frobenius', an
-    upper bound of the spectral one) is ``Σ_{ij inside} w_ij ‖a_i - a_j‖² + 2 Σ_i b_i ‖a_i - ā‖²``.
+    With the rows ``a_i`` of ``A`` in ``C``, their mean ``ā`` and the weight ``b_i`` from ``i`` to
+    the outside, the norm (Frobenius', an upper bound of the spectral one) is
+    ``Σ_{ij inside} w_ij ‖a_i - a_j‖² + 2 Σ_i b_i ‖a_i - ā‖²``.
 
     Of a neighbourhood with several labels, the members of the centre's stay (of the most frequent
     one where the centre has none), and those without.
@@ -110,9 +106,9 @@ def _one_label(groups: sp.csr_matrix, label: Array) -> sp.csr_matrix:
     if not len(at):
         return groups
     told = sp.csr_matrix((np.ones(len(at)), (at, label[at])), (len(label), label.max() + 1))
-    own = np.where(label >= 0, label, (groups @ told).toarray().argmax(1))
+    label_of = np.where(label >= 0, label, (groups @ told).toarray().argmax(1))
     coo = groups.tocoo()
-    fits = (label[coo.col] < 0) | (label[coo.col] == own[coo.row])
+    fits = (label[coo.col] < 0) | (label[coo.col] == label_of[coo.row])
     return sp.csr_matrix((coo.data[fits], (coo.row[fits], coo.col[fits])), shape=groups.shape)
 
 
@@ -133,32 +129,32 @@ class Prices:
         cuts = np.flatnonzero(np.diff(wide // BLOCK)) + 1
         out = [np.zeros(0)]
         for start, end in zip([0, *cuts], [*cuts, groups.shape[0]], strict=True):
-            own = sp.csr_matrix(groups[start:end])
-            size = np.diff(own.indptr)
+            block = sp.csr_matrix(groups[start:end])
+            size = np.diff(block.indptr)
             row = np.repeat(np.arange(len(size)), size)
-            inside = np.asarray((own @ energy).multiply(own).sum(1)).ravel() / 2
-            held = np.asarray((own @ self.adj)[row, own.indices]).ravel()
-            mean = (own @ self.a) / size[:, None]
-            apart = np.square(self.a[own.indices] - mean[row]).sum(1)
-            outside = (self.degree[own.indices] - held) * apart
+            inside = np.asarray((block @ energy).multiply(block).sum(1)).ravel() / 2
+            inner = np.asarray((block @ self.adj)[row, block.indices]).ravel()
+            mean = (block @ self.a) / size[:, None]
+            apart = np.square(self.a[block.indices] - mean[row]).sum(1)
+            outside = (self.degree[block.indices] - inner) * apart
             total = inside + 2 * np.bincount(row, outside, minlength=len(size))
             out.append(total / (size - 1))
         return np.concatenate(out)
 
-    def of_one(self, own: Array) -> float:
+    def of_one(self, group: Array) -> float:
         """Of the group of these nodes."""
         ptr, place = self.adj.indptr, self.place
-        place[own] = np.arange(len(own))
-        spans = [slice(ptr[i], ptr[i + 1]) for i in own]
+        place[group] = np.arange(len(group))
+        spans = [slice(ptr[i], ptr[i + 1]) for i in group]
         near = np.concatenate([self.adj.indices[s] for s in spans])
         inner = place[near] >= 0
-        row = np.repeat(np.arange(len(own)), [s.stop - s.start for s in spans])[inner]
+        row = np.repeat(np.arange(len(group)), [s.stop - s.start for s in spans])[inner]
         weight = np.concatenate([self.adj.data[s] for s in spans])[inner]
         energy = np.concatenate([self.energy[s] for s in spans])[inner]
-        place[own] = -1
-        outside = self.degree[own] - np.bincount(row, weight, minlength=len(own))
-        apart = np.square(self.a[own] - self.a[own].mean(0)).sum(1)
-        return float(energy.sum() / 2 + 2 * outside @ apart) / (len(own) - 1)
+        place[group] = -1
+        outside = self.degree[group] - np.bincount(row, weight, minlength=len(group))
+        apart = np.square(self.a[group] - self.a[group].mean(0)).sum(1)
+        return float(energy.sum() / 2 + 2 * outside @ apart) / (len(group) - 1)
 
 
 # --- pairs -------------------------------------------------------------------------------------

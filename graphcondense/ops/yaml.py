@@ -11,10 +11,9 @@ import yaml
 class Plain(yaml.SafeLoader):
     """What ``yaml.safe_load`` reads, less the words that YAML 1.1 takes for other things.
 
-    There ``1:30`` is 90 (base 60), ``010`` is 8, ``0x10``, ``0b11`` and ``1_000`` are numbers,
-    ``yes``, ``on`` and ``off`` are truth values and ``2020-01-01`` is a date: here all of these are
-    text, which a field that wants a number refuses. What ``yaml.safe_dump`` writes is read back as
-    it was.
+    There ``1:30`` is 90 (base 60), ``010``, ``0x10``, ``0b11`` and ``1_000`` are numbers, ``yes``
+    and ``off`` are truth values and ``2020-01-01`` is a date: here all are text. What
+    ``yaml.safe_dump`` writes is read back as it was.
     """
 
     yaml_implicit_resolvers = {  # noqa: RUF012

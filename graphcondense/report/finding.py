@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from graphcondense.report.merge import Group, baselines, baselines_of, is_floor
+from graphcondense.report.merge import Group, baselines, is_floor, size_of
 from graphcondense.report.runs import Run
 from graphcondense.report.values import (
     Values,
@@ -68,10 +68,10 @@ def _of_group(group: Group, runs: Sequence[Run]) -> Finding | None:
             f"for a {model}: {value}."
         )
     run = next((run for run in runs if group.runs.get(run.label) == best.name), None)
-    beside = baselines_of(group, best.row, model) if run is None else baselines(group, run, model)
+    size = size_of(best.row, group) if run is None else run.stored
     details = [
         _compared(group, best, Measured(BESIDE[what], mean, row))
-        for what, row in beside
+        for what, row in baselines(group, size, model)
         if (mean := number(row, "test_selected")) is not None
     ]
     details += [_compared(group, best, others[0])] if others else []

@@ -96,14 +96,14 @@ class Group:
         common = {
             name: value
             for name, value in first.items()
-            if all(name in own and own[name] == value for own in found.values())
+            if all(name in each and each[name] == value for each in found.values())
         }
         text = ", ".join([self.data, *_spelled(common)])
         apart = {
-            model: _spelled({k: v for k, v in own.items() if k not in common})
-            for model, own in found.items()
+            model: _spelled({k: v for k, v in settings.items() if k not in common})
+            for model, settings in found.items()
         }
-        return "; ".join([text, *(f"{m}: {', '.join(own)}" for m, own in apart.items() if own)])
+        return "; ".join([text, *(f"{m}: {', '.join(more)}" for m, more in apart.items() if more)])
 
 
 def _by_model(settings: Values, models: Sequence[str]) -> dict[str, Values]:
@@ -118,7 +118,11 @@ def _by_model(settings: Values, models: Sequence[str]) -> dict[str, Values]:
 
 
 def _spelled(settings: Values) -> list[str]:
-    return [f"{name} {_plain(value)}" for name, value in settings.items() if value is not None]
+    return [
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in settings.items()
+        if value is not None
+    ]
 
 
 def merge(runs: Sequence[Run]) -> list[Group]:
@@ -179,21 +183,16 @@ def _shown(
 ) -> str:
     """What the page calls a row's set: the run it is of, where that is known.
 
-    Args:
-        row: the row.
-        ledgers: of the row's evaluation.
-        runs: all runs on the page.
-        run: that in whose folder the evaluation lies.
-        group: the table that the row goes to; what is found out is written into it.
+    The row is of an evaluation that lies in the folder of ``run``. What is found out is written
+    into ``group``.
     """
     label = str(row["label"])
     if label == "whole":
         return label
-    nodes = f"{count_of(row, 'nodes', 0):,} {group.units[0]}"
     if label == "random":
-        graphs = count_of(row, "set_graphs", 0)
-        return f"random, {graphs:,} graphs" if graphs else f"random, {nodes}"
+        return f"random, {size_of(row, group)}"
     if label.endswith(SAME_BYTES):
+        nodes = f"{count_of(row, 'nodes', 0):,} {group.units[0]}"
         return f"{label.removesuffix(SAME_BYTES)}, {nodes}{SAME_BYTES}"
     ledger = ledgers.get(label, {})
     count = count_of(row, "graphs")
@@ -272,22 +271,17 @@ def _keep(group: Group, key: tuple[str, str], row: Values) -> None:
         group.rows[key] = row
 
 
-def baselines(group: Group, run: Run, model: str) -> Iterator[tuple[str, Values]]:
-    """The rows to stand beside a run's: random examples, as many as it has, and the whole data."""
-    for name, label in (("random", f"random, {run.stored}"), ("whole", "whole")):
-        row = group.rows.get((label, model))
-        if row is not None:
+def baselines(group: Group, size: str, model: str) -> Iterator[tuple[str, Values]]:
+    """The rows to stand beside a set of this size: as many random examples, and the whole data."""
+    for name, label in (("random", f"random, {size}"), ("whole", "whole")):
+        if (row := group.rows.get((label, model))) is not None:
             yield name, row
 
 
-def baselines_of(group: Group, row: Values, model: str) -> Iterator[tuple[str, Values]]:
-    """The rows to stand beside a row: random examples, as many as it has, and the whole data."""
-    graphs = number(row, "set_graphs")
-    nodes = f"{count_of(row, 'nodes', 0):,} {group.units[0]}"
-    size = f"{graphs:,.0f} graphs" if graphs else nodes
-    for name, label in (("random", f"random, {size}"), ("whole", "whole")):
-        if (found := group.rows.get((label, model))) is not None:
-            yield name, found
+def size_of(row: Values, group: Group) -> str:
+    """How many examples a row was trained on."""
+    graphs = count_of(row, "set_graphs", 0)
+    return f"{graphs:,} graphs" if graphs else f"{count_of(row, 'nodes', 0):,} {group.units[0]}"
 
 
 def is_floor(label: str) -> bool:
@@ -307,11 +301,11 @@ def better(group: Group, label: str) -> bool | None:
     ``None`` if they were not compared.
     """
     entry = group.ledgers[label]
-    if isinstance(said := entry.get("better_than_random"), bool):
-        return said
+    if isinstance(known := entry.get("better_than_random"), bool):
+        return known
     model = str(entry.get("model"))
     row = group.rows.get((label, model), {})
-    random = dict(baselines_of(group, row, model)).get("random", {})
+    random = dict(baselines(group, size_of(row, group), model)).get("random", {})
     mean, other = number(row, "test_selected"), number(random, "test_selected")
     if mean is None or other is None:
         return None
@@ -321,11 +315,3 @@ def better(group: Group, label: str) -> bool | None:
         larger_is_better=group.score.larger_is_better,
         error=number(row, "test_error"),
     )
-
-
-def _plain(value: object) -> str:
-    """
-    >>> _plain(0.0005), _plain(300)
-    ('0.0005', '300')
-    """
-    return f"{value:g}" if isinstance(value, float) else str(value)

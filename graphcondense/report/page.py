@@ -25,11 +25,10 @@ SCRIPTS = ("page.js", "chart.js", "graph.js")
 def write_report(runs: str | Path | Sequence[str | Path], path: str | Path | None = None) -> Path:
     """Write one HTML page about runs and everything that was measured on them.
 
-    The page is one file: it loads nothing, works from disk, and holds no feature of any node. The
-    same runs give the same bytes. It shows a summary, scores by training set and model, costs
-    and when condensing pays, training curves, the condensed graphs or images, any ``VERB.json``
-    with a ``kind`` and ``rows`` that lies in a run folder (with its ``VERB.png``), every setting,
-    and the commands that repeat the runs. Folders above the runs, and where data lie, are not told.
+    The page is one file that loads nothing and holds no feature of any node; the same runs give the
+    same bytes. It shows scores, costs, training curves, the condensed sets, any ``VERB.json`` with
+    a ``kind`` and ``rows`` in a run folder (with its ``VERB.png``), every setting, and the commands
+    that repeat the runs. Folders above the runs, and where data lie, are not told.
 
     Args:
         runs: one run folder or several, as ``graphcondense condense`` writes them.

@@ -7,26 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict, TypeGuard
+from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 from graphcondense.evaluate.metrics import SCORES, Score
+from graphcondense.ops.types import Record
 from graphcondense.report.values import Values, is_number, mapping
 
 EVALUATION = "evaluation.json"
 
-
-class Evaluation(TypedDict):
-    """What ``graphcondense evaluate`` wrote, as far as it was checked."""
-
-    rows: list[Values]
-    ledgers: NotRequired[Mapping[str, Values] | None]
-    settings: NotRequired[Values | None]
-    units: NotRequired[list[str] | None]
-    data: NotRequired[object]
-    digest: NotRequired[object]
-    metric: NotRequired[object]
-    test_examples: NotRequired[object]
-    test_unlabelled: NotRequired[object]
+Evaluation: TypeAlias = Record
+"""What ``graphcondense evaluate`` wrote, its rows checked; old versions have less beside them."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +49,7 @@ class Run:
         metrics: the rows of ``metrics.jsonl``; empty if there is none.
         evaluation: ``evaluation.json``; ``None`` if there is none.
         results: what other commands wrote, by name.
-        picture: path of ``graphs.png``, the picture of a set of graphs, or of ``items.png``, that
-            of users; ``None`` if there is none.
+        picture: path of the picture of the set; ``None`` if there is none.
         day: when the condensed set was written, as its file says, in UTC.
     """
 
@@ -78,9 +67,14 @@ class Run:
     day: str = ""
 
     @property
+    def form(self) -> Form:
+        """What is known of sets of its kind."""
+        return form_of(self.small)
+
+    @property
     def unit(self) -> str:
         """What the condensed examples are: ``"nodes"``, ``"graphs"``, ``"images"``, ``"users"``."""
-        return unit_of(self.small)
+        return self.form.unit
 
     @property
     def count(self) -> int:
@@ -91,16 +85,6 @@ class Run:
     def size(self) -> str:
         """How many there are, in words."""
         return f"{self.count:,} {self.unit}"
-
-    @property
-    def sizes(self) -> tuple[str, ...]:
-        """The names of its sizes in the record, as far as they are told on the page."""
-        return SIZES[self.unit]
-
-    @property
-    def whole_is(self) -> str:
-        """What the sizes of the real data in its record are of: what shares are shares of."""
-        return WHOLE_IS[self.unit]
 
     @property
     def stored(self) -> str:
@@ -126,8 +110,8 @@ class Run:
     @property
     def start_kept(self) -> bool:
         """Whether validation preferred the untouched start to all that was learnt."""
-        said = self.validation.get("start_kept")
-        return said if isinstance(said, bool) else self.validation.get("step") == 0
+        kept = self.validation.get("start_kept")
+        return kept if isinstance(kept, bool) else self.validation.get("step") == 0
 
     @property
     def preset(self) -> str:
@@ -152,27 +136,59 @@ class Run:
         return self.method, f"{self.method} {self.count}"
 
 
-SIZES = {
-    "nodes": ("nodes", "edges", "bytes"),
-    "graphs": ("graphs", "nodes", "edges", "bytes"),
-    "images": ("nodes", "bytes"),
-    "users": ("users", "interactions", "bytes"),
-}
-WHOLE_IS = {
-    "nodes": "the whole graph",
-    "graphs": "all splits",
-    "images": "the training and validation parts",
-    "users": "the training part",
+class Form(NamedTuple):
+    """What is known of condensed sets of one kind of data.
+
+    Attributes:
+        unit: what the examples are called.
+        words: what such data are.
+        sizes: the names of their sizes in a record, as far as they are told.
+        whole: what the sizes of the real data in a record are of.
+        training: what ``budget.of_labelled`` of a record is a share of.
+        picture: the file in a run folder that shows the set.
+    """
+
+    unit: str
+    words: str
+    sizes: tuple[str, ...]
+    whole: str
+    training: str
+    picture: str
+
+
+FORMS = {
+    "node": Form(
+        *("nodes", "one graph", ("nodes", "edges", "bytes")),
+        *("the whole graph", "labelled nodes", "graph.png"),
+    ),
+    "graph": Form(
+        *("graphs", "a set of graphs", ("graphs", "nodes", "edges", "bytes")),
+        *("all splits", "training graphs", "graphs.png"),
+    ),
+    "image": Form(
+        *("images", "a set of images", ("nodes", "bytes")),
+        *("the training and validation parts", "training images", "images.png"),
+    ),
+    "rows": Form(
+        *("users", "users by items", ("users", "interactions", "bytes")),
+        *("the training part", "users", "items.png"),
+    ),
 }
 
 
-def unit_of(small: Any) -> str:
-    """What the examples of a condensed set are called."""
+def kind_of_small(small: Any) -> str:
+    """The kind of data that a condensed set is of; a list is a set of graphs, a pair images."""
     if hasattr(small, "num_users"):
-        return "users"
-    if hasattr(small, "set"):
-        return "graphs"
-    return "images" if small.x.dim() > 2 else "nodes"
+        return "rows"
+    if isinstance(small, list) or hasattr(small, "set"):
+        return "graph"
+    x = small[0] if isinstance(small, tuple) else getattr(small, "x", None)
+    return "image" if x is not None and x.dim() > 2 else "node"
+
+
+def form_of(small: Any) -> Form:
+    """What is known of sets of this kind."""
+    return FORMS[kind_of_small(small)]
 
 
 def read_runs(folders: Sequence[str | Path]) -> list[Run]:
@@ -202,33 +218,30 @@ def _read_run(folder: Path) -> Run:
         raise ValueError(
             f"{folder} {what}; name the folder of a finished run of graphcondense condense"
         )
-    small = load(folder)
+    small, config = load(folder), folder / "config.yaml"
     results = []
-    drawn = [folder / name for name in ("graphs.png", "items.png")]
     for path in sorted(folder.glob("*.json")):
         content = _json(path)
         if path.name != EVALUATION and isinstance(content, dict) and _is_result(content):
             picture = path.with_suffix(".png")
             results.append(Result(path.stem, content, picture if picture.is_file() else None))
-    said = small.condensed.get("hash")
+    written = datetime.fromtimestamp((folder / "condensed.safetensors").stat().st_mtime, UTC)
+    recorded = small.condensed.get("hash")
+    picture = folder / form_of(small).picture
     return Run(
         label="",
         folder=folder.name,
         path=folder,
         small=small,
-        hashes=frozenset({graph_hash(small), *([said] if isinstance(said, str) else [])}),
+        hashes=frozenset({graph_hash(small), *([recorded] if isinstance(recorded, str) else [])}),
         record=small.condensed,
-        config=_config(folder / "config.yaml"),
+        config=read_config(config) if config.is_file() else {},
         metrics=_metrics(folder / "metrics.jsonl"),
         evaluation=_evaluation(folder / EVALUATION),
         results=tuple(results),
-        picture=next((p for p in drawn if p.is_file()), None),
-        day=_day(folder / "condensed.safetensors"),
+        picture=picture if picture.is_file() else None,
+        day=written.date().isoformat(),
     )
-
-
-def _day(path: Path) -> str:
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC).date().isoformat()
 
 
 def _labels(runs: Sequence[Run]) -> list[str]:
@@ -257,22 +270,24 @@ def _json(path: Path) -> object:
 
 
 def _is_result(content: Values) -> bool:
-    rows = content.get("rows")
-    return "kind" in content and isinstance(rows, list) and all(isinstance(r, dict) for r in rows)
+    return "kind" in content and _are_mappings(content.get("rows"))
 
 
-def _config(path: Path) -> Values:
+def read_config(path: Path) -> dict[str, Any]:
+    """A run's ``config.yaml``.
+
+    Raises:
+        ValueError: there is none, or it is something else.
+    """
     import yaml
 
     from graphcondense.ops.yaml import read_yaml
 
-    if not path.is_file():
-        return {}
     try:
         config = read_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ValueError(f"cannot read {path}: {error}") from error
-    if not isinstance(config, dict):
+    if not isinstance(config, dict) or not {"method", "hyperparameters"} <= set(config):
         raise ValueError(f"{path} is not the config.yaml of a run")
     return config
 
@@ -296,36 +311,32 @@ def _evaluation(path: Path) -> Evaluation | None:
     if not path.is_file():
         return None
     content = _json(path)
-    if not _is_evaluation(content):
+    if not isinstance(content, dict) or not _is_evaluation(content):
         raise ValueError(f"{path} is not what graphcondense evaluate writes; evaluate again")
-    if not _are_mappings(content.get("ledgers") or {}):
+    ledgers = content.get("ledgers") or {}
+    if not (isinstance(ledgers, dict) and _are_mappings(list(ledgers.values()))):
         raise ValueError(f"{path}: its ledgers are not a mapping of mappings; evaluate again")
     return content
 
 
-def _is_evaluation(content: object) -> TypeGuard[Evaluation]:
+def _is_evaluation(content: Values) -> bool:
     """Whether this has the rows of an evaluation, with counts that are numbers."""
-    if not isinstance(content, dict):
-        return False
-    rows, settings = content.get("rows"), content.get("settings") or {}
-    units, counts = content.get("units"), ("graphs", "trainings", "nodes", "set_graphs")
-    needed = {"label", "model", "test_selected"}
-    named = units is None or (isinstance(units, list) and len(units) == 2)
+    rows, units = content.get("rows"), content.get("units")
     return (
-        named
-        and isinstance(settings, dict)
-        and isinstance(rows, list)
+        (units is None or (isinstance(units, list) and len(units) == 2))
+        and isinstance(content.get("settings") or {}, dict)
+        and _are_mappings(rows)
+        and all({"label", "model", "test_selected"} <= set(row) for row in rows)
         and all(
-            isinstance(row, dict)
-            and needed <= set(row)
-            and all(row.get(count) is None or is_number(row[count]) for count in counts)
+            row.get(count) is None or is_number(row[count])
             for row in rows
+            for count in ("graphs", "trainings", "nodes", "set_graphs")
         )
     )
 
 
-def _are_mappings(value: object) -> bool:
-    return isinstance(value, dict) and all(isinstance(one, dict) for one in value.values())
+def _are_mappings(values: object) -> TypeGuard[list[Values]]:
+    return isinstance(values, list) and all(isinstance(value, dict) for value in values)
 
 
 def score_of(about: Values) -> Score:
@@ -336,7 +347,7 @@ def score_of(about: Values) -> Score:
 def validation_score(small: Any) -> Score:
     """The score of a condensed set's validation; of users what the record calls it, as HR@100."""
     record: Values = small.condensed
-    if unit_of(small) != "users":
+    if kind_of_small(small) != "rows":
         return score_of(mapping(record.get("data")))
-    said = str(mapping(record.get("validation")).get("predictor", ""))
-    return Score(said.rpartition(", ")[2] or "HR")
+    predictor = str(mapping(record.get("validation")).get("predictor", ""))
+    return Score(predictor.rpartition(", ")[2] or "HR")

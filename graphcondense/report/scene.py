@@ -6,7 +6,7 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, NotRequired, TypeAlias, TypedDict, Unpack
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 from graphcondense.evaluate.cost import PROCESSOR, WALL, crossing, times_of, wall_of
 from graphcondense.evaluate.metrics import Score
 from graphcondense.ops.figures import address
+from graphcondense.ops.types import Record
 from graphcondense.pictures import (
     EDGES_A_NODE,
-    of_classes,
+    chosen_graphs,
+    classes_of,
     principal,
+    rolling,
     spread_out,
     springs,
     strongest_columns,
@@ -26,6 +29,7 @@ from graphcondense.pictures import (
 from graphcondense.report.merge import Group, better
 from graphcondense.report.runs import Run
 from graphcondense.report.values import is_number, number
+from graphcondense.saved.shown import counted
 
 MOST_NODES = 1500  # of a graph that is drawn; a browser moves so many with ease
 MOST_POINTS = 300  # of a curve: about as many as one can see
@@ -46,55 +50,13 @@ SHAPES = (
 )
 
 
-class Mark(TypedDict):
-    """A place on a line with a text."""
-
-    x: float
-    y: float
-    text: str
-
-
-class Line(TypedDict):
-    """A line of a chart."""
-
-    label: str
-    points: Sequence[Sequence[float]]
-    band: NotRequired[Sequence[Sequence[float]]]
-    marks: NotRequired[list[Mark]]
-    dots: NotRequired[bool]
-    dash: NotRequired[str]
-    ink: NotRequired[bool]
-
-
-class Axes(TypedDict, total=False):
-    """How a chart's axes are."""
-
-    ends: Sequence[float]
-    log: bool
-    count: bool
-    processor: bool
-
-
-class Chart(Axes):
-    """Lines over steps or trainings, as the browser draws them."""
-
-    name: str
-    x: str
-    y: str
-    lines: list[Line]
-
-
-Node: TypeAlias = tuple[int, float, float, int, int, float, list[tuple[int, float]]]
-"""Id, place, class, degree, strength, and the strongest neighbours with their weights."""
-
-
-class GraphScene(TypedDict):
-    """A condensed graph, as the browser draws it; see :func:`graph_scene`."""
-
-    nodes: list[Node]
-    edges: list[tuple[int, int, float]]
-    within: float | None
-    pairs: int
+Chart: TypeAlias = Record
+"""Lines over steps or trainings, as the browser draws them: ``name``, ``x``, ``y`` and ``lines``;
+and how the axes are (``ends``, ``log``, ``count``, ``processor``). A line has ``label`` and
+``points``, and may have a ``band``, ``marks`` (``x``, ``y``, ``text``), ``dots``, a ``dash`` and
+``ink``."""
+GraphScene: TypeAlias = Record
+"""A condensed graph, as the browser draws it; see :func:`graph_scene`."""
 
 
 class Molecule(NamedTuple):
@@ -117,7 +79,7 @@ def graph_scene(run: Run) -> GraphScene:
         ``pairs``: how many pairs of nodes are joined.
     """
     small = run.small
-    y = (small.y.argmax(1) if small.y.dim() == 2 else small.y).cpu().numpy()
+    y = classes_of(small.y).numpy()
     pairs, weight = undirected(small)
     near: list[list[tuple[float, int]]] = [[] for _ in y]
     for (i, j), w in zip(pairs.tolist(), weight.tolist(), strict=True):
@@ -170,8 +132,8 @@ def _drawn_in(place: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def curve_charts(runs: Sequence[Run]) -> list[Chart]:
     """Loss and, where there is any, validation over the steps, a line for each run."""
-    loss: list[Line] = []
-    validation: list[Line] = []
+    loss: list[Record] = []
+    validation: list[Record] = []
     for run in runs:
         rows = [row for row in run.metrics if is_number(row["loss"])]
         mean, band = _smooth([(row["step"], row["loss"]) for row in rows])
@@ -185,19 +147,17 @@ def curve_charts(runs: Sequence[Run]) -> list[Chart]:
         best = pick(scored, key=lambda point: point[1], default=None)
         text = run.score.text(best[1] / run.score.scale) if best else ""
         unit = " %" if run.score.share else ""
-        marks: list[Mark] = []
-        if best:
-            marks.append({"x": best[0], "y": best[1], "text": f"{text}{unit}"})
+        marks = [{"x": best[0], "y": best[1], "text": f"{text}{unit}"}] if best else []
         validation.append({"label": run.label, "points": scored, "dots": True, "marks": marks})
     positive = all(low > 0 for line in loss for _, low, _ in line["band"])
     steps = [row["step"] for run in runs for row in run.metrics]
-    ends = [min(steps), max(steps)]
-    charts = [_chart("loss", "step", "loss", loss, log=positive, ends=ends)]
+    axes = {"x": "step", "ends": [min(steps), max(steps)]}
+    charts = [{"name": "loss", "y": "loss", "lines": loss, "log": positive, **axes}]
     if any(line["points"] for line in validation):
         names = list(dict.fromkeys(run.score.unit for run in runs))
         unit = names[0] if len(names) == 1 else "score"
         text = "validation, %" if unit == "accuracy, %" else f"validation {unit}"
-        charts.append(_chart("validation", "step", text, validation, ends=ends))
+        charts.append({"name": "validation", "y": text, "lines": validation, **axes})
     return charts
 
 
@@ -219,15 +179,16 @@ def _smooth(points: Sequence[tuple[float, float]]) -> tuple[list[list[float]], l
     >>> _smooth([(1, 2.0), (2, 4.0)])
     ([[1, 2.0], [2, 4.0]], [[1, 2.0, 2.0], [2, 4.0, 4.0]])
     """
-    half = len(points) // 50
-    values = np.array([value for _, value in points])
+    x, values = [x for x, _ in points], [value for _, value in points]
+    windows = rolling(values, len(points) // 50)
+    lines = [windows.mean(), windows.min(), windows.max()]
     every = math.ceil(len(points) / MOST_POINTS) or 1
-    mean, band = [], []
-    for i in [*range(0, len(points) - 1, every), *([len(points) - 1] if points else [])]:
-        x, near = points[i][0], values[max(0, i - half) : i + half + 1]
-        mean.append([x, _short(near.mean())])
-        band.append([x, _short(near.min()), _short(near.max())])
-    return mean, band
+    kept = [*range(0, len(points) - 1, every), *([len(points) - 1] if points else [])]
+    mean, low, high = ([_short(line[i]) for i in kept] for line in lines)
+    return (
+        [[x[i], m] for i, m in zip(kept, mean, strict=True)],
+        [[x[i], *ends] for i, *ends in zip(kept, low, high, strict=True)],
+    )
 
 
 def cost_chart(group: Group, name: str) -> Chart | None:
@@ -248,21 +209,21 @@ def cost_chart(group: Group, name: str) -> Chart | None:
         else []
         for label, t in times.items()
     }
-    known = [x for own in crossings.values() for x in own]
+    known = [x for found_at in crossings.values() for x in found_at]
     until = max(10, math.ceil(3 * max(known, default=10)))
     steps = sorted({round(k) for k in np.geomspace(1, until, 60)})
-    lines: list[Line] = []
-    for label, own in crossings.items():
+    lines: list[Record] = []
+    for label, found_at in crossings.items():
         start, slope = times[label].condensing, times[label].condensed
         assert start is not None
         assert slope is not None
-        marks: list[Mark] = [
+        marks = [
             {
                 "x": _short(max(x, 1.0)),
                 "y": _short(start + max(x, 1.0) * slope),
                 "text": f"{int(x) + 1}",
             }
-            for x in own
+            for x in found_at
         ]
         lines.append({"label": label, "points": _line(steps, start, slope), "marks": marks})
     if not lines:
@@ -277,18 +238,12 @@ def cost_chart(group: Group, name: str) -> Chart | None:
             beside = f" (measured beside {label})" if len(owners) > 1 else ""
             points = _line(steps, 0.0, slope)
             lines.append({"label": what + beside, "points": points, "dash": dash, "ink": True})
-    ends = [1, until]
-    by = clock == PROCESSOR
-    y = f"{clock} in all"
-    return _chart(name, "trainings", y, lines, ends=ends, log=True, count=True, processor=by)
+    axes = {"ends": [1, until], "log": True, "count": True, "processor": clock == PROCESSOR}
+    return {"name": name, "x": "trainings", "y": f"{clock} in all", "lines": lines, **axes}
 
 
 def _line(steps: Sequence[int], start: float, slope: float) -> list[list[float]]:
     return [[k, _short(start + k * slope)] for k in steps]
-
-
-def _chart(name: str, x: str, y: str, lines: list[Line], **more: Unpack[Axes]) -> Chart:
-    return {"name": name, "x": x, "y": y, "lines": lines, **more}
 
 
 def images_of(run: Run) -> dict[int, list[str]]:
@@ -300,7 +255,7 @@ def images_of(run: Run) -> dict[int, list[str]]:
     from PIL import Image
 
     small = run.small
-    y = (small.y.argmax(1) if small.y.dim() == 2 else small.y).cpu().numpy()
+    y = classes_of(small.y).numpy()
     x = small.x.detach().cpu().float().numpy()
     if x.ndim != 4 or x.shape[1] not in (1, 3):
         raise ValueError(f"{run.folder} holds neither a graph nor images [n, 1 or 3, h, w]")
@@ -329,9 +284,7 @@ def molecules(run: Run) -> tuple[dict[str, list[Molecule]], list[tuple[str, str]
         :func:`~graphcondense.pictures.draw_graphs`; their area shows ``node_weight``.
     """
     graphs = run.small.set.to("cpu")
-    parts = of_classes(graphs.y)
-    each = max(1, MOST_GRAPHS // len(parts))
-    shown = {label: some[:each].tolist() for label, some in list(parts.items())[:MOST_GRAPHS]}
+    shown = chosen_graphs(graphs.y, MOST_GRAPHS)
     drawn = [i for some in shown.values() for i in some]
     columns, names, title = strongest_columns(graphs, drawn, run.record)
     colours = [f"k{i}" if name != "other" else "cink" for i, name in enumerate(names)]
@@ -359,8 +312,7 @@ def _molecule(
         (x, y, round(0.45 * radius, 3), kind)
         for (x, y), radius, kind in zip(place.tolist(), sizes, kinds, strict=True)
     ]
-    ends = ((len(kinds), "node"), (len(pairs), "pair"))
-    label = ", ".join(f"{n:,} {what}{'' if n == 1 else 's'}" for n, what in ends)
+    label = f"{counted(len(kinds), 'nodes')}, {counted(len(pairs), 'pairs')}"
     # A dense graph is not to be a black blot.
     thin = min(1.0, 3 * len(kinds) / max(len(pairs), 1))
     return Molecule(label, path, round(0.05 * math.sqrt(thin), 4), nodes)

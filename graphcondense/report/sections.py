@@ -6,9 +6,9 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import PurePath
-from typing import NamedTuple
+from typing import TypeAlias
 
 from markupsafe import Markup
 
@@ -38,13 +38,6 @@ from graphcondense.report.values import (
 LEVELS = 32  # of the heat map's colours
 # The forms of a budget.
 ASKED = {"nodes": "{} nodes", "ratio": "ratio {}", "per_class": "{} a class", "bytes": "{} bytes"}
-TRAINING = {
-    "nodes": "labelled nodes",
-    "graphs": "training graphs",
-    "images": "training images",
-    "users": "users",
-}
-"""What ``budget.of_labelled`` of a record is a share of."""
 START_KEPT = "the untouched start, which validation preferred to all that was learnt"
 SYMBOL = Markup(
     '<svg class="symbol {}" viewBox="-1.5 -1.5 3 3" aria-hidden="true"><path d="{}"></path></svg>'
@@ -52,23 +45,13 @@ SYMBOL = Markup(
 NO_SYMBOL = Markup('<span class="symbol"></span>')
 
 
-@dataclass(frozen=True)
-class Section:
-    """A part of the page, with a heading that the menu leads to.
+Section: TypeAlias = Values
+"""A part of the page: ``name``, the anchor that the menu leads to, ``title`` and ``body``."""
 
-    Attributes:
-        name: its anchor, and the name of its template.
-        title: its heading.
-        values: what the template shows.
-    """
 
-    name: str
-    title: str
-    values: Values
-
-    def markup(self) -> Markup:
-        """The section as HTML."""
-        return render(f"{self.name}.html", section=self, **self.values)
+def _section(name: str, title: str, **values: object) -> Section:
+    """The section that the template of this name makes of some values."""
+    return {"name": name, "title": title, "body": render(f"{name}.html", **values)}
 
 
 class Key:
@@ -101,43 +84,16 @@ class Key:
 # --- 1. summary ------------------------------------------------------------------------------
 
 
-class Strip(NamedTuple):
-    """Random examples, this set and all data on one line of scores; places in per cent."""
-
-    label: str
-    colour: str
-    this: str
-    random: str | None
-    whole: str | None
-    spread: tuple[str, str] | None
-    key: list[tuple[str, str]]
-
-
-class Card(NamedTuple):
-    """What the page says of one run first."""
-
-    label: str
-    budget: str
-    score: str
-    spread: str
-    what: str
-    strip: Strip | None
-    warnings: list[str]
-    facts: list[tuple[str, str]]
-
-
 def summary(runs: Sequence[Run], groups: Sequence[Group], key: Key) -> Section:
     """A card for each run, and for several runs a table."""
     missing = [run.folder for run in runs if run.tested and _scored(run, groups) is None]
-    return Section(
+    return _section(
         "summary",
         "Summary",
-        {
-            "key": key,
-            "cards": [_card(run, groups, key) for run in runs],
-            "table": _summary_table(runs, groups, key) if len(runs) > 1 else None,
-            "missing": f"evaluate {shlex.join(missing)}" if missing else None,
-        },
+        key=key,
+        cards=[_card(run, groups, key) for run in runs],
+        table=_summary_table(runs, groups, key) if len(runs) > 1 else None,
+        missing=f"evaluate {shlex.join(missing)}" if missing else None,
     )
 
 
@@ -148,46 +104,55 @@ def _scored(run: Run, groups: Sequence[Group]) -> tuple[Group, str, str] | None:
     return None
 
 
-def _card(run: Run, groups: Sequence[Group], key: Key) -> Card:
-    found = _scored(run, groups)
-    budget, facts = _budget_line(run), list(_facts(run))
-    if found is None:
-        value = scored(run.score, _validation(run))
-        return Card(run.label, budget, value, "", f"validation {run.score.name}", None, [], facts)
+def _card(run: Run, groups: Sequence[Group], key: Key) -> Values:
+    """What the page says of one run first."""
+    card: dict[str, object] = {
+        "label": run.label,
+        "budget": _budget_line(run),
+        "facts": list(_facts(run)),
+        "score": scored(run.score, _validation(run)),
+        "what": f"validation {run.score.name}",
+    }
+    if (found := _scored(run, groups)) is None:
+        return {**card, "spread": "", "strip": None, "warnings": []}
     group, label, model = found
     row, score = group.rows[label, model], group.score
     spread = deviation(row, "test_selected", group.tested)
     what = f"test {score.name}, {model}" + (f" (mean of {label})" if label != run.label else "")
-    return Card(
-        run.label,
-        budget,
-        scored(score, number(row, "test_selected")),
-        "" if spread is None else f" ± {score.text(spread)}",
-        f"{what}, {group.on_test}" if group.on_test else what,
-        _strip(row, dict(baselines(group, run, model)), key.colour(run.label), group),
-        about_test(group.tested, group.unlabelled, group.examples),
-        facts,
-    )
+    return {
+        **card,
+        "score": scored(score, number(row, "test_selected")),
+        "what": f"{what}, {group.on_test}" if group.on_test else what,
+        "spread": "" if spread is None else f" ± {score.text(spread)}",
+        "strip": _strip(
+            row, dict(baselines(group, run.stored, model)), key.colour(run.label), group
+        ),
+        "warnings": about_test(group.tested, group.unlabelled, group.examples),
+    }
 
 
 def _budget_line(run: Run) -> str:
     budget = mapping(run.record.get("budget"))
     asked = mapping(budget.get("asked"))
-    said = [form.format(written(asked[name])) for name, form in ASKED.items() if name in asked]
-    parts = [str(run.data.get("name", "data of no name")), *(f"{text} asked for" for text in said)]
+    parts = [str(run.data.get("name", "data of no name"))]
+    parts += [
+        f"{form.format(written(asked[name]))} asked for"
+        for name, form in ASKED.items()
+        if name in asked
+    ]
     if (of_all := number(budget, "of_labelled")) is not None:
-        parts.append(f"{share(of_all)} of the {TRAINING[run.unit]}")
+        parts.append(f"{share(of_all)} of the {run.form.training}")
     return ", ".join(parts)
 
 
 def _facts(run: Run) -> Iterator[tuple[str, str]]:
-    for name in run.sizes:
+    for name in run.form.sizes:
         value, whole = run.record.get(name), run.data.get(name)
         if not is_number(value):
             continue
         of_all = ""
         if is_number(whole) and whole:
-            of_all = f" ({share(value / whole)} of {whole:,} in {run.whole_is})"
+            of_all = f" ({share(value / whole)} of {whole:,} in {run.form.whole})"
         yield _called(name, run.unit), f"{value:,}{of_all}"
     yield "preset", run.preset
     seconds = number(run.record, "seconds")
@@ -205,8 +170,8 @@ def _called(name: str, unit: str) -> str:
     return "images" if unit == "images" and name == "nodes" else name
 
 
-def _strip(row: Values, beside: Mapping[str, Values], colour: str, group: Group) -> Strip | None:
-    """Random, this and whole on one line of scores; ``None`` where nothing is to be compared."""
+def _strip(row: Values, beside: Mapping[str, Values], colour: str, group: Group) -> Values | None:
+    """Random, this and whole on one line of scores, places in per cent; ``None`` without others."""
     score, mean = group.score, number(row, "test_selected")
     found = {name: number(other, "test_selected") for name, other in beside.items()}
     known = [value for value in found.values() if value is not None]
@@ -222,62 +187,52 @@ def _strip(row: Values, beside: Mapping[str, Values], colour: str, group: Group)
         return f"{100 * (value - low + margin) / (high - low + 2 * margin):.2f}%"
 
     spreads = {k: deviation(other, "test_selected", group.tested) for k, other in beside.items()}
-    said = [f"{name} {scored(score, found[name], spreads[name])}" for name in beside]
-    return Strip(
-        f"{scored(score, mean)} on a line with {', '.join(said)}",
-        colour,
-        x(mean) or "",
-        x(found.get("random")),
-        x(found.get("whole")),
-        (x(mean - spread) or "", x(mean + spread) or "") if spread else None,
-        list(zip(beside, said, strict=True)),
-    )
+    texts = [f"{name} {scored(score, found[name], spreads[name])}" for name in beside]
+    return {
+        "label": f"{scored(score, mean)} on a line with {', '.join(texts)}",
+        "colour": colour,
+        "this": x(mean),
+        "random": x(found.get("random")),
+        "whole": x(found.get("whole")),
+        "spread": (x(mean - spread), x(mean + spread)) if spread else None,
+        "key": list(zip(beside, texts, strict=True)),
+    }
 
 
 def _summary_table(runs: Sequence[Run], groups: Sequence[Group], key: Key) -> Markup:
-    scores = {run.score for run in runs} | {group.score for group in groups}
+    scores = list(dict.fromkeys([*(run.score for run in runs), *(group.score for group in groups)]))
     unit = " %" if all(score.share for score in scores) else ""
     errors = any(
         number(row, "test_error") is not None for group in groups for row in group.rows.values()
     )
-    sizes = list(dict.fromkeys(name for run in runs for name in run.sizes))
+    sizes = list(dict.fromkeys(name for run in runs for name in run.form.sizes))
     units = {run.unit for run in runs}
-    head = [
-        *("run", "data", "preset"),
-        *(_called(name, runs[0].unit) if len(units) == 1 else name for name in sizes),
-        *("seconds", f"validation{unit}", "model"),
-        *(f"{name}{unit}" for name in ("test", "random", "whole")),
-        *(["± test"] if errors else []),
-        "test examples",
-    ]
+    unit_of_all = units.pop() if len(units) == 1 else ""
     rows = []
     for run in runs:
-        found = _scored(run, groups)
         row: Values = {}
         beside: dict[str, Values] = {}
         score, tested, error = run.score, None, None
-        if found is not None:
+        if found := _scored(run, groups):
             group, label, model = found
-            row, beside = group.rows[label, model], dict(baselines(group, run, model))
+            row, beside = group.rows[label, model], dict(baselines(group, run.stored, model))
             score, tested, error = group.score, group.tested, number(row, "test_error")
         seconds = number(run.record, "seconds")
-        rows.append(
-            [
-                key.cell(run.label),
-                Cell(str(run.data.get("name", DASH))),
-                Cell(run.preset),
-                *(_count(run.record.get(name)) for name in sizes),
-                Cell(DASH if seconds is None else f"{seconds:.1f}", seconds),
-                _score_cell({"test_selected": _validation(run)}, run.score),
-                Cell(str(row.get("model", DASH))),
-                *(
-                    _score_cell(one, score, tested)
-                    for one in (row, beside.get("random", {}), beside.get("whole", {}))
-                ),
-                *([Cell(DASH if error is None else score.text(error), error)] if errors else []),
-                _count(tested),
-            ]
-        )
+        cells = {
+            "run": key.cell(run.label),
+            "data": Cell(str(run.data.get("name", DASH))),
+            "preset": Cell(run.preset),
+            **{_called(name, unit_of_all): _count(run.record.get(name)) for name in sizes},
+            "seconds": Cell(DASH if seconds is None else f"{seconds:.1f}", seconds),
+            f"validation{unit}": _score_cell({"test_selected": _validation(run)}, run.score),
+            "model": Cell(str(row.get("model", DASH))),
+        }
+        for name in ("test", "random", "whole"):
+            scores_of = row if name == "test" else beside.get(name, {})
+            cells[f"{name}{unit}"] = _score_cell(scores_of, score, tested)
+        if errors:
+            cells["± test"] = Cell(DASH if error is None else score.text(error), error)
+        rows.append({**cells, "test examples": _count(tested)})
     names = " and ".join(dict.fromkeys(score.name for score in scores))
     what = "accuracies" if names == "accuracy" else f"scores ({names})"
     text = f"All runs; {what} are means ± standard deviations of trainings."
@@ -286,7 +241,7 @@ def _summary_table(runs: Sequence[Run], groups: Sequence[Group], key: Key) -> Ma
     starts = [run.label for run in runs if run.start_kept]
     if starts:
         text += f" Of {', '.join(starts)}: {START_KEPT}."
-    return _table(head, rows, text)
+    return _table(list(rows[0]), [list(cells.values()) for cells in rows], text)
 
 
 def _score_cell(row: Values, score: Score, tested: int | None = None) -> Cell:
@@ -297,51 +252,25 @@ def _score_cell(row: Values, score: Score, tested: int | None = None) -> Cell:
 # --- 2. transfer -----------------------------------------------------------------------------
 
 
-class Heat(NamedTuple):
-    """A cell of the heat map: its scores at both moments, and what it says when pointed at."""
-
-    text: str
-    spread: str
-    level: str
-    value: float
-    shown: str
-    tip: str
-
-
-class HeatMap(NamedTuple):
-    """One table of scores: what was trained on by the model."""
-
-    title: str
-    label: str
-    models: list[str]
-    first_apart: str | None
-    others: int
-    no_network: str
-    rows: list[tuple[str, bool, list[Heat | None]]]
-    low: str
-    high: str
-    levels: list[int]
-    warnings: list[str]
-    notes: list[str]
-
-
 def transfer(runs: Sequence[Run], groups: Sequence[Group], key: Key) -> Section:
     """Heat maps: trained on what, evaluated with which model."""
-    said = [
+    scores = [
         f"test {s.name} on the real data{' in per cent' if s.share else ', lower is better'}"
         for s in dict.fromkeys(group.score for group in groups)
     ]
-    values = {
-        "key": key,
-        "missing": None if groups else _evaluate(runs),
-        "said": "; ".join(said),
-        "moments": any(len(group.moments) > 1 for group in groups),
-        "maps": [_heat_map(group) for group in groups],
-    }
-    return Section("transfer", "Transfer", values)
+    return _section(
+        "transfer",
+        "Transfer",
+        key=key,
+        missing=None if groups else _evaluate(runs),
+        scores="; ".join(scores),
+        moments=any(len(group.moments) > 1 for group in groups),
+        maps=[_heat_map(group) for group in groups],
+    )
 
 
-def _heat_map(group: Group) -> HeatMap:
+def _heat_map(group: Group) -> Values:
+    """One table of scores: what was trained on by the model."""
     models = group.models
     networks = {model: is_network(row) for (_, model), row in group.rows.items()}
     scores = [
@@ -355,36 +284,32 @@ def _heat_map(group: Group) -> HeatMap:
         (
             label,
             label == "whole" or is_floor(label),
-            [
-                _heat(group, label, model, low, (high - low) or 1.0)
-                if (label, model) in group.rows
-                else None
-                for model in models
-            ],
+            [_heat(group, label, model, low, (high - low) or 1.0) for model in models],
         )
         for label in group.labels
     ]
     # Bright is good, whichever way the score goes.
     levels = list(range(LEVELS))
-    return HeatMap(
-        title=f"{group.title()}; {group.on_test}" if group.on_test else group.title(),
-        label=f"Test scores, {group.data}",
-        models=models,
-        first_apart=next((model for model in models if not networks[model]), None),
-        others=sum(not network for network in networks.values()),
-        no_network="no network" if group.units[0] == "images" else "no GNN",
-        rows=rows,
-        low=scored(group.score, low),
-        high=scored(group.score, high),
-        levels=levels if group.score.larger_is_better else levels[::-1],
-        warnings=about_test(group.tested, group.unlabelled, group.examples),
-        notes=group.notes,
-    )
+    return {
+        "title": f"{group.title()}; {group.on_test}" if group.on_test else group.title(),
+        "label": f"Test scores, {group.data}",
+        "models": models,
+        "first_apart": next((model for model in models if not networks[model]), None),
+        "others": sum(not network for network in networks.values()),
+        "no_network": "no network" if group.units[0] == "images" else "no GNN",
+        "rows": rows,
+        "low": scored(group.score, low),
+        "high": scored(group.score, high),
+        "levels": levels if group.score.larger_is_better else levels[::-1],
+        "warnings": about_test(group.tested, group.unlabelled, group.examples),
+        "notes": group.notes,
+    }
 
 
-def _heat(group: Group, label: str, model: str, low: float, width: float) -> Heat | None:
-    row, score = group.rows[label, model], group.score
-    shown: dict[str, tuple[str, str, str, float]] = {}
+def _heat(group: Group, label: str, model: str, low: float, width: float) -> Values | None:
+    """A cell of the heat map: its scores at both moments, and what it says when pointed at."""
+    row, score = group.rows.get((label, model), {}), group.score
+    scores: dict[str, tuple[str, str, str, float]] = {}
     for name in ("selected", "last"):
         mean, std = number(row, f"test_{name}"), deviation(row, f"test_{name}", group.tested)
         if mean is None:
@@ -392,12 +317,13 @@ def _heat(group: Group, label: str, model: str, low: float, width: float) -> Hea
         level = round((LEVELS - 1) * (mean - low) / width)
         level = level if score.larger_is_better else LEVELS - 1 - level
         beside = "" if std is None else f"± {score.text(std)}"
-        shown[name] = (score.text(mean), beside, f"h{level}", mean)
-    if "selected" not in shown:
+        scores[name] = (score.text(mean), beside, f"h{level}", mean)
+    if "selected" not in scores:
         return None
-    text, spread, level_name, value = shown["selected"]
-    tip = "\n".join(_tip(group, label, model, {k: v[:2] for k, v in shown.items()}))
-    return Heat(text, spread, level_name, value, json.dumps(shown), tip)
+    text, spread, level_name, value = scores["selected"]
+    tip = "\n".join(_tip(group, label, model, {k: v[:2] for k, v in scores.items()}))
+    cell = {"text": text, "spread": spread, "level": level_name, "value": value, "tip": tip}
+    return {**cell, "shown": json.dumps(scores)}
 
 
 def _tip(group: Group, label: str, model: str, shown: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -446,40 +372,30 @@ LEDGER = (
 )
 
 
-class Costs(NamedTuple):
-    """What the sets of one group cost: a chart, where times are known, and two tables."""
-
-    title: str | None
-    chart: scene.Chart | None
-    times: Markup
-    sizes: Markup
-
-
 def ledger(
     runs: Sequence[Run], groups: Sequence[Group], key: Key
 ) -> tuple[Section, list[scene.Chart]]:
     """What condensing costs and when it pays; and the data of its charts."""
     costed = [group for group in groups if group.ledgers]
+    charts = [scene.cost_chart(group, f"cost-{i}") for i, group in enumerate(costed)]
     found = []
-    for i, group in enumerate(costed):
+    for group, chart in zip(costed, charts, strict=True):
         alone = sum(other.data == group.data for other in costed) == 1
         title = group.data if alone else group.title()
         times, sizes = _ledger_tables(group, runs, key)
-        chart = scene.cost_chart(group, f"cost-{i}")
-        found.append(Costs(title if len(costed) > 1 else None, chart, times, sizes))
-    values = {"key": key, "costs": found, "missing": None if costed else _evaluate(runs)}
-    charts = [costs.chart for costs in found if costs.chart is not None]
-    return Section("cost", "Cost", values), charts
+        title = title if len(costed) > 1 else ""
+        found.append({"title": title, "chart": chart, "times": times, "sizes": sizes})
+    missing = None if costed else _evaluate(runs)
+    section = _section("cost", "Cost", key=key, costs=found, missing=missing)
+    return section, [chart for chart in charts if chart is not None]
 
 
 def _worded(text: str, group: Group) -> str:
     """A heading that is worded for one graph, for other data where the group is of those."""
-    if group.units[0] == "users" or group.examples == "graphs":
-        what = "users" if group.units[0] == "users" else "graphs"
-        return text.replace("the whole graph", f"all {what}")
-    if group.units[0] != "images":
+    if group.examples == "nodes":
         return text
-    return text.replace("the whole graph", "all images").replace("PyG", "PyTorch")
+    text = text.replace("the whole graph", f"all {group.examples}")
+    return text.replace("PyG", "PyTorch") if group.examples == "images" else text
 
 
 def _ledger_tables(group: Group, runs: Sequence[Run], key: Key) -> tuple[Markup, Markup]:
@@ -494,7 +410,7 @@ def _ledger_tables(group: Group, runs: Sequence[Run], key: Key) -> tuple[Markup,
     for label, entry in group.ledgers.items():
         count, words = verdict(times_of(entry), better(group, label))
         preset = next(
-            (r["preset"] for (own, _), r in group.rows.items() if own == label and "preset" in r),
+            (r["preset"] for (name, _), r in group.rows.items() if name == label and "preset" in r),
             presets.get(label),
         )
         pays = Cell(words, None if count is None else float(count))
@@ -503,13 +419,13 @@ def _ledger_tables(group: Group, runs: Sequence[Run], key: Key) -> tuple[Markup,
         ratios = mapping(entry.get("ratios"))
         parts = [_amount(number(ratios, name), "{:.2f}", 100) for name in sizes]
         memory = ("memory_estimate_bytes", "peak_memory_bytes")
-        held = [_amount(number(entry, name), "{:,.0f}", 2**-20) for name in memory]
-        counted.append([key.cell(label), *parts, *held])
+        mib = [_amount(number(entry, name), "{:,.0f}", 2**-20) for name in memory]
+        counted.append([key.cell(label), *parts, *mib])
     model = next((str(e["model"]) for e in group.ledgers.values() if "model" in e), "the evaluator")
     settings = {name: group.training(model).get(name) for name in ("epochs", "steps", "hidden")}
-    said = ", ".join(f"{name} {value}" for name, value in settings.items() if value is not None)
+    how = ", ".join(f"{name} {value}" for name, value in settings.items() if value is not None)
     caption = (
-        f"Times of {model}" + (f" ({said})" if said else "") + ", validation left out (processor "
+        f"Times of {model}" + (f" ({how})" if how else "") + ", validation left out (processor "
         "seconds: included). What pays is said by processor seconds where all are known, else by "
         f"the wall, never by both; {RULE}, of {model}."
     )
@@ -543,12 +459,9 @@ def curves(runs: Sequence[Run], key: Key) -> tuple[Section, list[scene.Chart]]:
     """Loss and validation over the steps; and the data of the charts."""
     logged = [run for run in runs if run.metrics]
     charts = scene.curve_charts(logged) if logged else []
-    values = {
-        "key": key,
-        "labels": [run.label for run in logged],
-        "charts": [(chart["name"], CURVES[chart["name"]]) for chart in charts],
-    }
-    return Section("curves", "Training", values), charts
+    labels = [run.label for run in logged]
+    texts = [(chart["name"], CURVES[chart["name"]]) for chart in charts]
+    return _section("curves", "Training", key=key, labels=labels, charts=texts), charts
 
 
 # --- 5. condensed sets -----------------------------------------------------------------------
@@ -570,29 +483,29 @@ def condensed(runs: Sequence[Run], key: Key) -> tuple[Section, dict[str, scene.G
     what = what if len(units) == 1 else "set"
     plurals = len(runs) > 1 and not what.endswith("s")
     title = f"Condensed {what}" + ("s" if plurals else "")
-    return Section("condensed", title, {"key": key, "boxes": boxes}), graphs
+    return _section("condensed", title, key=key, boxes=boxes), graphs
 
 
 def _graph(name: str, run: Run, drawn: scene.GraphScene) -> Values:
     edges, total = int(run.small.edge_index.shape[1]), len(run.small.y)
     nodes = drawn["nodes"]
-    said = [f"{total:,} nodes, {edges:,} edges."]
+    texts = [f"{total:,} nodes, {edges:,} edges."]
     if len(nodes) < total:
-        said.append(f"Drawn are the {len(nodes):,} nodes of greatest degree.")
+        texts.append(f"Drawn are the {len(nodes):,} nodes of greatest degree.")
     if not edges:
-        said.append(
+        texts.append(
             "It has no edges: nodes lie by the first two principal components of their features, "
             "far ones drawn nearer."
         )
     else:
         if len(drawn["edges"]) < drawn["pairs"]:
-            said.append(
+            texts.append(
                 f"Drawn are the {len(drawn['edges']):,} strongest of {drawn['pairs']:,} joined "
                 "pairs."
             )
         if drawn["within"] is not None:
-            said.append(f"{share(drawn['within'])} of all edge weight joins nodes of one class.")
-        said.append("Larger nodes have more weight on their edges.")
+            texts.append(f"{share(drawn['within'])} of all edge weight joins nodes of one class.")
+        texts.append("Larger nodes have more weight on their edges.")
     classes = sorted({node[3] for node in nodes})
     symbols = [
         SYMBOL.format(
@@ -605,7 +518,7 @@ def _graph(name: str, run: Run, drawn: scene.GraphScene) -> Values:
         "name": name,
         "classes": list(zip(classes, symbols, strict=True)),
         "label": f"Condensed graph of {run.label}: {total:,} nodes in {named} classes",
-        "text": " ".join(said),
+        "text": " ".join(texts),
     }
 
 
@@ -651,23 +564,13 @@ DRAWN: dict[str, Callable[[Run], Values]] = {
 # --- 6. further results ----------------------------------------------------------------------
 
 
-class Further(NamedTuple):
-    """What another command measured."""
-
-    heading: str
-    facts: list[tuple[str, str]]
-    table: Markup | None
-    notes: list[str]
-    picture: str | None
-
-
 def further(runs: Sequence[Run]) -> Section | None:
     """What other commands measured: any ``VERB.json`` with a kind and rows."""
     found = [_result(run, result, len(runs) > 1) for run in runs for result in run.results]
-    return Section("further", "Further results", {"results": found}) if found else None
+    return _section("further", "Further results", results=found) if found else None
 
 
-def _result(run: Run, result: Result, name_run: bool) -> Further:
+def _result(run: Run, result: Result, name_run: bool) -> Values:
     content = result.content
     kind = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", str(content["kind"])).lower()
     heading = result.name if kind in ("report", result.name) else f"{result.name}: {kind}"
@@ -676,13 +579,13 @@ def _result(run: Run, result: Result, name_run: bool) -> Further:
     known = ("kind", "rows", "title", "table", "notes")
     rest = flat({name: value for name, value in content.items() if name not in known})
     notes = content.get("notes")
-    return Further(
-        str(content.get("title") or heading),
-        [(name, written(value)) for name, value in rest],
-        _shown_rows(content) or _any_rows(content),
-        [str(note) for note in notes] if isinstance(notes, list) else [],
-        None if result.picture is None else scene.picture_of(result.picture),
-    )
+    return {
+        "heading": str(content.get("title") or heading),
+        "facts": [(name, written(value)) for name, value in rest],
+        "table": _shown_rows(content) or _any_rows(content),
+        "notes": [str(note) for note in notes] if isinstance(notes, list) else [],
+        "picture": None if result.picture is None else scene.picture_of(result.picture),
+    }
 
 
 def _shown_rows(content: Values) -> Markup | None:
@@ -734,13 +637,6 @@ GROUPS = (
 HIDDEN = ("origin.root", "kind", "domain")
 
 
-class Settings(NamedTuple):
-    """One group of settings: for each name the values of all runs, and whether they differ."""
-
-    title: str
-    lines: list[tuple[str, list[str], bool]]
-
-
 def reproduce(runs: Sequence[Run]) -> Section:
     """The commands that repeat the runs, and everything that was set."""
     values = [_settings(run) for run in runs]
@@ -752,9 +648,9 @@ def reproduce(runs: Sequence[Run]) -> Section:
             texts = [written(found[name]) if name in found else DASH for found in values]
             lines.append((name.removeprefix(f"{prefix}."), texts, len(set(texts)) > 1))
         if lines:
-            groups.append(Settings(title, lines))
+            groups.append({"title": title, "lines": lines})
     commands = [(run.label, list(_commands(run)), str(run.record.get("hash", ""))) for run in runs]
-    return Section("reproduce", "Reproduce", {"commands": commands, "groups": groups})
+    return _section("reproduce", "Reproduce", commands=commands, groups=groups)
 
 
 def _commands(run: Run) -> Iterator[tuple[str, str]]:
@@ -811,19 +707,14 @@ def _wrapped(words: Sequence[str], width: int = 88) -> str:
 
 
 def _settings(run: Run) -> dict[str, object]:
+    """All that is known of a run, but for the forms of a budget that its record spells out."""
     found = dict(flat(run.record))
-    for name, value in flat(run.config):
-        if name.startswith("hyperparameters.") and value is None:
-            continue  # a budget that was not asked for
-        if name.startswith("hyperparameters.") and _asked(run, name):
-            continue
-        found.setdefault(name, value)
-    return {name: value for name, value in found.items() if name not in HIDDEN}
-
-
-def _asked(run: Run, name: str) -> bool:
     asked = mapping(mapping(run.record.get("budget")).get("asked"))
-    return name.removeprefix("hyperparameters.") in asked
+    for name, value in flat(run.config):
+        field = name.removeprefix("hyperparameters.")
+        if field == name or (value is not None and field not in asked):
+            found.setdefault(name, value)
+    return {name: value for name, value in found.items() if name not in HIDDEN}
 
 
 def _group_of(name: str) -> str:

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
+
+Tensors: TypeAlias = Mapping[str, Tensor]
+"""Tensors by name."""
 
 Expected = Mapping[str, tuple[tuple[int, ...], torch.dtype]]
 """Shape and type of each tensor, by name."""
 
 
+def needing(where: str) -> Callable[[bool, str], None]:
+    """What raises a ValueError, a message that starts with ``where``, unless a condition holds."""
+
+    def need(condition: bool, message: str) -> None:
+        if not condition:
+            raise ValueError(f"{where}: {message}")
+
+    return need
+
+
+def check_rising(ptr: Tensor, end: int, name: str, where: str) -> None:
+    """Raise a ValueError unless ``ptr`` says where parts of ``end`` rows begin."""
+    if int(ptr[0]) or int(ptr[-1]) != end or bool((ptr.diff() < 0).any()):
+        raise ValueError(f"{where}: {name} must rise from 0 to {end}, got {ptr.tolist()[:5]}...")
+
+
 def check_tensors(
-    tensors: Mapping[str, Tensor],
+    tensors: Tensors,
     expected: Expected,
     where: str,
     *,
@@ -23,8 +43,7 @@ def check_tensors(
     """Raise a ValueError unless tensors have the shape and type that is expected, all finite.
 
     Args:
-        tensors: by name.
-        expected: of each of these names, and perhaps of others.
+        tensors, expected: by name.
         where: what the message begins with.
         size: how large the set is, for the message, such as ``" for 70 nodes"``.
         names: which tensors, in which order; by default all.
@@ -45,3 +64,41 @@ def check_tensors(
                 raise ValueError(
                     f"{where}: {name} has {int(bad.sum())} values that are NaN or infinite"
                 )
+
+
+def check_further(
+    further: Tensors, rows: int | None, where: str, taken: Collection[str] = ()
+) -> None:
+    """Raise a ValueError that starts with ``where`` unless a graph can have these tensors, too.
+
+    Each has as many ``rows``, if these are given, and none a name that is ``taken``.
+    """
+    for name, tensor in further.items():
+        if name in taken or not _is_free(name):
+            raise ValueError(
+                f"{where}: a tensor cannot be called '{name[:80]}', which is a method, a name with "
+                "a meaning of its own or no name in Python: give it another"
+            )
+        if rows is not None and (tensor.dim() == 0 or len(tensor) != rows):
+            raise ValueError(
+                f"{where}: {name[:80]} must have {rows} rows, one for each example, got shape "
+                f"{list(tensor.shape)}"
+            )
+
+
+def _is_free(name: str) -> bool:
+    if not name.isidentifier() or name.startswith("_") or name in ("condensed", "num_nodes"):
+        return False
+    from torch_geometric.data import Data
+
+    from graphcondense.saved.shown import Shown
+
+    taken = getattr(Data, name, None) or getattr(Shown, name, None)
+    return taken is None or getattr(taken, "fset", None) is not None
+
+
+def classes_of(record: object) -> int | None:
+    """How many classes a record's ``data`` tells, if it does."""
+    about = record.get("data") if isinstance(record, Mapping) else None
+    classes = about.get("classes") if isinstance(about, Mapping) else None
+    return classes if isinstance(classes, int) else None

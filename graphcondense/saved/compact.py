@@ -12,14 +12,13 @@ One rule for condensed and real data: what :func:`pack` stores is what :func:`by
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
 
 from graphcondense.ops.types import Floats32
+from graphcondense.saved.checks import Tensors, check_rising, needing
 
 PARTS = ("crow", "col", "value")
 """What the sparse form of a matrix ``x`` consists of: ``x_crow [n + 1]`` and ``x_col [nnz]``, both
@@ -80,23 +79,13 @@ def pack(name: str, rows: Tensor) -> dict[str, Tensor]:
     return dict(zip(parts_of(name), (crow, col.int(), rows[row, col]), strict=True))
 
 
-def unpack(name: str, tensors: Mapping[str, Tensor], columns: object, where: str) -> Tensor:
-    """The matrix whose parts are in ``tensors``, dense.
+def unpack(name: str, tensors: Tensors, columns: object, where: str) -> Tensor:
+    """The matrix whose parts :func:`pack` made, dense.
 
-    Args:
-        name: of the matrix.
-        tensors: with the parts of :func:`pack` among them.
-        columns: how many it has, as the file says.
-        where: what a message begins with.
-
-    Raises:
-        ValueError: for parts that :func:`pack` cannot have made; nothing is allocated before.
+    ``columns``, how many it has, is as the file says; ``where`` is what a message begins with.
+    Parts that :func:`pack` cannot have made are a ValueError; nothing is allocated before.
     """
-
-    def need(condition: bool, message: str) -> None:
-        if not condition:
-            raise ValueError(f"{where}: {message}")
-
+    need = needing(where)
     for part in parts_of(name):
         need(part in tensors, f"{part} is missing")
     crow, col, value = (tensors[part] for part in parts_of(name))
@@ -111,8 +100,7 @@ def unpack(name: str, tensors: Mapping[str, Tensor], columns: object, where: str
         )
     n, nnz = len(crow) - 1, len(col)
     need(n >= 0 and len(value) == nnz, f"{name}_value has {len(value)} values for {nnz} columns")
-    whole = int(crow[0]) == 0 and int(crow[-1]) == nnz and bool((crow.diff() >= 0).all())
-    need(whole, f"{name}_crow must rise from 0 to {nnz}, got {crow.tolist()[:5]}...")
+    check_rising(crow, nnz, f"{name}_crow", where)
     if not isinstance(columns, int) or isinstance(columns, bool) or not 0 <= columns <= LARGEST:
         raise ValueError(
             f"{where}: {name} has no number of columns in the file's header, got "

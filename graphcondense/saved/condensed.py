@@ -19,10 +19,8 @@ import hashlib
 import json
 import reprlib
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 import numpy as np
 import safetensors
@@ -31,26 +29,19 @@ import torch
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 from torch_geometric.data import Data, InMemoryDataset
-from torch_geometric.utils import is_sparse, to_edge_index
 
-from graphcondense.ops.arrays import sparse
 from graphcondense.ops.device import usable
 from graphcondense.ops.files import write_all
 from graphcondense.ops.types import Record
-from graphcondense.saved.checks import check_tensors
-from graphcondense.saved.compact import PREFIX, bytes_of, pack, parts_of, unpack
-from graphcondense.saved.condensed_graph import CondensedGraph, CondensedImages
-from graphcondense.saved.condensed_graphs import NAMES as GRAPHS_NAMES
-from graphcondense.saved.condensed_graphs import CondensedGraphs, check_graphs, tensors_of
-from graphcondense.saved.condensed_rows import NAMES as ROWS_NAMES
-from graphcondense.saved.condensed_rows import CondensedInteractions, check_rows, rows_of
-from graphcondense.saved.further import check_further, classes_of
+from graphcondense.saved.card import card
+from graphcondense.saved.checks import Tensors
+from graphcondense.saved.compact import bytes_of, pack, parts_of, unpack
+from graphcondense.saved.condensed_graph import CondensedGraph
+from graphcondense.saved.condensed_graphs import CondensedGraphs
+from graphcondense.saved.condensed_rows import CondensedInteractions
+from graphcondense.saved.forms import FORMS, GRAPH, GRAPHS, USERS, Contents, Small, contents_of
 from graphcondense.saved.graph_set import GraphSet
-
-Small: TypeAlias = Data | CondensedGraphs | CondensedInteractions
-"""What is saved: a graph (or images), a set of graphs, or users by items."""
-
-Kind: TypeAlias = Literal["graph", "graphs", "users"]
+from graphcondense.saved.paths import path_of
 
 FORMAT = "graphcondense"
 VERSION = 2
@@ -60,47 +51,15 @@ VERSION = 2
 may have a matrix by row (:mod:`graphcondense.saved.compact`; the header has its ``columns``) and
 further tensors under any other name.
 """
-NAMES = ("x", "edge_index", "edge_weight", "y", "train_mask", "assignment")
-PREPROCESS = ("mean", "std", "basis", "scale", "rest")
-"""What a preprocessing of images may hold; see :mod:`graphcondense.data.preprocess`."""
-_PREPROCESS = tuple(PREFIX + name for name in PREPROCESS)
-_KNOWN: dict[Kind, tuple[str, ...]] = {
-    "graph": (*NAMES, *_PREPROCESS),
-    "graphs": GRAPHS_NAMES,
-    "users": ROWS_NAMES,
-}
-_PACKED: dict[Kind, tuple[str, ...]] = {"graph": ("x",), "graphs": ("x", "edge_attr"), "users": ()}
-_COUNTED: dict[Kind, tuple[str, ...]] = {
-    "graph": ("x", "edge_index", "edge_weight", "edge_attr", "y"),
-    "graphs": ("x", "edge_index", "edge_attr", "y", "node_weight"),
-    "users": ("rows", "item", "weight"),
-}
-
-
-@dataclass(frozen=True)
-class Contents:
-    """What condensed data consist of: contiguous, on the CPU.
-
-    Attributes:
-        kind: of data.
-        tensors: those that every reader knows, whole and in a fixed order.
-        further: others, which no model trains on, by name.
-        left_out: names of what no file can hold.
-    """
-
-    kind: Kind
-    tensors: Mapping[str, Tensor]
-    further: Mapping[str, Tensor]
-    left_out: tuple[str, ...] = ()
 
 
 def save(small: Small, path: str | Path) -> Path:
     """Write condensed data (a graph, a set of graphs, users) and a card that a person can read.
 
-    Both files are written under another name first and then moved, so that a file that is there is
-    whole. ``small`` is not changed; tensors on other devices are copied. A matrix ``x`` (of graphs
-    also ``edge_attr``) that is mostly zero is stored by row where that is smaller, and opens dense.
-    What else ``small`` has that is no dense tensor is left out, and a warning names it.
+    Both are written under another name first and then moved: a file that is there is whole. ``x``
+    (of graphs also ``edge_attr``) that is mostly zero is stored by row where that is smaller, and
+    opens dense. What else ``small`` has that is no dense tensor is left out, and a warning names
+    it, as one does where there is no record.
 
     Args:
         small: ``x [n, d]`` float32, ``edge_index [2, m]`` int64, optionally ``edge_weight [m]``
@@ -119,7 +78,7 @@ def save(small: Small, path: str | Path) -> Path:
 
     Raises:
         ValueError: for a graph or record that is not as above, or a folder that cannot be written.
-        TypeError: swapped arguments.
+        TypeError: swapped arguments, or what is no condensed set.
     """
     if isinstance(small, str | Path) or not isinstance(path, str | Path):
         raise TypeError(
@@ -127,24 +86,34 @@ def save(small: Small, path: str | Path) -> Path:
             "condensed set comes first"
         )
     path = _file(path)
-    record = getattr(small, "condensed", None)
-    record = {} if record is None else record
     contents = contents_of(small)
-    where = f"cannot save the {contents.kind}"
-    _check(contents, record, where)
+    if "x" not in contents.tensors and contents.form is GRAPH and not isinstance(small, Data):
+        raise TypeError(
+            f"cannot save {_named(small)}: give what condense returns, or a PyG Data with x, "
+            "edge_index and y"
+        )
+    record = getattr(small, "condensed", None)
+    contents.check({} if record is None else record, f"cannot save the {contents.form.name}")
+    if record is None:
+        warnings.warn(
+            f"what is saved in {path} has no record: set its attribute condensed to a dict, such "
+            'as {"method": "by hand"}, to say how it was made',
+            stacklevel=2,
+        )
+        record = {}
     stored = _stored(contents)
     head: Record = {"version": 1}
     if contents.further or stored.keys() != contents.tensors.keys():
         packed = sorted(contents.tensors.keys() - stored.keys())
         columns = {name: contents.tensors[name].shape[1] for name in packed}
-        head = {"version": VERSION, "kind": contents.kind, "columns": columns}
+        head = {"version": VERSION, "kind": contents.form.name, "columns": columns}
     try:
         text = json.dumps({**head, "record": record})
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"the record 'condensed' does not fit JSON: {error}") from error
     # One entry: safetensors writes several in an order that changes from run to run.
     blob = to_bytes(_apart({**stored, **contents.further}), {FORMAT: text})
-    card = _card(path, record, contents, stored, hashlib.sha256(blob).hexdigest())
+    text = card(path, record, contents, stored, hashlib.sha256(blob).hexdigest())
     if contents.left_out:
         warnings.warn(
             f"{path} is without {', '.join(contents.left_out)[:300]}: a file holds dense tensors, "
@@ -152,7 +121,7 @@ def save(small: Small, path: str | Path) -> Path:
             stacklevel=2,
         )
     try:
-        write_all({path: blob, path.with_suffix(".md"): card})
+        write_all({path: blob, path.with_suffix(".md"): text})
     except OSError as error:
         raise ValueError(f"cannot write into the folder {path.parent}: {error}") from error
     return path
@@ -171,8 +140,9 @@ def load(path: str | Path, device: torch.device | str | None = None) -> Small:
         of :func:`save` and the record as ``condensed``.
 
     Raises:
-        ValueError: naming the file, for one that is missing, foreign, broken, of a later version,
-            or has values that cannot be a graph's.
+        ValueError: a file that is missing, foreign, broken, of a later version, or has values that
+            cannot be a graph's.
+        TypeError: a path that is none.
     """
     asked, path = path, _file(path)
     if not path.is_file():
@@ -198,27 +168,16 @@ def load(path: str | Path, device: torch.device | str | None = None) -> Small:
             f"install a newer {FORMAT}"
         )
     contents = _opened(tensors, head, str(path))
-    _check(contents, record, str(path))
-    small: Small
-    if contents.kind == "users":
-        small = rows_of(contents.tensors, record, contents.further)
-    elif contents.kind == "graphs":
-        given = {name: contents.tensors.get(name) for name in GRAPHS_NAMES}
-        graphs = GraphSet(**given)  # type: ignore[arg-type]
-        small = CondensedGraphs(graphs, record, further=contents.further)
-    else:
-        form = CondensedImages if contents.tensors["x"].dim() == 4 else CondensedGraph
-        small = form(**contents.tensors, **contents.further)
-        small.condensed = record
+    contents.check(record, str(path))
+    small = contents.form.made(contents.tensors, contents.further, record)
     return small if device is None else small.to(usable(device))
 
 
 def tensor_bytes(small: Small) -> int:
-    """Bytes of ``x``, ``edge_index``, ``edge_weight`` or ``edge_attr``, and ``y``, as stored.
+    """Bytes of what models train on (:attr:`~graphcondense.saved.forms.Form.counted`), as stored.
 
-    A matrix that is mostly zero counts by row, as it is stored. Of a set of graphs ``node_weight``
-    counts too; where each graph begins (16 bytes a graph) is left out, as the mask of training
-    nodes is, and what no model trains on: the assignment of real nodes and further tensors.
+    A matrix that is mostly zero counts by row. Where each graph of a set begins (16 bytes a graph),
+    the mask of training nodes, the assignment of real nodes and further tensors do not count.
 
     >>> no_edges = torch.zeros(2, 0, dtype=torch.long)
     >>> tensor_bytes(Data(x=torch.ones(2, 3), edge_index=no_edges, y=torch.tensor([0, 1])))
@@ -227,11 +186,9 @@ def tensor_bytes(small: Small) -> int:
     contents = contents_of(small)
     both = {**contents.tensors, **contents.further}
     return sum(
-        bytes_of(tensor)
-        if name in _PACKED[contents.kind]
-        else tensor.numel() * tensor.element_size()
+        bytes_of(tensor) if name in contents.form.packed else tensor.numel() * tensor.element_size()
         for name, tensor in both.items()
-        if name in _COUNTED[contents.kind]
+        if name in contents.form.counted
     )
 
 
@@ -299,7 +256,8 @@ class CondensedDataset(InMemoryDataset):  # type: ignore[misc]
         transform: Callable[[Data], Data] | None = None,
         pre_transform: Callable[[Data], Data] | None = None,
     ) -> None:
-        super().__init__(str(root), transform, pre_transform)
+        folder = path_of(root, "CondensedDataset(root)", "a folder of .safetensors files")
+        super().__init__(str(folder), transform, pre_transform)
         self.files = sorted(Path(self.root).glob("*.safetensors"))
         if not self.files:
             raise ValueError(f"no condensed graph (*.safetensors) in {self.root}")
@@ -375,116 +333,12 @@ def _together(graphs: list[Data]) -> set[str]:
     }
 
 
-# --- what a file may hold --------------------------------------------------------------------
-
-
-def contents_of(small: Small | GraphSet) -> Contents:
-    """What there is of ``small``; nothing is checked."""
-    if isinstance(small, CondensedInteractions):
-        further, left_out = _further(small.further)
-        return Contents("users", small.tensors, further, (*left_out, *small.others))
-    if isinstance(small, CondensedGraphs):
-        further, left_out = _further(small.further)
-        return Contents(
-            "graphs", _plain(tensors_of(small.set)), further, (*left_out, *small.others)
-        )
-    if isinstance(small, GraphSet):
-        return Contents("graphs", _plain(tensors_of(small)), {})
-    known = _KNOWN["graph"]
-    found = {name: _as_tensor(getattr(small, name, None)) for name in known}
-    given = {name: value for name, value in found.items() if value is not None}
-    read = None
-    if "edge_index" not in given and "x" in given:
-        read, edges = _edges_of(small, len(given["x"]))
-        given |= edges
-    if "train_mask" not in given and "x" in given:
-        given["train_mask"] = torch.ones(len(given["x"]), dtype=torch.bool)
-    stored = dict(small.to_dict()) if isinstance(small, Data) else {}
-    used = {
-        *known,
-        "condensed",
-        *(["adj_t"] if "adj_t" in stored and "edge_index" in given else []),
-    }
-    used |= {read} if read else set()
-    if "x" in given and stored.get("num_nodes") == len(given["x"]):
-        used.add("num_nodes")
-    further, left_out = _further(
-        {k: v for k, v in stored.items() if k not in used and v is not None}
-    )
-    lost = [k for k in known if stored.get(k) is not None and k not in given]
-    whole = _plain({k: given[k] for k in known if k in given})
-    return Contents("graph", whole, further, (*lost, *left_out))
-
-
-def _as_tensor(value: object) -> Tensor | None:
-    """A tensor as it is; an array or list as one, its floats in single precision."""
-    if isinstance(value, np.ndarray | list):
-        try:
-            made = torch.as_tensor(value)
-        except (TypeError, ValueError, RuntimeError):
-            return None
-        return made.float() if made.is_floating_point() else made
-    return value if isinstance(value, Tensor) else None
-
-
-def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Dense, without a gradient, on the CPU, contiguous, no view that is negated or conjugated."""
-    out = {}
-    for name, tensor in tensors.items():
-        dense = tensor.detach() if tensor.layout == torch.strided else tensor.detach().to_dense()
-        out[name] = dense.cpu().resolve_conj().resolve_neg().contiguous()
-    return out
-
-
-def _further(given: Mapping[str, object]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """The dense tensors of ``given``, by name, and the names of all else."""
-    kept = {
-        name: value
-        for name, value in sorted(given.items())
-        if isinstance(value, Tensor)
-        and value.layout == torch.strided
-        and value.dtype in _TYPES
-        and value.device.type != "meta"
-    }
-    return _plain(kept), tuple(str(name) for name in given if name not in kept)
-
-
-_TYPES = frozenset(
-    getattr(torch, name)
-    for name in (
-        *("bool", "uint8", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64"),
-        *("float16", "bfloat16", "float32", "float64", "complex64"),
-    )
-)
-"""What safetensors holds."""
-
-
-def _edges_of(small: Data, n: int) -> tuple[str | None, dict[str, Tensor]]:
-    """``edge_index`` and ``edge_weight`` of ``adj_t`` (``[i, j]`` is the edge j -> i) or of ``adj``
-    (the edge i -> j), and which of them it was; nothing of what is no matrix of ``n`` nodes."""
-    for name in ("adj_t", "adj"):
-        matrix = getattr(small, name, None)
-        if matrix is None:
-            continue
-        if is_sparse(matrix):
-            (row, column), weight = to_edge_index(matrix)
-        else:
-            try:
-                entries = sparse(matrix, name).tocoo()
-            except (TypeError, ValueError, AttributeError):
-                continue
-            if entries.shape != (n, n):
-                continue
-            row, column = (torch.from_numpy(i).long() for i in (entries.row, entries.col))
-            weight = torch.from_numpy(entries.data)
-        edges = {"edge_index": torch.stack([column, row] if name == "adj_t" else [row, column])}
-        return name, edges | ({"edge_weight": weight.float()} if weight.dim() == 1 else {})
-    return None, {}
+# --- files -----------------------------------------------------------------------------------
 
 
 def _stored(contents: Contents) -> dict[str, Tensor]:
     """The tensors, each in its smaller form."""
-    packed = _PACKED[contents.kind]
+    packed = contents.form.packed
     return {
         part: tensor
         for name, whole in contents.tensors.items()
@@ -492,7 +346,7 @@ def _stored(contents: Contents) -> dict[str, Tensor]:
     }
 
 
-def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _apart(tensors: Tensors) -> dict[str, Tensor]:
     """The same, none of which shares memory with another: safetensors refuses those."""
     out, seen = {}, set()
     for name, tensor in tensors.items():
@@ -502,33 +356,32 @@ def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return out
 
 
-def _opened(tensors: Mapping[str, Tensor], head: Record, where: str) -> Contents:
+def _opened(tensors: Tensors, head: Record, where: str) -> Contents:
     """What the tensors of a file are, matrices by row made whole."""
     if head["version"] == 1:
         # Only in sets of graphs does something say where a graph begins.
-        many = not tensors.keys().isdisjoint(set(GRAPHS_NAMES) - set(NAMES))
-        by_names: Kind = "graphs" if many else "graph"
-        if not tensors.keys().isdisjoint(ROWS_NAMES):
-            by_names = "users"
-        if unknown := sorted(tensors.keys() - set(_KNOWN[by_names])):
+        many = not tensors.keys().isdisjoint(set(GRAPHS.names) - set(GRAPH.names))
+        form = GRAPHS if many else GRAPH
+        if not tensors.keys().isdisjoint(USERS.names):
+            form = USERS
+        if unknown := sorted(tensors.keys() - set(form.names)):
             raise ValueError(f"{where}: unknown tensors {str(unknown)[:300]}")
-        return Contents(by_names, tensors, {})
+        return Contents(form, tensors, {})
     kind, columns = head.get("kind"), head.get("columns", {})
-    if not isinstance(kind, str) or kind not in _KNOWN or not isinstance(columns, dict):
+    if not isinstance(kind, str) or kind not in FORMS or not isinstance(columns, dict):
         raise ValueError(
-            f"{where}: its header must say a kind ({', '.join(_KNOWN)}) and columns, got "
+            f"{where}: its header must say a kind ({', '.join(FORMS)}) and columns, got "
             f"{str(kind)[:40]} and {str(columns)[:40]}"
         )
-    whole = dict(tensors)
-    for name in _PACKED[kind]:
+    form, whole = FORMS[kind], dict(tensors)
+    for name in form.packed:
         if not whole.keys().isdisjoint(parts_of(name)):
             dense = unpack(name, whole, columns.get(name), where)
             whole = {k: v for k, v in whole.items() if k not in parts_of(name)} | {name: dense}
-    known = _KNOWN[kind]
     return Contents(
-        kind,
-        {name: whole[name] for name in known if name in whole},
-        {name: whole[name] for name in sorted(whole.keys() - set(known))},
+        form,
+        {name: whole[name] for name in form.names if name in whole},
+        {name: whole[name] for name in sorted(whole.keys() - set(form.names))},
     )
 
 
@@ -546,81 +399,6 @@ def _renamed(record: Record) -> Record:
     return record
 
 
-def _check(contents: Contents, record: object, where: str) -> None:
-    """Raise a ValueError that starts with ``where`` unless these are such data with a record."""
-    if not isinstance(record, dict):
-        raise ValueError(f"{where}: the record must be a dict, got {type(record).__name__}")
-    if contents.kind == "users":
-        check_rows(contents.tensors, where)
-    elif contents.kind == "graphs":
-        check_graphs(contents.tensors, where, record)
-    else:
-        _check_graph(contents.tensors, record, where)
-        n, m = len(contents.tensors["x"]), contents.tensors["edge_index"].shape[1]
-        for name, rows, of in (("edge_attr", m, "edges"), ("pos", n, "nodes")):
-            value = contents.further.get(name)
-            if value is not None and (value.dim() == 0 or len(value) != rows):
-                raise ValueError(
-                    f"{where}: {name} must have a row for each of {rows} {of}, got "
-                    f"{list(value.shape)}"
-                )
-    taken = [part for name in _PACKED[contents.kind] for part in parts_of(name)]
-    check_further(contents.further, _count(contents), where, taken)
-
-
-def _count(contents: Contents) -> int | None:
-    """How many graphs or users there are, each of which has a row of a further tensor."""
-    if contents.kind == "graph":
-        return None
-    if contents.kind == "graphs":
-        return len(contents.tensors["y"])
-    rows = contents.tensors.get("rows")
-    return len(contents.tensors["row_ptr"]) - 1 if rows is None else len(rows)
-
-
-def _check_graph(tensors: Mapping[str, Tensor], record: Mapping[str, object], where: str) -> None:
-    """:func:`_check` of one graph."""
-
-    def need(condition: bool, message: str) -> None:
-        if not condition:
-            raise ValueError(f"{where}: {message}")
-
-    for name in ("x", "edge_index", "y", "train_mask"):
-        need(name in tensors, f"{name} is missing")
-    x, edges, y = tensors["x"], tensors["edge_index"], tensors["y"]
-    need(x.dim() >= 2, f"x must be [nodes, features], got {tuple(x.shape)}")
-    n, m = len(x), edges.shape[-1] if edges.dim() == 2 else -1
-    soft = y.dim() == 2
-    expected: dict[str, tuple[tuple[int, ...], torch.dtype]] = {
-        "x": ((n, *x.shape[1:]), torch.float32),  # images have more than one dimension
-        "edge_index": ((2, m), torch.int64),
-        "edge_weight": ((m,), torch.float32),
-        "y": ((n, y.shape[1]), torch.float32) if soft else ((n,), torch.int64),
-        "train_mask": ((n,), torch.bool),
-        "assignment": ((tensors.get("assignment", y).numel(),), torch.int64),
-    }
-    for name in _PREPROCESS:  # floats of any shape: the preprocessing itself knows which
-        if name in tensors:
-            expected[name] = (tuple(tensors[name].shape), torch.float32)
-    check_tensors(tensors, expected, where, size=f" for {n} nodes")
-    need(n > 0, "it has no nodes")
-    for bad_edge in edges[(edges < 0) | (edges >= n)][:1]:
-        need(False, f"edge_index names node {int(bad_edge)}, but there are nodes 0..{n - 1}")
-    if "assignment" in tensors:
-        group = tensors["assignment"]
-        for bad in group[(group < -1) | (group >= n)][:1]:
-            need(False, f"assignment names node {int(bad)}, but there are nodes 0..{n - 1}, or -1")
-    classes = classes_of(record)
-    if soft:
-        need(y.shape[1] == (classes or y.shape[1]), f"y has {y.shape[1]} columns, not {classes}")
-    else:
-        for node in ((y < -1) | ((y < 0) & tensors["train_mask"])).nonzero().flatten()[:1]:
-            told = "classes are 0..C-1, and -1 outside train_mask alone"
-            need(False, f"y has class {int(y[node])} at node {int(node)}; {told}")
-        top = int(y.max())
-        need(classes is None or top < classes, f"y has class {top}, but there are {classes}")
-
-
 def _kind(small: Data) -> str:
     labels = f"{small.y.shape[1]} soft labels" if small.y.dim() == 2 else "classes"
     return f"{small.x.shape[1]} features and {labels}"
@@ -634,122 +412,9 @@ def _named(value: object) -> str:
 
 
 def _file(path: str | Path) -> Path:
-    path = Path(path).expanduser()
+    path = path_of(path, "load(path)", "a .safetensors file or the folder of one")
     if path.suffix == ".safetensors" and not path.is_dir():
         return path
     if path.is_dir() or not path.suffix:
         return path / "condensed.safetensors"
     raise ValueError(f"{path} must end in .safetensors, or be a folder")
-
-
-def _flat(record: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """
-    >>> list(_flat({"a": 1, "b": {"c": 2}}))
-    [('a', 1), ('b.c', 2)]
-    """
-    for key, value in record.items():
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
-def _card(
-    path: Path,
-    record: Mapping[str, object],
-    contents: Contents,
-    stored: Mapping[str, Tensor],
-    sha256: str,
-) -> str:
-    tensors, rows = contents.tensors, dict(_flat(record))
-    what, opened = "A small graph that stands in for a large one", "a PyG Data"
-    them = "it"
-    if contents.kind == "graphs":
-        count = len(tensors["y"])
-        what, them = f"{count} graphs that stand in for a large set of graphs", "them"
-        opened = f"a PyG data set of {count} graphs"
-    if contents.kind == "users":
-        count = len(tensors["rows"]) if "rows" in tensors else len(tensors["row_ptr"]) - 1
-        what, them = f"{count} users that stand in for many", "them"
-        opened = "users by items: .csr (scipy), .hetero (PyG)"
-    title = f"{rows.get('data.name', path.stem)}, condensed by {rows.get('method', 'hand')}"
-    cell = "| {} | {} |".format
-    shapes = [
-        cell(name, f"{str(t.dtype).removeprefix('torch.')} {list(t.shape)}")
-        for name, t in {**stored, **contents.further}.items()
-    ]
-    table = [
-        cell(name, " ".join(str(value).split()).replace("|", "\\|")) for name, value in rows.items()
-    ]
-    lines = [
-        f"# {title}",
-        "",
-        f"{what} in training. `{path.name}` holds {them}:",
-        "",
-        *(cell("tensor", "type and shape"), cell("---", "---"), *shapes),
-        "",
-        "```python",
-        "from graphcondense.data import load_condensed",
-        "",
-        f'small = load_condensed("{path.name}")  # {opened}',
-        "```",
-        "",
-        *_packed_lines(contents, stored),
-        *_assignment_lines(tensors),
-        *_encoding_lines(record),
-        *(cell("record", "value"), cell("---", "---"), *table),
-        "",
-        f"SHA-256 of `{path.name}`: `{sha256}`",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _packed_lines(contents: Contents, stored: Mapping[str, Tensor]) -> list[str]:
-    """Which matrices are stored by row; nothing where none is."""
-    packed = [
-        f"`{name}` {list(tensor.shape)}"
-        for name, tensor in contents.tensors.items()
-        if name not in stored
-    ]
-    if not packed:
-        return []
-    return [f"Mostly zero and stored by row (CSR), opened dense: {' and '.join(packed)}.", ""]
-
-
-def _assignment_lines(tensors: Mapping[str, Tensor]) -> list[str]:
-    """What the assignment says; nothing where there is none."""
-    if "assignment" not in tensors:
-        return []
-    group = tensors["assignment"]
-    return [
-        f"`assignment[i]` is the node that stands for node `i` of the real graph ({len(group):,} "
-        f"nodes, {int((group < 0).sum()):,} of them in no group: -1).",
-        "",
-    ]
-
-
-def _encoding_lines(record: Mapping[str, object]) -> list[str]:
-    """What the columns of encoded features stand for, as a table; nothing where none are."""
-    about = record.get("data")
-    encoding = about.get("encoding") if isinstance(about, Mapping) else None
-    rows = []
-    for name, columns in (encoding or {}).items():
-        first = 0
-        for i, values in enumerate(columns or ()):
-            last = first + len(values) - 1
-            listed = ", ".join(map(str, values))
-            rows.append(f"| {name}[:, {first}..{last}] | {i} | {listed} |")
-            first = last + 1
-    if not rows:
-        return []
-    return [
-        "Categories are encoded: one column for each value. In real data a column is 0 or 1, here "
-        "it is any number. `graphcondense.transforms.EncodeCategories.of(small)` brings real "
-        "graphs into this form.",
-        "",
-        "| columns | category | values |",
-        "| --- | --- | --- |",
-        *rows,
-        "",
-    ]

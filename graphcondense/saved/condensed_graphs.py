@@ -10,8 +10,16 @@ from torch import Tensor
 from torch_geometric.data import Data, InMemoryDataset
 
 from graphcondense.ops.types import JsonValue, Record
-from graphcondense.saved.checks import check_tensors
-from graphcondense.saved.further import check_further, classes_of
+from graphcondense.saved.checks import (
+    Expected,
+    Tensors,
+    check_further,
+    check_rising,
+    check_tensors,
+    classes_of,
+    needing,
+)
+from graphcondense.saved.compact import parts_of
 from graphcondense.saved.graph_set import GraphSet
 from graphcondense.saved.shown import Shown
 
@@ -54,11 +62,10 @@ class CondensedGraphs(Shown, InMemoryDataset):  # type: ignore[misc]
         graphs: GraphSet,
         record: Mapping[str, JsonValue] | None = None,
         transform: Callable[[Data], Data] | None = None,
-        further: Mapping[str, Tensor] | None = None,
+        further: Tensors | None = None,
     ) -> None:
-        check_graphs(tensors_of(graphs), "the condensed graphs")
         self._further = dict(further or {})
-        check_further(self._further, len(graphs), "the condensed graphs", NAMES)
+        check_graphs(tensors_of(graphs), "the condensed graphs", further=self._further)
         super().__init__(None, transform)
         self._graphs = graphs
         self.condensed: Record = dict(record or {})
@@ -93,9 +100,9 @@ class CondensedGraphs(Shown, InMemoryDataset):  # type: ignore[misc]
         return {name: tensor[index.to(tensor.device)] for name, tensor in self._further.items()}
 
     @property
-    def others(self) -> list[str]:
+    def others(self) -> tuple[str, ...]:
         """Names of what was set from outside, which no file keeps."""
-        return sorted(k for k in vars(self) if not k.startswith("_") and k not in _OWN)
+        return tuple(sorted(k for k in vars(self) if k[0] != "_" and k not in _KEPT))
 
     def copy(self, idx: Sequence[int] | Tensor | slice | None = None) -> CondensedGraphs:
         """A deep copy, of the graphs ``idx`` alone if given."""
@@ -114,7 +121,7 @@ class CondensedGraphs(Shown, InMemoryDataset):  # type: ignore[misc]
         return CondensedGraphs(self.set.to(device), self.condensed, self.transform, further)
 
 
-_OWN = {
+_KEPT = {
     *("condensed", "root", "transform", "pre_transform", "pre_filter", "log", "force_reload"),
     *("slices", "data"),
 }
@@ -126,19 +133,30 @@ def tensors_of(graphs: GraphSet) -> dict[str, Tensor]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def check_graphs(tensors: Mapping[str, Tensor], where: str, record: object = None) -> None:
+def parts_of_graphs(
+    small: CondensedGraphs | GraphSet,
+) -> tuple[Tensors, Tensors, tuple[str, ...]]:
+    """The tensors of a set of graphs, further ones, and names of what no file keeps."""
+    if isinstance(small, GraphSet):
+        return tensors_of(small), {}, ()
+    return tensors_of(small.set), small.further, small.others
+
+
+def graphs_of(tensors: Tensors, further: Tensors, record: Record) -> CondensedGraphs:
+    """The condensed graphs of these tensors; :func:`parts_of_graphs` undone."""
+    given = {name: tensors.get(name) for name in NAMES}
+    return CondensedGraphs(GraphSet(**given), record, further=further)  # type: ignore[arg-type]
+
+
+def check_graphs(
+    tensors: Tensors, where: str, record: object = None, further: Tensors | None = None
+) -> None:
     """Raise a ValueError that starts with ``where`` unless these are condensed graphs.
 
-    Args:
-        tensors: by the names of :data:`NAMES`.
-        where: what the message begins with.
-        record: if its ``data`` says how many ``classes`` there are, classes are held to it.
+    Tensors have the names of :data:`NAMES`, ``further`` ones a row for each graph. If the record's
+    ``data`` says how many ``classes`` there are, classes are held to it.
     """
-
-    def need(condition: bool, message: str) -> None:
-        if not condition:
-            raise ValueError(f"{where}: {message}")
-
+    need = needing(where)
     for name in ("x", "edge_index", "y", "node_ptr", "edge_ptr"):
         need(name in tensors, f"{name} is missing")
     x, edges, y = tensors["x"], tensors["edge_index"], tensors["y"]
@@ -148,7 +166,7 @@ def check_graphs(tensors: Mapping[str, Tensor], where: str, record: object = Non
     n, m, g = len(x), edges.shape[-1] if edges.dim() == 2 else -1, len(y)
     attr = tensors.get("edge_attr")
     width = attr.shape[1] if attr is not None and attr.dim() == 2 else -1
-    expected: dict[str, tuple[tuple[int, ...], torch.dtype]] = {
+    expected: Expected = {
         "x": ((n, x.shape[1]), torch.float32),
         "edge_index": ((2, m), torch.int64),
         "edge_attr": ((m, width), torch.float32),
@@ -162,8 +180,7 @@ def check_graphs(tensors: Mapping[str, Tensor], where: str, record: object = Non
     check_tensors(tensors, expected, where, size=size, names=there, holes="y")
     need(g > 0, "it has no graphs")
     for name, ptr, end in (("node_ptr", node_ptr, n), ("edge_ptr", edge_ptr, m)):
-        whole = int(ptr[0]) == 0 and int(ptr[-1]) == end and bool((ptr.diff() >= 0).all())
-        need(whole, f"{name} must rise from 0 to {end}, got {ptr.tolist()[:5]}...")
+        check_rising(ptr, end, name, where)
     for i in (node_ptr.diff() == 0).nonzero().flatten()[:1].tolist():
         need(False, f"graph {i} has no nodes")
     graph = torch.repeat_interleave(edge_ptr.diff())
@@ -180,3 +197,4 @@ def check_graphs(tensors: Mapping[str, Tensor], where: str, record: object = Non
         need(int(y.min()) >= 0, f"y has class {int(y.min())}; classes are 0..C-1")
         top = int(y.max())
         need(classes is None or top < classes, f"y has class {top}, but there are {classes}")
+    check_further(further or {}, g, where, (*NAMES, *parts_of("x"), *parts_of("edge_attr")))

@@ -11,8 +11,14 @@ import torch
 from torch import Tensor
 
 from graphcondense.ops.types import Floats, JsonValue, Record
-from graphcondense.saved.checks import check_tensors
-from graphcondense.saved.further import check_further
+from graphcondense.saved.checks import (
+    Expected,
+    Tensors,
+    check_further,
+    check_rising,
+    check_tensors,
+    needing,
+)
 from graphcondense.saved.shown import Shown
 
 if TYPE_CHECKING:
@@ -56,7 +62,7 @@ class CondensedInteractions(Shown):
         self,
         csr: Matrix,
         record: Mapping[str, JsonValue] | None = None,
-        further: Mapping[str, Tensor] | None = None,
+        further: Tensors | None = None,
     ) -> None:
         rows = sp.csr_matrix(csr, dtype=np.float32, copy=True)
         rows.sum_duplicates()
@@ -106,9 +112,9 @@ class CondensedInteractions(Shown):
         return self
 
     @property
-    def others(self) -> list[str]:
+    def others(self) -> tuple[str, ...]:
         """Names of what was set from outside, which no file keeps."""
-        return sorted(vars(self).keys() - {"csr", "condensed", "further"})
+        return tuple(sorted(vars(self).keys() - {"csr", "condensed", "further"}))
 
     @property
     def size(self) -> tuple[int, int, int]:
@@ -132,11 +138,7 @@ class CondensedInteractions(Shown):
         return {name: value for name, value in out.items() if name != "weight" or not ones}
 
 
-def rows_of(
-    tensors: Mapping[str, Tensor],
-    record: Mapping[str, JsonValue],
-    further: Mapping[str, Tensor] | None = None,
-) -> CondensedInteractions:
+def rows_of(tensors: Tensors, further: Tensors, record: Record) -> CondensedInteractions:
     """The users that :attr:`CondensedInteractions.tensors` gave, checked by :func:`check_rows`."""
     if "rows" in tensors:
         return CondensedInteractions(sp.csr_matrix(tensors["rows"].numpy()), record, further)
@@ -148,20 +150,21 @@ def rows_of(
     )
 
 
-def check_rows(tensors: Mapping[str, Tensor], where: str) -> None:
+def count_of(tensors: Tensors) -> int:
+    """How many users the tensors are of."""
+    return len(tensors["rows"]) if "rows" in tensors else len(tensors["row_ptr"]) - 1
+
+
+def check_rows(tensors: Tensors, where: str, record: object, further: Tensors) -> None:
     """Raise a ValueError that starts with ``where`` unless these are condensed users."""
-
-    def need(condition: bool, message: str) -> None:
-        if not condition:
-            raise ValueError(f"{where}: {message}")
-
+    need = needing(where)
     dense = "rows" in tensors
     for name in ("rows",) if dense else ("row_ptr", "item", "num_items"):
         need(name in tensors, f"{name} is missing")
     need(not dense or len(tensors) == 1, f"rows beside {sorted(tensors.keys() - {'rows'})}")
     m = tensors["item"].numel() if not dense else 0
     users = max(tensors["row_ptr"].numel() - 1, 0) if not dense else 0
-    expected: dict[str, tuple[tuple[int, ...], torch.dtype]] = {
+    expected: Expected = {
         "rows": (tuple(tensors["rows"].shape) if dense else (), torch.float32),
         "row_ptr": ((users + 1,), torch.int64),
         "item": ((m,), torch.int32),
@@ -172,11 +175,11 @@ def check_rows(tensors: Mapping[str, Tensor], where: str) -> None:
     if dense:
         shape = tuple(tensors["rows"].shape)
         need(len(shape) == 2 and 0 not in shape, f"rows must be [users, items], got {list(shape)}")
-        return
+        return check_further(further, shape[0], where)
     ptr, item, items = tensors["row_ptr"], tensors["item"], int(tensors["num_items"])
     need(users > 0, "it has no users")
     need(0 < items < 2**31, f"num_items must be 1 to {2**31 - 1:,}, got {items}")
-    whole = int(ptr[0]) == 0 and int(ptr[-1]) == m and bool((ptr.diff() >= 0).all())
-    need(whole, f"row_ptr must rise from 0 to {m}, got {ptr.tolist()[:5]}...")
+    check_rising(ptr, m, "row_ptr", where)
     for bad_item in item[(item < 0) | (item >= items)][:1].tolist():
         need(False, f"item {bad_item} is named, but there are items 0..{items - 1}")
+    check_further(further, users, where)

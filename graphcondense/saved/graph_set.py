@@ -110,12 +110,8 @@ class GraphSet:
 
         i = range(len(self))[i]
         one = self.select(torch.tensor([i]))
-        out = Data(x=one.x, edge_index=one.edge_index, y=one.y)
-        if one.edge_attr is not None:
-            out.edge_attr = one.edge_attr
-        if one.node_weight is not None:
-            out.node_weight = one.node_weight
-        return out
+        given = {k: getattr(one, k) for k in ("x", "edge_index", "y", "edge_attr", "node_weight")}
+        return Data(**{name: value for name, value in given.items() if value is not None})
 
     def graphs(self) -> list[Data]:
         """All graphs as PyG's ``Data``."""

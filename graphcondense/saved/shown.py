@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from graphcondense.saved.paths import path_of
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -47,7 +49,12 @@ class Shown:
 
         Returns:
             The figure, which notebooks show.
+
+        Raises:
+            TypeError: a path that is none.
         """
+        if path is not None:
+            path_of(path, "plot(path)", "a file to write the picture to")
         return _artist().draw(self, path)
 
     def _repr_html_(self) -> str | None:

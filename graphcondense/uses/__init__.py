@@ -1,6 +1,7 @@
 """What a condensed graph is used for: search, tuning, continual learning, privacy, serving.
 
->>> from graphcondense.uses import search_architectures
+Examples:
+    >>> from graphcondense.uses import search_architectures
 """
 
 from __future__ import annotations
@@ -38,31 +39,22 @@ __all__ = [
 ]
 
 # Imported when they are asked for: some bring in much.
-_HOME = {
-    "ArchitectureSearch": "search",
-    "Continual": "continual",
-    "Privacy": "privacy",
-    "Properties": "properties",
-    "Ranges": "tuning",
-    "Robustness": "robustness",
-    "Serving": "serve",
-    "Space": "search",
-    "TrainingSearch": "tuning",
-    "compare_properties": "properties",
-    "known_graph": "serve",
-    "learn_continually": "continual",
-    "measure_robustness": "robustness",
-    "measure_serving": "serve",
-    "membership_inference": "privacy",
-    "search_architectures": "search",
-    "search_training": "tuning",
+_NAMES = {
+    "continual": ("Continual", "learn_continually"),
+    "privacy": ("Privacy", "membership_inference"),
+    "properties": ("Properties", "compare_properties"),
+    "robustness": ("Robustness", "measure_robustness"),
+    "search": ("ArchitectureSearch", "Space", "search_architectures"),
+    "serve": ("Serving", "known_graph", "measure_serving"),
+    "tuning": ("Ranges", "TrainingSearch", "search_training"),
 }
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    for module, names in _NAMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -11,6 +11,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -24,17 +25,9 @@ from graphcondense.evaluate.cost import size_of
 from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
 from graphcondense.evaluate.nodes import Model, NodeEvaluator, model_of
-from graphcondense.evaluate.result import (
-    COLOURS,
-    MARKERS,
-    Column,
-    Scored,
-    aligned,
-    percent,
-    scored_on,
-)
+from graphcondense.evaluate.result import COLOURS, Column, aligned, percent, points
 from graphcondense.ops.progress import tqdm
-from graphcondense.ops.types import Record
+from graphcondense.uses.results import OnGraph, facts_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,6 +50,9 @@ STRATEGIES: dict[str, str] = {
 ``random`` takes as many nodes as the condensed graph has, ``bytes`` as many bytes: labelled nodes
 first, then those around them (:func:`~graphcondense.evaluate.floors.equal_bytes_graphs`)."""
 
+NOTHING = torch.empty(0, dtype=torch.long)
+"""A split without nodes."""
+
 COLOUR = {"joint": 6, "condensed": 0, "random": 1, "bytes": 2, "none": 3}
 
 
@@ -65,8 +61,7 @@ class Step:
     """One strategy after one step. Accuracies in ``[0, 1]``, means over trainings.
 
     Attributes:
-        strategy: a name in :data:`STRATEGIES`.
-        step: counted from 1.
+        strategy, step: a name in :data:`STRATEGIES`; counted from 1.
         seen: number of classes seen so far.
         accuracy, accuracy_std: on the test nodes of all classes seen.
         groups: on the test nodes of each group seen, in the order of arrival.
@@ -93,15 +88,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Summary:
-    """One strategy over all steps, means and standard deviations over trainings.
-
-    A deviation is ``None`` for a single training.
+    """One strategy over all steps, means and standard deviations (``None`` for one) over trainings.
 
     Attributes:
         strategy: a name in :data:`STRATEGIES`.
-        average, average_std: mean over steps of the accuracy on the classes seen.
-        final, final_std: the accuracy on all classes, after the last step.
-        forgetting, forgetting_std: see :func:`forgetting`.
+        average, final: mean over steps of the accuracy on the classes seen, and that on all classes
+            after the last step.
+        forgetting: see :func:`forgetting`.
         seconds: all condensing and training, for one draw of the memory and all seeds.
     """
 
@@ -116,28 +109,19 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Continual(Scored):
-    """What :func:`continual` found.
+class Continual(OnGraph):
+    """What :func:`learn_continually` found.
 
     Attributes:
-        data: name of the real graph.
-        digest: hash of the real graph.
         model: what was trained.
         groups: the classes of each step, in the order of arrival.
-        seeds: the training seeds.
         draws: how many memories of each kind.
-        settings: how the model was trained.
-        rows: one a strategy and step.
-        summaries: one a strategy.
+        rows, summaries: one a strategy and step, and one a strategy.
     """
 
-    data: str
-    digest: str
     model: str
     groups: tuple[tuple[int, ...], ...]
-    seeds: tuple[int, ...]
     draws: int
-    settings: Record
     rows: tuple[Step, ...]
     summaries: tuple[Summary, ...]
 
@@ -160,11 +144,11 @@ class Continual(Scored):
         return next(summary for summary in self.summaries if summary.strategy == strategy)
 
     def title(self) -> str:
-        settings = ", ".join(f"{k} {v}" for k, v in self.settings.items() if v is not None)
         groups = " | ".join(" ".join(map(str, group)) for group in self.groups)
+        counts = f"{counted(self.draws, 'memory')} x {counted(len(self.seeds), 'training')}"
         return (
-            f"{self.data} ({self.digest}), classes {groups}, {self.model}, accuracy in %"
-            f"{self.on_test}, {self.draws} memories x {len(self.seeds)} trainings, {settings}"
+            f"{self.subject}, classes {groups}, {self.model}, accuracy in %{self.on_test}, "
+            f"{counts}, {self.trained_with}"
         )
 
     def notes(self) -> list[str]:
@@ -186,12 +170,11 @@ class Continual(Scored):
         for i, summary in enumerate(self.summaries):
             rows = [row for row in self.rows if row.strategy == summary.strategy]
             shift = 0.03 * (i - (len(self.summaries) - 1) / 2)  # points of equal height stay apart
-            axes.errorbar(
-                [row.step + shift for row in rows],
+            points(
+                *(axes, i, [row.step + shift for row in rows]),
                 [100 * row.accuracy for row in rows],
                 [100 * (row.accuracy_std or 0) for row in rows],
                 color=COLOURS[COLOUR[summary.strategy.partition("-")[0]]],
-                marker=MARKERS[i % len(MARKERS)],
                 linestyle="--" if summary.strategy.endswith("-only") else "-",
                 capsize=2,
                 markersize=5,
@@ -226,31 +209,27 @@ def learn_continually(
     """Classes arrive group by group; is a condensed graph a good memory of the earlier ones?
 
     At a step, the subgraph induced by the nodes of the new group's classes arrives, whatever their
-    split, as in the field's benchmarks (CGLB, Zhang et al., NeurIPS 2022), and nothing of later
-    groups is visible. It is condensed at once, from that subgraph alone, with the labels of its
+    split, as in CGLB (Zhang et al., NeurIPS 2022), and is condensed at once, with the labels of its
     training and validation nodes only. Later steps see the condensed graph and nothing else of the
     group. Memories and the current group are one graph of blocks without edges between them.
 
-    The model has one head over the classes seen (class-incremental: it is not told the group) and
-    is trained **from scratch** at every step, as GDumb (Prabhu et al., ECCV 2020) and PUMA (Liu et
-    al., arXiv 2312.14439) do, so that a result depends on what is remembered and on no order of
-    training. ``condensed``, ``random`` and ``bytes`` train on the current group and the memory of
-    the earlier ones, the usual replay; the three ``-only`` on a balanced memory of all groups, the
-    "training in memory" of CaT (Liu et al., ICDM 2023, arXiv 2309.09455).
+    The model has one head over the classes seen (it is not told the group) and is trained **from
+    scratch** at every step, as GDumb (Prabhu et al., ECCV 2020) and PUMA (Liu et al., arXiv
+    2312.14439) do. ``condensed``, ``random`` and ``bytes`` train on the current group and the
+    memory of the earlier ones, the usual replay; the three ``-only`` on a balanced memory of all
+    groups, the "training in memory" of CaT (Liu et al., ICDM 2023, arXiv 2309.09455).
 
-    A step is scored on the subgraph of all nodes of the classes seen, edges between groups
-    included. The epoch is chosen on validation nodes of the classes seen, the test nodes are read
-    after each training.
+    A step is scored on the subgraph of all nodes of the classes seen. The epoch is chosen on
+    validation nodes of these classes; the test nodes are read after each training.
 
     Args:
         data: the real graph, anything :func:`~graphcondense.data.task.as_task` takes. Nodes without
             a label are left out: they belong to no group.
-        condense: from a task and a seed to a condensed graph with hard or soft labels; it decides
-            how large the memory is. The task's classes are numbered ``0..k-1``, its test split is
-            empty.
-        steps: number of groups, as even as can be; or
-        classes_per_step: classes of a group, at least 2; those left over join the first groups.
-            Default 2.
+        condense: from a task, of classes ``0..k-1`` and without test nodes, and a seed to a
+            condensed graph with hard or soft labels.
+        steps: number of groups, as even as can be, instead of ``classes_per_step``.
+        classes_per_step: classes of a group, at least 2 and by default 2; those left over join the
+            first groups.
         order: in which classes arrive; default ascending.
         strategies: names in :data:`STRATEGIES`.
         model: what to train, as :meth:`NodeEvaluator.fit` takes it.
@@ -291,7 +270,8 @@ def learn_continually(
         seen, current = _between(arrived, 0, end), _between(arrived, start, end)
         took = _remember(memories, condense, current, start, range(seed, seed + draws), strategies)
         evaluator = NodeEvaluator(seen, device=device, **options)
-        marks = [(seen.y[seen.test] >= a) & (seen.y[seen.test] < b) for a, b in _spans(ends, step)]
+        wanted = seen.y[seen.test]
+        marks = [(wanted >= a) & (wanted < b) for a, b in pairwise([0, *ends[: step + 1]])]
         done: dict[int, tuple[Tensor, float, NodeTask]] = {}  # by identity: the graph stays alive
         for strategy in strategies:
             graphs, memory = _training_graphs(strategy, memories, seen, current, step, draws)
@@ -299,11 +279,15 @@ def learn_continually(
                 if id(graph) not in done:
                     began = time.perf_counter()
                     logits = evaluator.predict(model, graph, seen.test, seeds=seeds)
-                    right = (logits.argmax(-1) == seen.y[seen.test]).float()
+                    right = (logits.argmax(-1) == wanted).float()
                     done[id(graph)] = (right, time.perf_counter() - began, graph)
             right = torch.cat([done[id(graph)][0] for graph in graphs])
             history[strategy].append([right.mean(1), *(right[:, mark].mean(1) for mark in marks)])
             sizes = [[size_of(part) for part in parts] for parts in memory]
+            kept = {
+                name: round(statistics.fmean(sum(getattr(s, name) for s in one) for one in sizes))
+                for name in ("nodes", "bytes")
+            }
             rows.append(
                 Step(
                     strategy=strategy,
@@ -314,12 +298,8 @@ def learn_continually(
                     groups=tuple(float(right[:, mark].mean()) for mark in marks),
                     trainings=len(right),
                     nodes=round(statistics.fmean(graph.num_nodes for graph in graphs)),
-                    memory_nodes=round(
-                        statistics.fmean(sum(s.nodes for s in parts) for parts in sizes)
-                    ),
-                    memory_bytes=round(
-                        statistics.fmean(sum(s.bytes for s in parts) for parts in sizes)
-                    ),
+                    memory_nodes=kept["nodes"],
+                    memory_bytes=kept["bytes"],
                     seconds_condensing=took if strategy.startswith("condensed") else 0.0,
                     seconds=statistics.fmean(done[id(graph)][1] for graph in graphs),
                 )
@@ -327,9 +307,7 @@ def learn_continually(
             bar.update()
     bar.close()
     return Continual(
-        data=task.name,
-        digest=task.digest,
-        **scored_on(task),
+        **facts_of(task),
         model=model_of(model).__name__,
         groups=groups,
         seeds=seeds,
@@ -343,17 +321,26 @@ def learn_continually(
     )
 
 
+def counted(count: int, what: str) -> str:
+    """
+    >>> counted(1, "memory"), counted(2, "memory"), counted(3, "training")
+    ('1 memory', '2 memories', '3 trainings')
+    """
+    many = f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
+    return f"{count} {what if count == 1 else many}"
+
+
 def forgetting(accuracies: Sequence[Sequence[float]]) -> float:
     """How much is lost of what was known: ``mean_g (max_{t < T} a[t][g] - a[T][g])``.
 
     Chaudhry et al., ECCV 2018 (arXiv 1801.10112), equation 3: the best accuracy on an earlier group
     at any step before the last, minus that after the last; negative if it only got better.
 
-    Args:
-        accuracies: ``a[t][g]``, after each step that on every group seen, the first first.
+    ``accuracies`` are ``a[t][g]``, after each step that on every group seen, the first first.
 
-    >>> round(forgetting([[0.9], [0.5, 0.8], [0.6, 0.7, 0.9]]), 3)  # (0.3 + 0.1) / 2
-    0.2
+    Examples:
+        >>> round(forgetting([[0.9], [0.5, 0.8], [0.6, 0.7, 0.9]]), 3)  # (0.3 + 0.1) / 2
+        0.2
     """
     *before, last = accuracies
     lost = [max(a[g] for a in before[g:]) - last[g] for g in range(len(before))]
@@ -363,10 +350,8 @@ def forgetting(accuracies: Sequence[Sequence[float]]) -> float:
 def union(parts: Sequence[NodeTask], num_classes: int) -> NodeTask:
     """Graphs as blocks of one, without edges between them.
 
-    Args:
-        parts: labels ``[n]``, or soft ``[n, c]`` with ``c <= num_classes``.
-        num_classes: of the whole; soft labels get columns of zeros up to it, and where any part is
-            soft, the others' labels become one-hot.
+    Labels are ``[n]``, or soft ``[n, c]``, which get columns of zeros up to ``num_classes``; where
+    any part is soft, the others' labels become one-hot.
     """
     if len(parts) == 1 and parts[0].num_classes == num_classes:
         return parts[0]
@@ -376,16 +361,17 @@ def union(parts: Sequence[NodeTask], num_classes: int) -> NodeTask:
         x: Any = sp.vstack([sp.csr_matrix(part.x_array) for part in parts], format="csr")
     else:
         x = torch.cat([torch.as_tensor(part.x) for part in parts])
-    return NodeTask(
-        x=x,
-        adj=sp.block_diag([part.adj for part in parts], format="csr", dtype=np.float32),
-        y=torch.cat([_soft(part.y, num_classes) if soft else part.y for part in parts]),
-        train=torch.cat([p.train + int(o) for p, o in zip(parts, offsets[:-1], strict=True)]),
-        val=torch.empty(0, dtype=torch.long),
-        test=torch.empty(0, dtype=torch.long),
-        num_classes=num_classes,
-        name="replay",
-    )
+    adj = sp.block_diag([part.adj for part in parts], format="csr", dtype=np.float32)
+    y = torch.cat([_soft(part.y, num_classes) if soft else part.y for part in parts])
+    train = torch.cat([p.train + int(o) for p, o in zip(parts, offsets[:-1], strict=True)])
+    return _trained_on(x, adj, y, train, num_classes, "replay")
+
+
+def _trained_on(
+    x: Any, adj: sp.csr_matrix, y: Tensor, train: Tensor, num_classes: int, name: str
+) -> NodeTask:
+    """A graph to train on alone."""
+    return NodeTask(x, adj, y, train, NOTHING, NOTHING, num_classes, name=name)
 
 
 def _soft(y: Tensor, num_classes: int) -> Tensor:
@@ -430,10 +416,6 @@ def _between(task: NodeTask, start: int, end: int) -> NodeTask:
     return replace(task.subgraph(nodes), num_classes=end)
 
 
-def _spans(ends: Sequence[int], step: int) -> list[tuple[int, int]]:
-    return list(zip([0, *ends[:step]], ends[: step + 1], strict=True))
-
-
 def _remember(
     memories: dict[str, list[list[NodeTask]]],
     condense: Condense,
@@ -452,8 +434,7 @@ def _remember(
     y = torch.full_like(current.y, -1)
     known = torch.cat([current.train, current.val])
     y[known] = current.y[known] - start
-    nothing = torch.empty(0, dtype=torch.long)
-    group = replace(current, y=y, test=nothing, num_classes=current.num_classes - start)
+    group = replace(current, y=y, test=NOTHING, num_classes=current.num_classes - start)
     began = time.perf_counter()
     small = [condense(group, seed) for seed in seeds]
     took = (time.perf_counter() - began) / len(seeds)
@@ -478,16 +459,8 @@ def _memory(small: object, group: NodeTask, start: int) -> NodeTask:
     else:
         y = torch.full((x.shape[0],), -1)
         y[train] = targets + start
-    return NodeTask(
-        x=torch.from_numpy(x) if isinstance(x, np.ndarray) else x,
-        adj=adj,
-        y=y,
-        train=train,
-        val=torch.empty(0, dtype=torch.long),
-        test=torch.empty(0, dtype=torch.long),
-        num_classes=end,
-        name="memory",
-    )
+    x = torch.from_numpy(x) if isinstance(x, np.ndarray) else x
+    return _trained_on(x, adj, y, train, end, "memory")
 
 
 def _training_graphs(

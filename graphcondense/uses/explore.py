@@ -10,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import asdict, fields
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -21,20 +22,23 @@ import scipy.sparse as sp
 import torch
 from torch_geometric.data import Data
 
-from graphcondense.data.task import NodeTask, read_labelled
+from graphcondense.data.task import as_task, read_labelled
+from graphcondense.evaluate.evaluator import Device
+from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.nn.batched import Stacked, resolve
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.types import Record
 from graphcondense.saved.shown import record_of
+from graphcondense.uses.results import BASELINES
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
     from optuna import Trial
     from optuna.samplers import BaseSampler
     from optuna.storages import BaseStorage
 
 T = TypeVar("T", bound=Hashable)
 
-BASELINES = ("random", "whole")
 REPEATS = 20
 """Draws in a row of what has been drawn before, after which the next new one is taken instead."""
 
@@ -106,11 +110,7 @@ def explore(
 
 
 def need_optuna() -> ModuleType:
-    """Optuna, or an error that says how to install it.
-
-    Raises:
-        ImportError: it is not installed.
-    """
+    """Optuna, or an ImportError that says how to install it."""
     try:
         import optuna
     except ImportError as error:
@@ -156,40 +156,54 @@ def study_name(kind: str, identity: Record) -> str:
     return f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
-def check(trials: int, sampler: str, samplers: Sequence[str], baselines: Sequence[str]) -> None:
+def prepared(
+    small: object,
+    data: object,
+    searched: DataclassInstance,
+    options: Mapping[str, object],
+    *,
+    trials: int,
+    sampler: str,
+    samplers: Sequence[str],
+    baselines: Sequence[str],
+    device: Device,
+) -> tuple[NodeEvaluator, list[Data]]:
+    """The evaluator on the real graph, and the condensed graphs; everything is checked.
+
+    Args:
+        small: one condensed graph, or a list of them.
+        data: the real graph.
+        searched: whose fields are searched, so that none may be among ``options``.
+        options: of the evaluator.
+        trials: at least 2.
+        sampler: one of ``samplers``.
+        samplers: those that the search knows.
+        baselines: of :data:`BASELINES`.
+        device: where to train.
     """
-    Raises:
-        ValueError: too few trials, an unknown sampler or baseline.
-    """
+    need_optuna()
     if trials < 2:
         raise ValueError(f"trials must be at least 2, got {trials}")
     if sampler not in samplers:
         raise ValueError(f"unknown sampler {sampler!r}; known are {', '.join(samplers)}")
     if wrong := [name for name in baselines if name not in BASELINES]:
         raise ValueError(f"unknown baseline {wrong[0]!r}; known are {', '.join(BASELINES)}")
-
-
-def graphs_of(small: object, real: NodeTask) -> list[Data]:
-    """One condensed graph or several as a list, each checked against the real graph.
-
-    Raises:
-        ValueError: no graph, or one that does not match.
-    """
+    given = {key for key, value in options.items() if value is not None}
+    if both := sorted(given & {field.name for field in fields(searched)}):
+        raise ValueError(f"{both[0]}={options[both[0]]!r}: it is searched; leave it out")
+    evaluator = NodeEvaluator(as_task(data, need_test=True), device=device, **options)
     graphs: list[Data] = list(small) if isinstance(small, list | tuple) else [small]
     if not graphs:
         raise ValueError("there is no condensed graph to search on")
     for graph in graphs:
-        read_labelled(graph, real)  # raises for what does not fit
-    return graphs
+        read_labelled(graph, evaluator.real)  # raises for what does not fit
+    return evaluator, graphs
 
 
-def clash(options: Record, searched: Sequence[str]) -> None:
-    """
-    Raises:
-        ValueError: an option of the evaluator is given that is searched.
-    """
-    if both := sorted({key for key, value in options.items() if value is not None} & {*searched}):
-        raise ValueError(f"{both[0]}={options[both[0]]!r}: it is searched; leave it out")
+def rest_of(settings: DataclassInstance, searched: DataclassInstance) -> Record:
+    """The settings that are not searched."""
+    names = {field.name for field in fields(searched)}
+    return {key: value for key, value in asdict(settings).items() if key not in names}
 
 
 def condensation_seconds(graphs: Sequence[Data]) -> list[float] | None:
@@ -210,8 +224,9 @@ class Knobs(NamedTuple):
 def knobs(model: str, num_layers: int) -> Knobs:
     """Which settings change a model of this depth, found by trying: two widths, activations, modes.
 
-    >>> knobs("GCN", 2), knobs("GIN", 1)  # doctest: +ELLIPSIS
-    (Knobs(hidden=True, ...), Knobs(hidden=False, activation=True, dropout=False))
+    Examples:
+        >>> knobs("GCN", 2), knobs("GIN", 1)  # doctest: +ELLIPSIS
+        (Knobs(hidden=True, ...), Knobs(hidden=False, activation=True, dropout=False))
     """
     kind = resolve(model)
     rng = np.random.default_rng(0)
@@ -230,16 +245,3 @@ def knobs(model: str, num_layers: int) -> Knobs:
             activation=not torch.equal(plain, build(16, "identity")(*inputs)),
             dropout=not torch.equal(plain, one.train()(*inputs)),
         )
-
-
-def dash(value: float | str | None, how: str = "") -> str:
-    """
-    >>> dash(None), dash(0.5), dash(1.234, ".1f")
-    ('-', '0.5', '1.2')
-    """
-    return "-" if value is None else format(value, how)
-
-
-def nodes_of(graph: NodeTask | Data) -> int:
-    """Nodes of a PyG ``Data`` or a ``NodeTask``."""
-    return int(graph.x.shape[0])

@@ -15,10 +15,10 @@ from graphcondense.data.task import NodeTask, as_task, read_labelled
 from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator, model_of
-from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
+from graphcondense.evaluate.result import Column, percent, points
 from graphcondense.ops.progress import tqdm
-from graphcondense.ops.types import Bools, Floats, Record
-from graphcondense.uses.properties import check_named, named_graphs
+from graphcondense.ops.types import Bools, Floats
+from graphcondense.uses import results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,64 +28,45 @@ ATTACKS = ("logistic", "forest")
 
 
 @dataclass(frozen=True)
-class PrivacyRow:
-    """One set, attacked. Accuracies and areas in ``[0, 1]``; an area of 0.5 is a guess.
+class PrivacyRow(results.Trainings):
+    """One set, attacked; an area in ``[0, 1]``, where 0.5 is a guess.
 
     Attributes:
-        label: what the attacked models were trained on.
-        graphs, trainings: number of graphs, and of trainings on each.
         members: number of members, and of non-members.
-        auc, auc_std: area under the ROC curve of the learnt attack, mean over its folds; mean and
-            standard deviation over all trainings.
-        loss_auc, loss_auc_std: of the attack that learns nothing and calls nodes of low
-            cross-entropy members (Yeom et al., CSF 2018).
+        auc: area under the ROC curve of the learnt attack, mean over its folds and all trainings.
+        loss_auc: of the attack that learns nothing and calls nodes of low cross-entropy members
+            (Yeom et al., CSF 2018).
         member_accuracy: of the attacked model on the members.
-        test, test_std: its accuracy on all test nodes, at the epoch chosen on validation.
     """
 
-    label: str
-    graphs: int
-    trainings: int
     members: int
     auc: float
     auc_std: float
     loss_auc: float
     loss_auc_std: float
     member_accuracy: float
-    test: float
-    test_std: float
 
 
 @dataclass(frozen=True)
-class Privacy(Scored):
+class Privacy(results.OnGraph):
     """What :func:`membership_inference` found.
 
     Attributes:
-        data: name of the real graph.
-        digest: its hash.
         model: the attacked model.
         attack: the attacker's own model.
         folds: of its cross-validation.
-        seeds: training seeds of the attacked model.
-        settings: how it was trained.
         rows: one a set.
         control: whether there were enough validation nodes for the control.
     """
 
-    data: str
-    digest: str
     model: str
     attack: str
     folds: int
-    seeds: tuple[int, ...]
-    settings: Record
     rows: tuple[PrivacyRow, ...]
     control: bool
 
     columns: ClassVar[tuple[Column, ...]] = (
-        Column("trained on", lambda row: row.label),
-        Column("graphs", lambda row: f"{row.graphs}"),
-        Column("trainings", lambda row: f"{row.trainings}"),
+        *(results.LABEL, *results.COUNTS),
         Column("members", lambda row: f"{row.members}"),
         Column("attack AUC %", lambda row: percent(row.auc, row.auc_std)),
         Column("loss AUC %", lambda row: percent(row.loss_auc, row.loss_auc_std)),
@@ -95,45 +76,38 @@ class Privacy(Scored):
 
     def title(self) -> str:
         return (
-            f"{self.data} ({self.digest}), membership inference on a {self.model}, "
+            f"{self.subject}, membership inference on a {self.model}, "
             f"{self.attack} attack in {self.folds} folds; AUC 50 % is a guess; "
             f"test accuracy{self.on_test}"
         )
 
     def notes(self) -> list[str]:
-        said = [
+        notes = [
             *self.about_test,
             "members: the real training nodes; of random: those selected, the only ones trained on",
             "non-members: as many test nodes of each class; the attacker knows the model's "
             "predictions on the real graph and the true labels",
         ]
         if self.control:
-            said.append(
+            notes.append(
                 "control: trained on validation nodes instead, so that no member was: what it "
                 "shows above 50 % is that training and test nodes differ, not that a model leaks"
             )
         else:
-            said.append("control: left out, there are too few validation nodes in some class")
-        return said
+            notes.append("control: left out, there are too few validation nodes in some class")
+        return notes
 
     def draw(self, axes: Axes) -> None:
         for i, row in enumerate(self.rows):
-            axes.errorbar(
-                [100 * row.test],
-                [100 * row.auc],
-                [100 * row.auc_std],
-                [100 * row.test_std],
-                fmt=MARKERS[i % len(MARKERS)],
-                color=COLOURS[i % len(COLOURS)],
-                capsize=3,
-                label=row.label,
-            )
+            x, y = [100 * row.test], [100 * row.auc]
+            width = [100 * row.test_std]
+            points(axes, i, x, y, [100 * row.auc_std], xerr=width, label=row.label)
         axes.axhline(50, color="grey", linewidth=1, linestyle="--")
         axes.set_ylim(min(40, axes.get_ylim()[0]), max(70, axes.get_ylim()[1]))
         axes.set_xlabel("test accuracy, %")
         axes.set_ylabel("attack AUC, % (50: a guess)")
         axes.set_title(f"{self.data}, {self.model}")
-        axes.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+        results.legend_beside(axes)
 
 
 def membership_inference(
@@ -152,10 +126,10 @@ def membership_inference(
 ) -> Privacy:
     """Can one tell from a model's predictions which real nodes it was trained on?
 
-    A black-box attack (Shokri et al., S&P 2017; of GNNs: He et al., arXiv 2102.05429). A model is
-    trained, its epoch chosen on validation nodes, and asked for members and non-members on the real
-    graph. An attacker then learns to tell them apart (:func:`attack_features`), knowing which is
-    which for all folds but the one it is scored on; that is more than a real attacker knows.
+    A black-box attack (Shokri et al., S&P 2017; of GNNs: He et al., arXiv 2102.05429). A trained
+    model is asked for members and non-members on the real graph. An attacker learns to tell them
+    apart (:func:`attack_features`), knowing which is which for all folds but the one it is scored
+    on; that is more than a real attacker knows.
 
     Args:
         small: a condensed graph; a list of them (several condensation seeds); or a mapping from
@@ -173,13 +147,13 @@ def membership_inference(
         **options: fields of :class:`~graphcondense.evaluate.nodes.Training`.
 
     Raises:
-        ValueError: no graph; unknown model or attack; no validation nodes; fewer members or test
-            nodes than folds; features or classes that do not match.
+        ValueError: no graph, or one that does not match; unknown model or attack; no validation
+            nodes; fewer members or test nodes than folds.
         TypeError: for an option that does not exist.
     """
-    named, kind = named_graphs(small), model_of(model)
-    if "control" in named:
-        raise ValueError("'control' names a baseline; call the condensed set something else")
+    named, kind = results.named_graphs(small), model_of(model)
+    for name in named:
+        results.check_label(name, ("control",))
     if attack not in ATTACKS:
         raise ValueError(f"unknown attack {attack!r}; known are {', '.join(ATTACKS)}")
     if folds < 2 or random_draws < 0:
@@ -188,7 +162,7 @@ def membership_inference(
         )
     evaluator = NodeEvaluator(as_task(data, need_test=True), device=device, **options)
     real = evaluator.real
-    check_named(named, real)
+    results.check_named(named, real)
     first = next(iter(named.values()))[0]
     draws = [_random_nodes(real, first, seed + i) for i in range(random_draws)]
     everyone = pair_up(real, real.train, seed)
@@ -226,9 +200,7 @@ def membership_inference(
                 bar.update()
             rows.append(_row(label, [len(part[0]) for _, _, part in work], found))
     return Privacy(
-        data=real.name,
-        digest=real.digest,
-        **scored_on(real),
+        **results.facts_of(real),
         model=kind.__name__,
         attack=attack,
         folds=folds,
@@ -242,15 +214,12 @@ def membership_inference(
 def attack_features(logits: Tensor, y: Tensor) -> Floats:
     """What an attacker sees of nodes: ``[n, C + 2]`` float64.
 
-    The class probabilities in descending order (Salem et al., NDSS 2019; the first is the model's
-    confidence), their entropy, and the cross-entropy at the true label.
+    The class probabilities in descending order (Salem et al., NDSS 2019), their entropy, and the
+    cross-entropy at the true label, from logits ``[n, C]`` and true classes ``[n]``.
 
-    Args:
-        logits: ``[n, C]``.
-        y: true classes ``[n]``.
-
-    >>> attack_features(torch.zeros(1, 2), torch.tensor([1])).round(3).tolist()
-    [[0.5, 0.5, 0.693, 0.693]]
+    Examples:
+        >>> attack_features(torch.zeros(1, 2), torch.tensor([1])).round(3).tolist()
+        [[0.5, 0.5, 0.693, 0.693]]
     """
     log = logits.double().log_softmax(1)
     p = log.exp()
@@ -273,9 +242,7 @@ def attack_auc(
     """How well members can be told apart: area of the learnt attack, and of the loss alone.
 
     Args:
-        logits: ``[n, C]``.
-        y: true classes ``[n]``.
-        member: bool ``[n]``.
+        logits, y, member: of each node, ``[n, C]``, its true class ``[n]`` and whether it is one.
         attack: the attacker's model.
         folds: of its stratified cross-validation; the area is the mean over folds.
         seed: of the folds and the forest.
@@ -364,15 +331,11 @@ def _row(label: str, members: Sequence[int], found: Sequence[Floats]) -> Privacy
     mean = everything.mean(0).tolist()
     spread = (everything.std(0, ddof=1) if len(everything) > 1 else np.zeros(4)).tolist()
     return PrivacyRow(
-        label=label,
-        graphs=len(found),
-        trainings=len(found[0]),
+        **results.trainings_of(label, [torch.from_numpy(part[:, 3]) for part in found]),
         members=round(sum(members) / len(members)),
         auc=mean[0],
         auc_std=spread[0],
         loss_auc=mean[1],
         loss_auc_std=spread[1],
         member_accuracy=mean[2],
-        test=mean[3],
-        test_std=spread[3],
     )

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import networkx
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
+from scipy.sparse.csgraph import laplacian as normalised_laplacian
+from scipy.stats import wasserstein_distance
 
 from graphcondense.data.task import NodeTask, as_task, read_labelled
 from graphcondense.evaluate.floors import random_subgraph
-from graphcondense.evaluate.reading import graphs_by_name
-from graphcondense.evaluate.result import COLOURS, Column, Result
+from graphcondense.evaluate.result import COLOURS, Column, Result, dash
 from graphcondense.nn.batched import Matrix
 from graphcondense.ops.types import Floats
+from graphcondense.uses.results import check_named, named_graphs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,8 +27,6 @@ if TYPE_CHECKING:
 
 GRID = np.linspace(0, 2, 101)
 """Eigenvalues at which the cumulative energy is kept."""
-
-OWN = ("random", "whole")
 
 
 @dataclass(frozen=True)
@@ -36,21 +37,17 @@ class PropertyRow:
     A directed graph counts as ``(A + A^T) / 2``, but for ``edges`` and ``density``.
 
     Attributes:
-        label: what it is.
-        graphs: how many.
-        nodes: number of nodes.
+        label, graphs, nodes: what it is, how many graphs, and their nodes.
         edges: stored entries of the adjacency: an undirected edge counts twice.
         density: ``edges / (n (n - 1))``; ``None`` for a single node.
-        degree: mean number of neighbours.
-        weighted_degree: mean sum of the weights of a node's edges.
+        degree, weighted_degree: mean number of neighbours, and sum of the weights of edges.
         degree_distance: Wasserstein distance to the whole graph's distribution of weighted degrees,
             both divided by their means.
         energy_distance: Wasserstein distance, on ``[0, 2]``, to the whole graph's Laplacian energy
             distribution (:func:`laplacian_energy`).
-        homophily: share of the edge weight that joins nodes of one class, among edges whose ends
-            both have a known label.
-        clustering: mean clustering coefficient of the unweighted graph.
-        components: number of connected components.
+        homophily: share of the edge weight that joins nodes of one class, of labelled nodes.
+        clustering, components: mean clustering coefficient of the unweighted graph, and number of
+            connected components.
         class_distance: total variation distance between the classes of the training nodes and those
             of the whole graph's.
         energy: the share of energy at eigenvalues up to each of :data:`GRID`, ``[101]``.
@@ -77,12 +74,10 @@ class Properties(Result):
     """What :func:`compare_properties` found.
 
     Attributes:
-        data: name of the whole graph.
-        digest: its hash.
+        data, digest: name and hash of the whole graph.
         rows: one a set; the whole graph is the last.
         exact_spectra: whether every spectrum is complete; otherwise that of the whole graph is a
             quadrature of ``steps`` nodes.
-        steps: of the Lanczos process.
         clustered_nodes: the whole graph's clustering coefficient is the mean over so many nodes.
     """
 
@@ -99,15 +94,15 @@ class Properties(Result):
         Column("graphs", lambda row: f"{row.graphs}"),
         Column("nodes", lambda row: f"{row.nodes:,.0f}"),
         Column("edges", lambda row: f"{row.edges:,.0f}"),
-        Column("density %", lambda row: _shown(row.density, 2, 100)),
+        Column("density %", lambda row: dash(row.density, ".2f", 100)),
         Column("degree", lambda row: f"{row.degree:.2f}"),
         Column("weighted", lambda row: f"{row.weighted_degree:.2f}"),
-        Column("degree dist.", lambda row: _shown(row.degree_distance, 3)),
-        Column("energy dist.", lambda row: _shown(row.energy_distance, 3)),
-        Column("homophily %", lambda row: _shown(row.homophily, 1, 100)),
-        Column("clustering", lambda row: _shown(row.clustering, 3)),
+        Column("degree dist.", lambda row: dash(row.degree_distance, ".3f")),
+        Column("energy dist.", lambda row: dash(row.energy_distance, ".3f")),
+        Column("homophily %", lambda row: dash(row.homophily, ".1f", 100)),
+        Column("clustering", lambda row: dash(row.clustering, ".3f")),
         Column("components", lambda row: f"{row.components:,.0f}"),
-        Column("class dist.", lambda row: _shown(row.class_distance, 3)),
+        Column("class dist.", lambda row: dash(row.class_distance, ".3f")),
     )
 
     def title(self) -> str:
@@ -159,20 +154,19 @@ def compare_properties(
 ) -> Properties:
     """Compare condensed graphs with the whole graph and with random subgraphs of the same size.
 
-    A condensed graph need not keep any of this to train well; this says what it does keep. Labels
-    of all nodes of the whole graph are read, those of test nodes too, for its homophily.
+    A condensed graph need not keep any of this to train well. Labels of test nodes are read, too,
+    for the homophily of the whole graph.
 
     Args:
         small: a condensed graph; a list of them (several condensation seeds); or a mapping from
-            names to either. What a graph may hold: see :meth:`NodeEvaluator.fit`.
+            names to either.
         data: the whole graph, anything :func:`~graphcondense.data.task.as_task` takes.
         random_draws: how many random subgraphs (training nodes, class by class as many as the first
             graph has); 0 leaves them out.
         dense_nodes: graphs up to this size have their complete spectrum taken, in about
             ``n^3 / 1e9`` seconds and ``16 n^2`` bytes; larger ones a quadrature.
         steps: nodes of that quadrature; it needs three copies of the features as dense float64.
-        clustering_nodes: above this size the clustering coefficient is the mean over so many nodes,
-            drawn with ``seed``.
+        clustering_nodes: above this size the clustering coefficient is the mean over so many nodes.
         seed: of the random subgraphs (``seed``, ``seed + 1``, ...) and of that draw.
 
     Raises:
@@ -209,38 +203,14 @@ def compare_properties(
     )
 
 
-def named_graphs(small: object) -> dict[str, list[Data]]:
-    """Condensed graphs by name, from one, a list of one method's, or a mapping to either.
-
-    Raises:
-        ValueError: there is none, or one is called like a baseline.
-    """
-    named = graphs_by_name(small)
-    if taken := [name for name in named if name in OWN]:
-        raise ValueError(f"{taken[0]!r} names a baseline; call the condensed set something else")
-    return named
-
-
-def check_named(named: Mapping[str, Sequence[Data]], real: NodeTask) -> None:
-    """Everything is checked before anything is computed or trained.
-
-    Raises:
-        ValueError: a condensed graph does not match the real one.
-    """
-    for graphs in named.values():
-        for graph in graphs:
-            read_labelled(graph, real)
-
-
 def laplacian_energy(
     adj: sp.csr_matrix, x: Matrix, *, dense_nodes: int = 4000, steps: int = 128
 ) -> tuple[Floats, Floats]:
     """The Laplacian energy distribution of node features.
 
     The share ``x̂_i^2 / sum_j x̂_j^2`` of a signal's energy at the eigenvalue ``λ_i`` of the
-    normalised Laplacian ``L = I - D^-1/2 A D^-1/2``, with ``x̂ = U^T x`` (Yang et al., "Does Graph
-    Distillation See Like Vision Dataset Counterpart?", NeurIPS 2023, SGDD). Energies of all feature
-    columns are added up before they are divided. A node without neighbours is an eigenvector of
+    normalised Laplacian ``L = I - D^-1/2 A D^-1/2``, with ``x̂ = U^T x`` (SGDD, Yang et al.,
+    NeurIPS 2023), over all feature columns. A node without neighbours is an eigenvector of
     eigenvalue 0.
 
     Args:
@@ -257,11 +227,13 @@ def laplacian_energy(
     Raises:
         ValueError: the features are all zero.
 
-    >>> values, shares = laplacian_energy(sp.csr_matrix([[0, 1], [1, 0]]), np.array([[1.0], [0.0]]))
-    >>> values.round(6).tolist(), shares.round(6).tolist()
-    ([0.0, 2.0], [0.5, 0.5])
+    Examples:
+        >>> pair = sp.csr_matrix([[0, 1], [1, 0]])
+        >>> values, shares = laplacian_energy(pair, np.array([[1.0], [0.0]]))
+        >>> values.round(6).tolist(), shares.round(6).tolist()
+        ([0.0, 2.0], [0.5, 0.5])
     """
-    laplacian = _laplacian(adj)
+    laplacian = normalised_laplacian(adj.astype(np.float64), normed=True).tocsr()
     values_of_x = (x.data if isinstance(x, sp.csr_matrix) else x).astype(np.float64)
     total = float((values_of_x**2).sum())
     if not total:
@@ -272,16 +244,6 @@ def laplacian_energy(
     else:
         values, shares = _quadrature(laplacian, x, steps)
     return values.clip(0, 2), shares / shares.sum()
-
-
-def _laplacian(adj: sp.csr_matrix) -> sp.csr_matrix:
-    adj = adj.astype(np.float64)
-    adj = (adj - sp.diags_array(adj.diagonal())).tocsr()
-    degree = np.asarray(adj.sum(1)).ravel()
-    scale = np.zeros_like(degree)
-    scale[degree > 0] = degree[degree > 0] ** -0.5
-    half = sp.diags_array(scale)
-    return (sp.diags_array((degree > 0).astype(np.float64)) - half @ adj @ half).tocsr()
 
 
 def _quadrature(laplacian: sp.csr_matrix, x: Matrix, steps: int) -> tuple[Floats, Floats]:
@@ -302,12 +264,6 @@ def _quadrature(laplacian: sp.csr_matrix, x: Matrix, steps: int) -> tuple[Floats
         before, now = now, ahead / betas[-1]
     values, vectors = scipy.linalg.eigh_tridiagonal(np.array(alphas), np.array(betas[:-1]))
     return values, vectors[0] ** 2
-
-
-def _distance(*values_and_weights: Floats) -> float:
-    from scipy.stats import wasserstein_distance  # a second, which serve need not wait for
-
-    return float(wasserstein_distance(*values_and_weights))
 
 
 class _Facts:
@@ -348,20 +304,25 @@ class _Facts:
         same = labels[coo.row] == labels[coo.col]
         if weight := float(coo.data[known].sum()):
             self.homophily = float(coo.data[known & same].sum()) / weight
-        self.clustering = _clustering(both, clustering_nodes, seed)
+        some = None
+        if n > clustering_nodes:
+            rng = np.random.default_rng(seed)
+            some = rng.choice(n, clustering_nodes, replace=False).tolist()
+        graph_of_both = networkx.from_scipy_sparse_array(both)
+        self.clustering = float(networkx.average_clustering(graph_of_both, some))
         self.spectrum = laplacian_energy(both, x, dense_nodes=dense_nodes, steps=steps)
 
     def degree_distance(self, other: _Facts) -> float | None:
         means = self.weighted_degree, other.weighted_degree
         if not all(means):
             return None
-        return _distance(self.degrees / means[0], other.degrees / means[1])
+        return float(wasserstein_distance(self.degrees / means[0], other.degrees / means[1]))
 
     def energy_distance(self, other: _Facts) -> float | None:
         if self.spectrum is None or other.spectrum is None:
             return None
         (values, shares), (others, their) = self.spectrum, other.spectrum
-        return _distance(values, others, shares, their)
+        return float(wasserstein_distance(values, others, shares, their))
 
     def class_distance(self, other: _Facts) -> float:
         return float(np.abs(self.classes - other.classes).sum()) / 2
@@ -372,17 +333,6 @@ class _Facts:
         values, shares = self.spectrum
         upto = np.searchsorted(values, GRID + 1e-9, side="right")  # rounding of the eigenvalues
         return tuple(np.concatenate([[0.0], np.cumsum(shares)])[upto].tolist())
-
-
-def _clustering(adj: sp.csr_matrix, at_most: int, seed: int) -> float:
-    import networkx
-
-    graph = networkx.from_scipy_sparse_array(adj)
-    n = adj.shape[0]
-    nodes = None
-    if n > at_most:
-        nodes = np.random.default_rng(seed).choice(n, at_most, replace=False).tolist()
-    return float(networkx.average_clustering(graph, nodes))
 
 
 def _row(label: str, found: Sequence[_Facts], whole: _Facts) -> PropertyRow:
@@ -404,13 +354,5 @@ def _row(label: str, found: Sequence[_Facts], whole: _Facts) -> PropertyRow:
 
 
 def _mean(values: Sequence[float | None]) -> Any:
-    """
-    >>> _mean([1, 2, None]), _mean([None])
-    (1.5, None)
-    """
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
-
-
-def _shown(value: float | None, digits: int, scale: float = 1) -> str:
-    return "-" if value is None else f"{scale * value:.{digits}f}"

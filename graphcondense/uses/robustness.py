@@ -18,11 +18,11 @@ from graphcondense.data.task import NodeTask, as_task
 from graphcondense.evaluate.evaluator import FitResult, seeds_of
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator, model_of
-from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
+from graphcondense.evaluate.result import Column, dash, points
 from graphcondense.ops.figures import new_figure, plain, saved
 from graphcondense.ops.progress import tqdm
-from graphcondense.ops.types import Record
 from graphcondense.saved.shown import record_of
+from graphcondense.uses import results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,16 +32,11 @@ Splits = Literal["train", "train+val"]
 
 
 @dataclass(frozen=True)
-class RobustnessRow:
-    """One poison, one rate, one set. Accuracies in ``[0, 1]``.
+class RobustnessRow(results.Trainings):
+    """One poison, one rate, one set; the graphs are draws of the poison, the test nodes clean.
 
     Attributes:
-        poison: what was poisoned.
-        rate: how much.
-        label: what was trained on.
-        graphs, trainings: number of draws of the poison, and of trainings on each.
-        test, test_std: accuracy on the clean graph's test nodes at the epoch chosen on validation,
-            mean and standard deviation over all trainings.
+        poison, rate: what was poisoned, and how much.
         val: the best validation accuracy.
         condense_seconds: of condensing one graph; ``None`` where nothing was condensed.
         training_seconds: of one training.
@@ -49,63 +44,41 @@ class RobustnessRow:
 
     poison: str
     rate: float
-    label: str
-    graphs: int
-    trainings: int
-    test: float
-    test_std: float
     val: float
     condense_seconds: float | None
     training_seconds: float
 
 
 @dataclass(frozen=True)
-class Robustness(Scored):
-    """What :func:`robustness` found.
+class Robustness(results.OnGraph):
+    """What :func:`measure_robustness` found; the real graph is the clean one.
 
     Attributes:
-        data: name of the clean graph.
-        digest: its hash.
-        model: the evaluating model.
-        nodes: nodes of the first condensed graph.
-        seeds: training seeds.
+        model, nodes: the evaluating model, and nodes of the first condensed graph.
         graph_seeds: seeds of poison and condensation.
-        labels_of: whose labels are poisoned.
-        features: how features were poisoned.
-        settings: how the model was trained.
+        labels_of, features: whose labels are poisoned, and how features were.
         rows: one for each poison, rate and set.
     """
 
-    data: str
-    digest: str
     model: str
     nodes: int
-    seeds: tuple[int, ...]
     graph_seeds: tuple[int, ...]
     labels_of: str
     features: str
-    settings: Record
     rows: tuple[RobustnessRow, ...]
 
     left: ClassVar[int] = 1
     columns: ClassVar[tuple[Column, ...]] = (
         Column("poison", lambda row: row.poison),
         Column("rate", lambda row: f"{row.rate:g}"),
-        Column("trained on", lambda row: row.label),
-        Column("graphs", lambda row: f"{row.graphs}"),
-        Column("trainings", lambda row: f"{row.trainings}"),
-        Column("test %", lambda row: percent(row.test, row.test_std)),
-        Column("val %", lambda row: percent(row.val)),
-        Column(
-            "s to condense",
-            lambda row: "-" if row.condense_seconds is None else f"{row.condense_seconds:.1f}",
-        ),
+        *(results.LABEL, *results.COUNTS, *results.SCORES),
+        Column("s to condense", lambda row: dash(row.condense_seconds, ".1f")),
         Column("s/training", lambda row: f"{row.training_seconds:.2f}"),
     )
 
     def title(self) -> str:
         return (
-            f"{self.data} ({self.digest}), poisoned before condensation to {self.nodes} nodes, "
+            f"{self.subject}, poisoned before condensation to {self.nodes} nodes, "
             f"{self.model}, accuracy on the clean graph{self.on_test}"
         )
 
@@ -144,16 +117,9 @@ class Robustness(Scored):
         rows = [row for row in self.rows if row.poison == poison]
         for i, label in enumerate(dict.fromkeys(row.label for row in rows)):
             line = [row for row in rows if row.label == label]
-            axes.errorbar(
-                [row.rate for row in line],
-                [100 * row.test for row in line],
-                [100 * row.test_std for row in line],
-                marker=MARKERS[i % len(MARKERS)],
-                color=COLOURS[i % len(COLOURS)],
-                capsize=3,
-                markersize=5,
-                label=label,
-            )
+            rates, tests = [row.rate for row in line], [100 * row.test for row in line]
+            spread = [100 * row.test_std for row in line]
+            points(axes, i, rates, tests, spread, linestyle="-", markersize=5, label=label)
         axes.set_xlabel("rate")
         axes.set_ylabel("test accuracy, %")
         axes.set_title(poison)
@@ -176,8 +142,8 @@ def measure_robustness(
 ) -> Robustness:
     """Poison a graph, condense it, and train on the result; score on the clean graph.
 
-    Beside the condensed graph stand the whole poisoned graph and a random subgraph of it, of the
-    same size. Validation and test predictions are made on the clean graph, for every poison.
+    Beside it stand the whole poisoned graph and a random subgraph of it, of the same size.
+    Validation and test predictions are made on the clean graph, for every poison.
 
     Args:
         data: the clean graph, anything :func:`~graphcondense.data.task.as_task` takes.
@@ -188,9 +154,8 @@ def measure_robustness(
         graph_seeds: seeds of poison and condensation, or how many.
         model: what is trained.
         seeds: its training seeds, or how many.
-        labels_of: ``"train"`` poisons labels of training nodes alone, and validation stays clean;
-            ``"train+val"`` also those of validation nodes, in condensation and in the choice of the
-            epoch. Test labels are never touched.
+        labels_of: ``"train"`` poisons labels of training nodes alone; ``"train+val"`` also those of
+            validation nodes, in condensation and in the choice of the epoch. Test labels never.
         label: name of the condensed set.
         device: where to train; default the CPU.
         progress: show a progress bar.
@@ -209,8 +174,7 @@ def measure_robustness(
         raise ValueError(f"rate {max(rates)} for labels: at most 1, every label is then another")
     if labels_of not in ("train", "train+val"):
         raise ValueError(f"labels_of={labels_of!r} must be 'train' or 'train+val'")
-    if label in ("random", "whole"):
-        raise ValueError(f"{label!r} names a baseline; call the condensed set something else")
+    results.check_label(label)
     kind = model_of(model)
     evaluator = NodeEvaluator(as_task(data, need_test=True), device=device, **options)
     real = evaluator.real
@@ -239,9 +203,7 @@ def measure_robustness(
     ]
     first = next(iter(found.values()))[0].fits[label]
     return Robustness(
-        data=real.name,
-        digest=real.digest,
-        **scored_on(real),
+        **results.facts_of(real),
         model=kind.__name__,
         nodes=nodes,
         seeds=first.seeds,
@@ -270,11 +232,8 @@ def poisoned(
 def poison_edges(task: NodeTask, rate: float, rng: np.random.Generator) -> NodeTask:
     """Random undirected edges between nodes that have none: noise that joins classes.
 
-    Args:
-        task: the clean graph.
-        rate: ``round(rate * m)`` edges are added, ``m`` the number of pairs of different nodes that
-            are joined in either direction. They have the mean weight of the edges there.
-        rng: draws them.
+    ``round(rate * m)`` are added, ``m`` the number of pairs of different nodes that are joined in
+    either direction. They have the mean weight of the edges there.
 
     Raises:
         ValueError: a negative rate, or more edges than there are free pairs.
@@ -311,11 +270,6 @@ def poison_features(task: NodeTask, rate: float, rng: np.random.Generator) -> No
     features, such as bags of words: ``round(rate * nnz)`` stored values, drawn evenly, each moved
     to another column in which the node has none: a wrong word for a right one. Row sums stay.
 
-    Args:
-        task: the clean graph.
-        rate: see above.
-        rng: draws the noise.
-
     Raises:
         ValueError: a negative rate; for sparse features one above 1, or a node with too few columns
             free.
@@ -334,11 +288,11 @@ def poison_features(task: NodeTask, rate: float, rng: np.random.Generator) -> No
         return task
     nodes, starts = np.unique(rows[moved], return_index=True)
     for node, chosen in zip(nodes, np.split(moved, starts[1:]), strict=True):
-        own = task.x.indices[task.x.indptr[node] : task.x.indptr[node + 1]]
-        empty = np.setdiff1d(np.arange(x.shape[1]), own)
+        present = task.x.indices[task.x.indptr[node] : task.x.indptr[node + 1]]
+        empty = np.setdiff1d(np.arange(x.shape[1]), present)
         if len(chosen) > len(empty):
             raise ValueError(
-                f"node {node} has {len(own)} of {x.shape[1]} features: {len(chosen)} of them "
+                f"node {node} has {len(present)} of {x.shape[1]} features: {len(chosen)} of them "
                 "cannot move; give a lower rate or dense features"
             )
         x.indices[chosen] = rng.choice(empty, len(chosen), replace=False)
@@ -352,11 +306,7 @@ def poison_labels(
 ) -> NodeTask:
     """Wrong labels, each one of the other classes with the same probability.
 
-    Args:
-        task: the clean graph.
-        rate: ``round(rate * n)`` of the ``n`` nodes get one, in ``[0, 1]``.
-        rng: draws nodes and classes.
-        labels_of: the nodes: ``"train"``, or ``"train+val"``. Test labels stay.
+    ``round(rate * n)`` of the ``n`` nodes of ``labels_of`` get one. Test labels stay.
 
     Raises:
         ValueError: a rate outside ``[0, 1]``, or a single class.
@@ -400,16 +350,11 @@ def _row(
     poison: str, rate: float, label: str, cells: Sequence[_Cell], condensed: bool
 ) -> RobustnessRow:
     fits = [cell.fits[label] for cell in cells]
-    test = torch.cat([fit.test_selected for fit in fits])
     return RobustnessRow(
+        **results.trainings_of(label, [fit.test_selected for fit in fits]),
         poison=poison,
         rate=rate,
-        label=label,
-        graphs=len(fits),
-        trainings=len(fits[0].seeds),
-        test=float(test.mean()),
-        test_std=float(test.std()) if len(test) > 1 else 0.0,
         val=float(torch.cat([fit.val_selected for fit in fits]).mean()),
         condense_seconds=float(np.mean([c.seconds for c in cells])) if condensed else None,
-        training_seconds=sum(fit.seconds for fit in fits) / len(test),
+        training_seconds=sum(f.seconds for f in fits) / sum(len(f.seeds) for f in fits),
     )

@@ -12,38 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-import torch
 from scipy import stats
 
-from graphcondense.data.task import as_task
 from graphcondense.evaluate.cost import graph_hash
-from graphcondense.evaluate.evaluator import seeds_of
+from graphcondense.evaluate.evaluator import Device, Seeds, seeds_of
 from graphcondense.evaluate.floors import random_subgraph
-from graphcondense.evaluate.nodes import NodeEvaluator
-from graphcondense.evaluate.result import (
-    COLOURS,
-    MARKERS,
-    Column,
-    Scored,
-    aligned,
-    percent,
-    scored_on,
-)
+from graphcondense.evaluate.result import COLOURS, MARKERS, Column, aligned, dash, percent
 from graphcondense.nn.batched import ACTIVATIONS, resolve
 from graphcondense.ops.types import Floats, Record
-from graphcondense.uses.explore import (
-    BASELINES,
-    check,
-    clash,
-    condensation_seconds,
-    dash,
-    explore,
-    graphs_of,
-    knobs,
-    need_optuna,
-    nodes_of,
-    study_name,
-)
+from graphcondense.uses import explore
+from graphcondense.uses.results import BASELINES, OnGraph, facts_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,8 +61,8 @@ class Architecture:
 class Space:
     """The architectures to choose among.
 
-    Conditional: what a network does not have is not drawn, so no architecture has two names. A
-    random draw takes every value of a field with equal chance, one field after the other.
+    What a network does not have is not drawn, so no architecture has two names. Every value of a
+    field has the same chance.
 
     Attributes:
         model: names in :data:`~graphcondense.nn.batched.MODELS`.
@@ -113,7 +91,7 @@ class Space:
     def draw(self, choose: Callable[[str], Any]) -> Architecture:
         """An architecture, each value it needs asked from ``choose`` by the field's name."""
         model, num_layers = choose("model"), choose("num_layers")
-        matters = knobs(model, num_layers)
+        matters = explore.knobs(model, num_layers)
         return Architecture(
             model=model,
             num_layers=num_layers,
@@ -129,8 +107,9 @@ class Space:
     def every(self) -> list[Architecture]:
         """All architectures, each once.
 
-        >>> len(Space(model=("SGC", "GCN"), num_layers=(1, 2)).every())  # 2 + (1 + 6 * 4 * 2)
-        51
+        Examples:
+            >>> len(Space(model=("SGC", "GCN"), num_layers=(1, 2)).every())  # 2 + (1 + 6 * 4 * 2)
+            51
         """
         names = [field.name for field in fields(self)]
         values = product(*(getattr(self, name) for name in names))
@@ -142,20 +121,18 @@ class Candidate(Architecture):
     """One architecture and its scores. Accuracies in ``[0, 1]``, means over training seeds.
 
     Attributes:
-        model, num_layers, hidden, activation, dropout: as in :class:`Architecture`.
         val_condensed, val_random: validation accuracy, one number a graph.
         val_whole, test_whole: trained on the whole graph; ``None`` if it was not.
-        seconds_condensed, seconds_random: of all its trainings on one graph.
-        seconds_whole: of all its trainings on the whole graph.
+        seconds_condensed, seconds_random, seconds_whole: of all its trainings on one graph.
     """
 
     val_condensed: tuple[float, ...]
     val_random: tuple[float, ...]
-    val_whole: float | None
-    test_whole: float | None
     seconds_condensed: float
     seconds_random: float | None
-    seconds_whole: float | None
+    val_whole: float | None = None
+    test_whole: float | None = None
+    seconds_whole: float | None = None
 
 
 @dataclass(frozen=True)
@@ -163,11 +140,9 @@ class Ranking:
     """How one kind of graph ranks architectures. Means over graphs, each one a search of its own.
 
     Attributes:
-        label: ``"condensed"``, ``"random"`` or ``"whole"``.
-        graphs: number of graphs.
-        spearman, spearman_std: Spearman's rank correlation of validation accuracies with the whole
-            graph's; the deviation is between graphs, ``None`` for one.
-        kendall, kendall_std: Kendall's tau-b of the same.
+        label, graphs: ``"condensed"``, ``"random"`` or ``"whole"``, and how many.
+        spearman, kendall: Spearman's rank correlation and Kendall's tau-b of validation accuracies
+            with the whole graph's; the deviation is between graphs, ``None`` for one.
         spearman_test, kendall_test: with the whole graph's *test* accuracies.
         regret: test accuracy, after training on the whole graph, of the architecture that the whole
             graph's validation prefers minus that of the one chosen here; may be negative.
@@ -195,26 +170,17 @@ class Ranking:
 
 
 @dataclass(frozen=True)
-class ArchitectureSearch(Scored):
+class ArchitectureSearch(OnGraph):
     """What :func:`search_architectures` found.
 
     Attributes:
-        data: name of the real graph.
-        digest: hash of the real graph.
         nodes: of the (first) condensed graph.
-        settings: how every network was trained.
-        seeds: the training seeds.
-        space: the architectures to choose among, and ``size``, how many there are.
-        sampler: how they were drawn.
-        rows: one an architecture, in the order of the trials.
-        rankings: one a kind of graph.
+        space, sampler: the architectures to choose among, with their number as ``size``, and how
+            they were drawn.
+        rows, rankings: one an architecture, in the order of the trials; one a kind of graph.
     """
 
-    data: str
-    digest: str
     nodes: int
-    settings: Record
-    seeds: tuple[int, ...]
     space: Record
     sampler: str
     rows: tuple[Candidate, ...]
@@ -241,11 +207,10 @@ class ArchitectureSearch(Scored):
         return next(ranking for ranking in self.rankings if ranking.label == label)
 
     def title(self) -> str:
-        settings = ", ".join(f"{k} {v}" for k, v in self.settings.items() if v is not None)
         return (
-            f"{self.data} ({self.digest}), {len(self.rows)} of {self.space['size']:,} "
+            f"{self.subject}, {len(self.rows)} of {self.space['size']:,} "
             f"architectures ({self.sampler}), {self.nodes} nodes, accuracy in %{self.on_test}, "
-            f"means over {len(self.seeds)} seeds, {settings}"
+            f"means over {len(self.seeds)} seeds, {self.trained_with}"
         )
 
     def notes(self) -> list[str]:
@@ -272,7 +237,7 @@ class ArchitectureSearch(Scored):
             for r in self.rankings
         ]
         picks = [
-            (r.label, dict.fromkeys(str(_plain(self.rows[i])) for i in r.chosen))
+            (r.label, dict.fromkeys(Architecture.__str__(self.rows[i]) for i in r.chosen))
             for r in self.rankings
         ]
         return [
@@ -285,8 +250,9 @@ class ArchitectureSearch(Scored):
         ]
 
     def draw(self, axes: Axes) -> None:
-        whole = [row.val_whole for row in self.rows]
-        measured = all(value is not None for value in whole)
+        found = [row.val_whole for row in self.rows]
+        whole = [100 * value for value in found if value is not None]
+        measured = len(whole) == len(found)
         for i, ranking in enumerate(r for r in self.rankings if r.label != "whole"):
             scores = [
                 100 * statistics.fmean(getattr(row, f"val_{ranking.label}")) for row in self.rows
@@ -295,9 +261,7 @@ class ArchitectureSearch(Scored):
             if ranking.spearman is not None and ranking.kendall is not None:
                 label += f": Spearman {ranking.spearman:.2f}, Kendall {ranking.kendall:.2f}"
             axes.scatter(
-                [100 * value for value in whole if value is not None]
-                if measured
-                else range(1, len(scores) + 1),
+                whole if measured else range(1, len(scores) + 1),
                 scores,
                 color=COLOURS[i],
                 marker=MARKERS[i],
@@ -307,9 +271,7 @@ class ArchitectureSearch(Scored):
             )
         if measured:
             axes.axline((50, 50), slope=1, color="0.6", linewidth=0.8, zorder=0)
-            low = 100 * min(value for value in whole if value is not None)
-            high = 100 * max(value for value in whole if value is not None)
-            axes.set_xlim(low - 2, high + 2)
+            axes.set_xlim(min(whole) - 2, max(whole) + 2)
         axes.set_xlabel(
             "validation accuracy trained on the whole graph, %" if measured else "trial"
         )
@@ -324,57 +286,59 @@ def search_architectures(
     *,
     space: Space | None = None,
     trials: int = 40,
-    seeds: int | Sequence[int] = 3,
+    seeds: Seeds = 3,
     sampler: Literal["random", "tpe", "grid"] = "random",
     baselines: Sequence[str] = BASELINES,
     random_draws: int = 3,
     seed: int = 0,
     storage: str | Path | None = None,
-    device: torch.device | str | None = None,
+    device: Device = None,
     progress: bool = True,
     **options: object,
 ) -> ArchitectureSearch:
     """Does a condensed graph rank architectures as the whole graph does, and at what cost?
 
-    The question of GCond (Jin et al., ICLR 2022, arXiv 2110.07580, section 5.3), who search 480
-    APPNP architectures; the space here is our own, over several kinds of propagation. The same
-    architectures are trained on the condensed graph, on random subgraphs of its size and on the
-    whole graph; each is ranked by validation accuracy. With ``"tpe"`` the condensed graph's scores
-    steer which are tried, so the correlations are over what that search has visited.
-
-    Nothing is chosen by test accuracy: it is read after a training on the whole graph has ended, to
-    report correlations and the regret.
+    The question of GCond (Jin et al., ICLR 2022, arXiv 2110.07580, section 5.3), with a space of
+    our own. The same architectures are trained on the condensed graph, on random subgraphs of its
+    size and on the whole graph, and ranked by validation accuracy. With ``"tpe"`` the condensed
+    graph's scores steer which are tried. Test accuracy is read after a training on the whole graph
+    has ended; nothing is chosen by it.
 
     Args:
-        small: a condensed graph, or a list of them (condensation seeds; each is a search of its
-            own, ``"tpe"`` follows their mean).
+        small: a condensed graph, or a list of them, each a search of its own; ``"tpe"`` follows
+            their mean.
         data: the real graph, anything :func:`~graphcondense.data.task.as_task` takes.
         space: the architectures to choose among.
         trials: how many different architectures; ``"grid"`` needs as many as the space has.
         seeds: training seeds of every architecture, or how many; all at once.
         sampler: ``"random"``, ``"tpe"`` (Bergstra et al., NeurIPS 2011) or ``"grid"``, the whole
             space.
-        baselines: of ``"random"`` and ``"whole"``. Without ``"whole"`` there is nothing to
-            correlate with; what was chosen is still trained on the whole graph.
+        baselines: of ``"random"`` and ``"whole"``; without ``"whole"`` only what was chosen is
+            trained on the whole graph, and nothing is correlated.
         random_draws: how many random subgraphs.
         seed: of the sampler and the random subgraphs.
-        storage: an Optuna URL or a journal file; a search that was interrupted goes on from there.
-            Searches with other settings may share it.
+        storage: an Optuna URL or a journal file, from which an interrupted search goes on; searches
+            with other settings may share it.
         device: where to train; default the CPU.
         progress: show a progress bar.
-        **options: fields of :class:`~graphcondense.evaluate.nodes.Training` that are not searched,
-            the same for every graph; fewer epochs and ``val_every=5`` make a search cheap.
+        **options: fields of :class:`~graphcondense.evaluate.nodes.Training` that are not searched;
+            fewer epochs and ``val_every=5`` make a search cheap.
 
     Raises:
         ImportError: Optuna is not installed.
-        ValueError: no graph; a graph that does not match; unknown names; more trials than
+        ValueError: no graph, or one that does not match; unknown names; more trials than
             architectures; an option that is searched.
         TypeError: for an option that does not exist.
     """
-    need_optuna()
     space = space or Space()
-    check(trials, sampler, ("random", "tpe", "grid"), baselines)
-    clash(options, [f.name for f in fields(Space)])
+    evaluator, graphs = explore.prepared(
+        *(small, data, space, options),
+        trials=trials,
+        sampler=sampler,
+        samplers=("random", "tpe", "grid"),
+        baselines=baselines,
+        device=device,
+    )
     every = space.every()
     if trials > len(every) or (sampler == "grid" and trials < len(every)):
         raise ValueError(
@@ -383,10 +347,7 @@ def search_architectures(
         )
     if "random" in baselines and random_draws < 1:
         raise ValueError(f"random_draws must be at least 1, got {random_draws}")
-    evaluator = NodeEvaluator(as_task(data, need_test=True), device=device, **options)
-    real = evaluator.real
-    graphs = graphs_of(small, real)
-    seeds = seeds_of(seeds)
+    real, seeds = evaluator.real, seeds_of(seeds)
     sets = {"condensed": graphs}
     if "random" in baselines:
         draws = range(seed, seed + random_draws)
@@ -430,10 +391,10 @@ def search_architectures(
     order = every
     if sampler != "grid":
         order = [every[i] for i in np.random.default_rng(seed).permutation(len(every))]
-    found = explore(
+    found = explore.explore(
         space.suggest,
         measure,
-        name=study_name("architectures", identity),
+        name=explore.study_name("architectures", identity),
         trials=trials,
         sampler=sampler,
         seed=seed,
@@ -443,41 +404,31 @@ def search_architectures(
         progress=progress,
     )
     rows = [
-        Candidate(
-            **asdict(point),
-            val_condensed=tuple(kept["val_condensed"]),
-            val_random=tuple(kept["val_random"]),
-            val_whole=kept.get("val_whole"),
-            test_whole=kept.get("test_whole"),
-            seconds_condensed=kept["seconds_condensed"],
-            seconds_random=kept["seconds_random"],
-            seconds_whole=kept.get("seconds_whole"),
-        )
+        Candidate(**asdict(point), **{k: _tupled(v) for k, v in kept.items()})
         for point, kept in found
     ]
     if "whole" not in baselines:  # what was chosen is trained on the whole graph, nothing else
         wanted = {i for label in sets for i in chosen(_scores(rows, label))}
         for i in sorted(wanted):
             rows[i] = replace(rows[i], test_whole=whole(found[i][0])["test_whole"])
-    took = condensation_seconds(graphs)
+    took = explore.condensation_seconds(graphs)
     spent = {"condensed": None if took is None else statistics.fmean(took)}
     labels = [*sets, *(["whole"] if "whole" in baselines else [])]
     return ArchitectureSearch(
-        data=real.name,
-        digest=real.digest,
-        **scored_on(real),
-        nodes=nodes_of(graphs[0]),
-        settings={
-            key: value
-            for key, value in asdict(evaluator.training).items()
-            if key not in {f.name for f in fields(Space)}
-        },
+        **facts_of(real),
+        nodes=len(graphs[0].x),
+        settings=explore.rest_of(evaluator.training, space),
         seeds=seeds,
         space={**asdict(space), "size": len(every)},
         sampler=sampler,
         rows=tuple(rows),
         rankings=tuple(rank(label, rows, spent.get(label, 0.0)) for label in labels),
     )
+
+
+def _tupled(value: Any) -> Any:
+    """JSON has no tuples."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def rank(label: str, rows: Sequence[Candidate], condensation_seconds: float | None) -> Ranking:
@@ -534,10 +485,6 @@ def _ratio(ranking: Ranking, whole: Ranking | None) -> float | None:
     if whole is None or ranking.condensation_seconds is None:
         return None
     return (ranking.seconds + ranking.condensation_seconds) / whole.seconds
-
-
-def _plain(row: Candidate) -> Architecture:
-    return Architecture(**{f.name: getattr(row, f.name) for f in fields(Architecture)})
 
 
 def _spread(value: float | None, std: float | None = None) -> str:

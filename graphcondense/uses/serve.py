@@ -13,9 +13,9 @@ any condensed graph: each real node belongs to the synthetic nodes it resembles 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from timeit import repeat
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 import numpy as np
@@ -27,14 +27,14 @@ from graphcondense.data.task import NodeTask, as_task, read_labelled
 from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator, Trained, model_of
-from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
+from graphcondense.evaluate.result import MARKERS, Column, points
 from graphcondense.nn.batched import Matrix
 from graphcondense.ops.adjacency import gcn_norm_csr
 from graphcondense.ops.grid import edge
-from graphcondense.ops.types import Floats32, Ints, Record
+from graphcondense.ops.types import Floats32, Ints
 from graphcondense.saved.compact import bytes_of
 from graphcondense.saved.shown import record_of
-from graphcondense.uses.properties import check_named, named_graphs
+from graphcondense.uses import results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,33 +52,24 @@ Batch = tuple[Matrix, sp.csr_matrix, Ints]
 
 
 @dataclass(frozen=True)
-class ServingRow:
-    """One trained model, served in one way. Accuracies in ``[0, 1]``.
+class ServingRow(results.Trainings):
+    """One trained model, served in one way; the test nodes are unseen.
 
     Attributes:
-        label: what the model was trained on.
         way: what it is served on: the ``whole graph`` of known nodes with the new ones; the small
             graph with the new ones ``attached``; or the new ones' ``features alone``.
         ks, flows: of each graph, to how many synthetic nodes a real one belongs, and which way
-            edges run (see :class:`Server`), chosen on validation nodes; empty where nothing is
-            attached.
-        graphs, trainings: number of graphs, and of trainings on each.
-        test, test_std: accuracy on the unseen test nodes.
-        val: on validation nodes, served as unseen in the same way.
-        bytes: what must be kept beside the model: graph, features, mapping.
-        share: of the bytes of the whole graph.
+            edges run (see :class:`Server`); empty where nothing is attached.
+        val: accuracy on validation nodes, served as unseen in the same way.
+        bytes, share: what must be kept beside the model (graph, features, mapping), and the share
+            of the whole graph's.
         milliseconds: median wall time of a full batch, its operators built anew.
         speedup: how many times as fast as the same model on the whole graph.
     """
 
-    label: str
     way: str
     ks: tuple[int, ...]
     flows: tuple[str, ...]
-    graphs: int
-    trainings: int
-    test: float
-    test_std: float
     val: float
     bytes: int
     share: float
@@ -87,44 +78,33 @@ class ServingRow:
 
 
 @dataclass(frozen=True)
-class Serving(Scored):
-    """What :func:`serve` found.
+class Serving(results.OnGraph):
+    """What :func:`measure_serving` found.
 
     Attributes:
-        data: name of the real graph.
-        digest: its hash.
-        model: the served model.
-        batch: new nodes served at once.
-        known: nodes of the whole graph without the test nodes.
-        unseen: test nodes.
-        seeds: training seeds.
-        settings: how the model was trained.
+        model, batch: the served model, and how many new nodes it is served at once.
+        known, unseen: nodes of the whole graph without the test nodes, and test nodes.
         seen: whether a condensed graph was learnt with the test nodes' features and edges in sight.
         rows: one for each set and way.
         tried: values of ``k`` that validation chose from.
     """
 
-    data: str
-    digest: str
     model: str
     batch: int
     known: int
     unseen: int
-    seeds: tuple[int, ...]
-    settings: Record
     seen: bool
     rows: tuple[ServingRow, ...]
     tried: tuple[int, ...] = ()
 
     left: ClassVar[int] = 2
     columns: ClassVar[tuple[Column, ...]] = (
-        Column("trained on", lambda row: row.label),
+        results.LABEL,
         Column("served on", lambda row: row.way),
         Column("k", lambda row: ",".join(map(str, row.ks)) or "-"),
         Column("flow", lambda row: ",".join(dict.fromkeys(row.flows)) or "-"),
         Column("trainings", lambda row: f"{row.graphs} x {row.trainings}"),
-        Column("test %", lambda row: percent(row.test, row.test_std)),
-        Column("val %", lambda row: percent(row.val)),
+        *results.SCORES,
         Column("KiB kept", lambda row: f"{row.bytes / 1024:,.0f}"),
         Column("of whole", lambda row: f"{100 * row.share:.1f} %"),
         Column("ms/batch", lambda row: f"{row.milliseconds:.1f}"),
@@ -133,12 +113,12 @@ class Serving(Scored):
 
     def title(self) -> str:
         return (
-            f"{self.data} ({self.digest}), {self.unseen:,} unseen nodes served in batches of "
+            f"{self.subject}, {self.unseen:,} unseen nodes served in batches of "
             f"{self.batch:,} by a {self.model}, {self.known:,} nodes known"
         )
 
     def notes(self) -> list[str]:
-        said = [
+        notes = [
             *self.about_test,
             "kept: graph and features as they are stored smallest (sparse features as CSR), and "
             "the mapping; milliseconds: one seed, one batch, its operators built anew",
@@ -148,32 +128,26 @@ class Serving(Scored):
         for label in dict.fromkeys(row.label for row in self.rows if row.ks):
             chosen = [k for row in self.rows if row.label == label for k in row.ks]
             if words := {edge(k, sorted(self.tried), below=False) for k in chosen} - {""}:
-                said.append(f"{label}: k = {max(self.tried)}{words.pop()}")
+                notes.append(f"{label}: k = {max(self.tried)}{words.pop()}")
             if val[label, "attached"] < val[label, "features alone"]:
-                said.append(
+                notes.append(
                     f"{label}: attaching is worse than no edges at all; do not serve this graph so"
                 )
         if self.seen:
-            said.append(
+            notes.append(
                 "a graph here was condensed with the unseen nodes' features and edges in sight: "
                 "condense known_graph(data), or with setting='inductive', to be strict"
             )
-        return said
+        return notes
 
     def draw(self, axes: Axes) -> None:
         from matplotlib.ticker import LogLocator, NullFormatter
 
         labels = list(dict.fromkeys(row.label for row in self.rows))
         for row in self.rows:
-            axes.errorbar(
-                [row.milliseconds],
-                [100 * row.test],
-                [100 * row.test_std],
-                fmt=MARKERS[WAYS.index(row.way)],
-                color=COLOURS[labels.index(row.label) % len(COLOURS)],
-                capsize=3,
-                label=f"{row.label}, {row.way}",
-            )
+            at, spread = ([row.milliseconds], [100 * row.test]), [100 * row.test_std]
+            marker, name = MARKERS[WAYS.index(row.way)], f"{row.label}, {row.way}"
+            points(axes, labels.index(row.label), *at, spread, fmt=marker, label=name)
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter("{x:g}")
@@ -181,7 +155,7 @@ class Serving(Scored):
         axes.set_xlabel(f"milliseconds for {self.batch:,} nodes")
         axes.set_ylabel("accuracy on unseen nodes, %")
         axes.set_title(f"{self.data}, {self.model}")
-        axes.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+        results.legend_beside(axes)
 
 
 def mapping(small: Graph, known: Graph, k: int, *, hops: int = 2) -> sp.csr_matrix:
@@ -192,17 +166,17 @@ def mapping(small: Graph, known: Graph, k: int, *, hops: int = 2) -> sp.csr_matr
     node that resembles none (no positive cosine) goes to its ``k`` nearest in equal shares.
 
     Args:
-        small: features ``[N', d]`` and adjacency of the condensed graph.
-        known: features ``[N, d]`` and adjacency of the real nodes.
+        small, known: features and adjacency of the condensed graph, and of the real nodes.
         k: entries a row, at least 1 and at most ``N'``.
         hops: ``h``, steps of propagation.
 
     Raises:
         ValueError: ``k`` or ``hops`` out of range.
 
-    >>> known = (np.array([[2.0, 0.1], [0.0, 1.0]]), sp.csr_matrix((2, 2)))
-    >>> mapping((np.eye(2), sp.csr_matrix((2, 2))), known, 1).toarray().tolist()
-    [[1.0, 0.0], [0.0, 1.0]]
+    Examples:
+        >>> known = (np.array([[2.0, 0.1], [0.0, 1.0]]), sp.csr_matrix((2, 2)))
+        >>> mapping((np.eye(2), sp.csr_matrix((2, 2))), known, 1).toarray().tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
     """
     n = small[1].shape[0]
     if not 1 <= k <= n:
@@ -337,10 +311,11 @@ def known_graph(data: object) -> NodeTask:
 
     Test nodes without a label are yet to come, too.
 
-    >>> import graphcondense
-    >>> task = known_graph(graphcondense.data.load("digits"))
-    >>> task.num_nodes, len(task.train), len(task.val), len(task.test)
-    (500, 200, 300, 0)
+    Examples:
+        >>> import graphcondense
+        >>> task = known_graph(graphcondense.data.load("digits"))
+        >>> task.num_nodes, len(task.train), len(task.val), len(task.test)
+        (500, 200, 300, 0)
     """
     task = as_task(data)
     return task.subgraph(_without(task, "test"))
@@ -372,10 +347,9 @@ def measure_serving(
     """Accuracy, memory and latency of serving unseen nodes on the whole and on the small graph.
 
     The test nodes are new: the known graph is the real one without them, and they come in batches
-    with their edges to known nodes and to each other. A model is trained on a small graph, its
-    epoch chosen on validation nodes of the known graph, and then served three ways. For the choice
-    of ``k`` and flow the validation nodes are new ones, on the known graph without them. Random
-    subgraphs stand beside, and a model that is trained and served on the known graph itself.
+    with their edges to known nodes and to each other. A model is trained on a small graph, and then
+    served three ways. For the choice of ``k`` and flow the validation nodes are new ones, on the
+    known graph without them. A random subgraph and the known graph itself stand beside.
 
     Args:
         small: a condensed graph; a list of them (several condensation seeds); or a mapping from
@@ -393,18 +367,18 @@ def measure_serving(
         **options: fields of :class:`~graphcondense.evaluate.nodes.Training`.
 
     Raises:
-        ValueError: no graph; unknown model; no validation or test nodes; a count below 1; features
-            or classes that do not match.
+        ValueError: no graph, or one that does not match; unknown model; no validation or test
+            nodes; a count below 1.
         TypeError: for an option that does not exist.
     """
-    named, kind = named_graphs(small), model_of(model)
+    named, kind = results.named_graphs(small), model_of(model)
     for name, value in (("batch", batch), ("repeats", repeats), ("ks", min(ks, default=0))):
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
     if hops < 0:
         raise ValueError(f"hops={hops} must not be negative")
     real = as_task(data, need_test=True)
-    check_named(named, real)
+    results.check_named(named, real)
     # New at test time: the test nodes; for choosing k: the validation nodes, test nodes unheard of.
     known = {"test": _without(real, "test"), "val": _without(real, "test", "val")}
     inside = known_graph(real)
@@ -426,9 +400,7 @@ def measure_serving(
     ]
     records = [record_of(g) for graphs in named.values() for g in graphs]
     return Serving(
-        data=real.name,
-        digest=real.digest,
-        **scored_on(real),
+        **results.facts_of(real),
         model=kind.__name__,
         batch=min(batch, len(real.test)),
         known=inside.num_nodes,
@@ -484,9 +456,9 @@ def _serve_one(
     def measure(make: Mapping[str, Make], choice: tuple[int, Flow] | None, kept: int) -> _Way:
         hits = {s: _accuracy(trained, make[s], real, getattr(real, s), batch) for s in make}
         nodes = real.test[:batch].numpy()
-        took = [
-            _timed(lambda: _classes(trained, make["test"](nodes), 1)) for _ in range(repeats + 1)
-        ]
+        took = repeat(
+            lambda: _classes(trained, make["test"](nodes), 1), repeat=repeats + 1, number=1
+        )
         return _Way(choice, hits["test"], hits["val"], kept, 1e3 * float(np.median(took[1:])))
 
     servers = {split: Server(real, known[split], there[split]) for split in known}
@@ -516,12 +488,6 @@ def _serve_one(
     return out
 
 
-def _timed(work: Callable[[], Tensor]) -> float:
-    start = time.perf_counter()
-    work()  # ends with a copy to the CPU
-    return time.perf_counter() - start
-
-
 def _accuracy(trained: Trained, make: Make, real: NodeTask, nodes: Tensor, batch: int) -> Tensor:
     """Share of right predictions ``[S]``, a batch at a time."""
     parts = torch.split(nodes, batch)
@@ -546,19 +512,14 @@ def _bytes(*arrays: Matrix) -> int:
 def _row(
     label: str, way: str, ways: Sequence[_Way], whole: int, found: Sequence[_Served]
 ) -> ServingRow:
-    test = torch.cat([one.test for one in ways])
     kept = round(sum(one.bytes for one in ways) / len(ways))
     took = float(np.mean([one.milliseconds for one in ways]))
     slow = float(np.mean([served["whole graph"].milliseconds for served in found]))
     return ServingRow(
-        label=label,
+        **results.trainings_of(label, [one.test for one in ways]),
         way=way,
         ks=tuple(one.choice[0] for one in ways if one.choice),
         flows=tuple(one.choice[1] for one in ways if one.choice),
-        graphs=len(ways),
-        trainings=len(ways[0].test),
-        test=float(test.mean()),
-        test_std=float(test.std()) if len(test) > 1 else 0.0,
         val=float(torch.cat([one.val for one in ways]).mean()),
         bytes=kept,
         share=kept / whole,

@@ -6,35 +6,21 @@ import math
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
-import torch
 
-from graphcondense.data.task import as_task
 from graphcondense.evaluate.cost import graph_hash
-from graphcondense.evaluate.evaluator import seeds_of
+from graphcondense.evaluate.evaluator import Device, Seeds, seeds_of
 from graphcondense.evaluate.floors import random_subgraph
-from graphcondense.evaluate.nodes import NodeEvaluator
-from graphcondense.evaluate.result import COLOURS, MARKERS, Column, Scored, percent, scored_on
+from graphcondense.evaluate.result import Column, dash, percent, points, std_of
 from graphcondense.nn.batched import resolve
 from graphcondense.ops.grid import edge
 from graphcondense.ops.types import Record
-from graphcondense.uses.explore import (
-    Knobs,
-    check,
-    clash,
-    condensation_seconds,
-    dash,
-    explore,
-    graphs_of,
-    knobs,
-    need_optuna,
-    nodes_of,
-    study_name,
-)
+from graphcondense.uses import explore
+from graphcondense.uses.results import OnGraph, facts_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,8 +57,8 @@ class Ranges:
         if not self.hidden:
             raise ValueError("hidden is empty: give at least one width")
 
-    def suggest(self, trial: Trial, matters: Knobs) -> Drawn:
-        """Drawn drawn by an Optuna trial."""
+    def suggest(self, trial: Trial, matters: explore.Knobs) -> Drawn:
+        """Settings drawn by an Optuna trial."""
         low, high = self.epochs
         return Drawn(
             lr=trial.suggest_float("lr", *self.lr, log=True),
@@ -103,17 +89,13 @@ class Tuned(Drawn):
     """A model with the settings that one search found, trained on the whole graph.
 
     Attributes:
-        lr, weight_decay, dropout, hidden, epochs: the settings.
         label: what was searched on; ``"defaults"`` where nothing was.
-        trials: how many settings were tried.
-        scores: their validation accuracies, in the order of the trials.
-        val_search: the best of them.
-        val, val_std: validation accuracy after training on the whole graph, over seeds;
-            the deviation is ``None`` for one.
-        test, test_std: test accuracy of the same.
-        seconds: the search.
+        trials, scores, val_search: how many settings were tried, their validation accuracies in the
+            order of the trials, and the best of them.
+        val, val_std, test, test_std: accuracies after training on the whole graph, over seeds; the
+            deviation is ``None`` for one.
+        seconds, seconds_whole: of the search, and of the final training of all seeds.
         condensation_seconds: ``None`` if not known, 0 where nothing is condensed.
-        seconds_whole: the final training, all seeds.
     """
 
     label: str
@@ -130,27 +112,18 @@ class Tuned(Drawn):
 
 
 @dataclass(frozen=True)
-class TrainingSearch(Scored):
-    """What :func:`search_training` found.
+class TrainingSearch(OnGraph):
+    """What :func:`search_training` found; ``seeds`` are those of every trial.
 
     Attributes:
-        data: name of the real graph.
-        digest: hash of the real graph.
-        model: what was trained.
-        nodes: of the (first) condensed graph.
-        settings: what was not searched.
-        seeds, final_seeds: training seeds of every trial, and on the whole graph at the end.
-        sampler: how settings were drawn.
+        model, nodes: what was trained, and the nodes of the (first) condensed graph.
+        final_seeds: training seeds on the whole graph at the end.
+        sampler, ranges: how settings were drawn, and from where.
         rows: one a search, the defaults first.
-        ranges: where each setting was searched.
     """
 
-    data: str
-    digest: str
     model: str
     nodes: int
-    settings: Record
-    seeds: tuple[int, ...]
     final_seeds: tuple[int, ...]
     sampler: str
     rows: tuple[Tuned, ...]
@@ -173,11 +146,10 @@ class TrainingSearch(Scored):
     )
 
     def title(self) -> str:
-        fixed = ", ".join(f"{k} {v}" for k, v in self.settings.items() if v is not None)
         return (
-            f"{self.data} ({self.digest}), {self.model}, {self.nodes} nodes, accuracy in %"
+            f"{self.subject}, {self.model}, {self.nodes} nodes, accuracy in %"
             f"{self.on_test}, {self.sampler}, {len(self.seeds)} seeds a trial and "
-            f"{len(self.final_seeds)} on the whole graph, {fixed}"
+            f"{len(self.final_seeds)} on the whole graph, {self.trained_with}"
         )
 
     def notes(self) -> list[str]:
@@ -199,15 +171,9 @@ class TrainingSearch(Scored):
         defaults, *searched = self.rows
         axes.axhline(100 * defaults.test, color="0.5", linestyle="--", label="defaults, no search")
         for i, row in enumerate(searched):
-            axes.errorbar(
-                row.seconds + (row.condensation_seconds or 0),
-                100 * row.test,
-                100 * (row.test_std or 0),
-                fmt=MARKERS[i],
-                color=COLOURS[i],
-                capsize=3,
-                label=f"{row.label}, {row.trials} trials",
-            )
+            at = [row.seconds + (row.condensation_seconds or 0)], [100 * row.test]
+            name = f"{row.label}, {row.trials} trials"
+            points(axes, i, *at, [100 * (row.test_std or 0)], label=name)
         axes.set_xscale("log")
         axes.set_xlabel("seconds of the search, condensation included")
         axes.set_ylabel("test accuracy, %")
@@ -222,13 +188,13 @@ def search_training(
     model: str = "GCN",
     ranges: Ranges | None = None,
     trials: int = 30,
-    seeds: int | Sequence[int] = 3,
-    final_seeds: int | Sequence[int] = 10,
+    seeds: Seeds = 3,
+    final_seeds: Seeds = 10,
     sampler: Literal["tpe", "random"] = "tpe",
     baselines: Sequence[str] = ("random",),
     seed: int = 0,
     storage: str | Path | None = None,
-    device: torch.device | str | None = None,
+    device: Device = None,
     progress: bool = True,
     **options: object,
 ) -> TrainingSearch:
@@ -239,8 +205,7 @@ def search_training(
     are then trained on the whole graph, whose test nodes are read once, when that has ended.
 
     Args:
-        small: a condensed graph, or a list of them (the mean of their scores is maximised, and as
-            many random subgraphs are taken).
+        small: a condensed graph, or a list of them, the mean of whose scores is maximised.
         data: the real graph, anything :func:`~graphcondense.data.task.as_task` takes.
         model: a name in :data:`~graphcondense.nn.batched.MODELS`.
         ranges: where to search.
@@ -250,32 +215,34 @@ def search_training(
         sampler: ``"tpe"`` (Bergstra et al., NeurIPS 2011) or ``"random"``.
         baselines: of ``"random"`` and ``"whole"``, further graphs to search on.
         seed: of the sampler and the random subgraphs.
-        storage: an Optuna URL or a journal file; a search that was interrupted goes on from there.
+        storage: an Optuna URL or a journal file, from which an interrupted search goes on.
         device: where to train; default the CPU.
         progress: show progress bars.
         **options: fields of :class:`~graphcondense.evaluate.nodes.Training` that are not searched.
 
     Raises:
         ImportError: Optuna is not installed.
-        ValueError: no graph; a graph that does not match; unknown names; an option that is
-            searched.
+        ValueError: no graph, or one that does not match; unknown names; an option that is searched.
         TypeError: for an option that does not exist.
     """
-    need_optuna()
     ranges = ranges or Ranges()
-    check(trials, sampler, ("tpe", "random"), baselines)
-    clash(options, [f.name for f in fields(Ranges)])
-    evaluator = NodeEvaluator(as_task(data, need_test=True), device=device, **options)
+    evaluator, graphs = explore.prepared(
+        *(small, data, ranges, options),
+        trials=trials,
+        sampler=sampler,
+        samplers=("tpe", "random"),
+        baselines=baselines,
+        device=device,
+    )
     real, kind = evaluator.real, resolve(model)
-    graphs = graphs_of(small, real)
     seeds, final_seeds = seeds_of(seeds), seeds_of(final_seeds, "final_seeds")
-    matters = knobs(kind.__name__, evaluator.training.of(kind).num_layers)
+    matters = explore.knobs(kind.__name__, evaluator.training.of(kind).num_layers)
     sets = {"condensed": graphs}
     if "random" in baselines:
         sets["random"] = [random_subgraph(real, g, seed + i) for i, g in enumerate(graphs)]
     if "whole" in baselines:
         sets["whole"] = [real]
-    took = condensation_seconds(graphs)
+    took = explore.condensation_seconds(graphs)
     spent = None if took is None else math.fsum(took)
 
     def tuned(label: str, point: Drawn, kept: Sequence[Record]) -> Tuned:
@@ -288,9 +255,9 @@ def search_training(
             scores=scores,
             val_search=max(scores, default=None),
             val=float(fitted.val_selected.mean()),
-            val_std=_std(fitted.val_selected),
+            val_std=std_of(fitted.val_selected),
             test=float(fitted.test_selected.mean()),
-            test_std=_std(fitted.test_selected),
+            test_std=std_of(fitted.test_selected),
             seconds=math.fsum(one["seconds"] for one in kept),
             condensation_seconds=spent if label == "condensed" else 0.0,
             seconds_whole=fitted.seconds,
@@ -318,10 +285,10 @@ def search_training(
             "seed": seed,
             "device": device,
         }
-        found[label] = explore(
+        found[label] = explore.explore(
             lambda trial: ranges.suggest(trial, matters),
             measure,
-            name=study_name(f"training-{label}", identity),
+            name=explore.study_name(f"training-{label}", identity),
             trials=trials,
             sampler=sampler,
             seed=seed,
@@ -340,14 +307,11 @@ def search_training(
     for label, pairs in found.items():
         best = max(pairs, key=lambda pair: float(pair[1]["score"]))[0]
         rows.append(tuned(label, best, [kept for _, kept in pairs]))
-    searched = {f.name for f in fields(Ranges)}
     return TrainingSearch(
-        data=real.name,
-        digest=real.digest,
-        **scored_on(real),
+        **facts_of(real),
         model=kind.__name__,
-        nodes=nodes_of(graphs[0]),
-        settings={k: v for k, v in asdict(t).items() if k not in searched},
+        nodes=len(graphs[0].x),
+        settings=explore.rest_of(t, ranges),
         seeds=seeds,
         final_seeds=final_seeds,
         sampler=sampler,
@@ -365,7 +329,3 @@ def _at_edge(value: float, tried: Sequence[float]) -> float | None:
         if abs(value - end) <= 0.02 * end:
             return end
     return None
-
-
-def _std(values: torch.Tensor) -> float | None:
-    return float(values.std()) if len(values) > 1 else None

@@ -15,6 +15,7 @@ from graphcondense import data as gd
 from graphcondense.data import graphs, nodes
 from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.graph_task import GraphTask
+from graphcondense.data.known import Named
 from graphcondense.data.ogb import import_ogb
 
 
@@ -121,7 +122,7 @@ def test_no_download_without_network(tmp_path, offline) -> None:
 
 
 def test_read_only_root(monkeypatch, tmp_path) -> None:
-    def refuse(known: graphs.KnownGraphs, base: Path) -> graphs.Opened:
+    def refuse(known: Named, base: Path) -> graphs.Opened:
         raise PermissionError(13, "Permission denied")
 
     changed = replace(graphs.KNOWN_GRAPHS[0], open=refuse)
@@ -131,7 +132,7 @@ def test_read_only_root(monkeypatch, tmp_path) -> None:
 
 
 def test_what_is_wrong_with_a_set_is_said_with_its_name(monkeypatch, tmp_path) -> None:
-    def empty(known: graphs.KnownGraphs, base: Path) -> graphs.Opened:
+    def empty(known: Named, base: Path) -> graphs.Opened:
         return [Data(x=torch.ones(0, 2), y=0)], None
 
     monkeypatch.setattr(graphs, "KNOWN_GRAPHS", (replace(graphs.KNOWN_GRAPHS[0], open=empty),))

@@ -21,6 +21,7 @@ from torch_geometric.transforms import NormalizeFeatures
 
 from graphcondense import data as gd
 from graphcondense.data import nodes
+from graphcondense.data.known import Named, open_known
 from graphcondense.data.task import as_task
 
 MASKS = ("train_mask", "val_mask", "test_mask")
@@ -118,12 +119,12 @@ def test_no_download_without_network(tmp_path, offline):
 
 
 def test_read_only_root(monkeypatch, tmp_path):
-    def refuse(self: nodes.Known, base: Path) -> Data:
+    def refuse(self: Named, base: Path) -> Data:
         raise PermissionError(13, "Permission denied")
 
-    known = nodes.Known(**{**vars(nodes.KNOWN[0]), "open": refuse})
+    known = Named(**{**vars(nodes.KNOWN[0]), "open": refuse})
     with pytest.raises(ValueError, match=r"Cora, which is read-only; copy"):
-        nodes.open_known(known, tmp_path)
+        open_known(known, tmp_path)
 
 
 def test_wrong_options(tmp_path):

@@ -14,6 +14,7 @@ import torch
 from torch_geometric.data import Data
 
 from graphcondense.data import load, load_ogb, nodes, open_ogb
+from graphcondense.data.known import Named
 from graphcondense.data.ogb import import_ogb, ogb_scope
 from graphcondense.data.task import as_task
 
@@ -188,13 +189,13 @@ def test_processed_file_with_code_is_refused(tiny_arxiv):
 def test_multi_label_opens_and_is_refused_as_a_task(written, monkeypatch, tmp_path):
     root, meta, _ = written
 
-    def several(known: nodes.Known, base: Path) -> Data:
+    def several(known: Named, base: Path) -> Data:
         data = load_ogb("ogbn-coratest", root, meta=meta)
         data.y = torch.zeros(data.num_nodes, 112, dtype=torch.long)
         return data
 
     proteins = next(known for known in nodes.KNOWN if known.name == "ogbn-proteins")
-    changed = nodes.Known(**{**vars(proteins), "open": several})
+    changed = Named(**{**vars(proteins), "open": several})
     monkeypatch.setattr(nodes, "KNOWN", (changed,))
     data = load("ogbn-proteins", tmp_path)
     assert data.y.shape == (2708, 112)

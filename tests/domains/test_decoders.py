@@ -114,5 +114,5 @@ def test_the_plan_keeps_the_budget_in_bytes(per_class: int) -> None:
         syn, _ = method.factors(real, rng())
         most = 3 * per_class * real.example_bytes
         assert most - 3 * 8 * (4 * channels * 4 + 8) < syn.stored_bytes <= most
-        assert syn.held == plan.codes.tolist()
+        assert syn.codes_each == plan.codes.tolist()
         assert isinstance(syn.decoders, TinyDecoders)

@@ -46,7 +46,7 @@ def layout(monkeypatch, kind: str) -> None:
     if kind != "csr":
         return
     package = "graphcondense.nn.batched"
-    for part in ("propagation", "neighbours", "attention", "deep", "transformer"):
+    for part in ("base", "propagation", "neighbours", "attention", "deep", "transformer"):
         module = importlib.import_module(f"{package}.{part}")
         monkeypatch.setattr(module, "operator", force_sparse)
         if hasattr(module, "first_step"):

@@ -110,6 +110,12 @@ def test_text_says_how_to_load(given: tuple[object, object], message: str) -> No
         graphcondense.evaluate(few or small(), data or real(), **QUICK)
 
 
+@pytest.mark.parametrize("models", [3, NodeEvaluator])
+def test_models_that_are_no_list_are_told(models: object) -> None:
+    with pytest.raises(TypeError, match=r"models=.* is \w+: give a list of names or classes"):
+        graphcondense.evaluate(real(), real(), models=models, **QUICK)  # type: ignore[arg-type]
+
+
 def test_swapped_arguments() -> None:
     condensed = graphcondense.condense(real(), "herding", nodes=3, seed=0, progress=False)
     users = graphcondense.condense(toy_rows(), "head", nodes=3, progress=False)

@@ -127,7 +127,7 @@ def test_images_go_through_the_preprocessing_of_their_record(task: ImageTask) ->
     x, y = few(task)
     state = {f"preprocess_{k}": v for k, v in whitened.preprocess.state().items()}
     small = Data(x=x, edge_index=torch.empty(2, 0, dtype=torch.long), y=y, **state)
-    small.condensed = {"preprocess": whitened.preprocess.said()}
+    small.condensed = {"preprocess": whitened.preprocess.summary()}
     assert torch.equal(read_images(small, task).x, whitened.preprocess.apply(x))
     assert torch.equal(read_images((x, y), task).x, task.preprocess.apply(x))
     result = [

@@ -18,8 +18,8 @@ from graphcondense.core.types import Learner
 from graphcondense.data.interactions import as_interactions
 from graphcondense.domains.rows import RowsSource, RowsSynthetic
 from graphcondense.kernels.infinite_ae import RIDGES, InfiniteAE
-from graphcondense.methods.coresets_rows import ProxyUsers
 from graphcondense.methods.distill_cf import DistillCF
+from graphcondense.methods.svp import ProxyUsers
 from graphcondense.objectives.recommend import Recommend
 from tests.cases import RowsCase, toy_rows
 
@@ -221,7 +221,7 @@ def auc_by_hand(scores: Tensor, kept: Tensor, hidden: Tensor) -> float:
 
 
 def test_auc_equals_the_pairs_by_hand() -> None:
-    from graphcondense.methods.coresets_rows import _auc
+    from graphcondense.methods.svp import _auc
 
     rng = np.random.default_rng(0)
     scores, kind = rng.random((6, 9)), rng.integers(0, 3, (6, 9))

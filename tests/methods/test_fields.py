@@ -283,6 +283,11 @@ def test_only_one_graph_has_pseudo_labels_and_no_number_is_too_large_to_say() ->
         graphcondense.condense(toy_graph(), "random", nodes=10**30, progress=False)
 
 
+def test_users_have_no_classes_to_be_counted_by() -> None:
+    with pytest.raises(ValueError, match=r"one class, so per_class=1000 counts all examples, and"):
+        graphcondense.condense(toy_rows(), "random", per_class=1000, progress=False)
+
+
 SECTIONS = {"cora": {"hops": 1}, "paper": {"hops": 4, "nodes": 9}}
 
 

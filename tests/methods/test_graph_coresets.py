@@ -14,9 +14,10 @@ from torch_geometric.data import Data
 import graphcondense
 from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.graph_task import GraphTask
+from graphcondense.domains import coresets
 from graphcondense.domains.graph import GraphSource
-from graphcondense.methods import coresets
-from graphcondense.methods.coresets import HerdingGraphs, KCenterGraphs
+from graphcondense.methods.herding import HerdingGraphs
+from graphcondense.methods.kcenter import KCenterGraphs
 from graphcondense.run import build
 from tests.cases import toy_graphs
 

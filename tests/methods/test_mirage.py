@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from graphcondense.data.graph_task import GraphTask
 from graphcondense.domains.graph import GraphSource
 from graphcondense.methods.mirage import Mirage, _covering, _most_frequent
 from graphcondense.nn.graphs import GRAPH_MODELS, SparseGraphs
+from graphcondense.ops.extras import MissingExtraError
 from graphcondense.run import build
 from graphcondense.saved.graph_set import GraphSet
 
@@ -268,3 +270,13 @@ def test_real_molecules(name: str, data_root: Path) -> None:
     assert len(small) == 20
     drawn = task.batch(torch.cat([m[:10] for m in GraphSource(task).members]))
     assert small.bytes < drawn.bytes
+
+
+def test_a_missing_package_is_told_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mlxtend.frequent_patterns", None)  # as if not installed
+    monkeypatch.setattr("graphcondense.methods.mirage.grow", lambda *_: pytest.fail("work"))
+    source = GraphSource(task_of(CHAINS))
+    with pytest.raises(MissingExtraError, match=r"graphcondense\[mirage\]"):
+        Mirage(per_class=1).memory_bytes(source)
+    with pytest.raises(MissingExtraError, match=r"graphcondense\[mirage\]"):
+        mined(task_of(CHAINS))

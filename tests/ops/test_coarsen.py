@@ -340,7 +340,7 @@ def test_the_largest_class_joins_its_smallest_nodes() -> None:
     label = np.array([0, 0, 0, 1, 1])
     level = level_of(random_graph(0, 5), 1, label)
     level = Level(
-        level.adj, np.array([3.0, 1, 2, 1, 1]), level.held, label, level.vectors, level.rng
+        level.adj, np.array([3.0, 1, 2, 1, 1]), level.labelled, label, level.vectors, level.rng
     )
     group, left = joined(level, np.ones(5, dtype=bool), 1)
     assert (group.tolist(), left) == ([0, 1, 1, 2, 3], 4)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+import graphcondense
 from graphcondense.cli import main
 from tests.cases import toy_images
 
@@ -58,3 +60,12 @@ def test_what_needs_one_graph_says_so(
 def test_a_flag_of_other_training_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", str(run), "--steps", "3"]) != 0
     assert "--steps is no setting of training on images" in capsys.readouterr().err
+
+
+def test_a_pair_of_tensors_is_evaluated(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = graphcondense.load(run)
+    torch.save((small.x, small.y), run.parent / "pair.pt")
+    fast = ["--epochs", "2", "--whole-steps", "2", "--hidden", "4", "--seeds", "1"]
+    words = ["--data", str(run.parent / "toy.npz"), "--models", "ConvNet", "--baselines", "none"]
+    assert main(["evaluate", str(run.parent / "pair.pt"), *words, *fast]) == 0
+    assert "not condensed from these very images" in capsys.readouterr().err

@@ -58,6 +58,11 @@ def test_the_page_of_users(runs: list[Path], capsys: pytest.CaptureFixture[str])
     assert (runs[0] / "report.html").read_bytes() == write_report(runs).read_bytes()
 
 
+def test_users_are_no_graph(runs: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(runs[0]), "--data", "digits"]) == 2
+    assert "holds users by items, but digits is one graph" in capsys.readouterr().err
+
+
 def test_users_are_read_as_such(runs: list[Path]) -> None:
     learnt, chosen = read_runs(runs)
     assert (learnt.unit, learnt.size, learnt.tested) == ("users", "8 users", True)

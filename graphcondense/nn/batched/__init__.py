@@ -1,15 +1,13 @@
 """Graph neural networks that hold many independent seeds at once.
 
-Every parameter is stacked, ``[S, ...]``, and so is every hidden state, ``[S, nodes, channels]``:
-one forward and one backward serve all ``S`` seeds, and seed ``s`` in a batch is the same network,
-with the same initial weights and the same dropout masks, as seed ``s`` on its own. Each class
-computes what the PyG layers it names compute (the tests hold outputs and gradients to them).
+Parameters are stacked, ``[S, ...]``, and so are hidden states, ``[S, nodes, channels]``: one pass
+serves all ``S`` seeds, and seed ``s`` in a batch has the weights and dropout masks of seed ``s`` on
+its own. Each class computes what the PyG layers it names compute (tested).
 
-A class also says how it wants a graph: ``prepare`` turns features, adjacency and the wanted rows
-into the inputs of ``forward``, restricted to what those rows can reach, with every constant product
-taken once. Dropout follows PyG's ``BasicGNN``: after each hidden activation, and never on the input
-features unless the paper's does (``drops_input``). Its ``recipe`` holds the training settings in
-which it differs from the shared ones, chosen by validation accuracy on whole graphs.
+``prepare`` turns features, adjacency and the wanted rows into the inputs of ``forward``, restricted
+to what those rows can reach, with every constant product taken once. Dropout is after each hidden
+activation, as in PyG's ``BasicGNN``, and on the input features if the paper's is (``drops_input``).
+``recipe`` holds training settings of a class's own, chosen by validation on whole graphs.
 """
 
 from __future__ import annotations

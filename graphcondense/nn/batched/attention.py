@@ -128,10 +128,9 @@ class GAT(_Attention):
 
     def build(self, sizes: list[tuple[int, int]]) -> None:
         per_head = self.split(sizes)
-        self.weights = nn.ParameterList(self._glorot(*size) for size in sizes)
-        self.from_source = nn.ParameterList(self._glorot(*shape) for shape in per_head)
-        self.from_target = nn.ParameterList(self._glorot(*shape) for shape in per_head)
-        self.biases = nn.ParameterList(self._zeros(columns) for _, columns in sizes)
+        self.weights = self._glorots(sizes)
+        self.from_source, self.from_target = self._glorots(per_head), self._glorots(per_head)
+        self.biases = self._all_zeros(sizes)
 
     def forward(self, features: Operator, steps: Sequence[Tensor | Edges]) -> Tensor:
         h = self._input(features, self.weights[0])
@@ -165,16 +164,12 @@ class GATv2(_Attention):
     def build(self, sizes: list[tuple[int, int]]) -> None:
         per_head = self.split(sizes)
 
-        def glorot() -> nn.ParameterList:
-            return nn.ParameterList(self._glorot(*size) for size in sizes)
-
         def uniform() -> nn.ParameterList:
             return nn.ParameterList(self._uniform(size[0] ** -0.5, 1, size[1]) for size in sizes)
 
-        self.weights, self.weights_target = glorot(), glorot()
+        self.weights, self.weights_target = self._glorots(sizes), self._glorots(sizes)
         self.shifts, self.shifts_target = uniform(), uniform()
-        self.attention = nn.ParameterList(self._glorot(*shape) for shape in per_head)
-        self.biases = nn.ParameterList(self._zeros(columns) for _, columns in sizes)
+        self.attention, self.biases = self._glorots(per_head), self._all_zeros(sizes)
 
     def forward(self, features: Operator, steps: Sequence[Edges]) -> Tensor:
         weights = [torch.cat(p, 2) for p in zip(self.weights, self.weights_target, strict=True)]

@@ -13,7 +13,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from graphcondense.nn.batched.operators import Matrix, Operator, masked_product, product
+from graphcondense.nn.batched.operators import (
+    Matrix,
+    Operator,
+    first_step,
+    masked_product,
+    operator,
+    product,
+)
+from graphcondense.ops.sampling import blocks
 
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
@@ -38,6 +46,17 @@ class Asked(NamedTuple):
     rows: npt.NDArray[np.integer]
     num_layers: int
     like: Tensor
+
+    def whole(self, adj: sp.csr_matrix) -> Inputs:
+        """The features of all nodes that ``num_layers`` steps of ``adj`` reach, and the steps."""
+        steps, nodes = blocks(adj, self.rows, self.num_layers)
+        return operator(self.x[nodes], self.like), [operator(step, self.like) for step in steps]
+
+    def started(self, adj: sp.csr_matrix) -> Inputs:
+        """As :meth:`whole`, with the first step taken where that costs less."""
+        steps, nodes = blocks(adj, self.rows, self.num_layers)
+        features, first = first_step(steps[0], self.x[nodes], self.like)
+        return features, (first, *(operator(step, self.like) for step in steps[1:]))
 
 
 class Stacked(nn.Module):
@@ -88,12 +107,9 @@ class Stacked(nn.Module):
             raise ValueError(f"num_layers must be at least 1, got {num_layers}")
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {dropout}")
-        if activation not in ACTIVATIONS:
-            raise ValueError(f"unknown activation {activation!r}: use {', '.join(ACTIVATIONS)}")
         if not seeds:
             raise ValueError("seeds is empty: give at least one")
-        self.dropout, self.hidden_channels = dropout, hidden_channels
-        self.activation = ACTIVATIONS[activation]
+        self.dropout, self.hidden_channels, self.seeds = dropout, hidden_channels, tuple(seeds)
         self._like = torch.empty(0, device=device, dtype=dtype)
         self._initial = [torch.Generator().manual_seed(seed) for seed in seeds]
         # Another stream than the initial weights', or masks would follow the first draws.
@@ -102,7 +118,14 @@ class Stacked(nn.Module):
             for seed in seeds
         ]
         widths = [in_channels, *[hidden_channels] * (num_layers - 1), out_channels]
-        self.build(list(pairwise(widths)))
+        self.make(activation, list(pairwise(widths)))
+
+    def make(self, activation: str, sizes: list[tuple[int, int]]) -> None:
+        """Create the networks: layers of these input and output widths."""
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"unknown activation {activation!r}: use {', '.join(ACTIVATIONS)}")
+        self.activation = ACTIVATIONS[activation]
+        self.build(sizes)
 
     def build(self, sizes: list[tuple[int, int]]) -> None:
         """Create the parameters of layers with these input and output widths."""
@@ -141,6 +164,16 @@ class Stacked(nn.Module):
 
     def _glorot(self, rows: int, columns: int) -> nn.Parameter:
         return self._uniform((6 / (rows + columns)) ** 0.5, rows, columns)
+
+    def _glorots(self, sizes: list[tuple[int, int]]) -> nn.ParameterList:
+        return nn.ParameterList(self._glorot(*size) for size in sizes)
+
+    def _all_zeros(self, sizes: list[tuple[int, int]]) -> nn.ParameterList:
+        return nn.ParameterList(self._zeros(columns) for _, columns in sizes)
+
+    def _linears(self, sizes: list[tuple[int, int]]) -> tuple[nn.ParameterList, nn.ParameterList]:
+        weights, biases = zip(*(self._linear(*size) for size in sizes), strict=True)
+        return nn.ParameterList(weights), nn.ParameterList(biases)
 
     def _zeros(self, columns: int) -> nn.Parameter:
         return nn.Parameter(self._like.new_zeros(len(self._initial), 1, columns))

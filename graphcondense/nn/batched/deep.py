@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from graphcondense.nn.batched.base import Asked, Inputs, Stacked
 from graphcondense.nn.batched.operators import Operator, operator, product
-from graphcondense.ops.adjacency import gcn_norm_csr
+from graphcondense.ops.adjacency import gcn_norm_csr, symmetric_norm_csr
 from graphcondense.ops.sampling import blocks
 
 
@@ -38,10 +38,7 @@ class GCNII(Stacked):
 
     @classmethod
     def inputs(cls, asked: Asked) -> Inputs:
-        steps, nodes = blocks(
-            (1 - cls.alpha) * gcn_norm_csr(asked.adj), asked.rows, asked.num_layers
-        )
-        return operator(asked.x[nodes], asked.like), [operator(step, asked.like) for step in steps]
+        return asked.whole((1 - cls.alpha) * gcn_norm_csr(asked.adj))
 
     def forward(self, features: Operator, steps: Sequence[Operator]) -> Tensor:
         h = start = self.activation(self._input(features, self.weight_in) + self.bias_in)
@@ -110,7 +107,7 @@ class H2GCN(Stacked):
         closer = (near + sp.identity(near.shape[0], dtype=near.dtype)).astype(bool)
         far = (far - far.multiply(closer)).tocsr()
         far.eliminate_zeros()
-        return _symmetric(near), _symmetric(far)
+        return symmetric_norm_csr(near), symmetric_norm_csr(far)
 
     def forward(self, features: Operator, steps: Sequence[Operator]) -> Tensor:
         states = [self.activation(self._input(features, self.weight_in))]
@@ -120,12 +117,3 @@ class H2GCN(Stacked):
         rows = states[-1].shape[1]
         final = torch.cat([state[:, :rows] for state in states], 2)
         return self._drop(final) @ self.weight_out
-
-
-def _symmetric(adj: sp.csr_matrix) -> sp.csr_matrix:
-    """``D^-1/2 A D^-1/2`` with ``D`` the row sums; an empty row stays empty."""
-    degree = np.asarray(adj.sum(1)).ravel()
-    scale = np.zeros_like(degree)
-    scale[degree > 0] = degree[degree > 0] ** -0.5
-    half = sp.diags_array(scale)
-    return (half @ adj @ half).tocsr()

@@ -26,8 +26,7 @@ class SAGE(Stacked):
     recipe: ClassVar = {"hidden": 64}
 
     def build(self, sizes: list[tuple[int, int]]) -> None:
-        weights, biases = zip(*(self._linear(*size) for size in sizes), strict=True)
-        self.weights, self.biases = nn.ParameterList(weights), nn.ParameterList(biases)
+        self.weights, self.biases = self._linears(sizes)
         self.roots = nn.ParameterList(self._uniform(size[0] ** -0.5, *size) for size in sizes)
 
     @staticmethod
@@ -47,8 +46,8 @@ class SAGE(Stacked):
         for i, step in enumerate(steps):
             before = self._hidden(h) if i else h
             gathered = product(step, before @ self.weights[i] if i else h)
-            own = before[:, : gathered.shape[1]] if i else root
-            h = gathered + product(own, self.roots[i]) + self.biases[i]
+            root_state = before[:, : gathered.shape[1]] if i else root
+            h = gathered + product(root_state, self.roots[i]) + self.biases[i]
         return h
 
 
@@ -76,9 +75,8 @@ class Cheb(SAGE):
     edge_weights = "in the normalised Laplacian"
 
     def build(self, sizes: list[tuple[int, int]]) -> None:
-        self.weights = nn.ParameterList(self._glorot(*size) for size in sizes)
-        self.roots = nn.ParameterList(self._glorot(*size) for size in sizes)
-        self.biases = nn.ParameterList(self._zeros(columns) for _, columns in sizes)
+        self.weights, self.roots = self._glorots(sizes), self._glorots(sizes)
+        self.biases = self._all_zeros(sizes)
 
     @staticmethod
     def step(adj: sp.csr_matrix) -> sp.csr_matrix:
@@ -101,15 +99,12 @@ class GIN(Stacked):
 
     def build(self, sizes: list[tuple[int, int]]) -> None:
         inner = [(rows, columns) for size in sizes for rows, columns in (size, (size[1],) * 2)]
-        weights, biases = zip(*(self._linear(*size) for size in inner), strict=True)
-        self.weights, self.biases = nn.ParameterList(weights), nn.ParameterList(biases)
+        self.weights, self.biases = self._linears(inner)
 
     @classmethod
     def inputs(cls, asked: Asked) -> Inputs:
-        summed = (asked.adj + sp.identity(asked.adj.shape[0], dtype=asked.adj.dtype)).tocsr()
-        steps, nodes = blocks(summed, asked.rows, asked.num_layers)
-        features, first = first_step(steps[0], asked.x[nodes], asked.like)
-        return features, (first, *(operator(step, asked.like) for step in steps[1:]))
+        loops = sp.identity(asked.adj.shape[0], dtype=asked.adj.dtype)
+        return asked.started((asked.adj + loops).tocsr())
 
     def forward(self, features: Operator, steps: Sequence[Operator]) -> Tensor:
         h = product(features, self.weights[0])

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import scipy.sparse as sp
-from torch import Tensor, nn
+from torch import Tensor
 
 from graphcondense.nn.batched.base import Asked, Inputs, Stacked
-from graphcondense.nn.batched.operators import Operator, first_step, operator, product
+from graphcondense.nn.batched.operators import Operator, operator, product
 from graphcondense.ops.adjacency import gcn_norm_csr
 from graphcondense.ops.sampling import blocks
 
@@ -18,8 +18,7 @@ class _Perceptron(Stacked):
     """Linear layers on the node's own features, activation and dropout in between."""
 
     def build(self, sizes: list[tuple[int, int]]) -> None:
-        weights, biases = zip(*(self._linear(*size) for size in sizes), strict=True)
-        self.weights, self.biases = nn.ParameterList(weights), nn.ParameterList(biases)
+        self.weights, self.biases = self._linears(sizes)
 
     def perceptron(self, features: Operator) -> Tensor:
         h = product(features, self.weights[0])
@@ -47,14 +46,11 @@ class GCN(Stacked):
     edge_weights = "in the normalised adjacency"
 
     def build(self, sizes: list[tuple[int, int]]) -> None:
-        self.weights = nn.ParameterList(self._glorot(*size) for size in sizes)
-        self.biases = nn.ParameterList(self._zeros(columns) for _, columns in sizes)
+        self.weights, self.biases = self._glorots(sizes), self._all_zeros(sizes)
 
     @classmethod
     def inputs(cls, asked: Asked) -> Inputs:
-        steps, nodes = blocks(gcn_norm_csr(asked.adj), asked.rows, asked.num_layers)
-        features, first = first_step(steps[0], asked.x[nodes], asked.like)
-        return features, (first, *(operator(step, asked.like) for step in steps[1:]))
+        return asked.started(gcn_norm_csr(asked.adj))
 
     def forward(self, features: Operator, steps: Sequence[Operator]) -> Tensor:
         h = product(features, self.weights[0])

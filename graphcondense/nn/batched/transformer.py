@@ -58,11 +58,10 @@ class BatchNorm(LayerNorm):
 class SGFormer(Stacked):
     """Wu et al., NeurIPS 2023; PyG's ``SGFormer`` with one attention layer and one head.
 
-    ``Q, K`` have rows of norm one, ``D = diag(1 + Q (K^T 1) / N)`` and the attention is
-    ``D^-1 (V + Q (K^T V) / N)`` (eqs. 5-6): linear in the number of nodes, yet over all of them, so
-    every prediction sees the whole graph. Beside it stand ``num_layers`` of ``GCNConv`` with batch
-    normalisation; the two states are averaged with ``graph_weight``. PyG ignores edge weights and
-    ends in a logarithmic softmax; here the convolutions are weighted and the output is logits.
+    ``Q, K`` have rows of norm one, ``D = diag(1 + Q (K^T 1) / N)`` and the attention over all nodes
+    is ``D^-1 (V + Q (K^T V) / N)`` (eqs. 5-6). Beside it stand ``num_layers`` of ``GCNConv`` with
+    batch norm; the two states are averaged with ``graph_weight``. PyG ignores edge weights and ends
+    in a logarithmic softmax; here the convolutions are weighted and the output is logits.
     """
 
     edge_weights = "in the normalised adjacency of the convolutions"
@@ -116,13 +115,13 @@ class SGFormer(Stacked):
     def _attention(self, h: Tensor, rows: int) -> Tensor:
         """``[S, n, c]`` to ``[S, rows, c]``; the wanted rows come first."""
         h = self._hidden(self.attend_norms[0](h))
-        own, nodes = h[:, :rows], h.shape[1]
-        query, key = self._unit(own @ self.query), self._unit(h @ self.key)
+        wanted, nodes = h[:, :rows], h.shape[1]
+        query, key = self._unit(wanted @ self.query), self._unit(h @ self.key)
         key = key.transpose(1, 2)
         # K^T V = (K^T h) W: values are needed at the wanted rows only.
-        mixed = query @ ((key @ h) @ self.value) + nodes * (own @ self.value)
+        mixed = query @ ((key @ h) @ self.value) + nodes * (wanted @ self.value)
         mixed = mixed / (query @ key.sum(2, keepdim=True) + nodes)
-        return self._hidden(self.attend_norms[1]((mixed + own) / 2))
+        return self._hidden(self.attend_norms[1]((mixed + wanted) / 2))
 
     def _unit(self, h: Tensor) -> Tensor:
         h = h.masked_fill(h == 0, self.zero)

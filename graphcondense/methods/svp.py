@@ -1,8 +1,6 @@
-"""Coresets of users: real ones, chosen; the floor that learnt users must beat.
+"""SVP-CF (Sachdeva et al., WSDM 2022, arXiv 2201.04768), for users by items.
 
-Random; head users (most interactions); and users picked by a proxy (SVP-CF: Sachdeva et al., *On
-Sampling Collaborative Filtering Datasets*, WSDM 2022, after selection via proxy: Coleman et al.,
-ICLR 2020).
+After selection via proxy (Coleman et al., ICLR 2020).
 """
 
 from __future__ import annotations
@@ -16,46 +14,12 @@ import scipy.sparse as sp
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.types import Synthetic
-from graphcondense.domains.rows import ChosenRows, RowsSource
+from graphcondense.domains.coresets import UserCoreset, largest
+from graphcondense.domains.rows import RowsSource
 from graphcondense.kernels.infinite_ae import InfiniteAE
-from graphcondense.methods.coresets import Coreset, Uniform, largest
 from graphcondense.ops.fields import Count, Positive, Range
 
 Floats = npt.NDArray[np.floating]
-
-
-@dataclass(frozen=True, kw_only=True)
-class UserCoreset(Coreset[RowsSource]):
-    """What all coresets of users share: training rows, as they are. A budget counts users."""
-
-    kind = "rows"
-    learns = "nothing (real users)"
-
-    def solve(self, real: RowsSource, rng: Generator) -> Synthetic:
-        users = self.chosen(real, [torch.arange(real.num_examples)], rng)
-        return ChosenRows(real.rows[users.numpy()])
-
-    def memory_bytes(self, real: RowsSource) -> int:
-        """The export, twice, if every item had a weight."""
-        return 2 * int(self.sizes(real).sum()) * real.example_bytes
-
-
-@dataclass(frozen=True, kw_only=True)
-class RandomUsers(Uniform[RowsSource], UserCoreset):
-    """Users, uniformly."""
-
-    name = "random"
-
-
-@dataclass(frozen=True, kw_only=True)
-class HeadUsers(UserCoreset):
-    """Users with the most training interactions; ties by user order."""
-
-    name = "head"
-
-    def choose(self, real: RowsSource, c: int, k: int, rng: Generator) -> Tensor:
-        return largest(np.diff(real.rows.indptr), k)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +27,8 @@ class ProxyUsers(UserCoreset):
     """Users that a proxy, trained on a few others, finds hard to predict (SVP-CF).
 
     A part of every user's training items is hidden. The proxy is the ∞-AE of what is left of random
-    users; a user's AUC is the share of pairs of a hidden and an untaken item that it orders rightly
-    from the rest of the row. The paper trains one network on all users and averages its AUC over
-    epochs; a closed form has no epochs.
+    users (the paper: one network of all); a user's AUC is the share of pairs of a hidden and an
+    untaken item that it orders rightly from the rest of the row.
 
     Attributes:
         proxy: random users that the proxy is fitted to, at most.
@@ -96,8 +59,8 @@ class ProxyUsers(UserCoreset):
         model = InfiniteAE(self.ridge, device=real.device).fit(kept[users])
         out = np.empty(real.num_examples)
         for first in range(0, len(out), model.block):
-            own = slice(first, first + model.block)
-            out[own] = _auc(model.predict(kept[own]), kept[own], hidden[own])
+            block = slice(first, first + model.block)
+            out[block] = _auc(model.predict(kept[block]), kept[block], hidden[block])
         out[np.isnan(out)] = np.inf if self.keep == "hard" else -np.inf
         return out
 
@@ -111,11 +74,11 @@ def _hide(rows: sp.csr_matrix, share: float, rng: Generator) -> tuple[sp.csr_mat
     count = np.minimum(np.maximum((share * sizes).astype(np.int64), 1), sizes - 1)
     hidden = np.zeros(rows.nnz, dtype=bool)
     hidden[order] = place < count[user]
-    parts = [
-        sp.csr_matrix((rows.data[own], (user[own], rows.indices[own])), shape=rows.shape)
-        for own in (~hidden, hidden)
-    ]
-    return parts[0], parts[1]
+    shown, hid = (
+        sp.csr_matrix((rows.data[which], (user[which], rows.indices[which])), shape=rows.shape)
+        for which in (~hidden, hidden)
+    )
+    return shown, hid
 
 
 def _auc(scores: Floats, kept: sp.csr_matrix, hidden: sp.csr_matrix) -> Floats:

@@ -1,0 +1,33 @@
+"""Herding (Welling, ICML 2009), for nodes, graphs and images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphcondense.domains.coresets import PropagatedNodes, ReadGraphs, SeenImages
+
+PAPER = "Welling, Herding Dynamical Weights to Learn, ICML 2009"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Herding(PropagatedNodes):
+    """Training nodes whose mean follows the mean of their class."""
+
+    name = "herding"
+    paper = PAPER
+
+
+@dataclass(frozen=True, kw_only=True)
+class HerdingGraphs(ReadGraphs):
+    """Training graphs whose mean readout follows the mean of their group."""
+
+    name = "herding"
+    paper = PAPER
+
+
+@dataclass(frozen=True, kw_only=True)
+class HerdingImages(SeenImages):
+    """Training images whose mean follows the mean of their class, in pixels."""
+
+    name = "herding"
+    paper = PAPER

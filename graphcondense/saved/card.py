@@ -1,0 +1,112 @@
+"""The card of a file: what it holds, for a person to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from graphcondense.saved.checks import Tensors
+from graphcondense.saved.forms import GRAPH, Contents
+
+
+def _flat(record: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """
+    >>> list(_flat({"a": 1, "b": {"c": 2}}))
+    [('a', 1), ('b.c', 2)]
+    """
+    for key, value in record.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def card(
+    path: Path, record: Mapping[str, object], contents: Contents, stored: Tensors, sha256: str
+) -> str:
+    """The card of the file ``path`` in Markdown; ``stored`` are the tensors as they are stored."""
+    rows = dict(_flat(record))
+    what, opened = (
+        words.format(contents.form.count(contents.tensors)) for words in contents.form.stands
+    )
+    title = f"{rows.get('data.name', path.stem)}, condensed by {rows.get('method', 'hand')}"
+    cell = "| {} | {} |".format
+    shapes = [
+        cell(name, f"{str(t.dtype).removeprefix('torch.')} {list(t.shape)}")
+        for name, t in {**stored, **contents.further}.items()
+    ]
+    table = [
+        cell(name, " ".join(str(value).split()).replace("|", "\\|")) for name, value in rows.items()
+    ]
+    lines = [
+        f"# {title}",
+        "",
+        f"{what} in training. `{path.name}` holds {'it' if contents.form is GRAPH else 'them'}:",
+        "",
+        *(cell("tensor", "type and shape"), cell("---", "---"), *shapes),
+        "",
+        "```python",
+        "from graphcondense.data import load_condensed",
+        "",
+        f'small = load_condensed("{path.name}")  # {opened}',
+        "```",
+        "",
+        *_packed_lines(contents, stored),
+        *_assignment_lines(contents.tensors),
+        *_encoding_lines(record),
+        *(cell("record", "value"), cell("---", "---"), *table),
+        "",
+        f"SHA-256 of `{path.name}`: `{sha256}`",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _packed_lines(contents: Contents, stored: Tensors) -> list[str]:
+    """Which matrices are stored by row; nothing where none is."""
+    packed = [
+        f"`{name}` {list(tensor.shape)}"
+        for name, tensor in contents.tensors.items()
+        if name not in stored
+    ]
+    if not packed:
+        return []
+    return [f"Mostly zero and stored by row (CSR), opened dense: {' and '.join(packed)}.", ""]
+
+
+def _assignment_lines(tensors: Tensors) -> list[str]:
+    """What the assignment says; nothing where there is none."""
+    if "assignment" not in tensors:
+        return []
+    group = tensors["assignment"]
+    return [
+        f"`assignment[i]` is the node that stands for node `i` of the real graph ({len(group):,} "
+        f"nodes, {int((group < 0).sum()):,} of them in no group: -1).",
+        "",
+    ]
+
+
+def _encoding_lines(record: Mapping[str, object]) -> list[str]:
+    """What the columns of encoded features stand for, as a table; nothing where none are."""
+    about = record.get("data")
+    encoding = about.get("encoding") if isinstance(about, Mapping) else None
+    rows = []
+    for name, columns in (encoding or {}).items():
+        first = 0
+        for i, values in enumerate(columns or ()):
+            last = first + len(values) - 1
+            listed = ", ".join(map(str, values))
+            rows.append(f"| {name}[:, {first}..{last}] | {i} | {listed} |")
+            first = last + 1
+    if not rows:
+        return []
+    return [
+        "Categories are encoded: one column for each value. In real data a column is 0 or 1, here "
+        "it is any number. `graphcondense.transforms.EncodeCategories.of(small)` brings real "
+        "graphs into this form.",
+        "",
+        "| columns | category | values |",
+        "| --- | --- | --- |",
+        *rows,
+        "",
+    ]
