@@ -545,7 +545,10 @@ def _run(
         **record(problem, method, name, run, about, small, watch, seconds, preset),
         "processor_seconds": round(spent, 3),
         "memory_estimate_bytes": estimate,
+        **({"remarks": dict(syn.remarks)} if syn.remarks else {}),
     }
+    if parallel.is_main() and "warning" in syn.remarks:
+        print(f"{name}: {syn.remarks['warning']}", file=sys.stderr)
     if watch.start_kept and parallel.is_main():
         print(start_kept_said(small.condensed), file=sys.stderr)
     if folder is not None and parallel.is_main():

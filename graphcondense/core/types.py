@@ -124,7 +124,14 @@ class Source(Protocol):
 
 
 class Synthetic(nn.Module):
-    """Learnable data. Its parameters fall into named groups that a schedule addresses."""
+    """Learnable data. Its parameters fall into named groups that a schedule addresses.
+
+    Attributes:
+        remarks: what the record of a finished set says besides, by keyword; a ``warning`` is also
+            printed.
+    """
+
+    remarks: Mapping[str, str] = {}
 
     def batch(self, c: int | None = None) -> Batch:
         """The synthetic examples of class ``c``, or all; differentiable in the parameters."""

@@ -18,7 +18,7 @@ from graphcondense.core.method import Method
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.node import EDGE_BYTES, NodeMethod, NodeSource
 from graphcondense.ops.arrays import dense
-from graphcondense.ops.budget import Budget
+from graphcondense.ops.budget import BUDGETS, Budget
 from graphcondense.ops.cluster import isometric
 from graphcondense.ops.coarsen import (
     Array,
@@ -91,6 +91,16 @@ class Coarse(NodeMethod):
     def example_bytes(self, real: NodeSource) -> int:
         return real.example_bytes + self.loop_bytes
 
+    def of_all(self, real: NodeSource) -> Tensor:
+        """The budget over the classes, as if each had room for all nodes, labelled or not."""
+        budget: Budget = self
+        named = {name for name in BUDGETS if getattr(self, name) is not None}
+        if named == {"ratio"}:  # a share of what it says, also where all nodes are room
+            n = self._size(int(real.counts.sum()), real.num_examples, 0, 0)
+            budget = replace(self, ratio=None, nodes=n)
+        room = torch.full((real.num_classes,), real.num_examples)
+        return self.shared(budget, real, room)
+
 
 @dataclass(frozen=True, kw_only=True)
 class WholeGraph(Coarse):
@@ -118,16 +128,7 @@ class WholeGraph(Coarse):
         Raises:
             ValueError: not exactly one budget, or one below one node a class or above the graph.
         """
-        total, labelled = len(self.seen(real)[0]), int(real.counts.sum())
-        budget: Budget = self
-        named = {
-            k for k in ("nodes", "ratio", "per_class", "bytes") if getattr(self, k) is not None
-        }
-        if named == {"ratio"}:  # a share of what it says, also where all nodes are room
-            n = self._size(labelled, real.num_examples, 0, 0)
-            budget = replace(self, ratio=None, nodes=n)
-        room = torch.full((real.num_classes,), real.num_examples)
-        wanted = self.shared(budget, real, room)
+        total, wanted = len(self.seen(real)[0]), self.of_all(real)
         if (n := int(wanted.sum())) > total:
             raise ValueError(
                 f"the budget gives {n} nodes, above the {total} of the graph whose component has a "

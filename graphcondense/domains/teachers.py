@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.special import softmax
+from torch import Tensor
 
 from graphcondense.ops.coarsen import Array
 
@@ -38,11 +41,23 @@ class Taught:
     score: float
 
     @property
-    def words(self) -> str:
-        """How it came about, in words."""
-        rounds = f", {self.rounds} rounds of self-training" if self.rounds else ""
-        smoothed = ", smoothed" if self.smoothed else ""
-        return f"ridge {self.ridge:g}, restart {self.restart:g}{rounds}{smoothed}"
+    def remarks(self) -> dict[str, str]:
+        """What a record says of it."""
+        if not self.ridge:
+            return {"teacher": "none: every node has a label"}
+        scored = "chosen without validation nodes"
+        if self.score == self.score:
+            scored = f"right on {self.score:.1%} of validation nodes"
+        out = {
+            "teacher": f"ridge={self.ridge:g}, restart={self.restart:g}, rounds={self.rounds}, "
+            f"smoothed={self.smoothed}; {scored}"
+        }
+        if self.restart == 1 and not self.smoothed:
+            out["warning"] = (
+                "validation chose a teacher that looks at no neighbours: edges of this graph "
+                "mislead, and models that only propagate will do badly on it"
+            )
+        return out
 
 
 @dataclass(frozen=True)
@@ -79,7 +94,7 @@ class RidgeTeacher:
         train: Array,
         y: Array,
         classes: int,
-        held: tuple[Array, Array] | None = None,
+        held: tuple[Tensor, Tensor] | None = None,
     ) -> Taught:
         """Soft labels of all nodes.
 
@@ -92,39 +107,47 @@ class RidgeTeacher:
             held: validation nodes and their classes.
         """
         given = np.eye(classes, dtype=rows.dtype)[y]
+        right = None if held is None else tuple(part.numpy() for part in held)
         if len(train) == len(rows):
             soft = np.zeros_like(given)
             soft[train] = given
             return Taught(soft, 1.0, 0.0, 0, False, float("nan"))
         best: Taught | None = None
-        for restart in self.restarts[: None if held else 1]:
+        some = 1 if right is None else None  # without validation nodes nothing is chosen
+        for restart in self.restarts[:some]:
             z = unit(diffused(rows, adj, restart, self.steps))
-            for ridge, (rounds, smoothed, soft) in (
-                (ridge, found)
-                for ridge in self.ridges[: None if held else 1]
-                for found in self._trained(z, adj, train, given, ridge, self.rounds if held else 0)
-            ):
-                score = float((soft[held[0]].argmax(1) == held[1]).mean()) if held else float("nan")
-                if best is None or score > best.score:
-                    best = Taught(soft, restart, ridge, rounds, smoothed, score)
+            for ridge in self.ridges[:some]:
+                for rounds, smooth, soft in self._trained(z, adj, train, given, ridge):
+                    score = float("nan")
+                    if right is not None:
+                        score = float((soft[right[0]].argmax(1) == right[1]).mean())
+                    if best is None or score > best.score:
+                        best = Taught(soft, restart, ridge, rounds, smooth, score)
         assert best is not None
         return best
 
-    def _trained(self, z: Array, adj: sp.csr_matrix, train: Array, given: Array, ridge: float, rounds: int):
+    def _trained(
+        self,
+        z: Array,
+        adj: sp.csr_matrix,
+        train: Array,
+        given: Array,
+        ridge: float,
+    ) -> Iterator[tuple[int, bool, Array]]:
+        """Soft labels after each round, as they are and averaged over neighbours."""
         labelled, targets, weight = train, given, np.ones(len(train), z.dtype)
-        for done in range(rounds + 1):
-            soft = softmax(SCALE * (z @ fitted(z[labelled], targets, weight, ridge)))
+        for done in range(self.rounds + 1):
+            soft: Array = softmax(SCALE * (z @ fitted(z[labelled], targets, weight, ridge)), axis=1)
             soft[train] = given
             smooth = smoothed(soft, adj)
             smooth[train] = given
             yield done, False, soft
             yield done, True, smooth
-            if done < rounds:
-                sure = surest(smooth, train)
-                labelled = np.concatenate([train, sure])
-                guess = np.eye(given.shape[1], dtype=z.dtype)[smooth[sure].argmax(1)]
-                targets = np.concatenate([given, guess])
-                weight = np.concatenate([np.ones(len(train)), np.full(len(sure), TRUST)]).astype(z.dtype)
+            sure = surest(smooth, train)
+            labelled = np.concatenate([train, sure])
+            guessed = np.eye(given.shape[1], dtype=z.dtype)[smooth[sure].argmax(1)]
+            targets = np.concatenate([given, guessed])
+            weight = np.where(np.arange(len(labelled)) < len(train), 1, TRUST).astype(z.dtype)
 
 
 def surest(soft: Array, without: Array) -> Array:
@@ -144,9 +167,13 @@ def fitted(z: Array, targets: Array, weight: Array, ridge: float) -> Array:
     """Weighted ridge regression ``[d, C]``, by the smaller of the two Gram matrices."""
     if len(z) < z.shape[1]:
         gram = z @ z.T + ridge * np.diag(1 / weight)
-        return z.T @ np.linalg.solve(gram, targets)
+        dual: Array = np.linalg.solve(gram, targets)
+        return z.T @ dual
     heavy = z.T * weight
-    return np.linalg.solve(heavy @ z + ridge * np.eye(z.shape[1], dtype=z.dtype), heavy @ targets)
+    primal: Array = np.linalg.solve(
+        heavy @ z + ridge * np.eye(z.shape[1], dtype=z.dtype), heavy @ targets
+    )
+    return primal
 
 
 def diffused(rows: Array, adj: sp.csr_matrix, restart: float, steps: int) -> Array:
@@ -160,15 +187,12 @@ def diffused(rows: Array, adj: sp.csr_matrix, restart: float, steps: int) -> Arr
 def smoothed(soft: Array, adj: sp.csr_matrix, keep: float = 0.1) -> Array:
     """Soft labels averaged over neighbours; rows sum to one."""
     out = diffused(soft, adj, keep, 10)
-    return out / out.sum(1, keepdims=True)
-
-
-def softmax(logits: Array) -> Array:
-    e = np.exp(logits - logits.max(1, keepdims=True))
-    return e / e.sum(1, keepdims=True)
+    total: Array = out.sum(1, keepdims=True)  # at least a share of the node's own
+    return out / total
 
 
 def unit(rows: Array) -> Array:
     """Rows divided by their length; rows of zeros stay."""
     length = np.sqrt(np.square(rows).sum(1, keepdims=True))
-    return rows / np.where(length > 0, length, 1)
+    out: Array = rows / np.where(length > 0, length, 1)
+    return out

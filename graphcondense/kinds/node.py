@@ -40,9 +40,7 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
         from graphcondense.domains.node import NodeSource
 
         self.method, self.predictor = method, method.predictor or self.predictor
-        return NodeSource(
-            self.seen, self.setting, device=self.device, validates=method.chooses
-        )
+        return NodeSource(self.seen, self.setting, device=self.device, validates=method.chooses)
 
     def scorer(self) -> Callable[[Data], float]:
         """By the method's own predictor where it has one, else by networks.

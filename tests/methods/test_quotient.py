@@ -1,0 +1,183 @@
+"""Quotient graphs: the shared cases, the parts by hand, and awkward data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+import graphcondense
+from graphcondense.data.task import as_task
+from graphcondense.domains.node import NodeSource
+from graphcondense.domains.teachers import RidgeTeacher, diffused, fitted, smoothed, surest
+from graphcondense.methods.quotient import Quotient, without_loops
+from tests.cases import NodeCase, toy_graph
+
+
+class TestQuotient(NodeCase):
+    name = "quotient"
+    iterates = False
+
+    def labels(self, small: Any) -> Tensor:
+        y: Tensor = small.y
+        return y if y.dim() == 1 else y.argmax(1)
+
+    def check(self, small: Any) -> None:
+        assert small.validate(raise_on_error=True)
+        assert bool(torch.isfinite(small.x).all())
+        assert small.x.dtype == small.y.dtype == small.edge_weight.dtype == torch.float32
+        assert torch.allclose(small.y.sum(1), torch.ones(len(small.y)))
+        assert not small.has_self_loops()
+        assert small.assignment.shape == (120,)
+        assert small.condensed["nodes"] == len(small.y) == len(small.x)
+
+
+def condense(data: object, **options: Any) -> Any:
+    return graphcondense.condense(data, "quotient", progress=False, **options)
+
+
+def test_quotient_by_hand() -> None:
+    """Two clusters of a path of four nodes, in float64."""
+    x = torch.tensor([[1.0, 0.0], [3.0, 0.0], [0.0, 2.0], [0.0, 2.0]])
+    path = torch.tensor([[0, 1, 1, 2, 2, 3], [1, 0, 2, 1, 3, 2]])
+    data = Data(x=x, edge_index=path, y=torch.tensor([0, 0, 1, 1]), train_mask=torch.ones(4) > 0)
+    real = NodeSource(as_task(data))
+    soft = np.array([[1.0, 0.0], [0.8, 0.2], [0.0, 1.0], [0.0, 1.0]])
+    method = Quotient(nodes=2, sharpness=2.0, contrast=1.5, inner="loop", cut=0.0)
+    small = method.graph_of(real, np.array([0, 0, 1, 1]), 2, soft)
+    # Means [2, 0] and [0, 2] about [1, 1], one and a half times as far out.
+    np.testing.assert_allclose(small.x, [[2.5, -0.5], [-0.5, 2.5]])
+    second = np.array([0.64, 0.04]) / 0.68
+    np.testing.assert_allclose(small.y, np.stack([(np.array([1, 0]) + second) / 2, [0, 1]]))
+    # Each cluster has one link inside, two ends over two members, and one end of a link outside.
+    np.testing.assert_allclose(small.adj.toarray(), [[1.0, 0.5], [0.5, 1.0]])
+
+
+def test_links_inside_go_to_the_nearest_of_the_class() -> None:
+    rng = np.random.default_rng(0)
+    links, x = rng.random((5, 5)), rng.normal(size=(5, 3))
+    links += links.T
+    classes = np.array([0, 0, 0, 1, 2])
+    out = without_loops(links, x, classes)
+    assert (out.diagonal() == 0).all()
+    np.testing.assert_allclose(out, out.T)
+    np.testing.assert_allclose(out.sum(), links.sum())
+    changed = np.argwhere(~np.isclose(out, links - np.diag(links.diagonal())))
+    assert {(i, j) for i, j in changed if i < 3} <= {(i, j) for i in range(5) for j in range(5)}
+    assert any(i < 3 and j < 3 for i, j in changed)
+
+
+def test_ridge_is_that_of_scikit_learn() -> None:
+    from sklearn.linear_model import Ridge
+
+    rng = np.random.default_rng(0)
+    for m, d in ((30, 5), (5, 30)):  # both Gram matrices
+        z, y, weight = rng.normal(size=(m, d)), rng.normal(size=(m, 3)), rng.random(m) + 0.1
+        wanted = Ridge(0.7, fit_intercept=False).fit(z, y, sample_weight=weight).coef_.T
+        np.testing.assert_allclose(fitted(z, y, weight, 0.7), wanted, atol=1e-10)
+
+
+def test_diffusion_is_personalised_pagerank() -> None:
+    task = as_task(toy_graph())
+    adj, x = task.gcn_adj.astype(np.float64), np.asarray(task.x_array, np.float64)
+    limit = 0.2 * np.linalg.solve(np.eye(120) - 0.8 * adj.toarray(), x)
+    np.testing.assert_allclose(diffused(x, adj, 0.2, 200), limit, atol=1e-10)
+
+
+def test_surest_half() -> None:
+    soft = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4], [0.1, 0.9], [0.2, 0.8]])
+    assert surest(soft, np.array([0])).tolist() == [1, 4]  # one of three, one of two
+
+
+def test_isolated_nodes_keep_their_labels() -> None:
+    soft = np.array([[0.3, 0.7], [1.0, 0.0]])
+    np.testing.assert_allclose(smoothed(soft, sp.identity(2, format="csr")), soft)
+
+
+def test_self_training_helps_where_classes_are_clear() -> None:
+    data = toy_graph(n=400)
+    data.train_mask = torch.arange(400) < 6
+    data.val_mask = (torch.arange(400) >= 6) & (torch.arange(400) < 150)
+    data.test_mask = torch.arange(400) >= 150
+    task = as_task(data)
+    y = task.y.numpy()
+    rest = (np.asarray(task.x_array), task.gcn_adj, task.train.numpy(), y[task.train], 3)
+    held = (task.val, task.y[task.val])
+    alone = RidgeTeacher(rounds=0).teach(*rest, held)
+    taught = RidgeTeacher().teach(*rest, held)
+    test = task.test.numpy()
+    assert (taught.soft[test].argmax(1) == y[test]).mean() >= 0.97
+    assert taught.score >= alone.score
+    assert (taught.soft[task.train].argmax(1) == y[task.train]).all()
+
+
+def test_teacher_that_looks_at_no_neighbours_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """Edges are random, features tell the class but for some noise."""
+    data = toy_graph()
+    rng = torch.Generator().manual_seed(0)
+    noise = 0.35 * torch.randn(120, 3, generator=rng)
+    data.x = torch.nn.functional.one_hot(data.y, 3) + noise
+    data.edge_index = torch.randint(120, (2, 150), generator=rng)
+    small = condense(data, nodes=9)
+    assert "edges of this graph mislead" in small.condensed["remarks"]["warning"]
+    assert "edges of this graph mislead" in capsys.readouterr().err
+
+
+def test_without_validation_nodes_nothing_is_chosen() -> None:
+    data = toy_graph()
+    data.val_mask[:] = False
+    small = condense(data, nodes=9)
+    assert "without validation nodes" in small.condensed["remarks"]["teacher"]
+
+
+def test_validation_labels_choose_the_teacher_alone() -> None:
+    """With one teacher to choose from they change nothing."""
+    task = as_task(toy_graph())
+    only = RidgeTeacher(restarts=(0.2,), ridges=(0.3,), rounds=0)
+    rest = (np.asarray(task.x_array), task.gcn_adj, task.train.numpy(), task.y[task.train].numpy())
+    one = only.teach(*rest, 3, (task.val, task.y[task.val]))
+    two = only.teach(*rest, 3, (task.val, (task.y[task.val] + 1) % 3))
+    assert one.smoothed or two.smoothed or np.array_equal(one.soft, two.soft)
+
+
+@pytest.mark.parametrize("change", ["no edges", "parts", "one feature", "equal rows", "no class"])
+def test_awkward_graphs(change: str) -> None:
+    data = toy_graph()
+    if change == "no edges":
+        data.edge_index = data.edge_index[:, :0]
+    if change == "parts":
+        low = (data.edge_index < 60).sum(0)
+        data.edge_index = data.edge_index[:, low != 1]
+    if change == "one feature":
+        data.x = data.x[:, :1]
+    if change == "equal rows":
+        data.x = torch.ones_like(data.x)
+    if change == "no class":  # one training node, whose features are those of another class
+        gone = data.train_mask & (data.y == 2)
+        data.train_mask[gone.nonzero().flatten()[1:]] = False
+        data.x[gone] = data.x[data.y == 0].mean(0)
+        data.edge_index = data.edge_index[:, ~gone[data.edge_index].any(0)]
+    small = condense(data, nodes=12)
+    assert small.num_nodes == 12
+    assert bool(torch.isfinite(small.x).all() and torch.isfinite(small.y).all())
+    assert torch.bincount(small.y.argmax(1), minlength=3).min() >= 1
+    graphcondense.evaluate(small, data, models=["GCN"], seeds=1, epochs=2)
+
+
+def test_hard_labels() -> None:
+    small = condense(toy_graph(), nodes=9, labels="hard")
+    assert small.y.dtype == torch.long
+    assert small.condensed["nodes"] == 9
+
+
+def test_more_clusters_than_nodes_is_refused() -> None:
+    with pytest.raises(ValueError, match="121"):
+        condense(toy_graph(), nodes=121)
+    assert condense(toy_graph(), nodes=120).num_nodes == 120
+    with pytest.raises(ValueError, match="below one for each of 3 classes"):
+        condense(toy_graph(), nodes=2)
