@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
 import torch
 
 from graphcondense.core.method import Parts
-from graphcondense.core.pools import Fresh, Lessons, OnSynthetic
+from graphcondense.core.pools import Fresh, InnerOptimizer, Lessons, OnSynthetic
 from graphcondense.core.types import Objective, Schedule, adam
 from graphcondense.domains.image import ImageSource, LearntImages, PixelMethod
 from graphcondense.objectives.augmented import Augmented
-from graphcondense.ops.augment import Augment, Strategy
+from graphcondense.objectives.distribution import MeanMatching
+from graphcondense.ops.augment import DSA_STRATEGY, Augment, Strategy
 from graphcondense.ops.fields import Count, Momentum, Natural, NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
-class MatchedImages(PixelMethod):
+class ComparedImages(PixelMethod):
     """Images that are compared with the real ones through networks; no method by itself.
 
     Attributes:
         epochs: networks in all.
         outer: comparisons through each network.
         inner: training steps between two comparisons.
-        optimizer: of the pixels: ``"sgd"`` or ``"adam"``.
         lr_x: learning rate of the pixels.
         momentum: of SGD on the pixels.
-        anneal: lower the learning rate of the pixels linearly to zero.
         lr_model: learning rate of SGD on the network.
-        augment: operations joined by ``_``, see :class:`~graphcondense.ops.augment.Augment`;
-            ``"none"`` leaves images as they are.
-        augment_pick: ``"one"`` operation a draw or ``"all"``.
     """
 
     family = "gradient matching"
@@ -41,11 +37,50 @@ class MatchedImages(PixelMethod):
     epochs: Natural = 1000
     outer: Count = 1
     inner: Natural = 0
-    optimizer: Literal["sgd", "adam"] = "sgd"
     lr_x: NonNegative = 0.1
     momentum: Momentum = 0.5
-    anneal: bool = False
     lr_model: NonNegative = 0.01
+
+    def lessons(self) -> Lessons:
+        """What a network is trained on between two comparisons: the synthetic set."""
+        return OnSynthetic()
+
+    def trainer(self) -> InnerOptimizer:
+        """How a network is trained."""
+        return partial(torch.optim.SGD, lr=self.lr_model)
+
+    def schedule(self) -> Schedule:
+        """How pixels are updated: by SGD."""
+        sgd = partial(torch.optim.SGD, momentum=self.momentum)
+        return Schedule(self.epochs * self.outer, {"x": self.lr_x}, optimizer=sgd)
+
+    def match(self, syn: LearntImages, objective: Objective, real: ImageSource) -> Parts:
+        """Parts that minimise ``objective`` over the pixels of ``syn``, seen through new
+        networks."""
+        return Parts(
+            syn=syn,
+            objective=objective,
+            pool=Fresh(
+                self.network(real), self.outer, self.inner, self.trainer(), lessons=self.lessons()
+            ),
+            schedule=self.schedule(),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatchedImages(ComparedImages):
+    """The same, seen augmented.
+
+    Attributes:
+        optimizer: of the pixels: ``"sgd"`` or ``"adam"``.
+        anneal: lower the learning rate of the pixels linearly to zero.
+        augment: operations joined by ``_``, see :class:`~graphcondense.ops.augment.Augment`;
+            ``"none"`` leaves images as they are.
+        augment_pick: ``"one"`` operation a draw or ``"all"``.
+    """
+
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    anneal: bool = False
     augment: Strategy = "none"
     augment_pick: Literal["one", "all"] = "one"
 
@@ -58,26 +93,46 @@ class MatchedImages(PixelMethod):
         return Augment(self.augment, self.augment_pick)
 
     def lessons(self) -> Lessons:
-        """What a network is trained on between two comparisons: the synthetic set, augmented."""
+        """The synthetic set, augmented."""
         return OnSynthetic(self.augmentation())
 
-    def trainer(self) -> Callable[[list[torch.Tensor]], torch.optim.Optimizer]:
-        """How a network is trained."""
-        return partial(torch.optim.SGD, lr=self.lr_model)
+    def schedule(self) -> Schedule:
+        """How pixels are updated."""
+        plain = super().schedule()
+        optimizer = plain.optimizer if self.optimizer == "sgd" else adam
+        return replace(plain, optimizer=optimizer, anneal=self.anneal)
 
     def match(self, syn: LearntImages, objective: Objective, real: ImageSource) -> Parts:
-        """Parts that minimise ``objective`` over the pixels of ``syn``, seen through new
-        networks."""
-        steps = (
-            partial(torch.optim.SGD, momentum=self.momentum) if self.optimizer == "sgd" else adam
-        )
+        return super().match(syn, Augmented(objective, self.augmentation()), real)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeanMatchedImages(PixelMethod):
+    """What is made of images other than pixels, matched by means; no method by itself.
+
+    Attributes:
+        steps: networks, one a step.
+        augment: operations joined by ``_``, see :class:`~graphcondense.ops.augment.Augment`.
+    """
+
+    family = "distribution matching"
+    cost = "one loop"
+
+    steps: Natural = 2000
+    augment: Strategy = DSA_STRATEGY
+
+    def match_means(
+        self,
+        syn: LearntImages,
+        real: ImageSource,
+        rates: Mapping[str, float],
+        fit: Callable[[], object],
+    ) -> Parts:
+        """Parts that match means of augmented images at these rates, after ``fit``."""
         return Parts(
             syn=syn,
-            objective=Augmented(objective, self.augmentation()),
-            pool=Fresh(
-                self.network(real), self.outer, self.inner, self.trainer(), lessons=self.lessons()
-            ),
-            schedule=Schedule(
-                self.epochs * self.outer, {"x": self.lr_x}, optimizer=steps, anneal=self.anneal
-            ),
+            objective=Augmented(MeanMatching(self.real_batch), Augment(self.augment)),
+            pool=Fresh(self.network(real), 1, 0),
+            schedule=Schedule(self.steps, rates),
+            fit=fit,
         )
