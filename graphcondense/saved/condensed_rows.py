@@ -72,17 +72,10 @@ class CondensedInteractions(Shown):
         if bad := int((~np.isfinite(rows.data)).sum()):
             raise ValueError(f"the users' weights have {bad} values that are NaN or infinite")
         self.csr = rows
+        self.num_users, self.num_items = map(int, rows.shape)
         self.further = dict(further or {})
         check_further(self.further, len(self), "the users", NAMES)
         self.condensed: Record = dict(record or {})
-
-    @property
-    def num_users(self) -> int:
-        return int(self.csr.shape[0])
-
-    @property
-    def num_items(self) -> int:
-        return int(self.csr.shape[1])
 
     def __len__(self) -> int:
         return self.num_users
