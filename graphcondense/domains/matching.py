@@ -8,38 +8,33 @@ from functools import partial
 from typing import Literal
 
 import torch
+from torch import nn
 
 from graphcondense.core.method import Parts
-from graphcondense.core.pools import Fresh, InnerOptimizer, Lessons, OnSynthetic
+from graphcondense.core.pools import Fresh, InnerOptimizer, Lessons, OnSynthetic, Turns
 from graphcondense.core.types import Objective, Schedule, adam
 from graphcondense.domains.image import ImageSource, LearntImages, PixelMethod
 from graphcondense.objectives.augmented import Augmented
 from graphcondense.objectives.distribution import MeanMatching
 from graphcondense.ops.augment import DSA_STRATEGY, Augment, Strategy
-from graphcondense.ops.fields import Count, Momentum, Natural, NonNegative
+from graphcondense.ops.fields import Momentum, Natural, NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComparedImages(PixelMethod):
+class ComparedImages(Turns, PixelMethod):
     """Images that are compared with the real ones through networks; no method by itself.
 
     Attributes:
-        epochs: networks in all.
-        outer: comparisons through each network.
-        inner: training steps between two comparisons.
+        epochs: networks in all, trained by SGD.
         lr_x: learning rate of the pixels.
         momentum: of SGD on the pixels.
-        lr_model: learning rate of SGD on the network.
     """
 
     family = "gradient matching"
 
     epochs: Natural = 1000
-    outer: Count = 1
-    inner: Natural = 0
     lr_x: NonNegative = 0.1
     momentum: Momentum = 0.5
-    lr_model: NonNegative = 0.01
 
     def lessons(self) -> Lessons:
         """What a network is trained on between two comparisons: the synthetic set."""
@@ -49,10 +44,13 @@ class ComparedImages(PixelMethod):
         """How a network is trained."""
         return partial(torch.optim.SGD, lr=self.lr_model)
 
-    def schedule(self) -> Schedule:
+    def stepper(self) -> Callable[[list[nn.Parameter], float], torch.optim.Optimizer]:
         """How pixels are updated: by SGD."""
-        sgd = partial(torch.optim.SGD, momentum=self.momentum)
-        return Schedule(self.epochs * self.outer, {"x": self.lr_x}, optimizer=sgd)
+        return partial(torch.optim.SGD, momentum=self.momentum)
+
+    def schedule(self) -> Schedule:
+        """When pixels are updated: at every comparison."""
+        return Schedule(self.epochs * self.outer, {"x": self.lr_x}, optimizer=self.stepper())
 
     def match(self, syn: LearntImages, objective: Objective, real: ImageSource) -> Parts:
         """Parts that minimise ``objective`` over the pixels of ``syn``, seen through new
@@ -96,11 +94,11 @@ class MatchedImages(ComparedImages):
         """The synthetic set, augmented."""
         return OnSynthetic(self.augmentation())
 
+    def stepper(self) -> Callable[[list[nn.Parameter], float], torch.optim.Optimizer]:
+        return super().stepper() if self.optimizer == "sgd" else adam
+
     def schedule(self) -> Schedule:
-        """How pixels are updated."""
-        plain = super().schedule()
-        optimizer = plain.optimizer if self.optimizer == "sgd" else adam
-        return replace(plain, optimizer=optimizer, anneal=self.anneal)
+        return replace(super().schedule(), anneal=self.anneal)
 
     def match(self, syn: LearntImages, objective: Objective, real: ImageSource) -> Parts:
         return super().match(syn, Augmented(objective, self.augmentation()), real)

@@ -25,7 +25,6 @@ class DCC(MatchedImages):
 
     Attributes:
         eps: added to the product of norms in the cosine, so that dead filters do not count.
-        inner: training steps between two comparisons.
     """
 
     name = "dcc"

@@ -33,7 +33,24 @@ EDGE = ("user", "takes", "item")
 """The edges' type in a ``HeteroData``."""
 
 
-class CondensedInteractions(Shown):
+class UsersByItems:
+    """What has a matrix of users by items."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Of the matrix."""
+        raise NotImplementedError
+
+    @property
+    def num_users(self) -> int:
+        return int(self.shape[0])
+
+    @property
+    def num_items(self) -> int:
+        return int(self.shape[1])
+
+
+class CondensedInteractions(UsersByItems, Shown):
     """A few users, synthetic or chosen, that stand in for many.
 
     Stored dense as ``rows [n, items]`` where that takes fewer bytes, else by row as ``row_ptr
@@ -72,10 +89,14 @@ class CondensedInteractions(Shown):
         if bad := int((~np.isfinite(rows.data)).sum()):
             raise ValueError(f"the users' weights have {bad} values that are NaN or infinite")
         self.csr = rows
-        self.num_users, self.num_items = map(int, rows.shape)
         self.further = dict(further or {})
         check_further(self.further, len(self), "the users", NAMES)
         self.condensed: Record = dict(record or {})
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        rows, items = self.csr.shape
+        return rows, items
 
     def __len__(self) -> int:
         return self.num_users
