@@ -151,8 +151,7 @@ class ImageSynthetic(LearntImages):
     Args:
         x: initial images as networks see them ``[n, c, h, w]``; copied.
         y: classes ``[n]``, ascending.
-        num_classes: number of classes.
-        raw: see :class:`LearntImages`.
+        num_classes, raw: see :class:`LearntImages`.
         learn_labels: labels are learnt, too, from one-hot ones or ``labels``.
         labels: initial soft labels ``[n, C]``; without ``learn_labels`` they stay as they are.
     """

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import TypeAlias, TypeGuard
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -372,8 +372,4 @@ def model_of(model: Model) -> type[Stacked]:
             "network of its own is built for every seed, so give the class or a function"
         )
     make: Callable[..., nn.Module] = model
-    return model if _is_stacked(model) else wrap(make)
-
-
-def _is_stacked(model: object) -> TypeGuard[type[Stacked]]:
-    return isinstance(model, type) and issubclass(model, Stacked)
+    return model if isinstance(model, type) and issubclass(model, Stacked) else wrap(make)
