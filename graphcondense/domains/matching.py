@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
-from torch import nn
+from torch import Generator, nn
 
 from graphcondense.core.method import Parts
 from graphcondense.core.pools import Fresh, InnerOptimizer, Lessons, OnSynthetic, Turns
@@ -16,6 +16,7 @@ from graphcondense.core.types import Objective, Schedule, adam
 from graphcondense.domains.image import ImageSource, LearntImages, PixelMethod
 from graphcondense.objectives.augmented import Augmented
 from graphcondense.objectives.distribution import MeanMatching
+from graphcondense.objectives.gradient import GradientMatching
 from graphcondense.ops.augment import DSA_STRATEGY, Augment, Strategy
 from graphcondense.ops.fields import Momentum, Natural, NonNegative
 
@@ -63,6 +64,27 @@ class ComparedImages(Turns, PixelMethod):
             ),
             schedule=self.schedule(),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientComparedImages(ComparedImages):
+    """The same, compared by the gradients of the networks' losses.
+
+    Attributes:
+        eps: added to the product of norms in the cosine, so that dead filters do not count.
+    """
+
+    summed: ClassVar[bool] = False
+    """Whether gradients are summed over classes before they are compared."""
+
+    eps: NonNegative = 1e-6
+    inner: Natural = 1
+
+    def parts(self, real: ImageSource, rng: Generator) -> Parts:
+        objective = GradientMatching(
+            size=self.real_batch, shares=False, eps=self.eps, summed=self.summed
+        )
+        return self.match(self.start(real, rng), objective, real)
 
 
 @dataclass(frozen=True, kw_only=True)
