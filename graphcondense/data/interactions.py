@@ -73,7 +73,7 @@ class InteractionTask(UsersByItems):
         return {"train": 0, **{k: int((m.getnnz(1) == 0).sum()) for k, m in parts.items()}}
 
     @property
-    def shape(self) -> tuple[int, int]:
+    def _shape(self) -> tuple[int, int]:
         users, items = self.train.shape
         return users, items
 

@@ -37,17 +37,17 @@ class UsersByItems:
     """What has a matrix of users by items."""
 
     @property
-    def shape(self) -> tuple[int, int]:
+    def _shape(self) -> tuple[int, int]:
         """Of the matrix."""
         raise NotImplementedError
 
     @property
     def num_users(self) -> int:
-        return int(self.shape[0])
+        return int(self._shape[0])
 
     @property
     def num_items(self) -> int:
-        return int(self.shape[1])
+        return int(self._shape[1])
 
 
 class CondensedInteractions(UsersByItems, Shown):
@@ -94,7 +94,7 @@ class CondensedInteractions(UsersByItems, Shown):
         self.condensed: Record = dict(record or {})
 
     @property
-    def shape(self) -> tuple[int, int]:
+    def _shape(self) -> tuple[int, int]:
         rows, items = self.csr.shape
         return rows, items
 
