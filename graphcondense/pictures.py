@@ -1,7 +1,7 @@
 """Pictures of a run: its curve, condensed graphs, distilled images, the popularity of items.
 
-Every function returns matplotlib's figure, which notebooks show, and writes it where a path is
-given, in any format that matplotlib knows.
+Every function returns matplotlib's figure, which notebooks show, and writes it into the file
+``path`` where one is given, in any format that matplotlib knows.
 """
 
 from __future__ import annotations
@@ -51,7 +51,6 @@ def draw_curve(
     Args:
         metrics: a run's ``metrics.jsonl``, or its rows: ``step``, ``loss``, now and then
             ``validation``. What is no finite number is left out.
-        path: where to write the picture; by default nowhere.
         score: what the validation score is; errors, which a run holds as negative numbers, are
             drawn as they are called.
     """
@@ -115,7 +114,6 @@ def draw_ranking(report: Report, path: str | Path | None = None) -> Figure:
 
     Args:
         report: what was compared; the order is that of its first model.
-        path: where to write the picture; by default nowhere.
     """
     score, models = report.score, report.models
     rows = {(row.label, row.model): row for row in report.rows}
@@ -161,7 +159,6 @@ def draw_graph(small: Data, path: str | Path | None = None) -> Figure:
     Args:
         small: ``x [n, d]``, ``edge_index [2, m]``, optional ``edge_weight [m]``, ``y [n]`` or soft
             labels ``[n, C]``, and, for the title, the record ``condensed``.
-        path: where to write the picture; by default nowhere.
     """
     from matplotlib.collections import LineCollection
     from matplotlib.colors import to_rgba
@@ -220,7 +217,6 @@ def draw_pixels(small: Data, shape: tuple[int, int], path: str | Path | None = N
     Args:
         small: as for :func:`draw_graph`, with ``x [n, h * w]``.
         shape: ``(h, w)``.
-        path: where to write the picture; by default nowhere.
     """
     from matplotlib.collections import LineCollection
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
@@ -307,7 +303,6 @@ def draw_graphs(small: CondensedGraphs | GraphSet, path: str | Path | None = Non
     Args:
         small: a :class:`~graphcondense.saved.condensed_graphs.CondensedGraphs`, or a
             :class:`~graphcondense.saved.graph_set.GraphSet`.
-        path: where to write the picture; by default nowhere.
     """
     graphs: GraphSet = getattr(small, "set", small).to("cpu")
     record = record_of(small)
@@ -477,7 +472,6 @@ def draw_images(images: Tensor, labels: Tensor, path: str | Path | None = None) 
         images: ``[n, c, h, w]`` with 1 or 3 channels; black and white are the 0.5 and 99.5 %
             quantiles of all pixels, as a few learnt ones leave the range of the others.
         labels: classes ``[n]``, or soft labels ``[n, C]``, whose largest entry counts.
-        path: where to write the picture; by default nowhere.
 
     Raises:
         ValueError: neither 1 nor 3 channels.
@@ -514,7 +508,6 @@ def draw_items(small: csr_matrix, real: csr_matrix, path: str | Path | None = No
 
     Args:
         small, real: users by items, scipy sparse ``[n, items]`` and ``[users, items]``.
-        path: where to write the picture; by default nowhere.
 
     Raises:
         ValueError: different numbers of items.

@@ -369,7 +369,9 @@ def refuse_idle(
     """
     why: dict[str, str] = {}
     if not (method.iterates and loops):
-        why = dict.fromkeys(LOOP_OPTIONS, _no_loop(method, loops))
+        what = f"{method.name}: {method.cost or 'solved at once'}" if loops else "update"
+        text = f"no loop is run that could be scored, saved or ended on the way ({what})"
+        why = dict.fromkeys(LOOP_OPTIONS, text)
     elif not problem.validates:
         why = dict.fromkeys(("validations", "patience"), "the data have no validation examples")
     elif not run.validations:
@@ -398,11 +400,6 @@ def no_method(method: object) -> str:
         f"method={brief(method)}: give the name of one of graphcondense.methods(), such as "
         "'gcond', or a Method object"
     )
-
-
-def _no_loop(method: Method, loops: bool) -> str:
-    what = f"{method.name}: {method.cost or 'solved at once'}" if loops else "update"
-    return f"no loop is run that could be scored, saved or ended on the way ({what})"
 
 
 def build(

@@ -440,9 +440,6 @@ def _costs(report: Report, cell: Record, plain: float | None) -> list[str]:
 
 def _report(about: Record) -> Report:
     """A cell's report, without what its sets cost."""
-    from graphcondense.evaluate.report import Report, Row
+    from graphcondense.evaluate.report import Report
 
-    rows = tuple(Row(**row) for row in about["rows"])
-    known = {f.name: about[f.name] for f in fields(Report) if f.name in about}
-    units = tuple(about.get("units", ("nodes", "edges")))
-    return Report(**{**known, "rows": rows, "ledgers": {}, "units": units})
+    return Report.from_dict({**about, "ledgers": {}})

@@ -155,17 +155,18 @@ def page_of(words: Sequence[str]) -> str | None:
     if asked.config:
         return None
     if command == "condense" and not words[1].startswith("-"):
-        key = f"condense {_method_key(words[1])}"
+        key = f"condense {method_key(words[1])}"
         if asked.data:
             kind = index["kinds"].get(data_key(asked.data), "")
             key = next((k for k in (f"{key} {kind}", key) if kind and k in index["pages"]), "")
     if command == "robustness" and asked.method:
-        key = f"robustness {_method_key(asked.method)}"
+        key = f"robustness {method_key(asked.method)}"
     parts = index["pages"].get(key)
     return None if parts is None else render(parts, index["groups"])
 
 
-def _method_key(name: str) -> str:
+def method_key(name: str) -> str:
+    """What two spellings of a method's name have in common."""
     return name.lower().replace("_", "-")
 
 

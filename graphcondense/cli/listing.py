@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from graphcondense.cli.flags import Flags, Where, make_parser, parse, summary_of
-from graphcondense.cli.help import completion, method_rows
+from graphcondense.cli.help import completion, method_key, method_rows
 from graphcondense.cli.text import say, summary, table
 
 Row = TypeVar("Row", bound=Mapping[str, object])
@@ -72,19 +72,16 @@ def _named(
         ValueError: a name that none has, with the nearest ones.
     """
     names_of = [
-        {_key(name) for column in columns for name in str(row[column]).split(", ")} for row in rows
+        {method_key(name) for column in columns for name in str(row[column]).split(", ")}
+        for row in rows
     ]
     for name in names:
-        if not any(_key(name) in known for known in names_of):
+        if not any(method_key(name) in known for known in names_of):
             every = sorted(set().union(*names_of) - {""})
-            near = difflib.get_close_matches(_key(name), every, n=3, cutoff=0.4) or every
+            near = difflib.get_close_matches(method_key(name), every, n=3, cutoff=0.4) or every
             raise ValueError(f"no {what} here is called {name!r}; did you mean {', '.join(near)}?")
-    wanted = {_key(name) for name in names}
+    wanted = {method_key(name) for name in names}
     return [row for row, known in zip(rows, names_of, strict=True) if not names or wanted & known]
-
-
-def _key(name: str) -> str:
-    return name.lower().replace("_", "-")
 
 
 def command_show(argv: list[str]) -> object:

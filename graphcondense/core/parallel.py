@@ -39,7 +39,7 @@ def start(module: nn.Module, rng: Generator) -> bool:
     made = False
     if "WORLD_SIZE" in os.environ and int(os.environ["WORLD_SIZE"]) > 1:
         if not dist.is_initialized():
-            _join("nccl" if _on_cuda(module) else "gloo")
+            _join("nccl" if any(p.is_cuda for p in module.parameters()) else "gloo")
             made = True
         for tensor in [*module.parameters(), *module.buffers()]:
             dist.broadcast(tensor.data, src=0)
@@ -86,7 +86,3 @@ def agree(stop: str | None) -> str | None:
     wishes: list[str | None] = [None] * world_size()
     dist.all_gather_object(wishes, stop)
     return next((wish for wish in wishes if wish is not None), None)
-
-
-def _on_cuda(module: nn.Module) -> bool:
-    return any(p.is_cuda for p in module.parameters())

@@ -13,6 +13,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from graphcondense.core.types import Batch, Criterion, Learner, Saved, Source, Synthetic
+from graphcondense.ops.fields import Count, Natural, NonNegative
 
 Module = TypeVar("Module", bound=nn.Module)
 P = ParamSpec("P")
@@ -172,6 +173,21 @@ class Fresh:
                 learner = Learner(self.model, params, buffers, criterion=self.criterion)
                 for batch in islice(self.lessons(syn, real, rng), self.inner):
                     learner.train_step(batch, trainer)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turns:
+    """The options of methods that compare through :class:`Fresh` networks.
+
+    Attributes:
+        outer: comparisons through each network.
+        inner: training steps on the synthetic set between two comparisons.
+        lr_model: learning rate of that training.
+    """
+
+    outer: Count = 1
+    inner: Natural = 0
+    lr_model: NonNegative = 0.01
 
 
 def leaves(params: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:

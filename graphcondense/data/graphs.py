@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import csv
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -138,89 +140,53 @@ def _open_molecules(known: Named, base: Path) -> Opened:
     return open_ogb(known.name, base)
 
 
-def _open_tu(known: Named, base: Path) -> Opened:
+def _open_tu(known: Named, base: Path, **options: Any) -> Opened:
     from torch_geometric.datasets import TUDataset
 
-    return TUDataset(str(base), known.folder, use_node_attr=True), None
+    return TUDataset(str(base), known.folder, **options), None
 
 
-def _open_tu_bare(known: Named, base: Path) -> Opened:
-    """A TUDataset that has neither node labels nor attributes."""
-    from torch_geometric.datasets import TUDataset
-
-    return TUDataset(str(base), known.folder, transform=degree_categories), None
-
-
-def _molecules(name: str, graphs: int, tasks: int, metric: str) -> Named:
+def _molecules(name: str, **facts: Any) -> Named:
     return Named(
         name=f"ogbg-{name}",
         family="OGB",
         folder=f"ogbg_{name}",
         open=_open_molecules,
-        graphs=graphs,
-        classes=tasks,
-        metric=metric,
         splits=("scaffold", "stratified"),
         source="ogb.stanford.edu",
         licence="MIT",
         aliases=(name,),
+        **facts,
     )
 
 
-def _tu(
-    name: str, graphs: int, classes: int, opened: Callable[[Named, Path], Opened] = _open_tu
-) -> Named:
+def _tu(name: str, *, options: Mapping[str, Any], **facts: Any) -> Named:
     return Named(
         name=name,
         family="TUDataset",
         folder=name,
-        open=opened,
-        graphs=graphs,
-        classes=classes,
+        open=partial(_open_tu, **options),
         source="chrsmrrs.github.io/datasets",
         licence="see source",
+        **facts,
     )
 
 
-_tu_bare = partial(_tu, opened=_open_tu_bare)
+_LOADERS: Mapping[str, Callable[..., Named]] = {
+    "ogb": _molecules,
+    "tu": partial(_tu, options={"use_node_attr": True}),
+    # Without node labels or attributes.
+    "tu-bare": partial(_tu, options={"transform": degree_categories}),
+}
 
-KNOWN_GRAPHS: tuple[Named, ...] = (
-    _molecules("molhiv", 41_127, 1, "rocauc"),
-    _molecules("molpcba", 437_929, 128, "ap"),
-    _molecules("molbace", 1_513, 1, "rocauc"),
-    _molecules("molbbbp", 2_039, 1, "rocauc"),
-    _molecules("molclintox", 1_477, 2, "rocauc"),
-    _molecules("molmuv", 93_087, 17, "ap"),
-    _molecules("molsider", 1_427, 27, "rocauc"),
-    _molecules("moltox21", 7_831, 12, "rocauc"),
-    _molecules("moltoxcast", 8_576, 617, "rocauc"),
-    _molecules("molesol", 1_128, 1, "rmse"),
-    _molecules("molfreesolv", 642, 1, "rmse"),
-    _molecules("mollipo", 4_200, 1, "rmse"),
-    _molecules("molchembl", 456_331, 1_310, "rocauc"),
-    _tu("MUTAG", 188, 2),
-    _tu("NCI1", 4_110, 2),
-    _tu("NCI109", 4_127, 2),
-    _tu("PROTEINS", 1_113, 2),
-    _tu("PROTEINS_full", 1_113, 2),
-    _tu("ENZYMES", 600, 6),
-    _tu("DD", 1_178, 2),
-    _tu("PTC_MR", 344, 2),
-    _tu("PTC_FM", 349, 2),
-    _tu("PTC_FR", 351, 2),
-    _tu("PTC_MM", 336, 2),
-    _tu("AIDS", 2_000, 2),
-    _tu("Mutagenicity", 4_337, 2),
-    _tu("BZR", 405, 2),
-    _tu("COX2", 467, 2),
-    _tu("DHFR", 756, 2),
-    _tu("FRANKENSTEIN", 4_337, 2),
-    _tu("MSRC_9", 221, 8),
-    _tu("MSRC_21", 563, 20),
-    _tu_bare("IMDB-BINARY", 1_000, 2),
-    _tu_bare("IMDB-MULTI", 1_500, 3),
-    _tu_bare("COLLAB", 5_000, 3),
-    _tu_bare("REDDIT-BINARY", 2_000, 2),
-    _tu_bare("REDDIT-MULTI-5K", 4_999, 5),
-    _tu_bare("REDDIT-MULTI-12K", 11_929, 11),
-)
+
+def _listed() -> Iterator[Named]:
+    """The sets of the table ``graphs.csv``."""
+    with (files(__package__) / "graphs.csv").open(encoding="utf-8") as table:
+        for row in csv.DictReader(table):
+            named = _LOADERS[row["loader"]]
+            counts = {"graphs": int(row["graphs"]), "classes": int(row["classes"])}
+            yield named(row["name"], metric=row["metric"], **counts)
+
+
+KNOWN_GRAPHS = tuple(_listed())

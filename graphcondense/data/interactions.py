@@ -19,7 +19,7 @@ from graphcondense.data.kind import open_named
 from graphcondense.data.known import NAMED, Named, archived
 from graphcondense.data.labels import few
 from graphcondense.ops.extras import need
-from graphcondense.saved.condensed_rows import CondensedInteractions
+from graphcondense.saved.condensed_rows import CondensedInteractions, UsersByItems
 from graphcondense.saved.paths import path_of
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ UNUSED = 1_000_000
 
 
 @dataclass(frozen=True, repr=False)
-class InteractionTask:
+class InteractionTask(UsersByItems):
     """Who took what, in three parts of one shape, checked.
 
     Attributes:
@@ -73,12 +73,9 @@ class InteractionTask:
         return {"train": 0, **{k: int((m.getnnz(1) == 0).sum()) for k, m in parts.items()}}
 
     @property
-    def num_users(self) -> int:
-        return int(self.train.shape[0])
-
-    @property
-    def num_items(self) -> int:
-        return int(self.train.shape[1])
+    def _shape(self) -> tuple[int, int]:
+        users, items = self.train.shape
+        return users, items
 
     @property
     def size(self) -> tuple[int, int, int]:

@@ -41,10 +41,6 @@ class Task(Protocol):
     def size(self) -> tuple[int, ...]: ...
 
 
-def _nothing(data: object) -> bool:
-    return False
-
-
 @dataclass(frozen=True, kw_only=True)
 class DataKind:
     """What is known of a kind of data before anything is condensed or evaluated.
@@ -82,7 +78,7 @@ class DataKind:
     table: Sequence[Named] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
     endings: tuple[str, ...] = ()
-    holds: Callable[[Path], bool] = _nothing
+    holds: Callable[[Path], bool] = lambda path: False
     of_saved: Callable[..., object] | None = None
 
 

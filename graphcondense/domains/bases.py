@@ -21,9 +21,8 @@ class Bases(LearntImages):
         bases: initial ``b [k, c, h', w']``; copied. Smaller images are enlarged bilinearly.
         address: initial ``a [n, k]``; copied.
         classes: class of each image ``[n]``, ascending.
-        num_classes: number of classes.
+        num_classes, raw: see :class:`~graphcondense.domains.image.LearntImages`.
         shape: ``(channels, height, width)`` of an image.
-        raw: see :class:`~graphcondense.domains.image.LearntImages`.
 
     Raises:
         ValueError: shapes that do not fit.

@@ -28,10 +28,9 @@ class DecodedImages(LearntImages):
     Args:
         codes: initial codes ``[m, channels, *base_sides]``; copied.
         y: class of each code ``[m]``, ascending.
-        num_classes: number of classes.
+        num_classes, raw: see :class:`~graphcondense.domains.image.LearntImages`.
         decoders: taken as they are, and learnt on.
         shown: codes of each class in a step; by default all.
-        raw: see :class:`~graphcondense.domains.image.LearntImages`.
     """
 
     rows: Tensor

@@ -18,9 +18,8 @@ class MultiFormation(LearntImages):
     Args:
         x: initial stored images as networks see them ``[m, c, h, w]``; copied; see :func:`tiled`.
         y: their classes ``[m]``, ascending.
-        num_classes: number of classes.
+        num_classes, raw: see :class:`~graphcondense.domains.image.LearntImages`.
         factor: ``f``; it divides both sides.
-        raw: see :class:`~graphcondense.domains.image.LearntImages`.
 
     Raises:
         ValueError: a factor that does not divide the sides.

@@ -19,9 +19,8 @@ class GeneratedImages(LearntImages):
     Args:
         z: initial latents ``[n, latent]``; copied.
         y: their classes ``[n]``, ascending.
-        num_classes: number of classes.
+        num_classes, raw: see :class:`~graphcondense.domains.image.LearntImages`.
         generator: taken as it is; its weights no longer ask for gradients.
-        raw: see :class:`~graphcondense.domains.image.LearntImages`.
     """
 
     def __init__(

@@ -97,6 +97,21 @@ class GraphSource:
         return self.as_batch(self.task.batch(members))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Relaxation:
+    """How edges are relaxed.
+
+    Attributes:
+        temperature: τ of the binary concrete relaxation.
+        confidence: edge logits start at this for an edge of the start and at minus this elsewhere.
+        straight: round the adjacency in the forward pass (straight-through gradient).
+    """
+
+    temperature: Positive = 1.0
+    confidence: NonNegative = 2.0
+    straight: bool = False
+
+
 class GraphSynthetic(Synthetic):
     """Learnable graphs: features, edge probabilities, and optionally edge features.
 
@@ -108,10 +123,7 @@ class GraphSynthetic(Synthetic):
         start: the graphs it starts from, encoded; they give the number of nodes of each.
         groups: the group of each graph ``[g]``, ascending.
         num_groups: number of groups.
-        temperature: τ.
-        confidence: Ω starts at this for an edge of ``start`` and at minus this for any other pair.
-        straight: use the rounded adjacency in the forward pass and the gradient of the relaxed one
-            (straight-through).
+        relaxed: how edges are relaxed.
         edge_features: whether edges have learnable features.
         most_pairs: an exported graph has at most so many edges (both directions of one count
             once), those of the largest Ω; ``None``: no limit.
@@ -131,9 +143,7 @@ class GraphSynthetic(Synthetic):
         groups: Tensor,
         num_groups: int,
         *,
-        temperature: float = 1.0,
-        confidence: float = 2.0,
-        straight: bool = False,
+        relaxed: Relaxation | None = None,
         edge_features: bool = False,
         most_pairs: int | None = None,
         targets: Callable[[Tensor], Tensor] | None = None,
@@ -152,6 +162,8 @@ class GraphSynthetic(Synthetic):
         self.register_buffer("inside", inside.to(x.device), persistent=False)
         adj = dense_of(start, n)
         joined = torch.maximum(adj, adj.transpose(1, 2))[:, pairs[0], pairs[1]] > 0
+        relaxed = relaxed or Relaxation()
+        confidence = relaxed.confidence
         self.logits = nn.Parameter(torch.where(joined, confidence, -confidence).to(x))
         self.register_buffer("noise", torch.zeros_like(self.logits))
         self.edge: nn.Parameter | None = None
@@ -163,8 +175,8 @@ class GraphSynthetic(Synthetic):
             self.edge = nn.Parameter(torch.where(joined[..., None], attr, usual).to(x))
         self.register_buffer("y", start.y.clone())
         self.register_buffer("group", groups.to(x.device), persistent=False)
-        self.num_groups, self.temperature, self.straight = num_groups, temperature, straight
-        self.most_pairs = most_pairs
+        self.temperature, self.straight = relaxed.temperature, relaxed.straight
+        self.num_groups, self.most_pairs = num_groups, most_pairs
         self.targets = targets or (lambda y: y)
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
@@ -253,7 +265,7 @@ def dense_of(graphs: GraphSet, n: int, attr: Tensor | None = None) -> Tensor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LearntGraphs(Method[GraphSource]):
+class LearntGraphs(Relaxation, Method[GraphSource]):
     """What every method shares that learns features and edges of several small graphs.
 
     Attributes:
@@ -266,9 +278,6 @@ class LearntGraphs(Method[GraphSource]):
         nodes_per_graph: of every synthetic one; by default those of its start. A larger start is
             cut to the nodes nearest to its best connected one, a smaller one is avoided.
         edge_features: also learn features of the edges.
-        temperature: τ of the binary concrete relaxation.
-        confidence: edge logits start at this for an edge of the start and at minus this elsewhere.
-        straight: round the adjacency in the forward pass (straight-through gradient).
         real_batch: real graphs a group and step.
         steps: updates.
         lr_x: Adam's learning rate on the features (and on those of edges).
@@ -286,9 +295,6 @@ class LearntGraphs(Method[GraphSource]):
     draws: Count = 200
     nodes_per_graph: Count | None = None
     edge_features: bool = False
-    temperature: Positive = 1.0
-    confidence: NonNegative = 2.0
-    straight: bool = False
     real_batch: Count = 64
     steps: Natural = 200
     lr_x: NonNegative = 0.01
@@ -338,9 +344,7 @@ class LearntGraphs(Method[GraphSource]):
     def relaxation(self, real: GraphSource) -> Record:
         """How edges are relaxed and exported, see :class:`GraphSynthetic`."""
         return {
-            "temperature": self.temperature,
-            "confidence": self.confidence,
-            "straight": self.straight,
+            "relaxed": self,
             # A budget in bytes counts every graph like the largest real one.
             "most_pairs": None if self.bytes is None else real.most_edges // 2,
             "targets": real.task.scaled,

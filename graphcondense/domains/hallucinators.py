@@ -30,13 +30,12 @@ class HallucinatedImages(LearntImages):
     Args:
         bases: initial bases ``[B, c, h', w']`` as networks see images; copied.
         y: class of each base ``[B]``, ascending.
-        num_classes: number of classes.
+        num_classes, raw: see :class:`~graphcondense.domains.image.LearntImages`.
         count: hallucinators ``H``.
         side: ``(height, width)`` of images; ``h'`` and ``w'`` by default.
         width: feature maps of a hallucinator; the bases' channels by default.
         noise: standard deviation of the weights around the identity.
         rng: of these weights.
-        raw: see :class:`~graphcondense.domains.image.LearntImages`.
 
     Raises:
         ValueError: fewer than one hallucinator, or images smaller than bases.

@@ -16,7 +16,7 @@ from graphcondense.core.types import Batch, Synthetic
 from graphcondense.data.images import LABEL_BYTES as LABEL_BYTES  # methods take it from here
 from graphcondense.data.images import ImageTask
 from graphcondense.nn.images import IMAGE_MODELS
-from graphcondense.ops.fields import Count
+from graphcondense.ops.fields import Count, Natural, NonNegative
 from graphcondense.ops.select import CHOICES, choose_centres
 
 
@@ -151,8 +151,7 @@ class ImageSynthetic(LearntImages):
     Args:
         x: initial images as networks see them ``[n, c, h, w]``; copied.
         y: classes ``[n]``, ascending.
-        num_classes: number of classes.
-        raw: see :class:`LearntImages`.
+        num_classes, raw: see :class:`LearntImages`.
         learn_labels: labels are learnt, too, from one-hot ones or ``labels``.
         labels: initial soft labels ``[n, C]``; without ``learn_labels`` they stay as they are.
     """
@@ -248,6 +247,21 @@ class ImageMethod(Method[ImageSource]):
                 for part, k in zip(parts, sizes.tolist(), strict=True)
             ]
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnnealedImages(ImageMethod):
+    """What methods share that update images by Adam, ever less; no method by itself.
+
+    Attributes:
+        steps: outer updates.
+        lr_x: learning rate of Adam on the pixels, or on what stands for them.
+        anneal: lower learning rates linearly to zero.
+    """
+
+    steps: Natural = 1000
+    lr_x: NonNegative = 0.01
+    anneal: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,28 +14,25 @@ from graphcondense.core.scalars import WithScalars
 from graphcondense.core.types import Pool, Schedule, Scorer, Synthetic
 from graphcondense.domains.image import (
     LABEL_BYTES,
+    AnnealedImages,
     ExportedImages,
-    ImageMethod,
     ImageSource,
     ImageSynthetic,
 )
 from graphcondense.kernels.ridge import Kernel, Targets, centred_classes, learnt_classes
 from graphcondense.objectives.ridge import RidgeMatching
-from graphcondense.ops.fields import Natural, NonNegative, Positive
+from graphcondense.ops.fields import NonNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
-class RegressedImages(ImageMethod):
+class RegressedImages(AnnealedImages):
     """Images that predict the real ones by kernel ridge regression; no method by itself.
 
     Attributes:
         ridge: ``λ``, relative to the mean of the diagonal of ``K_SS``.
         learn_labels: the regressed values of each image are learnt, too; they start from one-hot
             classes less ``1 / C``, and are exported as ``y [n, C]``.
-        steps: outer updates.
-        lr_x: learning rate of Adam on the pixels.
         lr_y: learning rate of Adam on the labels.
-        anneal: lower learning rates linearly to zero.
     """
 
     family = "meta-model matching (kernel ridge)"
@@ -44,10 +41,7 @@ class RegressedImages(ImageMethod):
 
     ridge: Positive = 1e-6
     learn_labels: bool = True
-    steps: Natural = 1000
-    lr_x: NonNegative = 0.01
     lr_y: NonNegative = 0.01
-    anneal: bool = True
 
     def label_bytes(self, real: ImageSource) -> int:
         return 4 * real.num_classes if self.learn_labels else LABEL_BYTES

@@ -8,22 +8,19 @@ from dataclasses import dataclass
 from graphcondense.core.method import Parts
 from graphcondense.core.scalars import WithScalars
 from graphcondense.core.types import Pool, Schedule
-from graphcondense.domains.image import ImageSource, LearntImages, PixelMethod
+from graphcondense.domains.image import AnnealedImages, ImageSource, LearntImages, PixelMethod
 from graphcondense.objectives.unrolled import Unrolled
-from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
+from graphcondense.ops.fields import Count, NonNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
-class UnrolledImages(PixelMethod):
+class UnrolledImages(AnnealedImages, PixelMethod):
     """Images by the real loss after steps of training on them; no method by itself.
 
     Attributes:
         inner: training steps on the synthetic images.
         lr_inner: their initial step size, learnt.
-        steps: outer updates.
-        lr_x: learning rate of Adam on the pixels, or on bases.
         lr_rates: learning rate of Adam on the logarithms of the step sizes; 0 keeps them.
-        anneal: lower learning rates linearly to zero.
     """
 
     family = "meta-model matching (unrolled)"
@@ -31,10 +28,7 @@ class UnrolledImages(PixelMethod):
     real_batch: Count = 32
     inner: Count = 10
     lr_inner: Positive = 0.02
-    steps: Natural = 1000
-    lr_x: NonNegative = 0.01
     lr_rates: NonNegative = 0.01
-    anneal: bool = True
 
     def unrolled_bytes(self, real: ImageSource, stages: int, images: int) -> int:
         """Weights of so many stages, twice, and what a step's derivatives keep."""

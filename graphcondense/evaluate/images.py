@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from graphcondense.core.pools import built, initialise
-from graphcondense.data.images import ImageTask, as_images
+from graphcondense.data.images import ImageTask
 from graphcondense.data.preprocess import Preprocess
 from graphcondense.evaluate.cost import kept_bytes, over, seconds_of
 from graphcondense.evaluate.evaluator import Evaluator, Fitted, Options, Seeds, Tested, now
@@ -165,9 +165,6 @@ class ImageEvaluator(Evaluator[ImageTask, Kind, ImageTraining, ImagesTrained]):
         "give as_images test=",
     )
     usual_training = ImageTraining()
-
-    def checked(self, real: object) -> ImageTask:
-        return as_images(real)
 
     def read(self, small: object) -> Labelled:
         return read_images(small, self.real)

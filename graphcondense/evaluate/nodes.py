@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import TypeAlias, TypeGuard
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from graphcondense.data.task import NodeTask, as_task, read_labelled
+from graphcondense.data.task import NodeTask, read_labelled
 from graphcondense.evaluate.cost import plain_training_seconds, size_of
 from graphcondense.evaluate.evaluator import Evaluator, Fitted, Options, Seeds, Tested, now
 from graphcondense.evaluate.floors import herded_within, nodes_within, random_subgraph
@@ -156,9 +156,6 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
         "set test_mask before evaluating",
     )
     usual_training = Training()
-
-    def checked(self, real: object) -> NodeTask:
-        return as_task(real)
 
     def read(self, small: object) -> tuple[Matrix, sp.csr_matrix, Rows, Tensor]:
         return read_labelled(small, self.real)
@@ -375,8 +372,4 @@ def model_of(model: Model) -> type[Stacked]:
             "network of its own is built for every seed, so give the class or a function"
         )
     make: Callable[..., nn.Module] = model
-    return model if _is_stacked(model) else wrap(make)
-
-
-def _is_stacked(model: object) -> TypeGuard[type[Stacked]]:
-    return isinstance(model, type) and issubclass(model, Stacked)
+    return model if isinstance(model, type) and issubclass(model, Stacked) else wrap(make)

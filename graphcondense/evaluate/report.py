@@ -243,6 +243,15 @@ class Report(Scored):
         return {**super().to_dict(), "ledgers": ledgers}
 
     @classmethod
+    def from_dict(cls, saved: Record) -> Report:
+        """What :meth:`to_dict` gave."""
+        values: Record = {f.name: saved[f.name] for f in fields(cls) if f.name in saved}
+        values["rows"] = tuple(map(_row_of, saved["rows"]))
+        values["ledgers"] = {k: Ledger.from_dict(v) for k, v in saved["ledgers"].items()}
+        values["units"] = tuple(saved.get("units", cls.units))
+        return cls(**values)
+
+    @classmethod
     def read(cls, path: str | Path) -> Report:
         """What :meth:`to_json` wrote.
 
@@ -250,12 +259,7 @@ class Report(Scored):
             ValueError: the file is missing or holds something else.
         """
         try:
-            saved = json.loads(Path(path).read_text(encoding="utf-8"))
-            values: Record = {f.name: saved[f.name] for f in fields(cls) if f.name in saved}
-            values["rows"] = tuple(map(_row_of, saved["rows"]))
-            values["ledgers"] = {k: Ledger.from_dict(v) for k, v in saved["ledgers"].items()}
-            values["units"] = tuple(saved.get("units", cls.units))
-            return cls(**values)
+            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is no report that evaluate wrote: {error!r}") from error
 

@@ -144,15 +144,21 @@ class Scored(Result):
     @property
     def on_test(self) -> str:
         """How many test examples there are, for titles."""
-        if self.test_examples is None:
-            return ""
-        left = f" ({self.test_unlabelled:,} unlabelled left out)" if self.test_unlabelled else ""
-        return f" on {self.test_examples:,} test {self.examples}{left}"
+        words = on_test(self.test_examples, self.test_unlabelled, self.examples)
+        return f" {words}" if words else ""
 
     @property
     def about_test(self) -> list[str]:
         """That the test set is small, or that labels are missing."""
         return about_test(self.test_examples, self.test_unlabelled, self.examples)
+
+
+def on_test(count: int | None, unlabelled: int, examples: str) -> str:
+    """How many test examples there are, in words; empty where that is not known."""
+    if count is None:
+        return ""
+    left = f" ({unlabelled:,} unlabelled left out)" if unlabelled else ""
+    return f"on {count:,} test {examples}{left}"
 
 
 def aligned(cells: Sequence[Sequence[str]], left: int) -> list[str]:

@@ -19,7 +19,7 @@ import scipy.sparse as sp
 import torch
 from torch import nn
 
-from graphcondense.data.interactions import InteractionTask, as_interactions
+from graphcondense.data.interactions import InteractionTask
 from graphcondense.evaluate.evaluator import Evaluator, Fitted, Options, Tested
 from graphcondense.evaluate.floors import random_users, users_within
 from graphcondense.evaluate.ranking import BLOCK, Psp, ranking
@@ -96,9 +96,6 @@ class RowsEvaluator(Evaluator[InteractionTask, Known, RowsTraining, RowsFitted])
     metric = METRIC.lower()
     units = ("users", "interactions")
     usual_training = RowsTraining()
-
-    def checked(self, real: object) -> InteractionTask:
-        return as_interactions(real)
 
     def check(self, split: str) -> None:
         if split == "test" and not self.real.test.nnz:

@@ -140,15 +140,12 @@ def random_ridge(
     targets: Tensor,
     rng: Generator,
     *,
-    nets: int = 16,
-    channels: int = 128,
-    depth: int = 3,
     ridge: float = 5e-3,
-    chunk: int = 500,
+    **sizes: int,
 ) -> KernelRidge:
     """RFAD's own predictor: ridge regression on the features of fresh random networks, drawn by
-    ``rng``; other arguments are those of :class:`RandomConvNets` and :class:`KernelRidge`."""
+    ``rng``; ``sizes`` are those of :class:`RandomConvNets`."""
     shape = (int(x.shape[1]), int(x.shape[2]), int(x.shape[3]))
     with torch.random.fork_rng(devices=[]):  # layers draw weights when they are built
-        model = RandomConvNets(shape, nets, channels, depth).requires_grad_(False)
-    return KernelRidge(FeatureKernel(model.redraw(rng).to(x)), x, targets, ridge, chunk)
+        model = RandomConvNets(shape, **sizes).requires_grad_(False)
+    return KernelRidge(FeatureKernel(model.redraw(rng).to(x)), x, targets, ridge, chunk=500)

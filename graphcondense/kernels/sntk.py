@@ -102,7 +102,8 @@ class SNTK:
         h = x * (2**0.5 * scale)[:, None]
         field = Field(h, [(2 * square).sqrt() * scale], [], [])
         for block in range(1, self.blocks):
-            inside = self._own(field)
+            # The covariance [F, F] of the graph with itself, as far as its blocks are known.
+            inside = self._recursion(field, field, len(field.norms))[0]
             field.steps.append(steps[block * self.hops : (block + 1) * self.hops])
             field.scales.append(None)
             square = field.gathered(field.gathered(inside, -1).T, -1).diagonal().clamp_min(TINY)
@@ -111,10 +112,6 @@ class SNTK:
                 square = torch.full_like(square, 2.0)
             field.norms.append(square.sqrt())
         return field
-
-    def _own(self, field: Field) -> Tensor:
-        """Covariance ``[F, F]`` of a graph with itself, as far as its blocks are known."""
-        return self._recursion(field, field, len(field.norms))[0]
 
     def __call__(self, a: Field, b: Field) -> Tensor:
         """The kernel between all nodes of ``a`` and of ``b``; once differentiable."""

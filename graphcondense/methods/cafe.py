@@ -24,7 +24,6 @@ class CAFE(MatchedImages):
 
     Attributes:
         discrimination: ``β``.
-        inner: training steps on the synthetic set between two comparisons.
     """
 
     name = "cafe"

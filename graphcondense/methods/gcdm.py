@@ -8,13 +8,14 @@ from typing import ClassVar, Literal
 from torch import Generator
 
 from graphcondense.core.method import Parts, Variants
+from graphcondense.core.pools import Turns
 from graphcondense.domains.node import NetworkMatched, NodeSource
 from graphcondense.objectives.distribution import ReceptiveFieldMatching
 from graphcondense.ops.fields import Count, Natural, NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
-class GCDM(NetworkMatched):
+class GCDM(Turns, NetworkMatched):
     """Graph condensation by receptive field distribution matching (GCDM, Algorithm 1).
 
     ``min_S E_θ Σ_c r_c Σ_l ‖mean φ_l(T_c; θ) - mean φ_l(S_c; θ)‖²``: a node's embedding in layer
@@ -23,10 +24,8 @@ class GCDM(NetworkMatched):
     ``gcdm-x`` learns features alone.
 
     Attributes:
-        outer: matches for each network.
-        inner: steps of training on the synthetic graph between two matches. None (networks as they
+        inner: training steps on the synthetic graph between two comparisons. None (networks as they
             start) scored best on Cora's validation nodes; the paper trains them.
-        lr_model: Adam's learning rate of that training.
     """
 
     name = "gcdm"
@@ -42,8 +41,6 @@ class GCDM(NetworkMatched):
     model: Literal["sgc", "gcn", "appnp", "mlp"] = "gcn"
     lr_x: NonNegative = 0.01
     outer: Count = 10
-    inner: Natural = 0
-    lr_model: NonNegative = 0.01
 
     def parts(self, real: NodeSource, rng: Generator) -> Parts:
         objective = ReceptiveFieldMatching()

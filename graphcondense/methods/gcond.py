@@ -8,20 +8,19 @@ from typing import ClassVar
 from torch import Generator
 
 from graphcondense.core.method import Parts, Variants
+from graphcondense.core.pools import Turns
 from graphcondense.domains.node import GradientMatched, NodeSource
 from graphcondense.ops.fields import Count, Natural, NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
-class GCond(GradientMatched):
+class GCond(Turns, GradientMatched):
     """Graph condensation by multi-step gradient matching (GCond, Algorithm 1).
 
     ``min_S E_θ0 Σ_t Σ_c r_c D(∇loss(S_c; θ_t), ∇loss(T_c; θ_t))`` (eq. 5), with
     ``θ_{t+1}`` trained on the whole of ``S``. ``gcond-x`` learns features alone.
 
     Attributes:
-        outer: matches for each network.
-        inner: steps of training on the synthetic graph between two matches.
         lr_model: Adam's learning rate of that training (the paper: 0.01). At 1e-3 a network stays
             longer where its gradients are large, and fewer matches do.
     """

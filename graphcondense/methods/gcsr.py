@@ -15,15 +15,8 @@ from graphcondense.core.experts import Buffer, Experts, Training
 from graphcondense.core.method import Parts, Variants
 from graphcondense.core.pools import built
 from graphcondense.core.types import Batch
-from graphcondense.domains.node import (
-    EDGE_BYTES,
-    NodeMethod,
-    NodeSource,
-    NodeSynthetic,
-    NodeView,
-    scale_of,
-    start_nodes,
-)
+from graphcondense.domains.node import NodeSource, NodeSynthetic, NodeView, scale_of
+from graphcondense.domains.started import StartedNodes
 from graphcondense.domains.structure import Identity, Structure
 from graphcondense.domains.trajectories import Trajectories
 from graphcondense.nn.propagate import MODELS, Propagation, propagate
@@ -32,7 +25,7 @@ from graphcondense.ops.fields import Count, Momentum, Natural, NonNegative, Posi
 
 
 @dataclass(frozen=True, kw_only=True)
-class GCSR(Trajectories, NodeMethod):
+class GCSR(Trajectories, StartedNodes):
     """Edges by self-expression in closed form, features by trajectory matching.
 
     Synthetic nodes express each other, near to how real classes are joined:
@@ -50,9 +43,6 @@ class GCSR(Trajectories, NodeMethod):
         gamma: ``γ``, weight of the history.
         class_hops: ``P`` counts walks of so many steps, self-loops included, among training nodes.
         coupled: whether the features feel the gradient through ``A'``.
-        threshold: exported edges are those of weight above it.
-        init: which training nodes of a class its synthetic nodes start from.
-        init_hops: they start from rows of ``Â^init_hops X``.
         model: network of experts and students, ``"sgc"`` or ``"gcn"``. The rates below are those of
             an SGC of one layer; a GCN of two wants ``expert_lr=0.1``, ``student_lr=1``.
         hidden_channels: its width, where it has more than one layer.
@@ -78,28 +68,23 @@ class GCSR(Trajectories, NodeMethod):
     gamma: NonNegative = 0.0
     class_hops: Count = 1
     coupled: bool = True
-    threshold: NonNegative = 0.01
-    init: Literal["random", "kcenter", "herding", "kmeans"] = "herding"
-    init_hops: Natural = 2
     model: Literal["sgc", "gcn"] = "sgc"
     hidden_channels: Count = 64
     num_layers: Count = 1
     hops: Natural = 2
     num_experts: Count = 5
-    expert_epochs: Count = 20
     expert_interval: Count | None = 10
     expert_lr: Positive = 1.0
     expert_momentum: Momentum = 0.9
     expert_decay: NonNegative = 5e-4
     ahead: Count = 1
-    student_steps: Count = 20
     student_lr: Positive = 3.0
     steps: Natural = 150
     lr_x: NonNegative = 0.01
 
     @property
     def pair_bytes(self) -> int:
-        return 0 if self.structure == "identity" else 2 * EDGE_BYTES
+        return 0 if self.structure == "identity" else super().pair_bytes
 
     def training(self) -> Training:
         return replace(super().training(), weight_decay=self.expert_decay)
@@ -138,7 +123,7 @@ class GCSR(Trajectories, NodeMethod):
 
     def start(self, real: NodeSource, rng: Generator) -> StudentGraph:
         """The synthetic graph before the first update."""
-        x, y = start_nodes(real, self.sizes(real), self.init, self.init_hops, rng)
+        x, y = self.first_nodes(real, rng)
         structure: Structure = Identity()
         if self.structure != "identity":
             prior = spread(class_mixing(real, self.class_hops), y)

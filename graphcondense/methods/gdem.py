@@ -12,15 +12,8 @@ from torch import Generator, Tensor, nn
 from graphcondense.core.method import Parts
 from graphcondense.core.pools import Idle
 from graphcondense.core.types import Batch, Schedule, Synthetic
-from graphcondense.domains.node import (
-    EDGE_BYTES,
-    NodeMethod,
-    NodeSource,
-    scale_of,
-    small_graph,
-    start_nodes,
-    taken_in_turn,
-)
+from graphcondense.domains.node import NodeSource, scale_of, small_graph, taken_in_turn
+from graphcondense.domains.started import StartedNodes
 from graphcondense.objectives.eigenbasis import EigenbasisMatching
 from graphcondense.ops.fields import Count, Natural, NonNegative, Share, SomeShare
 from graphcondense.ops.spectral import components, laplacian_ends
@@ -74,7 +67,7 @@ class EigenGraph(Synthetic):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GDEM(NodeMethod):
+class GDEM(StartedNodes):
     """Graph distillation with eigenbasis matching: no network, so no bias to one.
 
     Learns in turn features and eigenvectors ``U'`` of a small graph whose eigenvalues are the ends
@@ -93,9 +86,6 @@ class GDEM(NodeMethod):
         lr_u: Adam's rate on the eigenvectors.
         alpha, beta, gamma: weights of eigenbasis, classes and orthogonality.
         unit: see :class:`~graphcondense.objectives.eigenbasis.EigenbasisMatching`.
-        threshold: exported edges are those of weight above it.
-        init: which training nodes of a class its features start from.
-        init_hops: they start from rows of ``Â^init_hops X``.
         eigen_steps: restarts of the eigen-solver at most.
     """
 
@@ -117,14 +107,9 @@ class GDEM(NodeMethod):
     beta: NonNegative = 1.0
     gamma: NonNegative = 1.0
     unit: bool = True
-    threshold: NonNegative = 0.01
     init: Literal["random", "kcenter", "herding", "kmeans"] = "kmeans"
     init_hops: Natural = 0
     eigen_steps: Count | None = None
-
-    @property
-    def pair_bytes(self) -> int:
-        return 2 * EDGE_BYTES
 
     def memory_bytes(self, real: NodeSource) -> int:
         """The eigenvectors and the solver's basis, and the small graph with its moments."""
@@ -134,7 +119,7 @@ class GDEM(NodeMethod):
         return solver + 4 * (len(real.labels) * d + 8 * n * d + 8 * n * pairs + 4 * pairs * d)
 
     def parts(self, real: NodeSource, rng: Generator) -> Parts:
-        x, y = start_nodes(real, self.sizes(real), self.init, self.init_hops, rng)
+        x, y = self.first_nodes(real, rng)
         pairs = self.pairs(len(y))
         low = round(self.low * pairs)
         values, along = self._spectrum(real, low, pairs - low, rng)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Literal
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator
 
 from graphcondense.core.method import Parts
-from graphcondense.core.pools import Lessons, OnReal
+from graphcondense.core.pools import InnerOptimizer, Lessons, OnReal
 from graphcondense.domains.factors import MultiFormation, check_factor, tiled
 from graphcondense.domains.image import ImageSource
 from graphcondense.domains.matching import MatchedImages
@@ -79,7 +78,7 @@ class IDC(MatchedImages):
     def lessons(self) -> Lessons:
         return OnReal(self.train_batch, self.augmentation())
 
-    def trainer(self) -> Callable[[list[Tensor]], torch.optim.Optimizer]:
+    def trainer(self) -> InnerOptimizer:
         return partial(
             torch.optim.SGD,
             lr=self.lr_model,

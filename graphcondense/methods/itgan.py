@@ -9,19 +9,16 @@ import torch
 from torch import Generator, Tensor
 
 from graphcondense.core.method import Parts
-from graphcondense.core.pools import Fresh, built, initialise
-from graphcondense.core.types import Schedule
+from graphcondense.core.pools import built, initialise
 from graphcondense.domains.generators import GeneratedImages
-from graphcondense.domains.image import LABEL_BYTES, ImageSource, PixelMethod
+from graphcondense.domains.image import LABEL_BYTES, ImageSource
+from graphcondense.domains.matching import MeanMatchedImages
 from graphcondense.nn.generators import ConditionalGenerator, inverted, train_gan
-from graphcondense.objectives.augmented import Augmented
-from graphcondense.objectives.distribution import MeanMatching
-from graphcondense.ops.augment import DSA_STRATEGY, Augment, Strategy
 from graphcondense.ops.fields import Count, Even, Natural, NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
-class ITGAN(PixelMethod):
+class ITGAN(MeanMatchedImages):
     """Latents of a fixed conditional generator, trained by distribution matching.
 
     ``min_Z E_θ Σ_c ‖mean φ_θ(A(T_c)) - mean φ_θ(A(G(Z_c, c)))‖²``. The paper takes a published GAN;
@@ -40,18 +37,14 @@ class ITGAN(PixelMethod):
         gan_batch: images in one.
         lr_gan: learning rate of Adam for both.
         invert_steps: updates that bring latents near to real images.
-        steps: networks, one a step.
         lr_z: learning rate of Adam on the latents.
-        augment: operations joined by ``_``, see :class:`~graphcondense.ops.augment.Augment`.
     """
 
     name = "itgan"
     paper = (
         "Zhao & Bilen, Synthesizing Informative Training Samples with GAN, 2022, arXiv 2204.07513"
     )
-    family = "distribution matching"
     learns = "latents of a generator"
-    cost = "one loop"
 
     latent: Count = 32
     width: Even = 32
@@ -59,22 +52,14 @@ class ITGAN(PixelMethod):
     gan_batch: Count = 64
     lr_gan: NonNegative = 0.001
     invert_steps: Natural = 200
-    steps: Natural = 2000
     lr_z: NonNegative = 0.01
-    augment: Strategy = DSA_STRATEGY
 
     def parts(self, real: ImageSource, rng: Generator) -> Parts:
         y = real.labelled(self.sizes(real))
         z = torch.zeros(len(y), self.latent, device=real.device)
         generator = self.generator(real).to(real.device)
         syn = GeneratedImages(z, y, real.num_classes, generator, real.raw)
-        return Parts(
-            syn=syn,
-            objective=Augmented(MeanMatching(self.real_batch), Augment(self.augment)),
-            pool=Fresh(self.network(real), 1, 0),
-            schedule=Schedule(self.steps, {"z": self.lr_z}),
-            fit=partial(self.train, syn, real, rng),
-        )
+        return self.match_means(syn, real, {"z": self.lr_z}, partial(self.train, syn, real, rng))
 
     def train(self, syn: GeneratedImages, real: ImageSource, rng: Generator) -> None:
         """Train the generator of ``syn``, and bring its latents near to real images."""

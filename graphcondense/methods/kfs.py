@@ -9,14 +9,10 @@ from typing import NamedTuple
 from torch import Generator, Tensor
 
 from graphcondense.core.method import Parts
-from graphcondense.core.pools import Fresh
-from graphcondense.core.types import Schedule
 from graphcondense.domains.decoders import DecodedImages, new_decoders, small_codes
-from graphcondense.domains.image import LABEL_BYTES, ImageSource, PixelMethod
+from graphcondense.domains.image import LABEL_BYTES, ImageSource
+from graphcondense.domains.matching import MeanMatchedImages
 from graphcondense.nn.generators import base_sides, decoder_numbers
-from graphcondense.objectives.augmented import Augmented
-from graphcondense.objectives.distribution import MeanMatching
-from graphcondense.ops.augment import DSA_STRATEGY, Augment, Strategy
 from graphcondense.ops.fields import Count, Natural, NonNegative
 
 FORMS = ((4, 8), (4, 6), (4, 4), (2, 4), (2, 3), (2, 2), (1, 2))
@@ -36,7 +32,7 @@ class Plan(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class KFS(PixelMethod):
+class KFS(MeanMatchedImages):
     """Latent codes of each class times a few tiny decoders that all classes share, trained together
     by distribution matching of augmented images:
 
@@ -49,12 +45,10 @@ class KFS(PixelMethod):
             the budget.
         width: hidden maps of a decoder, see ``decoders``.
         code_channels: maps of a code, each of a quarter of the image's sides.
-        steps: networks, one a step.
         shown: codes of a class in a step.
         warm_steps: updates of the autoencoder before.
         lr_codes: learning rate of Adam on the codes.
         lr_decoders: learning rate of Adam on the decoders.
-        augment: operations joined by ``_``, see :class:`~graphcondense.ops.augment.Augment`.
     """
 
     name = "kfs"
@@ -62,9 +56,7 @@ class KFS(PixelMethod):
         "Lee et al., Dataset Condensation with Latent Space Knowledge Factorization and Sharing, "
         "2022, arXiv 2208.10494"
     )
-    family = "distribution matching"
     learns = "latent codes, decoder networks"
-    cost = "one loop"
 
     decoders: Count | None = None
     width: Count | None = None
@@ -74,16 +66,12 @@ class KFS(PixelMethod):
     warm_steps: Natural = 1000
     lr_codes: NonNegative = 0.01
     lr_decoders: NonNegative = 0.001
-    augment: Strategy = DSA_STRATEGY
 
     def parts(self, real: ImageSource, rng: Generator) -> Parts:
         syn, targets = self.factors(real, rng)
-        return Parts(
-            syn=syn,
-            objective=Augmented(MeanMatching(self.real_batch), Augment(self.augment)),
-            pool=Fresh(self.network(real), 1, 0),
-            schedule=Schedule(self.steps, {"codes": self.lr_codes, "decoders": self.lr_decoders}),
-            fit=partial(syn.fit_, targets, self.warm_steps, rng=rng),
+        rates = {"codes": self.lr_codes, "decoders": self.lr_decoders}
+        return self.match_means(
+            syn, real, rates, partial(syn.fit_, targets, self.warm_steps, rng=rng)
         )
 
     def factors(self, real: ImageSource, rng: Generator) -> tuple[DecodedImages, Tensor]:

@@ -11,7 +11,7 @@ from torch.nn.utils.parametrize import register_parametrization
 
 from graphcondense.core.method import Parts
 from graphcondense.core.pools import Idle
-from graphcondense.domains.graph import GraphSource, GraphSynthetic, LearntGraphs
+from graphcondense.domains.graph import GraphSource, GraphSynthetic, LearntGraphs, Relaxation
 from graphcondense.kernels.graph import GraphNTK
 from graphcondense.kernels.ridge import ridge_targets
 from graphcondense.objectives.ridge import RidgeMatching
@@ -40,7 +40,6 @@ class KiDD(LearntGraphs):
     paper = "Xu et al., Kernel Ridge Regression-Based Graph Dataset Distillation, KDD 2023"
     family = "meta-model matching (kernel ridge)"
     learns = "features + adjacency (Bernoulli or low rank)"
-    cost = "one loop"
     variants: ClassVar = {"kidd-lr": {"rank": 16}}
 
     hops: Natural = 3
@@ -111,16 +110,15 @@ class LowRankGraphs(GraphSynthetic):
     """Graphs with adjacency ``σ(U_g U_gᵀ - confidence)`` (KiDD's second form), without draws.
 
     Args:
-        *start, **how: see :class:`~graphcondense.domains.graph.GraphSynthetic`.
+        *start, relaxed, **how: see :class:`~graphcondense.domains.graph.GraphSynthetic`.
         rank: columns of ``U``.
-        confidence: see there.
     """
 
-    def __init__(self, *start: Any, rank: int, confidence: float = 2.0, **how: Any) -> None:
+    def __init__(self, *start: Any, rank: int, relaxed: Relaxation, **how: Any) -> None:
         if rank < 1:
             raise ValueError(f"rank must be at least 1, got {rank}")
-        super().__init__(*start, confidence=confidence, **how)
-        gram = _Gram(self.pairs, self.mask.shape[1], rank, confidence)
+        super().__init__(*start, relaxed=relaxed, **how)
+        gram = _Gram(self.pairs, self.mask.shape[1], rank, relaxed.confidence)
         register_parametrization(self, "logits", gram)
 
     @property

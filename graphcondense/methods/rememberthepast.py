@@ -13,12 +13,12 @@ from graphcondense.core.pools import Fresh
 from graphcondense.domains.bases import Bases, affordable, factored
 from graphcondense.domains.image import ImageSource
 from graphcondense.domains.unrolled import UnrolledImages
-from graphcondense.objectives.unrolled import Unrolled
+from graphcondense.objectives.unrolled import Truncated, Unrolled
 from graphcondense.ops.fields import Count, Momentum, NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
-class RememberThePast(UnrolledImages):
+class RememberThePast(Truncated, UnrolledImages):
     """Images from shared bases, learnt through many steps of training with momentum (LinBa + BPTT).
 
     The budget counts what is stored: as many bases as fit into the bytes of ``per_class`` images
@@ -27,9 +27,6 @@ class RememberThePast(UnrolledImages):
     Attributes:
         each: images of each class that the bases are added up to.
         shrink: bases have sides this many times smaller; images are enlarged bilinearly.
-        part: images in a training step, drawn anew; all by default.
-        window: the gradient goes through so many of the last steps; through all by default.
-        every: steps between stored weights; memory falls and time grows with it.
         momentum_inner: of training.
         lr_address: learning rate of Adam on the addresses.
     """
@@ -45,9 +42,6 @@ class RememberThePast(UnrolledImages):
     each: Count = 8
     shrink: Count = 2
     inner: Count = 100
-    part: Count | None = None
-    window: Count | None = None
-    every: Count = 1
     momentum_inner: Momentum = 0.9
     lr_address: NonNegative = 0.01
 
@@ -92,9 +86,9 @@ class RememberThePast(UnrolledImages):
             self.lr_inner,
             self.momentum_inner,
             self.real_batch * real.num_classes,
-            self.part,
-            self.window,
-            self.every,
+            part=self.part,
+            window=self.window,
+            every=self.every,
         )
         pool = Fresh(self.network(real))
         return self.unroll(self.start_bases(real, rng), objective, pool, rates, [self.lr_inner])

@@ -131,17 +131,22 @@ class ConditionalCritic(nn.Module):
         return scores[:, 0] + scores[:, 1:].gather(1, y[:, None])[:, 0]
 
 
+PENALTY = 0.1
+"""Weight of the penalty of the critic in :func:`train_gan`."""
+
+AVERAGE = 0.995
+"""Share of the old in the running average of a generator's weights."""
+
+
 def train_gan(
     generator: ConditionalGenerator,
     images: Tensor,
     labels: Tensor,
     *,
     steps: int,
-    batch: int = 64,
-    width: int = 32,
-    lr: float = 1e-3,
-    penalty: float = 0.1,
-    average: float = 0.995,
+    batch: int,
+    width: int,
+    lr: float,
     rng: torch.Generator,
 ) -> None:
     """Train ``generator`` in place as a conditional GAN; its weights end as their running average.
@@ -158,8 +163,6 @@ def train_gan(
         batch: images of each kind in a step.
         width: of the critic, see :class:`ConditionalCritic`.
         lr: learning rate of Adam (betas 0 and 0.99) for both players.
-        penalty: ``γ``.
-        average: share of the old in the running average of the generator's weights.
         rng: all randomness.
     """
     device = images.device
@@ -185,11 +188,11 @@ def train_gan(
         loss = F.softplus(-scores).mean() + F.softplus(critic(made, told)).mean()
         if step % 4 == 0:
             (slope,) = torch.autograd.grad(scores.sum(), real, create_graph=True)
-            loss = loss + 4 * penalty / 2 * slope.flatten(1).square().sum(1).mean()
+            loss = loss + 4 * PENALTY / 2 * slope.flatten(1).square().sum(1).mean()
         _update(players[1], list(critic.parameters()), loss)
         _update(players[0], list(generator.parameters()), F.softplus(-critic(*fake())).mean())
         for name, weight in generator.named_parameters():
-            kept[name].lerp_(weight.detach(), 1 - min(average, (1 + step) / (10 + step)))
+            kept[name].lerp_(weight.detach(), 1 - min(AVERAGE, (1 + step) / (10 + step)))
     generator.load_state_dict(kept)
 
 

@@ -15,13 +15,31 @@ from torch import Generator, Tensor
 
 from graphcondense.core.scalars import HasScalars
 from graphcondense.core.types import Batch, Learner, Source, Synthetic
+from graphcondense.ops.fields import Count
 from graphcondense.ops.limits import at_least
 
 Weights = Mapping[str, Tensor]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Truncated:
+    """How much of a training is shown, differentiated and stored.
+
+    Attributes:
+        part: synthetic examples of a training step, drawn anew at each; all by default.
+        window: how many of the last steps the gradient goes through; all by default. Steps before
+            it are training alone (truncated back-propagation).
+        every: steps between stored weights; those in between are computed anew, so memory falls and
+            time grows with it. 1 stores all.
+    """
+
+    part: Count | None = None
+    window: Count | None = None
+    every: Count = 1
+
+
 @dataclass(frozen=True)
-class Unrolled:
+class Unrolled(Truncated):
     """The loss of real examples after ``steps`` of SGD on the synthetic ones.
 
     The gradient is exact back-propagation through time, by hand: the trajectory is walked back with
@@ -35,10 +53,6 @@ class Unrolled:
             own, learnt ones.
         momentum: ``μ`` of the heavy ball, 0 for plain SGD.
         size: real examples of the last loss, drawn anew; all by default.
-        part: synthetic examples of a training step, drawn anew at each; all by default.
-        window: how many of the last steps the gradient goes through; all by default. Steps before
-            it are training alone (truncated back-propagation).
-        every: steps between stored weights; those in between are computed anew. 1 stores all.
 
     Raises:
         ValueError: a field out of its range.
@@ -48,9 +62,6 @@ class Unrolled:
     lr: float = 0.02
     momentum: float = 0.0
     size: int | None = None
-    part: int | None = None
-    window: int | None = None
-    every: int = 1
 
     def __post_init__(self) -> None:
         at_least(1, self, "steps", "size", "part", "window", "every")

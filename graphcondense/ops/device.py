@@ -31,12 +31,9 @@ def usable(device: torch.device | str | None, otherwise: str = "cpu") -> torch.d
     try:
         torch.ones(1, device=found).item()  # on "meta" there are no values
     except (RuntimeError, AssertionError, ImportError) as error:
-        raise ValueError(f"device={wanted!r} cannot be used here; {_there()}") from error
+        there = ["'cpu'", *(f"'cuda:{i}'" for i in range(torch.cuda.device_count()))]
+        there += ["'mps'"] * torch.backends.mps.is_available()
+        raise ValueError(
+            f"device={wanted!r} cannot be used here; use {' or '.join(there)}"
+        ) from error
     return found
-
-
-def _there() -> str:
-    """The devices that can be used here, in words."""
-    names = ["'cpu'", *(f"'cuda:{i}'" for i in range(torch.cuda.device_count()))]
-    names += ["'mps'"] * torch.backends.mps.is_available()
-    return f"use {' or '.join(names)}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from graphcondense.evaluate.cost import better_than_random
 from graphcondense.evaluate.metrics import SCORES, Score
+from graphcondense.evaluate.result import on_test
 from graphcondense.report.runs import Evaluation, Run, score_of
 from graphcondense.report.values import Values, count_of, mapping, number, trainings
 
@@ -55,10 +56,7 @@ class Group:
     @property
     def on_test(self) -> str:
         """How many test examples there are, in words; empty where that is not known."""
-        if self.tested is None:
-            return ""
-        left = f" ({self.unlabelled:,} unlabelled left out)" if self.unlabelled else ""
-        return f"on {self.tested:,} test {self.examples}{left}"
+        return on_test(self.tested, self.unlabelled, self.examples)
 
     @property
     def moments(self) -> tuple[str, ...]:

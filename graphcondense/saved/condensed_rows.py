@@ -33,7 +33,24 @@ EDGE = ("user", "takes", "item")
 """The edges' type in a ``HeteroData``."""
 
 
-class CondensedInteractions(Shown):
+class UsersByItems:
+    """What has a matrix of users by items."""
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        """Of the matrix."""
+        raise NotImplementedError
+
+    @property
+    def num_users(self) -> int:
+        return int(self._shape[0])
+
+    @property
+    def num_items(self) -> int:
+        return int(self._shape[1])
+
+
+class CondensedInteractions(UsersByItems, Shown):
     """A few users, synthetic or chosen, that stand in for many.
 
     Stored dense as ``rows [n, items]`` where that takes fewer bytes, else by row as ``row_ptr
@@ -77,12 +94,9 @@ class CondensedInteractions(Shown):
         self.condensed: Record = dict(record or {})
 
     @property
-    def num_users(self) -> int:
-        return int(self.csr.shape[0])
-
-    @property
-    def num_items(self) -> int:
-        return int(self.csr.shape[1])
+    def _shape(self) -> tuple[int, int]:
+        rows, items = self.csr.shape
+        return rows, items
 
     def __len__(self) -> int:
         return self.num_users

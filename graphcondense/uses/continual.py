@@ -27,6 +27,7 @@ from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
 from graphcondense.evaluate.nodes import Model, NodeEvaluator, model_of
 from graphcondense.evaluate.result import COLOURS, Column, aligned, percent, points
 from graphcondense.ops.progress import tqdm
+from graphcondense.saved.shown import counted
 from graphcondense.uses.results import OnGraph, facts_of
 
 if TYPE_CHECKING:
@@ -145,7 +146,8 @@ class Continual(OnGraph):
 
     def title(self) -> str:
         groups = " | ".join(" ".join(map(str, group)) for group in self.groups)
-        counts = f"{counted(self.draws, 'memory')} x {counted(len(self.seeds), 'training')}"
+        memories = "1 memory" if self.draws == 1 else f"{self.draws} memories"
+        counts = f"{memories} x {counted(len(self.seeds), 'trainings')}"
         return (
             f"{self.subject}, classes {groups}, {self.model}, accuracy in %{self.on_test}, "
             f"{counts}, {self.trained_with}"
@@ -319,15 +321,6 @@ def learn_continually(
             for name in strategies
         ),
     )
-
-
-def counted(count: int, what: str) -> str:
-    """
-    >>> counted(1, "memory"), counted(2, "memory"), counted(3, "training")
-    ('1 memory', '2 memories', '3 trainings')
-    """
-    many = f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
-    return f"{count} {what if count == 1 else many}"
 
 
 def forgetting(accuracies: Sequence[Sequence[float]]) -> float:

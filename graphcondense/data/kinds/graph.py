@@ -8,8 +8,6 @@ from graphcondense.data.graphs import KNOWN_GRAPHS, load_graphs, task_of_list
 from graphcondense.data.kind import DataKind, register
 from graphcondense.data.task import is_dataset, labels_nodes
 
-__all__ = ["GRAPH"]
-
 GRAPH = register(
     DataKind(
         name="graph",

@@ -12,8 +12,6 @@ from graphcondense.data.images import (
 )
 from graphcondense.data.kind import DataKind, register
 
-__all__ = ["IMAGE"]
-
 IMAGE = register(
     DataKind(
         name="image",

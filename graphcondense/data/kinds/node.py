@@ -6,8 +6,6 @@ from graphcondense.data.kind import DataKind, register
 from graphcondense.data.nodes import KNOWN, REFUSED, load_nodes, node_data
 from graphcondense.data.task import NodeTask, as_task, is_graph
 
-__all__ = ["NODE"]
-
 NODE = register(
     DataKind(
         name="node",

@@ -12,8 +12,6 @@ from graphcondense.data.interactions import (
 )
 from graphcondense.data.kind import DataKind, register
 
-__all__ = ["ROWS"]
-
 ROWS = register(
     DataKind(
         name="rows",

@@ -1,0 +1,34 @@
+"""What methods share that learn a small graph in a way of their own, from nodes they start at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Generator, Tensor
+
+from graphcondense.domains.node import EDGE_BYTES, NodeMethod, NodeSource, start_nodes
+from graphcondense.ops.fields import Natural, NonNegative
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartedNodes(NodeMethod):
+    """Nodes that start from training nodes, and weighted edges; no method by itself.
+
+    Attributes:
+        threshold: exported edges are those of weight above it.
+        init: which training nodes of a class its synthetic nodes start from.
+        init_hops: they start from rows of ``Â^init_hops X``.
+    """
+
+    threshold: NonNegative = 0.01
+    init: Literal["random", "kcenter", "herding", "kmeans"] = "herding"
+    init_hops: Natural = 2
+
+    @property
+    def pair_bytes(self) -> int:
+        return 2 * EDGE_BYTES
+
+    def first_nodes(self, real: NodeSource, rng: Generator) -> tuple[Tensor, Tensor]:
+        """Features ``[n, d]`` and classes ``[n]`` before the first update."""
+        return start_nodes(real, self.sizes(real), self.init, self.init_hops, rng)
