@@ -49,12 +49,12 @@ class Quotient(Coarse):
         sharpness: power of soft labels; 1 leaves them, large values make them hard.
         contrast: how far features stand out from their mean; 1 leaves them. Means of many nodes are
             alike, and deep models learn little from them in a few hundred epochs.
+        inner: where links inside a cluster go: an edge to its ``"sibling"``, or a self-``"loop"``.
+        cut: links below this share of the largest are left out.
         weight: of soft labels beside features in the clustering.
         hops: how often features are propagated for the clustering.
         dims: leading singular vectors of ``X`` that the teacher and the clustering see; all of
             ``X`` if it has no more columns.
-        inner: where links inside a cluster go: an edge to its ``"sibling"``, or a self-``"loop"``.
-        cut: links below this share of the largest are left out.
     """
 
     name = "quotient"
@@ -65,11 +65,11 @@ class Quotient(Coarse):
     labels: Literal["soft", "hard"] = "soft"
     sharpness: Positive = 8.0
     contrast: Positive = 2.0
+    inner: Literal["sibling", "loop"] = "sibling"
+    cut: NonNegative = 0.02
     weight: NonNegative = 0.3
     hops: Natural = 1
     dims: Count = 256
-    inner: Literal["sibling", "loop"] = "sibling"
-    cut: NonNegative = 0.02
 
     def example_bytes(self, real: NodeSource) -> int:
         soft = 4 * real.num_classes + 1 - LABEL_BYTES if self.labels == "soft" else 0
