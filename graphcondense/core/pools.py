@@ -180,7 +180,7 @@ class Turns:
     """The options of methods that compare through :class:`Fresh` networks.
 
     Attributes:
-        outer: comparisons through each network.
+        outer: matches for each network.
         inner: training steps on the synthetic set between two comparisons.
         lr_model: learning rate of that training.
     """
