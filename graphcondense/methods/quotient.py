@@ -16,7 +16,7 @@ from graphcondense.domains.node import LABEL_BYTES, NodeSource
 from graphcondense.domains.teachers import RidgeTeacher, unit
 from graphcondense.ops.arrays import dense
 from graphcondense.ops.coarsen import Array, few_dimensions, means, members, parts_of, undirected
-from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
+from graphcondense.ops.fields import Count, Natural, NonNegative, Positive, Share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +32,13 @@ class Quotient(Coarse):
     3. The condensed graph is the quotient graph of this partition. Cluster ``i`` has the features
        ``m + contrast (x_i - m)``, with ``x_i`` the mean of its members' *raw* features and ``m``
        that of all nodes; its label is the mean of its members' ``P ** sharpness``, rows made to sum
-       to one. ``W = (S⁻¹ M A Mᵀ + (S⁻¹ M A Mᵀ)ᵀ) / 2`` are mean numbers of links from a member of
-       one cluster to those of another, with ``M [n, N]`` the membership and ``S`` the sizes.
+       to one. In ``x_i`` and in the label a member weighs one more than its links do.
+       ``W = (S⁻¹ M A Mᵀ + (S⁻¹ M A Mᵀ)ᵀ) / 2`` are mean numbers of links from a member of one
+       cluster to those of another, with ``M [n, N]`` the membership and ``S`` the sizes.
     4. Models treat self-loops differently (GCN keeps their weight, GAT replaces it, GIN adds it to
-       its own), and real graphs rarely have any. So the links inside a cluster become an edge to
-       the most similar cluster of its class (``inner="sibling"``).
+       its own), and deep ones, whose dropout neighbours average out, learn little from them. So the
+       share ``moved`` of the links inside a cluster becomes an edge to its sibling, the most
+       similar cluster of its class.
 
     Graphs of propagated features without edges serve the models whose propagation they hold. Here
     each model finds what it computes with: raw features of nodes, and links between them.
@@ -49,7 +51,7 @@ class Quotient(Coarse):
         sharpness: power of soft labels; 1 leaves them, large values make them hard.
         contrast: how far features stand out from their mean; 1 leaves them. Means of many nodes are
             alike, and deep models learn little from them in a few hundred epochs.
-        inner: where links inside a cluster go: an edge to its ``"sibling"``, or a self-``"loop"``.
+        moved: share of the links inside a cluster that go to its sibling; the rest is a self-loop.
         cut: links below this share of the largest are left out.
         weight: of soft labels beside features in the clustering.
         hops: how often features are propagated for the clustering.
@@ -65,10 +67,10 @@ class Quotient(Coarse):
     labels: Literal["soft", "hard"] = "soft"
     sharpness: Positive = 8.0
     contrast: Positive = 2.0
-    inner: Literal["sibling", "loop"] = "sibling"
+    moved: Share = 0.5
     cut: NonNegative = 0.02
-    weight: NonNegative = 0.3
-    hops: Natural = 1
+    weight: NonNegative = 1.0
+    hops: Natural = 2
     dims: Count = 256
 
     def example_bytes(self, real: NodeSource) -> int:
@@ -118,14 +120,14 @@ class Quotient(Coarse):
             n: clusters.
             soft: labels ``[N, C]``.
         """
-        mean, whole = means(part, n), real.task.x_array
-        x, middle = dense(mean @ whole), np.asarray(whole.mean(0)).reshape(1, -1)
+        whole, adj, of = real.task.x_array, undirected(real.task.adj), members(part, n)
+        heavy = of @ sp.diags_array(1 + np.asarray(abs(adj).sum(1)).ravel())
+        heavy = sp.diags_array(1 / np.asarray(heavy.sum(1)).ravel()) @ heavy
+        x, middle = dense(heavy @ whole), np.asarray(whole.mean(0)).reshape(1, -1)
         sharp = soft.astype(np.float64) ** self.sharpness
-        y = mean @ (sharp / sharp.sum(1, keepdims=True))
-        links = dense(mean @ undirected(real.task.adj) @ members(part, n).T)
-        links = (links + links.T) / 2
-        if self.inner == "sibling":
-            links = without_loops(links, x, y.argmax(1))
+        y = heavy @ (sharp / sharp.sum(1, keepdims=True))
+        links = dense(means(part, n) @ adj @ of.T)
+        links = to_siblings((links + links.T) / 2, self.moved, x, y.argmax(1))
         links[links < self.cut * links.max()] = 0
         return CoarseGraph(
             middle + self.contrast * (x - middle),
@@ -146,22 +148,22 @@ def parted(rows: Array, groups: Array, sizes: list[int], draws: np.random.Genera
     return part
 
 
-def without_loops(links: Array, x: Array, classes: Array) -> Array:
-    """Each diagonal entry halved onto both directions to the most similar node of its class, or of
-    any class where there is no other; similar are features by their cosine.
+def to_siblings(links: Array, moved: float, x: Array, classes: Array) -> Array:
+    """A share of each diagonal entry, halved, onto both directions to the most similar node of its
+    class, or of any class where there is no other; similar are features by their cosine.
 
     >>> links = np.array([[2.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
     >>> x = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    >>> without_loops(links, x, np.array([0, 1, 0])).tolist()
+    >>> to_siblings(links, 1, x, np.array([0, 1, 0])).tolist()
     [[0.0, 1.0, 1.0], [1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
     """
+    if len(links) == 1:
+        return links
     rows = unit(x)
     close = rows @ rows.T + 3.0 * (classes[:, None] == classes)  # cosines are within [-1, 1]
     np.fill_diagonal(close, -np.inf)
-    inside, nearest = links.diagonal().copy() / 2, close.argmax(1)
-    out = links.copy()
-    np.fill_diagonal(out, 0)
-    if len(links) > 1:
-        np.add.at(out, (np.arange(len(links)), nearest), inside)
-        np.add.at(out, (nearest, np.arange(len(links))), inside)
+    inside, nodes, nearest = moved * links.diagonal(), np.arange(len(links)), close.argmax(1)
+    out = links - np.diag(inside)
+    np.add.at(out, (nodes, nearest), inside / 2)
+    np.add.at(out, (nearest, nodes), inside / 2)
     return out

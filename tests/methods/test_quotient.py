@@ -15,7 +15,7 @@ import graphcondense
 from graphcondense.data.task import as_task
 from graphcondense.domains.node import NodeSource
 from graphcondense.domains.teachers import RidgeTeacher, diffused, fitted, smoothed, surest
-from graphcondense.methods.quotient import Quotient, without_loops
+from graphcondense.methods.quotient import Quotient, to_siblings
 from tests.cases import NodeCase, toy_graph
 
 
@@ -32,7 +32,6 @@ class TestQuotient(NodeCase):
         assert bool(torch.isfinite(small.x).all())
         assert small.x.dtype == small.y.dtype == small.edge_weight.dtype == torch.float32
         assert torch.allclose(small.y.sum(1), torch.ones(len(small.y)))
-        assert not small.has_self_loops()
         assert small.assignment.shape == (120,)
         assert small.condensed["nodes"] == len(small.y) == len(small.x)
 
@@ -48,28 +47,28 @@ def test_quotient_by_hand() -> None:
     data = Data(x=x, edge_index=path, y=torch.tensor([0, 0, 1, 1]), train_mask=torch.ones(4) > 0)
     real = NodeSource(as_task(data))
     soft = np.array([[1.0, 0.0], [0.8, 0.2], [0.0, 1.0], [0.0, 1.0]])
-    method = Quotient(nodes=2, sharpness=2.0, contrast=1.5, inner="loop", cut=0.0)
+    method = Quotient(nodes=2, sharpness=2.0, contrast=1.5, moved=0.0, cut=0.0)
     small = method.graph_of(real, np.array([0, 0, 1, 1]), 2, soft)
-    # Means [2, 0] and [0, 2] about [1, 1], one and a half times as far out.
-    np.testing.assert_allclose(small.x, [[2.5, -0.5], [-0.5, 2.5]])
+    # The ends of the path count 2, its middle 3: means [2.2, 0] and [0, 2] about [1, 1].
+    np.testing.assert_allclose(small.x, [[2.8, -0.5], [-0.5, 2.5]], atol=1e-12)
     second = np.array([0.64, 0.04]) / 0.68
-    np.testing.assert_allclose(small.y, np.stack([(np.array([1, 0]) + second) / 2, [0, 1]]))
+    label = 0.4 * np.array([1, 0]) + 0.6 * second
+    np.testing.assert_allclose(small.y, np.stack([label, [0, 1]]))
     # Each cluster has one link inside, two ends over two members, and one end of a link outside.
     np.testing.assert_allclose(small.adj.toarray(), [[1.0, 0.5], [0.5, 1.0]])
 
 
-def test_links_inside_go_to_the_nearest_of_the_class() -> None:
-    rng = np.random.default_rng(0)
-    links, x = rng.random((5, 5)), rng.normal(size=(5, 3))
-    links += links.T
-    classes = np.array([0, 0, 0, 1, 2])
-    out = without_loops(links, x, classes)
-    assert (out.diagonal() == 0).all()
-    np.testing.assert_allclose(out, out.T)
-    np.testing.assert_allclose(out.sum(), links.sum())
-    changed = np.argwhere(~np.isclose(out, links - np.diag(links.diagonal())))
-    assert {(i, j) for i, j in changed if i < 3} <= {(i, j) for i in range(5) for j in range(5)}
-    assert any(i < 3 and j < 3 for i, j in changed)
+@pytest.mark.parametrize("moved", [1.0, 0.25])
+def test_links_inside_go_to_the_nearest_of_the_class(moved: float) -> None:
+    links, classes = (
+        np.array([[2.0, 1, 0, 0], [1, 4, 0, 0], [0, 0, 8, 0], [0, 0, 0, 16]]),
+        [0, 1, 0, 0],
+    )
+    x = np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [1.0, 0.5]])
+    # 0 and 3 are nearest to each other, 2 is nearest to 3; 1, alone in its class, is nearest to 0.
+    wanted = np.array([[0.0, 3, 0, 9], [3, 0, 0, 0], [0, 0, 0, 4], [9, 0, 4, 0]])
+    out = to_siblings(links, moved, x, np.array(classes))
+    np.testing.assert_allclose(out, moved * wanted + (1 - moved) * links)
 
 
 def test_ridge_is_that_of_scikit_learn() -> None:
