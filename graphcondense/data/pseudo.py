@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from graphcondense.data.task import NodeTask
+from graphcondense.ops.personalised import diffused
 
 RESTART = 0.05
 STEPS = 50
@@ -53,9 +54,7 @@ def pseudo_labelled(task: NodeTask, per_class: int) -> NodeTask:
     start = np.zeros((task.num_nodes, task.num_classes))
     start[train, task.y.numpy()[train]] = 1
     start /= start.sum(0)
-    scores, step = start, task.gcn_adj.astype(np.float64)
-    for _ in range(STEPS):
-        scores = (1 - RESTART) * (step @ scores) + RESTART * start
+    scores = diffused(start, task.gcn_adj.astype(np.float64), RESTART, STEPS)
     total = scores.sum(1)
     share = scores / np.where(total > 0, total, 1)[:, None]
     free = total > 0

@@ -6,6 +6,7 @@ in no group. Of labels, those of training nodes alone are read.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -290,13 +291,31 @@ def by_class(
 ) -> Array:
     """The part of each training node ``[m]``, by k-means of ``rows [m, d]`` within its class into
     ``sizes [C]`` parts, which are in the order of classes; ``weight [m]`` is of the nodes."""
-    labels = real.labels.cpu()
-    part, first = np.full(len(labels), -1), 0
-    for c, k in enumerate(sizes.tolist()):
-        of_class = (labels == c).nonzero().flatten()
+
+    def part(of_class: Array, k: int) -> Array:
         seed = int(torch.randint(2**31, (), generator=rng))
-        weights = None if weight is None else weight[of_class.numpy()]
-        near = isometric(rows.cpu()[of_class].double()).numpy()
-        part[of_class.numpy()] = first + parts_of(near, k, seed, weights)
+        weights = None if weight is None else weight[of_class]
+        near = isometric(rows.cpu()[torch.from_numpy(of_class)].double()).numpy()
+        return parts_of(near, k, seed, weights)
+
+    return parts_within(real.labels.cpu().numpy(), sizes, part)
+
+
+def parts_within(groups: Array, sizes: Tensor, part: Callable[[Array, int], Array]) -> Array:
+    """The part of each node ``[m]``; no part crosses groups, and parts are in the order of groups.
+
+    Args:
+        groups: of the nodes, ``0, 1, ...`` ``[m]``.
+        sizes: parts of each group.
+        part: from the nodes of a group and a number of parts to the part of each, from 0 on.
+
+    >>> halves = lambda nodes, k: np.arange(len(nodes)) % k
+    >>> parts_within(np.array([1, 0, 1, 0]), torch.tensor([1, 2]), halves).tolist()
+    [1, 0, 2, 0]
+    """
+    out, first = np.full(len(groups), -1), 0
+    for group, k in enumerate(sizes.tolist()):
+        nodes = np.flatnonzero(groups == group)
+        out[nodes] = first + part(nodes, k)
         first += k
-    return part
+    return out

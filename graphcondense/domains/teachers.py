@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import scipy.sparse as sp
@@ -11,6 +13,7 @@ from scipy.special import softmax
 from torch import Tensor
 
 from graphcondense.ops.coarsen import Array
+from graphcondense.ops.personalised import diffused
 
 SCALE = 8.0
 """From ridge scores, which are near 0 and 1, to logits."""
@@ -46,7 +49,7 @@ class Taught:
         if not self.ridge:
             return {"teacher": "none: every node has a label"}
         scored = "chosen without validation nodes"
-        if self.score == self.score:
+        if not math.isnan(self.score):
             scored = f"right on {self.score:.1%} of validation nodes"
         out = {
             "teacher": f"ridge={self.ridge:g}, restart={self.restart:g}, rounds={self.rounds}, "
@@ -117,7 +120,8 @@ class RidgeTeacher:
         for restart in self.restarts[:some]:
             z = unit(diffused(rows, adj, restart, self.steps))
             for ridge in self.ridges[:some]:
-                for rounds, smooth, soft in self._trained(z, adj, train, given, ridge):
+                found = self._trained(z, adj, train, given, ridge)
+                for rounds, smooth, soft in islice(found, some):
                     score = float("nan")
                     if right is not None:
                         score = float((soft[right[0]].argmax(1) == right[1]).mean())
@@ -136,18 +140,20 @@ class RidgeTeacher:
     ) -> Iterator[tuple[int, bool, Array]]:
         """Soft labels after each round, as they are and averaged over neighbours."""
         labelled, targets, weight = train, given, np.ones(len(train), z.dtype)
+        smooth = given
         for done in range(self.rounds + 1):
+            if done:
+                sure = surest(smooth, train)
+                labelled = np.concatenate([train, sure])
+                guessed = np.eye(given.shape[1], dtype=z.dtype)[smooth[sure].argmax(1)]
+                targets = np.concatenate([given, guessed])
+                weight = np.where(np.arange(len(labelled)) < len(train), 1, TRUST).astype(z.dtype)
             soft: Array = softmax(SCALE * (z @ fitted(z[labelled], targets, weight, ridge)), axis=1)
             soft[train] = given
             smooth = smoothed(soft, adj)
             smooth[train] = given
             yield done, False, soft
             yield done, True, smooth
-            sure = surest(smooth, train)
-            labelled = np.concatenate([train, sure])
-            guessed = np.eye(given.shape[1], dtype=z.dtype)[smooth[sure].argmax(1)]
-            targets = np.concatenate([given, guessed])
-            weight = np.where(np.arange(len(labelled)) < len(train), 1, TRUST).astype(z.dtype)
 
 
 def surest(soft: Array, without: Array) -> Array:
@@ -174,14 +180,6 @@ def fitted(z: Array, targets: Array, weight: Array, ridge: float) -> Array:
         heavy @ z + ridge * np.eye(z.shape[1], dtype=z.dtype), heavy @ targets
     )
     return primal
-
-
-def diffused(rows: Array, adj: sp.csr_matrix, restart: float, steps: int) -> Array:
-    """``steps`` times ``Z <- (1 - restart) Â Z + restart X``, from ``Z = X``."""
-    z = rows
-    for _ in range(steps if restart < 1 else 0):
-        z = (1 - restart) * (adj @ z) + restart * rows
-    return z
 
 
 def smoothed(soft: Array, adj: sp.csr_matrix, keep: float = 0.1) -> Array:

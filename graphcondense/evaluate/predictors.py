@@ -24,6 +24,7 @@ from graphcondense.kernels.ridge import ridge_weights
 from graphcondense.nn.batched import Matrix
 from graphcondense.ops.adjacency import gcn_norm_csr, propagate_rows
 from graphcondense.ops.grid import edge
+from graphcondense.ops.personalised import diffused
 
 Array: TypeAlias = "npt.NDArray[np.floating]"
 Scores: TypeAlias = Iterator[tuple[str, Array]]
@@ -128,9 +129,7 @@ def label_propagation(small: object, real: NodeTask) -> Scores:
             starts.append((f"{k} nearest{edge(k, NEIGHBOURS, below=False)}", near))
     for name, start in starts:
         for restart in RESTARTS:
-            scores = start
-            for _ in range(STEPS):
-                scores = (1 - restart) * (step @ scores) + restart * start
+            scores = diffused(start, step, restart, STEPS)
             yield f"{name}, restart {restart:g}{edge(restart, RESTARTS)}", scores
 
 

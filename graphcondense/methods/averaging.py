@@ -10,9 +10,9 @@ import torch
 from torch import Generator
 
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.coarse import Coarse, CoarseGraph, exported
+from graphcondense.domains.coarse import Coarse, CoarseGraph, exported, parts_within
 from graphcondense.domains.node import NodeSource
-from graphcondense.ops.coarsen import means
+from graphcondense.ops.coarsen import Array, means
 from graphcondense.ops.fields import Natural
 
 
@@ -43,13 +43,14 @@ class Averaging(Coarse):
 
     def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         sizes, labels = self.sizes(real), real.labels.cpu()
-        n, part = int(sizes.sum()), np.full(len(labels), -1)
-        first = 0
-        for c, size in enumerate(sizes.tolist()):
-            members = (labels == c).nonzero().flatten()
-            members = members[torch.randperm(len(members), generator=rng)]
-            part[members.numpy()] = first + np.arange(len(members)) % size
-            first += size
+        n = int(sizes.sum())
+
+        def dealt(nodes: Array, k: int) -> Array:
+            out = np.empty(len(nodes), np.int64)
+            out[torch.randperm(len(nodes), generator=rng).numpy()] = np.arange(len(nodes)) % k
+            return out
+
+        part = parts_within(labels.numpy(), sizes, dealt)
         x = means(part, n) @ real.propagated(self.hops).cpu().double().numpy()
         assignment = np.full(real.num_examples, -1)
         assignment[real.task.train.numpy()] = part

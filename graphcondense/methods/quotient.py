@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.coarse import Coarse, CoarseGraph, exported, seeded
+from graphcondense.domains.coarse import Coarse, CoarseGraph, exported, parts_within, seeded
 from graphcondense.domains.node import LABEL_BYTES, NodeSource
 from graphcondense.domains.teachers import RidgeTeacher, unit
 from graphcondense.ops.arrays import dense
@@ -106,7 +106,11 @@ class Quotient(Coarse):
         for _ in range(self.hops):
             rows = task.gcn_adj @ rows
         near = np.hstack([unit(rows), self.weight * taught.soft])
-        part = parted(near, predicted, sizes.tolist(), draws)
+
+        def clusters(nodes: Array, k: int) -> Array:
+            return parts_of(near[nodes], k, int(draws.integers(2**31)), starts=1)
+
+        part = parts_within(predicted, sizes, clusters)
         out = self.graph_of(real, part, int(sizes.sum()), taught.soft)
         out.remarks = taught.remarks
         return out
@@ -135,17 +139,6 @@ class Quotient(Coarse):
             y.argmax(1) if self.labels == "hard" else y,
             part,
         )
-
-
-def parted(rows: Array, groups: Array, sizes: list[int], draws: np.random.Generator) -> Array:
-    """The cluster of each row, by k-means within its group; clusters are in the order of groups."""
-    part, first = np.full(len(rows), -1), 0
-    for group, size in enumerate(sizes):
-        members_of = np.flatnonzero(groups == group)
-        seed = int(draws.integers(2**31))
-        part[members_of] = first + parts_of(rows[members_of], size, seed, starts=1)
-        first += size
-    return part
 
 
 def to_siblings(links: Array, moved: float, x: Array, classes: Array) -> Array:

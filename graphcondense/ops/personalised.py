@@ -1,4 +1,4 @@
-"""Personalised PageRank: where a walk is that returns to its seeds."""
+"""Personalised PageRank: where a walk is that returns to its seeds, and what it brings along."""
 
 from __future__ import annotations
 
@@ -54,3 +54,15 @@ def personalised_pagerank(
         if float(np.abs(at - before).sum()) < tolerance:
             break
     return at
+
+
+def diffused(rows: Array, adj: sp.csr_matrix, restart: float, steps: int) -> Array:
+    """``steps`` times ``Z <- (1 - restart) A Z + restart X``, from ``Z = X [n, d]``.
+
+    With ``A = Â`` that is personalised PageRank of features (Gasteiger et al., ICLR 2019, eq. 4),
+    and of labels label propagation (Zhou et al., NeurIPS 2003).
+    """
+    z = rows
+    for _ in range(steps if restart < 1 else 0):  # at 1 nothing moves
+        z = (1 - restart) * (adj @ z) + restart * rows
+    return z

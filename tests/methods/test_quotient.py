@@ -14,8 +14,9 @@ from torch_geometric.data import Data
 import graphcondense
 from graphcondense.data.task import as_task
 from graphcondense.domains.node import NodeSource
-from graphcondense.domains.teachers import RidgeTeacher, diffused, fitted, smoothed, surest
+from graphcondense.domains.teachers import RidgeTeacher, fitted, smoothed, surest
 from graphcondense.methods.quotient import Quotient, to_siblings
+from graphcondense.ops.personalised import diffused
 from tests.cases import NodeCase, toy_graph
 
 
@@ -135,13 +136,22 @@ def test_without_validation_nodes_nothing_is_chosen() -> None:
 
 
 def test_validation_labels_choose_the_teacher_alone() -> None:
-    """With one teacher to choose from they change nothing."""
+    """Whatever they are, soft labels are those of one of the two teachers there are."""
     task = as_task(toy_graph())
     only = RidgeTeacher(restarts=(0.2,), ridges=(0.3,), rounds=0)
     rest = (np.asarray(task.x_array), task.gcn_adj, task.train.numpy(), task.y[task.train].numpy())
-    one = only.teach(*rest, 3, (task.val, task.y[task.val]))
-    two = only.teach(*rest, 3, (task.val, (task.y[task.val] + 1) % 3))
-    assert one.smoothed or two.smoothed or np.array_equal(one.soft, two.soft)
+    plain = only.teach(*rest, 3).soft
+    averaged = smoothed(plain, task.gcn_adj)
+    averaged[task.train] = plain[task.train]
+    chosen = set()
+    for rows in (plain, averaged):
+        labels = torch.from_numpy(rows.argmax(1))[task.val]
+        taught = only.teach(*rest, 3, (task.val, labels))
+        assert taught.score == 1.0
+        np.testing.assert_array_equal(taught.soft, averaged if taught.smoothed else plain)
+        chosen.add(taught.smoothed)
+    differ = (plain.argmax(1) != averaged.argmax(1))[task.val].any()
+    assert chosen == ({False, True} if differ else {False})
 
 
 @pytest.mark.parametrize("change", ["no edges", "parts", "one feature", "equal rows", "no class"])
