@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -110,14 +110,20 @@ def test_every_flag_is_a_parameter_of_what_is_behind(verb: str) -> None:
 def test_no_dataclass_of_a_command_restates_a_parameter() -> None:
     """Beside what picks a table's cells, the command line's own fields are its own."""
     own = {f.name for cls in OWN if cls is not bench.Grid for f in dataclasses.fields(cls)}
-    restated = own & {
-        name
-        for function in (f for fs in BEHIND.values() for f in fs if inspect.isfunction(f))
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is not parameter.VAR_KEYWORD
-    }
-    # One name each: which data, which method, where to write, how large a memory.
-    assert restated <= {"data", "method", "device", "out", "per_class"}
+
+    def restated(*functions: Callable[..., object]) -> set[str]:
+        return own & {
+            name
+            for function in functions
+            for name, parameter in inspect.signature(function).parameters.items()
+            if parameter.kind is not parameter.VAR_KEYWORD
+        }
+
+    behind = {f for fs in BEHIND.values() for f in fs if inspect.isfunction(f)}
+    # One name each: which data, which method, on what.
+    assert restated(*behind - {condense}) <= {"data", "method", "device"}
+    # Commands that condense on their way: where to write, how large a memory.
+    assert restated(condense) <= {"data", "method", "device", "out", "per_class"}
 
 
 def test_an_option_of_a_function_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
