@@ -256,6 +256,16 @@ class Method(Budget, Generic[S]):
         """Whether the method can :meth:`update` a condensed set."""
         return cls.update is not Method.update
 
+    def nested(self, real: S, sizes: Sequence[int], rng: Generator) -> list[Synthetic]:
+        """The condensed set of each of ``sizes`` (examples in all, ascending; this method's own
+        budget is the largest), from one run; the smaller ones are made of the larger ones."""
+        raise NotImplementedError
+
+    @classmethod
+    def nests(cls) -> bool:
+        """Whether one run can serve several sizes, by :meth:`nested`."""
+        return cls.nested is not Method.nested
+
 
 def hyperparameters(method: Method) -> Record:
     """All fields of a method as plain, JSON-able values; JSON has lists where Python has tuples."""

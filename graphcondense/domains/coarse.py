@@ -6,7 +6,7 @@ in no group. Of labels, those of training nodes alone are read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ from graphcondense.ops.coarsen import (
     parts_of,
     parts_with,
     undirected,
+    ward,
 )
 from graphcondense.ops.fields import Count, Natural
 from graphcondense.ops.variation import variation_basis
@@ -318,4 +319,49 @@ def parts_within(groups: Array, sizes: Tensor, part: Callable[[Array, int], Arra
         nodes = np.flatnonzero(groups == group)
         out[nodes] = first + part(nodes, k)
         first += k
+    return out
+
+
+def coarser(rows: Array, part: Array, shares: Sequence[Tensor]) -> list[Array]:
+    """Nested partitions: the parts ``[N]`` of each node for each of ``shares``, by :func:`ward`.
+
+    Args:
+        rows: what similar nodes have similar ``[N, d]``.
+        part: the finest, of :func:`parts_within`, so that its parts are in the order of groups.
+        shares: parts of each group ``[C]``, none of which falls from one to the next; the last are
+            those of ``part``.
+
+    >>> rows, part = np.array([[0.0], [1.0], [9.0], [5.0]]), np.array([0, 1, 2, 3])
+    >>> shares = [torch.tensor([2, 1]), torch.tensor([3, 1])]
+    >>> [found.tolist() for found in coarser(rows, part, shares)]
+    [[0, 0, 1, 2], [0, 1, 2, 3]]
+    """
+    n = int(shares[-1].sum())
+    centres, weight = means(part, n) @ rows, np.bincount(part, minlength=n)
+    ends = shares[-1].cumsum(0).tolist()
+    trees = [
+        ward(centres[end - k : end], weight[end - k : end], [int(share[group]) for share in shares])
+        for group, (end, k) in enumerate(zip(ends, shares[-1].tolist(), strict=True))
+    ]
+    out = []
+    for level, share in enumerate(shares):
+        firsts = (share.cumsum(0) - share).tolist()
+        joined = [first + tree[level] for first, tree in zip(firsts, trees, strict=True)]
+        out.append(np.concatenate(joined)[part])
+    return out
+
+
+def never_falling(shares: Sequence[Tensor]) -> list[Tensor]:
+    """The same sums over the groups ``[C]``, ascending, without a group that falls from one to the
+    next: what a group may not have goes to those with most room.
+
+    >>> [share.tolist() for share in never_falling([torch.tensor([3, 1]), torch.tensor([2, 3])])]
+    [[2, 2], [2, 3]]
+    """
+    out = [shares[-1]]
+    for share in reversed(shares[:-1]):
+        kept = torch.minimum(share, out[0])
+        for _ in range(int(share.sum() - kept.sum())):
+            kept[(out[0] - kept).argmax()] += 1
+        out.insert(0, kept)
     return out

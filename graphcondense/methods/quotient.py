@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -11,7 +12,15 @@ import torch
 from torch import Generator, Tensor
 
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.coarse import Coarse, CoarseGraph, exported, parts_within, seeded
+from graphcondense.domains.coarse import (
+    Coarse,
+    CoarseGraph,
+    coarser,
+    exported,
+    never_falling,
+    parts_within,
+    seeded,
+)
 from graphcondense.domains.node import LABEL_BYTES, NodeSource
 from graphcondense.domains.teachers import RidgeTeacher, unit
 from graphcondense.ops.arrays import dense
@@ -88,7 +97,18 @@ class Quotient(Coarse):
         return 8 * real.num_examples * width + 4 * exported(self, real)
 
     def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
-        sizes, draws, task = self.sizes(real), seeded(rng), real.task
+        return self.quotients(real, [self], rng)[0]
+
+    def nested(self, real: NodeSource, sizes: Sequence[int], rng: Generator) -> list[Synthetic]:
+        """K-means makes the largest partition, and Ward's tree over its clusters within each
+        predicted class the others; the teacher is the same."""
+        return self.quotients(real, [replace(self, nodes=n) for n in sizes], rng)
+
+    def quotients(
+        self, real: NodeSource, budgets: Sequence[Quotient], rng: Generator
+    ) -> list[Synthetic]:
+        """The graph of each budget, ascending, of nested partitions."""
+        sizes, draws, task = [b.sizes(real) for b in budgets], seeded(rng), real.task
         rows = few_dimensions(task.x_array, self.dims, draws).astype(np.float32)
         taught = RidgeTeacher().teach(
             rows,
@@ -101,8 +121,10 @@ class Quotient(Coarse):
         predicted = taught.soft.argmax(1)
         if self.per_class is None:
             counts = torch.bincount(torch.from_numpy(predicted), minlength=real.num_classes)
-            sum_of_all = replace(self, ratio=None, bytes=None, size=None, nodes=int(sizes.sum()))
-            sizes = self.shared(sum_of_all, real, counts)
+            sums = [
+                replace(self, ratio=None, bytes=None, size=None, nodes=int(n.sum())) for n in sizes
+            ]
+            sizes = never_falling([self.shared(one, real, counts) for one in sums])
         for _ in range(self.hops):
             rows = task.gcn_adj @ rows
         near = np.hstack([unit(rows), self.weight * taught.soft])
@@ -110,9 +132,11 @@ class Quotient(Coarse):
         def clusters(nodes: Array, k: int) -> Array:
             return parts_of(near[nodes], k, int(draws.integers(2**31)), starts=1)
 
-        part = parts_within(predicted, sizes, clusters)
-        out = self.graph_of(real, part, int(sizes.sum()), taught.soft)
-        out.remarks = taught.remarks
+        finest = parts_within(predicted, sizes[-1], clusters)
+        out: list[Synthetic] = []
+        for part, share in zip(coarser(near, finest, sizes), sizes, strict=True):
+            out.append(self.graph_of(real, part, int(share.sum()), taught.soft))
+            out[-1].remarks = taught.remarks
         return out
 
     def graph_of(self, real: NodeSource, part: Array, n: int, soft: Array) -> CoarseGraph:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -115,6 +115,42 @@ def few_dimensions(x: Array | sp.csr_matrix, dims: int, rng: np.random.Generator
     u, s, _ = randomized_svd(x, dims, n_iter=4, random_state=int(rng.integers(2**31)))
     out: Array = (u * s).astype(np.float64)
     return out
+
+
+def ward(centres: Array, weight: Array, sizes: Sequence[int]) -> list[Array]:
+    """Clusters merged into fewer ones by Ward's tree, cut at each of ``sizes``: the group of each
+    ``[k]``, numbered from 0 by first members. A smaller cut joins groups of a larger one.
+
+    Two clusters cost ``w_i w_j / (w_i + w_j) ‖c_i - c_j‖²``, by which the squares within clusters
+    grow (Ward, 1963); the cheapest pair goes first.
+
+    Args:
+        centres: means of the clusters ``[k, d]``.
+        weight: how many rows each stands for ``[k]``.
+        sizes: numbers of groups, at most ``k``.
+
+    >>> centres = np.array([[0.0], [1.0], [5.0], [7.0]])
+    >>> [group.tolist() for group in ward(centres, np.array([1, 1, 1, 9]), [1, 2, 3])]
+    [[0, 0, 0, 0], [0, 0, 1, 1], [0, 0, 1, 2]]
+    """
+    k, group = len(centres), np.arange(len(centres))
+    c, w = centres.astype(np.float64), weight.astype(np.float64)
+    squares = np.square(c).sum(1)
+    apart = np.maximum(squares[:, None] + squares - 2 * c @ c.T, 0)
+    cost = apart * (w[:, None] * w) / (w[:, None] + w)
+    np.fill_diagonal(cost, np.inf)
+    cuts = {k: group.copy()}
+    for left in range(k - 1, min(sizes, default=k) - 1, -1):
+        i, j = sorted(divmod(int(cost.argmin()), k))
+        c[i] = (w[i] * c[i] + w[j] * c[j]) / (w[i] + w[j])
+        w[i] += w[j]
+        cost[j], cost[:, j] = np.inf, np.inf
+        row = np.square(c - c[i]).sum(1) * w * w[i] / (w + w[i])
+        row[~np.isfinite(cost[i])] = np.inf  # itself, and all that are gone
+        cost[i], cost[:, i] = row, row
+        group[group == j] = i
+        cuts[left] = _numbered(group)[0]
+    return [cuts[size] for size in sizes]
 
 
 # --- levels ----------------------------------------------------------------------------------
