@@ -10,7 +10,7 @@ import platform
 import reprlib
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import (
     TYPE_CHECKING,
@@ -41,8 +41,10 @@ from graphcondense.core.callbacks import (
 )
 from graphcondense.core.engine import Callback, State
 from graphcondense.core.method import Method, checked_callbacks, hyperparameters
+from graphcondense.core.types import Synthetic
 from graphcondense.kinds import (
     AnyProblem,
+    Kind,
     Setting,
     import_evaluators,
     kind_named,
@@ -53,6 +55,7 @@ from graphcondense.ops.budget import BUDGETS, Budget
 from graphcondense.ops.device import usable
 from graphcondense.ops.fields import (
     Count,
+    Distinct,
     Natural,
     NonNegative,
     Positive,
@@ -115,6 +118,10 @@ class Run:
         checkpoint_seconds: seconds between checkpoints; 0 saves after every update.
         progress: show a progress bar where there is a terminal.
         tensorboard: also write TensorBoard scalars into ``out`` (extra ``log``).
+        sizes: several sizes in one run, such as 35, 70 and 140, instead of a budget. They count
+            nodes (of other kinds of data graphs, images or users), and a smaller set is made of a
+            larger one. ``out`` then has a folder for each, such as ``out/35``. Only some methods
+            can; the others say which.
 
     Raises:
         ValueError: a value out of its range.
@@ -132,13 +139,14 @@ class Run:
     checkpoint_seconds: NonNegative = 20.0
     progress: bool = True
     tensorboard: bool = False
+    sizes: Distinct | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
 
 
 def _keywords(
-    method: str | Method = "gcond",
+    method: str | Method | None = None,
     *,
     nodes: int | None = None,
     size: int | None = None,
@@ -159,6 +167,7 @@ def _keywords(
     checkpoint_seconds: float = 20.0,
     progress: bool = True,
     tensorboard: bool = False,
+    sizes: None = None,
     preset: str | None = "auto",
     callbacks: Sequence[Callback] = (),
     origin: Mapping[str, JsonValue] | None = None,
@@ -167,6 +176,8 @@ def _keywords(
     """What :func:`condense` takes after the data: fields of Budget, of Run and of the method."""
 
 
+# With sizes another form comes out, which Condenser says apart.
+_keywords.__annotations__["sizes"] = "Sequence[int] | None"
 P = ParamSpec("P")
 Images: TypeAlias = "ImageTask | tuple[Tensor | Floats | Floats32, Tensor | Ints]"
 
@@ -175,7 +186,7 @@ class Condenser(Protocol[P]):
     """What comes out follows from what goes in.
 
     A PyG data set may be one graph or many, and users by items have many types: they give
-    ``Small``.
+    ``Small``. With ``sizes=``, of one graph, it is a dict from each size to a condensed one.
     """
 
     @overload
@@ -194,12 +205,21 @@ class Condenser(Protocol[P]):
     ) -> CondensedGraph: ...
     @overload
     def __call__(self, data: object, *args: P.args, **kwargs: P.kwargs) -> Small: ...
+    @overload
+    def __call__(
+        self,
+        data: NodeTask | Data,
+        method: str | Method | None = None,
+        *,
+        sizes: Sequence[int],
+        **options: object,
+    ) -> dict[int, CondensedGraph]: ...
 
 
-def _typed(keywords: Callable[P, None]) -> Callable[[Callable[..., Small]], Condenser[P]]:
+def _typed(keywords: Callable[P, None]) -> Callable[[Callable[..., object]], Condenser[P]]:
     """Give a function the keywords of another and the return types of :class:`Condenser`."""
 
-    def wrap(function: Callable[..., Small]) -> Condenser[P]:
+    def wrap(function: Callable[..., object]) -> Condenser[P]:
         return cast(Condenser[P], shows(keywords)(function))
 
     return wrap
@@ -208,13 +228,13 @@ def _typed(keywords: Callable[P, None]) -> Callable[[Callable[..., Small]], Cond
 @_typed(_keywords)
 def condense(
     data: object,
-    method: str | Method = "gcond",
+    method: str | Method | None = None,
     *,
     preset: str | None = "auto",
     callbacks: Sequence[Callback] = (),
     origin: Mapping[str, JsonValue] | None = None,
     **options: object,
-) -> Small:
+) -> Small | dict[int, Small]:
     """Learn a tiny synthetic data set that trains models like ``data`` does.
 
     The kind of data picks a paper's form. One graph with labelled nodes (PyG ``Data``, a data set
@@ -229,7 +249,9 @@ def condense(
         data: what to condense. Labelled graphs without a split of their own get a stratified one of
             80 / 10 / 10 %; :func:`~graphcondense.data.graph_reading.as_graph_task` takes others.
         method: a name from ``graphcondense.methods()``, such as ``"gcond"`` or ``"doscond-x"``,
-            or a :class:`~graphcondense.core.method.Method`.
+            or a :class:`~graphcondense.core.method.Method`. By default ``"quotient"`` for one
+            graph, ``"doscond"`` for sets of graphs, ``"dm"`` for images and ``"distill-cf"`` for
+            users by items.
         preset: a section of the method's preset file, such as ``"paper"`` or ``"arxiv"``; fields
             given here win over it. ``"auto"`` takes the one that is called like the data, by any
             of their names, where there is one; ``"none"`` takes none. A method object is complete
@@ -238,7 +260,10 @@ def condense(
         origin: where ``data`` came from, as plain values, for ``config.yaml`` alone.
         **options: the budget, exactly one of ``nodes=``, ``size=`` (which counts graphs, images or
             users where these are condensed), ``ratio=`` with ``of=``, ``per_class=`` and
-            ``bytes=``; fields of :class:`Run`, such as ``seed=``; fields of the method.
+            ``bytes=``; fields of :class:`Run`, such as ``seed=``; fields of the method. Without
+            any budget the default method takes ten examples a class in all, at most half of the
+            labelled ones, and says so; of users by items, which have no classes, a budget is
+            needed. ``sizes=(35, 70, 140)`` instead of a budget makes several sets in one run.
 
     Returns:
         :class:`~graphcondense.saved.condensed_graph.CondensedGraph`, PyG ``Data`` with ``x [n,
@@ -248,6 +273,9 @@ def condense(
         w]`` and ``y [n]``; or :class:`~graphcondense.saved.condensed_rows.CondensedInteractions`
         (``.csr``, ``.hetero``). All have the record ``condensed``, and ``plot()``, and show
         themselves in notebooks.
+
+        With ``sizes=`` a dict from each size, ascending, to such a set; the ``assignment`` of a
+        smaller one joins nodes of a larger one.
 
     Raises:
         ValueError: bad data, an unknown method or field, an impossible budget, a folder that
@@ -263,13 +291,17 @@ def condense(
     clock = _started()
     given, chosen = _apart(options)
     run = _checked(Run, given)
-    if not isinstance(method, str | Method):
+    if not isinstance(method, str | Method | None):
         raise ValueError(_SWAPPED if isinstance(data, str | Method) else no_method(method))
     problem = problem_of(data, device_of(run), run.setting, run.pseudo_labels)
-    section = None
+    kind, section = kind_named(problem.kind), None
+    if method is None:
+        method = default_method(kind)
+    size = largest(kind, run.sizes, chosen if isinstance(method, str) else vars(method))
     if isinstance(method, str):
         section = section_of(find_method(method, problem.kind)[0], preset, problem.task.name)
-        built, name = build(method, problem.kind, preset=section, **chosen), method.lower()
+        built = build(method, problem.kind, preset=section, **chosen, **size)
+        name = method.lower()
     elif chosen or preset not in ("auto", "none", None):
         raise ValueError(
             "a Method object is complete: set "
@@ -280,9 +312,79 @@ def condense(
             f"{type(method).__name__} is for {method.kind} data, and these are {problem.kind} data"
         )
     else:
-        built, name = method, method.name
+        built, name = replace(method, **size), method.name
+    if run.sizes is not None:
+        refuse_unnested(built, name, run.sizes)
+        refuse_idle(problem, built, run, given, callbacks, loops=False)
+        return _nested(problem, built, name, run, run.sizes, origin or {}, clock, section)
     refuse_idle(problem, built, run, given, callbacks)
-    return _run(problem, built, name, run, callbacks, origin or {}, clock, preset=section)
+    built, why = with_budget(kind, problem, built, name)
+    return _run(problem, built, name, run, callbacks, origin or {}, clock, preset=section, why=why)
+
+
+def default_method(kind: Kind) -> str:
+    """The name of the method that data of a kind are condensed by where none is named.
+
+    Raises:
+        ValueError: the kind has none.
+    """
+    if not kind.default:
+        raise ValueError(
+            f"{kind.name} data have no default method: name one of graphcondense.methods()"
+        )
+    return kind.default
+
+
+def largest(kind: Kind, sizes: Sequence[int] | None, given: Mapping[str, object]) -> Record:
+    """The largest of several sizes as a budget; nothing where there are none.
+
+    Raises:
+        ValueError: a budget is given, too.
+    """
+    if sizes is None:
+        return {}
+    budget = [f"{name}={brief(given[name])}" for name in BUDGETS if given.get(name) is not None]
+    if budget:
+        raise ValueError(f"sizes={brief(sizes)} and {budget[0]} are two budgets: give one of them")
+    return {kind.counted: max(sizes)}
+
+
+def refuse_unnested(method: Method, name: str, sizes: Sequence[int]) -> None:
+    """Raise a ValueError unless the method makes several sizes in one run."""
+    if not method.nests():
+        able = [
+            n for (n, kind), cls in all_methods().items() if cls.nests() and kind == method.kind
+        ]
+        raise ValueError(
+            f"sizes={brief(sizes)}: {name} makes one size a run; of the methods for {method.kind} "
+            f"data {', '.join(able) or 'none'} can make several: give one size, or another method"
+        )
+
+
+def with_budget(kind: Kind, problem: AnyProblem, method: Method, name: str) -> tuple[Method, str]:
+    """The default method of a kind of data with a budget, where it has none: ten examples a class,
+    at most half of the labelled ones; and this rule in words, empty where a budget was given.
+
+    Raises:
+        ValueError: half of the labelled examples are below one a class.
+    """
+    if name != kind.default or not kind.default_each or any(map(vars(method).get, BUDGETS)):
+        return method, ""
+    counts = problem.source(method).counts
+    classes, labelled = len(counts), int(counts.sum())
+    most = labelled // 2
+    if most < classes:
+        raise ValueError(
+            f"give a budget, such as {kind.counted}={classes}: the default one takes at most half "
+            f"of the labelled examples, and there are {labelled} of {classes} classes"
+        )
+    n, why = kind.default_each * classes, f"{kind.default_each} examples a class"
+    if n > most:
+        n, why = most, "half of the labelled examples"
+    if parallel.is_main():
+        text = f"{name}: no budget was given, so {kind.counted}={n}, {why}"
+        print(f"{text}; {kind.counted}= sets another", file=sys.stderr)
+    return replace(method, **Record({kind.counted: n})), why
 
 
 def update(small: S, data: object, *, callbacks: Sequence[Callback] = (), **options: object) -> S:
@@ -315,6 +417,8 @@ def update(small: S, data: object, *, callbacks: Sequence[Callback] = (), **opti
         asked = {k: v for k, v in asked.items() if k not in BUDGETS}
     seen = {k: record[k] for k in ("setting", "pseudo_labels") if k in record}
     run = _checked(Run, {**seen, **given})
+    if run.sizes is not None:
+        raise ValueError(f"sizes={brief(run.sizes)} cannot act: update makes one set; leave it out")
     name = record["method"]
     method = build(
         name, kind_named(record["kind"]).name, **{**record["hyperparameters"], **asked, **chosen}
@@ -489,17 +593,10 @@ def _run(
     clock: Clock,
     before: Small | None = None,
     preset: str | None = None,
+    why: str = "",
 ) -> Small:
     about = problem.describe()
-    identity = {
-        "method": name,
-        "hyperparameters": hyperparameters(method),
-        "seed": run.seed,
-        "setting": problem.setting,
-        "pseudo_labels": run.pseudo_labels,
-        "validations": run.validations,
-        "data": about["digest"],
-    }
+    identity = _identity(problem, method, name, run, about)
     source = problem.source(method)
     estimate = method.memory_bytes(source)  # an impossible budget ends here, before any writing
     clock.on_gpu = device_of(run).type == "cuda"
@@ -524,9 +621,7 @@ def _run(
     callbacks = [*lasting, Progress(name, percent=percent)] if run.progress else [*lasting]
     if folder is not None:
         if parallel.is_main():
-            rest = {k: getattr(run, k) for k in ("device", "patience", "seconds")}
-            config = {**identity, "preset": preset, **rest, "data": about, "origin": dict(origin)}
-            write_whole(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
+            _write_config(folder, {**identity, "preset": preset}, run, about, origin)
             if run.tensorboard:
                 callbacks.append(TensorBoardLog(folder / "tensorboard"))
         path = folder / "checkpoint.pt"
@@ -536,16 +631,9 @@ def _run(
         syn = method.condense(source, rng=rng, callbacks=watching, resume=resume)
     else:
         syn = method.update(source, before, rng=rng)
-    small = problem.finish(syn.export())
-    seconds, spent = clock.seconds, clock.processor_seconds
-    small.condensed = {
-        **record(problem, method, name, run, about, small, watch, seconds, preset),
-        "processor_seconds": round(spent, 3),
-        "memory_estimate_bytes": estimate,
-        **({"remarks": dict(syn.remarks)} if syn.remarks else {}),
-    }
-    if parallel.is_main() and "warning" in syn.remarks:
-        print(f"{name}: {syn.remarks['warning']}", file=sys.stderr)
+    small = _recorded(problem, method, name, run, about, syn, watch, clock, estimate, preset)
+    if why:
+        small.condensed["budget"]["default"] = why
     if watch.start_kept and parallel.is_main():
         print(start_kept_said(small.condensed), file=sys.stderr)
     if folder is not None and parallel.is_main():
@@ -555,6 +643,97 @@ def _run(
         if watch.stopped is None:  # one that was ended early may go on with a larger limit
             for path in folder.glob("checkpoint*.pt"):
                 path.unlink()
+    return small
+
+
+def _nested(
+    problem: AnyProblem,
+    method: Method,
+    name: str,
+    run: Run,
+    sizes: Sequence[int],
+    origin: Mapping[str, JsonValue],
+    clock: Clock,
+    preset: str | None = None,
+) -> dict[int, Small]:
+    """One run for all of ``sizes``, of which ``method`` has the largest as its budget."""
+    from graphcondense.saved.condensed import graph_hash, save
+
+    sizes, counted = sorted(sizes), kind_named(problem.kind).counted
+    about, source = problem.describe(), problem.source(method)
+    methods = [replace(method, **Record({counted: n})) for n in sizes]
+    estimates = []
+    for one in methods:
+        try:  # an impossible size ends here, before any writing
+            estimates.append(one.memory_bytes(source))
+        except ValueError as error:
+            raise ValueError(f"sizes={brief(sizes)}: {error}") from error
+    clock.on_gpu = device_of(run).type == "cuda"
+    folders = [] if run.out is None else [_writable(Path(run.out) / str(n)) for n in sizes]
+    identity = _identity(problem, replace(method, **Record({counted: None})), name, run, about)
+    identity |= {"sizes": sizes, "preset": preset}
+    made = method.nested(source, sizes, torch.Generator().manual_seed(run.seed))
+    out = {}
+    for n, one, syn in zip(sizes, methods, made, strict=True):
+        watch = Watch(None, 0)
+        out[n] = _recorded(
+            problem, one, name, run, about, syn, watch, clock, max(estimates), preset
+        )
+    hashes = [graph_hash(small) for small in out.values()]
+    for small in out.values():
+        small.condensed["nested"] = {"sizes": sizes, "hashes": hashes}
+    if parallel.is_main():
+        if "warning" in made[-1].remarks:
+            print(f"{name}: {made[-1].remarks['warning']}", file=sys.stderr)
+        for folder, small in zip(folders, out.values(), strict=False):
+            _write_config(folder, identity, run, about, origin)
+            save(small, folder)
+    return out
+
+
+def _identity(problem: AnyProblem, method: Method, name: str, run: Run, about: Record) -> Record:
+    """What two runs have in common that go on with one another."""
+    return {
+        "method": name,
+        "hyperparameters": hyperparameters(method),
+        "seed": run.seed,
+        "setting": problem.setting,
+        "pseudo_labels": run.pseudo_labels,
+        "validations": run.validations,
+        "data": about["digest"],
+    }
+
+
+def _write_config(
+    folder: Path, identity: Record, run: Run, about: Record, origin: Mapping[str, JsonValue]
+) -> None:
+    """Write what repeats a run."""
+    rest = {k: getattr(run, k) for k in ("device", "patience", "seconds")}
+    config = {**identity, **rest, "data": about, "origin": dict(origin)}
+    write_whole(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
+
+
+def _recorded(
+    problem: AnyProblem,
+    method: Method,
+    name: str,
+    run: Run,
+    about: Record,
+    syn: Synthetic,
+    watch: Watch,
+    clock: Clock,
+    estimate: int,
+    preset: str | None,
+) -> Small:
+    """The finished set as users get it, with its record."""
+    small: Small = problem.finish(syn.export())
+    seconds, spent = clock.seconds, clock.processor_seconds
+    small.condensed = {
+        **record(problem, method, name, run, about, small, watch, seconds, preset),
+        "processor_seconds": round(spent, 3),
+        "memory_estimate_bytes": estimate,
+        **({"remarks": dict(syn.remarks)} if syn.remarks else {}),
+    }
     return small
 
 

@@ -24,11 +24,13 @@ class Condense(BaseTransform):  # type: ignore[misc]
     """Replace a graph by its condensed form; takes what :func:`graphcondense.condense` takes.
 
     Args:
-        method: a method's name, or a :class:`~graphcondense.core.method.Method`.
-        **options: its fields and those of :class:`graphcondense.run.Run`.
+        method: a method's name, or a :class:`~graphcondense.core.method.Method`; by default that of
+            the kind of data.
+        **options: its fields and those of :class:`graphcondense.run.Run`, but for ``sizes=``, which
+            makes several graphs of one.
 
     Raises:
-        ValueError: no method is called so.
+        ValueError: no method is called so, or ``sizes=``.
 
     Examples:
         >>> import torch_geometric.transforms as T
@@ -38,19 +40,27 @@ class Condense(BaseTransform):  # type: ignore[misc]
         20
     """
 
-    def __init__(self, method: str | Method = "gcond", **options: Any) -> None:
+    def __init__(self, method: str | Method | None = None, **options: Any) -> None:
         if isinstance(method, str):
             find_method(method)
-        elif not isinstance(method, Method):
+        elif method is not None and not isinstance(method, Method):
             raise TypeError(no_method(method))
+        if options.get("sizes") is not None:
+            raise ValueError(
+                f"sizes={options['sizes']} makes several graphs, and a transform gives one: call "
+                "condense, or give nodes="
+            )
         self.method, self.options = method, options
 
     def forward(self, data: object) -> Small:
-        return condense(data, self.method, **{"progress": False, **self.options})
+        small: Small = condense(data, self.method, **{"progress": False, **self.options})
+        return small
 
     def __repr__(self) -> str:
-        options = "".join(f", {k}={v!r}" for k, v in self.options.items())
-        return f"{type(self).__name__}({self.method!r}{options})"
+        given = [f"{k}={v!r}" for k, v in self.options.items()]
+        if self.method is not None:
+            given.insert(0, repr(self.method))
+        return f"{type(self).__name__}({', '.join(given)})"
 
 
 class Sparsify(BaseTransform):  # type: ignore[misc]

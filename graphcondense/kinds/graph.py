@@ -80,4 +80,6 @@ class GraphProblem(Problem[GraphTask, "GraphSet", "CondensedGraphs"]):
         return Measured(sizes, groups.tolist(), len(self.task), tensor_bytes(small))
 
 
-GRAPH = Kind(name="graph", problem=GraphProblem, presets="-graph", stored_as="graphs")
+GRAPH = Kind(
+    name="graph", problem=GraphProblem, presets="-graph", stored_as="graphs", default="doscond"
+)

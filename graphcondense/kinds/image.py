@@ -83,4 +83,4 @@ class ImageProblem(Problem[ImageTask, "ExportedImages", "CondensedImages"]):
         return self.measured
 
 
-IMAGE = Kind(name="image", problem=ImageProblem)
+IMAGE = Kind(name="image", problem=ImageProblem, default="dm")

@@ -132,6 +132,10 @@ class Kind:
         presets: what names of preset files end in, where a method of this name has forms for
             several kinds.
         stored_as: name of the form that files of condensed sets have.
+        default: the method of :func:`graphcondense.condense` where none is named; of those that
+            are measured, the best all round.
+        default_each: examples a class that it takes where no budget is given; 0: one is needed.
+        counted: the budget that counts examples, as users of this kind call them.
     """
 
     name: str
@@ -139,6 +143,9 @@ class Kind:
     pseudo_labels: bool = False
     presets: str = ""
     stored_as: str = "graph"
+    default: str = ""
+    default_each: int = 10
+    counted: Literal["nodes", "size"] = "size"
 
     @property
     def data(self) -> DataKind:

@@ -76,4 +76,6 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
         return of_one(small, self.task.num_classes, self.task.num_nodes)
 
 
-NODE = Kind(name="node", problem=NodeProblem, pseudo_labels=True)
+NODE = Kind(
+    name="node", problem=NodeProblem, pseudo_labels=True, default="quotient", counted="nodes"
+)

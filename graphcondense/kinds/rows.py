@@ -74,4 +74,6 @@ class RowsProblem(Problem[InteractionTask, "sp.csr_matrix", "CondensedInteractio
         return Measured(sizes, [small.num_users], self.task.num_users, tensor_bytes(small))
 
 
-ROWS = Kind(name="rows", problem=RowsProblem, stored_as="users")
+ROWS = Kind(
+    name="rows", problem=RowsProblem, stored_as="users", default="distill-cf", default_each=0
+)

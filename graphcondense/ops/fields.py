@@ -94,6 +94,13 @@ Weights = Annotated[tuple[float, ...], Rule(any, "are all zero; give one other t
 """Weights in a sum that is not empty."""
 
 
+Distinct = Annotated[
+    tuple[Count, ...],
+    Rule(lambda v: 0 < len(v) == len(set(v)), "must be one or more different whole numbers"),
+]
+"""Whole numbers, one or more, none of them twice."""
+
+
 def check_fields(instance: DataclassInstance) -> None:
     """Check every field of a dataclass against its type, its choices and its range.
 

@@ -27,6 +27,9 @@ def what_comes_out(
     graph: NodeTask, graphs: GraphTask, images: ImageTask, users: InteractionTask, x: Tensor
 ) -> None:
     assert_type(graphcondense.condense(graph, "gcond", nodes=70, seed=0), CondensedGraph)
+    assert_type(graphcondense.condense(graph), CondensedGraph)
+    nested = graphcondense.condense(graph, sizes=(35, 70), seed=0)
+    assert_type(nested, dict[int, CondensedGraph])
     assert_type(graphcondense.condense(graphs, "doscond", per_class=1), CondensedGraphs)
     assert_type(graphcondense.condense(images, "dm", per_class=1), CondensedImages)
     assert_type(graphcondense.condense((x, x), "dm", size=10), CondensedImages)
@@ -45,6 +48,7 @@ def mistakes(graph: NodeTask) -> None:
     graphcondense.condense(graph, "gcond", of="some")  # type: ignore[call-overload]
     graphcondense.condense(graph, "gcond", "paper")  # type: ignore[call-overload]
     graphcondense.condense(graph, 3)  # type: ignore[call-overload]
+    graphcondense.condense(graph, sizes=35)  # type: ignore[call-overload]
     graphcondense.evaluate(graph)  # type: ignore[call-arg]
     graphcondense.evaluate(graph, graph, seeds="many")  # type: ignore[arg-type]
     graphcondense.load(3)  # type: ignore[arg-type]
