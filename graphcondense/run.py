@@ -300,7 +300,7 @@ def condense(
     size = largest(kind, run.sizes, chosen if isinstance(method, str) else vars(method))
     if isinstance(method, str):
         section = section_of(find_method(method, problem.kind)[0], preset, problem.task.name)
-        built = build(method, problem.kind, preset=section, **chosen, **size)
+        built = build(method, problem.kind, preset=section, **{**chosen, **size})
         name = method.lower()
     elif chosen or preset not in ("auto", "none", None):
         raise ValueError(
@@ -473,7 +473,9 @@ def refuse_idle(
     """
     why: dict[str, str] = {}
     if not (method.iterates and loops):
-        what = f"{method.name}: {method.cost or 'solved at once'}" if loops else "update"
+        what = f"{method.name}: {method.cost or 'solved at once'}"
+        if not loops:
+            what = "update" if run.sizes is None else "several sizes"
         text = f"no loop is run that could be scored, saved or ended on the way ({what})"
         why = dict.fromkeys(LOOP_OPTIONS, text)
     elif not problem.validates:
@@ -502,7 +504,7 @@ def no_method(method: object) -> str:
     """What is wrong with something that is neither a method nor the name of one."""
     return (
         f"method={brief(method)}: give the name of one of graphcondense.methods(), such as "
-        "'gcond', or a Method object"
+        "'gcond', or a Method object, or none for the default one"
     )
 
 

@@ -460,14 +460,15 @@ def test_a_failed_cell_of_bench_is_told(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_demo(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "DEMO", {"nodes": 20, "epochs": 1, "outer": 2})
+    monkeypatch.setattr(demo, "DEMO", {"nodes": 20})
     quick = {"models": ("GCN", "MLP"), "seeds": 1, "epochs": 3, "progress": False}
     monkeypatch.setattr(demo, "DEMO_EVALUATION", quick)
     ok("demo", "--out", "demo")
     said = capsys.readouterr().out
     row = r"^{} +(- +)?GCN"
     assert all(re.search(row.format(name), said, re.MULTILINE) for name in ("random", "whole"))
-    assert all(Path(f"demo/{name}.png").exists() for name in ("curve", "graph", "evaluation"))
+    assert re.search(row.format("quotient"), said, re.MULTILINE)
+    assert all(Path(f"demo/{name}.png").exists() for name in ("graph", "evaluation"))
     assert "has a finished run" in fails(capsys, "demo", "--out", "demo")
 
 

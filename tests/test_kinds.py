@@ -165,6 +165,8 @@ def test_a_fifth_kind_is_condensed(series: None, tmp_path: Path) -> None:
         graphcondense.condense(waves(), "first", nodes=4, pseudo_labels=2)
     with pytest.raises(ValueError, match="unknown method 'gcond' for series data"):
         graphcondense.condense(waves(), "gcond", nodes=4)
+    with pytest.raises(ValueError, match="series data have no default method: name one"):
+        graphcondense.condense(waves(), nodes=4)
 
 
 def test_a_fifth_kind_is_opened_by_name(series: None) -> None:
@@ -197,7 +199,7 @@ def test_every_kind_is_known_at_every_layer() -> None:
         (lambda: graphcondense.data.datasets("video"), "unknown data set 'video'"),
         (lambda: graphcondense.condense("cora", nodes=2), r"graphcondense\.data\.load\('cora'\)"),
         (lambda: graphcondense.condense(Path("a.pt"), nodes=2), r"data\.load\('a.pt'\)"),
-        (lambda: graphcondense.condense(toy_graph(), None, nodes=2), r"graphcondense\.methods\(\)"),
+        (lambda: graphcondense.condense(toy_graph(), b"", nodes=2), r"graphcondense\.methods\(\)"),
         (lambda: graphcondense.condense(toy_graph(), 7, nodes=2), r"method=7: give the name"),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +35,7 @@ from graphcondense.cli.folders import (
 )
 from graphcondense.cli.help import asks_help, data_key, glance
 from graphcondense.cli.runs import check_device
-from graphcondense.cli.text import CONSOLE, say, summary, tell, warn
+from graphcondense.cli.text import CONSOLE, is_main, say, summary, tell, warn
 
 if TYPE_CHECKING:
     from graphcondense.core.method import Method
@@ -58,6 +58,7 @@ class Start:
 
 def command_condense(argv: list[str]) -> object:
     """Condense a data set with one method, into a run folder."""
+    argv = joined(argv, "--sizes")
     flags, asked = glance(argv, "--config", "--data"), asks_help(argv)
     path = flags.config
     config: Config = {}
@@ -67,16 +68,19 @@ def command_condense(argv: list[str]) -> object:
         config = read_config(Path(path))
     named = bool(argv) and not argv[0].startswith("-")
     method = argv[0].lower() if named else config.get("method")
+    data_name = flags.data or config.get("origin", {}).get("data")
     if method is None:
         if asked:
             raise HelpAsked(unnamed_parser())
-        raise ValueError(f"name a method first\n{_usage()}")
+        if data_name is None:
+            raise ValueError(f"name a method first, or data: they have a default one\n{_usage()}")
+        method = default_for(data_name)
     if config and method != config["method"]:
         raise ValueError(f"{path} is of method {config['method']}, not {method}")
     from graphcondense.methods import find_method
+    from graphcondense.run import Run, is_finished
 
     forms = forms_of(method)
-    data_name = flags.data or config.get("origin", {}).get("data")
     if data_name is None and not asked:
         Where().named()
     if data_name is None and len(forms) > 1:
@@ -85,36 +89,75 @@ def command_condense(argv: list[str]) -> object:
     where, data = _data_of(cls, variant, method, argv[named:], config)
     args = _condense_args(cls, variant, method, argv[named:], config, data.name)
 
+    several = Flags("run", Run, only=("sizes",))  # the parser has it as it was written
     left = {f.name for part in (Where, Start, Common) for f in fields(part)}
     options = {k: v for k, v in vars(args).items() if k not in left}
+    options |= several.values(args)
     folder = Path(args.out or f"runs/{where.stem}-{method}-{size(options)}-seed{args.seed}")
     if args.resume and args.overwrite:
         raise ValueError("--resume goes on and --overwrite starts over: give one of them")
-    if not args.resume:
-        prepare(folder, args.overwrite)
+    sizes = sorted(options["sizes"] or ())
+    folders = [folder / str(n) for n in sizes] or [folder]
+    for one in folders if not args.resume else ():
+        prepare(one, args.overwrite)
     options |= {"out": folder, "preset": args.preset}
     if CONSOLE.quiet:
         options["progress"] = False
-    from graphcondense.run import is_finished
-
     if args.resume and is_finished(folder):
         tell(f"{folder} is finished: there is nothing to resume")
     _tell_other_kinds(where.named(), cls.kind, forms)
-    small = _run(data, method, options, asdict(where), argv)
+    made = _run(data, method, options, asdict(where), argv)
+    found = [
+        _shown(small, here, data)
+        for small, here in zip(made.values() if sizes else [made], folders, strict=True)
+    ]
+    if is_main():
+        tell(f"next: graphcondense evaluate {shlex.join(map(str, folders))}")
+    return found if sizes else found[0]
+
+
+def _shown(small: Any, folder: Path, data: object) -> Record:
+    """Say what was made and draw it into its folder; what ``--json`` prints of it."""
     say(summary(small))
-    pictures = draw(small, folder, data)
+    draw(small, folder, data)
     files = sorted(p.name for p in folder.iterdir() if p.is_file())
     tell(f"\n{folder}: {', '.join(files)}")
-    if pictures:
-        tell(f"next: graphcondense evaluate {shlex.quote(str(folder))}")
     return {"folder": str(folder), "files": files, "condensed": small.condensed}
+
+
+def default_for(data: str) -> str:
+    """The default method for the data called so.
+
+    >>> default_for("cora"), default_for("molbace")
+    ('quotient', 'doscond')
+    """
+    from graphcondense.kinds import kind_named
+    from graphcondense.run import default_method
+
+    return default_method(kind_named(kind_of(data)))
+
+
+def joined(argv: Sequence[str], flag: str) -> list[str]:
+    """The words after a flag, up to the next one, as one word with commas between.
+
+    >>> joined(["--sizes", "35", "70", "--seed", "1"], "--sizes")
+    ['--sizes=35,70', '--seed', '1']
+    """
+    out: list[str] = []
+    for word in argv:
+        last = out[-1] if out else ""
+        if (last == flag and word[:1] != "-") or (last.startswith(f"{flag}=") and word[:1] != "-"):
+            out[-1] += f"{'=' if last == flag else ','}{word}"
+        else:
+            out.append(word)
+    return out
 
 
 def _usage() -> str:
     from graphcondense.cli.help import method_rows
 
     known = ", ".join(dict.fromkeys(row["name"] for row in method_rows()))
-    return f"usage: graphcondense condense METHOD --data NAME|FILE ...\nmethods: {known}"
+    return f"usage: graphcondense condense [METHOD] --data NAME|FILE ...\nmethods: {known}"
 
 
 def unnamed_parser() -> Parser:
@@ -124,7 +167,7 @@ def unnamed_parser() -> Parser:
         f"{summary_of(command_condense)} graphcondense condense METHOD --help lists a method's "
         f"flags. The {_usage().splitlines()[1]}",
     )
-    parser.add_words("METHOD", "one of the methods")
+    parser.add_words("METHOD", "one of the methods; by default that of the kind of data", "?")
     return parser
 
 
@@ -227,8 +270,9 @@ def parse_with_preset(
     if unknown := defaults.keys() - vars(parse(parser, argv)).keys():
         raise ValueError(f"{cls.name} has no option {', '.join(sorted(unknown))}")
     # A budget on the command line stands for any other that a preset or config names.
-    if named_in(argv) & set(BUDGETS):
-        defaults = {k: v for k, v in defaults.items() if k not in BUDGETS}
+    budgets = {*BUDGETS, "sizes"}
+    if named_in(argv) & budgets:
+        defaults = {k: v for k, v in defaults.items() if k not in budgets}
     parser.set_defaults(defaults)
     args = parse(parser, argv)
     args.preset = preset_of_data(section, "config" if config else asked, cls.name)

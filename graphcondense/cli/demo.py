@@ -43,8 +43,8 @@ def command_demo(argv: list[str]) -> object:
     task: Any = where.load()
     tell(f"{task.num_nodes:,} handwritten digits, each joined to its 10 nearest, become 50 nodes.")
     options = {**DEMO, "seed": args.seed, "out": folder, "progress": not CONSOLE.quiet}
-    small = graphcondense.condense(task, "gcond-x", origin=asdict(where), **options)
-    report = evaluate({"gcond-x": small}, task, **DEMO_EVALUATION)
+    small = graphcondense.condense(task, origin=asdict(where), **options)
+    report = evaluate({small.condensed["method"]: small}, task, **DEMO_EVALUATION)
     say(f"{summary(small)}\n\n{report.table()}\n")
     if is_main():
         report.to_json(folder / "evaluation.json")
@@ -53,12 +53,12 @@ def command_demo(argv: list[str]) -> object:
     if is_main():
         draw_pixels(small, (8, 8), folder / "graph.png")  # digits as digits
     tell(f"{time.perf_counter() - began:.0f} s in all. Pictures: {', '.join(map(str, pictures))}")
-    tell("next: graphcondense condense gcond-x --data cora --nodes 70")
+    tell("next: graphcondense condense --data cora --nodes 70")
     return json.loads(report.to_json())
 
 
 DEMO: Config = {"nodes": 50}
-"""How the demonstration runs GCond-X: by its defaults."""
+"""How the demonstration runs the default method: by its defaults."""
 
 DEMO_EVALUATION: Config = {
     "models": ("GCN", "SGC", "MLP"),

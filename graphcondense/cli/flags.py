@@ -214,7 +214,7 @@ class Option:
         kinds = [typing.get_args(h)[0] for h in _sequences(self.hint)]
         if kinds and kinds[0] in (int, float):
             try:
-                return tuple(kinds[0](part) for part in value.split(","))
+                return tuple(kinds[0](part) for part in value.strip("[]").split(","))
             except ValueError as error:
                 message = f"{self.flags[0]} {value}: give numbers with commas between"
                 raise ValueError(message) from error

@@ -29,6 +29,8 @@ def config_flags(config: Config) -> Config:
     from graphcondense.run import Run
 
     run = {f.name: config[f.name] for f in fields(Run) if f.name in config}
+    if run.get("sizes"):
+        run["sizes"] = ",".join(map(str, run["sizes"]))
     return {**config.get("hyperparameters", {}), **run, **config.get("origin", {})}
 
 
@@ -49,14 +51,15 @@ def prepare(folder: Path, overwrite: bool) -> None:
             path.unlink()
 
 
-def size(options: Mapping[str, object]) -> str:
+def size(options: Mapping[str, Any]) -> str:
     """The budget as a part of a file name.
 
-    >>> size({"nodes": 70, "ratio": None}), size({"ratio": 0.5})
-    ('70', 'ratio0.5')
+    >>> size({"nodes": 70, "ratio": None}), size({"ratio": 0.5}), size({"sizes": (35, 70)})
+    ('70', 'ratio0.5', '35-70')
     """
     given = [(k, options[k]) for k in BUDGETS if options.get(k) is not None]
-    return "-".join(f"{'' if k == 'nodes' else k}{v}" for k, v in given) or "none"
+    words = [f"{'' if k == 'nodes' else k}{v}" for k, v in given]
+    return "-".join([*words, *map(str, options.get("sizes") or ())]) or "default"
 
 
 def draw(small: Any, folder: Path, real: Any = None) -> list[Path]:

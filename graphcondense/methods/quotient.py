@@ -88,8 +88,17 @@ class Quotient(Coarse):
 
     def sizes(self, real: NodeSource) -> Tensor:
         """Clusters of each class as if all were equally large; :meth:`solve` parts a budget for all
-        classes by what the teacher predicts."""
-        return self.of_all(real)
+        classes by what the teacher predicts.
+
+        Raises:
+            ValueError: not exactly one budget, or one below one node a class or above the graph.
+        """
+        wanted = self.of_all(real)
+        if (n := int(wanted.sum())) > real.num_examples:
+            raise ValueError(
+                f"the budget gives {n} clusters, above the {real.num_examples} nodes; lower it"
+            )
+        return wanted
 
     def memory_bytes(self, real: NodeSource) -> int:
         """The few dimensions of all nodes as the teacher and k-means hold them, and the export."""
