@@ -1,0 +1,191 @@
+"""Features of a small graph, learnt so that linear models of several propagations agree with a
+teacher at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from graphcondense.ops.adjacency import gcn_norm_csr, mean_norm_csr
+from graphcondense.ops.arrays import dense
+from graphcondense.ops.coarsen import Array
+
+Rows = TypeVar("Rows", Array, Tensor)
+
+RESTART, STEPS = 0.1, 6
+"""Of personalised PageRank."""
+RIDGES = (0.03, 0.3, 3.0)
+"""Penalties with which a set of features is scored; networks that are trained long have small ones,
+those that are ended early large ones."""
+
+
+def propagations(
+    x: Rows,
+    gcn: Callable[[Rows], Rows],
+    mean: Callable[[Rows], Rows],
+    join: Callable[[Sequence[Rows]], Rows],
+) -> Iterator[Rows]:
+    """What four families of models see of features ``x [n, d]``: ``X`` (MLP), ``Â² X`` (GCN, SGC),
+    ``[X, D⁻¹A X, (D⁻¹A)² X]`` (GraphSAGE, H2GCN, GIN) and personalised PageRank (APPNP, GCNII).
+
+    Args:
+        x: an array or a tensor.
+        gcn, mean: products with ``Â`` and ``D⁻¹A [n, n]``.
+        join: puts columns side by side.
+    """
+    yield x
+    yield gcn(gcn(x))
+    first = mean(x)
+    yield join((x, first, mean(first)))
+    z = x
+    for _ in range(STEPS):
+        z = (1 - RESTART) * gcn(z) + RESTART * x
+    yield z
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a loss and a score need of one propagation ``Z [N, k]`` of the real features.
+
+    Attributes:
+        gram: ``ZᵀZ / N [k, k]``.
+        cross: ``ZᵀT / N [k, C]`` with the centred targets ``T``.
+        held: rows of the nodes that score ``[m, k]``.
+    """
+
+    gram: Tensor
+    cross: Tensor
+    held: Tensor
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """The real side: all that does not change while features are learnt.
+
+    Attributes:
+        sights: one for each propagation.
+        spread: mean square length of the targets.
+        classes: of the nodes that score ``[m]``.
+    """
+
+    sights: list[Sight]
+    spread: float
+    classes: Tensor
+
+    @classmethod
+    def of(
+        cls,
+        rows: Array,
+        adj: sp.csr_matrix,
+        gcn: sp.csr_matrix,
+        labels: Array,
+        held: Tensor,
+        y: Tensor,
+    ) -> Teaching:
+        """From real features ``[N, k]``, ``A`` and ``Â [N, N]``, a teacher's ``labels [N, C]``, and
+        the nodes that score with their classes ``[m]``."""
+        targets = centred(torch.from_numpy(labels.astype(np.float32)))
+        sights = []
+        few, means = rows.astype(np.float32), mean_norm_csr(adj)
+        for seen in propagations(few, lambda x: gcn @ x, lambda x: means @ x, np.hstack):
+            z = torch.from_numpy(np.ascontiguousarray(seen, dtype=np.float32))
+            sights.append(Sight(z.T @ z / len(z), z.T @ targets / len(z), z[held]))
+        return cls(sights, float(targets.square().sum(1).mean()), y)
+
+    def loss(self, small: SmallGraph, z: Tensor, ridge: float) -> Tensor:
+        """The mean square error at all real nodes, over propagations summed, of ridge regressions
+        on the small graph with features ``z [n, k]``: ``tr(Bᵀ S B) - 2 tr(Bᵀ R) + const`` with the
+        Gram matrix ``S`` and the cross products ``R``, so its cost does not depend on ``N``."""
+        total = z.new_zeros(())
+        for u, sight in zip(small.propagations(z), self.sights, strict=True):
+            b = regressed(u, small.y, ridge)
+            total = total + (b * (sight.gram @ b)).sum() - 2 * (b * sight.cross).sum()
+        return total + len(self.sights) * self.spread
+
+    def right(self, small: SmallGraph, z: Tensor) -> Tensor:
+        """In which share of propagations and ``RIDGES`` each scoring node is classified rightly
+        ``[m]``."""
+        hits = [
+            (sight.held @ regressed(u, small.y, ridge)).argmax(1) == self.classes
+            for u, sight in zip(small.propagations(z), self.sights, strict=True)
+            for ridge in RIDGES
+        ]
+        return torch.stack(hits).float().mean(0)
+
+
+class SmallGraph:
+    """A small graph whose features are yet open.
+
+    Args:
+        adj: ``A [n, n]``.
+        y: labels ``[n, C]``, rows sum to one.
+    """
+
+    def __init__(self, adj: sp.csr_matrix, y: Array) -> None:
+        self.gcn, self.mean = (
+            torch.from_numpy(dense(norm(adj)).astype(np.float32))
+            for norm in (gcn_norm_csr, mean_norm_csr)
+        )
+        self.y = centred(torch.from_numpy(y.astype(np.float32)))
+
+    def propagations(self, z: Tensor) -> Iterator[Tensor]:
+        """Of features ``z [n, k]``."""
+        return propagations(
+            z, lambda x: self.gcn @ x, lambda x: self.mean @ x, lambda parts: torch.cat([*parts], 1)
+        )
+
+
+def centred(labels: Tensor) -> Tensor:
+    """Less one over their number, so that rows sum to zero."""
+    return labels - 1 / labels.shape[1]
+
+
+def regressed(u: Tensor, y: Tensor, ridge: float) -> Tensor:
+    """Ridge regression ``[k, C]`` of ``y [n, C]`` on ``u [n, k]``, by the smaller of the two Gram
+    matrices; the penalty is ``ridge`` times the mean square length of rows."""
+    n, k = u.shape
+    penalty = ridge * (u.square().sum() / n + 1e-12)
+    if n <= k:
+        dual: Tensor = torch.linalg.solve(u @ u.T + penalty * torch.eye(n), y)
+        return u.T @ dual
+    primal: Tensor = torch.linalg.solve(u.T @ u + penalty * torch.eye(k), u.T @ y)
+    return primal
+
+
+def learnt(
+    teaching: Teaching, small: SmallGraph, start: Tensor, steps: int, rate: float, ridge: float
+) -> Tensor:
+    """Features ``[n, k]`` that lower :meth:`Teaching.loss`, by Adam with a cosine schedule.
+
+    Args:
+        start: where they start; ``rate`` is a share of its spread, so that units do not matter.
+    """
+    z = start.clone().requires_grad_()
+    spread = float((start - start.mean(0)).square().mean().sqrt())
+    optimiser = torch.optim.Adam([z], lr=rate * spread)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    for _ in range(steps):
+        (z.grad,) = torch.autograd.grad(teaching.loss(small, z, ridge), z)
+        optimiser.step()
+        schedule.step()
+    return z.detach()
+
+
+def surely_better(after: Tensor, before: Tensor) -> bool:
+    """Whether the mean of ``after - before [m]`` is above its own standard error: what is simpler
+    stays unless it is clearly beaten (Breiman et al., 1984, the rule of one standard error).
+
+    >>> surely_better(torch.tensor([1.0, 1.0, 1.0, 0.0]), torch.zeros(4))
+    True
+    >>> surely_better(torch.tensor([1.0, 0.0, 0.0, 0.0]), torch.tensor([0.0, 1.0, 0.0, 0.0]))
+    False
+    """
+    gain = after - before
+    error = float(gain.std(correction=0)) / max(len(gain), 1) ** 0.5
+    return bool(len(gain)) and float(gain.mean()) > error
