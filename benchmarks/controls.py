@@ -172,16 +172,4 @@ CONTROLS: Mapping[str, Callable[[Start], Data | NodeTask]] = {
     "quotient-features": lambda s: without_edges(s.small),
     "whole+soft": lambda s: whole_with(s.task, s.lesson.soft),
 }
-"""By name, how each is made."""
-
-ABOUT = {
-    "random+soft": "random real nodes of the whole graph, their features and edges, with quotient's"
-    " soft labels",
-    "kcenter+soft": "the same, chosen by k-center",
-    "random-rows": "rows of `Â² X` of random labelled nodes, no edges, hard labels",
-    "random-rows+soft": "rows of `Â² X` of random nodes, no edges, with quotient's soft labels",
-    "quotient-hard": "quotient's graph with the classes of its soft labels",
-    "quotient-shuffled": "quotient's graph, its edges between nodes drawn at random",
-    "quotient-features": "quotient's nodes without edges",
-    "whole+soft": "the whole graph, all of its nodes trained on with quotient's soft labels",
-}
+"""By name, how each is made; ``docs/results-transfer.md`` says what for."""

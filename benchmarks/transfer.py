@@ -40,10 +40,10 @@ SEEDED = ("computers", "physics")
 LABELLED = {"physics": 60}
 """Further nodes of each class that are labelled by label propagation, since budgets are above its
 100 labelled nodes. Our own method and its controls are not given them."""
-OWN = "quotient"
+OWN = transfer_page.OWN
 METHODS = (OWN, "gecc", "gcdm", "clustering", "gc-sntk", "gdem", "gcond")
 FLOORS = ("random", "kcenter", "herding", "whole")
-WHOLE = ("whole", "whole+soft")
+WHOLE = transfer_page.WHOLE
 """Sets that no budget and no condensation seed change: one cell a split."""
 
 

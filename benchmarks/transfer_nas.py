@@ -20,7 +20,7 @@ ASKED = 0.15
 
 
 def run(root: str | None, out: Path, *, seeds: int, trials: int = 40) -> None:
-    """Search on ``seeds`` graphs of each kind; write ``transfer-nas`` as JSON, picture and text.
+    """Search on ``seeds`` graphs of each kind; write ``nas-quotient`` as JSON, picture and text.
 
     An interrupted search goes on where it was.
     """
@@ -39,7 +39,7 @@ def run(root: str | None, out: Path, *, seeds: int, trials: int = 40) -> None:
             seeds=3,
             baselines=baselines,
             random_draws=seeds,
-            storage=cells / "transfer-nas.log",
+            storage=cells / "nas-quotient.log",
             progress=False,
             epochs=150,
             val_every=5,
@@ -59,9 +59,9 @@ def run(root: str | None, out: Path, *, seeds: int, trials: int = 40) -> None:
         RANDOM: own.ranking("random"),
         "whole": own.ranking("whole"),
     }
-    own.to_json(out / "transfer-nas.json")
-    own.plot(out / "transfer-nas.png")
-    (out / "transfer-nas.md").write_text(text(found, trials))
+    own.to_json(out / "nas-quotient.json")
+    own.plot(out / "nas-quotient.png")
+    (out / "nas-quotient.md").write_text(text(found, trials))
 
 
 def text(found: dict[str, Any], trials: int) -> str:
@@ -96,7 +96,7 @@ def text(found: dict[str, Any], trials: int) -> str:
             f"\nKendall's tau of `{OWN}` is {ahead:+.2f} from that of a random subgraph; asked "
             f"+{ASKED:.2f}: **{verdict}**.\n",
             "![Scores on the condensed graph against scores on the whole graph]"
-            "(results/transfer-nas.png)\n",
+            "(results/nas-quotient.png)\n",
         ]
     )
 

@@ -17,7 +17,7 @@ from nodes import line
 from graphcondense.nn.batched import MODELS
 
 OWN = "quotient"
-FLOORS = ("random", "kcenter", "herding")
+WHOLE = ("whole", "whole+soft")
 BASE = ("random", "whole")
 """Shown beside controls too."""
 NAMES = {
@@ -312,6 +312,15 @@ def table(cells: Cells, names: Sequence[str], plain: float | None) -> list[str]:
     return lines
 
 
+def uneven(cells: Cells) -> list[str]:
+    """Which sets have other runs than ours: their numbers are means over others."""
+    ours = cells.common(OWN)
+    other = [n for n in cells.sets if n not in WHOLE and cells.common(n) != ours]
+    if not other:
+        return []
+    return [f"**Unequal runs**: {', '.join(other)} have other runs than `{OWN}`, see `runs`.", ""]
+
+
 def detail(cells: Cells, names: Sequence[str]) -> list[str]:
     """Spread and last epoch of each cell, folded."""
     lines = ['??? note "Standard deviation over all trainings, and the last epoch\'s score"', ""]
@@ -343,6 +352,7 @@ def section(
         "",
         *table(cells, cells.order(own), plain),
         "",
+        *uneven(cells),
     ]
     if further := {row["labelled_further"] for row in cells.rows} - {0}:
         text += [
@@ -425,7 +435,8 @@ def write(out: Path, budgets: Mapping[str, Sequence[int]], trainings: tuple[int,
         budgets: of each data set.
         trainings: of a small set, and of the whole graph; other cells are left out.
     """
-    parts = ["# Transfer between models\n", "Written by `benchmarks/transfer.py`; do not edit.\n"]
+    head = ["# Transfer between models\n", "Written by `benchmarks/transfer.py`; do not edit.\n"]
+    parts: list[str] = []
     for name, sizes in budgets.items():
         rows = read(out, name, trainings)
         measured = [budget for budget in sizes if any(row["nodes"] == budget for row in rows)]
@@ -450,6 +461,7 @@ def write(out: Path, budgets: Mapping[str, Sequence[int]], trainings: tuple[int,
             f"![{NAMES[name]}, {shown} nodes: trained on by evaluated with]"
             f"(results/transfer-{name}.png)\n"
         )
-    if (ranked := out / "transfer-nas.md").exists():
+    if (ranked := out / "nas-quotient.md").exists():
         parts.append(ranked.read_text())
-    (out / "transfer.md").write_text("\n".join(parts))
+    text = "\n".join([*head, *(parts or ["Nothing has been measured yet.\n"])])
+    (out / "transfer.md").write_text(text)
