@@ -4,21 +4,23 @@
 
 A cell is one model trained on one set: data x split x nodes x set x condensation seed x model. Each
 is a file in ``--out``/cells/transfer and is not run again, so that a killed run loses one cell at
-most; delete that folder to start over. The first seed of everything comes first, then the second,
-so that a run that is stopped early has an even picture. Processes with other ``--data`` may run
-side by side. ``--page`` writes tables from what is there; ``--nas`` ranks architectures.
+most; delete that folder to start over (``*/*-quotient*`` in it once the method has changed). The
+first seed of everything comes first, then the second, so that a run that is stopped early has an
+even picture. Processes with other ``--data`` may run side by side. ``--page`` writes tables from what is there; ``--nas`` ranks architectures.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
 import time
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +43,12 @@ LABELLED = {"physics": 60}
 """Further nodes of each class that are labelled by label propagation, since budgets are above its
 100 labelled nodes. Our own method and its controls are not given them."""
 OWN = transfer_page.OWN
-METHODS = (OWN, "gecc", "gcdm", "clustering", "gc-sntk", "gdem", "gcond")
-FLOORS = ("random", "kcenter", "herding", "whole")
+SETS = (
+    *(OWN, "random", "whole", "random+soft", "random-rows+soft", "gecc", "random-rows"),
+    *("quotient-hard", "quotient-shuffled", "quotient-features", "clustering", "kcenter+soft"),
+    *("kcenter", "herding", "gcdm", "gdem", "gc-sntk", "gcond", "whole+soft"),
+)
+"""What is most wanted first: methods by their names, floors, and controls."""
 WHOLE = transfer_page.WHOLE
 """Sets that no budget and no condensation seed change: one cell a split."""
 
@@ -94,7 +100,7 @@ def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--graphs", type=Path, default=None, help="folder of debian.npz")
     parser.add_argument("--data", nargs="*", default=list(BUDGETS), choices=list(BUDGETS))
     parser.add_argument("--nodes", nargs="+", type=int, default=None, help="of the usual budgets")
-    parser.add_argument("--sets", nargs="+", default=[*METHODS, *FLOORS, *controls.CONTROLS])
+    parser.add_argument("--sets", nargs="+", default=list(SETS))
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
     parser.add_argument("--seeds", type=int, default=5, help="condensation seeds")
     parser.add_argument("--splits", type=int, default=5, help="of Computers and Physics")
@@ -105,6 +111,7 @@ def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
         default=None,
         help="of cells of the whole graph, which take by far the longest; default as --trainings",
     )
+    parser.add_argument("--memory", type=float, default=4.0, help="GiB that trainings may take")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="start no cell later")
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     parser.add_argument("--page", action="store_true", help="only write tables from what is there")
@@ -129,29 +136,24 @@ def cells(args: argparse.Namespace) -> Iterator[Cell]:
     """All cells, in the order in which they are run, each once.
 
     In a round every data set has one split and one condensation seed; the first rounds have
-    different splits. Within a round all sets are trained on by one model after the other.
+    different splits. Within a round sets come in the order of ``--sets``, each with all data and
+    models, so that rows of a table are whole.
     """
     done = set()
-    for number in range(args.splits * args.seeds):
-        for model in args.models:
-            for data in args.data:
-                splits = args.splits if data in SEEDED else 1
-                turn, split = divmod(number, splits)
-                if turn >= args.seeds:
+    for number, name in product(range(args.splits * args.seeds), args.sets):
+        for data in args.data:
+            turn, split = divmod(number, args.splits if data in SEEDED else 1)
+            if turn >= args.seeds:
+                continue
+            fixed, seed = name in WHOLE, (split + turn) % args.seeds
+            for budget, model in product(BUDGETS[data], args.models):
+                if args.nodes and budget not in args.nodes:
                     continue
-                seed = (split + turn) % args.seeds
-                for budget in BUDGETS[data]:
-                    if args.nodes and budget not in args.nodes:
-                        continue
-                    for name in args.sets:
-                        fixed = name in WHOLE
-                        cell = Cell(
-                            *(data, split, 0 if fixed else budget, name),
-                            *(0 if fixed else seed, model),
-                        )
-                        if cell not in done:
-                            done.add(cell)
-                            yield cell
+                of_set = (0, name, 0) if fixed else (budget, name, seed)
+                cell = Cell(data, split, *of_set, model)
+                if cell not in done:
+                    done.add(cell)
+                    yield cell
 
 
 def run(args: argparse.Namespace, cell: Cell) -> None:
@@ -171,7 +173,9 @@ def run(args: argparse.Namespace, cell: Cell) -> None:
         why = f"{error}".splitlines() or [type(error).__name__]
         write(cell.folder(args.out) / "failed.json", {"error": why[0]})  # delete it to try again
         raise
-    fitted = evaluator.fit(cell.model, small, seeds=trainings)
+    fits = fitted(evaluator, cell.model, small, trainings, args.memory)
+    tests, lasts = ([v for f in fits for v in getattr(f, k).tolist()] for k in SCORES)
+    spent = sum(f.processor_seconds for f in fits)
     size = size_of(small)
     row = {
         "data": cell.data,
@@ -182,16 +186,16 @@ def run(args: argparse.Namespace, cell: Cell) -> None:
         "model": cell.model,
         "predictor": evaluator.about(evaluator.model_of(cell.model))[0],
         "trainings": trainings,
-        "test_mean": float(fitted.test_selected.mean()),
-        "test_std": float(fitted.test_selected.std()) if trainings > 1 else 0.0,
-        "last_mean": float(fitted.test_last.mean()),
-        "val": float(fitted.val_selected.mean()),
-        "epoch": float(fitted.epoch_selected.float().mean()),
-        "tests": fitted.test_selected.tolist(),
-        "lasts": fitted.test_last.tolist(),
-        "chosen": fitted.chosen,
+        "test_mean": statistics.fmean(tests),
+        "test_std": statistics.stdev(tests) if trainings > 1 else 0.0,
+        "last_mean": statistics.fmean(lasts),
+        "val": statistics.fmean(v for f in fits for v in f.val_selected.tolist()),
+        "epoch": statistics.fmean(v for f in fits for v in f.epoch_selected.tolist()),
+        "tests": tests,
+        "lasts": lasts,
+        "chosen": " | ".join(dict.fromkeys(f.chosen for f in fits if f.chosen)),
         "seconds": seconds,
-        "training_seconds": fitted.processor_seconds / trainings,
+        "training_seconds": spent / trainings,
         "test_nodes": len(task.test),
         "set_nodes": size.nodes,
         "edges": size.edges,
@@ -201,8 +205,19 @@ def run(args: argparse.Namespace, cell: Cell) -> None:
         "set_hash": graph_hash(small) if cell.set not in WHOLE else "",
     }
     write(path, row)
-    took = fitted.processor_seconds
-    print(f"{cell}: {row['test_mean']:.3f}, {took:.0f} s", file=sys.stderr, flush=True)
+    print(f"{cell}: {row['test_mean']:.3f}, {spent:.0f} s", file=sys.stderr, flush=True)
+
+
+SCORES = ("test_selected", "test_last")
+
+
+def fitted(evaluator: Any, model: str, small: Any, trainings: int, memory: float) -> list[Any]:
+    """All trainings, as many at once as so many GiB hold; no training knows of the others."""
+    at_once = trainings
+    while at_once > 1 and evaluator.memory_bytes(model, small, seeds=at_once) > memory * 2**30:
+        at_once -= 1
+    groups = [range(i, min(i + at_once, trainings)) for i in range(0, trainings, at_once)]
+    return [evaluator.fit(model, small, seeds=list(group)) for group in groups]
 
 
 @lru_cache(maxsize=3)

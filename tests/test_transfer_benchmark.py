@@ -138,11 +138,11 @@ def test_the_first_seed_of_everything_comes_first(bench: Benchmark) -> None:
     found = list(bench.transfer.cells(options(bench, *words.split(), "--splits", "3")))
     assert len(found) == len(set(found)) == 2 * (2 + 1) + 2 * (6 + 3)
     own = [cell for cell in found if cell.set == "quotient"]
-    # Cora has no second split, so it has ended after two rounds.
+    assert [c.set for c in found[:8]] == 4 * ["quotient"] + 4 * ["whole"]  # then further splits
     assert [(c.data, c.split, c.seed, c.model) for c in own[:4]] == [
         ("cora", 0, 0, "GCN"),
-        ("computers", 0, 0, "GCN"),
         ("cora", 0, 0, "SAGE"),
+        ("computers", 0, 0, "GCN"),
         ("computers", 0, 0, "SAGE"),
     ]
     computers = [(c.split, c.seed) for c in own if (c.data, c.model) == ("computers", "GCN")]
@@ -220,3 +220,14 @@ def test_shares_add_up(
     names = ("teacher", "propagation", "own")
     assert [share[name] for name in names] == pytest.approx(parts)
     assert sum(share[name] for name in names) == pytest.approx(share["all"])
+
+
+def test_groups_of_trainings_change_nothing(bench: Benchmark, start: Any) -> None:
+    evaluator = graphcondense.evaluate.NodeEvaluator(start.task, epochs=3)
+    sizes, scores = [], []
+    for memory in (1.0, 1e-9):
+        fits = bench.transfer.fitted(evaluator, "GCN", start.small, 3, memory)
+        sizes.append([len(fit.seeds) for fit in fits])
+        scores.append(torch.cat([fit.val_selected for fit in fits]))
+    assert sizes == [[3], [1, 1, 1]]
+    assert torch.allclose(*scores)
