@@ -6,7 +6,8 @@ A cell is one model trained on one set: data x split x nodes x set x condensatio
 is a file in ``--out``/cells/transfer and is not run again, so that a killed run loses one cell at
 most; delete that folder to start over (``*/*-quotient*`` in it once the method has changed). The
 first seed of everything comes first, then the second, so that a run that is stopped early has an
-even picture. Processes with other ``--data`` may run side by side. ``--page`` writes tables from what is there; ``--nas`` ranks architectures.
+even picture. Processes with other ``--data`` may run side by side. ``--page`` writes tables from
+what is there; ``--nas`` ranks architectures.
 """
 
 from __future__ import annotations
