@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from torch import Tensor
+from torch_geometric.data import Data
 
 import graphcondense
 from graphcondense.data.task import NodeTask, as_task, read_labelled
@@ -66,10 +68,11 @@ def test_the_lesson_is_that_of_quotient(start: Any) -> None:
 def test_controls_differ_in_nothing_but_their_nodes(
     bench: Benchmark, start: Any, name: str
 ) -> None:
-    """As many nodes of each class, with the soft labels that these nodes have."""
+    """As many nodes, those of each class as `random` has, with the soft labels of these nodes."""
     made = bench.controls.CONTROLS[name](start)
     nodes = start.central_nodes() if name.startswith("kcenter") else start.any_nodes()
-    assert torch.equal(torch.bincount(made.y.argmax(1), minlength=3), start.counts)
+    wanted = torch.bincount(start.random.y, minlength=3)
+    assert torch.equal(torch.bincount(made.y.argmax(1), minlength=3), wanted)
     assert len(nodes.unique()) == 9
     assert torch.equal(made.y, start.lesson.soft[nodes])
     task: NodeTask = start.task
@@ -81,6 +84,17 @@ def test_controls_differ_in_nothing_but_their_nodes(
         part = task.subgraph(nodes)
         assert torch.equal(made.x, torch.as_tensor(part.x))
         assert made.num_edges == part.adj.nnz
+
+
+def test_controls_are_as_many_as_quotient_has(start: Any) -> None:
+    """Also where there are fewer labelled nodes, or fewer of a class than are wanted."""
+    few = replace(start, random=Data(y=torch.zeros(2, dtype=torch.long)))
+    assert few.counts.tolist() == [9, 0, 0]
+    rare = replace(start.lesson, soft=start.lesson.soft[:, [2, 1, 0]].clone())
+    rare.soft[5:] = torch.tensor([0.0, 1.0, 0.0])
+    for nodes in (few.any_nodes(), replace(few, lesson=rare).any_nodes()):
+        assert len(nodes.unique()) == 9
+    assert len(replace(few, lesson=rare).central_nodes().unique()) == 9
 
 
 def test_random_rows_are_of_labelled_nodes(bench: Benchmark, start: Any) -> None:
