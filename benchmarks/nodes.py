@@ -66,15 +66,20 @@ def condense_one(args: argparse.Namespace, data: str, method: str, seed: str) ->
 
     real = graphcondense.data.load(data, root=args.root)
     folder = cell_folder(args.out, data, method, seed)
-    name, _, network = method.partition("@")
-    options = {"model": network} if network else {}
-    small = graphcondense.condense(
-        real, name, nodes=BUDGETS[data], seed=int(seed), progress=False, **options
-    )
+    small = condensed(real, method, BUDGETS[data], int(seed))
     graphcondense.save(small, folder)
     seconds = small.condensed["processor_seconds"]
     cost = {"processor_seconds": seconds, "peak_memory_bytes": peak_memory_bytes()}
     (folder / "cost.json").write_text(json.dumps(cost))
+
+
+def condensed(real: object, method: str, nodes: int, seed: int, **options: object) -> Any:
+    """What a method, or METHOD@NETWORK, makes of a graph by its default settings."""
+    import graphcondense
+
+    name, _, network = method.partition("@")
+    options |= {"model": network} if network else {}
+    return graphcondense.condense(real, name, nodes=nodes, seed=seed, progress=False, **options)
 
 
 def score_all(args: argparse.Namespace, data: str) -> None:

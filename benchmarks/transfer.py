@@ -1,128 +1,314 @@
-"""The transfer table: condensed by some, trained on by every model of the package.
+"""The transfer tables: condensed by some, trained on by every model, beside fair controls.
 
-    OMP_NUM_THREADS=1 python benchmarks/transfer.py --root DATA
+    OMP_NUM_THREADS=1 python benchmarks/transfer.py --root DATA --graphs FOLDER_OF_debian.npz
 
-Finished parts are kept in ``--out``/cells and not run again; delete that folder to start over.
-Condensing is done by ``benchmarks/nodes.py``, one process a run.
+A cell is one model trained on one set: data x split x nodes x set x condensation seed x model. Each
+is a file in ``--out``/cells/transfer and is not run again, so that a killed run loses one cell at
+most; delete that folder to start over (``*/*-quotient*`` in it once the method has changed). The
+first seed of everything comes first, then the second, so that a run that is stopped early has an
+even picture. Processes with other ``--data`` may run side by side. ``--page`` writes tables from
+what is there; ``--nas`` ranks architectures.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import statistics
 import sys
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
 from pathlib import Path
+from typing import Any
 
+import controls
 import nodes
+import transfer_nas
+import transfer_page
 
-SETS = ("gcond", "doscond-x", "random", "herding", "whole")
-NETWORKS = ("gcond-x@sgc", "gcond-x@gcn", "gcond-x@appnp")
-"""The same method matched in different networks, one condensation seed: who condensed for whom."""
+BUDGETS = {
+    "cora": (35, 70, 140),
+    "citeseer": (30, 60, 120),
+    "computers": (68, 137),
+    "physics": (172, 345),
+    "debian": (320, 640),
+}
+FILES = {"debian": "debian.npz"}
+SEEDED = ("computers", "physics")
+"""Data without a published split: split ``s`` is drawn with seed ``s``."""
+LABELLED = {"physics": 60}
+"""Further nodes of each class that are labelled by label propagation, since budgets are above its
+100 labelled nodes. Our own method and its controls are not given them."""
+OWN = transfer_page.OWN
+SETS = (
+    *(OWN, "random", "whole", "random+soft", "random-rows+soft", "gecc", "random-rows"),
+    *("quotient-hard", "quotient-shuffled", "quotient-features", "clustering", "kcenter+soft"),
+    *("kcenter", "herding", "gcdm", "gdem", "gc-sntk", "gcond", "whole+soft"),
+)
+"""What is most wanted first: methods by their names, floors, and controls."""
+WHOLE = transfer_page.WHOLE
+"""Sets that no budget and no condensation seed change: one cell a split."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model trained on one set; ``nodes`` is 0 where no budget plays a part."""
+
+    data: str
+    split: int
+    nodes: int
+    set: str
+    seed: int
+    model: str
+
+    def folder(self, out: Path) -> Path:
+        """Where its set is."""
+        name = f"{self.split}-{self.nodes}-{self.set}-{self.seed}"
+        return out / "cells" / "transfer" / self.data / name
+
+    def file(self, out: Path, trainings: int) -> Path:
+        return self.folder(out) / f"{self.model}-{trainings}.json"
 
 
 def main() -> None:
+    args = parsed()
+    began = time.monotonic()
+    if not args.page:
+        for cell in cells(args):
+            if time.monotonic() - began > args.seconds:
+                print("no time for further cells", file=sys.stderr)
+                break
+            try:
+                run(args, cell)
+            except (ValueError, RuntimeError, MemoryError):  # one cell fails, the others go on
+                print(f"{cell} failed", file=sys.stderr)
+                traceback.print_exc()
+        if args.nas:
+            transfer_nas.run(args.root, args.out, seeds=args.seeds)
+    transfer_page.write(args.out, BUDGETS, trainings_of(args))
+
+
+def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    from graphcondense.nn.batched import MODELS
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--root", default=None, help="folder of the data sets")
-    parser.add_argument("--data", nargs="+", default=list(nodes.BUDGETS))
+    parser.add_argument("--graphs", type=Path, default=None, help="folder of debian.npz")
+    parser.add_argument("--data", nargs="*", default=list(BUDGETS), choices=list(BUDGETS))
+    parser.add_argument("--nodes", nargs="+", type=int, default=None, help="of the usual budgets")
     parser.add_argument("--sets", nargs="+", default=list(SETS))
-    parser.add_argument("--networks", nargs="*", default=list(NETWORKS))
-    parser.add_argument("--seeds", type=int, default=3, help="condensation seeds")
-    parser.add_argument("--trainings", type=int, default=10, help="training seeds of each result")
+    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
+    parser.add_argument("--seeds", type=int, default=5, help="condensation seeds")
+    parser.add_argument("--splits", type=int, default=5, help="of Computers and Physics")
+    parser.add_argument("--trainings", type=int, default=10, help="training seeds of each cell")
+    parser.add_argument(
+        "--whole-trainings",
+        type=int,
+        default=None,
+        help="of cells of the whole graph, which take by far the longest; default as --trainings",
+    )
+    parser.add_argument("--memory", type=float, default=4.0, help="GiB that trainings may take")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="start no cell later")
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     parser.add_argument("--page", action="store_true", help="only write tables from what is there")
-    args = parser.parse_args()
-    if not args.page:
+    parser.add_argument("--nas", action="store_true", help="also rank architectures, on Cora")
+    args = parser.parse_args(words)
+    if args.nodes and not any(n in BUDGETS[data] for data in args.data for n in args.nodes):
+        parser.error(f"--nodes {args.nodes}: the budgets are {BUDGETS}")
+    if not args.page and args.graphs is None:
+        for name in [name for name in args.data if name in FILES]:
+            args.data.remove(name)
+            told = f"{name} is left out: --graphs names the folder of {FILES[name]}"
+            print(told, file=sys.stderr)
+    return args
+
+
+def trainings_of(args: argparse.Namespace) -> tuple[int, int]:
+    """Of a small set, and of the whole graph."""
+    return args.trainings, args.whole_trainings or args.trainings
+
+
+def cells(args: argparse.Namespace) -> Iterator[Cell]:
+    """All cells, in the order in which they are run, each once.
+
+    In a round every data set has one split and one condensation seed; the first rounds have
+    different splits. Within a round sets come in the order of ``--sets``, each with all data and
+    models, so that rows of a table are whole.
+    """
+    done = set()
+    for number, name in product(range(args.splits * args.seeds), args.sets):
         for data in args.data:
-            for name in args.sets:
-                score(args, data, name, args.seeds)
-            for name in args.networks:
-                score(args, data, name, 1)
-    write_page(args)
+            turn, split = divmod(number, args.splits if data in SEEDED else 1)
+            if turn >= args.seeds:
+                continue
+            fixed, seed = name in WHOLE, (split + turn) % args.seeds
+            for budget, model in product(BUDGETS[data], args.models):
+                if args.nodes and budget not in args.nodes:
+                    continue
+                of_set = (0, name, 0) if fixed else (budget, name, seed)
+                cell = Cell(data, split, *of_set, model)
+                if cell not in done:
+                    done.add(cell)
+                    yield cell
 
 
-def cell(args: argparse.Namespace, data: str, name: str) -> Path:
-    budget = nodes.BUDGETS[data]
-    return args.out / "cells" / f"transfer-{data}-{budget}-{name}-{args.trainings}.json"
+def run(args: argparse.Namespace, cell: Cell) -> None:
+    """Train and score, unless it is there, or its set cannot be made."""
+    from graphcondense.evaluate.cost import graph_hash, size_of
+
+    trainings = trainings_of(args)[cell.set in WHOLE]
+    path = cell.file(args.out, trainings)
+    if path.exists() or (cell.folder(args.out) / "failed.json").exists():
+        return
+    where = (args.root, args.graphs, cell.data, cell.split)
+    task, evaluator = real(*where), evaluator_of(*where, cell.model)
+    plain_seconds(args.out, cell, task)
+    try:
+        small, seconds = the_set(args, cell, task)
+    except (ValueError, RuntimeError, MemoryError) as error:
+        why = f"{error}".splitlines() or [type(error).__name__]
+        write(cell.folder(args.out) / "failed.json", {"error": why[0]})  # delete it to try again
+        raise
+    fits = fitted(evaluator, cell.model, small, trainings, args.memory)
+    tests, lasts = ([v for f in fits for v in getattr(f, k).tolist()] for k in SCORES)
+    spent = sum(f.processor_seconds for f in fits)
+    size = size_of(small)
+    row = {
+        "data": cell.data,
+        "split": cell.split,
+        "nodes": cell.nodes,
+        "set": cell.set,
+        "seed": cell.seed,
+        "model": cell.model,
+        "predictor": evaluator.about(evaluator.model_of(cell.model))[0],
+        "trainings": trainings,
+        "test_mean": statistics.fmean(tests),
+        "test_std": statistics.stdev(tests) if trainings > 1 else 0.0,
+        "last_mean": statistics.fmean(lasts),
+        "val": statistics.fmean(v for f in fits for v in f.val_selected.tolist()),
+        "epoch": statistics.fmean(v for f in fits for v in f.epoch_selected.tolist()),
+        "tests": tests,
+        "lasts": lasts,
+        "chosen": " | ".join(dict.fromkeys(f.chosen for f in fits if f.chosen)),
+        "seconds": seconds,
+        "training_seconds": spent / trainings,
+        "test_nodes": len(task.test),
+        "set_nodes": size.nodes,
+        "edges": size.edges,
+        "bytes": size.bytes,
+        "labelled_further": LABELLED.get(cell.data, 0) if condensed_by(cell) else 0,
+        "digest": task.digest,
+        "set_hash": graph_hash(small) if cell.set not in WHOLE else "",
+    }
+    write(path, row)
+    print(f"{cell}: {row['test_mean']:.3f}, {spent:.0f} s", file=sys.stderr, flush=True)
 
 
-def score(args: argparse.Namespace, data: str, name: str, seeds: int) -> None:
-    """One set's graphs in every model."""
+SCORES = ("test_selected", "test_last")
+
+
+def fitted(evaluator: Any, model: str, small: Any, trainings: int, memory: float) -> list[Any]:
+    """All trainings, as many at once as so many GiB hold; no training knows of the others."""
+    at_once = trainings
+    while at_once > 1 and evaluator.memory_bytes(model, small, seeds=at_once) > memory * 2**30:
+        at_once -= 1
+    groups = [range(i, min(i + at_once, trainings)) for i in range(0, trainings, at_once)]
+    return [evaluator.fit(model, small, seeds=list(group)) for group in groups]
+
+
+@lru_cache(maxsize=3)
+def real(root: str | None, graphs: Path | None, data: str, split: int) -> Any:
+    """The checked real graph."""
     import graphcondense
     from graphcondense.data import as_task
-    from graphcondense.evaluate import evaluate
-    from graphcondense.evaluate.report import ALL
 
-    path = cell(args, data, name)
-    if path.exists():
-        return
-    print(f"{data}: {name}", file=sys.stderr, flush=True)
-    real = as_task(graphcondense.data.load(data, root=args.root))
-    if name == "whole":
-        graphs = [real]
+    if graphs is not None and data in FILES:
+        return as_task(graphcondense.data.load(graphs / FILES[data]), name=data)
+    return as_task(graphcondense.data.load(data, root=root, seed=split))
+
+
+@lru_cache(maxsize=1)
+def evaluator_of(root: str | None, graphs: Path | None, data: str, split: int, model: str) -> Any:
+    """One for all sets that a model is trained on: what it prepares of the real graph is large."""
+    from graphcondense.evaluate import NodeEvaluator
+
+    return NodeEvaluator(real(root, graphs, data, split))
+
+
+@lru_cache(maxsize=2)
+def lesson(root: str | None, graphs: Path | None, data: str, split: int, seed: int) -> Any:
+    return controls.lesson(real(root, graphs, data, split), seed)
+
+
+def condensed_by(cell: Cell) -> bool:
+    """Whether the cell's set is that of a method other than ours."""
+    return cell.set not in (OWN, *WHOLE, *controls.CONTROLS)
+
+
+def the_set(args: argparse.Namespace, cell: Cell, task: Any) -> tuple[Any, float]:
+    """The cell's set, made if it is not there, and the processor seconds that making it took."""
+    import graphcondense
+
+    if cell.set == "whole":
+        return task, 0.0
+    folder = cell.folder(args.out)
+    cost = folder / "cost.json"
+    kept = cell.set not in WHOLE  # the whole graph is made anew
+    if kept and cost.exists():
+        return graphcondense.load(folder), json.loads(cost.read_text())["processor_seconds"]
+    print(f"make {folder.name} of {cell.data}", file=sys.stderr, flush=True)
+    if cell.set in controls.CONTROLS:
+        small, seconds = control(args, cell, task)
     else:
-        own = argparse.Namespace(methods=[name], seeds=seeds, out=args.out, root=args.root)
-        nodes.condense_all(own, data)
-        folders = [nodes.cell_folder(args.out, data, name, seed) for seed in range(seeds)]
-        graphs = [graphcondense.load(folder) for folder in folders]
-    report = evaluate(
-        {name: graphs},
-        real,
-        models=ALL,
-        seeds=args.trainings,
-        baselines=(),
-        plain_epochs=0,
-        progress=sys.stderr.isatty(),
-    )
-    report.to_json(path)
+        more = LABELLED.get(cell.data) if condensed_by(cell) else None
+        small = nodes.condensed(task, cell.set, cell.nodes, cell.seed, pseudo_labels=more)
+        seconds = small.condensed["processor_seconds"]
+    if kept:
+        graphcondense.save(small, folder)
+    write(cost, {"processor_seconds": seconds})
+    return small, seconds
 
 
-def write_page(args: argparse.Namespace) -> None:
-    """``transfer.md``, and a heat map for each data set."""
-    from graphcondense.evaluate import Report
+def control(args: argparse.Namespace, cell: Cell, task: Any) -> tuple[Any, float]:
+    """A control; what it takes is the teacher's time, or quotient's where it starts from its graph.
 
-    parts = []
-    for data in args.data:
-        small = [name for name in args.sets if name != "whole"]
-        files = [cell(args, data, name) for name in (*small, *args.networks, "whole")]
-        reports = [Report.read(file) for file in files if file.exists()]
-        if not reports:
-            continue
-        report = reports[0].with_rows_of(*reports[1:])
-        report.to_json(args.out / f"transfer-{data}.json")
-        report.plot_transfer(args.out / f"transfer-{data}.png")
-        parts.append(table(data, report))
-    text = "\n".join(parts)
-    (args.out / "transfer.md").write_text(
-        f"# Transfer between models\n\nWritten by `benchmarks/transfer.py`; do not edit.\n\n{text}"
-    )
+    The floor ``random`` of a control has no further labels: at most all labelled nodes.
+    """
+    taught = lesson(args.root, args.graphs, cell.data, cell.split, cell.seed)
+    if cell.set in WHOLE:
+        return controls.whole_with(task, taught.soft), taught.seconds
+    own = Cell(cell.data, cell.split, cell.nodes, OWN, cell.seed, cell.model)
+    small, seconds = the_set(args, own, task)
+    random = nodes.condensed(task, "random", min(cell.nodes, len(task.train)), cell.seed)
+    start = controls.Start(task, small, random, taught, cell.seed)
+    began = time.process_time()
+    made = controls.CONTROLS[cell.set](start)
+    spent = time.process_time() - began
+    if cell.set.startswith(f"{OWN}-"):
+        return made, seconds + spent
+    return made, spent + (taught.seconds if "+soft" in cell.set else 0)
 
 
-def table(data: str, report) -> str:
-    """Models down, sets across: pages are narrow."""
-    rows = {(row.label, row.model): row for row in report.rows}
-    marked = {row.model for row in report.rows if row.predictor == "non-GNN"}
-    lines = [
-        f"**{data}, {nodes.BUDGETS[data]} nodes**: test %, best validation (last epoch)\n",
-        f"| evaluated with | {' | '.join(report.labels)} |",
-        f"|---|{'---|' * len(report.labels)}",
-    ]
-    for model in report.models:
-        cells = []
-        for label in report.labels:
-            row = rows.get((label, model))
-            if row is None:
-                cells.append("-")
-                continue
-            last = "" if model in marked else f" ({100 * row.test_last:.1f})"
-            spread = "" if model in marked else f" ± {100 * row.test_selected_std:.1f}"
-            cells.append(f"{100 * row.test_selected:.1f}{spread}{last}")
-        lines.append(f"| {model}{' *' if model in marked else ''} | {' | '.join(cells)} |")
-    sizes = [
-        f"{label}: {row.graphs} x {row.trainings} seeds, {row.nodes:,} nodes, {row.edges:,} edges, "
-        f"{row.bytes:,} bytes"
-        for label in report.labels
-        for row in [next(r for r in report.rows if r.label == label)]
-    ]
-    return "\n".join([*lines, f"\n{'; '.join(sizes)}. \\* no GNN.\n"])
+def plain_seconds(out: Path, cell: Cell, task: Any) -> None:
+    """Processor seconds of one training of a plain GCN on the whole graph, once a data set."""
+    from graphcondense.evaluate.cost import plain_training_seconds
+
+    path = out / "cells" / "transfer" / cell.data / "plain.json"
+    if not path.exists():
+        seconds = plain_training_seconds(task, measured=5, clock=time.process_time)
+        write(path, {"processor_seconds": seconds})
+
+
+def write(path: Path, value: object) -> None:
+    from graphcondense.ops.files import write_whole
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, json.dumps(value, indent=1))
 
 
 if __name__ == "__main__":
