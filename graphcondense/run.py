@@ -106,10 +106,10 @@ class Run:
         device: such as ``"cpu"`` or ``"cuda"``; a GPU when there is one by default.
         validations: how many times the condensed set is scored on real validation examples on the
             way, the start besides; the best is returned. 0 returns the last.
-        validators: the architectures that are trained on the condensed set to score it, such as
-            ``("GCN", "SAGE", "GAT")``, for users who know what they will train; names of the
-            evaluator of the kind of data. By default the method's own predictor where it has one,
-            else the usual network of the kind.
+        validators: the architectures that are trained on the condensed set to score it, for users
+            who know what they will train: names that the evaluator of the kind of data knows, such
+            as ``GCN,SAGE,GAT``. By default the method's own predictor where it has one, else the
+            usual network of the kind.
         validate_by: how the scores of several validators become one: their ``"mean"``, or the
             ``"worst"`` of them.
         candidates: make so many condensed sets, each a whole run with a seed of its own (``seed``,
@@ -441,7 +441,7 @@ def _idle_choice(problem: AnyProblem, method: Method, run: Run, loops: bool) -> 
             why |= dict.fromkeys(chosen, "candidates are made in one process, without torchrun")
     elif not method.iterates:
         what = f"{method.name}: {method.cost or 'solved at once'}"
-        text = f"nothing is scored on the way ({what}), but candidates= has finished sets scored"
+        text = f"nothing is scored on the way ({what}), but candidates= scores finished sets"
         why |= dict.fromkeys(judged, text)
     elif not run.validations:
         why |= dict.fromkeys(judged, "with validations=0 nothing is scored on the way")

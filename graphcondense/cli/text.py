@@ -98,7 +98,8 @@ def summary(small: object) -> str:
     score = "none"
     if validation:
         metric = validation_score(small)
-        value = metric.text(shown(metric, validation["score"]))
+        best = validation["score"]
+        value = "no number" if best is None else metric.text(shown(metric, best))
         step = validation["step"]
         score = f"{value} ({metric.unit})" + ("" if step is None else f" at step {step}")
         for name, one in validation.get("scores", {}).items():
