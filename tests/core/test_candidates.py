@@ -203,7 +203,7 @@ def test_refused(data: Any, method: str, options: Any, said: str) -> None:
 
 def test_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(ValueError, match="candidates=2 cannot act: .* without torchrun"):
+    with pytest.raises(ValueError, match=r"candidates=2 cannot act: .* without torchrun"):
         graphcondense.condense(toy_graph(), "random", candidates=2, **QUICK)
 
 
