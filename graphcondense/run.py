@@ -26,6 +26,7 @@ from typing import (
 import torch
 import yaml
 
+from graphcondense import candidates
 from graphcondense.core import parallel
 from graphcondense.core.callbacks import (
     Checkpoint,
@@ -41,6 +42,7 @@ from graphcondense.core.callbacks import (
 )
 from graphcondense.core.engine import Callback, State
 from graphcondense.core.method import Method, checked_callbacks, hyperparameters
+from graphcondense.core.panel import By
 from graphcondense.core.types import Synthetic
 from graphcondense.kinds import (
     AnyProblem,
@@ -107,6 +109,19 @@ class Run:
         device: such as ``"cpu"`` or ``"cuda"``; a GPU when there is one by default.
         validations: how many times the condensed set is scored on real validation examples on the
             way, the start besides; the best is returned. 0 returns the last.
+        validators: the architectures that are trained on the condensed set to score it, for users
+            who know what they will train: names that the evaluator of the kind of data knows, such
+            as ``GCN,SAGE,GAT``. By default the method's own predictor where it has one, else the
+            usual network of the kind.
+        validate_by: how the scores of several validators become one: their ``"mean"``, or the
+            ``"worst"`` of them.
+        candidates: make so many condensed sets, each a whole run with a seed of its own (``seed``,
+            ``seed + 1`` and so on), and return the best on validation. The record has all scores
+            (``choice``). Works for methods without a loop, too.
+        budget_seconds: the same, as many candidates as fit into so many seconds from the call on;
+            one is always made, and another only if the longest so far would fit. How many
+            depends on the machine; ``candidates=`` with the number of the record repeats it. With
+            ``candidates`` as well, at most so many.
         patience: end after so many scores without a better one; by default never.
         seconds: end after so many seconds from the call on, those of earlier processes of a resumed
             run included; by default never. Time for the last score is kept free. Experts that a
@@ -132,6 +147,10 @@ class Run:
     pseudo_labels: Count | None = None
     device: str | None = None
     validations: Natural = 5
+    validators: str | tuple[str, ...] | None = None
+    validate_by: By = "mean"
+    candidates: Count | None = None
+    budget_seconds: Positive | None = None
     patience: Count | None = None
     seconds: Positive | None = None
     out: str | Path | None = None
@@ -143,6 +162,11 @@ class Run:
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+    @property
+    def chooses(self) -> bool:
+        """Whether it is a choice between candidates."""
+        return self.candidates is not None or self.budget_seconds is not None
 
 
 def _keywords(
@@ -160,6 +184,10 @@ def _keywords(
     pseudo_labels: int | None = None,
     device: str | None = None,
     validations: int = 5,
+    validators: str | Sequence[str] | None = None,
+    validate_by: By = "mean",
+    candidates: int | None = None,
+    budget_seconds: float | None = None,
     patience: int | None = None,
     seconds: float | None = None,
     out: str | Path | None = None,
@@ -319,7 +347,10 @@ def condense(
         return _nested(problem, built, name, run, run.sizes, origin or {}, clock, section)
     refuse_idle(problem, built, run, given, callbacks)
     built, why = with_budget(kind, problem, built, name)
-    return _run(problem, built, name, run, callbacks, origin or {}, clock, preset=section, why=why)
+    if run.validators is not None:
+        run = replace(run, validators=problem.judge_by(run.validators, run.validate_by))
+    make = _best if run.chooses else _run
+    return make(problem, built, name, run, callbacks, origin or {}, clock, preset=section, why=why)
 
 
 def default_method(kind: Kind) -> str:
@@ -485,6 +516,9 @@ def refuse_idle(
     if run.out is None:
         no_folder = "there is no folder to write into, out="
         why = {**dict.fromkeys(("checkpoint_seconds", "tensorboard"), no_folder), **why}
+    if run.chooses:  # finished candidates are taken up, whatever the method
+        why.pop("resume", None)
+    why |= _idle_choice(problem, method, run, loops)
     if run.setting != problem.setting:
         why["setting"] = f"{problem.kind} data have one setting, {problem.setting!r}"
     asked = {k: v for k, v in given.items() if v is not None and v is not False}
@@ -495,6 +529,29 @@ def refuse_idle(
     for name, value in asked.items():
         if name in why:
             raise ValueError(f"{name}={reprlib.repr(value)} cannot act: {why[name]}; leave it out")
+
+
+def _idle_choice(problem: AnyProblem, method: Method, run: Run, loops: bool) -> dict[str, str]:
+    """Why validators and candidates cannot act, by option."""
+    judged, chosen = ("validators", "validate_by"), ("candidates", "budget_seconds")
+    if not loops:
+        return dict.fromkeys((*judged, *chosen), "an update is one set, and nothing scores it")
+    if not problem.validates:
+        return dict.fromkeys((*judged, *chosen), "the data have no validation examples")
+    why: dict[str, str] = {}
+    if run.validators is None:
+        why["validate_by"] = "validators= names no architectures"
+    if run.chooses:
+        why["seconds"] = "it ends one loop; budget_seconds= limits candidates, all together"
+        if parallel.asked():
+            why |= dict.fromkeys(chosen, "candidates are made in one process, without torchrun")
+    elif not method.iterates:
+        what = f"{method.name}: {method.cost or 'solved at once'}"
+        text = f"nothing is scored on the way ({what}), but candidates= scores finished sets"
+        why |= dict.fromkeys(judged, text)
+    elif not run.validations:
+        why |= dict.fromkeys(judged, "with validations=0 nothing is scored on the way")
+    return why
 
 
 _SWAPPED = "the data come first and the method second: condense(data, method)"
@@ -596,7 +653,9 @@ def _run(
     before: Small | None = None,
     preset: str | None = None,
     why: str = "",
+    judged: bool = False,
 ) -> Small:
+    """One run. ``judged`` has the finished set scored where none was scored on the way."""
     about = problem.describe()
     identity = _identity(problem, method, name, run, about)
     source = problem.source(method)
@@ -620,10 +679,11 @@ def _run(
     if folder is not None and run.resume:
         resume = read_checkpoint(folder / "checkpoint.pt", identity, lasting)
     percent = about.get("metric") not in ("rmse", "mae")
-    callbacks = [*lasting, Progress(name, percent=percent)] if run.progress else [*lasting]
+    label = f"{name}, seed {run.seed}" if judged else name
+    callbacks = [*lasting, Progress(label, percent=percent)] if run.progress else [*lasting]
     if folder is not None:
         if parallel.is_main():
-            _write_config(folder, {**identity, "preset": preset}, run, about, origin)
+            _write_config(folder, identity, preset, run, about, origin)
             if run.tensorboard:
                 callbacks.append(TensorBoardLog(folder / "tensorboard"))
         path = folder / "checkpoint.pt"
@@ -633,9 +693,13 @@ def _run(
         syn = method.condense(source, rng=rng, callbacks=watching, resume=resume)
     else:
         syn = method.update(source, before, rng=rng)
-    small = _recorded(problem, method, name, run, about, syn, watch, clock, estimate, preset)
+    small = _recorded(
+        problem, method, name, run, about, syn, watch, clock, estimate, preset, judged=judged
+    )
     if why:
         small.condensed["budget"]["default"] = why
+    if parallel.is_main() and "warning" in syn.remarks:
+        print(f"{name}: {syn.remarks['warning']}", file=sys.stderr)
     if watch.start_kept and parallel.is_main():
         print(start_kept_said(small.condensed), file=sys.stderr)
     if folder is not None and parallel.is_main():
@@ -673,7 +737,7 @@ def _nested(
     clock.on_gpu = device_of(run).type == "cuda"
     folders = [] if run.out is None else [_writable(Path(run.out) / str(n)) for n in sizes]
     identity = _identity(problem, replace(method, **Record({counted: None})), name, run, about)
-    identity |= {"sizes": sizes, "preset": preset}
+    identity |= {"sizes": sizes}
     made = method.nested(source, sizes, torch.Generator().manual_seed(run.seed))
     out = {}
     for n, one, syn in zip(sizes, methods, made, strict=True):
@@ -688,13 +752,75 @@ def _nested(
         if "warning" in made[-1].remarks:
             print(f"{name}: {made[-1].remarks['warning']}", file=sys.stderr)
         for folder, small in zip(folders, out.values(), strict=False):
-            _write_config(folder, identity, run, about, origin)
+            _write_config(folder, identity, preset, run, about, origin)
             save(small, folder)
     return out
 
 
-def _identity(problem: AnyProblem, method: Method, name: str, run: Run, about: Record) -> Record:
-    """What two runs have in common that go on with one another."""
+def _best(
+    problem: AnyProblem,
+    method: Method,
+    name: str,
+    run: Run,
+    extra: Sequence[Callback],
+    origin: Mapping[str, JsonValue],
+    clock: Clock,
+    preset: str | None = None,
+    why: str = "",
+) -> Small:
+    """The best of several runs, see :func:`graphcondense.candidates.best_of`.
+
+    Each has a folder of its own below that of the run until the best is chosen, so that what is
+    finished and what has a checkpoint is taken up.
+    """
+    about = problem.describe()
+    identity = _identity(problem, method, name, run, about)
+    folder = None if run.out is None else _writable(Path(run.out))
+    if run.resume and folder is None:
+        raise ValueError("resume needs out=, the folder of the run to go on with")
+    if folder is not None and run.resume and is_finished(folder):
+        return _finished(folder, identity)
+    if folder is not None:
+        if run.resume and (folder / "checkpoint.pt").exists():
+            raise ValueError(
+                f"{folder} has a run without candidates; leave out candidates= and "
+                "budget_seconds= to go on with it, or use another folder"
+            )
+        if not run.resume:
+            candidates.clear(folder)
+        _write_config(folder, identity, preset, run, about, origin)
+    clocks = [clock]  # the first counts from the call on
+
+    def make(seed: int) -> Small:
+        part = None if folder is None else candidates.part_of(folder, seed)
+        begun = part is not None and (is_finished(part) or (part / "checkpoint.pt").exists())
+        one = replace(run, seed=seed, out=part, resume=run.resume and begun)
+        one = replace(one, candidates=None, budget_seconds=None)
+        then = clocks.pop() if clocks else Clock()
+        return _run(
+            problem, method, name, one, extra, origin, then, preset=preset, why=why, judged=True
+        )
+
+    small, told = candidates.best_of(make, run.seed, run.candidates, run.budget_seconds)
+    small.condensed = {**small.condensed, "seed": run.seed, **told}
+    candidates.tell_alike(name, told["choice"])
+    if folder is not None:
+        from graphcondense.saved.condensed import save
+
+        candidates.settle(folder, told["choice"]["seed"])
+        _write_config(folder, identity, preset, run, about, origin)
+        save(small, folder)
+        for path in folder.glob("checkpoint*.pt"):
+            path.unlink()
+    return small
+
+
+def _identity(
+    problem: AnyProblem, method: Method, name: str, run: Run, about: Record
+) -> dict[str, object]:
+    """What makes a run the run it is: a folder of another is not gone on with."""
+    names = run.validators
+    judged = {"validate_by": run.validate_by} if names else {}
     return {
         "method": name,
         "hyperparameters": hyperparameters(method),
@@ -702,16 +828,26 @@ def _identity(problem: AnyProblem, method: Method, name: str, run: Run, about: R
         "setting": problem.setting,
         "pseudo_labels": run.pseudo_labels,
         "validations": run.validations,
+        # As text, which the command line reads, too.
+        "validators": ",".join(names) if isinstance(names, tuple) else names,
+        **judged,
+        "candidates": run.candidates,
+        "budget_seconds": run.budget_seconds,
         "data": about["digest"],
     }
 
 
 def _write_config(
-    folder: Path, identity: Record, run: Run, about: Record, origin: Mapping[str, JsonValue]
+    folder: Path,
+    identity: Mapping[str, object],
+    preset: str | None,
+    run: Run,
+    about: Record,
+    origin: Mapping[str, JsonValue],
 ) -> None:
-    """Write what repeats a run."""
+    """All that repeats the run."""
     rest = {k: getattr(run, k) for k in ("device", "patience", "seconds")}
-    config = {**identity, **rest, "data": about, "origin": dict(origin)}
+    config = {**identity, "preset": preset, **rest, "data": about, "origin": dict(origin)}
     write_whole(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
 
 
@@ -726,9 +862,13 @@ def _recorded(
     clock: Clock,
     estimate: int,
     preset: str | None,
+    judged: bool = False,
 ) -> Small:
     """The finished set as users get it, with its record."""
-    small: Small = problem.finish(syn.export())
+    export = syn.export()
+    if judged and not watch.kept:
+        watch.judge(problem.score(), export)
+    small: Small = problem.finish(export)
     seconds, spent = clock.seconds, clock.processor_seconds
     small.condensed = {
         **record(problem, method, name, run, about, small, watch, seconds, preset),
@@ -773,6 +913,7 @@ class Watch(Validate):
     Attributes:
         steps: updates that were made; ``None`` where no loop was run.
         stopped: why the run ended before its schedule did.
+        judged: whether the finished set was scored, and none on the way.
     """
 
     def __init__(self, score: Callable[..., float] | None, times: int) -> None:
@@ -780,6 +921,13 @@ class Watch(Validate):
         self.active, self.times = score is not None, times
         self.steps: int | None = None
         self.stopped: str | None = None
+        self.judged = False
+
+    def judge(self, score: Callable[..., float] | None, export: object) -> None:
+        """Score the finished set."""
+        if score is not None:
+            self.best, self.judged = float(score(export)), True
+            self.scores = dict(getattr(score, "scores", {}))
 
     @property
     def start_kept(self) -> bool:
@@ -852,13 +1000,14 @@ def record(
         "steps": watch.steps,
         "stopped": watch.stopped,
         "validation": {
-            "score": watch.best,
-            "step": watch.best_step,
+            "score": None if math.isnan(watch.best) else watch.best,
+            "step": watch.steps if watch.judged else watch.best_step,
             "start_score": None if math.isnan(watch.start_score) else watch.start_score,
             "start_kept": watch.start_kept,
             "predictor": problem.predictor,
+            **({"scores": watch.scores, "by": run.validate_by} if watch.scores else {}),
         }
-        if watch.kept
+        if watch.kept or watch.judged
         else None,
         "device": str(device_of(run)),
         "threads": torch.get_num_threads(),

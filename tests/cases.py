@@ -122,6 +122,8 @@ class MethodCase:
     decoded: ClassVar[int | None] = None
     # The class that trains for validation, and less of it: scores are compared, never judged.
     validation: ClassVar[tuple[str, dict[str, Any]] | None] = None
+    # Two architectures that can be named to score the sets.
+    judges: ClassVar[tuple[str, str]]
 
     def __init_subclass__(cls) -> None:
         if "name" in vars(cls):
@@ -236,6 +238,20 @@ class MethodCase:
         assert not (whole.folder / "checkpoint.pt").exists(), "it has ended: nothing to resume"
         assert all(torch.equal(a, b) for a, b in zip(tensors(small), tensors(again), strict=True))
 
+    def test_named_architectures_judge(self) -> None:
+        """On the way where there is a loop, else among finished candidates."""
+        named: dict[str, Any] = {"validators": self.judges, "validate_by": "worst"}
+        how = {"validations": 1} if self.iterates else {"candidates": 2}
+        record = self.condense(**named, **how).condensed
+        scores = record["validation"]["scores"]
+        assert tuple(scores) == self.judges
+        assert record["validation"]["score"] == min(scores.values())
+        assert record["validation"]["predictor"].startswith("worst of ")
+        if not self.iterates:
+            taken = record["choice"]["seed"]
+            assert record["choice"]["seeds"] == [3, 4]
+            assert self.condense(seed=taken).condensed["hash"] == record["hash"]
+
     @pytest.mark.parametrize("at", [1, 4])
     def test_resumed_is_uninterrupted(self, whole: Whole, tmp_path: Path, at: int) -> None:
         with pytest.raises(KeyboardInterrupt):
@@ -260,6 +276,7 @@ class NodeCase(MethodCase):
     """What holds for every method on nodes, besides."""
 
     kind = "node"
+    judges = "GCN", "MLP"
 
     @property
     def scored(self) -> bool:
@@ -316,6 +333,7 @@ class ImageCase(MethodCase):
     """What holds for every method on images, besides."""
 
     kind = "image"
+    judges = "ConvNet", "MLP"
     validation = "graphcondense.evaluate.images:ImageEvaluator", {"epochs": 20}
 
     def data(self) -> tuple[Tensor, Tensor]:
@@ -383,6 +401,7 @@ class GraphCase(MethodCase):
     """What holds for every method on sets of graphs, besides."""
 
     kind = "graph"
+    judges = "GCN", "SAGE"
     validation = "graphcondense.evaluate.graphs:GraphEvaluator", {"steps": 20}
     each: ClassVar[int] = 2  # graphs a group that any kind of input has to give
 
@@ -462,6 +481,7 @@ class RowsCase(MethodCase):
     """What holds for every method on users by items, besides. There is one group of users."""
 
     kind = "rows"
+    judges = "InfiniteAE", "EASE"
 
     def data(self) -> InteractionTask:
         return as_interactions(toy_rows(), seed=1)

@@ -344,13 +344,16 @@ def _run(
 ) -> Any:
     """:func:`graphcondense.condense`, which says how to go on when it is interrupted."""
     import graphcondense
+    from graphcondense.candidates import unfinished
     from graphcondense.run import Run
 
     try:
         asked: Record = asked_for(Run, options, argv)
         return graphcondense.condense(data, method, origin=origin, **asked)
     except KeyboardInterrupt:
-        on = ["--resume"] if (options["out"] / "checkpoint.pt").exists() else []
+        folder: Path = options["out"]
+        begun = (folder / "checkpoint.pt").exists() or unfinished(folder)
+        on = ["--resume"] if begun else []
         todo = "go on" if on else "start over"
         again = [word for word in argv if word not in ("--resume", "--overwrite")]
         warn(f"to {todo}: {shlex.join(['graphcondense', 'condense', *again, *on])}")

@@ -40,8 +40,11 @@ def prepare(folder: Path, overwrite: bool) -> None:
     Raises:
         ValueError: there is a run in ``folder``, and ``overwrite`` is not set.
     """
+    from graphcondense.candidates import clear, unfinished
+
     finished = (folder / "condensed.safetensors").exists()
-    if not overwrite and (finished or (folder / "checkpoint.pt").exists()):
+    begun = (folder / "checkpoint.pt").exists() or unfinished(folder)
+    if not overwrite and (finished or begun):
         what = "a finished run" if finished else "an unfinished run; --resume goes on with it"
         raise ValueError(f"{folder} has {what}; --overwrite starts anew, --out names another")
     if is_main():
@@ -49,6 +52,7 @@ def prepare(folder: Path, overwrite: bool) -> None:
             (folder / name).unlink(missing_ok=True)
         for path in folder.glob("checkpoint*.pt"):
             path.unlink()
+        clear(folder)
 
 
 def size(options: Mapping[str, Any]) -> str:

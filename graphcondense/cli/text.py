@@ -98,19 +98,28 @@ def summary(small: object) -> str:
     score = "none"
     if validation:
         metric = validation_score(small)
-        value = metric.text(shown(metric, validation["score"]))
-        score = f"{value} ({metric.unit}) at step {validation['step']}"
+        best = validation["score"]
+        value = "no number" if best is None else metric.text(shown(metric, best))
+        step = validation["step"]
+        score = f"{value} ({metric.unit})" + ("" if step is None else f" at step {step}")
+        for name, one in validation.get("scores", {}).items():
+            score += f", {name} {metric.text(shown(metric, one))}"
     if validation and validation.get("start_kept"):
         score += f": the untouched start; no score over {record['steps']:,} updates was above it"
     size = record.get("memory_estimate_bytes")
     memory = "-" if size is None else f"{size / 2**20:,.0f} MiB"
+    lines = [f"validation  {score}"]
+    if choice := record.get("choice"):
+        first, last = choice["seeds"][0], choice["seeds"][-1]
+        made = f"{choice['candidates']} (seeds {first} to {last})"
+        lines.append(f"candidates  {made}, taken: seed {choice['seed']}")
     return "\n".join(
         [
             f"{data['name']}, condensed by {record['method']}{preset}, seed {record['seed']}",
             table(rows),
             f"seconds     {record['seconds']:.1f}",
             f"memory      {memory} expected beside the program",
-            f"validation  {score}",
+            *lines,
         ]
     )
 

@@ -127,6 +127,8 @@ class Validate(Callback):
 
     Attributes:
         start_score: of the start.
+        scores: of the set that is kept, one an architecture, where ``score`` has several
+            (:class:`~graphcondense.core.panel.Panel`).
         seconds: that the longest score of this process took.
         extra: whether the last score was of such a step.
     """
@@ -137,6 +139,7 @@ class Validate(Callback):
         self.start_score = float("nan")
         self.seconds, self.extra = 0.0, False
         self.kept: dict[str, torch.Tensor] = {}
+        self.scores: dict[str, float] = {}
         self._before: Saved = {}
 
     def start(self, state: State) -> None:
@@ -163,6 +166,7 @@ class Validate(Callback):
         self.seconds = max(self.seconds, time.perf_counter() - began)
         if value > self.best:
             self.best, self.best_step = value, state.step
+            self.scores = dict(getattr(self.score, "scores", {}))
             self.kept = {k: v.detach().clone() for k, v in state.syn.state_dict().items()}
         return value
 
@@ -177,10 +181,12 @@ class Validate(Callback):
     def load_state_dict(self, saved: Saved) -> None:
         self.best, self.best_step = float(saved["best"]), int(saved["best_step"])
         self.start_score, self.kept = float(saved["start_score"]), dict(saved["kept"])
+        self.scores = dict(saved.get("scores", {}))
         self.extra, self._before = bool(saved["extra"]), dict(saved["before"])
 
     def _state(self) -> Saved:
-        return {"best": self.best, "best_step": self.best_step, "kept": self.kept}
+        found = {"best": self.best, "best_step": self.best_step, "kept": self.kept}
+        return {**found, "scores": self.scores}
 
 
 class EarlyStop(Callback):
@@ -401,6 +407,8 @@ def differences(
 ) -> Iterator[tuple[str, str, str]]:
     """Where two nests of settings differ: the dotted name, and both values in a few words.
 
+    What is not set and what is ``None`` is no difference: earlier versions had fewer options.
+
     >>> list(differences({"seed": 0, "own": {"lr": 1.0, "n": 2}}, {"seed": 0, "own": {"lr": 2.0}}))
     [('own.lr', '1.0', '2.0'), ('own.n', '2', 'not set')]
     """
@@ -408,7 +416,7 @@ def differences(
         a, b = there.get(key, _UNSET), here.get(key, _UNSET)
         if isinstance(a, Mapping) and isinstance(b, Mapping):
             yield from differences(a, b, f"{prefix}{key}.")
-        elif a != b:
+        elif a != b and not {id(a), id(b)} <= {id(None), id(_UNSET)}:
             words = ["not set" if v is _UNSET else reprlib.repr(v) for v in (a, b)]
             yield f"{prefix}{key}", words[0], words[1]
 

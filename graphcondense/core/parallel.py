@@ -23,6 +23,11 @@ def world_size() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
+def asked() -> bool:
+    """Whether ``torchrun`` started several processes; known before their group is made."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
 def rank() -> int:
     """This process's number, also before its group is made: checkpoints are read before that."""
     return dist.get_rank() if world_size() > 1 else int(os.environ.get("RANK", "0"))

@@ -14,6 +14,7 @@ from graphcondense.data.graph_task import GraphTask
 from graphcondense.kinds.kind import About, Kind, Measured, Problem
 
 if TYPE_CHECKING:
+    from graphcondense.evaluate.evaluator import AnyEvaluator
     from graphcondense.saved.condensed_graphs import CondensedGraphs
     from graphcondense.saved.graph_set import GraphSet
 
@@ -39,11 +40,14 @@ class GraphProblem(Problem[GraphTask, "GraphSet", "CondensedGraphs"]):
         return replace(task, graphs=replace(task.graphs, y=hidden), val=none, test=none)
 
     def scorer(self) -> Callable[[GraphSet], float]:
+        return self.evaluator().score
+
+    def evaluator(self) -> AnyEvaluator:
         from graphcondense.evaluate.graphs import GraphEvaluator
 
         return GraphEvaluator(
             self.task, device=self.device, steps=100, val_every=10, hidden=64, lr=0.01
-        ).score
+        )
 
     def finish(self, export: GraphSet) -> CondensedGraphs:
         from graphcondense.saved.condensed_graphs import CondensedGraphs

@@ -15,6 +15,7 @@ from graphcondense.kinds.kind import About, Kind, Measured, Problem
 
 if TYPE_CHECKING:
     from graphcondense.domains.image import ExportedImages
+    from graphcondense.evaluate.evaluator import AnyEvaluator
     from graphcondense.saved.condensed_graph import CondensedImages
 
 
@@ -36,12 +37,16 @@ class ImageProblem(Problem[ImageTask, "ExportedImages", "CondensedImages"]):
     def scorer(self) -> Callable[[ExportedImages], float]:
         """By the method's own predictor where it has one, else by networks."""
         from graphcondense.domains.image import ImageSource
-        from graphcondense.evaluate.images import ImageEvaluator
 
         validation = ImageSource(replace(self.task, train=self.task.val), self.device)
         if self.method and (scorer := self.method.scorer(validation)):
             return scorer
-        return ImageEvaluator(self.task, device=self.device, epochs=100, hidden=32).score
+        return self.evaluator().score
+
+    def evaluator(self) -> AnyEvaluator:
+        from graphcondense.evaluate.images import ImageEvaluator
+
+        return ImageEvaluator(self.task, device=self.device, epochs=100, hidden=32)
 
     def finish(self, export: ExportedImages) -> CondensedImages:
         """PyG ``Data`` without edges, and the numbers of the preprocessing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import (
     TYPE_CHECKING,
@@ -20,6 +20,7 @@ from typing import (
 import torch
 
 from graphcondense.core.method import Method
+from graphcondense.core.panel import By, Panel, architectures
 from graphcondense.core.types import Source
 from graphcondense.data.kind import DataKind, data_kind
 from graphcondense.data.kind import Task as AnyTask
@@ -59,6 +60,7 @@ class Problem(ABC, Generic[Task, Export, Small]):
         device: where batches go.
         method: what has been given the data, once one has.
         predictor: what :meth:`score` trains, in words.
+        judges: the architectures that :meth:`judge_by` was given, and how their scores become one.
         setting: what the record calls the setting.
     """
 
@@ -66,6 +68,7 @@ class Problem(ABC, Generic[Task, Export, Small]):
     predictor: str
     setting: Setting = "inductive"
     method: Method | None = None
+    judges: tuple[tuple[str, ...], By] | None = None
 
     def __init__(
         self,
@@ -91,7 +94,31 @@ class Problem(ABC, Generic[Task, Export, Small]):
 
     def score(self) -> Callable[[Export], float] | None:
         """From an export to its validation score; ``None`` without validation data."""
-        return self.scorer() if self.validates else None
+        if not self.validates:
+            return None
+        if self.judges is None:
+            return self.scorer()
+        panel = Panel(self.evaluator(), *self.judges)
+        self.predictor = self.told(panel.words)
+        return panel
+
+    def judge_by(self, names: str | Sequence[str], by: By = "mean") -> tuple[str, ...]:
+        """Have :meth:`score` train these architectures, whatever the method; their proper names.
+
+        Raises:
+            ValueError: one that is unknown, with the nearest, or twice.
+        """
+        found = architectures(self.evaluator(), names)
+        self.judges = found, by
+        return found
+
+    def evaluator(self) -> AnyEvaluator:
+        """What trains networks on the way and scores them on validation data."""
+        return kind_evaluator(self.kind)(self.task, device=self.device)
+
+    def told(self, judges: str) -> str:
+        """How :attr:`predictor` says who the judges are."""
+        return judges
 
     @abstractmethod
     def scorer(self) -> Callable[[Export], float]:
@@ -116,6 +143,13 @@ class Problem(ABC, Generic[Task, Export, Small]):
     @abstractmethod
     def measure(self, small: Small) -> Measured:
         """How large the finished set is."""
+
+
+def kind_evaluator(kind: str) -> type[AnyEvaluator]:
+    """What scores condensed sets of this kind of data."""
+    from graphcondense.evaluate.evaluator import EVALUATORS
+
+    return EVALUATORS[kind]
 
 
 AnyProblem: TypeAlias = Problem[Any, Any, Any]
@@ -155,9 +189,7 @@ class Kind:
     @property
     def evaluator(self) -> type[AnyEvaluator]:
         """What scores condensed sets of this kind."""
-        from graphcondense.evaluate.evaluator import EVALUATORS
-
-        return EVALUATORS[self.name]
+        return kind_evaluator(self.name)
 
     @property
     def form(self) -> Form:

@@ -16,6 +16,8 @@ from graphcondense.kinds.kind import About, Kind, Measured, Problem, Setting, of
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
+    from graphcondense.evaluate.evaluator import AnyEvaluator
+
 
 class NodeProblem(Problem[NodeTask, "Data", "Data"]):
     """One graph with labelled nodes."""
@@ -43,21 +45,27 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
         return NodeSource(self.seen, self.setting, device=self.device, validates=method.chooses)
 
     def scorer(self) -> Callable[[Data], float]:
-        """By the method's own predictor where it has one, else by networks.
-
-        In the inductive setting scores see training and validation nodes and the edges among them:
-        the test graph chooses nothing.
-        """
+        """By the method's own predictor where it has one, else by networks."""
         from graphcondense.domains.node import NodeSource
-        from graphcondense.evaluate import NodeEvaluator
 
-        task = self.task
-        if self.setting == "inductive":
-            task = task.subgraph(torch.cat([task.train, task.val]).sort().values)
+        task = self._scored()
         validation = NodeSource(replace(task, train=task.val), device=self.device)
         if self.method and (scorer := self.method.scorer(validation)):
             return scorer
-        return NodeEvaluator(task, epochs=60, val_every=2, device=self.device).score
+        return self.evaluator().score
+
+    def _scored(self) -> NodeTask:
+        """What scores see: in the inductive setting training and validation nodes and the edges
+        among them, so that the test graph chooses nothing."""
+        task = self.task
+        if self.setting == "inductive":
+            task = task.subgraph(torch.cat([task.train, task.val]).sort().values)
+        return task
+
+    def evaluator(self) -> AnyEvaluator:
+        from graphcondense.evaluate import NodeEvaluator
+
+        return NodeEvaluator(self._scored(), epochs=60, val_every=2, device=self.device)
 
     def finish(self, export: Data) -> Data:
         return export

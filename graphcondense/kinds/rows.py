@@ -13,6 +13,7 @@ from graphcondense.kinds.kind import About, Kind, Measured, Problem, Setting
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
+    from graphcondense.evaluate.evaluator import AnyEvaluator
     from graphcondense.saved.condensed_rows import CondensedInteractions
 
 
@@ -35,6 +36,18 @@ class RowsProblem(Problem[InteractionTask, "sp.csr_matrix", "CondensedInteractio
     @property
     def validates(self) -> bool:
         return bool(self._source.validates)
+
+    def evaluator(self) -> AnyEvaluator:
+        """Validates on at most so many users as :meth:`scorer`."""
+        from graphcondense.domains.rows import SCORED
+        from graphcondense.evaluate.rows import RowsEvaluator
+
+        return RowsEvaluator(self.task, device=self.device, val_users=SCORED)
+
+    def told(self, judges: str) -> str:
+        from graphcondense.evaluate.rows import choosing_length
+
+        return f"{judges}, HR@{choosing_length(self.task.num_items)}"
 
     def scorer(self) -> Callable[[sp.csr_matrix], float]:
         """HR@k on validation items of the ∞-AE, its ridge chosen by it; up to 2,000 users."""
