@@ -636,6 +636,8 @@ def _run(
     small = _recorded(problem, method, name, run, about, syn, watch, clock, estimate, preset)
     if why:
         small.condensed["budget"]["default"] = why
+    if parallel.is_main() and "warning" in syn.remarks:
+        print(f"{name}: {syn.remarks['warning']}", file=sys.stderr)
     if watch.start_kept and parallel.is_main():
         print(start_kept_said(small.condensed), file=sys.stderr)
     if folder is not None and parallel.is_main():
