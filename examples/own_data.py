@@ -28,10 +28,10 @@ data = Data(
     val_mask=part == 1,
     test_mask=part == 2,
 )
-small = graphcondense.condense(data, "gcond", ratio=0.2, epochs=3, progress=False)
+small = graphcondense.condense(data, ratio=0.2, progress=False)
 print(f"from a Data: {small.num_nodes} nodes, {small.num_edges} edges")
 
-# As a file, which the command line takes too: graphcondense condense gcond --data mine.npz
+# As a file, which the command line takes too: graphcondense condense --data mine.npz
 with tempfile.TemporaryDirectory() as folder:
     file = Path(folder) / "mine.npz"
     np.savez(file, x=x, edge_index=edge_index, edge_weight=edge_weight, y=y)

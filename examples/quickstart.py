@@ -10,11 +10,10 @@ import graphcondense
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--root", help="folder that has Cora; without it, scikit-learn's digits")
-parser.add_argument("--epochs", type=int, default=10, help="matching networks")
 args = parser.parse_args()
 
 data = graphcondense.data.load("cora" if args.root else "digits", args.root)
-small = graphcondense.condense(data, "gcond-x", nodes=70, epochs=args.epochs, seed=0)
+small = graphcondense.condense(data, nodes=70, seed=0)
 print(f"{data.num_nodes:,} nodes, condensed to {small.num_nodes}")
 
 torch.manual_seed(0)
@@ -23,7 +22,7 @@ optimizer = torch.optim.Adam(model.parameters(), lr=0.01, weight_decay=5e-4)
 for _ in range(100):
     optimizer.zero_grad()
     logits = model(small.x, small.edge_index, edge_weight=small.edge_weight)
-    F.cross_entropy(logits, small.y).backward()
+    F.cross_entropy(logits, small.y).backward()  # soft labels
     optimizer.step()
 
 model.eval()

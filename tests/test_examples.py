@@ -24,7 +24,6 @@ FAST = {
     "inductive": ["--epochs", "1", "--trainings", "1"],
     "privacy": ["--epochs", "1", "--trainings", "1"],
     "properties": ["--epochs", "1"],
-    "quickstart": ["--epochs", "2"],
     "robustness": ["--epochs", "1", "--trainings", "1"],
     "serving": ["--epochs", "1", "--trainings", "1"],
     "transfer": ["--epochs", "1", "--train-epochs", "5"],
