@@ -55,7 +55,9 @@ def measure(args: argparse.Namespace, data: str) -> None:
         ]
         for method in args.methods
     }
-    found = membership_inference(small, real, seeds=args.trainings, val_every=args.val_every)
+    found = membership_inference(
+        small, real, seeds=args.trainings, random_draws=args.seeds, val_every=args.val_every
+    )
     content = {**json.loads(found.to_json()), "nodes": nodes.BUDGETS[data]}
     path = args.out / f"privacy-{data}.json"
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

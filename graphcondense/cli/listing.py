@@ -116,8 +116,10 @@ def _named(
 def command_show(argv: list[str]) -> object:
     """Say what a run folder holds."""
     import graphcondense
-    from graphcondense.report.runs import read_config, validation_score
+    from graphcondense.report.merge import merge
+    from graphcondense.report.runs import read_config, read_runs, validation_score
     from graphcondense.report.scene import shown
+    from graphcondense.report.sections import known_of
 
     parser = make_parser("show", summary_of(command_show))
     parser.add_words("run", "folder of the run")
@@ -127,10 +129,12 @@ def command_show(argv: list[str]) -> object:
     metrics = folder / "metrics.jsonl"
     last = metrics.read_text().splitlines()[-1:] if metrics.is_file() else []
     step = json.loads(last[0]) if last else {}
-    record, score = None, None
+    record, score, known = None, None, list[str]()
     if (folder / "condensed.safetensors").is_file():
         small = graphcondense.load(folder)
         record, score = small.condensed, validation_score(small)
+        runs = read_runs([folder])
+        known = known_of(runs[0], merge(runs))
         say(summary(small))
     elif (folder / "config.yaml").is_file():
         say(f"{read_config(folder / 'config.yaml')['method']}, not finished")
@@ -141,6 +145,8 @@ def command_show(argv: list[str]) -> object:
         if score and "validation" in step:
             texts["validation"] = score.text(shown(score, step["validation"]))
         say("last step: " + ", ".join(f"{name} {text}" for name, text in texts.items()))
+    for line in known:
+        say(line)
     files = sorted(p for p in folder.iterdir() if p.is_file())
     for path in files:
         say(f"  {path.stat().st_size:>12,}  {path}")
@@ -149,6 +155,7 @@ def command_show(argv: list[str]) -> object:
         "finished": record is not None,
         "condensed": record,
         "last_step": step,
+        "models": known,
         "files": {path.name: path.stat().st_size for path in files},
     }
 

@@ -93,7 +93,8 @@ class Measurement:
         seconds: to condense; ``None`` where it was not measured.
         edges: of the condensed graph; ``None`` where it was not measured.
         random: the mean of random examples in the same table, ``None`` where there are none.
-        whole: that of all data.
+        random_std: and its standard deviation.
+        whole: the mean of all data in the same table.
         beside: how many sets the table has.
         source: the file in ``docs/`` that it is from.
     """
@@ -114,6 +115,7 @@ class Measurement:
     seconds: float | None
     edges: int | None
     random: float | None
+    random_std: float | None
     whole: float | None
     beside: int
     source: str
@@ -164,8 +166,8 @@ def measurements_of(tables: Iterable[Lines]) -> list[Measurement]:
 
         def beside(
             floor: str, model: str, scores: dict[str, dict[str, list[float | None]]] = scores
-        ) -> float | None:
-            return scores.get(floor, {}).get(model, [None])[0]
+        ) -> list[float | None]:
+            return scores.get(floor, {}).get(model, [None, None])
 
         for line in table["lines"]:
             if line["label"] == WHOLE:
@@ -190,8 +192,9 @@ def measurements_of(tables: Iterable[Lines]) -> list[Measurement]:
                         trainings=line["trainings"],
                         seconds=line.get("seconds"),
                         edges=line.get("edges"),
-                        random=beside(RANDOM, model),
-                        whole=beside(WHOLE, model),
+                        random=beside(RANDOM, model)[0],
+                        random_std=beside(RANDOM, model)[1],
+                        whole=beside(WHOLE, model)[0],
                         beside=len(table["lines"]),
                         source=table["source"],
                     )

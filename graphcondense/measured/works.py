@@ -14,25 +14,40 @@ from graphcondense.measured.figures import (
 )
 
 POINTS = 15.0
-RULE = (
+NOISE = 1.0
+COLLAPSE = (
     "A method collapses with a model where the mean score was below that of random examples at the "
-    f"same budget, or more than {POINTS:g} points below that of the whole data."
+    f"same budget by more than the standard deviation of either and {NOISE:g} point, or more than "
+    f"{POINTS:g} points below that of the whole data."
 )
 """The one definition; :func:`collapses` computes it."""
 
 
-def collapses(mean: float, random: float | None, whole: float | None) -> bool:
-    """Whether a score is a collapse by :data:`RULE`; all are in per cent, larger is better.
+def collapses(mean: float, random: float | None, whole: float | None, spread: float = 0.0) -> bool:
+    """Whether a score is a collapse by :data:`COLLAPSE`; all are in per cent, larger is better.
 
-    >>> collapses(70.0, 71.0, None), collapses(70.0, 60.0, 84.0), collapses(70.0, 60.0, 86.0)
+    Args:
+        mean: the score.
+        random: that of random examples, ``None`` where it was not measured.
+        whole: that of all data, ``None`` where it was not measured.
+        spread: the larger of the standard deviations of ``mean`` and ``random``.
+
+    >>> collapses(70.0, 72.0, None), collapses(70.0, 72.0, None, 2.5), collapses(70.0, 60.0, 86.0)
     (True, False, True)
     """
-    return (random is not None and mean < random) or (whole is not None and mean < whole - POINTS)
+    below = random is not None and mean < random - max(spread, NOISE)
+    return below or (whole is not None and mean < whole - POINTS)
 
 
 def collapsed(one: Measurement) -> bool:
     """Whether a measurement is a collapse; random examples are not compared with themselves."""
-    return collapses(one.mean, None if one.named == RANDOM else one.random, one.whole)
+    random = None if one.named == RANDOM else one.random
+    return collapses(one.mean, random, one.whole, max(one.std or 0.0, one.random_std or 0.0))
+
+
+def kind_of_record(record: Mapping[str, object]) -> str:
+    """The kind of data that a condensed set's record names; old ones call it a domain."""
+    return str(record.get("kind", record.get("domain", "")))
 
 
 def measured_of(method: str, kind: str, known: Iterable[Measurement]) -> list[Measurement]:
@@ -122,6 +137,26 @@ def lines_of(method: str, kind: str, known: Iterable[Measurement] | None = None)
     ]
 
 
+HEAD = ("model", "of whole", "measured on", "collapses on")
+"""The headings of :func:`model_rows`."""
+
+
+def model_rows(
+    method: str, kind: str, known: Iterable[Measurement] | None = None
+) -> list[tuple[str, str, str, str]]:
+    """A line for each model: its name, what it keeps of the whole data's score, on which data and
+    budgets that was measured, and where it collapsed. Nothing where nothing was measured.
+
+    >>> model_rows("my-own", "node")
+    []
+    """
+    found = by_model(measured_of(method, kind, measurements() if known is None else known))
+    return [
+        (model, share_text(own), cells_text(own), cells_text(filter(collapsed, own)) or "-")
+        for model, own in found.items()
+    ]
+
+
 def cells_text(found: Iterable[Measurement]) -> str:
     """Data and budgets in words, each once.
 
@@ -157,7 +192,8 @@ def own_lines(
     """What an evaluation measured on a set itself: shares of the whole data's score, and warnings.
 
     Args:
-        rows: of ``evaluation.json``: ``label``, ``model``, ``test_selected`` as a share.
+        rows: of ``evaluation.json``: ``label``, ``model``, ``test_selected`` and
+            ``test_selected_std`` as shares.
         label: what the set is called there.
         beside: what random examples are called there.
 
@@ -170,20 +206,26 @@ def own_lines(
     measured on this set: GAT 40.0 (50 % of whole)
     this set collapses with GAT: 40.0 (whole 80.0)
     """
-    scores: dict[str, dict[str, float]] = {}
+    scores: dict[str, dict[str, tuple[float, float]]] = {}
     for row in rows:
-        value = row.get("test_selected")
-        if isinstance(value, int | float):
-            scores.setdefault(str(row.get("model")), {})[str(row.get("label"))] = 100 * value
+        mean, std = row.get("test_selected"), row.get("test_selected_std")
+        if isinstance(mean, int | float):
+            spread = 100 * std if isinstance(std, int | float) else 0.0
+            scores.setdefault(str(row.get("model")), {})[str(row.get("label"))] = 100 * mean, spread
+    nothing = (None, 0.0)
     parts, bad = [], []
     for model, found in scores.items():
         if label not in found:
             continue
-        mean, random, whole = found[label], found.get(beside), found.get("whole")
-        of_whole = f" ({round(100 * mean / whole)} % of whole)" if whole else ""
-        parts.append(f"{model} {mean:.1f}{of_whole}")
-        if collapses(mean, random, whole):
-            bad.append(f"this set collapses with {model}: {mean:.1f}{floors(random, whole)}")
+        (score, own), (random, its), (whole, _) = (
+            found.get(name, nothing) for name in (label, beside, "whole")
+        )
+        if score is None:
+            continue
+        of_whole = f" ({round(100 * score / whole)} % of whole)" if whole else ""
+        parts.append(f"{model} {score:.1f}{of_whole}")
+        if collapses(score, random, whole, max(own, its)):
+            bad.append(f"this set collapses with {model}: {score:.1f}{floors(random, whole)}")
     return [f"measured on this set: {', '.join(parts)}", *bad] if parts else []
 
 
