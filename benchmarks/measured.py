@@ -27,9 +27,9 @@ DOCS, TARGET = ROOT / "docs", ROOT / "graphcondense" / "measured" / "measured.js
 SEEDS = {"results/graphs.md": (3, 5), "results/images.md": (1, 5), "results/recommend.md": (1, 1)}
 """Condensations, and trainings of each, of tables that do not say so themselves: those of the
 commands that ``docs/results-*.md`` name."""
-SEARCHED = {"nas-cora.json": "gcond"}
-"""Which method the condensed graphs are of, in searches that do not say so; ``docs/guide/uses.md``
-does."""
+SEARCHED = {"nas-cora.json": "gcond", "nas-quotient.json": "quotient"}
+"""Which method the condensed graphs are of, in searches that do not say so; the pages that show
+them do."""
 FLOORS = (RANDOM, WHOLE)
 Found = Mapping[str, Any]
 
@@ -179,13 +179,18 @@ def _spread(row: Found) -> float | None:
 
 def of_transfer(source: str, rows: Sequence[Found]) -> Iterator[Lines]:
     """Rows of one condensation each, ``{data, nodes, set, model, split, seed, trainings, test_mean,
-    test_std, seconds, edges, ...}``; scores are shares."""
-    budgets = sorted({(row["data"], row["nodes"]) for row in rows if _label(row) != WHOLE})
+    test_std, seconds, edges, ...}``; scores are shares. Rows of 0 nodes are of no budget: they
+    stand beside every one, as those of the whole graph do."""
+
+    def fixed(row: Found) -> bool:
+        return _label(row) == WHOLE or not row["nodes"]
+
+    budgets = sorted({(row["data"], row["nodes"]) for row in rows if not fixed(row)})
     for data, nodes in budgets:
         own = [
             row
             for row in rows
-            if row["data"] == data and (row["nodes"] == nodes or _label(row) == WHOLE)
+            if row["data"] == data and (row["nodes"] == nodes or fixed(row))
         ]
         labels = dict.fromkeys(map(_label, own))
         lines = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from graphcondense.measured.figures import (
@@ -209,7 +210,7 @@ def own_lines(
     scores: dict[str, dict[str, tuple[float, float]]] = {}
     for row in rows:
         mean, std = row.get("test_selected"), row.get("test_selected_std")
-        if isinstance(mean, int | float):
+        if isinstance(mean, int | float) and math.isfinite(mean):
             spread = 100 * std if isinstance(std, int | float) else 0.0
             scores.setdefault(str(row.get("model")), {})[str(row.get("label"))] = 100 * mean, spread
     nothing = (None, 0.0)
