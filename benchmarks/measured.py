@@ -187,11 +187,7 @@ def of_transfer(source: str, rows: Sequence[Found]) -> Iterator[Lines]:
 
     budgets = sorted({(row["data"], row["nodes"]) for row in rows if not fixed(row)})
     for data, nodes in budgets:
-        own = [
-            row
-            for row in rows
-            if row["data"] == data and (row["nodes"] == nodes or fixed(row))
-        ]
+        own = [row for row in rows if row["data"] == data and (row["nodes"] == nodes or fixed(row))]
         labels = dict.fromkeys(map(_label, own))
         lines = []
         for label in labels:

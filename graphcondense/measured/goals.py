@@ -28,11 +28,18 @@ NOT_MEASURED = "not measured"
 
 
 class Candidate(NamedTuple):
-    """A method that may be ranked: its name or variant, its kind of data, and whether its graphs
-    say which condensed node stands for which real one."""
+    """A method that may be ranked.
+
+    Attributes:
+        name: its name, or that of a variant.
+        kind: of data.
+        main: the method's own name.
+        assigns: whether its graphs say which condensed node stands for which real one.
+    """
 
     name: str
     kind: str
+    main: str
     assigns: bool = False
 
 

@@ -87,7 +87,7 @@ def candidates() -> list[Candidate]:
     found = []
     for (name, kind), cls in all_methods().items():
         names = (name, *(variant for variant, fields in cls.variants.items() if fields))
-        found += [Candidate(one, kind, cls.assigns) for one in names]
+        found += [Candidate(one, kind, name, cls.assigns) for one in names]
     return found
 
 
