@@ -285,9 +285,39 @@ def between(path: Path, mark: str) -> str:
     return text
 
 
+def goals_page() -> str:
+    """Every goal's tables, by kind of data, as ``graphcondense methods --goal`` prints them."""
+    from graphcondense.measured.figures import measurements
+    from graphcondense.measured.goals import GOALS, ranking, ranking_tables
+    from graphcondense.methods import candidates
+
+    own = set(methods())
+    found = [c for c in candidates() if (c.main, c.kind) in own]
+    parts = []
+    for name, goal in GOALS.items():
+        parts.append(f"### {name}: {goal.words}")
+        tables = ranking_tables(ranking(name, found, measurements()))
+        for kind, (table, notes) in tables.items():
+            parts.append(f"**{KINDS[kind]}.** {notes[0]}")
+            parts.append(f'<div class="cards" markdown>\n\n{table.markdown()}\n\n</div>')
+            parts += notes[1:]
+        if left := [words for kind, words in KINDS.items() if kind not in tables]:
+            parts.append(f"Not measured for this: {', '.join(left).lower()}.")
+    return "\n\n".join(parts) + "\n"
+
+
+def collapse_line() -> str:
+    """The one definition of a collapse."""
+    from graphcondense.measured.works import COLLAPSE
+
+    return f"{COLLAPSE}\n"
+
+
 COMMITTED = {
     ("README.md", "results"): readme_table,
     ("docs/methods/index.md", "methods"): lambda: methods_table() + "\n",
+    ("docs/which-method.md", "collapse"): collapse_line,
+    ("docs/which-method.md", "goals"): goals_page,
 }
 """What is committed, by file and mark."""
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from jsonargparse import Namespace
+
 from graphcondense.cli.flags import Flags, Where, make_parser, parse, summary_of
 from graphcondense.cli.help import completion, method_key, method_rows
 from graphcondense.cli.text import say, summary, table
@@ -23,10 +25,16 @@ class Listed:
     Attributes:
         kind: only methods for this kind of data.
         markdown: as Markdown, the table that README has.
+        goal: rank methods and their variants by what was measured of them: fast, accuracy,
+            transfer (a set that trains every architecture), structure (a graph with edges that
+            models use), privacy or coarsen (nodes that stand for groups of real ones).
+        data: with --goal: only what was measured on this data set.
     """
 
     kind: str | None = None
     markdown: bool = False
+    goal: str | None = None
+    data: str | None = None
 
 
 def command_methods(argv: list[str]) -> object:
@@ -40,6 +48,10 @@ def command_methods(argv: list[str]) -> object:
     if args.kind not in (None, *known):
         raise ValueError(f"no methods for data of kind {args.kind!r}; there are {', '.join(known)}")
     rows = [row for row in rows if args.kind in (None, row["kind"])]
+    if args.goal is not None:
+        return _ranked(args)
+    if args.data is not None:
+        raise ValueError(f"--data {args.data} narrows a goal: give --goal, such as --goal transfer")
     rows = _named(rows, args.names, "method", ("name", "variants"))
     if args.markdown:
         from graphcondense.methods import markdown
@@ -47,6 +59,23 @@ def command_methods(argv: list[str]) -> object:
         say(markdown(rows))
     else:
         say(table(rows))
+    return rows
+
+
+def _ranked(args: Namespace) -> object:
+    """Print methods by what was measured for a goal."""
+    from graphcondense.measured.goals import ranking_tables
+    from graphcondense.methods import methods
+
+    rows = methods(args.kind, goal=args.goal, data=args.data)
+    rows = _named(rows, args.names, "method", ("method",))
+    tables = ranking_tables(rows)
+    for kind, (ranked, notes) in tables.items():
+        title = f"{args.goal}, {kind} data"
+        lines = [f"### {title}\n" if args.markdown else f"{title}:"]
+        if ranked.rows:
+            lines += [ranked.markdown() if args.markdown else ranked.text(), ""]
+        say("\n".join([*lines, *notes, ""]))
     return rows
 
 
@@ -87,8 +116,10 @@ def _named(
 def command_show(argv: list[str]) -> object:
     """Say what a run folder holds."""
     import graphcondense
-    from graphcondense.report.runs import read_config, validation_score
+    from graphcondense.report.merge import merge
+    from graphcondense.report.runs import read_config, read_runs, validation_score
     from graphcondense.report.scene import shown
+    from graphcondense.report.sections import known_of
 
     parser = make_parser("show", summary_of(command_show))
     parser.add_words("run", "folder of the run")
@@ -98,10 +129,12 @@ def command_show(argv: list[str]) -> object:
     metrics = folder / "metrics.jsonl"
     last = metrics.read_text().splitlines()[-1:] if metrics.is_file() else []
     step = json.loads(last[0]) if last else {}
-    record, score = None, None
+    record, score, known = None, None, list[str]()
     if (folder / "condensed.safetensors").is_file():
         small = graphcondense.load(folder)
         record, score = small.condensed, validation_score(small)
+        runs = read_runs([folder])
+        known = known_of(runs[0], merge(runs))
         say(summary(small))
     elif (folder / "config.yaml").is_file():
         say(f"{read_config(folder / 'config.yaml')['method']}, not finished")
@@ -112,6 +145,8 @@ def command_show(argv: list[str]) -> object:
         if score and "validation" in step:
             texts["validation"] = score.text(shown(score, step["validation"]))
         say("last step: " + ", ".join(f"{name} {text}" for name, text in texts.items()))
+    for line in known:
+        say(line)
     files = sorted(p for p in folder.iterdir() if p.is_file())
     for path in files:
         say(f"  {path.stat().st_size:>12,}  {path}")
@@ -120,6 +155,7 @@ def command_show(argv: list[str]) -> object:
         "finished": record is not None,
         "condensed": record,
         "last_step": step,
+        "models": known,
         "files": {path.name: path.stat().st_size for path in files},
     }
 

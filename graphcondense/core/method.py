@@ -116,6 +116,8 @@ class Method(Budget, Generic[S]):
             default.
         chooses: of one graph, whether the method chooses among its own settings by validation
             labels, see :class:`~graphcondense.domains.node.NodeSource`.
+        assigns: of one graph, whether what it gives has an ``assignment``: which condensed node
+            stands for which real one.
         edge_features: of graphs, whether the method sees the features of edges; often a field.
         preprocess: of images, how the method sees them, see
             :data:`~graphcondense.data.preprocess.PREPROCESSES`; empty leaves the data as they are.
@@ -131,6 +133,7 @@ class Method(Budget, Generic[S]):
     variants: ClassVar[Variants] = {}
     predictor: ClassVar[str] = ""
     chooses: ClassVar[bool] = False
+    assigns: ClassVar[bool] = False
     # Without an annotation these are no fields, and a subclass may make fields of them.
     edge_features = False
     preprocess = ""

@@ -80,6 +80,7 @@ class Coarse(NodeMethod):
 
     family = "coarsening"
     cost = "closed form"
+    assigns = True
 
     @property
     def pair_bytes(self) -> int:

@@ -35,6 +35,7 @@ from graphcondense.evaluate.result import (
     std_of,
 )
 from graphcondense.evaluate.store import Store, identity_of
+from graphcondense.measured.works import kind_of_record, warnings_of
 from graphcondense.ops.fields import listed
 from graphcondense.ops.figures import new_figure, saved
 from graphcondense.ops.types import Record
@@ -118,6 +119,8 @@ class Report(Scored):
         ledgers: what each condensed set costs (its first graph).
         metric: the score, one of :data:`~graphcondense.evaluate.metrics.SCORES`.
         units: what nodes and edges are called.
+        remarks: with which of the models the sets' methods are known to collapse, see
+            :data:`~graphcondense.measured.works.COLLAPSE`.
     """
 
     data: str
@@ -127,6 +130,7 @@ class Report(Scored):
     ledgers: Mapping[str, Ledger]
     metric: str = "accuracy"
     units: tuple[str, str] = ("nodes", "edges")
+    remarks: tuple[str, ...] = ()
 
     @property
     def score(self) -> Score:
@@ -233,6 +237,7 @@ class Report(Scored):
             out.append(f"* no {what}: not comparable with a {what}'s score")
         if chosen:
             out.append(f"chosen on validation: {'; '.join(chosen)}")
+        out += self.remarks
         for label, ledger in self.ledgers.items():
             first, *rest = ledger.lines()
             out += [f"cost of {label}: {first}", *(f"  {line}" for line in rest)]
@@ -249,6 +254,7 @@ class Report(Scored):
         values["rows"] = tuple(map(_row_of, saved["rows"]))
         values["ledgers"] = {k: Ledger.from_dict(v) for k, v in saved["ledgers"].items()}
         values["units"] = tuple(saved.get("units", cls.units))
+        values["remarks"] = tuple(saved.get("remarks", ()))
         return cls(**values)
 
     @classmethod
@@ -283,7 +289,14 @@ class Report(Scored):
                 ledgers.setdefault(label, ledger)
         order = [*self.labels, *(label for other in others for label in other.labels)]
         kept = sorted(rows.values(), key=lambda row: order.index(row.label))
-        return replace(self, settings=settings, rows=tuple(kept), ledgers=ledgers)
+        remarks = dict.fromkeys(text for one in (self, *others) for text in one.remarks)
+        return replace(
+            self,
+            settings=settings,
+            rows=tuple(kept),
+            ledgers=ledgers,
+            remarks=tuple(remarks),
+        )
 
     @property
     def size(self) -> tuple[float, float]:
@@ -510,7 +523,15 @@ def evaluate(
         *(evaluator.metric, evaluator.units),
         test_examples=evaluator.tested,
         test_unlabelled=real.unlabelled.get("test", 0),
+        remarks=_known(named, [one.name for one in contestants]),
     )
+
+
+def _known(named: Mapping[str, Sequence[object]], models: Sequence[str]) -> tuple[str, ...]:
+    """With which of the models the methods of some sets are known to collapse."""
+    records = [record_of(graph) for graphs in named.values() for graph in graphs]
+    made = dict.fromkeys((str(r.get("method")), kind_of_record(r)) for r in records)
+    return tuple(line for method, kind in made for line in warnings_of(method, kind, models))
 
 
 def _as_large(small: object, first: object) -> bool:

@@ -14,9 +14,11 @@ import importlib
 import pkgutil
 from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, overload
 
 from graphcondense.core.method import REGISTRY, Method
+from graphcondense.measured.figures import measurements
+from graphcondense.measured.goals import Candidate, Ranked, ranking
 from graphcondense.ops.callable_module import make_callable
 from graphcondense.ops.tables import Table
 
@@ -32,15 +34,39 @@ def all_methods() -> dict[tuple[str, str], type[Method]]:
     return dict(sorted(REGISTRY.items()))
 
 
-def methods(kind: str | None = None) -> list[dict[str, str]]:
+@overload
+def methods(kind: str | None = None) -> list[dict[str, str]]: ...
+@overload
+def methods(kind: str | None = None, *, goal: str, data: str | None = None) -> list[Ranked]: ...
+def methods(
+    kind: str | None = None, *, goal: str | None = None, data: str | None = None
+) -> list[dict[str, str]] | list[Ranked]:
     """The table of methods: name, kind of data, family, what it learns, cost, variants and paper.
+
+    With a goal, the same methods and their variants ranked by what was measured of them.
 
     Args:
         kind: only methods for this kind of data.
+        goal: one of :data:`~graphcondense.measured.goals.GOALS`: ``"fast"``, ``"accuracy"``,
+            ``"transfer"``, ``"structure"``, ``"privacy"`` or ``"coarsen"``.
+        data: with a goal: only what was measured on this data set.
+
+    Raises:
+        ValueError: an unknown kind or goal, data on which nothing was measured, or data without a
+            goal.
 
     >>> [m["name"] for m in methods("rows")]
     ['distill-cf', 'head', 'random', 'svp']
+    >>> [m["method"] for m in methods("rows", goal="accuracy")]
+    ['distill-cf', 'head', 'random', 'svp']
     """
+    if data is not None and goal is None:
+        raise ValueError(f"data={data!r} narrows a goal: give goal=, such as goal='transfer'")
+    if goal is not None:
+        known = sorted({of for _, of in all_methods()})
+        if kind not in (None, *known):
+            raise ValueError(f"no methods for kind={kind!r}; there are {', '.join(known)}")
+        return ranking(goal, candidates(), measurements(), kind=kind, data=data)
     return [
         {
             "name": name,
@@ -54,6 +80,15 @@ def methods(kind: str | None = None) -> list[dict[str, str]]:
         for (name, _), cls in all_methods().items()
         if kind in (None, cls.kind)
     ]
+
+
+def candidates() -> list[Candidate]:
+    """All methods and those of their variants that change a field, for a goal."""
+    found = []
+    for (name, kind), cls in all_methods().items():
+        names = (name, *(variant for variant, fields in cls.variants.items() if fields))
+        found += [Candidate(one, kind, name, cls.assigns) for one in names]
+    return found
 
 
 def markdown(rows: Sequence[Mapping[str, str]]) -> str:

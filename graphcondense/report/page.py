@@ -62,6 +62,7 @@ def render(runs: Sequence[Run]) -> str:
     found = [
         sections.summary(runs, groups, key),
         *(measured if groups or any(run.tested for run in runs) else []),
+        sections.works(runs, groups, key),
         curves,
         condensed,
         sections.further(runs),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from graphcondense.measured.works import COLLAPSE, HEAD, kind_of_record, model_rows, warnings_of
+from graphcondense.ops.tables import Table
 from graphcondense.saved.checks import Tensors
 from graphcondense.saved.forms import GRAPH, Contents
 
@@ -54,6 +56,7 @@ def card(
         *_packed_lines(contents, stored),
         *_assignment_lines(contents.tensors),
         *_encoding_lines(record),
+        *_works_lines(record),
         *(cell("record", "value"), cell("---", "---"), *table),
         "",
         f"SHA-256 of `{path.name}`: `{sha256}`",
@@ -82,6 +85,28 @@ def _assignment_lines(tensors: Tensors) -> list[str]:
     return [
         f"`assignment[i]` is the node that stands for node `i` of the real graph ({len(group):,} "
         f"nodes, {int((group < 0).sum()):,} of them in no group: -1).",
+        "",
+    ]
+
+
+def _works_lines(record: Mapping[str, object]) -> list[str]:
+    """For which models the method was measured to work; nothing where no method is named."""
+    method, kind = record.get("method"), kind_of_record(record)
+    if not isinstance(method, str) or not kind:
+        return []
+    rows = model_rows(method, kind)
+    lines = ["## For which models", ""]
+    if not rows:
+        return [*lines, f"`{method}`: not measured.", ""]
+    return [
+        *lines,
+        f"What `{method}` keeps of the whole data's score, as the package's own results have it; "
+        "not measured on this very set.",
+        "",
+        Table(HEAD, rows).markdown(),
+        "",
+        *(line for text in warnings_of(method, kind) for line in (f"**Warning:** {text}.", "")),
+        COLLAPSE,
         "",
     ]
 

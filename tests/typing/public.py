@@ -17,6 +17,7 @@ from graphcondense.data.images import ImageTask
 from graphcondense.data.interactions import InteractionTask
 from graphcondense.data.task import NodeTask
 from graphcondense.evaluate import Report
+from graphcondense.measured.goals import Ranked
 from graphcondense.ops.types import Record
 from graphcondense.saved.condensed_graph import CondensedGraph, CondensedImages
 from graphcondense.saved.condensed_graphs import CondensedGraphs
@@ -63,3 +64,9 @@ def what_is_measured(small: CondensedGraph, graph: NodeTask) -> None:
     assert_type(graphcondense.save(small, "small"), Path)
     assert_type(graphcondense.Condense("gcond", nodes=70), graphcondense.Condense)
     assert_type(small.condensed, Record)
+
+
+def what_is_listed() -> None:
+    assert_type(graphcondense.methods("node"), list[dict[str, str]])
+    assert_type(graphcondense.methods("node", goal="transfer", data="cora"), list[Ranked])
+    graphcondense.methods(goal=3)  # type: ignore[call-overload]
