@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -60,8 +60,8 @@ class Quotient(Coarse):
     Graphs of propagated features without edges serve the models whose propagation they hold. Here
     each model finds what it computes with: raw features of nodes, and links between them.
 
-    Validation labels choose the teacher, and whether learnt features stay. In the inductive setting
-    all nodes that are seen have labels, and no teacher is needed.
+    Validation labels choose the teacher, one of several partitions, and whether learnt features
+    stay. In the inductive setting all nodes that are seen have labels, and no teacher is needed.
 
     Attributes:
         labels: ``"soft"``, or ``"hard"``: the class of the largest soft label.
@@ -74,6 +74,8 @@ class Quotient(Coarse):
         hops: how often features are propagated for the clustering.
         dims: leading singular vectors of ``X`` that the teacher and the clustering see; all of
             ``X`` if it has no more columns.
+        partitions: how many are tried; the one whose features score best on validation nodes is
+            taken. Without validation nodes it is one.
         steps: of Adam that learn the features; 0 keeps the means.
         rate: Adam's learning rate, as a share of the spread of features.
         ridge: penalty of the regressions, as a share of the mean square length of their rows.
@@ -92,6 +94,7 @@ class Quotient(Coarse):
     weight: NonNegative = 1.0
     hops: Natural = 2
     dims: Count = 256
+    partitions: Count = 3
     steps: Natural = 60
     rate: Positive = 0.1
     ridge: Positive = 3.0
@@ -152,25 +155,34 @@ class Quotient(Coarse):
         for _ in range(self.hops):
             rows = task.gcn_adj @ rows
         near = np.hstack([unit(rows), self.weight * taught.soft])
-        learn = self.learner(real, raw, taught.soft) if self.steps else None
+        learn = self.learner(real, raw, taught.soft)
 
         def clusters(nodes: Array, k: int) -> Array:
             return parts_of(near[nodes], k, int(draws.integers(2**31)), starts=1)
 
-        finest = parts_within(predicted, sizes[-1], clusters)
-        out: list[Synthetic] = []
-        for part, share in zip(coarser(near, finest, sizes), sizes, strict=True):
+        def graph(part: Array, share: Tensor) -> Made:
             made = self.graph_of(real, part, int(share.sum()), taught.soft)
-            features = "means of real ones" if learn is None else learn(made)
+            score, features = learn(made)
             made.x = made.x * (length_of(task.x_array) / (length_of(made.x) or 1.0))
             made.remarks = {**taught.remarks, "features": features}
             if self.labels == "hard":
                 made.y = made.y.argmax(1)
-            out.append(made)
-        return out
+            return Made(made, part, score)
 
-    def learner(self, real: NodeSource, rows: Array, soft: Array) -> Callable[[CoarseGraph], str]:
-        """What learns the features of a quotient graph in place, and says what came of it.
+        tries = 1 if real.validation is None else self.partitions  # what else would choose?
+        finest = [
+            graph(parts_within(predicted, sizes[-1], clusters), sizes[-1]) for _ in range(tries)
+        ]
+        best = max(finest, key=lambda made: made.score)
+        *smaller, _ = coarser(near, best.part, sizes)
+        fewer = [graph(part, share) for part, share in zip(smaller, sizes, strict=False)]
+        return [made.graph for made in (*fewer, best)]
+
+    def learner(
+        self, real: NodeSource, rows: Array, soft: Array
+    ) -> Callable[[CoarseGraph], tuple[float, str]]:
+        """What learns the features of a quotient graph in place, and gives its score and, in words,
+        what came of it.
 
         Args:
             real: the real graph.
@@ -184,18 +196,20 @@ class Quotient(Coarse):
         few = rows.astype(np.float64)
         basis = np.linalg.pinv(few.T @ few) @ (task.x_array.T @ few).T  # from k dimensions to d
 
-        def learn(made: CoarseGraph) -> str:
+        def learn(made: CoarseGraph) -> tuple[float, str]:
             small = SmallGraph(made.adj, made.y)
-            start = torch.from_numpy((made.x @ basis.T).astype(np.float32))
-            z = learnt(teaching, small, start, self.steps, self.rate, self.ridge)
-            before, after = teaching.right(small, start), teaching.right(small, z)
-            if kept := surely_better(after, before):
-                made.x = made.x + (z - start).numpy() @ basis
-            return (
-                f"{'learnt' if kept else 'means of real ones'}; linear models are right on "
-                f"{float(before.mean()):.1%} of {which} nodes with means and "
-                f"{float(after.mean()):.1%} with learnt features"
-            )
+            means = torch.from_numpy((made.x @ basis.T).astype(np.float32))
+            before = teaching.right(small, means)
+            told = f"linear models are right on {float(before.mean()):.1%} of {which} nodes"
+            if not self.steps:
+                return float(before.mean()), f"means of real ones; {told}"
+            z = learnt(teaching, small, means, self.steps, self.rate, self.ridge)
+            after = teaching.right(small, z)
+            told = f"{told} with means and {float(after.mean()):.1%} with learnt features"
+            if surely_better(after, before):
+                made.x = made.x + (z - means).numpy() @ basis
+                return float(after.mean()), f"learnt; {told}"
+            return float(before.mean()), f"means of real ones; {told}"
 
         return learn
 
@@ -228,6 +242,14 @@ class Quotient(Coarse):
             y,
             part,
         )
+
+
+class Made(NamedTuple):
+    """A quotient graph, its partition ``[N]``, and its score."""
+
+    graph: CoarseGraph
+    part: Array
+    score: float
 
 
 def length_of(x: Array | sp.csr_matrix) -> float:
