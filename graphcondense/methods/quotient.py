@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -25,8 +25,19 @@ from graphcondense.domains.node import LABEL_BYTES, NodeSource
 from graphcondense.domains.propagations import SmallGraph, Teaching, learnt, surely_better
 from graphcondense.domains.teachers import RidgeTeacher, unit
 from graphcondense.ops.arrays import dense
-from graphcondense.ops.coarsen import Array, few_dimensions, means, members, parts_of, undirected
+from graphcondense.ops.coarsen import (
+    Array,
+    continued,
+    few_dimensions,
+    means,
+    members,
+    parts_of,
+    undirected,
+)
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive, Share
+
+if TYPE_CHECKING:
+    from graphcondense.saved.condensed_graph import CondensedGraph
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +71,8 @@ class Quotient(Coarse):
     Graphs of propagated features without edges serve the models whose propagation they hold. Here
     each model finds what it computes with: raw features of nodes, and links between them.
 
-    Validation labels choose the teacher, one of several partitions, and whether learnt features
-    stay. In the inductive setting all nodes that are seen have labels, and no teacher is needed.
+    Validation labels choose the teacher, and whether learnt features stay. In the inductive setting
+    all nodes that are seen have labels, and no teacher is needed.
 
     Attributes:
         labels: ``"soft"``, or ``"hard"``: the class of the largest soft label.
@@ -74,8 +85,6 @@ class Quotient(Coarse):
         hops: how often features are propagated for the clustering.
         dims: leading singular vectors of ``X`` that the teacher and the clustering see; all of
             ``X`` if it has no more columns.
-        partitions: how many are tried; the one whose features score best on validation nodes is
-            taken. Without validation nodes it is one.
         steps: of Adam that learn the features; 0 keeps the means.
         rate: Adam's learning rate, as a share of the spread of features.
         ridge: penalty of the regressions, as a share of the mean square length of their rows.
@@ -94,7 +103,6 @@ class Quotient(Coarse):
     weight: NonNegative = 1.0
     hops: Natural = 2
     dims: Count = 256
-    partitions: Count = 3
     steps: Natural = 60
     rate: Positive = 0.1
     ridge: Positive = 3.0
@@ -130,10 +138,32 @@ class Quotient(Coarse):
         predicted class the others; the teacher is the same."""
         return self.quotients(real, [replace(self, nodes=n) for n in sizes], rng)
 
+    def update(self, real: NodeSource, before: CondensedGraph, *, rng: Generator) -> Synthetic:
+        """The condensed graph of a graph that has grown: the teacher learns anew, and k-means goes
+        on from the clusters before. The nodes of the smaller graph are the first of the larger one,
+        in their order.
+
+        Raises:
+            ValueError: ``before`` stands for more nodes than there are.
+        """
+        old = before.assignment.cpu().numpy()
+        if len(old) > real.num_examples:
+            raise ValueError(
+                f"the condensed graph stands for {len(old)} nodes, and there are now "
+                f"{real.num_examples}: update takes graphs that have grown, old nodes first; "
+                "condense anew"
+            )
+        return self.quotients(real, [self], rng, old)[0]
+
     def quotients(
-        self, real: NodeSource, budgets: Sequence[Quotient], rng: Generator
+        self,
+        real: NodeSource,
+        budgets: Sequence[Quotient],
+        rng: Generator,
+        before: Array | None = None,
     ) -> list[Synthetic]:
-        """The graph of each budget, ascending, of nested partitions."""
+        """The graph of each budget, ascending, of nested partitions; ``before`` is the cluster of
+        each of the first nodes, to go on from."""
         sizes, draws, task = [b.sizes(real) for b in budgets], seeded(rng), real.task
         rows = few_dimensions(task.x_array, self.dims, draws).astype(np.float32)
         taught = RidgeTeacher().teach(
@@ -156,33 +186,29 @@ class Quotient(Coarse):
             rows = task.gcn_adj @ rows
         near = np.hstack([unit(rows), self.weight * taught.soft])
         learn = self.learner(real, raw, taught.soft)
+        grown = np.full(real.num_examples, -1)
+        if before is not None:
+            grown[: len(before)] = before
 
         def clusters(nodes: Array, k: int) -> Array:
-            return parts_of(near[nodes], k, int(draws.integers(2**31)), starts=1)
+            rows, seed, centres = near[nodes], int(draws.integers(2**31)), None
+            if before is not None:
+                centres = continued(rows, grown[nodes], k)
+            return parts_of(rows, k, seed, starts=1, centres=centres)
 
-        def graph(part: Array, share: Tensor) -> Made:
+        finest = parts_within(predicted, sizes[-1], clusters)
+        out: list[Synthetic] = []
+        for part, share in zip(coarser(near, finest, sizes), sizes, strict=True):
             made = self.graph_of(real, part, int(share.sum()), taught.soft)
-            score, features = learn(made)
+            made.remarks = {**taught.remarks, "features": learn(made)}
             made.x = made.x * (length_of(task.x_array) / (length_of(made.x) or 1.0))
-            made.remarks = {**taught.remarks, "features": features}
             if self.labels == "hard":
                 made.y = made.y.argmax(1)
-            return Made(made, part, score)
+            out.append(made)
+        return out
 
-        tries = 1 if real.validation is None else self.partitions  # what else would choose?
-        finest = [
-            graph(parts_within(predicted, sizes[-1], clusters), sizes[-1]) for _ in range(tries)
-        ]
-        best = max(finest, key=lambda made: made.score)
-        *smaller, _ = coarser(near, best.part, sizes)
-        fewer = [graph(part, share) for part, share in zip(smaller, sizes, strict=False)]
-        return [made.graph for made in (*fewer, best)]
-
-    def learner(
-        self, real: NodeSource, rows: Array, soft: Array
-    ) -> Callable[[CoarseGraph], tuple[float, str]]:
-        """What learns the features of a quotient graph in place, and gives its score and, in words,
-        what came of it.
+    def learner(self, real: NodeSource, rows: Array, soft: Array) -> Callable[[CoarseGraph], str]:
+        """What learns the features of a quotient graph in place, and says what came of it.
 
         Args:
             real: the real graph.
@@ -196,20 +222,21 @@ class Quotient(Coarse):
         few = rows.astype(np.float64)
         basis = np.linalg.pinv(few.T @ few) @ (task.x_array.T @ few).T  # from k dimensions to d
 
-        def learn(made: CoarseGraph) -> tuple[float, str]:
+        def learn(made: CoarseGraph) -> str:
             small = SmallGraph(made.adj, made.y)
             means = torch.from_numpy((made.x @ basis.T).astype(np.float32))
             before = teaching.right(small, means)
             told = f"linear models are right on {float(before.mean()):.1%} of {which} nodes"
             if not self.steps:
-                return float(before.mean()), f"means of real ones; {told}"
+                return f"means of real ones; {told}"
             z = learnt(teaching, small, means, self.steps, self.rate, self.ridge)
             after = teaching.right(small, z)
-            told = f"{told} with means and {float(after.mean()):.1%} with learnt features"
-            if surely_better(after, before):
+            if kept := surely_better(after, before):
                 made.x = made.x + (z - means).numpy() @ basis
-                return float(after.mean()), f"learnt; {told}"
-            return float(before.mean()), f"means of real ones; {told}"
+            return (
+                f"{'learnt' if kept else 'means of real ones'}; {told} with means and "
+                f"{float(after.mean()):.1%} with learnt features"
+            )
 
         return learn
 
@@ -242,14 +269,6 @@ class Quotient(Coarse):
             y,
             part,
         )
-
-
-class Made(NamedTuple):
-    """A quotient graph, its partition ``[N]``, and its score."""
-
-    graph: CoarseGraph
-    part: Array
-    score: float
 
 
 def length_of(x: Array | sp.csr_matrix) -> float:

@@ -82,10 +82,15 @@ def _clean(adj: sp.csr_matrix) -> sp.csr_matrix:
 
 
 def parts_of(
-    rows: Array, k: int, seed: int, weight: Array | None = None, starts: int = 10
+    rows: Array,
+    k: int,
+    seed: int,
+    weight: Array | None = None,
+    starts: int = 10,
+    centres: Array | None = None,
 ) -> Array:
-    """The cluster of each row ``[m]``, by scikit-learn's k-means, the best of some starts; none of
-    ``k`` is empty.
+    """The cluster of each row ``[m]``, by scikit-learn's k-means, the best of some starts, or from
+    ``centres [k, d]``; none of ``k`` is empty.
 
     >>> parts_of(np.array([[0.0], [0.0], [0.0]]), 2, seed=0).tolist()
     [0, 0, 1]
@@ -97,9 +102,35 @@ def parts_of(
         return np.arange(k)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different rows than clusters
-        fitted = KMeans(k, n_init=starts, random_state=seed).fit(rows, sample_weight=weight)
+        start: dict[str, object] = {"n_init": starts}
+        if centres is not None:
+            start = {"n_init": 1, "init": centres}
+        fitted = KMeans(k, random_state=seed, **start).fit(rows, sample_weight=weight)
     out: Array = filled(torch.from_numpy(fitted.labels_.astype(np.int64)), k).numpy()
     return out
+
+
+def continued(rows: Array, old: Array, k: int) -> Array:
+    """Centres ``[k, d]`` to start k-means from: those of the largest old clusters, and where there
+    are fewer, the rows that are farthest from all so far.
+
+    Args:
+        rows: ``[m, d]``.
+        old: the cluster of each before, -1 for none ``[m]``.
+        k: at most ``m``.
+
+    >>> rows = np.array([[0.0], [2.0], [10.0], [30.0]])
+    >>> continued(rows, np.array([5, 5, 7, -1]), 3).ravel().tolist()
+    [1.0, 10.0, 30.0]
+    """
+    names, sizes = np.unique(old[old >= 0], return_counts=True)
+    largest = names[np.argsort(-sizes, kind="stable")[:k]]
+    centres = [rows[old == name].mean(0) for name in largest] or [rows.mean(0)]
+    far = np.min([np.square(rows - centre).sum(1) for centre in centres], axis=0)
+    while len(centres) < k:
+        centres.append(rows[far.argmax()])
+        far = np.minimum(far, np.square(rows - centres[-1]).sum(1))
+    return np.stack(centres)
 
 
 def few_dimensions(x: Array | sp.csr_matrix, dims: int, rng: np.random.Generator) -> Array:
