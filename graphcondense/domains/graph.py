@@ -15,7 +15,7 @@ from graphcondense.core.pools import Fresh, built
 from graphcondense.core.types import Batch, Criterion, Objective, Pool, Schedule, Synthetic
 from graphcondense.data.graph_task import GraphTask
 from graphcondense.kernels.ridge import ridge_targets, ridge_weights
-from graphcondense.nn.graphs import DenseGraphs, GraphNet, SparseGraphs, resolve
+from graphcondense.nn.graphs import DenseGraphs, GraphNet, How, SparseGraphs, resolve
 from graphcondense.objectives.terms import Plus, Sparse, density
 from graphcondense.ops.adjacency import csr_from_edges
 from graphcondense.ops.criteria import CRITERIA
@@ -422,17 +422,30 @@ class MatchedGraphs(LearntGraphs):
         return self.learn(real, rng, objective, pool)
 
 
-def readouts(real: GraphSource, index: Tensor, hops: int = 2) -> Tensor:
+def readouts(
+    real: GraphSource,
+    index: Tensor,
+    hops: int = 2,
+    how: How = "gcn",
+    pool: Literal["mean", "sum"] = "mean",
+) -> Tensor:
     """Mean over each graph's nodes of ``[X, ÂX, ..., Â^hops X]`` side by side, ``[m, (hops+1)d]``,
-    a block of graphs at a time."""
+    a block of graphs at a time; other propagations and sums over nodes on request."""
     out = []
     for block in real.task.graphs.blocks(index, BLOCK):
         x, packed = real.as_batch(real.task.batch(block)).inputs
         rows = [x]
         for _ in range(hops):
-            rows.append(packed.gather(rows[-1], "gcn"))
-        out.append(torch.cat([packed.pool(h, None, "mean") for h in rows], 1))
+            rows.append(packed.gather(rows[-1], how))
+        out.append(torch.cat([packed.pool(h, None, pool) for h in rows], 1))
     return torch.cat(out)
+
+
+def standardised(rows: Tensor) -> Tensor:
+    """Columns ``[m, d]`` in double precision at mean 0 and variance 1; constant ones left out."""
+    rows = rows.double()
+    spread = rows.std(0, correction=0)
+    return ((rows - rows.mean(0)) / spread)[:, spread > 1e-9]
 
 
 def most_telling(
@@ -455,9 +468,7 @@ def most_telling(
     if draws < 1:
         raise ValueError(f"draws={draws}: compare at least one choice")
     task, train = real.task, real.task.train
-    rows = readouts(real, train).double()
-    spread = rows.std(0, correction=0)
-    rows = ((rows - rows.mean(0)) / spread)[:, spread > 1e-9]
+    rows = standardised(readouts(real, train))
     y = ridge_targets(task.label_kind, task.num_outputs)(task.scaled(task.graphs.y[train])).to(rows)
     known = ~y.isnan()
     groups = task.groups[train]
