@@ -227,3 +227,12 @@ def chosen_graphs(
     views = views_of(real, index, taught.nan_to_num(0.0), rng)
     picked = exchange.choose(views, places, sizes, labels.nan_to_num(0.0), rng)
     return Chosen(index[picked], soft[picked])
+
+
+def choice_bytes(real: GraphSource, chosen: int, most: int = MOST) -> int:
+    """Estimate of the memory that :func:`chosen_graphs` takes: kernels between all graphs that are
+    looked at, of each view two in single precision, some more on the way, and features."""
+    seen = min(most + chosen, int(real.counts.sum()))
+    width = 8 * real.num_features + 2 * NETWORKS * HIDDEN
+    block = 3 * HIDDEN * (BLOCK + real.largest)
+    return seen * (8 * 8 * seen + 8 * width) + 4 * NETWORKS * block

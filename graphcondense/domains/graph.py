@@ -271,9 +271,10 @@ class LearntGraphs(Relaxation, Method[GraphSource]):
     Attributes:
         init: which training graphs the synthetic ones start from: ``"random"`` ones of the group
             (the papers), ``"herding"``, ``"kcenter"``, ``"central"`` (the one nearest to the
-            group's mean, then random ones), or ``"ridge"`` (of :attr:`draws` random choices the one
-            from which ridge regression predicts the training graphs best); all on readouts.
-            ``"auto"`` is ``"central"`` for one graph a group and else ``"ridge"``.
+            group's mean, then random ones), ``"ridge"`` (of :attr:`draws` random choices the one
+            from which ridge regression predicts the training graphs best), all on readouts; or
+            ``"exchange"``, what the method of that name chooses with its defaults. ``"auto"`` is
+            ``"central"`` for one graph a group and else ``"ridge"``.
         draws: random choices that ``"ridge"`` compares.
         nodes_per_graph: of every synthetic one; by default those of its start. A larger start is
             cut to the nodes nearest to its best connected one, a smaller one is avoided.
@@ -291,7 +292,7 @@ class LearntGraphs(Relaxation, Method[GraphSource]):
     learns = "features + adjacency (Bernoulli)"
     cost = "one loop"
 
-    init: Literal["auto", "random", "central", "herding", "kcenter", "ridge"] = "auto"
+    init: Literal["auto", "random", "central", "herding", "kcenter", "ridge", "exchange"] = "auto"
     draws: Count = 200
     nodes_per_graph: Count | None = None
     edge_features: bool = False
@@ -321,7 +322,12 @@ class LearntGraphs(Relaxation, Method[GraphSource]):
         graphs, n = int(self.sizes(real).sum()), self.most_nodes(real)
         real_nodes = self.real_batch * real.largest * real.num_classes
         pairs = PAIR_COPIES + 6 * real.num_edge_features
-        return 4 * (6 * graphs * n * real.num_features + graphs * n * n * pairs) + (
+        choice = 0
+        if self.init == "exchange":
+            from graphcondense.domains.exchange import choice_bytes
+
+            choice = choice_bytes(real, graphs)
+        return choice + 4 * (6 * graphs * n * real.num_features + graphs * n * n * pairs) + (
             8 * real_nodes * real.num_features
         )
 
@@ -359,6 +365,10 @@ class LearntGraphs(Relaxation, Method[GraphSource]):
             init = "central" if max(sizes) <= 1 else "ridge"
         if init == "ridge":
             return most_telling(real, members, sizes, self.draws, rng)
+        if init == "exchange":
+            from graphcondense.domains.exchange import chosen_graphs
+
+            return chosen_graphs(real, members, sizes, rng).index
         picked = [
             group[CHOICES[init](readouts(real, group), k, rng)]
             for group, k in zip(members, sizes, strict=True)

@@ -64,21 +64,20 @@ class GraphTeacher:
         return (soft / soft.sum(1, keepdim=True)).float()
 
     def scores(self, kernel: Tensor, targets: Tensor, rng: Generator) -> Tensor:
-        """Out-of-fold predictions ``[m, T]`` of ``targets``, which are 0 where nothing is known."""
+        """Out-of-fold predictions ``[m, T]`` of ``targets``, whose holes are taken for their mean."""
         m = len(targets)
         fold = torch.randperm(m, generator=rng) % min(self.folds, m)
-        known = targets.isfinite()
-        middle = targets.nanmean(0).nan_to_num(0.0)
-        centred = torch.where(known, targets - middle, 0.0)
-        out = torch.zeros_like(centred)
+        out = torch.zeros_like(targets)
         for part in fold.unique().tolist():
             held, rest = (fold == part).nonzero().flatten(), (fold != part).nonzero().flatten()
-            if len(rest):
-                inner = kernel[rest][:, rest].clone()
-                inner.diagonal().add_(self.ridge)
-                weights = torch.linalg.solve(inner, centred[rest])
-                out[held] = kernel[held][:, rest] @ weights
-        return out + middle
+            if not len(rest):
+                continue
+            middle = targets[rest].nanmean(0).nan_to_num(0.0)
+            inner = kernel[rest][:, rest].clone()
+            inner.diagonal().add_(self.ridge)
+            weights = torch.linalg.solve(inner, (targets[rest] - middle).nan_to_num(0.0))
+            out[held] = kernel[held][:, rest] @ weights + middle
+        return out
 
     def kernel(self, real: GraphSource, index: Tensor) -> Tensor:
         """``[m, m]`` float64; see the class. Kernels of nothing are left out."""

@@ -9,8 +9,8 @@ from torch import Generator
 
 from graphcondense.core.method import Method
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.exchange import HIDDEN, MOST, NETWORKS, Exchange, chosen_graphs
-from graphcondense.domains.graph import BLOCK, ChosenGraphs, GraphSource
+from graphcondense.domains.exchange import MOST, Exchange, choice_bytes, chosen_graphs
+from graphcondense.domains.graph import ChosenGraphs, GraphSource
 from graphcondense.ops.fields import Count, Natural, Positive
 
 
@@ -69,13 +69,10 @@ class ExchangeGraphs(Method[GraphSource]):
         return real.example_bytes + (4 * real.num_classes - 8 if soft else 0)
 
     def memory_bytes(self, real: GraphSource) -> int:
-        """Besides the export, kernels between all graphs that are looked at, two for each view in
-        single precision and some in double on the way, and their features."""
-        seen = min(self.most + int(self.sizes(real).sum()), int(real.counts.sum()))
-        width = 8 * real.num_features + 2 * NETWORKS * HIDDEN
-        nodes = 3 * HIDDEN * (BLOCK + real.largest)
-        export = int(self.sizes(real).sum()) * real.example_bytes
-        return export + seen * (8 * 8 * seen + 8 * width) + 4 * 4 * nodes
+        """The export, and kernels between all graphs that are looked at: of each view two in single
+        precision, and some in double on the way."""
+        chosen = int(self.sizes(real).sum())
+        return chosen * real.example_bytes + choice_bytes(real, chosen, self.most)
 
     def solve(self, real: GraphSource, rng: Generator) -> Synthetic:
         exchange = Exchange(self.draws, self.sweeps, self.tries, self.ridge)
