@@ -133,7 +133,7 @@ class Exchange:
 
     def errors(self, views: Sequence[View], choices: Tensor, labels: Tensor) -> Tensor:
         """Of each of ``choices [b, n]``, up to a constant, ``[b]`` float64."""
-        return torch.cat([self._errors(views, some, labels) for some in choices.split(AT_ONCE)])
+        return torch.cat([self._errors(views, some, labels) for some in torch.split(choices, AT_ONCE)])
 
     def _errors(self, views: Sequence[View], choices: Tensor, labels: Tensor) -> Tensor:
         pairs = choices[:, :, None], choices[:, None, :]
@@ -172,9 +172,7 @@ def untrained(real: GraphSource, index: Tensor, rng: Generator) -> list[Tensor]:
     return out
 
 
-def views_of(
-    real: GraphSource, index: Tensor, targets: Tensor, rng: Generator
-) -> list[View]:
+def views_of(real: GraphSource, index: Tensor, targets: Tensor, rng: Generator) -> list[View]:
     """The graphs ``index [m]``, whose targets are ``[m, T]``, as each family sees them; families
     in which all graphs are alike are left out."""
     group = real.task.groups[index]
@@ -218,7 +216,7 @@ def chosen_graphs(
             for own, k in zip(members, sizes, strict=True)
         ]
     index = torch.cat(list(members))
-    places = list(torch.arange(len(index)).split([len(own) for own in members]))
+    places = list(torch.split(torch.arange(len(index)), [len(own) for own in members]))
     soft = GraphTeacher().teach(real, index, rng)
     task = real.task
     to_targets = ridge_targets(task.label_kind, task.num_outputs)

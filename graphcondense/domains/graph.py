@@ -327,8 +327,10 @@ class LearntGraphs(Relaxation, Method[GraphSource]):
             from graphcondense.domains.exchange import choice_bytes
 
             choice = choice_bytes(real, graphs)
-        return choice + 4 * (6 * graphs * n * real.num_features + graphs * n * n * pairs) + (
-            8 * real_nodes * real.num_features
+        return (
+            choice
+            + 4 * (6 * graphs * n * real.num_features + graphs * n * n * pairs)
+            + (8 * real_nodes * real.num_features)
         )
 
     def start(self, real: GraphSource, rng: Generator) -> GraphSynthetic:

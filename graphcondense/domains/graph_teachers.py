@@ -64,11 +64,11 @@ class GraphTeacher:
         return (soft / soft.sum(1, keepdim=True)).float()
 
     def scores(self, kernel: Tensor, targets: Tensor, rng: Generator) -> Tensor:
-        """Out-of-fold predictions ``[m, T]`` of ``targets``, whose holes are taken for their mean."""
+        """Out-of-fold predictions ``[m, T]`` of ``targets``, holes of which count as the mean."""
         m = len(targets)
         fold = torch.randperm(m, generator=rng) % min(self.folds, m)
         out = torch.zeros_like(targets)
-        for part in fold.unique().tolist():
+        for part in torch.unique(fold).tolist():
             held, rest = (fold == part).nonzero().flatten(), (fold != part).nonzero().flatten()
             if not len(rest):
                 continue
