@@ -45,12 +45,11 @@ class View:
 
     @classmethod
     def of(cls, rows: Tensor, weight: Tensor, targets: Tensor) -> View:
-        """Of features ``[m, d]``."""
-        kernel = rows @ rows.T
-        kernel /= kernel.diagonal().mean()
-        heavy = kernel * weight
-        # Single precision: what is stored grows with the square of the graphs.
-        return cls(kernel.float(), (heavy @ kernel).float(), (heavy @ targets).float())
+        """Of features ``[m, d]``; in single precision, since it grows with the square of ``m``."""
+        rows = (rows / rows.square().sum(1).mean().sqrt()).float()
+        weight, targets = weight.float(), targets.float()
+        heavy = rows.T * weight
+        return cls(rows @ rows.T, rows @ (heavy @ rows) @ rows.T, rows @ (heavy @ targets))
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,9 @@ class Exchange:
 
     def errors(self, views: Sequence[View], choices: Tensor, labels: Tensor) -> Tensor:
         """Of each of ``choices [b, n]``, up to a constant, ``[b]`` float64."""
-        return torch.cat([self._errors(views, some, labels) for some in torch.split(choices, AT_ONCE)])
+        return torch.cat(
+            [self._errors(views, some, labels) for some in torch.split(choices, AT_ONCE)]
+        )
 
     def _errors(self, views: Sequence[View], choices: Tensor, labels: Tensor) -> Tensor:
         pairs = choices[:, :, None], choices[:, None, :]

@@ -75,7 +75,8 @@ class GraphTeacher:
             middle = targets[rest].nanmean(0).nan_to_num(0.0)
             inner = kernel[rest][:, rest].clone()
             inner.diagonal().add_(self.ridge)
-            weights = torch.linalg.solve(inner, (targets[rest] - middle).nan_to_num(0.0))
+            known = (targets[rest] - middle).nan_to_num(0.0)
+            weights = torch.cholesky_solve(known, torch.linalg.cholesky(inner))
             out[held] = kernel[held][:, rest] @ weights + middle
         return out
 
