@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from torch.func import functional_call
 
 from graphcondense.core.pools import built, initialise
-from graphcondense.domains.graph import BLOCK, GraphSource, readouts, standardised
+from graphcondense.domains.graph_source import BLOCK, GraphSource, readouts, standardised
 from graphcondense.domains.graph_teachers import GraphTeacher
 from graphcondense.kernels.ridge import ridge_targets
 from graphcondense.nn.graphs import GRAPH_MODELS

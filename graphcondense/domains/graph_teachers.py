@@ -9,7 +9,7 @@ import scipy.sparse as sp
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.domains.graph import GraphSource, readouts, standardised
+from graphcondense.domains.graph_source import GraphSource, readouts, standardised
 from graphcondense.kernels.ridge import ridge_targets
 from graphcondense.ops.trees import grow
 
