@@ -24,7 +24,7 @@ from cells import largest, mean, pooled, scores
 
 DATA = ("ogbg-molbace", "ogbg-molbbbp", "NCI1", "MUTAG")
 BUDGETS = (1, 10, 50)
-METHODS = ("doscond", "random", "herding", "kcenter", "dm", "kidd", "mirage", "whole")
+METHODS = ("exchange", "doscond", "random", "herding", "kcenter", "dm", "kidd", "mirage", "whole")
 MANY = 10
 """Graphs a class from which on the preset of the data is taken, where the method has one."""
 WHOLE_STEPS = 500

@@ -159,9 +159,9 @@ class GraphTask:
         return self.group_of(self.graphs.y)
 
     def group_of(self, y: Tensor) -> Tensor:
-        """The group of each label ``[m]`` or ``[m, T]``; of soft labels the nearer one."""
+        """The group of each label ``[m]`` or ``[m, T]``; of soft labels the nearest one."""
         if self.label_kind == "classes":
-            return y
+            return y if y.dim() == 1 else y.argmax(1)
         if y.shape[1] > 1:
             return torch.zeros(len(y), dtype=torch.long)
         target = y[:, 0].contiguous()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -12,89 +11,20 @@ from torch import Generator, Tensor, nn
 
 from graphcondense.core.method import Method, Parts
 from graphcondense.core.pools import Fresh, built
-from graphcondense.core.types import Batch, Criterion, Objective, Pool, Schedule, Synthetic
-from graphcondense.data.graph_task import GraphTask
+from graphcondense.core.types import Batch, Objective, Pool, Schedule, Synthetic
+from graphcondense.domains.exchange import choice_bytes, chosen_graphs
+from graphcondense.domains.graph_source import BLOCK as BLOCK
+from graphcondense.domains.graph_source import GraphSource as GraphSource
+from graphcondense.domains.graph_source import readouts as readouts
+from graphcondense.domains.graph_source import standardised
 from graphcondense.kernels.ridge import ridge_targets, ridge_weights
-from graphcondense.nn.graphs import DenseGraphs, GraphNet, SparseGraphs, resolve
+from graphcondense.nn.graphs import DenseGraphs, GraphNet, resolve
 from graphcondense.objectives.terms import Plus, Sparse, density
 from graphcondense.ops.adjacency import csr_from_edges
-from graphcondense.ops.criteria import CRITERIA
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive, Share
 from graphcondense.ops.select import CHOICES, choose_random
 from graphcondense.ops.types import Record
 from graphcondense.saved.graph_set import GraphSet
-
-EDGE_BYTES = 16
-"""Of an edge as it is stored: two int64."""
-
-
-@dataclass
-class GraphSource:
-    """Training graphs by group: classes, or what stands for them (see ``GraphTask.groups``).
-
-    Args:
-        task: the checked graphs.
-        device: where batches go.
-        edge_features: whether batches have edge features.
-
-    Attributes:
-        num_classes: groups of graphs; for several tasks one.
-        counts: training graphs of each group.
-        members: which they are.
-        num_edge_features: width of the edge features that batches have; 0 without.
-        criterion: the loss of this kind of problem.
-    """
-
-    task: GraphTask
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    edge_features: bool = False
-
-    kind = "graph"
-
-    def __post_init__(self) -> None:
-        if self.edge_features and not self.task.num_edge_features:
-            raise ValueError(f"{self.task.name} has no edge features; leave edge_features off")
-        self.num_classes, self.num_examples = self.task.num_groups, len(self.task)
-        self.num_features = self.task.num_features
-        self.num_edge_features = self.task.num_edge_features if self.edge_features else 0
-        self.criterion: Criterion = CRITERIA[self.task.label_kind]
-        group = self.task.groups[self.task.train]
-        self.members = [
-            self.task.train[(group == c).nonzero().flatten()] for c in range(self.num_classes)
-        ]
-        self.counts = torch.tensor([len(m) for m in self.members])
-
-    @cached_property
-    def largest(self) -> int:
-        """Nodes of the largest training graph."""
-        return int(self.task.graphs.sizes[self.task.train].max())
-
-    @cached_property
-    def most_edges(self) -> int:
-        """Edges of the training graph that has the most."""
-        return int(self.task.graphs.edge_ptr.diff()[self.task.train].max())
-
-    @property
-    def example_bytes(self) -> int:
-        """Of the largest training graph with all of its edges: no graph takes more."""
-        task = self.task
-        edge = EDGE_BYTES + 4 * self.num_edge_features
-        label = 8 if task.label_kind == "classes" else 4 * task.num_outputs
-        return 4 * self.largest * self.num_features + edge * self.most_edges + label
-
-    def as_batch(self, graphs: GraphSet) -> Batch:
-        """Encoded graphs as a model takes them."""
-        x = graphs.x.to(self.device)
-        packed = SparseGraphs.of(graphs, x, edge_features=self.edge_features)
-        return Batch((x, packed), self.task.scaled(graphs.y.to(self.device)))
-
-    def batch(
-        self, c: int | None = None, size: int | None = None, rng: Generator | None = None
-    ) -> Batch:
-        members = self.task.train if c is None else self.members[c]
-        if size is not None and size < len(members):
-            members = members[torch.randperm(len(members), generator=rng)[:size]]
-        return self.as_batch(self.task.batch(members))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,9 +201,10 @@ class LearntGraphs(Relaxation, Method[GraphSource]):
     Attributes:
         init: which training graphs the synthetic ones start from: ``"random"`` ones of the group
             (the papers), ``"herding"``, ``"kcenter"``, ``"central"`` (the one nearest to the
-            group's mean, then random ones), or ``"ridge"`` (of :attr:`draws` random choices the one
-            from which ridge regression predicts the training graphs best); all on readouts.
-            ``"auto"`` is ``"central"`` for one graph a group and else ``"ridge"``.
+            group's mean, then random ones), ``"ridge"`` (of :attr:`draws` random choices the one
+            from which ridge regression predicts the training graphs best), all on readouts; or
+            ``"exchange"``, what the method of that name chooses with its defaults. ``"auto"`` is
+            ``"central"`` for one graph a group and else ``"ridge"``.
         draws: random choices that ``"ridge"`` compares.
         nodes_per_graph: of every synthetic one; by default those of its start. A larger start is
             cut to the nodes nearest to its best connected one, a smaller one is avoided.
@@ -291,7 +222,7 @@ class LearntGraphs(Relaxation, Method[GraphSource]):
     learns = "features + adjacency (Bernoulli)"
     cost = "one loop"
 
-    init: Literal["auto", "random", "central", "herding", "kcenter", "ridge"] = "auto"
+    init: Literal["auto", "random", "central", "herding", "kcenter", "ridge", "exchange"] = "auto"
     draws: Count = 200
     nodes_per_graph: Count | None = None
     edge_features: bool = False
@@ -321,8 +252,13 @@ class LearntGraphs(Relaxation, Method[GraphSource]):
         graphs, n = int(self.sizes(real).sum()), self.most_nodes(real)
         real_nodes = self.real_batch * real.largest * real.num_classes
         pairs = PAIR_COPIES + 6 * real.num_edge_features
-        return 4 * (6 * graphs * n * real.num_features + graphs * n * n * pairs) + (
-            8 * real_nodes * real.num_features
+        choice = 0
+        if self.init == "exchange":
+            choice = choice_bytes(real, graphs)
+        return (
+            choice
+            + 4 * (6 * graphs * n * real.num_features + graphs * n * n * pairs)
+            + (8 * real_nodes * real.num_features)
         )
 
     def start(self, real: GraphSource, rng: Generator) -> GraphSynthetic:
@@ -359,6 +295,8 @@ class LearntGraphs(Relaxation, Method[GraphSource]):
             init = "central" if max(sizes) <= 1 else "ridge"
         if init == "ridge":
             return most_telling(real, members, sizes, self.draws, rng)
+        if init == "exchange":
+            return chosen_graphs(real, members, sizes, rng).index
         picked = [
             group[CHOICES[init](readouts(real, group), k, rng)]
             for group, k in zip(members, sizes, strict=True)
@@ -422,19 +360,6 @@ class MatchedGraphs(LearntGraphs):
         return self.learn(real, rng, objective, pool)
 
 
-def readouts(real: GraphSource, index: Tensor, hops: int = 2) -> Tensor:
-    """Mean over each graph's nodes of ``[X, ÂX, ..., Â^hops X]`` side by side, ``[m, (hops+1)d]``,
-    a block of graphs at a time."""
-    out = []
-    for block in real.task.graphs.blocks(index, BLOCK):
-        x, packed = real.as_batch(real.task.batch(block)).inputs
-        rows = [x]
-        for _ in range(hops):
-            rows.append(packed.gather(rows[-1], "gcn"))
-        out.append(torch.cat([packed.pool(h, None, "mean") for h in rows], 1))
-    return torch.cat(out)
-
-
 def most_telling(
     real: GraphSource, members: Sequence[Tensor], sizes: Sequence[int], draws: int, rng: Generator
 ) -> Tensor:
@@ -455,9 +380,7 @@ def most_telling(
     if draws < 1:
         raise ValueError(f"draws={draws}: compare at least one choice")
     task, train = real.task, real.task.train
-    rows = readouts(real, train).double()
-    spread = rows.std(0, correction=0)
-    rows = ((rows - rows.mean(0)) / spread)[:, spread > 1e-9]
+    rows = standardised(readouts(real, train))
     y = ridge_targets(task.label_kind, task.num_outputs)(task.scaled(task.graphs.y[train])).to(rows)
     known = ~y.isnan()
     groups = task.groups[train]
@@ -475,10 +398,6 @@ def most_telling(
         if error < best:
             best, kept = error, picked
     return kept
-
-
-BLOCK = 20_000
-"""Nodes that are propagated at once."""
 
 
 def cut(graphs: GraphSet, size: int) -> GraphSet:

@@ -179,11 +179,16 @@ def _is_several(small: object) -> TypeGuard[Sequence[Data]]:
 
 
 def _check_labels(y: Tensor, real: GraphTask) -> None:
-    """Raise a ValueError unless ``y`` are labels as ``real`` has them."""
+    """Raise a ValueError unless ``y`` are labels as ``real`` has them, or probabilities of them."""
     shape, known = list(y.shape), y[~y.isnan()]
-    if real.label_kind == "classes":
+    if real.label_kind == "classes" and y.dim() == 2 and y.shape[1] == real.num_outputs > 1:
+        _check_soft(y, real)
+    elif real.label_kind == "classes":
         if y.dim() != 1 or y.is_floating_point():
-            raise ValueError(f"the small set has labels {shape}, {real.name} has one class a graph")
+            raise ValueError(
+                f"the small set has labels {shape}, {real.name} has one class a graph; soft labels "
+                f"are [graphs, {real.num_outputs}]"
+            )
         _check_classes(y, real.num_outputs, "a graph", real.name)
     elif y.dim() != 2 or y.shape[1] != real.num_outputs:
         raise ValueError(
@@ -191,10 +196,26 @@ def _check_labels(y: Tensor, real: GraphTask) -> None:
         )
     elif not len(known):
         raise ValueError("no graph of the small set has a label (all NaN)")
-    elif real.label_kind == "binary" and not bool(((known == 0) | (known == 1)).all()):
+    elif real.label_kind == "binary":
+        wrong = known[(known < 0) | (known > 1)]
+        if bool((known == 0.5).all()):  # nothing could be learnt
+            wrong = known
+        if len(wrong):
+            raise ValueError(
+                f"the small set has the label {float(wrong[0]):g}; {real.name} has labels 0, 1 and "
+                "NaN, or probabilities between them that are not all one half"
+            )
+
+
+def _check_soft(y: Tensor, real: GraphTask) -> None:
+    """Raise a ValueError unless the rows of ``y [graphs, C]`` are distributions over classes."""
+    sums = y.sum(1)
+    bad = ~((y >= 0).all(1) & ((sums - 1).abs() < 1e-3))  # NaN, too
+    for i in bad.nonzero().flatten()[:1].tolist():
+        row = ", ".join(f"{v:g}" for v in y[i, :5].tolist())
         raise ValueError(
-            f"the small set has the label {float(known[(known != 0) & (known != 1)][0]):g}; "
-            f"{real.name} has labels 0, 1 and NaN"
+            f"graph {i} of the small set has the soft label ({row}); soft labels are probabilities "
+            f"of the {real.num_outputs} classes of {real.name}: none below 0, and their sum is 1"
         )
 
 

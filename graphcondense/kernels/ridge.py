@@ -49,13 +49,16 @@ def ridge_weights(gram: Tensor, targets: Tensor, ridge: float) -> Tensor:
 
 
 def centred_classes(y: Tensor, num_classes: int) -> Tensor:
-    """One-hot classes less ``1 / C``, ``[m] -> [m, C]``.
+    """One-hot classes, or soft labels ``[m, C]``, less ``1 / C``, ``[m] -> [m, C]``.
 
     >>> import torch
     >>> centred_classes(torch.tensor([1]), 2).tolist()
     [[-0.5, 0.5]]
+    >>> centred_classes(torch.tensor([[0.25, 0.75]]), 2).tolist()
+    [[-0.25, 0.25]]
     """
-    return F.one_hot(y, num_classes).float() - 1 / num_classes
+    soft = y if y.is_floating_point() else F.one_hot(y, num_classes).float()
+    return soft - 1 / num_classes
 
 
 def learnt_classes(y: Tensor, num_classes: int) -> Tensor:

@@ -31,13 +31,14 @@ class CondensedGraphs(Shown, InMemoryDataset):  # type: ignore[misc]
     """A few labelled graphs that stand in for many; takes the place of any PyG data set of graphs.
 
     Indexing, slicing and iterating give PyG ``Data`` with ``x [n, d]`` float32, ``edge_index
-    [2, m]``, ``y [1]`` (a class) or ``[1, T]`` (targets, NaN where there is none), ``edge_attr
+    [2, m]``, ``y [1]`` (a class), ``[1, C]`` (probabilities of classes) or ``[1, T]`` (targets, NaN
+    where there is none; of binary tasks also probabilities), ``edge_attr
     [m, e]`` and ``node_weight [n]`` where the set has them. It goes into PyG's ``DataLoader`` as it
     is, and nothing is written to disk.
 
     Args:
-        graphs: the graphs; features are float32, ``y`` is ``[G]`` int64 or ``[G, T]`` float32. The
-            tensors are not copied.
+        graphs: the graphs; features are float32, ``y`` is ``[G]`` int64, or ``[G, C]`` or
+            ``[G, T]`` float32. The tensors are not copied.
         record: what is known of their making, values that JSON holds.
         transform: applied to a graph at every access.
         further: tensors with a row for each graph, such as ``{"orig_index": [G]}``, which a graph
@@ -192,8 +193,12 @@ def check_graphs(
             f"edge_index joins the nodes {edges[:, edge].tolist()} in graph {i}, whose nodes are "
             f"{int(node_ptr[i])}..{int(node_ptr[i + 1]) - 1}",
         )
+    classes = classes_of(record)
+    if y.dim() == 2 and classes is not None:
+        need(y.shape[1] == classes, f"y has {y.shape[1]} columns, not one for each of {classes}")
+        right = (y >= 0).all() & torch.allclose(y.sum(1), y.new_ones(g), atol=1e-3)
+        need(bool(right), "soft labels y must be probabilities: none below 0, rows of sum 1")
     if y.dim() == 1:
-        classes = classes_of(record)
         need(int(y.min()) >= 0, f"y has class {int(y.min())}; classes are 0..C-1")
         top = int(y.max())
         need(classes is None or top < classes, f"y has class {top}, but there are {classes}")

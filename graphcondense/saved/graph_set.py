@@ -25,7 +25,8 @@ class GraphSet:
         edge_attr: edge features ``[M, e]`` float32 or int64, or ``None``.
         node_ptr: where each graph's nodes begin, ``[G + 1]``.
         edge_ptr: where each graph's edges begin, ``[G + 1]``.
-        y: classes ``[G]`` int64, or targets ``[G, T]`` float32 with NaN where there is none.
+        y: classes ``[G]`` int64, probabilities of classes ``[G, C]`` float32, or targets
+            ``[G, T]`` float32 with NaN where there is none.
         node_weight: what each node counts in a readout, ``[N]``; ``None``: every node one.
     """
 
