@@ -187,5 +187,4 @@ def surely_better(after: Tensor, before: Tensor) -> bool:
     False
     """
     gain = after - before
-    error = float(gain.std(correction=0)) / max(len(gain), 1) ** 0.5
-    return bool(len(gain)) and float(gain.mean()) > error
+    return float(gain.mean()) > float(gain.std(correction=0)) / len(gain) ** 0.5

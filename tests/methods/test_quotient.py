@@ -190,3 +190,49 @@ def test_more_clusters_than_nodes_is_refused() -> None:
     assert condense(toy_graph(), nodes=120).num_nodes == 120
     with pytest.raises(ValueError, match="below one for each of 3 classes"):
         condense(toy_graph(), nodes=2)
+
+
+@pytest.mark.parametrize(("noise", "kept"), [(4.0, "learnt"), (0.0, "means of real ones")])
+def test_features_are_learnt_where_that_is_surely_better(noise: float, kept: str) -> None:
+    """Linear models of means of noisy rows are wrong; those of clear rows cannot be bettered."""
+    data = toy_graph(n=400)
+    data.x = data.x + noise * torch.randn(data.x.shape, generator=torch.Generator().manual_seed(0))
+    means, small = condense(data, nodes=12, steps=0), condense(data, nodes=12)
+    said = [s.condensed["remarks"]["features"] for s in (means, small)]
+    assert said[0].startswith("means of real ones; linear models are right on ")
+    assert said[1].startswith(f"{kept}; ")
+    assert "validation nodes with means and" in said[1]
+    assert torch.equal(means.x, small.x) == (kept != "learnt")
+    length = data.x.square().sum(1).mean().sqrt()
+    for one in (means, small):
+        assert float(one.x.square().sum(1).mean().sqrt()) == pytest.approx(float(length), rel=1e-4)
+    assert torch.equal(means.assignment, small.assignment)
+    assert torch.equal(means.edge_weight, small.edge_weight)
+
+
+def test_without_validation_nodes_training_nodes_say_whether_features_are_better() -> None:
+    data = toy_graph()
+    data.val_mask[:] = False
+    assert "training nodes" in condense(data, nodes=9).condensed["remarks"]["features"]
+
+
+def test_update_goes_on_from_the_clusters_before(tmp_path: Any) -> None:
+    data = toy_graph()
+    early = data.subgraph(torch.arange(120) < 100)
+    condense(early, nodes=9, out=tmp_path / "early")
+    small = graphcondense.load(tmp_path / "early")
+    grown: Any = graphcondense.update(small, data)
+    assert grown.num_nodes == 9
+    assert grown.assignment.shape == (120,)
+    assert grown.condensed["updated_from"] == small.condensed["hash"]
+    assert graphcondense.update(small, data, nodes=15).num_nodes == 15
+    with pytest.raises(ValueError, match="stands for 120 nodes, and there are now 100"):
+        graphcondense.update(grown, early)
+
+
+def test_update_of_the_same_graph_stays() -> None:
+    data = toy_graph()
+    small = condense(data, nodes=9)
+    again: Any = graphcondense.update(small, data)
+    pairs = {*zip(small.assignment.tolist(), again.assignment.tolist(), strict=True)}
+    assert len(pairs) == 9  # the same clusters, whatever their numbers are
