@@ -58,6 +58,7 @@ from graphcondense.ops.device import usable
 from graphcondense.ops.fields import (
     Count,
     Distinct,
+    Names,
     Natural,
     NonNegative,
     Positive,
@@ -147,7 +148,7 @@ class Run:
     pseudo_labels: Count | None = None
     device: str | None = None
     validations: Natural = 5
-    validators: str | tuple[str, ...] | None = None
+    validators: str | Names | None = None
     validate_by: By = "mean"
     candidates: Count | None = None
     budget_seconds: Positive | None = None

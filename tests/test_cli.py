@@ -467,7 +467,7 @@ def test_demo(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
     said = capsys.readouterr().out
     row = r"^{} +(- +)?GCN"
     assert all(re.search(row.format(name), said, re.MULTILINE) for name in ("random", "whole"))
-    assert re.search(row.format("quotient"), said, re.MULTILINE)
+    assert re.search(r"^quotient +none +GCN", said, re.MULTILINE)
     assert all(Path(f"demo/{name}.png").exists() for name in ("graph", "evaluation"))
     assert "has a finished run" in fails(capsys, "demo", "--out", "demo")
 

@@ -89,10 +89,6 @@ def architectures(evaluator: Judge, names: str | Sequence[str]) -> tuple[str, ..
             near = "" if "did you mean" in str(error) else nearest(name, _networks(evaluator))
             raise ValueError(f"validators: {error}{near}") from None
         found.append(evaluator.name_of(model))
-    if not found:
-        raise ValueError(
-            f"validators is empty: name one of {', '.join(_networks(evaluator))}, or leave it out"
-        )
     return tuple(listed(found, "validators"))
 
 

@@ -20,9 +20,9 @@ Rows = TypeVar("Rows", Array, Tensor)
 
 RESTART, STEPS = 0.1, 6
 """Of personalised PageRank."""
-RIDGES = (0.03, 0.3, 3.0)
-"""Penalties with which a set of features is scored; networks that are trained long have small ones,
-those that are ended early large ones."""
+RIDGES = (0.03, 0.3)
+"""Penalties with which a set of features is scored: small ones, as networks have that are trained
+for hundreds of epochs."""
 
 
 def propagations(
@@ -187,4 +187,5 @@ def surely_better(after: Tensor, before: Tensor) -> bool:
     False
     """
     gain = after - before
-    return float(gain.mean()) > float(gain.std(correction=0)) / len(gain) ** 0.5
+    error: float = float(gain.std(correction=0)) / len(gain) ** 0.5
+    return float(gain.mean()) > error

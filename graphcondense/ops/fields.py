@@ -102,6 +102,10 @@ Distinct = Annotated[
 """Whole numbers, one or more, none of them twice."""
 
 
+Names = Annotated[tuple[str, ...], Rule(bool, "must have at least one name")]
+"""One or more names."""
+
+
 def check_fields(instance: DataclassInstance) -> None:
     """Check every field of a dataclass against its type, its choices and its range.
 

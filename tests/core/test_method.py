@@ -140,7 +140,7 @@ def test_what_solves_has_no_loop() -> None:
 
 def test_abilities_are_declared() -> None:
     able = sorted(name for (name, _), cls in REGISTRY.items() if cls.updates())
-    assert able == ["gecc"]
+    assert able == ["gecc", "quotient"]
     plain = GCond(nodes=6)
     assert plain.scorer(real()) is None
     assert (plain.predictor, plain.preprocess, plain.edge_features) == ("", "", False)

@@ -162,7 +162,7 @@ def test_named_architectures_stand_for_a_methods_own_predictor() -> None:
         ("image", "convnt", "unknown model 'convnt'.*did you mean ConvNet"),
         ("rows", "EAS", "unknown recommender 'EAS'.*did you mean EASE"),
         ("node", ("GCN", "gcn"), "names 'GCN' twice"),
-        ("node", (), "validators is empty: name one of GCN"),
+        ("node", (), r"validators=\(\) must have at least one name"),
         ("node", "GCN,", "has an empty name"),
         ("node", 3, "validators=3 is not"),
     ],

@@ -63,7 +63,8 @@ def wrong(name: str, hint: Any, cls: type[Any]) -> list[Any]:
         elif part is str:
             out += [3, 1.5]
         elif typing.get_origin(part) is tuple:
-            out += [3, ("a",), (float("nan"),), (0.0,), ()]
+            items = typing.get_args(part)[0]
+            out += [3, (3,), ()] if items is str else [3, ("a",), (float("nan"),), (0.0,), ()]
         elif part is type(None):
             continue
         else:

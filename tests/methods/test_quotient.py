@@ -192,12 +192,12 @@ def test_more_clusters_than_nodes_is_refused() -> None:
         condense(toy_graph(), nodes=2)
 
 
-@pytest.mark.parametrize(("noise", "kept"), [(4.0, "learnt"), (0.0, "means of real ones")])
+@pytest.mark.parametrize(("noise", "kept"), [(1.0, "learnt"), (3.0, "means of real ones")])
 def test_features_are_learnt_where_that_is_surely_better(noise: float, kept: str) -> None:
-    """Linear models of means of noisy rows are wrong; those of clear rows cannot be bettered."""
+    """At 6 nodes of noisy rows they are; of noisier rows they are not."""
     data = toy_graph(n=400)
     data.x = data.x + noise * torch.randn(data.x.shape, generator=torch.Generator().manual_seed(0))
-    means, small = condense(data, nodes=12, steps=0), condense(data, nodes=12)
+    means, small = condense(data, nodes=6, steps=0), condense(data, nodes=6)
     said = [s.condensed["remarks"]["features"] for s in (means, small)]
     assert said[0].startswith("means of real ones; linear models are right on ")
     assert said[1].startswith(f"{kept}; ")
