@@ -457,10 +457,6 @@ def write(out: Path, budgets: Mapping[str, Sequence[int]], trainings: tuple[int,
             )
             if budget == shown:
                 picture(cells, name, budget, out / f"transfer-{name}.png")
-        parts.append(
-            f"![{NAMES[name]}, {shown} nodes: trained on by evaluated with]"
-            f"(results/transfer-{name}.png)\n"
-        )
     if (ranked := out / "nas-quotient.md").exists():
         parts.append(ranked.read_text())
     text = "\n".join([*head, *(parts or ["Nothing has been measured yet.\n"])])

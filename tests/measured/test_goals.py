@@ -167,7 +167,7 @@ def test_the_command_prints_the_same(capsys: pytest.CaptureFixture[str]) -> None
     out = capsys.readouterr().out
     assert "transfer, node data:" in out
     assert "worst with" in out
-    assert "Measured on: cora 70 nodes with APPNP" in out
+    assert "Measured on: cora 140 nodes, cora 35 nodes, cora 70 nodes with APPNP" in out
     assert main(["methods", "gcond", "--goal", "transfer", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert [row["method"] for row in shown] == ["gcond"]
