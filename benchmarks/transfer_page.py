@@ -33,7 +33,7 @@ Run = tuple[int, int]
 
 @dataclass(frozen=True)
 class Goal:
-    """What was asked of one budget, in per cent; numbers of the whole graph are added to those
+    """The aims for one budget, in per cent; numbers of the whole graph are added to those
     ``above`` it.
 
     Attributes:
@@ -195,7 +195,7 @@ def shares_said(cells: Cells) -> list[str]:
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was asked: ``found`` at least (or at most) ``wanted``."""
+    """One aim: ``found`` at least (or at most) ``wanted``."""
 
     what: str
     found: float | None
@@ -210,15 +210,15 @@ class Check:
         short = self.found - self.wanted if self.at_most else self.wanted - self.found
         verdict = "**reached**" if short <= 0 else f"**not reached by {short:.1f}**"
         return (
-            f"{self.what}: {self.found:.1f}{self.unit}, asked {sign} {self.wanted:.1f}{self.unit}; "
+            f"{self.what}: {self.found:.1f}{self.unit}, aim {sign} {self.wanted:.1f}{self.unit}; "
             f"{verdict}"
         )
 
 
 def checks(cells: Cells, goal: Goal) -> list[Check]:
-    """All that was asked of one budget."""
+    """All aims for one budget."""
 
-    def asked(value: float | None, whole: float | None) -> float | None:
+    def aim(value: float | None, whole: float | None) -> float | None:
         if value is None or not goal.above:
             return value
         return None if whole is None else whole + value
@@ -228,11 +228,11 @@ def checks(cells: Cells, goal: Goal) -> list[Check]:
     best = {name: v for name in made if name != OWN and (v := cells.mean(name)) is not None}
     best_gcn = {name: v for name in made if (v := cells.score(name, "GCN")) is not None}
     out = [
-        Check("GCN", gcn, asked(goal.gcn, cells.score("whole", "GCN"))),
-        Check(f"mean of {len(cells.models)} models", mean, asked(goal.mean, cells.mean("whole"))),
+        Check("GCN", gcn, aim(goal.gcn, cells.score("whole", "GCN"))),
+        Check(f"mean of {len(cells.models)} models", mean, aim(goal.mean, cells.mean("whole"))),
     ]
     if goal.worst is not None:
-        out.append(Check("worst model", worst, asked(goal.worst, cells.worst("whole"))))
+        out.append(Check("worst model", worst, aim(goal.worst, cells.worst("whole"))))
     else:
         ours, theirs = cells.of_models(OWN), cells.of_models("random")
         least = min(a - b for a, b in zip(ours, theirs, strict=True)) if ours and theirs else None
@@ -289,7 +289,7 @@ def runs_of(cells: Cells, name: str) -> str:
 
 def table(cells: Cells, names: Sequence[str], plain: float | None) -> list[str]:
     """Sets down, models across."""
-    head = ["set", *cells.models, "mean", "worst", "mean, last epoch", "runs", "seconds"]
+    head = ["set", "mean", "worst", *cells.models, "mean, last epoch", "runs", "seconds"]
     head += ["of one whole-graph training", "nodes", "edges", "KiB"]
     lines = [line(head), "|---" * len(head) + "|"]
     for name in names:
@@ -300,8 +300,8 @@ def table(cells: Cells, names: Sequence[str], plain: float | None) -> list[str]:
             line(
                 [
                     f"**{name}**" if name == OWN else name,
-                    *(marked(cells, name, model) for model in cells.models),
                     *(number(v) for v in (cells.mean(name), cells.worst(name))),
+                    *(marked(cells, name, model) for model in cells.models),
                     number(cells.mean(name, "lasts")),
                     runs_of(cells, name),
                     *(f"{seconds:.1f}", "-" if plain is None else f"{seconds / plain:.2f}"),
@@ -364,7 +364,7 @@ def section(
     if failed:
         text += ["Not made:", "", *(f"* {name}: {why}" for name, why in failed.items()), ""]
     if (goal := GOALS.get((data, budget))) and len(cells.models) == len(MODELS):
-        text += [f"Asked of `{OWN}`:", "", *(f"* {c}" for c in checks(cells, goal)), ""]
+        text += [f"Aims for `{OWN}`:", "", *(f"* {c}" for c in checks(cells, goal)), ""]
     if fair:
         text += [f"Controls of `{OWN}`:", "", *table(cells, cells.order([*fair, *beside]), plain)]
         text += ["", *shares_said(cells), ""]
