@@ -50,8 +50,8 @@ class Made:
 
     @property
     def rank(self) -> float:
-        """The score, lowest where there is none."""
-        return -math.inf if self.score is None else self.score
+        """The score, lowest where there is none; what rounding adds decides nothing."""
+        return -math.inf if self.score is None else round(self.score, 6)
 
 
 def best_of(

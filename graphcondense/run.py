@@ -460,10 +460,25 @@ def update(small: S, data: object, *, callbacks: Sequence[Callback] = (), **opti
         raise ValueError(f"{name} cannot update a condensed set; {', '.join(able)} can")
     problem = problem_of(data, device_of(run), run.setting, run.pseudo_labels)
     refuse_idle(problem, method, run, given, callbacks, loops=False)
+    refuse_other(record["data"], problem.describe())
     section = record.get("preset")
     grown = _run(problem, method, name, run, (), {}, clock, small, preset=section)
     grown.condensed["updated_from"] = graph_hash(small)
     return cast(S, grown)
+
+
+def refuse_other(before: Mapping[str, object], now: Mapping[str, object]) -> None:
+    """Raise a ValueError where data that should have grown are others.
+
+    Args:
+        before, now: what records say of the data.
+    """
+    for what in ("features", "classes"):
+        if before.get(what) != now.get(what):
+            raise ValueError(
+                f"the condensed graph has {before.get(what)} {what}, the new data "
+                f"{now.get(what)}; condense anew"
+            )
 
 
 def _apart(options: Mapping[str, object]) -> tuple[Record, Record]:
@@ -536,7 +551,10 @@ def _idle_choice(problem: AnyProblem, method: Method, run: Run, loops: bool) -> 
     """Why validators and candidates cannot act, by option."""
     judged, chosen = ("validators", "validate_by"), ("candidates", "budget_seconds")
     if not loops:
-        return dict.fromkeys((*judged, *chosen), "an update is one set, and nothing scores it")
+        text = "an update is one set, and nothing scores it"
+        if run.sizes is not None:
+            text = "one run makes all of sizes=, and nothing scores them"
+        return dict.fromkeys((*judged, *chosen), text)
     if not problem.validates:
         return dict.fromkeys((*judged, *chosen), "the data have no validation examples")
     why: dict[str, str] = {}

@@ -177,6 +177,10 @@ def test_one_of_several_sizes_is_evaluated() -> None:
         ({"sizes": (6, 9), "nodes": 6}, r"sizes=\(6, 9\) and nodes=6 are two budgets"),
         ({"sizes": (6, 9), "bytes": 600}, r"sizes=\(6, 9\) and bytes=600 are two budgets"),
         ({"sizes": (6, 9), "patience": 2}, "patience=2 cannot act: .*several sizes"),
+        (
+            {"sizes": (6, 9), "candidates": 2},
+            "candidates=2 cannot act: one run makes all of sizes=",
+        ),
         ({"sizes": (6, 9), "method": "gcond"}, "gcond makes one size a run; .* quotient can make"),
         ({"sizes": (6, 9), "method": Quotient(nodes=9)}, "and nodes=9 are two budgets"),
     ],

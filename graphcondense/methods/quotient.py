@@ -165,7 +165,8 @@ class Quotient(Coarse):
         """The graph of each budget, ascending, of nested partitions; ``before`` is the cluster of
         each of the first nodes, to go on from."""
         sizes, draws, task = [b.sizes(real) for b in budgets], seeded(rng), real.task
-        rows = few_dimensions(task.x_array, self.dims, draws).astype(np.float32)
+        dims = min(self.dims, max(real.num_examples - 1, 1))  # few nodes span no more
+        rows = few_dimensions(task.x_array, dims, draws).astype(np.float32)
         taught = RidgeTeacher().teach(
             rows,
             task.gcn_adj,
@@ -242,7 +243,8 @@ class Quotient(Coarse):
 
     def sharp(self, soft: Array) -> Array:
         """Soft labels to the power of ``sharpness``, rows made to sum to one."""
-        out = soft.astype(np.float64) ** self.sharpness
+        sure = soft.astype(np.float64)
+        out = (sure / sure.max(1, keepdims=True)) ** self.sharpness  # some entry stays one
         total: Array = out.sum(1, keepdims=True)
         return out / total
 

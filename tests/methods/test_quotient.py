@@ -236,3 +236,30 @@ def test_update_of_the_same_graph_stays() -> None:
     again: Any = graphcondense.update(small, data)
     pairs = {*zip(small.assignment.tolist(), again.assignment.tolist(), strict=True)}
     assert len(pairs) == 9  # the same clusters, whatever their numbers are
+
+
+def test_update_refuses_other_data() -> None:
+    small, other = condense(toy_graph(), nodes=9), toy_graph()
+    other.x = other.x[:, :7]
+    with pytest.raises(ValueError, match="has 12 features, the new data 7; condense anew"):
+        graphcondense.update(small, other)
+    other = toy_graph()
+    other.y[other.train_mask.nonzero()[0]] = 3
+    with pytest.raises(ValueError, match="has 3 classes, the new data 4; condense anew"):
+        graphcondense.update(small, other)
+
+
+def test_very_sharp_labels_stay_finite() -> None:
+    small = condense(toy_graph(), nodes=9, sharpness=1e5)
+    assert torch.allclose(small.y.sum(1), torch.ones(9))
+
+
+def test_more_features_than_nodes() -> None:
+    """The few dimensions are at most as many as nodes."""
+    data = toy_graph()
+    data.x = torch.cat(
+        [data.x, torch.rand(120, 2000, generator=torch.Generator().manual_seed(0))], 1
+    )
+    small = condense(data, nodes=9)
+    assert small.x.shape == (9, 2012)
+    assert bool(torch.isfinite(small.x).all())
