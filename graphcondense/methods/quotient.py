@@ -244,9 +244,10 @@ class Quotient(Coarse):
     def sharp(self, soft: Array) -> Array:
         """Soft labels to the power of ``sharpness``, rows made to sum to one."""
         sure = soft.astype(np.float64)
-        out = (sure / sure.max(1, keepdims=True)) ** self.sharpness  # some entry stays one
-        total: Array = out.sum(1, keepdims=True)
-        return out / total
+        # Some entry of a row is one and stays one, however large the power.
+        powers = (sure / sure.max(1, keepdims=True)) ** self.sharpness
+        out: Array = powers / powers.sum(1, keepdims=True)
+        return out
 
     def graph_of(self, real: NodeSource, part: Array, n: int, soft: Array) -> CoarseGraph:
         """The quotient graph, with soft labels and means as features.
