@@ -20,12 +20,10 @@ from torch_geometric.data import Data
 from graphcondense.data.task import NodeTask
 from graphcondense.domains.coarse import seeded
 from graphcondense.domains.node import NodeSource, small_graph
-from graphcondense.domains.teachers import RidgeTeacher
 from graphcondense.evaluate.floors import of_each, shuffled
 from graphcondense.methods.quotient import Quotient
 from graphcondense.ops.adjacency import propagate_rows
 from graphcondense.ops.arrays import dense
-from graphcondense.ops.coarsen import few_dimensions
 from graphcondense.ops.select import choose_kcenter
 from graphcondense.pictures import classes_of
 
@@ -57,19 +55,9 @@ def lesson(task: NodeTask, seed: int) -> Lesson:
     """The labels of quotient's teacher, by the same draws as ``condense(..., seed=seed)`` makes,
     and as sharp as quotient makes them."""
     began = time.process_time()
-    seen = NodeSource(task, validates=True)
-    draws = seeded(Generator().manual_seed(seed))
-    rows = few_dimensions(seen.task.x_array, Quotient.dims, draws).astype(np.float32)
-    taught = RidgeTeacher().teach(
-        rows,
-        seen.task.gcn_adj,
-        seen.task.train.numpy(),
-        seen.labels.numpy(),
-        seen.num_classes,
-        seen.validation,
-    )
-    sharp = taught.soft.astype(np.float64) ** Quotient.sharpness
-    sharp /= sharp.sum(1, keepdims=True)
+    seen, method = NodeSource(task, validates=True), Quotient()
+    rows, taught = method.taught(seen, seeded(Generator().manual_seed(seed)))
+    sharp = method.sharp(taught.soft)
     for _ in range(HOPS):
         rows = seen.task.gcn_adj @ rows
     seconds = time.process_time() - began

@@ -460,7 +460,7 @@ def update(small: S, data: object, *, callbacks: Sequence[Callback] = (), **opti
         raise ValueError(f"{name} cannot update a condensed set; {', '.join(able)} can")
     problem = problem_of(data, device_of(run), run.setting, run.pseudo_labels)
     refuse_idle(problem, method, run, given, callbacks, loops=False)
-    refuse_other(record["data"], problem.describe())
+    refuse_other(record["data"], problem.about())
     section = record.get("preset")
     grown = _run(problem, method, name, run, (), {}, clock, small, preset=section)
     grown.condensed["updated_from"] = graph_hash(small)
@@ -680,11 +680,9 @@ def _run(
     source = problem.source(method)
     estimate = method.memory_bytes(source)  # an impossible budget ends here, before any writing
     clock.on_gpu = device_of(run).type == "cuda"
-    folder = None if run.out is None else _writable(Path(run.out))
-    if run.resume and folder is None:
-        raise ValueError("resume needs out=, the folder of the run to go on with")
-    if folder is not None and run.resume and is_finished(folder):
-        return _finished(folder, identity)
+    folder, done = _opened(run, identity)
+    if done is not None:
+        return done
     rng = torch.Generator().manual_seed(run.seed)
     # Whether it is ever asked or not, a score belongs to a loop.
     scored = run.validations and method.iterates and before is None
@@ -794,11 +792,9 @@ def _best(
     """
     about = problem.describe()
     identity = _identity(problem, method, name, run, about)
-    folder = None if run.out is None else _writable(Path(run.out))
-    if run.resume and folder is None:
-        raise ValueError("resume needs out=, the folder of the run to go on with")
-    if folder is not None and run.resume and is_finished(folder):
-        return _finished(folder, identity)
+    folder, done = _opened(run, identity)
+    if done is not None:
+        return done
     if folder is not None:
         if run.resume and (folder / "checkpoint.pt").exists():
             raise ValueError(
@@ -901,6 +897,16 @@ def _recorded(
 def is_finished(folder: Path) -> bool:
     """Whether a folder has a run that has ended, so that there is nothing to resume."""
     return (folder / "condensed.safetensors").exists() and not (folder / "checkpoint.pt").exists()
+
+
+def _opened(run: Run, identity: Mapping[str, object]) -> tuple[Path | None, Small | None]:
+    """The folder of a run, and what a run to be resumed made, if it has ended."""
+    folder = None if run.out is None else _writable(Path(run.out))
+    if not run.resume:
+        return folder, None
+    if folder is None:
+        raise ValueError("resume needs out=, the folder of the run to go on with")
+    return folder, _finished(folder, identity) if is_finished(folder) else None
 
 
 def _finished(folder: Path, identity: Mapping[str, object]) -> Small:

@@ -337,6 +337,8 @@ def coarser(rows: Array, part: Array, shares: Sequence[Tensor]) -> list[Array]:
     >>> [found.tolist() for found in coarser(rows, part, shares)]
     [[0, 0, 1, 2], [0, 1, 2, 3]]
     """
+    if len(shares) == 1:
+        return [part]  # Ward's tree looks at all pairs of parts
     n = int(shares[-1].sum())
     centres, weight = means(part, n) @ rows, np.bincount(part, minlength=n)
     ends = shares[-1].cumsum(0).tolist()

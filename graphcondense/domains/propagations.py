@@ -5,18 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from graphcondense.kernels.ridge import centred_classes
 from graphcondense.ops.adjacency import gcn_norm_csr, mean_norm_csr
 from graphcondense.ops.arrays import dense
 from graphcondense.ops.coarsen import Array
-
-Rows = TypeVar("Rows", Array, Tensor)
+from graphcondense.ops.personalised import Rows, restarted
 
 RESTART, STEPS = 0.1, 6
 """Of personalised PageRank."""
@@ -43,10 +42,7 @@ def propagations(
     yield gcn(gcn(x))
     first = mean(x)
     yield join((x, first, mean(first)))
-    z = x
-    for _ in range(STEPS):
-        z = (1 - RESTART) * gcn(z) + RESTART * x
-    yield z
+    yield restarted(x, gcn, RESTART, STEPS)
 
 
 @dataclass(frozen=True)
@@ -90,7 +86,7 @@ class Teaching:
     ) -> Teaching:
         """From real features ``[N, k]``, ``A`` and ``Â [N, N]``, a teacher's ``labels [N, C]``, and
         the nodes that score with their classes ``[m]``."""
-        targets = centred(torch.from_numpy(labels.astype(np.float32)))
+        targets = centred_classes(torch.from_numpy(labels.astype(np.float32)), labels.shape[1])
         sights = []
         few, means = rows.astype(np.float32), mean_norm_csr(adj)
         for seen in propagations(few, lambda x: gcn @ x, lambda x: means @ x, np.hstack):
@@ -132,18 +128,13 @@ class SmallGraph:
             torch.from_numpy(dense(norm(adj)).astype(np.float32))
             for norm in (gcn_norm_csr, mean_norm_csr)
         )
-        self.y = centred(torch.from_numpy(y.astype(np.float32)))
+        self.y = centred_classes(torch.from_numpy(y.astype(np.float32)), y.shape[1])
 
     def propagations(self, z: Tensor) -> Iterator[Tensor]:
         """Of features ``z [n, k]``."""
         return propagations(
             z, lambda x: self.gcn @ x, lambda x: self.mean @ x, lambda parts: torch.cat([*parts], 1)
         )
-
-
-def centred(labels: Tensor) -> Tensor:
-    """Less one over their number, so that rows sum to zero."""
-    return labels - 1 / labels.shape[1]
 
 
 def regressed(u: Tensor, y: Tensor, ridge: float) -> Tensor:

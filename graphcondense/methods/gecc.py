@@ -64,11 +64,6 @@ class GECC(NodeMethod):
     def update(self, real: NodeSource, before: CondensedGraph, *, rng: Generator) -> Synthetic:
         """The condensed graph of a graph that has grown, clustered from the centres ``before``;
         what the budget gains starts from rows far from all of them."""
-        if before.x.shape[1] != real.num_features:
-            raise ValueError(
-                f"the condensed graph has {before.x.shape[1]} features, the new data "
-                f"{real.num_features}; condense anew"
-            )
         return self._centres(real, (before.x.to(real.device, real.dtype), before.y), rng)
 
     def _centres(

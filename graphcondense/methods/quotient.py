@@ -23,7 +23,7 @@ from graphcondense.domains.coarse import (
 )
 from graphcondense.domains.node import LABEL_BYTES, NodeSource
 from graphcondense.domains.propagations import SmallGraph, Teaching, learnt, surely_better
-from graphcondense.domains.teachers import RidgeTeacher, unit
+from graphcondense.domains.teachers import RidgeTeacher, Taught, unit
 from graphcondense.ops.arrays import dense
 from graphcondense.ops.coarsen import (
     Array,
@@ -147,13 +147,28 @@ class Quotient(Coarse):
             ValueError: ``before`` stands for more nodes than there are.
         """
         old = before.assignment.cpu().numpy()
-        if len(old) > real.num_examples:
+        new = real.num_examples - len(old)
+        if new < 0:
             raise ValueError(
                 f"the condensed graph stands for {len(old)} nodes, and there are now "
                 f"{real.num_examples}: update takes graphs that have grown, old nodes first; "
                 "condense anew"
             )
-        return self.quotients(real, [self], rng, old)[0]
+        return self.quotients(real, [self], rng, np.pad(old, (0, new), constant_values=-1))[0]
+
+    def taught(self, real: NodeSource, draws: np.random.Generator) -> tuple[Array, Taught]:
+        """The features in few dimensions ``[N, k]``, and what the teacher says of all nodes."""
+        task = real.task
+        dims = min(self.dims, max(real.num_examples - 1, 1))  # few nodes span no more
+        rows = few_dimensions(task.x_array, dims, draws).astype(np.float32)
+        return rows, RidgeTeacher().teach(
+            rows,
+            task.gcn_adj,
+            task.train.numpy(),
+            real.labels.cpu().numpy(),
+            real.num_classes,
+            real.validation,
+        )
 
     def quotients(
         self,
@@ -162,19 +177,10 @@ class Quotient(Coarse):
         rng: Generator,
         before: Array | None = None,
     ) -> list[Synthetic]:
-        """The graph of each budget, ascending, of nested partitions; ``before`` is the cluster of
-        each of the first nodes, to go on from."""
+        """The graph of each budget, ascending, of nested partitions; ``before [N]`` are clusters to
+        go on from, -1 for none."""
         sizes, draws, task = [b.sizes(real) for b in budgets], seeded(rng), real.task
-        dims = min(self.dims, max(real.num_examples - 1, 1))  # few nodes span no more
-        rows = few_dimensions(task.x_array, dims, draws).astype(np.float32)
-        taught = RidgeTeacher().teach(
-            rows,
-            task.gcn_adj,
-            task.train.numpy(),
-            real.labels.cpu().numpy(),
-            real.num_classes,
-            real.validation,
-        )
+        raw, taught = self.taught(real, draws)
         predicted = taught.soft.argmax(1)
         if self.per_class is None:
             counts = torch.bincount(torch.from_numpy(predicted), minlength=real.num_classes)
@@ -182,19 +188,16 @@ class Quotient(Coarse):
                 replace(self, ratio=None, bytes=None, size=None, nodes=int(n.sum())) for n in sizes
             ]
             sizes = never_falling([self.shared(one, real, counts) for one in sums])
-        raw = rows
+        rows = raw
         for _ in range(self.hops):
             rows = task.gcn_adj @ rows
         near = np.hstack([unit(rows), self.weight * taught.soft])
         learn = self.learner(real, raw, taught.soft)
-        grown = np.full(real.num_examples, -1)
-        if before is not None:
-            grown[: len(before)] = before
 
         def clusters(nodes: Array, k: int) -> Array:
             rows, seed, centres = near[nodes], int(draws.integers(2**31)), None
             if before is not None:
-                centres = continued(rows, grown[nodes], k)
+                centres = continued(rows, before[nodes], k)
             return parts_of(rows, k, seed, starts=1, centres=centres)
 
         finest = parts_within(predicted, sizes[-1], clusters)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import numpy as np
 import scipy.sparse as sp
+from torch import Tensor
 
 from graphcondense.ops.adjacency import mean_norm_csr
 from graphcondense.ops.arrays import Array
+
+Rows = TypeVar("Rows", Array, Tensor)
 
 
 def personalised_pagerank(
@@ -62,7 +68,12 @@ def diffused(rows: Array, adj: sp.csr_matrix, restart: float, steps: int) -> Arr
     With ``A = Â`` that is personalised PageRank of features (Gasteiger et al., ICLR 2019, eq. 4),
     and of labels label propagation (Zhou et al., NeurIPS 2003).
     """
+    return restarted(rows, lambda z: adj @ z, restart, steps)
+
+
+def restarted(rows: Rows, step: Callable[[Rows], Rows], restart: float, steps: int) -> Rows:
+    """:func:`diffused`, of arrays or tensors; ``step`` multiplies by ``A``."""
     z = rows
     for _ in range(steps if restart < 1 else 0):  # at 1 nothing moves
-        z = (1 - restart) * (adj @ z) + restart * rows
+        z = (1 - restart) * step(z) + restart * rows
     return z

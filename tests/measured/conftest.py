@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from graphcondense.measured.figures import SCORE, Line, Lines, Measurement, measurements_of
+from tests import cases
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("measured", ROOT / "benchmarks" / "measured.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return cases.script(ROOT / "benchmarks" / "measured.py")
 
 
 def line(label: str, seconds: float, edges: int = 0, **scores: float) -> Line:
