@@ -344,11 +344,13 @@ def section(
     tested = {row["test_nodes"] for row in cells.rows}
     sizes = f"{min(tested):,}" + (f" to {max(tested):,}" if len(tested) > 1 else "")
     splits = len({row["split"] for row in cells.rows})
+    every = max(row.get("val_every", 1) for row in cells.rows)
+    looked = "" if every == 1 else f", looked for after every {every}th epoch"
     text = [
         f"### {NAMES[data]}, {budget} nodes",
         "",
         f"Test accuracy in %, on {sizes} test nodes, {splits} split{'s' * (splits > 1)}, at the "
-        "epoch of best validation accuracy. Best mean first.",
+        f"epoch of best validation accuracy{looked}. Best mean first.",
         "",
         *table(cells, cells.order(own), plain),
         "",
@@ -372,11 +374,12 @@ def section(
     return text
 
 
-def read(out: Path, data: str, trainings: tuple[int, int]) -> list[dict[str, Any]]:
-    """The cells of a data set with so many trainings, of a small set and of the whole graph."""
+def read(out: Path, data: str) -> list[dict[str, Any]]:
+    """The cells of a data set; of those that were made twice the one with more trainings."""
     files = sorted((out / "cells" / "transfer" / data).glob("*/*-*.json"))
-    rows = [json.loads(file.read_text()) for file in files]
-    return [row for row in rows if row["trainings"] == trainings[row["nodes"] == 0]]
+    rows = sorted((json.loads(file.read_text()) for file in files), key=lambda r: r["trainings"])
+    most = {tuple(row[k] for k in ("split", "nodes", "set", "seed", "model")): row for row in rows}
+    return list(most.values())
 
 
 def failures(out: Path, data: str, budget: int) -> dict[str, str]:
@@ -427,18 +430,17 @@ def save(path: Path, data: str, plain: float, rows: Iterable[Mapping[str, Any]])
     path.write_text("\n".join([head, ",\n".join(lines), "]}", ""]))
 
 
-def write(out: Path, budgets: Mapping[str, Sequence[int]], trainings: tuple[int, int]) -> None:
+def write(out: Path, budgets: Mapping[str, Sequence[int]]) -> None:
     """``transfer.md``, and of each data set ``transfer-DATA.json`` and a heat map.
 
     Args:
         out: the folder of cells and pages.
         budgets: of each data set.
-        trainings: of a small set, and of the whole graph; other cells are left out.
     """
     head = ["# Transfer between models\n", "Written by `benchmarks/transfer.py`; do not edit.\n"]
     parts: list[str] = []
     for name, sizes in budgets.items():
-        rows = read(out, name, trainings)
+        rows = read(out, name)
         measured = [budget for budget in sizes if any(row["nodes"] == budget for row in rows)]
         if not measured:
             continue
