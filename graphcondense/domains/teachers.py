@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import scipy.sparse as sp
@@ -75,18 +73,22 @@ class RidgeTeacher:
        teacher is surest of; sureness is read after soft labels have been averaged over neighbours
        with training labels clamped (Zhou et al., NIPS 2003).
 
-    Validation nodes choose among all ``restarts``, ``ridges``, numbers of rounds, and whether soft
-    labels are averaged at last. Without any, the first of each is taken, and no round.
+    Validation nodes choose. All pairs of ``restarts`` and ``ridges`` are tried without
+    self-training, the ``finalists`` best of them with it, and each round with soft labels as they
+    are and averaged. A pair's last round is the first that does worse than the one before. Without
+    validation nodes the first restart and ridge are taken, and no round.
 
     Attributes:
         restarts: ``a``; 1 is no diffusion, for graphs whose neighbours mislead.
         ridges: penalties.
+        finalists: pairs of the two with which self-training is tried.
         rounds: of self-training at most.
         steps: of diffusion.
     """
 
     restarts: tuple[float, ...] = (0.2, 0.1, 0.35, 1.0)
     ridges: tuple[float, ...] = (0.3, 0.1, 1.0)
+    finalists: int = 3
     rounds: int = 4
     steps: int = 10
 
@@ -115,50 +117,69 @@ class RidgeTeacher:
             soft = np.zeros_like(given)
             soft[train] = given
             return Taught(soft, 1.0, 0.0, 0, False, float("nan"))
+
+        def seen(restart: float) -> Array:
+            return unit(diffused(rows, adj, restart, self.steps))
+
+        if right is None:  # nothing can be chosen
+            restart, ridge = self.restarts[0], self.ridges[0]
+            soft = lesson(seen(restart), train, given, ridge)
+            return Taught(soft, restart, ridge, 0, False, float("nan"))
         best: Taught | None = None
-        some = 1 if right is None else None  # without validation nodes nothing is chosen
-        for restart in self.restarts[:some]:
-            z = unit(diffused(rows, adj, restart, self.steps))
-            for ridge in self.ridges[:some]:
-                found = self._trained(z, adj, train, given, ridge)
-                for rounds, smooth, soft in islice(found, some):
-                    score = float("nan")
-                    if right is not None:
-                        score = float((soft[right[0]].argmax(1) == right[1]).mean())
-                    if best is None or score > best.score:
-                        best = Taught(soft, restart, ridge, rounds, smooth, score)
+
+        def mark(soft: Array, restart: float, ridge: float, rounds: int, smooth: bool) -> float:
+            """The score of soft labels, kept if there are none better."""
+            nonlocal best
+            score = float((soft[right[0]].argmax(1) == right[1]).mean())
+            if best is None or score > best.score:
+                best = Taught(soft, restart, ridge, rounds, smooth, score)
+            return score
+
+        def both(soft: Array, restart: float, ridge: float, rounds: int) -> tuple[float, Array]:
+            """The better score of soft labels as they are and averaged, and the latter."""
+            smooth = smoothed(soft, adj)
+            smooth[train] = given
+            marks = [mark(s, restart, ridge, rounds, s is smooth) for s in (soft, smooth)]
+            return max(marks), smooth
+
+        tried = {}
+        for restart in self.restarts:
+            z = seen(restart)
+            for ridge in self.ridges:
+                tried[restart, ridge], _ = both(lesson(z, train, given, ridge), restart, ridge, 0)
+        for restart, ridge in sorted(tried, key=lambda pair: -tried[pair])[: self.finalists]:
+            z = seen(restart)
+            score, smooth = both(lesson(z, train, given, ridge), restart, ridge, 0)
+            for done in range(1, self.rounds + 1):
+                soft = lesson(z, train, given, ridge, smooth)
+                before, (score, smooth) = score, both(soft, restart, ridge, done)
+                if score < before:
+                    break
         assert best is not None
         return best
 
-    def _trained(
-        self,
-        z: Array,
-        adj: sp.csr_matrix,
-        train: Array,
-        given: Array,
-        ridge: float,
-    ) -> Iterator[tuple[int, bool, Array]]:
-        """Soft labels after each round, as they are and averaged over neighbours."""
-        labelled, targets, weight = train, given, np.ones(len(train), z.dtype)
-        smooth = given
-        for done in range(self.rounds + 1):
-            if done:
-                sure = surest(smooth, train)
-                labelled = np.concatenate([train, sure])
-                guessed = np.eye(given.shape[1], dtype=z.dtype)[smooth[sure].argmax(1)]
-                targets = np.concatenate([given, guessed])
-                weight = np.where(np.arange(len(labelled)) < len(train), 1, TRUST).astype(z.dtype)
-            soft: Array = softmax(SCALE * (z @ fitted(z[labelled], targets, weight, ridge)), axis=1)
-            soft[train] = given
-            smooth = smoothed(soft, adj)
-            smooth[train] = given
-            yield done, False, soft
-            yield done, True, smooth
+
+def lesson(
+    z: Array, train: Array, given: Array, ridge: float, smooth: Array | None = None
+) -> Array:
+    """Soft labels ``[N, C]`` by ridge regression on rows ``z [N, d]``: on those of training nodes
+    ``[m]`` with labels ``given [m, C]`` and, where averaged soft labels are there, of the surest
+    of the others."""
+    labelled, targets, weight = train, given, np.ones(len(train), z.dtype)
+    if smooth is not None:
+        sure = surest(smooth, train)
+        labelled = np.concatenate([train, sure])
+        guessed = np.eye(given.shape[1], dtype=z.dtype)[smooth[sure].argmax(1)]
+        targets = np.concatenate([given, guessed])
+        weight = np.where(np.arange(len(labelled)) < len(train), 1, TRUST).astype(z.dtype)
+    soft: Array = softmax(SCALE * (z @ fitted(z[labelled], targets, weight, ridge)), axis=1)
+    soft[train] = given
+    return soft
 
 
 def surest(soft: Array, without: Array) -> Array:
     """The half of each predicted class with the largest soft labels, ``without`` some nodes."""
-    free = np.setdiff1d(np.arange(len(soft)), without)
+    free = np.delete(np.arange(len(soft)), without)
     best, sure = soft[free].argmax(1), soft[free].max(1)
     share = min(0.5, MOST / max(len(free), 1))
     picked = []
