@@ -34,7 +34,7 @@ from graphcondense.ops.coarsen import (
     undirected,
     ward,
 )
-from graphcondense.ops.fields import Count, Natural
+from graphcondense.ops.fields import Count, Natural, brief
 from graphcondense.ops.variation import variation_basis
 
 if TYPE_CHECKING:
@@ -95,12 +95,21 @@ class Coarse(NodeMethod):
         return real.example_bytes + self.loop_bytes
 
     def of_all(self, real: NodeSource) -> Tensor:
-        """The budget over the classes, as if each had room for all nodes, labelled or not."""
+        """The budget over the classes, as if each had room for all nodes, labelled or not.
+
+        Raises:
+            ValueError: not exactly one budget, or one below one node a class or above the graph.
+        """
         budget: Budget = self
         named = {name for name in BUDGETS if getattr(self, name) is not None}
         if named == {"ratio"}:  # a share of what it says, also where all nodes are room
             n = self._size(int(real.counts.sum()), real.num_examples, 0, 0)
             budget = replace(self, ratio=None, nodes=n)
+        if budget.examples is not None and budget.examples > real.num_examples:
+            raise ValueError(
+                f"the budget gives {brief(budget.examples)} nodes, above the {real.num_examples} "
+                "of the graph; lower it"
+            )
         room = torch.full((real.num_classes,), real.num_examples)
         return self.shared(budget, real, room)
 

@@ -121,7 +121,7 @@ class Quotient(Coarse):
         wanted = self.of_all(real)
         if (n := int(wanted.sum())) > real.num_examples:
             raise ValueError(
-                f"the budget gives {n} clusters, above the {real.num_examples} nodes; lower it"
+                f"the budget gives {n} nodes, above the {real.num_examples} of the graph; lower it"
             )
         return wanted
 

@@ -272,6 +272,7 @@ def test_as_many_nodes_as_there_are(name: str) -> None:
     [
         ({"nodes": 2}, "below one for each of 3 classes"),
         ({"nodes": 121}, "121 nodes, above the 120"),
+        ({"nodes": 500}, "500 nodes, above the 120"),
         ({"nodes": 6, "ratio": 0.1}, "exactly one"),
         ({}, "exactly one"),
         ({"ratio": 1.5}, "must be above 0"),

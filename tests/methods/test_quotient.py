@@ -185,8 +185,9 @@ def test_hard_labels() -> None:
 
 
 def test_more_clusters_than_nodes_is_refused() -> None:
-    with pytest.raises(ValueError, match="121"):
-        condense(toy_graph(), nodes=121)
+    for budget, nodes in (({"nodes": 121}, 121), ({"nodes": 500}, 500), ({"per_class": 41}, 123)):
+        with pytest.raises(ValueError, match=f"{nodes} nodes, above the 120 of the graph"):
+            condense(toy_graph(), **budget)
     assert condense(toy_graph(), nodes=120).num_nodes == 120
     with pytest.raises(ValueError, match="below one for each of 3 classes"):
         condense(toy_graph(), nodes=2)
