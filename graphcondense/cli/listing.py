@@ -120,6 +120,7 @@ def command_show(argv: list[str]) -> object:
     from graphcondense.report.runs import read_config, read_runs, validation_score
     from graphcondense.report.scene import shown
     from graphcondense.report.sections import known_of
+    from graphcondense.saved.condensed import those_below
 
     parser = make_parser("show", summary_of(command_show))
     parser.add_words("run", "folder of the run")
@@ -139,7 +140,7 @@ def command_show(argv: list[str]) -> object:
     elif (folder / "config.yaml").is_file():
         say(f"{read_config(folder / 'config.yaml')['method']}, not finished")
     else:
-        raise ValueError(f"{folder} holds no run")
+        raise ValueError(f"{folder} holds no run{those_below(folder)}")
     if step:
         texts = {name: f"{value:.6g}" for name, value in step.items()}
         if score and "validation" in step:

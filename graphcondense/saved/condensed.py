@@ -88,6 +88,15 @@ def save(small: Small, path: str | Path) -> Path:
     path = _file(path)
     contents = contents_of(small)
     if "x" not in contents.tensors and contents.form is GRAPH and not isinstance(small, Data):
+        if (
+            isinstance(small, dict)
+            and small
+            and all(hasattr(v, "condensed") for v in small.values())
+        ):
+            raise TypeError(
+                f"cannot save {len(small)} condensed sets in one file: save each, such as "
+                f"save(sets[{next(iter(small))!r}], ...)"
+            )
         raise TypeError(
             f"cannot save {_named(small)}: give what condense returns, or a PyG Data with x, "
             "edge_index and y"
@@ -147,7 +156,7 @@ def load(path: str | Path, device: torch.device | str | None = None) -> Small:
     asked, path = path, _file(path)
     if not path.is_file():
         of = "" if Path(asked).suffix else f": {asked} is no folder of a condensed set"
-        raise ValueError(f"there is no file {path}{of}")
+        raise ValueError(f"there is no file {path}{of}{those_below(path.parent)}")
     try:
         with safetensors.safe_open(path, "pt") as file:
             meta = file.metadata() or {}
@@ -409,6 +418,12 @@ def _named(value: object) -> str:
 
 
 # --- files -----------------------------------------------------------------------------------
+
+
+def those_below(folder: Path) -> str:
+    """What to say of the condensed sets in the folders of a folder that holds none itself."""
+    found = sorted(p.parent.name for p in folder.glob("*/condensed.safetensors"))
+    return f"; those below it are {', '.join(found)}" if found else ""
 
 
 def _file(path: str | Path) -> Path:

@@ -1182,3 +1182,14 @@ def test_a_record_of_any_depth_is_told(tmp_path):
         record = record["a"]
     with pytest.raises(ValueError, match="does not fit JSON"):
         save(small, tmp_path)
+
+
+def test_several_sizes_are_each_saved(tmp_path: Path) -> None:
+    """What ``sizes`` gives is not one set; the messages name those that there are."""
+    data = toy_data()
+    sets = graphcondense.condense(data, "quotient", sizes=(6, 12), out=tmp_path, progress=False)
+    with pytest.raises(TypeError, match=r"2 condensed sets in one file: save each.*sets\[6\]"):
+        graphcondense.save(sets, tmp_path / "all")
+    with pytest.raises(ValueError, match="no folder of a condensed set; those below it are 12, 6"):
+        graphcondense.load(tmp_path)
+    assert graphcondense.load(tmp_path / "6").num_nodes == 6
