@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import importlib.metadata
 import math
-import os
 import platform
 import reprlib
 import sys
@@ -66,7 +65,7 @@ from graphcondense.ops.fields import (
     brief,
     check_fields,
 )
-from graphcondense.ops.files import write_whole
+from graphcondense.ops.files import writable, write_whole
 from graphcondense.ops.keywords import shows
 from graphcondense.ops.types import JsonValue, Record
 from graphcondense.ops.yaml import read_yaml
@@ -123,6 +122,11 @@ class Run:
             one is always made, and another only if the longest so far would fit. How many
             depends on the machine; ``candidates=`` with the number of the record repeats it. With
             ``candidates`` as well, at most so many.
+        cache: node data only: a folder that keeps propagated features ``Â^k X``, so that later runs
+            and evaluations of the same graph open them instead. A file is of one graph, one ``k``
+            and one way to normalise, by its name and its header; it holds numbers alone, is mapped
+            into memory and not read, and takes ``4 N d`` bytes, less where most are zero. By
+            default they are kept in memory, as long as the data.
         patience: end after so many scores without a better one; by default never.
         seconds: end after so many seconds from the call on, those of earlier processes of a resumed
             run included; by default never. Time for the last score is kept free. Experts that a
@@ -152,6 +156,7 @@ class Run:
     validate_by: By = "mean"
     candidates: Count | None = None
     budget_seconds: Positive | None = None
+    cache: str | Path | None = None
     patience: Count | None = None
     seconds: Positive | None = None
     out: str | Path | None = None
@@ -189,6 +194,7 @@ def _keywords(
     validate_by: By = "mean",
     candidates: int | None = None,
     budget_seconds: float | None = None,
+    cache: str | Path | None = None,
     patience: int | None = None,
     seconds: float | None = None,
     out: str | Path | None = None,
@@ -509,7 +515,8 @@ def refuse_idle(
     *,
     loops: bool = True,
 ) -> None:
-    """Raise a ValueError unless every option can do what it was given for.
+    """Raise a ValueError unless every option can do what it was given for; a folder for propagated
+    features is made.
 
     Args:
         problem, method: what is run.
@@ -535,6 +542,8 @@ def refuse_idle(
     if run.chooses:  # finished candidates are taken up, whatever the method
         why.pop("resume", None)
     why |= _idle_choice(problem, method, run, loops)
+    if not method.propagates:
+        why["cache"] = f"{method.name} with these options reads no propagated features"
     if run.setting != problem.setting:
         why["setting"] = f"{problem.kind} data have one setting, {problem.setting!r}"
     asked = {k: v for k, v in given.items() if v is not None and v is not False}
@@ -545,6 +554,8 @@ def refuse_idle(
     for name, value in asked.items():
         if name in why:
             raise ValueError(f"{name}={reprlib.repr(value)} cannot act: {why[name]}; leave it out")
+    if run.cache is not None:
+        problem.keep_in(run.cache)
 
 
 def _idle_choice(problem: AnyProblem, method: Method, run: Run, loops: bool) -> dict[str, str]:
@@ -752,7 +763,7 @@ def _nested(
         except ValueError as error:
             raise ValueError(f"sizes={brief(sizes)}: {error}") from error
     clock.on_gpu = device_of(run).type == "cuda"
-    folders = [] if run.out is None else [_writable(Path(run.out) / str(n)) for n in sizes]
+    folders = [] if run.out is None else [writable(Path(run.out) / str(n)) for n in sizes]
     identity = _identity(problem, replace(method, **Record({counted: None})), name, run, about)
     identity |= {"sizes": sizes}
     made = method.nested(source, sizes, torch.Generator().manual_seed(run.seed))
@@ -901,7 +912,7 @@ def is_finished(folder: Path) -> bool:
 
 def _opened(run: Run, identity: Mapping[str, object]) -> tuple[Path | None, Small | None]:
     """The folder of a run, and what a run to be resumed made, if it has ended."""
-    folder = None if run.out is None else _writable(Path(run.out))
+    folder = None if run.out is None else writable(Path(run.out))
     if not run.resume:
         return folder, None
     if folder is None:
@@ -1046,15 +1057,3 @@ def record(
 
 VERSIONED = ("torch", "torch-geometric", "numpy", "scipy", "scikit-learn")
 """Other packages whose versions a record names."""
-
-
-def _writable(folder: Path) -> Path:
-    """Make ``folder`` and prove that a file can be written there, before any work."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".write-test-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ValueError(f"cannot write into the folder {folder}: {error}") from error
-    return folder

@@ -33,6 +33,8 @@ from graphcondense.data.preprocess import restore_preprocess
 from graphcondense.data.task import as_task
 from graphcondense.domains.graph import GraphSource
 from graphcondense.methods import find_method
+from graphcondense.ops.adjacency import Powers
+from graphcondense.ops.arrays import dense
 from graphcondense.saved.condensed_graphs import CondensedGraphs, tensors_of
 from graphcondense.saved.condensed_rows import CondensedInteractions
 
@@ -274,6 +276,12 @@ def poisoned(data: Data, nodes: Tensor) -> Data:
     return other
 
 
+def raw_rows(powers: Powers, hops: int, rows: np.ndarray) -> np.ndarray:
+    """Rows of the features where nothing may be propagated."""
+    assert hops == 0, "the method says that it reads no propagated features"
+    return dense(powers.whole(0)[rows])
+
+
 class NodeCase(MethodCase):
     """What holds for every method on nodes, besides."""
 
@@ -297,6 +305,20 @@ class NodeCase(MethodCase):
         garbage = data.clone()
         garbage.y[data.test_mask] = (garbage.y[data.test_mask] + 1) % 3
         assert whole.small.condensed["hash"] == self.condense(garbage).condensed["hash"]
+
+    def test_a_cache_acts_or_is_refused(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What the method says of itself is what it does."""
+        short = {"validations": 0} if self.iterates else {}
+        try:
+            self.condense(cache=tmp_path, **short)
+        except ValueError as error:
+            assert "cannot act" in str(error)  # noqa: PT017 - either is right
+            monkeypatch.setattr(Powers, "rows", raw_rows)
+            self.condense(**short)
+        else:
+            assert list(tmp_path.glob("propagated-gcn-*.safetensors"))
 
     def test_inductive_sees_the_training_subgraph_alone(self) -> None:
         """And scores on the way no more than the validation nodes beside it."""

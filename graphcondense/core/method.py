@@ -144,6 +144,12 @@ class Method(Budget, Generic[S]):
         return type(self).solve is Method.solve
 
     @property
+    def propagates(self) -> bool:
+        """Of one graph, whether the method reads propagated features ``Â^k X``, ``k >= 1``, which
+        ``cache=`` keeps."""
+        return False
+
+    @property
     def pair_bytes(self) -> int:
         """Bytes that a pair of condensed examples may take: the edges between them."""
         return 0

@@ -69,9 +69,10 @@ def count_classes(
 
 
 def overlap(parts: Mapping[str, Tensor]) -> tuple[str, str, int, int] | None:
-    """Two parts that share ids: their names, how many ids they share, and the first."""
+    """Two parts that share ids: their names, how many ids they share, and the first. No part has an
+    id twice."""
     for a, b in combinations(parts, 2):
-        both = np.intersect1d(parts[a].numpy(), parts[b].numpy())
+        both = np.intersect1d(parts[a].numpy(), parts[b].numpy(), assume_unique=True)
         if len(both):
             return a, b, len(both), int(both[0])
     return None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from torch import Tensor
 
 from graphcondense.data.labels import count_classes, overlap
 from graphcondense.data.reading import REAL, SMALL, adjacency, features, labels, mask
-from graphcondense.ops.adjacency import gcn_norm_csr, scipy_csr
+from graphcondense.ops.adjacency import scipy_csr
+from graphcondense.ops.propagated import Propagated, hash_arrays
 from graphcondense.ops.types import Floats32, Record
 from graphcondense.saved.compact import bytes_of
 
@@ -40,6 +41,7 @@ class NodeTask:
         num_classes: number of classes.
         name: what to call the data in a report.
         left_out: by split, the nodes that were taken out of it.
+        shared: what is made of features and edges alone, see :attr:`graph`.
 
     Raises:
         ValueError: a split has nodes, and none of them has a label.
@@ -54,8 +56,11 @@ class NodeTask:
     num_classes: int
     name: str = "data"
     left_out: Mapping[str, Tensor] = field(default_factory=dict)
+    shared: Propagated | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        before = self.shared or Propagated(self.x, self.adj)
+        object.__setattr__(self, "shared", before.of(self.x, self.adj))
         if self.y.dim() != 1:  # soft labels
             return
         left_out = dict(self.left_out)
@@ -103,10 +108,28 @@ class NodeTask:
         total = bytes_of(self.x_array) + sum(a.nbytes for a in arrays)
         return self.num_nodes, int(self.adj.nnz), total
 
-    @cached_property
+    @property
+    def graph(self) -> Propagated:
+        """What is made of features and edges alone: operators, ``Â^k X``, their hash. Tasks of the
+        same two share it, however their labels and splits differ; it is freed with the last."""
+        assert self.shared is not None  # since __post_init__
+        return self.shared
+
+    @property
     def gcn_adj(self) -> sp.csr_matrix:
         """``D^-1/2 (A + I) D^-1/2``."""
-        return gcn_norm_csr(self.adj)
+        return self.graph.operator("gcn")
+
+    def propagate(
+        self, hops: int, rows: np.ndarray, dtype: type[np.floating[Any]] = np.float32
+    ) -> np.ndarray:
+        """``(Â^hops X)[rows]`` ``[len(rows), d]``, computed in ``dtype``; what was made for others
+        is not made again."""
+        return self.graph.powers("gcn", dtype).rows(hops, rows)
+
+    def kept_in(self, folder: str | Path) -> NodeTask:
+        """The same task, whose propagated features are kept in a folder, too."""
+        return replace(self, shared=self.graph.kept_in(folder))
 
     @property
     def x_array(self) -> Any:
@@ -119,19 +142,14 @@ class NodeTask:
 
         Test labels are left out, and so is which test nodes have one: condensing never sees them.
         """
-        h = hashlib.sha256()
         test = self.test
         if "test" in self.left_out:
             test = torch.cat([test, self.left_out["test"]]).sort().values
-        x = self.x_array
-        parts = [x.indptr, x.indices, x.data] if sp.issparse(x) else [x]
-        parts += [self.adj.indptr, self.adj.indices, self.adj.data]
         seen = torch.cat([self.train, self.val])
-        parts += [self.y[seen].numpy(), self.train.numpy(), self.val.numpy(), test.numpy()]
-        for part in parts:
-            h.update(f"{part.dtype}{part.shape}".encode())
-            h.update(np.ascontiguousarray(part).tobytes())
-        return h.hexdigest()[:16]
+        parts = (self.y[seen], self.train, self.val, test)
+        hashed = self.graph.hashed()
+        hash_arrays(hashed, *(part.numpy() for part in parts))
+        return hashed.hexdigest()[:16]
 
     def subgraph(self, nodes: Tensor, name: str | None = None) -> NodeTask:
         """The induced subgraph on ``nodes``; split members outside it are dropped."""

@@ -86,6 +86,10 @@ class PropagatedNodes(NodeCoreset):
 
     hops: Natural = 2
 
+    @property
+    def propagates(self) -> bool:
+        return self.hops > 0
+
     def rows(self, real: NodeSource, c: int) -> Tensor:
         """The propagated features of class ``c``, ``[m, d]``."""
         return real.propagated(self.hops)[real.labels == c]

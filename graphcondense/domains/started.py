@@ -26,6 +26,10 @@ class StartedNodes(NodeMethod):
     init_hops: Natural = 2
 
     @property
+    def propagates(self) -> bool:
+        return self.init_hops > 0
+
+    @property
     def pair_bytes(self) -> int:
         return 2 * EDGE_BYTES
 

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Sized
 from copy import copy
 from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeAlias, TypeVar, cast
 
 import numpy as np
@@ -198,6 +199,7 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
         units: what the nodes and edges of a set are called.
         hints: what to do where validation, or test, examples are missing.
         predictors: what is no network, by its name in lower case.
+        propagating: of all, those that read propagated features, which ``cache=`` keeps.
         usual_training: the options where none is given.
         real: the checked data.
         training: the options.
@@ -214,6 +216,7 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
     units: ClassVar[tuple[str, str]]
     hints: ClassVar[tuple[str, str]] = ("", "")
     predictors: Mapping[str, Predictor[Task]] = {}
+    propagating: ClassVar[tuple[str, ...]] = ()
     usual_training: Chosen
     real: Task
     training: Chosen
@@ -310,6 +313,24 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
         """Real examples that take at most the bytes of ``small``, by name."""
         budget = size_of(small).bytes
         return {"random, same bytes": [self.within(budget, draw) for draw in range(draws)]}
+
+    def keep_in(self, folder: str | Path, models: Sequence[str]) -> None:
+        """Keep propagated features of the real data in a folder, for models of these names.
+
+        Raises:
+            ValueError: none of them reads such, or the folder cannot be written.
+        """
+        if not {*models} & {*self.propagating}:
+            able = ", ".join(self.propagating) or f"no model of {data_kind(self.kind).words}"
+            raise ValueError(
+                f"cache={str(folder)!r} cannot act: of {', '.join(models)} none reads propagated "
+                f"features, but {able}; leave it out"
+            )
+        self.real = self.kept(folder)
+
+    def kept(self, folder: str | Path) -> Task:
+        """The real data whose propagated features are kept in a folder."""
+        raise NotImplementedError
 
     def mean(self) -> FitResult | None:
         """What the mean of the training targets scores; ``None`` but of regression."""

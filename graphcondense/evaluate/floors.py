@@ -137,14 +137,13 @@ def _around(task: NodeTask, rng: Generator) -> Tensor:
 
 def _herded(task: NodeTask) -> Tensor:
     """The training nodes, the classes in turn, each in the order of herding."""
-    x = task.gcn_adj @ (task.gcn_adj @ task.x_array)
+    x = torch.from_numpy(task.propagate(2, task.train.numpy()))
     rng = torch.Generator()  # herding draws nothing
     by_class = []
     for c in range(task.num_classes):
-        nodes = task.train[task.y[task.train] == c]
-        rows = x[nodes.numpy()]
-        dense = torch.from_numpy(np.asarray(rows.todense() if hasattr(rows, "todense") else rows))
-        by_class.append(nodes[choose_herding(dense, len(nodes), rng)].tolist())
+        own = task.y[task.train] == c
+        nodes = task.train[own]
+        by_class.append(nodes[choose_herding(x[own], len(nodes), rng)].tolist())
     return torch.tensor([n for turn in zip_longest(*by_class) for n in turn if n is not None])
 
 

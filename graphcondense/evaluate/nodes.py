@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -155,10 +156,14 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
         "the epoch is chosen on them, so set val_mask before evaluating",
         "set test_mask before evaluating",
     )
+    propagating = ("SGC", "KernelRidge", "LabelProp")
     usual_training = Training()
 
     def read(self, small: object) -> tuple[Matrix, sp.csr_matrix, Rows, Tensor]:
         return read_labelled(small, self.real)
+
+    def kept(self, folder: str | Path) -> NodeTask:
+        return self.real.kept_in(folder)
 
     def missing(self, small: object) -> list[int]:
         return missing_classes(self.read(small)[3], self.real.num_classes)
@@ -331,7 +336,8 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
         """What ``kind`` needs to predict these nodes of the real graph."""
         layers = self.training.of(kind).num_layers
         real = self.real
-        return kind.prepare(real.x_array, real.adj, nodes.numpy(), layers, self._like)
+        parts = (real.x_array, real.adj, nodes.numpy(), layers, self._like)
+        return kind.prepare(*parts, graph=real.graph)
 
 
 @torch.inference_mode()

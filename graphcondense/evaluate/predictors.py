@@ -22,7 +22,7 @@ from graphcondense.evaluate.reading import refuse_many
 from graphcondense.kernels.ntk import on_sphere
 from graphcondense.kernels.ridge import ridge_weights
 from graphcondense.nn.batched import Matrix
-from graphcondense.ops.adjacency import gcn_norm_csr, propagate_rows
+from graphcondense.ops.adjacency import Powers, gcn_norm_csr, propagate_rows
 from graphcondense.ops.grid import edge
 from graphcondense.ops.personalised import diffused
 
@@ -59,7 +59,7 @@ def kernel_ridge(small: object, real: NodeTask) -> Scores:
 
     rows, targets, _ = _propagated_small(small, real)
     check_size("KernelRidge", len(rows))
-    everything = _unit(_propagated(real.x_array, real.adj))
+    everything = _unit(real.graph.powers().whole(HOPS))
     for width in WIDTHS:
         for ridge in RIDGES:
             model = KernelRidge(alpha=ridge, kernel="rbf", gamma=width)
@@ -119,7 +119,7 @@ def label_propagation(small: object, real: NodeTask) -> Scores:
         known[at] = targets
         starts.append(("training labels", known))
     else:
-        everything = _unit(_propagated(real.x_array, real.adj))
+        everything = _unit(real.graph.powers().whole(HOPS))
         similar = np.asarray(_unit(rows) @ everything.T)
         order = np.argsort(-similar, axis=1)[:, : max(NEIGHBOURS)]
         for k in NEIGHBOURS:
@@ -184,9 +184,10 @@ def _propagated_small(small: object, real: NodeTask) -> tuple[Array, Array, Arra
     """Propagated labelled rows of the small graph, their targets ``[n, C]``, and which real nodes
     they are where the "small" graph is the real one."""
     x, adj, rows, targets = read_labelled(small, real)
-    propagated = _unit(_propagated(x, adj)[rows])
+    # Of the real graph they are those of all that is predicted.
+    powers = real.graph.powers() if small is real else Powers(gcn_norm_csr(adj), x)
     at = rows if small is real else None
-    return _dense(propagated), _one_hot(targets, real.num_classes), at
+    return _unit(powers.rows(HOPS, rows)), _one_hot(targets, real.num_classes), at
 
 
 def _one_hot(targets: torch.Tensor, num_classes: int) -> Array:
@@ -208,13 +209,6 @@ def _lengths(real: NodeTask) -> dict[int, Array]:
             if k in squares:
                 squares[k] += np.square(h).sum(1)
     return {k: np.sqrt(np.where(square > 0, square, 1.0)) for k, square in squares.items()}
-
-
-def _propagated(x: Matrix, adj: sp.csr_matrix) -> Matrix:
-    step = gcn_norm_csr(adj)
-    for _ in range(HOPS):
-        x = step @ x
-    return x
 
 
 def _unit(rows: Matrix) -> Matrix:

@@ -387,6 +387,7 @@ def evaluate(
     condensation_seconds: float | Mapping[str, float] | None = None,
     plain_epochs: int = 10,
     store: str | Path | None = None,
+    cache: str | Path | None = None,
     device: Device = None,
     progress: bool = True,
     **options: object,
@@ -421,6 +422,8 @@ def evaluate(
             scale; 0 leaves it out.
         store: a file that keeps finished trainings until all are done: after an interrupt the same
             call goes on.
+        cache: of nodes, a folder that keeps propagated features ``Â^k X``, as that of
+            :class:`~graphcondense.run.Run` does: for SGC, KernelRidge and LabelProp.
         device: where to train; default the CPU.
         progress: show progress bars.
         **options: fields of the kind's options, such as
@@ -445,6 +448,8 @@ def evaluate(
         )
     names = evaluator.all if every else listed(models, "models")
     contestants = [evaluator.contestant(model) for model in names]
+    if cache is not None:
+        evaluator.keep_in(cache, [one.name for one in contestants])
     baselines = listed(baselines or (), "baselines")
     if wrong := [name for name in baselines if name not in BASELINES]:
         raise ValueError(f"unknown baseline {wrong[0]!r}; known are {', '.join(BASELINES)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
+from pathlib import Path
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -86,6 +87,14 @@ class Problem(ABC, Generic[Task, Export, Small]):
     @abstractmethod
     def source(self, method: Method) -> Source:
         """The real data for the method."""
+
+    def keep_in(self, folder: str | Path) -> None:
+        """Keep propagated features in a folder; asked of a kind whose methods may propagate.
+
+        Raises:
+            ValueError: the folder cannot be written.
+        """
+        raise NotImplementedError
 
     @property
     def validates(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -37,6 +38,9 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
                 )
             self.seen = pseudo_labelled(self.task, pseudo_labels)
         self.setting = setting
+
+    def keep_in(self, folder: str | Path) -> None:
+        self.task, self.seen = self.task.kept_in(folder), self.seen.kept_in(folder)
 
     def source(self, method: Method) -> Source:
         from graphcondense.domains.node import NodeSource

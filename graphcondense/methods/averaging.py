@@ -30,6 +30,10 @@ class Averaging(Coarse):
     hops: Natural = 2
 
     @property
+    def propagates(self) -> bool:
+        return self.hops > 0
+
+    @property
     def pair_bytes(self) -> int:
         return 0
 

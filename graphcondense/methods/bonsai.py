@@ -14,7 +14,6 @@ from graphcondense.core.method import Variants
 from graphcondense.core.types import Batch, Synthetic
 from graphcondense.domains.node import EDGE_BYTES, NodeMethod, NodeSource, NodeSynthetic, induced
 from graphcondense.domains.structure import Identity, Structure
-from graphcondense.ops.adjacency import propagate_rows
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.cover import greedy_cover, reverse_neighbours
 from graphcondense.ops.fields import Count, Momentum, Natural, SomeShare
@@ -109,6 +108,10 @@ class Bonsai(NodeMethod):
         number = min(max(round(self.exemplars * n), real.num_classes), most)
         return Budget(nodes=number, rule=self.rule).allocate(real.counts, real.num_examples)
 
+    @property
+    def propagates(self) -> bool:
+        return self.hops > 0
+
     def memory_bytes(self, real: NodeSource) -> int:
         """The embedded trees, in single and double precision, their distances, and the export."""
         d, labelled = real.num_features, len(real.labels)
@@ -138,7 +141,7 @@ class Bonsai(NodeMethod):
         if self.sample is not None and self.sample < total:
             drawn = torch.randperm(total, generator=rng)[: self.sample]
             trees = drawn.sort().values.numpy()
-        rows = propagate_rows(task.gcn_adj, task.x_array, self.hops, trees)
+        rows = task.propagate(self.hops, trees)
         embedded = real.propagated(self.hops)
         near = reverse_neighbours(torch.from_numpy(rows).to(embedded), embedded, self.neighbours)
         labels, orders = real.labels.cpu(), []
@@ -178,7 +181,7 @@ class Bonsai(NodeMethod):
         y = task.y[nodes].to(real.device)
         y[exemplars:] = -1
         if self.structure == "identity":
-            x = propagate_rows(task.gcn_adj, task.x_array, self.hops, nodes.numpy())
+            x = task.propagate(self.hops, nodes.numpy())
             features = torch.from_numpy(x).to(real.device, real.dtype)
             structure: Structure = Identity()
         else:

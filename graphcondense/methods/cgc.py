@@ -71,6 +71,10 @@ class CGC(NodeMethod):
     structure: Literal["similarity", "identity"] = "similarity"
 
     @property
+    def propagates(self) -> bool:
+        return any(self.weights[1:]) or (self.augment > 0 and any(self.augment_weights[1:]))
+
+    @property
     def pair_bytes(self) -> int:
         return 0 if self.structure == "identity" else 2 * EDGE_BYTES
 

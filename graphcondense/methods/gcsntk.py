@@ -86,6 +86,10 @@ class GCSNTK(LearntGraph):
     init: Literal["random", "kcenter", "herding", "kmeans"] = "kmeans"
     init_hops: Natural = 4
 
+    @property
+    def propagates(self) -> bool:
+        return super().propagates or (self.blocks == 1 and self.hops > 0)
+
     def example_bytes(self, real: Source) -> int:
         """Learnt labels count as what they are stored in."""
         soft = 4 * real.num_classes - LABEL_BYTES if self.learn_labels else 0

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
@@ -21,6 +20,7 @@ from graphcondense.domains.structure import Identity, Structure
 from graphcondense.domains.trajectories import Trajectories
 from graphcondense.nn.propagate import MODELS, Propagation, propagate
 from graphcondense.objectives.trajectory import TrajectoryMatching
+from graphcondense.ops.adjacency import propagate_rows
 from graphcondense.ops.fields import Count, Momentum, Natural, NonNegative, Positive
 
 
@@ -104,6 +104,10 @@ class GCSR(Trajectories, StartedNodes):
             "hops": self.hops,
         }
         return Buffer(self.network(real), self.training(), identity, self.experts)
+
+    @property
+    def propagates(self) -> bool:
+        return super().propagates or (self.model == "sgc" and self.hops > 0)
 
     def memory_bytes(self, real: NodeSource) -> int:
         """The synthetic graph, propagated rows, experts, and the graphs of a student's steps."""
@@ -251,11 +255,12 @@ def class_mixing(real: NodeSource, hops: int = 1) -> Tensor:
     from training nodes over ``Â^hops``, the share that comes from class ``d``. Rows sum to one."""
     task = real.task
     train = task.train.numpy()
-    walks = sp.identity(task.num_nodes, dtype=np.float32, format="csr")[train]
-    for _ in range(hops):
-        walks = walks @ task.gcn_adj
     members = F.one_hot(real.labels, real.num_classes).cpu().double().numpy()
-    heard = torch.from_numpy(members.T @ (walks[:, train] @ members))
+    said = np.zeros((task.num_nodes, real.num_classes))
+    said[train] = members
+    heard = torch.from_numpy(
+        members.T @ propagate_rows(task.gcn_adj, said, hops, train, np.float64)
+    )
     shares: Tensor = heard / heard.sum(1, keepdim=True)
     return shares.to(real.device, real.dtype)
 

@@ -111,6 +111,10 @@ class GDEM(StartedNodes):
     init_hops: Natural = 0
     eigen_steps: Count | None = None
 
+    @property
+    def propagates(self) -> bool:
+        return True
+
     def memory_bytes(self, real: NodeSource) -> int:
         """The eigenvectors and the solver's basis, and the small graph with its moments."""
         n, d = int(self.sizes(real).sum()), real.num_features

@@ -50,6 +50,10 @@ class GECC(NodeMethod):
     steps: Count = 100
     balance: NonNegative = 10.0
 
+    @property
+    def propagates(self) -> bool:
+        return any(self.weights[1:])
+
     def memory_bytes(self, real: NodeSource) -> int:
         """The propagated rows, one class in few dimensions, and memberships of all restarts."""
         sizes = self.sizes(real)

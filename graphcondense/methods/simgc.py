@@ -52,6 +52,10 @@ class SimGC(NetworkMatched):
     beta: NonNegative = 0.1
     sigma: Positive = 1.0
 
+    @property
+    def propagates(self) -> bool:
+        return super().propagates or self.hops > 0
+
     def parts(self, real: NodeSource, rng: Generator) -> Parts:
         model, syn = self.network(real), self.start(real, rng)
         # The teacher is linear in Â^K X, which is taken once.

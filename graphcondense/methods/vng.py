@@ -39,6 +39,10 @@ class VNG(Coarse):
     hops: Count = 2
     ridge: Positive = 1.0
 
+    @property
+    def propagates(self) -> bool:
+        return True
+
     def memory_bytes(self, real: NodeSource) -> int:
         """The propagated training nodes, in single and double precision, and the export."""
         rows = len(real.labels) * real.num_features

@@ -3,8 +3,39 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+
+
+def writable(folder: Path) -> Path:
+    """Make a folder and prove that a file can be written there, before any work.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".write-test-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ValueError(f"cannot write into the folder {folder}: {error}") from error
+    return folder
+
+
+@contextmanager
+def as_whole(path: Path) -> Iterator[Path]:
+    """A file beside ``path`` to write to inside a ``with`` block; it takes its place afterwards, or
+    is deleted where the block fails."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield draft
+        with draft.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def write_whole(path: str | Path, content: str | bytes) -> Path:

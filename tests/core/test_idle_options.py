@@ -176,3 +176,15 @@ def test_defaults_are_not_a_users_wish(
     one, two = (graphcondense.load(name).condensed["hash"] for name in ("one", "two"))
     assert one == two
     assert main(capsys, *again, "--seed", "-1", "--out", "three")[0] == 2
+
+
+@pytest.mark.parametrize("kind", DATA)
+def test_what_propagates_nothing_has_no_cache(kind: str, tmp_path: Path) -> None:
+    budget = {"nodes": 4, "per_class": None} if kind == "rows" else {}
+    refused(
+        r"cache=.* cannot act: random .*no propagated features; leave it out",
+        DATA[kind](),
+        cache=tmp_path / "cache",
+        **budget,
+    )
+    assert not (tmp_path / "cache").exists()

@@ -10,10 +10,11 @@ import urllib.error
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 from torch_geometric.data import Data
 
-from graphcondense.data import load, load_ogb, nodes, open_ogb
+from graphcondense.data import load, load_ogb, nodes, ogb, open_ogb
 from graphcondense.data.known import Named
 from graphcondense.data.ogb import import_ogb, ogb_scope
 from graphcondense.data.task import as_task
@@ -243,3 +244,46 @@ sys.path.insert(0, {str(tmp_path)!r})
         command = [sys.executable, "-c", code + statement + join]
         out = subprocess.run(command, check=True, capture_output=True, text=True)
         assert ("CONNECTED" in out.stdout) == connected
+
+
+def test_the_second_reading_is_of_plain_tensors(tiny_arxiv, monkeypatch, caplog):
+    first = load_ogb("ogbn-arxiv", tiny_arxiv)
+    with monkeypatch.context() as patch:
+        patch.setattr(ogb, "import_ogb", None)
+        again = load_ogb("ogbn-arxiv", tiny_arxiv)
+    assert list(again.to_dict()) == list(first.to_dict())
+    for name, value in first.to_dict().items():
+        assert torch.equal(torch.as_tensor(value), torch.as_tensor(again[name])), name
+    again.x[0, 0] = 7.0  # a copy of the page, and not the file
+    assert torch.equal(load_ogb("ogbn-arxiv", tiny_arxiv).x, first.x)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("what", ["touched", "truncated"])
+def test_plain_tensors_of_other_files_are_made_anew(tiny_arxiv, caplog, what):
+    load_ogb("ogbn-arxiv", tiny_arxiv)
+    folder = tiny_arxiv / "ogbn_arxiv"
+    plain = folder / "processed" / "graphcondense.safetensors"
+    if what == "touched":
+        (folder / "RELEASE_v1.txt").write_text("touched")
+    else:
+        plain.write_bytes(plain.read_bytes()[:-1])
+    assert load_ogb("ogbn-arxiv", tiny_arxiv).num_edges == 3
+    said = "have changed since" if what == "touched" else "cannot be read"
+    assert [said in record.getMessage() for record in caplog.records] == [True]
+    load_ogb("ogbn-arxiv", tiny_arxiv)
+    assert len(caplog.records) == 1
+
+
+def test_no_room_for_plain_tensors_is_told(tiny_arxiv, caplog, monkeypatch):
+    load_ogb("ogbn-arxiv", tiny_arxiv)
+    plain = tiny_arxiv / "ogbn_arxiv" / "processed" / "graphcondense.safetensors"
+    plain.unlink()
+
+    def full(*args, **kwargs):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(safetensors.torch, "save_file", full)
+    assert load_ogb("ogbn-arxiv", tiny_arxiv).num_edges == 3
+    assert "cannot be written (no space left on device)" in caplog.text
+    assert not plain.exists()

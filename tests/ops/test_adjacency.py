@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -14,7 +16,13 @@ from torch_geometric.nn.conv.gcn_conv import gcn_norm
 from torch_geometric.utils import subgraph
 
 from graphcondense.data.task import as_task, read_labelled
-from graphcondense.ops.adjacency import csr_from_edges, gcn_norm_csr, plain
+from graphcondense.ops.adjacency import (
+    csr_from_edges,
+    gcn_norm_csr,
+    mean_norm_csr,
+    plain,
+    symmetric_norm_csr,
+)
 
 
 def pygs(edges: Tensor, weight: Tensor | None, n: int) -> np.ndarray:
@@ -109,3 +117,25 @@ def test_weights_may_be_a_negative_or_conjugate_view() -> None:
     bare = plain(torch.tensor([1j]).conj())
     assert not bare.is_conj()
     assert bare.numpy().tolist() == [-1j]
+
+
+@settings(max_examples=100, deadline=None)
+@given(graphs())
+def test_without_weights_is_with_weights_of_one(graph: tuple[Tensor, Tensor | None, int]) -> None:
+    edges, _, n = graph
+    plain_edges = csr_from_edges(edges, None, n)
+    assert plain_edges.has_canonical_format
+    ones = csr_from_edges(edges, torch.ones(edges.shape[1]), n)
+    np.testing.assert_array_equal(plain_edges.toarray(), ones.toarray())
+    assert plain_edges.nnz == ones.nnz
+    assert plain_edges.indices.dtype == ones.indices.dtype
+
+
+@pytest.mark.parametrize("norm", [symmetric_norm_csr, mean_norm_csr])
+def test_a_norm_leaves_its_matrix_as_it_is(norm: Callable[[sp.csr_matrix], sp.csr_matrix]) -> None:
+    adj = csr_from_edges(torch.tensor([[0, 1, 1], [1, 0, 2]]), torch.tensor([2.0, 3.0, 0.0]), 3)
+    before = adj.copy()
+    norm(adj).data[:] = 9
+    gcn_norm_csr(adj)
+    np.testing.assert_array_equal(adj.toarray(), before.toarray())
+    assert adj.nnz == before.nnz

@@ -21,6 +21,7 @@ from graphcondense.nn.batched.operators import (
     operator,
     product,
 )
+from graphcondense.ops.propagated import Propagated
 from graphcondense.ops.sampling import blocks
 
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
@@ -46,6 +47,7 @@ class Asked(NamedTuple):
     rows: npt.NDArray[np.integer]
     num_layers: int
     like: Tensor
+    graph: Propagated | None = None
 
     def whole(self, adj: sp.csr_matrix) -> Inputs:
         """The features of all nodes that ``num_layers`` steps of ``adj`` reach, and the steps."""
@@ -139,6 +141,7 @@ class Stacked(nn.Module):
         rows: npt.NDArray[np.integer],
         num_layers: int,
         like: Tensor,
+        graph: Propagated | None = None,
     ) -> Inputs:
         """The inputs of ``forward`` for the output rows ``rows``.
 
@@ -148,8 +151,9 @@ class Stacked(nn.Module):
             rows: the wanted nodes ``[r]``.
             num_layers: as in the constructor.
             like: a tensor whose device and precision the inputs take.
+            graph: what is made of ``x`` and ``adj`` for others, too.
         """
-        return cls.inputs(Asked(x, adj, rows, num_layers, like))
+        return cls.inputs(Asked(x, adj, rows, num_layers, like, graph))
 
     @classmethod
     def inputs(cls, asked: Asked) -> Inputs:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+import numpy as np
 import scipy.sparse as sp
+import torch
 from torch import Tensor
 
 from graphcondense.nn.batched.base import Asked, Inputs, Stacked
@@ -76,9 +78,14 @@ class SGC(Stacked):
 
     @classmethod
     def inputs(cls, asked: Asked) -> Inputs:
+        fits = len(asked.rows) * asked.x.shape[1] <= cls.composed
+        if fits and asked.graph is not None:
+            wide = np.float64 if asked.like.dtype == torch.float64 else np.float32
+            rows = asked.graph.powers("gcn", wide).rows(asked.num_layers, asked.rows)
+            return operator(rows, asked.like), []
         steps, nodes = blocks(gcn_norm_csr(asked.adj), asked.rows, asked.num_layers)
         x = asked.x[nodes]
-        if len(asked.rows) * x.shape[1] > cls.composed:
+        if not fits:
             return operator(x, asked.like), [operator(step, asked.like) for step in steps]
         for step in steps:
             x = step @ x

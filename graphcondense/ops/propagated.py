@@ -1,0 +1,169 @@
+"""What is made of the features and edges of one graph alone, once for all tasks that share them:
+normalised operators, ``S^k X``, in memory or in a folder, and their hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+import scipy.sparse as sp
+
+from graphcondense.ops.adjacency import Matrix, Powers, gcn_norm_csr, mean_norm_csr
+from graphcondense.ops.files import as_whole, writable
+from graphcondense.ops.types import Record
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+    from torch import Tensor
+
+Norm: TypeAlias = Literal["gcn", "mean"]
+"""``D^-1/2 (A + I) D^-1/2``, or the mean over neighbours, ``D^-1 A``."""
+
+NORMS: dict[Norm, Callable[[sp.csr_matrix], sp.csr_matrix]] = {
+    "gcn": gcn_norm_csr,
+    "mean": mean_norm_csr,
+}
+FORMAT = 1
+"""Of files, and of the numbers in them: another one is another file."""
+
+
+class Propagated:
+    """Operators, hash and propagated features of one graph, each made when it is first asked for.
+
+    Args:
+        x: features ``[n, d]``, a tensor or SciPy CSR.
+        adj: ``A [n, n]``. Neither may be changed afterwards.
+        folder: keeps ``S^k X``, a file each; in memory alone by default.
+    """
+
+    def __init__(
+        self, x: Tensor | sp.csr_matrix, adj: sp.csr_matrix, folder: Path | None = None
+    ) -> None:
+        self.x, self.adj, self.folder = x, adj, folder
+        self._operators: dict[Norm, sp.csr_matrix] = {}
+        self._powers: dict[tuple[Norm, str], Powers] = {}
+        self._hashed: _Hash | None = None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """What can be made again does not travel to another process."""
+        return Propagated, (self.x, self.adj, self.folder)
+
+    def of(self, x: Tensor | sp.csr_matrix, adj: sp.csr_matrix) -> Propagated:
+        """The same where these are its very features and edges, else a new one for them."""
+        return self if x is self.x and adj is self.adj else Propagated(x, adj, self.folder)
+
+    @property
+    def x_array(self) -> Matrix:
+        """The features as SciPy CSR or an array, without a copy."""
+        out: Matrix = self.x if sp.issparse(self.x) else self.x.numpy()
+        return out
+
+    def kept_in(self, folder: str | Path) -> Propagated:
+        """The same, with a folder for ``S^k X``, which is made.
+
+        Raises:
+            ValueError: the folder cannot be written.
+        """
+        out = Propagated(self.x, self.adj, writable(Path(folder).expanduser()))
+        out._operators, out._hashed = self._operators, self._hashed
+        return out
+
+    def operator(self, norm: Norm = "gcn") -> sp.csr_matrix:
+        """``S [n, n]``. Not to be changed."""
+        if norm not in self._operators:
+            self._operators[norm] = NORMS[norm](self.adj)
+        return self._operators[norm]
+
+    def powers(self, norm: Norm = "gcn", dtype: type[np.floating[Any]] = np.float32) -> Powers:
+        """``S^k X``, computed in ``dtype``."""
+        key = (norm, np.dtype(dtype).name)
+        if key not in self._powers:
+            kept = None if self.folder is None else partial(self._kept, *key)
+            self._powers[key] = Powers(self.operator(norm), self.x_array, dtype, kept)
+        return self._powers[key]
+
+    def hashed(self) -> _Hash:
+        """SHA-256 of features and edges, to be gone on with."""
+        if self._hashed is None:
+            self._hashed = hashlib.sha256()
+            x, adj = self.x_array, self.adj
+            parts = [x.indptr, x.indices, x.data] if sp.issparse(x) else [x]
+            hash_arrays(self._hashed, *parts, adj.indptr, adj.indices, adj.data)
+        return self._hashed.copy()
+
+    def _kept(self, norm: Norm, dtype: str, hops: int, make: Callable[[], Matrix]) -> Matrix:
+        """``S^hops X`` from the folder; made and put there where it is not."""
+        assert self.folder is not None
+        about: Record = {"format": FORMAT, "graph": self.hashed().hexdigest()}
+        about |= {"norm": norm, "hops": hops, "type": dtype, "shape": list(self.x.shape)}
+        name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
+        path = self.folder / f"propagated-{norm}-{hops}-{name}.safetensors"
+        if path.exists():
+            found, wrong = _read(path, about)
+            if found is not None:
+                return found
+            print(f"cache: {path} {wrong}; made anew", file=sys.stderr)
+        matrix = make()
+        _write(path, matrix, about)
+        # Mapped from the file, so that the memory can be given back.
+        found, wrong = _read(path, about)
+        return matrix if found is None else found
+
+
+def hash_arrays(hashed: _Hash, *arrays: np.ndarray) -> None:
+    """Add types, shapes and numbers of arrays to a hash."""
+    for array in arrays:
+        hashed.update(f"{array.dtype}{array.shape}".encode())
+        hashed.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+
+
+PARTS = ("crow", "col", "value")
+"""Of a matrix that is mostly zero."""
+
+
+def _read(path: Path, about: Record) -> tuple[Matrix | None, str]:
+    """A matrix, mapped into memory and not read; or what is wrong with the file."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            header = json.loads((file.metadata() or {}).get("propagated", "{}"))
+            tensors: dict[str, Tensor] = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, ValueError) as error:
+        return None, f"cannot be read ({error})"
+    if header != about:
+        return None, "is of something else, by its header"
+    found = {name: tensor.numpy() for name, tensor in tensors.items()}
+    if {*found} == {*PARTS}:
+        crow, col, value = (found[part] for part in PARTS)
+        return sp.csr_matrix((value, col, crow), shape=about["shape"], copy=False), ""
+    if {*found} == {"x"} and list(found["x"].shape) == about["shape"]:
+        return found["x"], ""
+    return None, "does not hold what its header says"
+
+
+def _write(path: Path, matrix: Matrix, about: Record) -> None:
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    parts = {"x": matrix}
+    if sp.issparse(matrix):
+        parts = dict(zip(PARTS, (matrix.indptr, matrix.indices, matrix.data), strict=True))
+    size = sum(part.nbytes for part in parts.values())
+    tensors = {name: torch.from_numpy(part) for name, part in parts.items()}
+    try:
+        with as_whole(path) as draft:
+            save_file(tensors, draft, {"propagated": json.dumps(about)})
+    except (OSError, SafetensorError) as error:
+        raise ValueError(
+            f"cache={path.parent} has no room for {path.name} ({error}): it takes "
+            f"{size / 2**20:,.1f} MiB; free some, give another folder or leave cache out"
+        ) from error
