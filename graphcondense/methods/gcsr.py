@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
@@ -251,11 +250,12 @@ def class_mixing(real: NodeSource, hops: int = 1) -> Tensor:
     from training nodes over ``Â^hops``, the share that comes from class ``d``. Rows sum to one."""
     task = real.task
     train = task.train.numpy()
-    walks = sp.identity(task.num_nodes, dtype=np.float32, format="csr")[train]
-    for _ in range(hops):
-        walks = walks @ task.gcn_adj
     members = F.one_hot(real.labels, real.num_classes).cpu().double().numpy()
-    heard = torch.from_numpy(members.T @ (walks[:, train] @ members))
+    walks = np.zeros((task.num_nodes, real.num_classes))
+    walks[train] = members
+    for _ in range(hops):
+        walks = task.gcn_adj @ walks
+    heard = torch.from_numpy(members.T @ walks[train])
     shares: Tensor = heard / heard.sum(1, keepdim=True)
     return shares.to(real.device, real.dtype)
 

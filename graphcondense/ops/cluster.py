@@ -15,8 +15,8 @@ from torch.nn import functional as F
 TINY = 1e-12
 HELD = 2**22
 """Memberships that are worked on at once: restarts beyond are made in turn."""
-CLEAR = 20_000
-"""Rows times parts up to which :func:`k_means` is Lloyd's algorithm, ten restarts at once."""
+WORK = 100_000
+"""Restarts times rows times parts from which there are fewer restarts."""
 SAMPLE = 1000
 """Rows of which all pairs are looked at by :func:`spectral_parts`."""
 
@@ -30,6 +30,16 @@ def isometric(x: Tensor) -> Tensor:
     values, vectors = torch.linalg.eigh(centred @ centred.T)
     near: Tensor = vectors * values.clamp_min(0).sqrt()
     return near.to(x.dtype)
+
+
+def starts(rows: int, parts: int, most: int) -> int:
+    """How often a clustering is started: ``most`` times, less often the more rows and parts there
+    are, and twice at least. Of many rows the starts end alike.
+
+    >>> starts(140, 70, 10), starts(2000, 10, 50), starts(90_000, 400, 50)
+    (10, 5, 2)
+    """
+    return min(most, max(2, WORK // (rows * parts)))
 
 
 def fuzzy_c_means(
@@ -109,17 +119,17 @@ def fuzzy_c_means(
 def k_means(x: Tensor, k: int, rng: Generator) -> Tensor:
     """The part ``[m]`` of each row ``[m, d]``, the best of ten restarts; no part is empty.
 
-    Many rows and parts are left to scikit-learn, whose k-means is quicker there: the best of three
-    starts.
+    Where rows and parts are so many that there are fewer of :func:`starts`, this is left to
+    scikit-learn, whose k-means is quicker there.
 
     Raises:
         ValueError: ``k`` beyond the rows.
     """
-    if len(x) * k > CLEAR and k <= len(x):
+    if k <= len(x) and (few := starts(len(x), max(k, 1), 10)) < 10:
         from sklearn.cluster import KMeans
 
         seed = int(torch.randint(2**31, (), generator=rng))
-        labels = KMeans(k, n_init=3, random_state=seed).fit(x.cpu().numpy()).labels_
+        labels = KMeans(k, n_init=few, random_state=seed).fit(x.cpu().numpy()).labels_
         return filled(torch.from_numpy(labels).long().to(x.device), k)
     u, cost = fuzzy_c_means(isometric(x.double()), k, rng, fuzzifier=1.0, restarts=10, steps=300)
     return filled(u[int(cost.argmin())].argmax(1), k)
