@@ -42,7 +42,7 @@ from graphcondense.core.callbacks import (
 from graphcondense.core.engine import Callback, State
 from graphcondense.core.method import Method, checked_callbacks, hyperparameters
 from graphcondense.core.panel import By
-from graphcondense.core.types import Synthetic
+from graphcondense.core.types import Source, Synthetic
 from graphcondense.kinds import (
     AnyProblem,
     Kind,
@@ -67,6 +67,7 @@ from graphcondense.ops.fields import (
 )
 from graphcondense.ops.files import writable, write_whole
 from graphcondense.ops.keywords import shows
+from graphcondense.ops.memory import free_bytes, spelled
 from graphcondense.ops.types import JsonValue, Record
 from graphcondense.ops.yaml import read_yaml
 from graphcondense.version import __version__
@@ -694,6 +695,7 @@ def _run(
     folder, done = _opened(run, identity)
     if done is not None:
         return done
+    _held_against_free(problem, method, name, source, estimate, device_of(run))
     rng = torch.Generator().manual_seed(run.seed)
     # Whether it is ever asked or not, a score belongs to a loop.
     scored = run.validations and method.iterates and before is None
@@ -762,6 +764,7 @@ def _nested(
             estimates.append(one.memory_bytes(source))
         except ValueError as error:
             raise ValueError(f"sizes={brief(sizes)}: {error}") from error
+    _held_against_free(problem, methods[-1], name, source, max(estimates), device_of(run))
     clock.on_gpu = device_of(run).type == "cuda"
     folders = [] if run.out is None else [writable(Path(run.out) / str(n)) for n in sizes]
     identity = _identity(problem, replace(method, **Record({counted: None})), name, run, about)
@@ -783,6 +786,43 @@ def _nested(
             _write_config(folder, identity, preset, run, about, origin)
             save(small, folder)
     return out
+
+
+def _held_against_free(
+    problem: AnyProblem,
+    method: Method,
+    name: str,
+    source: Source,
+    estimate: int,
+    device: torch.device,
+) -> None:
+    """Refuse what memory has no room for, before any work.
+
+    Raises:
+        ValueError: says what is needed, what is free, and what to change.
+    """
+    free = free_bytes(device)
+    if estimate <= free:
+        return
+    counted = kind_named(problem.kind).counted
+    given = Record({budget: None for budget in BUDGETS})
+    asked = int(method.sizes(source).sum())
+    fewer = asked // 2
+    while fewer >= 1:
+        try:
+            smaller = replace(method, **given | {counted: fewer}).memory_bytes(source)
+        except ValueError:  # below what each class needs
+            fewer = 0
+            break
+        if smaller <= free:
+            break
+        fewer //= 2
+    change = f"ask for fewer ({counted}={fewer} fits), " if fewer else ""
+    raise ValueError(
+        f"{name} needs about {spelled(estimate)} for {asked:,} {counted} of these data, and "
+        f"{spelled(free)} of memory are free on {device}: {change}take a "
+        "method that needs less (random needs least), another device=, or a machine with more"
+    )
 
 
 def _best(

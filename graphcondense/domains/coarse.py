@@ -20,7 +20,7 @@ from graphcondense.core.types import Synthetic
 from graphcondense.domains.node import EDGE_BYTES, NodeMethod, NodeSource
 from graphcondense.ops.arrays import dense
 from graphcondense.ops.budget import BUDGETS, Budget
-from graphcondense.ops.cluster import isometric
+from graphcondense.ops.cluster import isometric, starts
 from graphcondense.ops.coarsen import (
     Array,
     Candidates,
@@ -307,7 +307,7 @@ def by_class(
         seed = int(torch.randint(2**31, (), generator=rng))
         weights = None if weight is None else weight[of_class]
         near = isometric(rows.cpu()[torch.from_numpy(of_class)].double()).numpy()
-        return parts_of(near, k, seed, weights)
+        return parts_of(near, k, seed, weights, starts(len(near), k, 10))
 
     return parts_within(real.labels.cpu().numpy(), sizes, part)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -73,6 +73,7 @@ class NodeSource:
         self.device, self.dtype = torch.device(device), dtype
         self._designs: dict[int, Tensor] = {}
         self._blocks: dict[int | None, Batch] = {}
+        self._settle: Callable[[Batch], Batch] | None = None
 
     @property
     def num_classes(self) -> int:
@@ -94,11 +95,17 @@ class NodeSource:
     def counts(self) -> Tensor:
         return torch.bincount(self.labels, minlength=self.num_classes).cpu()
 
-    def looking(self, hops: int, fanout: int | None = None) -> NodeSource:
-        """The same source for models that look ``hops`` far."""
+    def looking(
+        self,
+        hops: int,
+        fanout: int | None = None,
+        settle: Callable[[Batch], Batch] | None = None,
+    ) -> NodeSource:
+        """The same source for models that look ``hops`` far; ``settle`` does once what such a model
+        does with a batch whatever its weights."""
         out = object.__new__(NodeSource)
         out.__dict__.update(self.__dict__)
-        out.hops, out.fanout, out._blocks = hops, fanout, {}
+        out.hops, out.fanout, out._blocks, out._settle = hops, fanout, {}, settle
         return out
 
     def propagated(self, hops: int) -> Tensor:
@@ -151,7 +158,8 @@ class NodeSource:
             features = csr_tensor(x, dtype=dtype, device=device)
         else:
             features = torch.from_numpy(x).to(device, dtype)
-        return Batch((features, adj), self.labels[members.to(self.device)])
+        batch = Batch((features, adj), self.labels[members.to(self.device)])
+        return batch if self._settle is None else self._settle(batch)
 
 
 class NodeView:
@@ -410,7 +418,7 @@ class NetworkMatched(LearntGraph):
             objective=objective,
             pool=Fresh(model, outer, inner, inner_adam(lr_model), lessons=lessons),
             schedule=self.schedule(outer, syn),
-            real=real.looking(model.hops, fanout),
+            real=real.looking(model.hops, fanout, model.settled),
         )
 
 

@@ -134,10 +134,15 @@ def assess(
         wrong have the least confidence of all. And whether it is right, ``[m]``, float64.
     """
     targets = F.one_hot(learnt_y, num_classes).double()
-    # Least squares of least norm, in as many unknowns as there are rows.
+    # Least squares of least norm, by the smaller of the two Gram matrices.
     wide = learnt.double()
-    inner = torch.linalg.pinv(wide @ wide.T, hermitian=True) @ targets
-    odds = ((rows.double() @ wide.T) @ inner).softmax(1)
+    if len(wide) <= wide.shape[1]:
+        inner = torch.linalg.pinv(wide @ wide.T, hermitian=True) @ targets
+        outputs = (rows.double() @ wide.T) @ inner
+    else:
+        inner = torch.linalg.pinv(wide.T @ wide, hermitian=True) @ (wide.T @ targets)
+        outputs = rows.double() @ inner
+    odds = outputs.softmax(1)
     right = odds.argmax(1) == y
     sure = odds.gather(1, y[:, None]).squeeze(1)
     return torch.where(right, sure, sure.min()), right.double()

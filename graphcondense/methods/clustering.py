@@ -15,6 +15,10 @@ from graphcondense.ops.coarsen import few_dimensions, means, undirected
 from graphcondense.ops.fields import Count, Natural
 
 
+BLOCK = 8192
+"""Nodes whose distances to all centres are held at once."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Clustering(Coarse):
     """A cluster for each condensed node: the baseline of all that make groups by features.
@@ -36,9 +40,12 @@ class Clustering(Coarse):
     dims: Count = 128
 
     def memory_bytes(self, real: NodeSource) -> int:
-        """The few dimensions of all nodes, distances to all centres, and the export."""
-        width = 4 * self.dims + 2 * int(self.sizes(real).sum())
-        return 8 * real.num_examples * width + 2 * exported(self, real)
+        """The few dimensions of all nodes, distances of a block to all centres, the links, and the
+        export."""
+        n, width = int(self.sizes(real).sum()), 4 * min(self.dims, real.num_features)
+        blocks = 3 * 8 * min(BLOCK, real.num_examples) * n
+        links = 60 * int(real.task.adj.nnz)
+        return 8 * real.num_examples * width + blocks + links + 2 * exported(self, real)
 
     def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         sizes, task = self.sizes(real), real.task
@@ -48,7 +55,11 @@ class Clustering(Coarse):
             rows = task.gcn_adj @ rows
         part = by_class(real, torch.from_numpy(rows[train]), sizes, rng)
         centres = means(part, n) @ rows[train]
-        assignment = (np.square(centres).sum(1) - 2 * rows @ centres.T).argmin(1)
+        lengths = np.square(centres).sum(1)
+        blocks = (rows[at : at + BLOCK] for at in range(0, len(rows), BLOCK))
+        assignment = np.concatenate(
+            [(lengths - 2 * block @ centres.T).argmin(1) for block in blocks]
+        )
         assignment[train] = part
         y = np.arange(real.num_classes).repeat(sizes.numpy())
         return coarse_graph(real, assignment, n, undirected(task.adj), y=y)

@@ -24,6 +24,8 @@ from graphcondense.ops.sampling import blocks
 if TYPE_CHECKING:
     from graphcondense.saved.condensed_graph import CondensedGraph
 
+MOST_ROWS = 20_000
+"""Training nodes of a step where ``real_batch`` does not say how many of each class."""
 MOST_SEEN = 10_000
 """Real nodes in the neighbourhood of the training nodes up to which the kernel may have several
 blocks: 400 MB for the covariance of all pairs, several at once."""
@@ -53,7 +55,8 @@ class GCSNTK(LearntGraph):
         lr_y: learning rate of Adam on the labels.
         lr_adj: learning rate of Adam on the edges' logits; an MLP's weights take 0.001.
         epochs: updates.
-        real_batch: real nodes of each class and step; all by default.
+        real_batch: real nodes of each class and step; all by default, and of more than 20,000 so
+            many a step, drawn anew from all.
     """
 
     name = "gc-sntk"
@@ -183,6 +186,8 @@ class _Seen(NodeView):
     def batch(
         self, c: int | None = None, size: int | None = None, rng: Generator | None = None
     ) -> Batch:
+        if c is None and size is None and rng is not None and len(self.real.labels) > MOST_ROWS:
+            size = MOST_ROWS
         if size is None:
             return self.whole
         if self.kernel.blocks > 1:

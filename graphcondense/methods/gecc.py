@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from graphcondense.core.method import Variants
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.node import NodeMethod, NodeSource, NodeSynthetic, class_labels
-from graphcondense.ops.cluster import fuzzy_c_means, isometric
+from graphcondense.ops.cluster import HELD, fuzzy_c_means, isometric, starts
 from graphcondense.ops.fields import Count, NonNegative, Range, Weights
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ class GECC(NodeMethod):
         weights: of ``X, ÂX, Â²X, ...``; the paper's. Three hops alone, (0, 0, 0, 1.7), are half a
             point better on Cora's validation nodes and two worse on its test nodes.
         fuzzifier: ``f``; 1 is hard clustering.
-        restarts: starts of each class's clustering.
+        restarts: starts of each class's clustering; by default 50, and fewer in a class whose rows
+            times clusters are above 2,000, two at least
+            (:func:`~graphcondense.ops.cluster.starts`).
         steps: updates of a clustering at most.
         balance: weight of the spread of sizes; 0 leaves it out.
     """
@@ -46,7 +48,7 @@ class GECC(NodeMethod):
 
     weights: Weights = (-0.1, 0.9, 0.9)
     fuzzifier: Annotated[float, Range(1)] = 1.3
-    restarts: Count = 50
+    restarts: Count | None = None
     steps: Count = 100
     balance: NonNegative = 10.0
 
@@ -61,6 +63,9 @@ class GECC(NodeMethod):
         k, d = int(sizes.max()), real.num_features
         floats = 3 * rows * d + self.restarts * (4 * most * k + 2 * k * min(most, d))
         return 4 * (floats + 6 * int(sizes.sum()) * d)
+
+    def _restarts(self, rows: int, clusters: int) -> int:
+        return self.restarts or starts(rows, clusters, 50)
 
     def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         return self._centres(real, None, rng)
@@ -92,7 +97,7 @@ class GECC(NodeMethod):
             size,
             rng,
             fuzzifier=self.fuzzifier,
-            restarts=1 if start is not None else self.restarts,
+            restarts=1 if start is not None else self._restarts(len(rows), size),
             steps=self.steps,
             centres=start,
         )

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import networkx as nx
 import numpy as np
+import torch
 from torch import Generator, Tensor
 
 from graphcondense.domains.coresets import NodeCoreset, largest
 from graphcondense.domains.node import NodeSource
 from graphcondense.ops.fields import Momentum
+from graphcondense.ops.personalised import personalised_pagerank
 
 
 @dataclass(frozen=True, kw_only=True)
 class PageRank(NodeCoreset):
-    """Training nodes of the greatest PageRank, by networkx; ties by node order.
+    """Training nodes of the greatest PageRank; ties by node order.
 
     Attributes:
         damping: probability to follow an edge.
@@ -26,8 +28,14 @@ class PageRank(NodeCoreset):
 
     damping: Momentum = 0.85
 
-    def choose(self, real: NodeSource, c: int, k: int, rng: Generator) -> Tensor:
-        # networkx reads row i, column j as the edge i -> j; our rows are targets.
-        graph = nx.from_scipy_sparse_array(real.task.adj.T, create_using=nx.DiGraph)
-        rank = nx.pagerank(graph, alpha=self.damping)
-        return largest(np.array([rank[i] for i in self.members(real, c).tolist()]), k)
+    def chosen(self, real: NodeSource, members: Sequence[Tensor], rng: Generator) -> Tensor:
+        # A surfer goes with the messages, from a node to one that hears from it; rows are targets.
+        everyone = np.arange(real.num_examples)
+        rank = personalised_pagerank(real.task.adj.T.tocsr(), everyone, damping=self.damping)
+        sizes = self.sizes(real).tolist()
+        return torch.cat(
+            [
+                nodes[largest(rank[nodes.numpy()], k)]
+                for nodes, k in zip(members, sizes, strict=True)
+            ]
+        )

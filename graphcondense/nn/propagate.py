@@ -19,7 +19,7 @@ from graphcondense.core.pools import uniform
 from graphcondense.core.types import Batch
 from graphcondense.ops.adjacency import Adjacency, spmm
 
-Operator: TypeAlias = Adjacency | tuple[Tensor, ...]
+Operator: TypeAlias = Adjacency | tuple[Adjacency, ...]
 
 
 def hops_of(adj: Operator, hops: int) -> Sequence[Adjacency]:
@@ -125,9 +125,31 @@ class SGC(Propagation):
 
     def outputs(self, x: Tensor, adj: Operator = None, *, features: bool = False) -> Tensor:
         h = self.design(x, adj)
+        if not features and self.shorter_as_one(len(h)):
+            weight, bias = self.as_one()
+            out = h @ weight.T
+            return out if bias is None else out + bias
         for lin in self.lins[:-1]:
             h = lin(h)
         return h if features else self.lins[-1](h)
+
+    def shorter_as_one(self, rows: int) -> bool:
+        """Whether the product of the maps costs less than one map after the other, for so many
+        rows."""
+        sizes = [self.lins[0].in_features, *(lin.out_features for lin in self.lins)]
+        chain = rows * sum(a * b for a, b in pairwise(sizes))
+        product = sum(sizes[0] * a * b for a, b in pairwise(sizes[1:]))
+        return product + rows * sizes[0] * sizes[-1] < chain
+
+    def as_one(self) -> tuple[Tensor, Tensor | None]:
+        """The product of the maps, ``[out_channels, in_channels]``, and its constant
+        ``[out_channels]``."""
+        weight, bias = self.lins[0].weight, self.lins[0].bias
+        for lin in self.lins[1:]:
+            weight, bias = lin.weight @ weight, None if bias is None else lin.weight @ bias
+            if lin.bias is not None:
+                bias = lin.bias if bias is None else bias + lin.bias
+        return weight, bias
 
     def layers(self, x: Tensor, adj: Operator = None) -> list[Tensor]:
         return list(accumulate(self.lins, lambda h, lin: lin(h), initial=self.design(x, adj)))[1:]
@@ -140,6 +162,15 @@ class GCN(Propagation):
     @staticmethod
     def count_hops(num_layers: int, hops: int) -> int:
         return num_layers
+
+    def settled(self, batch: Batch) -> Batch:
+        """Dense features come with their first propagation done, which a linear map does not mind;
+        sparse ones stay, as what is propagated is no longer sparse."""
+        x, adj = batch.inputs
+        if adj is None or x.layout != torch.strided:
+            return batch
+        first, *others = hops_of(adj, self.hops)
+        return batch._replace(inputs=(spmm(first, x), (None, *others)))
 
     def outputs(self, x: Tensor, adj: Operator = None, *, features: bool = False) -> Tensor:
         *inner, last = hops_of(adj, self.hops)

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
@@ -244,26 +244,46 @@ def _unit(g: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class ClassRows:
-    """Rows of a design matrix ``H [m, d]`` sorted into ``K`` classes and padded."""
+    """Rows of a design matrix ``H [m, d]`` sorted into ``K`` classes."""
 
     def __init__(self, design: Tensor, labels: Tensor, num_classes: int) -> None:
-        counts = torch.bincount(labels, minlength=num_classes)
-        order = torch.argsort(labels, stable=True)
-        first = counts.cumsum(0) - counts
-        slot = torch.arange(int(counts.max()), device=labels.device)
-        self.mask = (slot < counts[:, None]).to(design.dtype)  # [K, m_max]
-        index = order[(first[:, None] + slot).clamp_max(len(order) - 1)]
-        self.design = design[index]  # [K, m_max, d]
-        self.labels = labels[index]
-        self.counts = counts.to(design.dtype)
+        sizes = torch.bincount(labels, minlength=num_classes)
+        if bool((labels[1:] < labels[:-1]).any()):
+            order = torch.argsort(labels, stable=True)
+            design, labels = design[order], labels[order]
+        self.counts = sizes.to(design.dtype)
+        self.classes = list(
+            zip(design.split(sizes.tolist()), labels.split(sizes.tolist()), strict=True)
+        )
 
-    def layer_gradients(self, weights: list[Tensor], bias: list[Tensor | None]) -> list[Tensor]:
-        """``G_l = R^T H_{l-1}`` of each layer ``[K, C, in_l]``, of the mean loss of each class."""
-        h, before = self.design, []
+    def layer_gradients(
+        self, weights: Sequence[Tensor], bias: Sequence[Tensor | None]
+    ) -> list[Tensor]:
+        """``G_l = R^T H_{l-1}`` of each layer ``[K, C, in_l]``, of the mean loss of each class.
+
+        Layers are linear maps of the design, ``H_l = H A_l^T + 1 c_l^T``, so none is formed:
+        ``G_l = (R^T H) A_{l-1}^T + (R^T 1) c_{l-1}^T``, and outputs are those of one layer.
+        """
+        chain: list[tuple[Tensor, Tensor | None]] = []  # A_l and c_l
         for weight, b in zip(weights, bias, strict=True):
-            before.append(h)
-            h = h @ weight.T if b is None else h @ weight.T + b
-        residual = torch.softmax(h, -1) - torch.nn.functional.one_hot(self.labels, h.shape[-1])
-        scale = self.mask / self.counts.clamp_min(1)[:, None]
-        residual = (residual * scale[..., None]).transpose(1, 2)
-        return [residual @ layer for layer in before]
+            if not chain:
+                chain.append((weight, b))
+                continue
+            before, shift = chain[-1]
+            moved = b if shift is None else weight @ shift if b is None else weight @ shift + b
+            chain.append((weight @ before, moved))
+        last, constant = chain[-1]
+        first, totals = [], []
+        for rows, labels in self.classes:
+            outputs = rows @ last.T if constant is None else rows @ last.T + constant
+            likely = torch.softmax(outputs, -1)
+            residual = likely.scatter_add(1, labels[:, None], likely.new_full((len(rows), 1), -1))
+            residual = residual / max(len(rows), 1)
+            first.append(residual.T @ rows)
+            totals.append(residual.sum(0))
+        product, total = torch.stack(first), torch.stack(totals)
+        grads = [product]
+        for before, shift in chain[:-1]:
+            layer = product @ before.T
+            grads.append(layer if shift is None else layer + total[..., None] * shift)
+        return grads

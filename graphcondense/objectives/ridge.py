@@ -69,7 +69,7 @@ class RidgeMatching:
 
     def _batches(self, real: Source, rng: Generator) -> list[Batch]:
         if self.size is None:
-            return [real.batch()]
+            return [real.batch(rng=rng)]
         return [real.batch(c, self.size, rng) for c in range(real.num_classes)]
 
 

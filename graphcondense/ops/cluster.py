@@ -13,6 +13,12 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 TINY = 1e-12
+HELD = 2**22
+"""Memberships that are worked on at once: restarts beyond are made in turn."""
+WORK = 100_000
+"""Restarts times rows times parts from which there are fewer restarts."""
+SAMPLE = 1000
+"""Rows of which all pairs are looked at by :func:`spectral_parts`."""
 
 
 def isometric(x: Tensor) -> Tensor:
@@ -24,6 +30,16 @@ def isometric(x: Tensor) -> Tensor:
     values, vectors = torch.linalg.eigh(centred @ centred.T)
     near: Tensor = vectors * values.clamp_min(0).sqrt()
     return near.to(x.dtype)
+
+
+def starts(rows: int, parts: int, most: int) -> int:
+    """How often a clustering is started: ``most`` times, less often the more rows and parts there
+    are, and twice at least. Of many rows the starts end alike.
+
+    >>> starts(140, 70, 10), starts(2000, 10, 50), starts(90_000, 400, 50)
+    (10, 5, 2)
+    """
+    return min(most, max(2, WORK // (rows * parts)))
 
 
 def fuzzy_c_means(
@@ -65,6 +81,23 @@ def fuzzy_c_means(
         raise ValueError(f"{k} clusters of {m} rows; ask for 1 to {m}")
     if fuzzifier < 1:
         raise ValueError(f"fuzzifier={fuzzifier} must be at least 1 (1 is hard clustering)")
+    restarts = restarts if centres is None else len(centres)
+    if restarts > (at_once := max(1, HELD // (m * k))):
+        found = [
+            fuzzy_c_means(
+                x,
+                k,
+                rng,
+                fuzzifier=fuzzifier,
+                restarts=min(at_once, restarts - first),
+                steps=steps,
+                tolerance=tolerance,
+                centres=None if centres is None else centres[first : first + at_once],
+            )
+            for first in range(0, restarts, at_once)
+        ]
+        memberships, costs = zip(*found, strict=True)
+        return torch.cat(memberships), torch.cat(costs)
     if centres is None and fuzzifier > 1:
         u = torch.rand(restarts, m, k, generator=rng).to(x)
         u = u / u.sum(2, keepdim=True)
@@ -76,7 +109,7 @@ def fuzzy_c_means(
     for _ in range(steps):
         v = _means(x, u, v, fuzzifier)
         moved, u = u, _memberships(x, v, fuzzifier)
-        if float((u - moved).abs().max()) < tolerance:
+        if float(moved.sub_(u).abs_().max()) < tolerance:
             break
     v = _means(x, u, v, fuzzifier)
     cost = (u**fuzzifier * _squares(x, v)).sum((1, 2))
@@ -86,9 +119,18 @@ def fuzzy_c_means(
 def k_means(x: Tensor, k: int, rng: Generator) -> Tensor:
     """The part ``[m]`` of each row ``[m, d]``, the best of ten restarts; no part is empty.
 
+    Where rows and parts are so many that there are fewer of :func:`starts`, this is left to
+    scikit-learn, whose k-means is quicker there.
+
     Raises:
         ValueError: ``k`` beyond the rows.
     """
+    if k <= len(x) and (few := starts(len(x), max(k, 1), 10)) < 10:
+        from sklearn.cluster import KMeans
+
+        seed = int(torch.randint(2**31, (), generator=rng))
+        labels = KMeans(k, n_init=few, random_state=seed).fit(x.cpu().numpy()).labels_
+        return filled(torch.from_numpy(labels).long().to(x.device), k)
     u, cost = fuzzy_c_means(isometric(x.double()), k, rng, fuzzifier=1.0, restarts=10, steps=300)
     return filled(u[int(cost.argmin())].argmax(1), k)
 
@@ -97,7 +139,9 @@ def spectral_parts(x: Tensor, k: int, rng: Generator) -> Tensor:
     """The part ``[m]`` of each row ``[m, d]``; no part is empty.
 
     Normalised spectral clustering (Ng, Jordan & Weiss, NeurIPS 2001) of the graph of the rows'
-    positive cosines, by :func:`k_means`.
+    positive cosines, by :func:`k_means`. Of more than 1,000 rows (or four a part, if that is more)
+    the eigenvectors are those of so many random ones, and each row has the mean of those that it is
+    near to (Nyström's extension; Fowlkes et al., TPAMI 2004): time and memory are linear in rows.
 
     Raises:
         ValueError: ``k`` beyond the rows.
@@ -110,10 +154,20 @@ def spectral_parts(x: Tensor, k: int, rng: Generator) -> Tensor:
     if not 1 <= k <= len(x):
         raise ValueError(f"{k} clusters of {len(x)} rows; ask for 1 to {len(x)}")
     unit = F.normalize(x.double())
-    near = (unit @ unit.T).clamp_min(0)
+    some = max(SAMPLE, 4 * k)
+    sample = unit
+    if len(x) > some:
+        sample = unit[torch.randperm(len(x), generator=rng)[:some].to(x.device)]
+    near = (sample @ sample.T).clamp_min_(0)
     scale = near.sum(1).clamp_min(TINY).rsqrt()
-    _, vectors = torch.linalg.eigh(scale[:, None] * near * scale)
-    return k_means(F.normalize(vectors[:, -k:]), k, rng)
+    values, vectors = torch.linalg.eigh(scale[:, None] * near * scale)
+    found = vectors[:, -k:]
+    if sample is not unit:
+        # Rows are scaled to one length next, so a row's own degree does not matter.
+        found = scale[:, None] * found / values[-k:].clamp_min(TINY)
+        blocks = unit.split(max(1, HELD // len(sample)))
+        found = torch.cat([(rows @ sample.T).clamp_min_(0) @ found for rows in blocks])
+    return k_means(F.normalize(found), k, rng)
 
 
 def filled(part: Tensor, k: int) -> Tensor:
@@ -132,7 +186,8 @@ def filled(part: Tensor, k: int) -> Tensor:
 def _squares(x: Tensor, v: Tensor) -> Tensor:
     """Squared distances ``[R, m, k]``."""
     cross = torch.einsum("md,rkd->rmk", x, v)
-    return (x.square().sum(1)[None, :, None] + v.square().sum(2)[:, None] - 2 * cross).clamp_min(0)
+    squares = x.square().sum(1)[None, :, None] + v.square().sum(2)[:, None]
+    return squares.sub_(cross, alpha=2).clamp_min_(0)
 
 
 def _memberships(x: Tensor, v: Tensor, fuzzifier: float) -> Tensor:
@@ -140,7 +195,7 @@ def _memberships(x: Tensor, v: Tensor, fuzzifier: float) -> Tensor:
     if fuzzifier == 1:
         return F.one_hot(squares.argmin(2), v.shape[1]).to(x.dtype)
     # A softmax of logarithms: the power itself overflows where a row is a centre.
-    return torch.softmax(-squares.clamp_min(TINY).log() / (fuzzifier - 1), 2)
+    return torch.softmax(squares.clamp_min_(TINY).log_().neg_().div_(fuzzifier - 1), 2)
 
 
 def _means(x: Tensor, u: Tensor, v: Tensor, fuzzifier: float) -> Tensor:

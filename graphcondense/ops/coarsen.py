@@ -365,9 +365,11 @@ def joined(level: Level, among: Array, most: int) -> tuple[Array, int]:
         heapq.heapify(heap)
     while most > 0 and (heap := max(heaps, key=len, default=[])) and len(heap) > 1:
         (v, i), (w, j) = heapq.heappop(heap), heapq.heappop(heap)
-        group[group == max(i, j)] = min(i, j)
+        group[max(i, j)] = min(i, j)
         heapq.heappush(heap, (v + w, min(i, j)))
         most -= 1
+    while not np.array_equal(group, first := group[group]):
+        group = first
     return _numbered(group)
 
 

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from graphcondense.ops.arrays import Array
 
-BLOCK = 4096
-"""Rows whose distances are held at once."""
+HELD = 2**24
+"""Distances that are held at once."""
 
 
 def reverse_neighbours(rows: Tensor, candidates: Tensor, k: int) -> sp.csr_matrix:
@@ -33,10 +33,13 @@ def reverse_neighbours(rows: Tensor, candidates: Tensor, k: int) -> sp.csr_matri
     k = min(k, len(candidates))
     wide = candidates.double()
     found = []
-    for i in range(0, len(rows), BLOCK):
-        part = rows[i : i + BLOCK].double()
-        apart = torch.cdist(part, wide, compute_mode="donot_use_mm_for_euclid_dist")
-        found.append(apart.sort(dim=1, stable=True).indices[:, :k])
+    for part in rows.split(max(1, HELD // max(1, len(wide)))):
+        apart = torch.cdist(part.double(), wide, compute_mode="donot_use_mm_for_euclid_dist")
+        nearest = []
+        for _ in range(k):
+            nearest.append(apart.argmin(1))  # the first of equals
+            apart.scatter_(1, nearest[-1][:, None], torch.inf)
+        found.append(torch.stack(nearest, 1))
     near = torch.cat(found).cpu().numpy()
     row = np.repeat(np.arange(len(rows)), k)
     ones = np.ones(near.size, bool)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
+from graphcondense.ops.cluster import starts
+
 
 def choose_random(x: Tensor, k: int, rng: Generator) -> Tensor:
     """``k`` of the rows ``[n, d]``, uniformly, without repetition."""
@@ -54,11 +56,12 @@ CHOICES = {
 
 
 def choose_centres(x: Tensor, k: int, rng: Generator) -> Tensor:
-    """``k`` cluster centres ``[k, d]`` of the rows, by scikit-learn's k-means."""
+    """``k`` cluster centres ``[k, d]`` of the rows, by scikit-learn's k-means: the best of ten
+    :func:`~graphcondense.ops.cluster.starts`, fewer of many rows."""
     from sklearn.cluster import KMeans
 
     seed = int(torch.randint(2**31, (), generator=rng))
     if k >= len(x):
         return x.clone()
-    fitted = KMeans(k, n_init=10, random_state=seed).fit(x.cpu().double().numpy())
+    fitted = KMeans(k, n_init=starts(len(x), k, 10), random_state=seed).fit(x.cpu().double().numpy())
     return torch.from_numpy(fitted.cluster_centers_).to(x)

@@ -14,10 +14,12 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import lobpcg, splu
 
 from graphcondense.ops.coarsen import Array, Candidates, Level, laplacian, of_edges
-from graphcondense.ops.spectral import DENSE
+from graphcondense.ops.spectral import DENSE, components
 
 BLOCK = 2**22
 """Entries of a product of neighbourhoods that are held at once."""
+HELD = 2**24
+"""Entries of the vectors of eigenvalue zero, one a component, that are held at once."""
 
 
 # --- the subspace ------------------------------------------------------------------------------
@@ -39,6 +41,8 @@ def smallest_nonzero(adj: sp.csr_matrix, k: int, rng: np.random.Generator) -> tu
     if m <= DENSE or 5 * (k + parts) > m:
         values, vectors = np.linalg.eigh(lap.toarray())
         return values[parts : parts + k], vectors[:, parts : parts + k]
+    if m * parts > HELD:
+        return _of_each_part(adj, k, rng)
     constant = np.zeros((m, parts))
     constant[np.arange(m), part] = np.bincount(part)[part] ** -0.5
     scale = sp.diags_array(1 / np.maximum(lap.diagonal(), 1e-300))
@@ -50,6 +54,21 @@ def smallest_nonzero(adj: sp.csr_matrix, k: int, rng: np.random.Generator) -> tu
         )
     order = np.argsort(values)[:k]
     return values[order], vectors[:, order]
+
+
+def _of_each_part(adj: sp.csr_matrix, k: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """:func:`smallest_nonzero`, component by component: what is zero on all others needs no
+    vectors to keep it from them."""
+    found = []
+    for nodes in components(adj):
+        if len(nodes) > 1:  # a node alone has the eigenvalue zero and no other
+            values, vectors = smallest_nonzero(adj[nodes][:, nodes].tocsr(), k, rng)
+            found += [(value, nodes, vectors[:, at]) for at, value in enumerate(values)]
+    found = sorted(found, key=lambda pair: pair[0])[:k]
+    out = np.zeros((adj.shape[0], len(found)))
+    for column, (_, nodes, vector) in enumerate(found):
+        out[nodes, column] = vector
+    return np.array([value for value, _, _ in found]), out
 
 
 def variation_basis(adj: sp.csr_matrix, span: Array) -> Array:
