@@ -101,7 +101,8 @@ def command_bench(argv: list[str]) -> object:
     if args.cell:
         write_whole(args.cell, json.dumps(run_cell(args), indent=1))
         return None
-    check_device(args.device)
+    if args.workers != "ray":
+        check_device(args.device)  # with Ray the machine that looks on may have no GPU
     where = where_of(args)
     kind = kind_of(where.named())
     names = method_names(args.methods, kind)
@@ -111,8 +112,8 @@ def command_bench(argv: list[str]) -> object:
             raise ValueError(f"--{flag} {args[flag]} must be at least 1")
     if args.ray_address is not None and args.workers != "ray":
         raise ValueError(f"--ray-address {args.ray_address} is for --workers ray")
-    if args.workers == "ray" and str(args.device) not in ("cpu", "cuda"):
-        raise ValueError(f"--device {args.device}: Ray gives each worker a GPU; say --device cuda")
+    if args.workers == "ray":
+        check_ray(str(args.device))
     if sum(budget[k] is not None for k in BUDGETS) != 1:
         raise ValueError("give exactly one of --nodes, --ratio, --per-class, --bytes")
     where.load(kind)  # what is wrong with the data is said once, before any cell
@@ -134,6 +135,18 @@ def command_bench(argv: list[str]) -> object:
             + "; ".join(f"{name}: {why}" for name, why in failed.items())
         )
     return {"page": args.page, "cells": _cells(cells)}
+
+
+def check_ray(device: str) -> None:
+    """Raise a ValueError unless Ray is there and chooses the device itself."""
+    from graphcondense.ops.fleet import need_ray
+
+    if device not in ("cpu", "cuda"):
+        raise ValueError(f"--device {device}: Ray gives each worker a GPU; say --device cuda")
+    try:
+        need_ray()
+    except ImportError as error:  # a missing extra is the user's to install
+        raise ValueError(str(error)) from error
 
 
 def method_names(text: str, kind: str) -> list[str]:

@@ -131,7 +131,7 @@ def explore(
             points = {str(i): point for i, point in enumerate(waiting)}
             for key, done in fleet.each(measure, points) if fleet is not None else ():
                 if done.value is None:
-                    raise RuntimeError(f"{name}: {points[key]} failed: {done.why}")
+                    raise ChildProcessError(f"{name}: {points[key]} failed: {done.why}")
                 measured[points[key]], keeps[points[key]] = done.value
                 tell()
     return [(point, kept) for point, (_, kept) in found.items()][:trials]
