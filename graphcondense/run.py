@@ -10,6 +10,7 @@ import reprlib
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import (
     TYPE_CHECKING,
@@ -139,6 +140,9 @@ class Run:
         checkpoint_seconds: seconds between checkpoints; 0 saves after every update.
         progress: show a progress bar where there is a terminal.
         tensorboard: also write TensorBoard scalars into ``out`` (extra ``log``).
+        learners: networks that an update follows the mean of, each drawn and trained by itself. By
+            default one, and under ``torchrun`` one for each process. As many learners give the same
+            set however many processes share them.
         sizes: several sizes in one run, such as 35, 70 and 140, instead of a budget. They count
             nodes (of other kinds of data graphs, images or users), and a smaller set is made of a
             larger one. ``out`` then has a folder for each, such as ``out/35``. Only some methods
@@ -165,6 +169,7 @@ class Run:
     checkpoint_seconds: NonNegative = 20.0
     progress: bool = True
     tensorboard: bool = False
+    learners: Count | None = None
     sizes: Distinct | None = None
 
     def __post_init__(self) -> None:
@@ -203,6 +208,7 @@ def _keywords(
     checkpoint_seconds: float = 20.0,
     progress: bool = True,
     tensorboard: bool = False,
+    learners: int | None = None,
     sizes: None = None,
     preset: str | None = "auto",
     callbacks: Sequence[Callback] = (),
@@ -496,6 +502,7 @@ def _apart(options: Mapping[str, object]) -> tuple[Record, Record]:
 
 
 LOOP_OPTIONS = (
+    "learners",
     "validations",
     "patience",
     "seconds",
@@ -669,10 +676,12 @@ def _checked(cls: type[T], values: Mapping[str, object]) -> T:
 
 
 def device_of(run: Run) -> torch.device:
-    """The device asked for, or a GPU when there is one."""
-    return usable(run.device, "cuda" if torch.cuda.is_available() else "cpu")
+    """The device asked for, or a GPU when there is one; under ``torchrun`` that of the process."""
+    wanted = run.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    return usable(parallel.gpu() if wanted == "cuda" else wanted)
 
 
+@parallel.together()
 def _run(
     problem: AnyProblem,
     method: Method,
@@ -689,10 +698,11 @@ def _run(
     """One run. ``judged`` has the finished set scored where none was scored on the way."""
     about = problem.describe()
     identity = _identity(problem, method, name, run, about)
+    _same_everywhere(identity)
     source = problem.source(method)
     estimate = method.memory_bytes(source)  # an impossible budget ends here, before any writing
     clock.on_gpu = device_of(run).type == "cuda"
-    folder, done = _opened(run, identity)
+    folder, done = parallel.from_main(lambda: _opened(run, identity))
     if done is not None:
         return done
     _held_against_free(problem, method, name, source, estimate, device_of(run))
@@ -703,11 +713,12 @@ def _run(
     # All that has a state is always there, so that a resumed run may have other limits.
     lasting: list[Callback] = [TimeBudget(run.seconds, clock, watch), *extra, watch]
     lasting.append(EarlyStop(run.patience, watch))
-    if folder is not None and parallel.is_main():
+    if folder is not None:
         lasting.append(JsonLog(folder / "metrics.jsonl"))
     resume = None
     if folder is not None and run.resume:
-        resume = read_checkpoint(folder / "checkpoint.pt", identity, lasting)
+        read = partial(read_checkpoint, folder / "checkpoint.pt", identity, lasting)
+        resume = parallel.from_main(read)
     percent = about.get("metric") not in ("rmse", "mae")
     label = f"{name}, seed {run.seed}" if judged else name
     callbacks = [*lasting, Progress(label, percent=percent)] if run.progress else [*lasting]
@@ -719,8 +730,10 @@ def _run(
         path = folder / "checkpoint.pt"
         callbacks.append(Checkpoint(path, identity, lasting, seconds=run.checkpoint_seconds))
     if before is None:
-        watching = callbacks if method.iterates else ()
-        syn = method.condense(source, rng=rng, callbacks=watching, resume=resume)
+        loop = Record(callbacks=callbacks, resume=resume) if method.iterates else Record()
+        if identity["learners"] is not None:
+            loop["learners"] = identity["learners"]
+        syn = method.condense(source, rng=rng, **loop)
     else:
         syn = method.update(source, before, rng=rng)
     small = _recorded(
@@ -887,6 +900,7 @@ def _identity(
     """What makes a run the run it is: a folder of another is not gone on with."""
     names = run.validators
     judged = {"validate_by": run.validate_by} if names else {}
+    learners = parallel.shares(run.learners)[0] if method.iterates else 1
     return {
         "method": name,
         "hyperparameters": hyperparameters(method),
@@ -899,8 +913,18 @@ def _identity(
         **judged,
         "candidates": run.candidates,
         "budget_seconds": run.budget_seconds,
+        "learners": learners if learners > 1 else None,
         "data": about["digest"],
     }
+
+
+def _same_everywhere(identity: Mapping[str, object]) -> None:
+    """Raise a ValueError where this process was asked for another run than the main one."""
+    for name, there, here in differences(parallel.from_main(lambda: dict(identity)), identity):
+        raise ValueError(
+            f"all processes must have one run: {name} is {there} in process 0 and {here} in "
+            f"process {parallel.rank()}"
+        )
 
 
 def _write_config(
@@ -1074,6 +1098,7 @@ def record(
         "hash": graph_hash(small),
         "seconds": round(seconds, 3),
         "steps": watch.steps,
+        "learners": parallel.shares(run.learners)[0] if watch.steps is not None else None,
         "stopped": watch.stopped,
         "validation": {
             "score": None if math.isnan(watch.best) else watch.best,

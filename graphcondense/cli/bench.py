@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import math
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from jsonargparse import Namespace
 
@@ -37,6 +41,7 @@ from graphcondense.ops.tables import Table
 
 if TYPE_CHECKING:
     from graphcondense.evaluate.report import Report
+    from graphcondense.ops.fleet import Fleet
     from graphcondense.ops.types import Record
 
 WHOLE = "whole"
@@ -61,7 +66,10 @@ class Grid:
             sees the graph, for budgets above the number of labelled nodes; evaluation does not see
             them. By default none.
         workers: methods at a time, each a process of one thread; by default one a core. Times of
-            methods that ran side by side are longer; the page says how many did.
+            methods that ran side by side are longer; the page says how many did. "ray" runs them on
+            all machines of a Ray cluster, or on the cores of this one (extra "ray").
+        ray_address: of the Ray cluster; by default RAY_ADDRESS, and without it this machine alone.
+            All machines must see the folder in which the command runs.
         device: where to condense and train.
         out: folder of the finished cells; a cell that is there is not run again.
         page: the results page, written from all cells in "out".
@@ -74,7 +82,8 @@ class Grid:
     epochs: int | None = None
     val_every: int | None = None
     pseudo_labels: int | None = None
-    workers: int | None = None
+    workers: int | Literal["ray"] | None = None
+    ray_address: str | None = None
     device: str = "cpu"
     out: str = "runs/bench"
     page: str = "results.md"
@@ -92,7 +101,8 @@ def command_bench(argv: list[str]) -> object:
     if args.cell:
         write_whole(args.cell, json.dumps(run_cell(args), indent=1))
         return None
-    check_device(args.device)
+    if args.workers != "ray":
+        check_device(args.device)  # with Ray the machine that looks on may have no GPU
     where = where_of(args)
     kind = kind_of(where.named())
     names = method_names(args.methods, kind)
@@ -100,6 +110,10 @@ def command_bench(argv: list[str]) -> object:
     for flag in ("condensations", "trainings"):
         if args[flag] < 1:
             raise ValueError(f"--{flag} {args[flag]} must be at least 1")
+    if args.ray_address is not None and args.workers != "ray":
+        raise ValueError(f"--ray-address {args.ray_address} is for --workers ray")
+    if args.workers == "ray":
+        check_ray(str(args.device))
     if sum(budget[k] is not None for k in BUDGETS) != 1:
         raise ValueError("give exactly one of --nodes, --ratio, --per-class, --bytes")
     where.load(kind)  # what is wrong with the data is said once, before any cell
@@ -121,6 +135,18 @@ def command_bench(argv: list[str]) -> object:
             + "; ".join(f"{name}: {why}" for name, why in failed.items())
         )
     return {"page": args.page, "cells": _cells(cells)}
+
+
+def check_ray(device: str) -> None:
+    """Raise a ValueError unless Ray is there and chooses the device itself."""
+    from graphcondense.ops.fleet import need_ray
+
+    if device not in ("cpu", "cuda"):
+        raise ValueError(f"--device {device}: Ray gives each worker a GPU; say --device cuda")
+    try:
+        need_ray()
+    except ImportError as error:  # a missing extra is the user's to install
+        raise ValueError(str(error)) from error
 
 
 def method_names(text: str, kind: str) -> list[str]:
@@ -192,22 +218,79 @@ def run_all(
     todo = [name for name in names if not (cells / f"{name}.json").exists()]
     if done := len(names) - len(todo):
         note(f"{done} of {len(names)} cells are there")
+    log = CellLog(cells, todo)
+    if not todo:
+        return {}, False
+    if args.workers == "ray":
+        return log.failed, on_ray(args, argv, log)
+    return log.failed, in_processes(args, argv, log)
+
+
+class CellLog:
+    """Says of each cell when it begins and how it ended.
+
+    Args:
+        cells: folder of the table.
+        todo: names of the cells to run, in their order.
+
+    Attributes:
+        failed: why, by name.
+    """
+
+    def __init__(self, cells: Path, todo: Sequence[str]) -> None:
+        self.cells, self.todo = cells, todo
+        self.failed: dict[str, str] = {}
+        self._began: dict[str, float] = {}
+
+    def path(self, name: str) -> Path:
+        """The file of a finished cell."""
+        return self.cells / f"{name}.json"
+
+    def start(self, workers: int) -> None:
+        """Say what is to be done."""
+        todo = self.todo
+        note(f"{self.cells.name}: {len(todo)} cells to run, {workers} at a time: {', '.join(todo)}")
+
+    def begins(self, name: str) -> None:
+        """Say that a cell begins."""
+        self._began[name] = time.perf_counter()
+        at = self.todo.index(name) + 1
+        note(f"{self.cells.name} {name}: begins, {at} of {len(self.todo)}")
+
+    def ended(self, name: str, why: str = "") -> None:
+        """Say what a cell's file has, or why it failed."""
+        took = f"{time.perf_counter() - self._began[name]:.0f} s"
+        if why:
+            self.failed[name] = why
+            warn(f"{self.cells.name} {name}: failed after {took}, {why}")
+            return
+        report = _report(json.loads(self.path(name).read_text())["report"])
+        row, score = report.rows[0], report.score
+        first = f"{row.model} {score.text(row.test_selected)} ({score.unit})"
+        note(f"{self.cells.name} {name}: {first}, {took}")
+
+
+def cell_words(argv: Sequence[str], name: str, workers: int, path: Path) -> list[str]:
+    """The words after ``graphcondense`` that run one cell."""
+    words = ["--methods", name, "--workers", str(workers), "--cell", str(path)]
+    return ["bench", *argv, *words]
+
+
+def in_processes(args: Namespace, argv: Sequence[str], log: CellLog) -> bool:
+    """Run cells as processes of this machine; whether Ctrl-C came."""
     single = str(args.device).startswith("cuda")
     workers = args.workers or (1 if single else max(1, len(os.sched_getaffinity(0))))
-    if todo:
-        note(f"{cells.name}: {len(todo)} cells to run, {workers} at a time: {', '.join(todo)}")
+    log.start(workers)
     running: list[subprocess.Popen[str]] = []
-    failed: dict[str, str] = {}
     stop = threading.Event()
 
-    def one(at: int, name: str) -> None:
-        path, began = cells / f"{name}.json", time.perf_counter()
-        words = [*argv, "--methods", name, "--workers", str(workers), "--cell", str(path)]
+    def one(name: str) -> None:
         if stop.is_set():
             return
-        note(f"{cells.name} {name}: begins, {at} of {len(todo)}")
+        log.begins(name)
+        words = cell_words(argv, name, workers, log.path(name))
         process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "graphcondense", "bench", *words],
+            [sys.executable, "-W", "ignore", "-m", "graphcondense", *words],
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,  # a cell's result is its file
@@ -218,29 +301,107 @@ def run_all(
         if stop.is_set():
             process.terminate()
         errors = process.communicate()[1]
-        took = f"{time.perf_counter() - began:.0f} s"
         # Ctrl-C reaches every process of a terminal, this cell perhaps before this one.
         if process.returncode and (stop.is_set() or process.returncode in STOPPED):
             return
-        if process.returncode:
-            failed[name] = (errors.strip().splitlines() or ["no message"])[-1]
-            warn(f"{cells.name} {name}: failed after {took}, {failed[name]}")
-        else:
-            report = _report(json.loads(path.read_text())["report"])
-            row, score = report.rows[0], report.score
-            first = f"{row.model} {score.text(row.test_selected)} ({score.unit})"
-            note(f"{cells.name} {name}: {first}, {took}")
+        log.ended(name, last_line(errors) if process.returncode else "")
 
     pool = ThreadPoolExecutor(workers)
     try:
-        list(pool.map(one, range(1, len(todo) + 1), todo))
+        list(pool.map(one, log.todo))
     except KeyboardInterrupt:
         stop.set()
         for process in running:
             process.terminate()
     pool.shutdown(cancel_futures=True)
-    stopped = stop.is_set() or any(process.returncode in STOPPED for process in running)
-    return failed, stopped
+    return stop.is_set() or any(process.returncode in STOPPED for process in running)
+
+
+def last_line(errors: str) -> str:
+    """What a process said last."""
+    return (errors.strip().splitlines() or ["no message"])[-1]
+
+
+def on_ray(args: Namespace, argv: Sequence[str], log: CellLog) -> bool:
+    """Run cells as tasks of Ray, each in a process of its own; whether Ctrl-C came.
+
+    Files are written here, so that one that is there is whole. A cell whose worker is killed begins
+    again.
+    """
+    from graphcondense.ops.files import write_whole
+    from graphcondense.ops.fleet import Fleet
+
+    def again(name: str, why: str) -> None:
+        warn(f"{log.cells.name} {name}: {why}; begins again")
+
+    try:
+        with Fleet(args.ray_address, str(args.device) == "cuda", fresh=True) as fleet:
+            check_machines(fleet, args)
+            workers, here = fleet.slots, os.getcwd()
+            log.start(workers)
+            words = {n: (here, cell_words(argv, n, workers, Path("cell.json"))) for n in log.todo}
+            for name, done in fleet.each(ray_cell, words, begins=log.begins, again=again):
+                text, why = done.value or ("", done.why)
+                if text:
+                    write_whole(log.path(name), text)
+                log.ended(name, why)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def ray_cell(task: tuple[str, Sequence[str]]) -> tuple[str, str]:
+    """Run a cell in this process: the text of its file, or the last line of what went wrong.
+
+    Args:
+        task: the folder to run in, and the words after ``graphcondense``, of which the last is to
+            be the cell's file.
+    """
+    from graphcondense.cli import main
+
+    folder, words = task
+    os.chdir(folder)
+    errors = io.StringIO()
+    with tempfile.TemporaryDirectory() as place, contextlib.redirect_stderr(errors):
+        file = Path(place) / words[-1]
+        status = main([*words[:-1], str(file)])
+        return (file.read_text(), "") if status == 0 else ("", last_line(errors.getvalue()))
+
+
+def check_machines(fleet: Fleet, args: Namespace) -> None:
+    """Raise a ValueError unless all machines of a cluster see this folder, and run this version."""
+    from graphcondense.ops.files import write_whole
+    from graphcondense.version import __version__
+
+    here = Path(os.getcwd())
+    probe = here / args.out / f".seen-{socket.gethostname()}-{os.getpid()}"
+    write_whole(probe, "")
+    try:
+        roots = [str(here / args.root)] if args.root else []
+        found = fleet.on_each_machine(seen, [str(probe), *roots])
+    finally:
+        probe.unlink(missing_ok=True)
+    for machine, done in found.items():
+        if done.value is None:
+            raise ValueError(
+                f"machine {machine} cannot run a cell ({done.why}): install graphcondense "
+                f"{__version__} there"
+            )
+        version, missing = done.value
+        if version != __version__:
+            raise ValueError(f"machine {machine} has graphcondense {version}, not {__version__}")
+        if missing:
+            raise ValueError(
+                f"machine {machine} does not see {missing[0]}: all machines need a shared folder "
+                "in which the command runs, for --out and --root"
+            )
+
+
+def seen(paths: Sequence[str]) -> tuple[str, list[str]]:
+    """This machine's version of the package, and which paths it does not have."""
+    from graphcondense.version import __version__
+
+    return __version__, [path for path in paths if not os.path.exists(path)]
 
 
 def run_cell(args: Namespace) -> Record:
@@ -307,7 +468,7 @@ def command_of(args: Namespace) -> str:
     from graphcondense.ops.budget import Budget
 
     plain = {f.name: f.default for f in (*fields(Where), *fields(Budget), *fields(Grid))}
-    left = ("methods", "workers", "out", "page", "root")
+    left = ("methods", "workers", "ray_address", "out", "page", "root")
     words = ["OMP_NUM_THREADS=1 graphcondense bench"]
     for name, default in plain.items():
         if name not in left and args[name] != default:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from graphcondense.core.method import Method
     from graphcondense.ops.budget import Budget
     from graphcondense.ops.types import JsonValue, Record
+
+TORCHRUN = "torchrun --nproc-per-node N"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,12 +110,13 @@ def command_condense(argv: list[str]) -> object:
         tell(f"{folder} is finished: there is nothing to resume")
     _tell_other_kinds(where.named(), cls.kind, forms)
     made = _run(data, method, options, asdict(where), argv)
+    if not is_main():  # another machine may not have the folder
+        return None
     found = [
         _shown(small, here, data)
         for small, here in zip(made.values() if sizes else [made], folders, strict=True)
     ]
-    if is_main():
-        tell(f"next: graphcondense evaluate {shlex.join(map(str, folders))}")
+    tell(f"next: graphcondense evaluate {shlex.join(map(str, folders))}")
     return found if sizes else found[0]
 
 
@@ -356,5 +360,7 @@ def _run(
         on = ["--resume"] if begun else []
         todo = "go on" if on else "start over"
         again = [word for word in argv if word not in ("--resume", "--overwrite")]
-        warn(f"to {todo}: {shlex.join(['graphcondense', 'condense', *again, *on])}")
+        if is_main():
+            program = f"{TORCHRUN} -m " if "WORLD_SIZE" in os.environ else ""
+            warn(f"to {todo}: {program}{shlex.join(['graphcondense', 'condense', *again, *on])}")
         raise

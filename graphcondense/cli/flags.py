@@ -177,7 +177,8 @@ class Option:
     @property
     def metavar(self) -> str:
         """What stands for the value: its name, or the choices; nothing for a switch."""
-        for hint in (self.hint, *typing.get_args(self.hint)):
+        args = [hint for hint in typing.get_args(self.hint) if hint is not type(None)]
+        for hint in (self.hint, *(args if len(args) == 1 else ())):
             if typing.get_origin(hint) is Literal:
                 return "{" + ",".join(map(str, typing.get_args(hint))) + "}"
         return "" if self.switch else self.dest.upper()

@@ -62,7 +62,7 @@ def tell(text: str) -> None:
 
 def note(text: str) -> None:
     """Print a remark on stderr, not under ``--quiet``."""
-    if not CONSOLE.quiet:
+    if is_main() and not CONSOLE.quiet:
         warn(text)
 
 

@@ -71,10 +71,11 @@ class JsonLog(Callback):
 
     def start(self, state: State) -> None:
         kept = []
-        if state.step and self.path.exists():
-            lines = self.path.read_text().splitlines()
+        path = self.path if parallel.is_main() else Path(os.devnull)
+        if state.step and path.is_file():
+            lines = path.read_text().splitlines()
             kept = [line for line in lines if json.loads(line)["step"] <= state.step]
-        self.file = self.path.open("w", buffering=1)
+        self.file = path.open("w", buffering=1)
         self.file.writelines(f"{line}\n" for line in kept)
         self.began = time.perf_counter() - self.seconds
 
@@ -154,6 +155,7 @@ class Validate(Callback):
         if self.extra:  # the run goes on after all
             vars(self).update(self._before)
             self.extra, self._before = False, {}
+        state.stop = parallel.agree(state.stop)  # all score the same steps
         if self.due(state) or state.done:
             if not self.due(state):
                 self.extra, self._before = True, self._state()
@@ -162,13 +164,18 @@ class Validate(Callback):
     def measure(self, state: State) -> float:
         """The score of the set as it is now, which is kept if no earlier one was better."""
         began = time.perf_counter()
-        value = float(self.score(state.syn.export()))
+        # Once for all processes, which then keep the same set.
+        value, scores = parallel.from_main(lambda: self._scored(state))
         self.seconds = max(self.seconds, time.perf_counter() - began)
         if value > self.best:
             self.best, self.best_step = value, state.step
-            self.scores = dict(getattr(self.score, "scores", {}))
+            self.scores = scores
             self.kept = {k: v.detach().clone() for k, v in state.syn.state_dict().items()}
         return value
+
+    def _scored(self, state: State) -> tuple[float, dict[str, float]]:
+        value = float(self.score(state.syn.export()))
+        return value, dict(getattr(self.score, "scores", {}))
 
     def end(self, state: State) -> None:
         if self.kept:
@@ -307,8 +314,8 @@ class Checkpoint(Callback):
     the middle of an update.
 
     Args:
-        path: the file; written beside and renamed, so it is always whole. Under ``torchrun`` every
-            rank has its own.
+        path: the file; written beside and renamed, so it is always whole. It has the learners of
+            all processes, so that any number of processes goes on from it.
         identity: what the run is: method, hyper-parameters, seed, data. :func:`read_checkpoint`
             refuses a checkpoint of another.
         callbacks: those whose state is saved too, in the order given to the engine.
@@ -331,37 +338,36 @@ class Checkpoint(Callback):
 
     def start(self, state: State) -> None:
         self.last = time.perf_counter()
-        self.file = rank_path(self.path)
 
     def step(self, state: State) -> None:
         due = self.every is not None and state.step % self.every == 0
         late = self.seconds is not None and time.perf_counter() - self.last >= self.seconds
-        if due or late or state.done:
+        if parallel.from_main(lambda: due or late or state.done):
             self.save(state)
 
     def save(self, state: State) -> None:
-        part = self.file.with_name(self.file.name + ".part")
         engine = snapshot(state, self.callbacks)
-        torch.save({"format": FORMAT, "identity": self.identity, "engine": engine}, part)
-        os.replace(part, self.file)
+        if parallel.is_main():
+            part = self.path.with_name(self.path.name + ".part")
+            try:
+                torch.save({"format": FORMAT, "identity": self.identity, "engine": engine}, part)
+                os.replace(part, self.path)
+            finally:
+                part.unlink(missing_ok=True)
         self.last, self.saved_step = time.perf_counter(), state.step
 
     def interrupted(self, state: State) -> None:
+        if not parallel.is_main():
+            return
         hint = (
-            f"last checkpoint: step {self.saved_step} in {self.file}; run the same again with "
+            f"last checkpoint: step {self.saved_step} in {self.path}; run the same again with "
             "resume (--resume) to go on from there"
-            if self.saved_step is not None or self.file.exists()
+            if self.saved_step is not None or self.path.exists()
             else "no checkpoint was due yet; the run starts over"
         )
         print(
             f"\ninterrupted at step {state.step} of {state.schedule.steps}; {hint}", file=sys.stderr
         )
-
-
-def rank_path(path: Path) -> Path:
-    """The checkpoint file of this process."""
-    rank = parallel.rank()
-    return path if rank == 0 else path.with_suffix(f".rank{rank}{path.suffix}")
 
 
 def read_checkpoint(
@@ -374,7 +380,7 @@ def read_checkpoint(
         ValueError: not a checkpoint, one of another version, or one of another method, data set,
             seed, hyper-parameter or list of callbacks.
     """
-    file = rank_path(Path(path))
+    file = Path(path)
     try:
         saved = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -13,11 +14,41 @@ from graphcondense.core.types import Learner, Objective, Pool, Saved, Schedule, 
 
 
 @dataclass
+class Line:
+    """A line of learners, one an update, with a randomness of its own.
+
+    Attributes:
+        rng: what it draws from, see :func:`~graphcondense.core.parallel.stream`.
+        learners: its pool.
+        learner: the last one.
+        buffers: those of the synthetic set as its draws left them, where there are several lines.
+    """
+
+    rng: Generator
+    learners: Iterator[Learner]
+    learner: Learner | None = None
+    buffers: dict[str, Tensor] = field(default_factory=dict)
+
+    def saved(self, shown: Mapping[str, Tensor]) -> Saved:
+        """What a checkpoint needs; of the buffers those that are not as ``shown``."""
+        apart = {k: b.cpu() for k, b in self.buffers.items() if not torch.equal(b, shown[k])}
+        memory = None if self.learner is None else detached(self.learner.memory)
+        return {"rng": self.rng.get_state(), "memory": memory, "buffers": apart}
+
+
+@dataclass
 class State:
     """A run as its callbacks see it, after ``step`` updates.
 
     A callback may put what it measured into :attr:`metrics`, and a reason into :attr:`stop` to end
     the run after this update.
+
+    Attributes:
+        learner: the last one of this process's first line.
+        lines: of this process, by their number among all.
+        count: lines in all processes.
+        shown: the buffers of the synthetic set between two updates, those of the first line, where
+            there are several.
     """
 
     syn: Synthetic
@@ -29,6 +60,9 @@ class State:
     learner: Learner | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     stop: str | None = None
+    lines: dict[int, Line] = field(default_factory=dict)
+    count: int = 1
+    shown: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def done(self) -> bool:
@@ -67,11 +101,13 @@ def distill(
     rng: Generator,
     callbacks: Sequence[Callback] = (),
     resume: Saved | None = None,
+    learners: int | None = None,
 ) -> Synthetic:
     """Minimise ``objective`` over the synthetic set, one update for each learner of the pool.
 
     The bi-level problem of the survey (eq. 1-3): the pool moves the inner variables, this loop the
-    outer ones. Under ``torchrun`` every process draws its own learners; gradients are averaged.
+    outer ones. With several learners an update follows the mean of their gradients; the result
+    does not depend on how many processes share them.
 
     Args:
         syn: the synthetic set; updated in place and returned.
@@ -83,61 +119,86 @@ def distill(
         callbacks: progress, logs, checkpoints, validation, budgets; called in order.
         resume: the ``"engine"`` part of a checkpoint, see
             :class:`~graphcondense.core.callbacks.Checkpoint`.
+        learners: of an update, each of a pool of its own; by default one for each process that
+            ``torchrun`` started, and one without it.
 
     Raises:
-        ValueError: a schedule that names a group the synthetic set does not have, or a checkpoint
-            with the states of other callbacks.
+        ValueError: a schedule that names a group the synthetic set does not have, a checkpoint
+            with the states of other callbacks, or fewer learners than processes.
         FloatingPointError: the loss stopped being finite.
+        ~graphcondense.core.parallel.LostProcessError: another process has ended.
     """
     groups = syn.groups()
     unknown = {*schedule.lr, *(g for g, _ in schedule.cycle)} - set(groups)
     if unknown:
         raise ValueError(f"schedule names groups {sorted(unknown)}; the data has {sorted(groups)}")
+    count, own = parallel.shares(learners)
     optimizers = {g: schedule.optimizer(groups[g], lr) for g, lr in schedule.lr.items()}
-    rank = parallel.start(syn, rng)
-    state = State(syn, schedule, rng, optimizers)
-    memory = None
-    if resume is not None:
-        memory = restore(state, resume, callbacks)
-    for callback in callbacks:
-        callback.start(state)
-    try:
-        learners = pool(syn, real, rng, memory)
-        while not state.done:
-            state.learner = next(learners)
-            update(state, objective, real)
-            for callback in callbacks:
-                callback.step(state)
-            state.stop = parallel.agree(state.stop)
-    except KeyboardInterrupt:
+    state = State(syn, schedule, rng, optimizers, count=count)
+    with parallel.together():
+        parallel.agree_on(syn)
+        memories: dict[int, Saved | None] = {}
+        rngs = {i: parallel.stream(rng, i) for i in own}
+        if resume is not None:
+            memories = restore(state, resume, callbacks, rngs)
+        if count > 1:
+            state.shown = buffers_of(syn)
+        for i in own:
+            line = Line(rngs[i], pool(syn, real, rngs[i], memories.get(i)))
+            if count > 1:
+                line.buffers = {**state.shown, **_others(resume, i).get("buffers", {})}
+            state.lines[i] = line
         for callback in callbacks:
-            callback.interrupted(state)
-        raise
-    finally:
-        parallel.finish(rank)
-    for callback in callbacks:
-        callback.end(state)
+            callback.start(state)
+        try:
+            while not state.done:
+                update(state, objective, real)
+                for callback in callbacks:
+                    callback.step(state)
+                state.stop = parallel.agree(state.stop)
+        except (KeyboardInterrupt, parallel.LostProcessError):
+            for callback in callbacks:
+                callback.interrupted(state)
+            raise
+        for callback in callbacks:
+            callback.end(state)
     return syn
 
 
 def update(state: State, objective: Objective, real: Source) -> None:
-    """One outer update of the groups whose turn it is."""
-    assert state.learner is not None
+    """One outer update of the groups whose turn it is, by the mean over all lines of learners."""
     schedule, groups = state.schedule, state.syn.groups()
     active = schedule.active(state.step)
     state.metrics = {}
     params = [p for g in active for p in groups[g]]
-    state.syn.draw(state.rng)
-    loss = objective(state.syn, real, state.learner, state.rng)
-    if not isinstance(loss, Tensor) or loss.dim():
-        what = f"shape {list(loss.shape)}" if isinstance(loss, Tensor) else repr(type(loss))
-        raise TypeError(
-            f"the objective must return one number as a tensor, got {what}; end it with .sum() or "
-            ".mean()"
-        )
-    grads = torch.autograd.grad(loss, params, allow_unused=True)
-    filled = [torch.zeros_like(p) if g is None else g for p, g in zip(params, grads, strict=True)]
-    state.loss = parallel.mean_([loss.detach(), *filled])[0]
+    several = state.count > 1
+    if several:
+        _take_changes(state)
+    total: list[Tensor] = []
+    for line in state.lines.values():
+        if several:
+            _put(state.syn, line.buffers)
+        line.learner = next(line.learners)
+        state.syn.draw(line.rng)
+        loss = objective(state.syn, real, line.learner, line.rng)
+        if not isinstance(loss, Tensor) or loss.dim():
+            what = f"shape {list(loss.shape)}" if isinstance(loss, Tensor) else repr(type(loss))
+            raise TypeError(
+                f"the objective must return one number as a tensor, got {what}; end it with .sum() "
+                "or .mean()"
+            )
+        grads = torch.autograd.grad(loss, params, allow_unused=True)
+        found = [loss.detach()]
+        found += [
+            torch.zeros_like(p) if g is None else g for p, g in zip(params, grads, strict=True)
+        ]
+        total = [a + b for a, b in zip(total, found, strict=True)] if total else found
+        if several:
+            line.buffers = buffers_of(state.syn)
+    state.learner = next(iter(state.lines.values())).learner
+    if several:
+        total = _show(state, total)
+    state.loss, *filled = total
     for param, grad in zip(params, filled, strict=True):
         param.grad = grad
     factor = schedule.factor(state.step)
@@ -155,17 +216,66 @@ def update(state: State, objective: Objective, real: Source) -> None:
         )
 
 
+# What `draw` leaves in the buffers of the synthetic set belongs to the line it was drawn for.
+# Between two updates all processes see those of the first line; what callbacks change then, all
+# lines get.
+
+
+def buffers_of(syn: Synthetic) -> dict[str, Tensor]:
+    """Copies of all buffers, by name."""
+    return {name: buffer.detach().clone() for name, buffer in syn.named_buffers()}
+
+
+def _put(syn: Synthetic, buffers: Mapping[str, Tensor]) -> None:
+    for name, buffer in syn.named_buffers():
+        buffer.copy_(buffers[name])
+
+
+def _take_changes(state: State) -> None:
+    """Give all lines what was changed since the last update."""
+    for name, buffer in state.syn.named_buffers():
+        if not torch.equal(buffer, state.shown[name]):
+            state.shown[name] = buffer.detach().clone()
+            for line in state.lines.values():
+                line.buffers[name] = state.shown[name]
+
+
+def _show(state: State, total: Sequence[Tensor]) -> list[Tensor]:
+    """The means over all lines of what this process's have in ``total``; the buffers become those
+    of the first line."""
+    drawn: dict[str, Tensor] = {}
+    if 0 in state.lines:
+        ours = state.lines[0].buffers
+        drawn = {k: b for k, b in ours.items() if not torch.equal(b, state.shown[k])}
+    changed = total[0].new_tensor(float(len(drawn)))
+    means = parallel.mean_([*total, changed], state.count)
+    if means[-1] > 0:
+        for name, value in parallel.from_main(lambda: detached(drawn)).items():
+            state.shown[name] = value.to(state.shown[name].device)
+    _put(state.syn, state.shown)
+    return list(means[:-1])
+
+
 def snapshot(state: State, callbacks: Sequence[Callback]) -> Saved:
-    """Everything a run needs to go on bit for bit; tensors, numbers and strings only."""
-    learner = state.learner
+    """Everything a run needs to go on bit for bit; tensors, numbers and strings only. All processes
+    have to ask for it; that of the main one is whole."""
+    lines = parallel.merged({i: line.saved(state.shown) for i, line in state.lines.items()})
+    first = lines.pop(0, {"rng": None, "memory": None})
     return {
         "step": state.step,
         "syn": state.syn.state_dict(),
         "optimizers": {g: o.state_dict() for g, o in state.optimizers.items()},
-        "rng": state.rng.get_state(),
-        "memory": detached(learner.memory) if learner is not None else None,
+        "rng": first["rng"],
+        "memory": first["memory"],
+        "others": [lines[i] for i in sorted(lines)],
         "callbacks": {key: c.state_dict() for key, c in keyed(callbacks).items()},
     }
+
+
+def _others(saved: Saved | None, line: int) -> Saved:
+    """What a checkpoint has of a line that is not the first."""
+    found: Saved = saved["others"][line - 1] if saved is not None and line else {}
+    return found
 
 
 def keyed(callbacks: Sequence[Callback]) -> dict[str, Callback]:
@@ -204,28 +314,38 @@ def matched(saved: Saved, callbacks: Sequence[Callback]) -> dict[str, Callback]:
     return ours
 
 
-def detached(value: object) -> object:
-    """The same nest of containers with tensors cut from any graph."""
+def detached(value: object) -> Any:
+    """The same nest of containers with tensors cut from any graph, on the CPU."""
     if isinstance(value, Tensor):
-        return value.detach()
+        return value.detach().cpu()
     if isinstance(value, Mapping):
         return {k: detached(v) for k, v in value.items()}
     return [detached(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-def restore(state: State, saved: Saved, callbacks: Sequence[Callback]) -> Saved | None:
-    """Bring ``state`` to where :func:`snapshot` was taken; returns the pool's memory.
+def restore(
+    state: State, saved: Saved, callbacks: Sequence[Callback], rngs: Mapping[int, Generator]
+) -> dict[int, Saved | None]:
+    """Bring ``state`` and the generators of lines to where :func:`snapshot` was taken; returns the
+    memories of the lines' pools.
 
     Raises:
-        ValueError: the checkpoint has the states of other callbacks.
+        ValueError: the checkpoint has the states of other callbacks, or other lines.
     """
     with_state = matched(saved, callbacks)
+    there = 1 + len(saved.get("others", ()))
+    if there != state.count:
+        raise ValueError(
+            f"the checkpoint is of a run with learners={there}, and this one has {state.count}: "
+            "give the same number"
+        )
     state.step = int(saved["step"])
     state.syn.load_state_dict(saved["syn"])
     for g, optimizer in state.optimizers.items():
         optimizer.load_state_dict(saved["optimizers"][g])
-    state.rng.set_state(saved["rng"])
+    lines = {i: _others(saved, i) if i else saved for i in rngs}
+    for i, rng in rngs.items():
+        rng.set_state(lines[i]["rng"])
     for key, callback in with_state.items():
         callback.load_state_dict(saved["callbacks"][key])
-    memory: Saved | None = saved["memory"]
-    return memory
+    return {i: line["memory"] for i, line in lines.items()}

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from graphcondense.core import parallel
 from graphcondense.core.pools import View, initialise, leaves, viewed
 from graphcondense.core.types import Criterion, Learner, Saved, Source, Synthetic
 from graphcondense.ops.files import write_whole
@@ -146,7 +147,8 @@ class Buffer:
         return self.place / f"expert-{expert:04d}.safetensors"
 
     def prepare(self, real: Source) -> Buffer:
-        """Train the experts that are not there, or not as they should be; returns the buffer.
+        """Train the experts that are not there, or not as they should be; returns the buffer. The
+        processes of a run share them.
 
         Raises:
             ValueError: the folder cannot be written.
@@ -158,14 +160,20 @@ class Buffer:
             if wrong is not None:
                 missing.append(expert)
                 why[expert] = wrong
-        if not missing:
+        wanted = sorted(set().union(*parallel.gathered(missing)))
+        if not wanted:
             return self
-        self._announce(missing, why)
-        from graphcondense.ops.progress import tqdm
-
+        if missing:
+            self._announce(missing, why)
+        mine = wanted[parallel.rank() :: parallel.world_size()]
         try:
-            for expert in tqdm(missing, desc="experts", unit="expert", disable=None):
-                self._keep(expert, self._train(expert, real))
+            self._make([expert for expert in mine if expert in missing], real)
+            if self.place is None:
+                for made in parallel.gathered(self._stages):
+                    self._stages.update(made)
+            elif len(parallel.gathered(None)) > 1:  # all have ended
+                # What another process has written is not here where machines share no folder.
+                self._make([e for e in missing if self._wrong(e) is not None], real)
         except KeyboardInterrupt:
             if self.place is not None:
                 done = sum(self._wrong(e) is None for e in range(self.training.experts))
@@ -176,6 +184,13 @@ class Buffer:
                 )
             raise
         return self
+
+    def _make(self, experts: Sequence[int], real: Source) -> None:
+        from graphcondense.ops.progress import tqdm
+
+        quiet = None if parallel.is_main() else True
+        for expert in tqdm(experts, desc="experts", unit="expert", disable=quiet):
+            self._keep(expert, self._train(expert, real))
 
     def weights(
         self, expert: int, stage: int, device: torch.device | None = None
@@ -235,14 +250,15 @@ class Buffer:
     def _announce(self, missing: list[int], why: Mapping[int, str]) -> None:
         count, size = self.training.experts, self.disk_bytes / 2**20
         where = "in memory" if self.place is None else f"in {self.place}"
-        print(
-            f"experts: training {len(missing)} of {count} networks, {self.training.epochs} epochs "
-            f"each; {size:.1f} MiB {where}",
-            file=sys.stderr,
-        )
+        said = [
+            f"training {len(missing)} of {count} networks, {self.training.epochs} epochs each; "
+            f"{size:.1f} MiB {where}"
+        ]
         for expert, reason in why.items():
             if reason != "missing":
-                print(f"experts: {self.file(expert).name} is {reason}; made anew", file=sys.stderr)
+                said.append(f"{self.file(expert).name} is {reason}; made anew")
+        for line in said if parallel.is_main() else ():
+            print(f"experts: {line}", file=sys.stderr)
         if self.place is not None:
             try:
                 self.place.mkdir(parents=True, exist_ok=True)

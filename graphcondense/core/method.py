@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Generic
 from torch import Generator, Tensor
 from typing_extensions import TypeVar
 
+from graphcondense.core import parallel
 from graphcondense.core.engine import Callback, distill
 from graphcondense.core.types import Objective, Pool, Saved, Schedule, Source, Synthetic
 from graphcondense.ops.budget import Budget
@@ -211,6 +212,7 @@ class Method(Budget, Generic[S]):
         """The condensed set of a method without a loop: nothing is scored, saved or stopped."""
         raise NotImplementedError
 
+    @parallel.together()  # experts are shared among processes, too
     def condense(
         self,
         real: S,
@@ -218,6 +220,7 @@ class Method(Budget, Generic[S]):
         rng: Generator,
         callbacks: Sequence[Callback] = (),
         resume: Saved | None = None,
+        learners: int | None = None,
     ) -> Synthetic:
         """Condense ``real``: :meth:`solve`, or the loop with the method's :meth:`parts`.
 
@@ -229,8 +232,10 @@ class Method(Budget, Generic[S]):
         """
         given = checked_callbacks(callbacks)
         if not self.iterates:
-            if given or resume is not None:
-                raise ValueError(f"{self.name} has no loop: leave out callbacks= and resume=")
+            if given or resume is not None or learners is not None:
+                raise ValueError(
+                    f"{self.name} has no loop: leave out callbacks=, resume= and learners="
+                )
             return self.solve(real, rng)
         parts = self.parts(real, rng)
         if not isinstance(parts, Parts):
@@ -248,6 +253,7 @@ class Method(Budget, Generic[S]):
             rng=rng,
             callbacks=[*parts.callbacks, *given],
             resume=resume,
+            learners=learners,
         )
 
     def scorer(self, val: S) -> Scorer | None:

@@ -15,7 +15,7 @@ from dataclasses import asdict, fields
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -26,6 +26,7 @@ from graphcondense.data.task import as_task, read_labelled
 from graphcondense.evaluate.evaluator import Device
 from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.nn.batched import Stacked, resolve
+from graphcondense.ops.fleet import Fleet, need_ray
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.types import Record
 from graphcondense.saved.shown import record_of
@@ -55,6 +56,7 @@ def explore(
     every: Sequence[T] = (),
     params: Callable[[T], Record] = vars,
     progress: bool = False,
+    fleet: Fleet | None = None,
 ) -> list[tuple[T, Record]]:
     """Measure ``trials`` different points; nothing that ``storage`` has is measured again.
 
@@ -71,6 +73,8 @@ def explore(
             when they draw nothing new.
         params: from a point of ``every`` to the parameters that ``suggest`` draws.
         progress: show a progress bar.
+        fleet: where points are measured, many at a time; a sampler that does not look at scores
+            then gives what it gives without.
 
     Returns:
         Points and what ``measure`` kept of each, in the order of the trials.
@@ -90,22 +94,46 @@ def explore(
             elif not old.state.is_finished():  # interrupted
                 study.tell(old.number, state=optuna.trial.TrialState.FAIL)
         bar = tqdm(total=trials, initial=min(len(found), trials), desc=name, disable=not progress)
-        with bar:
-            while len(found) < trials:
-                study.sampler = _sampler(optuna, sampler, seed, told)
-                if sampler == "grid" or (every and row >= REPEATS):
-                    study.enqueue_trial(params(next(p for p in every if p not in found)))
-                trial = study.ask()
-                point = suggest(trial)
-                told, row = told + 1, row + 1
+        measured = {point: score for point, (score, _) in found.items()}
+        keeps: dict[T, Record] = {}
+        asked: list[tuple[Trial, T]] = []
+        waiting: list[T] = []
+
+        def tell() -> None:
+            """What is measured, in the order of the trials, so that a search can go on."""
+            while asked and asked[0][1] in measured:
+                trial, point = asked.pop(0)
                 if point not in found:
-                    score, kept = measure(point)
-                    for key, value in kept.items():
+                    for key, value in keeps[point].items():
                         trial.set_user_attr(key, value)
                     # What the storage gives back, so that a resumed search sees the same.
-                    found[point], row = (score, json.loads(json.dumps(kept))), 0
+                    found[point] = measured[point], json.loads(json.dumps(keeps[point]))
                     bar.update()
-                study.tell(trial, found[point][0])
+                study.tell(trial, measured[point])
+
+        with bar:
+            while len(measured) + len(waiting) < trials:
+                study.sampler = _sampler(optuna, sampler, seed, told)
+                known = {*measured, *waiting}
+                if sampler == "grid" or (every and row >= REPEATS):
+                    study.enqueue_trial(params(next(p for p in every if p not in known)))
+                trial = study.ask()
+                point = suggest(trial)
+                asked.append((trial, point))
+                told, row = told + 1, row + 1 if point in known else 0
+                if point in known:
+                    tell()
+                elif fleet is not None:
+                    waiting.append(point)
+                else:
+                    measured[point], keeps[point] = measure(point)
+                    tell()
+            points = {str(i): point for i, point in enumerate(waiting)}
+            for key, done in fleet.each(measure, points) if fleet is not None else ():
+                if done.value is None:
+                    raise ChildProcessError(f"{name}: {points[key]} failed: {done.why}")
+                measured[points[key]], keeps[points[key]] = done.value
+                tell()
     return [(point, kept) for point, (_, kept) in found.items()][:trials]
 
 
@@ -137,6 +165,32 @@ def _storage(where: str | Path | None) -> str | BaseStorage:
         return str(where)
     Path(where).parent.mkdir(parents=True, exist_ok=True)
     return JournalStorage(JournalFileBackend(str(where)))
+
+
+def workers_of(
+    workers: Literal["ray"] | None, ray_address: str | None, sampler: str, device: Device
+) -> contextlib.AbstractContextManager[Fleet | None]:
+    """Where trials are measured; everything is checked.
+
+    Raises:
+        ImportError: Ray is not installed.
+        ValueError: other workers, an address without Ray, or a sampler that looks at scores.
+    """
+    if workers not in ("ray", None):
+        raise ValueError(f'workers={workers!r} is not known; use "ray" or None')
+    if workers is None:
+        if ray_address is not None:
+            raise ValueError(f'ray_address={ray_address!r} is for workers="ray"')
+        return contextlib.nullcontext()
+    if sampler == "tpe":
+        raise ValueError(
+            'workers="ray" tries settings side by side, and sampler="tpe" draws each by the scores '
+            'of those before: use sampler="random", or leave out workers'
+        )
+    if str(device or "cpu") not in ("cpu", "cuda"):
+        raise ValueError(f"device={device!r}: Ray gives each worker a GPU; say device='cuda'")
+    need_ray()
+    return Fleet(ray_address, gpu=str(device) == "cuda")
 
 
 @contextlib.contextmanager

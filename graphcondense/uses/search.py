@@ -292,6 +292,8 @@ def search_architectures(
     random_draws: int = 3,
     seed: int = 0,
     storage: str | Path | None = None,
+    workers: Literal["ray"] | None = None,
+    ray_address: str | None = None,
     device: Device = None,
     progress: bool = True,
     **options: object,
@@ -319,17 +321,21 @@ def search_architectures(
         seed: of the sampler and the random subgraphs.
         storage: an Optuna URL or a journal file, from which an interrupted search goes on; searches
             with other settings may share it.
+        workers: "ray" measures many at a time on all machines of a Ray cluster, or on the cores of
+            this one (extra "ray"), each on one thread; not for "tpe".
+        ray_address: of the Ray cluster; by default RAY_ADDRESS, and without it this machine alone.
         device: where to train; default the CPU.
         progress: show a progress bar.
         **options: fields of :class:`~graphcondense.evaluate.nodes.Training` that are not searched;
             fewer epochs and ``val_every=5`` make a search cheap.
 
     Raises:
-        ImportError: Optuna is not installed.
+        ImportError: Optuna, or Ray where it is asked for, is not installed.
         ValueError: no graph, or one that does not match; unknown names; more trials than
             architectures; an option that is searched.
         TypeError: for an option that does not exist.
     """
+    crew = explore.workers_of(workers, ray_address, sampler, device)
     space = space or Space()
     evaluator, graphs = explore.prepared(
         *(small, data, space, options),
@@ -391,18 +397,20 @@ def search_architectures(
     order = every
     if sampler != "grid":
         order = [every[i] for i in np.random.default_rng(seed).permutation(len(every))]
-    found = explore.explore(
-        space.suggest,
-        measure,
-        name=explore.study_name("architectures", identity),
-        trials=trials,
-        sampler=sampler,
-        seed=seed,
-        storage=storage,
-        every=order,
-        params=lambda point: {"model": point.model, **point.options()},
-        progress=progress,
-    )
+    with crew as fleet:
+        found = explore.explore(
+            space.suggest,
+            measure,
+            name=explore.study_name("architectures", identity),
+            trials=trials,
+            sampler=sampler,
+            seed=seed,
+            storage=storage,
+            every=order,
+            params=lambda point: {"model": point.model, **point.options()},
+            progress=progress,
+            fleet=fleet,
+        )
     rows = [
         Candidate(**asdict(point), **{k: _tupled(v) for k, v in kept.items()})
         for point, kept in found

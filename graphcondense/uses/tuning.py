@@ -194,6 +194,8 @@ def search_training(
     baselines: Sequence[str] = ("random",),
     seed: int = 0,
     storage: str | Path | None = None,
+    workers: Literal["ray"] | None = None,
+    ray_address: str | None = None,
     device: Device = None,
     progress: bool = True,
     **options: object,
@@ -216,15 +218,20 @@ def search_training(
         baselines: of ``"random"`` and ``"whole"``, further graphs to search on.
         seed: of the sampler and the random subgraphs.
         storage: an Optuna URL or a journal file, from which an interrupted search goes on.
+        workers: "ray" measures many at a time on all machines of a Ray cluster, or on the cores of
+            this one (extra "ray"), each on one thread; not for "tpe".
+        ray_address: of the Ray cluster; by default RAY_ADDRESS, and without it this machine alone.
         device: where to train; default the CPU.
         progress: show progress bars.
         **options: fields of :class:`~graphcondense.evaluate.nodes.Training` that are not searched.
 
     Raises:
-        ImportError: Optuna is not installed.
-        ValueError: no graph, or one that does not match; unknown names; an option that is searched.
+        ImportError: Optuna, or Ray where it is asked for, is not installed.
+        ValueError: no graph, or one that does not match; unknown names; an option that is searched;
+            workers with a sampler that looks at scores.
         TypeError: for an option that does not exist.
     """
+    crew = explore.workers_of(workers, ray_address, sampler, device)
     ranges = ranges or Ranges()
     evaluator, graphs = explore.prepared(
         *(small, data, ranges, options),
@@ -264,37 +271,39 @@ def search_training(
         )
 
     found = {}
-    for label, members in sets.items():
+    with crew as fleet:
+        for label, members in sets.items():
 
-        def measure(point: Drawn, members: Sequence[Data] = members) -> tuple[float, Record]:
-            candidate = evaluator.replace(**point.options())
-            start = time.perf_counter()
-            score = statistics.fmean(
-                candidate.score(graph, model, seeds=seeds) for graph in members
+            def measure(point: Drawn, members: Sequence[Data] = members) -> tuple[float, Record]:
+                candidate = evaluator.replace(**point.options())
+                start = time.perf_counter()
+                score = statistics.fmean(
+                    candidate.score(graph, model, seeds=seeds) for graph in members
+                )
+                return score, {"score": score, "seconds": time.perf_counter() - start}
+
+            identity = {
+                "ranges": asdict(ranges),
+                "settings": asdict(evaluator.training),
+                "model": kind.__name__,
+                "data": real.digest,
+                "graphs": [graph_hash(graph) for graph in members],
+                "seeds": seeds,
+                "sampler": sampler,
+                "seed": seed,
+                "device": device,
+            }
+            found[label] = explore.explore(
+                lambda trial: ranges.suggest(trial, matters),
+                measure,
+                name=explore.study_name(f"training-{label}", identity),
+                trials=trials,
+                sampler=sampler,
+                seed=seed,
+                storage=storage,
+                progress=progress,
+                fleet=fleet,
             )
-            return score, {"score": score, "seconds": time.perf_counter() - start}
-
-        identity = {
-            "ranges": asdict(ranges),
-            "settings": asdict(evaluator.training),
-            "model": kind.__name__,
-            "data": real.digest,
-            "graphs": [graph_hash(graph) for graph in members],
-            "seeds": seeds,
-            "sampler": sampler,
-            "seed": seed,
-            "device": device,
-        }
-        found[label] = explore.explore(
-            lambda trial: ranges.suggest(trial, matters),
-            measure,
-            name=explore.study_name(f"training-{label}", identity),
-            trials=trials,
-            sampler=sampler,
-            seed=seed,
-            storage=storage,
-            progress=progress,
-        )
     t = evaluator.training.of(kind)
     plain = Drawn(
         lr=t.lr,

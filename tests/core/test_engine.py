@@ -222,9 +222,11 @@ def test_two_ranks_keep_one_synthetic_graph(
     assert torch.equal(one["x"], two["x"])
     assert torch.equal(one["edges"], two["edges"])
     assert not torch.equal(alone["x"], one["x"])
-    # Each rank goes on from its own checkpoint, with its own learners, in a new process.
+    # One checkpoint has the learners of both ranks; each goes on with its own, in a new process.
     assert not (tmp_path / "cut0.pt").exists()
-    assert (tmp_path / "cut" / "checkpoint.rank1.pt").exists()
+    assert [path.name for path in (tmp_path / "cut").glob("checkpoint*")] == ["checkpoint.pt"]
+    saved = torch.load(tmp_path / "cut" / "checkpoint.pt", weights_only=True)
+    assert len(saved["engine"]["others"]) == 1
     assert launch(tmp_path, "resume")
     for resumed in results(tmp_path, "resume"):
         assert torch.equal(resumed["x"], one["x"])

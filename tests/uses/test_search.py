@@ -6,6 +6,7 @@ import copy
 import json
 import math
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from torch_geometric.data import Data
 from graphcondense import cli
 from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.nn.batched import MODELS
+from graphcondense.ops.fleet import Done, Fleet
 from graphcondense.uses.explore import explore, knobs
 from graphcondense.uses.search import (
     Architecture,
@@ -172,6 +174,77 @@ def test_interrupted_search_equals_one_in_one_go(sampler: str, cut: int, tmp_pat
     assert run(None, trials=9) == whole[:9]  # a longer search begins with a shorter one's trials
     stop[0] = 0  # everything is there: nothing is measured, nothing can be interrupted
     assert run(file) == whole
+
+
+class Backwards(Fleet):
+    """Ends tasks in the opposite order, and after ``cut`` of them Ctrl-C comes."""
+
+    cut: int | None = None
+
+    def each(self, function: Any, items: Any, **_: Any) -> Iterator[tuple[str, Done[Any]]]:
+        for at, key in enumerate(reversed(list(items))):
+            if at == self.cut:
+                raise KeyboardInterrupt
+            yield key, Done(function(items[key]))
+
+
+@pytest.mark.parametrize("sampler", ["random", "grid"])
+def test_a_search_side_by_side_equals_one_in_turn(sampler: str, tmp_path: Path) -> None:
+    every, calls = SPACE.every(), []
+
+    def measure(point: Architecture) -> tuple[float, dict[str, Any]]:
+        calls.append(point)
+        return len(str(point)) + 0.1 * point.num_layers, {"name": str(point)}
+
+    def run(fleet: Fleet | None, storage: Path | None = None, trials: int = 12) -> list[Any]:
+        return explore(
+            SPACE.suggest,
+            measure,
+            name="x",
+            trials=trials,
+            sampler=sampler,
+            seed=4,
+            storage=storage,
+            every=every,
+            params=lambda point: {"model": point.model, **point.options()},
+            fleet=fleet,
+        )
+
+    whole = run(None)
+    calls.clear()
+    assert run(Backwards()) == whole
+    assert len(calls) == len(set(calls)) == 12
+    file, fleet = tmp_path / "search.log", Backwards()
+    assert run(fleet, file, trials=6) == whole[:6]
+    fleet.cut = 4
+    with pytest.raises(KeyboardInterrupt):
+        run(fleet, file)
+    assert run(None, file) == whole  # and another engine goes on with it
+
+
+def test_workers_are_checked() -> None:
+    who: Any = "thread"
+    with pytest.raises(ValueError, match="workers='thread' is not known"):
+        search_architectures(small(), toy_graph(), workers=who)
+    with pytest.raises(ValueError, match="ray_address='auto' is for workers=\"ray\""):
+        search_training(small(), toy_graph(), ray_address="auto")
+    with pytest.raises(ValueError, match='use sampler="random", or leave out workers'):
+        search_training(small(), toy_graph(), workers="ray")
+
+
+@pytest.mark.slow
+def test_searches_on_ray(
+    found: ArchitectureSearch, tuned: TrainingSearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    on_ray = search_architectures([small(), small(0.1)], toy_graph(), workers="ray", **SEARCH)
+    assert without_seconds(on_ray) == without_seconds(found)
+    options = {**TUNE, "sampler": "random"}
+    there = search_training(small(), toy_graph(), workers="ray", **options)
+    assert without_seconds(there) == without_seconds(
+        search_training(small(), toy_graph(), **options)
+    )
 
 
 # --- rankings --------------------------------------------------------------------------------
