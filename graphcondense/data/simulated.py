@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias, overload
+from typing import TYPE_CHECKING, Annotated, TypeAlias, TypedDict, Unpack, overload
 
 import numpy as np
 import torch
@@ -78,8 +78,8 @@ class Shape:
             )
         if self.sizes[0] < self.classes:
             raise ValueError(
-                f"splits: {self.splits[0]:.3g} of nodes={self.nodes:,} are {self.sizes[0]:,} training "
-                f"nodes, fewer than classes={self.classes}: each class needs one"
+                f"splits: {self.splits[0]:.3g} of nodes={self.nodes:,} are "
+                f"{self.sizes[0]:,} training nodes, but each of classes={self.classes} needs one"
             )
 
     @property
@@ -127,42 +127,28 @@ SHAPES: dict[str, Shape] = {
 """Nodes, edges, features, classes and splits are OGB's own; the rest is roughly right."""
 
 
-@overload
-def simulate(
-    name: str,
-    *,
-    scale: float = ...,
-    seed: int = ...,
-    nodes: int | None = ...,
-    edges: int | None = ...,
-    features: int | None = ...,
-    classes: int | None = ...,
-    exponent: float | None = ...,
-    homophily: float | None = ...,
-    skew: float | None = ...,
-    splits: tuple[float, float, float] | None = ...,
-    signal: float | None = ...,
-    root: None = ...,
-) -> Data: ...
+class Options(TypedDict, total=False):
+    """What differs from the shape of a name; see :func:`simulate`."""
+
+    scale: float
+    seed: int
+    nodes: int | None
+    edges: int | None
+    features: int | None
+    classes: int | None
+    exponent: float | None
+    homophily: float | None
+    skew: float | None
+    splits: tuple[float, float, float] | None
+    signal: float | None
 
 
 @overload
-def simulate(
-    name: str,
-    *,
-    scale: float = ...,
-    seed: int = ...,
-    nodes: int | None = ...,
-    edges: int | None = ...,
-    features: int | None = ...,
-    classes: int | None = ...,
-    exponent: float | None = ...,
-    homophily: float | None = ...,
-    skew: float | None = ...,
-    splits: tuple[float, float, float] | None = ...,
-    signal: float | None = ...,
-    root: str | Path,
-) -> Path: ...
+def simulate(name: str, *, root: None = ..., **options: Unpack[Options]) -> Data: ...
+
+
+@overload
+def simulate(name: str, *, root: str | Path, **options: Unpack[Options]) -> Path: ...
 
 
 def simulate(

@@ -77,7 +77,12 @@ def test_degrees_follow_a_power_law(exponent: float) -> None:
 
 
 def test_classes_differ_in_size_by_the_skew() -> None:
-    options = {"nodes": 1000, "edges": 3000, "classes": 4, "splits": (0.5, 0.2, 0.3)}
+    options: dict[str, Any] = {
+        "nodes": 1000,
+        "edges": 3000,
+        "classes": 4,
+        "splits": (0.5, 0.2, 0.3),
+    }
     assert simulate("arxiv-like", skew=0, **options).y.bincount().tolist() == [250] * 4
     shares = 1 / torch.arange(1, 5)
     sizes = simulate("arxiv-like", skew=1, **options).y.bincount()
@@ -85,7 +90,13 @@ def test_classes_differ_in_size_by_the_skew() -> None:
 
 
 def test_signal_is_the_spread_of_class_means() -> None:
-    options = {"nodes": 4000, "edges": 8000, "classes": 2, "features": 300, "skew": 0}
+    options: dict[str, Any] = {
+        "nodes": 4000,
+        "edges": 8000,
+        "classes": 2,
+        "features": 300,
+        "skew": 0,
+    }
     for signal in (0.0, 2.0):
         data = simulate("arxiv-like", signal=signal, **options)
         means = torch.stack([data.x[data.y == c].mean(0) for c in (0, 1)])
@@ -159,7 +170,7 @@ def test_a_foreign_description_is_refused(tmp_path: Path) -> None:
         ({"edges": 1.5}, "edges=1.5 is not a whole number"),
         ({"nodes": 100, "edges": 2000}, "edges=2,000 are more than a quarter of the 4,950 pairs"),
         ({"scale": 1e-4}, "classes=40 are more than nodes=17"),
-        ({"scale": 4e-4, "edges": 99}, "37 training nodes, fewer than classes=40"),
+        ({"scale": 4e-4, "edges": 99}, "37 training nodes, but each of classes=40"),
         ({"classes": 1}, "classes=1 must be at least 2"),
         ({"exponent": 2}, "exponent=2 must be above 2"),
         ({"homophily": 1.2}, "homophily=1.2 must be at least 0 and at most 1"),
@@ -169,7 +180,7 @@ def test_a_foreign_description_is_refused(tmp_path: Path) -> None:
         ({"signal": -1}, "signal=-1 must be at least 0"),
         ({"features": 0}, "features=0 must be at least 1"),
         ({"skew": -1}, "skew=-1 must be at least 0"),
-        ({"root": 3}, "root=3"),
+        ({"root": 3}, "root: give the folder of data sets, got 3"),
     ],
 )
 def test_what_cannot_be_is_named(options: dict[str, Any], message: str) -> None:
