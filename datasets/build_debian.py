@@ -76,6 +76,7 @@ def build(index: str) -> dict[str, np.ndarray]:
         max_features=1000, min_df=20, stop_words="english", token_pattern=r"[a-z]{3,}"
     )
     x = words.fit_transform([known[name].get("Description", "") for name in names]).tocsr()
+    x.sort_indices()
     arrays = {}
     for key, matrix in (("x", x.astype(np.float32)), ("adj", adj)):
         parts = {"data": matrix.data, "indices": matrix.indices, "indptr": matrix.indptr}
