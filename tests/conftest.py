@@ -32,6 +32,7 @@ FOLDERS = (
     "ogb",
     "images",
     "recsys/ml-1m",
+    "graphs",
 )
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from graphcondense.data.ogb import load_ogb, open_ogb
     from graphcondense.data.preprocess import restore_preprocess
     from graphcondense.data.pseudo import pseudo_labelled
+    from graphcondense.data.simulated import simulate
     from graphcondense.data.task import NodeTask, as_task
     from graphcondense.saved.condensed import (
         CondensedDataset,
@@ -68,6 +69,7 @@ __all__ = [
     "pseudo_labelled",
     "restore_preprocess",
     "save_condensed",
+    "simulate",
     "tensor_bytes",
 ]
 
@@ -101,6 +103,7 @@ _HOME = {
     "pseudo_labelled": ("pseudo", "pseudo_labelled"),
     "restore_preprocess": ("preprocess", "restore_preprocess"),
     "save_condensed": ("graphcondense.saved.condensed", "save"),
+    "simulate": ("simulated", "simulate"),
     "tensor_bytes": ("graphcondense.saved.condensed", "tensor_bytes"),
 }
 

@@ -40,7 +40,8 @@ def load(
     :func:`graphcondense.data.load_interactions`, and one graph with labelled nodes as follows.
 
     Case, ``-`` and ``_`` in a name do not matter; :func:`datasets` lists the names. What is not
-    under ``root`` is downloaded there, without a question.
+    under ``root`` is downloaded there, without a question; of ``debian`` an error says how it is
+    made, and :func:`graphcondense.data.simulate` draws large graphs for measuring speed.
 
     A ``.npz`` file holds ``x [n, d]`` (or ``x_data``, ``x_indices``, ``x_indptr`` and ``x_shape``
     of a SciPy CSR matrix), ``edge_index [2, m]`` with an optional ``edge_weight [m]`` (or
@@ -59,7 +60,8 @@ def load(
         name: name of a set, or path to a file.
         root: where data sets are; by default ``$GRAPHCONDENSE_DATA``, else
             ``~/.cache/graphcondense``. Each set lies there as its own loader puts it
-            (``Cora/raw``, ``ogbn_arxiv``), or so below ``pyg/``, ``ogb/`` and ``recsys/``.
+            (``Cora/raw``, ``ogbn_arxiv``, ``debian.npz``), or so below ``pyg/``, ``ogb/``,
+            ``recsys/`` and ``graphs/``.
         split: ``public``: as published. ``full``: all nodes for training that the published split
             does not validate or test on. ``seeded``: 20 nodes a class for training, 30 a class for
             validation, the rest for test (a class of 50 nodes or fewer: a third each).

@@ -93,6 +93,37 @@ class Named:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class NamedFile(Named):
+    """A set that is one file, which is not downloaded.
+
+    Attributes:
+        file: its name; it lies in the root or below it in ``graphs``.
+        made: how it can be made, for a message.
+    """
+
+    folder: str = ""
+    file: str
+    made: str
+
+    def places(self, root: Path) -> list[Path]:
+        """Where it may lie, in the order it is looked for."""
+        return [root / self.file, root / "graphs" / self.file]
+
+    def found(self, root: Path) -> Path:
+        """The file; a ValueError says where it was looked for."""
+        for path in self.places(root):
+            if path.is_file():
+                return path
+        raise ValueError(
+            f"{self.name}: there is no file {either(list(map(str, self.places(root))))}; put it "
+            f"there, or set root= or GRAPHCONDENSE_DATA to a folder that has it. {self.made}"
+        )
+
+    def is_local(self, root: Path) -> bool:
+        return any(path.is_file() for path in self.places(root))
+
+
 NAMED = "the name of a data set, or a path"
 """What opens data takes, for a message."""
 

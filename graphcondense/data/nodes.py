@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.kind import open_named
-from graphcondense.data.known import DIGITS, Named, digits, read_npz
+from graphcondense.data.known import DIGITS, Named, NamedFile, digits, read_npz
 from graphcondense.data.labels import few
 from graphcondense.data.ogb import load_ogb
 from graphcondense.data.reading import ROWS, TEXT_LABELS, labels, mask
@@ -130,6 +130,10 @@ def _open_digits(known: Named, base: Path) -> Data:
     return Data(x=x, edge_index=edges, y=y)
 
 
+def _open_file(known: NamedFile, root: Path) -> Data:
+    return open_npz(known.found(root))
+
+
 _graph = partial(Named, graphs=1, splits=("public",), open=_open_named, licence="see source")
 _planetoid = partial(
     _graph, family="Planetoid", normalize="row", source="github.com/kimiyoung/planetoid"
@@ -198,6 +202,20 @@ KNOWN: tuple[Named, ...] = (
         classes=172,
         licence="ODC-BY",
         aliases=("papers100m",),
+    ),
+    NamedFile(
+        name="debian",
+        family="Debian",
+        file="debian.npz",
+        open=_open_file,
+        graphs=1,
+        nodes=61_418,
+        classes=40,
+        splits=("public",),
+        source="package index of Debian 12, November 2026",
+        licence="see source",
+        made="datasets/build_debian.py of the repository makes it on a Debian system.",
+        aliases=("debian-packages",),
     ),
     _graph(name="digits", nodes=1_797, splits=("seeded",), open=_open_digits, **DIGITS),
 )

@@ -142,7 +142,8 @@ def open_ogb(
         name: such as ``ogbn-arxiv`` or ``ogbg-molhiv``.
         root: folder that holds, or will hold, ``ogbn_arxiv/``.
         meta: OGB's description of a set that is not one of its own, as ``DatasetSaver`` makes it;
-            its ``dir_path`` is then where the set is, and ``root`` is what it is relative to.
+            its ``dir_path`` is then where the set is, and ``root`` is what it is relative to. By
+            default the ``meta_dict.pt`` in the set's folder, if there is one.
 
     Returns:
         ogb's own PyG dataset, and the indices of its standard split: ``train``, ``valid``,
@@ -157,6 +158,8 @@ def open_ogb(
         raise ValueError(f"'{name}' is not a node (ogbn-) or graph (ogbg-) set of OGB")
     package, cls = _CLASS[name[:4]]
     folder = _folder(name, root, meta)
+    if meta is None:
+        meta = _own_meta(Path(root) / name.replace("-", "_"))
     if meta is None:
         meta, options = _published_meta(name, package), {}
     else:
@@ -224,6 +227,17 @@ def _check_complete(name: str, folder: Path, meta: Record, cls: Any) -> None:
             "file of that name there; if they are older, give root= another folder, into which the "
             "new release is downloaded. Nothing was changed"
         )
+
+
+def _own_meta(folder: Path) -> Record | None:
+    """The description that a set in OGB's layout has beside it, if it has one."""
+    path = folder / "meta_dict.pt"
+    if not path.is_file():
+        return None
+    try:
+        return {**torch.load(path, weights_only=True), "dir_path": folder.name}
+    except (pickle.UnpicklingError, RuntimeError, EOFError, TypeError) as error:
+        raise ValueError(f"{path} was refused: it has to hold a dict of texts") from error
 
 
 def _published_meta(name: str, package: str) -> dict[str, str]:

@@ -1,0 +1,636 @@
+"""How fast and how large: every part of a run on a graph of ogbn-arxiv's size, before and after.
+
+    OMP_NUM_THREADS=1 python benchmarks/scale.py --against COMMIT --out docs/results
+
+Each part of the table runs in a process of its own, of one thread, alternately with this tree and
+with a worktree of the other commit that is made in a temporary folder; the table has medians of
+processor seconds, the ratio, and peak memory. A part that fails in one of them, or asks for more
+than ``--memory``, or takes longer than ``--limit``, is a row that says so.
+
+Then the parts of ``FITTED`` run in this tree over nodes ``N``, edges ``E``, condensed nodes
+``N'``, features ``d`` and classes ``C``, one of them at a time; the slope of a line through the
+logarithms is the exponent.
+
+The graph is ``graphcondense.data.simulate("arxiv-like", scale=...)``: seconds and memory only.
+Finished cells are kept in ``OUT/cells/scale`` by the state of each tree and are not run again, so
+that a run can be stopped and go on, and ``--parts`` can fill a table bit by bit. Run it from the
+root of the repository, on an otherwise idle machine: at scale 1 all of it takes hours, since the
+parent commit is slow. ``--steps`` gives methods and trainings fewer steps; the rows say so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import resource
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+MIB = 2**20
+CONDENSED = (
+    *("gecc", "cgc", "gcond-x", "doscond-x", "gcdm-x", "simgc-x", "gc-sntk-x", "gcond"),
+    "quotient",
+)
+STEPPED = {
+    **{"gcond-x": 10, "doscond-x": 400, "gcdm-x": 20, "simgc-x": 200, "gc-sntk-x": 100},
+    "gcond": 20,
+}
+"""Epochs by default of the methods that ``--steps`` bounds."""
+EPOCHS = 300
+"""Of an evaluator's training."""
+FITTED = ("propagation", "matching", "condense:gecc", "condense:quotient")
+VARIED = ("N", "E", "N'", "d", "C")
+WITHOUT = {"propagation": ("N'", "C"), "matching": ("E", "N'")}
+"""What a part does not depend on by what it is."""
+FACTORS = (1, 2, 4, 8)
+BASE = {"N": 20_000, "E": 140_000, "N'": 100, "d": 32, "C": 10}
+"""Where the exponents are measured from."""
+
+
+# --- what is timed, in a process of its own ----------------------------------------------------
+# Both commits run this: only what the older one has, too, may be called.
+
+
+@dataclass
+class Clock:
+    """Processor seconds and memory of what runs in ``with clock:``."""
+
+    seconds: float = 0.0
+    before: int = 0
+    peak: int = 0
+
+    def __enter__(self) -> None:
+        _forget_peak()
+        self.before = _memory("VmRSS")
+        self.began = time.process_time()
+
+    def __exit__(self, *error: object) -> None:
+        self.seconds = time.process_time() - self.began
+        self.peak = _memory("VmHWM")
+
+
+def _forget_peak() -> None:
+    """Let the kernel count the peak of this process anew, where it does."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _memory(field: str) -> int:
+    """Bytes of memory by the kernel; elsewhere than on Linux the peak of the whole process."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else 1024 * peak
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
+
+
+def graph(folder: Path) -> Any:
+    """The simulated graph, read from the plain tensors that this tree wrote."""
+    import torch
+    from torch_geometric.data import Data
+
+    return Data(**torch.load(folder / "graph.pt", weights_only=True), name="simulated")
+
+
+def propagation(folder: Path, clock: Clock, words: Sequence[str]) -> str:
+    import torch
+
+    from graphcondense.data import as_task
+    from graphcondense.ops.adjacency import propagate_rows
+
+    task = as_task(graph(folder))
+    adj, rows = task.gcn_adj, task.train.numpy()
+    small = task.subgraph(torch.arange(64))
+    propagate_rows(small.gcn_adj, small.x_array, 2, small.train.numpy())  # what is made once
+    with clock:
+        propagate_rows(adj, task.x_array, 2, rows)
+    return ""
+
+
+def matching(folder: Path, clock: Clock, words: Sequence[str]) -> str:
+    """One match of a two-layer linear network of 256 units, its rows being sorted before."""
+    import torch
+
+    from graphcondense.objectives.gradient import ClassRows
+
+    data = graph(folder)
+    x, y = data.x[data.train_mask], data.y[data.train_mask]
+    rng = torch.Generator().manual_seed(0)
+    classes = int(data.y.max()) + 1
+    sizes = (x.shape[1], 256, classes)
+    weights = [torch.randn(o, i, generator=rng) / i**0.5 for i, o in pairwise(sizes)]
+    biases: list[Any] = [torch.zeros(o) for o in sizes[1:]]
+    real = ClassRows(x, y, classes)
+    ClassRows(x[:500], y[:500], classes).layer_gradients(weights, biases)
+    with clock:
+        real.layer_gradients(weights, biases)
+    return ""
+
+
+def condense(folder: Path, clock: Clock, words: Sequence[str]) -> str:
+    """A whole call, checks and validation and all."""
+    import graphcondense
+
+    method, nodes, steps = words[0], int(words[1]), int(words[2])
+    data = graph(folder)
+    usual = STEPPED.get(method, 0)
+    options = {"epochs": steps} if 0 < steps < usual else {}
+    with clock:
+        graphcondense.condense(data, method, nodes=nodes, seed=0, progress=False, **options)
+    return f"{steps} of {usual} epochs" if options else ""
+
+
+def evaluating(folder: Path, clock: Clock, words: Sequence[str]) -> str:
+    """A GCN on randomly chosen nodes, three trainings, validated on the whole graph."""
+    import graphcondense
+    from graphcondense.evaluate import evaluate
+
+    nodes, steps = int(words[0]), int(words[1])
+    data = graph(folder)
+    small = graphcondense.condense(data, "random", nodes=nodes, seed=0, progress=False)
+    epochs = min(EPOCHS, steps or EPOCHS)
+    with clock:
+        evaluate(
+            small, data, models=["GCN"], seeds=3, epochs=epochs, baselines=(), progress=False,
+            plain_epochs=0,
+        )  # fmt: skip
+    return f"{epochs} of {EPOCHS} epochs" if epochs < EPOCHS else ""
+
+
+def loading(folder: Path, clock: Clock, words: Sequence[str]) -> str:
+    """OGB's layout, a second time; each tree has a copy of its own."""
+    import torch
+
+    from graphcondense.data import load_ogb
+
+    root = folder / "ogb" / words[0]
+    meta = torch.load(root / "ogbn_arxiv_like" / "meta_dict.pt", weights_only=True)
+    load_ogb("ogbn-arxiv-like", root, meta=meta)
+    with clock:
+        load_ogb("ogbn-arxiv-like", root, meta=meta)
+    return ""
+
+
+def checking(folder: Path, clock: Clock, words: Sequence[str]) -> str:
+    from graphcondense.data import as_task
+
+    data = graph(folder)
+    with clock:
+        as_task(data)
+    return ""
+
+
+def normalising(folder: Path, clock: Clock, words: Sequence[str]) -> str:
+    from graphcondense.data import as_task
+
+    task = as_task(graph(folder))
+    with clock:
+        _ = task.gcn_adj
+    return ""
+
+
+JOBS: dict[str, Callable[[Path, Clock, Sequence[str]], str]] = {
+    job.__name__: job
+    for job in (propagation, matching, condense, evaluating, loading, checking, normalising)
+}
+
+
+def child(memory: int, folder: Path, out: Path, job: str, *words: str) -> None:
+    """Run one job and write what it took, or its error."""
+    if memory:
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    import torch
+
+    torch.set_num_threads(1)
+    import torch_geometric.data  # noqa: F401 - imports are not what is timed
+
+    import graphcondense.evaluate  # noqa: F401
+
+    clock = Clock()
+    try:
+        said = JOBS[job](folder, clock, words)
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [""]
+        found: dict[str, Any] = {"error": f"{type(error).__name__}: {lines[0]:.160}"}
+    else:
+        found = {"seconds": clock.seconds, "peak": clock.peak, "more": clock.peak - clock.before}
+        found |= {"said": said}
+    out.write_text(json.dumps(found))
+
+
+# --- the table ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A state of the repository: its folder, its commit, and what tells its package from others."""
+
+    path: Path
+    commit: str
+    state: str
+
+    @classmethod
+    def here(cls, path: Path) -> Tree:
+        commit = git(path, "rev-parse", "--short=7", "HEAD")
+        package = git(path, "rev-parse", "--short=10", "HEAD:graphcondense")
+        changed = git(path, "diff", "HEAD", "--", "graphcondense")
+        mark = f"+{hashlib.sha256(changed.encode()).hexdigest()[:6]}" if changed else ""
+        return cls(path, commit + mark, package + mark)
+
+
+def git(path: Path, *words: str) -> str:
+    done = subprocess.run(["git", "-C", str(path), *words], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"git {' '.join(words)}: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+@contextmanager
+def worktree(repository: Path, commit: str) -> Iterator[Tree]:
+    """Another commit, checked out in a temporary folder and taken away afterwards."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "tree"
+        git(repository, "worktree", "add", "--detach", str(path), commit)
+        try:
+            yield Tree.here(path)
+        finally:
+            git(repository, "worktree", "remove", "--force", str(path))
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs cells and keeps them.
+
+    Attributes:
+        kept: folder of the cells.
+        memory: bytes that a process may ask for; 0: no limit.
+        limit: seconds that it may take.
+    """
+
+    kept: Path
+    memory: int
+    limit: float
+
+    def cell(self, tree: Tree, folder: Path, name: str, number: int, *words: str) -> dict[str, Any]:
+        """What one process of one tree took, from the cells where it is there."""
+        key = f"{tree.state}-{folder.name}-{name}-{number}".replace(":", "-").replace("'", "_")
+        path = self.kept / f"{key}.json"
+        if path.exists():
+            known: dict[str, Any] = json.loads(path.read_text())
+            return known
+        part = path.with_suffix(".part")
+        part.unlink(missing_ok=True)
+        command = [sys.executable, "-W", "ignore", __file__, "--child", str(self.memory)]
+        env = {**os.environ, "PYTHONPATH": str(tree.path), "OMP_NUM_THREADS": "1"}
+        try:
+            done = subprocess.run(
+                [*command, str(folder), str(part), *words],
+                env=env,
+                cwd=tree.path,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=self.limit,
+            )
+        except subprocess.TimeoutExpired:
+            part.write_text(json.dumps({"error": f"took longer than {self.limit:.0f} s"}))
+        else:
+            if not part.exists():
+                last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+                signalled = signal.Signals(-done.returncode).name if done.returncode < 0 else ""
+                part.write_text(json.dumps({"error": signalled or last[:160]}))
+        part.rename(path)
+        found: dict[str, Any] = json.loads(path.read_text())
+        text = found.get("error") or f"{found['seconds']:.2f} s, {found['peak'] / MIB:,.0f} MiB"
+        print(f"{tree.commit} {name} {number}: {text}", file=sys.stderr, flush=True)
+        return found
+
+
+def median(cells: Sequence[Mapping[str, Any]], key: str) -> float | None:
+    values = [cell[key] for cell in cells if key in cell]
+    return statistics.median(values) if len(values) == len(cells) else None
+
+
+def words_of(part: str, args: argparse.Namespace, tree: str) -> list[str]:
+    """A part's name and the words that its job takes."""
+    job, _, method = part.partition(":")
+    more = {
+        "condense": [method, str(args.nodes), str(args.steps)],
+        "evaluating": [str(args.nodes), str(args.steps)],
+        "loading": [tree],
+    }
+    return [job, *more.get(job, [])]
+
+
+def label(part: str, args: argparse.Namespace) -> str:
+    """What a cell is kept under: the part, and the options that it depends on."""
+    job = part.partition(":")[0]
+    more = {"condense": f"-{args.nodes}-{args.steps}", "evaluating": f"-{args.nodes}-{args.steps}"}
+    return part + more.get(job, "")
+
+
+def compare(args: argparse.Namespace, trees: Mapping[str, Tree], run: Runner) -> list[Any]:
+    """A row for each part: medians of both trees, run in turn."""
+    folder = made(args.work / f"arxiv-like-{args.scale:g}", {"scale": args.scale}, ogb=trees)
+    rows = []
+    for part in args.parts:
+        cells: dict[str, list[dict[str, Any]]] = {name: [] for name in trees}
+        for number in range(args.repeats):
+            for name, tree in trees.items():
+                if any("error" in cell for cell in cells[name]):
+                    continue  # it would fail again
+                words = words_of(part, args, name)
+                cells[name].append(run.cell(tree, folder, label(part, args), number, *words))
+        row: dict[str, Any] = {"part": part, "scale": args.scale, "steps": args.steps}
+        row |= {"nodes": args.nodes, "commits": {n: t.commit for n, t in trees.items()}}
+        for name, own in cells.items():
+            failed = [cell["error"] for cell in own if "error" in cell]
+            row[name] = {key: median(own, key) for key in ("seconds", "peak", "more")}
+            row[name] |= {"runs": len(own), "error": failed[0] if failed else None}
+            row["said"] = row.get("said") or own[0].get("said", "")
+        rows.append(row)
+        print(shown([row]).text().splitlines()[-1], flush=True)
+    return rows
+
+
+def fit(args: argparse.Namespace, tree: Tree, run: Runner) -> list[Any]:
+    """The exponents, a row for each part and each number that is varied."""
+    from scipy.stats import linregress
+
+    rows = []
+    for part in args.fits:
+        for what in VARIED:
+            if what in WITHOUT.get(part, ()):
+                continue
+            points = []
+            for factor in args.factors:
+                sizes = {**BASE, what: BASE[what] * factor}
+                own = argparse.Namespace(**{**vars(args), "nodes": sizes["N'"]})
+                cells = [
+                    run.cell(tree, shaped(args, sizes), label(part, own), number, *words)
+                    for number in range(args.repeats)
+                    for words in [words_of(part, own, "")]
+                ]
+                seconds = median(cells, "seconds")
+                error = next((cell["error"] for cell in cells if "error" in cell), None)
+                points.append({"size": sizes[what], "seconds": seconds, "error": error})
+            good = [(p["size"], p["seconds"]) for p in points if p["seconds"]]
+            row: dict[str, Any] = {"part": part, "over": what, "points": points}
+            row["error"] = next((p["error"] for p in points if p["error"]), None)
+            if len(good) > 1:
+                import numpy as np
+
+                line = linregress(*np.log(np.array(good)).T)
+                # Two points lie on a line, whatever it is worth.
+                row["exponent"] = float(line.slope)
+                row["error_of_exponent"] = float(line.stderr) if len(good) > 2 else None
+            rows.append(row)
+            print(fitted([row]).text().splitlines()[-1], flush=True)
+    return rows
+
+
+def shaped(args: argparse.Namespace, sizes: Mapping[str, int]) -> Path:
+    """The folder of a graph of these sizes."""
+    nodes, edges, features, classes = (sizes[key] for key in ("N", "E", "d", "C"))
+    options = {"nodes": nodes, "edges": edges, "features": features, "classes": classes}
+    return made(args.work / "-".join(map(str, ["graph", *options.values()])), options)
+
+
+def made(folder: Path, options: Mapping[str, Any], ogb: Sequence[str] = ()) -> Path:
+    """The folder of a simulated graph: plain tensors, and OGB's layout for each of ``ogb``."""
+    import torch
+
+    from graphcondense.data import simulate
+
+    if not (folder / "graph.pt").exists():
+        data = simulate("arxiv-like", **options)
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {key: value for key, value in data.to_dict().items() if key != "name"}
+        torch.save(tensors, folder / "graph.part")
+        (folder / "graph.part").rename(folder / "graph.pt")
+    for name in ogb:
+        if not (folder / "ogb" / name / "ogbn_arxiv_like").exists():
+            simulate("arxiv-like", root=folder / "ogb" / name, **options)
+    return folder
+
+
+# --- the page ----------------------------------------------------------------------------------
+
+NAMES = {
+    "propagation": "two hops of propagation",
+    "matching": "real side of one match",
+    "evaluating": "`evaluate`, GCN, 3 trainings",
+    "loading": "loading OGB's files the second time",
+    "checking": "checking (`as_task`)",
+    "normalising": "normalising (`gcn_adj`)",
+}
+
+
+def named(part: str, said: str = "") -> str:
+    job, _, method = part.partition(":")
+    name = f"`condense`, `{method}`" if job == "condense" else NAMES[job]
+    return f"{name}, {said}" if said else name
+
+
+def number(value: float | None, unit: float = 1) -> str:
+    if value is None:
+        return "-"
+    value /= unit
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def shown(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """The table of both trees."""
+    from graphcondense.ops.tables import Table
+
+    head = ["part", "before, s", "now, s", "times faster", "before, peak MiB", "now, peak MiB"]
+    head += ["before, MiB more", "now, MiB more", "runs", "remarks"]
+    body = []
+    for row in rows:
+        before, now = row["before"], row["now"]
+        both = before["seconds"] and now["seconds"]
+        ratio = before["seconds"] / now["seconds"] if both else None
+        remarks = [f"{n}: {row[n]['error']}" for n in ("before", "now") if row[n]["error"]]
+        body.append(
+            [
+                named(row["part"], row["said"]),
+                *(number(row[n]["seconds"]) for n in ("before", "now")),
+                number(ratio),
+                *(number(row[n]["peak"], MIB) for n in ("before", "now")),
+                *(number(row[n]["more"], MIB) for n in ("before", "now")),
+                str(max(before["runs"], now["runs"])),
+                "; ".join(remarks).replace("|", "/"),
+            ]
+        )
+    return Table(head, body)
+
+
+def fitted(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """The table of exponents."""
+    from graphcondense.ops.tables import Table
+
+    body = []
+    for row in rows:
+        points = row["points"]
+        slope, spread = row.get("exponent"), row.get("error_of_exponent")
+        text = "-" if slope is None else f"{slope:.2f}"
+        text += f" ± {spread:.2f}" if spread is not None else ""
+        ends = [points[0], points[-1]]
+        body.append(
+            [
+                named(row["part"]),
+                row["over"],
+                " to ".join(f"{p['size']:,}" for p in ends),
+                " to ".join(number(p["seconds"]) for p in ends),
+                text,
+                row["error"] or "",
+            ]
+        )
+    return Table(["part", "over", "sizes", "seconds", "exponent", "remarks"], body, left=2)
+
+
+def write_page(out: Path, found: Mapping[str, Any]) -> None:
+    """``scale.md`` and ``scale.png``."""
+    parts = ["# Scale\n", "Written by `benchmarks/scale.py`; do not edit.\n"]
+    for key, rows in found["tables"].items():
+        scale, nodes = rows[0]["scale"], rows[0]["nodes"]
+        commits = rows[0]["commits"]
+        parts.append(f"## Before and now, {key}\n")
+        parts.append(
+            f"Scale {scale:g} ({round(scale * 169_343):,} nodes), condensed to {nodes} nodes; "
+            f"`{commits['before']}` against `{commits['now']}`.\n"
+        )
+        parts.append(shown(rows).markdown() + "\n")
+    if found["fits"]:
+        parts.append("## Exponents\n")
+        parts.append(fitted(found["fits"]).markdown() + "\n")
+    (out / "scale.md").write_text("\n".join(parts))
+    draw(out / "scale.png", found)
+
+
+def draw(path: Path, found: Mapping[str, Any]) -> None:
+    """Seconds before and now, and how they grow."""
+    from graphcondense.ops.figures import COLOURS, MARKERS, new_figure, plain, saved
+
+    rows = next(reversed(found["tables"].values()), [])
+    over = [what for what in VARIED if any(r["over"] == what for r in found["fits"])]
+    figure = new_figure(4 + 2.6 * max(1, len(over)), 4.2)
+    axes = figure.subplots(1, 1 + len(over), width_ratios=[1.6, *[1] * len(over)], squeeze=False)[0]
+    first = axes[0]
+    for place, (name, colour) in enumerate(zip(("before", "now"), COLOURS[1::-1], strict=True)):
+        seconds = [row[name]["seconds"] or 0 for row in rows]
+        heights = [i + 0.2 - 0.4 * place for i in range(len(rows))]
+        first.barh(heights, seconds, 0.38, color=colour, label=name)
+    first.set_yticks(range(len(rows)), [named(row["part"]).replace("`", "") for row in rows])
+    first.tick_params(labelsize=7)
+    first.set_xscale("log")
+    first.set_xlabel("processor seconds")
+    if rows:
+        first.legend(fontsize=7)
+    plain(first, "x")
+    for what, own in zip(over, axes[1:], strict=True):
+        for part, colour, marker in zip(FITTED, COLOURS, MARKERS, strict=False):
+            for row in found["fits"]:
+                if (row["part"], row["over"]) != (part, what):
+                    continue
+                good = [(p["size"], p["seconds"]) for p in row["points"] if p["seconds"]]
+                slope = f" {row['exponent']:.2f}" if row.get("exponent") is not None else ""
+                name = part.removeprefix("condense:") + slope
+                own.loglog(*zip(*good, strict=True), color=colour, marker=marker, label=name)
+        own.set_xlabel(what)
+        own.legend(fontsize=6)
+        own.tick_params(labelsize=7, which="both")
+        plain(own)
+    saved(figure, path)
+
+
+def keep(out: Path, key: str, rows: list[Any], fits: list[Any]) -> dict[str, Any]:
+    """Put new rows in the place of old ones of the same name, and write the file."""
+    path = out / "scale.json"
+    empty: dict[str, Any] = {"tables": {}, "fits": []}
+    found = json.loads(path.read_text()) if path.exists() else empty
+    found["where"] = f"{platform.machine()}, one thread, Python {platform.python_version()}"
+    if rows:
+        new = {row["part"] for row in rows}
+        old = [row for row in found["tables"].get(key, []) if row["part"] not in new]
+        every = {row["part"]: row for row in [*old, *rows]}
+        known = [part for part in PARTS if part in every]
+        found["tables"][key] = [every[part] for part in known]
+    names = {(row["part"], row["over"]) for row in fits}
+    found["fits"] = [r for r in found["fits"] if (r["part"], r["over"]) not in names] + fits
+    path.write_text(json.dumps(found, indent=1))
+    return found
+
+
+PARTS = (
+    *("propagation", "matching", *(f"condense:{method}" for method in CONDENSED)),
+    *("evaluating", "loading", "checking", "normalising"),
+)
+
+
+def main() -> None:
+    if "--child" in sys.argv[1:2]:
+        memory, folder, out, *words = sys.argv[2:]
+        child(int(memory), Path(folder), Path(out), *words)
+        return
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--against", default="HEAD~1", help="commit to compare with")
+    parser.add_argument("--scale", type=float, default=1.0, help="of arxiv-like")
+    parser.add_argument("--nodes", type=int, default=454, help="condensed nodes")
+    parser.add_argument(
+        "--parts", nargs="*", default=list(PARTS), metavar="PART",
+        help=f"rows of the table: {', '.join(PARTS)}; none: no table",
+    )  # fmt: skip
+    parser.add_argument(
+        "--fits", nargs="*", default=list(FITTED), metavar="PART",
+        help=f"parts whose exponents are fitted: {', '.join(FITTED)}; none: no exponents",
+    )  # fmt: skip
+    parser.add_argument("--factors", nargs="+", type=int, default=list(FACTORS))
+    parser.add_argument("--repeats", type=int, default=3, help="processes of each cell")
+    parser.add_argument("--steps", type=int, default=0, help="epochs at most; 0: as by default")
+    parser.add_argument("--memory", type=float, default=16, help="GiB a process may ask for")
+    parser.add_argument("--limit", type=float, default=3600, help="seconds a process may take")
+    parser.add_argument("--work", type=Path, default=Path("runs/scale"), help="for the graphs")
+    parser.add_argument("--out", type=Path, default=Path("docs/results"))
+    args = parser.parse_args()
+    for given, known in ((args.parts, PARTS), (args.fits, FITTED)):
+        if wrong := [part for part in given if part not in known]:
+            parser.error(f"unknown part {wrong[0]}: there are {', '.join(known)}")
+    if args.repeats < 1 or args.steps < 0 or len(set(args.factors)) < 2:
+        parser.error("--repeats is at least 1, --steps at least 0, and --factors two or more")
+    args.work, args.out = args.work.resolve(), args.out.resolve()
+    here = Tree.here(Path(__file__).resolve().parents[1])
+    kept = args.out / "cells" / "scale"
+    kept.mkdir(parents=True, exist_ok=True)
+    run = Runner(kept, int(args.memory * 2**30), args.limit)
+    rows: list[Any] = []
+    if args.parts:
+        with worktree(here.path, args.against) as other:
+            rows = compare(args, {"before": other, "now": here}, run)
+    fits = fit(args, here, run) if args.fits else []
+    steps = f", at most {args.steps} epochs" if args.steps else ""
+    found = keep(args.out, f"scale {args.scale:g}{steps}", rows, fits)
+    write_page(args.out, found)
+    if rows:
+        print(shown(rows).text())
+    if fits:
+        print(fitted(fits).text())
+
+
+if __name__ == "__main__":
+    main()
