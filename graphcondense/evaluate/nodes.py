@@ -44,7 +44,7 @@ INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 ALL = (*MODELS, *PREDICTORS)
 """Every model and predictor for nodes that comes with the package."""
 
-STATE = 2**21
+STATE = 2**20
 """Largest hidden state in floats when predicting: beyond it the caches no longer hold it, so seeds
 are taken in groups. Grouping changes no result."""
 

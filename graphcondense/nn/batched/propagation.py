@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from graphcondense.nn.batched.base import Asked, Inputs, Stacked
-from graphcondense.nn.batched.operators import Operator, operator, product
+from graphcondense.nn.batched.operators import Operator, by_rows, operator, product
 from graphcondense.ops.adjacency import gcn_norm_csr
 from graphcondense.ops.sampling import blocks
 
@@ -23,7 +24,10 @@ class _Perceptron(Stacked):
         self.weights, self.biases = self._linears(sizes)
 
     def perceptron(self, features: Operator) -> Tensor:
-        h = product(features, self.weights[0])
+        return by_rows(features, self.weights[0], self._onwards)
+
+    def _onwards(self, h: Tensor) -> Tensor:
+        """The outputs, from the product of features and first weights."""
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             h = (self._hidden(h) @ weight if i else h) + bias
         return h
@@ -55,9 +59,20 @@ class GCN(Stacked):
         return asked.started(gcn_norm_csr(asked.adj))
 
     def forward(self, features: Operator, steps: Sequence[Operator]) -> Tensor:
-        h = product(features, self.weights[0])
-        for i, (step, weight) in enumerate(zip(steps, self.weights, strict=True)):
-            h = product(step, self._hidden(h) @ weight if i else h) + self.biases[i]
+        h: Tensor = self.weights[0]
+        if steps[0] is None:
+            steps = features, *steps[1:]
+        else:
+            h = product(features, h)
+        for i, step in enumerate(steps):
+            h = by_rows(step, h, partial(self._onwards, i))
+        return h
+
+    def _onwards(self, layer: int, h: Tensor) -> Tensor:
+        """What the next layer's step is taken of, from what this one's gave."""
+        h = h + self.biases[layer]
+        if layer + 1 < len(self.weights):
+            h = self._hidden(h) @ self.weights[layer + 1]
         return h
 
 
