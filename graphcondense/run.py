@@ -818,7 +818,7 @@ def _held_against_free(
     if estimate <= free:
         return
     counted = kind_named(problem.kind).counted
-    given = Record({budget: None for budget in BUDGETS})
+    given = Record(dict.fromkeys(BUDGETS))
     asked = int(method.sizes(source).sum())
     fewer = asked // 2
     while fewer >= 1:

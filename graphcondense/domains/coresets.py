@@ -68,6 +68,11 @@ class NodeCoreset(Coreset[NodeSource], NodeMethod):
         """Training nodes of class ``c``."""
         return real.task.train[real.members(c)]
 
+    def memory_bytes(self, real: NodeSource) -> int:
+        """The export with all edges, dense; and the links of the real graph, which are turned."""
+        n = int(self.sizes(real).sum())
+        return 6 * n * real.example_bytes + 12 * n * n + 40 * int(real.task.adj.nnz)
+
     def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         members = [self.members(real, c) for c in range(real.num_classes)]
         nodes = self.chosen(real, members, rng)
@@ -89,6 +94,11 @@ class PropagatedNodes(NodeCoreset):
     @property
     def propagates(self) -> bool:
         return self.hops > 0
+
+    def memory_bytes(self, real: NodeSource) -> int:
+        """Besides, the propagated rows, and those of the largest class with their distances."""
+        rows = len(real.labels) + 3 * int(real.counts.max())
+        return super().memory_bytes(real) + 4 * rows * real.num_features + real.propagation_bytes()
 
     def rows(self, real: NodeSource, c: int) -> Tensor:
         """The propagated features of class ``c``, ``[m, d]``."""

@@ -95,6 +95,13 @@ class NodeSource:
     def counts(self) -> Tensor:
         return torch.bincount(self.labels, minlength=self.num_classes).cpu()
 
+    def propagation_bytes(self) -> int:
+        """Estimate of what :meth:`propagated` holds on the way, its result apart: the normalised
+        adjacency as it is made, and two hops of all nodes where features are dense."""
+        links = 40 * (int(self.task.adj.nnz) + self.num_examples)
+        dense_rows = 0 if sp.issparse(self.task.x_array) else self.num_examples
+        return links + 8 * dense_rows * self.num_features
+
     def looking(
         self,
         hops: int,
@@ -380,18 +387,23 @@ class NetworkMatched(LearntGraph):
     def memory_bytes(self, real: NodeSource) -> int:
         """The synthetic graph and its pairs, the real rows that are matched, and the networks."""
         n, d, hidden = int(self.sizes(real).sum()), real.num_features, self.hidden_channels
-        rows = len(real.labels)
-        padded = real.num_classes * int(real.counts.max())
+        rows, classes, most = len(real.labels), real.num_classes, int(real.counts.max())
+        linear = self.model == "sgc"
+        designs = len({self.hops, self.init_hops}) if linear else len({self.init_hops})
+        seen = 0 if linear else real.num_examples
         pairs = 0 if self.structure == "identity" else n * n
         layers = PAIR_COPIES * self.structure_hidden if self.structure == "mlp" else 8
         floats = (
             6 * n * d  # values, gradient, two moments, the best, the export
-            + (2 * rows + padded) * d  # propagated rows: on the way, done, and class by class
-            + 4 * padded * hidden
+            + (designs + linear) * rows * d  # propagated rows, and sorted by class
+            + (4 * most if self.init == "kmeans" else most) * d  # what a class starts from
+            + 3 * most * classes  # residuals of a class
+            + 12 * classes**2 * (d + hidden)  # gradients of classes, in double precision
+            + seen * (2 * d + 4 * hidden)  # what a network that is not linear computes of all nodes
             + 8 * (d + n) * hidden  # a network, its moments and gradients, and what it computes
             + pairs * layers
         )
-        return 4 * floats
+        return 4 * floats + real.propagation_bytes()
 
     def network(self, real: NodeSource) -> Propagation:
         """The matching network."""

@@ -43,7 +43,8 @@ class Averaging(Coarse):
 
     def memory_bytes(self, real: NodeSource) -> int:
         """The propagated training nodes, and the export."""
-        return 8 * len(real.labels) * real.num_features + 2 * exported(self, real)
+        rows = 12 * len(real.labels) * real.num_features  # in single and in double precision
+        return rows + real.propagation_bytes() + 2 * exported(self, real)
 
     def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         sizes, labels = self.sizes(real), real.labels.cpu()

@@ -15,7 +15,7 @@ from graphcondense.core.types import Batch, Synthetic
 from graphcondense.domains.node import EDGE_BYTES, NodeMethod, NodeSource, NodeSynthetic, induced
 from graphcondense.domains.structure import Identity, Structure
 from graphcondense.ops.budget import Budget
-from graphcondense.ops.cover import greedy_cover, reverse_neighbours
+from graphcondense.ops.cover import HELD, greedy_cover, reverse_neighbours
 from graphcondense.ops.fields import Count, Momentum, Natural, SomeShare
 from graphcondense.ops.personalised import personalised_pagerank
 
@@ -113,11 +113,14 @@ class Bonsai(NodeMethod):
         return self.hops > 0
 
     def memory_bytes(self, real: NodeSource) -> int:
-        """The embedded trees, in single and double precision, their distances, and the export."""
+        """The embedded trees, in single and double precision, their distances as far as
+        they are held at once, and the export."""
         d, labelled = real.num_features, len(real.labels)
         trees = min(self.sample or real.num_examples, real.num_examples)
         n = self.nodes_in_all(real)
-        return 12 * (trees + labelled) * d + 24 * trees * labelled + 4 * n * (3 * d + 2 * n)
+        apart = 16 * min(trees * labelled, max(HELD, labelled))
+        small = 4 * n * (3 * d + 2 * n)
+        return 12 * (trees + labelled) * d + apart + small + real.propagation_bytes()
 
     def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         sizes, n = self.sizes(real), self.nodes_in_all(real)

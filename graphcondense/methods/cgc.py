@@ -20,7 +20,7 @@ from graphcondense.domains.node import (
 )
 from graphcondense.domains.structure import Fixed
 from graphcondense.ops.adjacency import gcn_norm_dense
-from graphcondense.ops.cluster import k_means, spectral_parts
+from graphcondense.ops.cluster import HELD, SAMPLE, k_means, spectral_parts
 from graphcondense.ops.fields import Natural, NonNegative, Share, Weights
 
 
@@ -79,11 +79,19 @@ class CGC(NodeMethod):
         return 0 if self.structure == "identity" else 2 * EDGE_BYTES
 
     def memory_bytes(self, real: NodeSource) -> int:
-        """The propagated rows, class by class in double precision, and the solve."""
-        n, d = int(self.sizes(real).sum()), real.num_features
-        rows, most = len(real.labels), int(real.counts.max())
-        depths = sum(w != 0 for w in (*self.weights, *self.augment_weights)) + 2
-        return 4 * (depths + 2) * rows * d + 16 * 2 * most * d + 8 * (6 * n * n + 3 * n * d)
+        """The propagated rows, all of them once and one class in double precision, the classifier,
+        what parts a class, and the solve."""
+        sizes = self.sizes(real)
+        n, d, classes = int(sizes.sum()), real.num_features, real.num_classes
+        labelled, more = len(real.labels), 1 + self.augment
+        rows, most = round(more * labelled), round(more * int(real.counts.max()))
+        depths = sum(w != 0 for w in (*self.weights, *self.augment_weights)) + 1
+        floats = depths * labelled * d + rows * d
+        judged = rows * (d + 3 * classes) + labelled * d + 4 * min(labelled, d) ** 2
+        pairs = min(most, max(SAMPLE, 4 * int(sizes.max())))
+        parted = 2 * most * d + 4 * pairs**2 + 2 * min(HELD, most * pairs)
+        wide = max(judged, parted, 6 * n * n + 3 * n * d)
+        return 4 * floats + 8 * wide + real.propagation_bytes()
 
     def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         sizes = self.sizes(real)

@@ -14,7 +14,6 @@ from graphcondense.domains.node import NodeSource
 from graphcondense.ops.coarsen import few_dimensions, means, undirected
 from graphcondense.ops.fields import Count, Natural
 
-
 BLOCK = 8192
 """Nodes whose distances to all centres are held at once."""
 

@@ -100,13 +100,18 @@ class GCSNTK(LearntGraph):
 
     def memory_bytes(self, real: NodeSource) -> int:
         """The small graph, the rows of training nodes, and the kernels with their layers."""
-        n, d, m = int(self.sizes(real).sum()), real.num_features, len(real.labels)
+        n, d, rows = int(self.sizes(real).sum()), real.num_features, len(real.labels)
+        m = rows if self.blocks > 1 else min(rows, MOST_ROWS)
+        if self.real_batch is not None:
+            m = int(real.counts.clamp_max(self.real_batch).sum())
         pairs = 0 if self.structure == "identity" else n * n
         mlp = 12 * self.structure_hidden if self.structure == "mlp" else 8
         seen = 0 if self.blocks == 1 else self._seen(real)
-        layers = 8 * self.blocks * max(1, self.num_layers)
-        floats = 8 * n * d + 3 * m * d + pairs * mlp + layers * (m + seen + n) * n + 6 * seen**2
-        return 4 * (floats + seen * d)
+        layers = 4 + 8 * self.blocks * max(1, self.num_layers)  # double precision at the end
+        floats = 8 * n * d + 2 * rows * d + 2 * m * d + pairs * mlp + 6 * seen**2
+        start = 4 * int(real.counts.max()) * d if self.init == "kmeans" else 0
+        floats += start + layers * (m + seen + n) * n + seen * d
+        return 4 * floats + real.propagation_bytes()
 
     def parts(self, real: NodeSource, rng: Generator) -> Parts:
         kernel, targets = self.kernel(), self.targets(real)

@@ -119,7 +119,10 @@ class GCSR(Trajectories, StartedNodes):
         hidden = n * self.hidden_channels * (self.num_layers - 1)
         steps = student.steps * (6 * weights + 4 * 8 * hidden)
         pairs = 0 if self.structure == "identity" else 8 * 12 * n * n
-        return 4 * (12 * n * d + 3 * rows * d) + buffer.memory_bytes + steps + pairs
+        lessons = 4 * rows * (3 * d + 4 * max(self.hidden_channels, real.num_classes))
+        mixing = 0 if self.structure == "identity" else 24 * real.num_examples * real.num_classes
+        small = 48 * n * d + buffer.memory_bytes + steps + pairs
+        return small + lessons + mixing + real.propagation_bytes()
 
     def student(self) -> TrajectoryMatching:
         """The objective: a student's training against an expert's."""

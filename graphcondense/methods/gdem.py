@@ -119,8 +119,10 @@ class GDEM(StartedNodes):
         """The eigenvectors and the solver's basis, and the small graph with its moments."""
         n, d = int(self.sizes(real).sum()), real.num_features
         pairs = self.pairs(n)
-        solver = 8 * real.num_examples * 4 * (pairs + 20)
-        return solver + 4 * (len(real.labels) * d + 8 * n * d + 8 * n * pairs + 4 * pairs * d)
+        # Lanczos holds two vectors for each it finds, and those are sorted and placed.
+        solver = 8 * real.num_examples * 5 * (pairs + 4) + 40 * int(real.task.adj.nnz)
+        small = 4 * (len(real.labels) * d + 8 * n * (d + pairs) + 4 * pairs * d)
+        return solver + real.propagation_bytes() + small
 
     def parts(self, real: NodeSource, rng: Generator) -> Parts:
         x, y = self.first_nodes(real, rng)

@@ -57,12 +57,15 @@ class GECC(NodeMethod):
         return any(self.weights[1:])
 
     def memory_bytes(self, real: NodeSource) -> int:
-        """The propagated rows, one class in few dimensions, and memberships of all restarts."""
+        """The propagated rows, one class in few dimensions, and memberships of its restarts."""
         sizes = self.sizes(real)
         rows, most = len(real.labels), int(real.counts.max())
         k, d = int(sizes.max()), real.num_features
-        floats = 3 * rows * d + self.restarts * (4 * most * k + 2 * k * min(most, d))
-        return 4 * (floats + 6 * int(sizes.sum()) * d)
+        depths = 2 + sum(w != 0 for w in self.weights)
+        of_all = self._restarts(most, k) * (most + 2 * min(most, d)) * k
+        at_once = min(of_all, max(HELD, most * k))
+        floats = depths * rows * d + 2 * most * d + 2 * of_all + 4 * at_once
+        return 4 * (floats + 6 * int(sizes.sum()) * d) + real.propagation_bytes()
 
     def _restarts(self, rows: int, clusters: int) -> int:
         return self.restarts or starts(rows, clusters, 50)

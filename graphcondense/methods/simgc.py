@@ -56,6 +56,11 @@ class SimGC(NetworkMatched):
     def propagates(self) -> bool:
         return super().propagates or self.hops > 0
 
+    def memory_bytes(self, real: NodeSource) -> int:
+        """Besides, rows of every hop, and what the teacher computes of them in a step."""
+        rows, d, classes = len(real.labels), real.num_features, real.num_classes
+        return super().memory_bytes(real) + 4 * rows * ((self.hops + 1) * d + 4 * classes)
+
     def parts(self, real: NodeSource, rng: Generator) -> Parts:
         model, syn = self.network(real), self.start(real, rng)
         # The teacher is linear in Â^K X, which is taken once.

@@ -46,7 +46,10 @@ class VNG(Coarse):
     def memory_bytes(self, real: NodeSource) -> int:
         """The propagated training nodes, in single and double precision, and the export."""
         rows = len(real.labels) * real.num_features
-        return 12 * (self.hops + 1) * rows + 2 * exported(self, real)
+        largest = 24 * int(real.counts.max()) * real.num_features
+        pairs = 8 * 4 * int(self.sizes(real).sum()) ** 2
+        on_the_way = real.propagation_bytes() + largest + pairs
+        return 12 * (self.hops + 1) * rows + on_the_way + 2 * exported(self, real)
 
     def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         sizes = self.sizes(real)

@@ -63,5 +63,6 @@ def choose_centres(x: Tensor, k: int, rng: Generator) -> Tensor:
     seed = int(torch.randint(2**31, (), generator=rng))
     if k >= len(x):
         return x.clone()
-    fitted = KMeans(k, n_init=starts(len(x), k, 10), random_state=seed).fit(x.cpu().double().numpy())
+    found = KMeans(k, n_init=starts(len(x), k, 10), random_state=seed)
+    fitted = found.fit(x.cpu().double().numpy())
     return torch.from_numpy(fitted.cluster_centers_).to(x)

@@ -168,6 +168,22 @@ def test_several_blocks_of_too_many_nodes_are_refused(monkeypatch: pytest.Monkey
     graphcondense.condense(toy_graph(), "gc-sntk", hops=2, **SMALL)
 
 
+def test_of_many_training_nodes_some_are_drawn_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gcsntk, "MOST_ROWS", 20)
+    task = as_task(toy_graph())
+    seen = gcsntk._Seen(NodeSource(task), gcsntk.SNTK(2, 1))
+    rng = torch.Generator().manual_seed(0)
+    first, second = seen.batch(rng=rng), seen.batch(rng=rng)
+    assert len(first.y) == len(first.inputs[0]) == 20
+    assert not torch.equal(first.inputs[0], second.inputs[0])
+    rows = NodeSource(task).propagated(2)
+    found = torch.cdist(first.inputs[0], rows).argmin(1)
+    assert len(found.unique()) == 20  # each once, whatever its class
+    assert torch.equal(first.y, NodeSource(task).labels[found])
+    assert len(seen.batch().y) == len(task.train)  # a score looks at all
+    assert len(seen.batch(0, 5, rng).y) == 5
+
+
 def test_memory_grows_with_blocks_and_labels() -> None:
     real = NodeSource(as_task(toy_graph()))
     one, two = (GCSNTK(nodes=9, hops=1, blocks=b).memory_bytes(real) for b in (1, 2))

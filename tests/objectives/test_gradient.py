@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from graphcondense.core.pools import initialise
 from graphcondense.core.types import Batch, Learner
@@ -16,7 +17,7 @@ from graphcondense.data.task import as_task
 from graphcondense.domains.node import NodeSource, NodeSynthetic
 from graphcondense.domains.structure import Identity, PairwiseMLP, Structure
 from graphcondense.nn.propagate import GCN, SGC
-from graphcondense.objectives.gradient import GradientMatching, cosine
+from graphcondense.objectives.gradient import ClassRows, GradientMatching, cosine
 from tests.cases import toy_graph
 
 RNG = torch.Generator
@@ -69,6 +70,42 @@ def test_closed_form_is_autograd(structure: str, layers: int, bias: bool, eps: f
     torch.testing.assert_close(closed, auto)
     for a, b in zip(closed_grads, auto_grads, strict=True):
         torch.testing.assert_close(a, b)
+
+
+class Largest(TorchDispatchMode):
+    """The most entries of any tensor that an operation gives."""
+
+    most = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if isinstance(out, Tensor):
+            self.most = max(self.most, out.numel())
+        return out
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+def test_the_real_side_neither_pads_nor_forms_hidden_layers(layers: int) -> None:
+    """With one large class, in any order, with a class without rows."""
+    rng = RNG().manual_seed(0)
+    y = torch.cat([torch.zeros(380), torch.full((6,), 1), torch.full((14,), 3)]).long()
+    y = y[torch.randperm(400, generator=rng)]
+    x = torch.randn(400, 8, generator=rng, dtype=torch.float64)
+    model = SGC(8, 50, 4, layers).double()
+    weights = [lin.weight.detach() for lin in model.lins]
+    bias = [torch.randn(len(w), generator=rng, dtype=torch.float64) for w in weights]
+    rows = ClassRows(x, y, 4)
+    with Largest() as held:
+        found = rows.layer_gradients(weights, bias)
+    assert held.most <= 380 * 8  # padded it were 4 * 380 * 8, and a hidden layer 400 * 50
+    for c in (0, 1, 3):
+        h = [x[y == c]]
+        for w, b in zip(weights, bias, strict=True):
+            h.append(h[-1] @ w.T + b)
+        wrong = h[-1].softmax(1) - torch.nn.functional.one_hot(y[y == c], 4)
+        for grads, layer in zip(found, h, strict=False):
+            torch.testing.assert_close(grads[c], wrong.T @ layer / len(layer))
+    assert all(bool((grads[2] == 0).all()) for grads in found)
 
 
 def test_the_sum_over_classes_by_hand() -> None:

@@ -10,6 +10,7 @@ from sklearn.cluster import KMeans, SpectralClustering
 from sklearn.metrics import adjusted_rand_score
 from torch import Generator
 
+from graphcondense.ops import cluster
 from graphcondense.ops.cluster import fuzzy_c_means, isometric, k_means, spectral_parts
 
 
@@ -92,3 +93,38 @@ def test_parts_tell_groups_apart_and_none_is_empty(part: Callable[..., torch.Ten
     assert torch.bincount(part(torch.ones(6, 4), 4, rng), minlength=4).min() > 0
     with pytest.raises(ValueError, match="19 clusters of 18 rows"):
         part(x, 19, rng)
+
+
+def test_a_sample_gives_the_same_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = Generator().manual_seed(0)
+    group = torch.arange(300) % 3
+    x = torch.eye(3, 7)[group] + 0.1 * torch.randn(300, 7, generator=rng)
+    whole = spectral_parts(x, 3, rng)
+    monkeypatch.setattr(cluster, "SAMPLE", 40)
+    monkeypatch.setattr(cluster, "HELD", 1000)
+    assert adjusted_rand_score(whole, spectral_parts(x, 3, rng)) == 1
+
+
+def test_scikit_learn_parts_many_rows_as_we_do_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = Generator().manual_seed(0)
+    x = torch.eye(4, 7)[torch.arange(80) % 4] + 0.1 * torch.randn(80, 7, generator=rng)
+    ours = k_means(x, 4, rng)
+    monkeypatch.setattr(cluster, "WORK", 1000)
+    assert adjusted_rand_score(ours, k_means(x, 4, rng)) == 1
+    with pytest.raises(ValueError, match="81 clusters of 80 rows"):
+        k_means(x, 81, rng)
+
+
+def test_restarts_in_turn_are_those_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = rows(30, 4)
+
+    def found() -> tuple[torch.Tensor, torch.Tensor]:
+        rng = Generator().manual_seed(1)
+        return fuzzy_c_means(x, 3, rng, restarts=5, steps=7, tolerance=0.0)
+
+    u, cost = found()
+    monkeypatch.setattr(cluster, "HELD", 2 * 30 * 3)
+    v, same = found()
+    assert u.shape == v.shape == (5, 30, 3)
+    assert torch.allclose(u, v)
+    assert torch.allclose(cost, same)
