@@ -92,17 +92,18 @@ def together() -> Iterator[None]:
     _join()
     try:
         yield
-    except LostProcessError:
-        raise
-    except _Terminated:
-        raise LostProcessError(_last_words()) from None
     except BaseException as error:
-        _leave_word(error)
+        _on_terminate(_ending)
+        if isinstance(error, _Terminated):
+            raise LostProcessError(_last_words()) from None
+        if not isinstance(error, LostProcessError):
+            _leave_word(error)
         raise
+    else:
+        _on_terminate(before)
     finally:
         _WORDS.clear()
         dist.destroy_process_group()
-        _on_terminate(before)
 
 
 def _on_terminate(handler: _Handler) -> _Handler:
@@ -114,6 +115,11 @@ def _on_terminate(handler: _Handler) -> _Handler:
 
 def _raise_terminated(number: int, frame: FrameType | None) -> None:
     raise _Terminated
+
+
+def _ending(number: int, frame: FrameType | None) -> None:
+    """torchrun ends what is ending already, and has still to say why: the next SIGTERM counts."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _join() -> None:
