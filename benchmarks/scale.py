@@ -5,7 +5,7 @@
 Each part of the table runs in a process of its own, of one thread, alternately with this tree and
 with a worktree of the other commit that is made in a temporary folder; the table has medians of
 processor seconds, the ratio, and peak memory. A part that fails in one of them, or asks for more
-than ``--memory``, or takes longer than ``--limit``, is a row that says so.
+than ``--memory``, or takes more processor seconds than ``--limit``, is a row that says so.
 
 Then the parts of ``FITTED`` run in this tree over nodes ``N``, edges ``E``, condensed nodes
 ``N'``, features ``d`` and classes ``C``, one of them at a time; the slope of a line through the
@@ -209,10 +209,10 @@ JOBS: dict[str, Callable[[Path, Clock, Sequence[str]], str]] = {
 }
 
 
-def child(memory: int, folder: Path, out: Path, job: str, *words: str) -> None:
+def child(memory: int, limit: int, folder: Path, out: Path, job: str, *words: str) -> None:
     """Run one job and write what it took, or its error."""
-    if memory:
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
     import torch
 
     torch.set_num_threads(1)
@@ -277,13 +277,13 @@ class Runner:
 
     Attributes:
         kept: folder of the cells.
-        memory: bytes that a process may ask for; 0: no limit.
-        limit: seconds that it may take.
+        memory: bytes that a process may ask for.
+        limit: processor seconds that it may take.
     """
 
     kept: Path
     memory: int
-    limit: float
+    limit: int
 
     def cell(self, tree: Tree, folder: Path, name: str, number: int, *words: str) -> dict[str, Any]:
         """What one process of one tree took, from the cells where it is there."""
@@ -294,29 +294,29 @@ class Runner:
             return known
         part = path.with_suffix(".part")
         part.unlink(missing_ok=True)
-        command = [sys.executable, "-W", "ignore", __file__, "--child", str(self.memory)]
-        env = {**os.environ, "PYTHONPATH": str(tree.path), "OMP_NUM_THREADS": "1"}
-        try:
-            done = subprocess.run(
-                [*command, str(folder), str(part), *words],
-                env=env,
-                cwd=tree.path,
-                stderr=subprocess.PIPE,
-                text=True,
-                timeout=self.limit,
-            )
-        except subprocess.TimeoutExpired:
-            part.write_text(json.dumps({"error": f"took longer than {self.limit:.0f} s"}))
-        else:
-            if not part.exists():
-                last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-                signalled = signal.Signals(-done.returncode).name if done.returncode < 0 else ""
-                part.write_text(json.dumps({"error": signalled or last[:160]}))
+        limits = [str(self.memory), str(self.limit)]
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", __file__, "--child", *limits, folder, part, *words],
+            env={**os.environ, "PYTHONPATH": str(tree.path), "OMP_NUM_THREADS": "1"},
+            cwd=tree.path,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        if not part.exists():
+            part.write_text(json.dumps({"error": self.ended(done)}))
         part.rename(path)
         found: dict[str, Any] = json.loads(path.read_text())
         text = found.get("error") or f"{found['seconds']:.2f} s, {found['peak'] / MIB:,.0f} MiB"
         print(f"{tree.commit} {name} {number}: {text}", file=sys.stderr, flush=True)
         return found
+
+    def ended(self, done: subprocess.CompletedProcess[str]) -> str:
+        """Why a process ended that wrote nothing."""
+        if done.returncode == -signal.SIGXCPU:
+            return f"took more than {self.limit} processor seconds"
+        if done.returncode < 0:
+            return f"killed by {signal.Signals(-done.returncode).name}"
+        return (done.stderr.strip().splitlines() or ["no message"])[-1][:160]
 
 
 def median(cells: Sequence[Mapping[str, Any]], key: str) -> float | None:
@@ -394,9 +394,10 @@ def fit(args: argparse.Namespace, tree: Tree, run: Runner) -> list[Any]:
                 import numpy as np
 
                 line = linregress(*np.log(np.array(good)).T)
-                # Two points lie on a line, whatever it is worth.
                 row["exponent"] = float(line.slope)
-                row["error_of_exponent"] = float(line.stderr) if len(good) > 2 else None
+                # Two points lie on a line, whatever it is worth.
+                known = len(good) > 2 and np.isfinite(line.stderr)
+                row["error_of_exponent"] = float(line.stderr) if known else None
             rows.append(row)
             print(fitted([row]).text().splitlines()[-1], flush=True)
     return rows
@@ -583,8 +584,8 @@ PARTS = (
 
 def main() -> None:
     if "--child" in sys.argv[1:2]:
-        memory, folder, out, *words = sys.argv[2:]
-        child(int(memory), Path(folder), Path(out), *words)
+        memory, limit, folder, out, *words = sys.argv[2:]
+        child(int(memory), int(limit), Path(folder), Path(out), *words)
         return
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -604,13 +605,17 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3, help="processes of each cell")
     parser.add_argument("--steps", type=int, default=0, help="epochs at most; 0: as by default")
     parser.add_argument("--memory", type=float, default=16, help="GiB a process may ask for")
-    parser.add_argument("--limit", type=float, default=3600, help="seconds a process may take")
+    parser.add_argument(
+        "--limit", type=int, default=3600, help="processor seconds a process may take"
+    )
     parser.add_argument("--work", type=Path, default=Path("runs/scale"), help="for the graphs")
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     args = parser.parse_args()
     for given, known in ((args.parts, PARTS), (args.fits, FITTED)):
         if wrong := [part for part in given if part not in known]:
             parser.error(f"unknown part {wrong[0]}: there are {', '.join(known)}")
+    if args.memory <= 0 or args.limit < 1:
+        parser.error("--memory is above 0 and --limit at least 1")
     if args.repeats < 1 or args.steps < 0 or len(set(args.factors)) < 2:
         parser.error("--repeats is at least 1, --steps at least 0, and --factors two or more")
     args.work, args.out = args.work.resolve(), args.out.resolve()
@@ -618,6 +623,7 @@ def main() -> None:
     kept = args.out / "cells" / "scale"
     kept.mkdir(parents=True, exist_ok=True)
     run = Runner(kept, int(args.memory * 2**30), args.limit)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended: finished cells are kept"))
     rows: list[Any] = []
     if args.parts:
         with worktree(here.path, args.against) as other:

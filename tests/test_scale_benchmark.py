@@ -1,0 +1,202 @@
+"""``benchmarks/scale.py`` and ``gpu.py``: cells, rows that fail, exponents, what is kept."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+MODULES = ("gpu", "scale")
+
+
+@pytest.fixture(scope="module")
+def scripts() -> Iterator[dict[str, ModuleType]]:
+    """The scripts as modules; they are no package."""
+    import importlib
+
+    before = list(sys.path)
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        yield {name: importlib.import_module(name) for name in MODULES}
+    finally:
+        sys.path[:] = before
+        for name in MODULES:
+            sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def scale(scripts: dict[str, ModuleType]) -> ModuleType:
+    return scripts["scale"]
+
+
+def options(tmp_path: Path, **given: Any) -> argparse.Namespace:
+    usual: dict[str, Any] = {
+        "nodes": 20, "steps": 0, "scale": 0.01, "repeats": 3, "parts": ["propagation"],
+        "fits": ["propagation"], "factors": [1, 2, 4], "work": tmp_path,
+    }  # fmt: skip
+    return argparse.Namespace(**{**usual, **given})
+
+
+class Told:
+    """A runner that is told what each cell took."""
+
+    def __init__(self, take: Any) -> None:
+        self.take, self.asked = take, list[tuple[str, str, int]]()
+
+    def cell(self, tree: Any, folder: Path, name: str, number: int, *words: str) -> Any:
+        self.asked.append((tree.commit, name, number))
+        return self.take(tree, folder, number)
+
+
+def test_exponents_are_slopes_of_logarithms(
+    scale: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cells that take 3 N² E √d seconds, the middle one of three in disorder."""
+    monkeypatch.setattr(scale, "shaped", lambda args, sizes: sizes)
+
+    def take(tree: Any, sizes: Any, number: int) -> Any:
+        return {
+            "seconds": 3 * sizes["N"] ** 2 * sizes["E"] * sizes["d"] ** 0.5 * (1, 100, 0.01)[number]
+        }
+
+    tree = scale.Tree(tmp_path, "now", "x")
+    rows = scale.fit(options(tmp_path), tree, Told(take))
+    found = {row["over"]: row["exponent"] for row in rows}
+    assert found == pytest.approx({"N": 2, "E": 1, "d": 0.5})
+    assert all(row["error_of_exponent"] == pytest.approx(0, abs=1e-6) for row in rows)
+    assert "2.00" in scale.fitted(rows).text()
+
+
+def test_commits_take_turns_and_a_failure_is_a_row(
+    scale: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scale, "made", lambda folder, options, ogb=(): folder)
+
+    def take(tree: Any, folder: Path, number: int) -> Any:
+        if tree.commit == "old":
+            return {"error": "MemoryError: 66 GB"}
+        return {"seconds": float(number), "peak": 2**30, "more": 2**20, "said": ""}
+
+    trees = {"before": scale.Tree(tmp_path, "old", "a"), "now": scale.Tree(tmp_path, "new", "b")}
+    told = Told(take)
+    [row] = scale.compare(options(tmp_path), trees, told)
+    assert [(commit, number) for commit, _, number in told.asked] == [
+        ("old", 0), ("new", 0), ("new", 1), ("new", 2),
+    ]  # fmt: skip
+    assert (row["before"]["seconds"], row["now"]["seconds"]) == (None, 1)
+    text = scale.shown([row]).text()
+    assert "before: MemoryError: 66 GB" in text
+    assert "1,024" in text
+    told = Told(lambda tree, folder, number: {"seconds": 6.0 if tree.commit == "old" else 2.0})
+    [row] = scale.compare(options(tmp_path, repeats=2), trees, told)
+    assert [commit for commit, *_ in told.asked] == ["old", "new"] * 2
+    assert scale.shown([row]).cells[0][1:4] == ["6", "2", "3"]
+
+
+def test_a_cell_is_kept_and_a_dead_process_is_told(
+    scale: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = scale.Tree(tmp_path, "now", "x")
+    run = scale.Runner(tmp_path, 2**34, 100)
+    ended: list[tuple[int, str]] = [(-9, ""), (-24, ""), (1, "Traceback\nNo module named x\n")]
+    seen = []
+
+    def dies(command: Any, **more: Any) -> Any:
+        seen.append(command)
+        code, text = ended[len(seen) - 1]
+        return subprocess.CompletedProcess(command, code, stderr=text)
+
+    monkeypatch.setattr(subprocess, "run", dies)
+    found = [run.cell(tree, tmp_path, "matching", n, "matching")["error"] for n in range(3)]
+    assert found == [
+        "killed by SIGKILL", "took more than 100 processor seconds", "No module named x",
+    ]  # fmt: skip
+    assert run.cell(tree, tmp_path, "matching", 1, "matching")["error"] == found[1]
+    assert len(seen) == 3
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_new_rows_take_the_place_of_old_ones(scale: ModuleType, tmp_path: Path) -> None:
+    def row(part: str, seconds: float) -> dict[str, Any]:
+        side = {"seconds": seconds, "peak": 2**29, "more": 0, "runs": 1, "error": None}
+        return {
+            "part": part, "scale": 1, "nodes": 454, "said": "", "before": side, "now": side,
+            "commits": {"before": "a", "now": "b"},
+        }  # fmt: skip
+
+    points = [{"size": n, "seconds": n / 10, "error": None} for n in (1, 2)]
+    fits = [{"part": "matching", "over": "d", "points": points, "error": None, "exponent": 1.0}]
+    scale.keep(tmp_path, "scale 1", [row("matching", 1), row("condense:cgc", 5)], fits)
+    found = scale.keep(tmp_path, "scale 1", [row("matching", 2)], [])
+    assert [(r["part"], r["now"]["seconds"]) for r in found["tables"]["scale 1"]] == [
+        ("matching", 2), ("condense:cgc", 5),
+    ]  # fmt: skip
+    assert found == json.loads((tmp_path / "scale.json").read_text())
+    scale.write_page(tmp_path, found)
+    assert "`condense`, `cgc`" in (tmp_path / "scale.md").read_text()
+    assert (tmp_path / "scale.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("propagation", "matching", "checking", "normalising", "condense:random"),
+        pytest.param(("loading", "evaluating"), marks=pytest.mark.slow),
+    ],
+)
+def test_jobs_run_on_a_small_graph(
+    scale: ModuleType, tmp_path: Path, parts: tuple[str, ...]
+) -> None:
+    args = options(tmp_path, nodes=40, steps=2)
+    folder = scale.made(
+        tmp_path / "g", {"nodes": 800, "edges": 3000}, ogb=("now",) * ("loading" in parts)
+    )
+    for part in parts:
+        job, *words = scale.words_of(part, args, "now")
+        clock = scale.Clock()
+        said = "2 of 300 epochs" if job == "evaluating" else ""
+        assert scale.JOBS[job](folder, clock, words) == said
+        assert clock.seconds >= 0
+        assert clock.peak > 2**26
+
+
+def test_every_part_has_a_job_and_a_name(scale: ModuleType) -> None:
+    for part in scale.PARTS:
+        assert part.partition(":")[0] in scale.JOBS
+        assert scale.named(part)
+    assert set(scale.FITTED) <= set(scale.PARTS)
+
+
+def test_results_of_two_devices_are_compared(
+    scripts: dict[str, ModuleType], capsys: pytest.CaptureFixture[str]
+) -> None:
+    gpu = scripts["gpu"]
+    rows: list[dict[str, Any]] = []
+    gpu.ratio(rows, "job", {"cpu": (torch.ones(4), 3.0), "gpu": (torch.full((4,), 1.1), 1.5)})
+    assert (rows[0]["ratio"], rows[0]["apart"]) == ("2.0", "1.00e-01")
+    assert gpu.apart(torch.ones(2), torch.ones(3)) == "(2,) against (3,)"
+    limits = gpu.Limits("cpu", 0)
+    assert limits.over("scale/gcond")
+    assert limits.left == ["scale/gcond"]
+    with gpu.told(rows, "scale", "job"):
+        raise MemoryError("full")
+    assert rows[1]["error"] == "MemoryError: full"
+
+
+def test_without_a_gpu_the_script_says_so(
+    scripts: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(sys, "argv", ["gpu.py", "--out", str(tmp_path / "gpu.json")])
+    with pytest.raises(SystemExit, match="no CUDA device here; --device cpu"):
+        scripts["gpu"].main()
+    assert not any(tmp_path.iterdir())
