@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.labels import count_classes, overlap
+from graphcondense.data.raw import is_raw, opened
 from graphcondense.data.reading import REAL, SMALL, adjacency, features, labels, mask
-from graphcondense.ops.adjacency import gcn_norm_csr, scipy_csr
+from graphcondense.ops.adjacency import gcn_norm_csr, propagate_rows, scipy_csr
 from graphcondense.ops.types import Floats32, Record
 from graphcondense.saved.compact import bytes_of
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 
 SPLITS = ("train", "val", "test")
+
+WIDE, SPARSE = 256, 0.1
+"""Dense features of so many columns, of which less than this share is not zero, are kept as CSR."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -113,6 +117,12 @@ class NodeTask:
         """The features as SciPy CSR or a NumPy array, without a copy."""
         return self.x.numpy() if isinstance(self.x, Tensor) else self.x
 
+    def propagate(
+        self, hops: int, rows: np.ndarray, dtype: type[np.floating] = np.float32
+    ) -> np.ndarray:
+        """``(Â^hops X)[rows]`` ``[len(rows), d]``, computed in ``dtype``."""
+        return propagate_rows(self.gcn_adj, self.x_array, hops, rows, dtype)
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 (first 16 hex digits) of features, edges, train and validation labels, splits.
@@ -130,7 +140,7 @@ class NodeTask:
         parts += [self.y[seen].numpy(), self.train.numpy(), self.val.numpy(), test.numpy()]
         for part in parts:
             h.update(f"{part.dtype}{part.shape}".encode())
-            h.update(np.ascontiguousarray(part).tobytes())
+            h.update(np.ascontiguousarray(part).data)
         return h.hexdigest()[:16]
 
     def subgraph(self, nodes: Tensor, name: str | None = None) -> NodeTask:
@@ -159,7 +169,9 @@ def as_task(data: object, *, name: str | None = None, need_test: bool = False) -
     """Check ``data`` and bring it into one layout; nothing of ``data`` is changed.
 
     Args:
-        data: a :class:`NodeTask`, a PyG ``Data``, or a PyG dataset of one graph. Edges as
+        data: a :class:`NodeTask`, a PyG ``Data``, a PyG dataset of one graph, a mapping of arrays
+            as OGB has them, or a pair of a PyG ``FeatureStore`` and a ``GraphStore`` (both:
+            :func:`~graphcondense.data.raw.opened`). Edges as
             ``edge_index`` (with optional ``edge_weight`` or one-column ``edge_attr``), ``adj_t``
             (``adj_t[i, j]`` is the edge ``j -> i``, as ``T.ToSparseTensor`` makes it) or ``adj``
             (``adj[i, j]`` is the edge ``i -> j``), see
@@ -180,11 +192,12 @@ def as_task(data: object, *, name: str | None = None, need_test: bool = False) -
             raise ValueError(f"{task.name}: no test nodes; set test_mask before evaluating")
         return task
     # A PyG dataset also answers to .x and .y, but without its transform, and of all its graphs.
-    if isinstance(data, (list, tuple, torch.utils.data.Dataset)):
+    if is_dataset(data):
         graphs: Any = data
         if len(graphs) != 1:
             raise ValueError(f"a node task is one graph, this data set has {len(graphs)}")
         name, data = name or getattr(graphs, "name", None), graphs[0]
+    data = opened(data)
     x = _compact(features(getattr(data, "x", None), REAL))
     n = int(x.shape[0])
     _check_nodes(data, n)
@@ -290,13 +303,13 @@ def is_graph(data: object) -> bool:
             "batch.to_data_list() for a set of graphs, Data(**batch.to_dict()) for one"
         )
     # PyG's data sets answer to `.x` too: they come before what has one.
-    return labels_nodes(data) if is_dataset(data) else hasattr(data, "x")
+    return labels_nodes(data) if is_dataset(data) else hasattr(data, "x") or is_raw(data)
 
 
 def is_dataset(data: object) -> bool:
     """Whether ``data`` is a sequence of graphs, such as a PyG dataset or a list of ``Data``."""
     # PyG's data sets answer to `.x` too, past their transform: ask for the type.
-    return isinstance(data, list | tuple | torch.utils.data.Dataset)
+    return isinstance(data, list | tuple | torch.utils.data.Dataset) and not is_raw(data)
 
 
 def check_has_length(data: object) -> None:
@@ -320,8 +333,8 @@ def labels_nodes(data: Any) -> bool:
 
 def _compact(x: Tensor | sp.csr_matrix) -> Tensor | sp.csr_matrix:
     """Bag-of-words features are cheaper as CSR, in memory and in every product."""
-    wide = isinstance(x, Tensor) and x.shape[1] >= 256
-    if wide and int(torch.count_nonzero(x)) < 0.1 * x.numel():
+    wide = isinstance(x, Tensor) and x.shape[1] >= WIDE
+    if wide and int(torch.count_nonzero(x)) < SPARSE * x.numel():
         return scipy_csr(x)
     return x
 

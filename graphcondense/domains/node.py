@@ -18,7 +18,7 @@ from graphcondense.data.task import NodeTask
 from graphcondense.domains.structure import Bernoulli, Fixed, Identity, PairwiseMLP, Structure
 from graphcondense.nn.propagate import MODELS, Propagation
 from graphcondense.objectives.gradient import GradientMatching
-from graphcondense.ops.adjacency import csr_tensor, gcn_norm_dense, propagate_rows
+from graphcondense.ops.adjacency import csr_tensor, gcn_norm_dense
 from graphcondense.ops.arrays import dense
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
 from graphcondense.ops.sampling import blocks
@@ -106,7 +106,7 @@ class NodeSource:
         if hops not in self._designs:
             wide = np.float64 if self.dtype == torch.float64 else np.float32
             task = self.task
-            rows = propagate_rows(task.gcn_adj, task.x_array, hops, task.train.numpy(), wide)
+            rows = task.propagate(hops, task.train.numpy(), wide)
             self._designs[hops] = torch.from_numpy(rows).to(self.device, self.dtype)
         return self._designs[hops]
 
