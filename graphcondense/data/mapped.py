@@ -7,12 +7,8 @@ nobody sees: they have no name, so that nothing is left of them however the proc
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from collections.abc import Container, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,110 +27,14 @@ from graphcondense.ops.blocks import (
     ENTRY,
     Room,
     empty_csr,
-    gcn_norm_blocks,
     parts,
-    propagated,
     row_blocks,
-    said,
-    size_of,
 )
-from graphcondense.ops.files import cache_root
+from graphcondense.ops.place import Files
+from graphcondense.ops.sizes import size_of
 
 NODE = 48
 """Bytes a node that building and normalising an adjacency hold beside their blocks."""
-
-
-class Files:
-    """Arrays in files without a name, below a folder.
-
-    Args:
-        folder: where; by default ``mapped`` below the folder of caches.
-    """
-
-    def __init__(self, folder: str | Path | None = None) -> None:
-        self.folder = cache_root() / "mapped" if folder is None else Path(folder)
-        self._kept: dict[str, Any] = {}
-
-    def once(self, name: str, make: Callable[[], Any]) -> Any:
-        """What ``make`` gives, made the first time it is asked for."""
-        if name not in self._kept:
-            self._kept[name] = make()
-        return self._kept[name]
-
-    def array(self, name: str, shape: tuple[int, ...], dtype: np.dtype) -> Array:
-        """An array of zeros in a file, whose space on the disk is taken before anything is written.
-
-        Raises:
-            ValueError: the disk has no room for it, or the folder cannot be written.
-        """
-        size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-        if not size:
-            return np.zeros(shape, dtype)
-        self.need(size)
-        try:
-            with tempfile.TemporaryFile(dir=self.folder) as file:
-                # A mapped page without space on the disk would end the process when it is written.
-                if hasattr(os, "posix_fallocate"):
-                    os.posix_fallocate(file.fileno(), 0, size)
-                return np.asarray(np.memmap(file, dtype, "r+", shape=shape))
-        except OSError as error:
-            raise ValueError(self._unable(size, str(error))) from error
-
-    def need(self, size: int) -> None:
-        """Raise a ValueError unless the disk has room for so many bytes."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            free = shutil.disk_usage(self.folder).free
-        except OSError as error:
-            raise ValueError(self._unable(size, str(error))) from error
-        if size > free:
-            raise ValueError(self._unable(size, f"{said(free)} are free there"))
-
-    def _unable(self, size: int, why: str) -> str:
-        return (
-            f"memory= keeps {said(size)} more in files below {self.folder}: {why}; free some "
-            "space, or name another folder in the environment variable GRAPHCONDENSE_CACHE. "
-            "Nothing is left of what was written"
-        )
-
-
-@dataclass(frozen=True, repr=False)
-class MappedTask(NodeTask):
-    """A :class:`~graphcondense.data.task.NodeTask` whose large arrays may be in files.
-
-    Attributes:
-        room: limits what work with it holds in memory beside the files.
-        files: where what is made of it goes.
-    """
-
-    room: Room = field(default_factory=lambda: Room(2**62))
-    files: Files = field(default_factory=Files)
-
-    @cached_property
-    def gcn_adj(self) -> sp.csr_matrix:
-        """``D^-1/2 (A + I) D^-1/2``, in files."""
-        return self.files.once(
-            "gcn", lambda: gcn_norm_blocks(self.adj, self.files.array, self.room)
-        )
-
-    def propagate(
-        self, hops: int, rows: Array, dtype: type[np.floating] = np.float32
-    ) -> Array:
-        return propagated(self.gcn_adj, self.x_array, [hops], rows, self.room, dtype)[hops]
-
-    def subgraph(self, nodes: Tensor, name: str | None = None) -> NodeTask:
-        """The induced subgraph, in memory.
-
-        Raises:
-            ValueError: the room is below what it takes.
-        """
-        rows = nodes.numpy()
-        ends = int((self.adj.indptr[rows + 1] - self.adj.indptr[rows]).sum(dtype=np.int64))
-        # Rows of A, what is kept of their columns, and as much again for its normalised form.
-        size = 4 * len(rows) * self.num_features + 32 * ends + NODE * self.num_nodes
-        self.room.blocks(size, 0, f"subgraph of {len(rows):,} nodes", 1)
-        found = super().subgraph(nodes, name)
-        return replace(found, files=Files(self.files.folder))
 
 
 def mapped_task(
@@ -144,7 +44,7 @@ def mapped_task(
     name: str | None = None,
     need_test: bool = False,
     folder: str | Path | None = None,
-) -> MappedTask:
+) -> NodeTask:
     """:func:`~graphcondense.data.task.as_task` within a limit of memory.
 
     Args:
@@ -161,13 +61,11 @@ def mapped_task(
     Raises:
         ValueError: bad data; a limit below one block, with the smallest possible one; a full disk.
     """
-    room = Room(size_of(memory))
-    if isinstance(data, MappedTask):
-        found = replace(data, room=room, name=name or data.name)
-        return _checked(as_task(found, need_test=need_test), room, data.files)
-    files = Files(folder)
+    files = Files(Room(size_of(memory)), folder)
     if isinstance(data, NodeTask):
-        return _checked(as_task(data, name=name, need_test=need_test), room, files)
+        if isinstance(data.place, Files):
+            files = data.place.within(files.room)
+        return _placed(as_task(data, name=name, need_test=need_test), files)
     if is_dataset(data):
         graphs: Any = data
         if len(graphs) != 1:
@@ -178,8 +76,8 @@ def mapped_task(
     if len(getattr(given, "shape", ())) != 2:
         reading.features(given, REAL)  # says what is wrong
     n = int(given.shape[0])
-    least(n, room)
-    own = {"x": features(given, files, room)}
+    least(n, files)
+    own = {"x": features(given, files)}
     if getattr(graph, "edge_index", None) is not None:
         square = [a for a in ("adj", "adj_t") if np.shape(getattr(graph, a, None)) == (n, n)]
         if square:
@@ -187,10 +85,10 @@ def mapped_task(
                 f"data has edge_index and {square[0]}; with memory= keep one of them, as by "
                 f"del data.{square[0]}"
             )
-        own["adj_t"] = adjacency(graph, n, files, room)
+        own["adj_t"] = adjacency(graph, n, files)
         own |= dict.fromkeys(("edge_index", "edge_weight", "edge_attr", "adj"))
     name = name or getattr(graph, "name", None)
-    return _checked(as_task(_Seen(graph, own), name=name, need_test=need_test), room, files)
+    return _placed(as_task(_Seen(graph, own), name=name, need_test=need_test), files)
 
 
 class _Seen(Container[str]):
@@ -206,37 +104,30 @@ class _Seen(Container[str]):
         return isinstance(self._graph, Container) and name in self._graph
 
 
-def least(n: int, room: Room) -> None:
+def least(n: int, files: Files) -> None:
     """Raise a ValueError unless the room is above what any work with ``n`` nodes takes."""
-    room.blocks(NODE * n, 8 * n, f"column of {n:,} nodes", 1)
+    files.room.blocks(NODE * n, 8 * n, f"column of {n:,} nodes", 1)
 
 
-def _checked(task: NodeTask, room: Room, files: Files) -> MappedTask:
-    """The task with its limit, if the limit is above one block."""
-    n = task.num_nodes
-    least(n, room)
-    files.need(8 * (task.adj.nnz + n) + 8 * (n + 1))
-    values = {f.name: getattr(task, f.name) for f in fields(NodeTask)}
-    return MappedTask(**values, room=room, files=files)
+def _placed(task: NodeTask, files: Files) -> NodeTask:
+    """The task with its files, if its limit is above one block."""
+    least(task.num_nodes, files)
+    return replace(task, place=files)
 
 
-def features(x: Any, files: Files, room: Room) -> Any:
+def features(x: Any, files: Files) -> Any:
     """Features as float32; those of another type in a file, the others as they are. What is mostly
     zero is kept by row, as in memory."""
-    if not isinstance(x, np.ndarray) and not (
-        isinstance(x, Tensor) and x.layout == torch.strided
-    ):
+    if not isinstance(x, np.ndarray) and not (isinstance(x, Tensor) and x.layout == torch.strided):
         return x  # sparse: as it is
     given = x.detach().cpu().numpy() if isinstance(x, Tensor) else x
     if given.dtype.kind not in "biuf" or not given.shape[1]:
         return x  # as_task says what is wrong
     n, d = given.shape
-    rows = room.blocks(0, 32 * d, "row of features", max(n, 1))
+    rows = files.room.blocks(0, 32 * d, "row of features", max(n, 1))
     if d >= WIDE and sum(np.count_nonzero(given[part]) for part in parts(n, rows)) < n * d * SPARSE:
         lengths = [np.count_nonzero(given[part], axis=1) for part in parts(n, rows)]
-        out = empty_csr(
-            np.concatenate([[0], *lengths]), (n, d), np.dtype(np.float32), files.array
-        )
+        out = empty_csr(np.concatenate([[0], *lengths]), (n, d), np.dtype(np.float32), files.array)
         for part in parts(n, rows):
             few = sp.csr_matrix(given[part], dtype=np.float32)
             at = slice(int(out.indptr[part.start]), int(out.indptr[part.stop]))
@@ -250,9 +141,10 @@ def features(x: Any, files: Files, room: Room) -> Any:
     return made
 
 
-def adjacency(graph: Any, n: int, files: Files, room: Room) -> sp.csr_matrix:
+def adjacency(graph: Any, n: int, files: Files) -> sp.csr_matrix:
     """``A [n, n]`` of an ``edge_index [2, m]``, as
     :func:`~graphcondense.ops.adjacency.csr_from_edges` makes it, block by block in files."""
+    room = files.room
     edges = _Edges(graph, n, room.blocks(NODE * n, ENTRY, "edge", 2**24))
     counts, loops = np.zeros(n + 1, np.int64), np.full(n, np.nan, np.float32)
     for source, target, weight in edges:

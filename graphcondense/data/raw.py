@@ -82,9 +82,7 @@ def _of_arrays(data: Mapping[str, Any]) -> SimpleNamespace:
     for ours, theirs in KEYS.items():
         if found[ours] is None:
             also = f" (or {', '.join(theirs[1:])})" if theirs[1:] else ""
-            raise ValueError(
-                f"the graph has no {theirs[0]}{also}; it has {few(map(str, data), 9)}"
-            )
+            raise ValueError(f"the graph has no {theirs[0]}{also}; it has {few(map(str, data), 9)}")
     n = len(found["x"])
     split = found.pop("split")
     if not isinstance(split, Mapping):

@@ -16,7 +16,8 @@ from torch import Tensor
 from graphcondense.data.labels import count_classes, overlap
 from graphcondense.data.raw import is_raw, opened
 from graphcondense.data.reading import REAL, SMALL, adjacency, features, labels, mask
-from graphcondense.ops.adjacency import gcn_norm_csr, propagate_rows, scipy_csr
+from graphcondense.ops.adjacency import scipy_csr
+from graphcondense.ops.place import Place
 from graphcondense.ops.types import Floats32, Record
 from graphcondense.saved.compact import bytes_of
 
@@ -44,6 +45,8 @@ class NodeTask:
         num_classes: number of classes.
         name: what to call the data in a report.
         left_out: by split, the nodes that were taken out of it.
+        place: where what is made of the graph goes: memory, or files within a limit
+            (:func:`~graphcondense.data.mapped.mapped_task`).
 
     Raises:
         ValueError: a split has nodes, and none of them has a label.
@@ -58,6 +61,7 @@ class NodeTask:
     num_classes: int
     name: str = "data"
     left_out: Mapping[str, Tensor] = field(default_factory=dict)
+    place: Place = field(default_factory=Place, compare=False)
 
     def __post_init__(self) -> None:
         if self.y.dim() != 1:  # soft labels
@@ -110,7 +114,7 @@ class NodeTask:
     @cached_property
     def gcn_adj(self) -> sp.csr_matrix:
         """``D^-1/2 (A + I) D^-1/2``."""
-        return gcn_norm_csr(self.adj)
+        return self.place.gcn_norm(self.adj)
 
     @property
     def x_array(self) -> Any:
@@ -121,7 +125,7 @@ class NodeTask:
         self, hops: int, rows: np.ndarray, dtype: type[np.floating] = np.float32
     ) -> np.ndarray:
         """``(Â^hops X)[rows]`` ``[len(rows), d]``, computed in ``dtype``."""
-        return propagate_rows(self.gcn_adj, self.x_array, hops, rows, dtype)
+        return self.place.propagated(self.gcn_adj, self.x_array, hops, rows, dtype)
 
     @cached_property
     def digest(self) -> str:

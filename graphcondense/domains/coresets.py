@@ -84,7 +84,14 @@ class PropagatedNodes(NodeCoreset):
         hops: the choice is made on ``Â^hops X``; 0 is the raw features.
     """
 
+    in_blocks = True
+
     hops: Natural = 2
+
+    def memory_bytes(self, real: NodeSource) -> int:
+        """Besides, the propagated features, and those of the largest class compared."""
+        rows = len(real.labels) + 3 * int(real.counts.max())
+        return super().memory_bytes(real) + 4 * rows * real.num_features
 
     def rows(self, real: NodeSource, c: int) -> Tensor:
         """The propagated features of class ``c``, ``[m, d]``."""

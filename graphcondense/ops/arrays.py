@@ -54,7 +54,7 @@ def plain(value: Any, what: str, *, text: str = "") -> Tensor:
         if array.dtype.kind == "f" and array.dtype.itemsize > 8:
             array = array.astype(np.float64)
         array = array.astype(array.dtype.newbyteorder("="), order="C", copy=False)
-        out = _shared(array)
+        out = shared(array)
     else:
         raise ValueError(
             f"{what} must be a tensor, an array or a list of numbers, got {type(value).__name__}"
@@ -64,7 +64,7 @@ def plain(value: Any, what: str, *, text: str = "") -> Tensor:
     return out
 
 
-def _shared(array: Array) -> Tensor:
+def shared(array: Array) -> Tensor:
     """An array as a tensor. A file that is mapped for reading alone stays where it is: its tensor
     must not be written to, which ends the process. Others that are read-only are copied."""
     if array.flags.writeable:
