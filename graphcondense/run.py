@@ -44,6 +44,7 @@ from graphcondense.core.engine import Callback, State
 from graphcondense.core.method import Method, checked_callbacks, hyperparameters
 from graphcondense.core.panel import By
 from graphcondense.core.types import Source, Synthetic
+from graphcondense.data.kind import kind_of_data
 from graphcondense.kinds import (
     AnyProblem,
     Kind,
@@ -63,12 +64,14 @@ from graphcondense.ops.fields import (
     NonNegative,
     Positive,
     Seed,
+    Size,
     brief,
     check_fields,
 )
 from graphcondense.ops.files import writable, write_whole
 from graphcondense.ops.keywords import shows
-from graphcondense.ops.memory import free_bytes, spelled
+from graphcondense.ops.memory import free_bytes
+from graphcondense.ops.sizes import said, size_of
 from graphcondense.ops.types import JsonValue, Record
 from graphcondense.ops.yaml import read_yaml
 from graphcondense.version import __version__
@@ -108,6 +111,13 @@ class Run:
             before the method sees the graph
             (:func:`~graphcondense.data.pseudo.pseudo_labelled`), for budgets above the number of
             labelled nodes. Validation and test stay as they are.
+        memory: node data only: bytes, or a size such as ``"4GB"``: condense within so much memory.
+            Edges, what is propagated, and features that are not float32 yet are kept in mapped
+            files below ``GRAPHCONDENSE_CACHE`` (by default ``~/.cache/graphcondense``), which are
+            gone when the process ends; work is done block by block. Arrays that are given in
+            memory, pages of mapped files, which the system takes back when it needs them, and the
+            program itself, about 400 MB, do not count. Only some methods can; the others say which.
+            The result is the same up to rounding.
         device: such as ``"cpu"`` or ``"cuda"``; a GPU when there is one by default.
         validations: how many times the condensed set is scored on real validation examples on the
             way, the start besides; the best is returned. 0 returns the last.
@@ -155,6 +165,7 @@ class Run:
     seed: Seed = 0
     setting: Setting = "transductive"
     pseudo_labels: Count | None = None
+    memory: Size | None = None
     device: str | None = None
     validations: Natural = 5
     validators: str | Names | None = None
@@ -194,6 +205,7 @@ def _keywords(
     seed: int = 0,
     setting: Setting = "transductive",
     pseudo_labels: int | None = None,
+    memory: int | str | None = None,
     device: str | None = None,
     validations: int = 5,
     validators: str | Sequence[str] | None = None,
@@ -335,7 +347,12 @@ def condense(
     run = _checked(Run, given)
     if not isinstance(method, str | Method | None):
         raise ValueError(_SWAPPED if isinstance(data, str | Method) else no_method(method))
-    problem = problem_of(data, device_of(run), run.setting, run.pseudo_labels)
+    if run.memory is not None:  # before the data are read, which takes minutes where they are large
+        kind = kind_named(kind_of_data(data))
+        wanted = default_method(kind) if method is None else method
+        cls = find_method(wanted, kind.name)[0] if isinstance(wanted, str) else type(wanted)
+        refuse_whole(cls, wanted if isinstance(wanted, str) else wanted.name, run)
+    problem = problem_of(data, device_of(run), run.setting, run.pseudo_labels, run.memory)
     kind, section = kind_named(problem.kind), None
     if method is None:
         method = default_method(kind)
@@ -378,6 +395,44 @@ def default_method(kind: Kind) -> str:
             f"{kind.name} data have no default method: name one of graphcondense.methods()"
         )
     return kind.default
+
+
+def refuse_whole(method: type[Method], name: str, run: Run) -> None:
+    """Raise a ValueError where ``memory=`` is given to a method that does not work by blocks."""
+    if run.memory is None or method.in_blocks:
+        return
+    able = [n for (n, kind), cls in all_methods().items() if cls.in_blocks and kind == method.kind]
+    raise ValueError(
+        f"memory={brief(run.memory)}: {name} holds the whole graph in memory; of the methods for "
+        f"{method.kind} data {', '.join(able) or 'none'} can do without: name one of them, or "
+        "leave memory= out"
+    )
+
+
+def refuse_large(method: Method, name: str, run: Run, source: Source, estimate: int) -> None:
+    """Raise a ValueError where a method needs more than ``memory=``, with those that do not.
+
+    Args:
+        method, name: what is run.
+        run: has the limit, or none.
+        source: the data as the method sees them.
+        estimate: what the method says it holds beside the graph.
+    """
+    if run.memory is None or estimate <= size_of(run.memory):
+        return
+    budget = {f.name: getattr(method, f.name) for f in fields(Budget)}
+    able = [
+        other
+        for (other, kind), cls in all_methods().items()
+        if kind == method.kind
+        and cls.in_blocks
+        and cls(**budget).memory_bytes(source) <= size_of(run.memory)
+    ]
+    raise ValueError(
+        f"memory={brief(run.memory)}: {name} holds about {said(estimate)} beside the graph; raise "
+        f"it to memory='{said(estimate)}'. Of the methods for {method.kind} data "
+        f"{', '.join(able) or 'none'} can keep within it"
+    )
 
 
 def largest(kind: Kind, sizes: Sequence[int] | None, given: Mapping[str, object]) -> Record:
@@ -471,7 +526,8 @@ def update(small: S, data: object, *, callbacks: Sequence[Callback] = (), **opti
     if not method.updates():
         able = [n for (n, _), cls in all_methods().items() if cls.updates()]
         raise ValueError(f"{name} cannot update a condensed set; {', '.join(able)} can")
-    problem = problem_of(data, device_of(run), run.setting, run.pseudo_labels)
+    refuse_whole(type(method), name, run)
+    problem = problem_of(data, device_of(run), run.setting, run.pseudo_labels, run.memory)
     refuse_idle(problem, method, run, given, callbacks, loops=False)
     refuse_other(record["data"], problem.about())
     section = record.get("preset")
@@ -552,6 +608,9 @@ def refuse_idle(
     why |= _idle_choice(problem, method, run, loops)
     if not method.propagates:
         why["cache"] = f"{method.name} with these options reads no propagated features"
+    if run.memory is not None:
+        text = "label propagation holds the whole graph, and memory= is given"
+        why |= {"pseudo_labels": text, "cache": "memory= propagates by blocks and keeps none of it"}
     if run.setting != problem.setting:
         why["setting"] = f"{problem.kind} data have one setting, {problem.setting!r}"
     asked = {k: v for k, v in given.items() if v is not None and v is not False}
@@ -701,6 +760,7 @@ def _run(
     _same_everywhere(identity)
     source = problem.source(method)
     estimate = method.memory_bytes(source)  # an impossible budget ends here, before any writing
+    refuse_large(method, name, run, source, estimate)
     clock.on_gpu = device_of(run).type == "cuda"
     folder, done = parallel.from_main(lambda: _opened(run, identity))
     if done is not None:
@@ -777,6 +837,7 @@ def _nested(
             estimates.append(one.memory_bytes(source))
         except ValueError as error:
             raise ValueError(f"sizes={brief(sizes)}: {error}") from error
+    refuse_large(method, name, run, source, max(estimates))
     _held_against_free(problem, methods[-1], name, source, max(estimates), device_of(run))
     clock.on_gpu = device_of(run).type == "cuda"
     folders = [] if run.out is None else [writable(Path(run.out) / str(n)) for n in sizes]
@@ -832,8 +893,8 @@ def _held_against_free(
         fewer //= 2
     change = f"ask for fewer ({counted}={fewer} fits), " if fewer else ""
     raise ValueError(
-        f"{name} needs about {spelled(estimate)} for {asked:,} {counted} of these data, and "
-        f"{spelled(free)} of memory are free on {device}: {change}take a "
+        f"{name} needs about {said(estimate)} for {asked:,} {counted} of these data, and "
+        f"{said(free)} of memory are free on {device}: {change}take a "
         "method that needs less (random needs least), another device=, or a machine with more"
     )
 
@@ -936,7 +997,7 @@ def _write_config(
     origin: Mapping[str, JsonValue],
 ) -> None:
     """All that repeats the run."""
-    rest = {k: getattr(run, k) for k in ("device", "patience", "seconds")}
+    rest = {k: getattr(run, k) for k in ("device", "memory", "patience", "seconds")}
     config = {**identity, "preset": preset, **rest, "data": about, "origin": dict(origin)}
     write_whole(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
 
@@ -1086,6 +1147,7 @@ def record(
         "seed": run.seed,
         "setting": problem.setting,
         "pseudo_labels": run.pseudo_labels,
+        **({} if run.memory is None else {"memory": run.memory}),
         "data": dict(about),
         "budget": {
             "asked": {k: v for k, v in asked.items() if v is not None},

@@ -226,13 +226,17 @@ def _data_of(
     config: Config,
 ) -> tuple[Where, Any]:
     """The data that the flags name, opened; the other flags are checked on the way."""
+    from graphcondense.run import Run, refuse_whole
+
     parser = condense_parser(cls, method, variant)
     names = [f.name for f in fields(Where)]
     parser.set_defaults({k: v for k, v in config_flags(config).items() if k in names})
     args = parse(parser, argv)
     check_device(args.device)
     where = where_of(args)
-    return where, where.load(cls.kind)
+    if args.memory is not None:
+        refuse_whole(cls, method, Run(memory=args.memory))
+    return where, where.load(cls.kind, args.memory)
 
 
 def _condense_args(

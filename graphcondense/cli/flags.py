@@ -61,14 +61,15 @@ class Where:
     normalize: Literal["auto", "row", "standard", "none"] = "auto"
     label_kind: Literal["classes", "binary", "regression"] | None = None
 
-    def load(self, kind: str | None = None) -> Task:
+    def load(self, kind: str | None = None, memory: int | str | None = None) -> Task:
         """The data, as :func:`graphcondense.condense` takes them.
 
         Args:
             kind: ``"image"`` opens images, ``"rows"`` users by items; other kinds follow from the
                 data.
+            memory: a limit, see :class:`graphcondense.run.Run`.
         """
-        from graphcondense.data import as_task, load, load_graphs
+        from graphcondense.data import as_task, load, load_graphs, mapped_task
         from graphcondense.data.catalogue import kind_of_name
         from graphcondense.data.kind import data_kind
 
@@ -89,7 +90,9 @@ class Where:
         takes = self.normalize != "none" or "normalize" in data_kind(kind).options
         normalize = self.normalize if takes else "auto"
         data = load(name, self.root, split=split, seed=seed, normalize=normalize, kind=kind)
-        return as_task(data) if kind == "node" else data
+        if kind != "node":
+            return data
+        return as_task(data) if memory is None else mapped_task(data, memory)
 
     def named(self) -> str:
         """What ``--data`` says.

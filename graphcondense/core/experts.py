@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from graphcondense.core import parallel
 from graphcondense.core.pools import View, initialise, leaves, viewed
 from graphcondense.core.types import Criterion, Learner, Saved, Source, Synthetic
-from graphcondense.ops.files import write_whole
+from graphcondense.ops.files import cache_root, write_whole
 from graphcondense.ops.limits import at_least
 
 SMALL = 32 * 2**20
@@ -86,8 +86,7 @@ class Training:
 def cache_folder() -> Path:
     """Where buffers are kept by default: below ``GRAPHCONDENSE_CACHE`` if that is set, else below
     ``~/.cache/graphcondense``."""
-    root = os.environ.get("GRAPHCONDENSE_CACHE")
-    return (Path(root) if root else Path.home() / ".cache" / "graphcondense") / "experts"
+    return cache_root() / "experts"
 
 
 @dataclass(frozen=True)

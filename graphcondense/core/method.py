@@ -119,6 +119,9 @@ class Method(Budget, Generic[S]):
             labels, see :class:`~graphcondense.domains.node.NodeSource`.
         assigns: of one graph, whether what it gives has an ``assignment``: which condensed node
             stands for which real one.
+        in_blocks: of one graph, whether all work of the size of the graph is done by blocks, within
+            the limit of :attr:`~graphcondense.data.task.NodeTask.place`, and :meth:`memory_bytes`
+            has the rest; only then ``memory=`` may be given.
         edge_features: of graphs, whether the method sees the features of edges; often a field.
         preprocess: of images, how the method sees them, see
             :data:`~graphcondense.data.preprocess.PREPROCESSES`; empty leaves the data as they are.
@@ -135,6 +138,7 @@ class Method(Budget, Generic[S]):
     predictor: ClassVar[str] = ""
     chooses: ClassVar[bool] = False
     assigns: ClassVar[bool] = False
+    in_blocks: ClassVar[bool] = False
     # Without an annotation these are no fields, and a subclass may make fields of them.
     edge_features = False
     preprocess = ""

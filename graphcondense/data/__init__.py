@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         as_interactions,
         load_interactions,
     )
+    from graphcondense.data.mapped import mapped_task
     from graphcondense.data.ogb import load_ogb, open_ogb
     from graphcondense.data.preprocess import restore_preprocess
     from graphcondense.data.pseudo import pseudo_labelled
@@ -64,6 +65,7 @@ __all__ = [
     "load_images",
     "load_interactions",
     "load_ogb",
+    "mapped_task",
     "open_ogb",
     "open_small",
     "pseudo_labelled",
@@ -98,6 +100,7 @@ _HOME = {
     "load_images": ("images", "load_images"),
     "load_interactions": ("interactions", "load_interactions"),
     "load_ogb": ("ogb", "load_ogb"),
+    "mapped_task": ("mapped", "mapped_task"),
     "open_ogb": ("ogb", "open_ogb"),
     "open_small": ("foreign", "open_small"),
     "pseudo_labelled": ("pseudo", "pseudo_labelled"),

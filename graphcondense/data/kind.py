@@ -63,6 +63,8 @@ class DataKind:
         holds: whether a file or folder, which need not exist, is of this kind.
         of_saved: the data that a file of ``torch.save`` held, given what it held, its path and the
             ``options``; ``None`` where such files hold none.
+        mapped: brings data into the checked form within so many bytes of memory; ``None`` where
+            this kind of data cannot be larger than memory.
     """
 
     name: str
@@ -80,6 +82,7 @@ class DataKind:
     endings: tuple[str, ...] = ()
     holds: Callable[[Path], bool] = lambda path: False
     of_saved: Callable[..., object] | None = None
+    mapped: Callable[[object, int | str], Task] | None = None
 
 
 _KINDS: dict[str, DataKind] = {}

@@ -168,11 +168,13 @@ def edge_list(data: Data, n: int, owner: str) -> tuple[Tensor, Tensor | None]:
 
     Weights are ``edge_weight``, or else an ``edge_attr`` of one column.
     """
-    edges = _ends(data, n, owner)
-    return edges, _weights(data, edges.shape[1], owner)[1]
+    edges = ends(data, n, owner)
+    weight = weights(data, edges.shape[1], owner)[1]
+    return edges, None if weight is None else weight.to(torch.float32)
 
 
-def _ends(data: Data, n: int, owner: str) -> Tensor:
+def ends(data: Data, n: int, owner: str) -> Tensor:
+    """Both ends of the edges ``[2, m]``, int64, of ``data.edge_index``."""
     what = f"{owner}edge_index"
     edges = plain(data.edge_index, what)
     if edges.dim() != 2 or edges.shape[0] != 2:
@@ -190,8 +192,8 @@ def _ends(data: Data, n: int, owner: str) -> Tensor:
     return edges
 
 
-def _weights(data: Data, m: int, owner: str) -> tuple[str, Tensor | None]:
-    """What weights are called, and they ``[m]``."""
+def weights(data: Data, m: int, owner: str) -> tuple[str, Tensor | None]:
+    """What weights are called, and they ``[m]``, of the type they are given in."""
     name, given = "edge_weight", getattr(data, "edge_weight", None)
     if given is None:
         name, given = "edge_attr", getattr(data, "edge_attr", None)
@@ -211,7 +213,7 @@ def _weights(data: Data, m: int, owner: str) -> tuple[str, Tensor | None]:
                 "torch_geometric.utils.coalesce(edge_index, edge_weight)"
             )
         raise ValueError(f"{what} has {weight.numel()} values for {m} edges{hint}")
-    return what, weight.reshape(-1).to(torch.float32)
+    return what, weight.reshape(-1)
 
 
 def adjacency(data: Data, n: int, owner: str) -> sp.csr_matrix | None:
@@ -229,18 +231,19 @@ def adjacency(data: Data, n: int, owner: str) -> sp.csr_matrix | None:
         if getattr(data, "edge_index", None) is None:
             _check_weighted(data, found["adj_t"], owner)
     if getattr(data, "edge_index", None) is not None:
-        edges = _ends(data, n, owner)
-        what, weight = _weights(data, edges.shape[1], owner)
+        edges = ends(data, n, owner)
+        what, weight = weights(data, edges.shape[1], owner)
         if weight is not None:
+            weight = weight.to(torch.float32)
             # Before parallel edges add up: a negative one must not hide in a sum.
-            _check_weights(weight.numpy(), what)
+            check_weights(weight.numpy(), what)
         found["edge_index"] = csr_from_edges(edges, weight, n)
     given = getattr(data, "adj", None)
     # Beside other edges something else may be called so.
     if given is not None and (not found or _is_square(given, n)):
         found["adj"] = _square(given, n, f"{owner}adj", owner).T.tocsr()
     for name, adj in found.items():
-        _check_weights(adj.data, f"{owner}{name}")
+        check_weights(adj.data, f"{owner}{name}")
     if not found:
         return None
     first, *others = found
@@ -266,7 +269,8 @@ def _square(matrix: object, n: int, what: str, owner: str) -> sp.csr_matrix:
     return adj
 
 
-def _check_weights(weight: np.ndarray, what: str) -> None:
+def check_weights(weight: np.ndarray, what: str) -> None:
+    """Raise a ValueError unless all weights are finite and none is negative."""
     if not np.isfinite(weight).all():
         raise ValueError(f"{what}: edge weights must be finite")
     if len(weight) and weight.min() < 0:

@@ -14,8 +14,10 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.labels import count_classes, overlap
+from graphcondense.data.raw import is_raw, opened
 from graphcondense.data.reading import REAL, SMALL, adjacency, features, labels, mask
 from graphcondense.ops.adjacency import scipy_csr
+from graphcondense.ops.place import Place
 from graphcondense.ops.propagated import Propagated, hash_arrays
 from graphcondense.ops.types import Floats32, Record
 from graphcondense.saved.compact import bytes_of
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 
 SPLITS = ("train", "val", "test")
+
+WIDE, SPARSE = 256, 0.1
+"""Dense features of so many columns, of which less than this share is not zero, are kept as CSR."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -116,6 +121,12 @@ class NodeTask:
         return self.shared
 
     @property
+    def place(self) -> Place:
+        """Where what is made of the graph goes: memory, or files within a limit
+        (:func:`~graphcondense.data.mapped.mapped_task`)."""
+        return self.graph.place
+
+    @property
     def gcn_adj(self) -> sp.csr_matrix:
         """``D^-1/2 (A + I) D^-1/2``."""
         return self.graph.operator("gcn")
@@ -125,7 +136,7 @@ class NodeTask:
     ) -> np.ndarray:
         """``(Â^hops X)[rows]`` ``[len(rows), d]``, computed in ``dtype``; what was made for others
         is not made again."""
-        return self.graph.powers("gcn", dtype).rows(hops, rows)
+        return self.graph.rows(hops, rows, dtype)
 
     def kept_in(self, folder: str | Path) -> NodeTask:
         """The same task, whose propagated features are kept in a folder, too."""
@@ -177,7 +188,9 @@ def as_task(data: object, *, name: str | None = None, need_test: bool = False) -
     """Check ``data`` and bring it into one layout; nothing of ``data`` is changed.
 
     Args:
-        data: a :class:`NodeTask`, a PyG ``Data``, or a PyG dataset of one graph. Edges as
+        data: a :class:`NodeTask`, a PyG ``Data``, a PyG dataset of one graph, a mapping of arrays
+            as OGB has them, or a pair of a PyG ``FeatureStore`` and a ``GraphStore`` (both:
+            :func:`~graphcondense.data.raw.opened`). Edges as
             ``edge_index`` (with optional ``edge_weight`` or one-column ``edge_attr``), ``adj_t``
             (``adj_t[i, j]`` is the edge ``j -> i``, as ``T.ToSparseTensor`` makes it) or ``adj``
             (``adj[i, j]`` is the edge ``i -> j``), see
@@ -198,11 +211,12 @@ def as_task(data: object, *, name: str | None = None, need_test: bool = False) -
             raise ValueError(f"{task.name}: no test nodes; set test_mask before evaluating")
         return task
     # A PyG dataset also answers to .x and .y, but without its transform, and of all its graphs.
-    if isinstance(data, (list, tuple, torch.utils.data.Dataset)):
+    if is_dataset(data):
         graphs: Any = data
         if len(graphs) != 1:
             raise ValueError(f"a node task is one graph, this data set has {len(graphs)}")
         name, data = name or getattr(graphs, "name", None), graphs[0]
+    data = opened(data)
     x = _compact(features(getattr(data, "x", None), REAL))
     n = int(x.shape[0])
     _check_nodes(data, n)
@@ -308,13 +322,13 @@ def is_graph(data: object) -> bool:
             "batch.to_data_list() for a set of graphs, Data(**batch.to_dict()) for one"
         )
     # PyG's data sets answer to `.x` too: they come before what has one.
-    return labels_nodes(data) if is_dataset(data) else hasattr(data, "x")
+    return labels_nodes(data) if is_dataset(data) else hasattr(data, "x") or is_raw(data)
 
 
 def is_dataset(data: object) -> bool:
     """Whether ``data`` is a sequence of graphs, such as a PyG dataset or a list of ``Data``."""
     # PyG's data sets answer to `.x` too, past their transform: ask for the type.
-    return isinstance(data, list | tuple | torch.utils.data.Dataset)
+    return isinstance(data, list | tuple | torch.utils.data.Dataset) and not is_raw(data)
 
 
 def check_has_length(data: object) -> None:
@@ -338,8 +352,8 @@ def labels_nodes(data: Any) -> bool:
 
 def _compact(x: Tensor | sp.csr_matrix) -> Tensor | sp.csr_matrix:
     """Bag-of-words features are cheaper as CSR, in memory and in every product."""
-    wide = isinstance(x, Tensor) and x.shape[1] >= 256
-    if wide and int(torch.count_nonzero(x)) < 0.1 * x.numel():
+    wide = isinstance(x, Tensor) and x.shape[1] >= WIDE
+    if wide and int(torch.count_nonzero(x)) < SPARSE * x.numel():
         return scipy_csr(x)
     return x
 

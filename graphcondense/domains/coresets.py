@@ -89,6 +89,8 @@ class PropagatedNodes(NodeCoreset):
         hops: the choice is made on ``Â^hops X``; 0 is the raw features.
     """
 
+    in_blocks = True
+
     hops: Natural = 2
 
     @property

@@ -97,7 +97,10 @@ class NodeSource:
 
     def propagation_bytes(self) -> int:
         """Estimate of what :meth:`propagated` holds on the way, its result apart: the normalised
-        adjacency as it is made, and two hops of all nodes where features are dense."""
+        adjacency as it is made, and two hops of all nodes where features are dense; by blocks in a
+        place with a limit one column at the least."""
+        if self.task.place.in_files:
+            return 16 * self.num_examples
         links = 40 * (int(self.task.adj.nnz) + self.num_examples)
         dense_rows = 0 if sp.issparse(self.task.x_array) else self.num_examples
         return links + 8 * dense_rows * self.num_features

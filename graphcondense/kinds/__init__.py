@@ -49,12 +49,16 @@ def kind_named(name: str) -> Kind:
 
 
 def problem_of(
-    data: object, device: torch.device, setting: Setting, pseudo_labels: int | None = None
+    data: object,
+    device: torch.device,
+    setting: Setting,
+    pseudo_labels: int | None = None,
+    memory: int | str | None = None,
 ) -> AnyProblem:
     """The data as a run sees them: ``data`` in any form that :func:`graphcondense.condense` takes.
 
-    ``setting`` and ``pseudo_labels`` (nodes of each class to label by propagation) are of node
-    data.
+    ``setting``, ``pseudo_labels`` (nodes of each class to label by propagation) and ``memory`` (a
+    limit, see :class:`graphcondense.run.Run`) are of node data.
     """
     kind = kind_named(kind_of_data(data))
     if pseudo_labels is not None and not kind.pseudo_labels:
@@ -63,4 +67,4 @@ def problem_of(
             f"pseudo_labels={pseudo_labels} is for {' or '.join(others)}, and these are "
             f"{kind.name} data: leave it out"
         )
-    return kind.problem(data, device, setting, pseudo_labels)
+    return kind.problem(data, device, setting, pseudo_labels, memory)

@@ -77,8 +77,19 @@ class Problem(ABC, Generic[Task, Export, Small]):
         device: torch.device,
         setting: Setting = "transductive",
         pseudo_labels: int | None = None,
+        memory: int | str | None = None,
     ) -> None:
-        self.task, self.device = cast(Task, data_kind(self.kind).check(data)), device
+        kind = data_kind(self.kind)
+        if memory is None:
+            checked = kind.check(data)
+        elif kind.mapped is None:
+            raise ValueError(
+                f"memory={memory!r} is for one graph with labelled nodes, and these are "
+                f"{kind.words}: leave it out"
+            )
+        else:
+            checked = kind.mapped(data, memory)
+        self.task, self.device = cast(Task, checked), device
         self.prepare(setting, pseudo_labels)
 
     def prepare(self, setting: Setting, pseudo_labels: int | None) -> None:
@@ -170,7 +181,8 @@ class Kind:
 
     Attributes:
         name: as methods, evaluators and :mod:`graphcondense.data.kinds` have it.
-        problem: from data, device, setting and pseudo-labels to the data as a run sees them.
+        problem: from data, device, setting, pseudo-labels and a limit of memory to the data as a
+            run sees them.
         pseudo_labels: whether examples can be labelled by propagation.
         presets: what names of preset files end in, where a method of this name has forms for
             several kinds.
@@ -182,7 +194,7 @@ class Kind:
     """
 
     name: str
-    problem: Callable[[object, torch.device, Setting, int | None], AnyProblem]
+    problem: Callable[[object, torch.device, Setting, int | None, int | str | None], AnyProblem]
     pseudo_labels: bool = False
     presets: str = ""
     stored_as: str = "graph"

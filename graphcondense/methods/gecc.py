@@ -44,6 +44,7 @@ class GECC(NodeMethod):
     family = "clustering"
     learns = "features (fuzzy cluster centres)"
     cost = "closed form"
+    in_blocks = True
     variants: ClassVar[Variants] = {"gecc-hard": {"fuzzifier": 1.0}}
 
     weights: Weights = (-0.1, 0.9, 0.9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -53,7 +54,7 @@ def plain(value: Any, what: str, *, text: str = "") -> Tensor:
         if array.dtype.kind == "f" and array.dtype.itemsize > 8:
             array = array.astype(np.float64)
         array = array.astype(array.dtype.newbyteorder("="), order="C", copy=False)
-        out = torch.from_numpy(array if array.flags.writeable else array.copy())
+        out = shared(array)
     else:
         raise ValueError(
             f"{what} must be a tensor, an array or a list of numbers, got {type(value).__name__}"
@@ -61,6 +62,18 @@ def plain(value: Any, what: str, *, text: str = "") -> Tensor:
     if out.is_complex():
         raise ValueError(f"{what} is complex; it must hold real numbers")
     return out
+
+
+def shared(array: Array) -> Tensor:
+    """An array as a tensor. A file that is mapped for reading alone stays where it is: its tensor
+    must not be written to, which ends the process. Others that are read-only are copied."""
+    if array.flags.writeable:
+        return torch.from_numpy(array)
+    if not isinstance(array, np.memmap):
+        return torch.from_numpy(array.copy())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch says once that it must not be written to
+        return torch.from_numpy(array)
 
 
 def sparse(matrix: Any, what: str) -> sp.csr_matrix:

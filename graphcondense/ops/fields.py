@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 import numpy as np
 import torch
 
+from graphcondense.ops.sizes import is_size
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -100,6 +102,13 @@ Distinct = Annotated[
     Rule(lambda v: 0 < len(v) == len(set(v)), "must be one or more different whole numbers"),
 ]
 """Whole numbers, one or more, none of them twice."""
+
+
+Size = Annotated[
+    int | str, Rule(is_size, "is no size; write '4GB', '500MiB', or a number of bytes")
+]
+"""An amount of memory: bytes, or text such as ``"4GB"`` (see
+:func:`~graphcondense.ops.sizes.size_of`)."""
 
 
 Names = Annotated[tuple[str, ...], Rule(bool, "must have at least one name")]

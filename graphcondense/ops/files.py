@@ -37,6 +37,12 @@ def as_whole(path: Path) -> Iterator[Path]:
     finally:
         draft.unlink(missing_ok=True)
 
+def cache_root() -> Path:
+    """The folder below which work is kept: ``GRAPHCONDENSE_CACHE`` if that is set, else
+    ``~/.cache/graphcondense``."""
+    root = os.environ.get("GRAPHCONDENSE_CACHE")
+    return Path(root) if root else Path.home() / ".cache" / "graphcondense"
+
 
 def write_whole(path: str | Path, content: str | bytes) -> Path:
     """Write one file beside its place, then rename it; folders above it are made."""

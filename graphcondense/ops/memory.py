@@ -43,12 +43,3 @@ def _in_container() -> int | None:
         return None
     cached = int(dict(zip(stat[::2], stat[1::2], strict=False)).get("inactive_file", 0))
     return int(most) - used + cached
-
-
-def spelled(size: int) -> str:
-    """Bytes in words.
-
-    >>> spelled(3 * 2**30), spelled(5 * 2**20 + 1)
-    ('3.0 GiB', '5 MiB')
-    """
-    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:,.0f} MiB"

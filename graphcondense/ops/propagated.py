@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
-from graphcondense.ops.adjacency import Matrix, Powers, gcn_norm_csr, mean_norm_csr
+from graphcondense.ops.adjacency import Matrix, Powers, mean_norm_csr
+from graphcondense.ops.blocks import propagated
 from graphcondense.ops.files import as_whole, writable
+from graphcondense.ops.place import MEMORY, Place
 from graphcondense.ops.types import Record
 
 if TYPE_CHECKING:
@@ -26,9 +29,9 @@ if TYPE_CHECKING:
 Norm: TypeAlias = Literal["gcn", "mean"]
 """``D^-1/2 (A + I) D^-1/2``, or the mean over neighbours, ``D^-1 A``."""
 
-NORMS: dict[Norm, Callable[[sp.csr_matrix], sp.csr_matrix]] = {
-    "gcn": gcn_norm_csr,
-    "mean": mean_norm_csr,
+NORMS: dict[Norm, Callable[[Place, sp.csr_matrix], sp.csr_matrix]] = {
+    "gcn": lambda place, adj: place.gcn_norm(adj),
+    "mean": lambda place, adj: mean_norm_csr(adj),
 }
 FORMAT = 1
 """Of files, and of the numbers in them: another one is another file."""
@@ -41,23 +44,30 @@ class Propagated:
         x: features ``[n, d]``, a tensor or SciPy CSR.
         adj: ``A [n, n]``. Neither may be changed afterwards.
         folder: keeps ``S^k X``, a file each; in memory alone by default.
+        place: where all of it goes: memory, or files within a limit.
     """
 
     def __init__(
-        self, x: Tensor | sp.csr_matrix, adj: sp.csr_matrix, folder: Path | None = None
+        self,
+        x: Tensor | sp.csr_matrix,
+        adj: sp.csr_matrix,
+        folder: Path | None = None,
+        place: Place = MEMORY,
     ) -> None:
-        self.x, self.adj, self.folder = x, adj, folder
+        self.x, self.adj, self.folder, self.place = x, adj, folder, place
         self._operators: dict[Norm, sp.csr_matrix] = {}
         self._powers: dict[tuple[Norm, str], Powers] = {}
         self._hashed: _Hash | None = None
 
     def __reduce__(self) -> tuple[object, ...]:
         """What can be made again does not travel to another process."""
-        return Propagated, (self.x, self.adj, self.folder)
+        return Propagated, (self.x, self.adj, self.folder, self.place)
 
     def of(self, x: Tensor | sp.csr_matrix, adj: sp.csr_matrix) -> Propagated:
         """The same where these are its very features and edges, else a new one for them."""
-        return self if x is self.x and adj is self.adj else Propagated(x, adj, self.folder)
+        if x is self.x and adj is self.adj:
+            return self
+        return Propagated(x, adj, self.folder, self.place)
 
     @property
     def x_array(self) -> Matrix:
@@ -71,14 +81,21 @@ class Propagated:
         Raises:
             ValueError: the folder cannot be written.
         """
-        out = Propagated(self.x, self.adj, writable(Path(folder).expanduser()))
+        return self._again(writable(Path(folder).expanduser()), self.place)
+
+    def placed(self, place: Place) -> Propagated:
+        """The same, where what is made from now on goes to another place."""
+        return self._again(self.folder, place)
+
+    def _again(self, folder: Path | None, place: Place) -> Propagated:
+        out = Propagated(self.x, self.adj, folder, place)
         out._operators, out._hashed = self._operators, self._hashed
         return out
 
     def operator(self, norm: Norm = "gcn") -> sp.csr_matrix:
         """``S [n, n]``. Not to be changed."""
         if norm not in self._operators:
-            self._operators[norm] = NORMS[norm](self.adj)
+            self._operators[norm] = NORMS[norm](self.place, self.adj)
         return self._operators[norm]
 
     def powers(self, norm: Norm = "gcn", dtype: type[np.floating[Any]] = np.float32) -> Powers:
@@ -88,6 +105,18 @@ class Propagated:
             kept = None if self.folder is None else partial(self._kept, *key)
             self._powers[key] = Powers(self.operator(norm), self.x_array, dtype, kept)
         return self._powers[key]
+
+    def rows(
+        self,
+        hops: int,
+        rows: NDArray[np.integer[Any]],
+        dtype: type[np.floating[Any]] = np.float32,
+    ) -> NDArray[np.floating[Any]]:
+        """``(Â^hops X)[rows] [len(rows), d]``; within a limit of memory nothing else is kept."""
+        if self.place.in_files:
+            one = (self.operator(), self.x_array, [hops], rows, self.place.room, dtype)
+            return propagated(*one)[hops]
+        return self.powers("gcn", dtype).rows(hops, rows)
 
     def hashed(self) -> _Hash:
         """SHA-256 of features and edges, to be gone on with."""

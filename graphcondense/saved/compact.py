@@ -30,6 +30,9 @@ PREFIX = "preprocess_"
 LARGEST = 2**31 - 1
 """What an int32 holds."""
 
+ROWS = 2**16
+"""Of a matrix at a time, where entries are counted."""
+
 FACTOR, FREE = 1024, 2**26
 """A file may ask for at most so many times its bytes, or for 64 MiB: a broken one can claim any
 number of columns."""
@@ -52,7 +55,7 @@ def bytes_of(rows: Tensor | Floats32 | sp.csr_matrix) -> int:
     if isinstance(rows, Tensor):
         if not _is_matrix(rows):
             return rows.numel() * rows.element_size()
-        filled = int(_filled(rows).sum())
+        filled = sum(int(_filled(part).sum()) for part in rows.split(ROWS))
     elif isinstance(rows, np.ndarray):
         return bytes_of(torch.from_numpy(rows))
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphcondense.data.kind import DataKind, register
+from graphcondense.data.mapped import mapped_task
 from graphcondense.data.nodes import KNOWN, REFUSED, load_nodes, node_data
 from graphcondense.data.task import NodeTask, as_task, is_graph
 
@@ -14,6 +15,7 @@ NODE = register(
         task=NodeTask,
         takes=is_graph,
         check=as_task,
+        mapped=mapped_task,
         load=load_nodes,
         options=frozenset({"split", "seed", "normalize", "device"}),
         general=True,

@@ -1,0 +1,119 @@
+"""Work by blocks gives what work at once gives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from graphcondense.ops import blocks
+from graphcondense.ops.adjacency import gcn_norm_csr
+from graphcondense.ops.blocks import Room, by_columns, diffusions, gcn_norm_blocks, propagated
+from graphcondense.ops.coarsen import members, undirected
+from graphcondense.ops.personalised import diffused
+from graphcondense.ops.sizes import is_size, said, size_of
+
+N, D = 40, 70
+
+
+def graph(seed: int = 0) -> sp.csr_matrix:
+    """Directed, weighted, with self-loops, and nodes that hear from none."""
+    adj = sp.random_array((N, N), density=0.15, rng=np.random.default_rng(seed), format="csr")
+    adj = sp.csr_matrix(adj, dtype=np.float32)
+    loop = sp.csr_matrix(([2.0], ([5], [5])), shape=(N, N))
+    return sp.csr_matrix(
+        sp.diags_array((np.arange(N) != 3).astype(float)) @ (adj + loop), dtype=np.float32
+    )
+
+
+def features() -> np.ndarray:
+    return np.random.default_rng(1).normal(size=(N, D)).astype(np.float32)
+
+
+@pytest.mark.parametrize("room", [24 * N + 64 * 30, 10**6])
+def test_the_normalised_adjacency_has_the_same_bits(room: int) -> None:
+    adj = graph()
+    whole, found = gcn_norm_csr(adj), gcn_norm_blocks(adj, blocks.in_memory, Room(room))
+    for name in ("indptr", "indices", "data"):
+        assert np.array_equal(getattr(whole, name), getattr(found, name)), name
+    assert found.data.dtype == np.float32
+
+
+@pytest.mark.parametrize("columns", [1, 3, 8, 16, 24, 32, 40, D])
+@pytest.mark.parametrize("rows", [np.array([2, 5]), np.arange(N)])
+def test_blocks_of_columns_change_no_bit(columns: int, rows: np.ndarray) -> None:
+    adj, x = gcn_norm_csr(graph()), features()
+    whole = propagated(adj, x, [0, 1, 2], np.arange(N), Room(10**9))
+    found = propagated(adj, x, [0, 1, 2], rows, Room(2 * 4 * N * columns))
+    sparse = propagated(adj, sp.csr_matrix(x), [2], rows, Room(2 * 4 * N * columns))
+    assert np.array_equal(found[0], x[rows])
+    assert np.array_equal(found[2], whole[2][rows])
+    assert np.array_equal(sparse[2], whole[2][rows])
+    assert np.allclose(whole[2], adj @ (adj @ x), atol=1e-6)
+
+
+def test_double_precision_is_what_it_says() -> None:
+    adj, x = gcn_norm_csr(graph()), features()
+    wide = adj.astype(np.float64) @ x.astype(np.float64)
+    found = propagated(adj, x, [1], np.arange(N), Room(10**6), np.float64)[1]
+    assert found.dtype == np.float64
+    assert np.allclose(found, wide, atol=1e-12)
+
+
+def test_errors_of_a_thread_are_raised() -> None:
+    def fails(block: slice, z: np.ndarray) -> None:
+        raise RuntimeError("on purpose")
+
+    with pytest.raises(RuntimeError, match="on purpose"):
+        by_columns(features(), fails, Room(10**6))
+
+
+def test_a_room_below_one_block_names_the_smallest() -> None:
+    with pytest.raises(ValueError, match=r"below one block, 1 column of 40 nodes.*memory='320B'"):
+        propagated(graph(), features(), [1], np.arange(N), Room(319))
+    assert propagated(graph(), features(), [1], np.arange(N), Room(320))
+
+
+def test_all_restarts_from_the_same_products() -> None:
+    adj, x = gcn_norm_csr(graph()), features()
+    found = diffusions(adj, x, [0.2, 0.1, 1.0], 10, Room(3 * 4 * N * 2))
+    for restart, rows in zip((0.2, 0.1, 1.0), found, strict=True):
+        assert np.allclose(rows, diffused(x, adj, restart, 10), atol=1e-5)
+
+
+@pytest.mark.parametrize("entries", [1, 10, 10**6])
+def test_links_between_parts(entries: int) -> None:
+    adj, part = graph(), np.arange(N) % 6
+    sums = members(part, 6)
+    both = undirected(adj)
+    between, degree = blocks.links(adj, part, 6, entries)
+    assert np.allclose(between, (sums @ both @ sums.T).toarray())
+    assert np.allclose(degree, np.asarray(both.sum(1)).ravel())
+
+
+def test_sums_and_gram_over_blocks_of_rows() -> None:
+    x, part, weight = features(), np.arange(N) % 6, np.linspace(1, 2, N)
+    expected = members(part, 6) @ (weight[:, None] * x)
+    assert np.allclose(blocks.sums(part, 6, weight, x, rows=7), expected)
+    assert np.allclose(blocks.sums(part, 6, weight, sp.csr_matrix(x), rows=7), expected)
+    square, cross = blocks.gram([x, 2 * x], x[:, :2], rows=9)
+    wide = np.hstack([x, 2 * x]).astype(np.float64)
+    assert np.allclose(square, wide.T @ wide, rtol=1e-5)
+    assert np.allclose(cross, wide.T @ x[:, :2], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("4GB", 4 * 10**9), ("1.5 MiB", 3 * 2**19), ("7", 7), (7, 7), ("2k", 2000)]
+)
+def test_sizes(text: str | int, size: int) -> None:
+    assert size_of(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "GB", "-4GB", "4 parsecs", "0", 0, "nan", True, 1.5, None])
+def test_what_is_no_size(text: object) -> None:
+    assert not is_size(text)
+
+
+def test_a_size_that_is_said_is_enough() -> None:
+    for size in (1, 999, 1001, 19_592_233, 4 * 10**9, 10**12 + 1):
+        assert size <= size_of(said(size)) <= 1.1 * size + 100
