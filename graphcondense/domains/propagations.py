@@ -3,7 +3,7 @@ teacher at once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +14,12 @@ from torch import Tensor
 from graphcondense.kernels.ridge import centred_classes
 from graphcondense.ops.adjacency import gcn_norm_csr, mean_norm_csr
 from graphcondense.ops.arrays import dense
+from graphcondense.ops.blocks import by_columns, gram
 from graphcondense.ops.coarsen import Array
 from graphcondense.ops.personalised import Rows, restarted
+from graphcondense.ops.place import Place
 
+MEMORY = Place()
 RESTART, STEPS = 0.1, 6
 """Of personalised PageRank."""
 RIDGES = (0.03, 0.3)
@@ -25,24 +28,21 @@ for hundreds of epochs."""
 
 
 def propagations(
-    x: Rows,
-    gcn: Callable[[Rows], Rows],
-    mean: Callable[[Rows], Rows],
-    join: Callable[[Sequence[Rows]], Rows],
-) -> Iterator[Rows]:
-    """What four families of models see of features ``x [n, d]``: ``X`` (MLP), ``Â² X`` (GCN, SGC),
-    ``[X, D⁻¹A X, (D⁻¹A)² X]`` (GraphSAGE, H2GCN, GIN) and personalised PageRank (APPNP, GCNII).
+    x: Rows, gcn: Callable[[Rows], Rows], mean: Callable[[Rows], Rows]
+) -> Iterator[tuple[Rows, ...]]:
+    """What four families of models see of features ``x [n, d]``, as columns side by side: ``X``
+    (MLP), ``Â² X`` (GCN, SGC), ``[X, D⁻¹A X, (D⁻¹A)² X]`` (GraphSAGE, H2GCN, GIN) and personalised
+    PageRank (APPNP, GCNII).
 
     Args:
         x: an array or a tensor.
         gcn, mean: products with ``Â`` and ``D⁻¹A [n, n]``.
-        join: puts columns side by side.
     """
-    yield x
-    yield gcn(gcn(x))
+    yield (x,)
+    yield (gcn(gcn(x)),)
     first = mean(x)
-    yield join((x, first, mean(first)))
-    yield restarted(x, gcn, RESTART, STEPS)
+    yield x, first, mean(first)
+    yield (restarted(x, gcn, RESTART, STEPS),)
 
 
 @dataclass(frozen=True)
@@ -83,16 +83,40 @@ class Teaching:
         labels: Array,
         held: Tensor,
         y: Tensor,
+        place: Place = MEMORY,
     ) -> Teaching:
-        """From real features ``[N, k]``, ``A`` and ``Â [N, N]``, a teacher's ``labels [N, C]``, and
-        the nodes that score with their classes ``[m]``."""
-        targets = centred_classes(torch.from_numpy(labels.astype(np.float32)), labels.shape[1])
-        sights = []
-        few, means = rows.astype(np.float32), mean_norm_csr(adj)
-        for seen in propagations(few, lambda x: gcn @ x, lambda x: means @ x, np.hstack):
-            z = torch.from_numpy(np.ascontiguousarray(seen, dtype=np.float32))
-            sights.append(Sight(z.T @ z / len(z), z.T @ targets / len(z), z[held]))
-        return cls(sights, float(targets.square().sum(1).mean()), y)
+        """From real features ``[N, k]``, ``A`` and ``Â [N, N]``, a teacher's ``labels [N, C]``, the
+        nodes that score with their classes ``[m]``, and where propagated features go."""
+        targets = centred_classes(
+            torch.from_numpy(labels.astype(np.float32, copy=False)), labels.shape[1]
+        ).numpy()
+        few = rows.astype(np.float32, copy=False)
+        degree = np.asarray(adj.sum(1), np.float32).ravel()
+        share = np.divide(1, degree, out=np.zeros_like(degree), where=degree != 0)[:, None]
+        names = ("twice", "first", "second", "restarted")
+        twice, *both, restarts = (place.array(name, few.shape, few.dtype) for name in names)
+        families = [[few], [twice], [few, *both], [restarts]]
+
+        def work(block: slice, z: Array) -> None:
+            def mean(z: Array) -> Array:
+                out: Array = share * (adj @ z)
+                return out
+
+            for seen, family in zip(
+                propagations(z, lambda z: gcn @ z, mean), families, strict=True
+            ):
+                for columns, out in zip(seen, family, strict=True):
+                    if out is not few:
+                        out[:, block] = columns
+
+        by_columns(few, work, place.room, arrays=4)
+        sights, n, at = [], len(few), held.numpy()
+        for family in families:
+            square, cross = (torch.from_numpy(m / n).float() for m in gram(family, targets))
+            seen = np.hstack([z[at] for z in family])
+            sights.append(Sight(square, cross, torch.from_numpy(seen)))
+        spread = np.einsum("nc,nc->", targets, targets, dtype=np.float64)
+        return cls(sights, float(spread) / n, y)
 
     def loss(self, small: SmallGraph, z: Tensor, ridge: float) -> Tensor:
         """The mean square error at all real nodes, over propagations summed, of ridge regressions
@@ -132,9 +156,8 @@ class SmallGraph:
 
     def propagations(self, z: Tensor) -> Iterator[Tensor]:
         """Of features ``z [n, k]``."""
-        return propagations(
-            z, lambda x: self.gcn @ x, lambda x: self.mean @ x, lambda parts: torch.cat([*parts], 1)
-        )
+        for seen in propagations(z, self.gcn.matmul, self.mean.matmul):
+            yield torch.cat(seen, 1)
 
 
 def regressed(u: Tensor, y: Tensor, ridge: float) -> Tensor:

@@ -10,8 +10,9 @@ import scipy.sparse as sp
 from scipy.special import softmax
 from torch import Tensor
 
+from graphcondense.ops.blocks import diffusions, parts
 from graphcondense.ops.coarsen import Array
-from graphcondense.ops.personalised import diffused
+from graphcondense.ops.place import Place
 
 SCALE = 8.0
 """From ridge scores, which are near 0 and 1, to logits."""
@@ -19,6 +20,13 @@ TRUST = 0.3
 """Weight of a pseudo-labelled node beside a labelled one."""
 MOST = 20_000
 """Pseudo-labelled nodes at most; more cost time and teach nothing new."""
+ROWS = 2**16
+"""Rows of a block where all at once would take several times the memory of the result."""
+AVERAGED, KEPT = 10, 0.1
+"""Steps of averaging soft labels over neighbours, and the share of a node's own in each."""
+SPARING = 10**11
+"""Multiplications of all averaging over neighbours from which on most of it is left out."""
+MEMORY = Place()
 
 
 @dataclass(frozen=True)
@@ -75,8 +83,9 @@ class RidgeTeacher:
 
     Validation nodes choose. All pairs of ``restarts`` and ``ridges`` are tried without
     self-training, the ``finalists`` best of them with it, and each round with soft labels as they
-    are and averaged. A pair's last round is the first that does worse than the one before. Without
-    validation nodes the first restart and ridge are taken, and no round.
+    are and averaged. A pair's last round is the first that does worse than the one before. Where
+    averaging would take more than 10¹¹ multiplications, pairs are compared without it, and there is
+    one finalist. Without validation nodes the first restart and ridge are taken, and no round.
 
     Attributes:
         restarts: ``a``; 1 is no diffusion, for graphs whose neighbours mislead.
@@ -100,6 +109,7 @@ class RidgeTeacher:
         y: Array,
         classes: int,
         held: tuple[Tensor, Tensor] | None = None,
+        place: Place = MEMORY,
     ) -> Taught:
         """Soft labels of all nodes.
 
@@ -110,49 +120,60 @@ class RidgeTeacher:
             y: their classes ``[m]``.
             classes: how many there are.
             held: validation nodes and their classes.
+            place: where diffused features go.
         """
         given = np.eye(classes, dtype=rows.dtype)[y]
-        right = None if held is None else tuple(part.numpy() for part in held)
         if len(train) == len(rows):
             soft = np.zeros_like(given)
             soft[train] = given
             return Taught(soft, 1.0, 0.0, 0, False, float("nan"))
-
-        def seen(restart: float) -> Array:
-            return unit(diffused(rows, adj, restart, self.steps))
-
-        if right is None:  # nothing can be chosen
-            restart, ridge = self.restarts[0], self.ridges[0]
-            soft = lesson(seen(restart), train, given, ridge)
+        restarts = self.restarts if held else self.restarts[:1]
+        diffused = diffusions(adj, rows, restarts, self.steps, place.room, place.array)
+        for z in diffused:
+            make_unit(z)
+        seen = dict(zip(restarts, diffused, strict=True))
+        if held is None:  # nothing can be chosen
+            restart, ridge = restarts[0], self.ridges[0]
+            soft = lesson(seen[restart], train, given, ridge)
             return Taught(soft, restart, ridge, 0, False, float("nan"))
+        nodes, classes_of = (part.numpy() for part in held)
+        pairs = [(restart, ridge) for restart in restarts for ridge in self.ridges]
+        averaged = len(pairs) + self.finalists * (self.rounds + 1)
+        sparing = adj.nnz * classes * AVERAGED * averaged > SPARING
         best: Taught | None = None
 
-        def mark(soft: Array, restart: float, ridge: float, rounds: int, smooth: bool) -> float:
-            """The score of soft labels, kept if there are none better."""
-            nonlocal best
-            score = float((soft[right[0]].argmax(1) == right[1]).mean())
-            if best is None or score > best.score:
-                best = Taught(soft, restart, ridge, rounds, smooth, score)
-            return score
+        def right(soft: Array) -> float:
+            return float((soft.argmax(1) == classes_of).mean())
 
-        def both(soft: Array, restart: float, ridge: float, rounds: int) -> tuple[float, Array]:
-            """The better score of soft labels as they are and averaged, and the latter."""
-            smooth = smoothed(soft, adj)
+        def both(
+            restart: float, ridge: float, rounds: int, smooth: Array | None = None
+        ) -> tuple[float, Array]:
+            """The better score of soft labels as they are and averaged, and the latter; the best
+            of all are kept."""
+            nonlocal best
+            soft = lesson(seen[restart], train, given, ridge, smooth)
+            smooth = smoothed(soft, adj, place)
             smooth[train] = given
-            marks = [mark(s, restart, ridge, rounds, s is smooth) for s in (soft, smooth)]
-            return max(marks), smooth
+            scores = right(soft[nodes]), right(smooth[nodes])
+            for one, score in zip((soft, smooth), scores, strict=True):
+                if best is None or score > best.score:
+                    best = Taught(one, restart, ridge, rounds, one is smooth, score)
+            return max(scores), smooth
 
         tried = {}
-        for restart in self.restarts:
-            z = seen(restart)
-            for ridge in self.ridges:
-                tried[restart, ridge], _ = both(lesson(z, train, given, ridge), restart, ridge, 0)
-        for restart, ridge in sorted(tried, key=lambda pair: -tried[pair])[: self.finalists]:
-            z = seen(restart)
-            score, smooth = both(lesson(z, train, given, ridge), restart, ridge, 0)
+        for restart, ridge in pairs:
+            if sparing:
+                weights = fitted(
+                    seen[restart][train], given, np.ones(len(train), rows.dtype), ridge
+                )
+                tried[restart, ridge] = right(seen[restart][nodes] @ weights)
+            else:
+                tried[restart, ridge], _ = both(restart, ridge, 0)
+        ranked = sorted(pairs, key=lambda pair: -tried[pair])
+        for restart, ridge in ranked[: 1 if sparing else self.finalists]:
+            score, smooth = both(restart, ridge, 0)
             for done in range(1, self.rounds + 1):
-                soft = lesson(z, train, given, ridge, smooth)
-                before, (score, smooth) = score, both(soft, restart, ridge, done)
+                before, (score, smooth) = score, both(restart, ridge, done, smooth)
                 if score < before:
                     break
         assert best is not None
@@ -172,7 +193,10 @@ def lesson(
         guessed = np.eye(given.shape[1], dtype=z.dtype)[smooth[sure].argmax(1)]
         targets = np.concatenate([given, guessed])
         weight = np.where(np.arange(len(labelled)) < len(train), 1, TRUST).astype(z.dtype)
-    soft: Array = softmax(SCALE * (z @ fitted(z[labelled], targets, weight, ridge)), axis=1)
+    weights = fitted(z[labelled], targets, weight, ridge)
+    soft: Array = np.empty((len(z), given.shape[1]), z.dtype)
+    for block in parts(len(z), ROWS):
+        soft[block] = softmax(SCALE * (z[block] @ weights), axis=1)
     soft[train] = given
     return soft
 
@@ -203,11 +227,18 @@ def fitted(z: Array, targets: Array, weight: Array, ridge: float) -> Array:
     return primal
 
 
-def smoothed(soft: Array, adj: sp.csr_matrix, keep: float = 0.1) -> Array:
+def smoothed(soft: Array, adj: sp.csr_matrix, place: Place = MEMORY) -> Array:
     """Soft labels averaged over neighbours; rows sum to one."""
-    out = diffused(soft, adj, keep, 10)
-    total: Array = out.sum(1, keepdims=True)  # at least a share of the node's own
-    return out / total
+    (out,) = diffusions(adj, soft, [KEPT], AVERAGED, place.room)
+    for block in parts(len(out), ROWS):
+        out[block] /= out[block].sum(1, keepdims=True)  # at least a share of the node's own
+    return out
+
+
+def make_unit(rows: Array) -> None:
+    """:func:`unit` in place."""
+    for block in parts(len(rows), ROWS):
+        rows[block] = unit(rows[block])
 
 
 def unit(rows: Array) -> Array:

@@ -12,6 +12,7 @@ import torch
 from torch import Generator, Tensor
 
 from graphcondense.core.types import Synthetic
+from graphcondense.data.task import NodeTask
 from graphcondense.domains.coarse import (
     Coarse,
     CoarseGraph,
@@ -24,15 +25,12 @@ from graphcondense.domains.coarse import (
 from graphcondense.domains.node import LABEL_BYTES, NodeSource
 from graphcondense.domains.propagations import SmallGraph, Teaching, learnt, surely_better
 from graphcondense.domains.teachers import RidgeTeacher, Taught, unit
-from graphcondense.ops.arrays import dense
+from graphcondense.ops.blocks import by_columns, links, parts, sums
 from graphcondense.ops.coarsen import (
     Array,
     continued,
     few_dimensions,
-    means,
-    members,
     parts_of,
-    undirected,
 )
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive, Share
 
@@ -94,6 +92,7 @@ class Quotient(Coarse):
     family = "clustering"
     learns = "features, edges and soft labels (of groups of real nodes)"
     chooses = True
+    in_blocks = True
 
     labels: Literal["soft", "hard"] = "soft"
     sharpness: Positive = 8.0
@@ -127,8 +126,13 @@ class Quotient(Coarse):
 
     def memory_bytes(self, real: NodeSource) -> int:
         """The few dimensions of all nodes as the teacher and k-means hold them, and the export."""
-        width = 6 * min(self.dims, real.num_features) + 8 * real.num_classes
-        return 8 * real.num_examples * width + 4 * exported(self, real)
+        k, c, n = min(self.dims, real.num_features), real.num_classes, real.num_examples
+        # Soft labels five times, and what propagation holds: all of it, or what there is room for.
+        held = min(4 * 4 * n * k, real.task.place.room.bytes)
+        here = (
+            0 if real.task.place.in_files else 4 * n * (8 * k + c)
+        )  # diffused and propagated rows
+        return 4 * n * 5 * c + held + here + 4 * exported(self, real)
 
     def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         return self.quotients(real, [self], rng)[0]
@@ -160,7 +164,10 @@ class Quotient(Coarse):
         """The features in few dimensions ``[N, k]``, and what the teacher says of all nodes."""
         task = real.task
         dims = min(self.dims, max(real.num_examples - 1, 1))  # few nodes span no more
-        rows = few_dimensions(task.x_array, dims, draws).astype(np.float32)
+        x = task.x_array
+        if dims < min(x.shape) or sp.issparse(x):
+            x = few_dimensions(x, dims, draws)
+        rows = x.astype(np.float32, copy=False)  # features that are used as they are: no copy
         return rows, RidgeTeacher().teach(
             rows,
             task.gcn_adj,
@@ -168,6 +175,7 @@ class Quotient(Coarse):
             real.labels.cpu().numpy(),
             real.num_classes,
             real.validation,
+            task.place,
         )
 
     def quotients(
@@ -188,10 +196,7 @@ class Quotient(Coarse):
                 replace(self, ratio=None, bytes=None, size=None, nodes=int(n.sum())) for n in sizes
             ]
             sizes = never_falling([self.shared(one, real, counts) for one in sums])
-        rows = raw
-        for _ in range(self.hops):
-            rows = task.gcn_adj @ rows
-        near = np.hstack([unit(rows), self.weight * taught.soft])
+        near = near_rows(task, raw, self.hops, self.weight, taught.soft)
         learn = self.learner(real, raw, taught.soft)
 
         def clusters(nodes: Array, k: int) -> Array:
@@ -222,9 +227,12 @@ class Quotient(Coarse):
         task = real.task
         held, y = real.validation or (task.train, real.labels.cpu())
         which = "training" if real.validation is None else "validation"
-        teaching = Teaching.of(rows, task.adj, task.gcn_adj, self.sharp(soft), held, y)
-        few = rows.astype(np.float64)
-        basis = np.linalg.pinv(few.T @ few) @ (task.x_array.T @ few).T  # from k dimensions to d
+        sharp = self.sharp(soft)
+        teaching = Teaching.of(rows, task.adj, task.gcn_adj, sharp, held, y, task.place)
+        basis = np.eye(rows.shape[1])  # from k dimensions to d
+        if rows is not task.x_array:
+            few = rows.astype(np.float64)
+            basis = np.linalg.pinv(few.T @ few) @ (task.x_array.T @ few).T
 
         def learn(made: CoarseGraph) -> str:
             small = SmallGraph(made.adj, made.y)
@@ -246,10 +254,12 @@ class Quotient(Coarse):
 
     def sharp(self, soft: Array) -> Array:
         """Soft labels to the power of ``sharpness``, rows made to sum to one."""
-        sure = soft.astype(np.float64)
-        # Some entry of a row is one and stays one, however large the power.
-        powers = (sure / sure.max(1, keepdims=True)) ** self.sharpness
-        out: Array = powers / powers.sum(1, keepdims=True)
+        out: Array = np.empty(soft.shape, np.float32)
+        for block in parts(len(soft), 2**16):
+            sure = soft[block].astype(np.float64)
+            # Some entry of a row is one and stays one, however large the power.
+            powers = (sure / sure.max(1, keepdims=True)) ** self.sharpness
+            out[block] = powers / powers.sum(1, keepdims=True)
         return out
 
     def graph_of(self, real: NodeSource, part: Array, n: int, soft: Array) -> CoarseGraph:
@@ -261,17 +271,20 @@ class Quotient(Coarse):
             n: clusters.
             soft: labels ``[N, C]``.
         """
-        whole, adj, of = real.task.x_array, undirected(real.task.adj), members(part, n)
-        heavy = of @ sp.diags_array(1 + np.asarray(abs(adj).sum(1)).ravel())
-        heavy = sp.diags_array(1 / np.asarray(heavy.sum(1)).ravel()) @ heavy
-        x, middle = dense(heavy @ whole), np.asarray(whole.mean(0)).reshape(1, -1)
-        y = heavy @ self.sharp(soft)
-        links = dense(means(part, n) @ adj @ of.T)
-        links = to_siblings((links + links.T) / 2, self.moved, x, y.argmax(1))
-        links[links < self.cut * links.max()] = 0
+        whole = real.task.x_array
+        between, degree = links(real.task.adj, part, n)
+        heavy = 1 + degree
+        total = np.bincount(part, heavy, n)[:, None]
+        one = np.zeros(len(part), np.int64)
+        middle = sums(one, 1, np.ones(len(part)), whole) / len(part)
+        x = sums(part, n, heavy, whole) / total
+        y = sums(part, n, heavy, self.sharp(soft)) / total
+        mean = between / np.maximum(np.bincount(part, minlength=n), 1)[:, None]
+        edges = to_siblings((mean + mean.T) / 2, self.moved, x, y.argmax(1))
+        edges[edges < self.cut * edges.max()] = 0
         return CoarseGraph(
             middle + self.contrast * (x - middle),
-            sp.csr_matrix(links),
+            sp.csr_matrix(edges),
             y,
             part,
         )
@@ -283,8 +296,26 @@ def length_of(x: Array | sp.csr_matrix) -> float:
     >>> length_of(np.array([[3.0, 4.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]))
     2.5
     """
-    values = x.data if sp.issparse(x) else x
-    return float(np.sqrt(np.square(values, dtype=np.float64).sum() / x.shape[0]))
+    values = np.ravel(x.data if sp.issparse(x) else x)
+    squares = (np.square(values[b], dtype=np.float64).sum() for b in parts(len(values), 2**22))
+    return float(np.sqrt(sum(squares) / x.shape[0]))
+
+
+def near_rows(task: NodeTask, rows: Array, hops: int, weight: float, soft: Array) -> Array:
+    """``[unit rows of Â^hops X | weight P] [N, k + C]``, float32."""
+    k = rows.shape[1]
+    near = task.place.array("near", (len(rows), k + soft.shape[1]), np.dtype(np.float32))
+
+    def work(block: slice, z: Array) -> None:
+        for _ in range(hops):
+            z = task.gcn_adj @ z
+        near[:, block] = z
+
+    by_columns(rows, work, task.place.room)
+    for block in parts(len(rows), 2**16):
+        near[block, :k] = unit(near[block, :k])
+        near[block, k:] = weight * soft[block]
+    return near
 
 
 def to_siblings(links: Array, moved: float, x: Array, classes: Array) -> Array:
