@@ -12,7 +12,7 @@ from torch import Tensor
 
 from graphcondense.ops.blocks import diffusions, parts
 from graphcondense.ops.coarsen import Array
-from graphcondense.ops.place import Place
+from graphcondense.ops.place import MEMORY, Place
 
 SCALE = 8.0
 """From ridge scores, which are near 0 and 1, to logits."""
@@ -26,7 +26,6 @@ AVERAGED, KEPT = 10, 0.1
 """Steps of averaging soft labels over neighbours, and the share of a node's own in each."""
 SPARING = 10**11
 """Multiplications of all averaging over neighbours from which on most of it is left out."""
-MEMORY = Place()
 
 
 @dataclass(frozen=True)

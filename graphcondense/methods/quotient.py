@@ -12,7 +12,6 @@ import torch
 from torch import Generator, Tensor
 
 from graphcondense.core.types import Synthetic
-from graphcondense.data.task import NodeTask
 from graphcondense.domains.coarse import (
     Coarse,
     CoarseGraph,
@@ -25,7 +24,7 @@ from graphcondense.domains.coarse import (
 from graphcondense.domains.node import LABEL_BYTES, NodeSource
 from graphcondense.domains.propagations import SmallGraph, Teaching, learnt, surely_better
 from graphcondense.domains.teachers import RidgeTeacher, Taught, unit
-from graphcondense.ops.blocks import by_columns, links, parts, sums
+from graphcondense.ops.blocks import by_columns, links, parts, product, sums
 from graphcondense.ops.coarsen import (
     Array,
     continued,
@@ -33,9 +32,14 @@ from graphcondense.ops.coarsen import (
     parts_of,
 )
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive, Share
+from graphcondense.ops.place import Place
 
 if TYPE_CHECKING:
     from graphcondense.saved.condensed_graph import CondensedGraph
+
+
+SOFT = 20
+"""Bytes a node and class: soft labels, averaged and sharpened, and the best of them, in float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,14 +129,11 @@ class Quotient(Coarse):
         return wanted
 
     def memory_bytes(self, real: NodeSource) -> int:
-        """The few dimensions of all nodes as the teacher and k-means hold them, and the export."""
-        k, c, n = min(self.dims, real.num_features), real.num_classes, real.num_examples
-        # Soft labels five times, and what propagation holds: all of it, or what there is room for.
-        held = min(4 * 4 * n * k, real.task.place.room.bytes)
-        here = (
-            0 if real.task.place.in_files else 4 * n * (8 * k + c)
-        )  # diffused and propagated rows
-        return 4 * n * 5 * c + held + here + 4 * exported(self, real)
+        """Soft labels five times, the few dimensions of all nodes as they are propagated (within a
+        limit one column at the least), and the export."""
+        n, k = real.num_examples, min(self.dims, real.num_features)
+        rows = 16 * n if real.task.place.in_files else 48 * n * k
+        return SOFT * n * real.num_classes + rows + 4 * exported(self, real)
 
     def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         return self.quotients(real, [self], rng)[0]
@@ -175,7 +176,7 @@ class Quotient(Coarse):
             real.labels.cpu().numpy(),
             real.num_classes,
             real.validation,
-            task.place,
+            spare(real),
         )
 
     def quotients(
@@ -196,7 +197,7 @@ class Quotient(Coarse):
                 replace(self, ratio=None, bytes=None, size=None, nodes=int(n.sum())) for n in sizes
             ]
             sizes = never_falling([self.shared(one, real, counts) for one in sums])
-        near = near_rows(task, raw, self.hops, self.weight, taught.soft)
+        near = near_rows(real, raw, self.hops, self.weight, taught.soft)
         learn = self.learner(real, raw, taught.soft)
 
         def clusters(nodes: Array, k: int) -> Array:
@@ -228,7 +229,7 @@ class Quotient(Coarse):
         held, y = real.validation or (task.train, real.labels.cpu())
         which = "training" if real.validation is None else "validation"
         sharp = self.sharp(soft)
-        teaching = Teaching.of(rows, task.adj, task.gcn_adj, sharp, held, y, task.place)
+        teaching = Teaching.of(rows, task.adj, task.gcn_adj, sharp, held, y, spare(real))
         basis = np.eye(rows.shape[1])  # from k dimensions to d
         if rows is not task.x_array:
             few = rows.astype(np.float64)
@@ -301,17 +302,22 @@ def length_of(x: Array | sp.csr_matrix) -> float:
     return float(np.sqrt(sum(squares) / x.shape[0]))
 
 
-def near_rows(task: NodeTask, rows: Array, hops: int, weight: float, soft: Array) -> Array:
+def spare(real: NodeSource) -> Place:
+    """The place of a graph, less what its soft labels take."""
+    return real.task.place.less(SOFT * real.num_examples * real.num_classes)
+
+
+def near_rows(real: NodeSource, rows: Array, hops: int, weight: float, soft: Array) -> Array:
     """``[unit rows of Â^hops X | weight P] [N, k + C]``, float32."""
-    k = rows.shape[1]
+    task, k = real.task, rows.shape[1]
     near = task.place.array("near", (len(rows), k + soft.shape[1]), np.dtype(np.float32))
 
     def work(block: slice, z: Array) -> None:
         for _ in range(hops):
-            z = task.gcn_adj @ z
+            z = product(task.gcn_adj, z)
         near[:, block] = z
 
-    by_columns(rows, work, task.place.room)
+    by_columns(rows, work, spare(real).room)
     for block in parts(len(rows), 2**16):
         near[block, :k] = unit(near[block, :k])
         near[block, k:] = weight * soft[block]
