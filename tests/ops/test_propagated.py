@@ -93,11 +93,11 @@ def test_each_product_is_made_once_and_the_last_of_the_rows_alone(products: list
     assert products == [adj.nnz, part]
     powers.rows(2, np.arange(40, N))  # of the first product nothing is made again
     assert products == [adj.nnz, part, adj.nnz - part]
-    powers.rows(1, rows)
-    assert products[3:] == [part]
+    powers.rows(1, rows)  # is there
+    assert len(products) == 3
     powers.whole(2)
     powers.rows(2, rows)
-    assert products[4:] == [adj.nnz]
+    assert products[3:] == [adj.nnz]
 
 
 def test_few_rows_of_a_sparse_graph_touch_few_edges(products: list[int]) -> None:
