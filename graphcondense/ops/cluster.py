@@ -165,7 +165,7 @@ def spectral_parts(x: Tensor, k: int, rng: Generator) -> Tensor:
     if sample is not unit:
         # Rows are scaled to one length next, so a row's own degree does not matter.
         found = scale[:, None] * found / values[-k:].clamp_min(TINY)
-        blocks = unit.split(max(1, HELD // len(sample)))
+        blocks = torch.split(unit, max(1, HELD // len(sample)))
         found = torch.cat([(rows @ sample.T).clamp_min_(0) @ found for rows in blocks])
     return k_means(F.normalize(found), k, rng)
 
