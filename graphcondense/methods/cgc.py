@@ -20,7 +20,7 @@ from graphcondense.domains.node import (
 )
 from graphcondense.domains.structure import Fixed
 from graphcondense.ops.adjacency import gcn_norm_dense
-from graphcondense.ops.cluster import HELD, SAMPLE, k_means, spectral_parts
+from graphcondense.ops.cluster import HELD, PAIRED, k_means, spectral_parts
 from graphcondense.ops.fields import Natural, NonNegative, Share, Weights
 
 
@@ -88,7 +88,7 @@ class CGC(NodeMethod):
         depths = sum(w != 0 for w in (*self.weights, *self.augment_weights)) + 1
         floats = depths * labelled * d + rows * d
         judged = rows * (d + 3 * classes) + labelled * d + 4 * min(labelled, d) ** 2
-        pairs = min(most, max(SAMPLE, 4 * int(sizes.max())))
+        pairs = min(most, max(PAIRED, 4 * int(sizes.max())))
         parted = 2 * most * d + 4 * pairs**2 + 2 * min(HELD, most * pairs)
         wide = max(judged, parted, 6 * n * n + 3 * n * d)
         return 4 * floats + 8 * wide + real.propagation_bytes()

@@ -24,7 +24,7 @@ from graphcondense.ops.sampling import blocks
 if TYPE_CHECKING:
     from graphcondense.saved.condensed_graph import CondensedGraph
 
-MOST_ROWS = 20_000
+MOST_ROWS = 10_000
 """Training nodes of a step where ``real_batch`` does not say how many of each class."""
 MOST_SEEN = 10_000
 """Real nodes in the neighbourhood of the training nodes up to which the kernel may have several
@@ -55,7 +55,7 @@ class GCSNTK(LearntGraph):
         lr_y: learning rate of Adam on the labels.
         lr_adj: learning rate of Adam on the edges' logits; an MLP's weights take 0.001.
         epochs: updates.
-        real_batch: real nodes of each class and step; all by default, and of more than 20,000 so
+        real_batch: real nodes of each class and step; all by default, and of more than 10,000 so
             many a step, drawn anew from all.
     """
 

@@ -136,7 +136,7 @@ class SGC(Propagation):
     def shorter_as_one(self, rows: int) -> bool:
         """Whether the product of the maps costs less than one map after the other, for so many
         rows."""
-        sizes = [self.lins[0].in_features, *(lin.out_features for lin in self.lins)]
+        sizes: list[int] = [self.lins[0].in_features, *(lin.out_features for lin in self.lins)]
         chain = rows * sum(a * b for a, b in pairwise(sizes))
         product = sum(sizes[0] * a * b for a, b in pairwise(sizes[1:]))
         return product + rows * sizes[0] * sizes[-1] < chain

@@ -191,7 +191,7 @@ class GradientMatching:
         with torch.no_grad():
             targets = theirs.layer_gradients(weights, bias)
         share = (
-            mine.counts / mine.counts.sum() if self.shares else (mine.counts > 0).to(mine.design)
+            mine.counts / mine.counts.sum() if self.shares else (mine.counts > 0).to(mine.counts)
         )
         loss = share.new_zeros(())
         later: Tensor | None = None
@@ -252,9 +252,8 @@ class ClassRows:
             order = torch.argsort(labels, stable=True)
             design, labels = design[order], labels[order]
         self.counts = sizes.to(design.dtype)
-        self.classes = list(
-            zip(design.split(sizes.tolist()), labels.split(sizes.tolist()), strict=True)
-        )
+        parts = [torch.split(whole, sizes.tolist()) for whole in (design, labels)]
+        self.classes = list(zip(*parts, strict=True))
 
     def layer_gradients(
         self, weights: Sequence[Tensor], bias: Sequence[Tensor | None]

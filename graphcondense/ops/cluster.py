@@ -17,8 +17,10 @@ HELD = 2**22
 """Memberships that are worked on at once: restarts beyond are made in turn."""
 WORK = 100_000
 """Restarts times rows times parts from which there are fewer restarts."""
-SAMPLE = 1000
-"""Rows of which all pairs are looked at by :func:`spectral_parts`."""
+PAIRED = 1000
+"""Rows up to which :func:`spectral_parts` looks at all pairs."""
+SAMPLE = 500
+"""Rows of which it looks at all pairs where there are more."""
 
 
 def isometric(x: Tensor) -> Tensor:
@@ -139,8 +141,8 @@ def spectral_parts(x: Tensor, k: int, rng: Generator) -> Tensor:
     """The part ``[m]`` of each row ``[m, d]``; no part is empty.
 
     Normalised spectral clustering (Ng, Jordan & Weiss, NeurIPS 2001) of the graph of the rows'
-    positive cosines, by :func:`k_means`. Of more than 1,000 rows (or four a part, if that is more)
-    the eigenvectors are those of so many random ones, and each row has the mean of those that it is
+    positive cosines, by :func:`k_means`. Of more than 1,000 rows the eigenvectors are those of 500
+    random ones (or four a part, if that is more), and each row has the mean of those that it is
     near to (Nyström's extension; Fowlkes et al., TPAMI 2004): time and memory are linear in rows.
 
     Raises:
@@ -156,7 +158,7 @@ def spectral_parts(x: Tensor, k: int, rng: Generator) -> Tensor:
     unit = F.normalize(x.double())
     some = max(SAMPLE, 4 * k)
     sample = unit
-    if len(x) > some:
+    if len(x) > max(PAIRED, some):
         sample = unit[torch.randperm(len(x), generator=rng)[:some].to(x.device)]
     near = (sample @ sample.T).clamp_min_(0)
     scale = near.sum(1).clamp_min(TINY).rsqrt()
@@ -165,7 +167,7 @@ def spectral_parts(x: Tensor, k: int, rng: Generator) -> Tensor:
     if sample is not unit:
         # Rows are scaled to one length next, so a row's own degree does not matter.
         found = scale[:, None] * found / values[-k:].clamp_min(TINY)
-        blocks = unit.split(max(1, HELD // len(sample)))
+        blocks = torch.split(unit, max(1, HELD // len(sample)))
         found = torch.cat([(rows @ sample.T).clamp_min_(0) @ found for rows in blocks])
     return k_means(F.normalize(found), k, rng)
 

@@ -33,7 +33,7 @@ def reverse_neighbours(rows: Tensor, candidates: Tensor, k: int) -> sp.csr_matri
     k = min(k, len(candidates))
     wide = candidates.double()
     found = []
-    for part in rows.split(max(1, HELD // max(1, len(wide)))):
+    for part in torch.split(rows, max(1, HELD // max(1, len(wide)))):
         apart = torch.cdist(part.double(), wide, compute_mode="donot_use_mm_for_euclid_dist")
         nearest = []
         for _ in range(k):

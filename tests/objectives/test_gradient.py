@@ -108,6 +108,16 @@ def test_the_real_side_neither_pads_nor_forms_hidden_layers(layers: int) -> None
     assert all(bool((grads[2] == 0).all()) for grads in found)
 
 
+@pytest.mark.parametrize("shares", [True, False])
+def test_both_paths_weigh_classes_alike(shares: bool) -> None:
+    syn, real, learner = world("identity", 2)
+    closed, auto = (
+        GradientMatching(path=path, shares=shares)(syn, real, learner, RNG())
+        for path in ("closed", "autograd")
+    )
+    torch.testing.assert_close(closed, auto)
+
+
 def test_the_sum_over_classes_by_hand() -> None:
     syn, real, learner = world("mlp", 2)
     expected = 0.0
