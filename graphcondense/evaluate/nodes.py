@@ -26,7 +26,9 @@ from graphcondense.evaluate.floors import herded_within, nodes_within, random_su
 from graphcondense.evaluate.predictors import BY_NAME, PREDICTORS
 from graphcondense.evaluate.reading import missing_classes
 from graphcondense.nn.batched import MODELS, Matrix, Stacked, resolve
+from graphcondense.nn.batched.base import Step
 from graphcondense.nn.wrapped import wrap
+from graphcondense.ops.adjacency import gcn_norm_csr
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.sampling import blocks
@@ -331,7 +333,15 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
         """What ``kind`` needs to predict these nodes of the real graph."""
         layers = self.training.of(kind).num_layers
         real = self.real
-        return kind.prepare(real.x_array, real.adj, nodes.numpy(), layers, self._like)
+        return kind.prepare(real.x_array, real.adj, nodes.numpy(), layers, self._like, self._step)
+
+    def _step(self, make: Step) -> sp.csr_matrix:
+        """``make`` of the real graph, for all models and splits once."""
+        if make is gcn_norm_csr:
+            return self.real.gcn_adj
+        if make not in self._prepared:
+            self._prepared[make] = make(self.real.adj)
+        return self._prepared[make]
 
 
 @torch.inference_mode()

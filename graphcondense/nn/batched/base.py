@@ -45,6 +45,10 @@ Inputs: TypeAlias = tuple[Any, ...]
 """What a model's ``forward`` is called with: operators, edges and tensors, as each model needs."""
 
 
+Step: TypeAlias = Callable[[sp.csr_matrix], sp.csr_matrix]
+"""From an adjacency to what a layer multiplies by, such as the normalised one."""
+
+
 class Asked(NamedTuple):
     """What a model is asked for: its outputs at some nodes of a graph (:meth:`Stacked.prepare`)."""
 
@@ -53,6 +57,11 @@ class Asked(NamedTuple):
     rows: npt.NDArray[np.integer]
     num_layers: int
     like: Tensor
+    known: Callable[[Step], sp.csr_matrix] | None = None
+
+    def step(self, make: Step) -> sp.csr_matrix:
+        """``make(adj)``, of a graph that is asked often the one made before."""
+        return make(self.adj) if self.known is None else self.known(make)
 
     def whole(self, adj: sp.csr_matrix) -> Inputs:
         """The features of all nodes that ``num_layers`` steps of ``adj`` reach, and the steps."""
@@ -146,6 +155,7 @@ class Stacked(nn.Module):
         rows: npt.NDArray[np.integer],
         num_layers: int,
         like: Tensor,
+        known: Callable[[Step], sp.csr_matrix] | None = None,
     ) -> Inputs:
         """The inputs of ``forward`` for the output rows ``rows``.
 
@@ -155,8 +165,9 @@ class Stacked(nn.Module):
             rows: the wanted nodes ``[r]``.
             num_layers: as in the constructor.
             like: a tensor whose device and precision the inputs take.
+            known: gives ``make(adj)`` for a function ``make``, of one who keeps it.
         """
-        return cls.inputs(Asked(x, adj, rows, num_layers, like))
+        return cls.inputs(Asked(x, adj, rows, num_layers, like, known))
 
     @classmethod
     def inputs(cls, asked: Asked) -> Inputs:

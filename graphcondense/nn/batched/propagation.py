@@ -54,7 +54,7 @@ class GCN(Stacked):
 
     @classmethod
     def inputs(cls, asked: Asked) -> Inputs:
-        return asked.started(gcn_norm_csr(asked.adj))
+        return asked.started(asked.step(gcn_norm_csr))
 
     def forward(self, features: Operator, steps: Sequence[Operator]) -> Tensor:
         h: Tensor = self.weights[0]
@@ -91,7 +91,7 @@ class SGC(Stacked):
 
     @classmethod
     def inputs(cls, asked: Asked) -> Inputs:
-        steps, nodes = blocks(gcn_norm_csr(asked.adj), asked.rows, asked.num_layers)
+        steps, nodes = blocks(asked.step(gcn_norm_csr), asked.rows, asked.num_layers)
         x = asked.x[nodes]
         if len(asked.rows) * x.shape[1] > cls.composed:
             return operator(x, asked.like), [operator(step, asked.like) for step in steps]
@@ -117,7 +117,7 @@ class APPNP(_Perceptron):
 
     @classmethod
     def inputs(cls, asked: Asked) -> Inputs:
-        steps, nodes = blocks(gcn_norm_csr(asked.adj), asked.rows, cls.hops)
+        steps, nodes = blocks(asked.step(gcn_norm_csr), asked.rows, cls.hops)
         # Few rows: the ten steps are one matrix [r, n], which beats ten launches.
         if len(asked.rows) * len(nodes) <= cls.one_step:
             steps = [cls._pagerank(steps)]
