@@ -127,6 +127,10 @@ class Run:
             usual network of the kind.
         validate_by: how the scores of several validators become one: their ``"mean"``, or the
             ``"worst"`` of them.
+        validation_nodes: node data only: read so many validation nodes for the scores on the way,
+            a sample that ``seed`` draws once, the same for all candidates; by default all. On a
+            large graph that is most of what a score costs. The record says so
+            (``validation.nodes``).
         candidates: make so many condensed sets, each a whole run with a seed of its own (``seed``,
             ``seed + 1`` and so on), and return the best on validation. The record has all scores
             (``choice``). Works for methods without a loop, too.
@@ -170,6 +174,7 @@ class Run:
     validations: Natural = 5
     validators: str | Names | None = None
     validate_by: By = "mean"
+    validation_nodes: Count | None = None
     candidates: Count | None = None
     budget_seconds: Positive | None = None
     cache: str | Path | None = None
@@ -210,6 +215,7 @@ def _keywords(
     validations: int = 5,
     validators: str | Sequence[str] | None = None,
     validate_by: By = "mean",
+    validation_nodes: int | None = None,
     candidates: int | None = None,
     budget_seconds: float | None = None,
     cache: str | Path | None = None,
@@ -380,6 +386,8 @@ def condense(
     built, why = with_budget(kind, problem, built, name)
     if run.validators is not None:
         run = replace(run, validators=problem.judge_by(run.validators, run.validate_by))
+    if run.validation_nodes is not None:
+        problem.validate_on(run.validation_nodes, run.seed)
     make = _best if run.chooses else _run
     return make(problem, built, name, run, callbacks, origin or {}, clock, preset=section, why=why)
 
@@ -625,9 +633,12 @@ def refuse_idle(
         problem.keep_in(run.cache)
 
 
+CHOICES = ("candidates", "budget_seconds")
+
+
 def _idle_choice(problem: AnyProblem, method: Method, run: Run, loops: bool) -> dict[str, str]:
     """Why validators and candidates cannot act, by option."""
-    judged, chosen = ("validators", "validate_by"), ("candidates", "budget_seconds")
+    judged, chosen = ("validators", "validate_by", "validation_nodes"), CHOICES
     if not loops:
         text = "an update is one set, and nothing scores it"
         if run.sizes is not None:
@@ -636,6 +647,8 @@ def _idle_choice(problem: AnyProblem, method: Method, run: Run, loops: bool) -> 
     if not problem.validates:
         return dict.fromkeys((*judged, *chosen), "the data have no validation examples")
     why: dict[str, str] = {}
+    if not problem.samples:
+        why["validation_nodes"] = f"{problem.kind} data are scored on all validation examples"
     if run.validators is None:
         why["validate_by"] = "validators= names no architectures"
     if run.chooses:
@@ -971,6 +984,7 @@ def _identity(
         "validations": run.validations,
         # As text, which the command line reads, too.
         "validators": ",".join(names) if isinstance(names, tuple) else names,
+        "validation_nodes": run.validation_nodes,
         **judged,
         "candidates": run.candidates,
         "budget_seconds": run.budget_seconds,
@@ -1168,6 +1182,7 @@ def record(
             "start_score": None if math.isnan(watch.start_score) else watch.start_score,
             "start_kept": watch.start_kept,
             "predictor": problem.predictor,
+            **({} if run.validation_nodes is None else {"nodes": run.validation_nodes}),
             **({"scores": watch.scores, "by": run.validate_by} if watch.scores else {}),
         }
         if watch.kept or watch.judged

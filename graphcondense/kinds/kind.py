@@ -63,6 +63,7 @@ class Problem(ABC, Generic[Task, Export, Small]):
         predictor: what :meth:`score` trains, in words.
         judges: the architectures that :meth:`judge_by` was given, and how their scores become one.
         setting: what the record calls the setting.
+        samples: whether :meth:`validate_on` can act.
     """
 
     kind: ClassVar[str]
@@ -70,6 +71,7 @@ class Problem(ABC, Generic[Task, Export, Small]):
     setting: Setting = "inductive"
     method: Method | None = None
     judges: tuple[tuple[str, ...], By] | None = None
+    samples: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -131,6 +133,14 @@ class Problem(ABC, Generic[Task, Export, Small]):
         found = architectures(self.evaluator(), names)
         self.judges = found, by
         return found
+
+    def validate_on(self, number: int, seed: int) -> None:
+        """Have :meth:`score` read so many validation examples alone, a seeded sample.
+
+        Raises:
+            ValueError: there are not more; or scores of this kind of data are never of a sample.
+        """
+        raise ValueError(f"{self.kind} data are scored on all validation examples")
 
     def evaluator(self) -> AnyEvaluator:
         """What trains networks on the way and scores them on validation data."""

@@ -25,6 +25,8 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
 
     kind = "node"
     predictor = "GCN (2 layers, 256 hidden, 3 seeds)"
+    samples = True
+    sample: torch.Tensor | None = None
 
     def prepare(self, setting: Setting, pseudo_labels: int | None) -> None:
         from graphcondense.data.pseudo import pseudo_labelled
@@ -63,8 +65,21 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
         among them, so that the test graph chooses nothing."""
         task = self.task
         if self.setting == "inductive":
-            task = task.subgraph(torch.cat([task.train, task.val]).sort().values)
-        return task
+            seen = torch.cat([task.train, task.val]).sort().values
+            if self.sample is not None:
+                task = replace(task, val=self.sample)
+            return task.subgraph(seen)
+        return task if self.sample is None else replace(task, val=self.sample)
+
+    def validate_on(self, number: int, seed: int) -> None:
+        val = self.task.val
+        if number >= len(val):
+            raise ValueError(
+                f"validation_nodes={number} cannot act: the data have {len(val):,} validation "
+                "nodes; leave it out, or name fewer"
+            )
+        drawn = torch.randperm(len(val), generator=torch.Generator().manual_seed(seed))[:number]
+        self.sample = val[drawn.sort().values]
 
     def evaluator(self) -> AnyEvaluator:
         from graphcondense.evaluate import NodeEvaluator

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from graphcondense.ops.adjacency import gcn_norm_csr
 from graphcondense.ops.arrays import Array
-from graphcondense.ops.blocks import Room, gcn_norm_blocks, in_memory, propagated
+from graphcondense.ops.blocks import Room, gcn_norm_blocks, in_memory
 from graphcondense.ops.files import cache_root
 from graphcondense.ops.sizes import said
 

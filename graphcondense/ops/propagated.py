@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from graphcondense.ops.adjacency import Matrix, Powers, mean_norm_csr
+from graphcondense.ops.adjacency import Matrix, Powers, gcn_norm_csr, mean_norm_csr
 from graphcondense.ops.blocks import propagated
 from graphcondense.ops.files import as_whole, writable
 from graphcondense.ops.place import MEMORY, Place
@@ -29,10 +29,9 @@ if TYPE_CHECKING:
 Norm: TypeAlias = Literal["gcn", "mean"]
 """``D^-1/2 (A + I) D^-1/2``, or the mean over neighbours, ``D^-1 A``."""
 
-NORMS: dict[Norm, Callable[[Place, sp.csr_matrix], sp.csr_matrix]] = {
-    "gcn": lambda place, adj: place.gcn_norm(adj),
-    "mean": lambda place, adj: mean_norm_csr(adj),
-}
+Step: TypeAlias = Callable[[sp.csr_matrix], sp.csr_matrix]
+"""From an adjacency to what a layer multiplies by, such as the normalised one."""
+NORMS: dict[Norm, Step] = {"gcn": gcn_norm_csr, "mean": mean_norm_csr}
 FORMAT = 1
 """Of files, and of the numbers in them: another one is another file."""
 
@@ -55,7 +54,7 @@ class Propagated:
         place: Place = MEMORY,
     ) -> None:
         self.x, self.adj, self.folder, self.place = x, adj, folder, place
-        self._operators: dict[Norm, sp.csr_matrix] = {}
+        self._operators: dict[Step, sp.csr_matrix] = {}
         self._powers: dict[tuple[Norm, str], Powers] = {}
         self._hashed: _Hash | None = None
 
@@ -94,9 +93,14 @@ class Propagated:
 
     def operator(self, norm: Norm = "gcn") -> sp.csr_matrix:
         """``S [n, n]``. Not to be changed."""
-        if norm not in self._operators:
-            self._operators[norm] = NORMS[norm](self.place, self.adj)
-        return self._operators[norm]
+        return self.made(NORMS[norm])
+
+    def made(self, make: Step) -> sp.csr_matrix:
+        """``make(A)``, once. Not to be changed."""
+        if make not in self._operators:
+            make_here = self.place.gcn_norm if make is gcn_norm_csr else make
+            self._operators[make] = make_here(self.adj)
+        return self._operators[make]
 
     def powers(self, norm: Norm = "gcn", dtype: type[np.floating[Any]] = np.float32) -> Powers:
         """``S^k X``, computed in ``dtype``."""

@@ -30,16 +30,26 @@ def blocks(
         from. The targets of an operator are the first of its sources, in the same order, so that a
         model can go back to a node's own state.
     """
-    if len(np.unique(rows)) < len(rows):
+    n = adj.shape[0]
+    seen = np.zeros(n, bool)
+    seen[rows] = True
+    if np.count_nonzero(seen) < len(rows):
         raise ValueError("rows has a node twice: a block holds each once")
+    position = np.empty(n, adj.indices.dtype)
     out: list[sp.csr_matrix] = []
     rng = np.random.default_rng(seed)
     for _ in range(hops):
         block = sp.csr_matrix(adj[rows])
         if fanout is not None:
             block = _thinned(block, fanout, rng)
-        rows = np.concatenate([rows, np.setdiff1d(block.indices, rows)])
-        out.append(sp.csr_matrix(block[:, rows]))
+        met = np.zeros(n, bool)
+        met[block.indices] = True
+        found = np.flatnonzero(met & ~seen)
+        seen[found] = True
+        rows = np.concatenate([rows, found])
+        position[rows] = np.arange(len(rows))
+        entries = (block.data, position[block.indices], block.indptr)
+        out.append(sp.csr_matrix(entries, shape=(block.shape[0], len(rows))))
     return out[::-1], rows
 
 

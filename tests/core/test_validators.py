@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,10 @@ def without_validation() -> Any:
         ("doscond-x", toy_graph, {"validators": "GCN", "validations": 0}, "with validations=0"),
         ("doscond-x", without_validation, {"validators": "GCN"}, "no validation examples"),
         ("doscond-x", toy_graph, {"validate_by": "worst"}, "validators= names no architectures"),
+        ("random", toy_graph, {"validation_nodes": 5}, "nothing is scored on the way .random"),
+        ("doscond-x", toy_graph, {"validation_nodes": 5, "validations": 0}, "with validations=0"),
+        ("doscond-x", without_validation, {"validation_nodes": 5}, "no validation examples"),
+        ("doscond-x", toy_graph, {"validation_nodes": 10**6}, "the data have"),
     ],
 )
 def test_what_cannot_act_is_refused(method: str, data: Any, options: Any, said: str) -> None:
@@ -196,9 +201,51 @@ def test_what_cannot_act_is_refused(method: str, data: Any, options: Any, said: 
         graphcondense.condense(data(), method, **QUICK, **options)
 
 
+def test_a_sample_is_for_nodes_alone() -> None:
+    with pytest.raises(ValueError, match=r"validation_nodes=5 cannot act: .*all validation"):
+        run("image", validation_nodes=5)
+
+
+@pytest.mark.parametrize("setting", ["transductive", "inductive"])
+def test_scores_of_a_sample_are_the_evaluators_on_it(setting: str) -> None:
+    """The sample follows from the seed, and the record tells of it."""
+    small = run(validation_nodes=7, setting=setting, seed=3)
+    assert found(small)["nodes"] == 7
+    task = as_task(toy_graph())
+    drawn = torch.randperm(len(task.val), generator=torch.Generator().manual_seed(3))[:7]
+    seen = torch.cat([task.train, task.val]).sort().values
+    task = replace(task, val=task.val[drawn.sort().values])
+    task = task.subgraph(seen) if setting == "inductive" else task
+    by_hand = NodeEvaluator(task, epochs=60, val_every=2).score(small)
+    assert found(small)["score"] == by_hand
+
+
+def test_candidates_share_a_sample() -> None:
+    """So that their scores compare."""
+    small = run(validation_nodes=7, candidates=2)
+    task = as_task(toy_graph())
+    drawn = torch.randperm(len(task.val), generator=torch.Generator().manual_seed(0))[:7]
+    task = replace(task, val=task.val[drawn.sort().values])
+    by_hand = NodeEvaluator(task, epochs=60, val_every=2).score(small)
+    assert found(small)["score"] == by_hand
+
+
+def test_a_sample_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["condense", "doscond-x", "--data", "digits", "--nodes", "10", "--validations", "1"]
+    words += ["--validation-nodes", "20", "--epochs", "1", "--validators", "MLP", "--out", "one"]
+    assert cli.main(words) == 0
+    assert yaml.safe_load(Path("one/config.yaml").read_text())["validation_nodes"] == 20
+
+
 def test_an_update_is_not_scored() -> None:
     small = graphcondense.condense(toy_graph(), "gecc", **QUICK)
-    for option in ({"validators": "GCN"}, {"candidates": 2}, {"budget_seconds": 1.0}):
+    for option in (
+        {"validation_nodes": 5},
+        {"validators": "GCN"},
+        {"candidates": 2},
+        {"budget_seconds": 1.0},
+    ):
         with pytest.raises(ValueError, match="cannot act: an update is one set"):
             graphcondense.update(small, toy_graph(), progress=False, **option)  # type: ignore[arg-type]
 

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 import torch
 
 from graphcondense.nn.batched import GAT, MODELS, Cheb, GraphConv, Sparse, Stacked, resolve
+from graphcondense.nn.batched.operators import times
 from tests.nn.references import INTEGER, REFERENCES, copy, pairs, same_gradients
 
 N, D, HIDDEN, C = 12, 6, 16, 3
@@ -156,6 +157,49 @@ def test_a_seed_alone_equals_the_seed_in_a_batch(name, kind, monkeypatch):
     assert torch.equal(together._drop(ones)[1:2], alone._drop(ones[:1]))
     out = together(*inputs)
     assert not torch.equal(out[0], out[1])
+
+
+@pytest.mark.parametrize("form", ["dense", "csr"])
+@pytest.mark.parametrize("name", MODELS)
+def test_blocks_of_rows_predict_what_the_whole_graph_does(name, form, monkeypatch):
+    """Single precision, in blocks and of few rows, against double precision of all rows with
+    gradients on, which makes no blocks."""
+    layout(monkeypatch, form)
+    x, adj = graph()
+    model, wide = build(name).float(), build(name)
+    model.eval(), wide.eval()
+    everything = type(model).prepare(x, adj, np.arange(N), 2, torch.empty(0, dtype=torch.float64))
+    wanted = wide(*everything).detach()
+    monkeypatch.setattr("graphcondense.nn.batched.operators.LARGE", 0)
+    monkeypatch.setattr("graphcondense.nn.batched.operators.BLOCK", 50)
+    monkeypatch.setattr("graphcondense.nn.batched.operators.BAGS", 1)
+    rows = np.array([5, 0, 3, 7])
+    inputs = type(model).prepare(x, adj, rows, 2, torch.empty(0))
+    with torch.inference_mode():
+        found = model(*inputs)
+    assert (found - wanted[:, rows]).abs().max() < 1e-5
+
+
+def test_predicting_leaves_the_weights_as_they_are():
+    """Activations overwrite states; of features that are the identity a state is the weight."""
+    model = build("MLP").float()
+    before = {name: value.clone() for name, value in model.named_parameters()}
+    model.eval()
+    with torch.inference_mode():
+        model(None)
+    assert all(torch.equal(before[name], value) for name, value in model.named_parameters())
+
+
+@pytest.mark.parametrize("columns", [1, 7, 32, 70, 256])
+def test_sums_of_embeddings_are_the_sparse_product(columns):
+    matrix = sp.random(40, 30, density=0.1, format="csr", dtype=np.float32, random_state=0)
+    matrix.data[0] = 0.0
+    dense = torch.randn(30, columns, generator=torch.Generator().manual_seed(0))
+    op = Sparse(matrix, torch.empty(0))
+    wanted = torch.from_numpy(matrix.toarray()).double() @ dense.double()
+    assert (times(op.csr, dense) - wanted).abs().max() < 1e-6
+    empty = Sparse(sp.csr_matrix((4, 30), dtype=np.float32), torch.empty(0))
+    assert not times(empty.csr, dense).any()
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name != "SGC"])

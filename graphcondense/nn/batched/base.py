@@ -22,7 +22,7 @@ from graphcondense.nn.batched.operators import (
     operator,
     product,
 )
-from graphcondense.ops.propagated import Propagated
+from graphcondense.ops.propagated import Propagated, Step
 from graphcondense.ops.sampling import blocks
 
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
@@ -46,6 +46,7 @@ Inputs: TypeAlias = tuple[Any, ...]
 """What a model's ``forward`` is called with: operators, edges and tensors, as each model needs."""
 
 
+
 class Asked(NamedTuple):
     """What a model is asked for: its outputs at some nodes of a graph (:meth:`Stacked.prepare`)."""
 
@@ -55,6 +56,10 @@ class Asked(NamedTuple):
     num_layers: int
     like: Tensor
     graph: Propagated | None = None
+
+    def step(self, make: Step) -> sp.csr_matrix:
+        """``make(adj)``, of a graph that is asked often the one made before."""
+        return make(self.adj) if self.graph is None else self.graph.made(make)
 
     def whole(self, adj: sp.csr_matrix) -> Inputs:
         """The features of all nodes that ``num_layers`` steps of ``adj`` reach, and the steps."""

@@ -38,7 +38,7 @@ class GCNII(Stacked):
 
     @classmethod
     def inputs(cls, asked: Asked) -> Inputs:
-        return asked.whole((1 - cls.alpha) * gcn_norm_csr(asked.adj))
+        return asked.whole((1 - cls.alpha) * asked.step(gcn_norm_csr))
 
     def forward(self, features: Operator, steps: Sequence[Operator]) -> Tensor:
         h = start = self.activation(self._input(features, self.weight_in) + self.bias_in)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -10,7 +11,7 @@ import scipy.sparse as sp
 from torch import Tensor, nn
 
 from graphcondense.nn.batched.base import Asked, Inputs, Stacked
-from graphcondense.nn.batched.operators import Operator, first_step, operator, product
+from graphcondense.nn.batched.operators import Operator, by_rows, first_step, operator, product
 from graphcondense.ops.adjacency import mean_norm_csr
 from graphcondense.ops.sampling import blocks
 
@@ -36,7 +37,7 @@ class SAGE(Stacked):
 
     @classmethod
     def inputs(cls, asked: Asked) -> Inputs:
-        steps, nodes = blocks(cls.step(asked.adj), asked.rows, asked.num_layers)
+        steps, nodes = blocks(asked.step(cls.step), asked.rows, asked.num_layers)
         features, first = first_step(steps[0], asked.x[nodes], asked.like)
         root = operator(asked.x[nodes[: steps[0].shape[0]]], asked.like)
         return root, features, (first, *(operator(step, asked.like) for step in steps[1:]))
@@ -106,11 +107,16 @@ class GIN(Stacked):
         loops = sp.identity(asked.adj.shape[0], dtype=asked.adj.dtype)
         return asked.started((asked.adj + loops).tocsr())
 
+    def _inner(self, layer: int, h: Tensor) -> Tensor:
+        """The rest of a layer, from the sum."""
+        h = self.activation(h + self.biases[2 * layer])
+        out: Tensor = h @ self.weights[2 * layer + 1] + self.biases[2 * layer + 1]
+        return out
+
     def forward(self, features: Operator, steps: Sequence[Operator]) -> Tensor:
         h = product(features, self.weights[0])
         for i, step in enumerate(steps):
             h = self._hidden(h) @ self.weights[2 * i] if i else h
             # The sum and the first linear layer commute: the narrower side is summed.
-            h = product(step, h) + self.biases[2 * i]
-            h = self.activation(h) @ self.weights[2 * i + 1] + self.biases[2 * i + 1]
+            h = by_rows(step, h, partial(self._inner, i))
         return h

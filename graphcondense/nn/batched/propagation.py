@@ -56,7 +56,7 @@ class GCN(Stacked):
 
     @classmethod
     def inputs(cls, asked: Asked) -> Inputs:
-        return asked.started(gcn_norm_csr(asked.adj))
+        return asked.started(asked.step(gcn_norm_csr))
 
     def forward(self, features: Operator, steps: Sequence[Operator]) -> Tensor:
         h: Tensor = self.weights[0]
@@ -96,9 +96,8 @@ class SGC(Stacked):
         fits = len(asked.rows) * asked.x.shape[1] <= cls.composed
         if fits and asked.graph is not None:
             wide = np.float64 if asked.like.dtype == torch.float64 else np.float32
-            rows = asked.graph.powers("gcn", wide).rows(asked.num_layers, asked.rows)
-            return operator(rows, asked.like), []
-        steps, nodes = blocks(gcn_norm_csr(asked.adj), asked.rows, asked.num_layers)
+            return operator(asked.graph.rows(asked.num_layers, asked.rows, wide), asked.like), []
+        steps, nodes = blocks(asked.step(gcn_norm_csr), asked.rows, asked.num_layers)
         x = asked.x[nodes]
         if not fits:
             return operator(x, asked.like), [operator(step, asked.like) for step in steps]
@@ -124,7 +123,7 @@ class APPNP(_Perceptron):
 
     @classmethod
     def inputs(cls, asked: Asked) -> Inputs:
-        steps, nodes = blocks(gcn_norm_csr(asked.adj), asked.rows, cls.hops)
+        steps, nodes = blocks(asked.step(gcn_norm_csr), asked.rows, cls.hops)
         # Few rows: the ten steps are one matrix [r, n], which beats ten launches.
         if len(asked.rows) * len(nodes) <= cls.one_step:
             steps = [cls._pagerank(steps)]

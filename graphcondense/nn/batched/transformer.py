@@ -87,7 +87,7 @@ class SGFormer(Stacked):
 
     @classmethod
     def inputs(cls, asked: Asked) -> Inputs:
-        norm = gcn_norm_csr(asked.adj)
+        norm = asked.step(gcn_norm_csr)
         steps, reach = blocks(norm, asked.rows, asked.num_layers)
         nodes = np.concatenate([reach, np.setdiff1d(np.arange(asked.adj.shape[0]), reach)])
         whole = operator(norm[nodes][:, nodes], asked.like)
