@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType, TracebackType
@@ -73,6 +74,7 @@ class Fleet:
         self._ray = need_ray()
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         where = self.address or os.environ.get("RAY_ADDRESS") or "local"
+        _knock(where)
         own: dict[str, object] = {"address": where}
         if where == "local":
             cores = len(os.sched_getaffinity(0))
@@ -87,7 +89,12 @@ class Fleet:
                 logging_level=logging.ERROR,
                 runtime_env={"env_vars": one_thread},
             )
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except self._ray.exceptions.AuthenticationError as error:
+            raise ConnectionError(
+                f"the Ray cluster at {where} wants its token, which this process does not have: "
+                "see Ray's page on token authentication"
+            ) from error
+        except (ConnectionError, RuntimeError, ValueError, self._ray.exceptions.RayError) as error:
             raise ConnectionError(f"no Ray cluster answers at {where}: {_line(error)}") from error
         try:
             if not self.slots:
@@ -190,6 +197,16 @@ class Fleet:
             return Done(why=_line(error.cause or error)), False
         except exceptions.RayError as error:
             return Done(why=_line(error)), False
+
+
+def _knock(where: str) -> None:
+    """Raise a ConnectionError at once where nobody listens; Ray itself would try for minutes."""
+    host, _, port = where.rpartition("://")[2].rpartition(":")
+    if host and port.isdecimal():
+        try:
+            socket.create_connection((host, int(port)), timeout=10).close()
+        except (OSError, OverflowError) as error:
+            raise ConnectionError(f"no Ray cluster answers at {where}: {error}") from error
 
 
 def _call(function: Callable[[A], T], item: A) -> T:

@@ -8,11 +8,15 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from jsonargparse import Namespace
 
 from graphcondense.cli import main
-from graphcondense.ops.fleet import TRIES, Fleet
+from graphcondense.cli.bench import check_machines
+from graphcondense.ops.fleet import TRIES, Done, Fleet
+from graphcondense.version import __version__
 
 PLUGIN = """
 import os
@@ -62,6 +66,45 @@ def test_a_worker_has_the_gpu_that_ray_gives(capsys: pytest.CaptureFixture[str])
     words = ["bench", "--data", "digits", "--nodes", "20", "--workers", "ray"]
     assert main([*words, "--device", "cuda:1"]) == 2
     assert "--device cuda:1: Ray gives each worker a GPU" in capsys.readouterr().err
+
+
+def test_an_address_where_nobody_is() -> None:
+    pytest.importorskip("ray")
+    with pytest.raises(ConnectionError, match=r"no Ray cluster answers at 127\.0\.0\.1:1: "):
+        Fleet("127.0.0.1:1").__enter__()
+
+
+class Elsewhere:
+    """A fleet of two machines, one of which says what it is told to."""
+
+    def __init__(self, says: Done[tuple[str, list[str]]]) -> None:
+        self.says = says
+
+    def on_each_machine(self, function: Any, item: Any) -> dict[str, Done[Any]]:
+        return {"here": Done(function(item)), "there": self.says}
+
+
+@pytest.mark.parametrize(
+    ("says", "said"),
+    [
+        (
+            Done((__version__, ["/x/.seen"])),
+            "machine there does not see /x/.seen: all .* shared",
+        ),
+        (Done(("0.0.1", [])), "machine there has graphcondense 0.0.1, not "),
+        (Done(why="ModuleNotFoundError: no"), "machine there cannot run a cell .ModuleNotFound"),
+    ],
+)
+def test_machines_are_checked_first(
+    says: Any, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fleet: Any = Elsewhere(says)
+    with pytest.raises(ValueError, match=said):
+        check_machines(fleet, Namespace(out="runs/bench", root=None))
+    assert not list(Path("runs/bench").iterdir())
+    fleet.says = Done((__version__, []))
+    check_machines(fleet, Namespace(out="runs/bench", root=None))
 
 
 @pytest.fixture
