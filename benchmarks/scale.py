@@ -304,8 +304,11 @@ class Runner:
         )
         if not part.exists():
             part.write_text(json.dumps({"error": self.ended(done)}))
-        part.rename(path)
-        found: dict[str, Any] = json.loads(path.read_text())
+        found: dict[str, Any] = json.loads(part.read_text())
+        if "error" in found:
+            part.unlink()  # tried again the next time
+        else:
+            part.rename(path)
         text = found.get("error") or f"{found['seconds']:.2f} s, {found['peak'] / MIB:,.0f} MiB"
         print(f"{tree.commit} {name} {number}: {text}", file=sys.stderr, flush=True)
         return found
@@ -524,17 +527,23 @@ def write_page(out: Path, found: Mapping[str, Any]) -> None:
 
 def draw(path: Path, found: Mapping[str, Any]) -> None:
     """Seconds before and now, and how they grow."""
-    from graphcondense.ops.figures import COLOURS, MARKERS, new_figure, plain, saved
+    from graphcondense.ops.figures import COLOURS, FAINT, MARKERS, new_figure, plain, saved
 
     rows = next(reversed(found["tables"].values()), [])
     over = [what for what in VARIED if any(r["over"] == what for r in found["fits"])]
     figure = new_figure(4 + 2.6 * max(1, len(over)), 4.2)
     axes = figure.subplots(1, 1 + len(over), width_ratios=[1.6, *[1] * len(over)], squeeze=False)[0]
     first = axes[0]
-    for place, (name, colour) in enumerate(zip(("before", "now"), COLOURS[1::-1], strict=True)):
-        seconds = [row[name]["seconds"] or 0 for row in rows]
-        heights = [i + 0.2 - 0.4 * place for i in range(len(rows))]
-        first.barh(heights, seconds, 0.38, color=colour, label=name)
+    for i, row in enumerate(rows):
+        both = [row[name]["seconds"] for name in ("before", "now")]
+        if all(both):
+            first.plot(both, [i, i], color=FAINT, zorder=1)
+    for name, colour in zip(("before", "now"), COLOURS[1::-1], strict=True):
+        points = [(row[name]["seconds"], i) for i, row in enumerate(rows) if row[name]["seconds"]]
+        first.scatter(
+            [x for x, _ in points], [y for _, y in points], color=colour, label=name, zorder=2
+        )
+    first.invert_yaxis()
     first.set_yticks(range(len(rows)), [named(row["part"]).replace("`", "") for row in rows])
     first.tick_params(labelsize=7)
     first.set_xscale("log")

@@ -102,7 +102,7 @@ def test_commits_take_turns_and_a_failure_is_a_row(
     assert scale.shown([row]).cells[0][1:4] == ["6", "2", "3"]
 
 
-def test_a_cell_is_kept_and_a_dead_process_is_told(
+def test_a_finished_cell_is_kept_and_a_dead_process_is_told(
     scale: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree = scale.Tree(tmp_path, "now", "x")
@@ -112,16 +112,18 @@ def test_a_cell_is_kept_and_a_dead_process_is_told(
 
     def dies(command: Any, **more: Any) -> Any:
         seen.append(command)
-        code, text = ended[len(seen) - 1]
+        code, text = (ended.pop(0)) if ended else (0, "")
+        if not code:
+            command[command.index("matching") - 1].write_text('{"seconds": 5, "peak": 1}')
         return subprocess.CompletedProcess(command, code, stderr=text)
 
     monkeypatch.setattr(subprocess, "run", dies)
-    found = [run.cell(tree, tmp_path, "matching", n, "matching")["error"] for n in range(3)]
-    assert found == [
+    found = [run.cell(tree, tmp_path, "matching", 0, "matching") for _ in range(5)]
+    assert [cell.get("error") for cell in found[:3]] == [
         "killed by SIGKILL", "took more than 100 processor seconds", "No module named x",
     ]  # fmt: skip
-    assert run.cell(tree, tmp_path, "matching", 1, "matching")["error"] == found[1]
-    assert len(seen) == 3
+    assert [cell["seconds"] for cell in found[3:]] == [5, 5]
+    assert len(seen) == 4
     assert not list(tmp_path.glob("*.part"))
 
 
