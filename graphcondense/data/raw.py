@@ -83,7 +83,7 @@ def _of_arrays(data: Mapping[str, Any]) -> SimpleNamespace:
         if found[ours] is None:
             also = f" (or {', '.join(theirs[1:])})" if theirs[1:] else ""
             raise ValueError(f"the graph has no {theirs[0]}{also}; it has {few(map(str, data), 9)}")
-    n = len(found["x"])
+    n = int(found["x"].shape[0]) if hasattr(found["x"], "shape") else len(found["x"])
     split = found.pop("split")
     if not isinstance(split, Mapping):
         raise ValueError(

@@ -1,8 +1,8 @@
 """Products with an adjacency by blocks, so that what is held in memory has a limit.
 
-The matrices may be memory-mapped: their arrays are taken as they are. Columns of ``X`` know nothing
-of each other in ``A X``, so a block of columns goes through all hops alone, and which block a column
-is in changes no bit of it.
+The matrices may be memory-mapped: their arrays are taken as they are. Columns of ``X`` know
+nothing of each other in ``A X``, so a block of columns goes through all hops alone, and which block
+a column is in changes no bit of it.
 """
 
 from __future__ import annotations
@@ -211,10 +211,7 @@ def diffusions(
         for k in range(steps + 1):
             z = product(adj, z) if k else z
             for a, found in zip(restarts, out, strict=True):
-                if a == 1:
-                    weight = float(k == 0)
-                else:
-                    weight = (1 - a) ** k * (1 if k == steps else a)
+                weight = (1 - a) ** k * (1 if k == steps else a)
                 if k == 0:
                     found[:, block] = weight * z
                 elif weight:
@@ -269,8 +266,8 @@ def sums(part: Array, n: int, weight: Array, x: Matrix, rows: int = 2**16) -> Ar
 
 
 def gram(columns: Sequence[Array], targets: Array, rows: int = 2**16) -> tuple[Array, Array]:
-    """``ZᵀZ [k, k]`` and ``ZᵀT [k, C]`` of arrays side by side ``Z = [Z_1, Z_2, ...] [N, k]``, added
-    up in float64 over blocks of rows.
+    """``ZᵀZ [k, k]`` and ``ZᵀT [k, C]`` of arrays side by side ``Z = [Z_1, Z_2, ...] [N, k]``,
+    added up in float64 over blocks of rows.
 
     >>> gram([np.ones((3, 1)), np.full((3, 1), 2.0)], np.ones((3, 1)))
     (array([[ 3.,  6.],

@@ -47,7 +47,7 @@ class Place:
         rows: Array,
         dtype: type[np.floating] = np.float32,
     ) -> Array:
-        """``(A^hops X)[rows]``, dense ``[len(rows), d]``, computed in ``dtype``, within the room."""
+        """``(A^hops X)[rows]``, dense ``[len(rows), d]``, computed in ``dtype`` within the room."""
         return propagated(adj, x, [hops], rows, self.room, dtype)[hops]
 
 

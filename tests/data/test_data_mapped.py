@@ -19,7 +19,6 @@ import graphcondense
 from graphcondense.data import NodeTask, as_task, mapped_task
 from graphcondense.methods import all_methods
 from graphcondense.ops import place
-from graphcondense.ops.place import Files
 from tests.cases import toy_graph, toy_images
 
 LEAST = "6.8KB"  # of 120 nodes
