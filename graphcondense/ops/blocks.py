@@ -204,7 +204,7 @@ def diffusions(
     >>> [found.ravel().tolist() for found in diffusions(adj, x, [0.5, 1.0], 1, Room(1000))]
     [[0.5, 0.5], [1.0, 0.0]]
     """
-    kept = np.dtype(np.float32)
+    kept, adj = np.dtype(np.float32), adj.astype(np.float32, copy=False)
     out = [make(f"diffused{i}", x.shape, kept) for i in range(len(restarts))]
 
     def work(block: slice, z: Array) -> None:

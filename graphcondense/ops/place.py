@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from graphcondense.ops.adjacency import gcn_norm_csr
+from graphcondense.ops.adjacency import gcn_norm_csr, propagate_rows
 from graphcondense.ops.arrays import Array
 from graphcondense.ops.blocks import Room, gcn_norm_blocks, in_memory, propagated
 from graphcondense.ops.files import cache_root
@@ -48,6 +48,8 @@ class Place:
         dtype: type[np.floating] = np.float32,
     ) -> Array:
         """``(A^hops X)[rows]``, dense ``[len(rows), d]``, computed in ``dtype`` within the room."""
+        if sp.issparse(x) and not self.in_files:  # dense blocks of all columns would not be small
+            return propagate_rows(adj, x, hops, rows, dtype)
         return propagated(adj, x, [hops], rows, self.room, dtype)[hops]
 
 
