@@ -112,8 +112,8 @@ def product(adj: sp.csr_matrix, x: Array) -> Array:
     return out
 
 
-WIDTHS = (7, 32)
-"""Blocks of a number of columns in between have kernels of their own, which round otherwise."""
+OWN_KERNEL = (8, 16, 24)
+"""Numbers of columns that have a kernel of their own in :func:`product`, which rounds otherwise."""
 
 
 def by_columns(
@@ -137,10 +137,10 @@ def by_columns(
     n, d = x.shape
     each = arrays * n * np.dtype(dtype).itemsize
     width = room.blocks(0, each, f"column of {n:,} nodes", d)
-    few, many = WIDTHS
-    if few < width < many and width < d:
-        width = few
-    for block in parts(d, width):
+    while width < d and {width, d % width} & {*OWN_KERNEL}:
+        width -= 1
+    for first in range(0, d, width):
+        block = slice(first, min(first + width, d))
         work(block, columns_of(x, block, dtype))
 
 
