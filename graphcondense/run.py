@@ -353,11 +353,8 @@ def condense(
     run = _checked(Run, given)
     if not isinstance(method, str | Method | None):
         raise ValueError(_SWAPPED if isinstance(data, str | Method) else no_method(method))
-    if run.memory is not None:  # before the data are read, which takes minutes where they are large
-        kind = kind_named(kind_of_data(data))
-        wanted = default_method(kind) if method is None else method
-        cls = find_method(wanted, kind.name)[0] if isinstance(wanted, str) else type(wanted)
-        refuse_whole(cls, wanted if isinstance(wanted, str) else wanted.name, run)
+    if run.memory is not None:  # before data are read, which takes minutes where they are large
+        _refuse_early(kind_named(kind_of_data(data)), method, run)
     problem = problem_of(data, device_of(run), run.setting, run.pseudo_labels, run.memory)
     kind, section = kind_named(problem.kind), None
     if method is None:
@@ -417,6 +414,18 @@ def refuse_whole(method: type[Method], name: str, run: Run) -> None:
     )
 
 
+def _refuse_early(kind: Kind, method: str | Method | None, run: Run) -> None:
+    """:func:`refuse_whole` for what :func:`condense` is given; other kinds of data, which have no
+    ``memory=``, are told so where they are read."""
+    if kind.data.mapped is None:
+        return
+    wanted = default_method(kind) if method is None else method
+    if isinstance(wanted, str):
+        refuse_whole(find_method(wanted, kind.name)[0], wanted, run)
+    else:
+        refuse_whole(type(wanted), wanted.name, run)
+
+
 def refuse_large(method: Method, name: str, run: Run, source: Source, estimate: int) -> None:
     """Raise a ValueError where a method needs more than ``memory=``, with those that do not.
 
@@ -429,13 +438,15 @@ def refuse_large(method: Method, name: str, run: Run, source: Source, estimate: 
     if run.memory is None or estimate <= size_of(run.memory):
         return
     budget = {f.name: getattr(method, f.name) for f in fields(Budget)}
-    able = [
-        other
-        for (other, kind), cls in all_methods().items()
-        if kind == method.kind
-        and cls.in_blocks
-        and cls(**budget).memory_bytes(source) <= size_of(run.memory)
-    ]
+    able = []
+    for (other, kind), cls in all_methods().items():
+        if kind != method.kind or not cls.in_blocks:
+            continue
+        try:
+            if cls(**budget).memory_bytes(source) <= size_of(run.memory):
+                able.append(other)
+        except ValueError:
+            continue  # the budget is none for this method
     raise ValueError(
         f"memory={brief(run.memory)}: {name} holds about {said(estimate)} beside the graph; raise "
         f"it to memory='{said(estimate)}'. Of the methods for {method.kind} data "

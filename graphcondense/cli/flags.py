@@ -193,6 +193,8 @@ class Option:
             return "values with commas between"
         known = {int: "a whole number", float: "a number"}
         hints = [self.hint, *typing.get_args(self.hint)]
+        if str in hints:
+            return ""
         return next((known[hint] for hint in hints if hint in known), "")
 
     @property

@@ -198,8 +198,8 @@ class _Edges:
         self.ends = graph.edge_index
         shape = tuple(getattr(self.ends, "shape", ()))
         if len(shape) != 2 or shape[0] != 2:
-            reading.edge_list(graph, n, REAL)  # says what is wrong
-        self.length = int(shape[1])
+            self.ends = reading.edge_list(graph, n, REAL)[0]  # a list, or it says what is wrong
+        self.length = int(self.ends.shape[1])
         self.what, self.weight = reading.weights(graph, self.length, REAL)
 
     def __iter__(self) -> Iterator[tuple[Array, Array, Array]]:

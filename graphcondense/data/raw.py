@@ -6,6 +6,7 @@ Nothing is copied: arrays, memory-mapped ones among them, are handed on as they 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +84,7 @@ def _of_arrays(data: Mapping[str, Any]) -> SimpleNamespace:
         if found[ours] is None:
             also = f" (or {', '.join(theirs[1:])})" if theirs[1:] else ""
             raise ValueError(f"the graph has no {theirs[0]}{also}; it has {few(map(str, data), 9)}")
-    n = len(found["x"])
+    n = int(found["x"].shape[0]) if hasattr(found["x"], "shape") else len(found["x"])
     split = found.pop("split")
     if not isinstance(split, Mapping):
         raise ValueError(
@@ -145,9 +146,12 @@ def _of_stores(features: FeatureStore, graph: GraphStore, make: Make) -> SimpleN
             raise ValueError(
                 f"the feature store has no {name}; it has {few(map(str, by_name), 9) or 'nothing'}"
             )
-    values = {
-        name: features.get_tensor(by_name[name], index=None) for name in STORED if name in by_name
-    }
+    values = {}
+    for name in STORED:
+        if name in by_name:
+            whole = copy(by_name[name])
+            whole.index = None  # of all nodes
+            values[name] = features.get_tensor(whole)
     edges = graph.get_all_edge_attrs()
     _one(list(dict.fromkeys(attr.edge_type for attr in edges)), "graph store", "kinds of edges")
     # Of several layouts of the same edges: targets with their sources is how they are kept.

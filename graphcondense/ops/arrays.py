@@ -69,7 +69,10 @@ def shared(array: Array) -> Tensor:
     must not be written to, which ends the process. Others that are read-only are copied."""
     if array.flags.writeable:
         return torch.from_numpy(array)
-    if not isinstance(array, np.memmap):
+    origin: object = array
+    while isinstance(origin, np.ndarray) and not isinstance(origin, np.memmap):
+        origin = origin.base
+    if not isinstance(origin, np.memmap):
         return torch.from_numpy(array.copy())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch says once that it must not be written to

@@ -1,8 +1,8 @@
 """Products with an adjacency by blocks, so that what is held in memory has a limit.
 
-The matrices may be memory-mapped: their arrays are taken as they are. Columns of ``X`` know nothing
-of each other in ``A X``, so a block of columns goes through all hops alone, and which block a column
-is in changes no bit of it.
+The matrices may be memory-mapped: their arrays are taken as they are. Columns of ``X`` know
+nothing of each other in ``A X``, so a block of columns goes through all hops alone, and which block
+a column is in changes no bit of it.
 """
 
 from __future__ import annotations
@@ -112,8 +112,8 @@ def product(adj: sp.csr_matrix, x: Array) -> Array:
     return out
 
 
-WIDTHS = (7, 32)
-"""Blocks of a number of columns in between have kernels of their own, which round otherwise."""
+OWN_KERNEL = (8, 16, 24)
+"""Numbers of columns that have a kernel of their own in :func:`product`, which rounds otherwise."""
 
 
 def by_columns(
@@ -137,10 +137,10 @@ def by_columns(
     n, d = x.shape
     each = arrays * n * np.dtype(dtype).itemsize
     width = room.blocks(0, each, f"column of {n:,} nodes", d)
-    few, many = WIDTHS
-    if few < width < many and width < d:
-        width = few
-    for block in parts(d, width):
+    while width < d and {width, d % width} & {*OWN_KERNEL}:
+        width -= 1
+    for first in range(0, d, width):
+        block = slice(first, min(first + width, d))
         work(block, columns_of(x, block, dtype))
 
 
@@ -204,17 +204,14 @@ def diffusions(
     >>> [found.ravel().tolist() for found in diffusions(adj, x, [0.5, 1.0], 1, Room(1000))]
     [[0.5, 0.5], [1.0, 0.0]]
     """
-    kept = np.dtype(np.float32)
+    kept, adj = np.dtype(np.float32), adj.astype(np.float32, copy=False)
     out = [make(f"diffused{i}", x.shape, kept) for i in range(len(restarts))]
 
     def work(block: slice, z: Array) -> None:
         for k in range(steps + 1):
             z = product(adj, z) if k else z
             for a, found in zip(restarts, out, strict=True):
-                if a == 1:
-                    weight = float(k == 0)
-                else:
-                    weight = (1 - a) ** k * (1 if k == steps else a)
+                weight = (1 - a) ** k * (1 if k == steps else a)
                 if k == 0:
                     found[:, block] = weight * z
                 elif weight:
@@ -269,8 +266,8 @@ def sums(part: Array, n: int, weight: Array, x: Matrix, rows: int = 2**16) -> Ar
 
 
 def gram(columns: Sequence[Array], targets: Array, rows: int = 2**16) -> tuple[Array, Array]:
-    """``ZᵀZ [k, k]`` and ``ZᵀT [k, C]`` of arrays side by side ``Z = [Z_1, Z_2, ...] [N, k]``, added
-    up in float64 over blocks of rows.
+    """``ZᵀZ [k, k]`` and ``ZᵀT [k, C]`` of arrays side by side ``Z = [Z_1, Z_2, ...] [N, k]``,
+    added up in float64 over blocks of rows.
 
     >>> gram([np.ones((3, 1)), np.full((3, 1), 2.0)], np.ones((3, 1)))
     (array([[ 3.,  6.],

@@ -98,7 +98,7 @@ def test_sums_and_gram_over_blocks_of_rows() -> None:
     assert np.allclose(blocks.sums(part, 6, weight, sp.csr_matrix(x), rows=7), expected)
     square, cross = blocks.gram([x, 2 * x], x[:, :2], rows=9)
     wide = np.hstack([x, 2 * x]).astype(np.float64)
-    assert np.allclose(square, wide.T @ wide, rtol=1e-5)
+    assert np.allclose(square, wide.T @ wide, atol=1e-3)
     assert np.allclose(cross, wide.T @ x[:, :2], atol=1e-4)
 
 
