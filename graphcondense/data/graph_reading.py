@@ -27,6 +27,7 @@ from graphcondense.data.graph_checks import (
 from graphcondense.data.graph_task import FITTING, METRICS, GraphTask, LabelKind, Splits
 from graphcondense.data.labels import as_tensor
 from graphcondense.data.task import check_has_length, is_dataset
+from graphcondense.ops.arrays import real_numbers
 from graphcondense.saved.graph_set import GraphSet, ranges, starts
 
 
@@ -240,6 +241,7 @@ def _stored(data: object) -> _Packed | None:
     if "node_weight" in given:
         weight, rows = taken("node_weight")
         same_counts(rows, sizes, "node_weight", "nodes")
+        real_numbers(weight, "node_weight")
         weight = weight.flatten().float()
     y, rows = taken("y")
     widths = (rows * math.prod(y.shape[1:])).tolist()
@@ -279,6 +281,8 @@ def _listed(data: Any) -> _Packed:
     if weights is not None:
         rows = torch.tensor([len(w) for w in weights])
         same_counts(rows, torch.tensor(sizes), "node_weight", "nodes")
+        for i, given_weight in enumerate(weights):
+            real_numbers(given_weight, f"graph {i}: node_weight")
         weight = torch.cat([w.detach().cpu().flatten().float() for w in weights])
     labels = given("y")
     lacking = next((i for i, y in enumerate(labels) if y is None), None)
