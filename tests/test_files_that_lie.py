@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch
 from torch_geometric.data import Data
 
 import graphcondense
+from graphcondense.core.callbacks import FORMAT, read_checkpoint
 from graphcondense.data import as_interactions
 from graphcondense.data import load as load_data
 from graphcondense.data.known import read_npz
@@ -22,7 +24,7 @@ from graphcondense.ops.json import read_json, read_json_lines
 from graphcondense.report.runs import read_runs
 from graphcondense.saved.condensed import save
 from tests.formats import FORMATS, graph, real_graph, run_folder
-from tests.fuzz import Format, broken, digest, outcome
+from tests.fuzz import Format, broken, digest, flip, outcome
 
 RIGHT = {"refused", "same", "other"}
 
@@ -167,6 +169,28 @@ def test_a_line_that_was_cut_short_does_not_count(tmp_path: Path) -> None:
     log.write_text('{"step": 1, "lo\n' + whole)
     with pytest.raises(ValueError, match=r"metrics.jsonl, line 1"):
         read_runs([run])
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    engine = {"step": 3, "syn": {"x": torch.arange(100.0)}, "callbacks": {}}
+    torch.save({"format": FORMAT, "identity": {"seed": 0}, "engine": engine}, path)
+    good = path.read_bytes()
+    assert read_checkpoint(path, {"seed": 0})["step"] == 3
+    for seed in range(60):
+        path.write_bytes(flip(good, random.Random(seed)))
+        try:
+            found = read_checkpoint(path, {"seed": 0})
+        except ValueError as error:
+            assert "checkpoint.pt" in str(error)  # noqa: PT017
+        else:
+            assert digest(found) == digest(engine)
+    content = bytearray(good)
+    content[good.index(engine["syn"]["x"].numpy().tobytes()) + 3] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"damaged.*start over"):
+        read_checkpoint(path, {"seed": 0})
+    assert read_checkpoint(path, {"seed": 0}, check=False)["step"] == 3
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a": 1, "a": 2}', "9" * 400, '"\\ud800"'])
