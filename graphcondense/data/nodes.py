@@ -64,7 +64,8 @@ def node_data(data: Data | list[Data], path: Path, **options: Unpack[Options]) -
         if isinstance(value := data.get(key), np.ndarray | list):
             data[key] = plain(value, f"{path}: {key}", text=TEXT_LABELS if key == "y" else "")
     # What follows makes splits of as many nodes as there are: of what the file holds, that is.
-    stated, rows = data.get("num_nodes"), data.x if data.get("x") is not None else data.y
+    stated = data.num_nodes if "num_nodes" in data else None
+    rows = data.x if data.get("x") is not None else data.y
     if not isinstance(rows, Tensor) or not rows.dim():
         raise ValueError(
             f"{path}: {'x' if rows is data.get('x') else 'y'} must have a row for each node, got "
@@ -336,7 +337,7 @@ def _csr(arrays: Mapping[str, np.ndarray], name: str, path: Path) -> sp.csr_matr
     try:
         matrix = sp.csr_matrix((data, indices, indptr), shape=tuple(map(int, shape)))
         matrix.check_format()
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, IndexError) as error:
         raise ValueError(f"{path}: '{name}' is not a CSR matrix ({error})") from error
     return matrix
 
