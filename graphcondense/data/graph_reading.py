@@ -335,7 +335,7 @@ def _count(value: object, i: int, name: str, unit: str) -> int:
         raise ValueError(f"graph {i}: {name} must be a dense tensor, got {got}")
     if not value.dim():
         raise ValueError(
-            f"graph {i}: {name} must have a row for each of the {unit}, got one number"
+            f"graph {i}: {name} must be rows, one for each of the {unit}"
         )
     return len(value)
 
