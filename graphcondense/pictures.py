@@ -6,7 +6,6 @@ Every function returns matplotlib's figure, which notebooks show, and writes it 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from graphcondense.evaluate.metrics import SCORES, Score
 from graphcondense.ops.figures import COLOURS, FAINT, INK, MARKERS, new_figure, plain, saved
+from graphcondense.ops.json import read_json_lines
 from graphcondense.saved.shown import counted, record_of
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def draw_curve(
             drawn as they are called.
     """
     if isinstance(metrics, str | Path):
-        metrics = [json.loads(line) for line in Path(metrics).read_text().splitlines()]
+        metrics = read_json_lines(Path(metrics))
     metrics = [row for row in metrics if math.isfinite(row["loss"])]
     scored = [row for row in metrics if math.isfinite(row.get("validation", math.nan))]
     figure = new_figure(6.4, 4.6 if scored else 3.2)

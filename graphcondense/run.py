@@ -73,7 +73,7 @@ from graphcondense.ops.keywords import shows
 from graphcondense.ops.memory import free_bytes
 from graphcondense.ops.sizes import said, size_of
 from graphcondense.ops.types import JsonValue, Record
-from graphcondense.ops.yaml import read_yaml
+from graphcondense.ops.yaml import read_yaml, read_yaml_file
 from graphcondense.version import __version__
 
 if TYPE_CHECKING:
@@ -1074,8 +1074,11 @@ def _finished(folder: Path, identity: Mapping[str, object]) -> Small:
     """The result of a run that has ended; a ValueError where it is another run's."""
     from graphcondense.saved.condensed import load
 
-    config = read_yaml((folder / "config.yaml").read_text())
-    there = {key: config.get(key) for key in identity} | {"data": config["data"]["digest"]}
+    config = read_yaml_file(folder / "config.yaml")
+    about = config.get("data")
+    if not isinstance(about, dict):
+        raise ValueError(f"{folder / 'config.yaml'}: data must be a mapping; condense again")
+    there = {key: config.get(key) for key in identity} | {"data": about.get("digest")}
     for name, old, new in differences(
         there, read_yaml(yaml.safe_dump(dict(identity), sort_keys=False))
     ):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,6 +115,7 @@ def _named(
 def command_show(argv: list[str]) -> object:
     """Say what a run folder holds."""
     import graphcondense
+    from graphcondense.ops.json import read_json_lines
     from graphcondense.report.merge import merge
     from graphcondense.report.runs import read_config, read_runs, validation_score
     from graphcondense.report.scene import shown
@@ -128,8 +128,8 @@ def command_show(argv: list[str]) -> object:
     if not folder.is_dir():
         raise ValueError(f"there is no folder {folder}")
     metrics = folder / "metrics.jsonl"
-    last = metrics.read_text().splitlines()[-1:] if metrics.is_file() else []
-    step = json.loads(last[0]) if last else {}
+    last = read_json_lines(metrics)[-1:] if metrics.is_file() else []
+    step = last[0] if last else {}
     record, score, known = None, None, list[str]()
     if (folder / "condensed.safetensors").is_file():
         small = graphcondense.load(folder)

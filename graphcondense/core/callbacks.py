@@ -8,6 +8,7 @@ includes what the others learnt from the same step.
 from __future__ import annotations
 
 import json
+import math
 import os
 import reprlib
 import sys
@@ -20,6 +21,8 @@ import torch
 from graphcondense.core import parallel
 from graphcondense.core.engine import Callback, State, matched, snapshot
 from graphcondense.core.types import Saved, Scorer
+from graphcondense.ops.files import check_archive
+from graphcondense.ops.json import read_json_lines
 
 FORMAT = 2
 """Of checkpoints; one of another cannot be gone on with."""
@@ -73,8 +76,8 @@ class JsonLog(Callback):
         kept = []
         path = self.path if parallel.is_main() else Path(os.devnull)
         if state.step and path.is_file():
-            lines = path.read_text().splitlines()
-            kept = [line for line in lines if json.loads(line)["step"] <= state.step]
+            rows = read_json_lines(path)
+            kept = [json.dumps(row) for row in rows if row.get("step", math.inf) <= state.step]
         self.file = path.open("w", buffering=1)
         self.file.writelines(f"{line}\n" for line in kept)
         self.began = time.perf_counter() - self.seconds
@@ -371,16 +374,34 @@ class Checkpoint(Callback):
 
 
 def read_checkpoint(
-    path: str | Path, identity: Mapping[str, object], callbacks: Sequence[Callback] = ()
+    path: str | Path,
+    identity: Mapping[str, object],
+    callbacks: Sequence[Callback] = (),
+    *,
+    check: bool = True,
 ) -> Saved:
     """The engine's part of a checkpoint, for ``distill(resume=...)``; arguments of
     :class:`Checkpoint`.
 
+    Args:
+        check: compare the checksums that the file has of all its parts; ``False`` goes on with
+            what a damaged file holds, as far as it can be read.
+
     Raises:
-        ValueError: not a checkpoint, one of another version, or one of another method, data set,
-            seed, hyper-parameter or list of callbacks.
+        ValueError: not a checkpoint, a damaged one, one of another version, or one of another
+            method, data set, seed, hyper-parameter or list of callbacks.
     """
     file = Path(path)
+    try:
+        if check:
+            check_archive(file)
+    except FileNotFoundError:
+        raise ValueError(f"there is no checkpoint at {file}") from None
+    except ValueError as error:
+        raise ValueError(
+            f"{file} is not a checkpoint of this package, or not a whole one ({error}); start "
+            "over, or name another folder"
+        ) from error
     try:
         saved = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError:

@@ -7,6 +7,7 @@ Everything is opened as data (``weights_only``), checked, and becomes a PyG ``Da
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +24,7 @@ from graphcondense.data.task import NodeTask
 from graphcondense.ops.arrays import plain, sparse
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.types import Record
+from graphcondense.saved.compact import FACTOR, FREE
 from graphcondense.saved.condensed import graph_hash
 from graphcondense.saved.condensed import load as load_condensed
 from graphcondense.saved.condensed_graph import CondensedGraph
@@ -184,6 +186,12 @@ def _named(given: Record, part: str) -> object:
 
 def _plain(x: object, path: Path, what: str) -> Tensor:
     if isinstance(x, Tensor) and x.layout != torch.strided:
+        most = max(FREE, FACTOR * path.stat().st_size)
+        if math.prod(x.shape) * x.element_size() > most:
+            raise ValueError(
+                f"{path}: {what} of shape {tuple(x.shape)} are over {FACTOR} times what the file "
+                "holds; leave out columns that nobody has"
+            )
         x = x.to_dense()
     x = plain(x, f"{path}: {what}")
     if x.dim() != 2:

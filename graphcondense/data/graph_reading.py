@@ -27,7 +27,11 @@ from graphcondense.data.graph_checks import (
 from graphcondense.data.graph_task import FITTING, METRICS, GraphTask, LabelKind, Splits
 from graphcondense.data.labels import as_tensor
 from graphcondense.data.task import check_has_length, is_dataset
+from graphcondense.ops.arrays import real_numbers
 from graphcondense.saved.graph_set import GraphSet, ranges, starts
+
+MOST_STATED = 10_000_000
+"""Nodes of a graph without features, at most, and so many an edge."""
 
 
 def as_graph_task(
@@ -124,6 +128,8 @@ def pack(
     node_ptr, edge_ptr = starts(found.sizes), starts(found.edges)
     for i in (found.sizes == 0).nonzero().flatten().tolist():
         raise ValueError(f"graph {i} has no nodes; remove it")
+    if found.x is None:
+        _check_stated(found.sizes, found.edges)
     x = torch.ones(int(node_ptr[-1]), 1) if found.x is None else found.x
     check_values(x, node_ptr, "node")
     if found.edge_attr is not None:
@@ -141,6 +147,19 @@ def pack(
         y=y,
         node_weight=found.node_weight,
     ), label_kind
+
+
+def _check_stated(sizes: Tensor, edges: Tensor) -> None:
+    """Graphs without features state how many nodes they have: no number that a typing error made.
+
+    Each node gets a feature of its own, so that memory is of their number.
+    """
+    far = (sizes > MOST_STATED) & (sizes > MOST_STATED * edges)
+    for i in far.nonzero().flatten()[:1].tolist():
+        raise ValueError(
+            f"graph {i} says num_nodes={int(sizes[i])}, has no x, and {int(edges[i])} edges; leave "
+            "nodes out that have neither"
+        )
 
 
 def strata(y: Tensor, label_kind: LabelKind) -> Tensor | None:
@@ -240,6 +259,7 @@ def _stored(data: object) -> _Packed | None:
     if "node_weight" in given:
         weight, rows = taken("node_weight")
         same_counts(rows, sizes, "node_weight", "nodes")
+        real_numbers(weight, "node_weight")
         weight = weight.flatten().float()
     y, rows = taken("y")
     widths = (rows * math.prod(y.shape[1:])).tolist()
@@ -271,14 +291,16 @@ def _listed(data: Any) -> _Packed:
     xs = _all_or_none(given("x"), "x")
     x, sizes = None, [int(getattr(item, "num_nodes", None) or 0) for item in items]
     if xs is not None:
-        sizes = [len(value) for value in xs]
+        sizes = [_count(value, i, "x", "nodes") for i, value in enumerate(xs)]
         x = None if all(map(_no_columns, xs)) else _joined(xs, "x")
     index = [_edge_rows(value, i) for i, value in enumerate(given("edge_index"))]
     edges = [rows.shape[1] for rows in index]
     weight, weights = None, _all_or_none(given("node_weight"), "node_weight")
     if weights is not None:
-        rows = torch.tensor([len(w) for w in weights])
+        rows = torch.tensor([_count(w, i, "node_weight", "nodes") for i, w in enumerate(weights)])
         same_counts(rows, torch.tensor(sizes), "node_weight", "nodes")
+        for i, given_weight in enumerate(weights):
+            real_numbers(given_weight, f"graph {i}: node_weight")
         weight = torch.cat([w.detach().cpu().flatten().float() for w in weights])
     labels = given("y")
     lacking = next((i for i, y in enumerate(labels) if y is None), None)
@@ -306,6 +328,18 @@ def _listed(data: Any) -> _Packed:
     )
 
 
+def _count(value: object, i: int, name: str, unit: str) -> int:
+    """How many rows a value of graph ``i`` has."""
+    if not isinstance(value, Tensor) or value.layout != torch.strided:
+        got = value.layout if isinstance(value, Tensor) else type(value).__name__
+        raise ValueError(f"graph {i}: {name} must be a dense tensor, got {got}")
+    if not value.dim():
+        raise ValueError(
+            f"graph {i}: {name} must be rows, one for each of the {unit}"
+        )
+    return len(value)
+
+
 def _no_columns(x: object) -> bool:
     """Whether features are there by name alone, as of a TUDataset that was not asked for them."""
     return isinstance(x, Tensor) and x.dim() == 2 and not x.shape[1] and len(x) > 0
@@ -324,6 +358,8 @@ def _edge_rows(edges: object, i: int) -> Tensor:
     """``edge_index`` of one graph (or of all) as int64 ``[2, m]`` on the CPU."""
     if edges is None:
         return torch.empty(2, 0, dtype=torch.long)
+    if isinstance(edges, Tensor) and edges.layout != torch.strided:
+        raise ValueError(f"graph {i}: edge_index must be dense, got {edges.layout}")
     if not isinstance(edges, Tensor) or edges.dim() != 2 or edges.shape[0] != 2:
         shape = list(edges.shape) if isinstance(edges, Tensor) else type(edges).__name__
         raise ValueError(f"graph {i}: edge_index must be [2, edges], got {shape}")
@@ -339,9 +375,11 @@ def _edge_attr(given: list[Any], edges: list[int]) -> Tensor | None:
     for i, (attr, m) in enumerate(zip(given, edges, strict=True)):
         if isinstance(attr, Tensor) and attr.dim() == 2 and not attr.shape[1]:
             attr = None  # a TUDataset whose edge attributes were not asked for
-        if not m and (attr is None or attr.dim() == 1):
+        if not m and (attr is None or (isinstance(attr, Tensor) and attr.dim() == 1)):
             attr = None
-        elif attr is not None and (not isinstance(attr, Tensor) or len(attr) != m):
+        elif attr is not None and (
+            not isinstance(attr, Tensor) or not attr.dim() or len(attr) != m
+        ):
             shape = list(attr.shape) if isinstance(attr, Tensor) else type(attr).__name__
             raise ValueError(
                 f"graph {i}: edge_attr must be [{m}, features] for its {m} edges, got {shape}"

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import math
 import struct
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -402,7 +404,7 @@ def read_idx(path: str | Path) -> np.ndarray:
     try:
         with opened(path, "rb") as file:
             content: bytes = file.read()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"cannot read {path}: {error}") from error
     if len(content) < 4 or content[:2] != b"\0\0":
         raise ValueError(f"{path} is no idx file: it starts with {content[:4].hex() or 'nothing'}")
@@ -415,7 +417,7 @@ def read_idx(path: str | Path) -> np.ndarray:
     if len(content) < head:
         raise ValueError(f"{path} ends within its header")
     shape = struct.unpack(f">{dims}I", content[4:head])
-    size = int(np.prod(shape, dtype=np.int64))
+    size = math.prod(shape)
     if len(content) - head != size:
         raise ValueError(
             f"{path} says {' x '.join(map(str, shape))} = {size:,} bytes but has "
@@ -488,7 +490,10 @@ def load_images(
     path = path_of(name, "load_images(name)", NAMED)
     if path.suffix in (".npz", ".gz") or len(path.parts) > 1 or path.exists():
         stem = path.name.removesuffix(".gz").removesuffix(".npz").lower()
-        return as_images(path, name=stem, preprocess=preprocess)
+        try:
+            return as_images(path, name=stem, preprocess=preprocess)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}" if path.name not in str(error) else error) from None
     known, (data, test) = open_named(name, "image", KNOWN_IMAGES, root)
     return as_images(data, test, name=known.name, preprocess=preprocess)
 

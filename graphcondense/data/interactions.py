@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import warnings
-import zipfile
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -16,9 +16,11 @@ import scipy.sparse as sp
 import torch
 
 from graphcondense.data.kind import open_named
-from graphcondense.data.known import NAMED, Named, archived
+from graphcondense.data.known import NAMED, Named, archived, read_npz
 from graphcondense.data.labels import few
+from graphcondense.ops.arrays import real_numbers
 from graphcondense.ops.extras import need
+from graphcondense.saved.compact import FACTOR, FREE, LARGEST
 from graphcondense.saved.condensed_rows import CondensedInteractions, UsersByItems
 from graphcondense.saved.paths import path_of
 
@@ -213,6 +215,7 @@ Pairs: TypeAlias = "tuple[Array, Array, Array, tuple[int, int], tuple[Array | No
 def _triples(data: Any, edge_type: tuple[str, str, str] | None) -> Pairs:
     if sp.issparse(data):
         coo = data.tocoo()
+        real_numbers(coo.data, "the matrix of users by items")
         return coo.row, coo.col, coo.data.astype(np.float64), coo.shape, (None, None)
     if hasattr(data, "edge_types"):
         return _edges(data, edge_type)
@@ -246,6 +249,7 @@ def _edges(data: Any, edge_type: tuple[str, str, str] | None) -> Pairs:
     )
     values = np.ones(index.shape[1])
     if rating is not None:
+        real_numbers(rating, f"the rating of the edges {edge_type}")
         columns = rating.cpu().double().reshape(len(values), -1).numpy()
         if columns.shape[1] != 1:
             raise ValueError(f"the edges {edge_type} have {columns.shape[1]} values each, need one")
@@ -282,6 +286,8 @@ def _frame(frame: DataFrame) -> Pairs:
     users, user_rows = _numbered(frame, found["user"])
     items, item_rows = _numbered(frame, found["item"])
     rating = found["rating"]
+    if rating is not None:
+        real_numbers(frame[rating], f"the column {rating!r}")
     try:
         values = np.ones(len(frame)) if rating is None else frame[rating].to_numpy(np.float64)
     except (TypeError, ValueError) as error:
@@ -491,7 +497,7 @@ def _read_table(path: Path, separator: str, header: int | None) -> DataFrame:
     try:
         tokens = [] if header is None else [c for c in read(nrows=0) if ":token" in str(c)]
         frame = read(dtype=dict.fromkeys(tokens, str))
-    except (OSError, ValueError) as error:
+    except Exception as error:  # a made-up table fails in whatever way it likes
         raise ValueError(f"{path} cannot be read as ratings: {str(error)[:200]}") from error
     if header is None:
         if frame.shape[1] < 3:
@@ -503,9 +509,17 @@ def _read_table(path: Path, separator: str, header: int | None) -> DataFrame:
 
 
 def _read_npz(path: Path) -> sp.csr_matrix:
+    read_npz(path)  # whole, and nothing in it larger than it says
     try:
-        return sp.load_npz(path)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        matrix = sp.load_npz(path)
+        if matrix.format in ("csr", "csc", "bsr"):
+            matrix.check_format(full_check=True)  # indices out of range crash
+        if min(matrix.shape) < 0 or max(matrix.shape) > LARGEST:
+            raise ValueError(f"its shape is {matrix.shape}")
+        if matrix.dtype.kind not in "biufc":
+            raise ValueError(f"it holds {matrix.dtype} values; numbers are needed")
+        return matrix
+    except Exception as error:  # made-up arrays fail in whatever way they like
         raise ValueError(f"{path} is no matrix that SciPy saved: {str(error)[:200]}") from error
 
 
@@ -573,6 +587,15 @@ def _open_folder(
     return _authors_split(frame, part, name, options)
 
 
+def _held(values: Any, folder: Path) -> Array:
+    """The values of an array in an HDF5 file, which may say that it is larger than all files."""
+    most = max(FREE, FACTOR * (folder / AUTHORS[0]).stat().st_size)
+    if math.prod(values.shape) * values.dtype.itemsize > most:
+        raise ValueError(f"{values.name} says shape {values.shape}, far more than the file holds")
+    out: Array = values[:]
+    return out
+
+
 def _read_authors(folder: Path) -> tuple[DataFrame, Array]:
     import pandas as pd
 
@@ -580,11 +603,18 @@ def _read_authors(folder: Path) -> tuple[DataFrame, Array]:
 
     try:
         with h5py.File(folder / AUTHORS[0], "r") as file:
-            columns = {key: file[key][:] for key in ("user", "item", "rating")}
-        with np.load(folder / AUTHORS[1], allow_pickle=False) as saved:
-            part = saved["data"]
-    except (OSError, KeyError, ValueError) as error:
+            columns = {key: _held(file[key], folder) for key in ("user", "item", "rating")}
+        part = read_npz(folder / AUTHORS[1])["data"]
+    except Exception as error:  # a made-up file fails in whatever way it likes
         raise ValueError(f"{folder}: {' and '.join(AUTHORS)} cannot be read: {error}") from error
+    for key, values in (*columns.items(), ("data", part)):
+        if values.ndim != 1 or values.dtype.kind not in (
+            "iuf" if key in ("rating", "data") else "iufSUO"
+        ):
+            raise ValueError(
+                f"{folder}: {key} must be one number an interaction, got {values.dtype} of shape "
+                f"{values.shape}"
+            )
     sizes = {key: len(values) for key, values in (*columns.items(), ("data", part))}
     if len(set(sizes.values())) > 1:
         raise ValueError(f"{folder}: arrays of different lengths: {sizes}")

@@ -110,11 +110,13 @@ def as_tensor(y: object, who: str) -> Tensor:
     """
     try:
         out: Tensor = torch.as_tensor(y).detach().cpu()
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise ValueError(
             f"{who}: the label {str(y)[:40]!r} is no number; make labels classes 0..C-1: "
             "numpy.unique(labels, return_inverse=True)[1]"
         ) from error
+    if out.layout != torch.strided:
+        raise ValueError(f"{who}: labels must be dense, got {out.layout}; use y.to_dense()")
     if out.is_complex():
         raise ValueError(f"{who}: labels are complex; they are classes or real numbers")
     return out.long() if out.dtype == torch.uint64 else out

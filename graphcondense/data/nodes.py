@@ -18,8 +18,9 @@ from graphcondense.data.labels import few
 from graphcondense.data.ogb import load_ogb
 from graphcondense.data.reading import ROWS, TEXT_LABELS, labels, mask
 from graphcondense.ops.adjacency import csr_tensor, scipy_csr
-from graphcondense.ops.arrays import plain
+from graphcondense.ops.arrays import plain, real_numbers, sparse
 from graphcondense.ops.device import usable
+from graphcondense.ops.fields import brief
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -57,11 +58,25 @@ def node_data(data: Data | list[Data], path: Path, **options: Unpack[Options]) -
     """What a file holds, with a split and normalised features."""
     if isinstance(data, list):
         data = data[0]
-    if data.y is None or data.num_nodes is None:
+    if data.y is None:
         raise ValueError(f"{path}: the Data has no labels y, a tensor [nodes]")
     for key in ("x", "edge_index", "edge_weight", "y"):
         if isinstance(value := data.get(key), np.ndarray | list):
             data[key] = plain(value, f"{path}: {key}", text=TEXT_LABELS if key == "y" else "")
+    # What follows makes splits of as many nodes as there are: of what the file holds, that is.
+    stated = data.num_nodes if "num_nodes" in data else None
+    rows = data.x if data.get("x") is not None else data.y
+    if not isinstance(rows, Tensor) or not rows.dim():
+        raise ValueError(
+            f"{path}: {'x' if rows is data.get('x') else 'y'} must have a row for each node, got "
+            f"{f'shape {tuple(rows.shape)}' if isinstance(rows, Tensor) else brief(rows)}"
+        )
+    if stated is not None and (isinstance(stated, Tensor) or stated != len(rows)):
+        raise ValueError(
+            f"{path}: num_nodes is {brief(stated)}, but there are {len(rows)} rows; leave it out"
+        )
+    if isinstance(data.get("x"), Tensor):
+        real_numbers(data.x, f"{path}: x")
     return _prepared(data, path.stem, "none", **options)
 
 
@@ -279,7 +294,7 @@ def _shchur(arrays: Mapping[str, np.ndarray], path: Path) -> Data:
     adj = _csr(arrays, "adj", path)
     x = _csr(arrays, "attr", path)
     if x is None and "attr_matrix" in arrays:
-        x = sp.csr_matrix(arrays["attr_matrix"])
+        x = sparse(arrays["attr_matrix"], f"{path}: attr_matrix")
     if adj is None or x is None:
         raise ValueError(f"{path} has 'labels' but not {'adj' if adj is None else 'attr'}_data")
     if adj.nnz and (adj.data != 1).any():
@@ -335,10 +350,12 @@ def _csr(arrays: Mapping[str, np.ndarray], name: str, path: Path) -> sp.csr_matr
     if missing:
         raise ValueError(f"{path} has '{keys[0]}' but not '{missing[0]}'")
     data, indices, indptr, shape = (arrays[key] for key in keys)
+    for key in keys:
+        real_numbers(arrays[key], f"{path}: {key}")
     try:
         matrix = sp.csr_matrix((data, indices, indptr), shape=tuple(map(int, shape)))
         matrix.check_format()
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, IndexError) as error:
         raise ValueError(f"{path}: '{name}' is not a CSR matrix ({error})") from error
     return matrix
 

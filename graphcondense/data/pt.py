@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import pickle
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from graphcondense.data.ogb import allow, array_classes, graph_classes
+from graphcondense.ops.files import check_archive
+from graphcondense.ops.json import DEPTH, MEMBERS
+from graphcondense.saved.compact import FACTOR, FREE
 
 _OFFENDER = (
     r"(?:Unsupported global:|load unsupported) GLOBAL ([\w.]+)",
@@ -27,14 +32,52 @@ def read_pt(path: Path, may_hold: str) -> Any:
     """
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
+    check_archive(path)
     try:
-        with allow(graph_classes() + array_classes()):
+        # Indices out of range would crash what reads them.
+        checking = torch.sparse.check_sparse_tensor_invariants()
+        with checking, allow(graph_classes() + array_classes()):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, TypeError) as error:
         raise ValueError(f"{path} was refused: {_reason(error, may_hold)}") from error
     except Exception as error:  # a made-up pickle fails in whatever way it likes
         raise ValueError(f"{path} was refused: it is no file of torch.save") from error
+    _check_backed(content, path)
     return _collated(content, path)
+
+
+def _check_backed(content: object, path: Path) -> None:
+    """Refuse tensors that are far larger than the file: a view may repeat one number for ever."""
+    most = max(FREE, FACTOR * path.stat().st_size)
+    layer, seen = [content], 0
+    for _ in range(DEPTH):
+        below: list[Any] = []
+        for one in layer:
+            if isinstance(one, Tensor) and one.layout == torch.strided:
+                if one.numel() * one.element_size() > most:
+                    raise ValueError(
+                        f"{path} was refused: a tensor of shape {tuple(one.shape)} is over "
+                        f"{FACTOR} times what the file holds; save its contiguous()"
+                    )
+            elif isinstance(one, Tensor):
+                if 8 * max(one.shape, default=0) > most:
+                    raise ValueError(
+                        f"{path} was refused: a sparse tensor of shape {tuple(one.shape)} is over "
+                        f"{FACTOR} times what the file holds; number its rows from 0"
+                    )
+            elif isinstance(one, list | tuple):
+                below += one
+            elif isinstance(one, Mapping):
+                below += one.values()
+            elif hasattr(one, "to_dict"):
+                below += one.to_dict().values()
+        seen += len(below)
+        layer = below
+        if not layer:
+            return
+        if seen > MEMBERS:
+            break
+    raise ValueError(f"{path} was refused: it is nested too deep, or has too many parts")
 
 
 def _reason(error: Exception, may_hold: str) -> str:
@@ -75,7 +118,7 @@ def _collated(content: object, path: Path) -> Any:
         if "_num_nodes" in data:
             data.num_nodes = None
         return [separate(Data, data, i, slices, decrement=False) for i in range(number)]
-    except (AttributeError, IndexError, KeyError, RuntimeError, StopIteration, TypeError) as error:
+    except Exception as error:  # made-up slices fail in whatever way they like
         raise ValueError(
             f"{path} was refused: its slices are not those of its graphs ({type(error).__name__})"
         ) from error

@@ -207,7 +207,7 @@ def weights(data: Data, m: int, owner: str) -> tuple[str, Tensor | None]:
         hint = ""
         if weight.dim() == 2 and weight.shape[1] > 1:
             hint = f" (shape {tuple(weight.shape)}); one weight an edge is needed"
-        elif name == "edge_weight" and len(weight) > m:
+        elif name == "edge_weight" and weight.numel() > m:
             hint = (
                 "; Data.coalesce() merges edges and leaves edge_weight as it was: use "
                 "torch_geometric.utils.coalesce(edge_index, edge_weight)"

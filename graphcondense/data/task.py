@@ -203,8 +203,19 @@ def as_task(data: object, *, name: str | None = None, need_test: bool = False) -
         need_test: also require a non-empty test split.
 
     Raises:
-        ValueError: whatever is wrong with ``data``, naming the value and the fix.
+        ValueError: whatever is wrong with ``data``, naming the value and the fix; of data that have
+            a name, such as those of a file, the name, too.
     """
+    try:
+        return _checked(data, name, need_test)
+    except ValueError as error:
+        called = name or getattr(data, "name", None)
+        if not isinstance(called, str) or called in str(error):
+            raise
+        raise ValueError(f"{called}: {error}") from error
+
+
+def _checked(data: object, name: str | None, need_test: bool) -> NodeTask:
     if isinstance(data, NodeTask):
         task = data if name is None else replace(data, name=name)
         if need_test and not len(task.test):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -38,6 +37,7 @@ from graphcondense.evaluate.store import Store, identity_of
 from graphcondense.measured.works import kind_of_record, warnings_of
 from graphcondense.ops.fields import listed
 from graphcondense.ops.figures import new_figure, saved
+from graphcondense.ops.json import read_json_file
 from graphcondense.ops.types import Record
 from graphcondense.saved.shown import record_of
 
@@ -265,7 +265,7 @@ class Report(Scored):
             ValueError: the file is missing or holds something else.
         """
         try:
-            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+            return cls.from_dict(read_json_file(Path(path)))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is no report that evaluate wrote: {error!r}") from error
 

@@ -22,6 +22,14 @@ def dense(matrix: Array | sp.csr_matrix) -> Array:
     return matrix if isinstance(matrix, np.ndarray) else np.asarray(matrix.toarray())
 
 
+def real_numbers(value: Any, what: str) -> None:
+    """Raise a ValueError where a tensor, an array, a column or a matrix is complex: as real
+    numbers it would lose its imaginary part."""
+    dtype = getattr(value, "dtype", None)
+    if getattr(dtype, "is_complex", False) or getattr(dtype, "kind", "") == "c":
+        raise ValueError(f"{what} is complex; it must hold real numbers")
+
+
 def plain(value: Any, what: str, *, text: str = "") -> Tensor:
     """A dense tensor, an array or a list as a tensor on the CPU, without a gradient's history; a
     message calls it ``what``, and says ``text`` of text.
@@ -59,8 +67,7 @@ def plain(value: Any, what: str, *, text: str = "") -> Tensor:
         raise ValueError(
             f"{what} must be a tensor, an array or a list of numbers, got {type(value).__name__}"
         )
-    if out.is_complex():
-        raise ValueError(f"{what} is complex; it must hold real numbers")
+    real_numbers(out, what)
     return out
 
 
@@ -91,9 +98,7 @@ def sparse(matrix: Any, what: str) -> sp.csr_matrix:
         isinstance(matrix, Tensor) and matrix.layout != torch.strided
     ):
         matrix = plain(matrix, what)
-    is_complex = matrix.is_complex() if isinstance(matrix, Tensor) else matrix.dtype.kind == "c"
-    if is_complex:
-        raise ValueError(f"{what} is complex; it must hold real numbers")
+    real_numbers(matrix, what)
     if isinstance(matrix, Tensor):
         matrix = matrix.detach().cpu().to(torch.float32)
         if matrix.layout in (torch.sparse_bsr, torch.sparse_bsc):

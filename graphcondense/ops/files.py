@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,3 +67,30 @@ def write_all(contents: Mapping[Path, str | bytes]) -> None:
     finally:
         for draft in drafts.values():
             draft.unlink(missing_ok=True)
+
+
+def check_archive(path: Path) -> None:
+    """Compare the checksums of the archive that ``torch.save`` writes: ``torch.load`` does not.
+
+    A file in the format before torch 1.6, which has none, passes.
+
+    Raises:
+        ValueError: the archive is not whole, or something in it is damaged; names both.
+        FileNotFoundError: there is no such file.
+    """
+    with path.open("rb") as file:
+        if file.read(4) != b"PK\3\4":
+            return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except Exception as error:  # a made-up archive fails in whatever way it likes
+        raise ValueError(
+            f"{path} was refused: it is broken, or not whole ({str(error)[:100]}); copy or make it "
+            "again"
+        ) from error
+    if damaged is not None:
+        raise ValueError(
+            f"{path} was refused: {damaged} in it is damaged (its checksum is another); copy or "
+            "make it again"
+        )

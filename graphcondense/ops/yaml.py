@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import yaml
+
+from graphcondense.ops.json import check_nest
 
 
 class Plain(yaml.SafeLoader):
@@ -52,7 +55,29 @@ def read_yaml(text: str) -> Any:
     >>> read_yaml("{nodes: 1:30, lr: 1.0e-3, on: yes, seed: 10}")
     {'nodes': '1:30', 'lr': 0.001, 'on': 'yes', 'seed': 10}
     """
-    return yaml.load(text, Plain)
+    try:
+        value = yaml.load(text, Plain)
+        check_nest(value)
+    except RecursionError:
+        raise yaml.YAMLError("lists or mappings are nested too deep") from None
+    except (ValueError, TypeError, OverflowError) as error:  # such as a key that is a list
+        raise yaml.YAMLError(str(error)[:200]) from error
+    return value
+
+
+def read_yaml_file(path: Path) -> dict[str, Any]:
+    """The mapping that a file holds.
+
+    Raises:
+        ValueError: the file cannot be read, or holds something else; names it.
+    """
+    try:
+        value = read_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"cannot read {path}: {str(error)[:200]}") from error
+    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
+        raise ValueError(f"{path} is not a mapping of names to values")
+    return value
 
 
 def read_typed(text: str) -> object:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 from graphcondense.evaluate.metrics import SCORES, Score
+from graphcondense.ops.fields import brief
+from graphcondense.ops.json import read_json_file, read_json_lines
 from graphcondense.ops.types import Record
 from graphcondense.report.values import Values, is_number, mapping
 
@@ -221,7 +222,7 @@ def _read_run(folder: Path) -> Run:
     small, config = load(folder), folder / "config.yaml"
     results = []
     for path in sorted(folder.glob("*.json")):
-        content = _json(path)
+        content = read_json_file(path)
         if path.name != EVALUATION and isinstance(content, dict) and _is_result(content):
             picture = path.with_suffix(".png")
             results.append(Result(path.stem, content, picture if picture.is_file() else None))
@@ -261,14 +262,6 @@ def _labels(runs: Sequence[Run]) -> list[str]:
     return [f"{run.folder} ({i})" for i, run in enumerate(runs, 1)]
 
 
-def _json(path: Path) -> object:
-    try:
-        content: object = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"cannot read {path}: {error}") from error
-    return content
-
-
 def _is_result(content: Values) -> bool:
     return "kind" in content and _are_mappings(content.get("rows"))
 
@@ -279,51 +272,91 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: there is none, or it is something else.
     """
-    import yaml
+    from graphcondense.ops.yaml import read_yaml_file
 
-    from graphcondense.ops.yaml import read_yaml
-
-    try:
-        config = read_yaml(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ValueError(f"cannot read {path}: {error}") from error
-    if not isinstance(config, dict) or not {"method", "hyperparameters"} <= set(config):
-        raise ValueError(f"{path} is not the config.yaml of a run")
+    config = read_yaml_file(path)
+    if not {"method", "hyperparameters"} <= set(config):
+        raise ValueError(
+            f"{path} is not the config.yaml of a run: it needs method and hyperparameters"
+        )
+    for name in ("hyperparameters", "data", "origin"):
+        if not isinstance(config.get(name, {}), dict):
+            raise ValueError(
+                f"{path}: {name} must be a mapping, got {brief(config[name])}; condense again"
+            )
     return config
 
 
 def _metrics(path: Path) -> tuple[Mapping[str, float], ...]:
     if not path.is_file():
         return ()
-    rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise ValueError(f"cannot read {path}, line {number}: {error}") from error
-        if not isinstance(row, dict) or not (is_number(row.get("step")) and "loss" in row):
-            raise ValueError(f"{path}, line {number}, has no step and loss")
-        rows.append(row)
+    rows = read_json_lines(path)
+    for number, row in enumerate(rows, 1):
+        if not (is_number(row.get("step")) and "loss" in row):
+            raise ValueError(f"{path}, line {number}, has no step and loss; take the line out")
+        for name, value in row.items():
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ValueError(
+                    f"{path}, line {number}: {name[:40]} must be a number, got {brief(value)}; "
+                    "take the line out"
+                )
     return tuple(rows)
 
 
 def _evaluation(path: Path) -> Evaluation | None:
     if not path.is_file():
         return None
-    content = _json(path)
+    content = read_json_file(path)
     if not isinstance(content, dict) or not _is_evaluation(content):
         raise ValueError(f"{path} is not what graphcondense evaluate writes; evaluate again")
     ledgers = content.get("ledgers") or {}
     if not (isinstance(ledgers, dict) and _are_mappings(list(ledgers.values()))):
         raise ValueError(f"{path}: its ledgers are not a mapping of mappings; evaluate again")
+    for where, values in (
+        *((f"row {i} of rows", row) for i, row in enumerate(content["rows"])),
+        *((f"ledgers.{label[:40]}", ledger) for label, ledger in ledgers.items()),
+    ):
+        for name, value in values.items():
+            if wrong := _wrong(name, value):
+                raise ValueError(
+                    f"{path}: {name[:40]} in {where} must be {wrong}, got {brief(value)}; "
+                    "evaluate again"
+                )
     return content
+
+
+_TEXTS = ("label", "model", "predictor", "preset")
+_NESTS: Mapping[str, tuple[type, str]] = {
+    **dict.fromkeys(("others", "size", "whole", "ratios"), (dict, "a mapping")),
+    "graphs": (list, "a list"),
+}
+"""Members of rows and ledgers that are no plain numbers or texts."""
+
+
+def _wrong(name: str, value: object) -> str | None:
+    """What a member of a row or of a ledger has to be, if it is not; ``None`` says unknown."""
+    if value is None and name not in ("label", "model"):
+        return None
+    if name in _TEXTS:
+        return None if isinstance(value, str) else "text"
+    nested = isinstance(value, dict | list)
+    if name in _NESTS and nested:
+        type_, words = _NESTS[name]
+        return None if isinstance(value, type_) else words
+    if name.startswith(("test_", "val_", "spread_")) or name.endswith(("_seconds", "_bytes")):
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return None if number else "a number"
+    return "no list or mapping" if nested and name not in _FREE else None
+
+
+_FREE = ("remarks", "scores", "notes", "units")
 
 
 def _is_evaluation(content: Values) -> bool:
     """Whether this has the rows of an evaluation, with counts that are numbers."""
     rows, units = content.get("rows"), content.get("units")
     return (
-        (units is None or (isinstance(units, list) and len(units) == 2))
+        (units is None or (isinstance(units, list) and [type(u) for u in units] == [str, str]))
         and isinstance(content.get("settings") or {}, dict)
         and _are_mappings(rows)
         and all({"label", "model", "test_selected"} <= set(row) for row in rows)

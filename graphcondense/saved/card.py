@@ -116,9 +116,11 @@ def _encoding_lines(record: Mapping[str, object]) -> list[str]:
     about = record.get("data")
     encoding = about.get("encoding") if isinstance(about, Mapping) else None
     rows = []
-    for name, columns in (encoding or {}).items():
+    # Who wrote the record by hand may mean something else.
+    for name, columns in (encoding if isinstance(encoding, Mapping) else {}).items():
+        lists = isinstance(columns, list) and all(isinstance(values, list) for values in columns)
         first = 0
-        for i, values in enumerate(columns or ()):
+        for i, values in enumerate(columns if lists else ()):
             last = first + len(values) - 1
             listed = ", ".join(map(str, values))
             rows.append(f"| {name}[:, {first}..{last}] | {i} | {listed} |")

@@ -19,8 +19,9 @@ import hashlib
 import json
 import reprlib
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors
@@ -32,6 +33,7 @@ from torch_geometric.data import Data, InMemoryDataset
 
 from graphcondense.ops.device import usable
 from graphcondense.ops.files import write_all
+from graphcondense.ops.json import read_json
 from graphcondense.ops.types import Record
 from graphcondense.saved.card import card
 from graphcondense.saved.checks import Tensors
@@ -44,6 +46,9 @@ from graphcondense.saved.graph_set import GraphSet
 from graphcondense.saved.paths import path_of
 
 FORMAT = "graphcondense"
+SEAL = "sha256"
+"""What a file's header calls its checksum; files of earlier versions have none."""
+
 VERSION = 2
 """The newest; a file is of version 1 where nothing in it is new, so that older readers open it.
 
@@ -117,11 +122,15 @@ def save(small: Small, path: str | Path) -> Path:
         columns = {name: contents.tensors[name].shape[1] for name in packed}
         head = {"version": VERSION, "kind": contents.form.name, "columns": columns}
     try:
-        text = json.dumps({**head, "record": record})
+        # As it will be read: names that are no text become text, two of them perhaps one.
+        plain = read_json(json.dumps(record), "the record")
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"the record 'condensed' does not fit JSON: {error}") from error
+    tensors = _apart({**stored, **contents.further})
+    head["record"] = plain
+    head[SEAL] = _seal(head, tensors)
     # One entry: safetensors writes several in an order that changes from run to run.
-    blob = to_bytes(_apart({**stored, **contents.further}), {FORMAT: text})
+    blob = to_bytes(tensors, {FORMAT: json.dumps(head)})
     text = card(path, record, contents, stored, hashlib.sha256(blob).hexdigest())
     if contents.left_out:
         warnings.warn(
@@ -136,12 +145,20 @@ def save(small: Small, path: str | Path) -> Path:
     return path
 
 
-def load(path: str | Path, device: torch.device | str | None = None) -> Small:
+def load(
+    path: str | Path, device: torch.device | str | None = None, *, check: bool = True
+) -> Small:
     """Read what :func:`save` wrote, and check it.
+
+    A file carries a checksum of all its tensors and of its record. Files of earlier versions have a
+    hash of the tensors alone, in the record of what was condensed by a method; those have to be
+    what it says.
 
     Args:
         path: the ``.safetensors`` file, or the folder of a ``condensed.safetensors``.
         device: where to put the tensors; by default the CPU.
+        check: whether the content must be what was saved. ``False`` opens a damaged file, to look
+            at what is left: tensors must still be such as a graph can have.
 
     Returns:
         A :class:`~graphcondense.saved.condensed_graph.CondensedGraph` or ``CondensedImages`` (PyG
@@ -149,8 +166,8 @@ def load(path: str | Path, device: torch.device | str | None = None) -> Small:
         of :func:`save` and the record as ``condensed``.
 
     Raises:
-        ValueError: a file that is missing, foreign, broken, of a later version, or has values that
-            cannot be a graph's.
+        ValueError: a file that is missing, foreign, broken, of a later version, has values that
+            cannot be a graph's, or other content than was saved.
         TypeError: a path that is none.
     """
     asked, path = path, _file(path)
@@ -161,24 +178,33 @@ def load(path: str | Path, device: torch.device | str | None = None) -> Small:
         with safetensors.safe_open(path, "pt") as file:
             meta = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError, KeyError, AttributeError) as error:
-        # The last two are of types of numbers that this torch does not have.
+    except (safetensors.SafetensorError, OSError, KeyError, AttributeError, RuntimeError) as error:
+        # The last three are of types of numbers that this torch does not have.
         raise ValueError(f"{path} is not a readable safetensors file ({error})"[:400]) from error
     if FORMAT not in meta:
         raise ValueError(f"{path} is not a condensed graph that {FORMAT} wrote")
     try:
-        head = json.loads(meta[FORMAT])
+        head: Any = read_json(meta[FORMAT], "its header")
         version, record = head["version"], _renamed(head["record"])
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except ValueError as error:
+        raise ValueError(f"{path}: its record cannot be read (JSON: {error})"[:400]) from error
+    except (TypeError, KeyError) as error:
         raise ValueError(f"{path}: its record cannot be read ({error!r})"[:400]) from error
-    if version not in range(1, VERSION + 1):
+    if type(version) is not int or version not in range(1, VERSION + 1):
         raise ValueError(
             f"{path} has format version {str(version)[:20]}, this {FORMAT} reads 1 to {VERSION}: "
             f"install a newer {FORMAT}"
         )
+    sealed = SEAL in head
+    if check and sealed and head.pop(SEAL) != _seal(head, tensors):
+        raise ValueError(_changed(path, "its tensors or its record are not what its checksum says"))
     contents = _opened(tensors, head, str(path))
     contents.check(record, str(path))
     small = contents.form.made(contents.tensors, contents.further, record)
+    told = record.get("hash")
+    if check and not sealed and isinstance(told, str) and told != graph_hash(small):
+        words = f"its tensors have the hash {graph_hash(small)}, and its record says {told[:40]}"
+        raise ValueError(_changed(path, words))
     return small if device is None else small.to(usable(device))
 
 
@@ -391,6 +417,23 @@ def _opened(tensors: Tensors, head: Record, where: str) -> Contents:
         form,
         {name: whole[name] for name in form.names if name in whole},
         {name: whole[name] for name in sorted(whole.keys() - set(form.names))},
+    )
+
+
+def _seal(head: Mapping[str, object], tensors: Tensors) -> str:
+    """SHA-256 of all that a file says: the header without its checksum, and the tensors."""
+    h = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        h.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
+        if tensor.numel():
+            h.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return h.hexdigest()
+
+
+def _changed(path: Path, words: str) -> str:
+    return (
+        f"{path}: {words}: the file was changed or damaged after it was written; copy or make it "
+        "again, or look at what is left with graphcondense.load(path, check=False)"
     )
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.utils import is_sparse, to_edge_index
 
-from graphcondense.ops.arrays import sparse
+from graphcondense.ops.arrays import real_numbers, sparse
 from graphcondense.saved.checks import (
     Expected,
     Tensors,
@@ -133,6 +133,7 @@ def _edges_of(small: Data, n: int) -> tuple[list[str], dict[str, Tensor]]:
         if matrix is None:
             continue
         if is_sparse(matrix):
+            real_numbers(matrix, name)
             (row, column), weight = to_edge_index(matrix)
         else:
             try:

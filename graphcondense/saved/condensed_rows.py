@@ -10,6 +10,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from graphcondense.ops.arrays import real_numbers
 from graphcondense.ops.types import Floats, JsonValue, Record
 from graphcondense.saved.checks import (
     Expected,
@@ -81,6 +82,7 @@ class CondensedInteractions(UsersByItems, Shown):
         record: Mapping[str, JsonValue] | None = None,
         further: Tensors | None = None,
     ) -> None:
+        real_numbers(csr, "the matrix of users by items")
         rows = sp.csr_matrix(csr, dtype=np.float32, copy=True)
         rows.sum_duplicates()
         rows.eliminate_zeros()
