@@ -334,9 +334,7 @@ def _count(value: object, i: int, name: str, unit: str) -> int:
         got = value.layout if isinstance(value, Tensor) else type(value).__name__
         raise ValueError(f"graph {i}: {name} must be a dense tensor, got {got}")
     if not value.dim():
-        raise ValueError(
-            f"graph {i}: {name} must be rows, one for each of the {unit}"
-        )
+        raise ValueError(f"graph {i}: {name} must be rows, one for each of the {unit}")
     return len(value)
 
 

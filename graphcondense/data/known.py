@@ -227,10 +227,10 @@ def _read_npy(stream: IO[bytes], size: int, key: str) -> np.ndarray:
             f"{key} says shape {shape} of {dtype}, which is {claimed:,} bytes, and has {held:,}"
         )
     array = np.empty(shape, dtype, order="F" if by_column else "C")
-    body, at = memoryview(array.reshape(-1, order="A").view(np.uint8)) if held else b"", 0
+    body, at = array.reshape(-1, order="A").view(np.uint8) if held else np.empty(0, np.uint8), 0
     # To the end, where the archive's checksum is compared.
     while part := stream.read(2**20):
-        body[at : at + len(part)] = part
+        body[at : at + len(part)] = np.frombuffer(part, np.uint8)
         at += len(part)
     if at != held:
         raise ValueError(f"{key} ends after {at:,} of {held:,} bytes")

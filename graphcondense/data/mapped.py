@@ -72,14 +72,16 @@ def mapped_task(
             as_task(data)  # says what is wrong
         name, data = name or getattr(graphs, "name", None), graphs[0]
     graph: Any = opened(data, files.array)
-    given = getattr(graph, "x", None)
+    given: Any = getattr(graph, "x", None)
     if len(getattr(given, "shape", ())) != 2:
         reading.features(given, REAL)  # says what is wrong
     n = int(given.shape[0])
     least(n, files)
-    own = {"x": features(given, files)}
+    own: dict[str, Any] = {"x": features(given, files)}
     if getattr(graph, "edge_index", None) is not None:
-        square = [a for a in ("adj", "adj_t") if np.shape(getattr(graph, a, None)) == (n, n)]
+        square = [
+            a for a in ("adj", "adj_t") if getattr(getattr(graph, a, None), "shape", ()) == (n, n)
+        ]
         if square:
             raise ValueError(
                 f"data has edge_index and {square[0]}; with memory= keep one of them, as by "

@@ -191,7 +191,7 @@ def open_ogb(
 def _folder(name: str, root: str | Path, meta: Record | None) -> Path:
     """Where the files of a set are, or will be."""
     if meta is not None:
-        return Path(root) / meta["dir_path"]
+        return Path(root) / str(meta["dir_path"])
     folder = Path(root) / name.replace("-", "_")
     older = folder.with_name(f"{folder.name}_pyg")  # where older releases of ogb put it
     return older if older.exists() else folder

@@ -35,8 +35,8 @@ def read_pt(path: Path, may_hold: str) -> Any:
     check_archive(path)
     try:
         # Indices out of range would crash what reads them.
-        checking = torch.sparse.check_sparse_tensor_invariants()
-        with checking, allow(graph_classes() + array_classes()):
+        checking: Any = torch.sparse.check_sparse_tensor_invariants  # has no types
+        with checking(), allow(graph_classes() + array_classes()):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, TypeError) as error:
         raise ValueError(f"{path} was refused: {_reason(error, may_hold)}") from error

@@ -84,7 +84,8 @@ def _of_arrays(data: Mapping[str, Any]) -> SimpleNamespace:
         if found[ours] is None:
             also = f" (or {', '.join(theirs[1:])})" if theirs[1:] else ""
             raise ValueError(f"the graph has no {theirs[0]}{also}; it has {few(map(str, data), 9)}")
-    n = int(found["x"].shape[0]) if hasattr(found["x"], "shape") else len(found["x"])
+    x: Any = found["x"]
+    n = int(x.shape[0]) if hasattr(x, "shape") else len(x)
     split = found.pop("split")
     if not isinstance(split, Mapping):
         raise ValueError(
@@ -157,19 +158,19 @@ def _of_stores(features: FeatureStore, graph: GraphStore, make: Make) -> SimpleN
     # Of several layouts of the same edges: targets with their sources is how they are kept.
     order = ("csc", "coo", "csr")
     attr = min(edges, key=lambda attr: order.index(attr.layout.value))
-    ends = [plain(one, "the graph store's edges") for one in graph.get_edge_index(attr)]
+    one, other = (plain(end, "the graph store's edges") for end in graph.get_edge_index(attr))
     out, layout = SimpleNamespace(**values), attr.layout.value
     if layout == "coo":
-        out.edge_index = _joined(*ends, make)
+        out.edge_index = _joined(one, other, make)
     elif "edge_weight" in values:
         raise ValueError(
             f"the graph store has its edges as {layout.upper()} and the feature store an "
             "edge_weight, whose order is then unknown; give the edges as COO"
         )
     elif layout == "csc":
-        out.adj_t = _compressed(ends[1], ends[0], len(values["x"]), make)
+        out.adj_t = _compressed(other, one, len(values["x"]), make)
     else:
-        out.adj = _compressed(ends[0], ends[1], len(values["x"]), make)
+        out.adj = _compressed(one, other, len(values["x"]), make)
     return out
 
 

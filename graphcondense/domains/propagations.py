@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from graphcondense.kernels.ridge import centred_classes
-from graphcondense.ops.adjacency import gcn_norm_csr, mean_norm_csr
+from graphcondense.ops.adjacency import gcn_norm_csr, mean_norm_csr, times
 from graphcondense.ops.arrays import dense
-from graphcondense.ops.blocks import by_columns, gram, product
+from graphcondense.ops.blocks import by_columns, gram
 from graphcondense.ops.coarsen import Array
 from graphcondense.ops.personalised import Rows, restarted
 from graphcondense.ops.place import MEMORY, Place
@@ -98,11 +98,11 @@ class Teaching:
 
         def work(block: slice, z: Array) -> None:
             def mean(z: Array) -> Array:
-                out: Array = share * product(adj, z)
+                out: Array = share * times(adj, z)
                 return out
 
             for seen, family in zip(
-                propagations(z, lambda z: product(gcn, z), mean), families, strict=True
+                propagations(z, lambda z: times(gcn, z), mean), families, strict=True
             ):
                 for columns, out in zip(seen, family, strict=True):
                     if out is not few:

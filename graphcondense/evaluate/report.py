@@ -265,7 +265,8 @@ class Report(Scored):
             ValueError: the file is missing or holds something else.
         """
         try:
-            return cls.from_dict(read_json_file(Path(path)))
+            saved: Any = read_json_file(Path(path))
+            return cls.from_dict(saved)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is no report that evaluate wrote: {error!r}") from error
 

@@ -24,7 +24,8 @@ from graphcondense.domains.coarse import (
 from graphcondense.domains.node import LABEL_BYTES, NodeSource
 from graphcondense.domains.propagations import SmallGraph, Teaching, learnt, surely_better
 from graphcondense.domains.teachers import RidgeTeacher, Taught, unit
-from graphcondense.ops.blocks import by_columns, links, parts, product, sums
+from graphcondense.ops.adjacency import times
+from graphcondense.ops.blocks import by_columns, links, parts, sums
 from graphcondense.ops.coarsen import (
     Array,
     continued,
@@ -314,7 +315,7 @@ def near_rows(real: NodeSource, rows: Array, hops: int, weight: float, soft: Arr
 
     def work(block: slice, z: Array) -> None:
         for _ in range(hops):
-            z = product(task.gcn_adj, z)
+            z = times(task.gcn_adj, z)
         near[:, block] = z
 
     by_columns(rows, work, spare(real).room)

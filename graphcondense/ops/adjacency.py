@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-Matrix: TypeAlias = "NDArray[np.floating[Any]] | sp.csr_matrix"
+Matrix: TypeAlias = Any  # NDArray[np.floating] or sp.csr_matrix, which has no types
 """Numbers ``[n, m]``, dense or mostly zero."""
 
 Adjacency: TypeAlias = Tensor | None
@@ -88,6 +88,21 @@ def plain(x: Tensor) -> Tensor:
     """``x`` on the CPU without a gradient, and without the negative or conjugate bit of a view
     (such as the imaginary part of a conjugate), which NumPy does not read."""
     return x.detach().cpu().resolve_conj().resolve_neg()
+
+
+def shared(array: np.ndarray) -> Tensor:
+    """An array as a tensor. A file that is mapped for reading alone stays where it is: its tensor
+    must not be written to, which ends the process. Others that are read-only are copied."""
+    if array.flags.writeable:
+        return torch.from_numpy(array)
+    origin: object = array
+    while isinstance(origin, np.ndarray) and not isinstance(origin, np.memmap):
+        origin = origin.base
+    if not isinstance(origin, np.memmap):
+        return torch.from_numpy(array.copy())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch says once that it must not be written to
+        return torch.from_numpy(array)
 
 
 def gcn_norm_csr(adj: sp.csr_matrix) -> sp.csr_matrix:
@@ -191,7 +206,7 @@ def times(adj: sp.csr_matrix, x: Matrix) -> Matrix:
     # 0.30, torch's sparse product 0.14), and all threads.
     index = adj.indices.dtype
     parts = (adj.indices, np.ascontiguousarray(x), adj.indptr.astype(index, copy=False), adj.data)
-    column, rows, start, value = map(torch.from_numpy, parts)
+    column, rows, start, value = map(shared, parts)
     out: NDArray[np.floating[Any]] = F.embedding_bag(
         *(column, rows, start),
         mode="sum",
@@ -261,7 +276,7 @@ class Powers:
     def _few(self, rows: NDArray[np.integer[Any]]) -> bool:
         indptr = self.operator.indptr
         entries = int((indptr[rows + 1] - indptr[rows]).sum(dtype=np.int64))
-        return 2 * entries < self.operator.nnz
+        return bool(2 * entries < self.operator.nnz)
 
 
 def _columns(matrix: sp.csr_matrix) -> NDArray[np.intp]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from graphcondense.ops.adjacency import scipy_csr
+from graphcondense.ops.adjacency import scipy_csr, shared
 
 Array: TypeAlias = NDArray[Any]
 """A NumPy array of any numbers."""
@@ -69,21 +68,6 @@ def plain(value: Any, what: str, *, text: str = "") -> Tensor:
         )
     real_numbers(out, what)
     return out
-
-
-def shared(array: Array) -> Tensor:
-    """An array as a tensor. A file that is mapped for reading alone stays where it is: its tensor
-    must not be written to, which ends the process. Others that are read-only are copied."""
-    if array.flags.writeable:
-        return torch.from_numpy(array)
-    origin: object = array
-    while isinstance(origin, np.ndarray) and not isinstance(origin, np.memmap):
-        origin = origin.base
-    if not isinstance(origin, np.memmap):
-        return torch.from_numpy(array.copy())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch says once that it must not be written to
-        return torch.from_numpy(array)
 
 
 def sparse(matrix: Any, what: str) -> sp.csr_matrix:

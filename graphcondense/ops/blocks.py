@@ -13,12 +13,11 @@ from typing import TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
-import torch
 
-from graphcondense.ops.arrays import Array, shared
+from graphcondense.ops.adjacency import Matrix, times
+from graphcondense.ops.arrays import Array
 from graphcondense.ops.sizes import said
 
-Matrix: TypeAlias = "sp.csr_matrix | Array"
 Make: TypeAlias = Callable[[str, "tuple[int, ...]", "np.dtype"], Array]
 """Makes an array for a result, from its name, shape and type: in memory or in a file."""
 
@@ -103,19 +102,6 @@ def columns_of(x: Matrix, block: slice, dtype: type[np.floating]) -> Array:
     return np.array(x[:, block], dtype=dtype, order="C")
 
 
-def product(adj: sp.csr_matrix, x: Array) -> Array:
-    """``A X`` of a dense ``X [m, d]`` of the same type, by torch: a third faster than SciPy, and on
-    all its threads."""
-    parts = (adj.indptr, adj.indices, adj.data)
-    matrix = torch.sparse_csr_tensor(*map(shared, parts), size=adj.shape)
-    out: Array = (matrix @ torch.from_numpy(x)).numpy()
-    return out
-
-
-OWN_KERNEL = (8, 16, 24)
-"""Numbers of columns that have a kernel of their own in :func:`product`, which rounds otherwise."""
-
-
 def by_columns(
     x: Matrix,
     work: Callable[[slice, Array], None],
@@ -137,8 +123,6 @@ def by_columns(
     n, d = x.shape
     each = arrays * n * np.dtype(dtype).itemsize
     width = room.blocks(0, each, f"column of {n:,} nodes", d)
-    while width < d and {width, d % width} & {*OWN_KERNEL}:
-        width -= 1
     for first in range(0, d, width):
         block = slice(first, min(first + width, d))
         work(block, columns_of(x, block, dtype))
@@ -174,9 +158,9 @@ def propagated(
     def work(block: slice, z: Array) -> None:
         for k in range(last + 1):
             if k and k == last and end is not None:
-                out[k][:, block] = product(end, z)
+                out[k][:, block] = times(end, z)
                 return
-            z = product(wide, z) if k else z
+            z = times(wide, z) if k else z
             if k in out:
                 out[k][:, block] = z[rows]
 
@@ -209,7 +193,7 @@ def diffusions(
 
     def work(block: slice, z: Array) -> None:
         for k in range(steps + 1):
-            z = product(adj, z) if k else z
+            z = times(adj, z) if k else z
             for a, found in zip(restarts, out, strict=True):
                 weight = (1 - a) ** k * (1 if k == steps else a)
                 if k == 0:

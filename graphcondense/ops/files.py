@@ -38,6 +38,7 @@ def as_whole(path: Path) -> Iterator[Path]:
     finally:
         draft.unlink(missing_ok=True)
 
+
 def cache_root() -> Path:
     """The folder below which work is kept: ``GRAPHCONDENSE_CACHE`` if that is set, else
     ``~/.cache/graphcondense``."""

@@ -55,7 +55,8 @@ def bytes_of(rows: Tensor | Floats32 | sp.csr_matrix) -> int:
     if isinstance(rows, Tensor):
         if not _is_matrix(rows):
             return rows.numel() * rows.element_size()
-        filled = sum(int(_filled(part).sum()) for part in rows.split(ROWS))
+        parts: tuple[Tensor, ...] = torch.split(rows, ROWS)
+        filled = sum((int(_filled(part).sum()) for part in parts), 0)
     elif isinstance(rows, np.ndarray):
         return bytes_of(torch.from_numpy(rows))
     else:

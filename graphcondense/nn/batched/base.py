@@ -46,7 +46,6 @@ Inputs: TypeAlias = tuple[Any, ...]
 """What a model's ``forward`` is called with: operators, edges and tensors, as each model needs."""
 
 
-
 class Asked(NamedTuple):
     """What a model is asked for: its outputs at some nodes of a graph (:meth:`Stacked.prepare`)."""
 
