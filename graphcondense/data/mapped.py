@@ -79,9 +79,8 @@ def mapped_task(
     least(n, files)
     own: dict[str, Any] = {"x": features(given, files)}
     if getattr(graph, "edge_index", None) is not None:
-        square = [
-            a for a in ("adj", "adj_t") if getattr(getattr(graph, a, None), "shape", ()) == (n, n)
-        ]
+        shapes = {a: getattr(getattr(graph, a, None), "shape", ()) for a in ("adj", "adj_t")}
+        square = [name for name, shape in shapes.items() if tuple(shape) == (n, n)]
         if square:
             raise ValueError(
                 f"data has edge_index and {square[0]}; with memory= keep one of them, as by "

@@ -265,7 +265,9 @@ class Report(Scored):
             ValueError: the file is missing or holds something else.
         """
         try:
-            saved: Any = read_json_file(Path(path))
+            saved = read_json_file(Path(path))
+            if not isinstance(saved, dict):
+                raise TypeError(f"a {type(saved).__name__}")
             return cls.from_dict(saved)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is no report that evaluate wrote: {error!r}") from error
