@@ -288,15 +288,13 @@ def _of_run(file: str) -> Any:
 
 
 def _page(path: Path) -> Any:
-    from graphcondense.cli.listing import command_show
     from graphcondense.report.page import render
     from graphcondense.report.runs import read_runs
 
     (run,) = read_runs([path.parent])
     render([run])
-    shown = command_show([str(path.parent)])
-    shown.pop("files")
-    return [run.config, list(run.metrics), run.evaluation, [r.content for r in run.results], shown]
+    results = [result.content for result in run.results]
+    return [run.small, run.config, list(run.metrics), run.evaluation, results]
 
 
 FORMATS = (

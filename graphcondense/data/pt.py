@@ -69,7 +69,7 @@ def _check_backed(content: object, path: Path) -> None:
                 below += one
             elif isinstance(one, Mapping):
                 below += one.values()
-            elif hasattr(one, "to_dict"):
+            elif hasattr(one, "to_dict") and not isinstance(one, type):
                 below += one.to_dict().values()
         seen += len(below)
         layer = below
