@@ -56,7 +56,9 @@ class Quotient(Coarse):
     3. The condensed graph is the quotient graph of this partition. Cluster ``i`` has the features
        ``m + contrast (x_i - m)``, with ``x_i`` the mean of its members' *raw* features and ``m``
        that of all nodes; its label is the mean of its members' ``P ** sharpness``, rows made to sum
-       to one. In ``x_i`` and in the label a member weighs one more than its links do.
+       to one. In ``x_i`` and in the label a member weighs one more than its links do. Where linear
+       models on validation nodes are better with a contrast of 1, by more than two standard errors,
+       the contrast is halfway to 1, or 1.
        ``W = (S⁻¹ M A Mᵀ + (S⁻¹ M A Mᵀ)ᵀ) / 2`` are mean numbers of links from a member of one
        cluster to those of another, with ``M [n, N]`` the membership and ``S`` the sizes.
     4. Models treat self-loops differently (GCN keeps their weight, GAT replaces it, GIN adds it to
@@ -74,14 +76,14 @@ class Quotient(Coarse):
     Graphs of propagated features without edges serve the models whose propagation they hold. Here
     each model finds what it computes with: raw features of nodes, and links between them.
 
-    Validation labels choose the teacher, and whether learnt features stay. In the inductive setting
-    all nodes that are seen have labels, and no teacher is needed.
+    Validation labels choose the teacher and the contrast, and whether learnt features stay. In the
+    inductive setting all nodes that are seen have labels, and no teacher is needed.
 
     Attributes:
         labels: ``"soft"``, or ``"hard"``: the class of the largest soft label.
         sharpness: power of soft labels; 1 leaves them, large values make them hard.
-        contrast: how far features stand out from their mean; 1 leaves them. Means of many nodes are
-            alike, and deep models learn little from them in a few hundred epochs.
+        contrast: how far features stand out from their mean at most; 1 leaves them. Means of many
+            nodes are alike, and deep models learn little from them in a few hundred epochs.
         moved: share of the links inside a cluster that go to its sibling; the rest is a self-loop.
         cut: links below this share of the largest are left out.
         weight: of soft labels beside features in the clustering.
@@ -236,11 +238,28 @@ class Quotient(Coarse):
             few = rows.astype(np.float64)
             basis = np.linalg.pinv(few.T @ few) @ (task.x_array.T @ few).T
 
+        middle = mean_row(task.x_array)
+
+        def few_of(x: Array) -> Tensor:
+            return torch.from_numpy((x @ basis.T).astype(np.float32))
+
+        def stood_out(small: SmallGraph, x: Array) -> tuple[Array, Tensor, float]:
+            """The features with the largest contrast that does no clear harm, what linear models
+            are right on, and the contrast."""
+            found = []
+            for contrast in (self.contrast, (1 + self.contrast) / 2, 1.0):
+                one = middle + contrast / self.contrast * (x - middle)
+                found.append((one, teaching.right(small, few_of(one)), contrast))
+            *more, plain = found
+            return next((f for f in more if not surely_better(plain[1], f[1], errors=2)), plain)
+
         def learn(made: CoarseGraph) -> str:
             small = SmallGraph(made.adj, made.y)
-            means = torch.from_numpy((made.x @ basis.T).astype(np.float32))
-            before = teaching.right(small, means)
+            made.x, before, contrast = stood_out(small, made.x)
+            means = few_of(made.x)
             told = f"linear models are right on {float(before.mean()):.1%} of {which} nodes"
+            if contrast != self.contrast:
+                told = f"contrast {contrast:g}; {told}"
             if not self.steps:
                 return f"means of real ones; {told}"
             z = learnt(teaching, small, means, self.steps, self.rate, self.ridge)
@@ -277,8 +296,7 @@ class Quotient(Coarse):
         between, degree = links(real.task.adj, part, n)
         heavy = 1 + degree
         total = np.bincount(part, heavy, n)[:, None]
-        one = np.zeros(len(part), np.int64)
-        middle = sums(one, 1, np.ones(len(part)), whole) / len(part)
+        middle = mean_row(whole)
         x = sums(part, n, heavy, whole) / total
         y = sums(part, n, heavy, self.sharp(soft)) / total
         mean = between / np.maximum(np.bincount(part, minlength=n), 1)[:, None]
@@ -290,6 +308,17 @@ class Quotient(Coarse):
             y,
             part,
         )
+
+
+def mean_row(x: Array | sp.csr_matrix) -> Array:
+    """The mean of all rows ``[1, d]``.
+
+    >>> mean_row(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    array([[2., 3.]])
+    """
+    n = x.shape[0]
+    out: Array = sums(np.zeros(n, np.int64), 1, np.ones(n), x) / n
+    return out
 
 
 def length_of(x: Array | sp.csr_matrix) -> float:

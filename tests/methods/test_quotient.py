@@ -99,6 +99,14 @@ def test_isolated_nodes_keep_their_labels() -> None:
     np.testing.assert_allclose(smoothed(soft, sp.identity(2, format="csr")), soft)
 
 
+def test_contrast_that_harms_is_lowered() -> None:
+    """Means far from their middle tell nothing of real nodes: they stay where they are."""
+    far, plain = (condense(toy_graph(), nodes=9, steps=0, contrast=c) for c in (20.0, 1.0))
+    assert torch.allclose(far.x, plain.x, atol=1e-5)
+    assert "contrast 1;" in far.condensed["remarks"]["features"]
+    assert "contrast" not in plain.condensed["remarks"]["features"]
+
+
 def test_self_training_helps_where_classes_are_clear() -> None:
     data = toy_graph(n=400)
     data.train_mask = torch.arange(400) < 6
