@@ -114,7 +114,7 @@ def line_of(
 
 
 def _of_json(docs: Path) -> Iterator[Lines]:
-    for path in sorted((docs / "results").glob("*.json")):
+    for path in sorted({*(docs / "results").glob("*.json")} - {docs / "results" / "scale.json"}):
         content = json.loads(path.read_text(encoding="utf-8"))
         rows = content if isinstance(content, list) else content.get("rows", [])
         kind = content.get("kind") if isinstance(content, dict) else None

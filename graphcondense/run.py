@@ -760,7 +760,9 @@ def _checked(cls: type[T], values: Mapping[str, object]) -> T:
 
 def device_of(run: Run) -> torch.device:
     """The device asked for, or a GPU when there is one; under ``torchrun`` that of the process."""
-    wanted = run.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    wanted = run.device
+    if wanted is None:
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
     return usable(parallel.gpu() if wanted == "cuda" else wanted)
 
 

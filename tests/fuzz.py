@@ -384,7 +384,7 @@ def _feed(h: Any, value: Any, depth: int) -> None:
     elif hasattr(value, "csr"):
         _feed(h, [value.csr, value.further, value.condensed], depth)
     elif dataclasses.is_dataclass(value):
-        fields = [f.name for f in dataclasses.fields(value)]
+        fields = [f.name for f in dataclasses.fields(value) if f.compare]
         _feed(h, {k: getattr(value, k) for k in fields}, depth)
     elif isinstance(value, Mapping):
         for key in sorted(value, key=str):

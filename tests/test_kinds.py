@@ -61,7 +61,12 @@ class SeriesProblem:
     kind, setting, predictor, validates = "series", "inductive", "", False
 
     def __init__(
-        self, data: object, device: torch.device, setting: Setting, pseudo_labels: int | None
+        self,
+        data: object,
+        device: torch.device,
+        setting: Setting,
+        pseudo_labels: int | None,
+        memory: int | str | None,
     ) -> None:
         assert isinstance(data, Series)
         self.task = data

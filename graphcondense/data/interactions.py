@@ -582,9 +582,12 @@ def _open_folder(
         except ValueError as error:
             raise ValueError(f"{found}: {error}") from error
     frame, part = _read_authors(found)
-    if split == "random":
-        return as_interactions(frame, name=name, **options)
-    return _authors_split(frame, part, name, options)
+    try:
+        if split == "random":
+            return as_interactions(frame, name=name, **options)
+        return _authors_split(frame, part, name, options)
+    except ValueError as error:
+        raise ValueError(f"{found}: {error}") from error
 
 
 def _held(values: Any, folder: Path) -> Array:

@@ -321,11 +321,16 @@ def _heterophilous(arrays: Mapping[str, np.ndarray], path: Path) -> Data:
     x, edges = _plain(arrays, "node_features", path), _plain(arrays, "edges", path)
     if edges.dim() != 2 or edges.shape[1] != 2:
         raise ValueError(f"{path}: edges must be [edges, 2], got {tuple(edges.shape)}")
-    masks = {
-        f"{split}_mask": _plain(arrays, f"{split}_masks", path).t().contiguous()
-        for split in ("train", "val", "test")
-        if f"{split}_masks" in arrays
-    }
+    if not x.dim():
+        raise ValueError(f"{path}: node_features must be [nodes, features], got one number")
+    masks = {}
+    for split in ("train", "val", "test"):
+        if (key := f"{split}_masks") in arrays:
+            several = _plain(arrays, key, path)
+            if several.dim() > 2:
+                shape = tuple(several.shape)
+                raise ValueError(f"{path}: {key} must be [splits, nodes], got {shape}")
+            masks[f"{split}_mask"] = several.t().contiguous()
     return Data(
         x=x,
         edge_index=_undirected(edges.t(), len(x), path),

@@ -6,8 +6,10 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from graphcondense.ops.types import Record
+if TYPE_CHECKING:
+    from graphcondense.ops.types import Record
 
 DEPTH = 64
 """Lists and mappings inside one another, at most: nothing of ours has ten."""

@@ -667,7 +667,7 @@ def _any_rows(content: Values) -> Markup | None:
     plain = [dict(flat(mapping(row))) for row in rows] if isinstance(rows, list) else []
     head = list(dict.fromkeys(name for row in plain for name in row))
     cells = [[_any_cell(row.get(name)) for name in head] for row in plain]
-    return _table([name.replace("_", " ") for name in head], cells) if plain else None
+    return _table([name.replace("_", " ") for name in head], cells) if head else None
 
 
 def _any_cell(value: object) -> Cell:

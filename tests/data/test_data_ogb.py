@@ -251,7 +251,7 @@ def test_the_second_reading_is_of_plain_tensors(tiny_arxiv, monkeypatch, caplog)
     with monkeypatch.context() as patch:
         patch.setattr(ogb, "import_ogb", None)
         again = load_ogb("ogbn-arxiv", tiny_arxiv)
-    assert list(again.to_dict()) == list(first.to_dict())
+    assert set(again.to_dict()) == set(first.to_dict())
     for name, value in first.to_dict().items():
         assert torch.equal(torch.as_tensor(value), torch.as_tensor(again[name])), name
     again.x[0, 0] = 7.0  # a copy of the page, and not the file

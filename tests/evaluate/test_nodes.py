@@ -153,9 +153,9 @@ def test_the_evaluator_prepares_the_real_graph_once(real, small, monkeypatch):
     calls = []
     prepare = MODELS["GCN"].prepare.__func__
 
-    def counted(cls, x, adj, rows, *rest):
+    def counted(cls, x, adj, rows, *rest, **more):
         calls.append(len(rows))
-        return prepare(cls, x, adj, rows, *rest)
+        return prepare(cls, x, adj, rows, *rest, **more)
 
     monkeypatch.setattr(MODELS["GCN"], "prepare", classmethod(counted))
     evaluator = NodeEvaluator(real, **FAST)

@@ -51,6 +51,8 @@ def parts(hint: Any) -> list[Any]:
 def wrong(name: str, hint: Any, cls: type[Any]) -> list[Any]:
     """Values that a field of this type cannot have."""
     out: list[Any] = [object(), {"a": 1}]
+    if {int, str} <= set(parts(hint)):  # an amount of memory
+        return [*out, 1.5, "four", "", "-1GB", True, 0, -1, float("nan"), [3]]
     for part in parts(hint):
         if part is int:
             out += [1.5, "3", True, float("nan"), float("inf"), [3], np.float32(0.5)]

@@ -84,7 +84,7 @@ def test_reverse_neighbours_by_brute_force(
     k: int, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Equal rows among the candidates too: of these the first are nearer."""
-    monkeypatch.setattr(cover, "BLOCK", block)
+    monkeypatch.setattr(cover, "HELD", block)
     rng = np.random.default_rng(0)
     candidates = rng.integers(0, 3, (8, 2)).astype(np.float64)
     rows = rng.integers(0, 3, (11, 2)).astype(np.float64)
