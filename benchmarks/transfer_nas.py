@@ -95,8 +95,6 @@ def text(found: dict[str, Any], trials: int) -> str:
             *lines,
             f"\nKendall's tau of `{OWN}` is {ahead:+.2f} from that of a random subgraph; asked "
             f"+{ASKED:.2f}: **{verdict}**.\n",
-            "![Scores on the condensed graph against scores on the whole graph]"
-            "(results/nas-quotient.png)\n",
         ]
     )
 
