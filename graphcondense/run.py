@@ -45,6 +45,7 @@ from graphcondense.core.method import Method, checked_callbacks, hyperparameters
 from graphcondense.core.panel import By
 from graphcondense.core.types import Source, Synthetic
 from graphcondense.data.kind import kind_of_data
+from graphcondense.data.task import NodeTask
 from graphcondense.kinds import (
     AnyProblem,
     Kind,
@@ -117,7 +118,8 @@ class Run:
             gone when the process ends; work is done block by block. Arrays that are given in
             memory, pages of mapped files, which the system takes back when it needs them, and the
             program itself, about 400 MB, do not count. Only some methods can; the others say which.
-            The result is the same up to rounding.
+            Propagated features are the same up to rounding, which k-means and other choices among
+            equals may magnify.
         device: such as ``"cpu"`` or ``"cuda"``; a GPU when there is one by default.
         validations: how many times the condensed set is scored on real validation examples on the
             way, the start besides; the best is returned. 0 returns the last.
@@ -353,6 +355,7 @@ def condense(
     run = _checked(Run, given)
     if not isinstance(method, str | Method | None):
         raise ValueError(_SWAPPED if isinstance(data, str | Method) else no_method(method))
+    run = _with_limit_of(data, run)
     if run.memory is not None:  # before data are read, which takes minutes where they are large
         _refuse_early(kind_named(kind_of_data(data)), method, run)
     problem = problem_of(data, device_of(run), run.setting, run.pseudo_labels, run.memory)
@@ -412,6 +415,13 @@ def refuse_whole(method: type[Method], name: str, run: Run) -> None:
         f"{method.kind} data {', '.join(able) or 'none'} can do without: name one of them, or "
         "leave memory= out"
     )
+
+
+def _with_limit_of(data: object, run: Run) -> Run:
+    """The run with the limit of a graph that was read within one, unless it has its own."""
+    if run.memory is None and isinstance(data, NodeTask) and data.place.in_files:
+        return replace(run, memory=data.place.room.bytes)
+    return run
 
 
 def _refuse_early(kind: Kind, method: str | Method | None, run: Run) -> None:
@@ -545,6 +555,7 @@ def update(small: S, data: object, *, callbacks: Sequence[Callback] = (), **opti
     if not method.updates():
         able = [n for (n, _), cls in all_methods().items() if cls.updates()]
         raise ValueError(f"{name} cannot update a condensed set; {', '.join(able)} can")
+    run = _with_limit_of(data, run)
     refuse_whole(type(method), name, run)
     problem = problem_of(data, device_of(run), run.setting, run.pseudo_labels, run.memory)
     refuse_idle(problem, method, run, given, callbacks, loops=False)

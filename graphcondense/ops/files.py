@@ -20,7 +20,7 @@ def writable(folder: Path) -> Path:
         probe = folder / f".write-test-{os.getpid()}"
         probe.touch()
         probe.unlink()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # such as a null byte in its name
         raise ValueError(f"cannot write into the folder {folder}: {error}") from error
     return folder
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -162,24 +163,36 @@ PARTS = ("crow", "col", "value")
 
 
 def _read(path: Path, about: Record) -> tuple[Matrix | None, str]:
-    """A matrix, mapped into memory and not read; or what is wrong with the file."""
+    """A matrix, mapped into memory; or what is wrong with the file. It is read once, to compare its
+    checksum."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, "pt") as file:
-            header = json.loads((file.metadata() or {}).get("propagated", "{}"))
+            meta = file.metadata() or {}
+            header = json.loads(meta.get("propagated", "{}"))
             tensors: dict[str, Tensor] = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, ValueError) as error:
         return None, f"cannot be read ({error})"
     if header != about:
         return None, "is of something else, by its header"
     found = {name: tensor.numpy() for name, tensor in tensors.items()}
+    if _checksum(found) != meta.get("crc32"):
+        return None, "is damaged: its checksum is another one"
     if {*found} == {*PARTS}:
         crow, col, value = (found[part] for part in PARTS)
         return sp.csr_matrix((value, col, crow), shape=about["shape"], copy=False), ""
     if {*found} == {"x"} and list(found["x"].shape) == about["shape"]:
         return found["x"], ""
     return None, "does not hold what its header says"
+
+
+def _checksum(parts: Mapping[str, Matrix]) -> str:
+    """CRC-32 of arrays, by their names."""
+    value = 0
+    for name in sorted(parts):
+        value = zlib.crc32(np.ascontiguousarray(parts[name]).reshape(-1).view(np.uint8).data, value)
+    return f"{value:08x}"
 
 
 def _write(path: Path, matrix: Matrix, about: Record) -> None:
@@ -194,7 +207,7 @@ def _write(path: Path, matrix: Matrix, about: Record) -> None:
     tensors = {name: torch.from_numpy(part) for name, part in parts.items()}
     try:
         with as_whole(path) as draft:
-            save_file(tensors, draft, {"propagated": json.dumps(about)})
+            save_file(tensors, draft, {"propagated": json.dumps(about), "crc32": _checksum(parts)})
     except (OSError, SafetensorError) as error:
         raise ValueError(
             f"cache={path.parent} has no room for {path.name} ({error}): it takes "

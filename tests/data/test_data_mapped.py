@@ -189,6 +189,16 @@ def test_too_small_for_the_method_says_how_much_and_which_can() -> None:
         graphcondense.condense(toy_graph(), "gecc", nodes=12, memory="60KB")
 
 
+def test_a_graph_that_was_read_within_a_limit_keeps_it() -> None:
+    task = mapped_task(toy_graph(), "1MB")
+    with pytest.raises(ValueError, match="memory=1000000: gcond holds the whole graph in memory"):
+        graphcondense.condense(task, "gcond", nodes=12)
+    with pytest.raises(ValueError, match=r"cache=.* cannot act: memory= propagates by blocks"):
+        graphcondense.condense(task, "gecc", nodes=12, cache="cache")
+    small = graphcondense.condense(task, "herding", nodes=12, progress=False)
+    assert small.condensed["memory"] == 1_000_000
+
+
 @pytest.mark.parametrize("memory", ["much", 0, -1, 1.5, True])
 def test_what_is_no_memory(memory: Any) -> None:
     with pytest.raises(ValueError, match=r"memory=.*"):

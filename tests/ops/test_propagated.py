@@ -183,20 +183,25 @@ def test_another_graph_is_another_file(kept: NodeTask) -> None:
     assert len(files(kept)) == 2
 
 
-@pytest.mark.parametrize("what", ["truncated", "foreign", "renamed"])
+@pytest.mark.parametrize("what", ["truncated", "foreign", "renamed", "flipped"])
 def test_a_wrong_file_is_told_and_made_anew(
     kept: NodeTask, what: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = kept.train.numpy()
     right = kept.propagate(2, rows)
     first, second = files(kept)
-    if what == "truncated":
+    if what == "flipped":
+        content = bytearray(second.read_bytes())
+        content[-2] ^= 1
+        second.write_bytes(content)
+    elif what == "truncated":
         second.write_bytes(second.read_bytes()[:-4])
     elif what == "foreign":
         second.write_bytes(pickle.dumps("no tensors"))
     else:
         second.write_bytes(first.read_bytes())
-    said = "is of something else, by its header" if what == "renamed" else "cannot be read"
+    told_of = {"renamed": "is of something else, by its header", "flipped": "is damaged"}
+    said = told_of.get(what, "cannot be read")
     assert (of(kept).propagate(2, rows) == right).all()
     told = capsys.readouterr().err
     assert f"cache: {second} {said}" in told
