@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -22,7 +21,7 @@ from torch.nn import functional as F
 from graphcondense.core import parallel
 from graphcondense.core.pools import View, initialise, leaves, viewed
 from graphcondense.core.types import Criterion, Learner, Saved, Source, Synthetic
-from graphcondense.ops.files import cache_root, write_whole
+from graphcondense.ops.files import cache_root, writable, write_whole
 from graphcondense.ops.limits import at_least
 
 SMALL = 32 * 2**20
@@ -259,13 +258,7 @@ class Buffer:
         for line in said if parallel.is_main() else ():
             print(f"experts: {line}", file=sys.stderr)
         if self.place is not None:
-            try:
-                self.place.mkdir(parents=True, exist_ok=True)
-                probe = self.place / f".write-test-{os.getpid()}"
-                probe.touch()
-                probe.unlink()
-            except OSError as error:
-                raise ValueError(f"cannot write experts into {self.place}: {error}") from error
+            writable(self.place, "experts into")
 
     def _train(self, expert: int, real: Source) -> dict[str, Tensor]:
         """All stages of one expert ``{name: [epochs + 1, ...]}``, on the CPU."""

@@ -23,7 +23,7 @@ from graphcondense.domains.coarse import (
 )
 from graphcondense.domains.node import LABEL_BYTES, NodeSource
 from graphcondense.domains.propagations import SmallGraph, Teaching, learnt, surely_better
-from graphcondense.domains.teachers import RidgeTeacher, Taught, unit
+from graphcondense.domains.teachers import RidgeTeacher, Taught, make_unit, unit
 from graphcondense.ops.adjacency import times
 from graphcondense.ops.blocks import by_columns, links, parts, sums
 from graphcondense.ops.coarsen import (
@@ -348,8 +348,8 @@ def near_rows(real: NodeSource, rows: Array, hops: int, weight: float, soft: Arr
         near[:, block] = z
 
     by_columns(rows, work, spare(real).room)
+    make_unit(near[:, :k])
     for block in parts(len(rows), 2**16):
-        near[block, :k] = unit(near[block, :k])
         near[block, k:] = weight * soft[block]
     return near
 

@@ -207,13 +207,19 @@ def times(adj: sp.csr_matrix, x: Matrix) -> Matrix:
     index = adj.indices.dtype
     parts = (adj.indices, np.ascontiguousarray(x), adj.indptr.astype(index, copy=False), adj.data)
     column, rows, start, value = map(shared, parts)
-    out: NDArray[np.floating[Any]] = F.embedding_bag(
-        *(column, rows, start),
+    out: NDArray[np.floating[Any]] = embedding_sum(start, column, value, rows).numpy()
+    return out
+
+
+def embedding_sum(start: Tensor, column: Tensor, value: Tensor, x: Tensor) -> Tensor:
+    """``A X [n, d]`` of the parts of a CSR ``A [n, m]`` (``start [n + 1]``, ``column`` and ``value
+    [nnz]``, indices of one type) and ``X [m, d]`` as a sum of embeddings; no gradient."""
+    return F.embedding_bag(
+        *(column, x, start),
         mode="sum",
         per_sample_weights=value,
         include_last_offset=True,
-    ).numpy()
-    return out
+    )
 
 
 class Powers:

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-def writable(folder: Path) -> Path:
+def writable(folder: Path, what: str = "into the folder") -> Path:
     """Make a folder and prove that a file can be written there, before any work.
 
     Raises:
-        ValueError: it cannot.
+        ValueError: it cannot; ``what`` is how the message goes on after "cannot write".
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -21,7 +21,7 @@ def writable(folder: Path) -> Path:
         probe.touch()
         probe.unlink()
     except (OSError, ValueError) as error:  # such as a null byte in its name
-        raise ValueError(f"cannot write into the folder {folder}: {error}") from error
+        raise ValueError(f"cannot write {what} {folder}: {error}") from error
     return folder
 
 

@@ -139,6 +139,15 @@ def test_nothing_is_measured_twice(sampler: str) -> None:
     assert [point for point, _ in found] == calls
 
 
+def searched(measure: Any, **options: Any) -> list[Any]:
+    """A search of the space with a seed."""
+
+    def params(point: Architecture) -> dict[str, Any]:
+        return {"model": point.model, **point.options()}
+
+    return explore(SPACE.suggest, measure, name="x", seed=4, params=params, **options)
+
+
 @pytest.mark.parametrize("sampler", ["random", "tpe", "grid"])
 @pytest.mark.parametrize("cut", [0, 7])
 def test_interrupted_search_equals_one_in_one_go(sampler: str, cut: int, tmp_path: Path) -> None:
@@ -153,17 +162,7 @@ def test_interrupted_search_equals_one_in_one_go(sampler: str, cut: int, tmp_pat
         return len(str(point)) + 0.1 * point.num_layers, {"name": str(point)}
 
     def run(storage: Path | None, trials: int = 14) -> list[Any]:
-        return explore(
-            SPACE.suggest,
-            measure,
-            name="x",
-            trials=trials,
-            sampler=sampler,
-            seed=4,
-            storage=storage,
-            every=every,
-            params=lambda point: {"model": point.model, **point.options()},
-        )
+        return searched(measure, trials=trials, sampler=sampler, storage=storage, every=every)
 
     file = tmp_path / "new" / "search.log"
     with pytest.raises(KeyboardInterrupt):
@@ -197,18 +196,8 @@ def test_a_search_side_by_side_equals_one_in_turn(sampler: str, tmp_path: Path) 
         return len(str(point)) + 0.1 * point.num_layers, {"name": str(point)}
 
     def run(fleet: Fleet | None, storage: Path | None = None, trials: int = 12) -> list[Any]:
-        return explore(
-            SPACE.suggest,
-            measure,
-            name="x",
-            trials=trials,
-            sampler=sampler,
-            seed=4,
-            storage=storage,
-            every=every,
-            params=lambda point: {"model": point.model, **point.options()},
-            fleet=fleet,
-        )
+        asked: dict[str, Any] = {"sampler": sampler, "storage": storage, "every": every}
+        return searched(measure, trials=trials, fleet=fleet, **asked)
 
     whole = run(None)
     calls.clear()

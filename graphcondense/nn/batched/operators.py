@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from graphcondense.ops.adjacency import embedding_sum
 from graphcondense.ops.types import Context
 
 Matrix: TypeAlias = "npt.NDArray[np.floating] | sp.csr_matrix"
@@ -140,12 +140,7 @@ def times(csr: Tensor, dense: Tensor) -> Tensor:
     """``csr [n, m] @ dense [m, c]``, without a gradient."""
     if dense.shape[1] < BAGS or dense.is_cuda or dense.dtype != torch.float32:
         return csr @ dense
-    return F.embedding_bag(
-        *(csr.col_indices(), dense, csr.crow_indices()),
-        mode="sum",
-        per_sample_weights=csr.values(),
-        include_last_offset=True,
-    )
+    return embedding_sum(csr.crow_indices(), csr.col_indices(), csr.values(), dense)
 
 
 def _per_seed(csr: Tensor, h: Tensor) -> Tensor:
