@@ -130,9 +130,9 @@ class Run:
         validate_by: how the scores of several validators become one: their ``"mean"``, or the
             ``"worst"`` of them.
         validation_nodes: node data only: read so many validation nodes for the scores on the way,
-            a sample that ``seed`` draws once, the same for all candidates; by default all. On a
-            large graph that is most of what a score costs. The record says so
-            (``validation.nodes``).
+            a sample that ``seed`` draws once, the same for all candidates; by default all, or
+            4,096 of them if there are more. On a large graph that is most of what a score costs.
+            The record says so (``validation.nodes``).
         candidates: make so many condensed sets, each a whole run with a seed of its own (``seed``,
             ``seed + 1`` and so on), and return the best on validation. The record has all scores
             (``choice``). Works for methods without a loop, too.
@@ -386,8 +386,8 @@ def condense(
     built, why = with_budget(kind, problem, built, name)
     if run.validators is not None:
         run = replace(run, validators=problem.judge_by(run.validators, run.validate_by))
-    if run.validation_nodes is not None:
-        problem.validate_on(run.validation_nodes, run.seed)
+    if not _idle_choice(problem, built, run, loops=True).get("validation_nodes"):
+        run = replace(run, validation_nodes=problem.validate_on(run.validation_nodes, run.seed))
     make = _best if run.chooses else _run
     return make(problem, built, name, run, callbacks, origin or {}, clock, preset=section, why=why)
 

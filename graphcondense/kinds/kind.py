@@ -134,12 +134,18 @@ class Problem(ABC, Generic[Task, Export, Small]):
         self.judges = found, by
         return found
 
-    def validate_on(self, number: int, seed: int) -> None:
-        """Have :meth:`score` read so many validation examples alone, a seeded sample.
+    def validate_on(self, number: int | None, seed: int) -> int | None:
+        """Have :meth:`score` read so many validation examples alone, a seeded sample; with None as
+        many as this kind of data needs for a steady score.
+
+        Returns:
+            How many are read; None where nobody asked, and all are.
 
         Raises:
-            ValueError: there are not more; or scores of this kind of data are never of a sample.
+            ValueError: there are fewer; or scores of this kind of data are never of a sample.
         """
+        if number is None:
+            return None
         raise ValueError(f"{self.kind} data are scored on all validation examples")
 
     def evaluator(self) -> AnyEvaluator:

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from graphcondense.evaluate.evaluator import AnyEvaluator
 
 
+STEADY = 4096
+"""Validation nodes that scores on the way read by default: an accuracy of so many has a standard
+error below 0.8 %, and those of one run are of the same nodes."""
+
+
 class NodeProblem(Problem[NodeTask, "Data", "Data"]):
     """One graph with labelled nodes."""
 
@@ -71,15 +76,19 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
             return task.subgraph(seen)
         return task if self.sample is None else replace(task, val=self.sample)
 
-    def validate_on(self, number: int, seed: int) -> None:
+    def validate_on(self, number: int | None, seed: int) -> int | None:
         val = self.task.val
-        if number >= len(val):
+        if number is not None and number > len(val):
             raise ValueError(
                 f"validation_nodes={number} cannot act: the data have {len(val):,} validation "
-                "nodes; leave it out, or name fewer"
+                "nodes; leave it out, or name no more"
             )
-        drawn = torch.randperm(len(val), generator=torch.Generator().manual_seed(seed))[:number]
+        read = number or STEADY
+        if read >= len(val):
+            return number
+        drawn = torch.randperm(len(val), generator=torch.Generator().manual_seed(seed))[:read]
         self.sample = val[drawn.sort().values]
+        return read
 
     def evaluator(self) -> AnyEvaluator:
         from graphcondense.evaluate import NodeEvaluator

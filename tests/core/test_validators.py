@@ -220,6 +220,28 @@ def test_scores_of_a_sample_are_the_evaluators_on_it(setting: str) -> None:
     assert found(small)["score"] == by_hand
 
 
+def test_of_many_validation_nodes_a_sample_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of all of them reads all."""
+    monkeypatch.setattr("graphcondense.kinds.node.STEADY", 7)
+    usual, asked = run(seed=3), run(seed=3, validation_nodes=7)
+    assert found(usual)["nodes"] == 7
+    assert found(usual)["score"] == found(asked)["score"]
+    number = len(as_task(toy_graph()).val)
+    whole = run(seed=3, validation_nodes=number)
+    monkeypatch.undo()
+    assert found(whole)["nodes"] == number
+    assert "nodes" not in found(run(seed=3))
+    assert found(whole)["score"] == found(run(seed=3))["score"]
+
+
+def test_nothing_is_sampled_where_nothing_is_scored(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("graphcondense.kinds.node.STEADY", 7)
+    graphcondense.condense(toy_graph(), "random", nodes=6, progress=False, out=tmp_path / "run")
+    assert yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["validation_nodes"] is None
+
+
 def test_candidates_share_a_sample() -> None:
     """So that their scores compare."""
     small = run(validation_nodes=7, candidates=2)
