@@ -1,6 +1,6 @@
 """The transfer tables: condensed by some, trained on by every model, beside fair controls.
 
-    OMP_NUM_THREADS=1 python benchmarks/transfer.py --root DATA --graphs FOLDER_OF_debian.npz
+    OMP_NUM_THREADS=1 python benchmarks/transfer.py --root DATA
 
 A cell is one model trained on one set: data x split x nodes x set x condensation seed x model. Each
 is a file in ``--out``/cells/transfer and is not run again, so that a killed run loses one cell at
@@ -37,7 +37,6 @@ BUDGETS = {
     "physics": (172, 345),
     "debian": (320, 640),
 }
-FILES = {"debian": "debian.npz"}
 SEEDED = ("computers", "physics")
 """Data without a published split: split ``s`` is drawn with seed ``s``."""
 LABELLED = {"physics": 60}
@@ -100,7 +99,6 @@ def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--root", default=None, help="folder of the data sets")
-    parser.add_argument("--graphs", type=Path, default=None, help="folder of debian.npz")
     parser.add_argument("--data", nargs="*", default=list(BUDGETS), choices=list(BUDGETS))
     parser.add_argument("--nodes", nargs="+", type=int, default=None, help="of the usual budgets")
     parser.add_argument("--sets", nargs="+", default=list(SETS))
@@ -122,11 +120,6 @@ def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(words)
     if args.nodes and not any(n in BUDGETS[data] for data in args.data for n in args.nodes):
         parser.error(f"--nodes {args.nodes}: the budgets are {BUDGETS}")
-    if not args.page and args.graphs is None:
-        for name in [name for name in args.data if name in FILES]:
-            args.data.remove(name)
-            told = f"{name} is left out: --graphs names the folder of {FILES[name]}"
-            print(told, file=sys.stderr)
     return args
 
 
@@ -167,7 +160,7 @@ def run(args: argparse.Namespace, cell: Cell) -> None:
     path = cell.file(args.out, trainings)
     if path.exists() or (cell.folder(args.out) / "failed.json").exists():
         return
-    where = (args.root, args.graphs, cell.data, cell.split)
+    where = (args.root, cell.data, cell.split)
     task, evaluator = real(*where), evaluator_of(*where, cell.model)
     plain_seconds(args.out, cell, task)
     try:
@@ -225,27 +218,25 @@ def fitted(evaluator: Any, model: str, small: Any, trainings: int, memory: float
 
 
 @lru_cache(maxsize=3)
-def real(root: str | None, graphs: Path | None, data: str, split: int) -> Any:
+def real(root: str | None, data: str, split: int) -> Any:
     """The checked real graph."""
     import graphcondense
     from graphcondense.data import as_task
 
-    if graphs is not None and data in FILES:
-        return as_task(graphcondense.data.load(graphs / FILES[data]), name=data)
     return as_task(graphcondense.data.load(data, root=root, seed=split))
 
 
 @lru_cache(maxsize=1)
-def evaluator_of(root: str | None, graphs: Path | None, data: str, split: int, model: str) -> Any:
+def evaluator_of(root: str | None, data: str, split: int, model: str) -> Any:
     """One for all sets that a model is trained on: what it prepares of the real graph is large."""
     from graphcondense.evaluate import NodeEvaluator
 
-    return NodeEvaluator(real(root, graphs, data, split), val_every=VAL_EVERY.get(data, 1))
+    return NodeEvaluator(real(root, data, split), val_every=VAL_EVERY.get(data, 1))
 
 
 @lru_cache(maxsize=2)
-def lesson(root: str | None, graphs: Path | None, data: str, split: int, seed: int) -> Any:
-    return controls.lesson(real(root, graphs, data, split), seed)
+def lesson(root: str | None, data: str, split: int, seed: int) -> Any:
+    return controls.lesson(real(root, data, split), seed)
 
 
 def condensed_by(cell: Cell) -> bool:
@@ -282,7 +273,7 @@ def control(args: argparse.Namespace, cell: Cell, task: Any) -> tuple[Any, float
 
     The floor ``random`` of a control has no further labels: at most all labelled nodes.
     """
-    taught = lesson(args.root, args.graphs, cell.data, cell.split, cell.seed)
+    taught = lesson(args.root, cell.data, cell.split, cell.seed)
     if cell.set in WHOLE:
         return controls.whole_with(task, taught.soft), taught.seconds
     own = Cell(cell.data, cell.split, cell.nodes, OWN, cell.seed, cell.model)

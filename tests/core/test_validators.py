@@ -238,8 +238,9 @@ def test_nothing_is_sampled_where_nothing_is_scored(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("graphcondense.kinds.node.STEADY", 7)
-    graphcondense.condense(toy_graph(), "random", nodes=6, progress=False, out=tmp_path / "run")
-    assert yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["validation_nodes"] is None
+    out = tmp_path / "run"
+    graphcondense.condense(toy_graph(), "random", nodes=6, progress=False, out=out)
+    assert yaml.safe_load((out / "config.yaml").read_text())["validation_nodes"] is None
 
 
 def test_candidates_share_a_sample() -> None:
