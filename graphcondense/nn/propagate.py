@@ -175,14 +175,14 @@ class GCN(Propagation):
     def outputs(self, x: Tensor, adj: Operator = None, *, features: bool = False) -> Tensor:
         *inner, last = hops_of(adj, self.hops)
         for lin, hop in zip(self.lins, inner, strict=False):
-            x = F.relu(lin.after(hop, x))
+            x = F.relu(lin.after(hop, x), inplace=True)
         return spmm(last, x) if features else self.lins[-1].after(last, x)
 
     def layers(self, x: Tensor, adj: Operator = None) -> list[Tensor]:
         *inner, last = hops_of(adj, self.hops)
         found = [x]
         for lin, hop in zip(self.lins, inner, strict=False):
-            found.append(F.relu(lin.after(hop, found[-1])))
+            found.append(F.relu(lin.after(hop, found[-1]), inplace=True))
         return [*found[1:], self.lins[-1].after(last, found[-1])]
 
 
