@@ -19,6 +19,9 @@ from graphcondense.core.pools import uniform
 from graphcondense.core.types import Batch
 from graphcondense.ops.adjacency import Adjacency, spmm
 
+ROWS = 4096
+"""Of a hidden layer that are made at a time, where all of them would not fit a cache."""
+
 Operator: TypeAlias = Adjacency | tuple[Adjacency, ...]
 
 
@@ -56,7 +59,11 @@ class Linear(nn.Linear):
 
     def after(self, adj: Adjacency, x: Tensor) -> Tensor:
         """``A (x W^T) + b``: the narrow side is propagated, and the bias is not."""
-        out = spmm(adj, x @ self.weight.T)
+        return self.spread(adj, x @ self.weight.T)
+
+    def spread(self, adj: Adjacency, rows: Tensor) -> Tensor:
+        """``A rows + b``, of rows that the weights were applied to."""
+        out = spmm(adj, rows)
         return out if self.bias is None else out + self.bias
 
 
@@ -96,10 +103,23 @@ class Propagation(nn.Module):
         """What every layer gives, the outputs last; on blocks the targets are the first rows."""
         raise NotImplementedError
 
+    def summed(self, members: Tensor, x: Tensor, adj: Operator = None) -> list[Tensor]:
+        """``members @ layer [g, d_l]`` of each of :meth:`layers`, with ``members [g, m]``."""
+        return [members @ layer[: members.shape[1]] for layer in self.layers(x, adj)]
+
     def forward(
-        self, x: Tensor, adj: Operator = None, *, features: bool = False, layers: bool = False
+        self,
+        x: Tensor,
+        adj: Operator = None,
+        *,
+        features: bool = False,
+        layers: bool = False,
+        members: Tensor | None = None,
     ) -> Tensor | list[Tensor]:
-        """Outputs ``[m, out_channels]``; the last hidden layer, or :meth:`layers`, if asked."""
+        """Outputs ``[m, out_channels]``; the last hidden layer, :meth:`layers`, or what
+        :meth:`summed` makes of ``members``, if asked."""
+        if members is not None:
+            return self.summed(members, x, adj)
         if not layers:
             return self.outputs(x, adj, features=features)
         found = self.layers(x, adj)
@@ -184,6 +204,24 @@ class GCN(Propagation):
         for lin, hop in zip(self.lins, inner, strict=False):
             found.append(F.relu(lin.after(hop, found[-1]), inplace=True))
         return [*found[1:], self.lins[-1].after(last, found[-1])]
+
+    def summed(self, members: Tensor, x: Tensor, adj: Operator = None) -> list[Tensor]:
+        """The first hidden layer, by far the largest of a graph with many nodes, is made a block of
+        rows at a time where it is not propagated and has no gradient."""
+        first, *hops = hops_of(adj, self.hops)
+        if first is not None or not hops or torch.is_grad_enabled():
+            return super().summed(members, x, adj)
+        targets = members.shape[1]
+        onwards, total = [], x.new_zeros(len(members), self.lins[0].out_features)
+        for start in range(0, len(x), ROWS):
+            h = F.relu(self.lins[0].after(None, x[start : start + ROWS]), inplace=True)
+            onwards.append(h @ self.lins[1].weight.T)
+            seen = members[:, start : start + ROWS]
+            total += seen @ h[: seen.shape[1]]
+        found = [self.lins[1].spread(hops[0], torch.cat(onwards))]
+        for lin, hop in zip(self.lins[2:], hops[1:], strict=True):
+            found.append(lin.after(hop, F.relu(found[-1], inplace=True)))
+        return [total, *(members @ layer[:targets] for layer in found)]
 
 
 class APPNP(Propagation):

@@ -87,15 +87,16 @@ class ReceptiveFieldMatching:
     """Class means of every layer, classes weighted by their share of the synthetic nodes (GCDM).
 
     ``L = Σ_c r_c Σ_l ‖mean φ_l(T_c) - mean φ_l(S_c)‖²``. The real side is one pass over all
-    training nodes.
+    training nodes. The learner's model is called with ``members=`` of
+    :meth:`~graphcondense.nn.propagate.Propagation.summed`.
     """
 
     def __call__(self, syn: Synthetic, real: Source, learner: Learner, rng: Generator) -> Tensor:
         small, whole = syn.batch(), real.batch()
         counts = torch.bincount(small.y, minlength=real.num_classes).to(small.inputs[0])
         with torch.no_grad():
-            targets = [class_means(h, whole.y, real.num_classes) for h in _layers(learner, whole)]
-        means = [class_means(h, small.y, real.num_classes) for h in _layers(learner, small)]
+            targets = _class_means(learner, whole, real.num_classes)
+        means = _class_means(learner, small, real.num_classes)
         apart = sum(
             (mean - target).square().sum(1) for mean, target in zip(means, targets, strict=True)
         )
@@ -109,13 +110,31 @@ def class_means(rows: Tensor, y: Tensor, num_classes: int) -> Tensor:
     >>> class_means(torch.tensor([[1.0], [3.0], [5.0]]), torch.tensor([0, 0, 1]), 2).tolist()
     [[2.0], [5.0]]
     """
-    members = F.one_hot(y, num_classes).to(rows)
-    return members.T @ rows / members.sum(0).clamp_min(1)[:, None]
+    members = _members(y, num_classes).to(rows)
+    return members @ rows / members.sum(1, keepdim=True).clamp_min(1)
+
+
+def _members(y: Tensor, num_classes: int) -> Tensor:
+    """Which rows are of which class ``[C, n]``, a one for each."""
+    return F.one_hot(y, num_classes).T
+
+
+def _class_means(learner: Learner, batch: Batch, num_classes: int) -> list[Tensor]:
+    """Class means ``[C, d_l]`` of every layer of the model, over a batch all of whose outputs
+    count; see :func:`class_means`."""
+    members = _members(batch.y, num_classes).to(batch.inputs[0].dtype)
+    counts = members.sum(1, keepdim=True).clamp_min(1)
+    return [sums / counts for sums in _called(learner, batch, members=members)]
 
 
 def _layers(learner: Learner, batch: Batch) -> list[Tensor]:
     """Every layer of the model ``[n, d_l]``, at the rows of the batch."""
-    weights = {**learner.params, **learner.buffers}
-    out: list[Tensor] = functional_call(learner.model, weights, batch.inputs, {"layers": True})
+    out = _called(learner, batch, layers=True)
     kept = out if batch.rows is None else [layer[batch.rows] for layer in out]
     return [layer.flatten(1) for layer in kept]
+
+
+def _called(learner: Learner, batch: Batch, **options: object) -> list[Tensor]:
+    weights = {**learner.params, **learner.buffers}
+    out: list[Tensor] = functional_call(learner.model, weights, batch.inputs, options)
+    return out

@@ -42,6 +42,28 @@ def both() -> tuple[NodeSource, NodeSynthetic]:
     return real, syn
 
 
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_sums_over_layers_are_those_of_the_layers(
+    name: str, layers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the first layer is made some rows at a time."""
+    monkeypatch.setattr("graphcondense.nn.propagate.ROWS", 5)
+    real, _ = both()
+    rng = Generator().manual_seed(1)
+    model = MODELS[name](12, 8, 3, layers).double()
+    batch = model.settled(real.looking(model.hops).batch())
+    members = torch.rand(4, len(batch.y), generator=rng, dtype=torch.float64)
+    with torch.no_grad():
+        summed = model(*batch.inputs, members=members)
+        expected = [members @ layer for layer in model(*batch.inputs, layers=True)]
+    with_gradients = model(*batch.inputs, members=members)
+    assert len(summed) == layers
+    for a, b, c in zip(summed, expected, with_gradients, strict=True):
+        assert torch.allclose(a, b, rtol=1e-12, atol=1e-12)
+        assert torch.allclose(c, b, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_every_layer_on_blocks_and_on_the_whole_graph(name: str) -> None:
     """What a class sees on its blocks is what the whole graph gives, and outputs come last."""
