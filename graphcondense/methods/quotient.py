@@ -70,8 +70,10 @@ class Quotient(Coarse):
        (D⁻¹A)² X]`` and personalised PageRank;
        :func:`~graphcondense.domains.propagations.propagations`). Where they are not clearly better
        on validation nodes (training nodes, if there are none), the means stay.
-    6. Rows are scaled together, so that their mean square length is that of real rows: a deep model
-       with much dropout does not learn from short ones.
+    6. Means are shorter than real rows, which are signal and noise. So models that are trained on
+       means meet inputs at test that fit their weights, but deep ones with much dropout hardly
+       learn from them. Rows are scaled together, by ``stretch`` of the way to the length of real
+       rows on a logarithmic scale.
 
     Graphs of propagated features without edges serve the models whose propagation they hold. Here
     each model finds what it computes with: raw features of nodes, and links between them.
@@ -93,6 +95,8 @@ class Quotient(Coarse):
         steps: of Adam that learn the features; 0 keeps the means.
         rate: Adam's learning rate, as a share of the spread of features.
         ridge: penalty of the regressions, as a share of the mean square length of their rows.
+        stretch: 0 leaves rows as long as they are, 1 makes their root mean square length that of
+            real rows.
     """
 
     name = "quotient"
@@ -112,6 +116,7 @@ class Quotient(Coarse):
     steps: Natural = 60
     rate: Positive = 0.1
     ridge: Positive = 3.0
+    stretch: Share = 0.5
 
     def example_bytes(self, real: NodeSource) -> int:
         soft = 4 * real.num_classes + 1 - LABEL_BYTES if self.labels == "soft" else 0
@@ -214,7 +219,8 @@ class Quotient(Coarse):
         for part, share in zip(coarser(near, finest, sizes), sizes, strict=True):
             made = self.graph_of(real, part, int(share.sum()), taught.soft)
             made.remarks = {**taught.remarks, "features": learn(made)}
-            made.x = made.x * (length_of(task.x_array) / (length_of(made.x) or 1.0))
+            short = length_of(task.x_array) / (length_of(made.x) or 1.0)
+            made.x = made.x * short**self.stretch
             if self.labels == "hard":
                 made.y = made.y.argmax(1)
             out.append(made)
