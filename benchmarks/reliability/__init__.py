@@ -12,7 +12,7 @@ A part is a module here::
 
 It begins nothing further after ``seconds`` and tries each row ``examples`` times at most. A part
 that takes long calls ``keep(NAME, rows)`` after every row, so that a run that is stopped loses one
-row at most, and asks ``kept(NAME)`` what is there already: to leave it out, or to add to its counts.
+row at most, and asks ``kept(NAME)`` what is there: to leave it out, or to add to its counts.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def keep(
     part = Part(
         title=module(name).TITLE,
         command=f"python benchmarks/reliability.py --only {name}",
-        where=f"{time.strftime('%Y-%m-%d')}, {platform.machine()}, Python {platform.python_version()}",
+        where=f"{time.strftime('%Y-%m-%d')}, {platform.platform(terse=True)}",
         processor_seconds=round(seconds + (old["processor_seconds"] if old else 0), 1),
         rows=list(every.values()),
     )
