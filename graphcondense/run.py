@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib.metadata
 import math
 import platform
 import reprlib
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -71,6 +73,7 @@ from graphcondense.ops.fields import (
 )
 from graphcondense.ops.files import writable, write_whole
 from graphcondense.ops.keywords import shows
+from graphcondense.ops.locks import alone_in
 from graphcondense.ops.memory import free_bytes
 from graphcondense.ops.sizes import said, size_of
 from graphcondense.ops.types import JsonValue, Record
@@ -341,8 +344,8 @@ def condense(
 
     Raises:
         ValueError: bad data, an unknown method or field, an impossible budget, a folder that
-            cannot be written, a checkpoint of another run, or an option that cannot act; always
-            before work starts.
+            cannot be written or that another process works in, a checkpoint of another run, or an
+            option that cannot act; always before work starts.
 
     >>> import graphcondense
     >>> small = graphcondense.condense(graphcondense.data.load("digits"), "random", nodes=20)
@@ -381,7 +384,8 @@ def condense(
     if run.sizes is not None:
         refuse_unnested(built, name, run.sizes)
         refuse_idle(problem, built, run, given, callbacks, loops=False)
-        return _nested(problem, built, name, run, run.sizes, origin or {}, clock, section)
+        with alone(run.out):
+            return _nested(problem, built, name, run, run.sizes, origin or {}, clock, section)
     refuse_idle(problem, built, run, given, callbacks)
     built, why = with_budget(kind, problem, built, name)
     if run.validators is not None:
@@ -389,7 +393,9 @@ def condense(
     if run.validation_nodes is not None:
         problem.validate_on(run.validation_nodes, run.seed)
     make = _best if run.chooses else _run
-    return make(problem, built, name, run, callbacks, origin or {}, clock, preset=section, why=why)
+    rest = (origin or {}, clock)
+    with alone(run.out):
+        return make(problem, built, name, run, callbacks, *rest, preset=section, why=why)
 
 
 def default_method(kind: Kind) -> str:
@@ -561,7 +567,8 @@ def update(small: S, data: object, *, callbacks: Sequence[Callback] = (), **opti
     refuse_idle(problem, method, run, given, callbacks, loops=False)
     refuse_other(record["data"], problem.about())
     section = record.get("preset")
-    grown = _run(problem, method, name, run, (), {}, clock, small, preset=section)
+    with alone(run.out):
+        grown = _run(problem, method, name, run, (), {}, clock, small, preset=section)
     grown.condensed["updated_from"] = graph_hash(small)
     return cast(S, grown)
 
@@ -1226,3 +1233,24 @@ def record(
 
 VERSIONED = ("torch", "torch-geometric", "numpy", "scipy", "scikit-learn")
 """Other packages whose versions a record names."""
+
+
+@contextmanager
+def alone(out: str | Path | None) -> Iterator[None]:
+    """Be the only process that works in the folder of a run; one that stays empty is not kept.
+
+    Raises:
+        ValueError: another process works there, or the folder cannot be written.
+    """
+    if out is None or not parallel.is_main():
+        yield
+        return
+    folder = Path(out)
+    new = [path for path in (folder, *folder.parents) if not os.path.exists(path)]
+    try:
+        with alone_in(writable(folder)):
+            yield
+    finally:
+        with contextlib.suppress(OSError):  # up to the first that is not empty
+            for path in new:
+                path.rmdir()

@@ -351,13 +351,22 @@ class Checkpoint(Callback):
     def save(self, state: State) -> None:
         engine = snapshot(state, self.callbacks)
         if parallel.is_main():
-            part = self.path.with_name(self.path.name + ".part")
-            try:
-                torch.save({"format": FORMAT, "identity": self.identity, "engine": engine}, part)
-                os.replace(part, self.path)
-            finally:
-                part.unlink(missing_ok=True)
+            self._write({"format": FORMAT, "identity": self.identity, "engine": engine})
         self.last, self.saved_step = time.perf_counter(), state.step
+
+    def _write(self, content: Saved) -> None:
+        part = self.path.with_name(self.path.name + ".part")
+        try:
+            torch.save(content, part)
+            os.replace(part, self.path)
+        except (OSError, RuntimeError) as error:  # the latter is how torch says it of a full disk
+            kept = "the one before is whole" if self.path.exists() else "there is none before"
+            raise OSError(
+                f"cannot write the checkpoint {self.path} ({str(error)[:200]}); {kept}; make room "
+                "there and run the same again with resume (--resume)"
+            ) from error
+        finally:
+            part.unlink(missing_ok=True)
 
     def interrupted(self, state: State) -> None:
         if not parallel.is_main():
