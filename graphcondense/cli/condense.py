@@ -60,8 +60,7 @@ class Start:
 
     Attributes:
         config: the config.yaml of an earlier run, to repeat it. Flags win over it.
-        overwrite: start anew in a folder that has a run. A finished one stays until the new one is,
-            and "--resume" goes on with one that was stopped.
+        overwrite: start anew in a folder that has a run; a finished one stays until the new one is.
     """
 
     config: str | None = None
