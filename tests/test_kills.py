@@ -31,7 +31,7 @@ RUNS = {
 
 
 def start(folder: Path, *words: str) -> subprocess.Popen[str]:
-    """A command, with experts and logs in ``folder``, in a session of its own."""
+    """A command, with its experts in ``folder``."""
     env = {**os.environ, "OMP_NUM_THREADS": "1", "GRAPHCONDENSE_CACHE": str(folder / "cache")}
     command = [sys.executable, "-m", "graphcondense", *words]
     pipe = subprocess.PIPE
@@ -87,7 +87,7 @@ def test_a_killed_bench_leaves_no_cell_and_goes_on(tmp_path: Path) -> None:
         process = start(tmp_path, *words)
         time.sleep(5 + 15 * rng.random())
         process.send_signal(signal.SIGKILL)
-        process.communicate()  # ends when the last cell, which writes there, too, has ended
+        process.communicate()
         deadline = time.monotonic() + 60
         while cells_of(tmp_path) and time.monotonic() < deadline:
             time.sleep(0.1)

@@ -102,27 +102,29 @@ def read_plain(file: IO[bytes], encoding: str = "latin1") -> Any:
         raise pickle.UnpicklingError(f"broken ({type(error).__name__})") from error
 
 
-class _Matrix:
-    """Stands for a CSR matrix until its parts are known."""
+class _Part:
+    """Stands for an object until its parts are known."""
+
+    args: tuple[object, ...] = ()
+    parts: Any = None
+
+    def __init__(self, *args: object) -> None:
+        self.args = args
+
+    def __setstate__(self, parts: Any) -> None:
+        self.parts = parts
 
 
-class _Array:
-    """Stands for the class of arrays, which is never called."""
+class _Matrix(_Part):
+    """A CSR matrix."""
 
 
-def _array(of: object, shape: object, code: object) -> np.ndarray:
-    """The empty array that a pickle then fills."""
-    if of is not _Array or shape != (0,):
-        raise pickle.UnpicklingError("an array that is not one of NumPy's own")
-    return np.empty(0, np.int8)
+class _Array(_Part):
+    """An array."""
 
 
-def _number(code: object, *rest: object) -> np.dtype[Any]:
+class _Entry(_Part):
     """The type of an array's entries."""
-    kind = np.dtype(code) if isinstance(code, str) else None
-    if kind is None or kind.kind not in "biuf":
-        raise pickle.UnpicklingError(f"an array of {str(code)[:20]}, which are no numbers")
-    return kind
 
 
 def _mapping(*default: object) -> dict[object, object]:
@@ -131,13 +133,13 @@ def _mapping(*default: object) -> dict[object, object]:
 
 _STANDS_FOR: dict[tuple[str, str], Callable[..., object]] = {
     ("numpy", "ndarray"): _Array,
-    ("numpy", "dtype"): _number,
+    ("numpy", "dtype"): _Entry,
     ("collections", "defaultdict"): _mapping,
     ("builtins", "list"): list,
     ("__builtin__", "list"): list,
     # Old and new releases write the same under different names.
-    ("numpy.core.multiarray", "_reconstruct"): _array,
-    ("numpy._core.multiarray", "_reconstruct"): _array,
+    ("numpy.core.multiarray", "_reconstruct"): _Array,
+    ("numpy._core.multiarray", "_reconstruct"): _Array,
     ("scipy.sparse.csr", "csr_matrix"): _Matrix,
     ("scipy.sparse._csr", "csr_matrix"): _Matrix,
 }
@@ -154,23 +156,34 @@ class _Reader(pickle.Unpickler):
 
 def _plain(value: object) -> object:
     if isinstance(value, _Matrix):
-        parts = vars(value)
-        arrays = [_numeric(parts[name]) for name in ("data", "indices", "indptr")]
+        parts = value.parts
+        arrays = tuple(_numbers(parts[name]) for name in ("data", "indices", "indptr"))
         shape = parts["_shape"] if "_shape" in parts else parts["shape"]
-        matrix = sp.csr_matrix(tuple(arrays), shape=tuple(map(int, shape)))
+        matrix = sp.csr_matrix(arrays, shape=tuple(map(int, shape)))
         matrix.check_format(full_check=True)
         return matrix
     if isinstance(value, dict):
         lists = value.values()
-        if all(type(k) is int for k in value) and all(type(v) is list for v in lists):
-            if all(type(node) is int for near in lists for node in near):
-                return value
+        if not all(type(k) is int for k in value) or not all(type(v) is list for v in lists):
+            raise pickle.UnpicklingError("something else than lists by integer")
+        if not all(type(node) is int for near in lists for node in near):
             raise pickle.UnpicklingError("lists of something else than integers")
-        raise pickle.UnpicklingError("something else than lists by integer")
-    return _numeric(value)
+        return value
+    return _numbers(value)
 
 
-def _numeric(value: object) -> np.ndarray:
-    if type(value) is not np.ndarray or value.dtype.kind not in "biuf":
+def _numbers(value: object) -> np.ndarray:
+    """An array of its parts: version, shape, entries, order and bytes (as text in old files)."""
+    if not isinstance(value, _Array) or value.parts is None:
         raise pickle.UnpicklingError(f"Unsupported global: GLOBAL {type(value).__name__}")
-    return value
+    _, shape, entry, fortran, content = value.parts
+    if not isinstance(entry, _Entry) or not isinstance(content, bytes | str):
+        raise pickle.UnpicklingError("an array of something else than numbers")
+    kind = np.dtype(str(entry.args[0]))
+    if kind.kind not in "biuf":
+        raise pickle.UnpicklingError(f"an array of {str(kind)[:20]}, which are no numbers")
+    if entry.parts is not None and entry.parts[1] in ("<", ">"):
+        kind = kind.newbyteorder(entry.parts[1])
+    raw = content.encode("latin1") if isinstance(content, str) else content
+    flat = np.frombuffer(raw, kind)
+    return flat.reshape(shape, order="F" if fortran else "C").copy(order="K")
