@@ -35,12 +35,12 @@ def names(folder: str) -> set[str]:
     return {path.name for path in Path(folder).iterdir()}
 
 
-def held_by_another(folder: str):
-    """The lock of a process that runs, and of one that has ended."""
+def held_by_another(folder: str) -> subprocess.Popen[str]:
+    """Another process that works in a folder."""
     Path(folder).mkdir(exist_ok=True)
     code = (
-        "import sys; from filelock import SoftFileLock; SoftFileLock(sys.argv[1]).acquire(); "
-        "print('held', flush=True); sys.stdin.read()"
+        "import sys; from filelock import SoftFileLock; lock = SoftFileLock(sys.argv[1]); "
+        "lock.acquire(); print('held', flush=True); sys.stdin.read()"
     )
     words = [sys.executable, "-c", code, f"{folder}/.lock"]
     pipe = subprocess.PIPE
@@ -100,11 +100,13 @@ def test_overwrite_keeps_the_old_run_until_the_new_one_is_whole(
 
 
 def test_resume_goes_on_with_the_successor() -> None:
-    assert condense() == 0
-    assert condense("--seed", "1", "--out", "other") == 0
+    short = ["--epochs", "1", "--outer", "2", "--validations", "1", "--no-progress"]
+    words = ["condense", "gcond-x", *PICK, *short]
+    assert cli.main([*words, "--out", "run"]) == 0
+    assert cli.main([*words, "--seed", "1", "--out", "other"]) == 0
     wanted = graph_hash(graphcondense.load("other"))
     Path("other").rename("run/.new")  # a process that was killed before it moved its files
-    assert condense("--seed", "1", "--resume") == 0
+    assert cli.main([*words, "--seed", "1", "--out", "run", "--resume"]) == 0
     assert graph_hash(graphcondense.load("run")) == wanted
     assert not Path("run/.new").exists()
 

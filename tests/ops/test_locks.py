@@ -12,7 +12,8 @@ from graphcondense.ops.locks import LOCK, alone_in
 
 HOLD = (
     "import sys, time; from filelock import SoftFileLock; "
-    "SoftFileLock(sys.argv[1]).acquire(timeout=0); print('held', flush=True); time.sleep(600)"
+    "lock = SoftFileLock(sys.argv[1]); lock.acquire(timeout=0); print('held', flush=True); "
+    "time.sleep(600)"
 )
 
 
