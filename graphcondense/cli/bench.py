@@ -332,6 +332,8 @@ def in_processes(args: Namespace, argv: Sequence[str], log: CellLog) -> bool:
     pool.shutdown(cancel_futures=True)
     os.close(mine)
     os.close(alive)
+    with contextlib.suppress(OSError):  # a table without a cell leaves no folder
+        log.cells.rmdir()
     return stop.is_set() or any(process.returncode in STOPPED for process in running)
 
 
