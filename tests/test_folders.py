@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
 import graphcondense
-from graphcondense import cli
-from graphcondense.cli import INTERRUPTED, TERMINATED, folders
+from graphcondense import cli, run_folder
+from graphcondense.cli import INTERRUPTED, TERMINATED
 from graphcondense.core.callbacks import Checkpoint
 from graphcondense.core.engine import State
+from graphcondense.methods.random import RandomNodes
 from graphcondense.ops.locks import alone_in
 from graphcondense.saved.condensed import graph_hash
 
@@ -39,12 +42,13 @@ def held_by_another(folder: str) -> subprocess.Popen[str]:
     """Another process that works in a folder."""
     Path(folder).mkdir(exist_ok=True)
     code = (
-        "import sys; from filelock import SoftFileLock; lock = SoftFileLock(sys.argv[1]); "
-        "lock.acquire(); print('held', flush=True); sys.stdin.read()"
+        "import pathlib, sys; from graphcondense.ops.locks import alone_in\n"
+        "with alone_in(pathlib.Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
     )
-    words = [sys.executable, "-c", code, f"{folder}/.lock"]
     pipe = subprocess.PIPE
-    process = subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, folder], stdin=pipe, stdout=pipe, text=True
+    )
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
     return process
@@ -75,31 +79,48 @@ def test_a_folder_that_was_made_for_nothing_is_not_kept() -> None:
     assert not Path("a").exists()
 
 
+def contents(folder: str) -> dict[str, bytes]:
+    """Files of a folder and below."""
+    return {str(p): p.read_bytes() for p in Path(folder).rglob("*") if p.is_file()}
+
+
 @pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt()])
-def test_overwrite_keeps_the_old_run_until_the_new_one_is_whole(
-    monkeypatch: pytest.MonkeyPatch, error: BaseException
+@pytest.mark.parametrize("way", ["command", "python"])
+def test_a_finished_run_stays_until_the_new_one_is_whole(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException, way: str
 ) -> None:
+    data = graphcondense.data.load("digits")
+
+    def anew() -> None:
+        if way == "command":
+            assert condense("--seed", "1", "--overwrite") in (0, 2, INTERRUPTED)
+        else:
+            with contextlib.suppress(ValueError, KeyboardInterrupt):
+                graphcondense.condense(data, "random", nodes=20, seed=1, out="run")
+
     assert condense() == 0
     Path("run/evaluation.json").write_text("{}")
     Path("run/mine.txt").write_text("mine")
-    before = {path: path.read_bytes() for path in Path("run").iterdir()}
+    before = contents("run")
     with monkeypatch.context() as patch:
 
         def fail(*args: object, **options: object) -> None:
-            assert {p: p.read_bytes() for p in before} == before
+            now = contents("run")
+            assert {path: now[path] for path in before} == before
             raise error
 
-        patch.setattr(graphcondense, "condense", fail)
-        assert condense("--seed", "1", "--overwrite") in (2, INTERRUPTED)
-    assert {path: path.read_bytes() for path in Path("run").iterdir()} == before
+        patch.setattr(RandomNodes, "condense", fail)
+        anew()
+    assert contents("run") == before
     old = graph_hash(graphcondense.load("run"))
-    assert condense("--seed", "1", "--overwrite") == 0
+    anew()
     assert graph_hash(graphcondense.load("run")) != old
     assert "seed: 1" in Path("run/config.yaml").read_text()
-    assert names("run") == {path.name for path in before} - {"evaluation.json"}
+    gone = {"run/evaluation.json"} | ({"run/graph.png"} if way == "python" else set())
+    assert contents("run").keys() == before.keys() - gone
 
 
-def test_resume_goes_on_with_the_successor() -> None:
+def test_resume_goes_on_with_the_run_that_replaces_another() -> None:
     short = ["--epochs", "1", "--outer", "2", "--validations", "1", "--no-progress"]
     words = ["condense", "gcond-x", *PICK, *short]
     assert cli.main([*words, "--out", "run"]) == 0
@@ -111,25 +132,57 @@ def test_resume_goes_on_with_the_successor() -> None:
     assert not Path("run/.new").exists()
 
 
-def test_a_result_moves_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    moved = []
-    for folder in ("new", "old"):
-        Path(folder).mkdir()
-        for name in ("condensed.md", "condensed.safetensors", "config.yaml", "metrics.jsonl"):
-            Path(folder, name).write_text(folder)
-    replace = Path.replace
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", lambda p, to: (moved.append(p.name), replace(p, to))[1])
-        folders.succeed(Path("new"), Path("old"))
-    assert moved[-1] == "condensed.safetensors"
-    assert {path.read_text() for path in Path("old").iterdir()} == {"new"}
+def test_a_kill_at_any_move_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step of putting a new run in the place of an old one may be the last of a process."""
+    steps = ("replace", "rename", "unlink")
+    usual = {name: getattr(Path, name) for name in steps}
+
+    def runs() -> None:
+        for folder in ("run", "run/.new"):
+            Path(folder).mkdir(exist_ok=True)
+            for name in ("condensed.md", "condensed.safetensors", "config.yaml", "metrics.jsonl"):
+                Path(folder, name).write_text(folder)
+        Path("run/curve.png").write_text("old")
+        Path("run/mine.txt").write_text("mine")
+
+    class Killed(BaseException):
+        """In the place of a kill: nothing catches it."""
+
+    def until_killed(name: str) -> Callable[..., object]:
+        def step(path: Path, *to: Path, **more: bool) -> object:
+            if not left.pop():
+                raise Killed
+            return usual[name](path, *to, **more)
+
+        return step
+
+    for last in range(100):
+        runs()
+        left = [False, *[True] * last]
+        killed = False
+        with monkeypatch.context() as patch:
+            for name in steps:
+                patch.setattr(Path, name, until_killed(name))
+            try:
+                run_folder._replace(Path("run"), ["."])
+            except Killed:
+                killed = True
+        assert Path("run/condensed.safetensors").exists(), last
+        with run_folder.working_in(Path("run"), resume=True) as place:
+            assert place == Path("run")
+        now = contents("run")
+        assert now.pop("run/mine.txt") == b"mine"
+        assert set(now.values()) == {b"run/.new"}, last
+        assert len(now) == 4
+        if not killed:
+            break
+    assert last > 4
 
 
 def test_a_checkpoint_that_does_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The one before it stays, and no part of the new one."""
     callback = Checkpoint("checkpoint.pt", {})
-    callback.file = Path("checkpoint.pt")
-    callback.file.write_text("before")
+    callback.path.write_text("before")
 
     def full(content: object, path: Path) -> None:
         path.write_text("half")

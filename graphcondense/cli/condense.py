@@ -26,25 +26,11 @@ from graphcondense.cli.flags import (
     summary_of,
     where_of,
 )
-from graphcondense.cli.folders import (
-    BUDGETS,
-    Config,
-    begun,
-    config_flags,
-    discard,
-    draw,
-    has_result,
-    keeps,
-    prepare,
-    refuse_used,
-    size,
-    succeed,
-    successor,
-)
+from graphcondense.cli.folders import BUDGETS, Config, config_flags, draw, refuse_used, size
 from graphcondense.cli.help import asks_help, data_key, glance
 from graphcondense.cli.runs import check_device
 from graphcondense.cli.text import CONSOLE, is_main, say, summary, tell, warn
-from graphcondense.ops.locks import LOCK
+from graphcondense.run_folder import begun, current, is_finished
 
 if TYPE_CHECKING:
     from graphcondense.core.method import Method
@@ -89,7 +75,7 @@ def command_condense(argv: list[str]) -> object:
     if config and method != config["method"]:
         raise ValueError(f"{path} is of method {config['method']}, not {method}")
     from graphcondense.methods import find_method
-    from graphcondense.run import Run, alone, is_finished
+    from graphcondense.run import Run
 
     forms = forms_of(method)
     if data_name is None and not asked:
@@ -108,56 +94,31 @@ def command_condense(argv: list[str]) -> object:
     if args.resume and args.overwrite:
         raise ValueError("--resume goes on and --overwrite starts over: give one of them")
     sizes = sorted(options["sizes"] or ())
-    parts = [str(n) for n in sizes] or ["."]
-    folders = [folder / part for part in parts]
-    options["preset"] = args.preset
+    folders = [folder / str(n) for n in sizes] or [folder]
+    for one in folders if not args.resume else ():
+        refuse_used(one, args.overwrite)
+    options |= {"out": folder, "preset": args.preset}
     if CONSOLE.quiet:
         options["progress"] = False
-    with alone(folder):
-        # A finished run stays until the one that takes its place is whole.
-        place = _place(folder, folders, args)
-        options["out"] = place
-        if args.resume and is_finished(place):
-            tell(f"{folder} is finished: there is nothing to resume")
-        _tell_other_kinds(where.named(), cls.kind, forms)
-        try:
-            made = _run(data, method, options, asdict(where), argv)
-        finally:
-            if place != folder and not any(map(keeps, (place / part for part in parts))):
-                discard(folder)
-        for part, one in zip(parts, folders, strict=True):
-            succeed(place / part, one)
-        discard(folder)
-        if not is_main():  # another machine may not have the folder
-            return None
-        found = [
-            _shown(small, here, data)
-            for small, here in zip(made.values() if sizes else [made], folders, strict=True)
-        ]
+    if args.resume and is_finished(current(folder)):
+        tell(f"{folder} is finished: there is nothing to resume")
+    _tell_other_kinds(where.named(), cls.kind, forms)
+    made = _run(data, method, options, asdict(where), argv)
+    if not is_main():  # another machine may not have the folder
+        return None
+    found = [
+        _shown(small, here, data)
+        for small, here in zip(made.values() if sizes else [made], folders, strict=True)
+    ]
     tell(f"next: graphcondense evaluate {shlex.join(map(str, folders))}")
     return found if sizes else found[0]
-
-
-def _place(folder: Path, folders: Sequence[Path], args: Namespace) -> Path:
-    """Where the run is made: in its folder, or beside the finished run that it is to replace."""
-    if args.resume:
-        # One that was to replace another and did not come to its end.
-        return successor(folder) if keeps(successor(folder)) else folder
-    for one in folders:
-        refuse_used(one, args.overwrite)
-    discard(folder)
-    if any(map(has_result, folders)):
-        return successor(folder)
-    for one in folders:
-        prepare(one, args.overwrite)
-    return folder
 
 
 def _shown(small: Any, folder: Path, data: object) -> Record:
     """Say what was made and draw it into its folder; what ``--json`` prints of it."""
     say(summary(small))
     draw(small, folder, data)
-    files = sorted(p.name for p in folder.iterdir() if p.is_file() and p.name != LOCK)
+    files = sorted(p.name for p in folder.iterdir() if p.is_file())
     tell(f"\n{folder}: {', '.join(files)}")
     return {"folder": str(folder), "files": files, "condensed": small.condensed}
 
@@ -392,8 +353,9 @@ def _run(
         return graphcondense.condense(data, method, origin=origin, **asked)
     except KeyboardInterrupt:
         folder: Path = options["out"]
-        on = ["--resume"] if begun(folder) else ["--overwrite"] * ("--overwrite" in argv)
-        todo = "go on" if begun(folder) else "start over"
+        goes_on = begun(current(folder))
+        on = ["--resume"] if goes_on else ["--overwrite"] * ("--overwrite" in argv)
+        todo = "go on" if goes_on else "start over"
         again = [word for word in argv if word not in ("--resume", "--overwrite")]
         if is_main():
             program = f"{TORCHRUN} -m " if "WORLD_SIZE" in os.environ else ""

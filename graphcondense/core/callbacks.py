@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 
 from graphcondense.core import parallel
+from graphcondense.core.clock import Clock
 from graphcondense.core.engine import Callback, State, matched, snapshot
 from graphcondense.core.types import Saved, Scorer
 from graphcondense.ops.files import check_archive
@@ -233,37 +234,6 @@ class EarlyStop(Callback):
         self.best, self.since = float(saved["best"]), int(saved["since"])
 
 
-class Clock:
-    """Seconds of a run, from when the clock was made, in all processes up to their checkpoints.
-
-    Attributes:
-        on_gpu: whether the work is on a GPU; seconds of the processor are then those of the clock.
-    """
-
-    def __init__(self) -> None:
-        self.on_gpu = False
-        self._began, self._processor = time.perf_counter(), time.process_time()
-        self._earlier = (0.0, 0.0)
-
-    @property
-    def seconds(self) -> float:
-        """Of the clock on the wall."""
-        return self._earlier[0] + time.perf_counter() - self._began
-
-    @property
-    def processor_seconds(self) -> float:
-        """Of the CPU over all threads; on a GPU those on the wall."""
-        on_cpu = time.process_time() - self._processor
-        here = time.perf_counter() - self._began if self.on_gpu else on_cpu
-        return self._earlier[1] + here
-
-    def state_dict(self) -> dict[str, float]:
-        return {"seconds": self.seconds, "processor_seconds": self.processor_seconds}
-
-    def load_state_dict(self, saved: Saved) -> None:
-        self._earlier = float(saved["seconds"]), float(saved["processor_seconds"])
-
-
 class TimeBudget(Callback):
     """End the run in time, and remember what it used for a process that goes on with it.
 
@@ -284,10 +254,13 @@ class TimeBudget(Callback):
 
     def start(self, state: State) -> None:
         self.clock = self.clock or Clock()
+        self.clock.tell(state.step)
         if self.spent:  # a run that had ended does not go on when it is resumed, unless it may
             self._judge(state)
 
     def step(self, state: State) -> None:
+        assert self.clock is not None
+        self.clock.updates += 1
         self._judge(state)
 
     def _judge(self, state: State) -> None:

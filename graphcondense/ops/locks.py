@@ -1,14 +1,16 @@
-"""One process at a time: a lock file whose owner is named, and taken over once it is gone."""
+"""One process at a time: a lock on a file, whose owner is named, and which a kill frees."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime
+import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import SoftFileLock, Timeout
+from filelock import FileLock, SoftFileLock, Timeout
 
 LOCK = ".lock"
 """The file in a folder that one process works in; it is gone afterwards."""
@@ -16,7 +18,7 @@ LOCK = ".lock"
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Be the only process that works in ``folder``, which is there, inside a ``with`` block.
+    """Be the only one that works in ``folder``, which is there, inside a ``with`` block.
 
     See :func:`alone_with`.
     """
@@ -26,25 +28,27 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def alone_with(file: Path, what: str) -> Iterator[None]:
-    """Be the only process that has the lock ``file``, inside a ``with`` block.
+    """Be the only one, process or thread, that has the lock ``file``, inside a ``with`` block.
 
-    The same thread may have it several times. The lock of a process of this machine that has ended,
-    in whatever way, is taken over.
+    The system frees the lock of a process that ends, in whatever way. Where a file system has no
+    such locks, the file itself is the lock, and that of another machine must be removed by hand.
 
     Raises:
-        ValueError: another process has it; says which, where, and since when.
+        ValueError: another has it; says which process, where, and since when.
     """
-    lock = SoftFileLock(file, is_singleton=True)
-    for attempts in (2, 1, 0):  # one finds that the owner is gone, the next takes over
-        try:
-            lock.acquire(timeout=0)
-            break
-        except Timeout:
-            if not attempts:
-                raise ValueError(f"{what} is in use by {_owner(file)}") from None
+    lock = FileLock(file)
     try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ValueError(f"{what} is in use by {_owner(file)}") from None
+    by_system = not isinstance(lock, SoftFileLock)
+    try:
+        if by_system:  # else it has the owner already
+            file.write_text(f"{os.getpid()}\n{socket.gethostname()}\n", encoding="utf-8")
         yield
     finally:
+        if by_system:  # while it is held; who has opened it by now finds that it is gone
+            file.unlink(missing_ok=True)
         lock.release()
 
 

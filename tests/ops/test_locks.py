@@ -1,5 +1,6 @@
 """One process at a time; the lock of one that was killed is taken over."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -10,17 +11,19 @@ import pytest
 
 from graphcondense.ops.locks import LOCK, alone_in
 
-HOLD = (
-    "import sys, time; from filelock import SoftFileLock; "
-    "lock = SoftFileLock(sys.argv[1]); lock.acquire(timeout=0); print('held', flush=True); "
-    "time.sleep(600)"
-)
+HOLD = """
+import pathlib, sys, time
+from graphcondense.ops.locks import alone_in
+with alone_in(pathlib.Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(600)
+"""
 
 
 @pytest.fixture
 def other(tmp_path: Path):
     """Another process that has the lock."""
-    words = [sys.executable, "-c", HOLD, str(tmp_path / LOCK)]
+    words = [sys.executable, "-c", HOLD, str(tmp_path)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "held\n"
         yield process
@@ -42,7 +45,7 @@ def test_the_lock_of_a_killed_process_is_taken_over(tmp_path, other):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_one_thread_may_have_it_twice_and_another_not(tmp_path):
+def test_another_thread_does_not_have_it(tmp_path):
     said = []
 
     def try_it() -> None:
@@ -52,11 +55,25 @@ def test_one_thread_may_have_it_twice_and_another_not(tmp_path):
         except ValueError as error:
             said.append(str(error))
 
-    with alone_in(tmp_path), alone_in(tmp_path):
+    with alone_in(tmp_path):
         thread = threading.Thread(target=try_it)
         thread.start()
         thread.join()
     assert f"process {os.getpid()} " in said[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.filterwarnings("ignore:flock not supported")
+def test_a_file_system_without_locks(tmp_path, monkeypatch):
+    """The file is the lock there; its owner is named as well."""
+
+    def missing(fd: int, how: int) -> None:
+        raise OSError(errno.ENOSYS, "no such call")
+
+    monkeypatch.setattr("fcntl.flock", missing)
+    said = f"in use by process {os.getpid()} on "
+    with alone_in(tmp_path), pytest.raises(ValueError, match=said), alone_in(tmp_path):
+        pass
     assert list(tmp_path.iterdir()) == []
 
 
