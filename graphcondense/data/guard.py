@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 import pickle
+import pickletools
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import IO, Any
@@ -94,8 +96,12 @@ def read_plain(file: IO[bytes], encoding: str = "latin1") -> Any:
     Raises:
         pickle.UnpicklingError: there is anything else in it.
     """
+    content = file.read()
     try:
-        return _plain(_Reader(file, encoding=encoding).load())
+        for step, number, _ in pickletools.genops(content):
+            if step.name == "LONG_BINPUT" and number > len(content):  # memory is taken for so many
+                raise pickle.UnpicklingError("numbers that no file of its size has")
+        return _plain(_Reader(BytesIO(content), encoding=encoding).load())
     except pickle.UnpicklingError:
         raise
     except Exception as error:  # a made-up pickle fails in whatever way it likes

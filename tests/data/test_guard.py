@@ -169,6 +169,7 @@ def test_other_pickles_are_refused(value):
         b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I9\ntS'b'\ntR.",
         b"cscipy.sparse.csr\ncsr_matrix\n)\x81.",  # without its parts
         b"P0\n.",  # a persistent id
+        b"]r\xff\xff\xff\x7f.",  # number 2^31 - 1 of what is kept for later
         b"\x80\x04\x8c\x05numpy\x8c\x05dtype\x93\x8c\x01O\x85R.",
     ],
 )
