@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from graphcondense import condense, data
+from graphcondense import condense
 from graphcondense.core import clock as clocks
 from graphcondense.core.clock import Clock, Spent
 from graphcondense.core.engine import Callback, State
 from graphcondense.core.types import Saved
+from graphcondense.data.task import as_task
+from tests.cases import toy_graph
 
 RUN = {"method": "gcond", "seed": 0}
 
@@ -125,8 +127,8 @@ class Stop(Callback):
 def test_the_record_of_a_resumed_run_has_what_was_lost(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real = data.load("digits")
-    options = {"nodes": 20, "epochs": 1, "outer": 8, "validations": 0, "progress": False}
+    real = as_task(toy_graph())
+    options = {"nodes": 9, "epochs": 1, "outer": 8, "validations": 0, "progress": False}
     out = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
         condense(real, "gcond-x", out=out, callbacks=[Stop(6)], checkpoint_seconds=3600, **options)
