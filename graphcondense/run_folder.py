@@ -53,6 +53,9 @@ def working_in(folder: Path, resume: bool, parts: Sequence[str] = (".",)) -> Ite
     made = [path for path in (folder, *folder.parents) if not os.path.exists(path)]
     try:
         with alone_in(writable(folder)):
+            for part in parts:
+                _tidy(folder / part)
+                _tidy(folder / NEW / part)
             _move(folder, parts)  # what a process that was killed left
             if _whole(folder / NEW, parts):
                 _replace(folder, parts)
@@ -63,6 +66,7 @@ def working_in(folder: Path, resume: bool, parts: Sequence[str] = (".",)) -> Ite
                 place = folder / NEW if replaces else folder
                 for part in parts if place == folder else ():
                     clear(folder / part, but=() if begun(folder / part) else (CLOCK,))
+            place.mkdir(exist_ok=True)
             try:
                 yield place
             except BaseException:
@@ -110,6 +114,14 @@ def clear(folder: Path, but: Collection[str] = ()) -> None:
         if path.name not in but:
             path.unlink(missing_ok=True)
     candidates.clear(folder)
+
+
+def _tidy(folder: Path) -> None:
+    """Remove the drafts of a run that was killed while it wrote a file."""
+    for name in ("condensed.safetensors", "condensed.md", "config.yaml", CLOCK):
+        for path in folder.glob(f".{name}.*.tmp"):
+            path.unlink()
+    (folder / "checkpoint.pt.part").unlink(missing_ok=True)
 
 
 def _whole(folder: Path, parts: Sequence[str]) -> bool:

@@ -132,6 +132,16 @@ def test_resume_goes_on_with_the_run_that_replaces_another() -> None:
     assert not Path("run/.new").exists()
 
 
+def test_drafts_of_a_killed_run_are_removed() -> None:
+    Path("run/.new").mkdir(parents=True)
+    drafts = ("run/.clock.json.1.tmp", "run/.new/.condensed.md.1.tmp", "run/checkpoint.pt.part")
+    for name in (*drafts, "run/.mine.tmp"):
+        Path(name).write_text("half")
+    with run_folder.working_in(Path("run"), resume=True):
+        pass
+    assert contents("run").keys() == {"run/.mine.tmp"}
+
+
 def test_a_kill_at_any_move_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each step of putting a new run in the place of an old one may be the last of a process."""
     steps = ("replace", "rename", "unlink")

@@ -195,7 +195,10 @@ def killed(case: Case, want: str, took: float, rng: random.Random, kills: int) -
 
 def unwanted(path: Path) -> bool:
     """Whether a file is no part of a finished run."""
-    return path.name in (".lock", "clock.json", ".new", ".whole") or path.suffix == ".part"
+    return path.name in (".lock", "clock.json", ".new", ".whole") or path.suffix in (
+        ".part",
+        ".tmp",
+    )
 
 
 BENCH = (
