@@ -1095,7 +1095,9 @@ def _opened(
     folder = stack.enter_context(working_in(Path(run.out), run.resume))
     if not run.resume or not is_finished(folder):
         return folder, None
-    return folder, _finished(folder, identity)
+    small = _finished(folder, identity)
+    (folder / CLOCK).unlink(missing_ok=True)  # of a process that was killed after its last work
+    return folder, small
 
 
 def _finished(folder: Path, identity: Mapping[str, object]) -> Small:

@@ -294,6 +294,8 @@ def in_processes(args: Namespace, argv: Sequence[str], log: CellLog) -> bool:
         log.cells.mkdir(parents=True, exist_ok=True)
         try:
             with alone_with(log.cells / f".{name}.lock", f"the cell {name} of {log.cells}"):
+                for draft in log.cells.glob(f".{name}.json.*.tmp"):  # of a cell that was killed
+                    draft.unlink()
                 if not log.path(name).exists():  # another command may have made it since
                     run_one(name)
         except ValueError as error:
@@ -322,6 +324,9 @@ def in_processes(args: Namespace, argv: Sequence[str], log: CellLog) -> bool:
             return
         log.ended(name, last_line(errors) if process.returncode else "")
 
+    for lock in log.cells.glob(".*.lock"):  # of a process that was killed after a cell's end
+        if log.path(lock.name[1:].removesuffix(".lock")).exists():
+            lock.unlink(missing_ok=True)
     pool = ThreadPoolExecutor(workers)
     try:
         list(pool.map(one, log.todo))
