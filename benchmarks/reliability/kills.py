@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -96,23 +96,23 @@ def smaller(folder: Path) -> None:
 
 GCOND = condensed(graph, "gcond", nodes=20, epochs=3, outer=4, **LOOP)
 CASES = (
-    Case("gcond", GCOND),
+    Case("gcond-x with a folder for propagated features", condensed(
+        graph, "gcond-x", nodes=20, epochs=2, outer=3, cache=lambda folder: str(folder / "cache"),
+        **{**LOOP, "validations": 0},
+    )),
     Case("mtt of images, with its experts", condensed(
         images, "mtt", per_class=1, model="mlp", hidden_channels=8, num_experts=2, expert_epochs=3,
         max_start=1, ahead=1, student_steps=3, steps=6,
         experts=lambda folder: str(folder / "experts"), **{**LOOP, "validations": 0},
     )),
-    Case("quotient, the best of 2 candidates", condensed(
-        graph, "quotient", nodes=20, candidates=2, progress=False,
-    )),
-    Case("gcond-x with a folder for propagated features", condensed(
-        graph, "gcond-x", nodes=20, epochs=2, outer=3, cache=lambda folder: str(folder / "cache"),
-        **{**LOOP, "validations": 0},
-    )),
     Case("update of quotient", updated, smaller),
+    Case("gcond", GCOND),
     Case("gcond in the place of a finished run", GCOND, lambda folder: condensed(
         graph, "random", nodes=20, progress=False,
     )(folder, False)),
+    Case("quotient, the best of 2 candidates", condensed(
+        graph, "quotient", nodes=20, candidates=2, progress=False,
+    )),
 )  # fmt: skip
 
 
@@ -150,6 +150,7 @@ def goes_on(case: Case, folder: Path) -> bool:
     return case.make is not updated and begun(current(folder / "run"))
 
 
+@cache
 def undisturbed(case: Case) -> tuple[str, float]:
     """The hash of the end in one go, and the seconds it took."""
     with tempfile.TemporaryDirectory() as place:
@@ -271,6 +272,7 @@ def times(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in folder.glob("runs/bench/*/*.json")}
 
 
+@cache
 def bench_undisturbed() -> tuple[dict[str, Any], float]:
     with tempfile.TemporaryDirectory() as place:
         began = time.monotonic()
@@ -279,19 +281,22 @@ def bench_undisturbed() -> tuple[dict[str, Any], float]:
         return scores(Path(place)), time.monotonic() - began
 
 
+def _killed(case: Case, rng: random.Random, kills: int) -> str:
+    return killed(case, *undisturbed(case), rng, kills)
+
+
+def _killed_bench(rng: random.Random, kills: int) -> str:
+    return killed_bench(*bench_undisturbed(), rng, kills)
+
+
 def run(seconds: float, examples: int, root: str) -> dict[str, Any]:
     """The cases take turns; counts are added to those that are there."""
     deadline = time.monotonic() + seconds
     rows = {row["what"]: row for row in kept(NAME)}
-    tries: dict[str, tuple[str, Callable[[random.Random, int], str]]] = {}
-    for case in CASES:
-        want, took = undisturbed(case)
-        tries[case.what] = (
-            TEST,
-            lambda rng, kills, c=case, w=want, t=took: killed(c, w, t, rng, kills),
-        )
-    known, lasts = bench_undisturbed()
-    tries["bench"] = BENCH_TEST, lambda rng, kills: killed_bench(known, lasts, rng, kills)
+    tries: dict[str, tuple[str, Callable[[random.Random, int], str]]] = {
+        case.what: (TEST, partial(_killed, case)) for case in CASES
+    }
+    tries["bench"] = BENCH_TEST, _killed_bench
     begun = {what: rows[what]["tried"] if what in rows else 0 for what in tries}
     while time.monotonic() < deadline:
         waiting = [
