@@ -140,10 +140,15 @@ def clear(folder: Path) -> None:
 
 
 def settle(folder: Path, seed: int) -> None:
-    """Move what the chosen candidate wrote into the folder of the run, and remove the others."""
-    for path in part_of(folder, seed).iterdir():
+    """Move what else the chosen candidate wrote into the folder of the run, which has its set, and
+    remove the others. A process that was killed on the way may have done some of it.
+    """
+    part = part_of(folder, seed)
+    own = ("condensed", "config", "checkpoint", "clock")
+    for path in part.iterdir() if part.is_dir() else ():
         target = folder / path.name
-        if target.is_dir():
-            shutil.rmtree(target)
-        path.replace(target)
+        if path.name.partition(".")[0] not in own:
+            if target.is_dir():
+                shutil.rmtree(target)
+            path.replace(target)
     clear(folder)

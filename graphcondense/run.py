@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib.metadata
 import math
@@ -9,7 +10,7 @@ import platform
 import reprlib
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import (
@@ -30,7 +31,6 @@ from graphcondense import candidates
 from graphcondense.core import parallel
 from graphcondense.core.callbacks import (
     Checkpoint,
-    Clock,
     EarlyStop,
     JsonLog,
     Progress,
@@ -40,6 +40,7 @@ from graphcondense.core.callbacks import (
     differences,
     read_checkpoint,
 )
+from graphcondense.core.clock import Clock, Spent
 from graphcondense.core.engine import Callback, State
 from graphcondense.core.method import Method, checked_callbacks, hyperparameters
 from graphcondense.core.panel import By
@@ -69,12 +70,13 @@ from graphcondense.ops.fields import (
     brief,
     check_fields,
 )
-from graphcondense.ops.files import writable, write_whole
+from graphcondense.ops.files import write_whole
 from graphcondense.ops.keywords import shows
 from graphcondense.ops.memory import free_bytes
 from graphcondense.ops.sizes import said, size_of
 from graphcondense.ops.types import JsonValue, Record
 from graphcondense.ops.yaml import read_yaml, read_yaml_file
+from graphcondense.run_folder import CLOCK, is_finished, working_in
 from graphcondense.version import __version__
 
 if TYPE_CHECKING:
@@ -341,8 +343,8 @@ def condense(
 
     Raises:
         ValueError: bad data, an unknown method or field, an impossible budget, a folder that
-            cannot be written, a checkpoint of another run, or an option that cannot act; always
-            before work starts.
+            cannot be written or that another process works in, a checkpoint of another run, or an
+            option that cannot act; always before work starts.
 
     >>> import graphcondense
     >>> small = graphcondense.condense(graphcondense.data.load("digits"), "random", nodes=20)
@@ -799,57 +801,61 @@ def _run(
     estimate = method.memory_bytes(source)  # an impossible budget ends here, before any writing
     refuse_large(method, name, run, source, estimate)
     clock.on_gpu = device_of(run).type == "cuda"
-    folder, done = parallel.from_main(lambda: _opened(run, identity))
-    if done is not None:
-        return done
-    _held_against_free(problem, method, name, source, estimate, device_of(run))
-    rng = torch.Generator().manual_seed(run.seed)
-    # Whether it is ever asked or not, a score belongs to a loop.
-    scored = run.validations and method.iterates and before is None
-    watch = Watch(problem.score() if scored else None, run.validations)
-    # All that has a state is always there, so that a resumed run may have other limits.
-    lasting: list[Callback] = [TimeBudget(run.seconds, clock, watch), *extra, watch]
-    lasting.append(EarlyStop(run.patience, watch))
-    if folder is not None:
-        lasting.append(JsonLog(folder / "metrics.jsonl"))
-    resume = None
-    if folder is not None and run.resume:
-        read = partial(read_checkpoint, folder / "checkpoint.pt", identity, lasting)
-        resume = parallel.from_main(read)
-    percent = about.get("metric") not in ("rmse", "mae")
-    label = f"{name}, seed {run.seed}" if judged else name
-    callbacks = [*lasting, Progress(label, percent=percent)] if run.progress else [*lasting]
-    if folder is not None:
-        if parallel.is_main():
-            _write_config(folder, identity, preset, run, about, origin)
-            if run.tensorboard:
-                callbacks.append(TensorBoardLog(folder / "tensorboard"))
-        path = folder / "checkpoint.pt"
-        callbacks.append(Checkpoint(path, identity, lasting, seconds=run.checkpoint_seconds))
-    if before is None:
-        loop = Record(callbacks=callbacks, resume=resume) if method.iterates else Record()
-        if identity["learners"] is not None:
-            loop["learners"] = identity["learners"]
-        syn = method.condense(source, rng=rng, **loop)
-    else:
-        syn = method.update(source, before, rng=rng)
-    small = _recorded(
-        problem, method, name, run, about, syn, watch, clock, estimate, preset, judged=judged
-    )
-    if why:
-        small.condensed["budget"]["default"] = why
-    if parallel.is_main() and "warning" in syn.remarks:
-        print(f"{name}: {syn.remarks['warning']}", file=sys.stderr)
-    if watch.start_kept and parallel.is_main():
-        print(start_kept_said(small.condensed), file=sys.stderr)
-    if folder is not None and parallel.is_main():
-        from graphcondense.saved.condensed import save
+    with contextlib.ExitStack() as stack:
+        folder, done = parallel.from_main(lambda: _opened(stack, run, identity))
+        if done is not None:
+            return done
+        _held_against_free(problem, method, name, source, estimate, device_of(run))
+        rng = torch.Generator().manual_seed(run.seed)
+        # Whether it is ever asked or not, a score belongs to a loop.
+        scored = run.validations and method.iterates and before is None
+        watch = Watch(problem.score() if scored else None, run.validations)
+        # All that has a state is always there, so that a resumed run may have other limits.
+        lasting: list[Callback] = [TimeBudget(run.seconds, clock, watch), *extra, watch]
+        lasting.append(EarlyStop(run.patience, watch))
+        if folder is not None:
+            lasting.append(JsonLog(folder / "metrics.jsonl"))
+        resume = None
+        if folder is not None and run.resume:
+            read = partial(read_checkpoint, folder / "checkpoint.pt", identity, lasting)
+            resume = parallel.from_main(read)
+        percent = about.get("metric") not in ("rmse", "mae")
+        label = f"{name}, seed {run.seed}" if judged else name
+        callbacks = [*lasting, Progress(label, percent=percent)] if run.progress else [*lasting]
+        if folder is not None:
+            if parallel.is_main():
+                stack.enter_context(clock.noted_in(folder / CLOCK, identity))
+                if resume is None:
+                    clock.tell(0)
+                _write_config(folder, identity, preset, run, about, origin)
+                if run.tensorboard:
+                    callbacks.append(TensorBoardLog(folder / "tensorboard"))
+            path = folder / "checkpoint.pt"
+            callbacks.append(Checkpoint(path, identity, lasting, seconds=run.checkpoint_seconds))
+        if before is None:
+            loop = Record(callbacks=callbacks, resume=resume) if method.iterates else Record()
+            if identity["learners"] is not None:
+                loop["learners"] = identity["learners"]
+            syn = method.condense(source, rng=rng, **loop)
+        else:
+            syn = method.update(source, before, rng=rng)
+        small = _recorded(
+            problem, method, name, run, about, syn, watch, clock, estimate, preset, judged=judged
+        )
+        if why:
+            small.condensed["budget"]["default"] = why
+        if parallel.is_main() and "warning" in syn.remarks:
+            print(f"{name}: {syn.remarks['warning']}", file=sys.stderr)
+        if watch.start_kept and parallel.is_main():
+            print(start_kept_said(small.condensed), file=sys.stderr)
+        if folder is not None and parallel.is_main():
+            from graphcondense.saved.condensed import save
 
-        save(small, folder)
-        if watch.stopped is None:  # one that was ended early may go on with a larger limit
-            for path in folder.glob("checkpoint*.pt"):
-                path.unlink()
-    return small
+            save(small, folder)
+            if watch.stopped is None:  # one that was ended early may go on with a larger limit
+                for path in folder.glob("checkpoint*.pt"):
+                    path.unlink()
+        return small
 
 
 def _nested(
@@ -877,21 +883,27 @@ def _nested(
     refuse_large(method, name, run, source, max(estimates))
     _held_against_free(problem, methods[-1], name, source, max(estimates), device_of(run))
     clock.on_gpu = device_of(run).type == "cuda"
-    folders = [] if run.out is None else [writable(Path(run.out) / str(n)) for n in sizes]
     identity = _identity(problem, replace(method, **Record({counted: None})), name, run, about)
     identity |= {"sizes": sizes}
-    made = method.nested(source, sizes, torch.Generator().manual_seed(run.seed))
-    out = {}
-    for n, one, syn in zip(sizes, methods, made, strict=True):
-        watch = Watch(None, 0)
-        out[n] = _recorded(
-            problem, one, name, run, about, syn, watch, clock, max(estimates), preset
-        )
-    hashes = [graph_hash(small) for small in out.values()]
-    for small in out.values():
-        small.condensed["nested"] = {"sizes": sizes, "hashes": hashes}
-    if parallel.is_main():
-        if "warning" in made[-1].remarks:
+    parts = [str(n) for n in sizes]
+    with contextlib.ExitStack() as stack:
+        folders = []
+        if run.out is not None and parallel.is_main():
+            place = stack.enter_context(working_in(Path(run.out), run.resume, parts))
+            stack.enter_context(clock.noted_in(place / CLOCK, identity))
+            clock.tell(0)
+            folders = [place / part for part in parts]
+        made = method.nested(source, sizes, torch.Generator().manual_seed(run.seed))
+        out = {}
+        for n, one, syn in zip(sizes, methods, made, strict=True):
+            watch = Watch(None, 0)
+            out[n] = _recorded(
+                problem, one, name, run, about, syn, watch, clock, max(estimates), preset
+            )
+        hashes = [graph_hash(small) for small in out.values()]
+        for small in out.values():
+            small.condensed["nested"] = {"sizes": sizes, "hashes": hashes}
+        if parallel.is_main() and "warning" in made[-1].remarks:
             print(f"{name}: {made[-1].remarks['warning']}", file=sys.stderr)
         for folder, small in zip(folders, out.values(), strict=False):
             _write_config(folder, identity, preset, run, about, origin)
@@ -954,42 +966,40 @@ def _best(
     """
     about = problem.describe()
     identity = _identity(problem, method, name, run, about)
-    folder, done = _opened(run, identity)
-    if done is not None:
-        return done
-    if folder is not None:
-        if run.resume and (folder / "checkpoint.pt").exists():
-            raise ValueError(
-                f"{folder} has a run without candidates; leave out candidates= and "
-                "budget_seconds= to go on with it, or use another folder"
+    with contextlib.ExitStack() as stack:
+        folder, done = _opened(stack, run, identity)
+        if done is not None:
+            if folder is not None and "choice" in done.condensed:
+                candidates.settle(folder, done.condensed["choice"]["seed"])
+            return done
+        if folder is not None:
+            if run.resume and (folder / "checkpoint.pt").exists():
+                raise ValueError(
+                    f"{folder} has a run without candidates; leave out candidates= and "
+                    "budget_seconds= to go on with it, or use another folder"
+                )
+            _write_config(folder, identity, preset, run, about, origin)
+        clocks = [clock]  # the first counts from the call on
+
+        def make(seed: int) -> Small:
+            part = None if folder is None else candidates.part_of(folder, seed)
+            begun = part is not None and (is_finished(part) or (part / "checkpoint.pt").exists())
+            one = replace(run, seed=seed, out=part, resume=run.resume and begun)
+            one = replace(one, candidates=None, budget_seconds=None)
+            then = clocks.pop() if clocks else Clock()
+            return _run(
+                problem, method, name, one, extra, origin, then, preset=preset, why=why, judged=True
             )
-        if not run.resume:
-            candidates.clear(folder)
-        _write_config(folder, identity, preset, run, about, origin)
-    clocks = [clock]  # the first counts from the call on
 
-    def make(seed: int) -> Small:
-        part = None if folder is None else candidates.part_of(folder, seed)
-        begun = part is not None and (is_finished(part) or (part / "checkpoint.pt").exists())
-        one = replace(run, seed=seed, out=part, resume=run.resume and begun)
-        one = replace(one, candidates=None, budget_seconds=None)
-        then = clocks.pop() if clocks else Clock()
-        return _run(
-            problem, method, name, one, extra, origin, then, preset=preset, why=why, judged=True
-        )
+        small, told = candidates.best_of(make, run.seed, run.candidates, run.budget_seconds)
+        small.condensed = {**small.condensed, "seed": run.seed, **told}
+        candidates.tell_alike(name, told["choice"])
+        if folder is not None:
+            from graphcondense.saved.condensed import save
 
-    small, told = candidates.best_of(make, run.seed, run.candidates, run.budget_seconds)
-    small.condensed = {**small.condensed, "seed": run.seed, **told}
-    candidates.tell_alike(name, told["choice"])
-    if folder is not None:
-        from graphcondense.saved.condensed import save
-
-        candidates.settle(folder, told["choice"]["seed"])
-        _write_config(folder, identity, preset, run, about, origin)
-        save(small, folder)
-        for path in folder.glob("checkpoint*.pt"):
-            path.unlink()
-    return small
+            save(small, folder)
+            candidates.settle(folder, told["choice"]["seed"])
+        return small
 
 
 def _identity(
@@ -1064,23 +1074,30 @@ def _recorded(
         "processor_seconds": round(spent, 3),
         "memory_estimate_bytes": estimate,
         **({"remarks": dict(syn.remarks)} if syn.remarks else {}),
+        **({"lost": _rounded(clock.lost)} if clock.lost != Spent() else {}),
     }
     return small
 
 
-def is_finished(folder: Path) -> bool:
-    """Whether a folder has a run that has ended, so that there is nothing to resume."""
-    return (folder / "condensed.safetensors").exists() and not (folder / "checkpoint.pt").exists()
+def _rounded(spent: Spent) -> Record:
+    return {name: round(value, 3) for name, value in asdict(spent).items()}
 
 
-def _opened(run: Run, identity: Mapping[str, object]) -> tuple[Path | None, Small | None]:
-    """The folder of a run, and what a run to be resumed made, if it has ended."""
-    folder = None if run.out is None else writable(Path(run.out))
-    if not run.resume:
+def _opened(
+    stack: contextlib.ExitStack, run: Run, identity: Mapping[str, object]
+) -> tuple[Path | None, Small | None]:
+    """The folder to make a run in, its own until ``stack`` is closed, and what a run to be resumed
+    made, if it has ended."""
+    if run.out is None:
+        if run.resume:
+            raise ValueError("resume needs out=, the folder of the run to go on with")
+        return None, None
+    folder = stack.enter_context(working_in(Path(run.out), run.resume))
+    if not run.resume or not is_finished(folder):
         return folder, None
-    if folder is None:
-        raise ValueError("resume needs out=, the folder of the run to go on with")
-    return folder, _finished(folder, identity) if is_finished(folder) else None
+    small = _finished(folder, identity)
+    (folder / CLOCK).unlink(missing_ok=True)  # of a process that was killed after its last work
+    return folder, small
 
 
 def _finished(folder: Path, identity: Mapping[str, object]) -> Small:

@@ -16,7 +16,7 @@ import torch
 import yaml
 
 import graphcondense
-from graphcondense import cli
+from graphcondense import cli, run_folder
 from graphcondense.cli import condense, demo, flags, folders, text
 from graphcondense.cli.measure import MEASURES
 from graphcondense.data import graph_hash
@@ -400,13 +400,12 @@ def test_a_new_run_takes_away_all_that_was_measured_on_the_old_one() -> None:
     sources = [path.read_text() for path in Path(cli.__file__).parent.glob("*.py")]
     written = {name for text in sources for name in re.findall(r'run\.write\(.+, "(\w+)"\)', text)}
     written |= {measure.writes for measure in MEASURES.values()}
-    assert written == set(folders.USES)
-    folders.prepare(Path("new"), overwrite=True)
+    assert written == set(run_folder.USES)
     Path("new").mkdir()
     stale = [Path(f"new/{name}.{end}") for name in written for end in ("json", "png")]
     for path in [*stale, Path("new/mine.json")]:
         path.write_text("")
-    folders.prepare(Path("new"), overwrite=True)
+    run_folder.clear(Path("new"))
     assert [path.name for path in Path("new").iterdir()] == ["mine.json"]
 
 

@@ -10,8 +10,11 @@ import contextlib
 import difflib
 import json
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from types import FrameType
 
 from graphcondense.cli.help import (
     COMMANDS,
@@ -25,6 +28,7 @@ from graphcondense.cli.help import (
 from graphcondense.cli.text import is_main, note, speaking, warn
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C: 128 + SIGINT
+TERMINATED = 143  # 128 + SIGTERM, with which schedulers end what they run
 UNREAD = 141  # and where nobody reads what is printed any more: 128 + SIGPIPE
 LIGHT = ("methods", "completion")
 """Commands that import nothing heavy."""
@@ -37,9 +41,41 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after ``graphcondense``; by default those of this process.
 
     Returns:
-        0; 2 for what a user can put right, said on stderr; 130 after Ctrl-C; 141 where the reader
-        of what is printed has gone, as ``| head`` does.
+        0; 2 for what a user can put right, said on stderr; 130 after Ctrl-C, 143 after SIGTERM,
+        which is taken as Ctrl-C is; 141 where the reader of what is printed has gone, as ``| head``
+        does.
     """
+    with _terminable() as terminated:
+        end = _main(argv)
+        return TERMINATED if terminated and end == INTERRUPTED else end
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[list[int]]:
+    """Take SIGTERM as Ctrl-C inside a ``with`` block: a run then says how to go on.
+
+    Yields:
+        The signals of that kind that have come.
+    """
+    came: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    # Only the main thread may have it another way, and one that is ignored stays so.
+    usual = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if not usual or threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     words = _bare_json([_dashed(word) for word in (sys.argv[1:] if argv is None else argv)])
     try:
         try:

@@ -37,6 +37,7 @@ from graphcondense.cli.flags import (
 from graphcondense.cli.folders import BUDGETS, size
 from graphcondense.cli.runs import check_device
 from graphcondense.cli.text import note, say, warn
+from graphcondense.ops.locks import alone_with
 from graphcondense.ops.tables import Table
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ if TYPE_CHECKING:
 
 WHOLE = "whole"
 """The row of a model that is trained on the whole data."""
-STOPPED = (130, -signal.SIGINT)
-"""What a process ends with that Ctrl-C has reached."""
+STOPPED = (130, 143, -signal.SIGINT, -signal.SIGTERM)
+"""What a process ends with that Ctrl-C or SIGTERM has reached."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +98,11 @@ def command_bench(argv: list[str]) -> object:
     parser = make_parser("bench", summary_of(command_bench))
     parser.add(Flags("data", Where), budget_flags(Budget), Flags("table", Grid))
     parser.add_argument("--cell", type=str, default=None, help=argparse.SUPPRESS)
+    parser.add_argument("--parent", type=int, default=None, help=argparse.SUPPRESS)
     args = parse(parser, argv)
     if args.cell:
+        if args.parent is not None:
+            _end_with_parent(args.parent)
         write_whole(args.cell, json.dumps(run_cell(args), indent=1))
         return None
     if args.workers != "ray":
@@ -283,16 +287,30 @@ def in_processes(args: Namespace, argv: Sequence[str], log: CellLog) -> bool:
     log.start(workers)
     running: list[subprocess.Popen[str]] = []
     stop = threading.Event()
+    # Cells read the one end, and learn of the end of this process, even a kill, from the other's.
+    alive, mine = os.pipe()
 
     def one(name: str) -> None:
+        log.cells.mkdir(parents=True, exist_ok=True)
+        try:
+            with alone_with(log.cells / f".{name}.lock", f"the cell {name} of {log.cells}"):
+                for draft in log.cells.glob(f".{name}.json.*.tmp"):  # of a cell that was killed
+                    draft.unlink()
+                if not log.path(name).exists():  # another command may have made it since
+                    run_one(name)
+        except ValueError as error:
+            log.failed[name] = str(error)
+
+    def run_one(name: str) -> None:
         if stop.is_set():
             return
         log.begins(name)
-        words = cell_words(argv, name, workers, log.path(name))
+        words = [*cell_words(argv, name, workers, log.path(name)), "--parent", str(alive)]
         process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", "graphcondense", *words],
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             stdin=subprocess.DEVNULL,
+            pass_fds=(alive,),
             stdout=subprocess.DEVNULL,  # a cell's result is its file
             stderr=subprocess.PIPE,
             text=True,
@@ -306,6 +324,9 @@ def in_processes(args: Namespace, argv: Sequence[str], log: CellLog) -> bool:
             return
         log.ended(name, last_line(errors) if process.returncode else "")
 
+    for lock in log.cells.glob(".*.lock"):  # of a process that was killed after a cell's end
+        if log.path(lock.name[1:].removesuffix(".lock")).exists():
+            lock.unlink(missing_ok=True)
     pool = ThreadPoolExecutor(workers)
     try:
         list(pool.map(one, log.todo))
@@ -314,6 +335,10 @@ def in_processes(args: Namespace, argv: Sequence[str], log: CellLog) -> bool:
         for process in running:
             process.terminate()
     pool.shutdown(cancel_futures=True)
+    os.close(mine)
+    os.close(alive)
+    with contextlib.suppress(OSError):  # a table without a cell leaves no folder
+        log.cells.rmdir()
     return stop.is_set() or any(process.returncode in STOPPED for process in running)
 
 
@@ -402,6 +427,17 @@ def seen(paths: Sequence[str]) -> tuple[str, list[str]]:
     from graphcondense.version import __version__
 
     return __version__, [path for path in paths if not os.path.exists(path)]
+
+
+def _end_with_parent(pipe: int) -> None:
+    """End this process at once when the one that has the other end of a pipe has ended: the same
+    cell may begin again right away."""
+
+    def watch() -> None:
+        os.read(pipe, 1)  # nothing is ever written: it returns when the other end is closed
+        os._exit(128 + signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def run_cell(args: Namespace) -> Record:

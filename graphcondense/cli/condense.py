@@ -26,17 +26,11 @@ from graphcondense.cli.flags import (
     summary_of,
     where_of,
 )
-from graphcondense.cli.folders import (
-    BUDGETS,
-    Config,
-    config_flags,
-    draw,
-    prepare,
-    size,
-)
+from graphcondense.cli.folders import BUDGETS, Config, config_flags, draw, refuse_used, size
 from graphcondense.cli.help import asks_help, data_key, glance
 from graphcondense.cli.runs import check_device
 from graphcondense.cli.text import CONSOLE, is_main, say, summary, tell, warn
+from graphcondense.run_folder import begun, current, is_finished
 
 if TYPE_CHECKING:
     from graphcondense.core.method import Method
@@ -52,7 +46,7 @@ class Start:
 
     Attributes:
         config: the config.yaml of an earlier run, to repeat it. Flags win over it.
-        overwrite: start anew in a folder that has a run.
+        overwrite: start anew in a folder that has a run; a finished one stays until the new one is.
     """
 
     config: str | None = None
@@ -81,7 +75,7 @@ def command_condense(argv: list[str]) -> object:
     if config and method != config["method"]:
         raise ValueError(f"{path} is of method {config['method']}, not {method}")
     from graphcondense.methods import find_method
-    from graphcondense.run import Run, is_finished
+    from graphcondense.run import Run
 
     forms = forms_of(method)
     if data_name is None and not asked:
@@ -102,11 +96,11 @@ def command_condense(argv: list[str]) -> object:
     sizes = sorted(options["sizes"] or ())
     folders = [folder / str(n) for n in sizes] or [folder]
     for one in folders if not args.resume else ():
-        prepare(one, args.overwrite)
+        refuse_used(one, args.overwrite)
     options |= {"out": folder, "preset": args.preset}
     if CONSOLE.quiet:
         options["progress"] = False
-    if args.resume and is_finished(folder):
+    if args.resume and is_finished(current(folder)):
         tell(f"{folder} is finished: there is nothing to resume")
     _tell_other_kinds(where.named(), cls.kind, forms)
     made = _run(data, method, options, asdict(where), argv)
@@ -352,7 +346,6 @@ def _run(
 ) -> Any:
     """:func:`graphcondense.condense`, which says how to go on when it is interrupted."""
     import graphcondense
-    from graphcondense.candidates import unfinished
     from graphcondense.run import Run
 
     try:
@@ -360,9 +353,9 @@ def _run(
         return graphcondense.condense(data, method, origin=origin, **asked)
     except KeyboardInterrupt:
         folder: Path = options["out"]
-        begun = (folder / "checkpoint.pt").exists() or unfinished(folder)
-        on = ["--resume"] if begun else []
-        todo = "go on" if on else "start over"
+        goes_on = begun(current(folder))
+        on = ["--resume"] if goes_on else ["--overwrite"] * ("--overwrite" in argv)
+        todo = "go on" if goes_on else "start over"
         again = [word for word in argv if word not in ("--resume", "--overwrite")]
         if is_main():
             program = f"{TORCHRUN} -m " if "WORLD_SIZE" in os.environ else ""

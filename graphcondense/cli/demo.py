@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphcondense.cli.flags import Flags, Where, make_parser, parse, summary_of
-from graphcondense.cli.folders import Config, draw, prepare
+from graphcondense.cli.folders import Config, draw, refuse_used
 from graphcondense.cli.text import CONSOLE, is_main, say, summary, tell
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def command_demo(argv: list[str]) -> object:
     args = parse(parser, argv)
     began = time.perf_counter()
     folder, where = Path(args.out), Where(data="digits")
-    prepare(folder, overwrite=args.out == Demo.out)
+    refuse_used(folder, overwrite=args.out == Demo.out)
     task: Any = where.load()
     tell(f"{task.num_nodes:,} handwritten digits, each joined to its 10 nearest, become 50 nodes.")
     options = {**DEMO, "seed": args.seed, "out": folder, "progress": not CONSOLE.quiet}

@@ -1,4 +1,4 @@
-"""Run folders: what they hold, and that a new run loses nothing of an old one."""
+"""Run folders: their flags, names and pictures, and that a new run loses nothing of an old one."""
 
 from __future__ import annotations
 
@@ -8,20 +8,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from graphcondense.cli.text import is_main
+from graphcondense.run_folder import begun, has_result
 
 BUDGETS = ("nodes", "size", "ratio", "per_class", "bytes")
-PARTIAL = "evaluation.partial.jsonl"
 Config: TypeAlias = dict[str, Any]
 """What a config.yaml holds: whatever YAML does."""
-USES = ("evaluation", "properties", "privacy", "serving", "nas", "tune")
-"""What later commands write beside a run, as NAME.json and NAME.png."""
-FILES = (
-    *("condensed.safetensors", "condensed.md", "metrics.jsonl", "report.html", PARTIAL),
-    *("curve.png", "graph.png", "graphs.png", "images.png", "items.png"),
-    *("transfer.png", "break-even.png"),
-    *(f"{use}.{ending}" for use in USES for ending in ("json", "png")),
-)
-"""What a run and the commands after it write."""
 
 
 def config_flags(config: Config) -> Config:
@@ -34,25 +25,12 @@ def config_flags(config: Config) -> Config:
     return {**config.get("hyperparameters", {}), **run, **config.get("origin", {})}
 
 
-def prepare(folder: Path, overwrite: bool) -> None:
-    """Make sure that a new run loses nothing of an old one.
-
-    Raises:
-        ValueError: there is a run in ``folder``, and ``overwrite`` is not set.
-    """
-    from graphcondense.candidates import clear, unfinished
-
-    finished = (folder / "condensed.safetensors").exists()
-    begun = (folder / "checkpoint.pt").exists() or unfinished(folder)
-    if not overwrite and (finished or begun):
+def refuse_used(folder: Path, overwrite: bool) -> None:
+    """Raise a ValueError where there is a run in ``folder``, and ``overwrite`` is not set."""
+    finished = has_result(folder)
+    if not overwrite and (finished or begun(folder)):
         what = "a finished run" if finished else "an unfinished run; --resume goes on with it"
         raise ValueError(f"{folder} has {what}; --overwrite starts anew, --out names another")
-    if is_main():
-        for name in FILES:
-            (folder / name).unlink(missing_ok=True)
-        for path in folder.glob("checkpoint*.pt"):
-            path.unlink()
-        clear(folder)
 
 
 def size(options: Mapping[str, Any]) -> str:

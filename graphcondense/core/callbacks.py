@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 
 from graphcondense.core import parallel
+from graphcondense.core.clock import Clock
 from graphcondense.core.engine import Callback, State, matched, snapshot
 from graphcondense.core.types import Saved, Scorer
 from graphcondense.ops.files import check_archive
@@ -233,37 +234,6 @@ class EarlyStop(Callback):
         self.best, self.since = float(saved["best"]), int(saved["since"])
 
 
-class Clock:
-    """Seconds of a run, from when the clock was made, in all processes up to their checkpoints.
-
-    Attributes:
-        on_gpu: whether the work is on a GPU; seconds of the processor are then those of the clock.
-    """
-
-    def __init__(self) -> None:
-        self.on_gpu = False
-        self._began, self._processor = time.perf_counter(), time.process_time()
-        self._earlier = (0.0, 0.0)
-
-    @property
-    def seconds(self) -> float:
-        """Of the clock on the wall."""
-        return self._earlier[0] + time.perf_counter() - self._began
-
-    @property
-    def processor_seconds(self) -> float:
-        """Of the CPU over all threads; on a GPU those on the wall."""
-        on_cpu = time.process_time() - self._processor
-        here = time.perf_counter() - self._began if self.on_gpu else on_cpu
-        return self._earlier[1] + here
-
-    def state_dict(self) -> dict[str, float]:
-        return {"seconds": self.seconds, "processor_seconds": self.processor_seconds}
-
-    def load_state_dict(self, saved: Saved) -> None:
-        self._earlier = float(saved["seconds"]), float(saved["processor_seconds"])
-
-
 class TimeBudget(Callback):
     """End the run in time, and remember what it used for a process that goes on with it.
 
@@ -284,10 +254,13 @@ class TimeBudget(Callback):
 
     def start(self, state: State) -> None:
         self.clock = self.clock or Clock()
+        self.clock.tell(state.step)
         if self.spent:  # a run that had ended does not go on when it is resumed, unless it may
             self._judge(state)
 
     def step(self, state: State) -> None:
+        assert self.clock is not None
+        self.clock.updates += 1
         self._judge(state)
 
     def _judge(self, state: State) -> None:
@@ -351,13 +324,22 @@ class Checkpoint(Callback):
     def save(self, state: State) -> None:
         engine = snapshot(state, self.callbacks)
         if parallel.is_main():
-            part = self.path.with_name(self.path.name + ".part")
-            try:
-                torch.save({"format": FORMAT, "identity": self.identity, "engine": engine}, part)
-                os.replace(part, self.path)
-            finally:
-                part.unlink(missing_ok=True)
+            self._write({"format": FORMAT, "identity": self.identity, "engine": engine})
         self.last, self.saved_step = time.perf_counter(), state.step
+
+    def _write(self, content: Saved) -> None:
+        part = self.path.with_name(self.path.name + ".part")
+        try:
+            torch.save(content, part)
+            os.replace(part, self.path)
+        except (OSError, RuntimeError) as error:  # the latter is how torch says it of a full disk
+            kept = "the one before is whole" if self.path.exists() else "there is none before"
+            raise OSError(
+                f"cannot write the checkpoint {self.path} ({str(error)[:200]}); {kept}; make room "
+                "there and run the same again with resume (--resume)"
+            ) from error
+        finally:
+            part.unlink(missing_ok=True)
 
     def interrupted(self, state: State) -> None:
         if not parallel.is_main():

@@ -41,7 +41,9 @@ def load(
 
     Case, ``-`` and ``_`` in a name do not matter; :func:`datasets` lists the names. What is not
     under ``root`` is downloaded there, without a question; of ``debian`` an error says how it is
-    made, and :func:`graphcondense.data.simulate` draws large graphs for measuring speed.
+    made, and :func:`graphcondense.data.simulate` draws large graphs for measuring speed. Files are
+    read as data, never as code: what PyG's loaders would unpickle may hold tensors, arrays and
+    graphs alone.
 
     A ``.npz`` file holds ``x [n, d]`` (or ``x_data``, ``x_indices``, ``x_indptr`` and ``x_shape``
     of a SciPy CSR matrix), ``edge_index [2, m]`` with an optional ``edge_weight [m]`` (or

@@ -6,6 +6,7 @@ import difflib
 import errno
 import math
 import os
+import pickle
 import re
 import zipfile
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphcondense.data.guard import guarded, refused
 from graphcondense.ops.types import Record
 from graphcondense.saved.paths import path_of
 
@@ -253,7 +255,8 @@ def root_of(root: str | Path | None) -> Path:
 
 
 def open_known(known: Named, root: Path) -> Any:
-    """Open a set, downloading it into ``root`` when it is not there.
+    """Open a set, downloading it into ``root`` when it is not there; its files are read as data,
+    never as code (:mod:`graphcondense.data.guard`), or refused, a ValueError.
 
     Where that fails, what was not there before is not there after, and a ConnectionError says which
     files are missing and where they belong (a ValueError, that its folder cannot be written).
@@ -262,11 +265,14 @@ def open_known(known: Named, root: Path) -> Any:
     folder = base / known.folder
     before = _below(folder) if known.folder else None
     try:
-        return known.open(known, base)
+        with guarded():
+            return known.open(known, base)
     except Exception as error:
         if before is not None:
             missing = _missing(error, known, folder)
             _undo(folder, before, files=isinstance(error, OSError))
+        if isinstance(error, pickle.UnpicklingError):
+            raise ValueError(f"{known.name}: {refused(error, folder, known.source)}") from error
         if not isinstance(error, OSError):
             raise
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -80,12 +80,16 @@ def _check_backed(content: object, path: Path) -> None:
     raise ValueError(f"{path} was refused: it is nested too deep, or has too many parts")
 
 
-def _reason(error: Exception, may_hold: str) -> str:
-    message = str(error)
+def offender(message: str) -> str | None:
+    """What torch's words say that it does not load, such as ``posix.system``."""
     found = next((hit for text in _OFFENDER if (hit := re.search(text, message))), None)
-    if found is None:
+    return None if found is None else found[1]
+
+
+def _reason(error: Exception, may_hold: str) -> str:
+    name = offender(str(error))
+    if name is None:
         return "it is broken, or no file of torch.save"
-    name = found[1]
     base = f"it may hold {may_hold} and nothing else, and it holds {name[:80]}"
     if "scipy.sparse" in name:
         return f"{base}; save edges as edge_index, features as a tensor, or use a .npz file"

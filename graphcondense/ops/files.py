@@ -65,6 +65,9 @@ def write_all(contents: Mapping[Path, str | bytes]) -> None:
                 os.fsync(file.fileno())
         for path, draft in drafts.items():
             os.replace(draft, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # of a full disk Python does not say it
+        raise
     finally:
         for draft in drafts.values():
             draft.unlink(missing_ok=True)

@@ -1,0 +1,322 @@
+"""Runs that are killed at random moments and started again end in the bits of one in one go.
+
+A run is a process that is forked, so that the kill meets the work and not the imports; a row of
+``bench`` is the command itself. A try is one kill: a folder is killed once or twice, then the run
+may end. It has failed where the end has other bits, a part of a file or a lock is left, a finished
+run that was to be replaced cannot be opened in between, or a restart refuses to go on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from reliability import Row, keep, kept
+
+TITLE = "Kills"
+NAME = "kills"
+TEST = "tests/test_kills.py::test_a_killed_run_ends_in_the_same_bits"
+BENCH_TEST = "tests/test_kills.py::test_a_killed_bench_leaves_no_cell_and_runs_none_twice"
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is run, and with which data.
+
+    Attributes:
+        what: a row's name.
+        make: from the folder of a try to the condensed set; ``resume`` goes on with what is there.
+        before: what is done once in the folder, before the first process.
+    """
+
+    what: str
+    make: Callable[[Path, bool], Any]
+    before: Callable[[Path], object] = field(default=lambda folder: None)
+
+
+LOOP = {"validations": 1, "checkpoint_seconds": 0.02, "progress": False}
+
+
+@cache
+def graph(nodes: int = 300) -> Any:
+    """The first of scikit-learn's digits, as a graph of nearest neighbours."""
+    import torch
+
+    import graphcondense
+
+    return graphcondense.data.load("digits").subgraph(torch.arange(nodes))
+
+
+@cache
+def images() -> Any:
+    import graphcondense
+
+    real = graphcondense.data.load_images("digits")
+    return real.images[:300], real.labels[:300]
+
+
+def condensed(data: Any, method: str, **options: Any) -> Callable[[Path, bool], Any]:
+    """A run of a method in the folder ``run`` of a try; what it caches is in the try's folder."""
+
+    def make(folder: Path, resume: bool) -> Any:
+        import graphcondense
+
+        own = {key: value(folder) if callable(value) else value for key, value in options.items()}
+        out = folder / "run"
+        return graphcondense.condense(data(), method, out=out, resume=resume, **own)
+
+    return make
+
+
+def updated(folder: Path, resume: bool) -> Any:
+    """A condensed set of the smaller graph is brought to the larger one."""
+    import graphcondense
+
+    small = graphcondense.load(folder / "small")
+    return graphcondense.update(small, graph(), nodes=25, out=folder / "run", progress=False)
+
+
+def smaller(folder: Path) -> None:
+    import graphcondense
+
+    graphcondense.condense(graph(250), "quotient", nodes=20, out=folder / "small", progress=False)
+
+
+GCOND = condensed(graph, "gcond", nodes=20, epochs=3, outer=4, **LOOP)
+CASES = (
+    Case("gcond-x with a folder for propagated features", condensed(
+        graph, "gcond-x", nodes=20, epochs=2, outer=3, cache=lambda folder: str(folder / "cache"),
+        **{**LOOP, "validations": 0},
+    )),
+    Case("mtt of images, with its experts", condensed(
+        images, "mtt", per_class=1, model="mlp", hidden_channels=8, num_experts=2, expert_epochs=3,
+        max_start=1, ahead=1, student_steps=3, steps=6,
+        experts=lambda folder: str(folder / "experts"), **{**LOOP, "validations": 0},
+    )),
+    Case("update of quotient", updated, smaller),
+    Case("gcond", GCOND),
+    Case("gcond in the place of a finished run", GCOND, lambda folder: condensed(
+        graph, "random", nodes=20, progress=False,
+    )(folder, False)),
+    Case("quotient, the best of 2 candidates", condensed(
+        graph, "quotient", nodes=20, candidates=2, progress=False,
+    )),
+)  # fmt: skip
+
+
+def forked(work: Callable[[], object]) -> int:
+    """Start a process that does some work and ends with 0, or with 1 where that fails."""
+    number = os.fork()
+    if number:
+        return number
+    try:
+        with (
+            open(os.devnull, "w") as nowhere,
+            contextlib.redirect_stderr(nowhere),
+            contextlib.redirect_stdout(nowhere),
+        ):
+            work()
+        os._exit(0)
+    except BaseException as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        os._exit(1)
+
+
+def opened(folder: Path) -> str:
+    """The hash of the set in a run's folder."""
+    import graphcondense
+    from graphcondense.saved.condensed import graph_hash
+
+    found: str = graph_hash(graphcondense.load(folder / "run"))
+    return found
+
+
+def goes_on(case: Case, folder: Path) -> bool:
+    """What a user says who looks into the folder: whether to resume."""
+    from graphcondense.run_folder import begun, current
+
+    return case.make is not updated and begun(current(folder / "run"))
+
+
+@cache
+def undisturbed(case: Case) -> tuple[str, float]:
+    """The hash of the end in one go, and the seconds it took."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        case.before(folder)
+        began = time.monotonic()
+        if os.waitpid(forked(lambda: case.make(folder, False)), 0)[1]:
+            raise RuntimeError(f"{case.what} does not run")
+        return opened(folder), time.monotonic() - began
+
+
+def killed(case: Case, want: str, took: float, rng: random.Random, kills: int) -> str:
+    """Kill a run in a new folder so many times, then let it end; what was wrong, or nothing."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        case.before(folder)
+        old = opened(folder) if (folder / "run").exists() else None
+        moments = []
+        for _ in range(kills):
+            number = forked(lambda: case.make(folder, goes_on(case, folder)))
+            moments.append(round(took * rng.random(), 3))
+            time.sleep(moments[-1])
+            os.kill(number, signal.SIGKILL)
+            ended = os.waitpid(number, 0)[1]
+            if os.WIFEXITED(ended) and os.WEXITSTATUS(ended):
+                return f"killed after {moments} s: a restart failed"
+            if old is not None and opened(folder) not in (old, want):
+                return f"killed after {moments} s: the finished run is gone"
+        done = (folder / "run" / "condensed.safetensors").exists() and opened(folder) == want
+        resume = case.make is not updated and (goes_on(case, folder) or done)
+        if os.waitpid(forked(lambda: case.make(folder, resume)), 0)[1]:
+            return f"killed after {moments} s: the last restart failed"
+        if opened(folder) != want:
+            return f"killed after {moments} s: other bits"
+        left = [str(path.relative_to(folder)) for path in folder.rglob("*") if unwanted(path)]
+        return f"killed after {moments} s: left {', '.join(left)}" if left else ""
+
+
+def unwanted(path: Path) -> bool:
+    """Whether a file is no part of a finished run."""
+    names = (".lock", "clock.json", ".new", ".whole", "checkpoint.pt", "candidates")
+    return path.name in names or path.suffix in (".part", ".tmp")
+
+
+BENCH = (
+    *(
+        "bench",
+        "--data",
+        "digits",
+        "--nodes",
+        "20",
+        "--methods",
+        "random,kcenter",
+        "--models",
+        "SGC",
+    ),
+    *("--condensations", "1", "--trainings", "1", "--epochs", "3", "--workers", "1"),
+)
+
+
+def benched(folder: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "graphcondense", *BENCH]
+    nothing = subprocess.DEVNULL
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, cwd=folder, env=env, stdout=nothing, stderr=nothing)
+
+
+def cells_that_run(folder: Path) -> Iterator[str]:
+    """The processes of cells that work below a folder."""
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (path / "cmdline").read_bytes().split(b"\0")
+            if b"--cell" in words and (path / "cwd").resolve() == folder.resolve():
+                yield path.name
+
+
+def scores(folder: Path) -> dict[str, Any]:
+    """What the cells of a table measured, by name; seconds differ from run to run."""
+    cells = sorted((folder / "runs" / "bench").glob("*/*.json"))
+    return {
+        path.stem: [
+            (row["model"], row["val_selected"], row["test_selected"])
+            for row in json.loads(path.read_text())["report"]["rows"]
+        ]
+        for path in cells
+    }
+
+
+def killed_bench(want: dict[str, Any], took: float, rng: random.Random, kills: int) -> str:
+    """The same of ``bench``: no cell runs on, and none that is finished runs again."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        for _ in range(kills):
+            before = times(folder)
+            process = benched(folder)
+            time.sleep(took * rng.random())
+            process.kill()
+            process.wait()
+            deadline = time.monotonic() + 10
+            while [*cells_that_run(folder)] and time.monotonic() < deadline:
+                time.sleep(0.05)
+            if [*cells_that_run(folder)]:
+                return "a cell runs on"
+            if {path: when for path, when in times(folder).items() if path in before} != before:
+                return "a finished cell ran again"
+        before = times(folder)
+        if benched(folder).wait():
+            return "the restart failed"
+        if {path: when for path, when in times(folder).items() if path in before} != before:
+            return "a finished cell ran again"
+        left = [path.name for path in folder.rglob(".*")]
+        if left:
+            return f"left {', '.join(left)}"
+        return "" if scores(folder) == want else "other scores"
+
+
+def times(folder: Path) -> dict[Path, int]:
+    """When each finished cell was written."""
+    return {path: path.stat().st_mtime_ns for path in folder.glob("runs/bench/*/*.json")}
+
+
+@cache
+def bench_undisturbed() -> tuple[dict[str, Any], float]:
+    with tempfile.TemporaryDirectory() as place:
+        began = time.monotonic()
+        if benched(Path(place)).wait():
+            raise RuntimeError("bench does not run")
+        return scores(Path(place)), time.monotonic() - began
+
+
+def _killed(case: Case, rng: random.Random, kills: int) -> str:
+    return killed(case, *undisturbed(case), rng, kills)
+
+
+def _killed_bench(rng: random.Random, kills: int) -> str:
+    return killed_bench(*bench_undisturbed(), rng, kills)
+
+
+def run(seconds: float, examples: int, root: str) -> dict[str, Any]:
+    """The cases take turns; counts are added to those that are there."""
+    deadline = time.monotonic() + seconds
+    rows = {row["what"]: row for row in kept(NAME)}
+    tries: dict[str, tuple[str, Callable[[random.Random, int], str]]] = {
+        case.what: (TEST, partial(_killed, case)) for case in CASES
+    }
+    tries["bench"] = BENCH_TEST, _killed_bench
+    begun = {what: rows[what]["tried"] if what in rows else 0 for what in tries}
+    while time.monotonic() < deadline:
+        waiting = [
+            what for what in tries if rows.get(what, {"tried": 0})["tried"] - begun[what] < examples
+        ]
+        if not waiting:
+            break
+        for what in waiting:
+            test, attempt = tries[what]
+            row = rows.setdefault(what, Row(what=what, tried=0, failed=0, said="", test=test))
+            rng = random.Random(f"{what} {row['tried']}")
+            kills = rng.choice((1, 2))
+            try:
+                wrong = attempt(rng, kills)
+            except (ValueError, OSError) as error:  # what cannot be opened any more
+                wrong = f"{type(error).__name__}: {error}"
+            row["tried"] += kills
+            row["failed"] += bool(wrong)
+            row["said"] = wrong or row["said"]
+            keep(NAME, [row])
+            if time.monotonic() >= deadline:
+                break
+    return {"rows": [rows[what] for what in tries if what in rows]}

@@ -1,0 +1,46 @@
+"""Runs that are killed at random moments end in the bits of one in one go.
+
+The code is that of ``benchmarks/reliability/kills.py``, which kills far more often.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def kills() -> Iterator[ModuleType]:
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        from reliability import kills
+
+        yield kills
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+        for name in [name for name in sys.modules if name.partition(".")[0] == "reliability"]:
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    "at", [pytest.param(at, marks=() if at in (0, 2) else pytest.mark.slow) for at in range(6)]
+)
+def test_a_killed_run_ends_in_the_same_bits(kills: ModuleType, at: int) -> None:
+    assert len(kills.CASES) == 6
+    case = kills.CASES[at]
+    want, took = kills.undisturbed(case)
+    assert kills.killed(case, want, took, random.Random(0), kills=2) == ""
+
+
+@pytest.mark.slow
+def test_a_killed_bench_leaves_no_cell_and_runs_none_twice(kills: ModuleType) -> None:
+    want, took = kills.bench_undisturbed()
+    assert want.keys() == {"random", "kcenter", "whole"}
+    assert kills.killed_bench(want, took, random.Random(0), kills=1) == ""

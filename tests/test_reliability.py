@@ -1,0 +1,73 @@
+"""``benchmarks/reliability.py``: what is kept of a part, and that each row has its test."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def reliability() -> Iterator[ModuleType]:
+    """The folder as a package, as the script imports it."""
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    try:
+        yield importlib.import_module("reliability")
+    finally:
+        sys.path.remove(str(ROOT / "benchmarks"))
+        for name in [name for name in sys.modules if name.partition(".")[0] == "reliability"]:
+            del sys.modules[name]
+
+
+def test_rows_are_replaced_by_name_and_shown(
+    reliability: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = ModuleType("part")
+
+    def run(seconds: float, examples: int, root: str) -> dict[str, object]:
+        old = {row["what"]: row["tried"] for row in reliability.kept("part")}
+        rows = [
+            reliability.Row(
+                what=what, tried=old.get(what, 0) + examples, failed=0, said="", test="t"
+            )
+            for what in ("a", "b")
+        ]
+        reliability.keep("part", rows[:1])
+        return {"rows": rows}
+
+    part.TITLE, part.run = "A part", run
+    monkeypatch.setattr(reliability, "module", lambda name: part)
+    for _ in range(2):
+        found = reliability.run("part", 1.0, 700, "", tmp_path)
+    # the first row was kept on the way, and is the same row still
+    assert [(row["what"], row["tried"]) for row in found["rows"]] == [("a", 1400), ("b", 1400)]
+    assert found == reliability.read(tmp_path / "part.json")
+    reliability.write_page(tmp_path, tmp_path / "page.md")
+    assert "| a | 1,400 | 0 |  | `--only part` | `t` |" in (tmp_path / "page.md").read_text()
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_every_part_says_what_it_is(reliability: ModuleType) -> None:
+    for name in reliability.parts():
+        part = reliability.module(name)
+        assert part.TITLE
+        assert callable(part.run)
+
+
+def test_the_page_is_fresh_and_each_row_has_its_test(
+    reliability: ModuleType, tmp_path: Path
+) -> None:
+    reliability.write_page(reliability.OUT, tmp_path / "page.md")
+    fresh = (tmp_path / "page.md").read_text()
+    assert reliability.PAGE.read_text() == fresh, "run python benchmarks/reliability.py --page"
+    for path in reliability.OUT.glob("*.json"):
+        assert path.stem in reliability.parts()
+        for row in reliability.read(path)["rows"]:
+            file, _, test = row["test"].partition("::")
+            assert f"def {test.partition('[')[0]}(" in (ROOT / file).read_text(), row["test"]
