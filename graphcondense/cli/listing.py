@@ -13,6 +13,7 @@ from jsonargparse import Namespace
 from graphcondense.cli.flags import Flags, Where, make_parser, parse, summary_of
 from graphcondense.cli.help import completion, method_key, method_rows
 from graphcondense.cli.text import say, summary, table
+from graphcondense.ops.markdown import escaped
 
 Row = TypeVar("Row", bound=Mapping[str, object])
 
@@ -74,7 +75,7 @@ def _ranked(args: Namespace) -> object:
         lines = [f"### {title}\n" if args.markdown else f"{title}:"]
         if ranked.rows:
             lines += [ranked.markdown() if args.markdown else ranked.text(), ""]
-        say("\n".join([*lines, *notes, ""]))
+        say("\n".join([*lines, *(map(escaped, notes) if args.markdown else notes), ""]))
     return rows
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from graphcondense.measured.works import COLLAPSE, HEAD, kind_of_record, model_rows, warnings_of
+from graphcondense.ops.markdown import code, escaped
 from graphcondense.ops.tables import Table
 from graphcondense.saved.checks import Tensors
 from graphcondense.saved.forms import GRAPH, Contents
+
+DAMAGED = "damaged"
+"""What a record says of a set that was opened although its file was damaged."""
 
 
 def _flat(record: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
@@ -32,34 +37,33 @@ def card(
         words.format(contents.form.count(contents.tensors)) for words in contents.form.stands
     )
     title = f"{rows.get('data.name', path.stem)}, condensed by {rows.get('method', 'hand')}"
-    cell = "| {} | {} |".format
+    damaged = rows.get(DAMAGED)
     shapes = [
-        cell(name, f"{str(t.dtype).removeprefix('torch.')} {list(t.shape)}")
+        (name, f"{str(t.dtype).removeprefix('torch.')} {list(t.shape)}")
         for name, t in {**stored, **contents.further}.items()
     ]
-    table = [
-        cell(name, " ".join(str(value).split()).replace("|", "\\|")) for name, value in rows.items()
-    ]
     lines = [
-        f"# {title}",
+        f"# {escaped(title)}",
         "",
-        f"{what} in training. `{path.name}` holds {'it' if contents.form is GRAPH else 'them'}:",
+        *((f"**Damaged**: {escaped(damaged)}.", "") if damaged else ()),
+        f"{what} in training. {code(path.name)} holds "
+        f"{'it' if contents.form is GRAPH else 'them'}:",
         "",
-        *(cell("tensor", "type and shape"), cell("---", "---"), *shapes),
+        Table(("tensor", "type and shape"), shapes).markdown(),
         "",
         "```python",
         "from graphcondense.data import load_condensed",
         "",
-        f'small = load_condensed("{path.name}")  # {opened}',
+        f"small = load_condensed({json.dumps(path.name, ensure_ascii=False)})  # {opened}",
         "```",
         "",
         *_packed_lines(contents, stored),
         *_assignment_lines(contents.tensors),
         *_encoding_lines(record),
         *_works_lines(record),
-        *(cell("record", "value"), cell("---", "---"), *table),
+        Table(("record", "value"), [(name, str(value)) for name, value in rows.items()]).markdown(),
         "",
-        f"SHA-256 of `{path.name}`: `{sha256}`",
+        f"SHA-256 of {code(path.name)}: `{sha256}`",
         "",
     ]
     return "\n".join(lines)
@@ -68,7 +72,7 @@ def card(
 def _packed_lines(contents: Contents, stored: Tensors) -> list[str]:
     """Which matrices are stored by row; nothing where none is."""
     packed = [
-        f"`{name}` {list(tensor.shape)}"
+        f"{code(name)} {list(tensor.shape)}"
         for name, tensor in contents.tensors.items()
         if name not in stored
     ]
@@ -97,15 +101,15 @@ def _works_lines(record: Mapping[str, object]) -> list[str]:
     rows = model_rows(method, kind)
     lines = ["## For which models", ""]
     if not rows:
-        return [*lines, f"`{method}`: not measured.", ""]
+        return [*lines, f"{code(method)}: not measured.", ""]
     return [
         *lines,
-        f"What `{method}` keeps of the whole data's score, as the package's own results have it; "
+        f"What {code(method)} keeps of the whole data's score, as the package's own results have it; "
         "not measured on this very set.",
         "",
         Table(HEAD, rows).markdown(),
         "",
-        *(line for text in warnings_of(method, kind) for line in (f"**Warning:** {text}.", "")),
+        *(line for text in warnings_of(method, kind) for line in (f"**Warning:** {escaped(text)}.", "")),
         COLLAPSE,
         "",
     ]
@@ -123,7 +127,7 @@ def _encoding_lines(record: Mapping[str, object]) -> list[str]:
         for i, values in enumerate(columns if lists else ()):
             last = first + len(values) - 1
             listed = ", ".join(map(str, values))
-            rows.append(f"| {name}[:, {first}..{last}] | {i} | {listed} |")
+            rows.append((f"{name}[:, {first}..{last}]", str(i), listed))
             first = last + 1
     if not rows:
         return []
@@ -132,8 +136,6 @@ def _encoding_lines(record: Mapping[str, object]) -> list[str]:
         "it is any number. `graphcondense.transforms.EncodeCategories.of(small)` brings real "
         "graphs into this form.",
         "",
-        "| columns | category | values |",
-        "| --- | --- | --- |",
-        *rows,
+        Table(("columns", "category", "values"), rows).markdown(),
         "",
     ]
