@@ -33,6 +33,12 @@ KEYS: dict[str, tuple[str, ...]] = {
 IDS = {"train": ("train",), "val": ("valid", "val"), "test": ("test",)}
 """What the parts of a split are called, OGB's own names first."""
 
+FORM = (
+    "{**graph, 'labels': labels, 'split': dataset.get_idx_split()}, with node_feat [n, d] and "
+    "edge_index [2, m] in graph"
+)
+"""How to write a mapping."""
+
 STORED = ("x", "y", "edge_weight", "train_mask", "val_mask", "test_mask")
 """What is read from a feature store."""
 
@@ -83,9 +89,17 @@ def _of_arrays(data: Mapping[str, Any]) -> SimpleNamespace:
     for ours, theirs in KEYS.items():
         if found[ours] is None:
             also = f" (or {', '.join(theirs[1:])})" if theirs[1:] else ""
-            raise ValueError(f"the graph has no {theirs[0]}{also}; it has {few(map(str, data), 9)}")
+            raise ValueError(
+                f"the graph has no {theirs[0]}{also}; it has {few(map(str, data), 9)}. A mapping is "
+                f"read as OGB's graphs are: {FORM}"
+            )
     x: Any = found["x"]
     n = int(x.shape[0]) if hasattr(x, "shape") else len(x)
+    counted: Any = data.get("num_nodes")
+    if counted is not None and int(counted) != n:
+        raise ValueError(
+            f"num_nodes={int(counted)}, but {_called(data, 'x')} has {n} rows, one for each node"
+        )
     split = found.pop("split")
     if not isinstance(split, Mapping):
         raise ValueError(
@@ -100,6 +114,11 @@ def _of_arrays(data: Mapping[str, Any]) -> SimpleNamespace:
         if given is not None:
             setattr(out, f"{ours}_mask", _mask(given, f"split[{names[0]!r}]", n))
     return out
+
+
+def _called(data: Mapping[str, Any], ours: str) -> str:
+    """What an array of :data:`KEYS` is called in a mapping."""
+    return next(key for key in KEYS[ours] if data.get(key) is not None)
 
 
 def _mask(ids: object, what: str, n: int) -> Tensor:

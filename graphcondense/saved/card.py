@@ -16,14 +16,15 @@ DAMAGED = "damaged"
 """What a record says of a set that was opened although its file was damaged."""
 
 
-def _flat(record: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """
-    >>> list(_flat({"a": 1, "b": {"c": 2}}))
+def flat(record: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Entries of a record by dotted names.
+
+    >>> list(flat({"a": 1, "b": {"c": 2}}))
     [('a', 1), ('b.c', 2)]
     """
     for key, value in record.items():
         if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 
@@ -32,7 +33,7 @@ def card(
     path: Path, record: Mapping[str, object], contents: Contents, stored: Tensors, sha256: str
 ) -> str:
     """The card of the file ``path`` in Markdown; ``stored`` are the tensors as they are stored."""
-    rows = dict(_flat(record))
+    rows = dict(flat(record))
     what, opened = (
         words.format(contents.form.count(contents.tensors)) for words in contents.form.stands
     )

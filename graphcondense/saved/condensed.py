@@ -217,6 +217,17 @@ def load(
     return small if device is None else small.to(usable(device))
 
 
+def believed(path: str | Path) -> str:
+    """What :func:`load` has to believe of a file, in words; empty where its checksum covers all."""
+    with safetensors.safe_open(_file(path), "pt") as file:
+        head = read_json((file.metadata() or {})[FORMAT], "its header")
+    if SEAL in head:
+        return ""
+    hashed = isinstance(head["record"].get("hash"), str)
+    what = "its record is believed, its tensors have the hash in it" if hashed else "it is believed"
+    return f"no checksum, as files of earlier versions have none: {what}"
+
+
 def tensor_bytes(small: Small) -> int:
     """Bytes of what models train on (:attr:`~graphcondense.saved.forms.Form.counted`), as stored.
 
