@@ -18,6 +18,7 @@ from torch import Tensor
 from graphcondense.data.labels import few
 from graphcondense.ops.arrays import plain
 from graphcondense.ops.blocks import Make, in_memory
+from graphcondense.ops.fields import Natural, checked
 
 if TYPE_CHECKING:
     from torch_geometric.data import FeatureStore, GraphStore
@@ -75,7 +76,7 @@ def opened(data: Any, make: Make = in_memory) -> Any:
     Raises:
         ValueError: something is missing; says what, and what there is.
     """
-    if isinstance(data, Mapping) and is_raw(data):
+    if isinstance(data, Mapping):
         return _of_arrays(data)
     stores = _stores(data)
     return data if stores is None else _of_stores(*stores, make)
@@ -89,16 +90,17 @@ def _of_arrays(data: Mapping[str, Any]) -> SimpleNamespace:
     for ours, theirs in KEYS.items():
         if found[ours] is None:
             also = f" (or {', '.join(theirs[1:])})" if theirs[1:] else ""
+            there = few(map(str, data), 9) or "nothing"
             raise ValueError(
-                f"the graph has no {theirs[0]}{also}; it has {few(map(str, data), 9)}. A mapping is "
+                f"the graph has no {theirs[0]}{also}; it has {there}. A mapping is "
                 f"read as OGB's graphs are: {FORM}"
             )
     x: Any = found["x"]
     n = int(x.shape[0]) if hasattr(x, "shape") else len(x)
-    counted: Any = data.get("num_nodes")
-    if counted is not None and int(counted) != n:
+    counted = checked("num_nodes", data.get("num_nodes"), Natural | None)
+    if counted not in (None, n):
         raise ValueError(
-            f"num_nodes={int(counted)}, but {_called(data, 'x')} has {n} rows, one for each node"
+            f"num_nodes={counted}, but {_called(data, 'x')} has {n} rows, one for each node"
         )
     split = found.pop("split")
     if not isinstance(split, Mapping):

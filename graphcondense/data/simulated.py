@@ -15,9 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from graphcondense.ops.fields import (
-    Count,
     NonNegative,
-    Positive,
     Range,
     Rule,
     Seed,
@@ -263,8 +261,8 @@ def _check_room(shape: Shape, scale: float, root: Path | None) -> None:
     for what, (size, free) in needs.items():
         if size > free:
             raise ValueError(
-                f"scale={scale:g} makes {shape.nodes:,} nodes and {shape.edges:,} edges, which take "
-                f"{said(size)} of {what}, where {said(free)} are free: give a smaller scale, or "
+                f"scale={scale:g} makes {shape.nodes:,} nodes and {shape.edges:,} edges, which "
+                f"take {said(size)} of {what}, where {said(free)} are free: give a smaller scale, or "
                 "fewer nodes, edges or features"
             )
     if shape.nodes > NODES:

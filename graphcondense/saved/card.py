@@ -105,12 +105,16 @@ def _works_lines(record: Mapping[str, object]) -> list[str]:
         return [*lines, f"{code(method)}: not measured.", ""]
     return [
         *lines,
-        f"What {code(method)} keeps of the whole data's score, as the package's own results have it; "
-        "not measured on this very set.",
+        f"What {code(method)} keeps of the whole data's score, as the package's own results have "
+        "it; not measured on this very set.",
         "",
         Table(HEAD, rows).markdown(),
         "",
-        *(line for text in warnings_of(method, kind) for line in (f"**Warning:** {escaped(text)}.", "")),
+        *(
+            line
+            for text in warnings_of(method, kind)
+            for line in (f"**Warning:** {escaped(text)}.", "")
+        ),
         COLLAPSE,
         "",
     ]
