@@ -292,9 +292,9 @@ def _listed(data: Any) -> _Packed:
     x, sizes = None, [int(getattr(item, "num_nodes", None) or 0) for item in items]
     if xs is not None:
         told, sizes = sizes, [_count(value, i, "x", "nodes") for i, value in enumerate(xs)]
-        for i, (rows, size) in enumerate(zip(sizes, told, strict=True)):
-            if size not in (0, rows):  # else num_nodes counts the rows of x
-                raise ValueError(f"graph {i}: num_nodes is {size}, but x has {rows} rows")
+        for i, (found, size) in enumerate(zip(sizes, told, strict=True)):
+            if size not in (0, found):  # else num_nodes counts the rows of x
+                raise ValueError(f"graph {i}: num_nodes is {size}, but x has {found} rows")
         x = None if all(map(_no_columns, xs)) else _joined(xs, "x")
     index = [_edge_rows(value, i) for i, value in enumerate(given("edge_index"))]
     edges = [rows.shape[1] for rows in index]

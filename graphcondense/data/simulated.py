@@ -262,8 +262,8 @@ def _check_room(shape: Shape, scale: float, root: Path | None) -> None:
         if size > free:
             raise ValueError(
                 f"scale={scale:g} makes {shape.nodes:,} nodes and {shape.edges:,} edges, which "
-                f"take {said(size)} of {what}, where {said(free)} are free: give a smaller scale, or "
-                "fewer nodes, edges or features"
+                f"take {said(size)} of {what}, where {said(free)} are free: give a smaller scale, "
+                "or fewer nodes, edges or features"
             )
     if shape.nodes > NODES:
         raise ValueError(f"nodes={shape.nodes:,} are more than {NODES:,}, whose pairs have numbers")

@@ -220,7 +220,7 @@ def load(
 def believed(path: str | Path) -> str:
     """What :func:`load` has to believe of a file, in words; empty where its checksum covers all."""
     with safetensors.safe_open(_file(path), "pt") as file:
-        head = read_json((file.metadata() or {})[FORMAT], "its header")
+        head: Any = read_json((file.metadata() or {})[FORMAT], "its header")
     if SEAL in head:
         return ""
     hashed = isinstance(head["record"].get("hash"), str)
