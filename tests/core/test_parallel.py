@@ -33,9 +33,7 @@ from graphcondense.core.replay import Replay
 from graphcondense.core.types import Pool
 from tests import cases
 from tests.cases import CASES, tensors, toy_graph
-
-ROOT = Path(__file__).parents[2]
-ENV = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+from tests.ranks import ENV, ROOT, torchrun
 
 
 class Noisy(Synthetic):
@@ -168,7 +166,7 @@ def loops() -> dict[tuple[str, str], type[cases.MethodCase]]:
     return {key: case for key, case in CASES.items() if case.iterates}
 
 
-def torchrun(script: Path, *words: object) -> tuple[int, str]:
+def as_users_do(script: Path, *words: object) -> tuple[int, str]:
     """Run a script in two processes, which may not hang: what it ended with, and what it said."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     done = subprocess.run(
@@ -186,7 +184,7 @@ def test_two_processes_give_what_one_with_two_learners_gives(tmp_path: Path) -> 
         "import sys\nfrom tests.core.test_parallel import every_loop\nevery_loop(sys.argv[1])\n"
     )
     every_loop(str(tmp_path / "one"))
-    status, said = torchrun(script, tmp_path / "one")
+    status, said = as_users_do(script, tmp_path / "one")
     assert status == 0, said
     alone, first, second = (
         torch.load(tmp_path / f"one{rank}", weights_only=True) for rank in ("", "0", "1")
@@ -223,44 +221,18 @@ except BaseException:
     traceback.print_exc()  # as a program does; torchrun keeps that of a function to itself
     raise
 """
-LAUNCHER = """
-import sys
-from pathlib import Path
-import tests.cases
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-from torch.distributed.run import main
-
-script, out = map(Path, sys.argv[1:])
-for how in ("raises", "killed"):
-    for rank in ("0", "1"):
-        words = ["--standalone", "--nproc-per-node=2", "--run-path", "--start-method=fork"]
-        try:
-            main([*words, str(script), str(out / f"{how}{rank}"), how, rank])
-            end = "fine"
-        except ChildFailedError:
-            end = "failed"
-        print(f"ends: {end}", file=sys.stderr, flush=True)
-"""
-"""torchrun four times, whose processes have the packages from their launcher."""
 
 
 @pytest.mark.slow
 def test_a_process_that_dies_stops_the_other(tmp_path: Path) -> None:
     """At once, with the reason; one process goes on from the checkpoint to the bits of both."""
-    script, launcher = tmp_path / "script.py", tmp_path / "launcher.py"
-    script.write_text(DIES)
-    launcher.write_text(LAUNCHER)
-    done = subprocess.run(
-        [sys.executable, str(launcher), str(script), str(tmp_path)],
-        env=ENV, cwd=ROOT, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
-    ends = done.stderr.split("ends: ")
-    assert [end.split()[0] for end in ends[1:]] == ["failed"] * 4, done.stderr
+    out = tmp_path / "out"
+    fates = list(itertools.product(("raises", "killed"), (0, 1)))
+    found = torchrun(DIES, out, *([out / f"{how}{rank}", how, rank] for how, rank in fates))
     more: dict[str, Any] = {"nodes": 6, "epochs": 9, "validations": 2, "progress": False}
     whole = graphcondense.condense(toy_graph(), "gcond-x", learners=2, **more)
-    for said, (how, rank) in zip(
-        ends[:-1], itertools.product(("raises", "killed"), (0, 1)), strict=True
-    ):
+    for (ended_well, said), (how, rank) in zip(found, fates, strict=True):
+        assert not ended_well
         why = {
             "raises": f"process {rank} of 2 stopped: OSError: no space left on device; so process "
             f"{1 - rank} stops, too",
@@ -268,7 +240,7 @@ def test_a_process_that_dies_stops_the_other(tmp_path: Path) -> None:
             "stops",
         }
         assert why[how] in said
-        folder = tmp_path / f"{how}{rank}"
+        folder = out / f"{how}{rank}"
         left = sorted(path.name for path in folder.iterdir())
         assert left == ["checkpoint.pt", "config.yaml", "metrics.jsonl"]
         resumed = graphcondense.condense(
