@@ -36,6 +36,22 @@ for number, more in enumerate(map(json.loads, runs)):
 longer to import than what a test does."""
 
 
+WRAPPED = """
+import runpy
+import sys
+import traceback
+
+try:
+    runpy.run_path({path!r}, run_name="__main__")
+except BaseException:
+    traceback.print_exc()
+    sys.stderr.flush()
+    raise SystemExit(1) from None
+"""
+"""A script ends as a program does. Of a function torchrun would take an interrupt for an end without
+a result, and keep the traceback to itself."""
+
+
 def torchrun(script: str, folder: Path, *runs: Sequence[object]) -> list[tuple[bool, str]]:
     """Run a script in two processes, once for each list of words, one run after the other.
 
@@ -50,11 +66,13 @@ def torchrun(script: str, folder: Path, *runs: Sequence[object]) -> list[tuple[b
     folder.mkdir()
     path, launcher = folder.with_name("script.py"), folder.with_name("launcher.py")
     path.write_text(script)
+    wrapped = folder.with_name("wrapped.py")
+    wrapped.write_text(WRAPPED.format(path=str(path)))
     launcher.write_text(LAUNCHER)
     words = [json.dumps([str(word) for word in run]) for run in runs]
     done = subprocess.run(
-        [sys.executable, str(launcher), str(path), str(folder), *words],
-        env=ENV, cwd=ROOT, capture_output=True, text=True, timeout=300,
+        [sys.executable, str(launcher), str(wrapped), str(folder), *words],
+        env=ENV, cwd=ROOT, capture_output=True, text=True, timeout=500,
     )  # fmt: skip
     parts = done.stderr.split("ends: ")
     ends = [part.partition("\n")[0] for part in parts[1:]]
