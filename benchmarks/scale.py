@@ -458,6 +458,7 @@ def number(value: float | None, unit: float = 1) -> str:
 
 def shown(rows: Sequence[Mapping[str, Any]]) -> Any:
     """The table of both trees."""
+    from graphcondense.ops.markdown import Marked
     from graphcondense.ops.tables import Table
 
     head = ["part", "before, s", "now, s", "times faster", "before, peak MiB", "now, peak MiB"]
@@ -470,13 +471,13 @@ def shown(rows: Sequence[Mapping[str, Any]]) -> Any:
         remarks = [f"{n}: {row[n]['error']}" for n in ("before", "now") if row[n]["error"]]
         body.append(
             [
-                named(row["part"], row["said"]),
+                Marked(named(row["part"], row["said"])),
                 *(number(row[n]["seconds"]) for n in ("before", "now")),
                 number(ratio),
                 *(number(row[n]["peak"], MIB) for n in ("before", "now")),
                 *(number(row[n]["more"], MIB) for n in ("before", "now")),
                 str(max(before["runs"], now["runs"])),
-                "; ".join(remarks).replace("|", "/"),
+                "; ".join(remarks),
             ]
         )
     return Table(head, body)
@@ -484,6 +485,7 @@ def shown(rows: Sequence[Mapping[str, Any]]) -> Any:
 
 def fitted(rows: Sequence[Mapping[str, Any]]) -> Any:
     """The table of exponents."""
+    from graphcondense.ops.markdown import Marked
     from graphcondense.ops.tables import Table
 
     body = []
@@ -495,7 +497,7 @@ def fitted(rows: Sequence[Mapping[str, Any]]) -> Any:
         ends = [points[0], points[-1]]
         body.append(
             [
-                named(row["part"]),
+                Marked(named(row["part"])),
                 row["over"],
                 " to ".join(f"{p['size']:,}" for p in ends),
                 " to ".join(number(p["seconds"]) for p in ends),

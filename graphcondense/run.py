@@ -61,6 +61,7 @@ from graphcondense.ops.device import usable
 from graphcondense.ops.fields import (
     Count,
     Distinct,
+    Location,
     Names,
     Natural,
     NonNegative,
@@ -181,10 +182,10 @@ class Run:
     validation_nodes: Count | None = None
     candidates: Count | None = None
     budget_seconds: Positive | None = None
-    cache: str | Path | None = None
+    cache: Location | None = None
     patience: Count | None = None
     seconds: Positive | None = None
-    out: str | Path | None = None
+    out: Location | None = None
     resume: bool = False
     checkpoint_seconds: NonNegative = 20.0
     progress: bool = True

@@ -569,3 +569,20 @@ def test_a_reader_that_goes_away_is_no_error(
 )
 def test_words_for_options(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert said in fails(capsys, *words.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([*TINY, "--cache", ""], "--cache '' is empty: give a value, or leave the flag out"),
+        ([*TINY, "--out", ""], "--out '' is empty"),
+        ([*TINY, "--root", ""], "--root '' is empty"),
+    ],
+)
+def test_an_empty_text_is_no_value(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As an unset variable of a shell gives: nothing is written where the command runs."""
+    assert said in fails(capsys, "condense", "random", *words)
+    assert "run '' is empty" in fails(capsys, "show", "")
+    assert not list(Path.cwd().iterdir())

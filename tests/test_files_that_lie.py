@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import warnings
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ import torch
 from torch_geometric.data import Data
 
 import graphcondense
+from graphcondense.cli import main
 from graphcondense.core.callbacks import FORMAT, read_checkpoint
 from graphcondense.data import as_interactions
 from graphcondense.data import load as load_data
@@ -197,3 +200,61 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
 def test_strange_json_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^cannot read here: "):
         read_json(text, "here")
+
+
+def _damaged(folder: Path) -> Path:
+    """The file of a graph, one bit of whose features has flipped."""
+    path = save(graph(), folder)
+    content = bytearray(path.read_bytes())
+    content[content.index(graph().x.numpy().tobytes()) + 3] ^= 1
+    path.write_bytes(content)
+    return path
+
+
+def test_what_was_damaged_stays_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the record, the card and ``show``, also after it was saved whole."""
+    small = graphcondense.load(_damaged(tmp_path), check=False)
+    why = "opened with check=False although its tensors or its record are not what its checksum"
+    assert small.condensed["damaged"].startswith(why)
+    again = save(small, tmp_path / "again")
+    assert graphcondense.load(again).condensed["damaged"].startswith(why)
+    assert f"**Damaged**: {why}" in again.with_suffix(".md").read_text()
+    assert main(["show", str(again.parent)]) == 0
+    assert f"damaged     {why}" in capsys.readouterr().out
+    assert "damaged" not in graphcondense.load(save(graph(), tmp_path), check=False).condensed
+
+
+def test_check_is_true_or_false(tmp_path: Path) -> None:
+    wrong: Any = "no"
+    with pytest.raises(ValueError, match="check='no' is not True or False"):
+        graphcondense.load(_damaged(tmp_path), check=wrong)
+
+
+def test_show_says_what_is_believed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = save(graph(), tmp_path)
+    assert main(["show", str(tmp_path)]) == 0
+    assert "checksum" not in capsys.readouterr().out
+    _without_checksum(path, flip=False)
+    assert main(["show", str(tmp_path)]) == 0
+    assert re.search(r"checksum +no checksum, as files of earlier", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        (None, "2 nodes, 1 edge; it has no record"),
+        ({"program": "other", "data": "cora", "validation": [1], "method": 3}, "'other'"),
+        ({"data": {"name": "cora", "nodes": 9}, "validation": {"score": "good"}}, "'good'"),
+        ({"method": None, "seconds": "a", "nodes": "b", "data": {"nodes": 0}}, "data.nodes"),
+    ],
+)
+def test_show_of_records_of_others(
+    record: dict[str, Any] | None, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = Data(x=torch.eye(2), edge_index=torch.tensor([[0], [1]]), y=torch.tensor([0, 1]))
+    small.condensed = record or {}
+    save(small, tmp_path)
+    assert main(["show", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert said in shown
+    assert record is None or "its record is not as condense writes it" in shown

@@ -129,12 +129,13 @@ def read(path: Path) -> Part:
 
 def shown(found: Sequence[Part]) -> Any:
     """The table of the page."""
+    from graphcondense.ops.markdown import code
     from graphcondense.ops.tables import Table
 
     head = ("What", "Tried", "Failed", "Remarks", "Again with", "Test")
     rows = [
         (row["what"], f"{row['tried']:,}", f"{row['failed']:,}", row["said"],
-         f"`--only {part['command'].rpartition(' ')[2]}`", f"`{row['test']}`")
+         code(f"--only {part['command'].rpartition(' ')[2]}"), code(row["test"]))
         for part in found for row in part["rows"]
     ]  # fmt: skip
     return Table(head, rows, [True, False, False, True, True, True])

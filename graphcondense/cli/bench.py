@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import quote
 
 from jsonargparse import Namespace
 
@@ -38,6 +39,7 @@ from graphcondense.cli.folders import BUDGETS, size
 from graphcondense.cli.runs import check_device
 from graphcondense.cli.text import note, say, warn
 from graphcondense.ops.locks import alone_with
+from graphcondense.ops.markdown import Marked, code, escaped, strong
 from graphcondense.ops.tables import Table
 
 if TYPE_CHECKING:
@@ -531,13 +533,13 @@ def write_page(out: Path, page: Path, last: str) -> str:
     for name, cells in tables.items():
         if not cells:
             continue
-        lines += [f"## {name}", "", *_section(cells), ""]
+        lines += [f"## {escaped(name)}", "", *_section(cells), ""]
         about = next(iter(cells.values()))["report"]
         rows = [row for cell in cells.values() for row in cell["report"]["rows"]]
         picture = page.with_suffix("") / f"bench-{name}.png"
         draw_ranking(_report({**about, "data": name, "rows": rows}), picture)
         where = picture.relative_to(page.parent)
-        lines += [f"![{name}: test scores, best first]({where})", ""]
+        lines += [f"![{escaped(name)}: test scores, best first]({quote(where.as_posix())})", ""]
     write_whole(page, "\n".join(lines))
     return "\n".join(_section(tables[last])) if tables.get(last) else "no cell is finished"
 
@@ -576,17 +578,17 @@ def _section(cells: Mapping[str, Record]) -> list[str]:
     workers = sorted({str(cell["workers"]) for cell in cells.values()})
     row = max((report.rows[0] for report in reports.values()), key=lambda row: row.graphs)
     lines = [
-        f"`{cell['command']}`",
+        code(cell["command"]),
         "",
-        f"{first.data} ({first.digest}){first.on_test}; {row.graphs} condensations x "
+        f"{escaped(first.data)} ({first.digest}){first.on_test}; {row.graphs} condensations x "
         f"{row.trainings} trainings; {' or '.join(workers)} processes at a time."
         + (f" A plain PyG training on the whole data takes {plain:.1f} s." if plain else ""),
         "",
-        *(line for text in first.about_test for line in (text, "")),
+        *(line for text in first.about_test for line in (escaped(text), "")),
     ]
     best = {model: _best(reports, model) for model in models}
     marked = {row.model for row in first.rows if row.predictor == "non-GNN"}
-    head = ["trained on", "preset", *(m + " *" * (m in marked) for m in models)]
+    head = ["trained on", "preset", *(Marked(escaped(m) + " *" * (m in marked)) for m in models)]
     tail = ["nodes", "edges", "KiB", "seconds", "of one plain training", "peak MiB", "cost"]
     floor = cells.get(WHOLE, {}).get("mean")
     if floor is not None:
@@ -622,7 +624,7 @@ def _text(report: Report, model: str, which: str = "selected", best: str | None 
     if row is None:
         return "-"
     text = report.scored(row, which)
-    return f"**{text}**" if row.label == best else text
+    return strong(text) if row.label == best else text
 
 
 def _costs(report: Report, cell: Record, plain: float | None) -> list[str]:

@@ -9,6 +9,7 @@ from graphcondense.cli.flags import Flags, make_parser, summary_of
 from graphcondense.cli.runs import add_runs, keeping, open_runs
 from graphcondense.cli.text import is_main, note, shows_progress, tell
 from graphcondense.run_folder import PARTIAL
+from graphcondense.ops.sizes import said
 
 if TYPE_CHECKING:
     from graphcondense.cli.runs import Opened
@@ -69,7 +70,7 @@ def _note_memory(run: Opened, given: Mapping[str, Any], training: Mapping[str, o
     sets += [run.task] if "whole" in given["baselines"] else []
     sizes = [evaluator.contestant(name).memory_bytes(one, seeds) for name in names for one in sets]
     if expected := max((size for size in sizes if size is not None), default=None):
-        note(f"memory: training is expected to add at most {expected / 2**20:,.0f} MiB")
+        note(f"memory: training is expected to add at most {said(expected)}")
 
 
 def training_flags() -> list[Flags]:

@@ -351,14 +351,23 @@ def parse(parser: Parser, argv: Sequence[str]) -> Namespace:
 
     Raises:
         HelpAsked: ``--help`` is among the words.
-        ValueError: an unknown flag, with the nearest known ones, or a value of the wrong type.
+        ValueError: an unknown flag, with the nearest known ones, a value of the wrong type, or an
+            empty one, as an unset variable of a shell gives.
     """
     if asks_help(argv):
         raise HelpAsked(parser)
     try:
-        return parser.parse_args(list(argv))
+        args = parser.parse_args(list(argv))
     except ArgumentError as error:
         _explain(parser, " ".join(str(error).split()))
+    for name, *_ in [parser.words] if parser.words else ():
+        given = args[name]
+        if "" in (given if isinstance(given, list) else [given]):
+            raise ValueError(f"{name} '' is empty; --help says what it takes")
+    for option in (option for flags in parser.flag_groups for option in flags.options):
+        if args[option.dest] == "" != option.default:
+            raise ValueError(f"{option.flags[0]} '' is empty: give a value, or leave the flag out")
+    return args
 
 
 def _explain(parser: Parser, text: str) -> NoReturn:

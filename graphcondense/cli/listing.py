@@ -13,6 +13,7 @@ from jsonargparse import Namespace
 from graphcondense.cli.flags import Flags, Where, make_parser, parse, summary_of
 from graphcondense.cli.help import completion, method_key, method_rows
 from graphcondense.cli.text import say, summary, table
+from graphcondense.ops.markdown import escaped
 
 Row = TypeVar("Row", bound=Mapping[str, object])
 
@@ -74,7 +75,7 @@ def _ranked(args: Namespace) -> object:
         lines = [f"### {title}\n" if args.markdown else f"{title}:"]
         if ranked.rows:
             lines += [ranked.markdown() if args.markdown else ranked.text(), ""]
-        say("\n".join([*lines, *notes, ""]))
+        say("\n".join([*lines, *(map(escaped, notes) if args.markdown else notes), ""]))
     return rows
 
 
@@ -120,7 +121,8 @@ def command_show(argv: list[str]) -> object:
     from graphcondense.report.runs import read_config, read_runs, validation_score
     from graphcondense.report.scene import shown
     from graphcondense.report.sections import known_of
-    from graphcondense.saved.condensed import those_below
+    from graphcondense.saved.card import DAMAGED
+    from graphcondense.saved.condensed import believed, those_below
 
     parser = make_parser("show", summary_of(command_show))
     parser.add_words("run", "folder of the run")
@@ -130,13 +132,17 @@ def command_show(argv: list[str]) -> object:
     metrics = folder / "metrics.jsonl"
     last = read_json_lines(metrics)[-1:] if metrics.is_file() else []
     step = last[0] if last else {}
-    record, score, known = None, None, list[str]()
+    record, score, known, checksum = None, None, list[str](), ""
     if (folder / "condensed.safetensors").is_file():
         small = graphcondense.load(folder)
         record, score = small.condensed, validation_score(small)
         runs = read_runs([folder])
         known = known_of(runs[0], merge(runs))
         say(summary(small))
+        if DAMAGED in record:
+            say(f"damaged     {record[DAMAGED]}")
+        if checksum := believed(folder):
+            say(f"checksum    {checksum}")
     elif (folder / "config.yaml").is_file():
         say(f"{read_config(folder / 'config.yaml')['method']}, not finished")
     else:
@@ -155,6 +161,7 @@ def command_show(argv: list[str]) -> object:
         "folder": str(folder),
         "finished": record is not None,
         "condensed": record,
+        "believed": checksum,
         "last_step": step,
         "models": known,
         "files": {path.name: path.stat().st_size for path in files},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from graphcondense.cli.flags import Flags, make_parser, parse, summary_of
 from graphcondense.cli.text import is_main, say
+from graphcondense.ops.sizes import said
 
 
 def command_report(argv: list[str]) -> object:
@@ -17,5 +18,5 @@ def command_report(argv: list[str]) -> object:
     if not is_main():
         return None
     path = write_report(args.runs, args.out)
-    say(f"written: {path} ({path.stat().st_size / 1024:,.0f} KiB)")
+    say(f"written: {path} ({said(path.stat().st_size)})")
     return {"page": str(path), "bytes": path.stat().st_size}

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+from graphcondense.ops.sizes import said
 from graphcondense.ops.tables import Table
 
 
@@ -77,7 +78,36 @@ def shows_progress() -> bool:
 
 
 def summary(small: object) -> str:
-    """A condensed set beside the whole one, as a table."""
+    """A condensed set beside the whole one, as a table; what there is where another program or a
+    person wrote its record."""
+    record = getattr(small, "condensed")  # noqa: B009 - a Data, a data set or a matrix
+    try:
+        return _beside(small)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        return _as_written(small, record)
+
+
+def _as_written(small: Any, record: Mapping[str, object]) -> str:
+    """A record whose form is not this program's."""
+    from graphcondense.ops.fields import brief
+    from graphcondense.saved.card import flat
+    from graphcondense.saved.shown import counted
+
+    sizes = ", ".join(counted(number, what) for what, number in small._sizes().items())
+    rows = [
+        {"record": brief(name).strip("'"), "value": brief(value)} for name, value in flat(record)
+    ]
+    more = f"and {len(rows) - MOST} entries more" if len(rows) > MOST else ""
+    about = "its record is not as condense writes it" if rows else "it has no record"
+    parts = [f"condensed: {sizes}; {about}", table(rows[:MOST]) if rows else "", more]
+    return "\n".join(filter(None, parts))
+
+
+MOST = 20
+"""Entries of a record that are shown."""
+
+
+def _beside(small: object) -> str:
     from graphcondense.report.runs import form_of, validation_score
     from graphcondense.report.scene import shown
 
@@ -107,7 +137,7 @@ def summary(small: object) -> str:
     if validation and validation.get("start_kept"):
         score += f": the untouched start; no score over {record['steps']:,} updates was above it"
     size = record.get("memory_estimate_bytes")
-    memory = "-" if size is None else f"{size / 2**20:,.0f} MiB"
+    memory = "-" if size is None else said(size)
     lines = [f"validation  {score}"]
     if choice := record.get("choice"):
         first, last = choice["seeds"][0], choice["seeds"][-1]

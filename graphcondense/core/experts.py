@@ -23,6 +23,7 @@ from graphcondense.core.pools import View, initialise, leaves, viewed
 from graphcondense.core.types import Criterion, Learner, Saved, Source, Synthetic
 from graphcondense.ops.files import cache_root, writable, write_whole
 from graphcondense.ops.limits import at_least
+from graphcondense.ops.sizes import said
 
 SMALL = 32 * 2**20
 """Bytes up to which a buffer without a folder stays in memory."""
@@ -246,16 +247,16 @@ class Buffer:
         return None if header.get("hash") == _digest(tensors) else "damaged"
 
     def _announce(self, missing: list[int], why: Mapping[int, str]) -> None:
-        count, size = self.training.experts, self.disk_bytes / 2**20
+        count, size = self.training.experts, said(self.disk_bytes)
         where = "in memory" if self.place is None else f"in {self.place}"
-        said = [
+        lines = [
             f"training {len(missing)} of {count} networks, {self.training.epochs} epochs each; "
-            f"{size:.1f} MiB {where}"
+            f"{size} {where}"
         ]
         for expert, reason in why.items():
             if reason != "missing":
-                said.append(f"{self.file(expert).name} is {reason}; made anew")
-        for line in said if parallel.is_main() else ():
+                lines.append(f"{self.file(expert).name} is {reason}; made anew")
+        for line in lines if parallel.is_main() else ():
             print(f"experts: {line}", file=sys.stderr)
         if self.place is not None:
             writable(self.place, "experts into")

@@ -291,7 +291,10 @@ def _listed(data: Any) -> _Packed:
     xs = _all_or_none(given("x"), "x")
     x, sizes = None, [int(getattr(item, "num_nodes", None) or 0) for item in items]
     if xs is not None:
-        sizes = [_count(value, i, "x", "nodes") for i, value in enumerate(xs)]
+        told, sizes = sizes, [_count(value, i, "x", "nodes") for i, value in enumerate(xs)]
+        for i, (found, size) in enumerate(zip(sizes, told, strict=True)):
+            if size not in (0, found):  # else num_nodes counts the rows of x
+                raise ValueError(f"graph {i}: num_nodes is {size}, but x has {found} rows")
         x = None if all(map(_no_columns, xs)) else _joined(xs, "x")
     index = [_edge_rows(value, i) for i, value in enumerate(given("edge_index"))]
     edges = [rows.shape[1] for rows in index]
@@ -362,7 +365,8 @@ def _edge_rows(edges: object, i: int) -> Tensor:
         shape = list(edges.shape) if isinstance(edges, Tensor) else type(edges).__name__
         raise ValueError(f"graph {i}: edge_index must be [2, edges], got {shape}")
     # torch.empty(2, 0) is a float tensor, and means no edges.
-    if edges.numel() and (edges.is_floating_point() or edges.dtype == torch.bool):
+    wrong = edges.is_floating_point() or edges.is_complex() or edges.dtype == torch.bool
+    if edges.numel() and wrong:
         raise ValueError(f"graph {i}: edge_index must be integer node ids, got {edges.dtype}")
     return edges.detach().cpu().long()
 

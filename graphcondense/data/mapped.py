@@ -32,6 +32,7 @@ from graphcondense.ops.blocks import (
 )
 from graphcondense.ops.place import Files
 from graphcondense.ops.sizes import size_of
+from graphcondense.saved.paths import path_of
 
 NODE = 48
 """Bytes a node that building and normalising an adjacency hold beside their blocks."""
@@ -61,7 +62,8 @@ def mapped_task(
     Raises:
         ValueError: bad data; a limit below one block, with the smallest possible one; a full disk.
     """
-    files = Files(Room(size_of(memory)), folder)
+    where = None if folder is None else path_of(folder, "folder", "where files go")
+    files = Files(Room(size_of(memory)), where)
     if isinstance(data, NodeTask):
         if isinstance(data.place, Files):
             files = Files(files.room, data.place.folder)

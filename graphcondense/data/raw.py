@@ -18,6 +18,7 @@ from torch import Tensor
 from graphcondense.data.labels import few
 from graphcondense.ops.arrays import plain
 from graphcondense.ops.blocks import Make, in_memory
+from graphcondense.ops.fields import Natural, checked
 
 if TYPE_CHECKING:
     from torch_geometric.data import FeatureStore, GraphStore
@@ -32,6 +33,12 @@ KEYS: dict[str, tuple[str, ...]] = {
 
 IDS = {"train": ("train",), "val": ("valid", "val"), "test": ("test",)}
 """What the parts of a split are called, OGB's own names first."""
+
+FORM = (
+    "{**graph, 'labels': labels, 'split': dataset.get_idx_split()}, with node_feat [n, d] and "
+    "edge_index [2, m] in graph"
+)
+"""How to write a mapping."""
 
 STORED = ("x", "y", "edge_weight", "train_mask", "val_mask", "test_mask")
 """What is read from a feature store."""
@@ -69,7 +76,7 @@ def opened(data: Any, make: Make = in_memory) -> Any:
     Raises:
         ValueError: something is missing; says what, and what there is.
     """
-    if isinstance(data, Mapping) and is_raw(data):
+    if isinstance(data, Mapping):
         return _of_arrays(data)
     stores = _stores(data)
     return data if stores is None else _of_stores(*stores, make)
@@ -83,9 +90,18 @@ def _of_arrays(data: Mapping[str, Any]) -> SimpleNamespace:
     for ours, theirs in KEYS.items():
         if found[ours] is None:
             also = f" (or {', '.join(theirs[1:])})" if theirs[1:] else ""
-            raise ValueError(f"the graph has no {theirs[0]}{also}; it has {few(map(str, data), 9)}")
+            there = few(map(str, data), 9) or "nothing"
+            raise ValueError(
+                f"the graph has no {theirs[0]}{also}; it has {there}. A mapping is "
+                f"read as OGB's graphs are: {FORM}"
+            )
     x: Any = found["x"]
     n = int(x.shape[0]) if hasattr(x, "shape") else len(x)
+    counted = checked("num_nodes", data.get("num_nodes"), Natural | None)
+    if counted not in (None, n):
+        raise ValueError(
+            f"num_nodes={counted}, but {_called(data, 'x')} has {n} rows, one for each node"
+        )
     split = found.pop("split")
     if not isinstance(split, Mapping):
         raise ValueError(
@@ -100,6 +116,11 @@ def _of_arrays(data: Mapping[str, Any]) -> SimpleNamespace:
         if given is not None:
             setattr(out, f"{ours}_mask", _mask(given, f"split[{names[0]!r}]", n))
     return out
+
+
+def _called(data: Mapping[str, Any], ours: str) -> str:
+    """What an array of :data:`KEYS` is called in a mapping."""
+    return next(key for key in KEYS[ours] if data.get(key) is not None)
 
 
 def _mask(ids: object, what: str, n: int) -> Tensor:

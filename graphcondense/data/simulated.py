@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,9 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from graphcondense.ops.fields import (
-    Count,
     NonNegative,
-    Positive,
     Range,
     Rule,
     Seed,
@@ -26,6 +25,8 @@ from graphcondense.ops.fields import (
     checked,
     nearest,
 )
+from graphcondense.ops.memory import free_bytes
+from graphcondense.ops.sizes import said
 from graphcondense.ops.types import Record
 from graphcondense.saved.paths import path_of
 
@@ -42,6 +43,13 @@ Splits = Annotated[
 ]
 """Training, validation and test."""
 
+Scale = Annotated[float, Range(0, 1e90, above=True)]
+Large = Annotated[int, Range(1, 1e100)]
+"""What it takes is reckoned in floating point, and then compared with what is free."""
+
+NODES = math.isqrt(2**63 - 1)
+"""At most so many nodes: an edge is one number of 64 bits."""
+
 ROWS = 1 << 18
 """Rows of features that are drawn at a time."""
 EDGES = 1 << 22
@@ -55,9 +63,9 @@ node, before it is given up."""
 class Shape:
     """What a simulated graph looks like; see :func:`simulate`."""
 
-    nodes: Count
-    edges: Count
-    features: Count
+    nodes: Large
+    edges: Large
+    features: Large
     classes: Annotated[int, Range(2)]
     exponent: Annotated[float, Range(2, above=True)]
     homophily: Share
@@ -217,7 +225,7 @@ def simulate(
         raise ValueError(
             f"cannot simulate {name!r}: there are {', '.join(SHAPES)}{nearest(name, SHAPES)}"
         )
-    checked("scale", scale, Positive)
+    checked("scale", scale, Scale)
     checked("seed", seed, Seed)
     usual = SHAPES[name]
     given: Record = {
@@ -232,9 +240,33 @@ def simulate(
         "signal": signal,
     }
     shape = replace(usual, **{key: value for key, value in given.items() if value is not None})
-    if root is None:
+    place = None if root is None else path_of(root, "root", "the folder of data sets")
+    _check_room(shape, scale, place)
+    if place is None:
         return _drawn(shape, seed, lambda _, size, of: np.empty(size, of)).data(name)
-    return _written(name, shape, seed, path_of(root, "root", "the folder of data sets"))
+    return _written(name, shape, seed, place)
+
+
+def _check_room(shape: Shape, scale: float, root: Path | None) -> None:
+    """Raise a ValueError where the graph does not fit into what is free: what it is made of, eight
+    bytes for each number of a node or edge, and its two large arrays in memory or in files."""
+    result = 4 * shape.nodes * shape.features + 16 * shape.edges * (1 if shape.directed else 2)
+    work = 64 * shape.nodes + (0 if shape.directed else 16 * shape.edges)
+    needs = {"memory": (work, free_bytes(torch.device("cpu")))}
+    if root is None:
+        needs["memory"] = (work + result, needs["memory"][1])
+    else:
+        there = next(folder for folder in (root, *root.absolute().parents) if folder.exists())
+        needs[f"the disk of {root}"] = (2 * result, shutil.disk_usage(there).free)
+    for what, (size, free) in needs.items():
+        if size > free:
+            raise ValueError(
+                f"scale={scale:g} makes {shape.nodes:,} nodes and {shape.edges:,} edges, which "
+                f"take {said(size)} of {what}, where {said(free)} are free: give a smaller scale, "
+                "or fewer nodes, edges or features"
+            )
+    if shape.nodes > NODES:
+        raise ValueError(f"nodes={shape.nodes:,} are more than {NODES:,}, whose pairs have numbers")
 
 
 @dataclass(frozen=True)

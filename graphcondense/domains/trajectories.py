@@ -16,7 +16,7 @@ from graphcondense.core.types import Objective, Schedule, Source, Synthetic
 from graphcondense.domains.image import ImageSource, PixelMethod
 from graphcondense.objectives.trajectory import ConstantMemoryMatching
 from graphcondense.ops.augment import Augment, Strategy
-from graphcondense.ops.fields import Count, Momentum, Natural, NonNegative, Positive, Seed
+from graphcondense.ops.fields import Count, Folder, Momentum, Natural, NonNegative, Positive, Seed
 from graphcondense.ops.types import Record
 
 
@@ -47,7 +47,7 @@ class Trajectories(Method):
     family = "trajectory matching"
     cost = "experts"
 
-    experts: str | None = None
+    experts: Folder | None = None
     num_experts: Count = 20
     expert_epochs: Count = 20
     expert_interval: Count | None = None

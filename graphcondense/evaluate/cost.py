@@ -21,6 +21,7 @@ from torch import Tensor
 from graphcondense.data.kind import is_task
 from graphcondense.data.task import as_task
 from graphcondense.ops.figures import COLOURS, MARKERS, new_figure, plain, saved
+from graphcondense.ops.sizes import said
 from graphcondense.ops.types import Record
 from graphcondense.saved.condensed_rows import CondensedInteractions
 from graphcondense.saved.graph_set import GraphSet
@@ -295,11 +296,11 @@ class Ledger:
             "training with validation "
             f"{seconds(self.condensed_processor_seconds, 'condensed')}, "
             f"{seconds(self.whole_processor_seconds, 'whole')}",
-            f"peak memory   {self.peak_memory_bytes / 2**20:,.0f} MiB"
+            f"peak memory   {said(self.peak_memory_bytes)}"
             + (
                 ""
                 if estimate is None
-                else f" (training on it was expected to add {estimate / 2**20:,.0f})"
+                else f" (training on it was expected to add {said(estimate)})"
             ),
         ]
 

@@ -26,6 +26,7 @@ from graphcondense.evaluate.cost import size_of
 from graphcondense.evaluate.reading import listed_sets, refuse_text, small_sets, warn_of_missing
 from graphcondense.ops.device import usable
 from graphcondense.ops.fields import check_fields
+from graphcondense.saved.paths import path_of
 
 Seeds: TypeAlias = int | Sequence[int]
 """How many trainings (seeds ``0, 1, ...``), or the seeds themselves."""
@@ -320,6 +321,7 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
         Raises:
             ValueError: none of them reads such, or the folder cannot be written.
         """
+        folder = path_of(folder, "cache", "a folder")
         if not {*models} & {*self.propagating}:
             able = ", ".join(self.propagating) or f"no model of {data_kind(self.kind).words}"
             raise ValueError(

@@ -87,7 +87,7 @@ class Result:
 
     def to_latex(self) -> str:
         """The table as LaTeX, in ``booktabs`` style."""
-        return f"% {self.title()}\n{self.cells().latex()}"
+        return f"% {' '.join(self.title().split())}\n{self.cells().latex()}"
 
     def to_frame(self) -> pd.DataFrame:
         """The rows as a pandas data frame, unrounded."""

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from graphcondense.evaluate.evaluator import AnyEvaluator, FitResult, Seeds
 from graphcondense.ops.types import Record
+from graphcondense.saved.paths import path_of
 
 
 class Store:
@@ -24,7 +25,7 @@ class Store:
     """
 
     def __init__(self, path: str | Path | None, identity: Mapping[str, object]) -> None:
-        self.path = None if path is None else Path(path)
+        self.path = None if path is None else path_of(path, "store", "a file")
         text = json.dumps(identity, sort_keys=True, default=str)
         self.name = hashlib.sha256(text.encode()).hexdigest()[:16]
         self._known: dict[str, FitResult] = {}

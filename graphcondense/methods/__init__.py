@@ -20,6 +20,7 @@ from graphcondense.core.method import REGISTRY, Method
 from graphcondense.measured.figures import measurements
 from graphcondense.measured.goals import Candidate, Ranked, ranking
 from graphcondense.ops.callable_module import make_callable
+from graphcondense.ops.markdown import Marked, code
 from graphcondense.ops.tables import Table
 
 ENTRY_POINTS = "graphcondense.methods"
@@ -100,7 +101,7 @@ def markdown(rows: Sequence[Mapping[str, str]]) -> str:
     columns = ("kind", "family", "learns", "cost", "paper")
     cells = [
         [
-            ", ".join(f"`{n}`" for n in (row["name"], *row["variants"].split(", ")) if n),
+            Marked(", ".join(code(n) for n in (row["name"], *row["variants"].split(", ")) if n)),
             *(row[name] or "-" for name in columns),
         ]
         for row in rows

@@ -111,6 +111,15 @@ Size = Annotated[
 :func:`~graphcondense.ops.sizes.size_of`)."""
 
 
+PRESENT = Rule(lambda path: path != "", "is no path; the current folder is '.'")
+
+Location = Annotated[str | Path, PRESENT]
+"""A file or folder; an empty text is none."""
+
+Folder = Annotated[str, PRESENT]
+"""A folder as text."""
+
+
 Names = Annotated[tuple[str, ...], Rule(bool, "must have at least one name")]
 """One or more names."""
 

@@ -20,6 +20,7 @@ from graphcondense.ops.adjacency import Matrix, Powers, gcn_norm_csr, mean_norm_
 from graphcondense.ops.blocks import propagated
 from graphcondense.ops.files import as_whole, writable
 from graphcondense.ops.place import MEMORY, Place
+from graphcondense.ops.sizes import said
 from graphcondense.ops.types import Record
 
 if TYPE_CHECKING:
@@ -211,5 +212,5 @@ def _write(path: Path, matrix: Matrix, about: Record) -> None:
     except (OSError, SafetensorError) as error:
         raise ValueError(
             f"cache={path.parent} has no room for {path.name} ({error}): it takes "
-            f"{size / 2**20:,.1f} MiB; free some, give another folder or leave cache out"
+            f"{said(size)}; free some, give another folder or leave cache out"
         ) from error

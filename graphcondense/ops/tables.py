@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from graphcondense.ops.html import render
+from graphcondense.ops.markdown import escaped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,8 +82,9 @@ class Table:
         )
 
     def markdown(self) -> str:
-        """A table of GitHub's Markdown."""
-        head, *body = [f"| {' | '.join(line)} |" for line in (self.head, *self.cells)]
+        """A table of GitHub's Markdown; cells are escaped unless they are ``Marked``."""
+        lines = (map(escaped, line) for line in (self.head, *self.cells))
+        head, *body = [f"| {' | '.join(line)} |" for line in lines]
         return "\n".join([head, "|---" * len(self.head) + "|", *body])
 
     def frame(self) -> pd.DataFrame:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from graphcondense.measured.works import COLLAPSE, HEAD, kind_of_record, model_rows, warnings_of
+from graphcondense.ops.markdown import code, escaped
 from graphcondense.ops.tables import Table
 from graphcondense.saved.checks import Tensors
 from graphcondense.saved.forms import GRAPH, Contents
 
+DAMAGED = "damaged"
+"""What a record says of a set that was opened although its file was damaged."""
 
-def _flat(record: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """
-    >>> list(_flat({"a": 1, "b": {"c": 2}}))
+
+def flat(record: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Entries of a record by dotted names.
+
+    >>> list(flat({"a": 1, "b": {"c": 2}}))
     [('a', 1), ('b.c', 2)]
     """
     for key, value in record.items():
         if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 
@@ -27,39 +33,38 @@ def card(
     path: Path, record: Mapping[str, object], contents: Contents, stored: Tensors, sha256: str
 ) -> str:
     """The card of the file ``path`` in Markdown; ``stored`` are the tensors as they are stored."""
-    rows = dict(_flat(record))
+    rows = dict(flat(record))
     what, opened = (
         words.format(contents.form.count(contents.tensors)) for words in contents.form.stands
     )
     title = f"{rows.get('data.name', path.stem)}, condensed by {rows.get('method', 'hand')}"
-    cell = "| {} | {} |".format
+    damaged = rows.get(DAMAGED)
     shapes = [
-        cell(name, f"{str(t.dtype).removeprefix('torch.')} {list(t.shape)}")
+        (name, f"{str(t.dtype).removeprefix('torch.')} {list(t.shape)}")
         for name, t in {**stored, **contents.further}.items()
     ]
-    table = [
-        cell(name, " ".join(str(value).split()).replace("|", "\\|")) for name, value in rows.items()
-    ]
     lines = [
-        f"# {title}",
+        f"# {escaped(title)}",
         "",
-        f"{what} in training. `{path.name}` holds {'it' if contents.form is GRAPH else 'them'}:",
+        *((f"**Damaged**: {escaped(damaged)}.", "") if damaged else ()),
+        f"{what} in training. {code(path.name)} holds "
+        f"{'it' if contents.form is GRAPH else 'them'}:",
         "",
-        *(cell("tensor", "type and shape"), cell("---", "---"), *shapes),
+        Table(("tensor", "type and shape"), shapes).markdown(),
         "",
         "```python",
         "from graphcondense.data import load_condensed",
         "",
-        f'small = load_condensed("{path.name}")  # {opened}',
+        f"small = load_condensed({json.dumps(path.name, ensure_ascii=False)})  # {opened}",
         "```",
         "",
         *_packed_lines(contents, stored),
         *_assignment_lines(contents.tensors),
         *_encoding_lines(record),
         *_works_lines(record),
-        *(cell("record", "value"), cell("---", "---"), *table),
+        Table(("record", "value"), [(name, str(value)) for name, value in rows.items()]).markdown(),
         "",
-        f"SHA-256 of `{path.name}`: `{sha256}`",
+        f"SHA-256 of {code(path.name)}: `{sha256}`",
         "",
     ]
     return "\n".join(lines)
@@ -68,7 +73,7 @@ def card(
 def _packed_lines(contents: Contents, stored: Tensors) -> list[str]:
     """Which matrices are stored by row; nothing where none is."""
     packed = [
-        f"`{name}` {list(tensor.shape)}"
+        f"{code(name)} {list(tensor.shape)}"
         for name, tensor in contents.tensors.items()
         if name not in stored
     ]
@@ -97,15 +102,19 @@ def _works_lines(record: Mapping[str, object]) -> list[str]:
     rows = model_rows(method, kind)
     lines = ["## For which models", ""]
     if not rows:
-        return [*lines, f"`{method}`: not measured.", ""]
+        return [*lines, f"{code(method)}: not measured.", ""]
     return [
         *lines,
-        f"What `{method}` keeps of the whole data's score, as the package's own results have it; "
-        "not measured on this very set.",
+        f"What {code(method)} keeps of the whole data's score, as the package's own results have "
+        "it; not measured on this very set.",
         "",
         Table(HEAD, rows).markdown(),
         "",
-        *(line for text in warnings_of(method, kind) for line in (f"**Warning:** {text}.", "")),
+        *(
+            line
+            for text in warnings_of(method, kind)
+            for line in (f"**Warning:** {escaped(text)}.", "")
+        ),
         COLLAPSE,
         "",
     ]
@@ -123,7 +132,7 @@ def _encoding_lines(record: Mapping[str, object]) -> list[str]:
         for i, values in enumerate(columns if lists else ()):
             last = first + len(values) - 1
             listed = ", ".join(map(str, values))
-            rows.append(f"| {name}[:, {first}..{last}] | {i} | {listed} |")
+            rows.append((f"{name}[:, {first}..{last}]", str(i), listed))
             first = last + 1
     if not rows:
         return []
@@ -132,8 +141,6 @@ def _encoding_lines(record: Mapping[str, object]) -> list[str]:
         "it is any number. `graphcondense.transforms.EncodeCategories.of(small)` brings real "
         "graphs into this form.",
         "",
-        "| columns | category | values |",
-        "| --- | --- | --- |",
-        *rows,
+        Table(("columns", "category", "values"), rows).markdown(),
         "",
     ]

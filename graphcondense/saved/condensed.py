@@ -32,10 +32,11 @@ from torch import Tensor
 from torch_geometric.data import Data, InMemoryDataset
 
 from graphcondense.ops.device import usable
+from graphcondense.ops.fields import checked
 from graphcondense.ops.files import write_all
 from graphcondense.ops.json import read_json
 from graphcondense.ops.types import Record
-from graphcondense.saved.card import card
+from graphcondense.saved.card import DAMAGED, card
 from graphcondense.saved.checks import Tensors
 from graphcondense.saved.compact import bytes_of, pack, parts_of, unpack
 from graphcondense.saved.condensed_graph import CondensedGraph
@@ -158,7 +159,8 @@ def load(
         path: the ``.safetensors`` file, or the folder of a ``condensed.safetensors``.
         device: where to put the tensors; by default the CPU.
         check: whether the content must be what was saved. ``False`` opens a damaged file, to look
-            at what is left: tensors must still be such as a graph can have.
+            at what is left: tensors must still be such as a graph can have. The record of one says
+            what is wrong (``damaged``), and keeps it when the set is saved again.
 
     Returns:
         A :class:`~graphcondense.saved.condensed_graph.CondensedGraph` or ``CondensedImages`` (PyG
@@ -167,9 +169,11 @@ def load(
 
     Raises:
         ValueError: a file that is missing, foreign, broken, of a later version, has values that
-            cannot be a graph's, or other content than was saved.
+            cannot be a graph's, or other content than was saved; a ``check`` that is neither true
+            nor false.
         TypeError: a path that is none.
     """
+    checked("check", check, bool)
     asked, path = path, _file(path)
     if not path.is_file():
         of = "" if Path(asked).suffix else f": {asked} is no folder of a condensed set"
@@ -195,17 +199,33 @@ def load(
             f"{path} has format version {str(version)[:20]}, this {FORMAT} reads 1 to {VERSION}: "
             f"install a newer {FORMAT}"
         )
-    sealed = SEAL in head
-    if check and sealed and head.pop(SEAL) != _seal(head, tensors):
-        raise ValueError(_changed(path, "its tensors or its record are not what its checksum says"))
+    wrong, sealed = "", SEAL in head
+    if sealed and head.pop(SEAL) != _seal(head, tensors):
+        wrong = "its tensors or its record are not what its checksum says"
+    if check and wrong:
+        raise ValueError(_changed(path, wrong))
     contents = _opened(tensors, head, str(path))
     contents.check(record, str(path))
     small = contents.form.made(contents.tensors, contents.further, record)
     told = record.get("hash")
-    if check and not sealed and isinstance(told, str) and told != graph_hash(small):
-        words = f"its tensors have the hash {graph_hash(small)}, and its record says {told[:40]}"
-        raise ValueError(_changed(path, words))
+    if not sealed and isinstance(told, str) and told != graph_hash(small):
+        wrong = f"its tensors have the hash {graph_hash(small)}, and its record says {told[:40]}"
+        if check:
+            raise ValueError(_changed(path, wrong))
+    if wrong:
+        small.condensed[DAMAGED] = f"opened with check=False although {wrong}"
     return small if device is None else small.to(usable(device))
+
+
+def believed(path: str | Path) -> str:
+    """What :func:`load` has to believe of a file, in words; empty where its checksum covers all."""
+    with safetensors.safe_open(_file(path), "pt") as file:
+        head: Any = read_json((file.metadata() or {})[FORMAT], "its header")
+    if SEAL in head:
+        return ""
+    hashed = isinstance(head["record"].get("hash"), str)
+    what = "its record is believed, its tensors have the hash in it" if hashed else "it is believed"
+    return f"no checksum, as files of earlier versions have none: {what}"
 
 
 def tensor_bytes(small: Small) -> int:

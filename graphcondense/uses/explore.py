@@ -29,6 +29,7 @@ from graphcondense.nn.batched import Stacked, resolve
 from graphcondense.ops.fleet import Fleet, need_ray
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.types import Record
+from graphcondense.saved.paths import path_of
 from graphcondense.saved.shown import record_of
 from graphcondense.uses.results import BASELINES
 
@@ -163,8 +164,9 @@ def _storage(where: str | Path | None) -> str | BaseStorage:
         return InMemoryStorage()
     if "://" in str(where):
         return str(where)
-    Path(where).parent.mkdir(parents=True, exist_ok=True)
-    return JournalStorage(JournalFileBackend(str(where)))
+    path = path_of(where, "storage", "a file, or an address such as sqlite:///search.db")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return JournalStorage(JournalFileBackend(str(path)))
 
 
 def workers_of(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import runpy
-import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +16,7 @@ from torch import Generator, Tensor, nn
 from graphcondense.core import Batch, Callback, Fresh, Learner, Schedule, Synthetic, distill
 from graphcondense.core.callbacks import JsonLog, TensorBoardLog, Validate
 from graphcondense.core.pools import initialise
+from tests.ranks import torchrun
 
 
 class Points(Synthetic):
@@ -191,18 +190,6 @@ for mode in modes:
 """
 
 
-def launch(folder: Path, *modes: str) -> bool:
-    """Run the script above on two processes; returns whether it succeeded."""
-    root = str(Path(__file__).parents[2])
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root}
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    script = str(folder / "script.py")
-    done = subprocess.run(
-        [*command, script, str(folder), *modes], env=env, capture_output=True, timeout=240
-    )
-    return done.returncode == 0
-
-
 def results(folder: Path, mode: str) -> list[dict[str, Tensor]]:
     return [torch.load(folder / f"{mode}{rank}.pt", weights_only=True) for rank in (0, 1)]
 
@@ -211,24 +198,29 @@ def test_two_ranks_keep_one_synthetic_graph(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Learners differ between the ranks, so the result is neither rank's own, but it is one."""
-    script = tmp_path / "script.py"
+    script = tmp_path / "alone.py"
     script.write_text(TWO_RANKS)
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path), "whole"])
     runpy.run_path(str(script))
     alone = torch.load(tmp_path / "whole0.pt", weights_only=True)
-    assert not launch(tmp_path, "whole", "cut")
-    one, two = results(tmp_path, "whole")
+    out = tmp_path / "out"
+    (ended_well, _), (resumed_well, said) = torchrun(
+        TWO_RANKS, out, [out, "whole", "cut"], [out, "resume"]
+    )
+    assert not ended_well
+    first = tmp_path / "out-0"  # as the first run left it
+    one, two = results(first, "whole")
     assert torch.equal(one["x"], two["x"])
     assert torch.equal(one["edges"], two["edges"])
     assert not torch.equal(alone["x"], one["x"])
     # One checkpoint has the learners of both ranks; each goes on with its own, in a new process.
-    assert not (tmp_path / "cut0.pt").exists()
-    assert [path.name for path in (tmp_path / "cut").glob("checkpoint*")] == ["checkpoint.pt"]
-    saved = torch.load(tmp_path / "cut" / "checkpoint.pt", weights_only=True)
+    assert not (first / "cut0.pt").exists()
+    assert [path.name for path in (first / "cut").glob("checkpoint*")] == ["checkpoint.pt"]
+    saved = torch.load(first / "cut" / "checkpoint.pt", weights_only=True)
     assert len(saved["engine"]["others"]) == 1
-    assert launch(tmp_path, "resume")
-    for resumed in results(tmp_path, "resume"):
+    assert resumed_well, said
+    for resumed in results(out, "resume"):
         assert torch.equal(resumed["x"], one["x"])
 
 

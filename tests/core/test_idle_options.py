@@ -113,6 +113,8 @@ def test_a_setting_is_of_one_graph(kind: str) -> None:
         ("pseudo_labels", 0, "pseudo_labels=0 must be at least 1"),
         ("seconds", 0.0, "seconds=0.0 must be above 0"),
         ("seconds", -2.5, "seconds=-2.5 must be above 0"),
+        ("cache", "", "cache='' is no path; the current folder is '.'"),
+        ("out", "", "out='' is no path"),
         ("checkpoint_seconds", -1.0, "checkpoint_seconds=-1.0 must be at least 0"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import itertools
 import os
 import pkgutil
 import subprocess
@@ -32,8 +33,7 @@ from graphcondense.core.replay import Replay
 from graphcondense.core.types import Pool
 from tests import cases
 from tests.cases import CASES, tensors, toy_graph
-
-ROOT = Path(__file__).parents[2]
+from tests.ranks import ENV, ROOT, torchrun
 
 
 class Noisy(Synthetic):
@@ -166,13 +166,12 @@ def loops() -> dict[tuple[str, str], type[cases.MethodCase]]:
     return {key: case for key, case in CASES.items() if case.iterates}
 
 
-def torchrun(script: Path, *words: object) -> tuple[int, str]:
+def as_users_do(script: Path, *words: object) -> tuple[int, str]:
     """Run a script in two processes, which may not hang: what it ended with, and what it said."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [*command, str(script), *map(str, words)],
-        env=env, cwd=ROOT, capture_output=True, text=True, timeout=300,
+        env=ENV, cwd=ROOT, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     return done.returncode, done.stderr
 
@@ -185,7 +184,7 @@ def test_two_processes_give_what_one_with_two_learners_gives(tmp_path: Path) -> 
         "import sys\nfrom tests.core.test_parallel import every_loop\nevery_loop(sys.argv[1])\n"
     )
     every_loop(str(tmp_path / "one"))
-    status, said = torchrun(script, tmp_path / "one")
+    status, said = as_users_do(script, tmp_path / "one")
     assert status == 0, said
     alone, first, second = (
         torch.load(tmp_path / f"one{rank}", weights_only=True) for rank in ("", "0", "1")
@@ -220,25 +219,26 @@ graphcondense.condense(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rank", [0, 1])
-@pytest.mark.parametrize("how", ["raises", "killed"])
-def test_a_process_that_dies_stops_the_other(how: str, rank: int, tmp_path: Path) -> None:
+def test_a_process_that_dies_stops_the_other(tmp_path: Path) -> None:
     """At once, with the reason; one process goes on from the checkpoint to the bits of both."""
-    script, folder = tmp_path / "script.py", tmp_path / "run"
-    script.write_text(DIES)
-    status, said = torchrun(script, folder, how, rank)
-    assert status != 0
-    why = {
-        "raises": f"process {rank} of 2 stopped: OSError: no space left on device; so process "
-        f"{1 - rank} stops, too",
-        "killed": f"ended without a word (killed, or out of memory?); so process {1 - rank} stops",
-    }
-    assert why[how] in said
-    left = sorted(path.name for path in folder.iterdir())
-    assert left == ["checkpoint.pt", "config.yaml", "metrics.jsonl"]
+    out = tmp_path / "out"
+    fates = list(itertools.product(("raises", "killed"), (0, 1)))
+    found = torchrun(DIES, out, *([out / f"{how}{rank}", how, rank] for how, rank in fates))
     more: dict[str, Any] = {"nodes": 6, "epochs": 9, "validations": 2, "progress": False}
-    resumed = graphcondense.condense(
-        toy_graph(), "gcond-x", out=folder, resume=True, learners=2, **more
-    )
     whole = graphcondense.condense(toy_graph(), "gcond-x", learners=2, **more)
-    torch.testing.assert_close(resumed.x, whole.x, rtol=1e-5, atol=1e-5)
+    for (ended_well, said), (how, rank) in zip(found, fates, strict=True):
+        assert not ended_well
+        why = {
+            "raises": f"process {rank} of 2 stopped: OSError: no space left on device; so process "
+            f"{1 - rank} stops, too",
+            "killed": f"ended without a word (killed, or out of memory?); so process {1 - rank} "
+            "stops",
+        }
+        assert why[how] in said
+        folder = out / f"{how}{rank}"
+        left = sorted(path.name for path in folder.iterdir())
+        assert left == ["checkpoint.pt", "config.yaml", "metrics.jsonl"]
+        resumed = graphcondense.condense(
+            toy_graph(), "gcond-x", out=folder, resume=True, learners=2, **more
+        )
+        torch.testing.assert_close(resumed.x, whole.x, rtol=1e-5, atol=1e-5)

@@ -766,3 +766,11 @@ def test_metrics() -> None:
     task = as_graph_task(rings(), split())
     with pytest.raises(ValueError, match="a GraphTask has its splits and its metric"):
         as_graph_task(task, split())
+
+
+def test_a_number_of_nodes_is_compared() -> None:
+    graphs = [
+        Data(x=torch.eye(2), y=torch.tensor([i % 2]), num_nodes=2 + i // 9) for i in range(10)
+    ]
+    with pytest.raises(ValueError, match="graph 9: num_nodes is 3, but x has 2 rows"):
+        as_graph_task(graphs)

@@ -209,3 +209,30 @@ def test_pointers_and_ends_that_are_wrong() -> None:
 
 def test_two_graphs_are_no_stores() -> None:
     assert kind_of_data((Data(x=toy_graph().x, y=torch.tensor([0])),) * 2) == "graph"
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (7, "num_nodes=7, but node_feat has 6 rows, one for each node"),
+        ("six", "num_nodes='six' is not a whole number"),
+    ],
+)
+def test_the_number_of_nodes_is_compared(count: object, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        as_task({**ogb_like(), "num_nodes": count})
+    assert as_task({**ogb_like(), "num_nodes": np.int64(6)}).num_nodes == 6
+
+
+def test_a_mapping_of_another_form_is_told_ogbs() -> None:
+    for given in ({}, {"features": 1}, {"x": np.eye(3), "y": np.arange(3)}):
+        with pytest.raises(ValueError, match=r"the graph has no .* read as OGB's .*get_idx_split"):
+            as_task(given)
+        with pytest.raises(ValueError, match=r"mapping of OGB's arrays, with edge_index"):
+            graphcondense.condense(given, "random", nodes=2)
+
+
+def ogb_like() -> dict[str, object]:
+    split = {"train": [0, 1], "valid": [2, 3], "test": [4, 5]}
+    edges = np.array([[0, 1], [1, 2]])
+    return {"node_feat": np.eye(6), "edge_index": edges, "labels": np.arange(6) % 2, "split": split}

@@ -196,3 +196,30 @@ def test_an_unknown_name_is_told_the_nearest() -> None:
             nodes=10, edges=30, features=1, classes=2, exponent=3, homophily=1, skew=0,
             splits=(1, 0, 0),
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"scale": 1e12}, r"scale=1e\+12 makes .* of memory, where .* are free: give a smaller"),
+        ({"scale": 1e89}, r"scale=1e\+89 makes .* of memory"),
+        ({"scale": 1e300}, r"scale=1e\+300 must be above 0 and at most 1e\+90"),
+        ({"nodes": 10**400}, "nodes=1000.* must be at least 1 and at most"),
+        ({"nodes": 10**8, "features": 10**5}, r"take 40[.\d]*TB of memory"),
+    ],
+)
+def test_what_does_not_fit_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        simulate("arxiv-like", **options)
+
+
+def test_what_does_not_fit_on_the_disk_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"take 80[.\d]*TB of the disk of .*, where .* are free"):
+        simulate("arxiv-like", features=10**8, nodes=10**5, root=tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_edge_has_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphcondense.data.simulated.free_bytes", lambda device: 10**15)
+    with pytest.raises(ValueError, match="are more than 3,037,000,499, whose pairs have numbers"):
+        simulate("arxiv-like", nodes=4 * 10**9)

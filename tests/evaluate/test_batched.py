@@ -10,7 +10,7 @@ import scipy.sparse as sp
 import torch
 
 from graphcondense.nn.batched import GAT, MODELS, Cheb, GraphConv, Sparse, Stacked, resolve
-from graphcondense.nn.batched.operators import times
+from graphcondense.nn.batched.operators import tensor_times
 from tests.nn.references import INTEGER, REFERENCES, copy, pairs, same_gradients
 
 N, D, HIDDEN, C = 12, 6, 16, 3
@@ -197,9 +197,9 @@ def test_sums_of_embeddings_are_the_sparse_product(columns):
     dense = torch.randn(30, columns, generator=torch.Generator().manual_seed(0))
     op = Sparse(matrix, torch.empty(0))
     wanted = torch.from_numpy(matrix.toarray()).double() @ dense.double()
-    assert (times(op.csr, dense) - wanted).abs().max() < 1e-6
+    assert (tensor_times(op.csr, dense) - wanted).abs().max() < 1e-6
     empty = Sparse(sp.csr_matrix((4, 30), dtype=np.float32), torch.empty(0))
-    assert not times(empty.csr, dense).any()
+    assert not tensor_times(empty.csr, dense).any()
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name != "SGC"])

@@ -222,7 +222,10 @@ def no_room(limit: int) -> Iterator[None]:
 
 
 def test_a_full_disk_is_told_and_nothing_is_left(kept: NodeTask) -> None:
-    with no_room(100), pytest.raises(ValueError, match=r"cache=.*no room.*MiB.*leave cache out"):
+    with (
+        no_room(100),
+        pytest.raises(ValueError, match=r"cache=.*no room.*takes [\d.]+KB; .*leave cache out"),
+    ):
         kept.propagate(1, kept.train.numpy())
     assert files(kept) == []
     kept.propagate(1, kept.train.numpy())

@@ -11,7 +11,7 @@ NODE = register(
     DataKind(
         name="node",
         words="one graph with labelled nodes",
-        forms="a PyG Data",
+        forms="a PyG Data (or a mapping of OGB's arrays, with edge_index)",
         task=NodeTask,
         takes=is_graph,
         check=as_task,

@@ -113,7 +113,7 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def forward(op: Sparse, backward: bool, h: Tensor) -> Tensor:
         csr = op.transposed if backward else op.csr
-        return times(csr, h) if h.dim() == 2 else _per_seed(csr, h)
+        return tensor_times(csr, h) if h.dim() == 2 else _per_seed(csr, h)
 
     @staticmethod
     def setup_context(ctx: _OfProduct, inputs: tuple[Sparse, bool, Tensor], output: Tensor) -> None:
@@ -136,7 +136,7 @@ def sparse_product(op: Sparse, h: Tensor, transposed: bool = False) -> Tensor:
     return out
 
 
-def times(csr: Tensor, dense: Tensor) -> Tensor:
+def tensor_times(csr: Tensor, dense: Tensor) -> Tensor:
     """``csr [n, m] @ dense [m, c]``, without a gradient."""
     if dense.shape[1] < BAGS or dense.is_cuda or dense.dtype != torch.float32:
         return csr @ dense
@@ -147,10 +147,10 @@ def _per_seed(csr: Tensor, h: Tensor) -> Tensor:
     seeds, m, channels = h.shape
     if channels < WIDE:  # narrow: all seeds as columns of one product
         columns = h.transpose(0, 1).reshape(m, -1)
-        return times(csr, columns).view(-1, seeds, channels).transpose(0, 1)
+        return tensor_times(csr, columns).view(-1, seeds, channels).transpose(0, 1)
     if seeds == 1:
-        return times(csr, h[0]).unsqueeze(0)
-    return torch.stack([times(csr, source) for source in h.contiguous()])
+        return tensor_times(csr, h[0]).unsqueeze(0)
+    return torch.stack([tensor_times(csr, source) for source in h.contiguous()])
 
 
 def product(op: Operator, h: Tensor) -> Tensor:
@@ -204,7 +204,7 @@ def _with_values(csr: Tensor, values: Tensor, w: Tensor) -> Tensor:
     each = zip(values, w.contiguous(), strict=True)
     return torch.stack(
         [
-            times(torch.sparse_csr_tensor(rows, columns, entries, size=csr.shape), source)
+            tensor_times(torch.sparse_csr_tensor(rows, columns, entries, size=csr.shape), source)
             for entries, source in each
         ]
     )
