@@ -852,8 +852,8 @@ def _run(
     resume, place = None, made_on(device_of(run))
     if folder is not None and run.resume:
         path = folder / "checkpoint.pt"
-        how = {"place": place, "anyway": run.resume_anyway}
-        resume = parallel.from_main(partial(read_checkpoint, path, identity, lasting, **how))
+        read = partial(read_checkpoint, path, identity, lasting, place=place)
+        resume = parallel.from_main(partial(read, anyway=run.resume_anyway))
     moved = [] if resume is None else resume["moved"]
     percent = about.get("metric") not in ("rmse", "mae")
     label = f"{name}, seed {run.seed}" if judged else name

@@ -446,7 +446,11 @@ def outcome(case: type[cases.MethodCase], plan: Any, asked: Asked) -> str:
         BrokenError: anything else, with the plan that repeats it.
     """
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        with (
+            case.shortened(),
+            warnings.catch_warnings(),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
             warnings.simplefilter("ignore")
             return _outcome(case, plan, asked)
     except BrokenError as error:

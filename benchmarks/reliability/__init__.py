@@ -1,0 +1,164 @@
+"""The parts of ``benchmarks/reliability.py``: what a row is, where it is kept, and the page.
+
+A part is a module here::
+
+    from reliability import Row, keep, kept
+
+    TITLE = "Graphs of every shape"  # the heading of its rows; parts are ordered by file name
+
+    def run(seconds: float, examples: int, root: str) -> dict[str, Any]:
+        rows = [Row(what="gcond", tried=500, failed=0, said="", test="tests/test_x.py::test_y")]
+        return {"rows": rows}
+
+It begins nothing further after ``seconds`` and tries each row ``examples`` times at most. A part
+that takes long calls ``keep(NAME, rows)`` after every row, so that a run that is stopped loses one
+row at most, and asks ``kept(NAME)`` what is there: to leave it out, or to add to its counts.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pkgutil
+import platform
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NotRequired, TypedDict
+
+HERE = Path(__file__).resolve().parents[2]
+OUT = HERE / "docs" / "results" / "reliability"
+PAGE = HERE / "docs" / "reliability.md"
+
+
+class Row(TypedDict):
+    """What was tried, and how often it failed.
+
+    Attributes:
+        what: what was tried, in a few words; rows of a part are told apart by it.
+        tried: how often.
+        failed: how often something was wrong.
+        said: what else there is to say, such as what failed or what was refused.
+        test: the test of the suites that runs the same code, as ``FILE::NAME``.
+    """
+
+    what: str
+    tried: int
+    failed: int
+    said: str
+    test: str
+
+
+class Part(TypedDict):
+    """The file of a part."""
+
+    title: str
+    command: str
+    where: str
+    processor_seconds: float
+    rows: list[Row]
+    more: NotRequired[dict[str, Any]]
+
+
+_now: dict[str, Path] = {}
+"""Where the parts that run now are kept."""
+
+
+def parts() -> list[str]:
+    """The names of all parts, in the order of the page."""
+    return sorted(found.name for found in pkgutil.iter_modules(__path__))
+
+
+def module(name: str) -> ModuleType:
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def run(name: str, seconds: float, examples: int, root: str, out: Path) -> Part:
+    """Run a part, and write its file."""
+    out.mkdir(parents=True, exist_ok=True)
+    _now[name] = out / f"{name}.json"
+    began = _spent()
+    try:
+        found = module(name).run(seconds, examples, root)
+        more = {key: value for key, value in found.items() if key != "rows"}
+        return keep(name, found["rows"], seconds=_spent() - began, more=more)
+    finally:
+        del _now[name]
+
+
+def _spent() -> float:
+    """Processor seconds of this process and of those that it waited for."""
+    times = os.times()
+    return float(times.user + times.system + times.children_user + times.children_system)
+
+
+def kept(name: str) -> list[Row]:
+    """The rows of a part that are on disk."""
+    path = _now.get(name, OUT / f"{name}.json")
+    return read(path)["rows"] if path.exists() else []
+
+
+def keep(
+    name: str, rows: Iterable[Row], *, seconds: float = 0.0, more: dict[str, Any] | None = None
+) -> Part:
+    """Put rows in the place of those of the same name, and write the file of a part whole."""
+    path = _now.get(name, OUT / f"{name}.json")
+    old = read(path) if path.exists() else None
+    every = {row["what"]: row for row in (*(old["rows"] if old else ()), *rows)}
+    part = Part(
+        title=module(name).TITLE,
+        command=f"python benchmarks/reliability.py --only {name}",
+        where=f"{time.strftime('%Y-%m-%d')}, {platform.platform(terse=True)}",
+        processor_seconds=round(seconds + (old["processor_seconds"] if old else 0), 1),
+        rows=list(every.values()),
+    )
+    if extra := {**(old or {}).get("more", {}), **(more or {})}:
+        part["more"] = extra
+    new = path.with_suffix(".part")
+    new.write_text(json.dumps(part, indent=1) + "\n")
+    new.replace(path)
+    return part
+
+
+def read(path: Path) -> Part:
+    found: Part = json.loads(path.read_text())
+    return found
+
+
+def shown(found: Sequence[Part]) -> Any:
+    """The table of the page."""
+    from graphcondense.ops.tables import Table
+
+    head = ("What", "Tried", "Failed", "Remarks", "Again with", "Test")
+    rows = [
+        (row["what"], f"{row['tried']:,}", f"{row['failed']:,}", row["said"],
+         f"`--only {part['command'].rpartition(' ')[2]}`", f"`{row['test']}`")
+        for part in found for row in part["rows"]
+    ]  # fmt: skip
+    return Table(head, rows, [True, False, False, True, True, True])
+
+
+INTRO = """\
+# Reliability
+
+What was tried to break this package, and how often it broke. `Failed` counts what was wrong:
+another result, a traceback, something lost, something run. Each row comes again with
+
+    OMP_NUM_THREADS=1 python benchmarks/reliability.py --root DATA --only PART
+
+and is held by a test that runs the same code with fewer examples. `--seconds` and `--examples`
+bound a part. `python benchmarks/reliability.py --page` writes this page; do not edit it.
+"""
+
+
+def write_page(out: Path, to: Path) -> None:
+    """The page, of all files of parts that are there."""
+    text = [INTRO]
+    for path in sorted(out.glob("*.json")):
+        part = read(path)
+        text.append(f"## {part['title']}\n")
+        text.append(f"{part['where']}; {part['processor_seconds']:,.0f} processor seconds.\n")
+        text.append(shown([part]).markdown() + "\n")
+    to.write_text("\n".join(text))
