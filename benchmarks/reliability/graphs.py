@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
@@ -27,28 +28,35 @@ def run(seconds: float, examples: int, root: str) -> dict[str, Any]:
             break
         counts: Counter[str] = Counter()
         broken: list[str] = []
-
-        @settings(
-            max_examples=examples,
-            database=None,
-            derandomize=True,
-            deadline=None,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        )
-        @given(plan=DRAWN[kind], asked=ASKED)
-        def tried(plan: Any, asked: Any, case: Any = case) -> None:
-            if time.monotonic() - began > seconds:
-                return
-            try:
-                counts[outcome(case, plan, asked)] += 1  # noqa: B023 - called before the next
-            except BrokenError as error:
-                broken.append(str(error))  # noqa: B023
-
-        tried()
+        trial(case, examples, began + seconds, counts, broken)()
         said = f"{counts['made']:,} made, {counts['refused']:,} refused"
         if broken:
             said += f"; {broken[0]}"
         total = sum(counts.values()) + len(broken)
         keep("graphs", [Row(what=what, tried=total, failed=len(broken), said=said, test=TEST)])
     return {"rows": []}
+
+
+def trial(
+    case: Any, examples: int, until: float, counts: Counter[str], broken: list[str]
+) -> Callable[[], None]:
+    """Draws data for a method, and counts what becomes of them, until a time of the clock."""
+
+    @settings(
+        max_examples=examples,
+        database=None,
+        derandomize=True,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(plan=DRAWN[case.kind], asked=ASKED)
+    def tried(plan: Any, asked: Any) -> None:
+        if time.monotonic() > until:
+            return
+        try:
+            counts[outcome(case, plan, asked)] += 1
+        except BrokenError as error:
+            broken.append(str(error))
+
+    return tried
