@@ -75,6 +75,7 @@ from graphcondense.ops.files import write_whole
 from graphcondense.ops.keywords import shows
 from graphcondense.ops.memory import free_bytes
 from graphcondense.ops.sizes import said, size_of
+from graphcondense.ops.threads import fixed_order, made_on
 from graphcondense.ops.types import JsonValue, Record
 from graphcondense.ops.yaml import read_yaml, read_yaml_file
 from graphcondense.run_folder import CLOCK, is_finished, working_in
@@ -107,7 +108,8 @@ class Run:
     form has no loop that could be scored, saved or ended on the way.
 
     Attributes:
-        seed: of all randomness; the same seed gives the same bits.
+        seed: of all randomness; the same seed gives the same bits with the same number of threads,
+            on the same device, with the same version of torch (``deterministic``).
         setting: node data only: ``"transductive"`` or ``"inductive"``: the method sees the subgraph
             of the training nodes, scores on the way that of training and validation nodes.
             Of graphs and images, methods see training examples alone; the record says so.
@@ -156,6 +158,15 @@ class Run:
             ``metrics.jsonl``, and until the run has ended ``checkpoint.pt``, which a run that was
             ended early keeps. Nothing is written by default.
         resume: go on from the checkpoint in ``out``, bit for bit; a run that has ended is loaded.
+            A checkpoint that was made with another number of threads, on another device or with
+            another torch is refused, as the bits would be others.
+        resume_anyway: go on from it all the same. The record says what differed (``moved``).
+        deterministic: compute in one order, so that the number of threads does not matter: torch,
+            NumPy and SciPy use one thread while data are read and condensed. On small graphs that
+            costs no time, on large ones what other threads would have saved. On a GPU torch uses
+            its deterministic algorithms, which needs ``CUBLAS_WORKSPACE_CONFIG=:4096:8`` in the
+            environment; an operation that has none is an error of torch. What a cache already has
+            is taken as it is.
         checkpoint_seconds: seconds between checkpoints; 0 saves after every update.
         progress: show a progress bar where there is a terminal.
         tensorboard: also write TensorBoard scalars into ``out`` (extra ``log``).
@@ -187,6 +198,8 @@ class Run:
     seconds: Positive | None = None
     out: Location | None = None
     resume: bool = False
+    resume_anyway: bool = False
+    deterministic: bool = False
     checkpoint_seconds: NonNegative = 20.0
     progress: bool = True
     tensorboard: bool = False
@@ -228,6 +241,8 @@ def _keywords(
     seconds: float | None = None,
     out: str | Path | None = None,
     resume: bool = False,
+    resume_anyway: bool = False,
+    deterministic: bool = False,
     checkpoint_seconds: float = 20.0,
     progress: bool = True,
     tensorboard: bool = False,
@@ -358,6 +373,23 @@ def condense(
     run = _checked(Run, given)
     if not isinstance(method, str | Method | None):
         raise ValueError(_SWAPPED if isinstance(data, str | Method) else no_method(method))
+    with fixed_order(run.deterministic, device_of(run)):
+        return _condensed(data, method, run, given, chosen, preset, callbacks, origin or {}, clock)
+
+
+def _condensed(
+    data: object,
+    method: str | Method | None,
+    run: Run,
+    given: Record,
+    chosen: Record,
+    preset: str | None,
+    callbacks: Sequence[Callback],
+    origin: Mapping[str, JsonValue],
+    clock: Clock,
+) -> Small | dict[int, Small]:
+    """:func:`condense` with checked options; ``given`` and ``chosen`` are those of the run and of
+    the method."""
     run = _with_limit_of(data, run)
     if run.memory is not None:  # before data are read, which takes minutes where they are large
         _refuse_early(kind_named(kind_of_data(data)), method, run)
@@ -384,7 +416,7 @@ def condense(
     if run.sizes is not None:
         refuse_unnested(built, name, run.sizes)
         refuse_idle(problem, built, run, given, callbacks, loops=False)
-        return _nested(problem, built, name, run, run.sizes, origin or {}, clock, section)
+        return _nested(problem, built, name, run, run.sizes, origin, clock, section)
     refuse_idle(problem, built, run, given, callbacks)
     built, why = with_budget(kind, problem, built, name)
     if run.validators is not None:
@@ -392,7 +424,7 @@ def condense(
     if not _idle_choice(problem, built, run, loops=True).get("validation_nodes"):
         run = replace(run, validation_nodes=problem.validate_on(run.validation_nodes, run.seed))
     make = _best if run.chooses else _run
-    return make(problem, built, name, run, callbacks, origin or {}, clock, preset=section, why=why)
+    return make(problem, built, name, run, callbacks, origin, clock, preset=section, why=why)
 
 
 def default_method(kind: Kind) -> str:
@@ -558,15 +590,16 @@ def update(small: S, data: object, *, callbacks: Sequence[Callback] = (), **opti
     if not method.updates():
         able = [n for (n, _), cls in all_methods().items() if cls.updates()]
         raise ValueError(f"{name} cannot update a condensed set; {', '.join(able)} can")
-    run = _with_limit_of(data, run)
-    refuse_whole(type(method), name, run)
-    problem = problem_of(data, device_of(run), run.setting, run.pseudo_labels, run.memory)
-    refuse_idle(problem, method, run, given, callbacks, loops=False)
-    refuse_other(record["data"], problem.about())
-    section = record.get("preset")
-    grown = _run(problem, method, name, run, (), {}, clock, small, preset=section)
-    grown.condensed["updated_from"] = graph_hash(small)
-    return cast(S, grown)
+    with fixed_order(run.deterministic, device_of(run)):
+        run = _with_limit_of(data, run)
+        refuse_whole(type(method), name, run)
+        problem = problem_of(data, device_of(run), run.setting, run.pseudo_labels, run.memory)
+        refuse_idle(problem, method, run, given, callbacks, loops=False)
+        refuse_other(record["data"], problem.about())
+        section = record.get("preset")
+        grown = _run(problem, method, name, run, (), {}, clock, small, preset=section)
+        grown.condensed["updated_from"] = graph_hash(small)
+        return cast(S, grown)
 
 
 def refuse_other(before: Mapping[str, object], now: Mapping[str, object]) -> None:
@@ -596,6 +629,7 @@ LOOP_OPTIONS = (
     "patience",
     "seconds",
     "resume",
+    "resume_anyway",
     "checkpoint_seconds",
     "tensorboard",
     "callbacks",
@@ -637,7 +671,10 @@ def refuse_idle(
         no_folder = "there is no folder to write into, out="
         why = {**dict.fromkeys(("checkpoint_seconds", "tensorboard"), no_folder), **why}
     if run.chooses:  # finished candidates are taken up, whatever the method
-        why.pop("resume", None)
+        for name in ("resume", "resume_anyway"):
+            why.pop(name, None)
+    if not run.resume:
+        why.setdefault("resume_anyway", "nothing is resumed, resume=False")
     why |= _idle_choice(problem, method, run, loops)
     if not method.propagates:
         why["cache"] = f"{method.name} with these options reads no propagated features"
@@ -816,10 +853,12 @@ def _run(
         lasting.append(EarlyStop(run.patience, watch))
         if folder is not None:
             lasting.append(JsonLog(folder / "metrics.jsonl"))
-        resume = None
+        resume, made = None, made_on(device_of(run))
         if folder is not None and run.resume:
-            read = partial(read_checkpoint, folder / "checkpoint.pt", identity, lasting)
-            resume = parallel.from_main(read)
+            path = folder / "checkpoint.pt"
+            read = partial(read_checkpoint, path, identity, lasting, place=made)
+            resume = parallel.from_main(partial(read, anyway=run.resume_anyway))
+        moved = [] if resume is None else resume["moved"]
         percent = about.get("metric") not in ("rmse", "mae")
         label = f"{name}, seed {run.seed}" if judged else name
         callbacks = [*lasting, Progress(label, percent=percent)] if run.progress else [*lasting]
@@ -832,7 +871,10 @@ def _run(
                 if run.tensorboard:
                     callbacks.append(TensorBoardLog(folder / "tensorboard"))
             path = folder / "checkpoint.pt"
-            callbacks.append(Checkpoint(path, identity, lasting, seconds=run.checkpoint_seconds))
+            how_often = run.checkpoint_seconds
+            callbacks.append(
+                Checkpoint(path, identity, lasting, seconds=how_often, place=made, moved=moved)
+            )
         if before is None:
             loop = Record(callbacks=callbacks, resume=resume) if method.iterates else Record()
             if identity["learners"] is not None:
@@ -843,6 +885,8 @@ def _run(
         small = _recorded(
             problem, method, name, run, about, syn, watch, clock, estimate, preset, judged=judged
         )
+        if moved:
+            small.condensed["moved"] = moved
         if why:
             small.condensed["budget"]["default"] = why
         if parallel.is_main() and "warning" in syn.remarks:
@@ -1046,7 +1090,9 @@ def _write_config(
     origin: Mapping[str, JsonValue],
 ) -> None:
     """All that repeats the run."""
-    rest = {k: getattr(run, k) for k in ("device", "memory", "patience", "seconds")}
+    rest = {
+        k: getattr(run, k) for k in ("device", "deterministic", "memory", "patience", "seconds")
+    }
     config = {**identity, "preset": preset, **rest, "data": about, "origin": dict(origin)}
     write_whole(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
 
@@ -1232,8 +1278,8 @@ def record(
         }
         if watch.kept or watch.judged
         else None,
-        "device": str(device_of(run)),
-        "threads": torch.get_num_threads(),
+        **{k: v for k, v in made_on(device_of(run)).items() if k != "torch"},  # in the versions
+        "deterministic": run.deterministic,
         "versions": {
             "python": platform.python_version(),
             "graphcondense": __version__,

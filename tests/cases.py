@@ -10,6 +10,7 @@ import copy
 import importlib.util
 import pkgutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -138,6 +139,13 @@ class MethodCase:
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
     def short_validation(cls) -> Iterator[None]:
+        with cls.shortened():
+            yield
+
+    @classmethod
+    @contextmanager
+    def shortened(cls) -> Iterator[None]:
+        """Train less for validation."""
         with pytest.MonkeyPatch.context() as patch:
             if cls.validation is not None:
                 name, less = cls.validation

@@ -24,6 +24,7 @@ from graphcondense.core.engine import Callback, State, matched, snapshot
 from graphcondense.core.types import Saved, Scorer
 from graphcondense.ops.files import check_archive
 from graphcondense.ops.json import read_json_lines
+from graphcondense.ops.threads import MadeOn, other_bits, way_back
 
 FORMAT = 2
 """Of checkpoints; one of another cannot be gone on with."""
@@ -297,6 +298,8 @@ class Checkpoint(Callback):
         callbacks: those whose state is saved too, in the order given to the engine.
         every: steps between checkpoints; ``None`` for time alone.
         seconds: seconds between checkpoints; ``None`` for steps alone.
+        place: what bits depend on besides, see :func:`~graphcondense.ops.threads.made_on`.
+        moved: where the run has gone on in another place, in words.
     """
 
     def __init__(
@@ -307,10 +310,13 @@ class Checkpoint(Callback):
         *,
         every: int | None = None,
         seconds: float | None = 30.0,
+        place: MadeOn | None = None,
+        moved: Sequence[str] = (),
     ) -> None:
         self.path, self.identity = Path(path), dict(identity)
         self.callbacks, self.every, self.seconds = callbacks, every, seconds
         self.saved_step: int | None = None
+        self.made = {"place": dict(place or {}), "moved": [*moved]}
 
     def start(self, state: State) -> None:
         self.last = time.perf_counter()
@@ -324,7 +330,8 @@ class Checkpoint(Callback):
     def save(self, state: State) -> None:
         engine = snapshot(state, self.callbacks)
         if parallel.is_main():
-            self._write({"format": FORMAT, "identity": self.identity, "engine": engine})
+            saved = {"format": FORMAT, "identity": self.identity, "engine": engine}
+            self._write({**saved, "made": self.made})
         self.last, self.saved_step = time.perf_counter(), state.step
 
     def _write(self, content: Saved) -> None:
@@ -361,11 +368,15 @@ def read_checkpoint(
     callbacks: Sequence[Callback] = (),
     *,
     check: bool = True,
+    place: MadeOn | None = None,
+    anyway: bool = False,
 ) -> Saved:
     """The engine's part of a checkpoint, for ``distill(resume=...)``; arguments of
-    :class:`Checkpoint`.
+    :class:`Checkpoint`. Where the run goes on in another place, ``moved`` of what comes back says
+    so.
 
     Args:
+        anyway: go on in another place, with other bits.
         check: compare the checksums that the file has of all its parts; ``False`` goes on with
             what a damaged file holds, as far as it can be read.
 
@@ -408,7 +419,15 @@ def read_checkpoint(
         )
     out: Saved = saved["engine"]
     matched(out, callbacks)
-    return out
+    made = saved.get("made", {"place": {}, "moved": []})
+    others = other_bits(made["place"], place or {})
+    if others and not anyway:
+        raise ValueError(
+            f"{file}: {', '.join(others)}, so the bits would not be those of a run in one go; "
+            f"{way_back(made['place'], place or {})}, or go on all the same with "
+            "resume_anyway=True (--resume-anyway)"
+        )
+    return {**out, "moved": [*made["moved"], *others]}
 
 
 def differences(

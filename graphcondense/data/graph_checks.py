@@ -9,6 +9,7 @@ from torch import Tensor
 
 from graphcondense.data.graph_task import FITTING, Encoding, LabelKind, Splits
 from graphcondense.data.labels import count_classes, counts_up, few, is_one_hot, overlap
+from graphcondense.ops.arrays import check_sizes
 from graphcondense.saved.graph_set import ranges
 
 MOST_COLUMNS = 10_000
@@ -39,6 +40,7 @@ def check_values(features: Tensor, ptr: Tensor, what: str) -> None:
         if bool(bad.any()):
             i = _graph_of(int(bad.nonzero()[0]), ptr)
             raise ValueError(f"graph {i} has NaN or infinite {what} features")
+        check_sizes(features, f"a {what} feature")
     elif features.numel() and int(features.min()) < 0:
         row = int((features < 0).any(1).nonzero()[0])
         raise ValueError(
@@ -90,6 +92,7 @@ def targets_of(
     if label_kind == "binary" and not bool(((y == 0) | (y == 1) | y.isnan()).all()):
         i = int((~((y == 0) | (y == 1) | y.isnan())).any(1).nonzero()[0])
         raise ValueError(f"graph {i} has a label y that is not 0, 1 or NaN, as binary tasks have")
+    check_sizes(y[~y.isnan()], "a target y")
     return y, label_kind
 
 

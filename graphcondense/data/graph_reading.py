@@ -27,7 +27,7 @@ from graphcondense.data.graph_checks import (
 from graphcondense.data.graph_task import FITTING, METRICS, GraphTask, LabelKind, Splits
 from graphcondense.data.labels import as_tensor
 from graphcondense.data.task import check_has_length, is_dataset
-from graphcondense.ops.arrays import real_numbers
+from graphcondense.ops.arrays import check_sizes, real_numbers
 from graphcondense.saved.graph_set import GraphSet, ranges, starts
 
 MOST_STATED = 10_000_000
@@ -134,8 +134,10 @@ def pack(
     check_values(x, node_ptr, "node")
     if found.edge_attr is not None:
         check_values(found.edge_attr, edge_ptr, "edge")
-    if found.node_weight is not None and not bool(torch.isfinite(found.node_weight).all()):
-        raise ValueError("node_weight has NaN or infinite values")
+    if found.node_weight is not None:
+        if not bool(torch.isfinite(found.node_weight).all()):
+            raise ValueError("node_weight has NaN or infinite values")
+        check_sizes(found.node_weight, "node_weight")
     check_ids(found.edge_index, found.sizes, edge_ptr)
     y, label_kind = targets_of(found.y, found.plain, label_kind, metric)
     return GraphSet(

@@ -26,6 +26,7 @@ from graphcondense.data.kind import open_named
 from graphcondense.data.known import DIGITS, NAMED, Named, archived, digits, read_npz
 from graphcondense.data.labels import as_tensor, count_classes
 from graphcondense.data.preprocess import Preprocess, fit_preprocess
+from graphcondense.ops.arrays import check_sizes
 from graphcondense.saved.paths import path_of
 
 MOST_HELD = 1000
@@ -306,6 +307,7 @@ def _pixels(given: object, what: str) -> Tensor:
             f"{int((~finite).sum())} of {len(images)} {what} have NaN or infinite pixels, the "
             f"first is number {first}"
         )
+    check_sizes(images, f"a pixel of {what}")
     return images
 
 

@@ -18,7 +18,7 @@ import torch
 from graphcondense.data.kind import open_named
 from graphcondense.data.known import NAMED, Named, archived, read_npz
 from graphcondense.data.labels import few
-from graphcondense.ops.arrays import real_numbers
+from graphcondense.ops.arrays import check_sizes, real_numbers
 from graphcondense.ops.extras import need
 from graphcondense.saved.compact import FACTOR, FREE, LARGEST
 from graphcondense.saved.condensed_rows import CondensedInteractions, UsersByItems
@@ -320,6 +320,7 @@ def _check_pairs(users: Array, items: Array, values: Array, shape: tuple[int, in
                 f"the value {values[at]:g} of user {users[at]} and item {items[at]} {why}; "
                 "interactions are positive: drop it, or shift ratings and set min_rating="
             )
+    check_sizes(values, "the value of a user and an item")
     unused = shape[1] - min(len(np.unique(items)), shape[1])
     if unused > UNUSED:
         raise ValueError(

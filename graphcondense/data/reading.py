@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from graphcondense.ops.adjacency import csr_from_edges
-from graphcondense.ops.arrays import plain, sparse
+from graphcondense.ops.arrays import check_sizes, plain, sparse
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -35,7 +35,8 @@ LAST_EXACT = 2.0**53
 
 
 def features(x: object, owner: str) -> Tensor | sp.csr_matrix:
-    """Finite float32 features ``[n, d]``: a tensor, or SciPy CSR where they are given sparse."""
+    """Finite float32 features ``[n, d]``, none beyond 1e15: a tensor, or SciPy CSR where they are
+    given sparse."""
     what = f"{owner}x"
     if x is None:
         raise ValueError(f"{what} is missing: node features are needed, a tensor [nodes, features]")
@@ -71,6 +72,8 @@ def _check_finite(x: Tensor | sp.csr_matrix, what: str) -> None:
         where = f"{bad} values, first in node {int(each.gt(0).int().argmax())}" if bad else ""
     if bad:
         raise ValueError(f"{what} has NaN or infinite features ({where}); impute them first")
+    for part in [x.data] if isinstance(x, sp.csr_matrix) else x.split(ROWS):
+        check_sizes(part, what)
 
 
 def labels(y: object, n: int, owner: str, *, soft: bool = False) -> Tensor:
@@ -270,7 +273,7 @@ def _square(matrix: object, n: int, what: str, owner: str) -> sp.csr_matrix:
 
 
 def check_weights(weight: np.ndarray, what: str) -> None:
-    """Raise a ValueError unless all weights are finite and none is negative."""
+    """Raise a ValueError unless all weights are finite, none is negative and none too large."""
     if not np.isfinite(weight).all():
         raise ValueError(f"{what}: edge weights must be finite")
     if len(weight) and weight.min() < 0:
@@ -278,6 +281,7 @@ def check_weights(weight: np.ndarray, what: str) -> None:
             f"{what}: edge weights must not be negative (smallest: {weight.min():g}); the "
             "symmetric normalisation of a GCN is undefined for them"
         )
+    check_sizes(weight, f"{what}: an edge weight")
 
 
 def _check_weighted(data: Data, adj: sp.csr_matrix, owner: str) -> None:

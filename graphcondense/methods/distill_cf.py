@@ -32,7 +32,8 @@ class DistillCF(Method[RowsSource]):
         tau: temperature of the softmax.
         top: only so many of a user's largest weights are exported; by default all.
         ridge: ``λ`` of the autoencoder; by default chosen on the validation items, now and then,
-            from 1e-5 ... 50 by HR@100 (a shorter list of few items); without such items 1.
+            from 1e-5 ... 50 by HR@100 (a shorter list of few items), with ``validations=0``, too;
+            without such items 1.
         ridge_every: steps between two choices.
         num_layers: hidden layers of the autoencoder.
         weight_variance: of its weights.

@@ -16,6 +16,30 @@ Array: TypeAlias = NDArray[Any]
 """A NumPy array of any numbers."""
 
 
+LARGEST = 1e15
+"""Of features, weights, targets and pixels: the squares of 10^8 larger numbers, added up, overflow
+float32."""
+
+
+def check_sizes(values: Tensor | Array, what: str) -> None:
+    """Raise a ValueError where a number of ``what`` is beyond :data:`LARGEST`; none is NaN.
+
+    >>> check_sizes(torch.tensor([1.0, -1e20]), "data.x")
+    Traceback (most recent call last):
+    ValueError: data.x has -1e+20; squares of numbers beyond 1e+15 overflow float32: scale it first
+    """
+    given = torch.from_numpy(values) if isinstance(values, np.ndarray) else values
+    if not given.numel() or not given.is_floating_point():
+        return
+    least, largest = (float(value) for value in given.aminmax())
+    far = largest if largest > -least else least
+    if abs(far) > LARGEST:
+        raise ValueError(
+            f"{what} has {far:g}; squares of numbers beyond {LARGEST:g} overflow float32: scale it "
+            "first"
+        )
+
+
 def dense(matrix: Array | sp.csr_matrix) -> Array:
     """A NumPy or SciPy matrix as a NumPy array."""
     return matrix if isinstance(matrix, np.ndarray) else np.asarray(matrix.toarray())

@@ -1,0 +1,135 @@
+"""Data of every shape end in a valid small set or in a ``ValueError`` that says what is wrong."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+from hypothesis import HealthCheck, given, settings
+from torch_geometric.data import Data
+
+import graphcondense
+from tests import drawn
+from tests.cases import MethodCase, toy_graph, toy_graphs, toy_images, toy_rows
+
+CASES = [
+    pytest.param(case, id="-".join(key))
+    for key, case in drawn.all_cases().items()
+    if key[1] in drawn.DRAWN
+]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_valid_small_set_or_a_refusal(case: type[MethodCase]) -> None:
+    """More of them: ``benchmarks/reliability.py --only graphs --examples 500``."""
+
+    @settings(
+        max_examples=3,
+        database=None,
+        derandomize=True,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(plan=drawn.DRAWN[case.kind], asked=drawn.ASKED)
+    def tried(plan: Any, asked: Any) -> None:
+        assert drawn.outcome(case, plan, asked) in ("made", "refused")
+
+    tried()
+
+
+def test_what_is_broken_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = drawn.all_cases()["random", "node"]
+    plan = drawn.Graph(seed=0, n=12, d=3, edges=20, classes=2)
+    asked = drawn.Asked(("per_class", 1))
+    assert drawn.outcome(case, plan, asked) == "made"
+    right = graphcondense.condense
+
+    def doubled(*args: Any, **options: Any) -> Any:
+        small = right(*args, **options)
+        small.x = small.x * torch.inf
+        return small
+
+    def other(data: Any, *args: Any, **options: Any) -> Any:
+        data.x += 1
+        return right(data, *args, **options)
+
+    def internal(*args: Any, **options: Any) -> Any:
+        return np.linalg.cholesky(np.zeros((2, 3)))
+
+    def bare(*args: Any, **options: Any) -> Any:
+        return torch.empty(2, 3).split([1, 7])
+
+    for wrong, said in (
+        (doubled, "not finite"),
+        (other, "input was changed"),
+        (internal, "LinAlgError at"),
+        (bare, "RuntimeError at"),
+    ):
+        monkeypatch.setattr(graphcondense, "condense", wrong)
+        with pytest.raises(drawn.BrokenError, match=said):
+            drawn.outcome(case, plan, asked)
+
+
+def far(kind: str, value: float) -> Any:
+    """Data with one number that is far from all others."""
+    if kind == "node":
+        data = toy_graph()
+        data.x[3, 2] = value
+        return data
+    if kind == "edges":
+        data = toy_graph()
+        data.edge_weight = torch.ones(data.num_edges)
+        data.edge_weight[5] = abs(value)
+        return data
+    if kind == "graph":
+        graphs = toy_graphs()
+        graphs[4].x[0, 0] = value
+        return graphs
+    if kind == "targets":
+        graphs = toy_graphs()
+        for i, graph in enumerate(graphs):
+            graph.y = torch.tensor([[0.37 * i]])
+        graphs[4].y[0, 0] = value
+        return graphs
+    if kind == "image":
+        images, labels = toy_images()
+        images[7, 0, 0, 0] = value
+        return images, labels
+    rows = sp.csr_matrix(toy_rows(), dtype=np.float64)
+    rows.data[3] = abs(value)
+    return rows
+
+
+@pytest.mark.parametrize("kind", ["node", "edges", "graph", "targets", "image", "rows"])
+def test_numbers_whose_squares_overflow_are_refused(kind: str) -> None:
+    """And those below the limit are condensed."""
+    with pytest.raises(ValueError, match=r"1e\+20; squares of numbers beyond 1e\+15 overflow"):
+        graphcondense.condense(far(kind, -1e20), "random", size=6, progress=False)
+    small = graphcondense.condense(far(kind, 1e14), "random", size=6, progress=False)
+    assert small.condensed["hash"]
+
+
+def isolated(n: int) -> Data:
+    rng = torch.Generator().manual_seed(0)
+    part = torch.arange(n) % 3
+    return Data(
+        x=torch.randn(n, 2, generator=rng),
+        y=torch.randint(3, (n,), generator=rng),
+        edge_index=torch.empty(2, 0, dtype=torch.long),
+        train_mask=part == 0,
+        val_mask=part == 1,
+        test_mask=part == 2,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["random", "averaging", "degree"])
+def test_a_million_nodes_without_an_edge(method: str) -> None:
+    data = isolated(10**6)
+    small = graphcondense.condense(data, method, nodes=30, progress=False)
+    drawn.check(small, ("nodes", 30))
+    assert re.fullmatch("[0-9a-f]{16,}", small.condensed["hash"])
