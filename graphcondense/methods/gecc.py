@@ -57,6 +57,10 @@ class GECC(NodeMethod):
     def propagates(self) -> bool:
         return any(self.weights[1:])
 
+    @property
+    def view(self) -> tuple[float, ...]:
+        return self.weights
+
     def memory_bytes(self, real: NodeSource) -> int:
         """The propagated rows, one class in few dimensions, and memberships of its restarts."""
         sizes = self.sizes(real)
