@@ -592,12 +592,12 @@ def update(small: S, data: object, *, callbacks: Sequence[Callback] = (), **opti
 
 def refuse_open(method: Method, name: str, run: Run) -> None:
     """Raise a ValueError where ``epsilon=`` is given to a method that reads what has no noise."""
-    if run.epsilon is None or method.view is not None:
+    if run.epsilon is None or method.private_view is not None:
         return
     able = [
         n
         for (n, kind), cls in all_methods().items()
-        if kind == method.kind and cls.view is not Method.view
+        if kind == method.kind and cls.private_view is not Method.private_view
     ]
     raise ValueError(
         f"epsilon={run.epsilon:g}: {name} reads single nodes of the data, without noise; of the "

@@ -410,7 +410,7 @@ class NetworkMatched(LearntGraph):
 
     def seen(self) -> tuple[float, ...]:
         """The weights of ``X, ÂX, ...`` in what the network sees of a node, as far as it is linear;
-        for :attr:`~graphcondense.core.method.Method.view`."""
+        for :attr:`~graphcondense.core.method.Method.private_view`."""
         hops = MODELS[self.model].count_hops(self.num_layers, self.hops)
         return (*[0.0] * hops, 1.0)
 

@@ -229,7 +229,7 @@ def row_norms(x: Floats | sp.csr_matrix) -> Floats:
     [5.0, 0.0]
     """
     if sp.issparse(x):
-        squares = np.asarray(x.multiply(x).sum(1)).ravel()
+        squares = np.asarray(sp.csr_matrix(x).power(2, dtype=np.float64).sum(1)).ravel()
     else:
         squares = np.einsum("ij,ij->i", x, x, dtype=np.float64)
     out: Floats = np.sqrt(squares.astype(np.float64))

@@ -79,12 +79,12 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
 
         if self.private is None:
             assert self.budget is not None
-            assert method.view is not None, "run refuses such a method"
+            assert method.private_view is not None, "run refuses such a method"
             epsilon, delta, seed = self.budget
             rng = torch.Generator().manual_seed(seed)
             budget = epsilon, delta
             self.private = source_of(
-                self.task, method.view, method.sizes, budget, rng, self.setting, self.device
+                self.task, method.private_view, method.sizes, budget, rng, self.setting, self.device
             )
         return self.private
 

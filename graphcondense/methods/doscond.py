@@ -35,7 +35,7 @@ class DosCond(GradientMatched):
     lr_x: NonNegative = 0.02
 
     @property
-    def view(self) -> tuple[float, ...]:
+    def private_view(self) -> tuple[float, ...]:
         return self.seen()
 
     def parts(self, real: NodeSource, rng: Generator) -> Parts:

@@ -43,7 +43,7 @@ class GCDM(Turns, NetworkMatched):
     outer: Count = 10
 
     @property
-    def view(self) -> tuple[float, ...]:
+    def private_view(self) -> tuple[float, ...]:
         return self.seen()
 
     def parts(self, real: NodeSource, rng: Generator) -> Parts:

@@ -37,7 +37,7 @@ class GCond(Turns, GradientMatched):
     lr_model: NonNegative = 1e-3
 
     @property
-    def view(self) -> tuple[float, ...]:
+    def private_view(self) -> tuple[float, ...]:
         return self.seen()
 
     def parts(self, real: NodeSource, rng: Generator) -> Parts:

@@ -63,7 +63,7 @@ class GECC(NodeMethod):
         return any(self.weights[1:])
 
     @property
-    def view(self) -> tuple[float, ...]:
+    def private_view(self) -> tuple[float, ...]:
         return self.weights
 
     def memory_bytes(self, real: NodeSource) -> int:

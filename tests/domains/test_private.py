@@ -27,7 +27,9 @@ from tests.cases import toy_graph, toy_graphs
 
 dp_accounting = pytest.importorskip("dp_accounting", reason="the extra private is not installed")
 
-ABLE = sorted(name for (name, _), cls in all_methods().items() if cls.view is not Method.view)
+ABLE = sorted(
+    name for (name, _), cls in all_methods().items() if cls.private_view is not Method.private_view
+)
 QUICK: dict[str, dict[str, Any]] = {
     "gcdm": {"epochs": 1, "hidden_channels": 4},
     "gcond": {"epochs": 1, "outer": 2, "hidden_channels": 4},
@@ -77,17 +79,39 @@ def test_no_other_node_moves_the_sums_further_than_the_bound(weights: tuple[floa
     assert most > bound / 3  # a bound that no data come near would only cost
 
 
-def test_a_sum_without_bounds_moves_further(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test above can fail: each of the two clippings is needed."""
-    for name in ("INFLUENCE", "REACH"):
-        bound = sensitivity((0.0, 0.0, 1.0), 1.0)
-        with monkeypatch.context() as patch:
-            patch.setattr(private, name, 50.0)
-            task, rng = tiny(0), np.random.default_rng(0)
-            args = (0.0, 0.0, 1.0), 1.0, torch.tensor([2, 1]), torch.full((4,), 0.3)
-            before = part_sums(task, *args)
-            moved = [(part_sums(o, *args) - before).norm() for o in neighbours(task, rng)]
-        assert max(moved) > bound, name
+def star(train: torch.Tensor) -> NodeTask:
+    """A node in the middle of twenty others, all of one feature."""
+    adj = np.zeros((21, 21))
+    adj[0, 1:] = adj[1:, 0] = 1
+    return NodeTask(
+        x=torch.ones(21, 3, dtype=torch.float64),
+        adj=sp.csr_matrix(adj),
+        y=torch.zeros(21, dtype=torch.long),
+        train=train,
+        val=torch.arange(0),
+        test=torch.arange(0),
+        num_classes=2,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "train"), [("INFLUENCE", torch.arange(1, 21)), ("REACH", torch.arange(1))]
+)
+def test_both_clippings_are_needed(
+    name: str, train: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One node in the rows of many, and the row of one node that has many neighbours."""
+    task, rng = star(train), np.random.default_rng(0)
+    args = (0.0, 1.0), 1.0, torch.tensor([1, 1]), torch.zeros(len(train))
+    bound = sensitivity((0.0, 1.0), 1.0)
+
+    def most() -> float:
+        before = part_sums(task, *args)
+        return max(float((part_sums(o, *args) - before).norm()) for o in neighbours(task, rng))
+
+    assert most() <= bound
+    monkeypatch.setattr(private, name, 50.0)
+    assert most() > bound
 
 
 def test_lengths_move_by_the_root_of_two() -> None:
@@ -96,7 +120,7 @@ def test_lengths_move_by_the_root_of_two() -> None:
     assert int(before.sum()) == task.num_nodes
     for other in neighbours(task, np.random.default_rng(0)):
         assert float((lengths(other) - before).double().norm()) <= math.sqrt(2)
-    x = torch.tensor([[2.0], [2.1], [0.0], [1e300], [1e-300]], dtype=torch.float64)
+    x = torch.tensor([[2.0], [2.1], [0.0], [1e30], [1e-30]], dtype=torch.float64)
     one = replace(task, x=x, adj=task.adj[:5, :5], shared=None)
     found = {private.STEPS[0] + i: int(n) for i, n in enumerate(lengths(one)) if n}
     assert found == {-40: 1, 1: 1, 2: 1, 40: 1}  # 2 is the upper end of step 1
