@@ -203,10 +203,11 @@ def part_sums(
             rows += weight * bounded.propagate(k, nodes, wide)
     rows *= _factors(rows, np.full(m, REACH * scale * length))[:, None]
     y = task.y[task.train]
+    has = parts[y] > 0  # a class without parts is in no sum
     first = parts.cumsum(0) - parts
-    part = first[y] + (drawn * parts[y]).long()
+    part = (first[y] + (drawn * parts[y]).long())[has]
     out = torch.zeros(int(parts.sum()), rows.shape[1], dtype=torch.float64)
-    return out.index_add_(0, part, torch.from_numpy(rows).double())
+    return out.index_add_(0, part, torch.from_numpy(rows)[has].double())
 
 
 def influence(task: NodeTask, weights: Sequence[float]) -> Floats:
