@@ -143,9 +143,9 @@ def test_restarts_in_turn_are_those_at_once(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_an_outlier_moves_the_mean_and_not_the_others() -> None:
     near = rows(9, 4)
-    far = torch.cat([near, torch.full((1, 4), 1e4)])
+    far = torch.cat([near, torch.full((1, 4), 1e4).to(near)])
     moved = {
-        kind: float((centres_of(far, torch.ones(10, 1), kind) - near.mean(0)).norm())
+        kind: float((centres_of(far, torch.ones(10, 1).to(far), kind) - near.mean(0)).norm())
         for kind in ("mean", "median", "trimmed")
     }
     assert moved["mean"] > 1000
@@ -153,8 +153,9 @@ def test_an_outlier_moves_the_mean_and_not_the_others() -> None:
 
 
 def test_a_median_is_where_distances_are_least() -> None:
-    x, weight = rows(11, 3).double(), torch.rand(11, 2, generator=Generator().manual_seed(0))
-    found = centres_of(x, weight.double(), "median")
+    x = rows(11, 3).double()
+    weight = torch.rand(11, 2, generator=Generator().manual_seed(0)).double()
+    found = centres_of(x, weight, "median")
 
     def cost(v: torch.Tensor) -> torch.Tensor:
         return (weight * torch.cdist(x, v)).sum(0)
@@ -172,7 +173,7 @@ def test_a_trimmed_mean_is_that_of_the_nearest() -> None:
 
 @pytest.mark.parametrize("kind", ["median", "trimmed"])
 def test_two_rows_have_one_centre(kind: Any) -> None:
-    x, weight = rows(2, 4), torch.ones(2, 1)
+    x, weight = rows(2, 4).float(), torch.ones(2, 1)
     assert torch.allclose(centres_of(x, weight, kind), x.mean(0, keepdim=True), atol=1e-6)
     one = centres_of(x, torch.tensor([[1.0, 0.0], [0.0, 1.0]]), kind)
     assert torch.allclose(one, x, atol=1e-6)
