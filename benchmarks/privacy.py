@@ -1,8 +1,11 @@
 """Membership inference against models that were trained on condensed graphs, a method a row.
 
     OMP_NUM_THREADS=1 python benchmarks/privacy.py --root DATA
+    OMP_NUM_THREADS=1 python benchmarks/privacy.py --root DATA --epsilons 1 4 10 \\
+        --methods gecc gcond-x --data cora --out docs/results/epsilon
 
-Fast methods by default, a few minutes on one core.
+Fast methods by default, a few minutes on one core. With ``--epsilons`` each method is run under
+differential privacy, beside itself without it, with the nodes that ``--nodes`` says.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import nodes
 
@@ -29,7 +33,11 @@ METHODS = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--root", default=None, help="folder of the data sets")
-    parser.add_argument("--data", nargs="+", default=["cora"], choices=list(nodes.BUDGETS))
+    parser.add_argument("--data", nargs="+", default=["cora"], help="names or files")
+    parser.add_argument("--nodes", type=int, default=None, help="condensed nodes")
+    parser.add_argument("--epsilons", nargs="+", type=float, default=[], help="of these, and none")
+    parser.add_argument("--epochs", type=int, default=300, help="of a training")
+    parser.add_argument("--scores", action="store_true", help="no attack: accuracy alone")
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
     parser.add_argument("--seeds", type=int, default=2, help="condensation seeds")
     parser.add_argument("--trainings", type=int, default=5, help="training seeds of each result")
@@ -45,23 +53,56 @@ def measure(args: argparse.Namespace, data: str) -> None:
     import graphcondense
     from graphcondense.uses import membership_inference
 
-    real = graphcondense.data.load(data, root=args.root)
+    path = Path(data)
+    real = graphcondense.data.load(data, root=None if path.exists() else args.root)
+    budget = args.nodes or nodes.BUDGETS[data]
     small = {
-        method: [
+        f"{method}{'' if epsilon is None else f', epsilon {epsilon:g}'}": [
             graphcondense.condense(
-                real, method, nodes=nodes.BUDGETS[data], seed=seed, progress=False
+                real,
+                method,
+                nodes=budget,
+                seed=seed,
+                progress=False,
+                **({} if epsilon is None else {"epsilon": epsilon}),
             )
             for seed in range(args.seeds)
         ]
         for method in args.methods
+        for epsilon in [None, *args.epsilons]
     }
-    found = membership_inference(
-        small, real, seeds=args.trainings, random_draws=args.seeds, val_every=args.val_every
-    )
-    content = {**json.loads(found.to_json()), "nodes": nodes.BUDGETS[data]}
-    path = args.out / f"privacy-{data}.json"
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    print(found.table())
+    if args.scores:
+        content, text = scored(args, small, real)
+    else:
+        found = membership_inference(
+            small,
+            real,
+            seeds=args.trainings,
+            random_draws=args.seeds,
+            val_every=args.val_every,
+            epochs=args.epochs,
+        )
+        content, text = json.loads(found.to_json()), found.table()
+    args.out.mkdir(parents=True, exist_ok=True)
+    out = args.out / f"privacy-{path.stem}.json"
+    out.write_text(json.dumps({**content, "nodes": budget}, indent=1) + "\n", encoding="utf-8")
+    print(text)
+
+
+def scored(args: argparse.Namespace, small: dict[str, list[Any]], real: Any) -> tuple[Any, str]:
+    """Test accuracy alone, of data that are too large to train on whole for an attack."""
+    import torch
+
+    from graphcondense.evaluate import NodeEvaluator
+
+    evaluator = NodeEvaluator(real, epochs=args.epochs, val_every=args.val_every)
+    rows = []
+    for label, graphs in small.items():
+        fits = [evaluator.fit("GCN", graph, seeds=args.trainings) for graph in graphs]
+        found = torch.cat([fit.test_selected for fit in fits])
+        rows.append({"label": label, "test": float(found.mean()), "test_std": float(found.std())})
+        print(rows[-1], flush=True)
+    return {"data": evaluator.real.name, "rows": rows}, ""
 
 
 if __name__ == "__main__":

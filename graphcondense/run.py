@@ -8,6 +8,7 @@ import importlib.metadata
 import math
 import platform
 import reprlib
+import secrets
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -24,6 +25,7 @@ from typing import (
     overload,
 )
 
+import numpy as np
 import torch
 import yaml
 
@@ -59,6 +61,7 @@ from graphcondense.methods import all_methods, find_method
 from graphcondense.ops.budget import BUDGETS, Budget
 from graphcondense.ops.device import usable
 from graphcondense.ops.fields import (
+    Chance,
     Count,
     Distinct,
     Location,
@@ -177,6 +180,15 @@ class Run:
             nodes (of other kinds of data graphs, images or users), and a smaller set is made of a
             larger one. ``out`` then has a folder for each, such as ``out/35``. Only some methods
             can; the others say which.
+        epsilon: node data only: condense under differential privacy. Whoever sees the condensed
+            graph learns next to nothing of the features and the label of any one node; edges and
+            the split are public (:mod:`graphcondense.domains.private`). The smaller, the more
+            noise; 1 is strict, 10 is lax. Only some methods can; the others say which. Nothing is
+            scored on the way, since scores read validation labels. Give no ``seed``, or keep it to
+            yourself: who knows it can take the noise away. Without one the noise is drawn from
+            the system's randomness. The record has no seed and no hash of the data. Needs the
+            extra ``private``.
+        delta: with what probability ``epsilon`` may fail; well below 1 over the number of nodes.
 
     Raises:
         ValueError: a value out of its range.
@@ -205,6 +217,8 @@ class Run:
     tensorboard: bool = False
     learners: Count | None = None
     sizes: Distinct | None = None
+    epsilon: Positive | None = None
+    delta: Chance = 1e-5
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -248,6 +262,8 @@ def _keywords(
     tensorboard: bool = False,
     learners: int | None = None,
     sizes: None = None,
+    epsilon: float | None = None,
+    delta: float = 1e-5,
     preset: str | None = "auto",
     callbacks: Sequence[Callback] = (),
     origin: Mapping[str, JsonValue] | None = None,
@@ -395,6 +411,8 @@ def _condensed(
         _refuse_early(kind_named(kind_of_data(data)), method, run)
     problem = problem_of(data, device_of(run), run.setting, run.pseudo_labels, run.memory)
     kind, section = kind_named(problem.kind), None
+    if run.epsilon is not None:
+        problem.keep_private(run.epsilon, run.delta, _noise_seed(run, given))
     if method is None:
         method = default_method(kind)
     size = largest(kind, run.sizes, chosen if isinstance(method, str) else vars(method))
@@ -413,6 +431,7 @@ def _condensed(
         )
     else:
         built, name = replace(method, **size), method.name
+    refuse_open(built, name, run)
     if run.sizes is not None:
         refuse_unnested(built, name, run.sizes)
         refuse_idle(problem, built, run, given, callbacks, loops=False)
@@ -583,6 +602,11 @@ def update(small: S, data: object, *, callbacks: Sequence[Callback] = (), **opti
     run = _checked(Run, {**seen, **given})
     if run.sizes is not None:
         raise ValueError(f"sizes={brief(run.sizes)} cannot act: update makes one set; leave it out")
+    if run.epsilon is not None:
+        raise ValueError(
+            f"epsilon={run.epsilon:g} cannot act: update reads what is there anew, which gives "
+            "more away; condense the larger data with epsilon="
+        )
     name = record["method"]
     method = build(
         name, kind_named(record["kind"]).name, **{**record["hyperparameters"], **asked, **chosen}
@@ -600,6 +624,31 @@ def update(small: S, data: object, *, callbacks: Sequence[Callback] = (), **opti
         grown = _run(problem, method, name, run, (), {}, clock, small, preset=section)
         grown.condensed["updated_from"] = graph_hash(small)
         return cast(S, grown)
+
+
+def refuse_open(method: Method, name: str, run: Run) -> None:
+    """Raise a ValueError where ``epsilon=`` is given to a method that reads what has no noise."""
+    if run.epsilon is None or method.private_view is not None:
+        return
+    able = [
+        n
+        for (n, kind), cls in all_methods().items()
+        if kind == method.kind and cls.private_view is not Method.private_view
+    ]
+    raise ValueError(
+        f"epsilon={run.epsilon:g}: {name} reads single nodes of the data, without noise; of the "
+        f"methods for {method.kind} data {', '.join(able) or 'none'} need sums of training nodes "
+        "alone: name one of them, or leave epsilon= out"
+    )
+
+
+def _noise_seed(run: Run, given: Mapping[str, object]) -> int:
+    """What noise is drawn from: of a given seed other numbers than everything else, and the
+    system's randomness where none was given."""
+    if "seed" not in given:
+        return parallel.from_main(lambda: secrets.randbits(63))
+    words = np.random.SeedSequence([run.seed, *b"noise"]).generate_state(1, np.uint64)
+    return int(words[0]) >> 1
 
 
 def refuse_other(before: Mapping[str, object], now: Mapping[str, object]) -> None:
@@ -676,6 +725,7 @@ def refuse_idle(
     if not run.resume:
         why.setdefault("resume_anyway", "nothing is resumed, resume=False")
     why |= _idle_choice(problem, method, run, loops)
+    why |= _idle_private(run)
     if not method.propagates:
         why["cache"] = f"{method.name} with these options reads no propagated features"
     if run.memory is not None:
@@ -693,6 +743,22 @@ def refuse_idle(
             raise ValueError(f"{name}={reprlib.repr(value)} cannot act: {why[name]}; leave it out")
     if run.cache is not None:
         problem.keep_in(run.cache)
+
+
+def _idle_private(run: Run) -> dict[str, str]:
+    """Why options cannot act beside ``epsilon=``, or without it."""
+    if run.epsilon is None:
+        return {"delta": "it goes with epsilon=, which is not given"}
+    labels = "epsilon= is given, and scores read validation labels without noise"
+    again = "epsilon= is given, and noise that is drawn again tells more"
+    return {
+        **dict.fromkeys(("validations", "patience", "validators", "validate_by"), labels),
+        **dict.fromkeys(("validation_nodes", "candidates", "budget_seconds"), labels),
+        **dict.fromkeys(("resume", "checkpoint_seconds"), again),
+        "pseudo_labels": "epsilon= is given, and label propagation reads labels without noise",
+        "memory": "epsilon= is given, and bounds what a node is in of the whole graph",
+        "cache": "epsilon= is given, and a cache keeps what has no noise",
+    }
 
 
 CHOICES = ("candidates", "budget_seconds")
@@ -846,7 +912,7 @@ def _run(
         _held_against_free(problem, method, name, source, estimate, device_of(run))
         rng = torch.Generator().manual_seed(run.seed)
         # Whether it is ever asked or not, a score belongs to a loop.
-        scored = run.validations and method.iterates and before is None
+        scored = run.validations and method.iterates and before is None and run.epsilon is None
         watch = Watch(problem.score() if scored else None, run.validations)
         # All that has a state is always there, so that a resumed run may have other limits.
         lasting: list[Callback] = [TimeBudget(run.seconds, clock, watch), *extra, watch]
@@ -870,11 +936,11 @@ def _run(
                 _write_config(folder, identity, preset, run, about, origin)
                 if run.tensorboard:
                     callbacks.append(TensorBoardLog(folder / "tensorboard"))
-            path = folder / "checkpoint.pt"
-            how_often = run.checkpoint_seconds
-            callbacks.append(
-                Checkpoint(path, identity, lasting, seconds=how_often, place=made, moved=moved)
-            )
+            path, how_often = folder / "checkpoint.pt", run.checkpoint_seconds
+            if run.epsilon is None:  # what would be gone on with needs the same noise
+                callbacks.append(
+                    Checkpoint(path, identity, lasting, seconds=how_often, place=made, moved=moved)
+                )
         if before is None:
             loop = Record(callbacks=callbacks, resume=resume) if method.iterates else Record()
             if identity["learners"] is not None:
@@ -1057,7 +1123,7 @@ def _identity(
     return {
         "method": name,
         "hyperparameters": hyperparameters(method),
-        "seed": run.seed,
+        **_seed_told(run),
         "setting": problem.setting,
         "pseudo_labels": run.pseudo_labels,
         "validations": run.validations,
@@ -1067,6 +1133,7 @@ def _identity(
         **judged,
         "candidates": run.candidates,
         "budget_seconds": run.budget_seconds,
+        **({} if run.epsilon is None else {"epsilon": run.epsilon, "delta": run.delta}),
         "learners": learners if learners > 1 else None,
         "data": about["digest"],
     }
@@ -1249,9 +1316,10 @@ def record(
         "paper": method.paper,
         "kind": problem.kind,
         "hyperparameters": {k: v for k, v in hyperparameters(method).items() if k not in asked},
-        "seed": run.seed,
+        **_seed_told(run),
         "setting": problem.setting,
         "pseudo_labels": run.pseudo_labels,
+        **({} if problem.privacy is None else {"privacy": problem.privacy}),
         **({} if run.memory is None else {"memory": run.memory}),
         "data": dict(about),
         "budget": {
@@ -1286,6 +1354,13 @@ def record(
             **{p: importlib.metadata.version(p) for p in VERSIONED},
         },
     }
+
+
+def _seed_told(run: Run) -> Record:
+    """The seed, which nobody may know who must not take noise away."""
+    if run.epsilon is None:
+        return {"seed": run.seed}
+    return {"seed": None}
 
 
 VERSIONED = ("torch", "torch-geometric", "numpy", "scipy", "scikit-learn")

@@ -28,7 +28,7 @@ ALLOWED = {
     "methods": {"methods", "domains", "objectives", *BASE - {"data"}},
     "evaluate": {"evaluate", *BASE},
     "uses": {"uses", "evaluate", *BASE},
-    "kinds": {"kinds", "domains", "evaluate", "data", "saved", "core"},
+    "kinds": {"kinds", "domains", "evaluate", "data", "saved", "core", "ops"},
     "candidates": {"candidates", "saved", "ops"},
     "run_folder": {"run_folder", "candidates", "ops"},
     "run": {"run", "run_folder", "candidates", "kinds", "methods", "data", "saved", "core", "ops"},

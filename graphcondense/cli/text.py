@@ -136,21 +136,36 @@ def _beside(small: object) -> str:
             score += f", {name} {metric.text(shown(metric, one))}"
     if validation and validation.get("start_kept"):
         score += f": the untouched start; no score over {record['steps']:,} updates was above it"
+    seed = "" if record["seed"] is None else f", seed {record['seed']}"
     size = record.get("memory_estimate_bytes")
     memory = "-" if size is None else said(size)
     lines = [f"validation  {score}"]
+    if privacy := record.get("privacy"):
+        lines.append(f"privacy     {privacy_said(privacy)}")
     if choice := record.get("choice"):
         first, last = choice["seeds"][0], choice["seeds"][-1]
         made = f"{choice['candidates']} (seeds {first} to {last})"
         lines.append(f"candidates  {made}, taken: seed {choice['seed']}")
     return "\n".join(
         [
-            f"{data['name']}, condensed by {record['method']}{preset}, seed {record['seed']}",
+            f"{data['name']}, condensed by {record['method']}{preset}{seed}",
             table(rows),
             f"seconds     {record['seconds']:.1f}",
             f"memory      {memory} expected beside the program",
             *lines,
         ]
+    )
+
+
+def privacy_said(privacy: Mapping[str, object]) -> str:
+    """What a record says of differential privacy, in words.
+
+    >>> privacy_said({"epsilon": 4.0, "delta": 1e-5, "neighbours": "a label", "public": "edges"})
+    '(4, 1e-05)-differentially private for a label; public: edges'
+    """
+    return (
+        f"({privacy['epsilon']:g}, {privacy['delta']:g})-differentially private for "
+        f"{privacy['neighbours']}; public: {privacy['public']}"
     )
 
 

@@ -155,6 +155,13 @@ class Method(Budget, Generic[S]):
         return False
 
     @property
+    def private_view(self) -> tuple[float, ...] | None:
+        """Of one graph, the weights of ``X, ÂX, Â²X, ...`` in the rows of training nodes, where
+        these and their labels are all that the method reads: then ``epsilon=`` can put noise on
+        them (:mod:`graphcondense.domains.private`). ``None`` where it reads more."""
+        return None
+
+    @property
     def pair_bytes(self) -> int:
         """Bytes that a pair of condensed examples may take: the edges between them."""
         return 0

@@ -408,6 +408,12 @@ class NetworkMatched(LearntGraph):
         )
         return 4 * floats + real.propagation_bytes()
 
+    def seen(self) -> tuple[float, ...]:
+        """The weights of ``X, ÂX, ...`` in what the network sees of a node, as far as it is linear;
+        for :attr:`~graphcondense.core.method.Method.private_view`."""
+        hops = MODELS[self.model].count_hops(self.num_layers, self.hops)
+        return (*[0.0] * hops, 1.0)
+
     def network(self, real: NodeSource) -> Propagation:
         """The matching network."""
         sizes = (real.num_features, self.hidden_channels, real.num_classes, self.num_layers)

@@ -109,6 +109,26 @@ class Problem(ABC, Generic[Task, Export, Small]):
         """
         raise NotImplementedError
 
+    def keep_private(self, epsilon: float, delta: float, seed: int) -> None:
+        """Have :meth:`source` put noise on all that it shows a method.
+
+        Args:
+            epsilon, delta: how much may be given away of one node.
+            seed: of the noise.
+
+        Raises:
+            ValueError: this kind of data has no such source, or ``delta`` is none for these data.
+        """
+        raise ValueError(
+            f"epsilon={epsilon:g} is for one graph with labelled nodes, and these are {self.kind} "
+            "data: leave it out"
+        )
+
+    @property
+    def privacy(self) -> About | None:
+        """What a record says of the noise that :meth:`source` put on the data; ``None``: none."""
+        return None
+
     @property
     def validates(self) -> bool:
         """Whether the data have validation examples to score on."""

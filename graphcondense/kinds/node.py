@@ -13,6 +13,7 @@ from graphcondense.core.method import Method
 from graphcondense.core.types import Source
 from graphcondense.data.task import NodeTask
 from graphcondense.kinds.kind import About, Kind, Measured, Problem, Setting, of_one
+from graphcondense.ops.dp import noise_multiplier
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -32,6 +33,8 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
     predictor = "GCN (2 layers, 256 hidden, 3 seeds)"
     samples = True
     sample: torch.Tensor | None = None
+    budget: tuple[float, float, int] | None = None
+    private: tuple[Source, About] | None = None
 
     def prepare(self, setting: Setting, pseudo_labels: int | None) -> None:
         from graphcondense.data.pseudo import pseudo_labelled
@@ -53,7 +56,49 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
         from graphcondense.domains.node import NodeSource
 
         self.method, self.predictor = method, method.predictor or self.predictor
+        if self.budget is not None:
+            return self._released(method)[0]
         return NodeSource(self.seen, self.setting, device=self.device, validates=method.chooses)
+
+    def keep_private(self, epsilon: float, delta: float, seed: int) -> None:
+        if delta >= 1 / self.task.num_nodes:
+            raise ValueError(
+                f"delta={delta:g} is too large for {self.task.num_nodes:,} nodes: one of them "
+                f"might be told outright; give one well below {1 / self.task.num_nodes:.2g}"
+            )
+        if self.task.place.in_files:
+            raise ValueError(
+                f"epsilon={epsilon:g} holds the whole graph in memory, and these data were read "
+                "within a limit of memory: read them without one"
+            )
+        noise_multiplier(epsilon, delta)  # what is not installed is told before any work
+        self.budget = epsilon, delta, seed
+
+    @property
+    def privacy(self) -> About | None:
+        return None if self.private is None else self.private[1]
+
+    def _released(self, method: Method) -> tuple[Source, About]:
+        """What the noise was put on, once: a second release would cost as much again."""
+        from graphcondense.domains.private import source_of
+
+        if self.private is None:
+            assert self.budget is not None
+            assert method.private_view is not None, "run refuses such a method"
+            epsilon, delta, seed = self.budget
+            rng = torch.Generator().manual_seed(seed)
+            budget = epsilon, delta
+            self.private = source_of(
+                self.task, method.private_view, method.sizes, budget, rng, self.setting, self.device
+            )
+        return self.private
+
+    def describe(self) -> About:
+        """Without what is computed of private values, where these are: hash and size in bytes."""
+        about = super().describe()
+        if self.budget is None:
+            return about
+        return {k: v for k, v in about.items() if k != "bytes"} | {"digest": None}
 
     def scorer(self) -> Callable[[Data], float]:
         """By the method's own predictor where it has one, else by networks."""

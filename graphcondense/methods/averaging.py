@@ -12,6 +12,7 @@ from torch import Generator
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.coarse import Coarse, CoarseGraph, exported, parts_within
 from graphcondense.domains.node import NodeSource
+from graphcondense.ops.cluster import Centre, centres_of
 from graphcondense.ops.coarsen import Array, means
 from graphcondense.ops.fields import Natural
 
@@ -22,12 +23,16 @@ class Averaging(Coarse):
 
     Attributes:
         hops: the mean is one of rows of ``Â^hops X``; 0 is the raw features.
+        centres: the ``"mean"``, or the geometric ``"median"`` or the ``"trimmed"`` mean, which
+            outliers and wrong labels move less
+            (:func:`~graphcondense.ops.cluster.centres_of`).
     """
 
     name = "averaging"
     learns = "nothing (means of real nodes)"
 
     hops: Natural = 2
+    centres: Centre = "mean"
 
     @property
     def propagates(self) -> bool:
@@ -56,7 +61,12 @@ class Averaging(Coarse):
             return out
 
         part = parts_within(labels.numpy(), sizes, dealt)
-        x = means(part, n) @ real.propagated(self.hops).cpu().double().numpy()
+        rows = real.propagated(self.hops).cpu().double()
+        if self.centres == "mean":
+            x = means(part, n) @ rows.numpy()
+        else:
+            members = torch.nn.functional.one_hot(torch.from_numpy(part), n).double()
+            x = centres_of(rows, members, self.centres).numpy()
         assignment = np.full(real.num_examples, -1)
         assignment[real.task.train.numpy()] = part
         y = np.arange(real.num_classes).repeat(sizes.numpy())

@@ -34,6 +34,10 @@ class DosCond(GradientMatched):
     epochs: Natural = 200
     lr_x: NonNegative = 0.02
 
+    @property
+    def private_view(self) -> tuple[float, ...]:
+        return self.seen()
+
     def parts(self, real: NodeSource, rng: Generator) -> Parts:
         return self.match(real, rng, self.gradients(), fanout=self.fanout)
 

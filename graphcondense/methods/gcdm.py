@@ -42,6 +42,10 @@ class GCDM(Turns, NetworkMatched):
     lr_x: NonNegative = 0.01
     outer: Count = 10
 
+    @property
+    def private_view(self) -> tuple[float, ...]:
+        return self.seen()
+
     def parts(self, real: NodeSource, rng: Generator) -> Parts:
         objective = ReceptiveFieldMatching()
         return self.match(real, rng, objective, self.outer, self.inner, self.lr_model)

@@ -36,6 +36,10 @@ class GCond(Turns, GradientMatched):
     inner: Natural = 5
     lr_model: NonNegative = 1e-3
 
+    @property
+    def private_view(self) -> tuple[float, ...]:
+        return self.seen()
+
     def parts(self, real: NodeSource, rng: Generator) -> Parts:
         return self.match(
             real, rng, self.gradients(), self.outer, self.inner, self.lr_model, self.fanout

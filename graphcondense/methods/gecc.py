@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from graphcondense.core.method import Variants
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.node import NodeMethod, NodeSource, NodeSynthetic, class_labels
-from graphcondense.ops.cluster import HELD, fuzzy_c_means, isometric, starts
+from graphcondense.ops.cluster import HELD, Centre, centres_of, fuzzy_c_means, isometric, starts
 from graphcondense.ops.fields import Count, NonNegative, Range, Weights
 
 if TYPE_CHECKING:
@@ -37,6 +37,10 @@ class GECC(NodeMethod):
             (:func:`~graphcondense.ops.cluster.starts`).
         steps: updates of a clustering at most.
         balance: weight of the spread of sizes; 0 leaves it out.
+        centres: of clusters once they are found: the paper's weighted ``"mean"``, or the geometric
+            ``"median"`` or the ``"trimmed"`` mean, which outliers and wrong labels move less
+            (:func:`~graphcondense.ops.cluster.centres_of`). Clusters of one or two nodes have no
+            outlier.
     """
 
     name = "gecc"
@@ -52,10 +56,15 @@ class GECC(NodeMethod):
     restarts: Count | None = None
     steps: Count = 100
     balance: NonNegative = 10.0
+    centres: Centre = "mean"
 
     @property
     def propagates(self) -> bool:
         return any(self.weights[1:])
+
+    @property
+    def private_view(self) -> tuple[float, ...]:
+        return self.weights
 
     def memory_bytes(self, real: NodeSource) -> int:
         """The propagated rows, one class in few dimensions, and memberships of its restarts."""
@@ -109,4 +118,4 @@ class GECC(NodeMethod):
         spread = (share - 1).square().mean(1)
         best = int((cost / cost.min().clamp_min(1e-12) + self.balance * spread).argmin())
         weight = u[best] ** self.fuzzifier
-        return (weight / weight.sum(0).clamp_min(1e-12)).T @ rows
+        return centres_of(rows, weight, self.centres)

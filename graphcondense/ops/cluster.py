@@ -8,11 +8,17 @@ A fuzzifier ``f`` of 1 is Lloyd's algorithm: every row belongs to its nearest ce
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
 TINY = 1e-12
+NEAR = 1e-6
+"""Distances below it, in units of the largest value, are none to a geometric median."""
+STEPS = 200
+"""Of a geometric median at most."""
 HELD = 2**22
 """Memberships that are worked on at once: restarts beyond are made in turn."""
 WORK = 100_000
@@ -21,6 +27,49 @@ PAIRED = 1000
 """Rows up to which :func:`spectral_parts` looks at all pairs."""
 SAMPLE = 500
 """Rows of which it looks at all pairs where there are more."""
+
+
+Centre = Literal["mean", "median", "trimmed"]
+TRIMMED = 0.3
+"""Of a cluster's weight: what :func:`centres_of` leaves out as far from the rest."""
+
+
+def centres_of(rows: Tensor, weight: Tensor, kind: Centre = "mean") -> Tensor:
+    """The centre ``[k, d]`` of each cluster.
+
+    A mean follows a single row wherever it goes. The geometric median, the point of least
+    ``Σ_i w_i ‖x_i - v‖`` (Weiszfeld's steps), stays near the rest as long as the others have less
+    than half of the weight; the trimmed mean is that of the rows nearest to the median. Of one or
+    two rows all three are the mean.
+
+    Args:
+        rows: ``[m, d]``.
+        weight: what a row counts in a cluster ``[m, k]``, zero or more.
+        kind: ``"mean"``, ``"median"``, or ``"trimmed"``, which leaves out a share of
+            :data:`TRIMMED`.
+
+    >>> rows = torch.tensor([[0.0], [1.0], [2.0], [3.0], [994.0]])
+    >>> [round(float(centres_of(rows, torch.ones(5, 1), k))) for k in ("mean", "median")]
+    [200, 2]
+    """
+    mean: Tensor = (weight / weight.sum(0).clamp_min(TINY)).T @ rows
+    if kind == "mean":
+        return mean
+    wide, share = rows.double(), (weight / weight.sum(0).clamp_min(TINY)).double()
+    centre = mean.double()
+    for _ in range(STEPS):
+        pull = share / torch.cdist(wide, centre).clamp_min(NEAR * wide.abs().max().clamp_min(TINY))
+        before, centre = centre, (pull / pull.sum(0).clamp_min(TINY)).T @ wide
+        if float((centre - before).abs().max()) <= NEAR * float(wide.abs().max()):
+            break
+    if kind == "trimmed":
+        order = torch.cdist(wide, centre).argsort(dim=0, stable=True)
+        nearest = share.gather(0, order)
+        # Of the row on the border the part that is within.
+        within = (1 - TRIMMED - (nearest.cumsum(0) - nearest)).clamp_min(0).minimum(nearest)
+        kept = torch.zeros_like(share).scatter(0, order, within)
+        centre = (kept / kept.sum(0).clamp_min(TINY)).T @ wide
+    return centre.to(rows.dtype)
 
 
 def isometric(x: Tensor) -> Tensor:

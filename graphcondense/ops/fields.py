@@ -85,6 +85,9 @@ Share = Annotated[float, Range(0, 1)]
 SomeShare = Annotated[float, Range(0, 1, above=True)]
 """A share above nothing."""
 
+Chance = Annotated[float, Range(0, 1, above=True, below=True)]
+"""A probability that is neither nothing nor certain."""
+
 Momentum = Annotated[float, Range(0, 1, below=True)]
 """A share below all: momentum, dropout, damping."""
 

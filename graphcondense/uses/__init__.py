@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from graphcondense.uses.backdoor import Backdoor, measure_backdoor
     from graphcondense.uses.continual import Continual, learn_continually
     from graphcondense.uses.privacy import Privacy, membership_inference
     from graphcondense.uses.properties import Properties, compare_properties
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArchitectureSearch",
+    "Backdoor",
     "Continual",
     "Privacy",
     "Properties",
@@ -31,6 +33,7 @@ __all__ = [
     "compare_properties",
     "known_graph",
     "learn_continually",
+    "measure_backdoor",
     "measure_robustness",
     "measure_serving",
     "membership_inference",
@@ -40,6 +43,7 @@ __all__ = [
 
 # Imported when they are asked for: some bring in much.
 _NAMES = {
+    "backdoor": ("Backdoor", "measure_backdoor"),
     "continual": ("Continual", "learn_continually"),
     "privacy": ("Privacy", "membership_inference"),
     "properties": ("Properties", "compare_properties"),

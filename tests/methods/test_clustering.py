@@ -153,3 +153,21 @@ def test_confidence_by_hand() -> None:
 def test_more_clusters_than_a_class_has_nodes(name: str) -> None:
     with pytest.raises(ValueError, match="would get 60 examples but has only"):
         graphcondense.condense(toy_graph(), name, per_class=60)
+
+
+@pytest.mark.parametrize("method", ["gecc", "averaging"])
+def test_one_node_moves_the_mean_of_its_class_and_not_the_other_centres(method: str) -> None:
+    data = toy_graph()
+    first = int(data.train_mask.nonzero()[0])
+    data.edge_index = torch.empty(2, 0, dtype=torch.long)
+    far = data.clone()
+    far.x[first] = 1e4
+    moved = {}
+    for centres in ("mean", "median", "trimmed"):
+        pair = [
+            graphcondense.condense(one, method, per_class=1, centres=centres, progress=False).x
+            for one in (data, far)
+        ]
+        moved[centres] = float((pair[0] - pair[1]).norm())
+    assert moved["mean"] > 100
+    assert max(moved["median"], moved["trimmed"]) < 1

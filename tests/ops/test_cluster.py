@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,13 @@ from sklearn.metrics import adjusted_rand_score
 from torch import Generator
 
 from graphcondense.ops import cluster
-from graphcondense.ops.cluster import fuzzy_c_means, isometric, k_means, spectral_parts
+from graphcondense.ops.cluster import (
+    centres_of,
+    fuzzy_c_means,
+    isometric,
+    k_means,
+    spectral_parts,
+)
 
 
 def rows(m: int = 12, d: int = 5) -> torch.Tensor:
@@ -129,3 +136,44 @@ def test_restarts_in_turn_are_those_at_once(monkeypatch: pytest.MonkeyPatch) -> 
     assert u.shape == v.shape == (5, 30, 3)
     assert torch.allclose(u, v)
     assert torch.allclose(cost, same)
+
+
+# --- centres ---------------------------------------------------------------------------------
+
+
+def test_an_outlier_moves_the_mean_and_not_the_others() -> None:
+    near = rows(9, 4)
+    far = torch.cat([near, torch.full((1, 4), 1e4).to(near)])
+    moved = {
+        kind: float((centres_of(far, torch.ones(10, 1).to(far), kind) - near.mean(0)).norm())
+        for kind in ("mean", "median", "trimmed")
+    }
+    assert moved["mean"] > 1000
+    assert max(moved["median"], moved["trimmed"]) < float(near.std(0).norm())
+
+
+def test_a_median_is_where_distances_are_least() -> None:
+    x = rows(11, 3).double()
+    weight = torch.rand(11, 2, generator=Generator().manual_seed(0)).double()
+    found = centres_of(x, weight, "median")
+
+    def cost(v: torch.Tensor) -> torch.Tensor:
+        return (weight * torch.cdist(x, v)).sum(0)
+
+    generator = Generator().manual_seed(1)
+    for _ in range(20):
+        step = 1e-2 * torch.randn(2, 3, generator=generator).double()
+        assert (cost(found + step) >= cost(found)).all()
+
+
+def test_a_trimmed_mean_is_that_of_the_nearest() -> None:
+    x = torch.tensor([[0.0], [0.1], [0.2], [0.3], [0.4], [0.5], [0.6], [50.0], [60.0], [70.0]])
+    assert float(centres_of(x, torch.ones(10, 1), "trimmed")) == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("kind", ["median", "trimmed"])
+def test_two_rows_have_one_centre(kind: Any) -> None:
+    x, weight = rows(2, 4).float(), torch.ones(2, 1)
+    assert torch.allclose(centres_of(x, weight, kind), x.mean(0, keepdim=True), atol=1e-6)
+    one = centres_of(x, torch.tensor([[1.0, 0.0], [0.0, 1.0]]), kind)
+    assert torch.allclose(one, x, atol=1e-6)
