@@ -48,7 +48,7 @@ except BaseException:
     sys.stderr.flush()
     raise SystemExit(1) from None
 """
-"""A script ends as a program does. Of a function torchrun would take an interrupt for an end without
+"""A script ends as a program does. Of a function torchrun takes an interrupt for an end without
 a result, and keep the traceback to itself."""
 
 
