@@ -42,7 +42,7 @@ def train(model, data, epochs):
 
 
 # Alone, before the clients meet: processes that have met share one run.
-small, sent = graphcondense.condense(own, "gecc", per_class=3, progress=False), [None] * clients
+small, sent = graphcondense.condense(own, "gecc", ratio=0.3, progress=False), [None] * clients
 dist.init_process_group("gloo", init_method=os.environ["MEET"], rank=rank, world_size=clients)
 dist.gather_object(small, None if rank else sent)
 torch.manual_seed(0)  # all start alike
