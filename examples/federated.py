@@ -17,17 +17,15 @@ parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--root", help="folder that has Cora; without it, scikit-learn's digits")
 parser.add_argument("--rounds", type=int, default=5, help="of FedAvg, 20 epochs each")
 args, clients = parser.parse_args(), 3
-
-if "RANK" not in os.environ:  # start the clients; the first is the server, too
+if "CLIENT" not in os.environ:  # start the clients; the first is the server, too
     with tempfile.TemporaryDirectory() as folder:
         env = {**os.environ, "MEET": f"file://{folder}/meet"}
         command = [sys.executable, __file__, *sys.argv[1:]]
-        ranks = [{**env, "RANK": str(rank)} for rank in range(clients)]
+        ranks = [{**env, "CLIENT": str(rank)} for rank in range(clients)]
         started = [subprocess.Popen(command, env=e, stdout=subprocess.PIPE) for e in ranks]
         print("".join(process.communicate()[0].decode() for process in started))
     sys.exit(any(process.returncode for process in started))
-rank = int(os.environ["RANK"])
-dist.init_process_group("gloo", init_method=os.environ["MEET"], rank=rank, world_size=clients)
+rank = int(os.environ["CLIENT"])
 whole = graphcondense.data.load("cora" if args.root else "digits", args.root)
 own = whole.subgraph(torch.arange(whole.num_nodes) % clients == rank)  # edges between are lost
 
@@ -43,7 +41,9 @@ def train(model, data, epochs):
     return f"{100 * right[whole.test_mask].float().mean():.1f} %"
 
 
-small, sent = graphcondense.condense(own, "gecc", per_class=3, progress=False), [None] * clients
+# Alone, before the clients meet: processes that have met share one run.
+small, sent = graphcondense.condense(own, "gecc", ratio=0.3, progress=False), [None] * clients
+dist.init_process_group("gloo", init_method=os.environ["MEET"], rank=rank, world_size=clients)
 dist.gather_object(small, None if rank else sent)
 torch.manual_seed(0)  # all start alike
 average, once, pooled = (GCN(own.num_features, 64, 2, int(own.y.max()) + 1) for _ in range(3))

@@ -45,8 +45,8 @@ def centres_of(rows: Tensor, weight: Tensor, kind: Centre = "mean") -> Tensor:
     Args:
         rows: ``[m, d]``.
         weight: what a row counts in a cluster ``[m, k]``, zero or more.
-        kind: ``"mean"``, ``"median"``, or ``"trimmed"``, which leaves out a share of
-            :data:`TRIMMED`.
+        kind: ``"mean"``, ``"median"``, or ``"trimmed"``, which leaves out at most a
+            share of :data:`TRIMMED`.
 
     >>> rows = torch.tensor([[0.0], [1.0], [2.0], [3.0], [994.0]])
     >>> [round(float(centres_of(rows, torch.ones(5, 1), k))) for k in ("mean", "median")]
@@ -65,8 +65,9 @@ def centres_of(rows: Tensor, weight: Tensor, kind: Centre = "mean") -> Tensor:
     if kind == "trimmed":
         order = torch.cdist(wide, centre).argsort(dim=0, stable=True)
         nearest = share.gather(0, order)
-        # Of the row on the border the part that is within.
-        within = (1 - TRIMMED - (nearest.cumsum(0) - nearest)).clamp_min(0).minimum(nearest)
+        # A row is left out if it and all that are further are no more than the share.
+        from_here = 1 - (nearest.cumsum(0) - nearest)
+        within = torch.where(from_here > TRIMMED + NEAR, nearest, 0.0)
         kept = torch.zeros_like(share).scatter(0, order, within)
         centre = (kept / kept.sum(0).clamp_min(TINY)).T @ wide
     return centre.to(rows.dtype)
