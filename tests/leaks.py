@@ -16,12 +16,14 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
+from torch_geometric.data import Data
 
 import graphcondense
 from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.images import as_images
 from graphcondense.data.interactions import InteractionTask, as_interactions
 from graphcondense.data.task import NodeTask, as_task
+from graphcondense.methods import find_method
 from tests import cases
 
 FORMS = "other values", "marks"
@@ -57,13 +59,13 @@ class Setting:
     poisons: dict[str, Poison]
 
 
-def task_of(kind: str) -> Any:
+def task_of(kind: str, graphs: Sequence[Data] | None = None) -> Any:
     """Small data of a kind, checked, with all three splits; nodes in none of them, too."""
     if kind == "node":
         task = as_task(cases.toy_graph(n=60))
         return replace(task, test=task.test[:-4])
     if kind == "graph":
-        return as_graph_task(cases.toy_graphs())
+        return as_graph_task(cases.toy_graphs() if graphs is None else graphs)
     if kind == "image":
         images, labels = cases.toy_images(n=60)
         return as_images((images, labels), (images[:9].flip(3), labels[:9]))
@@ -164,8 +166,10 @@ def set_inputs(split: str) -> Poison:
         x[nodes] = torch.nan if form == "marks" else -50.0
         inside = nodes[edges[0]]
         edges[:, inside] = edges.flip(0)[:, inside]
-        attr = graphs.edge_attr.clone()
-        attr[inside] = torch.nan if form == "marks" else 9.0
+        attr = graphs.edge_attr
+        if attr is not None:
+            attr = attr.clone()
+            attr[inside] = torch.nan if form == "marks" else 9.0
         return replace(task, graphs=replace(graphs, x=x, edge_index=edges, edge_attr=attr))
 
     return poison
@@ -198,15 +202,22 @@ def both(*poisons: Poison) -> Poison:
 # --- settings --------------------------------------------------------------------------------
 
 
-def settings_of(kind: str, iterates: bool) -> Iterator[Setting]:
-    """Every setting of methods for a kind of data."""
+def settings_of(kind: str, iterates: bool, chooses: bool = False) -> Iterator[Setting]:
+    """Every setting of methods for a kind of data.
+
+    Args:
+        iterates: whether sets can be scored on the way.
+        chooses: whether the method, as it says, chooses by validation labels in the transductive
+            setting, scored or not (:attr:`~graphcondense.core.method.Method.chooses`).
+    """
     for validates in (False, True) if iterates else (False,):
         scored = {"validations": int(validates)} if iterates else {}
         said = "validated" if validates else "not validated"
         splits = ["test"] if validates else ["test", "val"]
         if kind == "node":
             labels = {f"{split} labels": node_labels(split) for split in splits}
-            yield Setting(f"transductive, {said}", {**scored, "setting": "transductive"}, labels)
+            hidden = {"test labels": node_labels("test")} if chooses else labels
+            yield Setting(f"transductive, {said}", {**scored, "setting": "transductive"}, hidden)
             seen = ["train", "val"] if validates else ["train"]
             hidden = {
                 "features of all nodes but those": node_features(seen),
@@ -246,8 +257,9 @@ def _leaks(
 ) -> tuple[int, list[str]]:
     tried, found = 0, []
     for own in OPTIONS.get((case.name, case.kind), [{}]):
-        for setting in settings_of(case.kind, case.iterates):
-            task = task_of(case.kind)
+        chooses = find_method(case.name, case.kind)[0].chooses
+        for setting in settings_of(case.kind, case.iterates, chooses):
+            task = task_of(case.kind, case().data() if case.kind == "graph" else None)
             chosen = {} if setting.options.get("validations") else CHOSEN
             options = {**own, **setting.options, **chosen.get((case.name, case.kind), {})}
             clean = _made(case, task, options)

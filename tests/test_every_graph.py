@@ -66,7 +66,7 @@ def test_what_is_broken_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     for wrong, said in (
         (doubled, "not finite"),
         (other, "input was changed"),
-        (internal, "LinAlgError at"),
+        (internal, "an error of another library"),
         (bare, "RuntimeError at"),
     ):
         monkeypatch.setattr(graphcondense, "condense", wrong)
