@@ -99,7 +99,8 @@ def read_plain(file: IO[bytes], encoding: str = "latin1") -> Any:
     content = file.read()
     try:
         for step, number, _ in pickletools.genops(content):
-            if step.name == "LONG_BINPUT" and number > len(content):  # memory is taken for so many
+            # Memory is taken for so many.
+            if step.name == "LONG_BINPUT" and int(number or 0) > len(content):
                 raise pickle.UnpicklingError("numbers that no file of its size has")
         return _plain(_Reader(BytesIO(content), encoding=encoding).load())
     except pickle.UnpicklingError:
