@@ -151,15 +151,38 @@ def goes_on(case: Case, folder: Path) -> bool:
 
 
 @cache
+def ready() -> None:
+    """Import and open what all processes that are forked need."""
+    images()
+    with tempfile.TemporaryDirectory() as place:
+        smaller(Path(place))
+
+
+@cache
 def undisturbed(case: Case) -> tuple[str, float]:
-    """The hash of the end in one go, and the seconds it took."""
+    """The hash of the end in one go, and the processor seconds it took."""
+    ready()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         case.before(folder)
-        began = time.monotonic()
-        if os.waitpid(forked(lambda: case.make(folder, False)), 0)[1]:
+        _, ended, used = os.wait4(forked(lambda: case.make(folder, False)), 0)
+        if ended:
             raise RuntimeError(f"{case.what} does not run")
-        return opened(folder), time.monotonic() - began
+        return opened(folder), used.ru_utime + used.ru_stime
+
+
+def killed_after(number: int, seconds: float) -> int:
+    """Kill a process that was started here after so many processor seconds; how it ended."""
+    import psutil
+
+    process = psutil.Process(number)
+    while not (ended := os.waitpid(number, os.WNOHANG))[0]:
+        times = process.cpu_times()
+        if times.user + times.system >= seconds:
+            os.kill(number, signal.SIGKILL)
+            return os.waitpid(number, 0)[1]
+        time.sleep(0.003)
+    return ended[1]
 
 
 def killed(case: Case, want: str, took: float, rng: random.Random, kills: int) -> str:
@@ -172,9 +195,7 @@ def killed(case: Case, want: str, took: float, rng: random.Random, kills: int) -
         for _ in range(kills):
             number = forked(lambda: case.make(folder, goes_on(case, folder)))
             moments.append(round(took * rng.random(), 3))
-            time.sleep(moments[-1])
-            os.kill(number, signal.SIGKILL)
-            ended = os.waitpid(number, 0)[1]
+            ended = killed_after(number, moments[-1])
             if os.WIFEXITED(ended) and os.WEXITSTATUS(ended):
                 return f"killed after {moments} s: a restart failed"
             if old is not None and opened(folder) not in (old, want):

@@ -100,7 +100,7 @@ def read_plain(file: IO[bytes], encoding: str = "latin1") -> Any:
     try:
         for step, number, _ in pickletools.genops(content):
             # Memory is taken for so many.
-            if step.name == "LONG_BINPUT" and isinstance(number, int) and number > len(content):
+            if step.name == "LONG_BINPUT" and int(number or 0) > len(content):
                 raise pickle.UnpicklingError("numbers that no file of its size has")
         return _plain(_Reader(BytesIO(content), encoding=encoding).load())
     except pickle.UnpicklingError:
