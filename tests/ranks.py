@@ -48,8 +48,8 @@ except BaseException:
     sys.stderr.flush()
     raise SystemExit(1) from None
 """
-"""A script ends as a program does. Of a function torchrun takes an interrupt for an end without
-a result, and keep the traceback to itself."""
+"""A script ends as a program does. Of a function torchrun would take an interrupt for an end
+without a result, and keep the traceback to itself."""
 
 
 def torchrun(script: str, folder: Path, *runs: Sequence[object]) -> list[tuple[bool, str]]:
