@@ -64,7 +64,8 @@ def timed(
 ) -> tuple[Score, Any]:
     """A run of at most 10,000 updates of a second, with scores that take ``score`` seconds."""
     hands = Hands()
-    monkeypatch.setattr("graphcondense.core.callbacks.time", hands)
+    for module in ("callbacks", "clock"):
+        monkeypatch.setattr(f"graphcondense.core.{module}.time", hands)
     own, ready = Score(score, hands), NodeProblem.__init__
 
     def slow(self: Any, *args: Any, **kwargs: Any) -> None:

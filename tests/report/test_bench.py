@@ -95,7 +95,7 @@ class Cell:
 
     def __init__(self, words: list[str], **options: Any) -> None:
         self.name = words[words.index("--methods", words.index("--cell") - 4) + 1]
-        self.path, self.returncode = Path(words[-1]), None
+        self.path, self.returncode = Path(words[words.index("--cell") + 1]), None
         self.ended = threading.Event()
 
     def communicate(self) -> tuple[None, str]:
