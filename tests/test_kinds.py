@@ -59,6 +59,7 @@ class SeriesSource:
 
 class SeriesProblem:
     kind, setting, predictor, validates = "series", "inductive", "", False
+    privacy = None
 
     def __init__(
         self,

@@ -110,7 +110,8 @@ def keep(
     part = Part(
         title=module(name).TITLE,
         command=f"python benchmarks/reliability.py --only {name}",
-        where=f"{time.strftime('%Y-%m-%d')}, {platform.platform(terse=True)}",
+        where=f"{time.strftime('%Y-%m-%d')}, {platform.machine()}, Python "
+        f"{platform.python_version()}",
         processor_seconds=round(seconds + (old["processor_seconds"] if old else 0), 1),
         rows=list(every.values()),
     )
