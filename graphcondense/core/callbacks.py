@@ -320,6 +320,7 @@ class Checkpoint(Callback):
 
     def start(self, state: State) -> None:
         self.last = time.perf_counter()
+        self.saved_step = state.step or None  # that which the run has gone on from
 
     def step(self, state: State) -> None:
         due = self.every is not None and state.step % self.every == 0

@@ -141,3 +141,17 @@ def test_the_record_of_a_resumed_run_has_what_was_lost(
     whole = condense(real, "gcond-x", **options)
     assert whole.condensed["hash"] == small.condensed["hash"]
     assert "lost" not in whole.condensed
+
+
+def test_an_interrupt_names_the_checkpoint_that_the_run_went_on_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real, out = as_task(toy_graph()), tmp_path / "run"
+    options = {"nodes": 9, "epochs": 1, "outer": 8, "validations": 0, "progress": False}
+    with pytest.raises(KeyboardInterrupt):
+        condense(real, "gcond-x", out=out, callbacks=[Stop(4)], checkpoint_seconds=0, **options)
+    assert "last checkpoint: step 3 in" in capsys.readouterr().err
+    options |= {"resume": True, "checkpoint_seconds": 3600}
+    with pytest.raises(KeyboardInterrupt):
+        condense(real, "gcond-x", out=out, callbacks=[Stop(6)], **options)
+    assert "last checkpoint: step 3 in" in capsys.readouterr().err
