@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import cells
-from graphs import MANY, WHOLE_STEPS
+import graphs
 
 DATA = ("ogbg-molbace", "ogbg-molbbbp", "NCI1")
 BUDGETS = (1, 10, 50)
@@ -72,8 +72,6 @@ def one(
     args: argparse.Namespace, data: str, name: str, per_class: str, seed: str, path: str
 ) -> None:
     """Condense once and train every model on it."""
-    import torch
-
     import graphcondense
     from graphcondense.evaluate.graphs import GraphEvaluator
 
@@ -81,19 +79,10 @@ def one(
     task = graphcondense.data.load(data, root=args.root, **split)
     evaluator, small, began = GraphEvaluator(task), task, time.process_time()
     if name == WHOLE:
-        evaluator = evaluator.replace(steps=WHOLE_STEPS)
+        evaluator = evaluator.replace(steps=graphs.WHOLE_STEPS)
     else:
         method, options = SETS[name]
-        graphs, fewest = int(per_class), int(torch.bincount(task.groups[task.train]).min())
-        small = graphcondense.condense(
-            task,
-            method,
-            preset="auto" if graphs >= MANY else "none",
-            per_class=min(graphs, fewest),
-            seed=int(seed),
-            progress=False,
-            **options,
-        )
+        small = graphs.condensed(task, method, int(per_class), int(seed), **options)
     spent = time.process_time() - began
     fits = {model: evaluator.fit(model, small, seeds=args.trainings) for model in MODELS}
     found = {

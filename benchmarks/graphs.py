@@ -70,8 +70,6 @@ def one(
     args: argparse.Namespace, data: str, method: str, per_class: str, seed: str, path: str
 ) -> None:
     """Condense once and evaluate."""
-    import torch
-
     import graphcondense
     from graphcondense.evaluate.cost import peak_memory_bytes
     from graphcondense.evaluate.graphs import GraphEvaluator
@@ -89,17 +87,7 @@ def one(
         size = {**size, "nodes": len(held.x), "edges": held.edge_index.shape[1]}
         size["bytes"] = held.bytes
     else:
-        # A class of fewer graphs than that gives all it has.
-        fewest = int(torch.bincount(task.groups[task.train]).min())
-        small = graphcondense.condense(
-            task,
-            method,
-            # They were chosen for many graphs a class.
-            preset="auto" if graphs >= MANY else "none",
-            per_class=min(graphs, fewest),
-            seed=int(seed),
-            progress=False,
-        )
+        small = condensed(task, method, graphs, int(seed))
         seconds = small.condensed["seconds"]
         size = {k: small.condensed[k] for k in size}
     peak = peak_memory_bytes()
@@ -116,6 +104,25 @@ def one(
         "metric": task.metric,
     }
     Path(path).write_text(json.dumps(found))
+
+
+def condensed(task: Any, method: str, per_class: int, seed: int, **options: Any) -> Any:
+    """The set of a cell; a class of fewer graphs than that gives all it has."""
+    import torch
+
+    import graphcondense
+
+    fewest = int(torch.bincount(task.groups[task.train]).min())
+    return graphcondense.condense(
+        task,
+        method,
+        # They were chosen for many graphs a class.
+        preset="auto" if per_class >= MANY else "none",
+        per_class=min(per_class, fewest),
+        seed=seed,
+        progress=False,
+        **options,
+    )
 
 
 def write_page(args: argparse.Namespace) -> None:
