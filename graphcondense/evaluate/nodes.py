@@ -1,8 +1,9 @@
 """Train on a small graph, validate on the real one: the one measure of every condensed set.
 
 The protocol: Adam on the small graph, all seeds at once; validation on the real graph after every
-epoch; the epoch with the best *validation* accuracy and the last epoch are each read once on the
-test nodes, after training has ended.
+epoch (where there are very many validation nodes, on the same few thousand of them); the epoch with
+the best *validation* accuracy and the last epoch are each read once on the test nodes, after
+training has ended.
 """
 
 from __future__ import annotations
@@ -80,6 +81,10 @@ class Training(Options):
         activation: of hidden layers; by default ReLU or what the model needs.
         val_every: validate after every so many epochs, and after the last. The grid matters: a
             score is only comparable at the same value; reports use 1.
+        validation_nodes: so many validation nodes choose the epoch, drawn once and the same for all
+            sets; the scores of the chosen epoch and of the last are of all of them. By default all,
+            or 4,096 of them if there are more: on a large graph predicting them after every epoch
+            is most of what a training costs.
         sparsify: which edges of a graph with different weights are kept: all (``"none"``), those
             above a threshold, the ``"top-k"`` of each node, or a maximum spanning ``"forest"``; the
             threshold and k are chosen on validation. By default a threshold for models that do not
@@ -94,6 +99,7 @@ class Training(Options):
     dropout: Momentum | None = None
     activation: str | None = None
     val_every: Count = 1
+    validation_nodes: Count | None = None
     sparsify: How | None = None
 
     def of(self, kind: type[Stacked]) -> Settings:
@@ -159,6 +165,9 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
     propagating = ("SGC", "KernelRidge", "LabelProp")
     usual_training = Training()
 
+    def check_training(self) -> None:
+        self._steady = self.real.steady(self.training.validation_nodes)
+
     def read(self, small: object) -> tuple[Matrix, sp.csr_matrix, Rows, Tensor]:
         return read_labelled(small, self.real)
 
@@ -175,7 +184,9 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
         return "MLP" if model.__name__ == "MLP" else "GNN", model.edge_weights
 
     def settings(self, model: type[Stacked]) -> Mapping[str, object]:
-        return asdict(self.training.of(model))
+        read = len(self._steady)
+        sample = {"validation_nodes": read} if read < len(self.real.val) else {}
+        return asdict(self.training.of(model)) | sample
 
     def test_labels(self) -> Rows:
         return self.real.y[self.real.test].numpy()
@@ -288,7 +299,7 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
         selected = {name: value.detach().clone() for name, value in live.items()}
         val = best = torch.full((len(seeds),), -1.0)
         epoch_selected = torch.zeros(len(seeds), dtype=torch.long)
-        seconds = 0.0
+        seconds, steady = 0.0, "val" if len(self._steady) == len(self.real.val) else "steady"
         for epoch in tqdm(range(1, t.epochs + 1), kind.__name__, disable=not progress, leave=False):
             start = now(device)
             model.train()
@@ -300,7 +311,7 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
             seconds += now(device) - start
             if epoch % t.val_every and epoch != t.epochs:
                 continue
-            val = self._accuracy(model, live, "val")
+            val = self._accuracy(model, live, steady)
             better = val > best
             if better.any():
                 best, epoch_selected = best.where(~better, val), epoch_selected.clone()
@@ -308,6 +319,8 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
                 for seed in better.nonzero().flatten().tolist():
                     for name, value in live.items():
                         selected[name][seed].copy_(value[seed].detach())
+        if steady != "val":
+            best, val = (self._accuracy(model, one, "val") for one in (selected, live))
         return Trained(
             model=model,
             settings=t,
@@ -319,9 +332,11 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
         )
 
     def _accuracy(self, model: Stacked, weights: Mapping[str, Tensor], split: str) -> Tensor:
-        """Share of right predictions ``[S]`` on a split of the real graph."""
-        nodes = getattr(self.real, split)
-        key = (type(model), self.training.of(type(model)).num_layers, split)
+        """Share of right predictions ``[S]`` on a split of the real graph, or on the validation
+        nodes that choose the epoch (``"steady"``)."""
+        nodes = self._steady if split == "steady" else getattr(self.real, split)
+        layers = self.training.of(type(model)).num_layers
+        key = (type(model), layers, split, len(nodes))
         if key not in self._prepared:
             self._prepared[key] = self._inputs(type(model), nodes)
         y = self.real.y[nodes].to(self._like.device)

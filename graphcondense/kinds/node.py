@@ -21,11 +21,6 @@ if TYPE_CHECKING:
     from graphcondense.evaluate.evaluator import AnyEvaluator
 
 
-STEADY = 4096
-"""Validation nodes that scores on the way read by default: an accuracy of so many has a standard
-error below 0.8 %, and those of one run are of the same nodes."""
-
-
 class NodeProblem(Problem[NodeTask, "Data", "Data"]):
     """One graph with labelled nodes."""
 
@@ -122,23 +117,20 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
         return task if self.sample is None else replace(task, val=self.sample)
 
     def validate_on(self, number: int | None, seed: int) -> int | None:
-        val = self.task.val
-        if number is not None and number > len(val):
-            raise ValueError(
-                f"validation_nodes={number} cannot act: the data have {len(val):,} validation "
-                "nodes; leave it out, or name no more"
-            )
-        read = number or STEADY
-        if read >= len(val):
+        drawn = self.task.steady(number, seed)
+        if len(drawn) == len(self.task.val):
             return number
-        drawn = torch.randperm(len(val), generator=torch.Generator().manual_seed(seed))[:read]
-        self.sample = val[drawn.sort().values]
-        return read
+        self.sample = drawn
+        return len(drawn)
 
     def evaluator(self) -> AnyEvaluator:
         from graphcondense.evaluate import NodeEvaluator
 
-        return NodeEvaluator(self._scored(), epochs=60, val_every=2, device=self.device)
+        task = self._scored()
+        every = max(1, len(task.val))  # what is read was chosen
+        return NodeEvaluator(
+            task, epochs=60, val_every=2, validation_nodes=every, device=self.device
+        )
 
     def finish(self, export: Data) -> Data:
         return export

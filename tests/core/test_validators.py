@@ -222,7 +222,7 @@ def test_scores_of_a_sample_are_the_evaluators_on_it(setting: str) -> None:
 
 def test_of_many_validation_nodes_a_sample_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """The number of all of them reads all."""
-    monkeypatch.setattr("graphcondense.kinds.node.STEADY", 7)
+    monkeypatch.setattr("graphcondense.data.task.STEADY", 7)
     usual, asked = run(seed=3), run(seed=3, validation_nodes=7)
     assert found(usual)["nodes"] == 7
     assert found(usual)["score"] == found(asked)["score"]
@@ -237,7 +237,7 @@ def test_of_many_validation_nodes_a_sample_is_read(monkeypatch: pytest.MonkeyPat
 def test_nothing_is_sampled_where_nothing_is_scored(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("graphcondense.kinds.node.STEADY", 7)
+    monkeypatch.setattr("graphcondense.data.task.STEADY", 7)
     out = tmp_path / "run"
     graphcondense.condense(toy_graph(), "random", nodes=6, progress=False, out=out)
     assert yaml.safe_load((out / "config.yaml").read_text())["validation_nodes"] is None

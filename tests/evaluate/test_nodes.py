@@ -85,6 +85,30 @@ def test_val_every_always_includes_the_last_epoch(real, small):
     assert set(result.epoch_selected.tolist()) <= {5, 7}
 
 
+def test_of_many_validation_nodes_a_sample_chooses_the_epoch(real, small, monkeypatch):
+    """The chosen epoch and the last are scored on all of them; which one is chosen is by hand."""
+    every = NodeEvaluator(real, **FAST)
+    drawn = real.steady(7)
+    alone = NodeEvaluator(replace(real, val=drawn), **FAST).train("GCN", small, seeds=3)
+    some = every.replace(validation_nodes=7).train("GCN", small, seeds=3)
+    assert same(some.epoch_selected, alone.epoch_selected)
+    for name in some.selected:
+        assert same(some.selected[name], alone.selected[name])
+    right = some.logits(real.x_array, real.adj, real.val.numpy()).argmax(-1) == real.y[real.val]
+    torch.testing.assert_close(some.val_selected, right.float().mean(1))
+    whole = every.train("GCN", small, seeds=3)
+    assert same(some.val_last, whole.val_last)
+    monkeypatch.setattr("graphcondense.data.task.STEADY", 7)
+    usual = NodeEvaluator(real, **FAST)
+    assert same(usual.train("GCN", small, seeds=3).epoch_selected, some.epoch_selected)
+    assert usual.contestant("GCN").settings["validation_nodes"] == 7
+    assert "validation_nodes" not in every.contestant("GCN").settings
+    assert same(
+        every.replace(validation_nodes=len(real.val)).train("GCN", small, seeds=3).epoch_selected,
+        whole.epoch_selected,
+    )
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_restricting_to_what_training_nodes_reach_changes_nothing(model, real):
     kind = MODELS[model]
@@ -198,6 +222,8 @@ def test_wrong_arguments_are_named(real, small):
         fit("GCN", small, real, epochs=0)
     with pytest.raises(ValueError, match="empty"):
         fit("GCN", small, real, seeds=0)
+    with pytest.raises(ValueError, match=r"validation_nodes=1000 cannot act: the data have 30 "):
+        fit("GCN", small, real, validation_nodes=1000)
 
 
 def test_whole_cora_is_learnt(data_root):
