@@ -15,7 +15,8 @@ from graphcondense.data.reading import REAL, edge_list
 from graphcondense.methods import find_method
 from graphcondense.ops.sparsify import above, spanning_forest, top_k
 from graphcondense.ops.types import Record
-from graphcondense.run import condense, no_method
+from graphcondense.run import condense
+from graphcondense.run_refusals import no_method
 from graphcondense.saved.condensed_graphs import CondensedGraphs
 from graphcondense.saved.forms import Small
 
@@ -26,8 +27,8 @@ class Condense(BaseTransform):  # type: ignore[misc]
     Args:
         method: a method's name, or a :class:`~graphcondense.core.method.Method`; by default that of
             the kind of data.
-        **options: its fields and those of :class:`graphcondense.run.Run`, but for ``sizes=``, which
-            makes several graphs of one.
+        **options: its fields and those of :class:`graphcondense.run_options.Run`, but for
+            ``sizes=``, which makes several graphs of one.
 
     Raises:
         ValueError: no method is called so, or ``sizes=``.

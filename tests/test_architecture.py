@@ -31,13 +31,19 @@ ALLOWED = {
     "kinds": {"kinds", "domains", "evaluate", "data", "saved", "core", "ops"},
     "candidates": {"candidates", "saved", "ops"},
     "run_folder": {"run_folder", "candidates", "ops"},
-    "run": {"run", "run_folder", "candidates", "kinds", "methods", "data", "saved", "core", "ops"},
-    "transforms": {"transforms", "run", "methods", "data", "saved", "core", "ops"},
+    "run_options": {"run_options", "kinds", "core", "ops"},
+    "run_refusals": {"run_refusals", "run_options", "kinds", "methods", "core", "ops"},
+    "run_record": {"run_record", "run_options", "kinds", "saved", "core", "ops"},
+    "run": {
+        *("run", "run_folder", "run_options", "run_refusals", "run_record", "candidates", "kinds"),
+        *("methods", "data", "saved", "core", "ops"),
+    },
+    "transforms": {"transforms", "run", "run_refusals", "methods", "data", "saved", "core", "ops"},
     "pictures": {"pictures", "evaluate", "data", "saved", "ops"},
     "notebook": {"notebook", "pictures", "saved", "ops"},
     "report": {
-        *("report", "run", "pictures", "uses", "evaluate", "data", "saved", "core", "measured"),
-        "ops",
+        *("report", "run_options", "run", "pictures", "uses", "evaluate", "data", "saved", "core"),
+        *("measured", "ops"),
     },
 }
 # These stand on top and may import everything.

@@ -30,7 +30,8 @@ from graphcondense.evaluate.nodes import Training
 from graphcondense.evaluate.rows import RowsTraining
 from graphcondense.methods import find_method, methods
 from graphcondense.report import write_report
-from graphcondense.run import Run, condense
+from graphcondense.run import condense
+from graphcondense.run_options import Run
 
 # What a command has of its own: where files are, what is listed, and the protocol of a table.
 OWN = (

@@ -75,7 +75,7 @@ def command_condense(argv: list[str]) -> object:
     if config and method != config["method"]:
         raise ValueError(f"{path} is of method {config['method']}, not {method}")
     from graphcondense.methods import find_method
-    from graphcondense.run import Run
+    from graphcondense.run_options import Run
 
     forms = forms_of(method)
     if data_name is None and not asked:
@@ -220,7 +220,8 @@ def _data_of(
     config: Config,
 ) -> tuple[Where, Any]:
     """The data that the flags name, opened; the other flags are checked on the way."""
-    from graphcondense.run import Run, refuse_whole
+    from graphcondense.run_options import Run
+    from graphcondense.run_refusals import refuse_whole
 
     parser = condense_parser(cls, method, variant)
     names = [f.name for f in fields(Where)]
@@ -311,7 +312,8 @@ def _shared_flags(
     method: type[Budget], variant: Mapping[str, object] | None = None
 ) -> tuple[Flags, ...]:
     """The flags that all methods have; the defaults of the budget are the method's."""
-    from graphcondense.run import Run, condense
+    from graphcondense.run import condense
+    from graphcondense.run_options import Run
 
     return (
         Flags("data", Where),
@@ -346,7 +348,7 @@ def _run(
 ) -> Any:
     """:func:`graphcondense.condense`, which says how to go on when it is interrupted."""
     import graphcondense
-    from graphcondense.run import Run
+    from graphcondense.run_options import Run
 
     try:
         asked: Record = asked_for(Run, options, argv)

@@ -17,7 +17,7 @@ Config: TypeAlias = dict[str, Any]
 
 def config_flags(config: Config) -> Config:
     """The flags that repeat the run of a config."""
-    from graphcondense.run import Run
+    from graphcondense.run_options import Run
 
     run = {f.name: config[f.name] for f in fields(Run) if f.name in config}
     if run.get("sizes"):

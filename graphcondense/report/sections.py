@@ -716,7 +716,7 @@ def _commands(run: Run) -> Iterator[tuple[str, str]]:
 
 def flags(run: Run) -> list[str]:
     """The command that repeats a run, with every value spelled out; ``DATA`` is where data lie."""
-    from graphcondense.run import Run as Options
+    from graphcondense.run_options import Run as Options
 
     known = [field.name for field in fields(Options)]
     given = {

@@ -29,7 +29,8 @@ from graphcondense.evaluate.rows import RowsEvaluator, RowsTraining
 from graphcondense.methods import all_methods
 from graphcondense.methods.gcond import GCond
 from graphcondense.ops.fields import Count, Natural, listed
-from graphcondense.run import Run, build
+from graphcondense.run import build
+from graphcondense.run_options import Run
 from tests.cases import toy_graph, toy_graphs, toy_images, toy_rows
 
 METHODS = [pytest.param(cls, id="-".join(key)) for key, cls in all_methods().items()]

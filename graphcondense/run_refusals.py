@@ -1,0 +1,280 @@
+"""What a run refuses before any work: options that cannot act, methods that cannot do what is asked
+of them, and what memory has no room for."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+
+import torch
+
+from graphcondense.core import parallel
+from graphcondense.core.callbacks import differences
+from graphcondense.core.engine import Callback
+from graphcondense.core.method import Method
+from graphcondense.core.types import Source
+from graphcondense.kinds import AnyProblem, kind_named
+from graphcondense.methods import all_methods
+from graphcondense.ops.budget import BUDGETS, Budget
+from graphcondense.ops.fields import brief
+from graphcondense.ops.memory import free_bytes
+from graphcondense.ops.sizes import said, size_of
+from graphcondense.ops.types import Record
+from graphcondense.run_options import Run
+
+
+def no_method(method: object) -> str:
+    """What is wrong with something that is neither a method nor the name of one."""
+    return (
+        f"method={brief(method)}: give the name of one of graphcondense.methods(), such as "
+        "'gcond', or a Method object, or none for the default one"
+    )
+
+
+def refuse_whole(method: type[Method], name: str, run: Run) -> None:
+    """Raise a ValueError where ``memory=`` is given to a method that does not work by blocks."""
+    if run.memory is None or method.in_blocks:
+        return
+    able = [n for (n, kind), cls in all_methods().items() if cls.in_blocks and kind == method.kind]
+    raise ValueError(
+        f"memory={brief(run.memory)}: {name} holds the whole graph in memory; of the methods for "
+        f"{method.kind} data {', '.join(able) or 'none'} can do without: name one of them, or "
+        "leave memory= out"
+    )
+
+
+def refuse_large(method: Method, name: str, run: Run, source: Source, estimate: int) -> None:
+    """Raise a ValueError where a method needs more than ``memory=``, with those that do not.
+
+    Args:
+        method, name: what is run.
+        run: has the limit, or none.
+        source: the data as the method sees them.
+        estimate: what the method says it holds beside the graph.
+    """
+    if run.memory is None or estimate <= size_of(run.memory):
+        return
+    budget = {f.name: getattr(method, f.name) for f in fields(Budget)}
+    able = []
+    for (other, kind), cls in all_methods().items():
+        if kind != method.kind or not cls.in_blocks:
+            continue
+        try:
+            if cls(**budget).memory_bytes(source) <= size_of(run.memory):
+                able.append(other)
+        except ValueError:
+            continue  # the budget is none for this method
+    raise ValueError(
+        f"memory={brief(run.memory)}: {name} holds about {said(estimate)} beside the graph; raise "
+        f"it to memory='{said(estimate)}'. Of the methods for {method.kind} data "
+        f"{', '.join(able) or 'none'} can keep within it"
+    )
+
+
+def refuse_beyond_free(
+    problem: AnyProblem,
+    method: Method,
+    name: str,
+    source: Source,
+    estimate: int,
+    device: torch.device,
+) -> None:
+    """Refuse what memory has no room for, before any work.
+
+    Raises:
+        ValueError: says what is needed, what is free, and what to change.
+    """
+    free = free_bytes(device)
+    if estimate <= free:
+        return
+    counted = kind_named(problem.kind).counted
+    given = Record(dict.fromkeys(BUDGETS))
+    asked = int(method.sizes(source).sum())
+    fewer = asked // 2
+    while fewer >= 1:
+        try:
+            smaller = replace(method, **given | {counted: fewer}).memory_bytes(source)
+        except ValueError:  # below what each class needs
+            fewer = 0
+            break
+        if smaller <= free:
+            break
+        fewer //= 2
+    change = f"ask for fewer ({counted}={fewer} fits), " if fewer else ""
+    raise ValueError(
+        f"{name} needs about {said(estimate)} for {asked:,} {counted} of these data, and "
+        f"{said(free)} of memory are free on {device}: {change}take a "
+        "method that needs less (random needs least), another device=, or a machine with more"
+    )
+
+
+def refuse_unnested(method: Method, name: str, sizes: Sequence[int]) -> None:
+    """Raise a ValueError unless the method makes several sizes in one run."""
+    if not method.nests():
+        able = [
+            n for (n, kind), cls in all_methods().items() if cls.nests() and kind == method.kind
+        ]
+        raise ValueError(
+            f"sizes={brief(sizes)}: {name} makes one size a run; of the methods for {method.kind} "
+            f"data {', '.join(able) or 'none'} can make several: give one size, or another method"
+        )
+
+
+def refuse_open(method: Method, name: str, run: Run) -> None:
+    """Raise a ValueError where ``epsilon=`` is given to a method that reads what has no noise."""
+    if run.epsilon is None or method.private_view is not None:
+        return
+    able = [
+        n
+        for (n, kind), cls in all_methods().items()
+        if kind == method.kind and cls.private_view is not Method.private_view
+    ]
+    raise ValueError(
+        f"epsilon={run.epsilon:g}: {name} reads single nodes of the data, without noise; of the "
+        f"methods for {method.kind} data {', '.join(able) or 'none'} need sums of training nodes "
+        "alone: name one of them, or leave epsilon= out"
+    )
+
+
+def refuse_other(before: Mapping[str, object], now: Mapping[str, object]) -> None:
+    """Raise a ValueError where data that should have grown are others.
+
+    Args:
+        before, now: what records say of the data.
+    """
+    for what in ("features", "classes"):
+        if before.get(what) != now.get(what):
+            raise ValueError(
+                f"the condensed graph has {before.get(what)} {what}, the new data "
+                f"{now.get(what)}; condense anew"
+            )
+
+
+LOOP_OPTIONS = (
+    "learners",
+    "validations",
+    "patience",
+    "seconds",
+    "resume",
+    "resume_anyway",
+    "checkpoint_seconds",
+    "tensorboard",
+    "callbacks",
+)
+"""Options that act in the engine's loop alone."""
+
+
+def refuse_idle(
+    problem: AnyProblem,
+    method: Method,
+    run: Run,
+    given: Mapping[str, object],
+    callbacks: Sequence[Callback] = (),
+    *,
+    loops: bool = True,
+) -> None:
+    """Raise a ValueError unless every option can do what it was given for; a folder for propagated
+    features is made.
+
+    Args:
+        problem, method: what is run.
+        run: all options.
+        given: those that the user gave; ``None``, ``False`` and no validations ask for nothing.
+        callbacks: the user's.
+        loops: whether the method's loop is run, if it has one.
+    """
+    why: dict[str, str] = {}
+    if not (method.iterates and loops):
+        what = f"{method.name}: {method.cost or 'solved at once'}"
+        if not loops:
+            what = "update" if run.sizes is None else "several sizes"
+        text = f"no loop is run that could be scored, saved or ended on the way ({what})"
+        why = dict.fromkeys(LOOP_OPTIONS, text)
+    elif not problem.validates:
+        why = dict.fromkeys(("validations", "patience"), "the data have no validation examples")
+    elif not run.validations:
+        why = {"patience": "with validations=0 nothing is scored on the way"}
+    if run.out is None:
+        no_folder = "there is no folder to write into, out="
+        why = {**dict.fromkeys(("checkpoint_seconds", "tensorboard"), no_folder), **why}
+    if run.chooses:  # finished candidates are taken up, whatever the method
+        for name in ("resume", "resume_anyway"):
+            why.pop(name, None)
+    if not run.resume:
+        why.setdefault("resume_anyway", "nothing is resumed, resume=False")
+    why |= idle_choice(problem, method, run, loops)
+    why |= _idle_private(run)
+    if not method.propagates:
+        why["cache"] = f"{method.name} with these options reads no propagated features"
+    if run.memory is not None:
+        text = "label propagation holds the whole graph, and memory= is given"
+        why |= {"pseudo_labels": text, "cache": "memory= propagates by blocks and keeps none of it"}
+    if run.setting != problem.setting:
+        why["setting"] = f"{problem.kind} data have one setting, {problem.setting!r}"
+    asked = {k: v for k, v in given.items() if v is not None and v is not False}
+    if not run.validations:
+        asked.pop("validations", None)
+    if callbacks:
+        asked["callbacks"] = [type(callback).__name__ for callback in callbacks]
+    for name, value in asked.items():
+        if name in why:
+            raise ValueError(f"{name}={reprlib.repr(value)} cannot act: {why[name]}; leave it out")
+    if run.cache is not None:
+        problem.keep_in(run.cache)
+
+
+def _idle_private(run: Run) -> dict[str, str]:
+    """Why options cannot act beside ``epsilon=``, or without it."""
+    if run.epsilon is None:
+        return {"delta": "it goes with epsilon=, which is not given"}
+    labels = "epsilon= is given, and scores read validation labels without noise"
+    again = "epsilon= is given, and noise that is drawn again tells more"
+    return {
+        **dict.fromkeys(("validations", "patience", "validators", "validate_by"), labels),
+        **dict.fromkeys(("validation_nodes", "candidates", "budget_seconds"), labels),
+        **dict.fromkeys(("resume", "checkpoint_seconds"), again),
+        "pseudo_labels": "epsilon= is given, and label propagation reads labels without noise",
+        "memory": "epsilon= is given, and bounds what a node is in of the whole graph",
+        "cache": "epsilon= is given, and a cache keeps what has no noise",
+    }
+
+
+CHOICES = ("candidates", "budget_seconds")
+
+
+def idle_choice(problem: AnyProblem, method: Method, run: Run, loops: bool) -> dict[str, str]:
+    """Why validators and candidates cannot act, by option."""
+    judged, chosen = ("validators", "validate_by", "validation_nodes"), CHOICES
+    if not loops:
+        text = "an update is one set, and nothing scores it"
+        if run.sizes is not None:
+            text = "one run makes all of sizes=, and nothing scores them"
+        return dict.fromkeys((*judged, *chosen), text)
+    if not problem.validates:
+        return dict.fromkeys((*judged, *chosen), "the data have no validation examples")
+    why: dict[str, str] = {}
+    if not problem.samples:
+        why["validation_nodes"] = f"{problem.kind} data are scored on all validation examples"
+    if run.validators is None:
+        why["validate_by"] = "validators= names no architectures"
+    if run.chooses:
+        why["seconds"] = "it ends one loop; budget_seconds= limits candidates, all together"
+        if parallel.asked():
+            why |= dict.fromkeys(chosen, "candidates are made in one process, without torchrun")
+    elif not method.iterates:
+        what = f"{method.name}: {method.cost or 'solved at once'}"
+        text = f"nothing is scored on the way ({what}), but candidates= scores finished sets"
+        why |= dict.fromkeys(judged, text)
+    elif not run.validations:
+        why |= dict.fromkeys(judged, "with validations=0 nothing is scored on the way")
+    return why
+
+
+def refuse_different(identity: Mapping[str, object]) -> None:
+    """Raise a ValueError where this process was asked for another run than the main one."""
+    for name, there, here in differences(parallel.from_main(lambda: dict(identity)), identity):
+        raise ValueError(
+            f"all processes must have one run: {name} is {there} in process 0 and {here} in "
+            f"process {parallel.rank()}"
+        )
