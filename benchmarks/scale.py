@@ -11,6 +11,9 @@ Then the parts of ``FITTED`` run in this tree over nodes ``N``, edges ``E``, con
 ``N'``, features ``d`` and classes ``C``, one of them at a time; the slope of a line through the
 logarithms is the exponent.
 
+``--sweep`` runs every method for one graph once in this tree, with its defaults: what takes more
+than ``--limit`` or ``--memory``, or is refused, is a row that says so.
+
 The graph is ``graphcondense.data.simulate("arxiv-like", scale=...)``: seconds and memory only.
 Finished cells are kept in ``OUT/cells/scale`` by the state of each tree and are not run again, so
 that a run can be stopped and go on, and ``--parts`` can fill a table bit by bit. Run it from the
@@ -23,6 +26,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import os
 import platform
 import resource
@@ -406,6 +410,19 @@ def fit(args: argparse.Namespace, tree: Tree, run: Runner) -> list[Any]:
     return rows
 
 
+def sweep(args: argparse.Namespace, tree: Tree, run: Runner) -> list[Any]:
+    """A row for each method for one graph."""
+    from graphcondense.methods import all_methods
+
+    folder = made(args.work / f"arxiv-like-{args.scale:g}", {"scale": args.scale})
+    rows = []
+    for method in sorted(name for name, kind in all_methods() if kind == "node"):
+        part = f"condense:{method}"
+        found = run.cell(tree, folder, label(part, args), 0, *words_of(part, args, ""))
+        rows.append({"method": method, "scale": args.scale, "nodes": args.nodes, **found})
+    return rows
+
+
 def shaped(args: argparse.Namespace, sizes: Mapping[str, int]) -> Path:
     """The folder of a graph of these sizes."""
     nodes, edges, features, classes = (sizes[key] for key in ("N", "E", "d", "C"))
@@ -508,6 +525,24 @@ def fitted(rows: Sequence[Mapping[str, Any]]) -> Any:
     return Table(["part", "over", "sizes", "seconds", "exponent", "remarks"], body, left=2)
 
 
+def swept(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """The table of every method, the fastest first."""
+    from graphcondense.ops.markdown import Marked
+    from graphcondense.ops.tables import Table
+
+    body = [
+        [
+            Marked(f"`{row['method']}`"),
+            number(row.get("seconds")),
+            number(row.get("peak"), MIB),
+            number(row.get("more"), MIB),
+            row.get("error", row.get("said", "")),
+        ]
+        for row in sorted(rows, key=lambda row: (row.get("seconds", math.inf), row["method"]))
+    ]
+    return Table(["method", "processor seconds", "peak MiB", "MiB more", "remarks"], body)
+
+
 def write_page(out: Path, found: Mapping[str, Any]) -> None:
     """``scale.md`` and ``scale.png``."""
     parts = ["# Scale\n", "Written by `benchmarks/scale.py`; do not edit.\n"]
@@ -520,6 +555,13 @@ def write_page(out: Path, found: Mapping[str, Any]) -> None:
             f"`{commits['before']}` against `{commits['now']}`.\n"
         )
         parts.append(shown(rows).markdown() + "\n")
+    if rows := found.get("sweep"):
+        parts.append("## Every method\n")
+        parts.append(
+            f"Scale {rows[0]['scale']:g}, condensed to {rows[0]['nodes']} nodes with the defaults "
+            "of each method, validation and all; one run each.\n"
+        )
+        parts.append(swept(rows).markdown() + "\n")
     if found["fits"]:
         parts.append("## Exponents\n")
         parts.append(fitted(found["fits"]).markdown() + "\n")
@@ -569,7 +611,7 @@ def draw(path: Path, found: Mapping[str, Any]) -> None:
     saved(figure, path)
 
 
-def keep(out: Path, key: str, rows: list[Any], fits: list[Any]) -> dict[str, Any]:
+def keep(out: Path, key: str, rows: list[Any], fits: list[Any], every: list[Any]) -> dict[str, Any]:
     """Put new rows in the place of old ones of the same name, and write the file."""
     path = out / "scale.json"
     empty: dict[str, Any] = {"tables": {}, "fits": []}
@@ -578,11 +620,12 @@ def keep(out: Path, key: str, rows: list[Any], fits: list[Any]) -> dict[str, Any
     if rows:
         new = {row["part"] for row in rows}
         old = [row for row in found["tables"].get(key, []) if row["part"] not in new]
-        every = {row["part"]: row for row in [*old, *rows]}
-        known = [part for part in PARTS if part in every]
-        found["tables"][key] = [every[part] for part in known]
+        both = {row["part"]: row for row in [*old, *rows]}
+        found["tables"][key] = [both[part] for part in PARTS if part in both]
     names = {(row["part"], row["over"]) for row in fits}
     found["fits"] = [r for r in found["fits"] if (r["part"], r["over"]) not in names] + fits
+    if every:
+        found["sweep"] = every
     path.write_text(json.dumps(found, indent=1))
     return found
 
@@ -612,6 +655,7 @@ def main() -> None:
         "--fits", nargs="*", default=list(FITTED), metavar="PART",
         help=f"parts whose exponents are fitted: {', '.join(FITTED)}; none: no exponents",
     )  # fmt: skip
+    parser.add_argument("--sweep", action="store_true", help="run every method once, too")
     parser.add_argument("--factors", nargs="+", type=int, default=list(FACTORS))
     parser.add_argument("--repeats", type=int, default=3, help="processes of each cell")
     parser.add_argument("--steps", type=int, default=0, help="epochs at most; 0: as by default")
@@ -641,12 +685,15 @@ def main() -> None:
             rows = compare(args, {"before": other, "now": here}, run)
     fits = fit(args, here, run) if args.fits else []
     steps = f", at most {args.steps} epochs" if args.steps else ""
-    found = keep(args.out, f"scale {args.scale:g}{steps}", rows, fits)
+    every = sweep(args, here, run) if args.sweep else []
+    found = keep(args.out, f"scale {args.scale:g}{steps}", rows, fits, every)
     write_page(args.out, found)
     if rows:
         print(shown(rows).text())
     if fits:
         print(fitted(fits).text())
+    if every:
+        print(swept(every).text())
 
 
 if __name__ == "__main__":
