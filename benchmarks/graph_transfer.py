@@ -5,8 +5,8 @@ presets it shares. Run it on an otherwise idle machine:
 
     OMP_NUM_THREADS=1 python benchmarks/graph_transfer.py --root DATA --out docs/results
 
-Finished cells are kept in ``--out`` and not run again; ``--page`` writes the tables of what is
-there.
+Finished cells are kept in ``--out`` and not run again; ``--page`` writes what is there:
+``graph-transfer.md``, the tables, and ``graph-transfer.json``.
 """
 
 from __future__ import annotations
@@ -103,7 +103,8 @@ def one(
 
 
 def write_page(out: Path) -> None:
-    """``graph-transfer.md``, from the cells."""
+    """``graph-transfer.md`` and ``graph-transfer.json``, from the cells."""
+    rows: list[dict[str, Any]] = []
     parts = [
         "# Transfer of sets of graphs\n\nWritten by `benchmarks/graph_transfer.py`; do not edit.\n"
     ]
@@ -117,7 +118,28 @@ def write_page(out: Path) -> None:
         parts += [
             table(data, budget, found) for budget in BUDGETS if (("exchange", budget) in found)
         ]
+        rows += [
+            row(data, budget, name, found[name, 0 if name == WHOLE else budget])
+            for budget in BUDGETS
+            for name in (*SETS, WHOLE)
+            if ("exchange", budget) in found and (name, 0 if name == WHOLE else budget) in found
+        ]
     (out / "graph-transfer.md").write_text("\n".join(parts))
+    (out / "graph-transfer.json").write_text(
+        json.dumps({"kind": "GraphTransfer", "rows": rows}, indent=1)
+    )
+
+
+def row(data: str, budget: int, name: str, cell: cells.Cell) -> dict[str, Any]:
+    """What was measured of one set, over all of its seeds and trainings; scores in per cent."""
+    spread = {m: of(cell, m, "test") for m in MODELS}
+    first = cell["seeds"][0]
+    return {
+        **{"data": data, "per_class": budget, "set": name, "metric": first["metric"]},
+        **{"seeds": len(cell["seeds"]), "trainings": first["trainings"]},
+        "seconds": statistics.mean(seed["processor_seconds"] for seed in cell["seeds"]),
+        "models": {m: [statistics.mean(v), statistics.stdev(v)] for m, v in spread.items()},
+    }
 
 
 def table(data: str, budget: int, found: Mapping[tuple[str, int], cells.Cell]) -> str:

@@ -295,10 +295,36 @@ def of_privacy(source: str, content: Found) -> Iterator[Lines]:
         }
 
 
+def of_graph_transfer(source: str, content: Found) -> Iterator[Lines]:
+    """Sets of graphs that several models are trained on, by data set and graphs a class."""
+    for data, budget in dict.fromkeys((row["data"], row["per_class"]) for row in content["rows"]):
+        own = [r for r in content["rows"] if (r["data"], r["per_class"]) == (data, budget)]
+        yield {
+            "source": source,
+            "kind": kind_of(data, "graphs"),
+            "data": data,
+            "budget": f"{budget} a class",
+            "what": SCORE,
+            "metric": {"rocauc": "ROC-AUC"}.get(own[0]["metric"], own[0]["metric"]),
+            "models": list(own[0]["models"]),
+            "others": [],
+            "lines": [
+                line_of(
+                    row["set"],
+                    (row["seeds"], row["trainings"]),
+                    {m: [round(v, 1) for v in pair] for m, pair in row["models"].items()},
+                    row["seconds"] if row["set"] != WHOLE else None,
+                )
+                for row in own
+            ],
+        }
+
+
 READERS: dict[str, Callable[[str, Found], Iterator[Lines]]] = {
     "Report": of_report,
     "ArchitectureSearch": of_search,
     "Privacy": of_privacy,
+    "GraphTransfer": of_graph_transfer,
 }
 """By the kind of result that a JSON file says it is."""
 
