@@ -60,6 +60,16 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         config.option.dist = "worksteal"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, or one worker would still be at it when all others are done:
+    ``slow(seconds=100)`` says so of a test of half a minute or more."""
+
+    def seconds(item: pytest.Item) -> float:
+        return max((mark.kwargs.get("seconds", 0) for mark in item.iter_markers("slow")), default=0)
+
+    items.sort(key=seconds, reverse=True)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--reaching",
