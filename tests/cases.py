@@ -295,6 +295,7 @@ class NodeCase(MethodCase):
 
     kind = "node"
     judges = "GCN", "MLP"
+    validation = "graphcondense.evaluate:NodeEvaluator", {"epochs": 6}
 
     @property
     def scored(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,48 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if shared and cores() > 1:
         config.option.numprocesses = min(cores(), WORKERS)
         config.option.dist = "worksteal"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, or one worker would still be at it when all others are done:
+    ``slow(seconds=100)`` says so of a test of half a minute or more."""
+
+    def seconds(item: pytest.Item) -> float:
+        return max((mark.kwargs.get("seconds", 0) for mark in item.iter_markers("slow")), default=0)
+
+    items.sort(key=seconds, reverse=True)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--reaching",
+        metavar="FILE",
+        help="write there which tests reduce over segments (graphcondense.ops.segment), one a line:"
+        " the rest cannot differ with torch-scatter; processes that tests start are not seen",
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Keeps whether a test, or a fixture made for it, came to a reduction over segments."""
+    file = item.config.getoption("--reaching")
+    if file is None:
+        return (yield)
+    from graphcondense.ops import segment
+
+    chosen, found = segment.backend, []
+
+    def backend(*args: Any) -> Any:
+        found.append(args)
+        return chosen(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(segment, "backend", backend)
+        end = yield
+    if found:
+        with Path(file).open("a") as lines:  # of all workers
+            lines.write(f"{item.nodeid}\n")
+    return end
 
 
 def files_of_the_repository() -> set[Path]:

@@ -198,10 +198,27 @@ def test_help_and_tables_need_no_torch(words: list[list[str]]) -> None:
 
 def test_what_takes_long_says_so_at_once() -> None:
     command = [sys.executable, "-m", "graphcondense", "show", "nowhere"]
-    for more, said in (([], "loading torch ...\nerror: "), (["--quiet"], "error: ")):
-        done = subprocess.run([*command, *more], capture_output=True, text=True)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr.startswith(said)
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("loading torch ...\nerror: ")
+
+
+@pytest.mark.parametrize(("more", "said"), [([], "loading torch ...\n"), (["--quiet"], "")])
+def test_quiet_says_nothing_of_it(
+    more: list[str],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A command that fails before it loads anything stands in for the others."""
+
+    def command(words: list[str]) -> None:
+        raise ValueError("nowhere")
+
+    monkeypatch.setattr("graphcondense.cli.find_command", lambda name: command)
+    monkeypatch.delitem(sys.modules, "torch")
+    assert cli.main(["show", "nowhere", *more]) == 2
+    assert capsys.readouterr().err == f"{said}error: nowhere\n"
 
 
 # --- plug-ins --------------------------------------------------------------------------------

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import runpy
-import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from graphcondense.core.method import REGISTRY
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 FAST = {
@@ -89,10 +90,15 @@ def test_molecules_train_a_plain_gin(
     assert "ROC-AUC on 152 real test molecules" in capsys.readouterr().out
 
 
-def test_custom_method_runs() -> None:
-    """In a process of its own: it registers a method."""
-    path = EXAMPLES / "custom_method.py"
-    env = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, path], env=env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert SAYS["custom_method"] in done.stdout
+@pytest.fixture
+def registry() -> Iterator[None]:
+    """Methods that a test registers are forgotten after it."""
+    before = dict(REGISTRY)
+    yield
+    REGISTRY.clear()
+    REGISTRY.update(before)
+
+
+def test_custom_method_runs(registry: None, capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(EXAMPLES / "custom_method.py"), run_name="__main__")
+    assert SAYS["custom_method"] in capsys.readouterr().out

@@ -39,7 +39,7 @@ def test_a_killed_run_ends_in_the_same_bits(kills: ModuleType, at: int) -> None:
     assert kills.killed(case, want, took, random.Random(0), kills=2) == ""
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=110)
 def test_a_killed_bench_leaves_no_cell_and_runs_none_twice(kills: ModuleType) -> None:
     want, took = kills.bench_undisturbed()
     assert want.keys() == {"random", "kcenter", "whole"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -175,26 +176,26 @@ def update(state: State, objective: Objective, real: Source) -> None:
     if several:
         _take_changes(state)
     total: list[Tensor] = []
-    for line in state.lines.values():
-        if several:
-            _put(state.syn, line.buffers)
-        line.learner = next(line.learners)
-        state.syn.draw(line.rng)
-        loss = objective(state.syn, real, line.learner, line.rng)
-        if not isinstance(loss, Tensor) or loss.dim():
-            what = f"shape {list(loss.shape)}" if isinstance(loss, Tensor) else repr(type(loss))
-            raise TypeError(
-                f"the objective must return one number as a tensor, got {what}; end it with .sum() "
-                "or .mean()"
+    with _resting(state.syn, params) as rest:
+        for line in state.lines.values():
+            if several:
+                _put(state.syn, line.buffers)
+            line.learner = next(line.learners)
+            state.syn.draw(line.rng)
+            loss = objective(state.syn, real, line.learner, line.rng)
+            found = [_number(loss).detach()]
+            # A loss of parameters at rest alone has no gradient in the others.
+            grads: Sequence[Tensor | None] = (
+                torch.autograd.grad(loss, params, allow_unused=True)
+                if loss.requires_grad or not rest
+                else [None] * len(params)
             )
-        grads = torch.autograd.grad(loss, params, allow_unused=True)
-        found = [loss.detach()]
-        found += [
-            torch.zeros_like(p) if g is None else g for p, g in zip(params, grads, strict=True)
-        ]
-        total = [a + b for a, b in zip(total, found, strict=True)] if total else found
-        if several:
-            line.buffers = buffers_of(state.syn)
+            found += [
+                torch.zeros_like(p) if g is None else g for p, g in zip(params, grads, strict=True)
+            ]
+            total = [a + b for a, b in zip(total, found, strict=True)] if total else found
+            if several:
+                line.buffers = buffers_of(state.syn)
     state.learner = next(iter(state.lines.values())).learner
     if several:
         total = _show(state, total)
@@ -214,6 +215,32 @@ def update(state: State, objective: Objective, real: Source) -> None:
             f"loss is {float(state.loss)} at step {state.step}: lower the learning rates "
             f"{dict(schedule.lr)} or look for outliers in the features"
         )
+
+
+@contextmanager
+def _resting(syn: Synthetic, active: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    """Parameters whose turn it is not need no gradient meanwhile, which spares their part of the
+    backward pass."""
+    turn = {id(p) for p in active}
+    rest = [p for p in syn.parameters() if p.requires_grad and id(p) not in turn]
+    for p in rest:
+        p.requires_grad_(False)
+    try:
+        yield list(rest)
+    finally:
+        for p in rest:
+            p.requires_grad_(True)
+
+
+def _number(loss: object) -> Tensor:
+    """What an objective returned, if it is a scalar."""
+    if isinstance(loss, Tensor) and not loss.dim():
+        return loss
+    what = f"shape {list(loss.shape)}" if isinstance(loss, Tensor) else repr(type(loss))
+    raise TypeError(
+        f"the objective must return one number as a tensor, got {what}; end it with .sum() "
+        "or .mean()"
+    )
 
 
 # What `draw` leaves in the buffers of the synthetic set belongs to the line it was drawn for.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
@@ -131,18 +131,24 @@ def _open_digits(known: Named, base: Path) -> Data:
     from torch_geometric.data import Data
 
     x, y = digits()
-    # In integers distances are exact, and of equals the first counts: scikit-learn's own neighbours
-    # depend on the number of threads where distances are equal.
-    whole = (16 * x).numpy().astype(np.int64)
-    square = (whole**2).sum(1)
-    distance = square[:, None] + square - 2 * whole @ whole.T
-    np.fill_diagonal(distance, np.iinfo(np.int64).max)
-    nearest = np.argsort(distance, axis=1, kind="stable")[:, :10]
-    near = np.zeros(distance.shape, dtype=bool)
-    np.put_along_axis(near, nearest, True, axis=1)
+    return Data(x=x, edge_index=_edges_of_digits().clone(), y=y)
+
+
+@cache
+def _edges_of_digits() -> Tensor:
+    """``[2, m]``, made once a process."""
+    # Sixteenths are counted: whole numbers far below 2^24, of which every sum and product is exact.
+    # Of equal distances the first column counts, and as last digits the columns say so: scikit-
+    # learn's own neighbours depend on the number of threads there.
+    pixels = (16 * digits()[0]).numpy()
+    square, n = (pixels**2).sum(1), len(pixels)
+    distance = square[:, None] + square - 2 * pixels @ pixels.T
+    np.fill_diagonal(distance, 2 * distance.max() + 1)
+    places = distance.astype(np.int64) * n + np.arange(n)
+    near = np.zeros((n, n), dtype=bool)
+    np.put_along_axis(near, np.argpartition(places, 10, axis=1)[:, :10], True, axis=1)
     source, target = (near | near.T).nonzero()
-    edges = torch.from_numpy(np.stack([source, target]).astype(np.int64))
-    return Data(x=x, edge_index=edges, y=y)
+    return torch.from_numpy(np.stack([source, target]).astype(np.int64))
 
 
 def _open_file(known: NamedFile, root: Path) -> Data:

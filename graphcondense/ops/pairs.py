@@ -94,13 +94,15 @@ class _Pairs(torch.autograd.Function):
         along = slope * root * d_scale / total
         constant = slope * d_shift / total - mean * along
         outer = last * slope
-        d_weight = torch.zeros_like(weight)
+        # Where only the features move, the product for the weights is a third of the work.
+        d_weight = torch.zeros_like(weight) if ctx.needs_input_grad[3] else None
         d_left, d_right = torch.empty_like(left), torch.zeros_like(right)
         for rows, part in _tiles(z, n):
             dz = _open(grad[_flat(rows, n), None], torch.addcmul(offset, part, slope))
             dz.mul_(outer).addcmul_(part, along, value=-1).sub_(constant)
             hidden = _hidden(left, right, rows)
-            d_weight.addmm_(dz.T, hidden)
+            if d_weight is not None:
+                d_weight.addmm_(dz.T, hidden)
             back = _open(dz @ weight, hidden).view(-1, n, left.shape[1])
             d_left[rows] = back.sum(1)
             d_right += back.sum(0)

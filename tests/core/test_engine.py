@@ -63,6 +63,26 @@ def test_groups_without_a_rate_stay() -> None:
     assert not torch.equal(syn.x, Points().x)
 
 
+def test_only_what_moves_needs_a_gradient() -> None:
+    """A parameter at rest is a constant to the objective, and none after it."""
+    needs: list[tuple[bool, bool]] = []
+
+    def objective(syn: Any, real: Any, learner: Learner, rng: Generator) -> Tensor:
+        needs.append((syn.x.requires_grad, syn.other.requires_grad))
+        return to_origin(syn, real, learner, rng)
+
+    syn = Points()
+    schedule = Schedule(4, {"x": 0.1, "other": 0.1}, (("x", 2), ("other", 1)))
+    real: Any = None
+    distill(syn, objective, Fresh(nn.Linear(2, 2)), schedule, real, rng=Generator().manual_seed(0))
+    assert needs == [(True, False), (True, False), (False, True), (True, False)]
+    assert all(p.requires_grad for p in syn.parameters())
+
+
+def test_a_loss_of_what_rests_moves_nothing() -> None:
+    assert torch.equal(run(objective=lambda s, r, lo, g: s.other.sum()).x, Points().x)
+
+
 def test_an_unknown_group_is_named() -> None:
     with pytest.raises(ValueError, match=r"\['adj'\]; the data has \['other', 'x'\]"):
         run(schedule={"cycle": (("adj", 1),)})

@@ -176,7 +176,7 @@ def as_users_do(script: Path, *words: object) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=45)
 def test_two_processes_give_what_one_with_two_learners_gives(tmp_path: Path) -> None:
     """All methods with a loop: with draws in the synthetic set, experts, and choices on the way."""
     script = tmp_path / "script.py"
@@ -218,7 +218,7 @@ graphcondense.condense(
 """
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=50)
 def test_a_process_that_dies_stops_the_other(tmp_path: Path) -> None:
     """At once, with the reason; one process goes on from the checkpoint to the bits of both."""
     out = tmp_path / "out"

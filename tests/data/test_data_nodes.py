@@ -570,6 +570,22 @@ def test_cards_have_the_checksums_of_the_raw_files(data_root, name):
         assert hashlib.sha256((folder / path).read_bytes()).hexdigest() == digest
 
 
+def test_digits_are_joined_to_their_nearest_the_first_of_equals():
+    data = gd.load("digits")
+    whole = (16 * data.x).long().numpy()
+    joined = {tuple(pair) for pair in data.edge_index.T.tolist()}
+    ties = 0
+    for node in range(0, len(whole), 30):
+        distance = ((whole - whole[node]) ** 2).sum(1)
+        order = [other for other in np.argsort(distance, kind="stable") if other != node]
+        assert all((node, int(other)) in joined for other in order[:10])
+        ties += distance[order[9]] == distance[order[10]]
+    assert ties
+    assert all((target, source) in joined for source, target in joined)
+    data.edge_index[:] = 0  # what is given belongs to whom it is given
+    assert int(gd.load("digits").edge_index.max()) == len(whole) - 1
+
+
 def test_digits_are_the_same_on_any_number_of_threads():
     program = (
         "import torch; from graphcondense.data import as_task, load\n"

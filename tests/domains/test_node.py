@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch_geometric.nn import GCNConv
 
+from graphcondense.core.pools import frozen
 from graphcondense.data.task import as_task
 from graphcondense.domains.node import NodeSource, NodeSynthetic
 from graphcondense.domains.structure import Bernoulli, Fixed, PairwiseMLP
@@ -49,6 +50,39 @@ def pairwise_by_hand(mlp: PairwiseMLP, x: Tensor) -> Tensor:
             if i != j:
                 adj[i, j] = torch.sigmoid((out[i, j] + out[j, i]) / 2)
     return adj
+
+
+def test_edges_are_made_once_for_training_and_the_match_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made, forward = [], PairwiseMLP.forward
+    monkeypatch.setattr(PairwiseMLP, "forward", lambda *args: made.append(0) or forward(*args))
+    x, mlp = torch.randn(6, 4), PairwiseMLP(4, 5)
+    syn = NodeSynthetic(x, torch.arange(6) // 2, mlp, num_classes=3)
+    own = NodeSynthetic(x, torch.arange(6) // 2, mlp, num_classes=3)
+
+    def slopes(of: NodeSynthetic) -> tuple[Tensor, ...]:
+        used = [of.x, mlp.first.weight, mlp.second.weight, mlp.last.weight]
+        return torch.autograd.grad(of.batch().inputs[1].square().sum(), used)
+
+    want = slopes(own)
+    for again in range(2):
+        made.clear()
+        lessons = [frozen(syn).inputs[1] for _ in range(2)]
+        assert all(torch.equal(a, b) for a, b in zip(slopes(syn), want, strict=True)), again
+        assert len(made) == 1
+        assert all(torch.equal(lesson, own.batch().inputs[1]) for lesson in lessons)
+        assert not any(lesson.requires_grad for lesson in lessons)
+    before = frozen(syn).inputs[1]
+    with torch.no_grad():
+        syn.x.mul_(2)
+    assert not torch.equal(syn.batch().inputs[1], before)
+    frozen(syn)
+    mlp.requires_grad_(False)
+    assert not any(p.requires_grad for p in mlp.parameters())
+    syn.batch().inputs[1].sum().backward()
+    assert mlp.second.weight.grad is None
+    assert syn.x.grad is not None
 
 
 def test_pairwise_mlp_is_the_papers_formula() -> None:

@@ -49,7 +49,7 @@ REFUSED = {"kron"}
 """A method whose mathematics fills a matrix of many nodes is refused, and says what to change."""
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=100)
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="address spaces are limited there")
 def test_no_method_holds_all_pairs_of_nodes() -> None:
     """60,000 nodes, 30,000 of them labelled: all pairs are 3.6 GB at least, and 1 GiB is free."""

@@ -288,7 +288,11 @@ PUBLISHED = {
 CONDENSATIONS = {"gcond": 3}
 
 # What takes longest must not be what a worker begins last.
-LONGEST_FIRST = sorted(PUBLISHED, key=lambda name: (-CONDENSATIONS.get(name, 1), name))
+LONGEST_FIRST = [
+    pytest.param(name, marks=pytest.mark.slow(seconds=50 * times)) if times > 1 else name
+    for name in PUBLISHED
+    for times in (CONDENSATIONS.get(name, 1),)
+]
 
 
 Score = Callable[..., float]
@@ -308,7 +312,7 @@ def on_cora(data_root: Path) -> Score:
     return score
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=35)
 @pytest.mark.parametrize("name", LONGEST_FIRST)
 def test_cora_at_70_nodes(name: str, on_cora: Score) -> None:
     """The mean of ten trainings, or of four on each of three condensed graphs."""
@@ -337,7 +341,7 @@ def on_molecules(data_root: Path) -> Score:
     return score
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=75)
 @pytest.mark.parametrize("name", ["doscond", "dm", "kidd"])
 def test_one_molecule_a_class_beats_random_ones(name: str, on_molecules: Score) -> None:
     assert on_molecules(name) > on_molecules("random") + 0.05

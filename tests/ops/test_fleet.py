@@ -152,7 +152,7 @@ def test_tasks_of_every_fate(alone: None, tmp_path: Path) -> None:
     assert found["always killed"].why.startswith("its worker was killed")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=90)
 def test_a_table_with_a_killed_worker(
     alone: None,
     tmp_path: Path,

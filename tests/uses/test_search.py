@@ -221,7 +221,7 @@ def test_workers_are_checked() -> None:
         search_training(small(), toy_graph(), workers="ray")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=50)
 def test_searches_on_ray(
     found: ArchitectureSearch, tuned: TrainingSearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
