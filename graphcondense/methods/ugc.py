@@ -36,7 +36,7 @@ class UGC(Hashed):
     def line(
         self, values: Array, classes: Array, n: int, rng: np.random.Generator
     ) -> tuple[Array, Array]:
-        bins = bins_for(values, classes, n, rng.random(values.shape[1]))
+        bins = bins_for(values, classes, n, rng.random((values.shape[1],)))
         order = np.argsort(bins, kind="stable")
         inside = np.diff(bins[order]) == 0
         gone = [rng.permutation(np.flatnonzero(which)) for which in (inside, ~inside)]

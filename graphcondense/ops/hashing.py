@@ -63,8 +63,8 @@ def hash_values(
     out = np.zeros((adj.shape[0], projections))
     for weight, rows in ((1 - h, x), (h, adj)):
         drawn = rng.standard_normal((rows.shape[1], projections))
-        squares = rows.power(2).sum() if sp.issparse(rows) else np.square(rows, dtype=float).sum()
-        length = np.sqrt(float(squares) / max(rows.shape[0], 1))
+        numbers = rows if isinstance(rows, np.ndarray) else rows.data
+        length = np.sqrt(np.square(numbers, dtype=float).sum() / max(rows.shape[0], 1))
         if length > 0:
             out += weight / length * dense(rows @ drawn)
     return out

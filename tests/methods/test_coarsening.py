@@ -32,7 +32,8 @@ CONTRACTIONS = (
     "affinity-gs",
 )
 HASHED = ("ugc", "ah-ugc")
-WHOLE = (*CONTRACTIONS, *HASHED, "kron")
+MAJORITIES = (*CONTRACTIONS, *HASHED, "convmatch")
+WHOLE = (*MAJORITIES, "kron")
 PARTS = ("vng", "clustering", "averaging")
 
 
@@ -83,6 +84,10 @@ class TestAHUGC(ContractionCase):
     name = "ah-ugc"
 
 
+class TestConvMatch(ContractionCase):
+    name = "convmatch"
+
+
 class TestKron(CoarseCase):
     name = "kron"
 
@@ -124,7 +129,7 @@ def graph_of(pairs: list[tuple[int, int, float]], y: list[int], n: int) -> Data:
 # --- the coarse graph --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [*CONTRACTIONS, *HASHED, "clustering"])
+@pytest.mark.parametrize("name", [*MAJORITIES, "clustering"])
 def test_means_sums_and_majorities(name: str) -> None:
     """Features, edges and classes, group by group; nothing of the graph is lost."""
     data = toy_graph()
@@ -211,7 +216,7 @@ def test_ties_go_to_the_smaller_class() -> None:
     assert small.y.tolist() == [0, 0, 1]
 
 
-@pytest.mark.parametrize("name", [*CONTRACTIONS, *HASHED])
+@pytest.mark.parametrize("name", MAJORITIES)
 def test_respected_labels_never_mix(name: str) -> None:
     data = toy_graph()
     for n in (60, 20, 3):
@@ -302,6 +307,8 @@ def test_impossible_budgets(name: str, bad: dict[str, Any], message: str, tmp_pa
         ("affinity-gs", {"sweeps": -1}),
         ("ugc", {"projections": 0}),
         ("ah-ugc", {"heterophily": 1.5}),
+        ("convmatch", {"neighbours": 0}),
+        ("convmatch", {"share": 0.0}),
         ("vng", {"hops": 0}),
         ("vng", {"ridge": 0.0}),
         ("clustering", {"hops": -1}),
