@@ -154,12 +154,16 @@ class WholeGraph(Coarse):
 
     def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         n = int(self.sizes(real).sum())
+        nodes, whole, inner = self.looked_at(real)
+        group, adj, y = self.groups(real, inner, nodes, n, seeded(rng))
+        assignment = assigned(real, nodes, group)
+        return coarse_graph(real, assignment, n, whole, adj, y, loops=self.self_loops)
+
+    def looked_at(self, real: NodeSource) -> tuple[Array, sp.csr_matrix, sp.csr_matrix]:
+        """The nodes ``[m]`` of :meth:`seen`, all undirected edges, and those between the nodes."""
         nodes, _ = self.seen(real)
         whole = undirected(real.task.adj)
-        group, adj, y = self.groups(real, whole[nodes][:, nodes].tocsr(), nodes, n, seeded(rng))
-        assignment = np.full(real.num_examples, -1)
-        assignment[nodes] = group
-        return coarse_graph(real, assignment, n, whole, adj, y, loops=self.self_loops)
+        return nodes, whole, whole[nodes][:, nodes].tocsr()
 
     def groups(
         self, real: NodeSource, adj: sp.csr_matrix, nodes: Array, n: int, rng: np.random.Generator
@@ -247,6 +251,13 @@ def exported(method: Method[NodeSource], real: NodeSource) -> int:
     """Bytes of a condensed graph with all its edges."""
     n = int(method.sizes(real).sum())
     return n * real.example_bytes + n * n * EDGE_BYTES
+
+
+def assigned(real: NodeSource, nodes: Array, group: Array) -> Array:
+    """The group of every node ``[N]``, from that of each of ``nodes [m]``; -1 for all others."""
+    out = np.full(real.num_examples, -1)
+    out[nodes] = group
+    return out
 
 
 def told(real: NodeSource) -> Array:

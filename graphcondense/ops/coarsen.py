@@ -198,6 +198,7 @@ class Level:
         label: ``[m]``, a class that keeps nodes of others away, -1 where there is none.
         vectors: ``[m, K]``, what should change little within a group, or no columns.
         rng: of whatever is drawn.
+        part: ``[N]``, the node that each node of the first graph is a member of.
     """
 
     adj: sp.csr_matrix
@@ -206,6 +207,7 @@ class Level:
     label: Array
     vectors: Array
     rng: np.random.Generator
+    part: Array
 
     @property
     def degree(self) -> Array:
@@ -222,8 +224,13 @@ class Level:
         two labels."""
         upper = sp.triu(self.adj, 1).tocoo()
         i, j = upper.row, upper.col
-        free = (self.label[i] == self.label[j]) | (self.label[i] < 0) | (self.label[j] < 0)
+        free = self.free(i, j)
         return i[free], j[free], upper.data[free]
+
+    def free(self, i: Array, j: Array) -> Array:
+        """Which pairs ``(i, j)`` are not of two labels ``[e]``."""
+        out: Array = (self.label[i] == self.label[j]) | (self.label[i] < 0) | (self.label[j] < 0)
+        return out
 
 
 @dataclass(frozen=True)
@@ -285,7 +292,7 @@ def coarsen(
     m, part = adj.shape[0], np.arange(adj.shape[0])
     vectors = np.zeros((m, 0)) if vectors is None else vectors
     nobody = np.full(m, -1)
-    level = Level(adj, np.asarray(adj.sum(1)).ravel(), labelled, nobody, vectors, rng)
+    level = Level(adj, np.asarray(adj.sum(1)).ravel(), labelled, nobody, vectors, rng, part)
     while m > n:
         level = replace(level, label=level.classes if respect else np.full(m, -1))
         step, groups = joined(level, level.degree == 0, m - n) if join else (part, m)
@@ -306,7 +313,7 @@ def coarsen(
         small = _clean(sp.csr_matrix(sums @ level.adj @ sums.T))
         vectors = means(step, m) @ level.vectors
         vectors = vectors if carried is None else carried(small, vectors)
-        level = Level(small, sums @ level.volume, sums @ level.labelled, nobody, vectors, rng)
+        level = Level(small, sums @ level.volume, sums @ level.labelled, nobody, vectors, rng, part)
     return part
 
 

@@ -31,7 +31,9 @@ CONTRACTIONS = (
     "algebraic-jc",
     "affinity-gs",
 )
-WHOLE = (*CONTRACTIONS, "kron")
+HASHED = ("ugc", "ah-ugc")
+MAJORITIES = (*CONTRACTIONS, *HASHED, "convmatch")
+WHOLE = (*MAJORITIES, "kron")
 PARTS = ("vng", "clustering", "averaging")
 
 
@@ -72,6 +74,18 @@ class TestAlgebraicJC(ContractionCase):
 
 class TestAffinityGS(ContractionCase):
     name = "affinity-gs"
+
+
+class TestUGC(ContractionCase):
+    name = "ugc"
+
+
+class TestAHUGC(ContractionCase):
+    name = "ah-ugc"
+
+
+class TestConvMatch(ContractionCase):
+    name = "convmatch"
 
 
 class TestKron(CoarseCase):
@@ -115,7 +129,7 @@ def graph_of(pairs: list[tuple[int, int, float]], y: list[int], n: int) -> Data:
 # --- the coarse graph --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [*CONTRACTIONS, "clustering"])
+@pytest.mark.parametrize("name", [*MAJORITIES, "clustering"])
 def test_means_sums_and_majorities(name: str) -> None:
     """Features, edges and classes, group by group; nothing of the graph is lost."""
     data = toy_graph()
@@ -202,7 +216,7 @@ def test_ties_go_to_the_smaller_class() -> None:
     assert small.y.tolist() == [0, 0, 1]
 
 
-@pytest.mark.parametrize("name", CONTRACTIONS)
+@pytest.mark.parametrize("name", MAJORITIES)
 def test_respected_labels_never_mix(name: str) -> None:
     data = toy_graph()
     for n in (60, 20, 3):
@@ -291,6 +305,10 @@ def test_impossible_budgets(name: str, bad: dict[str, Any], message: str, tmp_pa
         ("variation-edges", {"eigenvectors": 0}),
         ("algebraic-jc", {"vectors": 0}),
         ("affinity-gs", {"sweeps": -1}),
+        ("ugc", {"projections": 0}),
+        ("ah-ugc", {"heterophily": 1.5}),
+        ("convmatch", {"neighbours": 0}),
+        ("convmatch", {"share": 0.0}),
         ("vng", {"hops": 0}),
         ("vng", {"ridge": 0.0}),
         ("clustering", {"hops": -1}),
@@ -414,6 +432,37 @@ def test_averages_by_hand() -> None:
         assert int(sizes.max() - sizes.min()) <= 1
     other = coarse("averaging", data, per_class=4, seed=1)
     assert not torch.equal(small.assignment, other.assignment)
+
+
+# --- hashed nodes --------------------------------------------------------------------------------
+
+
+def test_one_line_serves_every_size() -> None:
+    """Each size is what a run of its own gives; a smaller one joins nodes of a larger one."""
+    found = coarse("ah-ugc", sizes=(5, 9, 40), seed=2)
+    for n, small in found.items():
+        assert small.condensed["hash"] == coarse("ah-ugc", nodes=n, seed=2).condensed["hash"]
+    pairs = zip(found[40].assignment.tolist(), found[9].assignment.tolist(), strict=True)
+    assert len(set(pairs)) == 40
+    assert torch.allclose(found[5].edge_weight.sum(), found[40].edge_weight.sum())
+
+
+@pytest.mark.parametrize("name", HASHED)
+def test_links_or_features_alone(name: str) -> None:
+    """What has no weight tells nothing: other features where links alone are hashed."""
+    data, other = toy_graph(), toy_graph()
+    other.x = other.x.flip(0)
+    for h, same in ((1.0, True), (0.0, False)):
+        one, two = (coarse(name, d, nodes=20, heterophily=h).assignment for d in (data, other))
+        assert torch.equal(one, two) is same
+
+
+def test_equal_nodes_are_parted_at_random() -> None:
+    """No bin width tells them apart, and the budget is exact all the same."""
+    data = toy_graph()
+    data.x, data.edge_index = torch.ones_like(data.x), data.edge_index[:, :0]
+    data.train_mask[:] = True
+    assert coarse("ugc", data, nodes=31).num_nodes == 31
 
 
 # --- assignments -------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import networkx as nx
@@ -70,7 +71,7 @@ def level_of(adj: sp.csr_matrix, k: int = 4, label: np.ndarray | None = None) ->
     held = np.zeros((m, 3))
     held[label >= 0, label[label >= 0]] = 1
     vectors = variation_basis(adj, smallest_nonzero(adj, k, rng)[1])
-    return Level(adj, np.asarray(adj.sum(1)).ravel(), held, label, vectors, rng)
+    return Level(adj, np.asarray(adj.sum(1)).ravel(), held, label, vectors, rng, np.arange(m))
 
 
 def shrunk(
@@ -339,9 +340,7 @@ def test_nodes_of_a_class_are_joined_when_no_edge_is_allowed() -> None:
 def test_the_largest_class_joins_its_smallest_nodes() -> None:
     label = np.array([0, 0, 0, 1, 1])
     level = level_of(random_graph(0, 5), 1, label)
-    level = Level(
-        level.adj, np.array([3.0, 1, 2, 1, 1]), level.labelled, label, level.vectors, level.rng
-    )
+    level = replace(level, volume=np.array([3.0, 1, 2, 1, 1]))
     group, left = joined(level, np.ones(5, dtype=bool), 1)
     assert (group.tolist(), left) == ([0, 1, 1, 2, 3], 4)
     group, left = joined(level, np.array([True, True, False, True, True]), 9)

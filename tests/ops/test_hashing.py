@@ -1,0 +1,100 @@
+"""Hashes of nodes by hand, bins of an asked number, and super-nodes on a line."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from graphcondense.ops.hashing import (
+    bins_for,
+    bins_of,
+    hash_values,
+    heterophily,
+    merged,
+    super_nodes_of,
+)
+
+
+def small_graph() -> tuple[np.ndarray, sp.csr_matrix]:
+    rng = np.random.default_rng(0)
+    upper = np.triu(rng.random((9, 9)) < 0.4, 1) * rng.random((9, 9))
+    return rng.random((9, 4)), sp.csr_matrix(upper + upper.T)
+
+
+def test_heterophily_by_hand() -> None:
+    """Edges 0-1 and 2-3 are between equals, 1-2 is not; 3-4 has an end without a class."""
+    ends = np.array([[0, 1, 2, 3], [1, 2, 3, 4]])
+    one = sp.csr_matrix((np.full(4, 7.0), ends), (5, 5))
+    assert heterophily(one + one.T, np.array([0, 0, 1, 1, -1])) == (1 + 1) / (3 + 2)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_hashes_by_hand(sparse: bool) -> None:
+    """The product with the whole of ``[(1 - h) x, h a]``, which is dense here."""
+    x, adj = small_graph()
+    h, drawn = 0.3, np.random.default_rng(5)
+    of_x, of_a = drawn.standard_normal((4, 6)), drawn.standard_normal((9, 6))
+    row = adj.toarray()
+    lengths = [np.sqrt(np.square(part).sum(1).mean()) for part in (x, row)]
+    both = np.hstack([(1 - h) * x / lengths[0], h * row / lengths[1]])
+    wanted = both @ np.vstack([of_x, of_a])
+    given = sp.csr_matrix(x) if sparse else x
+    found = hash_values(given, adj, h, 6, np.random.default_rng(5))
+    assert np.abs(found - wanted).max() < 1e-12
+    alone = hash_values(np.zeros((9, 4)), adj, 1.0, 6, np.random.default_rng(5))
+    assert np.abs(alone - row / lengths[1] @ of_a).max() < 1e-12
+
+
+def test_bins_by_hand() -> None:
+    values, shift = np.random.default_rng(1).standard_normal((50, 7)), np.linspace(0, 0.9, 7)
+    for width in (0.05, 0.7, 30.0):
+        wanted = []
+        for row in values:
+            hashed = Counter(int(np.floor(v / width + b)) for v, b in zip(row, shift, strict=True))
+            most = max(hashed.values())
+            wanted.append(min(k for k, times in hashed.items() if times == most))
+        assert bins_of(values, width, shift).tolist() == wanted
+
+
+def test_bins_of_an_asked_number() -> None:
+    """No fewer super-nodes than asked for, and far fewer than nodes."""
+    rng = np.random.default_rng(2)
+    values, classes = rng.standard_normal((200, 5)), rng.integers(-1, 3, 200)
+    for n in (6, 20, 90):
+        bins = bins_for(values, classes, n, rng.random(5))
+        assert n <= super_nodes_of(bins, classes) < n + 30
+    same = bins_for(np.ones((8, 5)), np.full(8, -1), 4, rng.random(5))
+    assert len(set(same.tolist())) == 1  # of equal nodes no width makes several
+
+
+def test_every_size_is_exact_and_nested() -> None:
+    rng = np.random.default_rng(3)
+    classes = rng.integers(-1, 4, 60)
+    order, boundaries = rng.permutation(60), rng.permutation(59)
+    sizes = [4, 5, 11, 30, 60]
+    found = merged(order, boundaries, classes, sizes)
+    for n, group in zip(sizes, found, strict=True):
+        assert sorted(set(group.tolist())) == list(range(n))
+        assert np.array_equal(group, merged(order, boundaries, classes, [n])[0])
+        for r in range(n):
+            assert len(set(classes[group == r].tolist()) - {-1}) <= 1
+    for small, large in itertools.pairwise(found):
+        assert len(set(zip(large.tolist(), small.tolist(), strict=True))) == large.max() + 1
+
+
+def test_a_line_without_classes_is_cut_into_intervals() -> None:
+    """Boundaries that are not yet gone are where a super-node ends."""
+    order, boundaries = np.array([3, 1, 0, 2, 4]), np.array([2, 0, 3, 1])
+    (group,) = merged(order, boundaries, np.full(5, -1), [3])
+    assert [group[order].tolist().index(g) for g in group[order]] == [0, 0, 2, 2, 4]
+
+
+def test_who_has_no_class_joins_the_largest() -> None:
+    """1 and 2, of class 1, are more than 0, of class 0; 3 and 4 have none and went together."""
+    order, boundaries = np.arange(5), np.array([3, 1, 0, 2])
+    (group,) = merged(order, boundaries, np.array([0, 1, 1, -1, -1]), [2])
+    assert group.tolist() == [0, 1, 1, 1, 1]
