@@ -58,12 +58,13 @@ class Exchange:
 
     A choice ``S`` with labels ``Y_S`` is judged by the mean over views of
 
-        ``‖K_:S (K_SS + λ tr(K_SS)/n I)⁻¹ Y_S - T‖²``
+        ``min over c >= 0 of ‖c K_:S (K_SS + λ tr(K_SS)/n I)⁻¹ Y_S - T‖²``
 
-    over all graphs, every group of which counts the same. Views are the means of propagated
-    features (linear), and the readouts of untrained networks of each architecture, so that a choice
-    serves all of them. With ``K W K`` at hand, a choice of ``n`` graphs costs ``n³``, however many
-    graphs there are.
+    over all graphs, every group of which counts the same. Few graphs predict a direction, which
+    ``λ`` shrinks; a network that is trained on them finds the scale itself. Views are the means of
+    propagated features (linear), and the readouts of untrained networks of each architecture, so
+    that a choice serves all of them. With ``K W K`` at hand, a choice of ``n`` graphs costs ``n³``,
+    however many graphs there are.
 
     The best of ``draws`` random choices is improved by exchanges (Fedorov, 1972): each graph in
     turn gives way to the best of ``tries`` others of its group, if that is better. It ends after
@@ -124,7 +125,7 @@ class Exchange:
                 choices = best.repeat(len(some), 1)
                 choices[:, place] = some
                 errors = self.errors(views, choices, labels)
-                if float(errors.min()) < error * (1 - 1e-6):
+                if float(errors.min()) < error - 1e-6 * abs(error):
                     best, error, moved = choices[errors.argmin()], float(errors.min()), True
             if not moved:
                 break
@@ -145,7 +146,8 @@ class Exchange:
             small.diagonal(dim1=1, dim2=2).add_(self.ridge * level[:, None])
             weights = torch.linalg.solve(small, given)
             spread = (weights * (view.square[pairs].double() @ weights)).sum((1, 2))
-            out += spread - 2 * (weights * view.told[choices].double()).sum((1, 2))
+            along = (weights * view.told[choices].double()).sum((1, 2))
+            out -= along.clamp_min(0).square() / spread.clamp_min(1e-12)
         return out
 
 

@@ -27,9 +27,10 @@ class ExchangeGraphs(Method[GraphSource]):
     2. Every graph is seen in four ways: the means over nodes of ``X, ÂX, Â²X, Â³X``, and the
        readouts of four untrained networks each of GCN, GIN and GraphSAGE.
     3. A choice ``S`` is judged by the mean over these views of
-       ``‖K_:S (K_SS + λ tr(K_SS)/n I)⁻¹ Y_S - T‖²``: how well ridge regression on its graphs
-       predicts the teacher's labels ``T`` of all training graphs, every group of which counts the
-       same. As ``K W K`` is known, a choice of ``n`` graphs costs ``n³``.
+       ``min over c >= 0 of ‖c K_:S (K_SS + λ tr(K_SS)/n I)⁻¹ Y_S - T‖²``: how well ridge regression
+       on its graphs predicts, up to its scale, the teacher's labels ``T`` of all training graphs,
+       every group of which counts the same. As ``K W K`` is known, a choice of ``n`` graphs costs
+       ``n³``.
     4. The best of ``draws`` random choices is improved by exchanges (Fedorov, Theory of Optimal
        Experiments, 1972): each graph in turn gives way to the best of ``tries`` others of its
        group, if that is better, in at most ``sweeps`` rounds.

@@ -137,7 +137,7 @@ def views() -> tuple[GraphSource, Tensor, Tensor, list[Any]]:
     return real, index, y, views_of(real, index, y, rng())
 
 
-def test_errors_are_those_of_ridge_regression() -> None:
+def test_errors_are_those_of_ridge_regression_at_its_best_scale() -> None:
     real, index, y, seen = views()
     group = real.task.groups[index]
     weight = (1 / torch.bincount(group).double())[group]
@@ -150,10 +150,19 @@ def test_errors_are_those_of_ridge_regression() -> None:
             inner = kernel[choice][:, choice]
             inner = inner + 0.1 * inner.diagonal().mean() * torch.eye(4)
             out = kernel[:, choice] @ torch.linalg.solve(inner, y[choice])
+            along, spread = (weight[:, None] * out * y).sum(), (weight[:, None] * out**2).sum()
+            out = out * (along / spread).clamp_min(0)
             wanted[b] += (weight[:, None] * (out - y).square()).sum()
             wanted[b] -= (weight[:, None] * y.square()).sum()
     found = Exchange().errors(seen, choices, y)
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_a_choice_that_predicts_the_contrary_is_worth_nothing() -> None:
+    _, _, y, seen = views()
+    choices = torch.tensor([[0, 20, 40, 3]]) % len(y)
+    assert float(Exchange().errors(seen, choices, y)) < 0
+    assert float(Exchange().errors(seen, choices, -y)) == 0
 
 
 def test_exchanges_lower_the_error() -> None:
