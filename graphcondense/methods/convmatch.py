@@ -45,6 +45,8 @@ class ConvMatch(WholeGraph):
             ``X`` if it has no more columns.
         share: pairs that a step may join at most, as a share of the nodes that are left.
         exact: price neighbours of both nodes exactly.
+        weighted: a change at a group counts once for each of its members; without, once, as in
+            the paper's code, and most nodes end in a few groups.
         respect_labels: training nodes of different classes never share a group.
     """
 
@@ -60,6 +62,7 @@ class ConvMatch(WholeGraph):
     dims: Count = 64
     share: SomeShare = 0.1
     exact: bool = True
+    weighted: bool = True
     respect_labels: bool = True
 
     def memory_bytes(self, real: NodeSource) -> int:
@@ -82,7 +85,16 @@ class ConvMatch(WholeGraph):
         near = nearest(rows, self.neighbours)
 
         def family(level: Level) -> Candidates:
-            return convolved(level, x, rows, near, self.neighbours, self.share, self.exact)
+            return convolved(
+                level,
+                x,
+                rows,
+                near,
+                self.neighbours,
+                self.share,
+                exact=self.exact,
+                weighted=self.weighted,
+            )
 
         group = coarsen(
             adj,

@@ -47,9 +47,11 @@ class Convolution:
     Args:
         level: the graph.
         x: features of its nodes ``[m, k]``.
+        weighted: a change at a node counts once for each of its members, so that it is a change of
+            the convolution of all nodes of the first graph; else once.
     """
 
-    def __init__(self, level: Level, x: Array) -> None:
+    def __init__(self, level: Level, x: Array, weighted: bool) -> None:
         self.adj, self.x = level.adj, x
         self.size = np.bincount(level.part, minlength=len(x)).astype(np.float64)
         self.degree = level.volume + self.size
@@ -58,11 +60,13 @@ class Convolution:
         self.y = x * self.scale[:, None]
         self.sums = level.adj @ self.y
         self.h = (self.sums + self.loop[:, None] * self.y) * self.scale[:, None]
-        self.heard = level.adj @ self.scale  # how much all neighbours listen to a node
+        self.weight = self.size if weighted else np.ones(len(x))
+        self.ear = self.weight * self.scale
+        self.heard = level.adj @ self.ear  # how much all neighbours listen to a node
 
     def costs(self, i: Array, j: Array, exact: bool) -> Array:
         """``[e]``, by how much a convolution changes when ``i`` and ``j`` become one: the sum of
-        ``‖h - h'‖`` over both and all neighbours.
+        ``‖h - h'‖`` over both and all neighbours, weighted.
 
         Args:
             i, j: pairs of nodes ``[e]``.
@@ -82,8 +86,9 @@ class Convolution:
         h = (sums + loop[:, None] * y) * scale[:, None]
         u, v = y - self.y[i], y - self.y[j]
         uu, vv = _lengths(u), _lengths(v)
-        out: Array = _lengths(h - self.h[i]) + _lengths(h - self.h[j])
-        out += uu * (self.heard[i] - w * self.scale[j]) + vv * (self.heard[j] - w * self.scale[i])
+        own = self.weight[i] * _lengths(h - self.h[i]) + self.weight[j] * _lengths(h - self.h[j])
+        out: Array = own + uu * (self.heard[i] - w * self.ear[j])
+        out += vv * (self.heard[j] - w * self.ear[i])
         if exact:
             one, other = sp.csr_matrix(self.adj[i]), sp.csr_matrix(self.adj[j])
             both = (_ones(other).multiply(one).tocsr(), _ones(one).multiply(other).tocsr())
@@ -94,12 +99,20 @@ class Convolution:
             joint = np.square(a * uu[row]) + np.square(b * vv[row])
             joint += 2 * a * b * (u * v).sum(1)[row]
             less = np.sqrt(np.maximum(joint, 0)) - a * uu[row] - b * vv[row]
-            out += np.bincount(row, less * self.scale[both[0].indices], minlength=len(i))
+            out += np.bincount(row, less * self.ear[both[0].indices], minlength=len(i))
         return out
 
 
 def convolved(
-    level: Level, x: Array, rows: Array, near: sp.csr_matrix, k: int, share: float, exact: bool
+    level: Level,
+    x: Array,
+    rows: Array,
+    near: sp.csr_matrix,
+    k: int,
+    share: float,
+    *,
+    exact: bool,
+    weighted: bool,
 ) -> Candidates:
     """The pairs of a level that change its convolution least.
 
@@ -113,6 +126,7 @@ def convolved(
         k: see there.
         share: pairs that are returned, as a share of the nodes; at least one.
         exact: see :meth:`Convolution.costs`.
+        weighted: see :class:`Convolution`.
     """
     m = level.adj.shape[0]
     mean = means(level.part, m)
@@ -124,7 +138,7 @@ def convolved(
         same = level.label[order][:-1] == level.label[order][1:]
         pairs = order[:-1][same], order[1:][same]
     i, j = pairs
-    cost = Convolution(level, mean @ x).costs(i, j, exact)
+    cost = Convolution(level, mean @ x, weighted).costs(i, j, exact)
     kept = np.argsort(cost, kind="stable")[: max(int(share * m), 1)]
     return of_edges(i[kept], j[kept], cost[kept], m)
 

@@ -85,7 +85,17 @@ class TestAHUGC(ContractionCase):
 
 
 class TestConvMatch(ContractionCase):
+    """Nodes without a label that are like no others stay groups of their own at any size."""
+
     name = "convmatch"
+
+    def check(self, small: Any) -> None:
+        assert small.validate(raise_on_error=True)
+        assert bool(torch.isfinite(small.x).all())
+        assert small.x.dtype == torch.float32
+        assert small.y.dtype == torch.long
+        assert torch.equal(small.train_mask, small.y >= 0)
+        assert small.condensed["nodes"] == len(small.y) == len(small.x)
 
 
 class TestKron(CoarseCase):

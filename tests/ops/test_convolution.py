@@ -35,12 +35,14 @@ def convolution_of(whole: np.ndarray, part: np.ndarray, x: np.ndarray) -> np.nda
     return scale[:, None] * adj * scale @ (means(part, n) @ x)
 
 
-def test_costs_are_what_contracting_changes() -> None:
+@pytest.mark.parametrize("weighted", [False, True])
+def test_costs_are_what_contracting_changes(weighted: bool) -> None:
     """Of every pair, connected or not; and the bound is above, but for pairs that share nobody."""
     level, whole, x = small_level()
     before = convolution_of(whole, level.part, x)
     i, j = np.array(list(itertools.combinations(range(8), 2))).T
-    now = Convolution(level, means(level.part, 8) @ x)
+    now = Convolution(level, means(level.part, 8) @ x, weighted)
+    times = np.bincount(level.part) if weighted else np.ones(8)
     assert np.abs(now.h - before).max() < 1e-12
     exact, bound = (now.costs(i, j, exact=exact) for exact in (True, False))
     shares = 0
@@ -49,7 +51,7 @@ def test_costs_are_what_contracting_changes() -> None:
         joined[other] = one
         joined = np.unique(joined, return_inverse=True)[1]
         after = convolution_of(whole, joined[level.part], x)
-        change = np.linalg.norm(after[joined] - before, axis=1).sum()
+        change = times @ np.linalg.norm(after[joined] - before, axis=1)
         assert exact[at] == pytest.approx(change, abs=1e-12)
         common = ((level.adj[one].toarray() > 0) & (level.adj[other].toarray() > 0)).any()
         assert bound[at] >= exact[at] - 1e-12
@@ -74,13 +76,13 @@ def test_pairs_where_none_is_near() -> None:
     """Groups that are near; and where labels keep these apart, those of the same label."""
     level, _, x = small_level()
     nobody = sp.csr_matrix((12, 12))
-    found = convolved(level, x, x, nobody, 2, 1.0, True)
+    found = convolved(level, x, x, nobody, 2, 1.0, exact=True, weighted=True)
     wanted = sp.triu(nearest(means(level.part, 8) @ x, 2), 1)
     assert found.groups.shape[0] == min(wanted.nnz, 8)
     label = np.array([0, 1, 0, 1, 0, 1, 0, 1])
     level, _, _ = small_level(label)
     place = np.where(label[level.part] == 0, 0.0, 1.0) + np.arange(12) * 10.0
-    found = convolved(level, x, place[:, None], nobody, 1, 1.0, True)
+    found = convolved(level, x, place[:, None], nobody, 1, 1.0, exact=True, weighted=True)
     pairs = found.groups.indices.reshape(-1, 2)
     assert (label[pairs[:, 0]] == label[pairs[:, 1]]).all()
     assert len(pairs)
@@ -95,7 +97,7 @@ def test_down_to_one_node_a_class(exact: bool) -> None:
         group = coarsen(
             sp.csr_matrix(whole),
             n,
-            lambda level: convolved(level, x, x, near, 1, 0.3, exact),
+            lambda level: convolved(level, x, x, near, 1, 0.3, exact=exact, weighted=exact),
             told,
             join=False,
             rng=np.random.default_rng(0),
