@@ -415,8 +415,10 @@ class Trial:
         # Bytecode is told stale by what a file has, not by when it was written.
         subprocess.run(
             [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", "."],
-            cwd=self.root, check=False, env=environment(self.root) | {"PYTHONDONTWRITEBYTECODE": ""},
-        )  # fmt: skip
+            cwd=self.root,
+            check=False,
+            env=environment(self.root) | {"PYTHONDONTWRITEBYTECODE": ""},
+        )
         for name in outside(self.root, targets):
             with contextlib.suppress(Exception):
                 importlib.import_module(name)

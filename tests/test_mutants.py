@@ -16,7 +16,7 @@ pytest.importorskip("cosmic_ray")
 pytest.importorskip("pytest_cov")
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCE = '''\
+SOURCE = """\
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -47,7 +47,7 @@ def endless(x: int) -> int:
     while x > 0:
         x -= 1
     return x
-'''
+"""
 TESTS = """\
 from graphcondense.toy import clipped, double, endless
 

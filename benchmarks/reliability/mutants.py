@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import mutants  # beside this folder
+
 from reliability import Row, keep, kept
 
 TITLE = "Mutants: faults put in on purpose, and whether a test fails"
