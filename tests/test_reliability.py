@@ -56,7 +56,8 @@ def test_rows_are_replaced_by_name_and_shown(
 def test_environments_are_rows_of_their_steps(reliability: ModuleType) -> None:
     said = [
         "", "== oldest (0 s)", "versions: torch 2.9.0", "passed: import", "Traceback",
-        "failed: demo", "", "== oldest-log (9 s)", "passed: install", "passed: tests", "", "== done (9 s): failed",
+        "failed: demo", "", "== oldest-log (9 s)", "passed: install",
+        "passed: tests", "", "== done (9 s): failed",
     ]  # fmt: skip
     rows = list(reliability.module("matrix").rows_of(said))
     assert [(row["what"], row["tried"], row["failed"], row["said"]) for row in rows] == [
