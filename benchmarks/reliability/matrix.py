@@ -33,11 +33,12 @@ def run(seconds: float, examples: int, root: str) -> dict[str, Any]:
 
 
 def environments() -> list[str]:
-    """Without an extra first, as these are what the others are put on top of."""
-    extras = re.search(r'^EXTRAS="(.*)"$', SCRIPT.read_text(), re.MULTILINE)
-    assert extras
-    both = ["oldest", "newest"]
-    return [*both, "tested", *(f"{one}-{extra}" for one in both for extra in extras[1].split())]
+    """Each set of versions without an extra first, as the others are put on top of it."""
+    found = re.search(r'^EXTRAS="(.*)"$', SCRIPT.read_text(), re.MULTILINE)
+    assert found
+    extras = found[1].split()
+    both = [name for one in ("oldest", "newest") for name in (one, *(f"{one}-{e}" for e in extras))]
+    return [*both, "tested"]
 
 
 def rows_of(lines: Iterable[str]) -> Iterator[Row]:
