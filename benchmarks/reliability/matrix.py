@@ -25,7 +25,7 @@ def run(seconds: float, examples: int, root: str) -> dict[str, Any]:
             ["bash", str(SCRIPT), *missing], stdout=subprocess.PIPE, text=True
         ) as script:
             assert script.stdout
-            for row in rows_of(script.stdout):
+            for row in rows_of(echoed(script.stdout)):
                 keep("matrix", [row])
                 if time.monotonic() - began > seconds:
                     script.terminate()
@@ -39,6 +39,13 @@ def environments() -> list[str]:
     extras = found[1].split()
     both = [name for one in ("oldest", "newest") for name in (one, *(f"{one}-{e}" for e in extras))]
     return [*both, "tested"]
+
+
+def echoed(lines: Iterable[str]) -> Iterator[str]:
+    """The same lines, which are also printed: they say what failed."""
+    for line in lines:
+        print(line, end="", flush=True)
+        yield line
 
 
 def rows_of(lines: Iterable[str]) -> Iterator[Row]:
