@@ -59,6 +59,9 @@ TESTS = (
     "tests/ops",
     "tests/core",
     "tests/evaluate",
+    "tests/domains",
+    "tests/kernels",
+    "tests/nn",
     "tests/methods",
     *TARGETS,  # their examples
 )
