@@ -383,7 +383,7 @@ def _tests(root: Path, tests: Sequence[str], seconds: float, log: Path, told: Pa
         os.environ.update(environment(root))
         os.chdir(root)
         sys.path.insert(0, str(root))
-        sys.dont_write_bytecode = True
+        sys.dont_write_bytecode = False  # pytest keeps what it makes of the tests
         import pytest
 
         seen = Seen()
@@ -415,13 +415,14 @@ class Trial:
             (self.root / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / path, self.root / path)
         self.suite = learn(self.root, targets, tests, self.work)
-        # Bytecode is told stale by what a file has, not by when it was written.
+        # Bytecode of the package is told stale by what a file has, not by when it was written.
         subprocess.run(
-            [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", "."],
+            [sys.executable, "-m", "compileall", "-qf", "--invalidation-mode", "checked-hash",
+             PACKAGE],
             cwd=self.root,
             check=False,
             env=environment(self.root) | {"PYTHONDONTWRITEBYTECODE": ""},
-        )
+        )  # fmt: skip
         for name in outside(self.root, targets):
             with contextlib.suppress(Exception):
                 importlib.import_module(name)
