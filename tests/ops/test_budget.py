@@ -64,6 +64,8 @@ def test_a_share_is_rounded_as_it_is_meant() -> None:
 def test_exactly_one_budget() -> None:
     with pytest.raises(ValueError, match=r"give exactly one of nodes=, size=.*; got none"):
         shares([5])
+    with pytest.raises(TypeError, match="positional"):
+        Budget(7)  # type: ignore[misc]
     with pytest.raises(ValueError, match="got nodes=3, per_class=2"):
         shares([5], nodes=3, per_class=2)
 
