@@ -94,13 +94,19 @@ class Verdict:
 
 @dataclass
 class Suite:
-    """What a clean run told: the seconds of each test, and the tests of each line of a file.
+    """What a clean run told.
 
-    A line that only imports have run has no tests, and one that nothing has run is not there.
+    Attributes:
+        seconds: of each test.
+        lines: of a file, each with the tests that run it. A line that only imports have run has
+            no tests, and one that nothing has run is not there.
+        modules: all that the tests import but this package and themselves.
+        unfit: tests that fail without a change.
     """
 
     seconds: dict[str, float]
     lines: dict[str, dict[int, list[str]]]
+    modules: list[str]
     unfit: set[str] = field(default_factory=set)
 
 
@@ -212,11 +218,15 @@ def difference(text: str, changed: str) -> tuple[str, str]:
 
 
 class Seen:
-    """A plugin of pytest: how long each test took, and which failed first."""
+    """A plugin of pytest: how long each test took, which failed, and what all of them import."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self.failed: list[str] = []
+        self.modules: list[str] = []
+
+    def pytest_collection_finish(self) -> None:
+        self.modules = [*sys.modules]
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
@@ -231,7 +241,8 @@ from mutants import Seen
 seen = Seen()
 pytest.main([*{settings!r}, "--cov", "--cov-config={config}", "--cov-context=test", "--cov-report=",
              *{tests!r}], plugins=[seen])
-json.dump({{"seconds": seen.seconds, "failed": seen.failed}}, open({out!r}, "w"))
+json.dump({{"seconds": seen.seconds, "failed": seen.failed, "modules": seen.modules}},
+          open({out!r}, "w"))
 """
 
 
@@ -266,7 +277,9 @@ def learn(root: Path, targets: Sequence[str], tests: Sequence[str], work: Path) 
             line: sorted({one.partition("|")[0] for one in contexts if one})
             for line, contexts in by_line.items()
         }
-    return Suite(seen["seconds"], lines, set(seen["failed"]))
+    own = {PACKAGE, "tests", "__main__", "mutants"}
+    modules = [name for name in seen["modules"] if name.partition(".")[0] not in own]
+    return Suite(seen["seconds"], lines, modules, set(seen["failed"]))
 
 
 def environment(root: Path) -> dict[str, str]:
@@ -329,22 +342,6 @@ def tests_of(suite: Suite, root: Path, mutant: Mutant, limit: float) -> list[str
 
 
 # Running them
-
-
-def outside(root: Path, targets: Sequence[str]) -> list[str]:
-    """All that the tests import but this package and themselves."""
-    names = [path.removesuffix(".py").replace("/", ".") for path in sources(root, targets)]
-    program = (
-        "import sys, importlib, pytest, hypothesis, _pytest.doctest\n"
-        f"for name in {names!r}: importlib.import_module(name.removesuffix('.__init__'))\n"
-        "print(*sys.modules)"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", program], cwd=root, env=environment(root), text=True, check=True,
-        capture_output=True,
-    )  # fmt: skip
-    own = {PACKAGE, "tests", "__main__", *(one.partition("/")[0] for one in targets)}
-    return [name for name in ran.stdout.split() if name.partition(".")[0] not in own]
 
 
 def forked(
@@ -423,7 +420,7 @@ class Trial:
             check=False,
             env=environment(self.root) | {"PYTHONDONTWRITEBYTECODE": ""},
         )  # fmt: skip
-        for name in outside(self.root, targets):
+        for name in self.suite.modules:
             with contextlib.suppress(Exception):
                 importlib.import_module(name)
         self._clean: dict[str, bool] = {}
