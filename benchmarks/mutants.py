@@ -46,6 +46,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
+
 HERE = Path(__file__).resolve().parents[1]
 PACKAGE = "graphcondense"
 TARGETS = (
@@ -69,6 +71,9 @@ NOT_TOLD_APART = ("_Eq_Is", "_Is_Eq", "_NotEq_IsNot", "_IsNot_NotEq")
 KEPT = {"name", "string", "newline", "fstring_string", "endmarker", "trailer", "atom", "arglist"}
 """Parts of the source that no mutation changes themselves."""
 SETTINGS = ("-q", "-p", "no:cacheprovider", "-m", "not slow", "-o", "addopts=--doctest-modules")
+IDLE = 120.0
+"""Seconds without any work after which tests are taken to wait for ever. Others may have the cores,
+so the clock on the wall alone tells nothing."""
 MEMORY = 12 * 2**30  # of addresses; torch alone takes a few GiB of them
 
 
@@ -335,7 +340,7 @@ def tests_of(suite: Suite, root: Path, mutant: Mutant, limit: float) -> list[str
         if found:
             break
     quickest, total = [], 0.0
-    for one in sorted(found - suite.unfit, key=lambda one: suite.seconds[one]):
+    for one in sorted(found - suite.unfit, key=lambda one: (suite.seconds[one], one)):
         total += suite.seconds[one]
         if total > limit and quickest:
             break
@@ -355,18 +360,31 @@ def forked(
     child = os.fork()
     if child == 0:
         _tests(root, tests, seconds, log, told)
-    until = time.monotonic() + 6 * seconds  # other work may share the cores
+    last, used = time.monotonic(), 0.0
     while True:
         ended, status = os.waitpid(child, os.WNOHANG)
-        if ended or time.monotonic() > until:
+        if ended or time.monotonic() - last > IDLE:
             break
-        time.sleep(0.02)
+        if (now := _processor_seconds(child)) > used:
+            last, used = time.monotonic(), now
+        time.sleep(0.05)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)
     if not ended:
         os.waitpid(child, 0)
     late = not ended or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU)
     return bool(ended and status == 0), late, told.read_text().split("\n")[:-1]
+
+
+def _processor_seconds(process: int) -> float:
+    """What a process and those that it started have used, in tenths of a second."""
+    total = 0.0
+    with contextlib.suppress(psutil.NoSuchProcess):
+        whole = psutil.Process(process)
+        for one in [whole, *whole.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                total += sum(one.cpu_times())
+    return round(total, 1)
 
 
 def _tests(root: Path, tests: Sequence[str], seconds: float, log: Path, told: Path) -> None:
