@@ -360,13 +360,15 @@ def forked(
     child = os.fork()
     if child == 0:
         _tests(root, tests, seconds, log, told)
-    last, used = time.monotonic(), 0.0
+    worked, used, look = time.monotonic(), 0.0, 0.0
     while True:
         ended, status = os.waitpid(child, os.WNOHANG)
-        if ended or time.monotonic() - last > IDLE:
+        if ended or time.monotonic() - worked > IDLE:
             break
-        if (now := _processor_seconds(child)) > used:
-            last, used = time.monotonic(), now
+        if time.monotonic() > look:
+            if (now := _processor_seconds(child)) != used:
+                worked, used = time.monotonic(), now
+            look = time.monotonic() + 5
         time.sleep(0.05)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)
