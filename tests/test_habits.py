@@ -80,12 +80,28 @@ def test_every_extra_has_something_and_is_told() -> None:
 
 def test_lower_bounds_are_those_that_are_tested() -> None:
     lowest = pinned("constraints-lowest.txt")
-    asked = names([*PROJECT["dependencies"], *EXTRAS["mirage"], *EXTRAS["recommend"]])
+    extras = [one for name in EXTRAS if name != "docs" for one in EXTRAS[name] if ">=" in one]
+    asked = names([*PROJECT["dependencies"], *extras])
     assert asked.keys() == lowest.keys()
     for name, bound in asked.items():
         version = bound.removeprefix(">=")
         assert bound.startswith(">="), f"{name} has no lower bound"
         assert f"{lowest[name]}.".startswith(f"{version}."), f"{name}: {bound} is not tested"
+
+
+def test_the_matrix_has_every_extra_oldest_and_newest() -> None:
+    script = (ROOT / ".ci" / "matrix").read_text()
+    extras = re.search(r'^EXTRAS="(.*)"$', script, re.MULTILINE)
+    assert extras
+    # docs and test are made of other extras and of tools
+    assert {*extras[1].split()} == EXTRAS.keys() - {"docs", "test", "dev"}
+    for extra in extras[1].split():
+        found = re.search(
+            rf'^    {extra}\) files=(\S+) names="?([^"]+?)"? ;;$', script, re.MULTILINE
+        )
+        assert found, f"no tests of {extra}"
+        name = found[2].removeprefix("not ")
+        assert name in (ROOT / found[1]).read_text(), f"{found[1]} has no test {name}"
 
 
 def test_files_for_people() -> None:

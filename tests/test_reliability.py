@@ -53,6 +53,22 @@ def test_rows_are_replaced_by_name_and_shown(
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_environments_are_rows_of_their_steps(reliability: ModuleType) -> None:
+    said = [
+        "", "== oldest (0 s)", "versions: torch 2.9.0", "passed: import", "Traceback",
+        "failed: demo", "", "== oldest-log (9 s)", "passed: install",
+        "passed: tests", "", "== done (9 s): failed",
+    ]  # fmt: skip
+    rows = list(reliability.module("matrix").rows_of(said))
+    assert [(row["what"], row["tried"], row["failed"], row["said"]) for row in rows] == [
+        ("oldest", 2, 1, "torch 2.9.0; failed: demo"),
+        ("oldest-log", 2, 0, ""),
+    ]
+    names = reliability.module("matrix").environments()
+    assert names.index("oldest") < names.index("oldest-log") < names.index("newest")
+    assert "newest-private" in names
+
+
 def test_every_part_says_what_it_is(reliability: ModuleType) -> None:
     for name in reliability.parts():
         part = reliability.module(name)

@@ -1,7 +1,10 @@
-"""How the suite itself is run."""
+"""How the suite itself is run, and what is told of it."""
 
 from __future__ import annotations
 
+import importlib
+import re
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -81,3 +84,52 @@ def test_what_reduces_is_noted(
     assert segment.backend is before
     assert not reduces or file.read_text() == "tests/a.py::b[c d]\n"
     assert file.exists() is reduces
+
+
+def test_lines_of_programs_that_tests_start_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By ``pytest --cov`` with the settings of this repository, on a package of a few lines."""
+    pytest.importorskip("pytest_cov")
+    root = Path(__file__).resolve().parents[1]
+    settings = re.search(
+        r"(?s)\n(\[tool\.coverage\.run\].*?)\n\[tool\.ruff", (root / "pyproject.toml").read_text()
+    )
+    assert settings
+    (tmp_path / "pyproject.toml").write_text(settings[1])
+    package = tmp_path / "graphcondense" / "part"
+    package.mkdir(parents=True)
+    (package.parent / "__init__.py").write_text("")
+    (package / "__init__.py").write_text("")
+    (package / "lines.py").write_text(
+        "def here():\n    return 1\n\n\ndef there():\n    return 2\n\n\n"
+        "def never():\n    return 3\n"
+    )
+    (tmp_path / "test_lines.py").write_text(
+        "import subprocess, sys\n"
+        "from graphcondense.part.lines import here\n\n\n"
+        "def test_both():\n"
+        "    code = 'from graphcondense.part.lines import there; there()'\n"
+        "    subprocess.run([sys.executable, '-c', code], check=True)\n"
+        "    assert here() == 1\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(root / "benchmarks")
+    before = set(sys.modules)
+    try:
+        part = importlib.import_module("reliability.coverage")
+        report, status = part.measure(tmp_path, ["-q", "-p", "no:cacheprovider", "-p", "no:xdist"])
+        rows = {
+            row["what"]: (row["tried"], row["failed"], row["said"]) for row in part.rows_of(report)
+        }
+    finally:
+        for name in set(sys.modules) - before:
+            if name.partition(".")[0] == "reliability":
+                del sys.modules[name]
+    assert status == 0
+    assert report["files"]["graphcondense/part/lines.py"]["missing_lines"] == [10]
+    assert rows == {
+        "all": (6, 1, "83.3 % of lines run"),
+        "graphcondense": (0, 0, "0.0 % of lines run"),
+        "graphcondense/part": (6, 1, "83.3 % of lines run"),
+    }

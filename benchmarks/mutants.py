@@ -1,0 +1,531 @@
+"""How many small faults, put into the arithmetic on purpose, the tests notice.
+
+    OMP_NUM_THREADS=1 python benchmarks/mutants.py --sample 100 --seed 0 --work FOLDER
+
+A mutant is a copy of this repository with one change that a mutation of cosmic-ray makes: `+`
+becomes `-`, `<` becomes `<=`, 1 becomes 2, `not` goes. A place in the source of `TARGETS` is drawn
+at random, then one of the mutations of that place; a seed draws the same sample each time. A
+mutant is *killed* when a test fails, or runs several times longer than it did, and has *survived*
+when all pass.
+
+Only tests that run the changed line are run: one clean run of `TESTS` under coverage tells which.
+It is kept in ``--work`` for as long as no source changes. The quickest come first, the first that
+fails ends it, and after ``--limit`` seconds of tests the rest is left out, which can only raise
+the number that survive. A test that fails is run again without the change: one that fails there,
+too, is no witness, and is left out from then on.
+
+Left out, as no test could tell them or as they are no program: annotations of types, what only a
+checker of types reads (``if TYPE_CHECKING``, ``@overload``), ``==`` for ``is`` and the reverse
+(small integers, names and members of enumerations are the same object), and changes that do not
+compile. Texts are not changed.
+
+Nothing is imported anew for each mutant: a process that has imported torch, but not this package,
+forks for each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import contextlib
+import functools
+import hashlib
+import importlib
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+
+HERE = Path(__file__).resolve().parents[1]
+PACKAGE = "graphcondense"
+TARGETS = (
+    "graphcondense/objectives",
+    "graphcondense/ops",
+    "graphcondense/core",
+    "graphcondense/evaluate/evaluator.py",
+)
+TESTS = (
+    "tests/objectives",
+    "tests/ops",
+    "tests/core",
+    "tests/evaluate",
+    "tests/domains",
+    "tests/kernels",
+    "tests/nn",
+    "tests/methods",
+    *TARGETS,  # their examples
+)
+NOT_TOLD_APART = ("_Eq_Is", "_Is_Eq", "_NotEq_IsNot", "_IsNot_NotEq")
+KEPT = {"name", "string", "newline", "fstring_string", "endmarker", "trailer", "atom", "arglist"}
+"""Parts of the source that no mutation changes themselves."""
+SETTINGS = ("-q", "-p", "no:cacheprovider", "-m", "not slow", "-o", "addopts=--doctest-modules")
+IDLE = 120.0
+"""Seconds without any work after which tests are taken to wait for ever. Others may have the cores,
+so the clock on the wall alone tells nothing."""
+MEMORY = 12 * 2**30  # of addresses; torch alone takes a few GiB of them
+
+
+class Mutant(NamedTuple):
+    """One change: the occurrence-th of an operator in a file, at a place of it."""
+
+    path: str
+    line: int
+    column: int
+    operator: str
+    occurrence: int
+    before: str
+    after: str
+
+
+@dataclass
+class Verdict:
+    """What became of a mutant: "killed", "timed out" or "survived", by which test, of how many."""
+
+    mutant: Mutant
+    fate: str
+    by: str = ""
+    tests: int = 0
+
+
+@dataclass
+class Suite:
+    """What a clean run told.
+
+    Attributes:
+        seconds: of each test.
+        lines: of a file, each with the tests that run it. A line that only imports have run has
+            no tests, and one that nothing has run is not there.
+        modules: all that the tests import but this package and themselves.
+        unfit: tests that fail without a change.
+    """
+
+    seconds: dict[str, float]
+    lines: dict[str, dict[int, list[str]]]
+    modules: list[str]
+    unfit: set[str] = field(default_factory=set)
+
+
+# What may be changed
+
+
+def sources(root: Path, targets: Sequence[str]) -> list[str]:
+    found = [path for one in targets for path in sorted((root / one).rglob("*.py"))]
+    found += [root / one for one in targets if one.endswith(".py")]
+    return [str(path.relative_to(root)) for path in found]
+
+
+def ignored(tree: ast.Module) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """What never runs: annotations, and what only a checker of types reads."""
+    found: list[ast.AST | None] = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.arg() | ast.AnnAssign():
+                found.append(node.annotation)
+            case ast.FunctionDef():
+                found.append(node.returns)
+                if any("overload" in ast.unparse(one) for one in node.decorator_list):
+                    found += [node, *node.decorator_list]
+            case ast.If() if "TYPE_CHECKING" in ast.unparse(node.test):
+                found.append(node)
+    return [(_start(one), _end(one)) for one in found if one is not None]
+
+
+def _start(node: Any) -> tuple[int, int]:
+    return node.lineno, node.col_offset
+
+
+def _end(node: Any) -> tuple[int, int]:
+    return node.end_lineno, node.end_col_offset
+
+
+def places(root: Path, path: str) -> dict[tuple[int, int], list[tuple[str, int]]]:
+    """The places of a file that a mutation can change, each with those that can."""
+    from cosmic_ray import plugins
+    from cosmic_ray.ast import ast_nodes, get_ast
+
+    text = (root / path).read_text()
+    never = ignored(ast.parse(text))
+    nodes = [node for node in ast_nodes(get_ast(text)) if node.type not in KEPT]
+    found: dict[tuple[int, int], list[tuple[str, int]]] = {}
+    for name in sorted(plugins.operator_names()):
+        operator = plugins.get_operator(name)
+        if operator.arguments() or name.endswith(NOT_TOLD_APART):
+            continue
+        positions = [place for node in nodes for place in operator().mutation_positions(node)]
+        for occurrence, (at, _) in enumerate(positions):
+            if not any(start <= at < end for start, end in never):
+                found.setdefault(at, []).append((name, occurrence))
+    return found
+
+
+def sample(
+    root: Path, targets: Sequence[str], count: int, seed: int
+) -> Iterator[tuple[Mutant, str]]:
+    """Mutants of distinct places, and the text of the changed file."""
+    from cosmic_ray import plugins
+    from cosmic_ray.mutating import mutate_code
+
+    rng = random.Random(seed)
+    everywhere = [
+        (path, at, ways)
+        for path in sources(root, targets)
+        for at, ways in sorted(places(root, path).items())
+    ]
+    rng.shuffle(everywhere)
+    for path, (line, column), ways in everywhere:
+        if count == 0:
+            return
+        text = (root / path).read_text()
+        for name, occurrence in rng.sample(ways, len(ways)):
+            changed = mutate_code(text, plugins.get_operator(name)(), occurrence)
+            if changed is None or changed == text or not compiles(changed):
+                continue
+            before, after = difference(text, changed)
+            operator = name.rpartition("/")[2]
+            yield Mutant(path, line, column, operator, occurrence, before, after), changed
+            count -= 1
+            break
+
+
+def compiles(text: str) -> bool:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            compile(text, "", "exec")
+        except (SyntaxError, ValueError):
+            return False
+    return True
+
+
+def difference(text: str, changed: str) -> tuple[str, str]:
+    """The lines that differ, without what is the same around them."""
+    old, new = text.splitlines(), changed.splitlines()
+    while old and new and old[0] == new[0]:
+        del old[0], new[0]
+    while old and new and old[-1] == new[-1]:
+        del old[-1], new[-1]
+    return " / ".join(map(str.strip, old)), " / ".join(map(str.strip, new))
+
+
+# Which tests run a line
+
+
+class Seen:
+    """A plugin of pytest: how long each test took, which failed, and what all of them import."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.failed: list[str] = []
+        self.modules: list[str] = []
+
+    def pytest_collection_finish(self) -> None:
+        self.modules = [*sys.modules]
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
+        if report.failed:
+            self.failed.append(report.nodeid)
+
+
+COVERED = """\
+import json, sys, pytest
+sys.path[:0] = [".", {beside!r}]
+from mutants import Seen
+seen = Seen()
+pytest.main([*{settings!r}, "--cov", "--cov-config={config}", "--cov-context=test", "--cov-report=",
+             *{tests!r}], plugins=[seen])
+json.dump({{"seconds": seen.seconds, "failed": seen.failed, "modules": seen.modules}},
+          open({out!r}, "w"))
+"""
+
+
+def learn(root: Path, targets: Sequence[str], tests: Sequence[str], work: Path) -> Suite:
+    """Run the tests once under coverage; what is there of the same sources is taken as it is."""
+    from coverage import CoverageData
+
+    there = [one for one in tests if (root / one).exists()]
+    digest = hashlib.sha256(json.dumps([there, targets]).encode())
+    for path in sorted([*root.rglob("*.py"), root / "pyproject.toml"]):
+        if path.exists():
+            digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
+    kept = work / digest.hexdigest()[:16]
+    told, data = kept / "tests.json", kept / "coverage"
+    if not told.exists():
+        kept.mkdir(parents=True, exist_ok=True)
+        config = kept / "coveragerc"
+        config.write_text(f"[run]\ndata_file = {data}\nsource = {PACKAGE}\n")
+        program = COVERED.format(
+            beside=str(Path(__file__).parent), settings=SETTINGS, config=config, tests=there,
+            out=str(told),
+        )  # fmt: skip
+        subprocess.run([sys.executable, "-c", program], cwd=root, env=environment(root), check=True)
+    seen = json.loads(told.read_text())
+    found = CoverageData(str(data))
+    found.read()
+    lines = {}
+    for path in sources(root, targets):
+        name = next((one for one in found.measured_files() if one.endswith("/" + path)), None)
+        by_line = found.contexts_by_lineno(name) if name else {}
+        lines[path] = {
+            line: sorted({one.partition("|")[0] for one in contexts if one})
+            for line, contexts in by_line.items()
+        }
+    own = {PACKAGE, "tests", "__main__", "mutants"}
+    modules = [name for name in seen["modules"] if name.partition(".")[0] not in own]
+    return Suite(seen["seconds"], lines, modules, set(seen["failed"]))
+
+
+def environment(root: Path) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("COV")}
+    return kept | {
+        "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1",
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"), "MPLBACKEND": "Agg",
+    }  # fmt: skip
+
+
+def spans(text: str, line: int) -> tuple[list[range], list[range]]:
+    """Lines that stand for a line, nearest first: of its statement, and of what is around it.
+
+    What runs when a file is imported (defaults of arguments, decorators, fields) is run by whatever
+    test comes first, so the function, the class or the file around it stands for it.
+    """
+    tree = ast.parse(text)
+    around: list[Any] = []
+
+    def enter(node: ast.AST) -> None:
+        for child in ast.iter_child_nodes(node):
+            first = getattr(child, "lineno", None)
+            for decorator in getattr(child, "decorator_list", []):
+                first = min(first, decorator.lineno)
+            if first is None or first <= line <= child.end_lineno:
+                if isinstance(child, ast.stmt):
+                    around.append(child)
+                enter(child)
+
+    enter(tree)
+    statement: list[range] = []
+    outer = [one for one in around if isinstance(one, ast.FunctionDef | ast.ClassDef)]
+    functions = [one for one in outer if isinstance(one, ast.FunctionDef)]
+    if functions and line >= functions[-1].body[0].lineno:
+        first, body = around[-1].lineno, getattr(around[-1], "body", None)
+        last = body[0].lineno - 1 if body else around[-1].end_lineno
+        statement = [range(line, line + 1), range(first, max(last, first) + 1)]
+    wider = [range(one.body[0].lineno, one.end_lineno + 1) for one in reversed(outer)]
+    return statement, [*wider, range(1, len(text.splitlines()) + 1)]
+
+
+def tests_of(suite: Suite, root: Path, mutant: Mutant, limit: float) -> list[str]:
+    """The quickest tests that run what is changed."""
+    by_line = suite.lines.get(mutant.path, {})
+    statement, wider = spans((root / mutant.path).read_text(), mutant.line)
+    if statement and not any(line in by_line for line in statement[-1]):
+        return []  # nothing runs it, not even an import
+    found: set[str] = set()
+    for span in [*statement, *wider]:
+        found = {one for line in span for one in by_line.get(line, ())} & suite.seconds.keys()
+        if found:
+            break
+    quickest, total = [], 0.0
+    for one in sorted(found - suite.unfit, key=lambda one: (suite.seconds[one], one)):
+        total += suite.seconds[one]
+        if total > limit and quickest:
+            break
+        quickest.append(one)
+    return quickest
+
+
+# Running them
+
+
+def forked(
+    root: Path, tests: Sequence[str], seconds: float, log: Path
+) -> tuple[bool, bool, list[str]]:
+    """Run tests in a fork: whether all passed, whether they ran too long, and which failed."""
+    told = log.with_suffix(".failed")
+    told.write_text("")
+    child = os.fork()
+    if child == 0:
+        _tests(root, tests, seconds, log, told)
+    worked, used, look = time.monotonic(), 0.0, 0.0
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended or time.monotonic() - worked > IDLE:
+            break
+        if time.monotonic() > look:
+            if (now := _processor_seconds(child)) != used:
+                worked, used = time.monotonic(), now
+            look = time.monotonic() + 5
+        time.sleep(0.05)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
+    if not ended:
+        os.waitpid(child, 0)
+    late = not ended or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU)
+    return bool(ended and status == 0), late, told.read_text().split("\n")[:-1]
+
+
+def _processor_seconds(process: int) -> float:
+    """What a process and those that it started have used, in tenths of a second."""
+    total = 0.0
+    with contextlib.suppress(psutil.NoSuchProcess):
+        whole = psutil.Process(process)
+        for one in [whole, *whole.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                total += sum(one.cpu_times())
+    return round(total, 1)
+
+
+def _tests(root: Path, tests: Sequence[str], seconds: float, log: Path, told: Path) -> None:
+    """The forked process: it does not return."""
+    code = 99
+    try:
+        os.setsid()
+        with log.open("w") as to:
+            os.dup2(to.fileno(), 1)
+            os.dup2(to.fileno(), 2)
+        resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 30))
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        os.environ.update(environment(root))
+        os.chdir(root)
+        sys.path.insert(0, str(root))
+        sys.dont_write_bytecode = False  # pytest keeps what it makes of the tests
+        import pytest
+
+        seen = Seen()
+        code = int(pytest.main(["-x", *SETTINGS, "-p", "no:xdist", *tests], plugins=[seen]))
+        told.write_text("".join(f"{one}\n" for one in seen.failed))
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
+class Trial:
+    """A copy of a repository in which one file at a time is changed, and its tests."""
+
+    def __init__(
+        self,
+        source: Path = HERE,
+        work: Path | None = None,
+        *,
+        targets: Sequence[str] = TARGETS,
+        tests: Sequence[str] = TESTS,
+        limit: float = 90.0,
+    ) -> None:
+        self.targets, self.limit = targets, limit
+        self.work = Path(work or tempfile.mkdtemp(prefix="mutants-")).resolve()
+        self.root = self.work / "copy"
+        shutil.rmtree(self.root, ignore_errors=True)
+        for path in files(source):
+            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / path, self.root / path)
+        self.suite = learn(self.root, targets, tests, self.work)
+        # Bytecode of the package is told stale by what a file has, not by when it was written.
+        subprocess.run(
+            [sys.executable, "-m", "compileall", "-qf", "--invalidation-mode", "checked-hash",
+             PACKAGE],
+            cwd=self.root,
+            check=False,
+            env=environment(self.root) | {"PYTHONDONTWRITEBYTECODE": ""},
+        )  # fmt: skip
+        for name in self.suite.modules:
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
+        self._clean: dict[str, bool] = {}
+
+    def seconds(self, took: float) -> float:
+        """Processor seconds for tests that took some without a change."""
+        return 20 + 4 * took
+
+    def verdict(self, mutant: Mutant, changed: str) -> Verdict:
+        path, log = self.root / mutant.path, self.work / "mutant.log"
+        text = path.read_text()
+        while True:
+            tests = tests_of(self.suite, self.root, mutant, self.limit)
+            if not tests:
+                return Verdict(mutant, "survived", "no test runs it")
+            path.write_text(changed)
+            try:
+                allowed = self.seconds(sum(self.suite.seconds[one] for one in tests))
+                passed, late, failed = forked(self.root, tests, allowed, log)
+            finally:
+                path.write_text(text)
+            if passed:
+                return Verdict(mutant, "survived", tests=len(tests))
+            witness = (failed or tests)[0]
+            if self.clean(witness):
+                fate = "timed out" if late else "killed"
+                return Verdict(mutant, fate, failed[0] if failed else "", len(tests))
+            self.suite.unfit.add(witness)
+
+    def clean(self, test: str) -> bool:
+        """Whether a test passes where nothing is changed."""
+        if test not in self._clean:
+            took = self.suite.seconds.get(test, 10.0)
+            passed, _, _ = forked(self.root, [test], 60 + 10 * took, self.work / "clean.log")
+            self._clean[test] = passed
+        return self._clean[test]
+
+    def run(self, count: int, seed: int, until: float = float("inf")) -> Iterator[Verdict]:
+        """The verdicts of a sample, one after the other, until a time of the monotonic clock."""
+        for mutant, changed in list(sample(self.root, self.targets, count, seed)):
+            if time.monotonic() > until:
+                return
+            yield self.verdict(mutant, changed)
+
+
+@functools.cache
+def files(source: Path) -> tuple[str, ...]:
+    """What belongs to a repository; all files of a folder that is none."""
+    asked = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(asked, cwd=source, capture_output=True, text=True, check=False)
+    if listed.returncode == 0:
+        found = listed.stdout.splitlines()
+        return tuple(one for one in found if (source / one).is_file())
+    found = [str(path.relative_to(source)) for path in source.rglob("*") if path.is_file()]
+    return tuple(found)
+
+
+def score(verdicts: Sequence[Verdict]) -> float:
+    """Percent of the mutants that did not survive."""
+    return 100 * sum(one.fate != "survived" for one in verdicts) / max(1, len(verdicts))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sample", type=int, default=100, help="mutants to try")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample")
+    parser.add_argument("--limit", type=float, default=90.0, help="seconds of tests for a mutant")
+    parser.add_argument("--work", type=Path, help="folder for the copy and the clean run")
+    parser.add_argument("--only", default="", help="leave out files whose path has no such part")
+    args = parser.parse_args()
+    trial = Trial(work=args.work, limit=args.limit)
+    if args.only:
+        trial.targets = [one for one in sources(trial.root, TARGETS) if args.only in one]
+    verdicts = []
+    for verdict in trial.run(args.sample, args.seed):
+        verdicts.append(verdict)
+        one = verdict.mutant
+        print(f"{verdict.fate}: {one.path}:{one.line}:{one.column} {one.operator}", flush=True)
+        print(f"  - {one.before}\n  + {one.after}\n  {verdict.by} ({verdict.tests})", flush=True)
+    print(f"{score(verdicts):.1f} % of {len(verdicts)} did not survive")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""What watches a run, step by step."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from graphcondense.core.callbacks import EarlyStop, JsonLog, Progress, TimeBudget, Validate
+from graphcondense.core.clock import Clock
+from graphcondense.core.scalars import WithScalars
+from graphcondense.ops import progress
+from tests.core.test_engine import Points
+
+
+def state(step: int = 1, steps: int = 10, **rest: Any) -> Any:
+    given = {"step": step, "schedule": SimpleNamespace(steps=steps), "metrics": {}, "stop": None}
+    given |= {"loss": torch.tensor(0.123456), "syn": Points(), **rest}
+    return SimpleNamespace(**given, done=given["step"] >= steps or given["stop"] is not None)
+
+
+class Bar:
+    """In the place of tqdm's."""
+
+    def __init__(self, **given: Any) -> None:
+        self.given, self.shown, self.closed, self.due = given, [], False, False
+
+    def update(self) -> bool:
+        return self.due
+
+    def set_postfix(self, shown: dict[str, str], refresh: bool) -> None:
+        assert not refresh
+        self.shown.append(shown)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize(("percent", "said"), [(True, "81.2"), (False, "0.8125")])
+def test_the_bar_shows_the_loss_and_the_last_score(
+    percent: bool, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "tqdm", Bar)
+    shows = Progress("title", percent=percent)
+    shows.start(state(3))
+    given = shows.bar.given
+    assert (given["total"], given["initial"], given["desc"]) == (10, 3, "title")
+    assert given["disable"] is None  # tqdm then asks whether there is a terminal
+    shows.step(state(4))
+    assert shows.bar.shown == []  # tqdm was not due, and nothing was measured
+    shows.bar.due = True
+    shows.step(state(5))
+    shows.bar.due = False
+    shows.step(state(6, metrics={"validation": 0.8125}))
+    shows.bar.due = True
+    shows.step(state(7))
+    assert shows.bar.shown == [
+        {"loss": "0.1235"},
+        {"loss": "0.1235", "val": said},
+        {"loss": "0.1235", "val": said},
+    ]
+    shows.end(state())
+    assert shows.bar.closed
+
+
+def test_a_line_now_and_then_and_whenever_something_was_measured(tmp_path: Any) -> None:
+    log = JsonLog(tmp_path / "log", every=4)
+    log.start(state(0))
+    for step in range(1, 11):
+        log.step(state(step, metrics={"validation": 0.5} if step == 3 else {}))
+    log.end(state())
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == [f'{{"step": {n}' for n in (3, 4, 8, 10)]
+    assert '"validation": 0.5' in lines[0]
+    assert log.state_dict() == {"seconds": log.seconds}
+
+
+def test_patience_counts_scores_in_a_row_that_are_no_better() -> None:
+    stop, at = EarlyStop(2), state()
+    for score in (0.5, 0.4, 0.6, 0.6):
+        at.metrics = {"validation": score}
+        stop.step(at)
+        assert at.stop is None
+        stop.step(state())  # nothing was scored
+    assert (stop.best, stop.since) == (0.6, 1)
+    at.metrics = {"validation": 0.1}
+    stop.step(at)
+    assert at.stop == "no better validation score in 2 in a row"
+    again = EarlyStop(2)
+    again.load_state_dict(stop.state_dict())
+    resumed = state()
+    again.start(resumed)
+    assert resumed.stop == at.stop
+    endless = EarlyStop(None)
+    endless.load_state_dict(stop.state_dict())
+    endless.start(fresh := state())
+    assert fresh.stop is None
+
+
+def test_an_extra_score_is_no_sign_of_anything() -> None:
+    validate = Validate(lambda small: 0.0, 5)
+    validate.extra = True
+    stop, at = EarlyStop(1, validate), state(metrics={"validation": 0.1})
+    stop.step(at)
+    assert (stop.best, stop.since) == (float("-inf"), 0)
+
+
+@pytest.mark.parametrize(
+    ("limit", "step", "ends"),
+    # 10 s are gone and a score takes 3: it is kept free, and twice where this step is scored.
+    [(13.0, 1, True), (13.1, 1, False), (16.0, 5, True), (16.1, 5, False), (16.0, 4, False)],
+)
+def test_time_for_scores_is_kept_free(limit: float, step: int, ends: bool) -> None:
+    clock, validate = Clock(), Validate(lambda small: 0.0, 5)
+    clock._began -= 10
+    validate.seconds = 3.0
+    budget, at = TimeBudget(limit - 1e-2 * ends, clock, validate), state(step)
+    budget.start(at)
+    budget.step(at)
+    assert (at.stop is not None) is budget.spent is ends
+    assert clock.updates == 1
+    without = TimeBudget(10.5, clock)
+    without.step(later := state())
+    assert later.stop is None
+    TimeBudget(None, clock).step(later)
+    assert later.stop is None
+
+
+def test_every_so_many_steps_and_the_last_are_scored() -> None:
+    validate = Validate(lambda small: 0.0, 4)
+    assert [step for step in range(1, 11) if validate.due(state(step))] == [4, 8, 10]
+    assert Validate(lambda small: 0.0, 0).due(state(3))
+
+
+def test_the_first_of_equal_scores_is_kept() -> None:
+    scores = iter([0.5, 0.7, 0.7, 0.6])
+    validate, syn = Validate(lambda small: next(scores), 1), Points()
+    validate.start(state(0, syn=syn))
+    assert validate.start_score == 0.5
+    for step in (1, 2, 3):
+        with torch.no_grad():
+            syn.x.fill_(step)
+        validate.step(at := state(step, syn=syn))
+        assert at.metrics["validation"] in (0.7, 0.6)
+    validate.end(state(3, syn=syn))
+    assert (validate.best, validate.best_step) == (0.7, 1)
+    assert bool((syn.x == 1).all())
+
+
+def test_positive_numbers_beside_a_set() -> None:
+    both = WithScalars(Points(), {"lr": [0.5, 2.0]})
+    assert both.scalar("lr").tolist() == pytest.approx([0.5, 2.0])
+    assert both.groups().keys() == {"x", "other", "lr"}
+    with pytest.raises(ValueError, match=r"lr must be above 0, got \[0.0\]"):
+        WithScalars(Points(), {"lr": [0.0]})
+    with pytest.raises(ValueError, match="have a group 'x' of their own"):
+        WithScalars(Points(), {"x": [1.0]})

@@ -1,0 +1,108 @@
+"""How large a condensed set may be: sizes by hand, and what is refused in which words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from graphcondense.ops.budget import Budget
+
+
+class Told(Budget):
+    """Says which numbers a hint is given."""
+
+    def instead(self, missing: int, total: int) -> str:
+        return f"; missing {missing} of {total}"
+
+
+def shares(counts: list[int], total: int = 1000, **named: Any) -> list[int]:
+    sizes = {key: named.pop(key) for key in ("example_bytes", "pair_bytes") if key in named}
+    return Told(**named).allocate(torch.tensor(counts), total, **sizes).tolist()
+
+
+@pytest.mark.parametrize(
+    ("size", "n"),
+    # 5 examples of 10 bytes and their 10 pairs take 60, 6 and their 15 pairs 75.
+    [(59, 4), (60, 5), (74, 5), (75, 6), (20, 1), (10**9, 20)],
+)
+def test_bytes_hold_examples_and_their_pairs(size: int, n: int) -> None:
+    assert shares([20], bytes=size, example_bytes=10, pair_bytes=1) == [n]
+
+
+def test_bytes_without_pairs() -> None:
+    assert shares([9, 9], bytes=69, example_bytes=10) == [3, 3]
+    assert shares([9], bytes=3, example_bytes=1) == [3]
+    with pytest.raises(ValueError, match="bytes= needs real data that know the size"):
+        shares([9, 9], bytes=69)
+    with pytest.raises(ValueError, match="bytes=9 gives 0 examples, below one for each of 2"):
+        shares([9, 9], bytes=9, example_bytes=10)
+
+
+@pytest.mark.parametrize("rule", ["remainder", "floor"])
+def test_the_largest_class_gives_back_what_one_each_overdraws(rule: str) -> None:
+    assert shares([1, 1, 1, 10], nodes=4, rule=rule) == [1, 1, 1, 1]
+    assert shares([1, 1, 1, 10], nodes=5, rule=rule) == [1, 1, 1, 2]
+    assert shares([5, 1, 1, 10, 1], nodes=6, rule=rule) == [1, 1, 1, 2, 1]
+
+
+def test_a_full_class_passes_the_rest_on() -> None:
+    # Floors are 1, 1 and 2; the largest class has room for one, then the next larger one.
+    assert shares([2, 2, 3], nodes=6) == [1, 2, 3]
+    assert shares([2, 2, 3], nodes=7) == [2, 2, 3]
+    assert shares([2, 2, 3], nodes=6, rule="floor") == [1, 1, 2]
+
+
+def test_a_share_is_rounded_as_it_is_meant() -> None:
+    """0.29 of 100 is 28.999999999999996 in floating point."""
+    assert sum(shares([50, 50], ratio=0.29)) == 29
+    assert sum(shares([50, 50], 300, ratio=0.29, of="all")) == 87
+    assert shares([50, 50], size=30) == shares([50, 50], nodes=30)
+
+
+def test_exactly_one_budget() -> None:
+    with pytest.raises(ValueError, match=r"give exactly one of nodes=, size=.*; got none"):
+        shares([5])
+    with pytest.raises(TypeError, match="positional"):
+        Budget(7)  # type: ignore[misc]
+    with pytest.raises(ValueError, match="got nodes=3, per_class=2"):
+        shares([5], nodes=3, per_class=2)
+
+
+def test_as_many_as_there_are_and_one_more() -> None:
+    assert shares([3, 3], nodes=6) == [3, 3]
+    assert shares([3, 3], per_class=3) == [3, 3]
+    assert shares([3, 3], nodes=2) == [1, 1]
+    with pytest.raises(ValueError, match="nodes=1 gives 1 examples, below one for each of 2"):
+        shares([3, 3], nodes=1)
+    with pytest.raises(ValueError, match="class 0 would get 4 examples but has only 3 training"):
+        shares([3, 4], per_class=4)
+    with pytest.raises(ValueError, match=r"one class, so per_class=4 counts all .* there are 3"):
+        shares([3], per_class=4)
+
+
+@pytest.mark.parametrize(
+    ("counts", "total", "named", "missing"),
+    [
+        ([3, 3], 9, {"nodes": 9}, 2),  # three more in all
+        ([3, 3], 9, {"nodes": 8}, 1),
+        ([1, 9], 99, {"nodes": 12, "rule": "equal"}, 5),  # six each
+        ([8, 9], 99, {"nodes": 23, "rule": "equal"}, 3),
+        ([3, 3], 9, {"nodes": 10}, 10),  # more than there is: one more than all
+        ([3, 4], 99, {"per_class": 5}, 2),  # the class that lacks most
+        ([1, 9], 99, {"nodes": 6, "rule": "equal"}, 2),
+    ],
+)
+def test_a_hint_is_given_what_is_missing(
+    counts: list[int], total: int, named: dict[str, Any], missing: int
+) -> None:
+    with pytest.raises(ValueError, match=f"lower the budget.*; missing {missing} of {total}$"):
+        shares(counts, total, **named)
+
+
+def test_another_rule_helps_only_where_a_rule_chose() -> None:
+    with pytest.raises(ValueError, match="lower the budget or choose another rule"):
+        shares([1, 9], nodes=6, rule="equal")
+    with pytest.raises(ValueError, match="lower the budget; missing"):
+        shares([1, 9], per_class=3)

@@ -1,0 +1,120 @@
+"""JSON, YAML and files that are written whole, by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from graphcondense.ops import json as ours
+from graphcondense.ops.files import as_whole, cache_root, writable, write_all, write_whole
+from graphcondense.ops.json import check_nest, read_json, read_json_file, read_json_lines
+from graphcondense.ops.yaml import read_yaml, read_yaml_file
+
+
+def nested(depth: int) -> object:
+    value: object = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def test_a_file_of_json_is_named_where_it_cannot_be_read(tmp_path: Path) -> None:
+    for read in (read_json_file, read_json_lines):
+        with pytest.raises(ValueError, match=r"cannot read .*missing: "):
+            read(tmp_path / "missing")
+    (tmp_path / "bytes").write_bytes(b"\xff{}")
+    with pytest.raises(ValueError, match=r"bytes is no text in UTF-8"):
+        read_json_file(tmp_path / "bytes")
+    (tmp_path / "good").write_text('{"a": [1, 2.5, "x", null, true]}')
+    assert read_json_file(tmp_path / "good") == {"a": [1, 2.5, "x", None, True]}
+
+
+def test_only_the_last_line_may_be_cut_short(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    for text, rows in (
+        ('{"a": 1}\n{"a": 2}\n', [{"a": 1}, {"a": 2}]),
+        ('{"a": 1}\n{"a": 2}', [{"a": 1}, {"a": 2}]),
+        ('{"a": 1}\n{"a":', [{"a": 1}]),
+        ('{"a": 1}\n7', [{"a": 1}]),
+        ("", []),
+    ):
+        path.write_text(text)
+        assert read_json_lines(path) == rows
+    path.write_text('{"a":')
+    with pytest.raises(ValueError, match=r"cannot read .*log, line 1: "):
+        read_json_lines(path)
+    path.write_text('{"a": 1}\n[2]\n{"a": 3}\n')
+    with pytest.raises(ValueError, match=r"log, line 2, is no mapping; take the line out"):
+        read_json_lines(path)
+
+
+def test_depth_and_number_of_values_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_nest(nested(ours.DEPTH))
+    with pytest.raises(ValueError, match=f"nested deeper than {ours.DEPTH}"):
+        check_nest(nested(ours.DEPTH + 1))
+    with pytest.raises(ValueError, match="cannot read it: lists or mappings are nested deeper"):
+        read_json("[" * 100_000 + "]" * 100_000, "it")
+    monkeypatch.setattr(ours, "MEMBERS", 5)
+    check_nest([1, 2, {"a": 3, "b": 4}][:2])
+    check_nest([[1, 2], 3, 4])
+    with pytest.raises(ValueError, match="more than 5 values"):
+        check_nest([[1, 2], 3, 4, 5])
+
+
+@pytest.mark.parametrize("digits", ["9" * 301, "9" * 5000])
+def test_numbers_that_no_float_holds(digits: str) -> None:
+    with pytest.raises(ValueError, match=f"a number of {len(digits)} digits"):
+        read_json(digits, "it")
+    assert read_json("9" * 300, "it") == int("9" * 300)
+
+
+def test_text_that_is_no_unicode() -> None:
+    for text in (r'"\ud800"', r'{"\ud800": 1}', r'[["\ud800"]]'):
+        with pytest.raises(ValueError, match="is no Unicode"):
+            read_json(text, "it")
+
+
+def test_a_file_of_yaml_is_a_mapping_of_names(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_text("a: 1\nb: [2]\n")
+    assert read_yaml_file(path) == {"a": 1, "b": [2]}
+    for text in ("[1]", "1: 2", ""):
+        path.write_text(text)
+        with pytest.raises(ValueError, match="is not a mapping of names to values"):
+            read_yaml_file(path)
+    path.write_bytes(b"\xff")
+    with pytest.raises(ValueError, match=r"cannot read .*config"):
+        read_yaml_file(path)
+    with pytest.raises(ValueError, match=r"cannot read .*nowhere"):
+        read_yaml_file(tmp_path / "nowhere")
+    for text in ("[" * 2000, "? [1]\n: 2", "{a: 1, a: "):
+        with pytest.raises(yaml.YAMLError):
+            read_yaml(text)
+
+
+def test_files_are_whole_or_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = tmp_path / "deep" / "one", tmp_path / "two"
+    write_all({one: "text", two: b"bytes"})
+    assert (one.read_text(), two.read_bytes()) == ("text", b"bytes")
+    assert write_whole(str(two), "again") == two
+    one.unlink()
+    one.mkdir()  # a folder in its place cannot be replaced
+    with pytest.raises(OSError, match="one"):
+        write_all({one: "new", tmp_path / "three": "new"})
+    with pytest.raises(TypeError), as_whole(two) as draft:
+        draft.write_text(7)  # type: ignore[arg-type]
+    assert two.read_text() == "again"
+    with as_whole(two) as draft:
+        draft.write_text("whole")
+    assert two.read_text() == "whole"
+    assert {path.name for path in tmp_path.iterdir()} == {"deep", "two"}
+    assert list(one.parent.iterdir()) == [one]
+    with pytest.raises(ValueError, match=r"cannot write experts into .*two"):
+        writable(two, "experts into")
+    assert writable(tmp_path / "new" / "folder").is_dir()
+    monkeypatch.setenv("GRAPHCONDENSE_CACHE", str(tmp_path))
+    assert cache_root() == tmp_path
+    monkeypatch.delenv("GRAPHCONDENSE_CACHE")
+    assert cache_root() == Path.home() / ".cache" / "graphcondense"

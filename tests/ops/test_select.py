@@ -1,0 +1,58 @@
+"""Representative rows by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from graphcondense.ops.criteria import masked_bce, masked_mse
+from graphcondense.ops.select import CHOICES, choose_central, choose_centres
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("name", sorted(CHOICES))
+@pytest.mark.parametrize(
+    "x",
+    [torch.randn(7, 3, generator=generator()), torch.ones(7, 2), torch.arange(7.0)[:, None] // 3],
+)
+def test_rows_are_taken_once(name: str, x: Tensor) -> None:
+    """Also of rows that are alike."""
+    for k in (1, 3, 7):
+        found = CHOICES[name](x, k, generator()).tolist()
+        assert len(found) == len(set(found)) == k
+        assert set(found) <= set(range(7))
+
+
+@pytest.mark.parametrize("name", ["random", "central"])
+def test_each_row_may_be_drawn(name: str) -> None:
+    x = torch.arange(5.0)[:, None]
+    found = {row for seed in range(40) for row in CHOICES[name](x, 2, generator(seed)).tolist()}
+    assert found == set(range(5))
+
+
+def test_the_most_central_row_and_no_other_is_certain() -> None:
+    x = torch.tensor([[0.0, 0.0], [6.0, 0.0], [2.0, 3.0], [0.0, 9.0]])  # their mean is (2, 3)
+    assert {int(choose_central(x, 3, generator(seed))[0]) for seed in range(9)} == {2}
+
+
+def test_centres_are_means_of_clusters() -> None:
+    x = torch.tensor([[0.0], [1.0], [10.0], [11.0], [12.0]])
+    found = choose_centres(x, 2, generator())
+    assert found.dtype == x.dtype
+    assert sorted(found.flatten().tolist()) == pytest.approx([0.5, 11.0])
+    for k in (5, 9):  # every row is its own
+        own = choose_centres(x, k, generator())
+        assert torch.equal(own, x)
+        assert own.data_ptr() != x.data_ptr()
+
+
+def test_losses_of_labels_that_are_all_missing_are_zero() -> None:
+    hole = torch.full((2, 1), torch.nan)
+    out = torch.ones(2, 1)
+    assert float(masked_bce(out, hole)) == float(masked_mse(out, hole)) == 0
+    y = torch.tensor([[3.0, torch.nan], [torch.nan, 5.0]])
+    assert float(masked_mse(torch.ones(2, 2), y)) == (4 + 16) / 2
