@@ -208,7 +208,8 @@ class Check:
         if self.found is None or self.wanted is None:
             return f"{self.what}: not measured yet"
         short = self.found - self.wanted if self.at_most else self.wanted - self.found
-        verdict = "**reached**" if short <= 0 else f"**not reached by {short:.1f}**"
+        by = f"{short:.1f}" if short >= 0.05 else "less than 0.05"
+        verdict = "**reached**" if short <= 0 else f"**not reached by {by}**"
         return (
             f"{self.what}: {self.found:.1f}{self.unit}, aim {sign} {self.wanted:.1f}{self.unit}; "
             f"{verdict}"
