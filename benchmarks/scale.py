@@ -611,7 +611,9 @@ def draw(path: Path, found: Mapping[str, Any]) -> None:
     saved(figure, path)
 
 
-def keep(out: Path, key: str, rows: list[Any], fits: list[Any], every: list[Any]) -> dict[str, Any]:
+def keep(
+    out: Path, key: str, rows: list[Any], fits: list[Any], every: Sequence[Any] = ()
+) -> dict[str, Any]:
     """Put new rows in the place of old ones of the same name, and write the file."""
     path = out / "scale.json"
     empty: dict[str, Any] = {"tables": {}, "fits": []}
@@ -625,7 +627,7 @@ def keep(out: Path, key: str, rows: list[Any], fits: list[Any], every: list[Any]
     names = {(row["part"], row["over"]) for row in fits}
     found["fits"] = [r for r in found["fits"] if (r["part"], r["over"]) not in names] + fits
     if every:
-        found["sweep"] = every
+        found["sweep"] = [*every]
     path.write_text(json.dumps(found, indent=1))
     return found
 

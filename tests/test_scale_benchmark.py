@@ -138,13 +138,21 @@ def test_new_rows_take_the_place_of_old_ones(scale: ModuleType, tmp_path: Path) 
     points = [{"size": n, "seconds": n / 10, "error": None} for n in (1, 2)]
     fits = [{"part": "matching", "over": "d", "points": points, "error": None, "exponent": 1.0}]
     scale.keep(tmp_path, "scale 1", [row("matching", 1), row("condense:cgc", 5)], fits)
+    every = [
+        {"method": "slow", "scale": 1, "nodes": 454, "seconds": 9.0, "peak": 2**30, "more": 2**20},
+        {"method": "quick", "scale": 1, "nodes": 454, "seconds": 2.0, "peak": 2**29, "more": 0},
+        {"method": "kron", "scale": 1, "nodes": 454, "error": "ValueError: needs 3 TB"},
+    ]
+    scale.keep(tmp_path, "scale 1", [], [], every)
     found = scale.keep(tmp_path, "scale 1", [row("matching", 2)], [])
     assert [(r["part"], r["now"]["seconds"]) for r in found["tables"]["scale 1"]] == [
         ("matching", 2), ("condense:cgc", 5),
     ]  # fmt: skip
     assert found == json.loads((tmp_path / "scale.json").read_text())
     scale.write_page(tmp_path, found)
-    assert "`condense`, `cgc`" in (tmp_path / "scale.md").read_text()
+    page = (tmp_path / "scale.md").read_text()
+    assert "`condense`, `cgc`" in page
+    assert page.index("| `quick` | 2 |") < page.index("| `slow` | 9 |") < page.index("3 TB")
     assert (tmp_path / "scale.png").stat().st_size > 1000
 
 

@@ -471,7 +471,7 @@ def test_equal_nodes_are_parted_at_random() -> None:
     """No bin width tells them apart, and the budget is exact all the same."""
     data = toy_graph()
     data.x, data.edge_index = torch.ones_like(data.x), data.edge_index[:, :0]
-    data.train_mask[:] = True
+    data.train_mask[:], data.val_mask[:], data.test_mask[:] = True, False, False
     assert coarse("ugc", data, nodes=31).num_nodes == 31
 
 
