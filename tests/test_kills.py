@@ -44,3 +44,15 @@ def test_a_killed_bench_leaves_no_cell_and_runs_none_twice(kills: ModuleType) ->
     want, took = kills.bench_undisturbed()
     assert want.keys() == {"random", "kcenter", "whole"}
     assert kills.killed_bench(want, took, random.Random(0), kills=1) == ""
+
+
+def test_a_lock_that_a_kill_left_beside_a_finished_cell_goes(tmp_path: Path) -> None:
+    """Also where nothing is left to run; that of an unfinished cell stays with its owner."""
+    from argparse import Namespace
+
+    from graphcondense.cli.bench import run_all
+
+    for name in ("a.json", ".a.lock", ".b.lock"):
+        (tmp_path / name).write_text("")
+    assert run_all(Namespace(workers=1), [], tmp_path, ["a"]) == ({}, False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".b.lock", "a.json"]

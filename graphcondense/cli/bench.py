@@ -225,6 +225,9 @@ def run_all(
     if done := len(names) - len(todo):
         note(f"{done} of {len(names)} cells are there")
     log = CellLog(cells, todo)
+    for lock in cells.glob(".*.lock"):  # of a process that was killed after a cell's end
+        if log.path(lock.name[1:].removesuffix(".lock")).exists():
+            lock.unlink(missing_ok=True)
     if not todo:
         return {}, False
     if args.workers == "ray":
@@ -326,9 +329,6 @@ def in_processes(args: Namespace, argv: Sequence[str], log: CellLog) -> bool:
             return
         log.ended(name, last_line(errors) if process.returncode else "")
 
-    for lock in log.cells.glob(".*.lock"):  # of a process that was killed after a cell's end
-        if log.path(lock.name[1:].removesuffix(".lock")).exists():
-            lock.unlink(missing_ok=True)
     pool = ThreadPoolExecutor(workers)
     try:
         list(pool.map(one, log.todo))
