@@ -115,15 +115,12 @@ def write_page(out: Path) -> None:
             for budget in ((0,) if name == WHOLE else BUDGETS)
             if (cell := cells.read(cell_path(out, data, name, budget)))
         }
-        parts += [
-            table(data, budget, found) for budget in BUDGETS if (("exchange", budget) in found)
-        ]
-        rows += [
-            row(data, budget, name, found[name, 0 if name == WHOLE else budget])
-            for budget in BUDGETS
-            for name in (*SETS, WHOLE)
-            if ("exchange", budget) in found and (name, 0 if name == WHOLE else budget) in found
-        ]
+        for budget in BUDGETS:
+            if ("exchange", budget) not in found:
+                continue
+            known = {name: cell for (name, at), cell in found.items() if at in (0, budget)}
+            parts.append(table(data, budget, known))
+            rows += [row(data, budget, name, cell) for name, cell in known.items()]
     (out / "graph-transfer.md").write_text("\n".join(parts))
     (out / "graph-transfer.json").write_text(
         json.dumps({"kind": "GraphTransfer", "rows": rows}, indent=1)
@@ -131,21 +128,23 @@ def write_page(out: Path) -> None:
 
 
 def row(data: str, budget: int, name: str, cell: cells.Cell) -> dict[str, Any]:
-    """What was measured of one set, over all of its seeds and trainings; scores in per cent."""
-    spread = {m: of(cell, m, "test") for m in MODELS}
+    """What was measured of one set: means and standard deviations over all of its seeds and
+    trainings, as shares."""
+    tests = {m: [v for seed in cell["seeds"] for v in seed["models"][m]["test"]] for m in MODELS}
     first = cell["seeds"][0]
     return {
         **{"data": data, "per_class": budget, "set": name, "metric": first["metric"]},
         **{"seeds": len(cell["seeds"]), "trainings": first["trainings"]},
         "seconds": statistics.mean(seed["processor_seconds"] for seed in cell["seeds"]),
-        "models": {m: [statistics.mean(v), statistics.stdev(v)] for m, v in spread.items()},
+        "models": {
+            m: [statistics.mean(v), statistics.stdev(v) if len(v) > 1 else None]
+            for m, v in tests.items()
+        },
     }
 
 
-def table(data: str, budget: int, found: Mapping[tuple[str, int], cells.Cell]) -> str:
+def table(data: str, budget: int, known: Mapping[str, cells.Cell]) -> str:
     """One budget of one data set: a row a set, a column a model."""
-    rows = {name: found.get((name, 0 if name == WHOLE else budget)) for name in (*SETS, WHOLE)}
-    known = {name: cell for name, cell in rows.items() if cell}
     first = next(iter(known.values()))["seeds"][0]
     metric = {"rocauc": "ROC-AUC", "accuracy": "accuracy"}[first["metric"]]
     small = [name for name in known if name != WHOLE]

@@ -312,7 +312,7 @@ def of_graph_transfer(source: str, content: Found) -> Iterator[Lines]:
                 line_of(
                     row["set"],
                     (row["seeds"], row["trainings"]),
-                    {m: [round(v, 1) for v in pair] for m, pair in row["models"].items()},
+                    {m: _pair(*pair) for m, pair in row["models"].items()},
                     row["seconds"] if row["set"] != WHOLE else None,
                 )
                 for row in own

@@ -218,7 +218,7 @@ def update(state: State, objective: Objective, real: Source) -> None:
 
 
 @contextmanager
-def _resting(syn: Synthetic, active: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+def _resting(syn: Synthetic, active: Sequence[Tensor]) -> Iterator[Sequence[Tensor]]:
     """Parameters whose turn it is not need no gradient meanwhile, which spares their part of the
     backward pass."""
     turn = {id(p) for p in active}
@@ -226,7 +226,7 @@ def _resting(syn: Synthetic, active: Sequence[Tensor]) -> Iterator[list[Tensor]]
     for p in rest:
         p.requires_grad_(False)
     try:
-        yield list(rest)
+        yield rest
     finally:
         for p in rest:
             p.requires_grad_(True)

@@ -168,6 +168,11 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
     def check_training(self) -> None:
         self._steady = self.real.steady(self.training.validation_nodes)
 
+    @property
+    def _samples(self) -> bool:
+        """Whether not all validation nodes choose the epoch."""
+        return len(self._steady) < len(self.real.val)
+
     def read(self, small: object) -> tuple[Matrix, sp.csr_matrix, Rows, Tensor]:
         return read_labelled(small, self.real)
 
@@ -184,8 +189,7 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
         return "MLP" if model.__name__ == "MLP" else "GNN", model.edge_weights
 
     def settings(self, model: type[Stacked]) -> Mapping[str, object]:
-        read = len(self._steady)
-        sample = {"validation_nodes": read} if read < len(self.real.val) else {}
+        sample = {"validation_nodes": len(self._steady)} if self._samples else {}
         return asdict(self.training.of(model)) | sample
 
     def test_labels(self) -> Rows:
@@ -299,7 +303,7 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
         selected = {name: value.detach().clone() for name, value in live.items()}
         val = best = torch.full((len(seeds),), -1.0)
         epoch_selected = torch.zeros(len(seeds), dtype=torch.long)
-        seconds, steady = 0.0, "val" if len(self._steady) == len(self.real.val) else "steady"
+        seconds, steady = 0.0, "steady" if self._samples else "val"
         for epoch in tqdm(range(1, t.epochs + 1), kind.__name__, disable=not progress, leave=False):
             start = now(device)
             model.train()
@@ -319,7 +323,7 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
                 for seed in better.nonzero().flatten().tolist():
                     for name, value in live.items():
                         selected[name][seed].copy_(value[seed].detach())
-        if steady != "val":
+        if self._samples:
             best, val = (self._accuracy(model, one, "val") for one in (selected, live))
         return Trained(
             model=model,
