@@ -2,7 +2,8 @@
 
 A buffer of trajectories (Cazenavette et al., CVPR 2022, arXiv 2203.11932, section 3.1) is made once
 and serves every run with the same data, network and training. Each expert is one file, written
-whole, so an interrupted buffer goes on with the experts that are missing.
+whole, so an interrupted buffer goes on with the experts that are missing. Where every training step
+sees the same examples, many experts are trained at once, as one model whose weights are stacked.
 """
 
 from __future__ import annotations
@@ -10,17 +11,20 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.func import functional_call, vmap
 from torch.nn import functional as F
 
 from graphcondense.core import parallel
 from graphcondense.core.pools import View, initialise, leaves, viewed
-from graphcondense.core.types import Criterion, Learner, Saved, Source, Synthetic
+from graphcondense.core.types import Batch, Criterion, Learner, Saved, Source, Synthetic
 from graphcondense.ops.files import cache_root, writable, write_whole
 from graphcondense.ops.limits import at_least
 from graphcondense.ops.sizes import said
@@ -28,7 +32,50 @@ from graphcondense.ops.sizes import said
 SMALL = 32 * 2**20
 """Bytes up to which a buffer without a folder stays in memory."""
 
+TOGETHER = 384 * 2**20
+"""Bytes of weights and kept stages up to which experts are trained at once."""
+WORKING = 6
+"""Copies of the weights that training holds besides the kept stages, with what it computes."""
+
 FORMAT = 1
+
+Precision = Literal["full", "bfloat16"]
+"""How stages are kept: as they were trained, or as differences from the initial weights in half of
+the bytes, which keep three digits."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Where the weights move that inputs are multiplied with first: in the span of the inputs, which
+    are few rows of many features. Trained are their coordinates.
+
+    Attributes:
+        weight: name of the weights ``W [out, d]``.
+        basis: orthonormal columns ``Q [d, r]``; the inputs are given as ``X Q``.
+    """
+
+    weight: str
+    basis: Tensor
+
+
+class Settled(NamedTuple):
+    """All real examples in the form that is fastest for many networks at once.
+
+    Attributes:
+        batch: the examples.
+        span: of their inputs, where these are given by coordinates.
+    """
+
+    batch: Batch
+    span: Span | None = None
+
+
+Settle = Callable[[Batch], Settled]
+"""All real examples, settled once."""
+
+Course = Callable[[int, Batch], Batch]
+"""What a training step, counted from 0, sees of all real examples; the inputs stay, so that nothing
+is propagated anew."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +149,15 @@ class Buffer:
             :func:`cache_folder`, or memory alone where the buffer is not above :data:`SMALL` bytes.
         view: how training sees examples, such as augmented; named by ``identity``.
         criterion: loss of training.
+        precision: how stages are kept.
+        settle: trains many experts at once, where each step sees all examples and no view: what it
+            makes of them is made once. Expert ``i`` is the same to rounding however many others
+            are trained beside it; a buffer says by ``identity`` that it was made so.
+        course: which examples a step sees, named by ``identity``; with ``settle`` alone.
+        together: experts trained at once; by default as many as :data:`TOGETHER` bytes hold.
+
+    Raises:
+        ValueError: ``settle`` with batches or a view, or a course without it.
     """
 
     model: nn.Module
@@ -110,7 +166,19 @@ class Buffer:
     folder: str | Path | None = None
     view: View | None = None
     criterion: Criterion = F.cross_entropy
+    precision: Precision = "full"
+    settle: Settle | None = None
+    course: Course | None = None
+    together: int | None = None
     _stages: dict[int, dict[str, Tensor]] = field(default_factory=dict, repr=False, compare=False)
+    _seconds: dict[int, float] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        at_least(1, self, "together")
+        if self.settle is not None and (self.training.size is not None or self.view is not None):
+            raise ValueError("experts of batches or views are trained one by one: leave settle out")
+        if self.course is not None and self.settle is None:
+            raise ValueError("a course is for experts that are trained together: give settle")
 
     @property
     def key(self) -> str:
@@ -121,6 +189,7 @@ class Buffer:
             "training": asdict(self.training),
             "identity": dict(self.identity),
             "shapes": shapes,
+            **({} if self.precision == "full" else {"precision": self.precision}),
         }
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -133,13 +202,44 @@ class Buffer:
 
     @property
     def disk_bytes(self) -> int:
-        return self.training.disk_bytes(self.model)
+        whole = self.training.disk_bytes(self.model)
+        if self.precision == "full":
+            return whole
+        wide = sum(p.element_size() for p in self.model.parameters())
+        narrow = sum(2 for _ in self.model.parameters())
+        return whole * narrow // wide
 
     @property
     def memory_bytes(self) -> int:
-        """Most bytes held at once: all experts in memory, or one while it is trained."""
+        """Most bytes held at once: all experts in memory, or those that are trained at once."""
         whole = self.disk_bytes
-        return whole if self.place is None else whole // self.training.experts
+        one = whole // self.training.experts
+        if self.settle is None:
+            return whole if self.place is None else one
+        working = self._at_once * WORKING * self.training.stage_bytes(self.model)
+        return working + (whole if self.place is None else self._at_once * one)
+
+    @property
+    def _at_once(self) -> int:
+        """Experts trained at once."""
+        count = self.training.experts
+        if self.settle is None:
+            return 1
+        if self.together is not None:
+            return min(self.together, count)
+        one = self.disk_bytes // count + WORKING * self.training.stage_bytes(self.model)
+        return max(1, min(TOGETHER // one, count))
+
+    @property
+    def seconds(self) -> float:
+        """Processor seconds that the training of all experts took, whichever run did it; on a GPU
+        those of the clock. Of experts of earlier versions of this package 0."""
+        return sum(self._second(expert) for expert in range(self.training.experts))
+
+    def _second(self, expert: int) -> float:
+        if self.place is None or expert in self._seconds:
+            return self._seconds.get(expert, 0.0)
+        return float(self._header(expert).get("seconds", 0.0))
 
     def file(self, expert: int) -> Path:
         assert self.place is not None
@@ -168,8 +268,9 @@ class Buffer:
         try:
             self._make([expert for expert in mine if expert in missing], real)
             if self.place is None:
-                for made in parallel.gathered(self._stages):
+                for made, seconds in parallel.gathered((self._stages, self._seconds)):
                     self._stages.update(made)
+                    self._seconds.update(seconds)
             elif len(parallel.gathered(None)) > 1:  # all have ended
                 # What another process has written is not here where machines share no folder.
                 self._make([e for e in missing if self._wrong(e) is not None], real)
@@ -188,8 +289,25 @@ class Buffer:
         from graphcondense.ops.progress import tqdm
 
         quiet = None if parallel.is_main() else True
-        for expert in tqdm(experts, desc="experts", unit="expert", disable=quiet):
-            self._keep(expert, self._train(expert, real))
+        settled = None if self.settle is None or not experts else self.settle(real.batch())
+        with tqdm(total=len(experts), desc="experts", unit="expert", disable=quiet) as bar:
+            for first in range(0, len(experts), self._at_once):
+                some = experts[first : first + self._at_once]
+                began = self._now()
+                if settled is None:
+                    made = [self._train(some[0], real)]
+                else:
+                    made = self._train_together(some, settled, real)
+                each = (self._now() - began) / len(some)
+                for expert, stages in zip(some, made, strict=True):
+                    self._seconds[expert] = each
+                    self._keep(expert, stages)
+                bar.update(len(some))
+
+    def _now(self) -> float:
+        """Seconds of the processor, or of the clock on a GPU."""
+        on_cpu = next(self.model.parameters()).device.type == "cpu"
+        return time.process_time() if on_cpu else time.perf_counter()
 
     def weights(
         self, expert: int, stage: int, device: torch.device | None = None
@@ -210,7 +328,27 @@ class Buffer:
             kept = self._read(expert, stage)
         # In the model's order: a file has another, and sums over weights would round otherwise.
         names = [k for k, _ in self.model.named_parameters()]
+        if self.precision != "full":
+            first = self._first(expert)
+            kept = {k: first[k] + kept[k].to(first[k]) for k in names}
         return {k: kept[k].to(device=device, copy=True) for k in names}
+
+    def _first(self, expert: int) -> dict[str, Tensor]:
+        """The initial weights of an expert, on the CPU."""
+        return {k: v.cpu() for k, v in initialise(self.model, self._stream(expert)).items()}
+
+    def _stream(self, expert: int) -> Generator:
+        """The randomness of an expert."""
+        seed = hashlib.sha256(f"{self.training.seed} {expert}".encode()).digest()
+        return Generator().manual_seed(int.from_bytes(seed[:6], "big"))
+
+    def _header(self, expert: int) -> dict[str, Any]:
+        """What the file of an expert says of itself."""
+        from safetensors import safe_open
+
+        with safe_open(self.file(expert), "pt") as kept:
+            header: dict[str, Any] = json.loads((kept.metadata() or {}).get("expert", "{}"))
+        return header
 
     def _read(self, expert: int, stage: int) -> dict[str, Tensor]:
         from safetensors import SafetensorError, safe_open
@@ -234,7 +372,7 @@ class Buffer:
             return "missing"
         try:
             with safe_open(path, "pt") as kept:
-                header = json.loads((kept.metadata() or {}).get("expert", "{}"))
+                header = self._header(expert)
                 tensors = {k: kept.get_tensor(k) for k in kept.keys()}  # noqa: SIM118
         except (OSError, SafetensorError, ValueError) as error:
             return f"not readable ({error})"
@@ -263,8 +401,7 @@ class Buffer:
 
     def _train(self, expert: int, real: Source) -> dict[str, Tensor]:
         """All stages of one expert ``{name: [epochs + 1, ...]}``, on the CPU."""
-        seed = hashlib.sha256(f"{self.training.seed} {expert}".encode()).digest()
-        rng = Generator().manual_seed(int.from_bytes(seed[:6], "big"))
+        rng = self._stream(expert)
         device = next(self.model.parameters()).device
         drawn = initialise(self.model, rng)
         params = leaves(drawn, device)
@@ -275,11 +412,9 @@ class Buffer:
         sgd = torch.optim.SGD(
             params.values(), how.lr, momentum=how.momentum, weight_decay=how.weight_decay
         )
-        # Copied into storage of its own, so that no stage follows the weights in training.
-        stages = {k: torch.empty(how.epochs + 1, *v.shape, dtype=v.dtype) for k, v in drawn.items()}
+        stages = self._room(drawn)
         for epoch in range(how.epochs + 1):
-            for name, kept in stages.items():
-                kept[epoch].copy_(params[name].detach())
+            self._note([expert], [stages], epoch, params, drawn, how.steps(real))
             if epoch == how.epochs:
                 break
             for _ in range(how.steps(real)):
@@ -287,11 +422,95 @@ class Buffer:
                 if self.view is not None:
                     batch = viewed(batch, self.view, rng)
                 learner.train_step(batch, sgd)
-        if not all(bool(torch.isfinite(v).all()) for v in stages.values()):
-            raise FloatingPointError(
-                f"training of expert {expert} diverged: lower its learning rate {how.lr}"
-            )
         return stages
+
+    def _train_together(
+        self, experts: Sequence[int], settled: Settled, real: Source
+    ) -> list[dict[str, Tensor]]:
+        """All stages of several experts, trained as one model of stacked weights.
+
+        Where the inputs have a span, ``W_t = B_t Qᵀ + c_t (W_0 - W_0 Q Qᵀ)``: gradients have rows in
+        the span, so the coordinates ``B`` are trained, and what is outside follows weight decay
+        alone. SGD does not mind a change of basis.
+        """
+        how, (whole, span) = self.training, settled
+        device = next(self.model.parameters()).device
+        drawn = [self._first(expert) for expert in experts]
+        buffers = dict(self.model.named_buffers())
+        first = {k: torch.stack([one[k] for one in drawn]).to(device) for k in drawn[0]}
+        laid = Tensor.clone if isinstance(whole.inputs[0], Tensor) else _inputs_first
+        params = {k: laid(v) for k, v in first.items()}
+        if span is not None:
+            params[span.weight] = first[span.weight] @ span.basis
+            outside = first[span.weight] - params[span.weight] @ span.basis.mT
+        for param in params.values():
+            param.requires_grad_()
+        share = torch.ones(1, device=device, requires_grad=True)  # c_t
+
+        def losses(batch: Batch) -> Tensor:
+            """Of each expert ``[E]``."""
+
+            def outputs(weights: dict[str, Tensor]) -> Tensor:
+                out: Tensor = functional_call(self.model, {**weights, **buffers}, batch.inputs)
+                return out if batch.rows is None else out[batch.rows]
+
+            out: Tensor = vmap(self.criterion, (0, None))(vmap(outputs)(params), batch.y)
+            return out
+
+        sgd = torch.optim.SGD(
+            [*params.values(), share],
+            how.lr,
+            momentum=how.momentum,
+            weight_decay=how.weight_decay,
+        )
+        share.grad = torch.zeros_like(share)
+        stages, steps = [self._room(one) for one in drawn], how.steps(real)
+        for epoch in range(how.epochs + 1):
+            now: dict[str, Tensor] = dict(params)
+            if span is not None:
+                now[span.weight] = params[span.weight] @ span.basis.mT + share * outside
+            self._note(experts, stages, epoch, now, first, steps)
+            if epoch == how.epochs:
+                break
+            for step in range(epoch * steps, (epoch + 1) * steps):
+                batch = whole if self.course is None else self.course(step, whole)
+                # Each loss depends on the weights of its own expert alone.
+                grads = torch.autograd.grad(losses(batch).sum(), list(params.values()))
+                for param, grad in zip(params.values(), grads, strict=True):
+                    param.grad = grad
+                sgd.step()
+        return stages
+
+    def _room(self, drawn: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Storage of its own for all stages of an expert, so that none follows the weights in
+        training."""
+        kept = None if self.precision == "full" else torch.bfloat16
+        stages = self.training.epochs + 1
+        return {k: torch.empty(stages, *v.shape, dtype=kept or v.dtype) for k, v in drawn.items()}
+
+    @torch.no_grad()
+    def _note(
+        self,
+        experts: Sequence[int],
+        stages: Sequence[Mapping[str, Tensor]],
+        epoch: int,
+        params: Mapping[str, Tensor],
+        first: Mapping[str, Tensor],
+        steps: int,
+    ) -> None:
+        """Keep the weights of experts, stacked where they are several, after so many epochs of
+        ``steps`` steps, and see that they are finite."""
+        for name, now in params.items():
+            if self.precision != "full":
+                now = now - first[name].to(now)
+            for i, (expert, own) in enumerate(zip(experts, stages, strict=True)):
+                one = now if now.dim() + 1 == own[name].dim() else now[i]
+                own[name][epoch].copy_(one)
+                if not bool(torch.isfinite(own[name][epoch].sum(dtype=torch.float64))):
+                    raise FloatingPointError(
+                        f"training of expert {expert} diverged by step {epoch * steps}: lower its "
+                        f"learning rate {self.training.lr}"
+                    )
 
     def _keep(self, expert: int, stages: dict[str, Tensor]) -> None:
         if self.place is None:
@@ -299,8 +518,19 @@ class Buffer:
             return
         from safetensors.torch import save
 
-        header = {"key": self.key, "number": expert, "hash": _digest(stages)}
+        header = {
+            "key": self.key,
+            "number": expert,
+            "hash": _digest(stages),
+            "seconds": round(self._seconds.get(expert, 0.0), 3),
+        }
         write_whole(self.file(expert), save(stages, {"expert": json.dumps(header)}))
+
+
+def _inputs_first(stacked: Tensor) -> Tensor:
+    """The same matrices ``[E, out, in]``, in memory as ``[E, in, out]``: products with sparse inputs
+    then read whole rows."""
+    return stacked.mT.contiguous().mT if stacked.dim() == 3 else stacked.clone()
 
 
 def _digest(tensors: Mapping[str, Tensor]) -> str:

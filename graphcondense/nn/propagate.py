@@ -15,14 +15,41 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from graphcondense.core.experts import Settled, Span
 from graphcondense.core.pools import uniform
 from graphcondense.core.types import Batch
-from graphcondense.ops.adjacency import Adjacency, spmm
+from graphcondense.nn.batched.operators import Sparse, sparse_product
+from graphcondense.ops.adjacency import Adjacency, csr_tensor, scipy_csr, spmm
 
 ROWS = 4096
 """Of a hidden layer that are made at a time, where all of them would not fit a cache."""
 
 Operator: TypeAlias = Adjacency | tuple[Adjacency, ...]
+
+
+class Constant:
+    """A sparse matrix ``[n, m]`` as features or an operator that many models share under
+    ``torch.func.vmap``: its products have a fast gradient, in the other factor alone."""
+
+    layout = torch.sparse_csr
+
+    def __init__(self, matrix: Tensor) -> None:
+        self.shape = matrix.shape
+        self.parts = Sparse(scipy_csr(matrix), matrix.values())
+
+    def __len__(self) -> int:
+        return int(self.shape[0])
+
+    def __matmul__(self, other: Tensor) -> Tensor:
+        return sparse_product(self.parts, other)
+
+
+def constant(part: Any) -> Any:
+    """Sparse matrices as :class:`Constant`, all else as it is."""
+    if isinstance(part, tuple):
+        return tuple(map(constant, part))
+    sparse = isinstance(part, Tensor) and part.layout != torch.strided
+    return Constant(part) if sparse else part
 
 
 def hops_of(adj: Operator, hops: int) -> Sequence[Adjacency]:
@@ -98,6 +125,17 @@ class Propagation(nn.Module):
     def settled(self, batch: Batch) -> Batch:
         """A batch of the same outputs, with the work done that does not depend on the weights."""
         return batch
+
+    def shared(self, batch: Batch) -> Settled:
+        """:meth:`settled` for many models at once under ``torch.func.vmap``. Few dense rows of many
+        features come as their coordinates."""
+        batch = self.settled(batch)
+        x = batch.inputs[0]
+        if x.layout != torch.strided or 2 * len(x) > x.shape[1]:
+            return Settled(batch._replace(inputs=constant(batch.inputs)))
+        basis, coordinates = torch.linalg.qr(x.double().mT)
+        inputs = (coordinates.mT.to(x).contiguous(), *constant(batch.inputs[1:]))
+        return Settled(batch._replace(inputs=inputs), Span("lins.0.weight", basis.to(x)))
 
     def layers(self, x: Tensor, adj: Operator = None) -> list[Tensor]:
         """What every layer gives, the outputs last; on blocks the targets are the first rows."""
@@ -191,6 +229,18 @@ class GCN(Propagation):
             return batch
         first, *others = hops_of(adj, self.hops)
         return batch._replace(inputs=(spmm(first, x), (None, *others)))
+
+    def shared(self, batch: Batch) -> Settled:
+        """Sparse features come propagated, too: fewer rows are worth more entries, and all models
+        share the work."""
+        x, adj = batch.inputs
+        if adj is not None and x.layout != torch.strided:
+            first, *others = hops_of(adj, self.hops)
+            if first is not None and first.layout != torch.strided:
+                product = scipy_csr(first) @ scipy_csr(x)
+                x = csr_tensor(product, dtype=x.dtype, device=x.device)
+                batch = batch._replace(inputs=(x, (None, *others)))
+        return super().shared(batch)
 
     def outputs(self, x: Tensor, adj: Operator = None, *, features: bool = False) -> Tensor:
         *inner, last = hops_of(adj, self.hops)
