@@ -236,6 +236,12 @@ class Buffer:
         those of the clock. Of experts of earlier versions of this package 0."""
         return sum(self._second(expert) for expert in range(self.training.experts))
 
+    def told(self) -> str:
+        """What the experts took, in words."""
+        count, size = self.training.experts, said(self.disk_bytes)
+        where = "in memory" if self.place is None else "on disk"
+        return f"{count} networks, {size} {where}, trained in {self.seconds:.1f} processor seconds"
+
     def _second(self, expert: int) -> float:
         if self.place is None or expert in self._seconds:
             return self._seconds.get(expert, 0.0)
@@ -553,6 +559,9 @@ class Experts:
         buffer: the experts; prepared.
         ahead: ``M``, epochs from start to target.
         max_start: latest start; by default the latest that leaves ``ahead`` epochs.
+        first: latest start in the beginning (GEOM, arXiv 2402.05011, section 4.2); by default
+            ``max_start``.
+        growth: yields over which the latest start grows evenly from ``first`` to ``max_start``.
 
     Raises:
         ValueError: a span that the experts' epochs do not hold.
@@ -561,15 +570,23 @@ class Experts:
     buffer: Buffer
     ahead: int = 2
     max_start: int | None = None
+    first: int | None = None
+    growth: int = 1
 
     def __post_init__(self) -> None:
         epochs = self.buffer.training.epochs
+        at_least(1, self, "growth")
         if self.ahead < 1:
             raise ValueError(f"ahead must be at least 1, got {self.ahead}")
         if self.last < 0 or self.last + self.ahead > epochs:
             raise ValueError(
                 f"experts of {epochs} epochs hold no stretch of {self.ahead} epochs from epoch "
                 f"{self.last} on; lower ahead or max_start, or train experts for longer"
+            )
+        if self.first is not None and not 0 <= self.first <= self.last:
+            raise ValueError(
+                f"the window of starts grows from epoch {self.first} to {self.last}: the first "
+                "must be between 0 and the last"
             )
 
     @property
@@ -579,17 +596,25 @@ class Experts:
             return self.max_start
         return self.buffer.training.epochs - self.ahead
 
+    def latest(self, yielded: int) -> int:
+        """The latest start after so many yields."""
+        if self.first is None:
+            return self.last
+        return self.first + (self.last - self.first) * min(yielded, self.growth) // self.growth
+
     def __call__(
         self, syn: Synthetic, real: Source, rng: Generator, memory: Saved | None = None
     ) -> Iterator[Learner]:
         model, criterion = self.buffer.model, self.buffer.criterion
         buffers = dict(model.named_buffers())
         device = next(model.parameters()).device
+        yielded = 0 if memory is None else int(memory["yielded"])
         while True:
             expert = int(torch.randint(self.buffer.training.experts, (), generator=rng))
-            start = int(torch.randint(self.last + 1, (), generator=rng))
+            start = int(torch.randint(self.latest(yielded) + 1, (), generator=rng))
             theta = self.buffer.weights(expert, start, device)
             target = self.buffer.weights(expert, start + self.ahead, device)
             params = {k: v.requires_grad_() for k, v in theta.items()}
-            drawn = {"expert": expert, "start": start}
+            yielded += 1
+            drawn = {"expert": expert, "start": start, "yielded": yielded}
             yield Learner(model, params, buffers, target, drawn, criterion)

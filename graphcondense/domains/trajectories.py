@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from graphcondense.core.experts import Buffer, Experts, Training
+from graphcondense.core.experts import Buffer, Experts, Precision, Training
 from graphcondense.core.method import Method, Parts
 from graphcondense.core.scalars import WithScalars
 from graphcondense.core.types import Objective, Schedule, Source, Synthetic
@@ -35,6 +35,8 @@ class Trajectories(Method):
         expert_lr: their learning rate (SGD).
         expert_momentum: of SGD.
         expert_seed: of their weights and batches; not the run's seed, so that runs share experts.
+        expert_dtype: how their weights are kept: ``"full"``, or as differences from their start in
+            ``"bfloat16"``, half of the bytes and three digits.
         max_start: latest epoch at which a student starts; by default the latest possible one.
         ahead: epochs of the expert that a student has to make up (``M``).
         student_steps: training steps of a student (``N``).
@@ -54,6 +56,7 @@ class Trajectories(Method):
     expert_lr: Positive = 0.01
     expert_momentum: Momentum = 0.0
     expert_seed: Seed = 0
+    expert_dtype: Precision = "full"
     max_start: Natural | None = None
     ahead: Count = 2
     student_steps: Count = 20
@@ -74,6 +77,10 @@ class Trajectories(Method):
             seed=self.expert_seed,
         )
 
+    def pool(self, buffer: Buffer) -> Experts:
+        """Where students start."""
+        return Experts(buffer, self.ahead, self.max_start)
+
     def match(
         self,
         syn: Synthetic,
@@ -84,10 +91,12 @@ class Trajectories(Method):
     ) -> Parts:
         """Parts that minimise a trajectory objective, the step size learnt beside ``rates``."""
         rates = {**rates, **({"lr": self.lr_lr} if self.lr_lr else {})}
+        learnt = WithScalars(syn, {"lr": [self.student_lr]})
+        learnt.remarks = {**syn.remarks, "experts": buffer.told()}
         return Parts(
-            syn=WithScalars(syn, {"lr": [self.student_lr]}),
+            syn=learnt,
             objective=objective,
-            pool=Experts(buffer, self.ahead, self.max_start),
+            pool=self.pool(buffer),
             schedule=Schedule(self.steps, rates, decay={2 * self.steps // 3: 0.5}),
             real=real,
         )
@@ -124,7 +133,14 @@ class TrajectoryMethod(Trajectories, PixelMethod):
             "depth": self.depth,
             "view": repr(self.view()),
         }
-        return Buffer(self.network(real), self.training(), identity, self.experts, self.view())
+        return Buffer(
+            self.network(real),
+            self.training(),
+            identity,
+            self.experts,
+            self.view(),
+            precision=self.expert_dtype,
+        )
 
     def student(self) -> Record:
         """Arguments of the objective."""
@@ -140,7 +156,7 @@ class TrajectoryMethod(Trajectories, PixelMethod):
         the student's graphs."""
         buffer = self.buffer(real)
         # Settings that cannot work end here, before experts are trained.
-        Experts(buffer, self.ahead, self.max_start)
+        self.pool(buffer)
         ConstantMemoryMatching(**self.student())
         weights = 4 * buffer.training.stage_bytes(buffer.model)
         return super().memory_bytes(real) + buffer.memory_bytes + weights + self.graph_bytes(real)

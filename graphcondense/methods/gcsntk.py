@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
@@ -13,11 +13,11 @@ from torch.nn import functional as F
 from graphcondense.core.method import Parts, Scorer, Variants
 from graphcondense.core.pools import Idle
 from graphcondense.core.types import Batch, Schedule, Source
-from graphcondense.domains.node import LABEL_BYTES, LearntGraph, NodeSource, NodeSynthetic, NodeView
-from graphcondense.kernels.ridge import Targets, learnt_classes, ridge_weights
+from graphcondense.domains.node import LABEL_BYTES, LearntGraph, NodeSource, NodeSynthetic
+from graphcondense.domains.scored import Seen, by_kernel
+from graphcondense.kernels.ridge import Targets, learnt_classes
 from graphcondense.kernels.sntk import SNTK
 from graphcondense.objectives.ridge import RidgeMatching
-from graphcondense.ops.adjacency import csr_from_edges, csr_tensor, gcn_norm_csr
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
 from graphcondense.ops.sampling import blocks
 
@@ -129,7 +129,7 @@ class GCSNTK(LearntGraph):
             objective=RidgeMatching(kernel, targets, self.ridge, self.real_batch),
             pool=Idle(),
             schedule=self.schedule(1, syn),
-            real=_Seen(real, kernel),
+            real=Seen(real, kernel, MOST_ROWS),
         )
 
     def kernel(self) -> SNTK:
@@ -149,57 +149,12 @@ class GCSNTK(LearntGraph):
 
     def scorer(self, val: NodeSource) -> Scorer:
         """Its own predictor: from an exported graph to the accuracy on ``val``."""
-        kernel, targets = self.kernel(), self.targets(val)
-        (seen,), y, _ = _Seen(val, kernel).batch()
-
-        @torch.no_grad()
-        def score(small: CondensedGraph) -> float:
-            adj = gcn_norm_csr(csr_from_edges(small.edge_index, small.edge_weight, len(small.x)))
-            step = csr_tensor(adj, dtype=seen.h.dtype, device=y.device)
-            support = kernel.embed(small.x.to(seen.h), step)
-            labels = small.y.to(y.device)
-            if labels.is_floating_point():
-                labels = labels - 1 / val.num_classes
-            weights = ridge_weights(kernel(support, support), targets(labels), self.ridge)
-            outputs = kernel(seen, support).to(weights) @ weights
-            return float((outputs.argmax(1) == y).double().mean())
-
-        return score
+        return by_kernel(self.kernel(), self.ridge, val)
 
     def _seen(self, real: NodeSource) -> int:
         """Nodes that the training nodes see."""
         rows = real.task.train.numpy()
         return len(blocks(real.task.gcn_adj, rows, self.hops * self.blocks)[1])
-
-
-class _Seen(NodeView):
-    """Labelled nodes as a kernel sees them: all of them embedded once, or a sample."""
-
-    def __init__(self, real: NodeSource, kernel: SNTK) -> None:
-        super().__init__(real.looking(kernel.hops * kernel.blocks))
-        self.kernel = kernel
-
-    @cached_property
-    def whole(self) -> Batch:
-        """All of them, ready: ``inputs`` is what the kernel's ``embed`` gives."""
-        if self.kernel.blocks == 1:  # of which aggregation is linear
-            inputs: tuple[Tensor, ...] = (self.real.propagated(self.kernel.hops),)
-        else:
-            inputs = self.real.batch().inputs
-        return Batch((self.kernel.embed(*inputs),), self.real.labels)
-
-    def batch(
-        self, c: int | None = None, size: int | None = None, rng: Generator | None = None
-    ) -> Batch:
-        if c is None and size is None and rng is not None and len(self.real.labels) > MOST_ROWS:
-            size = MOST_ROWS
-        if size is None:
-            return self.whole
-        if self.kernel.blocks > 1:
-            return self.real.batch(c, size, rng)
-        labels = self.real.labels
-        rows = self.real.members(c, size, rng).to(labels.device)
-        return Batch((self.real.propagated(self.kernel.hops)[rows],), labels[rows])
 
 
 class SoftLabelled(NodeSynthetic):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -10,22 +10,19 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from graphcondense.core.experts import Buffer, Experts, Training
 from graphcondense.core.method import Parts, Variants
-from graphcondense.core.pools import built
 from graphcondense.core.types import Batch
-from graphcondense.domains.node import NodeSource, NodeSynthetic, NodeView, scale_of
-from graphcondense.domains.started import StartedNodes
+from graphcondense.domains.node import NodeSource, NodeSynthetic, scale_of
+from graphcondense.domains.node_trajectories import NodeTrajectories
 from graphcondense.domains.structure import Identity, Structure
-from graphcondense.domains.trajectories import Trajectories
-from graphcondense.nn.propagate import MODELS, Propagation, propagate
+from graphcondense.nn.propagate import propagate
 from graphcondense.objectives.trajectory import TrajectoryMatching
 from graphcondense.ops.adjacency import propagate_rows
-from graphcondense.ops.fields import Count, Momentum, Natural, NonNegative, Positive
+from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
-class GCSR(Trajectories, StartedNodes):
+class GCSR(NodeTrajectories):
     """Edges by self-expression in closed form, features by trajectory matching.
 
     Synthetic nodes express each other, near to how real classes are joined:
@@ -34,7 +31,8 @@ class GCSR(Trajectories, StartedNodes):
     is of the update before. ``A'`` is the symmetric, non-negative part of ``Z`` without its
     diagonal. Experts are trained on the real training nodes, a student on ``(A', X')`` from where
     an expert was, and ``X'`` learns to bring it where the expert went. ``gcsr-x`` has no edges.
-    Distances count in the features' mean square at the start, whatever their scale.
+    Distances count in the features' mean square at the start, whatever their scale. The rates are
+    those of an SGC of one layer; a GCN of two wants ``expert_lr=0.1``, ``student_lr=1``.
 
     Attributes:
         structure: ``"self-expressive"`` or ``"identity"`` (none).
@@ -43,15 +41,6 @@ class GCSR(Trajectories, StartedNodes):
         gamma: ``γ``, weight of the history.
         class_hops: ``P`` counts walks of so many steps, self-loops included, among training nodes.
         coupled: whether the features feel the gradient through ``A'``.
-        model: network of experts and students, ``"sgc"`` or ``"gcn"``. The rates below are those of
-            an SGC of one layer; a GCN of two wants ``expert_lr=0.1``, ``student_lr=1``.
-        hidden_channels: its width, where it has more than one layer.
-        num_layers: its linear layers; of a GCN also its hops.
-        hops: how often an SGC propagates.
-        expert_decay: weight decay of the experts.
-        expert_interval: training steps that count as one epoch of an expert.
-        lr_x: learning rate of Adam on the features, in root mean squares of theirs at the start;
-            halved for the last third.
     """
 
     name = "gcsr"
@@ -71,58 +60,24 @@ class GCSR(Trajectories, StartedNodes):
     model: Literal["sgc", "gcn"] = "sgc"
     hidden_channels: Count = 64
     num_layers: Count = 1
-    hops: Natural = 2
     num_experts: Count = 5
-    expert_interval: Count | None = 10
     expert_lr: Positive = 1.0
-    expert_momentum: Momentum = 0.9
-    expert_decay: NonNegative = 5e-4
     ahead: Count = 1
     student_lr: Positive = 3.0
     steps: Natural = 150
-    lr_x: NonNegative = 0.01
 
     @property
     def pair_bytes(self) -> int:
         return 0 if self.structure == "identity" else super().pair_bytes
 
-    def training(self) -> Training:
-        return replace(super().training(), weight_decay=self.expert_decay)
-
-    def network(self, real: NodeSource) -> Propagation:
-        """The network of experts and students."""
-        sizes = (real.num_features, self.hidden_channels, real.num_classes, self.num_layers)
-        return built(MODELS[self.model], *sizes, hops=self.hops).to(real.device, real.dtype)
-
-    def buffer(self, real: NodeSource) -> Buffer:
-        """The experts, not made yet."""
-        identity = {
-            "graph": real.task.digest,
-            "model": self.model,
-            "hidden_channels": self.hidden_channels,
-            "num_layers": self.num_layers,
-            "hops": self.hops,
-        }
-        return Buffer(self.network(real), self.training(), identity, self.experts)
-
-    @property
-    def propagates(self) -> bool:
-        return super().propagates or (self.model == "sgc" and self.hops > 0)
-
     def memory_bytes(self, real: NodeSource) -> int:
         """The synthetic graph, propagated rows, experts, and the graphs of a student's steps."""
-        buffer, student = self.buffer(real), self.student()
-        # Settings that cannot work end here, before experts are trained.
-        Experts(buffer, self.ahead, self.max_start)
-        n, d, rows = int(self.sizes(real).sum()), real.num_features, len(real.labels)
-        weights = buffer.training.stage_bytes(buffer.model)
-        hidden = n * self.hidden_channels * (self.num_layers - 1)
-        steps = student.steps * (6 * weights + 4 * 8 * hidden)
+        n = int(self.sizes(real).sum())
         pairs = 0 if self.structure == "identity" else 8 * 12 * n * n
-        lessons = 4 * rows * (3 * d + 4 * max(self.hidden_channels, real.num_classes))
         mixing = 0 if self.structure == "identity" else 24 * real.num_examples * real.num_classes
-        small = 48 * n * d + buffer.memory_bytes + steps + pairs
-        return small + lessons + mixing + real.propagation_bytes()
+        return (
+            self.small_bytes(real) + self.student().steps * self.step_bytes(real) + pairs + mixing
+        )
 
     def student(self) -> TrajectoryMatching:
         """The objective: a student's training against an expert's."""
@@ -141,29 +96,9 @@ class GCSR(Trajectories, StartedNodes):
         return StudentGraph(x, y, structure, hops, self.threshold, real.num_classes)
 
     def parts(self, real: NodeSource, rng: Generator) -> Parts:
-        start, buffer = self.start(real, rng), self.buffer(real)
-        hops = buffer.model.hops
-        assert isinstance(hops, int)
-        seen = Propagated(real, hops) if self.model == "sgc" else real.looking(hops)
+        start = self.start(real, rng)
         rates = {"x": self.lr_x * scale_of(start.x)}
-        return self.match(start, self.student(), buffer.prepare(seen), rates, seen)
-
-
-class Propagated(NodeView):
-    """The labelled nodes as a linear model sees them: rows of ``Â^hops X``, and no edges."""
-
-    def __init__(self, real: NodeSource, hops: int) -> None:
-        super().__init__(real)
-        self.rows = real.propagated(hops)
-
-    def batch(
-        self, c: int | None = None, size: int | None = None, rng: Generator | None = None
-    ) -> Batch:
-        y = self.real.labels
-        if c is None and size is None:
-            return Batch((self.rows, None), y)
-        members = self.real.members(c, size, rng).to(y.device)
-        return Batch((self.rows[members], None), y[members])
+        return self.match(start, self.student(), self.trained(real), rates, self.seen(real))
 
 
 class SelfExpressive(Structure):

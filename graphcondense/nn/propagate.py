@@ -97,6 +97,7 @@ class Linear(nn.Linear):
 class Propagation(nn.Module):
     """What all models here share: ``num_layers`` linear maps, and how often they propagate."""
 
+    first_weight = "lins.0.weight"
     hops: int
     lins: Any  # of Linear; nn.ModuleList does not say so to a type checker
 
@@ -135,7 +136,7 @@ class Propagation(nn.Module):
             return Settled(batch._replace(inputs=constant(batch.inputs)))
         basis, coordinates = torch.linalg.qr(x.double().mT)
         inputs = (coordinates.mT.to(x).contiguous(), *constant(batch.inputs[1:]))
-        return Settled(batch._replace(inputs=inputs), Span("lins.0.weight", basis.to(x)))
+        return Settled(batch._replace(inputs=inputs), Span(self.first_weight, basis.to(x)))
 
     def layers(self, x: Tensor, adj: Operator = None) -> list[Tensor]:
         """What every layer gives, the outputs last; on blocks the targets are the first rows."""

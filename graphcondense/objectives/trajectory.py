@@ -9,18 +9,30 @@ brings both: its weights and its ``target``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Generator, Tensor
 
 from graphcondense.core.pools import View, viewed
 from graphcondense.core.scalars import HasScalars
-from graphcondense.core.types import Batch, Learner, Source, Synthetic
+from graphcondense.core.types import Batch, Learner, Objective, Source, Synthetic
 from graphcondense.objectives.unrolled import Weights, cut, inner, learnable
 from graphcondense.ops.limits import at_least
 
 TINY = 1e-30
 """Least squared distance that is divided by, for an expert that stood still."""
+
+
+@runtime_checkable
+class LinearFirst(Protocol):
+    """A model that multiplies its first input with weights ``[out, d]`` before all that is not
+    linear in them, and uses these weights nowhere else."""
+
+    @property
+    def first_weight(self) -> str:
+        """The name of the weights."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,18 +98,66 @@ class TrajectoryMatching(_Student):
 
     The graphs of all ``N`` steps are held until the gradient is taken, so memory grows with ``N``;
     :class:`ConstantMemoryMatching` does without.
+
+    Few synthetic examples of many features move the weights that they are multiplied with in their
+    span alone: ``W_i = W_0 - β Σ_j D_jᵀ X'``. Where a model names these weights, a step follows the
+    products ``Z_i = W_i X'ᵀ``, ``Z_{i+1} = Z_i - β D_iᵀ X' X'ᵀ``, and costs ``n²`` instead of
+    ``n d`` a unit.
     """
 
     def __call__(self, syn: Synthetic, real: Source, learner: Learner, rng: Generator) -> Tensor:
         whole = syn.batch()
         target, start = _target(learner), learner.params
         rate = self._rate(syn, next(iter(start.values())))
-        for part in self._parts(whole, rng):
-            grads = learner.grads(self._seen(whole, part, rng), create_graph=True)
-            params = {k: v - rate * grads[k] for k, v in learner.params.items()}
-            learner = learner._replace(params=params)
-        away = _squared(_minus(learner.params, target))
+        if self._spanned(whole, learner):
+            away = self._in_span(whole, learner, rate)
+        else:
+            for part in self._parts(whole, rng):
+                grads = learner.grads(self._seen(whole, part, rng), create_graph=True)
+                params = {k: v - rate * grads[k] for k, v in learner.params.items()}
+                learner = learner._replace(params=params)
+            away = _squared(_minus(learner.params, target))
+        _finite(away, self.steps, rate)
         return away / _squared(_minus(start, target)).detach().clamp_min(TINY)
+
+    def _spanned(self, whole: Batch, learner: Learner) -> bool:
+        """Whether the student moves in the span of fewer examples than features."""
+        x = whole.inputs[0]
+        alike = self.view is None and (self.size is None or self.size >= len(whole.y))
+        dense = isinstance(x, Tensor) and x.layout == torch.strided and x.dim() == 2
+        return (
+            alike and dense and isinstance(learner.model, LinearFirst) and len(x) < x.shape[1]
+        )
+
+    def _in_span(self, whole: Batch, learner: Learner, rate: Tensor) -> Tensor:
+        """``‖θ'_N - θ*‖²``."""
+        assert isinstance(learner.model, LinearFirst)
+        first, target = learner.model.first_weight, _target(learner)
+        x: Tensor = whole.inputs[0]
+        gram = x @ x.mT
+        fixed = {k: v.detach() for k, v in learner.params.items()}
+        # As a model of the identity's rows, whose first weights are the products themselves.
+        eye = torch.eye(len(x), dtype=x.dtype, device=x.device)
+        seen = whole._replace(inputs=(eye, *whole.inputs[1:]))
+        state = {**fixed, first: fixed[first] @ x.mT}
+        for value in state.values():
+            if not value.requires_grad:
+                value.requires_grad_()
+        total = torch.zeros_like(state[first])
+        for _ in range(self.steps):
+            slopes = learner._replace(params=state).grads(seen, create_graph=True)
+            total = total + slopes[first]
+            moves = {**slopes, first: slopes[first] @ gram}
+            state = {k: v - rate * moves[k] for k, v in state.items()}
+        others = {k: v for k, v in state.items() if k != first}
+        away = _squared(_minus(others, target)) if others else rate.new_zeros(())
+        behind = fixed[first] - target[first]
+        # In double precision: the three are of one size where the student is near.
+        wide, beta = total.double(), rate.double()
+        cross = (wide * (behind @ x.mT)).sum()
+        own = (wide * (total @ gram)).sum()
+        square: Tensor = behind.double().square().sum() - 2 * beta * cross + beta**2 * own
+        return away + square.to(away)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +191,7 @@ class ConstantMemoryMatching(_Student):
             total = {k: v + grads[k] for k, v in total.items()}
             end = _moved(end, grads, beta)
         residual = _minus(end.params, target)
+        _finite(_squared(residual), self.steps, rate)
         scale = 2 / _squared(_minus(start, target)).detach().clamp_min(TINY)
         loss = (_squared(residual) * scale / 2).detach()
         # The surrogate's value is the loss; what is added is zero and carries the gradient.
@@ -155,6 +216,25 @@ class ConstantMemoryMatching(_Student):
         return loss
 
 
+@dataclass(frozen=True)
+class KnowledgeMatching:
+    """A trajectory objective, and what an expert says of the examples should be their labels:
+    ``L + weight KL(f_θ*(X') ‖ Y')``, a mean over examples, with the weights ``θ*`` that the student
+    is to reach (GEOM, Zhang et al., ICML 2024, arXiv 2402.05011, section 4.3)."""
+
+    objective: Objective
+    weight: float
+
+    def __call__(self, syn: Synthetic, real: Source, learner: Learner, rng: Generator) -> Tensor:
+        loss = self.objective(syn, real, learner, rng)
+        whole = syn.batch()
+        if not whole.y.is_floating_point():
+            raise ValueError("knowledge is matched in soft labels; these are classes")
+        said = learner._replace(params=_target(learner)).logits(whole).log_softmax(1)
+        labels = whole.y.clamp_min(TINY).log()
+        return loss + self.weight * (said.exp() * (said - labels)).sum(1).mean()
+
+
 def _target(learner: Learner) -> Weights:
     if learner.target is None:
         raise ValueError(
@@ -162,6 +242,15 @@ def _target(learner: Learner) -> Weights:
             "(graphcondense.core.experts)"
         )
     return learner.target
+
+
+def _finite(away: Tensor, steps: int, rate: Tensor) -> None:
+    """Refuse a student that diverged."""
+    if not bool(torch.isfinite(away)):
+        raise FloatingPointError(
+            f"a student diverged within {steps} steps at a step size of {float(rate):.3g}: lower "
+            "student_lr, lr_lr or student_steps"
+        )
 
 
 def _minus(a: Weights, b: Weights) -> dict[str, Tensor]:

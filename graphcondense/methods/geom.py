@@ -1,0 +1,165 @@
+"""GEOM (Zhang et al., ICML 2024, arXiv 2402.05011)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Generator, Tensor, nn
+
+from graphcondense.core.experts import Buffer, Experts
+from graphcondense.core.method import Parts
+from graphcondense.core.types import Batch, Objective
+from graphcondense.domains.curriculum import (
+    EasyFirst,
+    Pace,
+    by_ease,
+    disagreement,
+    guessed_classes,
+)
+from graphcondense.domains.node import LABEL_BYTES, NodeSource, NodeSynthetic, scale_of
+from graphcondense.domains.node_trajectories import NodeTrajectories
+from graphcondense.domains.trajectories import assigned
+from graphcondense.objectives.trajectory import (
+    ConstantMemoryMatching,
+    KnowledgeMatching,
+    TrajectoryMatching,
+)
+from graphcondense.ops.fields import Count, Natural, NonNegative, Positive, SomeShare
+from graphcondense.ops.types import Record
+
+if TYPE_CHECKING:
+    from graphcondense.saved.condensed_graph import CondensedGraph
+
+
+@dataclass(frozen=True, kw_only=True)
+class GEOM(NodeTrajectories):
+    """Trajectories of experts that learn easy nodes first, matched by nodes with soft labels.
+
+    1. How hard a labelled node is says the disagreement of the classes around it; experts see the
+       easiest share ``first_share`` of each class in the beginning and all nodes after
+       ``course_share`` of their training (section 4.1).
+    2. A student's start is drawn from a window of epochs that grows during condensing, from
+       ``first_start`` to ``max_start`` (section 4.2).
+    3. Labels are distributions ``Y' = softmax(Z)`` that start at what trained experts say of
+       ``X'``, and are learnt; the divergence of ``Y'`` from what an expert says of ``X'`` is added,
+       ``L = L_trajectory + knowledge KL(f_θ*(X') ‖ Y')`` (section 4.3).
+
+    Classes around a node that have no label are guessed by label propagation. ``exact=False``
+    back-propagates a student's steps in memory that does not grow with them, by TESLA's identity.
+
+    Attributes:
+        first_share: share of the labelled nodes that experts see in the beginning; 1 is no
+            curriculum.
+        course_share: share of an expert's training after which it sees all of them.
+        pace: how the share grows, see :class:`~graphcondense.domains.curriculum.EasyFirst`.
+        first_start: latest start of a student in the beginning.
+        growth: share of the updates over which the window grows to ``max_start``.
+        soft: labels are learnt distributions; otherwise classes.
+        lr_y: learning rate of Adam on the logits of soft labels.
+        knowledge: weight of the divergence.
+        exact: back-propagate through all of a student's steps, in memory that grows with them.
+    """
+
+    name = "geom"
+    paper = (
+        "Zhang et al., Navigating Complexity: Toward Lossless Graph Condensation via Expanding "
+        "Window Matching, ICML 2024, arXiv 2402.05011"
+    )
+    learns = "features, soft labels"
+
+    init: Literal["random", "kcenter", "herding", "kmeans"] = "kmeans"
+    num_experts: Count = 10
+    first_share: SomeShare = 0.5
+    course_share: SomeShare = 0.5
+    pace: Pace = "linear"
+    first_start: Natural = 2
+    growth: SomeShare = 0.5
+    student_lr: Positive = 1.0
+    steps: Natural = 300
+    soft: bool = True
+    lr_y: NonNegative = 0.01
+    knowledge: NonNegative = 0.1
+    exact: bool = True
+
+    @property
+    def pair_bytes(self) -> int:
+        return 0
+
+    def example_bytes(self, real: NodeSource) -> int:
+        """Soft labels count as what they are stored in."""
+        soft = 4 * real.num_classes - LABEL_BYTES if self.soft else 0
+        return real.example_bytes + soft
+
+    def memory_bytes(self, real: NodeSource) -> int:
+        """With the graphs of all steps of a student, or of one."""
+        steps = self.student_steps if self.exact else 1
+        return self.small_bytes(real) + steps * self.step_bytes(real)
+
+    def course_identity(self) -> Record:
+        if self.first_share == 1:
+            return {}
+        return {"course": [self.first_share, self.course_share, self.pace]}
+
+    def course(self, real: NodeSource) -> EasyFirst | None:
+        if self.first_share == 1:
+            return None
+        task = real.task
+        train, y = task.train.numpy(), real.labels.cpu().numpy()
+        classes = guessed_classes(task.gcn_adj, train, y, real.num_classes)
+        hard = disagreement(task.adj, train, classes, real.num_classes)
+        how = self.training()
+        steps = max(1, round(self.course_share * how.epochs * how.steps(real)))
+        return EasyFirst(by_ease(hard, real.labels), self.first_share, self.pace, steps)
+
+    def pool(self, buffer: Buffer) -> Experts:
+        plain = super().pool(buffer)
+        growth = max(1, round(self.growth * self.steps))
+        return Experts(
+            buffer, self.ahead, self.max_start, min(self.first_start, plain.last), growth
+        )
+
+    def parts(self, real: NodeSource, rng: Generator) -> Parts:
+        x, y = self.first_nodes(real, rng)
+        buffer = self.trained(real)
+        syn, rates = NodeSynthetic(x, y, num_classes=real.num_classes), {}
+        if self.soft:
+            syn = SoftNodes(x, y, assigned(buffer, x))
+            rates = {"y": self.lr_y} if self.lr_y else {}
+        student = TrajectoryMatching if self.exact else ConstantMemoryMatching
+        objective: Objective = student(steps=self.student_steps, lr=self.student_lr)
+        if self.soft and self.knowledge:
+            objective = KnowledgeMatching(objective, self.knowledge)
+        rates = {"x": self.lr_x * scale_of(x), **rates}
+        return self.match(syn, objective, buffer, rates, self.seen(real))
+
+
+class SoftNodes(NodeSynthetic):
+    """Nodes without edges whose labels are learnt distributions.
+
+    Args:
+        x: initial features ``[n, d]``.
+        y: classes ``[n]`` that they started from, in ascending order.
+        soft: initial labels ``[n, C]``, rows sum to one.
+    """
+
+    def __init__(self, x: Tensor, y: Tensor, soft: Tensor) -> None:
+        super().__init__(x, y, num_classes=soft.shape[1])
+        self.logits = nn.Parameter(soft.clamp_min(1e-6).log())
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        return {**super().groups(), "y": [self.logits]}
+
+    def _whole(self) -> Batch:
+        return super()._whole()._replace(y=self.logits.softmax(1))
+
+    def batches(self) -> list[Batch]:
+        whole = self._whole()
+        return [whole._replace(y=whole.y[b.rows], rows=b.rows) for b in super().batches()]
+
+    @torch.no_grad()
+    def export(self) -> CondensedGraph:
+        out = super().export()
+        out.y = self.logits.softmax(1).to("cpu", torch.float32, copy=True)
+        return out

@@ -1,0 +1,70 @@
+"""SFGC (Zheng et al., NeurIPS 2023, arXiv 2306.02664)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Generator
+
+from graphcondense.core.method import Parts, Scorer
+from graphcondense.domains.node import NodeSource, NodeSynthetic, scale_of
+from graphcondense.domains.node_trajectories import NodeTrajectories
+from graphcondense.domains.scored import by_kernel
+from graphcondense.kernels.sntk import SNTK
+from graphcondense.objectives.trajectory import TrajectoryMatching
+from graphcondense.ops.fields import Count, Natural, Positive
+
+
+@dataclass(frozen=True, kw_only=True)
+class SFGC(NodeTrajectories):
+    """Nodes without edges that teach a GCN what the graph teaches it, by trajectory matching.
+
+    Experts are GCNs trained on the real graph. A student starts where an expert was and takes
+    ``student_steps`` steps on ``X'`` alone, without edges; ``X'`` learns to bring it where the
+    expert was ``ahead`` epochs later (eq. 6). Among the sets on the way, the paper chooses by a
+    graph NTK: kernel ridge regression from ``X'`` predicts the validation nodes (eq. 9). Here that
+    is ``choose_by="ntk"``; by default networks are trained for it, as for all methods.
+
+    Features start from cluster centres of propagated rows; the paper's start is raw rows that a
+    coreset of a GCN chooses, for which ``init="kcenter", init_hops=0`` stands.
+
+    Attributes:
+        choose_by: what scores sets on validation nodes: ``"networks"``, or ``"ntk"``, the graph
+            NTK's ridge regression.
+        kernel_ridge: its penalty, relative to the mean of the kernel's diagonal.
+    """
+
+    name = "sfgc"
+    paper = (
+        "Zheng et al., Structure-free Graph Condensation: From Large-scale Graphs to Condensed "
+        "Graph-free Data, NeurIPS 2023, arXiv 2306.02664"
+    )
+    learns = "features"
+
+    init: Literal["random", "kcenter", "herding", "kmeans"] = "kmeans"
+    num_experts: Count = 10
+    student_lr: Positive = 1.0
+    steps: Natural = 300
+    choose_by: Literal["networks", "ntk"] = "networks"
+    kernel_ridge: Positive = 1.0
+
+    @property
+    def pair_bytes(self) -> int:
+        return 0
+
+    def memory_bytes(self, real: NodeSource) -> int:
+        """With the graphs of all steps of a student."""
+        return self.small_bytes(real) + self.student_steps * self.step_bytes(real)
+
+    def parts(self, real: NodeSource, rng: Generator) -> Parts:
+        x, y = self.first_nodes(real, rng)
+        syn = NodeSynthetic(x, y, num_classes=real.num_classes)
+        objective = TrajectoryMatching(steps=self.student_steps, lr=self.student_lr)
+        rates = {"x": self.lr_x * scale_of(x)}
+        return self.match(syn, objective, self.trained(real), rates, self.seen(real))
+
+    def scorer(self, val: NodeSource) -> Scorer | None:
+        if self.choose_by != "ntk":
+            return None
+        return by_kernel(SNTK(hops=self.looks, num_layers=1), self.kernel_ridge, val)
