@@ -46,8 +46,8 @@ the bytes, which keep three digits."""
 
 @dataclass(frozen=True)
 class Span:
-    """Where the weights move that inputs are multiplied with first: in the span of the inputs, which
-    are few rows of many features. Trained are their coordinates.
+    """Where the weights move that inputs are multiplied with first: in the span of the inputs,
+    which are few rows of many features. Trained are their coordinates.
 
     Attributes:
         weight: name of the weights ``W [out, d]``.
@@ -435,8 +435,8 @@ class Buffer:
     ) -> list[dict[str, Tensor]]:
         """All stages of several experts, trained as one model of stacked weights.
 
-        Where the inputs have a span, ``W_t = B_t Qᵀ + c_t (W_0 - W_0 Q Qᵀ)``: gradients have rows in
-        the span, so the coordinates ``B`` are trained, and what is outside follows weight decay
+        Where the inputs have a span, ``W_t = B_t Qᵀ + c_t (W_0 - W_0 Q Qᵀ)``: gradients have rows
+        in the span, so the coordinates ``B`` are trained, and what is outside follows weight decay
         alone. SGD does not mind a change of basis.
         """
         how, (whole, span) = self.training, settled
@@ -534,8 +534,8 @@ class Buffer:
 
 
 def _inputs_first(stacked: Tensor) -> Tensor:
-    """The same matrices ``[E, out, in]``, in memory as ``[E, in, out]``: products with sparse inputs
-    then read whole rows."""
+    """The same matrices ``[E, out, in]``, in memory as ``[E, in, out]``: products with sparse
+    inputs then read whole rows."""
     return stacked.mT.contiguous().mT if stacked.dim() == 3 else stacked.clone()
 
 

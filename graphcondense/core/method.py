@@ -144,6 +144,11 @@ class Method(Budget, Generic[S]):
     preprocess = ""
 
     @property
+    def judge(self) -> str:
+        """What :meth:`scorer` trains with these settings, in words; empty for networks."""
+        return self.predictor
+
+    @property
     def iterates(self) -> bool:
         """Whether condensing runs the engine's loop, where sets are scored, saved and stopped."""
         return type(self).solve is Method.solve

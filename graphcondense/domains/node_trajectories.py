@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from torch import Generator
+import torch
+from torch import Generator, Tensor, nn
 
 from graphcondense.core.experts import Buffer, Course, Training
 from graphcondense.core.pools import built
-from graphcondense.core.types import Batch
-from graphcondense.domains.node import NodeSource, NodeView
+from graphcondense.core.types import Batch, Source
+from graphcondense.domains.node import NodeSource, NodeSynthetic, NodeView
 from graphcondense.domains.started import StartedNodes
 from graphcondense.domains.trajectories import Trajectories
 from graphcondense.nn.propagate import MODELS, Propagation
 from graphcondense.ops.fields import Count, Momentum, Natural, NonNegative, Positive
 from graphcondense.ops.types import Record
+
+if TYPE_CHECKING:
+    from graphcondense.saved.condensed_graph import CondensedGraph
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +64,8 @@ class NodeTrajectories(Trajectories, StartedNodes):
         sizes = (real.num_features, self.hidden_channels, real.num_classes, self.num_layers)
         return built(MODELS[self.model], *sizes, hops=self.hops).to(real.device, real.dtype)
 
-    def course_identity(self) -> Record:
-        """What :meth:`course` depends on, besides the graph; nothing where there is none."""
+    def further_identity(self) -> Record:
+        """What else experts depend on, such as their :meth:`course`."""
         return {}
 
     def course(self, real: NodeSource) -> Course | None:
@@ -69,7 +73,7 @@ class NodeTrajectories(Trajectories, StartedNodes):
         return None
 
     def buffer(self, real: NodeSource, course: Course | None = None) -> Buffer:
-        """The experts, not made yet; with their ``course``, where they have one, before they are."""
+        """The experts, not made yet; ``course`` is needed to make them, where they have one."""
         identity = {
             "graph": real.task.digest,
             "model": self.model,
@@ -77,7 +81,7 @@ class NodeTrajectories(Trajectories, StartedNodes):
             "num_layers": self.num_layers,
             "hops": self.hops,
             "trained": "together",
-            **self.course_identity(),
+            **self.further_identity(),
         }
         network = self.network(real)
         return Buffer(
@@ -94,7 +98,7 @@ class NodeTrajectories(Trajectories, StartedNodes):
         """The experts."""
         return self.buffer(real, self.course(real)).prepare(self.seen(real))
 
-    def seen(self, real: NodeSource) -> Propagated | NodeSource:
+    def seen(self, real: NodeSource) -> Source:
         """The labelled nodes as experts see them."""
         if self.model == "sgc":
             return Propagated(real, self.hops)
@@ -132,3 +136,104 @@ class Propagated(NodeView):
             return Batch((self.rows, None), y)
         members = self.real.members(c, size, rng).to(y.device)
         return Batch((self.rows[members], None), y[members])
+
+
+@dataclass(frozen=True, kw_only=True)
+class StructureFree(NodeTrajectories):
+    """Nodes without edges, matched by trajectories; no method by itself.
+
+    Attributes:
+        scaled: networks see features multiplied by one number, so that propagated rows of training
+            nodes have a root mean square length of one. Plain SGD hardly moves on rows as short as
+            bags of words divided by their sums. Exported features are as the data are.
+    """
+
+    scaled: bool = True
+    init: Literal["random", "kcenter", "herding", "kmeans"] = "kmeans"
+    num_experts: Count = 10
+    student_lr: Positive = 1.0
+    steps: Natural = 300
+
+    @property
+    def pair_bytes(self) -> int:
+        return 0
+
+    def further_identity(self) -> Record:
+        return {"scaled": True} if self.scaled else {}
+
+    def scale(self, real: NodeSource) -> float:
+        """What features are multiplied by."""
+        if not self.scaled:
+            return 1.0
+        length = float(real.propagated(self.looks).square().sum(1).mean().sqrt())
+        return 1 / length if length > 0 else 1.0
+
+    def seen(self, real: NodeSource) -> Source:
+        plain, scale = super().seen(real), self.scale(real)
+        return plain if scale == 1 else Scaled(real, plain, scale)
+
+    @property
+    def propagates(self) -> bool:
+        return super().propagates or (self.scaled and self.looks > 0)
+
+
+class Scaled(NodeView):
+    """Labelled nodes with their features multiplied by a number.
+
+    Args:
+        real: the labelled nodes.
+        plain: how they are seen otherwise.
+        scale: the number.
+    """
+
+    def __init__(self, real: NodeSource, plain: Source, scale: float) -> None:
+        super().__init__(real)
+        self.plain, self.scale = plain, scale
+
+    def batch(
+        self, c: int | None = None, size: int | None = None, rng: Generator | None = None
+    ) -> Batch:
+        return self.plain.batch(c, size, rng).shown(lambda x: x * self.scale)
+
+
+class StudentNodes(NodeSynthetic):
+    """Nodes without edges whose features students see multiplied by a number, and whose labels may
+    be learnt distributions.
+
+    Args:
+        x: initial features ``[n, d]``.
+        y: classes ``[n]`` that they started from, in ascending order.
+        num_classes: how many there are.
+        scale: the number.
+        soft: initial distributions ``[n, C]``, which are learnt as logits; classes by default.
+    """
+
+    def __init__(
+        self, x: Tensor, y: Tensor, num_classes: int, scale: float, soft: Tensor | None = None
+    ) -> None:
+        super().__init__(x, y, num_classes=num_classes)
+        self.scale = scale
+        self.logits = None if soft is None else nn.Parameter(soft.clamp_min(LEAST).log())
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        soft = {} if self.logits is None else {"y": [self.logits]}
+        return {**super().groups(), **soft}
+
+    def _whole(self) -> Batch:
+        whole = super()._whole().shown(lambda x: x * self.scale)
+        return whole if self.logits is None else whole._replace(y=self.logits.softmax(1))
+
+    def batches(self) -> list[Batch]:
+        whole = self._whole()
+        return [whole._replace(y=whole.y[b.rows], rows=b.rows) for b in super().batches()]
+
+    @torch.no_grad()
+    def export(self) -> CondensedGraph:
+        out = super().export()
+        if self.logits is not None:
+            out.y = self.logits.softmax(1).to("cpu", torch.float32, copy=True)
+        return out
+
+
+LEAST = 1e-6
+"""Least initial probability of a class, whose logarithm is learnt."""

@@ -50,7 +50,7 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
     def source(self, method: Method) -> Source:
         from graphcondense.domains.node import NodeSource
 
-        self.method, self.predictor = method, method.predictor or self.predictor
+        self.method, self.predictor = method, method.judge or self.predictor
         if self.budget is not None:
             return self._released(method)[0]
         return NodeSource(self.seen, self.setting, device=self.device, validates=method.chooses)

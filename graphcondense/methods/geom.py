@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
 
-import torch
-from torch import Generator, Tensor, nn
+from torch import Generator
 
 from graphcondense.core.experts import Buffer, Experts
 from graphcondense.core.method import Parts
-from graphcondense.core.types import Batch, Objective
+from graphcondense.core.types import Objective
 from graphcondense.domains.curriculum import (
     EasyFirst,
     Pace,
@@ -18,23 +16,20 @@ from graphcondense.domains.curriculum import (
     disagreement,
     guessed_classes,
 )
-from graphcondense.domains.node import LABEL_BYTES, NodeSource, NodeSynthetic, scale_of
-from graphcondense.domains.node_trajectories import NodeTrajectories
+from graphcondense.domains.node import LABEL_BYTES, NodeSource, scale_of
+from graphcondense.domains.node_trajectories import StructureFree, StudentNodes
 from graphcondense.domains.trajectories import assigned
 from graphcondense.objectives.trajectory import (
     ConstantMemoryMatching,
     KnowledgeMatching,
     TrajectoryMatching,
 )
-from graphcondense.ops.fields import Count, Natural, NonNegative, Positive, SomeShare
+from graphcondense.ops.fields import Natural, NonNegative, SomeShare
 from graphcondense.ops.types import Record
-
-if TYPE_CHECKING:
-    from graphcondense.saved.condensed_graph import CondensedGraph
 
 
 @dataclass(frozen=True, kw_only=True)
-class GEOM(NodeTrajectories):
+class GEOM(StructureFree):
     """Trajectories of experts that learn easy nodes first, matched by nodes with soft labels.
 
     1. How hard a labelled node is says the disagreement of the classes around it; experts see the
@@ -56,8 +51,7 @@ class GEOM(NodeTrajectories):
         pace: how the share grows, see :class:`~graphcondense.domains.curriculum.EasyFirst`.
         first_start: latest start of a student in the beginning.
         growth: share of the updates over which the window grows to ``max_start``.
-        soft: labels are learnt distributions; otherwise classes.
-        lr_y: learning rate of Adam on the logits of soft labels.
+        lr_y: learning rate of Adam on the logits of labels; 0 keeps them as they start.
         knowledge: weight of the divergence.
         exact: back-propagate through all of a student's steps, in memory that grows with them.
     """
@@ -69,38 +63,29 @@ class GEOM(NodeTrajectories):
     )
     learns = "features, soft labels"
 
-    init: Literal["random", "kcenter", "herding", "kmeans"] = "kmeans"
-    num_experts: Count = 10
     first_share: SomeShare = 0.5
     course_share: SomeShare = 0.5
     pace: Pace = "linear"
     first_start: Natural = 2
     growth: SomeShare = 0.5
-    student_lr: Positive = 1.0
-    steps: Natural = 300
-    soft: bool = True
     lr_y: NonNegative = 0.01
     knowledge: NonNegative = 0.1
     exact: bool = True
 
-    @property
-    def pair_bytes(self) -> int:
-        return 0
-
     def example_bytes(self, real: NodeSource) -> int:
         """Soft labels count as what they are stored in."""
-        soft = 4 * real.num_classes - LABEL_BYTES if self.soft else 0
-        return real.example_bytes + soft
+        return real.example_bytes + 4 * real.num_classes - LABEL_BYTES
 
     def memory_bytes(self, real: NodeSource) -> int:
         """With the graphs of all steps of a student, or of one."""
         steps = self.student_steps if self.exact else 1
         return self.small_bytes(real) + steps * self.step_bytes(real)
 
-    def course_identity(self) -> Record:
+    def further_identity(self) -> Record:
+        plain = super().further_identity()
         if self.first_share == 1:
-            return {}
-        return {"course": [self.first_share, self.course_share, self.pace]}
+            return plain
+        return {**plain, "course": [self.first_share, self.course_share, self.pace]}
 
     def course(self, real: NodeSource) -> EasyFirst | None:
         if self.first_share == 1:
@@ -123,43 +108,13 @@ class GEOM(NodeTrajectories):
     def parts(self, real: NodeSource, rng: Generator) -> Parts:
         x, y = self.first_nodes(real, rng)
         buffer = self.trained(real)
-        syn, rates = NodeSynthetic(x, y, num_classes=real.num_classes), {}
-        if self.soft:
-            syn = SoftNodes(x, y, assigned(buffer, x))
-            rates = {"y": self.lr_y} if self.lr_y else {}
+        scale = self.scale(real)
+        syn = StudentNodes(x, y, real.num_classes, scale, assigned(buffer, x * scale))
         student = TrajectoryMatching if self.exact else ConstantMemoryMatching
         objective: Objective = student(steps=self.student_steps, lr=self.student_lr)
-        if self.soft and self.knowledge:
+        if self.knowledge:
             objective = KnowledgeMatching(objective, self.knowledge)
-        rates = {"x": self.lr_x * scale_of(x), **rates}
+        rates = {"x": self.lr_x * scale_of(x)}
+        if self.lr_y:
+            rates["y"] = self.lr_y
         return self.match(syn, objective, buffer, rates, self.seen(real))
-
-
-class SoftNodes(NodeSynthetic):
-    """Nodes without edges whose labels are learnt distributions.
-
-    Args:
-        x: initial features ``[n, d]``.
-        y: classes ``[n]`` that they started from, in ascending order.
-        soft: initial labels ``[n, C]``, rows sum to one.
-    """
-
-    def __init__(self, x: Tensor, y: Tensor, soft: Tensor) -> None:
-        super().__init__(x, y, num_classes=soft.shape[1])
-        self.logits = nn.Parameter(soft.clamp_min(1e-6).log())
-
-    def groups(self) -> dict[str, list[nn.Parameter]]:
-        return {**super().groups(), "y": [self.logits]}
-
-    def _whole(self) -> Batch:
-        return super()._whole()._replace(y=self.logits.softmax(1))
-
-    def batches(self) -> list[Batch]:
-        whole = self._whole()
-        return [whole._replace(y=whole.y[b.rows], rows=b.rows) for b in super().batches()]
-
-    @torch.no_grad()
-    def export(self) -> CondensedGraph:
-        out = super().export()
-        out.y = self.logits.softmax(1).to("cpu", torch.float32, copy=True)
-        return out

@@ -8,16 +8,16 @@ from typing import Literal
 from torch import Generator
 
 from graphcondense.core.method import Parts, Scorer
-from graphcondense.domains.node import NodeSource, NodeSynthetic, scale_of
-from graphcondense.domains.node_trajectories import NodeTrajectories
+from graphcondense.domains.node import NodeSource, scale_of
+from graphcondense.domains.node_trajectories import StructureFree, StudentNodes
 from graphcondense.domains.scored import by_kernel
 from graphcondense.kernels.sntk import SNTK
 from graphcondense.objectives.trajectory import TrajectoryMatching
-from graphcondense.ops.fields import Count, Natural, Positive
+from graphcondense.ops.fields import Positive
 
 
 @dataclass(frozen=True, kw_only=True)
-class SFGC(NodeTrajectories):
+class SFGC(StructureFree):
     """Nodes without edges that teach a GCN what the graph teaches it, by trajectory matching.
 
     Experts are GCNs trained on the real graph. A student starts where an expert was and takes
@@ -32,7 +32,10 @@ class SFGC(NodeTrajectories):
     Attributes:
         choose_by: what scores sets on validation nodes: ``"networks"``, or ``"ntk"``, the graph
             NTK's ridge regression.
-        kernel_ridge: its penalty, relative to the mean of the kernel's diagonal.
+        kernel_ridge: its penalty, relative to the mean of the kernel's diagonal; 1 by default.
+
+    Raises:
+        ValueError: a ``kernel_ridge`` where networks choose.
     """
 
     name = "sfgc"
@@ -42,16 +45,20 @@ class SFGC(NodeTrajectories):
     )
     learns = "features"
 
-    init: Literal["random", "kcenter", "herding", "kmeans"] = "kmeans"
-    num_experts: Count = 10
-    student_lr: Positive = 1.0
-    steps: Natural = 300
     choose_by: Literal["networks", "ntk"] = "networks"
-    kernel_ridge: Positive = 1.0
+    kernel_ridge: Positive | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.kernel_ridge is not None and self.choose_by != "ntk":
+            raise ValueError(
+                f"kernel_ridge={self.kernel_ridge} cannot act where networks choose: give "
+                "choose_by='ntk', or leave it out"
+            )
 
     @property
-    def pair_bytes(self) -> int:
-        return 0
+    def judge(self) -> str:
+        return "kernel ridge (graph NTK)" if self.choose_by == "ntk" else ""
 
     def memory_bytes(self, real: NodeSource) -> int:
         """With the graphs of all steps of a student."""
@@ -59,7 +66,7 @@ class SFGC(NodeTrajectories):
 
     def parts(self, real: NodeSource, rng: Generator) -> Parts:
         x, y = self.first_nodes(real, rng)
-        syn = NodeSynthetic(x, y, num_classes=real.num_classes)
+        syn = StudentNodes(x, y, real.num_classes, self.scale(real))
         objective = TrajectoryMatching(steps=self.student_steps, lr=self.student_lr)
         rates = {"x": self.lr_x * scale_of(x)}
         return self.match(syn, objective, self.trained(real), rates, self.seen(real))
@@ -67,4 +74,4 @@ class SFGC(NodeTrajectories):
     def scorer(self, val: NodeSource) -> Scorer | None:
         if self.choose_by != "ntk":
             return None
-        return by_kernel(SNTK(hops=self.looks, num_layers=1), self.kernel_ridge, val)
+        return by_kernel(SNTK(hops=self.looks, num_layers=1), self.kernel_ridge or 1.0, val)

@@ -125,9 +125,7 @@ class TrajectoryMatching(_Student):
         x = whole.inputs[0]
         alike = self.view is None and (self.size is None or self.size >= len(whole.y))
         dense = isinstance(x, Tensor) and x.layout == torch.strided and x.dim() == 2
-        return (
-            alike and dense and isinstance(learner.model, LinearFirst) and len(x) < x.shape[1]
-        )
+        return alike and dense and isinstance(learner.model, LinearFirst) and len(x) < x.shape[1]
 
     def _in_span(self, whole: Batch, learner: Learner, rate: Tensor) -> Tensor:
         """``‖θ'_N - θ*‖²``."""

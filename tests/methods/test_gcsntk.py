@@ -15,12 +15,13 @@ import graphcondense
 from graphcondense.core.types import Learner
 from graphcondense.data.task import as_task
 from graphcondense.domains.node import NodeSource, NodeSynthetic
+from graphcondense.domains.scored import Seen
 from graphcondense.domains.structure import Fixed, Identity
 from graphcondense.evaluate import NodeEvaluator
 from graphcondense.evaluate.predictors import structure_ridge
 from graphcondense.kernels.sntk import SNTK
 from graphcondense.methods import gcsntk
-from graphcondense.methods.gcsntk import GCSNTK, SoftLabelled, _Seen, on_simplex
+from graphcondense.methods.gcsntk import GCSNTK, SoftLabelled, on_simplex
 from graphcondense.objectives.ridge import RidgeMatching
 from graphcondense.ops.adjacency import gcn_norm_dense
 from tests.cases import NodeCase, toy_graph
@@ -56,7 +57,7 @@ def test_the_loss_by_matrices(blocks: int, soft: bool) -> None:
         syn.project_()
     objective = RidgeMatching(method.kernel(), method.targets(real), method.ridge)
     learner = Learner(torch.nn.Module(), {})
-    found = objective(syn, _Seen(real, method.kernel()), learner, Generator())
+    found = objective(syn, Seen(real, method.kernel()), learner, Generator())
 
     kernel = SNTK(2, 2, blocks)
     step = torch.from_numpy(real.task.gcn_adj.toarray()).double()
@@ -80,7 +81,7 @@ def test_updates_lower_the_loss() -> None:
         small = graphcondense.condense(data, "gc-sntk-x", **options)
         assert small.num_edges == 0, "the variant has no edges"
         syn = NodeSynthetic(small.x, small.y, Identity(), threshold=0, num_classes=3)
-        seen, learner = _Seen(real, method.kernel()), Learner(torch.nn.Module(), {})
+        seen, learner = Seen(real, method.kernel()), Learner(torch.nn.Module(), {})
         losses.append(float(objective(syn, seen, learner, Generator()).detach()))
     assert losses[1] < 0.8 * losses[0]
 
@@ -168,10 +169,9 @@ def test_several_blocks_of_too_many_nodes_are_refused(monkeypatch: pytest.Monkey
     graphcondense.condense(toy_graph(), "gc-sntk", hops=2, **SMALL)
 
 
-def test_of_many_training_nodes_some_are_drawn_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gcsntk, "MOST_ROWS", 20)
+def test_of_many_training_nodes_some_are_drawn_each_step() -> None:
     task = as_task(toy_graph())
-    seen = gcsntk._Seen(NodeSource(task), gcsntk.SNTK(2, 1))
+    seen = Seen(NodeSource(task), gcsntk.SNTK(2, 1), 20)
     rng = torch.Generator().manual_seed(0)
     first, second = seen.batch(rng=rng), seen.batch(rng=rng)
     assert len(first.y) == len(first.inputs[0]) == 20
