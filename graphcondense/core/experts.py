@@ -451,7 +451,8 @@ class Buffer:
             outside = first[span.weight] - params[span.weight] @ span.basis.mT
         for param in params.values():
             param.requires_grad_()
-        share = torch.ones(1, device=device, requires_grad=True)  # c_t
+        share = torch.ones_like(next(iter(params.values())).flatten()[:1]).detach()  # c_t
+        share.requires_grad_()
 
         def losses(batch: Batch) -> Tensor:
             """Of each expert ``[E]``."""

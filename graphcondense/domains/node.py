@@ -20,6 +20,7 @@ from graphcondense.nn.propagate import MODELS, Propagation
 from graphcondense.objectives.gradient import GradientMatching
 from graphcondense.ops.adjacency import csr_tensor, gcn_norm_dense
 from graphcondense.ops.arrays import dense
+from graphcondense.ops.cluster import fuzzy_centres
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
 from graphcondense.ops.sampling import blocks
 from graphcondense.ops.select import CHOICES, choose_centres
@@ -511,11 +512,15 @@ def start_nodes(
 ) -> tuple[Tensor, Tensor]:
     """Features ``[n, d]`` that learning starts from, and classes ``[n]``, ascending: of each class
     ``sizes[c]`` rows of ``Â^hops X`` that ``init`` chooses, or (``"kmeans"``) centres of clusters.
+    ``"fuzzy"`` has the centres of fuzzy clusters of ``0.9 Σ_{k=1..hops} Â^k X - 0.1 X``, as GECC.
     """
-    rows, x = real.propagated(hops), []
+    fuzzy, x = init == "fuzzy" and hops > 0, []
+    rows = real.weighted((-0.1, *[0.9] * hops)) if fuzzy else real.propagated(hops)
     for c, size in enumerate(sizes.tolist()):
         of_class = rows[real.labels == c]
-        if init == "kmeans":
+        if init == "fuzzy":
+            x.append(fuzzy_centres(of_class, size, rng))
+        elif init == "kmeans":
             x.append(choose_centres(of_class, size, rng))
         else:
             x.append(of_class[CHOICES[init](of_class, size, rng).to(of_class.device)])

@@ -149,7 +149,7 @@ class StructureFree(NodeTrajectories):
     """
 
     scaled: bool = True
-    init: Literal["random", "kcenter", "herding", "kmeans"] = "kmeans"
+    init: Literal["random", "kcenter", "herding", "kmeans", "fuzzy"] = "fuzzy"
     num_experts: Count = 10
     student_lr: Positive = 1.0
     steps: Natural = 300

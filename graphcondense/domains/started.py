@@ -17,12 +17,14 @@ class StartedNodes(NodeMethod):
 
     Attributes:
         threshold: exported edges are those of weight above it.
-        init: which training nodes of a class its synthetic nodes start from.
+        init: which training nodes of a class its synthetic nodes start from; or centres of clusters
+            of them, ``"kmeans"`` or ``"fuzzy"``, see
+            :func:`~graphcondense.domains.node.start_nodes`.
         init_hops: they start from rows of ``Â^init_hops X``.
     """
 
     threshold: NonNegative = 0.01
-    init: Literal["random", "kcenter", "herding", "kmeans"] = "herding"
+    init: Literal["random", "kcenter", "herding", "kmeans", "fuzzy"] = "herding"
     init_hops: Natural = 2
 
     @property

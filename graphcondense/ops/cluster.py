@@ -30,6 +30,8 @@ SAMPLE = 500
 
 
 Centre = Literal["mean", "median", "trimmed"]
+FUZZIFIER = 1.3
+"""Of :func:`fuzzy_centres`; 1 is hard clustering."""
 TRIMMED = 0.3
 """Of a cluster's weight: what :func:`centres_of` leaves out as far from the rest."""
 
@@ -166,6 +168,14 @@ def fuzzy_c_means(
     v = _means(x, u, v, fuzzifier)
     cost = (u**fuzzifier * _squares(x, v)).sum((1, 2))
     return u, cost
+
+
+def fuzzy_centres(x: Tensor, k: int, rng: Generator) -> Tensor:
+    """The centres ``[k, d]`` of the best of several fuzzy clusterings of rows ``[n, d]``."""
+    u, cost = fuzzy_c_means(
+        isometric(x), k, rng, fuzzifier=FUZZIFIER, restarts=starts(len(x), k, 50)
+    )
+    return centres_of(x, u[int(cost.argmin())] ** FUZZIFIER)
 
 
 def k_means(x: Tensor, k: int, rng: Generator) -> Tensor:
