@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torch import Generator
+from torch.nn import functional as F
 
 from graphcondense.core.experts import Buffer, Experts
 from graphcondense.core.method import Parts
@@ -24,7 +25,7 @@ from graphcondense.objectives.trajectory import (
     KnowledgeMatching,
     TrajectoryMatching,
 )
-from graphcondense.ops.fields import Natural, NonNegative, SomeShare
+from graphcondense.ops.fields import Natural, NonNegative, Share, SomeShare
 from graphcondense.ops.types import Record
 
 
@@ -37,8 +38,9 @@ class GEOM(StructureFree):
        ``course_share`` of their training (section 4.1).
     2. A student's start is drawn from a window of epochs that grows during condensing, from
        ``first_start`` to ``max_start`` (section 4.2).
-    3. Labels are distributions ``Y' = softmax(Z)`` that start at what trained experts say of
-       ``X'``, and are learnt; the divergence of ``Y'`` from what an expert says of ``X'`` is added,
+    3. Labels are distributions ``Y' = softmax(Z)`` that start between a node's class and what
+       trained experts say of ``X'``, and are learnt; the divergence of ``Y'`` from what an expert
+       says of ``X'`` is added,
        ``L = L_trajectory + knowledge KL(f_θ*(X') ‖ Y')`` (section 4.3).
 
     Classes around a node that have no label are guessed by label propagation. ``exact=False``
@@ -51,6 +53,8 @@ class GEOM(StructureFree):
         pace: how the share grows, see :class:`~graphcondense.domains.curriculum.EasyFirst`.
         first_start: latest start of a student in the beginning.
         growth: share of the updates over which the window grows to ``max_start``.
+        own_share: weight of a node's own class in its first label, beside what experts say; below
+            a half another class may be the likelier one from the start.
         lr_y: learning rate of Adam on the logits of labels; 0 keeps them as they start.
         knowledge: weight of the divergence.
         exact: back-propagate through all of a student's steps, in memory that grows with them.
@@ -68,6 +72,7 @@ class GEOM(StructureFree):
     pace: Pace = "linear"
     first_start: Natural = 2
     growth: SomeShare = 0.5
+    own_share: Share = 0.5
     lr_y: NonNegative = 0.01
     knowledge: NonNegative = 0.1
     exact: bool = True
@@ -109,7 +114,9 @@ class GEOM(StructureFree):
         x, y = self.first_nodes(real, rng)
         buffer = self.trained(real)
         scale = self.scale(real)
-        syn = StudentNodes(x, y, real.num_classes, scale, assigned(buffer, x * scale))
+        own = F.one_hot(y, real.num_classes).to(x)
+        soft = self.own_share * own + (1 - self.own_share) * assigned(buffer, x * scale)
+        syn = StudentNodes(x, y, real.num_classes, scale, soft)
         student = TrajectoryMatching if self.exact else ConstantMemoryMatching
         objective: Objective = student(steps=self.student_steps, lr=self.student_lr)
         if self.knowledge:

@@ -246,5 +246,7 @@ def test_bad_settings_are_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="cannot write experts into"):
         buffer(tmp_path / "file").prepare(Points())
-    with pytest.raises(FloatingPointError, match="expert 0 diverged by step 4: lower its learning rate"):
+    with pytest.raises(
+        FloatingPointError, match="expert 0 diverged by step 4: lower its learning rate"
+    ):
         buffer(how=replace(HOW, lr=1e38)).prepare(Points())

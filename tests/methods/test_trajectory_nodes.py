@@ -53,8 +53,8 @@ class TestGEOM(NodeCase):
     options = {**TINY, "validations": 2}
 
     def labels(self, small: Any) -> Tensor:
-        """The classes that the nodes started from are not kept; budgets are told by the record."""
-        return torch.repeat_interleave(torch.tensor(small.condensed["budget"]["per_class"]))
+        y: Tensor = small.y.argmax(1)
+        return y
 
     def check(self, small: Any) -> None:
         soft = small.y
@@ -391,6 +391,7 @@ def test_other_options_of_sfgc(options: dict[str, Any]) -> None:
         {"course_share": 1.0},
         {"first_start": 0, "growth": 1.0, "steps": 20},
         {"lr_y": 0.0},
+        {"own_share": 0.9},
         {"knowledge": 0.0},
         {"exact": False},
     ],
