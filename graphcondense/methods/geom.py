@@ -71,9 +71,11 @@ class GEOM(StructureFree):
     course_share: SomeShare = 0.5
     pace: Pace = "linear"
     first_start: Natural = 2
+    max_start: Natural | None = 8
     growth: SomeShare = 0.5
+    steps: Natural = 100
     own_share: Share = 0.5
-    lr_y: NonNegative = 0.01
+    lr_y: NonNegative = 0.001
     knowledge: NonNegative = 0.1
     exact: bool = True
 
@@ -104,11 +106,8 @@ class GEOM(StructureFree):
         return EasyFirst(by_ease(hard, real.labels), self.first_share, self.pace, steps)
 
     def pool(self, buffer: Buffer) -> Experts:
-        plain = super().pool(buffer)
         growth = max(1, round(self.growth * self.steps))
-        return Experts(
-            buffer, self.ahead, self.max_start, min(self.first_start, plain.last), growth
-        )
+        return Experts(buffer, self.ahead, self.max_start, self.first_start, growth)
 
     def parts(self, real: NodeSource, rng: Generator) -> Parts:
         x, y = self.first_nodes(real, rng)

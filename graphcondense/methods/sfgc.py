@@ -13,7 +13,7 @@ from graphcondense.domains.node_trajectories import StructureFree, StudentNodes
 from graphcondense.domains.scored import by_kernel
 from graphcondense.kernels.sntk import SNTK
 from graphcondense.objectives.trajectory import TrajectoryMatching
-from graphcondense.ops.fields import Positive
+from graphcondense.ops.fields import Natural, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +45,8 @@ class SFGC(StructureFree):
     )
     learns = "features"
 
+    init: Literal["random", "kcenter", "herding", "kmeans", "fuzzy"] = "kmeans"
+    steps: Natural = 200
     choose_by: Literal["networks", "ntk"] = "networks"
     kernel_ridge: Positive | None = None
 

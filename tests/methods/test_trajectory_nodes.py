@@ -37,6 +37,7 @@ TINY: dict[str, Any] = {
     "num_experts": 2,
     "expert_epochs": 4,
     "expert_interval": 2,
+    "max_start": 2,
     "student_steps": 3,
     "student_lr": 0.5,
     "steps": 6,
