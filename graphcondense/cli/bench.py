@@ -603,7 +603,27 @@ def _section(cells: Mapping[str, Record]) -> list[str]:
         *lines,
         Table([*head, *tail], rows).markdown(),
         *("", "Last epoch:", "", Table(head, last).markdown()),
+        *_verdicts(reports),
     ]
+
+
+def _verdicts(reports: Mapping[str, Report]) -> list[str]:
+    """Whether each method is better than the floors that are there; nothing of older cells."""
+    whole = next(iter(reports.values())).with_rows_of(*reports.values())
+    floors = [name for name in ("random", WHOLE) if name in reports]
+    pairs = [(name, floor) for name in reports for floor in floors if name not in ("random", WHOLE)]
+    if not pairs or not all(row.scores for row in whole.rows):
+        return []
+    found = whole.compare(pairs)
+    told = {(row.first, row.second, row.model): row for row in found.rows}
+    scale, digits = whole.score.scale, ".1f" if whole.score.share else ".3f"
+    columns = [(floor, model) for floor in floors for model in whole.models]
+    body = []
+    for name in dict.fromkeys(first for first, _ in pairs):
+        rows = [told[name, floor, model] for floor, model in columns]
+        body.append([name, *(f"{r.outcome} {scale * r.difference:+{digits}}" for r in rows)])
+    head = ["trained on", *(f"against {floor}, {model}" for floor, model in columns)]
+    return ["", "Differences:", "", Table(head, body).markdown(), "", *found.notes()[:-1]]
 
 
 def _best(reports: Mapping[str, Report], model: str) -> str | None:

@@ -29,6 +29,7 @@ COMMANDS = {
     "demo": "demo",
     "condense": "condense",
     "evaluate": "evaluate",
+    "compare": "compare",
     "bench": "bench",
     "properties": "measure",
     "privacy": "measure",

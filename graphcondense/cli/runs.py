@@ -49,17 +49,22 @@ class Opened:
         Returns:
             The numbers, as JSON holds them.
         """
-        say(result.table())
-        writers: list[tuple[str | None, Callable[[str | Path], object], str]] = [
-            (None if self.args.json == STDOUT else self.args.json, result.to_json, "json"),
-            (self.args.plot, result.plot, "png"),
-        ]
-        for file, write, ending in writers:
-            path = file or (self.folder and self.folder / f"{name}.{ending}")
-            if path and is_main():
-                write(path)
-                tell(f"written: {path}")
-        return json.loads(result.to_json())
+        return write_result(result, self.args, self.folder, name)
+
+
+def write_result(result: Result, args: Namespace, folder: Path | None, name: str) -> object:
+    """As :meth:`Opened.write`, into ``folder``."""
+    say(result.table())
+    writers: list[tuple[str | None, Callable[[str | Path], object], str]] = [
+        (None if args.json == STDOUT else args.json, result.to_json, "json"),
+        (args.plot, result.plot, "png"),
+    ]
+    for file, write, ending in writers:
+        path = file or (folder and folder / f"{name}.{ending}")
+        if path and is_main():
+            write(path)
+            tell(f"written: {path}")
+    return json.loads(result.to_json())
 
 
 @dataclass(frozen=True, kw_only=True)

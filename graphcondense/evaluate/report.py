@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from graphcondense.evaluate.comparison import BASELINES, Comparison, compare
 from graphcondense.evaluate.cost import (
     Ledger,
     better_than_random,
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ALL", "BASELINES", "Report", "Row", "evaluate"]
 
-BASELINES = ("random", "whole", "mean")
 CLOCKS = ("seconds", "seconds_training", "processor_seconds")
 
 
@@ -79,6 +79,9 @@ class Row:
             :func:`~graphcondense.evaluate.result.sampling_error`; of other scores ``None``.
         preset: what the set was condensed with, as its record says: a section's name, or
             ``"none"``. ``None`` where no record says so.
+        scores: test scores at the chosen epoch, a row a set that differs from those before it, a
+            column a training; empty in files of older versions.
+        seeds: condensation seeds of these sets; ``None`` where a record has none.
     """
 
     label: str
@@ -106,6 +109,8 @@ class Row:
     others: Mapping[str, float] = field(default_factory=dict)
     test_error: float | None = None
     preset: str | None = None
+    scores: tuple[tuple[float, ...], ...] = ()
+    seeds: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -301,6 +306,18 @@ class Report(Scored):
             remarks=tuple(remarks),
         )
 
+    def compare(
+        self,
+        pairs: Iterable[tuple[str, str]] | None = None,
+        *,
+        models: str | Sequence[str] | None = None,
+        alpha: float = 0.05,
+        margin: float | None = None,
+    ) -> Comparison:
+        """Which set is better with each model, see
+        :func:`~graphcondense.evaluate.comparison.compare`."""
+        return compare(self, pairs, models=models, alpha=alpha, margin=margin)
+
     @property
     def size(self) -> tuple[float, float]:
         return max(6.4, 1.6 + 1.1 * len(self.models)), 3.6
@@ -363,8 +380,14 @@ class Report(Scored):
 def _row_of(saved: Record) -> Row:
     """A row of a file, where JSON's ``null`` stands for a score that is no number."""
     names = {f.name for f in fields(Row) if f.type == "float"}
-    row: Record = {k: float("nan") if v is None and k in names else v for k, v in saved.items()}
-    return Row(**row)
+    row: Record = {k: _number(v) if k in names else v for k, v in saved.items()}
+    row["scores"] = tuple(tuple(map(_number, line)) for line in saved.get("scores", ()))
+    seeds = saved.get("seeds")
+    return Row(**{**row, "seeds": None if seeds is None else tuple(seeds)})
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
 
 
 def _settings(settings: Mapping[str, Mapping[str, object]]) -> str:
@@ -589,6 +612,14 @@ def _row(
     sizes = [size_of(graph) for graph in graphs]
     trainings = selected.numel()
     graphs_in = [size.graphs for size in sizes if size.graphs is not None]
+    # A method that does not depend on its seed gives one set, however often it is asked.
+    first = {graph_hash(graph): place for place, graph in reversed([*enumerate(graphs)])}
+    distinct = sorted(first.values()) or range(len(selected))
+    seeds = [
+        seed
+        for i in sorted(first.values())
+        if (seed := record_of(graphs[i]).get("seed")) is not None
+    ]
 
     def mean(values: list[int]) -> int:
         return round(sum(values) / max(len(values), 1))
@@ -624,6 +655,8 @@ def _row(
         set_graphs=mean(graphs_in) if graphs_in else None,
         others={name: mean_other(name) for name in results[0].others},
         preset=_preset(graphs),
+        scores=tuple(tuple(selected[place].tolist()) for place in distinct),
+        seeds=tuple(seeds) if seeds and len(seeds) == len(distinct) else None,
     )
 
 
