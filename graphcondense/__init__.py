@@ -18,6 +18,7 @@ from graphcondense.version import __version__ as __version__
 if TYPE_CHECKING:
     from graphcondense import core, data, report, transforms, uses
     from graphcondense.core.method import Method
+    from graphcondense.data.hub import export
     from graphcondense.evaluate import evaluate
     from graphcondense.methods import methods
     from graphcondense.run import condense, update
@@ -32,6 +33,7 @@ _HOME = {
     "save": "graphcondense.saved.condensed",
     "Method": "graphcondense.core.method",
     "condense": "graphcondense.run",
+    "export": "graphcondense.data.hub",
     "Condense": "graphcondense.transforms",
     "update": "graphcondense.run",
 }
@@ -44,6 +46,7 @@ __all__ = [
     "core",
     "data",
     "evaluate",
+    "export",
     "load",
     "methods",
     "report",

@@ -39,6 +39,7 @@ COMMANDS = {
     "tune": "measure",
     "continual": "continual",
     "report": "report",
+    "export": "export",
     "methods": "listing",
     "datasets": "listing",
     "show": "listing",

@@ -1,0 +1,407 @@
+"""Folders that others read without this package: Parquet tables, safetensors, cards, Croissant.
+
+A folder has a table for each thing that a set consists of (nodes, edges, graphs, users by items),
+the file of :func:`~graphcondense.saved.condensed.save`, a ``README.md`` with the YAML front matter
+of a dataset card, ``croissant.json`` (Croissant 1.1 with its responsible-AI fields, written by
+mlcroissant) and a BibTeX entry.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import io
+import json
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import torch
+import yaml
+from torch import Tensor
+
+from graphcondense.data.catalogue import find
+from graphcondense.ops.files import write_all
+from graphcondense.ops.markdown import escaped
+from graphcondense.ops.tables import Table
+from graphcondense.ops.types import Record
+from graphcondense.saved.card import flat
+from graphcondense.saved.compact import PREFIX, pack
+from graphcondense.saved.condensed import save
+from graphcondense.saved.condensed_rows import CondensedInteractions
+from graphcondense.saved.forms import GRAPH, GRAPHS, USERS, Contents, Small, contents_of
+from graphcondense.version import __version__
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Columns = Mapping[str, Tensor]
+"""A table: tensors ``[rows, ...]`` by column."""
+
+UNKNOWN = ("", "see source")
+"""Licences in the catalogue that say nothing."""
+
+LICENCES = {
+    "mit": "mit",
+    "cc0": "cc0-1.0",
+    "odc-by": "odc-by",
+    "cc by 4.0": "cc-by-4.0",
+    "cc-by-4.0": "cc-by-4.0",
+    "cc0-1.0": "cc0-1.0",
+    "apache-2.0": "apache-2.0",
+}
+"""What cards call a licence; others are ``other``, with their name beside."""
+
+
+def export(
+    small: Small,
+    folder: str | Path,
+    *,
+    format: Literal["hub"] = "hub",
+    licence: str | None = None,
+    source: str | None = None,
+    name: str | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write a condensed set as a folder that others read without this package.
+
+    Args:
+        small: what :func:`~graphcondense.condense` returns: a graph, a set of graphs, images, or
+            users by items.
+        folder: where to write; it is made.
+        format: ``"hub"``: Parquet tables, ``condensed.safetensors``, ``README.md`` with front
+            matter as dataset hubs read it, ``croissant.json`` and ``CITATION.bib``.
+        licence: of the real data, which holds for what is made of it; by default what
+            :func:`graphcondense.data.datasets` says of a set of that name.
+        source: where the real data come from; by default as for ``licence``.
+        name: of the exported set; by default those of the data and the method, with the size.
+        overwrite: whether files that are there may be replaced.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ValueError: no licence or source is known, files are there, an unknown format, or a set that
+            cannot be saved.
+        ImportError: the extra ``hub`` is missing.
+    """
+    if format != "hub":
+        raise ValueError(f"format={format!r} is unknown; there is 'hub'")
+    for package in ("pyarrow", "mlcroissant"):
+        if find_spec(package) is None:
+            raise ImportError(f"export needs {package}: pip install 'graphcondense[hub]'")
+    contents = contents_of(small)
+    record: Record = getattr(small, "condensed", None) or {}
+    about = _about(contents, record, name, licence, source)
+    tables = tables_of(contents)
+    folder = Path(folder).expanduser()
+    parquet = {f"{table}.parquet": _parquet(columns) for table, columns in tables.items()}
+    names = (*parquet, "condensed.safetensors", "README.md", "croissant.json", "CITATION.bib")
+    there = [name for name in names if (folder / name).exists()]
+    if there and not overwrite:
+        raise ValueError(f"{folder / there[0]} is there: name another folder, or overwrite")
+    croissant = json.dumps(_croissant(about, tables, parquet), indent=2, ensure_ascii=False)
+    with tempfile.TemporaryDirectory() as draft:
+        whole = save(small, draft).read_bytes()
+    files: dict[str, str | bytes] = {
+        **parquet,
+        "condensed.safetensors": whole,
+        "README.md": _card(about, contents, record, tables),
+        "croissant.json": croissant,
+        "CITATION.bib": about.bibtex,
+    }
+    try:
+        write_all({folder / name: content for name, content in files.items()})
+    except OSError as error:
+        raise ValueError(f"cannot write into the folder {folder}: {error}") from error
+    return folder
+
+
+def tables_of(contents: Contents) -> dict[str, Columns]:
+    """What a set consists of, as tables.
+
+    Images: ``images`` (``x``, ``y``). A graph: ``nodes`` (``x``, ``y``, masks and further tensors
+    with a row for each node) and ``edges`` (``source``, ``target``, ``weight``, ``attr``). A set of graphs: the same with the
+    number of the ``graph`` in both, nodes counted within it, and ``graphs`` (``y``). Users by
+    items: ``interactions`` (``user``, ``item``, ``weight``). A further tensor with other rows is a
+    table of its own, called as it is.
+    """
+    t, form = contents.tensors, contents.form
+    tables: dict[str, Columns]
+    if form is GRAPH:
+        own = {name: t[name] for name in ("x", "y", "train_mask") if name in t}
+        edges = {} if _are_images(contents) else _edges(t, t["edge_index"])
+        tables = {"images" if _are_images(contents) else "nodes": own, "edges": edges}
+    elif form is GRAPHS:
+        node, edge = (torch.repeat_interleave(t[ptr].diff()) for ptr in ("node_ptr", "edge_ptr"))
+        own = {name: t[name] for name in ("x", "node_weight") if name in t}
+        within = t["edge_index"] - t["node_ptr"][edge]
+        tables = {
+            "graphs": {"y": t["y"]},
+            "nodes": {"graph": node, **own},
+            "edges": {"graph": edge, **_edges(t, within)},
+        }
+    else:
+        small = form.made(t, {}, {})
+        assert isinstance(small, CondensedInteractions)
+        coo = small.csr.tocoo()
+        user, item = (torch.from_numpy(at.astype("int64")) for at in (coo.row, coo.col))
+        pairs = {"user": user, "item": item, "weight": torch.from_numpy(coo.data)}
+        tables = {"interactions": pairs, "users": {}}
+    of_each = next(iter(tables)) if form is not USERS else "users"
+    others = [name for name in t if name == "assignment" or name.startswith(PREFIX)]
+    further = {**contents.further, **{name: t[name] for name in others}}
+    for name, tensor in further.items():
+        if tensor.dim() and len(tensor) == form.count(t) and name not in others:
+            tables[of_each] = {**tables[of_each], name: tensor}
+        else:
+            tables[name] = {name: tensor.reshape(1) if not tensor.dim() else tensor}
+    return {name: columns for name, columns in tables.items() if columns}
+
+
+def _are_images(contents: Contents) -> bool:
+    return contents.form is GRAPH and contents.tensors["x"].dim() == 4
+
+
+def _edges(t: Mapping[str, Tensor], index: Tensor) -> Columns:
+    """Edges as a table; ``index [2, m]``."""
+    more = {
+        name.removeprefix("edge_"): t[name] for name in ("edge_weight", "edge_attr") if name in t
+    }
+    return {"source": index[0], "target": index[1], **more}
+
+
+def _origin(data: str, licence: str | None, source: str | None) -> tuple[str, str]:
+    """Licence and source, given or known by the name of the data."""
+    try:
+        known = find(data) if data else None
+    except ValueError:  # data of the user's own
+        known = None
+    licence = licence or (known.licence if known else "")
+    source = source or (known.source if known else "")
+    called = data or "this set"
+    if licence.lower() in UNKNOWN:
+        raise ValueError(
+            f"the licence of the data of {called!r} is not known: give licence=, such as "
+            "'CC BY 4.0', as their source says; it holds for what is made of them"
+        )
+    if source.lower() in UNKNOWN:
+        raise ValueError(f"the source of the data of {called!r} is not known: give source=")
+    return licence, source
+
+
+def _title(data: str, record: Record, contents: Contents) -> str:
+    words = (data or "condensed", record.get("method", ""), contents.form.count(contents.tensors))
+    return "-".join(str(word) for word in words if word != "")
+
+
+def _parquet(columns: Columns) -> bytes:
+    """A table as a Parquet file; tensors of more dimensions are lists of a fixed length a row."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    out = io.BytesIO()
+    parquet.write_table(pa.table({k: _column(v) for k, v in columns.items()}), out)
+    return out.getvalue()
+
+
+def _column(tensor: Tensor) -> pa.Array:
+    import pyarrow as pa
+
+    if tensor.dtype == torch.bfloat16:  # which NumPy does not have, and float32 holds
+        tensor = tensor.float()
+    flat = pa.array(tensor.reshape(-1).numpy())
+    width = tensor[0].numel() if len(tensor) else 1
+    return flat if tensor.dim() == 1 else pa.FixedSizeListArray.from_arrays(flat, width)
+
+
+def _croissant(about: _About, tables: Mapping[str, Columns], files: Mapping[str, bytes]) -> Record:
+    """The description of the folder in Croissant 1.1, checked by mlcroissant."""
+    import mlcroissant as mlc
+
+    def field(table: str, name: str, tensor: Tensor) -> mlc.Field:
+        kind = mlc.DataType.FLOAT if tensor.is_floating_point() else mlc.DataType.INTEGER
+        shape = tuple(tensor.shape[1:])
+        return mlc.Field(
+            id=f"{table}/{name}",
+            name=name,
+            description=f"{name} of {table}" + (f", an array {list(shape)}" if shape else ""),
+            data_types=[mlc.DataType.BOOL if tensor.dtype == torch.bool else kind],
+            is_array=True if shape else None,
+            array_shape=str(tensor[0].numel()) if shape and len(tensor) else None,
+            source=mlc.Source(file_object=f"{table}.parquet", extract=mlc.Extract(column=name)),
+        )
+
+    metadata = mlc.Metadata(
+        ctx=mlc.Context(conforms_to="http://mlcommons.org/croissant/1.1"),
+        name=about.name,
+        description=about.summary,
+        license=[about.licence],
+        url=about.source,
+        version=__version__,
+        date_published=about.made,
+        cite_as=about.bibtex,
+        distribution=[
+            mlc.FileObject(
+                id=name,
+                name=name,
+                content_url=name,
+                encoding_formats=["application/x-parquet"],
+                sha256=hashlib.sha256(blob).hexdigest(),
+            )
+            for name, blob in files.items()
+        ],
+        record_sets=[
+            mlc.RecordSet(
+                id=table,
+                name=table,
+                fields=[field(table, name, tensor) for name, tensor in columns.items()],
+            )
+            for table, columns in tables.items()
+        ],
+        data_collection=f"Condensed from {about.source}; nothing was collected anew.",
+        data_use_cases=["training models in place of the real data, and judging them on these"],
+        data_limitations=[about.limits],
+    )
+    found: Record = json.loads(json.dumps(metadata.to_json(), default=str))
+    # mlcroissant (1.1.1) writes it under another name than the vocabulary has.
+    return {**found, "rai:dataManipulationProtocol": about.how}
+
+
+@dataclass(frozen=True)
+class _About:
+    """What card, citation and Croissant say of a set."""
+
+    name: str
+    data: str
+    licence: str
+    source: str
+    how: str
+    summary: str
+    made: datetime.datetime
+
+    @property
+    def limits(self) -> str:
+        """What the set is not good for."""
+        return (
+            "Examples may be synthetic: they stand for many real ones together and are no records "
+            "of anything that exists. What the method leaves out, such as rare classes or the "
+            "structure of the whole graph, cannot be studied here. Models trained on it are to be "
+            "judged on real data."
+        )
+
+    @property
+    def bibtex(self) -> str:
+        """An entry that names the set, how it was made and from what."""
+        key = re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+        clean = {k: re.sub(r"[{}\\]", "", v) for k, v in (("title", self.name), ("note", self.how))}
+        return (
+            f"@misc{{{key},\n"
+            f"  title = {{{clean['title']}: a condensed data set}},\n"
+            f"  year = {{{self.made.year}}},\n"
+            f"  note = {{{clean['note']}}},\n"
+            f"  howpublished = {{condensed from {re.sub(r'[{}]', '', self.source)}}}\n"
+            "}\n"
+        )
+
+
+def _about(
+    contents: Contents, record: Record, name: str | None, licence: str | None, source: str | None
+) -> _About:
+    about = record.get("data")
+    data = str(about.get("name", "")) if isinstance(about, Mapping) else ""
+    licence, source = _origin(data, licence, source)
+    count = contents.form.count(contents.tensors)
+    what = contents.form.stands[0].format(count)
+    if _are_images(contents):
+        what = f"{count} images that stand in for many"
+    method = str(record.get("method", "a method that its record does not name"))
+    seed = f", seed {record['seed']}" if "seed" in record else ""
+    how = f"made by {method} of graphcondense {__version__}{seed}"
+    return _About(
+        name=name or _title(data, record, contents),
+        data=data,
+        licence=licence,
+        source=source,
+        how=how,
+        summary=f"{what} ({data or 'no name'}), {how}.",
+        made=datetime.datetime.now().replace(hour=0, minute=0, second=0, microsecond=0),
+    )
+
+
+def _card(about: _About, contents: Contents, record: Record, tables: Mapping[str, Columns]) -> str:
+    """``README.md``: front matter as dataset hubs read it, and how to open the set."""
+    known = LICENCES.get(about.licence.lower())
+    front: Record = {
+        "license": known or "other",
+        **({} if known else {"license_name": about.licence}),
+        "pretty_name": about.name,
+        "task_categories": [_task(contents)],
+        "tags": ["data-distillation", "graph-condensation", "synthetic", "croissant"],
+        "size_categories": ["n<1K" if contents.form.count(contents.tensors) < 1000 else "1K<n<10K"],
+        "configs": [{"config_name": name, "data_files": f"{name}.parquet"} for name in tables],
+    }
+    shapes = [
+        (f"{table}.parquet", name, f"{str(t.dtype).removeprefix('torch.')} {list(t.shape)}")
+        for table, columns in tables.items()
+        for name, t in columns.items()
+    ]
+    rows = [(key, str(value)) for key, value in flat(record)]
+    return "\n".join(
+        [
+            "---",
+            yaml.safe_dump(front, sort_keys=False, allow_unicode=True).rstrip(),
+            "---",
+            "",
+            f"# {escaped(about.name)}",
+            "",
+            escaped(about.summary),
+            "",
+            Table(("file", "column", "type and shape"), shapes).markdown(),
+            "",
+            "With PyTorch and safetensors alone:",
+            "",
+            "```python",
+            *_snippet(contents),
+            "```",
+            "",
+            f"Licence of the real data, which holds here too: {escaped(about.licence)}. Source: "
+            f"{escaped(about.source)}.",
+            "",
+            about.limits,
+            "",
+            Table(("record", "value"), rows).markdown(),
+            "",
+        ]
+    )
+
+
+def _task(contents: Contents) -> str:
+    """As hubs call it."""
+    if contents.form is USERS:
+        return "other"
+    return "image-classification" if _are_images(contents) else "graph-ml"
+
+
+def _snippet(contents: Contents) -> list[str]:
+    """Lines that open ``condensed.safetensors`` without this package."""
+    lines = ["from safetensors.torch import load_file"]
+    if contents.form is not GRAPH or _are_images(contents):
+        return [*lines, "", 't = load_file("condensed.safetensors")  # tensors by name']
+    lines += ["from torch_geometric.data import Data", ""]
+    lines += ['t = load_file("condensed.safetensors")']
+    packed = "x" not in pack("x", contents.tensors["x"])
+    if packed:
+        width = contents.tensors["x"].shape[1]
+        lines[:0] = ["import torch"]
+        lines += [
+            'parts = (t["x_" + name] for name in ("crow", "col", "value"))',
+            f"x = torch.sparse_csr_tensor(*parts, (len(t['y']), {width}))",
+        ]
+    weight = ', edge_weight=t["edge_weight"]' if "edge_weight" in contents.tensors else ""
+    x = "x.to_dense()" if packed else 't["x"]'
+    return [*lines, f'data = Data(x={x}, edge_index=t["edge_index"], y=t["y"]{weight})']
