@@ -60,17 +60,29 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         config.option.dist = "worksteal"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest begins first, or one worker would still be at it when all others are done:
-    ``slow(seconds=100)`` says so of a test of half a minute or more."""
+def seconds(item: pytest.Item) -> float:
+    """``slow(seconds=100)`` says so of a test of half a minute or more."""
+    return max((mark.kwargs.get("seconds", 0) for mark in item.iter_markers("slow")), default=0)
 
-    def seconds(item: pytest.Item) -> float:
-        return max((mark.kwargs.get("seconds", 0) for mark in item.iter_markers("slow")), default=0)
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes longest begins first, or one worker would still be at it when all others are done;
+    what takes longer than ``--at-most`` is left out."""
+    most = config.getoption("--at-most")
+    left = [] if most is None else [item for item in items if seconds(item) > most]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
     items.sort(key=seconds, reverse=True)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--at-most",
+        metavar="SECONDS",
+        type=float,
+        help="leave out tests that are marked slow(seconds=...) with more",
+    )
     parser.addoption(
         "--reaching",
         metavar="FILE",

@@ -63,8 +63,20 @@ def test_what_takes_longest_begins_first(request: pytest.FixtureRequest) -> None
         item("long", slow(seconds=40)),
         item("longest", slow(seconds=40), slow(seconds=90)),
     ]
-    conftest_of(request).pytest_collection_modifyitems(items)
+    left: list[str] = []
+    config = SimpleNamespace(
+        getoption=lambda _: None,
+        hook=SimpleNamespace(
+            pytest_deselected=lambda items: left.extend(one.name for one in items)
+        ),
+    )
+    conftest_of(request).pytest_collection_modifyitems(config, items)
     assert [one.name for one in items] == ["longest", "long", "quick", "some"]
+    assert not left
+    config.getoption = lambda _: 60.0
+    conftest_of(request).pytest_collection_modifyitems(config, items)
+    assert [one.name for one in items] == ["long", "quick", "some"]
+    assert left == ["longest"]
 
 
 @pytest.mark.parametrize("reduces", [True, False])

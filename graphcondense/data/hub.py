@@ -125,10 +125,10 @@ def tables_of(contents: Contents) -> dict[str, Columns]:
     """What a set consists of, as tables.
 
     Images: ``images`` (``x``, ``y``). A graph: ``nodes`` (``x``, ``y``, masks and further tensors
-    with a row for each node) and ``edges`` (``source``, ``target``, ``weight``, ``attr``). A set of graphs: the same with the
-    number of the ``graph`` in both, nodes counted within it, and ``graphs`` (``y``). Users by
-    items: ``interactions`` (``user``, ``item``, ``weight``). A further tensor with other rows is a
-    table of its own, called as it is.
+    with a row for each node) and ``edges`` (``source``, ``target``, ``weight``, ``attr``). A set
+    of graphs: the same with the number of the ``graph`` in both, nodes counted within it, and
+    ``graphs`` (``y``). Users by items: ``interactions`` (``user``, ``item``, ``weight``). A further
+    tensor with other rows is a table of its own, called as it is.
     """
     t, form = contents.tensors, contents.form
     tables: dict[str, Columns]

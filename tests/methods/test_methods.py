@@ -287,11 +287,11 @@ PUBLISHED = {
 # the margin: GCond's nine of three seeds on three instruction sets are 80.7 +- 0.65.
 CONDENSATIONS = {"gcond": 3}
 
-# What takes longest must not be what a worker begins last.
-LONGEST_FIRST = [
-    pytest.param(name, marks=pytest.mark.slow(seconds=50 * times)) if times > 1 else name
-    for name in PUBLISHED
-    for times in (CONDENSATIONS.get(name, 1),)
+SECONDS = {"gcond": 150, "gcond-x": 40, "doscond": 50, "doscond-x": 50, "simgc": 50, "gdem": 45}
+"""Of those that take long."""
+
+ON_CORA = [
+    pytest.param(name, marks=pytest.mark.slow(seconds=SECONDS.get(name, 20))) for name in PUBLISHED
 ]
 
 
@@ -312,8 +312,7 @@ def on_cora(data_root: Path) -> Score:
     return score
 
 
-@pytest.mark.slow(seconds=35)
-@pytest.mark.parametrize("name", LONGEST_FIRST)
+@pytest.mark.parametrize("name", ON_CORA)
 def test_cora_at_70_nodes(name: str, on_cora: Score) -> None:
     """The mean of ten trainings, or of four on each of three condensed graphs."""
     times = CONDENSATIONS.get(name, 1)
