@@ -126,6 +126,8 @@ def unpack(name: str, tensors: Tensors, columns: object, where: str) -> Tensor:
     Parts that :func:`pack` cannot have made are a ValueError; nothing is allocated before.
     """
     need = needing(where)
+    for part in parts_of(name):
+        need(part in tensors, f"{part} is missing")
     need(name not in tensors, f"{name} beside {name}_crow")
     if not isinstance(columns, int) or isinstance(columns, bool) or not 0 <= columns <= LARGEST:
         raise ValueError(
