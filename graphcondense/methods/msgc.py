@@ -40,7 +40,7 @@ class MSGC(Turns, GradientMatched):
     """
 
     name = "msgc"
-    paper = "Gao & Wu, Multiple Sparse Graphs Condensation, Knowledge-Based Systems 278, 2023"
+    paper = "Gao & Wu, Multiple Sparse Graphs Condensation, Knowledge-Based Systems, 2023"
     learns = "features + adjacency (MLP, masked)"
 
     structure: Literal["mlp", "bernoulli"] = "mlp"
@@ -82,8 +82,6 @@ class SparseGraphs(NodeSynthetic):
         hops: of the network, which is linear in these rows.
         threshold: exported edges are those of mean weight above it.
     """
-
-    masks: Tensor
 
     def __init__(self, graph: NodeSynthetic, masks: Tensor, hops: int, threshold: float) -> None:
         structure = Averaged(graph.structure, masks.to(graph.x))
