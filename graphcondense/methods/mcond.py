@@ -41,12 +41,12 @@ class MCond(Turns, GradientMatched):
     and stand in ``[[A', (aM)ᵀ], [aM, ã]]``, with ``a`` their edges to the other nodes and ``ã``
     those among them. Both are mean lengths of rows, in mean lengths of ``H``. The third is the
     cross-entropy of the edges among the support nodes, and of as many pairs without one, under
-    ``M (A' + I) Mᵀ``. A row of ``M`` is a softmax over the ``candidates`` synthetic nodes whose
+    ``M (A' + I) Mᵀ``. A row of ``M`` is a softmax over the ``nearest`` synthetic nodes whose
     propagated features have the greatest cosine with the real node's, those of its class first
     where it is a training node; entries up to ``cut`` are left out of what is exported.
 
     Attributes:
-        candidates: synthetic nodes a real one may belong to, at most.
+        nearest: synthetic nodes a real one may belong to, at most.
         sharpness: of the mapping at the start, a softmax of so many times the cosines.
         lr_map: Adam's learning rate on the mapping.
         map_turns: the mapping moves for so many turns, after those of structure and features.
@@ -72,7 +72,7 @@ class MCond(Turns, GradientMatched):
     outer: Count = 20
     inner: Natural = 5
     lr_model: NonNegative = 1e-3
-    candidates: Count = 32
+    nearest: Count = 32
     sharpness: NonNegative = 10.0
     lr_map: NonNegative = 0.02
     map_turns: Count = 2
@@ -90,7 +90,7 @@ class MCond(Turns, GradientMatched):
         """Besides, the mapping, the rows that it should give, and the attached graph of a turn."""
         nodes, d = real.num_examples, real.num_features
         n = int(self.sizes(real).sum())
-        k, support = min(self.candidates, n), min(self.support, nodes)
+        k, support = min(self.nearest, n), min(self.support, nodes)
         heard = int(np.ceil(real.task.adj.nnz / max(nodes, 1))) * support
         floats = (
             10 * nodes * k  # columns in 64 bits, logits, two moments, the best, the export
@@ -116,8 +116,8 @@ class MCond(Turns, GradientMatched):
         rows = whole_rows(real, self.hops)
         with torch.no_grad():
             x, adj = plain.batch().inputs
-            near = nearest(
-                rows, propagate(x, adj, self.hops), min(self.candidates, len(x)), real, plain.y
+            near = nearest_nodes(
+                rows, propagate(x, adj, self.hops), min(self.nearest, len(x)), real, plain.y
             )
         return MappedGraph(
             plain,
@@ -210,7 +210,7 @@ class Near(NamedTuple):
     cosines: Tensor
 
 
-def nearest(rows: Tensor, small: Tensor, count: int, real: NodeSource, y: Tensor) -> Near:
+def nearest_nodes(rows: Tensor, small: Tensor, count: int, real: NodeSource, y: Tensor) -> Near:
     """The ``count`` rows of ``small [N', d]`` of greatest cosine with each of ``rows [N, d]``; a
     training node's cosine is one more with those of its class ``y [N']``."""
     centres = F.normalize(small, dim=1)

@@ -24,7 +24,7 @@ from graphcondense.methods.mcond import (
     apart,
     attached,
     link_loss,
-    nearest,
+    nearest_nodes,
     whole_rows,
 )
 from graphcondense.nn.propagate import SGC
@@ -192,7 +192,7 @@ def test_what_is_cut_and_what_is_kept() -> None:
 def test_training_nodes_belong_to_their_class_first() -> None:
     real, syn, _, _ = parts()
     rows = whole_rows(real, 2)
-    near = nearest(rows, syn.x.detach(), 2, real, syn.y)
+    near = nearest_nodes(rows, syn.x.detach(), 2, real, syn.y)
     train = real.task.train
     assert torch.equal(syn.y[near.columns[train]], real.labels[:, None].expand(-1, 2))
     cosines = torch.nn.functional.cosine_similarity(rows[:, None], syn.x.detach()[None], dim=2)
@@ -228,7 +228,7 @@ def test_turns_of_the_mapping_come_on_top(turn: Any) -> None:
 
 def test_a_mapping_too_large_is_refused(tmp_path: Path) -> None:
     real = NodeSource(as_task(toy_graph()))
-    few, many = (MCond(nodes=60, candidates=k).memory_bytes(real) for k in (2, 60))
+    few, many = (MCond(nodes=60, nearest=k).memory_bytes(real) for k in (2, 60))
     assert many - few == 4 * 58 * (
         10 * 120 + 8 * (120 + 120 * int(np.ceil(real.task.adj.nnz / 120)))
     )
