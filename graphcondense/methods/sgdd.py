@@ -78,10 +78,10 @@ class SGDD(Turns, GradientMatched):
         return out
 
     def parts(self, real: NodeSource, rng: Generator) -> Parts:
-        sizes = self.sizes(real).tolist()
+        sizes, reach = self.sizes(real).tolist(), self.reach
         objective = Broadcast(
             self.gradients(),
-            lambda draw: joined(real, drawn(real, sizes, draw), self.reach),
+            lambda draw: joined(real, drawn(real, sizes, draw), reach),
             self.alpha,
             self.beta,
             self.ridge,
