@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, NamedTuple
 
@@ -11,9 +12,19 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from graphcondense.core import parallel
+from graphcondense.core.engine import Callback, distill
 from graphcondense.core.method import Parts, Variants
-from graphcondense.core.pools import Turns
-from graphcondense.core.types import Batch, Learner, Objective, Schedule, Source, Synthetic
+from graphcondense.core.pools import Fresh, OnSynthetic, Turns, inner_adam
+from graphcondense.core.types import (
+    Batch,
+    Learner,
+    Objective,
+    Saved,
+    Schedule,
+    Source,
+    Synthetic,
+)
 from graphcondense.domains.node import GradientMatched, NodeSource, NodeSynthetic, taken_in_turn
 from graphcondense.nn.propagate import propagate
 from graphcondense.ops.adjacency import gcn_norm_dense
@@ -50,6 +61,8 @@ class MCond(Turns, GradientMatched):
         sharpness: of the mapping at the start, a softmax of so many times the cosines.
         lr_map: Adam's learning rate on the mapping.
         map_turns: the mapping moves for so many turns, after those of structure and features.
+        map_last: turns of the mapping alone, its rate falling to zero, after the loop: on the graph
+            that is returned, which is the best by validation and seldom the last.
         support: real nodes a turn of the mapping.
         inductive: ``β``.
         links: ``λ``.
@@ -76,6 +89,7 @@ class MCond(Turns, GradientMatched):
     sharpness: NonNegative = 10.0
     lr_map: NonNegative = 0.02
     map_turns: Count = 2
+    map_last: Natural = 150
     support: Count = 256
     inductive: NonNegative = 1.0
     links: NonNegative = 1.0
@@ -127,14 +141,39 @@ class MCond(Turns, GradientMatched):
             threshold=self.threshold,
         )
 
+    def objective(self, real: NodeSource) -> Mapped:
+        """The losses of graph and mapping."""
+        support = Support(real, self.hops, self.support, self.flow == "both")
+        return Mapped(self.gradients(), support, self.inductive, self.links)
+
     def parts(self, real: NodeSource, rng: Generator) -> Parts:
-        objective = Mapped(
-            self.gradients(),
-            Support(real, self.hops, self.support, self.flow == "both"),
-            self.inductive,
-            self.links,
-        )
+        objective = self.objective(real)
         return self.match(real, rng, objective, self.outer, self.inner, self.lr_model, self.fanout)
+
+    @parallel.together()
+    def condense(
+        self,
+        real: NodeSource,
+        *,
+        rng: Generator,
+        callbacks: Sequence[Callback] = (),
+        resume: Saved | None = None,
+        learners: int | None = None,
+    ) -> Synthetic:
+        syn = super().condense(real, rng=rng, callbacks=callbacks, resume=resume, learners=learners)
+        model = self.network(real)
+        lessons = OnSynthetic(settle=model.settled)
+        pool = Fresh(model, self.outer, self.inner, inner_adam(self.lr_model), lessons=lessons)
+        # What is cut in here goes on from the last checkpoint of the loop, and gives the same bits.
+        return distill(
+            syn,
+            self.objective(real),
+            pool,
+            Schedule(self.map_last, {"map": self.lr_map}, anneal=True),
+            real,
+            rng=rng,
+            learners=learners,
+        )
 
 
 class MappedGraph(NodeSynthetic):

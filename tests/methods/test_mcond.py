@@ -44,11 +44,12 @@ class TestMCond(NodeCase):
         "adj_turns": 1,
         "x_turns": 1,
         "support": 20,
+        "map_last": 3,
         **SMALL,
     }
 
     def test_the_mapping_is_stored_beside_the_graph(self, whole: Whole) -> None:
-        again = graphcondense.load(whole.folder)
+        again: Any = graphcondense.load(whole.folder)
         found = mapping_matrix(again)
         assert found.shape == (120, 6)
         assert (found != mapping_matrix(whole.small)).nnz == 0
@@ -64,8 +65,28 @@ class TestMCond(NodeCase):
 
     def test_the_mapping_moves_in_its_own_turns(self) -> None:
         still = mapping_matrix(self.condense(lr_map=0.0, validations=0))
-        moved = mapping_matrix(self.condense(validations=0))
-        assert np.abs((still - moved).toarray()).max() > 0.01
+        for last in (0, 3):
+            moved = mapping_matrix(self.condense(validations=0, map_last=last))
+            assert np.abs((still - moved).toarray()).max() > 0.01
+
+    def test_the_mapping_of_a_graph_that_is_its_start_is_learnt(self) -> None:
+        """No matter which state of the graph validation keeps."""
+        few, more = (self.condense(epochs=0, map_last=last, validations=0) for last in (1, 9))
+        assert torch.equal(few.x, more.x)
+        assert np.abs((mapping_matrix(few) - mapping_matrix(more)).toarray()).max() > 0.01
+
+    def test_what_is_cut_after_the_loop_goes_on(
+        self, whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def stopped(*args: object, **options: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr("graphcondense.methods.mcond.distill", stopped)
+            with pytest.raises(KeyboardInterrupt):
+                self.condense(out=tmp_path)
+        again = self.condense(out=tmp_path, resume=True)
+        assert again.condensed["hash"] == whole.small.condensed["hash"]
 
     def test_training_nodes_of_a_set_alone(self) -> None:
         small = self.condense(setting="inductive")
