@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         CondensedDataset,
         assignment_matrix,
         graph_hash,
+        mapping_matrix,
         tensor_bytes,
     )
     from graphcondense.saved.condensed import load as load_condensed
@@ -66,6 +67,7 @@ __all__ = [
     "load_interactions",
     "load_ogb",
     "mapped_task",
+    "mapping_matrix",
     "open_ogb",
     "open_small",
     "pseudo_labelled",
@@ -101,6 +103,7 @@ _HOME = {
     "load_interactions": ("interactions", "load_interactions"),
     "load_ogb": ("ogb", "load_ogb"),
     "mapped_task": ("mapped", "mapped_task"),
+    "mapping_matrix": ("graphcondense.saved.condensed", "mapping_matrix"),
     "open_ogb": ("ogb", "open_ogb"),
     "open_small": ("foreign", "open_small"),
     "pseudo_labelled": ("pseudo", "pseudo_labelled"),

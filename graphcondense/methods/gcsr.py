@@ -5,19 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numpy as np
 import torch
 from torch import Generator, Tensor
-from torch.nn import functional as F
 
 from graphcondense.core.method import Parts, Variants
 from graphcondense.core.types import Batch
+from graphcondense.domains.mixing import class_mixing
 from graphcondense.domains.node import NodeSource, NodeSynthetic, scale_of
 from graphcondense.domains.node_trajectories import NodeTrajectories
 from graphcondense.domains.structure import Identity, Structure
 from graphcondense.nn.propagate import propagate
 from graphcondense.objectives.trajectory import TrajectoryMatching
-from graphcondense.ops.adjacency import propagate_rows
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
 
 
@@ -186,21 +184,6 @@ class StudentGraph(NodeSynthetic):
         whole = super()._whole()
         x, adj = whole.inputs
         return whole._replace(inputs=(propagate(x, adj, self.hops), None)) if self.hops else whole
-
-
-def class_mixing(real: NodeSource, hops: int = 1) -> Tensor:
-    """Class-to-class edge probabilities ``[C, C]``: of all that training nodes of class ``c`` hear
-    from training nodes over ``Â^hops``, the share that comes from class ``d``. Rows sum to one."""
-    task = real.task
-    train = task.train.numpy()
-    members = F.one_hot(real.labels, real.num_classes).cpu().double().numpy()
-    said = np.zeros((task.num_nodes, real.num_classes))
-    said[train] = members
-    heard = torch.from_numpy(
-        members.T @ propagate_rows(task.gcn_adj, said, hops, train, np.float64)
-    )
-    shares: Tensor = heard / heard.sum(1, keepdim=True)
-    return shares.to(real.device, real.dtype)
 
 
 def spread(mixing: Tensor, y: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from graphcondense.measured.works import COLLAPSE, HEAD, kind_of_record, model_r
 from graphcondense.ops.markdown import code, escaped
 from graphcondense.ops.tables import Table
 from graphcondense.saved.checks import Tensors
+from graphcondense.saved.condensed_graph import MAPPING
 from graphcondense.saved.forms import GRAPH, Contents
 
 DAMAGED = "damaged"
@@ -60,6 +61,7 @@ def card(
         "",
         *_packed_lines(contents, stored),
         *_assignment_lines(contents.tensors),
+        *_mapping_lines(contents),
         *_encoding_lines(record),
         *_works_lines(record),
         Table(("record", "value"), [(name, str(value)) for name, value in rows.items()]).markdown(),
@@ -90,6 +92,23 @@ def _assignment_lines(tensors: Tensors) -> list[str]:
     return [
         f"`assignment[i]` is the node that stands for node `i` of the real graph ({len(group):,} "
         f"nodes, {int((group < 0).sum()):,} of them in no group: -1).",
+        "",
+    ]
+
+
+def _mapping_lines(contents: Contents) -> list[str]:
+    """What the mapping says, and its bytes; nothing where there is none."""
+    parts = [contents.further[name] for name in MAPPING if name in contents.further]
+    if not parts:
+        return []
+    crow, col, *_ = parts
+    size = sum(part.numel() * part.element_size() for part in parts)
+    return [
+        "`mapping_crow`, `mapping_col` and `mapping_value` say to which nodes each of "
+        f"{len(crow) - 1:,} nodes of the real graph belongs, and how much: {len(col):,} entries, "
+        f"{size:,} bytes beside the graph, which no model trains on. `graphcondense serve` sends "
+        "the edges of unseen nodes through them; `graphcondense.data.mapping_matrix(small)` is the "
+        "sparse matrix.",
         "",
     ]
 

@@ -46,6 +46,42 @@ def parts_of(name: str) -> tuple[str, ...]:
     return tuple(f"{name}_{part}" for part in PARTS)
 
 
+def matrix_of(name: str, tensors: Tensors, columns: int) -> sp.csr_matrix:
+    """The matrix of ``columns`` columns whose parts have that name, sparse as it is stored.
+
+    >>> parts = pack("x", torch.tensor([[0.0, 0.0, 0.0, 2.0], [0.0, 0.0, 0.0, 0.0]]))
+    >>> matrix_of("x", parts, 4).toarray().tolist()
+    [[0.0, 0.0, 0.0, 2.0], [0.0, 0.0, 0.0, 0.0]]
+    """
+    crow, col, value = (tensors[part].cpu().numpy() for part in parts_of(name))
+    return sp.csr_matrix((value, col, crow), shape=(len(crow) - 1, columns))
+
+
+def check_parts(name: str, tensors: Tensors, columns: int, where: str) -> None:
+    """Raise a ValueError that starts with ``where`` unless the parts of that name are a matrix of
+    ``columns`` columns that :func:`pack` can have stored."""
+    need = needing(where)
+    for part in parts_of(name):
+        need(part in tensors, f"{part} is missing")
+    crow, col, value = (tensors[part] for part in parts_of(name))
+    for part, tensor, dtype in zip(
+        parts_of(name), (crow, col, value), (torch.int32, torch.int32, torch.float32), strict=True
+    ):
+        need(
+            tensor.dim() == 1 and tensor.dtype == dtype,
+            f"{part} must be {dtype} of one dimension, got {tensor.dtype} of shape "
+            f"{list(tensor.shape)}",
+        )
+    n, nnz = len(crow) - 1, len(col)
+    need(n >= 0 and len(value) == nnz, f"{name}_value has {len(value)} values for {nnz} columns")
+    check_rising(crow, nnz, f"{name}_crow", where)
+    for bad in col[(col < 0) | (col >= columns)][:1].tolist():
+        need(False, f"{name}_col names column {bad}, but there are columns 0..{columns - 1}")
+    row = torch.repeat_interleave(crow.diff().long())
+    same = row[1:] == row[:-1]
+    need(bool((col.diff()[same] > 0).all()), f"{name}_col must rise within each row")
+
+
 def bytes_of(rows: Tensor | Floats32 | sp.csr_matrix) -> int:
     """Bytes of the smaller form of ``rows [n, d]`` float32: a tensor, an array, or scipy sparse.
 
@@ -92,29 +128,16 @@ def unpack(name: str, tensors: Tensors, columns: object, where: str) -> Tensor:
     need = needing(where)
     for part in parts_of(name):
         need(part in tensors, f"{part} is missing")
-    crow, col, value = (tensors[part] for part in parts_of(name))
     need(name not in tensors, f"{name} beside {name}_crow")
-    for part, tensor, dtype in zip(
-        parts_of(name), (crow, col, value), (torch.int32, torch.int32, torch.float32), strict=True
-    ):
-        need(
-            tensor.dim() == 1 and tensor.dtype == dtype,
-            f"{part} must be {dtype} of one dimension, got {tensor.dtype} of shape "
-            f"{list(tensor.shape)}",
-        )
-    n, nnz = len(crow) - 1, len(col)
-    need(n >= 0 and len(value) == nnz, f"{name}_value has {len(value)} values for {nnz} columns")
-    check_rising(crow, nnz, f"{name}_crow", where)
     if not isinstance(columns, int) or isinstance(columns, bool) or not 0 <= columns <= LARGEST:
         raise ValueError(
             f"{where}: {name} has no number of columns in the file's header, got "
             f"{str(columns)[:40]}"
         )
-    for bad in col[(col < 0) | (col >= columns)][:1].tolist():
-        need(False, f"{name}_col names column {bad}, but there are columns 0..{columns - 1}")
+    check_parts(name, tensors, columns, where)
+    crow, col, value = (tensors[part] for part in parts_of(name))
+    n, nnz = len(crow) - 1, len(col)
     row = torch.repeat_interleave(crow.diff().long())
-    same = row[1:] == row[:-1]
-    need(bool((col.diff()[same] > 0).all()), f"{name}_col must rise within each row")
     need(
         _allowed(n, columns, nnz),
         f"{name} would be {n} by {columns} numbers, over {FACTOR} times what the file holds",

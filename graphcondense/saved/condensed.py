@@ -38,8 +38,8 @@ from graphcondense.ops.json import read_json
 from graphcondense.ops.types import Record
 from graphcondense.saved.card import DAMAGED, card
 from graphcondense.saved.checks import Tensors
-from graphcondense.saved.compact import bytes_of, pack, parts_of, unpack
-from graphcondense.saved.condensed_graph import CondensedGraph
+from graphcondense.saved.compact import bytes_of, check_parts, matrix_of, pack, parts_of, unpack
+from graphcondense.saved.condensed_graph import MAPPING, CondensedGraph
 from graphcondense.saved.condensed_graphs import CondensedGraphs
 from graphcondense.saved.condensed_rows import CondensedInteractions
 from graphcondense.saved.forms import FORMS, GRAPH, GRAPHS, USERS, Contents, Small, contents_of
@@ -232,7 +232,8 @@ def tensor_bytes(small: Small) -> int:
     """Bytes of what models train on (:attr:`~graphcondense.saved.forms.Form.counted`), as stored.
 
     A matrix that is mostly zero counts by row. Where each graph of a set begins (16 bytes a graph),
-    the mask of training nodes, the assignment of real nodes and further tensors do not count.
+    the mask of training nodes, assignment and mapping of real nodes and further tensors do not
+    count.
 
     >>> no_edges = torch.zeros(2, 0, dtype=torch.long)
     >>> tensor_bytes(Data(x=torch.ones(2, 3), edge_index=no_edges, y=torch.tensor([0, 1])))
@@ -286,14 +287,38 @@ def assignment_matrix(small: Data) -> sp.csr_matrix:
     return sp.csr_matrix((np.ones(len(at)), (at, group[at])), shape=shape)
 
 
+def mapping_matrix(small: Data) -> sp.csr_matrix:
+    """To which condensed nodes each real one belongs, and how much: ``M [N, n]``, float32.
+
+    Edges ``a [b, N]`` that reach new nodes from real ones become ``a M`` to the condensed graph.
+    It is stored by row: ``mapping_crow [N + 1]``, ``mapping_col [m]`` and ``mapping_value [m]``.
+
+    Raises:
+        ValueError: the condensed graph does not say (MCond learns one), or says it wrongly.
+
+    >>> small = Data(x=torch.zeros(2, 1), mapping_crow=torch.tensor([0, 1, 3], dtype=torch.int32))
+    >>> small.mapping_col = torch.tensor([1, 0, 1], dtype=torch.int32)
+    >>> small.mapping_value = torch.tensor([1.0, 0.25, 0.75])
+    >>> mapping_matrix(small).toarray().tolist()
+    [[0.0, 1.0], [0.25, 0.75]]
+    """
+    parts = {name: getattr(small, name, None) for name in MAPPING}
+    given = {name: part for name, part in parts.items() if isinstance(part, Tensor)}
+    if not given:
+        raise ValueError("the condensed graph has no mapping of real nodes; mcond learns one")
+    check_parts("mapping", given, int(small.num_nodes), "the condensed graph")
+    return matrix_of("mapping", given, int(small.num_nodes))
+
+
 class CondensedDataset(InMemoryDataset):  # type: ignore[misc]
     """A folder of condensed graphs as a PyG data set, in the order of their file names.
 
     A condensed *set* of graphs is one file and a data set by itself: :func:`load` opens it.
 
     Nothing is written, neither ``raw/`` nor ``processed/``. Where some graphs have edge weights,
-    those of the others are one. Assignments of real nodes are left out: :func:`load` has them.
-    Further tensors are kept where all graphs have them in one form; a warning names the others.
+    those of the others are one. Assignments and mappings of real nodes are left out: :func:`load`
+    has them. Further tensors are kept where all graphs have them in one form; a warning names the
+    others.
 
     Args:
         root: folder with one or more ``.safetensors`` files that :func:`save` wrote.
@@ -328,8 +353,9 @@ class CondensedDataset(InMemoryDataset):  # type: ignore[misc]
             graphs.append(graph)
         self._records = [graph.condensed for graph in graphs]
         for file, graph in zip(self.files, graphs, strict=True):
-            if "assignment" in graph:
-                del graph.assignment
+            for name in ("assignment", *MAPPING):
+                if name in graph:
+                    del graph[name]
             if _kind(graph) != _kind(graphs[0]):
                 raise ValueError(
                     f"{file} has {_kind(graph)}, {self.files[0].name} has {_kind(graphs[0])}; keep "

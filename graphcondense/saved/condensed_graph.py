@@ -21,7 +21,7 @@ from graphcondense.saved.checks import (
     classes_of,
     needing,
 )
-from graphcondense.saved.compact import PREFIX, parts_of
+from graphcondense.saved.compact import PREFIX, check_parts, parts_of
 from graphcondense.saved.shown import Shown
 
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ PREPROCESS = tuple(PREFIX + name for name in ("mean", "std", "basis", "scale", "
 
 NAMES = ("x", "edge_index", "edge_weight", "y", "train_mask", "assignment", *PREPROCESS)
 """The tensors of a condensed graph, or of images, in the order in which they are stored."""
+
+MAPPING = parts_of("mapping")
+"""Further tensors of a condensed graph: to which of its nodes each real one belongs, by row; see
+:func:`~graphcondense.saved.condensed.mapping_matrix`."""
 
 
 class Recorded(Shown, Data):  # type: ignore[misc]
@@ -176,6 +180,11 @@ def check_graph(tensors: Tensors, where: str, record: Record, further: Tensors) 
         group = tensors["assignment"]
         for bad in group[(group < -1) | (group >= n)][:1]:
             need(False, f"assignment names node {int(bad)}, but there are nodes 0..{n - 1}, or -1")
+    if not further.keys().isdisjoint(MAPPING):
+        check_parts("mapping", further, n, where)
+        shares = further[MAPPING[-1]]
+        for bad in shares[~torch.isfinite(shares) | (shares < 0)][:1].tolist():
+            need(False, f"{MAPPING[-1]} must be finite and not negative, got {bad}")
     classes = classes_of(record)
     if soft:
         need(y.shape[1] == (classes or y.shape[1]), f"y has {y.shape[1]} columns, not {classes}")

@@ -7,8 +7,9 @@ Learning", ICDE 2024, arXiv 2307.15967) sends the new nodes' edges ``a [b, N]`` 
 
     [[A', (aM)^T], [aM, ã]]
 
-The paper learns ``M`` together with the graph. Here it is read off afterwards, so that it serves
-any condensed graph: each real node belongs to the synthetic nodes it resembles most.
+The paper learns ``M`` together with the graph, and so does ``mcond`` here, whose graphs carry it
+(:func:`~graphcondense.saved.condensed.mapping_matrix`). Without one it is read off afterwards, so
+that any condensed graph serves: each real node belongs to the synthetic nodes it resembles most.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
+from torch_geometric.data import Data
 
 from graphcondense.data.task import NodeTask, as_task, read_labelled
 from graphcondense.evaluate.evaluator import seeds_of
@@ -33,6 +35,7 @@ from graphcondense.ops.adjacency import gcn_norm_csr
 from graphcondense.ops.grid import edge
 from graphcondense.ops.types import Floats32, Ints
 from graphcondense.saved.compact import bytes_of
+from graphcondense.saved.condensed import mapping_matrix
 from graphcondense.saved.shown import record_of
 from graphcondense.uses import results
 
@@ -58,8 +61,9 @@ class ServingRow(results.Trainings):
     Attributes:
         way: what it is served on: the ``whole graph`` of known nodes with the new ones; the small
             graph with the new ones ``attached``; or the new ones' ``features alone``.
-        ks, flows: of each graph, to how many synthetic nodes a real one belongs, and which way
-            edges run (see :class:`Server`); empty where nothing is attached.
+        ks, flows: of each graph, to how many synthetic nodes a real one belongs, at most, and which
+            way edges run (see :class:`Server`); empty where nothing is attached.
+        learnt: whether the graph brought the mapping, of which ``ks`` is then no choice.
         val: accuracy on validation nodes, served as unseen in the same way.
         bytes, share: what must be kept beside the model (graph, features, mapping), and the share
             of the whole graph's.
@@ -75,6 +79,7 @@ class ServingRow(results.Trainings):
     share: float
     milliseconds: float
     speedup: float
+    learnt: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ class Serving(results.OnGraph):
     columns: ClassVar[tuple[Column, ...]] = (
         results.LABEL,
         Column("served on", lambda row: row.way),
-        Column("k", lambda row: ",".join(map(str, row.ks)) or "-"),
+        Column("k", lambda row: ("learnt " * row.learnt + ",".join(map(str, row.ks))) or "-"),
         Column("flow", lambda row: ",".join(dict.fromkeys(row.flows)) or "-"),
         Column("trainings", lambda row: f"{row.graphs} x {row.trainings}"),
         *results.SCORES,
@@ -126,7 +131,8 @@ class Serving(results.OnGraph):
         ]
         val = {(row.label, row.way): row.val for row in self.rows}
         for label in dict.fromkeys(row.label for row in self.rows if row.ks):
-            chosen = [k for row in self.rows if row.label == label for k in row.ks]
+            rows = [row for row in self.rows if row.label == label and not row.learnt]
+            chosen = [k for row in rows for k in row.ks]
             if words := {edge(k, sorted(self.tried), below=False) for k in chosen} - {""}:
                 notes.append(f"{label}: k = {max(self.tried)}{words.pop()}")
             if val[label, "attached"] < val[label, "features alone"]:
@@ -349,7 +355,8 @@ def measure_serving(
     The test nodes are new: the known graph is the real one without them, and they come in batches
     with their edges to known nodes and to each other. A model is trained on a small graph, and then
     served three ways. For the choice of ``k`` and flow the validation nodes are new ones, on the
-    known graph without them. A random subgraph and the known graph itself stand beside.
+    known graph without them. A random subgraph and the known graph itself stand beside. A graph
+    that brings a learnt mapping is served by it: only its flow is chosen.
 
     Args:
         small: a condensed graph; a list of them (several condensation seeds); or a mapping from
@@ -367,8 +374,8 @@ def measure_serving(
         **options: fields of :class:`~graphcondense.evaluate.nodes.Training`.
 
     Raises:
-        ValueError: no graph, or one that does not match; unknown model; no validation or test
-            nodes; a count below 1.
+        ValueError: no graph, or one that does not match, or whose mapping is of another graph;
+            unknown model; no validation or test nodes; a count below 1.
         TypeError: for an option that does not exist.
     """
     named, kind = results.named_graphs(small), model_of(model)
@@ -382,16 +389,22 @@ def measure_serving(
     # New at test time: the test nodes; for choosing k: the validation nodes, test nodes unheard of.
     known = {"test": _without(real, "test"), "val": _without(real, "test", "val")}
     inside = known_graph(real)
+    sources = {real.digest, inside.digest}
+    learnt = {
+        label: [_learnt(graph, real, known["test"], sources) for graph in graphs]
+        for label, graphs in named.items()
+    }
     evaluator = NodeEvaluator(inside, device=device, **options)
     first = next(iter(named.values()))[0]
     sets = {**named, "random": [random_subgraph(inside, first, seed)], "whole": [inside]}
     whole = _bytes(*_graph_of(inside))
     ledger: dict[str, list[_Served]] = {}
     for label, graphs in sets.items():
-        for graph in graphs:
+        for i, graph in enumerate(graphs):
             trained = evaluator.train(kind, graph, seeds=seeds, progress=progress)
+            own = learnt[label][i] if label in learnt else None
             ledger.setdefault(label, []).append(
-                _serve_one(trained, graph, real, known, label, batch, ks, hops, repeats)
+                _serve_one(trained, graph, real, known, label, batch, ks, hops, repeats, own)
             )
     rows = [
         _row(label, way, [served[way] for served in found], whole, found)
@@ -419,13 +432,14 @@ def measure_serving(
 
 @dataclass(frozen=True)
 class _Way:
-    """One graph served one way."""
+    """One graph served one way; ``learnt``: by a mapping of its own."""
 
     choice: tuple[int, Flow] | None
     test: Tensor
     val: Tensor
     bytes: int
     milliseconds: float
+    learnt: bool = False
 
 
 _Served = dict[str, _Way]
@@ -447,6 +461,7 @@ def _serve_one(
     counts: Sequence[int],
     hops: int,
     repeats: int,
+    learnt: sp.csr_matrix | None,
 ) -> _Served:
     x, adj, _, _ = read_labelled(small, real)
     tiny: Graph = (x, adj)
@@ -459,7 +474,8 @@ def _serve_one(
         took = repeat(
             lambda: _classes(trained, make["test"](nodes), 1), repeat=repeats + 1, number=1
         )
-        return _Way(choice, hits["test"], hits["val"], kept, 1e3 * float(np.median(took[1:])))
+        milliseconds, own = 1e3 * float(np.median(took[1:])), bool(choice) and learnt is not None
+        return _Way(choice, hits["test"], hits["val"], kept, milliseconds, own)
 
     servers = {split: Server(real, known[split], there[split]) for split in known}
     plain = {split: server.batch for split, server in servers.items()}
@@ -468,7 +484,11 @@ def _serve_one(
         return out
 
     ks = dict.fromkeys(min(k, adj.shape[0]) for k in counts)
-    maps = {(k, s): mapping(tiny, there[s], k, hops=hops) for k in ks for s in known}
+    if learnt is None:
+        maps = {(k, s): mapping(tiny, there[s], k, hops=hops) for k in ks for s in known}
+    else:
+        ks = {int(np.diff(learnt.indptr).max()): None}
+        maps = {(k, s): learnt[nodes.numpy()] for k in ks for s, nodes in known.items()}
 
     def attached(choice: tuple[int, Flow], split: str) -> Server:
         k, flow = choice
@@ -486,6 +506,45 @@ def _serve_one(
     # Nodes without edges need no graph: nothing but the model is kept.
     out["features alone"] = measure({s: server.alone for s, server in servers.items()}, None, 0)
     return out
+
+
+def _learnt(
+    small: object, real: NodeTask, known: Tensor, sources: set[str]
+) -> sp.csr_matrix | None:
+    """The mapping ``[N, N']`` that a graph brings, of all nodes of the real graph, empty where it
+    is not told; ``None`` where it brings none.
+
+    Raises:
+        ValueError: it is of another graph: by the hash in the graph's record, or by its size.
+    """
+    if not isinstance(small, Data) or "mapping_crow" not in small:
+        return None
+    found = mapping_matrix(small)
+    told = record_of(small).get("data", {}).get("digest")
+    if told is not None and told not in sources:
+        raise ValueError(
+            f"the mapping is of a graph with the hash {told}, and this one has {real.digest} "
+            f"(without its test nodes {' or '.join(sorted(sources - {real.digest}))}): features, "
+            "edges or their preprocessing differ; condense known_graph(data) by mcond again"
+        )
+    rows = next(
+        (
+            nodes
+            for nodes in (torch.arange(real.num_nodes), known, real.train)
+            if len(nodes) == found.shape[0]
+        ),
+        None,
+    )
+    if rows is None:
+        raise ValueError(
+            f"the mapping has {found.shape[0]:,} rows, one for each node it was learnt of, and "
+            f"this graph has {real.num_nodes:,} nodes, {len(known):,} without test nodes and "
+            f"{len(real.train):,} for training: it is of another graph or split"
+        )
+    at, count = rows.numpy(), len(rows)
+    shape = (real.num_nodes, count)
+    placed = sp.csr_matrix((np.ones(count, np.float32), (at, np.arange(count))), shape=shape)
+    return sp.csr_matrix(placed @ found)
 
 
 def _accuracy(trained: Trained, make: Make, real: NodeTask, nodes: Tensor, batch: int) -> Tensor:
@@ -525,4 +584,5 @@ def _row(
         share=kept / whole,
         milliseconds=took,
         speedup=slow / took,
+        learnt=any(one.learnt for one in ways),
     )

@@ -42,7 +42,7 @@ from graphcondense.evaluate.cost import size_of
 from graphcondense.evaluate.floors import equal_bytes_graphs
 from graphcondense.saved import compact
 from graphcondense.saved.compact import bytes_of, pack, unpack
-from graphcondense.saved.condensed import assignment_matrix, load, save
+from graphcondense.saved.condensed import assignment_matrix, load, mapping_matrix, save
 from graphcondense.transforms import EncodeCategories
 from tests.cases import toy_graph as toy_data
 
@@ -929,6 +929,61 @@ def test_further_tensors_are_kept(tmp_path):
     assert tensor_bytes(again) == tensor_bytes(make()) + 4 * 8 * 2  # edge features count
     assert "| orig_index | int64 [6] |" in path.with_suffix(".md").read_text()
     assert save(again, tmp_path / "b.safetensors").read_bytes() == path.read_bytes()
+
+
+def with_mapping(**change: torch.Tensor | None) -> Data:
+    """A graph that says to which of its six nodes each of three real ones belongs."""
+    small = make()
+    small.mapping_crow = torch.tensor([0, 1, 1, 3], dtype=torch.int32)
+    small.mapping_col = torch.tensor([5, 0, 2], dtype=torch.int32)
+    small.mapping_value = torch.tensor([1.0, 0.25, 0.75])
+    for name, value in change.items():
+        small[name] = value
+    return small
+
+
+def test_a_mapping_is_kept_beside_the_graph(tmp_path):
+    small = with_mapping()
+    path = save(small, tmp_path)
+    again = load(path)
+    assert same(small, again)
+    wanted = np.zeros((3, 6))
+    wanted[0, 5], wanted[2, 0], wanted[2, 2] = 1, 0.25, 0.75
+    np.testing.assert_array_equal(mapping_matrix(again).toarray(), wanted)
+    assert tensor_bytes(again) == tensor_bytes(make())
+    assert "3 entries, 40 bytes beside the graph" in path.with_suffix(".md").read_text()
+    assert not {"mapping_crow", "mapping_value"} & set(CondensedDataset(tmp_path)[0].keys())
+    with pytest.raises(ValueError, match="no mapping of real nodes; mcond learns one"):
+        mapping_matrix(make())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mapping_crow": None}, "mapping_crow is missing"),
+        ({"mapping_value": None}, "mapping_value is missing"),
+        ({"mapping_col": torch.tensor([5, 0, 2])}, "mapping_col must be torch.int32"),
+        ({"mapping_col": torch.tensor([6, 0, 2]).int()}, r"names column 6, .* columns 0\.\.5"),
+        ({"mapping_col": torch.tensor([5, 2, 0]).int()}, "mapping_col must rise within each row"),
+        ({"mapping_crow": torch.tensor([0, 2, 1, 3]).int()}, "mapping_crow must rise from 0 to 3"),
+        ({"mapping_crow": torch.tensor([]).int()}, "mapping_value has 3 values for 3 columns"),
+        ({"mapping_value": torch.ones(2)}, "mapping_value has 2 values for 3 columns"),
+        ({"mapping_value": -torch.ones(3)}, "must be finite and not negative, got -1.0"),
+        ({"mapping_value": torch.full((3,), float("nan"))}, "must be finite and not negative"),
+    ],
+)
+def test_bad_mappings_are_neither_saved_nor_loaded(tmp_path, change, message):
+    small = with_mapping(**change)
+    with pytest.raises(ValueError, match="cannot save the graph: .*" + message):
+        save(small, tmp_path)
+    names = ("x", "edge_index", "edge_weight", "y", "train_mask")
+    parts = ("mapping_crow", "mapping_col", "mapping_value")
+    tensors = {k: small[k].clone() for k in (*names, *parts) if k in small}
+    head = {"version": 2, "kind": "graph", "columns": {}, "record": {}}
+    path = tmp_path / "g.safetensors"
+    save_file(tensors, path, {"graphcondense": json.dumps(head)})
+    with pytest.raises(ValueError, match=r"g\.safetensors: .*" + message):
+        load(path)
 
 
 def test_what_no_file_holds_is_named(tmp_path):

@@ -12,9 +12,10 @@ import torch
 from torch_geometric.data import Data
 
 from graphcondense import cli
-from graphcondense.data import as_task
+from graphcondense.data import as_task, mapping_matrix
 from graphcondense.data.task import NodeTask
 from graphcondense.evaluate import NodeEvaluator
+from graphcondense.evaluate.nodes import model_of
 from graphcondense.ops.adjacency import gcn_norm_csr
 from graphcondense.uses.serve import Server, attach, known_graph, mapping, measure_serving
 
@@ -243,6 +244,81 @@ def test_a_graph_that_saw_the_unseen_says_so():
     assert "setting='inductive'" not in measure_serving(graph, real(), **FAST).table()
     graph.condensed = {"setting": "inductive"}
     assert "setting='inductive'" not in measure_serving(graph, real(), **FAST).table()
+
+
+# --- learnt mappings --------------------------------------------------------------------------
+
+
+def mapped(rows: int = 40, digest: str | None = None) -> Data:
+    """The small graph with a mapping of so many real nodes: half to their class, half to the next
+    node."""
+    graph = small()
+    graph.mapping_crow = torch.arange(0, 2 * rows + 1, 2, dtype=torch.int32)
+    first = torch.arange(rows, dtype=torch.int32) % 5
+    graph.mapping_col = torch.stack([first, first + 1], 1).flatten()
+    graph.mapping_value = torch.full((2 * rows,), 0.5)
+    if digest is not None:
+        graph.condensed = {"data": {"digest": digest}}
+    return graph
+
+
+@pytest.mark.parametrize("rows", [60, 40, 20])
+def test_a_learnt_mapping_serves(rows):
+    """Of all nodes, of those without test nodes, or of training nodes; only its flow is chosen."""
+    task = real()
+    graph = mapped(rows)
+    row = next(r for r in measure_serving(graph, task, **FAST).rows if r.way == "attached")
+    assert (row.learnt, row.ks) == (True, (2,))
+    everyone = torch.arange(60)
+    known = everyone[~torch.isin(everyone, task.test)]
+    of = {60: everyone, 40: known, 20: task.train}[rows]
+    whole = np.zeros((60, 6), np.float32)
+    whole[of] = mapping_matrix(graph).toarray()
+    evaluator = NodeEvaluator(known_graph(task), epochs=3, hidden=8)
+    trained = evaluator.train(model_of("GCN"), graph, seeds=2)
+    server = Server(task, known, graph_of(graph), sp.csr_matrix(whole[known]), row.flows[0])
+    hits = []
+    for nodes in torch.split(task.test, 7):
+        logits = trained.logits(*server.batch(nodes.numpy()))
+        hits.append((logits.argmax(-1) == task.y[nodes]).double())
+    assert row.test == pytest.approx(float(torch.cat(hits, 1).mean()))
+    assert "learnt 2" in measure_serving(graph, task, **FAST).table()
+
+
+def test_graphs_without_a_mapping_are_served_as_before():
+    rows = measure_serving({"one": small(), "two": mapped()}, real(), **FAST).rows
+    learnt = {r.label: r.learnt for r in rows if r.way == "attached"}
+    assert learnt == {"one": False, "two": True, "random": False}
+
+
+def test_a_mapping_of_this_graph_or_without_test_nodes_is_taken():
+    for digest in (real().digest, known_graph(real()).digest):
+        assert measure_serving(mapped(digest=digest), real(), **FAST).rows[1].learnt
+
+
+@pytest.mark.parametrize(
+    ("graph", "message"),
+    [
+        (mapped(digest="0" * 16), "the mapping is of a graph with the hash 0{16}, and this one"),
+        (mapped(rows=33), "has 33 rows, .* this graph has 60 nodes, 40 without test .* 20 for"),
+        (
+            Data(**{**mapped().to_dict(), "mapping_col": torch.full((80,), 6, dtype=torch.int32)}),
+            r"mapping_col names column 6, but there are columns 0\.\.5",
+        ),
+        (Data(**{**mapped().to_dict(), "mapping_value": torch.ones(3)}), "has 3 values for 80"),
+    ],
+)
+def test_a_mapping_of_another_graph_is_refused(graph, message):
+    with pytest.raises(ValueError, match=message):
+        measure_serving(graph, real(), **FAST)
+
+
+def test_other_features_are_told_by_the_hash():
+    task = real()
+    other = replace(task, x=task.x + 1)
+    graph = mapped(digest=known_graph(task).digest)
+    with pytest.raises(ValueError, match="features, edges or their preprocessing differ"):
+        measure_serving(graph, other, **FAST)
 
 
 @pytest.mark.parametrize(
