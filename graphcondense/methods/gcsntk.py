@@ -150,7 +150,7 @@ class GCSNTK(LearntGraph):
     def scorer(self, val: NodeSource) -> Scorer:
         """Its own predictor: from an exported graph to the accuracy on ``val``."""
         kernel, targets = self.kernel(), self.targets(val)
-        (seen,), y, _ = _Seen(val, kernel).batch()
+        (seen,), y, *_ = _Seen(val, kernel).batch()
 
         @torch.no_grad()
         def score(small: CondensedGraph) -> float:
