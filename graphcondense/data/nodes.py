@@ -160,9 +160,8 @@ def _open_relations(known: NamedFile, root: Path) -> tuple[Data, dict[str, np.nd
     arrays = read_npz(path)
     relations = [name for name in arrays if name.startswith("edges_")]
     x = _csr(arrays, "x", path)
-    for name, there in (("x_data", x is not None), ("edges_...", relations)):
-        if not there:
-            raise ValueError(f"{path} has no {name}; {known.made}")
+    if x is None or not relations:
+        raise ValueError(f"{path} has no {'x_data' if x is None else 'edges_...'}; {known.made}")
     n = x.shape[0]
     edges = torch.cat([_plain(arrays, name, path).long() for name in relations], 1)
     masks = {f"{s}_mask": _plain(arrays, f"{s}_mask", path) for s in ("train", "val", "test")}

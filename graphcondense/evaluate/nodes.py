@@ -150,10 +150,10 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
 
     A small graph is a PyG ``Data`` (``x [n, d]``; edges as
     :func:`~graphcondense.data.task.as_task` takes them, or none; ``y [n]`` classes or ``[n, C]``
-    soft labels, or targets ``[n, T]`` such as the real graph has; optional ``train_mask``, default all nodes), or a
-    :class:`~graphcondense.data.task.NodeTask`, trained on its training nodes. Of the whole graph
-    only what the training nodes can reach is computed, which changes no gradient. Models are names
-    in :data:`~graphcondense.nn.batched.MODELS`, or classes of your own as
+    soft labels, or targets ``[n, T]`` such as the real graph has; optional ``train_mask``, default
+    all nodes), or a :class:`~graphcondense.data.task.NodeTask`, trained on its training nodes. Of
+    the whole graph only what the training nodes can reach is computed, which changes no gradient.
+    Models are names in :data:`~graphcondense.nn.batched.MODELS`, or classes of your own as
     :func:`~graphcondense.nn.wrapped.wrap` takes them, such as ``torch_geometric.nn.GraphSAGE``.
 
     Args:
@@ -427,8 +427,9 @@ def _class_loss(logits: Tensor, wanted: Tensor, seeds: int) -> Tensor:
 def _known_loss(
     criterion: Callable[[Tensor, Tensor], Tensor],
 ) -> Callable[[Tensor, Tensor, int], Tensor]:
-    """Of targets ``[S m, T]`` with holes, which all seeds have alike."""
-    return lambda logits, wanted, seeds: criterion(logits, wanted) * seeds
+    """Of targets ``[S m, T]`` with holes, which all seeds have alike. Tasks are summed up, so that
+    a weight decay weighs as much beside sixty of them as beside one."""
+    return lambda logits, wanted, seeds: criterion(logits, wanted) * (seeds * wanted.shape[1])
 
 
 LOSSES: Mapping[str, Callable[[Tensor, Tensor, int], Tensor]] = {
