@@ -554,6 +554,8 @@ EDGE_BYTES = 8 + 8 + 4
 """Bytes of one directed edge: two int64 ids and a float32 weight."""
 PAIR_COPIES = 2
 """Values of a hidden unit for each pair: one that the pairwise MLP keeps, and room for the rest."""
+TARGET_WEIGHT = 2.0
+"""Of several targets beside the rows of nodes in a clustering."""
 LABEL_BYTES = 8 + 1
 """Bytes of a node's int64 class and its entry in ``train_mask``."""
 
@@ -578,17 +580,36 @@ def start_labelled(
     for c, size in enumerate(sizes.tolist()):
         own = real.labels == c
         of_class, targets = rows[own], real.targets[own]
-        if init == "kmeans":
+        if init == "kmeans" and targets.dim() > 1:
+            seen = with_targets(of_class, targets)
+            nearest = torch.cdist(seen, choose_centres(seen, size, rng)).argmin(1)
+            member = F.one_hot(nearest, size).to(of_class)
+            member = member[:, member.any(0)]
+            x.append(known_means(of_class, member))
+            y.append(known_means(targets, member))
+        elif init == "kmeans":
             x.append(choose_centres(of_class, size, rng))
-            if targets.dim() > 1:
-                nearest = torch.cdist(of_class, x[-1]).argmin(1)
-                y.append(known_means(targets, F.one_hot(nearest, len(x[-1])).to(targets)))
         else:
             chosen = CHOICES[init](of_class, size, rng).to(of_class.device)
             x.append(of_class[chosen])
             y.append(targets[chosen])
     group = class_labels(real, sizes)
     return torch.cat(x), torch.cat(y) if real.targets.dim() > 1 else group, group
+
+
+def with_targets(rows: Tensor, targets: Tensor) -> Tensor:
+    """What nodes of one group are clustered on ``[m, d]``: their rows; of several tasks, which
+    share one group, ``[rows | weight x targets]``, both of one spread, so that a cluster has labels
+    in common as one of a class has."""
+    if targets.dim() == 1 or targets.shape[1] == 1:
+        return rows
+    known = ~targets.isnan()
+    said = torch.where(known, targets - targets.nanmean(0), 0.0).to(rows)
+    spreads = [(part - part.mean(0)).square().sum(1).mean().sqrt() for part in (rows, said)]
+    seen, heard = (
+        part / (s if float(s) > 0 else 1.0) for part, s in zip((rows, said), spreads, strict=True)
+    )
+    return torch.cat([seen, TARGET_WEIGHT * heard], 1)
 
 
 def known_means(targets: Tensor, weight: Tensor) -> Tensor:

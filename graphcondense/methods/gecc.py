@@ -16,6 +16,7 @@ from graphcondense.domains.node import (
     class_labels,
     known_means,
     synthetic_of,
+    with_targets,
 )
 from graphcondense.ops.cluster import HELD, Centre, centres_of, fuzzy_c_means, isometric, starts
 from graphcondense.ops.fields import Count, NonNegative, Range, Weights
@@ -33,7 +34,7 @@ class GECC(NodeMethod):
     kept whose ``objective / best objective + balance x spread`` is least; the spread is the
     variance of the clusters' sizes ``Σ_i u_ij`` in units of their mean. ``gecc-hard`` has hard
     clusters. Where labels are no classes, a centre's label is the mean of its members' with the
-    same weights. When nodes arrive, :meth:`update` starts from the centres of before.
+    same weights, and several tasks, which are one group, are clustered on beside the rows. When nodes arrive, :meth:`update` starts from the centres of before.
 
     Attributes:
         weights: of ``X, ÂX, Â²X, ...``; the paper's. Three hops alone, (0, 0, 0, 1.7), are half a
@@ -94,11 +95,12 @@ class GECC(NodeMethod):
     def update(self, real: NodeSource, before: CondensedGraph, *, rng: Generator) -> Synthetic:
         """The condensed graph of a graph that has grown, clustered from the centres ``before``;
         what the budget gains starts from rows far from all of them."""
-        group = real.task.group_of(before.y)
-        return self._centres(real, (before.x.to(real.device, real.dtype), group), rng)
+        y = real.task.scaled(before.y).to(real.device)
+        x, group = before.x.to(real.device, real.dtype), real.task.group_of(before.y)
+        return self._centres(real, (x, y, group.to(real.device)), rng)
 
     def _centres(
-        self, real: NodeSource, before: tuple[Tensor, Tensor] | None, rng: Generator
+        self, real: NodeSource, before: tuple[Tensor, Tensor, Tensor] | None, rng: Generator
     ) -> Synthetic:
         sizes = self.sizes(real)
         rows = real.weighted(self.weights)
@@ -106,8 +108,12 @@ class GECC(NodeMethod):
         for c, size in enumerate(sizes.tolist()):
             own = real.labels == c
             of_class, targets = rows[own], real.targets[own]
-            old = None if before is None else before[0][(before[1] == c).to(of_class.device)]
-            weight = self._of_class(of_class, size, old, rng)
+            seen, old = with_targets(of_class, targets), None
+            if before is not None:
+                x_old, y_old = (part[before[2] == c][:size] for part in before[:2])
+                both = with_targets(torch.cat([of_class, x_old]), torch.cat([targets, y_old]))
+                seen, old = both[: len(of_class)], both[len(of_class) :]
+            weight = self._of_class(seen, size, old, rng)
             x.append(centres_of(of_class, weight, self.centres))
             if targets.dim() > 1:
                 y.append(known_means(targets, weight))
