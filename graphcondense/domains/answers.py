@@ -5,11 +5,12 @@ is sharpened, what regressions learn, and how they are judged.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 from torch import Tensor
 
 from graphcondense.domains.teachers import RidgeTeacher, TargetTeacher, Taught
@@ -21,8 +22,10 @@ from graphcondense.ops.place import Place
 if TYPE_CHECKING:
     from graphcondense.domains.node import NodeSource
 
-SHARPNESS = 8.0
-"""Usual power of soft labels over classes."""
+SHARPNESS, TASK_SHARPNESS = 8.0, 2.0
+"""Usual power of soft labels over classes, and of probabilities of tasks."""
+THRESHOLDS = (0.5, 0.45, 0.4, 0.35, 0.3, 0.25, 0.2, 0.15, 0.1)
+"""Probabilities from which on a task may be said to have the label."""
 
 
 class Answers(Protocol):
@@ -160,20 +163,62 @@ class TargetAnswers:
 
 
 class BinaryAnswers(TargetAnswers):
-    """Probabilities of tasks; as they are by default, since rare labels are seldom likely."""
+    """Probabilities of tasks.
+
+    Regressions seldom find a rare label likely, so its odds count from the probability above which
+    saying yes has the best micro-F1 on validation nodes: there a label becomes one half.
+    """
 
     limits = (0.0, 1.0)
 
+    def teach(self, rows: Array, adj: sp.csr_matrix, real: NodeSource, place: Place) -> Taught:
+        taught = super().teach(rows, adj, real, place)
+        if real.validation is None or not taught.ridge:
+            return taught
+        nodes, y = (part.numpy() for part in real.validation)
+        said, known = taught.soft[nodes], ~np.isnan(y)
+
+        def f1(threshold: float) -> float:
+            yes, true = (said > threshold) & known, (y == 1) & known
+            return 2 * float((yes & true).sum()) / max(float(yes.sum() + true.sum()), 1.0)
+
+        threshold = max(THRESHOLDS, key=f1)
+        return replace(taught, soft=odds(taught.soft, 1.0, threshold), threshold=threshold)
+
     def sharp(self, soft: Array, power: float | None) -> Array:
-        if power is None:
-            return soft.astype(np.float32, copy=False)
-        yes, no = soft.astype(np.float64) ** power, (1 - soft.astype(np.float64)) ** power
-        out: Array = (yes / np.maximum(yes + no, 1e-300)).astype(np.float32)
-        return out
+        return odds(soft, power or TASK_SHARPNESS)
+
+    def right(self, said: Tensor, wanted: Tensor) -> Tensor:
+        """The F1 of each node's labels; one where it has none and is given none."""
+        known, true = ~wanted.isnan(), wanted == 1
+        yes = (said + self.middle.to(said) > 0.5) & known
+        hits, all_said = (yes & true).sum(1), yes.sum(1) + true.sum(1)
+        each: Tensor = torch.where(all_said > 0, 2 * hits / all_said.clamp_min(1), 1.0)
+        return each
+
+    def told(self, right: float, which: str) -> str:
+        return f"linear models have a mean F1 of {right:.1%} on {which} nodes"
+
+    def share(self, right: float) -> str:
+        return f"{right:.1%}"
 
     def hard(self, soft: Array) -> Array:
         out: Array = (soft > 0.5).astype(np.float32)
         return out
+
+
+def odds(soft: Array, power: float, middle: float = 0.5) -> Array:
+    """Probabilities ``[N, T]`` whose odds are taken to a power, counted from those of ``middle``.
+
+    >>> odds(np.array([[0.0, 0.2, 0.5, 1.0]]), 1.0, 0.2).round(2).tolist()
+    [[0.0, 0.5, 0.800000011920929, 1.0]]
+    """
+    out: Array = np.empty(soft.shape, np.float32)
+    for block in parts(len(soft), 2**16):
+        likely = soft[block].astype(np.float64)
+        yes, no = (likely * (1 - middle)) ** power, ((1 - likely) * middle) ** power
+        out[block] = yes / np.maximum(yes + no, 1e-300)
+    return out
 
 
 def _of_targets(form: type[TargetAnswers]) -> Callable[[NodeSource], Answers]:

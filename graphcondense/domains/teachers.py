@@ -40,6 +40,7 @@ class Taught:
         smoothed: whether soft labels were averaged over neighbours.
         score: share of validation nodes it is right on; NaN without validation nodes.
         measure: what the score is instead, with the sign changed; empty for classes.
+        threshold: of binary tasks, the probability that soft labels of one half stand for.
     """
 
     soft: Array
@@ -49,6 +50,7 @@ class Taught:
     smoothed: bool
     score: float
     measure: str = ""
+    threshold: float | None = None
 
     @property
     def remarks(self) -> dict[str, str]:
@@ -60,6 +62,8 @@ class Taught:
             scored = f"right on {self.score:.1%} of validation nodes"
             if self.measure:
                 scored = f"{self.measure} {-self.score:.4f} on validation nodes"
+            if self.threshold is not None:
+                scored += f", best micro-F1 from a probability of {self.threshold:g} on"
         out = {
             "teacher": f"ridge={self.ridge:g}, restart={self.restart:g}, rounds={self.rounds}, "
             f"smoothed={self.smoothed}; {scored}"

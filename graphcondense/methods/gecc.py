@@ -34,7 +34,8 @@ class GECC(NodeMethod):
     kept whose ``objective / best objective + balance x spread`` is least; the spread is the
     variance of the clusters' sizes ``Σ_i u_ij`` in units of their mean. ``gecc-hard`` has hard
     clusters. Where labels are no classes, a centre's label is the mean of its members' with the
-    same weights, and several tasks, which are one group, are clustered on beside the rows. When nodes arrive, :meth:`update` starts from the centres of before.
+    same weights, and several tasks, which are one group, are clustered on beside the rows. When
+    nodes arrive, :meth:`update` starts from the centres of before.
 
     Attributes:
         weights: of ``X, ÂX, Â²X, ...``; the paper's. Three hops alone, (0, 0, 0, 1.7), are half a

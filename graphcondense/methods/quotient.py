@@ -86,7 +86,7 @@ class Quotient(Coarse):
     Attributes:
         labels: ``"soft"``, or ``"hard"``: the class of the largest soft label.
         sharpness: power of soft labels; 1 leaves them, large values make them hard. By default 8
-            for classes, 1 for binary tasks; numbers have none.
+            for classes, 2 for binary tasks; numbers have none.
         contrast: how far features stand out from their mean at most; 1 leaves them. Means of many
             nodes are alike, and deep models learn little from them in a few hundred epochs.
         moved: share of the links inside a cluster that go to its sibling; the rest is a self-loop.

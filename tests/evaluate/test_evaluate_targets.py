@@ -79,7 +79,7 @@ def test_a_report_has_all_floors_and_every_model(kind: str) -> None:
     assert ("mean" in rows) == (kind in ("number", "numbers"))
     assert all(np.isfinite(row.test_selected) for row in report.rows)
     beside = {"tasks": "micro-F1", "number": "R²", "numbers": "R²"}
-    assert beside.get(kind, "") in report.to_markdown()
+    assert beside.get(kind, "") in report.table()
 
 
 @pytest.mark.parametrize("model", sorted(MODELS))
