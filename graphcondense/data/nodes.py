@@ -222,7 +222,7 @@ _relations = partial(
     splits=("public",),
     source="package index of Debian 12, November 2026",
     licence="see source",
-    made="datasets/build_debian.py of the repository makes it on a Debian system.",
+    made="datasets/build_debian.py --relations of the repository makes it on a Debian system.",
 )
 
 KNOWN: tuple[Named, ...] = (
