@@ -72,6 +72,7 @@ from graphcondense.run_refusals import (
     refuse_beyond_free,
     refuse_different,
     refuse_idle,
+    refuse_labels,
     refuse_large,
     refuse_open,
     refuse_other,
@@ -300,6 +301,7 @@ def _condensed(
         )
     else:
         built, name = replace(method, **size), method.name
+    refuse_labels(type(built), name, problem)
     refuse_open(built, name, run)
     if run.sizes is not None:
         refuse_unnested(built, name, run.sizes)
@@ -576,7 +578,7 @@ def _run(
             read = partial(read_checkpoint, path, identity, lasting, place=made)
             resume = parallel.from_main(partial(read, anyway=run.resume_anyway))
         moved = [] if resume is None else resume["moved"]
-        percent = about.get("metric") not in ("rmse", "mae")
+        percent = about.get("metric") not in ("rmse", "mae", "r2")
         label = f"{name}, seed {run.seed}" if judged else name
         callbacks = [*lasting, Progress(label, percent=percent)] if run.progress else [*lasting]
         if folder is not None:

@@ -44,6 +44,24 @@ def refuse_whole(method: type[Method], name: str, run: Run) -> None:
     )
 
 
+def refuse_labels(method: type[Method], name: str, problem: AnyProblem) -> None:
+    """Raise a ValueError where the labels are of a kind that the method does not condense."""
+    given = getattr(problem.task, "label_kind", None)
+    if given is None or given in method.label_kinds:
+        return
+    able = [
+        n
+        for (n, kind), cls in all_methods().items()
+        if given in cls.label_kinds and kind == method.kind
+    ]
+    words = {"binary": "several labels", "regression": "numbers as targets"}.get(given, given)
+    raise ValueError(
+        f"{name} condenses one class a node alone, and {problem.task.name} has {words} "
+        f"({given}): of the methods for {method.kind} data {', '.join(able) or 'none'} take them: "
+        "name one of these, or give data with a y of classes"
+    )
+
+
 def refuse_large(method: Method, name: str, run: Run, source: Source, estimate: int) -> None:
     """Raise a ValueError where a method needs more than ``memory=``, with those that do not.
 
@@ -143,10 +161,11 @@ def refuse_other(before: Mapping[str, object], now: Mapping[str, object]) -> Non
     Args:
         before, now: what records say of the data.
     """
-    for what in ("features", "classes"):
+    for what in ("features", "classes", "tasks", "label_kind"):
         if before.get(what) != now.get(what):
+            told = what.replace("_", " ")
             raise ValueError(
-                f"the condensed graph has {before.get(what)} {what}, the new data "
+                f"the condensed graph has {before.get(what)} {told}, the new data "
                 f"{now.get(what)}; condense anew"
             )
 

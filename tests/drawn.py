@@ -192,6 +192,13 @@ class Graph:
             return torch.from_numpy(out + 0.25 / out.shape[1]).float()
         if self.labels == "float":
             return torch.from_numpy(np.where(y < 0, np.nan, y)).float()
+        if self.labels in ("tasks", "numbers", "number"):
+            at = np.arange(len(y))
+            columns = np.stack([y % 2, (at % 3 == 0), (at % 5 < 3)], 1).astype(float)
+            if self.labels != "tasks":
+                columns = 7.3 + 2.1 * columns + 0.01 * at[:, None]
+            columns[y < 0] = np.nan
+            return torch.from_numpy(columns[:, : 1 if self.labels == "number" else 3]).float()
         if self.labels == "column":
             return torch.from_numpy(y)[:, None]
         if self.labels == "list":
@@ -346,7 +353,9 @@ ODD: dict[type[Any], dict[str, st.SearchStrategy[Any]]] = {
         "weights": EXTREME,
         "weights_form": st.sampled_from(list(TYPES)),
         "held_by": st.sampled_from(["adj_t", "adj"]),
-        "labels": st.sampled_from(["int32", "uint8", "float", "column", "list", "soft"]),
+        "labels": st.sampled_from(
+            ["int32", "uint8", "float", "column", "list", "soft", "tasks", "numbers", "number"]
+        ),
         "unlabelled": st.sampled_from([0.2, 0.9]),
         "masks": st.sampled_from(["uint8", "int64", "columns", "list", "index", "float32"]),
         "missing": st.sampled_from([("val",), ("test",), ("val", "test"), ("train",)]),

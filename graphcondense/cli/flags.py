@@ -49,7 +49,8 @@ class Where:
             with index.npz) or "random" (80/10/10 % of each user's items).
         data_seed: draws the splits "seeded", "random" and "stratified".
         normalize: of features; "auto" does what papers do with this data set.
-        label_kind: of a file of graphs whose labels may be one or the other, what they are.
+        label_kind: of a file of graphs, or of one graph with labelled nodes, whose labels may be
+            one or the other, what they are.
     """
 
     data: str | None = None
@@ -75,13 +76,27 @@ class Where:
 
         name, split, seed = self.named(), self.split, self.data_seed
         if self.label_kind is not None:
-            if self.normalize not in ("auto", "none") or kind_of_name(name) != "graph":
+            found, label_kind = kind_of_name(name), self.label_kind
+            if found not in ("graph", "node"):
                 raise ValueError(
-                    f"--label-kind {self.label_kind} is for sets of graphs, which have no "
-                    "--normalize"
+                    f"--label-kind {label_kind} is for sets of graphs and for one graph with "
+                    f"labelled nodes, {name} is {data_kind(found).words}: leave it out"
                 )
-            label_kind = self.label_kind
-            return load_graphs(name, self.root, split=split, seed=seed, label_kind=label_kind)
+            if found == "graph":
+                if self.normalize not in ("auto", "none"):
+                    raise ValueError(
+                        f"--label-kind {label_kind}: sets of graphs have no --normalize; leave it "
+                        "out"
+                    )
+                return load_graphs(name, self.root, split=split, seed=seed, label_kind=label_kind)
+            if memory is not None:
+                raise ValueError(
+                    f"--label-kind {label_kind} does not go with --memory: set data.label_kind in "
+                    "the file"
+                )
+            normalize = self.normalize
+            data = load(name, self.root, split=split, seed=seed, normalize=normalize)
+            return as_task(data, label_kind=label_kind)
         if kind is None:
             kind = kind_of_name(name)
         elif not Path(name).suffix:

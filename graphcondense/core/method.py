@@ -25,6 +25,8 @@ COSTS = {
     "experts": "networks are trained on the real data first",
 }
 """Classes of cost, cheapest first."""
+LABEL_KINDS = ("classes", "binary", "regression")
+"""What labels may be: one class, several tasks of two labels each, or numbers."""
 REGISTRY: dict[tuple[str, str], type[Method]] = {}
 """Every method class that has been imported, by ``(name, kind)``. See
 :func:`graphcondense.methods.all_methods`, which imports them."""
@@ -122,6 +124,8 @@ class Method(Budget, Generic[S]):
         in_blocks: of one graph, whether all work of the size of the graph is done by blocks, within
             the limit of :attr:`~graphcondense.data.task.NodeTask.place`, and :meth:`memory_bytes`
             has the rest; only then ``memory=`` may be given.
+        label_kinds: of nodes and graphs, the kinds of labels that the method condenses, see
+            :class:`~graphcondense.data.targets.Labelled`.
         edge_features: of graphs, whether the method sees the features of edges; often a field.
         preprocess: of images, how the method sees them, see
             :data:`~graphcondense.data.preprocess.PREPROCESSES`; empty leaves the data as they are.
@@ -139,6 +143,7 @@ class Method(Budget, Generic[S]):
     chooses: ClassVar[bool] = False
     assigns: ClassVar[bool] = False
     in_blocks: ClassVar[bool] = False
+    label_kinds: ClassVar[tuple[str, ...]] = LABEL_KINDS
     # Without an annotation these are no fields, and a subclass may make fields of them.
     edge_features = False
     preprocess = ""

@@ -31,13 +31,20 @@ class Batch(NamedTuple):
 
     Attributes:
         inputs: positional arguments of the model: ``(x, adj)`` for nodes, ``(images,)`` for images.
-        y: classes ``[m]`` (int64) or soft labels ``[m, k]``.
+        y: classes ``[m]`` (int64), soft labels ``[m, k]`` or targets ``[m, k]``.
         rows: which outputs ``y`` belongs to, ``[m]``; ``None`` when it is all of them, in order.
+        group: which class each example counts in ``[m]``, where ``y`` are no classes.
     """
 
     inputs: tuple[Any, ...]
     y: Tensor
     rows: Tensor | None = None
+    group: Tensor | None = None
+
+    @property
+    def classes(self) -> Tensor:
+        """The class, or what stands for it, of each example ``[m]``."""
+        return self.y if self.group is None else self.group
 
     def shown(self, view: Callable[[Tensor], Tensor]) -> Batch:
         """The batch with its first input, the examples, seen through ``view``."""

@@ -7,8 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from graphcondense.data.graph_task import FITTING, Encoding, LabelKind, Splits
+from graphcondense.data import targets
+from graphcondense.data.graph_task import Encoding, Splits
 from graphcondense.data.labels import count_classes, counts_up, few, is_one_hot, overlap
+from graphcondense.data.targets import FITTING, LabelKind
 from graphcondense.ops.arrays import check_sizes
 from graphcondense.saved.graph_set import ranges
 
@@ -86,12 +88,7 @@ def targets_of(
     label_kind = label_kind or _label_kind_of(y, plain, metric)
     if label_kind == "classes":
         return _classes(y), label_kind
-    y = y.float()
-    if bool(y.isinf().any()):
-        raise ValueError(f"graph {int(y.isinf().any(1).nonzero()[0])} has an infinite target y")
-    if label_kind == "binary" and not bool(((y == 0) | (y == 1) | y.isnan()).all()):
-        i = int((~((y == 0) | (y == 1) | y.isnan())).any(1).nonzero()[0])
-        raise ValueError(f"graph {i} has a label y that is not 0, 1 or NaN, as binary tasks have")
+    y = targets.check_values(y, label_kind, "graph")
     check_sizes(y[~y.isnan()], "a target y")
     return y, label_kind
 
@@ -203,19 +200,13 @@ def split_parts(splits: Splits, count: int) -> dict[str, Tensor]:
 def labelled(y: Tensor, part: Tensor, label_kind: LabelKind, split: str) -> Tensor:
     """The graphs of a split that have a label of any task."""
     known = y[part] >= 0 if label_kind == "classes" else ~y[part].isnan()
-    if split == "train":
-        if label_kind == "classes" and not bool(known.all()):
-            i = int(part[~known][0])
-            raise ValueError(
-                f"graph {i} has y = -1; classes are 0..C-1. -1 stands for no label, and the split "
-                "'train' has this graph: leave such graphs out, or relabel if it is a class, as "
-                "(y > 0).long() does with -1 and 1"
-            )
-        if label_kind != "classes" and (lacking := (~known.any(0)).nonzero().flatten().tolist()):
-            raise ValueError(
-                f"task {few(lacking)} has no label in the training split (all NaN); remove its "
-                "column from y"
-            )
+    if split == "train" and label_kind == "classes" and not bool(known.all()):
+        i = int(part[~known][0])
+        raise ValueError(
+            f"graph {i} has y = -1; classes are 0..C-1. -1 stands for no label, and the split "
+            "'train' has this graph: leave such graphs out, or relabel if it is a class, as "
+            "(y > 0).long() does with -1 and 1"
+        )
     kept = part[known if label_kind == "classes" else known.any(1)]
     if len(part) and not len(kept):
         raise ValueError(
@@ -247,12 +238,7 @@ def check_splits(y: Tensor, train: Tensor, label_kind: LabelKind) -> None:
         count_classes(
             y[y >= 0], y[train], "graphs", "; if y are numbers say label_kind='regression'"
         )
-    if label_kind == "binary":
-        labels = y[train]
-        for value in (0, 1):
-            lacking = (~(labels == value).any(0)).nonzero().flatten().tolist()
-            if lacking:
-                raise ValueError(
-                    f"task {few(lacking)} has no training graph of class {value}; draw another "
-                    "split or remove its column from y"
-                )
+        return
+    targets.check_trained(y[train], label_kind, "graph")
+    if label_kind == "regression":
+        targets.check_varied(y[train], "graphs")

@@ -24,8 +24,9 @@ from graphcondense.data.graph_checks import (
     split_parts,
     targets_of,
 )
-from graphcondense.data.graph_task import FITTING, METRICS, GraphTask, LabelKind, Splits
+from graphcondense.data.graph_task import GraphTask, Splits
 from graphcondense.data.labels import as_tensor
+from graphcondense.data.targets import METRICS, LabelKind, check_named, fitting_metric
 from graphcondense.data.task import check_has_length, is_dataset
 from graphcondense.ops.arrays import check_sizes, real_numbers
 from graphcondense.saved.graph_set import GraphSet, ranges, starts
@@ -58,9 +59,10 @@ def as_graph_task(
             ``"test"``, or ``"stratified"`` for :func:`stratified`; by default those of the
             dataset's own ``get_idx_split()``, else stratified.
         name: what to call the data; by default the dataset's own name.
-        metric: one of :data:`METRICS` that fits the labels (:data:`FITTING`); by default the
-            dataset's own ``eval_metric``, else accuracy for classes, ROC-AUC for binary tasks, RMSE
-            for regression.
+        metric: one of :data:`~graphcondense.data.targets.METRICS` that fits the labels
+            (:data:`~graphcondense.data.targets.FITTING`); by default the dataset's own
+            ``eval_metric``, else accuracy for classes, ROC-AUC for binary tasks, RMSE for
+            regression.
         label_kind: what the labels are, ``"classes"``, ``"binary"`` or ``"regression"``; by default
             what ``data`` says above, and ``metric`` where that leaves it open. One-hot rows that
             are ``"classes"`` become the class of their 1.
@@ -75,18 +77,10 @@ def as_graph_task(
                 "a GraphTask has its splits and its metric; change them with dataclasses.replace"
             )
         return data if name is None else replace(data, name=name)
-    if metric is not None and metric not in METRICS:
-        raise ValueError(f"metric={metric!r}: choose one of {', '.join(METRICS)}")
-    if label_kind is not None and label_kind not in FITTING:
-        raise ValueError(f"label_kind={label_kind!r}: choose one of {', '.join(FITTING)}")
+    check_named(metric, label_kind)
     metric = metric or _own_metric(data)
     graphs, label_kind = pack(data, label_kind, metric)
-    metric = metric or FITTING[label_kind][0]
-    if metric not in FITTING[label_kind]:
-        raise ValueError(
-            f"metric={metric!r} does not fit the labels, which are {label_kind}: choose "
-            f"{' or '.join(FITTING[label_kind])}, or say with label_kind= what else they are"
-        )
+    metric = fitting_metric(metric, label_kind)
     given = _own_splits(data) if splits is None else splits
     if given is None or given == "stratified":
         given = stratified(strata(graphs.y, label_kind), len(graphs), seed)

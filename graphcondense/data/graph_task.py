@@ -11,32 +11,16 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from graphcondense.data.targets import LabelKind, Labelled
 from graphcondense.saved.graph_set import GraphSet
-
-LabelKind = Literal["classes", "binary", "regression"]
-"""What the labels of graphs are."""
 
 Splits = Mapping[str, Tensor]
 """Graph indices by the name of a split."""
-
-METRICS = ("accuracy", "rocauc", "ap", "rmse", "mae")
-"""Scores of a graph-level problem; of the last two less is better."""
-
-FITTING: Mapping[LabelKind, tuple[str, ...]] = {
-    "classes": ("accuracy",),
-    "binary": ("rocauc", "ap", "accuracy"),
-    "regression": ("rmse", "mae"),
-}
-"""Which scores go with which labels; the first is the default."""
-
-BINS = 5
-"""Groups of equal size that regression targets fall into, as classes do in classification."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +65,7 @@ class Encoding:
 
 
 @dataclass(frozen=True, repr=False)
-class GraphTask:
+class GraphTask(Labelled):
     """Labelled graphs with splits, checked and in one layout.
 
     Attributes:
@@ -138,74 +122,9 @@ class GraphTask:
             return 0
         return self.edges.width if self.edges else int(self.graphs.edge_attr.shape[1])
 
-    @cached_property
-    def num_outputs(self) -> int:
-        """Outputs of a model: classes, or tasks."""
-        y = self.graphs.y
-        return int(y.max()) + 1 if self.label_kind == "classes" else int(y.shape[1])
-
     @property
-    def larger_is_better(self) -> bool:
-        return self.metric not in ("rmse", "mae")
-
-    @cached_property
-    def groups(self) -> Tensor:
-        """The group of each graph ``[G]`` that budgets and class-wise matching speak of.
-
-        Classes; the two labels of a single binary task; :data:`BINS` equally large bins of a
-        single regression target, bounds from the training graphs; one group for several tasks.
-        ``-1``: validation and test graphs without a label.
-        """
-        return self.group_of(self.graphs.y)
-
-    def group_of(self, y: Tensor) -> Tensor:
-        """The group of each label ``[m]`` or ``[m, T]``; of soft labels the nearest one."""
-        if self.label_kind == "classes":
-            return y if y.dim() == 1 else y.argmax(1)
-        if y.shape[1] > 1:
-            return torch.zeros(len(y), dtype=torch.long)
-        target = y[:, 0].contiguous()
-        if self.label_kind == "binary":
-            return torch.where(target.isnan(), -1, (target > 0.5).to(target)).long()
-        targets = self.graphs.y[self.train, 0]
-        share = torch.linspace(0, 1, BINS + 1, dtype=targets.dtype)[1:-1]
-        # Bounds are targets themselves and above the smallest: no bin is without training graphs.
-        bounds = torch.unique(torch.quantile(targets, share, interpolation="higher"))
-        bounds = bounds[bounds > targets.min()]
-        binned = torch.bucketize(target, bounds, right=True)
-        return torch.where(target.isnan(), -1, binned)
-
-    @cached_property
-    def num_groups(self) -> int:
-        return int(self.groups.max()) + 1
-
-    @cached_property
-    def target_scale(self) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation ``[T]`` of the training targets; 0 and 1 but in regression.
-
-        Models learn standardised targets; scores are in the targets' own units.
-        """
-        y = self.graphs.y
-        if self.label_kind != "regression":
-            return torch.zeros(self.num_outputs), torch.ones(self.num_outputs)
-        targets = y[self.train]
-        mean = targets.nanmean(0)
-        std = (targets - mean).square().nanmean(0).sqrt()
-        return mean, torch.where(std > 0, std, 1.0)
-
-    def scaled(self, y: Tensor) -> Tensor:
-        """Labels, or outputs in the targets' own units, as models learn them (see above)."""
-        if self.label_kind != "regression":
-            return y
-        mean, std = (s.to(y) for s in self.target_scale)
-        return (y - mean) / std
-
-    def unscaled(self, out: Tensor) -> Tensor:
-        """What models put out, in the targets' own units: :meth:`scaled` undone."""
-        if self.label_kind != "regression":
-            return out
-        mean, std = (s.to(out) for s in self.target_scale)
-        return out * std + mean
+    def labels(self) -> Tensor:
+        return self.graphs.y
 
     def batch(self, index: Tensor) -> GraphSet:
         """The graphs ``index`` with encoded, float32 features, as models take them."""

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from graphcondense.data.graph_reading import as_graph_task
-from graphcondense.data.graph_task import GraphTask, LabelKind, Splits
+from graphcondense.data.graph_task import GraphTask, Splits
 from graphcondense.data.kind import find_named
 from graphcondense.data.known import NAMED, Named, open_known, root_of
 from graphcondense.data.ogb import open_ogb
 from graphcondense.data.pt import read_pt
+from graphcondense.data.targets import LabelKind
 from graphcondense.saved.paths import path_of
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from graphcondense.data.kind import open_named
 from graphcondense.data.known import DIGITS, Named, NamedFile, digits, read_npz
 from graphcondense.data.labels import few
 from graphcondense.data.ogb import load_ogb
-from graphcondense.data.reading import ROWS, TEXT_LABELS, labels, mask
+from graphcondense.data.reading import ROWS, TEXT_LABELS, labels, mask, targets
+from graphcondense.data.targets import check_named, known_rows
 from graphcondense.ops.adjacency import csr_tensor, scipy_csr
 from graphcondense.ops.arrays import plain, real_numbers, sparse
 from graphcondense.ops.device import usable
@@ -151,6 +152,50 @@ def _edges_of_digits() -> Tensor:
     return torch.from_numpy(np.stack([source, target]).astype(np.int64))
 
 
+def _open_relations(known: NamedFile, root: Path) -> tuple[Data, dict[str, np.ndarray]]:
+    """The packages with all of their relations as one graph, both ways, and the arrays."""
+    from torch_geometric.data import Data
+
+    path = known.found(root)
+    arrays = read_npz(path)
+    relations = [name for name in arrays if name.startswith("edges_")]
+    x = _csr(arrays, "x", path)
+    if x is None or not relations:
+        raise ValueError(f"{path} has no {'x_data' if x is None else 'edges_...'}; {known.made}")
+    n = x.shape[0]
+    edges = torch.cat([_plain(arrays, name, path).long() for name in relations], 1)
+    masks = {f"{s}_mask": _plain(arrays, f"{s}_mask", path) for s in ("train", "val", "test")}
+    edges = _undirected(edges, n, path)
+    return Data(x=csr_tensor(x.astype(np.float32)), edge_index=edges, **masks), arrays
+
+
+def _open_tags(known: NamedFile, root: Path) -> Data:
+    """The packages that have tags, and what is between them; each tag is a binary task."""
+    from torch_geometric.utils import subgraph
+
+    data, arrays = _open_relations(known, root)
+    node, tag = _plain(arrays, "tags", known.found(root)).long()
+    y = torch.zeros(data.num_nodes, int(tag.max()) + 1)
+    y[node, tag] = 1
+    tagged = y.any(1)
+    rows = scipy_csr(data.x)[tagged.numpy()]
+    masks = {f"{s}_mask": data[f"{s}_mask"][tagged] for s in ("train", "val", "test")}
+    edges, _ = subgraph(tagged, data.edge_index, relabel_nodes=True, num_nodes=len(y))
+    data.update({"x": csr_tensor(rows), "edge_index": edges, "y": y[tagged], **masks})
+    data.label_kind, data.metric = "binary", "f1"
+    return data
+
+
+def _open_size(known: NamedFile, root: Path) -> Data:
+    """All packages; the target is the natural logarithm of the installed size in KiB, NaN where
+    the index has none."""
+    data, arrays = _open_relations(known, root)
+    size = _plain(arrays, "installed_kib", known.found(root)).float()
+    data.y = torch.where(size > 0, size.clamp(min=1).log(), torch.nan)
+    data.label_kind, data.metric = "regression", "r2"
+    return data
+
+
 def _open_file(known: NamedFile, root: Path) -> Data:
     return open_npz(known.found(root))
 
@@ -168,6 +213,17 @@ _saint = partial(
     _graph, open=_open_single, normalize="standard", source="github.com/GraphSAINT/GraphSAINT"
 )
 _ogb = partial(_graph, family="OGB", open=_open_ogb, source="ogb.stanford.edu")
+
+_relations = partial(
+    NamedFile,
+    family="Debian",
+    file="debian_relations.npz",
+    graphs=1,
+    splits=("public",),
+    source="package index of Debian 12, November 2026",
+    licence="see source",
+    made="datasets/build_debian.py --relations of the repository makes it on a Debian system.",
+)
 
 KNOWN: tuple[Named, ...] = (
     _planetoid(name="cora", folder="Cora", nodes=2_708, classes=7),
@@ -238,6 +294,15 @@ KNOWN: tuple[Named, ...] = (
         made="datasets/build_debian.py of the repository makes it on a Debian system.",
         aliases=("debian-packages",),
     ),
+    _relations(
+        name="debian-tags",
+        open=_open_tags,
+        nodes=28_297,
+        classes=60,
+        metric="f1",
+        aliases=("debtags",),
+    ),
+    _relations(name="debian-size", open=_open_size, nodes=61_418, classes=1, metric="r2"),
     _graph(name="digits", nodes=1_797, splits=("seeded",), open=_open_digits, **DIGITS),
 )
 
@@ -387,8 +452,9 @@ def _set_split(data: Data, split: str | None, seed: int) -> None:
         if split == "full":
             masks[0] = ~(masks[1] | masks[2])
     if split in ("seeded", "random"):
-        draw = _seeded if split == "seeded" else _random
-        parts = draw(_classes(data), torch.Generator().manual_seed(seed))
+        draw, rng = _seeded if split == "seeded" else _random, torch.Generator().manual_seed(seed)
+        known = _targets(data, split)
+        parts = draw(_classes(data), rng) if known is None else _shares(known, rng)
         masks = [torch.zeros(n, dtype=torch.bool).index_fill_(0, part, True) for part in parts]
     data.train_mask, data.val_mask, data.test_mask = masks
 
@@ -419,6 +485,27 @@ def _classes(data: Data) -> list[Tensor]:
         )
     nodes = torch.split(y.argsort(stable=True), counts.tolist())
     return [own for c, own in zip(values.tolist(), nodes, strict=True) if c >= 0]
+
+
+def _targets(data: Data, split: str) -> Tensor | None:
+    """The nodes that have a label, of labels that are no classes; ``None`` for classes."""
+    given = (data.get("label_kind"), data.get("metric"))
+    check_named(given[1], given[0])
+    y, kind = targets(data.y, int(data.num_nodes), f"{data.name}: ", *given)
+    if kind == "classes":
+        return None
+    if split == "random":
+        raise ValueError(
+            f"split='random' draws 20 nodes a class, and the labels of {data.name} are {kind}: "
+            "take split='seeded', 10 % for training, 10 % for validation and the rest for test"
+        )
+    return known_rows(y, kind).nonzero().flatten()
+
+
+def _shares(nodes: Tensor, rng: torch.Generator) -> list[Tensor]:
+    """10 % of the nodes, 10 %, and the rest; one of each at least, where there are three."""
+    tenth = max(round(0.1 * len(nodes)), 1)
+    return list(_shuffled(nodes, rng).tensor_split([tenth, 2 * tenth]))
 
 
 def _shuffled(nodes: Tensor, rng: torch.Generator) -> Tensor:

@@ -15,6 +15,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from graphcondense.data.targets import FITTING, LabelKind, check_values
 from graphcondense.ops.adjacency import csr_from_edges
 from graphcondense.ops.arrays import check_sizes, plain, sparse
 
@@ -128,18 +129,102 @@ def _whole(y: Tensor, what: str) -> Tensor:
 
 
 def _refuse_columns(y: Tensor, what: str) -> None:
-    got = f"{what} has shape {tuple(y.shape)}"
+    if (bare := _one_hot_rows(y)) is not None:
+        raise ValueError(
+            f"{what} has shape {tuple(y.shape)} and is one-hot: y = y.argmax(1){bare} makes one "
+            "class a node"
+        )
+    raise ValueError(
+        f"{what} is multi-label, shape {tuple(y.shape)}, and one class a node is needed; give a y "
+        "of one class each (a column alone, y[:, i], asks whether a node has label i)"
+    )
+
+
+def _one_hot_rows(y: Tensor) -> str | None:
+    """What makes classes of rows that have at most one 1 among zeros, after ``y.argmax(1)``;
+    ``None`` where rows are something else."""
     ones, zeros = y == 1, y == 0
     count = ones.sum(1)
     if bool((ones | zeros).all()) and bool((count <= 1).all()) and bool(count.any()):
-        bare = "" if bool(count.all()) else ".where(y.any(1), -1)"
+        return "" if bool(count.all()) else ".where(y.any(1), -1)"
+    return None
+
+
+def targets(
+    y: object, n: int, owner: str, label_kind: LabelKind | None, metric: str | None
+) -> tuple[Tensor, LabelKind]:
+    """Labels of nodes, and what they are: classes ``[n]`` as :func:`labels` reads them, or targets
+    ``[n, T]`` float32 with NaN for none.
+
+    What ``label_kind`` leaves open the score says, and else the looks of ``y``: one column of whole
+    numbers are classes; 0, 1 and NaN in several columns are binary tasks; numbers with fractions
+    are regression targets.
+
+    Args:
+        y: ``[n]`` or ``[n, T]``, of any number type.
+        n: nodes.
+        owner: whose they are.
+        label_kind: what they are, ``None`` where nobody says.
+        metric: the score, ``None`` where nobody says.
+
+    Raises:
+        ValueError: labels that may be one or the other, with the ways to say which.
+    """
+    what = f"{owner}y"
+    if label_kind is None and metric is not None:
+        fitting = [kind for kind, scores in FITTING.items() if metric in scores]
+        label_kind = fitting[0] if len(fitting) == 1 else None
+    if y is None:
+        return labels(y, n, owner), "classes"  # says what is wrong
+    given = plain(y, what, text=TEXT_LABELS)
+    if label_kind is None:
+        label_kind = _looks(given, what)
+    if label_kind == "classes":
+        if given.dim() == 2 and given.shape[1] > 1 and (bare := _one_hot_rows(given)) is not None:
+            given = given.argmax(1) if not bare else given.argmax(1).where(given.any(1), -1)
+        return labels(given, n, owner), label_kind
+    if given.dim() not in (1, 2):
+        raise ValueError(f"{what} must be [nodes] or [nodes, tasks], got {tuple(given.shape)}")
+    if len(given) != n:
+        raise ValueError(f"{owner}x has {n} nodes but {what} has {len(given)} labels")
+    if given.dim() == 2 and not given.shape[1]:
+        raise ValueError(f"{what} has no columns: each node needs one target a task")
+    out = check_values(given.reshape(n, -1), label_kind, "node")
+    check_sizes(out[~out.isnan()], f"a target of {what}")
+    return out, label_kind
+
+
+_SAY = " (data.label_kind = ..., as_task(label_kind=...), or on the command line --label-kind)"
+
+
+def _looks(y: Tensor, what: str) -> LabelKind:
+    """What labels are by their looks alone."""
+    known = y[~y.isnan()] if y.is_floating_point() else y
+    whole = not y.is_floating_point() or bool((known == known.round()).all())
+    shape = tuple(y.shape)
+    if y.dim() != 2 or y.shape[1] == 1:
+        return "classes" if whole else "regression"
+    if _one_hot_rows(y) is not None:
         raise ValueError(
-            f"{got} and is one-hot: node methods take one class a node, y = y.argmax(1){bare}"
+            f"{what} has shape {shape} and is one-hot: label_kind='classes' makes one class a "
+            f"node of it, label_kind='binary' takes {y.shape[1]} tasks{_SAY}"
         )
-    raise ValueError(
-        f"{what} is multi-label, shape {tuple(y.shape)}: node methods condense one class a node; "
-        "give a y of one class each (a column alone, y[:, i], asks whether a node has label i)"
-    )
+    if bool(((known == 0) | (known == 1)).all()):
+        return "binary"
+    if whole:
+        raise ValueError(
+            f"{what} has shape {shape} and whole numbers other than 0 and 1: if they are numbers "
+            "say label_kind='regression'; several tasks of more than two classes each cannot be "
+            f"condensed, y[:, i] is one of them{_SAY}"
+        )
+    sums = y.sum(1)
+    if bool((y >= 0).all()) and bool(((sums - 1).abs() < 1e-3).all()):
+        raise ValueError(
+            f"{what} has shape {shape}, and its rows add up to one: if they are probabilities of "
+            "classes, real data need one class a node, y = y.argmax(1); if they are numbers say "
+            f"label_kind='regression'{_SAY}"
+        )
+    return "regression"
 
 
 def mask(value: object, name: str, n: int, owner: str) -> Tensor:

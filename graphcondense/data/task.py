@@ -1,4 +1,4 @@
-"""A checked node-classification problem: what every node method and every evaluator starts from."""
+"""A checked graph with labelled nodes: what every node method and every evaluator starts from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,17 @@ from torch import Tensor
 
 from graphcondense.data.labels import count_classes, overlap
 from graphcondense.data.raw import is_raw, opened
-from graphcondense.data.reading import REAL, SMALL, adjacency, features, labels, mask
+from graphcondense.data.reading import REAL, SMALL, adjacency, features, labels, mask, targets
+from graphcondense.data.targets import (
+    METRICS,
+    LabelKind,
+    Labelled,
+    check_named,
+    check_trained,
+    check_varied,
+    fitting_metric,
+    known_rows,
+)
 from graphcondense.ops.adjacency import scipy_csr
 from graphcondense.ops.place import Place
 from graphcondense.ops.propagated import Propagated, hash_arrays
@@ -37,18 +47,22 @@ WIDE, SPARSE = 256, 0.1
 
 
 @dataclass(frozen=True, repr=False)
-class NodeTask:
+class NodeTask(Labelled):
     """Features, adjacency, labels and splits of one graph, checked and in one layout.
 
     Attributes:
         x: features, a float32 tensor ``[n, d]``, or a SciPy CSR matrix ``[n, d]`` when sparse.
         adj: ``A [n, n]``, ``A[i, j]`` the weight of the edge ``j -> i``, as given (no self-loops
             added, not normalised, directed if the data is).
-        y: classes ``[n]``, int64; ``-1`` marks a node without a label.
+        y: classes ``[n]``, int64; ``-1`` marks a node without a label. Of binary tasks and
+            regression targets ``[n, T]`` float32, NaN where there is no label.
         train, val, test: node indices, int64, disjoint; ``val`` and ``test`` may be empty. Nodes
             without a label are taken out of them: no score can count such a node.
-        num_classes: number of classes.
+        num_classes: number of classes; of other labels how many tasks or targets there are.
         name: what to call the data in a report.
+        label_kind: ``"classes"``, ``"binary"`` (tasks with labels 0, 1 or NaN) or
+            ``"regression"`` (targets that are numbers or NaN).
+        metric: the score, one of :data:`~graphcondense.data.targets.METRICS`.
         left_out: by split, the nodes that were taken out of it.
         shared: what is made of features and edges alone, see :attr:`graph`.
 
@@ -64,18 +78,21 @@ class NodeTask:
     test: Tensor
     num_classes: int
     name: str = "data"
+    label_kind: LabelKind = "classes"
+    metric: str = "accuracy"
     left_out: Mapping[str, Tensor] = field(default_factory=dict)
     shared: Propagated | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         before = self.shared or Propagated(self.x, self.adj)
         object.__setattr__(self, "shared", before.of(self.x, self.adj))
-        if self.y.dim() != 1:  # soft labels
+        if self.label_kind == "classes" and self.y.dim() != 1:  # soft labels
             return
+        has = known_rows(self.y, self.label_kind)
         left_out = dict(self.left_out)
         for split in SPLITS:
             index = getattr(self, split)
-            known = self.y[index] >= 0
+            known = has[index]
             if bool(known.all()):
                 continue
             if not bool(known.any()):
@@ -93,9 +110,28 @@ class NodeTask:
         without = sum(self.unlabelled.values())
         return (
             f"NodeTask({self.name}: {self.num_nodes:,} nodes, {self.adj.nnz:,} edges, "
-            f"{self.num_features:,} features, {self.num_classes:,} classes, {splits} nodes to "
-            f"train/validate/test{f', {without:,} more without a label' if without else ''})"
+            f"{self.num_features:,} features, {self.num_classes:,} {self.outputs}, {splits} nodes "
+            f"to train/validate/test{f', {without:,} more without a label' if without else ''})"
         )
+
+    @property
+    def outputs(self) -> str:
+        """What :attr:`num_classes` counts, in a word."""
+        return {"classes": "classes", "binary": "tasks", "regression": "targets"}[self.label_kind]
+
+    @property
+    def labels(self) -> Tensor:
+        return self.y
+
+    @cached_property
+    def num_outputs(self) -> int:
+        return self.num_classes
+
+    @cached_property
+    def num_groups(self) -> int:
+        if self.label_kind == "classes":
+            return self.num_classes
+        return int(self.groups[self.train].max()) + 1
 
     @property
     def unlabelled(self) -> dict[str, int]:
@@ -181,6 +217,9 @@ class NodeTask:
         seen = torch.cat([self.train, self.val])
         parts = (self.y[seen], self.train, self.val, test)
         hashed = self.graph.hashed()
+        if self.label_kind != "classes":
+            told = f"{self.label_kind} {self.metric}".encode()
+            hash_arrays(hashed, np.frombuffer(told, np.uint8))
         hash_arrays(hashed, *(part.numpy() for part in parts))
         return hashed.hexdigest()[:16]
 
@@ -206,7 +245,14 @@ class NodeTask:
         )
 
 
-def as_task(data: object, *, name: str | None = None, need_test: bool = False) -> NodeTask:
+def as_task(
+    data: object,
+    *,
+    name: str | None = None,
+    need_test: bool = False,
+    label_kind: LabelKind | None = None,
+    metric: str | None = None,
+) -> NodeTask:
     """Check ``data`` and bring it into one layout; nothing of ``data`` is changed.
 
     Args:
@@ -217,19 +263,29 @@ def as_task(data: object, *, name: str | None = None, need_test: bool = False) -
             (``adj_t[i, j]`` is the edge ``j -> i``, as ``T.ToSparseTensor`` makes it) or ``adj``
             (``adj[i, j]`` is the edge ``i -> j``), see
             :func:`~graphcondense.data.reading.adjacency`.
-            Features float, integer, bool or sparse. Classes ``y [n]``, -1 or NaN for a node without
-            a label: such nodes are taken out of the splits and counted (``unlabelled``). Splits as
+            Features float, integer, bool or sparse. Labels ``y``: whole numbers ``[n]`` are
+            classes, -1 or NaN for a node without one; ``[n, T]`` of 0, 1 and NaN are binary tasks
+            (several labels a node); numbers with fractions, ``[n]`` or ``[n, T]``, NaN for none,
+            are regression targets. One-hot rows, and numbers that happen to be whole, may mean
+            either: ``label_kind`` says which. Nodes without any label are taken out of the splits
+            and counted (``unlabelled``). Splits as
             ``train_mask``, ``val_mask``, ``test_mask`` (bool or 0/1, ``[n]``; the first column of
             ``[n, k]``). Everything but ``x`` may be a list, and all may be NumPy arrays.
         name: what to call the data; by default the dataset's own name.
         need_test: also require a non-empty test split.
+        label_kind: what the labels are, ``"classes"``, ``"binary"`` or ``"regression"``; by default
+            ``data.label_kind``, and where there is none what is said above.
+        metric: one of :data:`~graphcondense.data.targets.METRICS` that fits the labels; by default
+            ``data.metric``, of OGB's sets their own, else accuracy for classes, ROC-AUC for binary
+            tasks, RMSE for regression.
 
     Raises:
         ValueError: whatever is wrong with ``data``, naming the value and the fix; of data that have
             a name, such as those of a file, the name, too.
     """
     try:
-        return _checked(data, name, need_test)
+        check_named(metric, label_kind)
+        return _checked(data, name, need_test, label_kind, metric)
     except ValueError as error:
         called = name or getattr(data, "name", None)
         if not isinstance(called, str) or called in str(error):
@@ -237,8 +293,19 @@ def as_task(data: object, *, name: str | None = None, need_test: bool = False) -
         raise ValueError(f"{called}: {error}") from error
 
 
-def _checked(data: object, name: str | None, need_test: bool) -> NodeTask:
+def _checked(
+    data: object,
+    name: str | None,
+    need_test: bool,
+    label_kind: LabelKind | None,
+    metric: str | None,
+) -> NodeTask:
     if isinstance(data, NodeTask):
+        if label_kind is not None or metric is not None:
+            raise ValueError(
+                "a NodeTask has its kind of labels and its metric; change the metric with "
+                "dataclasses.replace, and read the data anew for other labels"
+            )
         task = data if name is None else replace(data, name=name)
         if need_test and not len(task.test):
             raise ValueError(f"{task.name}: no test nodes; set test_mask before evaluating")
@@ -248,12 +315,17 @@ def _checked(data: object, name: str | None, need_test: bool) -> NodeTask:
         graphs: Any = data
         if len(graphs) != 1:
             raise ValueError(f"a node task is one graph, this data set has {len(graphs)}")
+        metric = metric or _score_of_set(graphs)
         name, data = name or getattr(graphs, "name", None), graphs[0]
     data = opened(data)
+    label_kind = label_kind or _said(data, "label_kind")
+    metric = metric or _said(data, "metric")
+    check_named(metric, label_kind)
     x = _compact(features(getattr(data, "x", None), REAL))
     n = int(x.shape[0])
     _check_nodes(data, n)
-    y = labels(getattr(data, "y", None), n, REAL)
+    y, label_kind = targets(getattr(data, "y", None), n, REAL, label_kind, metric)
+    metric = fitting_metric(metric, label_kind)
     adj = adjacency(data, n, REAL)
     if adj is None:
         raise ValueError("data has no edges: set edge_index [2, edges] (empty if none) or adj_t")
@@ -274,56 +346,139 @@ def _checked(data: object, name: str | None, need_test: bool) -> NodeTask:
         x=x,
         adj=adj,
         y=y,
-        num_classes=int(y.max()) + 1 if n else 0,
+        num_classes=_outputs(y),
         name=str(name or getattr(data, "name", None) or "data"),
+        label_kind=label_kind,
+        metric=metric,
         **splits,
     )
+    if label_kind != "classes":
+        check_trained(y[task.train], label_kind, "node")
+        if label_kind == "regression":
+            check_varied(y[task.train], "nodes")
+        return task
     anew = "number them anew: known = y >= 0; y[known] = torch.unique(y[known], "
     count_classes(
         *(y[y >= 0], y[task.train], "nodes"),
         anew=f"{anew}return_inverse=True)[1]",
         leave="y = y.long(); y[y == {id}] = -1",
+        other="; if y are numbers say label_kind='regression'" if _is_float(data) else "",
     )
     return task
+
+
+def _is_float(data: object) -> bool:
+    return "float" in str(getattr(getattr(data, "y", None), "dtype", ""))
+
+
+def _outputs(y: Tensor) -> int:
+    if y.dim() == 2:
+        return int(y.shape[1])
+    return int(y.max()) + 1 if len(y) else 0
+
+
+def _said(data: object, name: str) -> Any:
+    """What data say of their labels; what is no text is something of the user's own."""
+    value = getattr(data, name, None)
+    return value if isinstance(value, str) else None
+
+
+def _score_of_set(graphs: object) -> str | None:
+    """The score that an OGB set is published with, but accuracy, which goes without saying."""
+    given = getattr(graphs, "eval_metric", None)
+    return given if given in METRICS and given != "accuracy" else None
+
+
+def classified(task: NodeTask, what: str) -> NodeTask:
+    """The task, of nodes with one class each.
+
+    Args:
+        task: checked data.
+        what: who asks, for the message, such as ``"membership inference"``.
+
+    Raises:
+        ValueError: nodes have other labels.
+    """
+    if task.label_kind == "classes":
+        return task
+    words = {"binary": "several labels a node", "regression": "numbers as targets"}
+    raise ValueError(
+        f"{what} needs one class a node, and {task.name} has {words[task.label_kind]} "
+        f"({task.label_kind}); give it data with a y of classes, such as one column of it"
+    )
 
 
 def read_labelled(
     small: Data, real: NodeTask
 ) -> tuple[np.ndarray | sp.csr_matrix, sp.csr_matrix, np.ndarray, Tensor]:
-    """What to train on: features ``[n, d]``, ``A [n, n]``, training rows ``[m]`` and their classes
-    ``[m]`` or soft labels ``[m, C]``; features and classes must match those of ``real``.
+    """What to train on: features ``[n, d]``, ``A [n, n]``, training rows ``[m]`` and their labels;
+    features and labels must match those of ``real``.
+
+    Labels are classes ``[m]`` or soft labels ``[m, C]``; where the real nodes have other labels,
+    ``[m, T]`` float32 in their own units, NaN for none: of binary tasks 0, 1 or probabilities.
 
     Of a :class:`NodeTask` that is its training split. A PyG ``Data`` is read as :func:`as_task`
     reads a real graph, except that edges may be missing, that ``y`` may be soft labels ``[n, C]``,
-    and that without a ``train_mask`` all nodes are training nodes.
+    that the labels are of the kind that ``real`` has, and that without a ``train_mask`` all nodes
+    are training nodes.
     """
     x: Floats32 | sp.csr_matrix
     if isinstance(small, NodeTask):
         x, adj, y, rows = small.x_array, small.adj, small.y, small.train
     else:
-        x, adj, y, rows = _read_small(small)
+        x, adj, y, rows = _read_small(small, real.label_kind)
     if x.shape[1] != real.num_features:
         raise ValueError(
             f"the small graph has {x.shape[1]} features a node, {real.name} has {real.num_features}"
         )
     if not len(rows):
         raise ValueError("the small graph has no training nodes (its train_mask is all False)")
-    targets = y[rows]
-    if targets.dim() == 2 and targets.shape[1] != real.num_classes:
+    found = y[rows]
+    if real.label_kind == "classes":
+        _check_small_classes(found, real)
+    else:
+        _check_small_targets(found, real)
+    return x, adj, rows.numpy(), found
+
+
+def _check_small_classes(found: Tensor, real: NodeTask) -> None:
+    """Raise a ValueError unless labels of a small graph are classes of the real one."""
+    if found.dim() == 2 and found.shape[1] != real.num_classes:
         raise ValueError(
-            f"the small graph has soft labels over {targets.shape[1]} classes, {real.name} has "
+            f"the small graph has soft labels over {found.shape[1]} classes, {real.name} has "
             f"{real.num_classes}"
         )
-    if targets.dim() == 1 and (int(targets.min()) < 0 or int(targets.max()) >= real.num_classes):
-        bad = int(targets.min()) if int(targets.min()) < 0 else int(targets.max())
+    if found.dim() == 1 and (int(found.min()) < 0 or int(found.max()) >= real.num_classes):
+        bad = int(found.min()) if int(found.min()) < 0 else int(found.max())
         raise ValueError(
             f"the small graph has a training node of class {bad}; {real.name} has classes "
             f"0..{real.num_classes - 1}"
         )
-    return x, adj, rows.numpy(), targets
 
 
-def _read_small(data: Data) -> tuple[Floats32 | sp.csr_matrix, sp.csr_matrix, Tensor, Tensor]:
+def _check_small_targets(found: Tensor, real: NodeTask) -> None:
+    """Raise a ValueError unless targets ``[m, T]`` of a small graph suit the real one."""
+    if found.dim() != 2 or found.shape[1] != real.num_classes:
+        raise ValueError(
+            f"the small graph has labels {list(found.shape)}, {real.name} needs "
+            f"[nodes, {real.num_classes}]"
+        )
+    known = found[~found.isnan()]
+    if not len(known):
+        raise ValueError("no node of the small graph has a label (all NaN)")
+    if not bool(known.isfinite().all()):
+        raise ValueError("the small graph has infinite targets y")
+    if real.label_kind == "binary":
+        for bad in known[(known < 0) | (known > 1)][:1].tolist():
+            raise ValueError(
+                f"the small graph has the label {bad:g}; {real.name} has labels 0, 1 and NaN, or "
+                "probabilities between them"
+            )
+
+
+def _read_small(
+    data: Data, label_kind: LabelKind
+) -> tuple[Floats32 | sp.csr_matrix, sp.csr_matrix, Tensor, Tensor]:
     given = {name: getattr(data, name, None) for name in ("x", "y", "train_mask")}
     if given["x"] is None or given["y"] is None:
         raise ValueError(
@@ -332,7 +487,11 @@ def _read_small(data: Data) -> tuple[Floats32 | sp.csr_matrix, sp.csr_matrix, Te
         )
     x = features(given["x"], SMALL)
     n = int(x.shape[0])
-    y = labels(given["y"], n, SMALL, soft=True)
+    if label_kind == "classes":
+        y = labels(given["y"], n, SMALL, soft=True)
+    else:
+        # Probabilities are no labels of binary tasks, but those of a small graph.
+        y = targets(given["y"], n, SMALL, "regression", None)[0]
     adj = adjacency(data, n, SMALL)
     if adj is None:
         adj = sp.csr_matrix((n, n), dtype=np.float32)

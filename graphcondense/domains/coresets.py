@@ -14,11 +14,11 @@ import numpy.typing as npt
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.method import Method, S
+from graphcondense.core.method import LABEL_KINDS, Method, S
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.graph import BLOCK, ChosenGraphs, GraphSource, readouts
 from graphcondense.domains.image import ImageSource, ImageSynthetic
-from graphcondense.domains.node import EDGE_BYTES, NodeMethod, NodeSource, NodeSynthetic, induced
+from graphcondense.domains.node import EDGE_BYTES, NodeMethod, NodeSource, induced, synthetic_of
 from graphcondense.domains.rows import ChosenRows, RowsSource
 from graphcondense.ops.fields import Natural
 from graphcondense.ops.select import CHOICES
@@ -59,6 +59,7 @@ class NodeCoreset(Coreset[NodeSource], NodeMethod):
     """What all coresets of nodes share; the exported features are the raw ones."""
 
     learns = "nothing (real nodes)"
+    label_kinds = LABEL_KINDS
 
     @property
     def pair_bytes(self) -> int:
@@ -77,8 +78,9 @@ class NodeCoreset(Coreset[NodeSource], NodeMethod):
         members = [self.members(real, c) for c in range(real.num_classes)]
         nodes = self.chosen(real, members, rng)
         x, edges = induced(real, nodes)
-        y = real.task.y[nodes].to(real.device)
-        return NodeSynthetic(x, y, edges, threshold=0.0, num_classes=real.num_classes)
+        task = real.task
+        y, group = (part[nodes].to(real.device) for part in (task.scaled(task.y), task.groups))
+        return synthetic_of(real, x, y, group, edges)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn import functional as F
 
 from graphcondense.core.method import Method, Parts
 from graphcondense.core.pools import Fresh, OnSynthetic, built, inner_adam
-from graphcondense.core.types import Batch, Objective, Schedule, Synthetic
+from graphcondense.core.types import Batch, Criterion, Objective, Schedule, Synthetic
 from graphcondense.data.task import NodeTask
 from graphcondense.domains.structure import Bernoulli, Fixed, Identity, PairwiseMLP, Structure
 from graphcondense.nn.propagate import MODELS, Propagation
+from graphcondense.objectives.distribution import members_of
 from graphcondense.objectives.gradient import GradientMatching
 from graphcondense.ops.adjacency import csr_tensor, gcn_norm_dense
 from graphcondense.ops.arrays import dense
 from graphcondense.ops.cluster import fuzzy_centres
+from graphcondense.ops.criteria import CRITERIA
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
 from graphcondense.ops.sampling import blocks
 from graphcondense.ops.select import CHOICES, choose_centres
@@ -35,6 +38,13 @@ class NodeSource:
     """The labelled nodes of a graph and what message passing brings to them.
 
     Only labels of training nodes are kept; in the inductive setting only their subgraph.
+
+    Attributes:
+        labels: the class of each training node ``[m]``; where labels are no classes the group that
+            stands for it (:attr:`~graphcondense.data.targets.Labelled.groups`).
+        targets: what models learn of it: the class ``[m]``, or tasks ``[m, T]``, regression targets
+            standardised, NaN where there is none.
+        criterion: the loss of this kind of labels.
 
     Args:
         task: the checked graph.
@@ -65,7 +75,12 @@ class NodeSource:
         if setting == "inductive":
             task, validates = task.subgraph(task.train), False
         val, y = task.val, task.y
-        self.labels = task.y[task.train].to(device)
+        # The class of each training node, or the group that stands for it, and what models learn.
+        self.labels = task.groups[task.train].to(device)
+        self.targets = self.labels
+        if task.label_kind != "classes":
+            self.targets = task.scaled(task.y[task.train]).to(device, dtype)
+        self.criterion: Criterion = CRITERIA[task.label_kind]
         none = torch.empty(0, dtype=torch.long)
         # Whatever a method could read is what it may read.
         self.task = replace(task, y=_only(task.y, task.train), val=none, test=none)
@@ -78,7 +93,13 @@ class NodeSource:
 
     @property
     def num_classes(self) -> int:
-        return self.task.num_classes
+        """Classes, or the groups that stand for them."""
+        return self.task.num_groups
+
+    @property
+    def num_outputs(self) -> int:
+        """Outputs of a model."""
+        return self.task.num_outputs
 
     @property
     def num_features(self) -> int:
@@ -90,7 +111,13 @@ class NodeSource:
 
     @property
     def example_bytes(self) -> int:
-        return 4 * self.num_features + LABEL_BYTES
+        return 4 * self.num_features + self.label_bytes
+
+    @property
+    def label_bytes(self) -> int:
+        """Bytes of a node's label and its entry in ``train_mask``."""
+        classes = self.task.label_kind == "classes"
+        return LABEL_BYTES if classes else 4 * self.num_outputs + 1
 
     @property
     def counts(self) -> Tensor:
@@ -169,8 +196,23 @@ class NodeSource:
             features = csr_tensor(x, dtype=dtype, device=device)
         else:
             features = torch.from_numpy(x).to(device, dtype)
-        batch = Batch((features, adj), self.labels[members.to(self.device)])
+        at = members.to(self.device)
+        batch = Batch((features, adj), self.targets[at], None, self._group(at))
         return batch if self._settle is None else self._settle(batch)
+
+    def _group(self, members: Tensor) -> Tensor | None:
+        """Of training nodes, where labels are no classes."""
+        return None if self.targets.dim() == 1 else self.labels[members]
+
+    def membership(self, batch: Batch) -> Tensor:
+        """Which examples of a batch are compared together ``[g, m]``, a one for each: classes, or
+        the bins of a regression target; of several binary tasks the examples with each label, of
+        which an example may have many, and all examples.
+        """
+        if self.task.label_kind == "binary" and self.num_outputs > 1:
+            every = torch.ones(1, len(batch.y), device=batch.y.device, dtype=batch.y.dtype)
+            return torch.cat([batch.y.nan_to_num(0.0).T, every])
+        return members_of(batch.classes, self.num_classes)
 
 
 class NodeView:
@@ -186,7 +228,7 @@ class NodeView:
 
 
 def _only(y: Tensor, keep: Tensor) -> Tensor:
-    out = torch.full_like(y, -1)
+    out = torch.full_like(y, torch.nan if y.is_floating_point() else -1)
     out[keep] = y[keep]
     return out
 
@@ -196,13 +238,16 @@ class NodeSynthetic(Synthetic):
 
     Args:
         x: initial features ``[n, d]``; copied.
-        y: classes ``[n]``, in ascending order; fixed.
+        y: classes ``[n]``, in ascending order; or targets ``[n, T]`` as models learn them; fixed.
         structure: where the edges come from; by default there are none.
         threshold: exported edges are those of weight above it.
         num_classes: number of classes.
+        group: where ``y`` are no classes, the group of each node ``[n]``, ascending.
+        unscaled: brings targets into their own units for the export.
     """
 
     y: Tensor
+    group: Tensor | None
 
     def __init__(
         self,
@@ -212,10 +257,14 @@ class NodeSynthetic(Synthetic):
         *,
         threshold: float = 0.0,
         num_classes: int,
+        group: Tensor | None = None,
+        unscaled: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.x = nn.Parameter(x.detach().clone())
         self.register_buffer("y", y.clone())
+        self.register_buffer("group", None if group is None else group.clone())
+        self.unscaled = unscaled
         self.structure = Identity() if structure is None else structure
         self.threshold = threshold
         self.num_classes = num_classes
@@ -244,20 +293,23 @@ class NodeSynthetic(Synthetic):
                 return batch
         with torch.enable_grad():
             adj = self.structure(self.x)
-            batch = Batch((self.x, None if adj is None else gcn_norm_dense(adj)), self.y)
+            seen = None if adj is None else gcn_norm_dense(adj)
+            batch = Batch((self.x, seen), self.y, None, self.group)
         self._made = None if torch.is_grad_enabled() else (parts, marks, batch)
         return batch
 
     def batches(self) -> list[Batch]:
         whole = self._whole()
-        members = [(self.y == c).nonzero().flatten() for c in range(self.num_classes)]
+        classes = whole.classes
+        members = [(classes == c).nonzero().flatten() for c in range(self.num_classes)]
         return [Batch(whole.inputs, self.y[rows], rows) for rows in members]
 
     @torch.no_grad()
     def export(self) -> CondensedGraph:
-        """A PyG ``Data``: ``x [n, d]``, ``edge_index [2, m]``, ``edge_weight [m]``, ``y [n]``,
-        ``train_mask [n]``."""
-        return small_graph(self.x, self.structure.hard(self.x, self.threshold), self.y)
+        """A PyG ``Data``: ``x [n, d]``, ``edge_index [2, m]``, ``edge_weight [m]``, ``y [n]`` or
+        targets ``[n, T]``, ``train_mask [n]``."""
+        y = self.y if self.unscaled is None else self.unscaled(self.y)
+        return small_graph(self.x, self.structure.hard(self.x, self.threshold), y)
 
 
 def small_graph(x: Tensor, adj: Tensor | None, y: Tensor) -> CondensedGraph:
@@ -289,9 +341,10 @@ def induced(real: NodeSource, nodes: Tensor) -> tuple[Tensor, Fixed]:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeMethod(Method[NodeSource]):
-    """What every method of nodes shares."""
+    """What every method of nodes shares; those that do not say more condense classes alone."""
 
     kind = "node"
+    label_kinds: ClassVar[tuple[str, ...]] = ("classes",)
 
     def instead(self, missing: int, total: int) -> str:
         """Nodes of one graph can be labelled by label propagation, up to all that there are."""
@@ -359,11 +412,9 @@ class LearntGraph(NodeMethod):
 
     def start(self, real: NodeSource, rng: Generator) -> NodeSynthetic:
         """The synthetic graph before the first update."""
-        x, y = start_nodes(real, self.sizes(real), self.init, self.init_hops, rng)
+        x, y, group = start_labelled(real, self.sizes(real), self.init, self.init_hops, rng)
         structure = self._structure(x, rng).to(real.device)
-        return NodeSynthetic(
-            x, y, structure, threshold=self.threshold, num_classes=real.num_classes
-        )
+        return synthetic_of(real, x, y, group, structure, self.threshold)
 
     def _structure(self, x: Tensor, rng: Generator) -> Structure:
         if self.structure == "identity":
@@ -405,7 +456,8 @@ class NetworkMatched(LearntGraph):
     def memory_bytes(self, real: NodeSource) -> int:
         """The synthetic graph and its pairs, the real rows that are matched, and the networks."""
         n, d, hidden = int(self.sizes(real).sum()), real.num_features, self.hidden_channels
-        rows, classes, most = len(real.labels), real.num_classes, int(real.counts.max())
+        rows, most = len(real.labels), int(real.counts.max())
+        classes = max(real.num_classes, real.num_outputs)
         linear = self.model == "sgc"
         designs = len({self.hops, self.init_hops}) if linear else len({self.init_hops})
         seen = 0 if linear else real.num_examples
@@ -431,7 +483,7 @@ class NetworkMatched(LearntGraph):
 
     def network(self, real: NodeSource) -> Propagation:
         """The matching network."""
-        sizes = (real.num_features, self.hidden_channels, real.num_classes, self.num_layers)
+        sizes = (real.num_features, self.hidden_channels, real.num_outputs, self.num_layers)
         return built(MODELS[self.model], *sizes, hops=self.hops).to(real.device, real.dtype)
 
     def match(
@@ -452,7 +504,7 @@ class NetworkMatched(LearntGraph):
         return Parts(
             syn=syn,
             objective=objective,
-            pool=Fresh(model, outer, inner, inner_adam(lr_model), lessons=lessons),
+            pool=Fresh(model, outer, inner, inner_adam(lr_model), real.criterion, lessons=lessons),
             schedule=self.schedule(outer, syn),
             real=real.looking(model.hops, fanout, model.settled),
         )
@@ -503,6 +555,13 @@ EDGE_BYTES = 8 + 8 + 4
 """Bytes of one directed edge: two int64 ids and a float32 weight."""
 PAIR_COPIES = 2
 """Values of a hidden unit for each pair: one that the pairwise MLP keeps, and room for the rest."""
+TARGET_WEIGHT = 2.0
+"""Of several targets beside the rows of nodes in a clustering."""
+CENTRES: Mapping[str, Callable[[Tensor, int, Generator], Tensor]] = {
+    "kmeans": choose_centres,
+    "fuzzy": fuzzy_centres,
+}
+"""What starts at centres of clusters, from rows ``[m, d]`` and how many."""
 LABEL_BYTES = 8 + 1
 """Bytes of a node's int64 class and its entry in ``train_mask``."""
 
@@ -514,17 +573,84 @@ def start_nodes(
     ``sizes[c]`` rows of ``Â^hops X`` that ``init`` chooses, or (``"kmeans"``) centres of clusters.
     ``"fuzzy"`` has the centres of fuzzy clusters of ``0.9 Σ_{k=1..hops} Â^k X - 0.1 X``, as GECC.
     """
-    fuzzy, x = init == "fuzzy" and hops > 0, []
+    x, _, group = start_labelled(real, sizes, init, hops, rng)
+    return x, group
+
+
+def start_labelled(
+    real: NodeSource, sizes: Tensor, init: str, hops: int, rng: Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """:func:`start_nodes` with the labels that go with the features, and classes, or the groups
+    that stand for them: of a chosen node its own label, of a centre the mean of those of its
+    cluster."""
+    fuzzy, x, y = init == "fuzzy" and hops > 0, [], []
     rows = real.weighted((-0.1, *[0.9] * hops)) if fuzzy else real.propagated(hops)
     for c, size in enumerate(sizes.tolist()):
-        of_class = rows[real.labels == c]
-        if init == "fuzzy":
-            x.append(fuzzy_centres(of_class, size, rng))
-        elif init == "kmeans":
-            x.append(choose_centres(of_class, size, rng))
+        own = real.labels == c
+        of_class, targets = rows[own], real.targets[own]
+        centres = CENTRES.get(init)
+        if centres and targets.dim() > 1:
+            seen = with_targets(of_class, targets)
+            nearest = torch.cdist(seen, centres(seen, size, rng)).argmin(1)
+            member = F.one_hot(nearest, size).to(of_class)
+            member = member[:, member.any(0)]
+            x.append(known_means(of_class, member))
+            y.append(known_means(targets, member))
+        elif centres:
+            x.append(centres(of_class, size, rng))
         else:
-            x.append(of_class[CHOICES[init](of_class, size, rng).to(of_class.device)])
-    return torch.cat(x), class_labels(real, sizes)
+            chosen = CHOICES[init](of_class, size, rng).to(of_class.device)
+            x.append(of_class[chosen])
+            y.append(targets[chosen])
+    group = class_labels(real, sizes)
+    return torch.cat(x), torch.cat(y) if real.targets.dim() > 1 else group, group
+
+
+def with_targets(rows: Tensor, targets: Tensor) -> Tensor:
+    """What nodes of one group are clustered on ``[m, d]``: their rows; of several tasks, which
+    share one group, ``[rows | weight x targets]``, both of one spread, so that a cluster has labels
+    in common as one of a class has."""
+    if targets.dim() == 1 or targets.shape[1] == 1:
+        return rows
+    known = ~targets.isnan()
+    said = torch.where(known, targets - targets.nanmean(0), 0.0).to(rows)
+    spreads = [(part - part.mean(0)).square().sum(1).mean().sqrt() for part in (rows, said)]
+    seen, heard = (
+        part / (s if float(s) > 0 else 1.0) for part, s in zip((rows, said), spreads, strict=True)
+    )
+    return torch.cat([seen, TARGET_WEIGHT * heard], 1)
+
+
+def known_means(targets: Tensor, weight: Tensor) -> Tensor:
+    """Means ``[k, T]`` of targets ``[m, T]`` with weights ``[m, k]`` over those that are known; NaN
+    where none is.
+
+    >>> y = torch.tensor([[1.0, torch.nan], [3.0, torch.nan]])
+    >>> known_means(y, torch.tensor([[1.0], [3.0]])).tolist()
+    [[2.5, nan]]
+    """
+    known = (~targets.isnan()).to(weight)
+    return (weight.T @ targets.nan_to_num(0.0).to(weight)) / (weight.T @ known)
+
+
+def synthetic_of(
+    real: NodeSource,
+    x: Tensor,
+    y: Tensor,
+    group: Tensor,
+    structure: Structure | None = None,
+    threshold: float = 0.0,
+) -> NodeSynthetic:
+    """A small graph of features ``[n, d]``, labels as models learn them and the classes, or groups,
+    of nodes ``[n]``, ascending."""
+    classes = real.task.label_kind == "classes"
+    return NodeSynthetic(
+        *(x, group if classes else y, structure),
+        threshold=threshold,
+        num_classes=real.num_classes,
+        group=None if classes else group,
+        unscaled=None if classes else real.task.unscaled,
+    )
 
 
 def class_labels(real: NodeSource, sizes: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphcondense.kernels.ridge import centred_classes
+from graphcondense.domains.answers import Answers
 from graphcondense.ops.adjacency import gcn_norm_csr, mean_norm_csr, times
 from graphcondense.ops.arrays import dense
 from graphcondense.ops.blocks import by_columns, gram
@@ -66,12 +66,14 @@ class Teaching:
     Attributes:
         sights: one for each propagation.
         spread: mean square length of the targets.
-        classes: of the nodes that score ``[m]``.
+        wanted: labels of the nodes that score, as ``answers`` takes them.
+        answers: what labels are in closed forms.
     """
 
     sights: list[Sight]
     spread: float
-    classes: Tensor
+    wanted: Tensor
+    answers: Answers
 
     @classmethod
     def of(
@@ -82,13 +84,13 @@ class Teaching:
         labels: Array,
         held: Tensor,
         y: Tensor,
+        answers: Answers,
         place: Place = MEMORY,
     ) -> Teaching:
         """From real features ``[N, k]``, ``A`` and ``Â [N, N]``, a teacher's ``labels [N, C]``, the
-        nodes that score with their classes ``[m]``, and where propagated features go."""
-        targets = centred_classes(
-            torch.from_numpy(labels.astype(np.float32, copy=False)), labels.shape[1]
-        ).numpy()
+        nodes that score with their labels ``[m]`` or ``[m, T]``, what labels are, and where
+        propagated features go."""
+        targets = answers.centred(torch.from_numpy(labels.astype(np.float32, copy=False))).numpy()
         few = rows.astype(np.float32, copy=False)
         degree = np.asarray(adj.sum(1), np.float32).ravel()
         share = np.divide(1, degree, out=np.zeros_like(degree), where=degree != 0)[:, None]
@@ -115,7 +117,7 @@ class Teaching:
             seen = np.hstack([z[at] for z in family])
             sights.append(Sight(square, cross, torch.from_numpy(seen)))
         spread = np.einsum("nc,nc->", targets, targets, dtype=np.float64)
-        return cls(sights, float(spread) / n, y)
+        return cls(sights, float(spread) / n, y, answers)
 
     def loss(self, small: SmallGraph, z: Tensor, ridge: float) -> Tensor:
         """The mean square error at all real nodes, over propagations summed, of ridge regressions
@@ -128,10 +130,10 @@ class Teaching:
         return total + len(self.sights) * self.spread
 
     def right(self, small: SmallGraph, z: Tensor) -> Tensor:
-        """In which share of propagations and ``RIDGES`` each scoring node is classified rightly
-        ``[m]``."""
+        """How well each scoring node is said, in the mean over propagations and ``RIDGES`` ``[m]``:
+        of classes, in which share of them rightly."""
         hits = [
-            (sight.held @ regressed(u, small.y, ridge)).argmax(1) == self.classes
+            self.answers.right(sight.held @ regressed(u, small.y, ridge), self.wanted)
             for u, sight in zip(small.propagations(z), self.sights, strict=True)
             for ridge in RIDGES
         ]
@@ -143,15 +145,16 @@ class SmallGraph:
 
     Args:
         adj: ``A [n, n]``.
-        y: labels ``[n, C]``, rows sum to one.
+        y: labels ``[n, C]``, of classes rows that sum to one.
+        answers: what labels are in closed forms.
     """
 
-    def __init__(self, adj: sp.csr_matrix, y: Array) -> None:
+    def __init__(self, adj: sp.csr_matrix, y: Array, answers: Answers) -> None:
         self.gcn, self.mean = (
             torch.from_numpy(dense(norm(adj)).astype(np.float32))
             for norm in (gcn_norm_csr, mean_norm_csr)
         )
-        self.y = centred_classes(torch.from_numpy(y.astype(np.float32)), y.shape[1])
+        self.y = answers.centred(torch.from_numpy(y.astype(np.float32)))
 
     def propagations(self, z: Tensor) -> Iterator[Tensor]:
         """Of features ``z [n, k]``."""

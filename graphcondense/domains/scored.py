@@ -22,7 +22,7 @@ def by_kernel(kernel: SNTK, ridge: float, val: NodeSource) -> Scorer:
     """From an exported graph to the accuracy on the nodes of ``val`` of kernel ridge regression
     from its nodes; ``ridge`` is relative to the mean of the kernel's diagonal."""
     targets = partial(learnt_classes, num_classes=val.num_classes)
-    (seen,), y, _ = Seen(val, kernel).batch()
+    (seen,), y, *_ = Seen(val, kernel).batch()
 
     @torch.no_grad()
     def score(small: CondensedGraph) -> float:

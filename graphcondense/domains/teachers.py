@@ -39,6 +39,8 @@ class Taught:
         rounds: rounds of self-training.
         smoothed: whether soft labels were averaged over neighbours.
         score: share of validation nodes it is right on; NaN without validation nodes.
+        measure: what the score is instead, with the sign changed; empty for classes.
+        threshold: of binary tasks, the probability that soft labels of one half stand for.
     """
 
     soft: Array
@@ -47,6 +49,8 @@ class Taught:
     rounds: int
     smoothed: bool
     score: float
+    measure: str = ""
+    threshold: float | None = None
 
     @property
     def remarks(self) -> dict[str, str]:
@@ -56,6 +60,10 @@ class Taught:
         scored = "chosen without validation nodes"
         if not math.isnan(self.score):
             scored = f"right on {self.score:.1%} of validation nodes"
+            if self.measure:
+                scored = f"{self.measure} {-self.score:.4f} on validation nodes"
+            if self.threshold is not None:
+                scored += f", best micro-F1 from a probability of {self.threshold:g} on"
         out = {
             "teacher": f"ridge={self.ridge:g}, restart={self.restart:g}, rounds={self.rounds}, "
             f"smoothed={self.smoothed}; {scored}"
@@ -177,6 +185,85 @@ class RidgeTeacher:
                     break
         assert best is not None
         return best
+
+
+@dataclass(frozen=True)
+class TargetTeacher:
+    """Ridge regression of targets on diffused features, see :class:`RidgeTeacher`.
+
+    Validation nodes choose ``restart`` and ``ridge`` by the mean squared error; without them the
+    first of both are taken. Known targets of training nodes stay as they are.
+
+    Attributes:
+        limits: smallest and largest target there can be.
+        restarts, ridges, steps: as :class:`RidgeTeacher` has them.
+    """
+
+    limits: tuple[float, float]
+    restarts: tuple[float, ...] = (0.2, 0.1, 0.35, 1.0)
+    ridges: tuple[float, ...] = (0.3, 0.1, 1.0, 3.0, 10.0)
+    steps: int = 10
+
+    def teach(
+        self,
+        rows: Array,
+        adj: sp.csr_matrix,
+        train: Array,
+        given: Array,
+        middle: Array,
+        held: tuple[Tensor, Tensor] | None = None,
+        place: Place = MEMORY,
+    ) -> Taught:
+        """Targets of all nodes.
+
+        Args:
+            rows: features ``[N, d]``.
+            adj: ``Â [N, N]``.
+            train: labelled nodes ``[m]``.
+            given: their targets ``[m, T]``, NaN for none.
+            middle: the mean of those that are known ``[T]``.
+            held: validation nodes and their targets.
+            place: where diffused features go.
+        """
+        known, best = ~np.isnan(given), None
+        if len(train) == len(rows) and known.all():
+            soft = np.empty(given.shape, rows.dtype)
+            soft[train] = given
+            return Taught(soft, 1.0, 0.0, 0, False, float("nan"))
+        given, middle = given.astype(rows.dtype), middle.astype(rows.dtype)
+        restarts, ridges = (
+            (self.restarts, self.ridges) if held else (self.restarts[:1], self.ridges[:1])
+        )
+        diffused = diffusions(adj, rows, restarts, self.steps, place.room, place.array)
+        for z in diffused:
+            make_unit(z)
+        for restart, z in zip(restarts, diffused, strict=True):
+            for ridge in ridges:
+                weights = self._fitted(z[train], given - middle, known, ridge)
+                score = float("nan")
+                if held is not None:
+                    nodes, wanted = (part.numpy() for part in held)
+                    error = (middle + z[nodes] @ weights).clip(*self.limits) - wanted
+                    score = -float(np.nanmean(np.square(error, dtype=np.float64)))
+                if best is None or score > best[0]:
+                    best = score, restart, ridge, z, weights
+        assert best is not None
+        score, restart, ridge, z, weights = best
+        soft = np.empty((len(z), given.shape[1]), z.dtype)
+        for block in parts(len(z), ROWS):
+            soft[block] = (middle + z[block] @ weights).clip(*self.limits)
+        soft[train] = np.where(known, given, soft[train])
+        return Taught(soft, restart, ridge, 0, False, score, "squared error")
+
+    def _fitted(self, z: Array, targets: Array, known: Array, ridge: float) -> Array:
+        """Weights ``[d, T]``; targets with holes one at a time."""
+        if known.all():
+            return fitted(z, targets, np.ones(len(z), z.dtype), ridge)
+        columns = []
+        for target, has in zip(targets.T, known.T, strict=True):
+            ones = np.ones(int(has.sum()), z.dtype)
+            columns.append(fitted(z[has], target[has][:, None], ones, ridge))
+        return np.hstack(columns)
 
 
 def lesson(

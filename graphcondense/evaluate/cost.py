@@ -20,6 +20,7 @@ from torch import Tensor
 
 from graphcondense.data.kind import is_task
 from graphcondense.data.task import as_task
+from graphcondense.ops.criteria import CRITERIA
 from graphcondense.ops.figures import COLOURS, MARKERS, new_figure, plain, saved
 from graphcondense.ops.sizes import said
 from graphcondense.ops.types import Record
@@ -460,7 +461,9 @@ def plain_training_seconds(
     coo = task.adj.tocoo()
     edges = torch.from_numpy(np.stack([coo.col, coo.row]).astype(np.int64))
     weight = torch.from_numpy(coo.data)
-    x, edges, weight, y, train = (t.to(device) for t in (x, edges, weight, task.y, task.train))
+    x, edges, weight, y, train = (
+        t.to(device) for t in (x, edges, weight, task.scaled(task.y), task.train)
+    )
     first = GCNConv(task.num_features, hidden, cached=True).to(device)
     second = GCNConv(hidden, task.num_classes, cached=True).to(device)
     weights = [*first.parameters(), *second.parameters()]
@@ -468,7 +471,7 @@ def plain_training_seconds(
 
     def loss() -> Tensor:
         h = F.dropout(first(x, edges, weight).relu(), 0.5)
-        return F.cross_entropy(second(h, edges, weight)[train], y[train])
+        return CRITERIA[task.label_kind](second(h, edges, weight)[train], y[train])
 
     return seconds_of(loss, optimizer, epochs, measured, device, clock)
 

@@ -22,7 +22,9 @@ from torch import Tensor, nn
 
 from graphcondense.data.kind import Task as Checked
 from graphcondense.data.kind import data_kind, kind_of_data
+from graphcondense.data.targets import Labelled
 from graphcondense.evaluate.cost import size_of
+from graphcondense.evaluate.metrics import SCORES, further, ogb_metric, scores_of
 from graphcondense.evaluate.reading import listed_sets, refuse_text, small_sets, warn_of_missing
 from graphcondense.ops.device import usable
 from graphcondense.ops.fields import check_fields
@@ -117,6 +119,19 @@ Named: TypeAlias = "str | Callable[..., nn.Module] | Network"
 
 Chosen = TypeVar("Chosen", bound=Options)
 Trained = TypeVar("Trained", bound=Fitted)
+
+
+def mean_of(task: Labelled, val: Tensor, test: Tensor) -> FitResult | None:
+    """What the mean of the training targets scores on these examples; ``None`` but of
+    regression."""
+    if task.label_kind != "regression":
+        return None
+    wanted = {split: task.labels[index] for split, index in (("val", val), ("test", test))}
+    outs = {split: task.target_scale[0].expand(1, *y.shape) for split, y in wanted.items()}
+    validated = float(scores_of(task.metric, outs["val"], wanted["val"]))
+    tested = float(ogb_metric(task, outs["test"], wanted["test"]))
+    found = FitResult.once("mean", validated, tested)
+    return replace(found, others=further(task, outs["test"], wanted["test"]))
 
 
 class Try(NamedTuple):
@@ -428,7 +443,8 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
         """
         numbers = self.judge_seeds if seeds is None else seeds
         trained = self.train(model or self.judge, small, seeds=numbers)
-        return float(trained.val_selected.mean())
+        value = float(trained.val_selected.mean())
+        return value if SCORES[self.metric].larger_is_better else -value
 
     def memory_bytes(
         self, model: Named[Network], small: object, *, seeds: Seeds | None = None

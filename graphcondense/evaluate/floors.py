@@ -60,16 +60,18 @@ def longest(most: int, fits: Callable[[int], bool]) -> int:
 
 
 def random_subgraph(real: object, small: object, seed: int) -> NodeTask:
-    """As many random training nodes of each class as ``small`` has, and the edges between them.
+    """As many random training nodes of each class (see
+    :attr:`~graphcondense.data.targets.Labelled.groups`) as ``small`` has, and the edges between
+    them.
 
     A class of which the real graph has fewer training nodes gives all of them.
     """
     task = as_task(real)
     _, _, _, targets = read_labelled(small, task)
-    classes = targets if targets.dim() == 1 else targets.argmax(1)
-    counts = torch.bincount(classes, minlength=task.num_classes)
+    groups = task.group_of(targets)
+    counts = torch.bincount(groups[groups >= 0], minlength=task.num_groups)
     order = shuffled(task.train, seed)
-    return task.subgraph(of_each(order, task.y[order], counts), name="random")
+    return task.subgraph(of_each(order, task.groups[order], counts), name="random")
 
 
 def equal_bytes_graphs(real: object, small: object, draws: int = 3) -> dict[str, list[NodeTask]]:
@@ -140,8 +142,9 @@ def _herded(task: NodeTask) -> Tensor:
     x = torch.from_numpy(task.propagate(2, task.train.numpy()))
     rng = torch.Generator()  # herding draws nothing
     by_class = []
-    for c in range(task.num_classes):
-        own = task.y[task.train] == c
+    groups = task.groups[task.train]
+    for c in range(task.num_groups):
+        own = groups == c
         nodes = task.train[own]
         by_class.append(nodes[choose_herding(x[own], len(nodes), rng)].tolist())
     return torch.tensor([n for turn in zip_longest(*by_class) for n in turn if n is not None])

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from graphcondense.data.graph_task import GraphTask
 from graphcondense.evaluate.evaluator import Device, FitResult, Predictor, Try, choose
-from graphcondense.evaluate.metrics import check_scorable, ogb_metric, scores_of
-from graphcondense.evaluate.reading import read_graphs, refuse_many
+from graphcondense.evaluate.metrics import ogb_metric, scores_of
+from graphcondense.evaluate.reading import check_graphs, read_graphs, refuse_many
 from graphcondense.kernels.graph import GraphNTK, NodeStates
 from graphcondense.kernels.ridge import ridge_targets, ridge_weights
 from graphcondense.nn.graphs import SparseGraphs
@@ -63,8 +63,8 @@ def fit_graph_kernel_ridge(small: object, real: GraphTask, device: Device = None
         ValueError: graphs that do not match the real ones, a split without a score, or more than
             :data:`MOST` graphs.
     """
-    check_scorable(real, "val")
-    check_scorable(real, "test")
+    check_graphs(real, "val")
+    check_graphs(real, "test")
     y = {split: real.graphs.y[getattr(real, split)] for split in ("val", "test")}
 
     def tested(out: Tensor) -> float:

@@ -27,14 +27,19 @@ from graphcondense.evaluate.evaluator import (
     FitResult,
     Fitted,
     Options,
-    Seeds,
     Tested,
+    mean_of,
     now,
 )
 from graphcondense.evaluate.floors import random_graphs, random_within
 from graphcondense.evaluate.graph_predictors import BY_NAME
-from graphcondense.evaluate.metrics import check_scorable, ogb_metric, scores_of
-from graphcondense.evaluate.reading import missing_classes, read_graphs, several_graph_sets
+from graphcondense.evaluate.metrics import further, ogb_metric, scores_of
+from graphcondense.evaluate.reading import (
+    check_graphs,
+    missing_classes,
+    read_graphs,
+    several_graph_sets,
+)
 from graphcondense.nn.graphs import GRAPH_MODELS, GraphNet, Readout, SparseGraphs, resolve
 from graphcondense.ops.criteria import CRITERIA
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive
@@ -144,7 +149,7 @@ class GraphEvaluator(Evaluator[GraphTask, type[GraphNet], GraphTraining, GraphTr
         return task
 
     def check(self, split: str) -> None:
-        check_scorable(self.real, split)
+        check_graphs(self.real, split)
 
     def check_training(self) -> None:
         if self.training.edge_features and not self.real.num_edge_features:
@@ -186,13 +191,7 @@ class GraphEvaluator(Evaluator[GraphTask, type[GraphNet], GraphTraining, GraphTr
 
     def mean(self) -> FitResult | None:
         task = self.real
-        if task.label_kind != "regression":
-            return None
-        mean = task.target_scale[0]
-        val, test = (task.graphs.y[index] for index in (task.val, task.test))
-        validated = scores_of(task.metric, mean.expand(1, *val.shape), val)
-        tested = ogb_metric(task, mean.expand(1, *test.shape), test)
-        return FitResult.once("mean", float(validated), float(tested))
+        return mean_of(task, task.val, task.test)
 
     def plain_seconds(self, measured: int) -> float:
         """PyG's DataLoader, ``GCNConv``, mean pool, Adam."""
@@ -224,18 +223,13 @@ class GraphEvaluator(Evaluator[GraphTask, type[GraphNet], GraphTraining, GraphTr
         return seconds_of(over(loader, loss), optimizer, t.steps, measured, self.device)
 
     def test(self, trained: GraphTrained) -> Tested:
-        wanted = self.real.graphs.y[self.real.test]
-        selected, last = (
-            ogb_metric(self.real, self._predict(trained.model, weights, "test"), wanted)
+        task, wanted = self.real, self.real.graphs.y[self.real.test]
+        outs = [
+            self._predict(trained.model, weights, "test")
             for weights in (trained.selected, trained.last)
-        )
-        return Tested(selected, last)
-
-    def score(
-        self, small: object, model: GraphModel | None = None, *, seeds: Seeds | None = None
-    ) -> float:
-        value = super().score(small, model, seeds=seeds)
-        return value if self.real.larger_is_better else -value
+        ]
+        selected, last = (ogb_metric(task, out, wanted) for out in outs)
+        return Tested(selected, last, further(task, outs[0], wanted))
 
     def memory(self, model: type[GraphNet], small: object, trainings: int) -> int:
         """Weights of all seeds (values, gradients, two moments, those selected), what a training

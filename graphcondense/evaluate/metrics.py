@@ -1,17 +1,31 @@
-"""Scores of graph-level predictions: batched over seeds for selection, OGB's own for reports."""
+"""Scores of predictions: batched over seeds for selection, OGB's own for reports."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from graphcondense.data.graph_task import GraphTask
+from graphcondense.data.targets import FITTING, Labelled
 
 Metric = Callable[[Tensor, Tensor], Tensor]
 """Outputs ``[S, m, T]`` and labels ``[m]`` or ``[m, T]`` to a score of each seed ``[S]``."""
+
+
+class Checked(Protocol):
+    """Checked data with labels, see :class:`~graphcondense.data.targets.Labelled`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def label_kind(self) -> str: ...
+    @property
+    def metric(self) -> str: ...
+    @property
+    def labels(self) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -48,18 +62,23 @@ class Score:
     @property
     def unit(self) -> str:
         """What follows the name on an axis."""
-        return f"{self.name}, %" if self.share else f"{self.name} (lower is better)"
+        if self.share:
+            return f"{self.name}, %"
+        return self.name if self.larger_is_better else f"{self.name} (lower is better)"
 
 
 SCORES: dict[str, Score] = {
     "accuracy": Score("accuracy"),
     "rocauc": Score("ROC-AUC"),
     "ap": Score("AP"),
+    "f1": Score("micro-F1"),
+    "macro-f1": Score("macro-F1"),
     "rmse": Score("RMSE", larger_is_better=False, share=False),
     "mae": Score("MAE", larger_is_better=False, share=False),
+    "r2": Score("R²", share=False),
     "ndcg@10": Score("NDCG@10"),
 }
-"""By the names of :data:`~graphcondense.data.graph_task.METRICS`, and of users by items."""
+"""By the names of :data:`~graphcondense.data.targets.METRICS`, and of users by items."""
 
 
 def accuracy(out: Tensor, y: Tensor) -> Tensor:
@@ -96,7 +115,7 @@ def _rocauc(scores: Tensor, positive: Tensor) -> Tensor:
 def average_precision(out: Tensor, y: Tensor) -> Tensor:
     """Average precision, the mean over tasks that have both labels ``[S]``.
 
-    The mean, over the positive graphs, of the precision at their scores; equal scores enter
+    The mean, over the positive examples, of the precision at their scores; equal scores enter
     together.
     """
     return _mean_of_tasks(out, y, _average_precision)
@@ -118,7 +137,7 @@ def _mean_of_tasks(out: Tensor, y: Tensor, score: Metric) -> Tensor:
         if 0 < int(positive.sum()) < len(positive):
             found.append(score(out[:, known, t].double().contiguous(), positive))
     if not found:
-        raise ValueError("no task has both labels among these graphs: the score is not defined")
+        raise ValueError("no task has both labels among these examples: the score is not defined")
     return torch.stack(found).mean(0)
 
 
@@ -132,12 +151,47 @@ def mae(out: Tensor, y: Tensor) -> Tensor:
     return (out - y).double().abs().nanmean(1).nanmean(-1)
 
 
+def f1(out: Tensor, y: Tensor) -> Tensor:
+    """Micro-F1 ``[S]``: ``2 TP / (2 TP + FP + FN)`` over all labels of all tasks; a label is
+    predicted where its logit is above 0."""
+    right, wrong = _counted(out, y)
+    return _share(right.sum(-1), wrong.sum(-1))
+
+
+def macro_f1(out: Tensor, y: Tensor) -> Tensor:
+    """Macro-F1 ``[S]``: the mean over tasks of their F1, zero for a task that has no positive label
+    and gets none."""
+    return _share(*_counted(out, y)).mean(-1)
+
+
+def _counted(out: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Right positives, and wrong predictions, of each seed and task ``[S, T]``."""
+    known, said, true = ~y.isnan(), out > 0, y == 1
+    right = (said & true & known).double().sum(1)
+    return right, ((said != true) & known).double().sum(1)
+
+
+def _share(right: Tensor, wrong: Tensor) -> Tensor:
+    return 2 * right / (2 * right + wrong).clamp_min(1)
+
+
+def r2(out: Tensor, y: Tensor) -> Tensor:
+    """Coefficient of determination, ``1 - Σ (y - out)² / Σ (y - mean y)²``, the mean over tasks
+    whose targets differ ``[S]``: 0 is what the mean of ``y`` itself would score."""
+    spread = (y.double() - y.double().nanmean(0)).square().nansum(0)
+    error = (out.double() - y.double()).square().nansum(1)
+    return (1 - error / spread)[:, spread > 0].mean(-1)
+
+
 METRICS: dict[str, Metric] = {
     "accuracy": accuracy,
     "rocauc": rocauc,
     "ap": average_precision,
+    "f1": f1,
+    "macro-f1": macro_f1,
     "rmse": rmse,
     "mae": mae,
+    "r2": r2,
 }
 
 
@@ -151,35 +205,61 @@ def scores_of(name: str, out: Tensor, y: Tensor) -> Tensor:
     return torch.where(finite, found, torch.nan).cpu()
 
 
-def check_scorable(task: GraphTask, split: str) -> None:
-    """Raise a ValueError if the split, ``"val"`` or ``"test"``, has no graphs, no label, or, for
-    ROC-AUC and AP, one label only."""
-    what = {"val": "validation", "test": "test"}[split]
-    index = getattr(task, split)
-    if not len(index):
-        reason = "; the step is chosen on them" if split == "val" else ""
-        raise ValueError(f"{task.name}: no {what} graphs{reason}: give the split {split!r}")
-    y = task.graphs.y[index]
+def check_scorable(task: Checked, split: str, what: str) -> None:
+    """Raise a ValueError if the score is not defined on the split, ``"val"`` or ``"test"``, of at
+    least one example: none has a label; for ROC-AUC and AP one label only; for R² one number only.
+
+    Args:
+        task: checked data.
+        split: of them.
+        what: an example, such as ``"graph"``.
+    """
+    y = task.labels[getattr(task, split)]
     if task.label_kind == "classes":
         return
-    known = ~y.isnan()
+    known, split = ~y.isnan(), {"val": "validation", "test": "test"}[split]
     if not bool(known.any()):
-        raise ValueError(f"{task.name}: no {what} graph has a label; give another split")
+        raise ValueError(f"{task.name}: no {split} {what} has a label; give another split")
     both = ((y == 1).any(0) & (y == 0).any(0)).any()
     if task.metric in ("rocauc", "ap") and not bool(both):
         only = " and ".join(f"{v:g}" for v in torch.unique(y[known]).tolist())
         raise ValueError(
             f"{task.name}: {SCORES[task.metric].name} needs a task with both labels, but the "
-            f"{len(index)} {what} graphs have only the label {only} in each; give another split, "
+            f"{len(y)} {split} {what}s have only the label {only} in each; give another split, "
             "or metric='accuracy'"
+        )
+    if task.metric == "r2" and not float(r2(y.nan_to_num(0.0)[None], y)) > -torch.inf:
+        raise ValueError(
+            f"{task.name}: R² needs a target that differs, but each is one number for all "
+            f"{len(y)} {split} {what}s; give another split, or metric='rmse'"
         )
 
 
+def further(task: Labelled, out: Tensor, y: Tensor) -> dict[str, list[float]]:
+    """Scores that stand beside the task's own, by name, one a seed: of several binary tasks both F1
+    and what else fits them, of regression R², or RMSE beside it. What is not defined is left out;
+    classes have none."""
+    if task.label_kind == "binary" and y.shape[1] > 1:
+        names = [name for name in ("f1", "macro-f1", "rocauc", "ap") if name != task.metric]
+    else:
+        names = {"regression": ["rmse" if task.metric == "r2" else "r2"]}.get(task.label_kind, [])
+    found = {}
+    for name in names:
+        assert name in FITTING[task.label_kind]
+        try:
+            scores = scores_of(name, out, y)
+        except ValueError:  # of one label alone
+            continue
+        if bool(scores.isfinite().any()):
+            found[name] = scores.tolist()
+    return found
+
+
 OGB_NAMES = {"rocauc": "ogbg-molbace", "ap": "ogbg-molpcba", "rmse": "ogbg-molesol"}
-"""A set of OGB whose ``Evaluator`` computes each score."""
+"""A set of OGB whose ``Evaluator`` computes each score; those of node sets count the same."""
 
 
-def ogb_metric(task: GraphTask, out: Tensor, y: Tensor) -> Tensor:
+def ogb_metric(task: Labelled, out: Tensor, y: Tensor) -> Tensor:
     """The score of each seed ``[S]`` by OGB's own ``Evaluator`` where it has it, else as above;
     outputs are ``[S, m, T]``, labels ``[m]`` or ``[m, T]``, NaN where there is none."""
     if task.metric not in OGB_NAMES:

@@ -2,7 +2,7 @@
 
 The protocol: Adam on the small graph, all seeds at once; validation on the real graph after every
 epoch (where there are very many validation nodes, on the same few thousand of them); the epoch with
-the best *validation* accuracy and the last epoch are each read once on the test nodes, after
+the best *validation* score and the last epoch are each read once on the test nodes, after
 training has ended.
 """
 
@@ -23,12 +23,23 @@ from torch.func import functional_call
 
 from graphcondense.data.task import NodeTask, read_labelled
 from graphcondense.evaluate.cost import plain_training_seconds, size_of
-from graphcondense.evaluate.evaluator import Evaluator, Fitted, Options, Seeds, Tested, now
+from graphcondense.evaluate.evaluator import (
+    Evaluator,
+    FitResult,
+    Fitted,
+    Options,
+    Seeds,
+    Tested,
+    mean_of,
+    now,
+)
 from graphcondense.evaluate.floors import herded_within, nodes_within, random_subgraph
+from graphcondense.evaluate.metrics import check_scorable, further, ogb_metric, scores_of
 from graphcondense.evaluate.predictors import BY_NAME, PREDICTORS
 from graphcondense.evaluate.reading import missing_classes
 from graphcondense.nn.batched import MODELS, Matrix, Stacked, resolve
 from graphcondense.nn.wrapped import wrap
+from graphcondense.ops.criteria import masked_bce, masked_mse
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.sampling import blocks
@@ -139,10 +150,10 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
 
     A small graph is a PyG ``Data`` (``x [n, d]``; edges as
     :func:`~graphcondense.data.task.as_task` takes them, or none; ``y [n]`` classes or ``[n, C]``
-    soft labels; optional ``train_mask``, default all nodes), or a
-    :class:`~graphcondense.data.task.NodeTask`, trained on its training nodes. Of the whole graph
-    only what the training nodes can reach is computed, which changes no gradient. Models are names
-    in :data:`~graphcondense.nn.batched.MODELS`, or classes of your own as
+    soft labels, or targets ``[n, T]`` such as the real graph has; optional ``train_mask``, default
+    all nodes), or a :class:`~graphcondense.data.task.NodeTask`, trained on its training nodes. Of
+    the whole graph only what the training nodes can reach is computed, which changes no gradient.
+    Models are names in :data:`~graphcondense.nn.batched.MODELS`, or classes of your own as
     :func:`~graphcondense.nn.wrapped.wrap` takes them, such as ``torch_geometric.nn.GraphSAGE``.
 
     Args:
@@ -165,6 +176,15 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
     propagating = ("SGC", "KernelRidge", "LabelProp")
     usual_training = Training()
 
+    def checked(self, real: object) -> NodeTask:
+        task = super().checked(real)
+        self.metric = task.metric
+        return task
+
+    def check(self, split: str) -> None:
+        super().check(split)
+        check_scorable(self.real, split, "node")
+
     def check_training(self) -> None:
         self._steady = self.real.steady(self.training.validation_nodes)
 
@@ -180,6 +200,8 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
         return self.real.kept_in(folder)
 
     def missing(self, small: object) -> list[int]:
+        if self.real.label_kind != "classes":
+            return []
         return missing_classes(self.read(small)[3], self.real.num_classes)
 
     def model_of(self, model: Model) -> type[Stacked]:
@@ -210,10 +232,19 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
             self.real, epochs=self.training.epochs, measured=measured, device=self.device
         )
 
+    def mean(self) -> FitResult | None:
+        task = self.real
+        return mean_of(task, task.val, task.test)
+
     def test(self, trained: Trained) -> Tested:
         every = (trained.selected, state_of(trained.model))
-        selected, last = (self._accuracy(trained.model, one, "test") for one in every)
-        return Tested(selected, last)
+        if self.real.label_kind == "classes":
+            selected, last = (self._accuracy(trained.model, one, "test") for one in every)
+            return Tested(selected, last)
+        wanted = self.real.y[self.real.test]
+        outs = [self._outputs(trained.model, one, "test") for one in every]
+        selected, last = (ogb_metric(self.real, out, wanted) for out in outs)
+        return Tested(selected, last, further(self.real, outs[0], wanted))
 
     def predict(
         self,
@@ -224,7 +255,8 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
         seeds: Seeds | None = None,
         progress: bool = False,
     ) -> Tensor:
-        """Logits ``[S, len(nodes), C]`` of real nodes, at the epoch chosen on validation.
+        """Logits ``[S, len(nodes), C]`` of real nodes, at the epoch chosen on validation; of
+        regression what is predicted, in the targets' own units.
 
         The arguments are those of :meth:`fit`; ``nodes`` are indices into the real graph, or a mask
         of its nodes.
@@ -247,7 +279,7 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
         once, back = torch.unique(nodes, return_inverse=True)
         inputs = self._inputs(kind, once)
         logits = _logits(curve.model, curve.selected, inputs, self._group(kind))
-        return torch.cat(list(logits)).cpu()[:, back]
+        return self.real.unscaled(torch.cat(list(logits)).cpu()[:, back])
 
     def memory(self, model: type[Stacked], small: object, trainings: int) -> int:
         """Weights of all seeds (values, gradients, two moments, those selected), the hidden states
@@ -280,7 +312,8 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
             replace(self._train_on(model, (x, kept, rows, targets), seeds, progress), chosen=words)
             for words, kept in candidates(adj, how)
         ]
-        return max(curves, key=lambda curve: float(curve.val_selected.mean()))
+        sign = 1.0 if self.real.larger_is_better else -1.0
+        return max(curves, key=lambda curve: sign * float(curve.val_selected.mean()))
 
     def _train_on(
         self,
@@ -292,7 +325,9 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
         t, device = self.training.of(kind), self._like.device
         x, adj, rows, targets = graph
         inputs = kind.prepare(x, adj, rows, t.num_layers, self._like)
-        wanted = targets.to(device).repeat(len(seeds), *[1] * (targets.dim() - 1))
+        wanted = self.real.scaled(targets).to(device)
+        wanted = wanted.repeat(len(seeds), *[1] * (targets.dim() - 1))
+        sign = 1.0 if self.real.larger_is_better else -1.0
         sizes = (self.real.num_features, t.hidden, self.real.num_classes)
         model = kind(*sizes, t.num_layers, t.dropout, t.activation, seeds=seeds, device=device)
         # The sum over seeds: each seed's gradient is its own, and so is each Adam state.
@@ -301,22 +336,23 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
         )
         live = state_of(model)
         selected = {name: value.detach().clone() for name, value in live.items()}
-        val = best = torch.full((len(seeds),), -1.0)
+        val = torch.full((len(seeds),), -1.0 if self._classes else -sign * torch.inf)
+        best = val
         epoch_selected = torch.zeros(len(seeds), dtype=torch.long)
         seconds, steady = 0.0, "steady" if self._samples else "val"
         for epoch in tqdm(range(1, t.epochs + 1), kind.__name__, disable=not progress, leave=False):
             start = now(device)
             model.train()
             logits = model(*inputs).flatten(0, 1)
-            loss = F.cross_entropy(logits, wanted, reduction="sum") / len(rows)
+            loss = LOSSES[self.real.label_kind](logits, wanted, len(seeds))
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             seconds += now(device) - start
             if epoch % t.val_every and epoch != t.epochs:
                 continue
-            val = self._accuracy(model, live, steady)
-            better = val > best
+            val = self._score(model, live, steady)
+            better = sign * val > sign * best
             if better.any():
                 best, epoch_selected = best.where(~better, val), epoch_selected.clone()
                 epoch_selected[better] = epoch
@@ -324,7 +360,7 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
                     for name, value in live.items():
                         selected[name][seed].copy_(value[seed].detach())
         if self._samples:
-            best, val = (self._accuracy(model, one, "val") for one in (selected, live))
+            best, val = (self._score(model, one, "val") for one in (selected, live))
         return Trained(
             model=model,
             settings=t,
@@ -335,17 +371,41 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
             seconds_training=seconds,
         )
 
+    @property
+    def _classes(self) -> bool:
+        return self.real.label_kind == "classes"
+
+    def _nodes(self, split: str) -> Tensor:
+        return self._steady if split == "steady" else getattr(self.real, split)
+
+    def _score(self, model: Stacked, weights: Mapping[str, Tensor], split: str) -> Tensor:
+        """The score of each seed ``[S]`` on a split of the real graph, or on the validation nodes
+        that choose the epoch (``"steady"``)."""
+        if self._classes:
+            return self._accuracy(model, weights, split)
+        out, y = self._outputs(model, weights, split), self.real.y[self._nodes(split)]
+        return scores_of(self.real.metric, out, y).float()
+
     def _accuracy(self, model: Stacked, weights: Mapping[str, Tensor], split: str) -> Tensor:
-        """Share of right predictions ``[S]`` on a split of the real graph, or on the validation
-        nodes that choose the epoch (``"steady"``)."""
-        nodes = self._steady if split == "steady" else getattr(self.real, split)
+        """Share of right predictions ``[S]``."""
+        nodes = self._nodes(split)
+        y, logits = self.real.y[nodes].to(self._like.device), self._predicted(model, weights, split)
+        return torch.cat([part.argmax(-1) == y for part in logits]).sum(1).cpu() / len(nodes)
+
+    def _outputs(self, model: Stacked, weights: Mapping[str, Tensor], split: str) -> Tensor:
+        """Outputs ``[S, m, T]`` in the targets' own units."""
+        return self.real.unscaled(torch.cat(list(self._predicted(model, weights, split))))
+
+    def _predicted(
+        self, model: Stacked, weights: Mapping[str, Tensor], split: str
+    ) -> Iterator[Tensor]:
+        """Logits of one group of seeds after the other, of a split or of ``"steady"``."""
+        nodes = self._nodes(split)
         layers = self.training.of(type(model)).num_layers
         key = (type(model), layers, split, len(nodes))
         if key not in self._prepared:
             self._prepared[key] = self._inputs(type(model), nodes)
-        y = self.real.y[nodes].to(self._like.device)
-        logits = _logits(model, weights, self._prepared[key], self._group(type(model)))
-        return torch.cat([part.argmax(-1) == y for part in logits]).sum(1).cpu() / len(nodes)
+        return _logits(model, weights, self._prepared[key], self._group(type(model)))
 
     def _group(self, kind: type[Stacked]) -> int:
         """How many seeds predict at once."""
@@ -357,6 +417,28 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
         real = self.real
         parts = (real.x_array, real.adj, nodes.numpy(), layers, self._like)
         return kind.prepare(*parts, graph=real.graph)
+
+
+def _class_loss(logits: Tensor, wanted: Tensor, seeds: int) -> Tensor:
+    """Of classes ``[S m]`` or soft labels ``[S m, C]``: each seed's mean, summed."""
+    return F.cross_entropy(logits, wanted, reduction="sum") / (len(wanted) // seeds)
+
+
+def _known_loss(
+    criterion: Callable[[Tensor, Tensor], Tensor],
+) -> Callable[[Tensor, Tensor, int], Tensor]:
+    """Of targets ``[S m, T]`` with holes, which all seeds have alike. Tasks are summed up, so that
+    a weight decay weighs as much beside sixty of them as beside one."""
+    return lambda logits, wanted, seeds: criterion(logits, wanted) * (seeds * wanted.shape[1])
+
+
+LOSSES: Mapping[str, Callable[[Tensor, Tensor, int], Tensor]] = {
+    "classes": _class_loss,
+    "binary": _known_loss(masked_bce),
+    "regression": _known_loss(masked_mse),
+}
+"""By the kind of labels: from logits and labels of all seeds, and their number, to the sum of the
+seeds' losses."""
 
 
 @torch.inference_mode()

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 
-from graphcondense.data.task import NodeTask, read_labelled
+from graphcondense.data.task import NodeTask, classified, read_labelled
 from graphcondense.evaluate.evaluator import Device, FitResult, Predictor, Try, choose
 from graphcondense.evaluate.reading import refuse_many
 from graphcondense.kernels.ntk import on_sphere
@@ -153,6 +153,8 @@ def fit_predictor(name: str, small: object, real: NodeTask, device: Device = Non
     """Choose on validation, of equals the first, then read test once; one "seed", and no last epoch
     apart. All of it runs on the CPU."""
 
+    classified(real, name)
+
     def tries() -> Iterator[Try]:
         for chosen, scores in PREDICTORS[name](small, real):
             guess = scores.argmax(1)
@@ -163,7 +165,11 @@ def fit_predictor(name: str, small: object, real: NodeTask, device: Device = Non
 
 
 def _checks(name: str) -> Callable[[object, NodeTask], None]:
-    return lambda small, real: check_size(name, len(read_labelled(small, real)[2]))
+    def check(small: object, real: NodeTask) -> None:
+        rows = read_labelled(small, classified(real, name))[2]
+        check_size(name, len(rows))
+
+    return check
 
 
 BY_NAME = {

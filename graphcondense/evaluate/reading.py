@@ -17,11 +17,13 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.graph_reading import pack
-from graphcondense.data.graph_task import GraphTask, LabelKind
+from graphcondense.data.graph_task import GraphTask
 from graphcondense.data.images import ImageTask
 from graphcondense.data.interactions import InteractionTask
 from graphcondense.data.preprocess import Preprocess, restore_preprocess
+from graphcondense.data.targets import LabelKind
 from graphcondense.data.task import is_dataset
+from graphcondense.evaluate.metrics import check_scorable
 from graphcondense.saved.graph_set import GraphSet
 from graphcondense.saved.shown import record_of
 
@@ -128,6 +130,16 @@ def _is_graph(item: object) -> bool:
     from torch_geometric.data import Data
 
     return isinstance(item, Data)
+
+
+def check_graphs(task: GraphTask, split: str) -> None:
+    """Raise a ValueError if nothing can be scored on the split, ``"val"`` or ``"test"``: it has no
+    graphs, or the score is not defined on them."""
+    if not len(getattr(task, split)):
+        what = {"val": "validation", "test": "test"}[split]
+        reason = "; the step is chosen on them" if split == "val" else ""
+        raise ValueError(f"{task.name}: no {what} graphs{reason}: give the split {split!r}")
+    check_scorable(task, split, "graph")
 
 
 def read_graphs(small: object, real: GraphTask, edge_features: bool = False) -> GraphSet:

@@ -178,7 +178,9 @@ class Report(Scored):
         step = [Column(number, lambda row: dash(row.epoch_selected or None, ".0f"))]
 
         def other(name: str) -> Column:
-            return Column(name, lambda row: text(row.others.get(name)))
+            known = SCORES.get(name, self.score)
+            called = SCORES[name].name if name in SCORES else name
+            return Column(called, lambda row: known.text(row.others.get(name)))
 
         others = [other(k) for k in dict.fromkeys(name for row in self.rows for name in row.others)]
         return (
@@ -186,7 +188,8 @@ class Report(Scored):
             *(preset if self.has_presets else []),
             Column("model", lambda row: row.model + (" *" if row.predictor == "non-GNN" else "")),
             Column("best-val test" if self.has_steps else self.score.name, self.scored),
-            *(last if self.has_steps else others),
+            *(last if self.has_steps else []),
+            *others,
             Column(spread, lambda row: text(self._spread(row.spread_graphs))),
             Column("± trainings", lambda row: text(self._spread(row.spread_trainings))),
             *(error if any(row.test_error is not None for row in self.rows) else []),

@@ -19,6 +19,7 @@ from typing import (
 )
 
 import torch
+from torch import Tensor
 
 from graphcondense.core.method import Method
 from graphcondense.core.panel import By, Panel, architectures
@@ -275,12 +276,11 @@ class Measured:
     unlabelled: int = 0
 
 
-def of_one(small: Data, classes: int, total: int) -> Measured:
-    """Of a single ``Data`` whose rows are the examples; a soft label counts as its largest, and a
-    node without a label (-1) in no class."""
+def of_one(small: Data, y: Tensor, classes: int, total: int) -> Measured:
+    """Of a single ``Data`` whose rows are the examples, of classes ``y [n]``, or what stands for
+    them; a node without a label (-1) counts in no class."""
     from graphcondense.saved.condensed import tensor_bytes
 
     sizes = {"nodes": len(small.y), "edges": int(small.edge_index.shape[1])}
-    y = small.y if small.y.dim() == 1 else small.y.argmax(1)
     per_class = torch.bincount(y[y >= 0], minlength=classes).tolist()
     return Measured(sizes, per_class, total, tensor_bytes(small), int((y < 0).sum()))

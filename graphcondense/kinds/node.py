@@ -11,7 +11,7 @@ import torch
 
 from graphcondense.core.method import Method
 from graphcondense.core.types import Source
-from graphcondense.data.task import NodeTask
+from graphcondense.data.task import NodeTask, classified
 from graphcondense.kinds.kind import About, Kind, Measured, Problem, Setting, of_one
 from graphcondense.ops.dp import noise_multiplier
 
@@ -41,7 +41,7 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
                     f"pseudo_labels={pseudo_labels} labels nodes that setting='inductive' does not "
                     "see; choose one of the two"
                 )
-            self.seen = pseudo_labelled(self.task, pseudo_labels)
+            self.seen = pseudo_labelled(classified(self.task, "pseudo_labels="), pseudo_labels)
         self.setting = setting
 
     def keep_in(self, folder: str | Path) -> None:
@@ -66,6 +66,7 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
                 f"epsilon={epsilon:g} holds the whole graph in memory, and these data were read "
                 "within a limit of memory: read them without one"
             )
+        classified(self.task, f"epsilon={epsilon:g}")
         noise_multiplier(epsilon, delta)  # what is not installed is told before any work
         self.budget = epsilon, delta, seed
 
@@ -142,11 +143,23 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
             "edges": int(task.adj.nnz),
             "bytes": task.size[2],
             "features": task.num_features,
-            "classes": task.num_classes,
+            **self._outputs(),
+        }
+
+    def _outputs(self) -> About:
+        """What labels there are: how many classes, or tasks, and what else they are."""
+        task = self.task
+        if task.label_kind == "classes":
+            return {"classes": task.num_classes}
+        return {
+            "tasks": task.num_classes,
+            "label_kind": task.label_kind,
+            "metric": task.metric,
         }
 
     def measure(self, small: Data) -> Measured:
-        return of_one(small, self.task.num_classes, self.task.num_nodes)
+        task = self.task
+        return of_one(small, task.group_of(small.y), task.num_groups, task.num_nodes)
 
 
 NODE = Kind(

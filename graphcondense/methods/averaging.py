@@ -9,9 +9,10 @@ import scipy.sparse as sp
 import torch
 from torch import Generator
 
+from graphcondense.core.method import LABEL_KINDS
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.coarse import Coarse, CoarseGraph, exported, parts_within
-from graphcondense.domains.node import NodeSource
+from graphcondense.domains.node import NodeSource, known_means
 from graphcondense.ops.cluster import Centre, centres_of
 from graphcondense.ops.coarsen import Array, means
 from graphcondense.ops.fields import Natural
@@ -20,6 +21,8 @@ from graphcondense.ops.fields import Natural
 @dataclass(frozen=True, kw_only=True)
 class Averaging(Coarse):
     """Means of training nodes: of a whole class, or of its random parts of equal size; no edges.
+
+    Where labels are no classes, those of a part are averaged, too.
 
     Attributes:
         hops: the mean is one of rows of ``Â^hops X``; 0 is the raw features.
@@ -30,6 +33,7 @@ class Averaging(Coarse):
 
     name = "averaging"
     learns = "nothing (means of real nodes)"
+    label_kinds = LABEL_KINDS
 
     hops: Natural = 2
     centres: Centre = "mean"
@@ -69,5 +73,9 @@ class Averaging(Coarse):
             x = centres_of(rows, members, self.centres).numpy()
         assignment = np.full(real.num_examples, -1)
         assignment[real.task.train.numpy()] = part
-        y = np.arange(real.num_classes).repeat(sizes.numpy())
+        if real.targets.dim() == 1:
+            y = np.arange(real.num_classes).repeat(sizes.numpy())
+        else:
+            members = torch.nn.functional.one_hot(torch.from_numpy(part), n).double()
+            y = real.task.unscaled(known_means(real.targets.cpu().double(), members)).numpy()
         return CoarseGraph(x, sp.csr_matrix((n, n)), y, assignment)

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from torch import Generator
 
-from graphcondense.core.method import Parts, Variants
+from graphcondense.core.method import LABEL_KINDS, Parts, Variants
 from graphcondense.domains.graph import GraphSource, MatchedGraphs
 from graphcondense.domains.node import GradientMatched, NodeSource
 from graphcondense.objectives.gradient import GradientMatching
@@ -26,6 +26,7 @@ class DosCond(GradientMatched):
     name = "doscond"
     paper = PAPER
     cost = "one loop"
+    label_kinds = LABEL_KINDS
     variants: ClassVar[Variants] = {
         # Without edges the features must carry the neighbourhood: they start propagated.
         "doscond-x": {"structure": "identity", "init_hops": 2, "lr_x": 0.03, "epochs": 400}

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from torch import Generator
 
-from graphcondense.core.method import Parts, Variants
+from graphcondense.core.method import LABEL_KINDS, Parts, Variants
 from graphcondense.core.pools import Turns
 from graphcondense.domains.node import NetworkMatched, NodeSource
 from graphcondense.objectives.distribution import ReceptiveFieldMatching
@@ -20,7 +20,9 @@ class GCDM(Turns, NetworkMatched):
 
     ``min_S E_θ Σ_c r_c Σ_l ‖mean φ_l(T_c; θ) - mean φ_l(S_c; θ)‖²``: a node's embedding in layer
     ``l`` stands for its receptive field of ``l`` hops, and the maximum mean discrepancy of a linear
-    kernel compares them class by class. The network is trained on ``S`` between two matches.
+    kernel compares them class by class. Where nodes have several labels, those with each label are
+    compared, and all; a regression target falls into five bins. The network is trained on ``S``
+    between two matches.
     ``gcdm-x`` learns features alone.
 
     Attributes:
@@ -34,6 +36,7 @@ class GCDM(Turns, NetworkMatched):
         "arXiv 2206.13697"
     )
     family = "distribution matching"
+    label_kinds = LABEL_KINDS
     variants: ClassVar[Variants] = {"gcdm-x": {"structure": "identity"}}
 
     init: Literal["random", "kcenter", "herding", "kmeans"] = "kmeans"
@@ -47,5 +50,5 @@ class GCDM(Turns, NetworkMatched):
         return self.seen()
 
     def parts(self, real: NodeSource, rng: Generator) -> Parts:
-        objective = ReceptiveFieldMatching()
+        objective = ReceptiveFieldMatching(real.membership)
         return self.match(real, rng, objective, self.outer, self.inner, self.lr_model)

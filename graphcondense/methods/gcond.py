@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from torch import Generator
 
-from graphcondense.core.method import Parts, Variants
+from graphcondense.core.method import LABEL_KINDS, Parts, Variants
 from graphcondense.core.pools import Turns
 from graphcondense.domains.node import GradientMatched, NodeSource
 from graphcondense.ops.fields import Count, Natural, NonNegative
@@ -27,6 +27,7 @@ class GCond(Turns, GradientMatched):
 
     name = "gcond"
     paper = "Jin et al., Graph Condensation for Graph Neural Networks, ICLR 2022, arXiv 2110.07580"
+    label_kinds = LABEL_KINDS
     variants: ClassVar[Variants] = {
         # Without edges the features must carry the neighbourhood: they start propagated.
         "gcond-x": {"structure": "identity", "init_hops": 2, "lr_x": 0.01, "epochs": 10}

@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import torch
 from torch import Generator, Tensor
 
-from graphcondense.core.method import Variants
+from graphcondense.core.method import LABEL_KINDS, Variants
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.node import NodeMethod, NodeSource, NodeSynthetic, class_labels
+from graphcondense.domains.node import (
+    NodeMethod,
+    NodeSource,
+    class_labels,
+    known_means,
+    synthetic_of,
+    with_targets,
+)
 from graphcondense.ops.cluster import HELD, Centre, centres_of, fuzzy_c_means, isometric, starts
 from graphcondense.ops.fields import Count, NonNegative, Range, Weights
 
@@ -26,7 +33,9 @@ class GECC(NodeMethod):
     the centres ``v_j = Σ_i u_ij^f h_i / Σ_i u_ij^f``, without edges. Of many restarts the one is
     kept whose ``objective / best objective + balance x spread`` is least; the spread is the
     variance of the clusters' sizes ``Σ_i u_ij`` in units of their mean. ``gecc-hard`` has hard
-    clusters. When nodes arrive, :meth:`update` starts from the centres of before.
+    clusters. Where labels are no classes, a centre's label is the mean of its members' with the
+    same weights, and several tasks, which are one group, are clustered on beside the rows. When
+    nodes arrive, :meth:`update` starts from the centres of before.
 
     Attributes:
         weights: of ``X, ÂX, Â²X, ...``; the paper's. Three hops alone, (0, 0, 0, 1.7), are half a
@@ -49,6 +58,7 @@ class GECC(NodeMethod):
     learns = "features (fuzzy cluster centres)"
     cost = "closed form"
     in_blocks = True
+    label_kinds = LABEL_KINDS
     variants: ClassVar[Variants] = {"gecc-hard": {"fuzzifier": 1.0}}
 
     weights: Weights = (-0.1, 0.9, 0.9)
@@ -86,21 +96,33 @@ class GECC(NodeMethod):
     def update(self, real: NodeSource, before: CondensedGraph, *, rng: Generator) -> Synthetic:
         """The condensed graph of a graph that has grown, clustered from the centres ``before``;
         what the budget gains starts from rows far from all of them."""
-        return self._centres(real, (before.x.to(real.device, real.dtype), before.y), rng)
+        y = real.task.scaled(before.y).to(real.device)
+        x, group = before.x.to(real.device, real.dtype), real.task.group_of(before.y)
+        return self._centres(real, (x, y, group.to(real.device)), rng)
 
     def _centres(
-        self, real: NodeSource, before: tuple[Tensor, Tensor] | None, rng: Generator
+        self, real: NodeSource, before: tuple[Tensor, Tensor, Tensor] | None, rng: Generator
     ) -> Synthetic:
         sizes = self.sizes(real)
         rows = real.weighted(self.weights)
-        x = []
+        x, y = [], []
         for c, size in enumerate(sizes.tolist()):
-            of_class = rows[real.labels == c]
-            old = None if before is None else before[0][(before[1] == c).to(of_class.device)]
-            x.append(self._of_class(of_class, size, old, rng))
-        return NodeSynthetic(torch.cat(x), class_labels(real, sizes), num_classes=real.num_classes)
+            own = real.labels == c
+            of_class, targets = rows[own], real.targets[own]
+            seen, old = with_targets(of_class, targets), None
+            if before is not None:
+                x_old, y_old = (part[before[2] == c][:size] for part in before[:2])
+                both = with_targets(torch.cat([of_class, x_old]), torch.cat([targets, y_old]))
+                seen, old = both[: len(of_class)], both[len(of_class) :]
+            weight = self._of_class(seen, size, old, rng)
+            x.append(centres_of(of_class, weight, self.centres))
+            if targets.dim() > 1:
+                y.append(known_means(targets, weight))
+        group = class_labels(real, sizes)
+        return synthetic_of(real, torch.cat(x), torch.cat(y) if y else group, group)
 
     def _of_class(self, rows: Tensor, size: int, old: Tensor | None, rng: Generator) -> Tensor:
+        """What each row ``[m]`` counts in each cluster, ``u ** f [m, k]``."""
         start, near = None, isometric(rows)
         if old is not None and len(old):
             both = isometric(torch.cat([rows, old[:size]]))
@@ -117,5 +139,4 @@ class GECC(NodeMethod):
         share = u.sum(1) * (size / len(rows))
         spread = (share - 1).square().mean(1)
         best = int((cost / cost.min().clamp_min(1e-12) + self.balance * spread).argmin())
-        weight = u[best] ** self.fuzzifier
-        return centres_of(rows, weight, self.centres)
+        return u[best] ** self.fuzzifier

@@ -11,7 +11,9 @@ import scipy.sparse as sp
 import torch
 from torch import Generator, Tensor
 
+from graphcondense.core.method import LABEL_KINDS
 from graphcondense.core.types import Synthetic
+from graphcondense.domains.answers import answers_of
 from graphcondense.domains.coarse import (
     Coarse,
     CoarseGraph,
@@ -21,9 +23,9 @@ from graphcondense.domains.coarse import (
     parts_within,
     seeded,
 )
-from graphcondense.domains.node import LABEL_BYTES, NodeSource
+from graphcondense.domains.node import NodeSource
 from graphcondense.domains.propagations import SmallGraph, Teaching, learnt, surely_better
-from graphcondense.domains.teachers import RidgeTeacher, Taught, make_unit, unit
+from graphcondense.domains.teachers import Taught, make_unit, unit
 from graphcondense.ops.adjacency import times
 from graphcondense.ops.blocks import by_columns, links, parts, sums
 from graphcondense.ops.coarsen import (
@@ -83,7 +85,8 @@ class Quotient(Coarse):
 
     Attributes:
         labels: ``"soft"``, or ``"hard"``: the class of the largest soft label.
-        sharpness: power of soft labels; 1 leaves them, large values make them hard.
+        sharpness: power of soft labels; 1 leaves them, large values make them hard. By default 8
+            for classes, 2 for binary tasks; numbers have none.
         contrast: how far features stand out from their mean at most; 1 leaves them. Means of many
             nodes are alike, and deep models learn little from them in a few hundred epochs.
         moved: share of the links inside a cluster that go to its sibling; the rest is a self-loop.
@@ -104,9 +107,10 @@ class Quotient(Coarse):
     learns = "features, edges and soft labels (of groups of real nodes)"
     chooses = True
     in_blocks = True
+    label_kinds = LABEL_KINDS
 
     labels: Literal["soft", "hard"] = "soft"
-    sharpness: Positive = 8.0
+    sharpness: Positive | None = None
     contrast: Positive = 2.5
     moved: Share = 0.5
     cut: NonNegative = 0.02
@@ -119,7 +123,7 @@ class Quotient(Coarse):
     stretch: Share = 0.5
 
     def example_bytes(self, real: NodeSource) -> int:
-        soft = 4 * real.num_classes + 1 - LABEL_BYTES if self.labels == "soft" else 0
+        soft = 4 * real.num_outputs + 1 - real.label_bytes if self.labels == "soft" else 0
         return real.example_bytes + soft + self.loop_bytes
 
     def sizes(self, real: NodeSource) -> Tensor:
@@ -139,9 +143,13 @@ class Quotient(Coarse):
     def memory_bytes(self, real: NodeSource) -> int:
         """Soft labels five times, the few dimensions of all nodes as they are propagated (within a
         limit one column at the least), and the export."""
+        answers, none = answers_of(real), np.ones((0, real.num_outputs))
+        answers.sharp(none, self.sharpness)  # what these labels cannot be ends here
+        if self.labels == "hard":
+            answers.hard(none)
         n, k = real.num_examples, min(self.dims, real.num_features)
         rows = 16 * n if real.task.place.in_files else 48 * n * k
-        return SOFT * n * real.num_classes + rows + 4 * exported(self, real)
+        return SOFT * n * real.num_outputs + rows + 4 * exported(self, real)
 
     def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         return self.quotients(real, [self], rng)[0]
@@ -177,15 +185,7 @@ class Quotient(Coarse):
         if dims < min(x.shape) or sp.issparse(x):
             x = few_dimensions(x, dims, draws)
         rows = x.astype(np.float32, copy=False)  # features that are used as they are: no copy
-        return rows, RidgeTeacher().teach(
-            rows,
-            task.gcn_adj,
-            task.train.numpy(),
-            real.labels.cpu().numpy(),
-            real.num_classes,
-            real.validation,
-            spare(real),
-        )
+        return rows, answers_of(real).teach(rows, task.gcn_adj, real, spare(real))
 
     def quotients(
         self,
@@ -198,7 +198,7 @@ class Quotient(Coarse):
         go on from, -1 for none."""
         sizes, draws, task = [b.sizes(real) for b in budgets], seeded(rng), real.task
         raw, taught = self.taught(real, draws)
-        predicted = taught.soft.argmax(1)
+        predicted = groups_of(real, taught.soft)
         if self.per_class is None:
             counts = torch.bincount(torch.from_numpy(predicted), minlength=real.num_classes)
             sums = [
@@ -222,7 +222,8 @@ class Quotient(Coarse):
             short = length_of(task.x_array) / (length_of(made.x) or 1.0)
             made.x = made.x * short**self.stretch
             if self.labels == "hard":
-                made.y = made.y.argmax(1)
+                made.y = answers_of(real).hard(made.y)
+            made.y = task.unscaled(torch.from_numpy(made.y)).numpy()
             out.append(made)
         return out
 
@@ -235,10 +236,11 @@ class Quotient(Coarse):
             soft: labels ``[N, C]``.
         """
         task = real.task
-        held, y = real.validation or (task.train, real.labels.cpu())
+        answers = answers_of(real)
+        held, y = answers.held(real)
         which = "training" if real.validation is None else "validation"
-        sharp = self.sharp(soft)
-        teaching = Teaching.of(rows, task.adj, task.gcn_adj, sharp, held, y, spare(real))
+        sharp = answers.sharp(soft, self.sharpness)
+        teaching = Teaching.of(rows, task.adj, task.gcn_adj, sharp, held, y, answers, spare(real))
         basis = np.eye(rows.shape[1])  # from k dimensions to d
         if rows is not task.x_array:
             few = rows.astype(np.float64)
@@ -260,10 +262,10 @@ class Quotient(Coarse):
             return next((f for f in more if not surely_better(plain[1], f[1], errors=2)), plain)
 
         def learn(made: CoarseGraph) -> str:
-            small = SmallGraph(made.adj, made.y)
+            small = SmallGraph(made.adj, made.y, answers)
             made.x, before, contrast = stood_out(small, made.x)
             means = few_of(made.x)
-            told = f"linear models are right on {float(before.mean()):.1%} of {which} nodes"
+            told = answers.told(float(before.mean()), which)
             if contrast != self.contrast:
                 told = f"contrast {contrast:g}; {told}"
             if not self.steps:
@@ -272,22 +274,13 @@ class Quotient(Coarse):
             after = teaching.right(small, z)
             if kept := surely_better(after, before):
                 made.x = made.x + (z - means).numpy() @ basis
+            now = answers.share(float(after.mean()))
             return (
-                f"{'learnt' if kept else 'means of real ones'}; {told} with means and "
-                f"{float(after.mean()):.1%} with learnt features"
+                f"{'learnt' if kept else 'means of real ones'}; {told} with means and {now} with "
+                "learnt features"
             )
 
         return learn
-
-    def sharp(self, soft: Array) -> Array:
-        """Soft labels to the power of ``sharpness``, rows made to sum to one."""
-        out: Array = np.empty(soft.shape, np.float32)
-        for block in parts(len(soft), 2**16):
-            sure = soft[block].astype(np.float64)
-            # Some entry of a row is one and stays one, however large the power.
-            powers = (sure / sure.max(1, keepdims=True)) ** self.sharpness
-            out[block] = powers / powers.sum(1, keepdims=True)
-        return out
 
     def graph_of(self, real: NodeSource, part: Array, n: int, soft: Array) -> CoarseGraph:
         """The quotient graph, with soft labels and means as features.
@@ -304,9 +297,9 @@ class Quotient(Coarse):
         total = np.bincount(part, heavy, n)[:, None]
         middle = mean_row(whole)
         x = sums(part, n, heavy, whole) / total
-        y = sums(part, n, heavy, self.sharp(soft)) / total
+        y = sums(part, n, heavy, answers_of(real).sharp(soft, self.sharpness)) / total
         mean = between / np.maximum(np.bincount(part, minlength=n), 1)[:, None]
-        edges = to_siblings((mean + mean.T) / 2, self.moved, x, y.argmax(1))
+        edges = to_siblings((mean + mean.T) / 2, self.moved, x, groups_of(real, y))
         edges[edges < self.cut * edges.max()] = 0
         return CoarseGraph(
             middle + self.contrast * (x - middle),
@@ -314,6 +307,14 @@ class Quotient(Coarse):
             y,
             part,
         )
+
+
+def groups_of(real: NodeSource, soft: Array) -> Array:
+    """The classes of soft labels ``[n, C]``, or the groups that targets as models learn them fall
+    into, ``[n]``."""
+    task = real.task
+    group: Array = task.group_of(task.unscaled(torch.from_numpy(soft))).numpy()
+    return group
 
 
 def mean_row(x: Array | sp.csr_matrix) -> Array:
@@ -340,7 +341,7 @@ def length_of(x: Array | sp.csr_matrix) -> float:
 
 def spare(real: NodeSource) -> Place:
     """The place of a graph, less what its soft labels take."""
-    return real.task.place.less(SOFT * real.num_examples * real.num_classes)
+    return real.task.place.less(SOFT * real.num_examples * real.num_outputs)
 
 
 def near_rows(real: NodeSource, rows: Array, hops: int, weight: float, soft: Array) -> Array:

@@ -6,6 +6,7 @@ real features classified by synthetic centres besides (CAFE, Wang et al., CVPR 2
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -89,19 +90,31 @@ class ReceptiveFieldMatching:
     ``L = Σ_c r_c Σ_l ‖mean φ_l(T_c) - mean φ_l(S_c)‖²``. The real side is one pass over all
     training nodes. The learner's model is called with ``members=`` of
     :meth:`~graphcondense.nn.propagate.Propagation.summed`.
+
+    Attributes:
+        membership: which examples of a batch are compared together ``[g, m]``, a one for each,
+            where these are not the classes.
     """
+
+    membership: Callable[[Batch], Tensor] | None = None
 
     def __call__(self, syn: Synthetic, real: Source, learner: Learner, rng: Generator) -> Tensor:
         small, whole = syn.batch(), real.batch()
-        counts = torch.bincount(small.y, minlength=real.num_classes).to(small.inputs[0])
+        mine, theirs = (self._members(batch, real.num_classes) for batch in (small, whole))
+        counts = mine.sum(1)
         with torch.no_grad():
-            targets = _class_means(learner, whole, real.num_classes)
-        means = _class_means(learner, small, real.num_classes)
+            targets = _class_means(learner, whole, theirs)
+        means = _class_means(learner, small, mine)
         apart = sum(
             (mean - target).square().sum(1) for mean, target in zip(means, targets, strict=True)
         )
         loss: Tensor = (counts / counts.sum() * apart).sum()
         return loss
+
+    def _members(self, batch: Batch, num_classes: int) -> Tensor:
+        if self.membership is None:
+            return members_of(batch.y, num_classes).to(batch.inputs[0].dtype)
+        return self.membership(batch).to(batch.inputs[0].dtype)
 
 
 def class_means(rows: Tensor, y: Tensor, num_classes: int) -> Tensor:
@@ -110,19 +123,18 @@ def class_means(rows: Tensor, y: Tensor, num_classes: int) -> Tensor:
     >>> class_means(torch.tensor([[1.0], [3.0], [5.0]]), torch.tensor([0, 0, 1]), 2).tolist()
     [[2.0], [5.0]]
     """
-    members = _members(y, num_classes).to(rows)
+    members = members_of(y, num_classes).to(rows)
     return members @ rows / members.sum(1, keepdim=True).clamp_min(1)
 
 
-def _members(y: Tensor, num_classes: int) -> Tensor:
+def members_of(y: Tensor, num_classes: int) -> Tensor:
     """Which rows are of which class ``[C, n]``, a one for each."""
     return F.one_hot(y, num_classes).T
 
 
-def _class_means(learner: Learner, batch: Batch, num_classes: int) -> list[Tensor]:
+def _class_means(learner: Learner, batch: Batch, members: Tensor) -> list[Tensor]:
     """Class means ``[C, d_l]`` of every layer of the model, over a batch all of whose outputs
-    count; see :func:`class_means`."""
-    members = _members(batch.y, num_classes).to(batch.inputs[0].dtype)
+    count and of which ``members [C, m]`` says who is of which class; see :func:`class_means`."""
     counts = members.sum(1, keepdim=True).clamp_min(1)
     return [sums / counts for sums in _called(learner, batch, members=members)]
 

@@ -12,8 +12,10 @@ from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Generator, Tensor
+from torch.nn import functional as F
 
-from graphcondense.core.types import Learner, Source, Synthetic
+from graphcondense.core.types import Criterion, Learner, Source, Synthetic
+from graphcondense.ops.criteria import masked_bce, masked_mse
 
 TINY = 1e-30
 """Smallest squared norm whose root is taken: the root's slope at zero is infinite."""
@@ -71,7 +73,14 @@ class DesignSource(Protocol):
         ...
 
     @property
-    def labels(self) -> Tensor: ...
+    def labels(self) -> Tensor:
+        """The class, or what stands for it, of each ``[m]``."""
+        ...
+
+    @property
+    def targets(self) -> Tensor:
+        """What a model should say: the class ``[m]``, or targets ``[m, T]``."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -122,6 +131,7 @@ class GradientMatching:
             and self.size is None
             and isinstance(learner.model, LinearModel)
             and isinstance(real, DesignSource)
+            and learner.criterion in RESIDUALS
         )
 
     def autograd(self, syn: Synthetic, real: Source, learner: Learner, rng: Generator) -> Tensor:
@@ -182,21 +192,24 @@ class GradientMatching:
         assert isinstance(model, LinearModel)
         assert isinstance(real, DesignSource)
         if "real" not in self._cache:
-            self._cache["real"] = ClassRows(real.design(model), real.labels, real.num_classes)
-        small = syn.batch()
-        mine = ClassRows(model.design(*small.inputs), small.y, real.num_classes)
+            self._cache["real"] = ClassRows(
+                real.design(model), real.labels, real.num_classes, real.targets
+            )
+        small, residual = syn.batch(), RESIDUALS[learner.criterion]
+        design = model.design(*small.inputs)
+        mine = ClassRows(design, small.classes, real.num_classes, small.y)
         weights = [learner.params[f"lins.{i}.weight"] for i in range(len(model.lins))]
         bias = [learner.params.get(f"lins.{i}.bias") for i in range(len(model.lins))]
         theirs = self._cache["real"]
         with torch.no_grad():
-            targets = theirs.layer_gradients(weights, bias)
+            targets = theirs.layer_gradients(weights, bias, residual)
         share = (
             mine.counts / mine.counts.sum() if self.shares else (mine.counts > 0).to(mine.counts)
         )
         loss = share.new_zeros(())
         later: Tensor | None = None
         for grads, target, weight in reversed(
-            list(zip(mine.layer_gradients(weights, bias), targets, weights, strict=True))
+            list(zip(mine.layer_gradients(weights, bias, residual), targets, weights, strict=True))
         ):
             loss = loss + share @ cosine_of_grams(grads, target, later, self.eps).to(share)
             later = weight if later is None else later @ weight
@@ -243,20 +256,63 @@ def _unit(g: Tensor) -> tuple[Tensor, Tensor]:
     return g / norm[:, None, None], norm[:, None]
 
 
-class ClassRows:
-    """Rows of a design matrix ``H [m, d]`` sorted into ``K`` classes."""
+def _of_classes(outputs: Tensor, labels: Tensor) -> Tensor:
+    """Slope of the mean cross-entropy in the outputs ``[m, C]``, of classes ``[m]``."""
+    likely = torch.softmax(outputs, -1)
+    slope = likely.scatter_add(1, labels[:, None], likely.new_full((len(outputs), 1), -1))
+    return slope / max(len(outputs), 1)
 
-    def __init__(self, design: Tensor, labels: Tensor, num_classes: int) -> None:
+
+def _of_binary(outputs: Tensor, y: Tensor) -> Tensor:
+    """Slope of :func:`~graphcondense.ops.criteria.masked_bce` in the outputs ``[m, T]``."""
+    return _of_known(torch.sigmoid(outputs), y)
+
+
+def _of_numbers(outputs: Tensor, y: Tensor) -> Tensor:
+    """Slope of :func:`~graphcondense.ops.criteria.masked_mse` in the outputs ``[m, T]``."""
+    return 2 * _of_known(outputs, y)
+
+
+def _of_known(said: Tensor, y: Tensor) -> Tensor:
+    known = ~y.isnan()
+    return torch.where(known, said - y.nan_to_num(0.0), 0.0) / known.sum().clamp_min(1)
+
+
+RESIDUALS: Mapping[Criterion, Callable[[Tensor, Tensor], Tensor]] = {
+    F.cross_entropy: _of_classes,
+    masked_bce: _of_binary,
+    masked_mse: _of_numbers,
+}
+"""The slope of a loss in the outputs, of those losses whose gradients have a closed form here."""
+
+
+class ClassRows:
+    """Rows of a design matrix ``H [m, d]`` sorted into ``K`` classes.
+
+    Args:
+        design: the rows.
+        labels: the class of each ``[m]``, or what stands for it.
+        num_classes: ``K``.
+        targets: what a model should say, where that is not the class.
+    """
+
+    def __init__(
+        self, design: Tensor, labels: Tensor, num_classes: int, targets: Tensor | None = None
+    ) -> None:
         sizes = torch.bincount(labels, minlength=num_classes)
+        said = labels if targets is None else targets
         if bool((labels[1:] < labels[:-1]).any()):
             order = torch.argsort(labels, stable=True)
-            design, labels = design[order], labels[order]
+            design, said = design[order], said[order]
         self.counts = sizes.to(design.dtype)
-        parts = [torch.split(whole, sizes.tolist()) for whole in (design, labels)]
+        parts = [torch.split(whole, sizes.tolist()) for whole in (design, said)]
         self.classes = list(zip(*parts, strict=True))
 
     def layer_gradients(
-        self, weights: Sequence[Tensor], bias: Sequence[Tensor | None]
+        self,
+        weights: Sequence[Tensor],
+        bias: Sequence[Tensor | None],
+        slope: Callable[[Tensor, Tensor], Tensor] = _of_classes,
     ) -> list[Tensor]:
         """``G_l = R^T H_{l-1}`` of each layer ``[K, C, in_l]``, of the mean loss of each class.
 
@@ -275,9 +331,7 @@ class ClassRows:
         first, totals = [], []
         for rows, labels in self.classes:
             outputs = rows @ last.T if constant is None else rows @ last.T + constant
-            likely = torch.softmax(outputs, -1)
-            residual = likely.scatter_add(1, labels[:, None], likely.new_full((len(rows), 1), -1))
-            residual = residual / max(len(rows), 1)
+            residual = slope(outputs, labels)
             first.append(residual.T @ rows)
             totals.append(residual.sum(0))
         product, total = torch.stack(first), torch.stack(totals)

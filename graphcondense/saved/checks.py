@@ -99,6 +99,22 @@ def _is_free(name: str) -> bool:
 
 def classes_of(record: object) -> int | None:
     """How many classes a record's ``data`` tells, if it does."""
+    return _told(record, "classes")
+
+
+def tasks_of(record: object) -> int | None:
+    """How many binary tasks, or numbers, a record's ``data`` tells of, if it does."""
+    return _told(record, "tasks")
+
+
+def _told(record: object, what: str) -> int | None:
     about = record.get("data") if isinstance(record, Mapping) else None
-    classes = about.get("classes") if isinstance(about, Mapping) else None
-    return classes if isinstance(classes, int) else None
+    count = about.get(what) if isinstance(about, Mapping) else None
+    return count if isinstance(count, int) else None
+
+
+def label_kind_of(record: object) -> str:
+    """What labels a record's ``data`` tells of: ``"classes"``, ``"binary"`` or ``"regression"``."""
+    about = record.get("data") if isinstance(record, Mapping) else None
+    kind = about.get("label_kind") if isinstance(about, Mapping) else None
+    return kind if kind in ("binary", "regression") else "classes"

@@ -19,7 +19,9 @@ from graphcondense.saved.checks import (
     check_further,
     check_tensors,
     classes_of,
+    label_kind_of,
     needing,
+    tasks_of,
 )
 from graphcondense.saved.compact import PREFIX, check_parts, parts_of
 from graphcondense.saved.shown import Shown
@@ -161,7 +163,7 @@ def check_graph(tensors: Tensors, where: str, record: Record, further: Tensors) 
     x, edges, y = tensors["x"], tensors["edge_index"], tensors["y"]
     need(x.dim() >= 2, f"x must be [nodes, features], got {tuple(x.shape)}")
     n, m = len(x), edges.shape[-1] if edges.dim() == 2 else -1
-    soft = y.dim() == 2
+    soft, kind = y.dim() == 2, label_kind_of(record)
     expected: Expected = {
         "x": ((n, *x.shape[1:]), torch.float32),  # images have more than one dimension
         "edge_index": ((2, m), torch.int64),
@@ -172,7 +174,9 @@ def check_graph(tensors: Tensors, where: str, record: Record, further: Tensors) 
         # Floats of any shape: the preprocessing itself knows which.
         **{k: (tuple(tensors[k].shape), torch.float32) for k in PREPROCESS if k in tensors},
     }
-    check_tensors(tensors, expected, where, size=f" for {n} nodes")
+    # Labels of several tasks may have holes, as those of real nodes have.
+    holes = "y" if kind != "classes" else ""
+    check_tensors(tensors, expected, where, size=f" for {n} nodes", holes=holes)
     need(n > 0, "it has no nodes")
     for bad_edge in edges[(edges < 0) | (edges >= n)][:1]:
         need(False, f"edge_index names node {int(bad_edge)}, but there are nodes 0..{n - 1}")
@@ -185,7 +189,12 @@ def check_graph(tensors: Tensors, where: str, record: Record, further: Tensors) 
         shares = further[MAPPING[-1]]
         for bad in shares[~torch.isfinite(shares) | (shares < 0)][:1].tolist():
             need(False, f"{MAPPING[-1]} must be finite and not negative, got {bad}")
-    classes = classes_of(record)
+    classes = classes_of(record) if kind == "classes" else tasks_of(record)
+    need(soft or kind == "classes", f"y must be [nodes, tasks], since labels are {kind}")
+    if kind == "binary":
+        known = y[~y.isnan()]
+        for bad in known[(known < 0) | (known > 1)][:1].tolist():
+            need(False, f"y has the label {bad:g}; binary tasks have 0, 1 and what is between")
     if soft:
         need(y.shape[1] == (classes or y.shape[1]), f"y has {y.shape[1]} columns, not {classes}")
     else:

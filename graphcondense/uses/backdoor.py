@@ -15,7 +15,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphcondense.data.task import NodeTask, as_task
+from graphcondense.data.task import NodeTask, as_task, classified
 from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.nodes import NodeEvaluator, model_of
 from graphcondense.evaluate.result import Column, percent, points, std_of
@@ -129,7 +129,9 @@ def measure_backdoor(
     for name in condense:
         results.check_label(name, OWN)
     kind = model_of(model)
-    evaluator = NodeEvaluator(as_task(data, need_test=True), device=device, **options)
+    evaluator = NodeEvaluator(
+        classified(as_task(data, need_test=True), "a backdoor"), device=device, **options
+    )
     real = evaluator.real
     draws = seeds_of(graph_seeds, "graph_seeds")
     found: dict[str, list[tuple[Tensor, Tensor]]] = {}

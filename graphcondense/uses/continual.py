@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from graphcondense.data.task import NodeTask, as_task, read_labelled
+from graphcondense.data.task import NodeTask, as_task, classified, read_labelled
 from graphcondense.evaluate.cost import size_of
 from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
@@ -248,7 +248,7 @@ def learn_continually(
             fit its task.
         TypeError: for an option that does not exist.
     """
-    task = as_task(data, need_test=True)
+    task = classified(as_task(data, need_test=True), "continual learning")
     groups = _groups(task.num_classes, steps, classes_per_step, order)
     strategies = tuple(dict.fromkeys(strategies))
     if wrong := [name for name in strategies if name not in STRATEGIES]:

@@ -22,7 +22,7 @@ import scipy.sparse as sp
 import torch
 from torch_geometric.data import Data
 
-from graphcondense.data.task import as_task, read_labelled
+from graphcondense.data.task import as_task, classified, read_labelled
 from graphcondense.evaluate.evaluator import Device
 from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.nn.batched import Stacked, resolve
@@ -247,7 +247,11 @@ def prepared(
     given = {key for key, value in options.items() if value is not None}
     if both := sorted(given & {field.name for field in fields(searched)}):
         raise ValueError(f"{both[0]}={options[both[0]]!r}: it is searched; leave it out")
-    evaluator = NodeEvaluator(as_task(data, need_test=True), device=device, **options)
+    evaluator = NodeEvaluator(
+        classified(as_task(data, need_test=True), "the search of architectures"),
+        device=device,
+        **options,
+    )
     graphs: list[Data] = list(small) if isinstance(small, list | tuple) else [small]
     if not graphs:
         raise ValueError("there is no condensed graph to search on")

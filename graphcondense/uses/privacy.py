@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphcondense.data.task import NodeTask, as_task, read_labelled
+from graphcondense.data.task import NodeTask, as_task, classified, read_labelled
 from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator, model_of
@@ -160,7 +160,9 @@ def membership_inference(
         raise ValueError(
             f"folds={folds} must be at least 2, random_draws={random_draws} at least 0"
         )
-    evaluator = NodeEvaluator(as_task(data, need_test=True), device=device, **options)
+    evaluator = NodeEvaluator(
+        classified(as_task(data, need_test=True), "membership inference"), device=device, **options
+    )
     real = evaluator.real
     results.check_named(named, real)
     first = next(iter(named.values()))[0]

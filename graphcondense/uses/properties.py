@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.csgraph import laplacian as normalised_laplacian
 from scipy.stats import wasserstein_distance
 
-from graphcondense.data.task import NodeTask, as_task, read_labelled
+from graphcondense.data.task import NodeTask, as_task, classified, read_labelled
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.result import COLOURS, Column, Result, dash
 from graphcondense.nn.batched import Matrix
@@ -180,7 +180,7 @@ def compare_properties(
     ):
         if value < least:
             raise ValueError(f"{name} must be at least {least}, got {value}")
-    named, real = named_graphs(small), as_task(data)
+    named, real = named_graphs(small), classified(as_task(data), "the comparison of properties")
     check_named(named, real)
     sets: dict[str, list[Data]] = dict(named)
     if random_draws:

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphcondense.data.task import NodeTask, as_task
+from graphcondense.data.task import NodeTask, as_task, classified
 from graphcondense.evaluate.evaluator import FitResult, seeds_of
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator, model_of
@@ -176,7 +176,9 @@ def measure_robustness(
         raise ValueError(f"labels_of={labels_of!r} must be 'train' or 'train+val'")
     results.check_label(label)
     kind = model_of(model)
-    evaluator = NodeEvaluator(as_task(data, need_test=True), device=device, **options)
+    evaluator = NodeEvaluator(
+        classified(as_task(data, need_test=True), "robustness"), device=device, **options
+    )
     real = evaluator.real
     draws = seeds_of(graph_seeds, "graph_seeds")
     cells = product(poisons, rates)

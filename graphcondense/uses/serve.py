@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphcondense.data.task import NodeTask, as_task, read_labelled
+from graphcondense.data.task import NodeTask, as_task, classified, read_labelled
 from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator, Trained, model_of
@@ -384,7 +384,7 @@ def measure_serving(
             raise ValueError(f"{name} must be at least 1, got {value}")
     if hops < 0:
         raise ValueError(f"hops={hops} must not be negative")
-    real = as_task(data, need_test=True)
+    real = classified(as_task(data, need_test=True), "the measurement of serving")
     results.check_named(named, real)
     # New at test time: the test nodes; for choosing k: the validation nodes, test nodes unheard of.
     known = {"test": _without(real, "test"), "val": _without(real, "test", "val")}

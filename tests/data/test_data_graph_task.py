@@ -16,8 +16,9 @@ from torch_geometric.datasets import TUDataset
 
 from graphcondense.data import graph_checks, graph_reading, graph_task
 from graphcondense.data.graph_reading import as_graph_task, pack, stratified
-from graphcondense.data.graph_task import FITTING, METRICS, Encoding
+from graphcondense.data.graph_task import Encoding
 from graphcondense.data.ogb import import_ogb, open_ogb
+from graphcondense.data.targets import FITTING, METRICS
 from graphcondense.saved.graph_set import GraphSet
 
 INPUTS = ("x", "edge_index", "edge_attr", "y", "node_weight")

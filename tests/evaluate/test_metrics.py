@@ -12,8 +12,9 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphcondense.data.graph_reading import as_graph_task
-from graphcondense.data.graph_task import METRICS, GraphTask
+from graphcondense.data.graph_task import GraphTask
 from graphcondense.data.ogb import import_ogb
+from graphcondense.data.targets import METRICS
 from graphcondense.evaluate.metrics import (
     OGB_NAMES,
     SCORES,

@@ -1,0 +1,242 @@
+"""What closed forms say of nodes, for each kind of labels: what a teacher gives every node, how it
+is sharpened, what regressions learn, and how they are judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from graphcondense.domains.teachers import RidgeTeacher, TargetTeacher, Taught
+from graphcondense.kernels.ridge import centred_classes
+from graphcondense.ops.blocks import parts
+from graphcondense.ops.coarsen import Array
+from graphcondense.ops.place import Place
+
+if TYPE_CHECKING:
+    from graphcondense.domains.node import NodeSource
+
+SHARPNESS, TASK_SHARPNESS = 8.0, 2.0
+"""Usual power of soft labels over classes, and of probabilities of tasks."""
+THRESHOLDS = (0.5, 0.45, 0.4, 0.35, 0.3, 0.25, 0.2, 0.15, 0.1)
+"""Probabilities from which on a task may be said to have the label."""
+
+
+class Answers(Protocol):
+    """One kind of labels in closed forms."""
+
+    def teach(self, rows: Array, adj: sp.csr_matrix, real: NodeSource, place: Place) -> Taught:
+        """Labels of all nodes ``[N, C]`` from those of training nodes: features ``[N, d]`` and
+        ``Â [N, N]``."""
+        ...
+
+    def sharp(self, soft: Array, power: float | None) -> Array:
+        """Labels ``[N, C]`` that are surer by a power; ``None`` is the usual one."""
+        ...
+
+    def hard(self, soft: Array) -> Array:
+        """Labels ``[n, C]`` without doubt."""
+        ...
+
+    def centred(self, y: Tensor) -> Tensor:
+        """What regressions without a constant learn ``[n, C]``."""
+        ...
+
+    def right(self, said: Tensor, wanted: Tensor) -> Tensor:
+        """How well regressions say labels of real nodes ``[m]``, more is better."""
+        ...
+
+    def told(self, right: float, which: str) -> str:
+        """The mean of :meth:`right` over ``which`` nodes in words."""
+        ...
+
+    def share(self, right: float) -> str:
+        """This mean alone."""
+        ...
+
+    def held(self, real: NodeSource) -> tuple[Tensor, Tensor]:
+        """The nodes that judge, and their labels as :meth:`right` takes them: those of validation,
+        or else of training."""
+        ...
+
+
+@dataclass(frozen=True)
+class ClassAnswers:
+    """Soft labels over classes, rows of sum one.
+
+    Attributes:
+        classes: how many.
+    """
+
+    classes: int
+
+    def teach(self, rows: Array, adj: sp.csr_matrix, real: NodeSource, place: Place) -> Taught:
+        train, y = real.task.train.numpy(), real.labels.cpu().numpy()
+        return RidgeTeacher().teach(rows, adj, train, y, self.classes, real.validation, place)
+
+    def sharp(self, soft: Array, power: float | None) -> Array:
+        out: Array = np.empty(soft.shape, np.float32)
+        for block in parts(len(soft), 2**16):
+            sure = soft[block].astype(np.float64)
+            # Some entry of a row is one and stays one, however large the power.
+            powers = (sure / sure.max(1, keepdims=True)) ** (power or SHARPNESS)
+            out[block] = powers / powers.sum(1, keepdims=True)
+        return out
+
+    def hard(self, soft: Array) -> Array:
+        classes: Array = soft.argmax(1)
+        return classes
+
+    def centred(self, y: Tensor) -> Tensor:
+        return centred_classes(y, self.classes)
+
+    def right(self, said: Tensor, wanted: Tensor) -> Tensor:
+        return said.argmax(1) == wanted
+
+    def told(self, right: float, which: str) -> str:
+        return f"linear models are right on {right:.1%} of {which} nodes"
+
+    def share(self, right: float) -> str:
+        return f"{right:.1%}"
+
+    def held(self, real: NodeSource) -> tuple[Tensor, Tensor]:
+        return real.validation or (real.task.train, real.labels.cpu())
+
+
+@dataclass(frozen=True)
+class TargetAnswers:
+    """Targets ``[n, T]`` as models learn them: probabilities of tasks, or standardised numbers.
+
+    Attributes:
+        middle: mean of the known training targets ``[T]``.
+        scaled: brings targets of the data into this form.
+    """
+
+    middle: Tensor
+    scaled: Callable[[Tensor], Tensor]
+
+    def teach(self, rows: Array, adj: sp.csr_matrix, real: NodeSource, place: Place) -> Taught:
+        held = None
+        if real.validation is not None:
+            nodes, y = real.validation
+            held = nodes, self.scaled(y)
+        train, given = real.task.train.numpy(), real.targets.cpu().numpy()
+        return TargetTeacher(self.limits).teach(
+            rows, adj, train, given, self.middle.numpy(), held, place
+        )
+
+    limits = (-np.inf, np.inf)
+
+    def sharp(self, soft: Array, power: float | None) -> Array:
+        if power is not None:
+            raise ValueError(f"sharpness={power:g} is of labels that are classes or binary tasks")
+        return soft.astype(np.float32, copy=False)
+
+    def hard(self, soft: Array) -> Array:
+        raise ValueError("labels='hard' is for classes and binary tasks; numbers stay as they are")
+
+    def centred(self, y: Tensor) -> Tensor:
+        return y - self.middle.to(y)
+
+    def right(self, said: Tensor, wanted: Tensor) -> Tensor:
+        error = (said - self.centred(wanted).to(said)).square()
+        known: Tensor = error.nanmean(1)
+        return -known
+
+    def told(self, right: float, which: str) -> str:
+        return f"linear models have a mean squared error of {-right:.4f} on {which} nodes"
+
+    def share(self, right: float) -> str:
+        return f"{-right:.4f}"
+
+    def held(self, real: NodeSource) -> tuple[Tensor, Tensor]:
+        if real.validation is None:
+            return real.task.train, real.targets.cpu()
+        nodes, y = real.validation
+        return nodes, self.scaled(y)
+
+
+class BinaryAnswers(TargetAnswers):
+    """Probabilities of tasks.
+
+    Regressions seldom find a rare label likely, so its odds count from the probability above which
+    saying yes has the best micro-F1 on validation nodes: there a label becomes one half.
+    """
+
+    limits = (0.0, 1.0)
+
+    def teach(self, rows: Array, adj: sp.csr_matrix, real: NodeSource, place: Place) -> Taught:
+        taught = super().teach(rows, adj, real, place)
+        if real.validation is None or not taught.ridge:
+            return taught
+        nodes, y = (part.numpy() for part in real.validation)
+        said, known = taught.soft[nodes], ~np.isnan(y)
+
+        def f1(threshold: float) -> float:
+            yes, true = (said > threshold) & known, (y == 1) & known
+            return 2 * float((yes & true).sum()) / max(float(yes.sum() + true.sum()), 1.0)
+
+        threshold = max(THRESHOLDS, key=f1)
+        return replace(taught, soft=odds(taught.soft, 1.0, threshold), threshold=threshold)
+
+    def sharp(self, soft: Array, power: float | None) -> Array:
+        return odds(soft, power or TASK_SHARPNESS)
+
+    def right(self, said: Tensor, wanted: Tensor) -> Tensor:
+        """The F1 of each node's labels; one where it has none and is given none."""
+        known, true = ~wanted.isnan(), wanted == 1
+        yes = (said + self.middle.to(said) > 0.5) & known
+        hits, all_said = (yes & true).sum(1), yes.sum(1) + true.sum(1)
+        each: Tensor = torch.where(all_said > 0, 2 * hits / all_said.clamp_min(1), 1.0)
+        return each
+
+    def told(self, right: float, which: str) -> str:
+        return f"linear models have a mean F1 of {right:.1%} on {which} nodes"
+
+    def share(self, right: float) -> str:
+        return f"{right:.1%}"
+
+    def hard(self, soft: Array) -> Array:
+        out: Array = (soft > 0.5).astype(np.float32)
+        return out
+
+
+def odds(soft: Array, power: float, middle: float = 0.5) -> Array:
+    """Probabilities ``[N, T]`` whose odds are taken to a power, counted from those of ``middle``.
+
+    >>> odds(np.array([[0.0, 0.2, 0.5, 1.0]]), 1.0, 0.2).round(2).tolist()
+    [[0.0, 0.5, 0.800000011920929, 1.0]]
+    """
+    out: Array = np.empty(soft.shape, np.float32)
+    for block in parts(len(soft), 2**16):
+        likely = soft[block].astype(np.float64)
+        yes, no = (likely * (1 - middle)) ** power, ((1 - likely) * middle) ** power
+        out[block] = yes / np.maximum(yes + no, 1e-300)
+    return out
+
+
+def _of_targets(form: type[TargetAnswers]) -> Callable[[NodeSource], Answers]:
+    def made(real: NodeSource) -> Answers:
+        middle = real.targets.cpu().nanmean(0)
+        return form(middle, real.task.scaled)
+
+    return made
+
+
+ANSWERS: Mapping[str, Callable[[NodeSource], Answers]] = {
+    "classes": lambda real: ClassAnswers(real.num_classes),
+    "binary": _of_targets(BinaryAnswers),
+    "regression": _of_targets(TargetAnswers),
+}
+"""By the kind of labels."""
+
+
+def answers_of(real: NodeSource) -> Answers:
+    """What closed forms say of the nodes of a source."""
+    return ANSWERS[real.task.label_kind](real)

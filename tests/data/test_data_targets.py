@@ -1,0 +1,135 @@
+"""What labels of nodes are: by their looks, by what is said of them, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch_geometric.data import Data
+
+import graphcondense
+from graphcondense.data.task import as_task, read_labelled
+
+NAN = torch.nan
+
+
+def graph(y: Any, **given: Any) -> Data:
+    n = len(y)
+    masks = {
+        f"{split}_mask": torch.zeros(n, dtype=torch.bool) for split in ("train", "val", "test")
+    }
+    masks["train_mask"][: n // 2] = True
+    masks["val_mask"][n // 2 : n // 2 + n // 4] = True
+    masks["test_mask"][n // 2 + n // 4 :] = True
+    edges = torch.randint(n, (2, 3 * n), generator=torch.Generator().manual_seed(0))
+    data = Data(x=torch.randn(n, 3, generator=torch.Generator().manual_seed(1)), edge_index=edges)
+    return data.update({"y": y, **masks, **given})
+
+
+TASKS = torch.tensor([[1.0, 1], [0, 1], [1, 0], [0, 0]] * 4)
+NUMBERS = torch.arange(16) / 3
+
+
+@pytest.mark.parametrize(
+    ("y", "kind", "outputs", "metric"),
+    [
+        (torch.arange(16) % 3, "classes", 3, "accuracy"),
+        (torch.arange(16) % 3 + 0.0, "classes", 3, "accuracy"),
+        (TASKS, "binary", 2, "rocauc"),
+        (TASKS.long(), "binary", 2, "rocauc"),
+        (TASKS.bool(), "binary", 2, "rocauc"),
+        (NUMBERS, "regression", 1, "rmse"),
+        (torch.stack([NUMBERS, NUMBERS + 1], 1), "regression", 2, "rmse"),
+    ],
+)
+def test_labels_by_their_looks(y: Any, kind: str, outputs: int, metric: str) -> None:
+    task = as_task(graph(y))
+    assert (task.label_kind, task.num_outputs, task.metric) == (kind, outputs, metric)
+    assert (task.y.dim() == 1) == (kind == "classes")
+
+
+def test_what_is_said_of_labels_counts() -> None:
+    whole = torch.arange(16) % 3
+    assert as_task(graph(whole), label_kind="regression").y.shape == (16, 1)
+    assert as_task(graph(whole, label_kind="regression")).label_kind == "regression"
+    assert as_task(graph(whole), metric="r2").label_kind == "regression"
+    assert as_task(graph(TASKS, metric="macro-f1")).metric == "macro-f1"
+    one_hot = torch.eye(2).repeat(8, 1)
+    assert as_task(graph(one_hot), label_kind="classes").y.tolist() == [0, 1] * 8
+    assert as_task(graph(one_hot), label_kind="binary").y.shape == (16, 2)
+
+
+@pytest.mark.parametrize(
+    ("y", "given", "message"),
+    [
+        (torch.eye(2).repeat(8, 1), {}, "is one-hot: label_kind='classes' makes .*'binary'"),
+        (torch.arange(32).reshape(16, 2) % 5, {}, "whole numbers other than 0 and 1"),
+        (torch.full((16, 2), 0.5), {}, "add up to one: if they are probabilities"),
+        (torch.arange(16) * 5.0, {}, "if y are numbers say label_kind='regression'"),
+        (NUMBERS, {"label_kind": "numbers"}, "label_kind='numbers': choose one of classes"),
+        (NUMBERS, {"label_kind": "classes"}, "fractional values"),
+        (NUMBERS, {"metric": "f1"}, "label y that is not 0, 1 or NaN"),
+        (NUMBERS, {"label_kind": "regression", "metric": "f1"}, "'f1' does not fit the labels"),
+        (TASKS + 1, {"label_kind": "binary"}, "node 0 has a label y that is not 0, 1 or NaN"),
+        (NUMBERS / 0.0, {"label_kind": "regression"}, "has an infinite target y"),
+        (NUMBERS * NAN, {"label_kind": "regression"}, "none of the 8 train nodes"),
+        (torch.stack([NUMBERS, NUMBERS * NAN], 1), {}, "task 1 has no label in the training"),
+        (0 * NUMBERS + 2.5, {}, "target 0 is 2.5 for all training nodes"),
+        (TASKS * torch.tensor([1.0, 0.0]), {"label_kind": "binary"}, "task 1 has no training node"),
+        (torch.ones(16, 2), {}, "task 0, 1 has no training node of class 0"),
+        (NUMBERS * 1e30, {"label_kind": "regression"}, "target of data.y"),
+        (torch.zeros(16, 0), {"label_kind": "regression"}, "no columns"),
+        (torch.zeros(15, 2), {"label_kind": "regression"}, "has 15 labels|16 nodes"),
+    ],
+)
+def test_what_is_refused_names_the_way_out(y: Any, given: Any, message: str) -> None:
+    data = graph(torch.arange(16) % 2)
+    data.y = y
+    with pytest.raises(ValueError, match=message):
+        as_task(data, **given)
+
+
+def test_holes_are_nodes_without_a_label_where_all_of_a_node_are() -> None:
+    y = TASKS.clone()
+    y[0, 0], y[1], y[-1] = NAN, NAN, NAN
+    task = as_task(graph(y))
+    assert task.unlabelled == {"train": 1, "val": 0, "test": 1}
+    assert task.y[0].isnan().tolist() == [True, False]
+
+
+def test_a_task_is_not_read_as_something_else() -> None:
+    with pytest.raises(ValueError, match="NodeTask has its kind of labels"):
+        as_task(as_task(graph(NUMBERS)), metric="mae")
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (torch.zeros(4), r"has labels \[4, 1\], data needs \[nodes, 2\]"),
+        (torch.zeros(4, 3), r"has labels \[4, 3\]"),
+        (torch.full((4, 2), 1.5), "the label 1.5"),
+        (torch.full((4, 2), NAN), "all NaN"),
+    ],
+)
+def test_a_small_graph_has_the_labels_of_the_real_one(y: Any, message: str) -> None:
+    real = as_task(graph(TASKS))
+    small = Data(x=torch.randn(4, 3), y=y)
+    with pytest.raises(ValueError, match=message):
+        read_labelled(small, real)
+    small.y = torch.full((4, 2), 0.25)
+    assert read_labelled(small, real)[3].tolist() == [[0.25, 0.25]] * 4
+
+
+def test_files_without_a_split_get_shares(tmp_path: Any) -> None:
+    data = graph(torch.arange(100) / 7)
+    for split in ("train", "val", "test"):
+        del data[f"{split}_mask"]
+    torch.save(data, tmp_path / "numbers.pt")
+    opened: Any = graphcondense.data.load(tmp_path / "numbers.pt")
+    parts = [int(opened[f"{split}_mask"].sum()) for split in ("train", "val", "test")]
+    assert parts == [10, 10, 80]
+    again: Any = graphcondense.data.load(tmp_path / "numbers.pt", seed=1)
+    assert not torch.equal(opened.train_mask, again.train_mask)
+    with pytest.raises(ValueError, match="take split='seeded'"):
+        graphcondense.data.load(tmp_path / "numbers.pt", split="random")

@@ -1,0 +1,141 @@
+"""Nodes with several labels, or with numbers as targets: what every method makes of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import graphcondense
+from graphcondense.data.task import NodeTask, as_task
+from graphcondense.domains.node import NodeSource
+from graphcondense.methods import all_methods
+from graphcondense.objectives.gradient import GradientMatching
+from graphcondense.run import build
+from tests.cases import tensors
+from tests.targets import ABLE, KINDS, VARIANTS, made, targets_graph
+
+
+def bits(small: Any) -> list[tuple[Any, ...]]:
+    return [(t.dtype, t.shape, t.contiguous().numpy().tobytes()) for t in tensors(small)]
+
+
+def test_which_methods_there_are() -> None:
+    wanted = {"quotient", "gcond", "doscond", "gcdm", "gecc", "averaging"}
+    assert {*wanted, "random", "herding", "kcenter", "degree", "pagerank"} <= {*ABLE}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", [*ABLE, *VARIANTS])
+def test_a_budget_is_met_twice_with_the_same_bits(name: str, kind: str, tmp_path: Path) -> None:
+    data = targets_graph(kind)
+    small = made(data, name, out=tmp_path / "run")
+    assert bits(small) == bits(made(data, name))
+    assert small.num_nodes == sum(small.condensed["budget"]["per_class"]) == 10
+    assert small.y.shape == (10, data.y.shape[1])
+    assert bool(torch.isfinite(small.x).all() and torch.isfinite(small.y).all())
+    told = small.condensed["data"]
+    assert told["label_kind"] == data.label_kind
+    assert told["tasks"] == data.y.shape[1]
+    if data.label_kind == "binary":
+        assert 0 <= float(small.y.min()) <= float(small.y.max()) <= 1
+    else:  # in the targets' own units
+        assert 0 < float(small.y.mean()) < 20
+    assert bits(graphcondense.load(tmp_path / "run")) == bits(small)
+
+
+@pytest.mark.parametrize("kind", ["tasks", "number"])
+@pytest.mark.parametrize("name", ABLE)
+@pytest.mark.parametrize("form", ["other", "holes"])
+def test_no_label_of_a_test_node_is_read(name: str, kind: str, form: str) -> None:
+    task = as_task(targets_graph(kind))
+    poisoned = task.y.clone()
+    other = 1 - poisoned[task.test] if task.label_kind == "binary" else -50 * poisoned[task.test]
+    poisoned[task.test] = other
+    if form == "holes":
+        poisoned[task.test[1:]] = torch.nan
+    assert bits(made(replace(task, y=poisoned), name)) == bits(made(task, name))
+
+
+@pytest.mark.parametrize("kind", ["tasks", "numbers"])
+@pytest.mark.parametrize("name", ABLE)
+def test_holes_stay_holes_alone(name: str, kind: str) -> None:
+    """A hole is at most where a real node has one; a mean is over what is known."""
+    data = targets_graph(kind, holes=0.2)
+    small = made(data, name)
+    assert bool(torch.isfinite(small.x).all())
+    assert not bool(small.y.isinf().any())
+    assert not bool(small.y.isnan().all(1).any())
+    if name in ("quotient", "averaging", "gecc"):
+        assert bool(torch.isfinite(small.y).all())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_group_stands_for_a_class(kind: str) -> None:
+    task = as_task(targets_graph(kind))
+    source = NodeSource(task)
+    assert source.num_classes == {"tasks": 1, "task": 2, "numbers": 1, "number": 5}[kind]
+    assert int(source.counts.sum()) == len(task.train)
+    assert int(source.counts.min()) > 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_others_say_why_not_before_any_work(kind: str) -> None:
+    data = targets_graph(kind)
+    unable = [n for (n, k), cls in all_methods().items() if k == "node" and n not in ABLE]
+    assert "cgc" in unable
+    assert "gc-sntk" in unable
+    for name in unable:
+        with pytest.raises(ValueError, match=f"{name} condenses one class a node alone.*quotient"):
+            graphcondense.condense(data, name, nodes=10, progress=False)
+
+
+def test_what_goes_with_classes_alone_is_refused() -> None:
+    data = targets_graph("number")
+    for options in ({"epsilon": 3.0}, {"pseudo_labels": 2}):
+        with pytest.raises(ValueError, match="needs one class a node"):
+            made(data, "gecc", **options)
+    with pytest.raises(ValueError, match="labels='hard' is for classes and binary tasks"):
+        made(data, "quotient", labels="hard")
+    with pytest.raises(ValueError, match="sharpness=2 is of labels that are classes or binary"):
+        made(data, "quotient", sharpness=2.0)
+    hard = made(targets_graph("tasks"), "quotient", labels="hard")
+    assert {*hard.y.unique().tolist()} <= {0.0, 1.0}
+
+
+@pytest.mark.parametrize("name", ["quotient", "gecc"])
+def test_a_graph_that_has_grown(name: str) -> None:
+    data = targets_graph("number")
+    task = as_task(data)
+    before = task.subgraph(torch.arange(50))
+    small = graphcondense.condense(before, name, nodes=10, progress=False)
+    grown = graphcondense.update(small, task, progress=False)
+    assert bool(torch.isfinite(grown.y).all())
+    assert grown.num_nodes == 10
+    other = as_task(targets_graph("numbers"))
+    with pytest.raises(ValueError, match="has 1 tasks, the new data 3"):
+        graphcondense.update(small, other, progress=False)
+
+
+@pytest.mark.parametrize("holes", [0.0, 0.3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_closed_form_is_autograds_gradient(kind: str, holes: float) -> None:
+    task: NodeTask = as_task(targets_graph(kind, holes))
+    source = NodeSource(task, dtype=torch.float64)
+    method: Any = build("gcond-x", "node", nodes=10, num_layers=2, hidden_channels=7)
+    rng = torch.Generator().manual_seed(0)
+    parts = method.parts(source, rng)
+    pool = parts.pool(parts.syn, parts.real, rng)
+    learner = next(pool)
+
+    def slope(path: Any) -> tuple[Tensor, Tensor]:
+        loss = GradientMatching(path=path)(parts.syn, parts.real, learner, rng)
+        (grad,) = torch.autograd.grad(loss, [parts.syn.x])
+        return loss.detach(), grad
+
+    for one, two in zip(slope("closed"), slope("autograd"), strict=True):
+        torch.testing.assert_close(one.double(), two.double(), rtol=1e-9, atol=1e-9)

@@ -1,0 +1,42 @@
+"""Graphs whose nodes have several labels, or numbers as targets, and what condenses them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch_geometric.data import Data
+
+import graphcondense
+from graphcondense.methods import all_methods
+
+KINDS = ("tasks", "task", "numbers", "number")
+ABLE = sorted(
+    name
+    for (name, kind), cls in all_methods().items()
+    if kind == "node" and {"binary", "regression"} <= {*cls.label_kinds}
+)
+LEARN = {"gcond", "doscond", "gcdm"}
+VARIANTS = ("gcond-x", "doscond-x", "gcdm-x")
+
+
+def targets_graph(kind: str, holes: float = 0.0, n: int = 60) -> Data:
+    """A random graph whose labels follow the features."""
+    rng = torch.Generator().manual_seed(5)
+    x = torch.randn(n, 6, generator=rng)
+    said = x @ torch.randn(6, 3 if kind in ("tasks", "numbers") else 1, generator=rng)
+    y = (said > 0.3).float() if kind in ("tasks", "task") else 3 * said + 10
+    if holes:
+        y = torch.where(torch.rand(y.shape, generator=rng) < holes, torch.nan, y)
+    order = torch.randperm(n, generator=rng)
+    parts = {"train": order[:30], "val": order[30:45], "test": order[45:]}
+    masks = {f"{k}_mask": torch.zeros(n).index_fill(0, v, 1).bool() for k, v in parts.items()}
+    data = Data(x=x, edge_index=torch.randint(n, (2, 200), generator=rng), y=y, **masks)
+    data.label_kind = "binary" if kind in ("tasks", "task") else "regression"
+    return data
+
+
+def made(data: Any, name: str, **options: Any) -> Any:
+    if name.split("-")[0] in LEARN:
+        options = {"epochs": 2, "validations": 0, **options}
+    return graphcondense.condense(data, name, progress=False, **{"nodes": 10, **options})
