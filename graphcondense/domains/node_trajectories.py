@@ -221,7 +221,9 @@ class StudentNodes(NodeSynthetic):
 
     def _whole(self) -> Batch:
         whole = super()._whole().shown(lambda x: x * self.scale)
-        return whole if self.logits is None else whole._replace(y=self.logits.softmax(1))
+        if self.logits is None:
+            return whole
+        return whole._replace(y=self.logits.softmax(1), group=self.y)
 
     def batches(self) -> list[Batch]:
         whole = self._whole()

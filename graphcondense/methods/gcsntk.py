@@ -179,7 +179,8 @@ class SoftLabelled(NodeSynthetic):
 
     def _whole(self) -> Batch:
         """With what is regressed on: distributions less ``1 / C``."""
-        return super()._whole()._replace(y=self.labels - 1 / self.num_classes)
+        y = self.labels - 1 / self.num_classes
+        return super()._whole()._replace(y=y, group=self.y)
 
     def batches(self) -> list[Batch]:
         whole = self._whole()
