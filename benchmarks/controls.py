@@ -18,6 +18,7 @@ from torch import Generator, Tensor
 from torch_geometric.data import Data
 
 from graphcondense.data.task import NodeTask
+from graphcondense.domains.answers import answers_of
 from graphcondense.domains.coarse import seeded
 from graphcondense.domains.node import NodeSource, small_graph
 from graphcondense.evaluate.floors import of_each, shuffled
@@ -57,7 +58,7 @@ def lesson(task: NodeTask, seed: int) -> Lesson:
     began = time.process_time()
     seen, method = NodeSource(task, validates=True), Quotient()
     rows, taught = method.taught(seen, seeded(Generator().manual_seed(seed)))
-    sharp = method.sharp(taught.soft)
+    sharp = answers_of(seen).sharp(taught.soft, method.sharpness)
     for _ in range(HOPS):
         rows = seen.task.gcn_adj @ rows
     seconds = time.process_time() - began

@@ -519,10 +519,11 @@ def evaluate(
                 row = replace(row, test_error=error)
             rows.append(row)
     if "mean" in baselines and (floor := evaluator.mean()) is not None:
+        of_graphs = any(row.set_graphs is not None for row in rows)
         for one in contestants:
             result = replace(floor, model=one.name)
             row = _row("mean", [], one.predictor, one.edge_weights, [result])
-            rows.append(replace(row, set_graphs=0))
+            rows.append(replace(row, set_graphs=0) if of_graphs else row)
     name = contestants[0].name
     times = {row.label: row for row in rows if row.model == name}
     plain = evaluator.plain_seconds(plain_epochs) if plain_epochs else None

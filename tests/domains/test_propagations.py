@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.task import as_task
+from graphcondense.domains.answers import ClassAnswers
 from graphcondense.domains.propagations import (
     RIDGES,
     SmallGraph,
@@ -20,15 +21,19 @@ from graphcondense.domains.propagations import (
 )
 from tests.cases import toy_graph
 
+ANSWERS = ClassAnswers(3)
+
 
 def drawn() -> tuple[Teaching, SmallGraph, Tensor]:
     """A teacher who knows all classes of the toy graph, and a small graph of 9 nodes with random
     features."""
     task, rng = as_task(toy_graph()), np.random.default_rng(0)
     x, labels = np.asarray(task.x_array), np.eye(3)[task.y.numpy()]
-    teaching = Teaching.of(x, task.adj, task.gcn_adj, labels, task.val, task.y[task.val])
+    teaching = Teaching.of(x, task.adj, task.gcn_adj, labels, task.val, task.y[task.val], ANSWERS)
     links = rng.random((9, 9)) < 0.3
-    small = SmallGraph(sp.csr_matrix((links | links.T).astype(float)), np.eye(3)[np.arange(9) % 3])
+    small = SmallGraph(
+        sp.csr_matrix((links | links.T).astype(float)), np.eye(3)[np.arange(9) % 3], ANSWERS
+    )
     return teaching, small, torch.from_numpy(rng.normal(size=(9, x.shape[1])).astype(np.float32))
 
 

@@ -18,10 +18,10 @@ from graphcondense.data.targets import METRICS
 from graphcondense.evaluate.metrics import (
     OGB_NAMES,
     SCORES,
-    check_scorable,
     ogb_metric,
     scores_of,
 )
+from graphcondense.evaluate.reading import check_graphs
 
 SEEDS, M, T = 4, 60, 3
 
@@ -138,19 +138,19 @@ def test_a_diverged_seed_has_no_score_and_spoils_no_other(name):
 )
 def test_scores_that_are_not_defined(split, metric, value, message):
     known = task(metric)
-    check_scorable(known, split)
+    check_graphs(known, split)
     y = known.graphs.y.clone()
     y[getattr(known, split)] = value
     with pytest.raises(ValueError, match=message):
-        check_scorable(replace(known, graphs=replace(known.graphs, y=y)), split)
+        check_graphs(replace(known, graphs=replace(known.graphs, y=y)), split)
     with pytest.raises(ValueError, match=f"no .* graphs.*give the split '{split}'"):
-        check_scorable(replace(known, **{split: torch.empty(0, dtype=torch.long)}), split)
+        check_graphs(replace(known, **{split: torch.empty(0, dtype=torch.long)}), split)
 
 
 def test_one_label_is_enough_for_accuracy():
     known = task("accuracy")
     y = torch.ones_like(known.graphs.y)
-    check_scorable(replace(known, graphs=replace(known.graphs, y=y)), "test")
+    check_graphs(replace(known, graphs=replace(known.graphs, y=y)), "test")
 
 
 def test_the_bare_scores_refuse_one_label():
