@@ -65,7 +65,7 @@ class Real:
 def through_the_network(syn: Synthetic, real: Any, learner: Learner, rng: Generator) -> Tensor:
     """An objective in which the network's weights, and a draw, decide where the rows go."""
     noise = 0.1 * torch.randn(4, 3, generator=rng)
-    (x,), y, _ = syn.batch()
+    (x,), y, *_ = syn.batch()
     if not learner.params:
         return (x + noise).square().sum()
     target = sum(t.sum() for t in learner.target.values()) if learner.target else 1.0

@@ -14,11 +14,11 @@ from torch.utils.data import IterableDataset, Subset
 from torch_geometric.data import Batch, Data, HeteroData, InMemoryDataset
 from torch_geometric.datasets import TUDataset
 
-from graphcondense.data import graph_checks, graph_reading, graph_task
+from graphcondense.data import graph_checks, graph_reading
 from graphcondense.data.graph_reading import as_graph_task, pack, stratified
 from graphcondense.data.graph_task import Encoding
 from graphcondense.data.ogb import import_ogb, open_ogb
-from graphcondense.data.targets import FITTING, METRICS
+from graphcondense.data.targets import BINS, FITTING, METRICS
 from graphcondense.saved.graph_set import GraphSet
 
 INPUTS = ("x", "edge_index", "edge_attr", "y", "node_weight")
@@ -447,7 +447,7 @@ def test_a_task_is_written_in_a_line() -> None:
 
 
 def test_bins_of_regression_all_have_training_graphs() -> None:
-    for targets in ([0.0] * 5 + [1.0, 2.0, 3.0], [1.0, 2.0, 3.0], [1.0] * 4, range(20)):
+    for targets in ([0.0] * 5 + [1.0, 2.0, 3.0], [1.0, 2.0, 3.0], [1.0] * 4 + [2.0], range(20)):
         data = [ring(2, torch.tensor([[float(t)]])) for t in [*targets, -50.0, 50.0]]
         n = len(data)
         parts = {"train": torch.arange(n - 2), "test": torch.arange(n - 2, n)}
@@ -456,19 +456,25 @@ def test_bins_of_regression_all_have_training_graphs() -> None:
         assert set(own.tolist()) == set(range(task.num_groups))
         assert task.groups[-2:].tolist() == [0, task.num_groups - 1]
         assert torch.equal(own, own.sort().values)
-    assert task.num_groups == graph_task.BINS
+    assert task.num_groups == BINS
     assert own.bincount().tolist() == [4] * 5
 
 
 def test_target_scale() -> None:
     nan = float("nan")
-    rows = [[1.0, nan], [3.0, 5.0], [nan, 5.0], [100.0, 100.0]]
+    rows = [[1.0, nan], [3.0, 5.0], [nan, 7.0], [100.0, 100.0]]
     data = [ring(2, torch.tensor([row])) for row in rows]
     task = as_graph_task(data, {"train": torch.arange(3), "test": torch.tensor([3])})
     mean, std = task.target_scale
-    assert (mean.tolist(), std.tolist()) == ([2, 5], [1, 1])  # a constant is not divided by zero
+    assert (mean.tolist(), std.tolist()) == ([2, 6], [1, 1])
     mean, std = as_graph_task(rings("tasks"), split()).target_scale
     assert (mean.tolist(), std.tolist()) == ([0] * 3, [1] * 3)
+
+
+def test_a_constant_target_is_refused() -> None:
+    data = [ring(2, torch.tensor([[2.0, value]])) for value in (1.0, 3.0, 5.0)]
+    with pytest.raises(ValueError, match="target 0 is 2 for all training graphs: nothing can be"):
+        as_graph_task(data, {"train": torch.arange(2), "test": torch.tensor([2])})
 
 
 def test_digest_sees_all_but_test_labels() -> None:
@@ -760,8 +766,8 @@ def test_tasks_that_cannot_be_learnt() -> None:
 
 def test_metrics() -> None:
     assert {m for fitting in FITTING.values() for m in fitting} == set(METRICS)
-    with pytest.raises(ValueError, match="metric='f1': choose one of accuracy"):
-        as_graph_task(rings(), metric="f1")
+    with pytest.raises(ValueError, match="metric='f2': choose one of accuracy"):
+        as_graph_task(rings(), metric="f2")
     with pytest.raises(ValueError, match="'rmse' does not fit the labels, which are classes"):
         as_graph_task(rings(), metric="rmse")
     task = as_graph_task(rings(), split())

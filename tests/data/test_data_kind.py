@@ -161,7 +161,7 @@ def test_the_flag_says_what_labels_of_a_file_are(tmp_path: Path) -> None:
     for kind in ("classes", "regression"):
         assert Where(data=str(path), label_kind=kind).load().label_kind == kind
     with pytest.raises(ValueError, match="--label-kind classes is for sets of graphs"):
-        Where(data="cora", label_kind="classes").load()
+        Where(data="digits-images", label_kind="classes").load()
 
 
 def test_a_evaluator_of_a_matrix_is_of_users() -> None:

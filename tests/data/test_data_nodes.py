@@ -521,7 +521,7 @@ def test_splits_cost_nothing_of_the_size_of_a_label(tmp_path):
     with pytest.raises(ValueError, match="4,000 different values for 4,000 nodes"):
         gd.load(path)
     write_npz(path, y=np.linspace(0, 1, 9))
-    with pytest.raises(ValueError, match="ids: y has fractional"):
+    with pytest.raises(ValueError, match="ids: target 0 is 1 for all training nodes"):
         gd.load(path)
 
 

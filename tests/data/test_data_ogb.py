@@ -187,7 +187,9 @@ def test_processed_file_with_code_is_refused(tiny_arxiv):
         load("ogbn-arxiv", tiny_arxiv)
 
 
-def test_multi_label_opens_and_is_refused_as_a_task(written, monkeypatch, tmp_path):
+def test_multi_label_opens_and_is_a_task_where_both_labels_are_there(
+    written, monkeypatch, tmp_path
+):
     root, meta, _ = written
 
     def several(known: Named, base: Path) -> Data:
@@ -200,10 +202,10 @@ def test_multi_label_opens_and_is_refused_as_a_task(written, monkeypatch, tmp_pa
     monkeypatch.setattr(nodes, "KNOWN", (changed,))
     data = load("ogbn-proteins", tmp_path)
     assert data.y.shape == (2708, 112)
-    with pytest.raises(ValueError, match="multi-label"):
+    with pytest.raises(ValueError, match="has no training node of class 1"):
         as_task(data)
-    with pytest.raises(ValueError, match="one class a node"):
-        load("ogbn-proteins", tmp_path, split="seeded")
+    data.y[::2] = 1
+    assert as_task(data).label_kind == "binary"
 
 
 @pytest.mark.parametrize(

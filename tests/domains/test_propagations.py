@@ -79,7 +79,7 @@ def test_the_loss_is_the_error_at_all_nodes() -> None:
 def test_scores_count_right_answers() -> None:
     teaching, small, z = drawn()
     right = teaching.right(small, z)
-    assert right.shape == teaching.classes.shape
+    assert right.shape == teaching.wanted.shape
     steps = right * 4 * len(RIDGES)
     assert torch.allclose(steps, steps.round(), atol=1e-4)
 
