@@ -42,7 +42,7 @@ for name in sys.argv[1:]:
 """
 LONG = {
     *("affinity-gs", "algebraic-jc", "variation-edges", "variation-neighborhoods"),
-    *("bonsai", "gcsr", "gdem"),
+    *("bonsai", "gcsr", "gdem", "geom", "sfgc"),
 }
 """Methods that take more than 10 seconds of such a graph; they are not looked at here."""
 REFUSED = {"kron"}
