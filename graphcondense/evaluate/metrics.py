@@ -159,9 +159,9 @@ def f1(out: Tensor, y: Tensor) -> Tensor:
 
 
 def macro_f1(out: Tensor, y: Tensor) -> Tensor:
-    """Macro-F1 ``[S]``: the mean over tasks of their F1, zero for a task that has no positive label
-    and gets none."""
-    return _share(*_counted(out, y)).mean(-1)
+    """Macro-F1 ``[S]``: the mean of the F1 of all tasks that have a label, zero for one that has no
+    positive label and gets none."""
+    return _share(*_counted(out, y))[:, ~y.isnan().all(0)].mean(-1)
 
 
 def _counted(out: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

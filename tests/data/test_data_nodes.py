@@ -522,7 +522,7 @@ def test_splits_cost_nothing_of_the_size_of_a_label(tmp_path):
         gd.load(path)
     write_npz(path, y=np.linspace(0, 1, 9))
     with pytest.raises(ValueError, match="ids: target 0 is 1 for all training nodes"):
-        gd.load(path)
+        as_task(gd.load(path))
 
 
 def test_rows_below_one_stay_as_they_are(tmp_path):
