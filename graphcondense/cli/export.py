@@ -35,10 +35,7 @@ def command_export(argv: list[str]) -> object:
     options: Record = flags.values(args)
     run = Path(args.run).expanduser()
     to = args.out or (run if run.is_dir() else run.parent) / "hub"
-    try:
-        folder = export(load(run), to, **options)
-    except ImportError as error:  # a missing extra is the user's to install
-        raise ValueError(str(error)) from error
+    folder = export(load(run), to, **options)
     files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
     for name, size in files.items():
         say(f"written: {folder / name} ({said(size)})")

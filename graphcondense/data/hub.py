@@ -16,7 +16,6 @@ import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -25,6 +24,7 @@ import yaml
 from torch import Tensor
 
 from graphcondense.data.catalogue import find
+from graphcondense.ops.extras import need
 from graphcondense.ops.files import write_all
 from graphcondense.ops.markdown import escaped
 from graphcondense.ops.tables import Table
@@ -87,13 +87,12 @@ def export(
     Raises:
         ValueError: no licence or source is known, files are there, an unknown format, or a set that
             cannot be saved.
-        ImportError: the extra ``hub`` is missing.
+        MissingExtraError: the extra ``hub`` is missing.
     """
     if format != "hub":
         raise ValueError(f"format={format!r} is unknown; there is 'hub'")
     for package in ("pyarrow", "mlcroissant"):
-        if find_spec(package) is None:
-            raise ImportError(f"export needs {package}: pip install 'graphcondense[hub]'")
+        need(package, "hub", "export")
     contents = contents_of(small)
     record: Record = getattr(small, "condensed", None) or {}
     about = _about(contents, record, name, licence, source)

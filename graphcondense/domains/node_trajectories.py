@@ -154,10 +154,6 @@ class StructureFree(NodeTrajectories):
     student_lr: Positive = 1.0
     steps: Natural = 300
 
-    @property
-    def pair_bytes(self) -> int:
-        return 0
-
     def further_identity(self) -> Record:
         return {"scaled": True} if self.scaled else {}
 

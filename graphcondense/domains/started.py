@@ -13,17 +13,15 @@ from graphcondense.ops.fields import Natural, NonNegative
 
 @dataclass(frozen=True, kw_only=True)
 class StartedNodes(NodeMethod):
-    """Nodes that start from training nodes, and weighted edges; no method by itself.
+    """Nodes that start from training nodes; no method by itself.
 
     Attributes:
-        threshold: exported edges are those of weight above it.
         init: which training nodes of a class its synthetic nodes start from; or centres of clusters
             of them, ``"kmeans"`` or ``"fuzzy"``, see
             :func:`~graphcondense.domains.node.start_nodes`.
         init_hops: they start from rows of ``Â^init_hops X``.
     """
 
-    threshold: NonNegative = 0.01
     init: Literal["random", "kcenter", "herding", "kmeans", "fuzzy"] = "herding"
     init_hops: Natural = 2
 
@@ -31,10 +29,21 @@ class StartedNodes(NodeMethod):
     def propagates(self) -> bool:
         return self.init_hops > 0
 
-    @property
-    def pair_bytes(self) -> int:
-        return 2 * EDGE_BYTES
-
     def first_nodes(self, real: NodeSource, rng: Generator) -> tuple[Tensor, Tensor]:
         """Features ``[n, d]`` and classes ``[n]`` before the first update."""
         return start_nodes(real, self.sizes(real), self.init, self.init_hops, rng)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithEdges(NodeMethod):
+    """Weighted edges beside the nodes; no method by itself.
+
+    Attributes:
+        threshold: exported edges are those of weight above it.
+    """
+
+    threshold: NonNegative = 0.01
+
+    @property
+    def pair_bytes(self) -> int:
+        return 2 * EDGE_BYTES

@@ -13,6 +13,7 @@ from graphcondense.core.types import Batch
 from graphcondense.domains.mixing import class_mixing
 from graphcondense.domains.node import NodeSource, NodeSynthetic, scale_of
 from graphcondense.domains.node_trajectories import NodeTrajectories
+from graphcondense.domains.started import WithEdges
 from graphcondense.domains.structure import Identity, Structure
 from graphcondense.nn.propagate import propagate
 from graphcondense.objectives.trajectory import TrajectoryMatching
@@ -20,7 +21,7 @@ from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
-class GCSR(NodeTrajectories):
+class GCSR(WithEdges, NodeTrajectories):
     """Edges by self-expression in closed form, features by trajectory matching.
 
     Synthetic nodes express each other, near to how real classes are joined:

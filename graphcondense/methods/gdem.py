@@ -13,7 +13,7 @@ from graphcondense.core.method import Parts
 from graphcondense.core.pools import Idle
 from graphcondense.core.types import Batch, Schedule, Synthetic
 from graphcondense.domains.node import NodeSource, scale_of, small_graph, taken_in_turn
-from graphcondense.domains.started import StartedNodes
+from graphcondense.domains.started import StartedNodes, WithEdges
 from graphcondense.objectives.eigenbasis import EigenbasisMatching
 from graphcondense.ops.fields import Count, Natural, NonNegative, Share, SomeShare
 from graphcondense.ops.spectral import components, laplacian_ends
@@ -67,7 +67,7 @@ class EigenGraph(Synthetic):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GDEM(StartedNodes):
+class GDEM(WithEdges, StartedNodes):
     """Graph distillation with eigenbasis matching: no network, so no bias to one.
 
     Learns in turn features and eigenvectors ``U'`` of a small graph whose eigenvalues are the ends

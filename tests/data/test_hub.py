@@ -173,7 +173,7 @@ def test_unknown_formats_and_missing_extras(
     with pytest.raises(ValueError, match="format='zip' is unknown; there is 'hub'"):
         graphcondense.export(small, tmp_path, format="zip", **ORIGIN)
     monkeypatch.setitem(sys.modules, "mlcroissant", None)
-    with pytest.raises(ImportError, match=r"pip install 'graphcondense\[hub\]'"):
+    with pytest.raises(ImportError, match=r"pip install \"graphcondense\[hub\]\""):
         graphcondense.export(small, tmp_path, **ORIGIN)
 
 

@@ -25,6 +25,7 @@ NEEDED: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("gcond", "node"): [{"structure": "bernoulli"}],
     ("mcond", "node"): [{"structure": "bernoulli"}],
     ("msgc", "node"): [{"structure": "bernoulli"}],
+    ("sfgc", "node"): [{"choose_by": "ntk", "kernel_ridge": 0.5, "validations": 1}],
     ("sgdd", "node"): [{"structure": "bernoulli"}],
     ("simgc", "node"): [{"structure": "bernoulli"}],
     ("gc-sntk", "node"): [{"structure": "mlp"}, {"learn_labels": True}],
@@ -46,11 +47,11 @@ def unread(cls: type[Method], monkeypatch: pytest.MonkeyPatch, **options: Any) -
         return object.__getattribute__(self, name)
 
     def watched(work: Any) -> Any:
-        def during(*args: Any) -> Any:
+        def during(*args: Any, **options: Any) -> Any:
             nonlocal working
             working += 1
             try:
-                out = work(*args)
+                out = work(*args, **options)
                 if isinstance(out, Parts) and out.fit is not None:
                     out.fit()
                 return out
@@ -60,11 +61,12 @@ def unread(cls: type[Method], monkeypatch: pytest.MonkeyPatch, **options: Any) -
         return during
 
     monkeypatch.setattr(cls, "__getattribute__", recorded, raising=False)
-    name = "parts" if cls.solve is Method.solve else "solve"
-    monkeypatch.setattr(cls, name, watched(getattr(cls, name)))
+    own = [n for n in ("condense", "scorer") if getattr(cls, n) is not getattr(Method, n)]
+    for name in ("parts" if cls.solve is Method.solve else "solve", *own):
+        monkeypatch.setattr(cls, name, watched(getattr(cls, name)))
     case = CASES[cls.name, cls.kind]()
     less = {"validations": 0} if cls.solve is Method.solve else {}
-    case.condense(**less, **options)
+    case.condense(**{**less, **options})
     return names - read
 
 
