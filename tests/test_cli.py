@@ -440,7 +440,8 @@ def test_bench(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr()
     assert "2 of 3 cells are there" in said.err
     page = Path("results.md").read_text()
-    assert page.count("| gecc |") == 2, "the best epoch and the last"
+    assert page.count("| gecc |") == 3, "the best epoch, the last, and the differences"
+    assert "| gecc | undecided " in page, "one condensation decides nothing"
     assert "graphcondense bench --data digits --nodes 20 --models MLP,LabelProp" in page
     assert Path("results/bench-digits-20.png").stat().st_size > 5000
     cells = Path("runs/bench/digits-20")

@@ -18,12 +18,14 @@ import graphcondense
 from graphcondense import cli, uses
 from graphcondense.cli import bench, continual, demo, evaluate, flags, help, index, listing
 from graphcondense.cli import condense as condense_cli
+from graphcondense.cli import export as export_cli
 from graphcondense.cli import robustness as robustness_cli
 from graphcondense.cli import runs as runs_cli
 from graphcondense.cli.flags import HelpAsked, Option, Parser
 from graphcondense.cli.measure import MEASURES, SPACE
 from graphcondense.core.method import REGISTRY
 from graphcondense.data import open_small
+from graphcondense.evaluate.comparison import compare
 from graphcondense.evaluate.graphs import GraphTraining
 from graphcondense.evaluate.images import ImageTraining
 from graphcondense.evaluate.nodes import Training
@@ -44,13 +46,16 @@ OWN = (
     demo.Demo,
     bench.Grid,
     listing.Listed,
+    export_cli.Target,
 )
 TRAININGS = (Training, GraphTraining, ImageTraining, RowsTraining)
 BEHIND = {
     "evaluate": (graphcondense.evaluate.evaluate, *TRAININGS, open_small),
     "continual": (uses.learn_continually, Training, condense),
     "robustness": (uses.measure_robustness, Training, condense, Run),
+    "compare": (compare,),
     "report": (write_report,),
+    "export": (graphcondense.export,),
     "demo": (Run,),
     "bench": (graphcondense.ops.budget.Budget,),
     **{
@@ -387,6 +392,7 @@ def test_completion(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["completion", "bash"]) == 0
     script = capsys.readouterr().out
     assert completed("graphcondense", "co", script=script) == {
+        "compare",
         "condense",
         "continual",
         "completion",

@@ -87,7 +87,7 @@ class SeriesProblem:
         return {"name": "waves", "digest": self.task.digest, "train": len(self.task.labels)}
 
     def measure(self, small: Data) -> Measured:
-        return of_one(small, 2, len(self.task.labels))
+        return of_one(small, small.y, 2, len(self.task.labels))
 
 
 class Kept(Synthetic):

@@ -623,7 +623,7 @@ def _verdicts(reports: Mapping[str, Report]) -> list[str]:
         rows = [told[name, floor, model] for floor, model in columns]
         body.append([name, *(f"{r.outcome} {scale * r.difference:+{digits}}" for r in rows)])
     head = ["trained on", *(f"against {floor}, {model}" for floor, model in columns)]
-    return ["", "Differences:", "", Table(head, body).markdown(), "", *found.notes()[:-1]]
+    return ["", "Differences:", "", Table(head, body).markdown(), "", found.meaning]
 
 
 def _best(reports: Mapping[str, Report], model: str) -> str | None:

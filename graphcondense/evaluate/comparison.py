@@ -171,15 +171,22 @@ class Comparison(Scored):
         unit = self.score.unit if self.score.share else f"{self.score.name}, lower is better"
         return f"{self.data}, differences in {unit}{self.on_test}"
 
+    @property
+    def meaning(self) -> str:
+        """What the verdicts mean."""
+        return (
+            f"better, worse: a difference at {self.alpha:g} over all {len(self.rows)} pairs; "
+            f"equivalent: smaller than {self.score.text(self.margin)}; undecided: neither can be "
+            "told"
+        )
+
     def notes(self) -> list[str]:
-        margin = self.score.text(self.margin)
         why = dict.fromkeys(
             f"{row.first} against {row.second}: {row.why}" for row in self.rows if row.why
         )
         return [
             *self.about_test,
-            f"better, worse: a difference at {self.alpha:g} over all {len(self.rows)} pairs; "
-            f"equivalent: smaller than {margin}; undecided: neither can be told",
+            self.meaning,
             f"detectable: seen in {POWER:.0%} of cases with these seeds; more seeds: what the "
             "difference seen would take",
             *why,

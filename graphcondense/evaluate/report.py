@@ -383,14 +383,18 @@ class Report(Scored):
 def _row_of(saved: Record) -> Row:
     """A row of a file, where JSON's ``null`` stands for a score that is no number."""
     names = {f.name for f in fields(Row) if f.type == "float"}
-    row: Record = {k: _number(v) if k in names else v for k, v in saved.items()}
+    row: Record = {k: float("nan") if v is None and k in names else v for k, v in saved.items()}
     row["scores"] = tuple(tuple(map(_number, line)) for line in saved.get("scores", ()))
     seeds = saved.get("seeds")
     return Row(**{**row, "seeds": None if seeds is None else tuple(seeds)})
 
 
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else value
+def _number(value: object) -> float:
+    if value is None:
+        return float("nan")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"a score of {value!r:.40}")
+    return value
 
 
 def _settings(settings: Mapping[str, Mapping[str, object]]) -> str:

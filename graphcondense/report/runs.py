@@ -328,7 +328,7 @@ def _evaluation(path: Path) -> Evaluation | None:
 _TEXTS = ("label", "model", "predictor", "preset")
 _NESTS: Mapping[str, tuple[type, str]] = {
     **dict.fromkeys(("others", "size", "whole", "ratios"), (dict, "a mapping")),
-    "graphs": (list, "a list"),
+    **dict.fromkeys(("graphs", "scores", "seeds"), (list, "a list")),
 }
 """Members of rows and ledgers that are no plain numbers or texts."""
 
