@@ -126,8 +126,8 @@ def test_no_dataclass_of_a_command_restates_a_parameter() -> None:
         }
 
     behind = {f for fs in BEHIND.values() for f in fs if inspect.isfunction(f)}
-    # One name each: which data, which method, on what.
-    assert restated(*behind - {condense}) <= {"data", "method", "device"}
+    # One name each: which data, which method, on what, and whether files may be replaced.
+    assert restated(*behind - {condense}) <= {"data", "method", "device", "overwrite"}
     # Commands that condense on their way: where to write, how large a memory.
     assert restated(condense) <= {"data", "method", "device", "out", "per_class"}
 
