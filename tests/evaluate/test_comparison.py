@@ -156,7 +156,7 @@ def test_what_cannot_be_told_has_a_reason(scores: Any, why: str) -> None:
     assert why in compare(report(row("a", scores, None), row("b", scores, None))).table()
 
 
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=6)
 @given(st.integers(2, 6), st.integers(2, 6), st.floats(-0.2, 0.2), st.integers(0, 99))
 def test_swapped_pairs_say_the_opposite(m: int, n: int, shift: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
