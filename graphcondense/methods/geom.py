@@ -74,7 +74,8 @@ class GEOM(StructureFree):
     max_start: Natural | None = 8
     growth: SomeShare = 0.5
     steps: Natural = 100
-    own_share: Share = 0.5
+    lr_x: NonNegative = 0.003
+    own_share: Share = 1.0
     lr_y: NonNegative = 0.001
     knowledge: NonNegative = 0.1
     exact: bool = True
