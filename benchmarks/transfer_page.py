@@ -91,32 +91,37 @@ class Cells:
         """The cells of a set and a model, one a run."""
         return list(self._of.get((name, model), {}).values())
 
-    def score(self, name: str, model: str, key: str = "tests") -> float | None:
+    def score(self, name: str, model: str, key: str = "test_mean") -> float | None:
         """Test score in per cent over all trainings of all runs; ``None`` without a cell."""
-        found = [100 * value for row in self.of(name, model) for value in row[key]]
-        return statistics.fmean(found) if found else None
+        found = self.of(name, model)
+        return averaged(found, key) if found else None
 
     def spread(self, name: str, model: str) -> float | None:
         """Standard deviation over all trainings of all runs."""
-        found = [100 * value for row in self.of(name, model) for value in row["tests"]]
-        return statistics.stdev(found) if len(found) > 1 else None
+        found = self.of(name, model)
+        number = sum(row["trainings"] for row in found)
+        if number < 2:
+            return None
+        mean = averaged(found, "test_mean") / 100
+        within = sum((row["trainings"] - 1) * row["test_std"] ** 2 for row in found)
+        between = sum(row["trainings"] * (row["test_mean"] - mean) ** 2 for row in found)
+        return float(100 * ((within + between) / (number - 1)) ** 0.5)
 
     def common(self, name: str) -> list[Run]:
         """The runs of a set that all models have: means over models are over these alone."""
         runs = [set(self._of.get((name, model), {})) for model in self.models]
         return sorted(set.intersection(*runs)) if runs else []
 
-    def of_models(self, name: str, key: str = "tests") -> list[float] | None:
+    def of_models(self, name: str, key: str = "test_mean") -> list[float] | None:
         """The score of each model over the common runs; ``None`` if there is none."""
         runs = self.common(name)
         if not runs:
             return None
         return [
-            statistics.fmean(100 * v for run in runs for v in self._of[name, model][run][key])
-            for model in self.models
+            averaged([self._of[name, model][run] for run in runs], key) for model in self.models
         ]
 
-    def mean(self, name: str, key: str = "tests") -> float | None:
+    def mean(self, name: str, key: str = "test_mean") -> float | None:
         """Over all models."""
         found = self.of_models(name, key)
         return statistics.fmean(found) if found else None
@@ -142,6 +147,11 @@ class Cells:
         return sorted(names, key=rank, reverse=True)
 
 
+def averaged(rows: Sequence[Mapping[str, Any]], key: str) -> float:
+    """In per cent, over all trainings of these cells."""
+    return 100 * statistics.fmean([row[key] for row in rows], [row["trainings"] for row in rows])
+
+
 def shares(cells: Cells, model: str | None = None) -> dict[str, float] | None:
     """What each part adds to ``random``, in points of one model or of the mean over all.
 
@@ -149,10 +159,10 @@ def shares(cells: Cells, model: str | None = None) -> dict[str, float] | None:
     add above that, with whichever labels are better; both are nothing where they do worse. The
     set's own is the rest. ``None`` where a number is missing.
 
-    >>> row = {"split": 0, "seed": 0, "model": "GCN"}
+    >>> row = {"split": 0, "seed": 0, "model": "GCN", "trainings": 1}
     >>> scores = {"quotient": 0.8, "random": 0.5, "random+soft": 0.6, "random-rows": 0.4}
     >>> scores["random-rows+soft"] = 0.7
-    >>> cells = Cells([{**row, "set": k, "tests": [v]} for k, v in scores.items()], ["GCN"])
+    >>> cells = Cells([{**row, "set": k, "test_mean": v} for k, v in scores.items()], ["GCN"])
     >>> {part: round(points, 6) for part, points in shares(cells).items()}
     {'all': 30.0, 'teacher': 10.0, 'propagation': 10.0, 'own': 10.0}
     """
@@ -303,7 +313,7 @@ def table(cells: Cells, names: Sequence[str], plain: float | None) -> list[str]:
                     f"**{name}**" if name == OWN else name,
                     *(number(v) for v in (cells.mean(name), cells.worst(name))),
                     *(marked(cells, name, model) for model in cells.models),
-                    number(cells.mean(name, "lasts")),
+                    number(cells.mean(name, "last_mean")),
                     runs_of(cells, name),
                     *(f"{seconds:.1f}", "-" if plain is None else f"{seconds / plain:.2f}"),
                     *(f"{size:,.0f}" for size in sizes),
@@ -329,7 +339,7 @@ def detail(cells: Cells, names: Sequence[str]) -> list[str]:
     for name in names:
         words = []
         for model in cells.models:
-            spread, last = cells.spread(name, model), cells.score(name, model, "lasts")
+            spread, last = cells.spread(name, model), cells.score(name, model, "last_mean")
             words.append("-" if last is None else f"± {number(spread)} ({number(last)})")
         lines.append(f"    {line([name, *words])}")
     return lines
@@ -376,11 +386,27 @@ def section(
 
 
 def read(out: Path, data: str) -> list[dict[str, Any]]:
-    """The cells of a data set; of those that were made twice the one with more trainings."""
+    """The cells of a data set, those of earlier pages too; of several the one with most trainings."""
     files = sorted((out / "cells" / "transfer" / data).glob("*/*-*.json"))
-    rows = sorted((json.loads(file.read_text()) for file in files), key=lambda r: r["trainings"])
+    cells = [*saved(out, data)["rows"], *(json.loads(file.read_text()) for file in files)]
+    rows = sorted(cells, key=lambda row: row["trainings"])  # of equal ones the new one is last
     most = {tuple(row[k] for k in ("split", "nodes", "set", "seed", "model")): row for row in rows}
     return list(most.values())
+
+
+def saved(out: Path, data: str) -> dict[str, Any]:
+    """What an earlier page kept; cells are large and stay on the machine that made them."""
+    path = out / f"transfer-{data}.json"
+    kept: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"rows": []}
+    return kept
+
+
+def plain_seconds(out: Path, data: str) -> float:
+    """Of one training of a plain GCN on the whole graph."""
+    path = out / "cells" / "transfer" / data / "plain.json"
+    if path.exists():
+        return float(json.loads(path.read_text())["processor_seconds"])
+    return float(saved(out, data)["plain_processor_seconds"])
 
 
 def failures(out: Path, data: str, budget: int) -> dict[str, str]:
@@ -416,6 +442,7 @@ def picture(cells: Cells, data: str, budget: int, path: Path) -> None:
 KEPT = (
     *("data", "nodes", "set", "model", "split", "seed", "trainings"),
     *("test_mean", "test_std", "last_mean", "val", "seconds", "edges", "bytes"),
+    *("test_nodes", "set_nodes", "labelled_further", "val_every"),
 )
 """What the file of a data set has of each cell."""
 
@@ -445,8 +472,7 @@ def write(out: Path, budgets: Mapping[str, Sequence[int]]) -> None:
         measured = [budget for budget in sizes if any(row["nodes"] == budget for row in rows)]
         if not measured:
             continue
-        kept = json.loads((out / "cells" / "transfer" / name / "plain.json").read_text())
-        plain = kept["processor_seconds"]
+        plain = plain_seconds(out, name)
         save(out / f"transfer-{name}.json", name, plain, rows)
         parts.append(
             f"## {NAMES[name]}\n\nOne training of a plain PyG GCN on the whole graph takes "
