@@ -295,9 +295,10 @@ def _condensed(
             "a Method object is complete: set "
             f"{', '.join(chosen) or f'the fields of {preset}'} on it"
         )
-    elif kind_named(method.kind).name != problem.kind:
+    elif problem.kind not in method.kinds():
         raise ValueError(
-            f"{type(method).__name__} is for {method.kind} data, and these are {problem.kind} data"
+            f"{type(method).__name__} is for {' and '.join(method.kinds())} data, and these are "
+            f"{problem.kind} data"
         )
     else:
         built, name = replace(method, **size), method.name

@@ -109,7 +109,8 @@ class Method(Budget, Generic[S]):
 
     Class attributes:
         name: how users call it.
-        kind: of data: ``"node"``, ``"graph"``, ``"image"`` or ``"rows"``.
+        kind: of data: ``"node"``, ``"graph"``, ``"image"``, ``"rows"`` or ``"link"``.
+        serves: further kinds, whose source is that of ``kind``.
         paper: citation.
         family: class in the survey's taxonomy.
         learns: what is learnt, in a few words.
@@ -134,6 +135,7 @@ class Method(Budget, Generic[S]):
 
     name: ClassVar[str] = ""
     kind: ClassVar[str] = ""
+    serves: ClassVar[tuple[str, ...]] = ()
     paper: ClassVar[str] = ""
     family: ClassVar[str] = ""
     learns: ClassVar[str] = ""
@@ -212,9 +214,10 @@ class Method(Budget, Generic[S]):
                 f"{cls.__name__}.domain is now called kind: kind = {vars(cls)['domain']!r}"
             )
         if cls.name and "name" in vars(cls):
-            key = (cls.name, cls.kind)
-            if key in REGISTRY and REGISTRY[key].__qualname__ != cls.__qualname__:
-                raise TypeError(f"two methods are called {cls.name!r} for {cls.kind} data")
+            keys = [(cls.name, kind) for kind in cls.kinds()]
+            for key in keys:
+                if key in REGISTRY and REGISTRY[key].__qualname__ != cls.__qualname__:
+                    raise TypeError(f"two methods are called {cls.name!r} for {key[1]} data")
             if cls.condense is Method.condense:
                 loops, solves = cls.parts is not Method.parts, cls.solve is not Method.solve
                 if loops == solves:
@@ -223,7 +226,7 @@ class Method(Budget, Generic[S]):
                         f"method {cls.name!r} has {either} parts(real, rng), for the common loop, "
                         f"{nor} solve(real, rng), for a method without a loop: define one of them"
                     )
-            REGISTRY[key] = cls
+            REGISTRY.update(dict.fromkeys(keys, cls))
 
     def parts(self, real: S, rng: Generator) -> Parts:
         """What the loop is run with; ``real`` is never changed, and has no test labels."""
@@ -286,6 +289,11 @@ class Method(Budget, Generic[S]):
         """The condensed set of data that have grown, from the finished set of the smaller data; see
         :func:`graphcondense.update`."""
         raise NotImplementedError
+
+    @classmethod
+    def kinds(cls) -> tuple[str, ...]:
+        """The kinds of data that it condenses."""
+        return (cls.kind, *cls.serves)
 
     @classmethod
     def updates(cls) -> bool:

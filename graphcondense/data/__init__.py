@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         as_interactions,
         load_interactions,
     )
+    from graphcondense.data.link_task import LinkTask, as_links, split_links
     from graphcondense.data.mapped import mapped_task
     from graphcondense.data.ogb import load_ogb, open_ogb
     from graphcondense.data.preprocess import restore_preprocess
@@ -51,10 +52,12 @@ __all__ = [
     "GraphTask",
     "ImageTask",
     "InteractionTask",
+    "LinkTask",
     "NodeTask",
     "as_graph_task",
     "as_images",
     "as_interactions",
+    "as_links",
     "as_task",
     "assignment_matrix",
     "datasets",
@@ -74,6 +77,7 @@ __all__ = [
     "restore_preprocess",
     "save_condensed",
     "simulate",
+    "split_links",
     "tensor_bytes",
 ]
 
@@ -87,10 +91,12 @@ _HOME = {
     "GraphTask": ("graph_task", "GraphTask"),
     "ImageTask": ("images", "ImageTask"),
     "InteractionTask": ("interactions", "InteractionTask"),
+    "LinkTask": ("link_task", "LinkTask"),
     "NodeTask": ("task", "NodeTask"),
     "as_graph_task": ("graph_reading", "as_graph_task"),
     "as_images": ("images", "as_images"),
     "as_interactions": ("interactions", "as_interactions"),
+    "as_links": ("link_task", "as_links"),
     "as_task": ("task", "as_task"),
     "assignment_matrix": ("graphcondense.saved.condensed", "assignment_matrix"),
     "datasets": ("catalogue", "datasets"),
@@ -110,6 +116,7 @@ _HOME = {
     "restore_preprocess": ("preprocess", "restore_preprocess"),
     "save_condensed": ("graphcondense.saved.condensed", "save"),
     "simulate": ("simulated", "simulate"),
+    "split_links": ("link_task", "split_links"),
     "tensor_bytes": ("graphcondense.saved.condensed", "tensor_bytes"),
 }
 

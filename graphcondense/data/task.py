@@ -321,7 +321,7 @@ def _checked(
     label_kind = label_kind or _said(data, "label_kind")
     metric = metric or _said(data, "metric")
     check_named(metric, label_kind)
-    x = _compact(features(getattr(data, "x", None), REAL))
+    x = compact(features(getattr(data, "x", None), REAL))
     n = int(x.shape[0])
     _check_nodes(data, n)
     y, label_kind = targets(getattr(data, "y", None), n, REAL, label_kind, metric)
@@ -542,7 +542,7 @@ def labels_nodes(data: Any) -> bool:
     return y is None or (several and len(y) == nodes)
 
 
-def _compact(x: Tensor | sp.csr_matrix) -> Tensor | sp.csr_matrix:
+def compact(x: Tensor | sp.csr_matrix) -> Tensor | sp.csr_matrix:
     """Bag-of-words features are cheaper as CSR, in memory and in every product."""
     wide = isinstance(x, Tensor) and x.shape[1] >= WIDE
     if wide and int(torch.count_nonzero(x)) < SPARSE * x.numel():

@@ -186,6 +186,8 @@ class Contraction(WholeGraph):
             each first, others last. Without, every component keeps a node.
     """
 
+    serves = ("link",)
+
     respect_labels: bool = True
     join: bool = True
 
@@ -306,6 +308,30 @@ def coarse_graph(
         )
     x = means(assignment, n) @ real.task.x_array
     return CoarseGraph(dense(x), between, y, assignment)
+
+
+def grouped_links(adj: sp.csr_matrix, assignment: Array, n: int) -> tuple[Tensor, Tensor]:
+    """The links between groups as a member of a group has them, in the mean, and its self-loop:
+    ``S⁻¹ M (A + I) Mᵀ``.
+
+    Args:
+        adj: ``A [N, N]`` of the real graph.
+        assignment: the group of each node ``[N]``, -1 for none.
+        n: groups.
+
+    Returns:
+        Edges ``[2, m]`` (source, target), and their weights ``[m]``.
+
+    >>> path = sp.csr_matrix(np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]]))
+    >>> [part.tolist() for part in grouped_links(path, np.array([0, 0, 1]), 2)]
+    [[[0, 1, 0, 1], [0, 0, 1, 1]], [2.0, 0.5, 1.0, 1.0]]
+    """
+    belongs = members(assignment, n)
+    both = adj + sp.identity(adj.shape[0], dtype=adj.dtype, format="csr")
+    each = np.maximum(np.asarray(belongs.sum(1)).ravel(), 1)
+    between = (sp.diags_array(1 / each) @ belongs @ both @ belongs.T).tocoo()
+    ends = np.stack([between.col, between.row]).astype(np.int64)
+    return torch.from_numpy(ends), torch.from_numpy(between.data.astype(np.float32))
 
 
 def by_class(

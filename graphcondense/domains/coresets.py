@@ -60,6 +60,7 @@ class NodeCoreset(Coreset[NodeSource], NodeMethod):
 
     learns = "nothing (real nodes)"
     label_kinds = LABEL_KINDS
+    serves = ("link",)
 
     @property
     def pair_bytes(self) -> int:

@@ -30,6 +30,8 @@ class Hashed(WholeGraph):
         respect_labels: training nodes of different classes never share a super-node.
     """
 
+    serves = ("link",)
+
     projections: Count = 100
     heterophily: Share | None = None
     respect_labels: bool = True

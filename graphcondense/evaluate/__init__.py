@@ -19,6 +19,7 @@ from graphcondense.evaluate.evaluator import (
 from graphcondense.evaluate.floors import equal_bytes_graphs, random_graphs, random_subgraph
 from graphcondense.evaluate.graphs import GraphEvaluator, GraphTraining
 from graphcondense.evaluate.images import ImageEvaluator, ImageTraining
+from graphcondense.evaluate.links import LinkEvaluator, LinkTraining
 from graphcondense.evaluate.nodes import NodeEvaluator, Trained, Training
 from graphcondense.evaluate.report import ALL, Report, Row, evaluate
 from graphcondense.evaluate.result import Result
@@ -34,6 +35,8 @@ __all__ = [
     "ImageEvaluator",
     "ImageTraining",
     "Ledger",
+    "LinkEvaluator",
+    "LinkTraining",
     "NodeEvaluator",
     "Report",
     "Result",

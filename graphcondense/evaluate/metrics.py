@@ -77,6 +77,7 @@ SCORES: dict[str, Score] = {
     "mae": Score("MAE", larger_is_better=False, share=False),
     "r2": Score("R²", share=False),
     "ndcg@10": Score("NDCG@10"),
+    "mrr": Score("MRR"),
 }
 """By the names of :data:`~graphcondense.data.targets.METRICS`, and of users by items."""
 

@@ -71,15 +71,15 @@ def methods(
     return [
         {
             "name": name,
-            "kind": cls.kind,
+            "kind": of,
             "family": cls.family,
             "learns": cls.learns,
             "cost": cls.cost,
             "variants": ", ".join(cls.variants),
             "paper": cls.paper,
         }
-        for (name, _), cls in all_methods().items()
-        if kind in (None, cls.kind)
+        for (name, of), cls in all_methods().items()
+        if kind in (None, of)
     ]
 
 
@@ -123,8 +123,8 @@ def find_method(name: str, kind: str | None = None) -> tuple[type[Method], dict[
     'identity'
     """
     wanted, known = name.lower().replace("_", "-"), set[str]()
-    for (main, _), cls in all_methods().items():
-        if kind not in (None, cls.kind):
+    for (main, of), cls in all_methods().items():
+        if kind not in (None, of):
             continue
         spelled = {main: {}, **cls.variants}
         known |= set(spelled)
@@ -132,7 +132,7 @@ def find_method(name: str, kind: str | None = None) -> tuple[type[Method], dict[
             return cls, dict(spelled[wanted])
     near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.4) or sorted(known)
     data = f" for {kind} data" if kind else ""
-    others = [c.kind for c in all_methods().values() if wanted in (c.name, *c.variants)]
+    others = [of for (_, of), c in all_methods().items() if wanted in (c.name, *c.variants)]
     if kind and others:
         raise ValueError(
             f"unknown method {name!r}{data}: it is for {' and '.join(others)} data; for {kind} "

@@ -57,6 +57,8 @@ class ConvMatch(WholeGraph):
     )
     variants: ClassVar[Variants] = {"a-convmatch": {"exact": False}}
 
+    serves = ("link",)
+
     hops: Natural = 2
     neighbours: Count = 10
     dims: Count = 64

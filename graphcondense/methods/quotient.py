@@ -17,6 +17,7 @@ from graphcondense.domains.answers import answers_of
 from graphcondense.domains.coarse import (
     Coarse,
     CoarseGraph,
+    coarse_graph,
     coarser,
     exported,
     never_falling,
@@ -33,6 +34,7 @@ from graphcondense.ops.coarsen import (
     continued,
     few_dimensions,
     parts_of,
+    undirected,
 )
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive, Share
 from graphcondense.ops.place import Place
@@ -307,6 +309,59 @@ class Quotient(Coarse):
             y,
             part,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuotientLinks(Coarse):
+    """Clusters of all nodes, and the links between them, for models that predict links.
+
+    K-means parts all nodes on unit rows of ``Â^hops X``, so that a cluster's members have similar
+    vectors in any encoder. The condensed graph is the quotient graph of this partition: means of
+    features, and the links that a member has to each cluster, in the mean. There are no labels.
+
+    Attributes:
+        hops: how often features are propagated for the clustering.
+        dims: leading singular vectors of ``X`` that the clustering sees; all of ``X`` if it has no
+            more columns.
+    """
+
+    name = "quotient"
+    kind = "link"
+    family = "clustering"
+    learns = "features and edges (of groups of real nodes)"
+
+    hops: Natural = 2
+    dims: Count = 128
+
+    def sizes(self, real: NodeSource) -> Tensor:
+        """All nodes are one class.
+
+        Raises:
+            ValueError: not exactly one budget, or one above the graph.
+        """
+        return self.of_all(real)
+
+    def memory_bytes(self, real: NodeSource) -> int:
+        """The few dimensions of all nodes as they are propagated, and the export."""
+        n, k = real.num_examples, min(self.dims, real.num_features)
+        return 48 * n * k + 4 * exported(self, real)
+
+    def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
+        return self.nested(real, [int(self.sizes(real).sum())], rng)[0]
+
+    def nested(self, real: NodeSource, sizes: Sequence[int], rng: Generator) -> list[Synthetic]:
+        """K-means makes the largest partition, and Ward's tree over its clusters the others."""
+        task, draws = real.task, seeded(rng)
+        x = task.x_array
+        dims = min(self.dims, max(real.num_examples - 1, 1))
+        if dims < min(x.shape) or sp.issparse(x):
+            x = few_dimensions(x, dims, draws)
+        rows = x.astype(np.float32, copy=False)
+        near = near_rows(real, rows, self.hops, 0.0, np.empty((len(rows), 0), np.float32))
+        finest = parts_of(near, sizes[-1], int(draws.integers(2**31)), starts=1)
+        whole = undirected(task.adj)
+        parts = coarser(near, finest, [torch.tensor([n]) for n in sizes])
+        return [coarse_graph(real, part, n, whole) for part, n in zip(parts, sizes, strict=True)]
 
 
 def groups_of(real: NodeSource, soft: Array) -> Array:

@@ -118,7 +118,8 @@ def save(small: Small, path: str | Path) -> Path:
         record = {}
     stored = _stored(contents)
     head: Record = {"version": 1}
-    if contents.further or stored.keys() != contents.tensors.keys():
+    first = contents.form in (GRAPH, GRAPHS, USERS)
+    if contents.further or stored.keys() != contents.tensors.keys() or not first:
         packed = sorted(contents.tensors.keys() - stored.keys())
         columns = {name: contents.tensors[name].shape[1] for name in packed}
         head = {"version": VERSION, "kind": contents.form.name, "columns": columns}

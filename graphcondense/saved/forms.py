@@ -11,9 +11,15 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphcondense.ops.types import Record
-from graphcondense.saved import condensed_graph, condensed_graphs, condensed_rows
+from graphcondense.saved import (
+    condensed_graph,
+    condensed_graphs,
+    condensed_links,
+    condensed_rows,
+)
 from graphcondense.saved.checks import Tensors
 from graphcondense.saved.condensed_graphs import CondensedGraphs
+from graphcondense.saved.condensed_links import CondensedLinks
 from graphcondense.saved.condensed_rows import CondensedInteractions
 from graphcondense.saved.graph_set import GraphSet
 
@@ -154,5 +160,18 @@ USERS = Form(
     stands=("{} users that stand in for many", "users by items: .csr (scipy), .hetero (PyG)"),
 )
 
-FORMS = {form.name: form for form in (GRAPH, GRAPHS, USERS)}
-"""By name."""
+LINKS = Form(
+    name="links",
+    names=condensed_links.NAMES,
+    packed=("x",),
+    counted=("x", "edge_index", "edge_weight"),
+    types=(CondensedLinks,),
+    parts=condensed_links.parts_of_links,
+    check=condensed_links.check_links,
+    made=condensed_links.links_of,
+    count=lambda tensors: len(tensors["x"]),
+    stands=("A small graph whose links stand in for those of a large one", "a PyG Data"),
+)
+
+FORMS = {form.name: form for form in (LINKS, GRAPH, GRAPHS, USERS)}
+"""By name; what is of two types is of the first."""

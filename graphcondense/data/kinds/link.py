@@ -1,0 +1,22 @@
+"""One graph whose links are to be predicted."""
+
+from __future__ import annotations
+
+from graphcondense.data.kind import DataKind, register
+from graphcondense.data.link_task import LinkTask, as_links, is_links
+from graphcondense.data.links import KNOWN_LINKS, load_links
+
+LINK = register(
+    DataKind(
+        name="link",
+        words="one graph whose links are to be predicted",
+        forms="a split of links (graphcondense.data.split_links of a graph, or three PyG Data)",
+        task=LinkTask,
+        takes=is_links,
+        check=as_links,
+        load=load_links,
+        options=frozenset({"seed", "normalize"}),
+        place=4,
+        table=KNOWN_LINKS,
+    )
+)

@@ -1,0 +1,429 @@
+"""A checked graph whose links are to be predicted: what link methods and their evaluator start from.
+
+Links are undirected: the edge ``i -> j`` and the edge ``j -> i`` are one link.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from graphcondense.data.reading import REAL, adjacency, features
+from graphcondense.data.task import NodeTask, compact
+from graphcondense.ops.adjacency import csr_from_edges
+from graphcondense.ops.fields import brief
+from graphcondense.ops.propagated import Propagated, hash_arrays
+from graphcondense.saved.compact import bytes_of
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
+Pairs = npt.NDArray[np.int64]
+"""Nodes at both ends of links ``[2, m]``."""
+
+SPLITS = ("train", "val", "test")
+HOW = (
+    "graphcondense.data.split_links(data) draws one of a graph; PyG's RandomLinkSplit gives three Data: "
+    "pass them as (train, val, test)"
+)
+TRIES = 20
+"""Draws of a wrong link, each of those that were links or loops before."""
+
+
+@dataclass(frozen=True)
+class Links:
+    """Links of one split, and wrong links that each of them is ranked among.
+
+    Attributes:
+        ends: the links ``[2, m]``, each once.
+        tails: ``[m, K]``: link ``(u, v)`` is ranked among ``(u, tails[i, k])``, as ogbl-citation2
+            does; ``None`` where there are ``pairs``.
+        pairs: ``[2, K]``: every link is ranked among all of these, as ogbl-collab does.
+    """
+
+    ends: Tensor
+    tails: Tensor | None = None
+    pairs: Tensor | None = None
+
+    def __len__(self) -> int:
+        return int(self.ends.shape[1])
+
+    @property
+    def wrong(self) -> int:
+        """Wrong links that one link is ranked among."""
+        if self.tails is not None:
+            return int(self.tails.shape[1])
+        return 0 if self.pairs is None else int(self.pairs.shape[1])
+
+    def some(self, number: int, seed: int = 0) -> Links:
+        """``number`` of the links, drawn by ``seed``, with the same wrong ones; all if there are no
+        more."""
+        if number >= len(self):
+            return self
+        drawn = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))[:number]
+        at = drawn.sort().values
+        tails = None if self.tails is None else self.tails[at]
+        return Links(self.ends[:, at], tails, self.pairs)
+
+
+@dataclass(frozen=True, repr=False)
+class LinkTask:
+    """Features, training links, and links to validate and to test on; checked, in one layout.
+
+    Attributes:
+        x: features, a float32 tensor ``[n, d]``, or a SciPy CSR matrix ``[n, d]`` when sparse.
+        adj: ``A [n, n]`` of training links alone, symmetric, without loops: what models see, and
+            what they learn to predict. A weight counts how often a link is learnt.
+        val, test: links of the other splits, each with wrong ones; either may be empty.
+        name: what to call the data in a report.
+        shared: what is made of features and edges alone, see :attr:`graph`.
+    """
+
+    x: Tensor | sp.csr_matrix
+    adj: sp.csr_matrix
+    val: Links
+    test: Links
+    name: str = "data"
+    metric: str = "mrr"
+    shared: Propagated | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        before = self.shared or Propagated(self.x, self.adj)
+        object.__setattr__(self, "shared", before.of(self.x, self.adj))
+
+    def __repr__(self) -> str:
+        return (
+            f"LinkTask({self.name}: {self.num_nodes:,} nodes, {self.num_features:,} features, "
+            f"{len(self.train):,}/{len(self.val):,}/{len(self.test):,} links to "
+            "train/validate/test)"
+        )
+
+    @functools.cached_property
+    def train(self) -> Links:
+        """The training links, each once."""
+        return Links(torch.from_numpy(_links_of(self.adj)))
+
+    @property
+    def num_nodes(self) -> int:
+        return int(self.adj.shape[0])
+
+    @property
+    def num_features(self) -> int:
+        return int(self.x.shape[1])
+
+    @property
+    def unlabelled(self) -> Mapping[str, int]:
+        return {}
+
+    @property
+    def graph(self) -> Propagated:
+        """What is made of features and training links alone, once."""
+        assert self.shared is not None  # since __post_init__
+        return self.shared
+
+    @property
+    def x_array(self) -> Any:
+        """The features as SciPy CSR or a NumPy array, without a copy."""
+        return self.x.numpy() if isinstance(self.x, Tensor) else self.x
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Nodes, edges of training links (both ways), and bytes of features and edges."""
+        arrays = (self.adj.data, self.adj.indices, self.adj.indptr)
+        total = bytes_of(self.x_array) + sum(a.nbytes for a in arrays)
+        return self.num_nodes, int(self.adj.nnz), total
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 (first 16 hex digits) of features, training links and validation links; test
+        links are left out: condensing never sees them."""
+        hashed = self.graph.hashed()
+        given = (self.val.ends, self.val.tails, self.val.pairs)
+        hash_arrays(hashed, *(part.numpy() for part in given if part is not None))
+        return hashed.hexdigest()[:16]
+
+    @functools.cached_property
+    def nodes(self) -> NodeTask:
+        """What condenses: all nodes as training nodes of one class, and the training links."""
+        n, none = self.num_nodes, torch.empty(0, dtype=torch.long)
+        return NodeTask(
+            x=self.x,
+            adj=self.adj,
+            y=torch.zeros(n, dtype=torch.long),
+            train=torch.arange(n),
+            val=none,
+            test=none,
+            num_classes=1,
+            name=self.name,
+            shared=self.graph,
+        )
+
+    def subgraph(self, nodes: Tensor, name: str | None = None) -> LinkTask:
+        """The training links between some nodes; nothing to validate or to test on."""
+        keep = nodes.numpy()
+        none = Links(torch.empty(2, 0, dtype=torch.long))
+        return LinkTask(
+            x=self.x[nodes] if isinstance(self.x, Tensor) else self.x[keep],
+            adj=self.adj[keep][:, keep].tocsr(),
+            val=none,
+            test=none,
+            name=name or self.name,
+        )
+
+
+def split_links(
+    data: object,
+    *,
+    val: float = 0.05,
+    test: float = 0.1,
+    negatives: int = 100,
+    seed: int = 0,
+    name: str | None = None,
+) -> LinkTask:
+    """Part the links of one graph into those to learn, to validate and to test on.
+
+    Edges are taken without their direction, loops and weights. Labels of nodes are not read.
+
+    Args:
+        data: a PyG ``Data`` or a :class:`~graphcondense.data.task.NodeTask`: features ``x [n, d]``,
+            and edges as :func:`~graphcondense.data.task.as_task` takes them.
+        val, test: shares of the links; the rest is to be learnt.
+        negatives: wrong links ``(u, v')`` of each link ``(u, v)``, ``v'`` drawn uniformly from the
+            nodes that are neither ``u`` nor linked to it in any split.
+        seed: of the split and of wrong links.
+        name: what to call the data.
+
+    Returns:
+        The task, to be given to :func:`graphcondense.condense` and
+        :func:`graphcondense.evaluate`.
+
+    Raises:
+        ValueError: shares that leave nothing to learn; no links; a node linked to all others.
+
+    >>> import graphcondense
+    >>> split_links(graphcondense.data.load("digits"))
+    LinkTask(digits: 1,797 nodes, 64 features, 10,562/621/1,242 links to train/validate/test)
+    """
+    for what, share in (("val", val), ("test", test)):
+        if not 0 <= share < 1:
+            raise ValueError(f"{what}={share} must be a share of the links, from 0 to below 1")
+    if val + test >= 1:
+        raise ValueError(f"val={val} and test={test} leave no links to learn; lower one")
+    if negatives < 1:
+        raise ValueError(f"negatives={negatives}: a link is ranked among at least one wrong link")
+    called = name or getattr(data, "name", None) or "data"
+    x, whole = _graph_of(data)
+    ends = _links_of(whole)
+    m = ends.shape[1]
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(m)
+    first, second = round(val * m), round(val * m) + round(test * m)
+    if second >= m:
+        raise ValueError(f"{called} has {m} links, too few to learn, validate and test; add some")
+    parts = []
+    for at in (order[:first], order[first:second]):
+        chosen = ends[:, np.sort(at)]
+        turned = rng.random(chosen.shape[1]) < 0.5  # either end is asked for the other
+        chosen = np.where(turned, chosen[::-1], chosen)
+        tails = wrong_tails(whole, chosen[0], negatives, rng)
+        parts.append(Links(torch.from_numpy(chosen), tails=torch.from_numpy(tails)))
+    learnt = ends[:, np.sort(order[second:])]
+    return LinkTask(x, symmetric(learnt, whole.shape[0]), *parts, name=str(called))
+
+
+def as_links(data: object, *, name: str | None = None) -> LinkTask:
+    """Check links that somebody else has split.
+
+    Args:
+        data: a :class:`LinkTask`; the three ``Data`` of PyG's ``RandomLinkSplit``, with
+            ``edge_index`` of training links and ``edge_label_index [2, m]``, ``edge_label [m]`` (0
+            for a wrong link); or a PyG data set of OGB's with ``get_edge_split()``.
+        name: what to call the data.
+
+    Raises:
+        ValueError: whatever is wrong, naming the value and the fix; above all a link of the test
+            or validation split that is a training link, too.
+    """
+    if isinstance(data, LinkTask):
+        return data
+    if hasattr(data, "get_edge_split"):
+        given: Any = data
+        called = name or str(getattr(given, "name", "data"))
+        return _of_ogb(given[0], given.get_edge_split(), called)
+    if not is_links(data):
+        raise ValueError(f"{type(data).__name__} has no split of links; {HOW}")
+    train, val, test = tuple(data)  # type: ignore[arg-type]
+    x, adj = _graph_of(train)
+    n = int(adj.shape[0])
+    if getattr(train, "edge_label", None) is not None:  # links may be learnt that no model sees
+        learnt = _ends(train.edge_label_index, "train.edge_label_index", n)
+        learnt = learnt[:, torch.as_tensor(train.edge_label).flatten() > 0]
+        adj = symmetric(torch.cat([torch.from_numpy(_links_of(adj)), learnt], 1).numpy(), n)
+    parts = [_labelled(one, split, n) for one, split in ((val, "val"), (test, "test"))]
+    return _checked(x, adj, parts, name or str(getattr(train, "name", None) or "data"))
+
+
+def is_links(data: object) -> bool:
+    """Whether something is a split of links, in any of its forms."""
+    if isinstance(data, LinkTask) or hasattr(data, "get_edge_split"):
+        return True
+    if not isinstance(data, tuple | list) or len(data) != 3:
+        return False
+    return all(getattr(one, "edge_label_index", None) is not None for one in data)
+
+
+def _graph_of(data: object) -> tuple[Tensor | sp.csr_matrix, sp.csr_matrix]:
+    """Features, and ``A`` of ones, symmetric and without loops."""
+    if isinstance(data, NodeTask):
+        x, adj = data.x, data.adj
+    else:
+        x = compact(features(getattr(data, "x", None), REAL))
+        found = adjacency(data, int(x.shape[0]), REAL)  # type: ignore[arg-type]
+        if found is None:
+            raise ValueError("data has no edges: set edge_index [2, edges]")
+        adj = found
+    coo = adj.tocoo()
+    ends = np.stack([coo.row, coo.col]).astype(np.int64)
+    whole = symmetric(ends[:, (ends[0] != ends[1]) & (coo.data != 0)], int(x.shape[0]))
+    if not whole.nnz:
+        raise ValueError("data has no links between different nodes: there is nothing to predict")
+    return x, whole
+
+
+def _links_of(adj: sp.csr_matrix) -> Pairs:
+    """Links ``[2, m]`` of a symmetric matrix, each once."""
+    upper = sp.triu(adj, 1).tocoo()
+    return np.stack([upper.row, upper.col]).astype(np.int64)
+
+
+def symmetric(ends: Pairs, n: int) -> sp.csr_matrix:
+    """``A [n, n]`` of ones for links ``[2, m]``, both ways, each once."""
+    both = torch.from_numpy(np.concatenate([ends, ends[::-1]], 1))
+    adj = csr_from_edges(both, None, n)
+    adj.data[:] = 1
+    return adj
+
+
+def wrong_tails(whole: sp.csr_matrix, heads: Pairs, number: int, rng: Any) -> Pairs:
+    """Nodes ``[m, number]``, drawn uniformly among those that are not linked to ``heads [m]``.
+
+    Raises:
+        ValueError: a node is linked to nearly all others.
+    """
+    n = int(whole.shape[0])
+    coo = whole.tocoo()
+    taken = np.unique(np.concatenate([coo.row * np.int64(n) + coo.col, np.arange(n) * (n + 1)]))
+    out = rng.integers(0, n, (len(heads), number))
+    row = np.broadcast_to(heads[:, None], out.shape)
+    for _ in range(TRIES):
+        keys = row * np.int64(n) + out
+        at = np.minimum(np.searchsorted(taken, keys), len(taken) - 1)
+        bad = taken[at] == keys
+        if not bad.any():
+            return np.ascontiguousarray(out, dtype=np.int64)
+        out[bad] = rng.integers(0, n, int(bad.sum()))
+    for i, j in np.argwhere(bad):  # few are left: choose among what is free
+        free = np.setdiff1d(np.arange(n), np.append(whole[row[i, j]].indices, row[i, j]))
+        if not len(free):
+            raise ValueError(f"node {int(row[i, j])} is linked to all others: no wrong links")
+        out[i, j] = rng.choice(free)
+    return np.ascontiguousarray(out, dtype=np.int64)
+
+
+def _ends(value: object, what: str, n: int) -> Tensor:
+    """Nodes ``[2, m]``, checked."""
+    given = torch.as_tensor(value)
+    if given.dim() != 2 or given.shape[0] != 2 or given.is_floating_point():
+        raise ValueError(
+            f"{what} must be node ids [2, links], got {given.dtype} of shape {list(given.shape)}"
+        )
+    given = given.long().cpu()
+    if given.numel() and not 0 <= int(given.min()) <= int(given.max()) < n:
+        bad = int(given.min()) if int(given.min()) < 0 else int(given.max())
+        raise ValueError(f"{what} names node {bad}, but nodes are 0..{n - 1}")
+    return given.contiguous()
+
+
+def _labelled(data: Data, split: str, n: int) -> Links:
+    """Links and wrong ones of a ``Data`` of ``RandomLinkSplit``."""
+    ends = _ends(data.edge_label_index, f"{split}.edge_label_index", n)
+    label = getattr(data, "edge_label", None)
+    if label is None:
+        raise ValueError(
+            f"{split}.edge_label is missing: it tells links (1) from wrong links (0); "
+            "RandomLinkSplit(add_negative_train_samples=False) keeps them in val and test"
+        )
+    label = torch.as_tensor(label).flatten()
+    if len(label) != ends.shape[1]:
+        raise ValueError(f"{split}.edge_label has {len(label)} entries for {ends.shape[1]} links")
+    right = label > 0
+    if bool(right.any()) and bool(right.all()):
+        raise ValueError(
+            f"{split} has no wrong links (edge_label is nowhere 0), among which links are ranked; "
+            "RandomLinkSplit(neg_sampling_ratio=1.0) draws some"
+        )
+    return Links(ends[:, right], pairs=ends[:, ~right])
+
+
+def _of_ogb(data: Data, split: Mapping[str, Mapping[str, Any]], name: str) -> LinkTask:
+    """What ``get_edge_split()`` of an OGB data set says."""
+    x = compact(features(getattr(data, "x", None), REAL))
+    n = int(x.shape[0])
+
+    def right(part: str) -> Tensor:
+        of = split[part]
+        if "edge" in of:
+            return _ends(torch.as_tensor(of["edge"]).t(), f"{name}: {part} edge", n)
+        if "source_node" not in of:
+            raise ValueError(
+                f"{name}: the split {part!r} has {', '.join(map(str, of))}; of links edge, or "
+                "source_node and target_node are needed"
+            )
+        both = [torch.as_tensor(of[k]) for k in ("source_node", "target_node")]
+        return _ends(torch.stack(both), f"{name}: {part} links", n)
+
+    found = []
+    for part in ("valid", "test"):
+        ends, of = right(part), split[part]
+        if "target_node_neg" in of:
+            tails = torch.as_tensor(of["target_node_neg"]).long()
+            found.append(Links(ends, tails=tails))
+        else:
+            wrong = torch.as_tensor(of["edge_neg"]).t()
+            found.append(Links(ends, pairs=_ends(wrong, f"{name}: {part} edge_neg", n)))
+    return _checked(x, symmetric(right("train").numpy(), n), found, name)
+
+
+def _checked(
+    x: Tensor | sp.csr_matrix, adj: sp.csr_matrix, parts: Sequence[Links], name: str
+) -> LinkTask:
+    """The task, unless a link of one split is one of another, too."""
+    n = int(adj.shape[0])
+    seen = {"train": _keys(LinkTask(x, adj, *parts).train.ends, n)}
+    for split, part in zip(("val", "test"), parts, strict=True):
+        keys = _keys(part.ends, n)
+        for other, before in seen.items():
+            shared = np.intersect1d(keys, before)
+            if len(shared):
+                u, v = divmod(int(shared[0]), n)
+                raise ValueError(
+                    f"{len(shared):,} links of {split} are links of {other}, too (first: {u} - "
+                    f"{v}), which a model would only have to remember; take them out of {other}. "
+                    "RandomLinkSplit needs is_undirected=True where edge_index has both directions"
+                )
+        seen[split] = keys
+    return LinkTask(x, adj, *parts, name=brief(name).strip("'") if len(name) > 80 else name)
+
+
+def _keys(ends: Tensor, n: int) -> Pairs:
+    """A number for each link ``[2, m]``, whatever its direction."""
+    low, high = torch.minimum(*ends), torch.maximum(*ends)
+    return (low * n + high).numpy()

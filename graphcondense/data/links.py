@@ -1,0 +1,43 @@
+"""Graphs with a split of their links, by name: those of nodes, with ``-links`` behind their name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from graphcondense.data.kind import find_named
+from graphcondense.data.known import Named, root_of
+from graphcondense.data.link_task import LinkTask, split_links
+from graphcondense.data.nodes import KNOWN, load_nodes
+
+ENDING = "-links"
+
+
+def load_links(
+    name: str | Path, root: str | Path | None = None, *, seed: int = 0, normalize: str = "auto"
+) -> LinkTask:
+    """Open a graph by name, such as ``"cora-links"``, and part its links by ``seed``; see
+    :func:`graphcondense.data.link_task.split_links` and :func:`graphcondense.data.load`."""
+    known = find_named(name, "link", KNOWN_LINKS)
+    data = load_nodes(known.name.removesuffix(ENDING), root_of(root), normalize=normalize)
+    return split_links(data, seed=seed, name=known.name)
+
+
+def _of(known: Named) -> Named:
+    """The same graph as a set of links."""
+    opened: Callable[[Any, Path], Any] = known.open
+    return replace(
+        known,
+        name=known.name + ENDING,
+        aliases=tuple(alias + ENDING for alias in known.aliases),
+        open=opened,
+        classes=None,
+        metric="mrr",
+        splits=("seeded",),
+    )
+
+
+SINGLE = ("cora", "citeseer", "pubmed", "computers", "photo", "cs", "physics", "debian", "digits")
+KNOWN_LINKS = tuple(_of(known) for known in KNOWN if known.name in SINGLE)

@@ -1,0 +1,365 @@
+"""Train encoders on the links of a small graph, rank links of the real one.
+
+The protocol: an encoder gives every node a vector; the score of a link is the inner product of its
+ends. Adam fits the small graph's links; every few epochs the encoder, applied to the real graph's
+training links, ranks validation links among wrong ones; the test links are read once, at the epoch
+of best mean reciprocal rank (MRR) and at the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+from torch.func import functional_call
+
+from graphcondense.data.link_task import Links, LinkTask
+from graphcondense.data.reading import SMALL, adjacency, features
+from graphcondense.evaluate.cost import size_of
+from graphcondense.evaluate.evaluator import Evaluator, Fitted, Options, Tested, now
+from graphcondense.evaluate.floors import longest, refuse_small, shuffled
+from graphcondense.evaluate.nodes import Model, model_of, state_of
+from graphcondense.nn.batched import MODELS, Matrix, Stacked
+from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive
+from graphcondense.ops.progress import tqdm
+
+HITS = (1, 3, 10)
+"""Shares of links ranked so high stand beside the MRR, as OGB's evaluator of ogbl-citation2 has
+them."""
+
+DENSE = 2**21
+"""Pairs of nodes up to which a step takes all of them; of more a sample."""
+
+BLOCK = 2**22
+"""Numbers of wrong links' vectors that are looked up at a time."""
+
+STEADY = 2_000
+"""Validation links that choose the epoch, of all that there are."""
+
+
+@dataclass(frozen=True)
+class LinkTraining(Options):
+    """How encoders are trained: the same for every set that is compared.
+
+    Attributes:
+        epochs: full-batch steps of Adam.
+        hidden: width of hidden layers and of a node's vector.
+        num_layers: layers.
+        lr: Adam's learning rate.
+        weight_decay: Adam's.
+        dropout: on hidden activations.
+        val_every: validate after every so many epochs, and after the last.
+        pairs: links, and as many pairs of any nodes, that a step draws where it does not take all;
+            no more than there are links.
+    """
+
+    epochs: Count = 200
+    hidden: Count = 128
+    num_layers: Count = 2
+    lr: Positive = 0.01
+    weight_decay: NonNegative = 0.0
+    dropout: Momentum = 0.0
+    val_every: Count = 5
+    pairs: Count = 16_384
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What encoders learn of one graph.
+
+    Attributes:
+        x, adj: features ``[n, d]`` and ``A [n, n]``.
+        size: how many real nodes each node stands for ``[n]``.
+        links: how many real links each pair of nodes stands for ``[n, n]``, both ways.
+    """
+
+    x: Matrix
+    adj: sp.csr_matrix
+    size: npt.NDArray[np.float64]
+    links: sp.csr_matrix
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkFitted(Fitted):
+    """Encoders, all seeds at once, with the weights of the chosen epoch ``selected [S, ...]``."""
+
+    model: Stacked
+    selected: dict[str, Tensor]
+
+
+class LinkEvaluator(Evaluator[LinkTask, type[Stacked], LinkTraining, LinkFitted]):
+    """Trains encoders on small graphs and ranks links of one real graph.
+
+    A small graph is a PyG ``Data`` with ``x [n, d]`` and edges as
+    :func:`~graphcondense.data.task.as_task` takes them; labels are not read. Where it has an
+    ``assignment``, its weights are those of
+    :class:`~graphcondense.saved.condensed_links.CondensedLinks`. Models are names in
+    :data:`~graphcondense.nn.batched.MODELS`, or classes of your own.
+
+    What is minimised is the loss on the real graph as if every real node had its group's vector:
+    with ``L_ij`` the links between members of ``i`` and of ``j`` (loops: inside ``i``) and ``s_i``
+    the members, ``Σ_ij L_ij / ΣL softplus(-z_i·z_j) + s_i s_j / (Σs)² softplus(z_i·z_j)``. On the
+    real graph that is the usual loss, links against uniform pairs of nodes.
+
+    Args:
+        real: anything :func:`~graphcondense.data.link_task.as_links` takes.
+        device: where to train; default the CPU.
+        **options: fields of :class:`LinkTraining`.
+    """
+
+    kind = "link"
+    all = tuple(MODELS)
+    usual = ("GCN", "SAGE")
+    seeds = 3
+    judge, judge_seeds = "GCN", 1
+    metric = "mrr"
+    units = ("nodes", "edges")
+    hints = (
+        "the epoch is chosen by them: give split_links(data, val=) above 0",
+        "give split_links(data, test=) above 0",
+    )
+    usual_training = LinkTraining()
+
+    def check(self, split: str) -> None:
+        links: Links = getattr(self.real, split)
+        if not len(links):
+            what, i = {"val": ("validation", 0), "test": ("test", 1)}[split]
+            raise ValueError(f"{self.real.name}: no {what} links; {self.hints[i]}")
+
+    def read(self, small: object) -> Lesson:
+        if isinstance(small, LinkTask):
+            return Lesson(small.x_array, small.adj, np.ones(small.num_nodes), small.adj)
+        given = getattr(small, "x", None)
+        if given is None:
+            raise ValueError(f"a small graph needs x and edges, got {type(small).__name__}")
+        x = features(given, SMALL)
+        n = int(x.shape[0])
+        if x.shape[1] != self.real.num_features:
+            raise ValueError(
+                f"the small graph has {x.shape[1]} features a node, {self.real.name} has "
+                f"{self.real.num_features}"
+            )
+        adj = adjacency(small, n, SMALL)  # type: ignore[arg-type]
+        size = self._members(small, n)
+        if adj is None or not adj.nnz:
+            raise ValueError("the small graph has no edges, and links are to be learnt from them")
+        links = sp.diags_array(size) @ adj
+        inside = np.maximum(links.diagonal() - size, 0)  # a loop counts the loop of each member
+        links = sp.csr_matrix((links + links.T) / 2)
+        links.setdiag(inside)
+        links.eliminate_zeros()
+        if not links.nnz or links.data.min() < 0:
+            raise ValueError("the small graph has no links of a positive weight to learn from")
+        return Lesson(x.numpy() if isinstance(x, Tensor) else x, adj, size, links)
+
+    def _members(self, small: object, n: int) -> npt.NDArray[np.float64]:
+        """How many real nodes each of ``n`` nodes stands for."""
+        assignment = getattr(small, "assignment", None)
+        if assignment is None:
+            return np.ones(n)
+        group = torch.as_tensor(assignment).cpu()
+        if len(group) != self.real.num_nodes:
+            raise ValueError(
+                f"the small graph's assignment is of {len(group):,} nodes, {self.real.name} has "
+                f"{self.real.num_nodes:,}: it was condensed from another graph"
+            )
+        return torch.bincount(group[group >= 0], minlength=n).double().numpy()
+
+    def model_of(self, model: Model) -> type[Stacked]:
+        return model_of(model)
+
+    def about(self, model: type[Stacked]) -> tuple[str, str]:
+        return "MLP" if model.__name__ == "MLP" else "GNN", model.edge_weights
+
+    def settings(self, model: type[Stacked]) -> Mapping[str, object]:
+        return {**asdict(self.training), "decoder": "inner product", "wrong": self.real.test.wrong}
+
+    def test_labels(self) -> npt.NDArray[np.generic]:
+        return self.real.test.ends.numpy()
+
+    def random(self, small: object, seed: int) -> LinkTask:
+        lesson = self.read(small)
+        order = shuffled(torch.arange(self.real.num_nodes), seed)
+        return self.real.subgraph(order[: len(lesson.size)], name="random")
+
+    def within(self, budget: int, seed: int) -> LinkTask:
+        order, real = shuffled(torch.arange(self.real.num_nodes), seed), self.real
+        count = longest(
+            real.num_nodes, lambda n: size_of(real.subgraph(order[:n])).bytes <= budget
+        )
+        if not count:
+            needed = size_of(real.subgraph(order[:1])).bytes
+            refuse_small(real.name, "node", needed, budget)
+        return real.subgraph(order[:count], name="random, same bytes")
+
+    def memory(self, model: type[Stacked], small: object, trainings: int) -> int:
+        """Hidden states and pairs of a step on the small graph, vectors of the real one, and the
+        operators of both."""
+        lesson, t = self.read(small), self.training
+        n = len(lesson.size)
+        pairs = n * n if n * n <= DENSE else 4 * t.pairs * t.hidden
+        states = 6 * trainings * n * t.hidden * t.num_layers + 6 * trainings * pairs
+        real = 3 * self.real.num_nodes * t.hidden + BLOCK
+        stored = self.real.size[2] + size_of(small).bytes
+        return 4 * (states + real) + 3 * stored
+
+    def trained(
+        self, model: type[Stacked], small: object, seeds: tuple[int, ...], progress: bool
+    ) -> LinkFitted:
+        t, device, lesson = self.training, self._like.device, self.read(small)
+        nodes = np.arange(len(lesson.size))
+        inputs = model.prepare(lesson.x, lesson.adj, nodes, t.num_layers, self._like)
+        sizes = (self.real.num_features, t.hidden, t.hidden)
+        net = model(*sizes, t.num_layers, t.dropout, seeds=seeds, device=device)
+        optimizer = torch.optim.Adam(
+            net.parameters(), lr=t.lr, weight_decay=t.weight_decay, fused=True
+        )
+        loss_of = loss_on(lesson, seeds, t.pairs, device)
+        live = state_of(net)
+        selected = {name: value.detach().clone() for name, value in live.items()}
+        best = val = torch.full((len(seeds),), -1.0)
+        chosen, seconds = torch.zeros(len(seeds), dtype=torch.long), 0.0
+        steady = self.real.val.some(STEADY)
+        for epoch in tqdm(range(1, t.epochs + 1), model.__name__, disable=not progress, leave=False):
+            start = now(device)
+            net.train()
+            optimizer.zero_grad()
+            loss_of(net(*inputs)).backward()
+            optimizer.step()
+            seconds += now(device) - start
+            if epoch % t.val_every and epoch != t.epochs:
+                continue
+            val = torch.stack([mrr(r) for r in self._ranks(net, live, steady)])
+            better = val > best
+            best, chosen = best.where(~better, val), chosen.where(~better, torch.tensor(epoch))
+            for seed in better.nonzero().flatten().tolist():
+                for name, value in live.items():
+                    selected[name][seed].copy_(value[seed].detach())
+        if len(steady) < len(self.real.val):
+            every = (selected, live)
+            best, val = (
+                torch.stack([mrr(r) for r in self._ranks(net, one, self.real.val)]) for one in every
+            )
+        return LinkFitted(
+            model=net,
+            selected=selected,
+            val_selected=best,
+            epoch_selected=chosen,
+            val_last=val,
+            seconds_training=seconds,
+        )
+
+    def test(self, trained: LinkFitted) -> Tested:
+        both = (trained.selected, state_of(trained.model))
+        first, last = (list(self._ranks(trained.model, one, self.real.test)) for one in both)
+        others = {f"Hits@{k}": [float((r <= k).double().mean()) for r in first] for k in HITS}
+        return Tested(*(torch.stack([mrr(r) for r in ranks]) for ranks in (first, last)), others)
+
+    @torch.inference_mode()
+    def _ranks(self, model: Stacked, weights: Mapping[str, Tensor], links: Links) -> list[Tensor]:
+        """The rank of each link ``[m]``, one tensor a seed."""
+        t, real = self.training, self.real
+        key = (type(model), t.num_layers)
+        if key not in self._prepared:
+            nodes = np.arange(real.num_nodes)
+            self._prepared[key] = type(model).prepare(
+                *(real.x_array, real.adj, nodes, t.num_layers, self._like), graph=real.graph
+            )
+        model.eval()
+        out = []
+        for seed in range(len(model.seeds)):
+            one = {name: value[seed : seed + 1] for name, value in weights.items()}
+            out.append(ranks_of(functional_call(model, one, self._prepared[key])[0], links).cpu())
+        return out
+
+
+def loss_on(
+    lesson: Lesson, seeds: tuple[int, ...], pairs: int, device: torch.device
+) -> Callable[[Tensor], Tensor]:
+    """The loss of :class:`LinkEvaluator` as a function of vectors ``[S, n, k]``, summed over seeds:
+    of all pairs of nodes, or of as many links and pairs as are drawn for each seed."""
+    n = len(lesson.size)
+    share = lesson.size / lesson.size.sum()
+    if n * n <= DENSE:
+        total = lesson.links.sum() or 1.0  # random nodes may have no link
+        right = torch.from_numpy(lesson.links.toarray() / total).to(device).float()
+        any_two = torch.from_numpy(np.outer(share, share)).to(device).float()
+        return partial(_whole_loss, right, any_two)
+    coo = lesson.links.tocoo()
+    ends = torch.from_numpy(np.stack([coo.row, coo.col]).astype(np.int64))
+    steps = tuple(
+        torch.from_numpy(np.cumsum(weight, dtype=np.float64) / (weight.sum() or 1.0))
+        for weight in (coo.data, share)
+    )
+    draws = [torch.Generator().manual_seed(seed) for seed in seeds]
+    return partial(_drawn_loss, ends, steps, draws, min(pairs, -(-lesson.links.nnz // 2) or 1))
+
+
+def _whole_loss(right: Tensor, any_two: Tensor, z: Tensor) -> Tensor:
+    score = z @ z.transpose(1, 2)
+    return (right * F.softplus(-score) + any_two * F.softplus(score)).sum()
+
+
+def _drawn_loss(
+    ends: Tensor, steps: tuple[Tensor, Tensor], draws: list[Generator], pairs: int, z: Tensor
+) -> Tensor:
+    """A draw is the first place whose running sum is above a uniform number."""
+    links, nodes = steps
+    total = z.new_zeros(())
+    for one, rng in zip(z, draws, strict=True):
+        if not len(links):  # random nodes may have no link
+            break
+        u = torch.rand(3, pairs, generator=rng, dtype=torch.float64)
+        link = ends[:, torch.searchsorted(links, u[0]).clamp_(max=len(links) - 1)].to(z.device)
+        pair = torch.searchsorted(nodes, u[1:]).clamp_(max=len(nodes) - 1).to(z.device)
+        total = total + F.softplus(-_score(one, *link)).mean() + F.softplus(_score(one, *pair)).mean()
+    return total
+
+
+def _score(z: Tensor, head: Tensor, tail: Tensor) -> Tensor:
+    # The gradient of index_select is far cheaper than that of z[head].
+    return (z.index_select(0, head) * z.index_select(0, tail)).sum(-1)
+
+
+def ranks_of(z: Tensor, links: Links) -> Tensor:
+    """The rank of each link among its wrong ones ``[m]``, from 1; of equal scores the mean of the
+    best and the worst rank, as OGB's evaluator has it.
+
+    Args:
+        z: vectors of all nodes ``[N, k]``.
+        links: ``m`` links.
+
+    >>> z = torch.tensor([[1.0], [2.0], [3.0], [0.0]])
+    >>> one = Links(torch.tensor([[0], [1]]), tails=torch.tensor([[2, 3, 1]]))
+    >>> ranks_of(z, one).tolist()
+    [2.5]
+    """
+    ends = links.ends.to(z.device)
+    right = _score(z, *ends)
+    if links.pairs is not None:
+        wrong = _score(z, *links.pairs.to(z.device)).sort().values
+        above = len(wrong) - torch.searchsorted(wrong, right, right=True)
+        as_high = len(wrong) - torch.searchsorted(wrong, right)
+        return 1 + (above + as_high).double() / 2
+    assert links.tails is not None  # Links has one or the other
+    rows = max(1, BLOCK // (links.wrong * z.shape[1]))
+    out = []
+    for i in range(0, len(links), rows):
+        tails = links.tails[i : i + rows].to(z.device)
+        wrong = (z[tails] @ z[ends[0, i : i + rows]].unsqueeze(2)).squeeze(2)
+        mine = right[i : i + rows, None]
+        out.append(1 + ((wrong > mine).sum(1) + (wrong >= mine).sum(1)).double() / 2)
+    return torch.cat(out)
+
+
+def mrr(ranks: Tensor) -> Tensor:
+    """The mean reciprocal rank."""
+    return (1 / ranks).mean()

@@ -1,0 +1,93 @@
+"""One graph whose links are to be predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+
+from graphcondense.core.method import Method
+from graphcondense.core.types import Source
+from graphcondense.data.link_task import LinkTask
+from graphcondense.kinds.kind import About, Kind, Measured, Problem, Setting
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
+    from graphcondense.evaluate.evaluator import AnyEvaluator
+    from graphcondense.saved.condensed_links import CondensedLinks
+
+
+class LinkProblem(Problem[LinkTask, "Data", "CondensedLinks"]):
+    """One graph whose links are to be predicted. Methods see its nodes and training links."""
+
+    kind = "link"
+    predictor = "GCN (2 layers, 128 wide, 1 seed), MRR"
+    setting = "transductive"
+
+    def prepare(self, setting: Setting, pseudo_labels: int | None) -> None:
+        from graphcondense.domains.node import NodeSource
+
+        self._source = NodeSource(self.task.nodes, device=self.device)
+
+    def source(self, method: Method) -> Source:
+        """All nodes as one class, and the training links; no link of another split."""
+        return self._source
+
+    def scorer(self) -> Callable[[Data], float]:
+        evaluator = self.evaluator()
+        return lambda export: evaluator.score(self.finish(export))
+
+    def evaluator(self) -> AnyEvaluator:
+        from graphcondense.evaluate.links import LinkEvaluator
+
+        return LinkEvaluator(self.task, device=self.device, epochs=60)
+
+    def told(self, judges: str) -> str:
+        return f"{judges}, MRR"
+
+    def finish(self, export: Data) -> CondensedLinks:
+        """Of groups of nodes ``Â = S⁻¹ M (A + I) Mᵀ``, with ``M [n, N]`` the membership and ``S``
+        the sizes: what a node of the group reads of each, so that a mean over neighbours, or a
+        GCN's normalisation, of the condensed graph is that of the real one."""
+        from graphcondense.domains.coarse import grouped_links
+        from graphcondense.saved.condensed_links import CondensedLinks
+
+        assignment = getattr(export, "assignment", None)
+        if assignment is None:
+            return CondensedLinks(
+                x=export.x, edge_index=export.edge_index, edge_weight=export.edge_weight
+            )
+        edges, weight = grouped_links(self.task.adj, assignment.numpy(), len(export.x))
+        return CondensedLinks(
+            x=export.x, edge_index=edges, edge_weight=weight, assignment=assignment
+        )
+
+    def about(self) -> About:
+        task = self.task
+        return {
+            "nodes": task.num_nodes,
+            "edges": int(task.adj.nnz),
+            "bytes": task.size[2],
+            "features": task.num_features,
+            "metric": task.metric,
+            "negatives": task.val.wrong,
+        }
+
+    def measure(self, small: CondensedLinks) -> Measured:
+        from graphcondense.saved.condensed import tensor_bytes
+
+        n = len(small.x)
+        sizes = {"nodes": n, "edges": int(small.edge_index.shape[1])}
+        return Measured(sizes, [n], self.task.num_nodes, tensor_bytes(small))
+
+
+LINK = Kind(
+    name="link",
+    problem=LinkProblem,
+    stored_as="links",
+    default="quotient",
+    default_each=0,
+    counted="nodes",
+)
