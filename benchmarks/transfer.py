@@ -4,7 +4,7 @@
 
 A cell is one model trained on one set: data x split x nodes x set x condensation seed x model. Each
 is a file in ``--out``/cells/transfer and is not run again, so that a killed run loses one cell at
-most. Tables also hold the cells of ``--out``/transfer-DATA.json, which an earlier page wrote. Delete
+most. Tables also hold cells of ``--out``/transfer-DATA.json, which an earlier page wrote. Delete
 both to start over (``*/*-quotient*`` in the folder once the method has changed). The
 first seed of everything comes first, then the second, so that a run that is stopped early has an
 even picture. Processes with other ``--data`` may run side by side. ``--page`` writes tables from

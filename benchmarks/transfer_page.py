@@ -386,7 +386,7 @@ def section(
 
 
 def read(out: Path, data: str) -> list[dict[str, Any]]:
-    """The cells of a data set, those of earlier pages too; of several the one with most trainings."""
+    """The cells of a data set, those of earlier pages too; of equal ones that of most trainings."""
     files = sorted((out / "cells" / "transfer" / data).glob("*/*-*.json"))
     cells = [*saved(out, data)["rows"], *(json.loads(file.read_text()) for file in files)]
     rows = sorted(cells, key=lambda row: row["trainings"])  # of equal ones the new one is last

@@ -1,4 +1,4 @@
-"""A checked graph whose links are to be predicted: what link methods and their evaluator start from.
+"""A checked graph whose links are to be predicted, for link methods and their evaluator.
 
 Links are undirected: the edge ``i -> j`` and the edge ``j -> i`` are one link.
 """
@@ -6,7 +6,7 @@ Links are undirected: the edge ``i -> j`` and the edge ``j -> i`` are one link.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,6 @@ from torch import Tensor
 from graphcondense.data.reading import REAL, adjacency, features
 from graphcondense.data.task import NodeTask, compact
 from graphcondense.ops.adjacency import csr_from_edges
-from graphcondense.ops.fields import brief
 from graphcondense.ops.propagated import Propagated, hash_arrays
 from graphcondense.saved.compact import bytes_of
 
@@ -31,8 +30,8 @@ Pairs = npt.NDArray[np.int64]
 
 SPLITS = ("train", "val", "test")
 HOW = (
-    "graphcondense.data.split_links(data) draws one of a graph; PyG's RandomLinkSplit gives three Data: "
-    "pass them as (train, val, test)"
+    "graphcondense.data.split_links(data) draws one of a graph; PyG's RandomLinkSplit gives three "
+    "Data: pass them as (train, val, test)"
 )
 TRIES = 20
 """Draws of a wrong link, each of those that were links or loops before."""
@@ -236,7 +235,8 @@ def split_links(
         tails = wrong_tails(whole, chosen[0], negatives, rng)
         parts.append(Links(torch.from_numpy(chosen), tails=torch.from_numpy(tails)))
     learnt = ends[:, np.sort(order[second:])]
-    return LinkTask(x, symmetric(learnt, whole.shape[0]), *parts, name=str(called))
+    held, tested = parts
+    return LinkTask(x, symmetric(learnt, whole.shape[0]), held, tested, str(called))
 
 
 def as_links(data: object, *, name: str | None = None) -> LinkTask:
@@ -255,20 +255,20 @@ def as_links(data: object, *, name: str | None = None) -> LinkTask:
     if isinstance(data, LinkTask):
         return data
     if hasattr(data, "get_edge_split"):
-        given: Any = data
-        called = name or str(getattr(given, "name", "data"))
-        return _of_ogb(given[0], given.get_edge_split(), called)
-    if not is_links(data):
+        published: Any = data
+        called = name or str(getattr(published, "name", "data"))
+        return _of_ogb(published[0], published.get_edge_split(), called)
+    if not isinstance(data, tuple | list) or not is_links(data):
         raise ValueError(f"{type(data).__name__} has no split of links; {HOW}")
-    train, val, test = tuple(data)  # type: ignore[arg-type]
+    train, val, test = data
     x, adj = _graph_of(train)
     n = int(adj.shape[0])
     if getattr(train, "edge_label", None) is not None:  # links may be learnt that no model sees
         learnt = _ends(train.edge_label_index, "train.edge_label_index", n)
         learnt = learnt[:, torch.as_tensor(train.edge_label).flatten() > 0]
         adj = symmetric(torch.cat([torch.from_numpy(_links_of(adj)), learnt], 1).numpy(), n)
-    parts = [_labelled(one, split, n) for one, split in ((val, "val"), (test, "test"))]
-    return _checked(x, adj, parts, name or str(getattr(train, "name", None) or "data"))
+    held, tested = _labelled(val, "val", n), _labelled(test, "test", n)
+    return _checked(x, adj, held, tested, name or str(getattr(train, "name", None) or "data"))
 
 
 def is_links(data: object) -> bool:
@@ -286,7 +286,7 @@ def _graph_of(data: object) -> tuple[Tensor | sp.csr_matrix, sp.csr_matrix]:
         x, adj = data.x, data.adj
     else:
         x = compact(features(getattr(data, "x", None), REAL))
-        found = adjacency(data, int(x.shape[0]), REAL)  # type: ignore[arg-type]
+        found = adjacency(data, int(x.shape[0]), REAL)
         if found is None:
             raise ValueError("data has no edges: set edge_index [2, edges]")
         adj = found
@@ -399,16 +399,17 @@ def _of_ogb(data: Data, split: Mapping[str, Mapping[str, Any]], name: str) -> Li
         else:
             wrong = torch.as_tensor(of["edge_neg"]).t()
             found.append(Links(ends, pairs=_ends(wrong, f"{name}: {part} edge_neg", n)))
-    return _checked(x, symmetric(right("train").numpy(), n), found, name)
+    held, tested = found
+    return _checked(x, symmetric(right("train").numpy(), n), held, tested, name)
 
 
 def _checked(
-    x: Tensor | sp.csr_matrix, adj: sp.csr_matrix, parts: Sequence[Links], name: str
+    x: Tensor | sp.csr_matrix, adj: sp.csr_matrix, held: Links, tested: Links, name: str
 ) -> LinkTask:
     """The task, unless a link of one split is one of another, too."""
     n = int(adj.shape[0])
-    seen = {"train": _keys(LinkTask(x, adj, *parts).train.ends, n)}
-    for split, part in zip(("val", "test"), parts, strict=True):
+    seen = {"train": _keys(torch.from_numpy(_links_of(adj)), n)}
+    for split, part in (("val", held), ("test", tested)):
         keys = _keys(part.ends, n)
         for other, before in seen.items():
             shared = np.intersect1d(keys, before)
@@ -420,7 +421,7 @@ def _checked(
                     "RandomLinkSplit needs is_undirected=True where edge_index has both directions"
                 )
         seen[split] = keys
-    return LinkTask(x, adj, *parts, name=brief(name).strip("'") if len(name) > 80 else name)
+    return LinkTask(x, adj, held, tested, name)
 
 
 def _keys(ends: Tensor, n: int) -> Pairs:

@@ -1,4 +1,4 @@
-"""Graphs with a split of their links, by name: those of nodes, with ``-links`` behind their name."""
+"""Graphs with a split of their links by name: those of nodes, with ``-links`` behind the name."""
 
 from __future__ import annotations
 

@@ -9,9 +9,8 @@ of best mean reciprocal rank (MRR) and at the last.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -147,7 +146,7 @@ class LinkEvaluator(Evaluator[LinkTask, type[Stacked], LinkTraining, LinkFitted]
                 f"the small graph has {x.shape[1]} features a node, {self.real.name} has "
                 f"{self.real.num_features}"
             )
-        adj = adjacency(small, n, SMALL)  # type: ignore[arg-type]
+        adj = adjacency(small, n, SMALL)
         size = self._members(small, n)
         if adj is None or not adj.nnz:
             raise ValueError("the small graph has no edges, and links are to be learnt from them")
@@ -192,9 +191,7 @@ class LinkEvaluator(Evaluator[LinkTask, type[Stacked], LinkTraining, LinkFitted]
 
     def within(self, budget: int, seed: int) -> LinkTask:
         order, real = shuffled(torch.arange(self.real.num_nodes), seed), self.real
-        count = longest(
-            real.num_nodes, lambda n: size_of(real.subgraph(order[:n])).bytes <= budget
-        )
+        count = longest(real.num_nodes, lambda n: size_of(real.subgraph(order[:n])).bytes <= budget)
         if not count:
             needed = size_of(real.subgraph(order[:1])).bytes
             refuse_small(real.name, "node", needed, budget)
@@ -228,11 +225,13 @@ class LinkEvaluator(Evaluator[LinkTask, type[Stacked], LinkTraining, LinkFitted]
         best = val = torch.full((len(seeds),), -1.0)
         chosen, seconds = torch.zeros(len(seeds), dtype=torch.long), 0.0
         steady = self.real.val.some(STEADY)
-        for epoch in tqdm(range(1, t.epochs + 1), model.__name__, disable=not progress, leave=False):
+        for epoch in tqdm(
+            range(1, t.epochs + 1), model.__name__, disable=not progress, leave=False
+        ):
             start = now(device)
             net.train()
             optimizer.zero_grad()
-            loss_of(net(*inputs)).backward()
+            loss_of(net(*inputs)).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             seconds += now(device) - start
             if epoch % t.val_every and epoch != t.epochs:
@@ -259,9 +258,10 @@ class LinkEvaluator(Evaluator[LinkTask, type[Stacked], LinkTraining, LinkFitted]
 
     def test(self, trained: LinkFitted) -> Tested:
         both = (trained.selected, state_of(trained.model))
-        first, last = (list(self._ranks(trained.model, one, self.real.test)) for one in both)
+        first, last = (self._ranks(trained.model, one, self.real.test) for one in both)
+        selected, final = (torch.stack([mrr(r) for r in ranks]) for ranks in (first, last))
         others = {f"Hits@{k}": [float((r <= k).double().mean()) for r in first] for k in HITS}
-        return Tested(*(torch.stack([mrr(r) for r in ranks]) for ranks in (first, last)), others)
+        return Tested(selected, final, others)
 
     @torch.inference_mode()
     def _ranks(self, model: Stacked, weights: Mapping[str, Tensor], links: Links) -> list[Tensor]:
@@ -295,12 +295,14 @@ def loss_on(
         return partial(_whole_loss, right, any_two)
     coo = lesson.links.tocoo()
     ends = torch.from_numpy(np.stack([coo.row, coo.col]).astype(np.int64))
-    steps = tuple(
+    first, second = (
         torch.from_numpy(np.cumsum(weight, dtype=np.float64) / (weight.sum() or 1.0))
         for weight in (coo.data, share)
     )
     draws = [torch.Generator().manual_seed(seed) for seed in seeds]
-    return partial(_drawn_loss, ends, steps, draws, min(pairs, -(-lesson.links.nnz // 2) or 1))
+    return partial(
+        _drawn_loss, ends, (first, second), draws, min(pairs, -(-lesson.links.nnz // 2) or 1)
+    )
 
 
 def _whole_loss(right: Tensor, any_two: Tensor, z: Tensor) -> Tensor:
@@ -320,7 +322,9 @@ def _drawn_loss(
         u = torch.rand(3, pairs, generator=rng, dtype=torch.float64)
         link = ends[:, torch.searchsorted(links, u[0]).clamp_(max=len(links) - 1)].to(z.device)
         pair = torch.searchsorted(nodes, u[1:]).clamp_(max=len(nodes) - 1).to(z.device)
-        total = total + F.softplus(-_score(one, *link)).mean() + F.softplus(_score(one, *pair)).mean()
+        total = (
+            total + F.softplus(-_score(one, *link)).mean() + F.softplus(_score(one, *pair)).mean()
+        )
     return total
 
 

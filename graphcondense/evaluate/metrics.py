@@ -36,6 +36,7 @@ class Score:
         name: in titles and on axes.
         larger_is_better: whether more is better.
         share: whether it lies in ``[0, 1]`` and is written in per cent.
+        of: what is scored where this is neither a node nor another example, such as ``"links"``.
 
     >>> SCORES["accuracy"].text(0.8123, 0.01), SCORES["rmse"].text(1.2345), SCORES["ap"].text(None)
     ('81.2 ± 1.0', '1.234', '-')
@@ -44,6 +45,7 @@ class Score:
     name: str
     larger_is_better: bool = True
     share: bool = True
+    of: str = ""
 
     def text(self, value: float | None, spread: float | None = None) -> str:
         """A value, with its standard deviation if given."""
@@ -77,7 +79,7 @@ SCORES: dict[str, Score] = {
     "mae": Score("MAE", larger_is_better=False, share=False),
     "r2": Score("R²", share=False),
     "ndcg@10": Score("NDCG@10"),
-    "mrr": Score("MRR"),
+    "mrr": Score("MRR", of="links"),
 }
 """By the names of :data:`~graphcondense.data.targets.METRICS`, and of users by items."""
 

@@ -150,7 +150,7 @@ class Report(Scored):
     @property
     def examples(self) -> str:
         """What test examples are called."""
-        return "graphs" if self.of_graphs else self.units[0]
+        return "graphs" if self.of_graphs else self.score.of or self.units[0]
 
     def scored(self, row: Row, which: str = "selected") -> str:
         """The test score of a row, ``"selected"`` or ``"last"``, with the spread of its trainings

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import torch
-
 from graphcondense.core.method import Method
 from graphcondense.core.types import Source
 from graphcondense.data.link_task import LinkTask

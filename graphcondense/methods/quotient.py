@@ -320,7 +320,8 @@ class QuotientLinks(Coarse):
     features, and the links that a member has to each cluster, in the mean. There are no labels.
 
     Attributes:
-        hops: how often features are propagated for the clustering.
+        hops: how often features are propagated for the clustering. Three were best on validation
+            links of debian, and equal to two on Cora and CiteSeer.
         dims: leading singular vectors of ``X`` that the clustering sees; all of ``X`` if it has no
             more columns.
     """
@@ -330,7 +331,7 @@ class QuotientLinks(Coarse):
     family = "clustering"
     learns = "features and edges (of groups of real nodes)"
 
-    hops: Natural = 2
+    hops: Natural = 3
     dims: Count = 128
 
     def sizes(self, real: NodeSource) -> Tensor:

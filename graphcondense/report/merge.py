@@ -49,9 +49,8 @@ class Group:
     @property
     def examples(self) -> str:
         """What test examples are called."""
-        return (
-            "graphs" if any(row.get("set_graphs") for row in self.rows.values()) else self.units[0]
-        )
+        of_graphs = any(row.get("set_graphs") for row in self.rows.values())
+        return "graphs" if of_graphs else self.score.of or self.units[0]
 
     @property
     def on_test(self) -> str:

@@ -174,6 +174,10 @@ FORMS = {
         *("users", "users by items", ("users", "interactions", "bytes")),
         *("the training part", "users", "items.png"),
     ),
+    "link": Form(
+        *("nodes", "a graph whose links are predicted", ("nodes", "edges", "bytes")),
+        *("the whole graph", "nodes", "graph.png"),
+    ),
 }
 
 
@@ -183,6 +187,8 @@ def kind_of_small(small: Any) -> str:
         return "rows"
     if isinstance(small, list) or hasattr(small, "set"):
         return "graph"
+    if type(small).__name__ == "CondensedLinks":
+        return "link"
     x = small[0] if isinstance(small, tuple) else getattr(small, "x", None)
     return "image" if x is not None and x.dim() > 2 else "node"
 

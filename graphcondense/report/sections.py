@@ -401,7 +401,7 @@ def ledger(
 
 def _worded(text: str, group: Group) -> str:
     """A heading that is worded for one graph, for other data where the group is of those."""
-    if group.examples == "nodes":
+    if group.examples in ("nodes", "links"):
         return text
     text = text.replace("the whole graph", f"all {group.examples}")
     return text.replace("PyG", "PyTorch") if group.examples == "images" else text
@@ -414,7 +414,7 @@ def _ledger_tables(group: Group, runs: Sequence[Run], key: Key) -> tuple[Markup,
     if any("graphs" in mapping(entry.get("ratios")) for entry in group.ledgers.values()):
         sizes.insert(0, "graphs")
     called = {"nodes": group.units[0], "edges": group.units[1]}
-    of_all = "the whole graph" if group.examples == "nodes" else "the training part"
+    of_all = "the whole graph" if group.examples in ("nodes", "links") else "the training part"
     times, counted = [], []
     for label, entry in group.ledgers.items():
         count, words = verdict(times_of(entry), better(group, label))
