@@ -34,12 +34,14 @@ KINDS = {
     "graph": "Sets of graphs",
     "image": "Images",
     "rows": "Users by items",
+    "link": "Links",
 }
 RESULTS = {
     "node": "results.md",
     "graph": "results/graphs.md",
     "image": "results/images.md",
     "rows": "results/recommend.md",
+    "link": "guide/links.md",
 }
 FLOORS = ("random", "whole", "all")
 PACKAGES = {
@@ -85,21 +87,21 @@ def page_of(kind: str, name: str) -> str:
     return f"methods/{kind}/{name}.md"
 
 
-def method_page(cls: type[Method]) -> str:
+def method_page(cls: type[Method], kind: str) -> str:
     """Paper, equation, what is learnt, cost, memory, scores, when to take it, options, presets."""
     from graphcondense.core.method import COSTS
 
     summary, _, details = roles(inspect.getdoc(cls) or "").partition("\n\n")
     description = details.partition("Attributes:")[0].strip()
     names = ", ".join(f"`{n}`" for n in (cls.name, *cls.variants))
-    advice = read_advice()[f"{cls.kind}/{cls.name}"]
+    advice = read_advice()[f"{kind}/{cls.name}"]
     memory = roles((inspect.getdoc(cls.memory_bytes) or "").partition("\n\nArgs:")[0])
     parts = [
-        f"# {cls.name}{'' if cls.kind == 'node' else f' ({KINDS[cls.kind].lower()})'}",
+        f"# {cls.name}{'' if kind == 'node' else f' ({KINDS[kind].lower()})'}",
         summary.partition("Attributes:")[0],
         "| | |\n|---|---|\n"
         f"| Names | {names} |\n"
-        f"| Data | {KINDS[cls.kind]} |\n"
+        f"| Data | {KINDS[kind]} |\n"
         f"| Paper | {cls.paper or 'none, a baseline'} |\n"
         f"| Family | {cls.family or '-'} |\n"
         f"| Learns | {cls.learns or '-'} |\n"
@@ -107,7 +109,7 @@ def method_page(cls: type[Method]) -> str:
         f"## When to take it\n\n**Take it** {advice['take']}\n\n**Leave it** {advice['leave']}",
         f"## How it works\n\n{description}" if description else "",
         f"## Memory\n\n{memory}\n\n{MEMORY}" if memory else "",
-        f"## Measured\n\n{measured(cls)}",
+        f"## Measured\n\n{measured(cls, kind)}",
         f"## Options\n\n{options(cls)}",
         presets(cls),
         f"Source: `{cls.__module__.replace('.', '/')}.py`",
@@ -121,11 +123,11 @@ def read_advice() -> dict[str, dict[str, str]]:
     return found
 
 
-def measured(cls: type[Method]) -> str:
+def measured(cls: type[Method], kind: str) -> str:
     """The method's rows of the result tables, beside random and whole data."""
     wanted = (cls.name, *cls.variants)
     parts = []
-    for heading, lines in tables(ROOT / "docs" / RESULTS[cls.kind]):
+    for heading, lines in tables(ROOT / "docs" / RESULTS[kind]):
         head, rule, *rows = lines
         own = [row for row in rows if label(row) in wanted]
         if not own:
@@ -134,7 +136,7 @@ def measured(cls: type[Method]) -> str:
         parts.append(f"**{heading}**\n\n" + "\n".join([head, rule, *shown]))
     if not parts:
         return "Not measured yet."
-    link = "../../" + RESULTS[cls.kind].replace("results/", "results-")
+    link = "../../" + RESULTS[kind].replace("results/", "results-")
     return (
         f"Mean ± standard deviation. How these were measured: [results]({link}).\n\n"
         + "\n\n".join(parts)
@@ -415,7 +417,7 @@ def public(package: ModuleType) -> Iterator[str]:
 
 def pages() -> dict[str, str]:
     """All generated pages by their path in the site."""
-    made = {page_of(kind, name): method_page(cls) for (name, kind), cls in methods().items()}
+    made = {page_of(kind, name): method_page(cls, kind) for (name, kind), cls in methods().items()}
     for name in ("CHANGELOG", "CONTRIBUTING"):
         made[f"{name.lower()}.md"] = (ROOT / f"{name}.md").read_text().replace("](docs/", "](")
     return {**made, "reference/cli.md": cli_page(), **python_pages()}

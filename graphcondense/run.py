@@ -295,7 +295,7 @@ def _condensed(
             "a Method object is complete: set "
             f"{', '.join(chosen) or f'the fields of {preset}'} on it"
         )
-    elif problem.kind not in method.kinds():
+    elif problem.kind not in [kind_named(kind).name for kind in method.kinds()]:
         raise ValueError(
             f"{type(method).__name__} is for {' and '.join(method.kinds())} data, and these are "
             f"{problem.kind} data"

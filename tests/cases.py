@@ -30,6 +30,7 @@ from graphcondense.core.engine import Callback, State
 from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.images import as_images
 from graphcondense.data.interactions import InteractionTask, as_interactions
+from graphcondense.data.link_task import Links, LinkTask, split_links
 from graphcondense.data.preprocess import restore_preprocess
 from graphcondense.data.task import as_task
 from graphcondense.domains.graph import GraphSource
@@ -37,6 +38,7 @@ from graphcondense.methods import find_method
 from graphcondense.ops.adjacency import Powers
 from graphcondense.ops.arrays import dense
 from graphcondense.saved.condensed_graphs import CondensedGraphs, tensors_of
+from graphcondense.saved.condensed_links import CondensedLinks
 from graphcondense.saved.condensed_rows import CondensedInteractions
 
 CASES: dict[tuple[str, str], type[MethodCase]] = {}
@@ -510,6 +512,44 @@ class GraphCase(MethodCase):
         assert small.condensed["budget"]["per_class"] == [self.each] * groups
 
 
+class LinkCase(MethodCase):
+    """What holds for every method on links, besides. All nodes are one class, without a label."""
+
+    kind = "link"
+    judges = "GCN", "SAGE"
+    validation = "graphcondense.evaluate.links:LinkEvaluator", {"epochs": 4}
+
+    def data(self) -> LinkTask:
+        return split_links(toy_graph(n=60), negatives=5)
+
+    def condense(self, data: Any = None, **options: Any) -> Any:
+        return super().condense(data, **{"per_class": 6, **options})
+
+    def labels(self, small: Any) -> Tensor:
+        return torch.zeros(len(small.x), dtype=torch.long)
+
+    def check(self, small: Any) -> None:
+        assert type(small) is CondensedLinks
+        assert small.validate(raise_on_error=True)
+        assert bool(torch.isfinite(small.x).all())
+        assert small.x.dtype == torch.float32
+        assert bool((small.edge_weight > 0).all())
+        assert getattr(small, "y", None) is None
+        assert small.condensed["nodes"] == len(small.x)
+
+    def test_budget_is_kept(self, whole: Whole) -> None:
+        assert len(whole.small.x) == 6
+        assert len(self.condense(per_class=None, nodes=7).x) == 7
+        most = self.ample(whole.small)
+        assert self.condense(per_class=None, bytes=most).condensed["bytes"] <= most
+
+    def test_test_links_are_unreachable(self, whole: Whole) -> None:
+        task = self.data()
+        fewer = Links(task.test.ends.flip(1)[:, :4], tails=task.test.tails[:4])
+        other = replace(task, test=fewer)
+        assert self.condense(other).condensed["hash"] == whole.small.condensed["hash"]
+
+
 class RowsCase(MethodCase):
     """What holds for every method on users by items, besides. There is one group of users."""
 
@@ -587,6 +627,8 @@ def tensors(data: Any) -> list[Tensor]:
         return [torch.from_numpy(part.toarray()) for part in parts]
     if isinstance(data, CondensedGraphs):
         return list(tensors_of(data.set).values())
+    if isinstance(data, LinkTask):
+        return [torch.from_numpy(data.adj.toarray()), data.x, data.val.ends, data.test.ends]
     if isinstance(data, list):
         return [tensor for graph in data for tensor in tensors(graph)]
     if isinstance(data, tuple):

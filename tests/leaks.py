@@ -22,6 +22,7 @@ import graphcondense
 from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.images import as_images
 from graphcondense.data.interactions import InteractionTask, as_interactions
+from graphcondense.data.link_task import Links, LinkTask, split_links
 from graphcondense.data.task import NodeTask, as_task
 from graphcondense.methods import find_method
 from tests import cases
@@ -69,6 +70,8 @@ def task_of(kind: str, graphs: Sequence[Data] | None = None) -> Any:
     if kind == "image":
         images, labels = cases.toy_images(n=60)
         return as_images((images, labels), (images[:9].flip(3), labels[:9]))
+    if kind == "link":
+        return split_links(cases.toy_graph(n=60), negatives=5)
     return as_interactions(cases.toy_rows(users=40, items=30), seed=1)
 
 
@@ -199,6 +202,22 @@ def both(*poisons: Poison) -> Poison:
     return poison
 
 
+def other_links(split: str) -> Poison:
+    """Other links of a split, and other wrong ones."""
+
+    def poison(task: LinkTask, form: str) -> LinkTask:
+        links: Links = getattr(task, split)
+        assert links.tails is not None
+        last = task.num_nodes - 1
+        if form == "marks":
+            changed = Links(torch.zeros_like(links.ends), tails=torch.full_like(links.tails, last))
+        else:
+            changed = Links(last - links.ends, tails=last - links.tails)
+        return replace(task, **{split: changed})
+
+    return poison
+
+
 # --- settings --------------------------------------------------------------------------------
 
 
@@ -225,6 +244,9 @@ def settings_of(kind: str, iterates: bool, chooses: bool = False) -> Iterator[Se
             }
             options = {**scored, "setting": "inductive"}
             yield Setting(f"inductive, {said}", options, {**labels, **hidden})
+        elif kind == "link":
+            links = {f"{split} links": other_links(split) for split in splits}
+            yield Setting(said, scored, links)
         elif kind == "rows":
             items = {f"{split} items": rows_items(split) for split in splits}
             yield Setting(said, scored, items)
@@ -281,7 +303,7 @@ def _leaks(
 def _made(case: type[cases.MethodCase], task: Any, options: dict[str, Any]) -> Any:
     """The hash of a condensed set and its validation scores, or how making it failed."""
     own = {k: v for k, v in case.options.items() if k != "validations"}
-    budget = {"nodes": 5} if case.kind == "rows" else {"per_class": 2}
+    budget = {"nodes": 5} if case.kind in ("rows", "link") else {"per_class": 2}
     how = {"seed": 3, "progress": False, **budget, **own, **options}
     try:
         with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):

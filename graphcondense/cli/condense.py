@@ -82,8 +82,9 @@ def command_condense(argv: list[str]) -> object:
         Where().named()
     if data_name is None and len(forms) > 1:
         raise HelpAsked(*parsers_of_forms(forms, method))
-    cls, variant = find_method(method, _form(forms, data_name))
-    where, data = _data_of(cls, variant, method, argv[named:], config)
+    kind = _form(forms, data_name)
+    cls, variant = find_method(method, kind)
+    where, data = _data_of(kind, method, argv[named:], config)
     args = _condense_args(cls, variant, method, argv[named:], config, data.name)
 
     several = Flags("run", Run, only=("sizes",))  # the parser has it as it was written
@@ -102,7 +103,7 @@ def command_condense(argv: list[str]) -> object:
         options["progress"] = False
     if args.resume and is_finished(current(folder)):
         tell(f"{folder} is finished: there is nothing to resume")
-    _tell_other_kinds(where.named(), cls.kind, forms)
+    _tell_other_kinds(where.named(), kind, forms)
     made = _run(data, method, options, asdict(where), argv)
     if not is_main():  # another machine may not have the folder
         return None
@@ -212,17 +213,13 @@ def _tell_other_kinds(data: str, kind: str, forms: Collection[str]) -> None:
                 )
 
 
-def _data_of(
-    cls: type[Method],
-    variant: Mapping[str, object],
-    method: str,
-    argv: list[str],
-    config: Config,
-) -> tuple[Where, Any]:
-    """The data that the flags name, opened; the other flags are checked on the way."""
+def _data_of(kind: str, method: str, argv: list[str], config: Config) -> tuple[Where, Any]:
+    """The data of this kind that the flags name, opened; the other flags are checked on the way."""
+    from graphcondense.methods import find_method
     from graphcondense.run_options import Run
     from graphcondense.run_refusals import refuse_whole
 
+    cls, variant = find_method(method, kind)
     parser = condense_parser(cls, method, variant)
     names = [f.name for f in fields(Where)]
     parser.set_defaults({k: v for k, v in config_flags(config).items() if k in names})
@@ -231,7 +228,7 @@ def _data_of(
     where = where_of(args)
     if args.memory is not None:
         refuse_whole(cls, method, Run(memory=args.memory))
-    return where, where.load(cls.kind, args.memory)
+    return where, where.load(kind, args.memory)
 
 
 def _condense_args(

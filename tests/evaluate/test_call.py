@@ -21,6 +21,7 @@ from graphcondense.evaluate import (
     FitResult,
     GraphEvaluator,
     ImageEvaluator,
+    LinkEvaluator,
     NodeEvaluator,
     RowsEvaluator,
     fit,
@@ -71,6 +72,7 @@ def test_every_kind_is_found_by_its_data() -> None:
         "graph": GraphEvaluator,
         "image": ImageEvaluator,
         "rows": RowsEvaluator,
+        "link": LinkEvaluator,
     }
     assert kinds == EVALUATORS
     assert all(issubclass(one, Evaluator) for one in kinds.values())

@@ -148,7 +148,10 @@ def test_a_method_of_a_user_is_not_measured() -> None:
         ({"goal": "transfr"}, "did you mean transfer"),
         ({"goal": "fast", "data": "arxiv"}, "nothing was measured on data='arxiv'; there are"),
         ({"data": "cora"}, "give goal="),
-        ({"goal": "fast", "kind": "nodes"}, "kind='nodes'; there are graph, image, node, rows"),
+        (
+            {"goal": "fast", "kind": "nodes"},
+            "kind='nodes'; there are graph, image, link, node, rows",
+        ),
     ],
 )
 def test_what_is_refused(options: dict[str, str], said: str) -> None:
