@@ -140,11 +140,11 @@ def test_a_leak_is_refused() -> None:
 def test_what_is_wrong_with_a_split_is_said() -> None:
     train, val, test = random_link_split()
     del val.edge_label
-    with pytest.raises(ValueError, match="val.edge_label is missing"):
+    with pytest.raises(ValueError, match=r"val\.edge_label is missing"):
         as_links((train, val, test))
     train, val, test = random_link_split()
     test.edge_label_index = test.edge_label_index + 10_000
-    with pytest.raises(ValueError, match="names node 1.*but nodes are 0"):
+    with pytest.raises(ValueError, match=r"names node 1.*but nodes are 0"):
         as_links((train, val, test))
     train, val, test = random_link_split(add_negative_train_samples=False, neg_sampling_ratio=0.0)
     val.edge_label = torch.ones(val.edge_label_index.shape[1])
@@ -385,7 +385,7 @@ def test_small_graphs_that_do_not_match_are_refused(task: LinkTask) -> None:
     small = graphcondense.condense(task, nodes=6, progress=False)
     with pytest.raises(ValueError, match="features a node"):
         evaluator.score(Data(x=torch.ones(3, 1), edge_index=torch.tensor([[0], [1]])))
-    with pytest.raises(ValueError, match="has no edges"):
+    with pytest.raises(ValueError, match="has no edge_index"):
         evaluator.score(Data(x=small.x))
     other = small.clone()
     other.assignment = other.assignment[:-1]

@@ -43,17 +43,25 @@ class Panel:
         evaluator: trains and validates.
         models: names as :func:`architectures` gives them.
         by: ``"mean"`` or ``"worst"``.
+        shown: what the evaluator is given of an export; by default itself.
 
     Attributes:
         scores: of the set that was scored last, by the architecture's name.
     """
 
-    def __init__(self, evaluator: Judge, models: Sequence[str], by: By) -> None:
-        self.evaluator, self.models, self.by = evaluator, tuple(models), by
+    def __init__(
+        self,
+        evaluator: Judge,
+        models: Sequence[str],
+        by: By,
+        shown: Callable[[Any], object] = lambda export: export,
+    ) -> None:
+        self.evaluator, self.models, self.by, self.shown = evaluator, tuple(models), by, shown
         self.scores: dict[str, float] = {}
 
     def __call__(self, export: object) -> float:
-        self.scores = {name: self.evaluator.score(export, name) for name in self.models}
+        seen = self.shown(export)
+        self.scores = {name: self.evaluator.score(seen, name) for name in self.models}
         return BY[self.by](self.scores.values())
 
     @property

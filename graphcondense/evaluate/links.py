@@ -148,15 +148,18 @@ class LinkEvaluator(Evaluator[LinkTask, type[Stacked], LinkTraining, LinkFitted]
             )
         adj = adjacency(small, n, SMALL)
         size = self._members(small, n)
-        if adj is None or not adj.nnz:
-            raise ValueError("the small graph has no edges, and links are to be learnt from them")
+        if adj is None:
+            raise ValueError("the small graph has no edge_index, and links are to be learnt")
         links = sp.diags_array(size) @ adj
         inside = np.maximum(links.diagonal() - size, 0)  # a loop counts the loop of each member
         links = sp.csr_matrix((links + links.T) / 2)
         links.setdiag(inside)
         links.eliminate_zeros()
-        if not links.nnz or links.data.min() < 0:
-            raise ValueError("the small graph has no links of a positive weight to learn from")
+        if links.nnz and links.data.min() < 0:
+            raise ValueError(
+                f"the small graph has links of negative weight ({links.data.min():.3g}); what is "
+                "learnt is how likely a link is: leave them out"
+            )
         return Lesson(x.numpy() if isinstance(x, Tensor) else x, adj, size, links)
 
     def _members(self, small: object, n: int) -> npt.NDArray[np.float64]:

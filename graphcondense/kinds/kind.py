@@ -141,7 +141,7 @@ class Problem(ABC, Generic[Task, Export, Small]):
             return None
         if self.judges is None:
             return self.scorer()
-        panel = Panel(self.evaluator(), *self.judges)
+        panel = Panel(self.evaluator(), *self.judges, self.shown)
         self.predictor = self.told(panel.words)
         return panel
 
@@ -172,6 +172,10 @@ class Problem(ABC, Generic[Task, Export, Small]):
     def evaluator(self) -> AnyEvaluator:
         """What trains networks on the way and scores them on validation data."""
         return kind_evaluator(self.kind)(self.task, device=self.device)
+
+    def shown(self, export: Export) -> object:
+        """What the evaluator is given of an export."""
+        return export
 
     def told(self, judges: str) -> str:
         """How :attr:`predictor` says who the judges are."""

@@ -35,7 +35,10 @@ class LinkProblem(Problem[LinkTask, "Data", "CondensedLinks"]):
 
     def scorer(self) -> Callable[[Data], float]:
         evaluator = self.evaluator()
-        return lambda export: evaluator.score(self.finish(export))
+        return lambda export: evaluator.score(self.shown(export))
+
+    def shown(self, export: Data) -> CondensedLinks:
+        return self.finish(export)
 
     def evaluator(self) -> AnyEvaluator:
         from graphcondense.evaluate.links import LinkEvaluator
