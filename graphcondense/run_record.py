@@ -211,6 +211,7 @@ def record(
         },
         **size.sizes,
         "bytes": size.bytes,
+        **problem.told_of(small),
         "hash": graph_hash(small),
         "seconds": round(seconds, 3),
         "steps": watch.steps,

@@ -197,6 +197,10 @@ class Problem(ABC, Generic[Task, Export, Small]):
     def about(self) -> About:
         """What :meth:`describe` says of this kind of data alone, such as sizes and classes."""
 
+    def told_of(self, small: Small) -> About:
+        """What else a record says of the finished set, of the real data that it stands for."""
+        return {}
+
     @abstractmethod
     def measure(self, small: Small) -> Measured:
         """How large the finished set is."""
