@@ -88,8 +88,10 @@ class Column:
             return pd.Series([None if v == MISSING else v for v in found], dtype=object)
         if self.kind == "text":
             order = np.argsort(-x, axis=1, kind="stable")[:, :SHOWN]
-            lines = [" ".join(self.values[i] for i in line if x[row, i] > 0) for row, line in
-                     enumerate(order)]
+            lines = [
+                " ".join(self.values[i] for i in line if x[row, i] > 0)
+                for row, line in enumerate(order)
+            ]
             return pd.Series(lines, dtype=object)
         value = np.full(len(x), self.mean)
         if self.valued:
@@ -147,7 +149,7 @@ class Columns:
         """
         import pandas as pd
 
-        dense = x.toarray() if sp.issparse(x) else _array(x)
+        dense = _array(x)
         if dense.ndim != 2 or dense.shape[1] != len(self.names):
             raise ValueError(
                 f"features must be [n, {len(self.names)}], one for each of the columns' names, got "
@@ -199,6 +201,8 @@ class Columns:
 
 
 def _array(x: Any) -> Array:
+    if sp.issparse(x):
+        return x.toarray()  # type: ignore[no-any-return]
     detached = x.detach().cpu() if hasattr(x, "detach") else x
     if hasattr(detached, "to_dense"):
         detached = detached.to_dense()
@@ -304,68 +308,64 @@ def fitted(
     Raises:
         ValueError: a column that is no feature, and what to do with it; or none of them is one.
     """
+    import pandas as pd
     from sklearn.compose import ColumnTransformer
 
     kinds = kinds_of(frame, train, text, categorical)
-    plain = {name: _plain(frame[name], kind) for name, kind in kinds.items()}
-    steps: list[tuple[str, Any, list[str]]] = []
-    made: list[tuple[str, ColumnKind, bool, bool]] = []
+    # By place: names of people may hold anything.
+    table = pd.DataFrame({f"c{i}": _plain(frame[n], k) for i, (n, k) in enumerate(kinds.items())})
+    steps: list[tuple[str, Any, Any]] = []
+    made: list[tuple[str, str, ColumnKind, bool, bool]] = []
     left: dict[str, str] = {}
-    for name, kind in kinds.items():
-        known = plain[name].iloc[train].dropna()
+    for cell, (name, kind) in zip(table.columns, kinds.items(), strict=True):
+        known = table[cell].iloc[train].dropna()
         if not len(known):
             left[name] = "no training row has a value"
             continue
-        missing = kind not in ("category", "text") and len(known) < len(train)
-        valued = kind == "text" or known.nunique() > 1 or (kind == "category" and len(known) < len(train))
+        hole = len(known) < len(train)
+        missing = kind not in ("category", "text") and hole
+        valued = kind == "text" or known.nunique() > 1 or (kind == "category" and hole)
         if not valued and not missing:
             left[name] = f"all training rows have {str(known.iloc[0])[:40]}"
             continue
-        made.append((name, kind, valued, missing))
-        if valued:
-            steps.append((f"{name} value", _step(kind, min_frequency, terms), _cells(kind, name)))
+        made.append((name, cell, kind, valued, missing))
+        if kind == "text":
+            _check_words(known, name)
+        if valued:  # TF-IDF reads a list of texts, all others a table of one column
+            cells = cell if kind == "text" else [cell]
+            steps.append((f"{cell} value", _step(kind, min_frequency, terms), cells))
         if missing:
-            steps.append((f"{name} missing", _indicator(), [name]))
+            steps.append((f"{cell} missing", _indicator(), [cell]))
     if not made:
         told = "; ".join(f"{name!r}: {why}" for name, why in left.items())
         raise ValueError(
             f"no column of the nodes is a feature{f' ({told})' if told else ''}: give columns "
             "that differ, or say features='degree' or features='positional'"
         )
-    import pandas as pd
-
-    table = pd.DataFrame(plain)
     transformer = ColumnTransformer(steps, sparse_threshold=0.3)
     with warnings.catch_warnings():
         # What no training row has is counted in `unseen`.
         warnings.filterwarnings("ignore", "Found unknown categories")
-        for name, kind, *_ in made:
-            if kind == "text":
-                _check_words(plain[name].iloc[train], name)
         transformer.fit(table.iloc[train])
         x = transformer.transform(table)
     parts = transformer.named_transformers_
     columns = tuple(
-        _described(name, kind, valued, missing, parts.get(f"{name} value"), plain[name], train)
-        for name, kind, valued, missing in made
+        _described(name, kind, valued, missing, parts.get(f"{cell} value"), table[cell], train)
+        for name, cell, kind, valued, missing in made
     )
     out = x.tocsr().astype(np.float32) if sp.issparse(x) else np.asarray(x, np.float32)
     return out, Columns(columns, left)
-
-
-def _cells(kind: ColumnKind, name: str) -> Any:
-    """TF-IDF reads a list of texts, all others a table of one column."""
-    return name if kind == "text" else [name]
 
 
 def _plain(column: pd.Series, kind: ColumnKind) -> pd.Series:
     """A column in one type: float64 with NaN, or text with ``None`` (of texts empty)."""
     import pandas as pd
 
-    if kind == "text":
-        return column.astype(object).where(column.notna(), "").map(str)
-    if kind == "category":
-        return column.astype(object).map(str).where(column.notna(), None).astype(object)
+    if kind in ("text", "category"):
+        empty = "" if kind == "text" else None
+        cells = zip(column, column.notna(), strict=True)
+        texts = [str(value) if here else empty for value, here in cells]
+        return pd.Series(texts, index=column.index, dtype=object)
     if kind == "date":
         days = _days(column)
         return pd.Series(days, index=column.index)

@@ -7,6 +7,7 @@ reads in cards and reports (:attr:`graphcondense.saved.shown.Shown.examples`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,8 +40,8 @@ def nearest_examples(
 ) -> dict[str, Any]:
     """For each condensed node the real ones that are nearest to its features, for a record.
 
-    Where the condensed graph says which node stands for which (``assignment``), these are members of
-    its group; else training nodes of its class, or of the group of labels that stands for one
+    Where the condensed graph says which node stands for which (``assignment``), these are members
+    of its group; else training nodes of its class, or of the group of labels that stands for one
     (:attr:`~graphcondense.data.targets.Labelled.groups`). Of equal distances the first node counts.
 
     Args:
@@ -98,16 +99,11 @@ def _members(small: Data, task: NodeTask) -> tuple[Array, list[tuple[Array, Arra
     nodes = np.flatnonzero(group >= 0)
     order = np.argsort(group[nodes], kind="stable")
     ends = np.searchsorted(group[nodes][order], np.arange(len(small.x) + 1))
-    parts = [
-        (np.array([i]), order[low:high])
-        for i, (low, high) in enumerate(zip(ends[:-1], ends[1:], strict=True))
-    ]
+    parts = [(np.array([i]), order[low:high]) for i, (low, high) in enumerate(pairwise(ends))]
     return nodes, parts
 
 
-def _rows_of(
-    task: NodeTask, nodes: Array, weights: Sequence[float]
-) -> Callable[[Array], Array]:
+def _rows_of(task: NodeTask, nodes: Array, weights: Sequence[float]) -> Callable[[Array], Array]:
     """From places among ``nodes`` to their rows ``Σ_k weights_k (Â^k X)``, dense."""
     if not any(weights[1:]):
         x, weight = task.x_array, weights[0]

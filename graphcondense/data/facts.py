@@ -89,8 +89,9 @@ def facts_of(data: object, n: int, made: str = "") -> Facts:
 def _listed(values: object) -> Sequence[str] | None:
     if isinstance(values, np.ndarray) and values.dtype.kind in "UO":
         values = values.tolist()
-    listed = isinstance(values, list | tuple) and len(values) > 0
-    return values if listed and all(isinstance(value, str) for value in values) else None  # type: ignore[union-attr, return-value]
+    if not isinstance(values, list | tuple) or not values:
+        return None
+    return values if all(isinstance(value, str) for value in values) else None
 
 
 def texts_of(values: Sequence[object]) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -122,7 +123,9 @@ def _by_words(frame: pd.DataFrame, name: str) -> dict[str, Array]:
 def _check_column(frame: pd.DataFrame, name: str) -> None:
     if name not in frame.columns:
         near = difflib.get_close_matches(name, list(frame.columns), n=3)
-        there = f"did you mean {', '.join(near)}?" if near else f"there are {few(frame.columns, 12)}"
+        there = (
+            f"did you mean {', '.join(near)}?" if near else f"there are {few(frame.columns, 12)}"
+        )
         raise ValueError(f"nodes has no column {name!r}; {there}")
 
 
@@ -248,7 +251,9 @@ def _times(column: pd.Series, index: pd.Index) -> Array:
     if hasattr(column.dtype, "freq"):
         column = column.dt.to_timestamp()
     try:
-        stamps = pd.to_datetime(column, utc=True)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Could not infer format")
+            stamps = pd.to_datetime(column, utc=True)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(
             f"the time column {column.name!r} has {str(column.iloc[0])[:40]!r}, which is no number "

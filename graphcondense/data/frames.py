@@ -293,9 +293,8 @@ def _ends(edges: object) -> tuple[pd.Index, pd.Index, Tensor | None]:
             if name.lower() in WEIGHTS:
                 values = pd.to_numeric(edges.iloc[:, at], errors="coerce")
                 if values.isna().any():
-                    raise ValueError(
-                        f"edges: {name!r} is no number in row {int(np.flatnonzero(values.isna())[0])}"
-                    )
+                    row = int(np.flatnonzero(values.isna())[0])
+                    raise ValueError(f"edges: {name!r} is no number in row {row}")
                 weight = torch.from_numpy(values.to_numpy(np.float32).copy())
             else:
                 raise ValueError(
@@ -396,7 +395,7 @@ def _looks(known: pd.Series, name: str) -> LabelKind:
 
     if types.is_bool_dtype(known.dtype) or not types.is_numeric_dtype(known.dtype):
         return "classes"
-    numbers = torch.from_numpy(known.to_numpy(np.float64))
+    numbers = torch.tensor(known.to_numpy(np.float64))
     if not bool((numbers == numbers.round()).all()):
         return "regression"
     if counts_up(numbers):
@@ -433,8 +432,8 @@ def _numbers(column: pd.Series, name: str, index: pd.Index) -> Array:
     bad = np.flatnonzero(values.isna().to_numpy() & column.notna().to_numpy())
     if len(bad):
         raise ValueError(
-            f"target {name!r} is {str(column.iloc[bad[0]])[:40]!r} at node {index[bad[0]]!r}, which "
-            "is no number; text is a target of classes, one column alone"
+            f"target {name!r} is {str(column.iloc[bad[0]])[:40]!r} at node {index[bad[0]]!r}, "
+            "which is no number; text is a target of classes, one column alone"
         )
     out: Array = values.to_numpy(np.float64).astype(np.float32)
     return out

@@ -68,8 +68,8 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
             )
         if self.task.facts.columns is not None:
             raise ValueError(
-                f"epsilon={epsilon:g} puts noise on what a method sees, and the columns of the table "
-                "were fitted without: their means, scales and categories would be told; give "
+                f"epsilon={epsilon:g} puts noise on what a method sees, and the columns of the "
+                "table were fitted without: their means, scales and categories would be told; give "
                 "numbers as the x of a Data"
             )
         classified(self.task, f"epsilon={epsilon:g}")

@@ -167,7 +167,9 @@ def _column_lines(record: Mapping[str, object]) -> list[str]:
     if not rows:
         return lines
     left = given.get("left_out") if isinstance(given, Mapping) else None
-    why = [f"{code(k)} ({escaped(v)})" for k, v in left.items()] if isinstance(left, Mapping) else []
+    why = (
+        [f"{code(k)} ({escaped(v)})" for k, v in left.items()] if isinstance(left, Mapping) else []
+    )
     return [
         *lines,
         "Features are columns of a table, fitted on training rows. "

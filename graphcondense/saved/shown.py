@@ -59,7 +59,8 @@ class Shown:
 
         >>> from graphcondense.saved.condensed_graph import CondensedGraph
         >>> small = CondensedGraph()
-        >>> small.condensed = {"examples": {"nodes": [[7]], "ids": [["bash"]], "texts": [["shell"]]}}
+        >>> told = {"nodes": [[7]], "ids": [["bash"]], "texts": [["shell"]]}
+        >>> small.condensed = {"examples": told}
         >>> print(small.examples[0][0])
         bash: shell
         """
@@ -105,7 +106,10 @@ def examples_of(record: Mapping[str, object]) -> list[list[Example]]:
     if not _are_lists(nodes, int):
         return []
     assert isinstance(nodes, list)
-    called = ids if _are_lists(ids, str) and _alike(ids, nodes) else nodes
+    called: list[list[object]] = nodes
+    if _are_lists(ids, str) and _alike(ids, nodes):
+        assert isinstance(ids, list)
+        called = ids
     said = texts if _are_lists(texts, str) and _alike(texts, nodes) else None
     return [
         [
@@ -170,8 +174,10 @@ def class_words(y: Tensor, record: Mapping[str, object]) -> list[str]:
         return [name(int(c)) for c in (y if y.dim() == 1 else y.argmax(1))]
     if kind == "binary":
         return [", ".join(name(t) for t, v in enumerate(row) if v >= 0.5) for row in y.tolist()]
-    return [", ".join(f"{name(t)} {v:.4g}" if names else f"{v:.4g}" for t, v in enumerate(row))
-            for row in y.tolist()]
+    return [
+        ", ".join(f"{name(t)} {v:.4g}" if names else f"{v:.4g}" for t, v in enumerate(row))
+        for row in y.tolist()
+    ]
 
 
 def _are_lists(value: object, of: type) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,9 @@ def table(n: int = 90, seed: int = 0) -> pd.DataFrame:
         {
             "age": np.where(np.arange(n) % 7 == 3, np.nan, 40 + 5 * y + rng.normal(size=n)),
             "visits": rng.integers(0, 50, n),
-            "city": pd.Series([("rome", "oslo", None)[i % 3] for i in range(n)], dtype=object).values,
+            "city": pd.Series(
+                [("rome", "oslo", None)[i % 3] for i in range(n)], dtype=object
+            ).values,
             "vip": rng.random(n) < 0.3,
             "joined": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, n), "D"),
             "bio": [f"likes {LIKES[k]} and number {i} of things" for i, k in enumerate(y)],
@@ -51,8 +54,9 @@ def pairs(frame: pd.DataFrame, m: int = 200, seed: int = 0) -> pd.DataFrame:
 
 
 def read(frame: pd.DataFrame, **options: Any) -> NodeTask:
-    given = {"target": "plan", "edges": pairs(frame), **options}
-    return as_task(nodes=frame, **given)
+    if "edges" not in options:
+        options["edges"] = pairs(frame)
+    return as_task(nodes=frame, **{"target": "plan", **options})
 
 
 def refused(words: str, frame: pd.DataFrame, **options: Any) -> None:
@@ -104,7 +108,7 @@ def test_features_go_back_to_readable_values() -> None:
     assert list(back) == ["age", "visits", "city", "vip", "joined", "bio", "year"]
     np.testing.assert_allclose(back["age"], frame["age"], rtol=1e-5)
     np.testing.assert_allclose(back["visits"], frame["visits"], atol=1e-3)
-    assert back["city"].tolist() == frame["city"].tolist()
+    assert back["city"].tolist() == [None if pd.isna(v) else v for v in frame["city"]]
     assert back["vip"].tolist() == frame["vip"].tolist()
     apart = (back["joined"] - frame["joined"].to_numpy()).abs()
     assert apart.max() < pd.Timedelta(hours=1)
@@ -172,7 +176,8 @@ def test_columns_that_are_no_features_are_named() -> None:
     refused("column 'z' has complex numbers", frame.assign(z=1j))
     refused("'age' is infinite in row 0", frame.assign(age=np.inf))
     refused("text column 'dots' has no words", frame.assign(dots="!!"), text="dots")
-    assert "code=k1" in read(frame.assign(code=code), categorical="code").columns.names
+    coded = read(frame.assign(code=code), categorical="code").columns
+    assert sum(name.startswith("code=k") for name in coded.names) == 54
     assert read(frame.assign(code=code), drop="code").num_features
 
 
@@ -237,8 +242,8 @@ def test_rows_without_a_target_are_nodes_without_a_label() -> None:
     assert task.y[:9].tolist() == [-1] * 9
     assert len(task.train) + len(task.val) + len(task.test) == len(frame) - 9
     assert task.num_nodes == len(frame)
-    words = ["train", "val", "test"] * 30
-    assert read(frame.assign(s=words), split="s").unlabelled == {"train": 3, "val": 3, "test": 3}
+    words = ["train"] * 45 + ["val"] * 45
+    assert read(frame.assign(s=words), split="s").unlabelled == {"train": 9, "val": 0, "test": 0}
 
 
 def test_constant_targets_are_refused() -> None:
@@ -268,11 +273,11 @@ def test_shares_are_drawn_class_by_class_by_a_seed() -> None:
 
 def test_a_column_or_masks_say_the_split() -> None:
     frame = table()
-    words = ["training", "Valid", "test"] * 30
+    words = np.repeat(["training", "Valid", "test"], 30)
     task = read(frame.assign(part=words), split="part")
-    assert task.val.tolist() == list(range(1, 90, 3))
+    assert task.val.tolist() == list(range(30, 60))
     assert "part" not in "".join(task.columns.names)
-    mask = np.arange(90) % 3
+    mask = np.arange(90) // 30
     by_mask = read(frame.assign(tr=mask == 0), split={"train": "tr", "val": mask == 1})
     assert by_mask.val.tolist() == task.val.tolist()
     assert not len(by_mask.test)
@@ -318,7 +323,7 @@ def test_any_times_are_parted_in_order(
     values = [{times[i] for i in part} for part in parts.values()]
     assert [bool(v) for v in values] == [share > 0 for share in shares]
     found = [v for v in values if v]
-    assert all(max(a) < min(b) for a, b in zip(found, found[1:], strict=False))
+    assert all(max(a) < min(b) for a, b in pairwise(found))
     if sum(shares) == 1:
         assert sorted(np.concatenate(list(parts.values()))) == known.tolist()
 
@@ -327,7 +332,9 @@ def test_times_with_holes_and_other_words_are_refused() -> None:
     frame = table()
     hole = frame["year"].astype(float)
     hole.iloc[4] = np.nan
-    refused("time column 'year' has no value in 1 rows .*'user4'", frame.assign(year=hole), by="year")
+    refused(
+        "time column 'year' has no value in 1 rows .*'user4'", frame.assign(year=hole), by="year"
+    )
     refused("'city' has .*no value", frame, by="city")
     refused("'plan2' has 'free', which is no number", frame.assign(plan2=frame["plan"]), by="plan2")
     refused("has 1 different times", frame.assign(year=2000), by="year")
@@ -377,7 +384,11 @@ def test_weights_and_both_ways() -> None:
 
 def test_ends_that_are_no_node_are_named() -> None:
     frame = table()
-    refused("edge 1 has the target 'zoe', which is no node", frame, edges=[("user0", "user1"), ("user2", "zoe")])
+    refused(
+        "edge 1 has the target 'zoe', which is no node",
+        frame,
+        edges=[("user0", "user1"), ("user2", "zoe")],
+    )
     refused(r"\(edges have int.*, nodes str\)", frame, edges=[(0, 1), (2, 3), (4, 5)])
     refused("edges of shape", frame, edges=np.array([["user0", "user1"], ["user1", "user2"]]))
     refused("must be", frame, edges=np.zeros((3, 3)))
@@ -423,7 +434,7 @@ def test_wrong_tables_are_named() -> None:
         as_task(target="y")
     with pytest.raises(ValueError, match="not both"):
         as_task(object(), nodes=table(), edges=[], target="plan")
-    refused("nodes has no rows", table().iloc[:0], edges=[])
+    refused("nodes has no rows", table().iloc[:0], edges=[("a", "b")])
     twice = table().assign(b=1).rename(columns={"b": "age"})
     refused("two columns called 'age'", twice)
 
@@ -451,8 +462,7 @@ def test_any_small_table_is_read_or_refused_in_words(data: st.DataObject) -> Non
     frame = pd.DataFrame({**columns, "target": ["x", "y"] * (n // 2) + ["x"] * (n % 2)})
     try:
         task = as_task(nodes=frame, edges=[(0, 1)], target="target", split=(1, 0, 0))
-    except ValueError as error:
-        assert str(error)
+    except ValueError:
         return
     x = dense(task.x_array)
     assert np.isfinite(x).all()
