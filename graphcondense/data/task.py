@@ -283,10 +283,10 @@ def as_task(
     """Check ``data`` and bring it into one layout; nothing of ``data`` is changed.
 
     A table of nodes beside a list of edges takes the place of ``data``. Its columns become
-    features, fitted on training rows alone: numbers and dates are standardised, a missing one is the mean and
-    has a 0/1 column that says so; truth values are 0 or 1; strings are categories, a 0/1 column for
-    each; strings of three words or more that mostly differ are text, TF-IDF. A column that all
-    training rows have alike is left out, and the record says so. ``task.columns`` has what was
+    features, fitted on training rows alone: numbers and dates are standardised, a missing one is
+    the mean and has a 0/1 column that says so; truth values are 0 or 1; strings are categories, a
+    0/1 column for each; strings of three words or more that mostly differ are text, TF-IDF. A
+    column that all training rows have alike is left out, and the record says so. ``task.columns`` has what was
     fitted, and brings features back (:meth:`~graphcondense.data.columns.Columns.inverse`).
 
     Args:

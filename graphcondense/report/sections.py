@@ -581,8 +581,8 @@ def _graph(name: str, run: Run, drawn: scene.GraphScene) -> Values:
 
 def _examples(run: Run) -> Markup | None:
     """What each condensed node stands for; ``None`` where the record does not say."""
-    rows = example_rows(run.record, class_words(run.small.y, run.record))
-    if not rows:
+    words = class_words(run.small.y, run.record)
+    if not (rows := example_rows(run.record, words)):
         return None
     by = mapping(run.record.get("examples")).get("by", "nearest to it")
     cells = [[Cell(i, float(i)), Cell(c), Cell(text)] for i, c, text in rows[:MOST_EXAMPLES]]
