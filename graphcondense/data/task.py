@@ -286,8 +286,9 @@ def as_task(
     features, fitted on training rows alone: numbers and dates are standardised, a missing one is
     the mean and has a 0/1 column that says so; truth values are 0 or 1; strings are categories, a
     0/1 column for each; strings of three words or more that mostly differ are text, TF-IDF. A
-    column that all training rows have alike is left out, and the record says so. ``task.columns`` has what was
-    fitted, and brings features back (:meth:`~graphcondense.data.columns.Columns.inverse`).
+    column that all training rows have alike is left out, and the record says so. ``task.columns``
+    has what was fitted, and brings features back
+    (:meth:`~graphcondense.data.columns.Columns.inverse`).
 
     Args:
         data: a :class:`NodeTask`, a PyG ``Data``, a PyG dataset of one graph, a mapping of arrays

@@ -157,7 +157,7 @@ def _column_lines(record: Mapping[str, object]) -> list[str]:
     made, given = about.get("made_of"), about.get("columns")
     lines = []
     if isinstance(made, str):
-        lines = [f"Nodes came without features: theirs are made of the edges ({code(made)}).", ""]
+        lines = [f"Nodes came without features; what they were given: {code(made)}.", ""]
     columns = given.get("columns") if isinstance(given, Mapping) else None
     rows = []
     # Who wrote the record by hand may mean something else.

@@ -11,7 +11,7 @@ from torch_geometric.transforms import AddLaplacianEigenvectorPE, AddRandomWalkP
 from torch_geometric.utils import to_undirected
 
 import graphcondense
-from graphcondense.data import as_task
+from graphcondense.data import as_graph_task, as_task, degree_categories
 from graphcondense.data import structural as module
 from graphcondense.data.structural import structural
 
@@ -119,3 +119,32 @@ def test_a_table_without_columns_has_features_too() -> None:
     task = as_task(nodes=frame, edges=edges, target="kind", features="degree")
     assert task.facts.made == "degree"
     assert task.num_features == 3
+
+
+def chains(count: int = 20) -> list[Data]:
+    """Paths and rings of four nodes, in turn, without features."""
+    path = torch.tensor([[0, 1, 1, 2, 2, 3], [1, 0, 2, 1, 3, 2]])
+    ring = torch.cat([path, torch.tensor([[3, 0], [0, 3]])], 1)
+    return [
+        Data(edge_index=[path, ring][i % 2], num_nodes=4, y=torch.tensor([i % 2]))
+        for i in range(count)
+    ]
+
+
+def test_sets_of_graphs_have_degrees_where_somebody_says() -> None:
+    task = as_graph_task(chains(), features="degree")
+    want = as_graph_task([degree_categories(g) for g in chains()])
+    assert torch.equal(task.graphs.x, want.graphs.x)
+    assert task.encoding == want.encoding
+    small = graphcondense.condense(task, "random", per_class=1, progress=False)
+    assert small.condensed["data"]["made_of"] == "degree"
+    plain = as_graph_task(chains())
+    assert bool((plain.graphs.x == 1).all())
+    assert plain.made == "ones"
+    assert want.made == ""
+    with pytest.raises(ValueError, match="choose one of 'ones', 'degree'"):
+        as_graph_task(chains(), features="walks")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="the graphs have x: leave features= out"):
+        as_graph_task([degree_categories(g) for g in chains()], features="degree")
+    with pytest.raises(ValueError, match="its metric, and its features"):
+        as_graph_task(task, features="degree")
