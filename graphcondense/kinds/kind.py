@@ -183,7 +183,8 @@ class Problem(ABC, Generic[Task, Export, Small]):
 
     @abstractmethod
     def finish(self, export: Export) -> Small:
-        """The export as users get it: PyG ``Data``, or a data set of it."""
+        """The export as users get it: PyG ``Data``, or a data set of it. What its record says
+        already (``condensed``) stays there."""
 
     def describe(self) -> About:
         """What the record says of the data; ``digest`` identifies it."""
@@ -196,10 +197,6 @@ class Problem(ABC, Generic[Task, Export, Small]):
     @abstractmethod
     def about(self) -> About:
         """What :meth:`describe` says of this kind of data alone, such as sizes and classes."""
-
-    def told_of(self, small: Small) -> About:
-        """What else a record says of the finished set, of the real data that it stands for."""
-        return {}
 
     @abstractmethod
     def measure(self, small: Small) -> Measured:

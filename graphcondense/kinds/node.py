@@ -140,6 +140,17 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
         )
 
     def finish(self, export: Data) -> Data:
+        """With the examples of each condensed node in its record, where nodes have names or texts:
+        of those that the method saw, and none where noise hides them."""
+        from graphcondense.data.examples import nearest_examples
+
+        seen, numbers = self.seen, None
+        if self.method is None or self.budget is not None or not seen.facts.readable:
+            return export
+        if self.setting == "inductive":
+            seen, numbers = seen.subgraph(seen.train), seen.train
+        near = nearest_examples(export, seen, self.method.row_weights, numbers)
+        export.condensed = {"examples": near}
         return export
 
     def about(self) -> About:
@@ -163,18 +174,6 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
             "label_kind": task.label_kind,
             "metric": task.metric,
         }
-
-    def told_of(self, small: Data) -> About:
-        """The examples of each condensed node, where nodes have names or texts: of those that the
-        method saw, and none where noise hides them."""
-        from graphcondense.data.examples import nearest_examples
-
-        seen, numbers = self.seen, None
-        if self.method is None or self.budget is not None or not seen.facts.readable:
-            return {}
-        if self.setting == "inductive":
-            seen, numbers = seen.subgraph(seen.train), seen.train
-        return {"examples": nearest_examples(small, seen, self.method.row_weights, numbers)}
 
     def measure(self, small: Data) -> Measured:
         task = self.task
