@@ -12,6 +12,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from graphcondense.data.facts import NAMES
 from graphcondense.data.graphland import GRAPHLAND
 from graphcondense.data.kind import open_named
 from graphcondense.data.known import DIGITS, Named, NamedFile, digits, read_npz
@@ -327,7 +328,8 @@ def open_npz(path: Path) -> Data:
             if set(needed) <= arrays.keys():
                 return layout(arrays, path)
     x, adj = _csr(arrays, "x", path), _csr(arrays, "adj", path)
-    values = {k: _plain(arrays, k, path) for k in arrays if k in _NPZ_KEYS}
+    values: dict[str, object] = {k: _plain(arrays, k, path) for k in arrays if k in _NPZ_KEYS}
+    values |= {k: arrays[k].tolist() for k in NAMES if k in arrays and arrays[k].dtype.kind == "U"}
     if x is not None:
         values["x"] = csr_tensor(x.astype(np.float32))
     if adj is not None:

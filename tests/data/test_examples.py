@@ -209,3 +209,15 @@ def test_a_task_keeps_its_facts_where_it_is_cut(tmp_path: Path) -> None:
     part = task.subgraph(torch.tensor([5, 7]))
     assert part.facts.ids is not None
     assert part.facts.ids.tolist() == ["node5", "node7"]
+
+
+def test_a_file_has_names_and_texts(tmp_path: Path) -> None:
+    data, path = graph(), tmp_path / "named.npz"
+    arrays = {k: data[k].numpy() for k in ("x", "edge_index", "y", "train_mask", "val_mask")}
+    texts = {k: np.array(data[k]) for k in ("node_names", "text", "class_names")}
+    np.savez(path, **arrays, **texts)
+    loaded = graphcondense.data.load(path)
+    assert loaded.text == data.text
+    small = graphcondense.condense(loaded, "random", nodes=4, progress=False)
+    assert small.examples[0][0].text == f"text of {small.examples[0][0].node}"
+    assert small.condensed["data"]["class_names"] == ["cold", "warm"]
