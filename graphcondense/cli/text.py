@@ -176,7 +176,7 @@ def _stands_for(small: Any, record: Mapping[str, object]) -> list[str]:
         for i, c, text in rows[:FEW]
     ]
     more = f"and {len(rows) - FEW:,} nodes more: small.examples" if len(rows) > FEW else ""
-    return list(filter(None, ["", table(short), more]))
+    return ["", table(short), *([more] if more else [])]
 
 
 def privacy_said(privacy: Mapping[str, object]) -> str:
