@@ -37,13 +37,17 @@ def flat(record: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{key}", value
 
 
+def settings(record: Mapping[str, object]) -> dict[str, object]:
+    """Entries of a record by dotted names, but for those that have tables of their own."""
+    return {k: v for k, v in flat(record) if k not in LISTED and not k.startswith(("examples.",))}
+
+
 def card(
     path: Path, record: Mapping[str, object], contents: Contents, stored: Tensors, sha256: str
 ) -> str:
     """The card of the file ``path`` in Markdown; ``stored`` are the tensors as they are stored."""
     rows = dict(flat(record))
-    # Tables of their own.
-    told = {k: v for k, v in rows.items() if k not in LISTED and not k.startswith("examples.")}
+    told = settings(record)
     what, opened = (
         words.format(contents.form.count(contents.tensors)) for words in contents.form.stands
     )

@@ -221,3 +221,12 @@ def test_a_file_has_names_and_texts(tmp_path: Path) -> None:
     small = graphcondense.condense(loaded, "random", nodes=4, progress=False)
     assert small.examples[0][0].text == f"text of {small.examples[0][0].node}"
     assert small.condensed["data"]["class_names"] == ["cold", "warm"]
+
+
+def test_an_exported_folder_says_that_it_names_real_nodes(run: Path, tmp_path: Path) -> None:
+    pytest.importorskip("mlcroissant")
+    small = graphcondense.load(run)
+    graphcondense.export(small, tmp_path / "hub", licence="CC0", source="made up")
+    text = (tmp_path / "hub" / "README.md").read_text()
+    assert "names real examples, by id and text" in text
+    assert "examples.texts" not in text
