@@ -25,6 +25,7 @@ from graphcondense.ops.threads import made_on
 from graphcondense.ops.types import JsonValue, Record
 from graphcondense.ops.yaml import read_yaml, read_yaml_file
 from graphcondense.run_options import Run, device_of
+from graphcondense.saved.shown import record_of
 from graphcondense.version import __version__
 
 if TYPE_CHECKING:
@@ -165,6 +166,7 @@ def recorded(
     small: Small = problem.finish(export)
     seconds, spent = clock.seconds, clock.processor_seconds
     small.condensed = {
+        **record_of(small),  # what finishing has told
         **record(problem, method, name, run, about, small, watch, seconds, preset),
         "processor_seconds": round(spent, 3),
         "memory_estimate_bytes": estimate,

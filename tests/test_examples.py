@@ -52,6 +52,7 @@ SAYS = {
     "resume": "in one go",
     "robustness": "picture: robustness.png",
     "serving": "of the bytes",
+    "table": "stands for shop-",
     "transfer": "picture: transfer.png",
     "transform_pipeline": "3 graphs, 150 nodes",
     "user_item": "for PyG: [('user', 'takes', 'item')]",

@@ -153,8 +153,30 @@ def _beside(small: object) -> str:
             f"seconds     {record['seconds']:.1f}",
             f"memory      {memory} expected beside the program",
             *lines,
+            *_stands_for(small, record),
         ]
     )
+
+
+FEW, WIDE = 5, 100
+"""Condensed nodes whose examples are shown, and characters of a line of them."""
+
+
+def _stands_for(small: Any, record: Mapping[str, object]) -> list[str]:
+    """What the first condensed nodes stand for; nothing where nobody says."""
+    from graphcondense.saved.shown import EXAMPLE_HEAD, class_words, example_rows
+
+    if not record.get("examples"):
+        return []
+    if not (rows := example_rows(record, class_words(small.y, record))):
+        return []
+    node, group, near = EXAMPLE_HEAD
+    short = [
+        {node: i, group: c, near: text if len(text) <= WIDE else f"{text[: WIDE - 3]}..."}
+        for i, c, text in rows[:FEW]
+    ]
+    more = f"and {len(rows) - FEW:,} nodes more: small.examples" if len(rows) > FEW else ""
+    return ["", table(short), *([more] if more else [])]
 
 
 def privacy_said(privacy: Mapping[str, object]) -> str:

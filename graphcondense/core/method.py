@@ -167,6 +167,12 @@ class Method(Budget, Generic[S]):
         return False
 
     @property
+    def row_weights(self) -> tuple[float, ...]:
+        """Of one graph, the weights of ``X, ÂX, Â²X, ...`` in the real rows that condensed ones are
+        like: the space in which a condensed node has its nearest real ones."""
+        return (1.0,)
+
+    @property
     def private_view(self) -> tuple[float, ...] | None:
         """Of one graph, the weights of ``X, ÂX, Â²X, ...`` in the rows of training nodes, where
         these and their labels are all that the method reads: then ``epsilon=`` can put noise on

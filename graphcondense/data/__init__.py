@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from graphcondense.data.catalogue import datasets, load
+    from graphcondense.data.columns import Columns
     from graphcondense.data.foreign import open_small
     from graphcondense.data.graph_reading import as_graph_task
     from graphcondense.data.graph_task import GraphTask
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from graphcondense.saved.graph_set import GraphSet
 
 __all__ = [
+    "Columns",
     "CondensedDataset",
     "CondensedGraph",
     "CondensedGraphs",
@@ -83,6 +85,7 @@ __all__ = [
 
 # PyG takes seconds to import; nothing here is imported before it is asked for.
 _HOME = {
+    "Columns": ("columns", "Columns"),
     "CondensedDataset": ("graphcondense.saved.condensed", "CondensedDataset"),
     "CondensedGraph": ("graphcondense.saved.condensed_graph", "CondensedGraph"),
     "CondensedGraphs": ("graphcondense.saved.condensed_graphs", "CondensedGraphs"),

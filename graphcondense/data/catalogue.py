@@ -49,7 +49,8 @@ def load(
     of a SciPy CSR matrix), ``edge_index [2, m]`` with an optional ``edge_weight [m]`` (or
     ``adj_data`` and so on of a CSR matrix whose row is an edge's source), ``y [n]`` and,
     optionally, bool or 0/1 ``train_mask``, ``val_mask``, ``test_mask [n]`` (``[n, k]`` for ``k``
-    splits). Files of Shchur et al. (``adj_*``, ``attr_*``, ``labels``) and of Platonov et al.
+    splits); ``node_names [n]``, ``text [n]`` and ``class_names`` are arrays of text, for people to
+    read. Files of Shchur et al. (``adj_*``, ``attr_*``, ``labels``) and of Platonov et al.
     (``node_features``, ``node_labels``, ``edges``, ``train_masks``) are read as PyG does:
     undirected, the former without self-loops and with features 0 or 1. A ``.pt`` file holds a PyG
     ``Data`` written by ``torch.save``, or is the ``processed/data.pt`` of a PyG data set; anything

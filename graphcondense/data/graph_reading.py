@@ -31,6 +31,9 @@ from graphcondense.data.task import check_has_length, is_dataset
 from graphcondense.ops.arrays import check_sizes, real_numbers
 from graphcondense.saved.graph_set import GraphSet, ranges, starts
 
+DEGREE_CAP = 64
+"""Larger degrees count as this one where degrees stand in for node features."""
+
 MOST_STATED = 10_000_000
 """Nodes of a graph without features, at most, and so many an edge."""
 
@@ -43,6 +46,7 @@ def as_graph_task(
     metric: str | None = None,
     label_kind: LabelKind | None = None,
     seed: int = 0,
+    features: Literal["ones", "degree"] | None = None,
 ) -> GraphTask:
     """Check a data set of graphs and bring it into one layout; nothing of ``data`` is changed.
 
@@ -67,19 +71,28 @@ def as_graph_task(
             what ``data`` says above, and ``metric`` where that leaves it open. One-hot rows that
             are ``"classes"`` become the class of their 1.
         seed: draws the stratified split.
+        features: what nodes are given where no graph has ``x``: ``"ones"`` (the default), or
+            ``"degree"``, one category, as :func:`~graphcondense.data.graphs.degree_categories` has
+            it. The record says which (``made_of``).
 
     Raises:
         ValueError: whatever is wrong with ``data``, naming the graph, the value and the fix.
     """
     if isinstance(data, GraphTask):
-        if splits is not None or metric is not None or label_kind is not None:
+        if any(option is not None for option in (splits, metric, label_kind, features)):
             raise ValueError(
-                "a GraphTask has its splits and its metric; change them with dataclasses.replace"
+                "a GraphTask has its splits and its metric, and its features; change the first two "
+                "with dataclasses.replace"
             )
         return data if name is None else replace(data, name=name)
     check_named(metric, label_kind)
     metric = metric or _own_metric(data)
-    graphs, label_kind = pack(data, label_kind, metric)
+    if features is not None and features not in MADE:
+        raise ValueError(
+            f"features={features!r}: choose one of {', '.join(map(repr, MADE))}, for graphs whose "
+            "nodes have none"
+        )
+    graphs, label_kind, made = packed(data, label_kind, metric, features)
     metric = fitting_metric(metric, label_kind)
     given = _own_splits(data) if splits is None else splits
     if given is None or given == "stratified":
@@ -99,13 +112,26 @@ def as_graph_task(
         edges=encoding_of(graphs.edge_attr, graphs.edge_ptr, train, "edge"),
         name=str(name or getattr(data, "name", None) or "graphs"),
         unlabelled={split: len(part) - len(known[split]) for split, part in parts.items()},
+        made=made,
     )
 
 
 def pack(
     data: Any, label_kind: LabelKind | None = None, metric: str | None = None
 ) -> tuple[GraphSet, LabelKind]:
-    """Graphs in one layout, and what their labels are, by their looks where ``label_kind`` is open.
+    """Graphs in one layout, and what their labels are, by their looks where ``label_kind`` is
+    open."""
+    return packed(data, label_kind, metric)[:2]
+
+
+def packed(
+    data: Any,
+    label_kind: LabelKind | None = None,
+    metric: str | None = None,
+    features: str | None = None,
+) -> tuple[GraphSet, LabelKind, str]:
+    """Graphs in one layout, what their labels are, and of what features are made; empty where they
+    came with some.
 
     An ``InMemoryDataset`` without a transform is taken from its collated storage, which is some
     hundred times faster than graph by graph; features may then share its memory.
@@ -124,8 +150,14 @@ def pack(
         raise ValueError(f"graph {i} has no nodes; remove it")
     if found.x is None:
         _check_stated(found.sizes, found.edges)
-    x = torch.ones(int(node_ptr[-1]), 1) if found.x is None else found.x
-    check_values(x, node_ptr, "node")
+    elif features is not None:
+        raise ValueError(
+            f"features={features!r} makes features of nodes that have none, and the graphs have x: "
+            "leave features= out"
+        )
+    x, made = found.x, ""
+    if x is not None:
+        check_values(x, node_ptr, "node")
     if found.edge_attr is not None:
         check_values(found.edge_attr, edge_ptr, "edge")
     if found.node_weight is not None:
@@ -133,8 +165,11 @@ def pack(
             raise ValueError("node_weight has NaN or infinite values")
         check_sizes(found.node_weight, "node_weight")
     check_ids(found.edge_index, found.sizes, edge_ptr)
+    if x is None:  # of edges whose ids are checked
+        made = features or "ones"
+        x = MADE[made](found, node_ptr)
     y, label_kind = targets_of(found.y, found.plain, label_kind, metric)
-    return GraphSet(
+    graphs = GraphSet(
         x=x,
         edge_index=found.edge_index + torch.repeat_interleave(node_ptr[:-1], found.edges),
         edge_attr=found.edge_attr,
@@ -142,7 +177,21 @@ def pack(
         edge_ptr=edge_ptr,
         y=y,
         node_weight=found.node_weight,
-    ), label_kind
+    )
+    return graphs, label_kind, made
+
+
+def _ones(found: _Packed, node_ptr: Tensor) -> Tensor:
+    return torch.ones(int(node_ptr[-1]), 1)
+
+
+def _degrees(found: _Packed, node_ptr: Tensor) -> Tensor:
+    source = found.edge_index[0] + torch.repeat_interleave(node_ptr[:-1], found.edges)
+    return torch.bincount(source, minlength=int(node_ptr[-1])).clamp_max(DEGREE_CAP)[:, None]
+
+
+MADE = {"ones": _ones, "degree": _degrees}
+"""What nodes are given where no graph has features, by name."""
 
 
 def _check_stated(sizes: Tensor, edges: Tensor) -> None:

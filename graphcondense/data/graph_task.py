@@ -80,6 +80,7 @@ class GraphTask(Labelled):
         name: what to call the data in a report.
         unlabelled: of ``train``, ``val`` and ``test``, how many graphs were left out since they
             have no label (of any task).
+        made: what features were made of, where no graph came with any; else empty.
     """
 
     graphs: GraphSet
@@ -92,6 +93,7 @@ class GraphTask(Labelled):
     edges: Encoding | None = None
     name: str = "data"
     unlabelled: Mapping[str, int] = field(default_factory=dict)
+    made: str = ""
 
     def __repr__(self) -> str:
         outputs = f"{self.num_outputs} " + ("classes" if self.label_kind == "classes" else "tasks")

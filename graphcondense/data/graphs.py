@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from graphcondense.data.graph_reading import as_graph_task
+from graphcondense.data.graph_reading import DEGREE_CAP, as_graph_task
 from graphcondense.data.graph_task import GraphTask, Splits
 from graphcondense.data.kind import find_named
 from graphcondense.data.known import NAMED, Named, open_known, root_of
@@ -22,9 +22,6 @@ from graphcondense.saved.paths import path_of
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
-
-DEGREE_CAP = 64
-"""Larger degrees count as this one where degrees stand in for node features."""
 
 Opened = tuple[Any, Splits | None]
 """A PyG data set of graphs, and its published split if it has one."""

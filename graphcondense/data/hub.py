@@ -29,7 +29,7 @@ from graphcondense.ops.files import write_all
 from graphcondense.ops.markdown import escaped
 from graphcondense.ops.tables import Table
 from graphcondense.ops.types import Record
-from graphcondense.saved.card import flat
+from graphcondense.saved.card import settings
 from graphcondense.saved.compact import PREFIX, pack
 from graphcondense.saved.condensed import save
 from graphcondense.saved.condensed_rows import CondensedInteractions
@@ -271,6 +271,13 @@ def _croissant(about: _About, tables: Mapping[str, Columns], files: Mapping[str,
     return {**found, "rai:dataManipulationProtocol": about.how}
 
 
+QUOTES = (
+    " Its record names real examples, by id and text, that condensed ones stand for; to publish it "
+    "without, remove 'examples' from small.condensed first."
+)
+"""What is said of a record that has ``examples``."""
+
+
 @dataclass(frozen=True)
 class _About:
     """What card, citation and Croissant say of a set."""
@@ -282,6 +289,7 @@ class _About:
     how: str
     summary: str
     made: datetime.datetime
+    quotes: bool = False
 
     @property
     def limits(self) -> str:
@@ -290,7 +298,7 @@ class _About:
             "Examples may be synthetic: they stand for many real ones together and are no records "
             "of anything that exists. What the method leaves out, such as rare classes or the "
             "structure of the whole graph, cannot be studied here. Models trained on it are to be "
-            "judged on real data."
+            "judged on real data." + QUOTES * self.quotes
         )
 
     @property
@@ -329,6 +337,7 @@ def _about(
         how=how,
         summary=f"{what} ({data or 'no name'}), {how}.",
         made=datetime.datetime.now().replace(hour=0, minute=0, second=0, microsecond=0),
+        quotes=bool(record.get("examples")),
     )
 
 
@@ -349,7 +358,7 @@ def _card(about: _About, contents: Contents, record: Record, tables: Mapping[str
         for table, columns in tables.items()
         for name, t in columns.items()
     ]
-    rows = [(key, str(value)) for key, value in flat(record)]
+    rows = [(key, str(value)) for key, value in settings(record).items()]
     return "\n".join(
         [
             "---",

@@ -12,6 +12,8 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from graphcondense.data.facts import NAMES
+from graphcondense.data.graphland import GRAPHLAND
 from graphcondense.data.kind import open_named
 from graphcondense.data.known import DIGITS, Named, NamedFile, digits, read_npz
 from graphcondense.data.labels import few
@@ -183,6 +185,7 @@ def _open_tags(known: NamedFile, root: Path) -> Data:
     edges, _ = subgraph(tagged, data.edge_index, relabel_nodes=True, num_nodes=len(y))
     data.update({"x": csr_tensor(rows), "edge_index": edges, "y": y[tagged], **masks})
     data.label_kind, data.metric = "binary", "f1"
+    data.class_names = arrays["tag_names"].tolist() if "tag_names" in arrays else None
     return data
 
 
@@ -304,6 +307,7 @@ KNOWN: tuple[Named, ...] = (
     ),
     _relations(name="debian-size", open=_open_size, nodes=61_418, classes=1, metric="r2"),
     _graph(name="digits", nodes=1_797, splits=("seeded",), open=_open_digits, **DIGITS),
+    *GRAPHLAND,
 )
 
 REFUSED = {
@@ -324,7 +328,8 @@ def open_npz(path: Path) -> Data:
             if set(needed) <= arrays.keys():
                 return layout(arrays, path)
     x, adj = _csr(arrays, "x", path), _csr(arrays, "adj", path)
-    values = {k: _plain(arrays, k, path) for k in arrays if k in _NPZ_KEYS}
+    values: dict[str, object] = {k: _plain(arrays, k, path) for k in arrays if k in _NPZ_KEYS}
+    values |= {k: arrays[k].tolist() for k in NAMES if k in arrays and arrays[k].dtype.kind == "U"}
     if x is not None:
         values["x"] = csr_tensor(x.astype(np.float32))
     if adj is not None:

@@ -40,7 +40,11 @@ def features(x: object, owner: str) -> Tensor | sp.csr_matrix:
     given sparse."""
     what = f"{owner}x"
     if x is None:
-        raise ValueError(f"{what} is missing: node features are needed, a tensor [nodes, features]")
+        raise ValueError(
+            f"{what} is missing: node features are needed, a tensor [nodes, features]; "
+            "as_task(data, features='degree'), 'positional' or 'random-walk' makes some of the "
+            "edges"
+        )
     if isinstance(x, list | tuple):
         raise ValueError(
             f"{what} must be a tensor or a sparse matrix, got {type(x).__name__}; torch.tensor(x) "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +12,15 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
+from typing_extensions import Unpack
 
+from graphcondense.data.columns import Columns
+from graphcondense.data.facts import Facts, facts_of
+from graphcondense.data.frames import FrameOptions, frame_parts
 from graphcondense.data.labels import count_classes, overlap
 from graphcondense.data.raw import is_raw, opened
 from graphcondense.data.reading import REAL, SMALL, adjacency, features, labels, mask, targets
+from graphcondense.data.structural import check_features, structural
 from graphcondense.data.targets import (
     METRICS,
     LabelKind,
@@ -65,6 +70,7 @@ class NodeTask(Labelled):
         metric: the score, one of :data:`~graphcondense.data.targets.METRICS`.
         left_out: by split, the nodes that were taken out of it.
         shared: what is made of features and edges alone, see :attr:`graph`.
+        facts: what nodes and classes are called, their texts, and how features were made.
 
     Raises:
         ValueError: a split has nodes, and none of them has a label.
@@ -82,6 +88,7 @@ class NodeTask(Labelled):
     metric: str = "accuracy"
     left_out: Mapping[str, Tensor] = field(default_factory=dict)
     shared: Propagated | None = field(default=None, repr=False, compare=False)
+    facts: Facts = field(default_factory=Facts, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         before = self.shared or Propagated(self.x, self.adj)
@@ -118,6 +125,20 @@ class NodeTask(Labelled):
     def outputs(self) -> str:
         """What :attr:`num_classes` counts, in a word."""
         return {"classes": "classes", "binary": "tasks", "regression": "targets"}[self.label_kind]
+
+    @property
+    def columns(self) -> Columns:
+        """How features were made of the columns of a table; ``columns.inverse(small.x)`` are
+        readable values.
+
+        Raises:
+            ValueError: features were given as numbers.
+        """
+        if self.facts.columns is None:
+            raise ValueError(
+                f"{self.name} was not read from a table: its features were given as numbers"
+            )
+        return self.facts.columns
 
     @property
     def labels(self) -> Tensor:
@@ -240,20 +261,34 @@ class NodeTask(Labelled):
             adj=self.adj[keep][:, keep].tocsr(),
             y=self.y[nodes],
             name=name or self.name,
+            facts=self.facts.of(nodes),
             left_out={split: index for split, index in left_out.items() if len(index)},
             **rest,
         )
 
 
 def as_task(
-    data: object,
+    data: object = None,
     *,
     name: str | None = None,
     need_test: bool = False,
     label_kind: LabelKind | None = None,
     metric: str | None = None,
+    features: str | None = None,
+    nodes: object = None,
+    edges: object = None,
+    target: str | Sequence[str] | None = None,
+    **options: Unpack[FrameOptions],
 ) -> NodeTask:
     """Check ``data`` and bring it into one layout; nothing of ``data`` is changed.
+
+    A table of nodes beside a list of edges takes the place of ``data``. Its columns become
+    features, fitted on training rows alone: numbers and dates are standardised, a missing one is
+    the mean and has a 0/1 column that says so; truth values are 0 or 1; strings are categories, a
+    0/1 column for each; strings of three words or more that mostly differ are text, TF-IDF. A
+    column that all training rows have alike is left out, and the record says so. ``task.columns``
+    has what was fitted, and brings features back
+    (:meth:`~graphcondense.data.columns.Columns.inverse`).
 
     Args:
         data: a :class:`NodeTask`, a PyG ``Data``, a PyG dataset of one graph, a mapping of arrays
@@ -278,14 +313,54 @@ def as_task(
         metric: one of :data:`~graphcondense.data.targets.METRICS` that fits the labels; by default
             ``data.metric``, of OGB's sets their own, else accuracy for classes, ROC-AUC for binary
             tasks, RMSE for regression.
+        features: what nodes without features are given, made of the edges: ``"degree"``,
+            ``"positional"`` or ``"random-walk"``
+            (:func:`~graphcondense.data.structural.structural`).
+        nodes: a pandas frame with a row for each node.
+        edges: pairs of ids: a frame of two columns (a third may be called ``weight``), an array
+            ``[m, 2]`` or ``[2, m]``, or a list of pairs.
+        target: the column to predict. Text, categories and truth values are classes, their names
+            kept; numbers with fractions a regression target; whole numbers classes where they count
+            up, else ``label_kind`` says. Several columns are several tasks. A row without a value
+            is a node without a label.
+        **options: of a table: ``id``, the column of ids (by default the frame's index); ``text``
+            and ``categorical``, columns that are so; ``drop``, columns to leave out; ``split``,
+            shares to train, validate and test (by default ``(0.6, 0.2, 0.2)`` of rows with a
+            target, class by class), a column of the words train, val and test, or a mask, or the
+            name of its column, by split; ``by``, a column of numbers or dates: the earliest rows
+            train, the latest test, and rows of one time stay together; ``seed`` draws shares;
+            ``min_frequency``, training rows that a category needs for a column of its own (1);
+            ``terms`` of a text column, at most (1,000); ``directed``, ``False`` adds each edge the
+            other way, too. Columns that say ids, targets, splits and ``by`` are no features.
 
     Raises:
         ValueError: whatever is wrong with ``data``, naming the value and the fix; of data that have
             a name, such as those of a file, the name, too.
+
+    >>> import pandas as pd
+    >>> people = {"age": [31.0, 45.0, 27.0, 60.0], "plan": ["free", "paid", "free", "paid"]}
+    >>> frame = pd.DataFrame(people, index=["ann", "bob", "cid", "dot"])
+    >>> edges = [("ann", "bob"), ("cid", "dot")]
+    >>> task = as_task(nodes=frame, edges=edges, target="plan", split=(1, 0, 0))
+    >>> task, task.facts.classes, task.columns.names
+    (NodeTask(data: 4 nodes, 2 edges, 1 features, 2 classes, 4/0/0 nodes to \
+train/validate/test), ('free', 'paid'), ['age'])
     """
     try:
         check_named(metric, label_kind)
-        return _checked(data, name, need_test, label_kind, metric)
+        if features is not None:
+            check_features(features)
+        if nodes is None:
+            given = {"edges": edges, "target": target, **options}
+            for option in [key for key, value in given.items() if value is not None][:1]:
+                raise ValueError(
+                    f"{option}= is for a table of nodes: give it as nodes=, a pandas DataFrame"
+                )
+        elif data is not None:
+            raise ValueError("give data, or a table as nodes= beside edges=, not both")
+        else:
+            data = frame_parts(nodes, edges, target, label_kind, features, options)
+        return _checked(data, name, need_test, label_kind, metric, features)
     except ValueError as error:
         called = name or getattr(data, "name", None)
         if not isinstance(called, str) or called in str(error):
@@ -299,12 +374,13 @@ def _checked(
     need_test: bool,
     label_kind: LabelKind | None,
     metric: str | None,
+    made: str | None = None,
 ) -> NodeTask:
     if isinstance(data, NodeTask):
-        if label_kind is not None or metric is not None:
+        if label_kind is not None or metric is not None or made is not None:
             raise ValueError(
-                "a NodeTask has its kind of labels and its metric; change the metric with "
-                "dataclasses.replace, and read the data anew for other labels"
+                "a NodeTask has its kind of labels, its metric and its features; change the metric "
+                "with dataclasses.replace, and read the data anew for others"
             )
         task = data if name is None else replace(data, name=name)
         if need_test and not len(task.test):
@@ -321,7 +397,7 @@ def _checked(
     label_kind = label_kind or _said(data, "label_kind")
     metric = metric or _said(data, "metric")
     check_named(metric, label_kind)
-    x = compact(features(getattr(data, "x", None), REAL))
+    x = compact(features(getattr(data, "x", None), REAL) if made is None else _made(data, made))
     n = int(x.shape[0])
     _check_nodes(data, n)
     y, label_kind = targets(getattr(data, "y", None), n, REAL, label_kind, metric)
@@ -350,6 +426,7 @@ def _checked(
         name=str(name or getattr(data, "name", None) or "data"),
         label_kind=label_kind,
         metric=metric,
+        facts=facts_of(data, n, made or ""),
         **splits,
     )
     if label_kind != "classes":
@@ -365,6 +442,20 @@ def _checked(
         other="; if y are numbers say label_kind='regression'" if _is_float(data) else "",
     )
     return task
+
+
+def _made(data: Any, made: str) -> Tensor:
+    """Features of the edges, of nodes that have none."""
+    if getattr(data, "x", None) is not None:
+        raise ValueError(
+            f"features={made!r} makes features of nodes that have none, and data.x is there: leave "
+            "features= out, or del data.x"
+        )
+    n = len(data.y) if getattr(data, "y", None) is not None else int(data.num_nodes)
+    adj = adjacency(data, n, REAL)
+    if adj is None:
+        raise ValueError(f"features={made!r} are made of edges: set edge_index [2, edges] or adj_t")
+    return structural(adj, made)
 
 
 def _is_float(data: object) -> bool:

@@ -353,6 +353,15 @@ class NodeMethod(Method[NodeSource]):
         return f", or label {missing} more nodes of each class with pseudo_labels={missing}"
 
 
+def hops_alone(hops: int) -> tuple[float, ...]:
+    """The weights of ``X, ÂX, Â²X, ...`` that stand for ``Â^hops X``.
+
+    >>> hops_alone(2)
+    (0.0, 0.0, 1.0)
+    """
+    return (*(0.0 for _ in range(hops)), 1.0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class LearntGraph(NodeMethod):
     """What every method shares that learns the features and edges of a small graph.
@@ -405,6 +414,10 @@ class LearntGraph(NodeMethod):
     @property
     def propagates(self) -> bool:
         return self.init_hops > 0
+
+    @property
+    def row_weights(self) -> tuple[float, ...]:
+        return hops_alone(self.init_hops)
 
     @property
     def pair_bytes(self) -> int:

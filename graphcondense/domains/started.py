@@ -7,7 +7,13 @@ from typing import Literal
 
 from torch import Generator, Tensor
 
-from graphcondense.domains.node import EDGE_BYTES, NodeMethod, NodeSource, start_nodes
+from graphcondense.domains.node import (
+    EDGE_BYTES,
+    NodeMethod,
+    NodeSource,
+    hops_alone,
+    start_nodes,
+)
 from graphcondense.ops.fields import Natural, NonNegative
 
 
@@ -28,6 +34,10 @@ class StartedNodes(NodeMethod):
     @property
     def propagates(self) -> bool:
         return self.init_hops > 0
+
+    @property
+    def row_weights(self) -> tuple[float, ...]:
+        return hops_alone(self.init_hops)
 
     def first_nodes(self, real: NodeSource, rng: Generator) -> tuple[Tensor, Tensor]:
         """Features ``[n, d]`` and classes ``[n]`` before the first update."""

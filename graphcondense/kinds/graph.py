@@ -68,6 +68,7 @@ class GraphProblem(Problem[GraphTask, "GraphSet", "CondensedGraphs"]):
             "label_kind": task.label_kind,
             "metric": task.metric,
             "encoding": task.encoding,
+            **({"made_of": task.made} if task.made else {}),
         }
 
     def measure(self, small: CondensedGraphs) -> Measured:

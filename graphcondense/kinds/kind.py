@@ -187,7 +187,8 @@ class Problem(ABC, Generic[Task, Export, Small]):
 
     @abstractmethod
     def finish(self, export: Export) -> Small:
-        """The export as users get it: PyG ``Data``, or a data set of it."""
+        """The export as users get it: PyG ``Data``, or a data set of it. What its record says
+        already (``condensed``) stays there."""
 
     def describe(self) -> About:
         """What the record says of the data; ``digest`` identifies it."""

@@ -66,6 +66,12 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
                 f"epsilon={epsilon:g} holds the whole graph in memory, and these data were read "
                 "within a limit of memory: read them without one"
             )
+        if self.task.facts.columns is not None:
+            raise ValueError(
+                f"epsilon={epsilon:g} puts noise on what a method sees, and the columns of the "
+                "table were fitted without: their means, scales and categories would be told; give "
+                "numbers as the x of a Data"
+            )
         classified(self.task, f"epsilon={epsilon:g}")
         noise_multiplier(epsilon, delta)  # what is not installed is told before any work
         self.budget = epsilon, delta, seed
@@ -134,6 +140,17 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
         )
 
     def finish(self, export: Data) -> Data:
+        """With the examples of each condensed node in its record, where nodes have names or texts:
+        of those that the method saw, and none where noise hides them."""
+        from graphcondense.data.examples import nearest_examples
+
+        seen, numbers = self.seen, None
+        if self.method is None or self.budget is not None or not seen.facts.readable:
+            return export
+        if self.setting == "inductive":
+            seen, numbers = seen.subgraph(seen.train), seen.train
+        near = nearest_examples(export, seen, self.method.row_weights, numbers)
+        export.condensed = {"examples": near}
         return export
 
     def about(self) -> About:
@@ -144,6 +161,7 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
             "bytes": task.size[2],
             "features": task.num_features,
             **self._outputs(),
+            **task.facts.record(),
         }
 
     def _outputs(self) -> About:

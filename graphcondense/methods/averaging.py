@@ -12,7 +12,7 @@ from torch import Generator
 from graphcondense.core.method import LABEL_KINDS
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.coarse import Coarse, CoarseGraph, exported, parts_within
-from graphcondense.domains.node import NodeSource, known_means
+from graphcondense.domains.node import NodeSource, hops_alone, known_means
 from graphcondense.ops.cluster import Centre, centres_of
 from graphcondense.ops.coarsen import Array, means
 from graphcondense.ops.fields import Natural
@@ -37,6 +37,10 @@ class Averaging(Coarse):
 
     hops: Natural = 2
     centres: Centre = "mean"
+
+    @property
+    def row_weights(self) -> tuple[float, ...]:
+        return hops_alone(self.hops)
 
     @property
     def propagates(self) -> bool:

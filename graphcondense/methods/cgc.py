@@ -71,6 +71,10 @@ class CGC(NodeMethod):
     structure: Literal["similarity", "identity"] = "similarity"
 
     @property
+    def row_weights(self) -> tuple[float, ...]:
+        return self.weights
+
+    @property
     def propagates(self) -> bool:
         return any(self.weights[1:]) or (self.augment > 0 and any(self.augment_weights[1:]))
 

@@ -69,6 +69,10 @@ class GECC(NodeMethod):
     centres: Centre = "mean"
 
     @property
+    def row_weights(self) -> tuple[float, ...]:
+        return self.weights
+
+    @property
     def propagates(self) -> bool:
         return any(self.weights[1:])
 

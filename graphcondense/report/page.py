@@ -26,9 +26,10 @@ def write_report(runs: str | Path | Sequence[str | Path], path: str | Path | Non
     """Write one HTML page about runs and everything that was measured on them.
 
     The page is one file that loads nothing and holds no feature of any node; the same runs give the
-    same bytes. It shows scores, costs, training curves, the condensed sets, any ``VERB.json`` with
-    a ``kind`` and ``rows`` in a run folder (with its ``VERB.png``), every setting, and the commands
-    that repeat the runs. Folders above the runs, and where data lie, are not told.
+    same bytes. It shows scores, costs, training curves, the condensed sets, ids and texts of the
+    real nodes that they stand for where a record has them, any ``VERB.json`` with a ``kind`` and
+    ``rows`` in a run folder (with its ``VERB.png``), every setting, and the commands that repeat
+    the runs. Folders above the runs, and where data lie, are not told.
 
     Args:
         runs: one run folder or several, as ``graphcondense condense`` writes them.

@@ -43,8 +43,10 @@ from graphcondense.report.values import (
     share,
     written,
 )
+from graphcondense.saved.shown import EXAMPLE_HEAD, class_words, example_rows
 
 LEVELS = 32  # of the heat map's colours
+MOST_EXAMPLES = 200  # condensed nodes whose examples are listed
 # The forms of a budget.
 ASKED = {"nodes": "{} nodes", "ratio": "ratio {}", "per_class": "{} a class", "bytes": "{} bytes"}
 START_KEPT = "the untouched start, which validation preferred to all that was learnt"
@@ -573,7 +575,20 @@ def _graph(name: str, run: Run, drawn: scene.GraphScene) -> Values:
         "classes": list(zip(classes, symbols, strict=True)),
         "label": f"Condensed graph of {run.label}: {total:,} nodes in {named} classes",
         "text": " ".join(texts),
+        "examples": _examples(run),
     }
+
+
+def _examples(run: Run) -> Markup | None:
+    """What each condensed node stands for; ``None`` where the record does not say."""
+    words = class_words(run.small.y, run.record)
+    if not (rows := example_rows(run.record, words)):
+        return None
+    by = mapping(run.record.get("examples")).get("by", "nearest to it")
+    cells = [[Cell(i, float(i)), Cell(c), Cell(text)] for i, c, text in rows[:MOST_EXAMPLES]]
+    more = f"; the first {MOST_EXAMPLES} of {len(rows):,}" if len(rows) > MOST_EXAMPLES else ""
+    caption = f"What a node stands for: the real nodes that are {by}{more}"
+    return _table(EXAMPLE_HEAD, cells, caption)
 
 
 def _set_of_graphs(run: Run) -> Values:
@@ -688,7 +703,9 @@ GROUPS = (
     ("versions", "Versions"),
 )
 # A folder on the author's machine is nobody's business; old records call the kind a domain.
-HIDDEN = ("origin.root", "kind", "domain")
+# What has a place of its own on the page, or in the card, is no setting.
+LISTED = ("data.columns.columns", *(f"examples.{name}" for name in ("by", "nodes", "ids", "texts")))
+HIDDEN = ("origin.root", "kind", "domain", *LISTED)
 
 
 def reproduce(runs: Sequence[Run]) -> Section:

@@ -12,6 +12,13 @@ from graphcondense.ops.tables import Table
 from graphcondense.saved.checks import Tensors
 from graphcondense.saved.condensed_graph import MAPPING
 from graphcondense.saved.forms import GRAPH, Contents
+from graphcondense.saved.shown import EXAMPLE_HEAD, class_words, example_rows
+
+LISTED = ("data.columns.columns", "data.columns.left_out")
+"""What the table of the record leaves to a table of its own."""
+
+FEW = 10
+"""Condensed nodes whose examples a card names."""
 
 DAMAGED = "damaged"
 """What a record says of a set that was opened although its file was damaged."""
@@ -30,11 +37,17 @@ def flat(record: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{key}", value
 
 
+def settings(record: Mapping[str, object]) -> dict[str, object]:
+    """Entries of a record by dotted names, but for those that have tables of their own."""
+    return {k: v for k, v in flat(record) if k not in LISTED and not k.startswith(("examples.",))}
+
+
 def card(
     path: Path, record: Mapping[str, object], contents: Contents, stored: Tensors, sha256: str
 ) -> str:
     """The card of the file ``path`` in Markdown; ``stored`` are the tensors as they are stored."""
     rows = dict(flat(record))
+    told = settings(record)
     what, opened = (
         words.format(contents.form.count(contents.tensors)) for words in contents.form.stands
     )
@@ -63,8 +76,10 @@ def card(
         *_assignment_lines(contents.tensors),
         *_mapping_lines(contents),
         *_encoding_lines(record),
+        *_column_lines(record),
+        *_example_lines(record, contents.tensors),
         *_works_lines(record),
-        Table(("record", "value"), [(name, str(value)) for name, value in rows.items()]).markdown(),
+        Table(("record", "value"), [(name, str(value)) for name, value in told.items()]).markdown(),
         "",
         f"SHA-256 of {code(path.name)}: `{sha256}`",
         "",
@@ -135,6 +150,71 @@ def _works_lines(record: Mapping[str, object]) -> list[str]:
             for line in (f"**Warning:** {escaped(text)}.", "")
         ),
         COLLAPSE,
+        "",
+    ]
+
+
+def _column_lines(record: Mapping[str, object]) -> list[str]:
+    """What features were made of, where nodes came with columns or without features."""
+    about = record.get("data")
+    about = about if isinstance(about, Mapping) else {}
+    made, given = about.get("made_of"), about.get("columns")
+    lines = []
+    if isinstance(made, str):
+        lines = [f"Nodes came without features; what they were given: {code(made)}.", ""]
+    columns = given.get("columns") if isinstance(given, Mapping) else None
+    rows = []
+    # Who wrote the record by hand may mean something else.
+    for column in columns if isinstance(columns, list) else ():
+        if isinstance(column, Mapping) and {"name", "kind"} <= column.keys():
+            rows.append((str(column["name"]), str(column["kind"]), _fitted(column)))
+    if not rows:
+        return lines
+    left = given.get("left_out") if isinstance(given, Mapping) else None
+    why = (
+        [f"{code(k)} ({escaped(v)})" for k, v in left.items()] if isinstance(left, Mapping) else []
+    )
+    return [
+        *lines,
+        "Features are columns of a table, fitted on training rows. "
+        "`graphcondense.data.Columns.of(small.condensed).inverse(small.x)` are readable values.",
+        "",
+        Table(("column", "what it is", "fitted"), rows).markdown(),
+        "",
+        *((f"Left out: {', '.join(why)}.", "") if why else ()),
+    ]
+
+
+def _fitted(column: Mapping[str, object]) -> str:
+    """What was fitted of a column, in words."""
+    kind, values = column["kind"], column.get("values")
+    if kind in ("number", "date"):
+        days = "days since 1970, " if kind == "date" else ""
+        text = f"{days}mean {column.get('mean')}, scale {column.get('scale')}"
+    elif isinstance(values, list) and values:
+        more = f", ... ({len(values):,})" if len(values) > FEW else ""
+        text = ", ".join(str(value)[:40] for value in values[:FEW]) + more
+    else:
+        text = "0 or 1"
+    unseen = column.get("unseen")
+    told = f"; {unseen:,} rows have none of the training rows' values" if unseen else ""
+    return f"{text}{'; a column says what is missing' if column.get('missing') else ''}{told}"
+
+
+def _example_lines(record: Mapping[str, object], tensors: Tensors) -> list[str]:
+    """What the first condensed nodes stand for; nothing where nobody says."""
+    if "y" not in tensors or not (found := example_rows(record, class_words(tensors["y"], record))):
+        return []
+    told = record["examples"]
+    by = told.get("by") if isinstance(told, Mapping) else None
+    return [
+        "## What a node stands for",
+        "",
+        f"Of each condensed node the real ones that are {escaped(by or 'nearest to it')}"
+        f"{f'; the first {FEW} of {len(found):,}' if len(found) > FEW else ''}. All are in "
+        "`small.examples`.",
+        "",
+        Table(EXAMPLE_HEAD, found[:FEW]).markdown(),
         "",
     ]
 

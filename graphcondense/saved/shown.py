@@ -6,16 +6,34 @@ imported when the first picture is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from graphcondense.saved.paths import path_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from torch import Tensor
 
     from graphcondense.ops.types import Record
+
+
+class Example(NamedTuple):
+    """A real example that a condensed one stands for.
+
+    Attributes:
+        node: its number in the real data.
+        id: what it is called there; its number where it has no name.
+        text: its text; empty where there is none.
+    """
+
+    node: int
+    id: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.id}: {self.text}" if self.text else self.id
 
 
 class Shown:
@@ -33,6 +51,20 @@ class Shown:
         Underscored, as are few names here: tensors of any other name may lie beside the record.
         """
         raise NotImplementedError
+
+    @property
+    def examples(self) -> list[list[Example]]:
+        """For each condensed node its nearest real ones, nearest first, where these have names or
+        texts; empty where the record tells of none.
+
+        >>> from graphcondense.saved.condensed_graph import CondensedGraph
+        >>> small = CondensedGraph()
+        >>> told = {"nodes": [[7]], "ids": [["bash"]], "texts": [["shell"]]}
+        >>> small.condensed = {"examples": told}
+        >>> print(small.examples[0][0])
+        bash: shell
+        """
+        return examples_of(self.condensed)
 
     def __repr__(self) -> str:
         lines = summary(self)
@@ -65,6 +97,101 @@ class Shown:
 def record_of(small: object) -> Record:
     """What a condensed set says of itself; empty where it says nothing."""
     return getattr(small, "condensed", None) or {}
+
+
+def examples_of(record: Mapping[str, object]) -> list[list[Example]]:
+    """The examples that a record tells of; none where somebody wrote something else there."""
+    told = _inside(record, "examples")
+    nodes, ids, texts = (told.get(name) for name in ("nodes", "ids", "texts"))
+    if not _are_lists(nodes, int):
+        return []
+    assert isinstance(nodes, list)
+    called: list[list[object]] = nodes
+    if _are_lists(ids, str) and _alike(ids, nodes):
+        assert isinstance(ids, list)
+        called = ids
+    said = texts if _are_lists(texts, str) and _alike(texts, nodes) else None
+    return [
+        [
+            Example(node, str(called[i][j]), said[i][j] if said else "")
+            for j, node in enumerate(each)
+        ]
+        for i, each in enumerate(nodes)
+    ]
+
+
+def example_rows(record: Mapping[str, object], classes: Sequence[object]) -> list[list[str]]:
+    """Rows of a table that says what each condensed node stands for.
+
+    Args:
+        record: of the condensed set.
+        classes: of each condensed node, in words.
+
+    Returns:
+        The node, its class, and its examples, one a line.
+    """
+    found = examples_of(record)
+    return [
+        [f"{i}", printable(f"{c}"), printable("; ".join(map(str, each)))]
+        for i, (c, each) in enumerate(zip(classes, found, strict=False))
+    ]
+
+
+def printable(text: str) -> str:
+    """A text in one line, without what steers a terminal.
+
+    >>> printable("a\\x1b[31m  b\\n")
+    'a [31m b'
+    """
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+EXAMPLE_HEAD = ("node", "class", "nearest real nodes")
+"""Of the table of :func:`example_rows`."""
+
+
+def class_words(y: Tensor, record: Mapping[str, object]) -> list[str]:
+    """The class of each condensed node in words, by the names that a record has.
+
+    Args:
+        y: classes ``[n]``, or soft labels or targets ``[n, C]``.
+        record: of the condensed set.
+
+    >>> import torch
+    >>> told = {"data": {"class_names": ["cat", "dog"]}}
+    >>> class_words(torch.tensor([1, -1]), told), class_words(torch.tensor([[0.9, 0.1]]), told)
+    (['dog', ''], ['cat'])
+    """
+    about = _inside(record, "data")
+    given = about.get("class_names")
+    names: list[object] = given if isinstance(given, list) else []
+
+    def name(c: int) -> str:
+        return "" if c < 0 else str(names[c]) if c < len(names) else f"{c}"
+
+    kind = about.get("label_kind", "classes")
+    if y.dim() == 1 or kind == "classes":
+        return [name(int(c)) for c in (y if y.dim() == 1 else y.argmax(1))]
+    if kind == "binary":
+        return [", ".join(name(t) for t, v in enumerate(row) if v >= 0.5) for row in y.tolist()]
+    return [
+        ", ".join(f"{name(t)} {v:.4g}" if names else f"{v:.4g}" for t, v in enumerate(row))
+        for row in y.tolist()
+    ]
+
+
+def _are_lists(value: object, of: type) -> bool:
+    """Whether this is a list of lists of such values."""
+    return isinstance(value, list) and all(
+        isinstance(each, list) and all(type(one) is of for one in each) for each in value
+    )
+
+
+def _alike(a: object, b: object) -> bool:
+    """Whether two lists of lists have the same lengths."""
+    assert isinstance(a, list)
+    assert isinstance(b, list)
+    return [len(each) for each in a] == [len(each) for each in b]
 
 
 def summary(small: Shown) -> dict[str, str]:

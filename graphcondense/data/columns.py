@@ -1,0 +1,461 @@
+"""Columns of a table as features: fitted on training rows, described in plain values, and back.
+
+scikit-learn's ``ColumnTransformer`` makes the features; what it fitted is kept as numbers and text
+(:class:`Columns`), which JSON holds and no file has to unpickle.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import scipy.sparse as sp
+
+from graphcondense.data.labels import few
+from graphcondense.ops.arrays import Array
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ColumnKind = Literal["number", "boolean", "date", "category", "text"]
+
+MOST_CATEGORIES = 100
+"""Categories of a column, at most; rarer ones share a column."""
+
+TERMS = 1000
+"""Terms of a text column, at most: the most frequent ones of training rows."""
+
+SHOWN = 5
+"""Terms of a text that :meth:`Columns.inverse` names."""
+
+FEW_TEXTS, WORDS = 20, 3
+"""Strings are text where more than so many, and more than half of the training rows, differ, and
+have so many words on average."""
+
+MISSING, RARE = "(missing)", "(infrequent)"
+"""What categories of cells without a value, and of rare values, are called."""
+
+DAY = 86_400.0
+"""Seconds."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table as features.
+
+    Attributes:
+        name: as the table has it.
+        kind: ``"number"`` (standardised), ``"boolean"`` (0 or 1), ``"date"`` (days since 1970,
+            standardised), ``"category"`` (a 0/1 column a value) or ``"text"`` (TF-IDF).
+        mean, scale: of training rows; a missing number is the mean, a missing truth value the more
+            frequent one, which ``mean`` then is.
+        values: categories, or terms, each with a column of its own; empty for the others.
+        weights: of terms, the inverse document frequencies.
+        valued: whether the column's own value is a feature; not where training rows have but one.
+        missing: whether a 0/1 column says that a number, truth value or date is missing.
+        unseen: of categories, how many other rows have one that no training row has; they are
+            ``(infrequent)`` where there is such a column, else all zeros.
+    """
+
+    name: str
+    kind: ColumnKind
+    mean: float = 0.0
+    scale: float = 1.0
+    values: tuple[str, ...] = ()
+    weights: tuple[float, ...] = ()
+    valued: bool = True
+    missing: bool = False
+    unseen: int = 0
+
+    @property
+    def names(self) -> list[str]:
+        """What its features are called."""
+        if self.kind in ("category", "text"):
+            mark = "=" if self.kind == "category" else ":"
+            return [f"{self.name}{mark}{value}" for value in self.values]
+        return [self.name] * self.valued + [f"{self.name} missing"] * self.missing
+
+    def inverse(self, x: Array) -> pd.Series:
+        """Readable values ``[n]`` of its features ``[n, width]``."""
+        import pandas as pd
+
+        if self.kind == "category":
+            best = x.argmax(1)
+            found = [self.values[i] if x[row, i] > 0 else None for row, i in enumerate(best)]
+            return pd.Series([None if v == MISSING else v for v in found], dtype=object)
+        if self.kind == "text":
+            order = np.argsort(-x, axis=1, kind="stable")[:, :SHOWN]
+            lines = [
+                " ".join(self.values[i] for i in line if x[row, i] > 0)
+                for row, line in enumerate(order)
+            ]
+            return pd.Series(lines, dtype=object)
+        value = np.full(len(x), self.mean)
+        if self.valued:
+            value = x[:, 0].astype(np.float64) * self.scale + (
+                self.mean if self.kind != "boolean" else 0.0
+            )
+        if self.missing:
+            value[x[:, -1] > 0.5] = np.nan
+        if self.kind == "date":
+            return pd.to_datetime(pd.Series(value * DAY), unit="s")
+        if self.kind == "boolean":
+            truth = [None if np.isnan(v) else bool(v >= 0.5) for v in value]
+            return pd.Series(truth, dtype="boolean")
+        return pd.Series(value)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """How features were made of the columns of a table, in plain values.
+
+    Attributes:
+        columns: those that became features, in the order of the features.
+        left_out: those that did not, and why.
+    """
+
+    columns: tuple[Column, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """What each feature is called ``[d]``."""
+        return [name for column in self.columns for name in column.names]
+
+    def inverse(self, x: object) -> pd.DataFrame:
+        """Readable values of features, one row a node.
+
+        Numbers are brought back into their own units, dates rounded to nothing, truth values are
+        true from one half on; of categories the one with the largest value is named (``None``: no
+        value, or one that no training row had), of a text its strongest terms. Rows that are means
+        of several nodes, as condensed ones are, give means and the commonest values.
+
+        Args:
+            x: features ``[n, d]``, a tensor, an array or SciPy sparse, such as ``small.x``.
+
+        Raises:
+            ValueError: another number of features.
+
+        >>> import pandas as pd
+        >>> rows = pd.DataFrame({"age": [30.0, 50.0], "city": ["Rome", "Oslo"]})
+        >>> x, columns = fitted(rows, np.array([0, 1]))
+        >>> columns.names
+        ['age', 'city=Oslo', 'city=Rome']
+        >>> columns.inverse(x).to_dict("list")
+        {'age': [30.0, 50.0], 'city': ['Rome', 'Oslo']}
+        """
+        import pandas as pd
+
+        dense = _array(x)
+        if dense.ndim != 2 or dense.shape[1] != len(self.names):
+            raise ValueError(
+                f"features must be [n, {len(self.names)}], one for each of the columns' names, got "
+                f"shape {dense.shape}"
+            )
+        out, at = {}, 0
+        for column in self.columns:
+            width = len(column.names)
+            out[column.name] = column.inverse(dense[:, at : at + width])
+            at += width
+        return pd.DataFrame(out)
+
+    def record(self) -> dict[str, Any]:
+        """Plain values, which :meth:`of` reads."""
+        listed = [asdict(column) for column in self.columns]
+        for column in listed:
+            column["values"], column["weights"] = list(column["values"]), list(column["weights"])
+        return {"columns": listed, "left_out": dict(self.left_out)}
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Columns:
+        """The columns that a condensed set's record tells of.
+
+        Args:
+            record: ``small.condensed``.
+
+        Raises:
+            ValueError: it tells of none, or of what are none.
+
+        >>> told = Columns((Column("age", "number", 40.0, 10.0),))
+        >>> Columns.of({"data": {"columns": told.record()}}) == told
+        True
+        """
+        about = record.get("data")
+        given = about.get("columns") if isinstance(about, Mapping) else None
+        if not isinstance(given, Mapping):
+            raise ValueError(
+                "the record tells of no columns (record['data']['columns']): its features were "
+                "given as numbers"
+            )
+        try:
+            columns = tuple(
+                Column(**{**c, "values": tuple(c["values"]), "weights": tuple(c["weights"])})
+                for c in given["columns"]
+            )
+            return cls(columns, dict(given["left_out"]))
+        except (TypeError, KeyError, ValueError) as error:
+            raise ValueError(f"the record's columns cannot be read ({error!r})"[:300]) from error
+
+
+def _array(x: Any) -> Array:
+    if sp.issparse(x):
+        return x.toarray()  # type: ignore[no-any-return]
+    detached = x.detach().cpu() if hasattr(x, "detach") else x
+    if hasattr(detached, "to_dense"):
+        detached = detached.to_dense()
+    return np.asarray(detached)
+
+
+# --- which columns are what -------------------------------------------------------------------
+
+
+def kinds_of(
+    frame: pd.DataFrame, train: Array, text: Sequence[str] = (), categorical: Sequence[str] = ()
+) -> dict[str, ColumnKind]:
+    """What each column is.
+
+    Args:
+        frame: the columns.
+        train: training rows.
+        text, categorical: names of columns that somebody says are so.
+
+    Raises:
+        ValueError: a column that is none of these, or strings that may be a name or a text.
+    """
+    from pandas.api import types
+
+    out: dict[str, ColumnKind] = {}
+    for name in frame.columns:
+        column = frame[name]
+        if name in text:
+            out[name] = "text"
+        elif name in categorical or isinstance(column.dtype, _categorical()):
+            out[name] = "category"
+        elif types.is_bool_dtype(column.dtype):
+            out[name] = "boolean"
+        elif types.is_complex_dtype(column.dtype):
+            raise ValueError(f"column {name!r} has complex numbers; give their parts as columns")
+        elif types.is_numeric_dtype(column.dtype):
+            out[name] = "number"
+        elif types.is_datetime64_any_dtype(column.dtype) or hasattr(column.dtype, "freq"):
+            out[name] = "date"
+        else:
+            out[name] = _kind_of_objects(column, name, train)
+    return out
+
+
+def _categorical() -> type:
+    import pandas as pd
+
+    kind: type = pd.CategoricalDtype
+    return kind
+
+
+def _kind_of_objects(column: pd.Series, name: str, train: Array) -> ColumnKind:
+    known = column[column.notna()]
+    kinds = {type(value) for value in known}
+    if kinds and kinds <= {bool, np.bool_}:
+        return "boolean"
+    if kinds and kinds <= {int, float, np.int64, np.float64}:
+        return "number"
+    if not kinds <= {str}:
+        import datetime
+
+        if all(issubclass(kind, datetime.date) for kind in kinds):
+            return "date"
+        raise ValueError(
+            f"column {name!r} has values of type {few(sorted(k.__name__ for k in kinds))}, which "
+            f"are no features; leave it out, drop=[{name!r}], or make numbers, text, truth values "
+            "or dates of it"
+        )
+    trained = column.iloc[train].dropna()
+    different = trained.nunique()
+    if different <= max(FEW_TEXTS, len(trained) / 2):
+        return "category"
+    if trained.str.split().str.len().mean() >= WORDS:
+        return "text"
+    raise ValueError(
+        f"column {name!r} has {different:,} different values in {len(trained):,} training rows: "
+        f"say what it is, id={name!r}, text={name!r}, categorical=[{name!r}] or drop=[{name!r}]"
+    )
+
+
+# --- fitting ----------------------------------------------------------------------------------
+
+
+def fitted(
+    frame: pd.DataFrame,
+    train: Array,
+    *,
+    text: Sequence[str] = (),
+    categorical: Sequence[str] = (),
+    min_frequency: int = 1,
+    terms: int = TERMS,
+) -> tuple[Array | sp.csr_matrix, Columns]:
+    """Features ``[n, d]`` float32 of the columns of a table, fitted on training rows alone, and how
+    they were made.
+
+    Args:
+        frame: the columns.
+        train: training rows, int64.
+        text, categorical: names of columns that are so; the others by their types.
+        min_frequency: training rows that a category needs for a column of its own.
+        terms: of a text column, at most.
+
+    Raises:
+        ValueError: a column that is no feature, and what to do with it; or none of them is one.
+    """
+    import pandas as pd
+    from sklearn.compose import ColumnTransformer
+
+    kinds = kinds_of(frame, train, text, categorical)
+    # By place: names of people may hold anything.
+    table = pd.DataFrame({f"c{i}": _plain(frame[n], k) for i, (n, k) in enumerate(kinds.items())})
+    steps: list[tuple[str, Any, Any]] = []
+    made: list[tuple[str, str, ColumnKind, bool, bool]] = []
+    left: dict[str, str] = {}
+    for cell, (name, kind) in zip(table.columns, kinds.items(), strict=True):
+        known = table[cell].iloc[train].dropna()
+        if not len(known):
+            left[name] = "no training row has a value"
+            continue
+        hole = len(known) < len(train)
+        missing = kind not in ("category", "text") and hole
+        valued = kind == "text" or known.nunique() > 1 or (kind == "category" and hole)
+        if not valued and not missing:
+            left[name] = f"all training rows have {str(known.iloc[0])[:40]}"
+            continue
+        made.append((name, cell, kind, valued, missing))
+        if kind == "text":
+            _check_words(known, name)
+        if valued:  # TF-IDF reads a list of texts, all others a table of one column
+            cells = cell if kind == "text" else [cell]
+            steps.append((f"{cell} value", _step(kind, min_frequency, terms), cells))
+        if missing:
+            steps.append((f"{cell} missing", _indicator(), [cell]))
+    if not made:
+        told = "; ".join(f"{name!r}: {why}" for name, why in left.items())
+        raise ValueError(
+            f"no column of the nodes is a feature{f' ({told})' if told else ''}: give columns "
+            "that differ, or say features='degree' or features='positional'"
+        )
+    transformer = ColumnTransformer(steps, sparse_threshold=0.3)
+    with warnings.catch_warnings():
+        # What no training row has is counted in `unseen`.
+        warnings.filterwarnings("ignore", "Found unknown categories")
+        transformer.fit(table.iloc[train])
+        x = transformer.transform(table)
+    parts = transformer.named_transformers_
+    columns = tuple(
+        _described(name, kind, valued, missing, parts.get(f"{cell} value"), table[cell], train)
+        for name, cell, kind, valued, missing in made
+    )
+    out = x.tocsr().astype(np.float32) if sp.issparse(x) else np.asarray(x, np.float32)
+    return out, Columns(columns, left)
+
+
+def _plain(column: pd.Series, kind: ColumnKind) -> pd.Series:
+    """A column in one type: float64 with NaN, or text with ``None`` (of texts empty)."""
+    import pandas as pd
+
+    if kind in ("text", "category"):
+        empty = "" if kind == "text" else None
+        cells = zip(column, column.notna(), strict=True)
+        texts = [str(value) if here else empty for value, here in cells]
+        return pd.Series(texts, index=column.index, dtype=object)
+    if kind == "date":
+        days = _days(column)
+        return pd.Series(days, index=column.index)
+    values = column.astype(object).where(column.notna(), np.nan).astype(np.float64)
+    if np.isinf(values).any():
+        at = values.index[np.flatnonzero(np.isinf(values))[0]]
+        raise ValueError(f"column {column.name!r} is infinite in row {at!r}; give a number, or NaN")
+    return values
+
+
+def _days(column: pd.Series) -> Array:
+    """Dates as days since 1970, NaN where there is none."""
+    import pandas as pd
+
+    if hasattr(column.dtype, "freq"):
+        column = column.dt.to_timestamp()
+    try:
+        stamps = pd.to_datetime(column, utc=True)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"column {column.name!r} is not all dates ({str(error)[:80]})") from error
+    seconds = (stamps - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+    out: Array = seconds.to_numpy(np.float64) / DAY
+    return out
+
+
+def _step(kind: ColumnKind, min_frequency: int, terms: int) -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    if kind == "text":
+        return TfidfVectorizer(max_features=terms, dtype=np.float64)
+    if kind == "category":
+        return OneHotEncoder(
+            handle_unknown="infrequent_if_exist",
+            min_frequency=min_frequency if min_frequency > 1 else None,
+            max_categories=MOST_CATEGORIES,
+        )
+    if kind == "boolean":
+        return make_pipeline(SimpleImputer(strategy="most_frequent"))
+    return make_pipeline(SimpleImputer(strategy="mean"), StandardScaler())
+
+
+def _indicator() -> Any:
+    from sklearn.impute import MissingIndicator
+
+    return MissingIndicator(features="all")
+
+
+def _check_words(texts: pd.Series, name: str) -> None:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    try:
+        TfidfVectorizer(max_features=1).fit(texts)
+    except ValueError as error:
+        raise ValueError(
+            f"text column {name!r} has no words in the training rows ({error}); leave it out, "
+            f"drop=[{name!r}]"
+        ) from error
+
+
+def _described(
+    name: str,
+    kind: ColumnKind,
+    valued: bool,
+    missing: bool,
+    step: Any,
+    plain: pd.Series,
+    train: Array,
+) -> Column:
+    """What was fitted, in plain values."""
+    if kind == "text":
+        terms = tuple(map(str, step.get_feature_names_out()))
+        return Column(name, kind, values=terms, weights=tuple(map(float, step.idf_)))
+    if kind == "category":
+        return _categories(name, step, plain, train)
+    if not valued:
+        return Column(name, kind, mean=float(plain.iloc[train].mean()), valued=False, missing=True)
+    if kind == "boolean":
+        return Column(name, kind, mean=float(step[0].statistics_[0]), missing=missing)
+    scaler = step[-1]
+    return Column(name, kind, float(scaler.mean_[0]), float(scaler.scale_[0]), missing=missing)
+
+
+def _categories(name: str, step: Any, plain: pd.Series, train: Array) -> Column:
+    rare = step.infrequent_categories_[0]
+    rare = set() if rare is None else set(rare.tolist())
+    seen = step.categories_[0].tolist()
+    values = [MISSING if value is None else str(value) for value in seen if value not in rare]
+    known = set(seen)
+    unseen = sum(value not in known for value in plain.tolist())
+    return Column(name, "category", values=(*values, *([RARE] if rare else [])), unseen=unseen)

@@ -1,0 +1,459 @@
+"""A table of nodes beside a list of edges: read into the parts of a graph with labelled nodes.
+
+Everything is checked before features are made: ids, edges, targets and splits. Features are fitted
+on training rows alone (:mod:`graphcondense.data.columns`).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphcondense.data.columns import TERMS, fitted
+from graphcondense.data.facts import Facts, texts_of
+from graphcondense.data.frame_splits import FRACTIONS, Wanted, parted, split_columns
+from graphcondense.data.labels import counts_up, few
+from graphcondense.data.targets import LabelKind
+from graphcondense.ops.arrays import Array
+from graphcondense.ops.fields import Count, checked
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Names: TypeAlias = "str | Sequence[str]"
+
+
+class FrameOptions(TypedDict, total=False):
+    """How a table of nodes is read; see :func:`graphcondense.data.as_task`."""
+
+    id: str | None
+    text: Names
+    categorical: Names
+    drop: Names
+    split: Wanted
+    by: str | None
+    seed: int
+    min_frequency: int
+    terms: int
+    directed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """:class:`FrameOptions`, checked."""
+
+    id: str | None = None
+    text: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    split: Wanted = FRACTIONS
+    by: str | None = None
+    seed: int = 0
+    min_frequency: int = 1
+    terms: int = TERMS
+    directed: bool = True
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Reading:
+        """The options that somebody gave.
+
+        Raises:
+            ValueError: one that there is not, with the nearest; a value that is none.
+        """
+        known = list(cls.__dataclass_fields__)
+        for name in options:
+            if name not in known:
+                raise ValueError(f"as_task has no option {name!r}{_nearest(name, known)}")
+        given = dict(options)
+        for name in ("text", "categorical", "drop"):
+            if name in given:
+                given[name] = _names(given[name], name)
+        for name in ("id", "by"):
+            checked(name, given.get(name), str | None)
+        checked("min_frequency", given.get("min_frequency", 1), Count)
+        checked("terms", given.get("terms", TERMS), Count)
+        checked("directed", given.get("directed", True), bool)
+        return cls(**given)
+
+
+def _names(value: object, what: str) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, list | tuple) and all(isinstance(v, str) for v in value):
+        return tuple(value)
+    raise ValueError(f"{what}={value!r} must be the name of a column, or a list of names")
+
+
+def frame_parts(
+    nodes: object,
+    edges: object,
+    target: object,
+    label_kind: LabelKind | None,
+    features: str | None,
+    options: Mapping[str, Any],
+) -> SimpleNamespace:
+    """The parts of a graph as :mod:`graphcondense.data.reading` takes them.
+
+    Args:
+        nodes, edges, target, features, options: see :func:`graphcondense.data.as_task`.
+        label_kind: what the target is, ``None`` where nobody says.
+
+    Returns:
+        ``x`` (``None`` where ``features`` are to be made), ``edge_index [2, m]``, perhaps
+        ``edge_weight [m]``, ``y``, the three masks, ``label_kind`` and ``facts``.
+
+    Raises:
+        ValueError: whatever is wrong, naming the column, the id and the fix.
+    """
+    read = Reading.of(options)
+    frame = _table(nodes)
+    targets = _targets(frame, target)
+    for name in (*read.text, *read.categorical, *read.drop, *filter(None, (read.id, read.by))):
+        _known(frame, name)
+    index = _index(frame, read.id)
+    edge_index, weight = edges_of(edges, index, directed=read.directed)
+    y, kind, names = target_values(frame, targets, label_kind, index)
+    used = split_columns(frame, read.split)
+    parts = parted(frame, y, kind, read.split, read.by, read.seed, index)
+    _check_trained(y, kind, names, parts["train"], targets)
+    apart = {*targets, *used, *read.drop, *filter(None, (read.id, read.by))}
+    left = frame[[name for name in frame.columns if name not in apart]]
+    for name in (*read.text, *read.categorical):
+        if name in apart:
+            raise ValueError(
+                f"column {name!r} is the target, an id, a split or left out, and no feature"
+            )
+    out = SimpleNamespace(edge_index=edge_index, edge_weight=weight, y=y, label_kind=kind, x=None)
+    for split, part in parts.items():
+        mask = torch.zeros(len(frame), dtype=torch.bool)
+        mask[part] = True
+        setattr(out, f"{split}_mask", mask)
+    columns = None
+    if features is None:
+        rows, columns = fitted(
+            left.reset_index(drop=True),
+            parts["train"].numpy(),
+            text=read.text,
+            categorical=read.categorical,
+            min_frequency=read.min_frequency,
+            terms=read.terms,
+        )
+        out.x = torch.from_numpy(rows) if isinstance(rows, np.ndarray) else rows
+    elif left.shape[1]:
+        raise ValueError(
+            f"features={features!r} makes features of nodes that have none, and there are the "
+            f"columns {few(map(repr, left.columns))}: leave features= out, or name them in drop="
+        )
+    texts = None
+    if told := [n for n, k in _kinds(columns) if k == "text"] or list(read.text):
+        joined = frame[told].astype(object).where(frame[told].notna(), "")
+        texts = texts_of([" ".join(map(str, row)).strip() for row in joined.to_numpy()])
+    out.facts = Facts(texts_of(index.tolist()), texts, tuple(names), columns, features or "")
+    return out
+
+
+def _kinds(columns: Any) -> list[tuple[str, str]]:
+    return [] if columns is None else [(column.name, column.kind) for column in columns.columns]
+
+
+# --- the table --------------------------------------------------------------------------------
+
+
+def _table(nodes: object) -> pd.DataFrame:
+    import pandas as pd
+
+    if isinstance(nodes, Mapping):
+        nodes = pd.DataFrame(nodes)
+    if not isinstance(nodes, pd.DataFrame):
+        raise ValueError(
+            f"nodes must be a pandas DataFrame with a row for each node, got a "
+            f"{type(nodes).__name__}"
+        )
+    if not len(nodes):
+        raise ValueError("nodes has no rows: give a row for each node")
+    frame = nodes.copy(deep=False)
+    if frame.columns.nlevels > 1:
+        raise ValueError("nodes has columns of several levels; flatten their names first")
+    frame.columns = [str(name) for name in frame.columns]
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise ValueError(f"nodes has two columns called {twice[0]!r}; rename one of them")
+    return frame
+
+
+def _known(frame: pd.DataFrame, name: str) -> None:
+    if name not in frame.columns:
+        raise ValueError(f"nodes has no column {name!r}{_nearest(name, list(frame.columns))}")
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=3)
+    return f"; did you mean {', '.join(near)}?" if near else f"; there are {few(known, 12)}"
+
+
+def _index(frame: pd.DataFrame, column: str | None) -> pd.Index:
+    """What nodes are called ``[n]``, each once."""
+    import pandas as pd
+
+    index = frame.index if column is None else pd.Index(frame[column])
+    where = "the index of nodes" if column is None else f"column {column!r}"
+    if index.nlevels > 1:
+        raise ValueError("the index of nodes has several levels; give one id a node, id='column'")
+    if index.hasnans:
+        at = int(np.flatnonzero(index.isna())[0])
+        raise ValueError(f"{where} has no id in row {at}; give every node one")
+    if not index.is_unique:
+        again = index[index.duplicated()]
+        raise ValueError(
+            f"{where} has the id {again[0]!r} more than once ({len(again):,} such rows); give each "
+            "node one row, as by nodes.drop_duplicates()"
+        )
+    return index
+
+
+# --- edges ------------------------------------------------------------------------------------
+
+WEIGHTS = ("weight", "edge_weight")
+"""Names of a third column of edges that is their weight."""
+
+
+def edges_of(
+    edges: object, index: pd.Index, *, directed: bool = True
+) -> tuple[Tensor, Tensor | None]:
+    """Edges ``[2, m]`` by rows of the nodes, and their weights ``[m]`` where there are some.
+
+    Args:
+        edges: a frame (the first two columns are source and target; a third may be called
+            ``weight``), an array or tensor ``[m, 2]`` or ``[2, m]``, or a list of pairs; of ids.
+        index: the ids of the nodes ``[n]``.
+        directed: ``False`` adds each edge the other way, too, unless it is there.
+
+    Raises:
+        ValueError: an end that is no node, naming it; what is no list of edges.
+
+    >>> import pandas as pd
+    >>> edges_of([("a", "b"), ("b", "b")], pd.Index(["a", "b"]))[0].tolist()
+    [[0, 1], [1, 1]]
+    """
+    source, target, weight = _ends(edges)
+    both = []
+    for end, ids in (("source", source), ("target", target)):
+        at = index.get_indexer(ids)
+        if (at < 0).any():
+            _refuse_unknown(ids, at, end, index)
+        both.append(torch.from_numpy(at.astype(np.int64)))
+    made = torch.stack(both)
+    if directed:
+        return made, weight
+    return _undirected(made, weight, len(index))
+
+
+def _undirected(edges: Tensor, weight: Tensor | None, n: int) -> tuple[Tensor, Tensor | None]:
+    """Each edge both ways, once; of several weights of a pair of nodes the largest."""
+    from torch_geometric.utils import to_undirected
+
+    if weight is None:
+        return to_undirected(edges, num_nodes=n), None
+    both, weights = to_undirected(edges, weight, num_nodes=n, reduce="max")
+    return both, weights
+
+
+def _refuse_unknown(ids: pd.Index, at: Array, end: str, index: pd.Index) -> None:
+    row = int(np.flatnonzero(at < 0)[0])
+    bad = ids[row]
+    kinds = {type(bad).__name__, type(index[0]).__name__}
+    other = f" (edges have {type(bad).__name__}, nodes {type(index[0]).__name__})"
+    raise ValueError(
+        f"edge {row} has the {end} {bad!r}, which is no node: {(at < 0).sum():,} ends are not "
+        f"among the {len(index):,} ids such as {few(map(repr, index), 3)}"
+        f"{other if len(kinds) > 1 else ''}; add its row to nodes, leave the edge out, or say "
+        "with id= which column has the ids"
+    )
+
+
+def _ends(edges: object) -> tuple[pd.Index, pd.Index, Tensor | None]:
+    import pandas as pd
+
+    if edges is None:
+        raise ValueError("edges is missing: a frame with two columns of ids, or pairs of ids")
+    if isinstance(edges, pd.DataFrame):
+        if edges.shape[1] < 2:
+            raise ValueError(f"edges has {edges.shape[1]} columns; two are needed, source, target")
+        names = [str(name) for name in edges.columns]
+        rest = names[2:]
+        weight = None
+        for at, name in enumerate(rest, 2):
+            if name.lower() in WEIGHTS:
+                values = pd.to_numeric(edges.iloc[:, at], errors="coerce")
+                if values.isna().any():
+                    row = int(np.flatnonzero(values.isna())[0])
+                    raise ValueError(f"edges: {name!r} is no number in row {row}")
+                weight = torch.from_numpy(values.to_numpy(np.float32).copy())
+            else:
+                raise ValueError(
+                    f"edges has the column {name!r}: methods use no features of edges; give the "
+                    f"two columns of ids, edges[[{names[0]!r}, {names[1]!r}]], and a third only "
+                    f"if it is called {WEIGHTS[0]!r}"
+                )
+        return pd.Index(edges.iloc[:, 0]), pd.Index(edges.iloc[:, 1]), weight
+    pairs = isinstance(edges, list | tuple)
+    if isinstance(edges, Tensor):
+        edges = edges.detach().cpu().numpy()
+    if pairs and all(isinstance(e, list | tuple) and len(e) == 2 for e in edges):  # type: ignore[attr-defined]
+        source, target = ([pair[i] for pair in edges] for i in (0, 1))  # type: ignore[attr-defined]
+        return pd.Index(source), pd.Index(target), None
+    array = np.asarray(edges)
+    if array.ndim != 2 or 2 not in array.shape:
+        raise ValueError(f"edges must be [edges, 2] or [2, edges] ids, got shape {array.shape}")
+    if array.shape == (2, 2):
+        raise ValueError(
+            "edges of shape (2, 2) may be two edges by row or by column: give a list of pairs, "
+            "[(source, target), ...], or a frame"
+        )
+    rows = array if array.shape[0] == 2 else array.T
+    return pd.Index(rows[0]), pd.Index(rows[1]), None
+
+
+# --- targets ----------------------------------------------------------------------------------
+
+
+def _targets(frame: pd.DataFrame, target: object) -> tuple[str, ...]:
+    if target is None:
+        raise ValueError(f"target is missing: name a column of nodes; {few(frame.columns, 12)}")
+    names = _names(target, "target")
+    if not names:
+        raise ValueError("target=[] names no column")
+    for name in names:
+        _known(frame, name)
+    if len(set(names)) < len(names):
+        raise ValueError(f"target={target!r} names a column twice")
+    return names
+
+
+def target_values(
+    frame: pd.DataFrame,
+    targets: Sequence[str],
+    label_kind: LabelKind | None,
+    index: pd.Index,
+) -> tuple[Tensor, LabelKind, list[str]]:
+    """Labels, what they are, and the names of classes or tasks.
+
+    Text, categories and truth values are classes, numbers with fractions regression targets; whole
+    numbers are classes where they count up as such, else ``label_kind`` has to say. Several columns
+    are several tasks: binary where all are 0, 1 or truth values, else regression.
+    """
+    if len(targets) > 1:
+        return _several(frame, targets, label_kind, index)
+    (name,) = targets
+    column = frame[name]
+    known = column[column.notna()]
+    if not len(known):
+        raise ValueError(f"target {name!r} has no value in any row")
+    kind = label_kind or _looks(known, name)
+    if kind == "classes":
+        values = _order(column, known)
+        if len(values) < 2:
+            raise ValueError(
+                f"target {name!r} is {str(values[0])[:40]!r} in every row that has a value: "
+                "nothing can be learnt of a constant"
+            )
+        codes = {value: i for i, value in enumerate(values)}
+        y = [codes[v] if here else -1 for v, here in zip(column, column.notna(), strict=True)]
+        return torch.tensor(y), "classes", [str(_plain_name(value)) for value in values]
+    numbers = _numbers(column, name, index)
+    return torch.from_numpy(numbers[:, None]), kind, [name]
+
+
+def _order(column: pd.Series, known: pd.Series) -> list[Any]:
+    """The different values, as a category has them in order, else sorted."""
+    import pandas as pd
+
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        there = set(known)
+        return [value for value in column.cat.categories if value in there]
+    values = known.unique().tolist()
+    try:
+        return sorted(values)
+    except TypeError:
+        return sorted(values, key=lambda value: (type(value).__name__, str(value)))
+
+
+def _plain_name(value: Any) -> Any:
+    """Whole numbers without a point."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _looks(known: pd.Series, name: str) -> LabelKind:
+    from pandas.api import types
+
+    if types.is_bool_dtype(known.dtype) or not types.is_numeric_dtype(known.dtype):
+        return "classes"
+    numbers = torch.tensor(known.to_numpy(np.float64))
+    if not bool((numbers == numbers.round()).all()):
+        return "regression"
+    if counts_up(numbers):
+        return "classes"
+    raise ValueError(
+        f"target {name!r} has {known.nunique():,} different whole numbers: say what they are, "
+        "label_kind='classes' or label_kind='regression'"
+    )
+
+
+def _several(
+    frame: pd.DataFrame,
+    targets: Sequence[str],
+    label_kind: LabelKind | None,
+    index: pd.Index,
+) -> tuple[Tensor, LabelKind, list[str]]:
+    if label_kind == "classes":
+        raise ValueError(
+            f"target has {len(targets)} columns, which are several tasks, and classes are one "
+            "column: name one of them, or say label_kind='binary' or 'regression'"
+        )
+    y = torch.from_numpy(np.stack([_numbers(frame[n], n, index) for n in targets], 1))
+    binary = bool(((y == 0) | (y == 1) | y.isnan()).all())
+    if label_kind == "binary" and not binary:
+        raise ValueError(f"targets {few(targets)} have values other than 0, 1 and none")
+    return y, label_kind or ("binary" if binary else "regression"), list(targets)
+
+
+def _numbers(column: pd.Series, name: str, index: pd.Index) -> Array:
+    """Numbers ``[n]`` float32, NaN for none."""
+    import pandas as pd
+
+    values = pd.to_numeric(column.astype(object).where(column.notna(), np.nan), errors="coerce")
+    bad = np.flatnonzero(values.isna().to_numpy() & column.notna().to_numpy())
+    if len(bad):
+        raise ValueError(
+            f"target {name!r} is {str(column.iloc[bad[0]])[:40]!r} at node {index[bad[0]]!r}, "
+            "which is no number; text is a target of classes, one column alone"
+        )
+    out: Array = values.to_numpy(np.float64).astype(np.float32)
+    return out
+
+
+def _check_trained(
+    y: Tensor, kind: LabelKind, names: Sequence[str], train: Tensor, targets: Sequence[str]
+) -> None:
+    """Raise a ValueError, with the names of people, unless the training rows have every class."""
+    if kind != "classes":
+        return
+    found = torch.unique(y[train])
+    absent = [name for i, name in enumerate(names) if i not in found.tolist()]
+    if len(absent) == len(names) - 1:
+        raise ValueError(
+            f"target {targets[0]!r} is {names[int(found[0])]!r} in all training rows: nothing can "
+            "be learnt of a constant; draw another split"
+        )
+    if absent:
+        raise ValueError(
+            f"class {few(map(repr, absent))} of target {targets[0]!r} has no training node; draw "
+            "another split, or set the target of its rows to none"
+        )

@@ -1,0 +1,499 @@
+"""A table of nodes beside a list of edges becomes a checked graph; what is wrong is named."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+import graphcondense
+from graphcondense.data import as_task
+from graphcondense.data.columns import Columns, fitted
+from graphcondense.data.frame_splits import by_time
+from graphcondense.data.task import NodeTask
+from graphcondense.ops.arrays import dense
+
+LIKES = ["cats", "dogs", "fish"]
+
+
+def table(n: int = 90, seed: int = 0) -> pd.DataFrame:
+    """A row for each node, of every kind of column; the index is their ids."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 3
+    return pd.DataFrame(
+        {
+            "age": np.where(np.arange(n) % 7 == 3, np.nan, 40 + 5 * y + rng.normal(size=n)),
+            "visits": rng.integers(0, 50, n),
+            "city": pd.Series(
+                [("rome", "oslo", None)[i % 3] for i in range(n)], dtype=object
+            ).values,
+            "vip": rng.random(n) < 0.3,
+            "joined": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, n), "D"),
+            "bio": [f"likes {LIKES[k]} and number {i} of things" for i, k in enumerate(y)],
+            "year": 2000 + np.arange(n) // 10,
+            "plan": np.array(["free", "paid", "pro"])[y],
+        },
+        index=[f"user{i}" for i in range(n)],
+    )
+
+
+def pairs(frame: pd.DataFrame, m: int = 200, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    source, target = (frame.index[rng.integers(len(frame), size=m)] for _ in range(2))
+    return pd.DataFrame({"from": source, "to": target})
+
+
+def read(frame: pd.DataFrame, **options: Any) -> NodeTask:
+    if "edges" not in options:
+        options["edges"] = pairs(frame)
+    return as_task(nodes=frame, **{"target": "plan", **options})
+
+
+def refused(words: str, frame: pd.DataFrame, **options: Any) -> None:
+    with pytest.raises(ValueError, match=words):
+        read(frame, **options)
+
+
+# --- columns ----------------------------------------------------------------------------------
+
+
+def test_columns_are_those_of_scikit_learn_fitted_on_training_rows() -> None:
+    frame = table()
+    task = read(frame, drop=["age", "vip", "joined", "year"])
+    train = task.train.numpy()
+    want = ColumnTransformer(
+        [
+            ("visits", StandardScaler(), ["visits"]),
+            ("city", OneHotEncoder(), ["city"]),
+            ("bio", TfidfVectorizer(), "bio"),
+        ],
+        sparse_threshold=0,
+    )
+    frame["city"] = frame["city"].where(frame["city"].notna(), None)
+    trained = want.fit(frame.iloc[train])
+    # Words that training rows do not have are left out by both.
+    np.testing.assert_allclose(dense(task.x_array), trained.transform(frame), atol=1e-6)
+    assert not np.allclose(
+        dense(task.x_array)[:, 0], StandardScaler().fit_transform(frame[["visits"]])[:, 0]
+    )
+
+
+def test_missing_values_are_means_and_are_said() -> None:
+    frame = table()
+    task = read(frame, drop=["visits", "city", "vip", "joined", "bio", "year"])
+    assert task.columns.names == ["age", "age missing"]
+    hole = frame["age"].isna().to_numpy()
+    x = dense(task.x_array)
+    np.testing.assert_allclose(x[hole, 0], 0, atol=1e-6)
+    np.testing.assert_array_equal(x[:, 1], hole.astype(np.float32))
+    known = frame["age"].to_numpy()[task.train.numpy()]
+    (age,) = task.columns.columns
+    assert age.mean == pytest.approx(np.nanmean(known))
+
+
+def test_features_go_back_to_readable_values() -> None:
+    frame = table()
+    task = read(frame)
+    back = task.columns.inverse(task.x)
+    assert list(back) == ["age", "visits", "city", "vip", "joined", "bio", "year"]
+    np.testing.assert_allclose(back["age"], frame["age"], rtol=1e-5)
+    np.testing.assert_allclose(back["visits"], frame["visits"], atol=1e-3)
+    assert back["city"].tolist() == [None if pd.isna(v) else v for v in frame["city"]]
+    assert back["vip"].tolist() == frame["vip"].tolist()
+    apart = (back["joined"] - frame["joined"].to_numpy()).abs()
+    assert apart.max() < pd.Timedelta(hours=1)
+    assert all(LIKES[i % 3] in text for i, text in enumerate(back["bio"]))
+
+
+def test_an_inverse_needs_as_many_features() -> None:
+    task = read(table())
+    with pytest.raises(ValueError, match=r"one for each of the columns' names, got shape \(2, 3\)"):
+        task.columns.inverse(torch.zeros(2, 3))
+
+
+def test_plain_values_are_all_that_is_kept() -> None:
+    told = read(table()).columns.record()
+    again = Columns.of({"data": {"columns": json.loads(json.dumps(told))}})
+    assert again == read(table()).columns
+    for broken in ({}, {"data": {"columns": {"columns": [{"name": 3}], "left_out": {}}}}):
+        with pytest.raises(ValueError, match="columns"):
+            Columns.of(broken)
+
+
+def test_nothing_is_fitted_on_rows_that_do_not_train() -> None:
+    frame = table()
+    split = ["train"] * 60 + ["val"] * 15 + ["test"] * 15
+    before = read(frame.assign(split=split), split="split")
+    frame.loc[frame.index[60:], "age"] = 1e6
+    frame.loc[frame.index[60:], "city"] = "lima"
+    frame.loc[frame.index[60:], "bio"] = "quite other words here"
+    after = read(frame.assign(split=split), split="split")
+    unseen = {"columns": [{**c, "unseen": 0} for c in after.columns.record()["columns"]]}
+    want = {"columns": [{**c, "unseen": 0} for c in before.columns.record()["columns"]]}
+    assert unseen == want
+    np.testing.assert_array_equal(dense(after.x_array)[:60], dense(before.x_array)[:60])
+
+
+def test_unseen_and_rare_categories_share_a_column_or_have_none() -> None:
+    city = ["a"] * 6 + ["b"] * 6 + ["c"] + ["d"]
+    rows = pd.DataFrame({"city": [*city, "new"]})
+    x, columns = fitted(rows, np.arange(14), categorical=["city"])
+    assert dense(x)[-1].tolist() == [0, 0, 0, 0]
+    assert columns.columns[0].unseen == 1
+    assert columns.inverse(x)["city"].tolist() == [*city, None]
+    x, columns = fitted(rows, np.arange(14), categorical=["city"], min_frequency=2)
+    assert columns.names == ["city=a", "city=b", "city=(infrequent)"]
+    assert dense(x)[-3:].tolist() == [[0, 0, 1]] * 3
+
+
+def test_constant_and_empty_columns_are_left_out_and_told() -> None:
+    frame = table().assign(zero=0, same="x", never=np.nan)
+    task = read(frame)
+    assert dict(task.columns.left_out) == {
+        "zero": "all training rows have 0.0",
+        "same": "all training rows have x",
+        "never": "no training row has a value",
+    }
+    few = frame[["zero", "plan"]]
+    refused("no column of the nodes is a feature .*'zero'.*features='degree'", few)
+
+
+def test_columns_that_are_no_features_are_named() -> None:
+    frame = table()
+    code = [f"k{i}" for i in range(len(frame))]
+    refused("column 'code' has 54 different values in 54 training rows", frame.assign(code=code))
+    refused("column 'tags' has values of type list", frame.assign(tags=[[1]] * len(frame)))
+    refused("column 'z' has complex numbers", frame.assign(z=1j))
+    refused("'age' is infinite in row 0", frame.assign(age=np.inf))
+    refused("text column 'dots' has no words", frame.assign(dots="!!"), text="dots")
+    coded = read(frame.assign(code=code), categorical="code").columns
+    assert sum(name.startswith("code=k") for name in coded.names) == 54
+    assert read(frame.assign(code=code), drop="code").num_features
+
+
+def test_nullable_and_mixed_columns_are_read() -> None:
+    n = len(table())
+    frame = table()[["plan"]].assign(
+        whole=pd.array([None if i % 5 == 0 else i for i in range(n)], dtype="Int64"),
+        truth=pd.array([None if i % 4 == 0 else i % 2 == 0 for i in range(n)], dtype="boolean"),
+        level=pd.Categorical(["low", "high", "low"] * (n // 3)),
+        month=pd.period_range("2020-01", periods=n, freq="M"),
+        mixed=[None if i % 6 == 0 else bool(i % 3) for i in range(n)],
+    )
+    task = read(frame)
+    kinds = {c.name: (c.kind, c.missing) for c in task.columns.columns}
+    assert kinds == {
+        "whole": ("number", True),
+        "truth": ("boolean", True),
+        "level": ("category", False),
+        "month": ("date", False),
+        "mixed": ("boolean", True),
+    }
+    back = task.columns.inverse(task.x)
+    assert back["truth"].isna().tolist() == frame["truth"].isna().tolist()
+    assert back["level"].tolist() == frame["level"].tolist()
+
+
+# --- targets ----------------------------------------------------------------------------------
+
+
+def test_names_of_classes_are_kept_in_order() -> None:
+    frame = table()
+    assert read(frame).facts.classes == ("free", "paid", "pro")
+    order = pd.Categorical(frame["plan"], categories=["pro", "free", "paid", "gone"])
+    task = read(frame.assign(plan=order))
+    assert task.facts.classes == ("pro", "free", "paid")
+    assert task.y[:3].tolist() == [1, 2, 0]
+
+
+def test_targets_of_every_kind() -> None:
+    frame = table()
+    n = len(frame)
+    assert read(frame, target="vip").facts.classes == ("False", "True")
+    assert read(frame.assign(score=np.arange(n) + 0.5), target="score").label_kind == "regression"
+    grade = frame.assign(grade=np.arange(n) % 3 + 1)
+    task = read(grade, target="grade")
+    assert (task.label_kind, task.facts.classes) == ("classes", ("1", "2", "3"))
+    refused("'visits' has .* different whole numbers: say what they are", frame, target="visits")
+    assert read(frame, target="visits", label_kind="regression").num_classes == 1
+    two = frame.assign(a=np.arange(n) % 2, b=(np.arange(n) % 3 == 0))
+    task = read(two, target=["a", "b"])
+    assert (task.label_kind, task.facts.classes, task.y.shape) == ("binary", ("a", "b"), (n, 2))
+    assert read(frame, target=["age", "visits"]).label_kind == "regression"
+    refused("target 'plan' is 'free' at node 'user0'", frame, target=["plan", "vip"])
+    refused("two|2 columns, which are several tasks", two, target=["a", "b"], label_kind="classes")
+    refused("values other than 0, 1", frame, target=["vip", "visits"], label_kind="binary")
+
+
+def test_rows_without_a_target_are_nodes_without_a_label() -> None:
+    frame = table()
+    frame.loc[frame.index[:9], "plan"] = None
+    task = read(frame)
+    assert task.y[:9].tolist() == [-1] * 9
+    assert len(task.train) + len(task.val) + len(task.test) == len(frame) - 9
+    assert task.num_nodes == len(frame)
+    words = ["train"] * 45 + ["val"] * 45
+    assert read(frame.assign(s=words), split="s").unlabelled == {"train": 9, "val": 0, "test": 0}
+
+
+def test_constant_targets_are_refused() -> None:
+    frame = table()
+    refused("'plan' is 'x' in every row", frame.assign(plan="x"))
+    refused("'plan' has no value in any row", frame.assign(plan=None))
+    split = ["train" if p == "free" else "val" for p in frame["plan"]]
+    refused("is 'free' in all training rows", frame.assign(s=split), split="s")
+    split = ["train" if p != "pro" else "val" for p in frame["plan"]]
+    refused("class 'pro' of target 'plan' has no training node", frame.assign(s=split), split="s")
+    refused("target 0 is 1.5 for all", frame.assign(v=1.5), target="v", label_kind="regression")
+
+
+# --- splits -----------------------------------------------------------------------------------
+
+
+def test_shares_are_drawn_class_by_class_by_a_seed() -> None:
+    task = read(table())
+    assert [len(task.train), len(task.val), len(task.test)] == [54, 18, 18]
+    assert torch.bincount(task.y[task.test]).tolist() == [6, 6, 6]
+    again, other = read(table()), read(table(), seed=1)
+    assert torch.equal(task.train, again.train)
+    assert not torch.equal(task.train, other.train)
+    part = read(table(), split=(0.2, 0.1, 0.1))
+    assert [len(part.train), len(part.val), len(part.test)] == [18, 9, 9]
+
+
+def test_a_column_or_masks_say_the_split() -> None:
+    frame = table()
+    words = np.repeat(["training", "Valid", "test"], 30)
+    task = read(frame.assign(part=words), split="part")
+    assert task.val.tolist() == list(range(30, 60))
+    assert "part" not in "".join(task.columns.names)
+    mask = np.arange(90) // 30
+    by_mask = read(frame.assign(tr=mask == 0), split={"train": "tr", "val": mask == 1})
+    assert by_mask.val.tolist() == task.val.tolist()
+    assert not len(by_mask.test)
+    refused("'part' has 'holdout' in row 0", frame.assign(part="holdout"), split="part")
+    refused("row 0 is in train and in val", frame, split={"train": mask < 2, "val": mask == 0})
+    refused("its names are train, val and test", frame, split={"fold1": mask < 2})
+    refused("must be a mask", frame, split={"train": [3, 4]})
+    refused("must be three shares", frame, split=(0.9, 0.2, 0.2))
+    refused("must be three shares", frame, split=(0.5, 0.5))
+    refused("leaves no row to train on", frame, split={"val": mask == 0})
+
+
+def test_time_parts_rows_and_never_those_of_one_time() -> None:
+    frame = table()
+    task = read(frame, by="year")
+    years = frame["year"].to_numpy()
+    parts = [years[getattr(task, split).numpy()] for split in ("train", "val", "test")]
+    assert parts[0].max() < parts[1].min()
+    assert parts[1].max() < parts[2].min()
+    assert [len(part) for part in parts] == [50, 20, 20]
+    assert not any(name.startswith("year") for name in task.columns.names)
+    by_day = read(frame, by="joined")
+    days = frame["joined"].to_numpy()
+    assert days[by_day.train.numpy()].max() < days[by_day.val.numpy()].min()
+    text = frame.assign(day=frame["joined"].dt.strftime("%Y-%m-%d"))
+    assert torch.equal(read(text, by="day").train, by_day.train)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    times=st.lists(st.integers(0, 9), min_size=3, max_size=40),
+    shares=st.sampled_from([(0.6, 0.2, 0.2), (0.5, 0.25, 0.25), (0.8, 0.0, 0.2), (0.3, 0.1, 0.1)]),
+)
+def test_any_times_are_parted_in_order(
+    times: list[int], shares: tuple[float, float, float]
+) -> None:
+    column, known = pd.Series(times, name="t"), np.arange(len(times))
+    if len(set(times)) < sum(share > 0 for share in shares):
+        with pytest.raises(ValueError, match="different times"):
+            by_time(column, known, shares, column.index)
+        return
+    parts = by_time(column, known, shares, column.index)
+    values = [{times[i] for i in part} for part in parts.values()]
+    assert [bool(v) for v in values] == [share > 0 for share in shares]
+    found = [v for v in values if v]
+    assert all(max(a) < min(b) for a, b in pairwise(found))
+    if sum(shares) == 1:
+        assert sorted(np.concatenate(list(parts.values()))) == known.tolist()
+
+
+def test_times_with_holes_and_other_words_are_refused() -> None:
+    frame = table()
+    hole = frame["year"].astype(float)
+    hole.iloc[4] = np.nan
+    refused(
+        "time column 'year' has no value in 1 rows .*'user4'", frame.assign(year=hole), by="year"
+    )
+    refused("'city' has .*no value", frame, by="city")
+    refused("'plan2' has 'free', which is no number", frame.assign(plan2=frame["plan"]), by="plan2")
+    refused("has 1 different times", frame.assign(year=2000), by="year")
+    refused("by='year' deals out shares", frame.assign(s="train"), by="year", split="s")
+
+
+# --- edges and ids ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["frame", "rows", "columns", "tensor", "pairs"])
+def test_edges_in_every_form(form: str) -> None:
+    frame = table().reset_index(drop=True)
+    ends = np.array([[0, 1], [1, 2], [5, 3], [7, 7]])
+    forms: dict[str, Any] = {
+        "frame": pd.DataFrame(ends),
+        "rows": ends,
+        "columns": ends.T,
+        "tensor": torch.from_numpy(ends.T.copy()),
+        "pairs": [tuple(map(int, pair)) for pair in ends],
+    }
+    task = read(frame, edges=forms[form])
+    assert sorted(zip(*task.adj.nonzero(), strict=True)) == [(1, 0), (2, 1), (3, 5), (7, 7)]
+
+
+def test_ids_of_any_type_name_nodes() -> None:
+    frame = table()
+    named = frame.reset_index(names="who")
+    want = read(frame)
+    task = read(named, id="who", edges=pairs(frame))
+    assert (task.adj != want.adj).nnz == 0
+    assert task.facts.ids is not None
+    assert task.facts.ids[:2].tolist() == ["user0", "user1"]
+    days = frame.set_index(pd.date_range("2020-01-01", periods=len(frame)))
+    assert read(days, edges=[(days.index[0], days.index[1])]).adj.nnz == 1
+
+
+def test_weights_and_both_ways() -> None:
+    frame = table()
+    edges = pd.DataFrame({"a": ["user0", "user1"], "b": ["user1", "user0"], "weight": [2.0, 3.0]})
+    assert read(frame, edges=edges).adj[1, 0] == 2
+    both = read(frame, edges=edges[:1], directed=False).adj
+    assert (both[1, 0], both[0, 1]) == (2, 2)
+    assert read(frame, edges=edges.iloc[:1, :2], directed=False).adj.nnz == 2
+    refused("'weight' is no number in row 0", frame, edges=edges.assign(weight=["x", 1]))
+    refused("edges has the column 'kind'", frame, edges=edges.assign(kind=1))
+
+
+def test_ends_that_are_no_node_are_named() -> None:
+    frame = table()
+    refused(
+        "edge 1 has the target 'zoe', which is no node",
+        frame,
+        edges=[("user0", "user1"), ("user2", "zoe")],
+    )
+    refused(r"\(edges have int.*, nodes str\)", frame, edges=[(0, 1), (2, 3), (4, 5)])
+    refused("edges of shape", frame, edges=np.array([["user0", "user1"], ["user1", "user2"]]))
+    refused("must be", frame, edges=np.zeros((3, 3)))
+    refused("edges is missing", frame, edges=None)
+
+
+def test_ids_that_are_twice_or_missing() -> None:
+    frame = table()
+    frame.index = ["user0", *frame.index[1:-1], "user0"]
+    refused("the id 'user0' more than once", frame, edges=[("user1", "user2")])
+    named = table().reset_index(names="who")
+    named.loc[5, "who"] = None
+    refused("column 'who' has no id in row 5", named, id="who")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"target": "plam"}, "no column 'plam'; did you mean plan"),
+        ({"id": "nmae"}, "no column 'nmae'"),
+        ({"text": "boi"}, "no column 'boi'; did you mean bio"),
+        ({"by": "yaer"}, "no column 'yaer'; did you mean year"),
+        ({"split": "yeer"}, "no column 'yeer'; did you mean year"),
+        ({"drop": ["cty"]}, "no column 'cty'; did you mean city"),
+        ({"tex": "bio"}, "no option 'tex'; did you mean text"),
+        ({"text": 3}, "text=3 must be the name of a column"),
+        ({"text": "plan"}, "'plan' is the target"),
+        ({"min_frequency": 0}, "min_frequency=0"),
+        ({"target": []}, "names no column"),
+        ({"target": ["vip", "vip"]}, "names a column twice"),
+        ({"features": "degree"}, "there are the columns 'age'"),
+        ({"features": "degrees"}, "choose one of 'degree'"),
+    ],
+)
+def test_wrong_words_are_named(options: dict[str, Any], words: str) -> None:
+    refused(words, table(), **options)
+
+
+def test_wrong_tables_are_named() -> None:
+    with pytest.raises(ValueError, match="nodes must be a pandas DataFrame"):
+        as_task(nodes=[1, 2], edges=[], target="y")
+    with pytest.raises(ValueError, match="target= is for a table of nodes"):
+        as_task(target="y")
+    with pytest.raises(ValueError, match="not both"):
+        as_task(object(), nodes=table(), edges=[], target="plan")
+    refused("nodes has no rows", table().iloc[:0], edges=[("a", "b")])
+    twice = table().assign(b=1).rename(columns={"b": "age"})
+    refused("two columns called 'age'", twice)
+
+
+def test_the_table_is_not_changed() -> None:
+    frame, edges = table(), pairs(table())
+    before = frame.copy(deep=True)
+    read(frame, edges=edges, directed=False)
+    pd.testing.assert_frame_equal(frame, before)
+    pd.testing.assert_frame_equal(edges, pairs(table()))
+
+
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_any_small_table_is_read_or_refused_in_words(data: st.DataObject) -> None:
+    n = data.draw(st.integers(4, 12))
+    cells = st.one_of(
+        st.lists(st.floats(-1e9, 1e9) | st.none(), min_size=n, max_size=n),
+        st.lists(st.sampled_from(["a", "b", None]), min_size=n, max_size=n),
+        st.lists(st.booleans(), min_size=n, max_size=n),
+        st.lists(st.dates() | st.none(), min_size=n, max_size=n),
+        st.lists(st.text(max_size=5), min_size=n, max_size=n),
+    )
+    columns = data.draw(st.dictionaries(st.text(max_size=4), cells, min_size=1, max_size=4))
+    frame = pd.DataFrame({**columns, "target": ["x", "y"] * (n // 2) + ["x"] * (n % 2)})
+    try:
+        task = as_task(nodes=frame, edges=[(0, 1)], target="target", split=(1, 0, 0))
+    except ValueError:
+        return
+    x = dense(task.x_array)
+    assert np.isfinite(x).all()
+    assert x.shape == (n, len(task.columns.names))
+    assert len(task.columns.inverse(task.x_array)) == n
+    json.dumps(task.facts.record())
+
+
+# --- through the whole package ----------------------------------------------------------------
+
+
+def test_a_table_goes_all_the_way(tmp_path: Any) -> None:
+    task = read(table(), directed=False)
+    small = graphcondense.condense(task, "gecc", nodes=6, progress=False)
+    about = small.condensed["data"]
+    assert about["class_names"] == ["free", "paid", "pro"]
+    path = graphcondense.save(small, tmp_path)
+    again = graphcondense.load(path)
+    assert Columns.of(again.condensed) == task.columns
+    ages = task.columns.inverse(again.x)["age"]
+    assert ages[:2].mean() < ages[4:].mean()
+    card = path.with_suffix(".md").read_text()
+    assert "| city | category | oslo, rome, (missing) |" in card
+    assert "data.columns.columns" not in card
+    report = graphcondense.evaluate.evaluate(
+        again, task, models=["GCN"], seeds=1, epochs=5, progress=False
+    )
+    assert "GCN" in report.table()
+
+
+def test_columns_fitted_without_noise_are_not_private() -> None:
+    pytest.importorskip("dp_accounting")
+    with pytest.raises(ValueError, match="the columns of the table were fitted without"):
+        graphcondense.condense(read(table()), "gecc", nodes=6, epsilon=4.0, progress=False)
