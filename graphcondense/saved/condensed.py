@@ -42,7 +42,15 @@ from graphcondense.saved.compact import bytes_of, check_parts, matrix_of, pack, 
 from graphcondense.saved.condensed_graph import MAPPING, CondensedGraph
 from graphcondense.saved.condensed_graphs import CondensedGraphs
 from graphcondense.saved.condensed_rows import CondensedInteractions
-from graphcondense.saved.forms import FORMS, GRAPH, GRAPHS, USERS, Contents, Small, contents_of
+from graphcondense.saved.forms import (
+    FORMS,
+    GRAPH,
+    GRAPHS,
+    USERS,
+    Contents,
+    Small,
+    contents_of,
+)
 from graphcondense.saved.graph_set import GraphSet
 from graphcondense.saved.paths import path_of
 
@@ -118,7 +126,8 @@ def save(small: Small, path: str | Path) -> Path:
         record = {}
     stored = _stored(contents)
     head: Record = {"version": 1}
-    if contents.further or stored.keys() != contents.tensors.keys():
+    first = contents.form in (GRAPH, GRAPHS, USERS)
+    if contents.further or stored.keys() != contents.tensors.keys() or not first:
         packed = sorted(contents.tensors.keys() - stored.keys())
         columns = {name: contents.tensors[name].shape[1] for name in packed}
         head = {"version": VERSION, "kind": contents.form.name, "columns": columns}
