@@ -20,6 +20,7 @@ from torch_geometric.data import Data
 
 import graphcondense
 from graphcondense.data.graph_reading import as_graph_task
+from graphcondense.data.hetero_task import as_hetero
 from graphcondense.data.images import as_images
 from graphcondense.data.interactions import InteractionTask, as_interactions
 from graphcondense.data.task import NodeTask, as_task
@@ -31,6 +32,7 @@ FORMS = "other values", "marks"
 
 OPTIONS: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("quotient", "node"): [{"labels": "soft"}, {"labels": "hard"}],
+    ("quotient", "hetero"): [{"labels": "soft"}, {"labels": "hard"}],
     ("exchange", "graph"): [{"labels": "soft"}, {"labels": "hard"}],
     ("gc-sntk", "node"): [{"learn_labels": True}, {"learn_labels": False}],
 }
@@ -69,6 +71,8 @@ def task_of(kind: str, graphs: Sequence[Data] | None = None) -> Any:
     if kind == "image":
         images, labels = cases.toy_images(n=60)
         return as_images((images, labels), (images[:9].flip(3), labels[:9]))
+    if kind == "hetero":
+        return as_hetero(cases.toy_hetero(n=60))
     return as_interactions(cases.toy_rows(users=40, items=30), seed=1)
 
 
@@ -225,6 +229,9 @@ def settings_of(kind: str, iterates: bool, chooses: bool = False) -> Iterator[Se
             }
             options = {**scored, "setting": "inductive"}
             yield Setting(f"inductive, {said}", options, {**labels, **hidden})
+        elif kind == "hetero":
+            labels = {f"{split} labels": node_labels(split) for split in splits}
+            yield Setting(said, scored, {"test labels": labels["test"]} if chooses else labels)
         elif kind == "rows":
             items = {f"{split} items": rows_items(split) for split in splits}
             yield Setting(said, scored, items)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import graphcondense
+from graphcondense.data.kind import kind_of_data
 from tests.cases import MethodCase
 from tests.drawn import all_cases, everything
 from tests.leaks import FORMS, leaks, settings_of, task_of
@@ -25,7 +26,7 @@ def test_what_must_not_matter_does_not(case: type[MethodCase]) -> None:
     assert not found
 
 
-@pytest.mark.parametrize("kind", ["node", "graph", "image", "rows"])
+@pytest.mark.parametrize("kind", ["node", "graph", "image", "rows", "hetero"])
 def test_every_poison_is_in_the_data(kind: str) -> None:
     """A poison that changed nothing would show nothing."""
     task = task_of(kind)
@@ -54,7 +55,9 @@ def test_a_leak_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def task_parts(task: Any) -> list[bytes]:
     """All that a poison may change."""
-    if hasattr(task, "adj"):
+    if kind_of_data(task) == "hetero":
+        values = [task.y]
+    elif hasattr(task, "adj"):
         values = [task.x, task.adj, task.y]
     elif hasattr(task, "graphs"):
         graphs = task.graphs

@@ -74,13 +74,15 @@ def _open_relations(known: NamedFile, root: Path) -> HeteroTask:
     built = relations["package", "built_from", "source"]
     mean = sp.diags(1 / np.maximum(built.getnnz(1), 1)) @ built @ x
     y = torch.from_numpy(arrays["y"].astype(np.int64))
-    splits = {s: torch.from_numpy(np.flatnonzero(arrays[f"{s}_mask"])) for s in SPLITS}
+    train, val, test = (torch.from_numpy(np.flatnonzero(arrays[f"{s}_mask"])) for s in SPLITS)
     return HeteroTask(
         HeteroGraph({"package": x, "source": sp.csr_matrix(mean, dtype=np.float32)}, relations),
         "package",
         y,
-        **splits,
-        num_classes=count_classes(y, y[splits["train"]], "package nodes"),
+        train,
+        val,
+        test,
+        num_classes=count_classes(y, y[train], "package nodes"),
         name=known.name,
         made={"source": "mean features of the package nodes that it touches"},
     )

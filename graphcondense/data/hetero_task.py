@@ -285,9 +285,10 @@ def _target(data: Any, asked: str | None) -> str:
     if not able or "y" not in data[lacking]:
         absent = "y (classes)" if "y" not in data[lacking] else "train_mask"
         raise ValueError(
-            f"no type of nodes has both y and train_mask: {lacking!r} has no {absent}; give it one"
+            f"no type of nodes has both y and train_mask: {lacking!r} has no {absent}; give it one, "
+            "or for users by items pass graphcondense.data.as_interactions(data, edge_type=...)"
         )
-    return able[0]
+    return str(able[0])
 
 
 def _splits(data: Any, target: str, n: int) -> dict[str, Tensor]:
@@ -365,7 +366,8 @@ def _degrees(
     columns += [m.getnnz(0) for (source, _, _), m in relations.items() if source == kind]
     if not columns:
         return np.ones((n, 1), np.float32)
-    return np.log1p(np.stack(columns, 1)).astype(np.float32)
+    out: npt.NDArray[np.float32] = np.log1p(np.stack(columns, 1)).astype(np.float32)
+    return out
 
 
 def fill(data: HeteroData, graph: HeteroGraph) -> None:

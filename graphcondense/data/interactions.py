@@ -228,7 +228,7 @@ def _edges(data: Any, edge_type: tuple[str, str, str] | None) -> Pairs:
         if len(forward) != 1:
             raise ValueError(
                 f"edges from users to items are one of {between or data.edge_types}: say which "
-                "with edge_type="
+                "with edge_type=, or give a type of nodes y and train_mask to classify them"
             )
         edge_type = forward[0]
     elif tuple(edge_type) not in data.edge_types:

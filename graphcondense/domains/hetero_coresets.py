@@ -59,7 +59,8 @@ class HeteroCoreset(Coreset[HeteroSource], HeteroMethod):
         others = task.sizes_of(sum(sizes))
 
         def among(kind: str, inside: Ids, k: int) -> Ids:
-            return inside[self.picked(rows[kind][inside], k, rng).numpy()]
+            picked: Ids = inside[self.picked(rows[kind][inside], k, rng).numpy()]
+            return picked
 
         graph = cut(task, nodes, others, rng, among)
         return HeteroSynthetic(graph, task.target, task.y[nodes])

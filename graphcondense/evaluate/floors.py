@@ -266,5 +266,13 @@ def hetero_subgraph(
     rng = torch.Generator().manual_seed(seed)
     graph = cut(real, nodes, counts, rng)
     every, none = torch.arange(len(nodes)), nodes[:0]
-    parts = {"train": every, "val": none, "test": none, "left_out": {}}
-    return replace(real, graph=graph, y=real.y[nodes], name="random", **parts)
+    return replace(
+        real,
+        graph=graph,
+        y=real.y[nodes],
+        train=every,
+        val=none,
+        test=none,
+        left_out={},
+        name="random",
+    )

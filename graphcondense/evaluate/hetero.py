@@ -172,7 +172,7 @@ class HeteroEvaluator(Evaluator[HeteroTask, type[HeteroNet], HeteroTraining, Het
         for weights in (trained.selected, trained.last):
             outs = torch.stack([self._predict(trained.model, one, "test") for one in weights])
             both.append(scores_of("accuracy", outs, wanted))
-        return Tested(*both)
+        return Tested(both[0], both[1])
 
     def _one(
         self, net: HeteroNet, view: HeteroView, read: SmallHetero, seed: int, progress: bool

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from torch import Generator, Tensor, nn
 
 from graphcondense.core.pools import uniform
 from graphcondense.nn.batched.operators import Operator, operator, product
-from graphcondense.ops.hetero import HeteroGraph, Relation
+from graphcondense.ops.hetero import HeteroGraph, Relation, Rows
 from graphcondense.ops.segment import segment_softmax, segment_sum
 
 Dropout: TypeAlias = Callable[[Tensor], Tensor]
@@ -58,9 +58,8 @@ class HeteroView:
         return cls(x, means, ends, graph.counts)
 
 
-def _features(rows: object, like: Tensor) -> Operator:
-    dense = isinstance(rows, np.ndarray)
-    return torch.from_numpy(rows).to(like) if dense else operator(rows, like)  # type: ignore[arg-type]
+def _features(rows: Rows, like: Tensor) -> Operator:
+    return torch.from_numpy(rows).to(like) if isinstance(rows, np.ndarray) else operator(rows, like)
 
 
 def mapped(lin: nn.Linear, x: Operator) -> Tensor:
@@ -131,9 +130,9 @@ class RGCNLayer(nn.Module):
         )
 
     def forward(self, x: Mapping[str, Operator], view: HeteroView) -> dict[str, Tensor]:
-        out = {kind: mapped(lin, x[kind]) for kind, lin in self.own.items()}  # type: ignore[arg-type]
+        out = {kind: mapped(cast(nn.Linear, lin), x[kind]) for kind, lin in self.own.items()}
         for relation in self.relations:
-            sent = mapped(self.heard[named(relation)], x[relation[0]])  # type: ignore[arg-type]
+            sent = mapped(cast(nn.Linear, self.heard[named(relation)]), x[relation[0]])
             out[relation[2]] = out[relation[2]] + product(view.means[relation], sent)
         return out
 
@@ -272,7 +271,7 @@ class HGTLayer(nn.Module):
             name, states = named(relation), h[relation[0]]
             compare = self.compare[name]
             keys = compare(self.keys[relation[0]](states).view(shape))
-            told = (queries[end] * keys[source]).sum(2) * (compare.factor / shape[2] ** 0.5)  # type: ignore[operator]
+            told = (queries[end] * keys[source]).sum(2) * (compare.factor / shape[2] ** 0.5)
             scores.append(told + weight[:, None])
             sent.append(self.send[name](self.values[relation[0]](states).view(shape))[source])
             ends.append(end)
@@ -303,7 +302,9 @@ class HGT(HeteroNet):
         self.layers, self.last = nn.ModuleList(layers), nn.Linear(hidden, classes)
 
     def forward(self, view: HeteroView, drop: Dropout) -> Tensor:
-        h = {k: drop(mapped(lin, view.x[k]).relu()) for k, lin in self.first.items()}  # type: ignore[arg-type]
+        h = {
+            k: drop(mapped(cast(nn.Linear, lin), view.x[k]).relu()) for k, lin in self.first.items()
+        }
         for layer in self.layers:
             h = {k: drop(v) for k, v in layer(h, view).items()}
         out: Tensor = self.last(h[self.target])

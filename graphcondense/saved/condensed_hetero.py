@@ -61,15 +61,19 @@ class CondensedHetero(Shown, HeteroData):  # type: ignore[misc]
     """
 
     def __setattr__(self, key: str, value: Any) -> None:
-        if key == "condensed":
-            self.__dict__["_record"] = {} if value is None else value
+        if key == "condensed":  # PyG puts all attributes into a store, past properties
+            type(self).condensed.fset(self, value)  # type: ignore[attr-defined]
         else:
             super().__setattr__(key, value)
 
     @property
-    def condensed(self) -> Record:  # type: ignore[override]
+    def condensed(self) -> Record:
         record: Record = self.__dict__.setdefault("_record", {})
         return record
+
+    @condensed.setter
+    def condensed(self, record: Record | None) -> None:
+        self.__dict__["_record"] = {} if record is None else record
 
     @property
     def target(self) -> str:
@@ -192,9 +196,9 @@ def check_hetero(tensors: Tensors, where: str, record: Record, further: Tensors)
     kinds, relations = names_in(tensors, where)
     for name in ("y", "train_mask", *FEATURES[: len(kinds)], *EDGES[: len(relations)]):
         need(name in tensors, f"{name} is missing")
-    beyond = (FEATURES[len(kinds) :], GROUPS[len(kinds) :])
-    beyond += (EDGES[len(relations) :], WEIGHTS[len(relations) :])
-    for name in (each for names in beyond for each in names if each in tensors):
+    beyond = [*FEATURES[len(kinds) :], *GROUPS[len(kinds) :]]
+    beyond += [*EDGES[len(relations) :], *WEIGHTS[len(relations) :]]
+    for name in (name for name in beyond if name in tensors):
         need(False, f"{name} is of a type or relation that its schema does not name")
     counts, expected = {}, dict[str, tuple[tuple[int, ...], torch.dtype]]()
     for kind, name, group in zip(kinds, FEATURES, GROUPS, strict=False):

@@ -20,6 +20,7 @@ from graphcondense.evaluate import (
     Evaluator,
     FitResult,
     GraphEvaluator,
+    HeteroEvaluator,
     ImageEvaluator,
     NodeEvaluator,
     RowsEvaluator,
@@ -71,6 +72,7 @@ def test_every_kind_is_found_by_its_data() -> None:
         "graph": GraphEvaluator,
         "image": ImageEvaluator,
         "rows": RowsEvaluator,
+        "hetero": HeteroEvaluator,
     }
     assert kinds == EVALUATORS
     assert all(issubclass(one, Evaluator) for one in kinds.values())
