@@ -106,7 +106,7 @@ def trimmed(matrix: sp.csr_matrix, cut: float) -> sp.csr_matrix:
     >>> trimmed(sp.csr_matrix([[0.5, 0.3, 0.2], [0.1, 0.0, 0.0]]), 0.25).toarray().round(3).tolist()
     [[0.625, 0.375, 0.0], [0.1, 0.0, 0.0]]
     """
-    out = sp.csr_matrix(matrix, dtype=np.float64)
+    out = sp.csr_matrix(matrix, dtype=np.float64, copy=True)
     before = np.asarray(out.sum(1)).ravel()
     top = out.max(1).toarray().ravel()
     row = np.repeat(np.arange(out.shape[0]), np.diff(out.indptr))
