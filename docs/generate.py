@@ -34,12 +34,14 @@ KINDS = {
     "graph": "Sets of graphs",
     "image": "Images",
     "rows": "Users by items",
+    "hetero": "Heterogeneous graphs",
 }
 RESULTS = {
     "node": "results.md",
     "graph": "results/graphs.md",
     "image": "results/images.md",
     "rows": "results/recommend.md",
+    "hetero": "guide/hetero.md",
 }
 FLOORS = ("random", "whole", "all")
 PACKAGES = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -188,24 +189,30 @@ def as_hetero(data: object, *, target: str | None = None, name: str | None = Non
     )
 
 
-def graph_of(data: Any, what: str = "the data") -> HeteroGraph:
-    """Features and relations of a PyG ``HeteroData`` all of whose types have features.
+def graph_of(data: Any, like: HeteroTask) -> HeteroGraph:
+    """Features and relations of a PyG ``HeteroData``; what is made of types without features of
+    ``like`` is made here, too.
 
     Raises:
         ValueError: it is no such graph.
     """
     counts = _counts(data)
-    if lacking := [kind for kind in counts if data[kind].get("x") is None]:
-        raise ValueError(f"{what}: nodes of type {lacking[0]!r} have no features x")
+    lacking = [kind for kind in counts if data[kind].get("x") is None and kind not in like.made]
+    if lacking:
+        raise ValueError(
+            f"nodes of type {lacking[0]!r} have no features x; those of {like.name} do"
+        )
     relations = _relations(data, counts)
-    return HeteroGraph(_features(data, counts, relations, "")[0], relations)
+    return HeteroGraph(_features(data, counts, relations, like.target)[0], relations)
 
 
 def _counts(data: Any) -> dict[str, int]:
     """Nodes by type."""
     out = {}
     for kind in data.node_types:
-        n = data[kind].num_nodes
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyG warns of what is an error here
+            n = data[kind].num_nodes
         if n is None:
             raise ValueError(
                 f"how many nodes of type {kind!r} there are is not known: give data[{kind!r}].x "
@@ -285,8 +292,8 @@ def _target(data: Any, asked: str | None) -> str:
     if not able or "y" not in data[lacking]:
         absent = "y (classes)" if "y" not in data[lacking] else "train_mask"
         raise ValueError(
-            f"no type of nodes has both y and train_mask: {lacking!r} has no {absent}; give it one, "
-            "or for users by items pass graphcondense.data.as_interactions(data, edge_type=...)"
+            f"no type of nodes has both y and train_mask: {lacking!r} has no {absent}; give it "
+            "one, or for users by items pass graphcondense.data.as_interactions(data, edge_type=...)"
         )
     return str(able[0])
 

@@ -410,7 +410,7 @@ def read_hetero(small: object, real: HeteroTask) -> SmallHetero:
             f"a small set is a condensed heterogeneous graph or a PyG HeteroData, got "
             f"{type(small).__name__}"
         )
-    graph, target = graph_of(small, "the small graph"), real.target
+    graph, target = graph_of(small, real), real.target
     for what, own, other in (
         ("types", graph.widths, real.graph.widths),
         ("relations", graph.relations, real.graph.relations),

@@ -35,7 +35,8 @@ class HeteroView:
     Attributes:
         x: features by type, as operators.
         means: operators that take means over neighbours, by relation.
-        links: edges by relation, for models that weigh each; empty unless asked for.
+        links: edges by relation, for models that weigh each, with the weights of ``means``; empty
+            unless asked for.
         counts: nodes by type.
     """
 
@@ -50,7 +51,7 @@ class HeteroView:
         x = {kind: _features(rows, like) for kind, rows in graph.x.items()}
         means = {relation: operator(matrix, like) for relation, matrix in graph.means.items()}
         ends = {}
-        for relation, matrix in graph.relations.items() if links else ():
+        for relation, matrix in graph.means.items() if links else ():
             coo = matrix.tocoo()
             pair = [torch.from_numpy(i.astype(np.int64)) for i in (coo.col, coo.row)]
             source, end = (i.to(like.device) for i in pair)
@@ -283,9 +284,10 @@ class HGTLayer(nn.Module):
 
 class HGT(HeteroNet):
     """Heterogeneous graph transformer (Hu et al., WWW 2020), with a plain residual connection and
-    without its encoding of time."""
+    without its encoding of time. Weights are those of means, so that before any comparison all
+    relations of a node have the same say, however many neighbours each brings."""
 
-    edge_weights = "multiply attention"
+    edge_weights = "those of means multiply attention"
     links = True
     heads: ClassVar[int] = 4
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor
-from torch_geometric.data import HeteroData
+from torch_geometric.data import Data, HeteroData
 
 from graphcondense.ops.json import read_json
 from graphcondense.saved.checks import Expected, Tensors, check_tensors, classes_of, needing
+from graphcondense.saved.condensed_graph import CondensedGraph
 from graphcondense.saved.shown import Shown
 
 if TYPE_CHECKING:
@@ -78,6 +79,26 @@ class CondensedHetero(Shown, HeteroData):  # type: ignore[misc]
     @property
     def target(self) -> str:
         return target_of(self)
+
+    @property
+    def y(self) -> Tensor:
+        """Its labels ``[n]`` or ``[n, C]``."""
+        labels: Tensor = self[self.target].y
+        return labels
+
+    @property
+    def inner(self) -> Data:
+        """The nodes of the target type alone, with all relations between them as one, for a
+        picture."""
+        pairs = [self[kind] for kind in self.edge_types if kind[0] == kind[2] == self.target]
+        none = torch.zeros(2, 0, dtype=torch.long)
+        out = CondensedGraph(
+            x=self[self.target].x,
+            edge_index=torch.cat([none, *(store.edge_index for store in pairs)], 1),
+            y=self.y,
+        )
+        out.condensed = self.condensed
+        return out
 
     def clone(self, *args: str) -> Self:
         out = super().clone(*args)
