@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from graphcondense.data.graph_reading import as_graph_task
     from graphcondense.data.graph_task import GraphTask
     from graphcondense.data.graphs import degree_categories, load_graphs
+    from graphcondense.data.hetero import load_hetero
+    from graphcondense.data.hetero_task import HeteroTask, as_hetero
     from graphcondense.data.images import ImageTask, as_images, load_images
     from graphcondense.data.interactions import (
         InteractionTask,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from graphcondense.saved.condensed import save as save_condensed
     from graphcondense.saved.condensed_graph import CondensedGraph
     from graphcondense.saved.condensed_graphs import CondensedGraphs
+    from graphcondense.saved.condensed_hetero import CondensedHetero
     from graphcondense.saved.condensed_rows import CondensedInteractions
     from graphcondense.saved.graph_set import GraphSet
 
@@ -46,13 +49,16 @@ __all__ = [
     "CondensedDataset",
     "CondensedGraph",
     "CondensedGraphs",
+    "CondensedHetero",
     "CondensedInteractions",
     "GraphSet",
     "GraphTask",
+    "HeteroTask",
     "ImageTask",
     "InteractionTask",
     "NodeTask",
     "as_graph_task",
+    "as_hetero",
     "as_images",
     "as_interactions",
     "as_task",
@@ -63,6 +69,7 @@ __all__ = [
     "load",
     "load_condensed",
     "load_graphs",
+    "load_hetero",
     "load_images",
     "load_interactions",
     "load_ogb",
@@ -82,13 +89,16 @@ _HOME = {
     "CondensedDataset": ("graphcondense.saved.condensed", "CondensedDataset"),
     "CondensedGraph": ("graphcondense.saved.condensed_graph", "CondensedGraph"),
     "CondensedGraphs": ("graphcondense.saved.condensed_graphs", "CondensedGraphs"),
+    "CondensedHetero": ("graphcondense.saved.condensed_hetero", "CondensedHetero"),
     "CondensedInteractions": ("graphcondense.saved.condensed_rows", "CondensedInteractions"),
     "GraphSet": ("graphcondense.saved.graph_set", "GraphSet"),
     "GraphTask": ("graph_task", "GraphTask"),
+    "HeteroTask": ("hetero_task", "HeteroTask"),
     "ImageTask": ("images", "ImageTask"),
     "InteractionTask": ("interactions", "InteractionTask"),
     "NodeTask": ("task", "NodeTask"),
     "as_graph_task": ("graph_reading", "as_graph_task"),
+    "as_hetero": ("hetero_task", "as_hetero"),
     "as_images": ("images", "as_images"),
     "as_interactions": ("interactions", "as_interactions"),
     "as_task": ("task", "as_task"),
@@ -99,6 +109,7 @@ _HOME = {
     "load": ("catalogue", "load"),
     "load_condensed": ("graphcondense.saved.condensed", "load"),
     "load_graphs": ("graphs", "load_graphs"),
+    "load_hetero": ("hetero", "load_hetero"),
     "load_images": ("images", "load_images"),
     "load_interactions": ("interactions", "load_interactions"),
     "load_ogb": ("ogb", "load_ogb"),
