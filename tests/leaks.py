@@ -231,7 +231,9 @@ def settings_of(kind: str, iterates: bool, chooses: bool = False) -> Iterator[Se
             yield Setting(f"inductive, {said}", options, {**labels, **hidden})
         elif kind == "hetero":
             labels = {f"{split} labels": node_labels(split) for split in splits}
-            yield Setting(said, scored, {"test labels": labels["test"]} if chooses else labels)
+            yield Setting(
+                said, scored, {"test labels": labels["test labels"]} if chooses else labels
+            )
         elif kind == "rows":
             items = {f"{split} items": rows_items(split) for split in splits}
             yield Setting(said, scored, items)

@@ -60,7 +60,9 @@ def test_a_graph_without_a_record_is_saved_with_a_warning(tmp_path: Path) -> Non
 def test_a_kind_knows_its_evaluator_and_its_file(name: str) -> None:
     kind = KINDS[name]
     assert kind.evaluator.kind == name
-    assert kind.form.name == {"graph": "graphs", "rows": "users", "hetero": "hetero"}.get(name, "graph")
+    assert kind.form.name == {"graph": "graphs", "rows": "users", "hetero": "hetero"}.get(
+        name, "graph"
+    )
 
 
 def test_what_is_condensed_has_the_form_of_its_kind() -> None:

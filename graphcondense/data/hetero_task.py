@@ -293,7 +293,8 @@ def _target(data: Any, asked: str | None) -> str:
         absent = "y (classes)" if "y" not in data[lacking] else "train_mask"
         raise ValueError(
             f"no type of nodes has both y and train_mask: {lacking!r} has no {absent}; give it "
-            "one, or for users by items pass graphcondense.data.as_interactions(data, edge_type=...)"
+            "one, or for users by items pass graphcondense.data.as_interactions(data, "
+            "edge_type=...)"
         )
     return str(able[0])
 

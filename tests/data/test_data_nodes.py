@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
-from torch_geometric.data import Data, HeteroData, InMemoryDataset
+from torch_geometric.data import Data, InMemoryDataset
 from torch_geometric.datasets import HeterophilousGraphDataset, Planetoid
 from torch_geometric.io import read_npz
 from torch_geometric.transforms import NormalizeFeatures
