@@ -20,12 +20,14 @@ from torch_geometric.nn import GraphConv, HeteroConv, HGTConv, SAGEConv, to_hete
 import graphcondense
 from graphcondense import cli
 from graphcondense.data.hetero_task import HeteroTask, as_hetero
+from graphcondense.data.hub import tables_of
 from graphcondense.evaluate import HeteroEvaluator
 from graphcondense.evaluate.cost import size_of
 from graphcondense.nn.hetero import HGT, RGCN, HeteroView, HGTLayer, RGCNLayer, named
 from graphcondense.ops.hetero import HeteroGraph, mean_operator
 from graphcondense.saved.condensed import graph_hash, tensor_bytes
 from graphcondense.saved.condensed_hetero import CondensedHetero
+from graphcondense.saved.forms import contents_of
 from tests.cases import toy_hetero
 
 QUICK: dict[str, Any] = {"epochs": 30, "hidden": 16, "val_every": 5}
@@ -394,6 +396,11 @@ def test_saved_and_loaded(small: CondensedHetero, tmp_path: Path) -> None:
     assert graphcondense.load(tmp_path / "plain.safetensors")["paper"].x.shape == (12, 12)
 
 
+def test_what_has_no_tables_is_told(small: CondensedHetero, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"no tables for hetero sets; share the \.safetensors"):
+        tables_of(contents_of(small))
+
+
 def test_sparse_features_are_stored_by_row(tmp_path: Path) -> None:
     data = toy_hetero()
     rng = torch.Generator().manual_seed(1)
@@ -487,6 +494,12 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "quotient" in capsys.readouterr().out
     labels = {row["label"] for row in json.loads(report.read_text())["rows"]}
     assert {"quotient", "random", "whole"} <= labels
+    assert (out / "graph.png").is_file()
+    cli.main(["report", str(out)])
+    page = next(out.glob("*.html")).read_text()
+    assert "12 paper, 6 author, 1 venue nodes" in page
+    cli.main(["show", str(out)])
+    assert "quotient" in capsys.readouterr().out
 
 
 def test_a_graph_of_views_has_no_links_unless_asked() -> None:
