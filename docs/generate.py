@@ -35,6 +35,7 @@ KINDS = {
     "image": "Images",
     "rows": "Users by items",
     "link": "Links",
+    "hetero": "Heterogeneous graphs",
 }
 RESULTS = {
     "node": "results.md",
@@ -42,6 +43,7 @@ RESULTS = {
     "image": "results/images.md",
     "rows": "results/recommend.md",
     "link": "guide/links.md",
+    "hetero": "guide/hetero.md",
 }
 FLOORS = ("random", "whole", "all")
 PACKAGES = {

@@ -13,6 +13,7 @@ from graphcondense.ops.figures import FAINT, address_of, new_figure, saved
 from graphcondense.ops.html import render
 from graphcondense.saved.condensed_graph import CondensedGraph, CondensedImages
 from graphcondense.saved.condensed_graphs import CondensedGraphs
+from graphcondense.saved.condensed_hetero import CondensedHetero
 from graphcondense.saved.condensed_rows import CondensedInteractions
 from graphcondense.saved.shown import Shown, summary
 
@@ -31,6 +32,12 @@ def draw(small: Shown, path: str | Path | None = None) -> Figure:
 @draw.register(CondensedGraph)
 def _graph(small: CondensedGraph, path: str | Path | None = None) -> Figure:
     return pictures.draw_graph(small, path)
+
+
+@draw.register(CondensedHetero)
+def _hetero(small: CondensedHetero, path: str | Path | None = None) -> Figure:
+    """The nodes of the target type, and all relations between them."""
+    return pictures.draw_graph(small.inner, path)
 
 
 @draw.register(CondensedImages)

@@ -86,12 +86,14 @@ if TYPE_CHECKING:
     from torch_geometric.data import Data
 
     from graphcondense.data.graph_task import GraphTask
+    from graphcondense.data.hetero_task import HeteroTask
     from graphcondense.data.images import ImageTask
     from graphcondense.data.interactions import InteractionTask
     from graphcondense.data.task import NodeTask
     from graphcondense.ops.types import Floats, Floats32, Ints
     from graphcondense.saved.condensed_graph import CondensedGraph, CondensedImages
     from graphcondense.saved.condensed_graphs import CondensedGraphs
+    from graphcondense.saved.condensed_hetero import CondensedHetero
     from graphcondense.saved.condensed_rows import CondensedInteractions
     from graphcondense.saved.forms import Small
 
@@ -166,6 +168,8 @@ class Condenser(Protocol[P]):
         self, data: InteractionTask, *args: P.args, **kwargs: P.kwargs
     ) -> CondensedInteractions: ...
     @overload
+    def __call__(self, data: HeteroTask, *args: P.args, **kwargs: P.kwargs) -> CondensedHetero: ...
+    @overload
     def __call__(
         self, data: NodeTask | Data, *args: P.args, **kwargs: P.kwargs
     ) -> CondensedGraph: ...
@@ -208,16 +212,17 @@ def condense(
     graphs (a list, a PyG data set, or a :class:`~graphcondense.data.graph_task.GraphTask`) a few
     small graphs; ``(images, labels)`` a few images, the best by validation on every tenth image of
     a class; users by items (a SciPy matrix, a bipartite ``HeteroData``, a ratings frame, or an
-    :class:`~graphcondense.data.interactions.InteractionTask`) a few users. ``data`` is not changed
-    and its test labels are not read.
+    :class:`~graphcondense.data.interactions.InteractionTask`) a few users; a ``HeteroData`` with
+    classes of one type of nodes (or a :class:`~graphcondense.data.hetero_task.HeteroTask`) a
+    smaller one. ``data`` is not changed and its test labels are not read.
 
     Args:
         data: what to condense. Labelled graphs without a split of their own get a stratified one of
             80 / 10 / 10 %; :func:`~graphcondense.data.graph_reading.as_graph_task` takes others.
         method: a name from ``graphcondense.methods()``, such as ``"gcond"`` or ``"doscond-x"``,
             or a :class:`~graphcondense.core.method.Method`. By default ``"quotient"`` for one
-            graph, ``"doscond"`` for sets of graphs, ``"dm"`` for images and ``"distill-cf"`` for
-            users by items.
+            graph, heterogeneous or not, ``"doscond"`` for sets of graphs, ``"dm"`` for images and
+            ``"distill-cf"`` for users by items.
         preset: a section of the method's preset file, such as ``"paper"`` or ``"arxiv"``; fields
             given here win over it. ``"auto"`` takes the one that is called like the data, by any
             of their names, where there is one; ``"none"`` takes none. A method object is complete
@@ -236,8 +241,10 @@ def condense(
         d]``, ``edge_index [2, m]``, ``edge_weight [m]``, ``y [n]`` and ``train_mask [n]``;
         :class:`~graphcondense.saved.condensed_graphs.CondensedGraphs`, a PyG ``InMemoryDataset``;
         :class:`~graphcondense.saved.condensed_graph.CondensedImages`, ``Data`` with ``x [n, c, h,
-        w]`` and ``y [n]``; or :class:`~graphcondense.saved.condensed_rows.CondensedInteractions`
-        (``.csr``, ``.hetero``). All have the record ``condensed``, and ``plot()``, and show
+        w]`` and ``y [n]``; :class:`~graphcondense.saved.condensed_rows.CondensedInteractions`
+        (``.csr``, ``.hetero``); or
+        :class:`~graphcondense.saved.condensed_hetero.CondensedHetero`, a PyG ``HeteroData``. All
+        have the record ``condensed``, and ``plot()``, and show
         themselves in notebooks.
 
         With ``sizes=`` a dict from each size, ascending, to such a set; the ``assignment`` of a

@@ -24,10 +24,12 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data, HeteroData
 from torch_geometric.loader import DataLoader
+from torch_geometric.transforms import ToSparseTensor
 
 import graphcondense
 from graphcondense.core.engine import Callback, State
 from graphcondense.data.graph_reading import as_graph_task
+from graphcondense.data.hetero_task import HeteroTask, as_hetero
 from graphcondense.data.images import as_images
 from graphcondense.data.interactions import InteractionTask, as_interactions
 from graphcondense.data.link_task import Links, LinkTask, split_links
@@ -89,6 +91,40 @@ def toy_graphs(seed: int = 0, n: int = 60) -> list[Data]:
         attr = torch.rand(one_way.shape[1], 2, generator=rng).repeat(2, 1)
         graphs.append(Data(x=x, edge_index=edges, edge_attr=attr, y=torch.tensor([c])))
     return graphs
+
+
+def toy_hetero(seed: int = 0, n: int = 120, classes: int = 3, d: int = 12) -> HeteroData:
+    """Papers with classes, their authors, who have other features, and venues, which have none."""
+    rng = torch.Generator().manual_seed(seed)
+
+    def drawn(high: int, size: tuple[int, ...]) -> Tensor:
+        return torch.randint(high, size, generator=rng)
+
+    y = torch.arange(n) % classes
+    out = HeteroData()
+    means = torch.randn(classes, d, generator=rng)
+    out["paper"].x = means[y] + torch.randn(n, d, generator=rng)
+    out["paper"].y = y
+    part = torch.rand(n, generator=rng)
+    splits = {"train": part < 0.5, "val": (part >= 0.5) & (part < 0.7), "test": part >= 0.75}
+    for split, mask in splits.items():
+        out["paper"][f"{split}_mask"] = mask
+    authors, venues = n // 2, 6
+    of = drawn(authors // classes, (3 * n,)) * classes  # mostly of a class of their own
+    paper = drawn(n, (3 * n,))
+    author = torch.where(
+        torch.rand(3 * n, generator=rng) < 0.8, of + y[paper], drawn(authors, (1,))
+    )
+    out["author"].x = torch.randn(authors, 5, generator=rng)
+    out["venue"].num_nodes = venues
+    venue = (y + classes * drawn(2, (n,))) % venues
+    written = torch.stack([author, paper])
+    out["author", "writes", "paper"].edge_index = written
+    out["paper", "rev_writes", "author"].edge_index = written.flip(0)
+    out["paper", "in", "venue"].edge_index = torch.stack([torch.arange(n), venue])
+    out["venue", "rev_in", "paper"].edge_index = torch.stack([venue, torch.arange(n)])
+    out["paper", "cites", "paper"].edge_index = drawn(n, (2, 2 * n))
+    return out
 
 
 def toy_rows(seed: int = 0, users: int = 60, items: int = 40) -> sp.csr_matrix:
@@ -550,6 +586,66 @@ class LinkCase(MethodCase):
         assert self.condense(other).condensed["hash"] == whole.small.condensed["hash"]
 
 
+class HeteroCase(MethodCase):
+    """What holds for every method on heterogeneous graphs, besides."""
+
+    kind = "hetero"
+    judges = "RGCN", "MLP"
+    validation = "graphcondense.evaluate.hetero:HeteroEvaluator", {"epochs": 4, "hidden": 8}
+
+    def data(self) -> HeteroData:
+        return toy_hetero()
+
+    def labels(self, small: Any) -> Tensor:
+        y = small["paper"].y
+        return y.argmax(1) if y.dim() == 2 else y
+
+    def ample(self, small: Any) -> int:
+        return 200_000
+
+    def checked(self) -> Any:
+        task = as_hetero(self.data())
+        return task, task.y[task.train]
+
+    def check(self, small: Any) -> None:
+        assert small.validate(raise_on_error=True)
+        assert small.target == "paper"
+        assert set(small.node_types) == set(self.data().node_types)
+        assert set(small.edge_types) == set(self.data().edge_types)
+        assert all(bool(torch.isfinite(x).all()) for x in small.x_dict.values())
+        assert all(len(x) for x in small.x_dict.values())
+        assert bool(small["paper"].train_mask.all())
+        counts = {kind: len(x) for kind, x in small.x_dict.items()}
+        assert small.condensed["types"] == counts
+        assert small.condensed["nodes"] == counts["paper"]
+        assert small.condensed["all_nodes"] == sum(counts.values())
+
+    def test_test_labels_are_unreachable(self) -> None:
+        """And those of no split."""
+        data, other = self.data(), self.data()
+        hidden = ~(other["paper"].train_mask | other["paper"].val_mask)
+        other["paper"].y[hidden] = (other["paper"].y[hidden] + 1) % 3
+        one, two = self.condense(data), self.condense(other)
+        assert one.condensed["hash"] == two.condensed["hash"]
+        assert one.condensed["data"]["digest"] == two.condensed["data"]["digest"]
+
+    @pytest.mark.parametrize("kind", ["task", "adj_t", "weighted", "sparse x", "no validation"])
+    def test_kinds_of_input(self, kind: str) -> None:
+        data: Any = self.data()
+        if kind == "task":
+            data = as_hetero(data)
+        if kind == "adj_t":
+            data = ToSparseTensor()(data)
+        if kind == "weighted":
+            for store in data.edge_stores:
+                store.edge_weight = torch.full((store.num_edges,), 0.5)
+        if kind == "sparse x":
+            data["paper"].x = data["paper"].x.to_sparse_csr()
+        if kind == "no validation":
+            data["paper"].val_mask[:] = False
+        self.check(self.condense(data))
+
+
 class RowsCase(MethodCase):
     """What holds for every method on users by items, besides. There is one group of users."""
 
@@ -629,6 +725,13 @@ def tensors(data: Any) -> list[Tensor]:
         return list(tensors_of(data.set).values())
     if isinstance(data, LinkTask):
         return [torch.from_numpy(data.adj.toarray()), data.x, data.val.ends, data.test.ends]
+    if isinstance(data, HeteroData):
+        stores = [*data.node_stores, *data.edge_stores]
+        return [v for s in stores for _, v in sorted(s.items()) if isinstance(v, Tensor)]
+    if isinstance(data, HeteroTask):
+        parts = [*data.graph.x.values(), *data.graph.relations.values()]
+        dense = [p if isinstance(p, np.ndarray) else p.toarray() for p in parts]
+        return [*map(torch.from_numpy, dense), data.y, data.train, data.val, data.test]
     if isinstance(data, list):
         return [tensor for graph in data for tensor in tensors(graph)]
     if isinstance(data, tuple):

@@ -20,6 +20,7 @@ from torch_geometric.data import Data
 
 import graphcondense
 from graphcondense.data.graph_reading import as_graph_task
+from graphcondense.data.hetero_task import as_hetero
 from graphcondense.data.images import as_images
 from graphcondense.data.interactions import InteractionTask, as_interactions
 from graphcondense.data.link_task import Links, LinkTask, split_links
@@ -32,6 +33,7 @@ FORMS = "other values", "marks"
 
 OPTIONS: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("quotient", "node"): [{"labels": "soft"}, {"labels": "hard"}],
+    ("quotient", "hetero"): [{"labels": "soft"}, {"labels": "hard"}],
     ("exchange", "graph"): [{"labels": "soft"}, {"labels": "hard"}],
     ("gc-sntk", "node"): [{"learn_labels": True}, {"learn_labels": False}],
 }
@@ -72,6 +74,8 @@ def task_of(kind: str, graphs: Sequence[Data] | None = None) -> Any:
         return as_images((images, labels), (images[:9].flip(3), labels[:9]))
     if kind == "link":
         return split_links(cases.toy_graph(n=60), negatives=5)
+    if kind == "hetero":
+        return as_hetero(cases.toy_hetero(n=60))
     return as_interactions(cases.toy_rows(users=40, items=30), seed=1)
 
 
@@ -247,6 +251,11 @@ def settings_of(kind: str, iterates: bool, chooses: bool = False) -> Iterator[Se
         elif kind == "link":
             links = {f"{split} links": other_links(split) for split in splits}
             yield Setting(said, scored, links)
+        elif kind == "hetero":
+            labels = {f"{split} labels": node_labels(split) for split in splits}
+            yield Setting(
+                said, scored, {"test labels": labels["test labels"]} if chooses else labels
+            )
         elif kind == "rows":
             items = {f"{split} items": rows_items(split) for split in splits}
             yield Setting(said, scored, items)

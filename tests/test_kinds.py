@@ -190,7 +190,7 @@ def test_a_fifth_kind_is_opened_by_name(series: None) -> None:
 
 
 def test_every_kind_is_known_at_every_layer() -> None:
-    assert list(KINDS) == list(data_kinds()) == ["node", "graph", "image", "rows", "link"]
+    assert list(KINDS) == list(data_kinds()) == ["node", "graph", "image", "rows", "hetero", "link"]
     assert {kind for _, kind in all_methods()} == set(KINDS)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import graphcondense
+from graphcondense.data.kind import kind_of_data
 from graphcondense.data.link_task import LinkTask
 from tests.cases import MethodCase
 from tests.drawn import all_cases, everything
@@ -26,7 +27,7 @@ def test_what_must_not_matter_does_not(case: type[MethodCase]) -> None:
     assert not found
 
 
-@pytest.mark.parametrize("kind", ["node", "graph", "image", "rows", "link"])
+@pytest.mark.parametrize("kind", ["node", "graph", "image", "rows", "hetero", "link"])
 def test_every_poison_is_in_the_data(kind: str) -> None:
     """A poison that changed nothing would show nothing."""
     task = task_of(kind)
@@ -57,6 +58,8 @@ def task_parts(task: Any) -> list[bytes]:
     """All that a poison may change."""
     if isinstance(task, LinkTask):
         values = [task.x, task.adj, *vars(task.val).values(), *vars(task.test).values()]
+    elif kind_of_data(task) == "hetero":
+        values = [task.y]
     elif hasattr(task, "adj"):
         values = [task.x, task.adj, task.y]
     elif hasattr(task, "graphs"):

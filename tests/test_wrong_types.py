@@ -60,7 +60,7 @@ def test_a_graph_without_a_record_is_saved_with_a_warning(tmp_path: Path) -> Non
 def test_a_kind_knows_its_evaluator_and_its_file(name: str) -> None:
     kind = KINDS[name]
     assert kind.evaluator.kind == name
-    forms = {"graph": "graphs", "rows": "users", "link": "links"}
+    forms = {"graph": "graphs", "rows": "users", "link": "links", "hetero": "hetero"}
     assert kind.form.name == forms.get(name, "graph")
 
 

@@ -28,9 +28,9 @@ from graphcondense.cli.help import asks_help
 from graphcondense.ops.yaml import read_typed
 
 if TYPE_CHECKING:
-    from graphcondense.data import GraphTask, ImageTask, InteractionTask, NodeTask
+    from graphcondense.data import GraphTask, HeteroTask, ImageTask, InteractionTask, NodeTask
 
-    Task: TypeAlias = NodeTask | GraphTask | ImageTask | InteractionTask
+    Task: TypeAlias = NodeTask | GraphTask | ImageTask | InteractionTask | HeteroTask
 
 
 @dataclass(frozen=True, kw_only=True)

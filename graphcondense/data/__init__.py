@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from graphcondense.data.graph_reading import as_graph_task
     from graphcondense.data.graph_task import GraphTask
     from graphcondense.data.graphs import degree_categories, load_graphs
+    from graphcondense.data.hetero import load_hetero
+    from graphcondense.data.hetero_task import HeteroTask, as_hetero
     from graphcondense.data.images import ImageTask, as_images, load_images
     from graphcondense.data.interactions import (
         InteractionTask,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from graphcondense.saved.condensed import save as save_condensed
     from graphcondense.saved.condensed_graph import CondensedGraph
     from graphcondense.saved.condensed_graphs import CondensedGraphs
+    from graphcondense.saved.condensed_hetero import CondensedHetero
     from graphcondense.saved.condensed_rows import CondensedInteractions
     from graphcondense.saved.graph_set import GraphSet
 
@@ -49,14 +52,17 @@ __all__ = [
     "CondensedDataset",
     "CondensedGraph",
     "CondensedGraphs",
+    "CondensedHetero",
     "CondensedInteractions",
     "GraphSet",
     "GraphTask",
+    "HeteroTask",
     "ImageTask",
     "InteractionTask",
     "LinkTask",
     "NodeTask",
     "as_graph_task",
+    "as_hetero",
     "as_images",
     "as_interactions",
     "as_links",
@@ -68,6 +74,7 @@ __all__ = [
     "load",
     "load_condensed",
     "load_graphs",
+    "load_hetero",
     "load_images",
     "load_interactions",
     "load_ogb",
@@ -89,14 +96,17 @@ _HOME = {
     "CondensedDataset": ("graphcondense.saved.condensed", "CondensedDataset"),
     "CondensedGraph": ("graphcondense.saved.condensed_graph", "CondensedGraph"),
     "CondensedGraphs": ("graphcondense.saved.condensed_graphs", "CondensedGraphs"),
+    "CondensedHetero": ("graphcondense.saved.condensed_hetero", "CondensedHetero"),
     "CondensedInteractions": ("graphcondense.saved.condensed_rows", "CondensedInteractions"),
     "GraphSet": ("graphcondense.saved.graph_set", "GraphSet"),
     "GraphTask": ("graph_task", "GraphTask"),
+    "HeteroTask": ("hetero_task", "HeteroTask"),
     "ImageTask": ("images", "ImageTask"),
     "InteractionTask": ("interactions", "InteractionTask"),
     "LinkTask": ("link_task", "LinkTask"),
     "NodeTask": ("task", "NodeTask"),
     "as_graph_task": ("graph_reading", "as_graph_task"),
+    "as_hetero": ("hetero_task", "as_hetero"),
     "as_images": ("images", "as_images"),
     "as_interactions": ("interactions", "as_interactions"),
     "as_links": ("link_task", "as_links"),
@@ -108,6 +118,7 @@ _HOME = {
     "load": ("catalogue", "load"),
     "load_condensed": ("graphcondense.saved.condensed", "load"),
     "load_graphs": ("graphs", "load_graphs"),
+    "load_hetero": ("hetero", "load_hetero"),
     "load_images": ("images", "load_images"),
     "load_interactions": ("interactions", "load_interactions"),
     "load_ogb": ("ogb", "load_ogb"),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch_geometric.data import Data
 
     from graphcondense.data.graph_task import GraphTask
+    from graphcondense.data.hetero_task import HeteroTask
     from graphcondense.data.images import ImageTask
     from graphcondense.data.interactions import InteractionTask
 
@@ -31,13 +32,15 @@ def load(
     normalize: str = "auto",
     device: torch.device | str | None = None,
     kind: str | None = None,
-) -> Data | GraphTask | ImageTask | InteractionTask:
+) -> Data | GraphTask | ImageTask | InteractionTask | HeteroTask:
     """Open data of any kind by name, or from a file or folder.
 
     Many graphs (``ogbg-molhiv``, ``MUTAG``, a ``.pt`` file of a list) are opened as
     :func:`graphcondense.data.load_graphs` does, images (``fashion-mnist``) as
     :func:`graphcondense.data.load_images`, users by items (``ml-1m``) as
-    :func:`graphcondense.data.load_interactions`, and one graph with labelled nodes as follows.
+    :func:`graphcondense.data.load_interactions`, heterogeneous graphs (``debian-relations``, a
+    ``.pt`` file of a ``HeteroData``) as :func:`graphcondense.data.as_hetero`, and one graph with
+    labelled nodes as follows.
 
     Case, ``-`` and ``_`` in a name do not matter; :func:`datasets` lists the names. What is not
     under ``root`` is downloaded there, without a question; of ``debian`` an error says how it is
@@ -85,8 +88,9 @@ def load(
         A ``Data`` with ``x [n, d]`` float32 (a CSR tensor if the file has it sparse),
         ``edge_index [2, m]``, ``y [n]``, bool masks ``[n]``, and ``name``; of other kinds a
         :class:`~graphcondense.data.graph_task.GraphTask`,
-        :class:`~graphcondense.data.images.ImageTask` or
-        :class:`~graphcondense.data.interactions.InteractionTask`.
+        :class:`~graphcondense.data.images.ImageTask`,
+        :class:`~graphcondense.data.interactions.InteractionTask` or
+        :class:`~graphcondense.data.hetero_task.HeteroTask`.
 
     Raises:
         ValueError: for a name, kind, split, normalisation, file or folder that cannot be used,
@@ -121,7 +125,8 @@ def datasets(which: str | None = None, root: str | Path | None = None) -> list[R
 
     Returns:
         Rows with ``name``, ``kind`` (``"node"``: one graph with labelled nodes; ``"graph"``: many
-        labelled graphs; ``"image"``; ``"rows"``: users by items), ``family``, ``graphs``, ``nodes``
+        labelled graphs; ``"image"``; ``"rows"``: users by items; ``"hetero"``: one heterogeneous
+        graph), ``family``, ``graphs``, ``nodes``
         (images, or users and items, where these are listed; ``None`` for a set of graphs),
         ``classes`` (tasks, for molecules), ``metric``, ``split``, ``normalize``, ``source``,
         ``licence`` and ``local`` (it is under ``root``: no download is needed).

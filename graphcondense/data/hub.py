@@ -144,6 +144,11 @@ def tables_of(contents: Contents) -> dict[str, Columns]:
             "nodes": {"graph": node, **own},
             "edges": {"graph": edge, **_edges(t, within)},
         }
+    elif form is not USERS:
+        raise ValueError(
+            f"export has no tables for {form.name} sets; share the .safetensors file, which "
+            "graphcondense.load opens, or the HeteroData by torch.save"
+        )
     else:
         small = form.made(t, {}, {})
         assert isinstance(small, CondensedInteractions)

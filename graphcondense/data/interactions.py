@@ -188,7 +188,7 @@ def as_interactions(
 def is_rows(data: Any) -> bool:
     """Whether this looks like users by items, in one of the forms that are understood.
 
-    A ``HeteroData`` with labels may be a graph, though it may have such edges: a ValueError.
+    A ``HeteroData`` with labels is a heterogeneous graph, though it may have such edges.
     """
     if isinstance(data, InteractionTask) or sp.issparse(data):
         return True
@@ -198,14 +198,7 @@ def is_rows(data: Any) -> bool:
         return True
     if not hasattr(data, "edge_types"):
         return False
-    labelled = [kind for kind in data.node_types if "y" in data[kind]]
-    if labelled:
-        raise ValueError(
-            f"a HeteroData with labelled nodes ({labelled[0]!r} has y) may be a graph to classify "
-            "or users by items: pass data.to_homogeneous() (edge types are then one) for the "
-            "first, graphcondense.data.as_interactions(data, edge_type=...) for the second"
-        )
-    return True
+    return not any("y" in data[kind] for kind in data.node_types)
 
 
 Pairs: TypeAlias = "tuple[Array, Array, Array, tuple[int, int], tuple[Array | None, Array | None]]"
@@ -235,7 +228,7 @@ def _edges(data: Any, edge_type: tuple[str, str, str] | None) -> Pairs:
         if len(forward) != 1:
             raise ValueError(
                 f"edges from users to items are one of {between or data.edge_types}: say which "
-                "with edge_type="
+                "with edge_type=, or give a type of nodes y and train_mask to classify them"
             )
         edge_type = forward[0]
     elif tuple(edge_type) not in data.edge_types:

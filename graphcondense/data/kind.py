@@ -154,8 +154,9 @@ def kind_of_data(data: object) -> str:
 
     Images are what :func:`~graphcondense.data.images.is_images` says; users by items a SciPy
     matrix, a mapping of ``train``, ``val`` and ``test``, a data frame, a bipartite ``HeteroData``
-    without labels; a list or data set is a set of graphs, but a single graph in it that labels its
-    nodes is one graph, as is what has features ``x``. A ValueError says what to pass for what is
+    without labels; one with labels is a heterogeneous graph; a list or data set is a set of graphs,
+    but a single graph in it that labels its nodes is one graph, as is what has features ``x``. A
+    ValueError says what to pass for what is
     none of these, or may be one or the other.
 
     >>> import scipy.sparse as sp

@@ -58,15 +58,18 @@ def allow(classes: Sequence[Any]) -> Iterator[None]:
 
 
 def graph_classes() -> list[type[object]]:
-    """What a pickled ``Data``, condensed or not, and an ``InMemoryDataset``'s slices consist of."""
-    from torch_geometric.data import Data
+    """What a pickled ``Data`` or ``HeteroData``, condensed or not, and an ``InMemoryDataset``'s
+    slices consist of."""
+    from torch_geometric.data import Data, HeteroData
     from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
-    from torch_geometric.data.storage import GlobalStorage
+    from torch_geometric.data.storage import BaseStorage, EdgeStorage, GlobalStorage, NodeStorage
 
     from graphcondense.saved.condensed_graph import CondensedGraph
+    from graphcondense.saved.condensed_hetero import CondensedHetero
 
     pyg = [Data, DataEdgeAttr, DataTensorAttr, GlobalStorage]
-    return [*pyg, CondensedGraph, defaultdict, dict]
+    hetero = [HeteroData, BaseStorage, EdgeStorage, NodeStorage]
+    return [*pyg, *hetero, CondensedGraph, CondensedHetero, defaultdict, dict]
 
 
 _NUMBERS = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -100,18 +100,7 @@ class Coarse(NodeMethod):
         Raises:
             ValueError: not exactly one budget, or one below one node a class or above the graph.
         """
-        budget: Budget = self
-        named = {name for name in BUDGETS if getattr(self, name) is not None}
-        if named == {"ratio"}:  # a share of what it says, also where all nodes are room
-            n = self._size(int(real.counts.sum()), real.num_examples, 0, 0)
-            budget = replace(self, ratio=None, nodes=n)
-        if budget.examples is not None and budget.examples > real.num_examples:
-            raise ValueError(
-                f"the budget gives {brief(budget.examples)} nodes, above the {real.num_examples} "
-                "of the graph; lower it"
-            )
-        room = torch.full((real.num_classes,), real.num_examples)
-        return self.shared(budget, real, room)
+        return room_for_all(self, real)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,6 +231,26 @@ class Relaxed(Contraction):
 
     vectors: Count = 10
     sweeps: Natural = 20
+
+
+def room_for_all(method: Method[Any], real: Any) -> Tensor:
+    """The budget over the classes ``[C]``, as if each had room for all nodes, labelled or not.
+
+    Raises:
+        ValueError: not exactly one budget, or one below one node a class or above the graph.
+    """
+    budget: Budget = method
+    named = {name for name in BUDGETS if getattr(method, name) is not None}
+    if named == {"ratio"}:  # a share of what it says, also where all nodes are room
+        n = method._size(int(real.counts.sum()), real.num_examples, 0, 0)
+        budget = replace(method, ratio=None, nodes=n)
+    if budget.examples is not None and budget.examples > real.num_examples:
+        raise ValueError(
+            f"the budget gives {brief(budget.examples)} nodes, above the {real.num_examples} "
+            "of the graph; lower it"
+        )
+    room = torch.full((real.num_classes,), real.num_examples)
+    return method.shared(budget, real, room)
 
 
 def seeded(rng: Generator) -> np.random.Generator:

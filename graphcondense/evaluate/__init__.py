@@ -18,6 +18,7 @@ from graphcondense.evaluate.evaluator import (
 )
 from graphcondense.evaluate.floors import equal_bytes_graphs, random_graphs, random_subgraph
 from graphcondense.evaluate.graphs import GraphEvaluator, GraphTraining
+from graphcondense.evaluate.hetero import HeteroEvaluator, HeteroTraining
 from graphcondense.evaluate.images import ImageEvaluator, ImageTraining
 from graphcondense.evaluate.links import LinkEvaluator, LinkTraining
 from graphcondense.evaluate.nodes import NodeEvaluator, Trained, Training
@@ -32,6 +33,8 @@ __all__ = [
     "FitResult",
     "GraphEvaluator",
     "GraphTraining",
+    "HeteroEvaluator",
+    "HeteroTraining",
     "ImageEvaluator",
     "ImageTraining",
     "Ledger",

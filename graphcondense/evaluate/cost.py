@@ -384,7 +384,10 @@ def size_of(graph: object) -> Size:
         return Size(len(graphs.x), graphs.edge_index.shape[1], graphs.bytes, len(graphs))
     from graphcondense.saved import condensed, forms  # imports PyG
 
-    tensors = forms.contents_of(graph).tensors
+    contents = forms.contents_of(graph)
+    tensors = contents.tensors
+    if contents.form.size is not None:
+        return Size(*contents.form.size(tensors), condensed.tensor_bytes(graph))
     if tensors["x"].dim() > 2:  # images may be stored as something smaller
         total = sum(tensors[name].nbytes for name in ("x", "y"))
         as_stored = record_of(graph).get("bytes", total)

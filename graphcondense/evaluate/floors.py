@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,13 @@ import torch
 from torch import Generator, Tensor
 
 from graphcondense.data.graph_reading import as_graph_task
+from graphcondense.data.hetero_parts import cut
+from graphcondense.data.hetero_task import HeteroTask
 from graphcondense.data.images import LABEL_BYTES, ImageTask
 from graphcondense.data.interactions import InteractionTask
 from graphcondense.data.task import NodeTask, as_task, read_labelled
 from graphcondense.evaluate.cost import size_of
-from graphcondense.evaluate.reading import as_stored, raw_images, read_graphs
+from graphcondense.evaluate.reading import SmallHetero, as_stored, raw_images, read_graphs
 from graphcondense.ops.select import choose_herding
 from graphcondense.saved.graph_set import GraphSet
 from graphcondense.saved.shown import record_of
@@ -231,3 +234,45 @@ def users_within(real: InteractionTask, budget: int, seed: int) -> sp.csr_matrix
 
 def _users(real: InteractionTask, seed: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return shuffled(torch.arange(real.num_users), seed).numpy()
+
+
+def random_hetero(real: HeteroTask, small: SmallHetero, seed: int) -> HeteroTask:
+    """Random training nodes of each class, as many as ``small`` has, and as many nodes of other
+    types, at random among those that they touch, with the relations between them."""
+    y = small.y[small.rows]
+    counts = torch.bincount(y.argmax(1) if y.dim() == 2 else y, minlength=real.num_classes)
+    order = shuffled(real.train, seed)
+    nodes = of_each(order, real.y[order], counts)
+    return hetero_subgraph(real, nodes, small.graph.counts, seed)
+
+
+def hetero_within(real: HeteroTask, budget: int, seed: int) -> HeteroTask:
+    """Random training nodes and the same share of other types, as many as are stored in ``budget``
+    bytes."""
+    order = shuffled(real.train, seed)
+
+    def first(n: int) -> HeteroTask:
+        return hetero_subgraph(real, order[:n], real.sizes_of(n), seed)
+
+    refuse_small(real.name, "node", first(1).size[2], budget)
+    return first(max(1, longest(len(order), lambda n: first(max(n, 1)).size[2] <= budget)))
+
+
+def hetero_subgraph(
+    real: HeteroTask, nodes: Tensor, counts: Mapping[str, int], seed: int
+) -> HeteroTask:
+    """The subgraph of these target nodes, which are all trained on, and of random nodes of other
+    types, see :func:`~graphcondense.data.hetero_parts.cut`."""
+    rng = torch.Generator().manual_seed(seed)
+    graph = cut(real, nodes, counts, rng)
+    every, none = torch.arange(len(nodes)), nodes[:0]
+    return replace(
+        real,
+        graph=graph,
+        y=real.y[nodes],
+        train=every,
+        val=none,
+        test=none,
+        left_out={},
+        name="random",
+    )

@@ -11,6 +11,7 @@ import torch
 
 from graphcondense.data.kind import kind_of_data
 from graphcondense.kinds.graph import GRAPH
+from graphcondense.kinds.hetero import HETERO
 from graphcondense.kinds.image import IMAGE
 from graphcondense.kinds.kind import AnyProblem, Kind, Measured, Problem, Setting
 from graphcondense.kinds.link import LINK
@@ -29,7 +30,7 @@ __all__ = [
     "problem_of",
 ]
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (NODE, GRAPH, IMAGE, ROWS, LINK)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (NODE, GRAPH, IMAGE, ROWS, HETERO, LINK)}
 """Every kind of data that can be condensed, by name."""
 
 

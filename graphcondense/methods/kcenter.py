@@ -1,4 +1,4 @@
-"""k-center (Sener & Savarese, ICLR 2018), for nodes, graphs and images."""
+"""k-center (Sener & Savarese, ICLR 2018), for nodes, graphs, images and heterogeneous graphs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from graphcondense.domains.coresets import PropagatedNodes, ReadGraphs, SeenImages
+from graphcondense.domains.hetero_coresets import PropagatedHetero
 
 PAPER = "Sener & Savarese, Active Learning for CNNs: A Core-Set Approach, ICLR 2018"
 
@@ -31,6 +32,15 @@ class KCenterGraphs(ReadGraphs):
 @dataclass(frozen=True, kw_only=True)
 class KCenterImages(SeenImages):
     """Training images that leave no other of their class far from the nearest, in pixels."""
+
+    name = "kcenter"
+    paper = PAPER
+    variants: ClassVar = {"k-center": {}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class KCenterHetero(PropagatedHetero):
+    """Nodes that leave no other of their class, or type, far from the nearest, along meta-paths."""
 
     name = "kcenter"
     paper = PAPER

@@ -22,8 +22,12 @@ from graphcondense.domains.coarse import (
     exported,
     never_falling,
     parts_within,
+    room_for_all,
     seeded,
 )
+from graphcondense.domains.hetero import HeteroMethod, HeteroSource, HeteroSynthetic
+from graphcondense.domains.hetero_quotient import grouped, mean_labels, quotient_of
+from graphcondense.domains.hetero_teachers import HeteroTeacher
 from graphcondense.domains.node import NodeSource
 from graphcondense.domains.propagations import SmallGraph, Teaching, learnt, surely_better
 from graphcondense.domains.teachers import Taught, make_unit, unit
@@ -436,3 +440,87 @@ def to_siblings(links: Array, moved: float, x: Array, classes: Array) -> Array:
     np.add.at(out, (nodes, nearest), inside / 2)
     np.add.at(out, (nearest, nodes), inside / 2)
     return out
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuotientHetero(HeteroMethod):
+    """Groups of nodes of every type: their features, their relations, and a teacher's soft labels.
+
+    1. :class:`~graphcondense.domains.hetero_teachers.HeteroTeacher`, two ridge regressions, gives
+       all target nodes soft labels from those of training nodes.
+    2. K-means parts the nodes of each predicted class, in proportion to how many they are, and then
+       the nodes of every other type (:func:`~graphcondense.domains.hetero_quotient.grouped`).
+    3. Groups have the mean features of their members and the mean of their soft labels. A relation
+       between groups has the mean weights that mean aggregation over the real relation gives
+       (:func:`~graphcondense.domains.hetero_quotient.quotient_of`), so that a weighted sum over
+       neighbours in the small graph is what a mean over neighbours is in the real one.
+
+    A budget counts nodes of the target type, labelled or not; every other type gets the same share
+    of its nodes. Validation labels choose a penalty of the teacher.
+
+    Attributes:
+        labels: ``"soft"``, or ``"hard"``: the class of the largest soft label.
+        sharpness: power of soft labels; 1 leaves them, large values make them hard.
+        weight: of features beside soft labels in the clustering.
+        dims: leading singular vectors of features that the clustering sees.
+        cut: weights of relations below it are left out.
+    """
+
+    name = "quotient"
+    family = "clustering"
+    learns = "features, relations and soft labels (of groups of real nodes)"
+    cost = "closed form"
+    chooses = True
+    assigns = True
+
+    labels: Literal["soft", "hard"] = "soft"
+    sharpness: Positive = 1.0
+    weight: NonNegative = 0.5
+    dims: Count = 128
+    cut: NonNegative = 0.01
+
+    def example_bytes(self, real: HeteroSource) -> int:
+        soft = 4 * real.num_classes - 8 if self.labels == "soft" else 0
+        return real.example_bytes + soft
+
+    def sizes(self, real: HeteroSource) -> Tensor:
+        """Groups of each class as if all were equally large; :meth:`solve` parts a budget for all
+        classes by what the teacher predicts."""
+        wanted = room_for_all(self, real)
+        if (n := int(wanted.sum())) > real.num_examples:
+            raise ValueError(
+                f"the budget gives {n} nodes, above the {real.num_examples} of the graph; lower it"
+            )
+        return wanted
+
+    def memory_bytes(self, real: HeteroSource) -> int:
+        """Products of training rows and their inverse; the rows that the clustering sees, twice;
+        soft labels, those of neighbours, and the export."""
+        graph, n, c = real.task.graph, real.num_examples, real.num_classes
+        into, m = len(graph.into(real.task.target)), min(len(real.task.train), 10_000)
+        rows = 8 * n * ((into + 1) * self.dims + c) + 8 * n * c * (2 * into + 3)
+        wide = max(4 * k * m for k in graph.widths.values())
+        whole = 16 * real.task.size[2]
+        size = int(self.sizes(real).sum())
+        return 12 * m * m + wide + rows + whole + 4 * size * self.example_bytes(real)
+
+    def solve(self, real: HeteroSource, rng: Generator) -> Synthetic:
+        sizes, draws, task = self.sizes(real), seeded(rng), real.task
+        taught = HeteroTeacher().teach(real, draws)
+        counts = torch.bincount(torch.from_numpy(taught.soft.argmax(1)), minlength=real.num_classes)
+        if self.per_class is None:
+            total = replace(self, ratio=None, bytes=None, size=None, nodes=int(sizes.sum()))
+            sizes = self.shared(total, real, counts)
+        sizes = torch.minimum(sizes, counts)
+        parts = grouped(real, taught.soft, sizes, self.dims, self.weight, draws)
+        y = mean_labels(parts[task.target], taught.soft, self.sharpness)
+        if self.labels == "hard":
+            y = y.argmax(1)
+        right = (
+            f"right on {taught.score:.1%} of validation nodes"
+            if real.validation
+            else "not validated"
+        )
+        remarks = {"teacher": f"ridge {taught.ridge:g}, {right}"}
+        small = quotient_of(task.graph, parts, self.cut)
+        return HeteroSynthetic(small, task.target, y, parts, remarks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphcondense.domains.coresets import GraphCoreset, ImageCoreset, NodeCoreset, UserCoreset
+from graphcondense.domains.hetero_coresets import HeteroCoreset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,5 +32,12 @@ class RandomImages(ImageCoreset):
 @dataclass(frozen=True, kw_only=True)
 class RandomUsers(UserCoreset):
     """Users, uniformly."""
+
+    name = "random"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomHetero(HeteroCoreset):
+    """Training nodes of each class, uniformly, and of other types nodes that they touch."""
 
     name = "random"

@@ -170,6 +170,10 @@ FORMS = {
         *("images", "a set of images", ("nodes", "bytes")),
         *("the training and validation parts", "training images", "images.png"),
     ),
+    "hetero": Form(
+        *("target nodes", "a heterogeneous graph", ("nodes", "all_nodes", "edges", "bytes")),
+        *("the whole graph", "labelled nodes of the target type", "graph.png"),
+    ),
     "rows": Form(
         *("users", "users by items", ("users", "interactions", "bytes")),
         *("the training part", "users", "items.png"),
@@ -185,6 +189,8 @@ def kind_of_small(small: Any) -> str:
     """The kind of data that a condensed set is of; a list is a set of graphs, a pair images."""
     if hasattr(small, "num_users"):
         return "rows"
+    if hasattr(small, "edge_types"):
+        return "hetero"
     if isinstance(small, list) or hasattr(small, "set"):
         return "graph"
     if type(small).__name__ == "CondensedLinks":

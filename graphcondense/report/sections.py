@@ -622,9 +622,22 @@ def _images(run: Run) -> Values:
     return {"groups": scene.images_of(run), "text": f"{len(run.small.y):,} images, {most}."}
 
 
+def _hetero(run: Run) -> Values:
+    counts = {kind: int(run.small[kind].num_nodes) for kind in run.small.node_types}
+    nodes = ", ".join(f"{n:,} {kind}" for kind, n in counts.items())
+    edges = sum(int(store.num_edges) for store in run.small.edge_stores)
+    return {
+        "text": f"{nodes} nodes; {edges:,} edges of {len(run.small.edge_types):,} relations. Drawn "
+        f"are those between {run.small.target} nodes.",
+        "address": None if run.picture is None else scene.picture_of(run.picture),
+        "alt": f"{run.small.target} nodes of {run.label}",
+    }
+
+
 DRAWN: dict[str, Callable[[Run], Values]] = {
     "graphs": _set_of_graphs,
     "images": _images,
+    "target nodes": _hetero,
     "users": _users,
 }
 """What is shown of a condensed set, by what it is of; that of nodes is drawn by the browser."""

@@ -42,7 +42,15 @@ from graphcondense.saved.compact import bytes_of, check_parts, matrix_of, pack, 
 from graphcondense.saved.condensed_graph import MAPPING, CondensedGraph
 from graphcondense.saved.condensed_graphs import CondensedGraphs
 from graphcondense.saved.condensed_rows import CondensedInteractions
-from graphcondense.saved.forms import FORMS, GRAPH, GRAPHS, USERS, Contents, Small, contents_of
+from graphcondense.saved.forms import (
+    FORMS,
+    GRAPH,
+    GRAPHS,
+    USERS,
+    Contents,
+    Small,
+    contents_of,
+)
 from graphcondense.saved.graph_set import GraphSet
 from graphcondense.saved.paths import path_of
 

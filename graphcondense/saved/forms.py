@@ -8,23 +8,25 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
-from torch_geometric.data import Data
+from torch_geometric.data import Data, HeteroData
 
 from graphcondense.ops.types import Record
 from graphcondense.saved import (
     condensed_graph,
     condensed_graphs,
+    condensed_hetero,
     condensed_links,
     condensed_rows,
 )
 from graphcondense.saved.checks import Tensors
 from graphcondense.saved.condensed_graphs import CondensedGraphs
+from graphcondense.saved.condensed_hetero import CondensedHetero
 from graphcondense.saved.condensed_links import CondensedLinks
 from graphcondense.saved.condensed_rows import CondensedInteractions
 from graphcondense.saved.graph_set import GraphSet
 
-Small: TypeAlias = Data | CondensedGraphs | CondensedInteractions
-"""What is saved: a graph (or images), a set of graphs, or users by items."""
+Small: TypeAlias = Data | CondensedGraphs | CondensedInteractions | CondensedHetero
+"""What is saved: a graph (or images), a set of graphs, users by items, or a heterogeneous graph."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class Form:
         made: such data from tensors, further tensors and a record.
         count: how many examples there are.
         stands: what a card says of so many examples: what they stand for, and what opens.
+        size: nodes and edges of all types, where there are several.
     """
 
     name: str
@@ -79,6 +82,7 @@ class Form:
     made: Callable[[Tensors, Tensors, Record], Small]
     count: Callable[[Tensors], int]
     stands: tuple[str, str]
+    size: Callable[[Tensors], tuple[int, int]] | None = None
 
 
 def contents_of(small: Small | GraphSet) -> Contents:
@@ -173,5 +177,25 @@ LINKS = Form(
     stands=("A small graph whose links stand in for those of a large one", "a PyG Data"),
 )
 
-FORMS = {form.name: form for form in (LINKS, GRAPH, GRAPHS, USERS)}
+HETERO = Form(
+    name="hetero",
+    names=condensed_hetero.NAMES,
+    packed=condensed_hetero.FEATURES,
+    counted=(
+        *("y", *condensed_hetero.FEATURES),
+        *(*condensed_hetero.EDGES, *condensed_hetero.WEIGHTS),
+    ),
+    types=(HeteroData,),
+    parts=condensed_hetero.parts_of_hetero,
+    check=condensed_hetero.check_hetero,
+    made=condensed_hetero.hetero_of,
+    count=lambda tensors: len(tensors["y"]),
+    stands=(
+        "A small heterogeneous graph that stands in for a large one, {} nodes of its target type",
+        "a PyG HeteroData",
+    ),
+    size=condensed_hetero.size_of,
+)
+
+FORMS = {form.name: form for form in (LINKS, GRAPH, GRAPHS, USERS, HETERO)}
 """By name; what is of two types is of the first."""

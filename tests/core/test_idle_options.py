@@ -12,7 +12,7 @@ import graphcondense
 from graphcondense import cli
 from graphcondense.core.engine import Callback
 from graphcondense.run_options import Run
-from tests.cases import toy_graph, toy_graphs, toy_images, toy_rows
+from tests.cases import toy_graph, toy_graphs, toy_hetero, toy_images, toy_rows
 
 QUICK: dict[str, Any] = {"per_class": 1, "progress": False}
 DATA: dict[str, Any] = {
@@ -20,6 +20,7 @@ DATA: dict[str, Any] = {
     "graph": toy_graphs,
     "image": toy_images,
     "rows": toy_rows,
+    "hetero": toy_hetero,
 }
 
 
@@ -88,11 +89,11 @@ def test_nowhere_to_write() -> None:
     refused(f"tensorboard=True {why}", method="doscond-x", tensorboard=True)
 
 
-@pytest.mark.parametrize("kind", ["graph", "image", "rows"])
+@pytest.mark.parametrize("kind", ["graph", "image", "rows", "hetero"])
 def test_a_setting_is_of_one_graph(kind: str) -> None:
     budget = {"nodes": 4, "per_class": None} if kind == "rows" else {}
     own, other = "inductive", "transductive"
-    if kind == "rows":
+    if kind in ("rows", "hetero"):
         own, other = other, own
     why = f"setting='{other}' cannot act: {kind} data have one setting, '{own}'"
     refused(why, DATA[kind](), setting=other, **budget)

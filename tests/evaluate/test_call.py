@@ -20,6 +20,7 @@ from graphcondense.evaluate import (
     Evaluator,
     FitResult,
     GraphEvaluator,
+    HeteroEvaluator,
     ImageEvaluator,
     LinkEvaluator,
     NodeEvaluator,
@@ -73,6 +74,7 @@ def test_every_kind_is_found_by_its_data() -> None:
         "image": ImageEvaluator,
         "rows": RowsEvaluator,
         "link": LinkEvaluator,
+        "hetero": HeteroEvaluator,
     }
     assert kinds == EVALUATORS
     assert all(issubclass(one, Evaluator) for one in kinds.values())

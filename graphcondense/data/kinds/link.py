@@ -16,7 +16,7 @@ LINK = register(
         check=as_links,
         load=load_links,
         options=frozenset({"seed", "normalize"}),
-        place=4,
+        place=5,
         table=KNOWN_LINKS,
     )
 )

@@ -1,0 +1,199 @@
+"""Heterogeneous graphs as methods see them, and finished small ones.
+
+A budget counts nodes of the target type, which has classes. Every other type gets the same share of
+its nodes, at least one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Generator, Tensor, nn
+
+from graphcondense.core.method import Method
+from graphcondense.core.types import Batch, Synthetic
+from graphcondense.data.hetero_parts import Ids
+from graphcondense.data.hetero_task import HeteroTask, fill
+from graphcondense.ops.budget import Budget
+from graphcondense.ops.coarsen import few_dimensions
+from graphcondense.ops.hetero import HeteroGraph, Rows
+
+if TYPE_CHECKING:
+    from graphcondense.saved.condensed_hetero import CondensedHetero
+
+Array: TypeAlias = "npt.NDArray[np.floating]"
+
+EDGE_BYTES = 20
+"""Of a weighted edge as it is stored: two int64 and a float32."""
+
+
+@dataclass
+class HeteroSource:
+    """Training nodes of the target type by class, and the whole graph around them.
+
+    Args:
+        task: without labels that methods must not see.
+        device: where batches go.
+
+    Attributes:
+        num_classes: of the target type.
+        num_examples: its nodes, labelled or not.
+        counts: training nodes of each class ``[C]``.
+        members: which they are.
+        validation: validation nodes and their classes; ``None`` without any.
+    """
+
+    task: HeteroTask
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    kind = "hetero"
+
+    def __post_init__(self) -> None:
+        task = self.task
+        self.num_classes, self.num_examples = task.num_classes, task.num_nodes
+        classes = task.y[task.train]
+        self.members = [task.train[classes == c] for c in range(self.num_classes)]
+        self.counts = torch.tensor([len(m) for m in self.members])
+        self.validation = (task.val, task.y[task.val]) if len(task.val) else None
+
+    @property
+    def example_bytes(self) -> int:
+        """Of a target node with a class, and of the nodes of other types that come with it, edges
+        apart; a type of few nodes counts one to each."""
+        widths = self.task.graph.widths
+        return 8 + round(sum(4 * widths[k] * max(1.0, s) for k, s in self.task.shares.items()))
+
+    @property
+    def pair_bytes(self) -> int:
+        """Bytes that the relations may take for a pair of target nodes."""
+        shares = {kind: max(1.0, share) for kind, share in self.task.shares.items()}
+        both = (shares[source] * shares[end] for source, _, end in self.task.graph.relations)
+        return 2 * EDGE_BYTES * math.ceil(sum(both))
+
+    def batch(
+        self, c: int | None = None, size: int | None = None, rng: Generator | None = None
+    ) -> Batch:
+        """Raw features of training nodes, dense ``[m, d]``, and their classes."""
+        nodes = self.task.train if c is None else self.members[c]
+        if size is not None and size < len(nodes):
+            nodes = nodes[torch.randperm(len(nodes), generator=rng)[:size]]
+        rows = self.task.graph.x[self.task.target][nodes.numpy()]
+        dense = rows if isinstance(rows, np.ndarray) else rows.toarray()
+        x = torch.from_numpy(np.ascontiguousarray(dense)).to(self.device)
+        return Batch((x,), self.task.y[nodes].to(self.device))
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeteroMethod(Method[HeteroSource]):
+    """What all methods for heterogeneous graphs share."""
+
+    kind = "hetero"
+
+    def shared(self, budget: Budget, real: HeteroSource, counts: Tensor | None = None) -> Tensor:
+        """Nodes of the target type by class; how many edges they may have depends on the data."""
+        return budget.allocate(
+            real.counts if counts is None else counts,
+            real.num_examples,
+            example_bytes=self.example_bytes(real),
+            pair_bytes=real.pair_bytes,
+        )
+
+
+class HeteroSynthetic(Synthetic):
+    """A finished small heterogeneous graph; nothing is learnt.
+
+    Args:
+        graph: its features and relations.
+        target: the type with labels.
+        y: classes ``[n]`` int64, or soft labels ``[n, C]`` float32.
+        assignment: by type, the node that stands for each real one ``[N]``, -1 for none.
+        remarks: what the record says besides.
+    """
+
+    def __init__(
+        self,
+        graph: HeteroGraph,
+        target: str,
+        y: Tensor,
+        assignment: Mapping[str, Ids] | None = None,
+        remarks: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__()
+        self.graph, self.target, self.y = graph, target, y
+        self.assignment, self.remarks = dict(assignment or {}), dict(remarks or {})
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        return {}
+
+    def batch(self, c: int | None = None) -> Batch:
+        rows = self.graph.x[self.target]
+        dense = rows if isinstance(rows, np.ndarray) else rows.toarray()
+        return Batch((torch.from_numpy(dense),), self.y)
+
+    def batches(self) -> list[Batch]:
+        return [self.batch()]
+
+    def export(self) -> CondensedHetero:
+        """A PyG ``HeteroData``, see
+        :class:`~graphcondense.saved.condensed_hetero.CondensedHetero`."""
+        from graphcondense.saved.condensed_hetero import CondensedHetero
+
+        out = CondensedHetero()
+        fill(out, self.graph)
+        out[self.target].y = self.y.clone()
+        out[self.target].train_mask = torch.ones(len(self.y), dtype=torch.bool)
+        for kind, group in self.assignment.items():
+            out[kind].assignment = torch.from_numpy(group.astype(np.int64))
+        return out
+
+
+def unit(rows: Rows) -> Rows:
+    """Rows divided by their length; rows of zeros stay, and sparse rows sparse."""
+    if isinstance(rows, np.ndarray):
+        length = np.sqrt(np.square(rows).sum(1, keepdims=True))
+        dense: Array = rows / np.where(length > 0, length, 1)
+        return dense.astype(np.float32, copy=False)
+    length = np.sqrt(np.asarray(rows.multiply(rows).sum(1)).ravel())
+    out = rows.multiply((1 / np.where(length > 0, length, 1))[:, None]).tocsr()
+    return out.astype(np.float32)
+
+
+def path_rows(
+    graph: HeteroGraph, hops: int, dims: int, draws: np.random.Generator
+) -> dict[str, Array]:
+    """What nodes of each type hear along meta-paths of at most ``hops`` relations, float32.
+
+    A hop puts the unit rows of a node beside those that each relation brings it as means over
+    neighbours; before the next hop, they are taken to their ``dims`` leading singular vectors.
+    With no hop these are the features, in so many dimensions.
+
+    Args:
+        graph: features and relations.
+        hops: length of the meta-paths.
+        dims: of the rows that a relation brings.
+        draws: of the randomised decompositions.
+    """
+    rows = {kind: few(x, dims, draws) for kind, x in graph.x.items()}
+    for hop in range(hops):
+        if hop:
+            rows = {kind: few(x, dims, draws) for kind, x in rows.items()}
+        rows = {kind: heard(graph, rows, kind) for kind in rows}
+    return rows
+
+
+def few(x: Rows, dims: int, draws: np.random.Generator) -> Array:
+    """Rows in their leading singular vectors, float32; few rows span no more."""
+    wanted = min(dims, max(x.shape[0] - 1, 1))
+    return few_dimensions(x, wanted, draws).astype(np.float32)
+
+
+def heard(graph: HeteroGraph, rows: Mapping[str, Array], kind: str) -> Array:
+    """Unit rows of the nodes of a type, and beside them those that each relation brings."""
+    brought = [graph.means[relation] @ rows[relation[0]] for relation in graph.into(kind)]
+    return np.hstack([np.asarray(unit(part)) for part in (rows[kind], *brought)])
