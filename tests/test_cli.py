@@ -285,7 +285,7 @@ def test_kind_of_data_by_name(capsys: pytest.CaptureFixture[str]) -> None:
         ("condense random --data digits --resume --overwrite", "give one of them"),
         ("condense random --config no.yaml", "cannot read no.yaml"),
         ("evaluate nothing", "there is no file or folder nothing"),
-        ("methods --kind nod", "there are graph, image, node"),
+        ("methods --kind nod", "there are graph, hetero, image"),
         ("condense gcond --data MUTAG --per-class 2", "unknown method 'gcond' for graph data"),
         ("condense random --data MUTAG --split public", "MUTAG has stratified"),
         ("condense random --data no.pt --per-class 1", "there is no file no.pt"),

@@ -27,7 +27,9 @@ from graphcondense.core.method import REGISTRY
 from graphcondense.data import open_small
 from graphcondense.evaluate.comparison import compare
 from graphcondense.evaluate.graphs import GraphTraining
+from graphcondense.evaluate.hetero import HeteroTraining
 from graphcondense.evaluate.images import ImageTraining
+from graphcondense.evaluate.links import LinkTraining
 from graphcondense.evaluate.nodes import Training
 from graphcondense.evaluate.rows import RowsTraining
 from graphcondense.methods import find_method, methods
@@ -48,7 +50,10 @@ OWN = (
     listing.Listed,
     export_cli.Target,
 )
-TRAININGS = (Training, GraphTraining, ImageTraining, RowsTraining)
+TRAININGS = (
+    *(Training, GraphTraining, ImageTraining, RowsTraining),
+    *(HeteroTraining, LinkTraining),
+)
 BEHIND = {
     "evaluate": (graphcondense.evaluate.evaluate, *TRAININGS, open_small),
     "continual": (uses.learn_continually, Training, condense),

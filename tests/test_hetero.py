@@ -439,14 +439,17 @@ def test_a_record_stays_with_copies(small: CondensedHetero) -> None:
     assert "CondensedHetero(quotient, 12 nodes" in repr(small)
 
 
-def test_pygs_loaders_and_models_run_on_it(small: CondensedHetero) -> None:
-    """HGTLoader and NeighborLoader, ``to_hetero``, and weights in ``GraphConv``."""
+def test_pygs_loaders_run_on_it(small: CondensedHetero) -> None:
     if not _samples():
         pytest.skip("PyG samples neighbours with pyg-lib or torch-sparse")
     nodes = ("paper", small["paper"].train_mask)
     hgt = next(iter(HGTLoader(small, [8, 8], nodes, batch_size=4)))
     near = next(iter(NeighborLoader(small, [4, 4], nodes, batch_size=4)))
     assert hgt["paper"].batch_size == near["paper"].batch_size == 4
+
+
+def test_pygs_models_run_on_it(small: CondensedHetero) -> None:
+    """``to_hetero``, and weights in ``GraphConv``."""
 
     class Net(nn.Module):
         def __init__(self) -> None:

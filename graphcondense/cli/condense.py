@@ -177,7 +177,7 @@ def forms_of(method: str) -> dict[str, type[Method]]:
         ValueError: an unknown method, with the nearest known ones.
 
     >>> sorted(forms_of("k-center")), sorted(forms_of("gcond-x"))
-    (['graph', 'image', 'node'], ['node'])
+    (['graph', 'hetero', 'image', 'link', 'node'], ['node'])
     """
     from graphcondense.methods import all_methods, find_method
 

@@ -209,7 +209,7 @@ def split_links(
 
     >>> import graphcondense
     >>> split_links(graphcondense.data.load("digits"))
-    LinkTask(digits: 1,797 nodes, 64 features, 10,562/621/1,242 links to train/validate/test)
+    LinkTask(digits: 1,797 nodes, 64 features, 10,488/617/1,234 links to train/validate/test)
     """
     for what, share in (("val", val), ("test", test)):
         if not 0 <= share < 1:

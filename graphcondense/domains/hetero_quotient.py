@@ -103,8 +103,8 @@ def quotient_of(graph: HeteroGraph, parts: Parts, cut: float) -> HeteroGraph:
 def trimmed(matrix: sp.csr_matrix, cut: float) -> sp.csr_matrix:
     """Rows without entries below ``cut``, but for the largest, raised to the sum that they had.
 
-    >>> trimmed(sp.csr_matrix([[0.5, 0.3, 0.2], [0.1, 0.0, 0.0]]), 0.25).toarray().round(3).tolist()
-    [[0.625, 0.375, 0.0], [0.1, 0.0, 0.0]]
+    >>> trimmed(sp.csr_matrix([[0.5, 0.25, 0.25], [2.0, 0.0, 0.0]]), 0.3).toarray().tolist()
+    [[1.0, 0.0, 0.0], [2.0, 0.0, 0.0]]
     """
     out = sp.csr_matrix(matrix, dtype=np.float64, copy=True)
     before = np.asarray(out.sum(1)).ravel()

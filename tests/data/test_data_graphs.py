@@ -243,7 +243,7 @@ def test_rows_of_all_sets(data_root, tmp_path) -> None:
     assert len({tuple(row) for row in rows}) == 1  # the same columns in all
     own = len(nodes.KNOWN), len(graphs.KNOWN_GRAPHS)
     assert [row["kind"] for row in rows][: sum(own)] == ["node"] * own[0] + ["graph"] * own[1]
-    assert {row["kind"] for row in rows[sum(own) :]} == {"image", "rows", "hetero"}
+    assert {row["kind"] for row in rows[sum(own) :]} == {"image", "rows", "hetero", "link"}
     assert {row["name"]: row["graphs"] for row in rows}["ogbg-molpcba"] == 437_929
     assert {row["graphs"] for row in rows if row["kind"] == "node"} == {1}
     keys = [k for known in (*nodes.KNOWN, *graphs.KNOWN_GRAPHS) for k in known.spellings()]

@@ -162,7 +162,7 @@ def test_the_bare_scores_refuse_one_label():
 
 
 def test_names_of_scores():
-    assert tuple(SCORES) == (*METRICS, "ndcg@10")
+    assert tuple(SCORES) == (*METRICS, "ndcg@10", "mrr")
     assert {m for m in METRICS if not SCORES[m].larger_is_better} == {"rmse", "mae"}
     assert SCORES["rocauc"].unit == "ROC-AUC, %"
     assert SCORES["rmse"].unit == "RMSE (lower is better)"

@@ -150,7 +150,7 @@ def test_a_method_of_a_user_is_not_measured() -> None:
         ({"data": "cora"}, "give goal="),
         (
             {"goal": "fast", "kind": "nodes"},
-            "kind='nodes'; there are graph, image, link",
+            "kind='nodes'; there are graph, hetero, image",
         ),
     ],
 )

@@ -140,7 +140,9 @@ def test_errors(task: GraphTask) -> None:
         graphcondense.condense(task, "random", per_class=17)
     with pytest.raises(ValueError, match="unknown method 'gcond' for graph data"):
         graphcondense.condense(task, "gcond", per_class=1)
-    with pytest.raises(ValueError, match="RandomNodes is for node data, and these are graph data"):
+    with pytest.raises(
+        ValueError, match="RandomNodes is for node and link data, and these are graph data"
+    ):
         graphcondense.condense(task, build("random", "node", nodes=3))
     with pytest.raises(ValueError, match="this one is empty"):
         graphcondense.condense([], "random", per_class=1)

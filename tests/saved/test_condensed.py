@@ -840,7 +840,7 @@ def test_broken_rows_are_told(tmp_path, change, message):
         ({"columns": {"x": True}}, "x has no number of columns"),
         ({"columns": {}}, "x has no number of columns in the file's header, got None"),
         ({"columns": [9]}, "its header must say a kind"),
-        ({"kind": "node"}, r"must say a kind \(graph, graphs, users, hetero\).* got node"),
+        ({"kind": "node"}, r"must say a kind \(links, graph, graphs, users, hetero\).* got node"),
         ({"kind": ["graph"]}, "must say a kind"),
         ({"kind": "graphs"}, "node_ptr is missing|y|edge_ptr"),
         ({"kind": "users"}, "row_ptr is missing"),
