@@ -310,6 +310,21 @@ def test_ranks_are_ogb_s(shared: bool) -> None:
         torch.testing.assert_close(ours, told[f"hits@{k}_list"].double().mean())
 
 
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_score_that_is_no_number_ranks_last(shared: bool) -> None:
+    """OGB's evaluator gives a model that has diverged the best score there is."""
+    z = torch.ones(6, 2)
+    z[0] = torch.nan
+    ends = torch.tensor([[0, 1], [1, 2]])
+    wrong = torch.tensor([[3, 4, 5], [3, 4, 0]])
+    links = Links(ends, tails=wrong)
+    if shared:
+        links = Links(ends, pairs=torch.tensor([[3, 4, 5], [4, 5, 0]]))
+    ranks = ranks_of(z, links).tolist()
+    assert ranks[0] == 4
+    assert ranks[1] == 3  # the mean of 2 and 4: two wrong links are equal, NaN is above
+
+
 def test_the_loss_is_that_of_the_real_graph_with_its_groups_vectors() -> None:
     """By hand: all real links against all real pairs, each node with its group's vector."""
     rng = np.random.default_rng(0)

@@ -338,7 +338,8 @@ def _score(z: Tensor, head: Tensor, tail: Tensor) -> Tensor:
 
 def ranks_of(z: Tensor, links: Links) -> Tensor:
     """The rank of each link among its wrong ones ``[m]``, from 1; of equal scores the mean of the
-    best and the worst rank, as OGB's evaluator has it.
+    best and the worst rank, as OGB's evaluator has it. A score that is NaN, as a model's that has
+    diverged, ranks last; OGB's evaluator ranks it first.
 
     Args:
         z: vectors of all nodes ``[N, k]``.
@@ -352,10 +353,12 @@ def ranks_of(z: Tensor, links: Links) -> Tensor:
     ends = links.ends.to(z.device)
     right = _score(z, *ends)
     if links.pairs is not None:
-        wrong = _score(z, *links.pairs.to(z.device)).sort().values
+        wrong = _score(z, *links.pairs.to(z.device))
+        wrong = wrong.where(~wrong.isnan(), torch.inf).sort().values
         above = len(wrong) - torch.searchsorted(wrong, right, right=True)
         as_high = len(wrong) - torch.searchsorted(wrong, right)
-        return 1 + (above + as_high).double() / 2
+        rank = 1 + (above + as_high).double() / 2
+        return rank.where(~right.isnan(), torch.full_like(rank, 1.0 + len(wrong)))
     assert links.tails is not None  # Links has one or the other
     rows = max(1, BLOCK // (links.wrong * z.shape[1]))
     out = []
@@ -363,7 +366,8 @@ def ranks_of(z: Tensor, links: Links) -> Tensor:
         tails = links.tails[i : i + rows].to(z.device)
         wrong = (z[tails] @ z[ends[0, i : i + rows]].unsqueeze(2)).squeeze(2)
         mine = right[i : i + rows, None]
-        out.append(1 + ((wrong > mine).sum(1) + (wrong >= mine).sum(1)).double() / 2)
+        # Not below, not at most: what is compared with NaN counts as above.
+        out.append(1 + ((~(wrong <= mine)).sum(1) + (~(wrong < mine)).sum(1)).double() / 2)
     return torch.cat(out)
 
 
