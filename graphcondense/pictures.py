@@ -19,7 +19,7 @@ from torch import Tensor
 from graphcondense.evaluate.metrics import SCORES, Score
 from graphcondense.ops.figures import COLOURS, FAINT, INK, MARKERS, new_figure, plain, saved
 from graphcondense.ops.json import read_json_lines
-from graphcondense.saved.shown import counted, record_of
+from graphcondense.saved.shown import counted, labels_of, record_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -191,14 +191,15 @@ def draw_graph(small: Data, path: str | Path | None = None) -> Figure:
     shown = f" ({len(pairs):,} strongest pairs drawn)" if len(pairs) < joined else ""
     how = "" if edges else "; first two principal components"
     ax.set_title(f"{len(y):,} nodes, {edges:,} edges{shown}{how}", fontsize=9, color=INK)
-    figure.legend(title="class", ncols=columns, fontsize=9, columnspacing=0.8, **LEGEND)
+    if classes.max() >= 0:
+        figure.legend(title="class", ncols=columns, fontsize=9, columnspacing=0.8, **LEGEND)
     return saved(figure, path)
 
 
 def _layout(small: Data) -> tuple[Pairs, Places, Places, Pairs, int]:
     """The strongest pairs ``[m, 2]`` with their shares of the greatest weight ``[m]``, places and
     classes of the nodes ``[n, 2]``, ``[n]``, and how many pairs are joined in all."""
-    y = classes_of(small.y).numpy()
+    y = classes_of(labels_of(small)).numpy()
     pairs, weight = undirected(small)
     kept = np.argsort(-weight, kind="stable")[: EDGES_A_NODE * len(y)]
     strength = weight[kept] / max(weight.max(initial=0.0), 1e-12)

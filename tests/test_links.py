@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ from torch_geometric.nn import GCNConv
 from torch_geometric.transforms import RandomLinkSplit
 
 import graphcondense
+from graphcondense import cli
 from graphcondense.data import as_links, graph_hash, split_links
 from graphcondense.data.link_task import Links, LinkTask, wrong_tails
 from graphcondense.domains.coarse import grouped_links
@@ -438,3 +440,24 @@ def test_cora_s_links_from_81_nodes(data_root: Path) -> None:
     )
     assert found > floor + 0.2
     assert found > 0.9 * whole
+
+
+def test_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cli.main(["condense", "convmatch", "--data", "digits-links", "--nodes", "20", "--out", "run"])
+    asked = ["--models", "GCN", "--seeds", "1", "--epochs", "5", "--json", "out.json"]
+    cli.main(["evaluate", "run", *asked])
+    assert "MRR in % on 1,234 test links" in capsys.readouterr().out
+    labels = {row["label"] for row in json.loads(Path("out.json").read_text())["rows"]}
+    assert {"convmatch", "random", "whole"} <= labels
+    assert Path("run/graph.png").is_file()
+    cli.main(["report", "run"])
+    page = next(Path("run").glob("*.html")).read_text()
+    assert "20 nodes, " in page
+    assert "of all edge weight joins nodes of one class" not in page
+    cli.main(["show", "run"])
+    assert "convmatch" in capsys.readouterr().out
+    assert cli.main(["properties", "run"]) == 2
+    assert "works on runs of one graph" in capsys.readouterr().err

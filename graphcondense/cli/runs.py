@@ -14,7 +14,7 @@ from jsonargparse import Namespace
 from graphcondense.cli.flags import Flags, Parser, Where, kind_of, parse, where_of
 from graphcondense.cli.folders import Config
 from graphcondense.cli.text import is_main, note, say, tell, warn
-from graphcondense.saved.shown import record_of
+from graphcondense.saved.shown import labels_of, record_of
 
 if TYPE_CHECKING:
     from graphcondense.evaluate.result import Result
@@ -198,7 +198,7 @@ def _count(small: Any) -> int:
     """How many examples a condensed set has."""
     if isinstance(small, list) or hasattr(small, "set") or hasattr(small, "num_users"):
         return len(small)
-    return len(small[1]) if isinstance(small, tuple) else len(small.y)
+    return len(small[1]) if isinstance(small, tuple) else len(labels_of(small))
 
 
 def need_one_graph(where: Where, command: str) -> None:

@@ -164,11 +164,11 @@ FEW, WIDE = 5, 100
 
 def _stands_for(small: Any, record: Mapping[str, object]) -> list[str]:
     """What the first condensed nodes stand for; nothing where nobody says."""
-    from graphcondense.saved.shown import EXAMPLE_HEAD, class_words, example_rows
+    from graphcondense.saved.shown import EXAMPLE_HEAD, class_words, example_rows, labels_of
 
     if not record.get("examples"):
         return []
-    if not (rows := example_rows(record, class_words(small.y, record))):
+    if not (rows := example_rows(record, class_words(labels_of(small), record))):
         return []
     node, group, near = EXAMPLE_HEAD
     short = [

@@ -13,6 +13,7 @@ from graphcondense.ops.fields import brief
 from graphcondense.ops.json import read_json_file, read_json_lines
 from graphcondense.ops.types import Record
 from graphcondense.report.values import Values, is_number, mapping
+from graphcondense.saved.shown import labels_of
 
 EVALUATION = "evaluation.json"
 
@@ -80,7 +81,7 @@ class Run:
     @property
     def count(self) -> int:
         """How many there are."""
-        return len(self.small) if self.unit == "users" else len(self.small.y)
+        return len(self.small) if self.unit == "users" else len(labels_of(self.small))
 
     @property
     def size(self) -> str:

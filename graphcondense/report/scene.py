@@ -29,7 +29,7 @@ from graphcondense.pictures import (
 from graphcondense.report.merge import Group, better
 from graphcondense.report.runs import Run
 from graphcondense.report.values import is_number, number
-from graphcondense.saved.shown import counted
+from graphcondense.saved.shown import counted, labels_of
 
 MOST_NODES = 1500  # of a graph that is drawn; a browser moves so many with ease
 MOST_POINTS = 300  # of a curve: about as many as one can see
@@ -79,7 +79,7 @@ def graph_scene(run: Run) -> GraphScene:
         ``pairs``: how many pairs of nodes are joined.
     """
     small = run.small
-    y = classes_of(small.y).numpy()
+    y = classes_of(labels_of(small)).numpy()
     pairs, weight = undirected(small)
     near: list[list[tuple[float, int]]] = [[] for _ in y]
     for (i, j), w in zip(pairs.tolist(), weight.tolist(), strict=True):

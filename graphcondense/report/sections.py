@@ -43,7 +43,7 @@ from graphcondense.report.values import (
     share,
     written,
 )
-from graphcondense.saved.shown import EXAMPLE_HEAD, class_words, example_rows
+from graphcondense.saved.shown import EXAMPLE_HEAD, class_words, example_rows, labels_of
 
 LEVELS = 32  # of the heat map's colours
 MOST_EXAMPLES = 200  # condensed nodes whose examples are listed
@@ -543,7 +543,7 @@ def condensed(runs: Sequence[Run], key: Key) -> tuple[Section, dict[str, scene.G
 
 
 def _graph(name: str, run: Run, drawn: scene.GraphScene) -> Values:
-    edges, total = int(run.small.edge_index.shape[1]), len(run.small.y)
+    edges, total = int(run.small.edge_index.shape[1]), len(run.small.x)
     nodes = drawn["nodes"]
     texts = [f"{total:,} nodes, {edges:,} edges."]
     if len(nodes) < total:
@@ -559,7 +559,7 @@ def _graph(name: str, run: Run, drawn: scene.GraphScene) -> Values:
                 f"Drawn are the {len(drawn['edges']):,} strongest of {drawn['pairs']:,} joined "
                 "pairs."
             )
-        if drawn["within"] is not None:
+        if drawn["within"] is not None and run.small.y is not None:
             texts.append(f"{share(drawn['within'])} of all edge weight joins nodes of one class.")
         texts.append("Larger nodes have more weight on their edges.")
     classes = sorted({node[3] for node in nodes})
@@ -573,7 +573,8 @@ def _graph(name: str, run: Run, drawn: scene.GraphScene) -> Values:
     return {
         "name": name,
         "classes": list(zip(classes, symbols, strict=True)),
-        "label": f"Condensed graph of {run.label}: {total:,} nodes in {named} classes",
+        "label": f"Condensed graph of {run.label}: {total:,} nodes"
+        + (f" in {named} classes" if named else ""),
         "text": " ".join(texts),
         "examples": _examples(run),
     }
@@ -581,7 +582,7 @@ def _graph(name: str, run: Run, drawn: scene.GraphScene) -> Values:
 
 def _examples(run: Run) -> Markup | None:
     """What each condensed node stands for; ``None`` where the record does not say."""
-    words = class_words(run.small.y, run.record)
+    words = class_words(labels_of(run.small), run.record)
     if not (rows := example_rows(run.record, words)):
         return None
     by = mapping(run.record.get("examples")).get("by", "nearest to it")

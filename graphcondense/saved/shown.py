@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from graphcondense.saved.paths import path_of
 
@@ -148,6 +148,18 @@ def printable(text: str) -> str:
 
 EXAMPLE_HEAD = ("node", "class", "nearest real nodes")
 """Of the table of :func:`example_rows`."""
+
+
+def labels_of(small: Any) -> Tensor:
+    """Labels of the nodes of a condensed graph; -1 for all where it has none, as one of links.
+
+    >>> import torch
+    >>> from torch_geometric.data import Data
+    >>> labels_of(Data(x=torch.zeros(2, 1))).tolist()
+    [-1, -1]
+    """
+    y: Tensor | None = small.y
+    return small.x.new_full((len(small.x),), -1).long() if y is None else y
 
 
 def class_words(y: Tensor, record: Mapping[str, object]) -> list[str]:
