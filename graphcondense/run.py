@@ -439,8 +439,12 @@ def update(small: S, data: object, *, callbacks: Sequence[Callback] = (), **opti
         name, kind_named(record["kind"]).name, **{**record["hyperparameters"], **asked, **chosen}
     )
     if not method.updates():
-        able = [n for (n, _), cls in all_methods().items() if cls.updates()]
-        raise ValueError(f"{name} cannot update a condensed set; {', '.join(able)} can")
+        kind = record["kind"]
+        able = [n for (n, of), cls in all_methods().items() if cls.updates() and of == kind]
+        raise ValueError(
+            f"{name} cannot update a condensed set; of the methods for {kind} data "
+            f"{', '.join(able) or 'none'} can: condense anew"
+        )
     with fixed_order(run.deterministic, device_of(run)):
         run = _with_limit_of(data, run)
         refuse_whole(type(method), name, run)

@@ -135,7 +135,8 @@ def refuse_unnested(method: Method, name: str, sizes: Sequence[int]) -> None:
         ]
         raise ValueError(
             f"sizes={brief(sizes)}: {name} makes one size a run; of the methods for {method.kind} "
-            f"data {', '.join(able) or 'none'} can make several: give one size, or another method"
+            f"data {', '.join(able) or 'none'} can make several: give one size"
+            f"{', or another method' if able else ' a run'}"
         )
 
 

@@ -195,8 +195,8 @@ def test_the_layer_is_pygs_in_double_precision() -> None:
         widths = (task.graph.widths[relation[0]], task.graph.widths["paper"])
         conv = SAGEConv(widths, 4, aggr="mean").double()
         conv.lin_l.weight.data = layer.heard[named(relation)].weight.data.clone()
-        conv.lin_l.bias.data = layer.own["paper"].bias.data / len(into)
-        conv.lin_r.weight.data = layer.own["paper"].weight.data / len(into)
+        conv.lin_l.bias.data = layer.own[named("paper")].bias.data / len(into)
+        conv.lin_r.weight.data = layer.own[named("paper")].weight.data / len(into)
         convs[relation] = conv
     theirs = HeteroConv(convs, aggr="sum")
     x = {k: torch.from_numpy(v).double().requires_grad_() for k, v in task.graph.x.items()}
@@ -224,11 +224,12 @@ def test_attention_is_pygs_where_weights_are_one() -> None:
         layer.compare[named(relation)].weight.data.normal_()
         layer.send[named(relation)].weight.data.normal_()
     for i, kind in enumerate(conv.kqv_lin.lins):
-        parts = [layer.keys[kind], layer.queries[kind], layer.values[kind]]
+        name = named(kind)
+        parts = [layer.keys[name], layer.queries[name], layer.values[name]]
         conv.kqv_lin.lins[kind].weight.data = torch.cat([p.weight.data for p in parts])
         conv.kqv_lin.lins[kind].bias.data = torch.cat([p.bias.data for p in parts])
-        conv.out_lin.lins[kind].weight.data = layer.outs[kind].weight.data.clone()
-        conv.out_lin.lins[kind].bias.data = layer.outs[kind].bias.data.clone()
+        conv.out_lin.lins[kind].weight.data = layer.outs[name].weight.data.clone()
+        conv.out_lin.lins[kind].bias.data = layer.outs[name].bias.data.clone()
         conv.skip[kind].data.fill_(50.0)  # no residual: the layer's is taken off below
         assert i < 3
     number = {relation: i for i, relation in enumerate(data.edge_types)}
@@ -446,6 +447,19 @@ def test_pygs_loaders_run_on_it(small: CondensedHetero) -> None:
     hgt = next(iter(HGTLoader(small, [8, 8], nodes, batch_size=4)))
     near = next(iter(NeighborLoader(small, [4, 4], nodes, batch_size=4)))
     assert hgt["paper"].batch_size == near["paper"].batch_size == 4
+
+
+@pytest.mark.parametrize("name", ["items", "values", "a.b", "type"])
+def test_types_may_be_called_as_methods_are(name: str) -> None:
+    """Names that modules of torch cannot have."""
+    data = HeteroData()
+    source = toy_hetero()
+    data[name].update(source["paper"].to_dict())
+    data[name, "cites", name].edge_index = source["paper", "cites", "paper"].edge_index
+    small = graphcondense.condense(data, nodes=9, dims=8, progress=False)
+    for model in ("RGCN", "HGT", "PathMLP"):
+        evaluator = HeteroEvaluator(data, epochs=2, hidden=8)
+        assert evaluator.score(small, model, seeds=1) > 0
 
 
 def test_pygs_models_run_on_it(small: CondensedHetero) -> None:

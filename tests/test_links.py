@@ -84,8 +84,12 @@ def test_the_split_follows_its_seed() -> None:
     ("options", "message"),
     [
         ({"val": 0.5, "test": 0.5}, "leave no links to learn"),
-        ({"test": -0.1}, "must be a share of the links"),
-        ({"negatives": 0}, "at least one wrong link"),
+        ({"test": -0.1}, "test=-0.1 must be"),
+        ({"val": "x"}, "val='x'"),
+        ({"negatives": 0}, "negatives=0 must be at least 1"),
+        ({"negatives": 2.5}, "negatives=2.5"),
+        ({"seed": -1}, "seed=-1 must be at least 0"),
+        ({"features": "degree"}, "data.x is there"),
     ],
 )
 def test_bad_shares_are_refused(options: dict[str, Any], message: str) -> None:
@@ -99,6 +103,28 @@ def test_a_graph_without_links_is_refused() -> None:
         split_links(loops)
     with pytest.raises(ValueError, match="data has no edges"):
         split_links(Data(x=torch.ones(3, 2)))
+
+
+@pytest.mark.parametrize("data", [None, "cora", torch.ones(3, 2), [Data()]])
+def test_what_is_no_graph_is_refused(data: Any) -> None:
+    with pytest.raises(ValueError, match="links are of one graph"):
+        split_links(data)
+
+
+def test_features_are_made_of_training_links_alone() -> None:
+    data = toy_graph(seed=3)
+    bare = Data(edge_index=data.edge_index, num_nodes=data.num_nodes)
+    with pytest.raises(ValueError, match=r"data\.x is missing.*features='degree'"):
+        split_links(bare)
+    task = split_links(bare, features="degree", test=0.4)
+    degree = np.asarray(task.adj.sum(1)).ravel()
+    column = np.where(degree > 0, np.floor(np.log2(np.maximum(degree, 1))) + 1, 0)
+    assert (task.x_array.argmax(1) == column).all()
+    seen = graphcondense.data.as_task(
+        Data(edge_index=data.edge_index, y=data.y, train_mask=data.train_mask), features="degree"
+    )
+    with pytest.raises(ValueError, match="were made of all edges"):
+        split_links(seen)
 
 
 def random_link_split(**options: Any) -> tuple[Data, Data, Data]:
@@ -154,6 +180,26 @@ def test_what_is_wrong_with_a_split_is_said() -> None:
         as_links((train, val, test))
     with pytest.raises(ValueError, match="has no split of links"):
         as_links(toy_graph())
+    train, val, test = random_link_split()
+    val.edge_label = val.edge_label.float()
+    val.edge_label[0] = torch.nan
+    with pytest.raises(ValueError, match="has NaN"):
+        as_links((train, val, test))
+    val.edge_label[:] = 0
+    with pytest.raises(ValueError, match="wrong links alone"):
+        as_links((train, val, test))
+    train, val, test = random_link_split()
+    test.x = test.x[:-1]
+    with pytest.raises(ValueError, match="give one graph's"):
+        as_links((train, val, test))
+    train, val, test = random_link_split()
+    once = len(as_links((train, val, test)).val)
+    val.edge_label_index = torch.cat([val.edge_label_index, val.edge_label_index.flip(0)], 1)
+    val.edge_label = val.edge_label.repeat(2)
+    assert len(as_links((train, val, test)).val) == once
+    val.edge_label_index[:, 0] = 5
+    with pytest.raises(ValueError, match="the loop 5 - itself"):
+        as_links((train, val, test))
 
 
 class Published(list[Data]):
@@ -195,6 +241,19 @@ def test_ogb_s_splits_are_read() -> None:
     again = as_links(Published(data, sources))  # type: ignore[arg-type]
     assert again.test.tails is not None
     assert torch.equal(again.test.tails, task.test.tails)
+    for wrong, message in (
+        (task.val.tails[:1], "target_node_neg must be"),
+        (task.val.tails + 1000, "names node 1.*nodes are 0"),
+    ):
+        sources["valid"]["target_node_neg"] = wrong
+        with pytest.raises(ValueError, match=message):
+            as_links(Published(data, sources))  # type: ignore[arg-type]
+    del sources["valid"]["target_node_neg"]
+    with pytest.raises(ValueError, match="'valid' has no wrong links"):
+        as_links(Published(data, sources))  # type: ignore[arg-type]
+    del sources["valid"]
+    with pytest.raises(ValueError, match="has no 'valid'"):
+        as_links(Published(data, sources))  # type: ignore[arg-type]
 
 
 def test_the_digest_is_blind_to_test_links() -> None:

@@ -22,7 +22,7 @@ from graphcondense.data.frame_splits import FRACTIONS, Wanted, parted, split_col
 from graphcondense.data.labels import counts_up, few
 from graphcondense.data.targets import LabelKind
 from graphcondense.ops.arrays import Array
-from graphcondense.ops.fields import Count, checked
+from graphcondense.ops.fields import Count, Natural, checked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,6 +79,7 @@ class Reading:
             checked(name, given.get(name), str | None)
         checked("min_frequency", given.get("min_frequency", 1), Count)
         checked("terms", given.get("terms", TERMS), Count)
+        checked("seed", given.get("seed", 0), Natural)
         checked("directed", given.get("directed", True), bool)
         return cls(**given)
 

@@ -147,7 +147,7 @@ def tables_of(contents: Contents) -> dict[str, Columns]:
     elif form is not USERS:
         raise ValueError(
             f"export has no tables for {form.name} sets; share the .safetensors file, which "
-            "graphcondense.load opens, or the HeteroData by torch.save"
+            "graphcondense.load opens, or what it opens by torch.save"
         )
     else:
         small = form.made(t, {}, {})

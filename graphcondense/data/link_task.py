@@ -17,8 +17,10 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.reading import REAL, adjacency, features
+from graphcondense.data.structural import check_features, structural
 from graphcondense.data.task import NodeTask, compact
 from graphcondense.ops.adjacency import csr_from_edges
+from graphcondense.ops.fields import Count, Natural, Share, checked
 from graphcondense.ops.propagated import Propagated, hash_arrays
 from graphcondense.saved.compact import bytes_of
 
@@ -185,6 +187,7 @@ def split_links(
     test: float = 0.1,
     negatives: int = 100,
     seed: int = 0,
+    features: str | None = None,
     name: str | None = None,
 ) -> LinkTask:
     """Part the links of one graph into those to learn, to validate and to test on.
@@ -198,6 +201,8 @@ def split_links(
         negatives: wrong links ``(u, v')`` of each link ``(u, v)``, ``v'`` drawn uniformly from the
             nodes that are neither ``u`` nor linked to it in any split.
         seed: of the split and of wrong links.
+        features: of nodes that have none: ``"degree"``, ``"positional"`` or ``"random-walk"``, made
+            of training links alone (:func:`~graphcondense.data.structural.structural`).
         name: what to call the data.
 
     Returns:
@@ -205,21 +210,24 @@ def split_links(
         :func:`graphcondense.evaluate`.
 
     Raises:
-        ValueError: shares that leave nothing to learn; no links; a node linked to all others.
+        ValueError: shares that leave nothing to learn; no links; a node linked to all others; a
+            ``NodeTask`` whose features were made of all edges.
 
     >>> import graphcondense
     >>> split_links(graphcondense.data.load("digits"))
     LinkTask(digits: 1,797 nodes, 64 features, 10,488/617/1,234 links to train/validate/test)
     """
-    for what, share in (("val", val), ("test", test)):
-        if not 0 <= share < 1:
-            raise ValueError(f"{what}={share} must be a share of the links, from 0 to below 1")
+    for what, value, of in (
+        ("val", val, Share),
+        ("test", test, Share),
+        ("negatives", negatives, Count),
+        ("seed", seed, Natural),
+    ):
+        checked(what, value, of)
     if val + test >= 1:
         raise ValueError(f"val={val} and test={test} leave no links to learn; lower one")
-    if negatives < 1:
-        raise ValueError(f"negatives={negatives}: a link is ranked among at least one wrong link")
     called = name or getattr(data, "name", None) or "data"
-    x, whole = _graph_of(data)
+    x, whole = _graph_of(data, features)
     ends = _links_of(whole)
     m = ends.shape[1]
     rng = np.random.default_rng(seed)
@@ -234,9 +242,11 @@ def split_links(
         chosen = np.where(turned, chosen[::-1], chosen)
         tails = wrong_tails(whole, chosen[0], negatives, rng)
         parts.append(Links(torch.from_numpy(chosen), tails=torch.from_numpy(tails)))
-    learnt = ends[:, np.sort(order[second:])]
+    adj = symmetric(ends[:, np.sort(order[second:])], whole.shape[0])
     held, tested = parts
-    return LinkTask(x, symmetric(learnt, whole.shape[0]), held, tested, str(called))
+    if features is not None:  # of what models may see
+        x = structural(adj, features)
+    return LinkTask(x, adj, held, tested, str(called))
 
 
 def as_links(data: object, *, name: str | None = None) -> LinkTask:
@@ -280,16 +290,45 @@ def is_links(data: object) -> bool:
     return all(getattr(one, "edge_label_index", None) is not None for one in data)
 
 
-def _graph_of(data: object) -> tuple[Tensor | sp.csr_matrix, sp.csr_matrix]:
-    """Features, and ``A`` of ones, symmetric and without loops."""
+def _graph_of(
+    data: object, made: str | None = None
+) -> tuple[Tensor | sp.csr_matrix, sp.csr_matrix]:
+    """Features (of no columns where they are to be ``made``), and ``A`` of ones, symmetric and
+    without loops."""
+    x: Tensor | sp.csr_matrix
     if isinstance(data, NodeTask):
+        if data.facts.made:
+            raise ValueError(
+                f"the features of {data.name} were made of all edges ({data.facts.made!r}), those "
+                "to be predicted among them: give the graph without features, and features= here"
+            )
         x, adj = data.x, data.adj
     else:
-        x = compact(features(getattr(data, "x", None), REAL))
+        if not hasattr(data, "edge_index") and not hasattr(data, "adj_t"):
+            raise ValueError(
+                f"links are of one graph, a PyG Data or a NodeTask, got {type(data).__name__}"
+            )
+        given: Any = data
+        if getattr(given, "x", None) is None:
+            if made is None:
+                raise ValueError(
+                    "data.x is missing: node features are needed, a tensor [nodes, features], or "
+                    "features='degree', 'positional' or 'random-walk'"
+                )
+            x = torch.empty(int(given.num_nodes), 0)
+        else:
+            x = compact(features(given.x, REAL))
         found = adjacency(data, int(x.shape[0]), REAL)
         if found is None:
             raise ValueError("data has no edges: set edge_index [2, edges]")
         adj = found
+    if made is not None:
+        check_features(made)
+        if x.shape[1]:
+            raise ValueError(
+                f"features={made!r} makes features of nodes that have none, and data.x is there: "
+                "leave features= out, or del data.x"
+            )
     coo = adj.tocoo()
     ends = np.stack([coo.row, coo.col]).astype(np.int64)
     whole = symmetric(ends[:, (ends[0] != ends[1]) & (coo.data != 0)], int(x.shape[0]))
@@ -361,16 +400,30 @@ def _labelled(data: Data, split: str, n: int) -> Links:
             f"{split}.edge_label is missing: it tells links (1) from wrong links (0); "
             "RandomLinkSplit(add_negative_train_samples=False) keeps them in val and test"
         )
+    if getattr(data, "x", None) is not None and len(data.x) != n:
+        raise ValueError(f"{split} is of {len(data.x)} nodes, and train of {n}: give one graph's")
     label = torch.as_tensor(label).flatten()
+    if label.is_floating_point() and bool(label.isnan().any()):
+        raise ValueError(f"{split}.edge_label has NaN: 1 is a link, 0 a wrong link")
     if len(label) != ends.shape[1]:
         raise ValueError(f"{split}.edge_label has {len(label)} entries for {ends.shape[1]} links")
     right = label > 0
+    loops = ends[0] == ends[1]
+    if bool((right & loops).any()):
+        raise ValueError(
+            f"{split} has the loop {int(ends[0][right & loops][0])} - itself as a link: leave it "
+            "out"
+        )
+    if len(label) and not bool(right.any()):
+        raise ValueError(f"{split} has wrong links alone (edge_label is nowhere 1)")
     if bool(right.any()) and bool(right.all()):
         raise ValueError(
             f"{split} has no wrong links (edge_label is nowhere 0), among which links are ranked; "
             "RandomLinkSplit(neg_sampling_ratio=1.0) draws some"
         )
-    return Links(ends[:, right], pairs=ends[:, ~right])
+    keys = _keys(ends[:, right], n)
+    _, once = np.unique(keys, return_index=True)  # edges both ways are one link
+    return Links(ends[:, right][:, np.sort(once)], pairs=ends[:, ~right])
 
 
 def _of_ogb(data: Data, split: Mapping[str, Mapping[str, Any]], name: str) -> LinkTask:
@@ -379,6 +432,8 @@ def _of_ogb(data: Data, split: Mapping[str, Mapping[str, Any]], name: str) -> Li
     n = int(x.shape[0])
 
     def right(part: str) -> Tensor:
+        if not isinstance(split, Mapping) or part not in split:
+            raise ValueError(f"{name}: get_edge_split() has no {part!r}")
         of = split[part]
         if "edge" in of:
             return _ends(torch.as_tensor(of["edge"]).t(), f"{name}: {part} edge", n)
@@ -394,13 +449,28 @@ def _of_ogb(data: Data, split: Mapping[str, Mapping[str, Any]], name: str) -> Li
     for part in ("valid", "test"):
         ends, of = right(part), split[part]
         if "target_node_neg" in of:
-            tails = torch.as_tensor(of["target_node_neg"]).long()
-            found.append(Links(ends, tails=tails))
+            found.append(Links(ends, tails=_tails(of["target_node_neg"], ends, part, name, n)))
+        elif "edge_neg" not in of:
+            raise ValueError(
+                f"{name}: the split {part!r} has no wrong links: edge_neg or target_node_neg"
+            )
         else:
             wrong = torch.as_tensor(of["edge_neg"]).t()
             found.append(Links(ends, pairs=_ends(wrong, f"{name}: {part} edge_neg", n)))
     held, tested = found
     return _checked(x, symmetric(right("train").numpy(), n), held, tested, name)
+
+
+def _tails(value: object, ends: Tensor, part: str, name: str, n: int) -> Tensor:
+    """Wrong tails ``[m, K]``, checked."""
+    tails = torch.as_tensor(value).long()
+    m = int(ends.shape[1])
+    if tails.dim() != 2 or tails.shape[0] != m or not tails.shape[1]:
+        raise ValueError(
+            f"{name}: {part} target_node_neg must be [{m}, wrong links], got {list(tails.shape)}"
+        )
+    _ends(tails.reshape(1, -1).expand(2, -1), f"{name}: {part} target_node_neg", n)
+    return tails
 
 
 def _checked(

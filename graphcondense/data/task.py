@@ -386,6 +386,11 @@ def _checked(
         if need_test and not len(task.test):
             raise ValueError(f"{task.name}: no test nodes; set test_mask before evaluating")
         return task
+    if hasattr(data, "digest") or hasattr(data, "edge_types"):
+        raise ValueError(
+            f"one graph with labelled nodes is needed, a PyG Data or a NodeTask, and data is a "
+            f"{type(data).__name__}"
+        )
     # A PyG dataset also answers to .x and .y, but without its transform, and of all its graphs.
     if is_dataset(data):
         graphs: Any = data

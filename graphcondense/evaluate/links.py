@@ -122,8 +122,8 @@ class LinkEvaluator(Evaluator[LinkTask, type[Stacked], LinkTraining, LinkFitted]
     metric = "mrr"
     units = ("nodes", "edges")
     hints = (
-        "the epoch is chosen by them: give split_links(data, val=) above 0",
-        "give split_links(data, test=) above 0",
+        "the epoch is chosen by them: give a larger share, split_links(data, val=), or more links",
+        "give a larger share, split_links(data, test=), or more links",
     )
     usual_training = LinkTraining()
 

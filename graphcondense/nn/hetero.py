@@ -69,9 +69,11 @@ def mapped(lin: nn.Linear, x: Operator) -> Tensor:
     return out if lin.bias is None else out + lin.bias
 
 
-def named(relation: Relation) -> str:
-    """A relation as the name of a module."""
-    return "|".join(relation).replace(".", ":")
+def named(what: str | Relation) -> str:
+    """A type of nodes or a relation as the name of a module, which may have no dot and may not be
+    one of ``nn.ModuleDict``'s own names, such as ``items``."""
+    parts = (what,) if isinstance(what, str) else what
+    return "|" + "|".join(parts).replace(".", ":")
 
 
 class HeteroNet(nn.Module):
@@ -125,13 +127,14 @@ class RGCNLayer(nn.Module):
     ) -> None:
         super().__init__()
         self.relations = [relation for relation in relations if relation[2] in kinds]
-        self.own = nn.ModuleDict({kind: nn.Linear(widths[kind], out) for kind in kinds})
+        self.kinds = kinds
+        self.own = nn.ModuleDict({named(kind): nn.Linear(widths[kind], out) for kind in kinds})
         self.heard = nn.ModuleDict(
             {named(r): nn.Linear(widths[r[0]], out, bias=False) for r in self.relations}
         )
 
     def forward(self, x: Mapping[str, Operator], view: HeteroView) -> dict[str, Tensor]:
-        out = {kind: mapped(cast(nn.Linear, lin), x[kind]) for kind, lin in self.own.items()}
+        out = {kind: mapped(cast(nn.Linear, self.own[named(kind)]), x[kind]) for kind in self.kinds}
         for relation in self.relations:
             sent = mapped(cast(nn.Linear, self.heard[named(relation)]), x[relation[0]])
             out[relation[2]] = out[relation[2]] + product(view.means[relation], sent)
@@ -242,7 +245,7 @@ class HGTLayer(nn.Module):
         sources = list(dict.fromkeys(relation[0] for relation in relations))
 
         def each(of: list[str]) -> nn.ModuleDict:
-            return nn.ModuleDict({kind: nn.Linear(hidden, hidden) for kind in of})
+            return nn.ModuleDict({named(kind): nn.Linear(hidden, hidden) for kind in of})
 
         self.keys, self.values = each(sources), each(sources)
         self.queries, self.outs = each(kinds), each(kinds)
@@ -257,7 +260,7 @@ class HGTLayer(nn.Module):
             heard = h[kind].new_zeros(h[kind].shape)
             if any(len(view.links[r][0]) for r in into):
                 heard = self._heard(h, view, kind, into)
-            out[kind] = h[kind] + self.outs[kind](F.gelu(heard))
+            out[kind] = h[kind] + self.outs[named(kind)](F.gelu(heard))
         return out
 
     def _heard(
@@ -265,16 +268,18 @@ class HGTLayer(nn.Module):
     ) -> Tensor:
         n, width = h[kind].shape
         shape = (-1, self.heads, width // self.heads)
-        queries = self.queries[kind](h[kind]).view(shape)
+        queries = self.queries[named(kind)](h[kind]).view(shape)
         scores, sent, ends = list[Tensor](), list[Tensor](), list[Tensor]()
         for relation in into:
             source, end, weight = view.links[relation]
             name, states = named(relation), h[relation[0]]
             compare = self.compare[name]
-            keys = compare(self.keys[relation[0]](states).view(shape))
+            keys = compare(self.keys[named(relation[0])](states).view(shape))
             told = (queries[end] * keys[source]).sum(2) * (compare.factor / shape[2] ** 0.5)
             scores.append(told + weight[:, None])
-            sent.append(self.send[name](self.values[relation[0]](states).view(shape))[source])
+            sent.append(
+                self.send[name](self.values[named(relation[0])](states).view(shape))[source]
+            )
             ends.append(end)
         index = torch.cat(ends)
         shares = segment_softmax(torch.cat(scores), index, num_segments=n)
@@ -295,7 +300,7 @@ class HGT(HeteroNet):
         if hidden % self.heads:
             raise ValueError(f"hidden={hidden} must be a multiple of the {self.heads} heads of HGT")
         kinds = list(self.widths)
-        self.first = nn.ModuleDict({k: nn.Linear(self.widths[k], hidden) for k in kinds})
+        self.first = nn.ModuleDict({named(k): nn.Linear(self.widths[k], hidden) for k in kinds})
         layers, wanted = list[HGTLayer](), [self.target]
         for _ in range(self.num_layers):
             into = [r for r in self.relations if r[2] in wanted]
@@ -305,7 +310,8 @@ class HGT(HeteroNet):
 
     def forward(self, view: HeteroView, drop: Dropout) -> Tensor:
         h = {
-            k: drop(mapped(cast(nn.Linear, lin), view.x[k]).relu()) for k, lin in self.first.items()
+            k: drop(mapped(cast(nn.Linear, self.first[named(k)]), view.x[k]).relu())
+            for k in self.widths
         }
         for layer in self.layers:
             h = {k: drop(v) for k, v in layer(h, view).items()}
