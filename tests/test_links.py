@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -469,6 +470,18 @@ def test_small_graphs_that_do_not_match_are_refused(task: LinkTask) -> None:
         evaluator.score(other)
     with pytest.raises(ValueError, match="needs x and edges"):
         evaluator.score(SimpleNamespace(y=1))
+
+
+def test_a_set_of_another_split_is_told() -> None:
+    """It has learnt what is tested."""
+    one, two = (split_links(toy_graph(), negatives=5, seed=seed) for seed in (0, 1))
+    small = graphcondense.condense(one, nodes=6, progress=False)
+    short: dict[str, Any] = {"models": ["GCN"], "seeds": 1, "epochs": 2, "progress": False}
+    with pytest.warns(UserWarning, match=f"other links \\({one.digest}\\).*only the split"):
+        graphcondense.evaluate(small, two, **short)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        graphcondense.evaluate(small, one, **short)
 
 
 def test_no_links_to_validate_or_to_test_are_refused() -> None:
