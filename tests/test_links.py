@@ -332,6 +332,7 @@ def test_files_keep_them(task: LinkTask, tmp_path: Path) -> None:
     assert type(again) is type(small)
     assert graph_hash(again) == graph_hash(small)
     assert again.condensed["kind"] == "link"
+    assert again.condensed["budget"]["of_labelled"] == round(10 / 120, 6)  # of nodes, not of links
     card = path.with_suffix(".md").read_text()
     assert "links stand in for those of a large one" in card
     small.edge_index = small.edge_index + 10

@@ -74,7 +74,12 @@ class LinkProblem(Problem[LinkTask, "Data", "CondensedLinks"]):
             "features": task.num_features,
             "metric": task.metric,
             "negatives": task.val.wrong,
+            "links": len(task.train),
         }
+
+    def describe(self) -> About:
+        """A budget is a share of all nodes, which are all in training."""
+        return {**super().describe(), "train": self.task.num_nodes}
 
     def measure(self, small: CondensedLinks) -> Measured:
         from graphcondense.saved.condensed import tensor_bytes
