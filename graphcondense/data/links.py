@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from graphcondense.data.kind import find_named
 from graphcondense.data.known import Named, root_of
@@ -27,12 +25,10 @@ def load_links(
 
 def _of(known: Named) -> Named:
     """The same graph as a set of links."""
-    opened: Callable[[Any, Path], Any] = known.open
     return replace(
         known,
         name=known.name + ENDING,
         aliases=tuple(alias + ENDING for alias in known.aliases),
-        open=opened,
         classes=None,
         metric="mrr",
         splits=("seeded",),

@@ -260,7 +260,8 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
         """Raise a ValueError if nothing can be scored on ``"val"`` or ``"test"``."""
         if not len(getattr(self.real, split)):
             what, i = {"val": ("validation", 0), "test": ("test", 1)}[split]
-            raise ValueError(f"{self.real.name}: no {what} {self.units[0]}; {self.hints[i]}")
+            examples = SCORES[self.metric].of or self.units[0]
+            raise ValueError(f"{self.real.name}: no {what} {examples}; {self.hints[i]}")
 
     def check_training(self) -> None:
         """Raise a ValueError for options that the real data do not have."""

@@ -26,7 +26,7 @@ from graphcondense.data.reading import SMALL, adjacency, features
 from graphcondense.evaluate.cost import size_of
 from graphcondense.evaluate.evaluator import Evaluator, Fitted, Options, Tested, now
 from graphcondense.evaluate.floors import longest, refuse_small, shuffled
-from graphcondense.evaluate.nodes import Model, model_of, state_of
+from graphcondense.evaluate.nodes import Model, keep, model_of, state_of
 from graphcondense.nn.batched import MODELS, Matrix, Stacked
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive
 from graphcondense.ops.progress import tqdm
@@ -128,12 +128,6 @@ class LinkEvaluator(Evaluator[LinkTask, type[Stacked], LinkTraining, LinkFitted]
         "give a larger share, split_links(data, test=), or more links",
     )
     usual_training = LinkTraining()
-
-    def check(self, split: str) -> None:
-        links: Links = getattr(self.real, split)
-        if not len(links):
-            what, i = {"val": ("validation", 0), "test": ("test", 1)}[split]
-            raise ValueError(f"{self.real.name}: no {what} links; {self.hints[i]}")
 
     def sets(self, small: object) -> dict[str, list[object]]:
         """Warns of a set of another split, too: it may have learnt links that are tested here."""
@@ -259,9 +253,7 @@ class LinkEvaluator(Evaluator[LinkTask, type[Stacked], LinkTraining, LinkFitted]
             val = torch.stack([mrr(r) for r in self._ranks(net, live, steady)])
             better = val > best
             best, chosen = best.where(~better, val), chosen.where(~better, torch.tensor(epoch))
-            for seed in better.nonzero().flatten().tolist():
-                for name, value in live.items():
-                    selected[name][seed].copy_(value[seed].detach())
+            keep(selected, live, better)
         if len(steady) < len(self.real.val):
             every = (selected, live)
             best, val = (

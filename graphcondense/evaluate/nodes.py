@@ -356,9 +356,7 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
             if better.any():
                 best, epoch_selected = best.where(~better, val), epoch_selected.clone()
                 epoch_selected[better] = epoch
-                for seed in better.nonzero().flatten().tolist():
-                    for name, value in live.items():
-                        selected[name][seed].copy_(value[seed].detach())
+                keep(selected, live, better)
         if self._samples:
             best, val = (self._score(model, one, "val") for one in (selected, live))
         return Trained(
@@ -467,6 +465,14 @@ def _arrays(matrix: Matrix) -> list[npt.NDArray[np.generic]]:
 def state_of(model: Stacked) -> dict[str, Tensor]:
     """All that a model learns or keeps, each ``[S, ...]``."""
     return {**dict(model.named_parameters()), **dict(model.named_buffers())}
+
+
+def keep(selected: Mapping[str, Tensor], live: Mapping[str, Tensor], better: Tensor) -> None:
+    """Copy what is ``live`` over what is ``selected``, both ``[S, ...]``, of the seeds ``better
+    [S]``."""
+    for seed in better.nonzero().flatten().tolist():
+        for name, value in live.items():
+            selected[name][seed].copy_(value[seed].detach())
 
 
 def model_of(model: Model) -> type[Stacked]:

@@ -194,7 +194,9 @@ def kind_of_small(small: Any) -> str:
         return "hetero"
     if isinstance(small, list) or hasattr(small, "set"):
         return "graph"
-    if type(small).__name__ == "CondensedLinks":
+    from graphcondense.saved.condensed_links import CondensedLinks
+
+    if isinstance(small, CondensedLinks):
         return "link"
     x = small[0] if isinstance(small, tuple) else getattr(small, "x", None)
     return "image" if x is not None and x.dim() > 2 else "node"
