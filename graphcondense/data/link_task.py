@@ -18,7 +18,7 @@ from torch import Tensor
 
 from graphcondense.data.reading import REAL, adjacency, features
 from graphcondense.data.structural import check_features, structural
-from graphcondense.data.task import NodeTask, compact
+from graphcondense.data.task import NodeTask, OneGraph, compact
 from graphcondense.ops.adjacency import csr_from_edges
 from graphcondense.ops.fields import Count, Natural, Share, checked
 from graphcondense.ops.propagated import Propagated, hash_arrays
@@ -76,7 +76,7 @@ class Links:
 
 
 @dataclass(frozen=True, repr=False)
-class LinkTask:
+class LinkTask(OneGraph):
     """Features, training links, and links to validate and to test on; checked, in one layout.
 
     Attributes:
@@ -113,27 +113,8 @@ class LinkTask:
         return Links(torch.from_numpy(_links_of(self.adj)))
 
     @property
-    def num_nodes(self) -> int:
-        return int(self.adj.shape[0])
-
-    @property
-    def num_features(self) -> int:
-        return int(self.x.shape[1])
-
-    @property
     def unlabelled(self) -> Mapping[str, int]:
         return {}
-
-    @property
-    def graph(self) -> Propagated:
-        """What is made of features and training links alone, once."""
-        assert self.shared is not None  # since __post_init__
-        return self.shared
-
-    @property
-    def x_array(self) -> Any:
-        """The features as SciPy CSR or a NumPy array, without a copy."""
-        return self.x.numpy() if isinstance(self.x, Tensor) else self.x
 
     @property
     def size(self) -> tuple[int, int, int]:

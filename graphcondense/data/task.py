@@ -51,8 +51,37 @@ WIDE, SPARSE = 256, 0.1
 """Dense features of so many columns, of which less than this share is not zero, are kept as CSR."""
 
 
+class OneGraph:
+    """What checked tasks on one graph share: features ``x [n, d]``, ``adj [n, n]``, and all that is
+    made of the two alone."""
+
+    x: Tensor | sp.csr_matrix
+    adj: sp.csr_matrix
+    shared: Propagated | None
+
+    @property
+    def num_nodes(self) -> int:
+        return int(self.adj.shape[0])
+
+    @property
+    def num_features(self) -> int:
+        return int(self.x.shape[1])
+
+    @property
+    def graph(self) -> Propagated:
+        """What is made of features and edges alone: operators, ``Â^k X``, their hash. Tasks of the
+        same two share it, however their labels and splits differ; it is freed with the last."""
+        assert self.shared is not None  # since __post_init__
+        return self.shared
+
+    @property
+    def x_array(self) -> Any:
+        """The features as SciPy CSR or a NumPy array, without a copy."""
+        return self.x.numpy() if isinstance(self.x, Tensor) else self.x
+
+
 @dataclass(frozen=True, repr=False)
-class NodeTask(Labelled):
+class NodeTask(OneGraph, Labelled):
     """Features, adjacency, labels and splits of one graph, checked and in one layout.
 
     Attributes:
@@ -160,26 +189,11 @@ class NodeTask(Labelled):
         return {split: len(self.left_out.get(split, ())) for split in SPLITS}
 
     @property
-    def num_nodes(self) -> int:
-        return int(self.adj.shape[0])
-
-    @property
-    def num_features(self) -> int:
-        return int(self.x.shape[1])
-
-    @property
     def size(self) -> tuple[int, int, int]:
         """Nodes, edges, and bytes of features, edges and labels as they are stored."""
         arrays = [self.adj.data, self.adj.indices, self.adj.indptr, self.y.numpy()]
         total = bytes_of(self.x_array) + sum(a.nbytes for a in arrays)
         return self.num_nodes, int(self.adj.nnz), total
-
-    @property
-    def graph(self) -> Propagated:
-        """What is made of features and edges alone: operators, ``Â^k X``, their hash. Tasks of the
-        same two share it, however their labels and splits differ; it is freed with the last."""
-        assert self.shared is not None  # since __post_init__
-        return self.shared
 
     @property
     def place(self) -> Place:
@@ -220,11 +234,6 @@ class NodeTask(Labelled):
             return self.val
         drawn = torch.randperm(len(self.val), generator=torch.Generator().manual_seed(seed))[:read]
         return self.val[drawn.sort().values]
-
-    @property
-    def x_array(self) -> Any:
-        """The features as SciPy CSR or a NumPy array, without a copy."""
-        return self.x.numpy() if isinstance(self.x, Tensor) else self.x
 
     @cached_property
     def digest(self) -> str:
