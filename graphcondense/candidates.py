@@ -31,7 +31,8 @@ class Made:
     Attributes:
         seed: of its run.
         score: on validation, higher is better; ``None`` where it is no number.
-        seconds, processor_seconds: that it took, scoring included.
+        seconds, processor_seconds: that it took, scoring included, without those that others spent
+            on what it read.
         hash: of its content.
     """
 
@@ -45,7 +46,8 @@ class Made:
     def of(cls, seed: int, record: Mapping[str, Any]) -> Made:
         """From a finished candidate's record."""
         score = record["validation"]["score"]
-        used = record["seconds"], record["processor_seconds"]
+        reused = record.get("reused_seconds", 0.0)
+        used = (record[name] - reused for name in ("seconds", "processor_seconds"))
         return cls(seed, score, *used, record["hash"])
 
     @property
@@ -70,6 +72,7 @@ def best_of(
         The best, and what its record says besides: the seconds of all, and ``choice``.
     """
     best = make(seed)
+    reused = best.condensed.get("reused_seconds", 0.0)  # later ones also read what this one made
     made = [Made.of(seed, best.condensed)]
     taken = made[0]
     while another(made, number, seconds):
@@ -89,8 +92,9 @@ def best_of(
         "distinct": len({one.hash for one in made}),
     }
     return best, {
-        "seconds": round(sum(one.seconds for one in made), 3),
-        "processor_seconds": round(sum(one.processor_seconds for one in made), 3),
+        "seconds": round(reused + sum(one.seconds for one in made), 3),
+        "processor_seconds": round(reused + sum(one.processor_seconds for one in made), 3),
+        **({"reused_seconds": reused} if "reused_seconds" in best.condensed or reused else {}),
         "choice": choice,
     }
 

@@ -606,6 +606,7 @@ def _run(
                 callbacks.append(
                     Checkpoint(path, identity, lasting, seconds=how_often, place=made, moved=moved)
                 )
+        clock.reuse(method.reused_seconds(source))
         if before is None:
             loop = Record(callbacks=callbacks, resume=resume) if method.iterates else Record()
             if identity["learners"] is not None:

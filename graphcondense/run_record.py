@@ -164,13 +164,15 @@ def recorded(
     if judged and not watch.kept:
         watch.judge(problem.score(), export)
     small: Small = problem.finish(export)
-    seconds, spent = clock.seconds, clock.processor_seconds
+    reused = clock.reused or 0.0
+    seconds, spent = clock.seconds + reused, clock.processor_seconds + reused
     small.condensed = {
         **record_of(small),  # what finishing has told
         **record(problem, method, name, run, about, small, watch, seconds, preset),
         "processor_seconds": round(spent, 3),
         "memory_estimate_bytes": estimate,
         **({"remarks": dict(syn.remarks)} if syn.remarks else {}),
+        **({"reused_seconds": round(reused, 3)} if reused else {}),
         **({"lost": _rounded(clock.lost)} if clock.lost != Spent() else {}),
     }
     return small

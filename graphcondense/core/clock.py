@@ -79,12 +79,15 @@ class Clock:
         updates: of the condensed set, those that were lost included.
         lost: what processes that were stopped took after their last checkpoint. It is made again,
             and counted: all other numbers include it.
+        reused: processor seconds that other runs spent on what this one reads, such as experts on
+            disk; in none of the other numbers. ``None`` until :meth:`reuse` tells.
     """
 
     def __init__(self) -> None:
         self.on_gpu = False
         self.updates = 0
         self.lost = Spent()
+        self.reused: float | None = None
         self._began, self._processor = time.perf_counter(), time.process_time()
         self._earlier = Spent()
         self._noted: Spent | None = None
@@ -106,11 +109,18 @@ class Clock:
     def spent(self) -> Spent:
         return Spent(self.seconds, self.processor_seconds, self.updates)
 
+    def reuse(self, seconds: float) -> None:
+        """Tell what others spent on what the run reads; the first process of a run knows it, and
+        later ones, which also find what that process made, believe the first."""
+        if self.reused is None:
+            self.reused = seconds
+
     def state_dict(self) -> Saved:
-        return {**asdict(self.spent), "lost": asdict(self.lost)}
+        return {**asdict(self.spent), "lost": asdict(self.lost), "reused": self.reused}
 
     def load_state_dict(self, saved: Saved) -> None:
         """Go on from a checkpoint; what :meth:`noted_in` found beyond it is lost, and counted."""
+        self.reused = _seconds(saved, "reused", self.reused)
         there, lost = Spent.read(saved), Spent.read(saved.get("lost", {}))
         came = there if self._noted is None else self._noted.at_least(there)
         self._take(came, came - there, lost)
@@ -140,19 +150,20 @@ class Clock:
                 found = read_json_file(file)
                 if not isinstance(found, dict):
                     raise ValueError("it is no mapping")
-                noted = Spent.read(found)
+                noted, reused = Spent.read(found), _seconds(found, "reused")
             except ValueError as error:
                 raise ValueError(
                     f"{file} does not say what a run took ({error}); remove it"
                 ) from None
             if found.get("run") == digest:
-                self._noted = noted
+                self._noted, self.reused = noted, reused
                 self._take(noted, noted, Spent())
         ended = threading.Event()
 
         def note() -> None:
             with contextlib.suppress(OSError):  # a full disk; what cannot do without it says so
-                write_whole(file, json.dumps({"run": digest, **asdict(self.spent)}))
+                told = {"run": digest, **asdict(self.spent), "reused": self.reused}
+                write_whole(file, json.dumps(told))
 
         def go() -> None:
             note()
@@ -183,3 +194,17 @@ class Clock:
             "again, and counted as spent",
             file=sys.stderr,
         )
+
+
+def _seconds(saved: Saved, name: str, default: float | None = None) -> float | None:
+    """Seconds of that name; the default where there are none.
+
+    Raises:
+        ValueError: they are no number from 0 on.
+    """
+    found = saved.get(name)
+    if found is None:
+        return default
+    if type(found) not in (int, float) or not 0 <= found < math.inf:
+        raise ValueError(f"{name}={found!r} are no seconds")
+    return float(found)

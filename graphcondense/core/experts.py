@@ -8,6 +8,7 @@ sees the same examples, many experts are trained at once, as one model whose wei
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import sys
@@ -235,6 +236,20 @@ class Buffer:
         """Processor seconds that the training of all experts took, whichever run did it; on a GPU
         those of the clock. Of experts of earlier versions of this package 0."""
         return sum(self._second(expert) for expert in range(self.training.experts))
+
+    @property
+    def seconds_there(self) -> float:
+        """:attr:`seconds` of the experts that are on disk already."""
+        from safetensors import SafetensorError
+
+        if self.place is None:
+            return 0.0
+        found = 0.0
+        for expert in range(self.training.experts):
+            with contextlib.suppress(OSError, SafetensorError, ValueError):  # it is made anew
+                header = self._header(expert)
+                found += float(header.get("seconds", 0.0)) if header.get("key") == self.key else 0.0
+        return found
 
     def told(self) -> str:
         """What the experts took, in words."""

@@ -291,6 +291,11 @@ class Method(Budget, Generic[S]):
         examples of a source; by default ``None``: networks are trained."""
         return None
 
+    def reused_seconds(self, real: S) -> float:
+        """Processor seconds that other runs spent on what this one will read, such as experts on
+        disk: they are part of what condensing took."""
+        return 0.0
+
     def update(self, real: S, before: Any, *, rng: Generator) -> Synthetic:
         """The condensed set of data that have grown, from the finished set of the smaller data; see
         :func:`graphcondense.update`."""

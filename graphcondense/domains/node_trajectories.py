@@ -98,6 +98,9 @@ class NodeTrajectories(Trajectories, StartedNodes):
         """The experts."""
         return self.buffer(real, self.course(real)).prepare(self.seen(real))
 
+    def reused_seconds(self, real: NodeSource) -> float:
+        return self.buffer(real).seconds_there
+
     def seen(self, real: NodeSource) -> Source:
         """The labelled nodes as experts see them."""
         if self.model == "sgc":

@@ -142,6 +142,9 @@ class TrajectoryMethod(Trajectories, PixelMethod):
             precision=self.expert_dtype,
         )
 
+    def reused_seconds(self, real: ImageSource) -> float:
+        return self.buffer(real).seconds_there
+
     def student(self) -> Record:
         """Arguments of the objective."""
         return {

@@ -160,7 +160,8 @@ class Ledger:
         model: whose training times these are.
         size, whole: of the condensed and of the whole graph, in its compact form, sparse features
             as CSR; of a set of graphs the training graphs count, categories as they are.
-        condensation_seconds: wall seconds of condensing; ``None`` if not known.
+        condensation_seconds: wall seconds of condensing; ``None`` if not known. Networks that were
+            trained for it count, even where an earlier run did: as their processor seconds.
         condensed_training_seconds, whole_training_seconds: one training on either by the same
             evaluator, validation left out; ``None`` if it was not run.
         plain_training_seconds: one training of plain PyG layers on the whole graph (full batch), or
@@ -176,6 +177,9 @@ class Ledger:
         graphs: hashes of all condensed sets whose scores stand in one row.
         better_than_random: by the scores of ``model``, see :func:`better_than_random`; ``None`` if
             they were not compared.
+        experts: networks trained on the real data for it, with their bytes and seconds, in words;
+            ``None`` where there are none.
+        reused_seconds: of the condensation seconds, those that other runs spent on experts.
     """
 
     graph: str
@@ -194,6 +198,8 @@ class Ledger:
     units: tuple[str, str] = ("nodes", "edges")
     graphs: tuple[str, ...] = ()
     better_than_random: bool | None = None
+    experts: str | None = None
+    reused_seconds: float = 0.0
 
     @property
     def times(self) -> Times:
@@ -269,6 +275,11 @@ class Ledger:
         graphs = tuple(values.get("graphs", ()))
         return cls(**{**values, **sizes, "units": units, "graphs": graphs})
 
+    @property
+    def _reused(self) -> str:
+        """How much of the condensation other runs have done, in words."""
+        return f"; {self.reused_seconds:.1f} s of it by other runs" if self.reused_seconds else ""
+
     def lines(self) -> list[str]:
         """The ledger as lines of text."""
 
@@ -288,6 +299,7 @@ class Ledger:
             f"graph {self.graph}, times of {self.model}",
             *counts,
             f"condensation  {seconds(self.condensation_seconds)}",
+            *([] if self.experts is None else [f"  with experts {self.experts}{self._reused}"]),
             f"one training  {seconds(self.condensed_training_seconds, 'condensed')}, "
             f"{seconds(self.whole_training_seconds, 'whole')}, "
             f"{seconds(self.plain_training_seconds, f'whole in plain {library}')}",

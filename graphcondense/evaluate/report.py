@@ -552,6 +552,8 @@ def evaluate(
             better_than_random=_beats(times[label], times.get("random"), evaluator.metric)
             if _as_large(graphs[0], first)
             else None,
+            experts=(record_of(graphs[0]).get("remarks") or {}).get("experts"),
+            reused_seconds=record_of(graphs[0]).get("reused_seconds", 0.0),
         )
         for label, graphs in named.items()
     }

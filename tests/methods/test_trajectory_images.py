@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor
 
 import graphcondense
 from graphcondense.core import experts
+from graphcondense.core.experts import Buffer
 from graphcondense.core.pools import initialise
 from graphcondense.data.images import as_images
 from graphcondense.domains.image import ImageSource
@@ -89,6 +91,54 @@ def test_experts_on_disk_give_the_same_and_are_shared(
     again = condense(name, experts=str(tmp_path))
     assert "training 1 of 2" in capsys.readouterr().err
     assert again.condensed["hash"] == here.condensed["hash"]
+
+
+def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the training of an expert took ten seconds."""
+    now = count(step=10)
+    monkeypatch.setattr(Buffer, "_now", lambda buffer: float(next(now)))
+
+
+def test_experts_of_others_are_part_of_what_condensing_took(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticking(monkeypatch)
+    first = condense("mtt", experts=str(tmp_path))
+    assert "reused_seconds" not in first.condensed  # it made them itself
+    second = condense("tesla", experts=str(tmp_path), seed=4)
+    assert second.condensed["reused_seconds"] == 20
+    assert 20 < second.condensed["seconds"] < 40
+    assert second.condensed["processor_seconds"] > 20
+    for file in tmp_path.rglob("expert-0001*"):
+        file.unlink()
+    assert condense("mtt", experts=str(tmp_path)).condensed["reused_seconds"] == 10
+    ledger = next(iter(evaluated(second).ledgers.values()))
+    assert ledger.condensation_seconds == second.condensed["seconds"]
+    line = next(line for line in ledger.lines() if "experts" in line)
+    assert line.startswith("  with experts 2 networks, ")
+    assert line.endswith("trained in 20.0 processor seconds; 20.0 s of it by other runs")
+
+
+def test_a_resumed_run_does_not_count_its_own_experts_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticking(monkeypatch)
+    shared = {"out": tmp_path / "run", "experts": str(tmp_path / "experts")}
+    for kept in (3600.0, 0.0):  # without a checkpoint, and with one
+        with pytest.raises(KeyboardInterrupt):
+            condense("mtt", checkpoint_seconds=kept, callbacks=[StopAfter(4)], **shared)
+    resumed = condense("mtt", **shared, resume=True)
+    assert "reused_seconds" not in resumed.condensed
+    assert resumed.condensed["seconds"] < 10
+    other = {"experts": str(tmp_path / "experts"), "seed": 2, "candidates": 2}
+    best = condense("mtt", **other)
+    assert best.condensed["reused_seconds"] == 20
+    assert 20 < best.condensed["seconds"] < 30  # once for both candidates
+
+
+def evaluated(small: Any) -> Any:
+    real = as_images(toy_images(), test=toy_images())
+    return graphcondense.evaluate(small, real, models=("mlp",), seeds=1, epochs=1)
 
 
 def test_resumed_with_experts_partly_lost(tmp_path: Path) -> None:
