@@ -442,18 +442,20 @@ def picture(cells: Cells, data: str, budget: int, path: Path) -> None:
 KEPT = (
     *("data", "nodes", "set", "model", "split", "seed", "trainings"),
     *("test_mean", "test_std", "last_mean", "val", "seconds", "edges", "bytes"),
-    *("test_nodes", "set_nodes", "labelled_further", "val_every"),
+    *("test_nodes", "set_nodes", "labelled_further", "val_every", "tests"),
 )
-"""What the file of a data set has of each cell."""
+"""What the file of a data set has of each cell; older ones have no single ``tests``."""
 
 
 def save(path: Path, data: str, plain: float, rows: Iterable[Mapping[str, Any]]) -> None:
     """The cells of a data set, one a line."""
 
     def short(value: object) -> object:
+        if isinstance(value, list):
+            return [short(one) for one in value]
         return round(value, 4) if isinstance(value, float) else value
 
-    lines = [json.dumps({key: short(row[key]) for key in KEPT}) for row in rows]
+    lines = [json.dumps({key: short(row[key]) for key in KEPT if key in row}) for row in rows]
     head = f'{{"data": "{data}", "plain_processor_seconds": {plain:.2f}, "rows": ['
     path.write_text("\n".join([head, ",\n".join(lines), "]}", ""]))
 
