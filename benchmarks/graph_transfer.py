@@ -6,7 +6,8 @@ presets it shares. Run it on an otherwise idle machine:
     OMP_NUM_THREADS=1 python benchmarks/graph_transfer.py --root DATA --out docs/results
 
 Finished cells are kept in ``--out`` and not run again; ``--page`` writes what is there:
-``graph-transfer.md``, the tables, and ``graph-transfer.json``.
+``graph-transfer.md``, the tables, and ``graph-transfer.json``, whose rows of other machines' cells
+are kept.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -103,76 +105,89 @@ def one(
 
 
 def write_page(out: Path) -> None:
-    """``graph-transfer.md`` and ``graph-transfer.json``, from the cells."""
-    rows: list[dict[str, Any]] = []
+    """``graph-transfer.md`` and ``graph-transfer.json``, from the cells and what an earlier page
+    kept of cells of other machines."""
+    kept = out / "graph-transfer.json"
+    rows = {key(r): r for r in json.loads(kept.read_text())["rows"]} if kept.exists() else {}
+    for data, name, budget in product(DATA, (*SETS, WHOLE), BUDGETS):
+        cell = cells.read(cell_path(out, data, name, 0 if name == WHOLE else budget))
+        if cell:
+            new = row(data, budget, name, cell)
+            rows[key(new)] = new
     parts = [
         "# Transfer of sets of graphs\n\nWritten by `benchmarks/graph_transfer.py`; do not edit.\n"
     ]
-    for data in DATA:
-        found = {
-            (name, budget): cell
-            for name in (*SETS, WHOLE)
-            for budget in ((0,) if name == WHOLE else BUDGETS)
-            if (cell := cells.read(cell_path(out, data, name, budget)))
-        }
-        for budget in BUDGETS:
-            if ("exchange", budget) not in found:
-                continue
-            known = {name: cell for (name, at), cell in found.items() if at in (0, budget)}
-            parts.append(table(data, budget, known))
-            rows += [row(data, budget, name, cell) for name, cell in known.items()]
+    shown: list[dict[str, Any]] = []
+    for data, budget in product(DATA, BUDGETS):
+        known = [rows[k] for name in (*SETS, WHOLE) if (k := (data, budget, name)) in rows]
+        if any(one["set"] != WHOLE for one in known):
+            parts.append(table(known))
+            shown += known
     (out / "graph-transfer.md").write_text("\n".join(parts))
-    (out / "graph-transfer.json").write_text(
-        json.dumps({"kind": "GraphTransfer", "rows": rows}, indent=1)
-    )
+    kept.write_text(json.dumps({"kind": "GraphTransfer", "rows": shown}, indent=1) + "\n")
+
+
+def key(row: Mapping[str, Any]) -> tuple[str, int, str]:
+    """What a row is of."""
+    return row["data"], row["per_class"], row["set"]
 
 
 def row(data: str, budget: int, name: str, cell: cells.Cell) -> dict[str, Any]:
     """What was measured of one set: means and standard deviations over all of its seeds and
     trainings, as shares."""
-    tests = {m: [v for seed in cell["seeds"] for v in seed["models"][m]["test"]] for m in MODELS}
+
+    def of(model: str, which: str) -> list[float]:
+        return [value for seed in cell["seeds"] for value in seed["models"][model][which]]
+
+    def mean(which: str) -> float:
+        return statistics.mean(seed[which] for seed in cell["seeds"])
+
     first = cell["seeds"][0]
+    tests = {m: of(m, "test") for m in MODELS}
     return {
         **{"data": data, "per_class": budget, "set": name, "metric": first["metric"]},
         **{"seeds": len(cell["seeds"]), "trainings": first["trainings"]},
-        "seconds": statistics.mean(seed["processor_seconds"] for seed in cell["seeds"]),
+        "seconds": mean("processor_seconds"),
         "models": {
             m: [statistics.mean(v), statistics.stdev(v) if len(v) > 1 else None]
             for m, v in tests.items()
         },
+        "val": {m: round(statistics.mean(of(m, "val")), 4) for m in MODELS},
+        **{"bytes": round(mean("bytes")), "test_graphs": first["test_graphs"]},
     }
 
 
-def table(data: str, budget: int, known: Mapping[str, cells.Cell]) -> str:
-    """One budget of one data set: a row a set, a column a model."""
-    first = next(iter(known.values()))["seeds"][0]
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """One budget of one data set: a line a set, a column a model."""
+    first = rows[0]
     metric = {"rocauc": "ROC-AUC", "accuracy": "accuracy"}[first["metric"]]
-    small = [name for name in known if name != WHOLE]
-    best = {m: max(small, key=lambda n: statistics.mean(of(known[n], m, "test"))) for m in MODELS}
+    small = [one for one in rows if one["set"] != WHOLE]
+    best = {m: max(one["models"][m][0] for one in small) for m in MODELS}
     lines = [
-        f"**{data}, {budget} a class**: test {metric} in % of {first['test_graphs']} graphs, after "
-        "the update with the best validation score; the mean validation score in brackets\n",
+        f"**{first['data']}, {first['per_class']} a class**: test {metric} in % of "
+        f"{first['test_graphs']} graphs, after the update with the best validation score; the mean "
+        "validation score in brackets\n",
         f"| trained on | {' | '.join(MODELS)} | mean | runs | s to condense | KiB |",
         "|---" * (len(MODELS) + 5) + "|",
     ]
-    for name, cell in known.items():
-        shown = [f"**{scores(cell, m)}**" if best[m] == name else scores(cell, m) for m in MODELS]
-        mean = statistics.mean(statistics.mean(of(cell, m, "test")) for m in MODELS)
-        costs = [cells.mean(cell, "processor_seconds", 1), cells.mean(cell, "bytes", 1024)]
-        runs = f"{len(cell['seeds'])} x {cell['seeds'][0]['trainings']}"
-        lines.append(f"| {' | '.join([name, *shown, f'{mean:.1f}', runs, *costs])} |")
+    for one in rows:
+        texts = [
+            f"**{text}**" if one in small and one["models"][m][0] == best[m] else text
+            for m in MODELS
+            if (text := scores(one, m))
+        ]
+        mean = 100 * statistics.mean(one["models"][m][0] for m in MODELS)
+        runs = f"{one['seeds']} x {one['trainings']}"
+        costs = [f"{one['seconds']:,.0f}", f"{one['bytes'] / 1024:,.0f}"]
+        lines.append(f"| {' | '.join([one['set'], *texts, f'{mean:.1f}', runs, *costs])} |")
     return "\n".join([*lines, ""])
 
 
-def of(cell: cells.Cell, model: str, key: str) -> list[float]:
-    """All trainings of a model on all seeds' sets, in per cent."""
-    return [100 * value for seed in cell["seeds"] for value in seed["models"][model][key]]
-
-
-def scores(cell: cells.Cell, model: str) -> str:
-    tests, vals = of(cell, model, "test"), of(cell, model, "val")
-    spread = f" ± {statistics.stdev(tests):.1f}" if len(tests) > 1 else ""
-    return f"{statistics.mean(tests):.1f}{spread} ({statistics.mean(vals):.1f})"
+def scores(row: Mapping[str, Any], model: str) -> str:
+    """A model's test score with its deviation, and the validation score, in per cent."""
+    mean, deviation = row["models"][model]
+    spread = "" if deviation is None else f" ± {100 * deviation:.1f}"
+    return f"{100 * mean:.1f}{spread} ({100 * row['val'][model]:.1f})"
 
 
 if __name__ == "__main__":
