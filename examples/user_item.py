@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 import graphcondense
-from graphcondense.data.interactions import as_interactions, load_interactions
+from graphcondense.data import as_interactions, load_interactions
 from graphcondense.kernels.infinite_ae import InfiniteAE
 
 parser = argparse.ArgumentParser(description=__doc__)

@@ -20,16 +20,13 @@ if TYPE_CHECKING:
     from graphcondense.data.hetero import load_hetero
     from graphcondense.data.hetero_task import HeteroTask, as_hetero
     from graphcondense.data.images import ImageTask, as_images, load_images
-    from graphcondense.data.interactions import (
-        InteractionTask,
-        as_interactions,
-        load_interactions,
-    )
+    from graphcondense.data.interactions import InteractionTask, as_interactions
     from graphcondense.data.link_task import LinkTask, as_links, split_links
     from graphcondense.data.mapped import mapped_task
     from graphcondense.data.ogb import load_ogb, open_ogb
     from graphcondense.data.preprocess import restore_preprocess
     from graphcondense.data.pseudo import pseudo_labelled
+    from graphcondense.data.ratings import load_interactions
     from graphcondense.data.simulated import simulate
     from graphcondense.data.task import NodeTask, as_task
     from graphcondense.saved.condensed import (
@@ -120,7 +117,7 @@ _HOME = {
     "load_graphs": ("graphs", "load_graphs"),
     "load_hetero": ("hetero", "load_hetero"),
     "load_images": ("images", "load_images"),
-    "load_interactions": ("interactions", "load_interactions"),
+    "load_interactions": ("ratings", "load_interactions"),
     "load_ogb": ("ogb", "load_ogb"),
     "mapped_task": ("mapped", "mapped_task"),
     "mapping_matrix": ("graphcondense.saved.condensed", "mapping_matrix"),

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import warnings
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
-from pathlib import Path
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 
-from graphcondense.data.kind import open_named
-from graphcondense.data.known import NAMED, Named, archived, read_npz
 from graphcondense.data.labels import few
 from graphcondense.ops.arrays import check_sizes, real_numbers
-from graphcondense.ops.extras import need
-from graphcondense.saved.compact import FACTOR, FREE, LARGEST
 from graphcondense.saved.condensed_rows import CondensedInteractions, UsersByItems
-from graphcondense.saved.paths import path_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -437,195 +430,17 @@ def _checked(task: InteractionTask) -> InteractionTask:
     return task
 
 
-# --- files -----------------------------------------------------------------------------------
-
-
-def load_interactions(
-    name: str | Path,
-    root: str | Path | None = None,
-    *,
-    split: str | None = None,
-    seed: int = 0,
-    duplicates: Duplicates = "merge",
-    min_rating: float | None = None,
-) -> InteractionTask:
-    """Open users-by-items data by name, or from a file or folder.
-
-    Args:
-        name: ``"ml-1m"`` or ``"ml-100k"`` (case, ``-`` and ``_`` do not matter); a MovieLens file
-            (``ratings.dat``, ``u.data``, ``ratings.csv``), an atomic file of RecBole (``.inter``),
-            a table ``.csv`` or ``.tsv`` with the columns of a ratings frame, a matrix ``.npz`` that
-            SciPy saved; or a folder that holds one of the first four, or ``total_data.hdf5`` and
-            ``index.npz``, the format of the authors of ∞-AE: ``user``, ``item`` and ``rating`` of
-            each interaction, and its part (0 train, 1 validation, 2 test, -1 left out).
-        root: where data sets are, as for :func:`graphcondense.data.load`. MovieLens is downloaded
-            there from its makers if it is missing.
-        split: ``"authors"``: as ``index.npz`` says. ``"random"``: 80 / 10 / 10 % a user, see
-            :func:`as_interactions`. By default ``"authors"`` where there is one.
-        seed: draws the split ``"random"``.
-        duplicates, min_rating: see :func:`as_interactions`.
-
-    Raises:
-        ValueError: an unknown name, a file or split that cannot be used.
-        ConnectionError: the set is not under ``root`` and cannot be downloaded.
-    """
-    options = {"seed": seed, "duplicates": duplicates, "min_rating": min_rating}
-    path = path_of(name, "load_interactions(name)", NAMED)
-    if holds_interactions(path):
-        title = path.name if path.is_dir() else path.parent.name or path.stem
-        if path.name not in READERS and not path.is_dir():
-            title = path.stem
-        return _open_folder(path, split, title, options)
-    known, folder = open_named(name, "rows", KNOWN_INTERACTIONS, root)
-    return _open_folder(folder, split, known.name, options)
-
-
-def _read_table(path: Path, separator: str, header: int | None) -> DataFrame:
-    """A table as a frame; RecBole's columns of type ``token`` as text, lest 007 be 7."""
-    import pandas as pd
-
-    def read(**options: object) -> Any:
-        engine = "c" if len(separator) == 1 else "python"
-        return pd.read_csv(path, sep=separator, header=header, engine=engine, **options)
-
-    try:
-        tokens = [] if header is None else [c for c in read(nrows=0) if ":token" in str(c)]
-        frame = read(dtype=dict.fromkeys(tokens, str))
-    except Exception as error:  # a made-up table fails in whatever way it likes
-        raise ValueError(f"{path} cannot be read as ratings: {str(error)[:200]}") from error
-    if header is None:
-        if frame.shape[1] < 3:
-            raise ValueError(
-                f"{path} has {frame.shape[1]} columns; user, item and rating are needed"
-            )
-        return frame.iloc[:, :3].set_axis(["user", "item", "rating"], axis=1)
-    return frame
-
-
-def _read_npz(path: Path) -> sp.csr_matrix:
-    read_npz(path)  # whole, and nothing in it larger than it says
-    try:
-        matrix = sp.load_npz(path)
-        if matrix.format in ("csr", "csc", "bsr"):
-            matrix.check_format(full_check=True)  # indices out of range crash
-        if min(matrix.shape) < 0 or max(matrix.shape) > LARGEST:
-            raise ValueError(f"its shape is {matrix.shape}")
-        if matrix.dtype.kind not in "biufc":
-            raise ValueError(f"it holds {matrix.dtype} values; numbers are needed")
-        return matrix
-    except Exception as error:  # made-up arrays fail in whatever way they like
-        raise ValueError(f"{path} is no matrix that SciPy saved: {str(error)[:200]}") from error
-
-
-_read_csv = partial(_read_table, separator=",", header=0)
-_read_tsv = partial(_read_table, separator="\t", header=0)
-
-READERS: dict[str, Callable[[Path], Any]] = {
-    "ratings.dat": partial(_read_table, separator="::", header=None),
-    "u.data": partial(_read_table, separator="\t", header=None),
-    "ratings.csv": _read_csv,
-}
-"""MovieLens files by name: of 1M and 10M, of 100K, and of the later sets."""
-
-ENDINGS: dict[str, Callable[[Path], Any]] = {
-    ".inter": _read_tsv,
-    ".csv": _read_csv,
-    ".tsv": _read_tsv,
-    ".npz": _read_npz,
-}
-"""Readers of other files, by the ending of their names."""
-
-AUTHORS = ("total_data.hdf5", "index.npz")
-
-
-def _file_in(folder: Path) -> Path | None:
-    """What a folder can be opened by: the authors' pair (the folder itself), or a ratings file."""
-    if all((folder / file).is_file() for file in AUTHORS):
-        return folder
-    known = next((folder / file for file in READERS if (folder / file).is_file()), None)
-    atomic = sorted(folder.glob("*.inter"))
-    if known is None and len(atomic) > 1:
-        raise ValueError(f"{folder} has {len(atomic)} files .inter: name one, {atomic[0].name}")
-    return known or next(iter(atomic), None)
-
-
-def holds_interactions(path: Path) -> bool:
-    """Whether :func:`load_interactions` opens this file or folder."""
-    if path.is_dir():
-        return _file_in(path) is not None
-    if path.suffix == ".npz":
-        return {"format.npy", "shape.npy", "data.npy"} <= archived(path)  # of sp.save_npz
-    return path.name in READERS or path.suffix in ENDINGS
-
-
-def _open_folder(
-    path: Path, split: str | None, name: str, options: Mapping[str, Any]
-) -> InteractionTask:
-    """A ratings file, or a folder of one or of the authors' pair."""
-    found = _file_in(path) if path.is_dir() else path
-    if found is None or not found.exists():
-        files = " or ".join((*READERS, " with ".join(AUTHORS)))
-        raise ValueError(f"there is no {path}" if found else f"there is no {files} in {path}")
-    allowed = ("authors", "random") if found.is_dir() else ("random",)
-    if split not in (None, *allowed):
-        raise ValueError(f"split={split!r}: {name} has {', '.join(allowed)}")
-    if found.is_file():
-        table = (READERS.get(found.name) or ENDINGS[found.suffix])(found)
-        try:
-            return as_interactions(table, name=name, **options)
-        except ValueError as error:
-            raise ValueError(f"{found}: {error}") from error
-    frame, part = _read_authors(found)
-    try:
-        if split == "random":
-            return as_interactions(frame, name=name, **options)
-        return _authors_split(frame, part, name, options)
-    except ValueError as error:
-        raise ValueError(f"{found}: {error}") from error
-
-
-def _held(values: Any, folder: Path) -> Array:
-    """The values of an array in an HDF5 file, which may say that it is larger than all files."""
-    most = max(FREE, FACTOR * (folder / AUTHORS[0]).stat().st_size)
-    if math.prod(values.shape) * values.dtype.itemsize > most:
-        raise ValueError(f"{values.name} says shape {values.shape}, far more than the file holds")
-    out: Array = values[:]
-    return out
-
-
-def _read_authors(folder: Path) -> tuple[DataFrame, Array]:
-    import pandas as pd
-
-    h5py = need("h5py", "recommend", f"{folder / AUTHORS[0]}")
-
-    try:
-        with h5py.File(folder / AUTHORS[0], "r") as file:
-            columns = {key: _held(file[key], folder) for key in ("user", "item", "rating")}
-        part = read_npz(folder / AUTHORS[1])["data"]
-    except Exception as error:  # a made-up file fails in whatever way it likes
-        raise ValueError(f"{folder}: {' and '.join(AUTHORS)} cannot be read: {error}") from error
-    for key, values in (*columns.items(), ("data", part)):
-        if values.ndim != 1 or values.dtype.kind not in (
-            "iuf" if key in ("rating", "data") else "iufSUO"
-        ):
-            raise ValueError(
-                f"{folder}: {key} must be one number an interaction, got {values.dtype} of shape "
-                f"{values.shape}"
-            )
-    sizes = {key: len(values) for key, values in (*columns.items(), ("data", part))}
-    if len(set(sizes.values())) > 1:
-        raise ValueError(f"{folder}: arrays of different lengths: {sizes}")
-    if strange := sorted(set(np.unique(part).tolist()) - {-1, 0, 1, 2}):
-        raise ValueError(
-            f"{folder / AUTHORS[1]}: part {strange[0]}; known are 0 train, 1 validation, 2 test "
-            "and -1 left out"
-        )
-    return pd.DataFrame(columns), part
-
-
-def _authors_split(
+def by_parts(
     frame: DataFrame, part: Array, name: str, options: Mapping[str, Any]
 ) -> InteractionTask:
+    """Interactions whose parts are given: 0 train, 1 validation, 2 test, -1 left out.
+
+    Args:
+        frame: with the columns ``user``, ``item`` and ``rating``.
+        part: of each row of it.
+        name: of the data.
+        options: ``min_rating`` and ``duplicates`` of :func:`as_interactions`.
+    """
     kept = part >= 0
     users, items, values, shape, ids = _frame(frame[kept])
     _check_pairs(users, items, values, shape)
@@ -643,56 +458,3 @@ def _authors_split(
         **matrices, name=name, user_ids=ids[0], item_ids=ids[1], dropped_users=int(dropped)
     )
     return _checked(task)
-
-
-# --- sets by name ----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class KnownInteractions(Named):
-    """Users-by-items data that :func:`load_interactions` knows.
-
-    Attributes:
-        url: the zip archive of its makers.
-    """
-
-    url: str
-
-    def is_local(self, root: Path) -> bool:
-        folder = self.base(root) / self.folder
-        return folder.is_dir() and _file_in(folder) is not None
-
-
-def _open_movielens(known: KnownInteractions, base: Path) -> Path:
-    """Its folder, after a download if it is not there."""
-    folder = base / known.folder
-    if not (folder.is_dir() and _file_in(folder)):
-        from torch_geometric.data import download_url, extract_zip
-
-        archive = download_url(known.url, str(base), log=False)
-        extract_zip(archive, str(base), log=False)
-        Path(archive).unlink()
-    return folder
-
-
-def _movielens(name: str, users: int, items: int) -> KnownInteractions:
-    return KnownInteractions(
-        name=name,
-        family="MovieLens",
-        folder=name,
-        open=_open_movielens,
-        nodes=users + items,
-        metric="ndcg@10",
-        splits=("random",),
-        url=f"https://files.grouplens.org/datasets/movielens/{name}.zip",
-        source="grouplens.org/datasets/movielens",
-        licence="research use, no redistribution",
-        aliases=(f"movielens-{name.removeprefix('ml-')}",),
-        files=("u.data" if name == "ml-100k" else "ratings.dat",),
-    )
-
-
-KNOWN_INTERACTIONS: tuple[KnownInteractions, ...] = (
-    _movielens("ml-1m", 6_040, 3_706),
-    _movielens("ml-100k", 943, 1_682),
-)

@@ -10,6 +10,7 @@ model trained on condensed users serves real ones.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from typing import ClassVar, Protocol, Self, TypeAlias
@@ -219,22 +220,31 @@ class LightGCN(Factors):
     for each. What is kept are the items' vectors after propagation, of mean squared length one;
     users are folded in.
 
+    Training ends where the loss, as a mean over 50 steps, is no longer ``fall`` below that of
+    the 50 steps before, or after ``steps``.
+
     Args:
         num_layers: rounds of propagation.
-        steps: updates of Adam.
+        steps: updates of Adam at most.
+        fall: by which share of it the loss has to fall for training to go on; 0 never ends early.
         lr: its learning rate.
         batch_size: interactions a step.
         decay: weight of the squared length of the vectors of a step.
         device: where to train.
+
+    Attributes:
+        steps_: updates that were made.
     """
 
     _: KW_ONLY
     num_layers: int = 2
-    steps: int = 300
+    steps: int = 2_000
+    fall: float = 0.002
     lr: float = 0.02
-    batch_size: int = 32_768
+    batch_size: int = 131_072
     decay: float = 1e-4
     device: torch.device | str = "cpu"
+    steps_: int = field(init=False, repr=False)
 
     def fit(self, X: object) -> Self:
         """Train on the users ``X [n, items]``.
@@ -260,7 +270,9 @@ class LightGCN(Factors):
         rng = torch.Generator().manual_seed(self.seed)
         drawn = weight.double().cumsum(0)
         size = min(self.batch_size, len(weight))
-        for _ in range(self.steps):
+        plateau = Plateau(self.fall)
+        for step in range(1, self.steps + 1):
+            self.steps_ = step
             at = torch.rand(size, generator=rng, dtype=torch.double) * drawn[-1]
             at = torch.searchsorted(drawn, at).clamp_max(len(drawn) - 1)
             other = torch.randint(items, (size,), generator=rng)
@@ -274,6 +286,8 @@ class LightGCN(Factors):
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+            if plateau.reached(float(loss)):
+                break
         with torch.no_grad():
             found = model.get_embedding(adj)[n:].cpu()
         self.items_ = found / found.square().sum(1).mean().sqrt()
@@ -283,6 +297,32 @@ class LightGCN(Factors):
         """Another ``λ`` of the fold-in; the vectors are kept."""
         self.ridge = _positive(ridge)
         return self
+
+
+class Plateau:
+    """Whether a noisy loss has stopped falling, by means over 50 steps.
+
+    >>> falls, stays = Plateau(0.1), Plateau(0.1)
+    >>> any(falls.reached(0.9**step) for step in range(500))
+    False
+    >>> [step for step in range(500) if stays.reached(1.0)][0]
+    99
+    """
+
+    EVERY = 50
+
+    def __init__(self, fall: float) -> None:
+        self.fall, self._seen, self._before = fall, list[float](), math.inf
+
+    def reached(self, loss: float) -> bool:
+        """Take the loss of one step; whether it has not fallen by the share ``fall``."""
+        self._seen.append(loss)
+        if len(self._seen) < self.EVERY or not self.fall:
+            return False
+        mean = math.fsum(self._seen) / len(self._seen)
+        ended, self._before = mean > (1 - self.fall) * self._before, mean
+        self._seen.clear()
+        return ended
 
 
 def _normalised(a: Tensor, b: Tensor, weight: Tensor, size: int) -> Tensor:

@@ -153,3 +153,10 @@ def test_names() -> None:
     assert recommender_named("∞-AE").name == recommender_named("infiniteae").name == "InfiniteAE"
     with pytest.raises(ValueError, match="unknown recommender 'SVD'; known are InfiniteAE, EASE"):
         recommender_named("SVD")
+
+
+def test_lightgcn_trains_until_the_loss_stops_falling() -> None:
+    ended = LightGCN(fall=0.5).fit(users())  # a half is not gained again in fifty steps
+    assert ended.steps_ % 50 == 0
+    assert ended.steps_ < ended.steps
+    assert LightGCN(steps=70, fall=0.0).fit(users()).steps_ == 70

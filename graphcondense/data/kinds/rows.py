@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from graphcondense.data.interactions import (
-    KNOWN_INTERACTIONS,
-    InteractionTask,
-    as_interactions,
-    holds_interactions,
-    is_rows,
-    load_interactions,
-)
+from graphcondense.data.interactions import InteractionTask, as_interactions, is_rows
 from graphcondense.data.kind import DataKind, register
+from graphcondense.data.ratings import KNOWN_INTERACTIONS, holds_interactions, load_interactions
 
 ROWS = register(
     DataKind(
