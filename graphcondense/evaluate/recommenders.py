@@ -286,7 +286,7 @@ class LightGCN(Factors):
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            if plateau.reached(float(loss)):
+            if plateau.reached(float(loss.detach())):
                 break
         with torch.no_grad():
             found = model.get_embedding(adj)[n:].cpu()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from torch_geometric.data import HeteroData
 
 from graphcondense import data as gd
-from graphcondense.data import interactions
+from graphcondense.data import interactions, ratings
 from graphcondense.data.interactions import as_interactions
 from graphcondense.data.ratings import load_interactions
 from graphcondense.saved.condensed_rows import CondensedInteractions
@@ -300,7 +300,7 @@ def test_movielens_files(tmp_path: Path) -> None:
             assert same(task.test, expected.test)
         with pytest.raises(ValueError, match=r"split='authors': .* has random"):
             load_interactions(folder, split="authors")
-        assert interactions.holds_interactions(folder)
+        assert ratings.holds_interactions(folder)
     with pytest.raises(ValueError, match=r"there is no .*ratings\.dat"):
         load_interactions(tmp_path / "ratings.dat")
     (tmp_path / "u.data").write_text("1\t2\n")
