@@ -47,7 +47,7 @@ class Made:
         """From a finished candidate's record."""
         score = record["validation"]["score"]
         reused = record.get("reused_seconds", 0.0)
-        used = (record[name] - reused for name in ("seconds", "processor_seconds"))
+        used = record["seconds"] - reused, record["processor_seconds"] - reused
         return cls(seed, score, *used, record["hash"])
 
     @property

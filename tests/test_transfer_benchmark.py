@@ -16,7 +16,8 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 import graphcondense
-from graphcondense.data.task import NodeTask, as_task, read_labelled
+from graphcondense.data.small_graph import read_labelled
+from graphcondense.data.task import NodeTask, as_task
 from graphcondense.ops.adjacency import propagate_rows
 from tests.cases import toy_graph
 

@@ -26,8 +26,8 @@ from graphcondense.data.graph_checks import (
 )
 from graphcondense.data.graph_task import GraphTask, Splits
 from graphcondense.data.labels import as_tensor
+from graphcondense.data.sequences import check_has_length, is_dataset
 from graphcondense.data.targets import METRICS, LabelKind, check_named, fitting_metric
-from graphcondense.data.task import check_has_length, is_dataset
 from graphcondense.ops.arrays import check_sizes, real_numbers
 from graphcondense.saved.graph_set import GraphSet, ranges, starts
 

@@ -21,7 +21,8 @@ from torch import Tensor
 from graphcondense.data import reading
 from graphcondense.data.raw import opened
 from graphcondense.data.reading import REAL
-from graphcondense.data.task import SPARSE, WIDE, NodeTask, as_task, is_dataset
+from graphcondense.data.sequences import is_dataset
+from graphcondense.data.task import SPARSE, WIDE, NodeTask, as_task
 from graphcondense.ops.arrays import Array
 from graphcondense.ops.blocks import (
     ENTRY,

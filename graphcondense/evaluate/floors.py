@@ -17,7 +17,8 @@ from graphcondense.data.hetero_parts import cut
 from graphcondense.data.hetero_task import HeteroTask
 from graphcondense.data.images import LABEL_BYTES, ImageTask
 from graphcondense.data.interactions import InteractionTask
-from graphcondense.data.task import NodeTask, as_task, read_labelled
+from graphcondense.data.small_graph import read_labelled
+from graphcondense.data.task import NodeTask, as_task
 from graphcondense.evaluate.cost import size_of
 from graphcondense.evaluate.reading import SmallHetero, as_stored, raw_images, read_graphs
 from graphcondense.ops.select import choose_herding

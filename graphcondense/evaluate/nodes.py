@@ -21,7 +21,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from graphcondense.data.task import NodeTask, read_labelled
+from graphcondense.data.small_graph import read_labelled
+from graphcondense.data.task import NodeTask
 from graphcondense.evaluate.cost import plain_training_seconds, size_of
 from graphcondense.evaluate.evaluator import (
     Evaluator,

@@ -16,7 +16,8 @@ import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 
-from graphcondense.data.task import NodeTask, classified, read_labelled
+from graphcondense.data.small_graph import read_labelled
+from graphcondense.data.task import NodeTask, classified
 from graphcondense.evaluate.evaluator import Device, FitResult, Predictor, Try, choose
 from graphcondense.evaluate.reading import refuse_many
 from graphcondense.kernels.ntk import on_sphere

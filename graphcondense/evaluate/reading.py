@@ -1,6 +1,6 @@
 """What users bring to an evaluation: one condensed set, a list, a mapping by name, several draws.
 
-One graph with labelled nodes is read by :func:`graphcondense.data.task.read_labelled`.
+One graph with labelled nodes is read by :func:`graphcondense.data.small_graph.read_labelled`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from graphcondense.data.hetero_task import HeteroTask, graph_of
 from graphcondense.data.images import ImageTask
 from graphcondense.data.interactions import InteractionTask
 from graphcondense.data.preprocess import Preprocess, restore_preprocess
+from graphcondense.data.sequences import is_dataset
 from graphcondense.data.targets import LabelKind
-from graphcondense.data.task import is_dataset
 from graphcondense.evaluate.metrics import check_scorable
 from graphcondense.ops.hetero import HeteroGraph
 from graphcondense.saved.graph_set import GraphSet

@@ -20,7 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from graphcondense.data.task import NodeTask, as_task, classified, read_labelled
+from graphcondense.data.small_graph import read_labelled
+from graphcondense.data.task import NodeTask, as_task, classified
 from graphcondense.evaluate.cost import size_of
 from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph

@@ -22,7 +22,8 @@ import scipy.sparse as sp
 import torch
 from torch_geometric.data import Data
 
-from graphcondense.data.task import as_task, classified, read_labelled
+from graphcondense.data.small_graph import read_labelled
+from graphcondense.data.task import as_task, classified
 from graphcondense.evaluate.evaluator import Device
 from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.nn.batched import Stacked, resolve

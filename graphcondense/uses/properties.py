@@ -14,7 +14,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.csgraph import laplacian as normalised_laplacian
 from scipy.stats import wasserstein_distance
 
-from graphcondense.data.task import NodeTask, as_task, classified, read_labelled
+from graphcondense.data.small_graph import read_labelled
+from graphcondense.data.task import NodeTask, as_task, classified
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.result import COLOURS, Column, Result, dash
 from graphcondense.nn.batched import Matrix

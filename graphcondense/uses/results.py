@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from graphcondense.data.task import NodeTask, read_labelled
+from graphcondense.data.small_graph import read_labelled
+from graphcondense.data.task import NodeTask
 from graphcondense.evaluate.reading import listed_sets, small_sets
 from graphcondense.evaluate.result import Column, Scored, percent, std_of
 from graphcondense.ops.types import Record

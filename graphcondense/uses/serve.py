@@ -25,7 +25,8 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphcondense.data.task import NodeTask, as_task, classified, read_labelled
+from graphcondense.data.small_graph import read_labelled
+from graphcondense.data.task import NodeTask, as_task, classified
 from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator, Trained, model_of

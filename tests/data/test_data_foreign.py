@@ -10,7 +10,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphcondense.data import as_task, open_small
-from graphcondense.data.task import read_labelled
+from graphcondense.data.small_graph import read_labelled
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from torch_geometric.utils import from_scipy_sparse_matrix
 from graphcondense import condense, load
 from graphcondense.data import NodeTask, as_task, pseudo_labelled
 from graphcondense.data.labels import few
-from graphcondense.data.task import read_labelled
+from graphcondense.data.small_graph import read_labelled
 from graphcondense.domains.node import NodeSource
 from graphcondense.evaluate import NodeEvaluator
 from graphcondense.transforms import Sparsify

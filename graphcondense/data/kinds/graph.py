@@ -6,7 +6,7 @@ from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.graph_task import GraphTask
 from graphcondense.data.graphs import KNOWN_GRAPHS, load_graphs, task_of_list
 from graphcondense.data.kind import DataKind, register
-from graphcondense.data.task import is_dataset, labels_nodes
+from graphcondense.data.sequences import is_dataset, labels_nodes
 
 GRAPH = register(
     DataKind(

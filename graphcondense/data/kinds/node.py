@@ -5,7 +5,8 @@ from __future__ import annotations
 from graphcondense.data.kind import DataKind, register
 from graphcondense.data.mapped import mapped_task
 from graphcondense.data.nodes import KNOWN, REFUSED, load_nodes, node_data
-from graphcondense.data.task import NodeTask, as_task, is_graph
+from graphcondense.data.sequences import is_graph
+from graphcondense.data.task import NodeTask, as_task
 
 NODE = register(
     DataKind(
