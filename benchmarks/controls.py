@@ -20,7 +20,8 @@ from torch_geometric.data import Data
 from graphcondense.data.task import NodeTask
 from graphcondense.domains.answers import answers_of
 from graphcondense.domains.coarse import seeded
-from graphcondense.domains.node import NodeSource, small_graph
+from graphcondense.domains.node import small_graph
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.evaluate.floors import of_each, shuffled
 from graphcondense.methods.quotient import Quotient
 from graphcondense.ops.adjacency import propagate_rows

@@ -23,7 +23,7 @@ from graphcondense.core.pools import built
 from graphcondense.core.types import Source
 from graphcondense.data import load
 from graphcondense.data.task import as_task
-from graphcondense.domains.node import NodeSource
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.node_trajectories import Propagated
 from graphcondense.nn.propagate import MODELS, Propagation
 

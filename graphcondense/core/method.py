@@ -119,7 +119,7 @@ class Method(Budget, Generic[S]):
         predictor: what :meth:`scorer` trains, in words; empty for the networks that score by
             default.
         chooses: of one graph, whether the method chooses among its own settings by validation
-            labels, see :class:`~graphcondense.domains.node.NodeSource`.
+            labels, see :class:`~graphcondense.domains.node_source.NodeSource`.
         assigns: of one graph, whether what it gives has an ``assignment``: which condensed node
             stands for which real one.
         in_blocks: of one graph, whether all work of the size of the graph is done by blocks, within

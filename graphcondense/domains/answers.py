@@ -20,7 +20,7 @@ from graphcondense.ops.coarsen import Array
 from graphcondense.ops.place import Place
 
 if TYPE_CHECKING:
-    from graphcondense.domains.node import NodeSource
+    from graphcondense.domains.node_source import NodeSource
 
 SHARPNESS, TASK_SHARPNESS = 8.0, 2.0
 """Usual power of soft labels over classes, and of probabilities of tasks."""

@@ -17,7 +17,8 @@ from torch import Generator, Tensor
 
 from graphcondense.core.method import Method
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.node import EDGE_BYTES, NodeMethod, NodeSource
+from graphcondense.domains.node import EDGE_BYTES, NodeMethod
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.ops.arrays import dense
 from graphcondense.ops.budget import BUDGETS, Budget
 from graphcondense.ops.cluster import isometric, starts

@@ -18,7 +18,8 @@ from graphcondense.core.method import LABEL_KINDS, Method, S
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.graph import BLOCK, ChosenGraphs, GraphSource, readouts
 from graphcondense.domains.image import ImageSource, ImageSynthetic
-from graphcondense.domains.node import EDGE_BYTES, NodeMethod, NodeSource, induced, synthetic_of
+from graphcondense.domains.node import EDGE_BYTES, NodeMethod, induced, synthetic_of
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.rows import ChosenRows, RowsSource
 from graphcondense.ops.fields import Natural
 from graphcondense.ops.select import CHOICES

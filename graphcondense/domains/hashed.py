@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from graphcondense.domains.coarse import WholeGraph, exported, told
-from graphcondense.domains.node import NodeSource
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.ops.coarsen import Array
 from graphcondense.ops.fields import Count, Share
 from graphcondense.ops.hashing import BLOCK, hash_values, heterophily, merged

@@ -11,7 +11,8 @@ from torch import Generator, Tensor, nn
 from graphcondense.core.experts import Buffer, Course, Training
 from graphcondense.core.pools import built
 from graphcondense.core.types import Batch, Source
-from graphcondense.domains.node import NodeSource, NodeSynthetic, NodeView
+from graphcondense.domains.node import NodeSynthetic
+from graphcondense.domains.node_source import NodeSource, NodeView
 from graphcondense.domains.started import StartedNodes
 from graphcondense.domains.trajectories import Trajectories
 from graphcondense.nn.propagate import MODELS, Propagation

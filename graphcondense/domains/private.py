@@ -44,7 +44,7 @@ import torch
 from torch import Generator, Tensor
 
 from graphcondense.data.task import NodeTask
-from graphcondense.domains.node import NodeSource, Setting
+from graphcondense.domains.node_source import NodeSource, Setting
 from graphcondense.ops.dp import Noise
 from graphcondense.ops.types import Floats, Record
 

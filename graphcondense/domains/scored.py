@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from graphcondense.core.types import Batch, Scorer
-from graphcondense.domains.node import NodeSource, NodeView
+from graphcondense.domains.node_source import NodeSource, NodeView
 from graphcondense.kernels.ridge import learnt_classes, ridge_weights
 from graphcondense.kernels.sntk import SNTK
 from graphcondense.ops.adjacency import csr_from_edges, csr_tensor, gcn_norm_csr

@@ -7,13 +7,8 @@ from typing import Literal
 
 from torch import Generator, Tensor
 
-from graphcondense.domains.node import (
-    EDGE_BYTES,
-    NodeMethod,
-    NodeSource,
-    hops_alone,
-    start_nodes,
-)
+from graphcondense.domains.node import EDGE_BYTES, NodeMethod, hops_alone, start_nodes
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.ops.fields import Natural, NonNegative
 
 

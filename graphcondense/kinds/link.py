@@ -25,7 +25,7 @@ class LinkProblem(Problem[LinkTask, "Data", "CondensedLinks"]):
     setting = "transductive"
 
     def prepare(self, setting: Setting, pseudo_labels: int | None) -> None:
-        from graphcondense.domains.node import NodeSource
+        from graphcondense.domains.node_source import NodeSource
 
         self._source = NodeSource(self.task.nodes, device=self.device)
 

@@ -48,7 +48,7 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
         self.task, self.seen = self.task.kept_in(folder), self.seen.kept_in(folder)
 
     def source(self, method: Method) -> Source:
-        from graphcondense.domains.node import NodeSource
+        from graphcondense.domains.node_source import NodeSource
 
         self.method, self.predictor = method, method.judge or self.predictor
         if self.budget is not None:
@@ -104,7 +104,7 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
 
     def scorer(self) -> Callable[[Data], float]:
         """By the method's own predictor where it has one, else by networks."""
-        from graphcondense.domains.node import NodeSource
+        from graphcondense.domains.node_source import NodeSource
 
         task = self._scored()
         validation = NodeSource(replace(task, train=task.val), device=self.device)

@@ -11,7 +11,7 @@ from torch import Generator
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.coarse import assigned, coarse_graph, seeded
 from graphcondense.domains.hashed import Hashed
-from graphcondense.domains.node import NodeSource
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.ops.coarsen import Array
 
 

@@ -12,7 +12,8 @@ from torch import Generator, Tensor
 
 from graphcondense.core.method import Variants
 from graphcondense.core.types import Batch, Synthetic
-from graphcondense.domains.node import EDGE_BYTES, NodeMethod, NodeSource, NodeSynthetic, induced
+from graphcondense.domains.node import EDGE_BYTES, NodeMethod, NodeSynthetic, induced
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.structure import Identity, Structure
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.cover import HELD, greedy_cover, reverse_neighbours

@@ -10,7 +10,7 @@ from torch import Generator
 
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.coarse import Coarse, by_class, coarse_graph, exported, seeded
-from graphcondense.domains.node import NodeSource
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.ops.coarsen import few_dimensions, means, undirected
 from graphcondense.ops.fields import Count, Natural
 

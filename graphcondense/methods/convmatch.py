@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from graphcondense.core.method import Variants
 from graphcondense.domains.coarse import WholeGraph, exported, told
-from graphcondense.domains.node import NodeSource
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.ops.coarsen import Array, Candidates, Level, coarsen, few_dimensions
 from graphcondense.ops.convolution import PAIRS, convolved, nearest
 from graphcondense.ops.fields import Count, Natural, SomeShare

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Generator, Tensor
 
 from graphcondense.domains.coresets import NodeCoreset, largest
-from graphcondense.domains.node import NodeSource
+from graphcondense.domains.node_source import NodeSource
 
 
 @dataclass(frozen=True, kw_only=True)

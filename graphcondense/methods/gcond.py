@@ -9,7 +9,8 @@ from torch import Generator
 
 from graphcondense.core.method import LABEL_KINDS, Parts, Variants
 from graphcondense.core.pools import Turns
-from graphcondense.domains.node import GradientMatched, NodeSource
+from graphcondense.domains.node import GradientMatched
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.ops.fields import Count, Natural, NonNegative
 
 

@@ -13,7 +13,8 @@ from torch.nn import functional as F
 from graphcondense.core.method import Parts, Scorer, Variants
 from graphcondense.core.pools import Idle
 from graphcondense.core.types import Batch, Schedule, Source
-from graphcondense.domains.node import LABEL_BYTES, LearntGraph, NodeSource, NodeSynthetic
+from graphcondense.domains.node import LearntGraph, NodeSynthetic
+from graphcondense.domains.node_source import LABEL_BYTES, NodeSource
 from graphcondense.domains.scored import Seen, by_kernel
 from graphcondense.kernels.ridge import Targets, learnt_classes
 from graphcondense.kernels.sntk import SNTK

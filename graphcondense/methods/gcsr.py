@@ -11,7 +11,8 @@ from torch import Generator, Tensor
 from graphcondense.core.method import Parts, Variants
 from graphcondense.core.types import Batch
 from graphcondense.domains.mixing import class_mixing
-from graphcondense.domains.node import NodeSource, NodeSynthetic, scale_of
+from graphcondense.domains.node import NodeSynthetic, scale_of
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.node_trajectories import NodeTrajectories
 from graphcondense.domains.started import WithEdges
 from graphcondense.domains.structure import Identity, Structure

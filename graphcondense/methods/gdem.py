@@ -12,7 +12,8 @@ from torch import Generator, Tensor, nn
 from graphcondense.core.method import Parts
 from graphcondense.core.pools import Idle
 from graphcondense.core.types import Batch, Schedule, Synthetic
-from graphcondense.domains.node import NodeSource, scale_of, small_graph, taken_in_turn
+from graphcondense.domains.node import scale_of, small_graph, taken_in_turn
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.started import StartedNodes, WithEdges
 from graphcondense.objectives.eigenbasis import EigenbasisMatching
 from graphcondense.ops.fields import Count, Natural, NonNegative, Share, SomeShare

@@ -17,7 +17,8 @@ from graphcondense.domains.curriculum import (
     disagreement,
     guessed_classes,
 )
-from graphcondense.domains.node import LABEL_BYTES, NodeSource, scale_of
+from graphcondense.domains.node import scale_of
+from graphcondense.domains.node_source import LABEL_BYTES, NodeSource
 from graphcondense.domains.node_trajectories import StructureFree, StudentNodes
 from graphcondense.domains.trajectories import assigned
 from graphcondense.objectives.trajectory import (

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from torch import Tensor
 
 from graphcondense.domains.coarse import WholeGraph, exported, told
-from graphcondense.domains.node import NodeSource
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.coarsen import Array, parts_with
 from graphcondense.ops.kron import kron

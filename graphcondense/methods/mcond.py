@@ -25,7 +25,8 @@ from graphcondense.core.types import (
     Source,
     Synthetic,
 )
-from graphcondense.domains.node import GradientMatched, NodeSource, NodeSynthetic, taken_in_turn
+from graphcondense.domains.node import GradientMatched, NodeSynthetic, taken_in_turn
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.nn.propagate import propagate
 from graphcondense.ops.adjacency import gcn_norm_dense
 from graphcondense.ops.arrays import dense

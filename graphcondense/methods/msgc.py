@@ -12,7 +12,8 @@ from graphcondense.core.method import Parts
 from graphcondense.core.pools import Turns
 from graphcondense.core.types import Batch
 from graphcondense.domains.mixing import class_mixing
-from graphcondense.domains.node import GradientMatched, NodeSource, NodeSynthetic
+from graphcondense.domains.node import GradientMatched, NodeSynthetic
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.structure import Structure
 from graphcondense.nn.propagate import propagate
 from graphcondense.ops.adjacency import gcn_norm_dense

@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from graphcondense.domains.coresets import NodeCoreset, largest
-from graphcondense.domains.node import NodeSource
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.ops.fields import Momentum
 from graphcondense.ops.personalised import personalised_pagerank
 

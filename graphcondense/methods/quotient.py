@@ -28,7 +28,7 @@ from graphcondense.domains.coarse import (
 from graphcondense.domains.hetero import HeteroMethod, HeteroSource, HeteroSynthetic
 from graphcondense.domains.hetero_quotient import grouped, mean_labels, quotient_of
 from graphcondense.domains.hetero_teachers import HeteroTeacher
-from graphcondense.domains.node import NodeSource
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.propagations import SmallGraph, Teaching, learnt, surely_better
 from graphcondense.domains.teachers import Taught, make_unit, unit
 from graphcondense.ops.adjacency import times

@@ -8,7 +8,8 @@ from typing import Literal
 from torch import Generator
 
 from graphcondense.core.method import Parts, Scorer
-from graphcondense.domains.node import NodeSource, scale_of
+from graphcondense.domains.node import scale_of
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.node_trajectories import StructureFree, StudentNodes
 from graphcondense.domains.scored import by_kernel
 from graphcondense.kernels.sntk import SNTK

@@ -13,7 +13,8 @@ from torch import Generator, Tensor, nn
 from graphcondense.core.method import Parts
 from graphcondense.core.pools import Turns, built, uniform
 from graphcondense.core.types import Learner, Objective, Source, Synthetic
-from graphcondense.domains.node import GradientMatched, NodeSource, NodeSynthetic
+from graphcondense.domains.node import GradientMatched, NodeSynthetic
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.structure import Structure
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
 

@@ -11,7 +11,8 @@ from torch import Generator, Tensor
 from graphcondense.core.method import Parts, Variants
 from graphcondense.core.pools import Taught, inner_adam
 from graphcondense.core.types import Batch, Learner, Source, Synthetic
-from graphcondense.domains.node import NetworkMatched, NodeSource, NodeSynthetic
+from graphcondense.domains.node import NetworkMatched, NodeSynthetic
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.objectives.distribution import class_means
 from graphcondense.ops.adjacency import gcn_norm_dense
 from graphcondense.ops.fields import Natural, NonNegative, Positive

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from graphcondense.domains.coarse import Contraction
-from graphcondense.domains.node import NodeSource
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.ops.coarsen import Array, Candidates, Level
 from graphcondense.ops.fields import Count
 from graphcondense.ops.variation import (

@@ -12,7 +12,7 @@ from torch import Generator
 
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.coarse import Coarse, CoarseGraph, by_class, exported
-from graphcondense.domains.node import NodeSource
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.ops.coarsen import Array, members
 from graphcondense.ops.fields import Count, Positive
 

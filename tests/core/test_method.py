@@ -14,7 +14,7 @@ from graphcondense.core import Callback, Method, Parts, Schedule, Synthetic
 from graphcondense.core.engine import distill
 from graphcondense.core.method import REGISTRY, checked_callbacks
 from graphcondense.data.task import as_task
-from graphcondense.domains.node import NodeSource
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.methods.gcond import GCond
 from graphcondense.methods.gecc import GECC
 from tests.cases import toy_graph

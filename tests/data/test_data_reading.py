@@ -23,7 +23,7 @@ from graphcondense import condense, load
 from graphcondense.data import NodeTask, as_task, pseudo_labelled
 from graphcondense.data.labels import few
 from graphcondense.data.small_graph import read_labelled
-from graphcondense.domains.node import NodeSource
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.evaluate import NodeEvaluator
 from graphcondense.transforms import Sparsify
 from tests.cases import toy_graph

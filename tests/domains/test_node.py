@@ -15,7 +15,8 @@ from torch_geometric.nn import GCNConv
 
 from graphcondense.core.pools import frozen
 from graphcondense.data.task import as_task
-from graphcondense.domains.node import NodeSource, NodeSynthetic
+from graphcondense.domains.node import NodeSynthetic
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.structure import Bernoulli, Fixed, PairwiseMLP
 from graphcondense.ops.adjacency import (
     csr_from_edges,

@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 import graphcondense
 from graphcondense.data.task import as_task
-from graphcondense.domains.node import NodeSource
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.evaluate import NodeEvaluator
 from graphcondense.methods.bonsai import Bonsai
 from graphcondense.ops.personalised import personalised_pagerank

@@ -12,7 +12,7 @@ from torch import Generator
 
 import graphcondense
 from graphcondense.data.task import as_task
-from graphcondense.domains.node import NodeSource
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.methods.cgc import alike, assess, unpropagated
 from graphcondense.ops.adjacency import gcn_norm_dense
 from tests.cases import NodeCase, toy_graph

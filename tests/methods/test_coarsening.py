@@ -14,7 +14,7 @@ from torch_geometric.data import Data
 import graphcondense
 from graphcondense.data.task import as_task
 from graphcondense.domains.coarse import seeded
-from graphcondense.domains.node import NodeSource
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.evaluate import NodeEvaluator
 from graphcondense.methods.kron import most_joined
 from graphcondense.methods.vng import carrying, unnormalised

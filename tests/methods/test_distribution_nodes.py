@@ -10,7 +10,8 @@ import graphcondense
 from graphcondense.core.pools import Taught
 from graphcondense.core.types import Batch, Learner
 from graphcondense.data.task import as_task
-from graphcondense.domains.node import NodeSource, NodeSynthetic
+from graphcondense.domains.node import NodeSynthetic
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.structure import Fixed
 from graphcondense.methods.simgc import SimGC
 from graphcondense.nn.propagate import MODELS, SGC

@@ -14,7 +14,8 @@ from torch import Generator
 import graphcondense
 from graphcondense.core.types import Learner
 from graphcondense.data.task import as_task
-from graphcondense.domains.node import NodeSource, NodeSynthetic
+from graphcondense.domains.node import NodeSynthetic
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.scored import Seen
 from graphcondense.domains.structure import Fixed, Identity
 from graphcondense.evaluate import NodeEvaluator

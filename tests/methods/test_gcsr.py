@@ -16,7 +16,7 @@ import graphcondense
 from graphcondense.core.experts import Buffer, Training
 from graphcondense.core.types import Learner
 from graphcondense.data.task import as_task
-from graphcondense.domains.node import NodeSource
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.node_trajectories import Propagated
 from graphcondense.domains.structure import Identity
 from graphcondense.methods.gcsr import (

@@ -14,7 +14,8 @@ import graphcondense
 from graphcondense.core.types import Batch, Learner
 from graphcondense.data import mapping_matrix
 from graphcondense.data.task import as_task
-from graphcondense.domains.node import NodeSource, NodeSynthetic
+from graphcondense.domains.node import NodeSynthetic
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.structure import Fixed
 from graphcondense.methods.mcond import (
     Mapped,

@@ -16,7 +16,7 @@ from torch_geometric.data import Data
 import graphcondense
 from graphcondense.core.method import COSTS, Method
 from graphcondense.data.task import as_task
-from graphcondense.domains.node import NodeSource
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.evaluate import GraphEvaluator, NodeEvaluator
 from graphcondense.methods import all_methods, find_method
 from graphcondense.methods.gcond import GCond

@@ -12,7 +12,7 @@ from torch import Tensor
 
 import graphcondense
 from graphcondense.data.task import NodeTask, as_task
-from graphcondense.domains.node import NodeSource
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.methods import all_methods
 from graphcondense.objectives.gradient import GradientMatching
 from graphcondense.run import build

@@ -13,7 +13,7 @@ from torch_geometric.data import Data
 
 import graphcondense
 from graphcondense.data.task import as_task
-from graphcondense.domains.node import NodeSource
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.teachers import RidgeTeacher, fitted, smoothed, surest
 from graphcondense.methods.quotient import Quotient, to_siblings
 from graphcondense.ops.personalised import diffused

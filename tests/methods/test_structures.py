@@ -11,7 +11,8 @@ from torch import Generator, Tensor
 from graphcondense.core.types import Learner
 from graphcondense.data.task import as_task
 from graphcondense.domains.mixing import class_mixing
-from graphcondense.domains.node import NodeSource, NodeSynthetic
+from graphcondense.domains.node import NodeSynthetic
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.structure import Bernoulli, Fixed
 from graphcondense.methods.msgc import MSGC, Averaged, SparseGraphs, masked
 from graphcondense.methods.sgdd import (

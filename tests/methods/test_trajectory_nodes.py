@@ -20,7 +20,7 @@ from graphcondense.core.scalars import WithScalars
 from graphcondense.core.types import Batch, Learner
 from graphcondense.data.task import as_task
 from graphcondense.domains.curriculum import EasyFirst, by_ease, disagreement, guessed_classes
-from graphcondense.domains.node import NodeSource
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.node_trajectories import Propagated, StudentNodes
 from graphcondense.methods.geom import GEOM
 from graphcondense.methods.sfgc import SFGC

@@ -17,7 +17,7 @@ import scipy.sparse as sp
 import torch
 
 from graphcondense.data.task import NodeTask, as_task
-from graphcondense.domains.node import NodeSource
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.ops import adjacency
 from graphcondense.ops.adjacency import Matrix, Powers, gcn_norm_csr, propagate_rows, times
 from graphcondense.ops.propagated import Propagated
