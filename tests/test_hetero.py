@@ -161,7 +161,7 @@ def test_the_target_can_be_said() -> None:
     assert as_hetero(data, target="paper").target == "paper"
     with pytest.raises(ValueError, match=r"target='x': there are nodes of type paper, author"):
         as_hetero(data, target="x")
-    with pytest.raises(ValueError, match="the checked data classify 'paper'"):
+    with pytest.raises(ValueError, match="the checked data predict 'paper'"):
         as_hetero(as_hetero(data, target="paper"), target="author")
     with pytest.raises(ValueError, match="pass a PyG HeteroData"):
         as_hetero(7)

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphcondense.data.hetero_parts import order_of
+from graphcondense.data.hetero_parts import Ids, order_of
 from graphcondense.domains.coarse import parts_within
 from graphcondense.domains.hetero import Array, HeteroSource, few, unit
 from graphcondense.ops.coarsen import parts_of
@@ -22,7 +22,9 @@ Parts = Mapping[str, "np.ndarray"]
 def grouped(
     real: HeteroSource,
     soft: Array,
+    predicted: Ids,
     sizes: Tensor,
+    counts: Mapping[str, int],
     dims: int,
     weight: float,
     draws: np.random.Generator,
@@ -36,7 +38,9 @@ def grouped(
     Args:
         real: the graph.
         soft: labels ``P`` of target nodes ``[N, C]``.
+        predicted: the class of each, or the group that stands for it ``[N]``.
         sizes: groups of each class ``[C]``.
+        counts: groups of each other type.
         dims: leading singular vectors of features.
         weight: of features beside soft labels.
         draws: of k-means.
@@ -51,9 +55,8 @@ def grouped(
     brought = [graph.means[relation] @ x[relation[0]] for relation in graph.into(target)]
     near = np.hstack([soft, *(weight * unit(rows) for rows in (x[target], *brought))])
     near = near.astype(np.float32, copy=False)
-    parts = {target: parts_within(soft.argmax(1), sizes, lambda nodes, k: clusters(near[nodes], k))}
+    parts = {target: parts_within(predicted, sizes, lambda nodes, k: clusters(near[nodes], k))}
     told = {target: np.hstack([soft, weight * unit(x[target])]).astype(np.float32)}
-    counts = task.sizes_of(int(sizes.sum()))
     for kind in order_of(graph, target):
         rows = [part for other in told for part in _heard(graph, kind, other, told[other])]
         told[kind] = np.hstack([weight * unit(x[kind]), *rows]).astype(np.float32)
@@ -129,8 +132,7 @@ def _dense(rows: Rows) -> Array:
     return out.astype(np.float32)
 
 
-def mean_labels(part: np.ndarray, soft: Array, sharpness: float) -> Tensor:
-    """The mean of members' labels, each to the power ``sharpness`` with a sum of one ``[n, C]``."""
-    sharp = soft.astype(np.float64) ** sharpness
-    sharp /= sharp.sum(1, keepdims=True)
-    return torch.from_numpy(np.asarray(_mean_of(part) @ sharp, dtype=np.float32))
+def mean_labels(part: np.ndarray, labels: Array) -> Array:
+    """The mean of members' labels ``[n, C]``."""
+    out: Array = np.asarray(_mean_of(part) @ labels, dtype=np.float32)
+    return out
