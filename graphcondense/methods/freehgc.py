@@ -128,9 +128,7 @@ class FreeHGC(HeteroMethod):
     def _paths(self, graph: HeteroGraph, target: str) -> list[Path]:
         return meta_paths(graph, target, self.hops)
 
-    def _targets(
-        self, real: HeteroSource, linked: HeteroGraph, draws: np.random.Generator
-    ) -> Ids:
+    def _targets(self, real: HeteroSource, linked: HeteroGraph, draws: np.random.Generator) -> Ids:
         """The chosen training nodes, class by class."""
         task = real.task
         train, paths = task.train.numpy(), self._paths(linked, task.target)
@@ -153,9 +151,7 @@ class FreeHGC(HeteroMethod):
         out: Ids = train[np.concatenate(best)]
         return out
 
-    def _influential(
-        self, linked: HeteroGraph, target: str, kind: str, chosen: Ids, k: int
-    ) -> Ids:
+    def _influential(self, linked: HeteroGraph, target: str, kind: str, chosen: Ids, k: int) -> Ids:
         """The nodes of a type that chosen target nodes hear most of, by all paths that lead to it;
         by the shortest where these have more relations than ``hops``."""
         total = np.zeros(linked.counts[kind])

@@ -166,9 +166,7 @@ def test_fathers_are_real_and_leaves_keep_means() -> None:
 
 def test_leaves_are_joined_and_missed() -> None:
     data = chain()
-    small = graphcondense.condense(
-        data, "freehgc", nodes={"author": 6, "venue": 2}, progress=False
-    )
+    small = graphcondense.condense(data, "freehgc", nodes={"author": 6, "venue": 2}, progress=False)
     assert len(small["venue"].x) == 2
     assert len(small["paper"].x) == 8  # the share of the authors
     for relation in data.edge_types[2:]:  # no paper is in a venue: the mean of all stands there
