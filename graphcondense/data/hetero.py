@@ -11,9 +11,10 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from graphcondense.data.hetero_sets import PUBLISHED
 from graphcondense.data.hetero_task import HeteroTask, as_hetero
 from graphcondense.data.kind import open_named
-from graphcondense.data.known import NAMED, NamedFile, read_npz
+from graphcondense.data.known import NAMED, Named, NamedFile, read_npz
 from graphcondense.data.labels import count_classes
 from graphcondense.data.targets import LabelKind, check_trained, known_rows
 from graphcondense.ops.hetero import HeteroGraph, Relation
@@ -29,7 +30,8 @@ def load_hetero(name: str | Path, root: str | Path | None = None) -> HeteroTask:
         name: ``"debian-relations"``: packages with five relations, both ways, and the source
             packages that they are built from, by section; ``"debian-relations-tags"`` with their
             60 tags, ``"debian-relations-size"`` with the logarithm of their installed size as
-            targets. Files end in ``.pt`` and are opened by
+            targets; ``"ogbn-mag"``, ``"dblp-hetero"``, ``"imdb"`` and ``"hgb-acm"``, as OGB and PyG
+            open them. Files end in ``.pt`` and are opened by
             :func:`graphcondense.data.load`.
         root: where data sets are, as for :func:`graphcondense.data.load`.
 
@@ -161,8 +163,9 @@ _debian = partial(
     made="datasets/build_debian.py --relations of the repository makes it on a Debian system.",
 )
 
-KNOWN_HETERO: tuple[NamedFile, ...] = (
+KNOWN_HETERO: tuple[Named, ...] = (
     _debian(name="debian-relations", open=_open_relations, classes=40),
     _debian(name="debian-relations-tags", open=_open_tags, classes=60, metric="f1"),
     _debian(name="debian-relations-size", open=_open_size, classes=1, metric="r2"),
+    *PUBLISHED,
 )

@@ -71,8 +71,8 @@ class HeteroSource:
 
     @property
     def example_bytes(self) -> int:
-        """Of a target node with its labels, and of the nodes of other types that come with it, edges
-        apart; a type of few nodes counts one to each."""
+        """Of a target node with its labels, and of the nodes of other types that come with it,
+        edges apart; a type of few nodes counts one to each."""
         widths = self.task.graph.widths
         label = 8 if self.task.label_kind == "classes" else 4 * self.task.num_outputs
         return label + round(sum(4 * widths[k] * max(1.0, s) for k, s in self.task.shares.items()))
@@ -112,7 +112,7 @@ class HeteroMethod(Method[HeteroSource]):
     kind = "hetero"
     label_kinds: ClassVar[tuple[str, ...]] = ("classes",)
 
-    nodes: Count | CountByName | None = None
+    nodes: Count | CountByName | None = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         if isinstance(self.nodes, Mapping):  # a plain dict of plain numbers, as JSON has it

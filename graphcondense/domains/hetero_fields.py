@@ -259,7 +259,8 @@ def merged_leaves(
     shares = np.repeat([1 / len(one) for one in number], [len(one) for one in number])
     made = sp.csr_matrix((shares.astype(np.float32), (rows, columns)), shape=(len(number), n))
     if len(number) > most:
-        part = parts_of(few(made @ graph.x[kind], dims, draws), most, int(draws.integers(2**31)), 1)
+        told = few(made @ graph.x[kind], dims, draws)
+        part = parts_of(told, most, int(draws.integers(2**31)), starts=1)
         count = np.bincount(part, minlength=most)
         joins = sp.csr_matrix(
             ((1 / np.maximum(count, 1))[part].astype(np.float32), (part, np.arange(len(part)))),

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import scipy.sparse as sp
-import torch
 from torch import Tensor
 
 from graphcondense.data.hetero_parts import Ids, order_of

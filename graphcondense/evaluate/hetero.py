@@ -21,8 +21,8 @@ from graphcondense.data.hetero_task import HeteroTask
 from graphcondense.evaluate.cost import kept_bytes, size_of
 from graphcondense.evaluate.evaluator import (
     Evaluator,
-    Fitted,
     FitResult,
+    Fitted,
     Options,
     Tested,
     mean_of,

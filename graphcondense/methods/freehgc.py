@@ -39,13 +39,14 @@ class FreeHGC(HeteroMethod):
 
     1. *Target nodes.* ``R_p(v)`` are the nodes that training node ``v`` reaches along meta-path
        ``p``. For each path of at most ``hops`` relations and each class, as many nodes as the class
-       gets are chosen one after the other, each with the largest ``F_p(v) = |R_p(S + v) - R_p(S)| /
-       max_u |R_p(u)| + diversity (1 - J_p(v))``. ``J_p(v)`` is the mean Jaccard index of ``R_p(v)``
-       and ``R_q(v)`` over the other paths ``q`` that end at the same type, zero where there is none.
-       A node's scores of all paths are added up, and the largest of each class are taken.
-    2. *Fathers*, the types through which others are reached (authors - *papers* - venues): the nodes
-       ``v`` with the largest neighbour influence ``Σ_p Σ_{s in S} Π_p[s, v]`` on the chosen target
-       nodes ``S``, with the personalised PageRank ``Π_p`` on the graph of path ``p``, see
+       gets are chosen one after the other, each with the largest ``F_p(v) = |R_p(S + v) - R_p(S)|
+       / max_u |R_p(u)| + diversity (1 - J_p(v))``. ``J_p(v)`` is the mean Jaccard index of
+       ``R_p(v)`` and ``R_q(v)`` over the other paths ``q`` that end at the same type, zero where
+       there is none. A node's scores of all paths are added up, and the largest of each class are
+       taken.
+    2. *Fathers*, the types through which others are reached (authors - *papers* - venues): the
+       nodes ``v`` with the largest neighbour influence ``Σ_p Σ_{s in S} Π_p[s, v]`` on the chosen
+       target nodes ``S``, with the personalised PageRank ``Π_p`` on the graph of path ``p``, see
        :func:`~graphcondense.domains.hetero_fields.influence`.
     3. *Leaves*, all other types: each chosen node of the type above gets one synthesised leaf, the
        mean of all leaves that it touches, so that its mean over neighbours stays what it was; nodes
@@ -102,7 +103,8 @@ class FreeHGC(HeteroMethod):
         n, paths = int(self.sizes(real).sum()), len(self._paths(both_ways(graph), real.task.target))
         reach = min(self.neighbours**self.hops, sum(graph.counts.values()))
         fields = len(real.task.train) * (16 + 8 * reach) * paths
-        return 3 * n * real.example_bytes + 60 * graph.num_edges + fields
+        export = 3 * n * real.example_bytes
+        return int(export + 60 * graph.num_edges + fields)
 
     def solve(self, real: HeteroSource, rng: Generator) -> Synthetic:
         draws = np.random.default_rng(int(torch.randint(2**31, (), generator=rng)))

@@ -53,9 +53,10 @@ class CondensedHetero(Shown, HeteroData):  # type: ignore[misc]
 
     Every type has ``x [n, d]`` float32 and, where its nodes stand for groups of real ones,
     ``assignment [N]`` int64: the node of each real one. The target type has ``y``, classes ``[n]``,
-    soft labels ``[n, C]`` or targets ``[n, T]`` (NaN for none), and ``train_mask [n]``. Every relation has ``edge_index [2, m]`` and,
-    where some are not 1, ``edge_weight [m]``, to be summed: what mean aggregation gives a node of
-    the real graph is here the weighted sum over its neighbours.
+    soft labels ``[n, C]`` or targets ``[n, T]`` (NaN for none), and ``train_mask [n]``. Every
+    relation has ``edge_index [2, m]`` and, where some are not 1, ``edge_weight [m]``, to be summed:
+    what mean aggregation gives a node of the real graph is here the weighted sum over its
+    neighbours.
 
     Attributes:
         condensed: the record, values that JSON holds; it stays with copies and is no attribute

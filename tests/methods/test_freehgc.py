@@ -1,5 +1,5 @@
-"""FreeHGC: coverage and likeness by hand, influence by inverses, leaves that keep means; and budgets
-by type, for all methods of heterogeneous graphs."""
+"""FreeHGC: coverage and likeness by hand, influence by inverses, leaves that keep means; and
+budgets by type, for all methods of heterogeneous graphs."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ def test_budgets_that_cannot_be(name: str, nodes: dict[Any, Any], message: str) 
 
 
 def test_other_data_have_one_number() -> None:
-    with pytest.raises(ValueError, match="nodes=.* is not a whole number"):
+    with pytest.raises(ValueError, match=r"nodes=.* is not a whole number"):
         graphcondense.condense(toy_graph(), "random", nodes={"digit": 20}, progress=False)
 
 
