@@ -6,13 +6,18 @@ from collections.abc import Mapping
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 from torch import Tensor
 
 from graphcondense.data.hetero_parts import Ids, order_of
 from graphcondense.domains.coarse import parts_within
 from graphcondense.domains.hetero import Array, HeteroSource, few, unit
+from graphcondense.ops.budget import Budget
 from graphcondense.ops.coarsen import parts_of
 from graphcondense.ops.hetero import HeteroGraph, Relation, Rows
+
+AT_ONCE = 400
+"""Clusters that k-means makes at once, at most."""
 
 Parts = Mapping[str, "np.ndarray"]
 """By type the group of each node ``[N]``."""
@@ -49,7 +54,7 @@ def grouped(
     x = {kind: few(rows, dims, draws) for kind, rows in graph.x.items()}
 
     def clusters(rows: Array, k: int) -> np.ndarray:
-        return parts_of(rows, k, int(draws.integers(2**31)), starts=1)
+        return clustered(rows, k, draws)
 
     brought = [graph.means[relation] @ x[relation[0]] for relation in graph.into(target)]
     near = np.hstack([soft, *(weight * unit(rows) for rows in (x[target], *brought))])
@@ -62,6 +67,21 @@ def grouped(
         parts[kind] = clusters(told[kind], counts[kind])
         told[kind] = few(told[kind], dims, draws)
     return {kind: parts[kind] for kind in graph.x}
+
+
+def clustered(rows: Array, k: int, draws: np.random.Generator) -> np.ndarray:
+    """The cluster of each row ``[m]``, by k-means. Of more than :data:`AT_ONCE` clusters, ``√k``
+    coarse ones come first, each then parted in proportion to its members: the work of ``k`` at once
+    grows with ``m k``."""
+
+    def once(rows: Array, k: int) -> np.ndarray:
+        return parts_of(rows, k, int(draws.integers(2**31)), starts=1)
+
+    if k <= AT_ONCE:
+        return once(rows, k)
+    coarse = once(rows, round(k**0.5))
+    sizes = Budget(nodes=k).allocate(torch.bincount(torch.from_numpy(coarse)), len(rows))
+    return parts_within(coarse, sizes, lambda nodes, k: once(rows[nodes], k))
 
 
 def _heard(graph: HeteroGraph, kind: str, other: str, rows: Array) -> list[Array]:
