@@ -153,5 +153,6 @@ def _dense(rows: Rows) -> Array:
 
 def mean_labels(part: np.ndarray, labels: Array) -> Array:
     """The mean of members' labels ``[n, C]``."""
-    out: Array = np.asarray(_mean_of(part) @ labels, dtype=np.float32)
+    mean = np.asarray(_mean_of(part) @ labels, dtype=np.float32)
+    out: Array = np.clip(mean, labels.min(0), labels.max(0))  # sums of rounded shares may be above
     return out

@@ -212,7 +212,7 @@ def test_a_missing_file_is_named_and_no_other_is_lost(mag: Path, lost: str) -> N
 
 
 def test_a_broken_file_is_told(mag: Path) -> None:
-    csv(mag / "ogbn_mag" / "raw" / "num-node-dict.csv.gz", {"paper": [120]}, True)
+    csv(mag / "ogbn_mag" / "raw" / "nodetype-has-label.csv.gz", {"paper": [False]}, True)
     with pytest.raises(ValueError, match=r"ogbn-mag: the files in .* are not as OGB has"):
         load("ogbn-mag", mag)
 
