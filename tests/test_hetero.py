@@ -429,9 +429,32 @@ def test_saved_and_loaded(small: CondensedHetero, tmp_path: Path) -> None:
     assert graphcondense.load(tmp_path / "plain.safetensors")["paper"].x.shape == (12, 12)
 
 
-def test_what_has_no_tables_is_told(small: CondensedHetero, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"no tables for hetero sets; share the \.safetensors"):
-        tables_of(contents_of(small))
+def test_tables_of_types_and_relations(small: CondensedHetero, tmp_path: Path) -> None:
+    """Everything that there is, one table a type and one a relation, described by Croissant."""
+    tables = tables_of(contents_of(small))
+    assert set(tables) == {
+        *(f"{what}_{kind}" for what in ("nodes", "assignment") for kind in small.node_types),
+        *(f"edges_{'_'.join(relation)}" for relation in small.edge_types),
+    }
+    assert set(tables["nodes_paper"]) == {"x", "y", "train_mask"}
+    assert set(tables["nodes_author"]) == {"x"}
+    parquet = pytest.importorskip("pyarrow.parquet")
+    folder = graphcondense.export(small, tmp_path / "hub", licence="MIT", source="a test")
+    described = pytest.importorskip("mlcroissant").Dataset(str(folder / "croissant.json"))
+    assert not described.metadata.issues.errors
+    found = json.loads((folder / "croissant.json").read_text())
+    assert {one["name"] for one in found["recordSet"]} == set(tables)
+    for relation in small.edge_types:
+        store = small[relation]
+        table = parquet.read_table(folder / f"edges_{'_'.join(relation)}.parquet").to_pydict()
+        assert [table["source"], table["target"]] == store.edge_index.tolist()
+        assert table["weight"] == store.edge_weight.tolist()
+    nodes = parquet.read_table(folder / "nodes_paper.parquet").to_pydict()
+    np.testing.assert_array_equal(nodes["x"], small["paper"].x)
+    np.testing.assert_array_equal(nodes["y"], small["paper"].y)
+    again = graphcondense.load(folder / "condensed.safetensors")
+    assert again.condensed["hash"] == small.condensed["hash"]
+    assert "nodes_venue.parquet" in (folder / "README.md").read_text()
 
 
 def test_sparse_features_are_stored_by_row(tmp_path: Path) -> None:
