@@ -104,7 +104,7 @@ S = TypeVar("S", bound="Small")
 def _keywords(
     method: str | Method | None = None,
     *,
-    nodes: int | None = None,
+    nodes: int | Mapping[str, int] | None = None,
     size: int | None = None,
     ratio: float | None = None,
     of: Literal["labelled", "all"] = "labelled",
@@ -230,7 +230,8 @@ def condense(
         callbacks: further :class:`~graphcondense.core.engine.Callback` objects.
         origin: where ``data`` came from, as plain values, for ``config.yaml`` alone.
         **options: the budget, exactly one of ``nodes=``, ``size=`` (which counts graphs, images or
-            users where these are condensed), ``ratio=`` with ``of=``, ``per_class=`` and
+            users where these are condensed; of a heterogeneous graph ``nodes=`` may name a number
+            by type), ``ratio=`` with ``of=``, ``per_class=`` and
             ``bytes=``; fields of :class:`Run`, such as ``seed=``; fields of the method. Without
             any budget the default method takes ten examples a class in all, at most half of the
             labelled ones, and says so; of users by items, which have no classes, a budget is

@@ -15,15 +15,16 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import HeteroData
 from torch_geometric.loader import HGTLoader, NeighborLoader
-from torch_geometric.nn import GraphConv, HeteroConv, HGTConv, SAGEConv, to_hetero
+from torch_geometric.nn import GraphConv, HANConv, HeteroConv, HGTConv, SAGEConv, to_hetero
 
 import graphcondense
 from graphcondense import cli
+from graphcondense.core.pools import initialise
 from graphcondense.data.hetero_task import HeteroTask, as_hetero
 from graphcondense.data.hub import tables_of
 from graphcondense.evaluate import HeteroEvaluator
 from graphcondense.evaluate.cost import size_of
-from graphcondense.nn.hetero import HGT, RGCN, HeteroView, HGTLayer, RGCNLayer, named
+from graphcondense.nn.hetero import HGT, RGCN, HANLayer, HeteroView, HGTLayer, RGCNLayer, named
 from graphcondense.ops.hetero import HeteroGraph, mean_operator
 from graphcondense.saved.condensed import graph_hash, tensor_bytes
 from graphcondense.saved.condensed_hetero import CondensedHetero
@@ -161,7 +162,7 @@ def test_the_target_can_be_said() -> None:
     assert as_hetero(data, target="paper").target == "paper"
     with pytest.raises(ValueError, match=r"target='x': there are nodes of type paper, author"):
         as_hetero(data, target="x")
-    with pytest.raises(ValueError, match="the checked data classify 'paper'"):
+    with pytest.raises(ValueError, match="the checked data predict 'paper'"):
         as_hetero(as_hetero(data, target="paper"), target="author")
     with pytest.raises(ValueError, match="pass a PyG HeteroData"):
         as_hetero(7)
@@ -247,6 +248,37 @@ def test_attention_is_pygs_where_weights_are_one() -> None:
         torch.testing.assert_close(got[kind] - h[kind], wanted[kind], atol=1e-8, rtol=1e-6)
 
 
+def test_attention_over_relations_is_pygs() -> None:
+    """HAN's layer against ``HANConv``, outputs and gradients, in float64."""
+    data = toy_hetero()
+    for store in data.edge_stores:  # once each, or a weight would be 2
+        store.edge_index = torch.unique(store.edge_index, dim=1)
+    task = as_hetero(data)
+    kinds, relations = list(task.graph.x), list(task.graph.relations)
+    layer = HANLayer(task.graph.widths, kinds, relations, 8, 2).double()
+    weights = initialise(layer, torch.Generator().manual_seed(0))
+    layer.load_state_dict({k: v.double() for k, v in weights.items()})
+    conv = HANConv(dict(task.graph.widths), 8, data.metadata(), heads=2).double()
+    for kind in kinds:
+        conv.proj[kind].load_state_dict(layer.project[named(kind)].state_dict())
+    for relation in relations:
+        vectors = layer.told[named(relation)].vectors.data
+        conv.lin_src["__".join(relation)].data = vectors[:1].clone()
+        conv.lin_dst["__".join(relation)].data = vectors[1:].clone()
+    conv.k_lin.load_state_dict(layer.compare.state_dict())
+    conv.q.data = layer.question.vectors.data[0].clone()
+    view = HeteroView.of(task.graph, torch.empty(0, dtype=torch.double), links=True)
+    x = {k: torch.from_numpy(v).double().requires_grad_() for k, v in task.graph.x.items()}
+    mine = {k: v.detach().clone().requires_grad_() for k, v in x.items()}
+    got, wanted = layer(mine, view), conv(x, data.edge_index_dict)
+    for kind in kinds:
+        torch.testing.assert_close(got[kind], wanted[kind])
+    sum(h.square().sum() for h in wanted.values()).backward()
+    sum(h.square().sum() for h in got.values()).backward()
+    for kind in kinds:
+        torch.testing.assert_close(mine[kind].grad, x[kind].grad)
+
+
 def test_rows_that_sum_to_less_than_one_stay() -> None:
     matrix = sp.csr_matrix([[0.2, 0.3], [3.0, 1.0], [0.0, 0.0]])
     np.testing.assert_allclose(
@@ -254,7 +286,7 @@ def test_rows_that_sum_to_less_than_one_stay() -> None:
     )
 
 
-@pytest.mark.parametrize("model", ["RGCN", "HGT", "PathMLP", "MLP"])
+@pytest.mark.parametrize("model", ["RGCN", "HGT", "HAN", "PathMLP", "MLP"])
 def test_models_learn_and_keep_bits(model: str, small: CondensedHetero) -> None:
     data = toy_hetero()
     torch.manual_seed(0)
@@ -273,7 +305,7 @@ def test_test_labels_change_the_test_score_alone(small: CondensedHetero) -> None
     task = as_hetero(toy_hetero())
     y = task.y.clone()
     y[task.test] = (y[task.test] + 1) % 3
-    for model in ("RGCN", "HGT"):
+    for model in ("RGCN", "HGT", "HAN"):
         one, two = (
             HeteroEvaluator(t, **QUICK).fit(model, small, seeds=1)
             for t in (task, replace(task, y=y))
@@ -302,7 +334,7 @@ def test_a_model_of_ones_own(small: CondensedHetero) -> None:
     one, two = (evaluator.fit(model, small, seeds=1) for model in (Own, "rgcn"))
     assert torch.equal(one.test_last, two.test_last)
     assert one.model == "Own"
-    with pytest.raises(ValueError, match="one of RGCN, HGT, PathMLP, MLP or a subclass"):
+    with pytest.raises(ValueError, match="one of RGCN, HGT, HAN, PathMLP, MLP or a subclass"):
         evaluator.fit("GCN", small)
     with pytest.raises(ValueError, match="hidden=6 must be a multiple of the 4 heads"):
         evaluator.replace(hidden=6).fit(HGT, small)
@@ -397,9 +429,32 @@ def test_saved_and_loaded(small: CondensedHetero, tmp_path: Path) -> None:
     assert graphcondense.load(tmp_path / "plain.safetensors")["paper"].x.shape == (12, 12)
 
 
-def test_what_has_no_tables_is_told(small: CondensedHetero, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"no tables for hetero sets; share the \.safetensors"):
-        tables_of(contents_of(small))
+def test_tables_of_types_and_relations(small: CondensedHetero, tmp_path: Path) -> None:
+    """Everything that there is, one table a type and one a relation, described by Croissant."""
+    tables = tables_of(contents_of(small))
+    assert set(tables) == {
+        *(f"{what}_{kind}" for what in ("nodes", "assignment") for kind in small.node_types),
+        *(f"edges_{'_'.join(relation)}" for relation in small.edge_types),
+    }
+    assert set(tables["nodes_paper"]) == {"x", "y", "train_mask"}
+    assert set(tables["nodes_author"]) == {"x"}
+    parquet = pytest.importorskip("pyarrow.parquet")
+    folder = graphcondense.export(small, tmp_path / "hub", licence="MIT", source="a test")
+    described = pytest.importorskip("mlcroissant").Dataset(str(folder / "croissant.json"))
+    assert not described.metadata.issues.errors
+    found = json.loads((folder / "croissant.json").read_text())
+    assert {one["name"] for one in found["recordSet"]} == set(tables)
+    for relation in small.edge_types:
+        store = small[relation]
+        table = parquet.read_table(folder / f"edges_{'_'.join(relation)}.parquet").to_pydict()
+        assert [table["source"], table["target"]] == store.edge_index.tolist()
+        assert table["weight"] == store.edge_weight.tolist()
+    nodes = parquet.read_table(folder / "nodes_paper.parquet").to_pydict()
+    np.testing.assert_array_equal(nodes["x"], small["paper"].x)
+    np.testing.assert_array_equal(nodes["y"], small["paper"].y)
+    again = graphcondense.load(folder / "condensed.safetensors")
+    assert again.condensed["hash"] == small.condensed["hash"]
+    assert "nodes_venue.parquet" in (folder / "README.md").read_text()
 
 
 def test_sparse_features_are_stored_by_row(tmp_path: Path) -> None:
@@ -457,7 +512,7 @@ def test_types_may_be_called_as_methods_are(name: str) -> None:
     data[name].update(source["paper"].to_dict())
     data[name, "cites", name].edge_index = source["paper", "cites", "paper"].edge_index
     small = graphcondense.condense(data, nodes=9, dims=8, progress=False)
-    for model in ("RGCN", "HGT", "PathMLP"):
+    for model in ("RGCN", "HGT", "HAN", "PathMLP"):
         evaluator = HeteroEvaluator(data, epochs=2, hidden=8)
         assert evaluator.score(small, model, seeds=1) > 0
 

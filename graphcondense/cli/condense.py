@@ -55,7 +55,7 @@ class Start:
 
 def command_condense(argv: list[str]) -> object:
     """Condense a data set with one method, into a run folder."""
-    argv = joined(argv, "--sizes")
+    argv = joined(joined(argv, "--sizes"), "--nodes")
     flags, asked = glance(argv, "--config", "--data"), asks_help(argv)
     path = flags.config
     config: Config = {}

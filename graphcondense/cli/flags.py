@@ -408,6 +408,11 @@ def _explain(parser: Parser, text: str) -> NoReturn:
         raise ValueError(f"{flag}: {wrong[2]} is not what it takes: {option.words}")
     if option.hint not in (int, float) and "tuple" in str(option.hint):
         raise ValueError(f"{flag}: {wrong[2]} is no list of numbers; such as {flag} [1, {example}]")
+    if dict[str, int] in typing.get_args(option.hint):
+        raise ValueError(
+            f"{flag}: {wrong[2]} is neither {option.kind} in decimal digits nor one by name; give "
+            f"{flag} {example}, or {flag} paper={example} author=10, each name once"
+        )
     raise ValueError(
         f"{flag}: {wrong[2]} is not {option.kind} in decimal digits; give one such as "
         f"{flag} {example}"
@@ -439,7 +444,24 @@ def _plain_numbers() -> dict[object, type]:
         read = functools.partial(_read_number, kind, re.compile(form))
         register_type(marker, str, read, type_check=lambda value, _: False)
         out[kind] = marker
+    marker = _Shown("NAME=NUMBER", (), {})
+    register_type(marker, str, _read_by_name, type_check=lambda value, _: False)
+    out[dict[str, int]] = marker
     return out
+
+
+def _read_by_name(value: object) -> dict[str, int]:
+    """Whole numbers by name, written ``paper=600,author=200``, or as a config has them."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    pairs = [part.partition("=") for part in str(value).split(",")]
+    names = [name.strip() for name, _, _ in pairs]
+    form = re.compile(r"0|[1-9][0-9]*")
+    if not all(names) or not all(form.fullmatch(number.strip()) for _, _, number in pairs):
+        raise ValueError(f"Got value: {value}")
+    if len(set(names)) < len(names):
+        raise ValueError(f"Got value: {value}")
+    return {name: int(number) for name, (_, _, number) in zip(names, pairs, strict=True)}
 
 
 def _read_number(kind: type[int] | type[float], form: re.Pattern[str], value: object) -> float:
@@ -472,6 +494,8 @@ def _typed(hint: object, commas: bool) -> object:
     if isinstance(hint, str):  # an alias that names classes of models beside their names
         return str
     origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if hint == dict[str, int]:
+        return _plain_numbers()[hint]
     if commas:
         return str if origin not in UNIONS or type(None) not in args else str | None
     if not args or origin is Literal:

@@ -38,9 +38,15 @@ def size(options: Mapping[str, Any]) -> str:
 
     >>> size({"nodes": 70, "ratio": None}), size({"ratio": 0.5}), size({"sizes": (35, 70)})
     ('70', 'ratio0.5', '35-70')
+    >>> size({"nodes": {"paper": 600, "author": 200}})
+    'paper600-author200'
     """
     given = [(k, options[k]) for k in BUDGETS if options.get(k) is not None]
-    words = [f"{'' if k == 'nodes' else k}{v}" for k, v in given]
+    words = [
+        f"{name if isinstance(v, Mapping) else '' if k == 'nodes' else k}{n}"
+        for k, v in given
+        for name, n in (v if isinstance(v, Mapping) else {k: v}).items()
+    ]
     return "-".join([*words, *map(str, options.get("sizes") or ())]) or "default"
 
 

@@ -1,4 +1,4 @@
-"""A checked heterogeneous graph: nodes of several types, relations, and one type with classes."""
+"""A checked heterogeneous graph: nodes of several types, relations, and one type with labels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,16 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.labels import count_classes, overlap
-from graphcondense.data.reading import check_weights, ends, features, labels, mask, weights
+from graphcondense.data.reading import check_weights, ends, features, mask, targets, weights
+from graphcondense.data.targets import (
+    LabelKind,
+    Labelled,
+    check_named,
+    check_trained,
+    check_varied,
+    fitting_metric,
+    known_rows,
+)
 from graphcondense.ops.hetero import HeteroGraph, Relation, Rows, mean_operator
 from graphcondense.saved.compact import bytes_of
 
@@ -28,18 +37,22 @@ MASKS = tuple(f"{split}_mask" for split in SPLITS)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class HeteroTask:
-    """One heterogeneous graph with classes on the nodes of one type, checked.
+class HeteroTask(Labelled):
+    """One heterogeneous graph with labels on the nodes of one type, checked.
 
     Attributes:
         graph: features and relations.
-        target: the type whose nodes have classes.
-        y: their classes ``[n]`` int64, -1 for a node without a label.
+        target: the type whose nodes have labels.
+        y: their classes ``[n]`` int64, -1 for a node without a label; else ``[n, T]`` float32, NaN
+            for none.
         train, val, test: ids of target nodes with a label.
-        num_classes: of them.
+        num_classes: number of classes; of other labels how many tasks or targets there are.
         name: what to call the data in a report.
         left_out: by split, the nodes that were taken out of it since they have no label.
         made: by type without features, what is in their place, in words.
+        label_kind: ``"classes"``, ``"binary"`` (tasks with labels 0, 1 or NaN) or
+            ``"regression"``.
+        metric: the score, one of :data:`~graphcondense.data.targets.METRICS`.
     """
 
     graph: HeteroGraph
@@ -52,15 +65,35 @@ class HeteroTask:
     name: str = "hetero"
     left_out: Mapping[str, Tensor] = field(default_factory=dict)
     made: Mapping[str, str] = field(default_factory=dict)
+    label_kind: LabelKind = "classes"
+    metric: str = "accuracy"
 
     def __repr__(self) -> str:
         nodes = ", ".join(f"{n:,} {kind}" for kind, n in self.graph.counts.items())
         splits = "/".join(f"{len(getattr(self, split)):,}" for split in SPLITS)
         return (
             f"HeteroTask({self.name}: {nodes} nodes; {self.graph.num_edges:,} edges of "
-            f"{len(self.graph.relations)} relations; {self.num_classes} classes of "
+            f"{len(self.graph.relations)} relations; {self.num_classes} {self.outputs} of "
             f"{self.target!r}, {splits} nodes to train/validate/test)"
         )
+
+    @property
+    def outputs(self) -> str:
+        """What :attr:`num_classes` counts, in a word."""
+        return {"classes": "classes", "binary": "tasks", "regression": "targets"}[self.label_kind]
+
+    @property
+    def labels(self) -> Tensor:
+        return self.y
+
+    @cached_property
+    def num_outputs(self) -> int:
+        return self.num_classes
+
+    @cached_property
+    def num_groups(self) -> int:
+        """Classes, also those that no node of a part has; of other labels the groups there are."""
+        return self.num_classes if self.label_kind == "classes" else int(self.groups.max()) + 1
 
     @property
     def num_nodes(self) -> int:
@@ -87,7 +120,7 @@ class HeteroTask:
     def size(self) -> tuple[int, int, int]:
         """Nodes of all types, edges, and bytes of all tensors as they are stored."""
         graph = self.graph
-        return sum(graph.counts.values()), graph.num_edges, bytes_of_graph(graph) + 8 * len(self.y)
+        return sum(graph.counts.values()), graph.num_edges, bytes_of_graph(graph) + self.y.nbytes
 
     @cached_property
     def digest(self) -> str:
@@ -106,6 +139,8 @@ class HeteroTask:
                 h.update(np.ascontiguousarray(part).tobytes())
         test = torch.cat([self.test, self.left_out.get("test", self.test[:0])]).sort().values
         seen = torch.cat([self.train, self.val])
+        if self.label_kind != "classes":
+            h.update(f"{self.label_kind} {self.metric}".encode())
         for ids in (self.y[seen], self.train, self.val, test):
             h.update(ids.numpy().tobytes())
         return h.hexdigest()[:16]
@@ -114,7 +149,7 @@ class HeteroTask:
         """The same without test nodes and without labels that a method must not see: all but those
         of training nodes and, where it ``validates``, of validation nodes."""
         seen = torch.cat([self.train, self.val]) if validates else self.train
-        y = torch.full_like(self.y, -1)
+        y = torch.full_like(self.y, -1 if self.label_kind == "classes" else torch.nan)
         y[seen] = self.y[seen]
         none = self.test[:0]
         return replace(self, y=y, val=self.val if validates else none, test=none, left_out={})
@@ -133,27 +168,47 @@ def is_hetero(data: Any) -> bool:
     return hasattr(data, "edge_types") and any("y" in data[kind] for kind in data.node_types)
 
 
-def as_hetero(data: object, *, target: str | None = None, name: str | None = None) -> HeteroTask:
+def as_hetero(
+    data: object,
+    *,
+    target: str | None = None,
+    name: str | None = None,
+    label_kind: LabelKind | None = None,
+    metric: str | None = None,
+) -> HeteroTask:
     """Check ``data`` and bring them into one layout; nothing of ``data`` is changed.
 
     Args:
         data: a PyG ``HeteroData``, whose node types have ``x [n, d]`` (dense or sparse) or
             ``num_nodes``, and whose edge types have ``edge_index [2, m]`` with an optional
-            ``edge_weight [m]``, or ``adj_t``. The target type has classes ``y [n]`` (-1 for none)
-            and ``train_mask``, ``val_mask`` and ``test_mask [n]``. Or a :class:`HeteroTask`, which
+            ``edge_weight [m]``, or ``adj_t``. The target type has labels ``y`` and ``train_mask``,
+            ``val_mask`` and ``test_mask [n]``: classes ``[n]`` (-1 for none), binary tasks ``[n,
+            T]`` of 0, 1 and NaN, or numbers ``[n]`` or ``[n, T]``, NaN for none, as
+            :func:`~graphcondense.data.task.as_task` reads them. Or a :class:`HeteroTask`, which
             is returned as it is. A type without features gets the mean of the features of the
             nodes that it touches, of the target type if it touches that; where it touches nothing
             with features, ``log(1 + degree)`` in each relation.
-        target: the type to classify; needed where several types have ``y`` and ``train_mask``.
+        target: the type to predict; needed where several types have ``y`` and ``train_mask``.
         name: what to call the data; by default their own ``name``, else ``"hetero"``.
+        label_kind: what labels are, ``"classes"``, ``"binary"`` or ``"regression"``; by default
+            ``data[target].label_kind`` or ``data.label_kind``, and else by their looks.
+        metric: one of :data:`~graphcondense.data.targets.METRICS` that fits the labels; by default
+            ``metric`` beside ``label_kind``, else accuracy for classes, ROC-AUC for binary tasks,
+            RMSE for regression.
 
     Raises:
         ValueError: not such a graph; no or several target types; a type without nodes; an edge to
             a node or a type that there is not; labels, masks or features that cannot be used.
     """
+    check_named(metric, label_kind)
     if isinstance(data, HeteroTask):
         if target not in (None, data.target):
-            raise ValueError(f"target={target!r}: the checked data classify {data.target!r}")
+            raise ValueError(f"target={target!r}: the checked data predict {data.target!r}")
+        if label_kind not in (None, data.label_kind) or metric not in (None, data.metric):
+            raise ValueError(
+                "a HeteroTask has its kind of labels and its metric; change the metric with "
+                "dataclasses.replace, and read the data anew for other labels"
+            )
         return data
     if not hasattr(data, "edge_types"):
         raise ValueError(
@@ -164,11 +219,15 @@ def as_hetero(data: object, *, target: str | None = None, name: str | None = Non
     relations = _relations(graph, counts)
     chosen = _target(graph, target)
     x, made = _features(graph, counts, relations, chosen)
-    y = labels(graph[chosen].get("y"), counts[chosen], f"data[{chosen!r}].")
+    label_kind = label_kind or _said(graph, chosen, "label_kind")
+    metric = metric or _said(graph, chosen, "metric")
+    check_named(metric, label_kind)
+    owner = f"data[{chosen!r}]."
+    y, kind = targets(graph[chosen].get("y"), counts[chosen], owner, label_kind, metric)
     splits = _splits(graph, chosen, counts[chosen])
-    left_out = {}
+    has, left_out = known_rows(y, kind), {}
     for split, index in splits.items():
-        known = y[index] >= 0
+        known = has[index]
         if len(index) and not bool(known.any()):
             raise ValueError(
                 f"none of the {len(index):,} {split} nodes of {chosen!r} has a label (y is -1 or "
@@ -176,17 +235,32 @@ def as_hetero(data: object, *, target: str | None = None, name: str | None = Non
             )
         if not bool(known.all()):
             left_out[split], splits[split] = index[~known], index[known]
-    classes = count_classes(y[y >= 0], y[splits["train"]], f"{chosen} nodes")
+    trained = y[splits["train"]]
+    if kind == "classes":
+        outputs = count_classes(y[y >= 0], trained, f"{chosen} nodes")
+    else:
+        outputs = int(y.shape[1])
+        check_trained(trained, kind, f"{chosen} node")
+        if kind == "regression":
+            check_varied(trained, f"{chosen} nodes")
     return HeteroTask(
         HeteroGraph(x, relations),
         chosen,
         y,
         **splits,
-        num_classes=classes,
+        num_classes=outputs,
         name=str(name or getattr(graph, "name", None) or "hetero"),
         left_out=left_out,
         made=made,
+        label_kind=kind,
+        metric=fitting_metric(metric, kind),
     )
+
+
+def _said(data: Any, target: str, name: str) -> Any:
+    """What data say of their labels, the target type first; what is no text says something else."""
+    given = [data[target].get(name), data._global_store.get(name)]
+    return next((value for value in given if isinstance(value, str)), None)
 
 
 def graph_of(data: Any, like: HeteroTask) -> HeteroGraph:
@@ -290,7 +364,7 @@ def _target(data: Any, asked: str | None) -> str:
         )
     lacking = asked or (labelled[0] if labelled else data.node_types[0])
     if not able or "y" not in data[lacking]:
-        absent = "y (classes)" if "y" not in data[lacking] else "train_mask"
+        absent = "y (labels)" if "y" not in data[lacking] else "train_mask"
         raise ValueError(
             f"no type of nodes has both y and train_mask: {lacking!r} has no {absent}; give it "
             "one, or for users by items pass graphcondense.data.as_interactions(data, "

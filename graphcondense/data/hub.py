@@ -24,6 +24,7 @@ import yaml
 from torch import Tensor
 
 from graphcondense.data.catalogue import find
+from graphcondense.data.hub_hetero import tables_of_hetero
 from graphcondense.ops.extras import need
 from graphcondense.ops.files import write_all
 from graphcondense.ops.markdown import escaped
@@ -33,7 +34,7 @@ from graphcondense.saved.card import settings
 from graphcondense.saved.compact import PREFIX, pack
 from graphcondense.saved.condensed import save
 from graphcondense.saved.condensed_rows import CondensedInteractions
-from graphcondense.saved.forms import GRAPH, GRAPHS, USERS, Contents, Small, contents_of
+from graphcondense.saved.forms import GRAPH, GRAPHS, HETERO, USERS, Contents, Small, contents_of
 from graphcondense.version import __version__
 
 if TYPE_CHECKING:
@@ -70,8 +71,8 @@ def export(
     """Write a condensed set as a folder that others read without this package.
 
     Args:
-        small: what :func:`~graphcondense.condense` returns: a graph, a set of graphs, images, or
-            users by items.
+        small: what :func:`~graphcondense.condense` returns: a graph, heterogeneous or not, a set of
+            graphs, images, or users by items.
         folder: where to write; it is made.
         format: ``"hub"``: Parquet tables, ``condensed.safetensors``, ``README.md`` with front
             matter as dataset hubs read it, ``croissant.json`` and ``CITATION.bib``.
@@ -126,11 +127,14 @@ def tables_of(contents: Contents) -> dict[str, Columns]:
     Images: ``images`` (``x``, ``y``). A graph: ``nodes`` (``x``, ``y``, masks and further tensors
     with a row for each node) and ``edges`` (``source``, ``target``, ``weight``, ``attr``). A set
     of graphs: the same with the number of the ``graph`` in both, nodes counted within it, and
-    ``graphs`` (``y``). Users by items: ``interactions`` (``user``, ``item``, ``weight``). A further
+    ``graphs`` (``y``). Users by items: ``interactions`` (``user``, ``item``, ``weight``). A
+    heterogeneous graph: see :func:`~graphcondense.data.hub_hetero.tables_of_hetero`. A further
     tensor with other rows is a table of its own, called as it is.
     """
     t, form = contents.tensors, contents.form
     tables: dict[str, Columns]
+    if form is HETERO:
+        return {**tables_of_hetero(t)}
     if form is GRAPH:
         own = {name: t[name] for name in ("x", "y", "train_mask") if name in t}
         edges = {} if _are_images(contents) else _edges(t, t["edge_index"])

@@ -310,12 +310,6 @@ KNOWN: tuple[Named, ...] = (
     *GRAPHLAND,
 )
 
-REFUSED = {
-    "ogbnmag": "ogbn-mag is heterogeneous; only graphs of one node type can be condensed",
-}
-"""Sets that OGB has and nothing here can condense, and why."""
-
-
 # --- files -----------------------------------------------------------------------------------
 
 

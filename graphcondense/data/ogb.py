@@ -24,12 +24,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphcondense.data.ogb_hetero import files_of, hetero_of, is_hetero_set
 from graphcondense.ops.fields import plain
 from graphcondense.ops.files import as_whole
 from graphcondense.ops.types import Record
 
 if TYPE_CHECKING:
-    from torch_geometric.data import Data, InMemoryDataset
+    from torch_geometric.data import Data, HeteroData, InMemoryDataset
 
 logger = logging.getLogger(__name__)
 
@@ -153,10 +154,19 @@ def open_ogb(
         ``test``, each int64 ``[k]``.
 
     Raises:
-        ValueError: for an unknown or heterogeneous set, a folder in which a file is missing, and a
-            file with more in it than tensors, arrays and graphs. No file is deleted.
+        ValueError: for an unknown set, a heterogeneous one (:func:`load_ogb` takes these), a folder
+            in which a file is missing, and a file with more in it than tensors, arrays and graphs.
+            No file is deleted.
         OSError: when the set is not there and cannot be downloaded.
     """
+    data, split, meta = _opened(name, root, meta, False)
+    return data, {k: torch.as_tensor(v, dtype=torch.long) for k, v in split.items()}
+
+
+def _opened(
+    name: str, root: str | Path, meta: Record | None, hetero: bool
+) -> tuple[InMemoryDataset, Any, Record]:
+    """ogb's data set, its split and its description; a heterogeneous one only where ``hetero``."""
     if name[:4] not in _CLASS:
         raise ValueError(f"'{name}' is not a node (ogbn-) or graph (ogbg-) set of OGB")
     package, cls = _CLASS[name[:4]]
@@ -167,8 +177,8 @@ def open_ogb(
         meta, options = _published_meta(name, package), {}
     else:
         options = {"meta_dict": {**meta, "dir_path": str(folder)}}
-    if meta.get("is hetero") == "True":
-        raise ValueError(f"{name} is heterogeneous; only graphs of one node type can be condensed")
+    if is_hetero_set(meta) and not hetero:
+        raise ValueError(f"{name} is heterogeneous: open it with graphcondense.data.load_ogb")
     existed = folder.is_dir() and any(not path.is_dir() for path in folder.rglob("*"))
     if existed:
         _check_complete(name, folder, meta, getattr(import_ogb(package), cls))
@@ -183,12 +193,19 @@ def open_ogb(
             f"{name}: a file below {folder} was refused, as it holds more than tensors, arrays and "
             "graphs; remove its folder 'processed' to have it made anew"
         ) from error
+    except (RuntimeError, LookupError, AssertionError, TypeError) as error:
+        if not is_hetero_set(meta):
+            raise
+        raise ValueError(
+            f"{name}: the files in {folder} are not as OGB has heterogeneous sets "
+            f"({type(error).__name__}: {str(error)[:80]}); put the published ones there"
+        ) from error
     except OSError:
         # What a failed download leaves behind would pass for an older release next time.
         if not existed:
             shutil.rmtree(folder, ignore_errors=True)
         raise
-    return data, {k: torch.as_tensor(v, dtype=torch.long) for k, v in split.items()}
+    return data, split, meta
 
 
 def _folder(name: str, root: str | Path, meta: Record | None) -> Path:
@@ -208,13 +225,19 @@ def _check_complete(name: str, folder: Path, meta: Record, cls: Any) -> None:
     release = f"RELEASE_v{meta['version']}.txt"
     probe = cls.__new__(cls)
     probe.meta_info, probe.root = meta, str(folder)
-    probe.is_hetero, probe.binary = False, str(meta.get("binary")) == "True"
+    hetero = is_hetero_set(meta)
+    probe.is_hetero, probe.binary = hetero, str(meta.get("binary")) == "True"
     wanted = [f"raw/{file}" for file in probe.raw_file_names]
-    if not (folder / "processed" / "geometric_data_processed.pt").exists():
+    made = (folder / "processed" / "geometric_data_processed.pt").exists()
+    if hetero and not made:
+        wanted += files_of(folder, meta)
+    elif not made:
         label = "node-label" if name.startswith("ogbn-") else "graph-label"
         wanted.append(f"raw/{label}{'.npz' if probe.binary else '.csv.gz'}")
     split = f"split/{meta['split']}"
-    if not (folder / split / "split_dict.pt").exists():
+    if hetero and not (folder / split / "split_dict.pt").exists():
+        wanted.append(f"{split}/nodetype-has-split.csv.gz")
+    elif not hetero and not (folder / split / "split_dict.pt").exists():
         wanted += [f"{split}/{part}.csv.gz" for part in ("train", "valid", "test")]
     if missing := [file for file in wanted if not (folder / file).exists()]:
         more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
@@ -257,8 +280,9 @@ def _published_meta(name: str, package: str) -> dict[str, str]:
     return meta
 
 
-def load_ogb(name: str, root: str | Path, *, meta: Record | None = None) -> Data:
-    """A node set of OGB as one ``Data`` with masks; edges and features as OGB has them.
+def load_ogb(name: str, root: str | Path, *, meta: Record | None = None) -> Data | HeteroData:
+    """A node set of OGB as one ``Data`` with masks, or as a ``HeteroData`` where it is
+    heterogeneous; edges and features as OGB has them.
 
     Takes what :func:`open_ogb` takes, of names ``ogbn-...`` alone.
 
@@ -268,7 +292,9 @@ def load_ogb(name: str, root: str | Path, *, meta: Record | None = None) -> Data
 
     Returns:
         ``x [n, d]`` (absent from ogbn-proteins), ``edge_index [2, m]``, ``y [n]`` int64 with -1 for
-        no label (``[n, tasks]`` when there are several), and bool masks ``[n]``.
+        no label (``[n, tasks]`` when there are several), and bool masks ``[n]``; of a heterogeneous
+        set the same by type and relation (:func:`~graphcondense.data.ogb_hetero.hetero_of`), as
+        :func:`graphcondense.data.as_hetero` takes it.
     """
     if not name.startswith("ogbn-"):
         raise ValueError(f"'{name}' is not a node set of OGB (ogbn-...)")
@@ -276,13 +302,15 @@ def load_ogb(name: str, root: str | Path, *, meta: Record | None = None) -> Data
     kept = _read_plain(folder, meta)
     if kept is not None:
         return kept
-    dataset, split = open_ogb(name, root, meta=meta)
+    dataset, split, found = _opened(name, root, meta, True)
+    if is_hetero_set(found):
+        return hetero_of(dataset[0], split, found)
     data = dataset[0]
     if data.y.shape[1] == 1:
         data.y = torch.nan_to_num(data.y[:, 0], nan=-1).long()
     for ours, theirs in (("train", "train"), ("val", "valid"), ("test", "test")):
         mask = torch.zeros(data.num_nodes, dtype=torch.bool)
-        mask[split[theirs]] = True
+        mask[torch.as_tensor(split[theirs], dtype=torch.long)] = True
         data[f"{ours}_mask"] = mask
     _keep_plain(data, folder, meta)
     return data

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -47,7 +47,7 @@ def read_labelled(
     if real.label_kind == "classes":
         _check_small_classes(found, real)
     else:
-        _check_small_targets(found, real)
+        check_small_targets(found, real)
     return x, adj, rows.numpy(), found
 
 
@@ -66,7 +66,18 @@ def _check_small_classes(found: Tensor, real: NodeTask) -> None:
         )
 
 
-def _check_small_targets(found: Tensor, real: NodeTask) -> None:
+class Outputs(Protocol):
+    """Checked data with labels, and how many outputs a model has for them."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def label_kind(self) -> str: ...
+    @property
+    def num_classes(self) -> int: ...
+
+
+def check_small_targets(found: Tensor, real: Outputs) -> None:
     """Raise a ValueError unless targets ``[m, T]`` of a small graph suit the real one."""
     if found.dim() != 2 or found.shape[1] != real.num_classes:
         raise ValueError(

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from graphcondense.data.targets import Labelled
 from graphcondense.domains.teachers import RidgeTeacher, TargetTeacher, Taught
 from graphcondense.kernels.ridge import centred_classes
 from graphcondense.ops.blocks import parts
@@ -26,6 +27,17 @@ SHARPNESS, TASK_SHARPNESS = 8.0, 2.0
 """Usual power of soft labels over classes, and of probabilities of tasks."""
 THRESHOLDS = (0.5, 0.45, 0.4, 0.35, 0.3, 0.25, 0.2, 0.15, 0.1)
 """Probabilities from which on a task may be said to have the label."""
+
+
+class Told(Protocol):
+    """A source of labelled nodes, of one graph or of a heterogeneous one."""
+
+    @property
+    def task(self) -> Labelled: ...
+    @property
+    def targets(self) -> Tensor: ...
+    @property
+    def num_classes(self) -> int: ...
 
 
 class Answers(Protocol):
@@ -175,15 +187,21 @@ class BinaryAnswers(TargetAnswers):
         taught = super().teach(rows, adj, real, place)
         if real.validation is None or not taught.ridge:
             return taught
-        nodes, y = (part.numpy() for part in real.validation)
-        said, known = taught.soft[nodes], ~np.isnan(y)
+        soft, threshold = self.evened(taught.soft, real.validation)
+        return replace(taught, soft=soft, threshold=threshold)
+
+    def evened(self, soft: Array, held: tuple[Tensor, Tensor]) -> tuple[Array, float]:
+        """Probabilities ``[N, T]`` of which one half is where saying yes has the best micro-F1 on
+        the validation nodes and labels ``held``, and where that was before."""
+        nodes, y = (part.numpy() for part in held)
+        said, known = soft[nodes], ~np.isnan(y)
 
         def f1(threshold: float) -> float:
             yes, true = (said > threshold) & known, (y == 1) & known
             return 2 * float((yes & true).sum()) / max(float(yes.sum() + true.sum()), 1.0)
 
         threshold = max(THRESHOLDS, key=f1)
-        return replace(taught, soft=odds(taught.soft, 1.0, threshold), threshold=threshold)
+        return odds(soft, 1.0, threshold), threshold
 
     def sharp(self, soft: Array, power: float | None) -> Array:
         return odds(soft, power or TASK_SHARPNESS)
@@ -221,15 +239,15 @@ def odds(soft: Array, power: float, middle: float = 0.5) -> Array:
     return out
 
 
-def _of_targets(form: type[TargetAnswers]) -> Callable[[NodeSource], Answers]:
-    def made(real: NodeSource) -> Answers:
+def _of_targets(form: type[TargetAnswers]) -> Callable[[Told], Answers]:
+    def made(real: Told) -> Answers:
         middle = real.targets.cpu().nanmean(0)
         return form(middle, real.task.scaled)
 
     return made
 
 
-ANSWERS: Mapping[str, Callable[[NodeSource], Answers]] = {
+ANSWERS: Mapping[str, Callable[[Told], Answers]] = {
     "classes": lambda real: ClassAnswers(real.num_classes),
     "binary": _of_targets(BinaryAnswers),
     "regression": _of_targets(TargetAnswers),
@@ -237,6 +255,6 @@ ANSWERS: Mapping[str, Callable[[NodeSource], Answers]] = {
 """By the kind of labels."""
 
 
-def answers_of(real: NodeSource) -> Answers:
+def answers_of(real: Told) -> Answers:
     """What closed forms say of the nodes of a source."""
     return ANSWERS[real.task.label_kind](real)

@@ -1,15 +1,15 @@
 """Heterogeneous graphs as methods see them, and finished small ones.
 
-A budget counts nodes of the target type, which has classes. Every other type gets the same share of
-its nodes, at least one.
+A budget counts nodes of the target type, which has labels. Every other type gets the same share of
+its nodes, at least one, unless the budget names a number for it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from graphcondense.data.hetero_parts import Ids
 from graphcondense.data.hetero_task import HeteroTask, fill
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.coarsen import few_dimensions
+from graphcondense.ops.fields import Count, CountByName, brief, nearest, plain
 from graphcondense.ops.hetero import HeteroGraph, Rows
 
 if TYPE_CHECKING:
@@ -29,24 +30,29 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = "npt.NDArray[np.floating]"
 
+B = TypeVar("B", bound=Budget)
+
 EDGE_BYTES = 20
 """Of a weighted edge as it is stored: two int64 and a float32."""
 
 
 @dataclass
 class HeteroSource:
-    """Training nodes of the target type by class, and the whole graph around them.
+    """Training nodes of the target type by class, or by the groups that stand for classes
+    (:attr:`~graphcondense.data.targets.Labelled.groups`), and the whole graph around them.
 
     Args:
         task: without labels that methods must not see.
         device: where batches go.
 
     Attributes:
-        num_classes: of the target type.
+        num_classes: of the target type, or the groups that stand for them.
         num_examples: its nodes, labelled or not.
         counts: training nodes of each class ``[C]``.
         members: which they are.
-        validation: validation nodes and their classes; ``None`` without any.
+        targets: what models learn of training nodes: the class ``[m]``, or tasks ``[m, T]``,
+            regression targets standardised, NaN where there is none.
+        validation: validation nodes and their labels, in their own units; ``None`` without any.
     """
 
     task: HeteroTask
@@ -56,18 +62,20 @@ class HeteroSource:
 
     def __post_init__(self) -> None:
         task = self.task
-        self.num_classes, self.num_examples = task.num_classes, task.num_nodes
-        classes = task.y[task.train]
+        self.num_classes, self.num_examples = task.num_groups, task.num_nodes
+        classes = task.groups[task.train]
+        self.targets = task.scaled(task.y[task.train])
         self.members = [task.train[classes == c] for c in range(self.num_classes)]
         self.counts = torch.tensor([len(m) for m in self.members])
         self.validation = (task.val, task.y[task.val]) if len(task.val) else None
 
     @property
     def example_bytes(self) -> int:
-        """Of a target node with a class, and of the nodes of other types that come with it, edges
-        apart; a type of few nodes counts one to each."""
+        """Of a target node with its labels, and of the nodes of other types that come with it,
+        edges apart; a type of few nodes counts one to each."""
         widths = self.task.graph.widths
-        return 8 + round(sum(4 * widths[k] * max(1.0, s) for k, s in self.task.shares.items()))
+        label = 8 if self.task.label_kind == "classes" else 4 * self.task.num_outputs
+        return label + round(sum(4 * widths[k] * max(1.0, s) for k, s in self.task.shares.items()))
 
     @property
     def pair_bytes(self) -> int:
@@ -79,30 +87,85 @@ class HeteroSource:
     def batch(
         self, c: int | None = None, size: int | None = None, rng: Generator | None = None
     ) -> Batch:
-        """Raw features of training nodes, dense ``[m, d]``, and their classes."""
+        """Raw features of training nodes, dense ``[m, d]``, and their labels as models learn
+        them."""
         nodes = self.task.train if c is None else self.members[c]
         if size is not None and size < len(nodes):
             nodes = nodes[torch.randperm(len(nodes), generator=rng)[:size]]
         rows = self.task.graph.x[self.task.target][nodes.numpy()]
         dense = rows if isinstance(rows, np.ndarray) else rows.toarray()
         x = torch.from_numpy(np.ascontiguousarray(dense)).to(self.device)
-        return Batch((x,), self.task.y[nodes].to(self.device))
+        return Batch((x,), self.task.scaled(self.task.y[nodes]).to(self.device))
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeteroMethod(Method[HeteroSource]):
-    """What all methods for heterogeneous graphs share."""
+    """What all methods for heterogeneous graphs share.
+
+    Attributes:
+        nodes: of the target type, and of every other type the same share; or a number for some
+            types by name, the target type among them, such as ``{"paper": 600, "author": 200}``, of
+            which types that are not named get the same share as of the target type. On the command
+            line ``--nodes paper=600 author=200``.
+    """
 
     kind = "hetero"
+    label_kinds: ClassVar[tuple[str, ...]] = ("classes",)
+
+    nodes: Count | CountByName | None = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if isinstance(self.nodes, Mapping):  # a plain dict of plain numbers, as JSON has it
+            named = {kind: plain(n) for kind, n in self.nodes.items()}
+            object.__setattr__(self, "nodes", named)
+        super().__post_init__()
 
     def shared(self, budget: Budget, real: HeteroSource, counts: Tensor | None = None) -> Tensor:
         """Nodes of the target type by class; how many edges they may have depends on the data."""
-        return budget.allocate(
+        return self.of_target(budget, real).allocate(
             real.counts if counts is None else counts,
             real.num_examples,
             example_bytes=self.example_bytes(real),
             pair_bytes=real.pair_bytes,
         )
+
+    def of_target(self, budget: B, real: HeteroSource) -> B:
+        """The budget with the number of nodes of the target type alone."""
+        named: object = budget.nodes
+        if not isinstance(named, Mapping):
+            return budget
+        return replace(budget, nodes=self._named(real, named)[real.task.target])
+
+    def counts(self, real: HeteroSource, n: int) -> dict[str, int]:
+        """Nodes of each type where there are ``n`` of the target type: as many as the budget names,
+        of other types the same share as of the target type, at least one."""
+        named = self._named(real, self.nodes) if isinstance(self.nodes, Mapping) else {}
+        return {**real.task.sizes_of(n), **named}
+
+    def _named(self, real: HeteroSource, nodes: Mapping[str, int]) -> dict[str, int]:
+        """The numbers that ``nodes`` gives by type.
+
+        Raises:
+            ValueError: a type that there is not, none for the target type, more than there are.
+        """
+        target, there = real.task.target, real.task.graph.counts
+        for kind, n in nodes.items():
+            if kind not in there:
+                raise ValueError(
+                    f"nodes={brief(nodes)} names the type {kind!r}; there are nodes of type "
+                    f"{', '.join(there)}{nearest(kind, there)}"
+                )
+            if n > there[kind] and kind != target:
+                raise ValueError(
+                    f"nodes={brief(nodes)} asks for {n:,} {kind} nodes, and there are "
+                    f"{there[kind]:,}; lower it"
+                )
+        if target not in nodes:
+            raise ValueError(
+                f"nodes={brief(nodes)} has no number for {target!r}, the type with labels, which "
+                f"others follow; add it, such as nodes={{{target!r}: {real.num_classes}, ...}}"
+            )
+        return dict(nodes)
 
 
 class HeteroSynthetic(Synthetic):
@@ -111,7 +174,8 @@ class HeteroSynthetic(Synthetic):
     Args:
         graph: its features and relations.
         target: the type with labels.
-        y: classes ``[n]`` int64, or soft labels ``[n, C]`` float32.
+        y: classes ``[n]`` int64, soft labels ``[n, C]`` float32, or targets ``[n, T]`` in their own
+            units.
         assignment: by type, the node that stands for each real one ``[N]``, -1 for none.
         remarks: what the record says besides.
     """

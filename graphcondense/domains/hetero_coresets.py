@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from graphcondense.core.method import LABEL_KINDS
 from graphcondense.core.types import Synthetic
 from graphcondense.data.hetero_parts import Ids, cut
 from graphcondense.domains.coresets import Coreset
@@ -27,12 +28,14 @@ from graphcondense.ops.select import CHOICES
 class HeteroCoreset(Coreset[HeteroSource], HeteroMethod):
     """What all coresets of heterogeneous graphs share.
 
-    Training nodes of the target type are chosen class by class. Of each other type, the nearest
+    Training nodes of the target type are chosen class by class, or in the groups that stand for
+    classes (:attr:`~graphcondense.data.targets.Labelled.groups`). Of each other type, the nearest
     first, nodes are chosen among those that touch a node chosen so far; where these are too few,
     the others are drawn.
     """
 
     learns = "nothing (real nodes)"
+    label_kinds = LABEL_KINDS
 
     def memory_bytes(self, real: HeteroSource) -> int:
         """The export, its features dense, and the relations as they are cut."""
@@ -56,7 +59,7 @@ class HeteroCoreset(Coreset[HeteroSource], HeteroMethod):
             for nodes, k in zip(real.members, sizes, strict=True)
         ]
         nodes = torch.cat(picked)
-        others = task.sizes_of(sum(sizes))
+        others = self.counts(real, sum(sizes))
 
         def among(kind: str, inside: Ids, k: int) -> Ids:
             picked: Ids = inside[self.picked(rows[kind][inside], k, rng).numpy()]

@@ -9,11 +9,15 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphcondense.data.hetero_parts import order_of
+from graphcondense.data.hetero_parts import Ids, order_of
 from graphcondense.domains.coarse import parts_within
 from graphcondense.domains.hetero import Array, HeteroSource, few, unit
+from graphcondense.ops.budget import Budget
 from graphcondense.ops.coarsen import parts_of
 from graphcondense.ops.hetero import HeteroGraph, Relation, Rows
+
+AT_ONCE = 400
+"""Clusters that k-means makes at once, at most."""
 
 Parts = Mapping[str, "np.ndarray"]
 """By type the group of each node ``[N]``."""
@@ -22,7 +26,9 @@ Parts = Mapping[str, "np.ndarray"]
 def grouped(
     real: HeteroSource,
     soft: Array,
+    predicted: Ids,
     sizes: Tensor,
+    counts: Mapping[str, int],
     dims: int,
     weight: float,
     draws: np.random.Generator,
@@ -36,7 +42,9 @@ def grouped(
     Args:
         real: the graph.
         soft: labels ``P`` of target nodes ``[N, C]``.
+        predicted: the class of each, or the group that stands for it ``[N]``.
         sizes: groups of each class ``[C]``.
+        counts: groups of each other type.
         dims: leading singular vectors of features.
         weight: of features beside soft labels.
         draws: of k-means.
@@ -46,20 +54,34 @@ def grouped(
     x = {kind: few(rows, dims, draws) for kind, rows in graph.x.items()}
 
     def clusters(rows: Array, k: int) -> np.ndarray:
-        return parts_of(rows, k, int(draws.integers(2**31)), starts=1)
+        return clustered(rows, k, draws)
 
     brought = [graph.means[relation] @ x[relation[0]] for relation in graph.into(target)]
     near = np.hstack([soft, *(weight * unit(rows) for rows in (x[target], *brought))])
     near = near.astype(np.float32, copy=False)
-    parts = {target: parts_within(soft.argmax(1), sizes, lambda nodes, k: clusters(near[nodes], k))}
+    parts = {target: parts_within(predicted, sizes, lambda nodes, k: clusters(near[nodes], k))}
     told = {target: np.hstack([soft, weight * unit(x[target])]).astype(np.float32)}
-    counts = task.sizes_of(int(sizes.sum()))
     for kind in order_of(graph, target):
         rows = [part for other in told for part in _heard(graph, kind, other, told[other])]
         told[kind] = np.hstack([weight * unit(x[kind]), *rows]).astype(np.float32)
         parts[kind] = clusters(told[kind], counts[kind])
         told[kind] = few(told[kind], dims, draws)
     return {kind: parts[kind] for kind in graph.x}
+
+
+def clustered(rows: Array, k: int, draws: np.random.Generator) -> np.ndarray:
+    """The cluster of each row ``[m]``, by k-means. Of more than :data:`AT_ONCE` clusters, ``√k``
+    coarse ones come first, each then parted in proportion to its members: the work of ``k`` at once
+    grows with ``m k``."""
+
+    def once(rows: Array, k: int) -> np.ndarray:
+        return parts_of(rows, k, int(draws.integers(2**31)), starts=1)
+
+    if k <= AT_ONCE:
+        return once(rows, k)
+    coarse = once(rows, round(k**0.5))
+    sizes = Budget(nodes=k).allocate(torch.bincount(torch.from_numpy(coarse)), len(rows))
+    return parts_within(coarse, sizes, lambda nodes, k: once(rows[nodes], k))
 
 
 def _heard(graph: HeteroGraph, kind: str, other: str, rows: Array) -> list[Array]:
@@ -129,8 +151,8 @@ def _dense(rows: Rows) -> Array:
     return out.astype(np.float32)
 
 
-def mean_labels(part: np.ndarray, soft: Array, sharpness: float) -> Tensor:
-    """The mean of members' labels, each to the power ``sharpness`` with a sum of one ``[n, C]``."""
-    sharp = soft.astype(np.float64) ** sharpness
-    sharp /= sharp.sum(1, keepdims=True)
-    return torch.from_numpy(np.asarray(_mean_of(part) @ sharp, dtype=np.float32))
+def mean_labels(part: np.ndarray, labels: Array) -> Array:
+    """The mean of members' labels ``[n, C]``."""
+    mean = np.asarray(_mean_of(part) @ labels, dtype=np.float32)
+    out: Array = np.clip(mean, labels.min(0), labels.max(0))  # sums of rounded shares may be above
+    return out

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from scipy.linalg import lapack
 from scipy.special import softmax
-from torch import Tensor
 
+from graphcondense.domains.answers import BinaryAnswers, TargetAnswers, answers_of
 from graphcondense.domains.hetero import Array, HeteroSource, unit
 from graphcondense.ops.hetero import HeteroGraph, Relation, Rows
 
@@ -26,14 +27,18 @@ class HeteroTaught:
     """What the teacher says.
 
     Attributes:
-        soft: labels ``[N, C]`` float32, those of training nodes as they are given.
-        score: share of validation nodes that it is right on; NaN without any.
-        ridge: of the last lesson.
+        soft: labels ``[N, C]`` float32 as models learn them, those of training nodes as they are
+            given.
+        score: share of validation nodes that it is right on, of targets the mean squared error;
+            NaN without any.
+        ridge: of the last lesson; 0 where there was none.
+        threshold: of binary tasks, the probability that one half stands for.
     """
 
     soft: Array
     score: float
     ridge: float
+    threshold: float | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,9 @@ class HeteroTeacher:
        training node is what it would say without it: ``y_i - a_i / G_ii``, where ``G = (K + λ
        I)⁻¹`` and ``a = G Y`` (leave-one-out in closed form), lest the second trusted it too much.
        The penalty is chosen on validation nodes, the first without any.
+
+    Labels ``y`` are 0/1 columns of classes, or targets less their mean, which one that a node lacks
+    counts as; ``P`` are probabilities over classes, or what is said of targets.
 
     Attributes:
         ridge: penalty of the first lesson; the rows of each relation have length one.
@@ -66,17 +74,17 @@ class HeteroTeacher:
                 :data:`MOST`.
         """
         task = real.task
-        graph, target, classes = task.graph, task.target, task.num_classes
-        train = task.train.numpy()
-        given = np.eye(classes, dtype=np.float32)[task.y[task.train].numpy()]
-        known = np.zeros((task.num_nodes, classes), np.float32)
+        graph, target = task.graph, task.target
+        lesson = LESSONS[task.label_kind](real)
+        train, given = task.train.numpy(), lesson.given
+        known = np.zeros((task.num_nodes, given.shape[1]), np.float32)
         known[train] = given
-        if len(train) == task.num_nodes:
-            return HeteroTaught(known, float("nan"), 0.0)
+        if len(train) == task.num_nodes and lesson.complete:
+            return HeteroTaught(lesson.labels(known, known), float("nan"), 0.0)
         labels = known_around(graph, target, known)
         at = np.sort(draws.permutation(len(train))[:MOST])
         out = self._first(graph, target, labels, train[at], given[at])
-        soft = probabilities(out)
+        soft = lesson.heard(out)
         best: tuple[float, float, Array] | None = None
         heard = [soft, *_brought(graph, target, soft), *labels]
         rows = np.hstack(heard).astype(np.float32)
@@ -84,14 +92,13 @@ class HeteroTeacher:
         for ridge in self.ridges if real.validation else self.ridges[:1]:
             weights = np.linalg.solve(gram + ridge * np.eye(len(gram), dtype=np.float32), right)
             answer = rows @ weights
-            score = right_on(answer, real.validation)
+            score = lesson.score(answer)
             if best is None or score > best[0]:
                 best = score, ridge, answer
         assert best is not None
         score, ridge, answer = best
-        soft = probabilities(answer)
-        soft[train] = given
-        return HeteroTaught(soft, score, ridge)
+        soft, threshold = lesson.finished(answer)
+        return HeteroTaught(soft, abs(score), ridge, threshold)
 
     def _first(
         self, graph: HeteroGraph, target: str, labels: list[Array], train: np.ndarray, given: Array
@@ -173,9 +180,106 @@ def probabilities(answers: Array) -> Array:
     return out
 
 
-def right_on(answers: Array, held: tuple[Tensor, Tensor] | None) -> float:
-    """The share of validation nodes that answers are right on."""
-    if held is None:
-        return float("nan")
-    nodes, classes = (part.numpy() for part in held)
-    return float((answers[nodes].argmax(1) == classes).mean())
+class Lesson(Protocol):
+    """One kind of labels in the two regressions.
+
+    Attributes:
+        given: what they learn of training nodes ``[m, K]`` float32.
+        complete: whether no training node lacks a label.
+    """
+
+    given: Array
+    complete: bool
+
+    def heard(self, answers: Array) -> Array:
+        """What the second lesson hears of answers ``[N, K]`` of the first."""
+        ...
+
+    def score(self, answers: Array) -> float:
+        """How well answers say the labels of validation nodes, more is better; NaN without any."""
+        ...
+
+    def labels(self, answers: Array, known: Array) -> Array:
+        """Soft labels ``[N, K]`` from answers, those of training nodes as given."""
+        ...
+
+    def finished(self, answers: Array) -> tuple[Array, float | None]:
+        """Soft labels, and of binary tasks the probability that one half stands for."""
+        ...
+
+
+class ClassLesson:
+    """Classes: 0/1 columns, and probabilities."""
+
+    complete = True
+
+    def __init__(self, real: HeteroSource) -> None:
+        self.train, self.held = real.task.train.numpy(), real.validation
+        classes = real.task.y[real.task.train].numpy()
+        self.given: Array = np.eye(real.task.num_classes, dtype=np.float32)[classes]
+
+    def heard(self, answers: Array) -> Array:
+        return probabilities(answers)
+
+    def score(self, answers: Array) -> float:
+        """The share of validation nodes that answers are right on."""
+        if self.held is None:
+            return float("nan")
+        nodes, classes = (part.numpy() for part in self.held)
+        return float((answers[nodes].argmax(1) == classes).mean())
+
+    def labels(self, answers: Array, known: Array) -> Array:
+        return known
+
+    def finished(self, answers: Array) -> tuple[Array, float | None]:
+        soft = probabilities(answers)
+        soft[self.train] = self.given
+        return soft, None
+
+
+class TargetLesson:
+    """Binary tasks, or numbers as models learn them: what they are above or below their mean."""
+
+    def __init__(self, real: HeteroSource) -> None:
+        answers = answers_of(real)
+        assert isinstance(answers, TargetAnswers)
+        self.answers, self.train = answers, real.task.train.numpy()
+        self.held, self.scaled = real.validation, real.task.scaled
+        targets = real.targets.numpy().astype(np.float32)
+        self.middle: Array = answers.middle.numpy().astype(np.float32)
+        self.known = ~np.isnan(targets)
+        self.complete = bool(self.known.all())
+        self.targets = targets
+        self.given: Array = np.where(self.known, targets - self.middle, 0).astype(np.float32)
+
+    def heard(self, answers: Array) -> Array:
+        low, high = self.answers.limits
+        out: Array = answers.clip(low - self.middle, high - self.middle).astype(np.float32)
+        return out
+
+    def score(self, answers: Array) -> float:
+        """The mean squared error, with the sign changed."""
+        if self.held is None:
+            return float("nan")
+        nodes, wanted = self.held[0].numpy(), self.scaled(self.held[1]).numpy()
+        error = self.heard(answers)[nodes] + self.middle - wanted
+        return -float(np.nanmean(np.square(error, dtype=np.float64)))
+
+    def labels(self, answers: Array, known: Array) -> Array:
+        out: Array = self.heard(answers) + self.middle
+        out[self.train] = np.where(self.known, self.targets, out[self.train])
+        return out
+
+    def finished(self, answers: Array) -> tuple[Array, float | None]:
+        soft, threshold = self.labels(answers, answers), None
+        if self.held is not None and isinstance(self.answers, BinaryAnswers):
+            soft, threshold = self.answers.evened(soft, self.held)
+        return soft, threshold
+
+
+LESSONS: Mapping[str, Callable[[HeteroSource], Lesson]] = {
+    "classes": ClassLesson,
+    "binary": TargetLesson,
+    "regression": TargetLesson,
+}
+"""By the kind of labels."""

@@ -238,12 +238,13 @@ def _users(real: InteractionTask, seed: int) -> np.ndarray[tuple[int], np.dtype[
 
 
 def random_hetero(real: HeteroTask, small: SmallHetero, seed: int) -> HeteroTask:
-    """Random training nodes of each class, as many as ``small`` has, and as many nodes of other
-    types, at random among those that they touch, with the relations between them."""
-    y = small.y[small.rows]
-    counts = torch.bincount(y.argmax(1) if y.dim() == 2 else y, minlength=real.num_classes)
+    """Random training nodes of each class (see
+    :attr:`~graphcondense.data.targets.Labelled.groups`), as many as ``small`` has, and as many
+    nodes of other types, at random among those that they touch, with the relations between them."""
+    groups = real.group_of(small.y[small.rows])
+    counts = torch.bincount(groups[groups >= 0], minlength=real.num_groups)
     order = shuffled(real.train, seed)
-    nodes = of_each(order, real.y[order], counts)
+    nodes = of_each(order, real.groups[order], counts)
     return hetero_subgraph(real, nodes, small.graph.counts, seed)
 
 

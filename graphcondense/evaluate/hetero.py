@@ -1,7 +1,7 @@
 """Train on a small heterogeneous graph, validate on the real one.
 
 The protocol: Adam on the small graph, one training a seed; validation on the real graph every few
-epochs; the epoch of best *validation* accuracy and the last one are each read once on the test
+epochs; the epoch of best *validation* score and the last one are each read once on the test
 nodes, after training has ended.
 """
 
@@ -14,15 +14,23 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from graphcondense.core.pools import built, initialise
 from graphcondense.data.hetero_task import HeteroTask
 from graphcondense.evaluate.cost import kept_bytes, size_of
-from graphcondense.evaluate.evaluator import Evaluator, Fitted, Options, Tested, now
+from graphcondense.evaluate.evaluator import (
+    Evaluator,
+    FitResult,
+    Fitted,
+    Options,
+    Tested,
+    mean_of,
+    now,
+)
 from graphcondense.evaluate.floors import hetero_within, random_hetero
-from graphcondense.evaluate.metrics import scores_of
+from graphcondense.evaluate.losses import LOSSES
+from graphcondense.evaluate.metrics import check_scorable, further, ogb_metric, scores_of
 from graphcondense.evaluate.reading import SmallHetero, missing_classes, read_hetero
 from graphcondense.nn.hetero import HETERO_MODELS, Dropout, HeteroNet, HeteroView
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive
@@ -77,7 +85,8 @@ class HeteroEvaluator(Evaluator[HeteroTask, type[HeteroNet], HeteroTraining, Het
     """Trains on small heterogeneous graphs and scores on one real graph.
 
     A small graph is a condensed one; a PyG ``HeteroData`` of the types, relations and features of
-    the real one, whose target type has classes ``y [n]`` or soft labels ``[n, C]``; or a
+    the real one, whose target type has classes ``y [n]``, soft labels ``[n, C]``, or targets ``[n,
+    T]`` in their own units where the real ones are targets; or a
     :class:`~graphcondense.data.hetero_task.HeteroTask`, trained on its training nodes. Models are
     names in :data:`~graphcondense.nn.hetero.HETERO_MODELS`, or subclasses of
     :class:`~graphcondense.nn.hetero.HeteroNet`.
@@ -101,10 +110,24 @@ class HeteroEvaluator(Evaluator[HeteroTask, type[HeteroNet], HeteroTraining, Het
     )
     usual_training = HeteroTraining()
 
+    def checked(self, real: object) -> HeteroTask:
+        task = super().checked(real)
+        self.metric = task.metric
+        return task
+
+    def check(self, split: str) -> None:
+        super().check(split)
+        check_scorable(self.real, split, "node")
+
+    def mean(self) -> FitResult | None:
+        return mean_of(self.real, self.real.val, self.real.test)
+
     def read(self, small: object) -> SmallHetero:
         return read_hetero(small, self.real)
 
     def missing(self, small: object) -> list[int]:
+        if self.real.label_kind != "classes":
+            return []
         read = self.read(small)
         return missing_classes(read.y[read.rows], self.real.num_classes)
 
@@ -170,39 +193,40 @@ class HeteroEvaluator(Evaluator[HeteroTask, type[HeteroNet], HeteroTraining, Het
 
     def test(self, trained: HeteroTrained) -> Tested:
         wanted = self.real.y[self.real.test]
-        both = []
-        for weights in (trained.selected, trained.last):
-            outs = torch.stack([self._predict(trained.model, one, "test") for one in weights])
-            both.append(scores_of("accuracy", outs, wanted))
-        return Tested(both[0], both[1])
+        outs = [
+            torch.stack([self._predict(trained.model, one, "test") for one in weights])
+            for weights in (trained.selected, trained.last)
+        ]
+        selected, last = (ogb_metric(self.real, out, wanted) for out in outs)
+        return Tested(selected, last, further(self.real, outs[0], wanted))
 
     def _one(
         self, net: HeteroNet, view: HeteroView, read: SmallHetero, seed: int, progress: bool
     ) -> dict[str, Any]:
-        """One training: its best and last validation accuracy, weights, and seconds of steps."""
-        t, like = self.training, self._like
+        """One training: its best and last validation score, weights, and seconds of steps."""
+        t, like, task = self.training, self._like, self.real
         rng = Generator().manual_seed(seed)
         weights = {k: v.requires_grad_() for k, v in initialise(net, rng).items()}
         masks = Generator(like.device).manual_seed(seed + 2**32)
         optimizer = torch.optim.Adam(weights.values(), t.lr, weight_decay=t.weight_decay)
-        rows, y = read.rows.to(like.device), read.y.to(like.device)
-        wanted = self.real.y[self.real.val]
-        best, epoch, val, seconds = -torch.inf, 0, 0.0, 0.0
+        rows, y = read.rows.to(like.device), task.scaled(read.y).to(like.device)
+        wanted, sign = task.y[task.val], 1.0 if task.larger_is_better else -1.0
+        best, epoch, val, seconds = 0.0, 0, 0.0, 0.0
         selected = last = _copied(weights)
         bar = tqdm(range(1, t.epochs + 1), type(net).__name__, disable=not progress, leave=False)
         for step in bar:
             start = now(like.device)
             out = torch.func.functional_call(net, weights, (view, _dropping(t.dropout, masks)))
-            loss = F.cross_entropy(out[rows], y[rows])
+            loss = LOSSES[task.label_kind](out[rows], y[rows], 1)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             seconds += now(like.device) - start
             if step % t.val_every and step != t.epochs:
                 continue
-            logits = self._predict(net, weights, "val")[None]
-            val = float(scores_of("accuracy", logits, wanted))
-            if val > best or not epoch:
+            said = self._predict(net, weights, "val")[None]
+            val = float(scores_of(task.metric, said, wanted))
+            if sign * val > sign * best or not epoch or best != best:  # after a NaN any is better
                 best, epoch, selected = val, step, _copied(weights)
         last = _copied(weights)
         return {
@@ -223,13 +247,14 @@ class HeteroEvaluator(Evaluator[HeteroTask, type[HeteroNet], HeteroTraining, Het
 
     @torch.no_grad()
     def _predict(self, net: HeteroNet, weights: Mapping[str, Tensor], split: str) -> Tensor:
-        """Logits of the real nodes of a split ``[m, C]``."""
+        """What is said of the real nodes of a split ``[m, C]``: logits, or numbers in the targets'
+        own units."""
         key = ("view", net.links)
         if key not in self._prepared:
             self._prepared[key] = self._view(self.real.graph, type(net))
         frozen = {k: v.detach() for k, v in weights.items()}
         out: Tensor = torch.func.functional_call(net, frozen, (self._prepared[key], lambda h: h))
-        return out[getattr(self.real, split).to(out.device)]
+        return self.real.unscaled(out[getattr(self.real, split).to(out.device)])
 
 
 def _copied(weights: Mapping[str, Tensor]) -> Weights:

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -35,12 +34,12 @@ from graphcondense.evaluate.evaluator import (
     now,
 )
 from graphcondense.evaluate.floors import herded_within, nodes_within, random_subgraph
+from graphcondense.evaluate.losses import LOSSES
 from graphcondense.evaluate.metrics import check_scorable, further, ogb_metric, scores_of
 from graphcondense.evaluate.predictors import BY_NAME, PREDICTORS
 from graphcondense.evaluate.reading import missing_classes
 from graphcondense.nn.batched import MODELS, Matrix, Stacked, resolve
 from graphcondense.nn.wrapped import wrap
-from graphcondense.ops.criteria import masked_bce, masked_mse
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.sampling import blocks
@@ -416,28 +415,6 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
         real = self.real
         parts = (real.x_array, real.adj, nodes.numpy(), layers, self._like)
         return kind.prepare(*parts, graph=real.graph)
-
-
-def _class_loss(logits: Tensor, wanted: Tensor, seeds: int) -> Tensor:
-    """Of classes ``[S m]`` or soft labels ``[S m, C]``: each seed's mean, summed."""
-    return F.cross_entropy(logits, wanted, reduction="sum") / (len(wanted) // seeds)
-
-
-def _known_loss(
-    criterion: Callable[[Tensor, Tensor], Tensor],
-) -> Callable[[Tensor, Tensor, int], Tensor]:
-    """Of targets ``[S m, T]`` with holes, which all seeds have alike. Tasks are summed up, so that
-    a weight decay weighs as much beside sixty of them as beside one."""
-    return lambda logits, wanted, seeds: criterion(logits, wanted) * (seeds * wanted.shape[1])
-
-
-LOSSES: Mapping[str, Callable[[Tensor, Tensor, int], Tensor]] = {
-    "classes": _class_loss,
-    "binary": _known_loss(masked_bce),
-    "regression": _known_loss(masked_mse),
-}
-"""By the kind of labels: from logits and labels of all seeds, and their number, to the sum of the
-seeds' losses."""
 
 
 @torch.inference_mode()

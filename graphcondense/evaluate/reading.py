@@ -23,6 +23,7 @@ from graphcondense.data.images import ImageTask
 from graphcondense.data.interactions import InteractionTask
 from graphcondense.data.preprocess import Preprocess, restore_preprocess
 from graphcondense.data.sequences import is_dataset
+from graphcondense.data.small_graph import check_small_targets
 from graphcondense.data.targets import LabelKind
 from graphcondense.evaluate.metrics import check_scorable
 from graphcondense.ops.hetero import HeteroGraph
@@ -388,7 +389,8 @@ class SmallHetero:
 
     Attributes:
         graph: features and relations.
-        y: classes ``[n]`` or soft labels ``[n, C]`` of the target type.
+        y: classes ``[n]`` or soft labels ``[n, C]`` of the target type; of other labels ``[n, T]``
+            in their own units, NaN for none.
         rows: its nodes that are trained on.
     """
 
@@ -435,6 +437,10 @@ def read_hetero(small: object, real: HeteroTask) -> SmallHetero:
     rows = torch.arange(len(y)) if mask is None else mask.cpu().nonzero().flatten()
     if not len(rows):
         raise ValueError("no node of the small graph is trained on: train_mask is all False")
+    if real.label_kind != "classes":
+        y = y.float().reshape(len(y), -1)
+        check_small_targets(y[rows], real)
+        return SmallHetero(graph, y, rows)
     if y.dim() == 2:
         if y.shape[1] != real.num_classes:
             raise ValueError(

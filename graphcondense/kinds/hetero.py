@@ -52,9 +52,9 @@ class HeteroProblem(Problem[HeteroTask, "CondensedHetero", "CondensedHetero"]):
             "edges": edges,
             "bytes": size,
             "features": task.graph.widths,
-            "classes": task.num_classes,
-            "label_kind": "classes",
-            "metric": "accuracy",
+            "classes" if task.label_kind == "classes" else "tasks": task.num_classes,
+            "label_kind": task.label_kind,
+            "metric": task.metric,
             **({"made_features": dict(task.made)} if task.made else {}),
         }
 
@@ -62,7 +62,7 @@ class HeteroProblem(Problem[HeteroTask, "CondensedHetero", "CondensedHetero"]):
         from graphcondense.saved.condensed import tensor_bytes
 
         y = small[small.target].y
-        classes = y.argmax(1) if y.dim() == 2 else y
+        classes = self.task.group_of(y)
         counts = {kind: int(small[kind].num_nodes) for kind in small.node_types}
         sizes = {
             "nodes": len(y),
@@ -70,8 +70,10 @@ class HeteroProblem(Problem[HeteroTask, "CondensedHetero", "CondensedHetero"]):
             "types": counts,
             "edges": sum(int(store.num_edges) for store in small.edge_stores),
         }
-        per_class = torch.bincount(classes, minlength=self.task.num_classes).tolist()
-        return Measured(sizes, per_class, self.task.num_nodes, tensor_bytes(small))
+        known = classes[classes >= 0]
+        per_class = torch.bincount(known, minlength=self.task.num_groups).tolist()
+        lacking = len(classes) - len(known)
+        return Measured(sizes, per_class, self.task.num_nodes, tensor_bytes(small), lacking)
 
 
 HETERO = Kind(

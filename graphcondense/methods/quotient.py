@@ -27,7 +27,7 @@ from graphcondense.domains.coarse import (
 )
 from graphcondense.domains.hetero import HeteroMethod, HeteroSource, HeteroSynthetic
 from graphcondense.domains.hetero_quotient import grouped, mean_labels, quotient_of
-from graphcondense.domains.hetero_teachers import HeteroTeacher
+from graphcondense.domains.hetero_teachers import HeteroTaught, HeteroTeacher
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.propagations import SmallGraph, Teaching, learnt, surely_better
 from graphcondense.domains.teachers import Taught, make_unit, unit
@@ -44,6 +44,7 @@ from graphcondense.ops.fields import Count, Natural, NonNegative, Positive, Shar
 from graphcondense.ops.place import Place
 
 if TYPE_CHECKING:
+    from graphcondense.data.hetero_task import HeteroTask
     from graphcondense.saved.condensed_graph import CondensedGraph
 
 
@@ -369,7 +370,7 @@ class QuotientLinks(Coarse):
         return [coarse_graph(real, part, n, whole) for part, n in zip(parts, sizes, strict=True)]
 
 
-def groups_of(real: NodeSource, soft: Array) -> Array:
+def groups_of(real: NodeSource | HeteroSource, soft: Array) -> Array:
     """The classes of soft labels ``[n, C]``, or the groups that targets as models learn them fall
     into, ``[n]``."""
     task = real.task
@@ -448,7 +449,8 @@ class QuotientHetero(HeteroMethod):
 
     1. :class:`~graphcondense.domains.hetero_teachers.HeteroTeacher`, two ridge regressions, gives
        all target nodes soft labels from those of training nodes.
-    2. K-means parts the nodes of each predicted class, in proportion to how many they are, and then
+    2. K-means parts the nodes of each predicted class (of a single number, of five bins; of several
+       targets, all), in proportion to how many they are, and then
        the nodes of every other type (:func:`~graphcondense.domains.hetero_quotient.grouped`).
     3. Groups have the mean features of their members and the mean of their soft labels. A relation
        between groups has the mean weights that mean aggregation over the real relation gives
@@ -459,8 +461,9 @@ class QuotientHetero(HeteroMethod):
     of its nodes. Validation labels choose a penalty of the teacher.
 
     Attributes:
-        labels: ``"soft"``, or ``"hard"``: the class of the largest soft label.
-        sharpness: power of soft labels; 1 leaves them, large values make them hard.
+        labels: ``"soft"``, or ``"hard"``: the class of the largest soft label, or tasks 0 and 1.
+        sharpness: power of soft labels; 1 leaves them, large values make them hard. By default 1
+            for classes, 2 for binary tasks; numbers have none.
         weight: of features beside soft labels in the clustering.
         dims: leading singular vectors of features that the clustering sees.
         cut: weights of relations below it are left out.
@@ -472,21 +475,23 @@ class QuotientHetero(HeteroMethod):
     cost = "closed form"
     chooses = True
     assigns = True
+    label_kinds = LABEL_KINDS
 
     labels: Literal["soft", "hard"] = "soft"
-    sharpness: Positive = 1.0
+    sharpness: Positive | None = None
     weight: NonNegative = 0.5
     dims: Count = 128
     cut: NonNegative = 0.01
 
     def example_bytes(self, real: HeteroSource) -> int:
-        soft = 4 * real.num_classes - 8 if self.labels == "soft" else 0
+        classes = real.task.label_kind == "classes" and self.labels == "soft"
+        soft = 4 * real.num_classes - 8 if classes else 0
         return real.example_bytes + soft
 
     def sizes(self, real: HeteroSource) -> Tensor:
         """Groups of each class as if all were equally large; :meth:`solve` parts a budget for all
         classes by what the teacher predicts."""
-        wanted = room_for_all(self, real)
+        wanted = room_for_all(self.of_target(self, real), real)
         if (n := int(wanted.sum())) > real.num_examples:
             raise ValueError(
                 f"the budget gives {n} nodes, above the {real.num_examples} of the graph; lower it"
@@ -496,7 +501,11 @@ class QuotientHetero(HeteroMethod):
     def memory_bytes(self, real: HeteroSource) -> int:
         """Products of training rows and their inverse; the rows that the clustering sees, twice;
         soft labels, those of neighbours, and the export."""
-        graph, n, c = real.task.graph, real.num_examples, real.num_classes
+        answers, none = answers_of(real), np.ones((0, real.task.num_outputs))
+        answers.sharp(none, self._power(real.task))  # what these labels cannot be ends here
+        if self.labels == "hard":
+            answers.hard(none)
+        graph, n, c = real.task.graph, real.num_examples, real.task.num_outputs
         into, m = len(graph.into(real.task.target)), min(len(real.task.train), 10_000)
         rows = 8 * n * ((into + 1) * self.dims + c) + 8 * n * c * (2 * into + 3)
         wide = max(4 * k * m for k in graph.widths.values())
@@ -507,20 +516,37 @@ class QuotientHetero(HeteroMethod):
     def solve(self, real: HeteroSource, rng: Generator) -> Synthetic:
         sizes, draws, task = self.sizes(real), seeded(rng), real.task
         taught = HeteroTeacher().teach(real, draws)
-        counts = torch.bincount(torch.from_numpy(taught.soft.argmax(1)), minlength=real.num_classes)
+        predicted = groups_of(real, taught.soft)
+        counts = torch.bincount(torch.from_numpy(predicted), minlength=real.num_classes)
         if self.per_class is None:
             total = replace(self, ratio=None, bytes=None, size=None, nodes=int(sizes.sum()))
             sizes = self.shared(total, real, counts)
         sizes = torch.minimum(sizes, counts)
-        parts = grouped(real, taught.soft, sizes, self.dims, self.weight, draws)
-        y = mean_labels(parts[task.target], taught.soft, self.sharpness)
+        others = self.counts(real, int(sizes.sum()))
+        parts = grouped(real, taught.soft, predicted, sizes, others, self.dims, self.weight, draws)
+        answers = answers_of(real)
+        y = mean_labels(parts[task.target], answers.sharp(taught.soft, self._power(task)))
         if self.labels == "hard":
-            y = y.argmax(1)
-        right = (
-            f"right on {taught.score:.1%} of validation nodes"
-            if real.validation
-            else "not validated"
-        )
-        remarks = {"teacher": f"ridge {taught.ridge:g}, {right}"}
+            y = answers.hard(y)
+        remarks = {"teacher": told(taught, task.label_kind)}
         small = quotient_of(task.graph, parts, self.cut)
-        return HeteroSynthetic(small, task.target, y, parts, remarks)
+        labels = task.unscaled(torch.from_numpy(y))
+        return HeteroSynthetic(small, task.target, labels, parts, remarks)
+
+    def _power(self, task: HeteroTask) -> float | None:
+        """The power of soft labels; what is usual for tasks and numbers is ``None``."""
+        return 1.0 if self.sharpness is None and task.label_kind == "classes" else self.sharpness
+
+
+def told(taught: HeteroTaught, label_kind: str) -> str:
+    """What a record says of a teacher."""
+    if not taught.ridge:
+        return "none: every node has a label"
+    if np.isnan(taught.score):
+        score = "not validated"
+    elif label_kind == "classes":
+        score = f"right on {taught.score:.1%} of validation nodes"
+    else:
+        score = f"squared error {taught.score:.4f} on validation nodes"
+    half = "" if taught.threshold is None else f", one half is {taught.threshold:g}"
+    return f"ridge {taught.ridge:g}, {score}{half}"

@@ -319,7 +319,117 @@ class HGT(HeteroNet):
         return out
 
 
+class HeadVectors(nn.Module):
+    """A vector for each head ``[H, d]`` at each end of an edge, drawn as Glorot has it."""
+
+    def __init__(self, heads: int, d: int, ends: int = 2) -> None:
+        super().__init__()
+        self.vectors = nn.Parameter(torch.empty(ends, heads, d))
+
+    def reset(self, rng: Generator) -> list[Tensor]:
+        shape = tuple(self.vectors.shape)
+        return [uniform(shape, (6 / (shape[1] + shape[2])) ** 0.5, rng)]
+
+    def forward(self, end: int) -> Tensor:
+        return self.vectors[end]
+
+
+class HANLayer(nn.Module):
+    """Attention over the neighbours of each relation, and then over relations (Wang et al., WWW
+    2019, eq. 1-9), each relation being a meta-path of one; a weight of an edge multiplies its
+    share.
+
+    Where no relation ends at a type, its states are projected alone.
+
+    Args:
+        widths: of what comes in, by type.
+        kinds: types of which something comes out.
+        relations: those that end at them.
+        hidden: width, a multiple of ``heads``.
+        heads: of attention.
+    """
+
+    def __init__(
+        self,
+        widths: Mapping[str, int],
+        kinds: list[str],
+        relations: list[Relation],
+        hidden: int,
+        heads: int,
+    ) -> None:
+        super().__init__()
+        self.heads, self.relations, self.kinds = heads, relations, kinds
+        seen = dict.fromkeys([*kinds, *(relation[0] for relation in relations)])
+        self.project = nn.ModuleDict({named(k): nn.Linear(widths[k], hidden) for k in seen})
+        d = hidden // heads
+        self.told = nn.ModuleDict({named(r): HeadVectors(heads, d) for r in relations})
+        self.compare, self.question = nn.Linear(hidden, hidden), HeadVectors(1, hidden, ends=1)
+
+    def forward(self, x: Mapping[str, Operator], view: HeteroView) -> dict[str, Tensor]:
+        h = {k: mapped(cast(nn.Linear, self.project[named(k)]), x[k]) for k in self._seen()}
+        out = {}
+        for kind in self.kinds:
+            into = [r for r in self.relations if r[2] == kind]
+            if not into:
+                out[kind] = h[kind].relu()
+                continue
+            heard = torch.stack([self._heard(h, view, relation) for relation in into])
+            told = torch.tanh(self.compare(heard)).mean(1) @ self.question(0)[0]
+            out[kind] = (told.softmax(0)[:, None, None] * heard).sum(0)
+        return out
+
+    def _seen(self) -> list[str]:
+        return list(dict.fromkeys([*self.kinds, *(relation[0] for relation in self.relations)]))
+
+    def _heard(self, h: Mapping[str, Tensor], view: HeteroView, relation: Relation) -> Tensor:
+        """What one relation brings its type ``[n, hidden]``."""
+        states, own = h[relation[0]], h[relation[2]]
+        source, end, weight = view.links[relation]
+        if not len(source):
+            return own.new_zeros(own.shape)
+        sent = states.view(len(states), self.heads, -1)
+        told = cast(HeadVectors, self.told[named(relation)])
+        there = (sent * told(0)).sum(2)
+        here = (own.view(len(own), self.heads, -1) * told(1)).sum(2)
+        score = F.leaky_relu(there[source] + here[end], 0.2) + weight[:, None]
+        shares = segment_softmax(score, end, num_segments=len(own))
+        rows = (sent[source] * shares[:, :, None]).flatten(1)
+        return segment_sum(rows, end, num_segments=len(own)).relu()
+
+
+class HAN(HeteroNet):
+    """Heterogeneous graph attention network (Wang et al., WWW 2019) over relations as they are: as
+    PyG's ``HANConv``, whose meta-paths are edge types. Longer ones are layers."""
+
+    edge_weights = "those of means multiply attention"
+    links = True
+    heads: ClassVar[int] = 4
+
+    def make(self, hidden: int, classes: int) -> None:
+        if hidden % self.heads:
+            raise ValueError(f"hidden={hidden} must be a multiple of the {self.heads} heads of HAN")
+        layers, wanted = list[HANLayer](), [self.target]
+        for left in range(self.num_layers):  # from the last: what it does not hear is not made
+            into = [r for r in self.relations if r[2] in wanted]
+            need = sorted({*wanted, *(r[0] for r in into)})
+            widths = self.widths
+            if left < self.num_layers - 1:
+                widths = dict.fromkeys(need, hidden)
+            layers.insert(0, HANLayer(widths, wanted, into, hidden, self.heads))
+            wanted = need
+        self.layers, self.last = nn.ModuleList(layers), nn.Linear(hidden, classes)
+
+    def forward(self, view: HeteroView, drop: Dropout) -> Tensor:
+        x: Mapping[str, Operator] = view.x
+        for layer in self.layers:
+            x = {kind: drop(h) for kind, h in layer(x, view).items()}
+        h = x[self.target]
+        assert isinstance(h, Tensor)
+        out: Tensor = self.last(h)
+        return out
+
+
 HETERO_MODELS: dict[str, type[HeteroNet]] = {
-    model.__name__: model for model in (RGCN, HGT, PathMLP, MLP)
+    model.__name__: model for model in (RGCN, HGT, HAN, PathMLP, MLP)
 }
 """By name."""

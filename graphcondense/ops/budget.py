@@ -22,7 +22,8 @@ class Budget:
     said aloud.
 
     Attributes:
-        nodes: nodes in all; of other kinds of data the same as ``size``.
+        nodes: nodes in all; of other kinds of data the same as ``size``. Of a heterogeneous graph
+            those of the target type, or numbers by type (``--nodes paper=600 author=200``).
         size: examples in all: nodes, graphs, images or users.
         ratio: share of the examples that ``of`` names.
         of: what ``ratio`` is a share of: the labelled training examples, or all.

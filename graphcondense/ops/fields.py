@@ -107,6 +107,19 @@ Distinct = Annotated[
 """Whole numbers, one or more, none of them twice."""
 
 
+def _counts_by_name(value: dict[object, object]) -> bool:
+    return bool(value) and all(
+        isinstance(name, str) and name and type(n) is int and n >= 1 for name, n in value.items()
+    )
+
+
+CountByName = Annotated[
+    dict[str, int],
+    Rule(_counts_by_name, "must give whole numbers, one or more, by name, as {'paper': 600} does"),
+]
+"""Whole numbers, one or more, by name."""
+
+
 Size = Annotated[
     int | str, Rule(is_size, "is no size; write '4GB', '500MiB', or a number of bytes")
 ]

@@ -12,7 +12,15 @@ from torch import Tensor
 from torch_geometric.data import Data, HeteroData
 
 from graphcondense.ops.json import read_json
-from graphcondense.saved.checks import Expected, Tensors, check_tensors, classes_of, needing
+from graphcondense.saved.checks import (
+    Expected,
+    Tensors,
+    check_tensors,
+    classes_of,
+    label_kind_of,
+    needing,
+    tasks_of,
+)
 from graphcondense.saved.condensed_graph import CondensedGraph
 from graphcondense.saved.shown import Shown
 
@@ -44,10 +52,11 @@ class CondensedHetero(Shown, HeteroData):  # type: ignore[misc]
     ``HeteroData``.
 
     Every type has ``x [n, d]`` float32 and, where its nodes stand for groups of real ones,
-    ``assignment [N]`` int64: the node of each real one. The target type has ``y``, classes ``[n]``
-    or soft labels ``[n, C]``, and ``train_mask [n]``. Every relation has ``edge_index [2, m]`` and,
-    where some are not 1, ``edge_weight [m]``, to be summed: what mean aggregation gives a node of
-    the real graph is here the weighted sum over its neighbours.
+    ``assignment [N]`` int64: the node of each real one. The target type has ``y``, classes ``[n]``,
+    soft labels ``[n, C]`` or targets ``[n, T]`` (NaN for none), and ``train_mask [n]``. Every
+    relation has ``edge_index [2, m]`` and, where some are not 1, ``edge_weight [m]``, to be summed:
+    what mean aggregation gives a node of the real graph is here the weighted sum over its
+    neighbours.
 
     Attributes:
         condensed: the record, values that JSON holds; it stays with copies and is no attribute
@@ -228,7 +237,7 @@ def check_hetero(tensors: Tensors, where: str, record: Record, further: Tensors)
         counts[kind] = len(x)
         expected[name] = (tuple(x.shape), torch.float32)
         expected[group] = ((tensors.get(group, x).numel(),), torch.int64)
-    y, n = tensors["y"], counts[kinds[0]]
+    y, n, labels = tensors["y"], counts[kinds[0]], label_kind_of(record)
     soft = y.dim() == 2
     expected["schema"] = (tuple(tensors["schema"].shape), torch.uint8)
     expected["y"] = ((n, y.shape[1]), torch.float32) if soft else ((n,), torch.int64)
@@ -237,7 +246,8 @@ def check_hetero(tensors: Tensors, where: str, record: Record, further: Tensors)
         m = tensors[name].shape[-1] if name in tensors and tensors[name].dim() == 2 else -1
         expected |= {name: ((2, m), torch.int64), weight: ((m,), torch.float32)}
     shapes: Expected = expected
-    check_tensors(tensors, shapes, where)
+    # Labels of several tasks may have holes, as those of real nodes have.
+    check_tensors(tensors, shapes, where, holes="" if labels == "classes" else "y")
     for (source, _, end), name, weight in zip(relations, EDGES, WEIGHTS, strict=False):
         for row, kind in zip(tensors[name], (source, end), strict=True):
             for bad in row[(row < 0) | (row >= counts[kind])][:1].tolist():
@@ -248,10 +258,16 @@ def check_hetero(tensors: Tensors, where: str, record: Record, further: Tensors)
         of = tensors.get(group, torch.zeros(0, dtype=torch.long))
         for bad in of[(of < -1) | (of >= counts[kind])][:1].tolist():
             need(False, f"{group} names node {bad} of {kind!r}, which has {counts[kind]}")
-    classes = classes_of(record)
+    classes = classes_of(record) if labels == "classes" else tasks_of(record)
+    need(soft or labels == "classes", f"y must be [nodes, tasks], since labels are {labels}")
     if soft:
         need(y.shape[1] == (classes or y.shape[1]), f"y has {y.shape[1]} columns, not {classes}")
-        need(bool((y >= 0).all()), "soft labels y must not be below 0")
+        known = y[~y.isnan()]
+        need(
+            labels == "regression" or bool((known >= 0).all()), "soft labels y must not be below 0"
+        )
+        for bad in known[known > 1][:1].tolist() if labels == "binary" else ():
+            need(False, f"y has the label {bad:g}; binary tasks have 0, 1 and what is between")
     else:
         top, low = int(y.max()), int(y.min())
         need(low >= 0, f"y has class {low}; classes are 0..C-1")

@@ -211,7 +211,6 @@ def test_multi_label_opens_and_is_a_task_where_both_labels_are_there(
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("ogbn-mag", "heterogeneous"),
         ("ogbn-none", "OGB has no set 'ogbn-none'; it has ogbn-proteins"),
         ("ogbl-ddi", "not a node"),
         ("ogbg-molbace", "not a node set"),

@@ -68,6 +68,9 @@ def wrong(name: str, hint: Any, cls: type[Any]) -> list[Any]:
         elif typing.get_origin(part) is tuple:
             items = typing.get_args(part)[0]
             out += [3, (3,), ()] if items is str else [3, ("a",), (float("nan"),), (0.0,), ()]
+        elif typing.get_origin(part) is dict:
+            out.remove({"a": 1})
+            out += [{}, {"": 3}, {"a": 0}, {"a": "3"}, {"a": 1.5}, {"a": True}, {3: 3}]
         elif part is type(None):
             continue
         else:

@@ -12,7 +12,7 @@ import torch
 import graphcondense
 from graphcondense.data.hetero_task import as_hetero
 from graphcondense.domains.hetero import HeteroSource, path_rows
-from graphcondense.domains.hetero_quotient import quotient_of, trimmed
+from graphcondense.domains.hetero_quotient import clustered, quotient_of, trimmed
 from graphcondense.domains.hetero_teachers import HeteroTeacher, blocks, inverted, known_around
 from graphcondense.ops.hetero import HeteroGraph, mean_operator
 from tests.cases import HeteroCase, Whole, toy_hetero
@@ -105,6 +105,17 @@ def test_what_is_cut_keeps_sums() -> None:
     out = trimmed(matrix, 0.01)
     np.testing.assert_allclose(*(m.toarray().sum(1) for m in (out, matrix)), rtol=1e-6)
     assert out.getnnz(1).tolist() == [2, 1, 0]
+
+
+def test_many_clusters_are_made_in_two_steps() -> None:
+    """As many as are asked for, none empty, and rows that are far apart stay apart."""
+    rng = np.random.default_rng(0)
+    centres = 100 * rng.standard_normal((450, 3))
+    rows = np.repeat(centres, 2, 0) + 0.01 * rng.standard_normal((900, 3))
+    part = clustered(rows.astype(np.float32), 420, np.random.default_rng(0))
+    assert np.unique(part).tolist() == list(range(420))
+    mean = np.stack([rows[part == i].mean(0) for i in range(420)])
+    assert np.square(rows - mean[part]).sum() < 0.1 * np.square(rows - rows.mean(0)).sum()
 
 
 def test_leave_one_out_by_hand() -> None:

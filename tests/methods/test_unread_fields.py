@@ -30,6 +30,7 @@ NEEDED: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("simgc", "node"): [{"structure": "bernoulli"}],
     ("gc-sntk", "node"): [{"structure": "mlp"}, {"learn_labels": True}],
     ("idc", "image"): [{"optimizer": "sgd"}],
+    ("freehgc", "hetero"): [{"others": "select"}],
     ("kidd", "graph"): [{"sparsity": 0.1, "density": 0.3}],
 }
 """Options of further runs, with which a method reads what others leave unread."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphcondense.data.kind import DataKind, register
 from graphcondense.data.mapped import mapped_task
-from graphcondense.data.nodes import KNOWN, REFUSED, load_nodes, node_data
+from graphcondense.data.nodes import KNOWN, load_nodes, node_data
 from graphcondense.data.sequences import is_graph
 from graphcondense.data.task import NodeTask, as_task
 
@@ -22,7 +22,6 @@ NODE = register(
         general=True,
         place=0,
         table=KNOWN,
-        refused=REFUSED,
         endings=(".npz", ".pt"),
         holds=lambda path: path.suffix == ".npz",
         of_saved=node_data,
