@@ -26,7 +26,8 @@ parser.add_argument("--epochs", type=int, default=300, help="of each training")
 parser.add_argument("--val-every", type=int, default=1)
 args = parser.parse_args()
 
-whole = as_task(graphcondense.data.load(args.data or ("cora" if args.root else "digits"), args.root))
+name = args.data or ("cora" if args.root else "digits")
+whole = as_task(graphcondense.data.load(name, args.root))
 n = whole.num_nodes
 arrival = torch.arange(n)
 if args.order == "drawn":
@@ -55,11 +56,13 @@ for step, (share, end) in enumerate(zip(args.shares, ends, strict=True)):
         part = torch.bucketize(graph.test, torch.tensor(ends), right=True)
         of_parts = torch.stack([right[:, part == p].mean() for p in range(step + 1)])
         fresh.setdefault(how, []).append(of_parts[-1])
-        # What a part's accuracy has lost since it arrived, in the mean of all earlier parts.
-        lost = torch.stack(fresh[how])[:step] - of_parts[:step]
-        took = {"anew": f" in {took_anew:.2f} s", "updated": f" in {took_update:.2f} s"}.get(how, "")
-        forgot = f" (forgot {float(lost.mean()):+.1f})" if step else ""
-        said.append(f"{how} {float(right.mean()):.1f} %{took}{forgot}")
+        # What a part's accuracy has gained since it arrived, in the mean of all earlier parts; what
+        # is forgotten is below zero.
+        gained = of_parts[:step] - torch.stack(fresh[how])[:step]
+        seconds = {"anew": took_anew, "updated": took_update}.get(how)
+        took = "" if seconds is None else f" in {seconds:.2f} s"
+        earlier = f" (earlier parts {float(gained.mean()):+.1f})" if step else ""
+        said.append(f"{how} {float(right.mean()):.1f} %{took}{earlier}")
     print(
         f"{graph.num_nodes:,} nodes, {len(graph.train):,} labelled -> {options['nodes']}: "
         + ", ".join(said),

@@ -1,4 +1,4 @@
-"""Graphs that grow: every method that can go on does, from what was there, and says what it cannot."""
+"""Graphs that grow: methods that can go on do so from what was there, and say what they cannot."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from graphcondense.ops.coarsen import coarsen, started
 from graphcondense.ops.variation import heavy_edges
 from tests.cases import toy_graph
 
-ABLE = sorted(name for (name, kind), cls in all_methods().items() if kind == "node" and cls.updates())
+ABLE = sorted(n for (n, kind), cls in all_methods().items() if kind == "node" and cls.updates())
 STEPWISE = sorted(set(ABLE) - {"gecc", "quotient"})
 
 
@@ -79,7 +79,9 @@ def test_the_same_graph_stays(whole: NodeTask, name: str) -> None:
 
 def test_old_groups_are_never_split(whole: NodeTask, early: NodeTask) -> None:
     small = graphcondense.condense(early, "heavy-edge", nodes=12, progress=False)
-    with pytest.raises(ValueError, match=r"60 nodes were asked for, and there are \d+ to begin with"):
+    with pytest.raises(
+        ValueError, match=r"60 nodes were asked for, and there are \d+ to begin with"
+    ):
         graphcondense.update(small, whole, nodes=60, progress=False)
     grown = graphcondense.update(small, whole, nodes=15, progress=False)
     with pytest.raises(ValueError, match="stands for 120 nodes, and there are now 90"):
@@ -88,7 +90,9 @@ def test_old_groups_are_never_split(whole: NodeTask, early: NodeTask) -> None:
 
 def test_a_method_that_cannot_go_on_names_those_that_can(whole: NodeTask) -> None:
     small = graphcondense.condense(whole, "kron", nodes=12, progress=False)
-    with pytest.raises(ValueError, match=r"kron cannot update .* heavy-edge.*quotient.*can: condense"):
+    with pytest.raises(
+        ValueError, match=r"kron cannot update .* heavy-edge.*quotient.*can: condense"
+    ):
         graphcondense.update(small, whole, progress=False)
 
 
@@ -104,7 +108,7 @@ def test_links_of_a_grown_graph(name: str) -> None:
 
 
 def test_coarsening_begins_with_groups_by_hand() -> None:
-    """A path 0-1-2-3-4 of which 0 and 1 are a group: the heaviest edge for the degrees goes next."""
+    """A path 0-1-2-3-4 of which 0 and 1 are a group: the edge heaviest for its ends goes next."""
     weight = np.array([1.0, 1.0, 1.0, 5.0])
     path = sp.csr_matrix(np.diag(weight, 1) + np.diag(weight, -1))
     none, rng = np.zeros((5, 1)), np.random.default_rng(0)
