@@ -70,8 +70,8 @@ def export(
     """Write a condensed set as a folder that others read without this package.
 
     Args:
-        small: what :func:`~graphcondense.condense` returns: a graph with labels or for links, a set of
-            graphs, images, or users by items.
+        small: what :func:`~graphcondense.condense` returns: a graph with labels or for links, a set
+            of graphs, images, or users by items.
         folder: where to write; it is made.
         format: ``"hub"``: Parquet tables, ``condensed.safetensors``, ``README.md`` with front
             matter as dataset hubs read it, ``croissant.json`` and ``CITATION.bib``.
