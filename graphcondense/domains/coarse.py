@@ -368,7 +368,7 @@ def coarse_graph(
     if y is None:
         labels = members(assignment, n) @ told(real)
         y = np.where(labels.any(1), labels.argmax(1), -1)
-    lost = np.setdiff1d(np.arange(real.num_classes), y)
+    lost = np.setdiff1d(real.labels.cpu().numpy(), y)
     if len(lost):
         raise ValueError(
             f"class {lost[0]} has none of {n} groups: wherever it has training nodes, another has "

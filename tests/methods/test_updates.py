@@ -88,6 +88,20 @@ def test_old_groups_are_never_split(whole: NodeTask, early: NodeTask) -> None:
         graphcondense.update(grown, early, progress=False)
 
 
+@pytest.mark.parametrize("name", ["gecc", "quotient", "heavy-edge", "convmatch"])
+def test_a_class_may_arrive_later(name: str) -> None:
+    """Parts of a graph need not have every class in training: its nodes come with the next part."""
+    task = as_task(toy_graph(seed=1))
+    is_last = task.y == task.num_classes - 1
+    order = torch.cat([(~is_last).nonzero(), is_last.nonzero()]).flatten()
+    whole = task.subgraph(order)
+    early = whole.subgraph(torch.arange(int((~is_last).sum())))
+    small = graphcondense.condense(early, name, nodes=9, progress=False)
+    assert task.num_classes - 1 not in labels(small)
+    grown = graphcondense.update(small, whole, nodes=12, progress=False)
+    assert set(labels(grown)) - {-1} == set(range(task.num_classes))
+
+
 def test_a_method_that_cannot_go_on_names_those_that_can(whole: NodeTask) -> None:
     small = graphcondense.condense(whole, "kron", nodes=12, progress=False)
     with pytest.raises(
