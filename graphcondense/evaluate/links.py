@@ -222,8 +222,10 @@ class LinkEvaluator(Evaluator[LinkTask, type[Stacked], LinkTraining, LinkFitted]
         lesson, t = self.read(small), self.training
         n = len(lesson.size)
         decoder = self._decoder((0,))
-        every, wide = n * n <= decoder.most, 6 * t.hidden
-        pairs = (n * n if every else 4 * t.pairs * t.hidden) * (wide if t.decoder == "mlp" else 1)
+        # What an MLP makes of a pair is as wide as its vectors; of an inner product it is a number.
+        each = 2 * t.hidden if t.decoder == "mlp" else 1
+        drawn = (6 if t.decoder == "mlp" else 4) * t.pairs * t.hidden
+        pairs = n * n * each if n * n <= decoder.most else drawn
         states = 6 * trainings * n * t.hidden * t.num_layers + 6 * trainings * pairs
         real = 3 * self.real.num_nodes * t.hidden + BLOCK
         stored = self.real.size[2] + size_of(small).bytes
