@@ -29,7 +29,7 @@ from graphcondense.cli.condense import budget_flags, forms_of
 from graphcondense.cli.flags import (
     Flags,
     Where,
-    kind_of,
+    data_flags,
     make_parser,
     parse,
     summary_of,
@@ -98,7 +98,7 @@ def command_bench(argv: list[str]) -> object:
     from graphcondense.ops.files import write_whole
 
     parser = make_parser("bench", summary_of(command_bench))
-    parser.add(Flags("data", Where), budget_flags(Budget), Flags("table", Grid))
+    parser.add(*data_flags(), budget_flags(Budget), Flags("grid", Grid))
     parser.add_argument("--cell", type=str, default=None, help=argparse.SUPPRESS)
     parser.add_argument("--parent", type=int, default=None, help=argparse.SUPPRESS)
     args = parse(parser, argv)
@@ -110,7 +110,7 @@ def command_bench(argv: list[str]) -> object:
     if args.workers != "ray":
         check_device(args.device)  # with Ray the machine that looks on may have no GPU
     where = where_of(args)
-    kind = kind_of(where.named())
+    kind = where.kind
     names = method_names(args.methods, kind)
     budget = budget_flags(Budget).values(args)
     for flag in ("condensations", "trainings"):
@@ -450,7 +450,7 @@ def run_cell(args: Namespace) -> Record:
     from graphcondense.methods import find_method
 
     where = where_of(args)
-    kind, name = kind_of(where.named()), args.methods
+    kind, name = where.kind, args.methods
     data = where.load(kind)
     method = "random" if name == WHOLE else name
     budget = {k: args[k] for k in (*BUDGETS, "of", "rule") if args[k] is not None}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,10 @@ from graphcondense.cli.flags import (
     Parser,
     Where,
     asked_for,
-    kind_of,
+    data_flags,
     make_parser,
     named_in,
+    origin_flags,
     parse,
     summary_of,
     where_of,
@@ -29,6 +30,7 @@ from graphcondense.cli.flags import (
 from graphcondense.cli.folders import BUDGETS, Config, config_flags, draw, refuse_used, size
 from graphcondense.cli.help import asks_help, data_key, glance
 from graphcondense.cli.runs import check_device
+from graphcondense.cli.tables import files_of, refuse_changed
 from graphcondense.cli.text import CONSOLE, is_main, say, summary, tell, warn
 from graphcondense.run_folder import begun, current, is_finished
 
@@ -56,7 +58,7 @@ class Start:
 def command_condense(argv: list[str]) -> object:
     """Condense a data set with one method, into a run folder."""
     argv = joined(joined(argv, "--sizes"), "--nodes")
-    flags, asked = glance(argv, "--config", "--data"), asks_help(argv)
+    flags, asked = glance(argv, "--config", "--data", "--table"), asks_help(argv)
     path = flags.config
     config: Config = {}
     if path:
@@ -65,24 +67,25 @@ def command_condense(argv: list[str]) -> object:
         config = read_config(Path(path))
     named = bool(argv) and not argv[0].startswith("-")
     method = argv[0].lower() if named else config.get("method")
-    data_name = flags.data or config.get("origin", {}).get("data")
+    told = _named_by(flags.data, flags.table, config.get("origin", {}))
+    known = told.data is not None or told.table is not None
     if method is None:
         if asked:
             raise HelpAsked(unnamed_parser())
-        if data_name is None:
+        if not known:
             raise ValueError(f"name a method first, or data: they have a default one\n{_usage()}")
-        method = default_for(data_name)
+        method = default_for(told.kind)
     if config and method != config["method"]:
         raise ValueError(f"{path} is of method {config['method']}, not {method}")
     from graphcondense.methods import find_method
     from graphcondense.run_options import Run
 
     forms = forms_of(method)
-    if data_name is None and not asked:
-        Where().named()
-    if data_name is None and len(forms) > 1:
+    if not known and not asked:
+        told.named()
+    if not known and len(forms) > 1:
         raise HelpAsked(*parsers_of_forms(forms, method))
-    kind = _form(forms, data_name)
+    kind = _form(forms, told.kind if known else None)
     cls, variant = find_method(method, kind)
     where, data = _data_of(kind, method, argv[named:], config)
     args = _condense_args(cls, variant, method, argv[named:], config, data.name)
@@ -104,7 +107,7 @@ def command_condense(argv: list[str]) -> object:
     if args.resume and is_finished(current(folder)):
         tell(f"{folder} is finished: there is nothing to resume")
     _tell_other_kinds(where.named(), kind, forms)
-    made = _run(data, method, options, asdict(where), argv)
+    made = _run(data, method, options, where.origin(), argv)
     if not is_main():  # another machine may not have the folder
         return None
     found = [
@@ -124,16 +127,23 @@ def _shown(small: Any, folder: Path, data: object) -> Record:
     return {"folder": str(folder), "files": files, "condensed": small.condensed}
 
 
-def default_for(data: str) -> str:
-    """The default method for the data called so.
+def _named_by(data: str | None, table: str | None, origin: Mapping[str, Any]) -> Where:
+    """Which data are named: by flags, which win, else by the config of a run."""
+    if data or table:
+        return Where(data=data, table=table)
+    return Where(data=origin.get("data"), table=origin.get("table"))
 
-    >>> default_for("cora"), default_for("molbace")
+
+def default_for(kind: str) -> str:
+    """The default method for data of a kind.
+
+    >>> default_for("node"), default_for("graph")
     ('quotient', 'doscond')
     """
     from graphcondense.kinds import kind_named
     from graphcondense.run import default_method
 
-    return default_method(kind_named(kind_of(data)))
+    return default_method(kind_named(kind))
 
 
 def joined(argv: Sequence[str], flag: str) -> list[str]:
@@ -188,14 +198,13 @@ def forms_of(method: str) -> dict[str, type[Method]]:
     }
 
 
-def _form(forms: Mapping[str, type[Method]], data: str | None) -> str:
-    """The form for the data called so; without data the first.
+def _form(forms: Mapping[str, type[Method]], kind: str | None) -> str:
+    """The form for data of this kind; without data the first.
 
     Some names stand for a graph and for images; then it is what the method is for.
     """
-    if data is None:
+    if kind is None:
         return next(iter(forms))
-    kind = kind_of(data)
     return "image" if kind not in forms and "image" in forms else kind
 
 
@@ -221,11 +230,13 @@ def _data_of(kind: str, method: str, argv: list[str], config: Config) -> tuple[W
 
     cls, variant = find_method(method, kind)
     parser = condense_parser(cls, method, variant)
-    names = [f.name for f in fields(Where)]
-    parser.set_defaults({k: v for k, v in config_flags(config).items() if k in names})
+    parser.set_defaults(origin_flags(config.get("origin", {}), argv))
     args = parse(parser, argv)
     check_device(args.device)
     where = where_of(args)
+    where.check()
+    if where.table is not None and not named_in(argv) & {"table", "edges"}:
+        refuse_changed(where, files_of(config))
     if args.memory is not None:
         refuse_whole(cls, method, Run(memory=args.memory))
     return where, where.load(kind, args.memory)
@@ -265,7 +276,7 @@ def parse_with_preset(
 
     asked = parse(parser, argv).preset
     section = config.get("preset") if config else section_of(cls, asked, data)
-    given = config_flags(config) if config else presets(cls)[section] if section else {}
+    given = config_flags(config, argv) if config else presets(cls)[section] if section else {}
     defaults = {**variant, **given}
     if unknown := defaults.keys() - vars(parse(parser, argv)).keys():
         raise ValueError(f"{cls.name} has no option {', '.join(sorted(unknown))}")
@@ -313,7 +324,7 @@ def _shared_flags(
     from graphcondense.run_options import Run
 
     return (
-        Flags("data", Where),
+        *data_flags(),
         budget_flags(method, variant),
         Flags("run", Run, words={"out": "folder of the run; by default below runs/"}),
         Flags("preset", condense, only=("preset",)),

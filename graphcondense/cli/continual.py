@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphcondense.cli.flags import Flags, Where, make_parser, parse, summary_of, where_of
+from graphcondense.cli.flags import Flags, data_flags, make_parser, parse, summary_of, where_of
 from graphcondense.cli.folders import Config
 from graphcondense.cli.runs import Opened, Output, check_device, need_one_graph
 from graphcondense.cli.text import shows_progress, tell
@@ -44,7 +44,7 @@ def command_continual(argv: list[str]) -> object:
     filled = ("data", "condense", "device", "progress")
     arrivals = Flags("arrivals", learn_continually, skip=filled)
     training = Flags("training", Training)
-    parser.add(Flags("data", Where), Flags("memory", Memory))
+    parser.add(*data_flags(), Flags("memory", Memory))
     parser.add(Flags("preset", condense, only=("preset",)), arrivals, training)
     parser.add(Flags("output", Output))
     args = parse(parser, argv)

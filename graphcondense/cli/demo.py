@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +43,7 @@ def command_demo(argv: list[str]) -> object:
     task: Any = where.load()
     tell(f"{task.num_nodes:,} handwritten digits, each joined to its 10 nearest, become 50 nodes.")
     options = {**DEMO, "seed": args.seed, "out": folder, "progress": not CONSOLE.quiet}
-    small = graphcondense.condense(task, origin=asdict(where), **options)
+    small = graphcondense.condense(task, origin=where.origin(), **options)
     report = evaluate({small.condensed["method"]: small}, task, **DEMO_EVALUATION)
     say(f"{summary(small)}\n\n{report.table()}\n")
     if is_main():

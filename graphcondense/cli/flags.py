@@ -17,7 +17,7 @@ import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias
 
 import docstring_parser
 import yaml
@@ -25,16 +25,18 @@ from jsonargparse import ActionYesNo, ArgumentError, ArgumentParser, Namespace, 
 from jsonargparse.typing import register_type
 
 from graphcondense.cli.help import asks_help
+from graphcondense.cli.tables import Table
 from graphcondense.ops.yaml import read_typed
 
 if TYPE_CHECKING:
     from graphcondense.data import GraphTask, HeteroTask, ImageTask, InteractionTask, NodeTask
+    from graphcondense.ops.types import JsonValue
 
     Task: TypeAlias = NodeTask | GraphTask | ImageTask | InteractionTask | HeteroTask
 
 
 @dataclass(frozen=True, kw_only=True)
-class Where:
+class Where(Table):
     """Which data.
 
     Attributes:
@@ -74,6 +76,10 @@ class Where:
         from graphcondense.data.catalogue import kind_of_name
         from graphcondense.data.kind import data_kind
 
+        self.check()
+        if self.table is not None:
+            self._check_beside(memory)
+            return self.read(self.label_kind, self.data_seed)
         name, split, seed = self.named(), self.split, self.data_seed
         if self.label_kind is not None:
             found, label_kind = kind_of_name(name), self.label_kind
@@ -110,20 +116,57 @@ class Where:
         return as_task(data) if memory is None else mapped_task(data, memory)
 
     def named(self) -> str:
-        """What ``--data`` says.
+        """What ``--data`` or ``--table`` says.
 
         Raises:
             ValueError: nothing.
         """
+        if self.table is not None:
+            return self.table
         if self.data is None:
-            raise ValueError("which data? give --data NAME or --data FILE; names: datasets")
+            raise ValueError(
+                "which data? give --data NAME or --data FILE, or --table FILE with --edges FILE "
+                "and --target COLUMN; names: datasets"
+            )
         return self.data
+
+    @property
+    def kind(self) -> str:
+        """The kind of data that is named, such as ``"node"``."""
+        return "node" if self.table is not None else kind_of(self.named())
 
     @property
     def stem(self) -> str:
         """The data's name as a part of a file name."""
-        path = Path(str(self.data))
-        return (path.stem if path.suffix in (".npz", ".pt") else path.name).lower()
+        path = Path(self.named())
+        plain = self.table is not None or path.suffix in (".npz", ".pt")
+        return (path.stem if plain else path.name).lower()
+
+    def origin(self) -> dict[str, JsonValue]:
+        """Where the data come from, as flags say it, for a run's config."""
+        given = {f.name: getattr(self, f.name) for f in fields(Where)}
+        usual = {f.name: f.default for f in fields(Table)}
+        return {
+            name: ",".join(map(str, value)) if isinstance(value, tuple) else value
+            for name, value in given.items()
+            if name not in usual or value != usual[name]
+        }
+
+    def _check_beside(self, memory: int | str | None) -> None:
+        """Raise a ValueError for what cannot act on a table."""
+        given = {
+            "--data": (self.data, "both name data: give one"),
+            "--split": (self.split, "give --shares 0.6,0.2,0.2, --split-column or --by"),
+            "--root": (self.root, "a table is named by its path: leave it out"),
+            "--normalize": (
+                None if self.normalize == "auto" else self.normalize,
+                "columns of a table are standardised: leave it out",
+            ),
+            "--memory": (memory, "a table is held in memory: leave it out"),
+        }
+        for flag, (value, hint) in given.items():
+            if value is not None:
+                raise ValueError(f"{flag} {value} does not go with --table {self.table}; {hint}")
 
 
 def kind_of(data: str) -> str:
@@ -565,4 +608,25 @@ def summary_of(thing: object) -> str:
 
 def where_of(args: Namespace) -> Where:
     """Which data the flags name."""
-    return Where(**{f.name: args[f.name] for f in fields(Where)})
+    values: dict[str, Any] = Flags("", Where).values(args)
+    return Where(**values)
+
+
+def data_flags(title: str = "data") -> tuple[Flags, ...]:
+    """The flags of every command that takes data."""
+    table = [f.name for f in fields(Table)]
+    words = "a table of nodes beside a list of edges, in place of --data"
+    return Flags(title, Where, skip=table), Flags(words, Where, only=table)
+
+
+def origin_flags(origin: Mapping[str, object], argv: Collection[str]) -> dict[str, object]:
+    """What a run's config says of its data, without what the command line says otherwise: another
+    set, or another table, comes with flags of its own."""
+    names = {f.name for f in fields(Where)}
+    told = {name: value for name, value in origin.items() if name in names}
+    asked = named_in(argv)
+    if "table" in asked:
+        told.pop("data", None)
+    if "data" in asked:
+        told = {k: v for k, v in told.items() if k not in {f.name for f in fields(Table)}}
+    return told

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,14 +15,19 @@ Config: TypeAlias = dict[str, Any]
 """What a config.yaml holds: whatever YAML does."""
 
 
-def config_flags(config: Config) -> Config:
-    """The flags that repeat the run of a config."""
+def config_flags(config: Config, argv: Sequence[str] = ()) -> Config:
+    """The flags that repeat the run of a config, but for the data where ``argv`` names others."""
+    from graphcondense.cli.flags import origin_flags
     from graphcondense.run_options import Run
 
     run = {f.name: config[f.name] for f in fields(Run) if f.name in config}
     if run.get("sizes"):
         run["sizes"] = ",".join(map(str, run["sizes"]))
-    return {**config.get("hyperparameters", {}), **run, **config.get("origin", {})}
+    return {
+        **config.get("hyperparameters", {}),
+        **run,
+        **origin_flags(config.get("origin", {}), argv),
+    }
 
 
 def refuse_used(folder: Path, overwrite: bool) -> None:

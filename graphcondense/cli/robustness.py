@@ -12,8 +12,8 @@ from graphcondense.cli.condense import budget_flags, method_flags, parse_with_pr
 from graphcondense.cli.flags import (
     Flags,
     Parser,
-    Where,
     asked_for,
+    data_flags,
     make_parser,
     parse,
     summary_of,
@@ -97,7 +97,7 @@ def robustness_parser(cls: type[Method], variant: Mapping[str, object] | None = 
     from graphcondense.run_options import Run
 
     parser = make_parser("robustness", summary_of(command_robustness))
-    parser.add(Flags("data", Where), Flags("method", Poisoned), *poison_flags())
+    parser.add(*data_flags(), Flags("method", Poisoned), *poison_flags())
     parser.add(budget_flags(cls, variant), Flags("condensation", Run, only=SETTINGS))
     parser.add(Flags("preset", condense, only=("preset",)), method_flags(cls, variant))
     parser.add(Flags("output", Output))

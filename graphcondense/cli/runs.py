@@ -11,8 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from jsonargparse import Namespace
 
-from graphcondense.cli.flags import Flags, Parser, Where, kind_of, parse, where_of
+from graphcondense.cli.flags import (
+    Flags,
+    Parser,
+    Where,
+    data_flags,
+    named_in,
+    origin_flags,
+    parse,
+    where_of,
+)
 from graphcondense.cli.folders import Config
+from graphcondense.cli.tables import files_of, refuse_changed
 from graphcondense.cli.text import is_main, note, say, tell, warn
 from graphcondense.saved.shown import labels_of, record_of
 
@@ -92,7 +102,7 @@ def add_runs(parser: Parser) -> None:
     """The flags of every command that works on runs."""
     words = "run folders or files (.safetensors, .pt); several of one method are several seeds"
     parser.add_words("runs", words, "+")
-    parser.add(Flags("data (by default the first run's)", Where), foreign_flags())
+    parser.add(*data_flags("data (by default the first run's)"), foreign_flags())
     parser.add(Flags("output", Output))
 
 
@@ -118,14 +128,17 @@ def open_runs(parser: Parser, argv: list[str], kinds: Collection[str] = ("node",
         _check_there(path)
     first = paths[0]
     small = load_condensed(first) if _is_ours(first) else None
-    parser.set_defaults(_origin(first, small))
+    parser.set_defaults(origin_flags(_origin(first, small), argv))
     args = parse(parser, argv)
     where = where_of(args)
     # Some names stand for a graph and for images: the run knows which.
-    kind = "image" if kind_of_small(small) == "image" else kind_of(where.named())
+    kind = "image" if kind_of_small(small) == "image" else where.kind
     if kind not in kinds:
         raise ValueError(_one_graph_alone(parser.prog.split()[-1], str(first), kind))
     loaded = [_open(p, kind, where.named()) for p in paths if kind != "node" or _is_ours(p)]
+    where.check()
+    if where.table is not None and not named_in(argv) & {"table", "edges"}:
+        refuse_changed(where, files_of({} if small is None else record_of(small)))
     task: Any = where.load(kind)
     if kind == "node":
         foreign: Config = foreign_flags().values(args)
@@ -203,7 +216,7 @@ def _count(small: Any) -> int:
 
 def need_one_graph(where: Where, command: str) -> None:
     """Raise a ValueError unless the data are one graph."""
-    kind = kind_of(where.named())
+    kind = where.kind
     if kind != "node":
         raise ValueError(_one_graph_alone(command, where.named(), kind))
 

@@ -6,14 +6,15 @@ condensed node (:mod:`graphcondense.data.examples`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from graphcondense.data.columns import Columns
+from graphcondense.data.tables import TableFile
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +27,7 @@ class Facts:
         classes: the names of classes, or of tasks, in their order; empty: there are none.
         columns: how features were made of columns; ``None``: they were given as numbers.
         made: what features were made of, where nodes came without; empty: they came with some.
+        files: the files that ``nodes`` and ``edges`` were read from; empty: from none.
     """
 
     ids: np.ndarray | None = None
@@ -33,6 +35,7 @@ class Facts:
     classes: tuple[str, ...] = ()
     columns: Columns | None = None
     made: str = ""
+    files: Mapping[str, TableFile] = field(default_factory=dict)
 
     @property
     def readable(self) -> bool:
@@ -47,7 +50,9 @@ class Facts:
 
     def record(self) -> dict[str, Any]:
         """What a record says of it; values that JSON holds, of no node."""
+        files = {what: file.record() for what, file in self.files.items()}
         return {
+            **({"files": files} if files else {}),
             **({"class_names": list(self.classes)} if self.classes else {}),
             **({"made_of": self.made} if self.made else {}),
             **({} if self.columns is None else {"columns": self.columns.record()}),

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
@@ -20,6 +21,7 @@ from graphcondense.data.columns import TERMS, fitted
 from graphcondense.data.facts import Facts, texts_of
 from graphcondense.data.frame_splits import FRACTIONS, Wanted, parted, split_columns
 from graphcondense.data.labels import counts_up, few
+from graphcondense.data.tables import TableFile, checked_file, is_file, read_edges, read_nodes
 from graphcondense.data.targets import LabelKind
 from graphcondense.ops.arrays import Array
 from graphcondense.ops.fields import Count, Natural, checked
@@ -43,6 +45,7 @@ class FrameOptions(TypedDict, total=False):
     min_frequency: int
     terms: int
     directed: bool
+    ends: Names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +62,7 @@ class Reading:
     min_frequency: int = 1
     terms: int = TERMS
     directed: bool = True
+    ends: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Reading:
@@ -72,7 +76,7 @@ class Reading:
             if name not in known:
                 raise ValueError(f"as_task has no option {name!r}{_nearest(name, known)}")
         given = dict(options)
-        for name in ("text", "categorical", "drop"):
+        for name in ("text", "categorical", "drop", "ends"):
             if name in given:
                 given[name] = _names(given[name], name)
         for name in ("id", "by"):
@@ -81,6 +85,11 @@ class Reading:
         checked("terms", given.get("terms", TERMS), Count)
         checked("seed", given.get("seed", 0), Natural)
         checked("directed", given.get("directed", True), bool)
+        if given.get("ends") and len(given["ends"]) not in (2, 3):
+            raise ValueError(
+                f"ends={given['ends']!r} must be two columns of edges, source and target, or three "
+                "with the weight"
+            )
         return cls(**given)
 
 
@@ -114,12 +123,43 @@ def frame_parts(
         ValueError: whatever is wrong, naming the column, the id and the fix.
     """
     read = Reading.of(options)
+    files = {
+        what: TableFile.of(checked_file(given))
+        for what, given in (("nodes", nodes), ("edges", edges))
+        if is_file(given)
+    }
+    try:
+        out = _parts(nodes, edges, target, label_kind, features, read)
+    except ValueError as error:
+        named = " and ".join(file.name for file in files.values())
+        if not files or any(file.name in str(error) for file in files.values()):
+            raise
+        raise ValueError(f"{named}: {error}") from error
+    out.facts = replace(out.facts, files=files)
+    if is_file(nodes):
+        out.name = Path(nodes).stem
+    return out
+
+
+def _parts(
+    nodes: object,
+    edges: object,
+    target: object,
+    label_kind: LabelKind | None,
+    features: str | None,
+    read: Reading,
+) -> SimpleNamespace:
+    """:func:`frame_parts`, of checked options."""
+    if is_file(nodes):
+        nodes = read_nodes(nodes, read.id, (*read.drop, *_named(target)))
     frame = _table(nodes)
     targets = _targets(frame, target)
     for name in (*read.text, *read.categorical, *read.drop, *filter(None, (read.id, read.by))):
         _known(frame, name)
     index = _index(frame, read.id)
-    edge_index, weight = edges_of(edges, index, directed=read.directed)
+    if is_file(edges):
+        edges = read_edges(edges, read.ends, index)
+    edge_index, weight = edges_of(_chosen(edges, read.ends), index, directed=read.directed)
     y, kind, names = target_values(frame, targets, label_kind, index)
     used = split_columns(frame, read.split)
     parts = parted(frame, y, kind, read.split, read.by, read.seed, index)
@@ -256,6 +296,25 @@ def edges_of(
     return _undirected(made, weight, len(index))
 
 
+def _chosen(edges: object, ends: Sequence[str]) -> object:
+    """The columns of a frame of edges that are source, target and weight, in this order."""
+    import pandas as pd
+
+    if not ends:
+        return edges
+    if not isinstance(edges, pd.DataFrame):
+        raise ValueError(
+            f"ends={list(ends)!r} names columns of a frame or file of edges, and edges are a "
+            f"{type(edges).__name__}: leave it out"
+        )
+    columns = [str(name) for name in edges.columns]
+    for name in ends:
+        if name not in columns:
+            raise ValueError(f"edges has no column {name!r}{_nearest(name, columns)}")
+    chosen = edges.iloc[:, [columns.index(name) for name in ends]]
+    return chosen.set_axis(["source", "target", WEIGHTS[0]][: len(ends)], axis=1)
+
+
 def _undirected(edges: Tensor, weight: Tensor | None, n: int) -> tuple[Tensor, Tensor | None]:
     """Each edge both ways, once; of several weights of a pair of nodes the largest."""
     from torch_geometric.utils import to_undirected
@@ -299,9 +358,9 @@ def _ends(edges: object) -> tuple[pd.Index, pd.Index, Tensor | None]:
                 weight = torch.from_numpy(values.to_numpy(np.float32).copy())
             else:
                 raise ValueError(
-                    f"edges has the column {name!r}: methods use no features of edges; give the "
-                    f"two columns of ids, edges[[{names[0]!r}, {names[1]!r}]], and a third only "
-                    f"if it is called {WEIGHTS[0]!r}"
+                    f"edges has the column {name!r}: methods use no features of edges; name "
+                    f"the two columns of ids, ends=[{names[0]!r}, {names[1]!r}], and a third that "
+                    f"is the weight, if there is one"
                 )
         return pd.Index(edges.iloc[:, 0]), pd.Index(edges.iloc[:, 1]), weight
     pairs = isinstance(edges, list | tuple)
@@ -336,6 +395,11 @@ def _targets(frame: pd.DataFrame, target: object) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise ValueError(f"target={target!r} names a column twice")
     return names
+
+
+def _named(target: object) -> tuple[str, ...]:
+    """The targets, before it is known that there are such columns."""
+    return () if target is None else _names(target, "target")
 
 
 def target_values(

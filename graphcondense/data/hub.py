@@ -15,7 +15,7 @@ import json
 import re
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -34,7 +34,16 @@ from graphcondense.saved.card import settings
 from graphcondense.saved.compact import PREFIX, pack
 from graphcondense.saved.condensed import save
 from graphcondense.saved.condensed_rows import CondensedInteractions
-from graphcondense.saved.forms import GRAPH, GRAPHS, HETERO, USERS, Contents, Small, contents_of
+from graphcondense.saved.forms import (
+    GRAPH,
+    GRAPHS,
+    HETERO,
+    LINKS,
+    USERS,
+    Contents,
+    Small,
+    contents_of,
+)
 from graphcondense.version import __version__
 
 if TYPE_CHECKING:
@@ -71,8 +80,8 @@ def export(
     """Write a condensed set as a folder that others read without this package.
 
     Args:
-        small: what :func:`~graphcondense.condense` returns: a graph, heterogeneous or not, a set of
-            graphs, images, or users by items.
+        small: what :func:`~graphcondense.condense` returns: a graph with labels or for links,
+            a heterogeneous one, a set of graphs, images, or users by items.
         folder: where to write; it is made.
         format: ``"hub"``: Parquet tables, ``condensed.safetensors``, ``README.md`` with front
             matter as dataset hubs read it, ``croissant.json`` and ``CITATION.bib``.
@@ -125,7 +134,8 @@ def tables_of(contents: Contents) -> dict[str, Columns]:
     """What a set consists of, as tables.
 
     Images: ``images`` (``x``, ``y``). A graph: ``nodes`` (``x``, ``y``, masks and further tensors
-    with a row for each node) and ``edges`` (``source``, ``target``, ``weight``, ``attr``). A set
+    with a row for each node; one for links has no ``y``) and ``edges`` (``source``, ``target``,
+    ``weight``, ``attr``). A set
     of graphs: the same with the number of the ``graph`` in both, nodes counted within it, and
     ``graphs`` (``y``). Users by items: ``interactions`` (``user``, ``item``, ``weight``). A
     heterogeneous graph: see :func:`~graphcondense.data.hub_hetero.tables_of_hetero`. A further
@@ -135,7 +145,7 @@ def tables_of(contents: Contents) -> dict[str, Columns]:
     tables: dict[str, Columns]
     if form is HETERO:
         return {**tables_of_hetero(t)}
-    if form is GRAPH:
+    if form in (GRAPH, LINKS):
         own = {name: t[name] for name in ("x", "y", "train_mask") if name in t}
         edges = {} if _are_images(contents) else _edges(t, t["edge_index"])
         tables = {"images" if _are_images(contents) else "nodes": own, "edges": edges}
@@ -231,13 +241,14 @@ def _croissant(about: _About, tables: Mapping[str, Columns], files: Mapping[str,
     """The description of the folder in Croissant 1.1, checked by mlcroissant."""
     import mlcroissant as mlc
 
-    def field(table: str, name: str, tensor: Tensor) -> mlc.Field:
+    def column(table: str, name: str, tensor: Tensor) -> mlc.Field:
         kind = mlc.DataType.FLOAT if tensor.is_floating_point() else mlc.DataType.INTEGER
         shape = tuple(tensor.shape[1:])
+        means = about.meanings.get(f"{table}/{name}", f"{name} of {table}")
         return mlc.Field(
             id=f"{table}/{name}",
             name=name,
-            description=f"{name} of {table}" + (f", an array {list(shape)}" if shape else ""),
+            description=means + (f", an array {list(shape)}" if shape else ""),
             data_types=[mlc.DataType.BOOL if tensor.dtype == torch.bool else kind],
             is_array=True if shape else None,
             array_shape=str(tensor[0].numel()) if shape and len(tensor) else None,
@@ -267,13 +278,13 @@ def _croissant(about: _About, tables: Mapping[str, Columns], files: Mapping[str,
             mlc.RecordSet(
                 id=table,
                 name=table,
-                fields=[field(table, name, tensor) for name, tensor in columns.items()],
+                fields=[column(table, name, tensor) for name, tensor in columns.items()],
             )
             for table, columns in tables.items()
         ],
         data_collection=f"Condensed from {about.source}; nothing was collected anew.",
         data_use_cases=["training models in place of the real data, and judging them on these"],
-        data_limitations=[about.limits],
+        data_limitations=[" ".join(filter(None, [about.limits, about.splits]))],
     )
     found: Record = json.loads(json.dumps(metadata.to_json(), default=str))
     # mlcroissant (1.1.1) writes it under another name than the vocabulary has.
@@ -299,6 +310,8 @@ class _About:
     summary: str
     made: datetime.datetime
     quotes: bool = False
+    splits: str = ""
+    meanings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def limits(self) -> str:
@@ -347,6 +360,38 @@ def _about(
         summary=f"{what} ({data or 'no name'}), {how}.",
         made=datetime.datetime.now().replace(hour=0, minute=0, second=0, microsecond=0),
         quotes=bool(record.get("examples")),
+        splits=_splits(data or "the real data", about) if contents.form is LINKS else "",
+        meanings=MEANINGS if contents.form is LINKS and "assignment" in contents.tensors else {},
+    )
+
+
+MEANINGS = {
+    "nodes/x": "mean features of the real nodes that a node stands for",
+    "edges/source": "the node that is heard",
+    "edges/target": "the node that hears it",
+    "edges/weight": "training links that a real node of target has to those of source, in the "
+    "mean; of a loop with one for each node's own",
+    "assignment/assignment": "the node that stands for each real one, by its number; -1 for none",
+}
+"""What the columns of a condensed graph of links hold, where nodes stand for groups."""
+
+
+def _splits(data: str, told: object) -> str:
+    """Which links of the real data are in a set, and which ones models are judged on."""
+    about = told if isinstance(told, Mapping) else {}
+    number = f"the {about['links']:,} " if isinstance(about.get("links"), int) else ""
+    wrong = about.get("negatives")
+    among = f", each ranked among {wrong:,} wrong ones" if isinstance(wrong, int) else ""
+    held = [
+        f"{about[part]:,} {words}"
+        for part, words in (("val", "validation"), ("test", "test"))
+        if isinstance(about.get(part), int)
+    ]
+    others = " and ".join(held) or "validation and test"
+    return (
+        f"It stands for {number}training links of {data} alone. The {others} links{among}, are not "
+        "in it: judge models on them, on the graph of the real training links, as "
+        "graphcondense.data.split_links parts them."
     )
 
 
@@ -391,6 +436,7 @@ def _card(about: _About, contents: Contents, record: Record, tables: Mapping[str
             "",
             about.limits,
             "",
+            *([about.splits, ""] if about.splits else []),
             Table(("record", "value"), rows).markdown(),
             "",
         ]
@@ -407,7 +453,7 @@ def _task(contents: Contents) -> str:
 def _snippet(contents: Contents) -> list[str]:
     """Lines that open ``condensed.safetensors`` without this package."""
     lines = ["from safetensors.torch import load_file"]
-    if contents.form is not GRAPH or _are_images(contents):
+    if contents.form not in (GRAPH, LINKS) or _are_images(contents):
         return [*lines, "", 't = load_file("condensed.safetensors")  # tensors by name']
     lines += ["from torch_geometric.data import Data", ""]
     lines += ['t = load_file("condensed.safetensors")']
@@ -417,8 +463,9 @@ def _snippet(contents: Contents) -> list[str]:
         lines[:0] = ["import torch"]
         lines += [
             'parts = (t["x_" + name] for name in ("crow", "col", "value"))',
-            f"x = torch.sparse_csr_tensor(*parts, (len(t['y']), {width}))",
+            f"x = torch.sparse_csr_tensor(*parts, ({len(contents.tensors['x'])}, {width}))",
         ]
     weight = ', edge_weight=t["edge_weight"]' if "edge_weight" in contents.tensors else ""
     x = "x.to_dense()" if packed else 't["x"]'
-    return [*lines, f'data = Data(x={x}, edge_index=t["edge_index"], y=t["y"]{weight})']
+    y = ', y=t["y"]' if "y" in contents.tensors else ""
+    return [*lines, f'data = Data(x={x}, edge_index=t["edge_index"]{y}{weight})']

@@ -326,9 +326,11 @@ def as_task(
         features: what nodes without features are given, made of the edges: ``"degree"``,
             ``"positional"`` or ``"random-walk"``
             (:func:`~graphcondense.data.structural.structural`).
-        nodes: a pandas frame with a row for each node.
-        edges: pairs of ids: a frame of two columns (a third may be called ``weight``), an array
-            ``[m, 2]`` or ``[2, m]``, or a list of pairs.
+        nodes: a pandas frame with a row for each node, or the path of a ``.csv``, ``.tsv`` (UTF-8,
+            names of columns first) or ``.parquet`` file. Of files ids are text; columns of which
+            every value is a date such as ``2024-05-31`` are dates; the record has their hashes.
+        edges: pairs of ids: a frame of two columns (a third may be called ``weight``) or such a
+            file, an array ``[m, 2]`` or ``[2, m]``, or a list of pairs.
         target: the column to predict. Text, categories and truth values are classes, their names
             kept; numbers with fractions a regression target; whole numbers classes where they count
             up, else ``label_kind`` says. Several columns are several tasks. A row without a value
@@ -341,7 +343,9 @@ def as_task(
             train, the latest test, and rows of one time stay together; ``seed`` draws shares;
             ``min_frequency``, training rows that a category needs for a column of its own (1);
             ``terms`` of a text column, at most (1,000); ``directed``, ``False`` adds each edge the
-            other way, too. Columns that say ids, targets, splits and ``by`` are no features.
+            other way, too; ``ends``, the columns of edges that are source, target and perhaps the
+            weight (by default the first two). Columns that say ids, targets, splits and ``by`` are
+            no features.
 
     Raises:
         ValueError: whatever is wrong with ``data``, naming the value and the fix; of data that have
@@ -364,7 +368,7 @@ train/validate/test), ('free', 'paid'), ['age'])
             given = {"edges": edges, "target": target, **options}
             for option in [key for key, value in given.items() if value is not None][:1]:
                 raise ValueError(
-                    f"{option}= is for a table of nodes: give it as nodes=, a pandas DataFrame"
+                    f"{option}= is for a table of nodes: give it as nodes=, a DataFrame or a file"
                 )
         elif data is not None:
             raise ValueError("give data, or a table as nodes= beside edges=, not both")

@@ -32,6 +32,7 @@ from graphcondense.ops.coarsen import (
     members,
     parts_of,
     parts_with,
+    started,
     undirected,
     ward,
 )
@@ -143,9 +144,14 @@ class WholeGraph(Coarse):
         return parts_with(undirected(real.task.adj), real.task.train.numpy())
 
     def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
+        return self._made(real, rng)
+
+    def _made(self, real: NodeSource, rng: Generator, **more: Array) -> CoarseGraph:
+        """The coarse graph of :meth:`groups`, which is told ``more``."""
         n = int(self.sizes(real).sum())
         nodes, whole, inner = self.looked_at(real)
-        group, adj, y = self.groups(real, inner, nodes, n, seeded(rng))
+        more = {name: each[nodes] for name, each in more.items()}
+        group, adj, y = self.groups(real, inner, nodes, n, seeded(rng), **more)
         assignment = assigned(real, nodes, group)
         return coarse_graph(real, assignment, n, whole, adj, y, loops=self.self_loops)
 
@@ -164,7 +170,35 @@ class WholeGraph(Coarse):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contraction(WholeGraph):
+class Stepwise(WholeGraph):
+    """Coarsening that joins groups step by step, and so can begin with groups that are there."""
+
+    def update(self, real: NodeSource, before: CondensedGraph, *, rng: Generator) -> Synthetic:
+        """The coarse graph of a graph that has grown: the groups before stay together, each node
+        that is new is a group of its own, and these are joined. The nodes of the smaller graph are
+        the first of the larger one, in their order.
+
+        Raises:
+            ValueError: ``before`` stands for more nodes than there are; the budget is above the
+                groups before and the new nodes together.
+        """
+        return self._made(real, rng, old=old_groups(real, before))
+
+    def groups(
+        self,
+        real: NodeSource,
+        adj: sp.csr_matrix,
+        nodes: Array,
+        n: int,
+        rng: np.random.Generator,
+        old: Array | None = None,
+    ) -> tuple[Array, sp.csr_matrix | None, Array | None]:
+        """As there; ``old`` has the group that each of ``nodes`` is in before, -1 for none."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contraction(Stepwise):
     """Coarsening level by level, see :func:`~graphcondense.ops.coarsen.coarsen`.
 
     A group's class is the most frequent one of its training nodes (ties: the smaller one); without
@@ -204,7 +238,13 @@ class Contraction(WholeGraph):
         return None
 
     def groups(
-        self, real: NodeSource, adj: sp.csr_matrix, nodes: Array, n: int, rng: np.random.Generator
+        self,
+        real: NodeSource,
+        adj: sp.csr_matrix,
+        nodes: Array,
+        n: int,
+        rng: np.random.Generator,
+        old: Array | None = None,
     ) -> tuple[Array, sp.csr_matrix | None, Array | None]:
         vectors = self.basis(adj, rng)
         group = coarsen(
@@ -217,6 +257,7 @@ class Contraction(WholeGraph):
             respect=self.respect_labels,
             join=self.join,
             rng=rng,
+            start=None if old is None else started(old),
         )
         return group, None, None
 
@@ -252,6 +293,24 @@ def room_for_all(method: Method[Any], real: Any) -> Tensor:
         )
     room = torch.full((real.num_classes,), real.num_examples)
     return method.shared(budget, real, room)
+
+
+def old_groups(real: NodeSource, before: CondensedGraph) -> Array:
+    """The group of each node of a grown graph ``[N]`` in the condensed graph ``before``, -1 for a
+    new node.
+
+    Raises:
+        ValueError: ``before`` stands for more nodes than there are.
+    """
+    old = before.assignment.cpu().numpy()
+    new = real.num_examples - len(old)
+    if new < 0:
+        raise ValueError(
+            f"the condensed graph stands for {len(old)} nodes, and there are now "
+            f"{real.num_examples}: update takes graphs that have grown, old nodes first; "
+            "condense anew"
+        )
+    return np.pad(old, (0, new), constant_values=-1)
 
 
 def seeded(rng: Generator) -> np.random.Generator:
@@ -310,7 +369,7 @@ def coarse_graph(
     if y is None:
         labels = members(assignment, n) @ told(real)
         y = np.where(labels.any(1), labels.argmax(1), -1)
-    lost = np.setdiff1d(np.arange(real.num_classes), y)
+    lost = np.setdiff1d(real.labels.cpu().numpy(), y)
     if len(lost):
         raise ValueError(
             f"class {lost[0]} has none of {n} groups: wherever it has training nodes, another has "

@@ -1,15 +1,16 @@
 """Train encoders on the links of a small graph, rank links of the real one.
 
 The protocol: an encoder gives every node a vector; the score of a link is the inner product of its
-ends. Adam fits the small graph's links; every few epochs the encoder, applied to the real graph's
-training links, ranks validation links among wrong ones; the test links are read once, at the epoch
-of best mean reciprocal rank (MRR) and at the last.
+ends, or an MLP's of their elementwise product (``decoder="mlp"``), which is trained with it. Adam
+fits the small graph's links; every few epochs the encoder, applied to the real graph's training
+links, ranks validation links among wrong ones; the test links are read once, at the epoch of best
+mean reciprocal rank (MRR) and at the last.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 
@@ -28,6 +29,7 @@ from graphcondense.evaluate.evaluator import Evaluator, Fitted, Options, Tested,
 from graphcondense.evaluate.floors import longest, refuse_small, shuffled
 from graphcondense.evaluate.nodes import Model, keep, model_of, state_of
 from graphcondense.nn.batched import MODELS, Matrix, Stacked
+from graphcondense.nn.links import Decoder, DecoderName, Dot, Linked, decoder_of
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive
 from graphcondense.ops.progress import tqdm
 from graphcondense.saved.shown import record_of
@@ -35,9 +37,6 @@ from graphcondense.saved.shown import record_of
 HITS = (1, 3, 10)
 """Shares of links ranked so high stand beside the MRR, as OGB's evaluator of ogbl-citation2 has
 them."""
-
-DENSE = 2**21
-"""Pairs of nodes up to which a step takes all of them; of more a sample."""
 
 BLOCK = 2**22
 """Numbers of wrong links' vectors that are looked up at a time."""
@@ -60,6 +59,8 @@ class LinkTraining(Options):
         val_every: validate after every so many epochs, and after the last.
         pairs: links, and as many pairs of any nodes, that a step draws where it does not take all;
             no more than there are links.
+        decoder: what scores a pair of vectors: ``"dot"``, their inner product, or ``"mlp"``, a
+            hidden layer of width ``hidden`` on their elementwise product, trained with the encoder.
     """
 
     epochs: Count = 200
@@ -70,6 +71,7 @@ class LinkTraining(Options):
     dropout: Momentum = 0.0
     val_every: Count = 5
     pairs: Count = 16_384
+    decoder: DecoderName = "dot"
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,10 @@ class Lesson:
 
 @dataclass(frozen=True, kw_only=True)
 class LinkFitted(Fitted):
-    """Encoders, all seeds at once, with the weights of the chosen epoch ``selected [S, ...]``."""
+    """Encoders and decoders, all seeds at once, with the weights of the chosen epoch ``selected
+    [S, ...]``."""
 
-    model: Stacked
+    model: Linked
     selected: dict[str, Tensor]
 
 
@@ -108,7 +111,8 @@ class LinkEvaluator(Evaluator[LinkTask, type[Stacked], LinkTraining, LinkFitted]
     What is minimised is the loss on the real graph as if every real node had its group's vector:
     with ``L_ij`` the links between members of ``i`` and of ``j`` (loops: inside ``i``) and ``s_i``
     the members, ``Σ_ij L_ij / ΣL softplus(-z_i·z_j) + s_i s_j / (Σs)² softplus(z_i·z_j)``. On the
-    real graph that is the usual loss, links against uniform pairs of nodes.
+    real graph that is the usual loss, links against uniform pairs of nodes. Of another decoder the
+    score stands for ``z_i·z_j``.
 
     Args:
         real: anything :func:`~graphcondense.data.link_task.as_links` takes.
@@ -193,7 +197,8 @@ class LinkEvaluator(Evaluator[LinkTask, type[Stacked], LinkTraining, LinkFitted]
         return "MLP" if model.__name__ == "MLP" else "GNN", model.edge_weights
 
     def settings(self, model: type[Stacked]) -> Mapping[str, object]:
-        return {**asdict(self.training), "decoder": "inner product", "wrong": self.real.test.wrong}
+        words = self._decoder((0,)).words
+        return {**asdict(self.training), "decoder": words, "wrong": self.real.test.wrong}
 
     def test_labels(self) -> npt.NDArray[np.generic]:
         return self.real.test.ends.numpy()
@@ -216,7 +221,11 @@ class LinkEvaluator(Evaluator[LinkTask, type[Stacked], LinkTraining, LinkFitted]
         operators of both."""
         lesson, t = self.read(small), self.training
         n = len(lesson.size)
-        pairs = n * n if n * n <= DENSE else 4 * t.pairs * t.hidden
+        decoder = self._decoder((0,))
+        # What an MLP makes of a pair is as wide as its vectors; of an inner product it is a number.
+        each = 2 * t.hidden if t.decoder == "mlp" else 1
+        drawn = (6 if t.decoder == "mlp" else 4) * t.pairs * t.hidden
+        pairs = n * n * each if n * n <= decoder.most else drawn
         states = 6 * trainings * n * t.hidden * t.num_layers + 6 * trainings * pairs
         real = 3 * self.real.num_nodes * t.hidden + BLOCK
         stored = self.real.size[2] + size_of(small).bytes
@@ -229,11 +238,12 @@ class LinkEvaluator(Evaluator[LinkTask, type[Stacked], LinkTraining, LinkFitted]
         nodes = np.arange(len(lesson.size))
         inputs = model.prepare(lesson.x, lesson.adj, nodes, t.num_layers, self._like)
         sizes = (self.real.num_features, t.hidden, t.hidden)
-        net = model(*sizes, t.num_layers, t.dropout, seeds=seeds, device=device)
+        encoder = model(*sizes, t.num_layers, t.dropout, seeds=seeds, device=device)
+        net = Linked(encoder, self._decoder(seeds))
         optimizer = torch.optim.Adam(
             net.parameters(), lr=t.lr, weight_decay=t.weight_decay, fused=True
         )
-        loss_of = loss_on(lesson, seeds, t.pairs, device)
+        loss_of = loss_on(lesson, seeds, t.pairs, device, net.decoder)
         live = state_of(net)
         selected = {name: value.detach().clone() for name, value in live.items()}
         best = val = torch.full((len(seeds),), -1.0)
@@ -275,36 +285,48 @@ class LinkEvaluator(Evaluator[LinkTask, type[Stacked], LinkTraining, LinkFitted]
         others = {f"Hits@{k}": [float((r <= k).double().mean()) for r in first] for k in HITS}
         return Tested(selected, final, others)
 
+    def _decoder(self, seeds: Sequence[int]) -> Decoder:
+        """A new decoder of as many networks."""
+        t = self.training
+        return decoder_of(t.decoder, t.hidden, t.hidden, seeds, self._like.device)
+
     @torch.inference_mode()
-    def _ranks(self, model: Stacked, weights: Mapping[str, Tensor], links: Links) -> list[Tensor]:
+    def _ranks(self, model: Linked, weights: Mapping[str, Tensor], links: Links) -> list[Tensor]:
         """The rank of each link ``[m]``, one tensor a seed."""
         t, real = self.training, self.real
-        key = (type(model), t.num_layers)
+        encoder = model.encoder
+        key = (type(encoder), t.num_layers)
         if key not in self._prepared:
             nodes = np.arange(real.num_nodes)
-            self._prepared[key] = type(model).prepare(
+            self._prepared[key] = type(encoder).prepare(
                 *(real.x_array, real.adj, nodes, t.num_layers, self._like), graph=real.graph
             )
         model.eval()
         out = []
-        for seed in range(len(model.seeds)):
-            one = {name: value[seed : seed + 1] for name, value in weights.items()}
-            out.append(ranks_of(functional_call(model, one, self._prepared[key])[0], links).cpu())
+        for i, seed in enumerate(encoder.seeds):
+            one = {name: value[i : i + 1] for name, value in weights.items()}
+            z = functional_call(model, one, self._prepared[key])[0]
+            decoder = model.decoder_at(one, self._decoder((seed,)))
+            out.append(ranks_of(z, links, decoder).cpu())
         return out
 
 
 def loss_on(
-    lesson: Lesson, seeds: tuple[int, ...], pairs: int, device: torch.device
+    lesson: Lesson,
+    seeds: tuple[int, ...],
+    pairs: int,
+    device: torch.device,
+    decoder: Decoder | None = None,
 ) -> Callable[[Tensor], Tensor]:
     """The loss of :class:`LinkEvaluator` as a function of vectors ``[S, n, k]``, summed over seeds:
     of all pairs of nodes, or of as many links and pairs as are drawn for each seed."""
-    n = len(lesson.size)
+    n, decoder = len(lesson.size), decoder or Dot()
     share = lesson.size / lesson.size.sum()
-    if n * n <= DENSE:
+    if n * n <= decoder.most:
         total = lesson.links.sum() or 1.0  # random nodes may have no link
         right = torch.from_numpy(lesson.links.toarray() / total).to(device).float()
         any_two = torch.from_numpy(np.outer(share, share)).to(device).float()
-        return partial(_whole_loss, right, any_two)
+        return partial(_whole_loss, decoder, right, any_two)
     coo = lesson.links.tocoo()
     ends = torch.from_numpy(np.stack([coo.row, coo.col]).astype(np.int64))
     first, second = (
@@ -312,40 +334,41 @@ def loss_on(
         for weight in (coo.data, share)
     )
     draws = [torch.Generator().manual_seed(seed) for seed in seeds]
-    return partial(
-        _drawn_loss, ends, (first, second), draws, min(pairs, -(-lesson.links.nnz // 2) or 1)
-    )
+    number = min(pairs, -(-lesson.links.nnz // 2) or 1)
+    return partial(_drawn_loss, decoder, ends, (first, second), draws, number)
 
 
-def _whole_loss(right: Tensor, any_two: Tensor, z: Tensor) -> Tensor:
-    score = z @ z.transpose(1, 2)
+def _whole_loss(decoder: Decoder, right: Tensor, any_two: Tensor, z: Tensor) -> Tensor:
+    score = decoder.every(z)
     return (right * F.softplus(-score) + any_two * F.softplus(score)).sum()
 
 
 def _drawn_loss(
-    ends: Tensor, steps: tuple[Tensor, Tensor], draws: list[Generator], pairs: int, z: Tensor
+    decoder: Decoder,
+    ends: Tensor,
+    steps: tuple[Tensor, Tensor],
+    draws: list[Generator],
+    pairs: int,
+    z: Tensor,
 ) -> Tensor:
     """A draw is the first place whose running sum is above a uniform number."""
     links, nodes = steps
-    total = z.new_zeros(())
+    if not len(links):  # random nodes may have no link
+        return z.new_zeros(())
+    right, wrong = [], []
     for one, rng in zip(z, draws, strict=True):
-        if not len(links):  # random nodes may have no link
-            break
         u = torch.rand(3, pairs, generator=rng, dtype=torch.float64)
         link = ends[:, torch.searchsorted(links, u[0]).clamp_(max=len(links) - 1)].to(z.device)
         pair = torch.searchsorted(nodes, u[1:]).clamp_(max=len(nodes) - 1).to(z.device)
-        total = (
-            total + F.softplus(-_score(one, *link)).mean() + F.softplus(_score(one, *pair)).mean()
-        )
-    return total
+        # The gradient of index_select is far cheaper than that of z[head].
+        right.append([one.index_select(0, end) for end in link])
+        wrong.append([one.index_select(0, end) for end in pair])
+    scores = (decoder(*map(torch.stack, zip(*both, strict=True))) for both in (right, wrong))
+    is_link, is_none = scores
+    return (F.softplus(-is_link).mean(1) + F.softplus(is_none).mean(1)).sum()
 
 
-def _score(z: Tensor, head: Tensor, tail: Tensor) -> Tensor:
-    # The gradient of index_select is far cheaper than that of z[head].
-    return (z.index_select(0, head) * z.index_select(0, tail)).sum(-1)
-
-
-def ranks_of(z: Tensor, links: Links) -> Tensor:
+def ranks_of(z: Tensor, links: Links, decoder: Decoder | None = None) -> Tensor:
     """The rank of each link among its wrong ones ``[m]``, from 1; of equal scores the mean of the
     best and the worst rank, as OGB's evaluator has it. A score that is NaN, as a model's that has
     diverged, ranks last; OGB's evaluator ranks it first.
@@ -353,16 +376,26 @@ def ranks_of(z: Tensor, links: Links) -> Tensor:
     Args:
         z: vectors of all nodes ``[N, k]``.
         links: ``m`` links.
+        decoder: what scores two vectors, one network; by default their inner product.
 
     >>> z = torch.tensor([[1.0], [2.0], [3.0], [0.0]])
     >>> one = Links(torch.tensor([[0], [1]]), tails=torch.tensor([[2, 3, 1]]))
     >>> ranks_of(z, one).tolist()
     [2.5]
     """
+    decoder = decoder or Dot()
+
+    def scores(pairs: Tensor) -> Tensor:
+        rows = max(1, BLOCK // z.shape[1])
+        parts = [
+            decoder(*(z[end][None] for end in part))[0] for part in torch.split(pairs, rows, 1)
+        ]
+        return torch.cat(parts) if parts else z.new_zeros(0)
+
     ends = links.ends.to(z.device)
-    right = _score(z, *ends)
+    right = scores(ends)
     if links.pairs is not None:
-        wrong = _score(z, *links.pairs.to(z.device))
+        wrong = scores(links.pairs.to(z.device))
         wrong = wrong.where(~wrong.isnan(), torch.inf).sort().values
         above = len(wrong) - torch.searchsorted(wrong, right, right=True)
         as_high = len(wrong) - torch.searchsorted(wrong, right)
@@ -373,7 +406,7 @@ def ranks_of(z: Tensor, links: Links) -> Tensor:
     out = []
     for i in range(0, len(links), rows):
         tails = links.tails[i : i + rows].to(z.device)
-        wrong = (z[tails] @ z[ends[0, i : i + rows]].unsqueeze(2)).squeeze(2)
+        wrong = decoder.among(z[ends[0, i : i + rows]], z[tails])
         mine = right[i : i + rows, None]
         # Not below, not at most: what is compared with NaN counts as above.
         out.append(1 + ((~(wrong <= mine)).sum(1) + (~(wrong < mine)).sum(1)).double() / 2)

@@ -440,7 +440,7 @@ def _arrays(matrix: Matrix) -> list[npt.NDArray[np.generic]]:
     return [matrix.data, matrix.indices, matrix.indptr]
 
 
-def state_of(model: Stacked) -> dict[str, Tensor]:
+def state_of(model: nn.Module) -> dict[str, Tensor]:
     """All that a model learns or keeps, each ``[S, ...]``."""
     return {**dict(model.named_parameters()), **dict(model.named_buffers())}
 

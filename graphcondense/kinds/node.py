@@ -66,7 +66,7 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
                 f"epsilon={epsilon:g} holds the whole graph in memory, and these data were read "
                 "within a limit of memory: read them without one"
             )
-        if self.task.facts.columns is not None:
+        if self.task.facts.columns is not None or self.task.facts.files:
             raise ValueError(
                 f"epsilon={epsilon:g} puts noise on what a method sees, and the columns of the "
                 "table were fitted without: their means, scales and categories would be told; give "

@@ -9,15 +9,15 @@ import numpy as np
 import scipy.sparse as sp
 
 from graphcondense.core.method import Variants
-from graphcondense.domains.coarse import WholeGraph, exported, told
+from graphcondense.domains.coarse import Stepwise, exported, told
 from graphcondense.domains.node_source import NodeSource
-from graphcondense.ops.coarsen import Array, Candidates, Level, coarsen, few_dimensions
+from graphcondense.ops.coarsen import Array, Candidates, Level, coarsen, few_dimensions, started
 from graphcondense.ops.convolution import PAIRS, convolved, nearest
 from graphcondense.ops.fields import Count, Natural, SomeShare
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvMatch(WholeGraph):
+class ConvMatch(Stepwise):
     """Joins pairs of nodes, connected or not, that change a graph convolution least.
 
     1. Each node may join its ``neighbours`` nearest nodes by ``Â^hops X``.
@@ -77,7 +77,13 @@ class ConvMatch(WholeGraph):
         return rows + blocks + links + 2 * exported(self, real)
 
     def groups(
-        self, real: NodeSource, adj: sp.csr_matrix, nodes: Array, n: int, rng: np.random.Generator
+        self,
+        real: NodeSource,
+        adj: sp.csr_matrix,
+        nodes: Array,
+        n: int,
+        rng: np.random.Generator,
+        old: Array | None = None,
     ) -> tuple[Array, sp.csr_matrix | None, Array | None]:
         rows = few_dimensions(real.task.x_array, self.dims, rng)
         x = rows[nodes]
@@ -106,5 +112,6 @@ class ConvMatch(WholeGraph):
             respect=self.respect_labels,
             join=False,
             rng=rng,
+            start=None if old is None else started(old),
         )
         return group, None, None

@@ -111,6 +111,8 @@ class GECC(NodeMethod):
         rows = real.weighted(self.weights)
         x, y = [], []
         for c, size in enumerate(sizes.tolist()):
+            if not size:  # a part of a graph, of which no training node is of this class
+                continue
             own = real.labels == c
             of_class, targets = rows[own], real.targets[own]
             seen, old = with_targets(of_class, targets), None

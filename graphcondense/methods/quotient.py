@@ -21,6 +21,7 @@ from graphcondense.domains.coarse import (
     coarser,
     exported,
     never_falling,
+    old_groups,
     parts_within,
     room_for_all,
     seeded,
@@ -174,15 +175,7 @@ class Quotient(Coarse):
         Raises:
             ValueError: ``before`` stands for more nodes than there are.
         """
-        old = before.assignment.cpu().numpy()
-        new = real.num_examples - len(old)
-        if new < 0:
-            raise ValueError(
-                f"the condensed graph stands for {len(old)} nodes, and there are now "
-                f"{real.num_examples}: update takes graphs that have grown, old nodes first; "
-                "condense anew"
-            )
-        return self.quotients(real, [self], rng, np.pad(old, (0, new), constant_values=-1))[0]
+        return self.quotients(real, [self], rng, old_groups(real, before))[0]
 
     def taught(self, real: NodeSource, draws: np.random.Generator) -> tuple[Array, Taught]:
         """The features in few dimensions ``[N, k]``, and what the teacher says of all nodes."""
@@ -357,6 +350,21 @@ class QuotientLinks(Coarse):
 
     def nested(self, real: NodeSource, sizes: Sequence[int], rng: Generator) -> list[Synthetic]:
         """K-means makes the largest partition, and Ward's tree over its clusters the others."""
+        return self._quotients(real, sizes, rng)
+
+    def update(self, real: NodeSource, before: CondensedGraph, *, rng: Generator) -> Synthetic:
+        """The condensed graph of a graph that has grown, old nodes first: k-means goes on from the
+        clusters before."""
+        n = int(self.sizes(real).sum())
+        return self._quotients(real, [n], rng, old_groups(real, before))[0]
+
+    def _quotients(
+        self,
+        real: NodeSource,
+        sizes: Sequence[int],
+        rng: Generator,
+        before: Array | None = None,
+    ) -> list[Synthetic]:
         task, draws = real.task, seeded(rng)
         x = task.x_array
         dims = min(self.dims, max(real.num_examples - 1, 1))
@@ -364,7 +372,8 @@ class QuotientLinks(Coarse):
             x = few_dimensions(x, dims, draws)
         rows = x.astype(np.float32, copy=False)
         near = near_rows(real, rows, self.hops, 0.0, np.empty((len(rows), 0), np.float32))
-        finest = parts_of(near, sizes[-1], int(draws.integers(2**31)), starts=1)
+        centres = None if before is None else continued(near, before, sizes[-1])
+        finest = parts_of(near, sizes[-1], int(draws.integers(2**31)), starts=1, centres=centres)
         whole = undirected(task.adj)
         parts = coarser(near, finest, [torch.tensor([n]) for n in sizes])
         return [coarse_graph(real, part, n, whole) for part, n in zip(parts, sizes, strict=True)]

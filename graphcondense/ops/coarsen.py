@@ -265,6 +265,7 @@ def coarsen(
     respect: bool = True,
     join: bool = True,
     rng: np.random.Generator,
+    start: Array | None = None,
 ) -> Array:
     """Contract until exactly ``n`` nodes are left; the group of each ``[N]``, numbered in order.
 
@@ -280,9 +281,11 @@ def coarsen(
         respect: never contract nodes of different classes.
         join: join nodes of the same class that no edge joins: components of a node each, before
             anything else; and others when no candidate is left.
+        start: groups to begin with ``[N]``, as :func:`started` numbers them; by default each node
+            is its own.
 
     Raises:
-        ValueError: nothing is left to contract above ``n`` nodes.
+        ValueError: nothing is left to contract above ``n`` nodes; there are fewer at the start.
 
     >>> from graphcondense.ops.variation import heavy_edges
     >>> path = sp.csr_matrix(np.diag([2.0, 1.0, 2.0], 1) + np.diag([2.0, 1.0, 2.0], -1))
@@ -293,9 +296,16 @@ def coarsen(
     vectors = np.zeros((m, 0)) if vectors is None else vectors
     nobody = np.full(m, -1)
     level = Level(adj, np.asarray(adj.sum(1)).ravel(), labelled, nobody, vectors, rng, part)
+    if start is not None and (m := int(start.max()) + 1) < len(start):
+        level = below(level, start, m, carried)
+    if m < n:
+        raise ValueError(
+            f"{n} nodes were asked for, and there are {m} to begin with, which are never split: "
+            "ask for no more, or condense anew"
+        )
     while m > n:
         level = replace(level, label=level.classes if respect else np.full(m, -1))
-        step, groups = joined(level, level.degree == 0, m - n) if join else (part, m)
+        step, groups = joined(level, level.degree == 0, m - n) if join else (level.part, m)
         if groups == m:
             found = family(level)
             if found.groups.shape[0]:
@@ -308,13 +318,43 @@ def coarsen(
                 "are components, or nodes of different classes; ask for more nodes, or set "
                 "join=True or respect_labels=False"
             )
-        m, part = groups, step[part]
-        sums = members(step, m)
-        small = _clean(sp.csr_matrix(sums @ level.adj @ sums.T))
-        vectors = means(step, m) @ level.vectors
-        vectors = vectors if carried is None else carried(small, vectors)
-        level = Level(small, sums @ level.volume, sums @ level.labelled, nobody, vectors, rng, part)
-    return part
+        m = groups
+        level = below(level, step, m, carried)
+    return level.part
+
+
+def below(
+    level: Level,
+    step: Array,
+    m: int,
+    carried: Callable[[sp.csr_matrix, Array], Array] | None,
+) -> Level:
+    """The graph of ``m`` groups, of which ``step`` has that of each node of ``level``."""
+    sums = members(step, m)
+    small = _clean(sp.csr_matrix(sums @ level.adj @ sums.T))
+    vectors = means(step, m) @ level.vectors
+    return Level(
+        adj=small,
+        volume=sums @ level.volume,
+        labelled=sums @ level.labelled,
+        label=np.full(m, -1),
+        vectors=vectors if carried is None else carried(small, vectors),
+        rng=level.rng,
+        part=step[level.part],
+    )
+
+
+def started(old: Array) -> Array:
+    """The groups of before ``[N]``, numbered anew, and each node that is in none (-1) its own.
+
+    >>> started(np.array([7, -1, 3, 7, -1])).tolist()
+    [1, 2, 0, 1, 3]
+    """
+    new = old < 0
+    out = np.empty(len(old), np.int64)
+    names, out[~new] = np.unique(old[~new], return_inverse=True)
+    out[new] = len(names) + np.arange(int(new.sum()))
+    return out
 
 
 def of_edges(i: Array, j: Array, cost: Array, m: int) -> Candidates:

@@ -719,7 +719,9 @@ GROUPS = (
 # A folder on the author's machine is nobody's business; old records call the kind a domain.
 # What has a place of its own on the page, or in the card, is no setting.
 LISTED = ("data.columns.columns", *(f"examples.{name}" for name in ("by", "nodes", "ids", "texts")))
-HIDDEN = ("origin.root", "kind", "domain", *LISTED)
+HIDDEN = ("origin.root", "origin.table", "origin.edges", "kind", "domain", *LISTED)
+TABLE = ("table", "edges")
+"""What of the origin of a run are paths of a table's files, of which a page has the names."""
 
 
 def reproduce(runs: Sequence[Run]) -> Section:
@@ -757,14 +759,17 @@ def flags(run: Run) -> list[str]:
         **{name: run.config.get(name, run.record.get(name)) for name in known if name != "device"},
     }
     origin = mapping(run.config.get("origin"))
-    data = str(origin.get("data") or run.data.get("name", "DATA"))
-    if data.endswith((".npz", ".pt")):
-        data = PurePath(data).name
-    words = ["graphcondense", "condense", run.method, "--data", data]
+    words = ["graphcondense", "condense", run.method]
+    for name in TABLE if origin.get("table") else ():
+        words += [f"--{name}", PurePath(str(origin.get(name))).name]
+    if not origin.get("table"):
+        data = str(origin.get("data") or run.data.get("name", "DATA"))
+        words += ["--data", PurePath(data).name if data.endswith((".npz", ".pt")) else data]
     if origin.get("root") is not None:
         words += ["--root", "DATA"]
     words += ["--preset", "none"]
-    where = {name: value for name, value in origin.items() if name not in ("data", "root")}
+    apart = ("data", "root", *TABLE)
+    where = {name: value for name, value in origin.items() if name not in apart}
     for name, value in {**where, **given}.items():
         flag = name.replace("_", "-")
         if isinstance(value, bool):

@@ -15,6 +15,7 @@ from torch import Tensor
 
 import graphcondense
 from graphcondense import cli
+from graphcondense.data import split_links
 from graphcondense.saved.condensed_rows import CondensedInteractions
 from tests.cases import toy_graph
 
@@ -147,6 +148,41 @@ def test_which_node_stands_for_which(tmp_path: Path) -> None:
     made = graphcondense.condense(toy_graph(), "heavy-edge", nodes=9, progress=False)
     folder = graphcondense.export(made, tmp_path / "out", **ORIGIN)
     assert torch.equal(column(folder, "assignment", "assignment"), made.assignment)
+
+
+@pytest.mark.parametrize("name", ["quotient", "random"])
+def test_links(name: str, tmp_path: Path) -> None:
+    """Nodes, edges, which node stands for which, and which links are in it."""
+    task = split_links(toy_graph(seed=3), val=0.1, test=0.2, negatives=8, name="toy")
+    made: Any = graphcondense.condense(task, name, nodes=10, progress=False)
+    folder = graphcondense.export(made, tmp_path / "out", **ORIGIN)
+    tables = ["edges.parquet", "nodes.parquet", *["assignment.parquet"] * (name == "quotient")]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(FILES + tables)
+    for read in (column, through_croissant):
+        assert torch.equal(read(folder, "nodes", "x"), made.x)
+        ends = [read(folder, "edges", end) for end in ("source", "target")]
+        assert torch.equal(torch.stack(ends), made.edge_index)
+        if name == "quotient":
+            assert torch.equal(read(folder, "edges", "weight"), made.edge_weight)
+            assert torch.equal(read(folder, "assignment", "assignment"), made.assignment)
+    assert parquet.read_table(folder / "nodes.parquet").column_names == ["x"]
+    again = graphcondense.load(folder)
+    assert again.condensed == made.condensed
+    assert type(again) is type(made)
+    text = (folder / "README.md").read_text()
+    counts = [len(part) for part in (task.train, task.val, task.test)]
+    told = "the {:,} training links of toy alone. The {:,} validation and {:,} test links"
+    assert told.format(*counts) in text
+    assert "ranked among 8 wrong ones" in text
+    code, scope = text.split("```python\n")[1].split("```")[0], {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        exec(code, scope)
+    data: Any = scope["data"]
+    assert torch.equal(data.x, made.x)
+    assert torch.equal(data.edge_index, made.edge_index)
+    described = json.loads((folder / "croissant.json").read_text())
+    assert told.format(*counts) in str(described["rai:dataLimitations"])
 
 
 def test_licence_and_source_are_asked_for(small: Any, tmp_path: Path) -> None:

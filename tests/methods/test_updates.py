@@ -1,0 +1,135 @@
+"""Graphs that grow: methods that can go on do so from what was there, and say what they cannot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+import graphcondense
+from graphcondense.data import as_task, split_links
+from graphcondense.data.task import NodeTask
+from graphcondense.methods import all_methods
+from graphcondense.ops.coarsen import coarsen, started
+from graphcondense.ops.variation import heavy_edges
+from tests.cases import toy_graph
+
+ABLE = sorted(n for (n, kind), cls in all_methods().items() if kind == "node" and cls.updates())
+STEPWISE = sorted(set(ABLE) - {"gecc", "quotient"})
+
+
+@pytest.fixture(scope="module")
+def whole() -> NodeTask:
+    return as_task(toy_graph(seed=1))
+
+
+@pytest.fixture(scope="module")
+def early(whole: NodeTask) -> NodeTask:
+    return whole.subgraph(torch.arange(90))
+
+
+def test_the_default_clusterings_and_coarsenings_go_on() -> None:
+    assert {"quotient", "gecc", "convmatch", "heavy-edge", "variation-neighborhoods"} <= set(ABLE)
+    assert not {"kron", "ugc", "ah-ugc", "random"} & set(ABLE)
+
+
+@pytest.mark.parametrize("name", ABLE)
+def test_a_grown_graph_is_condensed_from_what_was_there(
+    whole: NodeTask, early: NodeTask, name: str
+) -> None:
+    small = graphcondense.condense(early, name, nodes=12, progress=False)
+    before = small.x.clone()
+    one, again = (graphcondense.update(small, whole, nodes=15, progress=False) for _ in range(2))
+    assert one.num_nodes == 15
+    assert one.condensed["updated_from"] == small.condensed["hash"]
+    assert one.condensed["hash"] == again.condensed["hash"]  # the same seed, the same bits
+    assert torch.equal(small.x, before)
+    assert set(range(whole.num_classes)) <= set(labels(one))
+
+
+def labels(small: Any) -> list[int]:
+    return (small.y.argmax(1) if small.y.dim() > 1 else small.y).tolist()
+
+
+@pytest.mark.parametrize("name", STEPWISE)
+def test_groups_of_before_stay_together(whole: NodeTask, early: NodeTask, name: str) -> None:
+    small = graphcondense.condense(early, name, nodes=12, progress=False)
+    grown = graphcondense.update(small, whole, nodes=15, progress=False)
+    assert len(grown.assignment) == whole.num_nodes
+    old, new = small.assignment, grown.assignment[:90]
+    for group in range(12):
+        assert len(set(new[old == group].tolist())) == 1
+    assert set(grown.assignment[90:].tolist()) - {-1}  # new nodes are in groups, too
+    x = torch.as_tensor(np.asarray(whole.x))
+    for group in range(15):
+        mean = x[grown.assignment == group].mean(0)
+        torch.testing.assert_close(grown.x[group], mean)
+
+
+@pytest.mark.parametrize("name", STEPWISE)
+def test_the_same_graph_stays(whole: NodeTask, name: str) -> None:
+    small = graphcondense.condense(whole, name, nodes=12, progress=False)
+    same = graphcondense.update(small, whole, progress=False)
+    assert torch.equal(small.assignment, same.assignment)
+    assert torch.equal(small.x, same.x)
+
+
+def test_old_groups_are_never_split(whole: NodeTask, early: NodeTask) -> None:
+    small = graphcondense.condense(early, "heavy-edge", nodes=12, progress=False)
+    with pytest.raises(
+        ValueError, match=r"60 nodes were asked for, and there are \d+ to begin with"
+    ):
+        graphcondense.update(small, whole, nodes=60, progress=False)
+    grown = graphcondense.update(small, whole, nodes=15, progress=False)
+    with pytest.raises(ValueError, match="stands for 120 nodes, and there are now 90"):
+        graphcondense.update(grown, early, progress=False)
+
+
+@pytest.mark.parametrize("name", ["gecc", "quotient", "heavy-edge", "convmatch"])
+def test_a_class_may_arrive_later(name: str) -> None:
+    """Parts of a graph need not have every class in training: its nodes come with the next part."""
+    task = as_task(toy_graph(seed=1))
+    is_last = task.y == task.num_classes - 1
+    order = torch.cat([(~is_last).nonzero(), is_last.nonzero()]).flatten()
+    whole = task.subgraph(order)
+    early = whole.subgraph(torch.arange(int((~is_last).sum())))
+    small = graphcondense.condense(early, name, nodes=9, progress=False)
+    assert task.num_classes - 1 not in labels(small)
+    grown = graphcondense.update(small, whole, nodes=12, progress=False)
+    assert set(labels(grown)) - {-1} == set(range(task.num_classes))
+
+
+def test_a_method_that_cannot_go_on_names_those_that_can(whole: NodeTask) -> None:
+    small = graphcondense.condense(whole, "kron", nodes=12, progress=False)
+    with pytest.raises(
+        ValueError, match=r"kron cannot update .* heavy-edge.*quotient.*can: condense"
+    ):
+        graphcondense.update(small, whole, progress=False)
+
+
+@pytest.mark.parametrize("name", ["quotient", "heavy-edge", "convmatch"])
+def test_links_of_a_grown_graph(name: str) -> None:
+    data = toy_graph(seed=3)
+    first = split_links(data.subgraph(torch.arange(120) < 100), negatives=8, val=0.1)
+    links = split_links(data, negatives=8, val=0.1)
+    small = graphcondense.condense(first, name, nodes=10, progress=False)
+    grown = graphcondense.update(small, links, nodes=12, progress=False)
+    assert grown.num_nodes == 12
+    assert len(grown.assignment) == 120
+
+
+def test_coarsening_begins_with_groups_by_hand() -> None:
+    """A path 0-1-2-3-4 of which 0 and 1 are a group: the edge heaviest for its ends goes next."""
+    weight = np.array([1.0, 1.0, 1.0, 5.0])
+    path = sp.csr_matrix(np.diag(weight, 1) + np.diag(weight, -1))
+    none, rng = np.zeros((5, 1)), np.random.default_rng(0)
+    start = started(np.array([0, 0, -1, -1, -1]))
+    assert start.tolist() == [0, 0, 1, 2, 3]
+    found = coarsen(path, 3, heavy_edges, none, rng=rng, start=start)
+    assert found.tolist() == [0, 0, 1, 2, 2]
+    assert coarsen(path, 4, heavy_edges, none, rng=rng, start=start).tolist() == start.tolist()
+    with pytest.raises(ValueError, match="5 nodes were asked for, and there are 4 to begin with"):
+        coarsen(path, 5, heavy_edges, none, rng=rng, start=start)
