@@ -12,6 +12,8 @@ One rule for condensed and real data: what :func:`pack` stores is what :func:`by
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import numpy as np
 import scipy.sparse as sp
 import torch
@@ -144,6 +146,54 @@ def unpack(name: str, tensors: Tensors, columns: object, where: str) -> Tensor:
     )
     out = torch.zeros(n, columns)
     out[row, col.long()] = value
+    return out
+
+
+NARROW = {torch.float32: torch.bfloat16, torch.int64: torch.int32}
+"""The types of half the width in which :func:`narrowed` stores what models train on."""
+
+_WIDE = {str(wide).removeprefix("torch."): wide for wide in NARROW}
+
+
+def narrowed(tensors: Tensors, names: Collection[str]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors with those of ``names``, or parts of them, at half the width; and by name the type
+    that each of these opens with.
+
+    Floats are rounded to bfloat16, to eight significant bits; what cannot be, as it would become
+    infinite, stays. Numbers of nodes become int32 where they fit.
+
+    >>> narrowed({"x": torch.ones(1, 2), "y": torch.tensor([3])}, ["x"])
+    ({'x': tensor([[1., 1.]], dtype=torch.bfloat16), 'y': tensor([3])}, {'x': 'float32'})
+    """
+    out, types = dict(tensors), {}
+    every = {part for name in names for part in (name, *parts_of(name))}
+    for name in sorted(every & tensors.keys()):
+        tensor = tensors[name]
+        half = tensor.to(NARROW[tensor.dtype]) if tensor.dtype in NARROW else tensor
+        back = half.to(tensor.dtype)
+        fits = torch.isfinite(back).all() if back.is_floating_point() else torch.equal(back, tensor)
+        if half.dtype != tensor.dtype and bool(fits):
+            out[name] = half
+            types[name] = str(tensor.dtype).removeprefix("torch.")
+    return out, types
+
+
+def widened(tensors: Tensors, types: object, where: str) -> dict[str, Tensor]:
+    """The tensors that :func:`narrowed` stored, with the types that the file's header says.
+
+    Raises:
+        ValueError: that starts with ``where``, for a header that :func:`narrowed` cannot have made.
+    """
+    need = needing(where)
+    if not isinstance(types, Mapping):
+        raise ValueError(f"{where}: the types in its header must be a table, got {str(types)[:40]}")
+    out = dict(tensors)
+    for name, wide in types.items():
+        need(
+            name in tensors and wide in _WIDE and tensors[name].dtype == NARROW[_WIDE[wide]],
+            f"its header says that {str(name)[:40]} opens as {str(wide)[:40]}, which no file does",
+        )
+        out[name] = tensors[name].to(_WIDE[wide])
     return out
 
 
