@@ -163,7 +163,9 @@ class Condenser(TransformerMixin, _OfNodes):  # type: ignore[misc]
     def __sklearn_clone__(self) -> Self:
         """With the same graph, which nothing changes: a search would copy it for every fit."""
         params: Record = self.get_params(deep=False)
-        return type(self)(params.pop("data"), **{k: clone(v, safe=False) for k, v in params.items()})
+        return type(self)(
+            params.pop("data"), **{k: clone(v, safe=False) for k, v in params.items()}
+        )
 
     def _trained(self) -> Trained:
         evaluator = NodeEvaluator(self.task_, **dict(self.training or {}))
@@ -276,9 +278,7 @@ def _checked_labels(
     return own
 
 
-def _labels_of(
-    condenser: Condenser, X: Nodes, y: npt.ArrayLike | None
-) -> npt.NDArray[np.int64]:
+def _labels_of(condenser: Condenser, X: Nodes, y: npt.ArrayLike | None) -> npt.NDArray[np.int64]:
     """Labels of nodes that may have been hidden from a run."""
     check_is_fitted(condenser, "small_")
     whole = condenser.task_ if condenser.data is None else as_task(condenser.data)
@@ -296,7 +296,7 @@ def _held(labels: npt.NDArray[np.int64], share: float, seed: int) -> npt.NDArray
         out[at[: min(round(share * len(at)), len(at) - 1)]] = True
     if not out.any():
         raise ValueError(
-            f"validation_fraction={share:g} of {len(labels)} nodes leaves none to validate on: give "
-            "more nodes, or a larger share"
+            f"validation_fraction={share:g} of {len(labels)} nodes leaves none to validate on: "
+            "give more nodes, or a larger share"
         )
     return out

@@ -28,6 +28,7 @@ FAST = {
     "properties": ["--epochs", "1"],
     "robustness": ["--epochs", "1", "--trainings", "1"],
     "serving": ["--epochs", "1", "--trainings", "1"],
+    "sklearn_search": ["--methods", "random", "--nodes", "20", "--folds", "2", "--epochs", "5"],
     "transfer": ["--epochs", "1", "--train-epochs", "5"],
     "user_item": ["--steps", "5"],
 }
@@ -52,6 +53,7 @@ SAYS = {
     "resume": "in one go",
     "robustness": "picture: robustness.png",
     "serving": "of the bytes",
+    "sklearn_search": "of nodes that no fit has seen",
     "table": "stands for shop-",
     "transfer": "picture: transfer.png",
     "transform_pipeline": "3 graphs, 150 nodes",

@@ -119,7 +119,8 @@ def _push(args: Namespace) -> object:
     if args.to is None:
         raise ValueError("zoo push: which zoo? give --to FOLDER, which is made")
     options: Record = {
-        name: args[name] for name in ("name", "licence", "source", "command", "compact", "overwrite")
+        name: args[name]
+        for name in ("name", "licence", "source", "command", "compact", "overwrite")
     }
     path = zoo.push(args.run, args.to, **options)
     say(f"written: {path} ({said(path.stat().st_size)})")

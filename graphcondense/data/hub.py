@@ -282,8 +282,8 @@ def _croissant(about: _About, tables: Mapping[str, Columns], files: Mapping[str,
 
 LIMITS = (
     "Examples may be synthetic: they stand for many real ones together and are no records of "
-    "anything that exists. What the method leaves out, such as rare classes or the structure of the "
-    "whole graph, cannot be studied here. Models trained on it are to be judged on real data."
+    "anything that exists. What the method leaves out, such as rare classes or the structure of "
+    "the whole graph, cannot be studied here. Models trained on it are to be judged on real data."
 )
 """What a condensed set is not good for."""
 

@@ -451,7 +451,9 @@ def _columns(contents: Contents, stored: Tensors) -> dict[str, int]:
     return {name: contents.tensors[name].shape[1] for name in packed}
 
 
-def _rounded(contents: Contents, stored: Tensors, types: Mapping[str, str], record: Record) -> Record:
+def _rounded(
+    contents: Contents, stored: Tensors, types: Mapping[str, str], record: Record
+) -> Record:
     """The record of what a file will open as, where rounding changes it."""
     head = {"version": 2, "kind": contents.form.name, "columns": _columns(contents, stored)}
     opened = _opened(widened(stored, types, "compact"), head, "compact")

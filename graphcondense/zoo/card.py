@@ -77,7 +77,8 @@ def card_of(
         "",
         f"Source of the real data: {escaped(entry.source)}.",
         "",
-        f"Licence of the real data, which holds for what is made of them: {escaped(entry.licence)}.",
+        "Licence of the real data, which holds for what is made of them: "
+        f"{escaped(entry.licence)}.",
         "",
         escaped(LIMITS),
         "",

@@ -14,6 +14,7 @@ from graphcondense.core.loggers import MLflowLog, ScalarLog, TensorBoardLog, Wan
 from tests.cases import toy_graph
 from tests.core.test_engine import Points, Validate, run
 
+
 def logged(log: ScalarLog, steps: int = 5) -> None:
     run(steps, callbacks=[Validate(lambda small: 0.5, every=4), log])
 
@@ -104,7 +105,7 @@ def test_a_missing_logger_says_its_extra(
 
 @pytest.mark.parametrize("every", [0, -1, 1.5, True, "2"])
 def test_every_is_a_count(every: Any) -> None:
-    with pytest.raises(ValueError, match="every=.* must be a count of steps"):
+    with pytest.raises(ValueError, match=r"every=.* must be a count of steps"):
         ScalarLog(every)
 
 

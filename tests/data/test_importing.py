@@ -126,9 +126,9 @@ class Code:
 
 
 def test_bad_files_are_refused(tmp_path: Path, real: NodeTask) -> None:
-    with pytest.raises(ValueError, match="has no feat_NAME.pt and no idx_NAME.npy"):
+    with pytest.raises(ValueError, match=r"has no feat_NAME\.pt and no idx_NAME\.npy"):
         import_condensed(tmp_path)
-    with pytest.raises(ValueError, match="there is no .*gone"):
+    with pytest.raises(ValueError, match=r"there is no .*gone"):
         import_condensed(tmp_path / "gone")
     folder = pair(tmp_path / "a", "toy_0.25_1", 4)
     with pytest.raises(ValueError, match=r"without labels.*'rate'"):
