@@ -51,8 +51,11 @@ PACKAGES = {
     "graphcondense.data": "Open and check data.",
     "graphcondense.evaluate": "Train models on a condensed set and score them on the real data.",
     "graphcondense.uses": "What a condensed graph is used for.",
+    "graphcondense.zoo": "Condensed sets by name.",
+    "graphcondense.sklearn": "Estimators for scikit-learn.",
     "graphcondense.transforms": "PyG transforms.",
     "graphcondense.core": "The loop and its parts, for methods of your own.",
+    "graphcondense.core.loggers": "Runs in TensorBoard, MLflow and Weights & Biases.",
 }
 PUBLISHED = {
     "cora-70": {

@@ -26,6 +26,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphcondense.core.method import Method
 from graphcondense.data.task import NodeTask, as_task
 from graphcondense.evaluate.nodes import NodeEvaluator, Trained
 from graphcondense.ops.types import Record
@@ -78,7 +79,7 @@ class Condenser(TransformerMixin, _OfNodes):  # type: ignore[misc]
     def __init__(
         self,
         data: object = None,
-        method: object = None,
+        method: str | Method | None = None,
         *,
         nodes: int | None = None,
         ratio: float | None = None,
@@ -123,7 +124,7 @@ class Condenser(TransformerMixin, _OfNodes):  # type: ignore[misc]
         options: Record = {"progress": False, **more, **given}
         self.small_: CondensedGraph = condense(
             task,
-            self.method,  # type: ignore[arg-type]
+            self.method,
             seed=self.seed,
             preset=self.preset,
             **options,
@@ -168,7 +169,8 @@ class Condenser(TransformerMixin, _OfNodes):  # type: ignore[misc]
         )
 
     def _trained(self) -> Trained:
-        evaluator = NodeEvaluator(self.task_, **dict(self.training or {}))
+        training: Record = dict(self.training or {})
+        evaluator = NodeEvaluator(self.task_, **training)
         kind = evaluator.model_of(self.model)  # type: ignore[arg-type]
         return evaluator.train(kind, self.small_, seeds=[self.seed], progress=False)
 

@@ -17,6 +17,9 @@ from graphcondense.core.engine import Callback, State
 from graphcondense.ops.extras import need
 
 
+__all__ = ["MLflowLog", "ScalarLog", "TensorBoardLog", "WandbLog"]
+
+
 class ScalarLog(Callback):
     """Hands loss and measurements to a logger.
 

@@ -17,7 +17,7 @@ import tempfile
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import safetensors
 import torch
@@ -30,7 +30,7 @@ from graphcondense.ops.locks import alone_in
 from graphcondense.ops.types import Record
 from graphcondense.saved.condensed import load as load_condensed
 from graphcondense.saved.condensed import save
-from graphcondense.saved.forms import contents_of
+from graphcondense.saved.forms import Small, contents_of
 from graphcondense.saved.paths import path_of
 from graphcondense.version import __version__
 from graphcondense.zoo.card import card_of
@@ -43,9 +43,6 @@ from graphcondense.zoo.entry import (
     index_text,
     read_entries,
 )
-
-if TYPE_CHECKING:
-    from graphcondense.saved.forms import Small
 
 __all__ = ["FOLDER", "Entry", "entries", "get", "load", "push"]
 
@@ -152,7 +149,7 @@ def push(
             another set of this name is there.
     """
     run = path_of(small, "push(small)", "a run") if isinstance(small, str | Path) else None
-    made = load_condensed(run) if run is not None else cast("Small", small)
+    made = load_condensed(run) if run is not None else cast(Small, small)
     home = path_of(folder, "push(folder)", "the folder of a zoo")
     record: Record = dict(getattr(made, "condensed", None) or {})
     about = record.get("data")
