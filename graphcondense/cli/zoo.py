@@ -15,17 +15,6 @@ from graphcondense.ops.types import Record
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shelf:
-    """Which zoo.
-
-    Attributes:
-        folder: of a zoo; by default that of the package.
-    """
-
-    folder: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Own:
     """Where a set is added.
 
@@ -52,8 +41,10 @@ def command_zoo(argv: list[str]) -> object:
 
 
 def _list_parser() -> Parser:
+    from graphcondense import zoo
+
     parser = make_parser("zoo list", summary_of(command_zoo))
-    parser.add(Flags("options", Shelf))
+    parser.add(Flags("options", zoo.entries))
     return parser
 
 

@@ -16,7 +16,6 @@ from graphcondense.core import parallel
 from graphcondense.core.engine import Callback, State
 from graphcondense.ops.extras import need
 
-
 __all__ = ["MLflowLog", "ScalarLog", "TensorBoardLog", "WandbLog"]
 
 
