@@ -103,17 +103,18 @@ def bytes_of(rows: Tensor | Floats32 | sp.csr_matrix) -> int:
     return min(4 * n * d, _sparse_bytes(n, filled))
 
 
-def pack(name: str, rows: Tensor) -> dict[str, Tensor]:
+def pack(name: str, rows: Tensor, width: int = 4) -> dict[str, Tensor]:
     """``rows`` by the name under which it is stored, or its parts where they are smaller.
 
-    A minus zero is kept as a value, so that :func:`unpack` gives the same bits.
+    A minus zero is kept as a value, so that :func:`unpack` gives the same bits. ``width`` is how
+    many bytes a value takes, 2 where it will be :func:`narrowed`.
     """
     if not _is_matrix(rows):
         return {name: rows}
     filled = _filled(rows)
     nnz, (n, d) = int(filled.sum()), rows.shape
-    few = _sparse_bytes(n, nnz)
-    if few >= 4 * n * d or not _allowed(n, d, nnz):
+    few = 4 * (n + 1) + (4 + width) * nnz
+    if few >= width * n * d or not _allowed(n, d, nnz):
         return {name: rows}
     row, col = filled.nonzero(as_tuple=True)
     crow = torch.zeros(n + 1, dtype=torch.int32)

@@ -138,8 +138,9 @@ def save(small: Small, path: str | Path, *, compact: bool = False) -> Path:
             stacklevel=2,
         )
         record = {}
-    stored, types = stored_parts(contents), dict[str, str]()
-    if checked("compact", compact, bool):
+    half = checked("compact", compact, bool)
+    stored, types = stored_parts(contents, 2 if half else 4), dict[str, str]()
+    if half:
         features = [name for name in contents.form.counted if name != "y"]
         stored, types = narrowed(stored, features)
         record = _rounded(contents, stored, types, record)

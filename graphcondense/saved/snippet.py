@@ -9,13 +9,13 @@ from graphcondense.saved.compact import pack
 from graphcondense.saved.forms import GRAPH, Contents
 
 
-def stored_parts(contents: Contents) -> dict[str, torch.Tensor]:
-    """The tensors of a set, each in its smaller form."""
+def stored_parts(contents: Contents, width: int = 4) -> dict[str, torch.Tensor]:
+    """The tensors of a set, each in its smaller form; ``width`` is that of a value in bytes."""
     packed = contents.form.packed
     return {
         part: tensor
         for name, whole in contents.tensors.items()
-        for part, tensor in (pack(name, whole) if name in packed else {name: whole}).items()
+        for part, tensor in (pack(name, whole, width) if name in packed else {name: whole}).items()
     }
 
 

@@ -55,6 +55,18 @@ def test_a_compact_file_opens_rounded(fill: float, soft: bool, tmp_path: Path) -
     assert graph_hash(graphcondense.load(again)) == graph_hash(back), "rounded once"
 
 
+@pytest.mark.parametrize(("fill", "by_row"), [(0.45, False), (0.3, True)])
+def test_by_row_where_that_is_smaller_at_half_the_width(
+    fill: float, by_row: bool, tmp_path: Path
+) -> None:
+    """Two bytes a value, four a column: below a third, where whole values have a half."""
+    small = graph(fill)
+    whole = load_file(graphcondense.save(small, tmp_path / "whole"))
+    half = load_file(graphcondense.save(small, tmp_path / "half", compact=True))
+    assert "x_value" in whole
+    assert ("x_value" in half) == by_row
+
+
 def test_what_would_become_infinite_or_does_not_fit_stays() -> None:
     large = torch.tensor([torch.finfo(torch.float32).max])
     tensors = {"x": large, "edge_index": torch.tensor([2**40])}
