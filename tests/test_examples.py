@@ -6,6 +6,7 @@ import contextlib
 import runpy
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ FAST = {
     "graph_level": ["--trainings", "1", "--steps", "10", "--method", "kcenter"],
     "growing": ["--trainings", "1", "--epochs", "5"],
     "html_report": ["--epochs", "5"],
+    "lightning_data": ["--epochs", "5"],
     "images": ["--epochs", "3", "--trainings", "1", "--train-epochs", "9", "--out", "images.png"],
     "inductive": ["--epochs", "1", "--trainings", "1"],
     "privacy": ["--epochs", "1", "--trainings", "1"],
@@ -44,6 +46,7 @@ SAYS = {
     "html_report": "report.html in a browser",
     "images": "picture: images.png",
     "inductive": "transductive",
+    "lightning_data": "% test accuracy" if find_spec("lightning") else "needs lightning",
     "molecules_pyg_gin": "ogbg-molbace is not on this machine",
     "ogb_arxiv": "ogbn-arxiv is not on this machine",
     "own_data": "from a Data: 20 nodes",

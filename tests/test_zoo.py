@@ -124,6 +124,29 @@ def test_cards_open_their_sets_without_this_package() -> None:
         assert json.loads(done.stdout)[name] == pytest.approx([*sums, "torch.float32"])
 
 
+@pytest.mark.parametrize("compact", [False, True])
+@pytest.mark.parametrize("fill", [1.0, 0.05])
+def test_cards_of_users_open_their_sets_too(fill: float, compact: bool, tmp_path: Path) -> None:
+    """Dense or by row, whole or at half the width, and where not all nodes train."""
+    data = toy_graph()
+    data.x = torch.where(torch.rand(data.x.shape) < fill, data.x, 0.0)
+    made = graphcondense.condense(data, "random", nodes=9, progress=False)
+    made.train_mask = torch.arange(9) < 8
+    del made.condensed["hash"]
+    zoo.push(made, tmp_path, name="toy", compact=compact, **ORIGIN)
+    code = snippet_of(tmp_path, "toy") + "torch.save(data.to_dict(), 'out.pt')"
+    assert ("sparse_csr_tensor" in code) == (fill < 1)
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", f"{ALONE}import torch\n{code}"],
+        cwd=tmp_path,
+        check=True,
+        timeout=120,
+    )
+    found, told = torch.load(tmp_path / "out.pt"), zoo.load("toy", folder=tmp_path)
+    for key in ("x", "edge_index", "y", "train_mask"):
+        assert torch.equal(found[key], told[key]), key
+
+
 def test_two_lines_in_a_program_of_pyg() -> None:
     """A plain GCN of PyG, trained on the smallest set, classifies the real images."""
     data: Any = zoo.load("digits-20")
