@@ -38,11 +38,8 @@ def card_of(
         if scores
         else ["No model was measured on this set."]
     )
-    made = [f"Made by graphcondense {escaped(entry.made_with)}, method {code(entry.method)}"]
-    if entry.command:
-        made = [f"{made[0]}:", "", "```bash", entry.command, "```"]
-    else:
-        made = [f"{made[0]}."]
+    by = f", by {code(entry.command)}" if entry.command else ""
+    made = f"Made by graphcondense {escaped(entry.made_with)}, method {code(entry.method)}{by}."
     size = f" to {entry.nodes:,} nodes and {entry.edges:,} edges" if contents.form is GRAPH else ""
     where = ")" if built_in else ', folder=".")  # the folder of this card'
     lines = [
@@ -73,7 +70,7 @@ def card_of(
         *(line for note in entry.notes for line in (escaped(note), "")),
         "## Making",
         "",
-        *made,
+        made,
         "",
         f"Source of the real data: {escaped(entry.source)}.",
         "",
