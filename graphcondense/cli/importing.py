@@ -43,7 +43,7 @@ def command_import(argv: list[str]) -> object:
         raise ValueError(f"{out / there[0]} is there: name another folder, or give --overwrite")
     files: Record = {}
     for name, small in found.items():
-        path = save(small, out / name)
+        path = save(small, out / name / "condensed.safetensors")
         say(f"written: {path} ({small.num_nodes} nodes, {small.num_edges} edges)")
         files[name] = str(path)
     return files
