@@ -98,7 +98,7 @@ DATA = {
         "distributed under the MIT licence (shchur/gnn-benchmark)",
         "github.com/shchur/gnn-benchmark, through PyG's Amazon; Shchur et al., arXiv 1811.05868",
     ),
-    # Matching gradients of 61,418 nodes takes over ten minutes a set.
+    # Sets of gcond of 61,418 nodes were not made yet.
     "debian": Made(
         sizes(80, 160, 320, gecc=1, gcond=0),
         ("GCN", "SGC", "SAGE", "MLP"),
