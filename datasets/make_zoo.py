@@ -211,6 +211,7 @@ def main() -> None:
         found = scored(made, method, tasks[data], run, small)
         if not args.write:
             continue
+        left = "assignment" in graphcondense.load(run)
         rounding = found["scores"].pop("GCN in float32")
         zoo.push(
             small,
@@ -222,7 +223,11 @@ def main() -> None:
             scores={name: found["scores"][name] for name in models_of(made, method)},
             protocol=found["protocol"],
             notes=[
-                "The assignment of real nodes is left out: the command makes it.",
+                *(
+                    ["The assignment of real nodes is left out: the command makes it."]
+                    if left
+                    else []
+                ),
                 f"Before rounding, a GCN has {rounding['mean']} ± {rounding['std']}.",
             ],
             compact=True,
