@@ -51,8 +51,11 @@ PACKAGES = {
     "graphcondense.data": "Open and check data.",
     "graphcondense.evaluate": "Train models on a condensed set and score them on the real data.",
     "graphcondense.uses": "What a condensed graph is used for.",
+    "graphcondense.zoo": "Condensed sets by name.",
+    "graphcondense.sklearn": "Estimators for scikit-learn.",
     "graphcondense.transforms": "PyG transforms.",
     "graphcondense.core": "The loop and its parts, for methods of your own.",
+    "graphcondense.core.loggers": "Runs in TensorBoard, MLflow and Weights & Biases.",
 }
 PUBLISHED = {
     "cora-70": {
@@ -339,7 +342,29 @@ def collapse_line() -> str:
     return f"{COLLAPSE}\n"
 
 
+def zoo_table() -> str:
+    """Every set of the zoo, with its card."""
+    from graphcondense import zoo
+    from graphcondense.ops.markdown import Marked
+    from graphcondense.ops.sizes import said
+    from graphcondense.ops.tables import Table
+
+    cards = ROOT / "datasets"
+    homes = [(zoo.FOLDER, "../graphcondense/zoo/sets"), (cards / "zoo", "zoo")]
+    rows = []
+    for home, link in homes:
+        for name, entry in zoo.entries(home).items():
+            gcn = entry.scores["GCN"]
+            cells = (entry.data, entry.method, f"{entry.nodes:,}", f"{entry.edges:,}")
+            score = f"{gcn['mean']:.1f} ± {gcn['std']:.1f}"
+            size = (said(entry.bytes), score, str(len(entry.scores)))
+            rows.append((Marked(f"[{name}]({link}/{name}.md)"), *cells, *size))
+    head = ("set", "of", "method", "nodes", "edges", "file", "GCN, %", "models measured")
+    return Table(head, rows).markdown() + "\n"
+
+
 COMMITTED = {
+    ("datasets/README.md", "zoo"): zoo_table,
     ("README.md", "transfer"): transfer_table,
     ("README.md", "results"): readme_table,
     ("docs/methods/index.md", "methods"): lambda: methods_table() + "\n",

@@ -16,7 +16,7 @@ from graphcondense.saved.shown import Artist, drawn_by
 from graphcondense.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from graphcondense import core, data, report, transforms, uses
+    from graphcondense import core, data, report, sklearn, transforms, uses, zoo
     from graphcondense.core.method import Method
     from graphcondense.data.hub import export
     from graphcondense.evaluate import evaluate
@@ -37,7 +37,9 @@ _HOME = {
     "Condense": "graphcondense.transforms",
     "update": "graphcondense.run",
 }
-_MODULES = ("core", "data", "evaluate", "methods", "report", "transforms", "uses")
+_MODULES = (
+    *("core", "data", "evaluate", "methods", "report", "sklearn", "transforms", "uses", "zoo"),
+)
 __all__ = [
     "Condense",
     "CondensedDataset",
@@ -51,9 +53,11 @@ __all__ = [
     "methods",
     "report",
     "save",
+    "sklearn",
     "transforms",
     "update",
     "uses",
+    "zoo",
 ]
 
 

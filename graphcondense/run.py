@@ -31,12 +31,12 @@ from graphcondense.core.callbacks import (
     EarlyStop,
     JsonLog,
     Progress,
-    TensorBoardLog,
     TimeBudget,
     read_checkpoint,
 )
 from graphcondense.core.clock import Clock
 from graphcondense.core.engine import Callback
+from graphcondense.core.loggers import TensorBoardLog
 from graphcondense.core.method import Method, checked_callbacks
 from graphcondense.core.panel import By
 from graphcondense.data.kind import kind_of_data

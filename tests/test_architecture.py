@@ -23,6 +23,7 @@ ALLOWED = {
     "objectives": {"objectives", "kernels", "core", "ops"},
     "saved": {"saved", "measured", "ops"},
     "data": {"data", "saved", "ops"},
+    "zoo": {"zoo", "data", "saved", "ops"},
     "nn": {"nn", "core", "ops"},
     "domains": {"domains", "objectives", *BASE},
     "methods": {"methods", "domains", "objectives", *BASE - {"data"}},
@@ -38,6 +39,7 @@ ALLOWED = {
         *("run", "run_folder", "run_options", "run_refusals", "run_record", "candidates", "kinds"),
         *("methods", "data", "saved", "core", "ops"),
     },
+    "sklearn": {"sklearn", "run", "evaluate", "data", "saved", "core", "ops"},
     "transforms": {"transforms", "run", "run_refusals", "methods", "data", "saved", "core", "ops"},
     "pictures": {"pictures", "evaluate", "data", "saved", "ops"},
     "notebook": {"notebook", "pictures", "saved", "ops"},
@@ -179,7 +181,7 @@ FORMS = {
     "lazy, pair": "_HOME = {{'thing': ('graphcondense.{up}.part', 'thing')}}",
     "attribute": "import graphcondense.{own}\ngraphcondense.{up}.thing()",
 }
-FILES = {"run", "transforms", "pictures", "notebook"}  # modules, not folders
+FILES = {"run", "sklearn", "transforms", "pictures", "notebook"}  # modules, not folders
 
 
 @pytest.mark.parametrize("form", FORMS)

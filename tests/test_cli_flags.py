@@ -15,16 +15,27 @@ from pathlib import Path
 import pytest
 
 import graphcondense
-from graphcondense import cli, uses
-from graphcondense.cli import bench, continual, demo, evaluate, flags, help, index, listing
+from graphcondense import cli, uses, zoo
+from graphcondense.cli import (
+    bench,
+    continual,
+    demo,
+    evaluate,
+    flags,
+    help,
+    importing,
+    index,
+    listing,
+)
 from graphcondense.cli import condense as condense_cli
 from graphcondense.cli import export as export_cli
 from graphcondense.cli import robustness as robustness_cli
 from graphcondense.cli import runs as runs_cli
+from graphcondense.cli import zoo as zoo_cli
 from graphcondense.cli.flags import HelpAsked, Option, Parser
 from graphcondense.cli.measure import MEASURES, SPACE
 from graphcondense.core.method import REGISTRY
-from graphcondense.data import open_small
+from graphcondense.data import import_condensed, open_small
 from graphcondense.evaluate.comparison import compare
 from graphcondense.evaluate.graphs import GraphTraining
 from graphcondense.evaluate.hetero import HeteroTraining
@@ -49,6 +60,8 @@ OWN = (
     bench.Grid,
     listing.Listed,
     export_cli.Target,
+    importing.Runs,
+    zoo_cli.Own,
 )
 TRAININGS = (
     *(Training, GraphTraining, ImageTraining, RowsTraining),
@@ -61,6 +74,8 @@ BEHIND = {
     "compare": (compare,),
     "report": (write_report,),
     "export": (graphcondense.export,),
+    "import": (import_condensed,),
+    "zoo": (zoo.entries, zoo.get, zoo.push),
     "demo": (Run,),
     "bench": (graphcondense.ops.budget.Budget,),
     **{

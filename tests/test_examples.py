@@ -6,6 +6,7 @@ import contextlib
 import runpy
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -22,12 +23,14 @@ FAST = {
     "graph_level": ["--trainings", "1", "--steps", "10", "--method", "kcenter"],
     "growing": ["--trainings", "1", "--epochs", "5"],
     "html_report": ["--epochs", "5"],
+    "lightning_data": ["--epochs", "5"],
     "images": ["--epochs", "3", "--trainings", "1", "--train-epochs", "9", "--out", "images.png"],
     "inductive": ["--epochs", "1", "--trainings", "1"],
     "privacy": ["--epochs", "1", "--trainings", "1"],
     "properties": ["--epochs", "1"],
     "robustness": ["--epochs", "1", "--trainings", "1"],
     "serving": ["--epochs", "1", "--trainings", "1"],
+    "sklearn_search": ["--methods", "random", "--nodes", "20", "--folds", "2", "--epochs", "5"],
     "transfer": ["--epochs", "1", "--train-epochs", "5"],
     "user_item": ["--steps", "5"],
 }
@@ -43,6 +46,7 @@ SAYS = {
     "html_report": "report.html in a browser",
     "images": "picture: images.png",
     "inductive": "transductive",
+    "lightning_data": "% test accuracy" if find_spec("lightning") else "needs lightning",
     "molecules_pyg_gin": "ogbg-molbace is not on this machine",
     "ogb_arxiv": "ogbn-arxiv is not on this machine",
     "own_data": "from a Data: 20 nodes",
@@ -52,6 +56,7 @@ SAYS = {
     "resume": "in one go",
     "robustness": "picture: robustness.png",
     "serving": "of the bytes",
+    "sklearn_search": "of nodes that no fit has seen",
     "table": "stands for shop-",
     "transfer": "picture: transfer.png",
     "transform_pipeline": "3 graphs, 150 nodes",

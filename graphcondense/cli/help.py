@@ -40,6 +40,8 @@ COMMANDS = {
     "continual": "continual",
     "report": "report",
     "export": "export",
+    "import": "importing",
+    "zoo": "zoo",
     "methods": "listing",
     "datasets": "listing",
     "show": "listing",

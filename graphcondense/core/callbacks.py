@@ -102,26 +102,6 @@ class JsonLog(Callback):
         self.seconds = float(saved["seconds"])
 
 
-class TensorBoardLog(Callback):
-    """Loss and measurements as TensorBoard scalars (extra ``log``)."""
-
-    def __init__(self, folder: str | Path, every: int = 10) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        self.writer = SummaryWriter(str(folder))
-        self.every = every
-
-    def step(self, state: State) -> None:
-        if state.step % self.every == 0 or state.metrics:
-            for name, value in {"loss": float(state.loss), **state.metrics}.items():
-                self.writer.add_scalar(name, value, state.step)
-
-    def end(self, state: State) -> None:
-        self.writer.close()
-
-    interrupted = end
-
-
 class Validate(Callback):
     """Score the exported set now and then, keep the best, the start included, and return to it.
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from graphcondense.data.hetero import load_hetero
     from graphcondense.data.hetero_task import HeteroTask, as_hetero
     from graphcondense.data.images import ImageTask, as_images, load_images
+    from graphcondense.data.importing import import_condensed
     from graphcondense.data.interactions import InteractionTask, as_interactions
     from graphcondense.data.link_task import LinkTask, as_links, split_links
     from graphcondense.data.mapped import mapped_task
@@ -68,6 +69,7 @@ __all__ = [
     "datasets",
     "degree_categories",
     "graph_hash",
+    "import_condensed",
     "load",
     "load_condensed",
     "load_graphs",
@@ -112,6 +114,7 @@ _HOME = {
     "datasets": ("catalogue", "datasets"),
     "degree_categories": ("graphs", "degree_categories"),
     "graph_hash": ("graphcondense.saved.condensed", "graph_hash"),
+    "import_condensed": ("importing", "import_condensed"),
     "load": ("catalogue", "load"),
     "load_condensed": ("graphcondense.saved.condensed", "load"),
     "load_graphs": ("graphs", "load_graphs"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -57,8 +58,10 @@ def open_small(
         adj: the file of the adjacency, if it is called otherwise.
         labels: the file of the labels ``[n]`` or soft labels ``[n, C]``; or ``"gcond"`` for what
             GCond's released pairs leave out: each class in proportion to its training nodes, at
-            least one, the most frequent takes the remainder, in order of rising frequency (needs
-            ``real``).
+            least one, the most frequent takes the remainder, in order of rising frequency; or
+            ``"rate"`` for the same by the rate in the file's name, ``feat_DATA_RATE_SEED.pt``, as
+            GCond and GC-Bench do: each class ``max(int(rate n_c), 1)``, and the most frequent of
+            GCond's what is left of ``int(rate n)``. Both need ``real``.
         threshold: entries of the adjacency below it are cut, as GCond does before it evaluates.
         real: the real graph; with it, features and classes must match.
 
@@ -149,15 +152,15 @@ def _open_pt(
     else:
         edges_given = _edges_of(_named(given, "adj"), len(x))
     y = _named(given, "y")
-    if labels is not None and str(labels) != "gcond":
+    if labels is not None and str(labels) not in RULES:
         sources["y"] = Path(labels)
         y = read_pt(Path(labels), "a tensor")
     elif labels is not None:
-        y = _gcond_labels(len(x), real, path)
+        y = RULES[str(labels)](len(x), real, path)
     if y is None:
         raise ValueError(
-            f"{path} comes without labels: give labels= (--labels) a file of them, or 'gcond' for "
-            "GCond's rule"
+            f"{path} comes without labels: give labels= (--labels) a file of them, 'rate' for the "
+            "rule of GCond and GC-Bench by the rate in its name, or 'gcond' by the number of nodes"
         )
     y = _labels(y, len(x), sources["y"], path)
     train = torch.ones(len(x), dtype=torch.bool)
@@ -272,16 +275,70 @@ def _matrix(given: object, n: int, path: Path, x_path: Path) -> sp.csr_matrix:
 def _gcond_labels(n: int, real: NodeTask | None, path: Path) -> Tensor:
     if real is None:
         raise ValueError(f"{path}: labels='gcond' follows the real graph's classes: give real=")
-    train = real.y[real.train]
-    counts = torch.bincount(train, minlength=real.num_classes)
+    counts, order = _counted(real)
     try:
         wanted = Budget(nodes=n, rule="remainder").allocate(counts, real.num_nodes)
     except ValueError as error:
         raise ValueError(f"{path}: labels='gcond' cannot give {n} nodes: {error}") from error
-    # Rising frequency; equals in the order in which they first occur among the training nodes.
-    first = [int((train == c).nonzero()[0]) for c in range(real.num_classes)]
-    order = sorted(range(real.num_classes), key=lambda c: (int(counts[c]), first[c]))
     return torch.cat([torch.full((int(wanted[c]),), c) for c in order])
+
+
+def _counted(real: NodeTask) -> tuple[Tensor, list[int]]:
+    """Training nodes of each class, and the classes in rising frequency; equals in the order in
+    which they first occur among the training nodes."""
+    train = real.y[real.train]
+    counts = torch.bincount(train, minlength=real.num_classes)
+    first = [int((train == c).nonzero()[0]) for c in range(real.num_classes)]
+    return counts, sorted(range(real.num_classes), key=lambda c: (int(counts[c]), first[c]))
+
+
+def _rate_labels(n: int, real: NodeTask | None, path: Path) -> Tensor:
+    if real is None:
+        raise ValueError(f"{path}: labels='rate' follows the real graph's classes: give real=")
+    rate = parsed(path.stem).get("rate")
+    if not isinstance(rate, float):
+        raise ValueError(
+            f"{path} has no rate in its name, as feat_DATA_RATE_SEED.pt has: give labels= a file, "
+            "or 'gcond'"
+        )
+    counts, order = _counted(real)
+    each = {c: max(int(int(counts[c]) * rate), 1) for c in order}
+    whole = int(int(counts.sum()) * rate)
+    left = whole - sum(each[c] for c in order[:-1])
+    gcond = {**each, order[-1]: left}
+    for wanted in (gcond, each):  # GCond's; GC-Bench's, which leaves no remainder
+        if sum(wanted.values()) == n and min(wanted.values()) > 0:
+            return torch.cat([torch.full((wanted[c],), c) for c in order])
+    raise ValueError(
+        f"{path}: labels='rate' with {rate:g} of {int(counts.sum())} training nodes gives {whole} "
+        f"nodes by GCond's rule and {sum(each.values())} by GC-Bench's, and it has {n}; give the "
+        "split that it was made of, or labels= a file"
+    )
+
+
+RULES = {"gcond": _gcond_labels, "rate": _rate_labels}
+"""Labels that files leave out, by rule."""
+
+NAMED = re.compile(r"(?:feat|idx)_(?P<data>.+?)_(?P<rate>\d+(?:\.\d+)?)_(?P<seed>.+)")
+
+
+def parsed(stem: str) -> Record:
+    """What the name of a file of other projects says.
+
+    >>> parsed("feat_cora_0.5_15")
+    {'data': 'cora', 'rate': 0.5, 'seed': 15}
+    >>> parsed("feat_ogbn-arxiv_0.005_best_ntk_score_2"), parsed("feat_mine")
+    ({'data': 'ogbn-arxiv', 'rate': 0.005, 'seed': 2}, {})
+    """
+    found = NAMED.fullmatch(stem)
+    if found is None:
+        return {}
+    seed = found["seed"].rpartition("_")[2]
+    return {
+        "data": found["data"],
+        "rate": float(found["rate"]),
+        **({"seed": int(seed)} if seed.isdecimal() else {}),
+    }
 
 
 def _check_against(small: Data, real: NodeTask, path: Path) -> None:

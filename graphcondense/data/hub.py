@@ -31,7 +31,7 @@ from graphcondense.ops.markdown import escaped
 from graphcondense.ops.tables import Table
 from graphcondense.ops.types import Record
 from graphcondense.saved.card import settings
-from graphcondense.saved.compact import PREFIX, pack
+from graphcondense.saved.compact import PREFIX
 from graphcondense.saved.condensed import save
 from graphcondense.saved.condensed_rows import CondensedInteractions
 from graphcondense.saved.forms import (
@@ -44,6 +44,7 @@ from graphcondense.saved.forms import (
     Small,
     contents_of,
 )
+from graphcondense.saved.snippet import snippet, stored_parts
 from graphcondense.version import __version__
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ if TYPE_CHECKING:
 
 Columns = Mapping[str, Tensor]
 """A table: tensors ``[rows, ...]`` by column."""
+
+FILE = "condensed.safetensors"
+"""The file of :func:`~graphcondense.saved.condensed.save` in the folder."""
 
 UNKNOWN = ("", "see source")
 """Licences in the catalogue that say nothing."""
@@ -109,7 +113,7 @@ def export(
     tables = tables_of(contents)
     folder = Path(folder).expanduser()
     parquet = {f"{table}.parquet": _parquet(columns) for table, columns in tables.items()}
-    names = (*parquet, "condensed.safetensors", "README.md", "croissant.json", "CITATION.bib")
+    names = (*parquet, FILE, "README.md", "croissant.json", "CITATION.bib")
     there = [name for name in names if (folder / name).exists()]
     if there and not overwrite:
         raise ValueError(f"{folder / there[0]} is there: name another folder, or overwrite")
@@ -118,7 +122,7 @@ def export(
         whole = save(small, draft).read_bytes()
     files: dict[str, str | bytes] = {
         **parquet,
-        "condensed.safetensors": whole,
+        FILE: whole,
         "README.md": _card(about, contents, record, tables),
         "croissant.json": croissant,
         "CITATION.bib": about.bibtex,
@@ -193,7 +197,7 @@ def _edges(t: Mapping[str, Tensor], index: Tensor) -> Columns:
     return {"source": index[0], "target": index[1], **more}
 
 
-def _origin(data: str, licence: str | None, source: str | None) -> tuple[str, str]:
+def origin_of(data: str, licence: str | None, source: str | None) -> tuple[str, str]:
     """Licence and source, given or known by the name of the data."""
     try:
         known = find(data) if data else None
@@ -291,6 +295,13 @@ def _croissant(about: _About, tables: Mapping[str, Columns], files: Mapping[str,
     return {**found, "rai:dataManipulationProtocol": about.how}
 
 
+LIMITS = (
+    "Examples may be synthetic: they stand for many real ones together and are no records of "
+    "anything that exists. What the method leaves out, such as rare classes or the structure of "
+    "the whole graph, cannot be studied here. Models trained on it are to be judged on real data."
+)
+"""What a condensed set is not good for."""
+
 QUOTES = (
     " Its record names real examples, by id and text, that condensed ones stand for; to publish it "
     "without, remove 'examples' from small.condensed first."
@@ -316,12 +327,7 @@ class _About:
     @property
     def limits(self) -> str:
         """What the set is not good for."""
-        return (
-            "Examples may be synthetic: they stand for many real ones together and are no records "
-            "of anything that exists. What the method leaves out, such as rare classes or the "
-            "structure of the whole graph, cannot be studied here. Models trained on it are to be "
-            "judged on real data." + QUOTES * self.quotes
-        )
+        return LIMITS + QUOTES * self.quotes
 
     @property
     def bibtex(self) -> str:
@@ -343,7 +349,7 @@ def _about(
 ) -> _About:
     about = record.get("data")
     data = str(about.get("name", "")) if isinstance(about, Mapping) else ""
-    licence, source = _origin(data, licence, source)
+    licence, source = origin_of(data, licence, source)
     count = contents.form.count(contents.tensors)
     what = contents.form.stands[0].format(count)
     if _are_images(contents):
@@ -428,7 +434,7 @@ def _card(about: _About, contents: Contents, record: Record, tables: Mapping[str
             "With PyTorch and safetensors alone:",
             "",
             "```python",
-            *_snippet(contents),
+            *snippet(contents, stored_parts(contents), FILE),
             "```",
             "",
             f"Licence of the real data, which holds here too: {escaped(about.licence)}. Source: "
@@ -448,24 +454,3 @@ def _task(contents: Contents) -> str:
     if contents.form is USERS:
         return "other"
     return "image-classification" if _are_images(contents) else "graph-ml"
-
-
-def _snippet(contents: Contents) -> list[str]:
-    """Lines that open ``condensed.safetensors`` without this package."""
-    lines = ["from safetensors.torch import load_file"]
-    if contents.form not in (GRAPH, LINKS) or _are_images(contents):
-        return [*lines, "", 't = load_file("condensed.safetensors")  # tensors by name']
-    lines += ["from torch_geometric.data import Data", ""]
-    lines += ['t = load_file("condensed.safetensors")']
-    packed = "x" not in pack("x", contents.tensors["x"])
-    if packed:
-        width = contents.tensors["x"].shape[1]
-        lines[:0] = ["import torch"]
-        lines += [
-            'parts = (t["x_" + name] for name in ("crow", "col", "value"))',
-            f"x = torch.sparse_csr_tensor(*parts, ({len(contents.tensors['x'])}, {width}))",
-        ]
-    weight = ', edge_weight=t["edge_weight"]' if "edge_weight" in contents.tensors else ""
-    x = "x.to_dense()" if packed else 't["x"]'
-    y = ', y=t["y"]' if "y" in contents.tensors else ""
-    return [*lines, f'data = Data(x={x}, edge_index=t["edge_index"]{y}{weight})']

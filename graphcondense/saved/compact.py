@@ -12,6 +12,8 @@ One rule for condensed and real data: what :func:`pack` stores is what :func:`by
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import numpy as np
 import scipy.sparse as sp
 import torch
@@ -101,17 +103,18 @@ def bytes_of(rows: Tensor | Floats32 | sp.csr_matrix) -> int:
     return min(4 * n * d, _sparse_bytes(n, filled))
 
 
-def pack(name: str, rows: Tensor) -> dict[str, Tensor]:
+def pack(name: str, rows: Tensor, width: int = 4) -> dict[str, Tensor]:
     """``rows`` by the name under which it is stored, or its parts where they are smaller.
 
-    A minus zero is kept as a value, so that :func:`unpack` gives the same bits.
+    A minus zero is kept as a value, so that :func:`unpack` gives the same bits. ``width`` is how
+    many bytes a value takes, 2 where it will be :func:`narrowed`.
     """
     if not _is_matrix(rows):
         return {name: rows}
     filled = _filled(rows)
     nnz, (n, d) = int(filled.sum()), rows.shape
-    few = _sparse_bytes(n, nnz)
-    if few >= 4 * n * d or not _allowed(n, d, nnz):
+    few = 4 * (n + 1) + (4 + width) * nnz
+    if few >= width * n * d or not _allowed(n, d, nnz):
         return {name: rows}
     row, col = filled.nonzero(as_tuple=True)
     crow = torch.zeros(n + 1, dtype=torch.int32)
@@ -144,6 +147,54 @@ def unpack(name: str, tensors: Tensors, columns: object, where: str) -> Tensor:
     )
     out = torch.zeros(n, columns)
     out[row, col.long()] = value
+    return out
+
+
+NARROW = {torch.float32: torch.bfloat16, torch.int64: torch.int32}
+"""The types of half the width in which :func:`narrowed` stores what models train on."""
+
+_WIDE = {str(wide).removeprefix("torch."): wide for wide in NARROW}
+
+
+def narrowed(tensors: Tensors, names: Collection[str]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors with those of ``names``, or parts of them, at half the width; and by name the type
+    that each of these opens with.
+
+    Floats are rounded to bfloat16, to eight significant bits; what cannot be, as it would become
+    infinite, stays. Numbers of nodes become int32 where they fit.
+
+    >>> narrowed({"x": torch.ones(1, 2), "y": torch.tensor([3])}, ["x"])
+    ({'x': tensor([[1., 1.]], dtype=torch.bfloat16), 'y': tensor([3])}, {'x': 'float32'})
+    """
+    out, types = dict(tensors), {}
+    every = {part for name in names for part in (name, *parts_of(name))}
+    for name in sorted(every & tensors.keys()):
+        tensor = tensors[name]
+        half = tensor.to(NARROW[tensor.dtype]) if tensor.dtype in NARROW else tensor
+        back = half.to(tensor.dtype)
+        fits = torch.isfinite(back).all() if back.is_floating_point() else torch.equal(back, tensor)
+        if half.dtype != tensor.dtype and bool(fits):
+            out[name] = half
+            types[name] = str(tensor.dtype).removeprefix("torch.")
+    return out, types
+
+
+def widened(tensors: Tensors, types: object, where: str) -> dict[str, Tensor]:
+    """The tensors that :func:`narrowed` stored, with the types that the file's header says.
+
+    Raises:
+        ValueError: that starts with ``where``, for a header that :func:`narrowed` cannot have made.
+    """
+    need = needing(where)
+    if not isinstance(types, Mapping):
+        raise ValueError(f"{where}: the types in its header must be a table, got {str(types)[:40]}")
+    out = dict(tensors)
+    for name, wide in types.items():
+        need(
+            name in tensors and wide in _WIDE and tensors[name].dtype == NARROW[_WIDE[wide]],
+            f"its header says that {str(name)[:40]} opens as {str(wide)[:40]}, which no file does",
+        )
+        out[name] = tensors[name].to(_WIDE[wide])
     return out
 
 

@@ -38,7 +38,15 @@ from graphcondense.ops.json import read_json
 from graphcondense.ops.types import Record
 from graphcondense.saved.card import DAMAGED, card
 from graphcondense.saved.checks import Tensors
-from graphcondense.saved.compact import bytes_of, check_parts, matrix_of, pack, parts_of, unpack
+from graphcondense.saved.compact import (
+    bytes_of,
+    check_parts,
+    matrix_of,
+    narrowed,
+    parts_of,
+    unpack,
+    widened,
+)
 from graphcondense.saved.condensed_graph import MAPPING, CondensedGraph
 from graphcondense.saved.condensed_graphs import CondensedGraphs
 from graphcondense.saved.condensed_rows import CondensedInteractions
@@ -53,21 +61,23 @@ from graphcondense.saved.forms import (
 )
 from graphcondense.saved.graph_set import GraphSet
 from graphcondense.saved.paths import path_of
+from graphcondense.saved.snippet import stored_parts
 
 FORMAT = "graphcondense"
 SEAL = "sha256"
 """What a file's header calls its checksum; files of earlier versions have none."""
 
-VERSION = 2
+VERSION = 3
 """The newest; a file is of version 1 where nothing in it is new, so that older readers open it.
 
 1 has whole tensors of known names, which tell what it holds. 2 says so in its header (``kind``),
 may have a matrix by row (:mod:`graphcondense.saved.compact`; the header has its ``columns``) and
-further tensors under any other name.
+further tensors under any other name. 3 is 2 with some tensors at half the width
+(:func:`~graphcondense.saved.compact.narrowed`; the header has their ``types``).
 """
 
 
-def save(small: Small, path: str | Path) -> Path:
+def save(small: Small, path: str | Path, *, compact: bool = False) -> Path:
     """Write condensed data (a graph, a set of graphs, users) and a card that a person can read.
 
     Both are written under another name first and then moved: a file that is there is whole. ``x``
@@ -86,6 +96,10 @@ def save(small: Small, path: str | Path) -> Path:
             are kept under their names, as they are.
         path: a file that ends in ``.safetensors``, or a folder, in which it is called
             ``condensed.safetensors``. Folders are made.
+        compact: store features and weights of edges as bfloat16 and numbers of nodes as int32,
+            half the bytes; they open as float32 and int64. Floats are rounded to eight significant
+            bits, so the record's ``hash`` is that of the rounded set, and it says so (``rounded``).
+            Labels stay as they are.
 
     Returns:
         The path of the ``.safetensors`` file; the card ends in ``.md``.
@@ -124,13 +138,19 @@ def save(small: Small, path: str | Path) -> Path:
             stacklevel=2,
         )
         record = {}
-    stored = _stored(contents)
+    half = checked("compact", compact, bool)
+    stored, types = stored_parts(contents, 2 if half else 4), dict[str, str]()
+    if half:
+        features = [name for name in contents.form.counted if name != "y"]
+        stored, types = narrowed(stored, features)
+        record = _rounded(contents, stored, types, record)
     head: Record = {"version": 1}
     first = contents.form in (GRAPH, GRAPHS, USERS)
     if contents.further or stored.keys() != contents.tensors.keys() or not first:
-        packed = sorted(contents.tensors.keys() - stored.keys())
-        columns = {name: contents.tensors[name].shape[1] for name in packed}
-        head = {"version": VERSION, "kind": contents.form.name, "columns": columns}
+        head = {"version": 2, "kind": contents.form.name, "columns": _columns(contents, stored)}
+    if types:
+        head = {"version": VERSION, "kind": contents.form.name, "types": types}
+        head["columns"] = _columns(contents, stored)
     try:
         # As it will be read: names that are no text become text, two of them perhaps one.
         plain = read_json(json.dumps(record), "the record")
@@ -426,14 +446,21 @@ def _together(graphs: list[Data]) -> set[str]:
 # --- files -----------------------------------------------------------------------------------
 
 
-def _stored(contents: Contents) -> dict[str, Tensor]:
-    """The tensors, each in its smaller form."""
-    packed = contents.form.packed
-    return {
-        part: tensor
-        for name, whole in contents.tensors.items()
-        for part, tensor in (pack(name, whole) if name in packed else {name: whole}).items()
-    }
+def _columns(contents: Contents, stored: Tensors) -> dict[str, int]:
+    """How many columns the matrices have that are stored by row."""
+    packed = sorted(contents.tensors.keys() - stored.keys())
+    return {name: contents.tensors[name].shape[1] for name in packed}
+
+
+def _rounded(
+    contents: Contents, stored: Tensors, types: Mapping[str, str], record: Record
+) -> Record:
+    """The record of what a file will open as, where rounding changes it."""
+    head = {"version": 2, "kind": contents.form.name, "columns": _columns(contents, stored)}
+    opened = _opened(widened(stored, types, "compact"), head, "compact")
+    small = contents.form.made(opened.tensors, contents.further, {})
+    said = {"hash": graph_hash(small)} if "hash" in record else {}
+    return {**record, **said, "rounded": "bfloat16"}
 
 
 def _apart(tensors: Tensors) -> dict[str, Tensor]:
@@ -457,6 +484,8 @@ def _opened(tensors: Tensors, head: Record, where: str) -> Contents:
         if unknown := sorted(tensors.keys() - set(form.names)):
             raise ValueError(f"{where}: unknown tensors {str(unknown)[:300]}")
         return Contents(form, tensors, {})
+    if head["version"] == VERSION:
+        tensors = widened(tensors, head.get("types"), where)
     kind, columns = head.get("kind"), head.get("columns", {})
     if not isinstance(kind, str) or kind not in FORMS or not isinstance(columns, dict):
         raise ValueError(

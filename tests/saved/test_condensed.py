@@ -259,7 +259,7 @@ def test_foreign_and_broken_files(tmp_path):
             load(path)
     cases = {
         "is not a condensed graph": {},
-        "has format version 3": {"graphcondense": '{"version": 3, "record": {}}'},
+        "has format version 4": {"graphcondense": '{"version": 4, "record": {}}'},
         r"its record cannot be read \(JSON": {"graphcondense": "{"},
         r"its record cannot be read \(KeyError": {"graphcondense": "{}"},
         r"its record cannot be read \(TypeError": {"graphcondense": "[]"},
@@ -844,7 +844,7 @@ def test_broken_rows_are_told(tmp_path, change, message):
         ({"kind": ["graph"]}, "must say a kind"),
         ({"kind": "graphs"}, "node_ptr is missing|y|edge_ptr"),
         ({"kind": "users"}, "row_ptr is missing"),
-        ({"version": "2"}, "has format version 2, .*reads 1 to 2"),
+        ({"version": "2"}, "has format version 2, .*reads 1 to 3"),
         ({"version": [[]]}, "has format version"),
         ({"record": {"data": {"classes": "many"}}, "columns": {"x": 1}}, "names column 3"),
     ],

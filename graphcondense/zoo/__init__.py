@@ -1,0 +1,309 @@
+"""A zoo: condensed sets by name, made and measured before, and checked when they are opened.
+
+Some come with the package, so no network is needed; any folder may be another zoo.
+
+>>> from graphcondense import zoo
+>>> zoo.load("cora-70")
+CondensedGraph(quotient, 70 nodes, 506 edges, 2.6 % of cora)
+>>> zoo.entries()["cora-70"].data
+'cora'
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import tempfile
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import cast
+
+import safetensors
+import torch
+from torch import Tensor
+
+from graphcondense.data.hub import origin_of
+from graphcondense.ops.files import write_all
+from graphcondense.ops.json import read_json_file
+from graphcondense.ops.locks import alone_in
+from graphcondense.ops.types import Record
+from graphcondense.saved.condensed import load as load_condensed
+from graphcondense.saved.condensed import save
+from graphcondense.saved.forms import Small, contents_of
+from graphcondense.saved.paths import path_of
+from graphcondense.version import __version__
+from graphcondense.zoo.card import card_of
+from graphcondense.zoo.entry import (
+    INDEX,
+    Entry,
+    check_name,
+    check_scores,
+    hash_of,
+    index_text,
+    read_entries,
+)
+
+__all__ = ["FOLDER", "Entry", "entries", "get", "load", "push"]
+
+FOLDER = Path(__file__).parent / "sets"
+"""The zoo that comes with the package."""
+
+
+def entries(folder: str | Path | None = None) -> dict[str, Entry]:
+    """The sets of a zoo, by name.
+
+    Args:
+        folder: another zoo than that of the package.
+
+    Raises:
+        ValueError: the folder is none, or its index is damaged.
+    """
+    return read_entries(_folder(folder))
+
+
+def load(
+    name: str, *, folder: str | Path | None = None, device: torch.device | str | None = None
+) -> Small:
+    """Open a set of a zoo; of one graph a PyG ``Data``.
+
+    Args:
+        name: such as ``"cora-70"``, see :func:`entries`.
+        folder: another zoo than that of the package.
+        device: where to put the tensors; by default the CPU.
+
+    Raises:
+        ValueError: no such set, a missing file, or one whose hash is not that of the index.
+    """
+    home = _folder(folder)
+    _verified(home, _named(home, name))
+    return load_condensed(home / f"{name}.safetensors", device)
+
+
+def get(
+    name: str,
+    target: str | Path,
+    *,
+    folder: str | Path | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Copy a set of a zoo, its card and its entry into a folder, which is then a zoo, too.
+
+    Args:
+        name: such as ``"cora-70"``, see :func:`entries`.
+        target: where to; it is made.
+        folder: another zoo than that of the package.
+        overwrite: whether another set of this name may be replaced.
+
+    Returns:
+        The ``.safetensors`` file.
+
+    Raises:
+        ValueError: no such set, one whose hash is not that of the index, or another there already.
+    """
+    home = _folder(folder)
+    entry = _named(home, name)
+    blob = _verified(home, entry)
+    card = home / f"{name}.md"
+    text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    return _kept(path_of(target, "get(target)", "a folder"), entry, blob, text, overwrite)
+
+
+def push(
+    small: Small | str | Path,
+    folder: str | Path,
+    *,
+    name: str | None = None,
+    licence: str | None = None,
+    source: str | None = None,
+    command: str | None = None,
+    scores: Mapping[str, Mapping[str, float]] | None = None,
+    protocol: str = "",
+    notes: Iterable[str] = (),
+    compact: bool = False,
+    overwrite: bool = False,
+) -> Path:
+    """Add a condensed set to a zoo of one's own: its file, a card and an entry with its hash.
+
+    Args:
+        small: a condensed set, or the folder or ``.safetensors`` file of one.
+        folder: the zoo; it is made.
+        name: of the entry: small letters, digits and ``-``; by default those of the data and the
+            method, with the size.
+        licence: of the real data, which holds for what is made of them; by default what
+            :func:`graphcondense.data.datasets` says of a set of that name.
+        source: where the real data come from; by default as for ``licence``.
+        command: what makes the set; by default what its record tells.
+        scores: by model ``{"mean": ..., "std": ...}``; by default those of the ``evaluation.json``
+            in the folder of a run, if they are of this very set.
+        protocol: what the scores are, in words; needed with ``scores``.
+        notes: sentences for the card.
+        compact: store it at half the width (:func:`graphcondense.save`).
+        overwrite: whether another set or entry of this name may be replaced.
+
+    Returns:
+        The ``.safetensors`` file.
+
+    Raises:
+        ValueError: no licence or source is known, a name that is none, scores that are none, or
+            another set of this name is there.
+    """
+    run = path_of(small, "push(small)", "a run") if isinstance(small, str | Path) else None
+    made = load_condensed(run) if run is not None else cast(Small, small)
+    home = path_of(folder, "push(folder)", "the folder of a zoo")
+    record: Record = dict(getattr(made, "condensed", None) or {})
+    about = record.get("data")
+    data = str(about.get("name", "")) if isinstance(about, Mapping) else ""
+    licence, source = origin_of(data, licence, source)
+    method, count = str(record.get("method", "hand")), _count(made)
+    name = f"{data or 'set'}-{count}-{method}".lower() if name is None else name
+    check_name(name, "push")
+    given = {str(k): dict(v) for k, v in scores.items()} if scores is not None else {}
+    check_scores(given, "push: scores")
+    if given and not protocol:
+        raise ValueError("push: scores need protocol=: what they are, of which trainings")
+    with tempfile.TemporaryDirectory() as draft:
+        path = save(made, Path(draft) / f"{name}.safetensors", compact=compact)
+        blob, stored = path.read_bytes(), _tensors(path)
+        opened = load_condensed(path)
+    if scores is None and run is not None:
+        given, protocol = _measured(run, opened.condensed)
+    contents = contents_of(opened)
+    edges = stored["edge_index"].shape[1] if "edge_index" in stored else 0
+    features = stored.get("x", stored.get("x_value"))
+    dtype = "float32" if features is None else str(features.dtype).removeprefix("torch.")
+    seed = record.get("seed")
+    entry = Entry(
+        name=name,
+        sha256=hash_of(blob),
+        bytes=len(blob),
+        data=data,
+        method=method,
+        seed=seed if isinstance(seed, int) else None,
+        nodes=count,
+        edges=edges,
+        dtype=dtype,
+        licence=licence,
+        source=source,
+        command=_command(record, data) if command is None else command,
+        scores=given,
+        protocol=protocol,
+        notes=[str(note) for note in notes],
+        made_with=str((record.get("versions") or {}).get("graphcondense", __version__)),
+    )
+    card = card_of(entry, contents, stored, opened.condensed, home == FOLDER)
+    return _kept(home, entry, blob, card, overwrite)
+
+
+def _folder(folder: str | Path | None) -> Path:
+    return FOLDER if folder is None else path_of(folder, "folder", "the folder of a zoo")
+
+
+def _named(home: Path, name: str) -> Entry:
+    known = read_entries(home)
+    if name not in known:
+        near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5) or list(known)
+        more = "; sets of other methods are in datasets/zoo of the repository: folder="
+        raise ValueError(
+            f"no set is called {str(name)[:60]!r} in {home}; there are {', '.join(near)[:200]}"
+            + more * (home == FOLDER)
+        )
+    return known[name]
+
+
+def _verified(home: Path, entry: Entry) -> bytes:
+    """The file of an entry, which must have its hash."""
+    path = home / f"{entry.name}.safetensors"
+    if not path.is_file():
+        raise ValueError(f"{home / INDEX} names {entry.name}, but {path} is not there")
+    blob = path.read_bytes()
+    if (found := hash_of(blob)) != entry.sha256:
+        raise ValueError(
+            f"{path} is refused: its SHA-256 is {found}, and {INDEX} says {entry.sha256}; the file "
+            "was changed or damaged: get it again"
+        )
+    return blob
+
+
+def _kept(home: Path, entry: Entry, blob: bytes, card: str, overwrite: bool) -> Path:
+    """Write file, card and index, unless something else is there under this name."""
+    path = home / f"{entry.name}.safetensors"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"cannot make the folder {home}: {error}") from error
+    with alone_in(home):
+        known = read_entries(home) if (home / INDEX).is_file() else {}
+        file_differs = path.is_file() and hash_of(path.read_bytes()) != entry.sha256
+        if (file_differs or known.get(entry.name, entry) != entry) and not overwrite:
+            raise ValueError(
+                f"{home} has another {entry.name}: name this one otherwise, or overwrite it"
+            )
+        files: dict[Path, str | bytes] = {path: blob, home / f"{entry.name}.md": card}
+        index = {home / INDEX: index_text({**known, entry.name: entry})}
+        try:
+            write_all({**files, **index})
+        except OSError as error:
+            raise ValueError(f"cannot write into the folder {home}: {error}") from error
+    return path
+
+
+def _count(small: Small) -> int:
+    contents = contents_of(small)
+    return contents.form.count(contents.tensors)
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    """As they are stored."""
+    with safetensors.safe_open(path, "pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def _command(record: Record, data: str) -> str:
+    """What makes a set again, as far as its record tells; nothing where it does not."""
+    budget = record.get("budget")
+    asked = budget.get("asked") if isinstance(budget, Mapping) else None
+    nodes = asked.get("nodes") if isinstance(asked, Mapping) else None
+    if not (data and nodes and "method" in record and isinstance(record.get("seed"), int)):
+        return ""
+    return (
+        f"graphcondense condense {record['method']} --data {data} --nodes {nodes} "
+        f"--seed {record['seed']}"
+    )
+
+
+def _measured(run: Path, record: Record) -> tuple[dict[str, dict[str, float]], str]:
+    """Scores and protocol of the ``evaluation.json`` in the folder of a run, if it has one."""
+    file = (run if run.is_dir() else run.parent) / "evaluation.json"
+    if not file.is_file():
+        return {}, ""
+    found: Record = {}
+    with contextlib.suppress(ValueError):
+        content = read_json_file(file)
+        found = content if isinstance(content, dict) else {}
+    try:
+        label = next(
+            key for key, row in found["ledgers"].items() if record.get("hash") in row["graphs"]
+        )
+        rows = [row for row in found["rows"] if row["label"] == label]
+        scores = {
+            row["model"]: {
+                "mean": round(100 * row["test_selected"], 2),
+                "std": round(100 * row["test_selected_std"], 2),
+            }
+            for row in rows
+        }
+        trainings, settings = rows[0]["trainings"], next(iter(found["settings"].values()))
+        protocol = (
+            f"{found['metric']} in % on {found['test_examples']:,} test examples at the best "
+            f"validation epoch; mean and standard deviation of {trainings} trainings of "
+            f"{settings['epochs']} epochs"
+        )
+    except (KeyError, TypeError, StopIteration, AttributeError, IndexError):
+        warnings.warn(
+            f"{file} is left out: it is not of the set that is stored; evaluate that, or give "
+            "scores=",
+            stacklevel=3,
+        )
+        return {}, ""
+    return scores, protocol

@@ -1,0 +1,123 @@
+"""Loss and measurements in the loggers of others, read back by their own readers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import graphcondense
+from graphcondense.core import State
+from graphcondense.core.loggers import MLflowLog, ScalarLog, TensorBoardLog, WandbLog
+from tests.cases import toy_graph
+from tests.core.test_engine import Points, Validate, run
+
+
+def logged(log: ScalarLog, steps: int = 5) -> None:
+    run(steps, callbacks=[Validate(lambda small: 0.5, every=4), log])
+
+
+def scalars(folder: Path) -> dict[str, list[int]]:
+    """Steps by name, as TensorBoard reads them."""
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    events = accumulator.EventAccumulator(str(folder)).Reload()
+    return {name: [e.step for e in events.Scalars(name)] for name in events.Tags()["scalars"]}
+
+
+def test_tensorboard(tmp_path: Path) -> None:
+    """Every second step, each with a measurement, and the last."""
+    pytest.importorskip("tensorboard")
+    logged(TensorBoardLog(tmp_path, every=2))
+    assert scalars(tmp_path) == {"loss": [2, 4, 5], "validation": [4, 5]}
+
+
+def test_a_resumed_run_cuts_off_what_came_after_its_checkpoint(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    log = TensorBoardLog(tmp_path, every=1)
+    logged(log)
+    log.open(3)
+    log.write({"loss": 7.0}, 4)
+    log.close(True)
+    assert scalars(tmp_path)["loss"] == [1, 2, 3, 4]
+
+
+def test_a_run_with_its_option_writes_into_its_folder(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    options: dict[str, Any] = {"epochs": 1, "outer": 2, "inner": 1, "validations": 1}
+    graphcondense.condense(
+        toy_graph(), "gcond", nodes=6, out=tmp_path, tensorboard=True, progress=False, **options
+    )
+    assert {"loss", "validation"} == scalars(tmp_path / "tensorboard").keys()
+
+
+def test_mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run, its parameters, the history of its metrics; an interrupted one goes on."""
+    pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")  # a database needs all of MLflow
+    uri = (tmp_path / "runs").as_uri()
+    log = MLflowLog("toy", tracking_uri=uri, params={"nodes": 6}, every=2)
+    logged(log)
+    assert log.run_id is not None
+    found = log.client.get_run(log.run_id)
+    assert found.info.status == "FINISHED"
+    assert found.data.params == {"nodes": "6"}
+    history = log.client.get_metric_history(log.run_id, "loss")
+    assert [metric.step for metric in history] == [2, 4, 5]
+    assert found.data.metrics["validation"] == 0.5
+    again = MLflowLog("toy", tracking_uri=uri, run_id=log.run_id)
+    again.open(5)
+    assert log.client.get_run(log.run_id).info.status == "RUNNING"
+    again.write({"loss": 1.0}, 6)
+    again.close(False)
+    assert log.client.get_run(log.run_id).info.status == "KILLED"
+    assert len(log.client.get_metric_history(log.run_id, "loss")) == 4
+
+
+def test_wandb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Offline: the file that ``wandb sync`` sends has loss and score."""
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    log = WandbLog("toy", every=2, mode="offline", dir=str(tmp_path))
+    logged(log)
+    (file,) = tmp_path.glob(f"wandb/offline-run-*/run-{log.run_id}.wandb")
+    content = file.read_bytes()
+    assert b"loss" in content
+    assert b"validation" in content
+
+
+@pytest.mark.parametrize(
+    ("module", "make", "extra"),
+    [
+        ("tensorboard", lambda: TensorBoardLog("x"), "log"),
+        ("mlflow", MLflowLog, "mlflow"),
+        ("wandb", WandbLog, "wandb"),
+    ],
+)
+def test_a_missing_logger_says_its_extra(
+    module: str, make: Any, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, module, None)
+    with pytest.raises(ValueError, match=rf"{module}, which is not.*graphcondense\[{extra}\]"):
+        make()
+
+
+@pytest.mark.parametrize("every", [0, -1, 1.5, True, "2"])
+def test_every_is_a_count(every: Any) -> None:
+    with pytest.raises(ValueError, match=r"every=.* must be a count of steps"):
+        ScalarLog(every)
+
+
+def test_an_interrupt_is_told() -> None:
+    ended: list[bool] = []
+
+    class Seen(ScalarLog):
+        def close(self, finished: bool) -> None:
+            ended.append(finished)
+
+    state = State(Points(), None, torch.Generator(), {})  # type: ignore[arg-type]
+    log = Seen()
+    log.interrupted(state)
+    log.end(state)
+    assert ended == [False, True]

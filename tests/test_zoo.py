@@ -1,0 +1,328 @@
+"""The zoo: every set that comes with the package or lies in the repository, and zoos of users."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch_geometric.nn import GCN
+
+import graphcondense
+from graphcondense import cli, zoo
+from graphcondense.data import graph_hash
+from graphcondense.evaluate import evaluate
+from graphcondense.nn.batched import MODELS
+from graphcondense.zoo.entry import hash_of, in_order
+from tests.cases import script, toy_graph
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+FOLDERS = {"package": zoo.FOLDER, "repository": REPOSITORY / "datasets" / "zoo"}
+SETS = [(folder, name) for folder in FOLDERS for name in zoo.entries(FOLDERS[folder])]
+ORIGIN: dict[str, Any] = {"licence": "CC BY 4.0", "source": "a toy"}
+MOST = 8_000_000
+
+
+@pytest.fixture(scope="module")
+def small() -> Any:
+    return graphcondense.condense(toy_graph(), "gecc", nodes=6, progress=False)
+
+
+@pytest.mark.parametrize(("folder", "name"), SETS)
+def test_every_set_is_what_its_index_and_card_say(folder: str, name: str) -> None:
+    home = FOLDERS[folder]
+    entry = zoo.entries(home)[name]
+    file = home / f"{name}.safetensors"
+    assert hash_of(file.read_bytes()) == entry.sha256
+    assert file.stat().st_size == entry.bytes
+    made = zoo.load(name, folder=home)
+    assert graph_hash(made) == made.condensed["hash"]
+    assert (made.num_nodes, made.num_edges) == (entry.nodes, entry.edges)
+    assert made.condensed["method"] == entry.method
+    assert made.condensed["data"]["name"] == entry.data
+    assert entry.licence
+    assert entry.source
+    assert set(entry.scores) <= set(MODELS)
+    assert "GCN" in entry.scores
+    card = (home / f"{name}.md").read_text()
+    for text in (entry.sha256, entry.command, f"| GCN | {entry.scores['GCN']['mean']} ±"):
+        assert text in card
+
+
+def test_the_folders_hold_nothing_else_and_are_small() -> None:
+    total = 0
+    for home in FOLDERS.values():
+        known = {f"{name}{end}" for name in zoo.entries(home) for end in (".safetensors", ".md")}
+        assert {path.name for path in home.iterdir()} == {*known, "zoo.json"}
+        total += sum(path.stat().st_size for path in home.iterdir())
+    assert total < MOST
+    built_in = sum(path.stat().st_size for path in zoo.FOLDER.iterdir())
+    assert built_in < 4_500_000, "every wheel has these"
+
+
+def test_the_default_condenser_has_three_sizes_of_each_data_set() -> None:
+    rows = zoo.entries().values()
+    assert {row.method for row in rows} == {"quotient"}
+    for data in ("cora", "citeseer", "computers", "debian", "digits"):
+        assert len([row for row in rows if row.data == data]) == 3
+
+
+def test_the_maker_and_the_index_agree() -> None:
+    maker = script(REPOSITORY / "datasets" / "make_zoo.py")
+    names = {maker.name_of(*cell): maker.home_of(cell[2]) for cell in maker.cells()}
+    assert names == {name: FOLDERS[folder] for folder, name in SETS}
+
+
+SNIPPET = re.compile(r"```python\n(.*?)```", re.DOTALL)
+ALONE = """
+import sys
+
+class Refused:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "graphcondense":
+            raise ImportError("this environment has PyG alone")
+
+sys.meta_path.insert(0, Refused())
+"""
+
+
+def snippet_of(home: Path, name: str) -> str:
+    """The first one of a card: with PyG alone."""
+    found = SNIPPET.search((home / f"{name}.md").read_text())
+    assert found is not None
+    return found[1]
+
+
+def users_sets(folder: Path) -> list[str]:
+    """A zoo with sets dense and by row, whole and at half the width, of which not all nodes train;
+    its names."""
+    names = []
+    for fill, compact in [(1.0, False), (1.0, True), (0.05, False), (0.05, True)]:
+        data = toy_graph()
+        data.x = torch.where(torch.rand(data.x.shape) < fill, data.x, 0.0)
+        made = graphcondense.condense(data, "random", nodes=9, progress=False)
+        made.train_mask = torch.arange(9) < 8
+        names.append(f"toy-{'half' if compact else 'whole'}-{'dense' if fill == 1 else 'rows'}")
+        zoo.push(made, folder, name=names[-1], compact=compact, **ORIGIN)
+        assert ("sparse_csr_tensor" in snippet_of(folder, names[-1])) == (fill < 1)
+    return names
+
+
+def test_cards_open_their_sets_without_this_package(tmp_path: Path) -> None:
+    """All in one process in which graphcondense cannot be imported; equal tensors come out."""
+    sets = [(FOLDERS[folder], name) for folder, name in SETS]
+    sets += [(tmp_path, name) for name in users_sets(tmp_path)]
+    parts = [ALONE, "import os, json, torch", "out = {}"]
+    for folder, name in sets:
+        code = snippet_of(folder, name)
+        assert len(code.strip().splitlines()) <= 10
+        parts += [f"os.chdir({str(folder)!r})", code, "data.validate()"]
+        parts += [f"out[{name!r}] = data.to_dict()"]
+    parts += [
+        "assert 'graphcondense' not in sys.modules",
+        f"torch.save(out, {str(tmp_path / 'o')!r})",
+    ]
+    command = [sys.executable, "-W", "ignore", "-c", "\n".join(parts)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    out = torch.load(tmp_path / "o")
+    for folder, name in sets:
+        found, told = out[name], zoo.load(name, folder=folder)
+        for key, tensor in found.items():
+            assert tensor.dtype == told[key].dtype
+            assert torch.equal(tensor, told[key]), (name, key)
+        assert {"x", "edge_index", "y"} <= found.keys()
+
+
+def test_two_lines_in_a_program_of_pyg() -> None:
+    """A plain GCN of PyG, trained on 50 nodes, classifies the real images."""
+    data: Any = zoo.load("digits-50")
+    real: Any = graphcondense.data.load("digits")
+    torch.manual_seed(0)
+    model = GCN(64, 64, 2, 10)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for _ in range(200):
+        optimizer.zero_grad()
+        out = model(data.x, data.edge_index, edge_weight=data.edge_weight)
+        F.cross_entropy(out, data.y).backward()
+        optimizer.step()
+    model.eval()
+    right = model(real.x, real.edge_index).argmax(1) == real.y
+    assert right[real.test_mask].float().mean() > 0.8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("folder", "name"), SETS)
+def test_scores_are_within_noise(folder: str, name: str, data_root: Path) -> None:
+    """A GCN of other seeds: within four standard errors of the means, and two points."""
+    entry = zoo.entries(FOLDERS[folder])[name]
+    where = next((p for p in (data_root / "pyg", data_root / "graphs", data_root)), data_root)
+    row = graphcondense.data.datasets(entry.data, data_root)[0]
+    if not row["local"]:
+        pytest.skip(f"no {entry.data} in {where}")
+    real = graphcondense.data.load(entry.data, root=data_root)
+    made = zoo.load(name, folder=FOLDERS[folder])
+    every = int(re.search(r"validated every (\d+)", entry.protocol)[1])  # type: ignore[index]
+    report = evaluate(
+        made,
+        real,
+        models=["GCN"],
+        seeds=[10, 11, 12],
+        baselines=None,
+        plain_epochs=0,
+        val_every=every,
+        progress=False,
+    )
+    found, told = report.rows[0], entry.scores["GCN"]
+    spread = (told["std"] ** 2 + (100 * found.test_selected_std) ** 2) ** 0.5 / 3**0.5
+    assert abs(100 * found.test_selected - told["mean"]) < 2 + 4 * spread
+
+
+# --- zoos of users -------------------------------------------------------------------------------
+
+
+def test_push_load_get(small: Any, tmp_path: Path) -> None:
+    path = zoo.push(small, tmp_path / "mine", name="toy-6", **ORIGIN)
+    assert path == tmp_path / "mine" / "toy-6.safetensors"
+    assert graph_hash(zoo.load("toy-6", folder=tmp_path / "mine")) == graph_hash(small)
+    entry = zoo.entries(tmp_path / "mine")["toy-6"]
+    assert (entry.dtype, entry.method, entry.scores) == ("float32", "gecc", {})
+    assert "No model was measured" in path.with_suffix(".md").read_text()
+    zoo.push(small, tmp_path / "mine", name="toy-6", **ORIGIN)  # the same again
+    copied = zoo.get("toy-6", tmp_path / "yours", folder=tmp_path / "mine")
+    assert copied.read_bytes() == path.read_bytes()
+    assert zoo.entries(tmp_path / "yours") == zoo.entries(tmp_path / "mine")
+
+
+def test_other_content_is_not_replaced_in_silence(small: Any, tmp_path: Path) -> None:
+    zoo.push(small, tmp_path, name="toy-6", **ORIGIN)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    other = small.clone()
+    other.x = other.x + 1
+    for change in ({}, {"licence": "another"}):
+        with pytest.raises(ValueError, match="has another toy-6"):
+            zoo.push(other if not change else small, tmp_path, name="toy-6", **{**ORIGIN, **change})
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    zoo.push(other, tmp_path, name="toy-6", overwrite=True, **ORIGIN)
+    assert graph_hash(zoo.load("toy-6", folder=tmp_path)) == graph_hash(other)
+    (tmp_path / "stray.safetensors").write_bytes(b"somebody's")
+    with pytest.raises(ValueError, match="has another stray"):
+        zoo.push(small, tmp_path, name="stray", **ORIGIN)
+
+
+def test_a_changed_file_is_refused(small: Any, tmp_path: Path) -> None:
+    path = zoo.push(small, tmp_path, name="toy-6", **ORIGIN)
+    blob = bytearray(path.read_bytes())
+    blob[-1] ^= 1
+    path.write_bytes(blob)
+    for work in (
+        lambda: zoo.load("toy-6", folder=tmp_path),
+        lambda: zoo.get("toy-6", "x", folder=tmp_path),
+    ):
+        with pytest.raises(ValueError, match="is refused: its SHA-256 is"):
+            work()
+    path.unlink()
+    with pytest.raises(ValueError, match=r"names toy-6, but .* is not there"):
+        zoo.load("toy-6", folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"source": "a"}, "the licence of the data of 'data' is not known: give licence="),
+        ({"licence": "MIT"}, "the source of the data of 'data' is not known"),
+        ({**ORIGIN, "name": "../up"}, r"'../up' is no name of a set"),
+        ({**ORIGIN, "name": "Cora"}, "'Cora' is no name of a set"),
+        ({**ORIGIN, "scores": {"GCN": {"mean": 1.0}}}, "score of GCN must be"),
+        ({**ORIGIN, "scores": {"GCN": {"mean": 1.0, "std": 0.1}}}, "scores need protocol="),
+    ],
+)
+def test_what_push_refuses(
+    small: Any, options: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        zoo.push(small, tmp_path / "mine", **options)
+    assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 2}, "has format 2, this graphcondense reads 1"),
+        ({"entries": []}, "must have format and entries"),
+        ({"entries": {"a": {}}}, "entry 'a' has other fields than an entry has"),
+        ({"entries": {"../a": {}}}, "'../a' is no name"),
+        ({"sha256": "abc"}, "sha256 cannot be 'abc'"),
+        ({"bytes": "9"}, "bytes cannot be '9'"),
+        ({"nodes": True}, "nodes cannot be 'True'"),
+        ({"scores": {"GCN": 3}}, "score of GCN must be"),
+        ({"notes": [3]}, "notes must be texts"),
+    ],
+)
+def test_damaged_indices_are_told(
+    small: Any, change: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    zoo.push(small, tmp_path, name="toy-6", **ORIGIN)
+    content = json.loads((tmp_path / "zoo.json").read_text())
+    target = content if change.keys() & {"format", "entries"} else content["entries"]["toy-6"]
+    target.update(change)
+    (tmp_path / "zoo.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=message):
+        zoo.entries(tmp_path)
+
+
+def test_no_zoo_and_no_such_set(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"is no zoo: it has no zoo.json"):
+        zoo.entries(tmp_path)
+    with pytest.raises(ValueError, match=r"no set is called 'cora-7' .*cora-70.*datasets/zoo"):
+        zoo.load("cora-7")
+
+
+def test_a_run_brings_its_scores(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    """Those that evaluate wrote beside it, unless the set that is stored is another."""
+    data = toy_graph()
+    run = tmp_path / "run"
+    made = graphcondense.condense(data, "gecc", nodes=6, out=run, progress=False)
+    report = evaluate(made, data, models=["SGC"], seeds=2, baselines=["random"], epochs=5)
+    report.to_json(run / "evaluation.json")
+    zoo.push(run, tmp_path, name="a", **ORIGIN)
+    entry = zoo.entries(tmp_path)["a"]
+    row = next(row for row in report.rows if row.label == "condensed")
+    assert entry.scores["SGC"]["mean"] == round(100 * row.test_selected, 2)
+    assert "2 trainings of 5 epochs" in entry.protocol
+    with pytest.warns(UserWarning, match="it is not of the set that is stored"):
+        zoo.push(run, tmp_path, name="b", compact=True, **ORIGIN)
+    assert zoo.entries(tmp_path)["b"].scores == {}
+
+
+def test_names_are_sorted_as_people_do() -> None:
+    names = ["cora-140", "cora-70-gecc", "cora-70", "citeseer-120"]
+    assert sorted(names, key=in_order) == ["citeseer-120", "cora-70", "cora-70-gecc", "cora-140"]
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def said(*words: str) -> str:
+        assert cli.main(["zoo", *words]) == 0
+        return capsys.readouterr().out
+
+    assert re.search(r"digits-20 +digits +quotient +20", said("list"))
+    assert list(json.loads(said("list", "--json"))) == list(zoo.entries())
+    assert "digits-20.safetensors" in said("get", "digits-20", str(tmp_path / "got"))
+    options = ["--to", str(tmp_path / "own"), "--licence", "CC BY 4.0", "--source", "a toy"]
+    said("push", str(tmp_path / "got" / "digits-20.safetensors"), *options, "--name", "mine")
+    assert "mine" in said("list", "--folder", str(tmp_path / "own"))
+    for words, message in (
+        ((), "zoo list, zoo get NAME FOLDER or zoo push RUN"),
+        (("get", "digits-20"), "takes NAME FOLDER, got 1 words"),
+        (("push", "x"), "give --to FOLDER"),
+        (("lst",), "zoo 'lst' is nothing to do"),
+        (("list", "--licence", "x"), "unknown flag --licence"),
+    ):
+        assert cli.main(["zoo", *words]) == 2
+        assert message in capsys.readouterr().err
