@@ -40,7 +40,7 @@ COSTS = ("selection", "closed form", "one loop", "two loops", "experts")
 """Of a method, cheapest first."""
 
 
-class TooLong(RuntimeError):
+class TooLongError(RuntimeError):
     """A cell took more processor seconds than it may."""
 
 
@@ -146,10 +146,10 @@ class Rows:
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Raise :class:`TooLong` inside after so many processor seconds."""
+    """Raise :class:`TooLongError` inside after so many processor seconds."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise TooLong(f"more than {seconds:g} processor seconds")
+        raise TooLongError(f"more than {seconds:g} processor seconds")
 
     before = signal.signal(signal.SIGPROF, stop)
     signal.setitimer(signal.ITIMER_PROF, seconds)
