@@ -299,14 +299,17 @@ def _observed(row: Trained) -> tuple[np.ndarray[Any, np.dtype[np.float64]], str]
     return single, ""
 
 
+def _keys(row: Trained) -> tuple[object, ...] | None:
+    """By what observations are paired: their splits, or else their seeds."""
+    return row.seeds if row.splits is None else tuple(dict.fromkeys(row.splits))
+
+
 def _pair(first: Trained, second: Trained, margin: float, alpha: float, pairs: int) -> Verdict:
     """The two tests of one pair, not corrected yet."""
     (a, why), (b, other) = _observed(first), _observed(second)
     difference = float(a.mean() - b.mean())
-    keys = [None if r.splits is None else tuple(dict.fromkeys(r.splits)) for r in (first, second)]
-    if keys == [None, None]:
-        keys = [first.seeds, second.seeds]
-    paired = len(a) == len(b) and keys[0] == keys[1] and keys[0] is not None
+    own, theirs = _keys(first), _keys(second)
+    paired = len(a) == len(b) and own == theirs and own is not None
     blank = Verdict(
         first=first.label,
         second=second.label,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from graphcondense.evaluate.report import Report, Row
 
@@ -67,18 +68,16 @@ def _joined(rows: Sequence[Row], splits: Sequence[str]) -> Row:
         raise ValueError(f"the scores of {old[0]!r} are not kept one by one: evaluate it again")
 
     def mean(name: str) -> float:
-        values = [getattr(row, name) for row in rows]
-        return sum(values) / len(values)
-
-    def whole(name: str) -> int:
-        return round(mean(name))
+        return sum(float(getattr(row, name)) for row in rows) / len(rows)
 
     clocks = ("seconds", "seconds_training", "processor_seconds", "val_selected", "epoch_selected")
     scores = tuple(scores for row in rows for scores in row.scores)
+    means: dict[str, Any] = {name: mean(name) for name in (*clocks, "test_selected", "test_last")}
+    sizes: dict[str, Any] = {name: round(mean(name)) for name in ("nodes", "edges", "bytes")}
     joined = replace(
         rows[0],
-        **{name: mean(name) for name in (*clocks, "test_selected", "test_last")},
-        **{name: whole(name) for name in ("nodes", "edges", "bytes")},
+        **means,
+        **sizes,
         graphs=sum(row.graphs for row in rows),
         test_last_std=_pooled([(row.test_last, row.test_last_std) for row in rows]),
         test_selected_std=_pooled([(row.test_selected, row.test_selected_std) for row in rows]),
