@@ -17,6 +17,7 @@ import pytest
 import graphcondense
 from graphcondense import cli, uses
 from graphcondense.cli import bench, continual, demo, evaluate, flags, help, index, listing
+from graphcondense.cli import compare as compare_cli
 from graphcondense.cli import condense as condense_cli
 from graphcondense.cli import export as export_cli
 from graphcondense.cli import robustness as robustness_cli
@@ -43,6 +44,7 @@ OWN = (
     flags.Where,
     runs_cli.Output,
     condense_cli.Start,
+    compare_cli.Ranking,
     continual.Memory,
     robustness_cli.Poisoned,
     demo.Demo,
@@ -59,6 +61,7 @@ BEHIND = {
     "continual": (uses.learn_continually, Training, condense),
     "robustness": (uses.measure_robustness, Training, condense, Run),
     "compare": (compare,),
+    "advise": (graphcondense.advise,),
     "report": (write_report,),
     "export": (graphcondense.export,),
     "demo": (Run,),

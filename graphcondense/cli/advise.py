@@ -1,0 +1,32 @@
+"""graphcondense advise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graphcondense.cli.flags import Flags, Where, make_parser, parse, summary_of, where_of
+from graphcondense.cli.runs import Output, need_one_graph, write_result
+
+if TYPE_CHECKING:
+    from graphcondense.ops.types import Record
+
+
+def command_advise(argv: list[str]) -> object:
+    """Say whether condensing a graph saves time or memory here, and how; nothing is condensed."""
+    from graphcondense.uses.advice import advise
+
+    parser = make_parser("advise", summary_of(command_advise))
+    sizes = Flags("sizes, in place of data", advise, only=SIZES)
+    plan = Flags("plan", advise, skip=("data", *SIZES))
+    parser.add(Flags("data", Where), sizes, plan, Flags("output", Output, only=("plot",)))
+    args = parse(parser, argv)
+    options: Record = {**sizes.values(args), **plan.values(args)}
+    data: object = None
+    if args.data is not None:
+        where = where_of(args)
+        need_one_graph(where, "advise")
+        data = where.load("node")
+    return write_result(advise(data, **options), args, None, "advice")
+
+
+SIZES = ("nodes", "edges", "features", "classes", "filled", "labelled")
