@@ -146,15 +146,26 @@ class Rows:
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Raise :class:`TooLongError` inside after so many processor seconds."""
+    """Raise :class:`TooLongError` inside after so many processor seconds.
+
+    Libraries may turn an exception that comes in the middle of their own work into another one, or
+    drop it: so it comes again, and whatever ends the block after the first is taken for it.
+    """
+    words, came = f"more than {seconds:g} processor seconds", False
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise TooLongError(f"more than {seconds:g} processor seconds")
+        nonlocal came
+        came = True
+        raise TooLongError(words)
 
     before = signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_PROF, seconds, 1.0)
     try:
         yield
+    except Exception as error:
+        if came and not isinstance(error, TooLongError):
+            raise TooLongError(words) from error
+        raise
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)

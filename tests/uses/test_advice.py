@@ -68,7 +68,7 @@ def test_sizes_of_a_graph() -> None:
 
 
 def test_many_trainings_pay_and_one_does_not() -> None:
-    many, one = advise(**SIZES, trainings=500), advise(**SIZES)
+    many = advise(**SIZES, trainings=500)
     assert many.choice == "quotient"
     assert "cheaper from training" in many.said()
     whole, small = many.rows[0], many.rows[1]
@@ -79,10 +79,17 @@ def test_many_trainings_pay_and_one_does_not() -> None:
     assert before.rows[1].total >= before.rows[0].total or small.pays_from == 1
     after = advise(**SIZES, trainings=small.pays_from)
     assert after.rows[1].total < after.rows[0].total
-    tiny = advise(nodes=300, edges=600, features=20, classes=3)
+    tiny = advise(nodes=300, edges=600, features=20, classes=3, epochs=10)
     assert tiny.choice == "everything"
     assert "do not condense" in tiny.said()
-    assert one.trainings == 1
+
+
+def test_validation_on_the_real_graph_costs_both_ways_the_same() -> None:
+    """Half of an epoch on everything, each."""
+    none, every = advise(**SIZES, epochs=100, validations=0), advise(**SIZES, epochs=100)
+    assert every.validations == 100
+    more = [b.training - a.training for a, b in zip(none.rows, every.rows, strict=True)]
+    assert more == pytest.approx([none.rows[0].training / 2] * 3)
 
 
 def test_what_does_not_fit_is_not_advised() -> None:
@@ -114,6 +121,7 @@ def test_too_few_labels_leave_gecc_out() -> None:
         ({"condensed": 3}, "condensed=3 must be at least classes=10"),
         ({"trainings": 0}, "trainings=0 must be"),
         ({"epochs": True}, "epochs=True must be"),
+        ({"validations": -1}, "validations=-1 must be"),
         ({"memory": "much"}, "'much' is no size"),
         ({"data": toy_graph()}, "nodes=100000 beside data"),
     ],
