@@ -22,7 +22,7 @@ USUAL = (256, 300)
 AGAINST = ("random", "quotient")
 """What every method is compared with."""
 LEAST = 3
-"""Methods that a picture of ranks needs."""
+"""Methods that a picture of ranks needs, and splits that a verdict needs."""
 
 
 def write(rows: Sequence[Found], out: Path) -> None:
@@ -146,9 +146,13 @@ def section_of_verdicts(rows: Sequence[Found]) -> list[str]:
     lines = []
     for name in names_of(rows):
         own = [row for row in rows if row["data"] == name]
-        splits = sorted({row["split"] for row in own})
+        of_split = {
+            s: {r["set"] for r in own if r["split"] == s} for s in {r["split"] for r in own}
+        }
+        # A split that was just begun would leave few methods that all splits have.
+        splits = sorted(s for s, k in of_split.items() if "random" in k and len(k) > LEAST)
         reports = [_report(name, s, [r for r in own if r["split"] == s]) for s in splits]
-        if len(splits) < 2:
+        if len(splits) < LEAST:
             continue
         kept = over_splits(reports)
         floors = [label for label in AGAINST if label in kept.labels]
