@@ -106,7 +106,7 @@ def section_of_scores(rows: Sequence[Found]) -> list[str]:
             line.append(_score(by[name].get(label), rows, name, label))
         body.append([*line, f"{100 * place(label)[1]:.1f}"])
     head = ["method", *(SETS[name].called for name in names), "behind the best, mean"]
-    return ["## Accuracy", "", Table(head, body).markdown(), ""]
+    return ["### Accuracy", "", Table(head, body).markdown(), ""]
 
 
 def _score(found: Sequence[float] | None, rows: Iterable[Found], name: str, label: str) -> str:
@@ -132,7 +132,7 @@ def section_of_ranks(rows: Sequence[Found], out: Path) -> list[str]:
     found = rank(scores, [SETS[n].called for n in names], title="GCN, default settings")
     found.plot(out / "defaults.png")
     return [
-        "## Ranks over data sets",
+        "### Ranks over data sets",
         "",
         *(line for note in found.notes() for line in (note, "")),
         "![Mean ranks of all methods; thick lines join what is not told apart]"
@@ -169,7 +169,7 @@ def section_of_verdicts(rows: Sequence[Found]) -> list[str]:
             }
             for floor in floors
         }
-        lines += [f"### {SETS[name].called}, {len(splits)} splits", ""]
+        lines += [f"#### {SETS[name].called}, {len(splits)} splits", ""]
         for floor, count in counts.items():
             lines += [f"Against {floor}: {', '.join(f'{n} {w}' for w, n in count.items())}.", ""]
         body = [
@@ -184,7 +184,7 @@ def section_of_verdicts(rows: Sequence[Found]) -> list[str]:
             "equivalence one point. In brackets the difference, then the smallest that so many "
             "splits with this spread show in four of five cases, in points."
         )
-        lines = ["## Verdicts", "", meaning, "", *lines]
+        lines = ["### Verdicts", "", meaning, "", *lines]
     return lines
 
 
@@ -250,7 +250,7 @@ def section_of_costs(rows: Sequence[Found]) -> list[str]:
         body.append(line)
     head = ["method", *(SETS[name].called for name in names)]
     words = "Processor seconds to condense, on a busy machine; edges; KiB as stored."
-    return ["## Costs", "", words, "", Table(head, body).markdown(), ""]
+    return ["### Costs", "", words, "", Table(head, body).markdown(), ""]
 
 
 def section_of_failures(rows: Sequence[Found]) -> list[str]:
@@ -262,7 +262,7 @@ def section_of_failures(rows: Sequence[Found]) -> list[str]:
         [row["set"], SETS[row["data"]].called, str(row["split"]), row["error"]] for row in failed
     ]
     return [
-        "## Without a result",
+        "### Without a result",
         "",
         Table(["method", "data", "split", "why"], body).markdown(),
         "",
@@ -286,11 +286,11 @@ def section_of_settings(rows: Sequence[Found]) -> list[str]:
             body.append([label, *map(percent, values), f"{100 * (max(values) - min(values)):.1f}"])
         body.sort(key=lambda line: -float(line[-1]))
         head = ["method", *(f"{h} x {e}" for h, e in settings), "range"]
-        lines += [f"### {SETS[name].called}", "", Table(head, body).markdown(), ""]
+        lines += [f"#### {SETS[name].called}", "", Table(head, body).markdown(), ""]
     if lines:
         words = (
             "`python benchmarks/defaults.py --root DATA --wide`: hidden units x epochs of the GCN, "
             "split 0, the same condensed graphs; the largest range first."
         )
-        lines = ["## Other widths and epochs", "", words, "", *lines]
+        lines = ["### Other widths and epochs", "", words, "", *lines]
     return lines

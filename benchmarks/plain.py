@@ -288,7 +288,7 @@ def write_page(rows: Sequence[Mapping[str, Any]], out: Path) -> None:
             continue
         tests = {row["test_nodes"] for row in own}
         lines += [
-            f"## {NAMES.get(data, data)}, {nodes} nodes",
+            f"### {NAMES.get(data, data)}, {nodes} nodes",
             "",
             f"On {', '.join(f'{t:,}' for t in sorted(tests))} test nodes.",
             "",

@@ -148,6 +148,20 @@ def test_coresets_are_those_of_condense(bench: Scripts) -> None:
         assert torch.equal(small.x, x), method
 
 
+def test_soft_labels_are_of_all_nodes(bench: Scripts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its teacher's labels a coreset may take nodes that have none of their own."""
+    monkeypatch.setitem(bench.plain.BUDGETS, "toy", 6)
+    task = as_task(toy_graph())
+    hard, _ = bench.plain.the_set(task, "toy", "herding-rows", 0)
+    soft, seconds = bench.plain.the_set(task, "toy", "herding-rows+soft", 0)
+    assert hard.num_nodes == soft.num_nodes == 6
+    assert hard.y.dim() == 1
+    assert soft.y.shape == (6, task.num_classes)
+    assert torch.allclose(soft.y.sum(1), torch.ones(6), atol=1e-5)
+    assert not soft.num_edges
+    assert seconds > 0
+
+
 def test_classifiers_choose_on_validation_in_time(bench: Scripts) -> None:
     task = as_task(toy_graph())
     for name in bench.plain.CLASSIFIERS:
