@@ -31,6 +31,8 @@ SEARCHED = {"nas-cora.json": "gcond", "nas-quotient.json": "quotient"}
 """Which method the condensed graphs are of, in searches that do not say so; the pages that show
 them do."""
 FLOORS = (RANDOM, WHOLE)
+OTHERS = ("scale.json", "advise.json", "defaults.json", "controls.json")
+"""Files that are no tables of methods with their presets."""
 Found = Mapping[str, Any]
 
 
@@ -114,7 +116,9 @@ def line_of(
 
 
 def _of_json(docs: Path) -> Iterator[Lines]:
-    for path in sorted({*(docs / "results").glob("*.json")} - {docs / "results" / "scale.json"}):
+    for path in sorted((docs / "results").glob("*.json")):
+        if path.name in OTHERS:
+            continue
         content = json.loads(path.read_text(encoding="utf-8"))
         rows = content if isinstance(content, list) else content.get("rows", [])
         kind = content.get("kind") if isinstance(content, dict) else None

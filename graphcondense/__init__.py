@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from graphcondense.run import condense, update
     from graphcondense.saved.condensed import CondensedDataset, load, save
     from graphcondense.transforms import Condense
+    from graphcondense.uses.advice import advise
 
 
 # Nothing is imported until it is asked for: PyG alone takes seconds.
@@ -35,6 +36,7 @@ _HOME = {
     "condense": "graphcondense.run",
     "export": "graphcondense.data.hub",
     "Condense": "graphcondense.transforms",
+    "advise": "graphcondense.uses.advice",
     "update": "graphcondense.run",
 }
 _MODULES = (
@@ -44,6 +46,7 @@ __all__ = [
     "Condense",
     "CondensedDataset",
     "Method",
+    "advise",
     "condense",
     "core",
     "data",

@@ -27,6 +27,7 @@ from graphcondense.cli import (
     index,
     listing,
 )
+from graphcondense.cli import compare as compare_cli
 from graphcondense.cli import condense as condense_cli
 from graphcondense.cli import export as export_cli
 from graphcondense.cli import robustness as robustness_cli
@@ -54,6 +55,7 @@ OWN = (
     flags.Where,
     runs_cli.Output,
     condense_cli.Start,
+    compare_cli.Ranking,
     continual.Memory,
     robustness_cli.Poisoned,
     demo.Demo,
@@ -72,6 +74,7 @@ BEHIND = {
     "continual": (uses.learn_continually, Training, condense),
     "robustness": (uses.measure_robustness, Training, condense, Run),
     "compare": (compare,),
+    "advise": (graphcondense.advise,),
     "report": (write_report,),
     "export": (graphcondense.export,),
     "import": (import_condensed,),

@@ -25,6 +25,7 @@ from urllib.parse import quote
 
 from jsonargparse import Namespace
 
+from graphcondense.cli.bench_over import SPLIT, sections
 from graphcondense.cli.condense import budget_flags, forms_of
 from graphcondense.cli.flags import (
     Flags,
@@ -124,6 +125,8 @@ def command_bench(argv: list[str]) -> object:
         raise ValueError("give exactly one of --nodes, --ratio, --per-class, --bytes")
     where.load(kind)  # what is wrong with the data is said once, before any cell
     table = f"{where.stem}-{size(budget)}"
+    if where.data_seed:
+        table += f"{SPLIT}{where.data_seed}"
     cells = Path(args.out) / table
     check_same(cells, command_of(args))
     failed, interrupted = run_all(args, argv, cells, in_order(names, kind))
@@ -540,6 +543,8 @@ def write_page(out: Path, page: Path, last: str) -> str:
         draw_ranking(_report({**about, "data": name, "rows": rows}), picture)
         where = picture.relative_to(page.parent)
         lines += [f"![{escaped(name)}: test scores, best first]({quote(where.as_posix())})", ""]
+    found = {n: [_report(cell["report"]) for cell in own.values()] for n, own in tables.items()}
+    lines += sections(found, page)
     write_whole(page, "\n".join(lines))
     return "\n".join(_section(tables[last])) if tables.get(last) else "no cell is finished"
 

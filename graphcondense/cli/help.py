@@ -27,6 +27,7 @@ from typing import TypedDict
 INDEX = Path(__file__).with_name("index.json")
 COMMANDS = {
     "demo": "demo",
+    "advise": "advise",
     "condense": "condense",
     "evaluate": "evaluate",
     "compare": "compare",

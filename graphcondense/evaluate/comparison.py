@@ -2,7 +2,9 @@
 
 What counts as one observation is a *condensation*: the mean score of the models trained on one
 condensed set, since trainings on one set say nothing of the next seed's set. Of what has no seed
-(the whole data, a method that gives the same set every time) it is a training.
+(the whole data, a method that gives the same set every time) it is a training. Of reports on
+several splits of the data (:func:`~graphcondense.evaluate.over.over_splits`) it is a split: sets
+of one split share its labels.
 
 Two rows whose observations share their seeds are compared pair by pair (Student's paired t-test),
 others by Welch's. Both tests of all pairs are corrected together by Holm's procedure (Holm, Scand.
@@ -54,6 +56,8 @@ class Trained(Protocol):
     def scores(self) -> tuple[tuple[float, ...], ...]: ...
     @property
     def seeds(self) -> tuple[int, ...] | None: ...
+    @property
+    def splits(self) -> tuple[str, ...] | None: ...
 
 
 class Evaluated(Protocol):
@@ -276,6 +280,14 @@ def compare(
 
 def _observed(row: Trained) -> tuple[np.ndarray[Any, np.dtype[np.float64]], str]:
     """What counts as one observation each, and why nothing can be said where that is so."""
+    if row.splits is not None:
+        means = [np.mean(own, dtype=np.float64) for own in row.scores]
+        by = {
+            name: [m for m, n in zip(means, row.splits, strict=True) if n == name]
+            for name in row.splits
+        }
+        own = [np.mean(found) for found in by.values()]
+        return np.array(own), "" if len(own) > 1 else f"{row.label} is of one split"
     sets = np.array(row.scores, dtype=np.float64)
     if len(sets) > 1:
         return sets.mean(1), ""
@@ -287,11 +299,17 @@ def _observed(row: Trained) -> tuple[np.ndarray[Any, np.dtype[np.float64]], str]
     return single, ""
 
 
+def _keys(row: Trained) -> tuple[object, ...] | None:
+    """By what observations are paired: their splits, or else their seeds."""
+    return row.seeds if row.splits is None else tuple(dict.fromkeys(row.splits))
+
+
 def _pair(first: Trained, second: Trained, margin: float, alpha: float, pairs: int) -> Verdict:
     """The two tests of one pair, not corrected yet."""
     (a, why), (b, other) = _observed(first), _observed(second)
     difference = float(a.mean() - b.mean())
-    paired = len(a) == len(b) and first.seeds == second.seeds and first.seeds is not None
+    own, theirs = _keys(first), _keys(second)
+    paired = len(a) == len(b) and own == theirs and own is not None
     blank = Verdict(
         first=first.label,
         second=second.label,

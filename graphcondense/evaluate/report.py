@@ -34,6 +34,7 @@ from graphcondense.evaluate.result import (
     shown_spread,
     std_of,
 )
+from graphcondense.evaluate.spread import Spread, spread_of
 from graphcondense.evaluate.store import Store, identity_of
 from graphcondense.measured.works import kind_of_record, warnings_of
 from graphcondense.ops.fields import listed
@@ -47,8 +48,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["ALL", "BASELINES", "Report", "Row", "evaluate"]
-
-CLOCKS = ("seconds", "seconds_training", "processor_seconds")
 
 
 @dataclass(frozen=True)
@@ -82,6 +81,8 @@ class Row:
         scores: test scores at the chosen epoch, a row a set that differs from those before it, a
             column a training; empty in files of older versions.
         seeds: condensation seeds of these sets; ``None`` where a record has none.
+        splits: of which split of the data each of these sets is, where several reports are one (see
+            :func:`~graphcondense.evaluate.over.over_splits`); ``None`` of a single split.
     """
 
     label: str
@@ -111,6 +112,17 @@ class Row:
     preset: str | None = None
     scores: tuple[tuple[float, ...], ...] = ()
     seeds: tuple[int, ...] | None = None
+    splits: tuple[str, ...] | None = None
+
+    @property
+    def levels(self) -> Spread | None:
+        """The mean and its spread by level: splits, sets, trainings. ``None`` where scores are not
+        kept one by one, or not every split has as many sets."""
+        by: dict[str, list[Sequence[float]]] = {}
+        for name, own in zip(self.splits or [""] * len(self.scores), self.scores, strict=True):
+            by.setdefault(name, []).append(own)
+        sizes = {len(sets) for sets in by.values()}
+        return spread_of(list(by.values())) if len(sizes) == 1 else None
 
 
 @dataclass(frozen=True)
@@ -172,6 +184,9 @@ class Report(Scored):
         sets = [Column("graphs", lambda row: f"{row.set_graphs:,}")] if self.of_graphs else []
         spread = "± graphs" if self.units[0] == "nodes" and not sets else "± sets"
         last = [Column("last test", lambda row: self.scored(row, "last"))]
+        over = any(row.splits is not None for row in self.rows)
+        of_splits = [Column("± splits", lambda row: text(row.levels and row.levels.splits))]
+        of_mean = [Column("± mean", lambda row: text(row.levels and row.levels.error))]
         error = [Column("± test", lambda row: text(row.test_error))]
         preset = [Column("preset", lambda row: dash(row.preset))]
         number = "step" if sets else "epoch"
@@ -190,6 +205,7 @@ class Report(Scored):
             Column("best-val test" if self.has_steps else self.score.name, self.scored),
             *(last if self.has_steps else []),
             *others,
+            *(of_mean + of_splits if over else []),
             Column(spread, lambda row: text(self._spread(row.spread_graphs))),
             Column("± trainings", lambda row: text(self._spread(row.spread_trainings))),
             *(error if any(row.test_error is not None for row in self.rows) else []),
@@ -237,6 +253,12 @@ class Report(Scored):
         out = self.about_test
         if any(row.test_error is not None for row in self.rows):
             out.append("± test: standard error of a score on a test set of this size")
+        if any(row.splits is not None for row in self.rows):
+            out.append(
+                "± mean: standard error of the mean, a split being one observation; ± splits, "
+                f"± {'graphs' if self.units[0] == 'nodes' and not self.of_graphs else 'sets'}, "
+                "± trainings: standard deviation that each of them adds"
+            )
         out += [f"trained with: {_settings(self.settings)}"] if self.settings else []
         about = "edge weights" if self.has_steps else "models"
         out += [f"{about}: {'; '.join(weights)}"] if weights else []
@@ -385,8 +407,9 @@ def _row_of(saved: Record) -> Row:
     names = {f.name for f in fields(Row) if f.type == "float"}
     row: Record = {k: float("nan") if v is None and k in names else v for k, v in saved.items()}
     row["scores"] = tuple(tuple(map(_number, line)) for line in saved.get("scores", ()))
-    seeds = saved.get("seeds")
-    return Row(**{**row, "seeds": None if seeds is None else tuple(seeds)})
+    for name in ("seeds", "splits"):
+        row[name] = None if saved.get(name) is None else tuple(saved[name])
+    return Row(**row)
 
 
 def _number(value: object) -> float:
@@ -661,7 +684,9 @@ def _row(
         nodes=mean([size.nodes for size in sizes]),
         edges=mean([size.edges for size in sizes]),
         bytes=mean([size.bytes for size in sizes]),
-        **{name: a_training(name) for name in CLOCKS},
+        seconds=a_training("seconds"),
+        seconds_training=a_training("seconds_training"),
+        processor_seconds=a_training("processor_seconds"),
         set_graphs=mean(graphs_in) if graphs_in else None,
         others={name: mean_other(name) for name in results[0].others},
         preset=_preset(graphs),

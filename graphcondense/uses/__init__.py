@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from graphcondense.uses.advice import Advice, advise
     from graphcondense.uses.backdoor import Backdoor, measure_backdoor
     from graphcondense.uses.continual import Continual, learn_continually
     from graphcondense.uses.privacy import Privacy, membership_inference
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from graphcondense.uses.tuning import Ranges, TrainingSearch, search_training
 
 __all__ = [
+    "Advice",
     "ArchitectureSearch",
     "Backdoor",
     "Continual",
@@ -30,6 +32,7 @@ __all__ = [
     "Serving",
     "Space",
     "TrainingSearch",
+    "advise",
     "compare_properties",
     "known_graph",
     "learn_continually",
@@ -43,6 +46,7 @@ __all__ = [
 
 # Imported when they are asked for: some bring in much.
 _NAMES = {
+    "advice": ("Advice", "advise"),
     "backdoor": ("Backdoor", "measure_backdoor"),
     "continual": ("Continual", "learn_continually"),
     "privacy": ("Privacy", "membership_inference"),

@@ -1,0 +1,183 @@
+"""The pure parts of ``benchmarks/defaults.py`` and ``plain.py``: cells, choices and pages."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+
+import graphcondense
+from graphcondense.data.task import as_task
+from graphcondense.methods import all_methods
+from tests.cases import toy_graph
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+MODULES = ("controls", "sets", "defaults", "defaults_page", "plain")
+
+
+class Scripts(NamedTuple):
+    sets: ModuleType
+    defaults: ModuleType
+    page: ModuleType
+    plain: ModuleType
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Scripts]:
+    """The scripts as modules; they are no package."""
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        import defaults
+        import defaults_page
+        import plain
+        import sets
+
+        yield Scripts(sets, defaults, defaults_page, plain)
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+        for name in MODULES:
+            sys.modules.pop(name, None)
+
+
+def test_every_method_is_in_every_table(bench: Scripts) -> None:
+    """Cheap methods come first, the first split before the others, and no cell twice."""
+    args = bench.defaults.parsed([])
+    cells = list(bench.defaults.cells(args))
+    known = {name for name, kind in all_methods() if kind == "node"}
+    assert {cell.set for cell in cells} == known
+    assert len(cells) == len(set(cells)) == len(known) * len(bench.sets.SETS) * 5
+    assert cells[0].split == 0
+    first = [cell.set for cell in cells[: len(known) * len(bench.sets.SETS)]]
+    assert first.index("random") < first.index("gcond")
+    wide = bench.defaults.parsed(["--wide", "--methods", "random"])
+    settings = {(c.hidden, c.epochs) for c in bench.defaults.cells(wide)}
+    assert settings == set(bench.defaults.SETTINGS)
+
+
+def test_at_least_two_sets_were_kept_out(bench: Scripts) -> None:
+    out = [name for name, one in bench.sets.SETS.items() if one.kept_out]
+    assert len(out) >= 2
+    others = [p for p in BENCHMARKS.glob("*.py") if p.name not in ("sets.py", "images.py")]
+    for name in out:
+        assert not any(f'"{name}"' in p.read_text() for p in others), name
+
+
+def test_what_takes_too_long_is_stopped(bench: Scripts) -> None:
+    began = time.process_time()
+
+    def busy(swallow: type[BaseException]) -> None:
+        with bench.defaults.at_most(0.05):
+            try:
+                while time.process_time() - began < 5:
+                    pass
+            except swallow as error:
+                raise KeyError("a library's own") from error
+
+    for swallowed in (ZeroDivisionError, bench.defaults.TooLongError):
+        with pytest.raises(bench.defaults.TooLongError, match=r"more than 0.05 processor"):
+            busy(swallowed)
+    assert time.process_time() - began < 1
+    with bench.defaults.at_most(0.05):
+        pass
+    while time.process_time() - began < 0.5:  # the clock is off again
+        pass
+
+
+def cell(data: str, split: int, name: str, score: float, **more: Any) -> dict[str, Any]:
+    tests = [score, score + 0.01]
+    return {
+        **{"data": data, "split": split, "set": name, "hidden": 256, "epochs": 300},
+        **{"nodes": 9, "model": "GCN", "tests": tests, "lasts": tests, "test_nodes": 100},
+        **{"set_nodes": 9, "edges": 4, "bytes": 2048, "val_every": 5, "seconds": 1.0},
+        **more,
+    }
+
+
+def test_cells_are_kept(bench: Scripts, tmp_path: Path) -> None:
+    path = tmp_path / "defaults.json"
+    rows = bench.defaults.Rows(path)
+    one = bench.defaults.Cell("cora", 0, "random", 256, 300)
+    assert not rows.has(one)
+    rows.add(cell("cora", 0, "random", 0.5))
+    assert bench.defaults.Rows(path).has(one)
+    assert len(json.loads(path.read_text())["rows"]) == 1
+
+
+def test_the_page_of_defaults(bench: Scripts, tmp_path: Path) -> None:
+    scores = {"random": 0.5, "quotient": 0.8, "gecc": 0.7, "cgc": 0.6}
+    rows = [
+        cell(data, split, name, score + 0.01 * split + 0.001 * i * split)
+        for data in ("cora", "digits", "fashion")
+        for split in range(3)
+        for i, (name, score) in enumerate(scores.items())
+    ]
+    rows += [cell("cora", 0, k, v, hidden=64, epochs=150) for k, v in scores.items()]
+    rows.append({**cell("cora", 0, "gcond", 0.0), "error": "more than 60 processor seconds"})
+    bench.page.write(rows, tmp_path)
+    text = (tmp_path / "defaults.md").read_text()
+    assert "Fashion-MNIST graph (kept out)" in text
+    assert "| quotient | 81.6 ± " in text
+    assert "Against random: 3 better" in text
+    assert "| gecc | better (" in text
+    assert "| gcond | Cora | 0 | more than 60 processor seconds |" in text
+    assert "| method | 64 x 150 | 256 x 300 | range |" in text
+    assert (tmp_path / "defaults.png").stat().st_size > 5000
+
+
+def test_one_split_gives_no_verdict(bench: Scripts, tmp_path: Path) -> None:
+    bench.page.write([cell("cora", 0, k, 0.5) for k in ("random", "quotient")], tmp_path)
+    text = (tmp_path / "defaults.md").read_text()
+    assert "Verdicts" not in text
+    assert "better (" not in text
+
+
+def test_coresets_are_those_of_condense(bench: Scripts) -> None:
+    """The same nodes, so that their four forms differ in rows and labels alone."""
+    task = as_task(toy_graph())
+    for method in bench.plain.CORESETS:
+        nodes = bench.plain.chosen(task, method, 6, 3)
+        small = graphcondense.condense(task, method, nodes=6, seed=3, progress=False)
+        x = torch.as_tensor(task.x_array[nodes.numpy()])
+        assert torch.equal(small.x, x), method
+
+
+def test_soft_labels_are_of_all_nodes(bench: Scripts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its teacher's labels a coreset may take nodes that have none of their own."""
+    monkeypatch.setitem(bench.plain.BUDGETS, "toy", 6)
+    task = as_task(toy_graph())
+    hard, _ = bench.plain.the_set(task, "toy", "herding-rows", 0)
+    soft, seconds = bench.plain.the_set(task, "toy", "herding-rows+soft", 0)
+    assert hard.num_nodes == soft.num_nodes == 6
+    assert hard.y.dim() == 1
+    assert soft.y.shape == (6, task.num_classes)
+    assert torch.allclose(soft.y.sum(1), torch.ones(6), atol=1e-5)
+    assert not soft.num_edges
+    assert seconds > 0
+
+
+def test_classifiers_choose_on_validation_in_time(bench: Scripts) -> None:
+    task = as_task(toy_graph())
+    for name in bench.plain.CLASSIFIERS:
+        found = bench.plain.classified_by(task, name, 60.0)
+        assert len(found["tests"]) == 1
+        assert found["chosen"] in found["tried"]
+    none = bench.plain.classified_by(task, "gradient boosting", 1e-4)
+    assert none["tests"] == []
+
+
+def test_the_page_of_controls(bench: Scripts, tmp_path: Path) -> None:
+    rows = [cell("cora", 0, k, 0.5, seed=0) for k in ("quotient", "random-rows")]
+    late = {"model": "naive Bayes", "tests": [], "tried": [], "limit": 2.0, "seed": 0}
+    rows.append({**cell("cora", 0, "naive Bayes", 0.0), **late})
+    bench.plain.write_page(rows, tmp_path)
+    text = (tmp_path / "controls.md").read_text()
+    assert "## Cora, 70 nodes" in text
+    assert "| random-rows | GCN | 50.5 ± 0.7 | 1 x 2 | 9 | 4 | 2 | 1.00 |" in text
+    assert "| all labelled nodes | naive Bayes | not in time | - |" in text
