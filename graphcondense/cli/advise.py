@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graphcondense.cli.flags import Flags, Where, data_flags, make_parser, parse, summary_of
+from graphcondense.cli.flags import Flags, data_flags, make_parser, parse, summary_of, where_of
 from graphcondense.cli.runs import Output, need_one_graph, write_result
 
 if TYPE_CHECKING:
@@ -18,15 +18,13 @@ def command_advise(argv: list[str]) -> object:
     parser = make_parser("advise", summary_of(command_advise))
     sizes = Flags("sizes, in place of data", advise, only=SIZES)
     plan = Flags("plan", advise, skip=("data", *SIZES))
-    named, _ = (
-        data_flags()
-    )  # of a table nothing but its sizes is wanted, and --edges is their number
+    named, _ = data_flags()  # of a table its sizes are enough, and --edges is their number
     parser.add(named, sizes, plan, Flags("output", Output, only=("plot",)))
     args = parse(parser, argv)
     options: Record = {**sizes.values(args), **plan.values(args)}
     data: object = None
     if args.data is not None:
-        where = Where(**named.values(args))
+        where = where_of(args, named)
         need_one_graph(where, "advise")
         data = where.load("node")
     return write_result(advise(data, **options), args, None, "advice")

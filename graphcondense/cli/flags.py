@@ -606,9 +606,9 @@ def summary_of(thing: object) -> str:
     return str(thing.__doc__).strip().splitlines()[0]
 
 
-def where_of(args: Namespace) -> Where:
-    """Which data the flags name."""
-    values: dict[str, Any] = Flags("", Where).values(args)
+def where_of(args: Namespace, group: Flags | None = None) -> Where:
+    """Which data the flags name, all of them or those of a group."""
+    values: dict[str, Any] = (group or Flags("", Where)).values(args)
     return Where(**values)
 
 
