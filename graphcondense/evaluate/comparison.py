@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
-from scipy import optimize, stats
+import scipy  # its parts load when they are used: stats takes half a second
 
 from graphcondense.evaluate.metrics import SCORES, Score
 from graphcondense.evaluate.result import COLOURS, Column, Scored, dash
@@ -328,13 +328,13 @@ def _pair(first: Trained, second: Trained, margin: float, alpha: float, pairs: i
     if not spread > 1e-12:
         return replace(blank, why="no spread: the scores do not depend on a seed")
     if paired:
-        test = stats.ttest_rel(a, b)
-        above = stats.ttest_rel(a + margin, b, alternative="greater")
-        below = stats.ttest_rel(a - margin, b, alternative="less")
+        test = scipy.stats.ttest_rel(a, b)
+        above = scipy.stats.ttest_rel(a + margin, b, alternative="greater")
+        below = scipy.stats.ttest_rel(a - margin, b, alternative="less")
     else:
-        test = stats.ttest_ind(a, b, equal_var=False)
-        above = stats.ttest_ind(a + margin, b, equal_var=False, alternative="greater")
-        below = stats.ttest_ind(a - margin, b, equal_var=False, alternative="less")
+        test = scipy.stats.ttest_ind(a, b, equal_var=False)
+        above = scipy.stats.ttest_ind(a + margin, b, equal_var=False, alternative="greater")
+        below = scipy.stats.ttest_ind(a - margin, b, equal_var=False, alternative="less")
     low, high = test.confidence_interval(1 - alpha)
     detectable, needed = _power(difference / spread, (len(a), len(b)), paired, alpha / pairs)
     return replace(
@@ -373,7 +373,7 @@ def _power(
         """Where a falling function that may start below zero crosses it, if it does."""
         if not of(low) > 0:
             return low
-        return float(optimize.brentq(of, low, high, xtol=1e-6)) if of(high) < 0 else None
+        return float(scipy.optimize.brentq(of, low, high, xtol=1e-6)) if of(high) < 0 else None
 
     smallest = zero(lambda effect: missing(first, effect), 1e-6, 1e3)
     return smallest, zero(lambda size: missing(size, abs(effect)), 2.0, MOST)

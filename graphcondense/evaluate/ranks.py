@@ -18,7 +18,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy import stats
+import scipy  # its parts load when they are used: stats takes half a second
 
 from graphcondense.evaluate.metrics import SCORES
 from graphcondense.evaluate.report import Report
@@ -223,7 +223,7 @@ def rank(
             raise ValueError(f"a score of {label!r} is no number: leave it or that block out")
     table = np.array(list(scores.values()), dtype=np.float64)  # [sets, blocks]
     sign = -1 if SCORES[metric].larger_is_better else 1
-    ranks = stats.rankdata(sign * table, axis=0).mean(1)
+    ranks = scipy.stats.rankdata(sign * table, axis=0).mean(1)
     order = sorted(range(len(table)), key=lambda i: ranks[i])
     names = [list(scores)[i] for i in order]
     table, ranks = table[order], ranks[order]
@@ -270,14 +270,14 @@ def critical_difference(sets: int, blocks: int, alpha: float = 0.05) -> float:
     >>> round(critical_difference(4, 14), 2), round(critical_difference(5, 30, 0.1), 2)
     (1.25, 1.0)
     """
-    q = float(stats.studentized_range.ppf(1 - alpha, sets, np.inf)) / math.sqrt(2)
+    q = float(scipy.stats.studentized_range.ppf(1 - alpha, sets, np.inf)) / math.sqrt(2)
     return q * math.sqrt(sets * (sets + 1) / (6 * blocks))
 
 
 def _friedman(table: np.ndarray[Any, Any]) -> tuple[float, float]:
     if (table == table[:1]).all():  # SciPy would divide by no spread
         return 0.0, 1.0
-    found = stats.friedmanchisquare(*table)
+    found = scipy.stats.friedmanchisquare(*table)
     return float(found.statistic), float(found.pvalue)
 
 
@@ -288,7 +288,9 @@ def _wilcoxon(
     from statsmodels.stats.multitest import multipletests
 
     found = [
-        1.0 if (table[i] == table[j]).all() else float(stats.wilcoxon(table[i], table[j]).pvalue)
+        1.0
+        if (table[i] == table[j]).all()
+        else float(scipy.stats.wilcoxon(table[i], table[j]).pvalue)
         for i, j in pairs
     ]
     return dict(zip(pairs, multipletests(found, alpha, method="holm")[0].tolist(), strict=True))
