@@ -252,7 +252,7 @@ def test_reports_and_what_numbers_do_not_have() -> None:
     data = targets_hetero("number")
     small = graphcondense.condense(data, "random", nodes=12, progress=False)
     report = graphcondense.evaluate(small, data, models=["MLP"], seeds=1, epochs=5, hidden=8)
-    assert "RMSE" in report.markdown()
+    assert "RMSE" in report.table()
     with pytest.raises(ValueError, match="sharpness=2 is of labels that are classes"):
         graphcondense.condense(data, "quotient", nodes=12, sharpness=2.0, progress=False)
     with pytest.raises(ValueError, match="labels='hard' is for classes"):

@@ -18,7 +18,7 @@ from torch import Generator, Tensor, nn
 
 from graphcondense.core.method import Method
 from graphcondense.core.types import Batch, Synthetic
-from graphcondense.data.hetero_parts import Ids
+from graphcondense.data.hetero_parts import Ids as Ids  # methods take it from here
 from graphcondense.data.hetero_task import HeteroTask, fill
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.coarsen import few_dimensions

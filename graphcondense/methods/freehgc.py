@@ -12,8 +12,7 @@ from torch import Generator
 
 from graphcondense.core.method import LABEL_KINDS
 from graphcondense.core.types import Synthetic
-from graphcondense.data.hetero_parts import Ids
-from graphcondense.domains.hetero import HeteroMethod, HeteroSource, HeteroSynthetic
+from graphcondense.domains.hetero import HeteroMethod, HeteroSource, HeteroSynthetic, Ids
 from graphcondense.domains.hetero_fields import (
     Made,
     Path,
@@ -57,7 +56,7 @@ class FreeHGC(HeteroMethod):
 
     * It divides what a node adds by what is covered already, so that the first nodes of a path
       count most, and weighs ``1 - J`` 0.05; here what a node adds is a share of the largest field,
-      between 0 and 1, and both count alike (best on validation nodes of debian-relations).
+      between 0 and 1, and both count alike.
     * Where labels are no classes, the groups that stand for them are chosen from
       (:attr:`~graphcondense.data.targets.Labelled.groups`).
     * It holds fields as dense matrices. Here a node has at most ``neighbours`` neighbours of each

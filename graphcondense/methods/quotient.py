@@ -45,7 +45,6 @@ from graphcondense.ops.fields import Count, Natural, NonNegative, Positive, Shar
 from graphcondense.ops.place import Place
 
 if TYPE_CHECKING:
-    from graphcondense.data.hetero_task import HeteroTask
     from graphcondense.saved.condensed_graph import CondensedGraph
 
 
@@ -511,7 +510,7 @@ class QuotientHetero(HeteroMethod):
         """Products of training rows and their inverse; the rows that the clustering sees, twice;
         soft labels, those of neighbours, and the export."""
         answers, none = answers_of(real), np.ones((0, real.task.num_outputs))
-        answers.sharp(none, self._power(real.task))  # what these labels cannot be ends here
+        answers.sharp(none, self._power(real))  # what these labels cannot be ends here
         if self.labels == "hard":
             answers.hard(none)
         graph, n, c = real.task.graph, real.num_examples, real.task.num_outputs
@@ -534,7 +533,7 @@ class QuotientHetero(HeteroMethod):
         others = self.counts(real, int(sizes.sum()))
         parts = grouped(real, taught.soft, predicted, sizes, others, self.dims, self.weight, draws)
         answers = answers_of(real)
-        y = mean_labels(parts[task.target], answers.sharp(taught.soft, self._power(task)))
+        y = mean_labels(parts[task.target], answers.sharp(taught.soft, self._power(real)))
         if self.labels == "hard":
             y = answers.hard(y)
         remarks = {"teacher": told(taught, task.label_kind)}
@@ -542,9 +541,10 @@ class QuotientHetero(HeteroMethod):
         labels = task.unscaled(torch.from_numpy(y))
         return HeteroSynthetic(small, task.target, labels, parts, remarks)
 
-    def _power(self, task: HeteroTask) -> float | None:
+    def _power(self, real: HeteroSource) -> float | None:
         """The power of soft labels; what is usual for tasks and numbers is ``None``."""
-        return 1.0 if self.sharpness is None and task.label_kind == "classes" else self.sharpness
+        usual = self.sharpness is None and real.task.label_kind == "classes"
+        return 1.0 if usual else self.sharpness
 
 
 def told(taught: HeteroTaught, label_kind: str) -> str:
