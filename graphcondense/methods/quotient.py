@@ -319,7 +319,7 @@ class QuotientLinks(Coarse):
 
     Attributes:
         contrast: how far features stand out from their mean; 1 leaves the means. Means of many
-            nodes are alike, and encoders that see a node beside its neighbours learn little of them.
+            nodes are alike, and encoders that see a node beside its neighbours learn little.
         hops: how often features are propagated for the clustering. Three were best on validation
             links of debian, and equal to two on Cora and CiteSeer.
         dims: leading singular vectors of ``X`` that the clustering sees; all of ``X`` if it has no
