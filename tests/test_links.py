@@ -294,6 +294,22 @@ def test_every_method_of_links(name: str, task: LinkTask) -> None:
     ) == graph_hash(first)
 
 
+def test_features_stand_out_from_their_mean(task: LinkTask) -> None:
+    """By hand: the means of members, and so many times as far from the mean of all nodes."""
+    x = torch.as_tensor(np.asarray(task.x)).double()
+    for contrast in (1.0, 2.5):
+        small = graphcondense.condense(
+            task, "quotient", nodes=12, contrast=contrast, progress=False
+        )
+        means = torch.stack([x[small.assignment == i].mean(0) for i in range(12)])
+        wanted = x.mean(0) + contrast * (means - x.mean(0))
+        torch.testing.assert_close(small.x.double(), wanted, rtol=1e-5, atol=1e-5)
+    plain = graphcondense.condense(task, "quotient", nodes=12, progress=False)
+    assert torch.equal(plain.x, small.x)  # 2.5 is what it does by default
+    with pytest.raises(ValueError, match="contrast=0"):
+        graphcondense.condense(task, "quotient", nodes=12, contrast=0, progress=False)
+
+
 def test_an_edge_weighs_what_a_member_has_in_the_mean() -> None:
     rng = np.random.default_rng(0)
     upper = sp.triu(sp.random_array((9, 9), density=0.5, rng=rng), 1)
