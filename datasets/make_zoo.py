@@ -31,6 +31,10 @@ ROOT = Path(__file__).resolve().parents[1]
 DEFAULT = "quotient"
 SEEDS = 3
 USUAL, FEW = ("GCN", "SGC", "APPNP", "SAGE", "GAT", "MLP"), ("GCN", "SAGE", "MLP")
+START = (
+    "No update of the run was better on validation nodes than its start, so the set is the start: "
+    "nothing was gained by learning."
+)
 PLANETOID = (
     "the Planetoid files are distributed under the MIT licence (kimiyoung/planetoid); their "
     "source, LINQS, states none"
@@ -212,6 +216,7 @@ def main() -> None:
         if not args.write:
             continue
         left = "assignment" in graphcondense.load(run)
+        kept = (small.condensed.get("validation") or {}).get("start_kept")
         rounding = found["scores"].pop("GCN in float32")
         zoo.push(
             small,
@@ -228,6 +233,7 @@ def main() -> None:
                     if left
                     else []
                 ),
+                *([START] if kept else []),
                 f"Before rounding, a GCN has {rounding['mean']} ± {rounding['std']}.",
             ],
             compact=True,
