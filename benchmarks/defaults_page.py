@@ -135,8 +135,7 @@ def section_of_ranks(rows: Sequence[Found], out: Path) -> list[str]:
         "### Ranks over data sets",
         "",
         *(line for note in found.notes() for line in (note, "")),
-        "![Mean ranks of all methods; thick lines join what is not told apart]"
-        "(results/defaults.png)",
+        "`defaults.png`: thick lines join what is not told apart.",
         "",
     ]
 
