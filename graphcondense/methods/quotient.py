@@ -319,7 +319,8 @@ class QuotientLinks(Coarse):
 
     Attributes:
         contrast: how far features stand out from their mean; 1 leaves the means. Means of many
-            nodes are alike, and encoders that see a node beside its neighbours learn little.
+            nodes are alike, and encoders learn little from them. On validation links of Cora and
+            CiteSeer 2.5 is better still; on those of debian it costs 3 points, and 1.5 costs one.
         hops: how often features are propagated for the clustering. Three were best on validation
             links of debian, and equal to two on Cora and CiteSeer.
         dims: leading singular vectors of ``X`` that the clustering sees; all of ``X`` if it has no
@@ -331,7 +332,7 @@ class QuotientLinks(Coarse):
     family = "clustering"
     learns = "features and edges (of groups of real nodes)"
 
-    contrast: Positive = 2.5
+    contrast: Positive = 1.5
     hops: Natural = 3
     dims: Count = 128
 
