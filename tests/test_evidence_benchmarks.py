@@ -134,7 +134,7 @@ def test_the_page_of_defaults(bench: Scripts, tmp_path: Path) -> None:
 def test_one_split_gives_no_verdict(bench: Scripts, tmp_path: Path) -> None:
     bench.page.write([cell("cora", 0, k, 0.5) for k in ("random", "quotient")], tmp_path)
     text = (tmp_path / "defaults.md").read_text()
-    assert "Verdicts" not in text
+    assert "# Verdicts" not in text
     assert "better (" not in text
 
 
