@@ -53,6 +53,7 @@ class Row:
     model: str
     scores: tuple[tuple[float, ...], ...]
     seeds: tuple[int, ...] | None
+    splits: tuple[str, ...] | None = None
 
     @property
     def graphs(self) -> int:

@@ -9,7 +9,7 @@ of all nodes are seen, labels of the nodes of ``X`` alone.
 >>> data = graphcondense.data.load("digits")
 >>> nodes = data.train_mask.nonzero().flatten().numpy()
 >>> Condenser(data, "random", nodes=20).fit(nodes, data.y[nodes]).small_
-CondensedGraph(random, 20 nodes, 0 edges, 1.1 % of digits)
+CondensedGraph(random, 20 nodes, 4 edges, 1.1 % of digits)
 """
 
 from __future__ import annotations

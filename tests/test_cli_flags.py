@@ -150,7 +150,9 @@ def test_no_dataclass_of_a_command_restates_a_parameter() -> None:
 
     behind = {f for fs in BEHIND.values() for f in fs if inspect.isfunction(f)}
     # One name each: which data, which method, on what, and whether files may be replaced.
-    assert restated(*behind - {condense}) <= {"data", "method", "device", "overwrite"}
+    # A table's column and a folder, its file of edges and their number have a name in common.
+    table = {"target", "edges", "features"}
+    assert restated(*behind - {condense}) <= {"data", "method", "device", "overwrite", *table}
     # Commands that condense on their way: where to write, how large a memory.
     assert restated(condense) <= {"data", "method", "device", "out", "per_class"}
 

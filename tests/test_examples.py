@@ -42,7 +42,7 @@ SAYS = {
     "custom_method": "mean-matching",
     "federated": "condensed, sent once",
     "graph_level": "picture: graphs.png",
-    "growing": "1,797 nodes, 200 labelled -> 70: anew",
+    "growing": "1,797 nodes -> 70: anew",
     "html_report": "report.html in a browser",
     "images": "picture: images.png",
     "inductive": "transductive",

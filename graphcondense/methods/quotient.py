@@ -65,9 +65,10 @@ class Quotient(Coarse):
     3. The condensed graph is the quotient graph of this partition. Cluster ``i`` has the features
        ``m + contrast (x_i - m)``, with ``x_i`` the mean of its members' *raw* features and ``m``
        that of all nodes; its label is the mean of its members' ``P ** sharpness``, rows made to sum
-       to one. In ``x_i`` and in the label a member weighs one more than its links do. Where linear
-       models on validation nodes are better with a contrast of 1, by more than two standard errors,
-       the contrast is halfway to 1, or 1.
+       to one. In ``x_i`` and in the label a member weighs one more than its links do. The contrast
+       is at most what makes these rows as far from ``m`` as real ones, in the root mean square.
+       Where linear models on validation nodes are better with a contrast of 1, by more than two
+       standard errors, it is halfway to 1, or 1.
        ``W = (S⁻¹ M A Mᵀ + (S⁻¹ M A Mᵀ)ᵀ) / 2`` are mean numbers of links from a member of one
        cluster to those of another, with ``M [n, N]`` the membership and ``S`` the sizes.
     4. Models treat self-loops differently (GCN keeps their weight, GAT replaces it, GIN adds it to
@@ -246,6 +247,7 @@ class Quotient(Coarse):
             basis = np.linalg.pinv(few.T @ few) @ (task.x_array.T @ few).T
 
         middle = mean_row(task.x_array)
+        spread = spread_of(task.x_array, middle)
 
         def few_of(x: Array) -> Tensor:
             return torch.from_numpy((x @ basis.T).astype(np.float32))
@@ -253,9 +255,9 @@ class Quotient(Coarse):
         def stood_out(small: SmallGraph, x: Array) -> tuple[Array, Tensor, float]:
             """The features with the largest contrast that does no clear harm, what linear models
             are right on, and the contrast."""
-            found = []
-            for contrast in (self.contrast, (1 + self.contrast) / 2, 1.0):
-                one = middle + contrast / self.contrast * (x - middle)
+            found, most = [], min(self.contrast, max(spread / (spread_of(x, middle) or 1.0), 1.0))
+            for contrast in (most, (1 + most) / 2, 1.0):
+                one = middle + contrast * (x - middle)
                 found.append((one, teaching.right(small, few_of(one)), contrast))
             *more, plain = found
             return next((f for f in more if not surely_better(plain[1], f[1], errors=2)), plain)
@@ -264,9 +266,7 @@ class Quotient(Coarse):
             small = SmallGraph(made.adj, made.y, answers)
             made.x, before, contrast = stood_out(small, made.x)
             means = few_of(made.x)
-            told = answers.told(float(before.mean()), which)
-            if contrast != self.contrast:
-                told = f"contrast {contrast:g}; {told}"
+            told = f"contrast {contrast:.2f}; {answers.told(float(before.mean()), which)}"
             if not self.steps:
                 return f"means of real ones; {told}"
             z = learnt(teaching, small, means, self.steps, self.rate, self.ridge)
@@ -282,7 +282,7 @@ class Quotient(Coarse):
         return learn
 
     def graph_of(self, real: NodeSource, part: Array, n: int, soft: Array) -> CoarseGraph:
-        """The quotient graph, with soft labels and means as features.
+        """The quotient graph, with soft labels and the means of its clusters as features.
 
         Args:
             real: the real graph.
@@ -294,18 +294,12 @@ class Quotient(Coarse):
         between, degree = links(real.task.adj, part, n)
         heavy = 1 + degree
         total = np.bincount(part, heavy, n)[:, None]
-        middle = mean_row(whole)
         x = sums(part, n, heavy, whole) / total
         y = sums(part, n, heavy, answers_of(real).sharp(soft, self.sharpness)) / total
         mean = between / np.maximum(np.bincount(part, minlength=n), 1)[:, None]
         edges = to_siblings((mean + mean.T) / 2, self.moved, x, groups_of(real, y))
         edges[edges < self.cut * edges.max()] = 0
-        return CoarseGraph(
-            middle + self.contrast * (x - middle),
-            sp.csr_matrix(edges),
-            y,
-            part,
-        )
+        return CoarseGraph(x, sp.csr_matrix(edges), y, part)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -405,6 +399,17 @@ def mean_row(x: Array | sp.csr_matrix) -> Array:
     n = x.shape[0]
     out: Array = sums(np.zeros(n, np.int64), 1, np.ones(n), x) / n
     return out
+
+
+def spread_of(x: Array | sp.csr_matrix, middle: Array) -> float:
+    """The root mean square of the distances of rows to ``middle [1, d]``.
+
+    >>> spread_of(np.array([[3.0, 4.0], [0.0, 0.0]]), np.array([[0.0, 4.0]])) ** 2
+    12.5
+    """
+    cross = float(np.asarray(mean_row(x) @ middle.T).item())
+    square = length_of(x) ** 2 - 2 * cross + float(np.square(middle, dtype=np.float64).sum())
+    return float(np.sqrt(max(square, 0.0)))
 
 
 def length_of(x: Array | sp.csr_matrix) -> float:

@@ -15,6 +15,7 @@ import graphcondense
 from graphcondense.data.task import as_task
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.teachers import RidgeTeacher, fitted, smoothed, surest
+from graphcondense.methods import quotient
 from graphcondense.methods.quotient import Quotient, to_siblings
 from graphcondense.ops.personalised import diffused
 from tests.cases import NodeCase, toy_graph
@@ -48,10 +49,10 @@ def test_quotient_by_hand() -> None:
     data = Data(x=x, edge_index=path, y=torch.tensor([0, 0, 1, 1]), train_mask=torch.ones(4) > 0)
     real = NodeSource(as_task(data))
     soft = np.array([[1.0, 0.0], [0.8, 0.2], [0.0, 1.0], [0.0, 1.0]])
-    method = Quotient(nodes=2, sharpness=2.0, contrast=1.5, moved=0.0, cut=0.0)
+    method = Quotient(nodes=2, sharpness=2.0, moved=0.0, cut=0.0)
     small = method.graph_of(real, np.array([0, 0, 1, 1]), 2, soft)
-    # The ends of the path count 2, its middle 3: means [2.2, 0] and [0, 2] about [1, 1].
-    np.testing.assert_allclose(small.x, [[2.8, -0.5], [-0.5, 2.5]], atol=1e-12)
+    # The ends of the path count 2, its middle 3.
+    np.testing.assert_allclose(small.x, [[2.2, 0.0], [0.0, 2.0]], atol=1e-12)
     second = np.array([0.64, 0.04]) / 0.68
     label = 0.4 * np.array([1, 0]) + 0.6 * second
     np.testing.assert_allclose(small.y, np.stack([label, [0, 1]]))
@@ -99,12 +100,30 @@ def test_isolated_nodes_keep_their_labels() -> None:
     np.testing.assert_allclose(smoothed(soft, sp.identity(2, format="csr")), soft)
 
 
-def test_contrast_that_harms_is_lowered() -> None:
-    """Means far from their middle tell nothing of real nodes: they stay where they are."""
+def spread(x: Tensor, middle: Tensor) -> float:
+    return float((x - middle).square().sum(1).mean().sqrt())
+
+
+def test_features_stand_out_no_further_than_real_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where linear models do not mind."""
+    monkeypatch.setattr(quotient, "surely_better", lambda *_, **__: False)
+    data = toy_graph()
+    middle, options = data.x.mean(0), {"nodes": 9, "steps": 0, "stretch": 0.0}
+    plain, some, far = (condense(data, contrast=c, **options) for c in (1.0, 1.01, 20.0))
+    most = spread(data.x, middle) / spread(plain.x, middle)
+    assert most > 1.1
+    for small, contrast in ((some, 1.01), (far, most)):
+        wanted = middle + contrast * (plain.x - middle)
+        torch.testing.assert_close(small.x, wanted, atol=1e-5, rtol=1e-5)
+    assert f"contrast {most:.2f};" in far.condensed["remarks"]["features"]
+
+
+def test_contrast_that_harms_is_lowered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where linear models are surely better with means, these stay."""
+    monkeypatch.setattr(quotient, "surely_better", lambda *_, errors=1.0: errors == 2)
     far, plain = (condense(toy_graph(), nodes=9, steps=0, contrast=c) for c in (20.0, 1.0))
     assert torch.allclose(far.x, plain.x, atol=1e-5)
-    assert "contrast 1;" in far.condensed["remarks"]["features"]
-    assert "contrast" not in plain.condensed["remarks"]["features"]
+    assert "contrast 1.00;" in far.condensed["remarks"]["features"]
 
 
 def test_self_training_helps_where_classes_are_clear() -> None:
