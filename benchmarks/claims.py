@@ -15,7 +15,7 @@ import argparse
 import json
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -127,13 +127,18 @@ def verdicts(out: Path, claims: Claims) -> Comparison:
 def together(
     rows: Mapping[tuple[str, str], Row], claims: Sequence[tuple[str, str, str]]
 ) -> Comparison:
-    """One family of pairs, each with a model of its own: names of sets say which."""
+    """One family of pairs, each of models of its own."""
     named = {
-        f"{label}, {model}": Row(f"{label}, {model}", "-", row.scores, row.seeds)
+        f"{label}, {model}": replace(row, label=f"{label}, {model}", model="-")
         for (label, model), row in rows.items()
     }
     pairs = [(f"{first}, {model}", f"{second}, {model}") for first, second, model in claims]
-    return compare(Found(tuple(named.values())), pairs)
+    found = compare(Found(tuple(named.values())), pairs)
+    shown = [
+        replace(row, first=first, second=second.partition(",")[0], model=model)
+        for row, (first, second, model) in zip(found.rows, claims, strict=True)
+    ]
+    return replace(found, rows=tuple(shown))
 
 
 def row_of(
@@ -154,6 +159,8 @@ def row_of(
     if not runs:
         raise ValueError(f"{label}: not measured with {', '.join(models)}; run transfer.py")
     scores = tuple(tuple(over(by_run[run], models)) for run in runs)
+    if len(runs) > 1:  # a run is one observation, of however many trainings
+        scores = tuple((statistics.fmean(one),) for one in scores)
     splits = len({split for split, _ in runs}) > 1
     return Row(label, model, scores, None if fixed and not splits else tuple(map(number, runs)))
 
