@@ -32,7 +32,7 @@ def command_evaluate(argv: list[str]) -> object:
     training: Record = {}
     for group in trainings:
         training |= group.values(run.args)
-    _check_training(training, run.task)
+    check_training(training, run.task)
     _note_memory(run, given, training)
     store = run.folder and run.folder / PARTIAL
     with keeping(store):
@@ -88,7 +88,7 @@ def training_flags() -> list[Flags]:
     return groups
 
 
-def _check_training(training: Mapping[str, object], task: Any) -> None:
+def check_training(training: Mapping[str, object], task: Any) -> None:
     """Raise a ValueError for a setting that this kind of data does not have."""
     from graphcondense.data.kind import data_kind, kind_of_data
     from graphcondense.evaluate.evaluator import EVALUATORS

@@ -108,7 +108,9 @@ def read_edges(path: str | Path, ends: Sequence[str], nodes: pd.Index) -> pd.Dat
     file = checked_file(path)
     names = _names(file)
     if len(names) < 2:
-        other = next((sep for sep in (";", "\t", " ", "|", ",") if sep in names[0]), None)
+        between = SEPARATED.get(file.suffix.lower())  # a Parquet file has nothing there
+        seps = (";", "\t", " ", "|", ",") if between else ()
+        other = next((sep for sep in seps if sep in names[0]), None)
         hint = f"; {other!r} stands between its columns, and {_between(file)}" if other else ""
         raise ValueError(
             f"{file} has one column, {names[0][:60]!r}, and two are needed, source and target{hint}"
@@ -117,7 +119,7 @@ def read_edges(path: str | Path, ends: Sequence[str], nodes: pd.Index) -> pd.Dat
     for name in ends:
         if name not in names:
             raise ValueError(f"{file} has no column {name!r}; there are {few(names, 12)}")
-    if file.suffix in SEPARATED and not ends and set(names[:2]) <= set(map(str, nodes)):
+    if file.suffix.lower() in SEPARATED and not ends and set(names[:2]) <= set(map(str, nodes)):
         raise ValueError(
             f"{file}: its first line, {','.join(names[:2])!r}, is an edge: put the names of the "
             "columns above it, such as source,target"
