@@ -98,9 +98,9 @@ class Grid:
 
 def command_bench(argv: list[str]) -> object:
     """Run a table of methods under one protocol, and write the results page."""
-    from graphcondense.ops.files import write_whole, writable
+    from graphcondense.ops.files import writable, write_whole
 
-    argv = joined(argv, "--nodes")
+    asked, argv = argv, joined(argv, "--nodes")
     parser, sizes = make_parser("bench", summary_of(command_bench)), _sizes()
     parser.add(*data_flags(), sizes, Flags("grid", Grid))
     parser.add_argument("--cell", type=str, default=None, help=argparse.SUPPRESS)
@@ -148,7 +148,7 @@ def command_bench(argv: list[str]) -> object:
     if interrupted:
         warn(
             f"{len(_cells(cells))} of {len(names) + 1} cells are finished and kept in {cells}; to "
-            f"go on: {shlex.join(['graphcondense', 'bench', *argv])}"
+            f"go on: {shlex.join(['graphcondense', 'bench', *asked])}"
         )
         raise KeyboardInterrupt
     if failed:
