@@ -152,8 +152,8 @@ def _parts(
     """:func:`frame_parts`, of checked options."""
     if is_file(nodes):
         named = _named(target)
-        texts = (*read.text, *read.categorical)
-        nodes = read_nodes(nodes, read.id, (*read.drop, *named), texts, named)
+        as_text = (*read.text, *read.categorical)
+        nodes = read_nodes(nodes, read.id, (*read.drop, *named), as_text, named)
     frame = _table(nodes)
     targets = _targets(frame, target)
     for name in (*read.text, *read.categorical, *read.drop, *filter(None, (read.id, read.by))):
