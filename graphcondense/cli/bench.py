@@ -241,7 +241,7 @@ def check_options(args: Namespace, data: Any) -> None:
     from graphcondense.ops.fields import listed
 
     options = _training(args)
-    check_training(options, data)
+    check_training(options, data, "leave it out")
     evaluator = evaluator_of(data, **options)
     evaluator.check_training()
     for model in listed(args.models, "models") if args.models != "all" else ():
