@@ -423,6 +423,9 @@ def test_tables(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert re.search(r"^digits .* yes$", capsys.readouterr().out, re.MULTILINE)
     ok("datasets", "--json")
     assert json.loads(capsys.readouterr().out)[0]["name"] == "cora"
+    ok("datasets", "--json", "new/rows.json")
+    assert json.loads(Path("new/rows.json").read_text())[0]["name"] == "cora"
+    assert capsys.readouterr().out.startswith("name")
 
 
 def test_bench(capsys: pytest.CaptureFixture[str]) -> None:
@@ -436,13 +439,15 @@ def test_bench(capsys: pytest.CaptureFixture[str]) -> None:
     assert said.err.index("random: begins, 1 of 2") < said.err.index("whole: begins, 2 of 2")
     # One training has no spread.
     assert re.search(r"^\| whole \| \S+ \| [*\d.]+ \| ", said.out, re.MULTILINE)
-    ok(*words, "--methods", "random,gecc")
+    ok(*words, "--methods", "random,gecc", "--json", "bench.json")
+    assert set(json.loads(Path("bench.json").read_text())["cells"]) == {"gecc", "random", "whole"}
     said = capsys.readouterr()
     assert "2 of 3 cells are there" in said.err
     page = Path("results.md").read_text()
     assert page.count("| gecc |") == 3, "the best epoch, the last, and the differences"
     assert "| gecc | undecided " in page, "one condensation decides nothing"
     assert "graphcondense bench --data digits --nodes 20 --models MLP,LabelProp" in page
+    assert "--root DATA --methods gecc,random`" in page, "the command repeats the table"
     assert Path("results/bench-digits-20.png").stat().st_size > 5000
     cells = Path("runs/bench/digits-20")
     assert sorted(p.name for p in cells.iterdir()) == ["gecc.json", "random.json", "whole.json"]
@@ -450,13 +455,36 @@ def test_bench(capsys: pytest.CaptureFixture[str]) -> None:
     assert "was run by" in capsys.readouterr().err, "one table has one protocol"
 
 
-def test_a_failed_cell_of_bench_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_cell_of_bench_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graphcondense.cli.bench.check_options", lambda args, data: None)
     words = ["bench", "--data", "digits", "--nodes", "9", "--condensations", "1"]
     assert cli.main([*words, "--methods", "random"]) == 2
     said = capsys.readouterr().err
     assert "2 of 2 cells failed" in said
     assert "below one for each of 10 classes" in said
     assert not list(Path("runs/bench").rglob("*.json"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--models NOPE", "unknown model 'NOPE'"),
+        ("--nodes 99999", "nodes=99999 gives 99999 examples, above the"),
+        ("--nodes paper=8,venue=2", "--nodes paper=8,venue=2 is by type, and digits has nodes of"),
+        ("--workers 0", "--workers 0 must be at least 1"),
+        ("--page h/", "--page h/ is a folder: name a file, h/results.md"),
+        ("--val-every 0", "val_every=0 must be at least 1"),
+    ],
+)
+def test_bench_checks_before_any_cell(
+    words: str, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graphcondense.cli.bench.run_all", None)
+    given = ["bench", "--data", "digits", "--nodes", "20", "--methods", "random"]
+    assert said in fails(capsys, *given, *words.split())
+    assert not Path("runs").exists()
 
 
 def test_demo(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from graphcondense.cli.flags import Where
 from graphcondense.cli.tables import Table
 from graphcondense.report.runs import read_runs
 from graphcondense.report.sections import flags
-from tests.data.test_tables import written
+from tests.data.test_data_tables import written
 
 
 @pytest.fixture

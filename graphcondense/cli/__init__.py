@@ -25,7 +25,7 @@ from graphcondense.cli.help import (
     overview,
     page_of,
 )
-from graphcondense.cli.text import is_main, note, speaking, warn
+from graphcondense.cli.text import CONSOLE, is_main, note, speaking, warn
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C: 128 + SIGINT
 TERMINATED = 143  # 128 + SIGTERM, with which schedulers end what they run
@@ -143,8 +143,16 @@ def _command(name: str, argv: list[str]) -> None:
 
             print(shown(help_asked.parsers))
             return
-    if common.json == "-" and is_main():
-        print(json.dumps(found, indent=2))
+        written = CONSOLE.written
+    if common.json and found is not None and is_main():
+        text = json.dumps(found, indent=2)
+        if common.json == "-":
+            print(text)
+        elif not written:
+            from graphcondense.ops.files import write_whole
+
+            write_whole(common.json, f"{text}\n")
+            note(f"written: {common.json}")
 
 
 def _bare_json(words: list[str]) -> list[str]:

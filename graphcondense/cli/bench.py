@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import io
 import json
 import math
@@ -20,17 +21,19 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from jsonargparse import Namespace
 
 from graphcondense.cli.bench_over import SPLIT, sections
-from graphcondense.cli.condense import budget_flags, forms_of
+from graphcondense.cli.condense import budget_flags, forms_of, joined
+from graphcondense.cli.evaluate import check_training
 from graphcondense.cli.flags import (
     Flags,
     Where,
     data_flags,
+    field_docs,
     make_parser,
     parse,
     summary_of,
@@ -95,11 +98,11 @@ class Grid:
 
 def command_bench(argv: list[str]) -> object:
     """Run a table of methods under one protocol, and write the results page."""
-    from graphcondense.ops.budget import Budget
-    from graphcondense.ops.files import write_whole
+    from graphcondense.ops.files import writable, write_whole
 
-    parser = make_parser("bench", summary_of(command_bench))
-    parser.add(*data_flags(), budget_flags(Budget), Flags("grid", Grid))
+    asked, argv = argv, joined(argv, "--nodes")
+    parser, sizes = make_parser("bench", summary_of(command_bench)), _sizes()
+    parser.add(*data_flags(), sizes, Flags("grid", Grid))
     parser.add_argument("--cell", type=str, default=None, help=argparse.SUPPRESS)
     parser.add_argument("--parent", type=int, default=None, help=argparse.SUPPRESS)
     args = parse(parser, argv)
@@ -113,29 +116,39 @@ def command_bench(argv: list[str]) -> object:
     where = where_of(args)
     kind = where.kind
     names = method_names(args.methods, kind)
-    budget = budget_flags(Budget).values(args)
-    for flag in ("condensations", "trainings"):
-        if args[flag] < 1:
+    budget = sizes.values(args)
+    for flag in ("condensations", "trainings", "workers"):
+        if isinstance(args[flag], int) and args[flag] < 1:
             raise ValueError(f"--{flag} {args[flag]} must be at least 1")
+    page = Path(args.page)
+    if page.is_dir() or args.page.endswith(("/", os.sep)):
+        raise ValueError(f"--page {args.page} is a folder: name a file, {page / 'results.md'}")
     if args.ray_address is not None and args.workers != "ray":
         raise ValueError(f"--ray-address {args.ray_address} is for --workers ray")
     if args.workers == "ray":
         check_ray(str(args.device))
     if sum(budget[k] is not None for k in BUDGETS) != 1:
         raise ValueError("give exactly one of --nodes, --ratio, --per-class, --bytes")
-    where.load(kind)  # what is wrong with the data is said once, before any cell
+    if isinstance(args.nodes, Mapping) and kind != "hetero":
+        raise ValueError(
+            f"--nodes {_shown(args.nodes)} is by type, and {where.named()} has nodes of one type: "
+            "give a whole number"
+        )
+    data = where.load(kind)  # what is wrong with the data is said once, before any cell
     table = f"{where.stem}-{size(budget)}"
     if where.data_seed:
         table += f"{SPLIT}{where.data_seed}"
     cells = Path(args.out) / table
-    check_same(cells, command_of(args))
+    check_same(cells, command_of(args), digests_of(data))
+    check_options(args, data)
+    writable(page.parent)
     failed, interrupted = run_all(args, argv, cells, in_order(names, kind))
     if cells.is_dir():
-        say(write_page(Path(args.out), Path(args.page), table))
+        say(write_page(Path(args.out), page, table))
     if interrupted:
         warn(
             f"{len(_cells(cells))} of {len(names) + 1} cells are finished and kept in {cells}; to "
-            f"go on: {shlex.join(['graphcondense', 'bench', *argv])}"
+            f"go on: {shlex.join(['graphcondense', 'bench', *asked])}"
         )
         raise KeyboardInterrupt
     if failed:
@@ -201,13 +214,71 @@ def in_order(names: Sequence[str], kind: str) -> list[str]:
     return [*sorted(names, key=place), WHOLE]
 
 
-def check_same(cells: Path, command: str) -> None:
-    """One table has one protocol.
+def _sizes() -> Flags:
+    """The flags of the budget: those of a heterogeneous graph, which takes numbers by type, too."""
+    from graphcondense.domains.hetero import HeteroMethod
+    from graphcondense.ops.budget import Budget
+
+    return budget_flags(HeteroMethod, words=field_docs(Budget))
+
+
+def digests_of(data: Any) -> Record:
+    """What tells data apart, of which a cell keeps a note.
+
+    Test labels have a hash of their own: the digest of data is blind to them, and scores are not.
+    """
+    from graphcondense.evaluate import evaluator_of
+
+    labels = evaluator_of(data).test_labels()
+    return {"digest": data.digest, "test_labels": hashlib.sha256(labels.tobytes()).hexdigest()[:16]}
+
+
+def check_options(args: Namespace, data: Any) -> None:
+    """Raise a ValueError, before any cell, for what every one of them would refuse: a setting of
+    training or a model that there is not, a budget that the data do not have."""
+    import graphcondense
+    from graphcondense.evaluate import evaluator_of
+    from graphcondense.ops.fields import listed
+
+    options = _training(args)
+    check_training(options, data, "leave it out")
+    evaluator = evaluator_of(data, **options)
+    evaluator.check_training()
+    for model in listed(args.models, "models") if args.models != "all" else ():
+        evaluator.contestant(model)
+    # The row of the whole data stands on one such set, too.
+    how = {"pseudo_labels": args.pseudo_labels, "progress": False}
+    graphcondense.condense(data, "random", **how, **_budget(args))
+
+
+def _training(args: Namespace) -> Record:
+    return {k: args[k] for k in ("epochs", "val_every") if args[k] is not None}
+
+
+def _budget(args: Namespace) -> Record:
+    return {k: args[k] for k in (*BUDGETS, "of", "rule") if args[k] is not None}
+
+
+def check_same(cells: Path, command: str, data: Mapping[str, object]) -> None:
+    """One table has one protocol, and is of one data set.
+
+    Args:
+        cells: the folder.
+        command: as :func:`command_of` says it.
+        data: as :func:`digests_of` says it.
 
     Raises:
-        ValueError: cells in the folder were run by another command.
+        ValueError: cells in the folder were run by another command, or on other data.
     """
     for name, cell in _cells(cells).items():
+        told = cell.get("data", {"digest": cell["report"].get("digest")})
+        if any(data.get(what) != value for what, value in told.items()):
+            raise ValueError(
+                f"{cells / name}.json was run on other data: they have changed since (their digest "
+                f"was {told['digest']}, and is {data['digest']}"
+                + (", of test labels alone)" if told["digest"] == data["digest"] else ")")
+                + "; give another --out, or delete that folder"
+            )
         if cell["command"] != command:
             raise ValueError(
                 f"{cells / name}.json was run by\n  {cell['command']}\nand not by\n  {command}\n"
@@ -456,7 +527,7 @@ def run_cell(args: Namespace) -> Record:
     kind, name = where.kind, args.methods
     data = where.load(kind)
     method = "random" if name == WHOLE else name
-    budget = {k: args[k] for k in (*BUDGETS, "of", "rule") if args[k] is not None}
+    budget = _budget(args)
     sets, seconds = [], []
     for seed in range(1 if name == WHOLE else args.condensations):
         began = time.perf_counter()
@@ -473,7 +544,6 @@ def run_cell(args: Namespace) -> Record:
         )
         seconds.append(round(time.perf_counter() - began, 3))
     peak = peak_memory_bytes()
-    options = {k: args[k] for k in ("epochs", "val_every") if args[k] is not None}
     report = evaluate(
         {name if name != WHOLE else "random": sets},
         data,
@@ -483,7 +553,7 @@ def run_cell(args: Namespace) -> Record:
         plain_epochs=20 if name == WHOLE else 0,
         device=args.device,
         progress=False,
-        **options,
+        **_training(args),
     ).to_dict()
     rows = [row for row in report["rows"] if (row["label"] == WHOLE) == (name == WHOLE)]
     plain = next(iter(report["ledgers"].values()))["plain_training_seconds"]
@@ -498,23 +568,39 @@ def run_cell(args: Namespace) -> Record:
         "budget": budget,
         "workers": args.workers,
         "command": command_of(args),
+        "data": digests_of(data),
     }
 
 
 def command_of(args: Namespace) -> str:
     """The command that makes the table again, with a user's own folder of data.
 
-    ``--methods`` is left out: a table may grow by several commands.
+    ``--methods`` is left out: a table may grow by several commands (:func:`_section` adds it).
     """
     from graphcondense.ops.budget import Budget
 
     plain = {f.name: f.default for f in (*fields(Where), *fields(Budget), *fields(Grid))}
     left = ("methods", "workers", "ray_address", "out", "page", "root")
-    words = ["OMP_NUM_THREADS=1 graphcondense bench"]
+    words = []
     for name, default in plain.items():
         if name not in left and args[name] != default:
-            words += [f"--{name.replace('_', '-')}", str(args[name])]
-    return " ".join([*words, "--root DATA"])
+            flag = name.replace("_", "-")
+            switch = {True: [f"--{flag}"], False: [f"--no-{flag}"]}
+            value = args[name]
+            words += switch[value] if isinstance(value, bool) else [f"--{flag}", _shown(value)]
+    root = [] if args.table is not None else ["--root", "DATA"]
+    return f"OMP_NUM_THREADS=1 {shlex.join(['graphcondense', 'bench', *words, *root])}"
+
+
+def _shown(value: object) -> str:
+    """A value as its flag takes it.
+
+    >>> _shown({"paper": 8, "venue": 2}), _shown(0.5)
+    ('paper=8,venue=2', '0.5')
+    """
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={n}" for name, n in value.items())
+    return str(value)
 
 
 def write_page(out: Path, page: Path, last: str) -> str:
@@ -583,7 +669,7 @@ def _section(cells: Mapping[str, Record]) -> list[str]:
     workers = sorted({str(cell["workers"]) for cell in cells.values()})
     row = max((report.rows[0] for report in reports.values()), key=lambda row: row.graphs)
     lines = [
-        code(cell["command"]),
+        code(f"{cell['command']}{_methods(cells)}"),
         "",
         f"{escaped(first.data)} ({first.digest}){first.on_test}; {row.graphs} condensations x "
         f"{row.trainings} trainings; {' or '.join(workers)} processes at a time."
@@ -610,6 +696,12 @@ def _section(cells: Mapping[str, Record]) -> list[str]:
         *("", "Last epoch:", "", Table(head, last).markdown()),
         *_verdicts(reports),
     ]
+
+
+def _methods(cells: Mapping[str, Record]) -> str:
+    """The methods of a table, as the end of a command; only the whole data need no name."""
+    names = sorted(name for name in cells if name != WHOLE)
+    return f" --methods {','.join(names)}" if names else f" --methods {WHOLE}"
 
 
 def _verdicts(reports: Mapping[str, Report]) -> list[str]:

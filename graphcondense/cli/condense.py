@@ -332,10 +332,14 @@ def _shared_flags(
     )
 
 
-def budget_flags(method: type[Budget], variant: Mapping[str, object] | None = None) -> Flags:
-    """How large the condensed set is, with the defaults of a method."""
+def budget_flags(
+    method: type[Budget],
+    variant: Mapping[str, object] | None = None,
+    words: Mapping[str, str] | None = None,
+) -> Flags:
+    """How large the condensed set is, with the defaults of a method, and words of its own."""
     title = "budget (one of nodes, ratio, per-class, bytes)"
-    return Flags(title, method, only=_budget_fields(), defaults=variant)
+    return Flags(title, method, only=_budget_fields(), defaults=variant, words=words)
 
 
 def method_flags(

@@ -32,7 +32,7 @@ def command_evaluate(argv: list[str]) -> object:
     training: Record = {}
     for group in trainings:
         training |= group.values(run.args)
-    _check_training(training, run.task)
+    check_training(training, run.task)
     _note_memory(run, given, training)
     store = run.folder and run.folder / PARTIAL
     with keeping(store):
@@ -88,8 +88,16 @@ def training_flags() -> list[Flags]:
     return groups
 
 
-def _check_training(training: Mapping[str, object], task: Any) -> None:
-    """Raise a ValueError for a setting that this kind of data does not have."""
+def check_training(
+    training: Mapping[str, object], task: Any, instead: str = "give --steps"
+) -> None:
+    """Raise a ValueError for a setting that this kind of data does not have.
+
+    Args:
+        training: the settings that were given.
+        task: the data.
+        instead: what to do where they count no epochs.
+    """
     from graphcondense.data.kind import data_kind, kind_of_data
     from graphcondense.evaluate.evaluator import EVALUATORS
 
@@ -97,6 +105,6 @@ def _check_training(training: Mapping[str, object], task: Any) -> None:
     known = Flags("", type(EVALUATORS[kind.name].usual_training)).options
     for name in training.keys() - {option.name for option in known}:
         flag = name.replace("_", "-")
-        more = ": give --steps" if name == "epochs" else ""
+        more = f": {instead}" if name == "epochs" else ""
         where = f"{kind.words}, such as {task.name}"
         raise ValueError(f"--{flag} is no setting of training on {where}{more}")

@@ -191,8 +191,8 @@ class Common:
 
     Attributes:
         quiet: print nothing but the result: no progress, no remarks.
-        json: print the result as one JSON document, all else on stderr; commands that measure also
-            take a file that ends in .json, for the numbers.
+        json: print the result as one JSON document, all else on stderr; with a file that ends in
+            .json it is written there, beside what is printed.
         plugin: a Python file of yours that defines a method, which is then used like any other. It
             is run as it is: name only files that you trust.
     """

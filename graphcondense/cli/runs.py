@@ -23,7 +23,7 @@ from graphcondense.cli.flags import (
 )
 from graphcondense.cli.folders import Config
 from graphcondense.cli.tables import files_of, refuse_changed
-from graphcondense.cli.text import is_main, note, say, tell, warn
+from graphcondense.cli.text import CONSOLE, is_main, note, say, tell, warn
 from graphcondense.saved.shown import labels_of, record_of
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def write_result(result: Result, args: Namespace, folder: Path | None, name: str
         if path and is_main():
             write(path)
             tell(f"written: {path}")
+            CONSOLE.written |= path == args.json
     return json.loads(result.to_json())
 
 

@@ -26,7 +26,7 @@ class Table:
         text: columns that are text.
         categorical: columns that are categories though they look like numbers or text.
         drop: columns to leave out.
-        by: a column of numbers or dates; the earliest rows train, the latest test.
+        by: a column of numbers or ISO dates (2020-02-01); the earliest rows train, the latest test.
         shares: of rows that train, validate and test; by default 0.6,0.2,0.2, drawn by --data-seed.
         split_column: a column of the words train, val and test.
         min_frequency: training rows that a category needs for a column of its own.

@@ -24,10 +24,13 @@ class Console:
     Attributes:
         quiet: the result alone, no remarks and no progress.
         json: the result is one JSON document; :func:`~graphcondense.cli.main` prints it.
+        written: the command has written the file of ``--json`` itself; else
+            :func:`~graphcondense.cli.main` does.
     """
 
     quiet: bool = False
     json: bool = False
+    written: bool = False
 
 
 CONSOLE = Console()
@@ -36,12 +39,12 @@ CONSOLE = Console()
 @contextmanager
 def speaking(quiet: bool, json: bool) -> Iterator[None]:
     """Set :data:`CONSOLE` for one command."""
-    before = CONSOLE.quiet, CONSOLE.json
-    CONSOLE.quiet, CONSOLE.json = quiet, json
+    before = CONSOLE.quiet, CONSOLE.json, CONSOLE.written
+    CONSOLE.quiet, CONSOLE.json, CONSOLE.written = quiet, json, False
     try:
         yield
     finally:
-        CONSOLE.quiet, CONSOLE.json = before
+        CONSOLE.quiet, CONSOLE.json, CONSOLE.written = before
 
 
 def is_main() -> bool:

@@ -41,6 +41,9 @@ MISSING, RARE = "(missing)", "(infrequent)"
 DAY = 86_400.0
 """Seconds."""
 
+LARGEST = 1e100
+"""A number of a column, at most: squares of larger ones leave what float64 holds."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -364,7 +367,8 @@ def _plain(column: pd.Series, kind: ColumnKind) -> pd.Series:
     if kind in ("text", "category"):
         empty = "" if kind == "text" else None
         cells = zip(column, column.notna(), strict=True)
-        texts = [str(value) if here else empty for value, here in cells]
+        whole = kind == "category" and _whole(column)  # where holes have made them floats
+        texts = [str(int(v) if whole else v) if here else empty for v, here in cells]
         return pd.Series(texts, index=column.index, dtype=object)
     if kind == "date":
         days = _days(column)
@@ -373,22 +377,73 @@ def _plain(column: pd.Series, kind: ColumnKind) -> pd.Series:
     if np.isinf(values).any():
         at = values.index[np.flatnonzero(np.isinf(values))[0]]
         raise ValueError(f"column {column.name!r} is infinite in row {at!r}; give a number, or NaN")
+    if (large := np.flatnonzero(values.abs() > LARGEST)).size:
+        at = values.index[large[0]]
+        raise ValueError(
+            f"column {column.name!r} is {values[at]:g} in row {at!r}, and numbers may be "
+            f"{LARGEST:g} at most: put it right, make it empty (no value), or leave the column "
+            f"out, drop=[{column.name!r}]"
+        )
     return values
+
+
+def _whole(column: pd.Series) -> bool:
+    """Whether all values are floats that are whole numbers."""
+    from pandas.api import types
+
+    known = column[column.notna()]
+    if not types.is_float_dtype(column.dtype):
+        return False
+    numbers = known.to_numpy(np.float64)
+    return bool((np.isfinite(numbers) & (numbers == np.round(numbers))).all())
 
 
 def _days(column: pd.Series) -> Array:
     """Dates as days since 1970, NaN where there is none."""
     import pandas as pd
 
-    if hasattr(column.dtype, "freq"):
-        column = column.dt.to_timestamp()
-    try:
-        stamps = pd.to_datetime(column, utc=True)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"column {column.name!r} is not all dates ({str(error)[:80]})") from error
+    fix = f"make it empty (no value), or leave the column out, drop=[{column.name!r}]"
+    stamps = stamps_of(column, f"column {column.name!r}", fix)
     seconds = (stamps - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
     out: Array = seconds.to_numpy(np.float64) / DAY
     return out
+
+
+def stamps_of(column: pd.Series, what: str, fix: str) -> pd.Series:
+    """Dates as time stamps of UTC with nanoseconds, NaT where there is none.
+
+    Args:
+        column: dates and times, or text of which every value is an ISO date.
+        what: the column is called so in messages.
+        fix: what can be done but to put a value right.
+
+    Raises:
+        ValueError: naming a value that is none, or that is out of their range, and the fix.
+    """
+    import pandas as pd
+
+    if hasattr(column.dtype, "freq"):
+        column = column.dt.to_timestamp()
+    text = any(isinstance(value, str) for value in column[column.notna()])
+    try:
+        stamps = pd.to_datetime(column, utc=True, format="ISO8601" if text else None)
+        return stamps.astype("datetime64[ns, UTC]")
+    except (TypeError, ValueError, OverflowError) as error:
+        value = next((v for v in column[column.notna()] if not _is_stamp(v)), column.iloc[0])
+        raise ValueError(
+            f"{what} has {str(value)[:40]!r}, which is no date from 1678 to 2261 "
+            f"({str(error)[:80]}): put it right, {fix}"
+        ) from error
+
+
+def _is_stamp(value: Any) -> bool:
+    import pandas as pd
+
+    try:
+        pd.Timestamp(value).as_unit("ns")
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return True
 
 
 def _step(kind: ColumnKind, min_frequency: int, terms: int) -> Any:

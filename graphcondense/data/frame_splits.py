@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import difflib
-import warnings
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -11,7 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphcondense.data.columns import stamps_of
 from graphcondense.data.labels import few
+from graphcondense.data.tables import ISO_DATE
 from graphcondense.data.targets import LabelKind, known_rows
 from graphcondense.ops.arrays import Array
 
@@ -248,15 +251,20 @@ def _times(column: pd.Series, index: pd.Index) -> Array:
         )
     if types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype):
         return column.to_numpy(np.float64)  # type: ignore[no-any-return]
-    if hasattr(column.dtype, "freq"):
-        column = column.dt.to_timestamp()
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Could not infer format")
-            stamps = pd.to_datetime(column, utc=True)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(
-            f"the time column {column.name!r} has {str(column.iloc[0])[:40]!r}, which is no number "
-            f"and no date ({str(error)[:80]})"
-        ) from error
+    what = f"the time column {column.name!r}"
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype)
+    if types.is_object_dtype(column.dtype) or types.is_string_dtype(column.dtype):
+        kinds = {type(value) for value in column}
+        if kinds <= {int, float, np.int64, np.float64}:
+            return column.to_numpy(np.float64)  # type: ignore[no-any-return]
+        for row, value in enumerate(column):
+            real = isinstance(value, datetime.date)
+            if not real and not (isinstance(value, str) and re.fullmatch(ISO_DATE, value)):
+                raise ValueError(
+                    f"{what} has {str(value)[:40]!r} at node {index[row]!r}, which is no number "
+                    "and no date as ISO 8601 writes it: others may be read with day and month the "
+                    "wrong way round; write 2020-02-01, or give numbers (such as 20200201)"
+                )
+    stamps = stamps_of(column, what, "or give numbers, such as years")
     return stamps.astype("int64").to_numpy()  # type: ignore[no-any-return]

@@ -151,7 +151,9 @@ def _parts(
 ) -> SimpleNamespace:
     """:func:`frame_parts`, of checked options."""
     if is_file(nodes):
-        nodes = read_nodes(nodes, read.id, (*read.drop, *_named(target)))
+        named = _named(target)
+        as_text = (*read.text, *read.categorical)
+        nodes = read_nodes(nodes, read.id, (*read.drop, *named), as_text, named)
     frame = _table(nodes)
     targets = _targets(frame, target)
     for name in (*read.text, *read.categorical, *read.drop, *filter(None, (read.id, read.by))):
@@ -499,6 +501,13 @@ def _numbers(column: pd.Series, name: str, index: pd.Index) -> Array:
         raise ValueError(
             f"target {name!r} is {str(column.iloc[bad[0]])[:40]!r} at node {index[bad[0]]!r}, "
             "which is no number; text is a target of classes, one column alone"
+        )
+    large = np.flatnonzero(values.abs().to_numpy() > np.finfo(np.float32).max)
+    if len(large):
+        value, node = values.iloc[large[0]], index[large[0]]
+        raise ValueError(
+            f"target {name!r} is {value:g} at node {node!r}, beyond what float32 holds "
+            f"({np.finfo(np.float32).max:.1g}): put it right, or give the target in another unit"
         )
     out: Array = values.to_numpy(np.float64).astype(np.float32)
     return out

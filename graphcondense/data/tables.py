@@ -6,6 +6,7 @@ Ids are text, so that ``007`` and ``7`` are two nodes and both files mean the sa
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -67,7 +68,13 @@ def is_file(table: object) -> TypeGuard[str | Path]:
     return isinstance(table, str | Path)
 
 
-def read_nodes(path: str | Path, ids: str | None, drop: Sequence[str]) -> pd.DataFrame:
+def read_nodes(
+    path: str | Path,
+    ids: str | None,
+    drop: Sequence[str],
+    texts: Sequence[str] = (),
+    targets: Sequence[str] = (),
+) -> pd.DataFrame:
     """A table of nodes from a file.
 
     Args:
@@ -75,12 +82,14 @@ def read_nodes(path: str | Path, ids: str | None, drop: Sequence[str]) -> pd.Dat
         ids: the column of ids; ``None``: nodes are called ``0``, ``1``, ... in the order of rows
             (of a Parquet file that keeps the index of a frame, by that).
         drop: columns that are left out, which may be empty.
+        texts: columns that are text as it stands in the file, such as categories ``01`` and ``1``.
+        targets: columns that are so where a value has a zero in front, as no number is written.
 
     Raises:
         ValueError: whatever is wrong with the file, naming it, the column and the fix.
     """
     file = checked_file(path)
-    frame = _read(file, [] if ids is None else [ids])
+    frame = _read(file, [] if ids is None else [ids], texts, targets)
     if not len(frame):
         raise ValueError(f"{file} has no rows below the names of its columns; give one a node")
     for name in frame.columns:
@@ -108,7 +117,9 @@ def read_edges(path: str | Path, ends: Sequence[str], nodes: pd.Index) -> pd.Dat
     file = checked_file(path)
     names = _names(file)
     if len(names) < 2:
-        other = next((sep for sep in (";", "\t", " ", "|", ",") if sep in names[0]), None)
+        between = SEPARATED.get(file.suffix.lower())  # a Parquet file has nothing there
+        seps = (";", "\t", " ", "|", ",") if between else ()
+        other = next((sep for sep in seps if sep in names[0]), None)
         hint = f"; {other!r} stands between its columns, and {_between(file)}" if other else ""
         raise ValueError(
             f"{file} has one column, {names[0][:60]!r}, and two are needed, source and target{hint}"
@@ -117,7 +128,7 @@ def read_edges(path: str | Path, ends: Sequence[str], nodes: pd.Index) -> pd.Dat
     for name in ends:
         if name not in names:
             raise ValueError(f"{file} has no column {name!r}; there are {few(names, 12)}")
-    if file.suffix in SEPARATED and not ends and set(names[:2]) <= set(map(str, nodes)):
+    if file.suffix.lower() in SEPARATED and not ends and set(names[:2]) <= set(map(str, nodes)):
         raise ValueError(
             f"{file}: its first line, {','.join(names[:2])!r}, is an edge: put the names of the "
             "columns above it, such as source,target"
@@ -175,30 +186,33 @@ def _names(file: Path) -> list[str]:
     return [str(name) for name in _parquet(file).schema_arrow.names]
 
 
-def _read(file: Path, ids: Sequence[str]) -> pd.DataFrame:
-    """The file as a frame, whose columns of ids are text, ``None`` for none."""
+def _read(
+    file: Path, ids: Sequence[str], texts: Sequence[str] = (), targets: Sequence[str] = ()
+) -> pd.DataFrame:
+    """The file as a frame, whose columns of ids are text, ``None`` for none; for the others see
+    :func:`read_nodes`."""
     import pandas as pd
+    from pandas.api import types
 
     if file.suffix.lower() in SEPARATED:
         names = _check_lines(file)
         as_text = [name for name in ids if name in names]
-        try:
-            frame = pd.read_csv(
-                file,
-                sep=SEPARATED[file.suffix.lower()],
-                encoding="utf-8-sig",
-                dtype=dict.fromkeys(as_text, str),
-                keep_default_na=False,
-                na_values={name: [""] if name in as_text else HOLES for name in names},
-                index_col=False,
-                low_memory=False,
-            )
-        except (ValueError, OverflowError) as error:
-            raise ValueError(f"{file} cannot be read ({str(error)[:120]})") from error
+        as_it_stands = [name for name in texts if name in names]
+        frame = _read_text(file, as_text, [*as_text, *as_it_stands], names)
+        numbers = [
+            name
+            for name in targets
+            if name in names and types.is_numeric_dtype(frame[name].dtype) and name not in as_text
+        ]
+        if numbers:
+            raw = _read_text(file, (), numbers, numbers)
+            for name in numbers:
+                if raw[name].dropna().astype(str).str.match(r"\s*[-+]?0\d").any():
+                    frame[name] = raw[name]
         for name in as_text:
             text = frame[name].astype(object).str.strip()
             frame[name] = text.where(text != "", None)
-        return _with_dates(frame, ids)
+        return _with_dates(frame, [*ids, *texts])
     _parquet(file)
     try:
         frame = pd.read_parquet(file)
@@ -209,6 +223,28 @@ def _read(file: Path, ids: Sequence[str]) -> pd.DataFrame:
         here = frame[name].notna()
         frame[name] = frame[name].astype(object).where(here, None).map(str, na_action="ignore")
     return frame
+
+
+def _read_text(
+    file: Path, ids: Sequence[str], texts: Sequence[str], names: Sequence[str]
+) -> pd.DataFrame:
+    """The columns ``names`` of a file of text, those of ``texts`` as they stand there."""
+    import pandas as pd
+
+    try:
+        return pd.read_csv(
+            file,
+            sep=SEPARATED[file.suffix.lower()],
+            encoding="utf-8-sig",
+            usecols=list(names),
+            dtype=dict.fromkeys(texts, str),
+            keep_default_na=False,
+            na_values={name: [""] if name in ids else HOLES for name in names},
+            index_col=False,
+            low_memory=False,
+        )
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{file} cannot be read ({str(error)[:120]})") from error
 
 
 def _between(file: Path) -> str:
@@ -272,6 +308,10 @@ def _with_dates(frame: pd.DataFrame, ids: Sequence[str]) -> pd.DataFrame:
             continue
         try:
             frame[name] = pd.to_datetime(column, format="ISO8601", utc=True).dt.tz_localize(None)
+        except pd.errors.OutOfBoundsDatetime:  # such as 9999-12-31 before pandas 3: still dates
+            cells = zip(column, column.notna(), strict=True)
+            dates = [dt.datetime.fromisoformat(v) if here else None for v, here in cells]
+            frame[name] = pd.Series(dates, index=column.index, dtype=object)
         except (ValueError, OverflowError):  # such as 2023-13-45, which stays text
             continue
     return frame

@@ -76,6 +76,43 @@ def test_ids_are_text_and_keep_their_zeros(tmp_path: Path) -> None:
     assert set(zip(columns, rows, strict=True)) == {(0, 2), (1, 3)}
 
 
+def test_declared_columns_and_targets_keep_their_zeros(tmp_path: Path) -> None:
+    rows = ["01,1,01", "1,2,1", "001,,01", "01,1,1", "1,2,01", "001,1,1"]
+    nodes, edges = tmp_path / "nodes.csv", tmp_path / "edges.csv"
+    nodes.write_text("\n".join(["zip,rank,plan", *rows]) + "\n")
+    edges.write_text("from,to\n0,1\n")
+    codes, keep = ["zip", "rank"], {"split": (1, 0, 0)}
+    task = as_task(nodes=nodes, edges=edges, target="plan", categorical=codes, **keep)
+    assert task.facts.classes == ("01", "1")
+    assert task.columns is not None
+    values = {column.name: column.values for column in task.columns.columns}
+    assert values == {"zip": ("001", "01", "1"), "rank": ("1", "2", "(missing)")}
+    frame = pd.DataFrame({"rank": [1, 2, None, 1, 2, 1], "plan": list("ababab")})
+    task = as_task(nodes=frame, edges=[(0, 1)], target="plan", categorical="rank", **keep)
+    assert task.columns is not None
+    assert task.columns.columns[0].values == ("1", "2", "(missing)")
+
+
+def test_far_dates_of_a_file_are_named(tmp_path: Path) -> None:
+    nodes = table().rename_axis("name").reset_index()
+    nodes["end"] = ["9999-12-31", *["2020-01-01"] * (len(nodes) - 1)]
+    with pytest.raises(ValueError, match=r"nodes\.csv.*: column 'end' has '9999-12-31.*drop="):
+        read(written(tmp_path, nodes=nodes))
+
+
+def test_endings_in_capitals_are_endings(tmp_path: Path) -> None:
+    (tmp_path / "nodes.CSV").write_text(HEAD + ROWS)
+    (tmp_path / "edges.CSV").write_text("ann,bob\nbob,cid\n")
+    with pytest.raises(ValueError, match=r"edges\.CSV: its first line, 'ann,bob', is an edge"):
+        read({name: str(tmp_path / f"{name}.CSV") for name in ("nodes", "edges")})
+
+
+def test_one_column_of_parquet_is_told(tmp_path: Path) -> None:
+    files = written(tmp_path, ".parquet", edges=pd.DataFrame({"a b": ["user1"]}))
+    with pytest.raises(ValueError, match="has one column, 'a b', and two are needed"):
+        read(files)
+
+
 def test_without_ids_nodes_are_rows_from_zero(tmp_path: Path) -> None:
     edges = pd.DataFrame({"a": np.arange(89), "b": np.arange(1, 90)})
     files = written(tmp_path, nodes=table(), edges=edges)

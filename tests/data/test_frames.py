@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from itertools import pairwise
 from typing import Any
@@ -175,6 +176,16 @@ def test_columns_that_are_no_features_are_named() -> None:
     refused("column 'tags' has values of type list", frame.assign(tags=[[1]] * len(frame)))
     refused("column 'z' has complex numbers", frame.assign(z=1j))
     refused("'age' is infinite in row 0", frame.assign(age=np.inf))
+    refused(
+        "column 'age' is 1e[+]160 in row 0, and numbers may be 1e[+]100", frame.assign(age=1e160)
+    )
+    refused(
+        "target 'age' is 1e[+]60 at node 'user0'", frame.assign(age=1e60), target=["age", "vip"]
+    )
+    for far in ("9999-12-31", "0001-01-01"):
+        dates = pd.Series([pd.Timestamp("2020-01-01").date()] * 90, dtype=object).to_list()
+        dates[7] = dt.date.fromisoformat(far)
+        refused(f"column 'end' has '{far}', which is no date from 1678 .*", frame.assign(end=dates))
     refused("text column 'dots' has no words", frame.assign(dots="!!"), text="dots")
     coded = read(frame.assign(code=code), categorical="code").columns
     assert sum(name.startswith("code=k") for name in coded.names) == 54
@@ -336,7 +347,15 @@ def test_times_with_holes_and_other_words_are_refused() -> None:
         "time column 'year' has no value in 1 rows .*'user4'", frame.assign(year=hole), by="year"
     )
     refused("'city' has .*no value", frame, by="city")
-    refused("'plan2' has 'free', which is no number", frame.assign(plan2=frame["plan"]), by="plan2")
+    words = "'plan2' has 'free' at node 'user0', which is no number"
+    refused(words, frame.assign(plan2=frame["plan"]), by="plan2")
+    for text in ("01.02.2020", "02/01/2020", "1 Feb 2020", "2020"):  # the first is of February
+        day = ["2020-02-01"] * (len(frame) - 1) + [text]
+        refused(f"'day' has '{text}' at node 'user89'.*2020-02-01", frame.assign(day=day), by="day")
+    day = ["2020-02-01"] * 80 + ["2020-02-31"] * 10
+    refused("time column 'day' has '2020-02-31'", frame.assign(day=day), by="day")
+    days = frame["joined"].dt.date
+    assert torch.equal(read(frame.assign(d=days), by="d").train, read(frame, by="joined").train)
     refused("has 1 different times", frame.assign(year=2000), by="year")
     refused("by='year' deals out shares", frame.assign(s="train"), by="year", split="s")
 

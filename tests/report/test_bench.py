@@ -14,7 +14,10 @@ from typing import Any
 import pytest
 
 from graphcondense.cli import INTERRUPTED, main
-from graphcondense.cli.bench import write_page
+from graphcondense.cli.bench import Grid, _sizes, check_same, command_of, digests_of, write_page
+from graphcondense.cli.flags import Flags, data_flags, make_parser, parse
+from graphcondense.data import as_task
+from tests.data.test_frames import pairs, table
 
 
 def cell(label: str, score: float, **more: Any) -> dict[str, Any]:
@@ -142,3 +145,44 @@ def test_ctrl_c_keeps_finished_cells_and_fails_none(
     )
     assert "| random | - | **70.0** |" in said.out  # the table of what is there
     assert [path.name for path in Path("runs/bench/digits-20").iterdir()] == ["random.json"]
+
+
+def test_cells_of_other_data_are_refused(tmp_path: Path) -> None:
+    """A table whose rows have changed, be it test labels alone, has no cells yet."""
+    frame = table()
+    edges = pairs(frame)
+
+    def told(plan: Any) -> Any:
+        return digests_of(as_task(nodes=frame.assign(plan=plan), edges=edges, target="plan"))
+
+    before = told(frame["plan"])
+    put(tmp_path, {**cell("random", 0.5), "command": "c", "data": before})
+    check_same(tmp_path, "c", told(frame["plan"]))
+    row = int(as_task(nodes=frame, edges=edges, target="plan").test[0])
+    plan = frame["plan"].tolist()
+    changed = [*plan[:row], "free" if plan[row] != "free" else "pro", *plan[row + 1 :]]
+    with pytest.raises(ValueError, match=r"random\.json was run on other data: .* another --out"):
+        check_same(tmp_path, "c", told(changed))
+    with pytest.raises(ValueError, match=r"of test labels alone\)"):
+        check_same(tmp_path, "c", {**before, "test_labels": "other"})
+    put(tmp_path, {**cell("random", 0.5), "command": "c"})  # as older versions wrote them
+    with pytest.raises(ValueError, match="their digest was d, and is "):
+        check_same(tmp_path, "c", before)
+    check_same(tmp_path, "c", {**before, "digest": "d"})
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (
+            "--table n.csv --edges e.csv --target a,b --no-directed --nodes 6",
+            "--table n.csv --edges e.csv --target a,b --no-directed --nodes 6",
+        ),
+        ("--data acm --nodes paper=8,venue=2", "--data acm --nodes paper=8,venue=2 --root DATA"),
+    ],
+)
+def test_the_command_can_be_given_again(words: str, command: str) -> None:
+    parser = make_parser("bench", "")
+    parser.add(*data_flags(), _sizes(), Flags("grid", Grid))
+    found = command_of(parse(parser, words.split()))
+    assert found == f"OMP_NUM_THREADS=1 graphcondense bench {command}"
