@@ -294,7 +294,7 @@ def _observed(row: Trained) -> tuple[np.ndarray[Any, np.dtype[np.float64]], str]
     single = sets[0]
     if len(single) < 2:
         return single, f"{row.label} was trained on once"
-    if row.graphs == 1 and row.seeds is not None:
+    if row.seeds is not None:  # however often this one set was given
         return single, f"{row.label} is of one condensation seed"
     return single, ""
 
