@@ -148,6 +148,10 @@ def test_a_method_without_a_seed_is_one_set_however_often_it_is_asked() -> None:
     found = one(row("a", scores, (0,), graphs=3), other)  # a copy of one condensation is no other
     assert (found.outcome, found.p) == ("undecided", None)
     assert "one condensation seed" in found.why
+    rounded = row("a", np.concatenate([scores, scores + 1e-4]), (0, 0))
+    found = one(rounded, other)
+    assert (found.outcome, found.observations) == ("undecided", (1, 4))
+    assert "one condensation seed" in found.why
 
 
 @pytest.mark.parametrize(
