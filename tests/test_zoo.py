@@ -327,12 +327,33 @@ def test_a_run_brings_its_scores(tmp_path: Path, recwarn: pytest.WarningsRecorde
     assert zoo.entries(tmp_path)["b"].scores == {}
 
 
+def test_a_push_that_was_killed_is_done_again(small: Any, tmp_path: Path) -> None:
+    """Its file has its place, the card and the index have not."""
+    path = zoo.push(small, tmp_path, name="a", **ORIGIN)
+    path.with_suffix(".md").unlink()
+    (tmp_path / "zoo.json").unlink()
+    zoo.push(small, tmp_path, name="a", **ORIGIN)
+    other = small.clone()
+    other.x = other.x + 1
+    before = (tmp_path / "zoo.json").read_bytes()
+    zoo.push(other, tmp_path, name="a", overwrite=True, **ORIGIN)
+    (tmp_path / "zoo.json").write_bytes(before)
+    with pytest.raises(ValueError, match="is refused: its SHA-256"):
+        zoo.load("a", folder=tmp_path)
+    zoo.push(other, tmp_path, name="a", overwrite=True, **ORIGIN)
+    assert graph_hash(zoo.load("a", folder=tmp_path)) == graph_hash(other)
+
+
 def test_what_is_no_set_is_told(small: Any, tmp_path: Path) -> None:
     for wrong in (None, 3, {}, Data()):
         with pytest.raises(ValueError, match="push: give a condensed set"):
             zoo.push(wrong, tmp_path, **ORIGIN)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="export: give a condensed set"):
             graphcondense.export(wrong, tmp_path / "hub", **ORIGIN)  # type: ignore[arg-type]
+    odd = small.clone()
+    odd.condensed = 3
+    with pytest.raises(ValueError, match="the record, must be a dict, got 3"):
+        zoo.push(odd, tmp_path, **ORIGIN)
     with pytest.raises(ValueError, match=r"give the name of a set, .* got \['x'\]"):
         zoo.load(["x"])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"the current folder is '\.'"):

@@ -110,6 +110,8 @@ def export(
     """
     folder = path_of(folder, "export(folder)", "the folder to write")
     check_switches("export", overwrite=overwrite)
+    if name is not None and not isinstance(name, str):
+        raise ValueError(f"export: name={name!r:.60}: give a text, such as 'shop-50'")
     if format != "hub":
         raise ValueError(f"format={format!r} is unknown; there is 'hub'")
     for package in ("pyarrow", "mlcroissant"):

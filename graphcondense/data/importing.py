@@ -14,14 +14,13 @@ Their files, as their public sources write them:
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from graphcondense.data.foreign import RULES, open_small, parsed
+from graphcondense.data.foreign import RULES, check_threshold, open_small, parsed
 from graphcondense.data.task import NodeTask
 from graphcondense.ops.types import Record
 from graphcondense.saved.condensed import graph_hash
@@ -123,11 +122,7 @@ def _chosen(files: list[Path], path: Path, name: str | None) -> dict[str, Path]:
 
 def _check_used(chosen: dict[str, Path], threshold: object, labels: str | None) -> None:
     """Refuse a threshold that is none, and options that nothing of what is chosen reads."""
-    number = isinstance(threshold, int | float) and not isinstance(threshold, bool)
-    if not number or not 0 <= threshold < math.inf:  # type: ignore[operator]
-        raise ValueError(
-            f"threshold={threshold!r:.60} must be a number from 0 on, such as 0.05; 0 cuts nothing"
-        )
+    check_threshold(threshold)
     if all(file.suffix == ".npy" for file in chosen.values()):
         for word, value in (("threshold", threshold or None), ("labels", labels)):
             if value is not None:

@@ -655,7 +655,8 @@ def _row(
         for i in sorted(first.values())
         if (seed := record_of(graphs[i]).get("seed")) is not None
     ]
-    if len(distinct) == 1 and len({record_of(graph).get("seed") for graph in graphs}) > 1:
+    told = {record_of(graph).get("seed") for graph in graphs} - {None}
+    if len(distinct) == 1 and len(told) > 1:
         seeds = []  # several seeds gave this one set: it does not depend on them
 
     def mean(values: list[int]) -> int:

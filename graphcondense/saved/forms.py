@@ -104,6 +104,9 @@ def given_contents(small: object, where: str) -> Contents:
         raise ValueError(
             f"{where}: give a condensed set, as condense and load return, got {small!r:.60}"
         )
+    record = getattr(small, "condensed", None)
+    if record is not None and not isinstance(record, dict):
+        raise ValueError(f"{where}: condensed, the record, must be a dict, got {record!r:.60}")
     return contents_of(small)
 
 

@@ -182,7 +182,8 @@ def push(
     edges = stored["edge_index"].shape[1] if "edge_index" in stored else 0
     features = stored.get("x", stored.get("x_value"))
     dtype = "float32" if features is None else str(features.dtype).removeprefix("torch.")
-    seed = record.get("seed")
+    seed, versions = record.get("seed"), record.get("versions")
+    versions = versions if isinstance(versions, Mapping) else {}
     entry = Entry(
         name=name,
         sha256=hash_of(blob),
@@ -199,7 +200,7 @@ def push(
         scores=given,
         protocol=protocol,
         notes=list(notes),
-        made_with=str((record.get("versions") or {}).get("graphcondense", __version__)),
+        made_with=str(versions.get("graphcondense", __version__)),
     )
     check_entry(entry, "push")
     card = card_of(entry, contents, stored, opened.condensed, home == FOLDER)
