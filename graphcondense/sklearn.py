@@ -76,6 +76,8 @@ class Condenser(TransformerMixin, _OfNodes):  # type: ignore[misc]
         task_: what the run saw, a :class:`~graphcondense.data.task.NodeTask`.
     """
 
+    _judge: tuple[tuple[object, ...], Trained] | None = None
+
     def __init__(
         self,
         data: object = None,
@@ -113,7 +115,8 @@ class Condenser(TransformerMixin, _OfNodes):  # type: ignore[misc]
 
         Raises:
             ValueError: no graph, or two; numbers that are no nodes, or twice the same; labels that
-                are not the graph's; what :func:`graphcondense.condense` refuses.
+                are not the graph's, or none of one class a node, or given beside a graph; what
+                :func:`graphcondense.condense` refuses.
         """
         task = self._task(X, y)
         budget = {name: getattr(self, name) for name in BUDGET}
@@ -131,7 +134,7 @@ class Condenser(TransformerMixin, _OfNodes):  # type: ignore[misc]
         )
         self.record_: Record = self.small_.condensed
         self.task_ = task
-        self.__dict__.pop("_judge", None)
+        self._judge = None
         return self
 
     def transform(self, X: object = None) -> CondensedGraph:
@@ -151,13 +154,17 @@ class Condenser(TransformerMixin, _OfNodes):  # type: ignore[misc]
         return float((found == wanted).mean())
 
     def logits(self, X: Nodes) -> npt.NDArray[np.float32]:
-        """What ``model``, trained on the condensed graph once, says of nodes: ``[n, C]``."""
+        """What ``model``, trained on the condensed graph once, says of nodes: ``[n, C]``.
+
+        It is trained anew where ``model``, ``training`` or ``seed`` were set to others since.
+        """
         check_is_fitted(self, "small_")
         rows = _rows(X, self.task_)
-        if "_judge" not in self.__dict__:
-            self._judge = self._trained()
+        asked = (self.model, dict(self.training or {}), self.seed)
+        if self._judge is None or self._judge[0] != asked:  # set_params may follow fit
+            self._judge = asked, self._trained()
         once, back = np.unique(rows, return_inverse=True)
-        logits = self._judge.logits(self.task_.x_array, self.task_.adj, once)
+        logits = self._judge[1].logits(self.task_.x_array, self.task_.adj, once)
         out: npt.NDArray[np.float32] = logits.mean(0).cpu().numpy()[back]
         return out
 
@@ -181,7 +188,12 @@ class Condenser(TransformerMixin, _OfNodes):  # type: ignore[misc]
                 raise ValueError(
                     f"fit needs a graph: give it data=, or a graph for X, got {type(X).__name__}"
                 )
-            return as_task(X)
+            if y is not None:
+                raise ValueError(
+                    "y is given beside a graph, which has its own labels and split: leave y out, "
+                    "or give the graph as data= and numbers of nodes for X"
+                )
+            return _of_classes(as_task(X))
         if isinstance(X, Data | NodeTask):
             raise ValueError("two graphs: X is one, and data= another; X are numbers of its nodes")
         whole = as_task(self.data)
@@ -257,14 +269,20 @@ def _rows(X: object, task: NodeTask) -> npt.NDArray[np.int64]:
     return found.astype(np.int64)
 
 
-def _checked_labels(
-    task: NodeTask, rows: npt.NDArray[np.int64], y: npt.ArrayLike | None
-) -> npt.NDArray[np.int64]:
-    """The labels of nodes, which ``y`` has to agree with."""
+def _of_classes(task: NodeTask) -> NodeTask:
+    """The task, whose nodes must have one class each."""
     if task.label_kind != "classes":
         raise ValueError(
             f"{task.name} has {task.label_kind} labels; estimators for scikit-learn take classes"
         )
+    return task
+
+
+def _checked_labels(
+    task: NodeTask, rows: npt.NDArray[np.int64], y: npt.ArrayLike | None
+) -> npt.NDArray[np.int64]:
+    """The labels of nodes, which ``y`` has to agree with."""
+    _of_classes(task)
     own: npt.NDArray[np.int64] = task.y[torch.from_numpy(rows)].numpy()
     if (own < 0).any():
         raise ValueError(f"node {int(rows[own < 0][0])} of {task.name} has no label")

@@ -190,6 +190,27 @@ def test_bad_input(options: dict[str, Any], X: Any, y: Any, message: str, data: 
         Condenser(**{"data": data, "method": "gecc", **options}).fit(X, y)
 
 
+def test_a_graph_for_x_is_checked_as_one_for_data(data: Data) -> None:
+    numbers = data.clone()
+    numbers.y = torch.rand(data.num_nodes, 2)
+    with pytest.raises(ValueError, match="regression labels; estimators"):
+        CondensedClassifier(Condenser(None, "gecc", nodes=6)).fit(numbers)
+    with pytest.raises(ValueError, match="leave y out"):
+        Condenser(None, "gecc", nodes=6).fit(data, data.y.numpy())
+
+
+def test_another_model_after_fit_is_trained(data: Data, nodes: np.ndarray) -> None:
+    condenser = Condenser(data, "gecc", nodes=6, **QUICK).fit(nodes)
+    before = condenser.logits(nodes)
+    assert np.array_equal(before, condenser.logits(nodes))
+    condenser.set_params(model="MLP")
+    fresh = Condenser(data, "gecc", nodes=6, **{**QUICK, "model": "MLP"}).fit(nodes)
+    assert np.array_equal(condenser.logits(nodes), fresh.logits(nodes))
+    assert not np.array_equal(condenser.logits(nodes), before)
+    condenser.set_params(model=QUICK["model"], training={"epochs": 9})
+    assert not np.array_equal(condenser.logits(nodes), before)
+
+
 def test_other_labels_and_no_condenser(data: Data, nodes: np.ndarray) -> None:
     tasks = data.clone()
     tasks.y = torch.rand(data.num_nodes, 2)

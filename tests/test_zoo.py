@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from torch_geometric.data import Data
 from torch_geometric.nn import GCN
 
 import graphcondense
@@ -21,6 +23,7 @@ from graphcondense.evaluate import evaluate
 from graphcondense.nn.batched import MODELS
 from graphcondense.zoo.entry import hash_of, in_order
 from tests.cases import script, toy_graph
+from tests.targets import targets_graph
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 FOLDERS = {"package": zoo.FOLDER, "repository": REPOSITORY / "datasets" / "zoo"}
@@ -241,6 +244,19 @@ def test_a_changed_file_is_refused(small: Any, tmp_path: Path) -> None:
         ({**ORIGIN, "name": "Cora"}, "'Cora' is no name of a set"),
         ({**ORIGIN, "scores": {"GCN": {"mean": 1.0}}}, "score of GCN must be"),
         ({**ORIGIN, "scores": {"GCN": {"mean": 1.0, "std": 0.1}}}, "scores need protocol="),
+        ({**ORIGIN, "scores": {"GCN": 3}}, "score of GCN must be"),
+        ({**ORIGIN, "scores": {"GCN": {"mean": math.nan, "std": 0.1}}}, "must be finite"),
+        ({**ORIGIN, "scores": {"GCN": {"mean": 1.0, "std": -1e9}}}, "must be finite"),
+        ({**ORIGIN, "scores": 3}, "give a mapping such as"),
+        ({**ORIGIN, "scores": {}, "protocol": 3}, "protocol cannot be '3': give a text"),
+        ({**ORIGIN, "command": 3}, "command cannot be '3': give a text"),
+        ({**ORIGIN, "command": "\ud800"}, "is no Unicode"),
+        ({**ORIGIN, "licence": 3}, "licence=3: give a text"),
+        ({**ORIGIN, "source": ["x"]}, r"source=\['x'\]: give a text"),
+        ({**ORIGIN, "notes": "abc"}, "give a list of sentences"),
+        ({**ORIGIN, "notes": [3]}, "notes must be texts"),
+        ({**ORIGIN, "overwrite": "no"}, "overwrite='no' must be True or False"),
+        ({**ORIGIN, "compact": "no"}, "compact='no' must be True or False"),
     ],
 )
 def test_what_push_refuses(
@@ -261,6 +277,16 @@ def test_what_push_refuses(
         ({"sha256": "abc"}, "sha256 cannot be 'abc'"),
         ({"bytes": "9"}, "bytes cannot be '9'"),
         ({"nodes": True}, "nodes cannot be 'True'"),
+        ({"nodes": -5}, "nodes cannot be '-5'"),
+        ({"nodes": 10**30}, "nodes cannot be"),
+        ({"nodes": 10**12}, "do not hold 1000000000000 nodes"),
+        ({"bytes": 1}, "bytes cannot be 1"),
+        ({"edges": -1}, "edges cannot be '-1'"),
+        ({"seed": -1}, "seed cannot be '-1'"),
+        ({"dtype": "float33"}, "dtype cannot be 'float33': it is one of"),
+        ({"scores": {"GCN": {"mean": math.nan, "std": 1.0}}}, "must be finite"),
+        ({"scores": {"GCN": {"mean": 1.0, "std": math.inf}}}, "must be finite"),
+        ({"scores": {"GCN": {"mean": 1.0, "std": -1e9}}}, "its std not below 0"),
         ({"scores": {"GCN": 3}}, "score of GCN must be"),
         ({"notes": [3]}, "notes must be texts"),
     ],
@@ -299,6 +325,83 @@ def test_a_run_brings_its_scores(tmp_path: Path, recwarn: pytest.WarningsRecorde
     with pytest.warns(UserWarning, match="it is not of the set that is stored"):
         zoo.push(run, tmp_path, name="b", compact=True, **ORIGIN)
     assert zoo.entries(tmp_path)["b"].scores == {}
+
+
+def test_a_push_that_was_killed_is_done_again(small: Any, tmp_path: Path) -> None:
+    """Its file has its place, the card and the index have not."""
+    path = zoo.push(small, tmp_path, name="a", **ORIGIN)
+    path.with_suffix(".md").unlink()
+    (tmp_path / "zoo.json").unlink()
+    zoo.push(small, tmp_path, name="a", **ORIGIN)
+    other = small.clone()
+    other.x = other.x + 1
+    before = (tmp_path / "zoo.json").read_bytes()
+    zoo.push(other, tmp_path, name="a", overwrite=True, **ORIGIN)
+    (tmp_path / "zoo.json").write_bytes(before)
+    with pytest.raises(ValueError, match="is refused: its SHA-256"):
+        zoo.load("a", folder=tmp_path)
+    zoo.push(other, tmp_path, name="a", overwrite=True, **ORIGIN)
+    assert graph_hash(zoo.load("a", folder=tmp_path)) == graph_hash(other)
+
+
+def test_what_is_no_set_is_told(small: Any, tmp_path: Path) -> None:
+    for wrong in (None, 3, {}, Data()):
+        with pytest.raises(ValueError, match="push: give a condensed set"):
+            zoo.push(wrong, tmp_path, **ORIGIN)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="export: give a condensed set"):
+            graphcondense.export(wrong, tmp_path / "hub", **ORIGIN)  # type: ignore[arg-type]
+    odd = small.clone()
+    odd.condensed = 3
+    with pytest.raises(ValueError, match="the record, must be a dict, got 3"):
+        zoo.push(odd, tmp_path, **ORIGIN)
+    with pytest.raises(ValueError, match=r"give the name of a set, .* got \['x'\]"):
+        zoo.load(["x"])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"the current folder is '\.'"):
+        graphcondense.export(small, "", **ORIGIN)
+    with pytest.raises(ValueError, match="overwrite='no' must be True or False"):
+        graphcondense.export(small, tmp_path / "hub", overwrite="no", **ORIGIN)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="overwrite='no' must be True or False"):
+        zoo.get("digits-20", tmp_path, overwrite="no")  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+
+
+def test_scores_of_several_sets_are_not_those_of_one(tmp_path: Path) -> None:
+    data, run = toy_graph(), tmp_path / "run"
+    both = [
+        graphcondense.condense(data, "random", nodes=6, seed=s, out=out, progress=False)
+        for s, out in ((0, run), (1, None))
+    ]
+    options: dict[str, Any] = {"models": "SGC", "seeds": 1, "baselines": [], "epochs": 2}
+    evaluate(both, data, **options).to_json(run / "evaluation.json")
+    with pytest.warns(UserWarning, match="not of the set that is stored, alone"):
+        zoo.push(run, tmp_path, name="a", **ORIGIN)
+    assert zoo.entries(tmp_path)["a"].scores == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("numbers", "numbers to be predicted, 3 a node, as `torch.nn.functional.mse_loss`"),
+        ("tasks", r"several labels a node, 3 of them, .*binary_cross_entropy_with_logits"),
+    ],
+)
+def test_cards_tell_labels_and_scores_as_they_are(kind: str, words: str, tmp_path: Path) -> None:
+    data, run = targets_graph(kind), tmp_path / "run"
+    made = graphcondense.condense(data, "random", nodes=10, out=run, progress=False)
+    report = evaluate(made, data, models=["SGC"], seeds=2, baselines=[], epochs=5)
+    report.to_json(run / "evaluation.json")
+    path = zoo.push(run, tmp_path, name="a", **ORIGIN)
+    card = path.with_suffix(".md").read_text()
+    assert re.search(words, card)
+    assert "cross_entropy` takes" not in card
+    entry = zoo.entries(tmp_path)["a"]
+    value, mean = report.rows[0].test_selected, entry.scores["SGC"]["mean"]
+    if kind == "numbers":
+        assert mean == pytest.approx(value, rel=1e-4)
+        assert "rmse in its own unit (lower is better) on 15 test examples" in entry.protocol
+    else:
+        assert mean == round(100 * value, 2)
+        assert "rocauc in % on" in entry.protocol
 
 
 def test_names_are_sorted_as_people_do() -> None:

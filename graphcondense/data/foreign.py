@@ -68,10 +68,11 @@ def open_small(
     Raises:
         ValueError: naming the file and the numbers: sizes or classes that do not match, a matrix
             ``adj`` that is not symmetric (projects differ in which way it runs), weights that are
-            negative or not finite, a pickle that is not plain data.
+            negative or not finite, a pickle that is not plain data, a threshold that is none.
         TypeError: a path that is none.
     """
     path = path_of(path, "open_small(path)", "a condensed graph's file or folder")
+    check_threshold(threshold)
     if path.is_dir() and not (path / "condensed.safetensors").is_file():
         path = _features_in(path)
     if path.is_dir() or path.suffix == ".safetensors":
@@ -85,6 +86,15 @@ def open_small(
     if real is not None:
         _check_against(small, real, path)
     return small
+
+
+def check_threshold(threshold: object) -> None:
+    """Raise a ValueError unless entries can be cut at this."""
+    number = isinstance(threshold, int | float) and not isinstance(threshold, bool)
+    if not number or not 0 <= threshold < math.inf:  # type: ignore[operator]
+        raise ValueError(
+            f"threshold={threshold!r:.60} must be a number from 0 on, such as 0.05; 0 cuts nothing"
+        )
 
 
 def _features_in(folder: Path) -> Path:

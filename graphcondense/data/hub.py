@@ -28,6 +28,7 @@ from graphcondense.data.hub_hetero import tables_of_hetero
 from graphcondense.ops.extras import need
 from graphcondense.ops.files import write_all
 from graphcondense.ops.markdown import escaped
+from graphcondense.ops.switches import check_switches
 from graphcondense.ops.tables import Table
 from graphcondense.ops.types import Record
 from graphcondense.saved.card import settings
@@ -42,8 +43,9 @@ from graphcondense.saved.forms import (
     USERS,
     Contents,
     Small,
-    contents_of,
+    given_contents,
 )
+from graphcondense.saved.paths import path_of
 from graphcondense.saved.snippet import snippet, stored_parts
 from graphcondense.version import __version__
 
@@ -55,6 +57,8 @@ Columns = Mapping[str, Tensor]
 
 FILE = "condensed.safetensors"
 """The file of :func:`~graphcondense.saved.condensed.save` in the folder."""
+
+_SUCH = {"licence": "CC BY 4.0", "source": "https://example.org/data"}
 
 UNKNOWN = ("", "see source")
 """Licences in the catalogue that say nothing."""
@@ -99,19 +103,23 @@ def export(
         The folder.
 
     Raises:
-        ValueError: no licence or source is known, files are there, an unknown format, or a set that
-            cannot be saved.
+        ValueError: no licence or source is known, files are there, an unknown format, no set, or
+            one that cannot be saved.
+        TypeError: a folder that is no path.
         MissingExtraError: the extra ``hub`` is missing.
     """
+    folder = path_of(folder, "export(folder)", "the folder to write")
+    check_switches("export", overwrite=overwrite)
+    if name is not None and not isinstance(name, str):
+        raise ValueError(f"export: name={name!r:.60}: give a text, such as 'shop-50'")
     if format != "hub":
         raise ValueError(f"format={format!r} is unknown; there is 'hub'")
     for package in ("pyarrow", "mlcroissant"):
         need(package, "hub", "export")
-    contents = contents_of(small)
+    contents = given_contents(small, "export")
     record: Record = getattr(small, "condensed", None) or {}
     about = _about(contents, record, name, licence, source)
     tables = tables_of(contents)
-    folder = Path(folder).expanduser()
     parquet = {f"{table}.parquet": _parquet(columns) for table, columns in tables.items()}
     names = (*parquet, FILE, "README.md", "croissant.json", "CITATION.bib")
     there = [name for name in names if (folder / name).exists()]
@@ -198,7 +206,14 @@ def _edges(t: Mapping[str, Tensor], index: Tensor) -> Columns:
 
 
 def origin_of(data: str, licence: str | None, source: str | None) -> tuple[str, str]:
-    """Licence and source, given or known by the name of the data."""
+    """Licence and source, given or known by the name of the data.
+
+    Raises:
+        ValueError: neither, or what is no text.
+    """
+    for word, value in (("licence", licence), ("source", source)):
+        if value is not None and not isinstance(value, str):
+            raise ValueError(f"{word}={value!r:.60}: give a text, such as {_SUCH[word]!r}")
     try:
         known = find(data) if data else None
     except ValueError:  # data of the user's own

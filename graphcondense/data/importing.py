@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphcondense.data.foreign import RULES, open_small, parsed
+from graphcondense.data.foreign import RULES, check_threshold, open_small, parsed
 from graphcondense.data.task import NodeTask
 from graphcondense.ops.types import Record
 from graphcondense.saved.condensed import graph_hash
@@ -56,7 +56,9 @@ def import_condensed(
         (its name) and the files (``imported``).
 
     Raises:
-        ValueError: no such files or name, files that do not go together, or no labels.
+        ValueError: no such files or name, names that no folder can have or that two files share,
+            files that do not go together, no labels, a threshold that is none, an option that
+            coresets do not read, or a coreset that has a node twice.
         TypeError: a path that is none, or a real graph that is no task.
     """
     path = path_of(path, "import_condensed(path)", "a folder of feat_NAME.pt, or such a file")
@@ -64,7 +66,9 @@ def import_condensed(
         raise TypeError(
             f"real={type(real).__name__}: give a NodeTask, as graphcondense.data.as_task makes it"
         )
-    if labels is not None and labels not in RULES:
+    if name is not None and not isinstance(name, str):
+        raise ValueError(f"name={name!r:.60}: give the name of one set, such as 'cora_0.5_15'")
+    if labels is not None and (not isinstance(labels, str) or labels not in RULES):
         raise ValueError(f"labels={labels!r} is none of {', '.join(RULES)}")
     if not path.exists():
         raise ValueError(f"there is no {path}")
@@ -74,10 +78,8 @@ def import_condensed(
             f"{path} has no feat_NAME.pt and no idx_NAME.npy, as GCond, GraphSlim and GC-Bench "
             "write them; name the folder of the method"
         )
-    named = {file.stem.partition("_")[2]: file for file in files}
-    if name is not None and name not in named:
-        raise ValueError(f"{path} has no {name!r}; there are {', '.join(named)[:300]}")
-    chosen = named if name is None else {name: named[name]}
+    chosen = _chosen(files, path, name)
+    _check_used(chosen, threshold, labels)
     folder = path if path.is_dir() else path.parent
     out = {}
     for key, file in chosen.items():
@@ -88,9 +90,46 @@ def import_condensed(
             small = open_small(
                 file, real=real, threshold=threshold, labels=None if beside else labels
             )
-        small.condensed = _record(file, method or folder.resolve().name, small, threshold)
+        cut = 0.0 if file.suffix == ".npy" else threshold
+        small.condensed = _record(file, method or folder.resolve().name, small, cut)
         out[key] = small
     return out
+
+
+def _chosen(files: list[Path], path: Path, name: str | None) -> dict[str, Path]:
+    """Files by what follows ``feat_`` or ``idx_``: each may name a folder, and is there once."""
+    named: dict[str, Path] = {}
+    clashes: dict[str, Path] = {}
+    for file in files:
+        key = file.stem.partition("_")[2]
+        (clashes if key in named else named)[key] = file
+    if name is not None and name not in named:
+        raise ValueError(f"{path} has no {name!r}; there are {', '.join(named)[:300]}")
+    chosen = named if name is None else {name: named[name]}
+    for key, file in chosen.items():
+        if key.startswith(".") or not key.strip() or not key.isprintable() or {*key} & {*"/\\:"}:
+            raise ValueError(
+                f"{file} has {key!r} for the name of a set, which is no plain name: call it "
+                f"{file.stem.partition('_')[0]}_NAME{file.suffix}, such as feat_cora_0.5_15.pt"
+            )
+        if key in clashes:
+            raise ValueError(
+                f"{file.name} and {clashes[key].name} in {path} are both called {key!r}: name the "
+                "one file to import, or rename one"
+            )
+    return chosen
+
+
+def _check_used(chosen: dict[str, Path], threshold: object, labels: str | None) -> None:
+    """Refuse a threshold that is none, and options that nothing of what is chosen reads."""
+    check_threshold(threshold)
+    if all(file.suffix == ".npy" for file in chosen.values()):
+        for word, value in (("threshold", threshold or None), ("labels", labels)):
+            if value is not None:
+                raise ValueError(
+                    f"{word}={value!r}: a coreset (idx_NAME.npy) has the edges and labels of real "
+                    "nodes; leave it out"
+                )
 
 
 def _coreset(file: Path, real: NodeTask | None) -> CondensedGraph:
@@ -106,6 +145,12 @@ def _coreset(file: Path, real: NodeTask | None) -> CondensedGraph:
         raise ValueError(
             f"{file} must have numbers of nodes of {real.name}, 0..{real.num_nodes - 1}; got "
             f"{rows.dtype} of shape {rows.shape}"
+        )
+    found, counts = np.unique(rows, return_counts=True)
+    if (counts > 1).any():
+        raise ValueError(
+            f"{file} has node {int(found[counts > 1][0])} more than once: a coreset has "
+            "each of its nodes once"
         )
     adj = real.adj[rows][:, rows].tocoo()
     at = torch.from_numpy(rows.astype(np.int64))

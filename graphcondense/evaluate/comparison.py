@@ -280,28 +280,30 @@ def compare(
 
 def _observed(row: Trained) -> tuple[np.ndarray[Any, np.dtype[np.float64]], str]:
     """What counts as one observation each, and why nothing can be said where that is so."""
-    if row.splits is not None:
-        means = [np.mean(own, dtype=np.float64) for own in row.scores]
-        by = {
-            name: [m for m, n in zip(means, row.splits, strict=True) if n == name]
-            for name in row.splits
-        }
-        own = [np.mean(found) for found in by.values()]
-        return np.array(own), "" if len(own) > 1 else f"{row.label} is of one split"
+    by = row.seeds if row.splits is None else row.splits
+    if row.splits is not None or (by is not None and len(row.scores) > 1):
+        # Sets of one seed, such as one set and its rounded copy, are no two condensations.
+        means: dict[object, list[np.float64]] = {}
+        for name, scores in zip(by or (), row.scores, strict=True):
+            means.setdefault(name, []).append(np.mean(scores, dtype=np.float64))
+        own = np.array([np.mean(found) for found in means.values()])
+        what = "condensation seed" if row.splits is None else "split"
+        return own, "" if len(own) > 1 else f"{row.label} is of one {what}"
     sets = np.array(row.scores, dtype=np.float64)
     if len(sets) > 1:
         return sets.mean(1), ""
     single = sets[0]
     if len(single) < 2:
         return single, f"{row.label} was trained on once"
-    if row.graphs == 1 and row.seeds is not None:
+    if row.seeds is not None:  # however often this one set was given
         return single, f"{row.label} is of one condensation seed"
     return single, ""
 
 
 def _keys(row: Trained) -> tuple[object, ...] | None:
     """By what observations are paired: their splits, or else their seeds."""
-    return row.seeds if row.splits is None else tuple(dict.fromkeys(row.splits))
+    by = row.seeds if row.splits is None else row.splits
+    return None if by is None else tuple(dict.fromkeys(by))
 
 
 def _pair(first: Trained, second: Trained, margin: float, alpha: float, pairs: int) -> Verdict:

@@ -581,7 +581,8 @@ def seeds_of(seeds: Seeds, what: str = "seeds") -> tuple[int, ...]:
     """Seeds as they were named, or ``0, 1, ...`` for a number of them; arrays may be either.
 
     Raises:
-        ValueError: there is none, or one that is no integer of 63 bits.
+        ValueError: there is none, one that is no integer of 63 bits, or one twice: the same
+            training again would count as another.
     """
     given = np.asarray(seeds)
     if given.size and given.dtype.kind not in "iu":
@@ -591,6 +592,12 @@ def seeds_of(seeds: Seeds, what: str = "seeds") -> tuple[int, ...]:
         raise ValueError(f"{what} is empty: give at least one, got {seeds!r}")
     if max(out) >= 2**63:
         raise ValueError(f"{what} has {max(out)}: a seed is below 2**63")
+    if len(set(out)) < len(out):
+        twice = next(seed for place, seed in enumerate(out) if seed in out[:place])
+        raise ValueError(
+            f"{what} has {twice} more than once: the same training is no other one; give each "
+            f"seed once, or how many: {len(out)}"
+        )
     return out
 
 

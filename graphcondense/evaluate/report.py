@@ -80,7 +80,8 @@ class Row:
             ``"none"``. ``None`` where no record says so.
         scores: test scores at the chosen epoch, a row a set that differs from those before it, a
             column a training; empty in files of older versions.
-        seeds: condensation seeds of these sets; ``None`` where a record has none.
+        seeds: condensation seeds of these sets; ``None`` where a record has none, or where several
+            seeds gave the same set.
         splits: of which split of the data each of these sets is, where several reports are one (see
             :func:`~graphcondense.evaluate.over.over_splits`); ``None`` of a single split.
     """
@@ -511,6 +512,7 @@ def evaluate(
         raise ValueError(f"unknown baseline {wrong[0]!r}; known are {', '.join(BASELINES)}")
     if not contestants:
         raise ValueError("models is empty: name at least one")
+    evaluator.seeds_of(seeds)  # also where no model has any: all is checked before any work
     named = evaluator.sets(small)  # everything is checked before anything is trained
     if taken := [name for name in baselines if name in named]:
         raise ValueError(f"{taken[0]!r} names a baseline; call the condensed set something else")
@@ -653,6 +655,9 @@ def _row(
         for i in sorted(first.values())
         if (seed := record_of(graphs[i]).get("seed")) is not None
     ]
+    told = {record_of(graph).get("seed") for graph in graphs} - {None}
+    if len(distinct) == 1 and len(told) > 1:
+        seeds = []  # several seeds gave this one set: it does not depend on them
 
     def mean(values: list[int]) -> int:
         return round(sum(values) / max(len(values), 1))

@@ -53,7 +53,12 @@ def write_whole(path: str | Path, content: str | bytes) -> Path:
 
 
 def write_all(contents: Mapping[Path, str | bytes]) -> None:
-    """Write all files beside their places, then rename all: either every one is there or none."""
+    """Write all files beside their places, then rename all, in their order.
+
+    Until all are written whole, none takes its place. An interrupt (Ctrl-C) among the renames is
+    raised once all are done. Only a kill or a broken disk in that moment leaves the first files
+    new and the others as they were, each of them whole; writing again mends that.
+    """
     drafts = {path: path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in contents}
     try:
         for path, draft in drafts.items():
@@ -63,14 +68,34 @@ def write_all(contents: Mapping[Path, str | bytes]) -> None:
                 file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(file.fileno())
-        for path, draft in drafts.items():
-            os.replace(draft, path)
+        for path in drafts:
+            if path.is_dir():  # which a rename would find out after others were made
+                raise IsADirectoryError(f"{path} is a folder")
+        _take_places(drafts)
     except OSError as error:
         error.filename = error.filename or str(path)  # of a full disk Python does not say it
         raise
     finally:
         for draft in drafts.values():
             draft.unlink(missing_ok=True)
+
+
+def _take_places(drafts: Mapping[Path, Path]) -> None:
+    """Rename all, also where an interrupt comes between: what is left takes no time."""
+    left = list(drafts.items())
+    try:
+        while left:
+            path, draft = left[0]
+            os.replace(draft, path)
+            del left[0]
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+    except BaseException:
+        for path, draft in left:
+            if draft.exists():
+                os.replace(draft, path)
+        raise
 
 
 def check_archive(path: Path) -> None:

@@ -35,6 +35,7 @@ from graphcondense.ops.device import usable
 from graphcondense.ops.fields import checked
 from graphcondense.ops.files import write_all
 from graphcondense.ops.json import read_json
+from graphcondense.ops.switches import check_switches
 from graphcondense.ops.types import Record
 from graphcondense.saved.card import DAMAGED, card
 from graphcondense.saved.checks import Tensors
@@ -113,6 +114,7 @@ def save(small: Small, path: str | Path, *, compact: bool = False) -> Path:
             f"save(small, path): got {_named(small)} to save and {_named(path)} for the path; the "
             "condensed set comes first"
         )
+    check_switches("save", compact=compact)
     path = _file(path)
     contents = contents_of(small)
     if "x" not in contents.tensors and contents.form is GRAPH and not isinstance(small, Data):

@@ -93,6 +93,23 @@ def contents_of(small: Small | GraphSet) -> Contents:
     return Contents(form, _plain(tensors), further, (*lost, *left_out))
 
 
+def given_contents(small: object, where: str) -> Contents:
+    """What there is of ``small``, which a user gave.
+
+    Raises:
+        ValueError: it is no condensed set; the message starts with ``where``.
+    """
+    known = isinstance(small, tuple(kind for form in FORMS.values() for kind in form.types))
+    if not known or (isinstance(small, Data) and small.x is None):
+        raise ValueError(
+            f"{where}: give a condensed set, as condense and load return, got {small!r:.60}"
+        )
+    record = getattr(small, "condensed", None)
+    if record is not None and not isinstance(record, dict):
+        raise ValueError(f"{where}: condensed, the record, must be a dict, got {record!r:.60}")
+    return contents_of(small)
+
+
 def _plain(tensors: Tensors) -> dict[str, Tensor]:
     """Dense, without a gradient, on the CPU, contiguous, no view that is negated or conjugated."""
     out = {}

@@ -27,16 +27,18 @@ from graphcondense.data.hub import origin_of
 from graphcondense.ops.files import write_all
 from graphcondense.ops.json import read_json_file
 from graphcondense.ops.locks import alone_in
+from graphcondense.ops.switches import check_switches
 from graphcondense.ops.types import Record
 from graphcondense.saved.condensed import load as load_condensed
 from graphcondense.saved.condensed import save
-from graphcondense.saved.forms import Small, contents_of
+from graphcondense.saved.forms import Small, contents_of, given_contents
 from graphcondense.saved.paths import path_of
 from graphcondense.version import __version__
 from graphcondense.zoo.card import card_of
 from graphcondense.zoo.entry import (
     INDEX,
     Entry,
+    check_entry,
     check_name,
     check_scores,
     hash_of,
@@ -100,13 +102,16 @@ def get(
 
     Raises:
         ValueError: no such set, one whose hash is not that of the index, or another there already.
+        TypeError: a target that is no path.
     """
+    check_switches("get", overwrite=overwrite)
+    to = path_of(target, "get(target)", "a folder")
     home = _folder(folder)
     entry = _named(home, name)
     blob = _verified(home, entry)
     card = home / f"{name}.md"
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
-    return _kept(path_of(target, "get(target)", "a folder"), entry, blob, text, overwrite)
+    return _kept(to, entry, blob, text, overwrite)
 
 
 def push(
@@ -145,21 +150,26 @@ def push(
         The ``.safetensors`` file.
 
     Raises:
-        ValueError: no licence or source is known, a name that is none, scores that are none, or
-            another set of this name is there.
+        ValueError: no condensed set, no licence or source is known, a name that is none, scores
+            that are none, a value that the index cannot hold, or another set of this name is there.
+        TypeError: a folder that is no path.
     """
+    check_switches("push", compact=compact, overwrite=overwrite)
+    if isinstance(notes, str) or not isinstance(notes, Iterable):
+        raise ValueError(f"push: notes={notes!r:.60}: give a list of sentences")
     run = path_of(small, "push(small)", "a run") if isinstance(small, str | Path) else None
     made = load_condensed(run) if run is not None else cast(Small, small)
+    own = given_contents(made, "push")
     home = path_of(folder, "push(folder)", "the folder of a zoo")
     record: Record = dict(getattr(made, "condensed", None) or {})
     about = record.get("data")
     data = str(about.get("name", "")) if isinstance(about, Mapping) else ""
     licence, source = origin_of(data, licence, source)
-    method, count = str(record.get("method", "hand")), _count(made)
+    method, count = str(record.get("method", "hand")), own.form.count(own.tensors)
     name = f"{data or 'set'}-{count}-{method}".lower() if name is None else name
     check_name(name, "push")
-    given = {str(k): dict(v) for k, v in scores.items()} if scores is not None else {}
-    check_scores(given, "push: scores")
+    check_scores({} if scores is None else scores, "push: scores")
+    given = {str(k): dict(v) for k, v in (scores or {}).items()}
     if given and not protocol:
         raise ValueError("push: scores need protocol=: what they are, of which trainings")
     with tempfile.TemporaryDirectory() as draft:
@@ -172,14 +182,15 @@ def push(
     edges = stored["edge_index"].shape[1] if "edge_index" in stored else 0
     features = stored.get("x", stored.get("x_value"))
     dtype = "float32" if features is None else str(features.dtype).removeprefix("torch.")
-    seed = record.get("seed")
+    seed, versions = record.get("seed"), record.get("versions")
+    versions = versions if isinstance(versions, Mapping) else {}
     entry = Entry(
         name=name,
         sha256=hash_of(blob),
         bytes=len(blob),
         data=data,
         method=method,
-        seed=seed if isinstance(seed, int) else None,
+        seed=seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
         nodes=count,
         edges=edges,
         dtype=dtype,
@@ -188,9 +199,10 @@ def push(
         command=_command(record, data) if command is None else command,
         scores=given,
         protocol=protocol,
-        notes=[str(note) for note in notes],
-        made_with=str((record.get("versions") or {}).get("graphcondense", __version__)),
+        notes=list(notes),
+        made_with=str(versions.get("graphcondense", __version__)),
     )
+    check_entry(entry, "push")
     card = card_of(entry, contents, stored, opened.condensed, home == FOLDER)
     return _kept(home, entry, blob, card, overwrite)
 
@@ -201,11 +213,13 @@ def _folder(folder: str | Path | None) -> Path:
 
 def _named(home: Path, name: str) -> Entry:
     known = read_entries(home)
+    if not isinstance(name, str):
+        raise ValueError(f"give the name of a set, such as 'cora-70', got {name!r:.60}")
     if name not in known:
-        near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5) or list(known)
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or list(known)
         more = "; sets of other methods are in datasets/zoo of the repository: folder="
         raise ValueError(
-            f"no set is called {str(name)[:60]!r} in {home}; there are {', '.join(near)[:200]}"
+            f"no set is called {name[:60]!r} in {home}; there are {', '.join(near)[:200]}"
             + more * (home == FOLDER)
         )
     return known[name]
@@ -248,11 +262,6 @@ def _kept(home: Path, entry: Entry, blob: bytes, card: str, overwrite: bool) -> 
     return path
 
 
-def _count(small: Small) -> int:
-    contents = contents_of(small)
-    return contents.form.count(contents.tensors)
-
-
 def _tensors(path: Path) -> dict[str, Tensor]:
     """As they are stored."""
     with safetensors.safe_open(path, "pt") as file:
@@ -273,7 +282,13 @@ def _command(record: Record, data: str) -> str:
 
 
 def _measured(run: Path, record: Record) -> tuple[dict[str, dict[str, float]], str]:
-    """Scores and protocol of the ``evaluation.json`` in the folder of a run, if it has one."""
+    """Scores and protocol of the ``evaluation.json`` in the folder of a run, if it has one.
+
+    Shares are in per cent, other scores in their own unit. Those of several sets under one name
+    are not this set's.
+    """
+    from graphcondense.evaluate.metrics import SCORES  # listing a zoo needs none of it
+
     file = (run if run.is_dir() else run.parent) / "evaluation.json"
     if not file.is_file():
         return {}, ""
@@ -283,26 +298,35 @@ def _measured(run: Path, record: Record) -> tuple[dict[str, dict[str, float]], s
         found = content if isinstance(content, dict) else {}
     try:
         label = next(
-            key for key, row in found["ledgers"].items() if record.get("hash") in row["graphs"]
+            key
+            for key, row in found["ledgers"].items()
+            if row["graphs"] == [record.get("hash")]  # of this set, given once
         )
         rows = [row for row in found["rows"] if row["label"] == label]
+        score = SCORES[found["metric"]]
+
+        def points(value: float) -> float:
+            return round(100 * value, 2) if score.share else float(f"{value:.5g}")
+
         scores = {
             row["model"]: {
-                "mean": round(100 * row["test_selected"], 2),
-                "std": round(100 * row["test_selected_std"], 2),
+                "mean": points(row["test_selected"]),
+                "std": points(row["test_selected_std"]),
             }
             for row in rows
         }
+        unit = "%" if score.share else "its own unit"
+        better = "" if score.larger_is_better else " (lower is better)"
         trainings, settings = rows[0]["trainings"], next(iter(found["settings"].values()))
         protocol = (
-            f"{found['metric']} in % on {found['test_examples']:,} test examples at the best "
-            f"validation epoch; mean and standard deviation of {trainings} trainings of "
-            f"{settings['epochs']} epochs"
+            f"{found['metric']} in {unit}{better} on {found['test_examples']:,} test examples "
+            f"at the best validation epoch; mean and standard deviation of {trainings} trainings "
+            f"of {settings['epochs']} epochs"
         )
-    except (KeyError, TypeError, StopIteration, AttributeError, IndexError):
+    except (KeyError, TypeError, ValueError, StopIteration, AttributeError, IndexError):
         warnings.warn(
-            f"{file} is left out: it is not of the set that is stored; evaluate that, or give "
-            "scores=",
+            f"{file} is left out: it is not of the set that is stored, alone and with every score "
+            "known; evaluate that, or give scores=",
             stacklevel=3,
         )
         return {}, ""

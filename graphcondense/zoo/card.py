@@ -8,7 +8,7 @@ from graphcondense.ops.sizes import said
 from graphcondense.ops.tables import Table
 from graphcondense.ops.types import Record
 from graphcondense.saved.card import settings
-from graphcondense.saved.checks import Tensors
+from graphcondense.saved.checks import Tensors, label_kind_of
 from graphcondense.saved.forms import GRAPH, Contents
 from graphcondense.saved.snippet import snippet
 from graphcondense.zoo.entry import Entry
@@ -54,7 +54,7 @@ def card_of(
         *snippet(contents, stored, file),
         "```",
         "",
-        *_soft_lines(contents),
+        *_label_lines(contents, record),
         "With graphcondense:",
         "",
         "```python",
@@ -91,13 +91,26 @@ def card_of(
     return "\n".join(lines)
 
 
-def _soft_lines(contents: Contents) -> list[str]:
-    """What labels are, where they are no classes."""
+def _label_lines(contents: Contents, record: Record) -> list[str]:
+    """What labels are, where they are no classes, and the loss that takes them."""
     y = contents.tensors.get("y")
     if contents.form is not GRAPH or y is None or y.dim() != 2:
         return []
+    what, loss = _LABELS[label_kind_of(record)]
+    holes = " NaN where there is none, which no loss may see." if bool(y.isnan().any()) else ""
     return [
-        f"`data.y` has a probability for each of {y.shape[1]} classes, as "
-        "`torch.nn.functional.cross_entropy` takes them.",
+        f"`data.y` has {what.format(y.shape[1])}, as `torch.nn.functional.{loss}` takes "
+        f"them.{holes}",
         "",
     ]
+
+
+_LABELS = {
+    "classes": ("a probability for each of {} classes", "cross_entropy"),
+    "binary": (
+        "several labels a node, {} of them, each 0, 1 or what is between",
+        "binary_cross_entropy_with_logits",
+    ),
+    "regression": ("numbers to be predicted, {} a node", "mse_loss"),
+}
+"""By :func:`~graphcondense.saved.checks.label_kind_of`: what a row has, and the loss."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import TypeGuard
 
-from graphcondense.ops.json import read_json_file
+from graphcondense.ops.json import check_nest, read_json_file
 from graphcondense.ops.types import Record
 
 INDEX = "zoo.json"
@@ -59,12 +61,33 @@ class Entry:
     made_with: str
 
 
+DTYPES = ("bfloat16", "float16", "float32", "float64")
+"""What features may be stored in."""
+
+MOST = 2**53
+"""Of counts and bytes: whatever is larger is no file."""
+
+HEADER = 8
+"""Bytes that every file of safetensors begins with."""
+
+_RANGES = {"bytes": (1, MOST), "nodes": (1, MOST), "edges": (0, MOST), "seed": (0, 2**64)}
+"""The least of each number, and what is too much."""
+
 _TYPES: dict[str, tuple[type, ...]] = {
     **{f.name: (str,) for f in fields(Entry)},
     **dict.fromkeys(("bytes", "nodes", "edges"), (int,)),
     "seed": (int, type(None)),
     "scores": (dict,),
     "notes": (list,),
+}
+
+
+_WORDS = {
+    str: "a text",
+    int: "a whole number",
+    dict: "a mapping",
+    list: "a list",
+    type(None): "nothing",
 }
 
 
@@ -88,8 +111,21 @@ def read_entries(folder: Path) -> dict[str, Entry]:
     return {name: _entry(name, row, path) for name, row in content["entries"].items()}
 
 
+def check_entry(entry: Entry, where: str) -> None:
+    """Raise a ValueError that starts with ``where`` unless :func:`read_entries` would read it."""
+    row = {k: v for k, v in asdict(entry).items() if k != "name"}
+    _read(entry.name, row, where)
+    try:
+        check_nest(row)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
+
+
 def _entry(name: str, row: object, path: Path) -> Entry:
-    where = f"{path}: entry {name[:60]!r}"
+    return _read(name, row, f"{path}: entry {name[:60]!r}")
+
+
+def _read(name: str, row: object, where: str) -> Entry:
     check_name(name, where)
     if not isinstance(row, dict) or row.keys() != _TYPES.keys() - {"name"}:
         given = row.keys() if isinstance(row, dict) else set()
@@ -97,7 +133,23 @@ def _entry(name: str, row: object, path: Path) -> Entry:
         raise ValueError(f"{where} has other fields than an entry has: {', '.join(odd)[:200]}")
     for field, value in row.items():
         if not isinstance(value, _TYPES[field]) or isinstance(value, bool):
-            raise ValueError(f"{where}: {field} cannot be {str(value)[:40]!r}")
+            wanted = " or ".join(_WORDS[kind] for kind in _TYPES[field])
+            raise ValueError(f"{where}: {field} cannot be {str(value)[:40]!r}: give {wanted}")
+    for field, (least, most) in _RANGES.items():
+        if row[field] is not None and not least <= row[field] < most:
+            raise ValueError(
+                f"{where}: {field} cannot be {str(row[field])[:40]!r}: it is {least} or more, and "
+                f"below {most}"
+            )
+    if row["bytes"] < HEADER + row["nodes"] + row["edges"]:
+        raise ValueError(
+            f"{where}: bytes cannot be {row['bytes']}, which do not hold {row['nodes']} nodes and "
+            f"{row['edges']} edges"
+        )
+    if row["dtype"] not in DTYPES:
+        raise ValueError(
+            f"{where}: dtype cannot be {row['dtype'][:40]!r}: it is one of {', '.join(DTYPES)}"
+        )
     if not re.fullmatch("[0-9a-f]{64}", row["sha256"]):
         raise ValueError(f"{where}: sha256 cannot be {row['sha256'][:70]!r}")
     check_scores(row["scores"], where)
@@ -115,16 +167,35 @@ def check_name(name: object, where: str) -> None:
         )
 
 
-def check_scores(scores: Mapping[str, object], where: str) -> None:
-    """Raise a ValueError that starts with ``where`` unless every model has a mean and a spread."""
+def check_scores(scores: object, where: str) -> None:
+    """Raise a ValueError that starts with ``where`` unless every model has ``mean`` and ``std``,
+    both finite, and ``std`` not below 0."""
+    if not isinstance(scores, Mapping):
+        raise ValueError(
+            f"{where}: give a mapping such as {{'GCN': {{'mean': 81.5, 'std': 0.4}}}}, got "
+            f"{str(scores)[:60]}"
+        )
     for model, row in scores.items():
-        whole = isinstance(row, Mapping) and row.keys() == {"mean", "std"}
-        numbers = row.values() if whole and isinstance(row, Mapping) else [None]
-        if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in numbers):
+        values = row if isinstance(row, Mapping) else {}
+        mean, std = values.get("mean"), values.get("std")
+        if not (_is_number(mean) and _is_number(std) and len(values) == 2):
             raise ValueError(
                 f"{where}: the score of {str(model)[:40]} must be {{'mean': ..., 'std': ...}}, got "
                 f"{str(row)[:60]}"
             )
+        if not (_is_finite(mean) and _is_finite(std) and std >= 0):
+            raise ValueError(
+                f"{where}: the score of {str(model)[:40]} must be finite, and its std not below 0, "
+                f"got {str(row)[:80]}"
+            )
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_finite(value: float) -> bool:
+    return abs(value) <= 2**1023 and math.isfinite(value)
 
 
 def index_text(entries: Mapping[str, Entry]) -> str:

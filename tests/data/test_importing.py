@@ -146,6 +146,36 @@ def test_bad_files_are_refused(tmp_path: Path, real: NodeTask) -> None:
         import_condensed(tmp_path / "b", real=real, labels="rate")
 
 
+@pytest.mark.parametrize("name", ["..", ".", "", ".x", "a\\b", "C:x"])
+def test_names_that_are_no_plain_names(name: str, tmp_path: Path) -> None:
+    folder = pair(tmp_path / "in", name, 3, label=torch.tensor([0, 1, 1]))
+    pair(folder, "good", 3, label=torch.tensor([0, 1, 1]))
+    with pytest.raises(ValueError, match="no plain name"):
+        import_condensed(folder)
+    assert cli.main(["import", str(folder), "--out", str(tmp_path / "a" / "out")]) == 2
+    assert not (tmp_path / "a").exists()
+    assert list(import_condensed(folder, name="good")) == ["good"]
+
+
+def test_nothing_is_lost_or_left_unread(tmp_path: Path, real: NodeTask) -> None:
+    folder = pair(tmp_path / "in", "x", 3, label=torch.tensor([0, 1, 1]))
+    rows = np.array([3, 0, 40])
+    np.save(folder / "idx_x.npy", rows)
+    with pytest.raises(ValueError, match=r"feat_x.pt and idx_x.npy .* both called 'x'"):
+        import_condensed(folder, real=real)
+    assert import_condensed(folder / "feat_x.pt")["x"].num_nodes == 3
+    for threshold in (float("nan"), float("inf"), True, "x", None, -0.1):
+        with pytest.raises(ValueError, match=r"threshold=.* must be a number"):
+            import_condensed(folder / "feat_x.pt", threshold=threshold)  # type: ignore[arg-type]
+    file = folder / "idx_x.npy"
+    for options in ({"threshold": 0.1}, {"labels": "rate"}):
+        with pytest.raises(ValueError, match=r"a coreset .* leave it out"):
+            import_condensed(file, real=real, **options)
+    np.save(file, np.array([1, 1, 1]))
+    with pytest.raises(ValueError, match="has node 1 more than once"):
+        import_condensed(file, real=real)
+
+
 def test_the_command_writes_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = pair(tmp_path / "in", "cora_0.5_1", 3, label=torch.tensor([0, 1, 1]))
     words = ["import", str(folder), "--out", str(tmp_path / "out"), "--method", "gcond", "--json"]

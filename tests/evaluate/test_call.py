@@ -61,6 +61,15 @@ def test_the_package_is_the_function() -> None:
     assert list(inspect.signature(graphcondense.evaluate).parameters)[:2] == ["small", "data"]
 
 
+@pytest.mark.parametrize("model", ["SGC", "SNTK"])
+def test_the_same_seed_twice_is_no_second_training(model: str) -> None:
+    """Also of a model that has none; one message for every evaluator."""
+    with pytest.raises(ValueError, match=r"seeds has 1 more than once.* or how many: 3"):
+        package.evaluate(small(), real(), models=model, **{**QUICK, "seeds": [0, 1, 1]})
+    with pytest.raises(ValueError, match="seeds has 1 more than once"):
+        NodeEvaluator(real(), epochs=1).train("SGC", small(), seeds=[1, 1])
+
+
 def test_no_module_has_a_functions_name() -> None:
     """What the package offers by a name is never the module of that name."""
     for name in package.__all__:

@@ -139,10 +139,19 @@ def test_trainings_on_one_set_say_nothing_of_the_next() -> None:
 
 def test_a_method_without_a_seed_is_one_set_however_often_it_is_asked() -> None:
     rng = np.random.default_rng(4)
-    same = row("a", rng.normal(0.9, 0.01, (1, 5)), (0,), graphs=3)
-    found = one(same, row("b", rng.normal(0.5, 0.01, (4, 5))))
+    scores = rng.normal(0.9, 0.01, (1, 5))
+    other = row("b", rng.normal(0.5, 0.01, (4, 5)))
+    found = one(row("a", scores, None, graphs=3), other)
     assert found.observations == (5, 4)
     assert not found.paired
+    assert found.outcome == "better"
+    found = one(row("a", scores, (0,), graphs=3), other)  # a copy of one condensation is no other
+    assert (found.outcome, found.p) == ("undecided", None)
+    assert "one condensation seed" in found.why
+    rounded = row("a", np.concatenate([scores, scores + 1e-4]), (0, 0))
+    found = one(rounded, other)
+    assert (found.outcome, found.observations) == ("undecided", (1, 4))
+    assert "one condensation seed" in found.why
 
 
 @pytest.mark.parametrize(
@@ -225,6 +234,13 @@ def test_from_sets_to_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca
     )
     assert found.rows[0].graphs == 2
     assert len(found.rows[0].scores) == 1  # the same set twice is one
+    assert found.rows[0].seeds == (0,)
+    assert {row.outcome for row in found.compare().rows} == {"undecided"}
+    copy = sets["averaging"][0].clone()
+    copy.condensed = {**copy.condensed, "seed": 1}  # another seed made the same
+    several = {"averaging": [sets["averaging"][0], copy]}
+    options = {"seeds": 2, "epochs": 2, "baselines": (), "plain_epochs": 0, "progress": False}
+    assert graphcondense.evaluate(several, data, models="MLP", **options).rows[0].seeds is None
     assert found.rows[1].seeds == (0, 1)
     assert found.rows[1].test_selected == pytest.approx(np.mean(found.rows[1].scores))
     found.to_json("evaluation.json")

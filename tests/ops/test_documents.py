@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,32 @@ def test_a_file_of_yaml_is_a_mapping_of_names(tmp_path: Path) -> None:
     for text in ("[" * 2000, "? [1]\n: 2", "{a: 1, a: "):
         with pytest.raises(yaml.YAMLError):
             read_yaml(text)
+
+
+def test_an_interrupt_among_renames_leaves_no_half(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / name for name in "abc"]
+    write_all(dict.fromkeys(paths, "old"))
+    whole, calls = os.replace, []
+
+    def interrupted(draft: Path, path: Path) -> None:
+        calls.append(path)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        whole(draft, path)
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_all(dict.fromkeys(paths, "new"))
+    assert [path.read_text() for path in paths] == ["new"] * 3
+    monkeypatch.undo()
+    paths[1].unlink()
+    paths[1].mkdir()
+    with pytest.raises(OSError, match="b"):
+        write_all(dict.fromkeys(paths, "newer"))
+    assert paths[0].read_text() == "new"
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_files_are_whole_or_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

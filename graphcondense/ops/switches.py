@@ -1,0 +1,15 @@
+"""Options that are on or off."""
+
+from __future__ import annotations
+
+
+def check_switches(where: str, **switches: object) -> None:
+    """Raise a ValueError unless each is a bool: the text ``"no"`` would be true.
+
+    >>> check_switches("push", overwrite="no")
+    Traceback (most recent call last):
+    ValueError: push: overwrite='no' must be True or False
+    """
+    for name, value in switches.items():
+        if not isinstance(value, bool):
+            raise ValueError(f"{where}: {name}={value!r:.60} must be True or False")
