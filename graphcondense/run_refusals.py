@@ -14,6 +14,7 @@ from graphcondense.core.callbacks import differences
 from graphcondense.core.engine import Callback
 from graphcondense.core.method import Method
 from graphcondense.core.types import Source
+from graphcondense.data.facts import Facts, digest_of
 from graphcondense.kinds import AnyProblem, kind_named
 from graphcondense.methods import all_methods
 from graphcondense.ops.budget import BUDGETS, Budget
@@ -169,6 +170,85 @@ def refuse_other(before: Mapping[str, object], now: Mapping[str, object]) -> Non
                 f"the condensed graph has {before.get(what)} {told}, the new data "
                 f"{now.get(what)}; condense anew"
             )
+
+
+NEEDED = ("method", "kind", "hyperparameters", "budget", "data")
+"""What a record has to say of a set that is updated."""
+
+
+def record_to_update(small: object) -> Record:
+    """The record of a condensed set that is to be updated.
+
+    Raises:
+        ValueError: it has none, or one that does not say what there was before.
+    """
+    record = getattr(small, "condensed", None)
+    if not isinstance(record, Mapping) or "hyperparameters" not in record:
+        raise ValueError(
+            "update needs a condensed graph with its record, as condense returns it: condense anew"
+        )
+    for name in NEEDED:
+        if not isinstance(record.get(name), str if name in ("method", "kind") else Mapping):
+            raise ValueError(
+                f"the record of the condensed graph has no {name!r}, without which update cannot "
+                "tell what there was before: condense anew"
+            )
+    if not isinstance(record["budget"].get("asked"), Mapping):
+        raise ValueError("the record of the condensed graph does not say the budget: condense anew")
+    return {**record}
+
+
+def refuse_ungrown(
+    small: object, before: Mapping[str, object], now: Mapping[str, object], facts: Facts | None
+) -> None:
+    """Raise a ValueError where data are not those of before with nodes behind them.
+
+    Only what can be seen is looked at: numbers of nodes, columns of tables, and ids.
+
+    Args:
+        small: the condensed set.
+        before, now: what records say of the data.
+        facts: what is known of the nodes there are now.
+    """
+    fix = "update takes graphs that have grown, old nodes first; condense anew"
+    old, new = before.get("nodes"), now.get("nodes")
+    if isinstance(old, int) and isinstance(new, int) and new < old:
+        raise ValueError(
+            f"the condensed graph stands for {old} nodes, and there are now {new}: {fix}"
+        )
+    names, others = (_columns(about) for about in (before, now))
+    if names is not None and names != others:
+        differ = sorted({*names} ^ {*(others or ())}) or names
+        raise ValueError(
+            f"the columns of the table are others than those of before ({brief(differ[0])}): "
+            "give the same ones in the same order, or condense anew"
+        )
+    ids = None if facts is None else facts.ids
+    told = before.get("ids_digest")
+    if ids is None or not isinstance(old, int) or told in (None, digest_of(ids[:old])):
+        return
+    raise ValueError(
+        f"the ids of the first {old} nodes are not those of the {old} nodes before in their "
+        f"order{_other_id(small, ids)}: {fix}"
+    )
+
+
+def _columns(about: Mapping[str, object]) -> list[str] | None:
+    """The names of the columns that features were made of."""
+    given = about.get("columns")
+    listed = given.get("columns") if isinstance(given, Mapping) else None
+    return None if listed is None else [str(column["name"]) for column in listed]
+
+
+def _other_id(small: object, ids: Sequence[str]) -> str:
+    """A node that is called otherwise than the record's examples have it, in words."""
+    told = getattr(small, "condensed", {}).get("examples")
+    told = told if isinstance(told, Mapping) else {}
+    for nodes, names in zip(told.get("nodes", ()), told.get("ids", ()), strict=False):
+        for node, name in zip(nodes, names, strict=False):
+            if isinstance(node, int) and 0 <= node < len(ids) and ids[node] != name:
+                return f", such as {brief(name)}, where {brief(ids[node])} is now"
+    return ""
 
 
 LOOP_OPTIONS = (

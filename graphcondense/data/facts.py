@@ -6,6 +6,7 @@ condensed node (:mod:`graphcondense.data.examples`).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -52,11 +53,25 @@ class Facts:
         """What a record says of it; values that JSON holds, of no node."""
         files = {what: file.record() for what, file in self.files.items()}
         return {
+            **({} if self.ids is None else {"ids_digest": digest_of(self.ids)}),
             **({"files": files} if files else {}),
             **({"class_names": list(self.classes)} if self.classes else {}),
             **({"made_of": self.made} if self.made else {}),
             **({} if self.columns is None else {"columns": self.columns.record()}),
         }
+
+
+def digest_of(ids: Sequence[str] | np.ndarray) -> str:
+    """A hash of ids in their order, by which data that have grown are told from others.
+
+    >>> digest_of(["a", "b"]) == digest_of(np.array(["a", "b"], object)) != digest_of(["b", "a"])
+    True
+    """
+    told = hashlib.sha256()
+    for name in ids:
+        text = str(name).encode("utf-8", "replace")
+        told.update(b"%d:%b" % (len(text), text))
+    return told.hexdigest()[:16]
 
 
 NAMES = ("node_names", "text", "class_names")
