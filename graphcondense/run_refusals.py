@@ -4,6 +4,7 @@ of them, and what memory has no room for."""
 from __future__ import annotations
 
 import reprlib
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 
@@ -46,8 +47,15 @@ def refuse_whole(method: type[Method], name: str, run: Run) -> None:
 
 
 def refuse_labels(method: type[Method], name: str, problem: AnyProblem) -> None:
-    """Raise a ValueError where the labels are of a kind that the method does not condense."""
+    """Raise a ValueError where the labels are of a kind that the method does not condense; say
+    where they are one class, of which there is nothing to learn."""
     given = getattr(problem.task, "label_kind", None)
+    if given == "classes" and problem.task.num_classes == 1 and parallel.is_main():
+        print(
+            f"{name}: all labels of {problem.task.name} are one class, of which nothing can be "
+            "learnt: give a y of two classes or more",
+            file=sys.stderr,
+        )
     if given is None or given in method.label_kinds:
         return
     able = [

@@ -13,6 +13,8 @@ import logging
 import pickle
 import shutil
 import sys
+import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
@@ -24,9 +26,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphcondense.data.ogb_hetero import files_of, hetero_of, is_hetero_set
+from graphcondense.data.ogb_hetero import (
+    check_lines,
+    files_of,
+    hetero_of,
+    is_hetero_set,
+    split_files_of,
+)
 from graphcondense.ops.fields import plain
-from graphcondense.ops.files import as_whole
+from graphcondense.ops.files import as_whole, write_whole
 from graphcondense.ops.types import Record
 
 if TYPE_CHECKING:
@@ -177,11 +185,15 @@ def _opened(
         meta, options = _published_meta(name, package), {}
     else:
         options = {"meta_dict": {**meta, "dir_path": str(folder)}}
+    _check_meta(name, meta)
     if is_hetero_set(meta) and not hetero:
         raise ValueError(f"{name} is heterogeneous: open it with graphcondense.data.load_ogb")
     existed = folder.is_dir() and any(not path.is_dir() for path in folder.rglob("*"))
     if existed:
         _check_complete(name, folder, meta, getattr(import_ogb(package), cls))
+        if is_hetero_set(meta) and (not (folder / PROCESSED).exists() or _stale(folder)):
+            check_lines(folder, meta)
+            _forget(folder)
     elif folder.is_dir():
         shutil.rmtree(folder)  # empty folders, for which ogb would ask whether to delete them
     try:
@@ -193,19 +205,96 @@ def _opened(
             f"{name}: a file below {folder} was refused, as it holds more than tensors, arrays and "
             "graphs; remove its folder 'processed' to have it made anew"
         ) from error
-    except (RuntimeError, LookupError, AssertionError, TypeError) as error:
-        if not is_hetero_set(meta):
+    except (*BROKEN, OSError) as error:
+        if not existed and isinstance(error, OSError):
+            # What a failed download leaves behind would pass for an older release next time.
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        if not is_hetero_set(meta) or str(error).startswith("ogb asks"):
             raise
         raise ValueError(
             f"{name}: the files in {folder} are not as OGB has heterogeneous sets "
             f"({type(error).__name__}: {str(error)[:80]}); put the published ones there"
         ) from error
-    except OSError:
-        # What a failed download leaves behind would pass for an older release next time.
-        if not existed:
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
+    if is_hetero_set(meta):
+        _keep_sources(folder)
     return data, split, meta
+
+
+BROKEN = (
+    *(RuntimeError, LookupError, AssertionError, TypeError, ValueError, EOFError),
+    *(zlib.error, zipfile.BadZipFile),
+)
+"""What ogb raises on files that are not as it wrote them."""
+
+SAID = (
+    *("version", "split", "num tasks", "num classes", "task type", "eval metric", "binary"),
+    *("add_inverse_edge", "additional node files", "additional edge files"),
+)
+"""What the description of a set has to say, beside whether one of nodes is heterogeneous."""
+
+
+def _check_meta(name: str, meta: Record) -> None:
+    """Raise a ValueError where the description of a set leaves out what ogb reads of it."""
+    said = (*SAID, "is hetero") if name.startswith("ogbn-") else SAID
+    if missing := [what for what in said if what not in meta]:
+        more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
+        raise ValueError(
+            f"{name}: its description (meta_dict.pt, or meta=) does not say "
+            f"{', '.join(map(repr, missing[:4]))}{more}: give all that OGB's DatasetSaver writes"
+        )
+
+
+PROCESSED = "processed/geometric_data_processed.pt"
+"""What ogb made of the raw files, below the folder of a set."""
+
+RAW = "processed/graphcondense-raw.json"
+"""Sizes and times of the raw files that :data:`PROCESSED` was made of."""
+
+
+def _raw(folder: Path) -> Record:
+    """Sizes and times of the raw files."""
+    files = [(path, path.stat()) for path in sorted((folder / "raw").rglob("*")) if path.is_file()]
+    return {p.relative_to(folder).as_posix(): [s.st_size, s.st_mtime_ns] for p, s in files}
+
+
+def _stale(folder: Path) -> bool:
+    """Whether raw files are others than those that ogb's processed file was made of; where nobody
+    noted these, whether one is newer than it."""
+    try:
+        return bool(json.loads((folder / RAW).read_text()) != _raw(folder))
+    except (OSError, ValueError):
+        made = (folder / PROCESSED).stat().st_mtime_ns
+        return any(time > made for _, time in _raw(folder).values())
+
+
+def _forget(folder: Path) -> None:
+    """Have ogb read the raw files anew.
+
+    Raises:
+        ValueError: its processed file cannot be removed.
+    """
+    path = folder / PROCESSED
+    if path.exists():
+        logger.warning("%s: raw files of the set have changed since; made anew", path)
+    try:
+        path.unlink(missing_ok=True)
+        (folder / RAW).unlink(missing_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"{path} was made of other raw files than there are now, and cannot be removed "
+            f"({error}): remove it, or copy the set to where you may write"
+        ) from error
+
+
+def _keep_sources(folder: Path) -> None:
+    """Note what the processed file was made of; without, their times are looked at."""
+    if (folder / RAW).exists():
+        return
+    try:
+        write_whole(folder / RAW, json.dumps(_raw(folder)))
+    except OSError as error:
+        logger.warning("%s cannot be written (%s)", folder / RAW, error)
 
 
 def _folder(name: str, root: str | Path, meta: Record | None) -> Path:
@@ -228,7 +317,7 @@ def _check_complete(name: str, folder: Path, meta: Record, cls: Any) -> None:
     hetero = is_hetero_set(meta)
     probe.is_hetero, probe.binary = hetero, str(meta.get("binary")) == "True"
     wanted = [f"raw/{file}" for file in probe.raw_file_names]
-    made = (folder / "processed" / "geometric_data_processed.pt").exists()
+    made = (folder / PROCESSED).exists()
     if hetero and not made:
         wanted += files_of(folder, meta)
     elif not made:
@@ -236,7 +325,7 @@ def _check_complete(name: str, folder: Path, meta: Record, cls: Any) -> None:
         wanted.append(f"raw/{label}{'.npz' if probe.binary else '.csv.gz'}")
     split = f"split/{meta['split']}"
     if hetero and not (folder / split / "split_dict.pt").exists():
-        wanted.append(f"{split}/nodetype-has-split.csv.gz")
+        wanted += split_files_of(folder, split)
     elif not hetero and not (folder / split / "split_dict.pt").exists():
         wanted += [f"{split}/{part}.csv.gz" for part in ("train", "valid", "test")]
     if missing := [file for file in wanted if not (folder / file).exists()]:

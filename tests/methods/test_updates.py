@@ -122,6 +122,18 @@ def test_a_table_of_other_columns_has_not_grown() -> None:
         graphcondense.update(small, renamed, progress=False)
 
 
+def test_labels_of_one_class_are_told(whole: NodeTask, capsys: pytest.CaptureFixture[str]) -> None:
+    """And bins of numbers are called so."""
+    data = toy_graph(seed=1)
+    data.y = torch.zeros_like(data.y)
+    graphcondense.condense(data, "random", nodes=4, progress=False)
+    assert "are one class, of which nothing can be learnt" in capsys.readouterr().err
+    data.y = torch.rand(data.num_nodes)
+    with pytest.raises(ValueError, match=r"each of 5 bins of the target: the smallest .* is 5"):
+        graphcondense.condense(data, "quotient", nodes=3, progress=False)
+    assert not capsys.readouterr().err
+
+
 def test_old_groups_are_never_split(whole: NodeTask, early: NodeTask) -> None:
     small = graphcondense.condense(early, "heavy-edge", nodes=12, progress=False)
     with pytest.raises(
