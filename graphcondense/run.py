@@ -429,7 +429,7 @@ def update(small: S, data: object, *, callbacks: Sequence[Callback] = (), **opti
     asked = record["budget"]["asked"]
     if chosen.keys() & {*BUDGETS}:
         asked = {k: v for k, v in asked.items() if k not in BUDGETS}
-    seen = {k: record[k] for k in ("setting", "pseudo_labels") if k in record}
+    seen: Record = {k: record[k] for k in ("setting", "pseudo_labels") if k in record}
     run = _checked(Run, {**seen, **given})
     if run.sizes is not None:
         raise ValueError(f"sizes={brief(run.sizes)} cannot act: update makes one set; leave it out")
@@ -456,7 +456,8 @@ def update(small: S, data: object, *, callbacks: Sequence[Callback] = (), **opti
         refuse_idle(problem, method, run, given, callbacks, loops=False)
         about = problem.about()
         refuse_other(record["data"], about)
-        refuse_ungrown(small, record["data"], about, getattr(problem.task, "facts", None))
+        facts = getattr(problem.task, "facts", None)
+        refuse_ungrown(small, record["data"], about, getattr(facts, "ids", None))
         section = record.get("preset")
         grown = _run(problem, method, name, run, (), {}, clock, small, preset=section)
         grown.condensed["updated_from"] = graph_hash(small)

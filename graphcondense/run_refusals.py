@@ -7,7 +7,9 @@ import reprlib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from typing import TypeAlias
 
+import numpy as np
 import torch
 
 from graphcondense.core import parallel
@@ -15,9 +17,9 @@ from graphcondense.core.callbacks import differences
 from graphcondense.core.engine import Callback
 from graphcondense.core.method import Method
 from graphcondense.core.types import Source
-from graphcondense.data.facts import Facts, digest_of
 from graphcondense.kinds import AnyProblem, kind_named
 from graphcondense.methods import all_methods
+from graphcondense.ops.arrays import digest_of
 from graphcondense.ops.budget import BUDGETS, Budget
 from graphcondense.ops.fields import brief
 from graphcondense.ops.memory import free_bytes
@@ -180,6 +182,8 @@ def refuse_other(before: Mapping[str, object], now: Mapping[str, object]) -> Non
             )
 
 
+Ids: TypeAlias = "Sequence[str] | np.ndarray"
+
 NEEDED = ("method", "kind", "hyperparameters", "budget", "data")
 """What a record has to say of a set that is updated."""
 
@@ -207,7 +211,7 @@ def record_to_update(small: object) -> Record:
 
 
 def refuse_ungrown(
-    small: object, before: Mapping[str, object], now: Mapping[str, object], facts: Facts | None
+    small: object, before: Mapping[str, object], now: Mapping[str, object], ids: Ids | None
 ) -> None:
     """Raise a ValueError where data are not those of before with nodes behind them.
 
@@ -216,7 +220,7 @@ def refuse_ungrown(
     Args:
         small: the condensed set.
         before, now: what records say of the data.
-        facts: what is known of the nodes there are now.
+        ids: what the nodes there are now are called.
     """
     fix = "update takes graphs that have grown, old nodes first; condense anew"
     old, new = before.get("nodes"), now.get("nodes")
@@ -231,7 +235,6 @@ def refuse_ungrown(
             f"the columns of the table are others than those of before ({brief(differ[0])}): "
             "give the same ones in the same order, or condense anew"
         )
-    ids = None if facts is None else facts.ids
     told = before.get("ids_digest")
     if ids is None or not isinstance(old, int) or told in (None, digest_of(ids[:old])):
         return
@@ -248,7 +251,7 @@ def _columns(about: Mapping[str, object]) -> list[str] | None:
     return None if listed is None else [str(column["name"]) for column in listed]
 
 
-def _other_id(small: object, ids: Sequence[str]) -> str:
+def _other_id(small: object, ids: Ids) -> str:
     """A node that is called otherwise than the record's examples have it, in words."""
     told = getattr(small, "condensed", {}).get("examples")
     told = told if isinstance(told, Mapping) else {}

@@ -6,7 +6,6 @@ condensed node (:mod:`graphcondense.data.examples`).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from graphcondense.data.columns import Columns
 from graphcondense.data.tables import TableFile
+from graphcondense.ops.arrays import digest_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,19 +59,6 @@ class Facts:
             **({"made_of": self.made} if self.made else {}),
             **({} if self.columns is None else {"columns": self.columns.record()}),
         }
-
-
-def digest_of(ids: Sequence[str] | np.ndarray) -> str:
-    """A hash of ids in their order, by which data that have grown are told from others.
-
-    >>> digest_of(["a", "b"]) == digest_of(np.array(["a", "b"], object)) != digest_of(["b", "a"])
-    True
-    """
-    told = hashlib.sha256()
-    for name in ids:
-        text = str(name).encode("utf-8", "replace")
-        told.update(b"%d:%b" % (len(text), text))
-    return told.hexdigest()[:16]
 
 
 NAMES = ("node_names", "text", "class_names")

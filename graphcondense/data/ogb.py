@@ -27,14 +27,18 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.ogb_hetero import (
+    PROCESSED,
     check_lines,
     files_of,
+    forget,
     hetero_of,
     is_hetero_set,
+    keep_sources,
     split_files_of,
+    stale,
 )
 from graphcondense.ops.fields import plain
-from graphcondense.ops.files import as_whole, write_whole
+from graphcondense.ops.files import as_whole
 from graphcondense.ops.types import Record
 
 if TYPE_CHECKING:
@@ -191,9 +195,9 @@ def _opened(
     existed = folder.is_dir() and any(not path.is_dir() for path in folder.rglob("*"))
     if existed:
         _check_complete(name, folder, meta, getattr(import_ogb(package), cls))
-        if is_hetero_set(meta) and (not (folder / PROCESSED).exists() or _stale(folder)):
+        if is_hetero_set(meta) and (not (folder / PROCESSED).exists() or stale(folder)):
             check_lines(folder, meta)
-            _forget(folder)
+            forget(folder)
     elif folder.is_dir():
         shutil.rmtree(folder)  # empty folders, for which ogb would ask whether to delete them
     try:
@@ -217,7 +221,7 @@ def _opened(
             f"({type(error).__name__}: {str(error)[:80]}); put the published ones there"
         ) from error
     if is_hetero_set(meta):
-        _keep_sources(folder)
+        keep_sources(folder)
     return data, split, meta
 
 
@@ -243,58 +247,6 @@ def _check_meta(name: str, meta: Record) -> None:
             f"{name}: its description (meta_dict.pt, or meta=) does not say "
             f"{', '.join(map(repr, missing[:4]))}{more}: give all that OGB's DatasetSaver writes"
         )
-
-
-PROCESSED = "processed/geometric_data_processed.pt"
-"""What ogb made of the raw files, below the folder of a set."""
-
-RAW = "processed/graphcondense-raw.json"
-"""Sizes and times of the raw files that :data:`PROCESSED` was made of."""
-
-
-def _raw(folder: Path) -> Record:
-    """Sizes and times of the raw files."""
-    files = [(path, path.stat()) for path in sorted((folder / "raw").rglob("*")) if path.is_file()]
-    return {p.relative_to(folder).as_posix(): [s.st_size, s.st_mtime_ns] for p, s in files}
-
-
-def _stale(folder: Path) -> bool:
-    """Whether raw files are others than those that ogb's processed file was made of; where nobody
-    noted these, whether one is newer than it."""
-    try:
-        return bool(json.loads((folder / RAW).read_text()) != _raw(folder))
-    except (OSError, ValueError):
-        made = (folder / PROCESSED).stat().st_mtime_ns
-        return any(time > made for _, time in _raw(folder).values())
-
-
-def _forget(folder: Path) -> None:
-    """Have ogb read the raw files anew.
-
-    Raises:
-        ValueError: its processed file cannot be removed.
-    """
-    path = folder / PROCESSED
-    if path.exists():
-        logger.warning("%s: raw files of the set have changed since; made anew", path)
-    try:
-        path.unlink(missing_ok=True)
-        (folder / RAW).unlink(missing_ok=True)
-    except OSError as error:
-        raise ValueError(
-            f"{path} was made of other raw files than there are now, and cannot be removed "
-            f"({error}): remove it, or copy the set to where you may write"
-        ) from error
-
-
-def _keep_sources(folder: Path) -> None:
-    """Note what the processed file was made of; without, their times are looked at."""
-    if (folder / RAW).exists():
-        return
-    try:
-        write_whole(folder / RAW, json.dumps(_raw(folder)))
-    except OSError as error:
-        logger.warning("%s cannot be written (%s)", folder / RAW, error)
 
 
 def _folder(name: str, root: str | Path, meta: Record | None) -> Path:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import json
+import logging
 import re
 import zlib
 from collections.abc import Mapping
@@ -13,10 +15,13 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.targets import METRICS
+from graphcondense.ops.files import write_whole
 from graphcondense.ops.types import Record
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
+
+logger = logging.getLogger(__name__)
 
 LONGEST = 2**20
 """Bytes of a list that are read at most, and of other files at a time."""
@@ -143,6 +148,58 @@ def _triplets(path: Path) -> list[tuple[str, ...]]:
         if len(triplet) != 3 or any(not part or "/" in part for part in triplet):
             raise ValueError(f"{path} lists {','.join(triplet)[:80]!r}, which is no relation")
     return found
+
+
+PROCESSED = "processed/geometric_data_processed.pt"
+"""What ogb made of the raw files, below the folder of a set."""
+
+RAW = "processed/graphcondense-raw.json"
+"""Sizes and times of the raw files that :data:`PROCESSED` was made of."""
+
+
+def _raw(folder: Path) -> Record:
+    """Sizes and times of the raw files."""
+    files = [(path, path.stat()) for path in sorted((folder / "raw").rglob("*")) if path.is_file()]
+    return {p.relative_to(folder).as_posix(): [s.st_size, s.st_mtime_ns] for p, s in files}
+
+
+def stale(folder: Path) -> bool:
+    """Whether raw files are others than those that ogb's processed file was made of; where nobody
+    noted these, whether one is newer than it."""
+    try:
+        return bool(json.loads((folder / RAW).read_text()) != _raw(folder))
+    except (OSError, ValueError):
+        made = (folder / PROCESSED).stat().st_mtime_ns
+        return any(time > made for _, time in _raw(folder).values())
+
+
+def forget(folder: Path) -> None:
+    """Have ogb read the raw files anew.
+
+    Raises:
+        ValueError: its processed file cannot be removed.
+    """
+    path = folder / PROCESSED
+    if path.exists():
+        logger.warning("%s: raw files of the set have changed since; made anew", path)
+    try:
+        path.unlink(missing_ok=True)
+        (folder / RAW).unlink(missing_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"{path} was made of other raw files than there are now, and cannot be removed "
+            f"({error}): remove it, or copy the set to where you may write"
+        ) from error
+
+
+def keep_sources(folder: Path) -> None:
+    """Note what the processed file was made of; without, their times are looked at."""
+    if (folder / RAW).exists():
+        return
+    try:
+        write_whole(folder / RAW, json.dumps(_raw(folder)))
+    except OSError as error:
+        logger.warning("%s cannot be written (%s)", folder / RAW, error)
 
 
 def hetero_of(data: Any, split: Mapping[str, Mapping[str, Any]], meta: Record) -> HeteroData:

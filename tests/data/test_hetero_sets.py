@@ -20,6 +20,7 @@ import graphcondense
 from graphcondense.data import as_hetero, load, load_ogb, ogb, open_ogb
 from graphcondense.data.hetero_parts import cut
 from graphcondense.data.hetero_task import HeteroTask
+from graphcondense.data.ogb_hetero import RAW
 from tests.cases import toy_hetero
 
 PARTS = {"train": "train", "valid": "val", "test": "test"}
@@ -261,7 +262,7 @@ def test_raw_files_that_are_replaced_are_read_anew(mag: Path, noted: bool) -> No
     csv(below / "edge.csv.gz", [[0, 1], [1, 2], [2, 3]])
     csv(below / "num-edge-list.csv.gz", [3])
     if not noted:
-        (folder / ogb.RAW).unlink()
+        (folder / RAW).unlink()
     for _ in range(2):
         assert cited(load_ogb("ogbn-mag", mag)) == [[0, 1, 2], [1, 2, 3]]
 
