@@ -52,7 +52,7 @@ def refuse_labels(method: type[Method], name: str, problem: AnyProblem) -> None:
     """Raise a ValueError where the labels are of a kind that the method does not condense; say
     where they are one class, of which there is nothing to learn."""
     given = getattr(problem.task, "label_kind", None)
-    if given == "classes" and problem.task.num_classes == 1 and parallel.is_main():
+    if given == "classes" and problem.task.num_outputs == 1 and parallel.is_main():
         print(
             f"{name}: all labels of {problem.task.name} are one class, of which nothing can be "
             "learnt: give a y of two classes or more",
