@@ -69,6 +69,7 @@ from graphcondense.run_record import (
 from graphcondense.run_refusals import (
     idle_choice,
     no_method,
+    record_to_update,
     refuse_beyond_free,
     refuse_different,
     refuse_idle,
@@ -76,6 +77,7 @@ from graphcondense.run_refusals import (
     refuse_large,
     refuse_open,
     refuse_other,
+    refuse_ungrown,
     refuse_unnested,
     refuse_whole,
 )
@@ -406,27 +408,28 @@ def update(small: S, data: object, *, callbacks: Sequence[Callback] = (), **opti
 
     Args:
         small: what :func:`condense` or :func:`update` returned, or a loaded one.
-        data: the larger data, of the same features.
+        data: the larger data, of the same features; their first nodes are those of before in
+            their order. Where numbers of nodes, ids, columns of tables or ``assignment`` show that
+            they are not, this is an error.
         **options: a new budget, other fields of the method, and fields of :class:`Run`.
 
     Returns:
         As :func:`condense`; the record's ``updated_from`` is the hash of ``small``.
 
     Raises:
-        ValueError: a condensed graph without a record, or of a method that cannot go on.
+        ValueError: a condensed graph without a record, or of a method that cannot go on; data that
+            are not those of before and more.
     """
     from graphcondense.saved.condensed import graph_hash
 
     checked_callbacks(callbacks)
     clock = _started()
-    record = getattr(small, "condensed", None)
-    if not isinstance(record, Mapping) or "hyperparameters" not in record:
-        raise ValueError("update needs a condensed graph with its record, as condense returns it")
+    record = record_to_update(small)
     given, chosen = _apart(options)
     asked = record["budget"]["asked"]
     if chosen.keys() & {*BUDGETS}:
         asked = {k: v for k, v in asked.items() if k not in BUDGETS}
-    seen = {k: record[k] for k in ("setting", "pseudo_labels") if k in record}
+    seen: Record = {k: record[k] for k in ("setting", "pseudo_labels") if k in record}
     run = _checked(Run, {**seen, **given})
     if run.sizes is not None:
         raise ValueError(f"sizes={brief(run.sizes)} cannot act: update makes one set; leave it out")
@@ -451,7 +454,10 @@ def update(small: S, data: object, *, callbacks: Sequence[Callback] = (), **opti
         refuse_whole(type(method), name, run)
         problem = problem_of(data, device_of(run), run.setting, run.pseudo_labels, run.memory)
         refuse_idle(problem, method, run, given, callbacks, loops=False)
-        refuse_other(record["data"], problem.about())
+        about = problem.about()
+        refuse_other(record["data"], about)
+        facts = getattr(problem.task, "facts", None)
+        refuse_ungrown(small, record["data"], about, getattr(facts, "ids", None))
         section = record.get("preset")
         grown = _run(problem, method, name, run, (), {}, clock, small, preset=section)
         grown.condensed["updated_from"] = graph_hash(small)

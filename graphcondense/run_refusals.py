@@ -4,9 +4,12 @@ of them, and what memory has no room for."""
 from __future__ import annotations
 
 import reprlib
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from typing import TypeAlias
 
+import numpy as np
 import torch
 
 from graphcondense.core import parallel
@@ -16,6 +19,7 @@ from graphcondense.core.method import Method
 from graphcondense.core.types import Source
 from graphcondense.kinds import AnyProblem, kind_named
 from graphcondense.methods import all_methods
+from graphcondense.ops.arrays import digest_of
 from graphcondense.ops.budget import BUDGETS, Budget
 from graphcondense.ops.fields import brief
 from graphcondense.ops.memory import free_bytes
@@ -45,8 +49,15 @@ def refuse_whole(method: type[Method], name: str, run: Run) -> None:
 
 
 def refuse_labels(method: type[Method], name: str, problem: AnyProblem) -> None:
-    """Raise a ValueError where the labels are of a kind that the method does not condense."""
+    """Raise a ValueError where the labels are of a kind that the method does not condense; say
+    where they are one class, of which there is nothing to learn."""
     given = getattr(problem.task, "label_kind", None)
+    if given == "classes" and problem.task.num_outputs == 1 and parallel.is_main():
+        print(
+            f"{name}: all labels of {problem.task.name} are one class, of which nothing can be "
+            "learnt: give a y of two classes or more",
+            file=sys.stderr,
+        )
     if given is None or given in method.label_kinds:
         return
     able = [
@@ -169,6 +180,86 @@ def refuse_other(before: Mapping[str, object], now: Mapping[str, object]) -> Non
                 f"the condensed graph has {before.get(what)} {told}, the new data "
                 f"{now.get(what)}; condense anew"
             )
+
+
+Ids: TypeAlias = "Sequence[str] | np.ndarray"
+
+NEEDED = ("method", "kind", "hyperparameters", "budget", "data")
+"""What a record has to say of a set that is updated."""
+
+
+def record_to_update(small: object) -> Record:
+    """The record of a condensed set that is to be updated.
+
+    Raises:
+        ValueError: it has none, or one that does not say what there was before.
+    """
+    record = getattr(small, "condensed", None)
+    if not isinstance(record, Mapping) or "hyperparameters" not in record:
+        raise ValueError(
+            "update needs a condensed graph with its record, as condense returns it: condense anew"
+        )
+    for name in NEEDED:
+        if not isinstance(record.get(name), str if name in ("method", "kind") else Mapping):
+            raise ValueError(
+                f"the record of the condensed graph has no {name!r}, without which update cannot "
+                "tell what there was before: condense anew"
+            )
+    if not isinstance(record["budget"].get("asked"), Mapping):
+        raise ValueError("the record of the condensed graph does not say the budget: condense anew")
+    return {**record}
+
+
+def refuse_ungrown(
+    small: object, before: Mapping[str, object], now: Mapping[str, object], ids: Ids | None
+) -> None:
+    """Raise a ValueError where data are not those of before with nodes behind them.
+
+    Only what can be seen is looked at: numbers of nodes, columns of tables, and ids.
+
+    Args:
+        small: the condensed set.
+        before, now: what records say of the data.
+        ids: what the nodes there are now are called.
+    """
+    fix = "update takes graphs that have grown, old nodes first; condense anew"
+    old, new = before.get("nodes"), now.get("nodes")
+    if isinstance(old, int) and isinstance(new, int) and new < old:
+        raise ValueError(
+            f"the condensed graph stands for {old} nodes, and there are now {new}: {fix}"
+        )
+    names, others = (_columns(about) for about in (before, now))
+    if names is not None and names != others:
+        differ = sorted({*names} ^ {*(others or ())}) or names
+        raise ValueError(
+            f"the columns of the table are others than those of before ({brief(differ[0])}): "
+            "give the same ones in the same order, or condense anew"
+        )
+    told = before.get("ids_digest")
+    if ids is None or not isinstance(old, int) or told in (None, digest_of(ids[:old])):
+        return
+    raise ValueError(
+        f"the ids of the first {old} nodes are not those of the {old} nodes before in their "
+        f"order{_other_id(small, ids)}: {fix}"
+    )
+
+
+def _columns(about: Mapping[str, object]) -> list[str] | None:
+    """The names of the columns that features were made of."""
+    given = about.get("columns")
+    listed = given.get("columns") if isinstance(given, Mapping) else None
+    return None if listed is None else [str(column["name"]) for column in listed]
+
+
+def _other_id(small: object, ids: Ids) -> str:
+    """A node that is called otherwise than the record's examples have it, in words."""
+    told = getattr(small, "condensed", {}).get("examples")
+    told = told if isinstance(told, Mapping) else {}
+    for nodes, names in zip(told.get("nodes", ()), told.get("ids", ()), strict=False):
+        for node, name in zip(nodes, names, strict=False):
+            if isinstance(node, int) and 0 <= node < len(ids) and ids[node] != name:
+                return f", such as {brief(name)}, where {brief(ids[node])} is now"
+    return ""
 
 
 LOOP_OPTIONS = (

@@ -43,6 +43,13 @@ def keys(ends: Tensor, n: int) -> set[int]:
 # --- splits ---------------------------------------------------------------------------------------
 
 
+def test_more_wrong_links_than_memory_holds() -> None:
+    with pytest.raises(
+        ValueError, match=r"negatives=1000000000000 of each .* memory .*negatives=\d+ fits"
+    ):
+        split_links(toy_graph(seed=3), negatives=10**12)
+
+
 def test_every_link_is_in_one_split(task: LinkTask) -> None:
     data, n = toy_graph(seed=3), task.num_nodes
     edges = data.edge_index[:, data.edge_index[0] != data.edge_index[1]]

@@ -24,7 +24,7 @@ class Target:
 
 def command_export(argv: list[str]) -> object:
     """Write a run as a folder that others read without this package: Parquet, card, Croissant."""
-    from graphcondense.data.hub import export
+    from graphcondense.data.hub import OTHERS, export, written_in
     from graphcondense.saved.condensed import load
 
     parser = make_parser("export", summary_of(command_export))
@@ -36,7 +36,8 @@ def command_export(argv: list[str]) -> object:
     run = Path(args.run).expanduser()
     to = args.out or (run if run.is_dir() else run.parent) / "hub"
     folder = export(load(run), to, **options)
-    files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
+    names = sorted((*written_in(folder), *OTHERS))  # others may be in the folder
+    files = {name: (folder / name).stat().st_size for name in names}
     for name, size in files.items():
         say(f"written: {folder / name} ({said(size)})")
     return {"folder": str(folder), "bytes": files}

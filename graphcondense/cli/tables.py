@@ -100,7 +100,11 @@ def _flag(name: str) -> str:
     return name.replace("_", "-")
 
 
-OTHERWISE = {"label_kind=": "--label-kind ", "split=": "--shares or --split-column "}
+OTHERWISE = {
+    "label_kind=": "--label-kind ",
+    "split=": "--shares or --split-column ",
+    "seed=": "--data-seed ",
+}
 """How arguments of Python are called on the command line, where it is not their name."""
 
 

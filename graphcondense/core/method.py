@@ -203,6 +203,7 @@ class Method(Budget, Generic[S]):
             real.num_examples,
             example_bytes=self.example_bytes(real),
             pair_bytes=self.pair_bytes,
+            label_kind=labels_of(real),
         )
 
     def memory_bytes(self, real: S) -> int:
@@ -320,6 +321,12 @@ class Method(Budget, Generic[S]):
     def nests(cls) -> bool:
         """Whether one run can serve several sizes, by :meth:`nested`."""
         return cls.nested is not Method.nested
+
+
+def labels_of(real: Source) -> str:
+    """The kind of labels of what a method sees; what has no labels is one class."""
+    kind: str = getattr(getattr(real, "task", None), "label_kind", "classes")
+    return kind
 
 
 def hyperparameters(method: Method) -> Record:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from graphcondense.data.columns import Columns
 from graphcondense.data.tables import TableFile
+from graphcondense.ops.arrays import digest_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +53,7 @@ class Facts:
         """What a record says of it; values that JSON holds, of no node."""
         files = {what: file.record() for what, file in self.files.items()}
         return {
+            **({} if self.ids is None else {"ids_digest": digest_of(self.ids)}),
             **({"files": files} if files else {}),
             **({"class_names": list(self.classes)} if self.classes else {}),
             **({"made_of": self.made} if self.made else {}),

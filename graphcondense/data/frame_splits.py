@@ -61,7 +61,7 @@ def parted(
         kind: what they are.
         split: see :data:`Wanted`.
         by: the column of time by whose order shares are dealt out.
-        seed: draws shares without ``by``.
+        seed: draws shares; cannot act beside ``by`` or a split that is given.
         index: the ids of the rows.
 
     Raises:
@@ -71,6 +71,11 @@ def parted(
     if given and by is not None:
         raise ValueError(
             f"by={by!r} deals out shares, and split={split!r} says the splits: give one of them"
+        )
+    if seed and (given or by is not None):
+        says = f"by={by!r} deals them out" if by is not None else f"split={split!r} says the splits"
+        raise ValueError(
+            f"seed={seed} cannot act: it draws shares of rows, and {says}; leave it out"
         )
     if isinstance(split, str):
         out = _by_words(frame, split)

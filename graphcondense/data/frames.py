@@ -188,8 +188,11 @@ def _parts(
             min_frequency=read.min_frequency,
             terms=read.terms,
         )
+        _refuse_idle(read, columns)
         out.x = torch.from_numpy(rows) if isinstance(rows, np.ndarray) else rows
-    elif left.shape[1]:
+    else:
+        _refuse_idle(read, None)
+    if features is not None and left.shape[1]:
         raise ValueError(
             f"features={features!r} makes features of nodes that have none, and there are the "
             f"columns {few(map(repr, left.columns))}: leave features= out, or name them in drop="
@@ -200,6 +203,20 @@ def _parts(
         texts = texts_of([" ".join(map(str, row)).strip() for row in joined.to_numpy()])
     out.facts = Facts(texts_of(index.tolist()), texts, tuple(names), columns, features or "")
     return out
+
+
+def _refuse_idle(read: Reading, columns: Any) -> None:
+    """Raise a ValueError for an option of features of which there are none."""
+    there = {kind for _, kind in _kinds(columns)}
+    for name, value, usual, kind, argument in (
+        ("terms", read.terms, TERMS, "text", "text"),
+        ("min_frequency", read.min_frequency, 1, "category", "categorical"),
+    ):
+        if value != usual and kind not in there:
+            raise ValueError(
+                f"{name}={value} cannot act: no column is read as {kind}; leave it out, or name "
+                f"columns that are in {argument}="
+            )
 
 
 def _kinds(columns: Any) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ import io
 import json
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -63,6 +63,9 @@ _SUCH = {"licence": "CC BY 4.0", "source": "https://example.org/data"}
 UNKNOWN = ("", "see source")
 """Licences in the catalogue that say nothing."""
 
+OTHERS = (FILE, "README.md", "croissant.json", "CITATION.bib")
+"""What a folder has beside its tables."""
+
 LICENCES = {
     "mit": "mit",
     "cc0": "cc0-1.0",
@@ -97,14 +100,15 @@ def export(
             :func:`graphcondense.data.datasets` says of a set of that name.
         source: where the real data come from; by default as for ``licence``.
         name: of the exported set; by default those of the data and the method, with the size.
-        overwrite: whether files that are there may be replaced.
+        overwrite: whether files that are there may be replaced; tables of the former export that
+            this one does not have are removed.
 
     Returns:
         The folder.
 
     Raises:
-        ValueError: no licence or source is known, files are there, an unknown format, no set, or
-            one that cannot be saved.
+        ValueError: no licence or source is known, files are there, a table of the former export
+            that has been changed since, an unknown format, no set, or one that cannot be saved.
         TypeError: a folder that is no path.
         MissingExtraError: the extra ``hub`` is missing.
     """
@@ -121,10 +125,10 @@ def export(
     about = _about(contents, record, name, licence, source)
     tables = tables_of(contents)
     parquet = {f"{table}.parquet": _parquet(columns) for table, columns in tables.items()}
-    names = (*parquet, FILE, "README.md", "croissant.json", "CITATION.bib")
-    there = [name for name in names if (folder / name).exists()]
+    there = [name for name in (*parquet, *OTHERS) if (folder / name).exists()]
     if there and not overwrite:
         raise ValueError(f"{folder / there[0]} is there: name another folder, or overwrite")
+    former = _left_over(folder, parquet)
     croissant = json.dumps(_croissant(about, tables, parquet), indent=2, ensure_ascii=False)
     with tempfile.TemporaryDirectory() as draft:
         whole = save(small, draft).read_bytes()
@@ -136,10 +140,40 @@ def export(
         "CITATION.bib": about.bibtex,
     }
     try:
-        write_all({folder / name: content for name, content in files.items()})
+        write_all({folder / name: content for name, content in files.items()}, former)
     except OSError as error:
         raise ValueError(f"cannot write into the folder {folder}: {error}") from error
     return folder
+
+
+def written_in(folder: Path) -> dict[str, str]:
+    """The Parquet files that an export wrote into a folder, by what its ``croissant.json`` says,
+    with their SHA-256; none where that file is missing or is of others."""
+    try:
+        told = json.loads((folder / "croissant.json").read_text(encoding="utf-8"))
+        if "of graphcondense" not in told["rai:dataManipulationProtocol"]:
+            return {}
+        files = {str(file["name"]): str(file["sha256"]) for file in told["distribution"]}
+    except (OSError, ValueError, LookupError, TypeError):  # somebody's own file
+        return {}
+    return {name: h for name, h in files.items() if re.fullmatch(r"[^/\\]+\.parquet", name)}
+
+
+def _left_over(folder: Path, now: Collection[str]) -> list[Path]:
+    """The tables of the former export that are not among those of this one, ``now``.
+
+    Raises:
+        ValueError: one was changed since it was written: it is the user's.
+    """
+    former = {n: h for n, h in written_in(folder).items() if n not in now}
+    out = [folder / name for name in former if (folder / name).is_file()]
+    for path in out:
+        if hashlib.sha256(path.read_bytes()).hexdigest() != former[path.name]:
+            raise ValueError(
+                f"{path} is a table of the former export that was changed since, and the new one "
+                "has no such table: move it elsewhere, or name another folder"
+            )
+    return out
 
 
 def tables_of(contents: Contents) -> dict[str, Columns]:

@@ -21,7 +21,9 @@ from graphcondense.data.structural import check_features, structural
 from graphcondense.data.task import NodeTask, OneGraph, compact
 from graphcondense.ops.adjacency import csr_from_edges
 from graphcondense.ops.fields import Count, Natural, Share, checked
+from graphcondense.ops.memory import free_bytes
 from graphcondense.ops.propagated import Propagated, hash_arrays
+from graphcondense.ops.sizes import said
 from graphcondense.saved.compact import bytes_of
 
 if TYPE_CHECKING:
@@ -191,8 +193,9 @@ def split_links(
         :func:`graphcondense.evaluate`.
 
     Raises:
-        ValueError: shares that leave nothing to learn; no links; a node linked to all others; a
-            ``NodeTask`` whose features were made of all edges.
+        ValueError: shares that leave nothing to learn; no links; a node linked to all others; more
+            wrong links than memory has room for; a ``NodeTask`` whose features were made of all
+            edges.
 
     >>> import graphcondense
     >>> split_links(graphcondense.data.load("digits"))
@@ -212,6 +215,7 @@ def split_links(
     ends = _links_of(whole)
     m = ends.shape[1]
     rng = np.random.default_rng(seed)
+    _refuse_many(m, max(val, test), val + test, negatives)
     order = rng.permutation(m)
     first, second = round(val * m), round(val * m) + round(test * m)
     if second >= m:
@@ -228,6 +232,24 @@ def split_links(
     if features is not None:  # of what models may see
         x = structural(adj, features)
     return LinkTask(x, adj, held, tested, str(called))
+
+
+HELD, DRAWN = 8, 40
+"""Bytes of a wrong link, and of one while it is drawn."""
+
+
+def _refuse_many(links: int, part: float, held: float, negatives: int) -> None:
+    """Raise a ValueError where memory has no room for ``negatives`` wrong links of each link held
+    out: shares ``part`` at a time and ``held`` in all."""
+    each = links * (part * DRAWN + held * HELD)
+    free = free_bytes(torch.device("cpu"))
+    if each * negatives > free:
+        fits = int(free / each)
+        fix = f"negatives={fits} fits" if fits else "hold fewer links out (val=, test=)"
+        raise ValueError(
+            f"negatives={negatives} of each of {round(links * held):,} links held out need about "
+            f"{said(int(each * negatives))}, and {said(free)} of memory are free: {fix}"
+        )
 
 
 def as_links(data: object, *, name: str | None = None) -> LinkTask:

@@ -13,6 +13,8 @@ import logging
 import pickle
 import shutil
 import sys
+import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
@@ -24,7 +26,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphcondense.data.ogb_hetero import files_of, hetero_of, is_hetero_set
+from graphcondense.data.ogb_hetero import (
+    PROCESSED,
+    check_lines,
+    files_of,
+    forget,
+    hetero_of,
+    is_hetero_set,
+    keep_sources,
+    split_files_of,
+    stale,
+)
 from graphcondense.ops.fields import plain
 from graphcondense.ops.files import as_whole
 from graphcondense.ops.types import Record
@@ -177,11 +189,15 @@ def _opened(
         meta, options = _published_meta(name, package), {}
     else:
         options = {"meta_dict": {**meta, "dir_path": str(folder)}}
+    _check_meta(name, meta)
     if is_hetero_set(meta) and not hetero:
         raise ValueError(f"{name} is heterogeneous: open it with graphcondense.data.load_ogb")
     existed = folder.is_dir() and any(not path.is_dir() for path in folder.rglob("*"))
     if existed:
         _check_complete(name, folder, meta, getattr(import_ogb(package), cls))
+        if is_hetero_set(meta) and (not (folder / PROCESSED).exists() or stale(folder)):
+            check_lines(folder, meta)
+            forget(folder)
     elif folder.is_dir():
         shutil.rmtree(folder)  # empty folders, for which ogb would ask whether to delete them
     try:
@@ -193,19 +209,44 @@ def _opened(
             f"{name}: a file below {folder} was refused, as it holds more than tensors, arrays and "
             "graphs; remove its folder 'processed' to have it made anew"
         ) from error
-    except (RuntimeError, LookupError, AssertionError, TypeError) as error:
-        if not is_hetero_set(meta):
+    except (*BROKEN, OSError) as error:
+        if not existed and isinstance(error, OSError):
+            # What a failed download leaves behind would pass for an older release next time.
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        if not is_hetero_set(meta) or str(error).startswith("ogb asks"):
             raise
         raise ValueError(
             f"{name}: the files in {folder} are not as OGB has heterogeneous sets "
             f"({type(error).__name__}: {str(error)[:80]}); put the published ones there"
         ) from error
-    except OSError:
-        # What a failed download leaves behind would pass for an older release next time.
-        if not existed:
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
+    if is_hetero_set(meta):
+        keep_sources(folder)
     return data, split, meta
+
+
+BROKEN = (
+    *(RuntimeError, LookupError, AssertionError, TypeError, ValueError, EOFError),
+    *(zlib.error, zipfile.BadZipFile),
+)
+"""What ogb raises on files that are not as it wrote them."""
+
+SAID = (
+    *("version", "split", "num tasks", "num classes", "task type", "eval metric", "binary"),
+    *("add_inverse_edge", "additional node files", "additional edge files"),
+)
+"""What the description of a set has to say, beside whether one of nodes is heterogeneous."""
+
+
+def _check_meta(name: str, meta: Record) -> None:
+    """Raise a ValueError where the description of a set leaves out what ogb reads of it."""
+    said = (*SAID, "is hetero") if name.startswith("ogbn-") else SAID
+    if missing := [what for what in said if what not in meta]:
+        more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
+        raise ValueError(
+            f"{name}: its description (meta_dict.pt, or meta=) does not say "
+            f"{', '.join(map(repr, missing[:4]))}{more}: give all that OGB's DatasetSaver writes"
+        )
 
 
 def _folder(name: str, root: str | Path, meta: Record | None) -> Path:
@@ -228,7 +269,7 @@ def _check_complete(name: str, folder: Path, meta: Record, cls: Any) -> None:
     hetero = is_hetero_set(meta)
     probe.is_hetero, probe.binary = hetero, str(meta.get("binary")) == "True"
     wanted = [f"raw/{file}" for file in probe.raw_file_names]
-    made = (folder / "processed" / "geometric_data_processed.pt").exists()
+    made = (folder / PROCESSED).exists()
     if hetero and not made:
         wanted += files_of(folder, meta)
     elif not made:
@@ -236,7 +277,7 @@ def _check_complete(name: str, folder: Path, meta: Record, cls: Any) -> None:
         wanted.append(f"raw/{label}{'.npz' if probe.binary else '.csv.gz'}")
     split = f"split/{meta['split']}"
     if hetero and not (folder / split / "split_dict.pt").exists():
-        wanted.append(f"{split}/nodetype-has-split.csv.gz")
+        wanted += split_files_of(folder, split)
     elif not hetero and not (folder / split / "split_dict.pt").exists():
         wanted += [f"{split}/{part}.csv.gz" for part in ("train", "valid", "test")]
     if missing := [file for file in wanted if not (folder / file).exists()]:

@@ -300,9 +300,21 @@ def old_groups(real: NodeSource, before: CondensedGraph) -> Array:
     new node.
 
     Raises:
-        ValueError: ``before`` stands for more nodes than there are.
+        ValueError: ``before`` does not say which node stands for which, or stands for more nodes
+            than there are.
     """
-    old = before.assignment.cpu().numpy()
+    told = getattr(before, "assignment", None)
+    if not isinstance(told, Tensor) or told.dim() != 1 or told.is_floating_point():
+        raise ValueError(
+            "the condensed graph has no assignment, the group of each real node, with which update "
+            "goes on: condense anew"
+        )
+    old, count = told.cpu().numpy(), len(before.x)
+    if len(wrong := old[(old < -1) | (old >= count)]):
+        raise ValueError(
+            f"assignment says {wrong[0]}, and the condensed graph has {count} nodes (0 to "
+            f"{count - 1}, -1 for none): condense anew"
+        )
     new = real.num_examples - len(old)
     if new < 0:
         raise ValueError(

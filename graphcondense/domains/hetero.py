@@ -127,6 +127,7 @@ class HeteroMethod(Method[HeteroSource]):
             real.num_examples,
             example_bytes=self.example_bytes(real),
             pair_bytes=real.pair_bytes,
+            label_kind=real.task.label_kind,
         )
 
     def of_target(self, budget: B, real: HeteroSource) -> B:

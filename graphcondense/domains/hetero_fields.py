@@ -23,6 +23,12 @@ Scores: TypeAlias = "npt.NDArray[np.float64]"
 ROUNDS = 300
 """Products of a personalised PageRank, at most."""
 
+MOST = 1000
+"""Meta-paths along which fields are made, at most: there are more with each hop, many times."""
+
+BEYOND = 10**12
+"""Where meta-paths are no longer counted."""
+
 CLOSE = 1e-9
 """What a round changes at most once it is done, relative to what there is."""
 
@@ -47,6 +53,27 @@ def meta_paths(graph: HeteroGraph, target: str, hops: int) -> list[Path]:
         ends = [(*path, r) for path in ends for r in graph.into(path[-1][0] if path else target)]
         out += ends
     return out
+
+
+def refuse_many(graph: HeteroGraph, target: str, hops: int) -> None:
+    """Raise a ValueError where there are more meta-paths of so many ``hops`` than :data:`MOST`, of
+    which nothing but their number is made."""
+    ends, total, fits = {target: 1}, 0, 0
+    for hop in range(1, hops + 1):
+        further: dict[str, int] = {}
+        for kind, count in ends.items():
+            for relation in graph.into(kind):
+                further[relation[0]] = further.get(relation[0], 0) + count
+        ends, total = further, total + sum(further.values())
+        if total <= MOST:
+            fits = hop
+        elif hop == hops or total > BEYOND:
+            least = "" if hop == hops else "more than "
+            fix = f"hops={fits} is the largest that is below" if fits else "leave relations out"
+            raise ValueError(
+                f"hops={hops} gives {least}{min(total, BEYOND):,} meta-paths to {target!r}, and "
+                f"fields are made along {MOST:,} at most: {fix}"
+            )
 
 
 def thinned(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -173,6 +174,17 @@ def std_of(values: Tensor) -> float | None:
     return float(values.std(0).mean()) if len(values) > 1 else None
 
 
+def spread_of(values: Sequence[float]) -> float | None:
+    """Sample standard deviation; ``None`` for a single value, and where one is NaN, for which
+    Python's ``statistics`` has no answer.
+
+    >>> spread_of([1.0, 3.0]), spread_of([1.0]), spread_of([1.0, math.nan])
+    (1.4142135623730951, None, None)
+    """
+    known = len(values) > 1 and all(map(math.isfinite, values))
+    return statistics.stdev(values) if known else None
+
+
 def points(
     axes: Axes,
     i: int,
@@ -187,12 +199,12 @@ def points(
 
 
 def dash(value: float | str | None, how: str = "", scale: float = 1) -> str:
-    """A value as ``how`` writes it, times ``scale``; a dash for none.
+    """A value as ``how`` writes it, times ``scale``; a dash for none, and for NaN.
 
     >>> dash(None), dash(0.5), dash(1.234, ".1f"), dash(0.5, ".1f", 100)
     ('-', '0.5', '1.2', '50.0')
     """
-    if value is None:
+    if value is None or value != value:
         return "-"
     return format(value if isinstance(value, str) else scale * value, how)
 
@@ -204,7 +216,7 @@ def percent(value: float | None, spread: float | None = None) -> str:
     >>> percent(0.8123), percent(0.8123, 0.01), percent(0.8123, 0.0), percent(None)
     ('81.2', '81.2 ± 1.0', '81.2', '-')
     """
-    if value is None:
+    if value is None or math.isnan(value):
         return "-"
     return f"{100 * value:.1f}" + (f" ± {100 * spread:.1f}" if spread else "")
 

@@ -96,11 +96,13 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
         return self.private
 
     def describe(self) -> About:
-        """Without what is computed of private values, where these are: hash and size in bytes."""
+        """Without what is computed of private values, where these are: hashes and size in bytes."""
         about = super().describe()
         if self.budget is None:
             return about
-        return {k: v for k, v in about.items() if k != "bytes"} | {"digest": None}
+        return {k: v for k, v in about.items() if k not in ("bytes", "ids_digest")} | {
+            "digest": None
+        }
 
     def scorer(self) -> Callable[[Data], float]:
         """By the method's own predictor where it has one, else by networks."""

@@ -24,6 +24,7 @@ from graphcondense.domains.hetero_fields import (
     merged_leaves,
     meta_paths,
     picked,
+    refuse_many,
     roles,
     small_graph,
 )
@@ -69,7 +70,8 @@ class FreeHGC(HeteroMethod):
       data.
 
     Attributes:
-        hops: relations of a meta-path at most.
+        hops: relations of a meta-path at most. There may be 1,000 meta-paths, whose number grows
+            many times with each hop.
         diversity: weight of ``1 - J`` beside coverage.
         restart: chance of going back to the start, of the personalised PageRank.
         neighbours: of a node and relation, at most so many are followed to receptive fields.
@@ -127,6 +129,7 @@ class FreeHGC(HeteroMethod):
         return HeteroSynthetic(graph, task.target, task.y[torch.from_numpy(nodes)])
 
     def _paths(self, graph: HeteroGraph, target: str) -> list[Path]:
+        refuse_many(graph, target, self.hops)
         return meta_paths(graph, target, self.hops)
 
     def _targets(self, real: HeteroSource, linked: HeteroGraph, draws: np.random.Generator) -> Ids:

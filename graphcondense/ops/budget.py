@@ -14,6 +14,14 @@ BUDGETS = ("nodes", "size", "ratio", "per_class", "bytes")
 """The ways of naming a budget, one of which is given."""
 
 
+GROUPS = {
+    "classes": ("class", "classes"),
+    "binary": ("group of labels", "groups of labels"),
+    "regression": ("bin of the target", "bins of the target"),
+}
+"""What examples are shared out over, one and several, by the kind of labels."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Budget:
     """The size of a condensed set, named in exactly one way.
@@ -53,7 +61,13 @@ class Budget:
         return self.size if self.nodes is None else self.nodes
 
     def allocate(
-        self, counts: Tensor, total: int, *, example_bytes: int = 0, pair_bytes: int = 0
+        self,
+        counts: Tensor,
+        total: int,
+        *,
+        example_bytes: int = 0,
+        pair_bytes: int = 0,
+        label_kind: str = "classes",
     ) -> Tensor:
         """Examples of each class ``[C]``, int64.
 
@@ -63,6 +77,7 @@ class Budget:
             example_bytes: bytes one example takes.
             pair_bytes: bytes one unordered pair of examples may take (the two directions of an
                 edge); 0 where there are no edges.
+            label_kind: what labels are, by which errors call what stands for classes.
 
         Raises:
             ValueError: not exactly one budget, or one below one example a class or above the data.
@@ -80,6 +95,7 @@ class Budget:
             got = ", ".join(f"{k}={v}" for k, v in given.items()) or "none"
             raise ValueError(f"give exactly one of {'=, '.join(BUDGETS)}=; got {got}")
         classes, labelled = len(counts), int(counts.sum())
+        one, several = GROUPS[label_kind]
         if self.per_class is not None:
             most = int(counts.max())  # a number of any size is no tensor
             wanted = torch.full((classes,), min(self.per_class, most + total + 1))
@@ -88,7 +104,8 @@ class Budget:
             what = ", ".join(f"{k}={v}" for k, v in given.items())
             if n < classes:
                 raise ValueError(
-                    f"{what} gives {n} examples, below one for each of {classes} classes"
+                    f"{what} gives {n} examples, below one for each of {classes} {several}: the "
+                    f"smallest budget is {classes} examples"
                 )
             if n > labelled:
                 missing = self._missing(counts, n) if n <= total else total + 1
@@ -107,7 +124,7 @@ class Budget:
             c, wants = int(short[0]), int((wanted - counts).max())
             rule = "" if self.per_class is not None else " or choose another rule"
             raise ValueError(
-                f"class {c} would get {int(wanted[c])} examples but has only {int(counts[c])} "
+                f"{one} {c} would get {int(wanted[c])} examples but has only {int(counts[c])} "
                 f"training examples; lower the budget{rule}{self.instead(wants, total)}"
             )
         return wanted

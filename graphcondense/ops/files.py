@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,14 +53,14 @@ def write_whole(path: str | Path, content: str | bytes) -> Path:
     return Path(path)
 
 
-def write_all(contents: Mapping[Path, str | bytes]) -> None:
-    """Write all files beside their places, then rename all, in their order.
-
-    Until all are written whole, none takes its place. An interrupt (Ctrl-C) among the renames is
-    raised once all are done. Only a kill or a broken disk in that moment leaves the first files
-    new and the others as they were, each of them whole; writing again mends that.
-    """
+def write_all(contents: Mapping[Path, str | bytes], without: Collection[Path] = ()) -> None:
+    """Write all files beside their places, then rename all, and remove those of ``without``: either
+    every one is there or none, and what was there before comes back where this fails or is
+    interrupted. Only a kill among the renames leaves the first files new and the others as they
+    were, each of them whole; writing again mends that."""
     drafts = {path: path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in contents}
+    before = {p: p.with_name(f".{p.name}.{os.getpid()}.old") for p in (*contents, *without)}
+    done: list[Path] = []
     try:
         for path, draft in drafts.items():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,34 +69,41 @@ def write_all(contents: Mapping[Path, str | bytes]) -> None:
                 file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(file.fileno())
-        for path in drafts:
-            if path.is_dir():  # which a rename would find out after others were made
-                raise IsADirectoryError(f"{path} is a folder")
-        _take_places(drafts)
-    except OSError as error:
+        for path, kept in before.items() if len(before) > 1 else ():
+            if path.exists():
+                _second_name(path, kept)
+        for path, draft in drafts.items():
+            done.append(path)
+            os.replace(draft, path)
+        for path in without:
+            done.append(path)
+            path.unlink()
+    except BaseException as error:
+        for changed in done:
+            _as_before(changed, before[changed], drafts.get(changed))
+        if not isinstance(error, OSError):
+            raise
         error.filename = error.filename or str(path)  # of a full disk Python does not say it
         raise
     finally:
-        for draft in drafts.values():
+        for draft in (*drafts.values(), *before.values()):
             draft.unlink(missing_ok=True)
 
 
-def _take_places(drafts: Mapping[Path, Path]) -> None:
-    """Rename all, also where an interrupt comes between: what is left takes no time."""
-    left = list(drafts.items())
+def _second_name(path: Path, name: Path) -> None:
+    """Give a file a second name; a copy where the file system has no links."""
     try:
-        while left:
-            path, draft = left[0]
-            os.replace(draft, path)
-            del left[0]
-    except OSError as error:
-        error.filename = error.filename or str(path)
-        raise
-    except BaseException:
-        for path, draft in left:
-            if draft.exists():
-                os.replace(draft, path)
-        raise
+        os.link(path, name)
+    except OSError:
+        shutil.copy2(path, name)
+
+
+def _as_before(path: Path, kept: Path, draft: Path | None) -> None:
+    """Bring back what was there; what took its place goes, unless the draft has not left yet."""
+    if kept.exists():
+        os.replace(kept, path)
+    elif draft is not None and not draft.exists():
+        path.unlink(missing_ok=True)
 
 
 def check_archive(path: Path) -> None:

@@ -31,6 +31,10 @@ METHODS = ("quotient", "gecc")
 with a GCN."""
 OF_LABELLED = ("gecc",)
 """Those that make no more nodes than are labelled; they are left out where that is too few."""
+EITHER = "either"
+"""What is said where the gain is below the error of the model."""
+ERRORS = {"quotient": 2.0, "gecc": 3.0}
+"""Factors within which seconds of both ways were in our checks."""
 A_CLASS = 10
 """Condensed nodes of a class, where nothing else is said: those of the tables of results."""
 LABELLED = 20
@@ -72,7 +76,8 @@ class Advice(Result):
         trainings, epochs: what is planned.
         validations: of each training, on the real graph.
         free: bytes that may be taken.
-        choice: what to train on: ``"everything"``, a method, or ``"nothing"`` where nothing fits.
+        choice: what to train on: ``"everything"``, a method, ``"either"`` where the gain is below
+            the error of these numbers, or ``"nothing"`` where nothing fits.
         why: the reason, in a sentence.
         rows: all ways that there are.
     """
@@ -113,6 +118,8 @@ class Advice(Result):
             f"processor seconds on this machine, of a two-layer GCN of {HIDDEN} units in PyG, full "
             "batch, validated on the real graph whatever it is trained on; within a factor of two "
             "in our checks, of three for gecc",
+            "a loop of plain PyG is counted; graphcondense.evaluate and the searches train several "
+            "seeds at once and take less than this of either way",
             "accuracy is not foretold: evaluate a condensed graph beside random nodes before use",
         ]
 
@@ -121,6 +128,8 @@ class Advice(Result):
         if self.choice in METHODS:
             n = self.shape.condensed
             return f"condense with {self.choice} to {n:,} nodes (nodes={n}): {self.why}"
+        if self.choice == EITHER:
+            return f"cannot tell which is faster: {self.why}"
         if self.choice == WHOLE:
             return f"do not condense to save time: {self.why}"
         return f"neither fits: {self.why}"
@@ -319,16 +328,26 @@ def _way(
 
 def _choice(ways: Sequence[Way], trainings: int, free: int) -> tuple[str, str]:
     """What to train on, and why. The first method that saves time is taken before one that saves
-    more: its graphs train all models."""
+    more: its graphs train all models. What saves less than the error is not said to save."""
     whole, *others = ways
-    fitting = [way for way in others if way.fits]
+    fitting = [way for way in others if way.fits and way.nodes < whole.nodes]
     if whole.fits:
-        for way in fitting:
-            if way.total < whole.total:
+        if not any(way.nodes < whole.nodes for way in others):
+            return WHOLE, f"{others[0].nodes:,} condensed nodes are as many as there are"
+        less = [way for way in fitting if way.total < whole.total]
+        for way in less:
+            if way.total * ERRORS[way.trained_on] <= whole.total:
                 return way.trained_on, (
                     f"about {_seconds(way.total)} s in place of {_seconds(whole.total)}, cheaper "
                     f"from training {way.pays_from:,} on"
                 )
+        if less:
+            near = less[0]
+            return EITHER, (
+                f"{near.trained_on} takes about {_seconds(near.total)} s and everything "
+                f"{_seconds(whole.total)}, which is within the factor of "
+                f"{ERRORS[near.trained_on]:g} that these numbers may be off"
+            )
         soon = [way for way in fitting if way.pays_from is not None]
         if not soon:
             return WHOLE, "a training on the condensed graph takes no less here"

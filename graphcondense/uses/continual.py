@@ -26,7 +26,7 @@ from graphcondense.evaluate.cost import size_of
 from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
 from graphcondense.evaluate.nodes import Model, NodeEvaluator, model_of
-from graphcondense.evaluate.result import COLOURS, Column, aligned, percent, points
+from graphcondense.evaluate.result import COLOURS, Column, aligned, percent, points, spread_of
 from graphcondense.ops.progress import tqdm
 from graphcondense.saved.shown import counted
 from graphcondense.uses.results import OnGraph, facts_of
@@ -297,7 +297,7 @@ def learn_continually(
                     step=step + 1,
                     seen=end,
                     accuracy=float(right.mean()),
-                    accuracy_std=_std(right.mean(1).tolist()),
+                    accuracy_std=spread_of(right.mean(1).tolist()),
                     groups=tuple(float(right[:, mark].mean()) for mark in marks),
                     trainings=len(right),
                     nodes=round(statistics.fmean(graph.num_nodes for graph in graphs)),
@@ -486,14 +486,10 @@ def _summary(strategy: str, history: Sequence[Sequence[Tensor]], rows: Sequence[
     return Summary(
         strategy=strategy,
         average=statistics.fmean(average),
-        average_std=_std(average),
+        average_std=spread_of(average),
         final=statistics.fmean(final),
-        final_std=_std(final),
+        final_std=spread_of(final),
         forgetting=statistics.fmean(each),
-        forgetting_std=_std(each),
+        forgetting_std=spread_of(each),
         seconds=math.fsum(row.seconds + row.seconds_condensing for row in rows),
     )
-
-
-def _std(values: Sequence[float]) -> float | None:
-    return statistics.stdev(values) if len(values) > 1 else None

@@ -17,7 +17,15 @@ from scipy import stats
 from graphcondense.evaluate.cost import graph_hash
 from graphcondense.evaluate.evaluator import Device, Seeds, seeds_of
 from graphcondense.evaluate.floors import random_subgraph
-from graphcondense.evaluate.result import COLOURS, MARKERS, Column, aligned, dash, percent
+from graphcondense.evaluate.result import (
+    COLOURS,
+    MARKERS,
+    Column,
+    aligned,
+    dash,
+    percent,
+    spread_of,
+)
 from graphcondense.nn.batched import ACTIVATIONS, resolve
 from graphcondense.ops.types import Floats, Record
 from graphcondense.uses import explore
@@ -142,7 +150,8 @@ class Ranking:
     Attributes:
         label, graphs: ``"condensed"``, ``"random"`` or ``"whole"``, and how many.
         spearman, kendall: Spearman's rank correlation and Kendall's tau-b of validation accuracies
-            with the whole graph's; the deviation is between graphs, ``None`` for one.
+            with the whole graph's, NaN where a graph or the whole one finds all architectures
+            alike; the deviation is between graphs, ``None`` for one and beside NaN.
         spearman_test, kendall_test: with the whole graph's *test* accuracies.
         regret: test accuracy, after training on the whole graph, of the architecture that the whole
             graph's validation prefers minus that of the one chosen here; may be negative.
@@ -259,7 +268,9 @@ class ArchitectureSearch(OnGraph):
             ]
             label = ranking.label
             if ranking.spearman is not None and ranking.kendall is not None:
-                label += f": Spearman {ranking.spearman:.2f}, Kendall {ranking.kendall:.2f}"
+                label += (
+                    f": Spearman {_spread(ranking.spearman)}, Kendall {_spread(ranking.kendall)}"
+                )
             axes.scatter(
                 whole if measured else range(1, len(scores) + 1),
                 scores,
@@ -454,7 +465,7 @@ def rank(label: str, rows: Sequence[Candidate], condensation_seconds: float | No
         for name, statistic in (("spearman", stats.spearmanr), ("kendall", stats.kendalltau)):
             each = [_correlation(statistic, score, val) for score in scores]
             agreement[name] = statistics.fmean(each)
-            agreement[f"{name}_std"] = statistics.stdev(each) if len(each) > 1 else None
+            agreement[f"{name}_std"] = spread_of(each)
             of_test = [_correlation(statistic, score, test) for score in scores]
             agreement[f"{name}_test"] = statistics.fmean(of_test)
         best = int(val.argmax())

@@ -282,6 +282,21 @@ def test_shares_are_drawn_class_by_class_by_a_seed() -> None:
     assert [len(part.train), len(part.val), len(part.test)] == [18, 9, 9]
 
 
+def test_options_that_cannot_act() -> None:
+    frame = table()
+    refused(
+        "seed=3 cannot act: it draws shares .* by='year' deals them out", frame, by="year", seed=3
+    )
+    words = frame.assign(part=np.repeat(["train", "val", "test"], 30))
+    refused("seed=3 cannot act: .* split='part' says", words, split="part", seed=3)
+    plain = frame[["age", "visits", "plan"]]
+    refused("terms=50 cannot act: no column is read as text", plain, terms=50)
+    refused("min_frequency=2 cannot act: no column is read as category", plain, min_frequency=2)
+    bare = frame[["plan"]]
+    refused("terms=50 cannot act", bare, features="degree", terms=50)
+    read(frame, terms=50, min_frequency=2)
+
+
 def test_a_column_or_masks_say_the_split() -> None:
     frame = table()
     words = np.repeat(["training", "Valid", "test"], 30)

@@ -20,6 +20,7 @@ import graphcondense
 from graphcondense.data import as_hetero, load, load_ogb, ogb, open_ogb
 from graphcondense.data.hetero_parts import cut
 from graphcondense.data.hetero_task import HeteroTask
+from graphcondense.data.ogb_hetero import RAW
 from tests.cases import toy_hetero
 
 PARTS = {"train": "train", "valid": "val", "test": "test"}
@@ -209,6 +210,61 @@ def test_a_missing_file_is_named_and_no_other_is_lost(mag: Path, lost: str) -> N
     with pytest.raises(ValueError, match=rf"{lost} is not in .*ogbn_mag: put .*mag\.zip"):
         load("ogbn-mag", mag)
     assert sorted(mag.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("wrong", "text"),
+    [
+        ("cut", r"edge\.csv\.gz cannot be read .* not whole; put the published one"),
+        ("no split", r"split/time/paper/valid\.csv\.gz is not in .*put"),
+        ("no label", r"raw/node-label/paper/node-label\.csv\.gz is not in .*put"),
+        ("split", r"the split names node 500 of 'paper' in train, and there are \d+ .*published"),
+        ("text", r"edge\.csv\.gz, line 2: 'some' is no number of a node; put the published"),
+        ("number", r"edge\.csv\.gz has 3 edges, and num-edge-list.* says 2: put .* or write 3"),
+    ],
+)
+def test_what_is_wrong_with_which_file(mag: Path, wrong: str, text: str) -> None:
+    folder = mag / "ogbn_mag"
+    edges = folder / "raw" / "relations" / "paper___cites___paper" / "edge.csv.gz"
+    paper = folder / "split" / "time" / "paper"
+    if wrong == "cut":
+        edges.write_bytes(edges.read_bytes()[:-12])
+    elif wrong == "no split":
+        (paper / "valid.csv.gz").unlink()
+    elif wrong == "no label":
+        (folder / "raw" / "node-label" / "paper" / "node-label.csv.gz").unlink()
+    elif wrong == "split":
+        csv(paper / "train.csv.gz", [0, 500])
+    elif wrong == "text":
+        csv(edges, [["0", "1"], ["some", "2"]])
+    else:
+        csv(edges, [[0, 1], [1, 2], [2, 3]])
+        csv(edges.with_name("num-edge-list.csv.gz"), [2])
+    with pytest.raises(ValueError, match=text):
+        load("ogbn-mag", mag)
+
+
+def test_a_description_that_says_nothing(tmp_path: Path) -> None:
+    write_ogb(toy_hetero(), tmp_path / "ogbn_own")
+    torch.save({}, tmp_path / "ogbn_own" / "meta_dict.pt")
+    with pytest.raises(ValueError, match=r"ogbn-own: its description .* does not say 'version'"):
+        load_ogb("ogbn-own", tmp_path)
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_raw_files_that_are_replaced_are_read_anew(mag: Path, noted: bool) -> None:
+    def cited(data: HeteroData) -> list[list[int]]:
+        return [sorted(ends) for ends in data["paper", "cites", "paper"].edge_index.tolist()]
+
+    folder = mag / "ogbn_mag"
+    load_ogb("ogbn-mag", mag)
+    below = folder / "raw" / "relations" / "paper___cites___paper"
+    csv(below / "edge.csv.gz", [[0, 1], [1, 2], [2, 3]])
+    csv(below / "num-edge-list.csv.gz", [3])
+    if not noted:
+        (folder / RAW).unlink()
+    for _ in range(2):
+        assert cited(load_ogb("ogbn-mag", mag)) == [[0, 1, 2], [1, 2, 3]]
 
 
 def test_a_broken_file_is_told(mag: Path) -> None:

@@ -203,6 +203,35 @@ def test_what_is_there_stays(small: Any, tmp_path: Path) -> None:
     assert (front["license"], front["license_name"]) == ("other", "Amazon licence")
 
 
+def test_a_new_export_leaves_no_table_of_the_former_one(
+    small: Any, tmp_path: Path, capsys: Any
+) -> None:
+    grouped = graphcondense.condense(toy_graph(), "heavy-edge", nodes=6, progress=False)
+    folder = graphcondense.export(grouped, tmp_path / "hub", **ORIGIN)
+    assert (folder / "assignment.parquet").exists()
+    mine = {"mine.parquet": b"mine", "notes.txt": b"mine"}
+    for name, content in mine.items():
+        (folder / name).write_bytes(content)
+    written = (folder / "assignment.parquet").read_bytes()
+    (folder / "assignment.parquet").write_bytes(b"changed")
+    card = (folder / "README.md").read_text()
+    with pytest.raises(
+        ValueError, match=r"assignment\.parquet is a table of the former export that"
+    ):
+        graphcondense.export(small, folder, overwrite=True, **ORIGIN)
+    assert (folder / "README.md").read_text() == card  # nothing is half replaced
+    (folder / "assignment.parquet").write_bytes(written)
+    graphcondense.save(small, tmp_path / "run")
+    words = ["export", str(tmp_path / "run"), "--out", str(folder), "--overwrite"]
+    assert cli.main([*words, "--licence", "MIT", "--source", "a toy"]) == 0
+    assert not (folder / "assignment.parquet").exists()
+    out = capsys.readouterr().out
+    assert "mine" not in out
+    assert "nodes.parquet" in out
+    for name, content in mine.items():
+        assert (folder / name).read_bytes() == content
+
+
 def test_unknown_formats_and_missing_extras(
     small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ from graphcondense.domains.hetero_fields import (
     jaccard,
     likeness,
     meta_paths,
+    refuse_many,
     roles,
     thinned,
 )
@@ -64,6 +65,18 @@ def test_meta_paths() -> None:
     """From the target on: authors hear of papers, papers of authors and venues."""
     found = [tuple(r[0] for r in path) for path in meta_paths(graph(), "author", 2)]
     assert found == [("paper",), ("paper", "author"), ("paper", "venue")]
+
+
+def test_too_many_meta_paths_are_counted_and_not_made() -> None:
+    """The number is that of all paths, and what fits does."""
+    real = both_ways(as_hetero(toy_hetero()).graph)
+    refuse_many(real, "paper", 8)
+    assert len(meta_paths(real, "paper", 8)) == 680
+    with pytest.raises(ValueError, match=r"hops=9 gives 1,363 meta-paths .*hops=8 is the largest"):
+        refuse_many(real, "paper", 9)
+    assert len(meta_paths(real, "paper", 9)) == 1363
+    with pytest.raises(ValueError, match=r"hops=5000 gives more than 1,000,000,000,000 meta-paths"):
+        graphcondense.condense(toy_hetero(), "freehgc", nodes=9, hops=5000, progress=False)
 
 
 def test_a_relation_gets_its_way_back() -> None:

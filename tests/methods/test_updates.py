@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 import torch
 
 import graphcondense
 from graphcondense.data import as_task, split_links
+from graphcondense.data.facts import facts_of
 from graphcondense.data.task import NodeTask
 from graphcondense.methods import all_methods
 from graphcondense.ops.coarsen import coarsen, started
@@ -75,6 +80,58 @@ def test_the_same_graph_stays(whole: NodeTask, name: str) -> None:
     same = graphcondense.update(small, whole, progress=False)
     assert torch.equal(small.assignment, same.assignment)
     assert torch.equal(small.x, same.x)
+
+
+@pytest.mark.parametrize("name", ["gecc", "quotient", "heavy-edge"])
+def test_what_shows_that_a_graph_has_not_grown(whole: NodeTask, early: NodeTask, name: str) -> None:
+    """Old nodes come first, in their order: numbers, ids, and what nodes stand for say so."""
+    called = [f"n{i}" for i in range(whole.num_nodes)]
+    named = replace(whole, facts=facts_of(SimpleNamespace(node_names=called), whole.num_nodes))
+    old = named.subgraph(torch.arange(90))
+    small = graphcondense.condense(old, name, nodes=12, progress=False)
+    assert graphcondense.update(small, named, progress=False).num_nodes == 12
+    with pytest.raises(ValueError, match=r"stands for 90 nodes, and there are now 60: .* anew"):
+        graphcondense.update(small, named.subgraph(torch.arange(60)), nodes=9, progress=False)
+    turned = named.subgraph(torch.arange(whole.num_nodes).flip(0))
+    with pytest.raises(ValueError, match=r"ids of the first 90 nodes .* such as 'n\d+', where 'n"):
+        graphcondense.update(small, turned, progress=False)
+    for key in ("data", "budget", "method"):
+        other = copy.copy(small)
+        other.condensed = {k: v for k, v in small.condensed.items() if k != key}
+        with pytest.raises(ValueError, match=rf"record .* has no '{key}'.* condense anew"):
+            graphcondense.update(other, named, progress=False)
+    if name == "gecc":
+        return
+    for wrong, text in ((None, "has no assignment"), (small.assignment + 9, "assignment says")):
+        other = copy.copy(small)
+        del other.assignment
+        if wrong is not None:
+            other.assignment = wrong
+        with pytest.raises(ValueError, match=rf"{text}.* condense anew"):
+            graphcondense.update(other, named, progress=False)
+
+
+def test_a_table_of_other_columns_has_not_grown() -> None:
+    edges = pd.DataFrame({"from": range(29), "to": range(1, 30)})
+    rows = {"age": range(30), "size": [i % 7 for i in range(30)], "kind": ["a", "b"] * 15}
+    nodes = pd.DataFrame(rows)
+    table = as_task(nodes=nodes, edges=edges, target="kind")
+    small = graphcondense.condense(table, "gecc", nodes=4, progress=False)
+    renamed = as_task(nodes=nodes.rename(columns={"size": "width"}), edges=edges, target="kind")
+    with pytest.raises(ValueError, match=r"columns of the table are others .*'size'"):
+        graphcondense.update(small, renamed, progress=False)
+
+
+def test_labels_of_one_class_are_told(whole: NodeTask, capsys: pytest.CaptureFixture[str]) -> None:
+    """And bins of numbers are called so."""
+    data = toy_graph(seed=1)
+    data.y = torch.zeros_like(data.y)
+    graphcondense.condense(data, "random", nodes=4, progress=False)
+    assert "are one class, of which nothing can be learnt" in capsys.readouterr().err
+    data.y = torch.rand(data.num_nodes)
+    with pytest.raises(ValueError, match=r"each of 5 bins of the target: the smallest .* is 5"):
+        graphcondense.condense(data, "quotient", nodes=3, progress=False)
+    assert not capsys.readouterr().err
 
 
 def test_old_groups_are_never_split(whole: NodeTask, early: NodeTask) -> None:

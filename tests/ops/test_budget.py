@@ -78,6 +78,9 @@ def test_as_many_as_there_are_and_one_more() -> None:
         shares([3, 3], nodes=1)
     with pytest.raises(ValueError, match="class 0 would get 4 examples but has only 3 training"):
         shares([3, 4], per_class=4)
+    words = r"below one for each of 5 bins of the target: the smallest budget is 5 examples"
+    with pytest.raises(ValueError, match=words):
+        Budget(nodes=3).allocate(torch.full((5,), 9), 45, label_kind="regression")
     with pytest.raises(ValueError, match=r"one class, so per_class=4 counts all .* there are 3"):
         shares([3], per_class=4)
 

@@ -130,6 +130,22 @@ def test_files_are_whole_or_as_they_were(tmp_path: Path, monkeypatch: pytest.Mon
     one.mkdir()  # a folder in its place cannot be replaced
     with pytest.raises(OSError, match="one"):
         write_all({one: "new", tmp_path / "three": "new"})
+    old = write_whole(tmp_path / "old", "old")
+    replaced = os.replace
+
+    def fails(source: Path, target: Path) -> None:
+        if source.name.startswith(".three"):
+            raise OSError(28, "the disk is gone")
+        replaced(source, target)
+
+    monkeypatch.setattr(os, "replace", fails)
+    new = {two: "new", tmp_path / "four": "new", tmp_path / "three": "new"}
+    with pytest.raises(OSError, match="the disk is gone"):
+        write_all(new, [old])
+    monkeypatch.undo()
+    assert (two.read_text(), old.read_text()) == ("again", "old")
+    assert not (tmp_path / "four").exists()
+    write_all({two: "again"}, [old])
     with pytest.raises(TypeError), as_whole(two) as draft:
         draft.write_text(7)  # type: ignore[arg-type]
     assert two.read_text() == "again"

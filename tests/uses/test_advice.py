@@ -92,6 +92,19 @@ def test_validation_on_the_real_graph_costs_both_ways_the_same() -> None:
     assert more == pytest.approx([none.rows[0].training / 2] * 3)
 
 
+def test_what_saves_nothing_is_not_advised() -> None:
+    """As many nodes as there are, and a gain that is below the error of these numbers."""
+    same = advise(nodes=10_000, edges=100_000, features=8, classes=10_000, trainings=500)
+    assert same.choice == "everything"
+    assert "10,000 condensed nodes are as many as there are" in same.said()
+    near = advise(**SIZES, trainings=500, validations=10**7)
+    assert near.rows[1].total < near.rows[0].total
+    assert near.choice == "either"
+    assert near.said().startswith("cannot tell which is faster: quotient takes about")
+    assert "factor of 2 that" in near.said()
+    assert any("plain PyG" in note for note in near.notes())
+
+
 def test_what_does_not_fit_is_not_advised() -> None:
     large = {**SIZES, "nodes": 2_000_000, "edges": 100_000_000}
     found = advise(**large, memory="20GB")

@@ -17,6 +17,7 @@ from torch_geometric.data import Data
 
 from graphcondense import cli
 from graphcondense.evaluate.nodes import NodeEvaluator
+from graphcondense.evaluate.result import dash, percent
 from graphcondense.nn.batched import MODELS
 from graphcondense.ops.fleet import Done, Fleet
 from graphcondense.uses.explore import explore, knobs
@@ -286,6 +287,11 @@ def test_the_first_of_equals_is_chosen_and_a_constant_ranks_nothing() -> None:
     assert math.isnan(found.spearman)
     assert found.spearman_std is None
     assert found.regret == pytest.approx(0.2)
+    rows = [candidate([0.5, w], w, w) for w in (0.1, 0.3, 0.2)]
+    found = rank("condensed", rows, None)
+    assert math.isnan(found.kendall or 0)
+    assert found.kendall_std is None
+    assert dash(found.spearman, ".2f") == percent(found.spearman) == "-"
 
 
 def test_search_on_graphs(found: ArchitectureSearch) -> None:
