@@ -1,7 +1,7 @@
 """Graphs of the tables of defaults and of controls, by name, each with splits of its own by seed.
 
-Two of them were kept out of development: no default was chosen with their scores in view, and no
-other benchmark reads them as graphs.
+Two of them were kept out of development: no default was chosen with their scores in view, but for
+the bound on the contrast of ``quotient``, and no other benchmark reads them as graphs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Set:
             ``"public"`` there is one.
         val_every: epochs between two validations.
         trainings: of a model on each condensed graph.
-        kept_out: whether no default was chosen with its scores in view.
+        kept_out: whether no default was chosen with its scores in view, but for that bound.
         make: ``x [n, d]`` and ``y [n]`` of examples that are joined to their nearest neighbours;
             by default the catalogue has the graph.
     """
