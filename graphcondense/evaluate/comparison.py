@@ -198,7 +198,13 @@ class Comparison(Scored):
 
     @property
     def size(self) -> tuple[float, float]:
-        return 6.4, 1.2 + 0.3 * max(len(self.rows), 3)
+        longest = max((len(name) for name in self._names), default=0)
+        return 3.6 + 0.08 * longest, 1.2 + 0.3 * max(len(self.rows), 3)
+
+    @property
+    def _names(self) -> list[str]:
+        """What stands beside the points of the picture."""
+        return [f"{r.first} - {r.second}, {r.model}: {r.outcome}" for r in self.rows]
 
     def draw(self, axes: Axes) -> None:
         """Differences with their intervals, the margin in grey."""
@@ -211,8 +217,7 @@ class Comparison(Scored):
             if row.low is not None and row.high is not None:
                 axes.plot([scale * row.low, scale * row.high], [place, place], color=colour)
             axes.plot([scale * row.difference], [place], "o", color=colour)
-        names = [f"{r.first} - {r.second}, {r.model}: {r.outcome}" for r in self.rows]
-        axes.set_yticks(range(len(names)), names)
+        axes.set_yticks(range(len(self.rows)), self._names)
         axes.invert_yaxis()
         axes.set_xlabel(f"difference in {self.score.unit}")
 
