@@ -404,7 +404,7 @@ def mean_row(x: Array | sp.csr_matrix) -> Array:
 def spread_of(x: Array | sp.csr_matrix, middle: Array) -> float:
     """The root mean square of the distances of rows to ``middle [1, d]``.
 
-    >>> spread_of(np.array([[3.0, 4.0], [0.0, 0.0]]), np.array([[0.0, 4.0]])) ** 2
+    >>> round(spread_of(np.array([[3.0, 4.0], [0.0, 0.0]]), np.array([[0.0, 4.0]])) ** 2, 6)
     12.5
     """
     cross = float(np.asarray(mean_row(x) @ middle.T).item())
