@@ -206,7 +206,8 @@ class Quotient(Coarse):
             ]
             sizes = never_falling([self.shared(one, real, counts) for one in sums])
         near = near_rows(real, raw, self.hops, self.weight, taught.soft)
-        learn = self.learner(real, raw, taught.soft)
+        length = length_of(task.x_array)
+        learn = self.learner(real, raw, taught.soft, length)
 
         def clusters(nodes: Array, k: int) -> Array:
             rows, seed, centres = near[nodes], int(draws.integers(2**31)), None
@@ -219,7 +220,7 @@ class Quotient(Coarse):
         for part, share in zip(coarser(near, finest, sizes), sizes, strict=True):
             made = self.graph_of(real, part, int(share.sum()), taught.soft)
             made.remarks = {**taught.remarks, "features": learn(made)}
-            short = length_of(task.x_array) / (length_of(made.x) or 1.0)
+            short = length / (length_of(made.x) or 1.0)
             made.x = made.x * short**self.stretch
             if self.labels == "hard":
                 made.y = answers_of(real).hard(made.y)
@@ -227,13 +228,16 @@ class Quotient(Coarse):
             out.append(made)
         return out
 
-    def learner(self, real: NodeSource, rows: Array, soft: Array) -> Callable[[CoarseGraph], str]:
+    def learner(
+        self, real: NodeSource, rows: Array, soft: Array, length: float
+    ) -> Callable[[CoarseGraph], str]:
         """What learns the features of a quotient graph in place, and says what came of it.
 
         Args:
             real: the real graph.
             rows: its features in few dimensions ``[N, k]``.
             soft: labels ``[N, C]``.
+            length: of its rows of ``X``, see :func:`length_of`.
         """
         task = real.task
         answers = answers_of(real)
@@ -247,7 +251,8 @@ class Quotient(Coarse):
             basis = np.linalg.pinv(few.T @ few) @ (task.x_array.T @ few).T
 
         middle = mean_row(task.x_array)
-        spread = spread_of(task.x_array, middle)
+        # The mean square distance from the mean is the mean square less that of the mean.
+        spread = max(length**2 - length_of(middle) ** 2, 0.0) ** 0.5
 
         def few_of(x: Array) -> Tensor:
             return torch.from_numpy((x @ basis.T).astype(np.float32))
@@ -255,7 +260,8 @@ class Quotient(Coarse):
         def stood_out(small: SmallGraph, x: Array) -> tuple[Array, Tensor, float]:
             """The features with the largest contrast that does no clear harm, what linear models
             are right on, and the contrast."""
-            found, most = [], min(self.contrast, max(spread / (spread_of(x, middle) or 1.0), 1.0))
+            found, apart = [], length_of(x - middle) or 1.0
+            most = min(self.contrast, max(spread / apart, 1.0))
             for contrast in (most, (1 + most) / 2, 1.0):
                 one = middle + contrast * (x - middle)
                 found.append((one, teaching.right(small, few_of(one)), contrast))
@@ -399,17 +405,6 @@ def mean_row(x: Array | sp.csr_matrix) -> Array:
     n = x.shape[0]
     out: Array = sums(np.zeros(n, np.int64), 1, np.ones(n), x) / n
     return out
-
-
-def spread_of(x: Array | sp.csr_matrix, middle: Array) -> float:
-    """The root mean square of the distances of rows to ``middle [1, d]``.
-
-    >>> round(spread_of(np.array([[3.0, 4.0], [0.0, 0.0]]), np.array([[0.0, 4.0]])) ** 2, 6)
-    12.5
-    """
-    cross = float(np.asarray(mean_row(x) @ middle.T).item())
-    square = length_of(x) ** 2 - 2 * cross + float(np.square(middle, dtype=np.float64).sum())
-    return float(np.sqrt(max(square, 0.0)))
 
 
 def length_of(x: Array | sp.csr_matrix) -> float:
