@@ -174,11 +174,11 @@ def std_of(values: Tensor) -> float | None:
     return float(values.std(0).mean()) if len(values) > 1 else None
 
 
-def spread_of(values: Sequence[float]) -> float | None:
+def deviation(values: Sequence[float]) -> float | None:
     """Sample standard deviation; ``None`` for a single value, and where one is NaN, for which
     Python's ``statistics`` has no answer.
 
-    >>> spread_of([1.0, 3.0]), spread_of([1.0]), spread_of([1.0, math.nan])
+    >>> deviation([1.0, 3.0]), deviation([1.0]), deviation([1.0, math.nan])
     (1.4142135623730951, None, None)
     """
     known = len(values) > 1 and all(map(math.isfinite, values))

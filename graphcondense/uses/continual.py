@@ -26,7 +26,7 @@ from graphcondense.evaluate.cost import size_of
 from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
 from graphcondense.evaluate.nodes import Model, NodeEvaluator, model_of
-from graphcondense.evaluate.result import COLOURS, Column, aligned, percent, points, spread_of
+from graphcondense.evaluate.result import COLOURS, Column, aligned, deviation, percent, points
 from graphcondense.ops.progress import tqdm
 from graphcondense.saved.shown import counted
 from graphcondense.uses.results import OnGraph, facts_of
@@ -297,7 +297,7 @@ def learn_continually(
                     step=step + 1,
                     seen=end,
                     accuracy=float(right.mean()),
-                    accuracy_std=spread_of(right.mean(1).tolist()),
+                    accuracy_std=deviation(right.mean(1).tolist()),
                     groups=tuple(float(right[:, mark].mean()) for mark in marks),
                     trainings=len(right),
                     nodes=round(statistics.fmean(graph.num_nodes for graph in graphs)),
@@ -486,10 +486,10 @@ def _summary(strategy: str, history: Sequence[Sequence[Tensor]], rows: Sequence[
     return Summary(
         strategy=strategy,
         average=statistics.fmean(average),
-        average_std=spread_of(average),
+        average_std=deviation(average),
         final=statistics.fmean(final),
-        final_std=spread_of(final),
+        final_std=deviation(final),
         forgetting=statistics.fmean(each),
-        forgetting_std=spread_of(each),
+        forgetting_std=deviation(each),
         seconds=math.fsum(row.seconds + row.seconds_condensing for row in rows),
     )

@@ -23,8 +23,8 @@ from graphcondense.evaluate.result import (
     Column,
     aligned,
     dash,
+    deviation,
     percent,
-    spread_of,
 )
 from graphcondense.nn.batched import ACTIVATIONS, resolve
 from graphcondense.ops.types import Floats, Record
@@ -465,7 +465,7 @@ def rank(label: str, rows: Sequence[Candidate], condensation_seconds: float | No
         for name, statistic in (("spearman", stats.spearmanr), ("kendall", stats.kendalltau)):
             each = [_correlation(statistic, score, val) for score in scores]
             agreement[name] = statistics.fmean(each)
-            agreement[f"{name}_std"] = spread_of(each)
+            agreement[f"{name}_std"] = deviation(each)
             of_test = [_correlation(statistic, score, test) for score in scores]
             agreement[f"{name}_test"] = statistics.fmean(of_test)
         best = int(val.argmax())
