@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -12,22 +11,13 @@ from typing import Any
 import pytest
 from scipy import stats
 
-BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
-MODULES = ("claims", "transfer_page", "controls", "nodes")
+from tests.scripts import benchmarks
 
 
 @pytest.fixture(scope="module")
 def claims() -> Iterator[ModuleType]:
-    """The script as a module; it is in no package."""
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        import claims
-
-        yield claims
-    finally:
-        sys.path.remove(str(BENCHMARKS))
-        for name in MODULES:
-            sys.modules.pop(name, None)
+    with benchmarks("claims") as (script,):
+        yield script
 
 
 def cell(name: str, model: str, seed: int, tests: list[float], **more: Any) -> dict[str, Any]:

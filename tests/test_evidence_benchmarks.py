@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +16,7 @@ import graphcondense
 from graphcondense.data.task import as_task
 from graphcondense.methods import all_methods
 from tests.cases import toy_graph
-
-BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
-MODULES = ("controls", "sets", "defaults", "defaults_page", "plain")
+from tests.scripts import BENCHMARKS, benchmarks
 
 
 class Scripts(NamedTuple):
@@ -31,19 +28,8 @@ class Scripts(NamedTuple):
 
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Scripts]:
-    """The scripts as modules; they are no package."""
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        import defaults
-        import defaults_page
-        import plain
-        import sets
-
-        yield Scripts(sets, defaults, defaults_page, plain)
-    finally:
-        sys.path.remove(str(BENCHMARKS))
-        for name in MODULES:
-            sys.modules.pop(name, None)
+    with benchmarks("sets", "defaults", "defaults_page", "plain") as scripts:
+        yield Scripts(*scripts)
 
 
 def test_every_method_is_in_every_table(bench: Scripts) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from tests.scripts import benchmarks
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -16,13 +16,8 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture(scope="module")
 def reliability() -> Iterator[ModuleType]:
     """The folder as a package, as the script imports it."""
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        yield importlib.import_module("reliability")
-    finally:
-        sys.path.remove(str(ROOT / "benchmarks"))
-        for name in [name for name in sys.modules if name.partition(".")[0] == "reliability"]:
-            del sys.modules[name]
+    with benchmarks("reliability") as (package,):
+        yield package
 
 
 def test_rows_are_replaced_by_name_and_shown(

@@ -14,23 +14,13 @@ from typing import Any
 import pytest
 import torch
 
-BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
-MODULES = ("gpu", "scale")
+from tests.scripts import benchmarks
 
 
 @pytest.fixture(scope="module")
 def scripts() -> Iterator[dict[str, ModuleType]]:
-    """The scripts as modules; they are no package."""
-    import importlib
-
-    before = list(sys.path)
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        yield {name: importlib.import_module(name) for name in MODULES}
-    finally:
-        sys.path[:] = before
-        for name in MODULES:
-            sys.modules.pop(name, None)
+    with benchmarks("gpu", "scale") as (gpu, scale):
+        yield {"gpu": gpu, "scale": scale}
 
 
 @pytest.fixture

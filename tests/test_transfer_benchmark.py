@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -20,9 +18,7 @@ from graphcondense.data.small_graph import read_labelled
 from graphcondense.data.task import NodeTask, as_task
 from graphcondense.ops.adjacency import propagate_rows
 from tests.cases import toy_graph
-
-BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
-MODULES = ("controls", "nodes", "transfer", "transfer_nas", "transfer_page")
+from tests.scripts import benchmarks
 
 
 class Benchmark(NamedTuple):
@@ -33,18 +29,8 @@ class Benchmark(NamedTuple):
 
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Benchmark]:
-    """The scripts as modules; they are no package."""
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        import controls
-        import transfer
-        import transfer_page
-
-        yield Benchmark(controls, transfer, transfer_page)
-    finally:
-        sys.path.remove(str(BENCHMARKS))
-        for name in MODULES:
-            sys.modules.pop(name, None)
+    with benchmarks("controls", "transfer", "transfer_page") as scripts:
+        yield Benchmark(*scripts)
 
 
 @pytest.fixture(scope="module")
