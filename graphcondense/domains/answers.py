@@ -60,8 +60,12 @@ class Answers(Protocol):
         """What regressions without a constant learn ``[n, C]``."""
         ...
 
+    def loss(self, said: Tensor, y: Tensor) -> Tensor:
+        """Of networks that say ``[s, n, C]`` where labels are ``y [n, C]``: ``[s]``."""
+        ...
+
     def right(self, said: Tensor, wanted: Tensor) -> Tensor:
-        """How well regressions say labels of real nodes ``[m]``, more is better."""
+        """How well regressions or networks say labels of real nodes ``[m]``, more is better."""
         ...
 
     def told(self, right: float, which: str) -> str:
@@ -107,6 +111,9 @@ class ClassAnswers:
 
     def centred(self, y: Tensor) -> Tensor:
         return centred_classes(y, self.classes)
+
+    def loss(self, said: Tensor, y: Tensor) -> Tensor:
+        return -(y * said.log_softmax(-1)).sum(-1).mean(-1)
 
     def right(self, said: Tensor, wanted: Tensor) -> Tensor:
         return said.argmax(1) == wanted
@@ -155,6 +162,9 @@ class TargetAnswers:
 
     def centred(self, y: Tensor) -> Tensor:
         return y - self.middle.to(y)
+
+    def loss(self, said: Tensor, y: Tensor) -> Tensor:
+        return (said - self.centred(y)).square().sum(-1).mean(-1)
 
     def right(self, said: Tensor, wanted: Tensor) -> Tensor:
         error = (said - self.centred(wanted).to(said)).square()

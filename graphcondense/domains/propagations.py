@@ -154,7 +154,8 @@ class SmallGraph:
             torch.from_numpy(dense(norm(adj)).astype(np.float32))
             for norm in (gcn_norm_csr, mean_norm_csr)
         )
-        self.y = answers.centred(torch.from_numpy(y.astype(np.float32)))
+        self.labels = torch.from_numpy(y.astype(np.float32))
+        self.y = answers.centred(self.labels)
 
     def propagations(self, z: Tensor) -> Iterator[Tensor]:
         """Of features ``z [n, k]``."""

@@ -31,6 +31,7 @@ from graphcondense.domains.hetero_quotient import grouped, mean_labels, quotient
 from graphcondense.domains.hetero_teachers import HeteroTaught, HeteroTeacher
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.propagations import SmallGraph, Teaching, learnt, surely_better
+from graphcondense.domains.referees import right_of_networks
 from graphcondense.domains.teachers import Taught, make_unit, unit
 from graphcondense.ops.adjacency import times
 from graphcondense.ops.blocks import by_columns, links, parts, sums
@@ -78,8 +79,11 @@ class Quotient(Coarse):
     5. Features are learnt: ridge regressions on the condensed nodes, in closed form, shall give
        every real node its soft label, for four propagations at once (``X``, ``Â² X``, ``[X, D⁻¹A X,
        (D⁻¹A)² X]`` and personalised PageRank;
-       :func:`~graphcondense.domains.propagations.propagations`). Where they are not clearly better
-       on validation nodes (training nodes, if there are none), the means stay.
+       :func:`~graphcondense.domains.propagations.propagations`). Such regressions, and small
+       networks that learn from the condensed nodes
+       (:func:`~graphcondense.domains.referees.right_of_networks`), are then asked about validation
+       nodes (training nodes, if there are none). Where neither of the two is clearly better than
+       with the means, or one of them is clearly worse, the means stay.
     6. Means are shorter than real rows, which are signal and noise. So models that are trained on
        means meet inputs at test that fit their weights, but deep ones with much dropout hardly
        learn from them. Rows are scaled together, by ``stretch`` of the way to the length of real
@@ -268,6 +272,10 @@ class Quotient(Coarse):
             *more, plain = found
             return next((f for f in more if not surely_better(plain[1], f[1], errors=2)), plain)
 
+        def networks(small: SmallGraph, means: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+            before, after = (right_of_networks(teaching, small, one) for one in (means, z))
+            return before, after
+
         def learn(made: CoarseGraph) -> str:
             small = SmallGraph(made.adj, made.y, answers)
             made.x, before, contrast = stood_out(small, made.x)
@@ -277,12 +285,19 @@ class Quotient(Coarse):
                 return f"means of real ones; {told}"
             z = learnt(teaching, small, means, self.steps, self.rate, self.ridge)
             after = teaching.right(small, z)
-            if kept := surely_better(after, before):
+            judged, said = [(before, after)], ""
+            if not surely_better(before, after):  # or it is decided
+                judged.append(networks(small, means, z))
+                first, then = (answers.share(float(r.mean())) for r in judged[1])
+                said = f"; small networks {first} and {then}"
+            better = any(surely_better(new, old) for old, new in judged)
+            kept = better and not any(surely_better(old, new) for old, new in judged)
+            if kept:
                 made.x = made.x + (z - means).numpy() @ basis
             now = answers.share(float(after.mean()))
             return (
                 f"{'learnt' if kept else 'means of real ones'}; {told} with means and {now} with "
-                "learnt features"
+                f"learnt features{said}"
             )
 
         return learn

@@ -14,6 +14,7 @@ from torch_geometric.data import Data
 import graphcondense
 from graphcondense.data.task import as_task
 from graphcondense.domains.node_source import NodeSource
+from graphcondense.domains.propagations import Teaching
 from graphcondense.domains.teachers import RidgeTeacher, fitted, smoothed, surest
 from graphcondense.methods import quotient
 from graphcondense.methods.quotient import Quotient, to_siblings
@@ -249,6 +250,36 @@ def test_features_are_learnt_where_that_is_surely_better(noise: float, kept: str
     assert torch.equal(means.x, small.x) == (kept != "learnt")
     assert torch.equal(means.assignment, small.assignment)
     assert torch.equal(means.edge_weight, small.edge_weight)
+
+
+@pytest.mark.parametrize(
+    ("linear", "networks", "kept"),
+    [
+        ("better", "better", True),
+        ("better", "same", True),
+        ("same", "better", True),
+        ("same", "same", False),
+        ("better", "worse", False),  # as on images
+        ("worse", "better", False),
+    ],
+)
+def test_features_are_learnt_where_one_judge_gains_and_none_loses(
+    monkeypatch: pytest.MonkeyPatch, linear: str, networks: str, kept: bool
+) -> None:
+    right = {
+        "better": (torch.zeros(80), torch.ones(80)),
+        "same": (torch.ones(80), torch.ones(80)),
+        "worse": (torch.ones(80), torch.zeros(80)),
+    }
+    of_means, of_learnt = right[linear]
+    # The first three are of contrasts, whose plain means are the last.
+    said, judged = iter([of_means] * 3 + [of_learnt]), iter(right[networks])
+    monkeypatch.setattr(Teaching, "right", lambda *_: next(said))
+    monkeypatch.setattr(quotient, "right_of_networks", lambda *_: next(judged))
+    data = toy_graph(n=400)
+    small = condense(data, nodes=6)
+    assert small.condensed["remarks"]["features"].startswith("learnt" if kept else "means")
+    assert ("small networks" in small.condensed["remarks"]["features"]) == (linear != "worse")
 
 
 def test_without_validation_nodes_training_nodes_say_whether_features_are_better() -> None:
