@@ -84,9 +84,11 @@ def test_places_that_are_stored_twice() -> None:
     given = sp.csr_matrix((np.float32([1, 1, 2, 4]), ends, first), shape=(2, 2))
     other = sp.csr_matrix((np.float32([10, 20, 30, 40]), ends, first), shape=(2, 2))
     found = sparse(given, "x")
-    assert found.has_canonical_format and found.data.tolist() == [1, 3, 4]
+    assert found.has_canonical_format
+    assert found.data.tolist() == [1, 3, 4]
     found.data[:] = 0
-    assert ends.tolist() == [1, 0, 1, 1] and given.data.tolist() == [1, 1, 2, 4]
+    assert ends.tolist() == [1, 0, 1, 1]
+    assert given.data.tolist() == [1, 1, 2, 4]
     assert other.toarray().tolist() == [[20, 40], [0, 40]]
     assert np.shares_memory(sparse(once := added_up(given), "x").data, once.data)
 
