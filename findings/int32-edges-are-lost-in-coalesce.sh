@@ -6,8 +6,8 @@
 # gives the edges that int64 gives, or is refused: coalesce() does check that num_nodes squared fits.
 # Seen: it checks against the largest int64, whatever the type, and then numbers pairs as row * num_nodes + column in
 # int32. Pairs whose numbers are equal modulo 2^32 become one edge, and a smallest number below -1 is taken for a
-# repetition. Of a star with 131,072 nodes three edges in four are gone; of a random graph with a million nodes
-# and ten million directed edges about one in a thousand, which nobody notices. The order is no longer by rows
+# repetition. Of a star with 131,072 nodes three edges in four are gone; of a random graph with 300,000 nodes
+# and three million directed edges about one in 3,000, which nobody notices. The order is no longer by rows
 # either. No warning, and layers train on the rest. Data.coalesce(), ToUndirected and others call it. Convert
 # before: edge_index.long().
 set -euo pipefail
@@ -25,7 +25,7 @@ from torch_geometric.utils import coalesce, to_undirected
 
 print("torch", torch.__version__, "torch-geometric", torch_geometric.__version__)
 torch.manual_seed(0)
-nodes, many = 2**17, 1_000_000
+nodes, many = 2**17, 300_000
 star = torch.stack([torch.arange(1, nodes), torch.zeros(nodes - 1, dtype=torch.long)])
 graph = torch.randint(many, (2, 5 * many))
 found = {}
@@ -46,6 +46,6 @@ assert right["star, coalesced"] == right["star, Data.coalesce"] == nodes - 1
 assert right["star, ToUndirected"] == 2 * (nodes - 1)
 assert wrong["star, coalesced"] == wrong["star, Data.coalesce"] == nodes // 4 - 1, changed
 assert wrong["star, ToUndirected"] < right["star, ToUndirected"], changed
-assert 5_000 < right["random, undirected"] - wrong["random, undirected"] < 50_000, changed
+assert 100 < right["random, undirected"] - wrong["random, undirected"] < 10_000, changed
 assert wrong["46,340 nodes"] == right["46,340 nodes"]
 PY
