@@ -4,13 +4,12 @@
 #
 # Expected: kneighbors_graph(X, k, mode="distance") joins each point to its nearest. Made symmetric by
 # maximum(A, A.T) or (A + A.T) / 2, it has each edge in both directions, and equal points are joined, being nearest.
-# Seen: an edge between equal points is stored, with a length of 0, and counts in connected_components(A). Each
-# of SciPy's binary operations drops what comes out as 0: maximum, +, -; so does minimum_spanning_tree. Rows that occur k
-# times and more lose all their edges and are isolated nodes. exp(-d) afterwards gives all edges but those that should
-# weigh most. kneighbors_graph(mode="connectivity") has them. Of small integers, categories or counts many rows are
-# equal: of handwritten digits in eight black or white pixels, below, 326 of 17,364 entries stay, and 4 components
-# become 1,697.
-# Make it symmetric while it is a connectivity, or add a small number to A.data first.
+# Seen: an edge between equal points is stored, with a length of 0, and counts in connected_components(A). maximum()
+# and + do not store what comes out as 0, and minimum_spanning_tree() drops it too. Rows that occur more than k times
+# have no edges but such and are isolated. exp(-d) afterwards is there for all edges but those that should weigh
+# most. kneighbors_graph(mode="connectivity") has them. Of small integers, categories or counts many rows are equal:
+# of handwritten digits in eight black or white pixels, below, 326 of 17,364 entries stay, and 4 components become
+# 1,697. Make it symmetric while it is a connectivity, or add a small number to A.data first.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

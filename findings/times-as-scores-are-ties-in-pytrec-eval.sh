@@ -2,12 +2,12 @@
 # pytrec_eval-terrier 0.5.11: a ranking by time, the newest item first, is evaluated as one by the items' names.
 #
 # Expected: run scores are Python floats, of double precision, and are ordered as such. The rule "newest first"
-# scores an item with its Unix time; as these are 1.7e9 at most, doubles hold them to parts of a microsecond.
+# scores an item with its Unix time; near 1.7e9 doubles hold it to parts of a microsecond.
 # Seen: trec_eval keeps a score in a float32, which has steps of 128 seconds there, and breaks ties by the name of the
 # document, the last name first. All that happened within two minutes is ranked by name: the right item is the newest
-# by construction, and the reciprocal rank is 0.5 or less, or 1 if names happen to rise with time. The same order as
-# times since the first event gets 1.0. Sums of log-probabilities of long texts and ids as scores are rounded alike.
-# The README says nothing of either. Give ranks as scores, not what they were made of.
+# by construction, and the mean reciprocal rank is 0.19, that of a random order of twenty 0.18. The same order as
+# times since the first event gets 1.0. Sums of log-probabilities and ids as scores are rounded alike. The help of
+# RelevanceEvaluator says nothing of either. Give ranks as scores, not what they were made of.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
