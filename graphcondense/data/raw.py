@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.labels import few
-from graphcondense.ops.arrays import plain
+from graphcondense.ops.arrays import added_up, plain
 from graphcondense.ops.blocks import Make, in_memory
 from graphcondense.ops.fields import Natural, checked
 
@@ -230,11 +230,7 @@ def _compressed(ptr: Tensor, ends: Tensor, n: int, make: Make) -> sp.csr_matrix:
             raise ValueError(f"the graph store names node {bad}, but x has nodes 0..{n - 1}")
     ones = make("ones", other.shape, np.dtype(np.float32))
     ones[:] = 1
-    out = sp.csr_matrix((ones, other, first), shape=(n, n))
-    if not out.has_canonical_format:  # the store's own arrays stay as they are
-        out = out.copy()
-        out.sum_duplicates()
-    return out
+    return added_up(sp.csr_matrix((ones, other, first), shape=(n, n)))
 
 
 def _one(kinds: Sequence[object], store: str, what: str) -> None:

@@ -396,7 +396,9 @@ def start_labelled(
         centres = CENTRES.get(init)
         if centres and targets.dim() > 1:
             seen = with_targets(of_class, targets)
-            nearest = torch.cdist(seen, centres(seen, size, rng)).argmin(1)
+            # Products of rows lose the distance where all are far from the origin.
+            exact = "donot_use_mm_for_euclid_dist"
+            nearest = torch.cdist(seen, centres(seen, size, rng), compute_mode=exact).argmin(1)
             member = F.one_hot(nearest, size).to(of_class)
             member = member[:, member.any(0)]
             x.append(known_means(of_class, member))

@@ -97,7 +97,7 @@ def plain(value: Any, what: str, *, text: str = "") -> Tensor:
 
 
 def sparse(matrix: Any, what: str) -> sp.csr_matrix:
-    """A matrix ``[n, m]`` of any library as SciPy CSR, float32; entries in one place add up.
+    """A matrix ``[n, m]`` of any library as SciPy CSR, float32; entries in one place are added up.
 
     Raises:
         ValueError: not a matrix of real numbers.
@@ -121,8 +121,26 @@ def sparse(matrix: Any, what: str) -> sp.csr_matrix:
     if len(matrix.shape) != 2:
         raise ValueError(f"{what} must be a matrix, got shape {tuple(matrix.shape)}")
     if isinstance(matrix, Tensor):
-        return scipy_csr(matrix)
-    return sp.csr_matrix(matrix, dtype=np.float32)
+        return added_up(scipy_csr(matrix))
+    return added_up(sp.csr_matrix(matrix, dtype=np.float32))
+
+
+def added_up(matrix: sp.csr_matrix) -> sp.csr_matrix:
+    """The matrix with each place stored once and rows sorted by column; itself if it is so.
+
+    CSR may hold a place several times, and then stands for the sum. What reads the stored numbers
+    one by one (lengths of rows, scikit-learn) sees others, and SciPy adds up in the arrays that it
+    was given, whoever else holds them.
+
+    >>> twice = sp.csr_matrix(([1.0, 1.0], [0, 0], [0, 2]), shape=(1, 2))
+    >>> added_up(twice).data.tolist(), twice.data.tolist()
+    ([2.0], [1.0, 1.0])
+    """
+    if matrix.has_canonical_format:
+        return matrix
+    out = matrix.copy()  # the giver's arrays stay as they are
+    out.sum_duplicates()
+    return out
 
 
 def digest_of(ids: Sequence[str] | np.ndarray) -> str:

@@ -11,11 +11,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch_geometric.data import Data
 from torch_geometric.nn import GCNConv
 
 from graphcondense.core.pools import frozen
 from graphcondense.data.task import as_task
-from graphcondense.domains.node import NodeSynthetic
+from graphcondense.domains.node import NodeSynthetic, start_labelled
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.structure import Bernoulli, Fixed, PairwiseMLP
 from graphcondense.ops.adjacency import (
@@ -302,3 +303,23 @@ def test_kcenter_takes_the_farthest() -> None:
     x = torch.tensor([[0.0], [1.0], [2.0], [10.0], [-3.0]])
     # Nearest to the mean 2 is row 2; farthest from it row 3; then row 4.
     assert choose_kcenter(x, 3, RNG()).tolist() == [2, 3, 4]
+
+
+def test_centres_far_from_the_origin_keep_their_labels() -> None:
+    n, rng = 90, torch.Generator().manual_seed(0)
+    part = torch.arange(n) % 3
+    x = torch.randn(n, 4, generator=rng) * 0.2 + 3 * torch.eye(3, 4)[part]
+    data = Data(
+        edge_index=torch.tensor([[0, 1], [1, 0]]),
+        y=torch.eye(3)[part][:, :2] + 0.01 * torch.randn(n, 2, generator=rng),
+        train_mask=torch.arange(n) < 60,
+        val_mask=(torch.arange(n) >= 60) & (torch.arange(n) < 75),
+        test_mask=torch.arange(n) >= 75,
+    )
+    found = []
+    for shift in (0, 100_000):
+        source = NodeSource(as_task(data.clone().update({"x": x + shift}), metric="mae"))
+        sizes, rng = torch.tensor([3]), RNG().manual_seed(0)
+        labels = start_labelled(source, sizes, "kmeans", 0, rng)[1]
+        found.append(labels[labels[:, 0].argsort()])
+    torch.testing.assert_close(found[1], found[0], atol=0.05, rtol=0)

@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from graphcondense.ops.arrays import LARGEST, check_sizes, plain, sparse
+from graphcondense.ops.arrays import LARGEST, added_up, check_sizes, plain, sparse
 
 WORDS = "numbers are needed"
 
@@ -61,6 +61,7 @@ def test_what_is_no_array_of_numbers(value: Any, said: str) -> None:
         [[0, 2], [0, 3]],
         sp.csc_array(np.array([[0, 2], [0, 3]])),
         sp.coo_matrix(([1, 1, 3], ([0, 0, 1], [1, 1, 1])), shape=(2, 2)),
+        sp.csr_matrix(([1, 1, 3], [1, 1, 1], [0, 2, 3]), shape=(2, 2)),
         torch.tensor([[0, 2], [0, 3]]).to_sparse_csr(),
         torch.sparse_coo_tensor(torch.tensor([[0, 0, 1], [1, 1, 1]]), torch.tensor([1, 1, 3])),
         torch.tensor([[0.0, 2], [0, 3]]).to_sparse_bsr((1, 1)),
@@ -75,6 +76,21 @@ def test_matrices_of_any_form(matrix: Any) -> None:
     assert found.toarray().tolist() == [[0, 2], [0, 3]]
     assert found.dtype == np.float32
     assert found.nnz == 2
+
+
+def test_places_that_are_stored_twice() -> None:
+    """SciPy adds up in place, in all that share these arrays: not in ours."""
+    ends, first = np.array([1, 0, 1, 1], np.int32), np.array([0, 3, 4], np.int32)
+    given = sp.csr_matrix((np.float32([1, 1, 2, 4]), ends, first), shape=(2, 2))
+    other = sp.csr_matrix((np.float32([10, 20, 30, 40]), ends, first), shape=(2, 2))
+    found = sparse(given, "x")
+    assert found.has_canonical_format
+    assert found.data.tolist() == [1, 3, 4]
+    found.data[:] = 0
+    assert ends.tolist() == [1, 0, 1, 1]
+    assert given.data.tolist() == [1, 1, 2, 4]
+    assert other.toarray().tolist() == [[20, 40], [0, 40]]
+    assert np.shares_memory(sparse(once := added_up(given), "x").data, once.data)
 
 
 def test_what_is_no_matrix() -> None:
