@@ -1,7 +1,8 @@
 """Graphs of the tables of defaults and of controls, by name, each with splits of its own by seed.
 
 Two of them were kept out of development: no default was chosen with their scores in view, but for
-the bound on the contrast of ``quotient``, and no other benchmark reads them as graphs.
+two rules of ``quotient`` (the bound on its contrast, and that networks judge learnt features), and
+no other benchmark reads them as graphs.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class Set:
             ``"public"`` there is one.
         val_every: epochs between two validations.
         trainings: of a model on each condensed graph.
-        kept_out: whether no default was chosen with its scores in view, but for that bound.
+        kept_out: whether no default was chosen with its scores in view, but for those
+            two rules.
         make: ``x [n, d]`` and ``y [n]`` of examples that are joined to their nearest neighbours;
             by default the catalogue has the graph.
     """
