@@ -48,6 +48,32 @@ def test_rows_are_replaced_by_name_and_shown(
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_processor_seconds_of_rows_that_were_kept_are_not_lost(
+    reliability: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part that is stopped after its first row has told what it took up to there."""
+    clock = iter([100.0, 107.0, 200.0, 203.0, 205.0])
+    monkeypatch.setattr(reliability, "_spent", lambda: next(clock))
+    part = ModuleType("part")
+    row = reliability.Row(what="a", tried=1, failed=0, said="", test="t")
+
+    def stopped(seconds: float, examples: int, root: str) -> dict[str, object]:
+        reliability.keep("part", [row])
+        raise KeyboardInterrupt
+
+    def ended(seconds: float, examples: int, root: str) -> dict[str, object]:
+        reliability.keep("part", [row])
+        return {"rows": []}
+
+    part.TITLE, part.run = "A part", stopped
+    monkeypatch.setattr(reliability, "module", lambda name: part)
+    with pytest.raises(KeyboardInterrupt):
+        reliability.run("part", 1.0, 1, "", tmp_path)
+    assert reliability.read(tmp_path / "part.json")["processor_seconds"] == 7.0
+    part.run = ended
+    assert reliability.run("part", 1.0, 1, "", tmp_path)["processor_seconds"] == 12.0
+
+
 def test_environments_are_rows_of_their_steps(reliability: ModuleType) -> None:
     said = [
         "", "== oldest (0 s)", "versions: torch 2.9.0", "passed: import", "Traceback",

@@ -65,6 +65,9 @@ class Part(TypedDict):
 _now: dict[str, Path] = {}
 """Where the parts that run now are kept."""
 
+_counted: dict[str, float] = {}
+"""Processor seconds up to which those of the parts that run now are in their files."""
+
 
 def parts() -> list[str]:
     """The names of all parts, in the order of the page."""
@@ -78,14 +81,13 @@ def module(name: str) -> ModuleType:
 def run(name: str, seconds: float, examples: int, root: str, out: Path) -> Part:
     """Run a part, and write its file."""
     out.mkdir(parents=True, exist_ok=True)
-    _now[name] = out / f"{name}.json"
-    began = _spent()
+    _now[name], _counted[name] = out / f"{name}.json", _spent()
     try:
         found = module(name).run(seconds, examples, root)
         more = {key: value for key, value in found.items() if key != "rows"}
-        return keep(name, found["rows"], seconds=_spent() - began, more=more)
+        return keep(name, found["rows"], more=more)
     finally:
-        del _now[name]
+        del _now[name], _counted[name]
 
 
 def _spent() -> float:
@@ -100,11 +102,17 @@ def kept(name: str) -> list[Row]:
     return read(path)["rows"] if path.exists() else []
 
 
-def keep(
-    name: str, rows: Iterable[Row], *, seconds: float = 0.0, more: dict[str, Any] | None = None
-) -> Part:
-    """Put rows in the place of those of the same name, and write the file of a part whole."""
+def keep(name: str, rows: Iterable[Row], *, more: dict[str, Any] | None = None) -> Part:
+    """Put rows in the place of those of the same name, and write the file of a part whole.
+
+    The processor seconds since it was last written are added: a run that is stopped later has told
+    what its rows took.
+    """
     path = _now.get(name, OUT / f"{name}.json")
+    now = _spent()
+    seconds = now - _counted.get(name, now)
+    if name in _counted:
+        _counted[name] = now
     old = read(path) if path.exists() else None
     every = {row["what"]: row for row in (*(old["rows"] if old else ()), *rows)}
     part = Part(
