@@ -2,7 +2,7 @@
 
 A run is a process that is forked, so that the kill meets the work and not the imports; a row of
 ``bench`` is the command itself. A try is one kill that met a process at work: a folder is killed
-once or twice, then the run may end, and what had ended before its moment came does not count. It
+once to three times, then the run may end, and what had ended before its moment came does not count. It
 has failed where the end has other bits, a part of a file or a lock is left, a finished
 run that was to be replaced cannot be opened in between, or a restart refuses to go on.
 """
@@ -349,7 +349,7 @@ def run(seconds: float, examples: int, root: str) -> dict[str, Any]:
             test, attempt = tries[what]
             row = rows.setdefault(what, Row(what=what, tried=0, failed=0, said="", test=test))
             rng = random.Random(f"{what} {begun[what]} {turn}")
-            kills = Kills(rng.choice((1, 2)))
+            kills = Kills(3 if what == "bench" else rng.choice((1, 2)))
             try:
                 wrong = attempt(rng, kills)
             except (ValueError, OSError) as error:  # what cannot be opened any more
