@@ -2,8 +2,8 @@
 
 A run is a process that is forked, so that the kill meets the work and not the imports; a row of
 ``bench`` is the command itself. A try is one kill that met a process at work: a folder is killed
-once to three times, then the run may end, and what had ended before its moment came does not count. It
-has failed where the end has other bits, a part of a file or a lock is left, a finished
+once to three times, then the run may end, and what had ended before its moment came does not
+count. It has failed where the end has other bits, a part of a file or a lock is left, a finished
 run that was to be replaced cannot be opened in between, or a restart refuses to go on.
 """
 
