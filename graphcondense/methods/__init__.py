@@ -16,7 +16,7 @@ import os
 import pkgutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import entry_points
 from typing import Any, overload
 
@@ -32,10 +32,15 @@ ENTRY_POINTS = "graphcondense.methods"
 
 def all_methods() -> dict[tuple[str, str], type[Method]]:
     """Every registered method by ``(name, kind)``: this package's and installed plug-ins'."""
-    for module in pkgutil.iter_modules(__path__, f"{__name__}."):
-        importlib.import_module(module.name)
+    _load_own()
     _load_plugins(tuple(_places()))
     return dict(sorted(REGISTRY.items()))
+
+
+@cache
+def _load_own() -> None:
+    for module in pkgutil.iter_modules(__path__, f"{__name__}."):
+        importlib.import_module(module.name)
 
 
 @lru_cache(maxsize=1)
