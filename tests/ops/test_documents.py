@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from graphcondense.ops import json as ours
-from graphcondense.ops.files import as_whole, cache_root, writable, write_all, write_whole
+from graphcondense.ops.files import HOST, as_whole, cache_root, writable, write_all, write_whole
 from graphcondense.ops.json import check_nest, read_json, read_json_file, read_json_lines
 from graphcondense.ops.yaml import read_yaml, read_yaml_file
 
@@ -119,6 +121,29 @@ def test_an_interrupt_among_renames_leaves_no_half(
         write_all(dict.fromkeys(paths, "newer"))
     assert paths[0].read_text() == "old"
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_what_a_killed_process_left_goes_when_the_file_is_written_again(tmp_path: Path) -> None:
+    """That of a process at work, of another machine, and of another file stays."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    gone = [f".a[1].{HOST}.{ended.pid}.{ending}" for ending in ("tmp", "old")]
+    stays = [f".a[1].{HOST}.{os.getppid()}.tmp", f".a[1].other-{HOST}.{ended.pid}.tmp"]
+    stays += [f".a[1].{HOST}.mine.tmp", f".b.{HOST}.{ended.pid}.tmp", f"a[1].{ended.pid}.tmp"]
+    for way in (write_whole, as_whole):
+        for name in [*gone, *stays]:
+            (tmp_path / name).write_text("half")
+        if way is write_whole:
+            write_whole(tmp_path / "a[1]", "whole")
+        else:
+            (tmp_path / gone[1]).unlink()  # it gives no second names
+            with as_whole(tmp_path / "a[1]") as draft:
+                draft.write_text("whole")
+        assert {path.name for path in tmp_path.iterdir()} == {"a[1]", *stays}
+    probe = tmp_path / f".write-test.{HOST}.{ended.pid}.tmp"
+    probe.touch()
+    assert writable(tmp_path) == tmp_path
+    assert not probe.exists()
 
 
 def test_files_are_whole_or_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
