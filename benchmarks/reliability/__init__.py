@@ -22,6 +22,8 @@ import json
 import os
 import pkgutil
 import platform
+import subprocess
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -129,6 +131,16 @@ def keep(name: str, rows: Iterable[Row], *, more: dict[str, Any] | None = None) 
     new.write_text(json.dumps(part, indent=1) + "\n")
     new.replace(path)
     return part
+
+
+def measured(result: str, root: str, script: str, *options: str) -> dict[str, Any]:
+    """What another benchmark has written to ``docs/results``; where the file is missing it runs."""
+    path = OUT.parent / result
+    if not path.exists():
+        command = [sys.executable, str(HERE / "benchmarks" / script), "--root", root, *options]
+        subprocess.run(command, cwd=HERE, check=True)
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
 
 
 def read(path: Path) -> Part:
