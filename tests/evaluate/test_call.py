@@ -242,3 +242,15 @@ def test_another_kind_is_one_more_subclass(monkeypatch: pytest.MonkeyPatch) -> N
     assert isinstance(found, FitResult)
     assert (found.model, found.seeds, found.test_last.tolist()) == ("mean", (0, 1), [0.0, 0.0])
     assert Numbers(None).contestant("mean").memory_bytes([1], 3) == 24
+
+
+def test_a_kind_that_leaves_a_part_out_is_told_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When an evaluator of it is made, and not when the part is needed."""
+    monkeypatch.setattr("graphcondense.evaluate.evaluator.EVALUATORS", {})
+    parts = {"read", "model_of", "about", "trained", "test", "memory", "test_labels"}
+    assert Evaluator.__abstractmethods__ >= {*parts, "random", "within"}
+    for name in Evaluator.__abstractmethods__:
+        rest: dict[str, object] = {"kind": "half"}
+        rest |= {one: lambda *args: None for one in Evaluator.__abstractmethods__ - {name}}
+        with pytest.raises(TypeError, match=f"abstract.*{name}"):
+            type("Half", (Evaluator,), rest)()
