@@ -26,6 +26,7 @@ from graphcondense.evaluate import (
     NodeEvaluator,
     RowsEvaluator,
     fit,
+    fit_whole,
     score,
 )
 from graphcondense.evaluate.evaluator import EVALUATORS, Try, choose
@@ -103,6 +104,19 @@ def test_one_call_for_every_kind() -> None:
         again = EVALUATORS[package.evaluator_of(data).kind](data, **training)
         assert torch.equal(found.test_last, again.fit(model, few, seeds=1).test_last)
         assert score(few, data, model, seeds=1, **training) == again.score(few, model, seeds=1)
+
+
+def test_nothing_is_shown_of_a_training_that_does_not_ask_for_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for told in (False, True):
+        asked = {"progress": True} if told else {}
+        for made in (
+            lambda asked=asked: fit("GCN", small(), real(), seeds=1, epochs=3, **asked),
+            lambda asked=asked: fit_whole("GCN", real(), seeds=1, epochs=3, **asked),
+        ):
+            made()
+            assert bool(capsys.readouterr().err) is told
 
 
 @pytest.mark.parametrize(
