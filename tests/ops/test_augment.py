@@ -29,6 +29,13 @@ def images(n: int = 3, c: int = 3, h: int = 6, w: int = 8, seed: int = 0) -> Ten
     return torch.randn(n, c, h, w, generator=RNG().manual_seed(seed), dtype=torch.float64)
 
 
+def test_what_is_shown_of_it_makes_it_again() -> None:
+    """The names that it reads from its strategy are no argument."""
+    made = Augment("flip_crop", crop=0.25, pick="all")
+    assert eval(repr(made)) == made
+    assert made.operations == ("flip", "crop")
+
+
 @pytest.mark.parametrize("each", [False, True])
 @pytest.mark.parametrize("pick", ["one", "all"])
 def test_strengths_of_zero_change_nothing(pick: Any, each: bool) -> None:
