@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from graphcondense.ops.adjacency import (
     gcn_norm_csr,
     mean_norm_csr,
     plain,
+    shared,
     symmetric_norm_csr,
 )
 
@@ -140,3 +142,23 @@ def test_a_norm_leaves_its_matrix_as_it_is(norm: Callable[[sp.csr_matrix], sp.cs
     gcn_norm_csr(adj)
     np.testing.assert_array_equal(adj.toarray(), before.toarray())
     assert adj.nnz == before.nnz
+
+
+def test_arrays_of_a_mapped_file_stay_there_and_others_that_are_read_only_are_copied(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    own = np.arange(6.0)
+    assert shared(own).data_ptr() == own.ctypes.data
+    own.flags.writeable = False
+    for given in (own, own.reshape(2, 3)[1]):
+        copied = shared(given)
+        assert copied.tolist() == given.tolist()
+        assert copied.data_ptr() != given.ctypes.data
+        copied.zero_()
+        assert given.any()
+    np.save(tmp_path / "x.npy", np.arange(6.0))
+    there = np.load(tmp_path / "x.npy", mmap_mode="r")
+    for given in (there, np.asarray(there).reshape(2, 3)[1:]):  # a view of a view of the file
+        assert shared(given).data_ptr() == given.ctypes.data
+        assert shared(given).tolist() == given.tolist()
+    assert not recwarn.list
