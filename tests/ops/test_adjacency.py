@@ -150,15 +150,15 @@ def test_arrays_of_a_mapped_file_stay_there_and_others_that_are_read_only_are_co
     own = np.arange(6.0)
     assert shared(own).data_ptr() == own.ctypes.data
     own.flags.writeable = False
-    for given in (own, own.reshape(2, 3)[1]):
-        copied = shared(given)
-        assert copied.tolist() == given.tolist()
-        assert copied.data_ptr() != given.ctypes.data
+    for rows in (own, own.reshape(2, 3)[1]):
+        copied = shared(rows)
+        assert copied.tolist() == rows.tolist()
+        assert copied.data_ptr() != rows.ctypes.data
         copied.zero_()
-        assert given.any()
+        assert rows.any()
     np.save(tmp_path / "x.npy", np.arange(6.0))
     there = np.load(tmp_path / "x.npy", mmap_mode="r")
-    for given in (there, np.asarray(there).reshape(2, 3)[1:]):  # a view of a view of the file
-        assert shared(given).data_ptr() == given.ctypes.data
-        assert shared(given).tolist() == given.tolist()
+    for rows in (there, np.asarray(there).reshape(2, 3)[1:]):  # a view of a view of the file
+        assert shared(rows).data_ptr() == rows.ctypes.data
+        assert shared(rows).tolist() == rows.tolist()
     assert not recwarn.list
