@@ -166,6 +166,16 @@ def test_a_median_is_where_distances_are_least() -> None:
         assert (cost(found + step) >= cost(found)).all()
 
 
+@pytest.mark.parametrize("kind", ["mean", "median", "trimmed"])
+@pytest.mark.parametrize("unit", [1e-9, 1e9])
+def test_centres_know_no_unit(kind: Any, unit: float) -> None:
+    x = rows(9, 3)
+    x[4] += 50
+    even = torch.ones(9, 2).double()
+    found, wanted = centres_of(unit * x, even, kind) / unit, centres_of(x, even, kind)
+    torch.testing.assert_close(found, wanted)
+
+
 def test_a_trimmed_mean_is_that_of_the_nearest() -> None:
     x = torch.tensor([[0.0], [0.1], [0.2], [0.3], [0.4], [0.5], [0.6], [50.0], [60.0], [70.0]])
     assert float(centres_of(x, torch.ones(10, 1), "trimmed")) == pytest.approx(0.3)
