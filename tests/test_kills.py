@@ -37,8 +37,11 @@ def test_a_killed_run_ends_in_the_same_bits(kills: ModuleType, at: int) -> None:
     case = kills.CASES[at]
     want, took = kills.undisturbed(case)
     counted = kills.Kills(2)
-    assert kills.killed(case, want, took, random.Random(0), counted) == ""
-    assert counted.met  # the run was at work
+    for seed in range(20):  # a run that had ended before its moment came was not killed
+        assert kills.killed(case, want, took, random.Random(seed), counted) == ""
+        if counted.met:
+            break
+    assert counted.met
 
 
 @pytest.mark.slow(seconds=110)
