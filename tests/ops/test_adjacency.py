@@ -83,6 +83,15 @@ def test_unweighted_parallel_loops_are_one() -> None:
     assert csr_from_edges(edges, None, 2).toarray().tolist() == [[1, 1], [0, 0]]
 
 
+def test_unweighted_parallel_edges_are_one_entry_that_counts_them() -> None:
+    edges = torch.tensor([[0, 0, 2, 0, 1, 2], [1, 1, 1, 1, 2, 0]])
+    adj = csr_from_edges(edges, None, 3)
+    assert adj.nnz == 4
+    assert (adj.indices.tolist(), adj.data.tolist()) == ([2, 0, 2, 1], [1, 3, 1, 1])
+    assert adj.toarray().tolist() == [[0, 0, 1], [3, 0, 1], [0, 1, 0]]
+    assert adj.dtype == np.float32
+
+
 def test_loops_of_weight_0_live_through_reading_and_subgraphs() -> None:
     """By every way a graph comes in, and in a part of it."""
     edges = torch.tensor([[0, 1, 2, 2, 1, 1], [1, 0, 2, 1, 1, 1]])
