@@ -28,7 +28,7 @@ FEW, FEW_Y = WORLD.standard_normal((4, 3)), np.array([0, 0, 2, 0])  # no example
 
 
 class Two(nn.Module):
-    """A hidden layer with ReLU and the outputs, as learners of all kinds are called."""
+    """A hidden layer with ReLU, another, and the outputs, as learners of all kinds are called."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,10 +39,10 @@ class Two(nn.Module):
         members: Tensor | None = None,
     ) -> Any:  # fmt: skip
         hidden = self.first(x).relu()
-        both = [hidden, self.second(hidden)]
+        found = [hidden, self.second(hidden), self.second(hidden).tanh()]
         if members is not None:
-            return [members @ layer for layer in both]
-        return hidden if features else both if layers else both[1]
+            return [members @ layer for layer in found]
+        return hidden if features else found if layers else found[-1]
 
 
 def learner() -> Learner:
@@ -81,7 +81,7 @@ class Real:
 
 def layers(x: np.ndarray) -> list[np.ndarray]:
     hidden = np.maximum(x @ W1.T, 0)
-    return [hidden, hidden @ W2.T]
+    return [hidden, hidden @ W2.T, np.tanh(hidden @ W2.T)]
 
 
 def apart(layer: int, c: int, size: int | None = None) -> float:
@@ -108,11 +108,11 @@ def test_means_of_features(size: int | None) -> None:
 @pytest.mark.parametrize("share", [0.0, 1.0, 0.3])
 @pytest.mark.parametrize("size", [None, 2])
 def test_means_of_every_layer_and_real_rows_told_apart(size: int | None, share: float) -> None:
-    wanted = sum(apart(layer, c, size) for layer in (0, 1) for c in (0, 2))
-    centres = [layers(FEW)[1][c == FEW_Y].mean(0) for c in (0, 2)]
+    wanted = sum(apart(layer, c, size) for layer in range(3) for c in (0, 2))
+    centres = [layers(FEW)[-1][c == FEW_Y].mean(0) for c in (0, 2)]
     entropies = []
     for place, c in enumerate((0, 2)):
-        for row in layers(REAL)[1][c == REAL_Y][:size]:
+        for row in layers(REAL)[-1][c == REAL_Y][:size]:
             logits = [float(row @ centre) for centre in centres]
             entropies.append(math.log(sum(math.exp(s) for s in logits)) - logits[place])
     wanted += share * sum(entropies) / len(entropies)
@@ -121,7 +121,9 @@ def test_means_of_every_layer_and_real_rows_told_apart(size: int | None, share: 
 
 def test_classes_of_receptive_fields_count_by_their_share() -> None:
     """A class without a synthetic row counts nothing."""
-    wanted = sum(share * (apart(0, c) + apart(1, c)) for c, share in ((0, 3 / 4), (2, 1 / 4)))
+    wanted = sum(
+        share * sum(apart(layer, c) for layer in range(3)) for c, share in ((0, 0.75), (2, 0.25))
+    )
     assert found(ReceptiveFieldMatching()) == pytest.approx(wanted, rel=1e-12)
 
 

@@ -152,6 +152,24 @@ def test_both_paths_weigh_classes_alike(shares: bool) -> None:
     torch.testing.assert_close(closed, auto)
 
 
+@pytest.mark.parametrize("shares", [True, False])
+def test_a_class_without_a_synthetic_example_counts_nothing(shares: bool) -> None:
+    """Of its gradients, which are zero, the distance to any others is one."""
+    syn, real, learner = world("identity", 2)
+    few = NodeSynthetic(
+        syn.x.detach(), torch.tensor([0, 0, 0, 2, 2, 2]), Identity(), threshold=0.0, num_classes=3
+    )
+    expected = 0.0
+    for c in (0, 2):
+        (own,) = [learner.grads(b) for b in few.batches() if len(b.y) and int(b.y[0]) == c]
+        target = learner.grads(real.batch(c))
+        for name in ("lins.0.weight", "lins.1.weight"):
+            expected += (0.5 if shares else 1.0) * by_hand(own[name], target[name], 0.0)
+    for path in ("closed", "autograd"):
+        loss = GradientMatching(path=path, shares=shares)(few, real, learner, RNG())
+        assert float(loss.detach()) == pytest.approx(expected, rel=1e-10)
+
+
 def test_the_sum_over_classes_by_hand() -> None:
     syn, real, learner = world("mlp", 2)
     expected = 0.0

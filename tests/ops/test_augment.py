@@ -178,3 +178,18 @@ def test_rotation_keeps_distances_in_oblong_images() -> None:
 def test_bad_strategies(bad: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Augment(**bad)
+
+
+def test_a_zoom_of_each_axis_is_drawn_from_its_range() -> None:
+    """A ramp from -1 to 1 says where a pixel was read: at its place times the zoom."""
+    place = torch.linspace(-1, 1, 41, dtype=torch.float64)
+    across = place.expand(1, 1, 41, 41)
+    zooms = []
+    for seed in range(200):
+        shown = Augment("scale", scale=0.5).draw(RNG().manual_seed(seed), (1, 41, 41))
+        right, down = shown(across)[0, 0, 20, 25], shown(across.mT)[0, 0, 25, 20]
+        zooms.append([float(right / place[25]), float(down / place[25])])
+    for axis in zip(*zooms, strict=True):
+        assert 1 / 1.5 - 1e-6 <= min(axis) < 0.7
+        assert 1.45 < max(axis) <= 1.5 + 1e-6
+    assert any(abs(right - down) > 0.3 for right, down in zooms)
