@@ -199,12 +199,19 @@ class Quotient(Coarse):
         sizes, draws, task = [b.sizes(real) for b in budgets], seeded(rng), real.task
         raw, taught = self.taught(real, draws)
         predicted = groups_of(real, taught.soft)
+        counts = torch.bincount(torch.from_numpy(predicted), minlength=real.num_classes)
+        short = (sizes[-1] > counts).nonzero().flatten().tolist()
         if self.per_class is None:
-            counts = torch.bincount(torch.from_numpy(predicted), minlength=real.num_classes)
             sums = [
                 replace(self, ratio=None, bytes=None, size=None, nodes=int(n.sum())) for n in sizes
             ]
             sizes = never_falling([self.shared(one, real, counts) for one in sums])
+        elif short:
+            raise ValueError(
+                f"per_class={self.per_class} is above the {int(counts[short[0]])} nodes that the "
+                f"teacher takes for class {short[0]}; lower it, or ask with nodes=, which follows "
+                "the sizes of classes"
+            )
         near = near_rows(real, raw, self.hops, self.weight, taught.soft)
         length = length_of(task.x_array)
         learn = self.learner(real, raw, taught.soft, length)
