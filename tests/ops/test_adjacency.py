@@ -21,6 +21,7 @@ from graphcondense.data.task import as_task
 from graphcondense.ops.adjacency import (
     csr_from_edges,
     gcn_norm_csr,
+    gcn_norm_dense,
     mean_norm_csr,
     plain,
     shared,
@@ -171,3 +172,13 @@ def test_arrays_of_a_mapped_file_stay_there_and_others_that_are_read_only_are_co
         assert shared(rows).data_ptr() == rows.ctypes.data
         assert shared(rows).tolist() == rows.tolist()
     assert not recwarn.list
+
+
+def test_the_norm_of_a_dense_adjacency_is_that_of_a_sparse_one() -> None:
+    """Of several at once, with weights and ends of different degrees."""
+    rng = np.random.default_rng(2)
+    both = np.triu(rng.random((2, 5, 5)) * (rng.random((2, 5, 5)) < 0.6), 1)
+    both = both + both.transpose(0, 2, 1)
+    found = gcn_norm_dense(torch.from_numpy(both))
+    for dense, one in zip(found.numpy(), both, strict=True):
+        np.testing.assert_allclose(dense, gcn_norm_csr(sp.csr_matrix(one)).toarray(), rtol=1e-12)

@@ -193,3 +193,14 @@ def test_a_zoom_of_each_axis_is_drawn_from_its_range() -> None:
         assert 1 / 1.5 - 1e-6 <= min(axis) < 0.7
         assert 1.45 < max(axis) <= 1.5 + 1e-6
     assert any(abs(right - down) > 0.3 for right, down in zooms)
+
+
+@pytest.mark.parametrize(("share", "sides"), [(0.5, (3, 4)), (0.25, (2, 2)), (1.0, (6, 8))])
+def test_what_is_cut_out_has_its_share_of_each_side(share: float, sides: tuple[int, int]) -> None:
+    """Rounded, and less where it reaches over the edge."""
+    found = []
+    for seed in range(60):
+        shown = Augment("cutout", cutout=share).draw(RNG().manual_seed(seed), (1, 6, 8))
+        blank_ = shown(torch.ones(1, 1, 6, 8))[0, 0] == 0
+        found.append((int(blank_.any(1).sum()), int(blank_.any(0).sum())))
+    assert tuple(map(max, zip(*found, strict=True))) == sides
