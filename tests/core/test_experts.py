@@ -231,6 +231,8 @@ def test_bad_settings_are_named(tmp_path: Path) -> None:
         ({"experts": 0}, "experts of experts must be at least 1, got 0"),
         ({"lr": 0.0}, "lr of experts must be above 0"),
         ({"momentum": 1.0}, r"momentum of experts must be in \[0, 1\), got 1"),
+        ({"momentum": 1.5}, r"momentum of experts must be in \[0, 1\), got 1.5"),
+        ({"momentum": -0.1}, r"momentum of experts must be in \[0, 1\), got -0.1"),
         ({"weight_decay": -1.0}, "weight_decay of experts"),
     ):
         with pytest.raises(ValueError, match=said):
