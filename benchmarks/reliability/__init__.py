@@ -181,6 +181,7 @@ def write_page(out: Path, to: Path) -> None:
     for path in sorted(out.glob("*.json")):
         part = read(path)
         text.append(f"## {part['title']}\n")
-        text.append(f"{part['where']}; {part['processor_seconds']:,.0f} processor seconds.\n")
+        took = part["processor_seconds"]  # 0 where nobody measured it
+        text.append(f"{part['where']}{f'; {took:,.0f} processor seconds' if took else ''}.\n")
         text.append(shown([part]).markdown() + "\n")
     to.write_text("\n".join(text))
