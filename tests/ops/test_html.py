@@ -10,7 +10,7 @@ from graphcondense.ops.html import templates
 
 
 def made(text: str, **values: object) -> str:
-    return templates().from_string(text).render(**values)
+    return templates.__wrapped__().from_string(text).render(**values)  # made anew
 
 
 def test_text_of_others_is_escaped_and_markup_is_not() -> None:
