@@ -15,9 +15,9 @@ the number that survive. A test that fails is run again without the change: one 
 too, is no witness, and is left out from then on.
 
 Left out, as no test could tell them or as they are no program: annotations of types, what only a
-checker of types reads (``if TYPE_CHECKING``, ``@overload``), ``==`` for ``is`` and the reverse
-(small integers, names and members of enumerations are the same object), and changes that do not
-compile. Texts are not changed.
+checker of types reads (``if TYPE_CHECKING``, ``@overload``, members of a ``Protocol``), ``==`` for
+``is`` and the reverse (small integers, names and members of enumerations are the same object), the
+star of ``f(a, *, b)``, which is no product, and changes that do not compile. Texts are not changed.
 
 Nothing is imported anew for each mutant: a process that has imported torch, but not this package,
 forks for each.
@@ -136,13 +136,18 @@ def ignored(tree: ast.Module) -> list[tuple[tuple[int, int], tuple[int, int]]]:
             case ast.FunctionDef():
                 found.append(node.returns)
                 if any("overload" in ast.unparse(one) for one in node.decorator_list):
-                    found += [node, *node.decorator_list]
+                    found.append(node)
             case ast.If() if "TYPE_CHECKING" in ast.unparse(node.test):
                 found.append(node)
+            case ast.ClassDef() if any("Protocol" in ast.unparse(one) for one in node.bases):
+                found += [one for one in node.body if isinstance(one, ast.FunctionDef)]
     return [(_start(one), _end(one)) for one in found if one is not None]
 
 
 def _start(node: Any) -> tuple[int, int]:
+    """Of a function with decorators the sign of the first."""
+    if decorators := getattr(node, "decorator_list", []):
+        return decorators[0].lineno, decorators[0].col_offset - 1
     return node.lineno, node.col_offset
 
 
@@ -165,7 +170,8 @@ def places(root: Path, path: str) -> dict[tuple[int, int], list[tuple[str, int]]
             continue
         positions = [place for node in nodes for place in operator().mutation_positions(node)]
         for occurrence, (at, _) in enumerate(positions):
-            if not any(start <= at < end for start, end in never):
+            star = text.splitlines()[at[0] - 1][at[1] :].startswith("*,")
+            if not star and not any(start <= at < end for start, end in never):
                 found.setdefault(at, []).append((name, occurrence))
     return found
 

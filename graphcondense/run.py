@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import difflib
 import secrets
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import (
     TYPE_CHECKING,
@@ -535,7 +536,12 @@ def presets(cls: type[Method]) -> dict[str, Record]:
     The file is ``presets/NAME.yaml``; of the form for labelled graphs ``presets/NAME-graph.yaml``.
     """
     stem = f"{cls.name}{kind_named(cls.kind).presets}"
-    path = Path(__file__).parent / "presets" / f"{stem}.yaml"
+    return copy.deepcopy(_presets(Path(__file__).parent / "presets" / f"{stem}.yaml"))
+
+
+@cache
+def _presets(path: Path) -> dict[str, Record]:
+    """A file of the package, which stays what it is; read for every run, it took 20 ms."""
     if not path.exists():
         return {}
     out: dict[str, Record] = read_yaml(path.read_text())

@@ -61,7 +61,7 @@ def working_in(folder: Path, resume: bool, parts: Sequence[str] = (".",)) -> Ite
                 _replace(folder, parts)
             place = current(folder, parts)
             if not resume:
-                shutil.rmtree(folder / NEW, ignore_errors=True)
+                _empty(folder / NEW, parts)
                 replaces = any(has_result(folder / part) for part in parts)
                 place = folder / NEW if replaces else folder
                 for part in parts if place == folder else ():
@@ -75,6 +75,8 @@ def working_in(folder: Path, resume: bool, parts: Sequence[str] = (".",)) -> Ite
                 raise
             if place != folder:
                 _replace(folder, parts)
+            else:  # one that was to replace this run, and was killed before its first checkpoint
+                shutil.rmtree(folder / NEW, ignore_errors=True)
     finally:
         with contextlib.suppress(OSError):  # up to the first that is not empty
             for path in made:
@@ -114,6 +116,16 @@ def clear(folder: Path, but: Collection[str] = ()) -> None:
         if path.name not in but:
             path.unlink(missing_ok=True)
     candidates.clear(folder)
+
+
+def _empty(folder: Path, parts: Sequence[str]) -> None:
+    """Remove what was to replace a run, save for what it took before its first checkpoint."""
+    clocks = [folder / part / CLOCK for part in parts if not begun(folder / part)]
+    kept = {path: path.read_bytes() for path in clocks if path.exists()}
+    shutil.rmtree(folder, ignore_errors=True)
+    for path, content in kept.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
 
 
 def _tidy(folder: Path) -> None:

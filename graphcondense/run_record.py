@@ -7,6 +7,7 @@ import math
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -236,9 +237,15 @@ def record(
         "versions": {
             "python": platform.python_version(),
             "graphcondense": __version__,
-            **{p: importlib.metadata.version(p) for p in VERSIONED},
+            **_versions(),
         },
     }
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Of packages that are imported, and so stay what they are."""
+    return {name: importlib.metadata.version(name) for name in VERSIONED}
 
 
 def seed_told(run: Run) -> Record:

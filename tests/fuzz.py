@@ -463,3 +463,17 @@ def outcome(form: Format, path: Path, want: str, one: Broken) -> str:
     if found == want:
         return "same"
     return "different content" if sealed else "other"
+
+
+RIGHT = {"refused", "same", "other"}
+"""What :func:`outcome` says where nothing is wrong."""
+
+
+def ends(form: Format, folder: Path, count: int) -> list[tuple[Broken, str]]:
+    """``count`` broken files of a format, and what became of each."""
+    path = form.write(folder)
+    good = path.read_bytes()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        want = digest(form.read(path))
+    return [(one, outcome(form, path, want, one)) for one in broken(form, good, count)]

@@ -14,8 +14,10 @@ import torch
 
 import graphcondense
 from graphcondense.data.graph_reading import as_graph_task
+from graphcondense.data.hetero_task import as_hetero
 from graphcondense.data.images import as_images
 from graphcondense.data.interactions import as_interactions
+from graphcondense.data.link_task import split_links
 from graphcondense.data.task import as_task
 from tests import cases
 
@@ -40,13 +42,21 @@ def large(kind: str) -> Any:
         return as_graph_task(cases.toy_graphs(n=400))
     if kind == "image":
         return as_images(cases.toy_images(n=600))
+    if kind == "hetero":
+        return as_hetero(cases.toy_hetero(n=1200, d=80))
+    if kind == "link":
+        return split_links(cases.toy_graph(n=1200, d=80), negatives=5)
     rng = np.random.default_rng(0)
     return as_interactions(sp.csr_matrix((rng.random((500, 300)) < 0.2).astype(np.float32)))
 
 
 def hashed(case: type[cases.MethodCase], data: Any, count: int, deterministic: bool) -> str:
     """The hash of what a method makes."""
-    options = {"nodes" if case.kind == "rows" else "per_class": 10, "seed": 3, "progress": False}
+    options = {
+        "nodes" if case.kind in ("rows", "link") else "per_class": 10,
+        "seed": 3,
+        "progress": False,
+    }
     own = {k: v for k, v in case.options.items() if k not in ("validations", "real_batch")}
     validations = {"validations": 0} if case.iterates else {}
     if case.decoded is not None:

@@ -132,6 +132,41 @@ def test_resume_goes_on_with_the_run_that_replaces_another() -> None:
     assert not Path("run/.new").exists()
 
 
+def killed_before_its_first_checkpoint() -> None:
+    """A finished run, and one that was to take its place."""
+    assert condense() == 0
+    Path("run/.new").mkdir()
+    Path("run/.new/clock.json").write_text("what it took")
+
+
+def test_a_finished_run_that_is_resumed_leaves_nothing_of_one_that_was_to_replace_it() -> None:
+    killed_before_its_first_checkpoint()
+    with pytest.raises(ValueError, match="refused"), run_folder.working_in(Path("run"), True):
+        raise ValueError("refused")
+    assert Path("run/.new/clock.json").exists()
+    with run_folder.working_in(Path("run"), resume=True) as place:
+        assert place == Path("run")
+    assert not Path("run/.new").exists()
+    assert Path("run/condensed.safetensors").exists()
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_what_a_killed_run_took_that_was_to_replace_another_is_not_lost(begun: bool) -> None:
+    """As in an empty folder: up to a checkpoint it is lost work, and after one another run's."""
+    killed_before_its_first_checkpoint()
+    Path("run/.new/metrics.jsonl").write_text("old")
+    if begun:
+        Path("run/.new/checkpoint.pt").write_bytes(b"")
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        run_folder.working_in(Path("run"), resume=False) as place,
+    ):
+        assert place == Path("run/.new")
+        kept = {path.name: path.read_text() for path in place.iterdir()}
+        assert kept == ({} if begun else {"clock.json": "what it took"})
+        raise KeyboardInterrupt
+
+
 def test_drafts_of_a_killed_run_are_removed() -> None:
     Path("run/.new").mkdir(parents=True)
     drafts = ("run/.clock.json.1.tmp", "run/.new/.condensed.md.1.tmp", "run/checkpoint.pt.part")

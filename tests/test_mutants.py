@@ -19,10 +19,16 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = """\
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     LIMIT = 1 + 2
+
+
+class Sized(Protocol):
+    @property
+    def area(self) -> int:
+        return 2 * 3
 
 
 def double(x: int | float, times: int = 2) -> int | float:
@@ -41,6 +47,14 @@ def clipped(x: int) -> int:
 
 def unseen(x: int) -> int:
     return x + 40
+
+
+def shifted(
+    x: int,
+    *,
+    by: int = 1,
+) -> int:
+    return x + by
 
 
 def endless(x: int) -> int:
@@ -96,6 +110,8 @@ def test_what_is_left_out(mutants: ModuleType, toy: Path) -> None:
     found = mutants.places(toy, "graphcondense/toy.py")
     lines = {line for line, _ in found}
     assert not lines & {line_of("LIMIT"), line_of("def clipped")}
+    assert not lines & {line_of("@property"), line_of("2 * 3"), line_of("    *,")}
+    assert line_of("by: int = 1") in lines
     assert line_of("times: int = 2") in lines  # the default, and nothing of the types before it
     ways = {name for names in found.values() for name, _ in names}
     assert any("_Eq_Lt" in name for name in ways)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -48,6 +49,32 @@ def test_rows_are_replaced_by_name_and_shown(
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_processor_seconds_of_rows_that_were_kept_are_not_lost(
+    reliability: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part that is stopped after its first row has told what it took up to there."""
+    clock = iter([100.0, 107.0, 200.0, 203.0, 205.0])
+    monkeypatch.setattr(reliability, "_spent", lambda: next(clock))
+    part = ModuleType("part")
+    row = reliability.Row(what="a", tried=1, failed=0, said="", test="t")
+
+    def stopped(seconds: float, examples: int, root: str) -> dict[str, object]:
+        reliability.keep("part", [row])
+        raise KeyboardInterrupt
+
+    def ended(seconds: float, examples: int, root: str) -> dict[str, object]:
+        reliability.keep("part", [row])
+        return {"rows": []}
+
+    part.TITLE, part.run = "A part", stopped
+    monkeypatch.setattr(reliability, "module", lambda name: part)
+    with pytest.raises(KeyboardInterrupt):
+        reliability.run("part", 1.0, 1, "", tmp_path)
+    assert reliability.read(tmp_path / "part.json")["processor_seconds"] == 7.0
+    part.run = ended
+    assert reliability.run("part", 1.0, 1, "", tmp_path)["processor_seconds"] == 12.0
+
+
 def test_environments_are_rows_of_their_steps(reliability: ModuleType) -> None:
     said = [
         "", "== oldest (0 s)", "versions: torch 2.9.0", "passed: import", "Traceback",
@@ -69,6 +96,45 @@ def test_every_part_says_what_it_is(reliability: ModuleType) -> None:
         part = reliability.module(name)
         assert part.TITLE
         assert callable(part.run)
+
+
+def test_more_is_guessed_than_epsilon_allows(reliability: ModuleType) -> None:
+    """At an epsilon of log 3, true positives are at most three times false ones, and so are the
+    other two: the curve goes through (1/4, 3/4), and the area below it is 3/4."""
+    private = reliability.module("privacy")
+    at = math.log(3)
+    assert private.most(at) == pytest.approx(0.25 * 0.75 / 2 + 0.75 * (0.75 + 1) / 2)
+    rows = [
+        {"label": label, "graphs": 2, "trainings": 3, "auc": auc, "test": 0.5}
+        for label, auc in (
+            ("gecc", 0.9), (f"gecc, epsilon {at}", 0.74), (f"gecc, epsilon {at}1", 0.76),
+        )
+    ]  # fmt: skip
+    found = private.rows_of({"data": "toy", "nodes": 7, "rows": rows})
+    assert [row["failed"] for row in found] == [0, 0, 1]
+    assert [row["tried"] for row in found] == [6, 6, 6]
+    assert found[0]["said"] == "area 90.0 %, accuracy 50.0 %"
+    assert found[1]["said"] == "area 74.0 %, accuracy 50.0 %; at most 75.0 % can be"
+
+
+def test_a_backdoor_that_works_has_failed_and_wrong_labels_are_told(
+    reliability: ModuleType,
+) -> None:
+    poison = reliability.module("poison")
+    rows = [
+        {"label": label, "graphs": 2, "trainings": 2, "success": success, "test": 0.8}
+        for label, success in (("clean", 0.08), ("gecc", 0.998))
+    ]
+    found = poison.backdoors({"data": "toy", "rows": rows})
+    assert [(row["tried"], row["failed"]) for row in found] == [(4, 0), (4, 4)]
+    assert found[1]["said"] == "the trigger works on 99.8 %, accuracy 80.0 %"
+    rows = [
+        {"method": "gecc", "per_class": 3, "centres": "median", "rate": rate, "test": test}
+        for rate, test in ((0.0, 0.8), (0.2, 0.75))
+    ]
+    (row,) = poison.wrong_labels({"data": "toy", "rows": rows})
+    assert row["what"] == "wrong labels in toy: gecc, 3 a class, median"
+    assert row["said"] == "accuracy 80.0 % without, 75.0 % with 20 % of the labels wrong"
 
 
 def test_the_page_is_fresh_and_each_row_has_its_test(

@@ -22,6 +22,8 @@ import json
 import os
 import pkgutil
 import platform
+import subprocess
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -65,6 +67,9 @@ class Part(TypedDict):
 _now: dict[str, Path] = {}
 """Where the parts that run now are kept."""
 
+_counted: dict[str, float] = {}
+"""Processor seconds up to which those of the parts that run now are in their files."""
+
 
 def parts() -> list[str]:
     """The names of all parts, in the order of the page."""
@@ -78,14 +83,13 @@ def module(name: str) -> ModuleType:
 def run(name: str, seconds: float, examples: int, root: str, out: Path) -> Part:
     """Run a part, and write its file."""
     out.mkdir(parents=True, exist_ok=True)
-    _now[name] = out / f"{name}.json"
-    began = _spent()
+    _now[name], _counted[name] = out / f"{name}.json", _spent()
     try:
         found = module(name).run(seconds, examples, root)
         more = {key: value for key, value in found.items() if key != "rows"}
-        return keep(name, found["rows"], seconds=_spent() - began, more=more)
+        return keep(name, found["rows"], more=more)
     finally:
-        del _now[name]
+        del _now[name], _counted[name]
 
 
 def _spent() -> float:
@@ -100,11 +104,17 @@ def kept(name: str) -> list[Row]:
     return read(path)["rows"] if path.exists() else []
 
 
-def keep(
-    name: str, rows: Iterable[Row], *, seconds: float = 0.0, more: dict[str, Any] | None = None
-) -> Part:
-    """Put rows in the place of those of the same name, and write the file of a part whole."""
+def keep(name: str, rows: Iterable[Row], *, more: dict[str, Any] | None = None) -> Part:
+    """Put rows in the place of those of the same name, and write the file of a part whole.
+
+    The processor seconds since it was last written are added: a run that is stopped later has told
+    what its rows took.
+    """
     path = _now.get(name, OUT / f"{name}.json")
+    now = _spent()
+    seconds = now - _counted.get(name, now)
+    if name in _counted:
+        _counted[name] = now
     old = read(path) if path.exists() else None
     every = {row["what"]: row for row in (*(old["rows"] if old else ()), *rows)}
     part = Part(
@@ -121,6 +131,16 @@ def keep(
     new.write_text(json.dumps(part, indent=1) + "\n")
     new.replace(path)
     return part
+
+
+def measured(result: str, root: str, script: str, *options: str) -> dict[str, Any]:
+    """What another benchmark has written to ``docs/results``; where the file is missing it runs."""
+    path = OUT.parent / result
+    if not path.exists():
+        command = [sys.executable, str(HERE / "benchmarks" / script), "--root", root, *options]
+        subprocess.run(command, cwd=HERE, check=True)
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
 
 
 def read(path: Path) -> Part:
@@ -161,6 +181,7 @@ def write_page(out: Path, to: Path) -> None:
     for path in sorted(out.glob("*.json")):
         part = read(path)
         text.append(f"## {part['title']}\n")
-        text.append(f"{part['where']}; {part['processor_seconds']:,.0f} processor seconds.\n")
+        took = part["processor_seconds"]  # 0 where nobody measured it
+        text.append(f"{part['where']}{f'; {took:,.0f} processor seconds' if took else ''}.\n")
         text.append(shown([part]).markdown() + "\n")
     to.write_text("\n".join(text))

@@ -94,7 +94,8 @@ class Mirage(Method[GraphSource]):
         """Mine every class; see the class.
 
         Raises:
-            ValueError: a class with fewer frequent tree sets than it has to give.
+            ValueError: a class with fewer frequent tree sets than it has to give; more bytes than
+                were asked for.
         """
         if self.edge_features and not real.task.num_edge_features:
             raise ValueError(f"{real.task.name} has no edge features; leave edge_features off")
@@ -142,6 +143,12 @@ class Mirage(Method[GraphSource]):
         small = real.task.encoded(small)
         if small.edge_attr is not None:
             small.edge_attr[origin_of < 0] = 0.0  # nothing real hears along the padding
+        if self.bytes is not None and small.bytes > self.bytes:
+            raise ValueError(
+                f"bytes={self.bytes} has room for {len(small)} of the training graphs, but the "
+                f"{len(small)} tree sets take {small.bytes}: their edges are parallel, and may be "
+                "more than those of any graph; ask with per_class=, or lower hops"
+            )
         return ChosenGraphs(small)
 
     def _sets(self, times: sp.csr_matrix, c: int, k: int) -> list[tuple[Ints, Ints]]:

@@ -203,12 +203,14 @@ class Quotient(Coarse):
         sizes, draws, task = [b.sizes(real) for b in budgets], seeded(rng), real.task
         raw, taught = self.taught(real, draws)
         predicted = groups_of(real, taught.soft)
+        counts = torch.bincount(torch.from_numpy(predicted), minlength=real.num_classes)
         if self.per_class is None:
-            counts = torch.bincount(torch.from_numpy(predicted), minlength=real.num_classes)
             sums = [
                 replace(self, ratio=None, bytes=None, size=None, nodes=int(n.sum())) for n in sizes
             ]
             sizes = never_falling([self.shared(one, real, counts) for one in sums])
+        else:
+            check_room(self.per_class, counts)
         near = near_rows(real, raw, self.hops, self.weight, taught.soft)
         length = length_of(task.x_array)
         learn = self.learner(real, raw, taught.soft, length)
@@ -403,6 +405,16 @@ class QuotientLinks(Coarse):
         return out
 
 
+def check_room(per_class: int, counts: Tensor) -> None:
+    """Raise a ValueError where the teacher takes fewer nodes for a class, ``counts [C]``."""
+    for group, count in enumerate(counts.tolist()):
+        if count < per_class:
+            raise ValueError(
+                f"per_class={per_class} is above the {count} nodes that the teacher takes for "
+                f"class {group}; lower it, or ask with nodes=, which follows the sizes of classes"
+            )
+
+
 def groups_of(real: NodeSource | HeteroSource, soft: Array) -> Array:
     """The classes of soft labels ``[n, C]``, or the groups that targets as models learn them fall
     into, ``[n]``."""
@@ -554,7 +566,8 @@ class QuotientHetero(HeteroMethod):
         if self.per_class is None:
             total = replace(self, ratio=None, bytes=None, size=None, nodes=int(sizes.sum()))
             sizes = self.shared(total, real, counts)
-        sizes = torch.minimum(sizes, counts)
+        else:
+            check_room(self.per_class, counts)
         others = self.counts(real, int(sizes.sum()))
         parts = grouped(real, taught.soft, predicted, sizes, others, self.dims, self.weight, draws)
         answers = answers_of(real)

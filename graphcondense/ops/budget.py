@@ -150,11 +150,10 @@ class Budget:
         if example_bytes <= 0:
             raise ValueError("bytes= needs real data that know the size of an example")
         n = 0
-        while (n + 1) * example_bytes + (
-            n + 1
-        ) * n // 2 * pair_bytes <= self.bytes and n <= labelled:
+        # n + 1 examples and their (n + 1) n / 2 pairs
+        while n < labelled and (n + 1) * (2 * example_bytes + n * pair_bytes) <= 2 * self.bytes:
             n += 1
-        return min(n, labelled)
+        return n
 
     def _share(self, counts: Tensor, n: int) -> Tensor:
         classes = len(counts)

@@ -1,13 +1,26 @@
-"""Writing files so that one that is there is whole."""
+"""Writing files so that one that is there is whole.
+
+What is written first has the name of the file, of the machine and of the process: what one that was
+killed has left is removed by whoever writes the same file next.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import os
+import re
 import shutil
+import socket
 import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
+
+HOST = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:60]
+"""This machine: numbers of processes are its own, where machines share a folder."""
 
 
 def writable(folder: Path, what: str = "into the folder") -> Path:
@@ -18,7 +31,7 @@ def writable(folder: Path, what: str = "into the folder") -> Path:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".write-test-{os.getpid()}"
+        probe = _beside(folder / "write-test", "tmp")
         probe.touch()
         probe.unlink()
     except (OSError, ValueError) as error:  # such as a null byte in its name
@@ -30,7 +43,7 @@ def writable(folder: Path, what: str = "into the folder") -> Path:
 def as_whole(path: Path) -> Iterator[Path]:
     """A file beside ``path`` to write to inside a ``with`` block; it takes its place afterwards, or
     is deleted where the block fails."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    draft = _beside(path, "tmp")
     try:
         yield draft
         with draft.open("rb") as file:
@@ -58,8 +71,8 @@ def write_all(contents: Mapping[Path, str | bytes], without: Collection[Path] = 
     every one is there or none, and what was there before comes back where this fails or is
     interrupted. Only a kill among the renames leaves the first files new and the others as they
     were, each of them whole; writing again mends that."""
-    drafts = {path: path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in contents}
-    before = {p: p.with_name(f".{p.name}.{os.getpid()}.old") for p in (*contents, *without)}
+    drafts = {path: _beside(path, "tmp") for path in contents}
+    before = {path: _beside(path, "old") for path in (*contents, *without)}
     done: list[Path] = []
     try:
         for path, draft in drafts.items():
@@ -88,6 +101,17 @@ def write_all(contents: Mapping[Path, str | bytes], without: Collection[Path] = 
     finally:
         for draft in (*drafts.values(), *before.values()):
             draft.unlink(missing_ok=True)
+
+
+def _beside(path: Path, ending: str) -> Path:
+    """The name of what a process writes before a file; what others left, who are gone, goes."""
+    start = f".{path.name}.{HOST}."
+    for old in path.parent.glob(f"{glob.escape(start)}*.{ending}"):
+        number = old.name[len(start) : -len(ending) - 1]
+        if number.isdecimal() and not psutil.pid_exists(int(number)):
+            with contextlib.suppress(OSError):  # such as another user's
+                old.unlink()
+    return path.with_name(f"{start}{os.getpid()}.{ending}")
 
 
 def _second_name(path: Path, name: Path) -> None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import TypeAlias
 
 import threadpoolctl
@@ -24,13 +26,21 @@ of ``torch``."""
 
 def made_on(device: torch.device) -> dict[str, int | str]:
     """What the bits of a run depend on here, besides its seed and its settings."""
-    blas = [pool["num_threads"] for pool in threadpoolctl.threadpool_info() if _is_blas(pool)]
+    blas = [pool["num_threads"] for pool in _libraries(len(sys.modules)).info() if _is_blas(pool)]
     return {
         "threads": torch.get_num_threads(),
         "blas_threads": max(blas, default=1),
         "device": str(device),
         "torch": str(torch.__version__),
     }
+
+
+@lru_cache(maxsize=1)
+def _libraries(modules: int) -> threadpoolctl.ThreadpoolController:
+    """The libraries that have threads of their own. To find them takes 10 ms, so they are looked
+    for again only where more has been imported since; their threads are asked for each time."""
+    del modules
+    return threadpoolctl.ThreadpoolController()
 
 
 def _is_blas(pool: Mapping[str, object]) -> bool:

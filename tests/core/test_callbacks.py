@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -157,3 +159,18 @@ def test_positive_numbers_beside_a_set() -> None:
         WithScalars(Points(), {"lr": [0.0]})
     with pytest.raises(ValueError, match="have a group 'x' of their own"):
         WithScalars(Points(), {"x": [1.0]})
+
+
+def test_a_resumed_log_keeps_the_lines_up_to_its_step_and_a_new_one_none(tmp_path: Path) -> None:
+    lines = [json.dumps({"step": step}) for step in range(1, 6)]
+    for step, left in ((3, lines[:3]), (5, lines), (0, [])):
+        path = tmp_path / "metrics.jsonl"
+        path.write_text("".join(f"{line}\n" for line in lines))
+        log = JsonLog(path)
+        log.start(state(step))
+        assert path.read_text().splitlines() == left
+        log.step(state(step + 1))
+        log.file.close()
+        assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [
+            *range(1, len(left) + 1), step + 1,
+        ]  # fmt: skip

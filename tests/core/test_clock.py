@@ -102,6 +102,20 @@ def test_a_note_is_written_while_the_run_works(
         assert json.loads(file.read_text())["updates"] == 9
 
 
+def test_a_disk_on_which_no_note_fits_does_not_end_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object) -> None:
+        raise OSError(28, "no space left on device")
+
+    monkeypatch.setattr(clocks, "write_whole", full)
+    with Clock().noted_in(tmp_path / "clock.json", RUN):
+        pass
+    with pytest.raises(KeyboardInterrupt), Clock().noted_in(tmp_path / "clock.json", RUN):
+        raise KeyboardInterrupt
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("text", ["[]", "{", '{"seconds": -1}', '{"seconds": "1"}'])
 def test_another_file_in_its_place_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "clock.json"

@@ -231,6 +231,8 @@ def test_bad_settings_are_named(tmp_path: Path) -> None:
         ({"experts": 0}, "experts of experts must be at least 1, got 0"),
         ({"lr": 0.0}, "lr of experts must be above 0"),
         ({"momentum": 1.0}, r"momentum of experts must be in \[0, 1\), got 1"),
+        ({"momentum": 1.5}, r"momentum of experts must be in \[0, 1\), got 1.5"),
+        ({"momentum": -0.1}, r"momentum of experts must be in \[0, 1\), got -0.1"),
         ({"weight_decay": -1.0}, "weight_decay of experts"),
     ):
         with pytest.raises(ValueError, match=said):
@@ -250,3 +252,49 @@ def test_bad_settings_are_named(tmp_path: Path) -> None:
         FloatingPointError, match="expert 0 diverged by step 4: lower its learning rate"
     ):
         buffer(how=replace(HOW, lr=1e38)).prepare(Points())
+
+
+def test_what_training_together_needs() -> None:
+    """Every step sees all examples as they are: no batches, no views."""
+    whole, settle = replace(HOW, size=None), lambda batch: (batch, None)
+    assert buffer(how=whole, settle=settle, together=1).together == 1
+    assert buffer(how=whole).settle is None
+    for how, view in ((HOW, None), (whole, lambda batch, rng: batch)):
+        with pytest.raises(ValueError, match="experts of batches or views are trained one by one"):
+            buffer(how=how, view=view, settle=settle)
+    with pytest.raises(ValueError, match="a course is for experts that are trained together"):
+        buffer(how=whole, course=lambda step, batch: batch)
+    with pytest.raises(ValueError, match="together"):
+        buffer(how=whole, settle=settle, together=0)
+
+
+def plain_sgd(steps: int, first: dict[str, Tensor], batches: list[Batch]) -> dict[str, Tensor]:
+    """Weights after so many steps of torch's own SGD in float64."""
+    own = nn.Linear(3, 2).double()
+    own.load_state_dict({k: v.double() for k, v in first.items()})
+    sgd = torch.optim.SGD(own.parameters(), lr=0.1, momentum=0.5, weight_decay=0.01)
+    for batch in batches[:steps]:
+        sgd.zero_grad()
+        F.cross_entropy(own(batch.inputs[0].double()), batch.y).backward()
+        sgd.step()
+    return dict(own.state_dict())
+
+
+@pytest.mark.parametrize("together", [1, 2, None])
+def test_experts_that_are_trained_together_are_those_of_plain_sgd(together: int | None) -> None:
+    """Two steps an epoch, each on the half of the examples that a course says."""
+    real = Points()
+    halves = [Batch((real.x[i::2],), real.y[i::2]) for i in range(2)]
+    halves.append(Batch((real.x[:7],), real.y[:7]))
+    seen = [halves[step % 3] for step in range(8)]
+    how = replace(HOW, size=None, interval=2)
+    kept = buffer(
+        how=how, settle=lambda batch: (batch, None), together=together,
+        course=lambda step, whole: halves[step % 3],
+    ).prepare(real)  # fmt: skip
+    for expert in range(3):
+        first = kept.weights(expert, 0)
+        for stage in range(5):
+            wanted = plain_sgd(2 * stage, first, seen)
+            for name, value in kept.weights(expert, stage).items():
+                torch.testing.assert_close(value.double(), wanted[name], atol=1e-6, rtol=1e-5)

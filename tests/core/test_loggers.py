@@ -33,6 +33,16 @@ def test_tensorboard(tmp_path: Path) -> None:
     assert scalars(tmp_path) == {"loss": [2, 4, 5], "validation": [4, 5]}
 
 
+def test_by_default_every_tenth_loss_is_written(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    run(25, callbacks=[TensorBoardLog(tmp_path)])
+    assert scalars(tmp_path) == {"loss": [10, 20, 25]}
+    assert [ScalarLog().every, ScalarLog(1).every] == [10, 1]
+    for wrong in (0, -1, True, 2.0):
+        with pytest.raises(ValueError, match=f"every={wrong!r} must be a count of steps"):
+            ScalarLog(wrong)  # type: ignore[arg-type]
+
+
 def test_a_resumed_run_cuts_off_what_came_after_its_checkpoint(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     log = TensorBoardLog(tmp_path, every=1)

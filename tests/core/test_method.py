@@ -15,6 +15,7 @@ from graphcondense.core.engine import distill
 from graphcondense.core.method import REGISTRY, checked_callbacks
 from graphcondense.data.task import as_task
 from graphcondense.domains.node_source import NodeSource
+from graphcondense.methods import all_methods
 from graphcondense.methods.gcond import GCond
 from graphcondense.methods.gecc import GECC
 from tests.cases import toy_graph
@@ -139,7 +140,7 @@ def test_what_solves_has_no_loop() -> None:
 
 
 def test_abilities_are_declared() -> None:
-    able = sorted(name for (name, _), cls in REGISTRY.items() if cls.updates())
+    able = sorted(name for (name, _), cls in all_methods().items() if cls.updates())
     updated = {
         *("gecc", "quotient", "affinity-gs", "algebraic-jc", "convmatch", "heavy-edge"),
         *("variation-edges", "variation-neighborhoods"),
@@ -158,3 +159,11 @@ def test_fields_are_those_that_a_method_reads() -> None:
             graphcondense.condense(toy_graph(), name, nodes=6, fanout=3)
     with pytest.raises(ValueError, match="gc-sntk has no option 'hidden_channels'"):
         graphcondense.condense(toy_graph(), "gc-sntk", nodes=6, hidden_channels=3)
+
+
+def test_by_default_a_method_takes_six_times_what_it_gives() -> None:
+    """Values, gradient, two moments, the best so far, the export: of 6 nodes with 12 features, a
+    label of 8 bytes and a mark of one."""
+    source, method = real(), GCond(nodes=6, **QUICK)
+    assert Method.memory_bytes(method, source) == 6 * 6 * source.example_bytes
+    assert source.example_bytes == 4 * 12 + 8 + 1

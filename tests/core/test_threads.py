@@ -18,7 +18,11 @@ from tests.in_threads import hashed, large, threads
 QUICK = {"per_class": 2, "progress": False, "epochs": 6, "hidden_channels": 8, "validations": 0}
 
 
-@pytest.mark.parametrize("key", [("dm", "image"), ("herding", "graph")], ids="-".join)
+@pytest.mark.parametrize(
+    "key",
+    [("dm", "image"), ("herding", "graph"), ("kcenter", "hetero"), ("random", "link")],
+    ids="-".join,
+)
 def test_bits_are_the_same_for_one_thread_and_two(key: tuple[str, str]) -> None:
     case, data = all_cases()[key], large(key[1])
     one, two = (hashed(case, data, count, deterministic=True) for count in (1, 2))

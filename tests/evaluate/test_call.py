@@ -26,6 +26,7 @@ from graphcondense.evaluate import (
     NodeEvaluator,
     RowsEvaluator,
     fit,
+    fit_whole,
     score,
 )
 from graphcondense.evaluate.evaluator import EVALUATORS, Try, choose
@@ -103,6 +104,19 @@ def test_one_call_for_every_kind() -> None:
         again = EVALUATORS[package.evaluator_of(data).kind](data, **training)
         assert torch.equal(found.test_last, again.fit(model, few, seeds=1).test_last)
         assert score(few, data, model, seeds=1, **training) == again.score(few, model, seeds=1)
+
+
+def test_nothing_is_shown_of_a_training_that_does_not_ask_for_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for told in (False, True):
+        asked = {"progress": True} if told else {}
+        for made in (
+            lambda asked=asked: fit("GCN", small(), real(), seeds=1, epochs=3, **asked),
+            lambda asked=asked: fit_whole("GCN", real(), seeds=1, epochs=3, **asked),
+        ):
+            made()
+            assert bool(capsys.readouterr().err) is told
 
 
 @pytest.mark.parametrize(
@@ -242,3 +256,15 @@ def test_another_kind_is_one_more_subclass(monkeypatch: pytest.MonkeyPatch) -> N
     assert isinstance(found, FitResult)
     assert (found.model, found.seeds, found.test_last.tolist()) == ("mean", (0, 1), [0.0, 0.0])
     assert Numbers(None).contestant("mean").memory_bytes([1], 3) == 24
+
+
+def test_a_kind_that_leaves_a_part_out_is_told_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When an evaluator of it is made, and not when the part is needed."""
+    monkeypatch.setattr("graphcondense.evaluate.evaluator.EVALUATORS", {})
+    parts = {"read", "model_of", "about", "trained", "test", "memory", "test_labels"}
+    assert Evaluator.__abstractmethods__ >= {*parts, "random", "within"}
+    for name in Evaluator.__abstractmethods__:
+        rest: dict[str, object] = {"kind": "half"}
+        rest |= {one: lambda *args: None for one in Evaluator.__abstractmethods__ - {name}}
+        with pytest.raises(TypeError, match=f"abstract.*{name}"):
+            type("Half", (Evaluator,), rest)()

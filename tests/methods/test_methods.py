@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,7 @@ import torch
 from torch_geometric.data import Data
 
 import graphcondense
-from graphcondense.core.method import COSTS, Method
+from graphcondense.core.method import COSTS, REGISTRY, Method
 from graphcondense.data.task import as_task
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.evaluate import GraphEvaluator, NodeEvaluator
@@ -208,9 +209,31 @@ def test_methods_of_others_can_register() -> None:
     with pytest.raises(TypeError, match=r"Old\.domain is now called kind: kind = 'node'"):
         type("Old", (Method,), {"name": "old", "domain": "node"})
     assert ("partless", "node") not in all_methods()
-    from graphcondense.core import method as registry
+    del REGISTRY["mine-for-this-test", "node"]
 
-    del registry.REGISTRY["mine-for-this-test", "node"]
+
+def test_a_plugin_that_is_installed_meanwhile_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is installed is read once, and again where a folder of packages has changed."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ValueError, match="unknown method 'installed-meanwhile'"):
+        find_method("installed-meanwhile")
+    about = tmp_path / "meanwhile-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: meanwhile\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[graphcondense.methods]\nmine = meanwhile\n")
+    (tmp_path / "meanwhile.py").write_text(
+        "from graphcondense.core.method import Method\n"
+        "class Mine(Method):\n"
+        "    name, kind = 'installed-meanwhile', 'node'\n"
+        "    def condense(self, real, **run): ...\n"
+    )
+    try:
+        assert find_method("installed-meanwhile")[0].__module__ == "meanwhile"
+    finally:
+        REGISTRY.pop(("installed-meanwhile", "node"), None)
+        sys.modules.pop("meanwhile", None)
 
 
 @pytest.mark.parametrize(

@@ -224,6 +224,27 @@ def test_bytes_are_kept() -> None:
         assert small.bytes <= asked
 
 
+def test_tree_sets_that_take_more_bytes_than_graphs_are_refused() -> None:
+    """A loop would be one of the copy, so a node that hears itself is there twice: of its two
+    edges, each of the copies has all."""
+    graph = Data(
+        x=torch.ones(1, 2), y=torch.tensor([0]), edge_index=torch.zeros(2, 6, dtype=torch.long)
+    )
+    graphs = [graph.clone() for _ in range(4)] + [graph.clone() for _ in range(4)]
+    for other in graphs[4:]:
+        other.y = torch.tensor([1])
+        other.x = 2 * other.x
+    task = task_of(graphs)
+    each = Mirage(per_class=1).example_bytes(GraphSource(task))
+    with pytest.raises(
+        ValueError, match=f"bytes={2 * each} has room for 2 of the training graphs, but the 2 tree "
+    ) as told:
+        mined(task, bytes=2 * each, per_class=None)
+    needed = mined(task, per_class=1).bytes
+    assert f" take {needed}: " in str(told.value)
+    assert needed > 2 * each
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

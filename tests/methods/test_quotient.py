@@ -335,3 +335,18 @@ def test_more_features_than_nodes() -> None:
     small = condense(data, nodes=9)
     assert small.x.shape == (9, 2012)
     assert bool(torch.isfinite(small.x).all())
+
+
+def test_a_class_that_the_teacher_hardly_sees_is_told() -> None:
+    """Each class has room for all nodes up to there: a budget counts nodes without a label, too."""
+    data = Data(
+        x=torch.tensor([[4.0, 0.0], *[[0.0, 4.0]] * 5]), y=torch.tensor([1, 0, 0, 0, 0, 0]),
+        edge_index=torch.tensor([[1, 2, 3, 4], [2, 1, 4, 3]]), train_mask=torch.ones(6).bool(),
+    )  # fmt: skip
+    options = {"seed": 0, "progress": False}
+    with pytest.raises(
+        ValueError, match=r"per_class=2 is above the 1 nodes that the teacher takes for class 1"
+    ):
+        graphcondense.condense(data, "quotient", per_class=2, **options)  # type: ignore[arg-type]
+    assert graphcondense.condense(data, "quotient", per_class=1, **options).num_nodes == 2  # type: ignore[arg-type]
+    assert graphcondense.condense(data, "quotient", nodes=4, **options).num_nodes == 4  # type: ignore[arg-type]

@@ -73,6 +73,39 @@ def test_closed_form_is_autograd(structure: str, layers: int, bias: bool, eps: f
         torch.testing.assert_close(a, b)
 
 
+def doubled(outputs: Tensor, y: Tensor) -> Tensor:
+    return 2 * torch.nn.functional.cross_entropy(outputs, y)
+
+
+@pytest.mark.parametrize(
+    "options", [{"distance": "mse"}, {"distance": "l1"}, {"biases": True}, {"summed": True},
+                {"size": 100}, {}],
+)  # fmt: skip
+def test_what_has_no_closed_form_takes_autograd(options: dict[str, Any]) -> None:
+    """Each of them alone; of the last one the loss. The closed form has other numbers for it."""
+    syn, real, learner = world("identity", 2)
+    if not options:
+        learner = Learner(learner.model, learner.params, criterion=doubled)
+    how = GradientMatching(**options)
+    assert not how.closed_applies(real, learner)
+    found, wanted = (
+        one(syn, real, learner, RNG().manual_seed(4))
+        for one in (how, GradientMatching(path="autograd", **options))
+    )
+    assert torch.equal(found, wanted)
+
+
+def test_what_has_a_closed_form_takes_it() -> None:
+    syn, real, learner = world("identity", 2)
+    assert GradientMatching().closed_applies(real, learner)
+    own = torch.nn.Linear(12, 3).double()  # a model that is no chain of linear maps on a design
+    assert not GradientMatching().closed_applies(real, Learner(own, {}))
+    found, wanted = (
+        GradientMatching(path=path)(syn, real, learner, RNG()) for path in ("auto", "closed")
+    )
+    assert torch.equal(found, wanted)
+
+
 class Largest(TorchDispatchMode):
     """The most entries of any tensor that an operation gives."""
 
@@ -117,6 +150,24 @@ def test_both_paths_weigh_classes_alike(shares: bool) -> None:
         for path in ("closed", "autograd")
     )
     torch.testing.assert_close(closed, auto)
+
+
+@pytest.mark.parametrize("shares", [True, False])
+def test_a_class_without_a_synthetic_example_counts_nothing(shares: bool) -> None:
+    """Of its gradients, which are zero, the distance to any others is one."""
+    syn, real, learner = world("identity", 2)
+    few = NodeSynthetic(
+        syn.x.detach(), torch.tensor([0, 0, 0, 2, 2, 2]), Identity(), threshold=0.0, num_classes=3
+    )
+    expected = 0.0
+    for c in (0, 2):
+        (own,) = [learner.grads(b) for b in few.batches() if len(b.y) and int(b.y[0]) == c]
+        target = learner.grads(real.batch(c))
+        for name in ("lins.0.weight", "lins.1.weight"):
+            expected += (0.5 if shares else 1.0) * by_hand(own[name], target[name], 0.0)
+    for path in ("closed", "autograd"):
+        loss = GradientMatching(path=path, shares=shares)(few, real, learner, RNG())
+        assert float(loss.detach()) == pytest.approx(expected, rel=1e-10)
 
 
 def test_the_sum_over_classes_by_hand() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from itertools import islice
 
@@ -11,6 +12,7 @@ from torch import Generator, Tensor
 
 from graphcondense.core.engine import distill
 from graphcondense.core.pools import Idle
+from graphcondense.core.scalars import WithScalars
 from graphcondense.core.types import Batch, Learner, Schedule, Synthetic
 from graphcondense.kernels.ridge import Targets, centred_classes, signs
 from graphcondense.objectives.ridge import RidgeMatching
@@ -143,3 +145,21 @@ def test_bad_fields() -> None:
         RidgeMatching(Linear(), signs, ridge=0)
     with pytest.raises(ValueError, match="size must be at least 1, got 0"):
         RidgeMatching(Linear(), signs, size=0)
+
+
+def test_a_learnt_scale_before_a_cross_entropy_by_hand() -> None:
+    real, syn = Rows(), small(torch.tensor([0, 0, 1]))
+    scaled = WithScalars(syn, {"scale": [2.5]})
+    classes = partial(centred_classes, num_classes=2)
+    objective = RidgeMatching(Linear(), classes, ridge=0.1, scale="scale")
+    loss = objective(scaled, real, learner(), RNG())
+    rows = syn.x.detach()
+    gram = rows @ rows.T
+    inverse = torch.linalg.inv(gram + 0.1 * gram.trace() / 3 * torch.eye(3, dtype=torch.float64))
+    targets = torch.tensor([[0.5, -0.5], [0.5, -0.5], [-0.5, 0.5]], dtype=torch.float64)
+    said = 2.5 * real.x @ rows.T @ inverse @ targets
+    wanted = sum(
+        math.log(sum(math.exp(s) for s in row)) - row[y]
+        for row, y in zip(said.tolist(), real.y.tolist(), strict=True)
+    )
+    assert float(loss.detach()) == pytest.approx(wanted / 9, rel=1e-7)

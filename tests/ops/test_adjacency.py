@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,8 +21,10 @@ from graphcondense.data.task import as_task
 from graphcondense.ops.adjacency import (
     csr_from_edges,
     gcn_norm_csr,
+    gcn_norm_dense,
     mean_norm_csr,
     plain,
+    shared,
     symmetric_norm_csr,
 )
 
@@ -79,6 +82,15 @@ def test_loops_by_hand(pairs: list, weights: list, expected: list) -> None:
 def test_unweighted_parallel_loops_are_one() -> None:
     edges = torch.tensor([[0, 0, 1], [0, 0, 0]])
     assert csr_from_edges(edges, None, 2).toarray().tolist() == [[1, 1], [0, 0]]
+
+
+def test_unweighted_parallel_edges_are_one_entry_that_counts_them() -> None:
+    edges = torch.tensor([[0, 0, 2, 0, 1, 2], [1, 1, 1, 1, 2, 0]])
+    adj = csr_from_edges(edges, None, 3)
+    assert adj.nnz == 4
+    assert (adj.indices.tolist(), adj.data.tolist()) == ([2, 0, 2, 1], [1, 3, 1, 1])
+    assert adj.toarray().tolist() == [[0, 0, 1], [3, 0, 1], [0, 1, 0]]
+    assert adj.dtype == np.float32
 
 
 def test_loops_of_weight_0_live_through_reading_and_subgraphs() -> None:
@@ -140,3 +152,33 @@ def test_a_norm_leaves_its_matrix_as_it_is(norm: Callable[[sp.csr_matrix], sp.cs
     gcn_norm_csr(adj)
     np.testing.assert_array_equal(adj.toarray(), before.toarray())
     assert adj.nnz == before.nnz
+
+
+def test_arrays_of_a_mapped_file_stay_there_and_others_that_are_read_only_are_copied(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    own = np.arange(6.0)
+    assert shared(own).data_ptr() == own.ctypes.data
+    own.flags.writeable = False
+    for rows in (own, own.reshape(2, 3)[1]):
+        copied = shared(rows)
+        assert copied.tolist() == rows.tolist()
+        assert copied.data_ptr() != rows.ctypes.data
+        copied.zero_()
+        assert rows.any()
+    np.save(tmp_path / "x.npy", np.arange(6.0))
+    there = np.load(tmp_path / "x.npy", mmap_mode="r")
+    for rows in (there, np.asarray(there).reshape(2, 3)[1:]):  # a view of a view of the file
+        assert shared(rows).data_ptr() == rows.ctypes.data
+        assert shared(rows).tolist() == rows.tolist()
+    assert not recwarn.list
+
+
+def test_the_norm_of_a_dense_adjacency_is_that_of_a_sparse_one() -> None:
+    """Of several at once, with weights and ends of different degrees."""
+    rng = np.random.default_rng(2)
+    both = np.triu(rng.random((2, 5, 5)) * (rng.random((2, 5, 5)) < 0.6), 1)
+    both = both + both.transpose(0, 2, 1)
+    found = gcn_norm_dense(torch.from_numpy(both))
+    for dense, one in zip(found.numpy(), both, strict=True):
+        np.testing.assert_allclose(dense, gcn_norm_csr(sp.csr_matrix(one)).toarray(), rtol=1e-12)

@@ -29,6 +29,13 @@ def images(n: int = 3, c: int = 3, h: int = 6, w: int = 8, seed: int = 0) -> Ten
     return torch.randn(n, c, h, w, generator=RNG().manual_seed(seed), dtype=torch.float64)
 
 
+def test_what_is_shown_of_it_makes_it_again() -> None:
+    """The names that it reads from its strategy are no argument."""
+    made = Augment("flip_crop", crop=0.25, pick="all")
+    assert eval(repr(made)) == made
+    assert made.operations == ("flip", "crop")
+
+
 @pytest.mark.parametrize("each", [False, True])
 @pytest.mark.parametrize("pick", ["one", "all"])
 def test_strengths_of_zero_change_nothing(pick: Any, each: bool) -> None:
@@ -171,3 +178,29 @@ def test_rotation_keeps_distances_in_oblong_images() -> None:
 def test_bad_strategies(bad: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Augment(**bad)
+
+
+def test_a_zoom_of_each_axis_is_drawn_from_its_range() -> None:
+    """A ramp from -1 to 1 says where a pixel was read: at its place times the zoom."""
+    place = torch.linspace(-1, 1, 41, dtype=torch.float64)
+    across = place.expand(1, 1, 41, 41)
+    zooms = []
+    for seed in range(200):
+        shown = Augment("scale", scale=0.5).draw(RNG().manual_seed(seed), (1, 41, 41))
+        right, down = shown(across)[0, 0, 20, 25], shown(across.mT)[0, 0, 25, 20]
+        zooms.append([float(right / place[25]), float(down / place[25])])
+    for axis in zip(*zooms, strict=True):
+        assert 1 / 1.5 - 1e-6 <= min(axis) < 0.7
+        assert 1.45 < max(axis) <= 1.5 + 1e-6
+    assert any(abs(right - down) > 0.3 for right, down in zooms)
+
+
+@pytest.mark.parametrize(("share", "sides"), [(0.5, (3, 4)), (0.25, (2, 2)), (1.0, (6, 8))])
+def test_what_is_cut_out_has_its_share_of_each_side(share: float, sides: tuple[int, int]) -> None:
+    """Rounded, and less where it reaches over the edge."""
+    found = []
+    for seed in range(60):
+        shown = Augment("cutout", cutout=share).draw(RNG().manual_seed(seed), (1, 6, 8))
+        blank_ = shown(torch.ones(1, 1, 6, 8))[0, 0] == 0
+        found.append((int(blank_.any(1).sum()), int(blank_.any(0).sum())))
+    assert tuple(map(max, zip(*found, strict=True))) == sides

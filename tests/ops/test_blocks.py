@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -117,3 +119,14 @@ def test_what_is_no_size(text: object) -> None:
 def test_a_size_that_is_said_is_enough() -> None:
     for size in (1, 999, 1001, 19_592_233, 4 * 10**9, 10**12 + 1):
         assert size <= size_of(said(size)) <= 1.1 * size + 100
+
+
+def test_a_size_is_said_in_the_largest_unit_that_it_has_and_never_below() -> None:
+    units = (("B", 1), ("KB", 10**3), ("MB", 10**6), ("GB", 10**9), ("TB", 10**12))
+    for (below, smaller), (unit, one) in pairwise(units):
+        assert said(one) == f"1{unit}"
+        assert said(999 * smaller) == f"999{below}"
+        assert said(1.2 * one) == f"1.2{unit}"
+        assert said(1.2 * one + smaller) == f"1.3{unit}"
+        assert size_of(said(1.2 * one + smaller)) >= 1.2 * one + smaller
+    assert said(0.5) == "0.5B"

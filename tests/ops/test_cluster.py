@@ -166,6 +166,16 @@ def test_a_median_is_where_distances_are_least() -> None:
         assert (cost(found + step) >= cost(found)).all()
 
 
+@pytest.mark.parametrize("kind", ["mean", "median", "trimmed"])
+@pytest.mark.parametrize("unit", [1e-9, 1e9])
+def test_centres_know_no_unit(kind: Any, unit: float) -> None:
+    x = rows(9, 3)
+    x[4] += 50
+    even = torch.ones(9, 2).double()
+    found, wanted = centres_of(unit * x, even, kind) / unit, centres_of(x, even, kind)
+    torch.testing.assert_close(found, wanted)
+
+
 def test_a_trimmed_mean_is_that_of_the_nearest() -> None:
     x = torch.tensor([[0.0], [0.1], [0.2], [0.3], [0.4], [0.5], [0.6], [50.0], [60.0], [70.0]])
     assert float(centres_of(x, torch.ones(10, 1), "trimmed")) == pytest.approx(0.3)
@@ -177,3 +187,17 @@ def test_two_rows_have_one_centre(kind: Any) -> None:
     assert torch.allclose(centres_of(x, weight, kind), x.mean(0, keepdim=True), atol=1e-6)
     one = centres_of(x, torch.tensor([[1.0, 0.0], [0.0, 1.0]]), kind)
     assert torch.allclose(one, x, atol=1e-6)
+
+
+def test_centres_to_start_from_are_drawn_by_squared_distance() -> None:
+    """After the first of 99 rows that are near each other comes the one that is far; in any unit,
+    and after centres that are given."""
+    x = 0.1 * rows(100, 2)
+    x[41] = 1000.0
+    for unit in (1e-3, 1.0):
+        for given in (torch.zeros(30, 0, 2).double(), unit * x[7].expand(30, 1, 2)):
+            found = cluster._far_apart(unit * x, 2, given, Generator().manual_seed(1)) / unit
+            assert found.shape == (30, 2, 2)
+            assert ((found - 1000).abs().amax(2) < 1e-9).any(1).all()
+    kept = torch.arange(12).double().reshape(2, 3, 2)
+    assert torch.equal(cluster._far_apart(x, 2, kept, Generator()), kept[:, :2])

@@ -199,10 +199,14 @@ def test_the_basis_has_unit_energy() -> None:
     assert np.linalg.matrix_rank(constant) == 5
 
 
-@pytest.mark.parametrize("dense", [0, 600])
-def test_smallest_eigenvalues_above_zero(dense: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By all eigenvalues and by LOBPCG; of a graph in parts zero is left out once a part."""
+@pytest.mark.parametrize(("dense", "held"), [(0, 10**6), (600, 10**6), (40, 100)])
+def test_smallest_eigenvalues_above_zero(
+    dense: int, held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By all eigenvalues, by LOBPCG, and by parts; of a graph in parts zero is left out once a
+    part."""
     monkeypatch.setattr(variation, "DENSE", dense)
+    monkeypatch.setattr(variation, "HELD", held)
     adj = weighted(nx.disjoint_union_all([nx.karate_club_graph(), nx.path_graph(25)]))
     values, vectors = smallest_nonzero(adj, 4, np.random.default_rng(0))
     lap = laplacian(adj).toarray()

@@ -104,3 +104,15 @@ def test_down_to_one_node_a_class(exact: bool) -> None:
         )
         assert sorted(set(group.tolist())) == list(range(n))
         assert (np.count_nonzero(members(group, n) @ told, axis=1) <= 1).all()
+
+
+def test_however_small_the_share_a_pair_is_returned() -> None:
+    """The cheapest one; of half the nodes as many."""
+    level, whole, x = small_level()
+    every, half, one = (
+        convolved(level, x, x, sp.csr_matrix(whole), 3, share, exact=True, weighted=True)
+        for share in (1.0, 0.5, 1e-6)
+    )
+    assert [len(found.cost) for found in (every, half, one)] == [8, 4, 1]
+    assert one.cost[0] == every.cost.min()
+    assert sorted(half.cost) == sorted(every.cost)[:4]

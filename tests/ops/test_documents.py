@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from graphcondense.ops import json as ours
-from graphcondense.ops.files import as_whole, cache_root, writable, write_all, write_whole
+from graphcondense.ops.files import (
+    HOST,
+    as_whole,
+    cache_root,
+    check_archive,
+    writable,
+    write_all,
+    write_whole,
+)
 from graphcondense.ops.json import check_nest, read_json, read_json_file, read_json_lines
 from graphcondense.ops.yaml import read_yaml, read_yaml_file
 
@@ -121,6 +132,29 @@ def test_an_interrupt_among_renames_leaves_no_half(
     assert len(list(tmp_path.iterdir())) == 3
 
 
+def test_what_a_killed_process_left_goes_when_the_file_is_written_again(tmp_path: Path) -> None:
+    """That of a process at work, of another machine, and of another file stays."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    gone = [f".a[1].{HOST}.{ended.pid}.{ending}" for ending in ("tmp", "old")]
+    stays = [f".a[1].{HOST}.{os.getppid()}.tmp", f".a[1].other-{HOST}.{ended.pid}.tmp"]
+    stays += [f".a[1].{HOST}.mine.tmp", f".b.{HOST}.{ended.pid}.tmp", f"a[1].{ended.pid}.tmp"]
+    for way in (write_whole, as_whole):
+        for name in [*gone, *stays]:
+            (tmp_path / name).write_text("half")
+        if way is write_whole:
+            write_whole(tmp_path / "a[1]", "whole")
+        else:
+            (tmp_path / gone[1]).unlink()  # it gives no second names
+            with as_whole(tmp_path / "a[1]") as draft:
+                draft.write_text("whole")
+        assert {path.name for path in tmp_path.iterdir()} == {"a[1]", *stays}
+    probe = tmp_path / f".write-test.{HOST}.{ended.pid}.tmp"
+    probe.touch()
+    assert writable(tmp_path) == tmp_path
+    assert not probe.exists()
+
+
 def test_files_are_whole_or_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = tmp_path / "deep" / "one", tmp_path / "two"
     write_all({one: "text", two: b"bytes"})
@@ -161,3 +195,31 @@ def test_files_are_whole_or_as_they_were(tmp_path: Path, monkeypatch: pytest.Mon
     assert cache_root() == tmp_path
     monkeypatch.delenv("GRAPHCONDENSE_CACHE")
     assert cache_root() == Path.home() / ".cache" / "graphcondense"
+
+
+def test_what_cannot_be_removed_stays(tmp_path: Path) -> None:
+    """A folder is no file: nothing was changed, so nothing is brought back."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(OSError, match="folder"):
+        write_all({}, [folder])
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_the_checksums_of_an_archive_are_compared(tmp_path: Path) -> None:
+    path, value = tmp_path / "a.pt", torch.arange(100.0)
+    torch.save(value, path)
+    check_archive(path)
+    content = bytearray(path.read_bytes())
+    assert content[:4] == b"PK\3\4"
+    content[content.index(value.numpy().tobytes()) + 9] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.pt was refused: .*data/0 in it is damaged"):
+        check_archive(path)
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(ValueError, match=r"a\.pt was refused: it is broken, or not whole"):
+        check_archive(path)
+    torch.save(value, path, _use_new_zipfile_serialization=False)  # it has no checksums
+    check_archive(path)
+    with pytest.raises(FileNotFoundError):
+        check_archive(tmp_path / "none.pt")

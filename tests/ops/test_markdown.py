@@ -88,3 +88,10 @@ def test_a_card_of_hostile_names_is_one_page(tmp_path: Path) -> None:
     told = {shown(row[0]): shown(row[1]) for row in rows if len(row) == 2}
     assert told["licence"] == told["method"] == told[f"note {plain}"] == plain
     assert 'load_condensed("a`b <i>|.safetensors")' in card
+
+
+def test_two_tildes_are_what_strikes_out() -> None:
+    """One alone is a sign for about."""
+    assert escaped("~3 nodes") == "~3 nodes"
+    assert escaped("~a~") == "&#126;a&#126;"
+    assert escaped("~3 to ~4") == "&#126;3 to &#126;4"

@@ -50,5 +50,7 @@ def test_bad_input() -> None:
     adj = sp.csr_matrix(np.eye(2))
     with pytest.raises(ValueError, match="at least one seed"):
         personalised_pagerank(adj, np.array([], int))
-    with pytest.raises(ValueError, match=r"damping=1.0"):
-        personalised_pagerank(adj, np.array([0]), damping=1.0)
+    for damping in (1.0, -0.5):
+        with pytest.raises(ValueError, match=f"damping={damping} must be at least 0 and below 1"):
+            personalised_pagerank(adj, np.array([0]), damping=damping)
+    assert personalised_pagerank(adj, np.array([1]), damping=0.0).tolist() == [0, 1]

@@ -6,6 +6,7 @@ import gc
 import pickle
 import resource
 import weakref
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,7 +21,7 @@ from graphcondense.data.task import NodeTask, as_task
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.ops import adjacency
 from graphcondense.ops.adjacency import Matrix, Powers, gcn_norm_csr, propagate_rows, times
-from graphcondense.ops.propagated import Propagated
+from graphcondense.ops.propagated import Propagated, _checksum
 from tests.cases import toy_graph
 
 N, D = 80, 12
@@ -236,3 +237,11 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match="cannot write into the folder"):
         as_task(toy_graph()).kept_in(tmp_path / "file")
+
+
+def test_a_checksum_is_the_crc_of_all_bytes_by_name() -> None:
+    """Of files that other versions of this package have written, too."""
+    parts = {"b": np.arange(3, dtype=np.int64), "a": np.array([[1.5, -2.0]], dtype=np.float32)}
+    wanted = zlib.crc32(parts["a"].tobytes() + parts["b"].tobytes())
+    assert _checksum(parts) == f"{wanted:08x}"
+    assert _checksum({"x": np.zeros(0, np.float32)}) == "00000000"

@@ -29,6 +29,19 @@ def test_both_ends(dense: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("dense", [0, 600])
+@pytest.mark.parametrize(("low", "high"), [(0, 3), (4, 0), (1, 1)])
+def test_one_end_alone(low: int, high: int, dense: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spectral, "DENSE", dense)
+    adj = operator(nx.karate_club_graph())
+    values, vectors = laplacian_ends(adj, low, high)
+    every = np.linalg.eigvalsh(np.eye(34) - adj.toarray())
+    assert np.allclose(values, np.r_[every[:low], every[34 - high :]], atol=1e-8)
+    assert np.allclose(adj @ vectors, vectors * (1 - values), atol=1e-5)
+    # Of the two signs the one with which the largest entry is above zero.
+    assert (vectors[np.abs(vectors).argmax(0), np.arange(low + high)] > 0).all()
+
+
+@pytest.mark.parametrize("dense", [0, 600])
 def test_a_graph_in_parts_has_zero_once_a_part(dense: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spectral, "DENSE", dense)
     parts = nx.disjoint_union_all([nx.cycle_graph(9), nx.path_graph(12), nx.star_graph(10)])
