@@ -83,6 +83,10 @@ class Endless(IterableDataset):
         (Endless, r"Endless can only be read .* pass list\(dataset\)"),
         (lambda: iter(toy_graphs()), r"cannot condense a list_iterator: pass list\(...\) of it"),
         (lambda: 7, "cannot condense a int; pass a PyG Data"),
+        (
+            lambda: list(toy_images()),
+            r"a list whose first element is a Tensor; .*\(images \[n, c, h, w\], labels \[n\]\)",
+        ),
     ],
 )
 def test_what_may_be_one_or_the_other_is_refused(make, message: str) -> None:
