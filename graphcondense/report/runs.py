@@ -294,6 +294,8 @@ def read_config(path: Path) -> dict[str, Any]:
         raise ValueError(
             f"{path} is not the config.yaml of a run: it needs method and hyperparameters"
         )
+    if not isinstance(config["method"], str):
+        raise ValueError(f"{path}: method must be a name, got {brief(config['method'])}")
     for name in ("hyperparameters", "data", "origin"):
         if not isinstance(config.get(name, {}), dict):
             raise ValueError(
