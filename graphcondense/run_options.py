@@ -25,6 +25,20 @@ from graphcondense.ops.fields import (
 )
 
 
+LOOP_OPTIONS = (
+    "learners",
+    "validations",
+    "patience",
+    "seconds",
+    "resume",
+    "resume_anyway",
+    "checkpoint_seconds",
+    "tensorboard",
+    "callbacks",
+)
+"""Options that act in the engine's loop alone."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """How a method is run; what it computes is the method's own affair.

@@ -38,7 +38,7 @@ def test_the_command_with_every_flag_repeats_a_run_without_a_loop(ran: Path) -> 
         ("origin", {"data_sed": 3}, "origin of the config has 'data_sed', .*mean data_seed"),
         ("origin", {"colour": "red"}, "origin of the config has 'colour', which nothing reads"),
         ("origin", {"data_seed": "x"}, "data_seed='x' is not a whole number"),
-        ("origin", {"data": ["digits"]}, r"data=\['digits'\] is not a text"),
+        ("origin", {"data": ["digits"]}, r"data=\['digits'\] is not text"),
         ("", {"sed": 3}, "the config has 'sed', .*mean seed"),
         ("", {"method": 3}, "method must be a name, got 3"),
     ],
@@ -68,3 +68,14 @@ def test_the_config_of_a_private_run_draws_noise_anew(tmp_path: Path) -> None:
     one, other = load(folder).condensed, load(tmp_path / "b").condensed
     assert one["hash"] != other["hash"]
     assert other["seed"] is None
+
+
+@pytest.mark.parametrize("command", ["evaluate", "report", "show"])
+def test_a_folder_of_several_sizes_names_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    for name in ("10", "20"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "condensed.safetensors").touch()
+    assert main([command, str(tmp_path)]) == 2
+    assert "those below it are 10, 20" in capsys.readouterr().err

@@ -784,7 +784,7 @@ def flags(run: Run) -> list[str]:
 
 def _idle(run: Run, given: Mapping[str, object]) -> Sequence[str]:
     """Options that had nothing to act on in a run, so that a command with them is refused."""
-    from graphcondense.run_refusals import LOOP_OPTIONS
+    from graphcondense.run_options import LOOP_OPTIONS
 
     if run.record.get("steps") is None:
         return LOOP_OPTIONS
