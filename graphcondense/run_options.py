@@ -24,7 +24,6 @@ from graphcondense.ops.fields import (
     check_fields,
 )
 
-
 LOOP_OPTIONS = (
     "learners",
     "validations",
