@@ -173,3 +173,10 @@ def test_a_evaluator_of_a_matrix_is_of_users() -> None:
     assert kind_of_data({"train": sp.eye(3), "val": sp.eye(3), "test": sp.eye(3)}) == "rows"
     assert kind_of_data((np.zeros((3, 4, 4)), [0, 1, 2])) == "image"
     assert kind_of_data((torch.zeros(3, 4, 4), ["a", "b", "c"])) == "image"
+
+
+def test_a_file_of_another_ending_is_no_unknown_name(tmp_path: Path) -> None:
+    path = tmp_path / "ratings.txt"
+    path.write_text("user,item\n")
+    with pytest.raises(ValueError, match=r"ratings.txt is there, but .* ends in .*\.csv"):
+        gd.load(path)
