@@ -379,9 +379,15 @@ def with_budget(kind: Kind, problem: AnyProblem, method: Method, name: str) -> t
     """The default method of a kind of data with a budget, where it has none: ten examples a class,
     at most half of the labelled ones; and this rule in words, empty where a budget was given.
 
+    A budget a class, of data without classes, is said to count all examples.
+
     Raises:
         ValueError: half of the labelled examples are below one a class.
     """
+    if method.per_class is not None and not kind.default_each and parallel.is_main():
+        n = method.per_class
+        text = f"{name}: there are no classes in {kind.data.words}, so per_class={n} counts all"
+        print(f"{text}; {kind.counted}= says so", file=sys.stderr)
     if name != kind.default or not kind.default_each or any(map(vars(method).get, BUDGETS)):
         return method, ""
     counts = problem.source(method).counts

@@ -24,6 +24,19 @@ from graphcondense.ops.fields import (
     check_fields,
 )
 
+LOOP_OPTIONS = (
+    "learners",
+    "validations",
+    "patience",
+    "seconds",
+    "resume",
+    "resume_anyway",
+    "checkpoint_seconds",
+    "tensorboard",
+    "callbacks",
+)
+"""Options that act in the engine's loop alone."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Run:

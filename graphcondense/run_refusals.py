@@ -25,7 +25,7 @@ from graphcondense.ops.fields import brief
 from graphcondense.ops.memory import free_bytes
 from graphcondense.ops.sizes import said, size_of
 from graphcondense.ops.types import Record
-from graphcondense.run_options import Run
+from graphcondense.run_options import LOOP_OPTIONS, Run
 
 
 def no_method(method: object) -> str:
@@ -260,20 +260,6 @@ def _other_id(small: object, ids: Ids) -> str:
             if isinstance(node, int) and 0 <= node < len(ids) and ids[node] != name:
                 return f", such as {brief(name)}, where {brief(ids[node])} is now"
     return ""
-
-
-LOOP_OPTIONS = (
-    "learners",
-    "validations",
-    "patience",
-    "seconds",
-    "resume",
-    "resume_anyway",
-    "checkpoint_seconds",
-    "tensorboard",
-    "callbacks",
-)
-"""Options that act in the engine's loop alone."""
 
 
 def refuse_idle(

@@ -27,8 +27,10 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphcondense.core.method import Method
+from graphcondense.data.labels import few
 from graphcondense.data.task import NodeTask, as_task
 from graphcondense.evaluate.nodes import NodeEvaluator, Trained
+from graphcondense.ops.fields import Seed, checked
 from graphcondense.ops.types import Record
 from graphcondense.run import condense
 from graphcondense.saved.condensed_graph import CondensedGraph
@@ -115,13 +117,14 @@ class Condenser(TransformerMixin, _OfNodes):  # type: ignore[misc]
 
         Raises:
             ValueError: no graph, or two; numbers that are no nodes, or twice the same; labels that
-                are not the graph's, or none of one class a node, or given beside a graph; what
-                :func:`graphcondense.condense` refuses.
+                are not the graph's, or none of one class a node, or given beside a graph; a class
+                of which no node is given; what :func:`graphcondense.condense` refuses.
         """
+        checked("seed", self.seed, Seed)  # before anything is drawn from it
         task = self._task(X, y)
         budget = {name: getattr(self, name) for name in BUDGET}
         given: Record = {name: value for name, value in budget.items() if value is not None}
-        more = dict(self.options or {})
+        more = _copied(self.options, "options")
         if both := sorted(more.keys() & {*given, "seed", "preset"}):
             raise ValueError(f"{both[0]} is given twice: leave it out of options=")
         options: Record = {"progress": False, **more, **given}
@@ -160,7 +163,7 @@ class Condenser(TransformerMixin, _OfNodes):  # type: ignore[misc]
         """
         check_is_fitted(self, "small_")
         rows = _rows(X, self.task_)
-        asked = (self.model, dict(self.training or {}), self.seed)
+        asked = (self.model, _copied(self.training, "training"), self.seed)
         if self._judge is None or self._judge[0] != asked:  # set_params may follow fit
             self._judge = asked, self._trained()
         once, back = np.unique(rows, return_inverse=True)
@@ -176,7 +179,7 @@ class Condenser(TransformerMixin, _OfNodes):  # type: ignore[misc]
         )
 
     def _trained(self) -> Trained:
-        training: Record = dict(self.training or {})
+        training = _copied(self.training, "training")
         evaluator = NodeEvaluator(self.task_, **training)
         kind = evaluator.model_of(self.model)  # type: ignore[arg-type]
         return evaluator.train(kind, self.small_, seeds=[self.seed], progress=False)
@@ -202,6 +205,7 @@ class Condenser(TransformerMixin, _OfNodes):  # type: ignore[misc]
             raise ValueError("X names a node twice")
         labels = _checked_labels(whole, rows, y)
         val = _held(labels, self.validation_fraction, self.seed)
+        _refuse_absent(labels, whole)
         known = torch.from_numpy(rows)
         hidden = torch.full_like(whole.y, -1)
         hidden[known] = whole.y[known]
@@ -252,6 +256,13 @@ class CondensedClassifier(ClassifierMixin, _OfNodes):  # type: ignore[misc]
         return out
 
 
+def _copied(given: object, name: str) -> Record:
+    """A parameter that is a mapping, or nothing."""
+    if given is not None and not isinstance(given, Mapping):
+        raise ValueError(f"{name}={given!r:.60}: give a mapping, such as {{'epochs': 10}}")
+    return dict(given or {})
+
+
 def _rows(X: object, task: NodeTask) -> npt.NDArray[np.int64]:
     """Numbers of nodes."""
     found = X.cpu().numpy() if isinstance(X, Tensor) else np.asarray(X)
@@ -296,6 +307,15 @@ def _checked_labels(
             "are the graph's"
         )
     return own
+
+
+def _refuse_absent(labels: npt.NDArray[np.int64], task: NodeTask) -> None:
+    """A budget has a share for every class of the graph, and nothing could be made for this one."""
+    if missing := sorted({*range(task.num_classes)} - {*labels.tolist()}):
+        raise ValueError(
+            f"X has no node of class {few(missing)}, and {task.name} has {task.num_classes} "
+            "classes: give nodes of each, as StratifiedKFold does"
+        )
 
 
 def _labels_of(condenser: Condenser, X: Nodes, y: npt.ArrayLike | None) -> npt.NDArray[np.int64]:

@@ -14,6 +14,7 @@ import yaml
 import graphcondense
 from graphcondense import cli
 from graphcondense.data import graph_hash
+from graphcondense.data.link_task import split_links
 from graphcondense.kinds import KINDS
 from graphcondense.methods import all_methods, find_method
 from graphcondense.methods.quotient import Quotient
@@ -310,3 +311,13 @@ def test_the_report_repeats_a_run_of_several_sizes(tmp_path: Path) -> None:
     (run,) = read_runs([tmp_path / "6"])
     assert "--sizes=[6, 12, 24]" in flags(run)
     assert not [word for word in flags(run) if word.startswith("--nodes")]
+
+
+def test_a_budget_a_class_of_data_without_classes_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    task = split_links(toy_graph())
+    small = graphcondense.condense(task, "random", per_class=7, progress=False)
+    assert small.num_nodes == 7
+    assert "no classes in one graph whose links" in (said := capsys.readouterr().err)
+    assert "so per_class=7 counts all; nodes= says so" in said

@@ -223,3 +223,25 @@ def test_other_labels_and_no_condenser(data: Data, nodes: np.ndarray) -> None:
     unknown.y[nodes[0]] = -1
     with pytest.raises(ValueError, match=f"node {nodes[0]} of data has no label"):
         Condenser(unknown, "gecc", nodes=6).fit(nodes)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seed": "x"}, "seed='x' is not a whole number"),
+        ({"seed": -1}, "seed=-1 must be at least 0"),
+        ({"options": ["epochs"]}, r"options=\['epochs'\]: give a mapping"),
+    ],
+)
+def test_wrong_parameters_are_named(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Condenser(toy_graph(), "random", nodes=9, **options).fit(np.arange(60))
+
+
+@pytest.mark.parametrize("method", ["quotient", "herding"])
+def test_a_class_without_a_node_is_refused(method: str) -> None:
+    """Its share of the budget was lost, or the method failed on no rows."""
+    graph = toy_graph()
+    rows = np.flatnonzero(graph.y.numpy() != 2)
+    with pytest.raises(ValueError, match=r"no node of class 2, and .* has 3 classes"):
+        Condenser(graph, method, nodes=12).fit(rows)

@@ -33,7 +33,10 @@ def command_compare(argv: list[str]) -> object:
     paths = [Path(path).expanduser() for path in args.reports]
     files = [path / "evaluation.json" if path.is_dir() else path for path in paths]
     if missing := [file for file in files if not file.is_file()]:
-        raise ValueError(f"there is no {missing[0]}: graphcondense evaluate writes it")
+        raise ValueError(
+            f"there is no {missing[0]}: graphcondense evaluate writes it, of all runs that it is "
+            "given into the folder of the first"
+        )
     reports = [Report.read(file) for file in files]
     folder = paths[0] if paths[0].is_dir() else None
     options: Record = tests.values(args)

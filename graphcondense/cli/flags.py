@@ -621,9 +621,21 @@ def data_flags(title: str = "data") -> tuple[Flags, ...]:
 
 def origin_flags(origin: Mapping[str, object], argv: Collection[str]) -> dict[str, object]:
     """What a run's config says of its data, without what the command line says otherwise: another
-    set, or another table, comes with flags of its own."""
-    names = {f.name for f in fields(Where)}
-    told = {name: value for name, value in origin.items() if name in names}
+    set, or another table, comes with flags of its own.
+
+    Raises:
+        ValueError: a value that such a flag cannot have.
+    """
+    from graphcondense.ops.fields import checked
+
+    hints = typing.get_type_hints(Where)
+    told = {name: value for name, value in origin.items() if name in hints}
+    for name, value in told.items():
+        text = isinstance(value, str) and "tuple" in str(hints[name])  # read as a flag's is
+        try:
+            told[name] = value if text else checked(name, value, hints[name])
+        except ValueError as error:
+            raise ValueError(f"the origin of a config: {error}") from error
     asked = named_in(argv)
     if "table" in asked:
         told.pop("data", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -16,11 +17,22 @@ Config: TypeAlias = dict[str, Any]
 
 
 def config_flags(config: Config, argv: Sequence[str] = ()) -> Config:
-    """The flags that repeat the run of a config, but for the data where ``argv`` names others."""
-    from graphcondense.cli.flags import origin_flags
+    """The flags that repeat the run of a config, but for the data where ``argv`` names others.
+
+    Raises:
+        ValueError: a name that no run writes, such as a misspelt option.
+    """
+    from graphcondense.cli.flags import Where, origin_flags
     from graphcondense.run_options import Run
 
-    run = {f.name: config[f.name] for f in fields(Run) if f.name in config}
+    known = [f.name for f in fields(Run)]
+    _refuse_unknown(config, [*known, *BESIDE], "the config")
+    _refuse_unknown(
+        config.get("origin", {}), [f.name for f in fields(Where)], "the origin of the config"
+    )
+    run = {name: config[name] for name in known if name in config}
+    if run.get("epsilon") is not None and run.get("seed") is None:
+        run.pop("seed", None)  # nobody may know it: the noise is drawn anew
     if run.get("sizes"):
         run["sizes"] = ",".join(map(str, run["sizes"]))
     return {
@@ -28,6 +40,18 @@ def config_flags(config: Config, argv: Sequence[str] = ()) -> Config:
         **run,
         **origin_flags(config.get("origin", {}), argv),
     }
+
+
+BESIDE = ("method", "hyperparameters", "preset", "data", "origin")
+"""What a config has besides options of the run."""
+
+
+def _refuse_unknown(given: Config, known: Sequence[str], what: str) -> None:
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "leave it out"
+            raise ValueError(f"{what} has {name!r}, which nothing reads: {hint}")
 
 
 def refuse_used(folder: Path, overwrite: bool) -> None:

@@ -164,6 +164,8 @@ def open_runs(parser: Parser, argv: list[str], kinds: Collection[str] = ("node",
 
 def _check_there(path: Path) -> None:
     """Raise a ValueError unless something that could be opened is there."""
+    from graphcondense.saved.condensed import those_below
+
     if not path.exists():
         raise ValueError(f"there is no file or folder {path}")
     if not path.is_dir() or (path / "condensed.safetensors").is_file():
@@ -171,6 +173,7 @@ def _check_there(path: Path) -> None:
     if not any(not file.name.startswith("checkpoint") for file in path.glob("*.pt")):
         going = (path / "checkpoint.pt").is_file() or (path / "config.yaml").is_file()
         why = "its run is not finished" if going else "it has no condensed.safetensors"
+        why += those_below(path)
         raise ValueError(f"{path} holds no finished run: {why}; name the folder of one, or a file")
 
 

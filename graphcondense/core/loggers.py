@@ -15,6 +15,7 @@ from typing import Any
 from graphcondense.core import parallel
 from graphcondense.core.engine import Callback, State
 from graphcondense.ops.extras import need
+from graphcondense.ops.fields import Location, checked
 
 __all__ = ["MLflowLog", "ScalarLog", "TensorBoardLog", "WandbLog"]
 
@@ -67,12 +68,13 @@ class TensorBoardLog(ScalarLog):
 
     Raises:
         MissingExtraError: TensorBoard is not installed.
+        ValueError: a folder that is no path, or an empty one.
     """
 
     def __init__(self, folder: str | Path, every: int = 10) -> None:
         super().__init__(every)
         need("tensorboard", "log", "TensorBoardLog")
-        self.folder = str(folder)
+        self.folder = str(Path(str(checked("folder", folder, Location))).expanduser())
 
     def open(self, step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter

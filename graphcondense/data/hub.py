@@ -256,9 +256,10 @@ def origin_of(data: str, licence: str | None, source: str | None) -> tuple[str, 
     source = source or (known.source if known else "")
     called = data or "this set"
     if licence.lower() in UNKNOWN:
+        also = ", and source=, where they come from" if source.lower() in UNKNOWN else ""
         raise ValueError(
             f"the licence of the data of {called!r} is not known: give licence=, such as "
-            "'CC BY 4.0', as their source says; it holds for what is made of them"
+            f"'CC BY 4.0', as their source says{also}; it holds for what is made of them"
         )
     if source.lower() in UNKNOWN:
         raise ValueError(f"the source of the data of {called!r} is not known: give source=")

@@ -217,10 +217,15 @@ def is_images(data: object) -> bool:
 
 
 def _rows(data: object) -> bool:
-    """An array, or a list of arrays, numbers or (wrongly, as labels) texts."""
-    if isinstance(data, list):
-        return not data or isinstance(data[0], Tensor | np.ndarray | int | float | list | str)
-    return isinstance(data, Tensor | np.ndarray)
+    """An array, also one of pandas or others, or a list of arrays, images, numbers or (wrongly, as
+    labels) texts."""
+    if isinstance(data, list | tuple):
+        return not data or _rows(data[0]) or _is_image(data[0]) or isinstance(data[0], _VALUES)
+    return isinstance(data, Tensor) or (hasattr(data, "__array__") and hasattr(data, "__len__"))
+
+
+_VALUES = (int, float, str, np.generic)
+"""What a label may be, and what is no label but looks like one."""
 
 
 def _is_dataset(data: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -161,7 +161,8 @@ def as_interactions(
     """
     if duplicates not in ("merge", "count"):
         raise ValueError(f"duplicates={duplicates!r}: choose 'merge' or 'count'")
-    if min_rating is not None and not isinstance(min_rating, int | float | np.number):
+    number = isinstance(min_rating, int | float | np.number) and not isinstance(min_rating, bool)
+    if min_rating is not None and not (number and np.isfinite(min_rating)):
         raise ValueError(f"min_rating={min_rating!r}: give a number")
     if isinstance(data, InteractionTask):
         return data if name is None else replace(data, name=name)
@@ -253,20 +254,41 @@ _COLUMNS = {
 }
 
 
+def known_columns(names: Iterable[Hashable]) -> dict[str, Hashable | None]:
+    """Which column of a table has the users, the items and the ratings; ``None``: no column.
+
+    Raises:
+        ValueError: two columns are called as one of these may be.
+
+    >>> known_columns(["userId", "movieId", "timestamp"])
+    {'user': 'userId', 'item': 'movieId', 'rating': None}
+    """
+    found: dict[str, Hashable | None] = {}
+    spelled = [(str(name).lower().partition(":")[0].strip(), name) for name in names]
+    for what, spellings in _COLUMNS.items():
+        of = [name for word, name in spelled if word in spellings]
+        if len(of) > 1:
+            raise ValueError(
+                f"the columns {of[0]!r} and {of[1]!r} may both have the {what}s: rename or leave "
+                "out one of them"
+            )
+        found[what] = of[0] if of else None
+    return found
+
+
 def _frame(frame: DataFrame) -> Pairs:
     if not hasattr(frame, "iloc"):
         raise ValueError(
             f"a {type(frame).__name__} of {type(frame).__module__} is no pandas "
             "DataFrame; pass frame.to_pandas()"
         )
-    spelled = {str(column).lower().partition(":")[0]: column for column in frame.columns}
-    found = {
-        what: next((spelled[s] for s in names if s in spelled), None)
-        for what, names in _COLUMNS.items()
-    }
+    found = known_columns(frame.columns)
     for what in ("user", "item"):
         if found[what] is None:
-            raise ValueError(f"the frame has no column {what!r}; it has {few(frame.columns)}")
+            raise ValueError(
+                f"the frame has no column {what!r}; it has {few(frame.columns)}: rename the one "
+                f"that has the {what}s"
+            )
         if bool(frame[found[what]].isna().any()):
             raise ValueError(f"the column {found[what]!r} has a missing value; drop such rows")
     users, user_rows = _numbered(frame, found["user"])
@@ -285,8 +307,14 @@ def _frame(frame: DataFrame) -> Pairs:
 
 def _numbered(frame: DataFrame, column: Hashable) -> tuple[Array, Array]:
     """The different ids of a column, in order, and which of them each row has."""
+    values = frame[column]
     try:
-        return np.unique(frame[column].to_numpy(), return_inverse=True)
+        if not hasattr(values, "cat"):
+            return np.unique(values.to_numpy(), return_inverse=True)
+        # Categories are far fewer than rows; those that no row has are no users or items.
+        ids, place = np.unique(values.cat.categories.to_numpy(), return_inverse=True)
+        kept, rows = np.unique(place[values.cat.codes.to_numpy()], return_inverse=True)
+        return ids[kept], rows
     except TypeError as error:
         raise ValueError(
             f"the column {column!r} has ids of several types, such as text and numbers; make all "

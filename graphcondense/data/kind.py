@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeGuard
 
+from torch.utils.data import Dataset
+
 from graphcondense.data import kinds
 from graphcondense.data.known import Found, Named, either, find, name_key, open_known, root_of
 
@@ -178,4 +180,12 @@ def kind_of_data(data: object) -> str:
     inside = ": pass its data set (.dataset)" if hasattr(data, "dataset") else ""
     inside = inside or (": pass list(...) of it" if hasattr(data, "__next__") else "")
     forms = either([kind.forms for kind in known])
-    raise ValueError(f"cannot condense a {type(data).__name__}{inside}; pass {forms}")
+    raise ValueError(f"cannot condense {_in_words(data)}{inside}; pass {forms}")
+
+
+def _in_words(data: object) -> str:
+    """What something is called in a message; of a sequence also what is in it."""
+    what = f"a {type(data).__name__}"
+    if not (isinstance(data, list | tuple | Dataset) and hasattr(data, "__len__") and len(data)):
+        return what
+    return f"{what} whose first element is a {type(data[0]).__name__}"

@@ -160,6 +160,10 @@ def find(name: str, table: Sequence[Found], files: str) -> Found:
     key = name_key(name)
     if key in known:
         return known[key]
+    if Path(name).expanduser().is_file():
+        raise ValueError(
+            f"{name} is there, but no form that is read: a file's name ends in {files}"
+        )
     # Names that differ in a letter or two come first, then those that hold what was typed.
     near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
     near += [k for k in known if len(key) > 2 and key in k]

@@ -18,15 +18,17 @@ from graphcondense.data.interactions import (
     InteractionTask,
     as_interactions,
     by_parts,
+    known_columns,
 )
 from graphcondense.data.kind import open_named
 from graphcondense.data.known import NAMED, Named, archived, read_npz
+from graphcondense.data.tables import HOLES, read_head
 from graphcondense.ops.extras import need
 from graphcondense.saved.compact import FACTOR, FREE, LARGEST
 from graphcondense.saved.paths import path_of
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import Categorical, DataFrame, Series
 
 
 def load_interactions(
@@ -69,26 +71,56 @@ def load_interactions(
     return _open_folder(folder, split, known.name, options)
 
 
-def _read_table(path: Path, separator: str, header: int | None) -> DataFrame:
-    """A table as a frame; RecBole's columns of type ``token`` as text, lest 007 be 7."""
+def _read_table(path: Path, separator: str, named: bool) -> DataFrame:
+    """A table as a frame, whose ids are as they stand in the file: numbers where that loses
+    nothing, else text, lest ``007`` and ``7`` be one. RecBole's of type ``token`` are text.
+
+    Args:
+        separator: what stands between the columns.
+        named: the first line has the names of the columns; else they are user, item and rating.
+    """
     import pandas as pd
 
-    def read(**options: object) -> Any:
-        engine = "c" if len(separator) == 1 else "python"
-        return pd.read_csv(path, sep=separator, header=header, engine=engine, **options)
-
+    names: list[Any] = read_head(path, separator) if named else [0, 1, 2]
+    found = known_columns(names)
+    ids = [n for n in (found["user"], found["item"]) if n is not None] if named else [0, 1]
     try:
-        tokens = [] if header is None else [c for c in read(nrows=0) if ":token" in str(c)]
-        frame = read(dtype=dict.fromkeys(tokens, str))
+        frame = pd.read_csv(
+            path,
+            sep=separator,
+            engine="c" if len(separator) == 1 else "python",
+            encoding="utf-8-sig",
+            header=0 if named else None,
+            dtype=dict.fromkeys(ids, str),
+            keep_default_na=False,
+            na_values={name: [""] if name in ids else HOLES for name in names},
+        )
     except Exception as error:  # a made-up table fails in whatever way it likes
         raise ValueError(f"{path} cannot be read as ratings: {str(error)[:200]}") from error
-    if header is None:
-        if frame.shape[1] < 3:
-            raise ValueError(
-                f"{path} has {frame.shape[1]} columns; user, item and rating are needed"
-            )
-        return frame.iloc[:, :3].set_axis(["user", "item", "rating"], axis=1)
-    return frame
+    if not named and frame.shape[1] < 3:
+        raise ValueError(f"{path} has {frame.shape[1]} columns; user, item and rating are needed")
+    for name in ids:  # as text before they are categories, or pandas makes numbers of these
+        frame[name] = _as_written(frame[name].astype("category"), text=":token" in str(name))
+    if named:
+        return frame
+    return frame.iloc[:, :3].set_axis(["user", "item", "rating"], axis=1)
+
+
+WHOLE = r"-?(0|[1-9]\d{0,17})"
+"""A number that text and an integer of 64 bits tell alike."""
+
+
+def _as_written(ids: Series, text: bool) -> Categorical:
+    """A column of ids, categories of text, with numbers where each is written as one."""
+    import pandas as pd
+
+    written = ids.cat.categories.astype(str).str.strip()
+    values, place = np.unique(written.to_numpy(object), return_inverse=True)
+    codes = ids.cat.codes.to_numpy()
+    codes = np.where(codes < 0, -1, place[codes]) if len(place) else codes
+    if not text and len(written) and written.str.fullmatch(WHOLE).all():
+        values = values.astype(np.int64)
+    return pd.Categorical.from_codes(codes, pd.Index(values))
 
 
 def _read_npz(path: Path) -> sp.csr_matrix:
@@ -106,12 +138,12 @@ def _read_npz(path: Path) -> sp.csr_matrix:
         raise ValueError(f"{path} is no matrix that SciPy saved: {str(error)[:200]}") from error
 
 
-_read_csv = partial(_read_table, separator=",", header=0)
-_read_tsv = partial(_read_table, separator="\t", header=0)
+_read_csv = partial(_read_table, separator=",", named=True)
+_read_tsv = partial(_read_table, separator="\t", named=True)
 
 READERS: dict[str, Callable[[Path], Any]] = {
-    "ratings.dat": partial(_read_table, separator="::", header=None),
-    "u.data": partial(_read_table, separator="\t", header=None),
+    "ratings.dat": partial(_read_table, separator="::", named=False),
+    "u.data": partial(_read_table, separator="\t", named=False),
     "ratings.csv": _read_csv,
 }
 """MovieLens files by name: of 1M and 10M, of 100K, and of the later sets."""
@@ -142,9 +174,9 @@ def holds_interactions(path: Path) -> bool:
     """Whether :func:`load_interactions` opens this file or folder."""
     if path.is_dir():
         return _file_in(path) is not None
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         return {"format.npy", "shape.npy", "data.npy"} <= archived(path)  # of sp.save_npz
-    return path.name in READERS or path.suffix in ENDINGS
+    return path.name in READERS or path.suffix.lower() in ENDINGS
 
 
 def _open_folder(
@@ -159,7 +191,7 @@ def _open_folder(
     if split not in (None, *allowed):
         raise ValueError(f"split={split!r}: {name} has {', '.join(allowed)}")
     if found.is_file():
-        table = (READERS.get(found.name) or ENDINGS[found.suffix])(found)
+        table = (READERS.get(found.name) or ENDINGS[found.suffix.lower()])(found)
         try:
             return as_interactions(table, name=name, **options)
         except ValueError as error:

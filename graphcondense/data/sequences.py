@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 
 from graphcondense.data.raw import is_raw
@@ -29,6 +30,17 @@ def is_dataset(data: object) -> bool:
     """Whether ``data`` is a sequence of graphs, such as a PyG dataset or a list of ``Data``."""
     # PyG's data sets answer to `.x` too, past their transform: ask for the type.
     return isinstance(data, list | tuple | torch.utils.data.Dataset) and not is_raw(data)
+
+
+def may_be_graphs(data: Any) -> bool:
+    """Whether ``data`` is a sequence whose first element is no array, number or text."""
+    if not is_dataset(data):
+        return False
+    check_has_length(data)
+    return not (len(data) and isinstance(data[0], _NO_GRAPH))
+
+
+_NO_GRAPH = (torch.Tensor, np.ndarray, np.generic, int, float, str, list, tuple)
 
 
 def check_has_length(data: object) -> None:

@@ -5,10 +5,11 @@ Ids are text, so that ``007`` and ``7`` are two nodes and both files mean the sa
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import datetime as dt
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -117,10 +118,9 @@ def read_edges(path: str | Path, ends: Sequence[str], nodes: pd.Index) -> pd.Dat
     file = checked_file(path)
     names = _names(file)
     if len(names) < 2:
-        between = SEPARATED.get(file.suffix.lower())  # a Parquet file has nothing there
-        seps = (";", "\t", " ", "|", ",") if between else ()
-        other = next((sep for sep in seps if sep in names[0]), None)
-        hint = f"; {other!r} stands between its columns, and {_between(file)}" if other else ""
+        # A Parquet file has nothing between its columns.
+        own = SEPARATED.get(file.suffix.lower())
+        hint = f"; {_between(file, ' ', own)}" if own and " " in names[0] else ""
         raise ValueError(
             f"{file} has one column, {names[0][:60]!r}, and two are needed, source and target{hint}"
         )
@@ -177,6 +177,20 @@ def _parquet(file: Path) -> Any:
         return parquet.ParquetFile(file)
     except Exception as error:  # whatever a library of others makes of a file that lies
         raise ValueError(f"{file} is no Parquet file ({str(error)[:120]})") from error
+
+
+def read_head(file: Path, separator: str) -> list[str]:
+    """The names of the columns of a file of text, in its first line.
+
+    Raises:
+        ValueError: names or separators that mean something else, or a first row that is longer
+            than the names: pandas would take its first column for an index.
+    """
+    with _lines(file, separator) as lines:
+        _, names = next(lines, (0, []))
+        _check_names(file, names, separator)
+        _check_row(file, names, *next(lines, (0, names)))
+    return names
 
 
 def _names(file: Path) -> list[str]:
@@ -247,9 +261,26 @@ def _read_text(
         raise ValueError(f"{file} cannot be read ({str(error)[:120]})") from error
 
 
-def _between(file: Path) -> str:
-    what = {",": "a comma", "\t": "a tab"}[SEPARATED[file.suffix.lower()]]
-    return f"a file that ends in {file.suffix} has {what} there"
+def _between(file: Path, found: str, own: str) -> str:
+    what = {",": "a comma", "\t": "a tab"}.get(own, repr(own))
+    return (
+        f"{found!r} stands between its columns, and such a file has {what} there: save it so, or "
+        f"give pandas.read_csv({file.name!r}, sep={found!r})"
+    )
+
+
+@contextlib.contextmanager
+def _lines(file: Path, separator: str) -> Iterator[Iterator[tuple[int, list[str]]]]:
+    """The lines of a file of text that are not empty, and their numbers, in a ``with`` block; those
+    that cannot be read end it with a ValueError."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as text:
+            rows = csv.reader(text, delimiter=separator)
+            yield ((rows.line_num, row) for row in rows if row)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file} is not written in UTF-8 ({error.reason}); save it so") from error
+    except csv.Error as error:
+        raise ValueError(f"{file} cannot be read as lines of values ({error})") from error
 
 
 def _check_lines(file: Path) -> list[str]:
@@ -258,32 +289,32 @@ def _check_lines(file: Path) -> list[str]:
     pandas fills short lines with holes, gives two columns of one name other names, and reads lines
     that are all one longer with the first column as an index: none of it is what was meant.
     """
-    names: list[str] = []
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as text:
-            lines = csv.reader(text, delimiter=SEPARATED[file.suffix.lower()])
-            for row in lines:
-                if not row:
-                    continue
-                if not names:
-                    names = row
-                    _check_names(file, names)
-                elif len(row) != len(names):
-                    raise ValueError(
-                        f"{file}: line {lines.line_num} has {len(row)} values, and there are "
-                        f"{len(names)} columns ({few(names, 6)}): put it right, with quotes around "
-                        "a value that has a separator in it"
-                    )
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{file} is not written in UTF-8 ({error.reason}); save it so") from error
-    except csv.Error as error:
-        raise ValueError(f"{file} cannot be read as lines of values ({error})") from error
-    if not names:
-        raise ValueError(f"{file} has no line; the names of its columns come first")
+    separator = SEPARATED[file.suffix.lower()]
+    with _lines(file, separator) as lines:
+        _, names = next(lines, (0, []))
+        _check_names(file, names, separator)
+        for number, row in lines:
+            _check_row(file, names, number, row)
     return names
 
 
-def _check_names(file: Path, names: Sequence[str]) -> None:
+def _check_row(file: Path, names: Sequence[str], number: int, row: Sequence[str]) -> None:
+    if len(row) != len(names):
+        raise ValueError(
+            f"{file}: line {number} has {len(row)} values, and there are {len(names)} columns "
+            f"({few(names, 6)}): put it right, with quotes around a value that has a separator in "
+            "it"
+        )
+
+
+def _check_names(file: Path, names: Sequence[str], separator: str) -> None:
+    if not names:
+        raise ValueError(f"{file} has no line; the names of its columns come first")
+    other = next((sep for sep in (";", "\t", "|", ",") if sep in names[0]), None)
+    if len(names) == 1 and other:
+        raise ValueError(
+            f"{file} has one column, {names[0][:60]!r}, and {_between(file, other, separator)}"
+        )
     for i, name in enumerate(names):
         if not name.strip():
             raise ValueError(

@@ -254,7 +254,7 @@ def compare(
         ours = [label for label in labels if label not in BASELINES]
         floors = [label for label in labels if label in BASELINES and label != "mean"]
         pairs = [(a, b) for i, a in enumerate(ours) for b in (*ours[i + 1 :], *floors)]
-    pairs = list(pairs)
+    pairs = _checked_pairs(pairs)
     names = report.models if models is None else listed(models, "models")
     for name, known in ((n, labels) for pair in pairs for n in pair):
         if name not in known:
@@ -281,6 +281,16 @@ def compare(
         test_examples=report.test_examples,
         test_unlabelled=report.test_unlabelled,
     )
+
+
+def _checked_pairs(given: object) -> list[tuple[str, str]]:
+    what = "give pairs of sets, such as [('gcond', 'random')]"
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ValueError(f"pairs={given!r:.60}: {what}")
+    pairs = list(given)
+    if odd := [pair for pair in pairs if not isinstance(pair, list | tuple) or len(pair) != 2]:
+        raise ValueError(f"pairs has {odd[0]!r:.60}: {what}")
+    return [(first, second) for first, second in pairs]
 
 
 def _observed(row: Trained) -> tuple[np.ndarray[Any, np.dtype[np.float64]], str]:

@@ -178,14 +178,19 @@ class ImageEvaluator(Evaluator[ImageTask, Kind, ImageTraining, ImagesTrained]):
     def model_of(self, model: Model) -> Kind:
         if isinstance(model, str):
             if model.lower() not in IMAGE_MODELS:
-                raise ValueError(f"unknown model {model!r}; known are {', '.join(IMAGE_MODELS)}")
+                raise ValueError(f"unknown model {model!r}; known are {', '.join(self._known)}")
             return IMAGE_MODELS[model.lower()]
         if isinstance(model, type) and issubclass(model, ImageModel):
             return model
         raise ValueError(
-            f"a network for images is one of {', '.join(IMAGE_MODELS)} or a subclass of "
+            f"a network for images is one of {', '.join(self.all)} or a subclass of "
             f"graphcondense.nn.images.ImageModel, got {model!r:.80}"
         )
+
+    @property
+    def _known(self) -> list[str]:
+        """What a report may have for a model, as it is written there."""
+        return [*self.all, *(one.name for one in self.predictors.values())]
 
     def about(self, model: Kind) -> tuple[str, str]:
         return "network", ""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from graphcondense.evaluate.report import Report, Row
+from graphcondense.evaluate.report import Report, Row, checked_reports
 
 
 def over_splits(reports: Sequence[Report]) -> Report:
@@ -22,11 +22,12 @@ def over_splits(reports: Sequence[Report]) -> Report:
             :meth:`~graphcondense.evaluate.report.Report.with_rows_of`).
 
     Raises:
+        TypeError: something that is no report.
         ValueError: no second split; other data, another score, other settings of a model, or a
             report that did not keep its scores one by one.
     """
     by: dict[str, list[Report]] = {}
-    for report in reports:
+    for report in checked_reports(reports, "over_splits(reports)"):
         by.setdefault(report.digest, []).append(report)
     if len(by) < 2:
         raise ValueError(f"{len(by)} split: give reports on two or more splits of the same data")

@@ -21,7 +21,7 @@ import numpy as np
 import scipy  # its parts load when they are used: stats takes half a second
 
 from graphcondense.evaluate.metrics import SCORES
-from graphcondense.evaluate.report import Report
+from graphcondense.evaluate.report import Report, checked_reports
 from graphcondense.evaluate.result import COLOURS, Column, Result
 
 if TYPE_CHECKING:
@@ -331,8 +331,10 @@ def rank_reports(
         alpha, test: as for :func:`rank`.
 
     Raises:
+        TypeError: something that is no report.
         ValueError: as :func:`rank`; reports with different scores, or without a model in common.
     """
+    reports = checked_reports(reports, "rank_reports(reports)")
     if not reports:
         raise ValueError("no report to rank")
     metrics = {report.metric for report in reports}

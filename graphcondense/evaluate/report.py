@@ -700,6 +700,21 @@ def _row(
     )
 
 
+def checked_reports(given: object, where: str) -> list[Report]:
+    """Reports as a list.
+
+    Raises:
+        TypeError: something else, or something else among them; says what to give.
+    """
+    what = f"{where}: give a list of reports, what graphcondense.evaluate returns"
+    if isinstance(given, str | Report) or not isinstance(given, Iterable):
+        raise TypeError(f"{what}, got {given!r:.60}")
+    reports = list(given)
+    if other := [report for report in reports if not isinstance(report, Report)]:
+        raise TypeError(f"{what}; {other[0]!r:.60} is none")
+    return reports
+
+
 def _preset(graphs: list[object]) -> str | None:
     """The presets that the records name; ``None`` where none says anything."""
     records = [record for graph in graphs if "preset" in (record := record_of(graph))]

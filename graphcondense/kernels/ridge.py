@@ -26,6 +26,8 @@ Targets = Callable[[Tensor], Tensor]
 def ridge_weights(gram: Tensor, targets: Tensor, ridge: float) -> Tensor:
     """``(K + λ tr(K)/n I)^-1 Y`` by Cholesky in float64 (KIP, Nguyen et al., ICLR 2021).
 
+    A kernel of zeros, of examples that are all alike, has ``λ I`` added: it predicts zeros.
+
     Args:
         gram: ``K [n, n]``, symmetric.
         targets: ``Y [n, k]``; NaN counts as 0, which is no opinion where targets are centred.
@@ -40,7 +42,8 @@ def ridge_weights(gram: Tensor, targets: Tensor, ridge: float) -> Tensor:
     gram = gram.double()
     n = len(gram)
     eye = torch.eye(n, dtype=gram.dtype, device=gram.device)
-    factor, failed = torch.linalg.cholesky_ex(gram + ridge * gram.trace() / n * eye)
+    scale = gram.trace() / n if bool(gram.any()) else 1.0
+    factor, failed = torch.linalg.cholesky_ex(gram + ridge * scale * eye)
     if int(failed):
         raise ValueError(
             f"the {n} x {n} kernel with ridge={ridge:g} is not positive definite: raise ridge"

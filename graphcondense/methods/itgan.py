@@ -81,7 +81,16 @@ class ITGAN(MeanMatchedImages):
         generator.requires_grad_(False)
 
     def generator(self, real: ImageSource) -> ConditionalGenerator:
-        """The generator's form, on the CPU; its weights mean nothing yet."""
+        """The generator's form, on the CPU; its weights mean nothing yet.
+
+        Raises:
+            ValueError: images that the critic, which halves them twice, sees nothing of.
+        """
+        if min(real.shape[1:]) < 4:
+            raise ValueError(
+                f"itgan needs images with sides of at least 4 pixels, these are {real.shape[1]} x "
+                f"{real.shape[2]}; take dm, which learns pixels"
+            )
         return built(ConditionalGenerator, real.shape, real.num_classes, self.latent, self.width)
 
     def sizes(self, real: ImageSource) -> Tensor:

@@ -122,9 +122,10 @@ class Budget:
             )
         if len(short):
             c, wants = int(short[0]), int((wanted - counts).max())
+            each = int(wanted[c]) if self.per_class is None else self.per_class
             rule = "" if self.per_class is not None else " or choose another rule"
             raise ValueError(
-                f"{one} {c} would get {int(wanted[c])} examples but has only {int(counts[c])} "
+                f"{one} {c} would get {brief(each)} examples but has only {int(counts[c])} "
                 f"training examples; lower the budget{rule}{self.instead(wants, total)}"
             )
         return wanted

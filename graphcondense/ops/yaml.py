@@ -24,6 +24,16 @@ class Plain(yaml.SafeLoader):
         for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """As YAML has it: a name that stands there twice is a mistake, and not the last of both."""
+        seen = set[str]()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                text = f"{key.value!r} is there twice: leave one out"
+                raise yaml.constructor.ConstructorError(None, None, text, key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
 
 class Typed(Plain):
     """The same for what is typed on a command line, where ``1e-3`` is a number, as in JSON."""

@@ -54,18 +54,22 @@ def _of_group(group: Group, runs: Sequence[Run]) -> Finding | None:
     if not models:
         return None
     model = next((name for name in ("GCN", "ConvNet") if name in models), models[0])
-    found = [one for name in labels if (one := _measured(group, name, model))]
-    found.sort(key=lambda one: one.mean, reverse=group.score.larger_is_better)
+    found = [own for name in labels if (own := _measured(group, name, model))]
+    found.sort(key=lambda own: own.mean, reverse=group.score.larger_is_better)
     best, *others = found
     spread = deviation(best.row, "test_selected", group.tested)
     value = scored(group.score, best.mean, spread)
     value += f" {group.score.name}" if group.score.share else ""
     value += f" {group.on_test}" if group.on_test else ""
-    sentence = f"A {model} trained on what {best.name} condensed from {group.data} scores {value}."
+    one = _called(model)
+    sentence = (
+        f"{one[0].upper()}{one[1:]} trained on what {best.name} condensed from {group.data} "
+        f"scores {value}."
+    )
     if others:
         sentence = (
             f"Of {len(found)} sets condensed from {group.data}, that of {best.name} is the best "
-            f"for a {model}: {value}."
+            f"for {one}: {value}."
         )
     run = next((run for run in runs if group.runs.get(run.label) == best.name), None)
     size = size_of(best.row, group) if run is None else run.stored
@@ -76,6 +80,17 @@ def _of_group(group: Group, runs: Sequence[Run]) -> Finding | None:
     ]
     details += [_compared(group, best, others[0])] if others else []
     return Finding(sentence, [*details, _certainty(best.row)])
+
+
+def _called(name: str) -> str:
+    """A model with its article, by how its name is said: letters without a vowel are spelled out.
+
+    >>> [_called(name) for name in ("GCN", "EASE", "MLP", "SAGE", "LightGCN")]
+    ['a GCN', 'an EASE', 'an MLP', 'a SAGE', 'a LightGCN']
+    """
+    spelled = name.isupper() and not set(name) & {*"AEIOUY"}
+    vowel = name[:1] in {*("AEFHILMNORSX" if spelled else "AEIO")}
+    return f"{'an' if vowel else 'a'} {name}"
 
 
 def _certainty(row: Values) -> str:

@@ -224,7 +224,7 @@ def read_runs(folders: Sequence[str | Path]) -> list[Run]:
 
 
 def _read_run(folder: Path) -> Run:
-    from graphcondense.saved.condensed import graph_hash, load
+    from graphcondense.saved.condensed import graph_hash, load, those_below
 
     if not (folder / "condensed.safetensors").is_file():
         going = (folder / "checkpoint.pt").is_file() or (folder / "config.yaml").is_file()
@@ -232,7 +232,8 @@ def _read_run(folder: Path) -> Run:
         what += ", as the run in it is not finished" if going else ""
         what = what if folder.exists() else "is not there"
         raise ValueError(
-            f"{folder} {what}; name the folder of a finished run of graphcondense condense"
+            f"{folder} {what}{those_below(folder)}; name the folder of a finished run of "
+            "graphcondense condense"
         )
     small, config = load(folder), folder / "config.yaml"
     results = []
@@ -294,6 +295,8 @@ def read_config(path: Path) -> dict[str, Any]:
         raise ValueError(
             f"{path} is not the config.yaml of a run: it needs method and hyperparameters"
         )
+    if not isinstance(config["method"], str):
+        raise ValueError(f"{path}: method must be a name, got {brief(config['method'])}")
     for name in ("hyperparameters", "data", "origin"):
         if not isinstance(config.get(name, {}), dict):
             raise ValueError(

@@ -758,6 +758,8 @@ def flags(run: Run) -> list[str]:
         **mapping(run.config.get("hyperparameters")),
         **{name: run.config.get(name, run.record.get(name)) for name in known if name != "device"},
     }
+    for name in _idle(run, given):
+        given.pop(name, None)
     origin = mapping(run.config.get("origin"))
     words = ["graphcondense", "condense", run.method]
     for name in TABLE if origin.get("table") else ():
@@ -778,6 +780,16 @@ def flags(run: Run) -> list[str]:
             text = json.dumps(value) if isinstance(value, list | dict) else str(value)
             words.append(f"--{flag}={text}")
     return [*words, "--out=again"]
+
+
+def _idle(run: Run, given: Mapping[str, object]) -> Sequence[str]:
+    """Options that had nothing to act on in a run, so that a command with them is refused."""
+    from graphcondense.run_options import LOOP_OPTIONS
+
+    if run.record.get("steps") is None:
+        return LOOP_OPTIONS
+    scored = run.record.get("validation") is not None or not given.get("validations")
+    return () if scored else ("validations", "patience")
 
 
 def _wrapped(words: Sequence[str], width: int = 88) -> str:

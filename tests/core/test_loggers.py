@@ -131,3 +131,11 @@ def test_an_interrupt_is_told() -> None:
     log.interrupted(state)
     log.end(state)
     assert ended == [False, True]
+
+
+@pytest.mark.parametrize("folder", ["", None, 3, b"x"])
+def test_tensorboard_needs_a_folder(folder: Any) -> None:
+    """It wrote into folders called 3, None and b'x'."""
+    pytest.importorskip("tensorboard")
+    with pytest.raises(ValueError, match=r"folder=.* is no"):
+        TensorBoardLog(folder)

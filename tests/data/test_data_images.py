@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 from torch_geometric.data import Data
 
@@ -24,6 +26,7 @@ from graphcondense.data.images import (
     load_images,
     read_idx,
 )
+from graphcondense.data.kind import kind_of_data
 from graphcondense.data.preprocess import (
     PREPROCESSES,
     ZCA,
@@ -486,3 +489,11 @@ def test_a_task_of_images_is_written_in_a_line() -> None:
     assert repr(task) == (
         "ImageTask('dots', 40 images [1, 4, 4], 2 classes, normalise; train 36, val 4, test 0)"
     )
+
+
+def test_images_of_pil_and_labels_of_pandas_are_images() -> None:
+    """They were taken for a set of graphs, of which none is one."""
+    pictures = [Image.new("L", (4, 4), 60 * i) for i in range(4)]
+    for labels in ([0, 1, 0, 1], (0, 1, 0, 1), pd.Series([0, 1, 0, 1]), np.arange(4) % 2):
+        assert kind_of_data((pictures, labels)) == "image"
+    assert as_images((pictures, pd.Series([0, 1, 0, 1]))).shape == (1, 4, 4)

@@ -399,3 +399,42 @@ def test_users_without_held_out_items_are_counted() -> None:
         f"InteractionTask('interactions', 12 users, 20 items; interactions: train {numbers[0]}, "
         f"val {numbers[1]}, test {numbers[2]})"
     )
+
+
+def written(folder: Path, head: str, rows: list[str], name: str = "ratings_of.csv") -> Path:
+    path = folder / name
+    path.write_text("\n".join([head, *rows]) + "\n")
+    return path
+
+
+def test_ids_of_a_file_are_as_they_stand_there(tmp_path: Path) -> None:
+    """pandas would make 7 of 007, so that two items are one, and nothing of NA."""
+    items = ["7", "007", "07", "NA"]
+    rows = [f"{user},{item}" for user in ("1", "2", "10") for item in items]
+    task = load_interactions(written(tmp_path, "user, item", rows, "RATINGS.CSV"))
+    assert task.user_ids is not None
+    assert task.item_ids is not None
+    assert task.user_ids.tolist() == [1, 2, 10], "numbers where nothing is lost, in their order"
+    assert task.item_ids.tolist() == sorted(items)
+    assert (task.train + task.val + task.test).nnz == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "message"),
+    [
+        ("user,item", "1,2,5", "line 2 has 3 values, and there are 2 columns"),
+        ("user;item", "1;2", "';' stands between its columns, and such a file has a comma"),
+        ("user,item,user_id", "1,2,3", "'user' and 'user_id' may both have the users"),
+    ],
+)
+def test_columns_that_mean_something_else(
+    tmp_path: Path, head: str, row: str, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        load_interactions(written(tmp_path, head, [row] * 3))
+
+
+def test_a_frame_with_two_columns_of_a_name() -> None:
+    frame = pd.DataFrame([[1, 2, 3]], columns=["user", "item", "user"])
+    with pytest.raises(ValueError, match="'user' and 'user' may both have the users"):
+        as_interactions(frame)

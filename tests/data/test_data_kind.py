@@ -83,6 +83,10 @@ class Endless(IterableDataset):
         (Endless, r"Endless can only be read .* pass list\(dataset\)"),
         (lambda: iter(toy_graphs()), r"cannot condense a list_iterator: pass list\(...\) of it"),
         (lambda: 7, "cannot condense a int; pass a PyG Data"),
+        (
+            lambda: list(toy_images()),
+            r"a list whose first element is a Tensor; .*\(images \[n, c, h, w\], labels \[n\]\)",
+        ),
     ],
 )
 def test_what_may_be_one_or_the_other_is_refused(make, message: str) -> None:
@@ -169,3 +173,10 @@ def test_a_evaluator_of_a_matrix_is_of_users() -> None:
     assert kind_of_data({"train": sp.eye(3), "val": sp.eye(3), "test": sp.eye(3)}) == "rows"
     assert kind_of_data((np.zeros((3, 4, 4)), [0, 1, 2])) == "image"
     assert kind_of_data((torch.zeros(3, 4, 4), ["a", "b", "c"])) == "image"
+
+
+def test_a_file_of_another_ending_is_no_unknown_name(tmp_path: Path) -> None:
+    path = tmp_path / "ratings.txt"
+    path.write_text("user,item\n")
+    with pytest.raises(ValueError, match=r"ratings.txt is there, but .* ends in .*\.csv"):
+        gd.load(path)

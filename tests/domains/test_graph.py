@@ -266,3 +266,16 @@ def test_the_start_follows_from_the_budget(many: int, init: str) -> None:
     )
     assert torch.equal(own.x, told.x)
     assert own.group.tolist() == told.group.tolist()
+
+
+def test_graphs_that_look_alike_can_be_chosen_from() -> None:
+    """Rings without features: every readout is the same, and their kernel nothing but zeros."""
+    rings = [
+        Data(edge_index=torch.stack([torch.arange(n), torch.arange(n).roll(1)]), num_nodes=n, y=c)
+        for n in range(3, 9)
+        for c in (0, 1)
+    ]
+    real = GraphSource(as_graph_task(rings, name="rings"))
+    sizes = [2] * len(real.members)
+    chosen = most_telling(real, real.members, sizes, 3, torch.Generator().manual_seed(0))
+    assert len(set(chosen.tolist())) == 4

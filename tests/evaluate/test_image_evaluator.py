@@ -184,7 +184,7 @@ def test_bad_options_are_named(task: ImageTask) -> None:
             ImageEvaluator(task, **option)
     with pytest.raises(TypeError, match="unknown option width"):
         ImageEvaluator(task, width=3)
-    with pytest.raises(ValueError, match="unknown model 'lenet'; known are convnet"):
+    with pytest.raises(ValueError, match=r"'lenet'; known are ConvNet, MLP, .*, NTKRidge"):
         ImageEvaluator(task).fit("lenet", few(task))
     with pytest.raises(ValueError, match="no validation images"):
         ImageEvaluator(replace(task, val=torch.empty(0, dtype=torch.long)))

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from graphcondense.evaluate.over import over_splits
 from graphcondense.evaluate.ranks import critical_difference, rank, rank_reports
 from tests.evaluate.test_comparison import report, row
 
@@ -158,3 +159,16 @@ def test_the_picture_names_every_set(tmp_path: Path) -> None:
     assert all(f"{name} (" in said for name in TREES)
     assert "critical difference 1.12" in said
     assert (tmp_path / "ranks.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize("take", [rank_reports, over_splits])
+@pytest.mark.parametrize("given", [[3], 3, "report", [None]])
+def test_what_is_no_report_is_refused_by_name(take: Any, given: Any) -> None:
+    with pytest.raises(TypeError, match=r"\(reports\): give a list of reports"):
+        take(given)
+
+
+@pytest.mark.parametrize("pairs", ["gcond", 3, ["gcond"], [("a", "b", "c")]])
+def test_what_are_no_pairs_is_refused_by_name(pairs: Any) -> None:
+    with pytest.raises(ValueError, match=r"pairs.*: give pairs of sets, such as"):
+        report(row("a", [[80.0]]), row("b", [[81.0]])).compare(pairs)

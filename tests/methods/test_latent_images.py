@@ -103,3 +103,10 @@ def test_classes_of_few_images_decode_to_more_than_they_have() -> None:
     options = {**SMALL, "validations": 0, "decoders": 2, "width": 2, "warm_steps": 2}
     small = graphcondense.condense(data, "kfs", per_class=3, progress=False, **options)
     assert len(small.y) > 18
+
+
+def test_images_too_small_for_a_critic_are_refused() -> None:
+    with pytest.raises(ValueError, match="sides of at least 4 pixels, these are 3 x 8"):
+        graphcondense.condense(
+            (torch.rand(20, 1, 3, 8), torch.arange(20) % 2), "itgan", per_class=1, progress=False
+        )

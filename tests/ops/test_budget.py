@@ -109,3 +109,8 @@ def test_another_rule_helps_only_where_a_rule_chose() -> None:
         shares([1, 9], nodes=6, rule="equal")
     with pytest.raises(ValueError, match="lower the budget; missing"):
         shares([1, 9], per_class=3)
+
+
+def test_a_budget_a_class_is_named_as_it_was_given() -> None:
+    with pytest.raises(ValueError, match="class 0 would get 100 examples but has only 13"):
+        Budget(per_class=100).allocate(torch.tensor([13, 12]), 25)

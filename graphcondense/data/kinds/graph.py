@@ -6,7 +6,7 @@ from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.graph_task import GraphTask
 from graphcondense.data.graphs import KNOWN_GRAPHS, load_graphs, task_of_list
 from graphcondense.data.kind import DataKind, register
-from graphcondense.data.sequences import is_dataset, labels_nodes
+from graphcondense.data.sequences import labels_nodes, may_be_graphs
 
 GRAPH = register(
     DataKind(
@@ -14,7 +14,7 @@ GRAPH = register(
         words="a set of graphs",
         forms="a list or data set of graphs",
         task=GraphTask,
-        takes=lambda data: is_dataset(data) and not labels_nodes(data),
+        takes=lambda data: may_be_graphs(data) and not labels_nodes(data),
         check=as_graph_task,
         load=load_graphs,
         options=frozenset({"split", "seed"}),
