@@ -302,13 +302,15 @@ def test_every_method_of_links(name: str, task: LinkTask) -> None:
 
 
 def test_features_stand_out_from_their_mean(task: LinkTask) -> None:
-    """By hand: the means of members, and so many times as far from the mean of all nodes."""
+    """By hand: means of members, each as often as it is an end of a link or any node, and so many
+    times as far from the mean of all nodes."""
     x = torch.as_tensor(np.asarray(task.x)).double()
-    for contrast in (1.0, 2.5):
-        small = graphcondense.condense(
-            task, "quotient", nodes=12, contrast=contrast, progress=False
-        )
-        means = torch.stack([x[small.assignment == i].mean(0) for i in range(12)])
+    degree = torch.from_numpy(task.adj.toarray()).double().sum(1)
+    weight = degree / degree.sum() + 1 / len(x)
+    for name, contrast in (("quotient", 1.0), ("quotient", 2.5), ("convmatch", 2.5)):
+        small = graphcondense.condense(task, name, nodes=12, contrast=contrast, progress=False)
+        groups = [small.assignment == i for i in range(12)]
+        means = torch.stack([weight[g] @ x[g] / weight[g].sum() for g in groups])
         wanted = x.mean(0) + contrast * (means - x.mean(0))
         torch.testing.assert_close(small.x.double(), wanted, rtol=1e-5, atol=1e-5)
     with pytest.raises(ValueError, match="contrast=0"):

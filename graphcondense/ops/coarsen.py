@@ -53,11 +53,18 @@ def members(assignment: Array, groups: int) -> sp.csr_matrix:
     return sp.csr_matrix((np.ones(len(at)), (assignment[at], at)), shape=shape)
 
 
-def means(assignment: Array, groups: int) -> sp.csr_matrix:
-    """``P [groups, N]``: the mean over the members of each group."""
+def means(assignment: Array, groups: int, weight: Array | None = None) -> sp.csr_matrix:
+    """``P [groups, N]``: the mean over the members of each group, or the weighted one, ``weight
+    [N]`` above 0.
+
+    >>> means(np.array([0, 0, 1]), 2, np.array([1.0, 3.0, 9.0])).toarray().tolist()
+    [[0.25, 0.75, 0.0], [0.0, 0.0, 1.0]]
+    """
     sums = members(assignment, groups)
+    if weight is not None:
+        sums = sums @ sp.diags_array(weight)
     size = np.asarray(sums.sum(1)).ravel()
-    return sp.csr_matrix(sp.diags_array(1 / np.maximum(size, 1)) @ sums)
+    return sp.csr_matrix(sp.diags_array(1 / np.where(size > 0, size, 1)) @ sums)
 
 
 def contracted(adj: sp.csr_matrix, assignment: Array, groups: int) -> sp.csr_matrix:
