@@ -13,7 +13,16 @@ from graphcondense.core.method import Variants
 from graphcondense.domains.coarse import CoarseGraph, Stepwise, exported, stood_out, told
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.teachers import unit
-from graphcondense.ops.coarsen import Array, Candidates, Level, coarsen, few_dimensions, started
+from graphcondense.ops.coarsen import (
+    Array,
+    Candidates,
+    Level,
+    coarsen,
+    few_dimensions,
+    means,
+    parts_of,
+    started,
+)
 from graphcondense.ops.convolution import PAIRS, convolved, nearest
 from graphcondense.ops.fields import Count, Natural, Positive, SomeShare
 
@@ -99,7 +108,11 @@ class Convolved(Stepwise):
             rng=rng,
             start=None if old is None else started(old),
         )
-        return group, None, None
+        return self.settled(group, rows, n), None, None
+
+    def settled(self, group: Array, rows: Array, n: int) -> Array:
+        """The groups ``[m]`` once no more are joined; ``rows [m, k]`` are what is near."""
+        return group
 
     def _seen(self, real: NodeSource, rows: Array, hops: int) -> Array:
         """``Â^hops`` times rows of all nodes ``[N, k]``."""
@@ -138,14 +151,19 @@ class ConvMatch(Convolved):
 class ConvMatchLinks(Convolved):
     """Joins pairs of nodes that change a graph convolution least, for models that predict links.
 
-    As for classes, but for what the pairs are chosen by: rows of ``Â^hops X`` and, in costs, of
-    ``Â^convolved X``, of length one. The inner product of two encoded nodes grows with their length
-    whatever groups they are in; what groups must keep is which nodes are alike two and three steps
-    away. Features are ``m + contrast (x_i - m)``, with ``x_i`` the mean of a group's members and
-    ``m`` that of all nodes. There are no labels.
+    As for classes, but for this:
+
+    * Pairs are chosen by rows of ``Â^hops X`` and, in costs, of ``Â^convolved X``, of length one.
+    * A change counts as often as the loss of links looks at a node,
+      :attr:`~graphcondense.data.link_task.LinkTask.weight`; so does a member in a mean of features.
+    * Joining never undoes what it did. So in the end every node moves to the group whose mean of
+      ``Â^hops X`` is nearest, ``moves`` times, by k-means from these groups.
+    * Features are ``m + contrast (x_i - m)``, with ``x_i`` the mean of a group's members and ``m``
+      that of all nodes. There are no labels.
 
     Attributes:
         contrast: how far features stand out from their mean; 1 leaves the means.
+        moves: steps of k-means once the groups are joined.
     """
 
     name = "convmatch"
@@ -155,6 +173,12 @@ class ConvMatchLinks(Convolved):
     hops: Natural = 3
     unit: bool = True
     contrast: Positive = 1.5
+    moves: Natural = 3
+
+    def settled(self, group: Array, rows: Array, n: int) -> Array:
+        if not self.moves:
+            return group
+        return parts_of(rows, n, 0, centres=means(group, n) @ rows, steps=self.moves)
 
     def _made(self, real: NodeSource, rng: Generator, **more: Array) -> CoarseGraph:
         return stood_out(super()._made(real, rng, **more), real, self.contrast)

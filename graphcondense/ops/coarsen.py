@@ -95,9 +95,10 @@ def parts_of(
     weight: Array | None = None,
     starts: int = 10,
     centres: Array | None = None,
+    steps: int = 300,
 ) -> Array:
     """The cluster of each row ``[m]``, by scikit-learn's k-means, the best of some starts, or from
-    ``centres [k, d]``; none of ``k`` is empty.
+    ``centres [k, d]``, at most ``steps`` from each; none of ``k`` is empty.
 
     >>> parts_of(np.array([[0.0], [0.0], [0.0]]), 2, seed=0).tolist()
     [0, 0, 1]
@@ -112,7 +113,7 @@ def parts_of(
         start: dict[str, object] = {"n_init": starts}
         if centres is not None:
             start = {"n_init": 1, "init": centres}
-        fitted = KMeans(k, random_state=seed, **start).fit(rows, sample_weight=weight)
+        fitted = KMeans(k, max_iter=steps, random_state=seed, **start).fit(rows, sample_weight=weight)
     out: Array = filled(torch.from_numpy(fitted.labels_.astype(np.int64)), k).numpy()
     return out
 
