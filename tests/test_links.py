@@ -317,6 +317,25 @@ def test_features_stand_out_from_their_mean(task: LinkTask) -> None:
         graphcondense.condense(task, "quotient", nodes=12, contrast=0, progress=False)
 
 
+def test_nodes_move_to_the_nearest_group_at_last(task: LinkTask) -> None:
+    """By hand, one step of k-means and the nearest of its centres, from the groups that were
+    joined."""
+    joined, moved = (
+        graphcondense.condense(task, "convmatch", nodes=12, moves=moves, progress=False)
+        for moves in (0, 1)
+    )
+    rows = np.asarray(task.x, dtype=np.float64)  # 64 dimensions are all that digits have
+    for _ in range(3):
+        rows = task.nodes.gcn_adj @ rows
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    group = joined.assignment.numpy()
+    for _ in range(2):
+        centres = np.stack([rows[group == i].mean(0) for i in range(12)])
+        group = np.square(rows[:, None] - centres).sum(2).argmin(1)
+    assert (group != joined.assignment.numpy()).any()
+    np.testing.assert_array_equal(moved.assignment.numpy(), group)
+
+
 def test_an_edge_weighs_what_a_member_has_in_the_mean() -> None:
     rng = np.random.default_rng(0)
     upper = sp.triu(sp.random_array((9, 9), density=0.5, rng=rng), 1)

@@ -110,10 +110,10 @@ def parts_of(
         return np.arange(k)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different rows than clusters
-        start: dict[str, object] = {"n_init": starts}
+        start: dict[str, object] = {"n_init": starts, "max_iter": steps}
         if centres is not None:
-            start = {"n_init": 1, "init": centres}
-        fitted = KMeans(k, max_iter=steps, random_state=seed, **start).fit(rows, sample_weight=weight)
+            start |= {"n_init": 1, "init": centres}
+        fitted = KMeans(k, random_state=seed, **start).fit(rows, sample_weight=weight)
     out: Array = filled(torch.from_numpy(fitted.labels_.astype(np.int64)), k).numpy()
     return out
 

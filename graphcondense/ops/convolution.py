@@ -13,7 +13,7 @@ import scipy.sparse as sp
 
 from graphcondense.ops.arrays import Array
 from graphcondense.ops.blocks import parts
-from graphcondense.ops.coarsen import Candidates, Level, contracted, means, of_edges
+from graphcondense.ops.coarsen import Candidates, Level, contracted, means, members, of_edges
 
 PAIRS = 2**14
 """Pairs that are priced at once."""
@@ -60,9 +60,8 @@ class Convolution:
         self.y = x * self.scale[:, None]
         self.sums = level.adj @ self.y
         self.h = (self.sums + self.loop[:, None] * self.y) * self.scale[:, None]
-        self.weight = np.ones(len(x))
-        if weight is not None:
-            self.weight = np.bincount(level.part, weight, len(x))
+        m = len(x)
+        self.weight = np.ones(m) if weight is None else members(level.part, m) @ weight
         self.ear = self.weight * self.scale
         self.heard = level.adj @ self.ear  # how much all neighbours listen to a node
 
