@@ -22,6 +22,7 @@ from graphcondense import cli
 from graphcondense.data import as_links, graph_hash, split_links
 from graphcondense.data.link_task import Links, LinkTask, wrong_tails
 from graphcondense.domains.coarse import grouped_links
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.evaluate import LinkEvaluator
 from graphcondense.evaluate.links import Lesson, loss_on, mrr, ranks_of
 from graphcondense.methods import all_methods
@@ -317,6 +318,16 @@ def test_features_stand_out_from_their_mean(task: LinkTask) -> None:
         graphcondense.condense(task, "quotient", nodes=12, contrast=0, progress=False)
 
 
+def test_weights_are_of_all_nodes(task: LinkTask) -> None:
+    """Those of the loss: of its pairs a link's ends, and any node."""
+    ends = task.train.ends.flatten().bincount(minlength=task.num_nodes)
+    wanted = ends / ends.sum() + 1 / task.num_nodes
+    np.testing.assert_allclose(task.weight / task.weight.sum(), wanted / wanted.sum(), rtol=1e-5)
+    for weight, setting in ((np.ones(3), "transductive"), (task.weight, "inductive")):
+        with pytest.raises(ValueError, match=f"{len(weight)} weights of 120 nodes, {setting}"):
+            NodeSource(task.nodes, setting, weight=weight)  # type: ignore[arg-type]
+
+
 def test_nodes_move_to_the_nearest_group_at_last(task: LinkTask) -> None:
     """By hand, one step of k-means and the nearest of its centres, from the groups that were
     joined."""
@@ -324,7 +335,7 @@ def test_nodes_move_to_the_nearest_group_at_last(task: LinkTask) -> None:
         graphcondense.condense(task, "convmatch", nodes=12, moves=moves, progress=False)
         for moves in (0, 1)
     )
-    rows = np.asarray(task.x, dtype=np.float64)  # 64 dimensions are all that digits have
+    rows = np.asarray(task.x, dtype=np.float64)  # fewer columns than `dims`: all are seen
     for _ in range(3):
         rows = task.nodes.gcn_adj @ rows
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
