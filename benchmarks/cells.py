@@ -25,7 +25,7 @@ def run(
     seeds: int,
     workers: int = 1,
 ) -> None:
-    """Run all seeds of a cell, unless it is there, and keep them with the time they took together.
+    """Run the seeds of a cell that are not there, and keep all with the time they took together.
 
     Every seed is one process, of one thread: ``python COMMAND --one WORDS SEED FILE``, which writes
     its numbers as JSON into the file. A seed that fails leaves ``{"error": ...}``, its last line.
@@ -37,7 +37,9 @@ def run(
         seeds: how many.
         workers: processes at a time.
     """
-    if path.exists():
+    kept = read(path) or {"seconds": 0.0, "seeds": []}
+    missing = range(len(kept["seeds"]), seeds)
+    if not missing:
         return
     began = time.perf_counter()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,8 +57,8 @@ def run(
         return found
 
     with ThreadPoolExecutor(workers) as pool:
-        found = list(pool.map(seed, range(seeds)))
-    cell = {"seconds": time.perf_counter() - began, "seeds": found}
+        found = [*kept["seeds"], *pool.map(seed, missing)]
+    cell = {"seconds": kept["seconds"] + time.perf_counter() - began, "seeds": found}
     failed = [one["error"] for one in found if "error" in one]
     if not failed:
         path.write_text(json.dumps(cell, indent=1))

@@ -7,7 +7,8 @@ idle machine; all of it takes an hour or so on two cores:
 
     OMP_NUM_THREADS=1 python benchmarks/recommend.py --root DATA --out docs/results
 
-Finished cells are kept in ``--out`` and not run again; delete the folder to start over.
+Finished cells are kept in ``--out`` and not run again, of more ``--seeds`` only those that a cell
+lacks; delete the folder to start over.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from graphcondense import cli
 from graphcondense.data import as_links, graph_hash, split_links
 from graphcondense.data.link_task import Links, LinkTask, wrong_tails
 from graphcondense.domains.coarse import grouped_links
+from graphcondense.domains.node_source import NodeSource
 from graphcondense.evaluate import LinkEvaluator
 from graphcondense.evaluate.links import Lesson, loss_on, mrr, ranks_of
 from graphcondense.methods import all_methods
@@ -302,17 +303,48 @@ def test_every_method_of_links(name: str, task: LinkTask) -> None:
 
 
 def test_features_stand_out_from_their_mean(task: LinkTask) -> None:
-    """By hand: the means of members, and so many times as far from the mean of all nodes."""
+    """By hand: means of members, each as often as it is an end of a link or any node, and so many
+    times as far from the mean of all nodes."""
     x = torch.as_tensor(np.asarray(task.x)).double()
-    for contrast in (1.0, 2.5):
-        small = graphcondense.condense(
-            task, "quotient", nodes=12, contrast=contrast, progress=False
-        )
-        means = torch.stack([x[small.assignment == i].mean(0) for i in range(12)])
+    degree = torch.from_numpy(task.adj.toarray()).double().sum(1)
+    weight = degree / degree.sum() + 1 / len(x)
+    for name, contrast in (("quotient", 1.0), ("quotient", 2.5), ("convmatch", 2.5)):
+        small = graphcondense.condense(task, name, nodes=12, contrast=contrast, progress=False)
+        groups = [small.assignment == i for i in range(12)]
+        means = torch.stack([weight[g] @ x[g] / weight[g].sum() for g in groups])
         wanted = x.mean(0) + contrast * (means - x.mean(0))
         torch.testing.assert_close(small.x.double(), wanted, rtol=1e-5, atol=1e-5)
     with pytest.raises(ValueError, match="contrast=0"):
         graphcondense.condense(task, "quotient", nodes=12, contrast=0, progress=False)
+
+
+def test_weights_are_of_all_nodes(task: LinkTask) -> None:
+    """Those of the loss: of its pairs a link's ends, and any node."""
+    ends = task.train.ends.flatten().bincount(minlength=task.num_nodes)
+    wanted = ends / ends.sum() + 1 / task.num_nodes
+    np.testing.assert_allclose(task.weight / task.weight.sum(), wanted / wanted.sum(), rtol=1e-5)
+    for weight, setting in ((np.ones(3), "transductive"), (task.weight, "inductive")):
+        with pytest.raises(ValueError, match=f"{len(weight)} weights of 120 nodes, {setting}"):
+            NodeSource(task.nodes, setting, weight=weight)  # type: ignore[arg-type]
+
+
+def test_nodes_move_to_the_nearest_group_at_last(task: LinkTask) -> None:
+    """By hand, one step of k-means and the nearest of its centres, from the groups that were
+    joined."""
+    joined, moved = (
+        graphcondense.condense(task, "convmatch", nodes=12, moves=moves, progress=False)
+        for moves in (0, 1)
+    )
+    rows = np.asarray(task.x, dtype=np.float64)  # fewer columns than `dims`: all are seen
+    for _ in range(3):
+        rows = task.nodes.gcn_adj @ rows
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    group = joined.assignment.numpy()
+    for _ in range(2):
+        centres = np.stack([rows[group == i].mean(0) for i in range(12)])
+        group = np.square(rows[:, None] - centres).sum(2).argmin(1)
+    assert (group != joined.assignment.numpy()).any()
+    np.testing.assert_array_equal(moved.assignment.numpy(), group)
 
 
 def test_an_edge_weighs_what_a_member_has_in_the_mean() -> None:

@@ -118,6 +118,20 @@ class LinkTask(OneGraph):
     def unlabelled(self) -> Mapping[str, int]:
         return {}
 
+    @functools.cached_property
+    def weight(self) -> npt.NDArray[np.float64]:
+        """How often the loss of links against uniform pairs looks at each node ``[n]``: once as any
+        node is, and as often as it is an end of a link, ``1 + d_v / d``, with its degree ``d_v``
+        and the mean ``d`` of all. A mean of nodes stands for them in the loss if they weigh so.
+
+        >>> one = sp.csr_matrix(([1.0, 1.0], ([0, 1], [1, 0])), shape=(3, 3))
+        >>> none = Links(torch.empty(2, 0, dtype=torch.long))
+        >>> LinkTask(torch.ones(3, 1), one, none, none).weight.tolist()
+        [2.5, 2.5, 1.0]
+        """
+        degree = np.asarray(self.adj.sum(1), dtype=np.float64).ravel()
+        return 1 + degree / (degree.mean() or 1.0)
+
     @property
     def size(self) -> tuple[int, int, int]:
         """Nodes, edges of training links (both ways), and bytes of features and edges."""

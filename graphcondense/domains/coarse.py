@@ -360,7 +360,8 @@ def coarse_graph(
     *,
     loops: bool = True,
 ) -> CoarseGraph:
-    """The graph of these groups: means of features, sums of edges, the most frequent classes.
+    """The graph of these groups: means of features, as the source weighs nodes, sums of edges, the
+    most frequent classes.
 
     Args:
         real: the real graph.
@@ -387,8 +388,16 @@ def coarse_graph(
             f"class {lost[0]} has none of {n} groups: wherever it has training nodes, another has "
             "more; ask for more nodes, or set respect_labels=True"
         )
-    x = means(assignment, n) @ real.task.x_array
+    x = means(assignment, n, real.weight) @ real.task.x_array
     return CoarseGraph(dense(x), between, y, assignment)
+
+
+def stood_out(made: CoarseGraph, real: NodeSource, contrast: float) -> CoarseGraph:
+    """The same graph, whose features are ``contrast`` times as far from the mean of all nodes."""
+    one = means(np.zeros(real.num_examples, dtype=np.int64), 1)
+    middle = dense(one @ real.task.x_array)
+    made.x = middle + contrast * (made.x - middle)
+    return made
 
 
 def grouped_links(adj: sp.csr_matrix, assignment: Array, n: int) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 from torch import Generator, Tensor
@@ -46,6 +47,8 @@ class NodeSource:
         device: where tensors go.
         validates: keep the labels of validation nodes in ``validation``, for a method that chooses
             among its own settings by them; ``"transductive"`` alone.
+        weight: what each node counts in the mean of a group ``[N]``, above 0; by default all count
+            alike. ``"transductive"`` alone.
     """
 
     kind = "node"
@@ -60,9 +63,15 @@ class NodeSource:
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
         validates: bool = False,
+        weight: npt.NDArray[np.float64] | None = None,
     ) -> None:
         if setting not in ("transductive", "inductive"):
             raise ValueError(f"setting={setting!r}; choose 'transductive' or 'inductive'")
+        if weight is not None and (setting == "inductive" or len(weight) != task.num_nodes):
+            raise ValueError(
+                f"{len(weight)} weights of {task.num_nodes} nodes, {setting}: give one a node of "
+                "the whole graph, with setting='transductive'"
+            )
         if setting == "inductive":
             task, validates = task.subgraph(task.train), False
         val, y = task.val, task.y
@@ -75,7 +84,7 @@ class NodeSource:
         none = torch.empty(0, dtype=torch.long)
         # Whatever a method could read is what it may read.
         self.task = replace(task, y=_only(task.y, task.train), val=none, test=none)
-        self.setting, self.hops, self.fanout = setting, hops, fanout
+        self.setting, self.hops, self.fanout, self.weight = setting, hops, fanout, weight
         self.validation = (val, y[val]) if validates and len(val) else None
         self.device, self.dtype = torch.device(device), dtype
         self._designs: dict[int, Tensor] = {}

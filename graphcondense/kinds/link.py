@@ -27,10 +27,12 @@ class LinkProblem(Problem[LinkTask, "Data", "CondensedLinks"]):
     def prepare(self, setting: Setting, pseudo_labels: int | None) -> None:
         from graphcondense.domains.node_source import NodeSource
 
-        self._source = NodeSource(self.task.nodes, device=self.device)
+        task = self.task
+        self._source = NodeSource(task.nodes, device=self.device, weight=task.weight)
 
     def source(self, method: Method) -> Source:
-        """All nodes as one class, and the training links; no link of another split."""
+        """All nodes as one class, and the training links; no link of another split. In the mean of
+        a group a node counts as often as the loss of links looks at it."""
         return self._source
 
     def scorer(self) -> Callable[[Data], float]:

@@ -25,6 +25,7 @@ from graphcondense.domains.coarse import (
     parts_within,
     room_for_all,
     seeded,
+    stood_out,
 )
 from graphcondense.domains.hetero import HeteroMethod, HeteroSource, HeteroSynthetic
 from graphcondense.domains.hetero_quotient import grouped, mean_labels, quotient_of
@@ -332,7 +333,9 @@ class QuotientLinks(Coarse):
     K-means parts all nodes on unit rows of ``Â^hops X``, so that a cluster's members have similar
     vectors in any encoder. The condensed graph is the quotient graph of this partition: the links
     that a member has to each cluster, in the mean, and features ``m + contrast (x_i - m)``, with
-    ``x_i`` the mean of a cluster's members and ``m`` that of all nodes. There are no labels.
+    ``x_i`` the mean of a cluster's members and ``m`` that of all nodes. In ``x_i`` a member weighs
+    as the loss of links looks at it, :attr:`~graphcondense.data.link_task.LinkTask.weight`. There
+    are no labels.
 
     Attributes:
         contrast: how far features stand out from their mean; 1 leaves the means. Means of many
@@ -399,9 +402,7 @@ class QuotientLinks(Coarse):
         parts = coarser(near, finest, [torch.tensor([n]) for n in sizes])
         out: list[Synthetic] = []
         for part, n in zip(parts, sizes, strict=True):
-            made, middle = coarse_graph(real, part, n, whole), mean_row(task.x_array)
-            made.x = middle + self.contrast * (made.x - middle)
-            out.append(made)
+            out.append(stood_out(coarse_graph(real, part, n, whole), real, self.contrast))
         return out
 
 

@@ -53,11 +53,18 @@ def members(assignment: Array, groups: int) -> sp.csr_matrix:
     return sp.csr_matrix((np.ones(len(at)), (assignment[at], at)), shape=shape)
 
 
-def means(assignment: Array, groups: int) -> sp.csr_matrix:
-    """``P [groups, N]``: the mean over the members of each group."""
+def means(assignment: Array, groups: int, weight: Array | None = None) -> sp.csr_matrix:
+    """``P [groups, N]``: the mean over the members of each group, or the weighted one, ``weight
+    [N]`` above 0.
+
+    >>> means(np.array([0, 0, 1]), 2, np.array([1.0, 3.0, 9.0])).toarray().tolist()
+    [[0.25, 0.75, 0.0], [0.0, 0.0, 1.0]]
+    """
     sums = members(assignment, groups)
+    if weight is not None:
+        sums = sums @ sp.diags_array(weight)
     size = np.asarray(sums.sum(1)).ravel()
-    return sp.csr_matrix(sp.diags_array(1 / np.maximum(size, 1)) @ sums)
+    return sp.csr_matrix(sp.diags_array(1 / np.where(size > 0, size, 1)) @ sums)
 
 
 def contracted(adj: sp.csr_matrix, assignment: Array, groups: int) -> sp.csr_matrix:
@@ -88,9 +95,10 @@ def parts_of(
     weight: Array | None = None,
     starts: int = 10,
     centres: Array | None = None,
+    steps: int = 300,
 ) -> Array:
     """The cluster of each row ``[m]``, by scikit-learn's k-means, the best of some starts, or from
-    ``centres [k, d]``; none of ``k`` is empty.
+    ``centres [k, d]``, at most ``steps`` from each; none of ``k`` is empty.
 
     >>> parts_of(np.array([[0.0], [0.0], [0.0]]), 2, seed=0).tolist()
     [0, 0, 1]
@@ -102,9 +110,9 @@ def parts_of(
         return np.arange(k)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different rows than clusters
-        start: dict[str, object] = {"n_init": starts}
+        start: dict[str, object] = {"n_init": starts, "max_iter": steps}
         if centres is not None:
-            start = {"n_init": 1, "init": centres}
+            start |= {"n_init": 1, "init": centres}
         fitted = KMeans(k, random_state=seed, **start).fit(rows, sample_weight=weight)
     out: Array = filled(torch.from_numpy(fitted.labels_.astype(np.int64)), k).numpy()
     return out

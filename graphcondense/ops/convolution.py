@@ -13,7 +13,7 @@ import scipy.sparse as sp
 
 from graphcondense.ops.arrays import Array
 from graphcondense.ops.blocks import parts
-from graphcondense.ops.coarsen import Candidates, Level, contracted, means, of_edges
+from graphcondense.ops.coarsen import Candidates, Level, contracted, means, members, of_edges
 
 PAIRS = 2**14
 """Pairs that are priced at once."""
@@ -47,11 +47,11 @@ class Convolution:
     Args:
         level: the graph.
         x: features of its nodes ``[m, k]``.
-        weighted: a change at a node counts once for each of its members, so that it is a change of
-            the convolution of all nodes of the first graph; else once.
+        weight: how often a change at each node of the first graph counts ``[N]``; a change at a
+            group counts for all its members. ``None`` counts it once.
     """
 
-    def __init__(self, level: Level, x: Array, weighted: bool) -> None:
+    def __init__(self, level: Level, x: Array, weight: Array | None) -> None:
         self.adj, self.x = level.adj, x
         self.size = np.bincount(level.part, minlength=len(x)).astype(np.float64)
         self.degree = level.volume + self.size
@@ -60,7 +60,8 @@ class Convolution:
         self.y = x * self.scale[:, None]
         self.sums = level.adj @ self.y
         self.h = (self.sums + self.loop[:, None] * self.y) * self.scale[:, None]
-        self.weight = self.size if weighted else np.ones(len(x))
+        m = len(x)
+        self.weight = np.ones(m) if weight is None else members(level.part, m) @ weight
         self.ear = self.weight * self.scale
         self.heard = level.adj @ self.ear  # how much all neighbours listen to a node
 
@@ -112,7 +113,7 @@ def convolved(
     share: float,
     *,
     exact: bool,
-    weighted: bool,
+    weight: Array | None,
 ) -> Candidates:
     """The pairs of a level that change its convolution least.
 
@@ -126,7 +127,7 @@ def convolved(
         k: see there.
         share: pairs that are returned, as a share of the nodes; at least one.
         exact: see :meth:`Convolution.costs`.
-        weighted: see :class:`Convolution`.
+        weight: see :class:`Convolution`.
     """
     m = level.adj.shape[0]
     mean = means(level.part, m)
@@ -138,7 +139,7 @@ def convolved(
         same = level.label[order][:-1] == level.label[order][1:]
         pairs = order[:-1][same], order[1:][same]
     i, j = pairs
-    cost = Convolution(level, mean @ x, weighted).costs(i, j, exact)
+    cost = Convolution(level, mean @ x, weight).costs(i, j, exact)
     kept = np.argsort(cost, kind="stable")[: max(int(share * m), 1)]
     return of_edges(i[kept], j[kept], cost[kept], m)
 

@@ -35,14 +35,14 @@ def convolution_of(whole: np.ndarray, part: np.ndarray, x: np.ndarray) -> np.nda
     return scale[:, None] * adj * scale @ (means(part, n) @ x)
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-def test_costs_are_what_contracting_changes(weighted: bool) -> None:
+@pytest.mark.parametrize("weight", [None, np.ones(12), np.arange(1.0, 13.0)])
+def test_costs_are_what_contracting_changes(weight: np.ndarray | None) -> None:
     """Of every pair, connected or not; and the bound is above, but for pairs that share nobody."""
     level, whole, x = small_level()
     before = convolution_of(whole, level.part, x)
     i, j = np.array(list(itertools.combinations(range(8), 2))).T
-    now = Convolution(level, means(level.part, 8) @ x, weighted)
-    times = np.bincount(level.part) if weighted else np.ones(8)
+    now = Convolution(level, means(level.part, 8) @ x, weight)
+    times = np.ones(8) if weight is None else members(level.part, 8) @ weight
     assert np.abs(now.h - before).max() < 1e-12
     exact, bound = (now.costs(i, j, exact=exact) for exact in (True, False))
     shares = 0
@@ -76,13 +76,13 @@ def test_pairs_where_none_is_near() -> None:
     """Groups that are near; and where labels keep these apart, those of the same label."""
     level, _, x = small_level()
     nobody = sp.csr_matrix((12, 12))
-    found = convolved(level, x, x, nobody, 2, 1.0, exact=True, weighted=True)
+    found = convolved(level, x, x, nobody, 2, 1.0, exact=True, weight=np.ones(12))
     wanted = sp.triu(nearest(means(level.part, 8) @ x, 2), 1)
     assert found.groups.shape[0] == min(wanted.nnz, 8)
     label = np.array([0, 1, 0, 1, 0, 1, 0, 1])
     level, _, _ = small_level(label)
     place = np.where(label[level.part] == 0, 0.0, 1.0) + np.arange(12) * 10.0
-    found = convolved(level, x, place[:, None], nobody, 1, 1.0, exact=True, weighted=True)
+    found = convolved(level, x, place[:, None], nobody, 1, 1.0, exact=True, weight=np.ones(12))
     pairs = found.groups.indices.reshape(-1, 2)
     assert (label[pairs[:, 0]] == label[pairs[:, 1]]).all()
     assert len(pairs)
@@ -92,12 +92,12 @@ def test_pairs_where_none_is_near() -> None:
 def test_down_to_one_node_a_class(exact: bool) -> None:
     _, whole, x = small_level()
     told = np.eye(3)[np.arange(12) % 3] * (np.arange(12) < 9)[:, None]
-    near = nearest(x, 1)
+    near, weight = nearest(x, 1), np.ones(12) if exact else None
     for n in (3, 5, 12):
         group = coarsen(
             sp.csr_matrix(whole),
             n,
-            lambda level: convolved(level, x, x, near, 1, 0.3, exact=exact, weighted=exact),
+            lambda level: convolved(level, x, x, near, 1, 0.3, exact=exact, weight=weight),
             told,
             join=False,
             rng=np.random.default_rng(0),
