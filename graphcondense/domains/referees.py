@@ -64,7 +64,8 @@ class Networks:
         if dropout:
             kept = torch.rand(h.shape, generator=self.rng) >= dropout
             h = h * kept / (1 - dropout)
-        return h @ last + shift
+        out: Tensor = h @ last + shift
+        return out
 
     def parameters(self) -> Iterator[Tensor]:
         """What is learnt."""
@@ -79,10 +80,12 @@ class Networks:
 def taught_by(u: Tensor, labels: Tensor, answers: Answers, rng: Generator) -> Networks:
     """Networks that have learnt ``labels [n, C]`` from rows ``u [n, k]``."""
     networks = Networks(u.shape[1], labels.shape[1], rng)
-    optimiser = torch.optim.Adam(networks.parameters(), lr=RATE, weight_decay=DECAY)
+    weights = list(networks.parameters())
+    optimiser = torch.optim.Adam(weights, lr=RATE, weight_decay=DECAY)
     for _ in range(EPOCHS):
-        optimiser.zero_grad()
         # The loss of one network does not depend on the others.
-        answers.loss(networks(u, DROPOUT), labels).sum().backward()
+        loss = answers.loss(networks(u, DROPOUT), labels).sum()
+        for weight, grad in zip(weights, torch.autograd.grad(loss, weights), strict=True):
+            weight.grad = grad
         optimiser.step()
     return networks
