@@ -74,7 +74,8 @@ class Networks:
 
     def _glorot(self, rows: int, columns: int) -> Tensor:
         bound = (6 / (rows + columns)) ** 0.5
-        return (2 * torch.rand(NETWORKS, rows, columns, generator=self.rng) - 1) * bound
+        shape = (NETWORKS, rows, columns)
+        return torch.empty(shape).uniform_(-bound, bound, generator=self.rng)
 
 
 def taught_by(u: Tensor, labels: Tensor, answers: Answers, rng: Generator) -> Networks:
