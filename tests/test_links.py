@@ -175,6 +175,15 @@ def test_a_leak_is_refused() -> None:
         as_links((train, val, test))
 
 
+def test_a_split_of_edges_that_occur_several_times_is_refused_with_its_fix() -> None:
+    graph = toy_graph(seed=3)
+    graph.edge_index = graph.edge_index.repeat(1, 3)
+    divide = RandomLinkSplit(num_val=0.1, num_test=0.2, is_undirected=True)
+    with pytest.raises(ValueError, match=r"links of train, too.*data\.coalesce\(\) before it"):
+        as_links(divide(graph))
+    as_links(divide(graph.coalesce()))
+
+
 def test_what_is_wrong_with_a_split_is_said() -> None:
     train, val, test = random_link_split()
     del val.edge_label

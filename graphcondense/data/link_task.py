@@ -505,7 +505,8 @@ def _checked(
                 raise ValueError(
                     f"{len(shared):,} links of {split} are links of {other}, too (first: {u} - "
                     f"{v}), which a model would only have to remember; take them out of {other}. "
-                    "RandomLinkSplit needs is_undirected=True where edge_index has both directions"
+                    "RandomLinkSplit needs is_undirected=True where edge_index has both directions,"
+                    " and data.coalesce() before it where edge_index has an edge several times"
                 )
         seen[split] = keys
     return LinkTask(x, adj, held, tested, name)
