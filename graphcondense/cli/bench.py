@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import io
 import json
-import math
 import os
 import shlex
 import signal
@@ -22,11 +21,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import quote
 
 from jsonargparse import Namespace
 
-from graphcondense.cli.bench_over import SPLIT, sections
+from graphcondense.cli.bench_over import SPLIT
+from graphcondense.cli.bench_page import WHOLE, cells_in, report_of, write_page
 from graphcondense.cli.condense import budget_flags, forms_of, joined
 from graphcondense.cli.evaluate import check_training
 from graphcondense.cli.flags import (
@@ -43,16 +42,11 @@ from graphcondense.cli.folders import BUDGETS, size
 from graphcondense.cli.runs import check_device
 from graphcondense.cli.text import note, say, warn
 from graphcondense.ops.locks import alone_with
-from graphcondense.ops.markdown import Marked, code, escaped, strong
-from graphcondense.ops.tables import Table
 
 if TYPE_CHECKING:
-    from graphcondense.evaluate.report import Report
     from graphcondense.ops.fleet import Fleet
     from graphcondense.ops.types import Record
 
-WHOLE = "whole"
-"""The row of a model that is trained on the whole data."""
 STOPPED = (130, 143, -signal.SIGINT, -signal.SIGTERM)
 """What a process ends with that Ctrl-C or SIGTERM has reached."""
 
@@ -146,8 +140,9 @@ def command_bench(argv: list[str]) -> object:
     if cells.is_dir():
         say(write_page(Path(args.out), page, table))
     if interrupted:
+        done = len(cells_in(cells))
         warn(
-            f"{len(_cells(cells))} of {len(names) + 1} cells are finished and kept in {cells}; to "
+            f"{done} of {len(names) + 1} cells are finished and kept in {cells}; to "
             f"go on: {shlex.join(['graphcondense', 'bench', *asked])}"
         )
         raise KeyboardInterrupt
@@ -156,7 +151,7 @@ def command_bench(argv: list[str]) -> object:
             f"{len(failed)} of {len(names) + 1} cells failed; the same command runs them again: "
             + "; ".join(f"{name}: {why}" for name, why in failed.items())
         )
-    return {"page": args.page, "cells": _cells(cells)}
+    return {"page": args.page, "cells": cells_in(cells)}
 
 
 def check_ray(device: str) -> None:
@@ -270,7 +265,7 @@ def check_same(cells: Path, command: str, data: Mapping[str, object]) -> None:
     Raises:
         ValueError: cells in the folder were run by another command, or on other data.
     """
-    for name, cell in _cells(cells).items():
+    for name, cell in cells_in(cells).items():
         told = cell.get("data", {"digest": cell["report"].get("digest")})
         if any(data.get(what) != value for what, value in told.items()):
             raise ValueError(
@@ -347,7 +342,7 @@ class CellLog:
             self.failed[name] = why
             warn(f"{self.cells.name} {name}: failed after {took}, {why}")
             return
-        report = _report(json.loads(self.path(name).read_text())["report"])
+        report = report_of(json.loads(self.path(name).read_text())["report"])
         row, score = report.rows[0], report.score
         first = f"{row.model} {score.text(row.test_selected)} ({score.unit})"
         note(f"{self.cells.name} {name}: {first}, {took}")
@@ -601,161 +596,3 @@ def _shown(value: object) -> str:
     if isinstance(value, Mapping):
         return ",".join(f"{name}={n}" for name, n in value.items())
     return str(value)
-
-
-def write_page(out: Path, page: Path, last: str) -> str:
-    """The results page and its pictures, from all cells; the table ``last`` is returned."""
-    from graphcondense.ops.files import write_whole
-    from graphcondense.pictures import draw_ranking
-
-    lines = [
-        "# Results of `graphcondense bench`",
-        "",
-        "Written by the command above each table; do not edit. The epoch with the best "
-        "validation score is read once on test, mean and standard deviation over condensation "
-        "seeds x training seeds; the last epoch stands in a table of its own. Condensing is timed "
-        "in a process of its own of one thread. KiB count what is stored: rows that are mostly "
-        "zero by row. Models marked * are no GNN.",
-        "",
-    ]
-    tables = {folder.name: _cells(folder) for folder in sorted(out.iterdir()) if folder.is_dir()}
-    for name, cells in tables.items():
-        if not cells:
-            continue
-        lines += [f"## {escaped(name)}", "", *_section(cells), ""]
-        about = next(iter(cells.values()))["report"]
-        rows = [row for cell in cells.values() for row in cell["report"]["rows"]]
-        picture = page.with_suffix("") / f"bench-{name}.png"
-        draw_ranking(_report({**about, "data": name, "rows": rows}), picture)
-        where = picture.relative_to(page.parent)
-        lines += [f"![{escaped(name)}: test scores, best first]({quote(where.as_posix())})", ""]
-    found = {n: [_report(cell["report"]) for cell in own.values()] for n, own in tables.items()}
-    lines += sections(found, page)
-    write_whole(page, "\n".join(lines))
-    return "\n".join(_section(tables[last])) if tables.get(last) else "no cell is finished"
-
-
-def _cells(folder: Path) -> dict[str, Record]:
-    """Finished cells by method, best first by the first model's validation score, whole last."""
-    found = {path.stem: _read_cell(path) for path in sorted(folder.glob("*.json"))}
-
-    def order(item: tuple[str, Record]) -> tuple[bool, float]:
-        score = item[1]["report"]["rows"][0]["val_selected"]
-        return item[0] == WHOLE, -score if math.isfinite(score) else math.inf
-
-    return dict(sorted(found.items(), key=order))
-
-
-def _read_cell(path: Path) -> Record:
-    """A finished cell.
-
-    Raises:
-        ValueError: naming the file, if it is something else.
-    """
-    try:
-        cell: Record = json.loads(path.read_text(encoding="utf-8"))
-        cell["command"], cell["report"]["rows"][0]["val_selected"]
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise ValueError(f"{path} is no cell of graphcondense bench: delete it") from error
-    return cell
-
-
-def _section(cells: Mapping[str, Record]) -> list[str]:
-    """The command, what was scored, and the tables of the chosen and of the last epoch."""
-    reports = {name: _report(cell["report"]) for name, cell in cells.items()}
-    first, cell = next(iter(reports.values())), next(iter(cells.values()))
-    models = first.models
-    plain = cells.get(WHOLE, {}).get("plain_training_seconds")
-    workers = sorted({str(cell["workers"]) for cell in cells.values()})
-    row = max((report.rows[0] for report in reports.values()), key=lambda row: row.graphs)
-    lines = [
-        code(f"{cell['command']}{_methods(cells)}"),
-        "",
-        f"{escaped(first.data)} ({first.digest}){first.on_test}; {row.graphs} condensations x "
-        f"{row.trainings} trainings; {' or '.join(workers)} processes at a time."
-        + (f" A plain PyG training on the whole data takes {plain:.1f} s." if plain else ""),
-        "",
-        *(line for text in first.about_test for line in (escaped(text), "")),
-    ]
-    best = {model: _best(reports, model) for model in models}
-    marked = {row.model for row in first.rows if row.predictor == "non-GNN"}
-    head = ["trained on", "preset", *(Marked(escaped(m) + " *" * (m in marked)) for m in models)]
-    tail = ["nodes", "edges", "KiB", "seconds", "of one plain training", "peak MiB", "cost"]
-    floor = cells.get(WHOLE, {}).get("mean")
-    if floor is not None:
-        lines += [f"The mean of the training targets scores {first.score.text(floor)}.", ""]
-    rows, last = [], []
-    for name, report in reports.items():
-        start = [name, report.rows[0].preset or "-"]
-        scores = [_text(report, m, best=best[m]) for m in models]
-        rows.append([*start, *scores, *_costs(report, cells[name], plain)])
-        last.append([*start, *(_text(report, m, "last") for m in models)])
-    return [
-        *lines,
-        Table([*head, *tail], rows).markdown(),
-        *("", "Last epoch:", "", Table(head, last).markdown()),
-        *_verdicts(reports),
-    ]
-
-
-def _methods(cells: Mapping[str, Record]) -> str:
-    """The methods of a table, as the end of a command; only the whole data need no name."""
-    names = sorted(name for name in cells if name != WHOLE)
-    return f" --methods {','.join(names)}" if names else f" --methods {WHOLE}"
-
-
-def _verdicts(reports: Mapping[str, Report]) -> list[str]:
-    """Whether each method is better than the floors that are there; nothing of older cells."""
-    whole = next(iter(reports.values())).with_rows_of(*reports.values())
-    floors = [name for name in ("random", WHOLE) if name in reports]
-    pairs = [(name, floor) for name in reports for floor in floors if name not in ("random", WHOLE)]
-    if not pairs or not all(row.scores for row in whole.rows):
-        return []
-    found = whole.compare(pairs)
-    told = {(row.first, row.second, row.model): row for row in found.rows}
-    scale, digits = whole.score.scale, ".1f" if whole.score.share else ".3f"
-    columns = [(floor, model) for floor in floors for model in whole.models]
-    body = []
-    for name in dict.fromkeys(first for first, _ in pairs):
-        rows = [told[name, floor, model] for floor, model in columns]
-        body.append([name, *(f"{r.outcome} {scale * r.difference:+{digits}}" for r in rows)])
-    head = ["trained on", *(f"against {floor}, {model}" for floor, model in columns)]
-    return ["", "Differences:", "", Table(head, body).markdown(), "", found.meaning]
-
-
-def _best(reports: Mapping[str, Report], model: str) -> str | None:
-    """The method whose test score is best; the whole data do not compete."""
-    scores = {
-        name: row.test_selected
-        for name, report in reports.items()
-        for row in report.rows
-        if name != WHOLE and row.model == model and math.isfinite(row.test_selected)
-    }
-    pick = max if next(iter(reports.values())).score.larger_is_better else min
-    return pick(scores, key=lambda name: scores[name]) if scores else None
-
-
-def _text(report: Report, model: str, which: str = "selected", best: str | None = None) -> str:
-    """A score as its metric is written; that of the method ``best`` is bold."""
-    row = next((row for row in report.rows if row.model == model), None)
-    if row is None:
-        return "-"
-    text = report.scored(row, which)
-    return strong(text) if row.label == best else text
-
-
-def _costs(report: Report, cell: Record, plain: float | None) -> list[str]:
-    row, seconds = report.rows[0], cell["seconds"]
-    sizes = [f"{row.nodes:,}", f"{row.edges:,}", f"{row.bytes / 1024:,.0f}"]
-    if seconds is None:
-        return [*sizes, "-", "-", "-", "-"]
-    ratio = f"{sum(seconds) / len(seconds) / plain:.2f}" if plain else "-"
-    took = f"{min(seconds):.1f} to {max(seconds):.1f}"
-    return [*sizes, took, ratio, f"{cell['peak_memory_bytes'] / 2**20:,.0f}", cell["cost"]]
-
-
-def _report(about: Record) -> Report:
-    """A cell's report, without what its sets cost."""
-    from graphcondense.evaluate.report import Report
-
-    return Report.from_dict({**about, "ledgers": {}})

@@ -7,6 +7,7 @@ The package is also what users call: ``graphcondense.evaluate(small, data)``.
 
 from __future__ import annotations
 
+from graphcondense.evaluate.call import evaluate
 from graphcondense.evaluate.cost import Ledger, plain_training_seconds
 from graphcondense.evaluate.evaluator import (
     Evaluator,
@@ -21,8 +22,8 @@ from graphcondense.evaluate.graphs import GraphEvaluator, GraphTraining
 from graphcondense.evaluate.hetero import HeteroEvaluator, HeteroTraining
 from graphcondense.evaluate.images import ImageEvaluator, ImageTraining
 from graphcondense.evaluate.links import LinkEvaluator, LinkTraining
-from graphcondense.evaluate.nodes import NodeEvaluator, Trained, Training
-from graphcondense.evaluate.report import ALL, Report, Row, evaluate
+from graphcondense.evaluate.nodes import ALL, NodeEvaluator, Trained, Training
+from graphcondense.evaluate.report import Report, Row
 from graphcondense.evaluate.result import Result
 from graphcondense.evaluate.rows import RowsEvaluator, RowsTraining
 from graphcondense.ops.callable_module import make_callable

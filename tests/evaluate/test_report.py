@@ -87,7 +87,7 @@ def test_a_row_for_each_set_and_model(report):
 
 def test_spreads_between_graphs_and_between_trainings_are_apart():
     from graphcondense.evaluate import FitResult
-    from graphcondense.evaluate.report import _row
+    from graphcondense.evaluate.call import _row
 
     def result(*scores: float) -> FitResult:
         t = torch.tensor(scores)

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from graphcondense.cli import INTERRUPTED, main
-from graphcondense.cli.bench import Grid, _sizes, check_same, command_of, digests_of, write_page
+from graphcondense.cli.bench import Grid, _sizes, check_same, command_of, digests_of
+from graphcondense.cli.bench_page import write_page
 from graphcondense.cli.flags import Flags, data_flags, make_parser, parse
 from graphcondense.data import as_task
 from tests.data.test_frames import pairs, table
