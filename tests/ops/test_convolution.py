@@ -110,7 +110,7 @@ def test_however_small_the_share_a_pair_is_returned() -> None:
     """The cheapest one; of half the nodes as many."""
     level, whole, x = small_level()
     every, half, one = (
-        convolved(level, x, x, sp.csr_matrix(whole), 3, share, exact=True, weighted=True)
+        convolved(level, x, x, sp.csr_matrix(whole), 3, share, exact=True, weight=np.ones(len(x)))
         for share in (1.0, 0.5, 1e-6)
     )
     assert [len(found.cost) for found in (every, half, one)] == [8, 4, 1]
