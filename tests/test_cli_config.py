@@ -36,7 +36,6 @@ def test_the_command_with_every_flag_repeats_a_run_without_a_loop(ran: Path) -> 
     ("where", "change", "message"),
     [
         ("origin", {"data_sed": 3}, "origin of the config has 'data_sed', .*mean data_seed"),
-        ("origin", {"colour": "red"}, "origin of the config has 'colour', which nothing reads"),
         ("origin", {"data_seed": "x"}, "data_seed='x' is not a whole number"),
         ("origin", {"data": ["digits"]}, r"data=\['digits'\] is not text"),
         ("", {"sed": 3}, "the config has 'sed', .*mean seed"),
@@ -57,6 +56,17 @@ def test_what_no_run_writes_is_refused(
     path.write_text(yaml.safe_dump(config))
     assert main(["condense", "--config", str(path), "--out", str(tmp_path / "out")]) == 2
     assert re.search(message, capsys.readouterr().err)
+
+
+def test_an_origin_may_say_more_and_the_command_line_wins(ran: Path, tmp_path: Path) -> None:
+    """`condense(origin=...)` takes what a caller likes to keep."""
+    config = yaml.safe_load((ran / "config.yaml").read_text())
+    config["origin"] |= {"colour": "red", "data_seed": "of May"}
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(config))
+    words = ["condense", "--config", str(path), "--out", str(tmp_path / "out"), "--quiet"]
+    assert main(words) == 2
+    assert main([*words, "--data-seed", "0"]) == 0
 
 
 def test_the_config_of_a_private_run_draws_noise_anew(tmp_path: Path) -> None:

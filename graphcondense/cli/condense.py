@@ -65,7 +65,7 @@ def command_condense(argv: list[str]) -> object:
         from graphcondense.report.runs import read_config
 
         config = read_config(Path(path))
-        config_flags(config)  # what no run writes is refused before data are looked for
+        config_flags(config, argv)  # what no run writes is refused before data are looked for
     named = bool(argv) and not argv[0].startswith("-")
     method = argv[0].lower() if named else config.get("method")
     told = _named_by(flags.data, flags.table, config.get("origin", {}))

@@ -630,15 +630,17 @@ def origin_flags(origin: Mapping[str, object], argv: Collection[str]) -> dict[st
 
     hints = typing.get_type_hints(Where)
     told = {name: value for name, value in origin.items() if name in hints}
-    for name, value in told.items():
-        text = isinstance(value, str) and "tuple" in str(hints[name])  # read as a flag's is
-        try:
-            told[name] = value if text else checked(name, value, hints[name])
-        except ValueError as error:
-            raise ValueError(f"the origin of a config: {error}") from error
     asked = named_in(argv)
     if "table" in asked:
         told.pop("data", None)
     if "data" in asked:
         told = {k: v for k, v in told.items() if k not in {f.name for f in fields(Table)}}
+    for name, value in told.items():
+        if name in asked:
+            continue  # the command line's is taken
+        text = isinstance(value, str) and "tuple" in str(hints[name])  # read as a flag's is
+        try:
+            told[name] = value if text else checked(name, value, hints[name])
+        except ValueError as error:
+            raise ValueError(f"the origin of a config: {error}") from error
     return told

@@ -27,9 +27,9 @@ def config_flags(config: Config, argv: Sequence[str] = ()) -> Config:
 
     known = [f.name for f in fields(Run)]
     _refuse_unknown(config, [*known, *BESIDE], "the config")
-    _refuse_unknown(
-        config.get("origin", {}), [f.name for f in fields(Where)], "the origin of the config"
-    )
+    origin = config.get("origin", {})  # what callers of condense(origin=...) like to say
+    where = [f.name for f in fields(Where)]
+    _refuse_unknown(origin, where, "the origin of the config", free=True)
     run = {name: config[name] for name in known if name in config}
     if run.get("epsilon") is not None and run.get("seed") is None:
         run.pop("seed", None)  # nobody may know it: the noise is drawn anew
@@ -46,10 +46,11 @@ BESIDE = ("method", "hyperparameters", "preset", "data", "origin")
 """What a config has besides options of the run."""
 
 
-def _refuse_unknown(given: Config, known: Sequence[str], what: str) -> None:
+def _refuse_unknown(given: Config, known: Sequence[str], what: str, free: bool = False) -> None:
+    """Refuse a name that nothing reads; where names are ``free``, one that looks misspelt."""
     for name in given:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.75 if free else 0.6)
+        if name not in known and (near or not free):
             hint = f"did you mean {near[0]}?" if near else "leave it out"
             raise ValueError(f"{what} has {name!r}, which nothing reads: {hint}")
 

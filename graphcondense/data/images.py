@@ -212,7 +212,8 @@ def is_images(data: object) -> bool:
     if isinstance(data, ImageTask):
         return True
     if isinstance(data, tuple):
-        return len(data) == 2 and _rows(data[0]) and _rows(data[1])
+        tables = [hasattr(part, "columns") for part in data]  # of nodes and edges, perhaps
+        return len(data) == 2 and not any(tables) and all(map(_rows, data))
     return _is_dataset(data)
 
 

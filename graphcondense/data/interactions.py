@@ -267,6 +267,8 @@ def known_columns(names: Iterable[Hashable]) -> dict[str, Hashable | None]:
     spelled = [(str(name).lower().partition(":")[0].strip(), name) for name in names]
     for what, spellings in _COLUMNS.items():
         of = [name for word, name in spelled if word in spellings]
+        if what == "rating":  # a score or value beside it is something else
+            of = [name for word, name in spelled if word == what] or of
         if len(of) > 1:
             raise ValueError(
                 f"the columns {of[0]!r} and {of[1]!r} may both have the {what}s: rename or leave "

@@ -82,7 +82,10 @@ def _read_table(path: Path, separator: str, named: bool) -> DataFrame:
     import pandas as pd
 
     names: list[Any] = read_head(path, separator) if named else [0, 1, 2]
-    found = known_columns(names)
+    try:
+        found = known_columns(names)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     ids = [n for n in (found["user"], found["item"]) if n is not None] if named else [0, 1]
     try:
         frame = pd.read_csv(
@@ -106,7 +109,7 @@ def _read_table(path: Path, separator: str, named: bool) -> DataFrame:
     return frame.iloc[:, :3].set_axis(["user", "item", "rating"], axis=1)
 
 
-WHOLE = r"-?(0|[1-9]\d{0,17})"
+WHOLE = r"0|-?[1-9]\d{0,17}"
 """A number that text and an integer of 64 bits tell alike."""
 
 

@@ -189,7 +189,9 @@ def read_head(file: Path, separator: str) -> list[str]:
     with _lines(file, separator) as lines:
         _, names = next(lines, (0, []))
         _check_names(file, names, separator)
-        _check_row(file, names, *next(lines, (0, names)))
+        number, row = next(lines, (0, names))
+        if len(row) > len(names):
+            _check_row(file, names, number, row)
     return names
 
 
@@ -310,8 +312,8 @@ def _check_row(file: Path, names: Sequence[str], number: int, row: Sequence[str]
 def _check_names(file: Path, names: Sequence[str], separator: str) -> None:
     if not names:
         raise ValueError(f"{file} has no line; the names of its columns come first")
-    other = next((sep for sep in (";", "\t", "|", ",") if sep in names[0]), None)
-    if len(names) == 1 and other:
+    others = [sep for sep in (";", "\t", "|", ",") if sep != separator and sep in names[0]]
+    if len(names) == 1 and (other := next(iter(others), None)):
         raise ValueError(
             f"{file} has one column, {names[0][:60]!r}, and {_between(file, other, separator)}"
         )

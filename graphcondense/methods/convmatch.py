@@ -108,7 +108,8 @@ class Convolved(Stepwise):
             rng=rng,
             start=None if old is None else started(old),
         )
-        return self.settled(group, rows, n), None, None
+        # Groups that were there before stay together.
+        return self.settled(group, rows, n) if old is None else group, None, None
 
     def settled(self, group: Array, rows: Array, n: int) -> Array:
         """The groups ``[m]`` once no more are joined; ``rows [m, k]`` are what is near."""
@@ -163,7 +164,7 @@ class ConvMatchLinks(Convolved):
 
     Attributes:
         contrast: how far features stand out from their mean; 1 leaves the means.
-        moves: steps of k-means once the groups are joined.
+        moves: steps of k-means once the groups are joined; none in an update.
     """
 
     name = "convmatch"

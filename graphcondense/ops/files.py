@@ -19,8 +19,17 @@ from pathlib import Path
 
 import psutil
 
-HOST = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:60]
-"""This machine: numbers of processes are its own, where machines share a folder."""
+
+def _here() -> str:
+    """This machine, and of containers that share its name which of them: numbers of processes are
+    its own, where several share a folder."""
+    with contextlib.suppress(OSError):
+        return f"{socket.gethostname()}-{os.stat('/proc/self/ns/pid').st_ino}"
+    return socket.gethostname()
+
+
+HOST = re.sub(r"[^A-Za-z0-9-]", "-", _here())[-60:]
+"""Where a process number is the number of one process."""
 
 
 def writable(folder: Path, what: str = "into the folder") -> Path:
@@ -108,7 +117,7 @@ def _beside(path: Path, ending: str) -> Path:
     start = f".{path.name}.{HOST}."
     for old in path.parent.glob(f"{glob.escape(start)}*.{ending}"):
         number = old.name[len(start) : -len(ending) - 1]
-        if number.isdecimal() and not psutil.pid_exists(int(number)):
+        if re.fullmatch(r"\d{1,9}", number) and not psutil.pid_exists(int(number)):
             with contextlib.suppress(OSError):  # such as another user's
                 old.unlink()
     return path.with_name(f"{start}{os.getpid()}.{ending}")

@@ -27,7 +27,8 @@ class Plain(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """As YAML has it: a name that stands there twice is a mistake, and not the last of both."""
         seen = set[str]()
-        for key, _ in node.value:
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []  # YAML refuses others
+        for key, _ in pairs:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 text = f"{key.value!r} is there twice: leave one out"
                 raise yaml.constructor.ConstructorError(None, None, text, key.start_mark)

@@ -95,6 +95,8 @@ def test_forms_of_one_set_are_the_same_images(channels: int) -> None:
 def test_other_data_are_no_images() -> None:
     data = Data(x=torch.rand(3, 2), edge_index=torch.zeros(2, 0).long(), y=torch.zeros(3).long())
     others: list[Any] = [data, [data, data], (data, data), "cora", np.zeros(3), [1, 2], {}, 7]
+    nodes, edges = pd.DataFrame({"id": [0, 1], "a": [1, 2]}), pd.DataFrame({"x": [0], "y": [1]})
+    others.append((nodes, edges))
     for other in others:
         assert not is_images(other)
 

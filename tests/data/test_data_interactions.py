@@ -438,3 +438,11 @@ def test_a_frame_with_two_columns_of_a_name() -> None:
     frame = pd.DataFrame([[1, 2, 3]], columns=["user", "item", "user"])
     with pytest.raises(ValueError, match="'user' and 'user' may both have the users"):
         as_interactions(frame)
+
+
+def test_rows_may_lack_the_last_columns_and_zero_may_have_a_sign(tmp_path: Path) -> None:
+    rows = [f"{user},{item},3" for user in range(3) for item in ("0", "-0", "1")]
+    task = load_interactions(written(tmp_path, "user,item,rating,score", rows))
+    assert task.item_ids is not None
+    assert task.item_ids.tolist() == ["-0", "0", "1"]
+    assert (task.train + task.val + task.test).nnz == len(rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -92,3 +93,22 @@ def test_networks_see_what_a_small_graph_teaches() -> None:
     assert float(right.mean()) > float(right_of_networks(teaching, small, z).mean()) + 0.1
     assert float(right_of_networks(teaching, small, torch.ones_like(z)).mean()) < 0.5
     assert torch.equal(right, right_of_networks(teaching, clear, means[classes]))
+
+
+def test_many_rows_are_judged_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    u, labels = drawn_rows()
+    networks = taught_by(u, labels, ANSWERS, torch.Generator().manual_seed(0))
+    whole = networks(u).detach()
+    monkeypatch.setattr(referees, "ROWS", 5)
+    torch.testing.assert_close(torch.stack(list(networks.says(u))), whole)
+
+
+def test_numbers_are_judged_without_gradients() -> None:
+    """Kept gradients would keep the hidden units of all rows."""
+    teaching, _, z = drawn()
+    numbers = TargetAnswers(torch.zeros(1), lambda y: y)
+    wanted = teaching.wanted[:, None].float()
+    small = SmallGraph(sp.csr_matrix((9, 9)), np.arange(9.0)[:, None], numbers)
+    right = right_of_networks(replace(teaching, wanted=wanted, answers=numbers), small, z)
+    assert right.shape == teaching.wanted.shape
+    assert not right.requires_grad

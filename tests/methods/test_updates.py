@@ -176,6 +176,9 @@ def test_links_of_a_grown_graph(name: str) -> None:
     grown = graphcondense.update(small, links, nodes=12, progress=False)
     assert grown.num_nodes == 12
     assert len(grown.assignment) == 120
+    pairs = {*zip(small.assignment.tolist(), grown.assignment[:100].tolist(), strict=True)}
+    if name != "quotient":  # whose k-means goes on
+        assert len(pairs) == len({old for old, _ in pairs}), "groups before stay together"
 
 
 def test_coarsening_begins_with_groups_by_hand() -> None:

@@ -138,7 +138,12 @@ def test_what_a_killed_process_left_goes_when_the_file_is_written_again(tmp_path
     ended.wait()
     gone = [f".a[1].{HOST}.{ended.pid}.{ending}" for ending in ("tmp", "old")]
     stays = [f".a[1].{HOST}.{os.getppid()}.tmp", f".a[1].other-{HOST}.{ended.pid}.tmp"]
-    stays += [f".a[1].{HOST}.mine.tmp", f".b.{HOST}.{ended.pid}.tmp", f"a[1].{ended.pid}.tmp"]
+    stays += [
+        f".a[1].{HOST}.{10**25}.tmp",
+        f".a[1].{HOST}.mine.tmp",
+        f".b.{HOST}.{ended.pid}.tmp",
+        f"a[1].{ended.pid}.tmp",
+    ]
     for way in (write_whole, as_whole):
         for name in [*gone, *stays]:
             (tmp_path / name).write_text("half")

@@ -8,6 +8,11 @@ import yaml
 from graphcondense.ops.yaml import read_yaml
 
 
+def test_a_list_that_claims_to_be_a_mapping() -> None:
+    with pytest.raises(ValueError, match="expected a mapping node"):
+        read_yaml("!!map [1]")
+
+
 def test_a_name_that_is_there_twice_is_refused() -> None:
     """The last of both counted, whatever the first said."""
     with pytest.raises(yaml.YAMLError, match="'seed' is there twice"):
