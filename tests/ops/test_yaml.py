@@ -9,7 +9,7 @@ from graphcondense.ops.yaml import read_yaml
 
 
 def test_a_list_that_claims_to_be_a_mapping() -> None:
-    with pytest.raises(ValueError, match="expected a mapping node"):
+    with pytest.raises(yaml.YAMLError, match="expected a mapping node"):
         read_yaml("!!map [1]")
 
 
