@@ -20,6 +20,7 @@ from graphcondense.core.types import Synthetic
 from graphcondense.domains.node import EDGE_BYTES, NodeMethod
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.ops.arrays import dense
+from graphcondense.ops.blocks import mean_row
 from graphcondense.ops.budget import BUDGETS, Budget
 from graphcondense.ops.cluster import isometric, starts
 from graphcondense.ops.coarsen import (
@@ -394,8 +395,7 @@ def coarse_graph(
 
 def stood_out(made: CoarseGraph, real: NodeSource, contrast: float) -> CoarseGraph:
     """The same graph, whose features are ``contrast`` times as far from the mean of all nodes."""
-    one = means(np.zeros(real.num_examples, dtype=np.int64), 1)
-    middle = dense(one @ real.task.x_array)
+    middle = mean_row(real.task.x_array)
     made.x = middle + contrast * (made.x - middle)
     return made
 

@@ -81,7 +81,9 @@ class Convolved(Stepwise):
         old: Array | None = None,
     ) -> tuple[Array, sp.csr_matrix | None, Array | None]:
         few = few_dimensions(real.task.x_array, self.dims, rng)
-        x, rows = (self._seen(real, few, hops)[nodes] for hops in (self.convolved, self.hops))
+        wanted = self.convolved, self.hops
+        seen = {hops: self._seen(real, few, hops)[nodes] for hops in dict.fromkeys(wanted)}
+        x, rows = (seen[hops] for hops in wanted)
         near = nearest(rows, self.neighbours)
         each = np.ones(real.num_examples) if real.weight is None else real.weight
         weight = each[nodes] if self.weighted else None

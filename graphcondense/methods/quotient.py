@@ -35,7 +35,7 @@ from graphcondense.domains.propagations import SmallGraph, Teaching, learnt, sur
 from graphcondense.domains.referees import right_of_networks
 from graphcondense.domains.teachers import Taught, make_unit, unit
 from graphcondense.ops.adjacency import times
-from graphcondense.ops.blocks import by_columns, links, parts, sums
+from graphcondense.ops.blocks import by_columns, links, mean_row, parts, sums
 from graphcondense.ops.coarsen import (
     Array,
     continued,
@@ -264,7 +264,7 @@ class Quotient(Coarse):
         def few_of(x: Array) -> Tensor:
             return torch.from_numpy((x @ basis.T).astype(np.float32))
 
-        def stood_out(small: SmallGraph, x: Array) -> tuple[Array, Tensor, float]:
+        def contrasted(small: SmallGraph, x: Array) -> tuple[Array, Tensor, float]:
             """The features with the largest contrast that does no clear harm, what linear models
             are right on, and the contrast."""
             found, apart = [], length_of(x - middle) or 1.0
@@ -275,13 +275,9 @@ class Quotient(Coarse):
             *more, plain = found
             return next((f for f in more if not surely_better(plain[1], f[1], errors=2)), plain)
 
-        def networks(small: SmallGraph, means: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-            before, after = (right_of_networks(teaching, small, one) for one in (means, z))
-            return before, after
-
         def learn(made: CoarseGraph) -> str:
             small = SmallGraph(made.adj, made.y, answers)
-            made.x, before, contrast = stood_out(small, made.x)
+            made.x, before, contrast = contrasted(small, made.x)
             means = few_of(made.x)
             told = f"contrast {contrast:.2f}; {answers.told(float(before.mean()), which)}"
             if not self.steps:
@@ -290,7 +286,8 @@ class Quotient(Coarse):
             after = teaching.right(small, z)
             judged, said = [(before, after)], ""
             if not surely_better(before, after):  # or it is decided
-                judged.append(networks(small, means, z))
+                by_means = right_of_networks(teaching, small, means)
+                judged.append((by_means, right_of_networks(teaching, small, z)))
                 first, then = (answers.share(float(r.mean())) for r in judged[1])
                 said = f"; small networks {first} and {then}"
             better = any(surely_better(new, old) for old, new in judged)
@@ -400,10 +397,10 @@ class QuotientLinks(Coarse):
         finest = parts_of(near, sizes[-1], int(draws.integers(2**31)), starts=1, centres=centres)
         whole = undirected(task.adj)
         parts = coarser(near, finest, [torch.tensor([n]) for n in sizes])
-        out: list[Synthetic] = []
-        for part, n in zip(parts, sizes, strict=True):
-            out.append(stood_out(coarse_graph(real, part, n, whole), real, self.contrast))
-        return out
+        return [
+            stood_out(coarse_graph(real, part, n, whole), real, self.contrast)
+            for part, n in zip(parts, sizes, strict=True)
+        ]
 
 
 def check_room(per_class: int, counts: Tensor) -> None:
@@ -422,17 +419,6 @@ def groups_of(real: NodeSource | HeteroSource, soft: Array) -> Array:
     task = real.task
     group: Array = task.group_of(task.unscaled(torch.from_numpy(soft))).numpy()
     return group
-
-
-def mean_row(x: Array | sp.csr_matrix) -> Array:
-    """The mean of all rows ``[1, d]``.
-
-    >>> mean_row(np.array([[1.0, 2.0], [3.0, 4.0]]))
-    array([[2., 3.]])
-    """
-    n = x.shape[0]
-    out: Array = sums(np.zeros(n, np.int64), 1, np.ones(n), x) / n
-    return out
 
 
 def length_of(x: Array | sp.csr_matrix) -> float:

@@ -249,6 +249,17 @@ def sums(part: Array, n: int, weight: Array, x: Matrix, rows: int = 2**16) -> Ar
     return out
 
 
+def mean_row(x: Matrix) -> Array:
+    """The mean of all rows ``[1, d]``.
+
+    >>> mean_row(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    array([[2., 3.]])
+    """
+    n = x.shape[0]
+    out: Array = sums(np.zeros(n, np.int64), 1, np.ones(n), x) / n
+    return out
+
+
 def gram(columns: Sequence[Array], targets: Array, rows: int = 2**16) -> tuple[Array, Array]:
     """``ZᵀZ [k, k]`` and ``ZᵀT [k, C]`` of arrays side by side ``Z = [Z_1, Z_2, ...] [N, k]``,
     added up in float64 over blocks of rows.
