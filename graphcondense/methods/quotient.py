@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -31,11 +31,10 @@ from graphcondense.domains.hetero import HeteroMethod, HeteroSource, HeteroSynth
 from graphcondense.domains.hetero_quotient import grouped, mean_labels, quotient_of
 from graphcondense.domains.hetero_teachers import HeteroTaught, HeteroTeacher
 from graphcondense.domains.node_source import NodeSource
-from graphcondense.domains.propagations import SmallGraph, Teaching, learnt, surely_better
-from graphcondense.domains.referees import right_of_networks
+from graphcondense.domains.quotient_features import Features, length_of
 from graphcondense.domains.teachers import Taught, make_unit, unit
 from graphcondense.ops.adjacency import times
-from graphcondense.ops.blocks import by_columns, links, mean_row, parts, sums
+from graphcondense.ops.blocks import by_columns, links, parts, sums
 from graphcondense.ops.coarsen import (
     Array,
     continued,
@@ -89,12 +88,18 @@ class Quotient(Coarse):
        means meet inputs at test that fit their weights, but deep ones with much dropout hardly
        learn from them. Rows are scaled together, by ``stretch`` of the way to the length of real
        rows on a logarithmic scale.
+    7. All of steps 3 to 5 is for sparse, wide features. On dense ones, as images have, means that
+       stand out lie outside of the data. So small networks that see features as models do, column
+       by column, learn from the graph as it is now and from the plain quotient graph: means of
+       members, and links inside a cluster as its self-loop. Where they are right on more validation
+       nodes with the plain one, by more than a standard error, it is taken.
 
     Graphs of propagated features without edges serve the models whose propagation they hold. Here
     each model finds what it computes with: raw features of nodes, and links between them.
 
-    Validation labels choose the teacher and the contrast, and whether learnt features stay. In the
-    inductive setting all nodes that are seen have labels, and no teacher is needed.
+    Validation labels choose the teacher and the contrast, whether learnt features stay, and whether
+    the plain graph is taken. In the inductive setting all nodes that are seen have labels, and no
+    teacher is needed.
 
     Attributes:
         labels: ``"soft"``, or ``"hard"``: the class of the largest soft label.
@@ -113,6 +118,8 @@ class Quotient(Coarse):
         ridge: penalty of the regressions, as a share of the mean square length of their rows.
         stretch: 0 leaves rows as long as they are, 1 makes their root mean square length that of
             real rows.
+        plain: whether the plain quotient graph is taken where small networks are surely better
+            with it (step 7).
     """
 
     name = "quotient"
@@ -134,6 +141,7 @@ class Quotient(Coarse):
     rate: Positive = 0.1
     ridge: Positive = 3.0
     stretch: Share = 0.5
+    plain: bool = True
 
     def example_bytes(self, real: NodeSource) -> int:
         soft = 4 * real.num_outputs + 1 - real.label_bytes if self.labels == "soft" else 0
@@ -213,8 +221,8 @@ class Quotient(Coarse):
         else:
             check_room(self.per_class, counts)
         near = near_rows(real, raw, self.hops, self.weight, taught.soft)
-        length = length_of(task.x_array)
-        learn = self.learner(real, raw, taught.soft, length)
+        sharp = answers_of(real).sharp(taught.soft, self.sharpness)
+        features = Features.of(real, raw, sharp, spare(real))
 
         def clusters(nodes: Array, k: int) -> Array:
             rows, seed, centres = near[nodes], int(draws.integers(2**31)), None
@@ -225,102 +233,61 @@ class Quotient(Coarse):
         finest = parts_within(predicted, sizes[-1], clusters)
         out: list[Synthetic] = []
         for part, share in zip(coarser(near, finest, sizes), sizes, strict=True):
-            made = self.graph_of(real, part, int(share.sum()), taught.soft)
-            made.remarks = {**taught.remarks, "features": learn(made)}
-            short = length / (length_of(made.x) or 1.0)
-            made.x = made.x * short**self.stretch
+            plain = self.graph_of(real, part, int(share.sum()), sharp)
+            made = self.finished(real, plain, features)
+            made.remarks = {**taught.remarks, **made.remarks}
             if self.labels == "hard":
                 made.y = answers_of(real).hard(made.y)
             made.y = task.unscaled(torch.from_numpy(made.y)).numpy()
             out.append(made)
         return out
 
-    def learner(
-        self, real: NodeSource, rows: Array, soft: Array, length: float
-    ) -> Callable[[CoarseGraph], str]:
-        """What learns the features of a quotient graph in place, and says what came of it.
+    def finished(self, real: NodeSource, plain: CoarseGraph, features: Features) -> CoarseGraph:
+        """The quotient graph with siblings and features that stand out or are learnt, or the
+        ``plain`` one where small networks are surely better with it; rows are scaled in both."""
+        adj = self.cut_off(self.to_siblings(real, plain))
+        made = CoarseGraph(plain.x, adj, plain.y, plain.assignment)
+        plain.adj = self.cut_off(plain.adj)
+        said = features.learn(made, self.contrast, self.steps, self.rate, self.ridge)
+        for one in (made, plain):
+            one.x = one.x * (features.length / (length_of(one.x) or 1.0)) ** self.stretch
+        made.remarks = {"features": said}
+        if not self.plain:
+            return made
+        better, told = features.plain_is_better(plain, made)
+        plain.remarks = {"features": f"means of real ones, edges as they are; {told}"}
+        if better:
+            return plain
+        made.remarks["plain"] = told
+        return made
 
-        Args:
-            real: the real graph.
-            rows: its features in few dimensions ``[N, k]``.
-            soft: labels ``[N, C]``.
-            length: of its rows of ``X``, see :func:`length_of`.
-        """
-        task = real.task
-        answers = answers_of(real)
-        held, y = answers.held(real)
-        which = "training" if real.validation is None else "validation"
-        sharp = answers.sharp(soft, self.sharpness)
-        teaching = Teaching.of(rows, task.adj, task.gcn_adj, sharp, held, y, answers, spare(real))
-        basis = np.eye(rows.shape[1])  # from k dimensions to d
-        if rows is not task.x_array:
-            few = rows.astype(np.float64)
-            basis = np.linalg.pinv(few.T @ few) @ (task.x_array.T @ few).T
+    def to_siblings(self, real: NodeSource, plain: CoarseGraph) -> Array:
+        """Its links, a share of those inside clusters moved to siblings."""
+        return to_siblings(plain.adj.toarray(), self.moved, plain.x, groups_of(real, plain.y))
 
-        middle = mean_row(task.x_array)
-        # The mean square distance from the mean is the mean square less that of the mean.
-        spread = max(length**2 - length_of(middle) ** 2, 0.0) ** 0.5
+    def cut_off(self, links: Array | sp.csr_matrix) -> sp.csr_matrix:
+        """Without the links that are far below the largest."""
+        kept = sp.csr_matrix(links)
+        kept.data[kept.data < self.cut * kept.max()] = 0
+        kept.eliminate_zeros()
+        return kept
 
-        def few_of(x: Array) -> Tensor:
-            return torch.from_numpy((x @ basis.T).astype(np.float32))
-
-        def contrasted(small: SmallGraph, x: Array) -> tuple[Array, Tensor, float]:
-            """The features with the largest contrast that does no clear harm, what linear models
-            are right on, and the contrast."""
-            found, apart = [], length_of(x - middle) or 1.0
-            most = min(self.contrast, max(spread / apart, 1.0))
-            for contrast in (most, (1 + most) / 2, 1.0):
-                one = middle + contrast * (x - middle)
-                found.append((one, teaching.right(small, few_of(one)), contrast))
-            *more, plain = found
-            return next((f for f in more if not surely_better(plain[1], f[1], errors=2)), plain)
-
-        def learn(made: CoarseGraph) -> str:
-            small = SmallGraph(made.adj, made.y, answers)
-            made.x, before, contrast = contrasted(small, made.x)
-            means = few_of(made.x)
-            told = f"contrast {contrast:.2f}; {answers.told(float(before.mean()), which)}"
-            if not self.steps:
-                return f"means of real ones; {told}"
-            z = learnt(teaching, small, means, self.steps, self.rate, self.ridge)
-            after = teaching.right(small, z)
-            judged, said = [(before, after)], ""
-            if not surely_better(before, after):  # or it is decided
-                by_means = right_of_networks(teaching, small, means)
-                judged.append((by_means, right_of_networks(teaching, small, z)))
-                first, then = (answers.share(float(r.mean())) for r in judged[1])
-                said = f"; small networks {first} and {then}"
-            better = any(surely_better(new, old) for old, new in judged)
-            kept = better and not any(surely_better(old, new) for old, new in judged)
-            if kept:
-                made.x = made.x + (z - means).numpy() @ basis
-            now = answers.share(float(after.mean()))
-            return (
-                f"{'learnt' if kept else 'means of real ones'}; {told} with means and {now} with "
-                f"learnt features{said}"
-            )
-
-        return learn
-
-    def graph_of(self, real: NodeSource, part: Array, n: int, soft: Array) -> CoarseGraph:
+    def graph_of(self, real: NodeSource, part: Array, n: int, sharp: Array) -> CoarseGraph:
         """The quotient graph, with soft labels and the means of its clusters as features.
 
         Args:
             real: the real graph.
             part: the cluster of each node ``[N]``.
             n: clusters.
-            soft: labels ``[N, C]``.
+            sharp: sharpened soft labels ``[N, C]``.
         """
-        whole = real.task.x_array
         between, degree = links(real.task.adj, part, n)
         heavy = 1 + degree
         total = np.bincount(part, heavy, n)[:, None]
-        x = sums(part, n, heavy, whole) / total
-        y = sums(part, n, heavy, answers_of(real).sharp(soft, self.sharpness)) / total
+        x = sums(part, n, heavy, real.task.x_array) / total
+        y = sums(part, n, heavy, sharp) / total
         mean = between / np.maximum(np.bincount(part, minlength=n), 1)[:, None]
-        edges = to_siblings((mean + mean.T) / 2, self.moved, x, groups_of(real, y))
-        edges[edges < self.cut * edges.max()] = 0
-        return CoarseGraph(x, sp.csr_matrix(edges), y, part)
+        return CoarseGraph(x, sp.csr_matrix((mean + mean.T) / 2), y, part)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -419,17 +386,6 @@ def groups_of(real: NodeSource | HeteroSource, soft: Array) -> Array:
     task = real.task
     group: Array = task.group_of(task.unscaled(torch.from_numpy(soft))).numpy()
     return group
-
-
-def length_of(x: Array | sp.csr_matrix) -> float:
-    """The root mean square of the lengths of rows.
-
-    >>> length_of(np.array([[3.0, 4.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]))
-    2.5
-    """
-    values = np.ravel(x.data if sp.issparse(x) else x)
-    squares = (np.square(values[b], dtype=np.float64).sum() for b in parts(len(values), 2**22))
-    return float(np.sqrt(sum(squares) / x.shape[0]))
 
 
 def spare(real: NodeSource) -> Place:

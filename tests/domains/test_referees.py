@@ -14,7 +14,12 @@ from torch import Tensor, nn
 from graphcondense.domains import referees
 from graphcondense.domains.answers import Answers, BinaryAnswers, ClassAnswers, TargetAnswers
 from graphcondense.domains.propagations import SmallGraph
-from graphcondense.domains.referees import Networks, right_of_networks, taught_by
+from graphcondense.domains.referees import (
+    Networks,
+    right_in_own_basis,
+    right_of_networks,
+    taught_by,
+)
 from tests.domains.test_propagations import ANSWERS, drawn
 
 
@@ -93,6 +98,23 @@ def test_networks_see_what_a_small_graph_teaches() -> None:
     assert float(right.mean()) > float(right_of_networks(teaching, small, z).mean()) + 0.1
     assert float(right_of_networks(teaching, small, torch.ones_like(z)).mean()) < 0.5
     assert torch.equal(right, right_of_networks(teaching, clear, means[classes]))
+
+
+def test_in_their_own_basis_networks_see_columns() -> None:
+    """Two propagations alone, real rows turned into the columns of the data."""
+    teaching, small, z = drawn()
+    rng = torch.Generator().manual_seed(1)
+    turn = torch.linalg.qr(torch.randn(z.shape[1], z.shape[1], generator=rng))[0]
+    x = z @ turn
+    right = right_in_own_basis(teaching, small, x.numpy(), turn.numpy())
+    turned = replace(teaching, sights=[replace(s, held=s.held @ turn) for s in teaching.sights[:2]])
+    torch.testing.assert_close(right, right_in_own_basis(turned, small, x.numpy(), None))
+    rng, hits = torch.Generator().manual_seed(0), []
+    for u, sight in zip((x, small.gcn @ (small.gcn @ x)), turned.sights, strict=True):
+        networks = taught_by(u, small.labels, ANSWERS, rng)
+        hits += [ANSWERS.right(said, teaching.wanted) for said in networks(sight.held)]
+    torch.testing.assert_close(right, torch.stack(hits).float().mean(0))
+    assert not torch.equal(right, right_of_networks(teaching, small, z))
 
 
 def test_many_rows_are_judged_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:

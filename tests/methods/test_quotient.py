@@ -13,10 +13,11 @@ from torch_geometric.data import Data
 
 import graphcondense
 from graphcondense.data.task import as_task
+from graphcondense.domains import quotient_features
+from graphcondense.domains.answers import answers_of
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.propagations import Teaching
 from graphcondense.domains.teachers import RidgeTeacher, fitted, smoothed, surest
-from graphcondense.methods import quotient
 from graphcondense.methods.quotient import Quotient, to_siblings
 from graphcondense.ops.personalised import diffused
 from tests.cases import NodeCase, toy_graph
@@ -50,8 +51,9 @@ def test_quotient_by_hand() -> None:
     data = Data(x=x, edge_index=path, y=torch.tensor([0, 0, 1, 1]), train_mask=torch.ones(4) > 0)
     real = NodeSource(as_task(data))
     soft = np.array([[1.0, 0.0], [0.8, 0.2], [0.0, 1.0], [0.0, 1.0]])
-    method = Quotient(nodes=2, sharpness=2.0, moved=0.0, cut=0.0)
-    small = method.graph_of(real, np.array([0, 0, 1, 1]), 2, soft)
+    method = Quotient(nodes=2)
+    sharp = answers_of(real).sharp(soft, 2.0)
+    small = method.graph_of(real, np.array([0, 0, 1, 1]), 2, sharp)
     # The ends of the path count 2, its middle 3.
     np.testing.assert_allclose(small.x, [[2.2, 0.0], [0.0, 2.0]], atol=1e-12)
     second = np.array([0.64, 0.04]) / 0.68
@@ -107,9 +109,9 @@ def spread(x: Tensor, middle: Tensor) -> float:
 
 def test_features_stand_out_no_further_than_real_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where linear models do not mind."""
-    monkeypatch.setattr(quotient, "surely_better", lambda *_, **__: False)
+    monkeypatch.setattr(quotient_features, "surely_better", lambda *_, **__: False)
     data = toy_graph()
-    middle, options = data.x.mean(0), {"nodes": 9, "steps": 0, "stretch": 0.0}
+    middle, options = data.x.mean(0), {"nodes": 9, "steps": 0, "stretch": 0.0, "plain": False}
     plain, some, far = (condense(data, contrast=c, **options) for c in (1.0, 1.01, 20.0))
     most = spread(data.x, middle) / spread(plain.x, middle)
     assert most > 1.1
@@ -121,8 +123,10 @@ def test_features_stand_out_no_further_than_real_ones(monkeypatch: pytest.Monkey
 
 def test_contrast_that_harms_is_lowered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where linear models are surely better with means, these stay."""
-    monkeypatch.setattr(quotient, "surely_better", lambda *_, errors=1.0: errors == 2)
-    far, plain = (condense(toy_graph(), nodes=9, steps=0, contrast=c) for c in (20.0, 1.0))
+    monkeypatch.setattr(quotient_features, "surely_better", lambda *_, errors=1.0: errors == 2)
+    far, plain = (
+        condense(toy_graph(), nodes=9, steps=0, contrast=c, plain=False) for c in (20.0, 1.0)
+    )
     assert torch.allclose(far.x, plain.x, atol=1e-5)
     assert "contrast 1.00;" in far.condensed["remarks"]["features"]
 
@@ -275,11 +279,30 @@ def test_features_are_learnt_where_one_judge_gains_and_none_loses(
     # The first three are of contrasts, whose plain means are the last.
     said, judged = iter([of_means] * 3 + [of_learnt]), iter(right[networks])
     monkeypatch.setattr(Teaching, "right", lambda *_: next(said))
-    monkeypatch.setattr(quotient, "right_of_networks", lambda *_: next(judged))
+    monkeypatch.setattr(quotient_features, "right_of_networks", lambda *_: next(judged))
     data = toy_graph(n=400)
     small = condense(data, nodes=6)
     assert small.condensed["remarks"]["features"].startswith("learnt" if kept else "means")
     assert ("small networks" in small.condensed["remarks"]["features"]) == (linear != "worse")
+
+
+@pytest.mark.parametrize("better", [True, False])
+def test_the_plain_graph_is_taken_where_networks_are_surely_better(
+    better: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is what the other steps leave alone when they are switched off."""
+    data, off = toy_graph(), {"contrast": 1.0, "moved": 0.0, "steps": 0}
+    plain = condense(data, nodes=9, plain=False, **off)
+    adorned = condense(data, nodes=9, plain=False)
+    assert not torch.equal(plain.edge_weight, adorned.edge_weight)
+    said = iter([torch.ones(60), torch.zeros(60)][:: 1 if better else -1])
+    monkeypatch.setattr(quotient_features, "right_in_own_basis", lambda *_: next(said))
+    small, wanted = condense(data, nodes=9), plain if better else adorned
+    for key in ("x", "edge_index", "edge_weight", "y", "assignment"):
+        assert torch.equal(small[key], wanted[key]), key
+    remarks = small.condensed["remarks"]
+    told = f"small networks {'100' if better else '0'}.0% with the plain quotient graph"
+    assert told in remarks["features" if better else "plain"]
 
 
 def test_without_validation_nodes_training_nodes_say_whether_features_are_better() -> None:

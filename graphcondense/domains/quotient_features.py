@@ -1,0 +1,139 @@
+"""Features of a quotient graph: how far they stand out, whether they are learnt, and what small
+networks say of the graph in the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from graphcondense.domains.answers import answers_of
+from graphcondense.domains.coarse import CoarseGraph
+from graphcondense.domains.node_source import NodeSource
+from graphcondense.domains.propagations import SmallGraph, Teaching, learnt, surely_better
+from graphcondense.domains.referees import right_in_own_basis, right_of_networks
+from graphcondense.ops.blocks import mean_row, parts
+from graphcondense.ops.coarsen import Array
+from graphcondense.ops.place import Place
+
+
+@dataclass(frozen=True)
+class Features:
+    """The real side of all quotient graphs of a run.
+
+    Attributes:
+        teaching: real rows in few dimensions, a teacher's labels, and the nodes that score.
+        basis: ``[k, d]``, from few dimensions to the ``d`` columns of the data; ``None`` where they
+            are the same.
+        middle: the mean of real rows ``[d]``.
+        length: root mean square length of real rows, see :func:`length_of`.
+        which: the nodes that score, in words.
+    """
+
+    teaching: Teaching
+    basis: Array | None
+    middle: Array
+    length: float
+    which: str
+
+    @classmethod
+    def of(cls, real: NodeSource, rows: Array, sharp: Array, place: Place) -> Features:
+        """Of a graph, its features in few dimensions ``[N, k]``, a teacher's labels ``[N, C]``, and
+        where propagated features go."""
+        task, answers = real.task, answers_of(real)
+        held, y = answers.held(real)
+        basis = None
+        if rows is not task.x_array:
+            few = rows.astype(np.float64)
+            basis = np.linalg.pinv(few.T @ few) @ (task.x_array.T @ few).T
+        return cls(
+            Teaching.of(rows, task.adj, task.gcn_adj, sharp, held, y, answers, place),
+            basis,
+            mean_row(task.x_array),
+            length_of(task.x_array),
+            "training" if real.validation is None else "validation",
+        )
+
+    def few(self, x: Array) -> Tensor:
+        """Rows ``[n, d]`` in few dimensions ``[n, k]``."""
+        return torch.from_numpy((x if self.basis is None else x @ self.basis.T).astype(np.float32))
+
+    def contrasted(
+        self, small: SmallGraph, x: Array, contrast: float
+    ) -> tuple[Array, Tensor, float]:
+        """The features with the largest contrast that does no clear harm, at most ``contrast``;
+        what linear models are right on; and that contrast."""
+        # The mean square distance from the mean is the mean square less that of the mean.
+        spread = max(self.length**2 - length_of(self.middle) ** 2, 0.0) ** 0.5
+        found, apart = [], length_of(x - self.middle) or 1.0
+        most = min(contrast, max(spread / apart, 1.0))
+        for factor in (most, (1 + most) / 2, 1.0):
+            one = self.middle + factor * (x - self.middle)
+            found.append((one, self.teaching.right(small, self.few(one)), factor))
+        *more, plain = found
+        return next((f for f in more if not surely_better(plain[1], f[1], errors=2)), plain)
+
+    def learn(
+        self, made: CoarseGraph, contrast: float, steps: int, rate: float, ridge: float
+    ) -> str:
+        """Let the features of a quotient graph stand out and learn them, in place; what came of it.
+
+        Args:
+            made: the graph, with the means of members as features.
+            contrast, steps, rate, ridge: as :class:`~graphcondense.methods.quotient.Quotient` has
+                them.
+        """
+        teaching, answers = self.teaching, self.teaching.answers
+        small = SmallGraph(made.adj, made.y, answers)
+        made.x, before, factor = self.contrasted(small, made.x, contrast)
+        means = self.few(made.x)
+        told = f"contrast {factor:.2f}; {answers.told(float(before.mean()), self.which)}"
+        if not steps:
+            return f"means of real ones; {told}"
+        z = learnt(teaching, small, means, steps, rate, ridge)
+        after = teaching.right(small, z)
+        judged, said = [(before, after)], ""
+        if not surely_better(before, after):  # or it is decided
+            by_means = right_of_networks(teaching, small, means)
+            judged.append((by_means, right_of_networks(teaching, small, z)))
+            first, then = (answers.share(float(r.mean())) for r in judged[1])
+            said = f"; small networks {first} and {then}"
+        better = any(surely_better(new, old) for old, new in judged)
+        kept = better and not any(surely_better(old, new) for old, new in judged)
+        if kept:
+            gain = (z - means).numpy()
+            made.x = made.x + (gain if self.basis is None else gain @ self.basis)
+        now = answers.share(float(after.mean()))
+        return (
+            f"{'learnt' if kept else 'means of real ones'}; {told} with means and {now} with "
+            f"learnt features{said}"
+        )
+
+    def plain_is_better(self, plain: CoarseGraph, made: CoarseGraph) -> tuple[bool, str]:
+        """Whether small networks that learn from the graph ``plain`` are right on surely more nodes
+        that score than those that learn from ``made``; and what they are right on."""
+        answers, found = self.teaching.answers, []
+        for one in (plain, made):
+            small = SmallGraph(one.adj, one.y, answers)
+            found.append(right_in_own_basis(self.teaching, small, one.x, self.basis))
+        by_plain, by_made = found
+        first, then = (answers.share(float(r.mean())) for r in found)
+        return (
+            surely_better(by_plain, by_made),
+            f"small networks {first} with the plain quotient graph, {then} without it, on "
+            f"{self.which} nodes",
+        )
+
+
+def length_of(x: Array | sp.csr_matrix) -> float:
+    """The root mean square of the lengths of rows.
+
+    >>> length_of(np.array([[3.0, 4.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]))
+    2.5
+    """
+    values = np.ravel(x.data if sp.issparse(x) else x)
+    squares = (np.square(values[b], dtype=np.float64).sum() for b in parts(len(values), 2**22))
+    return float(np.sqrt(sum(squares) / x.shape[0]))
