@@ -2,8 +2,8 @@
 # networkit 11.3, scikit-learn 1.9.1: NetworKit's area under the ROC curve of link predictions depends on how the nodes
 # are numbered; a predictor that says 0 of every pair has 0.70.
 #
-# Expected: an area of 0.5 for scores that are all equal, as scikit-learn gives it, and the same area whatever the nodes
-# are called: pairs with one score are one point of the curve.
+# Expected: an area of 0.5 for scores that are all equal, as scikit-learn gives it, and the same area whatever the
+# nodes are called: pairs with one score are one point of the curve.
 # Seen: getCurve() sorts by score and walks through the pairs one by one, and pairs with equal scores stand in the
 # order of their node numbers. Graphs number nodes by age, and old nodes have most links, so the wrong order is a good
 # one. Common neighbours, Jaccard and Adamic-Adar are 0 for most pairs, all ties: of a growing graph of 300 nodes their

@@ -4,11 +4,11 @@
 #
 # Expected: three times the triangles, divided by the pairs of links that meet in a node, a number from 0 to 1. The
 # values of the adjacency are float64, and 47,000 nodes are few.
-# Seen: degrees are int32, as differences of the index pointer that SciPy makes for a matrix of this size, and d * (d - 1)
-# is taken in int32. A site of 47,000 pages in pairs that all link to the front page has -0.000068 for 0.000064; with
-# 46,000 pages it is right, with 70,000 it is 0.00034 for 0.00004, a number that nobody doubts. No warning. Roads have no
-# hubs; webs, citations, followers and shops have, and a graph is compared with its sample or its model, whose hub is
-# smaller, by whether a product overflows. count_triangles() is right: divide it by the pairs of
+# Seen: degrees are int32, as differences of the index pointer that SciPy makes for a matrix of this size, and d(d - 1)
+# is taken in int32. A site of 47,000 pages in pairs that all link to the front page has -0.000068 for 0.000064;
+# with 46,000 pages it is right, with 70,000 it is 0.00034 for 0.00004, a number that nobody doubts. No warning. Roads
+# have no hubs; webs, citations, followers and shops have, and a graph is compared with its sample or its model, whose
+# hub is smaller, by whether a product overflows. count_triangles() is right: divide it by the pairs of
 # degrees.astype(float).
 set -euo pipefail
 work=$(mktemp -d)

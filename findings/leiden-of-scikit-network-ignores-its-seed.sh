@@ -2,14 +2,14 @@
 # scikit-network 0.33.5: Leiden(random_state=0) finds other clusters in each call, though its first call in a process
 # is always the same.
 #
-# Expected, from the documentation ("random_state: Random number generator or random seed"): the same graph and the same
-# seed give the same clusters, as Louvain(random_state=0) does, in one process or in several.
+# Expected, from the documentation ("random_state: Random number generator or random seed"): the same graph and the
+# same seed give the same clusters, as Louvain(random_state=0) does, in one process or in several.
 # Seen: the refinement draws from the C library's rand(), which no seed reaches, of scikit-network, NumPy or Python. It
 # starts at one place in every process, so a script that is run twice prints the same, and looks reproducible; a second
 # call in it, one more graph before, or another order of the graphs gives other clusters. On the graph below five calls
 # with one seed find four partitions, whose adjusted Rand index goes down to 0.37; modularity differs in the third
-# digit. Seeds 0, 1 and 2 measure no spread: a process with either finds the same five, in the same order.
-# No warning. igraph's community_leiden() is the same in each call after random.seed().
+# digit. Seeds 0, 1 and 2 measure no spread: a process with either finds the same five, in the same order. No warning.
+# igraph's community_leiden() is the same in each call after random.seed().
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# scikit-learn 1.9.1, numpy 2.4.6, polars 2.1.0: ndcg_score and label_ranking_average_precision_score of unsigned counts
-# rank the items with a count of 0 first.
+# scikit-learn 1.9.1, numpy 2.4.6, polars 2.1.0: ndcg_score and label_ranking_average_precision_score of unsigned
+# counts rank the items with a count of 0 first.
 #
 # Expected: a ranking sees the order of scores alone. Popularity, the baseline of recommendation, is a count; polars
-# counts in uint32, so do Parquet files and count vectors of torch. roc_auc_score, label_ranking_loss and coverage_error
-# of such scores are those of the same numbers as floats.
-# Seen: both functions sort the negative of the scores, and -0 is 0 in uint32 where -1 is 4,294,967,295: zero is
-# the best score, and the rest follow in their right order. Most items are seen by nobody, so the ranking starts with
+# counts in uint32, and writes Parquet files so. roc_auc_score, label_ranking_loss and coverage_error of such scores
+# are those of the same numbers as floats.
+# Seen: both functions sort the negative of the scores, and -0 is 0 in uint32 where -1 is 4,294,967,295: zero is the
+# best score, and the rest follow in their right order. Most items are seen by nobody, so the ranking starts with
 # these. Recommending by popularity has an NDCG@10 of 0.01 for 0.72 and a mean average precision of 0.04 for 0.61;
-# random scores, being floats, have 0.06, so that any model beats the baseline. Scores without a zero are ranked rightly,
-# and so is ignore_ties=True, which makes it look like an effect of ties. median_absolute_error and max_error of
-# unsigned numbers wrap too: the largest of 200 errors is 4,294,967,295 for 14. No warning. Give scores as float.
+# random scores, being floats, have 0.06, so that any model beats the baseline. Scores without a zero are ranked
+# rightly, and so is ignore_ties=True, which makes it look like an effect of ties. median_absolute_error and max_error
+# of unsigned numbers wrap too: the largest of 200 errors is 4,294,967,295 for 14. No warning. Give scores as float.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

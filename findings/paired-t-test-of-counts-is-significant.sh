@@ -6,10 +6,11 @@
 # gives, as ttest_ind(), wilcoxon() and permutation_test() of the same arrays do.
 # Seen: ttest_rel() takes a - b, and 8 - 11 is 4,294,967,293 in uint32. Every unit that went up counts as four billion
 # that went down: of 200 users who click as often as before, t is 12.4 and p is 2e-26, for 0.6 and 0.5. The sign is
-# always "fell", so a real rise of a fifth (t of -5.8) is a fall with a t of 16.9 and a p of 2e-40. Bytes (ratings, pixels) and uint64
-# do the same; the statistic no longer depends on by how much anything changed. pingouin.ttest(paired=True), which calls
-# it, and the effect size of pingouin.wilcoxon() as well. No warning. Polars counts with UInt32 in len(), count() and
-# n_unique(), and the column prints like any other. Convert first: x.astype(float).
+# always "fell", so a real rise of a fifth (t of -5.8) is a fall with a t of 16.9 and a p of 2e-40. Bytes (ratings,
+# pixels) and uint64 do the same; the statistic no longer depends on by how much anything changed.
+# pingouin.ttest(paired=True), which calls it, and the effect size of pingouin.wilcoxon() as well. No warning. Polars
+# counts with UInt32 in len(), count() and n_unique(), and the column prints like any other. Convert first:
+# x.astype(float).
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -2,15 +2,15 @@
 # POT 0.9.7.post1, numpy 2.4.6, scipy 1.17.1, torch 2.13.0: the Wasserstein distance of two samples of integers is 0,
 # however far apart they are.
 #
-# Expected: ot.wasserstein_1d(a, b) of the degrees of two graphs, or of ages, counts or pixels, is what it is of the same
-# numbers as floats; or the integers are refused. ot.emd2_1d(a, b), in the same package, and SciPy's
+# Expected: ot.wasserstein_1d(a, b) of the degrees of two graphs, or of ages, counts or pixels, is what it is of the
+# same numbers as floats; or the integers are refused. ot.emd2_1d(a, b), in the same package, and SciPy's
 # wasserstein_distance() give 16.4 for the degrees below.
 # Seen: where no weights are given, all samples weigh 1/n, and that number is written in the type of the samples. As an
 # integer it is 0, so that nothing has to be moved. wasserstein_1d(), sliced_wasserstein_distance() and
 # max_sliced_wasserstein_distance() are 0 for any two samples, from NumPy and from torch, with no warning. So every
 # generated or condensed graph has exactly the degrees of the real one, a drift is never seen, and a search for the
-# closest set takes the first. empirical_sinkhorn_divergence() is 0 as well, where NumPy warns of a division. emd2_1d(),
-# dist() and solve_sample() of integers are right, so that a check with those finds nothing. Give floats.
+# closest set takes the first. empirical_sinkhorn_divergence() is 0 as well, where NumPy warns of a division.
+# emd2_1d(), dist() and solve_sample() of integers are right, so that a check with those finds nothing. Give floats.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
