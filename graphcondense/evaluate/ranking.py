@@ -15,8 +15,10 @@ import scipy.sparse as sp
 import torch
 from torch import Generator, Tensor
 
-Predict: TypeAlias = "Callable[[sp.csr_matrix], Tensor | npt.NDArray[np.floating]]"
-"""Contexts of some users, CSR ``[b, items]``, to scores ``[b, items]``."""
+Predict: TypeAlias = (
+    "Callable[[sp.csr_matrix], Tensor | npt.NDArray[np.floating] | npt.NDArray[np.integer]]"
+)
+"""Contexts of some users, CSR ``[b, items]``, to scores ``[b, items]``, floats or counts."""
 
 Psp = Literal["share", "published"]
 """PSP as a share of the best possible one, or as the code of ∞-AE's authors has it."""
@@ -96,6 +98,8 @@ def _block(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Scores, and masks of items in the context and of held-out ones, all ``[b, items]``."""
     scores = torch.as_tensor(predict(context)).detach()
+    if not scores.is_floating_point():  # counts: integers have no -inf, and unsigned ones no order
+        scores = scores.double()
     if tuple(scores.shape) != context.shape:
         raise ValueError(f"scores are {list(scores.shape)}, expected {list(context.shape)}")
     if not bool(scores.isfinite().all()):

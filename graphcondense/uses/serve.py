@@ -207,6 +207,7 @@ def mapping(small: Graph, known: Graph, k: int, *, hops: int = 2) -> sp.csr_matr
 
 def _directions(x: Matrix, adj: sp.csr_matrix, hops: int) -> sp.csr_matrix | Floats32:
     """Rows of ``Â^h X``, each of length one (or zero)."""
+    x = x.astype(np.result_type(x.dtype, np.float32), copy=False)  # a square of bytes is no byte
     step = gcn_norm_csr(adj)
     for _ in range(hops):
         x = step @ x

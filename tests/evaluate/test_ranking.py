@@ -142,6 +142,21 @@ def test_seen_items_are_masked() -> None:
     assert ranking(by_rows(context, loud), context, held, train=context) == quiet
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint32, np.int64, np.float16])
+def test_counts_rank_as_floats_do(kind: type) -> None:
+    context, held, scores = problem(4)
+    counts = scores.numpy() // 2  # 0 among them
+
+    def found(kind: type) -> dict[str, float]:
+        by_type = torch.from_numpy(counts.astype(np.float64))
+        rows = by_rows(context, by_type)
+        return ranking(lambda some: rows(some).numpy().astype(kind), context, held, train=context)
+
+    assert counts.min() == 0
+    assert counts.max() < 256
+    assert found(kind) == found(np.float64)
+
+
 def test_users_without_held_out_items_are_skipped() -> None:
     context, held, scores = problem(2)
     asked = np.flatnonzero(held.getnnz(1))

@@ -85,6 +85,22 @@ def test_mapping_of_a_node_that_resembles_none():
     np.testing.assert_allclose(found, [[0.5, 0.5], [0.5, 0.5], [1, 0]], atol=1e-6)
 
 
+@pytest.mark.parametrize("hops", [0, 1])
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.int64])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_mapping_of_integers_is_that_of_floats(sparse, kind, hops):
+    rng = np.random.default_rng(0)
+    pixels, few = rng.integers(0, 256, (6, 4)), rng.integers(0, 256, (3, 4))
+    form = sp.csr_matrix if sparse else np.asarray
+    centres, nodes = sp.csr_matrix((3, 3)), sp.csr_matrix((6, 6))
+
+    def mapped(kind):
+        small, known = form(few.astype(kind)), form(pixels.astype(kind))
+        return mapping((small, centres), (known, nodes), 2, hops=hops).toarray()
+
+    np.testing.assert_allclose(mapped(kind), mapped(np.float64), atol=1e-5)
+
+
 # --- attachment ------------------------------------------------------------------------------
 
 
