@@ -230,6 +230,10 @@ def difference(text: str, changed: str) -> tuple[str, str]:
 # Which tests run a line
 
 
+TEST_NOW = "MUTANTS_TEST_NOW"
+"""The variable of the environment that tells a process which test started it."""
+
+
 class Seen:
     """A plugin of pytest: how long each test took, which failed, and what all of them import."""
 
@@ -240,6 +244,9 @@ class Seen:
 
     def pytest_collection_finish(self) -> None:
         self.modules = [*sys.modules]
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        os.environ[TEST_NOW] = nodeid
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
@@ -273,7 +280,11 @@ def learn(root: Path, targets: Sequence[str], tests: Sequence[str], work: Path) 
     if not told.exists():
         kept.mkdir(parents=True, exist_ok=True)
         config = kept / "coveragerc"
-        config.write_text(f"[run]\ndata_file = {data}\nsource = {PACKAGE}\n")
+        # Processes that a test starts are counted for it.
+        config.write_text(
+            f"[run]\ndata_file = {data}\nsource = {PACKAGE}\nparallel = true\n"
+            f"patch = subprocess, fork, _exit\ncontext = ${{{TEST_NOW}}}\n"
+        )
         program = COVERED.format(
             beside=str(Path(__file__).parent), settings=SETTINGS, config=config, tests=there,
             out=str(told),

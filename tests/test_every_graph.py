@@ -23,12 +23,11 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_a_valid_small_set_or_a_refusal(case: type[MethodCase]) -> None:
-    """More of them: ``benchmarks/reliability.py --only graphs --examples 500``."""
+def ends_well(case: type[MethodCase], examples: int) -> None:
+    """So many drawn plans end in a valid small set or in a refusal."""
 
     @settings(
-        max_examples=3,
+        max_examples=examples,
         database=None,
         derandomize=True,
         deadline=None,
@@ -39,6 +38,18 @@ def test_a_valid_small_set_or_a_refusal(case: type[MethodCase]) -> None:
         assert drawn.outcome(case, plan, asked) in ("made", "refused")
 
     tried()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_valid_small_set_or_a_refusal(case: type[MethodCase]) -> None:
+    ends_well(case, 3)
+
+
+@pytest.mark.slow(seconds=60)
+@pytest.mark.parametrize("case", CASES)
+def test_five_hundred_valid_small_sets_or_refusals(case: type[MethodCase]) -> None:
+    """``benchmarks/reliability.py --only graphs`` counts them, and goes on after one that fails."""
+    ends_well(case, 500)
 
 
 def test_what_is_broken_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
