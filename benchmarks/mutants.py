@@ -8,16 +8,20 @@ at random, then one of the mutations of that place; a seed draws the same sample
 mutant is *killed* when a test fails, or runs several times longer than it did, and has *survived*
 when all pass.
 
-Only tests that run the changed line are run: one clean run of `TESTS` under coverage tells which.
-It is kept in ``--work`` for as long as no source changes. The quickest come first, the first that
-fails ends it, and after ``--limit`` seconds of tests the rest is left out, which can only raise
-the number that survive. A test that fails is run again without the change: one that fails there,
-too, is no witness, and is left out from then on.
+Only tests that run the changed line are run: one clean run of `TESTS` under coverage tells which,
+also of lines that processes run which a test starts. For what runs when a file is imported, such as
+a default, these are the tests that run what is around it, those of the file of tests that is called
+like the source, and `OF_CLASSES`. The clean run is kept in ``--work`` for as long as no source
+changes. The quickest tests come first, the first that fails ends it, and after ``--limit`` seconds
+of tests the rest is left out, which can only raise the number that survive. A test that fails is
+run again without the change: one that fails there, too, is no witness, and is left out from then
+on.
 
 Left out, as no test could tell them or as they are no program: annotations of types, what only a
 checker of types reads (``if TYPE_CHECKING``, ``@overload``, members of a ``Protocol``), ``==`` for
 ``is`` and the reverse (small integers, names and members of enumerations are the same object), the
-star of ``f(a, *, b)``, which is no product, and changes that do not compile. Texts are not changed.
+star of ``f(a, *, b)``, which is no product, ``strict=True`` of a ``zip``, which asserts what a
+caller cannot break, and changes that do not compile. Texts are not changed.
 
 Nothing is imported anew for each mutant: a process that has imported torch, but not this package,
 forks for each.
@@ -67,6 +71,8 @@ TESTS = (
     "tests/methods",
     *TARGETS,  # their examples
 )
+OF_CLASSES = "tests/core/test_frozen.py"
+"""Tests that look at all classes and run nothing of them."""
 NOT_TOLD_APART = ("_Eq_Is", "_Is_Eq", "_NotEq_IsNot", "_IsNot_NotEq")
 KEPT = {"name", "string", "newline", "fstring_string", "endmarker", "trailer", "atom", "arglist"}
 """Parts of the source that no mutation changes themselves."""
@@ -137,6 +143,8 @@ def ignored(tree: ast.Module) -> list[tuple[tuple[int, int], tuple[int, int]]]:
                 found.append(node.returns)
                 if any("overload" in ast.unparse(one) for one in node.decorator_list):
                     found.append(node)
+            case ast.keyword(arg="strict"):
+                found.append(node.value)
             case ast.If() if "TYPE_CHECKING" in ast.unparse(node.test):
                 found.append(node)
             case ast.ClassDef() if any("Protocol" in ast.unparse(one) for one in node.bases):
@@ -235,9 +243,14 @@ TEST_NOW = "MUTANTS_TEST_NOW"
 
 
 class Seen:
-    """A plugin of pytest: how long each test took, which failed, and what all of them import."""
+    """A plugin of pytest: how long each test took, which failed, and what all of them import.
 
-    def __init__(self) -> None:
+    Args:
+        config: of coverage, for the processes that a test starts, which are counted for it.
+    """
+
+    def __init__(self, config: str = "") -> None:
+        self.config = config
         self.seconds: dict[str, float] = {}
         self.failed: list[str] = []
         self.modules: list[str] = []
@@ -247,6 +260,9 @@ class Seen:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         os.environ[TEST_NOW] = nodeid
+        if self.config:  # what coverage hands on itself has no name of a test in it
+            os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+            os.environ["COVERAGE_PROCESS_START"] = self.config
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
@@ -258,9 +274,9 @@ COVERED = """\
 import json, sys, pytest
 sys.path[:0] = [".", {beside!r}]
 from mutants import Seen
-seen = Seen()
-pytest.main([*{settings!r}, "--cov", "--cov-config={config}", "--cov-context=test", "--cov-report=",
-             *{tests!r}], plugins=[seen])
+seen = Seen({config!r})
+pytest.main([*{settings!r}, "--cov", "--cov-config=" + {config!r}, "--cov-context=test",
+             "--cov-report=", *{tests!r}], plugins=[seen])
 json.dump({{"seconds": seen.seconds, "failed": seen.failed, "modules": seen.modules}},
           open({out!r}, "w"))
 """
@@ -283,10 +299,10 @@ def learn(root: Path, targets: Sequence[str], tests: Sequence[str], work: Path) 
         # Processes that a test starts are counted for it.
         config.write_text(
             f"[run]\ndata_file = {data}\nsource = {PACKAGE}\nparallel = true\n"
-            f"patch = subprocess, fork, _exit\ncontext = ${{{TEST_NOW}}}\n"
+            f"patch = subprocess, _exit\ncontext = ${{{TEST_NOW}}}\n"
         )
         program = COVERED.format(
-            beside=str(Path(__file__).parent), settings=SETTINGS, config=config, tests=there,
+            beside=str(Path(__file__).parent), settings=SETTINGS, config=str(config), tests=there,
             out=str(told),
         )  # fmt: skip
         subprocess.run([sys.executable, "-c", program], cwd=root, env=environment(root), check=True)
@@ -356,6 +372,12 @@ def tests_of(suite: Suite, root: Path, mutant: Mutant, limit: float) -> list[str
         found = {one for line in span for one in by_line.get(line, ())} & suite.seconds.keys()
         if found:
             break
+    if not statement:
+        like = f"test_{Path(mutant.path).name}"
+        for one in suite.seconds:
+            file = one.partition("::")[0]
+            if file == OF_CLASSES or Path(file).name == like:
+                found.add(one)
     quickest, total = [], 0.0
     for one in sorted(found - suite.unfit, key=lambda one: (suite.seconds[one], one)):
         total += suite.seconds[one]

@@ -75,6 +75,14 @@ def test_bad_input(k: int, f: float, says: str) -> None:
         fuzzy_c_means(rows(), k, Generator(), fuzzifier=f)
 
 
+@pytest.mark.parametrize("k", [0, 13])
+def test_as_many_parts_as_there_are_rows_at_most_and_one_at_least(k: int) -> None:
+    with pytest.raises(ValueError, match=f"{k} clusters of 12 rows; ask for 1 to 12"):
+        spectral_parts(rows(), k, Generator())
+    assert spectral_parts(rows(), 1, Generator()).tolist() == [0] * 12
+    assert sorted(spectral_parts(rows(), 12, Generator()).tolist()) == list(range(12))
+
+
 def test_spectral_parts_are_those_of_scikit_learn() -> None:
     """On the same affinity, where the parts are clear."""
     rng = Generator().manual_seed(3)

@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from graphcondense.ops import kron as kron_module
 from graphcondense.ops import variation
 from graphcondense.ops.coarsen import (
+    Candidates,
     Family,
     Level,
+    cheapest,
     coarsen,
     contracted,
     few_dimensions,
@@ -25,6 +27,7 @@ from graphcondense.ops.coarsen import (
     laplacian,
     means,
     members,
+    of_edges,
     parts_of,
     parts_with,
     undirected,
@@ -319,6 +322,42 @@ def test_the_last_group_is_cut_to_size() -> None:
     part = shrunk(star, 7, variation_neighborhoods)
     assert np.bincount(part)[part[0]] == 4
     assert sorted(np.bincount(part).tolist()) == [1] * 6 + [4]
+
+
+def test_a_level_contracts_disjoint_groups_until_enough_nodes_are_gone() -> None:
+    """By hand: five pairs, of which the third shares a node with the cheapest."""
+    level = level_of(random_graph(0, 9), 1)
+    i, j, cost = np.array([0, 2, 1, 5, 7]), np.array([1, 3, 2, 6, 8]), np.array([3.0, 1, 2, 4, 5])
+    found = of_edges(i, j, cost, 9)
+    for most, groups in (
+        (1, [0, 1, 2, 2, 3, 4, 5, 6, 7]),
+        (2, [0, 0, 1, 1, 2, 3, 4, 5, 6]),
+        (3, [0, 0, 1, 1, 2, 3, 3, 4, 5]),
+        (9, [0, 0, 1, 1, 2, 3, 3, 4, 4]),
+    ):
+        assert cheapest(found, level, most)[0].tolist() == groups
+        assert cheapest(found, level, most)[1] == max(groups) + 1
+
+
+def test_a_group_that_lost_members_waits_for_its_new_price() -> None:
+    """By hand: a pair takes node 2 out of a group of four, whose price without it is higher than
+    that of the next pair; a group whose centre is gone, or that is one node, is given up."""
+    level = level_of(random_graph(0, 9), 1)
+    members = [[2, 6], [0, 1, 2, 3], [3, 4], [2, 5, 7], [6, 8]]
+    rows = np.repeat(np.arange(5), [len(one) for one in members])
+    groups = sp.csr_matrix((np.ones(len(rows)), (rows, np.concatenate(members))), shape=(5, 9))
+    priced: list[list[int]] = []
+
+    def again(inside: np.ndarray) -> float:
+        priced.append(inside.tolist())
+        return 10.0
+
+    found = Candidates(groups, np.array([2, 0, 3, 2, 8]), np.array([1.0, 2, 3, 4, 5]), again)
+    group, left = cheapest(found, level, 9)
+    assert priced == [[0, 1, 3], [0, 1]]  # without 2, and then without 3
+    assert (group.tolist(), left) == ([0, 0, 1, 2, 2, 3, 1, 4, 5], 6)
+    group, left = cheapest(replace(found, again=None), level, 9)
+    assert (group.tolist(), left) == ([0, 1, 2, 3, 3, 4, 2, 5, 6], 7)
 
 
 def test_parts_are_joined_by_class() -> None:
