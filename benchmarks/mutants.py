@@ -203,7 +203,10 @@ def sample(
             return
         text = (root / path).read_text()
         for name, occurrence in rng.sample(ways, len(ways)):
-            changed = mutate_code(text, plugins.get_operator(name)(), occurrence)
+            try:
+                changed = mutate_code(text, plugins.get_operator(name)(), occurrence)
+            except AttributeError:  # cosmic-ray cannot put a name in the place of `module.Error`
+                continue
             if changed is None or changed == text or not compiles(changed):
                 continue
             before, after = difference(text, changed)
