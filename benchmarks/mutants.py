@@ -79,7 +79,7 @@ KEPT = {"name", "string", "newline", "fstring_string", "endmarker", "trailer", "
 SETTINGS = ("-q", "-p", "no:cacheprovider", "-m", "not slow", "-o", "addopts=--doctest-modules")
 IDLE = 120.0
 """Seconds without any work after which tests are taken to wait for ever. Others may have the cores,
-so the clock on the wall alone tells nothing."""
+so the clock on the wall tells little: ten times the processor seconds beyond it are too many."""
 MEMORY = 12 * 2**30  # of addresses; torch alone takes a few GiB of them
 
 
@@ -402,15 +402,17 @@ def forked(
     child = os.fork()
     if child == 0:
         _tests(root, tests, seconds, log, told)
-    worked, used, look = time.monotonic(), 0.0, 0.0
+    began = worked = time.monotonic()
+    used, look = 0.0, 0.0
     while True:
         ended, status = os.waitpid(child, os.WNOHANG)
-        if ended or time.monotonic() - worked > IDLE:
+        now = time.monotonic()
+        if ended or now - worked > IDLE or now - began > IDLE + 10 * seconds:
             break
-        if time.monotonic() > look:
-            if (now := _processor_seconds(child)) != used:
-                worked, used = time.monotonic(), now
-            look = time.monotonic() + 5
+        if now > look:
+            if (spent := _processor_seconds(child)) != used:
+                worked, used = now, spent
+            look = now + 5
         time.sleep(0.05)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)
