@@ -187,7 +187,7 @@ def test_a_resumed_log_keeps_the_lines_up_to_its_step_and_a_new_one_none(tmp_pat
 
 
 def small_snapshot(state: Any, callbacks: Any) -> dict[str, Any]:
-    return {"step": state.step, "callbacks": {}}
+    return {"step": state.step, "syn": {}, "callbacks": {}}
 
 
 def saves(clock: list[float], at: Path, monkeypatch: pytest.MonkeyPatch, **how: Any) -> list[int]:

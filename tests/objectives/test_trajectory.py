@@ -216,6 +216,8 @@ def test_bad_settings_are_named() -> None:
     with pytest.raises(ValueError, match="lr of the student must be above 0"):
         ConstantMemoryMatching(lr=0.0)
     for kind in BOTH:
+        with pytest.raises(TypeError, match="positional"):
+            kind(5)  # settings have names
         with pytest.raises(ValueError, match="learners with a target: take the pool Experts"):
             kind()(syn, None, learner._replace(target=None), Generator())
         two = WithScalars(Points(), {"lr": [0.1, 0.2]}).double()

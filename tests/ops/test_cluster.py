@@ -139,8 +139,16 @@ def test_restarts_in_turn_are_those_at_once(monkeypatch: pytest.MonkeyPatch) -> 
         return fuzzy_c_means(x, 3, rng, restarts=5, steps=7, tolerance=0.0)
 
     u, cost = found()
+    right, held = cluster._squares, []
+
+    def counted(x: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        held.append(v.shape[0] * len(x) * v.shape[1])
+        return right(x, v)
+
+    monkeypatch.setattr(cluster, "_squares", counted)
     monkeypatch.setattr(cluster, "HELD", 2 * 30 * 3)
     v, same = found()
+    assert max(held) == 2 * 30 * 3  # of two restarts, and no more
     assert u.shape == v.shape == (5, 30, 3)
     assert torch.allclose(u, v)
     assert torch.allclose(cost, same)

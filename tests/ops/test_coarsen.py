@@ -8,6 +8,7 @@ from functools import partial
 import networkx as nx
 import numpy as np
 import pytest
+import scipy.cluster.hierarchy
 import scipy.linalg
 import scipy.sparse as sp
 from hypothesis import given, settings
@@ -31,6 +32,7 @@ from graphcondense.ops.coarsen import (
     parts_of,
     parts_with,
     undirected,
+    ward,
 )
 from graphcondense.ops.kron import kron
 from graphcondense.ops.variation import (
@@ -482,6 +484,33 @@ def test_no_cluster_is_empty() -> None:
         parts_of(np.array([[0.0], [1.0], [1.6]]), 2, 0, np.array([1.0, 1, 1]))[1]
         == (parts_of(np.array([[0.0], [1.0], [1.6]]), 2, 0)[2])
     )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_wards_tree_is_scipys(seed: int) -> None:
+    """Of rows that count alike; each cut joins groups of the one before."""
+    rows = np.random.default_rng(seed).standard_normal((12, 3))
+    tree = scipy.cluster.hierarchy.linkage(rows, "ward")
+    sizes = [2, 3, 5, 9, 12]
+    for size, found in zip(sizes, ward(rows, np.ones(12), sizes), strict=True):
+        wanted = scipy.cluster.hierarchy.fcluster(tree, size, "maxclust")
+        pairs = set(zip(found.tolist(), wanted.tolist(), strict=True))
+        assert len(pairs) == len(set(found.tolist())) == size
+        first = [found.tolist().index(group) for group in range(size)]
+        assert first == sorted(first)  # numbered by first members
+
+
+def test_wards_tree_of_clusters_is_that_of_their_rows() -> None:
+    """A centre that stands for several rows counts as so many rows at one place."""
+    rng = np.random.default_rng(1)
+    centres, weight = rng.standard_normal((7, 2)), rng.integers(1, 6, 7)
+    every = np.repeat(centres, weight, axis=0)
+    at = np.repeat(np.arange(7), weight)
+    tree = scipy.cluster.hierarchy.linkage(every, "ward")
+    for size, found in zip((2, 3, 4, 6), ward(centres, weight, [2, 3, 4, 6]), strict=True):
+        wanted = scipy.cluster.hierarchy.fcluster(tree, size, "maxclust")
+        pairs = set(zip(found[at].tolist(), wanted.tolist(), strict=True))
+        assert len(pairs) == size
 
 
 def test_few_dimensions_keep_distances() -> None:
