@@ -82,6 +82,16 @@ def test_stored_zeros_cover_nothing() -> None:
     assert greedy_cover(covers, 1).tolist() == [1]
 
 
+def test_what_is_given_stays_as_it_is() -> None:
+    """Also where it is of bools already, with places that are stored twice and a stored zero."""
+    parts = (np.array([True, True, False, True]), np.array([1, 1, 0, 1]), np.array([0, 3, 4]))
+    given = sp.csr_matrix(parts, shape=(2, 2))
+    assert greedy_cover(given, 2).tolist() == [0, 1]
+    assert given.nnz == 4
+    for array, kept in zip((given.data, given.indices, given.indptr), parts, strict=True):
+        assert array.tolist() == kept.tolist()
+
+
 @pytest.mark.parametrize("k", [-1, 3])
 def test_more_sets_than_there_are(k: int) -> None:
     with pytest.raises(ValueError, match=f"{k} of 2 sets"):
