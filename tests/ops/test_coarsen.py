@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from functools import partial
 
@@ -407,6 +408,16 @@ def test_heavy_edges_by_hand() -> None:
     i, j = first.groups[best].indices
     part = shrunk(adj, 11, heavy_edges)
     assert part[i] == part[j]
+
+
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+def test_a_node_without_edges_is_no_division_by_zero(name: str) -> None:
+    adj = sp.csr_matrix(sp.block_diag([weighted(nx.path_graph(4)), sp.csr_matrix((1, 1))]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = FAMILIES[name](level_of(adj, 2))
+    assert np.isfinite(found.cost).all()
+    assert 4 not in found.groups.indices
 
 
 def test_relaxed_vectors_by_hand() -> None:
