@@ -76,6 +76,19 @@ def test_a_room_below_one_block_names_the_smallest() -> None:
     assert propagated(graph(), features(), [1], np.arange(N), Room(320))
 
 
+@pytest.mark.parametrize("n", [7, 8])
+def test_the_longest_row_and_its_loop_are_one_block(n: int) -> None:
+    """A star: its centre hears from all others, and no room is below that row."""
+    adj = sp.csr_matrix((np.ones(n - 1), (np.zeros(n - 1, int), np.arange(1, n))), shape=(n, n))
+    adj = sp.csr_matrix(adj, dtype=np.float32)
+    least = 24 * n + blocks.ENTRY * n
+    with pytest.raises(ValueError, match=rf"below one block, {n} edges.*memory='{least}B'"):
+        gcn_norm_blocks(adj, blocks.in_memory, Room(least - 1))
+    found, whole = gcn_norm_blocks(adj, blocks.in_memory, Room(least)), gcn_norm_csr(adj)
+    for name in ("indptr", "indices", "data"):
+        assert np.array_equal(getattr(whole, name), getattr(found, name)), name
+
+
 def test_all_restarts_from_the_same_products() -> None:
     adj, x = gcn_norm_csr(graph()), features()
     found = diffusions(adj, x, [0.2, 0.1, 1.0], 10, Room(3 * 4 * N * 2))
