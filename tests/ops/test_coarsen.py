@@ -23,6 +23,7 @@ from graphcondense.ops.coarsen import (
     Level,
     cheapest,
     coarsen,
+    continued,
     contracted,
     few_dimensions,
     joined,
@@ -340,6 +341,33 @@ def test_a_level_contracts_disjoint_groups_until_enough_nodes_are_gone() -> None
     ):
         assert cheapest(found, level, most)[0].tolist() == groups
         assert cheapest(found, level, most)[1] == max(groups) + 1
+
+
+@pytest.mark.parametrize(
+    ("vectors", "most", "kept"),
+    [([5, 1, 9, 0, 2], 2, [1, 3, 4]), ([5, 1, 9, 0, 2], 1, [1, 3]), ([0, 0, 0, 0, 7], 1, [0, 3])],
+)
+def test_of_a_group_that_is_too_large_the_centre_and_the_nearest_go(
+    vectors: list[float], most: int, kept: list[int]
+) -> None:
+    """By hand, of all five nodes around the fourth; of equals the first."""
+    level = level_of(random_graph(0, 5), 1)
+    level = replace(level, vectors=np.array(vectors, float)[:, None])
+    found = Candidates(sp.csr_matrix(np.ones((1, 5))), np.array([3]), np.zeros(1))
+    group, left = cheapest(found, level, most)
+    assert left == 5 - most
+    assert np.flatnonzero(group == group[3]).tolist() == kept
+
+
+def test_clusters_go_on_from_the_largest_and_from_rows_that_are_far() -> None:
+    rows = np.array([[0.0, 0.0], [2.0, 0.0], [10.0, 0.0], [0.0, 30.0], [5.0, 5.0]])
+    for old, k, wanted in (
+        ([4, 4, -1, -1, -1], 3, [[1, 0], [0, 30], [10, 0]]),
+        ([0, 0, 1, 1, 1], 1, [[5, 35 / 3]]),
+        ([2, 1, 1, 2, 2], 2, [[5 / 3, 35 / 3], [6, 0]]),
+        ([-1] * 5, 2, [[3.4, 7], [0, 30]]),
+    ):
+        np.testing.assert_allclose(continued(rows, np.array(old), k), wanted)
 
 
 def test_a_group_that_lost_members_waits_for_its_new_price() -> None:
