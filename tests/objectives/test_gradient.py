@@ -183,6 +183,16 @@ def test_a_class_without_a_synthetic_example_counts_nothing(shares: bool) -> Non
     for path in ("closed", "autograd"):
         loss = GradientMatching(path=path, shares=shares)(few, real, learner, RNG())
         assert float(loss.detach()) == pytest.approx(expected, rel=1e-10)
+    # One distance between the sums over both classes.
+    small, large = ({k: torch.zeros_like(v) for k, v in learner.params.items()} for _ in range(2))
+    for c in (0, 2):
+        (own,) = [learner.grads(b) for b in few.batches() if len(b.y) and int(b.y[0]) == c]
+        for total, grads in ((small, own), (large, learner.grads(real.batch(c)))):
+            for k, slope in grads.items():
+                total[k] += (0.5 if shares else 1.0) * slope
+    expected = sum(by_hand(small[k], large[k], 0.0) for k in small if small[k].dim() > 1)
+    loss = GradientMatching(summed=True, shares=shares)(few, real, learner, RNG())
+    assert float(loss.detach()) == pytest.approx(expected, rel=1e-10)
 
 
 def test_the_sum_over_classes_by_hand() -> None:
