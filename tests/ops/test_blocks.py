@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from graphcondense.ops import blocks
 from graphcondense.ops.adjacency import gcn_norm_csr
+from graphcondense.ops.arrays import dense
 from graphcondense.ops.blocks import Room, by_columns, diffusions, gcn_norm_blocks, propagated
 from graphcondense.ops.coarsen import members, undirected
 from graphcondense.ops.personalised import diffused
@@ -111,6 +112,8 @@ def test_sums_and_gram_over_blocks_of_rows() -> None:
     expected = members(part, 6) @ (weight[:, None] * x)
     assert np.allclose(blocks.sums(part, 6, weight, x, rows=7), expected)
     assert np.allclose(blocks.sums(part, 6, weight, sp.csr_matrix(x), rows=7), expected)
+    for rows in (x, sp.csr_matrix(x), x.T):
+        assert np.allclose(blocks.mean_row(rows), dense(rows).mean(0, keepdims=True))
     square, cross = blocks.gram([x, 2 * x], x[:, :2], rows=9)
     wide = np.hstack([x, 2 * x]).astype(np.float64)
     assert np.allclose(square, wide.T @ wide, atol=1e-3)

@@ -417,6 +417,8 @@ def test_the_largest_class_joins_its_smallest_nodes() -> None:
     level = replace(level, volume=np.array([3.0, 1, 2, 1, 1]))
     group, left = joined(level, np.ones(5, dtype=bool), 1)
     assert (group.tolist(), left) == ([0, 1, 1, 2, 3], 4)
+    group, left = joined(level, np.ones(5, dtype=bool), 2)
+    assert (group.tolist(), left) == ([0, 0, 0, 1, 2], 3)
     group, left = joined(level, np.array([True, True, False, True, True]), 9)
     assert (group.tolist(), left) == ([0, 0, 1, 2, 2], 3)
 
