@@ -156,6 +156,13 @@ def test_environments_are_rows_of_their_steps(reliability: ModuleType) -> None:
     assert "newest-private" in names
 
 
+def test_a_sample_of_mutants_is_a_new_one(reliability: ModuleType) -> None:
+    pytest.importorskip("cosmic_ray")
+    part = reliability.module("mutants")
+    rows = [{"what": "seed 9, the first places"}, {"what": "seed 3, the same places"}]
+    assert [part.next_seed(some) for some in ([], rows[1:], rows)] == [0, 4, 10]
+
+
 def test_every_part_says_what_it_is(reliability: ModuleType) -> None:
     for name in reliability.parts():
         part = reliability.module(name)
