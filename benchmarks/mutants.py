@@ -8,16 +8,20 @@ at random, then one of the mutations of that place; a seed draws the same sample
 mutant is *killed* when a test fails, or runs several times longer than it did, and has *survived*
 when all pass.
 
-Only tests that run the changed line are run: one clean run of `TESTS` under coverage tells which.
-It is kept in ``--work`` for as long as no source changes. The quickest come first, the first that
-fails ends it, and after ``--limit`` seconds of tests the rest is left out, which can only raise
-the number that survive. A test that fails is run again without the change: one that fails there,
-too, is no witness, and is left out from then on.
+Only tests that run the changed line are run: one clean run of `TESTS` under coverage tells which,
+also of lines that processes run which a test starts. For what runs when a file is imported, such as
+a default, these are the tests that run what is around it, those of the file of tests that is called
+like the source, and `OF_CLASSES`. The clean run is kept in ``--work`` for as long as no source
+changes. The quickest tests come first, the first that fails ends it, and after ``--limit`` seconds
+of tests the rest is left out, which can only raise the number that survive. A test that fails is
+run again without the change: one that fails there, too, is no witness, and is left out from then
+on.
 
 Left out, as no test could tell them or as they are no program: annotations of types, what only a
 checker of types reads (``if TYPE_CHECKING``, ``@overload``, members of a ``Protocol``), ``==`` for
 ``is`` and the reverse (small integers, names and members of enumerations are the same object), the
-star of ``f(a, *, b)``, which is no product, and changes that do not compile. Texts are not changed.
+star of ``f(a, *, b)``, which is no product, ``strict=True`` of a ``zip``, which asserts what a
+caller cannot break, and changes that do not compile. Texts are not changed.
 
 Nothing is imported anew for each mutant: a process that has imported torch, but not this package,
 forks for each.
@@ -67,13 +71,15 @@ TESTS = (
     "tests/methods",
     *TARGETS,  # their examples
 )
+OF_CLASSES = "tests/core/test_frozen.py"
+"""Tests that look at all classes and run nothing of them."""
 NOT_TOLD_APART = ("_Eq_Is", "_Is_Eq", "_NotEq_IsNot", "_IsNot_NotEq")
 KEPT = {"name", "string", "newline", "fstring_string", "endmarker", "trailer", "atom", "arglist"}
 """Parts of the source that no mutation changes themselves."""
 SETTINGS = ("-q", "-p", "no:cacheprovider", "-m", "not slow", "-o", "addopts=--doctest-modules")
 IDLE = 120.0
 """Seconds without any work after which tests are taken to wait for ever. Others may have the cores,
-so the clock on the wall alone tells nothing."""
+so the clock on the wall tells little: ten times the processor seconds beyond it are too many."""
 MEMORY = 12 * 2**30  # of addresses; torch alone takes a few GiB of them
 
 
@@ -137,6 +143,8 @@ def ignored(tree: ast.Module) -> list[tuple[tuple[int, int], tuple[int, int]]]:
                 found.append(node.returns)
                 if any("overload" in ast.unparse(one) for one in node.decorator_list):
                     found.append(node)
+            case ast.keyword(arg="strict"):
+                found.append(node.value)
             case ast.If() if "TYPE_CHECKING" in ast.unparse(node.test):
                 found.append(node)
             case ast.ClassDef() if any("Protocol" in ast.unparse(one) for one in node.bases):
@@ -195,7 +203,10 @@ def sample(
             return
         text = (root / path).read_text()
         for name, occurrence in rng.sample(ways, len(ways)):
-            changed = mutate_code(text, plugins.get_operator(name)(), occurrence)
+            try:
+                changed = mutate_code(text, plugins.get_operator(name)(), occurrence)
+            except AttributeError:  # cosmic-ray cannot put a name in the place of `module.Error`
+                continue
             if changed is None or changed == text or not compiles(changed):
                 continue
             before, after = difference(text, changed)
@@ -230,16 +241,31 @@ def difference(text: str, changed: str) -> tuple[str, str]:
 # Which tests run a line
 
 
-class Seen:
-    """A plugin of pytest: how long each test took, which failed, and what all of them import."""
+TEST_NOW = "MUTANTS_TEST_NOW"
+"""The variable of the environment that tells a process which test started it."""
 
-    def __init__(self) -> None:
+
+class Seen:
+    """A plugin of pytest: how long each test took, which failed, and what all of them import.
+
+    Args:
+        config: of coverage, for the processes that a test starts, which are counted for it.
+    """
+
+    def __init__(self, config: str = "") -> None:
+        self.config = config
         self.seconds: dict[str, float] = {}
         self.failed: list[str] = []
         self.modules: list[str] = []
 
     def pytest_collection_finish(self) -> None:
         self.modules = [*sys.modules]
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        os.environ[TEST_NOW] = nodeid
+        if self.config:  # what coverage hands on itself has no name of a test in it
+            os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+            os.environ["COVERAGE_PROCESS_START"] = self.config
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
@@ -251,9 +277,9 @@ COVERED = """\
 import json, sys, pytest
 sys.path[:0] = [".", {beside!r}]
 from mutants import Seen
-seen = Seen()
-pytest.main([*{settings!r}, "--cov", "--cov-config={config}", "--cov-context=test", "--cov-report=",
-             *{tests!r}], plugins=[seen])
+seen = Seen({config!r})
+pytest.main([*{settings!r}, "--cov", "--cov-config=" + {config!r}, "--cov-context=test",
+             "--cov-report=", *{tests!r}], plugins=[seen])
 json.dump({{"seconds": seen.seconds, "failed": seen.failed, "modules": seen.modules}},
           open({out!r}, "w"))
 """
@@ -273,9 +299,13 @@ def learn(root: Path, targets: Sequence[str], tests: Sequence[str], work: Path) 
     if not told.exists():
         kept.mkdir(parents=True, exist_ok=True)
         config = kept / "coveragerc"
-        config.write_text(f"[run]\ndata_file = {data}\nsource = {PACKAGE}\n")
+        # Processes that a test starts are counted for it.
+        config.write_text(
+            f"[run]\ndata_file = {data}\nsource = {PACKAGE}\nparallel = true\n"
+            f"patch = subprocess, _exit\ncontext = ${{{TEST_NOW}}}\n"
+        )
         program = COVERED.format(
-            beside=str(Path(__file__).parent), settings=SETTINGS, config=config, tests=there,
+            beside=str(Path(__file__).parent), settings=SETTINGS, config=str(config), tests=there,
             out=str(told),
         )  # fmt: skip
         subprocess.run([sys.executable, "-c", program], cwd=root, env=environment(root), check=True)
@@ -345,6 +375,12 @@ def tests_of(suite: Suite, root: Path, mutant: Mutant, limit: float) -> list[str
         found = {one for line in span for one in by_line.get(line, ())} & suite.seconds.keys()
         if found:
             break
+    if not statement:
+        like = f"test_{Path(mutant.path).name}"
+        for one in suite.seconds:
+            file = one.partition("::")[0]
+            if file == OF_CLASSES or Path(file).name == like:
+                found.add(one)
     quickest, total = [], 0.0
     for one in sorted(found - suite.unfit, key=lambda one: (suite.seconds[one], one)):
         total += suite.seconds[one]
@@ -366,15 +402,17 @@ def forked(
     child = os.fork()
     if child == 0:
         _tests(root, tests, seconds, log, told)
-    worked, used, look = time.monotonic(), 0.0, 0.0
+    began = worked = time.monotonic()
+    used, look = 0.0, 0.0
     while True:
         ended, status = os.waitpid(child, os.WNOHANG)
-        if ended or time.monotonic() - worked > IDLE:
+        now = time.monotonic()
+        if ended or now - worked > IDLE or now - began > IDLE + 10 * seconds:
             break
-        if time.monotonic() > look:
-            if (now := _processor_seconds(child)) != used:
-                worked, used = time.monotonic(), now
-            look = time.monotonic() + 5
+        if now > look:
+            if (spent := _processor_seconds(child)) != used:
+                worked, used = now, spent
+            look = now + 5
         time.sleep(0.05)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)

@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import when
+
 METHODS = ("gcond-x", "gcdm-x", "gecc", "quotient")
 CENTRES = ("mean", "median", "trimmed")
 
@@ -35,7 +37,7 @@ def main() -> None:
     for data in args.data:
         for part in args.only:
             path = args.out / f"{part}-{data}.json"
-            content = PARTS[part](args, data)
+            content = {**PARTS[part](args, data), "measured": when.stamp()}
             path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 

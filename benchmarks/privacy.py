@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import nodes
+import when
 
 METHODS = (
     "averaging",
@@ -85,7 +86,8 @@ def measure(args: argparse.Namespace, data: str) -> None:
         content, text = json.loads(found.to_json()), found.table()
     args.out.mkdir(parents=True, exist_ok=True)
     out = args.out / f"privacy-{path.stem}.json"
-    out.write_text(json.dumps({**content, "nodes": budget}, indent=1) + "\n", encoding="utf-8")
+    told = {**content, "nodes": budget, "measured": when.stamp()}
+    out.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     print(text)
 
 

@@ -5,9 +5,11 @@
 
 A part is a module of ``benchmarks/reliability/`` with a function ``run(seconds, examples, root)``.
 What it counted is in ``--out``/PART.json, so parts may run one after the other, on other days, and
-side by side. Counts of a row that is there already are replaced or added to, as the part says;
-delete the file to count anew. ``--page`` writes the page from what is there and runs nothing. Every
-row names the test of the suites that runs the same code with few examples.
+side by side. Rows that are there already are left out or added to, as the part says; ``--anew``
+measures them again, also those of poison and privacy, which otherwise read what another benchmark
+has stored. ``--rows gcond bench`` runs the rows alone whose names have such a part. ``--page``
+writes the page from what is there and runs nothing. Every row says of which day and commit it is,
+and names the test of the suites that runs the same code with few examples.
 """
 
 from __future__ import annotations
@@ -29,6 +31,9 @@ def main() -> None:
         "--seconds", type=float, default=600.0, help="a part begins nothing further after so many"
     )
     parser.add_argument("--examples", type=int, default=500, help="of each row, at most")
+    parser.add_argument("--rows", nargs="+", default=[], metavar="WORD",
+                        help="rows whose names have one of these in them")  # fmt: skip
+    parser.add_argument("--anew", action="store_true", help="take nothing for done")
     parser.add_argument(
         "--root", default="", help="folder of the data sets, for parts that read any"
     )
@@ -38,9 +43,12 @@ def main() -> None:
     args = parser.parse_args()
     if args.seconds <= 0 or args.examples < 1:
         parser.error("--seconds is above 0 and --examples at least 1")
+    if whole := [name for name in args.only if args.rows and not reliability.chooses(name)]:
+        parser.error(f"{', '.join(whole)} measures all its rows at once: leave --rows out")
     if not args.page:
         for name in args.only:
-            reliability.run(name, args.seconds, args.examples, args.root, args.out)
+            bounds = args.seconds, args.examples, args.root, args.out
+            reliability.run(name, *bounds, words=args.rows, anew=args.anew)
             print(reliability.shown([reliability.read(args.out / f"{name}.json")]).text())
     reliability.write_page(args.out, args.to)
 

@@ -10,7 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-ENV = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+
+def env() -> dict[str, str]:
+    """Of a process that a test starts: that of now, as the suite may say in it which test runs."""
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
 
 LAUNCHER = """
 import json
@@ -72,7 +77,7 @@ def torchrun(script: str, folder: Path, *runs: Sequence[object]) -> list[tuple[b
     words = [json.dumps([str(word) for word in run]) for run in runs]
     done = subprocess.run(
         [sys.executable, str(launcher), str(wrapped), str(folder), *words],
-        env=ENV, cwd=ROOT, capture_output=True, text=True, timeout=500,
+        env=env(), cwd=ROOT, capture_output=True, text=True, timeout=500,
     )  # fmt: skip
     parts = done.stderr.split("ends: ")
     ends = [part.partition("\n")[0] for part in parts[1:]]

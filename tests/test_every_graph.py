@@ -23,12 +23,11 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_a_valid_small_set_or_a_refusal(case: type[MethodCase]) -> None:
-    """More of them: ``benchmarks/reliability.py --only graphs --examples 500``."""
+def ends_well(case: type[MethodCase], examples: int) -> None:
+    """So many drawn plans end in a valid small set or in a refusal."""
 
     @settings(
-        max_examples=3,
+        max_examples=examples,
         database=None,
         derandomize=True,
         deadline=None,
@@ -39,6 +38,18 @@ def test_a_valid_small_set_or_a_refusal(case: type[MethodCase]) -> None:
         assert drawn.outcome(case, plan, asked) in ("made", "refused")
 
     tried()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_valid_small_set_or_a_refusal(case: type[MethodCase]) -> None:
+    ends_well(case, 3)
+
+
+@pytest.mark.slow(seconds=60)
+@pytest.mark.parametrize("case", CASES)
+def test_five_hundred_valid_small_sets_or_refusals(case: type[MethodCase]) -> None:
+    """``benchmarks/reliability.py --only graphs`` counts them, and goes on after one that fails."""
+    ends_well(case, 500)
 
 
 def test_what_is_broken_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,10 +137,26 @@ def isolated(n: int) -> Data:
     )
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("method", ["random", "averaging", "degree"])
-def test_a_million_nodes_without_an_edge(method: str) -> None:
+TOO_MANY = {
+    "gdem": "15 eigenvectors are asked for, and the largest connected part has 1 node",
+    "kron": "kron needs about .* for 30 nodes of these data",
+}
+"""Who needs more than such a graph has, or than memory, and says so."""
+
+
+@pytest.mark.slow(seconds=60)
+@pytest.mark.parametrize("case", [case for case in CASES if case.values[0].kind == "node"])
+def test_a_million_nodes_without_an_edge(case: type[MethodCase]) -> None:
+    """Of every method, and each in time that grows with the nodes and no faster."""
     data = isolated(10**6)
-    small = graphcondense.condense(data, method, nodes=30, progress=False)
+    options = {key: value for key, value in case.options.items() if key != "validations"}
+    options |= {"nodes": 30, "seed": 3, "progress": False}
+    options |= {"validations": 0} if case.iterates else {}
+    with case.shortened():
+        if case.name in TOO_MANY:
+            with pytest.raises(ValueError, match=TOO_MANY[case.name]):
+                graphcondense.condense(data, case.name, **options)
+            return
+        small = graphcondense.condense(data, case.name, **options)
     drawn.check(small, ("nodes", 30))
     assert re.fullmatch("[0-9a-f]{16,}", small.condensed["hash"])

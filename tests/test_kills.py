@@ -6,27 +6,19 @@ The code is that of ``benchmarks/reliability/kills.py``, which kills far more of
 from __future__ import annotations
 
 import random
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+from tests.scripts import benchmarks
 
 
 @pytest.fixture(scope="module")
 def kills() -> Iterator[ModuleType]:
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        from reliability import kills
-
-        yield kills
-    finally:
-        sys.path.remove(str(BENCHMARKS))
-        for name in [name for name in sys.modules if name.partition(".")[0] == "reliability"]:
-            del sys.modules[name]
+    with benchmarks("reliability.kills") as (found,):
+        yield found
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = """\
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -57,13 +58,25 @@ def shifted(
     return x + by
 
 
+@dataclass
+class Square:
+    side: int = 3
+
+
+def pairs(x: list[int]) -> list[tuple[int, int]]:
+    return [*zip(x, x, strict=True)]
+
+
 def endless(x: int) -> int:
     while x > 0:
         x -= 1
     return x
 """
 TESTS = """\
-from graphcondense.toy import clipped, double, endless
+import subprocess
+import sys
+
+from graphcondense.toy import Square, clipped, double, endless
 
 
 def test_double():
@@ -72,6 +85,15 @@ def test_double():
 
 def test_clipped():
     assert clipped(-5) == -1
+
+
+def test_square():
+    assert Square().side == 3
+
+
+def test_in_another_process():
+    code = "from graphcondense.toy import shifted; print(shifted(2))"
+    assert subprocess.check_output([sys.executable, "-c", code]) == b"3\\n"
 
 
 def test_endless():
@@ -110,6 +132,8 @@ def test_what_is_left_out(mutants: ModuleType, toy: Path) -> None:
     found = mutants.places(toy, "graphcondense/toy.py")
     lines = {line for line, _ in found}
     assert not lines & {line_of("LIMIT"), line_of("def clipped")}
+    strict = line_of("strict=True"), SOURCE.splitlines()[line_of("strict=True") - 1].index("True")
+    assert strict not in found
     assert not lines & {line_of("@property"), line_of("2 * 3"), line_of("    *,")}
     assert line_of("by: int = 1") in lines
     assert line_of("times: int = 2") in lines  # the default, and nothing of the types before it
@@ -174,6 +198,9 @@ def test_which_faults_tests_notice(toy: Path, tmp_path: Path) -> None:
         ("if x < 0", "if x <= 0"): ["survived", ""],
         ("x + 40", "x - 40"): ["survived", "no test runs it"],
         ("x -= 1", "x += 0"): ["timed out", ""],
+        # No line of the class is run but by the import, and another process runs the function.
+        ("side: int = 3", "side: int = 4"): ["killed", "tests/test_toy.py::test_square"],
+        ("x + by", "x - by"): ["killed", "tests/test_toy.py::test_in_another_process"],
     }
     code = FATES.format(
         folder=str(ROOT / "benchmarks"), toy=str(toy), work=str(tmp_path), changes=[*expected]

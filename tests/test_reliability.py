@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -39,14 +42,76 @@ def test_rows_are_replaced_by_name_and_shown(
 
     part.TITLE, part.run = "A part", run
     monkeypatch.setattr(reliability, "module", lambda name: part)
-    for _ in range(2):
+    of = "2026-11-29, abcdef1"
+    for stamp in ("2026-11-28, 1234567", of):  # rows say when they were measured last
+        monkeypatch.setattr(reliability.when, "stamp", lambda stamp=stamp: stamp)
         found = reliability.run("part", 1.0, 700, "", tmp_path)
     # the first row was kept on the way, and is the same row still
     assert [(row["what"], row["tried"]) for row in found["rows"]] == [("a", 1400), ("b", 1400)]
     assert found == reliability.read(tmp_path / "part.json")
     reliability.write_page(tmp_path, tmp_path / "page.md")
-    assert "| a | 1,400 | 0 |  | `--only part` | `t` |" in (tmp_path / "page.md").read_text()
+    page = (tmp_path / "page.md").read_text()
+    assert f"| a | 1,400 | 0 |  | {of} | `--only part` | `t` |" in page
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_rows_are_chosen_and_measured_anew(
+    reliability: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = ModuleType("part")
+
+    def run(seconds: float, examples: int, root: str, chosen: Any) -> dict[str, object]:
+        there = {row["what"] for row in reliability.kept("part")}
+        done = [what for what in ("gcond", "gcond-x", "gecc") if chosen(what) and what not in there]
+        rows = [reliability.Row(what=what, tried=1, failed=0, said="", test="t") for what in done]
+        return {"rows": rows, "done": done}
+
+    def whole(seconds: float, examples: int, root: str) -> dict[str, object]:
+        return {"rows": []}
+
+    part.TITLE, part.run = "A part", run
+    monkeypatch.setattr(reliability, "module", lambda name: part)
+    for words, anew, done in (
+        (["nd-x", "ec"], False, ["gcond-x", "gecc"]),
+        ([], False, ["gcond"]),
+        (["gcond"], False, []),
+        (["gcond"], True, ["gcond", "gcond-x"]),
+        ([], False, []),
+    ):
+        found = reliability.run("part", 1.0, 1, "", tmp_path, words=words, anew=anew)
+        assert found["more"]["done"] == done
+    assert len(found["rows"]) == 3
+    assert reliability.chooses("part")
+    part.run = whole
+    assert not reliability.chooses("part")
+
+
+def test_what_another_benchmark_stored_says_when(
+    reliability: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a file without a stamp it is told when git got it."""
+    monkeypatch.setattr(reliability, "OUT", tmp_path / "reliability")
+    made = tmp_path / "one.json"
+    made.write_text('{"rows": [], "measured": "2026-11-28, 1234567"}')
+    assert reliability.measured("one.json", "", "none.py")["measured"] == "2026-11-28, 1234567"
+    made.write_text('{"rows": []}')
+    assert reliability.measured("one.json", "", "none.py")["measured"] == ""
+
+    def git(*words: str) -> str:
+        who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        done = subprocess.run(["git", *who, *words], cwd=tmp_path, capture_output=True, check=True)
+        return done.stdout.decode().strip()
+
+    git("init", "-q")
+    git("add", "one.json")
+    git("commit", "-q", "-m", "a", "--date", "2020-02-03T12:00:00")
+    commit = git("rev-parse", "--short=7", "HEAD")
+    found = reliability.measured("one.json", "", "none.py")["measured"]
+    assert found == f"2020-02-03, stored by {commit}"
+    assert reliability.when.stamp(tmp_path) == f"{time.strftime('%Y-%m-%d')}, {commit}"
+    (tmp_path / "graphcondense").mkdir()
+    (tmp_path / "graphcondense" / "a.py").write_text("")
+    assert reliability.when.stamp(tmp_path).endswith(f"{commit}+")
 
 
 def test_processor_seconds_of_rows_that_were_kept_are_not_lost(
@@ -91,6 +156,13 @@ def test_environments_are_rows_of_their_steps(reliability: ModuleType) -> None:
     assert "newest-private" in names
 
 
+def test_a_sample_of_mutants_is_a_new_one(reliability: ModuleType) -> None:
+    pytest.importorskip("cosmic_ray")
+    part = reliability.module("mutants")
+    rows = [{"what": "seed 9, the first places"}, {"what": "seed 3, the same places"}]
+    assert [part.next_seed(some) for some in ([], rows[1:], rows)] == [0, 4, 10]
+
+
 def test_every_part_says_what_it_is(reliability: ModuleType) -> None:
     for name in reliability.parts():
         part = reliability.module(name)
@@ -110,7 +182,7 @@ def test_more_is_guessed_than_epsilon_allows(reliability: ModuleType) -> None:
             ("gecc", 0.9), (f"gecc, epsilon {at}", 0.74), (f"gecc, epsilon {at}1", 0.76),
         )
     ]  # fmt: skip
-    found = private.rows_of({"data": "toy", "nodes": 7, "rows": rows})
+    found = private.rows_of({"data": "toy", "nodes": 7, "rows": rows, "measured": "m"})
     assert [row["failed"] for row in found] == [0, 0, 1]
     assert [row["tried"] for row in found] == [6, 6, 6]
     assert found[0]["said"] == "area 90.0 %, accuracy 50.0 %"
@@ -125,15 +197,16 @@ def test_a_backdoor_that_works_has_failed_and_wrong_labels_are_told(
         {"label": label, "graphs": 2, "trainings": 2, "success": success, "test": 0.8}
         for label, success in (("clean", 0.08), ("gecc", 0.998))
     ]
-    found = poison.backdoors({"data": "toy", "rows": rows})
+    found = poison.backdoors({"data": "toy", "rows": rows, "measured": "m"})
     assert [(row["tried"], row["failed"]) for row in found] == [(4, 0), (4, 4)]
     assert found[1]["said"] == "the trigger works on 99.8 %, accuracy 80.0 %"
     rows = [
         {"method": "gecc", "per_class": 3, "centres": "median", "rate": rate, "test": test}
         for rate, test in ((0.0, 0.8), (0.2, 0.75))
     ]
-    (row,) = poison.wrong_labels({"data": "toy", "rows": rows})
+    (row,) = poison.wrong_labels({"data": "toy", "rows": rows, "measured": "m"})
     assert row["what"] == "wrong labels in toy: gecc, 3 a class, median"
+    assert row["measured"] == "m"
     assert row["said"] == "accuracy 80.0 % without, 75.0 % with 20 % of the labels wrong"
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import re
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +11,7 @@ import pytest
 import torch
 
 from graphcondense.ops import segment
+from tests.scripts import benchmarks
 
 SOURCES = pytest.Config.ArgsSource
 
@@ -126,18 +125,11 @@ def test_lines_of_programs_that_tests_start_are_counted(
         "    assert here() == 1\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.syspath_prepend(root / "benchmarks")
-    before = set(sys.modules)
-    try:
-        part = importlib.import_module("reliability.coverage")
+    with benchmarks("reliability.coverage") as (part,):
         report, status = part.measure(tmp_path, ["-q", "-p", "no:cacheprovider", "-p", "no:xdist"])
         rows = {
             row["what"]: (row["tried"], row["failed"], row["said"]) for row in part.rows_of(report)
         }
-    finally:
-        for name in set(sys.modules) - before:
-            if name.partition(".")[0] == "reliability":
-                del sys.modules[name]
     assert status == 0
     assert report["files"]["graphcondense/part/lines.py"]["missing_lines"] == [10]
     assert rows == {

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from reliability import Row, keep, kept
+from reliability import Chosen, Row, keep, kept
 from tests.formats import FORMATS
 from tests.fuzz import ends
 
@@ -16,13 +16,13 @@ TITLE = "Broken files: refused in words, or opened as they were"
 TEST = "tests/test_files_that_lie.py::test_some_broken_files"
 
 
-def run(seconds: float, examples: int, root: str) -> dict[str, Any]:
+def run(seconds: float, examples: int, root: str, chosen: Chosen) -> dict[str, Any]:
     """A row a format; those that are there with as many files are left out. Failed: another error
     than a ``ValueError`` that names the file, other content in silence, 5 s or 1 GB."""
     del root
     began, there = time.monotonic(), {row["what"]: row["tried"] for row in kept("files")}
     for form in FORMATS:
-        if there.get(form.name, 0) >= examples:
+        if there.get(form.name, 0) >= examples or not chosen(form.name):
             continue
         if time.monotonic() - began > seconds:
             break

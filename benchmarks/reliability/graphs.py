@@ -9,21 +9,21 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
 
-from reliability import Row, keep, kept
+from reliability import Chosen, Row, keep, kept
 from tests.drawn import ASKED, DRAWN, BrokenError, all_cases, outcome
 
 TITLE = "Every graph: a valid small set or a clear refusal"
 TEST = "tests/test_every_graph.py::test_a_valid_small_set_or_a_refusal"
 
 
-def run(seconds: float, examples: int, root: str) -> dict[str, Any]:
+def run(seconds: float, examples: int, root: str, chosen: Chosen) -> dict[str, Any]:
     """A row a method; those that are there with as many examples are left out."""
     del root
     began, there = time.monotonic(), {row["what"]: row["tried"] for row in kept("graphs")}
     quickest_first = sorted(all_cases().items(), key=lambda found: found[1].iterates)
     for (name, kind), case in quickest_first:
         what = f"{name} ({kind})"
-        if kind not in DRAWN or there.get(what, 0) >= examples:
+        if kind not in DRAWN or there.get(what, 0) >= examples or not chosen(what):
             continue
         if time.monotonic() - began > seconds:
             break

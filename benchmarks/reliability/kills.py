@@ -25,7 +25,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from reliability import Row, keep, kept
+from reliability import Chosen, Row, keep, kept
 
 TITLE = "Kills"
 NAME = "kills"
@@ -329,7 +329,7 @@ def _killed_bench(rng: random.Random, kills: Kills) -> str:
     return killed_bench(*bench_undisturbed(), rng, kills)
 
 
-def run(seconds: float, examples: int, root: str) -> dict[str, Any]:
+def run(seconds: float, examples: int, root: str, chosen: Chosen) -> dict[str, Any]:
     """The cases take turns; counts are added to those that are there."""
     deadline = time.monotonic() + seconds
     rows = {row["what"]: row for row in kept(NAME)}
@@ -337,6 +337,7 @@ def run(seconds: float, examples: int, root: str) -> dict[str, Any]:
         case.what: (TEST, partial(_killed, case)) for case in CASES
     }
     tries["bench"] = BENCH_TEST, _killed_bench
+    tries = {what: found for what, found in tries.items() if chosen(what)}
     begun = {what: rows[what]["tried"] if what in rows else 0 for what in tries}
     for turn in itertools.count():
         waiting = [
@@ -354,6 +355,7 @@ def run(seconds: float, examples: int, root: str) -> dict[str, Any]:
                 wrong = attempt(rng, kills)
             except (ValueError, OSError) as error:  # what cannot be opened any more
                 wrong = f"{type(error).__name__}: {error}"
+            row.pop("measured", None)  # that of the last kill counts
             row["tried"] += kills.met
             row["failed"] += bool(wrong)
             row["said"] = wrong or row["said"]

@@ -35,6 +35,7 @@ def backdoors(found: dict[str, Any]) -> list[Row]:
         rows.append(Row(
             what=f"backdoor in {found['data']}: {row['label']}", tried=tried,
             failed=tried if row["success"] > 0.5 else 0, said=said, test=BACKDOOR,
+            measured=found["measured"],
         ))  # fmt: skip
     return rows
 
@@ -48,7 +49,7 @@ def wrong_labels(found: dict[str, Any]) -> list[Row]:
     rate = max(rate for *_, rate in scores)
     return [
         Row(what=f"wrong labels in {found['data']}: {method}, {each} a class, {centres}",
-            tried=1, failed=0, test=LABELS,
+            tried=1, failed=0, test=LABELS, measured=found["measured"],
             said=f"accuracy {clean:.1f} % without, {scores[method, each, centres, rate]:.1f} % "
             f"with {100 * rate:.0f} % of the labels wrong")
         for (method, each, centres, of), clean in scores.items() if of == 0

@@ -51,6 +51,6 @@ def rows_of(found: dict[str, Any]) -> list[Row]:
         rows.append(Row(
             what=f"{row['label']} ({found['data']}, {found['nodes']} nodes)",
             tried=row["graphs"] * row["trainings"], failed=failed, said=said,
-            test=PRIVATE if private else ATTACK,
+            test=PRIVATE if private else ATTACK, measured=found["measured"],
         ))  # fmt: skip
     return rows

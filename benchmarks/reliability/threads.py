@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from reliability import Row, keep, kept
+from reliability import Chosen, Row, keep, kept
 from tests.drawn import all_cases
 from tests.in_threads import hashed, large
 
@@ -13,13 +13,13 @@ TITLE = "Threads: the same bits with one and with two"
 TEST = "tests/core/test_threads.py::test_bits_are_the_same_for_one_thread_and_two"
 
 
-def run(seconds: float, examples: int, root: str) -> dict[str, Any]:
+def run(seconds: float, examples: int, root: str, chosen: Chosen) -> dict[str, Any]:
     """A row a method; those that are there are left out."""
     del examples, root
     began, there = time.monotonic(), {row["what"] for row in kept("threads")}
     for (name, kind), case in all_cases().items():
         what = f"{name} ({kind})"
-        if what in there or time.monotonic() - began > seconds:
+        if what in there or not chosen(what) or time.monotonic() - began > seconds:
             continue
         data = large(kind)
         try:

@@ -399,8 +399,11 @@ def read_checkpoint(
             "settings or another folder"
         )
     out: Saved = saved["engine"]
-    matched(out, callbacks)
     made = saved.get("made", {"place": {}, "moved": []})
+    for part, wanted in ((out, {"step", "syn", "callbacks"}), (made, {"place", "moved"})):
+        if not isinstance(part, dict) or not wanted <= part.keys():
+            raise ValueError(f"{file} is not a whole checkpoint; start over")
+    matched(out, callbacks)
     others = other_bits(made["place"], place or {})
     if others and not anyway:
         raise ValueError(

@@ -82,6 +82,9 @@ def greedy_cover(covers: sp.csr_matrix, k: int) -> Array:
             taken = set(order)
             heap = [(-len(members), i) for i, members in enumerate(has) if i not in taken]
             heapq.heapify(heap)
+            if heap[0][0] == 0:  # what remains covers nothing, however often it starts over
+                order += sorted(i for _, i in heap)[: k - len(order)]
+                break
         bound, i = heapq.heappop(heap)
         adds = int(left[has[i]].sum())
         if adds == -bound:

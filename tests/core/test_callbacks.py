@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,16 @@ from typing import Any
 import pytest
 import torch
 
-from graphcondense.core.callbacks import EarlyStop, JsonLog, Progress, TimeBudget, Validate
+from graphcondense.core import callbacks as module
+from graphcondense.core.callbacks import (
+    Checkpoint,
+    EarlyStop,
+    JsonLog,
+    Progress,
+    TimeBudget,
+    Validate,
+    read_checkpoint,
+)
 from graphcondense.core.clock import Clock
 from graphcondense.core.scalars import WithScalars
 from graphcondense.ops import progress
@@ -174,3 +184,102 @@ def test_a_resumed_log_keeps_the_lines_up_to_its_step_and_a_new_one_none(tmp_pat
         assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [
             *range(1, len(left) + 1), step + 1,
         ]  # fmt: skip
+
+
+def small_snapshot(state: Any, callbacks: Any) -> dict[str, Any]:
+    return {"step": state.step, "syn": {}, "callbacks": {}}
+
+
+def saves(clock: list[float], at: Path, monkeypatch: pytest.MonkeyPatch, **how: Any) -> list[int]:
+    """The steps of ten at which a checkpoint is written, a second each by this clock."""
+    monkeypatch.setattr(module, "snapshot", small_snapshot)
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
+    file, found = Checkpoint(at, {"seed": 1}, **how), []
+    file.start(state(0))
+    for step in range(1, 11):
+        clock[0] += 1
+        before = file.saved_step
+        file.step(state(step))
+        found += [step] if file.saved_step != before else []
+        if at.exists():
+            assert read_checkpoint(at, {"seed": 1})["step"] == found[-1]
+    return found
+
+
+def test_a_checkpoint_is_due_by_steps_or_by_time_and_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for how, wanted in (
+        ({"every": 4, "seconds": None}, [4, 8, 10]),
+        ({"every": None, "seconds": 3}, [3, 6, 9, 10]),
+        ({"every": 4, "seconds": 3}, [3, 4, 7, 8, 10]),
+        ({"every": None, "seconds": None}, [10]),
+        ({"every": None, "seconds": 0.0}, [*range(1, 11)]),
+        ({}, [10]),  # every half a minute
+    ):
+        path = tmp_path / f"{len(wanted)}-{how}"
+        assert saves([0.0], path, monkeypatch, **how) == wanted
+        assert sorted(tmp_path.glob("*.part")) == []
+    assert saves([0.0], tmp_path / "c", monkeypatch, seconds=30.0) == [10]
+
+
+def test_an_interrupt_says_where_to_go_on_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "c.pt"
+    file = Checkpoint(path, {})
+    file.start(state(0))
+    file.interrupted(state(3))
+    assert capsys.readouterr().err == (
+        "\ninterrupted at step 3 of 10; no checkpoint was due yet; the run starts over\n"
+    )
+    file.start(state(2))  # gone on from
+    file.interrupted(state(3))
+    assert f"at step 3 of 10; last checkpoint: step 2 in {path}; run" in capsys.readouterr().err
+    monkeypatch.setattr(module, "snapshot", small_snapshot)
+    file.save(state(5))
+    file.interrupted(state(7))
+    assert f"last checkpoint: step 5 in {path}; run the same again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", [OSError, RuntimeError])
+def test_a_checkpoint_that_does_not_fit_leaves_the_one_before(
+    kind: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "c.pt"
+    file = Checkpoint(path, {"seed": 1})
+    right = torch.save
+
+    def full(content: Any, part: Path) -> None:
+        part.write_text("half")
+        raise kind("no space left" + "." * 300)
+
+    monkeypatch.setattr(module, "snapshot", small_snapshot)
+    for first in (True, False):
+        monkeypatch.setattr(torch, "save", full)
+        kept = "there is none before" if first else "the one before is whole"
+        said = f"cannot write the checkpoint {path} (no space left{'.' * 187}); {kept}; make room"
+        with pytest.raises(OSError, match=re.escape(said)):
+            file.save(state(4))
+        assert [*tmp_path.iterdir()] == ([] if first else [path])
+        monkeypatch.setattr(torch, "save", right)
+        file.save(state(3))
+    assert read_checkpoint(path, {"seed": 1})["step"] == 3
+
+
+def test_the_bits_before_an_extra_score_come_back() -> None:
+    """Stopped at a step that is not scored otherwise, and gone on with: nothing of it is left."""
+    scores = iter([0.5, 0.9, 0.6])
+    validate = Validate(lambda small: next(scores), 4)
+    validate.start(state(0))
+    validate.step(stopped := state(2, stop="enough"))
+    assert stopped.metrics == {"validation": 0.9}
+    assert (validate.extra, validate.best, validate.best_step) == (True, 0.9, 2)
+    again = Validate(lambda small: next(scores), 4)
+    again.load_state_dict(validate.state_dict())
+    assert (again.extra, again.best, again.start_score) == (True, 0.9, 0.5)
+    again.step(on := state(3))
+    assert (again.extra, again.best, again.best_step, on.metrics) == (False, 0.5, 0, {})
+    again.step(due := state(4))
+    assert (again.extra, again.best, again.best_step) == (False, 0.6, 4)
+    assert due.metrics == {"validation": 0.6}

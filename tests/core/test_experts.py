@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from graphcondense.core import experts
-from graphcondense.core.experts import Buffer, Experts, Training, cache_folder
+from graphcondense.core.experts import Buffer, Experts, Settled, Span, Training, cache_folder
 from graphcondense.core.pools import built
 from graphcondense.core.types import Batch
 
@@ -298,3 +298,112 @@ def test_experts_that_are_trained_together_are_those_of_plain_sgd(together: int 
             wanted = plain_sgd(2 * stage, first, seen)
             for name, value in kept.weights(expert, stage).items():
                 torch.testing.assert_close(value.double(), wanted[name], atol=1e-6, rtol=1e-5)
+
+
+def test_steps_between_two_stages() -> None:
+    """As many as draw each of the 40 examples once on average, or one of all of them."""
+    real = Points()
+    sizes = {None: 1, 40: 1, 20: 2, 15: 3, 100: 1, 1: 40}
+    assert {size: replace(HOW, size=size).steps(real) for size in sizes} == sizes  # type: ignore[arg-type]
+    assert replace(HOW, size=None, interval=5).steps(real) == 5  # type: ignore[arg-type]
+
+
+def test_in_the_span_of_few_rows_training_is_that_of_all_features() -> None:
+    """Momentum and weight decay move what is outside the span, too: SGD in float64 on four rows of
+    nine features, and the same rows by coordinates in their span."""
+    rng = Generator().manual_seed(4)
+    x, y = torch.randn(4, 9, generator=rng), torch.tensor([0, 1, 1, 0])
+    basis = torch.linalg.qr(x.T).Q
+    how = replace(HOW, size=None, interval=3)
+    kept = Buffer(
+        built(nn.Linear, 9, 2), how, {"data": "points"},
+        settle=lambda batch: Settled(Batch((x @ basis,), y), Span("weight", basis)),
+    ).prepare(Points())  # fmt: skip
+    for expert in range(3):
+        own = nn.Linear(9, 2).double()
+        own.load_state_dict({k: v.double() for k, v in kept.weights(expert, 0).items()})
+        sgd = torch.optim.SGD(own.parameters(), lr=0.1, momentum=0.5, weight_decay=0.01)
+        for stage in range(1, 5):
+            for _ in range(3):
+                sgd.zero_grad()
+                F.cross_entropy(own(x.double()), y).backward()
+                sgd.step()
+            for name, value in kept.weights(expert, stage).items():
+                wanted = own.state_dict()[name]
+                torch.testing.assert_close(value.double(), wanted, atol=1e-6, rtol=1e-5)
+
+
+def test_half_of_the_bytes_keep_three_digits(tmp_path: Path) -> None:
+    """Of how far the weights have moved; where they started is exact."""
+    full, half = buffer(tmp_path), buffer(tmp_path, precision="bfloat16")
+    assert half.disk_bytes == full.disk_bytes / 2 == 240
+    assert half.key != full.key == buffer(tmp_path, precision="full").key
+    full.prepare(Points()), half.prepare(Points())
+    for expert in range(3):
+        first = full.weights(expert, 0)
+        for stage in range(5):
+            near, exact = half.weights(expert, stage), full.weights(expert, stage)
+            for k, start in first.items():
+                moved = exact[k] - start
+                assert (near[k] - exact[k]).abs().max() <= 2**-8 * moved.abs().max() + 1e-7
+                assert stage or torch.equal(near[k], start)
+
+
+def test_what_training_at_once_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By hand: a stage has 32 bytes, an expert five of them and six copies to work with."""
+    how = replace(HOW, size=None)
+    settle = {"how": how, "settle": lambda batch: (batch, None)}
+    for limit, together in ((352 * 3, 3), (352 * 3 - 1, 2), (352, 1), (1, 1), (10**6, 3)):
+        monkeypatch.setattr(experts, "TOGETHER", limit)
+        assert buffer(tmp_path, **settle).memory_bytes == together * (6 * 32 + 5 * 32)
+        assert buffer(**settle).memory_bytes == together * 6 * 32 + 3 * 5 * 32
+    assert buffer(tmp_path, **settle, together=2).memory_bytes == 2 * (6 * 32 + 5 * 32)
+    assert buffer(tmp_path, **settle, together=9).memory_bytes == 3 * (6 * 32 + 5 * 32)
+    real = Points()
+    kept = buffer(**settle, together=2).prepare(real)
+    assert real.calls == 1  # what all see is settled once
+    torch.testing.assert_close(everything(kept), everything(buffer(**settle).prepare(Points())))
+
+
+def test_what_experts_took_is_told_by_whoever_reads_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(0, 100, 4))
+    monkeypatch.setattr("time.process_time", lambda: float(next(clock)))
+    there, here = buffer(tmp_path), buffer()
+    assert (there.seconds_there, here.seconds_there) == (0.0, 0.0)
+    there.prepare(Points())
+    again = buffer(tmp_path)
+    assert again.seconds == again.seconds_there == there.seconds == 12.0
+    assert again.told() == "3 networks, 480B on disk, trained in 12.0 processor seconds"
+    again.file(2).unlink()
+    again.file(1).write_text("no expert")
+    assert again.seconds_there == 4.0
+    other = buffer(tmp_path, replace(HOW, seed=1))
+    other.file(0).parent.mkdir()
+    other.file(0).write_bytes(again.file(0).read_bytes())
+    assert other.seconds_there == 0.0  # an expert of another key is made anew
+    here.prepare(Points())
+    assert here.seconds == 12.0
+    assert here.seconds_there == 0.0
+    assert "in memory, trained in 12.0" in here.told()
+
+
+def test_the_window_of_starts_grows_evenly() -> None:
+    kept = buffer(how=replace(HOW, epochs=6)).prepare(Points())
+    pool = Experts(kept, ahead=2, first=1, growth=4)
+    assert pool.last == 4
+    assert [pool.latest(yielded) for yielded in range(7)] == [1, 1, 2, 3, 4, 4, 4]
+    assert [Experts(kept, ahead=2, max_start=3).latest(yielded) for yielded in (0, 9)] == [3, 3]
+    starts = set()
+    for seed in range(40):
+        learners = pool(None, None, Generator().manual_seed(seed))  # type: ignore[arg-type]
+        drawn = [next(learners).memory["start"] for _ in range(6)]
+        assert all(start <= pool.latest(i) for i, start in enumerate(drawn))
+        starts |= set(enumerate(drawn))
+    assert starts >= {(0, 1), (1, 1), (2, 2), (3, 3), (4, 4), (0, 0)}
+    for first in (-1, 5):
+        with pytest.raises(ValueError, match=f"grows from epoch {first} to 4: the first must be"):
+            Experts(kept, ahead=2, first=first)
+    with pytest.raises(ValueError, match="growth"):
+        Experts(kept, ahead=2, growth=0)

@@ -123,6 +123,29 @@ def test_a_method_has_parts_or_solves() -> None:
     assert ("two-minded", "node") not in REGISTRY
 
 
+def test_a_name_belongs_to_one_method() -> None:
+    """Of each kind of data; who runs a cell of a notebook again has the same method."""
+
+    def solve(self: Any, real: Any, rng: Generator) -> None: ...
+
+    def made(called: str, kind: Any) -> type[Method]:
+        return type(called, (Method,), {"name": "taken", "kind": kind, "solve": solve})
+
+    try:
+        made("First", "node")
+        again = made("First", "node")
+        made("Other", "graph")
+        assert REGISTRY["taken", "node"] is again
+        with pytest.raises(TypeError, match="two methods are called 'taken' for node data"):
+            made("Second", "node")
+        assert REGISTRY["taken", "node"] is again
+    finally:
+        for key in [key for key in REGISTRY if key[0] == "taken"]:
+            del REGISTRY[key]
+    with pytest.raises(TypeError, match=r"First\.domain is now called kind: kind = 'node'"):
+        type("First", (Method,), {"domain": "node"})
+
+
 def test_what_solves_has_no_loop() -> None:
     method = GECC(nodes=6)
     assert not method.iterates

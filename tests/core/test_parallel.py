@@ -33,7 +33,7 @@ from graphcondense.core.replay import Replay
 from graphcondense.core.types import Pool
 from tests import cases
 from tests.cases import CASES, tensors, toy_graph
-from tests.ranks import ENV, ROOT, torchrun
+from tests.ranks import ROOT, env, torchrun
 
 
 class Noisy(Synthetic):
@@ -171,7 +171,7 @@ def as_users_do(script: Path, *words: object) -> tuple[int, str]:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     done = subprocess.run(
         [*command, str(script), *map(str, words)],
-        env=ENV, cwd=ROOT, capture_output=True, text=True, timeout=300,
+        env=env(), cwd=ROOT, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     return done.returncode, done.stderr
 

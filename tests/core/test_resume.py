@@ -444,6 +444,21 @@ def test_the_one_difference_is_named(change: dict[str, Any], said: str, finished
     assert len(str(error.value)) < 500
 
 
+def test_damage_is_looked_for_unless_that_is_left_out(tmp_path: Path) -> None:
+    file, mark = tmp_path / "c.pt", torch.full((1000,), 2.5)
+    saved = {"step": 3, "syn": {}, "callbacks": {}, "x": mark}
+    torch.save({"format": 2, "identity": {}, "engine": saved}, file)
+    assert torch.equal(read_checkpoint(file, {})["x"], mark)
+    content = bytearray(file.read_bytes())
+    content[content.index(mark.numpy().tobytes()) + 400] ^= 1
+    file.write_bytes(content)
+    for given in ({}, {"check": True}):
+        with pytest.raises(ValueError, match=r"damaged|checksum"):
+            read_checkpoint(file, {}, **given)
+    looked = read_checkpoint(file, {}, check=False)["x"]
+    assert int((looked != mark).sum()) == 1
+
+
 def test_checkpoints_of_other_makes(tmp_path: Path) -> None:
     def refused(content: Any, said: str) -> None:
         file = tmp_path / "c.pt"
@@ -460,5 +475,13 @@ def test_checkpoints_of_other_makes(tmp_path: Path) -> None:
     refused({"model": nn.Linear(2, 2)}, "not a checkpoint of this package")
     old = {"identity": {"seed": 0}, "engine": {"callbacks": {}}}
     refused(old, "written by another version of this package.*start over")
+    whole = {"format": 2, "identity": {"seed": 0}}
+    engine = {"step": 3, "syn": {}, "callbacks": {}}
+    for name in engine:
+        part = {key: value for key, value in engine.items() if key != name}
+        refused({**whole, "engine": part}, "not a whole checkpoint; start over")
+    refused({**whole, "engine": [3]}, "not a whole checkpoint")
+    for made in ({}, {"place": {}}, []):
+        refused({**whole, "engine": engine, "made": made}, "not a whole checkpoint")
     wide = {"format": 2, "identity": {"seed": list(range(10**5))}, "engine": {}}
     refused(wide, "is of another run: seed is")

@@ -210,9 +210,11 @@ def test_a_wrong_small_graph_is_named(real, small, change, message):
 
 
 def test_wrong_arguments_are_named(real, small):
-    with pytest.raises(ValueError, match="no validation"):
+    with pytest.raises(
+        ValueError, match="no validation nodes; the epoch is chosen on them, so set"
+    ):
         NodeEvaluator(replace(real, val=real.val[:0]))
-    with pytest.raises(ValueError, match="no test"):
+    with pytest.raises(ValueError, match="no test nodes; set test_mask before evaluating"):
         fit("GCN", small, replace(real, test=real.test[:0]))
     with pytest.raises(ValueError, match="GCN"):
         fit("GNC", small, real)

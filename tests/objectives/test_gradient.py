@@ -8,7 +8,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Generator, Tensor
+from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from graphcondense.core.pools import initialise
@@ -18,7 +19,7 @@ from graphcondense.domains.node import NodeSynthetic
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.structure import Identity, PairwiseMLP, Structure
 from graphcondense.nn.propagate import GCN, SGC
-from graphcondense.objectives.gradient import ClassRows, GradientMatching, cosine
+from graphcondense.objectives.gradient import RESIDUALS, ClassRows, GradientMatching, cosine
 from tests.cases import toy_graph
 
 RNG = torch.Generator
@@ -142,6 +143,20 @@ def test_the_real_side_neither_pads_nor_forms_hidden_layers(layers: int) -> None
     assert all(bool((grads[2] == 0).all()) for grads in found)
 
 
+@pytest.mark.parametrize("loss", RESIDUALS, ids=lambda loss: loss.__name__)
+def test_slopes_in_closed_form_are_those_of_autograd(loss: Any) -> None:
+    """Of every loss that has one; labels that are not known count for nothing."""
+    rng = Generator().manual_seed(0)
+    outputs = torch.randn(6, 3, generator=rng, dtype=torch.float64).requires_grad_()
+    y: Tensor = torch.randint(3, (6,), generator=rng)
+    if loss is not F.cross_entropy:
+        y = torch.randint(2, (6, 3), generator=rng).double()
+        y[torch.rand(6, 3, generator=rng) < 0.3] = torch.nan
+        assert 0 < int(y.isnan().sum()) < 18
+    (wanted,) = torch.autograd.grad(loss(outputs, y), outputs)
+    torch.testing.assert_close(RESIDUALS[loss](outputs.detach(), y), wanted)
+
+
 @pytest.mark.parametrize("shares", [True, False])
 def test_both_paths_weigh_classes_alike(shares: bool) -> None:
     syn, real, learner = world("identity", 2)
@@ -168,6 +183,16 @@ def test_a_class_without_a_synthetic_example_counts_nothing(shares: bool) -> Non
     for path in ("closed", "autograd"):
         loss = GradientMatching(path=path, shares=shares)(few, real, learner, RNG())
         assert float(loss.detach()) == pytest.approx(expected, rel=1e-10)
+    # One distance between the sums over both classes.
+    small, large = ({k: torch.zeros_like(v) for k, v in learner.params.items()} for _ in range(2))
+    for c in (0, 2):
+        (own,) = [learner.grads(b) for b in few.batches() if len(b.y) and int(b.y[0]) == c]
+        for total, grads in ((small, own), (large, learner.grads(real.batch(c)))):
+            for k, slope in grads.items():
+                total[k] += (0.5 if shares else 1.0) * slope
+    expected = sum(by_hand(small[k], large[k], 0.0) for k in small if small[k].dim() > 1)
+    loss = GradientMatching(summed=True, shares=shares)(few, real, learner, RNG())
+    assert float(loss.detach()) == pytest.approx(expected, rel=1e-10)
 
 
 def test_the_sum_over_classes_by_hand() -> None:

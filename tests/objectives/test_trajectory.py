@@ -179,6 +179,37 @@ def test_the_second_pass_sees_the_views_of_the_first() -> None:
     )
 
 
+class NamesItsFirst(nn.Sequential):
+    first_weight = "0.weight"
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"size": 6}, {"size": 99}, {"size": 3}, {"view": noise}, {"size": 6, "view": noise}]
+)
+def test_in_the_span_of_few_examples_it_is_the_same(how: dict[str, Any]) -> None:
+    """Six examples of nine features; where steps see a part of them or views, the span is not
+    taken."""
+    found = []
+    for kind in (NamesItsFirst, nn.Sequential):
+        syn, rng = Points(), Generator().manual_seed(1)
+        syn.map = nn.Parameter(torch.randn(3, 9, generator=rng, dtype=torch.float64))
+        model = built(lambda kind=kind: kind(nn.Linear(9, 5), nn.Tanh(), nn.Linear(5, 2))).double()
+        params = {k: v.requires_grad_() for k, v in initialise(model, rng).items()}
+        learner = Learner(model, params, {}, {k: v.detach() * 1.5 for k, v in params.items()})
+        loss = TrajectoryMatching(steps=4, lr=0.3, **how)(
+            syn,
+            None,
+            learner,
+            Generator().manual_seed(2),  # type: ignore[arg-type]
+        )
+        found.append([loss, *slopes(loss, syn)])
+        if not how:
+            wanted = by_hand(syn, learner, 4, [torch.arange(6)] * 4, held=False)
+            torch.testing.assert_close(loss, wanted)
+    for one, two in zip(*found, strict=True):
+        torch.testing.assert_close(one, two)
+
+
 def test_memory_does_not_grow_with_steps() -> None:
     """Tensors that autograd holds at once, counted when they are packed and freed."""
 
@@ -216,6 +247,8 @@ def test_bad_settings_are_named() -> None:
     with pytest.raises(ValueError, match="lr of the student must be above 0"):
         ConstantMemoryMatching(lr=0.0)
     for kind in BOTH:
+        with pytest.raises(TypeError, match="positional"):
+            kind(5)  # settings have names
         with pytest.raises(ValueError, match="learners with a target: take the pool Experts"):
             kind()(syn, None, learner._replace(target=None), Generator())
         two = WithScalars(Points(), {"lr": [0.1, 0.2]}).double()

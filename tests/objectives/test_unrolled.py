@@ -141,6 +141,18 @@ def test_parts_are_drawn_by_the_generator_and_the_weights_stay() -> None:
     assert all(torch.equal(before[k], v) for k, v in learner.params.items())
 
 
+@pytest.mark.parametrize("part", [4, 9])
+def test_a_part_of_all_examples_draws_nothing(part: int) -> None:
+    syn, (_, learner) = free(), net()
+    losses = []
+    for objective in (Unrolled(5, part=part), Unrolled(5)):
+        rng = torch.Generator().manual_seed(3)
+        before = rng.get_state()
+        losses.append(objective(syn, Rows(), learner, rng))
+        assert torch.equal(rng.get_state(), before)
+    assert torch.equal(*losses)
+
+
 def test_it_is_learnt_through_the_one_loop() -> None:
     syn, (model, learner) = free(), net()
     objective = Unrolled(5)

@@ -20,11 +20,13 @@ from graphcondense.data.small_graph import read_labelled
 from graphcondense.data.task import as_task
 from graphcondense.ops.adjacency import (
     csr_from_edges,
+    csr_tensor,
     gcn_norm_csr,
     gcn_norm_dense,
     mean_norm_csr,
     plain,
     shared,
+    spmm,
     symmetric_norm_csr,
 )
 
@@ -130,6 +132,17 @@ def test_weights_may_be_a_negative_or_conjugate_view() -> None:
     bare = plain(torch.tensor([1j]).conj())
     assert not bare.is_conj()
     assert bare.numpy().tolist() == [-1j]
+
+
+def test_further_dimensions_are_columns_that_stay_apart() -> None:
+    rng = np.random.default_rng(0)
+    adj = rng.standard_normal((3, 5)) * (rng.random((3, 5)) < 0.5)
+    x = torch.from_numpy(rng.standard_normal((5, 2, 4)))
+    wanted = torch.einsum("ij,jab->iab", torch.from_numpy(adj), x)
+    for form in (torch.from_numpy(adj), csr_tensor(sp.csr_matrix(adj), dtype=torch.float64)):
+        torch.testing.assert_close(spmm(form, x), wanted)
+        torch.testing.assert_close(spmm(form, x[:, 0]), wanted[:, 0])
+    assert spmm(None, x) is x
 
 
 @settings(max_examples=100, deadline=None)

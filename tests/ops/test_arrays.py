@@ -104,6 +104,9 @@ def test_what_is_no_matrix() -> None:
 def test_numbers_whose_squares_overflow(sign: int) -> None:
     check_sizes(torch.tensor([sign * LARGEST / 2, 1.0]), "x")
     check_sizes(np.array([sign * LARGEST]), "x")
+    check_sizes(np.array([sign * 1e15]), "x")
+    with pytest.raises(ValueError, match=r"numbers beyond 1e\+15 overflow"):
+        check_sizes(np.array([sign * np.nextafter(1e15, 2e15)]), "x")
     check_sizes(torch.tensor([sign * 2**60]), "x")  # whole numbers are no features
     check_sizes(torch.tensor([]), "x")
     with pytest.raises(ValueError, match=re.escape(f"x has {sign * 2e15:g}; squares")):

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from graphcondense.ops import blocks
 from graphcondense.ops.adjacency import gcn_norm_csr
+from graphcondense.ops.arrays import dense
 from graphcondense.ops.blocks import Room, by_columns, diffusions, gcn_norm_blocks, propagated
 from graphcondense.ops.coarsen import members, undirected
 from graphcondense.ops.personalised import diffused
@@ -76,6 +77,19 @@ def test_a_room_below_one_block_names_the_smallest() -> None:
     assert propagated(graph(), features(), [1], np.arange(N), Room(320))
 
 
+@pytest.mark.parametrize("n", [7, 8])
+def test_the_longest_row_and_its_loop_are_one_block(n: int) -> None:
+    """A star: its centre hears from all others, and no room is below that row."""
+    adj = sp.csr_matrix((np.ones(n - 1), (np.zeros(n - 1, int), np.arange(1, n))), shape=(n, n))
+    adj = sp.csr_matrix(adj, dtype=np.float32)
+    least = 24 * n + blocks.ENTRY * n
+    with pytest.raises(ValueError, match=rf"below one block, {n} edges.*memory='{least}B'"):
+        gcn_norm_blocks(adj, blocks.in_memory, Room(least - 1))
+    found, whole = gcn_norm_blocks(adj, blocks.in_memory, Room(least)), gcn_norm_csr(adj)
+    for name in ("indptr", "indices", "data"):
+        assert np.array_equal(getattr(whole, name), getattr(found, name)), name
+
+
 def test_all_restarts_from_the_same_products() -> None:
     adj, x = gcn_norm_csr(graph()), features()
     found = diffusions(adj, x, [0.2, 0.1, 1.0], 10, Room(3 * 4 * N * 2))
@@ -98,6 +112,8 @@ def test_sums_and_gram_over_blocks_of_rows() -> None:
     expected = members(part, 6) @ (weight[:, None] * x)
     assert np.allclose(blocks.sums(part, 6, weight, x, rows=7), expected)
     assert np.allclose(blocks.sums(part, 6, weight, sp.csr_matrix(x), rows=7), expected)
+    for rows in (x, sp.csr_matrix(x), x.T):
+        assert np.allclose(blocks.mean_row(rows), dense(rows).mean(0, keepdims=True))
     square, cross = blocks.gram([x, 2 * x], x[:, :2], rows=9)
     wide = np.hstack([x, 2 * x]).astype(np.float64)
     assert np.allclose(square, wide.T @ wide, atol=1e-3)

@@ -75,6 +75,14 @@ def test_bad_input(k: int, f: float, says: str) -> None:
         fuzzy_c_means(rows(), k, Generator(), fuzzifier=f)
 
 
+@pytest.mark.parametrize("k", [0, 13])
+def test_as_many_parts_as_there_are_rows_at_most_and_one_at_least(k: int) -> None:
+    with pytest.raises(ValueError, match=f"{k} clusters of 12 rows; ask for 1 to 12"):
+        spectral_parts(rows(), k, Generator())
+    assert spectral_parts(rows(), 1, Generator()).tolist() == [0] * 12
+    assert sorted(spectral_parts(rows(), 12, Generator()).tolist()) == list(range(12))
+
+
 def test_spectral_parts_are_those_of_scikit_learn() -> None:
     """On the same affinity, where the parts are clear."""
     rng = Generator().manual_seed(3)
@@ -131,8 +139,16 @@ def test_restarts_in_turn_are_those_at_once(monkeypatch: pytest.MonkeyPatch) -> 
         return fuzzy_c_means(x, 3, rng, restarts=5, steps=7, tolerance=0.0)
 
     u, cost = found()
+    right, held = cluster._squares, []
+
+    def counted(x: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        held.append(v.shape[0] * len(x) * v.shape[1])
+        return right(x, v)
+
+    monkeypatch.setattr(cluster, "_squares", counted)
     monkeypatch.setattr(cluster, "HELD", 2 * 30 * 3)
     v, same = found()
+    assert max(held) == 2 * 30 * 3  # of two restarts, and no more
     assert u.shape == v.shape == (5, 30, 3)
     assert torch.allclose(u, v)
     assert torch.allclose(cost, same)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from functools import partial
 
 import networkx as nx
 import numpy as np
 import pytest
+import scipy.cluster.hierarchy
 import scipy.linalg
 import scipy.sparse as sp
 from hypothesis import given, settings
@@ -16,18 +18,23 @@ from hypothesis import strategies as st
 from graphcondense.ops import kron as kron_module
 from graphcondense.ops import variation
 from graphcondense.ops.coarsen import (
+    Candidates,
     Family,
     Level,
+    cheapest,
     coarsen,
+    continued,
     contracted,
     few_dimensions,
     joined,
     laplacian,
     means,
     members,
+    of_edges,
     parts_of,
     parts_with,
     undirected,
+    ward,
 )
 from graphcondense.ops.kron import kron
 from graphcondense.ops.variation import (
@@ -321,6 +328,69 @@ def test_the_last_group_is_cut_to_size() -> None:
     assert sorted(np.bincount(part).tolist()) == [1] * 6 + [4]
 
 
+def test_a_level_contracts_disjoint_groups_until_enough_nodes_are_gone() -> None:
+    """By hand: five pairs, of which the third shares a node with the cheapest."""
+    level = level_of(random_graph(0, 9), 1)
+    i, j, cost = np.array([0, 2, 1, 5, 7]), np.array([1, 3, 2, 6, 8]), np.array([3.0, 1, 2, 4, 5])
+    found = of_edges(i, j, cost, 9)
+    for most, groups in (
+        (1, [0, 1, 2, 2, 3, 4, 5, 6, 7]),
+        (2, [0, 0, 1, 1, 2, 3, 4, 5, 6]),
+        (3, [0, 0, 1, 1, 2, 3, 3, 4, 5]),
+        (9, [0, 0, 1, 1, 2, 3, 3, 4, 4]),
+    ):
+        assert cheapest(found, level, most)[0].tolist() == groups
+        assert cheapest(found, level, most)[1] == max(groups) + 1
+
+
+@pytest.mark.parametrize(
+    ("vectors", "most", "kept"),
+    [([5, 1, 9, 0, 2], 2, [1, 3, 4]), ([5, 1, 9, 0, 2], 1, [1, 3]), ([0, 0, 0, 0, 7], 1, [0, 3])],
+)
+def test_of_a_group_that_is_too_large_the_centre_and_the_nearest_go(
+    vectors: list[float], most: int, kept: list[int]
+) -> None:
+    """By hand, of all five nodes around the fourth; of equals the first."""
+    level = level_of(random_graph(0, 5), 1)
+    level = replace(level, vectors=np.array(vectors, float)[:, None])
+    found = Candidates(sp.csr_matrix(np.ones((1, 5))), np.array([3]), np.zeros(1))
+    group, left = cheapest(found, level, most)
+    assert left == 5 - most
+    assert np.flatnonzero(group == group[3]).tolist() == kept
+
+
+def test_clusters_go_on_from_the_largest_and_from_rows_that_are_far() -> None:
+    rows = np.array([[0.0, 0.0], [2.0, 0.0], [10.0, 0.0], [0.0, 30.0], [5.0, 5.0]])
+    for old, k, wanted in (
+        ([4, 4, -1, -1, -1], 3, [[1, 0], [0, 30], [10, 0]]),
+        ([0, 0, 1, 1, 1], 1, [[5, 35 / 3]]),
+        ([2, 1, 1, 2, 2], 2, [[5 / 3, 35 / 3], [6, 0]]),
+        ([-1] * 5, 2, [[3.4, 7], [0, 30]]),
+    ):
+        np.testing.assert_allclose(continued(rows, np.array(old), k), wanted)
+
+
+def test_a_group_that_lost_members_waits_for_its_new_price() -> None:
+    """By hand: a pair takes node 2 out of a group of four, whose price without it is higher than
+    that of the next pair; a group whose centre is gone, or that is one node, is given up."""
+    level = level_of(random_graph(0, 9), 1)
+    members = [[2, 6], [0, 1, 2, 3], [3, 4], [2, 5, 7], [6, 8]]
+    rows = np.repeat(np.arange(5), [len(one) for one in members])
+    groups = sp.csr_matrix((np.ones(len(rows)), (rows, np.concatenate(members))), shape=(5, 9))
+    priced: list[list[int]] = []
+
+    def again(inside: np.ndarray) -> float:
+        priced.append(inside.tolist())
+        return 10.0
+
+    found = Candidates(groups, np.array([2, 0, 3, 2, 8]), np.array([1.0, 2, 3, 4, 5]), again)
+    group, left = cheapest(found, level, 9)
+    assert priced == [[0, 1, 3], [0, 1]]  # without 2, and then without 3
+    assert (group.tolist(), left) == ([0, 0, 1, 2, 2, 3, 1, 4, 5], 6)
+    group, left = cheapest(replace(found, again=None), level, 9)
+    assert (group.tolist(), left) == ([0, 1, 2, 3, 3, 4, 2, 5, 6], 7)
+
+
 def test_parts_are_joined_by_class() -> None:
     """Three pairs of two classes: the two of one class become one though nothing joins them."""
     adj = weighted(nx.disjoint_union_all([nx.path_graph(2)] * 3))
@@ -347,6 +417,8 @@ def test_the_largest_class_joins_its_smallest_nodes() -> None:
     level = replace(level, volume=np.array([3.0, 1, 2, 1, 1]))
     group, left = joined(level, np.ones(5, dtype=bool), 1)
     assert (group.tolist(), left) == ([0, 1, 1, 2, 3], 4)
+    group, left = joined(level, np.ones(5, dtype=bool), 2)
+    assert (group.tolist(), left) == ([0, 0, 0, 1, 2], 3)
     group, left = joined(level, np.array([True, True, False, True, True]), 9)
     assert (group.tolist(), left) == ([0, 0, 1, 2, 2], 3)
 
@@ -366,6 +438,16 @@ def test_heavy_edges_by_hand() -> None:
     i, j = first.groups[best].indices
     part = shrunk(adj, 11, heavy_edges)
     assert part[i] == part[j]
+
+
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+def test_a_node_without_edges_is_no_division_by_zero(name: str) -> None:
+    adj = sp.csr_matrix(sp.block_diag([weighted(nx.path_graph(4)), sp.csr_matrix((1, 1))]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = FAMILIES[name](level_of(adj, 2))
+    assert np.isfinite(found.cost).all()
+    assert 4 not in found.groups.indices
 
 
 def test_relaxed_vectors_by_hand() -> None:
@@ -443,6 +525,33 @@ def test_no_cluster_is_empty() -> None:
         parts_of(np.array([[0.0], [1.0], [1.6]]), 2, 0, np.array([1.0, 1, 1]))[1]
         == (parts_of(np.array([[0.0], [1.0], [1.6]]), 2, 0)[2])
     )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_wards_tree_is_scipys(seed: int) -> None:
+    """Of rows that count alike; each cut joins groups of the one before."""
+    rows = np.random.default_rng(seed).standard_normal((12, 3))
+    tree = scipy.cluster.hierarchy.linkage(rows, "ward")
+    sizes = [2, 3, 5, 9, 12]
+    for size, found in zip(sizes, ward(rows, np.ones(12), sizes), strict=True):
+        wanted = scipy.cluster.hierarchy.fcluster(tree, size, "maxclust")
+        pairs = set(zip(found.tolist(), wanted.tolist(), strict=True))
+        assert len(pairs) == len(set(found.tolist())) == size
+        first = [found.tolist().index(group) for group in range(size)]
+        assert first == sorted(first)  # numbered by first members
+
+
+def test_wards_tree_of_clusters_is_that_of_their_rows() -> None:
+    """A centre that stands for several rows counts as so many rows at one place."""
+    rng = np.random.default_rng(1)
+    centres, weight = rng.standard_normal((7, 2)), rng.integers(1, 6, 7)
+    every = np.repeat(centres, weight, axis=0)
+    at = np.repeat(np.arange(7), weight)
+    tree = scipy.cluster.hierarchy.linkage(every, "ward")
+    for size, found in zip((2, 3, 4, 6), ward(centres, weight, [2, 3, 4, 6]), strict=True):
+        wanted = scipy.cluster.hierarchy.fcluster(tree, size, "maxclust")
+        pairs = set(zip(found[at].tolist(), wanted.tolist(), strict=True))
+        assert len(pairs) == size
 
 
 def test_few_dimensions_keep_distances() -> None:

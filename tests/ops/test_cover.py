@@ -67,9 +67,29 @@ def test_fewer_sets_are_the_first_ones() -> None:
     assert greedy_cover(sp.csr_matrix(has), 12).tolist() == order[:12].tolist()
 
 
+def test_sets_that_cover_nothing_come_last_in_their_order_and_at_once() -> None:
+    """Of 200,000 sets each of which started over, this would take hours."""
+    m = 200_000
+    covers = sp.csr_matrix((np.ones(3), ([7, 199_999, 7], [0, 1, 2])), shape=(m, 3))
+    rest = [i for i in range(m) if i not in (7, 199_999)]
+    assert greedy_cover(covers, m).tolist() == [7, 199_999, *rest]
+    assert greedy_cover(covers, 4).tolist() == [7, 199_999, 0, 1]
+    assert greedy_cover(covers, 0).tolist() == []
+
+
 def test_stored_zeros_cover_nothing() -> None:
     covers = sp.csr_matrix((np.array([0, 0, 1]), ([0, 0, 1], [0, 1, 1])), shape=(2, 2))
     assert greedy_cover(covers, 1).tolist() == [1]
+
+
+def test_what_is_given_stays_as_it_is() -> None:
+    """Also where it is of bools already, with places that are stored twice and a stored zero."""
+    parts = (np.array([True, True, False, True]), np.array([1, 1, 0, 1]), np.array([0, 3, 4]))
+    given = sp.csr_matrix(parts, shape=(2, 2))
+    assert greedy_cover(given, 2).tolist() == [0, 1]
+    assert given.nnz == 4
+    for array, kept in zip((given.data, given.indices, given.indptr), parts, strict=True):
+        assert array.tolist() == kept.tolist()
 
 
 @pytest.mark.parametrize("k", [-1, 3])

@@ -228,3 +228,6 @@ def test_the_checksums_of_an_archive_are_compared(tmp_path: Path) -> None:
     check_archive(path)
     with pytest.raises(FileNotFoundError):
         check_archive(tmp_path / "none.pt")
+    for other in (b"", b"AAAA", b"\x80\x02}q", b"zzzz"):  # no archive, and none of its business
+        path.write_bytes(other)
+        check_archive(path)

@@ -71,6 +71,16 @@ def test_bins_of_an_asked_number() -> None:
     assert len(set(same.tolist())) == 1  # of equal nodes no width makes several
 
 
+@pytest.mark.parametrize("unit", [2.0**-60, 1.0, 2.0**60])
+def test_bins_know_no_unit(unit: float) -> None:
+    rng = np.random.default_rng(0)
+    values, shift = rng.standard_normal((40, 5)), rng.random(5)
+    classes = rng.integers(-1, 3, 40)
+    for n in (5, 17, 30):
+        bins = bins_for(unit * values, classes, n, shift)
+        assert super_nodes_of(bins, classes) == n
+
+
 def test_every_size_is_exact_and_nested() -> None:
     rng = np.random.default_rng(3)
     classes = rng.integers(-1, 4, 60)

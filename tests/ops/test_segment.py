@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
+from types import ModuleType
 
 import pytest
 import torch
 from torch import Tensor
 
+from graphcondense.ops import segment
 from graphcondense.ops.segment import VARIABLE, backend, segment_max, segment_softmax, segment_sum
 
 needs_scatter = pytest.mark.skipif(
@@ -95,6 +98,31 @@ def test_backend_says_which_path_runs(monkeypatch):
 def test_an_explicit_choice_does_not_fall_back():
     with pytest.raises(ImportError, match="torch-scatter"):
         segment_sum(values(), INDEX, backend="torch-scatter")
+
+
+def test_the_path_that_is_asked_for_is_taken(monkeypatch):
+    """With something in the place of torch-scatter that says what it was asked."""
+    asked = []
+
+    def scatter(values, index, dim, dim_size, reduce):
+        asked.append(("scatter", index.tolist(), dim, dim_size, reduce))
+        return values
+
+    def by_rows(values, ptr, reduce):
+        asked.append(("segment_csr", ptr.tolist(), reduce))
+        return values
+
+    fake = ModuleType("torch_scatter")
+    fake.scatter, fake.segment_csr = scatter, by_rows
+    monkeypatch.setitem(sys.modules, "torch_scatter", fake)
+    monkeypatch.setattr(segment, "find_spec", lambda name: fake)
+    x, index, ptr = torch.tensor([1.0, 2.0]), torch.tensor([1, 1]), torch.tensor([0, 1, 2])
+    how = {"num_segments": 3, "backend": "torch"}
+    assert segment_sum(x, index, **how).tolist() == [0, 3, 0]
+    assert not asked
+    assert segment_sum(x, index, **{**how, "backend": "torch-scatter"}) is x
+    assert segment_max(x, ptr=ptr, backend="auto") is x
+    assert asked == [("scatter", [1, 1], 0, 3, "sum"), ("segment_csr", [0, 1, 2], "max")]
 
 
 def test_segments_must_cover_the_values():
