@@ -16,7 +16,7 @@ from graphcondense.methods import find_method
 from graphcondense.ops.sparsify import above, spanning_forest, top_k
 from graphcondense.ops.types import Record
 from graphcondense.run import condense
-from graphcondense.run_refusals import no_method
+from graphcondense.run.refusals import no_method
 from graphcondense.saved.condensed_graphs import CondensedGraphs
 from graphcondense.saved.forms import Small
 
@@ -27,7 +27,7 @@ class Condense(BaseTransform):  # type: ignore[misc]
     Args:
         method: a method's name, or a :class:`~graphcondense.core.method.Method`; by default that of
             the kind of data.
-        **options: its fields and those of :class:`graphcondense.run_options.Run`, but for
+        **options: its fields and those of :class:`graphcondense.run.options.Run`, but for
             ``sizes=``, which makes several graphs of one.
 
     Raises:

@@ -47,7 +47,7 @@ from graphcondense.evaluate.rows import RowsTraining
 from graphcondense.methods import all_methods, find_method, methods
 from graphcondense.report import write_report
 from graphcondense.run import condense
-from graphcondense.run_options import Run
+from graphcondense.run.options import Run
 
 # What a command has of its own: where files are, what is listed, and the protocol of a table.
 OWN = (

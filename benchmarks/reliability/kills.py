@@ -155,7 +155,7 @@ def opened(folder: Path) -> str:
 
 def goes_on(case: Case, folder: Path) -> bool:
     """What a user says who looks into the folder: whether to resume."""
-    from graphcondense.run_folder import begun, current
+    from graphcondense.run.folder import begun, current
 
     return case.resumes and begun(current(folder / "run"))
 

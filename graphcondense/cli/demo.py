@@ -32,7 +32,7 @@ def command_demo(argv: list[str]) -> object:
     import graphcondense
     from graphcondense.evaluate import evaluate
     from graphcondense.pictures import draw_pixels
-    from graphcondense.run_options import Run
+    from graphcondense.run.options import Run
 
     parser = make_parser("demo", summary_of(command_demo))
     parser.add(Flags("options", Demo), Flags("run", Run, only=("seed",)))

@@ -70,7 +70,7 @@ class Where(Table):
         Args:
             kind: ``"image"`` opens images, ``"rows"`` users by items; other kinds follow from the
                 data.
-            memory: a limit, see :class:`graphcondense.run_options.Run`.
+            memory: a limit, see :class:`graphcondense.run.options.Run`.
         """
         from graphcondense.data import as_task, load, load_graphs, mapped_task
         from graphcondense.data.catalogue import kind_of_name

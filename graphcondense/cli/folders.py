@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from graphcondense.cli.text import is_main
-from graphcondense.run_folder import begun, has_result
+from graphcondense.run.folder import begun, has_result
 
 BUDGETS = ("nodes", "size", "ratio", "per_class", "bytes")
 Config: TypeAlias = dict[str, Any]
@@ -23,7 +23,7 @@ def config_flags(config: Config, argv: Sequence[str] = ()) -> Config:
         ValueError: a name that no run writes, such as a misspelt option.
     """
     from graphcondense.cli.flags import Where, origin_flags
-    from graphcondense.run_options import Run
+    from graphcondense.run.options import Run
 
     known = [f.name for f in fields(Run)]
     _refuse_unknown(config, [*known, *BESIDE], "the config")

@@ -94,7 +94,7 @@ def command_robustness(argv: list[str]) -> object:
 def robustness_parser(cls: type[Method], variant: Mapping[str, object] | None = None) -> Parser:
     """All flags, a method's own among them."""
     from graphcondense.run import condense
-    from graphcondense.run_options import Run
+    from graphcondense.run.options import Run
 
     parser = make_parser("robustness", summary_of(command_robustness))
     parser.add(*data_flags(), Flags("method", Poisoned), *poison_flags())
@@ -114,7 +114,7 @@ def remembering(
     from graphcondense.core.method import hyperparameters
     from graphcondense.ops.yaml import read_yaml
     from graphcondense.report.runs import read_config
-    from graphcondense.run_options import Run
+    from graphcondense.run.options import Run
 
     def condense(task: NodeTask, seed: int) -> object:
         here = folder / re.sub(r"[^\w.+-]+", "-", f"{task.name}-seed{seed}")

@@ -85,7 +85,7 @@ def evaluate(
         store: a file that keeps finished trainings until all are done: after an interrupt the same
             call goes on.
         cache: of nodes, a folder that keeps propagated features ``Â^k X``, as that of
-            :class:`~graphcondense.run_options.Run` does: for SGC, KernelRidge and LabelProp.
+            :class:`~graphcondense.run.options.Run` does: for SGC, KernelRidge and LabelProp.
         device: where to train; default the CPU.
         progress: show progress bars.
         **options: fields of the kind's options, such as

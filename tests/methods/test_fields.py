@@ -30,7 +30,7 @@ from graphcondense.methods import all_methods
 from graphcondense.methods.gcond import GCond
 from graphcondense.ops.fields import Count, Natural, listed
 from graphcondense.run import build
-from graphcondense.run_options import Run
+from graphcondense.run.options import Run
 from tests.cases import toy_graph, toy_graphs, toy_images, toy_rows
 
 METHODS = [pytest.param(cls, id="-".join(key)) for key, cls in all_methods().items()]
@@ -315,7 +315,7 @@ def test_the_preset_of_the_data_is_taken_and_recorded(
     name: str, preset: dict[str, Any], hops: int, recorded: str | None,
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("graphcondense.run.presets", lambda cls: SECTIONS)
+    monkeypatch.setattr("graphcondense.run.method.presets", lambda cls: SECTIONS)
     data = as_task(toy_graph(), name=name)
     options = {"per_class": 2, "progress": False, "out": tmp_path}
     small = graphcondense.condense(data, "herding", **options, **preset)
@@ -325,7 +325,7 @@ def test_the_preset_of_the_data_is_taken_and_recorded(
 
 
 def test_presets_of_objects_updates_and_misspellings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graphcondense.run.presets", lambda cls: {"cora": {"restarts": 2}})
+    monkeypatch.setattr("graphcondense.run.method.presets", lambda cls: {"cora": {"restarts": 2}})
     data = as_task(toy_graph(), name="Cora")
     whole = build("gecc", "node", per_class=2)
     assert graphcondense.condense(data, whole, progress=False).condensed["preset"] is None

@@ -25,7 +25,7 @@ from graphcondense.ops.files import write_whole
 from graphcondense.ops.threads import made_on
 from graphcondense.ops.types import JsonValue, Record
 from graphcondense.ops.yaml import read_yaml, read_yaml_file
-from graphcondense.run_options import Run, device_of
+from graphcondense.run.options import Run, device_of
 from graphcondense.saved.shown import record_of
 from graphcondense.version import __version__
 
