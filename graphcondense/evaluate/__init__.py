@@ -9,14 +9,8 @@ from __future__ import annotations
 
 from graphcondense.evaluate.call import evaluate
 from graphcondense.evaluate.cost import Ledger, plain_training_seconds
-from graphcondense.evaluate.evaluator import (
-    Evaluator,
-    FitResult,
-    evaluator_of,
-    fit,
-    fit_whole,
-    score,
-)
+from graphcondense.evaluate.evaluator import Evaluator, evaluator_of, fit, fit_whole, score
+from graphcondense.evaluate.fitted import FitResult
 from graphcondense.evaluate.floors import equal_bytes_graphs, random_graphs, random_subgraph
 from graphcondense.evaluate.graphs import GraphEvaluator, GraphTraining
 from graphcondense.evaluate.hetero import HeteroEvaluator, HeteroTraining

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from graphcondense.evaluate.comparison import BASELINES
+from graphcondense.evaluate.contestant import Contestant
 from graphcondense.evaluate.cost import (
     Ledger,
     better_than_random,
@@ -20,7 +21,8 @@ from graphcondense.evaluate.cost import (
     peak_memory_bytes,
     size_of,
 )
-from graphcondense.evaluate.evaluator import Contestant, Device, FitResult, Seeds, evaluator_of
+from graphcondense.evaluate.evaluator import evaluator_of
+from graphcondense.evaluate.fitted import FitResult
 from graphcondense.evaluate.metrics import SCORES
 from graphcondense.evaluate.reading import refuse_swapped, refuse_text
 from graphcondense.evaluate.result import (
@@ -28,6 +30,7 @@ from graphcondense.evaluate.result import (
     std_of,
 )
 from graphcondense.evaluate.store import Store, identity_of
+from graphcondense.evaluate.trainings import Device, Seeds
 from graphcondense.measured.works import kind_of_record, warnings_of
 from graphcondense.ops.fields import listed
 from graphcondense.saved.shown import record_of

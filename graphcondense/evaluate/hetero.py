@@ -19,19 +19,13 @@ from torch import Generator, Tensor, nn
 from graphcondense.core.pools import built, initialise
 from graphcondense.data.hetero_task import HeteroTask
 from graphcondense.evaluate.cost import kept_bytes, size_of
-from graphcondense.evaluate.evaluator import (
-    Evaluator,
-    FitResult,
-    Fitted,
-    Options,
-    Tested,
-    mean_of,
-    now,
-)
+from graphcondense.evaluate.evaluator import Evaluator, Options
+from graphcondense.evaluate.fitted import FitResult, Fitted, Tested, mean_of
 from graphcondense.evaluate.floors import hetero_within, random_hetero
 from graphcondense.evaluate.losses import LOSSES
 from graphcondense.evaluate.metrics import check_scorable, further, ogb_metric, scores_of
 from graphcondense.evaluate.reading import SmallHetero, missing_classes, read_hetero
+from graphcondense.evaluate.trainings import now
 from graphcondense.nn.hetero import HETERO_MODELS, Dropout, HeteroNet, HeteroView
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive
 from graphcondense.ops.hetero import HeteroGraph

@@ -25,9 +25,11 @@ from torch.func import functional_call
 from graphcondense.data.link_task import Links, LinkTask
 from graphcondense.data.reading import SMALL, adjacency, features
 from graphcondense.evaluate.cost import size_of
-from graphcondense.evaluate.evaluator import Evaluator, Fitted, Options, Tested, now
+from graphcondense.evaluate.evaluator import Evaluator, Options
+from graphcondense.evaluate.fitted import Fitted, Tested
 from graphcondense.evaluate.floors import longest, refuse_small, shuffled
 from graphcondense.evaluate.nodes import Model, keep, model_of, state_of
+from graphcondense.evaluate.trainings import now
 from graphcondense.nn.batched import MODELS, Matrix, Stacked
 from graphcondense.nn.links import Decoder, DecoderName, Dot, Linked, decoder_of
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive

@@ -23,21 +23,14 @@ from torch.func import functional_call
 from graphcondense.data.small_graph import read_labelled
 from graphcondense.data.task import NodeTask
 from graphcondense.evaluate.cost import plain_training_seconds, size_of
-from graphcondense.evaluate.evaluator import (
-    Evaluator,
-    FitResult,
-    Fitted,
-    Options,
-    Seeds,
-    Tested,
-    mean_of,
-    now,
-)
+from graphcondense.evaluate.evaluator import Evaluator, Options
+from graphcondense.evaluate.fitted import FitResult, Fitted, Tested, mean_of
 from graphcondense.evaluate.floors import herded_within, nodes_within, random_subgraph
 from graphcondense.evaluate.losses import LOSSES
 from graphcondense.evaluate.metrics import check_scorable, further, ogb_metric, scores_of
 from graphcondense.evaluate.predictors import BY_NAME, PREDICTORS
 from graphcondense.evaluate.reading import missing_classes
+from graphcondense.evaluate.trainings import Seeds, now
 from graphcondense.nn.batched import MODELS, Matrix, Stacked, resolve
 from graphcondense.nn.wrapped import wrap
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive

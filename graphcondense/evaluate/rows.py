@@ -20,7 +20,8 @@ import torch
 from torch import nn
 
 from graphcondense.data.interactions import InteractionTask
-from graphcondense.evaluate.evaluator import Evaluator, Fitted, Options, Tested
+from graphcondense.evaluate.evaluator import Evaluator, Options
+from graphcondense.evaluate.fitted import Fitted, Tested
 from graphcondense.evaluate.floors import random_users, users_within
 from graphcondense.evaluate.ranking import BLOCK, Psp, ranking
 from graphcondense.evaluate.reading import read_rows

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.task import NodeTask, as_task, classified
-from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.nodes import NodeEvaluator, model_of
 from graphcondense.evaluate.result import Column, percent, points, std_of
+from graphcondense.evaluate.trainings import seeds_of
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.types import Ints
 from graphcondense.uses import results

@@ -23,10 +23,10 @@ from torch import Tensor
 from graphcondense.data.small_graph import read_labelled
 from graphcondense.data.task import NodeTask, as_task, classified
 from graphcondense.evaluate.cost import size_of
-from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
 from graphcondense.evaluate.nodes import Model, NodeEvaluator, model_of
 from graphcondense.evaluate.result import COLOURS, Column, aligned, deviation, percent, points
+from graphcondense.evaluate.trainings import seeds_of
 from graphcondense.ops.progress import tqdm
 from graphcondense.saved.shown import counted
 from graphcondense.uses.results import OnGraph, facts_of

@@ -13,10 +13,10 @@ from torch_geometric.data import Data
 
 from graphcondense.data.small_graph import read_labelled
 from graphcondense.data.task import NodeTask, as_task, classified
-from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator, model_of
 from graphcondense.evaluate.result import Column, percent, points
+from graphcondense.evaluate.trainings import seeds_of
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.types import Bools, Floats
 from graphcondense.uses import results

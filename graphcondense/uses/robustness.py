@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.task import NodeTask, as_task, classified
-from graphcondense.evaluate.evaluator import FitResult, seeds_of
+from graphcondense.evaluate.fitted import FitResult
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator, model_of
 from graphcondense.evaluate.result import Column, dash, points
+from graphcondense.evaluate.trainings import seeds_of
 from graphcondense.ops.figures import new_figure, plain, saved
 from graphcondense.ops.progress import tqdm
 from graphcondense.saved.shown import record_of

@@ -15,7 +15,6 @@ import numpy as np
 from scipy import stats
 
 from graphcondense.evaluate.cost import graph_hash
-from graphcondense.evaluate.evaluator import Device, Seeds, seeds_of
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.result import (
     COLOURS,
@@ -26,6 +25,7 @@ from graphcondense.evaluate.result import (
     deviation,
     percent,
 )
+from graphcondense.evaluate.trainings import Device, Seeds, seeds_of
 from graphcondense.nn.batched import ACTIVATIONS, resolve
 from graphcondense.ops.types import Floats, Record
 from graphcondense.uses import explore

@@ -27,10 +27,10 @@ from torch_geometric.data import Data
 
 from graphcondense.data.small_graph import read_labelled
 from graphcondense.data.task import NodeTask, as_task, classified
-from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator, Trained, model_of
 from graphcondense.evaluate.result import MARKERS, Column, points
+from graphcondense.evaluate.trainings import seeds_of
 from graphcondense.nn.batched import Matrix
 from graphcondense.ops.adjacency import gcn_norm_csr
 from graphcondense.ops.grid import edge

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from graphcondense.evaluate.cost import graph_hash
-from graphcondense.evaluate.evaluator import Device, Seeds, seeds_of
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.result import Column, dash, percent, points, std_of
+from graphcondense.evaluate.trainings import Device, Seeds, seeds_of
 from graphcondense.nn.batched import resolve
 from graphcondense.ops.grid import edge
 from graphcondense.ops.types import Record
