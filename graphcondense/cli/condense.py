@@ -17,21 +17,18 @@ from graphcondense.cli.flags import (
     Flags,
     HelpAsked,
     Parser,
-    Where,
     asked_for,
-    data_flags,
     make_parser,
     named_in,
-    origin_flags,
     parse,
     summary_of,
-    where_of,
 )
 from graphcondense.cli.folders import BUDGETS, Config, config_flags, draw, refuse_used, size
 from graphcondense.cli.help import asks_help, data_key, glance
 from graphcondense.cli.runs import check_device
 from graphcondense.cli.tables import files_of, refuse_changed
 from graphcondense.cli.text import CONSOLE, is_main, say, summary, tell, warn
+from graphcondense.cli.where import Where, data_flags, origin_flags, where_of
 from graphcondense.run.folder import begun, current, is_finished
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from graphcondense.cli.flags import Flags, Where, make_parser, parse, summary_of
+from graphcondense.cli.flags import Flags, make_parser, parse, summary_of
 from graphcondense.cli.folders import Config, draw, refuse_used
 from graphcondense.cli.text import CONSOLE, is_main, say, summary, tell
+from graphcondense.cli.where import Where
 
 if TYPE_CHECKING:
     from typing import Any

@@ -22,7 +22,7 @@ def config_flags(config: Config, argv: Sequence[str] = ()) -> Config:
     Raises:
         ValueError: a name that no run writes, such as a misspelt option.
     """
-    from graphcondense.cli.flags import Where, origin_flags
+    from graphcondense.cli.where import Where, origin_flags
     from graphcondense.run.options import Run
 
     known = [f.name for f in fields(Run)]

@@ -10,9 +10,10 @@ from typing import TypeVar
 
 from jsonargparse import Namespace
 
-from graphcondense.cli.flags import Flags, Where, make_parser, parse, summary_of
+from graphcondense.cli.flags import Flags, make_parser, parse, summary_of
 from graphcondense.cli.help import completion, method_key, method_rows
 from graphcondense.cli.text import say, summary, table
+from graphcondense.cli.where import Where
 from graphcondense.ops.markdown import escaped
 
 Row = TypeVar("Row", bound=Mapping[str, object])

@@ -9,19 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphcondense.cli.condense import budget_flags, method_flags, parse_with_preset
-from graphcondense.cli.flags import (
-    Flags,
-    Parser,
-    asked_for,
-    data_flags,
-    make_parser,
-    parse,
-    summary_of,
-    where_of,
-)
+from graphcondense.cli.flags import Flags, Parser, asked_for, make_parser, parse, summary_of
 from graphcondense.cli.help import glance
 from graphcondense.cli.runs import Opened, Output, check_device, need_one_graph
 from graphcondense.cli.text import shows_progress, tell
+from graphcondense.cli.where import data_flags, where_of
 
 if TYPE_CHECKING:
     from graphcondense.core.method import Method

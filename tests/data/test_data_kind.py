@@ -15,7 +15,7 @@ from torch_geometric.data import Batch, Data, HeteroData
 from torch_geometric.loader import DataLoader
 
 from graphcondense import data as gd
-from graphcondense.cli.flags import Where, kind_of
+from graphcondense.cli.where import Where, kind_of
 from graphcondense.data.interactions import as_interactions
 from graphcondense.data.kind import kind_of_data
 from graphcondense.evaluate import evaluator_of

@@ -17,7 +17,8 @@ from graphcondense.cli import INTERRUPTED, main
 from graphcondense.cli.bench import _sizes
 from graphcondense.cli.bench.page import write_page
 from graphcondense.cli.bench.table import Grid, check_same, command_of, digests_of
-from graphcondense.cli.flags import Flags, data_flags, make_parser, parse
+from graphcondense.cli.flags import Flags, make_parser, parse
+from graphcondense.cli.where import data_flags
 from graphcondense.data import as_task
 from tests.data.test_frames import pairs, table
 

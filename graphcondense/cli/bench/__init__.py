@@ -28,18 +28,11 @@ from graphcondense.cli.bench.table import (
 )
 from graphcondense.cli.condense import budget_flags, forms_of, joined
 from graphcondense.cli.evaluate import check_training
-from graphcondense.cli.flags import (
-    Flags,
-    data_flags,
-    field_docs,
-    make_parser,
-    parse,
-    summary_of,
-    where_of,
-)
+from graphcondense.cli.flags import Flags, field_docs, make_parser, parse, summary_of
 from graphcondense.cli.folders import BUDGETS, size
 from graphcondense.cli.runs import check_device
 from graphcondense.cli.text import note, say, warn
+from graphcondense.cli.where import data_flags, where_of
 
 
 def command_bench(argv: list[str]) -> object:

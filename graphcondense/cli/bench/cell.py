@@ -12,7 +12,7 @@ from jsonargparse import Namespace
 
 from graphcondense.cli.bench.page import WHOLE
 from graphcondense.cli.bench.table import budget_of, command_of, digests_of, training_of
-from graphcondense.cli.flags import where_of
+from graphcondense.cli.where import where_of
 
 if TYPE_CHECKING:
     from graphcondense.ops.types import Record

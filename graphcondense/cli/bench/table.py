@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from jsonargparse import Namespace
 
 from graphcondense.cli.bench.page import cells_in
-from graphcondense.cli.flags import Where
 from graphcondense.cli.folders import BUDGETS
+from graphcondense.cli.where import Where
 
 if TYPE_CHECKING:
     from graphcondense.ops.types import Record
