@@ -22,7 +22,7 @@ from graphcondense.core.experts import Buffer, Training
 from graphcondense.core.pools import built
 from graphcondense.core.types import Source
 from graphcondense.data import load
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.node_trajectories import Propagated
 from graphcondense.nn.propagate import MODELS, Propagation

@@ -28,7 +28,8 @@ from torch_geometric.data import Data
 
 from graphcondense.core.method import Method
 from graphcondense.data.labels import few
-from graphcondense.data.task import NodeTask, as_task
+from graphcondense.data.node_reading import as_task
+from graphcondense.data.task import NodeTask
 from graphcondense.evaluate.nodes import NodeEvaluator, Trained
 from graphcondense.ops.fields import Seed, checked
 from graphcondense.ops.types import Record
@@ -58,7 +59,7 @@ class Condenser(TransformerMixin, _OfNodes):  # type: ignore[misc]
     """Condenses a graph, seeing the labels of some nodes.
 
     Args:
-        data: the graph, anything :func:`~graphcondense.data.task.as_task` takes. ``None`` where
+        data: the graph, anything :func:`~graphcondense.data.as_task` takes. ``None`` where
             ``fit`` is given a graph itself, which then has its own split.
         method: a name from ``graphcondense.methods()``, or a method; by default the default one.
         nodes, ratio, per_class: the budget, one of them, see :func:`graphcondense.condense`.

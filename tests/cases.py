@@ -33,8 +33,8 @@ from graphcondense.data.hetero_task import HeteroTask, as_hetero
 from graphcondense.data.images import as_images
 from graphcondense.data.interactions import InteractionTask, as_interactions
 from graphcondense.data.link_task import Links, LinkTask, split_links
+from graphcondense.data.node_reading import as_task
 from graphcondense.data.preprocess import restore_preprocess
-from graphcondense.data.task import as_task
 from graphcondense.domains.graph import GraphSource
 from graphcondense.methods import find_method
 from graphcondense.ops.adjacency import Powers

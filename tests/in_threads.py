@@ -18,7 +18,7 @@ from graphcondense.data.hetero_task import as_hetero
 from graphcondense.data.images import as_images
 from graphcondense.data.interactions import as_interactions
 from graphcondense.data.link_task import split_links
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 from tests import cases
 
 

@@ -24,7 +24,8 @@ from graphcondense.data.hetero_task import as_hetero
 from graphcondense.data.images import as_images
 from graphcondense.data.interactions import InteractionTask, as_interactions
 from graphcondense.data.link_task import Links, LinkTask, split_links
-from graphcondense.data.task import NodeTask, as_task
+from graphcondense.data.node_reading import as_task
+from graphcondense.data.task import NodeTask
 from graphcondense.methods import find_method
 from tests import cases
 

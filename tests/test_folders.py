@@ -21,7 +21,7 @@ from graphcondense.core.engine import State
 from graphcondense.methods.random import RandomNodes
 from graphcondense.ops.locks import alone_in
 from graphcondense.run import folder as run_folder
-from graphcondense.saved.condensed import graph_hash
+from graphcondense.saved.content import graph_hash
 
 PICK = ["--data", "digits", "--nodes", "20"]
 

@@ -26,8 +26,8 @@ from graphcondense.evaluate import HeteroEvaluator
 from graphcondense.evaluate.cost import size_of
 from graphcondense.nn.hetero import HGT, RGCN, HANLayer, HeteroView, HGTLayer, RGCNLayer, named
 from graphcondense.ops.hetero import HeteroGraph, mean_operator
-from graphcondense.saved.condensed import graph_hash, tensor_bytes
 from graphcondense.saved.condensed_hetero import CondensedHetero
+from graphcondense.saved.content import graph_hash, tensor_bytes
 from graphcondense.saved.forms import contents_of
 from tests.cases import toy_hetero
 

@@ -147,7 +147,7 @@ def forked(work: Callable[[], object]) -> int:
 def opened(folder: Path) -> str:
     """The hash of the set in a run's folder."""
     import graphcondense
-    from graphcondense.saved.condensed import graph_hash
+    from graphcondense.saved.content import graph_hash
 
     found: str = graph_hash(graphcondense.load(folder / "run"))
     return found

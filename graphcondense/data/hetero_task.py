@@ -184,7 +184,7 @@ def as_hetero(
             ``edge_weight [m]``, or ``adj_t``. The target type has labels ``y`` and ``train_mask``,
             ``val_mask`` and ``test_mask [n]``: classes ``[n]`` (-1 for none), binary tasks ``[n,
             T]`` of 0, 1 and NaN, or numbers ``[n]`` or ``[n, T]``, NaN for none, as
-            :func:`~graphcondense.data.task.as_task` reads them. Or a :class:`HeteroTask`, which
+            :func:`~graphcondense.data.as_task` reads them. Or a :class:`HeteroTask`, which
             is returned as it is. A type without features gets the mean of the features of the
             nodes that it touches, of the target type if it touches that; where it touches nothing
             with features, ``log(1 + degree)`` in each relation.

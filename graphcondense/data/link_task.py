@@ -193,7 +193,7 @@ def split_links(
 
     Args:
         data: a PyG ``Data`` or a :class:`~graphcondense.data.task.NodeTask`: features ``x [n, d]``,
-            and edges as :func:`~graphcondense.data.task.as_task` takes them.
+            and edges as :func:`~graphcondense.data.as_task` takes them.
         val, test: shares of the links; the rest is to be learnt.
         negatives: wrong links ``(u, v')`` of each link ``(u, v)``, ``v'`` drawn uniformly from the
             nodes that are neither ``u`` nor linked to it in any split.

@@ -14,21 +14,13 @@ from torch import nn
 
 from graphcondense.evaluate.comparison import BASELINES
 from graphcondense.evaluate.contestant import Contestant
-from graphcondense.evaluate.cost import (
-    Ledger,
-    better_than_random,
-    graph_hash,
-    peak_memory_bytes,
-    size_of,
-)
+from graphcondense.evaluate.cost import graph_hash, peak_memory_bytes, size_of
 from graphcondense.evaluate.evaluator import evaluator_of
 from graphcondense.evaluate.fitted import FitResult
+from graphcondense.evaluate.ledger import Ledger, better_than_random
 from graphcondense.evaluate.metrics import SCORES
 from graphcondense.evaluate.reading import refuse_swapped, refuse_text
-from graphcondense.evaluate.result import (
-    sampling_error,
-    std_of,
-)
+from graphcondense.evaluate.result import sampling_error, std_of
 from graphcondense.evaluate.store import Store, identity_of
 from graphcondense.evaluate.trainings import Device, Seeds
 from graphcondense.measured.works import kind_of_record, warnings_of

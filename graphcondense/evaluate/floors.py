@@ -17,8 +17,9 @@ from graphcondense.data.hetero_parts import cut
 from graphcondense.data.hetero_task import HeteroTask
 from graphcondense.data.images import LABEL_BYTES, ImageTask
 from graphcondense.data.interactions import InteractionTask
+from graphcondense.data.node_reading import as_task
 from graphcondense.data.small_graph import read_labelled
-from graphcondense.data.task import NodeTask, as_task
+from graphcondense.data.task import NodeTask
 from graphcondense.evaluate.cost import size_of
 from graphcondense.evaluate.reading import SmallHetero, as_stored, raw_images, read_graphs
 from graphcondense.ops.select import choose_herding
@@ -86,7 +87,7 @@ def equal_bytes_graphs(real: object, small: object, draws: int = 3) -> dict[str,
     form, features sparse where that is smaller.
 
     Args:
-        real: the whole graph, anything :func:`~graphcondense.data.task.as_task` takes.
+        real: the whole graph, anything :func:`~graphcondense.data.as_task` takes.
         small: the graph whose bytes count.
         draws: random orders; herding is one more.
 

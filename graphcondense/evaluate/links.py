@@ -105,7 +105,7 @@ class LinkEvaluator(Evaluator[LinkTask, type[Stacked], LinkTraining, LinkFitted]
     """Trains encoders on small graphs and ranks links of one real graph.
 
     A small graph is a PyG ``Data`` with ``x [n, d]`` and edges as
-    :func:`~graphcondense.data.task.as_task` takes them; labels are not read. Where it has an
+    :func:`~graphcondense.data.as_task` takes them; labels are not read. Where it has an
     ``assignment``, its weights are those of
     :class:`~graphcondense.saved.condensed_links.CondensedLinks`. Models are names in
     :data:`~graphcondense.nn.batched.MODELS`, or classes of your own.

@@ -142,7 +142,7 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
     """Trains on small graphs and scores the nodes of one real graph.
 
     A small graph is a PyG ``Data`` (``x [n, d]``; edges as
-    :func:`~graphcondense.data.task.as_task` takes them, or none; ``y [n]`` classes or ``[n, C]``
+    :func:`~graphcondense.data.as_task` takes them, or none; ``y [n]`` classes or ``[n, C]``
     soft labels, or targets ``[n, T]`` such as the real graph has; optional ``train_mask``, default
     all nodes), or a :class:`~graphcondense.data.task.NodeTask`, trained on its training nodes. Of
     the whole graph only what the training nodes can reach is computed, which changes no gradient.
@@ -150,7 +150,7 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
     :func:`~graphcondense.nn.wrapped.wrap` takes them, such as ``torch_geometric.nn.GraphSAGE``.
 
     Args:
-        real: the real graph, anything :func:`~graphcondense.data.task.as_task` takes.
+        real: the real graph, anything :func:`~graphcondense.data.as_task` takes.
         device: where to train; default the CPU.
         **options: fields of :class:`Training`.
     """

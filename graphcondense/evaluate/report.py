@@ -8,18 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphcondense.evaluate.comparison import Comparison, compare
-from graphcondense.evaluate.cost import (
-    Ledger,
-    draw_break_even,
-)
+from graphcondense.evaluate.ledger import Ledger, draw_break_even
 from graphcondense.evaluate.metrics import SCORES, Score
-from graphcondense.evaluate.result import (
-    Column,
-    Scored,
-    dash,
-    points,
-    shown_spread,
-)
+from graphcondense.evaluate.result import Column, Scored, dash, points, shown_spread
 from graphcondense.evaluate.spread import Spread, spread_of
 from graphcondense.ops.figures import new_figure, saved
 from graphcondense.ops.json import read_json_file

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcondense.evaluate.cost import PROCESSOR, WALL, crossing, times_of, wall_of
+from graphcondense.evaluate.ledger import PROCESSOR, WALL, crossing, times_of, wall_of
 from graphcondense.evaluate.metrics import Score
 from graphcondense.ops.figures import address
 from graphcondense.ops.types import Record

@@ -214,7 +214,7 @@ def update(small: S, data: object, *, callbacks: Sequence[Callback] = (), **opti
         ValueError: a condensed graph without a record, or of a method that cannot go on; data that
             are not those of before and more.
     """
-    from graphcondense.saved.condensed import graph_hash
+    from graphcondense.saved.content import graph_hash
 
     checked_callbacks(callbacks)
     clock = _started()

@@ -191,7 +191,7 @@ def record(
     preset: str | None = None,
 ) -> Record:
     """What a condensed set says of itself; plain values that JSON holds."""
-    from graphcondense.saved.condensed import graph_hash
+    from graphcondense.saved.content import graph_hash
 
     size = problem.measure(small)
     count = sum(size.per_class)

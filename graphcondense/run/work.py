@@ -144,7 +144,8 @@ def nested(
     preset: str | None = None,
 ) -> dict[int, Small]:
     """One run for all of ``sizes``, of which ``method`` has the largest as its budget."""
-    from graphcondense.saved.condensed import graph_hash, save
+    from graphcondense.saved.condensed import save
+    from graphcondense.saved.content import graph_hash
 
     sizes, counted = sorted(sizes), kind_named(problem.kind).counted
     about, source = problem.describe(), problem.source(method)

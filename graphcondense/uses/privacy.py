@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphcondense.data.node_reading import as_task
 from graphcondense.data.small_graph import read_labelled
-from graphcondense.data.task import NodeTask, as_task, classified
+from graphcondense.data.task import NodeTask, classified
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator, model_of
 from graphcondense.evaluate.result import Column, percent, points
@@ -135,7 +136,7 @@ def membership_inference(
     Args:
         small: a condensed graph; a list of them (several condensation seeds); or a mapping from
             names to either.
-        data: the real graph, anything :func:`~graphcondense.data.task.as_task` takes.
+        data: the real graph, anything :func:`~graphcondense.data.as_task` takes.
         model: the attacked model.
         seeds: its training seeds, or how many.
         attack: the attacker's model, of scikit-learn: ``"logistic"`` regression on standardised

@@ -320,7 +320,7 @@ def search_architectures(
     Args:
         small: a condensed graph, or a list of them, each a search of its own; ``"tpe"`` follows
             their mean.
-        data: the real graph, anything :func:`~graphcondense.data.task.as_task` takes.
+        data: the real graph, anything :func:`~graphcondense.data.as_task` takes.
         space: the architectures to choose among.
         trials: how many different architectures; ``"grid"`` needs as many as the space has.
         seeds: training seeds of every architecture, or how many; all at once.

@@ -8,7 +8,7 @@ Learning", ICDE 2024, arXiv 2307.15967) sends the new nodes' edges ``a [b, N]`` 
     [[A', (aM)^T], [aM, ã]]
 
 The paper learns ``M`` together with the graph, and so does ``mcond`` here, whose graphs carry it
-(:func:`~graphcondense.saved.condensed.mapping_matrix`). Without one it is read off afterwards, so
+(:func:`~graphcondense.saved.content.mapping_matrix`). Without one it is read off afterwards, so
 that any condensed graph serves: each real node belongs to the synthetic nodes it resembles most.
 """
 
@@ -25,8 +25,9 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphcondense.data.node_reading import as_task
 from graphcondense.data.small_graph import read_labelled
-from graphcondense.data.task import NodeTask, as_task, classified
+from graphcondense.data.task import NodeTask, classified
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator, Trained, model_of
 from graphcondense.evaluate.result import MARKERS, Column, points
@@ -35,7 +36,7 @@ from graphcondense.nn.batched import Matrix
 from graphcondense.ops.grid import edge
 from graphcondense.ops.types import Ints
 from graphcondense.saved.compact import bytes_of
-from graphcondense.saved.condensed import mapping_matrix
+from graphcondense.saved.content import mapping_matrix
 from graphcondense.saved.shown import record_of
 from graphcondense.uses import results
 from graphcondense.uses.attached import (
@@ -192,7 +193,7 @@ def measure_serving(
     Args:
         small: a condensed graph; a list of them (several condensation seeds); or a mapping from
             names to either.
-        data: the real graph, anything :func:`~graphcondense.data.task.as_task` takes.
+        data: the real graph, anything :func:`~graphcondense.data.as_task` takes.
         model: the served model.
         seeds: training seeds, or how many.
         batch: new nodes at once.

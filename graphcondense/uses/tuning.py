@@ -208,7 +208,7 @@ def search_training(
 
     Args:
         small: a condensed graph, or a list of them, the mean of whose scores is maximised.
-        data: the real graph, anything :func:`~graphcondense.data.task.as_task` takes.
+        data: the real graph, anything :func:`~graphcondense.data.as_task` takes.
         model: a name in :data:`~graphcondense.nn.batched.MODELS`.
         ranges: where to search.
         trials: settings that every search tries.

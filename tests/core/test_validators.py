@@ -15,7 +15,7 @@ import yaml
 import graphcondense
 from graphcondense import cli
 from graphcondense.core.panel import Panel
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 from graphcondense.evaluate import NodeEvaluator
 from graphcondense.report.runs import validation_score
 from graphcondense.run.options import Run

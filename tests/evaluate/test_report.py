@@ -19,7 +19,7 @@ from graphcondense.evaluate import (
     Ledger,
     NodeEvaluator,
     Report,
-    cost,
+    ledger as cost,
     evaluate,
     evaluator_of,
     plain_training_seconds,

@@ -15,7 +15,8 @@ import scipy.sparse as sp
 import torch
 from torch_geometric.data import Data
 
-from graphcondense.data.task import NodeTask, as_task
+from graphcondense.data.node_reading import as_task
+from graphcondense.data.task import NodeTask
 from graphcondense.evaluate import fit, fit_whole
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.predictors import PREDICTORS, fit_predictor

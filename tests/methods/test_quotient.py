@@ -12,7 +12,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 import graphcondense
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.propagations import Teaching
 from graphcondense.domains.teachers import RidgeTeacher, fitted, smoothed, surest

@@ -37,12 +37,13 @@ from graphcondense.data import (
     open_ogb,
     tensor_bytes,
 )
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 from graphcondense.evaluate.cost import size_of
 from graphcondense.evaluate.floors import equal_bytes_graphs
 from graphcondense.saved import compact
 from graphcondense.saved.compact import bytes_of, pack, unpack
-from graphcondense.saved.condensed import assignment_matrix, load, mapping_matrix, save
+from graphcondense.saved.condensed import load, save
+from graphcondense.saved.content import assignment_matrix, mapping_matrix
 from graphcondense.transforms import EncodeCategories
 from tests.cases import toy_graph as toy_data
 
