@@ -18,7 +18,8 @@ from dataclasses import replace
 import torch
 
 from graphcondense.core import experts
-from graphcondense.core.experts import Buffer, Training
+from graphcondense.core.expert_training import Training
+from graphcondense.core.experts import Buffer
 from graphcondense.core.pools import built
 from graphcondense.core.types import Source
 from graphcondense.data import load

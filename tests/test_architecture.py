@@ -173,7 +173,7 @@ FORMS = {
     "lazy, pair": "_HOME = {{'thing': ('graphcondense.{up}.part', 'thing')}}",
     "attribute": "import graphcondense.{own}\ngraphcondense.{up}.thing()",
 }
-FILES = {"sklearn", "transforms", "pictures", "notebook"}  # modules, not folders
+FILES = {"sklearn", "transforms", "notebook"}  # modules, not folders
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -22,9 +22,8 @@ from graphcondense.pictures import (
     draw_images,
     draw_pixels,
     draw_ranking,
-    spread_out,
-    undirected,
 )
+from graphcondense.pictures.layout import spread_out, undirected
 from graphcondense.saved.condensed_graphs import CondensedGraphs
 from graphcondense.saved.graph_set import GraphSet
 

@@ -12,7 +12,8 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from graphcondense.core import experts
-from graphcondense.core.experts import Buffer, Experts, Training, cache_folder
+from graphcondense.core.expert_training import Training
+from graphcondense.core.experts import Buffer, Experts, cache_folder
 from graphcondense.core.pools import built
 from graphcondense.core.types import Batch
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from torch import Generator, Tensor
 
 import graphcondense
-from graphcondense.core.experts import Buffer, Training
+from graphcondense.core.expert_training import Training
+from graphcondense.core.experts import Buffer
 from graphcondense.core.types import Learner
 from graphcondense.data.node_reading import as_task
 from graphcondense.domains.node_source import NodeSource

@@ -14,7 +14,8 @@ import torch
 from torch import Generator, Tensor
 
 import graphcondense
-from graphcondense.core.experts import Buffer, Experts, Training
+from graphcondense.core.expert_training import Training
+from graphcondense.core.experts import Buffer, Experts
 from graphcondense.core.pools import built, initialise
 from graphcondense.core.scalars import WithScalars
 from graphcondense.core.types import Batch, Learner
