@@ -20,7 +20,8 @@ from torch_geometric.nn import GraphConv, HANConv, HeteroConv, HGTConv, SAGEConv
 import graphcondense
 from graphcondense import cli
 from graphcondense.core.pools import initialise
-from graphcondense.data.hetero_task import HeteroTask, as_hetero
+from graphcondense.data.hetero_reading import as_hetero
+from graphcondense.data.hetero_task import HeteroTask
 from graphcondense.data.hub import tables_of
 from graphcondense.evaluate import HeteroEvaluator
 from graphcondense.evaluate.cost import size_of

@@ -65,7 +65,7 @@ def command_methods(argv: list[str]) -> object:
 
 def _ranked(args: Namespace) -> object:
     """Print methods by what was measured for a goal."""
-    from graphcondense.measured.goals import ranking_tables
+    from graphcondense.measured.goal_tables import ranking_tables
     from graphcondense.methods import methods
 
     rows = methods(args.kind, goal=args.goal, data=args.data)

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from graphcondense.data.graph_task import GraphTask
     from graphcondense.data.graphs import degree_categories, load_graphs
     from graphcondense.data.hetero import load_hetero
-    from graphcondense.data.hetero_task import HeteroTask, as_hetero
+    from graphcondense.data.hetero_reading import as_hetero
+    from graphcondense.data.hetero_task import HeteroTask
     from graphcondense.data.image_sets import load_images
     from graphcondense.data.images import ImageTask, as_images
     from graphcondense.data.importing import import_condensed
-    from graphcondense.data.interactions import InteractionTask, as_interactions
-    from graphcondense.data.link_task import LinkTask, as_links, split_links
+    from graphcondense.data.interaction_reading import as_interactions
+    from graphcondense.data.interactions import InteractionTask
+    from graphcondense.data.link_reading import as_links, split_links
+    from graphcondense.data.link_task import LinkTask
     from graphcondense.data.mapped import mapped_task
     from graphcondense.data.node_reading import as_task
     from graphcondense.data.ogb import load_ogb, open_ogb
@@ -107,10 +110,10 @@ _HOME = {
     "LinkTask": ("link_task", "LinkTask"),
     "NodeTask": ("task", "NodeTask"),
     "as_graph_task": ("graph_reading", "as_graph_task"),
-    "as_hetero": ("hetero_task", "as_hetero"),
+    "as_hetero": ("hetero_reading", "as_hetero"),
     "as_images": ("images", "as_images"),
-    "as_interactions": ("interactions", "as_interactions"),
-    "as_links": ("link_task", "as_links"),
+    "as_interactions": ("interaction_reading", "as_interactions"),
+    "as_links": ("link_reading", "as_links"),
     "as_task": ("node_reading", "as_task"),
     "assignment_matrix": ("graphcondense.saved.content", "assignment_matrix"),
     "datasets": ("catalogue", "datasets"),
@@ -132,7 +135,7 @@ _HOME = {
     "restore_preprocess": ("preprocess", "restore_preprocess"),
     "save_condensed": ("graphcondense.saved.condensed", "save"),
     "simulate": ("simulated", "simulate"),
-    "split_links": ("link_task", "split_links"),
+    "split_links": ("link_reading", "split_links"),
     "tensor_bytes": ("graphcondense.saved.content", "tensor_bytes"),
 }
 

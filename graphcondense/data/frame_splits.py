@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphcondense.data.columns import stamps_of
+from graphcondense.data.column_fitting import stamps_of
 from graphcondense.data.frame_columns import check_column
 from graphcondense.data.tables import ISO_DATE
 from graphcondense.data.targets import LabelKind, known_rows

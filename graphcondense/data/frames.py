@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphcondense.data.columns import TERMS, fitted
+from graphcondense.data.column_fitting import TERMS, fitted
 from graphcondense.data.facts import Facts, texts_of
 from graphcondense.data.frame_columns import check_column, names_of, or_near
 from graphcondense.data.frame_splits import FRACTIONS, Wanted, parted, split_columns

@@ -86,7 +86,7 @@ class HeteroEvaluator(Evaluator[HeteroTask, type[HeteroNet], HeteroTraining, Het
     :class:`~graphcondense.nn.hetero.HeteroNet`.
 
     Args:
-        real: the real graph, anything :func:`~graphcondense.data.hetero_task.as_hetero` takes.
+        real: the real graph, anything :func:`~graphcondense.data.hetero_reading.as_hetero` takes.
         device: where to train; default the CPU.
         **options: fields of :class:`HeteroTraining`.
     """

@@ -117,7 +117,7 @@ class LinkEvaluator(Evaluator[LinkTask, type[Stacked], LinkTraining, LinkFitted]
     score stands for ``z_i·z_j``.
 
     Args:
-        real: anything :func:`~graphcondense.data.link_task.as_links` takes.
+        real: anything :func:`~graphcondense.data.link_reading.as_links` takes.
         device: where to train; default the CPU.
         **options: fields of :class:`LinkTraining`.
     """

@@ -84,7 +84,7 @@ class RowsEvaluator(Evaluator[InteractionTask, Known, RowsTraining, RowsFitted])
     every other test score is in ``others`` of the result. Closed forms have no progress to show.
 
     Args:
-        real: anything :func:`~graphcondense.data.interactions.as_interactions` takes.
+        real: anything :func:`~graphcondense.data.interaction_reading.as_interactions` takes.
         device: where models train that have a device; default the CPU.
         **options: fields of :class:`RowsTraining`.
     """

@@ -23,7 +23,7 @@ import safetensors
 import torch
 from torch import Tensor
 
-from graphcondense.data.hub import origin_of
+from graphcondense.data.hub_card import origin_of
 from graphcondense.ops.files import write_all
 from graphcondense.ops.json import read_json_file
 from graphcondense.ops.locks import alone_in

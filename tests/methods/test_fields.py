@@ -19,7 +19,7 @@ from graphcondense.core import method as registry
 from graphcondense.core.method import Method, hyperparameters
 from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.images import as_images
-from graphcondense.data.interactions import as_interactions
+from graphcondense.data.interaction_reading import as_interactions
 from graphcondense.data.node_reading import as_task
 from graphcondense.evaluate import GraphEvaluator, NodeEvaluator, evaluate
 from graphcondense.evaluate.graphs import GraphTraining
