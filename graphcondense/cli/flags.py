@@ -7,7 +7,6 @@ go, is a field of a dataclass beside the command.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 import re
@@ -22,6 +21,7 @@ from jsonargparse import ActionYesNo, ArgumentError, ArgumentParser, Namespace, 
 
 from graphcondense.cli.help import asks_help
 from graphcondense.cli.hints import by_commas, hints_of, sequences, typed
+from graphcondense.ops.names import meant, near
 from graphcondense.ops.yaml import read_typed
 
 
@@ -273,8 +273,7 @@ def _explain(parser: Parser, text: str) -> NoReturn:
     options = {option.dest: option for flags in parser.flag_groups for option in flags.options}
     if unknown := re.match(r"unrecognized arguments: (--[\w-]+)", text):
         known = [flag for option in options.values() for flag in option.flags]
-        near = difflib.get_close_matches(unknown[1], known, n=3)
-        hint = f"did you mean {', '.join(near)}?" if near else "--help lists all"
+        hint = meant(unknown[1], known, "--help lists all")
         raise ValueError(f"unknown flag {unknown[1]}; {hint}")
     wrong = re.match(r'Parser key "(\w+)":.*[Vv]alue: (.*)$', text)
     option = options.get(wrong[1]) if wrong else None
@@ -283,8 +282,7 @@ def _explain(parser: Parser, text: str) -> NoReturn:
     flag = option.flags[0]
     if option.metavar.startswith("{"):
         choices = option.metavar.strip("{}").split(",")
-        near = difflib.get_close_matches(wrong[2], choices, n=1)
-        hint = f"; did you mean {flag} {near[0]}?" if near else ""
+        hint = "".join(f"; did you mean {flag} {one}?" for one in near(wrong[2], choices, 1))
         raise ValueError(f"{flag}: {wrong[2]} is none of {', '.join(choices)}{hint}")
     example = {"a whole number": "30", "a number": "0.5"}.get(option.kind)
     if example is None:

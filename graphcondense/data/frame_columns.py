@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from graphcondense.data.labels import few
+from graphcondense.ops.names import meant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,5 +37,4 @@ def check_column(frame: pd.DataFrame, name: str) -> None:
 
 def or_near(name: str, known: Sequence[str]) -> str:
     """What may have been meant by a name, or what there is, as the end of a message."""
-    near = difflib.get_close_matches(name, known, n=3)
-    return f"; did you mean {', '.join(near)}?" if near else f"; there are {few(known, 12)}"
+    return f"; {meant(name, known, f'there are {few(known, 12)}')}"

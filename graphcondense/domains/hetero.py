@@ -23,8 +23,9 @@ from graphcondense.data.hetero_reading import fill
 from graphcondense.data.hetero_task import HeteroTask
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.coarsen import few_dimensions
-from graphcondense.ops.fields import Count, CountByName, brief, nearest, plain
+from graphcondense.ops.fields import Count, CountByName, brief, plain
 from graphcondense.ops.hetero import HeteroGraph, Rows
+from graphcondense.ops.names import nearest
 
 if TYPE_CHECKING:
     from graphcondense.saved.condensed_hetero import CondensedHetero

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 import statistics
@@ -13,6 +12,7 @@ from typing import NamedTuple, TypedDict
 
 from graphcondense.measured.figures import ATTACK, KENDALL, SCORE, Measurement, best_known, spanned
 from graphcondense.measured.works import by_model
+from graphcondense.ops.names import meant
 
 WITH_EDGES = ("GCN", "SAGE", "GAT")
 """Models that use edges, each in another way: by which graphs with edges are ranked."""
@@ -296,9 +296,9 @@ def goal_named(name: str) -> Goal:
         ValueError: there is none; names all.
     """
     if name not in GOALS:
-        near = difflib.get_close_matches(str(name), GOALS, n=1)
-        hint = f"did you mean {near[0]}? There are" if near else "there are"
-        raise ValueError(f"unknown goal {name!r}; {hint} {', '.join(GOALS)}")
+        hint = meant(name, GOALS, most=1)
+        there = f"{hint} There are" if hint else "there are"
+        raise ValueError(f"unknown goal {name!r}; {there} {', '.join(GOALS)}")
     return GOALS[name]
 
 

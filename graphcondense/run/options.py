@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, TypeVar
@@ -26,6 +25,7 @@ from graphcondense.ops.fields import (
     Size,
     check_fields,
 )
+from graphcondense.ops.names import near
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -185,9 +185,9 @@ def checked(cls: type[T], values: Mapping[str, object]) -> T:
     names = [f.name for f in fields(cls)]
     for key in values:
         if key not in names:
-            near = difflib.get_close_matches(key, names, n=3) or names
             who = getattr(cls, "name", "") or cls.__name__
-            raise ValueError(f"{who} has no option {key!r}; did you mean {', '.join(near)}?")
+            alike = near(key, names) or names
+            raise ValueError(f"{who} has no option {key!r}; did you mean {', '.join(alike)}?")
     made = cls(**values)
     check_fields(made)  # for a method of others that has a __post_init__ of its own
     return made

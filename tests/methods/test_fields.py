@@ -291,8 +291,10 @@ def test_only_one_graph_has_pseudo_labels_and_no_number_is_too_large_to_say() ->
 
 
 def test_users_have_no_classes_to_be_counted_by() -> None:
-    with pytest.raises(ValueError, match=r"one class, so per_class=1000 counts all examples, and"):
+    with pytest.raises(ValueError, match=r"one group, so per_class=1000 counts all of them, and"):
         graphcondense.condense(toy_rows(), "random", per_class=1000, progress=False)
+    with pytest.raises(ValueError, match=r"size=1000 gives 1000 examples, above the \d+ training"):
+        graphcondense.condense(toy_rows(), "random", size=1000, progress=False)
 
 
 SECTIONS = {"cora": {"hops": 1}, "paper": {"hops": 4, "nodes": 9}}
