@@ -233,7 +233,11 @@ class CondensedClassifier(ClassifierMixin, _OfNodes):  # type: ignore[misc]
         self.condenser = condenser
 
     def fit(self, X: Nodes, y: npt.ArrayLike | None = None) -> Self:
-        """Condense and train; arguments of :meth:`Condenser.fit`."""
+        """Condense and train; arguments of :meth:`Condenser.fit`.
+
+        Raises:
+            ValueError: ``condenser`` is none; what :meth:`Condenser.fit` refuses.
+        """
         if not isinstance(self.condenser, Condenser):
             raise ValueError(
                 f"condenser={self.condenser!r:.60}: give a Condenser, such as Condenser(data)"
@@ -244,13 +248,13 @@ class CondensedClassifier(ClassifierMixin, _OfNodes):  # type: ignore[misc]
         return self
 
     def predict(self, X: Nodes) -> npt.NDArray[np.int64]:
-        """Classes ``[n]`` of nodes of the real graph."""
+        """Classes ``[n]`` of nodes of the real graph, given by their numbers ``X [n]``."""
         check_is_fitted(self, "condenser_")
         out: npt.NDArray[np.int64] = self.classes_[self.condenser_.logits(X).argmax(1)]
         return out
 
     def predict_proba(self, X: Nodes) -> npt.NDArray[np.float64]:
-        """Probabilities ``[n, C]``."""
+        """Probabilities ``[n, C]`` of nodes of the real graph, given by their numbers ``X [n]``."""
         check_is_fitted(self, "condenser_")
         logits = torch.from_numpy(self.condenser_.logits(X)).double()
         out: npt.NDArray[np.float64] = logits.softmax(1).numpy()

@@ -71,6 +71,7 @@ class HeteroTask(Labelled):
 
     @cached_property
     def num_outputs(self) -> int:
+        """Numbers that a model says of a node: one a class, task or target."""
         return self.num_classes
 
     @cached_property
@@ -97,6 +98,7 @@ class HeteroTask(Labelled):
 
     @property
     def unlabelled(self) -> dict[str, int]:
+        """By split, how many nodes were taken out of it because they have no label."""
         return {split: len(self.left_out.get(split, ())) for split in SPLITS}
 
     @property

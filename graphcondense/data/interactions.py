@@ -95,7 +95,12 @@ class InteractionTask(UsersByItems):
         return h.hexdigest()[:16]
 
     def users(self, rows: object, name: str | None = None) -> InteractionTask:
-        """The task of the users ``rows`` (indices) alone, in that order."""
+        """The task of the users ``rows`` (indices) alone, in that order.
+
+        Args:
+            rows: indices of users.
+            name: of the new task; by default this one's.
+        """
         kept = np.asarray(rows)
         return replace(
             self,

@@ -100,6 +100,7 @@ class LinkTask(OneGraph):
 
     @property
     def unlabelled(self) -> Mapping[str, int]:
+        """Nothing: links need no labels."""
         return {}
 
     @functools.cached_property

@@ -156,10 +156,12 @@ class NodeTask(OneGraph, Labelled):
 
     @cached_property
     def num_outputs(self) -> int:
+        """Numbers that a model says of a node: one a class, task or target."""
         return self.num_classes
 
     @cached_property
     def num_groups(self) -> int:
+        """Classes; of other labels the groups that training nodes are in."""
         if self.label_kind == "classes":
             return self.num_classes
         return int(self.groups[self.train].max()) + 1

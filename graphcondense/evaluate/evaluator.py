@@ -153,7 +153,14 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
         self, model: Network, small: object, seeds: tuple[int, ...], progress: bool
     ) -> Trained:
         """Trained and validated; no test example is read. Seeds that change nothing are left out
-        from the end."""
+        from the end.
+
+        Args:
+            model: as :meth:`model_of` returns it.
+            small: as users give it.
+            seeds: one a training.
+            progress: show a progress bar.
+        """
 
     @abstractmethod
     def test(self, trained: Trained) -> Tested:
@@ -174,14 +181,15 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
 
     @abstractmethod
     def random(self, small: object, seed: int) -> object:
-        """Random real examples, as many of each class as ``small`` has."""
+        """Random real examples, as many of each class as ``small`` has; ``seed`` draws them."""
 
     @abstractmethod
     def within(self, budget: int, seed: int) -> object:
-        """Random real examples that take at most so many bytes."""
+        """Random real examples that take at most ``budget`` bytes; ``seed`` draws them."""
 
     def equal_bytes(self, small: object, draws: int) -> dict[str, list[object]]:
-        """Real examples that take at most the bytes of ``small``, by name."""
+        """Real examples that take at most the bytes of ``small``, by name, each drawn ``draws``
+        times."""
         budget = size_of(small).bytes
         return {"random, same bytes": [self.within(budget, draw) for draw in range(draws)]}
 
@@ -274,7 +282,10 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
     def fit_whole(
         self, model: Named[Network], *, seeds: Seeds | None = None, progress: bool = False
     ) -> FitResult:
-        """The same, trained on the real training examples: the yardstick."""
+        """The same, trained on the real training examples: the yardstick.
+
+        The arguments are those of :meth:`fit`.
+        """
         return self.fit(model, self.real, seeds=seeds, progress=progress)
 
     def train(
@@ -285,7 +296,8 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
         seeds: Seeds | None = None,
         progress: bool = False,
     ) -> Trained:
-        """The first half of :meth:`fit`: trained and validated; no test example is read."""
+        """The first half of :meth:`fit`, with its arguments: trained and validated; no test example
+        is read."""
         return self.trained(self.model_of(model), small, self.seeds_of(seeds), progress)
 
     def score(
@@ -304,7 +316,8 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
     def memory_bytes(
         self, model: Named[Network], small: object, *, seeds: Seeds | None = None
     ) -> int:
-        """Estimate, before any work, of the memory that :meth:`fit` adds to the process."""
+        """Estimate, before any work, of the memory that :meth:`fit`, with these arguments, adds to
+        the process, in bytes."""
         return self.memory(self.model_of(model), small, len(self.seeds_of(seeds)))
 
     def seeds_of(self, seeds: Seeds | None) -> tuple[int, ...]:
@@ -401,7 +414,20 @@ def fit(
     progress: bool = False,
     **options: object,
 ) -> FitResult:
-    """:meth:`Evaluator.fit` in one call, for any kind of data; ``options`` are the kind's."""
+    """:meth:`Evaluator.fit` in one call, for any kind of data.
+
+    Args:
+        model: a name, or a class of models of your own.
+        small: a condensed set, or real examples.
+        real: the real data, in any form that this kind of data may have.
+        seeds: the training seeds, or how many; by default the evaluator's number.
+        device: where to train; default the CPU.
+        progress: show a progress bar.
+        **options: of the kind's training, such as ``epochs``.
+
+    Raises:
+        ValueError: as :meth:`Evaluator.fit` and :func:`evaluator_of`.
+    """
     return _evaluator(real, device, options).fit(model, small, seeds=seeds, progress=progress)
 
 
@@ -414,7 +440,10 @@ def fit_whole(
     progress: bool = False,
     **options: object,
 ) -> FitResult:
-    """:meth:`Evaluator.fit_whole` in one call, for any kind of data."""
+    """:meth:`Evaluator.fit_whole` in one call, for any kind of data.
+
+    The arguments are those of :func:`fit`, without ``small``.
+    """
     return _evaluator(real, device, options).fit_whole(model, seeds=seeds, progress=progress)
 
 
@@ -427,5 +456,9 @@ def score(
     device: Device = None,
     **options: object,
 ) -> float:
-    """:meth:`Evaluator.score` in one call; keep an :class:`Evaluator` to call it often."""
+    """:meth:`Evaluator.score` in one call; keep an :class:`Evaluator` to call it often.
+
+    The arguments are those of :func:`fit`; the model is by default the evaluator's
+    :attr:`~Evaluator.judge`.
+    """
     return _evaluator(real, device, options).score(small, model, seeds=seeds)

@@ -70,6 +70,11 @@ def random_subgraph(real: object, small: object, seed: int) -> NodeTask:
     them.
 
     A class of which the real graph has fewer training nodes gives all of them.
+
+    Args:
+        real: the real graph, anything :func:`~graphcondense.data.as_task` takes.
+        small: a condensed graph.
+        seed: draws the nodes.
     """
     task = as_task(real)
     _, _, _, targets = read_labelled(small, task)
@@ -158,7 +163,13 @@ def _herded(task: NodeTask) -> Tensor:
 def random_graphs(real: object, small: object, seed: int) -> GraphSet:
     """As many random training graphs of each of
     :attr:`~graphcondense.data.graph_task.GraphTask.groups` as ``small`` has, all if there are
-    fewer."""
+    fewer.
+
+    Args:
+        real: the real graphs, anything :func:`~graphcondense.data.as_graph_task` takes.
+        small: condensed graphs.
+        seed: draws the graphs.
+    """
     task = as_graph_task(real)
     wanted = task.group_of(read_graphs(small, task).y)
     counts = torch.bincount(wanted[wanted >= 0], minlength=task.num_groups)

@@ -253,6 +253,9 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
 
         The arguments are those of :meth:`fit`; ``nodes`` are indices into the real graph, or a mask
         of its nodes.
+
+        Raises:
+            ValueError: as :meth:`fit`; nodes that the real graph does not have.
         """
         nodes, n = torch.as_tensor(nodes).cpu(), self.real.num_nodes
         if nodes.dtype == torch.bool and nodes.shape == (n,):

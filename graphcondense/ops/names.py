@@ -1,4 +1,4 @@
-"""Names that users misspell: which known ones they may have meant."""
+"""Names in messages: which known ones were meant, and which article a model has."""
 
 from __future__ import annotations
 
@@ -46,3 +46,14 @@ def nearest(name: object, known: Iterable[str]) -> str:
     """
     hint = meant(name, known, most=1, like=0.3)
     return f"; {hint}" if hint else ""
+
+
+def with_article(name: str) -> str:
+    """A model with its article, by how its name is said: letters without a vowel are spelled out.
+
+    >>> [with_article(name) for name in ("GCN", "EASE", "MLP", "SAGE", "LightGCN", "iALS")]
+    ['a GCN', 'an EASE', 'an MLP', 'a SAGE', 'a LightGCN', 'an iALS']
+    """
+    spelled = name.isupper() and not set(name) & {*"AEIOUY"}
+    vowel = name[:1].upper() in {*("AEFHILMNORSX" if spelled else "AEIO")}
+    return f"{'an' if vowel else 'a'} {name}"

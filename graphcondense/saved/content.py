@@ -37,7 +37,7 @@ def tensor_bytes(small: Small) -> int:
 
 
 def graph_hash(small: Small | GraphSet) -> str:
-    """SHA-256 (first 16 hex digits) of all tensors, dense; the record is left out.
+    """SHA-256 (first 16 hex digits) of all tensors of a set, dense; the record is left out.
 
     >>> a = Data(x=torch.zeros(2, 3), edge_index=torch.zeros(2, 0).long(), y=torch.tensor([0, 1]))
     >>> b = a.clone()

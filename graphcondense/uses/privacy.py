@@ -18,6 +18,7 @@ from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator, model_of
 from graphcondense.evaluate.result import Column, percent, points
 from graphcondense.evaluate.trainings import seeds_of
+from graphcondense.ops.names import with_article
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.types import Bools, Floats
 from graphcondense.uses import results
@@ -78,7 +79,7 @@ class Privacy(results.OnGraph):
 
     def title(self) -> str:
         return (
-            f"{self.subject}, membership inference on a {self.model}, "
+            f"{self.subject}, membership inference on {with_article(self.model)}, "
             f"{self.attack} attack in {self.folds} folds; AUC 50 % is a guess; "
             f"test accuracy{self.on_test}"
         )

@@ -34,6 +34,7 @@ from graphcondense.evaluate.result import MARKERS, Column, points
 from graphcondense.evaluate.trainings import seeds_of
 from graphcondense.nn.batched import Matrix
 from graphcondense.ops.grid import edge
+from graphcondense.ops.names import with_article
 from graphcondense.ops.types import Ints
 from graphcondense.saved.compact import bytes_of
 from graphcondense.saved.content import mapping_matrix
@@ -122,7 +123,7 @@ class Serving(results.OnGraph):
     def title(self) -> str:
         return (
             f"{self.subject}, {self.unseen:,} unseen nodes served in batches of "
-            f"{self.batch:,} by a {self.model}, {self.known:,} nodes known"
+            f"{self.batch:,} by {with_article(self.model)}, {self.known:,} nodes known"
         )
 
     def notes(self) -> list[str]:
