@@ -17,7 +17,7 @@ from torch_geometric.data import Data
 import graphcondense
 from graphcondense.data import load as load_data
 from graphcondense.data.foreign import open_small
-from graphcondense.data.graph_reading import pack
+from graphcondense.data.graph_packing import pack
 from graphcondense.data.node_reading import as_task
 from graphcondense.saved.condensed import save
 from graphcondense.saved.condensed_graphs import CondensedGraphs

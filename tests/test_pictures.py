@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from graphcondense.data.graph_reading import pack
+from graphcondense.data.graph_packing import pack
 from graphcondense.evaluate.metrics import SCORES
 from graphcondense.evaluate.report import Report, Row
 from graphcondense.ops.figures import address_of, saved

@@ -16,7 +16,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphcondense.data.graph_reading import pack
+from graphcondense.data.graph_packing import pack
 from graphcondense.data.graph_task import GraphTask
 from graphcondense.data.hetero_reading import graph_of
 from graphcondense.data.hetero_task import HeteroTask

@@ -14,8 +14,9 @@ from torch.utils.data import IterableDataset, Subset
 from torch_geometric.data import Batch, Data, HeteroData, InMemoryDataset
 from torch_geometric.datasets import TUDataset
 
-from graphcondense.data import graph_checks, graph_reading
-from graphcondense.data.graph_reading import as_graph_task, pack, stratified
+from graphcondense.data import graph_checks, graph_packing
+from graphcondense.data.graph_packing import pack
+from graphcondense.data.graph_reading import as_graph_task, stratified
 from graphcondense.data.graph_task import Encoding
 from graphcondense.data.ogb import import_ogb, open_ogb
 from graphcondense.data.targets import BINS, FITTING, METRICS
@@ -111,21 +112,21 @@ def test_storage_and_graphs_give_the_same(kind: str, integer: bool) -> None:
     dataset = Stored(data)
     parts = (dataset, dataset[3:9], dataset[torch.tensor([7, 0, 7])], dataset[[5]])
     for part in parts:
-        assert graph_reading._stored(part) is not None
+        assert graph_packing._stored(part) is not None
         quick, quick_kind = pack(part)
         slow, slow_kind = pack(list(part))
         assert same(quick, slow)
         assert quick_kind == slow_kind
     bare = [Data(edge_index=one.edge_index, num_nodes=one.num_nodes, y=one.y) for one in data]
     for part in (Stored(bare), Stored(bare)[2:7]):
-        assert graph_reading._stored(part) is not None
+        assert graph_packing._stored(part) is not None
         assert same(pack(part)[0], pack(list(part))[0])
 
 
 def test_storage_of_real_data_gives_the_same(data_root) -> None:
     dataset, own = open_ogb("ogbg-molbace", data_root / "ogb")
     for part in (dataset[own["valid"]], TUDataset(str(data_root / "pyg"), "MUTAG").shuffle()):
-        assert graph_reading._stored(part) is not None
+        assert graph_packing._stored(part) is not None
         assert same(pack(part)[0], pack([part[i] for i in range(len(part))])[0])
 
 
@@ -140,7 +141,7 @@ def test_graphs_made_at_access_are_asked_for() -> None:
 
     plain = pack(Stored(rings()))[0]
     for dataset in (Stored(rings(), doubled), Own(rings())):
-        assert graph_reading._stored(dataset) is None
+        assert graph_packing._stored(dataset) is None
         assert torch.equal(pack(dataset)[0].x, plain.x * 2)
     assert same(pack(Subset(Stored(rings()), [4, 2]))[0], plain.select(torch.tensor([4, 2])))
     # A data set of one graph has no slices.
@@ -717,7 +718,7 @@ def test_bad_graphs_in_storage() -> None:
     data[5].edge_index = data[5].edge_index + 1  # graph 5 is a single node, and has no edge
     data[6].edge_index = data[6].edge_index + 1
     dataset = Stored(data)
-    assert graph_reading._stored(dataset) is not None
+    assert graph_packing._stored(dataset) is not None
     with pytest.raises(ValueError, match=r"graph 6: edge_index names node 2, but it has nodes 0"):
         pack(dataset)
     with pytest.raises(ValueError, match="graph 1: edge_index names node 2"):
