@@ -18,7 +18,7 @@ from graphcondense.evaluate.reading import check_graphs, read_graphs, refuse_man
 from graphcondense.evaluate.trainings import Device
 from graphcondense.kernels.graph import GraphNTK, NodeStates
 from graphcondense.kernels.ridge import ridge_targets, ridge_weights
-from graphcondense.nn.graphs import SparseGraphs
+from graphcondense.nn.graph_layouts import SparseGraphs
 from graphcondense.ops.grid import edge
 from graphcondense.saved.graph_set import GraphSet
 

@@ -34,7 +34,8 @@ from graphcondense.evaluate.reading import (
     several_graph_sets,
 )
 from graphcondense.evaluate.trainings import now
-from graphcondense.nn.graphs import GRAPH_MODELS, GraphNet, Readout, SparseGraphs, resolve
+from graphcondense.nn.graph_layouts import Readout, SparseGraphs
+from graphcondense.nn.graphs import GRAPH_MODELS, GraphNet, resolve
 from graphcondense.ops.criteria import CRITERIA
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive
 from graphcondense.ops.progress import tqdm
