@@ -130,6 +130,7 @@ class Columns:
             ValueError: another number of features.
 
         >>> import pandas as pd
+        >>> from graphcondense.data.column_fitting import fitted
         >>> rows = pd.DataFrame({"age": [30.0, 50.0], "city": ["Rome", "Oslo"]})
         >>> x, columns = fitted(rows, np.array([0, 1]))
         >>> columns.names
