@@ -222,7 +222,7 @@ def train_small(task: Any, nodes: int) -> float:
 
     import graphcondense
     from graphcondense.evaluate.cost import plain_training_seconds
-    from graphcondense.pictures import classes_of
+    from graphcondense.pictures.images import classes_of
 
     small = graphcondense.condense(task, "quotient", nodes=nodes, preset="none", progress=False)
     y = classes_of(small.y)

@@ -27,7 +27,7 @@ from graphcondense.methods.quotient import Quotient
 from graphcondense.ops.adjacency import propagate_rows
 from graphcondense.ops.arrays import dense
 from graphcondense.ops.select import choose_kcenter
-from graphcondense.pictures import classes_of
+from graphcondense.pictures.images import classes_of
 
 HOPS = 2
 """Steps of propagation of the rows of controls."""

@@ -18,11 +18,12 @@ from dataclasses import replace
 import torch
 
 from graphcondense.core import experts
-from graphcondense.core.experts import Buffer, Training
+from graphcondense.core.expert_training import Training
+from graphcondense.core.experts import Buffer
 from graphcondense.core.pools import built
 from graphcondense.core.types import Source
 from graphcondense.data import load
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.node_trajectories import Propagated
 from graphcondense.nn.propagate import MODELS, Propagation

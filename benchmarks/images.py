@@ -85,7 +85,7 @@ def run_cell(args: argparse.Namespace, method: str, per_class: int) -> None:
 def one(args: argparse.Namespace, method: str, per_class: str, seed: str, path: str) -> None:
     """Condense once and evaluate."""
     import graphcondense
-    from graphcondense.data.images import load_images
+    from graphcondense.data.image_sets import load_images
     from graphcondense.evaluate.cost import peak_memory_bytes, size_of
     from graphcondense.evaluate.image_predictors import PREDICTORS, fit_ridge
     from graphcondense.evaluate.images import ImageEvaluator

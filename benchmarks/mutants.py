@@ -58,7 +58,10 @@ TARGETS = (
     "graphcondense/objectives",
     "graphcondense/ops",
     "graphcondense/core",
-    "graphcondense/evaluate/evaluator.py",
+    *(
+        f"graphcondense/evaluate/{part}.py"
+        for part in ("contestant", "evaluator", "fitted", "trainings")
+    ),
 )
 TESTS = (
     "tests/objectives",

@@ -66,7 +66,7 @@ def labels(args: argparse.Namespace, data: str) -> Any:
     import torch
 
     import graphcondense
-    from graphcondense.data.task import as_task
+    from graphcondense.data.node_reading import as_task
     from graphcondense.evaluate import NodeEvaluator
     from graphcondense.uses.robustness import poisoned
 

@@ -25,7 +25,8 @@ def run(root: str | None, out: Path, *, seeds: int, trials: int = 40) -> None:
     An interrupted search goes on where it was.
     """
     import graphcondense
-    from graphcondense.uses.search import ArchitectureSearch, rank, search_architectures
+    from graphcondense.uses.ranking import rank
+    from graphcondense.uses.search import ArchitectureSearch, search_architectures
 
     real = graphcondense.data.load(DATA, root=root)
     cells = out / "cells"

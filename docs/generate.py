@@ -317,7 +317,8 @@ def between(path: Path, mark: str) -> str:
 def goals_page() -> str:
     """Every goal's tables, by kind of data, as ``graphcondense methods --goal`` prints them."""
     from graphcondense.measured.figures import measurements
-    from graphcondense.measured.goals import GOALS, ranking, ranking_tables
+    from graphcondense.measured.goal_tables import ranking_tables
+    from graphcondense.measured.goals import GOALS, ranking
     from graphcondense.methods import candidates
 
     own = set(methods())

@@ -3,7 +3,8 @@
 import argparse
 
 import graphcondense
-from graphcondense.uses.search import Space, search_architectures
+from graphcondense.uses.architectures import Space
+from graphcondense.uses.search import search_architectures
 from graphcondense.uses.tuning import Ranges, search_training
 
 parser = argparse.ArgumentParser(description=__doc__)

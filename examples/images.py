@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 import graphcondense
-from graphcondense.data.images import load_images
+from graphcondense.data.image_sets import load_images
 from graphcondense.evaluate import evaluate
 from graphcondense.pictures import draw_images
 

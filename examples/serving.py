@@ -3,7 +3,8 @@
 import argparse
 
 import graphcondense
-from graphcondense.uses.serve import known_graph, measure_serving
+from graphcondense.uses.attached import known_graph
+from graphcondense.uses.serve import measure_serving
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--root", help="folder that has Cora; without it, scikit-learn's digits")

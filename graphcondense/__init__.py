@@ -22,14 +22,15 @@ if TYPE_CHECKING:
     from graphcondense.evaluate import evaluate
     from graphcondense.methods import methods
     from graphcondense.run import condense, update
-    from graphcondense.saved.condensed import CondensedDataset, load, save
+    from graphcondense.saved.condensed import load, save
+    from graphcondense.saved.condensed_dataset import CondensedDataset
     from graphcondense.transforms import Condense
     from graphcondense.uses.advice import advise
 
 
 # Nothing is imported until it is asked for: PyG alone takes seconds.
 _HOME = {
-    "CondensedDataset": "graphcondense.saved.condensed",
+    "CondensedDataset": "graphcondense.saved.condensed_dataset",
     "load": "graphcondense.saved.condensed",
     "save": "graphcondense.saved.condensed",
     "Method": "graphcondense.core.method",

@@ -28,7 +28,8 @@ from torch_geometric.data import Data
 
 from graphcondense.core.method import Method
 from graphcondense.data.labels import few
-from graphcondense.data.task import NodeTask, as_task
+from graphcondense.data.node_reading import as_task
+from graphcondense.data.task import NodeTask
 from graphcondense.evaluate.nodes import NodeEvaluator, Trained
 from graphcondense.ops.fields import Seed, checked
 from graphcondense.ops.types import Record
@@ -58,7 +59,7 @@ class Condenser(TransformerMixin, _OfNodes):  # type: ignore[misc]
     """Condenses a graph, seeing the labels of some nodes.
 
     Args:
-        data: the graph, anything :func:`~graphcondense.data.task.as_task` takes. ``None`` where
+        data: the graph, anything :func:`~graphcondense.data.as_task` takes. ``None`` where
             ``fit`` is given a graph itself, which then has its own split.
         method: a name from ``graphcondense.methods()``, or a method; by default the default one.
         nodes, ratio, per_class: the budget, one of them, see :func:`graphcondense.condense`.
@@ -232,7 +233,11 @@ class CondensedClassifier(ClassifierMixin, _OfNodes):  # type: ignore[misc]
         self.condenser = condenser
 
     def fit(self, X: Nodes, y: npt.ArrayLike | None = None) -> Self:
-        """Condense and train; arguments of :meth:`Condenser.fit`."""
+        """Condense and train; arguments of :meth:`Condenser.fit`.
+
+        Raises:
+            ValueError: ``condenser`` is none; what :meth:`Condenser.fit` refuses.
+        """
         if not isinstance(self.condenser, Condenser):
             raise ValueError(
                 f"condenser={self.condenser!r:.60}: give a Condenser, such as Condenser(data)"
@@ -243,13 +248,13 @@ class CondensedClassifier(ClassifierMixin, _OfNodes):  # type: ignore[misc]
         return self
 
     def predict(self, X: Nodes) -> npt.NDArray[np.int64]:
-        """Classes ``[n]`` of nodes of the real graph."""
+        """Classes ``[n]`` of nodes of the real graph, given by their numbers ``X [n]``."""
         check_is_fitted(self, "condenser_")
         out: npt.NDArray[np.int64] = self.classes_[self.condenser_.logits(X).argmax(1)]
         return out
 
     def predict_proba(self, X: Nodes) -> npt.NDArray[np.float64]:
-        """Probabilities ``[n, C]``."""
+        """Probabilities ``[n, C]`` of nodes of the real graph, given by their numbers ``X [n]``."""
         check_is_fitted(self, "condenser_")
         logits = torch.from_numpy(self.condenser_.logits(X)).double()
         out: npt.NDArray[np.float64] = logits.softmax(1).numpy()

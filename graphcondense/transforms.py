@@ -16,7 +16,7 @@ from graphcondense.methods import find_method
 from graphcondense.ops.sparsify import above, spanning_forest, top_k
 from graphcondense.ops.types import Record
 from graphcondense.run import condense
-from graphcondense.run_refusals import no_method
+from graphcondense.run.refusals import no_method
 from graphcondense.saved.condensed_graphs import CondensedGraphs
 from graphcondense.saved.forms import Small
 
@@ -27,7 +27,7 @@ class Condense(BaseTransform):  # type: ignore[misc]
     Args:
         method: a method's name, or a :class:`~graphcondense.core.method.Method`; by default that of
             the kind of data.
-        **options: its fields and those of :class:`graphcondense.run_options.Run`, but for
+        **options: its fields and those of :class:`graphcondense.run.options.Run`, but for
             ``sizes=``, which makes several graphs of one.
 
     Raises:
@@ -54,6 +54,7 @@ class Condense(BaseTransform):  # type: ignore[misc]
         self.method, self.options = method, options
 
     def forward(self, data: object) -> Small:
+        """Condense data, in any form that :func:`graphcondense.condense` takes."""
         small: Small = condense(data, self.method, **{"progress": False, **self.options})
         return small
 
@@ -104,6 +105,7 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         self.how, self.threshold, self.k = how, threshold, k
 
     def forward(self, data: Data) -> Data:
+        """The graph with the kept edges alone; a ValueError where it has no ``edge_index``."""
         if data.edge_index is None:
             raise ValueError(
                 "Sparsify needs edge_index; put it before T.ToSparseTensor, which leaves adj_t"
@@ -165,6 +167,7 @@ class EncodeCategories(BaseTransform):  # type: ignore[misc]
         return cls(small.condensed)
 
     def forward(self, data: Data) -> Data:
+        """The graph with its categories encoded; a ValueError where it does not have them."""
         for name, encoding in self.encodings.items():
             value = data.get(name)
             if value is None and name == "x":

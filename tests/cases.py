@@ -29,12 +29,15 @@ from torch_geometric.transforms import ToSparseTensor
 import graphcondense
 from graphcondense.core.engine import Callback, State
 from graphcondense.data.graph_reading import as_graph_task
-from graphcondense.data.hetero_task import HeteroTask, as_hetero
+from graphcondense.data.hetero_reading import as_hetero
+from graphcondense.data.hetero_task import HeteroTask
 from graphcondense.data.images import as_images
-from graphcondense.data.interactions import InteractionTask, as_interactions
-from graphcondense.data.link_task import Links, LinkTask, split_links
+from graphcondense.data.interaction_reading import as_interactions
+from graphcondense.data.interactions import InteractionTask
+from graphcondense.data.link_reading import split_links
+from graphcondense.data.link_task import Links, LinkTask
+from graphcondense.data.node_reading import as_task
 from graphcondense.data.preprocess import restore_preprocess
-from graphcondense.data.task import as_task
 from graphcondense.domains.graph import GraphSource
 from graphcondense.methods import find_method
 from graphcondense.ops.adjacency import Powers

@@ -221,7 +221,7 @@ class Graph:
 
     def _validation(self) -> Tensor:
         try:
-            return graphcondense.data.task.as_task(self.data()).val
+            return graphcondense.data.node_reading.as_task(self.data()).val
         except ValueError:
             return torch.empty(0)
 

@@ -17,11 +17,12 @@ from torch_geometric.data import Data
 import graphcondense
 from graphcondense.data import load as load_data
 from graphcondense.data.foreign import open_small
-from graphcondense.data.graph_reading import pack
-from graphcondense.data.task import as_task
-from graphcondense.saved.condensed import graph_hash, save
+from graphcondense.data.graph_packing import pack
+from graphcondense.data.node_reading import as_task
+from graphcondense.saved.condensed import save
 from graphcondense.saved.condensed_graphs import CondensedGraphs
 from graphcondense.saved.condensed_rows import CondensedInteractions
+from graphcondense.saved.content import graph_hash
 from graphcondense.saved.shown import summary
 from tests.cases import toy_graphs
 from tests.fuzz import (

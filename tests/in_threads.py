@@ -14,11 +14,11 @@ import torch
 
 import graphcondense
 from graphcondense.data.graph_reading import as_graph_task
-from graphcondense.data.hetero_task import as_hetero
+from graphcondense.data.hetero_reading import as_hetero
 from graphcondense.data.images import as_images
-from graphcondense.data.interactions import as_interactions
-from graphcondense.data.link_task import split_links
-from graphcondense.data.task import as_task
+from graphcondense.data.interaction_reading import as_interactions
+from graphcondense.data.link_reading import split_links
+from graphcondense.data.node_reading import as_task
 from tests import cases
 
 

@@ -20,11 +20,14 @@ from torch_geometric.data import Data
 
 import graphcondense
 from graphcondense.data.graph_reading import as_graph_task
-from graphcondense.data.hetero_task import as_hetero
+from graphcondense.data.hetero_reading import as_hetero
 from graphcondense.data.images import as_images
-from graphcondense.data.interactions import InteractionTask, as_interactions
-from graphcondense.data.link_task import Links, LinkTask, split_links
-from graphcondense.data.task import NodeTask, as_task
+from graphcondense.data.interaction_reading import as_interactions
+from graphcondense.data.interactions import InteractionTask
+from graphcondense.data.link_reading import split_links
+from graphcondense.data.link_task import Links, LinkTask
+from graphcondense.data.node_reading import as_task
+from graphcondense.data.task import NodeTask
 from graphcondense.methods import find_method
 from tests import cases
 

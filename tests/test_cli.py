@@ -16,11 +16,12 @@ import torch
 import yaml
 
 import graphcondense
-from graphcondense import cli, run_folder
-from graphcondense.cli import condense, demo, flags, folders, text
+from graphcondense import cli
+from graphcondense.cli import condense, demo, flags, folders, text, where
 from graphcondense.cli.measure import MEASURES
 from graphcondense.data import graph_hash
 from graphcondense.methods import find_method, methods
+from graphcondense.run import folder as run_folder
 from graphcondense.run import preset_of
 from tests.cases import toy_graphs
 
@@ -165,7 +166,7 @@ def test_preset_of_the_data(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sections = {"digits": {"nodes": 30, "hops": 1}, "paper": {"hops": 4}}
-    monkeypatch.setattr("graphcondense.run.presets", lambda cls: sections)
+    monkeypatch.setattr("graphcondense.run.method.presets", lambda cls: sections)
 
     def hops(*words: str) -> tuple[int, int]:
         ok("condense", "herding", "--data", "Digits", "--out", "run", "--overwrite", *words)
@@ -250,10 +251,10 @@ def test_help_lists_the_flags_of_every_form(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_kind_of_data_by_name(capsys: pytest.CaptureFixture[str]) -> None:
-    kinds = {name: flags.kind_of(name) for name in ("cora", "molbace", "nci1", "a.npz", "nonsense")}
+    kinds = {name: where.kind_of(name) for name in ("cora", "molbace", "nci1", "a.npz", "nonsense")}
     assert list(kinds.values()) == ["node", "graph", "graph", "node", "node"]
     torch.save(toy_graphs()[3], "one.pt")
-    assert [flags.kind_of(name) for name in (toy_file(), "one.pt")] == ["graph", "node"]
+    assert [where.kind_of(name) for name in (toy_file(), "one.pt")] == ["graph", "node"]
     assert "did you mean MUTAG" in fails(capsys, "condense", "random", "--data", "mutagg", *PER)
 
 

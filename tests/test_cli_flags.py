@@ -26,6 +26,7 @@ from graphcondense.cli import (
     importing,
     index,
     listing,
+    where,
 )
 from graphcondense.cli import compare as compare_cli
 from graphcondense.cli import condense as condense_cli
@@ -47,12 +48,12 @@ from graphcondense.evaluate.rows import RowsTraining
 from graphcondense.methods import all_methods, find_method, methods
 from graphcondense.report import write_report
 from graphcondense.run import condense
-from graphcondense.run_options import Run
+from graphcondense.run.options import Run
 
 # What a command has of its own: where files are, what is listed, and the protocol of a table.
 OWN = (
     flags.Common,
-    flags.Where,
+    where.Where,
     runs_cli.Output,
     condense_cli.Start,
     compare_cli.Ranking,

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from graphcondense import cli
-from graphcondense.cli.flags import Where
 from graphcondense.cli.tables import Table
+from graphcondense.cli.where import Where
 from graphcondense.report.runs import read_runs
 from graphcondense.report.sections import flags
 from tests.data.test_data_tables import written

@@ -14,7 +14,7 @@ import yaml
 import graphcondense
 from graphcondense import cli
 from graphcondense.data import graph_hash
-from graphcondense.data.link_task import split_links
+from graphcondense.data.link_reading import split_links
 from graphcondense.kinds import KINDS
 from graphcondense.methods import all_methods, find_method
 from graphcondense.methods.quotient import Quotient

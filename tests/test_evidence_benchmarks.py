@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import graphcondense
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 from graphcondense.methods import all_methods
 from tests.cases import toy_graph
 from tests.scripts import BENCHMARKS, benchmarks

@@ -14,13 +14,14 @@ import pytest
 import torch
 
 import graphcondense
-from graphcondense import cli, run_folder
+from graphcondense import cli
 from graphcondense.cli import INTERRUPTED, TERMINATED
 from graphcondense.core.callbacks import Checkpoint
 from graphcondense.core.engine import State
 from graphcondense.methods.random import RandomNodes
 from graphcondense.ops.locks import alone_in
-from graphcondense.saved.condensed import graph_hash
+from graphcondense.run import folder as run_folder
+from graphcondense.saved.content import graph_hash
 
 PICK = ["--data", "digits", "--nodes", "20"]
 

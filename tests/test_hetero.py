@@ -20,14 +20,15 @@ from torch_geometric.nn import GraphConv, HANConv, HeteroConv, HGTConv, SAGEConv
 import graphcondense
 from graphcondense import cli
 from graphcondense.core.pools import initialise
-from graphcondense.data.hetero_task import HeteroTask, as_hetero
+from graphcondense.data.hetero_reading import as_hetero
+from graphcondense.data.hetero_task import HeteroTask
 from graphcondense.data.hub import tables_of
 from graphcondense.evaluate import HeteroEvaluator
 from graphcondense.evaluate.cost import size_of
 from graphcondense.nn.hetero import HGT, RGCN, HANLayer, HeteroView, HGTLayer, RGCNLayer, named
 from graphcondense.ops.hetero import HeteroGraph, mean_operator
-from graphcondense.saved.condensed import graph_hash, tensor_bytes
 from graphcondense.saved.condensed_hetero import CondensedHetero
+from graphcondense.saved.content import graph_hash, tensor_bytes
 from graphcondense.saved.forms import contents_of
 from tests.cases import toy_hetero
 

@@ -13,7 +13,8 @@ import torch
 from torch_geometric.data import HeteroData
 
 import graphcondense
-from graphcondense.data.hetero_task import HeteroTask, as_hetero
+from graphcondense.data.hetero_reading import as_hetero
+from graphcondense.data.hetero_task import HeteroTask
 from graphcondense.domains.hetero import HeteroSource
 from graphcondense.domains.hetero_teachers import HeteroTeacher
 from graphcondense.evaluate.hetero import HeteroEvaluator

@@ -20,7 +20,8 @@ from torch_geometric.transforms import RandomLinkSplit
 import graphcondense
 from graphcondense import cli
 from graphcondense.data import as_links, graph_hash, split_links
-from graphcondense.data.link_task import Links, LinkTask, wrong_tails
+from graphcondense.data.link_reading import wrong_tails
+from graphcondense.data.link_task import Links, LinkTask
 from graphcondense.domains.coarse import grouped_links
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.evaluate import LinkEvaluator

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from graphcondense.data.graph_reading import pack
+from graphcondense.data.graph_packing import pack
 from graphcondense.evaluate.metrics import SCORES
 from graphcondense.evaluate.report import Report, Row
 from graphcondense.ops.figures import address_of, saved
@@ -22,9 +22,8 @@ from graphcondense.pictures import (
     draw_images,
     draw_pixels,
     draw_ranking,
-    spread_out,
-    undirected,
 )
+from graphcondense.pictures.layout import spread_out, undirected
 from graphcondense.saved.condensed_graphs import CondensedGraphs
 from graphcondense.saved.graph_set import GraphSet
 

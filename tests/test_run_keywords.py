@@ -11,7 +11,7 @@ import torch
 
 import graphcondense
 from graphcondense.ops.budget import BUDGETS, Budget
-from graphcondense.run_options import Run
+from graphcondense.run.options import Run
 from graphcondense.saved.condensed_graph import CondensedGraph, CondensedImages
 from graphcondense.saved.condensed_graphs import CondensedGraphs
 from graphcondense.saved.condensed_rows import CondensedInteractions

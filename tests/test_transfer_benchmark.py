@@ -14,8 +14,9 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 import graphcondense
+from graphcondense.data.node_reading import as_task
 from graphcondense.data.small_graph import read_labelled
-from graphcondense.data.task import NodeTask, as_task
+from graphcondense.data.task import NodeTask
 from graphcondense.ops.adjacency import propagate_rows
 from tests.cases import toy_graph
 from tests.scripts import benchmarks

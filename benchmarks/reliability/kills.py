@@ -147,7 +147,7 @@ def forked(work: Callable[[], object]) -> int:
 def opened(folder: Path) -> str:
     """The hash of the set in a run's folder."""
     import graphcondense
-    from graphcondense.saved.condensed import graph_hash
+    from graphcondense.saved.content import graph_hash
 
     found: str = graph_hash(graphcondense.load(folder / "run"))
     return found
@@ -155,7 +155,7 @@ def opened(folder: Path) -> str:
 
 def goes_on(case: Case, folder: Path) -> bool:
     """What a user says who looks into the folder: whether to resume."""
-    from graphcondense.run_folder import begun, current
+    from graphcondense.run.folder import begun, current
 
     return case.resumes and begun(current(folder / "run"))
 

@@ -7,7 +7,6 @@ what help needs is in an index (:mod:`graphcondense.cli.help`).
 from __future__ import annotations
 
 import contextlib
-import difflib
 import json
 import os
 import signal
@@ -26,6 +25,7 @@ from graphcondense.cli.help import (
     page_of,
 )
 from graphcondense.cli.text import CONSOLE, is_main, note, speaking, warn
+from graphcondense.ops.names import near
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C: 128 + SIGINT
 TERMINATED = 143  # 128 + SIGTERM, with which schedulers end what they run
@@ -112,8 +112,8 @@ def _dispatch(words: list[str]) -> None:
     elif words[0] in COMMANDS:
         _command(words[0], words[1:])
     else:
-        near = difflib.get_close_matches(words[0], COMMANDS, n=3, cutoff=0.4) or list(COMMANDS)
-        raise ValueError(f"unknown command {words[0]!r}; did you mean {', '.join(near)}?")
+        alike = near(words[0], COMMANDS, like=0.4) or list(COMMANDS)
+        raise ValueError(f"unknown command {words[0]!r}; did you mean {', '.join(alike)}?")
 
 
 def _command(name: str, argv: list[str]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graphcondense.cli.flags import Flags, data_flags, make_parser, parse, summary_of, where_of
+from graphcondense.cli.flags import Flags, make_parser, parse, summary_of
 from graphcondense.cli.runs import Output, need_one_graph, write_result
+from graphcondense.cli.where import data_flags, where_of
 
 if TYPE_CHECKING:
     from graphcondense.ops.types import Record

@@ -17,22 +17,19 @@ from graphcondense.cli.flags import (
     Flags,
     HelpAsked,
     Parser,
-    Where,
     asked_for,
-    data_flags,
     make_parser,
     named_in,
-    origin_flags,
     parse,
     summary_of,
-    where_of,
 )
 from graphcondense.cli.folders import BUDGETS, Config, config_flags, draw, refuse_used, size
 from graphcondense.cli.help import asks_help, data_key, glance
 from graphcondense.cli.runs import check_device
 from graphcondense.cli.tables import files_of, refuse_changed
 from graphcondense.cli.text import CONSOLE, is_main, say, summary, tell, warn
-from graphcondense.run_folder import begun, current, is_finished
+from graphcondense.cli.where import Where, data_flags, origin_flags, where_of
+from graphcondense.run.folder import begun, current, is_finished
 
 if TYPE_CHECKING:
     from graphcondense.core.method import Method
@@ -79,7 +76,7 @@ def command_condense(argv: list[str]) -> object:
     if config and method != config["method"]:
         raise ValueError(f"{path} is of method {config['method']}, not {method}")
     from graphcondense.methods import find_method
-    from graphcondense.run_options import Run
+    from graphcondense.run.options import Run
 
     forms = forms_of(method)
     if not known and not asked:
@@ -226,8 +223,8 @@ def _tell_other_kinds(data: str, kind: str, forms: Collection[str]) -> None:
 def _data_of(kind: str, method: str, argv: list[str], config: Config) -> tuple[Where, Any]:
     """The data of this kind that the flags name, opened; the other flags are checked on the way."""
     from graphcondense.methods import find_method
-    from graphcondense.run_options import Run
-    from graphcondense.run_refusals import refuse_whole
+    from graphcondense.run.options import Run
+    from graphcondense.run.refusals import refuse_whole
 
     cls, variant = find_method(method, kind)
     parser = condense_parser(cls, method, variant)
@@ -322,7 +319,7 @@ def _shared_flags(
 ) -> tuple[Flags, ...]:
     """The flags that all methods have; the defaults of the budget are the method's."""
     from graphcondense.run import condense
-    from graphcondense.run_options import Run
+    from graphcondense.run.options import Run
 
     return (
         *data_flags(),
@@ -361,7 +358,7 @@ def _run(
 ) -> Any:
     """:func:`graphcondense.condense`, which says how to go on when it is interrupted."""
     import graphcondense
-    from graphcondense.run_options import Run
+    from graphcondense.run.options import Run
 
     try:
         asked: Record = asked_for(Run, options, argv)

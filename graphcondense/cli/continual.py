@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphcondense.cli.flags import Flags, data_flags, make_parser, parse, summary_of, where_of
+from graphcondense.cli.flags import Flags, make_parser, parse, summary_of
 from graphcondense.cli.folders import Config
 from graphcondense.cli.runs import Opened, Output, check_device, need_one_graph
 from graphcondense.cli.text import shows_progress, tell
+from graphcondense.cli.where import data_flags, where_of
 
 if TYPE_CHECKING:
     from graphcondense.ops.types import Record

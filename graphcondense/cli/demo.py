@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from graphcondense.cli.flags import Flags, Where, make_parser, parse, summary_of
+from graphcondense.cli.flags import Flags, make_parser, parse, summary_of
 from graphcondense.cli.folders import Config, draw, refuse_used
 from graphcondense.cli.text import CONSOLE, is_main, say, summary, tell
+from graphcondense.cli.where import Where
 
 if TYPE_CHECKING:
     from typing import Any
@@ -32,7 +33,7 @@ def command_demo(argv: list[str]) -> object:
     import graphcondense
     from graphcondense.evaluate import evaluate
     from graphcondense.pictures import draw_pixels
-    from graphcondense.run_options import Run
+    from graphcondense.run.options import Run
 
     parser = make_parser("demo", summary_of(command_demo))
     parser.add(Flags("options", Demo), Flags("run", Run, only=("seed",)))

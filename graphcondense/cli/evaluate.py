@@ -9,7 +9,7 @@ from graphcondense.cli.flags import Flags, make_parser, summary_of
 from graphcondense.cli.runs import add_runs, keeping, open_runs
 from graphcondense.cli.text import is_main, note, shows_progress, tell
 from graphcondense.ops.sizes import said
-from graphcondense.run_folder import PARTIAL
+from graphcondense.run.folder import PARTIAL
 
 if TYPE_CHECKING:
     from graphcondense.cli.runs import Opened

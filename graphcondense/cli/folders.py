@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from graphcondense.cli.text import is_main
-from graphcondense.run_folder import begun, has_result
+from graphcondense.ops.names import meant
+from graphcondense.run.folder import begun, has_result
 
 BUDGETS = ("nodes", "size", "ratio", "per_class", "bytes")
 Config: TypeAlias = dict[str, Any]
@@ -22,8 +22,8 @@ def config_flags(config: Config, argv: Sequence[str] = ()) -> Config:
     Raises:
         ValueError: a name that no run writes, such as a misspelt option.
     """
-    from graphcondense.cli.flags import Where, origin_flags
-    from graphcondense.run_options import Run
+    from graphcondense.cli.where import Where, origin_flags
+    from graphcondense.run.options import Run
 
     known = [f.name for f in fields(Run)]
     _refuse_unknown(config, [*known, *BESIDE], "the config")
@@ -49,10 +49,9 @@ BESIDE = ("method", "hyperparameters", "preset", "data", "origin")
 def _refuse_unknown(given: Config, known: Sequence[str], what: str, free: bool = False) -> None:
     """Refuse a name that nothing reads; where names are ``free``, one that looks misspelt."""
     for name in given:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.75 if free else 0.6)
-        if name not in known and (near or not free):
-            hint = f"did you mean {near[0]}?" if near else "leave it out"
-            raise ValueError(f"{what} has {name!r}, which nothing reads: {hint}")
+        hint = meant(name, known, most=1, like=0.75 if free else 0.6)
+        if name not in known and (hint or not free):
+            raise ValueError(f"{what} has {name!r}, which nothing reads: {hint or 'leave it out'}")
 
 
 def refuse_used(folder: Path, overwrite: bool) -> None:

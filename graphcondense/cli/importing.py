@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphcondense.cli.flags import Flags, Where, make_parser, parse, summary_of, where_of
+from graphcondense.cli.flags import Flags, make_parser, parse, summary_of
 from graphcondense.cli.text import say
+from graphcondense.cli.where import Where, where_of
 from graphcondense.ops.types import Record
 
 

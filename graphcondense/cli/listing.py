@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +9,12 @@ from typing import TypeVar
 
 from jsonargparse import Namespace
 
-from graphcondense.cli.flags import Flags, Where, make_parser, parse, summary_of
+from graphcondense.cli.flags import Flags, make_parser, parse, summary_of
 from graphcondense.cli.help import completion, method_key, method_rows
 from graphcondense.cli.text import say, summary, table
+from graphcondense.cli.where import Where
 from graphcondense.ops.markdown import escaped
+from graphcondense.ops.names import near
 
 Row = TypeVar("Row", bound=Mapping[str, object])
 
@@ -64,7 +65,7 @@ def command_methods(argv: list[str]) -> object:
 
 def _ranked(args: Namespace) -> object:
     """Print methods by what was measured for a goal."""
-    from graphcondense.measured.goals import ranking_tables
+    from graphcondense.measured.goal_tables import ranking_tables
     from graphcondense.methods import methods
 
     rows = methods(args.kind, goal=args.goal, data=args.data)
@@ -107,8 +108,8 @@ def _named(
     for name in names:
         if not any(method_key(name) in known for known in names_of):
             every = sorted(set().union(*names_of) - {""})
-            near = difflib.get_close_matches(method_key(name), every, n=3, cutoff=0.4) or every
-            raise ValueError(f"no {what} here is called {name!r}; did you mean {', '.join(near)}?")
+            alike = near(method_key(name), every, like=0.4) or every
+            raise ValueError(f"no {what} here is called {name!r}; did you mean {', '.join(alike)}?")
     wanted = {method_key(name) for name in names}
     return [row for row, known in zip(rows, names_of, strict=True) if not names or wanted & known]
 

@@ -9,19 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphcondense.cli.condense import budget_flags, method_flags, parse_with_preset
-from graphcondense.cli.flags import (
-    Flags,
-    Parser,
-    asked_for,
-    data_flags,
-    make_parser,
-    parse,
-    summary_of,
-    where_of,
-)
+from graphcondense.cli.flags import Flags, Parser, asked_for, make_parser, parse, summary_of
 from graphcondense.cli.help import glance
 from graphcondense.cli.runs import Opened, Output, check_device, need_one_graph
 from graphcondense.cli.text import shows_progress, tell
+from graphcondense.cli.where import data_flags, where_of
 
 if TYPE_CHECKING:
     from graphcondense.core.method import Method
@@ -94,7 +86,7 @@ def command_robustness(argv: list[str]) -> object:
 def robustness_parser(cls: type[Method], variant: Mapping[str, object] | None = None) -> Parser:
     """All flags, a method's own among them."""
     from graphcondense.run import condense
-    from graphcondense.run_options import Run
+    from graphcondense.run.options import Run
 
     parser = make_parser("robustness", summary_of(command_robustness))
     parser.add(*data_flags(), Flags("method", Poisoned), *poison_flags())
@@ -114,7 +106,7 @@ def remembering(
     from graphcondense.core.method import hyperparameters
     from graphcondense.ops.yaml import read_yaml
     from graphcondense.report.runs import read_config
-    from graphcondense.run_options import Run
+    from graphcondense.run.options import Run
 
     def condense(task: NodeTask, seed: int) -> object:
         here = folder / re.sub(r"[^\w.+-]+", "-", f"{task.name}-seed{seed}")

@@ -11,19 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from jsonargparse import Namespace
 
-from graphcondense.cli.flags import (
-    Flags,
-    Parser,
-    Where,
-    data_flags,
-    named_in,
-    origin_flags,
-    parse,
-    where_of,
-)
+from graphcondense.cli.flags import Flags, Parser, named_in, parse
 from graphcondense.cli.folders import Config
 from graphcondense.cli.tables import files_of, refuse_changed
 from graphcondense.cli.text import CONSOLE, is_main, note, say, tell, warn
+from graphcondense.cli.where import Where, data_flags, origin_flags, where_of
 from graphcondense.saved.shown import labels_of, record_of
 
 if TYPE_CHECKING:

@@ -45,6 +45,14 @@ class State:
     the run after this update.
 
     Attributes:
+        syn: the synthetic set, as it is now.
+        schedule: which parameters move when.
+        rng: the run's generator.
+        optimizers: by group of parameters.
+        step: updates that were made.
+        loss: of the last update, a scalar.
+        metrics: what callbacks measured at this update, by name.
+        stop: why the run is to end after this update; ``None`` to go on.
         learner: the last one of this process's first line.
         lines: of this process, by their number among all.
         count: lines in all processes.
@@ -78,18 +86,24 @@ class Callback:
     same order. Callbacks without a state come and go freely.
     """
 
-    def start(self, state: State) -> None: ...
+    def start(self, state: State) -> None:
+        """Called before the first update, of a resumed run before the first one that is left."""
 
-    def step(self, state: State) -> None: ...
+    def step(self, state: State) -> None:
+        """Called after every update."""
 
-    def end(self, state: State) -> None: ...
+    def end(self, state: State) -> None:
+        """Called after the last update, also of a run that was ended early."""
 
-    def interrupted(self, state: State) -> None: ...
+    def interrupted(self, state: State) -> None:
+        """Called where Ctrl-C, or the end of another process, ends the run in the middle."""
 
     def state_dict(self) -> Saved:
+        """What a checkpoint keeps of it: tensors and plain values."""
         return {}
 
-    def load_state_dict(self, saved: Saved) -> None: ...
+    def load_state_dict(self, saved: Saved) -> None:
+        """Go on from what :meth:`state_dict` gave; called before :meth:`start`."""
 
 
 def distill(

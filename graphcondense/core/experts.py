@@ -13,19 +13,19 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.func import functional_call, vmap
 from torch.nn import functional as F
 
 from graphcondense.core import parallel
-from graphcondense.core.pools import View, initialise, leaves, viewed
-from graphcondense.core.types import Batch, Criterion, Learner, Saved, Source, Synthetic
+from graphcondense.core.expert_training import Course, Precision, Settle, Trainer, Training
+from graphcondense.core.pools import View
+from graphcondense.core.types import Criterion, Learner, Saved, Source, Synthetic
 from graphcondense.ops.files import cache_root, writable, write_whole
 from graphcondense.ops.limits import at_least
 from graphcondense.ops.sizes import said
@@ -39,96 +39,6 @@ WORKING = 6
 """Copies of the weights that training holds besides the kept stages, with what it computes."""
 
 FORMAT = 1
-
-Precision = Literal["full", "bfloat16"]
-"""How stages are kept: as they were trained, or as differences from the initial weights in half of
-the bytes, which keep three digits."""
-
-
-@dataclass(frozen=True)
-class Span:
-    """Where the weights move that inputs are multiplied with first: in the span of the inputs,
-    which are few rows of many features. Trained are their coordinates.
-
-    Attributes:
-        weight: name of the weights ``W [out, d]``.
-        basis: orthonormal columns ``Q [d, r]``; the inputs are given as ``X Q``.
-    """
-
-    weight: str
-    basis: Tensor
-
-
-class Settled(NamedTuple):
-    """All real examples in the form that is fastest for many networks at once.
-
-    Attributes:
-        batch: the examples.
-        span: of their inputs, where these are given by coordinates.
-    """
-
-    batch: Batch
-    span: Span | None = None
-
-
-Settle = Callable[[Batch], Settled]
-"""All real examples, settled once."""
-
-Course = Callable[[int, Batch], Batch]
-"""What a training step, counted from 0, sees of all real examples; the inputs stay, so that nothing
-is propagated anew."""
-
-
-@dataclass(frozen=True)
-class Training:
-    """How experts are trained.
-
-    Attributes:
-        experts: networks, each from weights of its own.
-        epochs: passes over the real data; their ends, and the start, are kept.
-        size: real examples of a training step, drawn anew at each; ``None`` takes all.
-        lr: learning rate of SGD.
-        momentum: of SGD.
-        weight_decay: of SGD.
-        interval: training steps that count as one epoch; by default as many as draw each example
-            once on average.
-        seed: of weights, batches and views; expert ``i`` depends on it and on ``i`` alone.
-
-    Raises:
-        ValueError: a value out of its range.
-    """
-
-    experts: int = 20
-    epochs: int = 20
-    size: int | None = 256
-    lr: float = 0.01
-    momentum: float = 0.0
-    weight_decay: float = 0.0
-    interval: int | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        at_least(1, self, "experts", "epochs", "size", "interval", of=" of experts")
-        if not self.lr > 0:
-            raise ValueError(f"lr of experts must be above 0, got {self.lr}")
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum of experts must be in [0, 1), got {self.momentum}")
-        if not self.weight_decay >= 0:
-            raise ValueError(f"weight_decay of experts must not be below 0: {self.weight_decay}")
-
-    def steps(self, real: Source) -> int:
-        """Training steps between two kept stages."""
-        if self.interval is not None:
-            return self.interval
-        return 1 if self.size is None else max(1, round(int(real.counts.sum()) / self.size))
-
-    def stage_bytes(self, model: nn.Module) -> int:
-        """Bytes of the weights at one stage."""
-        return sum(p.numel() * p.element_size() for p in model.parameters())
-
-    def disk_bytes(self, model: nn.Module) -> int:
-        """Bytes of the whole buffer, known before it is made (headers of files apart)."""
-        return self.experts * (self.epochs + 1) * self.stage_bytes(model)
 
 
 def cache_folder() -> Path:
@@ -219,6 +129,12 @@ class Buffer:
             return whole if self.place is None else one
         working = self._at_once * WORKING * self.training.stage_bytes(self.model)
         return working + (whole if self.place is None else self._at_once * one)
+
+    @property
+    def _trainer(self) -> Trainer:
+        return Trainer(
+            self.model, self.training, self.view, self.criterion, self.precision, self.course
+        )
 
     @property
     def _at_once(self) -> int:
@@ -316,9 +232,9 @@ class Buffer:
                 some = experts[first : first + self._at_once]
                 began = self._now()
                 if settled is None:
-                    made = [self._train(some[0], real)]
+                    made = [self._trainer.alone(some[0], real)]
                 else:
-                    made = self._train_together(some, settled, real)
+                    made = self._trainer.together(some, settled, real)
                 each = (self._now() - began) / len(some)
                 for expert, stages in zip(some, made, strict=True):
                     self._seconds[expert] = each
@@ -350,18 +266,9 @@ class Buffer:
         # In the model's order: a file has another, and sums over weights would round otherwise.
         names = [k for k, _ in self.model.named_parameters()]
         if self.precision != "full":
-            first = self._first(expert)
+            first = self._trainer.first(expert)
             kept = {k: first[k] + kept[k].to(first[k]) for k in names}
         return {k: kept[k].to(device=device, copy=True) for k in names}
-
-    def _first(self, expert: int) -> dict[str, Tensor]:
-        """The initial weights of an expert, on the CPU."""
-        return {k: v.cpu() for k, v in initialise(self.model, self._stream(expert)).items()}
-
-    def _stream(self, expert: int) -> Generator:
-        """The randomness of an expert."""
-        seed = hashlib.sha256(f"{self.training.seed} {expert}".encode()).digest()
-        return Generator().manual_seed(int.from_bytes(seed[:6], "big"))
 
     def _header(self, expert: int) -> dict[str, Any]:
         """What the file of an expert says of itself."""
@@ -420,120 +327,6 @@ class Buffer:
         if self.place is not None:
             writable(self.place, "experts into")
 
-    def _train(self, expert: int, real: Source) -> dict[str, Tensor]:
-        """All stages of one expert ``{name: [epochs + 1, ...]}``, on the CPU."""
-        rng = self._stream(expert)
-        device = next(self.model.parameters()).device
-        drawn = initialise(self.model, rng)
-        params = leaves(drawn, device)
-        learner = Learner(
-            self.model, params, dict(self.model.named_buffers()), criterion=self.criterion
-        )
-        how = self.training
-        sgd = torch.optim.SGD(
-            params.values(), how.lr, momentum=how.momentum, weight_decay=how.weight_decay
-        )
-        stages = self._room(drawn)
-        for epoch in range(how.epochs + 1):
-            self._note([expert], [stages], epoch, params, drawn, how.steps(real))
-            if epoch == how.epochs:
-                break
-            for _ in range(how.steps(real)):
-                batch = real.batch(None, how.size, rng)
-                if self.view is not None:
-                    batch = viewed(batch, self.view, rng)
-                learner.train_step(batch, sgd)
-        return stages
-
-    def _train_together(
-        self, experts: Sequence[int], settled: Settled, real: Source
-    ) -> list[dict[str, Tensor]]:
-        """All stages of several experts, trained as one model of stacked weights.
-
-        Where the inputs have a span, ``W_t = B_t Qᵀ + c_t (W_0 - W_0 Q Qᵀ)``: gradients have rows
-        in the span, so the coordinates ``B`` are trained, and what is outside follows weight decay
-        alone. SGD does not mind a change of basis.
-        """
-        how, (whole, span) = self.training, settled
-        device = next(self.model.parameters()).device
-        drawn = [self._first(expert) for expert in experts]
-        buffers = dict(self.model.named_buffers())
-        first = {k: torch.stack([one[k] for one in drawn]).to(device) for k in drawn[0]}
-        laid = Tensor.clone if isinstance(whole.inputs[0], Tensor) else _inputs_first
-        params = {k: laid(v) for k, v in first.items()}
-        if span is not None:
-            params[span.weight] = first[span.weight] @ span.basis
-            outside = first[span.weight] - params[span.weight] @ span.basis.mT
-        for param in params.values():
-            param.requires_grad_()
-        share = torch.ones_like(next(iter(params.values())).flatten()[:1]).detach()  # c_t
-        share.requires_grad_()
-
-        def losses(batch: Batch) -> Tensor:
-            """Of each expert ``[E]``."""
-
-            def outputs(weights: dict[str, Tensor]) -> Tensor:
-                out: Tensor = functional_call(self.model, {**weights, **buffers}, batch.inputs)
-                return out if batch.rows is None else out[batch.rows]
-
-            out: Tensor = vmap(self.criterion, (0, None))(vmap(outputs)(params), batch.y)
-            return out
-
-        sgd = torch.optim.SGD(
-            [*params.values(), share],
-            how.lr,
-            momentum=how.momentum,
-            weight_decay=how.weight_decay,
-        )
-        share.grad = torch.zeros_like(share)
-        stages, steps = [self._room(one) for one in drawn], how.steps(real)
-        for epoch in range(how.epochs + 1):
-            now: dict[str, Tensor] = dict(params)
-            if span is not None:
-                now[span.weight] = params[span.weight] @ span.basis.mT + share * outside
-            self._note(experts, stages, epoch, now, first, steps)
-            if epoch == how.epochs:
-                break
-            for step in range(epoch * steps, (epoch + 1) * steps):
-                batch = whole if self.course is None else self.course(step, whole)
-                # Each loss depends on the weights of its own expert alone.
-                grads = torch.autograd.grad(losses(batch).sum(), list(params.values()))
-                for param, grad in zip(params.values(), grads, strict=True):
-                    param.grad = grad
-                sgd.step()
-        return stages
-
-    def _room(self, drawn: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Storage of its own for all stages of an expert, so that none follows the weights in
-        training."""
-        kept = None if self.precision == "full" else torch.bfloat16
-        stages = self.training.epochs + 1
-        return {k: torch.empty(stages, *v.shape, dtype=kept or v.dtype) for k, v in drawn.items()}
-
-    @torch.no_grad()
-    def _note(
-        self,
-        experts: Sequence[int],
-        stages: Sequence[Mapping[str, Tensor]],
-        epoch: int,
-        params: Mapping[str, Tensor],
-        first: Mapping[str, Tensor],
-        steps: int,
-    ) -> None:
-        """Keep the weights of experts, stacked where they are several, after so many epochs of
-        ``steps`` steps, and see that they are finite."""
-        for name, now in params.items():
-            if self.precision != "full":
-                now = now - first[name].to(now)
-            for i, (expert, own) in enumerate(zip(experts, stages, strict=True)):
-                one = now if now.dim() + 1 == own[name].dim() else now[i]
-                own[name][epoch].copy_(one)
-                if not bool(torch.isfinite(own[name][epoch].sum(dtype=torch.float64))):
-                    raise FloatingPointError(
-                        f"training of expert {expert} diverged by step {epoch * steps}: lower its "
-                        f"learning rate {self.training.lr}"
-                    )
-
     def _keep(self, expert: int, stages: dict[str, Tensor]) -> None:
         if self.place is None:
             self._stages[expert] = stages
@@ -547,12 +340,6 @@ class Buffer:
             "seconds": round(self._seconds.get(expert, 0.0), 3),
         }
         write_whole(self.file(expert), save(stages, {"expert": json.dumps(header)}))
-
-
-def _inputs_first(stacked: Tensor) -> Tensor:
-    """The same matrices ``[E, out, in]``, in memory as ``[E, in, out]``: products with sparse
-    inputs then read whole rows."""
-    return stacked.mT.contiguous().mT if stacked.dim() == 3 else stacked.clone()
 
 
 def _digest(tensors: Mapping[str, Tensor]) -> str:

@@ -185,7 +185,7 @@ class Method(Budget, Generic[S]):
         return 0
 
     def example_bytes(self, real: S) -> int:
-        """Bytes that one condensed example takes in a budget, edges apart."""
+        """Bytes that one condensed example of ``real`` takes in a budget, edges apart."""
         return real.example_bytes
 
     def sizes(self, real: S) -> Tensor:
@@ -236,11 +236,19 @@ class Method(Budget, Generic[S]):
             REGISTRY.update(dict.fromkeys(keys, cls))
 
     def parts(self, real: S, rng: Generator) -> Parts:
-        """What the loop is run with; ``real`` is never changed, and has no test labels."""
+        """What the loop is run with.
+
+        Args:
+            real: the data as the method sees them; never changed, without test labels.
+            rng: draws everything that is random.
+        """
         raise NotImplementedError
 
     def solve(self, real: S, rng: Generator) -> Synthetic:
-        """The condensed set of a method without a loop: nothing is scored, saved or stopped."""
+        """The condensed set of a method without a loop: nothing is scored, saved or stopped.
+
+        The arguments are those of :meth:`parts`.
+        """
         raise NotImplementedError
 
     @parallel.together()  # experts are shared among processes, too

@@ -6,7 +6,8 @@ import statistics
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
-from graphcondense.ops.fields import listed, nearest
+from graphcondense.ops.fields import listed
+from graphcondense.ops.names import nearest
 
 By = Literal["mean", "worst"]
 """How the scores of several architectures become one; higher is better."""

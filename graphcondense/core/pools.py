@@ -68,7 +68,15 @@ InnerOptimizer = Callable[[list[Tensor]], torch.optim.Optimizer]
 
 
 def inner_adam(lr: float = 0.01, weight_decay: float = 0.0) -> InnerOptimizer:
-    """Adam in one fused pass over the weights, which at this size costs more than the gradient."""
+    """Adam in one fused pass over the weights, which at this size costs more than the gradient.
+
+    Args:
+        lr: learning rate.
+        weight_decay: added to the gradient, times the weights.
+
+    Returns:
+        A function from weights to their optimiser.
+    """
     return partial(torch.optim.Adam, lr=lr, weight_decay=weight_decay, fused=True)
 
 

@@ -105,7 +105,9 @@ class Source(Protocol):
     """The real data as an objective sees it. It never holds a test label."""
 
     @property
-    def num_classes(self) -> int: ...
+    def num_classes(self) -> int:
+        """Classes, or groups of examples where labels are no classes."""
+        ...
 
     @property
     def counts(self) -> Tensor:

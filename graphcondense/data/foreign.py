@@ -26,9 +26,9 @@ from graphcondense.ops.arrays import plain, sparse
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.types import Record
 from graphcondense.saved.compact import FACTOR, FREE
-from graphcondense.saved.condensed import graph_hash
 from graphcondense.saved.condensed import load as load_condensed
 from graphcondense.saved.condensed_graph import CondensedGraph
+from graphcondense.saved.content import graph_hash
 from graphcondense.saved.paths import path_of
 
 NAMES = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -12,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphcondense.data.columns import stamps_of
-from graphcondense.data.labels import few
+from graphcondense.data.column_fitting import stamps_of
+from graphcondense.data.frame_columns import check_column
 from graphcondense.data.tables import ISO_DATE
 from graphcondense.data.targets import LabelKind, known_rows
 from graphcondense.ops.arrays import Array
@@ -57,7 +56,7 @@ def parted(
 
     Args:
         frame: the table.
-        y: labels, as :func:`~graphcondense.data.frames.target_values` has them.
+        y: labels, as :func:`~graphcondense.data.frame_targets.target_values` has them.
         kind: what they are.
         split: see :data:`Wanted`.
         by: the column of time by whose order shares are dealt out.
@@ -112,7 +111,7 @@ def _shares(split: object) -> tuple[float, float, float]:
 
 
 def _by_words(frame: pd.DataFrame, name: str) -> dict[str, Array]:
-    _check_column(frame, name)
+    check_column(frame, name)
     words = frame[name]
     out: dict[str, list[int]] = {"train": [], "val": [], "test": []}
     for row, (word, here) in enumerate(zip(words, words.notna(), strict=True)):
@@ -128,15 +127,6 @@ def _by_words(frame: pd.DataFrame, name: str) -> dict[str, Array]:
     return {part: np.array(rows, np.int64) for part, rows in out.items()}
 
 
-def _check_column(frame: pd.DataFrame, name: str) -> None:
-    if name not in frame.columns:
-        near = difflib.get_close_matches(name, list(frame.columns), n=3)
-        there = (
-            f"did you mean {', '.join(near)}?" if near else f"there are {few(frame.columns, 12)}"
-        )
-        raise ValueError(f"nodes has no column {name!r}; {there}")
-
-
 def _by_masks(frame: pd.DataFrame, split: Mapping[str, object]) -> dict[str, Array]:
     out = {part: np.zeros(0, np.int64) for part in ("train", "val", "test")}
     for word, given in split.items():
@@ -145,7 +135,7 @@ def _by_masks(frame: pd.DataFrame, split: Mapping[str, object]) -> dict[str, Arr
             raise ValueError(f"split has {word!r}; its names are train, val and test")
         values: Any = given
         if isinstance(given, str):
-            _check_column(frame, given)
+            check_column(frame, given)
             values = frame[given]
         mask = np.asarray(values)
         whole = mask.dtype == bool or (mask.dtype.kind in "iu" and np.isin(mask, (0, 1)).all())

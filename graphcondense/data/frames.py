@@ -6,7 +6,6 @@ on training rows alone (:mod:`graphcondense.data.columns`).
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,10 +16,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphcondense.data.columns import TERMS, fitted
+from graphcondense.data.column_fitting import TERMS, fitted
 from graphcondense.data.facts import Facts, texts_of
+from graphcondense.data.frame_columns import check_column, names_of, or_near
 from graphcondense.data.frame_splits import FRACTIONS, Wanted, parted, split_columns
-from graphcondense.data.labels import counts_up, few
+from graphcondense.data.frame_targets import (
+    asked_targets,
+    check_examples,
+    target_values,
+    targets_of,
+)
+from graphcondense.data.labels import few
 from graphcondense.data.tables import TableFile, checked_file, is_file, read_edges, read_nodes
 from graphcondense.data.targets import LabelKind
 from graphcondense.ops.arrays import Array
@@ -74,11 +80,11 @@ class Reading:
         known = list(cls.__dataclass_fields__)
         for name in options:
             if name not in known:
-                raise ValueError(f"as_task has no option {name!r}{_nearest(name, known)}")
+                raise ValueError(f"as_task has no option {name!r}{or_near(name, known)}")
         given = dict(options)
         for name in ("text", "categorical", "drop", "ends"):
             if name in given:
-                given[name] = _names(given[name], name)
+                given[name] = names_of(given[name], name)
         for name in ("id", "by"):
             checked(name, given.get(name), str | None)
         checked("min_frequency", given.get("min_frequency", 1), Count)
@@ -91,14 +97,6 @@ class Reading:
                 "with the weight"
             )
         return cls(**given)
-
-
-def _names(value: object, what: str) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return (value,)
-    if isinstance(value, list | tuple) and all(isinstance(v, str) for v in value):
-        return tuple(value)
-    raise ValueError(f"{what}={value!r} must be the name of a column, or a list of names")
 
 
 def frame_parts(
@@ -151,13 +149,13 @@ def _parts(
 ) -> SimpleNamespace:
     """:func:`frame_parts`, of checked options."""
     if is_file(nodes):
-        named = _named(target)
+        named = asked_targets(target)
         as_text = (*read.text, *read.categorical)
         nodes = read_nodes(nodes, read.id, (*read.drop, *named), as_text, named)
     frame = _table(nodes)
-    targets = _targets(frame, target)
+    targets = targets_of(frame, target)
     for name in (*read.text, *read.categorical, *read.drop, *filter(None, (read.id, read.by))):
-        _known(frame, name)
+        check_column(frame, name)
     index = _index(frame, read.id)
     if is_file(edges):
         edges = read_edges(edges, read.ends, index)
@@ -165,7 +163,7 @@ def _parts(
     y, kind, names = target_values(frame, targets, label_kind, index)
     used = split_columns(frame, read.split)
     parts = parted(frame, y, kind, read.split, read.by, read.seed, index)
-    _check_trained(y, kind, names, parts["train"], targets)
+    check_examples(y, kind, names, parts["train"], targets)
     apart = {*targets, *used, *read.drop, *filter(None, (read.id, read.by))}
     left = frame[[name for name in frame.columns if name not in apart]]
     for name in (*read.text, *read.categorical):
@@ -248,16 +246,6 @@ def _table(nodes: object) -> pd.DataFrame:
     return frame
 
 
-def _known(frame: pd.DataFrame, name: str) -> None:
-    if name not in frame.columns:
-        raise ValueError(f"nodes has no column {name!r}{_nearest(name, list(frame.columns))}")
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=3)
-    return f"; did you mean {', '.join(near)}?" if near else f"; there are {few(known, 12)}"
-
-
 def _index(frame: pd.DataFrame, column: str | None) -> pd.Index:
     """What nodes are called ``[n]``, each once."""
     import pandas as pd
@@ -329,7 +317,7 @@ def _chosen(edges: object, ends: Sequence[str]) -> object:
     columns = [str(name) for name in edges.columns]
     for name in ends:
         if name not in columns:
-            raise ValueError(f"edges has no column {name!r}{_nearest(name, columns)}")
+            raise ValueError(f"edges has no column {name!r}{or_near(name, columns)}")
     chosen = edges.iloc[:, [columns.index(name) for name in ends]]
     return chosen.set_axis(["source", "target", WEIGHTS[0]][: len(ends)], axis=1)
 
@@ -398,153 +386,3 @@ def _ends(edges: object) -> tuple[pd.Index, pd.Index, Tensor | None]:
         )
     rows = array if array.shape[0] == 2 else array.T
     return pd.Index(rows[0]), pd.Index(rows[1]), None
-
-
-# --- targets ----------------------------------------------------------------------------------
-
-
-def _targets(frame: pd.DataFrame, target: object) -> tuple[str, ...]:
-    if target is None:
-        raise ValueError(f"target is missing: name a column of nodes; {few(frame.columns, 12)}")
-    names = _names(target, "target")
-    if not names:
-        raise ValueError("target=[] names no column")
-    for name in names:
-        _known(frame, name)
-    if len(set(names)) < len(names):
-        raise ValueError(f"target={target!r} names a column twice")
-    return names
-
-
-def _named(target: object) -> tuple[str, ...]:
-    """The targets, before it is known that there are such columns."""
-    return () if target is None else _names(target, "target")
-
-
-def target_values(
-    frame: pd.DataFrame,
-    targets: Sequence[str],
-    label_kind: LabelKind | None,
-    index: pd.Index,
-) -> tuple[Tensor, LabelKind, list[str]]:
-    """Labels, what they are, and the names of classes or tasks.
-
-    Text, categories and truth values are classes, numbers with fractions regression targets; whole
-    numbers are classes where they count up as such, else ``label_kind`` has to say. Several columns
-    are several tasks: binary where all are 0, 1 or truth values, else regression.
-    """
-    if len(targets) > 1:
-        return _several(frame, targets, label_kind, index)
-    (name,) = targets
-    column = frame[name]
-    known = column[column.notna()]
-    if not len(known):
-        raise ValueError(f"target {name!r} has no value in any row")
-    kind = label_kind or _looks(known, name)
-    if kind == "classes":
-        values = _order(column, known)
-        if len(values) < 2:
-            raise ValueError(
-                f"target {name!r} is {str(values[0])[:40]!r} in every row that has a value: "
-                "nothing can be learnt of a constant"
-            )
-        codes = {value: i for i, value in enumerate(values)}
-        y = [codes[v] if here else -1 for v, here in zip(column, column.notna(), strict=True)]
-        return torch.tensor(y), "classes", [str(_plain_name(value)) for value in values]
-    numbers = _numbers(column, name, index)
-    return torch.from_numpy(numbers[:, None]), kind, [name]
-
-
-def _order(column: pd.Series, known: pd.Series) -> list[Any]:
-    """The different values, as a category has them in order, else sorted."""
-    import pandas as pd
-
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        there = set(known)
-        return [value for value in column.cat.categories if value in there]
-    values = known.unique().tolist()
-    try:
-        return sorted(values)
-    except TypeError:
-        return sorted(values, key=lambda value: (type(value).__name__, str(value)))
-
-
-def _plain_name(value: Any) -> Any:
-    """Whole numbers without a point."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _looks(known: pd.Series, name: str) -> LabelKind:
-    from pandas.api import types
-
-    if types.is_bool_dtype(known.dtype) or not types.is_numeric_dtype(known.dtype):
-        return "classes"
-    numbers = torch.tensor(known.to_numpy(np.float64))
-    if not bool((numbers == numbers.round()).all()):
-        return "regression"
-    if counts_up(numbers):
-        return "classes"
-    raise ValueError(
-        f"target {name!r} has {known.nunique():,} different whole numbers: say what they are, "
-        "label_kind='classes' or label_kind='regression'"
-    )
-
-
-def _several(
-    frame: pd.DataFrame,
-    targets: Sequence[str],
-    label_kind: LabelKind | None,
-    index: pd.Index,
-) -> tuple[Tensor, LabelKind, list[str]]:
-    if label_kind == "classes":
-        raise ValueError(
-            f"target has {len(targets)} columns, which are several tasks, and classes are one "
-            "column: name one of them, or say label_kind='binary' or 'regression'"
-        )
-    y = torch.from_numpy(np.stack([_numbers(frame[n], n, index) for n in targets], 1))
-    binary = bool(((y == 0) | (y == 1) | y.isnan()).all())
-    if label_kind == "binary" and not binary:
-        raise ValueError(f"targets {few(targets)} have values other than 0, 1 and none")
-    return y, label_kind or ("binary" if binary else "regression"), list(targets)
-
-
-def _numbers(column: pd.Series, name: str, index: pd.Index) -> Array:
-    """Numbers ``[n]`` float32, NaN for none."""
-    import pandas as pd
-
-    values = pd.to_numeric(column.astype(object).where(column.notna(), np.nan), errors="coerce")
-    bad = np.flatnonzero(values.isna().to_numpy() & column.notna().to_numpy())
-    if len(bad):
-        raise ValueError(
-            f"target {name!r} is {str(column.iloc[bad[0]])[:40]!r} at node {index[bad[0]]!r}, "
-            "which is no number; text is a target of classes, one column alone"
-        )
-    large = np.flatnonzero(values.abs().to_numpy() > np.finfo(np.float32).max)
-    if len(large):
-        value, node = values.iloc[large[0]], index[large[0]]
-        raise ValueError(
-            f"target {name!r} is {value:g} at node {node!r}, beyond what float32 holds "
-            f"({np.finfo(np.float32).max:.1g}): put it right, or give the target in another unit"
-        )
-    out: Array = values.to_numpy(np.float64).astype(np.float32)
-    return out
-
-
-def _check_trained(
-    y: Tensor, kind: LabelKind, names: Sequence[str], train: Tensor, targets: Sequence[str]
-) -> None:
-    """Raise a ValueError, with the names of people, unless the training rows have every class."""
-    if kind != "classes":
-        return
-    found = torch.unique(y[train])
-    absent = [name for i, name in enumerate(names) if i not in found.tolist()]
-    if len(absent) == len(names) - 1:
-        raise ValueError(
-            f"target {targets[0]!r} is {names[int(found[0])]!r} in all training rows: nothing can "
-            "be learnt of a constant; draw another split"
-        )
-    if absent:
-        raise ValueError(
-            f"class {few(map(repr, absent))} of target {targets[0]!r} has no training node; draw "
-            "another split, or set the target of its rows to none"
-        )

@@ -133,7 +133,11 @@ class GraphTask(Labelled):
         return self.encoded(self.graphs.select(index))
 
     def encoded(self, graphs: GraphSet) -> GraphSet:
-        """``graphs`` with categories encoded; floats are taken as encoded, and have that width."""
+        """``graphs`` with categories encoded; floats are taken as encoded, and have that width.
+
+        Raises:
+            ValueError: features of another width, or categories that the encoding does not take.
+        """
         x = encoded(graphs.x, self.nodes)
         if x.shape[1] != self.num_features:
             raise ValueError(

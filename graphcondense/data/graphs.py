@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from graphcondense.data.graph_reading import DEGREE_CAP, as_graph_task
+from graphcondense.data.graph_packing import DEGREE_CAP
+from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.graph_task import GraphTask, Splits
 from graphcondense.data.kind import find_named
 from graphcondense.data.known import NAMED, Named, open_known, root_of

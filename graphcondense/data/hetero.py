@@ -11,8 +11,9 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from graphcondense.data.hetero_reading import as_hetero
 from graphcondense.data.hetero_sets import PUBLISHED
-from graphcondense.data.hetero_task import HeteroTask, as_hetero
+from graphcondense.data.hetero_task import HeteroTask
 from graphcondense.data.kind import open_named
 from graphcondense.data.known import NAMED, Named, NamedFile, read_npz
 from graphcondense.data.labels import count_classes

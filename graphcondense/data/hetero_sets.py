@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from graphcondense.data.hetero_task import HeteroTask, as_hetero
+from graphcondense.data.hetero_reading import as_hetero
+from graphcondense.data.hetero_task import HeteroTask
 from graphcondense.data.known import Named
 from graphcondense.data.ogb import load_ogb
 

@@ -7,14 +7,10 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import math
-import struct
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphcondense.data.kind import open_named
-from graphcondense.data.known import DIGITS, NAMED, Named, archived, digits, read_npz
+from graphcondense.data.image_files import Pair, read_files
 from graphcondense.data.labels import as_tensor, count_classes
 from graphcondense.data.preprocess import Preprocess, fit_preprocess
 from graphcondense.ops.arrays import check_sizes
-from graphcondense.saved.paths import path_of
 
 MOST_HELD = 1000
 """Images that are held out for validation, at most, over all classes."""
@@ -38,7 +32,6 @@ CHANNELS = (1, 3, 4)
 LABEL_BYTES = 8
 """Of a class, as stored."""
 
-Pair = tuple[object, object]
 """Images and their labels."""
 
 
@@ -153,10 +146,10 @@ def as_images(
     if isinstance(data, ImageTask):
         return data
     if isinstance(data, str | Path):
-        data, found = _read(Path(data).expanduser())
+        data, found = read_files(Path(data).expanduser())
         test = found if test is None else test
     if isinstance(test, str | Path):
-        test, _ = _read(Path(test).expanduser())
+        test, _ = read_files(Path(test).expanduser())
     images, labels = _checked(data, "images")
     if int(labels.min()) < 0:
         raise ValueError(
@@ -360,198 +353,3 @@ def _tensor(given: object, what: str) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array))
     except TypeError as error:
         raise ValueError(f"{what} have the type {array.dtype}, which is no number") from error
-
-
-# --- files -----------------------------------------------------------------------------------
-
-
-def _read(path: Path) -> tuple[Pair, Pair | None]:
-    """``(images, labels)`` of a file or folder, and those of its test part."""
-    if path.is_dir():
-        train = _find_idx(path, "train")
-        if train is None:
-            raise ValueError(f"{path} has no train-images-idx3-ubyte or train-images-idx3-ubyte.gz")
-        test = _find_idx(path, "t10k")
-        return _read_idx_pair(train), None if test is None else _read_idx_pair(test)
-    if not path.is_file():
-        raise ValueError(f"there is no file or folder {path}")
-    if path.suffix == ".npz":
-        return _read_npz(path)
-    if "images-idx3" in path.name:
-        return _read_idx_pair(path), None
-    raise ValueError(
-        f"{path}: images come from .npz, *-images-idx3-ubyte(.gz) or a folder of these"
-    )
-
-
-def _find_idx(folder: Path, part: str) -> Path | None:
-    paths = [folder / f"{part}-images-idx3-ubyte{ending}" for ending in ("", ".gz")]
-    return next((path for path in paths if path.is_file()), None)
-
-
-def _read_idx_pair(images: Path) -> Pair:
-    """Images, and the labels that lie beside them, packed or not."""
-    stem = images.name.removesuffix(".gz").replace("images-idx3", "labels-idx1")
-    for name in (stem, f"{stem}.gz"):
-        if (images.parent / name).is_file():
-            return read_idx(images), read_idx(images.parent / name)
-    raise ValueError(f"{images} has no labels beside it: {stem} or {stem}.gz")
-
-
-def read_idx(path: str | Path) -> np.ndarray:
-    """The bytes of a file in the idx format (of MNIST), also packed by gzip.
-
-    The header is two zero bytes, the type (8: unsigned bytes), the number of dimensions, and each
-    size as a big-endian 32-bit integer.
-
-    Raises:
-        ValueError: the file is something else, or shorter or longer than its header says.
-    """
-    path = Path(path)
-    opened: Callable[..., Any] = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opened(path, "rb") as file:
-            content: bytes = file.read()
-    except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"cannot read {path}: {error}") from error
-    if len(content) < 4 or content[:2] != b"\0\0":
-        raise ValueError(f"{path} is no idx file: it starts with {content[:4].hex() or 'nothing'}")
-    kind, dims = content[2], content[3]
-    if kind != 8:
-        raise ValueError(
-            f"{path} holds values of idx type 0x{kind:02x}; only bytes (0x08) are read"
-        )
-    head = 4 + 4 * dims
-    if len(content) < head:
-        raise ValueError(f"{path} ends within its header")
-    shape = struct.unpack(f">{dims}I", content[4:head])
-    size = math.prod(shape)
-    if len(content) - head != size:
-        raise ValueError(
-            f"{path} says {' x '.join(map(str, shape))} = {size:,} bytes but has "
-            f"{len(content) - head:,}"
-        )
-    return np.frombuffer(content, np.uint8, offset=head).reshape(shape).copy()
-
-
-def _read_npz(path: Path) -> tuple[Pair, Pair | None]:
-    arrays = read_npz(path)
-    if missing := [key for key in ("images", "labels") if key not in arrays]:
-        raise ValueError(
-            f"{path} has no {' and no '.join(missing)}; it has {', '.join(arrays) or 'nothing'}"
-        )
-    tested = [key in arrays for key in ("test_images", "test_labels")]
-    if any(tested) and not all(tested):
-        raise ValueError(f"{path} has one of test_images and test_labels but not the other")
-    test = (arrays["test_images"], arrays["test_labels"]) if all(tested) else None
-    return (arrays["images"], arrays["labels"]), test
-
-
-# --- by name ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class KnownImages(Named):
-    """Images that :func:`load_images` knows.
-
-    Attributes:
-        elsewhere: folders that other packages put the files into.
-    """
-
-    elsewhere: tuple[str, ...] = ()
-
-    def folders(self, root: Path) -> list[Path]:
-        """Where the files may lie, in the order they are looked for."""
-        below = [f"images/{self.folder}/raw", f"{self.folder}/raw", f"images/{self.folder}"]
-        return [*(root / b for b in (*below, self.folder)), root, *map(Path, self.elsewhere)]
-
-    def found(self, root: Path) -> Path | None:
-        """The first folder that has the training images."""
-        return next((f for f in self.folders(root) if _find_idx(f, "train")), None)
-
-    def base(self, root: Path) -> Path:
-        return root
-
-    def is_local(self, root: Path) -> bool:
-        return not self.folder or self.found(root) is not None
-
-
-def load_images(
-    name: str | Path, root: str | Path | None = None, *, preprocess: str = "normalise"
-) -> ImageTask:
-    """Open images by name, or from a file or folder as :func:`as_images` does.
-
-    Nothing is downloaded. Fashion-MNIST and MNIST are looked for below ``root`` in
-    ``images/FashionMNIST/raw``, ``FashionMNIST/raw`` (as torchvision writes it),
-    ``images/FashionMNIST``, ``FashionMNIST``, then in ``root`` itself; then where Debian's package
-    ``dataset-fashion-mnist`` puts them. Of ``"digits"``, scikit-learn's 1,797 images of 8 x 8
-    pixels, a third of each class, drawn once by seed 0, is the test part.
-
-    Args:
-        name: ``"fashion-mnist"``, ``"mnist"``, ``"digits"``, or a path.
-        root: where data sets are, as for :func:`graphcondense.data.load`.
-        preprocess: see :func:`as_images`.
-
-    Raises:
-        ValueError: for a name or file that cannot be used, saying what can.
-    """
-    path = path_of(name, "load_images(name)", NAMED)
-    if path.suffix in (".npz", ".gz") or len(path.parts) > 1 or path.exists():
-        stem = path.name.removesuffix(".gz").removesuffix(".npz").lower()
-        try:
-            return as_images(path, name=stem, preprocess=preprocess)
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}" if path.name not in str(error) else error) from None
-    known, (data, test) = open_named(name, "image", KNOWN_IMAGES, root)
-    return as_images(data, test, name=known.name, preprocess=preprocess)
-
-
-def holds_images(path: Path) -> bool:
-    """Whether a file or folder looks like images rather than a graph."""
-    if path.is_dir():
-        return _find_idx(path, "train") is not None
-    return "images-idx3" in path.name or "images.npy" in archived(path)
-
-
-def _open_idx(known: KnownImages, root: Path) -> tuple[Pair, Pair]:
-    folder = known.found(root)
-    if folder is None:
-        raise ValueError(
-            f"{known.name} is not below {root}: put its four files, train-images-idx3-ubyte, "
-            "train-labels-idx1-ubyte and the same of t10k- (or .gz), into "
-            f"{known.folders(root)[0]}, or set root= or GRAPHCONDENSE_DATA to where they are "
-            f"({known.source})"
-        )
-    train, test = _read(folder)
-    if test is None:
-        raise ValueError(f"{known.name}: {folder} has no t10k-images-idx3-ubyte(.gz)")
-    return train, test
-
-
-def _open_digits(known: KnownImages, root: Path) -> tuple[Pair, Pair]:
-    pixels, labels = digits()
-    images = pixels.view(-1, 1, 8, 8)
-    rng, tested = torch.Generator().manual_seed(0), torch.zeros(len(labels), dtype=torch.bool)
-    for c in range(10):
-        members = (labels == c).nonzero().flatten()
-        tested[members[torch.randperm(len(members), generator=rng)[: len(members) // 3]]] = True
-    return (images[~tested], labels[~tested]), (images[tested], labels[tested])
-
-
-_idx = partial(
-    KnownImages, family="idx", open=_open_idx, nodes=70_000, classes=10, splits=("public",)
-)
-
-KNOWN_IMAGES: tuple[KnownImages, ...] = (
-    _idx(
-        name="fashion-mnist",
-        folder="FashionMNIST",
-        source="github.com/zalandoresearch/fashion-mnist, Debian's dataset-fashion-mnist",
-        licence="MIT",
-        elsewhere=("/usr/share/datasets/fashion-mnist",),
-    ),
-    _idx(name="mnist", folder="MNIST", source="yann.lecun.com/exdb/mnist", licence="see source"),
-    KnownImages(
-        name="digits-images", nodes=1_797, open=_open_digits, aliases=("digits",), **DIGITS
-    ),
-)

@@ -23,8 +23,8 @@ from torch import Tensor
 from graphcondense.data.foreign import RULES, check_threshold, open_small, parsed
 from graphcondense.data.task import NodeTask
 from graphcondense.ops.types import Record
-from graphcondense.saved.condensed import graph_hash
 from graphcondense.saved.condensed_graph import CondensedGraph
+from graphcondense.saved.content import graph_hash
 from graphcondense.saved.paths import path_of
 
 

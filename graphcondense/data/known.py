@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
 import math
 import os
@@ -19,6 +18,7 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.guard import guarded, refused
+from graphcondense.ops.names import near
 from graphcondense.ops.types import Record
 from graphcondense.saved.paths import path_of
 
@@ -165,9 +165,9 @@ def find(name: str, table: Sequence[Found], files: str) -> Found:
             f"{name} is there, but no form that is read: a file's name ends in {files}"
         )
     # Names that differ in a letter or two come first, then those that hold what was typed.
-    near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
-    near += [k for k in known if len(key) > 2 and key in k]
-    names = dict.fromkeys(known[k].name for k in near)
+    alike = near(key, known, like=0.5)
+    alike += [k for k in known if len(key) > 2 and key in k]
+    names = dict.fromkeys(known[k].name for k in alike)
     hint = f"did you mean {' or '.join(names)}?" if names else "datasets() lists the names."
     raise ValueError(f"unknown data set '{name}'; {hint} A file's name ends in {files}.")
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from graphcondense.data.kind import find_named
 from graphcondense.data.known import Named, root_of
-from graphcondense.data.link_task import LinkTask, split_links
+from graphcondense.data.link_reading import split_links
+from graphcondense.data.link_task import LinkTask
 from graphcondense.data.nodes import KNOWN, load_nodes
 
 ENDING = "-links"
@@ -17,7 +18,7 @@ def load_links(
     name: str | Path, root: str | Path | None = None, *, seed: int = 0, normalize: str = "auto"
 ) -> LinkTask:
     """Open a graph by name, such as ``"cora-links"``, and part its links by ``seed``; see
-    :func:`graphcondense.data.link_task.split_links` and :func:`graphcondense.data.load`."""
+    :func:`graphcondense.data.link_reading.split_links` and :func:`graphcondense.data.load`."""
     known = find_named(name, "link", KNOWN_LINKS)
     data = load_nodes(known.name.removesuffix(ENDING), root_of(root), normalize=normalize)
     return split_links(data, seed=seed, name=known.name)

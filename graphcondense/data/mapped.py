@@ -19,18 +19,13 @@ import torch
 from torch import Tensor
 
 from graphcondense.data import reading
+from graphcondense.data.node_reading import as_task
 from graphcondense.data.raw import opened
 from graphcondense.data.reading import REAL
 from graphcondense.data.sequences import is_dataset
-from graphcondense.data.task import SPARSE, WIDE, NodeTask, as_task
+from graphcondense.data.task import SPARSE, WIDE, NodeTask
 from graphcondense.ops.arrays import Array
-from graphcondense.ops.blocks import (
-    ENTRY,
-    Room,
-    empty_csr,
-    parts,
-    row_blocks,
-)
+from graphcondense.ops.blocks import ENTRY, Room, empty_csr, parts, row_blocks
 from graphcondense.ops.place import Files
 from graphcondense.ops.sizes import size_of
 from graphcondense.saved.paths import path_of
@@ -47,16 +42,16 @@ def mapped_task(
     need_test: bool = False,
     folder: str | Path | None = None,
 ) -> NodeTask:
-    """:func:`~graphcondense.data.task.as_task` within a limit of memory.
+    """:func:`~graphcondense.data.as_task` within a limit of memory.
 
     Args:
-        data: as :func:`~graphcondense.data.task.as_task` takes it. Arrays may be memory-mapped
+        data: as :func:`~graphcondense.data.as_task` takes it. Arrays may be memory-mapped
             (``np.load(path, mmap_mode="r")``), and are not copied.
         memory: bytes, or a size such as ``"4GB"``: the most that blocks, and what a method holds of
             the nodes, take together. Arrays that are given in memory, and pages of mapped files,
             which the system takes back when it needs them, do not count; nor does the program
             itself, about 400 MB.
-        name, need_test: see :func:`~graphcondense.data.task.as_task`.
+        name, need_test: see :func:`~graphcondense.data.as_task`.
         folder: where files go; by default ``mapped`` below ``GRAPHCONDENSE_CACHE``, or
             ``~/.cache/graphcondense``.
 

@@ -336,6 +336,9 @@ def load_ogb(name: str, root: str | Path, *, meta: Record | None = None) -> Data
         no label (``[n, tasks]`` when there are several), and bool masks ``[n]``; of a heterogeneous
         set the same by type and relation (:func:`~graphcondense.data.ogb_hetero.hetero_of`), as
         :func:`graphcondense.data.as_hetero` takes it.
+
+    Raises:
+        ValueError: a name that is no node set, or files that are not there or not as OGB has them.
     """
     if not name.startswith("ogbn-"):
         raise ValueError(f"'{name}' is not a node set of OGB (ogbn-...)")

@@ -166,8 +166,12 @@ def fit_preprocess(name: str, images: Tensor) -> Preprocess:
 def restore_preprocess(small: object) -> Preprocess:
     """The preprocessing that condensed images were made with.
 
-    ``small`` is what :func:`graphcondense.condense` or :func:`graphcondense.load` gives; images of
-    other tools, which say nothing of a preprocessing, are a ValueError.
+    Args:
+        small: what :func:`graphcondense.condense` or :func:`graphcondense.load` gives.
+
+    Raises:
+        ValueError: images of other tools, which say nothing of a preprocessing, or a set that has
+            lost the tensors of its own.
     """
     saved = record_of(small).get("preprocess")
     if not isinstance(saved, Mapping):

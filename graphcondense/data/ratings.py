@@ -12,14 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
-from graphcondense.data.interactions import (
-    Array,
-    Duplicates,
-    InteractionTask,
-    as_interactions,
-    by_parts,
-    known_columns,
-)
+from graphcondense.data.interaction_reading import as_interactions, by_parts, known_columns
+from graphcondense.data.interactions import Array, Duplicates, InteractionTask
 from graphcondense.data.kind import open_named
 from graphcondense.data.known import NAMED, Named, archived, read_npz
 from graphcondense.data.tables import HOLES, read_head

@@ -23,9 +23,9 @@ from graphcondense.ops.fields import (
     SomeShare,
     check_fields,
     checked,
-    nearest,
 )
 from graphcondense.ops.memory import free_bytes
+from graphcondense.ops.names import nearest
 from graphcondense.ops.sizes import said
 from graphcondense.ops.types import Record
 from graphcondense.saved.paths import path_of

@@ -18,7 +18,8 @@ from graphcondense.domains.graph_source import GraphSource as GraphSource
 from graphcondense.domains.graph_source import readouts as readouts
 from graphcondense.domains.graph_source import standardised
 from graphcondense.kernels.ridge import ridge_targets, ridge_weights
-from graphcondense.nn.graphs import DenseGraphs, GraphNet, resolve
+from graphcondense.nn.graph_layouts import DenseGraphs
+from graphcondense.nn.graphs import GraphNet, resolve
 from graphcondense.objectives.terms import Plus, Sparse, density
 from graphcondense.ops.adjacency import csr_from_edges
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive, Share

@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from graphcondense.core.types import Batch, Criterion
 from graphcondense.data.graph_task import GraphTask
-from graphcondense.nn.graphs import How, SparseGraphs
+from graphcondense.nn.graph_layouts import How, SparseGraphs
 from graphcondense.ops.criteria import CRITERIA
 from graphcondense.saved.graph_set import GraphSet
 

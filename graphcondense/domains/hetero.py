@@ -19,11 +19,13 @@ from torch import Generator, Tensor, nn
 from graphcondense.core.method import Method
 from graphcondense.core.types import Batch, Synthetic
 from graphcondense.data.hetero_parts import Ids as Ids  # methods take it from here
-from graphcondense.data.hetero_task import HeteroTask, fill
+from graphcondense.data.hetero_reading import fill
+from graphcondense.data.hetero_task import HeteroTask
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.coarsen import few_dimensions
-from graphcondense.ops.fields import Count, CountByName, brief, nearest, plain
+from graphcondense.ops.fields import Count, CountByName, brief, plain
 from graphcondense.ops.hetero import HeteroGraph, Rows
+from graphcondense.ops.names import nearest
 
 if TYPE_CHECKING:
     from graphcondense.saved.condensed_hetero import CondensedHetero

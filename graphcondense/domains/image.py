@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from graphcondense.core.method import Method
 from graphcondense.core.pools import built
 from graphcondense.core.types import Batch, Synthetic
-from graphcondense.data.images import LABEL_BYTES as LABEL_BYTES  # methods take it from here
+from graphcondense.data.images import LABEL_BYTES as LABEL_BYTES
 from graphcondense.data.images import ImageTask
 from graphcondense.nn.images import IMAGE_MODELS
 from graphcondense.ops.fields import Count, Natural, NonNegative

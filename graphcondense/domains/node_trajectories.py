@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Generator, Tensor, nn
 
-from graphcondense.core.experts import Buffer, Course, Training
+from graphcondense.core.expert_training import Course, Training
+from graphcondense.core.experts import Buffer
 from graphcondense.core.pools import built
 from graphcondense.core.types import Batch, Source
 from graphcondense.domains.node import NodeSynthetic

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from graphcondense.core.experts import Buffer, Experts, Precision, Training
+from graphcondense.core.expert_training import Precision, Training
+from graphcondense.core.experts import Buffer, Experts
 from graphcondense.core.method import Method, Parts
 from graphcondense.core.scalars import WithScalars
 from graphcondense.core.types import Objective, Schedule, Source, Synthetic

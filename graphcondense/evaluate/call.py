@@ -13,21 +13,16 @@ import torch
 from torch import nn
 
 from graphcondense.evaluate.comparison import BASELINES
-from graphcondense.evaluate.cost import (
-    Ledger,
-    better_than_random,
-    graph_hash,
-    peak_memory_bytes,
-    size_of,
-)
-from graphcondense.evaluate.evaluator import Contestant, Device, FitResult, Seeds, evaluator_of
+from graphcondense.evaluate.contestant import Contestant
+from graphcondense.evaluate.cost import graph_hash, peak_memory_bytes, size_of
+from graphcondense.evaluate.evaluator import evaluator_of
+from graphcondense.evaluate.fitted import FitResult
+from graphcondense.evaluate.ledger import Ledger, better_than_random
 from graphcondense.evaluate.metrics import SCORES
 from graphcondense.evaluate.reading import refuse_swapped, refuse_text
-from graphcondense.evaluate.result import (
-    sampling_error,
-    std_of,
-)
+from graphcondense.evaluate.result import sampling_error, std_of
 from graphcondense.evaluate.store import Store, identity_of
+from graphcondense.evaluate.trainings import Device, Seeds
 from graphcondense.measured.works import kind_of_record, warnings_of
 from graphcondense.ops.fields import listed
 from graphcondense.saved.shown import record_of
@@ -85,7 +80,7 @@ def evaluate(
         store: a file that keeps finished trainings until all are done: after an interrupt the same
             call goes on.
         cache: of nodes, a folder that keeps propagated features ``Â^k X``, as that of
-            :class:`~graphcondense.run_options.Run` does: for SGC, KernelRidge and LabelProp.
+            :class:`~graphcondense.run.options.Run` does: for SGC, KernelRidge and LabelProp.
         device: where to train; default the CPU.
         progress: show progress bars.
         **options: fields of the kind's options, such as

@@ -1,4 +1,4 @@
-"""What all evaluators share: options, the protocol of a fit, clocks and results.
+"""What all evaluators share: options and the protocol of a fit.
 
 An evaluator trains models on small sets and scores them on one real data set. It chooses on the
 real validation examples and reads the test examples once, after training has ended. Each kind of
@@ -7,33 +7,28 @@ data has one subclass, which registers itself by its ``kind``.
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import copy
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeAlias, TypeVar, cast
+from typing import Any, ClassVar, Generic, Self, TypeAlias, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from graphcondense.data.kind import Task as Checked
 from graphcondense.data.kind import data_kind, kind_of_data
-from graphcondense.data.targets import Labelled
+from graphcondense.evaluate.contestant import Contestant, Predictor, Task
 from graphcondense.evaluate.cost import size_of
-from graphcondense.evaluate.metrics import SCORES, further, ogb_metric, scores_of
+from graphcondense.evaluate.fitted import FitResult, Fitted, Tested
+from graphcondense.evaluate.metrics import SCORES
 from graphcondense.evaluate.reading import listed_sets, refuse_text, small_sets, warn_of_missing
+from graphcondense.evaluate.trainings import Device, Seeds, Stopwatch, seeds_of
 from graphcondense.ops.device import usable
 from graphcondense.ops.fields import check_fields
 from graphcondense.saved.paths import path_of
-
-Seeds: TypeAlias = int | Sequence[int]
-"""How many trainings (seeds ``0, 1, ...``), or the seeds themselves."""
-
-Device: TypeAlias = torch.device | str | None
 
 
 @dataclass(frozen=True)
@@ -44,153 +39,12 @@ class Options:
         check_fields(self)
 
 
-class Real(Checked, Protocol):
-    """Checked real data with test examples."""
-
-    @property
-    def test(self) -> Sized: ...
-
-
-@dataclass(frozen=True)
-class FitResult:
-    """Scores, one a seed; shares such as accuracies are in ``[0, 1]``.
-
-    Attributes:
-        model: its name.
-        seeds: the training seeds.
-        val_selected, test_selected: ``[S]`` at the first epoch of best validation score.
-        epoch_selected: ``[S]``, that epoch, counted from 1.
-        val_last, test_last: ``[S]`` after the last epoch.
-        seconds, seconds_training: wall seconds of everything, and of the training steps alone, all
-            seeds together.
-        processor_seconds: of everything, on the CPU over all threads; on a GPU the seconds it was
-            in use.
-        chosen: what else validation chose, such as the edges that a model is shown, or what a
-            predictor leaves open.
-        others: further test scores by name, one a seed.
-    """
-
-    model: str
-    seeds: tuple[int, ...]
-    val_selected: Tensor
-    epoch_selected: Tensor
-    test_selected: Tensor
-    val_last: Tensor
-    test_last: Tensor
-    seconds: float
-    seconds_training: float
-    processor_seconds: float = 0.0
-    chosen: str = ""
-    others: Mapping[str, list[float]] = field(default_factory=dict)
-
-    @classmethod
-    def once(cls, model: str, val: float, test: float, chosen: str = "") -> FitResult:
-        """Of what is deterministic and has no epochs: one "seed", and no time yet."""
-        validated, tested = torch.tensor([val]), torch.tensor([test])
-        epoch = torch.zeros(1, dtype=torch.long)
-        both = (validated, epoch, tested, validated, tested)
-        return cls(model, (0,), *both, seconds=0.0, seconds_training=0.0, chosen=chosen)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fitted:
-    """Models that were trained and validated; the fields are those of :class:`FitResult`. No test
-    example has been read."""
-
-    val_selected: Tensor
-    epoch_selected: Tensor
-    val_last: Tensor
-    seconds_training: float
-    chosen: str = ""
-
-
-class Tested(NamedTuple):
-    """Test scores ``[S]`` at the selected epoch and at the last, and further ones by name."""
-
-    selected: Tensor
-    last: Tensor
-    others: Mapping[str, list[float]] = {}
-
-
-Task = TypeVar("Task", bound=Real)
 Network = TypeVar("Network")
 Named: TypeAlias = "str | Callable[..., nn.Module] | Network"
 """A model by its name, a class of one's own, or what either stands for."""
 
 Chosen = TypeVar("Chosen", bound=Options)
 Trained = TypeVar("Trained", bound=Fitted)
-
-
-def mean_of(task: Labelled, val: Tensor, test: Tensor) -> FitResult | None:
-    """What the mean of the training targets scores on these examples; ``None`` but of
-    regression."""
-    if task.label_kind != "regression":
-        return None
-    wanted = {split: task.labels[index] for split, index in (("val", val), ("test", test))}
-    outs = {split: task.target_scale[0].expand(1, *y.shape) for split, y in wanted.items()}
-    validated = float(scores_of(task.metric, outs["val"], wanted["val"]))
-    tested = float(ogb_metric(task, outs["test"], wanted["test"]))
-    found = FitResult.once("mean", validated, tested)
-    return replace(found, others=further(task, outs["test"], wanted["test"]))
-
-
-class Try(NamedTuple):
-    """One choice of a predictor: in words, its validation score, and how to score it on test."""
-
-    chosen: str
-    val: float
-    test: Callable[[], float]
-
-
-def choose(name: str, tries: Iterable[Try], sign: float = 1.0) -> FitResult:
-    """The best of a predictor's tries on validation, of equals the first; then read test once.
-
-    ``sign`` is -1 where a lower score is better.
-    """
-    watch, each = Stopwatch(), iter(tries)
-    best = next(each)
-    for one in each:
-        best = one if sign * one.val > sign * best.val else best
-    trained, _ = watch.read()
-    out = FitResult.once(name, best.val, best.test(), best.chosen)
-    wall, processor = watch.read()
-    return replace(out, seconds=wall, seconds_training=trained, processor_seconds=processor)
-
-
-@dataclass(frozen=True)
-class Predictor(Generic[Task]):
-    """What is no network: its score is not a network's, and reports mark it so.
-
-    ``fit`` takes a small set, the real data and a device; the rest is as in :class:`Contestant`.
-    """
-
-    name: str
-    fit: Callable[[object, Task, Device], FitResult]
-    check: Callable[[object, Task], None]
-    edge_weights: str = ""
-
-
-@dataclass(frozen=True)
-class Contestant:
-    """A model or a predictor as a report measures it.
-
-    Attributes:
-        name: in tables.
-        predictor: ``"GNN"``, ``"MLP"`` or what else it is; ``"non-GNN"`` for what is no network.
-        edge_weights: how it uses edge weights, or what else there is to say.
-        settings: how it is trained; ``None`` if it is not.
-        fit: called with a small set, seeds and whether to show progress.
-        check: raises a ValueError if a small set is too large for it.
-        memory_bytes: of training on a small set with so many seeds; ``None`` if not known.
-    """
-
-    name: str
-    predictor: str
-    edge_weights: str
-    settings: Mapping[str, object] | None
-    fit: Callable[[object, Seeds, bool], FitResult]
-    check: Callable[[object], None] = lambda small: None
-    memory_bytes: Callable[[object, Seeds], int | None] = lambda small, seeds: None
 
 
 class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
@@ -299,7 +153,14 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
         self, model: Network, small: object, seeds: tuple[int, ...], progress: bool
     ) -> Trained:
         """Trained and validated; no test example is read. Seeds that change nothing are left out
-        from the end."""
+        from the end.
+
+        Args:
+            model: as :meth:`model_of` returns it.
+            small: as users give it.
+            seeds: one a training.
+            progress: show a progress bar.
+        """
 
     @abstractmethod
     def test(self, trained: Trained) -> Tested:
@@ -320,14 +181,15 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
 
     @abstractmethod
     def random(self, small: object, seed: int) -> object:
-        """Random real examples, as many of each class as ``small`` has."""
+        """Random real examples, as many of each class as ``small`` has; ``seed`` draws them."""
 
     @abstractmethod
     def within(self, budget: int, seed: int) -> object:
-        """Random real examples that take at most so many bytes."""
+        """Random real examples that take at most ``budget`` bytes; ``seed`` draws them."""
 
     def equal_bytes(self, small: object, draws: int) -> dict[str, list[object]]:
-        """Real examples that take at most the bytes of ``small``, by name."""
+        """Real examples that take at most the bytes of ``small``, by name, each drawn ``draws``
+        times."""
         budget = size_of(small).bytes
         return {"random, same bytes": [self.within(budget, draw) for draw in range(draws)]}
 
@@ -420,7 +282,10 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
     def fit_whole(
         self, model: Named[Network], *, seeds: Seeds | None = None, progress: bool = False
     ) -> FitResult:
-        """The same, trained on the real training examples: the yardstick."""
+        """The same, trained on the real training examples: the yardstick.
+
+        The arguments are those of :meth:`fit`.
+        """
         return self.fit(model, self.real, seeds=seeds, progress=progress)
 
     def train(
@@ -431,7 +296,8 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
         seeds: Seeds | None = None,
         progress: bool = False,
     ) -> Trained:
-        """The first half of :meth:`fit`: trained and validated; no test example is read."""
+        """The first half of :meth:`fit`, with its arguments: trained and validated; no test example
+        is read."""
         return self.trained(self.model_of(model), small, self.seeds_of(seeds), progress)
 
     def score(
@@ -450,7 +316,8 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
     def memory_bytes(
         self, model: Named[Network], small: object, *, seeds: Seeds | None = None
     ) -> int:
-        """Estimate, before any work, of the memory that :meth:`fit` adds to the process."""
+        """Estimate, before any work, of the memory that :meth:`fit`, with these arguments, adds to
+        the process, in bytes."""
         return self.memory(self.model_of(model), small, len(self.seeds_of(seeds)))
 
     def seeds_of(self, seeds: Seeds | None) -> tuple[int, ...]:
@@ -547,7 +414,20 @@ def fit(
     progress: bool = False,
     **options: object,
 ) -> FitResult:
-    """:meth:`Evaluator.fit` in one call, for any kind of data; ``options`` are the kind's."""
+    """:meth:`Evaluator.fit` in one call, for any kind of data.
+
+    Args:
+        model: a name, or a class of models of your own.
+        small: a condensed set, or real examples.
+        real: the real data, in any form that this kind of data may have.
+        seeds: the training seeds, or how many; by default the evaluator's number.
+        device: where to train; default the CPU.
+        progress: show a progress bar.
+        **options: of the kind's training, such as ``epochs``.
+
+    Raises:
+        ValueError: as :meth:`Evaluator.fit` and :func:`evaluator_of`.
+    """
     return _evaluator(real, device, options).fit(model, small, seeds=seeds, progress=progress)
 
 
@@ -560,7 +440,10 @@ def fit_whole(
     progress: bool = False,
     **options: object,
 ) -> FitResult:
-    """:meth:`Evaluator.fit_whole` in one call, for any kind of data."""
+    """:meth:`Evaluator.fit_whole` in one call, for any kind of data.
+
+    The arguments are those of :func:`fit`, without ``small``.
+    """
     return _evaluator(real, device, options).fit_whole(model, seeds=seeds, progress=progress)
 
 
@@ -573,49 +456,9 @@ def score(
     device: Device = None,
     **options: object,
 ) -> float:
-    """:meth:`Evaluator.score` in one call; keep an :class:`Evaluator` to call it often."""
-    return _evaluator(real, device, options).score(small, model, seeds=seeds)
+    """:meth:`Evaluator.score` in one call; keep an :class:`Evaluator` to call it often.
 
-
-def seeds_of(seeds: Seeds, what: str = "seeds") -> tuple[int, ...]:
-    """Seeds as they were named, or ``0, 1, ...`` for a number of them; arrays may be either.
-
-    Raises:
-        ValueError: there is none, one that is no integer of 63 bits, or one twice: the same
-            training again would count as another.
+    The arguments are those of :func:`fit`; the model is by default the evaluator's
+    :attr:`~Evaluator.judge`.
     """
-    given = np.asarray(seeds)
-    if given.size and given.dtype.kind not in "iu":
-        raise ValueError(f"{what}={str(seeds)[:80]}: give how many, or the seeds as integers")
-    out = tuple(range(int(given))) if given.ndim == 0 else tuple(map(int, given.reshape(-1)))
-    if not out:
-        raise ValueError(f"{what} is empty: give at least one, got {seeds!r}")
-    if max(out) >= 2**63:
-        raise ValueError(f"{what} has {max(out)}: a seed is below 2**63")
-    if len(set(out)) < len(out):
-        twice = next(seed for place, seed in enumerate(out) if seed in out[:place])
-        raise ValueError(
-            f"{what} has {twice} more than once: the same training is no other one; give each "
-            f"seed once, or how many: {len(out)}"
-        )
-    return out
-
-
-def now(device: torch.device) -> float:
-    """Wall seconds, once a GPU has done what it was given."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()
-
-
-class Stopwatch:
-    """Wall and processor seconds since it was made; on a GPU both are the wall's."""
-
-    def __init__(self, device: torch.device | None = None) -> None:
-        self.device = device or torch.device("cpu")
-        self._wall, self._processor = now(self.device), time.process_time()
-
-    def read(self) -> tuple[float, float]:
-        """``(wall, processor)``."""
-        wall, processor = now(self.device) - self._wall, time.process_time() - self._processor
-        return wall, wall if self.device.type == "cuda" else processor
+    return _evaluator(real, device, options).score(small, model, seeds=seeds)

@@ -17,8 +17,9 @@ from graphcondense.data.hetero_parts import cut
 from graphcondense.data.hetero_task import HeteroTask
 from graphcondense.data.images import LABEL_BYTES, ImageTask
 from graphcondense.data.interactions import InteractionTask
+from graphcondense.data.node_reading import as_task
 from graphcondense.data.small_graph import read_labelled
-from graphcondense.data.task import NodeTask, as_task
+from graphcondense.data.task import NodeTask
 from graphcondense.evaluate.cost import size_of
 from graphcondense.evaluate.reading import SmallHetero, as_stored, raw_images, read_graphs
 from graphcondense.ops.select import choose_herding
@@ -69,6 +70,11 @@ def random_subgraph(real: object, small: object, seed: int) -> NodeTask:
     them.
 
     A class of which the real graph has fewer training nodes gives all of them.
+
+    Args:
+        real: the real graph, anything :func:`~graphcondense.data.as_task` takes.
+        small: a condensed graph.
+        seed: draws the nodes.
     """
     task = as_task(real)
     _, _, _, targets = read_labelled(small, task)
@@ -86,7 +92,7 @@ def equal_bytes_graphs(real: object, small: object, draws: int = 3) -> dict[str,
     form, features sparse where that is smaller.
 
     Args:
-        real: the whole graph, anything :func:`~graphcondense.data.task.as_task` takes.
+        real: the whole graph, anything :func:`~graphcondense.data.as_task` takes.
         small: the graph whose bytes count.
         draws: random orders; herding is one more.
 
@@ -157,7 +163,13 @@ def _herded(task: NodeTask) -> Tensor:
 def random_graphs(real: object, small: object, seed: int) -> GraphSet:
     """As many random training graphs of each of
     :attr:`~graphcondense.data.graph_task.GraphTask.groups` as ``small`` has, all if there are
-    fewer."""
+    fewer.
+
+    Args:
+        real: the real graphs, anything :func:`~graphcondense.data.as_graph_task` takes.
+        small: condensed graphs.
+        seed: draws the graphs.
+    """
     task = as_graph_task(real)
     wanted = task.group_of(read_graphs(small, task).y)
     counts = torch.bincount(wanted[wanted >= 0], minlength=task.num_groups)

@@ -11,12 +11,14 @@ from functools import partial
 from torch import Tensor
 
 from graphcondense.data.graph_task import GraphTask
-from graphcondense.evaluate.evaluator import Device, FitResult, Predictor, Try, choose
+from graphcondense.evaluate.contestant import Predictor, Try, choose
+from graphcondense.evaluate.fitted import FitResult
 from graphcondense.evaluate.metrics import ogb_metric, scores_of
 from graphcondense.evaluate.reading import check_graphs, read_graphs, refuse_many
+from graphcondense.evaluate.trainings import Device
 from graphcondense.kernels.graph import GraphNTK, NodeStates
 from graphcondense.kernels.ridge import ridge_targets, ridge_weights
-from graphcondense.nn.graphs import SparseGraphs
+from graphcondense.nn.graph_layouts import SparseGraphs
 from graphcondense.ops.grid import edge
 from graphcondense.saved.graph_set import GraphSet
 

@@ -22,15 +22,8 @@ from graphcondense.core.pools import built, initialise
 from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.graph_task import GraphTask
 from graphcondense.evaluate.cost import kept_bytes, over, seconds_of
-from graphcondense.evaluate.evaluator import (
-    Evaluator,
-    FitResult,
-    Fitted,
-    Options,
-    Tested,
-    mean_of,
-    now,
-)
+from graphcondense.evaluate.evaluator import Evaluator, Options
+from graphcondense.evaluate.fitted import FitResult, Fitted, Tested, mean_of
 from graphcondense.evaluate.floors import random_graphs, random_within
 from graphcondense.evaluate.graph_predictors import BY_NAME
 from graphcondense.evaluate.metrics import further, ogb_metric, scores_of
@@ -40,7 +33,9 @@ from graphcondense.evaluate.reading import (
     read_graphs,
     several_graph_sets,
 )
-from graphcondense.nn.graphs import GRAPH_MODELS, GraphNet, Readout, SparseGraphs, resolve
+from graphcondense.evaluate.trainings import now
+from graphcondense.nn.graph_layouts import Readout, SparseGraphs
+from graphcondense.nn.graphs import GRAPH_MODELS, GraphNet, resolve
 from graphcondense.ops.criteria import CRITERIA
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive
 from graphcondense.ops.progress import tqdm

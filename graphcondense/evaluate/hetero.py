@@ -19,19 +19,13 @@ from torch import Generator, Tensor, nn
 from graphcondense.core.pools import built, initialise
 from graphcondense.data.hetero_task import HeteroTask
 from graphcondense.evaluate.cost import kept_bytes, size_of
-from graphcondense.evaluate.evaluator import (
-    Evaluator,
-    FitResult,
-    Fitted,
-    Options,
-    Tested,
-    mean_of,
-    now,
-)
+from graphcondense.evaluate.evaluator import Evaluator, Options
+from graphcondense.evaluate.fitted import FitResult, Fitted, Tested, mean_of
 from graphcondense.evaluate.floors import hetero_within, random_hetero
 from graphcondense.evaluate.losses import LOSSES
 from graphcondense.evaluate.metrics import check_scorable, further, ogb_metric, scores_of
 from graphcondense.evaluate.reading import SmallHetero, missing_classes, read_hetero
+from graphcondense.evaluate.trainings import now
 from graphcondense.nn.hetero import HETERO_MODELS, Dropout, HeteroNet, HeteroView
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive
 from graphcondense.ops.hetero import HeteroGraph
@@ -92,7 +86,7 @@ class HeteroEvaluator(Evaluator[HeteroTask, type[HeteroNet], HeteroTraining, Het
     :class:`~graphcondense.nn.hetero.HeteroNet`.
 
     Args:
-        real: the real graph, anything :func:`~graphcondense.data.hetero_task.as_hetero` takes.
+        real: the real graph, anything :func:`~graphcondense.data.hetero_reading.as_hetero` takes.
         device: where to train; default the CPU.
         **options: fields of :class:`HeteroTraining`.
     """

@@ -10,8 +10,10 @@ import torch
 from torch import Generator, Tensor
 
 from graphcondense.data.images import ImageTask
-from graphcondense.evaluate.evaluator import Device, FitResult, Predictor, Try, choose
+from graphcondense.evaluate.contestant import Predictor, Try, choose
+from graphcondense.evaluate.fitted import FitResult
 from graphcondense.evaluate.reading import Labelled, read_images, refuse_many
+from graphcondense.evaluate.trainings import Device
 from graphcondense.kernels.ntk import FullyConnected
 from graphcondense.kernels.random_features import KernelRidge, random_ridge
 from graphcondense.kernels.ridge import centred_classes

@@ -25,7 +25,8 @@ from graphcondense.core.pools import built, initialise
 from graphcondense.data.images import ImageTask
 from graphcondense.data.preprocess import Preprocess
 from graphcondense.evaluate.cost import kept_bytes, over, seconds_of
-from graphcondense.evaluate.evaluator import Evaluator, Fitted, Options, Seeds, Tested, now
+from graphcondense.evaluate.evaluator import Evaluator, Options
+from graphcondense.evaluate.fitted import Fitted, Tested
 from graphcondense.evaluate.floors import images_within, random_images
 from graphcondense.evaluate.image_predictors import BY_NAME
 from graphcondense.evaluate.reading import (
@@ -34,6 +35,7 @@ from graphcondense.evaluate.reading import (
     read_images,
     several_image_sets,
 )
+from graphcondense.evaluate.trainings import Seeds, now
 from graphcondense.nn.images import IMAGE_MODELS, ConvNet, ImageModel, Norm
 from graphcondense.ops.augment import Augment, Strategy
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive

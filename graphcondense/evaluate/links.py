@@ -25,9 +25,11 @@ from torch.func import functional_call
 from graphcondense.data.link_task import Links, LinkTask
 from graphcondense.data.reading import SMALL, adjacency, features
 from graphcondense.evaluate.cost import size_of
-from graphcondense.evaluate.evaluator import Evaluator, Fitted, Options, Tested, now
+from graphcondense.evaluate.evaluator import Evaluator, Options
+from graphcondense.evaluate.fitted import Fitted, Tested
 from graphcondense.evaluate.floors import longest, refuse_small, shuffled
 from graphcondense.evaluate.nodes import Model, keep, model_of, state_of
+from graphcondense.evaluate.trainings import now
 from graphcondense.nn.batched import MODELS, Matrix, Stacked
 from graphcondense.nn.links import Decoder, DecoderName, Dot, Linked, decoder_of
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive
@@ -103,7 +105,7 @@ class LinkEvaluator(Evaluator[LinkTask, type[Stacked], LinkTraining, LinkFitted]
     """Trains encoders on small graphs and ranks links of one real graph.
 
     A small graph is a PyG ``Data`` with ``x [n, d]`` and edges as
-    :func:`~graphcondense.data.task.as_task` takes them; labels are not read. Where it has an
+    :func:`~graphcondense.data.as_task` takes them; labels are not read. Where it has an
     ``assignment``, its weights are those of
     :class:`~graphcondense.saved.condensed_links.CondensedLinks`. Models are names in
     :data:`~graphcondense.nn.batched.MODELS`, or classes of your own.
@@ -115,7 +117,7 @@ class LinkEvaluator(Evaluator[LinkTask, type[Stacked], LinkTraining, LinkFitted]
     score stands for ``z_i·z_j``.
 
     Args:
-        real: anything :func:`~graphcondense.data.link_task.as_links` takes.
+        real: anything :func:`~graphcondense.data.link_reading.as_links` takes.
         device: where to train; default the CPU.
         **options: fields of :class:`LinkTraining`.
     """

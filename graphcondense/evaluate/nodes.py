@@ -23,21 +23,14 @@ from torch.func import functional_call
 from graphcondense.data.small_graph import read_labelled
 from graphcondense.data.task import NodeTask
 from graphcondense.evaluate.cost import plain_training_seconds, size_of
-from graphcondense.evaluate.evaluator import (
-    Evaluator,
-    FitResult,
-    Fitted,
-    Options,
-    Seeds,
-    Tested,
-    mean_of,
-    now,
-)
+from graphcondense.evaluate.evaluator import Evaluator, Options
+from graphcondense.evaluate.fitted import FitResult, Fitted, Tested, mean_of
 from graphcondense.evaluate.floors import herded_within, nodes_within, random_subgraph
 from graphcondense.evaluate.losses import LOSSES
 from graphcondense.evaluate.metrics import check_scorable, further, ogb_metric, scores_of
 from graphcondense.evaluate.predictors import BY_NAME, PREDICTORS
 from graphcondense.evaluate.reading import missing_classes
+from graphcondense.evaluate.trainings import Seeds, now
 from graphcondense.nn.batched import MODELS, Matrix, Stacked, resolve
 from graphcondense.nn.wrapped import wrap
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive
@@ -149,7 +142,7 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
     """Trains on small graphs and scores the nodes of one real graph.
 
     A small graph is a PyG ``Data`` (``x [n, d]``; edges as
-    :func:`~graphcondense.data.task.as_task` takes them, or none; ``y [n]`` classes or ``[n, C]``
+    :func:`~graphcondense.data.as_task` takes them, or none; ``y [n]`` classes or ``[n, C]``
     soft labels, or targets ``[n, T]`` such as the real graph has; optional ``train_mask``, default
     all nodes), or a :class:`~graphcondense.data.task.NodeTask`, trained on its training nodes. Of
     the whole graph only what the training nodes can reach is computed, which changes no gradient.
@@ -157,7 +150,7 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
     :func:`~graphcondense.nn.wrapped.wrap` takes them, such as ``torch_geometric.nn.GraphSAGE``.
 
     Args:
-        real: the real graph, anything :func:`~graphcondense.data.task.as_task` takes.
+        real: the real graph, anything :func:`~graphcondense.data.as_task` takes.
         device: where to train; default the CPU.
         **options: fields of :class:`Training`.
     """
@@ -260,6 +253,9 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
 
         The arguments are those of :meth:`fit`; ``nodes`` are indices into the real graph, or a mask
         of its nodes.
+
+        Raises:
+            ValueError: as :meth:`fit`; nodes that the real graph does not have.
         """
         nodes, n = torch.as_tensor(nodes).cpu(), self.real.num_nodes
         if nodes.dtype == torch.bool and nodes.shape == (n,):

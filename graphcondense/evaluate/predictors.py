@@ -18,8 +18,10 @@ import torch
 
 from graphcondense.data.small_graph import read_labelled
 from graphcondense.data.task import NodeTask, classified
-from graphcondense.evaluate.evaluator import Device, FitResult, Predictor, Try, choose
+from graphcondense.evaluate.contestant import Predictor, Try, choose
+from graphcondense.evaluate.fitted import FitResult
 from graphcondense.evaluate.reading import refuse_many
+from graphcondense.evaluate.trainings import Device
 from graphcondense.kernels.ntk import on_sphere
 from graphcondense.kernels.ridge import ridge_weights
 from graphcondense.nn.batched import Matrix

@@ -16,9 +16,10 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphcondense.data.graph_reading import pack
+from graphcondense.data.graph_packing import pack
 from graphcondense.data.graph_task import GraphTask
-from graphcondense.data.hetero_task import HeteroTask, graph_of
+from graphcondense.data.hetero_reading import graph_of
+from graphcondense.data.hetero_task import HeteroTask
 from graphcondense.data.images import ImageTask
 from graphcondense.data.interactions import InteractionTask
 from graphcondense.data.preprocess import Preprocess, restore_preprocess

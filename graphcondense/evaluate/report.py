@@ -8,18 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphcondense.evaluate.comparison import Comparison, compare
-from graphcondense.evaluate.cost import (
-    Ledger,
-    draw_break_even,
-)
+from graphcondense.evaluate.ledger import Ledger, draw_break_even
 from graphcondense.evaluate.metrics import SCORES, Score
-from graphcondense.evaluate.result import (
-    Column,
-    Scored,
-    dash,
-    points,
-    shown_spread,
-)
+from graphcondense.evaluate.result import Column, Scored, dash, points, shown_spread
 from graphcondense.evaluate.spread import Spread, spread_of
 from graphcondense.ops.figures import new_figure, saved
 from graphcondense.ops.json import read_json_file
@@ -320,7 +311,7 @@ class Report(Scored):
         alpha: float = 0.05,
         margin: float | None = None,
     ) -> Comparison:
-        """Which set is better with each model, see
+        """Which set is better with each model; arguments and errors are those of
         :func:`~graphcondense.evaluate.comparison.compare`."""
         return compare(self, pairs, models=models, alpha=alpha, margin=margin)
 
@@ -349,7 +340,8 @@ class Report(Scored):
         axes.figure.legend(loc="outside lower center", ncols=min(len(labels), 3), frameon=False)
 
     def plot_transfer(self, path: str | Path | None = None) -> Figure:
-        """Draw the transfer matrix as a heat map: trained on by evaluated with."""
+        """Draw the transfer matrix as a heat map: trained on by evaluated with; into the file
+        ``path``, where one is given."""
         models, labels, score = self.models, self.labels, self.score
         scores = {(row.label, row.model): score.scale * row.test_selected for row in self.rows}
         grid = [[scores.get((label, model), float("nan")) for model in models] for label in labels]
@@ -379,7 +371,8 @@ class Report(Scored):
         return saved(figure, path)
 
     def plot_break_even(self, path: str | Path | None = None) -> Figure:
-        """Draw total seconds over the number of trainings, condensed and whole."""
+        """Draw total seconds over the number of trainings, condensed and whole; into the file
+        ``path``, where one is given."""
         return draw_break_even(self.ledgers, path, self.data)
 
 

@@ -20,7 +20,8 @@ import torch
 from torch import nn
 
 from graphcondense.data.interactions import InteractionTask
-from graphcondense.evaluate.evaluator import Evaluator, Fitted, Options, Tested
+from graphcondense.evaluate.evaluator import Evaluator, Options
+from graphcondense.evaluate.fitted import Fitted, Tested
 from graphcondense.evaluate.floors import random_users, users_within
 from graphcondense.evaluate.ranking import BLOCK, Psp, ranking
 from graphcondense.evaluate.reading import read_rows
@@ -83,7 +84,7 @@ class RowsEvaluator(Evaluator[InteractionTask, Known, RowsTraining, RowsFitted])
     every other test score is in ``others`` of the result. Closed forms have no progress to show.
 
     Args:
-        real: anything :func:`~graphcondense.data.interactions.as_interactions` takes.
+        real: anything :func:`~graphcondense.data.interaction_reading.as_interactions` takes.
         device: where models train that have a device; default the CPU.
         **options: fields of :class:`RowsTraining`.
     """

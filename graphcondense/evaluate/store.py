@@ -11,7 +11,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from graphcondense.evaluate.evaluator import AnyEvaluator, FitResult, Seeds
+from graphcondense.evaluate.evaluator import AnyEvaluator
+from graphcondense.evaluate.fitted import FitResult
+from graphcondense.evaluate.trainings import Seeds
 from graphcondense.ops.types import Record
 from graphcondense.saved.paths import path_of
 

@@ -60,7 +60,7 @@ def problem_of(
     """The data as a run sees them: ``data`` in any form that :func:`graphcondense.condense` takes.
 
     ``setting``, ``pseudo_labels`` (nodes of each class to label by propagation) and ``memory`` (a
-    limit, see :class:`graphcondense.run_options.Run`) are of node data.
+    limit, see :class:`graphcondense.run.options.Run`) are of node data.
     """
     kind = kind_named(kind_of_data(data))
     if pseudo_labels is not None and not kind.pseudo_labels:

@@ -72,7 +72,7 @@ class GraphProblem(Problem[GraphTask, "GraphSet", "CondensedGraphs"]):
         }
 
     def measure(self, small: CondensedGraphs) -> Measured:
-        from graphcondense.saved.condensed import tensor_bytes
+        from graphcondense.saved.content import tensor_bytes
 
         graphs = small.set
         sizes = {

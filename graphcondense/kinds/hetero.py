@@ -59,7 +59,7 @@ class HeteroProblem(Problem[HeteroTask, "CondensedHetero", "CondensedHetero"]):
         }
 
     def measure(self, small: CondensedHetero) -> Measured:
-        from graphcondense.saved.condensed import tensor_bytes
+        from graphcondense.saved.content import tensor_bytes
 
         y = small[small.target].y
         classes = self.task.group_of(y)

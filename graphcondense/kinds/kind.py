@@ -284,7 +284,7 @@ class Measured:
 def of_one(small: Data, y: Tensor, classes: int, total: int) -> Measured:
     """Of a single ``Data`` whose rows are the examples, of classes ``y [n]``, or what stands for
     them; a node without a label (-1) counts in no class."""
-    from graphcondense.saved.condensed import tensor_bytes
+    from graphcondense.saved.content import tensor_bytes
 
     sizes = {"nodes": len(small.y), "edges": int(small.edge_index.shape[1])}
     per_class = torch.bincount(y[y >= 0], minlength=classes).tolist()

@@ -84,7 +84,7 @@ class LinkProblem(Problem[LinkTask, "Data", "CondensedLinks"]):
         return {**super().describe(), "train": self.task.num_nodes}
 
     def measure(self, small: CondensedLinks) -> Measured:
-        from graphcondense.saved.condensed import tensor_bytes
+        from graphcondense.saved.content import tensor_bytes
 
         n = len(small.x)
         sizes = {"nodes": n, "edges": int(small.edge_index.shape[1])}

@@ -59,8 +59,8 @@ class RowsProblem(Problem[InteractionTask, "sp.csr_matrix", "CondensedInteractio
         return CondensedInteractions(export)
 
     def about(self) -> About:
-        from graphcondense.saved.condensed import tensor_bytes
         from graphcondense.saved.condensed_rows import CondensedInteractions
+        from graphcondense.saved.content import tensor_bytes
 
         task = self.task
         return {
@@ -76,7 +76,7 @@ class RowsProblem(Problem[InteractionTask, "sp.csr_matrix", "CondensedInteractio
         return {"name": task.name, "digest": task.digest, **self.about(), **parts}
 
     def measure(self, small: CondensedInteractions) -> Measured:
-        from graphcondense.saved.condensed import tensor_bytes
+        from graphcondense.saved.content import tensor_bytes
 
         sizes = {
             "users": small.num_users,

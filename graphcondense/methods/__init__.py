@@ -10,7 +10,6 @@ The package is also what users call: ``graphcondense.methods()`` is the table of
 from __future__ import annotations
 
 import contextlib
-import difflib
 import importlib
 import os
 import pkgutil
@@ -25,6 +24,7 @@ from graphcondense.measured.figures import measurements
 from graphcondense.measured.goals import Candidate, Ranked, ranking
 from graphcondense.ops.callable_module import make_callable
 from graphcondense.ops.markdown import Marked, code
+from graphcondense.ops.names import near
 from graphcondense.ops.tables import Table
 
 ENTRY_POINTS = "graphcondense.methods"
@@ -154,7 +154,7 @@ def find_method(name: str, kind: str | None = None) -> tuple[type[Method], dict[
         known |= set(spelled)
         if wanted in spelled:
             return cls, dict(spelled[wanted])
-    near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.4) or sorted(known)
+    alike = near(wanted, known, like=0.4) or sorted(known)
     data = f" for {kind} data" if kind else ""
     others = [of for (_, of), c in all_methods().items() if wanted in (c.name, *c.variants)]
     if kind and others:
@@ -163,7 +163,7 @@ def find_method(name: str, kind: str | None = None) -> tuple[type[Method], dict[
             f"data there are {', '.join(sorted(known)) or 'none'}"
         )
     raise ValueError(
-        f"unknown method {name!r}{data}; did you mean {', '.join(near)}? A method of your own "
+        f"unknown method {name!r}{data}; did you mean {', '.join(alike)}? A method of your own "
         "has to be imported first, or named with --plugin FILE on the command line"
     )
 

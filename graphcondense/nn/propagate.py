@@ -15,7 +15,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from graphcondense.core.experts import Settled, Span
+from graphcondense.core.expert_training import Settled, Span
 from graphcondense.core.pools import uniform
 from graphcondense.core.types import Batch
 from graphcondense.nn.batched.operators import Sparse, sparse_product

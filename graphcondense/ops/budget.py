@@ -102,6 +102,8 @@ class Budget:
         else:
             n = self._size(labelled, total, example_bytes, pair_bytes)
             what = ", ".join(f"{k}={v}" for k, v in given.items())
+            if n < classes == 1:
+                raise ValueError(f"{what} gives {n} examples: the smallest budget is 1 example")
             if n < classes:
                 raise ValueError(
                     f"{what} gives {n} examples, below one for each of {classes} {several}: the "
@@ -109,16 +111,17 @@ class Budget:
                 )
             if n > labelled:
                 missing = self._missing(counts, n) if n <= total else total + 1
+                there = f"{labelled} {'' if classes == 1 else 'labelled '}training examples"
                 raise ValueError(
-                    f"{what} gives {brief(n)} examples, above the {labelled} labelled training "
-                    f"examples; lower the budget{self.instead(missing, total)}"
+                    f"{what} gives {brief(n)} examples, above the {there}; lower the "
+                    f"budget{self.instead(missing, total)}"
                 )
             wanted = self._share(counts, n)
         short = (wanted > counts).nonzero().flatten()
         if len(short) and classes == 1:  # users, who have no classes, or targets to regress on
             raise ValueError(
-                f"there is one class, so per_class={brief(self.per_class)} counts all examples, "
-                f"and there are {int(counts[0])} to train on; lower the budget"
+                f"all examples are one group, so per_class={brief(self.per_class)} counts all of "
+                f"them, and there are {int(counts[0])} to train on; lower the budget"
             )
         if len(short):
             c, wants = int(short[0]), int((wanted - counts).max())

@@ -8,7 +8,6 @@ and from the command line.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 import math
 import os
@@ -257,17 +256,6 @@ def listed(names: str | Iterable[str | T], what: str) -> list[str | T]:
         if any(name is other or (isinstance(name, str) and name == other) for other in out[:i]):
             raise ValueError(f"{what}={brief(names)} names {brief(name)} twice; give each once")
     return out
-
-
-def nearest(name: object, known: Iterable[str]) -> str:
-    """The known name that is most like one, as the end of an error; nothing where none is.
-
-    >>> nearest("gni", ["GCN", "GIN"]), nearest("zzz", ["GCN", "GIN"])
-    ('; did you mean GIN?', '')
-    """
-    names = {one.lower(): one for one in known}
-    near = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.3)
-    return f"; did you mean {names[near[0]]}?" if near else ""
 
 
 def _as(value: object, hint: object) -> tuple[object, str | None]:

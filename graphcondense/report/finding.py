@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from graphcondense.ops.names import with_article
 from graphcondense.report.merge import Group, baselines, is_floor, size_of
 from graphcondense.report.runs import Run
 from graphcondense.report.values import (
@@ -61,7 +62,7 @@ def _of_group(group: Group, runs: Sequence[Run]) -> Finding | None:
     value = scored(group.score, best.mean, spread)
     value += f" {group.score.name}" if group.score.share else ""
     value += f" {group.on_test}" if group.on_test else ""
-    one = _called(model)
+    one = with_article(model)
     sentence = (
         f"{one[0].upper()}{one[1:]} trained on what {best.name} condensed from {group.data} "
         f"scores {value}."
@@ -80,17 +81,6 @@ def _of_group(group: Group, runs: Sequence[Run]) -> Finding | None:
     ]
     details += [_compared(group, best, others[0])] if others else []
     return Finding(sentence, [*details, _certainty(best.row)])
-
-
-def _called(name: str) -> str:
-    """A model with its article, by how its name is said: letters without a vowel are spelled out.
-
-    >>> [_called(name) for name in ("GCN", "EASE", "MLP", "SAGE", "LightGCN")]
-    ['a GCN', 'an EASE', 'an MLP', 'a SAGE', 'a LightGCN']
-    """
-    spelled = name.isupper() and not set(name) & {*"AEIOUY"}
-    vowel = name[:1] in {*("AEFHILMNORSX" if spelled else "AEIO")}
-    return f"{'an' if vowel else 'a'} {name}"
 
 
 def _certainty(row: Values) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphcondense.evaluate.cost import better_than_random
+from graphcondense.evaluate.ledger import better_than_random
 from graphcondense.evaluate.metrics import SCORES, Score
 from graphcondense.evaluate.result import on_test
 from graphcondense.report.runs import Evaluation, Run, score_of

@@ -224,7 +224,8 @@ def read_runs(folders: Sequence[str | Path]) -> list[Run]:
 
 
 def _read_run(folder: Path) -> Run:
-    from graphcondense.saved.condensed import graph_hash, load, those_below
+    from graphcondense.saved.condensed import load, those_below
+    from graphcondense.saved.content import graph_hash
 
     if not (folder / "condensed.safetensors").is_file():
         going = (folder / "checkpoint.pt").is_file() or (folder / "config.yaml").is_file()

@@ -11,21 +11,15 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from graphcondense.evaluate.cost import PROCESSOR, WALL, crossing, times_of, wall_of
+from graphcondense.evaluate.ledger import PROCESSOR, WALL, crossing, times_of, wall_of
 from graphcondense.evaluate.metrics import Score
 from graphcondense.ops.figures import address
 from graphcondense.ops.types import Record
-from graphcondense.pictures import (
-    EDGES_A_NODE,
-    chosen_graphs,
-    classes_of,
-    principal,
-    rolling,
-    spread_out,
-    springs,
-    strongest_columns,
-    undirected,
-)
+from graphcondense.pictures.curves import rolling
+from graphcondense.pictures.graph import EDGES_A_NODE
+from graphcondense.pictures.graphs import chosen_graphs, strongest_columns
+from graphcondense.pictures.images import classes_of
+from graphcondense.pictures.layout import principal, spread_out, springs, undirected
 from graphcondense.report.merge import Group, better
 from graphcondense.report.runs import Run
 from graphcondense.report.values import is_number, number

@@ -19,17 +19,15 @@ import hashlib
 import json
 import reprlib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import safetensors
-import scipy.sparse as sp
 import torch
 from safetensors.torch import save as to_bytes
 from torch import Tensor
-from torch_geometric.data import Data, InMemoryDataset
+from torch_geometric.data import Data
 
 from graphcondense.ops.device import usable
 from graphcondense.ops.fields import checked
@@ -39,28 +37,9 @@ from graphcondense.ops.switches import check_switches
 from graphcondense.ops.types import Record
 from graphcondense.saved.card import DAMAGED, card
 from graphcondense.saved.checks import Tensors
-from graphcondense.saved.compact import (
-    bytes_of,
-    check_parts,
-    matrix_of,
-    narrowed,
-    parts_of,
-    unpack,
-    widened,
-)
-from graphcondense.saved.condensed_graph import MAPPING, CondensedGraph
-from graphcondense.saved.condensed_graphs import CondensedGraphs
-from graphcondense.saved.condensed_rows import CondensedInteractions
-from graphcondense.saved.forms import (
-    FORMS,
-    GRAPH,
-    GRAPHS,
-    USERS,
-    Contents,
-    Small,
-    contents_of,
-)
-from graphcondense.saved.graph_set import GraphSet
+from graphcondense.saved.compact import narrowed, parts_of, unpack, widened
+from graphcondense.saved.content import graph_hash
+from graphcondense.saved.forms import FORMS, GRAPH, GRAPHS, USERS, Contents, Small, contents_of
 from graphcondense.saved.paths import path_of
 from graphcondense.saved.snippet import stored_parts
 
@@ -259,195 +238,6 @@ def believed(path: str | Path) -> str:
     return f"no checksum, as files of earlier versions have none: {what}"
 
 
-def tensor_bytes(small: Small) -> int:
-    """Bytes of what models train on (:attr:`~graphcondense.saved.forms.Form.counted`), as stored.
-
-    A matrix that is mostly zero counts by row. Where each graph of a set begins (16 bytes a graph),
-    the mask of training nodes, assignment and mapping of real nodes and further tensors do not
-    count.
-
-    >>> no_edges = torch.zeros(2, 0, dtype=torch.long)
-    >>> tensor_bytes(Data(x=torch.ones(2, 3), edge_index=no_edges, y=torch.tensor([0, 1])))
-    40
-    """
-    contents = contents_of(small)
-    both = {**contents.tensors, **contents.further}
-    return sum(
-        bytes_of(tensor) if name in contents.form.packed else tensor.numel() * tensor.element_size()
-        for name, tensor in both.items()
-        if name in contents.form.counted
-    )
-
-
-def graph_hash(small: Small | GraphSet) -> str:
-    """SHA-256 (first 16 hex digits) of all tensors, dense; the record is left out.
-
-    >>> a = Data(x=torch.zeros(2, 3), edge_index=torch.zeros(2, 0).long(), y=torch.tensor([0, 1]))
-    >>> b = a.clone()
-    >>> b.x[0, 0] = 1
-    >>> graph_hash(a) == graph_hash(a.clone()), graph_hash(a) == graph_hash(b)
-    (True, False)
-    """
-    h = hashlib.sha256()
-    contents = contents_of(small)
-    for name, tensor in {**contents.tensors, **contents.further}.items():
-        h.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
-        if tensor.numel():  # an empty one may have strides that no view of bytes takes
-            h.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return h.hexdigest()[:16]
-
-
-def assignment_matrix(small: Data) -> sp.csr_matrix:
-    """Which condensed node stands for which real one: ``[N, n]``, a one at ``(i, assignment[i])``.
-
-    Its transpose sums over groups; a real node that nothing stands for (-1) has an empty row.
-
-    Raises:
-        ValueError: the condensed graph does not say (only coarsening makes groups of real nodes).
-
-    >>> small = Data(x=torch.zeros(2, 1), assignment=torch.tensor([1, -1, 0]))
-    >>> assignment_matrix(small).toarray().tolist()
-    [[0.0, 1.0], [0.0, 0.0], [1.0, 0.0]]
-    """
-    given = getattr(small, "assignment", None)
-    if not isinstance(given, Tensor):
-        raise ValueError("the condensed graph has no assignment of real nodes; coarsened ones have")
-    group = given.cpu().numpy()
-    at = np.flatnonzero(group >= 0)
-    shape = (len(group), int(small.num_nodes))
-    return sp.csr_matrix((np.ones(len(at)), (at, group[at])), shape=shape)
-
-
-def mapping_matrix(small: Data) -> sp.csr_matrix:
-    """To which condensed nodes each real one belongs, and how much: ``M [N, n]``, float32.
-
-    Edges ``a [b, N]`` that reach new nodes from real ones become ``a M`` to the condensed graph.
-    It is stored by row: ``mapping_crow [N + 1]``, ``mapping_col [m]`` and ``mapping_value [m]``.
-
-    Raises:
-        ValueError: the condensed graph does not say (MCond learns one), or says it wrongly.
-
-    >>> small = Data(x=torch.zeros(2, 1), mapping_crow=torch.tensor([0, 1, 3], dtype=torch.int32))
-    >>> small.mapping_col = torch.tensor([1, 0, 1], dtype=torch.int32)
-    >>> small.mapping_value = torch.tensor([1.0, 0.25, 0.75])
-    >>> mapping_matrix(small).toarray().tolist()
-    [[0.0, 1.0], [0.25, 0.75]]
-    """
-    parts = {name: getattr(small, name, None) for name in MAPPING}
-    given = {name: part for name, part in parts.items() if isinstance(part, Tensor)}
-    if not given:
-        raise ValueError("the condensed graph has no mapping of real nodes; mcond learns one")
-    check_parts("mapping", given, int(small.num_nodes), "the condensed graph")
-    return matrix_of("mapping", given, int(small.num_nodes))
-
-
-class CondensedDataset(InMemoryDataset):  # type: ignore[misc]
-    """A folder of condensed graphs as a PyG data set, in the order of their file names.
-
-    A condensed *set* of graphs is one file and a data set by itself: :func:`load` opens it.
-
-    Nothing is written, neither ``raw/`` nor ``processed/``. Where some graphs have edge weights,
-    those of the others are one. Assignments and mappings of real nodes are left out: :func:`load`
-    has them. Further tensors are kept where all graphs have them in one form; a warning names the
-    others.
-
-    Args:
-        root: folder with one or more ``.safetensors`` files that :func:`save` wrote.
-        transform: applied to a graph at every access.
-        pre_transform: applied to each graph once, when the folder is read.
-
-    Raises:
-        ValueError: when there is no such file, one is broken, or they do not go together: other
-            features, or soft labels here and classes there.
-    """
-
-    def __init__(
-        self,
-        root: str | Path,
-        transform: Callable[[Data], Data] | None = None,
-        pre_transform: Callable[[Data], Data] | None = None,
-    ) -> None:
-        folder = path_of(root, "CondensedDataset(root)", "a folder of .safetensors files")
-        super().__init__(str(folder), transform, pre_transform)
-        self.files = sorted(Path(self.root).glob("*.safetensors"))
-        if not self.files:
-            raise ValueError(f"no condensed graph (*.safetensors) in {self.root}")
-        graphs: list[Data] = []
-        for file in self.files:
-            graph = load(file)
-            if isinstance(graph, CondensedGraphs | CondensedInteractions):
-                what = "a data set of {} graphs" if hasattr(graph, "set") else "{} users"
-                raise ValueError(
-                    f"{file} holds {what.format(len(graph))}: open it with load, or keep it in "
-                    "another folder"
-                )
-            graphs.append(graph)
-        self._records = [graph.condensed for graph in graphs]
-        for file, graph in zip(self.files, graphs, strict=True):
-            for name in ("assignment", *MAPPING):
-                if name in graph:
-                    del graph[name]
-            if _kind(graph) != _kind(graphs[0]):
-                raise ValueError(
-                    f"{file} has {_kind(graph)}, {self.files[0].name} has {_kind(graphs[0])}; keep "
-                    "condensed graphs of different data in different folders"
-                )
-        if any("edge_weight" in graph for graph in graphs):
-            for graph in graphs:
-                if "edge_weight" not in graph:
-                    graph.edge_weight = torch.ones(graph.num_edges)
-        if others := sorted({k for graph in graphs for k in graph.to_dict()} - _together(graphs)):
-            warnings.warn(
-                f"the graphs of {self.root} are without {', '.join(others)[:300]}, which not all "
-                "have in one form: load opens each graph with all that it has",
-                stacklevel=2,
-            )
-            for graph in graphs:
-                for key in others:
-                    del graph[key]
-        if pre_transform is not None:
-            graphs = [pre_transform(graph) for graph in graphs]
-        self.data, self.slices = self.collate(graphs)
-
-    def get(self, idx: int) -> Data:
-        data = super().get(idx)
-        if isinstance(data, CondensedGraph):  # what a pre_transform made may be a plain Data
-            data.condensed = self._records[idx]
-        return data
-
-    def copy(self, idx: Sequence[int] | Tensor | slice | None = None) -> CondensedDataset:
-        """A deep copy, of the graphs ``idx`` alone if given."""
-        part = self if idx is None else self.index_select(idx)
-        out: CondensedDataset = super().copy(idx)
-        out._records, out.files = part.records, [self.files[i] for i in part.indices()]
-        return out
-
-    @property
-    def records(self) -> list[Record]:
-        """The record of each graph (its ``condensed``), in the order of the data set."""
-        return [self._records[i] for i in self.indices()]
-
-
-def _together(graphs: list[Data]) -> set[str]:
-    """Names that all graphs have, of one type and of shapes that PyG can collate."""
-
-    def form(graph: Data, key: str) -> tuple[torch.dtype, int, list[int]]:
-        value, dim = graph[key], graph.__cat_dim__(key, graph[key])
-        shape = list(value.shape)
-        if dim is not None and shape:
-            del shape[dim]
-        return value.dtype, value.dim(), shape
-
-    return {
-        key
-        for key in graphs[0].to_dict()
-        if all(key in graph and form(graph, key) == form(graphs[0], key) for graph in graphs)
-    }
-
-
-# --- files -----------------------------------------------------------------------------------
-
-
 def _columns(contents: Contents, stored: Tensors) -> dict[str, int]:
     """How many columns the matrices have that are stored by row."""
     packed = sorted(contents.tensors.keys() - stored.keys())
@@ -535,11 +325,6 @@ def _renamed(record: Record) -> Record:
         about = {"label_kind" if key == "kind" else key: value for key, value in about.items()}
         record = {**record, "data": about}
     return record
-
-
-def _kind(small: Data) -> str:
-    labels = f"{small.y.shape[1]} soft labels" if small.y.dim() == 2 else "classes"
-    return f"{small.x.shape[1]} features and {labels}"
 
 
 def _named(value: object) -> str:

@@ -37,7 +37,7 @@ NAMES = ("x", "edge_index", "edge_weight", "y", "train_mask", "assignment", *PRE
 
 MAPPING = parts_of("mapping")
 """Further tensors of a condensed graph: to which of its nodes each real one belongs, by row; see
-:func:`~graphcondense.saved.condensed.mapping_matrix`."""
+:func:`~graphcondense.saved.content.mapping_matrix`."""
 
 
 class Recorded(Shown, Data):  # type: ignore[misc]

@@ -51,7 +51,7 @@ class CondensedGraphs(Shown, InMemoryDataset):  # type: ignore[misc]
     Raises:
         ValueError: for graphs that are not as above.
 
-    >>> from graphcondense.data.graph_reading import pack
+    >>> from graphcondense.data.graph_packing import pack
     >>> pair = [Data(x=torch.ones(n, 2), edge_index=torch.tensor([[0], [1]]), y=1) for n in (2, 3)]
     >>> small = CondensedGraphs(pack(pair)[0], {"method": "by hand"})
     >>> len(small), small[1].num_nodes, small[1:].set.edge_index.tolist()

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from graphcondense.uses.advice import Advice, advise
+    from graphcondense.uses.architectures import Space
+    from graphcondense.uses.attached import known_graph
     from graphcondense.uses.backdoor import Backdoor, measure_backdoor
     from graphcondense.uses.continual import Continual, learn_continually
     from graphcondense.uses.privacy import Privacy, membership_inference
     from graphcondense.uses.properties import Properties, compare_properties
     from graphcondense.uses.robustness import Robustness, measure_robustness
-    from graphcondense.uses.search import ArchitectureSearch, Space, search_architectures
-    from graphcondense.uses.serve import Serving, known_graph, measure_serving
+    from graphcondense.uses.search import ArchitectureSearch, search_architectures
+    from graphcondense.uses.serve import Serving, measure_serving
     from graphcondense.uses.tuning import Ranges, TrainingSearch, search_training
 
 __all__ = [
@@ -47,13 +49,15 @@ __all__ = [
 # Imported when they are asked for: some bring in much.
 _NAMES = {
     "advice": ("Advice", "advise"),
+    "architectures": ("Space",),
+    "attached": ("known_graph",),
     "backdoor": ("Backdoor", "measure_backdoor"),
     "continual": ("Continual", "learn_continually"),
     "privacy": ("Privacy", "membership_inference"),
     "properties": ("Properties", "compare_properties"),
     "robustness": ("Robustness", "measure_robustness"),
-    "search": ("ArchitectureSearch", "Space", "search_architectures"),
-    "serve": ("Serving", "known_graph", "measure_serving"),
+    "search": ("ArchitectureSearch", "search_architectures"),
+    "serve": ("Serving", "measure_serving"),
     "tuning": ("Ranges", "TrainingSearch", "search_training"),
 }
 

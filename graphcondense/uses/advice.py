@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from graphcondense.data.task import NodeTask, as_task, classified
-from graphcondense.evaluate.cost import crossing
+from graphcondense.data.node_reading import as_task
+from graphcondense.data.task import NodeTask, classified
+from graphcondense.evaluate.ledger import crossing
 from graphcondense.evaluate.result import COLOURS, Column, Result, dash
 from graphcondense.measured.costs import EPOCHS, HIDDEN, PREDICTION, Shape, costs
 from graphcondense.ops.memory import free_bytes
@@ -177,7 +178,7 @@ def advise(
     """Say whether condensing a graph saves time or makes it fit, by what method, and what it costs.
 
     Args:
-        data: the graph, anything :func:`~graphcondense.data.task.as_task` takes; or else its sizes.
+        data: the graph, anything :func:`~graphcondense.data.as_task` takes; or else its sizes.
         nodes: of the graph.
         edges: of the graph; an undirected edge counts twice, as PyG has it.
         features: of a node.

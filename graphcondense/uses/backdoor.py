@@ -15,10 +15,11 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphcondense.data.task import NodeTask, as_task, classified
-from graphcondense.evaluate.evaluator import seeds_of
+from graphcondense.data.node_reading import as_task
+from graphcondense.data.task import NodeTask, classified
 from graphcondense.evaluate.nodes import NodeEvaluator, model_of
 from graphcondense.evaluate.result import Column, percent, points, std_of
+from graphcondense.evaluate.trainings import seeds_of
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.types import Ints
 from graphcondense.uses import results
@@ -109,7 +110,7 @@ def measure_backdoor(
     clean graph and the whole poisoned one.
 
     Args:
-        data: the clean graph, anything :func:`~graphcondense.data.task.as_task` takes.
+        data: the clean graph, anything :func:`~graphcondense.data.as_task` takes.
         condense: by name, from a poisoned task and a seed to a condensed graph.
         share: of the training nodes that is poisoned.
         features: of the trigger, drawn at random.

@@ -20,13 +20,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from graphcondense.data.node_reading import as_task
 from graphcondense.data.small_graph import read_labelled
-from graphcondense.data.task import NodeTask, as_task, classified
+from graphcondense.data.task import NodeTask, classified
 from graphcondense.evaluate.cost import size_of
-from graphcondense.evaluate.evaluator import seeds_of
 from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
 from graphcondense.evaluate.nodes import Model, NodeEvaluator, model_of
 from graphcondense.evaluate.result import COLOURS, Column, aligned, deviation, percent, points
+from graphcondense.evaluate.trainings import seeds_of
 from graphcondense.ops.progress import tqdm
 from graphcondense.saved.shown import counted
 from graphcondense.uses.results import OnGraph, facts_of
@@ -226,7 +227,7 @@ def learn_continually(
     validation nodes of these classes; the test nodes are read after each training.
 
     Args:
-        data: the real graph, anything :func:`~graphcondense.data.task.as_task` takes. Nodes without
+        data: the real graph, anything :func:`~graphcondense.data.as_task` takes. Nodes without
             a label are left out: they belong to no group.
         condense: from a task, of classes ``0..k-1`` and without test nodes, and a seed to a
             condensed graph with hard or soft labels.

@@ -22,10 +22,11 @@ import scipy.sparse as sp
 import torch
 from torch_geometric.data import Data
 
+from graphcondense.data.node_reading import as_task
 from graphcondense.data.small_graph import read_labelled
-from graphcondense.data.task import as_task, classified
-from graphcondense.evaluate.evaluator import Device
+from graphcondense.data.task import classified
 from graphcondense.evaluate.nodes import NodeEvaluator
+from graphcondense.evaluate.trainings import Device
 from graphcondense.nn.batched import Stacked, resolve
 from graphcondense.ops.fleet import Fleet, need_ray
 from graphcondense.ops.progress import tqdm

@@ -11,12 +11,14 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphcondense.data.node_reading import as_task
 from graphcondense.data.small_graph import read_labelled
-from graphcondense.data.task import NodeTask, as_task, classified
-from graphcondense.evaluate.evaluator import seeds_of
+from graphcondense.data.task import NodeTask, classified
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator, model_of
 from graphcondense.evaluate.result import Column, percent, points
+from graphcondense.evaluate.trainings import seeds_of
+from graphcondense.ops.names import with_article
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.types import Bools, Floats
 from graphcondense.uses import results
@@ -77,7 +79,7 @@ class Privacy(results.OnGraph):
 
     def title(self) -> str:
         return (
-            f"{self.subject}, membership inference on a {self.model}, "
+            f"{self.subject}, membership inference on {with_article(self.model)}, "
             f"{self.attack} attack in {self.folds} folds; AUC 50 % is a guess; "
             f"test accuracy{self.on_test}"
         )
@@ -135,7 +137,7 @@ def membership_inference(
     Args:
         small: a condensed graph; a list of them (several condensation seeds); or a mapping from
             names to either.
-        data: the real graph, anything :func:`~graphcondense.data.task.as_task` takes.
+        data: the real graph, anything :func:`~graphcondense.data.as_task` takes.
         model: the attacked model.
         seeds: its training seeds, or how many.
         attack: the attacker's model, of scikit-learn: ``"logistic"`` regression on standardised

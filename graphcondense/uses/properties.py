@@ -14,8 +14,9 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.csgraph import laplacian as normalised_laplacian
 from scipy.stats import wasserstein_distance
 
+from graphcondense.data.node_reading import as_task
 from graphcondense.data.small_graph import read_labelled
-from graphcondense.data.task import NodeTask, as_task, classified
+from graphcondense.data.task import NodeTask, classified
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.result import COLOURS, Column, Result, dash
 from graphcondense.nn.batched import Matrix
@@ -161,7 +162,7 @@ def compare_properties(
     Args:
         small: a condensed graph; a list of them (several condensation seeds); or a mapping from
             names to either.
-        data: the whole graph, anything :func:`~graphcondense.data.task.as_task` takes.
+        data: the whole graph, anything :func:`~graphcondense.data.as_task` takes.
         random_draws: how many random subgraphs (training nodes, class by class as many as the first
             graph has); 0 leaves them out.
         dense_nodes: graphs up to this size have their complete spectrum taken, in about

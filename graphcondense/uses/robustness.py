@@ -14,11 +14,13 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphcondense.data.task import NodeTask, as_task, classified
-from graphcondense.evaluate.evaluator import FitResult, seeds_of
+from graphcondense.data.node_reading import as_task
+from graphcondense.data.task import NodeTask, classified
+from graphcondense.evaluate.fitted import FitResult
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator, model_of
 from graphcondense.evaluate.result import Column, dash, points
+from graphcondense.evaluate.trainings import seeds_of
 from graphcondense.ops.figures import new_figure, plain, saved
 from graphcondense.ops.progress import tqdm
 from graphcondense.saved.shown import record_of
@@ -146,7 +148,7 @@ def measure_robustness(
     Validation and test predictions are made on the clean graph, for every poison.
 
     Args:
-        data: the clean graph, anything :func:`~graphcondense.data.task.as_task` takes.
+        data: the clean graph, anything :func:`~graphcondense.data.as_task` takes.
         condense: from a poisoned task and a seed to a condensed graph.
         poisons: of ``"edges"`` (:func:`poison_edges`), ``"features"`` (:func:`poison_features`) and
             ``"labels"`` (:func:`poison_labels`).

@@ -5,177 +5,25 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from itertools import product
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from scipy import stats
 
 from graphcondense.evaluate.cost import graph_hash
-from graphcondense.evaluate.evaluator import Device, Seeds, seeds_of
 from graphcondense.evaluate.floors import random_subgraph
-from graphcondense.evaluate.result import (
-    COLOURS,
-    MARKERS,
-    Column,
-    aligned,
-    dash,
-    deviation,
-    percent,
-)
-from graphcondense.nn.batched import ACTIVATIONS, resolve
-from graphcondense.ops.types import Floats, Record
+from graphcondense.evaluate.result import COLOURS, MARKERS, Column, aligned, dash, percent
+from graphcondense.evaluate.trainings import Device, Seeds, seeds_of
+from graphcondense.ops.types import Record
 from graphcondense.uses import explore
+from graphcondense.uses.architectures import Architecture, Space
+from graphcondense.uses.ranking import Candidate, Ranking, chosen, rank, ratio, scores_of, spread
 from graphcondense.uses.results import BASELINES, OnGraph, facts_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from optuna import Trial
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """One network. ``None`` is what it does not have: SGC, or one layer, has no hidden layer.
-
-    Attributes:
-        model: how it propagates, a name in :data:`~graphcondense.nn.batched.MODELS`.
-        num_layers: its depth (for SGC: propagation steps).
-        hidden: width of the hidden layers.
-        activation: of the hidden layers.
-        dropout: probability on hidden activations, and on the input where the model does that.
-    """
-
-    model: str
-    num_layers: int
-    hidden: int | None
-    activation: str | None
-    dropout: float | None
-
-    def options(self) -> Record:
-        """Fields of :class:`~graphcondense.evaluate.nodes.Training`."""
-        return {k: v for k, v in asdict(self).items() if k != "model" and v is not None}
-
-    def __str__(self) -> str:
-        parts = [self.model, f"{self.num_layers} x {self.hidden or '-'}", self.activation]
-        return " ".join(part for part in parts if part) + (
-            "" if self.dropout is None else f" dropout {self.dropout:g}"
-        )
-
-
-@dataclass(frozen=True)
-class Space:
-    """The architectures to choose among.
-
-    What a network does not have is not drawn, so no architecture has two names. Every value of a
-    field has the same chance.
-
-    Attributes:
-        model: names in :data:`~graphcondense.nn.batched.MODELS`.
-        num_layers: depths.
-        hidden: widths.
-        activation: names in :data:`~graphcondense.nn.batched.ACTIVATIONS`.
-        dropout: probabilities.
-    """
-
-    model: tuple[str, ...] = ("GCN", "SGC", "APPNP", "Cheb", "SAGE", "GAT", "GIN", "GCNII", "MLP")
-    num_layers: tuple[int, ...] = (1, 2, 3, 4)
-    hidden: tuple[int, ...] = (16, 32, 64, 128, 256, 512)
-    activation: tuple[str, ...] = ("relu", "elu", "tanh", "gelu")
-    dropout: tuple[float, ...] = (0.0, 0.5)
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            values = getattr(self, field.name)
-            if not values or len({*values}) < len(values):
-                raise ValueError(f"{field.name}={values!r}: give values, each once")
-        names = tuple(resolve(name).__name__ for name in self.model)
-        object.__setattr__(self, "model", names)
-        if wrong := [name for name in self.activation if name not in ACTIVATIONS]:
-            raise ValueError(f"unknown activation {wrong[0]!r}: use {', '.join(ACTIVATIONS)}")
-
-    def draw(self, choose: Callable[[str], Any]) -> Architecture:
-        """An architecture, each value it needs asked from ``choose`` by the field's name."""
-        model, num_layers = choose("model"), choose("num_layers")
-        matters = explore.knobs(model, num_layers)
-        return Architecture(
-            model=model,
-            num_layers=num_layers,
-            hidden=choose("hidden") if matters.hidden else None,
-            activation=choose("activation") if matters.activation else None,
-            dropout=choose("dropout") if matters.dropout else None,
-        )
-
-    def suggest(self, trial: Trial) -> Architecture:
-        """An architecture drawn by an Optuna trial."""
-        return self.draw(lambda name: trial.suggest_categorical(name, getattr(self, name)))
-
-    def every(self) -> list[Architecture]:
-        """All architectures, each once.
-
-        Examples:
-            >>> len(Space(model=("SGC", "GCN"), num_layers=(1, 2)).every())  # 2 + (1 + 6 * 4 * 2)
-            51
-        """
-        names = [field.name for field in fields(self)]
-        values = product(*(getattr(self, name) for name in names))
-        return list(dict.fromkeys(self.draw(dict(zip(names, v, strict=True)).get) for v in values))
-
-
-@dataclass(frozen=True)
-class Candidate(Architecture):
-    """One architecture and its scores. Accuracies in ``[0, 1]``, means over training seeds.
-
-    Attributes:
-        val_condensed, val_random: validation accuracy, one number a graph.
-        val_whole, test_whole: trained on the whole graph; ``None`` if it was not.
-        seconds_condensed, seconds_random, seconds_whole: of all its trainings on one graph.
-    """
-
-    val_condensed: tuple[float, ...]
-    val_random: tuple[float, ...]
-    seconds_condensed: float
-    seconds_random: float | None
-    val_whole: float | None = None
-    test_whole: float | None = None
-    seconds_whole: float | None = None
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """How one kind of graph ranks architectures. Means over graphs, each one a search of its own.
-
-    Attributes:
-        label, graphs: ``"condensed"``, ``"random"`` or ``"whole"``, and how many.
-        spearman, kendall: Spearman's rank correlation and Kendall's tau-b of validation accuracies
-            with the whole graph's, NaN where a graph or the whole one finds all architectures
-            alike; the deviation is between graphs, ``None`` for one and beside NaN.
-        spearman_test, kendall_test: with the whole graph's *test* accuracies.
-        regret: test accuracy, after training on the whole graph, of the architecture that the whole
-            graph's validation prefers minus that of the one chosen here; may be negative.
-        regret_val: the same of validation accuracy; never negative.
-        chosen: what each graph prefers, as indices of rows; the earlier of equals.
-        chosen_test: test accuracy of the chosen ones, trained on the whole graph.
-        seconds: one search on one graph.
-        condensation_seconds: of one graph; ``None`` if not known, 0 where nothing is condensed.
-    """
-
-    label: str
-    graphs: int
-    spearman: float | None
-    spearman_std: float | None
-    kendall: float | None
-    kendall_std: float | None
-    spearman_test: float | None
-    kendall_test: float | None
-    regret: float | None
-    regret_val: float | None
-    chosen: tuple[int, ...]
-    chosen_test: float
-    seconds: float
-    condensation_seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -232,16 +80,16 @@ class ArchitectureSearch(OnGraph):
             (
                 r.label,
                 str(r.graphs),
-                _spread(r.spearman, r.spearman_std),
-                _spread(r.kendall, r.kendall_std),
-                _spread(r.spearman_test),
-                _spread(r.kendall_test),
+                spread(r.spearman, r.spearman_std),
+                spread(r.kendall, r.kendall_std),
+                spread(r.spearman_test),
+                spread(r.kendall_test),
                 percent(r.regret_val),
                 percent(r.regret),
                 percent(r.chosen_test),
                 f"{r.seconds:.1f}",
                 dash(r.condensation_seconds, ".1f"),
-                dash(_ratio(r, whole), ".3f"),
+                dash(ratio(r, whole), ".3f"),
             )
             for r in self.rankings
         ]
@@ -268,9 +116,7 @@ class ArchitectureSearch(OnGraph):
             ]
             label = ranking.label
             if ranking.spearman is not None and ranking.kendall is not None:
-                label += (
-                    f": Spearman {_spread(ranking.spearman)}, Kendall {_spread(ranking.kendall)}"
-                )
+                label += f": Spearman {spread(ranking.spearman)}, Kendall {spread(ranking.kendall)}"
             axes.scatter(
                 whole if measured else range(1, len(scores) + 1),
                 scores,
@@ -320,7 +166,7 @@ def search_architectures(
     Args:
         small: a condensed graph, or a list of them, each a search of its own; ``"tpe"`` follows
             their mean.
-        data: the real graph, anything :func:`~graphcondense.data.task.as_task` takes.
+        data: the real graph, anything :func:`~graphcondense.data.as_task` takes.
         space: the architectures to choose among.
         trials: how many different architectures; ``"grid"`` needs as many as the space has.
         seeds: training seeds of every architecture, or how many; all at once.
@@ -427,7 +273,7 @@ def search_architectures(
         for point, kept in found
     ]
     if "whole" not in baselines:  # what was chosen is trained on the whole graph, nothing else
-        wanted = {i for label in sets for i in chosen(_scores(rows, label))}
+        wanted = {i for label in sets for i in chosen(scores_of(rows, label))}
         for i in sorted(wanted):
             rows[i] = replace(rows[i], test_whole=whole(found[i][0])["test_whole"])
     took = explore.condensation_seconds(graphs)
@@ -448,63 +294,3 @@ def search_architectures(
 def _tupled(value: Any) -> Any:
     """JSON has no tuples."""
     return tuple(value) if isinstance(value, list) else value
-
-
-def rank(label: str, rows: Sequence[Candidate], condensation_seconds: float | None) -> Ranking:
-    """How the graphs called ``label`` rank the architectures in ``rows``."""
-    scores = _scores(rows, label)
-    picks = chosen(scores)
-    tests = [rows[i].test_whole for i in picks]
-    if any(test is None for test in tests):
-        raise ValueError(f"the choice of {label} has not been trained on the whole graph")
-    pairs = [(row.val_whole, row.test_whole) for row in rows]
-    names = [f.name for f in fields(Ranking) if f.type == "float | None"]
-    agreement: dict[str, float | None] = dict.fromkeys(names)
-    if all(v is not None and t is not None for v, t in pairs):
-        val, test = np.array(pairs, dtype=float).T
-        for name, statistic in (("spearman", stats.spearmanr), ("kendall", stats.kendalltau)):
-            each = [_correlation(statistic, score, val) for score in scores]
-            agreement[name] = statistics.fmean(each)
-            agreement[f"{name}_std"] = deviation(each)
-            of_test = [_correlation(statistic, score, test) for score in scores]
-            agreement[f"{name}_test"] = statistics.fmean(of_test)
-        best = int(val.argmax())
-        agreement["regret"] = float(np.mean([test[best] - test[i] for i in picks]))
-        agreement["regret_val"] = float(np.mean([val[best] - val[i] for i in picks]))
-    return Ranking(
-        label=label,
-        graphs=len(scores),
-        chosen=picks,
-        chosen_test=statistics.fmean(test for test in tests if test is not None),
-        seconds=math.fsum(getattr(row, f"seconds_{label}") for row in rows),
-        **{**agreement, "condensation_seconds": condensation_seconds},
-    )
-
-
-def chosen(scores: Floats) -> tuple[int, ...]:
-    """For each graph, a row of ``scores [graphs, n]``, what it prefers; the first of equals."""
-    return tuple(int(i) for i in scores.argmax(1))
-
-
-def _scores(rows: Sequence[Candidate], label: str) -> Floats:
-    """Validation accuracies ``[graphs, n]``."""
-    values = np.array([getattr(row, f"val_{label}") for row in rows], dtype=float)
-    return values.reshape(len(rows), -1).T
-
-
-def _correlation(statistic: Callable[[Floats, Floats], Any], a: Floats, b: Floats) -> float:
-    """NaN where one side is constant: it ranks nothing."""
-    if len(np.unique(a)) < 2 or len(np.unique(b)) < 2:
-        return math.nan
-    return float(statistic(a, b).statistic)
-
-
-def _ratio(ranking: Ranking, whole: Ranking | None) -> float | None:
-    """Seconds of a search, condensation included, as a share of the search on the whole graph."""
-    if whole is None or ranking.condensation_seconds is None:
-        return None
-    return (ranking.seconds + ranking.condensation_seconds) / whole.seconds
-
-
-def _spread(value: float | None, std: float | None = None) -> str:
-    return dash(value, ".2f") + ("" if std is None else f" ± {std:.2f}")

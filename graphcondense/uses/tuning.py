@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from graphcondense.evaluate.cost import graph_hash
-from graphcondense.evaluate.evaluator import Device, Seeds, seeds_of
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.result import Column, dash, percent, points, std_of
+from graphcondense.evaluate.trainings import Device, Seeds, seeds_of
 from graphcondense.nn.batched import resolve
 from graphcondense.ops.grid import edge
 from graphcondense.ops.types import Record
@@ -208,7 +208,7 @@ def search_training(
 
     Args:
         small: a condensed graph, or a list of them, the mean of whose scores is maximised.
-        data: the real graph, anything :func:`~graphcondense.data.task.as_task` takes.
+        data: the real graph, anything :func:`~graphcondense.data.as_task` takes.
         model: a name in :data:`~graphcondense.nn.batched.MODELS`.
         ranges: where to search.
         trials: settings that every search tries.

@@ -12,7 +12,6 @@ CondensedGraph(quotient, 70 nodes, 506 edges, 2.6 % of cora)
 from __future__ import annotations
 
 import contextlib
-import difflib
 import tempfile
 import warnings
 from collections.abc import Iterable, Mapping
@@ -23,10 +22,11 @@ import safetensors
 import torch
 from torch import Tensor
 
-from graphcondense.data.hub import origin_of
+from graphcondense.data.hub_card import origin_of
 from graphcondense.ops.files import write_all
 from graphcondense.ops.json import read_json_file
 from graphcondense.ops.locks import alone_in
+from graphcondense.ops.names import near
 from graphcondense.ops.switches import check_switches
 from graphcondense.ops.types import Record
 from graphcondense.saved.condensed import load as load_condensed
@@ -216,10 +216,10 @@ def _named(home: Path, name: str) -> Entry:
     if not isinstance(name, str):
         raise ValueError(f"give the name of a set, such as 'cora-70', got {name!r:.60}")
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or list(known)
+        alike = near(name, known, like=0.5) or list(known)
         more = "; sets of other methods are in datasets/zoo of the repository: folder="
         raise ValueError(
-            f"no set is called {name[:60]!r} in {home}; there are {', '.join(near)[:200]}"
+            f"no set is called {name[:60]!r} in {home}; there are {', '.join(alike)[:200]}"
             + more * (home == FOLDER)
         )
     return known[name]

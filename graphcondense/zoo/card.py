@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphcondense.data.hub import LIMITS
+from graphcondense.data.hub_card import LIMITS
 from graphcondense.ops.markdown import code, escaped
 from graphcondense.ops.sizes import said
 from graphcondense.ops.tables import Table

@@ -12,13 +12,13 @@ import yaml
 
 import graphcondense
 from graphcondense import cli
-from graphcondense.candidates import best_of
 from graphcondense.core.engine import Callback, State
 from graphcondense.kinds.graph import GraphProblem
 from graphcondense.kinds.image import ImageProblem
 from graphcondense.kinds.node import NodeProblem
 from graphcondense.kinds.rows import RowsProblem
-from graphcondense.run_options import Run
+from graphcondense.run.candidates import best_of
+from graphcondense.run.options import Run
 from tests.cases import toy_graph, toy_graphs, toy_images, toy_rows
 
 QUICK: dict[str, Any] = {"per_class": 1, "progress": False}

@@ -14,7 +14,7 @@ from graphcondense.core import clock as clocks
 from graphcondense.core.clock import Clock, Spent
 from graphcondense.core.engine import Callback, State
 from graphcondense.core.types import Saved
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 from tests.cases import toy_graph
 
 RUN = {"method": "gcond", "seed": 0}

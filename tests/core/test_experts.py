@@ -12,7 +12,8 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from graphcondense.core import experts
-from graphcondense.core.experts import Buffer, Experts, Settled, Span, Training, cache_folder
+from graphcondense.core.expert_training import Settled, Span, Training
+from graphcondense.core.experts import Buffer, Experts, cache_folder
 from graphcondense.core.pools import built
 from graphcondense.core.types import Batch
 

@@ -11,7 +11,7 @@ import torch
 import graphcondense
 from graphcondense import cli
 from graphcondense.core.engine import Callback
-from graphcondense.run_options import Run
+from graphcondense.run.options import Run
 from tests.cases import toy_graph, toy_graphs, toy_hetero, toy_images, toy_rows
 
 QUICK: dict[str, Any] = {"per_class": 1, "progress": False}

@@ -13,7 +13,7 @@ import graphcondense
 from graphcondense.core import Callback, Method, Parts, Schedule, Synthetic
 from graphcondense.core.engine import distill
 from graphcondense.core.method import REGISTRY, checked_callbacks
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.methods import all_methods
 from graphcondense.methods.gcond import GCond

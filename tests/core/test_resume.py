@@ -23,7 +23,8 @@ from graphcondense.core.callbacks import (
     read_checkpoint,
 )
 from graphcondense.core.engine import State, snapshot
-from graphcondense.core.experts import Buffer, Experts, Training
+from graphcondense.core.expert_training import Training
+from graphcondense.core.experts import Buffer, Experts
 from graphcondense.core.pools import Idle, OnReal, OnSynthetic, Taught, inner_adam
 from graphcondense.core.replay import Replay
 from graphcondense.core.scalars import WithScalars

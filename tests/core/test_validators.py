@@ -15,10 +15,10 @@ import yaml
 import graphcondense
 from graphcondense import cli
 from graphcondense.core.panel import Panel
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 from graphcondense.evaluate import NodeEvaluator
 from graphcondense.report.runs import validation_score
-from graphcondense.run_options import Run
+from graphcondense.run.options import Run
 from tests.cases import StopAfter, toy_graph, toy_graphs, toy_images, toy_rows, trained
 
 QUICK: dict[str, Any] = {"per_class": 1, "progress": False}

@@ -16,16 +16,9 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 import graphcondense
-from graphcondense.data.images import (
-    KNOWN_IMAGES,
-    MOST_HELD,
-    ImageTask,
-    as_images,
-    holds_images,
-    is_images,
-    load_images,
-    read_idx,
-)
+from graphcondense.data.image_files import read_idx
+from graphcondense.data.image_sets import KNOWN_IMAGES, holds_images, load_images
+from graphcondense.data.images import MOST_HELD, ImageTask, as_images, is_images
 from graphcondense.data.kind import kind_of_data
 from graphcondense.data.preprocess import (
     PREPROCESSES,

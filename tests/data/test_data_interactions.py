@@ -17,7 +17,7 @@ from torch_geometric.data import HeteroData
 
 from graphcondense import data as gd
 from graphcondense.data import interactions, ratings
-from graphcondense.data.interactions import as_interactions
+from graphcondense.data.interaction_reading import as_interactions
 from graphcondense.data.ratings import load_interactions
 from graphcondense.saved.condensed_rows import CondensedInteractions
 

@@ -15,8 +15,8 @@ from torch_geometric.data import Batch, Data, HeteroData
 from torch_geometric.loader import DataLoader
 
 from graphcondense import data as gd
-from graphcondense.cli.flags import Where, kind_of
-from graphcondense.data.interactions import as_interactions
+from graphcondense.cli.where import Where, kind_of
+from graphcondense.data.interaction_reading import as_interactions
 from graphcondense.data.kind import kind_of_data
 from graphcondense.evaluate import evaluator_of
 from graphcondense.kinds import problem_of

@@ -22,7 +22,7 @@ from torch_geometric.transforms import NormalizeFeatures
 from graphcondense import data as gd
 from graphcondense.data import nodes
 from graphcondense.data.known import Named, open_known
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 
 MASKS = ("train_mask", "val_mask", "test_mask")
 

@@ -16,8 +16,8 @@ from torch_geometric.data import Data
 
 from graphcondense.data import load, load_ogb, nodes, ogb, open_ogb
 from graphcondense.data.known import Named
+from graphcondense.data.node_reading import as_task
 from graphcondense.data.ogb import import_ogb, ogb_scope
-from graphcondense.data.task import as_task
 
 
 @pytest.fixture(scope="module")

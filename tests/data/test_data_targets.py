@@ -9,8 +9,8 @@ import torch
 from torch_geometric.data import Data
 
 import graphcondense
+from graphcondense.data.node_reading import as_task
 from graphcondense.data.small_graph import read_labelled
-from graphcondense.data.task import as_task
 
 NAN = torch.nan
 

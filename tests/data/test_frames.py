@@ -19,7 +19,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import graphcondense
 from graphcondense.data import as_task
-from graphcondense.data.columns import Columns, fitted
+from graphcondense.data.column_fitting import fitted
+from graphcondense.data.columns import Columns
 from graphcondense.data.frame_splits import by_time
 from graphcondense.data.task import NodeTask
 from graphcondense.ops.arrays import dense

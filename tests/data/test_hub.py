@@ -109,7 +109,7 @@ def toy_graphs() -> Any:
     from torch_geometric.data import Data
 
     from graphcondense.data import CondensedGraphs
-    from graphcondense.data.graph_reading import pack
+    from graphcondense.data.graph_packing import pack
 
     graphs = [
         Data(x=torch.rand(n, 2), edge_index=torch.tensor([[0, 1], [1, n - 1]]), y=n % 2)

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphcondense.core.types import Learner
-from graphcondense.data.graph_reading import as_graph_task, pack
+from graphcondense.data.graph_packing import pack
+from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.graph_task import GraphTask
 from graphcondense.domains.graph import GraphSource, GraphSynthetic, cut, most_telling, readouts
 from graphcondense.methods.doscond import DosCondGraphs

@@ -15,7 +15,7 @@ from torch_geometric.data import Data
 from torch_geometric.nn import GCNConv
 
 from graphcondense.core.pools import frozen
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 from graphcondense.domains.node import NodeSynthetic, start_labelled
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.structure import Bernoulli, Fixed, PairwiseMLP

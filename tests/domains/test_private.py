@@ -18,7 +18,8 @@ from scipy.stats import norm
 import graphcondense
 from graphcondense import cli
 from graphcondense.core.method import Method
-from graphcondense.data.task import NodeTask, as_task
+from graphcondense.data.node_reading import as_task
+from graphcondense.data.task import NodeTask
 from graphcondense.domains import private
 from graphcondense.domains.private import lengths, part_sums, sensitivity
 from graphcondense.methods import all_methods

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphcondense.data.interactions import as_interactions
+from graphcondense.data.interaction_reading import as_interactions
 from graphcondense.domains import rows as module
 from graphcondense.domains.rows import RowsSource, RowsSynthetic, gumbel_rows
 from graphcondense.kernels.infinite_ae import RIDGES, InfiniteAE

@@ -29,7 +29,8 @@ from graphcondense.evaluate import (
     fit_whole,
     score,
 )
-from graphcondense.evaluate.evaluator import EVALUATORS, Try, choose
+from graphcondense.evaluate.contestant import Try, choose
+from graphcondense.evaluate.evaluator import EVALUATORS
 from tests.cases import toy_graphs, toy_images, toy_rows
 
 QUICK = {"seeds": 1, "baselines": [], "plain_epochs": 0, "progress": False}

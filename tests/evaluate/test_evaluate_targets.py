@@ -10,7 +10,7 @@ import torch
 from sklearn import metrics as sklearn
 
 from graphcondense.data.graph_reading import as_graph_task
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 from graphcondense.evaluate import NodeEvaluator, evaluate
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.graphs import GraphEvaluator

@@ -20,7 +20,8 @@ from graphcondense.data.graph_task import GraphTask
 from graphcondense.evaluate import evaluate
 from graphcondense.evaluate.graphs import GraphEvaluator, GraphTraining
 from graphcondense.kinds import problem_of
-from graphcondense.nn.graphs import GRAPH_MODELS, SparseGraphs
+from graphcondense.nn.graph_layouts import SparseGraphs
+from graphcondense.nn.graphs import GRAPH_MODELS
 from graphcondense.saved.condensed_graphs import CondensedGraphs
 
 fit_module = import_module("graphcondense.evaluate.graphs")

@@ -19,7 +19,6 @@ from graphcondense.evaluate import (
     Ledger,
     NodeEvaluator,
     Report,
-    cost,
     evaluate,
     evaluator_of,
     plain_training_seconds,
@@ -28,6 +27,7 @@ from graphcondense.evaluate import (
 from graphcondense.evaluate.cost import Size, peak_memory_bytes, size_of
 from graphcondense.evaluate.floors import random_graphs, random_within
 from graphcondense.evaluate.graphs import GraphEvaluator
+from graphcondense.evaluate.ledger import better_than_random, draw_break_even
 from graphcondense.nn.batched import MODELS
 from graphcondense.nn.graphs import GRAPH_MODELS
 from graphcondense.saved.condensed_graphs import CondensedGraphs
@@ -275,7 +275,7 @@ def test_processor_seconds_and_the_break_even_curve():
     assert any("9.00 s condensation" in line for line in ledger.lines())
     assert Ledger.from_dict(json.loads(json.dumps(ledger.to_dict()))) == ledger
     with pytest.raises(ValueError, match="condensation_seconds"):
-        cost.draw_break_even({"a": replace(ledger, condensation_seconds=None)}, "unused.png")
+        draw_break_even({"a": replace(ledger, condensation_seconds=None)}, "unused.png")
 
 
 def test_an_interrupted_evaluation_goes_on(tmp_path, monkeypatch):
@@ -546,7 +546,7 @@ def test_a_set_that_is_no_better_than_random_does_not_pay():
     ],
 )
 def test_better_than_random_is_by_more_than_the_noise(mine, random, options, better):
-    assert cost.better_than_random(mine, random, **options) is better
+    assert better_than_random(mine, random, **options) is better
 
 
 def test_the_line_of_a_million_trainings_takes_no_memory(tmp_path):
@@ -556,7 +556,7 @@ def test_the_line_of_a_million_trainings_takes_no_memory(tmp_path):
     assert any("whole in plain PyG not measured" in line for line in ledger.lines())
     assert any("processor     condensation not measured; one" in line for line in ledger.lines())
     assert ledger.break_even_trainings > 10**14
-    cost.draw_break_even({"a": ledger}, tmp_path / "a.png")
+    draw_break_even({"a": ledger}, tmp_path / "a.png")
     assert (tmp_path / "a.png").stat().st_size > 1000
 
 

@@ -10,7 +10,8 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from graphcondense.data.interactions import InteractionTask, as_interactions
+from graphcondense.data.interaction_reading import as_interactions
+from graphcondense.data.interactions import InteractionTask
 from graphcondense.evaluate import Report, evaluate, evaluator_of
 from graphcondense.evaluate.cost import size_of
 from graphcondense.evaluate.floors import random_users, users_within

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from graphcondense import cli
-from graphcondense.cli.bench_over import sections
+from graphcondense.cli.bench.over import sections
 from graphcondense.evaluate.comparison import compare
 from graphcondense.evaluate.over import over_splits
 from graphcondense.evaluate.report import Report

@@ -15,17 +15,19 @@ import scipy.sparse as sp
 import torch
 from torch_geometric.data import Data
 
-from graphcondense.data.task import NodeTask, as_task
+from graphcondense.data.node_reading import as_task
+from graphcondense.data.task import NodeTask
 from graphcondense.evaluate import fit, fit_whole
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.predictors import PREDICTORS, fit_predictor
 from graphcondense.evaluate.result import Scored
+from graphcondense.uses.attached import known_graph
 from graphcondense.uses.continual import learn_continually
 from graphcondense.uses.privacy import membership_inference
 from graphcondense.uses.properties import compare_properties
 from graphcondense.uses.robustness import measure_robustness
 from graphcondense.uses.search import search_architectures
-from graphcondense.uses.serve import known_graph, measure_serving
+from graphcondense.uses.serve import measure_serving
 
 FAST: dict[str, Any] = {"epochs": 3, "hidden": 8}
 CLASSES, N = 4, 120

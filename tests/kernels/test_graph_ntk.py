@@ -10,7 +10,7 @@ from torch import Tensor
 
 import graphcondense.kernels.graph as module
 from graphcondense.kernels.graph import GraphNTK, NodeStates
-from graphcondense.nn.graphs import DenseGraphs, SparseGraphs
+from graphcondense.nn.graph_layouts import DenseGraphs, SparseGraphs
 from graphcondense.ops.adjacency import gcn_norm_dense
 
 SIZES = (3, 1, 5, 2)

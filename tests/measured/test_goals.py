@@ -13,7 +13,8 @@ import graphcondense
 from graphcondense.cli import main
 from graphcondense.core.method import REGISTRY, Method
 from graphcondense.measured.figures import Measurement
-from graphcondense.measured.goals import GOALS, Candidate, Ranked, ranking, ranking_tables
+from graphcondense.measured.goal_tables import ranking_tables
+from graphcondense.measured.goals import GOALS, Candidate, Ranked, ranking
 from graphcondense.methods import all_methods, candidates
 from tests.cases import toy_graph
 

@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 import graphcondense
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.evaluate import NodeEvaluator
 from graphcondense.methods.bonsai import Bonsai

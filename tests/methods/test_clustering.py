@@ -11,7 +11,7 @@ import torch
 from torch import Generator
 
 import graphcondense
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.methods.cgc import alike, assess, unpropagated
 from graphcondense.ops.adjacency import gcn_norm_dense

@@ -12,7 +12,7 @@ from torch import Generator
 from torch_geometric.data import Data
 
 import graphcondense
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 from graphcondense.domains.coarse import seeded
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.evaluate import NodeEvaluator
@@ -21,7 +21,8 @@ from graphcondense.methods.vng import carrying, unnormalised
 from graphcondense.ops.adjacency import csr_from_edges, gcn_norm_csr
 from graphcondense.ops.coarsen import few_dimensions, undirected
 from graphcondense.run import build
-from graphcondense.saved.condensed import assignment_matrix, load
+from graphcondense.saved.condensed import load
+from graphcondense.saved.content import assignment_matrix
 from tests.cases import NodeCase, Whole, toy_graph
 
 CONTRACTIONS = (

@@ -15,7 +15,7 @@ from torch import Generator, Tensor, nn
 import graphcondense
 from graphcondense.core.engine import Callback, State
 from graphcondense.core.types import Learner
-from graphcondense.data.interactions import as_interactions
+from graphcondense.data.interaction_reading import as_interactions
 from graphcondense.domains.rows import RowsSource, RowsSynthetic
 from graphcondense.kernels.infinite_ae import RIDGES, InfiniteAE
 from graphcondense.methods.distill_cf import DistillCF

@@ -9,7 +9,7 @@ from torch import Generator
 import graphcondense
 from graphcondense.core.pools import Taught
 from graphcondense.core.types import Batch, Learner
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 from graphcondense.domains.node import NodeSynthetic
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.structure import Fixed

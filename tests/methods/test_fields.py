@@ -19,8 +19,8 @@ from graphcondense.core import method as registry
 from graphcondense.core.method import Method, hyperparameters
 from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.images import as_images
-from graphcondense.data.interactions import as_interactions
-from graphcondense.data.task import as_task
+from graphcondense.data.interaction_reading import as_interactions
+from graphcondense.data.node_reading import as_task
 from graphcondense.evaluate import GraphEvaluator, NodeEvaluator, evaluate
 from graphcondense.evaluate.graphs import GraphTraining
 from graphcondense.evaluate.images import ImageEvaluator, ImageTraining
@@ -30,7 +30,7 @@ from graphcondense.methods import all_methods
 from graphcondense.methods.gcond import GCond
 from graphcondense.ops.fields import Count, Natural, listed
 from graphcondense.run import build
-from graphcondense.run_options import Run
+from graphcondense.run.options import Run
 from tests.cases import toy_graph, toy_graphs, toy_images, toy_rows
 
 METHODS = [pytest.param(cls, id="-".join(key)) for key, cls in all_methods().items()]
@@ -291,8 +291,10 @@ def test_only_one_graph_has_pseudo_labels_and_no_number_is_too_large_to_say() ->
 
 
 def test_users_have_no_classes_to_be_counted_by() -> None:
-    with pytest.raises(ValueError, match=r"one class, so per_class=1000 counts all examples, and"):
+    with pytest.raises(ValueError, match=r"one group, so per_class=1000 counts all of them, and"):
         graphcondense.condense(toy_rows(), "random", per_class=1000, progress=False)
+    with pytest.raises(ValueError, match=r"size=1000 gives 1000 examples, above the \d+ training"):
+        graphcondense.condense(toy_rows(), "random", size=1000, progress=False)
 
 
 SECTIONS = {"cora": {"hops": 1}, "paper": {"hops": 4, "nodes": 9}}
@@ -315,7 +317,7 @@ def test_the_preset_of_the_data_is_taken_and_recorded(
     name: str, preset: dict[str, Any], hops: int, recorded: str | None,
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("graphcondense.run.presets", lambda cls: SECTIONS)
+    monkeypatch.setattr("graphcondense.run.method.presets", lambda cls: SECTIONS)
     data = as_task(toy_graph(), name=name)
     options = {"per_class": 2, "progress": False, "out": tmp_path}
     small = graphcondense.condense(data, "herding", **options, **preset)
@@ -325,7 +327,7 @@ def test_the_preset_of_the_data_is_taken_and_recorded(
 
 
 def test_presets_of_objects_updates_and_misspellings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graphcondense.run.presets", lambda cls: {"cora": {"restarts": 2}})
+    monkeypatch.setattr("graphcondense.run.method.presets", lambda cls: {"cora": {"restarts": 2}})
     data = as_task(toy_graph(), name="Cora")
     whole = build("gecc", "node", per_class=2)
     assert graphcondense.condense(data, whole, progress=False).condensed["preset"] is None

@@ -13,7 +13,7 @@ from torch_geometric.data import HeteroData
 
 import graphcondense
 from graphcondense import cli
-from graphcondense.data.hetero_task import as_hetero
+from graphcondense.data.hetero_reading import as_hetero
 from graphcondense.domains.hetero_fields import (
     both_ways,
     covering,

@@ -13,7 +13,7 @@ from torch import Generator
 
 import graphcondense
 from graphcondense.core.types import Learner
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 from graphcondense.domains.node import NodeSynthetic
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.scored import Seen

@@ -13,19 +13,14 @@ from hypothesis import strategies as st
 from torch import Generator, Tensor
 
 import graphcondense
-from graphcondense.core.experts import Buffer, Training
+from graphcondense.core.expert_training import Training
+from graphcondense.core.experts import Buffer
 from graphcondense.core.types import Learner
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.node_trajectories import Propagated
 from graphcondense.domains.structure import Identity
-from graphcondense.methods.gcsr import (
-    GCSR,
-    SelfExpressive,
-    StudentGraph,
-    class_mixing,
-    spread,
-)
+from graphcondense.methods.gcsr import GCSR, SelfExpressive, StudentGraph, class_mixing, spread
 from graphcondense.nn.propagate import SGC
 from graphcondense.objectives.trajectory import TrajectoryMatching
 from tests.cases import NodeCase, toy_graph

@@ -9,7 +9,7 @@ from torch_geometric.data import Data
 
 import graphcondense
 from graphcondense.core.types import Learner
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 from graphcondense.methods.gdem import EigenGraph, block_model
 from graphcondense.objectives.eigenbasis import EigenbasisMatching
 from graphcondense.ops.spectral import laplacian_ends

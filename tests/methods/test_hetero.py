@@ -10,7 +10,7 @@ import scipy.sparse as sp
 import torch
 
 import graphcondense
-from graphcondense.data.hetero_task import as_hetero
+from graphcondense.data.hetero_reading import as_hetero
 from graphcondense.domains.hetero import HeteroSource, path_rows
 from graphcondense.domains.hetero_quotient import clustered, quotient_of, trimmed
 from graphcondense.domains.hetero_teachers import HeteroTeacher, blocks, inverted, known_around

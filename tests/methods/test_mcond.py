@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 import graphcondense
 from graphcondense.core.types import Batch, Learner
 from graphcondense.data import mapping_matrix
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 from graphcondense.domains.node import NodeSynthetic
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.structure import Fixed

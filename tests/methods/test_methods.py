@@ -16,7 +16,7 @@ from torch_geometric.data import Data
 
 import graphcondense
 from graphcondense.core.method import COSTS, REGISTRY, Method
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.evaluate import GraphEvaluator, NodeEvaluator
 from graphcondense.methods import all_methods, find_method

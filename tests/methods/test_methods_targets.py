@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 import graphcondense
-from graphcondense.data.task import NodeTask, as_task
+from graphcondense.data.node_reading import as_task
+from graphcondense.data.task import NodeTask
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.methods import all_methods
 from graphcondense.objectives.gradient import GradientMatching

@@ -16,7 +16,8 @@ from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.graph_task import GraphTask
 from graphcondense.domains.graph import GraphSource
 from graphcondense.methods.mirage import Mirage, _covering, _most_frequent
-from graphcondense.nn.graphs import GRAPH_MODELS, SparseGraphs
+from graphcondense.nn.graph_layouts import SparseGraphs
+from graphcondense.nn.graphs import GRAPH_MODELS
 from graphcondense.ops.extras import MissingExtraError
 from graphcondense.run import build
 from graphcondense.saved.graph_set import GraphSet

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 import graphcondense
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 from graphcondense.domains import quotient_features
 from graphcondense.domains.answers import answers_of
 from graphcondense.domains.node_source import NodeSource

@@ -9,21 +9,13 @@ import torch
 from torch import Generator, Tensor
 
 from graphcondense.core.types import Learner
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 from graphcondense.domains.mixing import class_mixing
 from graphcondense.domains.node import NodeSynthetic
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.structure import Bernoulli, Fixed
 from graphcondense.methods.msgc import MSGC, Averaged, SparseGraphs, masked
-from graphcondense.methods.sgdd import (
-    SGDD,
-    Broadcast,
-    Implicit,
-    drawn,
-    joined,
-    smooth,
-    transport,
-)
+from graphcondense.methods.sgdd import SGDD, Broadcast, Implicit, drawn, joined, smooth, transport
 from graphcondense.nn.propagate import SGC
 from graphcondense.objectives.gradient import GradientMatching
 from tests.cases import NodeCase, toy_graph

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 import graphcondense
-from graphcondense.core import experts
+from graphcondense.core import expert_training
 from graphcondense.core.experts import Buffer
 from graphcondense.core.pools import initialise
 from graphcondense.data.images import as_images
@@ -173,7 +173,7 @@ def test_interrupted_among_experts(
         return initialise(*args)
 
     with monkeypatch.context() as patched:
-        patched.setattr(experts, "initialise", stops)
+        patched.setattr(expert_training, "initialise", stops)
         with pytest.raises(KeyboardInterrupt):
             condense("tesla", experts=str(tmp_path / "cut"))
     assert "interrupted: 1 of 2 experts" in capsys.readouterr().err

@@ -14,11 +14,12 @@ import torch
 from torch import Generator, Tensor
 
 import graphcondense
-from graphcondense.core.experts import Buffer, Experts, Training
+from graphcondense.core.expert_training import Training
+from graphcondense.core.experts import Buffer, Experts
 from graphcondense.core.pools import built, initialise
 from graphcondense.core.scalars import WithScalars
 from graphcondense.core.types import Batch, Learner
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 from graphcondense.domains.curriculum import EasyFirst, by_ease, disagreement, guessed_classes
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.node_trajectories import Propagated, StudentNodes

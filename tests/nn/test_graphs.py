@@ -12,16 +12,8 @@ from torch_geometric import nn as pyg
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
 from graphcondense.core.pools import initialise
-from graphcondense.nn.graphs import (
-    GAT,
-    GCN,
-    GIN,
-    GRAPH_MODELS,
-    SAGE,
-    DenseGraphs,
-    GraphNet,
-    SparseGraphs,
-)
+from graphcondense.nn.graph_layouts import DenseGraphs, SparseGraphs
+from graphcondense.nn.graphs import GAT, GCN, GIN, GRAPH_MODELS, SAGE, GraphNet
 
 D, E, HIDDEN, OUT, LAYERS = 5, 3, 8, 2, 3
 SIZES = (4, 1, 6, 3, 2)  # the second has one node, the last no edge

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from graphcondense.core.pools import initialise
 from graphcondense.core.types import Batch, Learner
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 from graphcondense.domains.node import NodeSynthetic
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.structure import Identity, PairwiseMLP, Structure

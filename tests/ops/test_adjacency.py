@@ -16,8 +16,8 @@ from torch_geometric.data import Data
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 from torch_geometric.utils import subgraph
 
+from graphcondense.data.node_reading import as_task
 from graphcondense.data.small_graph import read_labelled
-from graphcondense.data.task import as_task
 from graphcondense.ops.adjacency import (
     csr_from_edges,
     csr_tensor,

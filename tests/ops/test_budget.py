@@ -74,6 +74,8 @@ def test_as_many_as_there_are_and_one_more() -> None:
     assert shares([3, 3], nodes=6) == [3, 3]
     assert shares([3, 3], per_class=3) == [3, 3]
     assert shares([3, 3], nodes=2) == [1, 1]
+    with pytest.raises(ValueError, match=r"ratio=0.1 gives 0 examples: the smallest budget is 1"):
+        shares([3], ratio=0.1)
     with pytest.raises(ValueError, match="nodes=1 gives 1 examples, below one for each of 2"):
         shares([3, 3], nodes=1)
     with pytest.raises(ValueError, match="class 0 would get 4 examples but has only 3 training"):
@@ -81,7 +83,7 @@ def test_as_many_as_there_are_and_one_more() -> None:
     words = r"below one for each of 5 bins of the target: the smallest budget is 5 examples"
     with pytest.raises(ValueError, match=words):
         Budget(nodes=3).allocate(torch.full((5,), 9), 45, label_kind="regression")
-    with pytest.raises(ValueError, match=r"one class, so per_class=4 counts all .* there are 3"):
+    with pytest.raises(ValueError, match=r"one group, so per_class=4 counts all .* there are 3"):
         shares([3], per_class=4)
 
 

@@ -14,7 +14,7 @@ import pytest
 from jsonargparse import Namespace
 
 from graphcondense.cli import main
-from graphcondense.cli.bench import check_machines
+from graphcondense.cli.bench.cluster import check_machines
 from graphcondense.ops.fleet import TRIES, Done, Fleet
 from graphcondense.version import __version__
 

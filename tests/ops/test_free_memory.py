@@ -46,7 +46,7 @@ def test_what_does_not_fit_is_refused_before_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free = [10**6]
-    monkeypatch.setattr("graphcondense.run_refusals.free_bytes", lambda device: free[0])
+    monkeypatch.setattr("graphcondense.run.refusals.free_bytes", lambda device: free[0])
     options = {"validations": 0, "epochs": 1, "progress": False}
     with pytest.raises(ValueError, match=r"gcond needs about [\d.]+MB for 30 nodes .* 1MB .* cpu"):
         graphcondense.condense(toy_graph(), "gcond", nodes=30, out=tmp_path / "a", **options)

@@ -17,7 +17,8 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from graphcondense.data.task import NodeTask, as_task
+from graphcondense.data.node_reading import as_task
+from graphcondense.data.task import NodeTask
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.ops import adjacency
 from graphcondense.ops.adjacency import Matrix, Powers, gcn_norm_csr, propagate_rows, times

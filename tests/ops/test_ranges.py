@@ -27,10 +27,10 @@ from graphcondense.ops.fields import (
     brief,
     checked,
     listed,
-    nearest,
     plain,
     spelled,
 )
+from graphcondense.ops.names import nearest
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphcondense.nn.graphs import GRAPH_MODELS, SparseGraphs
+from graphcondense.nn.graph_layouts import SparseGraphs
+from graphcondense.nn.graphs import GRAPH_MODELS
 from graphcondense.ops.trees import Forest, frequent_sets, grow, plant
 
 PATH = np.array([[0, 1, 1, 2, 2, 3], [1, 0, 2, 1, 3, 2]])

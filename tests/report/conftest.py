@@ -14,7 +14,8 @@ import torch
 import yaml
 from torch_geometric.data import Data
 
-from graphcondense.saved.condensed import graph_hash, save, tensor_bytes
+from graphcondense.saved.condensed import save
+from graphcondense.saved.content import graph_hash, tensor_bytes
 
 CLASSES = 3
 MODELS = ("GCN", "SGC", "MLP")

@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 
 from graphcondense.cli import INTERRUPTED, main
-from graphcondense.cli.bench import Grid, _sizes, check_same, command_of, digests_of
-from graphcondense.cli.bench_page import write_page
-from graphcondense.cli.flags import Flags, data_flags, make_parser, parse
+from graphcondense.cli.bench import _sizes
+from graphcondense.cli.bench.page import write_page
+from graphcondense.cli.bench.table import Grid, check_same, command_of, digests_of
+from graphcondense.cli.flags import Flags, make_parser, parse
+from graphcondense.cli.where import data_flags
 from graphcondense.data import as_task
 from tests.data.test_frames import pairs, table
 
@@ -131,7 +133,7 @@ def test_ctrl_c_keeps_finished_cells_and_fails_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("graphcondense.cli.bench.subprocess.Popen", Cell)
+    monkeypatch.setattr("graphcondense.cli.bench.processes.subprocess.Popen", Cell)
     words = ["bench", "--data", "digits", "--nodes", "20", "--workers", "1"]
     assert main([*words, "--methods", "gcond,random"]) == INTERRUPTED
     said = capsys.readouterr()

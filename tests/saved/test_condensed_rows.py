@@ -16,7 +16,8 @@ import graphcondense
 from graphcondense.cli import main
 from graphcondense.data import CondensedInteractions, graph_hash, load_condensed, save_condensed
 from graphcondense.pictures import draw_items
-from graphcondense.saved.condensed import CondensedDataset, tensor_bytes
+from graphcondense.saved.condensed_dataset import CondensedDataset
+from graphcondense.saved.content import tensor_bytes
 from tests.cases import toy_rows
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import graphcondense
 from graphcondense.data import CondensedGraphs
-from graphcondense.data.graph_reading import pack
+from graphcondense.data.graph_packing import pack
 from tests.cases import toy_graphs
 
 

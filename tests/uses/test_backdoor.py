@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from graphcondense.data.task import as_task
+from graphcondense.data.node_reading import as_task
 from graphcondense.uses import measure_backdoor
 from graphcondense.uses.backdoor import poison_with_trigger, trigger_columns, with_trigger
 from tests.cases import toy_graph

@@ -13,7 +13,8 @@ import torch
 from torch_geometric.data import Data
 
 from graphcondense import cli
-from graphcondense.data.task import NodeTask, as_task
+from graphcondense.data.node_reading import as_task
+from graphcondense.data.task import NodeTask
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.uses.continual import (
     STRATEGIES,

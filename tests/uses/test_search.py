@@ -20,15 +20,10 @@ from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.evaluate.result import dash, percent
 from graphcondense.nn.batched import MODELS
 from graphcondense.ops.fleet import Done, Fleet
+from graphcondense.uses.architectures import Architecture, Space
 from graphcondense.uses.explore import explore, knobs
-from graphcondense.uses.search import (
-    Architecture,
-    ArchitectureSearch,
-    Candidate,
-    Space,
-    rank,
-    search_architectures,
-)
+from graphcondense.uses.ranking import Candidate, rank
+from graphcondense.uses.search import ArchitectureSearch, search_architectures
 from graphcondense.uses.tuning import Ranges, TrainingSearch, search_training
 from tests.cases import tensors, toy_graph
 

@@ -17,7 +17,8 @@ from graphcondense.data.task import NodeTask
 from graphcondense.evaluate import NodeEvaluator
 from graphcondense.evaluate.nodes import model_of
 from graphcondense.ops.adjacency import gcn_norm_csr
-from graphcondense.uses.serve import Server, attach, known_graph, mapping, measure_serving
+from graphcondense.uses.attached import Server, attach, known_graph, mapping
+from graphcondense.uses.serve import measure_serving
 
 FAST = {"epochs": 3, "hidden": 8, "seeds": 2, "batch": 7, "repeats": 1, "ks": (1, 2)}
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from graphcondense.data.hetero import KNOWN_HETERO, hetero_of_saved, load_hetero
-from graphcondense.data.hetero_task import HeteroTask, as_hetero, is_hetero
+from graphcondense.data.hetero_reading import as_hetero, is_hetero
+from graphcondense.data.hetero_task import HeteroTask
 from graphcondense.data.kind import DataKind, register
 
 HETERO = register(

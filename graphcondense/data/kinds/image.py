@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from graphcondense.data.images import (
-    KNOWN_IMAGES,
-    ImageTask,
-    as_images,
-    holds_images,
-    is_images,
-    load_images,
-)
+from graphcondense.data.image_sets import KNOWN_IMAGES, holds_images, load_images
+from graphcondense.data.images import ImageTask, as_images, is_images
 from graphcondense.data.kind import DataKind, register
 
 IMAGE = register(

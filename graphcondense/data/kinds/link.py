@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from graphcondense.data.kind import DataKind, register
-from graphcondense.data.link_task import LinkTask, as_links, is_links
+from graphcondense.data.link_reading import as_links, is_links
+from graphcondense.data.link_task import LinkTask
 from graphcondense.data.links import KNOWN_LINKS, load_links
 
 LINK = register(

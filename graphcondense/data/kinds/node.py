@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from graphcondense.data.kind import DataKind, register
 from graphcondense.data.mapped import mapped_task
+from graphcondense.data.node_reading import as_task
 from graphcondense.data.nodes import KNOWN, load_nodes, node_data
 from graphcondense.data.sequences import is_graph
-from graphcondense.data.task import NodeTask, as_task
+from graphcondense.data.task import NodeTask
 
 NODE = register(
     DataKind(

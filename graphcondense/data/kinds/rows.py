@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from graphcondense.data.interactions import InteractionTask, as_interactions, is_rows
+from graphcondense.data.interaction_reading import as_interactions, is_rows
+from graphcondense.data.interactions import InteractionTask
 from graphcondense.data.kind import DataKind, register
 from graphcondense.data.ratings import KNOWN_INTERACTIONS, holds_interactions, load_interactions
 

@@ -12,8 +12,6 @@ activation, as in PyG's ``BasicGNN``, and on the input features if the paper's i
 
 from __future__ import annotations
 
-import difflib
-
 from graphcondense.nn.batched.attention import GAT, GATv2
 from graphcondense.nn.batched.base import ACTIVATIONS, Stacked
 from graphcondense.nn.batched.deep import GCNII, H2GCN
@@ -21,6 +19,7 @@ from graphcondense.nn.batched.neighbours import GIN, SAGE, Cheb, GraphConv
 from graphcondense.nn.batched.operators import Matrix, Operator, Sparse, operator, product
 from graphcondense.nn.batched.propagation import APPNP, GCN, MLP, SGC
 from graphcondense.nn.batched.transformer import SGFormer
+from graphcondense.ops.names import near
 
 __all__ = [
     "ACTIVATIONS",
@@ -77,8 +76,7 @@ def resolve(name: str) -> type[Stacked]:
     models |= {alias.upper(): MODELS[known] for alias, known in ALIASES.items()}
     found = models.get(name.upper())
     if found is None:
-        near = difflib.get_close_matches(name.upper(), models, n=3, cutoff=0.3)
-        names = dict.fromkeys(models[match].__name__ for match in near)
+        names = dict.fromkeys(models[match].__name__ for match in near(name, models, like=0.3))
         hint = f"did you mean {' or '.join(names)}? " if names else ""
         raise ValueError(f"unknown model {name!r}: {hint}known are {', '.join(MODELS)}")
     return found

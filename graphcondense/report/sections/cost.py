@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from graphcondense.evaluate.cost import RULE, times_of, verdict
+from graphcondense.evaluate.ledger import RULE, times_of, verdict
 from graphcondense.ops.tables import Cell
 from graphcondense.report import scene
 from graphcondense.report.merge import Group, better

@@ -53,7 +53,7 @@ def _commands(run: Run) -> Iterator[tuple[str, str]]:
 
 def flags(run: Run) -> list[str]:
     """The command that repeats a run, with every value spelled out; ``DATA`` is where data lie."""
-    from graphcondense.run_options import Run as Options
+    from graphcondense.run.options import Run as Options
 
     known = [field.name for field in fields(Options)]
     given = {
@@ -88,7 +88,7 @@ def flags(run: Run) -> list[str]:
 
 def _idle(run: Run, given: Mapping[str, object]) -> Sequence[str]:
     """Options that had nothing to act on in a run, so that a command with them is refused."""
-    from graphcondense.run_options import LOOP_OPTIONS
+    from graphcondense.run.options import LOOP_OPTIONS
 
     if run.record.get("steps") is None:
         return LOOP_OPTIONS

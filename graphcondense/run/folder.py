@@ -15,9 +15,9 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from graphcondense import candidates
 from graphcondense.ops.files import writable
 from graphcondense.ops.locks import alone_in
+from graphcondense.run import candidates
 
 NEW, WHOLE = ".new", ".whole"
 CLOCK = "clock.json"

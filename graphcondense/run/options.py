@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
@@ -23,6 +25,12 @@ from graphcondense.ops.fields import (
     Size,
     check_fields,
 )
+from graphcondense.ops.names import near
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 LOOP_OPTIONS = (
     "learners",
@@ -170,3 +178,16 @@ def device_of(run: Run) -> torch.device:
     if wanted is None:
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
     return usable(parallel.gpu() if wanted == "cuda" else wanted)
+
+
+def checked(cls: type[T], values: Mapping[str, object]) -> T:
+    """An instance of a dataclass, with a clear error for a field that it does not have."""
+    names = [f.name for f in fields(cls)]
+    for key in values:
+        if key not in names:
+            who = getattr(cls, "name", "") or cls.__name__
+            alike = near(key, names) or names
+            raise ValueError(f"{who} has no option {key!r}; did you mean {', '.join(alike)}?")
+    made = cls(**values)
+    check_fields(made)  # for a method of others that has a __post_init__ of its own
+    return made

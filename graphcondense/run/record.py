@@ -25,7 +25,7 @@ from graphcondense.ops.files import write_whole
 from graphcondense.ops.threads import made_on
 from graphcondense.ops.types import JsonValue, Record
 from graphcondense.ops.yaml import read_yaml, read_yaml_file
-from graphcondense.run_options import Run, device_of
+from graphcondense.run.options import Run, device_of
 from graphcondense.saved.shown import record_of
 from graphcondense.version import __version__
 
@@ -191,7 +191,7 @@ def record(
     preset: str | None = None,
 ) -> Record:
     """What a condensed set says of itself; plain values that JSON holds."""
-    from graphcondense.saved.condensed import graph_hash
+    from graphcondense.saved.content import graph_hash
 
     size = problem.measure(small)
     count = sum(size.per_class)

@@ -25,7 +25,7 @@ from graphcondense.ops.fields import brief
 from graphcondense.ops.memory import free_bytes
 from graphcondense.ops.sizes import said, size_of
 from graphcondense.ops.types import Record
-from graphcondense.run_options import LOOP_OPTIONS, Run
+from graphcondense.run.options import LOOP_OPTIONS, Run
 
 
 def no_method(method: object) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from graphcondense.cli.bench_over import sections
+from graphcondense.cli.bench.over import sections
 from graphcondense.ops.markdown import Marked, code, escaped, strong
 from graphcondense.ops.tables import Table
 

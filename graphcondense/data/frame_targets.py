@@ -1,0 +1,165 @@
+"""Labels from the columns of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphcondense.data.frame_columns import check_column, names_of
+from graphcondense.data.labels import counts_up, few
+from graphcondense.data.targets import LabelKind
+from graphcondense.ops.arrays import Array
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def targets_of(frame: pd.DataFrame, target: object) -> tuple[str, ...]:
+    if target is None:
+        raise ValueError(f"target is missing: name a column of nodes; {few(frame.columns, 12)}")
+    names = names_of(target, "target")
+    if not names:
+        raise ValueError("target=[] names no column")
+    for name in names:
+        check_column(frame, name)
+    if len(set(names)) < len(names):
+        raise ValueError(f"target={target!r} names a column twice")
+    return names
+
+
+def asked_targets(target: object) -> tuple[str, ...]:
+    """The targets, before it is known that there are such columns."""
+    return () if target is None else names_of(target, "target")
+
+
+def target_values(
+    frame: pd.DataFrame,
+    targets: Sequence[str],
+    label_kind: LabelKind | None,
+    index: pd.Index,
+) -> tuple[Tensor, LabelKind, list[str]]:
+    """Labels, what they are, and the names of classes or tasks.
+
+    Text, categories and truth values are classes, numbers with fractions regression targets; whole
+    numbers are classes where they count up as such, else ``label_kind`` has to say. Several columns
+    are several tasks: binary where all are 0, 1 or truth values, else regression.
+    """
+    if len(targets) > 1:
+        return _several(frame, targets, label_kind, index)
+    (name,) = targets
+    column = frame[name]
+    known = column[column.notna()]
+    if not len(known):
+        raise ValueError(f"target {name!r} has no value in any row")
+    kind = label_kind or _looks(known, name)
+    if kind == "classes":
+        values = _order(column, known)
+        if len(values) < 2:
+            raise ValueError(
+                f"target {name!r} is {str(values[0])[:40]!r} in every row that has a value: "
+                "nothing can be learnt of a constant"
+            )
+        codes = {value: i for i, value in enumerate(values)}
+        y = [codes[v] if here else -1 for v, here in zip(column, column.notna(), strict=True)]
+        return torch.tensor(y), "classes", [str(_plain_name(value)) for value in values]
+    numbers = _numbers(column, name, index)
+    return torch.from_numpy(numbers[:, None]), kind, [name]
+
+
+def _order(column: pd.Series, known: pd.Series) -> list[Any]:
+    """The different values, as a category has them in order, else sorted."""
+    import pandas as pd
+
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        there = set(known)
+        return [value for value in column.cat.categories if value in there]
+    values = known.unique().tolist()
+    try:
+        return sorted(values)
+    except TypeError:
+        return sorted(values, key=lambda value: (type(value).__name__, str(value)))
+
+
+def _plain_name(value: Any) -> Any:
+    """Whole numbers without a point."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _looks(known: pd.Series, name: str) -> LabelKind:
+    from pandas.api import types
+
+    if types.is_bool_dtype(known.dtype) or not types.is_numeric_dtype(known.dtype):
+        return "classes"
+    numbers = torch.tensor(known.to_numpy(np.float64))
+    if not bool((numbers == numbers.round()).all()):
+        return "regression"
+    if counts_up(numbers):
+        return "classes"
+    raise ValueError(
+        f"target {name!r} has {known.nunique():,} different whole numbers: say what they are, "
+        "label_kind='classes' or label_kind='regression'"
+    )
+
+
+def _several(
+    frame: pd.DataFrame,
+    targets: Sequence[str],
+    label_kind: LabelKind | None,
+    index: pd.Index,
+) -> tuple[Tensor, LabelKind, list[str]]:
+    if label_kind == "classes":
+        raise ValueError(
+            f"target has {len(targets)} columns, which are several tasks, and classes are one "
+            "column: name one of them, or say label_kind='binary' or 'regression'"
+        )
+    y = torch.from_numpy(np.stack([_numbers(frame[n], n, index) for n in targets], 1))
+    binary = bool(((y == 0) | (y == 1) | y.isnan()).all())
+    if label_kind == "binary" and not binary:
+        raise ValueError(f"targets {few(targets)} have values other than 0, 1 and none")
+    return y, label_kind or ("binary" if binary else "regression"), list(targets)
+
+
+def _numbers(column: pd.Series, name: str, index: pd.Index) -> Array:
+    """Numbers ``[n]`` float32, NaN for none."""
+    import pandas as pd
+
+    values = pd.to_numeric(column.astype(object).where(column.notna(), np.nan), errors="coerce")
+    bad = np.flatnonzero(values.isna().to_numpy() & column.notna().to_numpy())
+    if len(bad):
+        raise ValueError(
+            f"target {name!r} is {str(column.iloc[bad[0]])[:40]!r} at node {index[bad[0]]!r}, "
+            "which is no number; text is a target of classes, one column alone"
+        )
+    large = np.flatnonzero(values.abs().to_numpy() > np.finfo(np.float32).max)
+    if len(large):
+        value, node = values.iloc[large[0]], index[large[0]]
+        raise ValueError(
+            f"target {name!r} is {value:g} at node {node!r}, beyond what float32 holds "
+            f"({np.finfo(np.float32).max:.1g}): put it right, or give the target in another unit"
+        )
+    out: Array = values.to_numpy(np.float64).astype(np.float32)
+    return out
+
+
+def check_examples(
+    y: Tensor, kind: LabelKind, names: Sequence[str], train: Tensor, targets: Sequence[str]
+) -> None:
+    """Raise a ValueError, with the names of people, unless the training rows have every class."""
+    if kind != "classes":
+        return
+    found = torch.unique(y[train])
+    absent = [name for i, name in enumerate(names) if i not in found.tolist()]
+    if len(absent) == len(names) - 1:
+        raise ValueError(
+            f"target {targets[0]!r} is {names[int(found[0])]!r} in all training rows: nothing can "
+            "be learnt of a constant; draw another split"
+        )
+    if absent:
+        raise ValueError(
+            f"class {few(map(repr, absent))} of target {targets[0]!r} has no training node; draw "
+            "another split, or set the target of its rows to none"
+        )
