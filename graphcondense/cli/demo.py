@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphcondense.cli.flags import Flags, Where, make_parser, parse, summary_of
-from graphcondense.cli.folders import Config, draw, refuse_used
+from graphcondense.cli.folders import Config, refuse_used
 from graphcondense.cli.text import CONSOLE, is_main, say, summary, tell
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ def command_demo(argv: list[str]) -> object:
     if is_main():
         report.to_json(folder / "evaluation.json")
         report.plot(folder / "evaluation.png")
-    pictures = [*draw(small, folder), folder / "evaluation.png"]
+    pictures = [folder / "graph.png", folder / "evaluation.png"]
     if is_main():
-        draw_pixels(small, (8, 8), folder / "graph.png")  # digits as digits
+        draw_pixels(small, (8, 8), pictures[0])  # digits as digits
     tell(f"{time.perf_counter() - began:.0f} s in all. Pictures: {', '.join(map(str, pictures))}")
     tell("next: graphcondense condense --data cora --nodes 70")
     return json.loads(report.to_json())

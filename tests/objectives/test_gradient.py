@@ -12,13 +12,14 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from graphcondense.core.pools import initialise
-from graphcondense.core.types import Batch, Learner
+from graphcondense.core.types import Batch, Criterion, Learner
 from graphcondense.data.task import as_task
 from graphcondense.domains.node import NodeSynthetic
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.structure import Identity, PairwiseMLP, Structure
 from graphcondense.nn.propagate import GCN, SGC
 from graphcondense.objectives.gradient import ClassRows, GradientMatching, cosine
+from graphcondense.ops.criteria import SLOPES
 from tests.cases import toy_graph
 
 RNG = torch.Generator
@@ -116,6 +117,26 @@ class Largest(TorchDispatchMode):
         if isinstance(out, Tensor):
             self.most = max(self.most, out.numel())
         return out
+
+
+@pytest.mark.parametrize("criterion", SLOPES, ids=lambda c: c.__name__)
+def test_classes_of_one_size_are_taken_at_once(criterion: Criterion) -> None:
+    """Two runs of classes of one size, an empty one and single ones, against one at a time."""
+    rng = RNG().manual_seed(0)
+    group = torch.arange(7).repeat_interleave(torch.tensor([3, 3, 0, 5, 5, 5, 2]))
+    x = torch.randn(23, 6, generator=rng, dtype=torch.float64)
+    y = (torch.rand(23, 7, generator=rng) > 0.5).double()
+    y[torch.rand(23, 7, generator=rng) > 0.7] = torch.nan
+    classes = criterion is torch.nn.functional.cross_entropy
+    rows = ClassRows(x, group, 7, None if classes else y)
+    assert [len(part) for part, _ in rows.classes] == [2, 1, 3, 1]
+    weight = torch.randn(7, 6, generator=rng, dtype=torch.float64).requires_grad_()
+    [found] = rows.layer_gradients([weight], [None], SLOPES[criterion])
+    for c in group.unique().tolist():
+        said = (group if classes else y)[group == c]
+        [wanted] = torch.autograd.grad(criterion(x[group == c] @ weight.T, said), weight)
+        torch.testing.assert_close(found[c], wanted, rtol=1e-12, atol=1e-13)
+    assert not found[2].any()
 
 
 @pytest.mark.parametrize("layers", [1, 3])
