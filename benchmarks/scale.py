@@ -427,10 +427,11 @@ def sweep(args: argparse.Namespace, tree: Tree, run: Runner) -> list[Any]:
 
 
 def every_method() -> list[str]:
-    """The names of all methods for one graph."""
+    """The names of all methods for one graph, with those of their variants."""
     from graphcondense.methods import all_methods
 
-    return sorted(name for name, kind in all_methods() if kind == "node")
+    found = [(name, *cls.variants) for (name, kind), cls in all_methods().items() if kind == "node"]
+    return sorted(name for names in found for name in names)
 
 
 def today() -> str:

@@ -180,6 +180,10 @@ def test_every_part_has_a_job_and_a_name(scale: ModuleType) -> None:
         assert part.partition(":")[0] in scale.JOBS
         assert scale.named(part)
     assert set(scale.FITTED) <= set(scale.PARTS)
+    every = scale.every_method()
+    methods = {part.partition(":")[2] for part in scale.PARTS if ":" in part}
+    assert methods <= set(every)
+    assert len(every) == len(set(every))
 
 
 def test_results_of_two_devices_are_compared(
