@@ -4,10 +4,9 @@
 
 Both make the same condensed set. They run in turn, ``--repeats`` times each, every process of one
 thread, first unscored and then scored as by default, which process 0 alone does. The efficiency is
-the time of the one process divided by that of the slowest process times their number, of medians.
-Processor seconds tell what a machine with a core for each process would take, also where other work
-goes on; seconds of the clock mean something on an idle machine alone. What is imported and read is
-not timed.
+the processor seconds of the one process divided by those of the slowest process times their number,
+of medians: what a machine with a core for each process would spare, also where other work goes on.
+What is imported and read is not timed.
 """
 
 from __future__ import annotations
@@ -42,12 +41,11 @@ def child(out: Path, how: Mapping[str, Any]) -> None:
     own = {"nodes": how["nodes"], "epochs": how["epochs"]}
     # What is made once is made before.
     graphcondense.condense(data, how["method"], **{**own, "epochs": 1}, validations=0, **options)
-    began = time.perf_counter(), time.process_time()
+    began = time.process_time()
     small = graphcondense.condense(
         data, how["method"], **own, validations=how["validations"], **options
     )
-    found = {"clock": time.perf_counter() - began[0], "seconds": time.process_time() - began[1]}
-    found["sum"] = float(small.x.double().sum())
+    found = {"seconds": time.process_time() - began, "sum": float(small.x.double().sum())}
     out.with_name(f"{out.name}{os.environ.get('RANK', '')}").write_text(json.dumps(found))
 
 
@@ -74,15 +72,14 @@ def timed(processes: int, how: Mapping[str, Any]) -> list[dict[str, Any]]:
 def efficiency(
     one: Sequence[Sequence[Mapping[str, float]]],
     several: Sequence[Sequence[Mapping[str, float]]],
-    key: str,
 ) -> tuple[float, float, float]:
     """Medians over runs of the slowest process, of one process and of several, and the efficiency.
 
-    >>> efficiency([[{"s": 8.0}]], [[{"s": 4.0}, {"s": 5.0}]], "s")
+    >>> efficiency([[{"seconds": 8.0}]], [[{"seconds": 4.0}, {"seconds": 5.0}]])
     (8.0, 5.0, 0.8)
     """
     alone, slowest = (
-        statistics.median(max(process[key] for process in run) for run in runs)
+        statistics.median(max(process["seconds"] for process in run) for run in runs)
         for runs in (one, several)
     )
     return alone, slowest, alone / (len(several[0]) * slowest)
@@ -102,8 +99,7 @@ def measured(args: argparse.Namespace) -> list[dict[str, Any]]:
                 print(f"scored {validations}, {processes} processes, {number}: {kept[-1]}")
         row: dict[str, Any] = {**how, "repeats": args.repeats}
         del row["root"]
-        for key in ("seconds", "clock"):
-            row[key] = efficiency(runs[1], runs[args.processes], key)
+        row["seconds"] = efficiency(runs[1], runs[args.processes])
         sums = [process["sum"] for kept in runs.values() for run in kept for process in run]
         row["apart"] = (max(sums) - min(sums)) / max(map(abs, sums))
         rows.append(row)
@@ -118,19 +114,17 @@ def page(found: Mapping[str, Any]) -> str:
     body = []
     for row in found["rows"]:
         cells = [f"{value:.2f}" for value in row["seconds"][:2]]
-        cells += [f"{100 * row['seconds'][2]:.0f} %"]
-        cells += [f"{value:.2f}" for value in row["clock"][:2]]
-        cells += [f"{100 * row['clock'][2]:.0f} %", f"{row['apart']:.0e}", str(row["repeats"])]
+        cells += [f"{100 * row['seconds'][2]:.0f} %", f"{row['apart']:.0e}", str(row["repeats"])]
         name = f"`{row['method']}`, {row['data']}, {row['nodes']} nodes, {row['epochs']} epochs"
         scored = f"{row['validations']} scores" if row["validations"] else "unscored"
         body.append([Marked(name), scored, str(row["processes"]), *cells])
     head = ["run", "scores", "processes", "one process, s", "slowest of several, s", "efficiency"]
-    head += ["one, by the clock", "several, by the clock", "by the clock", "sets apart", "runs"]
+    head += ["sets apart", "runs"]
     return "\n".join(
         [
             "# Several processes for one run\n",
             "Written by `benchmarks/parallel.py`; do not edit.\n",
-            f"`{found['commit']}`, {found['day']}; processor seconds, then those of the clock.\n",
+            f"`{found['commit']}`, {found['day']}; seconds of the processor, of one thread.\n",
             Table(head, body, left=2).markdown() + "\n",
         ]
     )

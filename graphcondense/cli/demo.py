@@ -28,7 +28,7 @@ class Demo:
 
 
 def command_demo(argv: list[str]) -> object:
-    """Condense scikit-learn's digits and compare, offline, in a minute of one core."""
+    """Condense scikit-learn's digits and compare, offline, in half a minute of one core."""
     import graphcondense
     from graphcondense.evaluate import evaluate
     from graphcondense.pictures import draw_pixels
@@ -63,7 +63,7 @@ DEMO: Config = {"nodes": 50}
 DEMO_EVALUATION: Config = {
     "models": ("GCN", "SGC", "MLP"),
     "seeds": 3,
-    "epochs": 200,
+    "epochs": 100,
     "progress": False,
 }
 """How it compares."""
