@@ -633,6 +633,9 @@ def draw(path: Path, found: Mapping[str, Any]) -> None:
         own.set_xlabel(what)
         own.legend(fontsize=6)
         own.tick_params(labelsize=7, which="both")
+        points = {p["size"] for row in found["fits"] if row["over"] == what for p in row["points"]}
+        own.set_xticks(sorted(points), [f"{size:,}" for size in sorted(points)], fontsize=6)
+        own.xaxis.minorticks_off()
         plain(own)
     saved(figure, path)
 
