@@ -11,8 +11,9 @@ Then the parts of ``FITTED`` run in this tree over nodes ``N``, edges ``E``, con
 ``N'``, features ``d`` and classes ``C``, one of them at a time; the slope of a line through the
 logarithms is the exponent.
 
-``--sweep`` runs every method for one graph once in this tree, with its defaults: what takes more
-than ``--limit`` or ``--memory``, or is refused, is a row that says so.
+``--sweep`` runs every method for one graph once in this tree, with its defaults, or those that are
+named: what takes more than ``--limit`` or ``--memory``, or is refused, is a row that says so.
+Every row says of which commit and day it is; new rows take the place of old ones of the same name.
 
 The graph is ``graphcondense.data.simulate("arxiv-like", scale=...)``: seconds and memory only.
 Finished cells are kept in ``OUT/cells/scale`` by the state of each tree and are not run again, so
@@ -39,6 +40,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -363,6 +365,7 @@ def compare(args: argparse.Namespace, trees: Mapping[str, Tree], run: Runner) ->
                 cells[name].append(run.cell(tree, folder, label(part, args), number, *words))
         row: dict[str, Any] = {"part": part, "scale": args.scale, "steps": args.steps}
         row |= {"nodes": args.nodes, "commits": {n: t.commit for n, t in trees.items()}}
+        row["day"] = today()
         for name, own in cells.items():
             failed = [cell["error"] for cell in own if "error" in cell]
             row[name] = {key: median(own, key) for key in ("seconds", "peak", "more")}
@@ -396,6 +399,7 @@ def fit(args: argparse.Namespace, tree: Tree, run: Runner) -> list[Any]:
                 points.append({"size": sizes[what], "seconds": seconds, "error": error})
             good = [(p["size"], p["seconds"]) for p in points if p["seconds"]]
             row: dict[str, Any] = {"part": part, "over": what, "points": points}
+            row |= {"commit": tree.commit, "day": today()}
             row["error"] = next((p["error"] for p in points if p["error"]), None)
             if len(good) > 1:
                 import numpy as np
@@ -411,16 +415,28 @@ def fit(args: argparse.Namespace, tree: Tree, run: Runner) -> list[Any]:
 
 
 def sweep(args: argparse.Namespace, tree: Tree, run: Runner) -> list[Any]:
-    """A row for each method for one graph."""
-    from graphcondense.methods import all_methods
-
+    """A row for each method for one graph, or for each that is named."""
     folder = made(args.work / f"arxiv-like-{args.scale:g}", {"scale": args.scale})
     rows = []
-    for method in sorted(name for name, kind in all_methods() if kind == "node"):
+    for method in args.sweep or every_method():
         part = f"condense:{method}"
         found = run.cell(tree, folder, label(part, args), 0, *words_of(part, args, ""))
-        rows.append({"method": method, "scale": args.scale, "nodes": args.nodes, **found})
+        row = {"method": method, "scale": args.scale, "nodes": args.nodes, **found}
+        rows.append({**row, "commit": tree.commit, "day": today()})
     return rows
+
+
+def every_method() -> list[str]:
+    """The names of all methods for one graph, with those of their variants."""
+    from graphcondense.methods import all_methods
+
+    found = [(name, *cls.variants) for (name, kind), cls in all_methods().items() if kind == "node"]
+    return sorted(name for names in found for name in names)
+
+
+def today() -> str:
+    """The day of a row, by the clock of UTC."""
+    return datetime.now(UTC).strftime("%Y-%m-%d")
 
 
 def shaped(args: argparse.Namespace, sizes: Mapping[str, int]) -> Path:
@@ -473,13 +489,18 @@ def number(value: float | None, unit: float = 1) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
+def of(commit: str, row: Mapping[str, Any]) -> str:
+    """Commit and day of a row; rows of earlier files have no day."""
+    return " ".join([commit, *([row["day"]] if "day" in row else [])])
+
+
 def shown(rows: Sequence[Mapping[str, Any]]) -> Any:
     """The table of both trees."""
     from graphcondense.ops.markdown import Marked
     from graphcondense.ops.tables import Table
 
     head = ["part", "before, s", "now, s", "times faster", "before, peak MiB", "now, peak MiB"]
-    head += ["before, MiB more", "now, MiB more", "runs", "remarks"]
+    head += ["before, MiB more", "now, MiB more", "runs", "now is", "remarks"]
     body = []
     for row in rows:
         before, now = row["before"], row["now"]
@@ -494,6 +515,7 @@ def shown(rows: Sequence[Mapping[str, Any]]) -> Any:
                 *(number(row[n]["peak"], MIB) for n in ("before", "now")),
                 *(number(row[n]["more"], MIB) for n in ("before", "now")),
                 str(max(before["runs"], now["runs"])),
+                of(row["commits"]["now"], row),
                 "; ".join(remarks),
             ]
         )
@@ -519,10 +541,12 @@ def fitted(rows: Sequence[Mapping[str, Any]]) -> Any:
                 " to ".join(f"{p['size']:,}" for p in ends),
                 " to ".join(number(p["seconds"]) for p in ends),
                 text,
+                of(row["commit"], row),
                 row["error"] or "",
             ]
         )
-    return Table(["part", "over", "sizes", "seconds", "exponent", "remarks"], body, left=2)
+    head = ["part", "over", "sizes", "seconds", "exponent", "commit", "remarks"]
+    return Table(head, body, left=2)
 
 
 def swept(rows: Sequence[Mapping[str, Any]]) -> Any:
@@ -536,11 +560,13 @@ def swept(rows: Sequence[Mapping[str, Any]]) -> Any:
             number(row.get("seconds")),
             number(row.get("peak"), MIB),
             number(row.get("more"), MIB),
+            of(row["commit"], row),
             row.get("error", row.get("said", "")),
         ]
         for row in sorted(rows, key=lambda row: (row.get("seconds", math.inf), row["method"]))
     ]
-    return Table(["method", "processor seconds", "peak MiB", "MiB more", "remarks"], body)
+    head = ["method", "processor seconds", "peak MiB", "MiB more", "commit", "remarks"]
+    return Table(head, body)
 
 
 def write_page(out: Path, found: Mapping[str, Any]) -> None:
@@ -548,11 +574,11 @@ def write_page(out: Path, found: Mapping[str, Any]) -> None:
     parts = ["# Scale\n", "Written by `benchmarks/scale.py`; do not edit.\n"]
     for key, rows in found["tables"].items():
         scale, nodes = rows[0]["scale"], rows[0]["nodes"]
-        commits = rows[0]["commits"]
+        before = " and ".join(f"`{c}`" for c in dict.fromkeys(r["commits"]["before"] for r in rows))
         parts.append(f"## Before and now, {key}\n")
         parts.append(
             f"Scale {scale:g} ({round(scale * 169_343):,} nodes), condensed to {nodes} nodes; "
-            f"`{commits['before']}` against `{commits['now']}`.\n"
+            f"before is {before}.\n"
         )
         parts.append(shown(rows).markdown() + "\n")
     if rows := found.get("sweep"):
@@ -607,6 +633,9 @@ def draw(path: Path, found: Mapping[str, Any]) -> None:
         own.set_xlabel(what)
         own.legend(fontsize=6)
         own.tick_params(labelsize=7, which="both")
+        points = {p["size"] for row in found["fits"] if row["over"] == what for p in row["points"]}
+        own.set_xticks(sorted(points), [f"{size:,}" for size in sorted(points)], fontsize=6)
+        own.xaxis.minorticks_off()
         plain(own)
     saved(figure, path)
 
@@ -627,7 +656,10 @@ def keep(
     names = {(row["part"], row["over"]) for row in fits}
     found["fits"] = [r for r in found["fits"] if (r["part"], r["over"]) not in names] + fits
     if every:
-        found["sweep"] = [*every]
+        new = {row["method"] for row in every}
+        same = {(row["scale"], row["nodes"]) for row in every}
+        kept = [r for r in found.get("sweep", []) if (r["scale"], r["nodes"]) in same]
+        found["sweep"] = [r for r in kept if r["method"] not in new] + [*every]
     path.write_text(json.dumps(found, indent=1))
     return found
 
@@ -657,7 +689,9 @@ def main() -> None:
         "--fits", nargs="*", default=list(FITTED), metavar="PART",
         help=f"parts whose exponents are fitted: {', '.join(FITTED)}; none: no exponents",
     )  # fmt: skip
-    parser.add_argument("--sweep", action="store_true", help="run every method once, too")
+    parser.add_argument(
+        "--sweep", nargs="*", metavar="METHOD", help="run every method once, too, or these"
+    )
     parser.add_argument("--factors", nargs="+", type=int, default=list(FACTORS))
     parser.add_argument("--repeats", type=int, default=3, help="processes of each cell")
     parser.add_argument("--steps", type=int, default=0, help="epochs at most; 0: as by default")
@@ -671,6 +705,8 @@ def main() -> None:
     for given, known in ((args.parts, PARTS), (args.fits, FITTED)):
         if wrong := [part for part in given if part not in known]:
             parser.error(f"unknown part {wrong[0]}: there are {', '.join(known)}")
+    if wrong := [name for name in args.sweep or () if name not in every_method()]:
+        parser.error(f"unknown method {wrong[0]}: there are {', '.join(every_method())}")
     if args.memory <= 0 or args.limit < 1:
         parser.error("--memory is above 0 and --limit at least 1")
     if args.repeats < 1 or args.steps < 0 or len(set(args.factors)) < 2:
@@ -687,7 +723,7 @@ def main() -> None:
             rows = compare(args, {"before": other, "now": here}, run)
     fits = fit(args, here, run) if args.fits else []
     steps = f", at most {args.steps} epochs" if args.steps else ""
-    every = sweep(args, here, run) if args.sweep else []
+    every = sweep(args, here, run) if args.sweep is not None else []
     found = keep(args.out, f"scale {args.scale:g}{steps}", rows, fits, every)
     write_page(args.out, found)
     if rows:

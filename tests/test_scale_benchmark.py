@@ -127,13 +127,17 @@ def test_new_rows_take_the_place_of_old_ones(scale: ModuleType, tmp_path: Path) 
 
     points = [{"size": n, "seconds": n / 10, "error": None} for n in (1, 2)]
     fits = [{"part": "matching", "over": "d", "points": points, "error": None, "exponent": 1.0}]
+    fits[0]["commit"] = "b"
     scale.keep(tmp_path, "scale 1", [row("matching", 1), row("condense:cgc", 5)], fits)
+    shared = {"scale": 1, "nodes": 454, "commit": "b", "day": "2026-01-02"}
     every = [
-        {"method": "slow", "scale": 1, "nodes": 454, "seconds": 9.0, "peak": 2**30, "more": 2**20},
-        {"method": "quick", "scale": 1, "nodes": 454, "seconds": 2.0, "peak": 2**29, "more": 0},
-        {"method": "kron", "scale": 1, "nodes": 454, "error": "ValueError: needs 3 TB"},
+        {**shared, "method": "slow", "seconds": 9.0, "peak": 2**30, "more": 2**20},
+        {**shared, "method": "quick", "seconds": 2.0, "peak": 2**29, "more": 0},
+        {**shared, "method": "kron", "error": "ValueError: needs 3 TB"},
     ]
     scale.keep(tmp_path, "scale 1", [], [], every)
+    again = {**every[0], "seconds": 8.0, "commit": "c"}
+    scale.keep(tmp_path, "scale 1", [], [], [again])
     found = scale.keep(tmp_path, "scale 1", [row("matching", 2)], [])
     assert [(r["part"], r["now"]["seconds"]) for r in found["tables"]["scale 1"]] == [
         ("matching", 2), ("condense:cgc", 5),
@@ -142,7 +146,9 @@ def test_new_rows_take_the_place_of_old_ones(scale: ModuleType, tmp_path: Path) 
     scale.write_page(tmp_path, found)
     page = (tmp_path / "scale.md").read_text()
     assert "`condense`, `cgc`" in page
-    assert page.index("| `quick` | 2 |") < page.index("| `slow` | 9 |") < page.index("3 TB")
+    assert page.index("| `quick` | 2 |") < page.index("| `slow` | 8 |") < page.index("3 TB")
+    assert page.count("`slow`") == 1
+    assert "| c 2026-01-02 |" in page
     assert (tmp_path / "scale.png").stat().st_size > 1000
 
 
@@ -174,6 +180,10 @@ def test_every_part_has_a_job_and_a_name(scale: ModuleType) -> None:
         assert part.partition(":")[0] in scale.JOBS
         assert scale.named(part)
     assert set(scale.FITTED) <= set(scale.PARTS)
+    every = scale.every_method()
+    methods = {part.partition(":")[2] for part in scale.PARTS if ":" in part}
+    assert methods <= set(every)
+    assert len(every) == len(set(every))
 
 
 def test_results_of_two_devices_are_compared(

@@ -88,7 +88,15 @@ class Learner(NamedTuple):
         return self.criterion(self.logits(batch), batch.y)
 
     def grads(self, batch: Batch, *, create_graph: bool = False) -> dict[str, Tensor]:
-        """Gradient of :meth:`loss` in the weights; differentiable itself with ``create_graph``."""
+        """Gradient of :meth:`loss` in the weights; differentiable itself with ``create_graph``.
+
+        A model may know it without autograd: ``model.gradients(params, batch, criterion)`` gives it
+        by the names of the weights, or ``None`` where it does not.
+        """
+        by_hand = None if create_graph else getattr(self.model, "gradients", None)
+        found: dict[str, Tensor] | None = by_hand and by_hand(self.params, batch, self.criterion)
+        if found is not None:
+            return found
         weights = list(self.params.values())
         grads = torch.autograd.grad(self.loss(batch), weights, create_graph=create_graph)
         return dict(zip(self.params, grads, strict=True))

@@ -54,6 +54,10 @@ STATE = 2**20
 are taken in groups. Grouping changes no result."""
 
 
+Weights: TypeAlias = Mapping[str, Tensor] | None
+"""Of stacked networks, each ``[S, ...]``; ``None`` for those that the model has."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """How one model is trained: the fields of :class:`Training`, none left open."""
@@ -66,6 +70,9 @@ class Settings:
     dropout: float = 0.5
     activation: str = "relu"
     val_every: int = 1
+
+
+SETTINGS = tuple(field.name for field in fields(Settings))
 
 
 @dataclass(frozen=True)
@@ -108,9 +115,9 @@ class Training(Options):
 
     def of(self, kind: type[Stacked]) -> Settings:
         """Every setting that is left open, filled in for a model."""
-        known = {f.name for f in fields(Settings)}
-        given = {k: v for k, v in asdict(self).items() if v is not None and k in known}
-        return Settings(**{**kind.recipe, **given})
+        given = {name: getattr(self, name) for name in SETTINGS}
+        left = {name: value for name, value in given.items() if value is not None}
+        return Settings(**{**kind.recipe, **left})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -347,14 +354,14 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
             seconds += now(device) - start
             if epoch % t.val_every and epoch != t.epochs:
                 continue
-            val = self._score(model, live, steady)
+            val = self._score(model, None, steady)
             better = sign * val > sign * best
             if better.any():
                 best, epoch_selected = best.where(~better, val), epoch_selected.clone()
                 epoch_selected[better] = epoch
                 keep(selected, live, better)
         if self._samples:
-            best, val = (self._score(model, one, "val") for one in (selected, live))
+            best, val = (self._score(model, one, "val") for one in (selected, None))
         return Trained(
             model=model,
             settings=t,
@@ -372,7 +379,7 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
     def _nodes(self, split: str) -> Tensor:
         return self._steady if split == "steady" else getattr(self.real, split)
 
-    def _score(self, model: Stacked, weights: Mapping[str, Tensor], split: str) -> Tensor:
+    def _score(self, model: Stacked, weights: Weights, split: str) -> Tensor:
         """The score of each seed ``[S]`` on a split of the real graph, or on the validation nodes
         that choose the epoch (``"steady"``)."""
         if self._classes:
@@ -380,19 +387,17 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
         out, y = self._outputs(model, weights, split), self.real.y[self._nodes(split)]
         return scores_of(self.real.metric, out, y).float()
 
-    def _accuracy(self, model: Stacked, weights: Mapping[str, Tensor], split: str) -> Tensor:
+    def _accuracy(self, model: Stacked, weights: Weights, split: str) -> Tensor:
         """Share of right predictions ``[S]``."""
         nodes = self._nodes(split)
         y, logits = self.real.y[nodes].to(self._like.device), self._predicted(model, weights, split)
         return torch.cat([part.argmax(-1) == y for part in logits]).sum(1).cpu() / len(nodes)
 
-    def _outputs(self, model: Stacked, weights: Mapping[str, Tensor], split: str) -> Tensor:
+    def _outputs(self, model: Stacked, weights: Weights, split: str) -> Tensor:
         """Outputs ``[S, m, T]`` in the targets' own units."""
         return self.real.unscaled(torch.cat(list(self._predicted(model, weights, split))))
 
-    def _predicted(
-        self, model: Stacked, weights: Mapping[str, Tensor], split: str
-    ) -> Iterator[Tensor]:
+    def _predicted(self, model: Stacked, weights: Weights, split: str) -> Iterator[Tensor]:
         """Logits of one group of seeds after the other, of a split or of ``"steady"``."""
         nodes = self._nodes(split)
         layers = self.training.of(type(model)).num_layers
@@ -416,13 +421,18 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
 @torch.inference_mode()
 def _logits(
     model: Stacked,
-    weights: Mapping[str, Tensor],
+    weights: Weights,
     inputs: tuple[object, ...],
     group: int,
     networks: int | None = None,
 ) -> Iterator[Tensor]:
     """Logits of one group of seeds after the other."""
     model.eval()
+    if weights is None:
+        if len(model.seeds) <= group and networks is None:
+            yield model(*inputs)  # putting weights in their places takes longer than a small graph
+            return
+        weights = state_of(model)
     seeds = len(next(iter(weights.values()))) if networks is None else networks
     for i in range(0, seeds, group):
         part = {name: weight[i : i + group] for name, weight in weights.items()}

@@ -7,7 +7,7 @@ models serve evaluation instead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import Any, TypeAlias
 
@@ -17,9 +17,10 @@ from torch.nn import functional as F
 
 from graphcondense.core.expert_training import Settled, Span
 from graphcondense.core.pools import uniform
-from graphcondense.core.types import Batch
+from graphcondense.core.types import Batch, Criterion
 from graphcondense.nn.batched.operators import Sparse, sparse_product
 from graphcondense.ops.adjacency import Adjacency, csr_tensor, scipy_csr, spmm
+from graphcondense.ops.criteria import SLOPES, Slope
 
 ROWS = 4096
 """Of a hidden layer that are made at a time, where all of them would not fit a cache."""
@@ -210,8 +211,78 @@ class SGC(Propagation):
                 bias = lin.bias if bias is None else bias + lin.bias
         return weight, bias
 
+    @torch.no_grad()
+    def gradients(
+        self, params: Mapping[str, Tensor], batch: Batch, criterion: Criterion
+    ) -> dict[str, Tensor] | None:
+        """By hand, as training takes thousands of them of a few rows, where autograd and its calls
+        cost more than the arithmetic: with residuals ``R`` at the outputs, ``M_l`` the product of
+        the maps up to the ``l``-th and ``B_l`` that of the later ones, the gradient of ``W_l`` is
+        ``B_lᵀ (Rᵀ H) M_{l-1}ᵀ`` and, of constants, ``B_lᵀ (Rᵀ 1) c_{l-1}ᵀ``."""
+        slope = SLOPES.get(criterion)
+        if slope is None or batch.inputs[0].layout != torch.strided:
+            return None
+        weights = [params[f"lins.{i}.weight"] for i in range(len(self.lins))]
+        biases = [params.get(f"lins.{i}.bias") for i in range(len(self.lins))]
+        rows = self.design(*batch.inputs)
+        as_one = self.shorter_as_one(len(rows))
+        if batch.rows is not None:
+            rows = rows[batch.rows]
+        found = (_as_one if as_one else _in_turn)(rows, batch.y, slope, weights, biases)
+        return {name: found[name] for name in params}
+
     def layers(self, x: Tensor, adj: Operator = None) -> list[Tensor]:
         return list(accumulate(self.lins, lambda h, lin: lin(h), initial=self.design(x, adj)))[1:]
+
+
+def _as_one(
+    rows: Tensor,
+    y: Tensor,
+    slope: Slope,
+    weights: Sequence[Tensor],
+    biases: Sequence[Tensor | None],
+) -> dict[str, Tensor]:
+    """Gradients of a chain of linear maps by their product: no row goes through a hidden layer."""
+    before: list[tuple[Tensor | None, Tensor | None]] = [(None, None)]
+    for weight, bias in zip(weights, biases, strict=True):
+        product, shift = before[-1]
+        moved = None if shift is None else weight @ shift
+        shift = bias if moved is None else moved if bias is None else moved + bias
+        before.append((weight if product is None else weight @ product, shift))
+    product, shift = before.pop()
+    assert product is not None
+    outputs = rows @ product.T
+    residual = slope(outputs if shift is None else outputs.add_(shift), y)
+    outer, total = residual.T @ rows, residual.sum(0)
+    found = {}
+    for i in reversed(range(len(weights))):
+        product, shift = before[i]
+        grad = outer if product is None else outer @ product.T
+        found[f"lins.{i}.weight"] = grad if shift is None else grad.addr_(total, shift)
+        found[f"lins.{i}.bias"] = total
+        if i:
+            outer, total = weights[i].T @ outer, weights[i].T @ total
+    return found
+
+
+def _in_turn(
+    rows: Tensor,
+    y: Tensor,
+    slope: Slope,
+    weights: Sequence[Tensor],
+    biases: Sequence[Tensor | None],
+) -> dict[str, Tensor]:
+    """Gradients of a chain of linear maps one map after the other: for few rows."""
+    seen = [rows]
+    for weight, bias in zip(weights, biases, strict=True):
+        seen.append(F.linear(seen[-1], weight, bias))
+    back = slope(seen.pop(), y)
+    found = {}
+    for i in reversed(range(len(weights))):
+        found[f"lins.{i}.weight"], found[f"lins.{i}.bias"] = back.T @ seen[i], back.sum(0)
+        if i:
+            back = back @ weights[i]
+    return found
 
 
 class GCN(Propagation):

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Generator, Tensor
-from torch.nn import functional as F
 
-from graphcondense.core.types import Criterion, Learner, Source, Synthetic
-from graphcondense.ops.criteria import masked_bce, masked_mse
+from graphcondense.core.types import Learner, Source, Synthetic
+from graphcondense.ops.criteria import SLOPES, Slope, of_classes
 
 TINY = 1e-30
 """Smallest squared norm whose root is taken: the root's slope at zero is infinite."""
@@ -131,7 +131,7 @@ class GradientMatching:
             and self.size is None
             and isinstance(learner.model, LinearModel)
             and isinstance(real, DesignSource)
-            and learner.criterion in RESIDUALS
+            and learner.criterion in SLOPES
         )
 
     def autograd(self, syn: Synthetic, real: Source, learner: Learner, rng: Generator) -> Tensor:
@@ -195,7 +195,7 @@ class GradientMatching:
             self._cache["real"] = ClassRows(
                 real.design(model), real.labels, real.num_classes, real.targets
             )
-        small, residual = syn.batch(), RESIDUALS[learner.criterion]
+        small, residual = syn.batch(), SLOPES[learner.criterion]
         design = model.design(*small.inputs)
         mine = ClassRows(design, small.classes, real.num_classes, small.y)
         weights = [learner.params[f"lins.{i}.weight"] for i in range(len(model.lins))]
@@ -256,38 +256,9 @@ def _unit(g: Tensor) -> tuple[Tensor, Tensor]:
     return g / norm[:, None, None], norm[:, None]
 
 
-def _of_classes(outputs: Tensor, labels: Tensor) -> Tensor:
-    """Slope of the mean cross-entropy in the outputs ``[m, C]``, of classes ``[m]``."""
-    likely = torch.softmax(outputs, -1)
-    slope = likely.scatter_add(1, labels[:, None], likely.new_full((len(outputs), 1), -1))
-    return slope / max(len(outputs), 1)
-
-
-def _of_binary(outputs: Tensor, y: Tensor) -> Tensor:
-    """Slope of :func:`~graphcondense.ops.criteria.masked_bce` in the outputs ``[m, T]``."""
-    return _of_known(torch.sigmoid(outputs), y)
-
-
-def _of_numbers(outputs: Tensor, y: Tensor) -> Tensor:
-    """Slope of :func:`~graphcondense.ops.criteria.masked_mse` in the outputs ``[m, T]``."""
-    return 2 * _of_known(outputs, y)
-
-
-def _of_known(said: Tensor, y: Tensor) -> Tensor:
-    known = ~y.isnan()
-    return torch.where(known, said - y.nan_to_num(0.0), 0.0) / known.sum().clamp_min(1)
-
-
-RESIDUALS: Mapping[Criterion, Callable[[Tensor, Tensor], Tensor]] = {
-    F.cross_entropy: _of_classes,
-    masked_bce: _of_binary,
-    masked_mse: _of_numbers,
-}
-"""The slope of a loss in the outputs, of those losses whose gradients have a closed form here."""
-
-
 class ClassRows:
-    """Rows of a design matrix ``H [m, d]`` sorted into ``K`` classes.
+    """Rows of a design matrix ``H [m, d]`` sorted into ``K`` classes. Neighbouring classes of one
+    size are taken at once, as nothing has to be padded for it.
 
     Args:
         design: the rows.
@@ -305,14 +276,20 @@ class ClassRows:
             order = torch.argsort(labels, stable=True)
             design, said = design[order], said[order]
         self.counts = sizes.to(design.dtype)
-        parts = [torch.split(whole, sizes.tolist()) for whole in (design, said)]
-        self.classes = list(zip(*parts, strict=True))
+        alike = [(size, len(list(run))) for size, run in groupby(sizes.tolist())]
+        parts = [
+            torch.split(whole, [size * run for size, run in alike]) for whole in (design, said)
+        ]
+        self.classes = [
+            (rows.unflatten(0, (run, size)), y.unflatten(0, (run, size)))
+            for (size, run), rows, y in zip(alike, *parts, strict=True)
+        ]
 
     def layer_gradients(
         self,
         weights: Sequence[Tensor],
         bias: Sequence[Tensor | None],
-        slope: Callable[[Tensor, Tensor], Tensor] = _of_classes,
+        slope: Slope = of_classes,
     ) -> list[Tensor]:
         """``G_l = R^T H_{l-1}`` of each layer ``[K, C, in_l]``, of the mean loss of each class.
 
@@ -332,9 +309,9 @@ class ClassRows:
         for rows, labels in self.classes:
             outputs = rows @ last.T if constant is None else rows @ last.T + constant
             residual = slope(outputs, labels)
-            first.append(residual.T @ rows)
-            totals.append(residual.sum(0))
-        product, total = torch.stack(first), torch.stack(totals)
+            first.append(residual.mT @ rows)
+            totals.append(residual.sum(1))
+        product, total = torch.cat(first), torch.cat(totals)
         grads = [product]
         for before, shift in chain[:-1]:
             layer = product @ before.T

@@ -1,8 +1,9 @@
-"""Losses of labels with holes."""
+"""Losses of labels with holes, and the slopes of losses in what a model says."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -35,3 +36,45 @@ CRITERIA: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "regression": masked_mse,
 }
 """The loss of each kind of :class:`~graphcondense.data.graph_task.GraphTask`."""
+
+
+def of_classes(outputs: Tensor, y: Tensor) -> Tensor:
+    """Slope of the mean cross-entropy in the outputs ``[..., m, C]``, of classes ``[..., m]`` or of
+    probabilities ``[..., m, C]``.
+
+    >>> of_classes(torch.zeros(1, 2), torch.tensor([1])).tolist()
+    [[0.5, -0.5]]
+    """
+    likely = torch.softmax(outputs, -1)
+    if y.dim() == outputs.dim():
+        slope = likely * y.sum(-1, keepdim=True) - y
+    else:
+        slope = likely.scatter_add(-1, y[..., None], likely.new_full((*y.shape, 1), -1))
+    return slope / max(outputs.shape[-2], 1)
+
+
+def _of_binary(outputs: Tensor, y: Tensor) -> Tensor:
+    """Slope of :func:`masked_bce` in the outputs ``[..., m, T]``."""
+    return _of_known(torch.sigmoid(outputs), y)
+
+
+def _of_numbers(outputs: Tensor, y: Tensor) -> Tensor:
+    """Slope of :func:`masked_mse` in the outputs ``[..., m, T]``."""
+    return 2 * _of_known(outputs, y)
+
+
+def _of_known(said: Tensor, y: Tensor) -> Tensor:
+    known = ~y.isnan()
+    slope = torch.where(known, said - y.nan_to_num(0.0), 0.0)
+    return slope / known.sum((-2, -1), keepdim=True).clamp_min(1)
+
+
+Slope: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+"""Of a loss, a mean over ``m`` examples, in what a model says of them ``[..., m, k]``, at ``y``."""
+
+SLOPES: Mapping[Callable[[Tensor, Tensor], Tensor], Slope] = {
+    F.cross_entropy: of_classes,
+    masked_bce: _of_binary,
+    masked_mse: _of_numbers,
+}
+"""The slopes of those losses whose gradients in a linear model's weights need no autograd."""

@@ -12,6 +12,7 @@ import torch_geometric.nn as pyg
 from torch import Tensor
 
 from graphcondense.evaluate import NodeEvaluator, fit, fit_whole, random_subgraph, score
+from graphcondense.evaluate.nodes import state_of
 from graphcondense.nn.batched import APPNP, MODELS
 
 fit_module = import_module("graphcondense.evaluate.nodes")  # the package's `fit` is the function
@@ -66,6 +67,7 @@ def test_the_first_best_epoch_is_selected(real, small, monkeypatch):
     read: list[Tensor] = []
 
     def dictated(self, model, given, split):
+        given = state_of(model) if given is None else given
         snapshot = next(iter(given.values())).detach().clone()
         (weights if split == "val" else read).append(snapshot)
         return script[len(weights) - 1] if split == "val" else torch.zeros(2)

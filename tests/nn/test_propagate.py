@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from torch import Generator, Tensor
+from torch.nn import functional as F
 
 from graphcondense.core.pools import built
-from graphcondense.nn.propagate import MODELS, propagate
+from graphcondense.core.types import Batch, Criterion, Learner
+from graphcondense.nn.propagate import MODELS, SGC, propagate
 from graphcondense.ops.adjacency import csr_tensor
+from graphcondense.ops.criteria import masked_bce, masked_mse
 from graphcondense.ops.sampling import blocks
 
 
@@ -58,3 +64,62 @@ def test_as_many_steps_as_hops(form, width, hops):
         given = csr_tensor(sp.csr_matrix(adj), dtype=torch.float64)
     found = propagate(torch.from_numpy(x), given, hops)
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12)
+
+
+LABELS: dict[str, tuple[Criterion, Callable[[int, int, Generator], Tensor]]] = {
+    "classes": (F.cross_entropy, lambda m, k, rng: torch.randint(k, (m,), generator=rng)),
+    "shares": (F.cross_entropy, lambda m, k, rng: torch.rand(m, k, generator=rng).double()),
+    "binary": (masked_bce, lambda m, k, rng: with_holes(torch.rand(m, k, generator=rng) > 0.5)),
+    "numbers": (masked_mse, lambda m, k, rng: with_holes(torch.randn(m, k, generator=rng))),
+}
+
+
+def with_holes(y: Tensor) -> Tensor:
+    y = y.double()
+    y[0, 0] = torch.nan
+    return y
+
+
+@pytest.mark.parametrize("labels", LABELS)
+@pytest.mark.parametrize(("layers", "nodes"), [(1, 9), (2, 9), (3, 9), (2, 1), (3, 1)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_gradients_by_hand_are_those_of_autograd(
+    labels: str, layers: int, nodes: int, bias: bool
+) -> None:
+    """Both ways: the maps as one, of nine nodes, and one after the other, of one."""
+    rng = torch.Generator().manual_seed(layers + nodes)
+    model = SGC(4, 5, 2, layers, bias=bias, hops=2).double()
+    if layers > 1:
+        assert model.shorter_as_one(nodes) == (nodes == 9)
+    criterion, draw = LABELS[labels]
+    x = torch.randn(nodes, 4, generator=rng, dtype=torch.float64)
+    adj = torch.rand(nodes, nodes, generator=rng, dtype=torch.float64)
+    rows = None if nodes == 1 else torch.tensor([7, 2, 4])
+    y = draw(nodes if rows is None else 3, 2, rng)
+    params = {
+        name: torch.randn(p.shape, generator=rng, dtype=torch.float64).requires_grad_()
+        for name, p in model.named_parameters()
+    }
+    learner, batch = Learner(model, params, criterion=criterion), Batch((x, adj), y, rows)
+    wanted = torch.autograd.grad(learner.loss(batch), list(params.values()))
+    found = learner.grads(batch)
+    assert list(found) == list(params)
+    for one, other in zip(found.values(), wanted, strict=True):
+        assert not one.requires_grad
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-13)
+
+
+def test_gradients_that_autograd_has_to_find() -> None:
+    model = SGC(3, 4, 2)
+    params = {name: p.detach().requires_grad_() for name, p in model.named_parameters()}
+    x, y = torch.eye(3), torch.tensor([0, 1, 1])
+    assert model.gradients(params, Batch((x, None), y), F.cross_entropy) is not None
+    assert model.gradients(params, Batch((x.to_sparse_csr(), None), y), F.cross_entropy) is None
+    assert model.gradients(params, Batch((x, None), y), F.multi_margin_loss) is None
+    learner = Learner(model, params)
+    dense, sparse = (learner.grads(Batch((one, None), y)) for one in (x, x.to_sparse_csr()))
+    for name, grad in dense.items():
+        torch.testing.assert_close(grad, sparse[name])
+    assert all(
+        g.requires_grad for g in learner.grads(Batch((x, None), y), create_graph=True).values()
+    )

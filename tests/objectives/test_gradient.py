@@ -13,13 +13,14 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from graphcondense.core.pools import initialise
-from graphcondense.core.types import Batch, Learner
+from graphcondense.core.types import Batch, Criterion, Learner
 from graphcondense.data.node_reading import as_task
 from graphcondense.domains.node import NodeSynthetic
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.structure import Identity, PairwiseMLP, Structure
 from graphcondense.nn.propagate import GCN, SGC
-from graphcondense.objectives.gradient import RESIDUALS, ClassRows, GradientMatching, cosine
+from graphcondense.objectives.gradient import ClassRows, GradientMatching, cosine
+from graphcondense.ops.criteria import SLOPES
 from tests.cases import toy_graph
 
 RNG = torch.Generator
@@ -119,6 +120,26 @@ class Largest(TorchDispatchMode):
         return out
 
 
+@pytest.mark.parametrize("criterion", SLOPES, ids=lambda c: c.__name__)
+def test_classes_of_one_size_are_taken_at_once(criterion: Criterion) -> None:
+    """Two runs of classes of one size, an empty one and single ones, against one at a time."""
+    rng = RNG().manual_seed(0)
+    group = torch.arange(7).repeat_interleave(torch.tensor([3, 3, 0, 5, 5, 5, 2]))
+    x = torch.randn(23, 6, generator=rng, dtype=torch.float64)
+    y = (torch.rand(23, 7, generator=rng) > 0.5).double()
+    y[torch.rand(23, 7, generator=rng) > 0.7] = torch.nan
+    classes = criterion is torch.nn.functional.cross_entropy
+    rows = ClassRows(x, group, 7, None if classes else y)
+    assert [len(part) for part, _ in rows.classes] == [2, 1, 3, 1]
+    weight = torch.randn(7, 6, generator=rng, dtype=torch.float64).requires_grad_()
+    [found] = rows.layer_gradients([weight], [None], SLOPES[criterion])
+    for c in group.unique().tolist():
+        said = (group if classes else y)[group == c]
+        [wanted] = torch.autograd.grad(criterion(x[group == c] @ weight.T, said), weight)
+        torch.testing.assert_close(found[c], wanted, rtol=1e-12, atol=1e-13)
+    assert not found[2].any()
+
+
 @pytest.mark.parametrize("layers", [1, 3])
 def test_the_real_side_neither_pads_nor_forms_hidden_layers(layers: int) -> None:
     """With one large class, in any order, with a class without rows."""
@@ -143,7 +164,7 @@ def test_the_real_side_neither_pads_nor_forms_hidden_layers(layers: int) -> None
     assert all(bool((grads[2] == 0).all()) for grads in found)
 
 
-@pytest.mark.parametrize("loss", RESIDUALS, ids=lambda loss: loss.__name__)
+@pytest.mark.parametrize("loss", SLOPES, ids=lambda loss: loss.__name__)
 def test_slopes_in_closed_form_are_those_of_autograd(loss: Any) -> None:
     """Of every loss that has one; labels that are not known count for nothing."""
     rng = Generator().manual_seed(0)
@@ -154,7 +175,7 @@ def test_slopes_in_closed_form_are_those_of_autograd(loss: Any) -> None:
         y[torch.rand(6, 3, generator=rng) < 0.3] = torch.nan
         assert 0 < int(y.isnan().sum()) < 18
     (wanted,) = torch.autograd.grad(loss(outputs, y), outputs)
-    torch.testing.assert_close(RESIDUALS[loss](outputs.detach(), y), wanted)
+    torch.testing.assert_close(SLOPES[loss](outputs.detach(), y), wanted)
 
 
 @pytest.mark.parametrize("shares", [True, False])
