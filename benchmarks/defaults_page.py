@@ -43,9 +43,9 @@ def write(rows: Sequence[Found], out: Path) -> None:
         "Some methods have more splits than others of the same data: their means are not of the "
         "same labels. Verdicts are over common splits alone.",
         "",
-        "Kept out: no default was chosen with these scores in view, but two of `quotient`: how far "
-        "features may stand out was bounded, and networks began to judge learnt features, after "
-        "its scores on them were seen.",
+        "Kept out: no default was chosen with these scores in view, but three of `quotient`: how "
+        "far features may stand out was bounded, and networks began to judge learnt features and "
+        "the plain quotient graph, after its scores on them were seen.",
         "",
         *section_of_sets(done),
         *section_of_scores(done),

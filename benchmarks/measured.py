@@ -31,7 +31,10 @@ SEARCHED = {"nas-cora.json": "gcond", "nas-quotient.json": "quotient"}
 """Which method the condensed graphs are of, in searches that do not say so; the pages that show
 them do."""
 FLOORS = (RANDOM, WHOLE)
-OTHERS = ("scale.json", "advise.json", "defaults.json", "controls.json", "claims.json")
+OTHERS = (
+    *("scale.json", "parallel.json", "advise.json", "defaults.json"),
+    *("controls.json", "claims.json"),
+)
 """Files that are no tables of methods with their presets."""
 Found = Mapping[str, Any]
 

@@ -38,7 +38,7 @@ def test_every_kind_has_a_default_method_and_the_words_say_which() -> None:
     ("data", "size", "options"),
     [
         (toy_graph, 9, {}),
-        (toy_graphs, 6, {"steps": 2, "validations": 0}),
+        (toy_graphs, 6, {}),
         (toy_images, 6, {"epochs": 1, "validations": 0}),
         (toy_rows, 6, {"steps": 2, "validations": 0}),
     ],
@@ -93,7 +93,7 @@ def test_never_above_half_of_the_labelled(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_default_budget_of_other_kinds() -> None:
-    graphs: Any = graphcondense.condense(toy_graphs(), steps=1, validations=0, **QUIET)
+    graphs: Any = graphcondense.condense(toy_graphs(), **QUIET)
     assert (len(graphs), graphs.condensed["budget"]["asked"]["size"]) == (24, 24)
     images: Any = graphcondense.condense(toy_images(), epochs=1, validations=0, **QUIET)
     about = images.condensed["data"]

@@ -86,5 +86,5 @@ class GraphProblem(Problem[GraphTask, "GraphSet", "CondensedGraphs"]):
 
 
 GRAPH = Kind(
-    name="graph", problem=GraphProblem, presets="-graph", stored_as="graphs", default="doscond"
+    name="graph", problem=GraphProblem, presets="-graph", stored_as="graphs", default="exchange"
 )

@@ -70,7 +70,7 @@ def condense(
             80 / 10 / 10 %; :func:`~graphcondense.data.graph_reading.as_graph_task` takes others.
         method: a name from ``graphcondense.methods()``, such as ``"gcond"`` or ``"doscond-x"``,
             or a :class:`~graphcondense.core.method.Method`. By default ``"quotient"`` for one
-            graph, heterogeneous or not, ``"doscond"`` for sets of graphs, ``"dm"`` for images and
+            graph, heterogeneous or not, ``"exchange"`` for sets of graphs, ``"dm"`` for images and
             ``"distill-cf"`` for users by items.
         preset: a section of the method's preset file, such as ``"paper"`` or ``"arxiv"``; fields
             given here win over it. ``"auto"`` takes the one that is called like the data, by any
