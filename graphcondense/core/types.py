@@ -51,6 +51,18 @@ class Batch(NamedTuple):
         return self._replace(inputs=(view(self.inputs[0]), *self.inputs[1:]))
 
 
+@runtime_checkable
+class ByHand(Protocol):
+    """A model that knows gradients without autograd."""
+
+    def gradients_by_hand(
+        self, params: Mapping[str, Tensor], batch: Batch, criterion: Criterion
+    ) -> dict[str, Tensor] | None:
+        """Of the mean ``criterion`` of a batch, by the names of the weights ``params``, in their
+        order; ``None`` where autograd has to find them."""
+        ...
+
+
 class Learner(NamedTuple):
     """A network with its weights outside it, so that gradients flow through training.
 
@@ -90,13 +102,12 @@ class Learner(NamedTuple):
     def grads(self, batch: Batch, *, create_graph: bool = False) -> dict[str, Tensor]:
         """Gradient of :meth:`loss` in the weights; differentiable itself with ``create_graph``.
 
-        A model may know it without autograd: ``model.gradients(params, batch, criterion)`` gives it
-        by the names of the weights, or ``None`` where it does not.
+        A model that is :class:`ByHand` may know it without autograd.
         """
-        by_hand = None if create_graph else getattr(self.model, "gradients", None)
-        found: dict[str, Tensor] | None = by_hand and by_hand(self.params, batch, self.criterion)
-        if found is not None:
-            return found
+        if not create_graph and isinstance(self.model, ByHand):
+            found = self.model.gradients_by_hand(self.params, batch, self.criterion)
+            if found is not None:
+                return found
         weights = list(self.params.values())
         grads = torch.autograd.grad(self.loss(batch), weights, create_graph=create_graph)
         return dict(zip(self.params, grads, strict=True))

@@ -175,7 +175,7 @@ class TargetAnswers:
         return f"linear models have a mean squared error of {-right:.4f} on {which} nodes"
 
     def share(self, right: float) -> str:
-        return f"{-right:.4f}"
+        return f"a squared error of {-right:.4f}"
 
     def held(self, real: NodeSource) -> tuple[Tensor, Tensor]:
         if real.validation is None:
@@ -228,7 +228,7 @@ class BinaryAnswers(TargetAnswers):
         return f"linear models have a mean F1 of {right:.1%} on {which} nodes"
 
     def share(self, right: float) -> str:
-        return f"{right:.1%}"
+        return f"an F1 of {right:.1%}"
 
     def hard(self, soft: Array) -> Array:
         out: Array = (soft > 0.5).astype(np.float32)

@@ -123,8 +123,8 @@ class Features:
         first, then = (answers.share(float(r.mean())) for r in found)
         return (
             surely_better(by_plain, by_made),
-            f"small networks {first} with the plain quotient graph, {then} without it, on "
-            f"{self.which} nodes",
+            f"{first} with the plain quotient graph, {then} without it (small networks, "
+            f"{self.which} nodes)",
         )
 
 

@@ -69,7 +69,7 @@ def right_in_own_basis(
     z = torch.from_numpy(x.astype(np.float32))
     columns = None if basis is None else torch.from_numpy(basis.astype(np.float32))
     for u, sight in islice(zip(small.propagations(z), teaching.sights, strict=True), 2):
-        networks = taught_by(u, small.labels, teaching.answers, rng)
+        networks = taught_by(u, small.labels, teaching.answers, rng, fused=True)
         said = networks.says(sight.held, columns)
         hits += [teaching.answers.right(one, teaching.wanted) for one in said]
     return torch.stack(hits).float().mean(0)
@@ -124,11 +124,14 @@ class Networks:
         return torch.empty(shape).uniform_(-bound, bound, generator=self.rng)
 
 
-def taught_by(u: Tensor, labels: Tensor, answers: Answers, rng: Generator) -> Networks:
-    """Networks that have learnt ``labels [n, C]`` from rows ``u [n, k]``."""
+def taught_by(
+    u: Tensor, labels: Tensor, answers: Answers, rng: Generator, *, fused: bool = False
+) -> Networks:
+    """Networks that have learnt ``labels [n, C]`` from rows ``u [n, k]``; with ``fused`` by Adam in
+    one pass over the weights, which of many columns takes most of the time."""
     networks = Networks(u.shape[1], labels.shape[1], rng)
     weights = list(networks.parameters())
-    optimiser = torch.optim.Adam(weights, lr=RATE, weight_decay=DECAY)
+    optimiser = torch.optim.Adam(weights, lr=RATE, weight_decay=DECAY, fused=fused)
     for _ in range(EPOCHS):
         # The loss of one network does not depend on the others.
         loss = answers.loss(networks(u, DROPOUT), labels).sum()

@@ -32,6 +32,7 @@ from graphcondense.domains.hetero_quotient import grouped, mean_labels, quotient
 from graphcondense.domains.hetero_teachers import HeteroTaught, HeteroTeacher
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.quotient_features import Features, length_of
+from graphcondense.domains.referees import HIDDEN, NETWORKS
 from graphcondense.domains.teachers import Taught, make_unit, unit
 from graphcondense.ops.adjacency import times
 from graphcondense.ops.blocks import by_columns, links, parts, sums
@@ -51,13 +52,15 @@ if TYPE_CHECKING:
 
 SOFT = 20
 """Bytes a node and class: soft labels, averaged and sharpened, and the best of them, in float32."""
+NETWORK = 16 * HIDDEN * NETWORKS
+"""Bytes a column: weights of the networks that judge, with gradients and Adam's two moments."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quotient(Coarse):
     """Clusters of all nodes: their features, their links, and a teacher's soft labels.
 
-    No network is trained or looked at, so that the graph serves all models:
+    The graph is matched to no network, so that it serves all models:
 
     1. A teacher in closed form, :class:`~graphcondense.domains.teachers.RidgeTeacher`, gives every
        node soft labels ``P [N, C]`` from the labels of training nodes.
@@ -88,11 +91,12 @@ class Quotient(Coarse):
        means meet inputs at test that fit their weights, but deep ones with much dropout hardly
        learn from them. Rows are scaled together, by ``stretch`` of the way to the length of real
        rows on a logarithmic scale.
-    7. All of steps 3 to 5 is for sparse, wide features. On dense ones, as images have, means that
-       stand out lie outside of the data. So small networks that see features as models do, column
-       by column, learn from the graph as it is now and from the plain quotient graph: means of
-       members, and links inside a cluster as its self-loop. Where they are right on more validation
-       nodes with the plain one, by more than a standard error, it is taken.
+    7. Contrast, siblings and learnt features are for sparse, wide features. On dense ones, as
+       images have, means that stand out lie outside of the data. So small networks that see
+       features as models do, column by column, learn from the graph as it is now and from the
+       plain quotient graph: means of members, scaled as in step 6, and links inside a cluster as
+       its self-loop. Where they are right on more validation nodes (training nodes, if there are
+       none) with the plain one, by more than a standard error, it is taken.
 
     Graphs of propagated features without edges serve the models whose propagation they hold. Here
     each model finds what it computes with: raw features of nodes, and links between them.
@@ -118,8 +122,8 @@ class Quotient(Coarse):
         ridge: penalty of the regressions, as a share of the mean square length of their rows.
         stretch: 0 leaves rows as long as they are, 1 makes their root mean square length that of
             real rows.
-        plain: whether the plain quotient graph is taken where small networks are surely better
-            with it (step 7).
+        plain: whether the plain quotient graph, of means and links as they are, is taken where
+            small networks are surely better with it.
     """
 
     name = "quotient"
@@ -163,14 +167,16 @@ class Quotient(Coarse):
 
     def memory_bytes(self, real: NodeSource) -> int:
         """Soft labels five times, the few dimensions of all nodes as they are propagated (within a
-        limit one column at the least), and the export."""
+        limit one column at the least), the way back from these, networks that see all columns, and
+        the export."""
         answers, none = answers_of(real), np.ones((0, real.num_outputs))
         answers.sharp(none, self.sharpness)  # what these labels cannot be ends here
         if self.labels == "hard":
             answers.hard(none)
         n, k = real.num_examples, min(self.dims, real.num_features)
         rows = 16 * n if real.task.place.in_files else 48 * n * k
-        return SOFT * n * real.num_outputs + rows + 4 * exported(self, real)
+        wide = (16 * k + NETWORK * self.plain) * real.num_features if k < real.num_features else 0
+        return SOFT * n * real.num_outputs + rows + wide + 4 * exported(self, real)
 
     def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         return self.quotients(real, [self], rng)[0]
@@ -255,11 +261,11 @@ class Quotient(Coarse):
         if not self.plain:
             return made
         better, told = features.plain_is_better(plain, made)
-        plain.remarks = {"features": f"means of real ones, edges as they are; {told}"}
-        if better:
-            return plain
-        made.remarks["plain"] = told
-        return made
+        taken = plain if better else made
+        plain.remarks = {"features": "means of real ones"}
+        told = f"{'taken' if better else 'not taken'}: {told}"
+        taken.remarks = {**taken.remarks, "plain": told}
+        return taken
 
     def to_siblings(self, real: NodeSource, plain: CoarseGraph) -> Array:
         """Its links, a share of those inside clusters moved to siblings."""
@@ -267,7 +273,7 @@ class Quotient(Coarse):
 
     def cut_off(self, links: Array | sp.csr_matrix) -> sp.csr_matrix:
         """Without the links that are far below the largest."""
-        kept = sp.csr_matrix(links)
+        kept = sp.csr_matrix(links, copy=True)
         kept.data[kept.data < self.cut * kept.max()] = 0
         kept.eliminate_zeros()
         return kept

@@ -212,15 +212,15 @@ class SGC(Propagation):
         return weight, bias
 
     @torch.no_grad()
-    def gradients(
+    def gradients_by_hand(
         self, params: Mapping[str, Tensor], batch: Batch, criterion: Criterion
     ) -> dict[str, Tensor] | None:
         """By hand, as training takes thousands of them of a few rows, where autograd and its calls
         cost more than the arithmetic: with residuals ``R`` at the outputs, ``M_l`` the product of
         the maps up to the ``l``-th and ``B_l`` that of the later ones, the gradient of ``W_l`` is
         ``B_lᵀ (Rᵀ H) M_{l-1}ᵀ`` and, of constants, ``B_lᵀ (Rᵀ 1) c_{l-1}ᵀ``."""
-        slope = SLOPES.get(criterion)
-        if slope is None or batch.inputs[0].layout != torch.strided:
+        slope = next((slope for loss, slope in SLOPES.items() if loss is criterion), None)
+        if slope is None or type(self) is not SGC or batch.inputs[0].layout != torch.strided:
             return None
         weights = [params[f"lins.{i}.weight"] for i in range(len(self.lins))]
         biases = [params.get(f"lins.{i}.bias") for i in range(len(self.lins))]

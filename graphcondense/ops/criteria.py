@@ -39,14 +39,15 @@ CRITERIA: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def of_classes(outputs: Tensor, y: Tensor) -> Tensor:
-    """Slope of the mean cross-entropy in the outputs ``[..., m, C]``, of classes ``[..., m]`` or of
-    probabilities ``[..., m, C]``.
+    """Slope of the mean cross-entropy in the outputs ``[..., m, C]``, of classes ``[..., m]``,
+    which count from 0, or of probabilities ``[..., m, C]``.
 
     >>> of_classes(torch.zeros(1, 2), torch.tensor([1])).tolist()
     [[0.5, -0.5]]
     """
     likely = torch.softmax(outputs, -1)
     if y.dim() == outputs.dim():
+        y = y.to(likely.dtype)
         slope = likely * y.sum(-1, keepdim=True) - y
     else:
         slope = likely.scatter_add(-1, y[..., None], likely.new_full((*y.shape, 1), -1))
@@ -65,7 +66,7 @@ def _of_numbers(outputs: Tensor, y: Tensor) -> Tensor:
 
 def _of_known(said: Tensor, y: Tensor) -> Tensor:
     known = ~y.isnan()
-    slope = torch.where(known, said - y.nan_to_num(0.0), 0.0)
+    slope = torch.where(known, said - y.nan_to_num(0.0).to(said.dtype), 0.0)
     return slope / known.sum((-2, -1), keepdim=True).clamp_min(1)
 
 

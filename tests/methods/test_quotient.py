@@ -245,7 +245,7 @@ def test_features_are_learnt_where_that_is_surely_better(noise: float, kept: str
     """At 6 nodes of clear rows they are; of noisy rows they are not."""
     data = toy_graph(n=400)
     data.x = data.x + noise * torch.randn(data.x.shape, generator=torch.Generator().manual_seed(0))
-    means, small = condense(data, nodes=6, steps=0), condense(data, nodes=6)
+    means, small = (condense(data, nodes=6, plain=False, **o) for o in ({"steps": 0}, {}))
     said = [s.condensed["remarks"]["features"] for s in (means, small)]
     assert said[0].startswith("means of real ones; ")
     assert "linear models are right on" in said[0]
@@ -281,7 +281,7 @@ def test_features_are_learnt_where_one_judge_gains_and_none_loses(
     monkeypatch.setattr(Teaching, "right", lambda *_: next(said))
     monkeypatch.setattr(quotient_features, "right_of_networks", lambda *_: next(judged))
     data = toy_graph(n=400)
-    small = condense(data, nodes=6)
+    small = condense(data, nodes=6, plain=False)
     assert small.condensed["remarks"]["features"].startswith("learnt" if kept else "means")
     assert ("small networks" in small.condensed["remarks"]["features"]) == (linear != "worse")
 
@@ -301,14 +301,16 @@ def test_the_plain_graph_is_taken_where_networks_are_surely_better(
     for key in ("x", "edge_index", "edge_weight", "y", "assignment"):
         assert torch.equal(small[key], wanted[key]), key
     remarks = small.condensed["remarks"]
-    told = f"small networks {'100' if better else '0'}.0% with the plain quotient graph"
-    assert told in remarks["features" if better else "plain"]
+    told = "taken: 100.0% with" if better else "not taken: 0.0% with"
+    assert remarks["plain"].startswith(f"{told} the plain quotient graph, ")
 
 
 def test_without_validation_nodes_training_nodes_say_whether_features_are_better() -> None:
     data = toy_graph()
     data.val_mask[:] = False
-    assert "training nodes" in condense(data, nodes=9).condensed["remarks"]["features"]
+    remarks = condense(data, nodes=9).condensed["remarks"]
+    assert "training nodes" in remarks["plain"]
+    assert "training nodes" in condense(data, nodes=9, plain=False).condensed["remarks"]["features"]
 
 
 def test_update_goes_on_from_the_clusters_before(tmp_path: Any) -> None:
@@ -373,3 +375,21 @@ def test_a_class_that_the_teacher_hardly_sees_is_told() -> None:
         graphcondense.condense(data, "quotient", per_class=2, **options)  # type: ignore[arg-type]
     assert graphcondense.condense(data, "quotient", per_class=1, **options).num_nodes == 2  # type: ignore[arg-type]
     assert graphcondense.condense(data, "quotient", nodes=4, **options).num_nodes == 4  # type: ignore[arg-type]
+
+
+def test_memory_of_many_columns_counts_the_way_back_and_the_networks() -> None:
+    data = toy_graph()
+    wide = torch.cat([data.x, torch.zeros(120, 20_000)], 1)
+    data.x = wide
+    real = NodeSource(as_task(data))
+    of_means, judged = (Quotient(nodes=9, plain=p).memory_bytes(real) for p in (False, True))
+    assert of_means > 16 * 256 * 20_000
+    # Two networks of 64 hidden units: weights, gradients and two moments in single precision.
+    assert judged - of_means == 4 * 4 * 64 * 2 * wide.shape[1]
+
+
+def test_links_are_cut_off_in_a_copy() -> None:
+    links = sp.csr_matrix(np.array([[1.0, 0.001], [0.5, 0.0]]))
+    kept = Quotient(nodes=2).cut_off(links)
+    assert links.data.tolist() == [1.0, 0.001, 0.5]
+    assert kept.toarray().tolist() == [[1.0, 0.0], [0.5, 0.0]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -109,17 +110,52 @@ def test_gradients_by_hand_are_those_of_autograd(
         torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-13)
 
 
+class Bounded(SGC):
+    def outputs(self, *inputs: Any, **options: Any) -> Tensor:
+        return super().outputs(*inputs, **options).tanh()
+
+
+class NoMethod(torch.nn.Linear):
+    """What calls its hooks' results by the name that some users do."""
+
+    gradients = torch.zeros(3)
+
+    def forward(self, x: Tensor, _: object = None) -> Tensor:
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("model", [Bounded(3, 4, 2), NoMethod(3, 2)])
+def test_other_models_have_the_gradients_of_autograd(model: torch.nn.Module) -> None:
+    params = {name: p.detach().requires_grad_() for name, p in model.named_parameters()}
+    learner = Learner(model, params)
+    batch = Batch((torch.eye(3), None), torch.tensor([0, 1, 1]))
+    wanted = torch.autograd.grad(learner.loss(batch), list(params.values()))
+    for found, other in zip(learner.grads(batch).values(), wanted, strict=True):
+        torch.testing.assert_close(found, other)
+
+
+def test_soft_labels_of_another_precision() -> None:
+    model, y = SGC(3, 4, 2), torch.rand(3, 2, dtype=torch.float64)
+    params = {name: p.detach().requires_grad_() for name, p in model.named_parameters()}
+    learner, inputs = Learner(model, params), (torch.eye(3), None)
+    wide, narrow = (learner.grads(Batch(inputs, one)) for one in (y, y.float()))
+    for name, grad in wide.items():
+        assert grad.dtype == torch.float32
+        torch.testing.assert_close(grad, narrow[name])
+
+
 def test_gradients_that_autograd_has_to_find() -> None:
     model = SGC(3, 4, 2)
     params = {name: p.detach().requires_grad_() for name, p in model.named_parameters()}
     x, y = torch.eye(3), torch.tensor([0, 1, 1])
-    assert model.gradients(params, Batch((x, None), y), F.cross_entropy) is not None
-    assert model.gradients(params, Batch((x.to_sparse_csr(), None), y), F.cross_entropy) is None
-    assert model.gradients(params, Batch((x, None), y), F.multi_margin_loss) is None
+    assert model.gradients_by_hand(params, Batch((x, None), y), F.cross_entropy) is not None
+    sparse = Batch((x.to_sparse_csr(), None), y)
+    assert model.gradients_by_hand(params, sparse, F.cross_entropy) is None
+    assert model.gradients_by_hand(params, Batch((x, None), y), F.multi_margin_loss) is None
     learner = Learner(model, params)
-    dense, sparse = (learner.grads(Batch((one, None), y)) for one in (x, x.to_sparse_csr()))
-    for name, grad in dense.items():
-        torch.testing.assert_close(grad, sparse[name])
+    by_autograd = learner.grads(sparse)
+    for name, grad in learner.grads(Batch((x, None), y)).items():
+        torch.testing.assert_close(grad, by_autograd[name])
     assert all(
         g.requires_grad for g in learner.grads(Batch((x, None), y), create_graph=True).values()
     )
