@@ -136,7 +136,7 @@ def default_for(kind: str) -> str:
     """The default method for data of a kind.
 
     >>> default_for("node"), default_for("graph")
-    ('quotient', 'doscond')
+    ('quotient', 'exchange')
     """
     from graphcondense.kinds import kind_named
     from graphcondense.run import default_method
