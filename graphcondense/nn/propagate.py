@@ -21,6 +21,7 @@ from graphcondense.core.types import Batch, Criterion
 from graphcondense.nn.batched.operators import Sparse, sparse_product
 from graphcondense.ops.adjacency import Adjacency, csr_tensor, scipy_csr, spmm
 from graphcondense.ops.criteria import SLOPES, Slope
+from graphcondense.ops.linear import chained
 
 ROWS = 4096
 """Of a hidden layer that are made at a time, where all of them would not fit a cache."""
@@ -204,12 +205,7 @@ class SGC(Propagation):
     def as_one(self) -> tuple[Tensor, Tensor | None]:
         """The product of the maps, ``[out_channels, in_channels]``, and its constant
         ``[out_channels]``."""
-        weight, bias = self.lins[0].weight, self.lins[0].bias
-        for lin in self.lins[1:]:
-            weight, bias = lin.weight @ weight, None if bias is None else lin.weight @ bias
-            if lin.bias is not None:
-                bias = lin.bias if bias is None else bias + lin.bias
-        return weight, bias
+        return chained([lin.weight for lin in self.lins], [lin.bias for lin in self.lins])[-1]
 
     @torch.no_grad()
     def gradients_by_hand(
@@ -243,25 +239,18 @@ def _as_one(
     biases: Sequence[Tensor | None],
 ) -> dict[str, Tensor]:
     """Gradients of a chain of linear maps by their product: no row goes through a hidden layer."""
-    before: list[tuple[Tensor | None, Tensor | None]] = [(None, None)]
-    for weight, bias in zip(weights, biases, strict=True):
-        product, shift = before[-1]
-        moved = None if shift is None else weight @ shift
-        shift = bias if moved is None else moved if bias is None else moved + bias
-        before.append((weight if product is None else weight @ product, shift))
-    product, shift = before.pop()
-    assert product is not None
+    *before, (product, shift) = chained(weights, biases)
     outputs = rows @ product.T
     residual = slope(outputs if shift is None else outputs.add_(shift), y)
     outer, total = residual.T @ rows, residual.sum(0)
     found = {}
-    for i in reversed(range(len(weights))):
-        product, shift = before[i]
-        grad = outer if product is None else outer @ product.T
+    for i in reversed(range(1, len(weights))):
+        product, shift = before[i - 1]
+        grad = outer @ product.T
         found[f"lins.{i}.weight"] = grad if shift is None else grad.addr_(total, shift)
         found[f"lins.{i}.bias"] = total
-        if i:
-            outer, total = weights[i].T @ outer, weights[i].T @ total
+        outer, total = weights[i].T @ outer, weights[i].T @ total
+    found["lins.0.weight"], found["lins.0.bias"] = outer, total
     return found
 
 

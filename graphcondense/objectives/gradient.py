@@ -16,6 +16,7 @@ from torch import Generator, Tensor
 
 from graphcondense.core.types import Learner, Source, Synthetic
 from graphcondense.ops.criteria import SLOPES, Slope, of_classes
+from graphcondense.ops.linear import chained
 
 TINY = 1e-30
 """Smallest squared norm whose root is taken: the root's slope at zero is infinite."""
@@ -296,15 +297,7 @@ class ClassRows:
         Layers are linear maps of the design, ``H_l = H A_l^T + 1 c_l^T``, so none is formed:
         ``G_l = (R^T H) A_{l-1}^T + (R^T 1) c_{l-1}^T``, and outputs are those of one layer.
         """
-        chain: list[tuple[Tensor, Tensor | None]] = []  # A_l and c_l
-        for weight, b in zip(weights, bias, strict=True):
-            if not chain:
-                chain.append((weight, b))
-                continue
-            before, shift = chain[-1]
-            moved = b if shift is None else weight @ shift if b is None else weight @ shift + b
-            chain.append((weight @ before, moved))
-        last, constant = chain[-1]
+        *earlier, (last, constant) = chained(weights, bias)
         first, totals = [], []
         for rows, labels in self.classes:
             outputs = rows @ last.T if constant is None else rows @ last.T + constant
@@ -313,7 +306,7 @@ class ClassRows:
             totals.append(residual.sum(1))
         product, total = torch.cat(first), torch.cat(totals)
         grads = [product]
-        for before, shift in chain[:-1]:
+        for before, shift in earlier:
             layer = product @ before.T
             grads.append(layer if shift is None else layer + total[..., None] * shift)
         return grads
