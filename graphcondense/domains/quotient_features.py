@@ -116,9 +116,11 @@ class Features:
         """Whether small networks that learn from the graph ``plain`` are right on surely more nodes
         that score than those that learn from ``made``; and what they are right on."""
         answers, found = self.teaching.answers, []
+        columns = None if self.basis is None else torch.from_numpy(self.basis.astype(np.float32))
         for one in (plain, made):
             small = SmallGraph(one.adj, one.y, answers)
-            found.append(right_in_own_basis(self.teaching, small, one.x, self.basis))
+            x = torch.from_numpy(one.x.astype(np.float32))
+            found.append(right_in_own_basis(self.teaching, small, x, columns))
         by_plain, by_made = found
         first, then = (answers.share(float(r.mean())) for r in found)
         return (

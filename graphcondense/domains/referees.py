@@ -7,17 +7,15 @@ these learn at a rate that does not know the unit of features.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
-import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from graphcondense.domains.answers import Answers
-from graphcondense.domains.propagations import SmallGraph, Teaching
+from graphcondense.domains.propagations import Sight, SmallGraph, Teaching
 from graphcondense.ops.blocks import parts
-from graphcondense.ops.coarsen import Array
 
 ROWS = 2**14
 """Rows that are judged at once, so that hidden units of many take no memory."""
@@ -41,15 +39,11 @@ def right_of_networks(teaching: Teaching, small: SmallGraph, z: Tensor) -> Tenso
         small: the small graph.
         z: its features ``[n, k]``.
     """
-    rng, hits = torch.Generator().manual_seed(0), []
-    for u, sight in zip(small.propagations(z), teaching.sights, strict=True):
-        networks = taught_by(u, small.labels, teaching.answers, rng)
-        hits += [teaching.answers.right(one, teaching.wanted) for one in networks.says(sight.held)]
-    return torch.stack(hits).float().mean(0)
+    return _right(teaching, small, zip(small.propagations(z), teaching.sights, strict=True))
 
 
 def right_in_own_basis(
-    teaching: Teaching, small: SmallGraph, x: Array, basis: Array | None
+    teaching: Teaching, small: SmallGraph, x: Tensor, basis: Tensor | None
 ) -> Tensor:
     """As :func:`right_of_networks`, for features ``x [n, d]`` as models are given them, and of the
     two commonest propagations alone, ``X`` and ``Â² X``.
@@ -65,12 +59,24 @@ def right_in_own_basis(
         x: its features.
         basis: ``[k, d]``, from few dimensions to columns; ``None`` where they are the same.
     """
+    seen = islice(zip(small.propagations(x), teaching.sights, strict=True), 2)
+    return _right(teaching, small, seen, basis, fused=True)
+
+
+def _right(
+    teaching: Teaching,
+    small: SmallGraph,
+    seen: Iterable[tuple[Tensor, Sight]],
+    basis: Tensor | None = None,
+    *,
+    fused: bool = False,
+) -> Tensor:
+    """Of networks that learn from each propagation of the small graph and are judged on that of the
+    real one, in the mean ``[m]``."""
     rng, hits = torch.Generator().manual_seed(0), []
-    z = torch.from_numpy(x.astype(np.float32))
-    columns = None if basis is None else torch.from_numpy(basis.astype(np.float32))
-    for u, sight in islice(zip(small.propagations(z), teaching.sights, strict=True), 2):
-        networks = taught_by(u, small.labels, teaching.answers, rng, fused=True)
-        said = networks.says(sight.held, columns)
+    for u, sight in seen:
+        networks = taught_by(u, small.labels, teaching.answers, rng, fused=fused)
+        said = networks.says(sight.held, basis)
         hits += [teaching.answers.right(one, teaching.wanted) for one in said]
     return torch.stack(hits).float().mean(0)
 
@@ -102,16 +108,18 @@ class Networks:
         return out
 
     @torch.no_grad()
-    def says(self, u: Tensor, basis: Tensor | None = None) -> Iterator[Tensor]:
-        """What each of them, one after the other, says of many rows ``[m, k]``, seen in the columns
-        of ``basis [k, d]``: ``[m, C]``."""
+    def says(self, u: Tensor, basis: Tensor | None = None) -> list[Tensor]:
+        """What each of them says of many rows ``[m, k]``, seen in the columns of ``basis [k, d]``:
+        ``[m, C]``."""
         rows = ROWS if basis is None else max(ROWS * len(basis) // basis.shape[1], 1)
-        for first, bias, last, shift in zip(*self.weights, strict=True):
-            blocks = (u[block] for block in parts(len(u), rows))
-            if basis is not None:
-                blocks = (block @ basis for block in blocks)
-            found = [(block @ first + bias).relu() @ last + shift for block in blocks]
-            yield torch.cat(found)
+        found: list[list[Tensor]] = [[] for _ in range(NETWORKS)]
+        for block in parts(len(u), rows):
+            seen = u[block] if basis is None else u[block] @ basis
+            for own, (first, bias, last, shift) in zip(
+                found, zip(*self.weights, strict=True), strict=True
+            ):
+                own.append((seen @ first + bias).relu() @ last + shift)
+        return [torch.cat(own) for own in found]
 
     def parameters(self) -> Iterator[Tensor]:
         """What is learnt."""

@@ -251,7 +251,8 @@ class Quotient(Coarse):
     def finished(self, real: NodeSource, plain: CoarseGraph, features: Features) -> CoarseGraph:
         """The quotient graph with siblings and features that stand out or are learnt, or the
         ``plain`` one where small networks are surely better with it; rows are scaled in both."""
-        adj = self.cut_off(self.to_siblings(real, plain))
+        classes = groups_of(real, plain.y)
+        adj = self.cut_off(to_siblings(plain.adj.toarray(), self.moved, plain.x, classes))
         made = CoarseGraph(plain.x, adj, plain.y, plain.assignment)
         plain.adj = self.cut_off(plain.adj)
         said = features.learn(made, self.contrast, self.steps, self.rate, self.ridge)
@@ -266,10 +267,6 @@ class Quotient(Coarse):
         told = f"{'taken' if better else 'not taken'}: {told}"
         taken.remarks = {**taken.remarks, "plain": told}
         return taken
-
-    def to_siblings(self, real: NodeSource, plain: CoarseGraph) -> Array:
-        """Its links, a share of those inside clusters moved to siblings."""
-        return to_siblings(plain.adj.toarray(), self.moved, plain.x, groups_of(real, plain.y))
 
     def cut_off(self, links: Array | sp.csr_matrix) -> sp.csr_matrix:
         """Without the links that are far below the largest."""

@@ -106,9 +106,9 @@ def test_in_their_own_basis_networks_see_columns() -> None:
     rng = torch.Generator().manual_seed(1)
     turn = torch.linalg.qr(torch.randn(z.shape[1], z.shape[1], generator=rng))[0]
     x = z @ turn
-    right = right_in_own_basis(teaching, small, x.numpy(), turn.numpy())
+    right = right_in_own_basis(teaching, small, x, turn)
     turned = replace(teaching, sights=[replace(s, held=s.held @ turn) for s in teaching.sights[:2]])
-    torch.testing.assert_close(right, right_in_own_basis(turned, small, x.numpy(), None))
+    torch.testing.assert_close(right, right_in_own_basis(turned, small, x, None))
     rng, hits = torch.Generator().manual_seed(0), []
     for u, sight in zip((x, small.gcn @ (small.gcn @ x)), turned.sights, strict=True):
         networks = taught_by(u, small.labels, ANSWERS, rng)
@@ -122,7 +122,7 @@ def test_many_rows_are_judged_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None
     networks = taught_by(u, labels, ANSWERS, torch.Generator().manual_seed(0))
     whole = networks(u).detach()
     monkeypatch.setattr(referees, "ROWS", 5)
-    torch.testing.assert_close(torch.stack(list(networks.says(u))), whole)
+    torch.testing.assert_close(torch.stack(networks.says(u)), whole)
 
 
 def test_numbers_are_judged_without_gradients() -> None:
