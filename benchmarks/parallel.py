@@ -20,9 +20,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import when
 
 SCORED = (0, 5)
 """How often a run is scored: never, and as by default."""
@@ -124,7 +125,7 @@ def page(found: Mapping[str, Any]) -> str:
         [
             "# Several processes for one run\n",
             "Written by `benchmarks/parallel.py`; do not edit.\n",
-            f"`{found['commit']}`, {found['day']}; seconds of the processor, of one thread.\n",
+            f"{found['measured']}; seconds of the processor, of one thread.\n",
             Table(head, body, left=2).markdown() + "\n",
         ]
     )
@@ -148,11 +149,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.processes < 2 or args.repeats < 1 or args.epochs < 1:
         parser.error("--processes is at least 2, --repeats and --epochs at least 1")
-    here = Path(__file__).resolve().parents[1]
-    commit = subprocess.run(
-        ["git", "-C", str(here), "rev-parse", "--short=7", "HEAD"], capture_output=True, text=True
-    ).stdout.strip()
-    found = {"rows": measured(args), "commit": commit, "day": f"{datetime.now(UTC):%Y-%m-%d}"}
+    found = {"rows": measured(args), "measured": when.stamp()}
     (args.out / "parallel.json").write_text(json.dumps(found, indent=1))
     (args.out / "parallel.md").write_text(page(found))
     print(page(found))

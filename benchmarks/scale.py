@@ -40,10 +40,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+import when
 
 MIB = 2**20
 CONDENSED = (
@@ -365,7 +366,7 @@ def compare(args: argparse.Namespace, trees: Mapping[str, Tree], run: Runner) ->
                 cells[name].append(run.cell(tree, folder, label(part, args), number, *words))
         row: dict[str, Any] = {"part": part, "scale": args.scale, "steps": args.steps}
         row |= {"nodes": args.nodes, "commits": {n: t.commit for n, t in trees.items()}}
-        row["day"] = today()
+        row["day"] = when.today()
         for name, own in cells.items():
             failed = [cell["error"] for cell in own if "error" in cell]
             row[name] = {key: median(own, key) for key in ("seconds", "peak", "more")}
@@ -399,7 +400,7 @@ def fit(args: argparse.Namespace, tree: Tree, run: Runner) -> list[Any]:
                 points.append({"size": sizes[what], "seconds": seconds, "error": error})
             good = [(p["size"], p["seconds"]) for p in points if p["seconds"]]
             row: dict[str, Any] = {"part": part, "over": what, "points": points}
-            row |= {"commit": tree.commit, "day": today()}
+            row |= {"commit": tree.commit, "day": when.today()}
             row["error"] = next((p["error"] for p in points if p["error"]), None)
             if len(good) > 1:
                 import numpy as np
@@ -422,7 +423,7 @@ def sweep(args: argparse.Namespace, tree: Tree, run: Runner) -> list[Any]:
         part = f"condense:{method}"
         found = run.cell(tree, folder, label(part, args), 0, *words_of(part, args, ""))
         row = {"method": method, "scale": args.scale, "nodes": args.nodes, **found}
-        rows.append({**row, "commit": tree.commit, "day": today()})
+        rows.append({**row, "commit": tree.commit, "day": when.today()})
     return rows
 
 
@@ -432,11 +433,6 @@ def every_method() -> list[str]:
 
     found = [(name, *cls.variants) for (name, kind), cls in all_methods().items() if kind == "node"]
     return sorted(name for names in found for name in names)
-
-
-def today() -> str:
-    """The day of a row, by the clock of UTC."""
-    return datetime.now(UTC).strftime("%Y-%m-%d")
 
 
 def shaped(args: argparse.Namespace, sizes: Mapping[str, int]) -> Path:

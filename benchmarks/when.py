@@ -21,7 +21,12 @@ def stamp(root: Path = HERE) -> str:
         from graphcondense.version import __version__
 
         commit = f"version {__version__}"
-    return f"{time.strftime('%Y-%m-%d')}, {commit}"
+    return f"{today()}, {commit}"
+
+
+def today() -> str:
+    """The day, as tables have it."""
+    return time.strftime("%Y-%m-%d")
 
 
 def stored(path: Path) -> str:

@@ -40,7 +40,7 @@ def test_the_slowest_process_counts(
     assert asked == [(1, 0), (2, 0)] * 3 + [(1, 5), (2, 5)] * 3
     assert [row["seconds"] for row in rows] == [(10.0, 5.0, 1.0)] * 2
     assert [row["apart"] for row in rows] == [0.5] * 2
-    page = parallel.page({"rows": rows, "commit": "abc", "day": "2026-01-02"})
+    page = parallel.page({"rows": rows, "measured": "2026-01-02, abc"})
     assert "| `gcond`, toy, 6 nodes, 2 epochs | unscored | 2 | 10.00 | 5.00 | 100 % |" in page
     assert "| 5 scores |" in page
 

@@ -27,7 +27,6 @@ import pkgutil
 import platform
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -164,8 +163,7 @@ def keep(name: str, rows: Iterable[Row], *, more: dict[str, Any] | None = None) 
     part = Part(
         title=module(name).TITLE,
         command=f"python benchmarks/reliability.py --only {name}",
-        where=f"{time.strftime('%Y-%m-%d')}, {platform.machine()}, Python "
-        f"{platform.python_version()}",
+        where=f"{when.today()}, {platform.machine()}, Python {platform.python_version()}",
         processor_seconds=round(seconds + (old["processor_seconds"] if old else 0), 1),
         rows=list(every.values()),
     )
