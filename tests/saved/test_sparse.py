@@ -171,9 +171,9 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("change", "message"), BROKEN)
-def test_broken_rows_are_told(tmp_path, change, message):
-    good = {
+def stored_rows() -> tuple[dict[str, torch.Tensor], dict[str, object]]:
+    """What a file of two sparse rows holds: tensors and header."""
+    tensors = {
         "x_crow": torch.tensor([0, 1, 2], dtype=torch.int32),
         "x_col": torch.tensor([3, 4], dtype=torch.int32),
         "x_value": torch.ones(2),
@@ -182,6 +182,12 @@ def test_broken_rows_are_told(tmp_path, change, message):
         "train_mask": torch.ones(2, dtype=torch.bool),
     }
     head = {"version": 2, "kind": "graph", "columns": {"x": 9}, "record": {}}
+    return tensors, head
+
+
+@pytest.mark.parametrize(("change", "message"), BROKEN)
+def test_broken_rows_are_told(tmp_path, change, message):
+    good, head = stored_rows()
     path = tmp_path / "g.safetensors"
     save_file(good, path, {"graphcondense": json.dumps(head)})
     assert load(path).x.tolist() == [[0, 0, 0, 1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 1, 0, 0, 0, 0]]
@@ -212,15 +218,8 @@ def test_broken_rows_are_told(tmp_path, change, message):
 )
 def test_broken_headers_are_told(tmp_path, change, message):
     """Before anything is allocated of the size that a file claims."""
-    tensors = {
-        "x_crow": torch.tensor([0, 1, 2], dtype=torch.int32),
-        "x_col": torch.tensor([3, 4], dtype=torch.int32),
-        "x_value": torch.ones(2),
-        "edge_index": torch.empty(2, 0, dtype=torch.long),
-        "y": torch.tensor([0, 1]),
-        "train_mask": torch.ones(2, dtype=torch.bool),
-    }
-    head = {"version": 2, "kind": "graph", "columns": {"x": 9}, "record": {}, **change}
+    tensors, head = stored_rows()
+    head |= change
     path = tmp_path / "g.safetensors"
     save_file(tensors, path, {"graphcondense": json.dumps(head)})
     with pytest.raises(ValueError, match=message):
