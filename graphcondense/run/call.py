@@ -21,6 +21,7 @@ from graphcondense.ops.budget import BUDGETS
 from graphcondense.ops.fields import brief
 from graphcondense.ops.threads import fixed_order
 from graphcondense.ops.types import JsonValue, Record
+from graphcondense.run.job import Job
 from graphcondense.run.method import build, default_method, largest, section_of, with_budget
 from graphcondense.run.options import Run, checked, device_of
 from graphcondense.run.refusals import (
@@ -164,7 +165,7 @@ def _condensed(
     if run.sizes is not None:
         refuse_unnested(built, name, run.sizes)
         refuse_idle(problem, built, run, given, callbacks, loops=False)
-        return nested(problem, built, name, run, run.sizes, origin, clock, section)
+        return nested(Job(problem, built, name, run, origin, section), run.sizes, clock)
     refuse_idle(problem, built, run, given, callbacks)
     built, why = with_budget(kind, problem, built, name)
     if run.validators is not None:
@@ -172,7 +173,7 @@ def _condensed(
     if not idle_choice(problem, built, run, loops=True).get("validation_nodes"):
         run = replace(run, validation_nodes=problem.validate_on(run.validation_nodes, run.seed))
     make = best if run.chooses else once
-    return make(problem, built, name, run, callbacks, origin, clock, preset=section, why=why)
+    return make(Job(problem, built, name, run, origin, section, why), callbacks, clock)
 
 
 def _with_limit_of(data: object, run: Run) -> Run:
@@ -252,8 +253,8 @@ def update(small: S, data: object, *, callbacks: Sequence[Callback] = (), **opti
         refuse_other(record["data"], about)
         facts = getattr(problem.task, "facts", None)
         refuse_ungrown(small, record["data"], about, getattr(facts, "ids", None))
-        section = record.get("preset")
-        grown = once(problem, method, name, run, (), {}, clock, small, preset=section)
+        job = Job(problem, method, name, run, preset=record.get("preset"))
+        grown = once(job, (), clock, small)
         grown.condensed["updated_from"] = graph_hash(small)
         return cast(S, grown)
 

@@ -20,6 +20,8 @@ from graphcondense.ops.locks import alone_in
 from graphcondense.run import candidates
 
 NEW, WHOLE = ".new", ".whole"
+CHECKPOINT = "checkpoint.pt"
+"""What a run goes on from."""
 CLOCK = "clock.json"
 """What a run that has not ended took so far; one that ends before its first checkpoint leaves no
 more, and is counted when the same is run again."""
@@ -90,12 +92,12 @@ def has_result(folder: Path) -> bool:
 
 def begun(folder: Path) -> bool:
     """Whether there is a run in the folder that can be gone on with."""
-    return (folder / "checkpoint.pt").exists() or candidates.unfinished(folder)
+    return (folder / CHECKPOINT).exists() or candidates.unfinished(folder)
 
 
 def is_finished(folder: Path) -> bool:
     """Whether a folder has a run that has ended, so that there is nothing to resume."""
-    return has_result(folder) and not (folder / "checkpoint.pt").exists()
+    return has_result(folder) and not (folder / CHECKPOINT).exists()
 
 
 def current(folder: Path, parts: Sequence[str] = (".",)) -> Path:
@@ -133,7 +135,7 @@ def _tidy(folder: Path) -> None:
     for name in ("condensed.safetensors", "condensed.md", "config.yaml", CLOCK):
         for path in folder.glob(f".{name}.*.tmp"):
             path.unlink()
-    (folder / "checkpoint.pt.part").unlink(missing_ok=True)
+    (folder / f"{CHECKPOINT}.part").unlink(missing_ok=True)
 
 
 def _whole(folder: Path, parts: Sequence[str]) -> bool:

@@ -1,4 +1,4 @@
-"""What is written of a run: which run it is, its configuration, and the record of its result."""
+"""What is written of a run: its configuration, and the record of its result."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from graphcondense.core import parallel
 from graphcondense.core.callbacks import Validate, differences
 from graphcondense.core.clock import Clock, Spent
 from graphcondense.core.engine import State
-from graphcondense.core.method import Method, hyperparameters
+from graphcondense.core.method import hyperparameters
 from graphcondense.core.types import Synthetic
-from graphcondense.kinds import AnyProblem
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.files import write_whole
 from graphcondense.ops.threads import made_on
-from graphcondense.ops.types import JsonValue, Record
+from graphcondense.ops.types import Record
 from graphcondense.ops.yaml import read_yaml, read_yaml_file
-from graphcondense.run.options import Run, device_of
+from graphcondense.run.job import Job
+from graphcondense.run.options import device_of
 from graphcondense.saved.shown import record_of
 from graphcondense.version import __version__
 
@@ -33,46 +33,13 @@ if TYPE_CHECKING:
     from graphcondense.saved.forms import Small
 
 
-def identity_of(
-    problem: AnyProblem, method: Method, name: str, run: Run, about: Record
-) -> dict[str, object]:
-    """What makes a run the run it is: a folder of another is not gone on with."""
-    names = run.validators
-    judged = {"validate_by": run.validate_by} if names else {}
-    learners = parallel.shares(run.learners)[0] if method.iterates else 1
-    return {
-        "method": name,
-        "hyperparameters": hyperparameters(method),
-        **seed_told(run),
-        "setting": problem.setting,
-        "pseudo_labels": run.pseudo_labels,
-        "validations": run.validations,
-        # As text, which the command line reads, too.
-        "validators": ",".join(names) if isinstance(names, tuple) else names,
-        "validation_nodes": run.validation_nodes,
-        **judged,
-        "candidates": run.candidates,
-        "budget_seconds": run.budget_seconds,
-        **({} if run.epsilon is None else {"epsilon": run.epsilon, "delta": run.delta}),
-        "learners": learners if learners > 1 else None,
-        "data": about["digest"],
-    }
-
-
-def write_config(
-    folder: Path,
-    identity: Mapping[str, object],
-    preset: str | None,
-    run: Run,
-    about: Record,
-    origin: Mapping[str, JsonValue],
-) -> None:
+def write_config(folder: Path, job: Job, identity: Mapping[str, object]) -> None:
     """All that repeats the run."""
     rest = {
-        k: getattr(run, k) for k in ("device", "deterministic", "memory", "patience", "seconds")
+        k: getattr(job.run, k) for k in ("device", "deterministic", "memory", "patience", "seconds")
     }
-    config = {**identity, "preset": preset, **rest, "data": about, "origin": dict(origin)}
-    write_whole(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
+    told = {"preset": job.preset, **rest, "data": job.about, "origin": dict(job.origin)}
+    write_whole(folder / "config.yaml", yaml.safe_dump({**identity, **told}, sort_keys=False))
 
 
 def result_in(folder: Path, identity: Mapping[str, object]) -> Small:
@@ -148,19 +115,19 @@ def start_kept_said(record: Record) -> str:
 
 
 def recorded(
-    problem: AnyProblem,
-    method: Method,
-    name: str,
-    run: Run,
-    about: Record,
-    syn: Synthetic,
-    watch: Watch,
-    clock: Clock,
-    estimate: int,
-    preset: str | None,
-    judged: bool = False,
+    job: Job, syn: Synthetic, watch: Watch, clock: Clock, estimate: int, *, judged: bool = False
 ) -> Small:
-    """The finished set as users get it, with its record."""
+    """The finished set as users get it, with its record.
+
+    Args:
+        job: what was asked for.
+        syn: what was made.
+        watch: the scores on the way.
+        clock: what it took.
+        estimate: bytes that the method said it holds.
+        judged: whether a set without scores is scored now.
+    """
+    problem = job.problem
     export = syn.export()
     if judged and not watch.kept:
         watch.judge(problem.score(), export)
@@ -169,40 +136,33 @@ def recorded(
     seconds, spent = clock.seconds + reused, clock.processor_seconds + reused
     small.condensed = {
         **record_of(small),  # what finishing has told
-        **record(problem, method, name, run, about, small, watch, seconds, preset),
+        **record(job, small, watch, seconds),
         "processor_seconds": round(spent, 3),
         "memory_estimate_bytes": estimate,
         **({"remarks": dict(syn.remarks)} if syn.remarks else {}),
         **({"reused_seconds": round(reused, 3)} if reused else {}),
         **({"lost": _rounded(clock.lost)} if clock.lost != Spent() else {}),
     }
+    if job.why:
+        small.condensed["budget"]["default"] = job.why
     return small
 
 
-def record(
-    problem: AnyProblem,
-    method: Method,
-    name: str,
-    run: Run,
-    about: Record,
-    small: Small,
-    watch: Watch,
-    seconds: float,
-    preset: str | None = None,
-) -> Record:
+def record(job: Job, small: Small, watch: Watch, seconds: float) -> Record:
     """What a condensed set says of itself; plain values that JSON holds."""
     from graphcondense.saved.content import graph_hash
 
+    problem, method, run, about = job.problem, job.method, job.run, job.about
     size = problem.measure(small)
     count = sum(size.per_class)
     asked = {f.name: getattr(method, f.name) for f in fields(Budget)}
     return {
-        "method": name,
-        "preset": preset,
+        "method": job.name,
+        "preset": job.preset,
         "paper": method.paper,
         "kind": problem.kind,
         "hyperparameters": {k: v for k, v in hyperparameters(method).items() if k not in asked},
-        **seed_told(run),
+        **job.seed_told,
         "setting": problem.setting,
         "pseudo_labels": run.pseudo_labels,
         **({} if problem.privacy is None else {"privacy": problem.privacy}),
@@ -246,13 +206,6 @@ def record(
 def _versions() -> dict[str, str]:
     """Of packages that are imported, and so stay what they are."""
     return {name: importlib.metadata.version(name) for name in VERSIONED}
-
-
-def seed_told(run: Run) -> Record:
-    """The seed, which nobody may know who must not take noise away."""
-    if run.epsilon is None:
-        return {"seed": run.seed}
-    return {"seed": None}
 
 
 def _rounded(spent: Spent) -> Record:

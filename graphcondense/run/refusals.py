@@ -10,13 +10,11 @@ from dataclasses import fields, replace
 from typing import TypeAlias
 
 import numpy as np
-import torch
 
 from graphcondense.core import parallel
 from graphcondense.core.callbacks import differences
 from graphcondense.core.engine import Callback
 from graphcondense.core.method import Method
-from graphcondense.core.types import Source
 from graphcondense.kinds import AnyProblem, kind_named
 from graphcondense.methods import all_methods
 from graphcondense.ops.arrays import digest_of
@@ -25,7 +23,8 @@ from graphcondense.ops.fields import brief
 from graphcondense.ops.memory import free_bytes
 from graphcondense.ops.sizes import said, size_of
 from graphcondense.ops.types import Record
-from graphcondense.run.options import LOOP_OPTIONS, Run
+from graphcondense.run.job import Job
+from graphcondense.run.options import LOOP_OPTIONS, Run, device_of
 
 
 def no_method(method: object) -> str:
@@ -73,16 +72,15 @@ def refuse_labels(method: type[Method], name: str, problem: AnyProblem) -> None:
     )
 
 
-def refuse_large(method: Method, name: str, run: Run, source: Source, estimate: int) -> None:
+def refuse_large(job: Job, estimate: int) -> None:
     """Raise a ValueError where a method needs more than ``memory=``, with those that do not.
 
     Args:
-        method, name: what is run.
-        run: has the limit, or none.
-        source: the data as the method sees them.
-        estimate: what the method says it holds beside the graph.
+        job: what is asked for.
+        estimate: what the method says it holds beside the graph, in bytes.
     """
-    if run.memory is None or estimate <= size_of(run.memory):
+    method, memory = job.method, job.run.memory
+    if memory is None or estimate <= size_of(memory):
         return
     budget = {f.name: getattr(method, f.name) for f in fields(Budget)}
     able = []
@@ -90,40 +88,34 @@ def refuse_large(method: Method, name: str, run: Run, source: Source, estimate: 
         if kind != method.kind or not cls.in_blocks:
             continue
         try:
-            if cls(**budget).memory_bytes(source) <= size_of(run.memory):
+            if cls(**budget).memory_bytes(job.source) <= size_of(memory):
                 able.append(other)
         except ValueError:
             continue  # the budget is none for this method
     raise ValueError(
-        f"memory={brief(run.memory)}: {name} holds about {said(estimate)} beside the graph; raise "
+        f"memory={brief(memory)}: {job.name} holds about {said(estimate)} beside the graph; raise "
         f"it to memory='{said(estimate)}'. Of the methods for {method.kind} data "
         f"{', '.join(able) or 'none'} can keep within it"
     )
 
 
-def refuse_beyond_free(
-    problem: AnyProblem,
-    method: Method,
-    name: str,
-    source: Source,
-    estimate: int,
-    device: torch.device,
-) -> None:
+def refuse_beyond_free(job: Job, estimate: int) -> None:
     """Refuse what memory has no room for, before any work.
 
     Raises:
         ValueError: says what is needed, what is free, and what to change.
     """
+    device, method = device_of(job.run), job.method
     free = free_bytes(device)
     if estimate <= free:
         return
-    counted = kind_named(problem.kind).counted
+    counted = kind_named(job.problem.kind).counted
     given = Record(dict.fromkeys(BUDGETS))
-    asked = int(method.sizes(source).sum())
+    asked = int(method.sizes(job.source).sum())
     fewer = asked // 2
     while fewer >= 1:
         try:
-            smaller = replace(method, **given | {counted: fewer}).memory_bytes(source)
+            smaller = replace(method, **given | {counted: fewer}).memory_bytes(job.source)
         except ValueError:  # below what each class needs
             fewer = 0
             break
@@ -132,7 +124,7 @@ def refuse_beyond_free(
         fewer //= 2
     change = f"ask for fewer ({counted}={fewer} fits), " if fewer else ""
     raise ValueError(
-        f"{name} needs about {said(estimate)} for {asked:,} {counted} of these data, and "
+        f"{job.name} needs about {said(estimate)} for {asked:,} {counted} of these data, and "
         f"{said(free)} of memory are free on {device}: {change}take a "
         "method that needs less (random needs least), another device=, or a machine with more"
     )

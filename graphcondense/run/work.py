@@ -24,22 +24,16 @@ from graphcondense.core.callbacks import (
 from graphcondense.core.clock import Clock
 from graphcondense.core.engine import Callback
 from graphcondense.core.loggers import TensorBoardLog
-from graphcondense.core.method import Method
-from graphcondense.kinds import AnyProblem, kind_named
+from graphcondense.core.types import Saved, Synthetic
+from graphcondense.kinds import kind_named
 from graphcondense.ops.fields import brief
 from graphcondense.ops.threads import made_on
-from graphcondense.ops.types import JsonValue, Record
+from graphcondense.ops.types import Record
 from graphcondense.run import candidates
-from graphcondense.run.folder import CLOCK, begun, is_finished, working_in
+from graphcondense.run.folder import CHECKPOINT, CLOCK, begun, is_finished, working_in
+from graphcondense.run.job import Job
 from graphcondense.run.options import Run, device_of
-from graphcondense.run.record import (
-    Watch,
-    identity_of,
-    recorded,
-    result_in,
-    start_kept_said,
-    write_config,
-)
+from graphcondense.run.record import Watch, recorded, result_in, start_kept_said, write_config
 from graphcondense.run.refusals import refuse_beyond_free, refuse_different, refuse_large
 
 if TYPE_CHECKING:
@@ -48,119 +42,101 @@ if TYPE_CHECKING:
 
 @parallel.together()
 def once(
-    problem: AnyProblem,
-    method: Method,
-    name: str,
-    run: Run,
+    job: Job,
     extra: Sequence[Callback],
-    origin: Mapping[str, JsonValue],
     clock: Clock,
     before: Small | None = None,
-    preset: str | None = None,
-    why: str = "",
+    *,
     judged: bool = False,
 ) -> Small:
-    """One run. ``judged`` has the finished set scored where none was scored on the way."""
-    about = problem.describe()
-    identity = identity_of(problem, method, name, run, about)
+    """One run.
+
+    Args:
+        job: what is asked for.
+        extra: the user's callbacks.
+        clock: counts from the call on.
+        before: the set to update.
+        judged: whether the finished set is scored where none was scored on the way.
+    """
+    run, method = job.run, job.method
+    identity = job.identity()
     refuse_different(identity)
-    source = problem.source(method)
-    estimate = method.memory_bytes(source)  # an impossible budget ends here, before any writing
-    refuse_large(method, name, run, source, estimate)
+    estimate = method.memory_bytes(job.source)  # an impossible budget ends here, before any writing
+    refuse_large(job, estimate)
     clock.on_gpu = device_of(run).type == "cuda"
     with contextlib.ExitStack() as stack:
         folder, done = parallel.from_main(lambda: _opened(stack, run, identity))
         if done is not None:
             return done
-        refuse_beyond_free(problem, method, name, source, estimate, device_of(run))
+        refuse_beyond_free(job, estimate)
         rng = torch.Generator().manual_seed(run.seed)
         # Whether it is ever asked or not, a score belongs to a loop.
         scored = run.validations and method.iterates and before is None and run.epsilon is None
-        watch = Watch(problem.score() if scored else None, run.validations)
+        watch = Watch(job.problem.score() if scored else None, run.validations)
         # All that has a state is always there, so that a resumed run may have other limits.
         lasting: list[Callback] = [TimeBudget(run.seconds, clock, watch), *extra, watch]
         lasting.append(EarlyStop(run.patience, watch))
         if folder is not None:
             lasting.append(JsonLog(folder / "metrics.jsonl"))
-        resume, made = None, made_on(device_of(run))
-        if folder is not None and run.resume:
-            path = folder / "checkpoint.pt"
-            read = partial(read_checkpoint, path, identity, lasting, place=made)
-            resume = parallel.from_main(partial(read, anyway=run.resume_anyway))
+        resume = _resumed(folder, job, identity, lasting)
         moved = [] if resume is None else resume["moved"]
-        percent = about.get("metric") not in ("rmse", "mae", "r2")
-        label = f"{name}, seed {run.seed}" if judged else name
-        callbacks = [*lasting, Progress(label, percent=percent)] if run.progress else [*lasting]
+        shown = [_progress(job, judged)] if run.progress else []
+        callbacks: list[Callback] = [*lasting, *shown]
         if folder is not None:
             if parallel.is_main():
                 stack.enter_context(clock.noted_in(folder / CLOCK, identity))
                 if resume is None:
                     clock.tell(0)
-                write_config(folder, identity, preset, run, about, origin)
+                write_config(folder, job, identity)
                 if run.tensorboard:
                     callbacks.append(TensorBoardLog(folder / "tensorboard"))
-            path, how_often = folder / "checkpoint.pt", run.checkpoint_seconds
+            path, how_often = folder / CHECKPOINT, run.checkpoint_seconds
+            place = made_on(device_of(run))
             if run.epsilon is None:  # what would be gone on with needs the same noise
                 callbacks.append(
-                    Checkpoint(path, identity, lasting, seconds=how_often, place=made, moved=moved)
+                    Checkpoint(path, identity, lasting, seconds=how_often, place=place, moved=moved)
                 )
-        clock.reuse(method.reused_seconds(source))
+        clock.reuse(method.reused_seconds(job.source))
         if before is None:
             loop = Record(callbacks=callbacks, resume=resume) if method.iterates else Record()
             if identity["learners"] is not None:
                 loop["learners"] = identity["learners"]
-            syn = method.condense(source, rng=rng, **loop)
+            syn = method.condense(job.source, rng=rng, **loop)
         else:
-            syn = method.update(source, before, rng=rng)
-        small = recorded(
-            problem, method, name, run, about, syn, watch, clock, estimate, preset, judged=judged
-        )
+            syn = method.update(job.source, before, rng=rng)
+        small = recorded(job, syn, watch, clock, estimate, judged=judged)
         if moved:
             small.condensed["moved"] = moved
-        if why:
-            small.condensed["budget"]["default"] = why
-        if parallel.is_main() and "warning" in syn.remarks:
-            print(f"{name}: {syn.remarks['warning']}", file=sys.stderr)
+        _warn(job, syn)
         if watch.start_kept and parallel.is_main():
             print(start_kept_said(small.condensed), file=sys.stderr)
         if folder is not None and parallel.is_main():
-            from graphcondense.saved.condensed import save
-
-            save(small, folder)
+            _save(small, folder)
             if watch.stopped is None:  # one that was ended early may go on with a larger limit
                 for path in folder.glob("checkpoint*.pt"):
                     path.unlink()
         return small
 
 
-def nested(
-    problem: AnyProblem,
-    method: Method,
-    name: str,
-    run: Run,
-    sizes: Sequence[int],
-    origin: Mapping[str, JsonValue],
-    clock: Clock,
-    preset: str | None = None,
-) -> dict[int, Small]:
-    """One run for all of ``sizes``, of which ``method`` has the largest as its budget."""
-    from graphcondense.saved.condensed import save
+def nested(job: Job, sizes: Sequence[int], clock: Clock) -> dict[int, Small]:
+    """One run for all of ``sizes``, of which the method has the largest as its budget."""
     from graphcondense.saved.content import graph_hash
 
-    sizes, counted = sorted(sizes), kind_named(problem.kind).counted
-    about, source = problem.describe(), problem.source(method)
-    methods = [replace(method, **Record({counted: n})) for n in sizes]
+    run, method = job.run, job.method
+    sizes, counted = sorted(sizes), kind_named(job.problem.kind).counted
+    jobs = [replace(job, method=replace(method, **Record({counted: n}))) for n in sizes]
     estimates = []
-    for one in methods:
+    for one in jobs:
         try:  # an impossible size ends here, before any writing
-            estimates.append(one.memory_bytes(source))
+            estimates.append(one.method.memory_bytes(job.source))
         except ValueError as error:
             raise ValueError(f"sizes={brief(sizes)}: {error}") from error
-    refuse_large(method, name, run, source, max(estimates))
-    refuse_beyond_free(problem, methods[-1], name, source, max(estimates), device_of(run))
+    most = max(estimates)
+    refuse_large(job, most)
+    refuse_beyond_free(jobs[-1], most)
     clock.on_gpu = device_of(run).type == "cuda"
-    identity = identity_of(problem, replace(method, **Record({counted: None})), name, run, about)
-    identity |= {"sizes": sizes}
+    open_size = replace(job, method=replace(method, **Record({counted: None})))
+    identity = open_size.identity() | {"sizes": sizes}
     parts = [str(n) for n in sizes]
     with contextlib.ExitStack() as stack:
         folders = []
@@ -169,42 +145,28 @@ def nested(
             stack.enter_context(clock.noted_in(place / CLOCK, identity))
             clock.tell(0)
             folders = [place / part for part in parts]
-        made = method.nested(source, sizes, torch.Generator().manual_seed(run.seed))
-        out = {}
-        for n, one, syn in zip(sizes, methods, made, strict=True):
-            watch = Watch(None, 0)
-            out[n] = recorded(
-                problem, one, name, run, about, syn, watch, clock, max(estimates), preset
-            )
+        made = method.nested(job.source, sizes, torch.Generator().manual_seed(run.seed))
+        out = {
+            n: recorded(one, syn, Watch(None, 0), clock, most)
+            for n, one, syn in zip(sizes, jobs, made, strict=True)
+        }
         hashes = [graph_hash(small) for small in out.values()]
         for small in out.values():
             small.condensed["nested"] = {"sizes": sizes, "hashes": hashes}
-        if parallel.is_main() and "warning" in made[-1].remarks:
-            print(f"{name}: {made[-1].remarks['warning']}", file=sys.stderr)
+        _warn(job, made[-1])
         for folder, small in zip(folders, out.values(), strict=False):
-            write_config(folder, identity, preset, run, about, origin)
-            save(small, folder)
+            write_config(folder, job, identity)
+            _save(small, folder)
     return out
 
 
-def best(
-    problem: AnyProblem,
-    method: Method,
-    name: str,
-    run: Run,
-    extra: Sequence[Callback],
-    origin: Mapping[str, JsonValue],
-    clock: Clock,
-    preset: str | None = None,
-    why: str = "",
-) -> Small:
+def best(job: Job, extra: Sequence[Callback], clock: Clock) -> Small:
     """The best of several runs, see :func:`graphcondense.run.candidates.best_of`.
 
     Each has a folder of its own below that of the run until the best is chosen, so that what is
     finished and what has a checkpoint is taken up.
     """
-    about = problem.describe()
-    identity = identity_of(problem, method, name, run, about)
+    run, identity = job.run, job.identity()
     with contextlib.ExitStack() as stack:
         folder, done = _opened(stack, run, identity)
         if done is not None:
@@ -212,12 +174,12 @@ def best(
                 candidates.settle(folder, done.condensed["choice"]["seed"])
             return done
         if folder is not None:
-            if run.resume and (folder / "checkpoint.pt").exists():
+            if run.resume and (folder / CHECKPOINT).exists():
                 raise ValueError(
                     f"{folder} has a run without candidates; leave out candidates= and "
                     "budget_seconds= to go on with it, or use another folder"
                 )
-            write_config(folder, identity, preset, run, about, origin)
+            write_config(folder, job, identity)
         clocks = [clock]  # the first counts from the call on
 
         def make(seed: int) -> Small:
@@ -226,19 +188,48 @@ def best(
             one = replace(run, seed=seed, out=part, resume=run.resume and goes_on)
             one = replace(one, candidates=None, budget_seconds=None)
             then = clocks.pop() if clocks else Clock()
-            return once(
-                problem, method, name, one, extra, origin, then, preset=preset, why=why, judged=True
-            )
+            return once(replace(job, run=one), extra, then, judged=True)
 
         small, told = candidates.best_of(make, run.seed, run.candidates, run.budget_seconds)
         small.condensed = {**small.condensed, "seed": run.seed, **told}
-        candidates.tell_alike(name, told["choice"])
+        candidates.tell_alike(job.name, told["choice"])
         if folder is not None:
-            from graphcondense.saved.condensed import save
-
-            save(small, folder)
+            _save(small, folder)
             candidates.settle(folder, told["choice"]["seed"])
         return small
+
+
+def _resumed(
+    folder: Path | None,
+    job: Job,
+    identity: Mapping[str, object],
+    lasting: Sequence[Callback],
+) -> Saved | None:
+    """What a run goes on from; ``None`` where it starts."""
+    run = job.run
+    if folder is None or not run.resume:
+        return None
+    place = made_on(device_of(run))
+    read = partial(read_checkpoint, folder / CHECKPOINT, identity, lasting, place=place)
+    return parallel.from_main(partial(read, anyway=run.resume_anyway))
+
+
+def _progress(job: Job, judged: bool) -> Progress:
+    """What shows how far a run is; one of several candidates says its seed."""
+    label = f"{job.name}, seed {job.run.seed}" if judged else job.name
+    return Progress(label, percent=job.about.get("metric") not in ("rmse", "mae", "r2"))
+
+
+def _warn(job: Job, syn: Synthetic) -> None:
+    """Say what the method warns of."""
+    if parallel.is_main() and "warning" in syn.remarks:
+        print(f"{job.name}: {syn.remarks['warning']}", file=sys.stderr)
+
+
+def _save(small: Small, folder: Path) -> None:
+    from graphcondense.saved.condensed import save
+
+    save(small, folder)
 
 
 def _opened(
