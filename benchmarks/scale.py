@@ -11,6 +11,9 @@ Then the parts of ``FITTED`` run in this tree over nodes ``N``, edges ``E``, con
 ``N'``, features ``d`` and classes ``C``, one of them at a time; the slope of a line through the
 logarithms is the exponent.
 
+``--cora DATA`` condenses Cora to 70 nodes by the methods of ``SMALL`` with both trees in turn:
+there validation weighs more. ``DATA`` is the folder of data sets.
+
 ``--sweep`` runs every method for one graph once in this tree, with its defaults, or those that are
 named: what takes more than ``--limit`` or ``--memory``, or is refused, is a row that says so.
 Every row says of which commit and day it is; new rows take the place of old ones of the same name.
@@ -27,7 +30,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import math
 import os
 import platform
 import resource
@@ -40,13 +42,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import scale_page as page
 import when
 
-MIB = 2**20
 CONDENSED = (
     *("gecc", "cgc", "gcond-x", "doscond-x", "gcdm-x", "simgc-x", "gc-sntk-x", "gcond"),
     "quotient",
@@ -56,10 +59,12 @@ STEPPED = {
     "gcond": 20,
 }
 """Epochs by default of the methods that ``--steps`` bounds."""
+SMALL = ("gcond", "gcond-x", "gecc", "quotient")
+"""Methods that are timed on Cora."""
+NODES = 70
+"""To which they condense it."""
 EPOCHS = 300
 """Of an evaluator's training."""
-FITTED = ("propagation", "matching", "condense:gecc", "condense:quotient")
-VARIED = ("N", "E", "N'", "d", "C")
 WITHOUT = {"propagation": ("N'", "C"), "matching": ("E", "N'")}
 """What a part does not depend on by what it is."""
 FACTORS = (1, 2, 4, 8)
@@ -210,9 +215,24 @@ def normalising(folder: Path, clock: Clock, words: Sequence[str]) -> str:
     return ""
 
 
+def cora(folder: Path, clock: Clock, words: Sequence[str]) -> str:
+    """A whole call on Cora."""
+    import graphcondense
+
+    data = graphcondense.data.load("cora", root=folder)
+    with clock:
+        small = graphcondense.condense(
+            data, words[0], nodes=int(words[1]), seed=0, preset="none", progress=False
+        )
+    scored: Any = getattr(small, "condensed", {}).get("validation")
+    return f"{scored['score']:.1%}" if scored else ""
+
+
 JOBS: dict[str, Callable[[Path, Clock, Sequence[str]], str]] = {
     job.__name__: job
-    for job in (propagation, matching, condense, evaluating, loading, checking, normalising)
+    for job in (
+        *(propagation, matching, condense, evaluating, loading, checking, normalising, cora),
+    )
 }
 
 
@@ -316,7 +336,9 @@ class Runner:
             part.unlink()  # tried again the next time
         else:
             part.rename(path)
-        text = found.get("error") or f"{found['seconds']:.2f} s, {found['peak'] / MIB:,.0f} MiB"
+        text = (
+            found.get("error") or f"{found['seconds']:.2f} s, {found['peak'] / page.MIB:,.0f} MiB"
+        )
         print(f"{tree.commit} {name} {number}: {text}", file=sys.stderr, flush=True)
         return found
 
@@ -352,28 +374,57 @@ def label(part: str, args: argparse.Namespace) -> str:
     return part + more.get(job, "")
 
 
+def in_turn(
+    args: argparse.Namespace,
+    trees: Mapping[str, Tree],
+    run: Runner,
+    folder: Path,
+    kept: str,
+    words: Callable[[str], Sequence[str]],
+) -> dict[str, Any]:
+    """What one job takes in both trees, run in turn: medians of each.
+
+    Args:
+        folder: the data.
+        kept: what its cells are kept under.
+        words: what the job is given in a tree, by its name.
+    """
+    cells: dict[str, list[dict[str, Any]]] = {name: [] for name in trees}
+    for number in range(args.repeats):
+        for name, tree in trees.items():
+            if any("error" in cell for cell in cells[name]):
+                continue  # it would fail again
+            cells[name].append(run.cell(tree, folder, kept, number, *words(name)))
+    row: dict[str, Any] = {"commits": {n: t.commit for n, t in trees.items()}, "day": when.today()}
+    for name, own in cells.items():
+        failed = [cell["error"] for cell in own if "error" in cell]
+        row[name] = {key: median(own, key) for key in ("seconds", "peak", "more")}
+        row[name] |= {"runs": len(own), "error": failed[0] if failed else None}
+        row[name]["said"] = own[0].get("said", "")
+    return row
+
+
 def compare(args: argparse.Namespace, trees: Mapping[str, Tree], run: Runner) -> list[Any]:
-    """A row for each part: medians of both trees, run in turn."""
+    """A row for each part."""
     folder = made(args.work / f"arxiv-like-{args.scale:g}", {"scale": args.scale}, ogb=trees)
     rows = []
     for part in args.parts:
-        cells: dict[str, list[dict[str, Any]]] = {name: [] for name in trees}
-        for number in range(args.repeats):
-            for name, tree in trees.items():
-                if any("error" in cell for cell in cells[name]):
-                    continue  # it would fail again
-                words = words_of(part, args, name)
-                cells[name].append(run.cell(tree, folder, label(part, args), number, *words))
         row: dict[str, Any] = {"part": part, "scale": args.scale, "steps": args.steps}
-        row |= {"nodes": args.nodes, "commits": {n: t.commit for n, t in trees.items()}}
-        row["day"] = when.today()
-        for name, own in cells.items():
-            failed = [cell["error"] for cell in own if "error" in cell]
-            row[name] = {key: median(own, key) for key in ("seconds", "peak", "more")}
-            row[name] |= {"runs": len(own), "error": failed[0] if failed else None}
-            row["said"] = row.get("said") or own[0].get("said", "")
+        kept, words = label(part, args), partial(words_of, part, args)
+        row |= {"nodes": args.nodes, **in_turn(args, trees, run, folder, kept, words)}
+        row["said"] = row["before"]["said"] or row["now"]["said"]
         rows.append(row)
-        print(shown([row]).text().splitlines()[-1], flush=True)
+        print(page.shown([row]).text().splitlines()[-1], flush=True)
+    return rows
+
+
+def on_cora(args: argparse.Namespace, trees: Mapping[str, Tree], run: Runner) -> list[Any]:
+    """A row for each method of ``SMALL``."""
+    rows = []
+    for method in SMALL:
+        words, kept = {name: ["cora", method, str(NODES)] for name in trees}, f"cora-{method}"
+        row = in_turn(args, trees, run, args.cora, f"{kept}-{NODES}", words.__getitem__)
+        rows.append({"method": method, "nodes": NODES, **row})
     return rows
 
 
@@ -383,7 +434,7 @@ def fit(args: argparse.Namespace, tree: Tree, run: Runner) -> list[Any]:
 
     rows = []
     for part in args.fits:
-        for what in VARIED:
+        for what in page.VARIED:
             if what in WITHOUT.get(part, ()):
                 continue
             points = []
@@ -411,7 +462,7 @@ def fit(args: argparse.Namespace, tree: Tree, run: Runner) -> list[Any]:
                 known = len(good) > 2 and np.isfinite(line.stderr)
                 row["error_of_exponent"] = float(line.stderr) if known else None
             rows.append(row)
-            print(fitted([row]).text().splitlines()[-1], flush=True)
+            print(page.fitted([row]).text().splitlines()[-1], flush=True)
     return rows
 
 
@@ -460,184 +511,16 @@ def made(folder: Path, options: Mapping[str, Any], ogb: Sequence[str] = ()) -> P
     return folder
 
 
-# --- the page ----------------------------------------------------------------------------------
-
-NAMES = {
-    "propagation": "two hops of propagation",
-    "matching": "real side of one match",
-    "evaluating": "`evaluate`, GCN, 3 trainings",
-    "loading": "loading OGB's files the second time",
-    "checking": "checking (`as_task`)",
-    "normalising": "normalising (`gcn_adj`)",
-}
-
-
-def named(part: str, said: str = "") -> str:
-    job, _, method = part.partition(":")
-    name = f"`condense`, `{method}`" if job == "condense" else NAMES[job]
-    return f"{name}, {said}" if said else name
-
-
-def number(value: float | None, unit: float = 1) -> str:
-    if value is None:
-        return "-"
-    value /= unit
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def of(commit: str, row: Mapping[str, Any]) -> str:
-    """Commit and day of a row; rows of earlier files have no day."""
-    return " ".join([commit, *([row["day"]] if "day" in row else [])])
-
-
-def shown(rows: Sequence[Mapping[str, Any]]) -> Any:
-    """The table of both trees."""
-    from graphcondense.ops.markdown import Marked
-    from graphcondense.ops.tables import Table
-
-    head = ["part", "before, s", "now, s", "times faster", "before, peak MiB", "now, peak MiB"]
-    head += ["before, MiB more", "now, MiB more", "runs", "now is", "remarks"]
-    body = []
-    for row in rows:
-        before, now = row["before"], row["now"]
-        both = before["seconds"] and now["seconds"]
-        ratio = before["seconds"] / now["seconds"] if both else None
-        remarks = [f"{n}: {row[n]['error']}" for n in ("before", "now") if row[n]["error"]]
-        body.append(
-            [
-                Marked(named(row["part"], row["said"])),
-                *(number(row[n]["seconds"]) for n in ("before", "now")),
-                number(ratio),
-                *(number(row[n]["peak"], MIB) for n in ("before", "now")),
-                *(number(row[n]["more"], MIB) for n in ("before", "now")),
-                str(max(before["runs"], now["runs"])),
-                of(row["commits"]["now"], row),
-                "; ".join(remarks),
-            ]
-        )
-    return Table(head, body)
-
-
-def fitted(rows: Sequence[Mapping[str, Any]]) -> Any:
-    """The table of exponents."""
-    from graphcondense.ops.markdown import Marked
-    from graphcondense.ops.tables import Table
-
-    body = []
-    for row in rows:
-        points = row["points"]
-        slope, spread = row.get("exponent"), row.get("error_of_exponent")
-        text = "-" if slope is None else f"{slope:.2f}"
-        text += f" ± {spread:.2f}" if spread is not None else ""
-        ends = [points[0], points[-1]]
-        body.append(
-            [
-                Marked(named(row["part"])),
-                row["over"],
-                " to ".join(f"{p['size']:,}" for p in ends),
-                " to ".join(number(p["seconds"]) for p in ends),
-                text,
-                of(row["commit"], row),
-                row["error"] or "",
-            ]
-        )
-    head = ["part", "over", "sizes", "seconds", "exponent", "commit", "remarks"]
-    return Table(head, body, left=2)
-
-
-def swept(rows: Sequence[Mapping[str, Any]]) -> Any:
-    """The table of every method, the fastest first."""
-    from graphcondense.ops.markdown import Marked
-    from graphcondense.ops.tables import Table
-
-    body = [
-        [
-            Marked(f"`{row['method']}`"),
-            number(row.get("seconds")),
-            number(row.get("peak"), MIB),
-            number(row.get("more"), MIB),
-            of(row["commit"], row),
-            row.get("error", row.get("said", "")),
-        ]
-        for row in sorted(rows, key=lambda row: (row.get("seconds", math.inf), row["method"]))
-    ]
-    head = ["method", "processor seconds", "peak MiB", "MiB more", "commit", "remarks"]
-    return Table(head, body)
-
-
-def write_page(out: Path, found: Mapping[str, Any]) -> None:
-    """``scale.md`` and ``scale.png``."""
-    parts = ["# Scale\n", "Written by `benchmarks/scale.py`; do not edit.\n"]
-    for key, rows in found["tables"].items():
-        scale, nodes = rows[0]["scale"], rows[0]["nodes"]
-        before = " and ".join(f"`{c}`" for c in dict.fromkeys(r["commits"]["before"] for r in rows))
-        parts.append(f"## Before and now, {key}\n")
-        parts.append(
-            f"Scale {scale:g} ({round(scale * 169_343):,} nodes), condensed to {nodes} nodes; "
-            f"before is {before}.\n"
-        )
-        parts.append(shown(rows).markdown() + "\n")
-    if rows := found.get("sweep"):
-        parts.append("## Every method\n")
-        parts.append(
-            f"Scale {rows[0]['scale']:g}, condensed to {rows[0]['nodes']} nodes with the defaults "
-            "of each method, validation and all; one run each.\n"
-        )
-        parts.append(swept(rows).markdown() + "\n")
-    if found["fits"]:
-        parts.append("## Exponents\n")
-        parts.append(fitted(found["fits"]).markdown() + "\n")
-    (out / "scale.md").write_text("\n".join(parts))
-    draw(out / "scale.png", found)
-
-
-def draw(path: Path, found: Mapping[str, Any]) -> None:
-    """Seconds before and now, and how they grow."""
-    from graphcondense.ops.figures import COLOURS, FAINT, MARKERS, new_figure, plain, saved
-
-    rows = next(reversed(found["tables"].values()), [])
-    over = [what for what in VARIED if any(r["over"] == what for r in found["fits"])]
-    figure = new_figure(4 + 2.6 * max(1, len(over)), 4.2)
-    axes = figure.subplots(1, 1 + len(over), width_ratios=[1.6, *[1] * len(over)], squeeze=False)[0]
-    first = axes[0]
-    for i, row in enumerate(rows):
-        both = [row[name]["seconds"] for name in ("before", "now")]
-        if all(both):
-            first.plot(both, [i, i], color=FAINT, zorder=1)
-    for name, colour in zip(("before", "now"), COLOURS[1::-1], strict=True):
-        points = [(row[name]["seconds"], i) for i, row in enumerate(rows) if row[name]["seconds"]]
-        first.scatter(
-            [x for x, _ in points], [y for _, y in points], color=colour, label=name, zorder=2
-        )
-    first.invert_yaxis()
-    first.set_yticks(range(len(rows)), [named(row["part"]).replace("`", "") for row in rows])
-    first.tick_params(labelsize=7)
-    first.set_xscale("log")
-    first.set_xlabel("processor seconds")
-    if rows:
-        first.legend(fontsize=7)
-    plain(first, "x")
-    for what, own in zip(over, axes[1:], strict=True):
-        for part, colour, marker in zip(FITTED, COLOURS, MARKERS, strict=False):
-            for row in found["fits"]:
-                if (row["part"], row["over"]) != (part, what):
-                    continue
-                good = [(p["size"], p["seconds"]) for p in row["points"] if p["seconds"]]
-                slope = f" {row['exponent']:.2f}" if row.get("exponent") is not None else ""
-                name = part.removeprefix("condense:") + slope
-                own.loglog(*zip(*good, strict=True), color=colour, marker=marker, label=name)
-        own.set_xlabel(what)
-        own.legend(fontsize=6)
-        own.tick_params(labelsize=7, which="both")
-        points = {p["size"] for row in found["fits"] if row["over"] == what for p in row["points"]}
-        own.set_xticks(sorted(points), [f"{size:,}" for size in sorted(points)], fontsize=6)
-        own.xaxis.minorticks_off()
-        plain(own)
-    saved(figure, path)
+# --- what is kept ------------------------------------------------------------------------------
 
 
 def keep(
-    out: Path, key: str, rows: list[Any], fits: list[Any], every: Sequence[Any] = ()
+    out: Path,
+    key: str,
+    rows: list[Any],
+    fits: list[Any],
+    every: Sequence[Any] = (),
+    small: Sequence[Any] = (),
 ) -> dict[str, Any]:
     """Put new rows in the place of old ones of the same name, and write the file."""
     path = out / "scale.json"
@@ -651,6 +534,8 @@ def keep(
         found["tables"][key] = [both[part] for part in PARTS if part in both]
     names = {(row["part"], row["over"]) for row in fits}
     found["fits"] = [r for r in found["fits"] if (r["part"], r["over"]) not in names] + fits
+    if small:
+        found["cora"] = [*small]
     if every:
         new = {row["method"] for row in every}
         same = {(row["scale"], row["nodes"]) for row in every}
@@ -682,11 +567,14 @@ def main() -> None:
         help=f"rows of the table: {', '.join(PARTS)}; none: no table",
     )  # fmt: skip
     parser.add_argument(
-        "--fits", nargs="*", default=list(FITTED), metavar="PART",
-        help=f"parts whose exponents are fitted: {', '.join(FITTED)}; none: no exponents",
+        "--fits", nargs="*", default=list(page.FITTED), metavar="PART",
+        help=f"parts whose exponents are fitted: {', '.join(page.FITTED)}; none: no exponents",
     )  # fmt: skip
     parser.add_argument(
         "--sweep", nargs="*", metavar="METHOD", help="run every method once, too, or these"
+    )
+    parser.add_argument(
+        "--cora", type=Path, metavar="DATA", help=f"time {', '.join(SMALL)} on Cora, too"
     )
     parser.add_argument("--factors", nargs="+", type=int, default=list(FACTORS))
     parser.add_argument("--repeats", type=int, default=3, help="processes of each cell")
@@ -698,7 +586,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs/scale"), help="for the graphs")
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     args = parser.parse_args()
-    for given, known in ((args.parts, PARTS), (args.fits, FITTED)):
+    for given, known in ((args.parts, PARTS), (args.fits, page.FITTED)):
         if wrong := [part for part in given if part not in known]:
             parser.error(f"unknown part {wrong[0]}: there are {', '.join(known)}")
     if wrong := [name for name in args.sweep or () if name not in every_method()]:
@@ -708,26 +596,32 @@ def main() -> None:
     if args.repeats < 1 or args.steps < 0 or len(set(args.factors)) < 2:
         parser.error("--repeats is at least 1, --steps at least 0, and --factors two or more")
     args.work, args.out = args.work.resolve(), args.out.resolve()
+    args.cora = args.cora and args.cora.resolve()
     here = Tree.here(Path(__file__).resolve().parents[1])
     kept = args.out / "cells" / "scale"
     kept.mkdir(parents=True, exist_ok=True)
     run = Runner(kept, int(args.memory * 2**30), args.limit)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended: finished cells are kept"))
     rows: list[Any] = []
-    if args.parts:
+    small: list[Any] = []
+    if args.parts or args.cora:
         with worktree(here.path, args.against) as other:
-            rows = compare(args, {"before": other, "now": here}, run)
+            trees = {"before": other, "now": here}
+            rows = compare(args, trees, run) if args.parts else []
+            small = on_cora(args, trees, run) if args.cora else []
     fits = fit(args, here, run) if args.fits else []
     steps = f", at most {args.steps} epochs" if args.steps else ""
     every = sweep(args, here, run) if args.sweep is not None else []
-    found = keep(args.out, f"scale {args.scale:g}{steps}", rows, fits, every)
-    write_page(args.out, found)
+    found = keep(args.out, f"scale {args.scale:g}{steps}", rows, fits, every, small)
+    page.write_page(args.out, found)
     if rows:
-        print(shown(rows).text())
+        print(page.shown(rows).text())
     if fits:
-        print(fitted(fits).text())
+        print(page.fitted(fits).text())
     if every:
-        print(swept(every).text())
+        print(page.swept(every).text())
+    if small:
+        print(page.small(small).text())
 
 
 if __name__ == "__main__":

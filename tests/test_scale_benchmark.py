@@ -63,7 +63,7 @@ def test_exponents_are_slopes_of_logarithms(
     found = {row["over"]: row["exponent"] for row in rows}
     assert found == pytest.approx({"N": 2, "E": 1, "d": 0.5})
     assert all(row["error_of_exponent"] == pytest.approx(0, abs=1e-6) for row in rows)
-    assert "2.00" in scale.fitted(rows).text()
+    assert "2.00" in scale.page.fitted(rows).text()
 
 
 def test_commits_take_turns_and_a_failure_is_a_row(
@@ -83,13 +83,13 @@ def test_commits_take_turns_and_a_failure_is_a_row(
         ("old", 0), ("new", 0), ("new", 1), ("new", 2),
     ]  # fmt: skip
     assert (row["before"]["seconds"], row["now"]["seconds"]) == (None, 1)
-    text = scale.shown([row]).text()
+    text = scale.page.shown([row]).text()
     assert "before: MemoryError: 66 GB" in text
     assert "1,024" in text
     told = Told(lambda tree, folder, number: {"seconds": 6.0 if tree.commit == "old" else 2.0})
     [row] = scale.compare(options(tmp_path, repeats=2), trees, told)
     assert [commit for commit, *_ in told.asked] == ["old", "new"] * 2
-    assert scale.shown([row]).cells[0][1:4] == ["6", "2", "3"]
+    assert scale.page.shown([row]).cells[0][1:4] == ["6", "2", "3"]
 
 
 def test_a_finished_cell_is_kept_and_a_dead_process_is_told(
@@ -143,13 +143,37 @@ def test_new_rows_take_the_place_of_old_ones(scale: ModuleType, tmp_path: Path) 
         ("matching", 2), ("condense:cgc", 5),
     ]  # fmt: skip
     assert found == json.loads((tmp_path / "scale.json").read_text())
-    scale.write_page(tmp_path, found)
+    scale.page.write_page(tmp_path, found)
     page = (tmp_path / "scale.md").read_text()
     assert "`condense`, `cgc`" in page
     assert page.index("| `quick` | 2 |") < page.index("| `slow` | 8 |") < page.index("3 TB")
     assert page.count("`slow`") == 1
     assert "| c 2026-01-02 |" in page
     assert (tmp_path / "scale.png").stat().st_size > 1000
+
+
+def test_methods_on_cora_take_turns_and_say_their_score(scale: ModuleType, tmp_path: Path) -> None:
+    def take(tree: Any, folder: Path, number: int) -> Any:
+        assert folder == tmp_path / "data"
+        seconds, score = (12.0, "80.1%") if tree.commit == "old" else (4.0, "80.9%")
+        return {"seconds": seconds + number, "peak": 1, "more": 1, "said": score}
+
+    trees = {"before": scale.Tree(tmp_path, "old", "a"), "now": scale.Tree(tmp_path, "new", "b")}
+    told = Told(take)
+    rows = scale.on_cora(options(tmp_path, cora=tmp_path / "data"), trees, told)
+    assert [row["method"] for row in rows] == [*scale.SMALL]
+    assert [commit for commit, *_ in told.asked[:4]] == ["old", "new", "old", "new"]
+    cells = scale.page.small(rows).cells
+    assert cells[0][1:7] == ["13", "5", "2.6", "80.1%", "80.9%", "3"]
+    found = scale.keep(tmp_path, "scale 1", [], [], (), rows)
+    scale.page.write_page(tmp_path, found)
+    assert "Cora, 70 nodes" in (tmp_path / "scale.md").read_text()
+
+
+def test_the_job_on_cora_condenses_it(scale: ModuleType, data_root: Path) -> None:
+    clock = scale.Clock()
+    assert scale.cora(data_root, clock, ["random", "70"]) == ""
+    assert clock.seconds > 0
 
 
 @pytest.mark.parametrize(
@@ -178,8 +202,8 @@ def test_jobs_run_on_a_small_graph(
 def test_every_part_has_a_job_and_a_name(scale: ModuleType) -> None:
     for part in scale.PARTS:
         assert part.partition(":")[0] in scale.JOBS
-        assert scale.named(part)
-    assert set(scale.FITTED) <= set(scale.PARTS)
+        assert scale.page.named(part)
+    assert set(scale.page.FITTED) <= set(scale.PARTS)
     every = scale.every_method()
     methods = {part.partition(":")[2] for part in scale.PARTS if ":" in part}
     assert methods <= set(every)
