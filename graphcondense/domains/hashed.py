@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from graphcondense.domains.coarse import WholeGraph, exported, told
+from graphcondense.domains.coarse import exported, told
+from graphcondense.domains.contraction import WholeGraph
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.ops.coarsen import Array
 from graphcondense.ops.fields import Count, Share

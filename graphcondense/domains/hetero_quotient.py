@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.hetero_parts import Ids, order_of
-from graphcondense.domains.coarse import parts_within
 from graphcondense.domains.hetero import Array, HeteroSource, few, unit
+from graphcondense.domains.partitions import parts_within
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.coarsen import parts_of
 from graphcondense.ops.hetero import HeteroGraph, Relation, Rows

@@ -9,9 +9,10 @@ import numpy as np
 from torch import Generator
 
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.coarse import assigned, coarse_graph, seeded
+from graphcondense.domains.coarse import coarse_graph, seeded
 from graphcondense.domains.hashed import Hashed
 from graphcondense.domains.node_source import NodeSource
+from graphcondense.domains.partitions import assigned
 from graphcondense.ops.coarsen import Array
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphcondense.domains.coarse import Relaxed
+from graphcondense.domains.contraction import Relaxed
 from graphcondense.ops.coarsen import Candidates, Level
 from graphcondense.ops.variation import algebraic
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphcondense.domains.coarse import Contraction
+from graphcondense.domains.contraction import Contraction
 from graphcondense.ops.coarsen import Candidates, Level
 from graphcondense.ops.variation import heavy_edges
 

@@ -9,7 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 from torch import Tensor
 
-from graphcondense.domains.coarse import WholeGraph, exported, told
+from graphcondense.domains.coarse import exported, told
+from graphcondense.domains.contraction import WholeGraph
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.coarsen import Array, parts_with

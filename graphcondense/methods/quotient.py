@@ -18,11 +18,7 @@ from graphcondense.domains.coarse import (
     Coarse,
     CoarseGraph,
     coarse_graph,
-    coarser,
     exported,
-    never_falling,
-    old_groups,
-    parts_within,
     room_for_all,
     seeded,
     stood_out,
@@ -31,6 +27,12 @@ from graphcondense.domains.hetero import HeteroMethod, HeteroSource, HeteroSynth
 from graphcondense.domains.hetero_quotient import grouped, mean_labels, quotient_of
 from graphcondense.domains.hetero_teachers import HeteroTaught, HeteroTeacher
 from graphcondense.domains.node_source import NodeSource
+from graphcondense.domains.partitions import (
+    coarser,
+    never_falling,
+    old_groups,
+    parts_within,
+)
 from graphcondense.domains.quotient_features import Features, length_of
 from graphcondense.domains.referees import HIDDEN, NETWORKS
 from graphcondense.domains.teachers import Taught, make_unit, unit

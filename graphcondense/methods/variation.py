@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from graphcondense.domains.coarse import Contraction
+from graphcondense.domains.contraction import Contraction
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.ops.coarsen import Array, Candidates, Level
 from graphcondense.ops.fields import Count

@@ -11,8 +11,9 @@ from scipy.optimize import nnls
 from torch import Generator
 
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.coarse import Coarse, CoarseGraph, by_class, exported
+from graphcondense.domains.coarse import Coarse, CoarseGraph, exported
 from graphcondense.domains.node_source import NodeSource
+from graphcondense.domains.partitions import by_class
 from graphcondense.ops.coarsen import Array, members
 from graphcondense.ops.fields import Count, Positive
 
