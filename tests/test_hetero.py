@@ -390,6 +390,10 @@ def without(data: HeteroData, change: Callable[[HeteroData], object]) -> HeteroD
         (lambda s: s.__delitem__(("paper", "cites", "paper")), "lacks .*cites.* of the relations"),
         (lambda s: s["paper"].update({"y": torch.full((12,), 7)}), "a node of class 7"),
         (lambda s: s["paper"].update({"y": torch.ones(12, 4)}), "over 4 classes"),
+        (
+            lambda s: s["paper"].update({"y": torch.full((12, 3), torch.nan)}),
+            r"soft label \(nan, nan, nan\) in row 0; give finite numbers",
+        ),
         (lambda s: s["paper"].update({"y": torch.ones(12)}), "give classes"),
         (lambda s: s["paper"].update({"y": torch.ones(3)}), "needs labels y of its 12 'paper'"),
         (lambda s: s["paper"].train_mask.fill_(False), "train_mask is all False"),

@@ -235,6 +235,20 @@ def _check_soft(y: Tensor, real: GraphTask) -> None:
         )
 
 
+def _class_weights(y: Tensor, num_classes: int, what: str, name: str) -> Tensor:
+    """Soft labels ``[n, C]``, or targets that were learnt for the squared error, in float32; a
+    ValueError for other classes and for what is no number."""
+    if y.shape[1] != num_classes:
+        raise ValueError(
+            f"{what} has soft labels over {y.shape[1]} classes, {name} has {num_classes}"
+        )
+    weights = y.float()
+    for i in (~weights.isfinite().all(1)).nonzero().flatten()[:1].tolist():
+        row = ", ".join(f"{v:g}" for v in weights[i, :5].tolist())
+        raise ValueError(f"{what} has the soft label ({row}) in row {i}; give finite numbers")
+    return weights
+
+
 def _check_classes(y: Tensor, num_classes: int, what: str, name: str) -> None:
     """Raise a ValueError for a class ``[n]`` that the real data do not have."""
     if int(y.min()) < 0 or int(y.max()) >= num_classes:
@@ -318,12 +332,7 @@ def read_images(small: object, real: ImageTask) -> Labelled:
     if len(y) != len(x):
         raise ValueError(f"the small set has {len(x)} images but {len(y)} labels")
     if y.dim() == 2:
-        if y.shape[1] != real.num_classes:
-            raise ValueError(
-                f"the small set has soft labels over {y.shape[1]} classes, {real.name} has "
-                f"{real.num_classes}"
-            )
-        y = y.float()
+        y = _class_weights(y, real.num_classes, "the small set", real.name)
     elif y.dim() != 1 or y.is_floating_point():
         raise ValueError(
             f"the small set has labels {y.dtype} {list(y.shape)}; give classes [n] or soft labels "
@@ -443,12 +452,8 @@ def read_hetero(small: object, real: HeteroTask) -> SmallHetero:
         check_small_targets(y[rows], real)
         return SmallHetero(graph, y, rows)
     if y.dim() == 2:
-        if y.shape[1] != real.num_classes:
-            raise ValueError(
-                f"the small graph has soft labels over {y.shape[1]} classes, {real.name} has "
-                f"{real.num_classes}"
-            )
-        return SmallHetero(graph, y.float(), rows)
+        soft = _class_weights(y, real.num_classes, "the small graph", real.name)
+        return SmallHetero(graph, soft, rows)
     if y.dim() != 1 or y.is_floating_point():
         raise ValueError(f"the small graph has labels {y.dtype} {list(y.shape)}; give classes [n]")
     _check_classes(y[rows], real.num_classes, "a node", real.name)

@@ -162,6 +162,10 @@ BAD: list[tuple[Any, str]] = [
     ((ZEROS, torch.tensor([0, 1, 3])), r"an image of class 3.*0\.\.2"),
     ((ZEROS, torch.tensor([0, -1, 1])), "an image of class -1"),
     ((ZEROS, torch.zeros(3)), r"classes \[n\] or soft labels"),
+    (
+        (ZEROS, torch.tensor([[0.0, 1, 0], [0, torch.inf, 0], [1, 0, 0]])),
+        r"the small set has the soft label \(0, inf, 0\) in row 1",
+    ),
     ((ZEROS, torch.zeros(3, 4)), "soft labels over 4 classes, toy has 3"),
     ("digits", "a pair of tensors.*got str"),
 ]
