@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from graphcondense.uses.architectures import Space
     from graphcondense.uses.attached import known_graph
     from graphcondense.uses.backdoor import Backdoor, measure_backdoor
-    from graphcondense.uses.continual import Continual, learn_continually
+    from graphcondense.uses.continual import learn_continually
+    from graphcondense.uses.continual_results import Continual
     from graphcondense.uses.privacy import Privacy, membership_inference
     from graphcondense.uses.properties import Properties, compare_properties
     from graphcondense.uses.robustness import Robustness, measure_robustness
@@ -52,7 +53,8 @@ _NAMES = {
     "architectures": ("Space",),
     "attached": ("known_graph",),
     "backdoor": ("Backdoor", "measure_backdoor"),
-    "continual": ("Continual", "learn_continually"),
+    "continual": ("learn_continually",),
+    "continual_results": ("Continual",),
     "privacy": ("Privacy", "membership_inference"),
     "properties": ("Properties", "compare_properties"),
     "robustness": ("Robustness", "measure_robustness"),

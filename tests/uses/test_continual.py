@@ -16,14 +16,8 @@ from graphcondense import cli
 from graphcondense.data.node_reading import as_task
 from graphcondense.data.task import NodeTask
 from graphcondense.evaluate.floors import random_subgraph
-from graphcondense.uses.continual import (
-    STRATEGIES,
-    Continual,
-    _groups,
-    forgetting,
-    learn_continually,
-    union,
-)
+from graphcondense.uses.continual import _groups, forgetting, learn_continually, union
+from graphcondense.uses.continual_results import STRATEGIES, Continual
 from tests.cases import tensors, toy_graph
 
 FAST: dict[str, Any] = {"epochs": 30, "hidden": 16, "seeds": 2, "progress": False}
