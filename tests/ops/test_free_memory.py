@@ -59,3 +59,14 @@ def test_what_does_not_fit_is_refused_before_work(
     free[0] = (small + large) // 2
     with pytest.raises(ValueError, match=r"ask for fewer \(nodes=15 fits\)"):
         graphcondense.condense(toy_graph(), "random", nodes=30)
+
+
+def test_a_gpu_has_what_is_free_and_what_torch_does_not_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    device, seen = torch.device("cuda:1"), []
+    numbers = {"memory_reserved": 700, "memory_allocated": 300, "mem_get_info": (5000, 90_000)}
+    for name, value in numbers.items():
+        monkeypatch.setattr(torch.cuda, name, lambda d, v=value: seen.append(d) or v)
+    assert memory.free_bytes(device) == 5000 + 700 - 300
+    assert seen == [device] * 3
