@@ -43,7 +43,8 @@ class Propagated:
 
     Args:
         x: features ``[n, d]``, a tensor or SciPy CSR.
-        adj: ``A [n, n]``. Neither may be changed afterwards.
+        adj: ``A [n, n]``. Neither may be changed afterwards; where a change in place is seen, what
+            would be of two graphs is refused with a ValueError.
         folder: keeps ``S^k X``, a file each; in memory alone by default.
         place: where all of it goes: memory, or files within a limit.
     """
@@ -59,6 +60,16 @@ class Propagated:
         self._operators: dict[Step, sp.csr_matrix] = {}
         self._powers: dict[tuple[Norm, str], Powers] = {}
         self._hashed: _Hash | None = None
+        self._version = _version_of(x)
+
+    def _as_read(self) -> None:
+        """Raise a ValueError where the features were changed in place: a hash, and what files keep
+        under it, would be of other features."""
+        if _version_of(self.x) != self._version:
+            raise ValueError(
+                "the features were changed in place after they had been read: read the data anew, "
+                "or change a copy"
+            )
 
     def __reduce__(self) -> tuple[object, ...]:
         """What can be made again does not travel to another process."""
@@ -89,6 +100,7 @@ class Propagated:
         return self._again(self.folder, place)
 
     def _again(self, folder: Path | None, place: Place) -> Propagated:
+        self._as_read()
         out = Propagated(self.x, self.adj, folder, place)
         out._operators, out._hashed = self._operators, self._hashed
         return out
@@ -106,6 +118,7 @@ class Propagated:
 
     def powers(self, norm: Norm = "gcn", dtype: type[np.floating[Any]] = np.float32) -> Powers:
         """``S^k X``, computed in ``dtype``."""
+        self._as_read()
         key = (norm, np.dtype(dtype).name)
         if key not in self._powers:
             kept = None if self.folder is None else partial(self._kept, *key)
@@ -119,6 +132,7 @@ class Propagated:
         dtype: type[np.floating[Any]] = np.float32,
     ) -> NDArray[np.floating[Any]]:
         """``(Â^hops X)[rows] [len(rows), d]``; within a limit of memory nothing else is kept."""
+        self._as_read()
         if self.place.in_files:
             one = (self.operator(), self.x_array, [hops], rows, self.place.room, dtype)
             return propagated(*one)[hops]
@@ -126,6 +140,7 @@ class Propagated:
 
     def hashed(self) -> _Hash:
         """SHA-256 of features and edges, to be gone on with."""
+        self._as_read()
         if self._hashed is None:
             self._hashed = hashlib.sha256()
             x, adj = self.x_array, self.adj
@@ -150,6 +165,12 @@ class Propagated:
         # Mapped from the file, so that the memory can be given back.
         found, wrong = _read(path, about)
         return matrix if found is None else found
+
+
+def _version_of(x: Tensor | sp.csr_matrix) -> int:
+    """How often a tensor, or another one on the same memory, was changed in place; NumPy and SciPy
+    do not count that."""
+    return 0 if sp.issparse(x) or x.is_inference() else x._version
 
 
 def hash_arrays(hashed: _Hash, *arrays: np.ndarray) -> None:
