@@ -60,6 +60,28 @@ def test_the_more_of_both_and_what_is_beyond() -> None:
     assert Spent.read({"updates": 2, "seconds": 0}) == Spent(0.0, 0.0, 2)
 
 
+@pytest.mark.parametrize(
+    ("lost", "told"),
+    [
+        (Spent(0.04, 0.0, 0), False),
+        (Spent(0.06, 0.0, 0), True),
+        (Spent(0.01, 0.0, 1), True),
+        (Spent(9.0, 4.0, 0), True),
+    ],
+)
+def test_what_was_lost_is_told_once_where_there_is_any(
+    lost: Spent, told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = Clock()
+    clock._untold = lost
+    clock.tell(7)
+    said = capsys.readouterr().err
+    assert ("going on from step 7: " in said) == told
+    assert (f"{lost.updates} updates and {lost.seconds:.1f} s" in said) == told
+    clock.tell(8)
+    assert not capsys.readouterr().err
+
+
 def test_on_a_gpu_the_seconds_of_the_wall_count() -> None:
     clock = Clock()
     later(clock, 10)

@@ -27,6 +27,8 @@ def test_a_container_says_what_is_left(tmp_path: Path, monkeypatch: pytest.Monke
     assert memory.free_bytes(CPU) > 2**20
     (tmp_path / "memory.max").write_text("7000\n")
     assert memory.free_bytes(CPU) == 3000
+    (tmp_path / "memory.stat").write_text("anon 1\n")
+    assert memory.free_bytes(CPU) == 2000
     (tmp_path / "memory.max").write_text("1000\n")
     assert memory.free_bytes(CPU) == 0
 

@@ -10,7 +10,13 @@ import pytest
 import scipy.sparse as sp
 
 from graphcondense.ops import variation
-from graphcondense.ops.variation import BLOCK, Prices, smallest_nonzero, variation_basis
+from graphcondense.ops.variation import (
+    BLOCK,
+    Prices,
+    smallest_nonzero,
+    variation_basis,
+    variation_neighborhoods,
+)
 from tests.ops.test_coarsen import KARATE, level_of
 
 Array = np.ndarray
@@ -97,3 +103,15 @@ def test_prices_are_the_same_in_blocks_of_any_size(monkeypatch: pytest.MonkeyPat
     one = np.array([0, 1, 2])
     assert prices.of_one(one) == pytest.approx(prices.of_one(one[::-1]))
     assert (prices.place == -1).all()
+
+
+def test_a_neighbourhood_keeps_one_label() -> None:
+    """By hand, of a star whose centre has a label, the first one or another, or none: then the
+    most frequent of its members'; those without a label stay in any case."""
+    star = unweighted(nx.star_graph(5))
+    leaves = [0, 1, 1, -1, 2]
+    for centre, kept in ((0, [0, 1, 4]), (2, [0, 4, 5]), (-1, [0, 2, 3, 4])):
+        level = level_of(star, 2, np.array([centre, *leaves]))
+        found = variation_neighborhoods(level)
+        around = found.groups[found.centre.tolist().index(0)]
+        assert around.indices.tolist() == kept
