@@ -151,6 +151,7 @@ def test_limits_are_what_texts_say() -> None:
         }),
         (coarsen.parts_of, {"starts": 10, "steps": 300}),
         (coarsen.coarsen, {"respect": True, "join": True}),
+        (budget.Budget.allocate, {"example_bytes": 0, "pair_bytes": 0}),
         (spectral.laplacian_ends, {"seed": 0, "steps": None, "tolerance": 0.0}),
         (blocks.sums, {"rows": 2**16}),
         (blocks.gram, {"rows": 2**16}),

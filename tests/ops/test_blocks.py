@@ -15,6 +15,7 @@ from graphcondense.ops.blocks import (
     Room,
     by_columns,
     diffusions,
+    empty_csr,
     gcn_norm_blocks,
     in_memory,
     mean_row,
@@ -184,3 +185,30 @@ def test_the_least_room_of_a_normalised_adjacency_by_hand() -> None:
     assert np.array_equal(found.toarray(), gcn_norm_csr(adj).toarray())
     with pytest.raises(ValueError, match="is below one block, 8 edges"):
         gcn_norm_blocks(adj, in_memory, Room(least - 1))
+
+
+@pytest.mark.parametrize(
+    ("lengths", "shape", "wanted"),
+    [
+        ([0, 2, 1], (2, 5), np.int32),
+        ([0, 0, 0], (2, 2**31 - 1), np.int32),
+        ([0, 0, 0], (2, 2**31), np.int64),
+        ([0, 2**31 - 1, 1], (2, 5), np.int64),
+    ],
+)
+def test_entries_are_numbered_by_the_shortest_integers_that_hold_them(
+    lengths: list[int], shape: tuple[int, int], wanted: type
+) -> None:
+    """Nothing of the size of the values is made: they are all one number."""
+    asked = {}
+
+    def make(name: str, size: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        asked[name] = (size, dtype)
+        return np.zeros(size, dtype) if size[0] < 100 else np.broadcast_to(dtype.type(0), size)
+
+    found = empty_csr(np.array(lengths), shape, np.dtype(np.float32), make)
+    assert asked["indptr"] == ((3,), np.dtype(wanted))
+    assert asked["indices"] == ((sum(lengths),), np.dtype(wanted))
+    assert asked["data"] == ((sum(lengths),), np.dtype(np.float32))
+    assert found.indptr.tolist() == np.cumsum(lengths).tolist()
+    assert found.shape == shape

@@ -283,3 +283,24 @@ def test_a_trimmed_mean_leaves_out_three_tenths_and_no_more(share: float) -> Non
     weight = torch.tensor([(1 - share) / 3] * 3 + [share], dtype=torch.float64)[:, None]
     found = float(centres_of(x, weight, "trimmed"))
     assert (found == pytest.approx(1.0, abs=1e-6)) == (share == 0.3)
+
+
+def test_scikit_learn_has_a_seed_from_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any of 2^31, which is what it takes."""
+    asked = []
+
+    class Seen:
+        def __init__(self, k: int, n_init: int, random_state: int) -> None:
+            asked.append((k, n_init, random_state))
+
+        def fit(self, x: Any) -> Any:
+            self.labels_ = torch.arange(len(x)).numpy() % 2
+            return self
+
+    monkeypatch.setattr("sklearn.cluster.KMeans", Seen)
+    for seed in range(200):
+        k_means(torch.zeros(2000, 1), 10, Generator().manual_seed(seed))
+    drawn = [seed for _, _, seed in asked]
+    assert {(k, often) for k, often, _ in asked} == {(10, 5)}
+    assert len(set(drawn)) == 200
+    assert 0.95 * 2**31 < max(drawn) < 2**31
