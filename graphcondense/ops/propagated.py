@@ -17,6 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from graphcondense.ops.adjacency import Matrix, Powers, gcn_norm_csr, mean_norm_csr
+from graphcondense.ops.as_read import CHANGED, version_of
 from graphcondense.ops.blocks import propagated
 from graphcondense.ops.files import as_whole, writable
 from graphcondense.ops.place import MEMORY, Place
@@ -60,16 +61,13 @@ class Propagated:
         self._operators: dict[Step, sp.csr_matrix] = {}
         self._powers: dict[tuple[Norm, str], Powers] = {}
         self._hashed: _Hash | None = None
-        self._version = _version_of(x)
+        self._version = version_of(x)
 
     def _as_read(self) -> None:
         """Raise a ValueError where the features were changed in place: a hash, and what files keep
         under it, would be of other features."""
-        if _version_of(self.x) != self._version:
-            raise ValueError(
-                "the features were changed in place after they had been read: read the data anew, "
-                "or change a copy"
-            )
+        if version_of(self.x) != self._version:
+            raise ValueError(f"the features were {CHANGED}")
 
     def __reduce__(self) -> tuple[object, ...]:
         """What can be made again does not travel to another process."""
@@ -165,12 +163,6 @@ class Propagated:
         # Mapped from the file, so that the memory can be given back.
         found, wrong = _read(path, about)
         return matrix if found is None else found
-
-
-def _version_of(x: Tensor | sp.csr_matrix) -> int:
-    """How often a tensor, or another one on the same memory, was changed in place; NumPy and SciPy
-    do not count that."""
-    return 0 if sp.issparse(x) or x.is_inference() else x._version
 
 
 def hash_arrays(hashed: _Hash, *arrays: np.ndarray) -> None:
