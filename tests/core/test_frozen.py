@@ -105,7 +105,11 @@ def test_settings_that_are_given_by_name_are_given_by_name_alone() -> None:
         (experts.TOGETHER, 1, 384),
         (fleet.STORE, 1, 256),
     ],
-)
+    ids=[
+        "links", "vectors", "hashes", "memberships", "distances", "tile", "tile on a GPU",
+        "buffer", "experts", "store",
+    ],
+)  # fmt: skip
 def test_what_is_held_at_once(held: int, size: int, mebibytes: int) -> None:
     """Work in blocks takes so much beside what it is given, whatever the data."""
     assert held * size == mebibytes * 2**20
