@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from torch import Tensor
 
@@ -45,7 +45,7 @@ def _fields(data: Any) -> list[object]:
     return [getattr(data, one.name) for one in dataclasses.fields(data)]
 
 
-class as_read(Generic[T]):  # noqa: N801 - it is written as `property` is
+class AsRead(Generic[T]):
     """A property of a data class that is made once, of the tensors that it then has; of others, as
     copies in another process have, it is made anew.
 
@@ -60,10 +60,10 @@ class as_read(Generic[T]):  # noqa: N801 - it is written as `property` is
         self.place = f"_{name}_as_read"
 
     @overload
-    def __get__(self, data: None, owner: type) -> as_read[T]: ...
+    def __get__(self, data: None, owner: type | None = None) -> AsRead[T]: ...
     @overload
-    def __get__(self, data: object, owner: type) -> T: ...
-    def __get__(self, data: object | None, owner: type) -> as_read[T] | T:
+    def __get__(self, data: object, owner: type | None = None) -> T: ...
+    def __get__(self, data: object | None, owner: type | None = None) -> AsRead[T] | T:
         if data is None:
             return self
         which, now = versions_of(data)
@@ -74,3 +74,9 @@ class as_read(Generic[T]):  # noqa: N801 - it is written as `property` is
             raise ValueError(f"the tensors of these data were {CHANGED}")
         value: T = kept[2]
         return value
+
+
+if TYPE_CHECKING:  # to which only a property is one
+    as_read = property
+else:
+    as_read = AsRead
