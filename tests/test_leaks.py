@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import graphcondense
+from graphcondense.data.graph_reading import as_graph_task
+from graphcondense.data.images import as_images
 from graphcondense.data.kind import kind_of_data
 from graphcondense.data.link_task import LinkTask
-from tests.cases import MethodCase
+from tests.cases import MethodCase, toy_graph, toy_graphs, toy_images
 from tests.drawn import all_cases, everything
 from tests.leaks import FORMS, leaks, settings_of, task_of
 
@@ -70,3 +73,51 @@ def task_parts(task: Any) -> list[bytes]:
     else:
         values = [task.train, task.val, task.test]
     return [np.asarray(part).tobytes() for part in everything(values)]
+
+
+def outside(data: Any, rows: Any, by: float = 1000.0) -> Any:
+    """Other features of some rows of a graph."""
+    out = data.clone()
+    out.x[rows] = by * out.x[rows] + 7
+    return out
+
+
+def test_what_is_read_raw_knows_nothing_of_what_is_held_back() -> None:
+    """Scales, categories and limits are those of training rows, before any task is made: two data
+    sets that differ in the rest alone give the same set."""
+    graph = toy_graph(n=60)
+    numbers, tasks = graph.clone(), graph.clone()
+    drawn = torch.Generator().manual_seed(0)
+    numbers.y = torch.randn(60, 1, generator=drawn)
+    tasks.y = (torch.rand(60, 3, generator=drawn) < 0.5).float()
+    held = ~graph.train_mask
+    other_numbers, other_tasks = numbers.clone(), tasks.clone()
+    other_numbers.y[held] = 100 * other_numbers.y[held] + 5
+    other_tasks.y[graph.test_mask] = 1 - other_tasks.y[graph.test_mask]
+    graphs = toy_graphs()
+    task = as_graph_task(graphs)
+    others = [one.clone() for one in graphs]
+    for i in [*task.val.tolist(), *task.test.tolist()]:
+        others[i].x = others[i].x + 2
+    images, labels = toy_images(n=60)
+    seen = as_images((images, labels), (images[:9], labels[:9]))
+    pixels, classes = images.clone(), labels.clone()
+    pixels[seen.val] = 1 - pixels[seen.val] / 2
+    classes[seen.val] = (classes[seen.val] + 1) % 3
+    other_images = as_images((pixels, classes), (images[:9] / 3 + 0.5, labels[:9]))
+    assert torch.equal(other_images.val, seen.val)
+    inductive = {"setting": "inductive"}
+    for method, one, two, options in (
+        ("cgc", graph, outside(graph, held), inductive),
+        ("gecc", graph, outside(graph, held), inductive),
+        ("averaging", numbers, other_numbers, {}),
+        ("herding", tasks, other_tasks, {}),
+        ("herding", graphs, others, {}),
+        ("herding", seen, other_images, {}),
+    ):
+        budget = {"nodes": 8} if one is numbers or one is tasks else {"per_class": 2}
+        made = [
+            graphcondense.condense(data, method, seed=0, progress=False, **budget, **options)
+            for data in (one, two)
+        ]
+        assert made[0].condensed["hash"] == made[1].condensed["hash"], (method, one)

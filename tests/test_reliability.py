@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -221,3 +222,26 @@ def test_the_page_is_fresh_and_each_row_has_its_test(
         for row in reliability.read(path)["rows"]:
             file, _, test = row["test"].partition("::")
             assert f"def {test.partition('[')[0]}(" in (ROOT / file).read_text(), row["test"]
+
+
+def test_every_row_says_its_day_and_a_commit_as_it_was(reliability: ModuleType) -> None:
+    """Of all kinds of rows: a number whose code nobody can get again says little, and one of a
+    working tree that was changed (``+``) is such a number. All methods that inputs are drawn for
+    were drawn 500."""
+    from tests.drawn import DRAWN, all_cases
+
+    counted = 0
+    for path in reliability.OUT.glob("*.json"):
+        for row in reliability.read(path)["rows"]:
+            stamp = row.get("measured", "")
+            said = f"{path.name}, {row['what']}: {stamp!r}"
+            assert re.fullmatch(r"20\d\d-\d\d-\d\d, (stored by )?[0-9a-f]{7}", stamp), said
+            counted += 1
+    assert counted > 300
+    drawn = {
+        row["what"]: (row["tried"], row["failed"])
+        for row in reliability.read(reliability.OUT / "graphs.json")["rows"]
+    }
+    wanted = {f"{name} ({kind})" for name, kind in all_cases() if kind in DRAWN}
+    assert wanted == drawn.keys()
+    assert {*drawn.values()} == {(500, 0)}

@@ -18,7 +18,8 @@ def run(seconds: float, examples: int, root: str) -> dict[str, Any]:
     del seconds, examples  # what benchmarks/privacy.py measures is what it is
     found = measured(
         "epsilon/privacy-cora.json", root, "privacy.py",
-        *("--methods", "gecc", "gcond-x", "--epsilons", "1", "4", "10", "--nodes", "7"),
+        *("--methods", "quotient", "gecc", "gcdm", "gcond-x", "doscond-x"),
+        *("--epsilons", "1", "4", "10", "--nodes", "7"),
         *("--epochs", "100", "--trainings", "2", "--val-every", "25"),
         *("--out", "docs/results/epsilon"),
     )  # fmt: skip

@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from graphcondense.data.targets import LabelKind, Labelled
+from graphcondense.ops.as_read import as_read
 from graphcondense.saved.graph_set import GraphSet
 
 Splits = Mapping[str, Tensor]
@@ -162,7 +162,7 @@ class GraphTask(Labelled):
             name: None if e is None else [list(v) for v in e.values] for name, e in both.items()
         }
 
-    @cached_property
+    @as_read
     def digest(self) -> str:
         """SHA-256 (first 16 hex digits) of graphs, training and validation labels, and splits.
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.targets import LabelKind, Labelled
+from graphcondense.ops.as_read import as_read
 from graphcondense.ops.hetero import HeteroGraph
 from graphcondense.saved.compact import bytes_of
 
@@ -107,7 +108,7 @@ class HeteroTask(Labelled):
         graph = self.graph
         return sum(graph.counts.values()), graph.num_edges, bytes_of_graph(graph) + self.y.nbytes
 
-    @cached_property
+    @as_read
     def digest(self) -> str:
         """SHA-256 (first 16 hex digits) of features, edges, splits and the labels of training and
         validation nodes. Test labels are left out, and which test nodes have one."""

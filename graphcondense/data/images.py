@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from graphcondense.data.image_files import Pair, read_files
 from graphcondense.data.labels import as_tensor, count_classes
 from graphcondense.data.preprocess import Preprocess, fit_preprocess
 from graphcondense.ops.arrays import check_sizes
+from graphcondense.ops.as_read import as_read
 
 MOST_HELD = 1000
 """Images that are held out for validation, at most, over all classes."""
@@ -84,7 +84,7 @@ class ImageTask:
         count = len(self.train)
         return count, count * self.images[0].numel(), count * self.example_bytes
 
-    @cached_property
+    @as_read
     def digest(self) -> str:
         """SHA-256 (first 16 hex digits) of images, labels and parts."""
         h = hashlib.sha256(f"{tuple(self.images.shape)}".encode())

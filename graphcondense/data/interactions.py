@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import scipy.sparse as sp
 
+from graphcondense.ops.as_read import as_read
 from graphcondense.saved.condensed_rows import CondensedInteractions, UsersByItems
 
 Duplicates = Literal["merge", "count"]
@@ -80,7 +81,7 @@ class InteractionTask(UsersByItems):
         items = np.unique(np.concatenate([self.val.indices, self.test.indices]))
         return int((np.bincount(self.train.indices, minlength=self.num_items)[items] == 0).sum())
 
-    @cached_property
+    @as_read
     def digest(self) -> str:
         """SHA-256 (first 16 hex digits) of the training and validation interactions.
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.task import NodeTask, OneGraph
+from graphcondense.ops.as_read import as_read
 from graphcondense.ops.propagated import Propagated, hash_arrays
 from graphcondense.saved.compact import bytes_of
 
@@ -124,7 +125,7 @@ class LinkTask(OneGraph):
         total = bytes_of(self.x_array) + sum(a.nbytes for a in arrays)
         return self.num_nodes, int(self.adj.nnz), total
 
-    @functools.cached_property
+    @as_read
     def digest(self) -> str:
         """SHA-256 (first 16 hex digits) of features, training links and validation links; test
         links are left out: condensing never sees them."""

@@ -17,6 +17,7 @@ from graphcondense.data.columns import Columns
 from graphcondense.data.facts import Facts
 from graphcondense.data.targets import LabelKind, Labelled, known_rows
 from graphcondense.ops.adjacency import scipy_csr
+from graphcondense.ops.as_read import as_read
 from graphcondense.ops.place import Place
 from graphcondense.ops.propagated import Propagated, hash_arrays
 from graphcondense.ops.types import Record
@@ -218,7 +219,7 @@ class NodeTask(OneGraph, Labelled):
         drawn = torch.randperm(len(self.val), generator=torch.Generator().manual_seed(seed))[:read]
         return self.val[drawn.sort().values]
 
-    @cached_property
+    @as_read
     def digest(self) -> str:
         """SHA-256 (first 16 hex digits) of features, edges, train and validation labels, splits.
 

@@ -143,10 +143,13 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
 
     def finish(self, export: Data) -> Data:
         """With the examples of each condensed node in its record, where nodes have names or texts:
-        of those that the method saw, and none where noise hides them."""
+        of those that the method saw, and none where noise hides them. Nor does a node stand for
+        real ones there: what the method saw were sums of them."""
         from graphcondense.data.examples import nearest_examples
 
         seen, numbers = self.seen, None
+        if self.budget is not None and "assignment" in export:
+            del export["assignment"]
         if self.method is None or self.budget is not None or not seen.facts.readable:
             return export
         if self.setting == "inductive":

@@ -100,6 +100,9 @@ class Quotient(Coarse):
        its self-loop. Where they are right on more validation nodes (training nodes, if there are
        none) with the plain one, by more than a standard error, it is taken.
 
+    With as many clusters as there are nodes, each is a node as it is. So it is with ``epsilon=``,
+    where the nodes are noisy sums of ``Â^hops X`` by class, and there are no links.
+
     Graphs of propagated features without edges serve the models whose propagation they hold. Here
     each model finds what it computes with: raw features of nodes, and links between them.
 
@@ -148,6 +151,12 @@ class Quotient(Coarse):
     ridge: Positive = 3.0
     stretch: Share = 0.5
     plain: bool = True
+
+    @property
+    def private_view(self) -> tuple[float, ...]:
+        """``Â^hops X``, which the clusters are made of: sums of it by class are the clusters then,
+        and no link is between them."""
+        return (*[0.0] * self.hops, 1.0)
 
     def example_bytes(self, real: NodeSource) -> int:
         soft = 4 * real.num_outputs + 1 - real.label_bytes if self.labels == "soft" else 0
@@ -201,8 +210,8 @@ class Quotient(Coarse):
     def taught(self, real: NodeSource, draws: np.random.Generator) -> tuple[Array, Taught]:
         """The features in few dimensions ``[N, k]``, and what the teacher says of all nodes."""
         task = real.task
-        dims = min(self.dims, max(real.num_examples - 1, 1))  # few nodes span no more
         x = task.x_array
+        dims = min(self.dims, max(x.shape[0] - 1, 1))  # few rows span no more
         if dims < min(x.shape) or sp.issparse(x):
             x = few_dimensions(x, dims, draws)
         rows = x.astype(np.float32, copy=False)  # features that are used as they are: no copy
@@ -253,6 +262,10 @@ class Quotient(Coarse):
     def finished(self, real: NodeSource, plain: CoarseGraph, features: Features) -> CoarseGraph:
         """The quotient graph with siblings and features that stand out or are learnt, or the
         ``plain`` one where small networks are surely better with it; rows are scaled in both."""
+        if len(plain.x) == real.task.num_nodes:  # each is what a real one is: nothing to learn
+            plain.adj = self.cut_off(plain.adj)
+            plain.remarks = {"features": "real ones: each node is a cluster of its own"}
+            return plain
         classes = groups_of(real, plain.y)
         adj = self.cut_off(to_siblings(plain.adj.toarray(), self.moved, plain.x, classes))
         made = CoarseGraph(plain.x, adj, plain.y, plain.assignment)

@@ -17,6 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from graphcondense.ops.adjacency import Matrix, Powers, gcn_norm_csr, mean_norm_csr
+from graphcondense.ops.as_read import CHANGED, version_of
 from graphcondense.ops.blocks import propagated
 from graphcondense.ops.files import as_whole, writable
 from graphcondense.ops.place import MEMORY, Place
@@ -43,7 +44,8 @@ class Propagated:
 
     Args:
         x: features ``[n, d]``, a tensor or SciPy CSR.
-        adj: ``A [n, n]``. Neither may be changed afterwards.
+        adj: ``A [n, n]``. Neither may be changed afterwards; where a change in place is seen, what
+            would be of two graphs is refused with a ValueError.
         folder: keeps ``S^k X``, a file each; in memory alone by default.
         place: where all of it goes: memory, or files within a limit.
     """
@@ -59,6 +61,13 @@ class Propagated:
         self._operators: dict[Step, sp.csr_matrix] = {}
         self._powers: dict[tuple[Norm, str], Powers] = {}
         self._hashed: _Hash | None = None
+        self._version = version_of(x)
+
+    def _as_read(self) -> None:
+        """Raise a ValueError where the features were changed in place: a hash, and what files keep
+        under it, would be of other features."""
+        if version_of(self.x) != self._version:
+            raise ValueError(f"the features were {CHANGED}")
 
     def __reduce__(self) -> tuple[object, ...]:
         """What can be made again does not travel to another process."""
@@ -89,6 +98,7 @@ class Propagated:
         return self._again(self.folder, place)
 
     def _again(self, folder: Path | None, place: Place) -> Propagated:
+        self._as_read()
         out = Propagated(self.x, self.adj, folder, place)
         out._operators, out._hashed = self._operators, self._hashed
         return out
@@ -106,6 +116,7 @@ class Propagated:
 
     def powers(self, norm: Norm = "gcn", dtype: type[np.floating[Any]] = np.float32) -> Powers:
         """``S^k X``, computed in ``dtype``."""
+        self._as_read()
         key = (norm, np.dtype(dtype).name)
         if key not in self._powers:
             kept = None if self.folder is None else partial(self._kept, *key)
@@ -119,6 +130,7 @@ class Propagated:
         dtype: type[np.floating[Any]] = np.float32,
     ) -> NDArray[np.floating[Any]]:
         """``(Â^hops X)[rows] [len(rows), d]``; within a limit of memory nothing else is kept."""
+        self._as_read()
         if self.place.in_files:
             one = (self.operator(), self.x_array, [hops], rows, self.place.room, dtype)
             return propagated(*one)[hops]
@@ -126,6 +138,7 @@ class Propagated:
 
     def hashed(self) -> _Hash:
         """SHA-256 of features and edges, to be gone on with."""
+        self._as_read()
         if self._hashed is None:
             self._hashed = hashlib.sha256()
             x, adj = self.x_array, self.adj

@@ -37,6 +37,60 @@ def later(clock: Clock, seconds: float) -> None:
     clock._processor -= seconds / 2
 
 
+def test_the_first_process_says_what_others_had_spent() -> None:
+    clock = Clock()
+    assert clock.state_dict()["reused"] is None
+    clock.reuse(3.0)
+    clock.reuse(5.0)
+    assert clock.reused == 3.0
+    again = Clock()
+    again.load_state_dict(clock.state_dict())
+    again.reuse(7.0)
+    assert again.reused == 3.0
+
+
+def test_the_more_of_both_and_what_is_beyond() -> None:
+    one, other = Spent(5.0, 2.0, 7), Spent(3.0, 4.0, 6)
+    assert one.at_least(other) == Spent(5.0, 4.0, 7)
+    assert one + other == Spent(8.0, 6.0, 13)
+    assert one.at_least(other) - other == Spent(2.0, 0.0, 1)
+    for wrong in (-1, True, "1", float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="are no seconds and updates"):
+            Spent.read({"seconds": wrong})
+    assert Spent.read({"updates": 2, "seconds": 0}) == Spent(0.0, 0.0, 2)
+
+
+@pytest.mark.parametrize(
+    ("lost", "told"),
+    [
+        (Spent(0.04, 0.0, 0), False),
+        (Spent(0.06, 0.0, 0), True),
+        (Spent(0.01, 0.0, 1), True),
+        (Spent(9.0, 4.0, 0), True),
+    ],
+)
+def test_what_was_lost_is_told_once_where_there_is_any(
+    lost: Spent, told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = Clock()
+    clock._untold = lost
+    clock.tell(7)
+    said = capsys.readouterr().err
+    assert ("going on from step 7: " in said) == told
+    assert (f"{lost.updates} updates and {lost.seconds:.1f} s" in said) == told
+    clock.tell(8)
+    assert not capsys.readouterr().err
+
+
+def test_on_a_gpu_the_seconds_of_the_wall_count() -> None:
+    clock = Clock()
+    later(clock, 10)
+    assert clock.processor_seconds == pytest.approx(5, abs=0.5)
+    clock.on_gpu = True
+    assert clock.processor_seconds == pytest.approx(10, abs=0.5)
+    assert clock.spent.seconds == pytest.approx(10, abs=0.5)
+
+
 def test_what_was_lost_after_a_checkpoint_is_counted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -396,6 +396,11 @@ def test_the_window_of_starts_grows_evenly() -> None:
     assert pool.last == 4
     assert [pool.latest(yielded) for yielded in range(7)] == [1, 1, 2, 3, 4, 4, 4]
     assert [Experts(kept, ahead=2, max_start=3).latest(yielded) for yielded in (0, 9)] == [3, 3]
+    whole = Experts(kept, ahead=6)  # one stretch alone
+    assert (whole.last, whole.latest(3)) == (0, 0)
+    for options in ({"ahead": 7}, {"max_start": -1}, {"ahead": 3, "max_start": 4}):
+        with pytest.raises(ValueError, match="experts of 6 epochs hold no stretch of"):
+            Experts(kept, **options)
     starts = set()
     for seed in range(40):
         learners = pool(None, None, Generator().manual_seed(seed))  # type: ignore[arg-type]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
 import graphcondense
-from graphcondense.core import State
+from graphcondense.core import State, loggers
 from graphcondense.core.loggers import MLflowLog, ScalarLog, TensorBoardLog, WandbLog
 from tests.cases import toy_graph
 from tests.core.test_engine import Points, Validate, run
@@ -139,3 +140,71 @@ def test_tensorboard_needs_a_folder(folder: Any) -> None:
     pytest.importorskip("tensorboard")
     with pytest.raises(ValueError, match=r"folder=.* is no"):
         TensorBoardLog(folder)
+
+
+class Calls:
+    """Something in the place of another's library: what it was told, in order."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers, self.told = answers, []  # type: ignore[var-annotated]
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*given: Any, **options: Any) -> Any:
+            self.told.append((name, *given, options) if options else (name, *given))
+            return self.answers.get(name)
+
+        return call
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_mlflow_is_told(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new run in the experiment, which is made where there is none; one that is named goes on."""
+    client = Calls(
+        get_experiment_by_name=SimpleNamespace(experiment_id="7") if there else None,
+        create_experiment="8",
+        create_run=SimpleNamespace(info=SimpleNamespace(run_id="r")),
+    )
+    library = SimpleNamespace(MlflowClient=lambda tracking_uri: client)
+    monkeypatch.setattr(loggers, "need", lambda *names: library)
+    log = MLflowLog("mine", params={"nodes": 7})
+    assert (log.every, log.run_id) == (10, None)
+    log.open(0)
+    log.write({"loss": 0.5}, 3)
+    log.close(True)
+    assert log.run_id == "r"
+    made = [] if there else [("create_experiment", "mine")]
+    assert client.told == [
+        ("get_experiment_by_name", "mine"), *made, ("create_run", "7" if there else "8"),
+        ("log_param", "r", "nodes", 7), ("log_metric", "r", "loss", 0.5, {"step": 3}),
+        ("set_terminated", "r", "FINISHED"),
+    ]  # fmt: skip
+    client.told.clear()
+    again = MLflowLog(run_id="old")
+    again.open(5)
+    again.close(False)
+    assert client.told == [
+        ("set_terminated", "old", "RUNNING"), ("set_terminated", "old", "KILLED"),
+    ]  # fmt: skip
+
+
+def test_what_wandb_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Calls()
+    run.id = "r"  # type: ignore[attr-defined]
+    library = Calls(init=run)
+    monkeypatch.setattr(loggers, "need", lambda *names: library)
+    log = WandbLog("mine", mode="offline")
+    assert (log.every, log.run_id) == (10, None)
+    log.open(0)
+    log.write({"loss": 0.5}, 3)
+    log.close(True)
+    WandbLog(run_id="old").open(5)
+    assert log.run_id == "r"
+    assert library.told == [
+        ("init", {"project": "mine", "mode": "offline"}),
+        ("init", {"project": "graphcondense", "id": "old", "resume": "allow"}),
+    ]
+    log.close(False)
+    assert run.told == [
+        ("log", {"loss": 0.5}, {"step": 3}), ("finish", {"exit_code": 0}),
+        ("finish", {"exit_code": 1}),
+    ]  # fmt: skip

@@ -178,7 +178,7 @@ def other_values(data: Any) -> Any:
 
 
 def test_who_can() -> None:
-    assert ABLE == ["doscond", "gcdm", "gcond", "gecc"]
+    assert ABLE == ["doscond", "gcdm", "gcond", "gecc", "quotient"]
 
 
 @pytest.mark.parametrize("setting", ["transductive", "inductive"])
@@ -208,13 +208,51 @@ def test_methods_read_what_was_released_and_nothing_else(
     assert records[0] == records[1]
 
 
-def test_validation_and_test_labels_change_nothing() -> None:
-    data = toy_graph()
+@pytest.mark.parametrize("method", ["gecc", "quotient"])
+def test_validation_and_test_labels_change_nothing(method: str) -> None:
+    """Without noise, ``quotient`` chooses by labels of validation nodes."""
+    data, options = toy_graph(), QUICK.get(method, {})
     other = data.clone()
     rest = ~data.train_mask
     other.y[rest] = (other.y[rest] + 1) % 3
-    made = [graphcondense.condense(one, "gecc", seed=3, **PRIVATE) for one in (data, other)]
+    made = [
+        graphcondense.condense(one, method, seed=3, **PRIVATE, **options) for one in (data, other)
+    ]
     assert torch.equal(made[0].x, made[1].x)
+
+
+@pytest.mark.parametrize("hops", [0, 2])
+def test_the_clusters_of_a_quotient_graph_are_the_noisy_sums(
+    hops: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two sums a class, and no link: the graph has their directions and classes, and says of no
+    real node which it is in."""
+    release, weights, found = private.release, (*[0.0] * hops, 1.0), []
+    monkeypatch.setattr(private, "release", lambda *a: found.append(release(*a)) or found[0])
+    small = graphcondense.condense(toy_graph(), "quotient", hops=hops, seed=3, **PRIVATE)
+    (told,) = found
+    record = small.condensed["privacy"]
+    assert (record["noise"], record["length"]) == (told.deviation, told.length)
+    by_hand = noise_multiplier(4.0, 1e-4) / math.sqrt(0.9) * sensitivity(weights, told.length)
+    assert record["noise"] == pytest.approx(by_hand)
+    assert small.num_edges == 0
+    assert "assignment" not in small
+    assert small.y.argmax(1).tolist() == [0, 0, 1, 1, 2, 2]
+    assert torch.equal(small.y.sum(1), torch.ones(6))
+    torch.testing.assert_close(small.x, told.rows.float(), rtol=1e-4, atol=1e-5)
+
+
+def test_several_sizes_are_one_release() -> None:
+    """The smaller graph is made of the sums of the larger one."""
+    given = {key: value for key, value in PRIVATE.items() if key != "per_class"}
+    idle: dict[str, Any] = {"steps": 0, "plain": False, "seed": 3}
+    graphs = graphcondense.condense(toy_graph(), "quotient", sizes=[3, 6], **idle, **given)
+    records = [graph.condensed["privacy"] for graph in graphs.values()]
+    assert records[0] == records[1]
+    assert records[0]["spent"] == pytest.approx(4.0, abs=1e-5)
+    means = graphs[6].x.view(3, 2, -1).mean(1)
+    spread = [(g - g.mean(0)).flatten() for g in (means, graphs[3].x)]
+    assert float(torch.cosine_similarity(*spread, dim=0)) == pytest.approx(1.0, abs=1e-5)
 
 
 def test_seeds() -> None:
@@ -275,7 +313,7 @@ def test_on_the_command_line(tmp_path: Any, capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"method": "quotient"}, "quotient reads single nodes .* doscond, gcdm, gcond, gecc"),
+        ({"method": "cgc"}, "cgc reads single nodes .* doscond, gcdm, gcond, gecc, quotient"),
         ({"method": "random"}, "random reads single nodes"),
         ({"epsilon": 0.0}, "epsilon=0.0 must be above 0"),
         ({"delta": 0.0}, "delta=0.0 must be above 0 and below 1"),

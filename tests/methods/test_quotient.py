@@ -13,7 +13,7 @@ from torch_geometric.data import Data
 
 import graphcondense
 from graphcondense.data.node_reading import as_task
-from graphcondense.domains import quotient_features
+from graphcondense.domains import quotient_features, referees
 from graphcondense.domains.answers import answers_of
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.propagations import Teaching
@@ -184,6 +184,50 @@ def test_validation_labels_choose_the_teacher_alone() -> None:
         chosen.add(taught.smoothed)
     differ = (plain.argmax(1) != averaged.argmax(1))[task.val].any()
     assert chosen == ({False, True} if differ else {False})
+
+
+def test_validation_labels_reach_nothing_but_choices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The teacher chooses by the same labels both times and no judge sees a difference: then
+    features, links and labels have the same bits, whatever the labels of validation nodes are."""
+    monkeypatch.setattr(referees, "EPOCHS", 3)
+    data = toy_graph(n=60)
+    other = data.clone()
+    other.y[other.val_mask] = (other.y[other.val_mask] + 1) % 3
+    held, teach = NodeSource(as_task(data), validates=True).validation, RidgeTeacher.teach
+    assert held is not None
+    asked: list[Tensor] = []
+
+    def same(self: RidgeTeacher, *args: Any) -> Any:
+        rows, adj, train, y, classes, given, place = args
+        asked.append(given[1])
+        return teach(self, rows, adj, train, y, classes, held, place)
+
+    def alike(self: Any, said: Tensor, wanted: Tensor) -> Tensor:
+        return torch.ones(len(wanted))
+
+    monkeypatch.setattr(RidgeTeacher, "teach", same)
+    monkeypatch.setattr(type(answers_of(NodeSource(as_task(data)))), "right", alike)
+    for labels in ("soft", "hard"):
+        one, two = (condense(d, nodes=9, steps=3, labels=labels) for d in (data, other))
+        assert not torch.equal(*asked[-2:])
+        for name in ("x", "y", "edge_index", "edge_weight", "assignment"):
+            assert torch.equal(one[name], two[name]), name
+
+
+def test_every_node_a_cluster_is_the_graph_itself() -> None:
+    data = toy_graph(n=30)
+    small = condense(data, nodes=30)
+    order = torch.from_numpy(small.assignment.numpy().argsort())
+    torch.testing.assert_close(small.x, data.x[order], rtol=1e-5, atol=1e-6)
+    adj = as_task(data).adj.toarray()
+    both = (adj + adj.T) / 2
+    np.fill_diagonal(both, 0)
+    found = np.zeros((30, 30), np.float32)
+    found[small.edge_index[1], small.edge_index[0]] = small.edge_weight
+    np.testing.assert_allclose(found, both[np.ix_(order, order)], rtol=1e-5)
+    said = "real ones: each node is a cluster of its own"
+    assert small.condensed["remarks"]["features"] == said
+    assert "plain" not in small.condensed["remarks"]
 
 
 @pytest.mark.parametrize("change", ["no edges", "parts", "one feature", "equal rows", "no class"])

@@ -11,11 +11,11 @@ import torch
 from torch import Generator, Tensor
 
 from graphcondense.core.engine import distill
-from graphcondense.core.pools import Idle
+from graphcondense.core.pools import Idle, built, initialise
 from graphcondense.core.scalars import WithScalars
 from graphcondense.core.types import Batch, Learner, Schedule, Synthetic
 from graphcondense.kernels.ridge import Targets, centred_classes, signs
-from graphcondense.objectives.ridge import RidgeMatching
+from graphcondense.objectives.ridge import LearnerFeatures, RidgeMatching
 
 RNG = torch.Generator
 
@@ -163,3 +163,32 @@ def test_a_learnt_scale_before_a_cross_entropy_by_hand() -> None:
         for row, y in zip(said.tolist(), real.y.tolist(), strict=True)
     )
     assert float(loss.detach()) == pytest.approx(wanted / 9, rel=1e-7)
+
+
+def test_the_kernel_of_a_network_is_the_product_of_what_it_sees_last() -> None:
+    """Its weights stand still: the slope goes through examples alone."""
+    model = built(lambda: TwoLayers()).double()
+    params = {k: v.requires_grad_() for k, v in initialise(model, RNG().manual_seed(2)).items()}
+    kernel = LearnerFeatures(Learner(model, params))
+    x = Rows().x.requires_grad_()
+    seen = kernel.embed(x)
+    torch.testing.assert_close(seen, torch.tanh(x @ params["first.weight"].T))
+    product = kernel(seen[:2], seen)
+    assert product.shape == (2, 9)
+    assert float(product[1, 3].detach()) == pytest.approx(float((seen[1] * seen[3]).sum().detach()))
+    product.sum().backward()
+    assert x.grad is not None
+    assert all(v.grad is None for v in params.values())
+
+
+class TwoLayers(torch.nn.Module):
+    """A hidden layer without a bias, and what follows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = torch.nn.Linear(4, 5, bias=False)
+        self.last = torch.nn.Linear(5, 2)
+
+    def forward(self, x: Tensor, features: bool = False) -> Tensor:
+        seen = torch.tanh(self.first(x))
+        return seen if features else self.last(seen)

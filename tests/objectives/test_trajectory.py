@@ -12,7 +12,11 @@ from torch import Generator, Tensor, nn
 from graphcondense.core.pools import built, initialise
 from graphcondense.core.scalars import WithScalars
 from graphcondense.core.types import Batch, Learner, Synthetic
-from graphcondense.objectives.trajectory import ConstantMemoryMatching, TrajectoryMatching
+from graphcondense.objectives.trajectory import (
+    ConstantMemoryMatching,
+    KnowledgeMatching,
+    TrajectoryMatching,
+)
 
 BOTH = (TrajectoryMatching, ConstantMemoryMatching)
 
@@ -262,3 +266,32 @@ def test_bad_settings_are_named() -> None:
     with pytest.raises(ValueError, match="examples that stand alone; leave it out for a graph"):
         TrajectoryMatching(size=2)(Rows(), None, learner, Generator())  # type: ignore[arg-type]
     assert float(TrajectoryMatching()(Rows(), None, learner, Generator())) > 0  # type: ignore[arg-type]
+
+
+def test_what_the_expert_says_is_what_labels_should_be() -> None:
+    """``L + weight`` times the mean over examples of ``Σ_c f_c log(f_c / y_c)``, by hand."""
+    syn, learner = world()
+    base = TrajectoryMatching(steps=2)
+    rng = Generator()
+    loss = KnowledgeMatching(base, 0.7)(syn, None, learner, rng)  # type: ignore[arg-type]
+    alone = base(syn, None, learner, rng)  # type: ignore[arg-type]
+    whole, target = syn.batch(), learner.target
+    assert target is not None
+    said = learner._replace(params=target).logits(whole).softmax(1)
+    divergence = 0.0
+    for i in range(6):
+        for c in range(2):
+            divergence += float(said[i, c] * torch.log(said[i, c] / whole.y[i, c]))
+    assert float(loss.detach()) == pytest.approx(float(alone.detach()) + 0.7 * divergence / 6)
+
+
+def test_knowledge_needs_soft_labels_and_an_expert() -> None:
+    syn, learner = world()
+    nothing: Any = lambda *args: torch.zeros(())  # noqa: E731
+    matching = KnowledgeMatching(nothing, 1.0)
+    hard = Points()
+    hard.batch = lambda c=None: Batch((torch.zeros(2, 4),), torch.tensor([0, 1]))  # type: ignore[method-assign]
+    with pytest.raises(ValueError, match="in soft labels; these are classes"):
+        matching(hard, None, learner, Generator())  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="learners with a target: take the pool Experts"):
+        matching(syn, None, learner._replace(target=None), Generator())  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from graphcondense.ops.augment import OPERATIONS, Augment, blank, resample, shift
+from graphcondense.ops.augment import OPERATIONS, Augment, _Draw, blank, resample, shift
 
 RNG = torch.Generator
 STILL = {
@@ -204,3 +204,40 @@ def test_what_is_cut_out_has_its_share_of_each_side(share: float, sides: tuple[i
         blank_ = shown(torch.ones(1, 1, 6, 8))[0, 0] == 0
         found.append((int(blank_.any(1).sum()), int(blank_.any(0).sum())))
     assert tuple(map(max, zip(*found, strict=True))) == sides
+
+
+def drawn(name: str, height: int = 6, width: int = 8, **options: Any) -> dict[str, Any]:
+    """The parameters of 4,000 draws of an operation."""
+    made = Augment(name, **options)
+    (part,) = getattr(made, f"_{name}")(_Draw(RNG().manual_seed(0), 4000, None), height, width)
+    return dict(part.keywords)
+
+
+def test_parameters_are_drawn_from_all_of_their_range() -> None:
+    """Both ends of it, and nothing beyond."""
+    hole = drawn("cutout")
+    assert sorted(set(hole["row"].tolist())) == [*range(6)]
+    assert sorted(set(hole["column"].tolist())) == [*range(8)]
+    moved = drawn("crop", 16, 24)
+    assert sorted(set(moved["down"].tolist())) == [*range(-2, 3)]
+    assert sorted(set(moved["right"].tolist())) == [*range(-3, 4)]
+    assert float(drawn("flip")["which"].double().mean()) == pytest.approx(0.5, abs=0.03)
+    assert float(drawn("flip", flip=0.1)["which"].double().mean()) == pytest.approx(0.1, abs=0.02)
+    zoom = drawn("scale")["map_"]
+    for axis in (0, 1):
+        assert float(zoom[:, axis, axis].min()) == pytest.approx(1 / 1.2, abs=1e-3)
+        assert float(zoom[:, axis, axis].max()) == pytest.approx(1.2, abs=1e-3)
+    assert not torch.equal(zoom[:, 0, 0], zoom[:, 1, 1])
+    turn = drawn("rotate", 8, 8)["map_"]
+    angle = torch.rad2deg(torch.atan2(turn[:, 1, 0], turn[:, 0, 0]))
+    assert float(angle.min()) == pytest.approx(-15, abs=0.05)
+    assert float(angle.max()) == pytest.approx(15, abs=0.05)
+    oblong = drawn("rotate", 6, 8)["map_"]
+    torch.testing.assert_close(oblong[:, 1, 0], turn[:, 1, 0] / (6 / 8))
+    torch.testing.assert_close(oblong[:, 0, 1], turn[:, 0, 1] * (6 / 8))
+    bright, grey, mean = (part.keywords["by"] for part in Augment("color")._color(
+        _Draw(RNG().manual_seed(0), 4000, None), 6, 8
+    ))  # fmt: skip
+    for by, low, high in ((bright, -0.5, 0.5), (grey, 0.0, 2.0), (mean, 0.5, 1.5)):
+        assert float(by.min()) == pytest.approx(low, abs=2e-3)
+        assert float(by.max()) == pytest.approx(high, abs=2e-3)

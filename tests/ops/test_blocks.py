@@ -11,7 +11,17 @@ import scipy.sparse as sp
 from graphcondense.ops import blocks
 from graphcondense.ops.adjacency import gcn_norm_csr
 from graphcondense.ops.arrays import dense
-from graphcondense.ops.blocks import Room, by_columns, diffusions, gcn_norm_blocks, propagated
+from graphcondense.ops.blocks import (
+    Room,
+    by_columns,
+    diffusions,
+    empty_csr,
+    gcn_norm_blocks,
+    in_memory,
+    mean_row,
+    propagated,
+    sums,
+)
 from graphcondense.ops.coarsen import members, undirected
 from graphcondense.ops.personalised import diffused
 from graphcondense.ops.sizes import is_size, said, size_of
@@ -146,3 +156,59 @@ def test_a_size_is_said_in_the_largest_unit_that_it_has_and_never_below() -> Non
         assert said(1.2 * one + smaller) == f"1.3{unit}"
         assert size_of(said(1.2 * one + smaller)) >= 1.2 * one + smaller
     assert said(0.5) == "0.5B"
+
+
+def test_the_mean_of_all_rows() -> None:
+    x = np.arange(15.0).reshape(5, 3)
+    for form in (x, sp.csr_matrix(x)):
+        np.testing.assert_allclose(mean_row(form), [[6.0, 7.0, 8.0]])
+
+
+def test_rows_are_added_up_in_blocks_of_65536() -> None:
+    """Numbers that round: another length of the blocks would have other last bits."""
+    x = np.random.default_rng(0).random((100_000, 1)) ** 8
+    part, weight = np.zeros(len(x), np.int64), np.random.default_rng(1).random(len(x))
+    found = sums(part, 1, weight, x)
+    assert np.array_equal(found, sums(part, 1, weight, x, rows=65536))
+    assert not np.array_equal(found, sums(part, 1, weight, x, rows=len(x)))
+    np.testing.assert_allclose(found[0], weight @ x, rtol=1e-12)
+
+
+def test_the_least_room_of_a_normalised_adjacency_by_hand() -> None:
+    """24 bytes a node, and 64 for each entry of the longest row and its loop, all at once."""
+    n, longest = 50, 7
+    rows = np.r_[np.zeros(longest, np.int64), np.arange(1, n)]
+    columns = np.r_[np.arange(1, longest + 1), np.zeros(n - 1, np.int64)]
+    adj = sp.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=(n, n))
+    least = 24 * n + 64 * (longest + 1)
+    found = gcn_norm_blocks(adj, in_memory, Room(least))
+    assert np.array_equal(found.toarray(), gcn_norm_csr(adj).toarray())
+    with pytest.raises(ValueError, match="is below one block, 8 edges"):
+        gcn_norm_blocks(adj, in_memory, Room(least - 1))
+
+
+@pytest.mark.parametrize(
+    ("lengths", "shape", "wanted"),
+    [
+        ([0, 2, 1], (2, 5), np.int32),
+        ([0, 0, 0], (2, 2**31 - 1), np.int32),
+        ([0, 0, 0], (2, 2**31), np.int64),
+        ([0, 2**31 - 1, 1], (2, 5), np.int64),
+    ],
+)
+def test_entries_are_numbered_by_the_shortest_integers_that_hold_them(
+    lengths: list[int], shape: tuple[int, int], wanted: type
+) -> None:
+    """Nothing of the size of the values is made: they are all one number."""
+    asked = {}
+
+    def make(name: str, size: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        asked[name] = (size, dtype)
+        return np.zeros(size, dtype) if size[0] < 100 else np.broadcast_to(dtype.type(0), size)
+
+    found = empty_csr(np.array(lengths), shape, np.dtype(np.float32), make)
+    assert asked["indptr"] == ((3,), np.dtype(wanted))
+    assert asked["indices"] == ((sum(lengths),), np.dtype(wanted))
+    assert asked["data"] == ((sum(lengths),), np.dtype(np.float32))
+    assert found.indptr.tolist() == np.cumsum(lengths).tolist()
+    assert found.shape == shape

@@ -15,6 +15,7 @@ from graphcondense.ops import cluster
 from graphcondense.ops.cluster import (
     centres_of,
     fuzzy_c_means,
+    fuzzy_centres,
     isometric,
     k_means,
     spectral_parts,
@@ -217,3 +218,89 @@ def test_centres_to_start_from_are_drawn_by_squared_distance() -> None:
             assert ((found - 1000).abs().amax(2) < 1e-9).any(1).all()
     kept = torch.arange(12).double().reshape(2, 3, 2)
     assert torch.equal(cluster._far_apart(x, 2, kept, Generator()), kept[:, :2])
+
+
+@pytest.mark.parametrize(
+    ("m", "k", "seen"), [(1000, 3, 1000), (1001, 3, 500), (1001, 200, 800), (1001, 300, 1001)]
+)
+def test_of_more_than_a_thousand_rows_a_sample_is_looked_at(
+    m: int, k: int, seen: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """500 rows, or four a part if that is more, and never more than there are."""
+    sizes = []
+    real = torch.linalg.eigh
+    monkeypatch.setattr(torch.linalg, "eigh", lambda a: sizes.append(len(a)) or real(a))
+    monkeypatch.setattr(cluster, "k_means", lambda x, k, rng: x)
+    found = spectral_parts(rows(m, 6), k, Generator().manual_seed(0))
+    assert sizes == [seen]
+    assert found.shape == (m, k)
+    torch.testing.assert_close(found.norm(dim=1), torch.ones(m, dtype=torch.float64))
+
+
+def test_a_row_has_the_mean_of_the_sampled_ones_that_it_is_near_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nyström's extension by hand: ``K(x, s) D^-1/2 u / λ``, brought to one length."""
+    monkeypatch.setattr(cluster, "PAIRED", 10)
+    monkeypatch.setattr(cluster, "SAMPLE", 8)
+    monkeypatch.setattr(cluster, "HELD", 24)  # three rows at a time
+    monkeypatch.setattr(cluster, "k_means", lambda x, k, rng: x)
+    x = rows(20, 4)
+    found = spectral_parts(x, 2, Generator().manual_seed(5))
+    unit = x / x.norm(dim=1, keepdim=True)
+    sample = unit[torch.randperm(20, generator=Generator().manual_seed(5))[:8]]
+    near = (sample @ sample.T).clamp(min=0)
+    root = near.sum(1) ** -0.5
+    values, vectors = torch.linalg.eigh(root[:, None] * near * root)
+    wanted = (unit @ sample.T).clamp(min=0) @ (root[:, None] * vectors[:, -2:] / values[-2:])
+    wanted = wanted / wanted.norm(dim=1, keepdim=True)
+    torch.testing.assert_close(found.abs(), wanted.abs())
+
+
+def test_how_often_clusterings_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """50 times fuzzy and ten times hard; less often of many rows and parts, and twice at least."""
+    asked = []
+
+    def seen(x: torch.Tensor, k: int, rng: Generator, **how: Any) -> Any:
+        asked.append((how["fuzzifier"], how["restarts"]))
+        u = torch.zeros(2, len(x), k, dtype=x.dtype)
+        u[:, :, 0] = 1
+        return u, torch.tensor([2.0, 1.0])
+
+    monkeypatch.setattr(cluster, "fuzzy_c_means", seen)
+    x = rows(40, 3)
+    fuzzy_centres(x, 4, Generator())
+    fuzzy_centres(rows(1000, 3), 20, Generator())
+    fuzzy_centres(rows(1000, 3), 80, Generator())
+    k_means(x, 4, Generator())
+    assert asked == [(1.3, 50), (1.3, 5), (1.3, 2), (1.0, 10)]
+
+
+@pytest.mark.parametrize("share", [0.3, 0.31])
+def test_a_trimmed_mean_leaves_out_three_tenths_and_no_more(share: float) -> None:
+    """Of one row that is far and has this share of the weight."""
+    x = torch.tensor([[0.0], [1.0], [2.0], [100.0]], dtype=torch.float64)
+    weight = torch.tensor([(1 - share) / 3] * 3 + [share], dtype=torch.float64)[:, None]
+    found = float(centres_of(x, weight, "trimmed"))
+    assert (found == pytest.approx(1.0, abs=1e-6)) == (share == 0.3)
+
+
+def test_scikit_learn_has_a_seed_from_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any of 2^31, which is what it takes."""
+    asked = []
+
+    class Seen:
+        def __init__(self, k: int, n_init: int, random_state: int) -> None:
+            asked.append((k, n_init, random_state))
+
+        def fit(self, x: Any) -> Any:
+            self.labels_ = torch.arange(len(x)).numpy() % 2
+            return self
+
+    monkeypatch.setattr("sklearn.cluster.KMeans", Seen)
+    for seed in range(200):
+        k_means(torch.zeros(2000, 1), 10, Generator().manual_seed(seed))
+    drawn = [seed for _, _, seed in asked]
+    assert {(k, often) for k, often, _ in asked} == {(10, 5)}
+    assert len(set(drawn)) == 200
+    assert 0.95 * 2**31 < max(drawn) < 2**31

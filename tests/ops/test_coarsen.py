@@ -562,3 +562,22 @@ def test_few_dimensions_keep_distances() -> None:
         near = few_dimensions(form, 5, np.random.default_rng(1))
         assert near.shape == (30, 5)
         assert np.allclose(near @ near.T, x @ x.T)
+
+
+def test_centres_far_from_zero_cost_nothing_to_join_where_they_are_one() -> None:
+    """Squares of lengths cancel there, to less than nothing: of equal pairs the first goes."""
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        pair = 1e6 * rng.standard_normal((3, 5))
+        centres = np.concatenate([[np.zeros(5)] * 2, np.repeat(pair, 2, 0)])
+        (group,) = ward(centres, np.ones(8), [7])
+        assert group.tolist() == [0, 0, 1, 2, 3, 4, 5, 6]
+
+
+def test_given_centres_are_the_only_start() -> None:
+    """Two far groups and centres in one of them: k-means stays where it was put."""
+    rows = np.array([[0.0], [1.0], [10.0], [11.0]])
+    found = parts_of(rows, 2, 0, centres=np.array([[0.4], [20.0]]))
+    assert found[0] == found[1] != found[2] == found[3] == 1
+    again = parts_of(rows, 2, 0, centres=np.array([[20.0], [0.4]]))
+    assert again.tolist() == [1, 1, 0, 0]

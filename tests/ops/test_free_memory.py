@@ -27,6 +27,8 @@ def test_a_container_says_what_is_left(tmp_path: Path, monkeypatch: pytest.Monke
     assert memory.free_bytes(CPU) > 2**20
     (tmp_path / "memory.max").write_text("7000\n")
     assert memory.free_bytes(CPU) == 3000
+    (tmp_path / "memory.stat").write_text("anon 1\n")
+    assert memory.free_bytes(CPU) == 2000
     (tmp_path / "memory.max").write_text("1000\n")
     assert memory.free_bytes(CPU) == 0
 
@@ -59,3 +61,14 @@ def test_what_does_not_fit_is_refused_before_work(
     free[0] = (small + large) // 2
     with pytest.raises(ValueError, match=r"ask for fewer \(nodes=15 fits\)"):
         graphcondense.condense(toy_graph(), "random", nodes=30)
+
+
+def test_a_gpu_has_what_is_free_and_what_torch_does_not_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    device, seen = torch.device("cuda:1"), []
+    numbers = {"memory_reserved": 700, "memory_allocated": 300, "mem_get_info": (5000, 90_000)}
+    for name, value in numbers.items():
+        monkeypatch.setattr(torch.cuda, name, lambda d, v=value: seen.append(d) or v)
+    assert memory.free_bytes(device) == 5000 + 700 - 300
+    assert seen == [device] * 3

@@ -108,3 +108,14 @@ def test_who_has_no_class_joins_the_largest() -> None:
     order, boundaries = np.arange(5), np.array([3, 1, 0, 2])
     (group,) = merged(order, boundaries, np.array([0, 1, 1, -1, -1]), [2])
     assert group.tolist() == [0, 1, 1, 1, 1]
+
+
+def test_as_many_bins_as_nodes_where_a_width_makes_them() -> None:
+    """One of the widths between keeps all apart; the finest has bins whose numbers no float
+    tells."""
+    rng = np.random.default_rng(4)
+    values, shift = rng.standard_normal((12, 3)), rng.random(3)
+    bins = bins_for(values, np.full(12, -1), 12, shift)
+    assert len(set(bins.tolist())) == 12
+    one = np.full((4, 3), 7.0) + np.arange(4)[:, None]
+    assert len(set(bins_for(one, np.full(4, -1), 4, np.zeros(3)).tolist())) == 4

@@ -59,3 +59,17 @@ def test_both_places_normalise_alike(tmp_path: Path) -> None:
     whole = MEMORY.less(5)
     assert whole is MEMORY
     assert whole.array("x", (2,), np.dtype(np.int64)).shape == (2,)
+
+
+def test_a_file_that_cannot_be_made_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a disk that fills up between the look and the work."""
+
+    def full(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(place.os, "posix_fallocate", full, raising=False)
+    with pytest.raises(ValueError, match="No space left on device"):
+        Files(Room(10**6), tmp_path).array("x", (3, 4), np.dtype(np.float32))
+    assert not list(tmp_path.iterdir())

@@ -246,3 +246,29 @@ def test_a_checksum_is_the_crc_of_all_bytes_by_name() -> None:
     wanted = zlib.crc32(parts["a"].tobytes() + parts["b"].tobytes())
     assert _checksum(parts) == f"{wanted:08x}"
     assert _checksum({"x": np.zeros(0, np.float32)}) == "00000000"
+
+
+def test_features_that_were_changed_in_place_are_not_kept_under_the_old_hash(
+    tmp_path: Path,
+) -> None:
+    """A folder would give them to whoever has the graph as it was."""
+    data = toy_graph()
+    task = as_task(data)
+    before = task.graph.hashed().hexdigest()
+    kept = task.kept_in(tmp_path)
+    data.x.mul_(2)  # the task has the same memory
+    for use in (
+        lambda: kept.graph.powers(),
+        lambda: kept.graph.rows(1, np.arange(3)),
+        lambda: task.kept_in(tmp_path),
+        lambda: task.graph.hashed(),
+    ):
+        with pytest.raises(ValueError, match="changed in place after they had been read: read"):
+            use()
+    assert not list(tmp_path.iterdir())
+    anew = as_task(data)
+    assert anew.graph.hashed().hexdigest() != before
+    again = pickle.loads(pickle.dumps(task.graph))  # which is read anew there
+    assert again.hashed().hexdigest() == anew.graph.hashed().hexdigest()
+    with torch.inference_mode():
+        Propagated(torch.ones(2, 1), sp.identity(2, format="csr")).hashed()

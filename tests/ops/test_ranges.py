@@ -13,6 +13,7 @@ import torch
 from graphcondense.ops.fields import (
     Chance,
     Count,
+    CountByName,
     Distinct,
     Even,
     Momentum,
@@ -68,6 +69,11 @@ def test_ranges_say_both_ends(given: Any, value: float, said: str | None) -> Non
         (Even, [2, 4], [0, 1, 3, -2]),
         (Weights, [(0.0, 1.0)], [(0.0, 0.0), ()]),
         (Distinct, [(1,), (1, 2)], [(), (1, 1), (0, 1)]),
+        (
+            CountByName,
+            [{"paper": 1}, {"paper": 600, "author": 2}],
+            [{}, {"paper": 0}, {"paper": True}, {"paper": 1.5}, {"": 1}, {1: 1}, {"a": 1, "b": -1}],
+        ),
         (tuple[int, str], [(1, "a")], [(1,), (1, "a", 2), ("a", 1)]),
         (tuple[int, ...], [(), (1, 2)], [(1, "a"), 3]),
         (Literal[1, "a"], [1, "a"], ["1", 2]),
@@ -126,6 +132,11 @@ def test_long_values_are_cut() -> None:
     assert len(brief(dict.fromkeys(range(9), "b" * 50))) <= 120
     assert brief(dict.fromkeys(range(9), "b" * 50)).endswith("...")
     assert brief("a\n b") == "'a\\n b'"
+    edge = {1: "b" * 53, 2: "c" * 53}
+    assert len(brief(edge)) == 120
+    assert brief(edge) == repr(edge)
+    longer = {1: "b" * 53, 2: "c" * 54}
+    assert brief(longer) == repr(longer)[:117] + "..."  # 121 characters
     text = ["a" * 50, "b" * 50]  # 108 characters
     assert brief(text) == repr(text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -48,6 +49,26 @@ def test_centres_are_means_of_clusters() -> None:
         own = choose_centres(x, k, generator())
         assert torch.equal(own, x)
         assert own.data_ptr() != x.data_ptr()
+
+
+@pytest.mark.parametrize(("rows", "k", "often"), [(60, 3, 10), (2000, 10, 5), (2000, 60, 2)])
+def test_centres_are_the_best_of_several_starts(
+    rows: int, k: int, often: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten, of many rows fewer, and two at least."""
+    asked = []
+
+    class Seen:
+        def __init__(self, k: int, n_init: int, random_state: int) -> None:
+            asked.append(n_init)
+            self.cluster_centers_ = np.zeros((k, 1))
+
+        def fit(self, x: np.ndarray) -> Seen:
+            return self
+
+    monkeypatch.setattr("sklearn.cluster.KMeans", Seen)
+    choose_centres(torch.zeros(rows, 1), k, generator())
+    assert asked == [often]
 
 
 def test_losses_of_labels_that_are_all_missing_are_zero() -> None:
