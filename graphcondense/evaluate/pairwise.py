@@ -64,7 +64,7 @@ def ranking_loss(
 
 
 def length_loss(start: Tensor, rows: Tensor, decay: float) -> tuple[Tensor, Tensor]:
-    """``decay / 2m`` times the squared lengths of ``E`` at the rows of ``m`` triples, and its slope.
+    """``decay / 2m`` times the squared lengths of ``E`` at the rows of ``m`` triples, with slope.
 
     A row counts as often as it is named.
 
