@@ -232,7 +232,8 @@ class Trainer:
     ) -> Callable[[Sequence[Batch]], None]:
         """One expert after the other, so that its weights stay in the cache."""
         runs = []
-        for own, share in zip(alone, shares.split(1), strict=True):
+        for i, own in enumerate(alone):
+            share = shares[i : i + 1]
             share.grad = torch.zeros_like(share)
             parts = {k: _by_rows(v) for k, v in own.items()}
             runs.append((own, parts, self._sgd([*parts.values(), share], fused=True)))
@@ -282,8 +283,13 @@ class Trainer:
 
     def _sgd(self, params: Sequence[Tensor], fused: bool | None = None) -> torch.optim.SGD:
         how = self.training
-        rates = {"lr": how.lr, "momentum": how.momentum, "weight_decay": how.weight_decay}
-        return torch.optim.SGD(params, **rates, fused=fused)
+        return torch.optim.SGD(
+            params,
+            how.lr,
+            momentum=how.momentum,
+            weight_decay=how.weight_decay,
+            fused=fused,
+        )
 
     def _room(self, drawn: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Storage of its own for all stages of an expert, so that none follows the weights in
