@@ -2,7 +2,8 @@
 heterogeneous graphs, and sets of graphs with numbers as targets.
 
     python benchmarks/targets.py debian-tags quotient --root DATA
-    python benchmarks/targets.py debian-links convmatch --root DATA
+    python benchmarks/targets.py debian-links convmatch --val-every 10 --root DATA
+    python benchmarks/targets.py debian-links convmatch --set dims=128 contrast=1 --root DATA
     python benchmarks/targets.py cora-links quotient --decoder mlp --share 0.03 --root DATA
     python benchmarks/targets.py debian-relations quotient --model RGCN --root DATA
     python benchmarks/targets.py ogbg-molbace-wiener doscond --graphs 30 --readout sum --root DATA
@@ -15,6 +16,7 @@ graphs their labels are the logarithm of the Wiener index, see :func:`wiener`.
 from __future__ import annotations
 
 import argparse
+import json
 import resource
 import time
 from typing import Any
@@ -43,7 +45,9 @@ def main() -> None:
     parser.add_argument("--graphs", type=int, help="of a set of graphs: how many, for a share")
     parser.add_argument("--readout", choices=("mean", "sum", "attention"), help="of graphs")
     parser.add_argument("--decoder", choices=("dot", "mlp"), help="of links")
+    parser.add_argument("--set", nargs="*", default=[], help="fields of the method, as dims=128")
     args = parser.parse_args()
+    fields = {k: json.loads(v) for k, v in (word.split("=", 1) for word in args.set)}
     given = {name: getattr(args, name) for name in ("val_every", "readout", "decoder")}
     options = {name: value for name, value in given.items() if value is not None}
     evaluator: Any = evaluator_of(opened(args.data, args.root), **options)
@@ -58,7 +62,7 @@ def main() -> None:
         budget: dict[str, int] = (
             {"size": args.graphs} if args.graphs else {"nodes": int(args.share * task.num_nodes)}
         )
-        small = graphcondense.condense(task, args.method, progress=False, **budget)
+        small = graphcondense.condense(task, args.method, progress=False, **budget, **fields)
         condensing = time.process_time() - start
         found = evaluator.fit(args.model, small, seeds=args.trainings)
     print(f"{args.data} {args.method}, {evaluator.metric}: test {found.test_selected.tolist()}")

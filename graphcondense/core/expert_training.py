@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Generator, Tensor, nn
@@ -23,6 +23,10 @@ from graphcondense.ops.limits import at_least
 Precision = Literal["full", "bfloat16"]
 """How stages are kept: as they were trained, or as differences from the initial weights in half of
 the bytes, which keep three digits."""
+
+
+FEW = 2**14
+"""Weights up to which calls take longer than arithmetic, and one model of many is best on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,18 @@ Settle = Callable[[Batch], Settled]
 Course = Callable[[int, Batch], Batch]
 """What a training step, counted from 0, sees of all real examples; the inputs stay, so that nothing
 is propagated anew."""
+
+
+@runtime_checkable
+class SharedByHand(Protocol):
+    """A model that knows gradients on settled examples without autograd."""
+
+    def shared_gradients(
+        self, params: Mapping[str, Tensor], batch: Batch, criterion: Criterion
+    ) -> dict[str, Tensor] | None:
+        """As :meth:`~graphcondense.core.types.ByHand.gradients_by_hand`, of a batch that
+        :attr:`Settled.batch` is, or that a course made of it."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -161,7 +177,10 @@ class Trainer:
     def together(
         self, experts: Sequence[int], settled: Settled, real: Source
     ) -> list[dict[str, Tensor]]:
-        """All stages of several experts, trained as one model of stacked weights.
+        """All stages of several experts, which share what is made of the examples.
+
+        On a CPU they are trained one after the other where the model knows its gradients by hand:
+        the weights of one then stay in the cache. Else they are one model of stacked weights.
 
         Where the inputs have a span, ``W_t = B_t Qᵀ + c_t (W_0 - W_0 Q Qᵀ)``: gradients have rows
         in the span, so the coordinates ``B`` are trained, and what is outside follows weight decay
@@ -170,17 +189,74 @@ class Trainer:
         how, (whole, span) = self.training, settled
         device = next(self.model.parameters()).device
         drawn = [self.first(expert) for expert in experts]
-        buffers = dict(self.model.named_buffers())
         first = {k: torch.stack([one[k] for one in drawn]).to(device) for k in drawn[0]}
-        laid = Tensor.clone if isinstance(whole.inputs[0], Tensor) else _inputs_first
-        params = {k: laid(v) for k, v in first.items()}
+        params = {k: v.clone() for k, v in first.items()}
+        if not isinstance(whole.inputs[0], Tensor):
+            name = next(iter(params))  # what the inputs are multiplied with
+            params[name] = _inputs_first(params[name])
         if span is not None:
             params[span.weight] = first[span.weight] @ span.basis
             outside = first[span.weight] - params[span.weight] @ span.basis.mT
+        shares = next(iter(first.values())).new_ones(len(experts))  # c_t of each expert
+        advance = self._advance(params, shares, whole)
+        stages, steps = [self._room(one) for one in drawn], how.steps(real)
+        for epoch in range(how.epochs + 1):
+            now: dict[str, Tensor] = dict(params)
+            if span is not None:
+                moved = params[span.weight] @ span.basis.mT
+                now[span.weight] = moved + shares.view(-1, 1, 1) * outside
+            self._note(experts, stages, epoch, now, first, steps)
+            if epoch == how.epochs:
+                break
+            at = range(epoch * steps, (epoch + 1) * steps)
+            advance([whole if self.course is None else self.course(step, whole) for step in at])
+        return stages
+
+    def _advance(
+        self, params: Mapping[str, Tensor], shares: Tensor, whole: Batch
+    ) -> Callable[[Sequence[Batch]], None]:
+        """What trains the stacked weights ``params``, and ``shares`` that feel weight decay alone,
+        on batches one after the other."""
+        alone = [{k: v[i] for k, v in params.items()} for i in range(len(shares))]
+        large = sum(v.numel() for v in alone[0].values()) > FEW and shares.device.type == "cpu"
+        if (
+            large
+            and isinstance(self.model, SharedByHand)
+            and self.model.shared_gradients(alone[0], whole, self.criterion) is not None
+        ):
+            return self._by_hand(self.model, alone, shares)
+        return self._stacked(params, shares)
+
+    def _by_hand(
+        self, model: SharedByHand, alone: Sequence[Mapping[str, Tensor]], shares: Tensor
+    ) -> Callable[[Sequence[Batch]], None]:
+        """One expert after the other, so that its weights stay in the cache."""
+        runs = []
+        for i, own in enumerate(alone):
+            share = shares[i : i + 1]
+            share.grad = torch.zeros_like(share)
+            parts = {k: _by_rows(v) for k, v in own.items()}
+            runs.append((own, parts, self._sgd([*parts.values(), share], fused=True)))
+
+        def advance(batches: Sequence[Batch]) -> None:
+            for own, parts, sgd in runs:
+                for batch in batches:
+                    grads = model.shared_gradients(own, batch, self.criterion)
+                    assert grads is not None
+                    for name, part in parts.items():
+                        grad = grads[name] if part is own[name] else grads[name].mT
+                        part.grad = grad.contiguous()
+                    sgd.step()
+
+        return advance
+
+    def _stacked(
+        self, params: Mapping[str, Tensor], shares: Tensor
+    ) -> Callable[[Sequence[Batch]], None]:
+        """All experts as one model."""
+        buffers = dict(self.model.named_buffers())
         for param in params.values():
             param.requires_grad_()
-        share = torch.ones_like(next(iter(params.values())).flatten()[:1]).detach()  # c_t
-        share.requires_grad_()
 
         def losses(batch: Batch) -> Tensor:
             """Of each expert ``[E]``."""
@@ -189,32 +265,31 @@ class Trainer:
                 out: Tensor = functional_call(self.model, {**weights, **buffers}, batch.inputs)
                 return out if batch.rows is None else out[batch.rows]
 
-            out: Tensor = vmap(self.criterion, (0, None))(vmap(outputs)(params), batch.y)
+            out: Tensor = vmap(self.criterion, (0, None))(vmap(outputs)(dict(params)), batch.y)
             return out
 
-        sgd = torch.optim.SGD(
-            [*params.values(), share],
-            how.lr,
-            momentum=how.momentum,
-            weight_decay=how.weight_decay,
-        )
-        share.grad = torch.zeros_like(share)
-        stages, steps = [self._room(one) for one in drawn], how.steps(real)
-        for epoch in range(how.epochs + 1):
-            now: dict[str, Tensor] = dict(params)
-            if span is not None:
-                now[span.weight] = params[span.weight] @ span.basis.mT + share * outside
-            self._note(experts, stages, epoch, now, first, steps)
-            if epoch == how.epochs:
-                break
-            for step in range(epoch * steps, (epoch + 1) * steps):
-                batch = whole if self.course is None else self.course(step, whole)
+        sgd = self._sgd([*params.values(), shares])
+
+        def advance(batches: Sequence[Batch]) -> None:
+            shares.grad = torch.zeros_like(shares)
+            for batch in batches:
                 # Each loss depends on the weights of its own expert alone.
                 grads = torch.autograd.grad(losses(batch).sum(), list(params.values()))
                 for param, grad in zip(params.values(), grads, strict=True):
                     param.grad = grad
                 sgd.step()
-        return stages
+
+        return advance
+
+    def _sgd(self, params: Sequence[Tensor], fused: bool | None = None) -> torch.optim.SGD:
+        how = self.training
+        return torch.optim.SGD(
+            params,
+            how.lr,
+            momentum=how.momentum,
+            weight_decay=how.weight_decay,
+            fused=fused,
+        )
 
     def _room(self, drawn: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Storage of its own for all stages of an expert, so that none follows the weights in
@@ -246,6 +321,11 @@ class Trainer:
                         f"training of expert {expert} diverged by step {epoch * steps}: lower its "
                         f"learning rate {self.training.lr}"
                     )
+
+
+def _by_rows(matrix: Tensor) -> Tensor:
+    """A matrix, or its transpose, whichever is contiguous."""
+    return matrix if matrix.is_contiguous() else matrix.mT
 
 
 def _inputs_first(stacked: Tensor) -> Tensor:

@@ -21,6 +21,12 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from graphcondense.evaluate.pairwise import (
+    layers_mean,
+    length_loss,
+    ranking_loss,
+    sorted_uniform,
+)
 from graphcondense.kernels.infinite_ae import RIDGES, InfiniteAE, as_rows
 
 Array: TypeAlias = "npt.NDArray[np.floating]"
@@ -265,31 +271,27 @@ class LightGCN(Factors):
         with torch.random.fork_rng(devices=[]):  # PyG draws its weights from the global generator
             torch.manual_seed(self.seed)
             model = Model(n + items, self.factors, self.num_layers, normalize=False)
-        model = model.to(self.device)
-        optimizer = torch.optim.Adam(model.parameters(), self.lr)
+        start = model.embedding.weight.detach().to(self.device).requires_grad_()
+        optimizer = torch.optim.Adam([start], self.lr)
         rng = torch.Generator().manual_seed(self.seed)
         drawn = weight.double().cumsum(0)
         size = min(self.batch_size, len(weight))
         plateau = Plateau(self.fall)
-        for step in range(1, self.steps + 1):
-            self.steps_ = step
-            at = torch.rand(size, generator=rng, dtype=torch.double) * drawn[-1]
-            at = torch.searchsorted(drawn, at).clamp_max(len(drawn) - 1)
-            other = torch.randint(items, (size,), generator=rng)
-            u, i, j = (v.to(self.device) for v in (user[at], item[at] + n, other + n))
-            vectors = model.get_embedding(adj)
-            first = vectors[u]
-            margin = (first * vectors[i]).sum(1) - (first * vectors[j]).sum(1)
-            start = model.embedding.weight
-            length = sum(start[index].square().sum() for index in (u, i, j)) / (2 * size)
-            loss = -torch.nn.functional.logsigmoid(margin).mean() + self.decay * length
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            if plateau.reached(float(loss.detach())):
-                break
         with torch.no_grad():
-            found = model.get_embedding(adj)[n:].cpu()
+            for step in range(1, self.steps + 1):
+                self.steps_ = step
+                at = sorted_uniform(size, rng) * drawn[-1]
+                at = torch.searchsorted(drawn, at).clamp_max(len(drawn) - 1)
+                other = torch.randint(items, (size,), generator=rng)
+                rows_of = torch.stack([user[at], item[at] + n, other + n]).to(self.device)
+                vectors = layers_mean(adj, start, self.num_layers)
+                loss, slope = ranking_loss(vectors, *rows_of)
+                length, shrink = length_loss(start, rows_of, self.decay)
+                start.grad = layers_mean(adj, slope, self.num_layers) + shrink
+                optimizer.step()
+                if plateau.reached(float(loss + length)):
+                    break
+            found = layers_mean(adj, start, self.num_layers)[n:].cpu()
         self.items_ = found / found.square().sum(1).mean().sqrt()
         return self
 

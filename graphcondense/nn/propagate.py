@@ -18,7 +18,8 @@ from torch.nn import functional as F
 from graphcondense.core.expert_training import Settled, Span
 from graphcondense.core.pools import uniform
 from graphcondense.core.types import Batch, Criterion
-from graphcondense.nn.batched.operators import Sparse, sparse_product
+from graphcondense.nn.by_hand import as_one, convolved, in_turn
+from graphcondense.nn.constant import constant
 from graphcondense.ops.adjacency import Adjacency, csr_tensor, scipy_csr, spmm
 from graphcondense.ops.criteria import SLOPES, Slope
 from graphcondense.ops.linear import chained
@@ -27,31 +28,6 @@ ROWS = 4096
 """Of a hidden layer that are made at a time, where all of them would not fit a cache."""
 
 Operator: TypeAlias = Adjacency | tuple[Adjacency, ...]
-
-
-class Constant:
-    """A sparse matrix ``[n, m]`` as features or an operator that many models share under
-    ``torch.func.vmap``: its products have a fast gradient, in the other factor alone."""
-
-    layout = torch.sparse_csr
-
-    def __init__(self, matrix: Tensor) -> None:
-        self.shape = matrix.shape
-        self.parts = Sparse(scipy_csr(matrix), matrix.values())
-
-    def __len__(self) -> int:
-        return int(self.shape[0])
-
-    def __matmul__(self, other: Tensor) -> Tensor:
-        return sparse_product(self.parts, other)
-
-
-def constant(part: Any) -> Any:
-    """Sparse matrices as :class:`Constant`, all else as it is."""
-    if isinstance(part, tuple):
-        return tuple(map(constant, part))
-    sparse = isinstance(part, Tensor) and part.layout != torch.strided
-    return Constant(part) if sparse else part
 
 
 def hops_of(adj: Operator, hops: int) -> Sequence[Adjacency]:
@@ -207,6 +183,11 @@ class SGC(Propagation):
         ``[out_channels]``."""
         return chained([lin.weight for lin in self.lins], [lin.bias for lin in self.lins])[-1]
 
+    def shared_gradients(
+        self, params: Mapping[str, Tensor], batch: Batch, criterion: Criterion
+    ) -> dict[str, Tensor] | None:
+        return self.gradients_by_hand(params, batch, criterion)
+
     @torch.no_grad()
     def gradients_by_hand(
         self, params: Mapping[str, Tensor], batch: Batch, criterion: Criterion
@@ -215,63 +196,25 @@ class SGC(Propagation):
         cost more than the arithmetic: with residuals ``R`` at the outputs, ``M_l`` the product of
         the maps up to the ``l``-th and ``B_l`` that of the later ones, the gradient of ``W_l`` is
         ``B_lᵀ (Rᵀ H) M_{l-1}ᵀ`` and, of constants, ``B_lᵀ (Rᵀ 1) c_{l-1}ᵀ``."""
-        slope = next((slope for loss, slope in SLOPES.items() if loss is criterion), None)
+        slope = slope_of(criterion)
         if slope is None or type(self) is not SGC or batch.inputs[0].layout != torch.strided:
             return None
         weights = [params[f"lins.{i}.weight"] for i in range(len(self.lins))]
         biases = [params.get(f"lins.{i}.bias") for i in range(len(self.lins))]
         rows = self.design(*batch.inputs)
-        as_one = self.shorter_as_one(len(rows))
+        short = self.shorter_as_one(len(rows))
         if batch.rows is not None:
             rows = rows[batch.rows]
-        found = (_as_one if as_one else _in_turn)(rows, batch.y, slope, weights, biases)
+        found = (as_one if short else in_turn)(rows, batch.y, slope, weights, biases)
         return {name: found[name] for name in params}
 
     def layers(self, x: Tensor, adj: Operator = None) -> list[Tensor]:
         return list(accumulate(self.lins, lambda h, lin: lin(h), initial=self.design(x, adj)))[1:]
 
 
-def _as_one(
-    rows: Tensor,
-    y: Tensor,
-    slope: Slope,
-    weights: Sequence[Tensor],
-    biases: Sequence[Tensor | None],
-) -> dict[str, Tensor]:
-    """Gradients of a chain of linear maps by their product: no row goes through a hidden layer."""
-    *before, (product, shift) = chained(weights, biases)
-    outputs = rows @ product.T
-    residual = slope(outputs if shift is None else outputs.add_(shift), y)
-    outer, total = residual.T @ rows, residual.sum(0)
-    found = {}
-    for i in reversed(range(1, len(weights))):
-        product, shift = before[i - 1]
-        grad = outer @ product.T
-        found[f"lins.{i}.weight"] = grad if shift is None else grad.addr_(total, shift)
-        found[f"lins.{i}.bias"] = total
-        outer, total = weights[i].T @ outer, weights[i].T @ total
-    found["lins.0.weight"], found["lins.0.bias"] = outer, total
-    return found
-
-
-def _in_turn(
-    rows: Tensor,
-    y: Tensor,
-    slope: Slope,
-    weights: Sequence[Tensor],
-    biases: Sequence[Tensor | None],
-) -> dict[str, Tensor]:
-    """Gradients of a chain of linear maps one map after the other: for few rows."""
-    seen = [rows]
-    for weight, bias in zip(weights, biases, strict=True):
-        seen.append(F.linear(seen[-1], weight, bias))
-    back = slope(seen.pop(), y)
-    found = {}
-    for i in reversed(range(len(weights))):
-        found[f"lins.{i}.weight"], found[f"lins.{i}.bias"] = back.T @ seen[i], back.sum(0)
-        if i:
-            back = back @ weights[i]
-    return found
+def slope_of(criterion: Criterion) -> Slope | None:
+    """The slope of a loss in the outputs, where it is known by hand."""
+    return next((slope for loss, slope in SLOPES.items() if loss is criterion), None)
 
 
 class GCN(Propagation):
@@ -292,16 +235,31 @@ class GCN(Propagation):
         return batch._replace(inputs=(spmm(first, x), (None, *others)))
 
     def shared(self, batch: Batch) -> Settled:
-        """Sparse features come propagated, too: fewer rows are worth more entries, and all models
-        share the work."""
+        """Sparse features come propagated where that has fewer entries than they and the first
+        operator have together."""
         x, adj = batch.inputs
         if adj is not None and x.layout != torch.strided:
             first, *others = hops_of(adj, self.hops)
             if first is not None and first.layout != torch.strided:
                 product = scipy_csr(first) @ scipy_csr(x)
-                x = csr_tensor(product, dtype=x.dtype, device=x.device)
-                batch = batch._replace(inputs=(x, (None, *others)))
+                if product.nnz < len(x.values()) + len(first.values()):
+                    x = csr_tensor(product, dtype=x.dtype, device=x.device)
+                    batch = batch._replace(inputs=(x, (None, *others)))
         return super().shared(batch)
+
+    @torch.no_grad()
+    def shared_gradients(
+        self, params: Mapping[str, Tensor], batch: Batch, criterion: Criterion
+    ) -> dict[str, Tensor] | None:
+        slope = slope_of(criterion)
+        if slope is None or type(self) is not GCN:
+            return None
+        x, adj = batch.inputs
+        weights = [params[f"lins.{i}.weight"] for i in range(len(self.lins))]
+        biases = [params.get(f"lins.{i}.bias") for i in range(len(self.lins))]
+        hops = hops_of(adj, self.hops)
+        found = convolved(x, hops, batch.y, batch.rows, slope, weights, biases)
+        return {name: found[name] for name in params}
 
     def outputs(self, x: Tensor, adj: Operator = None, *, features: bool = False) -> Tensor:
         *inner, last = hops_of(adj, self.hops)

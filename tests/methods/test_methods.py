@@ -426,6 +426,20 @@ def test_every_section_of_a_preset_builds() -> None:
     assert {("gcond", "node"), ("doscond", "node"), ("dc", "image")} <= used
 
 
+def test_students_of_presets_end_where_their_experts_have_been() -> None:
+    """Settings that were published for larger data, which no test can run."""
+    used = set()
+    for name in ("sfgc", "geom", "gcsr", "mtt", "tesla"):
+        cls, _ = find_method(name, "image" if name in ("mtt", "tesla") else "node")
+        for section in presets(cls):
+            made = build(name, cls.kind, preset=section, per_class=2)
+            assert made.ahead + (made.max_start or 0) <= made.expert_epochs, (name, section)
+            assert getattr(made, "first_start", 0) <= (made.max_start or made.expert_epochs)
+            used.add((name, section))
+    large = {(name, data) for name in ("sfgc", "geom") for data in ("ogbn-arxiv", "flickr")}
+    assert large <= used
+
+
 def test_forms_of_one_name_have_presets_of_their_own() -> None:
     node, graph = (find_method("doscond", kind)[0] for kind in ("node", "graph"))
     assert "cora" in presets(node)

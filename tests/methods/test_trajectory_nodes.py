@@ -14,6 +14,7 @@ import torch
 from torch import Generator, Tensor
 
 import graphcondense
+from graphcondense.core import expert_training
 from graphcondense.core.expert_training import Training
 from graphcondense.core.experts import Buffer, Experts
 from graphcondense.core.pools import built, initialise
@@ -25,6 +26,7 @@ from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.node_trajectories import Propagated, StudentNodes
 from graphcondense.methods.geom import GEOM
 from graphcondense.methods.sfgc import SFGC
+from graphcondense.nn.constant import Constant
 from graphcondense.nn.propagate import MODELS, Propagation
 from graphcondense.objectives.trajectory import (
     ConstantMemoryMatching,
@@ -265,11 +267,21 @@ def test_the_window_of_starts_grows() -> None:
 
 @pytest.mark.parametrize(
     ("name", "layers", "features"),
-    [("gcn", 2, 12), ("sgc", 1, 200), ("sgc", 2, 200), ("mlp", 2, 12), ("appnp", 2, 12)],
+    [
+        *[("gcn", 2, 12), ("gcn", 3, 12), ("gcn", 2, 60), ("sgc", 1, 200), ("sgc", 2, 200)],
+        *[("mlp", 2, 12), ("appnp", 2, 12)],
+    ],
 )
-def test_experts_at_once_are_experts_one_by_one(name: str, layers: int, features: int) -> None:
-    """Also where features come by the coordinates in their span, and however many are trained."""
+@pytest.mark.parametrize("few", [0, 2**30])
+def test_experts_at_once_are_experts_one_by_one(
+    name: str, layers: int, features: int, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where features come by the coordinates in their span or are sparse, by gradients by hand
+    or as one model, and however many are trained."""
+    monkeypatch.setattr(expert_training, "FEW", few)
     data = toy_graph(d=features)
+    if features == 60:
+        data.x = (data.x * (data.x > 1)).to_sparse_csr()
     real = NodeSource(as_task(data), dtype=torch.float64)
     model = network(name, features, layers)
     seen = Propagated(real, 2) if name == "sgc" else real.looking(model.hops)
@@ -283,7 +295,9 @@ def test_experts_at_once_are_experts_one_by_one(name: str, layers: int, features
                 for key, value in made.weights(expert, stage).items():
                     other = wanted.weights(expert, stage)[key]
                     assert torch.allclose(value, other, rtol=1e-9, atol=1e-11), (together, key)
-    assert (model.shared(seen.batch()).span is not None) is (name == "sgc")
+    shared = model.shared(seen.batch())
+    assert (shared.span is not None) is (name == "sgc")
+    assert isinstance(shared.batch.inputs[0], Constant) is (features == 60)
 
 
 def test_a_broken_expert_is_made_anew_alone(

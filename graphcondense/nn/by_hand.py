@@ -1,0 +1,110 @@
+"""Gradients by hand of networks that are trained for thousands of steps on few rows, where autograd
+and its calls cost more than the arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from graphcondense.nn.constant import Constant, times
+from graphcondense.ops.criteria import Slope
+from graphcondense.ops.linear import chained
+
+
+def as_one(
+    rows: Tensor,
+    y: Tensor,
+    slope: Slope,
+    weights: Sequence[Tensor],
+    biases: Sequence[Tensor | None],
+) -> dict[str, Tensor]:
+    """Gradients of a chain of linear maps by their product: no row goes through a hidden layer."""
+    *before, (product, shift) = chained(weights, biases)
+    outputs = rows @ product.T
+    residual = slope(outputs if shift is None else outputs.add_(shift), y)
+    outer, total = residual.T @ rows, residual.sum(0)
+    found = {}
+    for i in reversed(range(1, len(weights))):
+        product, shift = before[i - 1]
+        grad = outer @ product.T
+        found[f"lins.{i}.weight"] = grad if shift is None else grad.addr_(total, shift)
+        found[f"lins.{i}.bias"] = total
+        outer, total = weights[i].T @ outer, weights[i].T @ total
+    found["lins.0.weight"], found["lins.0.bias"] = outer, total
+    return found
+
+
+def in_turn(
+    rows: Tensor,
+    y: Tensor,
+    slope: Slope,
+    weights: Sequence[Tensor],
+    biases: Sequence[Tensor | None],
+) -> dict[str, Tensor]:
+    """Gradients of a chain of linear maps one map after the other: for few rows."""
+    seen = [rows]
+    for weight, bias in zip(weights, biases, strict=True):
+        seen.append(F.linear(seen[-1], weight, bias))
+    back = slope(seen.pop(), y)
+    found = {}
+    for i in reversed(range(len(weights))):
+        found[f"lins.{i}.weight"], found[f"lins.{i}.bias"] = back.T @ seen[i], back.sum(0)
+        if i:
+            back = back @ weights[i]
+    return found
+
+
+def convolved(
+    x: Constant | Tensor,
+    hops: Sequence[Constant | Tensor | None],
+    y: Tensor,
+    rows: Tensor | None,
+    slope: Slope,
+    weights: Sequence[Tensor],
+    biases: Sequence[Tensor | None],
+) -> dict[str, Tensor]:
+    """Gradients of ``A_L H_{L-1} W_Lᵀ + b_L`` with ``H_l = ReLU(A_l H_{l-1} W_lᵀ + b_l)`` and
+    ``H_0 = X``.
+
+    With ``G_L`` the slope at the outputs and ``P_l = A_lᵀ G_l``, they are ``P_lᵀ H_{l-1}`` and the
+    sums of ``G_l``, and ``G_{l-1} = (P_l W_l) ∘ [H_{l-1} > 0]``.
+
+    Args:
+        x: features ``[m, d]``.
+        hops: the operator of every layer; ``None`` is the identity.
+        y: what the outputs, or their ``rows``, should be.
+        rows: which outputs the loss sees; all by default.
+        slope: of the loss in the outputs it sees.
+        weights, biases: of every layer, ``[out, in]`` and ``[out]``.
+    """
+    seen: list[Constant | Tensor] = [x]
+    for weight, bias, hop in zip(weights, biases, hops, strict=True):
+        out = times(hop, _applied(seen[-1], weight))
+        if bias is not None:
+            out = out.add_(bias)
+        seen.append(out.relu_() if len(seen) < len(weights) else out)
+    seen.pop()
+    if rows is None:
+        back = slope(out, y)
+    else:
+        back = torch.zeros_like(out).index_put_((rows,), slope(out[rows], y), accumulate=True)
+    found = {}
+    for i in reversed(range(len(weights))):
+        found[f"lins.{i}.bias"] = back.sum(0)
+        back = times(hops[i], back, transposed=True)
+        before = seen[i]
+        if isinstance(before, Constant):
+            found[f"lins.{i}.weight"] = times(before, back, transposed=True).mT
+        else:
+            found[f"lins.{i}.weight"] = back.mT @ before
+            if i:
+                back = torch.ops.aten.threshold_backward(back @ weights[i], before, 0)
+    return found
+
+
+def _applied(x: Constant | Tensor, weight: Tensor) -> Tensor:
+    """``x Wᵀ``."""
+    return times(x, weight.mT)
