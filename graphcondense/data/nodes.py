@@ -17,6 +17,7 @@ from graphcondense.data.node_files import _csr, _plain, _undirected, open_npz
 from graphcondense.data.ogb import load_ogb
 from graphcondense.data.prepared import prepared
 from graphcondense.data.reading import TEXT_LABELS
+from graphcondense.data.targets import LabelKind
 from graphcondense.ops.adjacency import csr_tensor, scipy_csr
 from graphcondense.ops.arrays import plain, real_numbers
 from graphcondense.ops.fields import brief
@@ -32,6 +33,7 @@ class Options(TypedDict, total=False):
     seed: int
     normalize: str
     device: torch.device | str | None
+    label_kind: LabelKind | None
 
 
 def load_nodes(
