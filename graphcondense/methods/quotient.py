@@ -28,11 +28,12 @@ from graphcondense.domains.coarse import (
     stood_out,
 )
 from graphcondense.domains.hetero import HeteroMethod, HeteroSource, HeteroSynthetic
-from graphcondense.domains.hetero_quotient import grouped, mean_labels, quotient_of
+from graphcondense.domains.hetero_quotient import answered, grouped, mean_labels, quotient_of
 from graphcondense.domains.hetero_teachers import HeteroTaught, HeteroTeacher
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.quotient_features import Features, length_of
 from graphcondense.domains.referees import HIDDEN, NETWORKS
+from graphcondense.domains.solved import MOST
 from graphcondense.domains.teachers import Taught, make_unit, unit
 from graphcondense.ops.adjacency import times
 from graphcondense.ops.blocks import by_columns, links, parts, sums
@@ -448,6 +449,11 @@ class QuotientHetero(HeteroMethod):
        (:func:`~graphcondense.domains.hetero_quotient.quotient_of`), so that a weighted sum over
        neighbours in the small graph is what a mean over neighbours is in the real one.
 
+    4. Labels that are numbers are not the means: they are solved for, so that ridge regression on
+       the groups says of real nodes what the teacher does
+       (:func:`~graphcondense.domains.solved.solved_labels`). Means of features are shorter than
+       features, so that a model that learnt the means of labels would say too much of real nodes.
+
     A budget counts nodes of the target type, labelled or not; every other type gets the same share
     of its nodes. Validation labels choose a penalty of the teacher.
 
@@ -458,6 +464,9 @@ class QuotientHetero(HeteroMethod):
         weight: of features beside soft labels in the clustering.
         dims: leading singular vectors of features that the clustering sees.
         cut: weights of relations below it are left out.
+        penalty: of the regression that labels are solved for; 0 keeps the means of members. By
+            default 0.01 for numbers, 0 for classes and tasks, of which it did not help. Labels that
+            are solved for are kept between 0 and 1, and above 5,000 groups means are kept.
     """
 
     name = "quotient"
@@ -473,6 +482,7 @@ class QuotientHetero(HeteroMethod):
     weight: NonNegative = 0.5
     dims: Count = 128
     cut: NonNegative = 0.01
+    penalty: NonNegative | None = None
 
     def example_bytes(self, real: HeteroSource) -> int:
         classes = real.task.label_kind == "classes" and self.labels == "soft"
@@ -517,13 +527,24 @@ class QuotientHetero(HeteroMethod):
         others = self.counts(real, int(sizes.sum()))
         parts = grouped(real, taught.soft, predicted, sizes, others, self.dims, self.weight, draws)
         answers = answers_of(real)
-        y = mean_labels(parts[task.target], answers.sharp(taught.soft, self._power(real)))
-        if self.labels == "hard":
-            y = answers.hard(y)
+        soft = answers.sharp(taught.soft, self._power(real))
+        y = mean_labels(parts[task.target], soft)
         remarks = {"teacher": told(taught, task.label_kind)}
         small = quotient_of(task.graph, parts, self.cut)
+        if (penalty := self._penalty(real)) and len(y) <= MOST:
+            middle = soft.mean(0, dtype=np.float64)
+            solved = answered(task.graph, small, task.target, soft, y, middle, penalty)
+            y = answers.allowed(solved)
+            remarks["labels"] = f"solved for, penalty {penalty:g}"
+        if self.labels == "hard":
+            y = answers.hard(y)
         labels = task.unscaled(torch.from_numpy(y))
         return HeteroSynthetic(small, task.target, labels, parts, remarks)
+
+    def _penalty(self, real: HeteroSource) -> float:
+        """Of the regression that labels are solved for; 0 for none."""
+        usual = 0.01 if real.task.label_kind == "regression" else 0.0
+        return usual if self.penalty is None else self.penalty
 
     def _power(self, real: HeteroSource) -> float | None:
         """The power of soft labels; what is usual for tasks and numbers is ``None``."""
