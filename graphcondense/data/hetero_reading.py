@@ -28,6 +28,7 @@ from graphcondense.data.sequences import only, refuse_part
 from graphcondense.data.targets import (
     LabelKind,
     check_named,
+    check_parted,
     check_trained,
     check_varied,
     fitting_metric,
@@ -127,6 +128,7 @@ def as_hetero(
             left_out[split], splits[split] = index[~known], index[known]
     trained = y[splits["train"]]
     if kind == "classes":
+        check_parted(trained, f"{chosen} nodes")
         outputs = count_classes(y[y >= 0], trained, f"{chosen} nodes")
     else:
         outputs = int(y.shape[1])

@@ -6,6 +6,7 @@ from collections.abc import Container, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 from typing_extensions import Unpack
 
@@ -21,6 +22,7 @@ from graphcondense.data.targets import (
     METRICS,
     LabelKind,
     check_named,
+    check_parted,
     check_trained,
     check_varied,
     fitting_metric,
@@ -201,12 +203,13 @@ def _checked(
         if label_kind == "regression":
             check_varied(y[task.train], "nodes")
         return task
+    check_parted(y[task.train], "nodes")
     anew = "number them anew: known = y >= 0; y[known] = torch.unique(y[known], "
     count_classes(
         *(y[y >= 0], y[task.train], "nodes"),
         anew=f"{anew}return_inverse=True)[1]",
         leave="y = y.long(); y[y == {id}] = -1",
-        other="; if y are numbers say label_kind='regression'" if _is_float(data) else "",
+        other=NUMBERS if _is_float(data) or _differ(y) else "",
     )
     return task
 
@@ -223,6 +226,15 @@ def _made(data: Any, made: str) -> Tensor:
     if adj is None:
         raise ValueError(f"features={made!r} are made of edges: set edge_index [2, edges] or adj_t")
     return structural(adj, made)
+
+
+NUMBERS = "; if y are numbers say label_kind='regression'"
+
+
+def _differ(y: Tensor) -> bool:
+    """Whether labels hardly repeat, as numbers do."""
+    known = y[y >= 0]
+    return 2 * len(torch.unique(known)) > len(known)
 
 
 def _is_float(data: object) -> bool:

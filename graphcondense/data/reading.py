@@ -135,7 +135,10 @@ def _whole(y: Tensor, what: str) -> Tensor:
             raise ValueError(f"{what} has fractional values; classes must be integers 0..C-1")
         y = torch.where(known, y, -1.0)
         if len(y) and float(y.abs().max()) >= LAST_EXACT:
-            raise ValueError(f"{what} has {float(y[y.abs().argmax()]):g}, not a class 0..C-1")
+            raise ValueError(
+                f"{what} has {float(y[y.abs().argmax()]):g}, not a class 0..C-1; if y are numbers "
+                "say label_kind='regression'"
+            )
     elif y.dtype == torch.uint64 and len(y) and int(y.numpy().max()) > torch.iinfo(torch.long).max:
         raise ValueError(f"{what} has {int(y.numpy().max())}, not a class: classes are 0..C-1")
     y = y.to(torch.long)

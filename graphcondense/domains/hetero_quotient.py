@@ -167,11 +167,12 @@ def answered(
         middle: the mean of all ``[K]``.
         penalty: of the regression.
     """
-    real, few = _seen(graph, target), [_dense(rows) for rows in _seen(small, target)]
+    few = [_dense(rows) for rows in _seen(small, target, slice(None))]
 
     def products() -> Iterator[tuple[slice, Array]]:
         for block in blocks_of(graph.counts[target], BLOCK):
-            yield block, _summed(rows[block] @ own.T for rows, own in zip(real, few, strict=True))
+            real = _seen(graph, target, block)
+            yield block, _summed(rows @ own.T for rows, own in zip(real, few, strict=True))
 
     inside = _summed(own @ own.T for own in few)
     return solved_labels(products(), inside, soft, labels, middle, penalty)
@@ -182,10 +183,11 @@ def _summed(products: Iterable[Array]) -> Array:
     return out
 
 
-def _seen(graph: HeteroGraph, target: str) -> list[Rows]:
-    """The features of nodes of a type, and what each relation brings."""
-    brought = (graph.means[relation] @ graph.x[relation[0]] for relation in graph.into(target))
-    return [graph.x[target], *brought]
+def _seen(graph: HeteroGraph, target: str, block: slice) -> Iterator[Rows]:
+    """The features of some nodes of a type, and what each relation brings them."""
+    yield graph.x[target][block]
+    for relation in graph.into(target):
+        yield graph.means[relation][block] @ graph.x[relation[0]]
 
 
 def _mean_of(part: np.ndarray) -> sp.csr_matrix:

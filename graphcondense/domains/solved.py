@@ -10,7 +10,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from graphcondense.ops.coarsen import Array
 
-TRUST = 0.03
+TRUST = 0.01
 """How much labels stay where they are, relative to the mean square of what the regression says."""
 
 MOST = 5000

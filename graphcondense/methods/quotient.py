@@ -28,7 +28,13 @@ from graphcondense.domains.coarse import (
     stood_out,
 )
 from graphcondense.domains.hetero import HeteroMethod, HeteroSource, HeteroSynthetic
-from graphcondense.domains.hetero_quotient import answered, grouped, mean_labels, quotient_of
+from graphcondense.domains.hetero_quotient import (
+    BLOCK,
+    answered,
+    grouped,
+    mean_labels,
+    quotient_of,
+)
 from graphcondense.domains.hetero_teachers import HeteroTaught, HeteroTeacher
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.quotient_features import Features, length_of
@@ -466,7 +472,7 @@ class QuotientHetero(HeteroMethod):
         cut: weights of relations below it are left out.
         penalty: of the regression that labels are solved for; 0 keeps the means of members. By
             default 0.01 for numbers, 0 for classes and tasks, of which it did not help. Labels that
-            are solved for are kept between 0 and 1, and above 5,000 groups means are kept.
+            are solved for are kept between 0 and 1; above 5,000 groups numbers are means, too.
     """
 
     name = "quotient"
@@ -501,18 +507,24 @@ class QuotientHetero(HeteroMethod):
 
     def memory_bytes(self, real: HeteroSource) -> int:
         """Products of training rows and their inverse; the rows that the clustering sees, twice;
-        soft labels, those of neighbours, and the export."""
+        soft labels, those of neighbours, what labels are solved from, and the export."""
         answers, none = answers_of(real), np.ones((0, real.task.num_outputs))
         answers.sharp(none, self._power(real))  # what these labels cannot be ends here
         if self.labels == "hard":
             answers.hard(none)
+        if self.penalty and int(self.sizes(real).sum()) > MOST:
+            raise ValueError(
+                f"penalty={self.penalty:g} solves for the labels of {MOST:,} groups at most: ask "
+                "for fewer nodes, or leave it out"
+            )
         graph, n, c = real.task.graph, real.num_examples, real.task.num_outputs
         into, m = len(graph.into(real.task.target)), min(len(real.task.train), 10_000)
         rows = 8 * n * ((into + 1) * self.dims + c) + 8 * n * c * (2 * into + 3)
         wide = max(4 * k * m for k in graph.widths.values())
         whole = 16 * real.task.size[2]
         size = int(self.sizes(real).sum())
-        return 12 * m * m + wide + rows + whole + 4 * size * self.example_bytes(real)
+        solved = 8 * min(size, MOST) * (BLOCK + 5 * min(size, MOST)) if self._penalty(real) else 0
+        return 12 * m * m + wide + rows + whole + solved + 4 * size * self.example_bytes(real)
 
     def solve(self, real: HeteroSource, rng: Generator) -> Synthetic:
         sizes, draws, task = self.sizes(real), seeded(rng), real.task
@@ -531,7 +543,10 @@ class QuotientHetero(HeteroMethod):
         y = mean_labels(parts[task.target], soft)
         remarks = {"teacher": told(taught, task.label_kind)}
         small = quotient_of(task.graph, parts, self.cut)
-        if (penalty := self._penalty(real)) and len(y) <= MOST:
+        penalty = self._penalty(real)
+        if penalty and len(y) > MOST:
+            remarks["labels"] = f"means are kept: there are more than {MOST:,} groups"
+        elif penalty:
             middle = soft.mean(0, dtype=np.float64)
             solved = answered(task.graph, small, task.target, soft, y, middle, penalty)
             y = answers.allowed(solved)
