@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +229,32 @@ def test_joining_changes_nothing() -> None:
     for name, graphs in given.items():
         for mine, theirs in zip(graphs, before[name], strict=True):
             torch.testing.assert_close(mine.to_dict(), theirs.to_dict())
+
+
+def test_ppi_by_name(tmp_path: Path) -> None:
+    """Files as PyG has them, of three tiny graphs each."""
+    pytest.importorskip("networkx")
+    raw = tmp_path / "PPI" / "raw"
+    raw.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for split in ("train", "valid", "test"):
+        links = [{"source": i, "target": i + 2} for i in range(12) if i % 4 < 2]
+        graph = {"directed": False, "graph": {}, "multigraph": False, "links": links}
+        (raw / f"{split}_graph.json").write_text(
+            json.dumps({**graph, "nodes": [{"id": i} for i in range(12)]})
+        )
+        np.save(raw / f"{split}_feats.npy", rng.random((12, 3)))
+        np.save(raw / f"{split}_labels.npy", np.tile([[0, 1], [1, 0], [1, 1], [0, 0]], (3, 1)))
+        np.save(raw / f"{split}_graph_id.npy", np.arange(12) // 4 + 1)
+    data: Any = load("ppi", tmp_path)
+    assert (data.num_nodes, data.y.shape, data.metric) == (36, (36, 2), "f1")
+    task = as_task(data)
+    assert [len(part) for part in (task.train, task.val, task.test)] == [12, 12, 12]
+    np.testing.assert_allclose(task.x[12:24], np.load(raw / "valid_feats.npy"), rtol=1e-6)
+    for part in (task.train.numpy(), task.val.numpy(), task.test.numpy()):
+        outside = np.setdiff1d(np.arange(36), part)
+        assert task.adj[part][:, outside].nnz == 0
+        assert task.adj[part][:, part].nnz > 0
 
 
 # --- links -------------------------------------------------------------------------------------
