@@ -13,7 +13,7 @@ from torch import Tensor
 from graphcondense.data.hetero_parts import Ids, order_of
 from graphcondense.domains.coarse import parts_within
 from graphcondense.domains.hetero import Array, HeteroSource, few, unit
-from graphcondense.domains.solved import solved_labels
+from graphcondense.domains.solved import Said, solved_labels
 from graphcondense.ops.blocks import parts as blocks_of
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.coarsen import parts_of
@@ -175,7 +175,8 @@ def answered(
             yield block, _summed(rows @ own.T for rows, own in zip(real, few, strict=True))
 
     inside = _summed(own @ own.T for own in few)
-    return solved_labels(products(), inside, soft, labels, middle, penalty)
+    said = Said.of(products(), inside, soft, middle)
+    return middle + solved_labels([said], labels - middle, penalty)
 
 
 def _summed(products: Iterable[Array]) -> Array:

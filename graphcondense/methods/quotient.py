@@ -105,6 +105,11 @@ class Quotient(Coarse):
        its self-loop. Where they are right on more validation nodes (training nodes, if there are
        none) with the plain one, by more than a standard error, it is taken.
 
+    8. Labels that are numbers are solved for, so that ridge regressions on the condensed nodes, of
+       the four propagations of step 5, say of real nodes what the teacher does
+       (:func:`~graphcondense.domains.solved.solved_labels`). A model that learns the means of
+       labels from features that are means says too much of real nodes, whose features are longer.
+
     Graphs of propagated features without edges serve the models whose propagation they hold. Here
     each model finds what it computes with: raw features of nodes, and links between them.
 
@@ -131,6 +136,9 @@ class Quotient(Coarse):
             real rows.
         plain: whether the plain quotient graph, of means and links as they are, is taken where
             small networks are surely better with it.
+        penalty: of the regressions that labels are solved for; 0 keeps the means of members. By
+            default 0.1 for numbers and 0 for classes and tasks. Above 5,000 groups numbers are
+            means, too.
     """
 
     name = "quotient"
@@ -153,6 +161,7 @@ class Quotient(Coarse):
     ridge: Positive = 3.0
     stretch: Share = 0.5
     plain: bool = True
+    penalty: NonNegative | None = None
 
     def example_bytes(self, real: NodeSource) -> int:
         soft = 4 * real.num_outputs + 1 - real.label_bytes if self.labels == "soft" else 0
@@ -180,6 +189,7 @@ class Quotient(Coarse):
         answers.sharp(none, self.sharpness)  # what these labels cannot be ends here
         if self.labels == "hard":
             answers.hard(none)
+        check_solved(self.penalty, int(self.sizes(real).sum()))
         n, k = real.num_examples, min(self.dims, real.num_features)
         rows = 16 * n if real.task.place.in_files else 48 * n * k
         wide = (16 * k + NETWORK * self.plain) * real.num_features if k < real.num_features else 0
@@ -236,6 +246,7 @@ class Quotient(Coarse):
         near = near_rows(real, raw, self.hops, self.weight, taught.soft)
         sharp = answers_of(real).sharp(taught.soft, self.sharpness)
         features = Features.of(real, raw, sharp, spare(real))
+        penalty = penalty_of(self.penalty, real, 0.1)
 
         def clusters(nodes: Array, k: int) -> Array:
             rows, seed, centres = near[nodes], int(draws.integers(2**31)), None
@@ -249,6 +260,11 @@ class Quotient(Coarse):
             plain = self.graph_of(real, part, int(share.sum()), sharp)
             made = self.finished(real, plain, features)
             made.remarks = {**taught.remarks, **made.remarks}
+            if penalty and len(made.y) > MOST:
+                made.remarks["labels"] = KEPT
+            elif penalty:
+                made.y = answers_of(real).allowed(features.answered(made, penalty))
+                made.remarks["labels"] = f"solved for, penalty {penalty:g}"
             if self.labels == "hard":
                 made.y = answers_of(real).hard(made.y)
             made.y = task.unscaled(torch.from_numpy(made.y)).numpy()
@@ -378,6 +394,27 @@ class QuotientLinks(Coarse):
             stood_out(coarse_graph(real, part, n, whole), real, self.contrast)
             for part, n in zip(parts, sizes, strict=True)
         ]
+
+
+KEPT = f"means are kept: there are more than {MOST:,} groups"
+"""What a record says where labels are not solved for."""
+
+
+def penalty_of(asked: float | None, real: NodeSource | HeteroSource, usual: float) -> float:
+    """Of the regression that labels are solved for; 0 for none, as is usual of classes and
+    tasks."""
+    if asked is not None:
+        return asked
+    return usual if real.task.label_kind == "regression" else 0.0
+
+
+def check_solved(penalty: float | None, groups: int) -> None:
+    """Raise a ValueError where labels of too many groups are asked to be solved for."""
+    if penalty and groups > MOST:
+        raise ValueError(
+            f"penalty={penalty:g} solves for the labels of {MOST:,} groups at most: ask for fewer "
+            "nodes, or leave it out"
+        )
 
 
 def check_room(per_class: int, counts: Tensor) -> None:
@@ -512,18 +549,18 @@ class QuotientHetero(HeteroMethod):
         answers.sharp(none, self._power(real))  # what these labels cannot be ends here
         if self.labels == "hard":
             answers.hard(none)
-        if self.penalty and int(self.sizes(real).sum()) > MOST:
-            raise ValueError(
-                f"penalty={self.penalty:g} solves for the labels of {MOST:,} groups at most: ask "
-                "for fewer nodes, or leave it out"
-            )
+        check_solved(self.penalty, int(self.sizes(real).sum()))
         graph, n, c = real.task.graph, real.num_examples, real.task.num_outputs
         into, m = len(graph.into(real.task.target)), min(len(real.task.train), 10_000)
         rows = 8 * n * ((into + 1) * self.dims + c) + 8 * n * c * (2 * into + 3)
         wide = max(4 * k * m for k in graph.widths.values())
         whole = 16 * real.task.size[2]
         size = int(self.sizes(real).sum())
-        solved = 8 * min(size, MOST) * (BLOCK + 5 * min(size, MOST)) if self._penalty(real) else 0
+        solved = (
+            8 * min(size, MOST) * (BLOCK + 5 * min(size, MOST))
+            if penalty_of(self.penalty, real, 1)
+            else 0
+        )
         return 12 * m * m + wide + rows + whole + solved + 4 * size * self.example_bytes(real)
 
     def solve(self, real: HeteroSource, rng: Generator) -> Synthetic:
@@ -543,9 +580,9 @@ class QuotientHetero(HeteroMethod):
         y = mean_labels(parts[task.target], soft)
         remarks = {"teacher": told(taught, task.label_kind)}
         small = quotient_of(task.graph, parts, self.cut)
-        penalty = self._penalty(real)
+        penalty = penalty_of(self.penalty, real, 0.01)
         if penalty and len(y) > MOST:
-            remarks["labels"] = f"means are kept: there are more than {MOST:,} groups"
+            remarks["labels"] = KEPT
         elif penalty:
             middle = soft.mean(0, dtype=np.float64)
             solved = answered(task.graph, small, task.target, soft, y, middle, penalty)
@@ -555,11 +592,6 @@ class QuotientHetero(HeteroMethod):
             y = answers.hard(y)
         labels = task.unscaled(torch.from_numpy(y))
         return HeteroSynthetic(small, task.target, labels, parts, remarks)
-
-    def _penalty(self, real: HeteroSource) -> float:
-        """Of the regression that labels are solved for; 0 for none."""
-        usual = 0.01 if real.task.label_kind == "regression" else 0.0
-        return usual if self.penalty is None else self.penalty
 
     def _power(self, real: HeteroSource) -> float | None:
         """The power of soft labels; what is usual for tasks and numbers is ``None``."""

@@ -10,7 +10,7 @@ import torch
 import graphcondense
 from graphcondense.data.hetero_reading import as_hetero
 from graphcondense.domains.hetero_quotient import BLOCK, answered, quotient_of
-from graphcondense.domains.solved import MOST, solved_labels
+from graphcondense.domains.solved import MOST, Said, solved_labels
 from graphcondense.ops.hetero import HeteroGraph
 from tests.cases import toy_hetero
 
@@ -28,22 +28,26 @@ def test_they_solve_the_least_squares_in_double_precision() -> None:
     wanted = np.vstack([(soft - middle - said @ (labels - middle)) / 50**0.5, np.zeros((6, 2))])
     moved = np.linalg.lstsq(rows, wanted, rcond=None)[0]
     blocks = [(slice(0, 20), near[:20]), (slice(20, 50), near[20:])]
-    out = solved_labels(blocks, inside, soft, labels, middle, penalty, trust)
-    np.testing.assert_allclose(out, labels + moved, rtol=1e-9)
+    one = Said.of(blocks, inside, soft, middle)
+    out = middle + solved_labels([one], labels - middle, penalty, trust)
+    np.testing.assert_allclose(out, labels + moved, rtol=1e-8)
+    # Two kinds of rows that are the same ask for the same, twice.
+    both = middle + solved_labels([one, one], labels - middle, penalty, trust)
+    np.testing.assert_allclose(both, out, rtol=1e-8)
 
 
 def test_with_much_trust_labels_stay() -> None:
     rng = np.random.default_rng(1)
     real, few = rng.standard_normal((30, 5)), rng.standard_normal((4, 5))
     soft, labels = rng.standard_normal((30, 1)), rng.standard_normal((4, 1))
-    blocks = [(slice(0, 30), real @ few.T)]
-    out = solved_labels(blocks, few @ few.T, soft, labels, soft.mean(0), 0.1, 1e9)
+    one = Said.of([(slice(0, 30), real @ few.T)], few @ few.T, soft, soft.mean(0))
+    out = solved_labels([one], labels, 0.1, 1e9)
     np.testing.assert_allclose(out, labels, atol=1e-6)
 
 
 def test_features_that_are_zero_do_not_end_it() -> None:
     zeros, labels = np.zeros((3, 3)), np.arange(3.0)[:, None]
-    out = solved_labels([(slice(0, 3), zeros)], zeros, labels, labels, labels.mean(0), 0.1)
+    out = solved_labels([Said(zeros, zeros, 0 * labels)], labels, 0.1)
     np.testing.assert_allclose(out, labels)
 
 
@@ -70,7 +74,8 @@ def test_the_rows_are_those_that_a_layer_sees(monkeypatch: pytest.MonkeyPatch) -
     soft, labels = rng.standard_normal((120, 1)), rng.standard_normal((5, 1))
     middle = soft.mean(0)
     real, few = by_hand(task.graph, small)
-    wanted = solved_labels([(slice(0, 120), real @ few.T)], few @ few.T, soft, labels, middle, 0.1)
+    one = Said.of([(slice(0, 120), real @ few.T)], few @ few.T, soft, middle)
+    wanted = middle + solved_labels([one], labels - middle, 0.1)
     out = answered(task.graph, small, "paper", soft, labels, middle, 0.1)
     np.testing.assert_allclose(out, wanted, rtol=1e-3, atol=1e-4)
 
