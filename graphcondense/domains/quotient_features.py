@@ -20,6 +20,10 @@ from graphcondense.ops.blocks import mean_row, parts
 from graphcondense.ops.coarsen import Array
 from graphcondense.ops.place import Place
 
+TRUST = 1.0
+"""How much solved labels stay near means: four propagations at once ask for more than one network
+does, and with less a GraphSAGE learnt too much of what the others ask for."""
+
 
 @dataclass(frozen=True)
 class Features:
@@ -126,7 +130,7 @@ class Features:
             said.append(Said(u @ u.T, u @ gram @ u.T, u @ cross))
         centred: Array = small.y.double().numpy()
         middle = made.y - centred
-        return middle + solved_labels(said, centred, penalty)
+        return middle + solved_labels(said, centred, penalty, TRUST)
 
     def plain_is_better(self, plain: CoarseGraph, made: CoarseGraph) -> tuple[bool, str]:
         """Whether small networks that learn from the graph ``plain`` are right on surely more nodes

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -9,8 +12,14 @@ import torch
 
 import graphcondense
 from graphcondense.data.hetero_reading import as_hetero
+from graphcondense.data.task import NodeTask
 from graphcondense.domains.hetero_quotient import BLOCK, answered, quotient_of
+from graphcondense.domains.node_source import NodeSource
+from graphcondense.domains.propagations import propagations
+from graphcondense.domains.quotient_features import TRUST
 from graphcondense.domains.solved import MOST, Said, solved_labels
+from graphcondense.methods.quotient import Quotient
+from graphcondense.ops.adjacency import gcn_norm_csr, mean_norm_csr
 from graphcondense.ops.hetero import HeteroGraph
 from tests.cases import toy_hetero
 
@@ -103,6 +112,43 @@ def test_numbers_are_solved_for_by_default() -> None:
     rows = made["paper"].y
     assert bool((rows > 0).all())
     torch.testing.assert_close(rows.sum(1), torch.ones(12))
+
+
+def test_of_one_graph_all_propagations_are_asked(real: NodeTask) -> None:
+    """By hand, in full rows: the toy's features are not reduced."""
+    y = (real.x @ torch.arange(10.0))[:, None]
+    task = replace(real, y=y, label_kind="regression", metric="r2", num_classes=1)
+    options: dict[str, Any] = {"nodes": 8, "progress": False, "plain": False, "steps": 0, "seed": 3}
+    means = graphcondense.condense(task, "quotient", penalty=0, **options)
+    made = graphcondense.condense(task, "quotient", penalty=0.2, **options)
+    usual = graphcondense.condense(task, "quotient", **options)
+    assert made.condensed["remarks"]["labels"] == "solved for, penalty 0.2"
+    assert usual.condensed["remarks"]["labels"] == "solved for, penalty 0.1"
+    torch.testing.assert_close(made.x, means.x)
+    source = NodeSource(replace(task, test=task.test[:0]))
+    taught = Quotient(nodes=8).taught(source, np.random.default_rng(0))[1]
+    middle = float(source.targets.mean())
+    small = sp.csr_matrix(
+        (means.edge_weight.numpy(), means.edge_index.numpy()[::-1]), shape=(8, 8), dtype=np.float64
+    )
+    said = []
+    views = [seen(graph, rows) for graph, rows in ((task.adj, real.x), (small, means.x))]
+    for whole, few in zip(*views, strict=True):
+        near = [(slice(0, 90), whole @ few.T)]
+        said.append(Said.of(near, few @ few.T, taught.soft, np.full(1, middle)))
+    start = task.scaled(means.y).double().numpy() - middle
+    wanted = middle + solved_labels(said, start, 0.2, TRUST)
+    got = task.scaled(made.y).double().numpy()
+    np.testing.assert_allclose(got, wanted, rtol=5e-3, atol=5e-3)
+    assert np.abs(got - middle - start).max() > 0.05
+
+
+def seen(adj: sp.csr_matrix, x: torch.Tensor) -> list[np.ndarray]:
+    """What four families of models see of features, in double precision."""
+    gcn, mean = (norm(adj).toarray().astype(np.float64) for norm in (gcn_norm_csr, mean_norm_csr))
+    rows = x.double().numpy()
+    families = propagations(rows, lambda z: gcn @ z, lambda z: mean @ z)
+    return [np.hstack(family) for family in families]
 
 
 def test_above_the_most_groups_means_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
