@@ -13,12 +13,12 @@ import torch
 import graphcondense
 from graphcondense.data.hetero_reading import as_hetero
 from graphcondense.data.task import NodeTask
+from graphcondense.domains.coarse import CoarseGraph
 from graphcondense.domains.hetero_quotient import BLOCK, answered, quotient_of
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.propagations import propagations
-from graphcondense.domains.quotient_features import TRUST
+from graphcondense.domains.quotient_features import TRUST, Features
 from graphcondense.domains.solved import MOST, Said, solved_labels
-from graphcondense.methods.quotient import Quotient
 from graphcondense.ops.adjacency import gcn_norm_csr, mean_norm_csr
 from graphcondense.ops.hetero import HeteroGraph
 from tests.cases import toy_hetero
@@ -118,35 +118,39 @@ def test_of_one_graph_all_propagations_are_asked(real: NodeTask) -> None:
     """By hand, in full rows: the toy's features are not reduced."""
     y = (real.x @ torch.arange(10.0))[:, None]
     task = replace(real, y=y, label_kind="regression", metric="r2", num_classes=1)
-    options: dict[str, Any] = {"nodes": 8, "progress": False, "plain": False, "steps": 0, "seed": 3}
+    source, rng = NodeSource(task), np.random.default_rng(0)
+    soft = task.scaled(task.y).numpy()
+    features = Features.of(source, task.x_array, soft, task.place)
+    links = rng.random((8, 8)) * (rng.random((8, 8)) < 0.4)
+    x, labels = rng.standard_normal((8, 10)), rng.standard_normal((8, 1))
+    small = CoarseGraph(x, sp.csr_matrix(links + links.T), labels, np.zeros(90, np.int64))
+    out = features.answered(small, 0.2)
+    middle = source.targets.numpy().mean(0)
+    said = [
+        Said.of([(slice(0, 90), whole @ few.T)], few @ few.T, soft, middle)
+        for whole, few in zip(seen(task.adj, task.x_array), seen(small.adj, x), strict=True)
+    ]
+    wanted = middle + solved_labels(said, labels - middle, 0.2, TRUST)
+    np.testing.assert_allclose(out, wanted, rtol=1e-3, atol=1e-4)
+    assert np.abs(out - labels).max() > 0.05
+
+
+def test_of_one_graph_numbers_are_solved_for_by_default(real: NodeTask) -> None:
+    y = (real.x @ torch.arange(10.0))[:, None]
+    task = replace(real, y=y, label_kind="regression", metric="r2", num_classes=1)
+    options: dict[str, Any] = {"nodes": 8, "progress": False, "plain": False, "steps": 0}
     means = graphcondense.condense(task, "quotient", penalty=0, **options)
-    made = graphcondense.condense(task, "quotient", penalty=0.2, **options)
     usual = graphcondense.condense(task, "quotient", **options)
-    assert made.condensed["remarks"]["labels"] == "solved for, penalty 0.2"
     assert usual.condensed["remarks"]["labels"] == "solved for, penalty 0.1"
-    torch.testing.assert_close(made.x, means.x)
-    source = NodeSource(replace(task, test=task.test[:0]))
-    taught = Quotient(nodes=8).taught(source, np.random.default_rng(0))[1]
-    middle = float(source.targets.mean())
-    small = sp.csr_matrix(
-        (means.edge_weight.numpy(), means.edge_index.numpy()[::-1]), shape=(8, 8), dtype=np.float64
-    )
-    said = []
-    views = [seen(graph, rows) for graph, rows in ((task.adj, real.x), (small, means.x))]
-    for whole, few in zip(*views, strict=True):
-        near = [(slice(0, 90), whole @ few.T)]
-        said.append(Said.of(near, few @ few.T, taught.soft, np.full(1, middle)))
-    start = task.scaled(means.y).double().numpy() - middle
-    wanted = middle + solved_labels(said, start, 0.2, TRUST)
-    got = task.scaled(made.y).double().numpy()
-    np.testing.assert_allclose(got, wanted, rtol=5e-3, atol=5e-3)
-    assert np.abs(got - middle - start).max() > 0.05
+    assert "labels" not in means.condensed["remarks"]
+    torch.testing.assert_close(usual.x, means.x)
+    assert not torch.allclose(usual.y, means.y)
 
 
-def seen(adj: sp.csr_matrix, x: torch.Tensor) -> list[np.ndarray]:
+def seen(adj: sp.csr_matrix, x: np.ndarray) -> list[np.ndarray]:
     """What four families of models see of features, in double precision."""
     gcn, mean = (norm(adj).toarray().astype(np.float64) for norm in (gcn_norm_csr, mean_norm_csr))
-    rows = x.double().numpy()
+    rows = x.astype(np.float64)
     families = propagations(rows, lambda z: gcn @ z, lambda z: mean @ z)
     return [np.hstack(family) for family in families]
 
