@@ -128,8 +128,8 @@ def as_hetero(
             left_out[split], splits[split] = index[~known], index[known]
     trained = y[splits["train"]]
     if kind == "classes":
-        check_parted(trained, f"{chosen} nodes")
         outputs = count_classes(y[y >= 0], trained, f"{chosen} nodes")
+        check_parted(trained, f"{chosen} nodes")
     else:
         outputs = int(y.shape[1])
         check_trained(trained, kind, f"{chosen} node")

@@ -203,7 +203,6 @@ def _checked(
         if label_kind == "regression":
             check_varied(y[task.train], "nodes")
         return task
-    check_parted(y[task.train], "nodes")
     anew = "number them anew: known = y >= 0; y[known] = torch.unique(y[known], "
     count_classes(
         *(y[y >= 0], y[task.train], "nodes"),
@@ -211,6 +210,7 @@ def _checked(
         leave="y = y.long(); y[y == {id}] = -1",
         other=NUMBERS if _is_float(data) or _differ(y) else "",
     )
+    check_parted(y[task.train], "nodes")
     return task
 
 
