@@ -28,7 +28,6 @@ from graphcondense.data.sequences import only, refuse_part
 from graphcondense.data.targets import (
     LabelKind,
     check_named,
-    check_parted,
     check_trained,
     check_varied,
     fitting_metric,
@@ -129,7 +128,6 @@ def as_hetero(
     trained = y[splits["train"]]
     if kind == "classes":
         outputs = count_classes(y[y >= 0], trained, f"{chosen} nodes")
-        check_parted(trained, f"{chosen} nodes")
     else:
         outputs = int(y.shape[1])
         check_trained(trained, kind, f"{chosen} node")

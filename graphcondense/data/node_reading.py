@@ -22,7 +22,6 @@ from graphcondense.data.targets import (
     METRICS,
     LabelKind,
     check_named,
-    check_parted,
     check_trained,
     check_varied,
     fitting_metric,
@@ -210,7 +209,6 @@ def _checked(
         leave="y = y.long(); y[y == {id}] = -1",
         other=NUMBERS if _is_float(data) or _differ(y) else "",
     )
-    check_parted(y[task.train], "nodes")
     return task
 
 

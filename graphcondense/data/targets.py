@@ -201,15 +201,6 @@ def check_trained(y: Tensor, label_kind: LabelKind, what: str) -> None:
                 )
 
 
-def check_parted(y: Tensor, what: str) -> None:
-    """Raise a ValueError for classes ``[m]`` that are the same for all training examples."""
-    if len(y) and bool((y == y[0]).all()):
-        raise ValueError(
-            f"y is class {int(y[0])} for all training {what}: nothing can be learnt of a constant; "
-            "draw another split, or give labels that differ"
-        )
-
-
 def check_varied(y: Tensor, what: str) -> None:
     """Raise a ValueError for a regression target ``[m, T]`` that is the same for all training
     examples: nothing could be learnt of it."""

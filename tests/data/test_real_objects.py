@@ -317,15 +317,6 @@ def test_features_that_are_zero_everywhere_are_refused() -> None:
         graphcondense.data.split_links(Data(x=torch.zeros(30, 2), edge_index=data.edge_index))
 
 
-def test_classes_that_are_all_alike_are_refused() -> None:
-    data, hetero = masked(), toy_hetero()
-    data.y = torch.zeros(30, dtype=torch.long)
-    hetero["paper"].y[:] = 0
-    for read in (lambda: as_task(data), lambda: as_hetero(hetero)):
-        with pytest.raises(ValueError, match=r"y is class 0 for all training .*nodes: nothing can"):
-            read()
-
-
 def test_a_graph_of_networkx_names_the_way() -> None:
     networkx = pytest.importorskip("networkx")
     with pytest.raises(ValueError, match=r"a Graph: torch_geometric.utils.from_networkx\(graph\)"):
