@@ -121,8 +121,22 @@ def change(data: HeteroData, how: str) -> HeteroData:
     elif how == "no edges":
         del cites.edge_index
         cites.note = 1
-    elif how == "splits":
-        paper.train_mask = torch.stack([paper.train_mask, paper.train_mask], 1)
+    elif how == "all zeros":
+        for kind in data.node_types:
+            data[kind].x = torch.zeros(data[kind].num_nodes, 5)
+    elif how == "ids":
+        paper.train_idx = paper.train_mask.nonzero().flatten()
+        paper.train_mask[:] = False
+    elif how == "one-hot":
+        paper.y = torch.eye(3)[paper.y]
+    elif how == "part of links":
+        cites.edge_label_index = cites.edge_index[:, :4]
+    elif how == "other weights":
+        once = torch.unique(cites.edge_index, dim=1).flip(0)
+        ones = torch.ones(once.shape[1])
+        cites.adj_t = torch.sparse_coo_tensor(once, ones, (120, 120)).coalesce()
+        cites.edge_attr = torch.arange(once.shape[1]) + 1.0
+        del cites.edge_index
     elif how == "no relations":
         for kind in data.edge_types:
             del data[kind]
@@ -135,11 +149,14 @@ def change(data: HeteroData, how: str) -> HeteroData:
         ("no nodes", "no nodes of type 'author'"),
         ("unknown size", "how many nodes of type 'ghost' there are is not known"),
         ("out of range", r"names author node 60, but there are author nodes 0\.\.59"),
-        ("below range", "names node -1"),
+        ("below range", r"names paper node -1, but there are paper nodes 0\.\.119"),
         ("no such type", "'topic'"),
         ("no labels", r"none of the \d+ train nodes of 'paper' has a label"),
-        ("no masks", "'paper' has no train_mask; give it one, or for users by items"),
-        ("empty mask", r"train_mask is all False"),
+        (
+            "no masks",
+            "'paper' has no train_mask; give it one .*RandomNodeSplit.*, or for users by items",
+        ),
+        ("empty mask", r"paper'\]\.train_mask is missing or all False; .*RandomNodeSplit"),
         ("overlap", r"train_mask and val_mask overlap in \d+ nodes"),
         ("several", r"author have y and train_mask: say which .*target='paper'"),
         ("nan", r"data\['author'\].x has NaN or infinite features"),
@@ -148,7 +165,11 @@ def change(data: HeteroData, how: str) -> HeteroData:
         ("rows", r"data\['author'\].x has 7 rows for 60 nodes"),
         ("gap", "class 1.* has no training paper nodes"),
         ("no edges", r"\('paper', 'cites', 'paper'\) has no edge_index"),
-        ("splits", "has 2 splits: choose one"),
+        ("all zeros", "x are zero in all nodes of all types"),
+        ("ids", r"data\['paper'\].train_idx is not read: .*index_to_mask\(ids, 120\)"),
+        ("one-hot", r"data\['paper'\].label_kind = \.\.\., as_hetero\(data, label_kind="),
+        ("part of links", "is one part of a split of links"),
+        ("other weights", r"edge_attr has one weight an edge, but .*adj_t has none"),
         ("no relations", "has no relations"),
     ],
 )

@@ -85,10 +85,10 @@ def command_datasets(argv: list[str]) -> object:
     from graphcondense.data import datasets
 
     parser = make_parser("datasets", summary_of(command_datasets))
-    parser.add_words("names", "names of data sets; by default all", "*")
+    parser.add_words("names", "names of data sets, or kinds such as hetero; by default all", "*")
     parser.add(Flags("options", Where, only=("root",)))
     args = parse(parser, argv)
-    rows = _named(datasets(root=args.root), args.names, "data set", ("name",))
+    rows = _named(datasets(root=args.root), args.names, "data set", ("name", "kind"))
     say(table(rows))
     return rows
 

@@ -57,9 +57,10 @@ class Where(Table):
                 data.
             memory: a limit, see :class:`graphcondense.run.options.Run`.
         """
-        from graphcondense.data import as_task, load, load_graphs, mapped_task
+        from graphcondense.data import as_task, load, mapped_task
         from graphcondense.data.catalogue import kind_of_name
-        from graphcondense.data.kind import data_kind
+        from graphcondense.data.kind import data_kind, data_kinds
+        from graphcondense.data.known import either
 
         self.check()
         if self.table is not None:
@@ -67,27 +68,13 @@ class Where(Table):
             return self.read(self.label_kind, self.data_seed)
         name, split, seed = self.named(), self.split, self.data_seed
         if self.label_kind is not None:
-            found, label_kind = kind_of_name(name), self.label_kind
-            if found not in ("graph", "node"):
+            found = data_kind(kind_of_name(name))
+            if "label_kind" not in found.options:
+                able = [k.words for k in data_kinds().values() if "label_kind" in k.options]
                 raise ValueError(
-                    f"--label-kind {label_kind} is for sets of graphs and for one graph with "
-                    f"labelled nodes, {name} is {data_kind(found).words}: leave it out"
+                    f"--label-kind {self.label_kind} is for {either(able)}, {name} is "
+                    f"{found.words}: leave it out"
                 )
-            if found == "graph":
-                if self.normalize not in ("auto", "none"):
-                    raise ValueError(
-                        f"--label-kind {label_kind}: sets of graphs have no --normalize; leave it "
-                        "out"
-                    )
-                return load_graphs(name, self.root, split=split, seed=seed, label_kind=label_kind)
-            if memory is not None:
-                raise ValueError(
-                    f"--label-kind {label_kind} does not go with --memory: set data.label_kind in "
-                    "the file"
-                )
-            normalize = self.normalize
-            data = load(name, self.root, split=split, seed=seed, normalize=normalize)
-            return as_task(data, label_kind=label_kind)
         if kind is None:
             kind = kind_of_name(name)
         elif not Path(name).suffix:
@@ -95,7 +82,14 @@ class Where(Table):
         # "none" is what is done with data that know no other normalisation.
         takes = self.normalize != "none" or "normalize" in data_kind(kind).options
         normalize = self.normalize if takes else "auto"
-        data = load(name, self.root, split=split, seed=seed, normalize=normalize, kind=kind)
+        data = load(
+            *(name, self.root),
+            split=split,
+            seed=seed,
+            normalize=normalize,
+            kind=kind,
+            label_kind=self.label_kind,
+        )
         if kind != "node":
             return data
         return as_task(data) if memory is None else mapped_task(data, memory)

@@ -9,6 +9,7 @@ from graphcondense.data import known
 from graphcondense.data.kind import DataKind, data_kind, data_kinds, kind_of_data
 from graphcondense.data.known import NAMED, Named, Row, either, name_key, root_of
 from graphcondense.data.pt import read_pt
+from graphcondense.data.targets import LabelKind, check_named
 from graphcondense.saved.paths import path_of
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def load(
     normalize: str = "auto",
     device: torch.device | str | None = None,
     kind: str | None = None,
+    label_kind: LabelKind | None = None,
 ) -> Data | GraphTask | ImageTask | InteractionTask | HeteroTask:
     """Open data of any kind by name, or from a file or folder.
 
@@ -83,6 +85,9 @@ def load(
         device: of one graph, where to put the tensors; by default the CPU.
         kind: which kind of data, where several have a set of this name: ``load("digits",
             kind="image")``. By default the first in :func:`datasets`.
+        label_kind: what labels are that may be one or the other, such as one-hot rows:
+            ``"classes"``, ``"binary"`` or ``"regression"``; of one graph, sets of graphs and
+            heterogeneous graphs.
 
     Returns:
         A ``Data`` with ``x [n, d]`` float32 (a CSR tensor if the file has it sparse),
@@ -99,8 +104,12 @@ def load(
         ConnectionError: when the set is not under ``root`` and cannot be downloaded.
     """
     found, content = _opened(str(path_of(name, "load(name)", NAMED)), kind)
-    given = {"split": split, "seed": seed, "normalize": normalize, "device": device}
-    usual = dict(zip(given, (None, 0, "auto", None), strict=True))
+    check_named(None, label_kind)
+    given = {
+        **{"split": split, "seed": seed, "normalize": normalize},
+        **{"device": device, "label_kind": label_kind},
+    }
+    usual = dict(zip(given, (None, 0, "auto", None, None), strict=True))
     options = {option: value for option, value in given.items() if value != usual[option]}
     for option, value in options.items():
         if option not in found.options:

@@ -43,7 +43,8 @@ def kinds_of(
         text, categorical: names of columns that somebody says are so.
 
     Raises:
-        ValueError: a column that is none of these, or strings that may be a name or a text.
+        ValueError: a column that is none of these, strings that may be a name or a text, or a
+            column of text that has numbers or dates.
     """
     from pandas.api import types
 
@@ -51,6 +52,11 @@ def kinds_of(
     for name in frame.columns:
         column = frame[name]
         if name in text:
+            if types.is_numeric_dtype(column.dtype) or types.is_datetime64_any_dtype(column.dtype):
+                raise ValueError(
+                    f"text={name!r}: column {name!r} has {column.dtype}, no text: leave it out of "
+                    f"text=, or say categorical={name!r} if it is a code"
+                )
             out[name] = "text"
         elif name in categorical or isinstance(column.dtype, _categorical()):
             out[name] = "category"

@@ -244,9 +244,12 @@ def _times(column: pd.Series, index: pd.Index) -> Array:
             f"the time column {column.name!r} has no value in {int(holes.sum()):,} rows (first: "
             f"node {index[row]!r}); fill them, or leave these nodes out"
         )
-    if types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype):
-        return column.to_numpy(np.float64)  # type: ignore[no-any-return]
     what = f"the time column {column.name!r}"
+    if types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype):
+        numbers: Array = column.to_numpy(np.float64)
+        for row in np.flatnonzero(~np.isfinite(numbers))[:1]:
+            raise ValueError(f"{what} is infinite at node {index[row]!r}: give a time")
+        return numbers
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
     if types.is_object_dtype(column.dtype) or types.is_string_dtype(column.dtype):

@@ -48,6 +48,8 @@ def target_values(
     numbers are classes where they count up as such, else ``label_kind`` has to say. Several columns
     are several tasks: binary where all are 0, 1 or truth values, else regression.
     """
+    from pandas.api import types
+
     if len(targets) > 1:
         return _several(frame, targets, label_kind, index)
     (name,) = targets
@@ -55,19 +57,25 @@ def target_values(
     known = column[column.notna()]
     if not len(known):
         raise ValueError(f"target {name!r} has no value in any row")
+    if types.is_numeric_dtype(known.dtype) and known.nunique() == 1:
+        raise _constant(name, known.iloc[0])
     kind = label_kind or _looks(known, name)
     if kind == "classes":
         values = _order(column, known)
         if len(values) < 2:
-            raise ValueError(
-                f"target {name!r} is {str(values[0])[:40]!r} in every row that has a value: "
-                "nothing can be learnt of a constant"
-            )
+            raise _constant(name, values[0])
         codes = {value: i for i, value in enumerate(values)}
         y = [codes[v] if here else -1 for v, here in zip(column, column.notna(), strict=True)]
         return torch.tensor(y), "classes", [str(_plain_name(value)) for value in values]
     numbers = _numbers(column, name, index)
     return torch.from_numpy(numbers[:, None]), kind, [name]
+
+
+def _constant(name: str, value: object) -> ValueError:
+    return ValueError(
+        f"target {name!r} is {str(value)[:40]!r} in every row that has a value: nothing can be "
+        "learnt of a constant"
+    )
 
 
 def _order(column: pd.Series, known: pd.Series) -> list[Any]:

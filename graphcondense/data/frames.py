@@ -228,7 +228,15 @@ def _table(nodes: object) -> pd.DataFrame:
     import pandas as pd
 
     if isinstance(nodes, Mapping):
-        nodes = pd.DataFrame(nodes)
+        if any(isinstance(part, pd.DataFrame) for part in nodes.values()):
+            raise ValueError(
+                "nodes is one table, of nodes of one type, and has several tables: of nodes of "
+                "several types make a PyG HeteroData, with features x by type"
+            )
+        try:
+            nodes = pd.DataFrame(nodes)
+        except ValueError as error:
+            raise ValueError(f"nodes is no table of columns by name: {error}") from error
     if not isinstance(nodes, pd.DataFrame):
         raise ValueError(
             f"nodes must be a pandas DataFrame with a row for each node, got a "

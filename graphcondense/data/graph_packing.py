@@ -186,6 +186,7 @@ def _stored(data: object) -> _Packed | None:
         real_numbers(weight, "node_weight")
         weight = weight.flatten().float()
     y, rows = taken("y")
+    _refuse_node_labels(rows.tolist(), sizes.tolist())
     widths = (rows * math.prod(y.shape[1:])).tolist()
     same_width(widths, "labels")
     return _Packed(
@@ -235,11 +236,7 @@ def _listed(data: Any) -> _Packed:
         raise ValueError(f"graph {lacking} has no label y")
     ys = [as_tensor(y, f"graph {i}") for i, y in enumerate(labels)]
     counts = [y.numel() for y in ys]
-    if counts == sizes and len(set(counts)) > 1:
-        raise ValueError(
-            "y has a label for each node: graphs that have a label each can be condensed, or one "
-            "graph whose nodes have"
-        )
+    _refuse_node_labels([len(y) if y.dim() else 1 for y in ys], sizes)
     same_width(counts, "labels")
     if any(y.is_floating_point() for y in ys):
         ys = [y.float() for y in ys]
@@ -253,6 +250,17 @@ def _listed(data: Any) -> _Packed:
         plain=all(y.dim() < 2 for y in ys),
         node_weight=weight,
     )
+
+
+def _refuse_node_labels(rows: list[int], sizes: list[int]) -> None:
+    """Raise a ValueError where labels have as many ``rows`` as graphs have nodes."""
+    if rows == sizes and max(rows) > 1:
+        several = "" if len(set(rows)) > 1 else "; labels of T tasks of a graph are y [1, T]"
+        raise ValueError(
+            "y has a label for each node: to condense them as one graph whose nodes are labelled, "
+            "say which graphs are for what, {'train': graphs, 'val': graphs, 'test': graphs}"
+            f"{several}"
+        )
 
 
 def _count(value: object, i: int, name: str, unit: str) -> int:

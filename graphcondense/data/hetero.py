@@ -24,7 +24,9 @@ from graphcondense.saved.paths import path_of
 SPLITS = ("train", "val", "test")
 
 
-def load_hetero(name: str | Path, root: str | Path | None = None) -> HeteroTask:
+def load_hetero(
+    name: str | Path, root: str | Path | None = None, label_kind: LabelKind | None = None
+) -> HeteroTask:
     """Open a heterogeneous graph by name.
 
     Args:
@@ -35,19 +37,22 @@ def load_hetero(name: str | Path, root: str | Path | None = None) -> HeteroTask:
             open them. Files end in ``.pt`` and are opened by
             :func:`graphcondense.data.load`.
         root: where data sets are, as for :func:`graphcondense.data.load`.
+        label_kind: what labels are, as for :func:`graphcondense.data.load`.
 
     Raises:
-        ValueError: an unknown name, or a set that is not there or cannot be used.
+        ValueError: an unknown name, or a set that is not there or cannot be used; labels of another
+            kind.
     """
     path_of(name, "load_hetero(name)", NAMED)
     task: HeteroTask = open_named(name, "hetero", KNOWN_HETERO, root)[1]
-    return task
+    return as_hetero(task, label_kind=label_kind)
 
 
-def hetero_of_saved(content: object, path: Path) -> HeteroTask:
+def hetero_of_saved(content: object, path: Path, label_kind: LabelKind | None = None) -> HeteroTask:
     """The checked graph that a file of ``torch.save`` held."""
     try:
-        return as_hetero(content, name=str(getattr(content, "name", None) or path.stem))
+        name = str(getattr(content, "name", None) or path.stem)
+        return as_hetero(content, name=name, label_kind=label_kind)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 

@@ -12,9 +12,19 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphcondense.data.hetero_task import MASKS, SPLITS, HeteroTask
-from graphcondense.data.labels import count_classes, overlap
-from graphcondense.data.reading import check_weights, ends, features, mask, targets, weights
+from graphcondense.data.hetero_task import HeteroTask
+from graphcondense.data.labels import count_classes
+from graphcondense.data.node_splits import DRAW, node_splits
+from graphcondense.data.reading import (
+    check_weighted,
+    check_weights,
+    ends,
+    features,
+    targets,
+    told,
+    weights,
+)
+from graphcondense.data.sequences import only, refuse_part
 from graphcondense.data.targets import (
     LabelKind,
     check_named,
@@ -23,6 +33,7 @@ from graphcondense.data.targets import (
     fitting_metric,
     known_rows,
 )
+from graphcondense.data.task import leave_out
 from graphcondense.ops.hetero import HeteroGraph, Relation, Rows, mean_operator
 
 if TYPE_CHECKING:
@@ -30,8 +41,13 @@ if TYPE_CHECKING:
 
 
 def is_hetero(data: Any) -> bool:
-    """Whether this is a heterogeneous graph in which nodes of some type have labels."""
-    return hasattr(data, "edge_types") and any("y" in data[kind] for kind in data.node_types)
+    """Whether this is a heterogeneous graph in which nodes of some type have labels, or a data set
+    of one."""
+    one = only(data)
+    if not hasattr(one, "edge_types") or not any("y" in one[kind] for kind in one.node_types):
+        return False
+    refuse_part(one)
+    return True
 
 
 def as_hetero(
@@ -45,15 +61,16 @@ def as_hetero(
     """Check ``data`` and bring them into one layout; nothing of ``data`` is changed.
 
     Args:
-        data: a PyG ``HeteroData``, whose node types have ``x [n, d]`` (dense or sparse) or
-            ``num_nodes``, and whose edge types have ``edge_index [2, m]`` with an optional
-            ``edge_weight [m]``, or ``adj_t``. The target type has labels ``y`` and ``train_mask``,
-            ``val_mask`` and ``test_mask [n]``: classes ``[n]`` (-1 for none), binary tasks ``[n,
-            T]`` of 0, 1 and NaN, or numbers ``[n]`` or ``[n, T]``, NaN for none, as
-            :func:`~graphcondense.data.as_task` reads them. Or a :class:`HeteroTask`, which
-            is returned as it is. A type without features gets the mean of the features of the
-            nodes that it touches, of the target type if it touches that; where it touches nothing
-            with features, ``log(1 + degree)`` in each relation.
+        data: a PyG ``HeteroData`` or a data set of one, whose node types have ``x [n, d]`` (dense
+            or sparse) or ``num_nodes``, and whose edge types have ``edge_index [2, m]`` with an
+            optional ``edge_weight [m]``, or ``adj_t``. The target type has ``train_mask``,
+            ``val_mask`` (or ``valid_mask``) and ``test_mask [n]``, the first column of ``[n, k]``,
+            and labels ``y``: classes ``[n]`` (-1 for none), binary tasks ``[n, T]`` of 0, 1 and
+            NaN, or numbers ``[n]`` or ``[n, T]``, NaN for none, as
+            :func:`~graphcondense.data.as_task` reads them. Or a :class:`HeteroTask`, which is
+            returned as it is. A type without features gets the mean of the features of the nodes
+            that it touches, of the target type if it touches that; where it touches nothing with
+            features, ``log(1 + degree)`` in each relation.
         target: the type to predict; needed where several types have ``y`` and ``train_mask``.
         name: what to call the data; by default their own ``name``, else ``"hetero"``.
         label_kind: what labels are, ``"classes"``, ``"binary"`` or ``"regression"``; by default
@@ -76,28 +93,35 @@ def as_hetero(
                 "dataclasses.replace, and read the data anew for other labels"
             )
         return data
-    if not hasattr(data, "edge_types"):
+    graph: Any = only(data)
+    if not hasattr(graph, "edge_types"):
         raise ValueError(
             f"cannot read a heterogeneous graph from a {type(data).__name__}; pass a PyG HeteroData"
         )
-    graph: Any = data
+    name = name or getattr(graph, "name", None) or getattr(data, "name", None)
     counts = _counts(graph)
     relations = _relations(graph, counts)
     chosen = _target(graph, target)
     x, made = _features(graph, counts, relations, chosen)
+    given = [rows for kind, rows in x.items() if kind not in made]
+    if given and not any(map(told, given)):
+        raise ValueError(
+            "features x are zero in all nodes of all types, which tells nothing: leave x out "
+            f"(data[{chosen!r}].num_nodes = {counts[chosen]}), and degrees take its place"
+        )
     label_kind = label_kind or _said(graph, chosen, "label_kind")
     metric = metric or _said(graph, chosen, "metric")
     check_named(metric, label_kind)
     owner = f"data[{chosen!r}]."
     y, kind = targets(graph[chosen].get("y"), counts[chosen], owner, label_kind, metric)
-    splits = _splits(graph, chosen, counts[chosen])
+    splits = node_splits(graph[chosen].get, counts[chosen], owner)
     has, left_out = known_rows(y, kind), {}
     for split, index in splits.items():
         known = has[index]
         if len(index) and not bool(known.any()):
             raise ValueError(
                 f"none of the {len(index):,} {split} nodes of {chosen!r} has a label (y is -1 or "
-                f"NaN); give them labels, or leave {split}_mask out"
+                f"NaN); give them labels{leave_out(split)}"
             )
         if not bool(known.all()):
             left_out[split], splits[split] = index[~known], index[known]
@@ -115,7 +139,7 @@ def as_hetero(
         y,
         **splits,
         num_classes=outputs,
-        name=str(name or getattr(graph, "name", None) or "hetero"),
+        name=name if isinstance(name, str) else "hetero",
         left_out=left_out,
         made=made,
         label_kind=kind,
@@ -194,15 +218,17 @@ def _matrix(store: Any, kind: Relation, counts: Mapping[str, int]) -> sp.csr_mat
                 f"{shape[1]} {kind[0]} nodes"
             )
         check_weights(matrix.data, f"{owner}adj_t")
+        check_weighted(store, matrix, owner)
         return matrix
     if store.get("edge_index") is None:
         raise ValueError(f"the relation {kind} has no edge_index; leave it out, or give it edges")
-    pair = ends(store, max(shape), owner)
+    pair = ends(store, None, owner)
     for row, side, n in ((pair[0], kind[0], shape[1]), (pair[1], kind[2], shape[0])):
-        if len(row) and int(row.max()) >= n:
+        outside = row[(row < 0) | (row >= n)]
+        if len(outside):
             raise ValueError(
-                f"{owner}edge_index names {side} node {int(row.max())}, but there are {side} nodes "
-                f"0..{n - 1}"
+                f"{owner}edge_index names {side} node {int(outside[0])}, but there are {side} "
+                f"nodes 0..{n - 1}"
             )
     called, weight = weights(store, pair.shape[1], owner)
     values = np.ones(pair.shape[1]) if weight is None else weight.double().numpy()
@@ -231,35 +257,13 @@ def _target(data: Any, asked: str | None) -> str:
     lacking = asked or (labelled[0] if labelled else data.node_types[0])
     if not able or "y" not in data[lacking]:
         absent = "y (labels)" if "y" not in data[lacking] else "train_mask"
+        how = f" ({DRAW})" if absent == "train_mask" else ""
         raise ValueError(
             f"no type of nodes has both y and train_mask: {lacking!r} has no {absent}; give it "
-            "one, or for users by items pass graphcondense.data.as_interactions(data, "
+            f"one{how}, or for users by items pass graphcondense.data.as_interactions(data, "
             "edge_type=...)"
         )
     return str(able[0])
-
-
-def _splits(data: Any, target: str, n: int) -> dict[str, Tensor]:
-    owner, out = f"data[{target!r}].", {}
-    for split, name in zip(SPLITS, MASKS, strict=True):
-        given = data[target].get(name)
-        column = (
-            torch.zeros(n, 1, dtype=torch.bool) if given is None else mask(given, name, n, owner)
-        )
-        if column.shape[1] != 1:
-            raise ValueError(
-                f"{owner}{name} has {column.shape[1]} splits: choose one, {name}[:, 0]"
-            )
-        out[split] = column[:, 0].nonzero().flatten()
-    if not len(out["train"]):
-        raise ValueError(f"no training nodes: {owner}train_mask is all False")
-    if shared := overlap(out):
-        a, b, number, first = shared
-        raise ValueError(
-            f"{owner}{a}_mask and {b}_mask overlap in {number} nodes (first: {first}); splits must "
-            "be disjoint"
-        )
-    return out
 
 
 def _features(

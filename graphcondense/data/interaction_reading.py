@@ -13,6 +13,8 @@ import torch
 
 from graphcondense.data.interactions import SPLITS, Array, Duplicates, InteractionTask
 from graphcondense.data.labels import few
+from graphcondense.data.parts import is_parts
+from graphcondense.data.sequences import only
 from graphcondense.ops.arrays import check_sizes, real_numbers
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ def as_interactions(
         return data if name is None else replace(data, name=name)
     if isinstance(data, Mapping) and not hasattr(data, "edge_types"):
         return _given_split(data, duplicates, min_rating, name or "interactions")
-    users, items, ratings, shape, ids = _triples(data, edge_type)
+    users, items, ratings, shape, ids = _triples(only(data), edge_type)
     _check_pairs(users, items, ratings, shape)
     matrix = sp.issparse(data)  # where a stored 0 is no interaction; a rating of 0 is one
     keep = ratings >= min_rating if min_rating is not None else (ratings != 0) | (not matrix)
@@ -95,12 +97,13 @@ def is_rows(data: Any) -> bool:
     if isinstance(data, InteractionTask) or sp.issparse(data):
         return True
     if isinstance(data, Mapping) and set(data) >= set(SPLITS):
-        return True
+        return not is_parts(data)
     if hasattr(data, "columns") and hasattr(data, "to_numpy"):
         return True
-    if not hasattr(data, "edge_types"):
+    one = only(data)
+    if not hasattr(one, "edge_types"):
         return False
-    return not any("y" in data[kind] for kind in data.node_types)
+    return not any("y" in one[kind] for kind in one.node_types)
 
 
 Pairs: TypeAlias = "tuple[Array, Array, Array, tuple[int, int], tuple[Array | None, Array | None]]"

@@ -87,6 +87,12 @@ class DataKind:
     mapped: Callable[[object, int | str], Task] | None = None
 
 
+WAYS = {
+    "networkx": ": torch_geometric.utils.from_networkx(graph) makes a PyG Data of it",
+    "dgl": ": torch_geometric.utils.from_dgl(graph) makes a PyG Data or HeteroData of it",
+}
+"""What makes something that is taken of the graphs of another library."""
+
 _KINDS: dict[str, DataKind] = {}
 
 
@@ -155,11 +161,11 @@ def kind_of_data(data: object) -> str:
     """The name of the kind that data are of, such as ``"node"`` or ``"image"``.
 
     Images are what :func:`~graphcondense.data.images.is_images` says; users by items a SciPy
-    matrix, a mapping of ``train``, ``val`` and ``test``, a data frame, a bipartite ``HeteroData``
-    without labels; one with labels is a heterogeneous graph; a list or data set is a set of graphs,
-    but a single graph in it that labels its nodes is one graph, as is what has features ``x``. A
-    ValueError says what to pass for what is
-    none of these, or may be one or the other.
+    matrix, a mapping of ``train``, ``val`` and ``test`` to such, a data frame, a bipartite
+    ``HeteroData`` without labels; one with labels is a heterogeneous graph; a list or data set is a
+    set of graphs, but a single graph in it that labels its nodes is one graph, as are what has
+    features ``x`` and a mapping of ``train``, ``val`` and ``test`` to graphs whose nodes are
+    labelled. A ValueError says what to pass for what is none of these, or may be one or the other.
 
     >>> import scipy.sparse as sp
     >>> kind_of_data(sp.eye(3).tocsr()), kind_of_data(([[0.0]], [1]))
@@ -177,7 +183,8 @@ def kind_of_data(data: object) -> str:
     for kind in sorted(known, key=lambda kind: kind.general):
         if kind.takes(data):
             return kind.name
-    inside = ": pass its data set (.dataset)" if hasattr(data, "dataset") else ""
+    inside = WAYS.get(type(data).__module__.split(".")[0], "")
+    inside = inside or (": pass its data set (.dataset)" if hasattr(data, "dataset") else "")
     inside = inside or (": pass list(...) of it" if hasattr(data, "__next__") else "")
     forms = either([kind.forms for kind in known])
     raise ValueError(f"cannot condense {_in_words(data)}{inside}; pass {forms}")

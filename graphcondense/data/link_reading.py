@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.link_task import Links, LinkTask, Pairs, links_of
-from graphcondense.data.reading import REAL, adjacency, features
+from graphcondense.data.reading import REAL, adjacency, features, refuse_zeros
+from graphcondense.data.sequences import parts_links, refuse_part
 from graphcondense.data.structural import check_features, structural
 from graphcondense.data.task import NodeTask, compact
 from graphcondense.ops.adjacency import csr_from_edges
@@ -127,7 +128,8 @@ def as_links(data: object, *, name: str | None = None) -> LinkTask:
     Args:
         data: a :class:`LinkTask`; the three ``Data`` of PyG's ``RandomLinkSplit``, with
             ``edge_index`` of training links and ``edge_label_index [2, m]``, ``edge_label [m]`` (0
-            for a wrong link); or a PyG data set of OGB's with ``get_edge_split()``.
+            for a wrong link), or, of ``split_labels=True``, ``pos_edge_label_index`` and
+            ``neg_edge_label_index``; or a PyG data set of OGB's with ``get_edge_split()``.
         name: what to call the data.
 
     Raises:
@@ -145,9 +147,10 @@ def as_links(data: object, *, name: str | None = None) -> LinkTask:
     train, val, test = data
     x, adj = _graph_of(train)
     n = int(adj.shape[0])
-    if getattr(train, "edge_label", None) is not None:  # links may be learnt that no model sees
-        learnt = _ends(train.edge_label_index, "train.edge_label_index", n)
-        learnt = learnt[:, torch.as_tensor(train.edge_label).flatten() > 0]
+    given, label = _given(train)
+    if label is not None:  # links may be learnt that no model sees
+        learnt = _ends(given, "train.edge_label_index", n)
+        learnt = learnt[:, torch.as_tensor(label).flatten() > 0]
         adj = symmetric(torch.cat([torch.from_numpy(links_of(adj)), learnt], 1).numpy(), n)
     held, tested = _labelled(val, "val", n), _labelled(test, "test", n)
     return _checked(x, adj, held, tested, name or str(getattr(train, "name", None) or "data"))
@@ -157,9 +160,31 @@ def is_links(data: object) -> bool:
     """Whether something is a split of links, in any of its forms."""
     if isinstance(data, LinkTask) or hasattr(data, "get_edge_split"):
         return True
-    if not isinstance(data, tuple | list) or len(data) != 3:
+    if not isinstance(data, tuple | list):
+        refuse_part(data)
         return False
-    return all(getattr(one, "edge_label_index", None) is not None for one in data)
+    if len(data) != 3:
+        return False
+    if all(hasattr(one, "edge_types") and parts_links(one) for one in data):
+        raise ValueError(
+            "links are predicted in graphs of one type of nodes: "
+            "graphcondense.data.split_links(data.to_homogeneous()) of the whole graph; of users by "
+            "items graphcondense.data.as_interactions(data, edge_type=...)"
+        )
+    return all(_given(one)[0] is not None for one in data)
+
+
+def _given(data: Any) -> tuple[Any, Any]:
+    """Links and wrong links of a ``Data`` of ``RandomLinkSplit``, and which are which; ``None`` and
+    ``None`` where it has none. ``split_labels=True`` names them apart."""
+    ends, label = (getattr(data, name, None) for name in ("edge_label_index", "edge_label"))
+    right = getattr(data, "pos_edge_label_index", None)
+    if ends is not None or right is None:
+        return ends, label
+    wrong = getattr(data, "neg_edge_label_index", None)
+    both = [torch.as_tensor(part) for part in (right, wrong) if part is not None]
+    kinds = [torch.full((part.shape[-1],), float(not i)) for i, part in enumerate(both)]
+    return torch.cat(both, -1), torch.cat(kinds)
 
 
 def _graph_of(
@@ -190,6 +215,7 @@ def _graph_of(
             x = torch.empty(int(given.num_nodes), 0)
         else:
             x = compact(features(given.x, REAL))
+            refuse_zeros(x, "data.x", "del data.x, and features='degree' makes some of edges")
         found = adjacency(data, int(x.shape[0]), REAL)
         if found is None:
             raise ValueError("data has no edges: set edge_index [2, edges]")
@@ -251,8 +277,8 @@ def _ends(value: object, what: str, n: int) -> Tensor:
 
 def _labelled(data: Data, split: str, n: int) -> Links:
     """Links and wrong ones of a ``Data`` of ``RandomLinkSplit``."""
-    ends = _ends(data.edge_label_index, f"{split}.edge_label_index", n)
-    label = getattr(data, "edge_label", None)
+    given, label = _given(data)
+    ends = _ends(given, f"{split}.edge_label_index", n)
     if label is None:
         raise ValueError(
             f"{split}.edge_label is missing: it tells links (1) from wrong links (0); "

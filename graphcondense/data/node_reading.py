@@ -12,9 +12,10 @@ from typing_extensions import Unpack
 
 from graphcondense.data.facts import facts_of
 from graphcondense.data.frames import FrameOptions, frame_parts
-from graphcondense.data.labels import count_classes, overlap
+from graphcondense.data.labels import count_classes
+from graphcondense.data.node_splits import node_splits
 from graphcondense.data.raw import opened
-from graphcondense.data.reading import REAL, adjacency, features, mask, targets
+from graphcondense.data.reading import REAL, adjacency, features, refuse_zeros, targets
 from graphcondense.data.sequences import is_dataset
 from graphcondense.data.structural import check_features, structural
 from graphcondense.data.targets import (
@@ -25,7 +26,7 @@ from graphcondense.data.targets import (
     check_varied,
     fitting_metric,
 )
-from graphcondense.data.task import SPLITS, NodeTask, compact
+from graphcondense.data.task import NodeTask, compact
 from graphcondense.ops.types import Record
 
 if TYPE_CHECKING:
@@ -69,8 +70,9 @@ def as_task(
             are regression targets. One-hot rows, and numbers that happen to be whole, may mean
             either: ``label_kind`` says which. Nodes without any label are taken out of the splits
             and counted (``unlabelled``). Splits as
-            ``train_mask``, ``val_mask``, ``test_mask`` (bool or 0/1, ``[n]``; the first column of
-            ``[n, k]``). Everything but ``x`` may be a list, and all may be NumPy arrays.
+            ``train_mask``, ``val_mask`` (or ``valid_mask``), ``test_mask`` (bool or 0/1, ``[n]``;
+            the first column of ``[n, k]``). Everything but ``x`` may be a list, and all may be
+            NumPy arrays.
         name: what to call the data; by default the dataset's own name.
         need_test: also require a non-empty test split.
         label_kind: what the labels are, ``"classes"``, ``"binary"`` or ``"regression"``; by default
@@ -173,23 +175,15 @@ def _checked(
     check_named(metric, label_kind)
     x = compact(features(getattr(data, "x", None), REAL) if made is None else _made(data, made))
     n = int(x.shape[0])
+    instead = "del data.x, and as_task(data, features='degree') makes some of the edges"
+    refuse_zeros(x, f"{REAL}x", instead)
     _check_nodes(data, n)
     y, label_kind = targets(getattr(data, "y", None), n, REAL, label_kind, metric)
     metric = fitting_metric(metric, label_kind)
     adj = adjacency(data, n, REAL)
     if adj is None:
         raise ValueError("data has no edges: set edge_index [2, edges] (empty if none) or adj_t")
-    splits: Record = {split: _split(data, split, n) for split in SPLITS}
-    if not len(splits["train"]):
-        raise ValueError(
-            f"no training nodes: data.train_mask is missing or all False{_ids(data, n)}"
-        )
-    if shared := overlap(splits):
-        a, b, number, first = shared
-        raise ValueError(
-            f"{a}_mask and {b}_mask overlap in {number} nodes (first: {first}); splits must be "
-            "disjoint"
-        )
+    splits: Record = node_splits(lambda name: getattr(data, name, None), n, REAL)
     if need_test and not len(splits["test"]):
         raise ValueError("no test nodes: data.test_mask is missing or all False")
     task = NodeTask(
@@ -213,7 +207,7 @@ def _checked(
         *(y[y >= 0], y[task.train], "nodes"),
         anew=f"{anew}return_inverse=True)[1]",
         leave="y = y.long(); y[y == {id}] = -1",
-        other="; if y are numbers say label_kind='regression'" if _is_float(data) else "",
+        other=NUMBERS if _is_float(data) or _differ(y) else "",
     )
     return task
 
@@ -230,6 +224,15 @@ def _made(data: Any, made: str) -> Tensor:
     if adj is None:
         raise ValueError(f"features={made!r} are made of edges: set edge_index [2, edges] or adj_t")
     return structural(adj, made)
+
+
+NUMBERS = "; if y are numbers say label_kind='regression'"
+
+
+def _differ(y: Tensor) -> bool:
+    """Whether labels hardly repeat, as numbers do."""
+    known = y[y >= 0]
+    return 2 * len(torch.unique(known)) > len(known)
 
 
 def _is_float(data: object) -> bool:
@@ -262,21 +265,3 @@ def _check_nodes(data: Data, n: int) -> None:
         raise ValueError(
             f"data.num_nodes is {int(stated)}, but data.x has {n} rows; give each node its features"
         )
-
-
-def _split(data: Data, split: str, n: int) -> Tensor:
-    given = getattr(data, f"{split}_mask", None)
-    if given is None:
-        return torch.empty(0, dtype=torch.long)
-    return mask(given, f"{split}_mask", n, REAL)[:, 0].nonzero().reshape(-1)
-
-
-def _ids(data: Data, n: int) -> str:
-    """What to do with a split that is given as ids of nodes under another name."""
-    for name in ("train_idx", "train_index", "split_idx"):
-        if getattr(data, name, None) is not None:
-            return (
-                f"; data.{name} is not read: data.train_mask = "
-                f"torch_geometric.utils.index_to_mask(ids, {n}), and so val_mask and test_mask"
-            )
-    return ""

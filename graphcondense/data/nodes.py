@@ -15,8 +15,10 @@ from graphcondense.data.kind import open_named
 from graphcondense.data.known import DIGITS, Named, NamedFile, digits, read_npz
 from graphcondense.data.node_files import _csr, _plain, _undirected, open_npz
 from graphcondense.data.ogb import load_ogb
+from graphcondense.data.parts import joined
 from graphcondense.data.prepared import prepared
 from graphcondense.data.reading import TEXT_LABELS
+from graphcondense.data.targets import LabelKind
 from graphcondense.ops.adjacency import csr_tensor, scipy_csr
 from graphcondense.ops.arrays import plain, real_numbers
 from graphcondense.ops.fields import brief
@@ -32,6 +34,7 @@ class Options(TypedDict, total=False):
     seed: int
     normalize: str
     device: torch.device | str | None
+    label_kind: LabelKind | None
 
 
 def load_nodes(
@@ -88,6 +91,23 @@ def _open_single(known: Named, base: Path) -> Data:
     from torch_geometric import datasets
 
     return getattr(datasets, known.family)(str(base / known.folder))[0]
+
+
+def _open_several_labels(known: Named, base: Path) -> Data:
+    """One whose nodes have several labels."""
+    data = _open_single(known, base)
+    data.label_kind, data.metric = "binary", known.metric
+    return data
+
+
+def _open_ppi(known: Named, base: Path) -> Data:
+    """PyG's 24 graphs of proteins, in their published parts, as one graph that no edge joins."""
+    from torch_geometric.datasets import PPI
+
+    folder = str(base / known.folder)
+    data = joined({split: PPI(folder, split=split) for split in ("train", "val", "test")})
+    data.label_kind, data.metric = "binary", known.metric
+    return data
 
 
 def _open_ogb(known: Named, base: Path) -> Data:
@@ -225,6 +245,26 @@ KNOWN: tuple[Named, ...] = (
         folder="Reddit",
         nodes=232_965,
         classes=41,
+        source="snap.stanford.edu/graphsage",
+    ),
+    _saint(
+        name="yelp",
+        family="Yelp",
+        folder="Yelp",
+        open=_open_several_labels,
+        nodes=716_847,
+        classes=100,
+        metric="f1",
+    ),
+    _saint(
+        name="ppi",
+        family="PPI",
+        folder="PPI",
+        open=_open_ppi,
+        nodes=56_944,
+        classes=121,
+        metric="f1",
+        normalize="none",
         source="snap.stanford.edu/graphsage",
     ),
     _saint(name="reddit2", family="Reddit2", folder="Reddit2", nodes=232_965, classes=41),

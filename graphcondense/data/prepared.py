@@ -9,8 +9,9 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from graphcondense.data.node_splits import MASKS
 from graphcondense.data.reading import ROWS, labels, mask, targets
-from graphcondense.data.targets import check_named, known_rows
+from graphcondense.data.targets import LabelKind, check_named, known_rows
 from graphcondense.ops.adjacency import csr_tensor, scipy_csr
 from graphcondense.ops.device import usable
 
@@ -32,6 +33,7 @@ def prepared(
     seed: int = 0,
     normalize: str = "auto",
     device: torch.device | str | None = None,
+    label_kind: LabelKind | None = None,
 ) -> Data:
     """``data`` under a name, with masks of a split and normalised features; see
     :func:`graphcondense.data.load`.
@@ -44,6 +46,7 @@ def prepared(
         seed: draws the split, or is the number of a published one.
         normalize: one of :data:`NORMALIZE`.
         device: where its tensors go.
+        label_kind: what its labels are, where they may be one or the other.
 
     Raises:
         ValueError: a split or normalisation that there is not, or that the graph does not allow.
@@ -51,6 +54,8 @@ def prepared(
     if normalize not in NORMALIZE:
         raise ValueError(f"normalize={normalize!r}: choose one of {', '.join(NORMALIZE)}")
     data.name = name
+    if label_kind is not None:
+        data.label_kind = label_kind
     _set_split(data, split, seed)
     data = _normalized(data, auto if normalize == "auto" else normalize)
     return data if device is None else data.to(usable(device))
@@ -78,10 +83,10 @@ def _set_split(data: Data, split: str | None, seed: int) -> None:
 
 def _mask(data: Data, name: str, n: int, seed: int) -> Tensor:
     """A published mask as bool ``[n]``: number ``seed`` of several, empty if there is none."""
-    given = data.get(f"{name}_mask")
-    if given is None:
+    called = next((name for name in MASKS[name] if data.get(name) is not None), None)
+    if called is None:
         return torch.zeros(n, dtype=torch.bool)
-    columns = mask(given, f"{name}_mask", n, f"{data.name}: ")
+    columns = mask(data[called], called, n, f"{data.name}: ")
     number = columns.shape[1]
     if number > 1 and not 0 <= seed < number:
         raise ValueError(

@@ -105,7 +105,7 @@ def _reason(error: Exception, may_hold: str) -> str:
 
 def _collated(content: object, path: Path) -> Any:
     """Graphs that PyG put into one, taken apart again; anything else as it is."""
-    from torch_geometric.data import Data
+    from torch_geometric.data import Data, HeteroData
     from torch_geometric.data.separate import separate
 
     if not (isinstance(content, tuple) and len(content) in (2, 3)):
@@ -113,6 +113,8 @@ def _collated(content: object, path: Path) -> Any:
     data, slices, *cls = content
     if isinstance(data, dict) and cls == [Data]:
         data = Data.from_dict(data)
+    if isinstance(data, dict) and cls == [HeteroData] and slices is None:
+        return HeteroData.from_dict(data)
     if not isinstance(data, Data) or not (slices is None or isinstance(slices, dict)):
         return content
     if slices is None:

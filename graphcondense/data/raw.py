@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.labels import few
+from graphcondense.data.parts import is_parts, joined
 from graphcondense.ops.arrays import added_up, plain
 from graphcondense.ops.blocks import Make, in_memory
 from graphcondense.ops.fields import Natural, checked
@@ -51,7 +52,7 @@ def is_raw(data: object) -> bool:
     (True, False, False)
     """
     if isinstance(data, Mapping):
-        return any(key in data for key in ("edge_index", "node_feat"))
+        return any(key in data for key in ("edge_index", "node_feat")) or is_parts(data)
     return _stores(data) is not None
 
 
@@ -66,6 +67,8 @@ def opened(data: Any, make: Make = in_memory) -> Any:
               mapping of ids of nodes by ``"train"``, ``"valid"`` and ``"test"``; perhaps
               ``edge_weight [m]``. Of OGB's ``dataset``:
               ``{**graph, "labels": labels, "split": dataset.get_idx_split()}``;
+            * graphs whose nodes are labelled by ``"train"``, ``"val"`` and ``"test"``
+              (:func:`~graphcondense.data.parts.joined`);
             * a pair of a PyG ``FeatureStore`` and a ``GraphStore``, or an object that is both, with
               one kind of nodes and one of edges; features ``x``, ``y`` and the masks
               ``train_mask``, ``val_mask``, ``test_mask``.
@@ -76,6 +79,8 @@ def opened(data: Any, make: Make = in_memory) -> Any:
     Raises:
         ValueError: something is missing; says what, and what there is.
     """
+    if is_parts(data):
+        return joined(data)
     if isinstance(data, Mapping):
         return _of_arrays(data)
     stores = _stores(data)
@@ -93,7 +98,8 @@ def _of_arrays(data: Mapping[str, Any]) -> SimpleNamespace:
             there = few(map(str, data), 9) or "nothing"
             raise ValueError(
                 f"the graph has no {theirs[0]}{also}; it has {there}. A mapping is "
-                f"read as OGB's graphs are: {FORM}"
+                f"read as OGB's graphs are: {FORM}; of PyG's names, with masks, "
+                "torch_geometric.data.Data(**data) is a graph"
             )
     x: Any = found["x"]
     n = int(x.shape[0]) if hasattr(x, "shape") else len(x)

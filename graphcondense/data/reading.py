@@ -56,7 +56,8 @@ def features(x: object, owner: str) -> Tensor | sp.csr_matrix:
     else:
         out = plain(x, what).to(torch.float32).contiguous()
     if len(out.shape) != 2:
-        raise ValueError(f"{what} must be [nodes, features], got shape {tuple(out.shape)}")
+        column = "; of one number a node x[:, None]" if len(out.shape) == 1 else ""
+        raise ValueError(f"{what} must be [nodes, features], got shape {tuple(out.shape)}{column}")
     if not out.shape[1]:
         raise ValueError(
             f"{what} has no columns, shape {tuple(out.shape)}; for nodes without features "
@@ -64,6 +65,20 @@ def features(x: object, owner: str) -> Tensor | sp.csr_matrix:
         )
     _check_finite(out, what)
     return out
+
+
+def refuse_zeros(x: Tensor | np.ndarray | sp.csr_matrix, what: str, fix: str) -> None:
+    """Raise a ValueError for features of which none is other than zero: no model can tell nodes
+    apart by them, and edges bring nothing else."""
+    if not told(x):
+        raise ValueError(f"{what} is zero in all {x.shape[0]:,} nodes, which tells nothing: {fix}")
+
+
+def told(x: Tensor | np.ndarray | sp.csr_matrix) -> bool:
+    """Whether some feature of some node is other than zero."""
+    if isinstance(x, sp.csr_matrix):
+        return bool(x.data.any())
+    return any(bool(x[i : i + ROWS].any()) for i in range(0, len(x), ROWS))
 
 
 def _check_finite(x: Tensor | sp.csr_matrix, what: str) -> None:
@@ -120,7 +135,10 @@ def _whole(y: Tensor, what: str) -> Tensor:
             raise ValueError(f"{what} has fractional values; classes must be integers 0..C-1")
         y = torch.where(known, y, -1.0)
         if len(y) and float(y.abs().max()) >= LAST_EXACT:
-            raise ValueError(f"{what} has {float(y[y.abs().argmax()]):g}, not a class 0..C-1")
+            raise ValueError(
+                f"{what} has {float(y[y.abs().argmax()]):g}, not a class 0..C-1; if y are numbers "
+                "say label_kind='regression'"
+            )
     elif y.dtype == torch.uint64 and len(y) and int(y.numpy().max()) > torch.iinfo(torch.long).max:
         raise ValueError(f"{what} has {int(y.numpy().max())}, not a class: classes are 0..C-1")
     y = y.to(torch.long)
@@ -182,7 +200,7 @@ def targets(
         return labels(y, n, owner), "classes"  # says what is wrong
     given = plain(y, what, text=TEXT_LABELS)
     if label_kind is None:
-        label_kind = _looks(given, what)
+        label_kind = _looks(given, what, _say(owner))
     if label_kind == "classes":
         if given.dim() == 2 and given.shape[1] > 1 and (bare := _one_hot_rows(given)) is not None:
             given = given.argmax(1) if not bare else given.argmax(1).where(given.any(1), -1)
@@ -198,11 +216,17 @@ def targets(
     return out, label_kind
 
 
-_SAY = " (data.label_kind = ..., as_task(label_kind=...), or on the command line --label-kind)"
+def _say(owner: str) -> str:
+    """How to say what labels are, to the reader of whose they are."""
+    reader = "as_task" if owner in (REAL, SMALL) else "as_hetero"
+    return (
+        f" ({owner}label_kind = ..., {reader}(data, label_kind=...), or on the command line "
+        "--label-kind)"
+    )
 
 
-def _looks(y: Tensor, what: str) -> LabelKind:
-    """What labels are by their looks alone."""
+def _looks(y: Tensor, what: str, say: str) -> LabelKind:
+    """What labels are by their looks alone; ``say`` is how to say it otherwise."""
     known = y[~y.isnan()] if y.is_floating_point() else y
     whole = not y.is_floating_point() or bool((known == known.round()).all())
     shape = tuple(y.shape)
@@ -211,22 +235,30 @@ def _looks(y: Tensor, what: str) -> LabelKind:
     if _one_hot_rows(y) is not None:
         raise ValueError(
             f"{what} has shape {shape} and is one-hot: label_kind='classes' makes one class a "
-            f"node of it, label_kind='binary' takes {y.shape[1]} tasks{_SAY}"
+            f"node of it, label_kind='binary' takes {y.shape[1]} tasks{say}"
         )
     if bool(((known == 0) | (known == 1)).all()):
         return "binary"
     if whole:
+        other = (
+            "several tasks of more than two classes each cannot be condensed, y[:, i] is one of "
+            "them"
+        )
+        if bool(((known == 0) | (known == 1) | (known == -1)).all()):
+            other = (
+                "of binary tasks 0 is no and NaN not known: if -1 is no y.clamp(min=0), and if it "
+                "is not known y = y.float(), y[y < 0] = torch.nan"
+            )
         raise ValueError(
             f"{what} has shape {shape} and whole numbers other than 0 and 1: if they are numbers "
-            "say label_kind='regression'; several tasks of more than two classes each cannot be "
-            f"condensed, y[:, i] is one of them{_SAY}"
+            f"say label_kind='regression'; {other}{say}"
         )
     sums = y.sum(1)
     if bool((y >= 0).all()) and bool(((sums - 1).abs() < 1e-3).all()):
         raise ValueError(
             f"{what} has shape {shape}, and its rows add up to one: if they are probabilities of "
             "classes, real data need one class a node, y = y.argmax(1); if they are numbers say "
-            f"label_kind='regression'{_SAY}"
+            f"label_kind='regression'{say}"
         )
     return "regression"
 
@@ -265,8 +297,9 @@ def edge_list(data: Data, n: int, owner: str) -> tuple[Tensor, Tensor | None]:
     return edges, None if weight is None else weight.to(torch.float32)
 
 
-def ends(data: Data, n: int, owner: str) -> Tensor:
-    """Both ends of the edges ``[2, m]``, int64, of ``data.edge_index``."""
+def ends(data: Data, n: int | None, owner: str) -> Tensor:
+    """Both ends of the edges ``[2, m]``, int64, of ``data.edge_index``, below ``n`` where there is
+    one number of nodes."""
     what = f"{owner}edge_index"
     edges = plain(data.edge_index, what)
     if edges.dim() != 2 or edges.shape[0] != 2:
@@ -275,7 +308,7 @@ def ends(data: Data, n: int, owner: str) -> Tensor:
     if edges.numel() and (edges.is_floating_point() or edges.dtype == torch.bool):
         raise ValueError(f"{what} must be integer node ids, got {edges.dtype}")
     edges = edges.to(torch.long)  # of no edges any type will do: torch.empty(2, 0) is float
-    if edges.numel():
+    if edges.numel() and n is not None:
         low, high = int(edges.min()), int(edges.max())
         if low < 0 or high >= n:
             raise ValueError(
@@ -321,7 +354,7 @@ def adjacency(data: Data, n: int, owner: str) -> sp.csr_matrix | None:
     if getattr(data, "adj_t", None) is not None:
         found["adj_t"] = _square(data.adj_t, n, f"{owner}adj_t", owner)
         if getattr(data, "edge_index", None) is None:
-            _check_weighted(data, found["adj_t"], owner)
+            check_weighted(data, found["adj_t"], owner)
     if getattr(data, "edge_index", None) is not None:
         edges = ends(data, n, owner)
         what, weight = weights(data, edges.shape[1], owner)
@@ -373,7 +406,7 @@ def check_weights(weight: np.ndarray, what: str) -> None:
     check_sizes(weight, f"{what}: an edge weight")
 
 
-def _check_weighted(data: Data, adj: sp.csr_matrix, owner: str) -> None:
+def check_weighted(data: Data, adj: sp.csr_matrix, owner: str) -> None:
     """Weights beside an ``adj_t`` that has none are a transform that was told another name."""
     if not adj.nnz or (adj.data != 1).any():
         return

@@ -116,7 +116,7 @@ class NodeTask(OneGraph, Labelled):
             if not bool(known.any()):
                 raise ValueError(
                     f"none of the {len(index):,} {split} nodes of {self.name} has a label (y is -1 "
-                    f"or NaN); give them labels, or leave {split}_mask out"
+                    f"or NaN); give them labels{leave_out(split)}"
                 )
             before = left_out.get(split, index[:0])
             left_out[split] = torch.unique(torch.cat([before, index[~known]]))
@@ -258,6 +258,11 @@ class NodeTask(OneGraph, Labelled):
             left_out={split: index for split, index in left_out.items() if len(index)},
             **rest,
         )
+
+
+def leave_out(split: str) -> str:
+    """What else can be done about a split without labels."""
+    return "" if split == "train" else f", or leave {split}_mask out"
 
 
 def classified(task: NodeTask, what: str) -> NodeTask:

@@ -56,6 +56,10 @@ class Answers(Protocol):
         """Labels ``[n, C]`` without doubt."""
         ...
 
+    def allowed(self, y: Array) -> Array:
+        """Labels ``[n, C]`` that there can be, near ``y``, in float32."""
+        ...
+
     def centred(self, y: Tensor) -> Tensor:
         """What regressions without a constant learn ``[n, C]``."""
         ...
@@ -109,6 +113,11 @@ class ClassAnswers:
         classes: Array = soft.argmax(1)
         return classes
 
+    def allowed(self, y: Array) -> Array:
+        above = y.clip(1e-6)
+        out: Array = (above / above.sum(1, keepdims=True)).astype(np.float32)
+        return out
+
     def centred(self, y: Tensor) -> Tensor:
         return centred_classes(y, self.classes)
 
@@ -159,6 +168,10 @@ class TargetAnswers:
 
     def hard(self, soft: Array) -> Array:
         raise ValueError("labels='hard' is for classes and binary tasks; numbers stay as they are")
+
+    def allowed(self, y: Array) -> Array:
+        out: Array = y.clip(*self.limits).astype(np.float32)
+        return out
 
     def centred(self, y: Tensor) -> Tensor:
         return y - self.middle.to(y)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,12 +13,17 @@ from torch import Tensor
 from graphcondense.data.hetero_parts import Ids, order_of
 from graphcondense.domains.hetero import Array, HeteroSource, few, unit
 from graphcondense.domains.partitions import parts_within
+from graphcondense.domains.solved import Said, solved_labels
+from graphcondense.ops.blocks import parts as blocks_of
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.coarsen import parts_of
 from graphcondense.ops.hetero import HeteroGraph, Relation, Rows
 
 AT_ONCE = 400
 """Clusters that k-means makes at once, at most."""
+
+BLOCK = 8192
+"""Real nodes that are compared with groups at once."""
 
 Parts = Mapping[str, "np.ndarray"]
 """By type the group of each node ``[N]``."""
@@ -137,6 +143,52 @@ def trimmed(matrix: sp.csr_matrix, cut: float) -> sp.csr_matrix:
     after = np.asarray(out.sum(1)).ravel()
     scaled = sp.diags(before / np.where(after > 0, after, 1)) @ out
     return sp.csr_matrix(scaled, dtype=np.float32)
+
+
+def answered(
+    graph: HeteroGraph,
+    small: HeteroGraph,
+    target: str,
+    soft: Array,
+    labels: Array,
+    middle: Array,
+    penalty: float,
+) -> Array:
+    """Labels of groups ``[n, K]`` from which ridge regression on the features of a node and those
+    that each relation brings says the soft labels of real nodes
+    (:func:`~graphcondense.domains.solved.solved_labels`).
+
+    Args:
+        graph: the real one.
+        small: that of groups.
+        target: the type with labels.
+        soft: labels of its real nodes ``[N, K]``.
+        labels: those of groups, means of members.
+        middle: the mean of all ``[K]``.
+        penalty: of the regression.
+    """
+    few = [_dense(rows) for rows in _seen(small, target, slice(None))]
+
+    def products() -> Iterator[tuple[slice, Array]]:
+        for block in blocks_of(graph.counts[target], BLOCK):
+            real = _seen(graph, target, block)
+            yield block, _summed(rows @ own.T for rows, own in zip(real, few, strict=True))
+
+    inside = _summed(own @ own.T for own in few)
+    said = Said.of(products(), inside, soft, middle)
+    return middle + solved_labels([said], labels - middle, penalty)
+
+
+def _summed(products: Iterable[Array]) -> Array:
+    out: Array = np.asarray(reduce(np.add, products))
+    return out
+
+
+def _seen(graph: HeteroGraph, target: str, block: slice) -> Iterator[Rows]:
+    """The features of some nodes of a type, and what each relation brings them."""
+    yield graph.x[target][block]
+    for relation in graph.into(target):
+        yield graph.means[relation][block] @ graph.x[relation[0]]
 
 
 def _mean_of(part: np.ndarray) -> sp.csr_matrix:

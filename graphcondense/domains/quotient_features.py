@@ -15,9 +15,14 @@ from graphcondense.domains.coarse import CoarseGraph
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.propagations import SmallGraph, Teaching, learnt, surely_better
 from graphcondense.domains.referees import right_in_own_basis, right_of_networks
+from graphcondense.domains.solved import Said, solved_labels
 from graphcondense.ops.blocks import mean_row, parts
 from graphcondense.ops.coarsen import Array
 from graphcondense.ops.place import Place
+
+TRUST = 1.0
+"""How much solved labels stay near means: four propagations at once ask for more than one network
+does, and with less a GraphSAGE learnt too much of what the others ask for."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,21 @@ class Features:
             f"{'learnt' if kept else 'means of real ones'}; {told} with means and {now} with "
             f"learnt features{said}"
         )
+
+    def answered(self, made: CoarseGraph, penalty: float) -> Array:
+        """Labels ``[n, C]`` from which ridge regressions on the condensed nodes, of all
+        propagations at once, say the teacher's labels of real nodes
+        (:func:`~graphcondense.domains.solved.solved_labels`)."""
+        small = SmallGraph(made.adj, made.y, self.teaching.answers)
+        said = []
+        views = small.propagations(self.few(made.x))
+        for seen, sight in zip(views, self.teaching.sights, strict=True):
+            u = seen.double().numpy()
+            gram, cross = sight.gram.double().numpy(), sight.cross.double().numpy()
+            said.append(Said(u @ u.T, u @ gram @ u.T, u @ cross))
+        centred: Array = small.y.double().numpy()
+        middle = made.y - centred
+        return middle + solved_labels(said, centred, penalty, TRUST)
 
     def plain_is_better(self, plain: CoarseGraph, made: CoarseGraph) -> tuple[bool, str]:
         """Whether small networks that learn from the graph ``plain`` are right on surely more nodes

@@ -24,7 +24,13 @@ from graphcondense.domains.coarse import (
     stood_out,
 )
 from graphcondense.domains.hetero import HeteroMethod, HeteroSource, HeteroSynthetic
-from graphcondense.domains.hetero_quotient import grouped, mean_labels, quotient_of
+from graphcondense.domains.hetero_quotient import (
+    BLOCK,
+    answered,
+    grouped,
+    mean_labels,
+    quotient_of,
+)
 from graphcondense.domains.hetero_teachers import HeteroTaught, HeteroTeacher
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.partitions import (
@@ -35,6 +41,7 @@ from graphcondense.domains.partitions import (
 )
 from graphcondense.domains.quotient_features import Features, length_of
 from graphcondense.domains.referees import HIDDEN, NETWORKS
+from graphcondense.domains.solved import MOST
 from graphcondense.domains.teachers import Taught, make_unit, unit
 from graphcondense.ops.adjacency import times
 from graphcondense.ops.blocks import by_columns, links, parts, sums
@@ -100,6 +107,11 @@ class Quotient(Coarse):
        its self-loop. Where they are right on more validation nodes (training nodes, if there are
        none) with the plain one, by more than a standard error, it is taken.
 
+    8. Labels that are numbers are solved for, so that ridge regressions on the condensed nodes, of
+       the four propagations of step 5, say of real nodes what the teacher does
+       (:func:`~graphcondense.domains.solved.solved_labels`). A model that learns the means of
+       labels from features that are means says too much of real nodes, whose features are longer.
+
     With as many clusters as there are nodes, each is a node as it is. So it is with ``epsilon=``,
     where the nodes are noisy sums of ``Â^hops X`` by class, and there are no links.
 
@@ -129,6 +141,9 @@ class Quotient(Coarse):
             real rows.
         plain: whether the plain quotient graph, of means and links as they are, is taken where
             small networks are surely better with it.
+        penalty: of the regressions that labels are solved for; 0 keeps the means of members. By
+            default 0.1 for numbers and 0 for classes and tasks. Above 5,000 groups numbers are
+            means, too.
     """
 
     name = "quotient"
@@ -151,6 +166,7 @@ class Quotient(Coarse):
     ridge: Positive = 3.0
     stretch: Share = 0.5
     plain: bool = True
+    penalty: NonNegative | None = None
 
     @property
     def private_view(self) -> tuple[float, ...]:
@@ -184,6 +200,7 @@ class Quotient(Coarse):
         answers.sharp(none, self.sharpness)  # what these labels cannot be ends here
         if self.labels == "hard":
             answers.hard(none)
+        check_solved(self.penalty, int(self.sizes(real).sum()))
         n, k = real.num_examples, min(self.dims, real.num_features)
         rows = 16 * n if real.task.place.in_files else 48 * n * k
         wide = (16 * k + NETWORK * self.plain) * real.num_features if k < real.num_features else 0
@@ -240,6 +257,7 @@ class Quotient(Coarse):
         near = near_rows(real, raw, self.hops, self.weight, taught.soft)
         sharp = answers_of(real).sharp(taught.soft, self.sharpness)
         features = Features.of(real, raw, sharp, spare(real))
+        penalty = penalty_of(self.penalty, real, 0.1)
 
         def clusters(nodes: Array, k: int) -> Array:
             rows, seed, centres = near[nodes], int(draws.integers(2**31)), None
@@ -253,6 +271,11 @@ class Quotient(Coarse):
             plain = self.graph_of(real, part, int(share.sum()), sharp)
             made = self.finished(real, plain, features)
             made.remarks = {**taught.remarks, **made.remarks}
+            if penalty and len(made.y) > MOST:
+                made.remarks["labels"] = KEPT
+            elif penalty:
+                made.y = answers_of(real).allowed(features.answered(made, penalty))
+                made.remarks["labels"] = f"solved for, penalty {penalty:g}"
             if self.labels == "hard":
                 made.y = answers_of(real).hard(made.y)
             made.y = task.unscaled(torch.from_numpy(made.y)).numpy()
@@ -388,6 +411,27 @@ class QuotientLinks(Coarse):
         ]
 
 
+KEPT = f"means are kept: there are more than {MOST:,} groups"
+"""What a record says where labels are not solved for."""
+
+
+def penalty_of(asked: float | None, real: NodeSource | HeteroSource, usual: float) -> float:
+    """Of the regression that labels are solved for; 0 for none, as is usual of classes and
+    tasks."""
+    if asked is not None:
+        return asked
+    return usual if real.task.label_kind == "regression" else 0.0
+
+
+def check_solved(penalty: float | None, groups: int) -> None:
+    """Raise a ValueError where labels of too many groups are asked to be solved for."""
+    if penalty and groups > MOST:
+        raise ValueError(
+            f"penalty={penalty:g} solves for the labels of {MOST:,} groups at most: ask for fewer "
+            "nodes, or leave it out"
+        )
+
+
 def check_room(per_class: int, counts: Tensor) -> None:
     """Raise a ValueError where the teacher takes fewer nodes for a class, ``counts [C]``."""
     for group, count in enumerate(counts.tolist()):
@@ -463,6 +507,11 @@ class QuotientHetero(HeteroMethod):
        (:func:`~graphcondense.domains.hetero_quotient.quotient_of`), so that a weighted sum over
        neighbours in the small graph is what a mean over neighbours is in the real one.
 
+    4. Labels that are numbers are not the means: they are solved for, so that ridge regression on
+       the groups says of real nodes what the teacher does
+       (:func:`~graphcondense.domains.solved.solved_labels`). Means of features are shorter than
+       features, so that a model that learnt the means of labels would say too much of real nodes.
+
     A budget counts nodes of the target type, labelled or not; every other type gets the same share
     of its nodes. Validation labels choose a penalty of the teacher.
 
@@ -473,6 +522,9 @@ class QuotientHetero(HeteroMethod):
         weight: of features beside soft labels in the clustering.
         dims: leading singular vectors of features that the clustering sees.
         cut: weights of relations below it are left out.
+        penalty: of the regression that labels are solved for; 0 keeps the means of members. By
+            default 0.01 for numbers, 0 for classes and tasks, of which it did not help. Labels that
+            are solved for are kept between 0 and 1; above 5,000 groups numbers are means, too.
     """
 
     name = "quotient"
@@ -488,6 +540,7 @@ class QuotientHetero(HeteroMethod):
     weight: NonNegative = 0.5
     dims: Count = 128
     cut: NonNegative = 0.01
+    penalty: NonNegative | None = None
 
     def example_bytes(self, real: HeteroSource) -> int:
         classes = real.task.label_kind == "classes" and self.labels == "soft"
@@ -506,18 +559,24 @@ class QuotientHetero(HeteroMethod):
 
     def memory_bytes(self, real: HeteroSource) -> int:
         """Products of training rows and their inverse; the rows that the clustering sees, twice;
-        soft labels, those of neighbours, and the export."""
+        soft labels, those of neighbours, what labels are solved from, and the export."""
         answers, none = answers_of(real), np.ones((0, real.task.num_outputs))
         answers.sharp(none, self._power(real))  # what these labels cannot be ends here
         if self.labels == "hard":
             answers.hard(none)
+        check_solved(self.penalty, int(self.sizes(real).sum()))
         graph, n, c = real.task.graph, real.num_examples, real.task.num_outputs
         into, m = len(graph.into(real.task.target)), min(len(real.task.train), 10_000)
         rows = 8 * n * ((into + 1) * self.dims + c) + 8 * n * c * (2 * into + 3)
         wide = max(4 * k * m for k in graph.widths.values())
         whole = 16 * real.task.size[2]
         size = int(self.sizes(real).sum())
-        return 12 * m * m + wide + rows + whole + 4 * size * self.example_bytes(real)
+        solved = (
+            8 * min(size, MOST) * (BLOCK + 5 * min(size, MOST))
+            if penalty_of(self.penalty, real, 1)
+            else 0
+        )
+        return 12 * m * m + wide + rows + whole + solved + 4 * size * self.example_bytes(real)
 
     def solve(self, real: HeteroSource, rng: Generator) -> Synthetic:
         sizes, draws, task = self.sizes(real), seeded(rng), real.task
@@ -532,11 +591,20 @@ class QuotientHetero(HeteroMethod):
         others = self.counts(real, int(sizes.sum()))
         parts = grouped(real, taught.soft, predicted, sizes, others, self.dims, self.weight, draws)
         answers = answers_of(real)
-        y = mean_labels(parts[task.target], answers.sharp(taught.soft, self._power(real)))
-        if self.labels == "hard":
-            y = answers.hard(y)
+        soft = answers.sharp(taught.soft, self._power(real))
+        y = mean_labels(parts[task.target], soft)
         remarks = {"teacher": told(taught, task.label_kind)}
         small = quotient_of(task.graph, parts, self.cut)
+        penalty = penalty_of(self.penalty, real, 0.01)
+        if penalty and len(y) > MOST:
+            remarks["labels"] = KEPT
+        elif penalty:
+            middle = soft.mean(0, dtype=np.float64)
+            solved = answered(task.graph, small, task.target, soft, y, middle, penalty)
+            y = answers.allowed(solved)
+            remarks["labels"] = f"solved for, penalty {penalty:g}"
+        if self.labels == "hard":
+            y = answers.hard(y)
         labels = task.unscaled(torch.from_numpy(y))
         return HeteroSynthetic(small, task.target, labels, parts, remarks)
 

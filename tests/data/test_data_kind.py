@@ -164,7 +164,9 @@ def test_the_flag_says_what_labels_of_a_file_are(tmp_path: Path) -> None:
         Where(data=str(path)).load()
     for kind in ("classes", "regression"):
         assert Where(data=str(path), label_kind=kind).load().label_kind == kind
-    with pytest.raises(ValueError, match="--label-kind classes is for sets of graphs"):
+    with pytest.raises(
+        ValueError, match=r"--label-kind classes is for one graph .*, a set of graphs or"
+    ):
         Where(data="digits-images", label_kind="classes").load()
 
 

@@ -266,7 +266,27 @@ def test_constant_targets_are_refused() -> None:
     refused("is 'free' in all training rows", frame.assign(s=split), split="s")
     split = ["train" if p != "pro" else "val" for p in frame["plan"]]
     refused("class 'pro' of target 'plan' has no training node", frame.assign(s=split), split="s")
-    refused("target 0 is 1.5 for all", frame.assign(v=1.5), target="v", label_kind="regression")
+    refused("'v' is '1.5' in every row", frame.assign(v=1.5), target="v", label_kind="regression")
+    refused("'v' is '3' in every row", frame.assign(v=3), target="v")
+    v = [1.0] * 45 + [2.5 + i for i in range(45)]
+    words = ["train"] * 45 + ["val"] * 45
+    refused(
+        *("target 0 is 1 for all training", frame.assign(v=v, s=words)),
+        target="v",
+        label_kind="regression",
+        split="s",
+    )
+
+
+def test_what_is_no_table_no_text_and_no_time() -> None:
+    frame = table()
+    with pytest.raises(ValueError, match="nodes is one table, of nodes of one type"):
+        as_task(nodes={"a": frame, "b": frame}, edges=[], target="plan")
+    with pytest.raises(ValueError, match="nodes is no table of columns by name"):
+        as_task(nodes={"plan": "free", "v": 1}, edges=[], target="plan")
+    refused("text='visits': column 'visits' has", frame, text="visits")
+    endless = frame.assign(t=[*range(len(frame) - 1), float("inf")])
+    refused("the time column 't' is infinite at node", endless, by="t")
 
 
 # --- splits -----------------------------------------------------------------------------------

@@ -161,7 +161,8 @@ def check_options(args: Namespace, data: Any) -> None:
     check_training(options, data, "leave it out")
     evaluator = evaluator_of(data, **options)
     evaluator.check_training()
-    for model in listed(args.models, "models") if args.models != "all" else ():
+    models = args.models or evaluator.judge
+    for model in listed(models, "models") if models != "all" else ():
         evaluator.contestant(model)
     # The row of the whole data stands on one such set, too.
     how = {"pseudo_labels": args.pseudo_labels, "progress": False}

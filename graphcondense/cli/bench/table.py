@@ -26,7 +26,8 @@ class Grid:
     Attributes:
         methods: names with commas between; "all" is every method of this kind of data, its variants
             too. The whole data always stand beside them.
-        models: evaluators, with commas between; "all" for all.
+        models: evaluators, with commas between; "all" for all. By default the one that scores
+            condensed sets on the way: GCN, of heterogeneous graphs RGCN, of users InfiniteAE.
         condensations: condensation seeds of every method.
         trainings: training seeds of every evaluator on each result.
         epochs: of a training; by default the evaluator's own.
@@ -45,7 +46,7 @@ class Grid:
     """
 
     methods: str = "all"
-    models: str = "GCN"
+    models: str | None = None
     condensations: int = 3
     trainings: int = 10
     epochs: int | None = None

@@ -16,6 +16,7 @@ HETERO = register(
         takes=is_hetero,
         check=as_hetero,
         load=load_hetero,
+        options=frozenset({"label_kind"}),
         place=4,
         table=KNOWN_HETERO,
         endings=(".pt",),
