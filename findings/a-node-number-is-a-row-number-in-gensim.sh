@@ -2,16 +2,16 @@
 # gensim 4.4.0: asked for the vector of node 7 by its number, a model of random walks gives that of another node, and
 # says that it knows node 7.
 #
-# Expected, from the documentation ("Get vector representation of key_or_keys. key_or_keys : {str, list of str, int, list
-# of int}: Requested key or list-of-keys"): walks are sentences of words, as in DeepWalk and node2vec, so nodes are
-# words, "7". wv[7] is the vector of "7", or a KeyError, as wv["seven"] is.
-# Seen: a number that is no word is taken for a row of the table, and rows are sorted by how often a word occurs: wv[7]
-# is the node that is visited eighth most. So do similarity(), most_similar(), distances() and lists of numbers, and
-# "7 in wv" is True. Every number of a graph's nodes is a row, so nothing fails. On the graph below links are told from
-# other pairs with an area of 0.998 by the strings and of 0.50 by the numbers: the embedding looks as if it had learned
-# nothing. Walks of numbers are right until a node is rarer than min_count (5 unless given), and has no row: of the
-# thirteen below twelve have the vector of some node that is frequent, and are "in". Ask for str(node), and test
-# membership in wv.key_to_index.
+# Expected, from the documentation ("Get vector representation of key_or_keys. key_or_keys : {str, list of str, int,
+# list of int}: Requested key or list-of-keys"): walks are sentences of words, as in DeepWalk and node2vec, so nodes
+# are words, "7". wv[7] is the vector of "7", or a KeyError, as wv["seven"] is.
+# Seen: a number that is no word is taken for a row of the table, and rows are sorted by how often a word occurs:
+# wv[7] is the node that is visited eighth most. So do similarity(), most_similar(), distances() and lists of numbers,
+# and "7 in wv" is True. Every number of a graph's nodes is a row, so nothing fails. On the graph below links are told
+# from other pairs with an area of 0.998 by the strings and of 0.50 by the numbers: the embedding looks as if it had
+# learned nothing. Walks of numbers are right until a node is rarer than min_count (5 unless given), and has no row:
+# of the thirteen below twelve have the vector of some node that is frequent, and are "in". Ask for str(node), and
+# test membership in wv.key_to_index.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

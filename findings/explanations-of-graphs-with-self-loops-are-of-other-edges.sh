@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# torch-geometric 2.8.1, torch 2.13.0: where edge_index holds the nodes' self-loops in its order, explanations of GCNConv
-# and GATConv are those of other edges.
+# torch-geometric 2.8.1, torch 2.13.0: where edge_index holds the nodes' self-loops in its order, explanations of
+# GCNConv and GATConv are those of other edges.
 #
 # Expected: entry i of Explanation.edge_mask belongs to column i of edge_index, whatever that holds.
-# Seen: both layers take stored self-loops out and put loops at the end. Edge masks are laid over messages by position,
-# and set right only where there are more messages than entries. A + I has a loop for each node before and after, the
-# counts agree, and every mask is shifted by the loops that stood before it. Of a karate club in which one neighbour
-# alone sends anything, GNNExplainer finds the right edge for 34 nodes of 34 without loops, or with loops at the end, as
-# AddSelfLoops leaves them, and for 0 where A + I is sorted, as it comes from SciPy, to_undirected() or coalesce(). What
-# it names is a real edge of the graph, so that nothing looks wrong. AttentionExplainer cuts GATConv's attention to the
-# number of edges: a single loop, of node 0, shifts all 156. No warning.
-# Layers without loops of their own (SAGEConv, add_self_loops=False) are right. Take loops out before, with
-# remove_self_loops(): the layers add them anyhow.
+# Seen: both layers take stored self-loops out and put loops at the end. Edge masks are laid over messages by
+# position, and set right only where there are more messages than entries. A + I has a loop for each node before and
+# after, the counts agree, and every mask is shifted by the loops that stood before it. Of a karate club in which one
+# neighbour alone sends anything, GNNExplainer finds the right edge for 34 nodes of 34 without loops, or with loops at
+# the end, as AddSelfLoops leaves them, and for 0 where A + I is sorted, as it comes from SciPy, to_undirected() or
+# coalesce(). What it names is a real edge of the graph, so that nothing looks wrong. AttentionExplainer cuts
+# GATConv's attention to the number of edges: a single loop, of node 0, shifts all 156. No warning. Layers without
+# loops of their own (SAGEConv, add_self_loops=False) are right. Take loops out before, with remove_self_loops(): the
+# layers add them anyhow.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

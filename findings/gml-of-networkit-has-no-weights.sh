@@ -10,7 +10,7 @@
 # follow. isWeighted() is False after; nothing is said. GraphML keeps weights, but where a node was removed before,
 # NetworKit writes the ids that are left and reads them as 0, 1, 2, ...: node 3 comes back as 2, and labels or features
 # kept beside by id belong to a neighbour. GML does that as well. Edge lists keep both, but write weights with six
-# digits: two times within the same hour are one number, so are a road of 1,234,567 m and one of 1,234,568 m.
+# digits: Unix times are rounded to 10,000 seconds, and a road of 1,234,567 m is as long as one of 1,234,568 m.
 # NetworkitBinary has all.
 set -euo pipefail
 work=$(mktemp -d)
