@@ -1,16 +1,13 @@
-#!/usr/bin/env bash
-# opacus 1.6.0, torch 2.13.0: a weight that a model uses in its module and once more by hand is trained with the
-# gradient of the first use alone.
-#
+#!/usr/bin/env bash opacus 1.6.0, torch 2.13.0: a weight that a model uses in its module and once more by hand is trained with the gradient of the first use alone.
 # Expected: without noise, and with a clipping that nothing reaches, PrivacyEngine trains as its optimizer does, or
 # ModuleValidator refuses the model, as it refuses BatchNorm.
 # Seen: gradients of each sample come from hooks of modules. What is computed with module.weight elsewhere has no
 # hook, is missing in grad_sample, and the step replaces param.grad, which had it, by their sum. Link predictors score
 # all entities at once, made @ self.entity.weight.t(), as recommenders score all items; tied autoencoders decode so.
-# Here DistMult on 30 entities has a first gradient off by 59% and ends at a loss of 0.62 for 0.06, still falling, so
-# that it is taken for the price of privacy. The same model with the weight given to an nn.Linear, out.weight =
-# entity.weight, is right to rounding. validate() finds nothing, and no warning is given; the noise and the account
-# stand, for the part that is used. Only a parameter that no module uses raises. Give each use of a weight a module.
+# Here DistMult on 30 entities has a first gradient off by 59% and ends at a loss of 0.62 for 0.06, which looks like
+# the price of privacy. The same model with the weight given to an nn.Linear, out.weight = entity.weight, is right to
+# rounding. validate() finds nothing, and no warning is given; the noise and the account stand, for the part that is
+# used. Only a parameter that no module uses raises. Give each use of a weight a module.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
