@@ -1,4 +1,7 @@
-#!/usr/bin/env bash opacus 1.6.0, torch 2.13.0: a weight that a model uses in its module and once more by hand is trained with the gradient of the first use alone.
+#!/usr/bin/env bash
+# opacus 1.6.0, torch 2.13.0: a weight that a model uses in its module and once more by hand is trained with the
+# gradient of the first use alone.
+#
 # Expected: without noise, and with a clipping that nothing reaches, PrivacyEngine trains as its optimizer does, or
 # ModuleValidator refuses the model, as it refuses BatchNorm.
 # Seen: gradients of each sample come from hooks of modules. What is computed with module.weight elsewhere has no
