@@ -9,8 +9,9 @@
 # long as any other, and the way of fewest roads is the shortest, 900 km for 20. Distances, PageRank and communities
 # follow. isWeighted() is False after; nothing is said. GraphML keeps weights, but where a node was removed before,
 # NetworKit writes the ids that are left and reads them as 0, 1, 2, ...: node 3 comes back as 2, and labels or features
-# kept beside by id belong to a neighbour. GML does that as well. EdgeListTabZero has both, weights and ids; so does
-# NetworkitBinary.
+# kept beside by id belong to a neighbour. GML does that as well. Edge lists keep both, but write weights with six
+# digits: Unix times are rounded to 10,000 seconds, and a road of 1,234,567 m is as long as one of 1,234,568 m.
+# NetworkitBinary has all.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -70,6 +71,17 @@ nk.writeGraph(graph, "ours.gml", nk.Format.GML)
 ours = nx.read_gml("ours.gml", label="id")
 print("GML of NetworKit: from 0 to 2", nx.dijkstra_path_length(ours, 0, 2), "for networkx")
 assert nx.dijkstra_path_length(ours, 0, 2) == 1, changed
+
+# Six digits, in edge lists alone.
+fine = nk.Graph(3, weighted=True)
+fine.addEdge(0, 1, 1_700_000_061.25)
+fine.addEdge(1, 2, 1_234_567.0)
+for kind in (nk.Format.EdgeListTabZero, nk.Format.EdgeListCommaOne, nk.Format.GraphML, nk.Format.NetworkitBinary):
+    weights = [weight for *_, weight in edges(passed(fine, kind))]
+    print(f"{kind.name:16s}", weights)
+    rounded = kind in (nk.Format.EdgeListTabZero, nk.Format.EdgeListCommaOne)
+    wanted = [1_700_000_000.0, 1_234_570.0] if rounded else [1_700_000_061.25, 1_234_567.0]
+    assert weights == wanted, changed
 
 # Ids, where a node was removed.
 graph.removeEdge(1, 2)
