@@ -17,21 +17,9 @@ from graphcondense.domains.answers import answers_of
 from graphcondense.domains.coarse import (
     Coarse,
     CoarseGraph,
-    coarse_graph,
     exported,
-    room_for_all,
     seeded,
-    stood_out,
 )
-from graphcondense.domains.hetero import HeteroMethod, HeteroSource, HeteroSynthetic
-from graphcondense.domains.hetero_quotient import (
-    BLOCK,
-    answered,
-    grouped,
-    mean_labels,
-    quotient_of,
-)
-from graphcondense.domains.hetero_teachers import HeteroTaught, HeteroTeacher
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.partitions import (
     coarser,
@@ -40,27 +28,31 @@ from graphcondense.domains.partitions import (
     parts_within,
 )
 from graphcondense.domains.quotient_features import Features, length_of
+from graphcondense.domains.quotients import (
+    KEPT,
+    SOFT,
+    check_room,
+    check_solved,
+    groups_of,
+    near_rows,
+    penalty_of,
+    spare,
+)
 from graphcondense.domains.referees import HIDDEN, NETWORKS
 from graphcondense.domains.solved import MOST
-from graphcondense.domains.teachers import Taught, make_unit, unit
-from graphcondense.ops.adjacency import times
-from graphcondense.ops.blocks import by_columns, links, parts, sums
+from graphcondense.domains.teachers import Taught, unit
+from graphcondense.ops.blocks import links, sums
 from graphcondense.ops.coarsen import (
     Array,
     continued,
     few_dimensions,
     parts_of,
-    undirected,
 )
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive, Share
-from graphcondense.ops.place import Place
 
 if TYPE_CHECKING:
     from graphcondense.saved.condensed_graph import CondensedGraph
 
-
-SOFT = 20
-"""Bytes a node and class: soft labels, averaged and sharpened, and the best of them, in float32."""
 NETWORK = 16 * HIDDEN * NETWORKS
 """Bytes a column: weights of the networks that judge, with gradients and Adam's two moments."""
 
@@ -106,7 +98,6 @@ class Quotient(Coarse):
        plain quotient graph: means of members, scaled as in step 6, and links inside a cluster as
        its self-loop. Where they are right on more validation nodes (training nodes, if there are
        none) with the plain one, by more than a standard error, it is taken.
-
     8. Labels that are numbers are solved for, so that ridge regressions on the condensed nodes, of
        the four propagations of step 5, say of real nodes what the teacher does
        (:func:`~graphcondense.domains.solved.solved_labels`). A model that learns the means of
@@ -273,7 +264,7 @@ class Quotient(Coarse):
             made.remarks = {**taught.remarks, **made.remarks}
             if penalty and len(made.y) > MOST:
                 made.remarks["labels"] = KEPT
-            elif penalty:
+            elif penalty and len(made.y) < task.num_nodes:
                 made.y = answers_of(real).allowed(features.answered(made, penalty))
                 made.remarks["labels"] = f"solved for, penalty {penalty:g}"
             if self.labels == "hard":
@@ -331,147 +322,6 @@ class Quotient(Coarse):
         return CoarseGraph(x, sp.csr_matrix((mean + mean.T) / 2), y, part)
 
 
-@dataclass(frozen=True, kw_only=True)
-class QuotientLinks(Coarse):
-    """Clusters of all nodes, and the links between them, for models that predict links.
-
-    K-means parts all nodes on unit rows of ``Â^hops X``, so that a cluster's members have similar
-    vectors in any encoder. The condensed graph is the quotient graph of this partition: the links
-    that a member has to each cluster, in the mean, and features ``m + contrast (x_i - m)``, with
-    ``x_i`` the mean of a cluster's members and ``m`` that of all nodes. In ``x_i`` a member weighs
-    as the loss of links looks at it, :attr:`~graphcondense.data.link_task.LinkTask.weight`. There
-    are no labels.
-
-    Attributes:
-        contrast: how far features stand out from their mean; 1 leaves the means. Means of many
-            nodes are alike, and encoders learn little from them. On validation links of Cora and
-            CiteSeer 2.5 is better still; on those of debian it costs 3 points, and 1.5 costs one.
-        hops: how often features are propagated for the clustering. Three were best on validation
-            links of debian, and equal to two on Cora and CiteSeer.
-        dims: leading singular vectors of ``X`` that the clustering sees; all of ``X`` if it has no
-            more columns.
-    """
-
-    name = "quotient"
-    kind = "link"
-    family = "clustering"
-    learns = "features and edges (of groups of real nodes)"
-
-    contrast: Positive = 1.5
-    hops: Natural = 3
-    dims: Count = 128
-
-    def sizes(self, real: NodeSource) -> Tensor:
-        """All nodes are one class.
-
-        Raises:
-            ValueError: not exactly one budget, or one above the graph.
-        """
-        return self.of_all(real)
-
-    def memory_bytes(self, real: NodeSource) -> int:
-        """The few dimensions of all nodes as they are propagated, and the export."""
-        n, k = real.num_examples, min(self.dims, real.num_features)
-        return 48 * n * k + 4 * exported(self, real)
-
-    def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
-        return self.nested(real, [int(self.sizes(real).sum())], rng)[0]
-
-    def nested(self, real: NodeSource, sizes: Sequence[int], rng: Generator) -> list[Synthetic]:
-        """K-means makes the largest partition, and Ward's tree over its clusters the others."""
-        return self._quotients(real, sizes, rng)
-
-    def update(self, real: NodeSource, before: CondensedGraph, *, rng: Generator) -> Synthetic:
-        """The condensed graph of a graph that has grown, old nodes first: k-means goes on from the
-        clusters before."""
-        n = int(self.sizes(real).sum())
-        return self._quotients(real, [n], rng, old_groups(real, before))[0]
-
-    def _quotients(
-        self,
-        real: NodeSource,
-        sizes: Sequence[int],
-        rng: Generator,
-        before: Array | None = None,
-    ) -> list[Synthetic]:
-        task, draws = real.task, seeded(rng)
-        x = task.x_array
-        dims = min(self.dims, max(real.num_examples - 1, 1))
-        if dims < min(x.shape) or sp.issparse(x):
-            x = few_dimensions(x, dims, draws)
-        rows = x.astype(np.float32, copy=False)
-        near = near_rows(real, rows, self.hops, 0.0, np.empty((len(rows), 0), np.float32))
-        centres = None if before is None else continued(near, before, sizes[-1])
-        finest = parts_of(near, sizes[-1], int(draws.integers(2**31)), starts=1, centres=centres)
-        whole = undirected(task.adj)
-        parts = coarser(near, finest, [torch.tensor([n]) for n in sizes])
-        return [
-            stood_out(coarse_graph(real, part, n, whole), real, self.contrast)
-            for part, n in zip(parts, sizes, strict=True)
-        ]
-
-
-KEPT = f"means are kept: there are more than {MOST:,} groups"
-"""What a record says where labels are not solved for."""
-
-
-def penalty_of(asked: float | None, real: NodeSource | HeteroSource, usual: float) -> float:
-    """Of the regression that labels are solved for; 0 for none, as is usual of classes and
-    tasks."""
-    if asked is not None:
-        return asked
-    return usual if real.task.label_kind == "regression" else 0.0
-
-
-def check_solved(penalty: float | None, groups: int) -> None:
-    """Raise a ValueError where labels of too many groups are asked to be solved for."""
-    if penalty and groups > MOST:
-        raise ValueError(
-            f"penalty={penalty:g} solves for the labels of {MOST:,} groups at most: ask for fewer "
-            "nodes, or leave it out"
-        )
-
-
-def check_room(per_class: int, counts: Tensor) -> None:
-    """Raise a ValueError where the teacher takes fewer nodes for a class, ``counts [C]``."""
-    for group, count in enumerate(counts.tolist()):
-        if count < per_class:
-            raise ValueError(
-                f"per_class={per_class} is above the {count} nodes that the teacher takes for "
-                f"class {group}; lower it, or ask with nodes=, which follows the sizes of classes"
-            )
-
-
-def groups_of(real: NodeSource | HeteroSource, soft: Array) -> Array:
-    """The classes of soft labels ``[n, C]``, or the groups that targets as models learn them fall
-    into, ``[n]``."""
-    task = real.task
-    group: Array = task.group_of(task.unscaled(torch.from_numpy(soft))).numpy()
-    return group
-
-
-def spare(real: NodeSource) -> Place:
-    """The place of a graph, less what its soft labels take."""
-    return real.task.place.less(SOFT * real.num_examples * real.num_outputs)
-
-
-def near_rows(real: NodeSource, rows: Array, hops: int, weight: float, soft: Array) -> Array:
-    """``[unit rows of Â^hops X | weight P] [N, k + C]``, float32."""
-    task, k = real.task, rows.shape[1]
-    near = task.place.array("near", (len(rows), k + soft.shape[1]), np.dtype(np.float32))
-
-    def work(block: slice, z: Array) -> None:
-        for _ in range(hops):
-            z = times(task.gcn_adj, z)
-        near[:, block] = z
-
-    by_columns(rows, work, spare(real).room)
-    make_unit(near[:, :k])
-    for block in parts(len(rows), 2**16):
-        near[block, k:] = weight * soft[block]
-    return near
-
-
 def to_siblings(links: Array, moved: float, x: Array, classes: Array) -> Array:
     """A share of each diagonal entry, halved, onto both directions to the most similar node of its
     class, or of any class where there is no other; similar are features by their cosine.
@@ -491,138 +341,3 @@ def to_siblings(links: Array, moved: float, x: Array, classes: Array) -> Array:
     np.add.at(out, (nodes, nearest), inside / 2)
     np.add.at(out, (nearest, nodes), inside / 2)
     return out
-
-
-@dataclass(frozen=True, kw_only=True)
-class QuotientHetero(HeteroMethod):
-    """Groups of nodes of every type: their features, their relations, and a teacher's soft labels.
-
-    1. :class:`~graphcondense.domains.hetero_teachers.HeteroTeacher`, two ridge regressions, gives
-       all target nodes soft labels from those of training nodes.
-    2. K-means parts the nodes of each predicted class (of a single number, of five bins; of several
-       targets, all), in proportion to how many they are, and then
-       the nodes of every other type (:func:`~graphcondense.domains.hetero_quotient.grouped`).
-    3. Groups have the mean features of their members and the mean of their soft labels. A relation
-       between groups has the mean weights that mean aggregation over the real relation gives
-       (:func:`~graphcondense.domains.hetero_quotient.quotient_of`), so that a weighted sum over
-       neighbours in the small graph is what a mean over neighbours is in the real one.
-
-    4. Labels that are numbers are not the means: they are solved for, so that ridge regression on
-       the groups says of real nodes what the teacher does
-       (:func:`~graphcondense.domains.solved.solved_labels`). Means of features are shorter than
-       features, so that a model that learnt the means of labels would say too much of real nodes.
-
-    A budget counts nodes of the target type, labelled or not; every other type gets the same share
-    of its nodes. Validation labels choose a penalty of the teacher.
-
-    Attributes:
-        labels: ``"soft"``, or ``"hard"``: the class of the largest soft label, or tasks 0 and 1.
-        sharpness: power of soft labels; 1 leaves them, large values make them hard. By default 1
-            for classes, 2 for binary tasks; numbers have none.
-        weight: of features beside soft labels in the clustering.
-        dims: leading singular vectors of features that the clustering sees.
-        cut: weights of relations below it are left out.
-        penalty: of the regression that labels are solved for; 0 keeps the means of members. By
-            default 0.01 for numbers, 0 for classes and tasks, of which it did not help. Labels that
-            are solved for are kept between 0 and 1; above 5,000 groups numbers are means, too.
-    """
-
-    name = "quotient"
-    family = "clustering"
-    learns = "features, relations and soft labels (of groups of real nodes)"
-    cost = "closed form"
-    chooses = True
-    assigns = True
-    label_kinds = LABEL_KINDS
-
-    labels: Literal["soft", "hard"] = "soft"
-    sharpness: Positive | None = None
-    weight: NonNegative = 0.5
-    dims: Count = 128
-    cut: NonNegative = 0.01
-    penalty: NonNegative | None = None
-
-    def example_bytes(self, real: HeteroSource) -> int:
-        classes = real.task.label_kind == "classes" and self.labels == "soft"
-        soft = 4 * real.num_classes - 8 if classes else 0
-        return real.example_bytes + soft
-
-    def sizes(self, real: HeteroSource) -> Tensor:
-        """Groups of each class as if all were equally large; :meth:`solve` parts a budget for all
-        classes by what the teacher predicts."""
-        wanted = room_for_all(self.of_target(self, real), real)
-        if (n := int(wanted.sum())) > real.num_examples:
-            raise ValueError(
-                f"the budget gives {n} nodes, above the {real.num_examples} of the graph; lower it"
-            )
-        return wanted
-
-    def memory_bytes(self, real: HeteroSource) -> int:
-        """Products of training rows and their inverse; the rows that the clustering sees, twice;
-        soft labels, those of neighbours, what labels are solved from, and the export."""
-        answers, none = answers_of(real), np.ones((0, real.task.num_outputs))
-        answers.sharp(none, self._power(real))  # what these labels cannot be ends here
-        if self.labels == "hard":
-            answers.hard(none)
-        check_solved(self.penalty, int(self.sizes(real).sum()))
-        graph, n, c = real.task.graph, real.num_examples, real.task.num_outputs
-        into, m = len(graph.into(real.task.target)), min(len(real.task.train), 10_000)
-        rows = 8 * n * ((into + 1) * self.dims + c) + 8 * n * c * (2 * into + 3)
-        wide = max(4 * k * m for k in graph.widths.values())
-        whole = 16 * real.task.size[2]
-        size = int(self.sizes(real).sum())
-        solved = (
-            8 * min(size, MOST) * (BLOCK + 5 * min(size, MOST))
-            if penalty_of(self.penalty, real, 1)
-            else 0
-        )
-        return 12 * m * m + wide + rows + whole + solved + 4 * size * self.example_bytes(real)
-
-    def solve(self, real: HeteroSource, rng: Generator) -> Synthetic:
-        sizes, draws, task = self.sizes(real), seeded(rng), real.task
-        taught = HeteroTeacher().teach(real, draws)
-        predicted = groups_of(real, taught.soft)
-        counts = torch.bincount(torch.from_numpy(predicted), minlength=real.num_classes)
-        if self.per_class is None:
-            total = replace(self, ratio=None, bytes=None, size=None, nodes=int(sizes.sum()))
-            sizes = self.shared(total, real, counts)
-        else:
-            check_room(self.per_class, counts)
-        others = self.counts(real, int(sizes.sum()))
-        parts = grouped(real, taught.soft, predicted, sizes, others, self.dims, self.weight, draws)
-        answers = answers_of(real)
-        soft = answers.sharp(taught.soft, self._power(real))
-        y = mean_labels(parts[task.target], soft)
-        remarks = {"teacher": told(taught, task.label_kind)}
-        small = quotient_of(task.graph, parts, self.cut)
-        penalty = penalty_of(self.penalty, real, 0.01)
-        if penalty and len(y) > MOST:
-            remarks["labels"] = KEPT
-        elif penalty:
-            middle = soft.mean(0, dtype=np.float64)
-            solved = answered(task.graph, small, task.target, soft, y, middle, penalty)
-            y = answers.allowed(solved)
-            remarks["labels"] = f"solved for, penalty {penalty:g}"
-        if self.labels == "hard":
-            y = answers.hard(y)
-        labels = task.unscaled(torch.from_numpy(y))
-        return HeteroSynthetic(small, task.target, labels, parts, remarks)
-
-    def _power(self, real: HeteroSource) -> float | None:
-        """The power of soft labels; what is usual for tasks and numbers is ``None``."""
-        usual = self.sharpness is None and real.task.label_kind == "classes"
-        return 1.0 if usual else self.sharpness
-
-
-def told(taught: HeteroTaught, label_kind: str) -> str:
-    """What a record says of a teacher."""
-    if not taught.ridge:
-        return "none: every node has a label"
-    if np.isnan(taught.score):
-        score = "not validated"
-    elif label_kind == "classes":
-        score = f"right on {taught.score:.1%} of validation nodes"
-    else:
-        score = f"squared error {taught.score:.4f} on validation nodes"
-    half = "" if taught.threshold is None else f", one half is {taught.threshold:g}"
-    return f"ridge {taught.ridge:g}, {score}{half}"

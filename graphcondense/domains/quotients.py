@@ -1,0 +1,79 @@
+"""What quotient graphs of all kinds of data share: groups, the rows that they are made of, and
+which labels are solved for."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphcondense.domains.hetero import HeteroSource
+from graphcondense.domains.node_source import NodeSource
+from graphcondense.domains.solved import MOST
+from graphcondense.domains.teachers import make_unit
+from graphcondense.ops.adjacency import times
+from graphcondense.ops.blocks import by_columns, parts
+from graphcondense.ops.coarsen import Array
+from graphcondense.ops.place import Place
+
+SOFT = 20
+"""Bytes a node and class: soft labels, averaged and sharpened, and the best of them, in float32."""
+KEPT = f"means are kept: there are more than {MOST:,} groups"
+"""What a record says where labels are not solved for."""
+
+
+def groups_of(real: NodeSource | HeteroSource, soft: Array) -> Array:
+    """The classes of soft labels ``[n, C]``, or the groups that targets as models learn them fall
+    into, ``[n]``."""
+    task = real.task
+    group: Array = task.group_of(task.unscaled(torch.from_numpy(soft))).numpy()
+    return group
+
+
+def check_room(per_class: int, counts: Tensor) -> None:
+    """Raise a ValueError where the teacher takes fewer nodes for a class, ``counts [C]``."""
+    for group, count in enumerate(counts.tolist()):
+        if count < per_class:
+            raise ValueError(
+                f"per_class={per_class} is above the {count} nodes that the teacher takes for "
+                f"class {group}; lower it, or ask with nodes=, which follows the sizes of classes"
+            )
+
+
+def penalty_of(asked: float | None, real: NodeSource | HeteroSource, usual: float) -> float:
+    """Of the regression that labels are solved for; 0 for none, as is usual of classes and
+    tasks."""
+    if asked is not None:
+        return asked
+    return usual if real.task.label_kind == "regression" else 0.0
+
+
+def check_solved(penalty: float | None, groups: int) -> None:
+    """Raise a ValueError where labels of too many groups are asked to be solved for."""
+    if penalty and groups > MOST:
+        raise ValueError(
+            f"penalty={penalty:g} solves for the labels of {MOST:,} groups at most: ask for fewer "
+            "nodes, or leave it out"
+        )
+
+
+def spare(real: NodeSource) -> Place:
+    """The place of a graph, less what its soft labels take."""
+    return real.task.place.less(SOFT * real.num_examples * real.num_outputs)
+
+
+def near_rows(real: NodeSource, rows: Array, hops: int, weight: float, soft: Array) -> Array:
+    """``[unit rows of Â^hops X | weight P] [N, k + C]``, float32."""
+    task, k = real.task, rows.shape[1]
+    near = task.place.array("near", (len(rows), k + soft.shape[1]), np.dtype(np.float32))
+
+    def work(block: slice, z: Array) -> None:
+        for _ in range(hops):
+            z = times(task.gcn_adj, z)
+        near[:, block] = z
+
+    by_columns(rows, work, spare(real).room)
+    make_unit(near[:, :k])
+    for block in parts(len(rows), 2**16):
+        near[block, k:] = weight * soft[block]
+    return near
