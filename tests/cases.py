@@ -451,7 +451,9 @@ class ImageCase(MethodCase):
         other = replace(task, images=pixels, labels=said)
         one, two = (self.condense(data, validations=0) for data in (task, other))
         assert one.condensed["hash"] == two.condensed["hash"]
+        pixels, said = pixels.clone(), said.clone()
         pixels[task.val], said[task.val] = task.images[task.val], task.labels[task.val]
+        other = replace(task, images=pixels, labels=said)
         one, two = self.condense(task), self.condense(other)
         assert one.condensed["hash"] == two.condensed["hash"]
         assert one.condensed["validation"] == two.condensed["validation"]
@@ -516,10 +518,12 @@ class GraphCase(MethodCase):
         other = replace(task, graphs=replace(task.graphs, x=x, y=y))
         one, two = (self.condense(data, validations=0) for data in (task, other))
         assert one.condensed["hash"] == two.condensed["hash"]
+        x, y = x.clone(), y.clone()
         y[task.val] = task.graphs.y[task.val]
         x[torch.isin(task.graphs.batch, task.val)] = task.graphs.x[
             torch.isin(task.graphs.batch, task.val)
         ]
+        other = replace(task, graphs=replace(task.graphs, x=x, y=y))
         one, two = self.condense(task), self.condense(other)
         assert one.condensed["hash"] == two.condensed["hash"]
         assert one.condensed["validation"] == two.condensed["validation"]

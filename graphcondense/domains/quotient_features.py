@@ -3,6 +3,7 @@ networks say of the graph in the end."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,16 +122,17 @@ class Features:
         """Labels ``[n, C]`` from which ridge regressions on the condensed nodes, of all
         propagations at once, say the teacher's labels of real nodes
         (:func:`~graphcondense.domains.solved.solved_labels`)."""
-        small = SmallGraph(made.adj, made.y, self.teaching.answers)
-        said = []
-        views = small.propagations(self.few(made.x))
-        for seen, sight in zip(views, self.teaching.sights, strict=True):
-            u = seen.double().numpy()
-            gram, cross = sight.gram.double().numpy(), sight.cross.double().numpy()
-            said.append(Said(u @ u.T, u @ gram @ u.T, u @ cross))
+        small, answers = SmallGraph(made.adj, made.y, self.teaching.answers), self.teaching.answers
+
+        def said() -> Iterator[Said]:
+            views = small.propagations(self.few(made.x))
+            for seen, sight in zip(views, self.teaching.sights, strict=True):
+                u, gram, cross = (m.double().numpy() for m in (seen, sight.gram, sight.cross))
+                yield Said(u @ u.T, u @ gram @ u.T, u @ cross)
+
         centred: Array = small.y.double().numpy()
-        middle = made.y - centred
-        return middle + solved_labels(said, centred, penalty, TRUST)
+        solved = solved_labels(said(), centred, penalty, TRUST)
+        return answers.allowed(made.y - centred + solved)
 
     def plain_is_better(self, plain: CoarseGraph, made: CoarseGraph) -> tuple[bool, str]:
         """Whether small networks that learn from the graph ``plain`` are right on surely more nodes

@@ -3,6 +3,8 @@ which labels are solved for."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -18,8 +20,8 @@ from graphcondense.ops.place import Place
 
 SOFT = 20
 """Bytes a node and class: soft labels, averaged and sharpened, and the best of them, in float32."""
-KEPT = f"means are kept: there are more than {MOST:,} groups"
-"""What a record says where labels are not solved for."""
+COPIES = 8
+"""Matrices of all pairs of groups that labels are solved with, in float64."""
 
 
 def groups_of(real: NodeSource | HeteroSource, soft: Array) -> Array:
@@ -55,6 +57,22 @@ def check_solved(penalty: float | None, groups: int) -> None:
             f"penalty={penalty:g} solves for the labels of {MOST:,} groups at most: ask for fewer "
             "nodes, or leave it out"
         )
+
+
+def solved_bytes(penalty: float, groups: int) -> int:
+    """Bytes that labels of so many groups are solved with."""
+    return 8 * COPIES * groups**2 if penalty and groups <= MOST else 0
+
+
+def solved_for(
+    y: Array, penalty: float, solve: Callable[[], Array]
+) -> tuple[Array, dict[str, str]]:
+    """Labels of groups ``y [n, K]`` solved for, or as they are, and what a record says of it."""
+    if not penalty:
+        return y, {}
+    if len(y) > MOST:
+        return y, {"labels": f"means are kept: there are more than {MOST:,} groups"}
+    return solve(), {"labels": f"solved for, penalty {penalty:g}"}
 
 
 def spare(real: NodeSource) -> Place:

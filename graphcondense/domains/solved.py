@@ -3,7 +3,7 @@ nodes what a teacher does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +49,7 @@ class Said:
 
 
 def solved_labels(
-    said: Sequence[Said], labels: Array, penalty: float, trust: float = TRUST
+    said: Iterable[Said], labels: Array, penalty: float, trust: float = TRUST
 ) -> Array:
     """Labels ``[n, K]`` near those given, from which ridge regressions say what is wanted of real
     nodes.

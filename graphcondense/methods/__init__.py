@@ -83,7 +83,7 @@ def methods(
     >>> [m["name"] for m in methods("rows")]
     ['distill-cf', 'head', 'random', 'svp']
     >>> [m["method"] for m in methods("rows", goal="accuracy")]
-    ['distill-cf', 'head', 'random', 'svp']
+    ['distill-cf', 'random', 'svp', 'head']
     """
     if data is not None and goal is None:
         raise ValueError(f"data={data!r} narrows a goal: give goal=, such as goal='transfer'")

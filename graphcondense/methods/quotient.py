@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -29,17 +30,17 @@ from graphcondense.domains.partitions import (
 )
 from graphcondense.domains.quotient_features import Features, length_of
 from graphcondense.domains.quotients import (
-    KEPT,
     SOFT,
     check_room,
     check_solved,
     groups_of,
     near_rows,
     penalty_of,
+    solved_bytes,
+    solved_for,
     spare,
 )
 from graphcondense.domains.referees import HIDDEN, NETWORKS
-from graphcondense.domains.solved import MOST
 from graphcondense.domains.teachers import Taught, unit
 from graphcondense.ops.blocks import links, sums
 from graphcondense.ops.coarsen import (
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
 
 NETWORK = 16 * HIDDEN * NETWORKS
 """Bytes a column: weights of the networks that judge, with gradients and Adam's two moments."""
+PENALTY = 0.1
+"""By default, of the regressions that numbers are solved for with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,7 +198,8 @@ class Quotient(Coarse):
         n, k = real.num_examples, min(self.dims, real.num_features)
         rows = 16 * n if real.task.place.in_files else 48 * n * k
         wide = (16 * k + NETWORK * self.plain) * real.num_features if k < real.num_features else 0
-        return SOFT * n * real.num_outputs + rows + wide + 4 * exported(self, real)
+        solved = solved_bytes(penalty_of(self.penalty, real, PENALTY), int(self.sizes(real).sum()))
+        return SOFT * n * real.num_outputs + rows + wide + solved + 4 * exported(self, real)
 
     def solve(self, real: NodeSource, rng: Generator) -> Synthetic:
         return self.quotients(real, [self], rng)[0]
@@ -248,7 +252,7 @@ class Quotient(Coarse):
         near = near_rows(real, raw, self.hops, self.weight, taught.soft)
         sharp = answers_of(real).sharp(taught.soft, self.sharpness)
         features = Features.of(real, raw, sharp, spare(real))
-        penalty = penalty_of(self.penalty, real, 0.1)
+        penalty = penalty_of(self.penalty, real, PENALTY)
 
         def clusters(nodes: Array, k: int) -> Array:
             rows, seed, centres = near[nodes], int(draws.integers(2**31)), None
@@ -262,11 +266,10 @@ class Quotient(Coarse):
             plain = self.graph_of(real, part, int(share.sum()), sharp)
             made = self.finished(real, plain, features)
             made.remarks = {**taught.remarks, **made.remarks}
-            if penalty and len(made.y) > MOST:
-                made.remarks["labels"] = KEPT
-            elif penalty and len(made.y) < task.num_nodes:
-                made.y = answers_of(real).allowed(features.answered(made, penalty))
-                made.remarks["labels"] = f"solved for, penalty {penalty:g}"
+            if len(made.y) < task.num_nodes:  # else each has the label of the one in it
+                solve = partial(features.answered, made, penalty)
+                made.y, said = solved_for(made.y, penalty, solve)
+                made.remarks |= said
             if self.labels == "hard":
                 made.y = answers_of(real).hard(made.y)
             made.y = task.unscaled(torch.from_numpy(made.y)).numpy()

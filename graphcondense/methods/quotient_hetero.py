@@ -26,17 +26,22 @@ from graphcondense.domains.hetero_quotient import (
 )
 from graphcondense.domains.hetero_teachers import HeteroTaught, HeteroTeacher
 from graphcondense.domains.quotients import (
-    KEPT,
     check_room,
     check_solved,
     groups_of,
     penalty_of,
+    solved_bytes,
+    solved_for,
 )
-from graphcondense.domains.solved import MOST
+from graphcondense.ops.coarsen import Array
 from graphcondense.ops.fields import Count, NonNegative, Positive
 
 if TYPE_CHECKING:
     pass
+
+
+PENALTY = 0.01
+"""By default, of the regression that numbers are solved for with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,11 +122,8 @@ class QuotientHetero(HeteroMethod):
         wide = max(4 * k * m for k in graph.widths.values())
         whole = 16 * real.task.size[2]
         size = int(self.sizes(real).sum())
-        solved = (
-            8 * min(size, MOST) * (BLOCK + 5 * min(size, MOST))
-            if penalty_of(self.penalty, real, 1)
-            else 0
-        )
+        solved = solved_bytes(penalty_of(self.penalty, real, PENALTY), size)
+        solved += 8 * size * BLOCK if solved else 0
         return 12 * m * m + wide + rows + whole + solved + 4 * size * self.example_bytes(real)
 
     def solve(self, real: HeteroSource, rng: Generator) -> Synthetic:
@@ -138,17 +140,18 @@ class QuotientHetero(HeteroMethod):
         parts = grouped(real, taught.soft, predicted, sizes, others, self.dims, self.weight, draws)
         answers = answers_of(real)
         soft = answers.sharp(taught.soft, self._power(real))
-        y = mean_labels(parts[task.target], soft)
+        means = mean_labels(parts[task.target], soft)
         remarks = {"teacher": told(taught, task.label_kind)}
         small = quotient_of(task.graph, parts, self.cut)
-        penalty = penalty_of(self.penalty, real, 0.01)
-        if penalty and len(y) > MOST:
-            remarks["labels"] = KEPT
-        elif penalty:
+        penalty = penalty_of(self.penalty, real, PENALTY)
+
+        def solve() -> Array:
             middle = soft.mean(0, dtype=np.float64)
-            solved = answered(task.graph, small, task.target, soft, y, middle, penalty)
-            y = answers.allowed(solved)
-            remarks["labels"] = f"solved for, penalty {penalty:g}"
+            wanted = (task.graph, small, task.target, soft, means, middle, penalty)
+            return answers.allowed(answered(*wanted))
+
+        y, said = solved_for(means, penalty, solve)
+        remarks |= said
         if self.labels == "hard":
             y = answers.hard(y)
         labels = task.unscaled(torch.from_numpy(y))

@@ -43,7 +43,7 @@ def test_kinds_of_labels(kind, found, metric, outputs, groups) -> None:
 
 def test_labels_in_other_dress() -> None:
     def kind(*ys) -> str:
-        return pack([ring(2, y) for y in ys])[1]
+        return pack([ring(3, y) for y in ys])[1]
 
     assert kind(torch.tensor([2]), torch.tensor(0)) == "classes"
     assert kind(torch.tensor([[2]]), torch.tensor([[0]])) == "classes"
@@ -87,7 +87,7 @@ def test_labels_that_may_be_one_or_the_other_are_refused(labels, message) -> Non
 
 def test_what_labels_are_can_be_said() -> None:
     def of(*labels, **options):
-        task = as_graph_task([ring(2, y) for y in labels * 8], **options)
+        task = as_graph_task([ring(3, y) for y in labels * 8], **options)
         return task.label_kind, task.num_outputs, task.metric
 
     numbers = (0.0, 1.0, 2.0)

@@ -157,7 +157,7 @@ def seen(adj: sp.csr_matrix, x: np.ndarray) -> list[np.ndarray]:
 
 def test_above_the_most_groups_means_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert MOST == 5000
-    monkeypatch.setattr("graphcondense.methods.quotient.MOST", 11)
+    monkeypatch.setattr("graphcondense.domains.quotients.MOST", 11)
     usual = graphcondense.condense(numbers(), nodes=12, dims=8, progress=False)
     assert "kept" in usual.condensed["remarks"]["labels"]
     with pytest.raises(ValueError, match=r"penalty=0\.1 .* 11 groups"):
