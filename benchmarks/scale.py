@@ -12,7 +12,7 @@ Then the parts of ``FITTED`` run in this tree over nodes ``N``, edges ``E``, con
 logarithms is the exponent.
 
 ``--cora DATA`` condenses Cora to 70 nodes by the methods of ``SMALL`` with both trees in turn:
-there validation weighs more. ``DATA`` is the folder of data sets.
+there validation weighs more. ``DATA`` is the folder of data sets; ``--steps`` does not count there.
 
 ``--sweep`` runs every method for one graph once in this tree, with its defaults, or those that are
 named: what takes more than ``--limit`` or ``--memory``, or is refused, is a row that says so.

@@ -179,6 +179,9 @@ class Method(Budget, Generic[S]):
         them (:mod:`graphcondense.domains.private`). ``None`` where it reads more."""
         return None
 
+    private_idle: ClassVar[tuple[str, ...]] = ()
+    """Fields that cannot act on such sums."""
+
     @property
     def pair_bytes(self) -> int:
         """Bytes that a pair of condensed examples may take: the edges between them."""

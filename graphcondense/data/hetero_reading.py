@@ -14,6 +14,7 @@ from torch import Tensor
 
 from graphcondense.data.hetero_task import HeteroTask
 from graphcondense.data.labels import count_classes
+from graphcondense.data.link_parts import refuse_part
 from graphcondense.data.node_splits import DRAW, node_splits
 from graphcondense.data.reading import (
     check_weighted,
@@ -24,7 +25,7 @@ from graphcondense.data.reading import (
     told,
     weights,
 )
-from graphcondense.data.sequences import only, refuse_part
+from graphcondense.data.sequences import only
 from graphcondense.data.targets import (
     LabelKind,
     check_named,
@@ -89,8 +90,9 @@ def as_hetero(
             raise ValueError(f"target={target!r}: the checked data predict {data.target!r}")
         if label_kind not in (None, data.label_kind) or metric not in (None, data.metric):
             raise ValueError(
-                "a HeteroTask has its kind of labels and its metric; change the metric with "
-                "dataclasses.replace, and read the data anew for other labels"
+                f"{data.name} has its kind of labels, {data.label_kind}, and its metric, "
+                f"{data.metric}: leave label_kind= and metric= out; dataclasses.replace changes "
+                "the metric of a HeteroTask, and a HeteroData can be read as other labels"
             )
         return data
     graph: Any = only(data)

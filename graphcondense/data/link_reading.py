@@ -10,9 +10,9 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from graphcondense.data.link_parts import parts_links, refuse_part
 from graphcondense.data.link_task import Links, LinkTask, Pairs, links_of
 from graphcondense.data.reading import REAL, adjacency, features, refuse_zeros
-from graphcondense.data.sequences import parts_links, refuse_part
 from graphcondense.data.structural import check_features, structural
 from graphcondense.data.task import NodeTask, compact
 from graphcondense.ops.adjacency import csr_from_edges
@@ -215,7 +215,11 @@ def _graph_of(
             x = torch.empty(int(given.num_nodes), 0)
         else:
             x = compact(features(given.x, REAL))
-            refuse_zeros(x, "data.x", "del data.x, and features='degree' makes some of edges")
+            refuse_zeros(
+                x,
+                "data.x",
+                "del data.x, and split_links(data, features='degree') makes some of edges",
+            )
         found = adjacency(data, int(x.shape[0]), REAL)
         if found is None:
             raise ValueError("data has no edges: set edge_index [2, edges]")

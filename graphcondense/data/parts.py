@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.labels import few
+from graphcondense.data.link_parts import refuse_part
+from graphcondense.data.node_splits import MASKS
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -23,6 +25,8 @@ SPELLED: Mapping[str, tuple[str, ...]] = {
 
 READ = ("x", "edge_index", "edge_weight", "edge_attr", "y")
 """What is read of a graph."""
+SAID = ("label_kind", "metric", "name")
+"""What graphs may say of themselves, all the same."""
 
 
 def is_parts(data: object) -> bool:
@@ -33,8 +37,10 @@ def is_parts(data: object) -> bool:
     """
     if not isinstance(data, Mapping) or "train" not in data:
         return False
-    graphs = _listed(data["train"])
-    return bool(graphs) and hasattr(graphs[0], "edge_index")
+    part = data["train"]
+    if _is_graph(part):
+        return True
+    return _is_list(part) and len(part) > 0 and hasattr(part[0], "edge_index")
 
 
 def joined(data: Mapping[str, Any]) -> Data:
@@ -46,25 +52,36 @@ def joined(data: Mapping[str, Any]) -> Data:
             and labels of nodes ``y [n]`` or ``[n, T]``. The last two parts may be missing.
 
     Raises:
-        ValueError: an unknown part; a graph without one of these, or whose rows are not one for
-            each node; graphs of different widths, or of which only some have weights.
+        ValueError: an unknown part; a graph without one of these, whose rows are not one for each
+            node, or that says its own split; one that is in two parts; graphs of different widths,
+            or of which only some have weights or say what their labels are.
     """
     from torch_geometric.data import Data
 
     known = {name for names in SPELLED.values() for name in names}
     if unknown := [name for name in data if name not in known]:
         raise ValueError(f"the part {unknown[0]!r} is none of {', '.join(sorted(known))}")
-    graphs, split = list[Any](), list[str]()
+    graphs, split, seen = list[Any](), list[str](), dict[tuple[int, int], str]()
     for ours, names in SPELLED.items():
-        for name in names:
+        called = [name for name in names if data.get(name) is not None]
+        if len(called) > 1:
+            raise ValueError(f"the parts {' and '.join(called)} are one: give one of them")
+        for name in called:
             found = _listed(data.get(name))
             graphs += found
             split += [ours] * len(found)
             for i, graph in enumerate(found):
-                _check(graph, f"{name}[{i}]")
+                who = f"{name}[{i}]"
+                _check(graph, who)
+                same = graph.x.data_ptr(), graph.y.data_ptr()
+                if len(graph.y) and (other := seen.setdefault(same, ours)) != ours:
+                    raise ValueError(
+                        f"{who} is in the part {other!r}, too: of one graph with masks pass the "
+                        "Data itself"
+                    )
     sizes = torch.tensor([len(graph.y) for graph in graphs])
     starts = (sizes.cumsum(0) - sizes).tolist()
-    values: dict[str, Tensor] = {}
+    values: dict[str, Any] = {}
     for name in READ:
         given: list[Any] = [getattr(graph, name, None) for graph in graphs]
         if all(value is None for value in given):
@@ -73,6 +90,12 @@ def joined(data: Mapping[str, Any]) -> Data:
         if lacking is not None:
             raise ValueError(f"graph {lacking} of {len(given)} has no {name}, others have")
         values[name] = _together(name, given, starts)
+    for name in SAID:
+        said = list(dict.fromkeys(getattr(graph, name, None) for graph in graphs))
+        if len(said) > 1:
+            raise ValueError(f"{name} differs between the graphs: {few(map(str, said))}")
+        if said[0] is not None:
+            values[name] = said[0]
     masks = {
         f"{ours}_mask": torch.tensor([one == ours for one in split]).repeat_interleave(sizes)
         for ours in SPELLED
@@ -95,11 +118,19 @@ def _listed(part: Any) -> list[Any]:
     """The graphs of a part."""
     if part is None or isinstance(part, str | bytes):
         return []
-    if hasattr(part, "edge_index") and not isinstance(part, Sequence | torch.utils.data.Dataset):
+    if _is_graph(part):
         return [part]
+    return [part[i] for i in range(len(part))] if _is_list(part) else []
+
+
+def _is_list(part: Any) -> bool:
     sized = hasattr(part, "__len__") and hasattr(part, "__getitem__")
-    plain = isinstance(part, Sequence | torch.utils.data.Dataset)
-    return [part[i] for i in range(len(part))] if sized and plain else []
+    return sized and isinstance(part, Sequence | torch.utils.data.Dataset)
+
+
+def _is_graph(part: Any) -> bool:
+    several = isinstance(part, Sequence | torch.utils.data.Dataset)
+    return not several and hasattr(part, "edge_index")  # which reads all graphs of a data set
 
 
 def _check(graph: Any, who: str) -> None:
@@ -109,6 +140,14 @@ def _check(graph: Any, who: str) -> None:
         if not isinstance(value, Tensor):
             got = "nothing" if value is None else type(value).__name__
             raise ValueError(f"{who} must be a PyG Data with the tensor {name}, got {got}")
+    refuse_part(graph)
+    if graph.x.layout != torch.strided:
+        raise ValueError(f"{who}: x must be dense, got {graph.x.layout}; give x.to_dense()")
+    if own := [name for names in MASKS.values() for name in names if hasattr(graph, name)]:
+        raise ValueError(
+            f"{who} has {own[0]}, a split of its own: pass a graph with masks as it is; of graphs "
+            f"by part leave it out, del data.{own[0]}"
+        )
     n = len(graph.x)
     if not graph.y.dim() or len(graph.y) != n:
         raise ValueError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +52,8 @@ class NodeSource:
     """
 
     kind = "node"
+    sums: ClassVar[bool] = False
+    """Whether its nodes are noisy sums of the real ones."""
 
     def __init__(
         self,

@@ -78,6 +78,8 @@ class PrivateSource(NodeSource):
         released: what was released.
     """
 
+    sums = True
+
     def __init__(
         self,
         task: NodeTask,

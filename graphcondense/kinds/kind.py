@@ -102,6 +102,11 @@ class Problem(ABC, Generic[Task, Export, Small]):
     def source(self, method: Method) -> Source:
         """The real data for the method."""
 
+    def labelled(self, method: Method) -> tuple[int, int]:
+        """How many classes there are, and labelled examples."""
+        counts = self.source(method).counts
+        return len(counts), int(counts.sum())
+
     def keep_in(self, folder: str | Path) -> None:
         """Keep propagated features in a folder; asked of a kind whose methods may propagate.
 

@@ -55,6 +55,12 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
             return self._released(method)[0]
         return NodeSource(self.seen, self.setting, device=self.device, validates=method.chooses)
 
+    def labelled(self, method: Method) -> tuple[int, int]:
+        """With noise, what is public: a release needs a budget."""
+        if self.budget is not None:
+            return self.task.num_classes, len(self.task.train)
+        return super().labelled(method)
+
     def keep_private(self, epsilon: float, delta: float, seed: int) -> None:
         if delta >= 1 / self.task.num_nodes:
             raise ValueError(

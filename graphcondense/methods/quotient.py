@@ -162,6 +162,11 @@ class Quotient(Coarse):
     plain: bool = True
     penalty: NonNegative | None = None
 
+    private_idle = (
+        *("sharpness", "contrast", "moved", "cut", "steps", "rate", "ridge", "stretch", "plain"),
+        "penalty",
+    )
+
     @property
     def private_view(self) -> tuple[float, ...]:
         """``Â^hops X``, which the clusters are made of: sums of it by class are the clusters then,
@@ -279,9 +284,10 @@ class Quotient(Coarse):
     def finished(self, real: NodeSource, plain: CoarseGraph, features: Features) -> CoarseGraph:
         """The quotient graph with siblings and features that stand out or are learnt, or the
         ``plain`` one where small networks are surely better with it; rows are scaled in both."""
-        if len(plain.x) == real.task.num_nodes:  # each is what a real one is: nothing to learn
+        if real.sums or len(plain.x) == real.task.num_nodes:  # there is nothing to learn
             plain.adj = self.cut_off(plain.adj)
-            plain.remarks = {"features": "real ones: each node is a cluster of its own"}
+            whose = "noisy sums" if real.sums else "real ones: each node is a cluster of its own"
+            plain.remarks = {"features": whose}
             return plain
         classes = groups_of(real, plain.y)
         adj = self.cut_off(to_siblings(plain.adj.toarray(), self.moved, plain.x, classes))

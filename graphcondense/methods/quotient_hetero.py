@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -35,10 +35,6 @@ from graphcondense.domains.quotients import (
 )
 from graphcondense.ops.coarsen import Array
 from graphcondense.ops.fields import Count, NonNegative, Positive
-
-if TYPE_CHECKING:
-    pass
-
 
 PENALTY = 0.01
 """By default, of the regression that numbers are solved for with."""

@@ -3,7 +3,8 @@
 A task has the memory of the tensors that it was read from. Who changes these in place changes the
 task, but not what was made of it before: a hash, and what folders keep under it, would be of other
 data. PyTorch counts changes in place, of a tensor and of all on the same memory; NumPy and SciPy do
-not.
+not, so that a change of features that a task keeps as theirs, sparse ones and those of several
+types, is not seen.
 """
 
 from __future__ import annotations

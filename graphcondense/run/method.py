@@ -62,8 +62,7 @@ def with_budget(kind: Kind, problem: AnyProblem, method: Method, name: str) -> t
         print(f"{text}; {kind.counted}= says so", file=sys.stderr)
     if name != kind.default or not kind.default_each or any(map(vars(method).get, BUDGETS)):
         return method, ""
-    counts = problem.source(method).counts
-    classes, labelled = len(counts), int(counts.sum())
+    classes, labelled = problem.labelled(method)
     most = labelled // 2
     if most < classes:
         raise ValueError(

@@ -144,8 +144,18 @@ def refuse_unnested(method: Method, name: str, sizes: Sequence[int]) -> None:
 
 
 def refuse_open(method: Method, name: str, run: Run) -> None:
-    """Raise a ValueError where ``epsilon=`` is given to a method that reads what has no noise."""
-    if run.epsilon is None or method.private_view is not None:
+    """Raise a ValueError where ``epsilon=`` is given to a method that reads what has no noise, or
+    with a field that cannot act on noisy sums."""
+    if run.epsilon is None:
+        return
+    if method.private_view is not None:
+        usual = {f.name: f.default for f in fields(method)}
+        for field in method.private_idle:
+            if (value := getattr(method, field)) != usual[field]:
+                raise ValueError(
+                    f"{field}={brief(value)} cannot act: epsilon= is given, and what {name} gives "
+                    "are noisy sums as they are; leave it out"
+                )
         return
     able = [
         n

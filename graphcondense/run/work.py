@@ -124,16 +124,17 @@ def nested(job: Job, sizes: Sequence[int], clock: Clock) -> dict[int, Small]:
 
     run, method = job.run, job.method
     sizes, counted = sorted(sizes), kind_named(job.problem.kind).counted
+    source = job.source
     jobs = [replace(job, method=replace(method, **Record({counted: n}))) for n in sizes]
     estimates = []
     for one in jobs:
         try:  # an impossible size ends here, before any writing
-            estimates.append(one.method.memory_bytes(job.source))
+            estimates.append(one.method.memory_bytes(source))
         except ValueError as error:
             raise ValueError(f"sizes={brief(sizes)}: {error}") from error
     most = max(estimates)
     refuse_large(job, most)
-    refuse_beyond_free(jobs[-1], most)
+    refuse_beyond_free(job, most)
     clock.on_gpu = device_of(run).type == "cuda"
     open_size = replace(job, method=replace(method, **Record({counted: None})))
     identity = open_size.identity() | {"sizes": sizes}
@@ -145,7 +146,7 @@ def nested(job: Job, sizes: Sequence[int], clock: Clock) -> dict[int, Small]:
             stack.enter_context(clock.noted_in(place / CLOCK, identity))
             clock.tell(0)
             folders = [place / part for part in parts]
-        made = method.nested(job.source, sizes, torch.Generator().manual_seed(run.seed))
+        made = method.nested(source, sizes, torch.Generator().manual_seed(run.seed))
         out = {
             n: recorded(one, syn, Watch(None, 0), clock, most)
             for n, one, syn in zip(sizes, jobs, made, strict=True)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -31,9 +31,6 @@ from graphcondense.evaluate.trainings import seeds_of
 from graphcondense.ops.progress import tqdm
 from graphcondense.uses.continual_results import STRATEGIES, Continual, Step, Summary
 from graphcondense.uses.results import facts_of
-
-if TYPE_CHECKING:
-    pass
 
 Condense = Callable[[NodeTask, int], object]
 """From a task and a seed to a condensed graph."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ from graphcondense.cli.where import Where
 from graphcondense.data import as_graph_task, as_hetero, as_task, load
 from graphcondense.data.kind import kind_of_data
 from graphcondense.data.link_reading import as_links
-from graphcondense.data.parts import joined
+from graphcondense.data.parts import is_parts, joined
 from tests.cases import toy_hetero
 
 
@@ -206,6 +206,24 @@ def test_they_are_condensed_as_data_sets_and_by_induction() -> None:
             lambda p: p["train"][1].update({"edge_weight": torch.ones(48)}),
             "graph 0 of 5 has no edge_weight, others have",
         ),
+        (
+            lambda p: p["train"][0].update({"edge_label_index": torch.zeros(2, 1).long()}),
+            "has edge_label_index: it is one part of a split of links",
+        ),
+        (
+            lambda p: p["test"][0].update({"val_mask": torch.ones(10).bool()}),
+            r"test\[0\] has val_mask, a split of its own: pass a graph with masks as it is",
+        ),
+        (lambda p: p.update(test=p["train"]), r"test\[0\] is in the part 'train', too"),
+        (lambda p: p.update(val=p["valid"]), "the parts val and valid are one"),
+        (
+            lambda p: p["test"][0].update({"x": p["test"][0].x.to_sparse_csr()}),
+            r"test\[0\]: x must be dense, got torch.sparse_csr; give x.to_dense",
+        ),
+        (
+            lambda p: p["test"][0].update({"label_kind": "binary"}),
+            "label_kind differs between the graphs: None, binary",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_part_is_told(change: Any, message: str) -> None:
@@ -213,6 +231,33 @@ def test_what_is_wrong_with_a_part_is_told(change: Any, message: str) -> None:
     change(given)
     with pytest.raises(ValueError, match=message):
         as_task(given)
+
+
+def test_three_parts_of_a_split_of_links_are_no_parts_of_a_graph() -> None:
+    split = T.RandomLinkSplit(num_val=0.1, num_test=0.1, is_undirected=False)
+    train, val, test = split(a_graph(40, 3))
+    with pytest.raises(ValueError, match="it is one part of a split of links"):
+        as_task({"train": train, "val": val, "test": test})
+
+
+def test_what_all_parts_say_of_their_labels_holds() -> None:
+    given = parts()
+    for graph in (one for graphs in given.values() for one in graphs):
+        graph.metric = "ap"
+    assert as_task(given).metric == "ap"
+
+
+def test_only_the_first_graph_of_a_part_is_looked_at() -> None:
+    class Counted(Stored):
+        read: ClassVar[list[int]] = []
+
+        def get(self, idx: int) -> Data:
+            self.read.append(idx)
+            return super().get(idx)
+
+    given = {name: Counted(graphs) for name, graphs in parts().items()}
+    assert is_parts(given)
+    assert len(Counted.read) <= 1
 
 
 @pytest.mark.parametrize("form", [list, Stored])

@@ -436,7 +436,7 @@ def test_students_of_presets_end_where_their_experts_have_been() -> None:
             assert made.ahead + (made.max_start or 0) <= made.expert_epochs, (name, section)
             assert getattr(made, "first_start", 0) <= (made.max_start or made.expert_epochs)
             used.add((name, section))
-    large = {(name, data) for name in ("sfgc", "geom") for data in ("ogbn-arxiv", "flickr")}
+    large = {(name, data) for name in ("sfgc", "geom") for data in ("paper-arxiv", "paper-flickr")}
     assert large <= used
 
 
