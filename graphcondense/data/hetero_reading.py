@@ -90,8 +90,8 @@ def as_hetero(
             raise ValueError(f"target={target!r}: the checked data predict {data.target!r}")
         if label_kind not in (None, data.label_kind) or metric not in (None, data.metric):
             raise ValueError(
-                f"{data.name} has its kind of labels, {data.label_kind}, and its metric, "
-                f"{data.metric}: leave label_kind= and metric= out; dataclasses.replace changes "
+                f"{data.name} has its kind of labels ({data.label_kind}) and its metric "
+                f"({data.metric}): leave label_kind= and metric= out; dataclasses.replace changes "
                 "the metric of a HeteroTask, and a HeteroData can be read as other labels"
             )
         return data
