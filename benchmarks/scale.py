@@ -222,7 +222,7 @@ def cora(folder: Path, clock: Clock, words: Sequence[str]) -> str:
     data = graphcondense.data.load("cora", root=folder)
     with clock:
         small = graphcondense.condense(
-            data, words[0], nodes=int(words[1]), seed=0, preset="none", progress=False
+            data, words[0], nodes=int(words[1]), seed=0, preset=None, progress=False
         )
     scored: Any = getattr(small, "condensed", {}).get("validation")
     return f"{scored['score']:.1%}" if scored else ""
