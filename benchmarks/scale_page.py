@@ -47,6 +47,17 @@ def of(commit: str, row: Mapping[str, Any]) -> str:
     return " ".join([commit, *([row["day"]] if "day" in row else [])])
 
 
+def faster(row: Mapping[str, Any]) -> str:
+    """How many times faster a row is now."""
+    before, now = (row[name]["seconds"] for name in ("before", "now"))
+    return number(before / now if before and now else None)
+
+
+def older(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The commits that rows are compared with."""
+    return " and ".join(f"`{c}`" for c in dict.fromkeys(row["commits"]["before"] for row in rows))
+
+
 def shown(rows: Sequence[Mapping[str, Any]]) -> Table:
     """The table of both trees."""
     from graphcondense.ops.markdown import Marked
@@ -57,14 +68,12 @@ def shown(rows: Sequence[Mapping[str, Any]]) -> Table:
     body = []
     for row in rows:
         before, now = row["before"], row["now"]
-        both = before["seconds"] and now["seconds"]
-        ratio = before["seconds"] / now["seconds"] if both else None
         remarks = [f"{n}: {row[n]['error']}" for n in ("before", "now") if row[n]["error"]]
         body.append(
             [
                 Marked(named(row["part"], row["said"])),
                 *(number(row[n]["seconds"]) for n in ("before", "now")),
-                number(ratio),
+                faster(row),
                 *(number(row[n]["peak"], MIB) for n in ("before", "now")),
                 *(number(row[n]["more"], MIB) for n in ("before", "now")),
                 str(max(before["runs"], now["runs"])),
@@ -130,12 +139,11 @@ def small(rows: Sequence[Mapping[str, Any]]) -> Table:
     body = []
     for row in rows:
         before, now = row["before"], row["now"]
-        both = before["seconds"] and now["seconds"]
         body.append(
             [
                 Marked(f"`{row['method']}`"),
                 *(number(row[n]["seconds"]) for n in ("before", "now")),
-                number(before["seconds"] / now["seconds"] if both else None),
+                faster(row),
                 *(row[n]["said"] or row[n]["error"] or "-" for n in ("before", "now")),
                 str(max(before["runs"], now["runs"])),
                 of(row["commits"]["now"], row),
@@ -150,19 +158,17 @@ def write_page(out: Path, found: Mapping[str, Any]) -> None:
     parts = ["# Scale\n", "Written by `benchmarks/scale.py`; do not edit.\n"]
     for key, rows in found["tables"].items():
         scale, nodes = rows[0]["scale"], rows[0]["nodes"]
-        before = " and ".join(f"`{c}`" for c in dict.fromkeys(r["commits"]["before"] for r in rows))
         parts.append(f"## Before and now, {key}\n")
         parts.append(
             f"Scale {scale:g} ({round(scale * 169_343):,} nodes), condensed to {nodes} nodes; "
-            f"before is {before}.\n"
+            f"before is {older(rows)}.\n"
         )
         parts.append(shown(rows).markdown() + "\n")
     if rows := found.get("cora"):
-        before = " and ".join(f"`{c}`" for c in dict.fromkeys(r["commits"]["before"] for r in rows))
         parts.append("## On a small graph\n")
         parts.append(
             f"Cora, {rows[0]['nodes']} nodes, the defaults of each method, without imports; before "
-            f"is {before}.\n"
+            f"is {older(rows)}.\n"
         )
         parts.append(small(rows).markdown() + "\n")
     if rows := found.get("sweep"):

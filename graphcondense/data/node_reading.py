@@ -15,7 +15,14 @@ from graphcondense.data.frames import FrameOptions, frame_parts
 from graphcondense.data.labels import count_classes
 from graphcondense.data.node_splits import node_splits
 from graphcondense.data.raw import opened
-from graphcondense.data.reading import REAL, adjacency, features, refuse_zeros, targets
+from graphcondense.data.reading import (
+    NUMBERS,
+    REAL,
+    adjacency,
+    features,
+    refuse_zeros,
+    targets,
+)
 from graphcondense.data.sequences import is_dataset
 from graphcondense.data.structural import check_features, structural
 from graphcondense.data.targets import (
@@ -224,9 +231,6 @@ def _made(data: Any, made: str) -> Tensor:
     if adj is None:
         raise ValueError(f"features={made!r} are made of edges: set edge_index [2, edges] or adj_t")
     return structural(adj, made)
-
-
-NUMBERS = "; if y are numbers say label_kind='regression'"
 
 
 def _differ(y: Tensor) -> bool:

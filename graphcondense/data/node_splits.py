@@ -25,6 +25,12 @@ ids as they are, so ids may speak of other nodes."""
 DRAW = "torch_geometric.transforms.RandomNodeSplit()(data) draws masks"
 
 
+def mask_name(said: Callable[[str], Any], split: str) -> str:
+    """What the mask of a split is called; the usual name where there is none."""
+    names = MASKS[split]
+    return next((name for name in names if said(name) is not None), names[0])
+
+
 def node_splits(said: Callable[[str], Any], n: int, owner: str) -> dict[str, Tensor]:
     """Ids of nodes by ``"train"``, ``"val"`` and ``"test"``, int64, disjoint; none where there is
     no mask. Of several splits ``[n, k]`` these are those of the first.
@@ -38,8 +44,8 @@ def node_splits(said: Callable[[str], Any], n: int, owner: str) -> dict[str, Ten
         ValueError: a mask that cannot be used; no training nodes; splits that share nodes.
     """
     out, called = dict[str, Tensor](), dict[str, str]()
-    for split, names in MASKS.items():
-        called[split] = next((name for name in names if said(name) is not None), names[0])
+    for split in MASKS:
+        called[split] = mask_name(said, split)
         given = said(called[split])
         out[split] = torch.empty(0, dtype=torch.long)
         if given is not None:

@@ -12,19 +12,18 @@ from torch import Tensor
 from graphcondense.data.labels import few
 from graphcondense.data.link_parts import refuse_part
 from graphcondense.data.node_splits import MASKS
+from graphcondense.data.reading import ends
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
-SPELLED: Mapping[str, tuple[str, ...]] = {
-    "train": ("train",),
-    "val": ("val", "valid"),
-    "test": ("test",),
+SPELLED: Mapping[str, Sequence[str]] = {
+    split: [name.removesuffix("_mask") for name in names] for split, names in MASKS.items()
 }
-"""What a part may be called."""
+"""What a part may be called: as masks are."""
 
-READ = ("x", "edge_index", "edge_weight", "edge_attr", "y")
-"""What is read of a graph."""
+READ = ("x", "edge_weight", "edge_attr", "y")
+"""What is read of a graph beside its edges."""
 SAID = ("label_kind", "metric", "name")
 """What graphs may say of themselves, all the same."""
 
@@ -62,6 +61,7 @@ def joined(data: Mapping[str, Any]) -> Data:
     if unknown := [name for name in data if name not in known]:
         raise ValueError(f"the part {unknown[0]!r} is none of {', '.join(sorted(known))}")
     graphs, split, seen = list[Any](), list[str](), dict[tuple[int, int], str]()
+    edges = list[Tensor]()
     for ours, names in SPELLED.items():
         called = [name for name in names if data.get(name) is not None]
         if len(called) > 1:
@@ -72,7 +72,7 @@ def joined(data: Mapping[str, Any]) -> Data:
             split += [ours] * len(found)
             for i, graph in enumerate(found):
                 who = f"{name}[{i}]"
-                _check(graph, who)
+                edges.append(_edges(graph, who))
                 same = graph.x.data_ptr(), graph.y.data_ptr()
                 if len(graph.y) and (other := seen.setdefault(same, ours)) != ours:
                     raise ValueError(
@@ -89,7 +89,8 @@ def joined(data: Mapping[str, Any]) -> Data:
         lacking = next((i for i, value in enumerate(given) if value is None), None)
         if lacking is not None:
             raise ValueError(f"graph {lacking} of {len(given)} has no {name}, others have")
-        values[name] = _together(name, given, starts)
+        values[name] = _together(name, given)
+    values["edge_index"] = torch.cat([e + n for e, n in zip(edges, starts, strict=True)], 1)
     for name in SAID:
         said = list(dict.fromkeys(getattr(graph, name, None) for graph in graphs))
         if len(said) > 1:
@@ -103,11 +104,8 @@ def joined(data: Mapping[str, Any]) -> Data:
     return Data(**values, **masks)
 
 
-def _together(name: str, given: Sequence[Tensor], starts: Sequence[int]) -> Tensor:
-    """Values of all graphs, one behind the other; nodes are counted on."""
-    if name == "edge_index":
-        moved = [ends + start for ends, start in zip(given, starts, strict=True)]
-        return torch.cat(moved, 1)
+def _together(name: str, given: Sequence[Tensor]) -> Tensor:
+    """Values of all graphs, one behind the other."""
     shapes = list(dict.fromkeys(tuple(value.shape[1:]) for value in given))
     if len(shapes) > 1:
         raise ValueError(f"{name} of the graphs have different widths: {few(shapes)}")
@@ -133,8 +131,9 @@ def _is_graph(part: Any) -> bool:
     return not several and hasattr(part, "edge_index")  # which reads all graphs of a data set
 
 
-def _check(graph: Any, who: str) -> None:
-    """Raise a ValueError for what is no graph whose nodes are labelled."""
+def _edges(graph: Any, who: str) -> Tensor:
+    """The edges of a graph ``[2, m]``, int64; a ValueError for what is no graph whose nodes are
+    labelled."""
     for name in ("x", "y", "edge_index"):
         value = getattr(graph, name, None)
         if not isinstance(value, Tensor):
@@ -154,9 +153,4 @@ def _check(graph: Any, who: str) -> None:
             f"{who} has {n} nodes and labels y of shape {tuple(graph.y.shape)}: graphs by part are "
             "read as one graph whose nodes are labelled; graphs with a label each are a list"
         )
-    ends = graph.edge_index
-    if ends.dim() != 2 or ends.shape[0] != 2 or (ends.numel() and ends.is_floating_point()):
-        raise ValueError(f"{who}: edge_index must be integer ids [2, edges]")
-    if ends.numel() and not 0 <= int(ends.min()) <= int(ends.max()) < n:
-        bad = int(ends.min()) if int(ends.min()) < 0 else int(ends.max())
-        raise ValueError(f"{who}: edge_index names node {bad}, but it has nodes 0..{n - 1}")
+    return ends(graph, n, f"{who}: ")

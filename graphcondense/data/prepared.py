@@ -9,7 +9,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphcondense.data.node_splits import MASKS
+from graphcondense.data.node_splits import mask_name
 from graphcondense.data.reading import ROWS, labels, mask, targets
 from graphcondense.data.targets import LabelKind, check_named, known_rows
 from graphcondense.ops.adjacency import csr_tensor, scipy_csr
@@ -83,8 +83,8 @@ def _set_split(data: Data, split: str | None, seed: int) -> None:
 
 def _mask(data: Data, name: str, n: int, seed: int) -> Tensor:
     """A published mask as bool ``[n]``: number ``seed`` of several, empty if there is none."""
-    called = next((name for name in MASKS[name] if data.get(name) is not None), None)
-    if called is None:
+    called = mask_name(data.get, name)
+    if data.get(called) is None:
         return torch.zeros(n, dtype=torch.bool)
     columns = mask(data[called], called, n, f"{data.name}: ")
     number = columns.shape[1]

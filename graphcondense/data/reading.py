@@ -35,6 +35,10 @@ LAST_EXACT = 2.0**53
 """From here on a float64 no longer tells an integer from the next."""
 
 
+NUMBERS = "; if y are numbers say label_kind='regression'"
+"""What else labels may be that look like strange classes."""
+
+
 def features(x: object, owner: str) -> Tensor | sp.csr_matrix:
     """Finite float32 features ``[n, d]``, none beyond 1e15: a tensor, or SciPy CSR where they are
     given sparse."""
@@ -136,8 +140,7 @@ def _whole(y: Tensor, what: str) -> Tensor:
         y = torch.where(known, y, -1.0)
         if len(y) and float(y.abs().max()) >= LAST_EXACT:
             raise ValueError(
-                f"{what} has {float(y[y.abs().argmax()]):g}, not a class 0..C-1; if y are numbers "
-                "say label_kind='regression'"
+                f"{what} has {float(y[y.abs().argmax()]):g}, not a class 0..C-1{NUMBERS}"
             )
     elif y.dtype == torch.uint64 and len(y) and int(y.numpy().max()) > torch.iinfo(torch.long).max:
         raise ValueError(f"{what} has {int(y.numpy().max())}, not a class: classes are 0..C-1")

@@ -21,12 +21,7 @@ from graphcondense.domains.node_source import NodeSource
 from graphcondense.ops.arrays import dense
 from graphcondense.ops.blocks import mean_row
 from graphcondense.ops.budget import BUDGETS, Budget
-from graphcondense.ops.coarsen import (
-    Array,
-    contracted,
-    means,
-    members,
-)
+from graphcondense.ops.coarsen import Array, contracted, means, members
 from graphcondense.ops.fields import brief
 
 if TYPE_CHECKING:

@@ -10,14 +10,7 @@ import scipy.sparse as sp
 from torch import Generator, Tensor
 
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.coarse import (
-    Coarse,
-    CoarseGraph,
-    coarse_graph,
-    exported,
-    seeded,
-    told,
-)
+from graphcondense.domains.coarse import Coarse, CoarseGraph, coarse_graph, exported, seeded, told
 from graphcondense.domains.node import EDGE_BYTES
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.partitions import assigned, old_groups

@@ -11,12 +11,7 @@ from torch import Generator, Tensor
 
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.ops.cluster import isometric, starts
-from graphcondense.ops.coarsen import (
-    Array,
-    means,
-    parts_of,
-    ward,
-)
+from graphcondense.ops.coarsen import Array, means, parts_of, ward
 
 if TYPE_CHECKING:
     from graphcondense.saved.condensed_graph import CondensedGraph

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphcondense.domains.answers import answers_of
 from graphcondense.domains.hetero import HeteroSource
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.solved import MOST
@@ -30,6 +31,14 @@ def groups_of(real: NodeSource | HeteroSource, soft: Array) -> Array:
     task = real.task
     group: Array = task.group_of(task.unscaled(torch.from_numpy(soft))).numpy()
     return group
+
+
+def check_labels(real: NodeSource | HeteroSource, labels: str, power: float | None) -> None:
+    """Raise a ValueError where labels cannot be ``"hard"``, or sharpened by ``power``."""
+    answers = answers_of(real)
+    answers.sharp(np.ones((0, real.task.num_outputs)), power)
+    if labels == "hard":
+        answers.hard(np.ones((0, real.task.num_outputs)))
 
 
 def check_room(per_class: int, counts: Tensor) -> None:

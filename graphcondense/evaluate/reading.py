@@ -228,10 +228,10 @@ def _check_soft(y: Tensor, real: GraphTask) -> None:
     sums = y.sum(1)
     bad = ~((y >= 0).all(1) & ((sums - 1).abs() < 1e-3))  # NaN, too
     for i in bad.nonzero().flatten()[:1].tolist():
-        row = ", ".join(f"{v:g}" for v in y[i, :5].tolist())
         raise ValueError(
-            f"graph {i} of the small set has the soft label ({row}); soft labels are probabilities "
-            f"of the {real.num_outputs} classes of {real.name}: none below 0, and their sum is 1"
+            f"graph {i} of the small set has the soft label ({_first(y[i])}); soft labels are "
+            f"probabilities of the {real.num_outputs} classes of {real.name}: none below 0, and "
+            "their sum is 1"
         )
 
 
@@ -244,9 +244,15 @@ def _class_weights(y: Tensor, num_classes: int, what: str, name: str) -> Tensor:
         )
     weights = y.float()
     for i in (~weights.isfinite().all(1)).nonzero().flatten()[:1].tolist():
-        row = ", ".join(f"{v:g}" for v in weights[i, :5].tolist())
-        raise ValueError(f"{what} has the soft label ({row}) in row {i}; give finite numbers")
+        raise ValueError(
+            f"{what} has the soft label ({_first(weights[i])}) in row {i}; give finite numbers"
+        )
     return weights
+
+
+def _first(row: Tensor) -> str:
+    """The first five numbers of a row ``[C]``, in words."""
+    return ", ".join(f"{value:g}" for value in row[:5].tolist())
 
 
 def _check_classes(y: Tensor, num_classes: int, what: str, name: str) -> None:

@@ -9,12 +9,7 @@ import torch
 from torch import Generator
 
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.coarse import (
-    Coarse,
-    coarse_graph,
-    exported,
-    seeded,
-)
+from graphcondense.domains.coarse import Coarse, coarse_graph, exported, seeded
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.partitions import by_class
 from graphcondense.ops.coarsen import few_dimensions, means, undirected

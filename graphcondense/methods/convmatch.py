@@ -10,12 +10,7 @@ import scipy.sparse as sp
 from torch import Generator
 
 from graphcondense.core.method import Variants
-from graphcondense.domains.coarse import (
-    CoarseGraph,
-    exported,
-    stood_out,
-    told,
-)
+from graphcondense.domains.coarse import CoarseGraph, exported, stood_out, told
 from graphcondense.domains.contraction import Stepwise
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.teachers import unit

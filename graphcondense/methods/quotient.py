@@ -15,22 +15,13 @@ from torch import Generator, Tensor
 from graphcondense.core.method import LABEL_KINDS
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.answers import answers_of
-from graphcondense.domains.coarse import (
-    Coarse,
-    CoarseGraph,
-    exported,
-    seeded,
-)
+from graphcondense.domains.coarse import Coarse, CoarseGraph, exported, seeded
 from graphcondense.domains.node_source import NodeSource
-from graphcondense.domains.partitions import (
-    coarser,
-    never_falling,
-    old_groups,
-    parts_within,
-)
+from graphcondense.domains.partitions import coarser, never_falling, old_groups, parts_within
 from graphcondense.domains.quotient_features import Features, length_of
 from graphcondense.domains.quotients import (
     SOFT,
+    check_labels,
     check_room,
     check_solved,
     groups_of,
@@ -43,12 +34,7 @@ from graphcondense.domains.quotients import (
 from graphcondense.domains.referees import HIDDEN, NETWORKS
 from graphcondense.domains.teachers import Taught, unit
 from graphcondense.ops.blocks import links, sums
-from graphcondense.ops.coarsen import (
-    Array,
-    continued,
-    few_dimensions,
-    parts_of,
-)
+from graphcondense.ops.coarsen import Array, continued, few_dimensions, parts_of
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive, Share
 
 if TYPE_CHECKING:
@@ -195,15 +181,13 @@ class Quotient(Coarse):
         """Soft labels five times, the few dimensions of all nodes as they are propagated (within a
         limit one column at the least), the way back from these, networks that see all columns, and
         the export."""
-        answers, none = answers_of(real), np.ones((0, real.num_outputs))
-        answers.sharp(none, self.sharpness)  # what these labels cannot be ends here
-        if self.labels == "hard":
-            answers.hard(none)
-        check_solved(self.penalty, int(self.sizes(real).sum()))
+        check_labels(real, self.labels, self.sharpness)
+        groups = int(self.sizes(real).sum())
+        check_solved(self.penalty, groups)
         n, k = real.num_examples, min(self.dims, real.num_features)
         rows = 16 * n if real.task.place.in_files else 48 * n * k
         wide = (16 * k + NETWORK * self.plain) * real.num_features if k < real.num_features else 0
-        solved = solved_bytes(penalty_of(self.penalty, real, PENALTY), int(self.sizes(real).sum()))
+        solved = solved_bytes(penalty_of(self.penalty, real, PENALTY), groups)
         return SOFT * n * real.num_outputs + rows + wide + solved + 4 * exported(self, real)
 
     def solve(self, real: NodeSource, rng: Generator) -> Synthetic:

@@ -12,20 +12,12 @@ from torch import Generator, Tensor
 from graphcondense.core.method import LABEL_KINDS
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.answers import answers_of
-from graphcondense.domains.coarse import (
-    room_for_all,
-    seeded,
-)
+from graphcondense.domains.coarse import room_for_all, seeded
 from graphcondense.domains.hetero import HeteroMethod, HeteroSource, HeteroSynthetic
-from graphcondense.domains.hetero_quotient import (
-    BLOCK,
-    answered,
-    grouped,
-    mean_labels,
-    quotient_of,
-)
+from graphcondense.domains.hetero_quotient import BLOCK, answered, grouped, mean_labels, quotient_of
 from graphcondense.domains.hetero_teachers import HeteroTaught, HeteroTeacher
 from graphcondense.domains.quotients import (
+    check_labels,
     check_room,
     check_solved,
     groups_of,
@@ -107,17 +99,14 @@ class QuotientHetero(HeteroMethod):
     def memory_bytes(self, real: HeteroSource) -> int:
         """Products of training rows and their inverse; the rows that the clustering sees, twice;
         soft labels, those of neighbours, what labels are solved from, and the export."""
-        answers, none = answers_of(real), np.ones((0, real.task.num_outputs))
-        answers.sharp(none, self._power(real))  # what these labels cannot be ends here
-        if self.labels == "hard":
-            answers.hard(none)
-        check_solved(self.penalty, int(self.sizes(real).sum()))
+        check_labels(real, self.labels, self._power(real))
+        size = int(self.sizes(real).sum())
+        check_solved(self.penalty, size)
         graph, n, c = real.task.graph, real.num_examples, real.task.num_outputs
         into, m = len(graph.into(real.task.target)), min(len(real.task.train), 10_000)
         rows = 8 * n * ((into + 1) * self.dims + c) + 8 * n * c * (2 * into + 3)
         wide = max(4 * k * m for k in graph.widths.values())
         whole = 16 * real.task.size[2]
-        size = int(self.sizes(real).sum())
         solved = solved_bytes(penalty_of(self.penalty, real, PENALTY), size)
         solved += 8 * size * BLOCK if solved else 0
         return 12 * m * m + wide + rows + whole + solved + 4 * size * self.example_bytes(real)

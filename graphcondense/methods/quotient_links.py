@@ -12,26 +12,11 @@ import torch
 from torch import Generator, Tensor
 
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.coarse import (
-    Coarse,
-    coarse_graph,
-    exported,
-    seeded,
-    stood_out,
-)
+from graphcondense.domains.coarse import Coarse, coarse_graph, exported, seeded, stood_out
 from graphcondense.domains.node_source import NodeSource
-from graphcondense.domains.partitions import (
-    coarser,
-    old_groups,
-)
+from graphcondense.domains.partitions import coarser, old_groups
 from graphcondense.domains.quotients import near_rows
-from graphcondense.ops.coarsen import (
-    Array,
-    continued,
-    few_dimensions,
-    parts_of,
-    undirected,
-)
+from graphcondense.ops.coarsen import Array, continued, few_dimensions, parts_of, undirected
 from graphcondense.ops.fields import Count, Natural, Positive
 
 if TYPE_CHECKING:

@@ -82,7 +82,7 @@ def convolved(
     """
     seen: list[Constant | Tensor] = [x]
     for weight, bias, hop in zip(weights, biases, hops, strict=True):
-        out = times(hop, _applied(seen[-1], weight))
+        out = times(hop, times(seen[-1], weight.mT))
         if bias is not None:
             out = out.add_(bias)
         seen.append(out.relu_() if len(seen) < len(weights) else out)
@@ -103,8 +103,3 @@ def convolved(
             if i:
                 back = torch.ops.aten.threshold_backward(back @ weights[i], before, 0)
     return found
-
-
-def _applied(x: Constant | Tensor, weight: Tensor) -> Tensor:
-    """``x Wᵀ``."""
-    return times(x, weight.mT)

@@ -27,7 +27,7 @@ from graphcondense.core.loggers import TensorBoardLog
 from graphcondense.core.types import Saved, Synthetic
 from graphcondense.kinds import kind_named
 from graphcondense.ops.fields import brief
-from graphcondense.ops.threads import made_on
+from graphcondense.ops.threads import MadeOn, made_on
 from graphcondense.ops.types import Record
 from graphcondense.run import candidates
 from graphcondense.run.folder import CHECKPOINT, CLOCK, begun, is_finished, working_in
@@ -78,7 +78,8 @@ def once(
         lasting.append(EarlyStop(run.patience, watch))
         if folder is not None:
             lasting.append(JsonLog(folder / "metrics.jsonl"))
-        resume = _resumed(folder, job, identity, lasting)
+        place = made_on(device_of(run))
+        resume = _resumed(folder, job, identity, lasting, place)
         moved = [] if resume is None else resume["moved"]
         shown = [_progress(job, judged)] if run.progress else []
         callbacks: list[Callback] = [*lasting, *shown]
@@ -91,7 +92,6 @@ def once(
                 if run.tensorboard:
                     callbacks.append(TensorBoardLog(folder / "tensorboard"))
             path, how_often = folder / CHECKPOINT, run.checkpoint_seconds
-            place = made_on(device_of(run))
             if run.epsilon is None:  # what would be gone on with needs the same noise
                 callbacks.append(
                     Checkpoint(path, identity, lasting, seconds=how_often, place=place, moved=moved)
@@ -205,12 +205,12 @@ def _resumed(
     job: Job,
     identity: Mapping[str, object],
     lasting: Sequence[Callback],
+    place: MadeOn,
 ) -> Saved | None:
     """What a run goes on from; ``None`` where it starts."""
     run = job.run
     if folder is None or not run.resume:
         return None
-    place = made_on(device_of(run))
     read = partial(read_checkpoint, folder / CHECKPOINT, identity, lasting, place=place)
     return parallel.from_main(partial(read, anyway=run.resume_anyway))
 

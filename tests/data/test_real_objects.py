@@ -240,6 +240,15 @@ def test_three_parts_of_a_split_of_links_are_no_parts_of_a_graph() -> None:
         as_task({"train": train, "val": val, "test": test})
 
 
+def test_nodes_are_counted_on_whatever_type_their_ids_have() -> None:
+    """300 nodes in three graphs, in ids that end at 255."""
+    small, wide = ([a_graph(100, seed) for seed in range(3)] for _ in range(2))
+    for graph in small:
+        graph.edge_index = graph.edge_index.to(torch.uint8)
+    found, wanted = (as_task({"train": graphs, "test": a_graph(9, 7)}) for graphs in (small, wide))
+    np.testing.assert_array_equal(found.adj.toarray(), wanted.adj.toarray())
+
+
 def test_what_all_parts_say_of_their_labels_holds() -> None:
     given = parts()
     for graph in (one for graphs in given.values() for one in graphs):
