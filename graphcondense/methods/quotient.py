@@ -86,7 +86,8 @@ class Quotient(Coarse):
        features as models do, column by column, learn from the graph as it is now and from the
        plain quotient graph: means of members, scaled as in step 6, and links inside a cluster as
        its self-loop. Where they are right on more validation nodes (training nodes, if there are
-       none) with the plain one, by more than a standard error, it is taken.
+       none) with the plain one, by more than a standard error and by more than half a point, it is
+       taken.
     8. Labels that are numbers are solved for, so that ridge regressions on the condensed nodes, of
        the four propagations of step 5, say of real nodes what the teacher does
        (:func:`~graphcondense.domains.solved.solved_labels`). A model that learns the means of

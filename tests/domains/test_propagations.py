@@ -106,3 +106,7 @@ def test_what_is_simpler_stays_within_one_standard_error() -> None:
     noise = (noise - noise.mean()) / noise.std(correction=0)  # one standard error is 0.05
     assert surely_better(before + noise + 0.051, before)
     assert not surely_better(before + noise + 0.049, before)
+    sure = before + noise / 100
+    assert surely_better(sure + 0.006, before, least=0.005)
+    assert not surely_better(sure + 0.004, before, least=0.005)
+    assert surely_better(sure + 0.004, before)

@@ -330,23 +330,23 @@ def test_features_are_learnt_where_one_judge_gains_and_none_loses(
     assert ("small networks" in small.condensed["remarks"]["features"]) == (linear != "worse")
 
 
-@pytest.mark.parametrize("better", [True, False])
+@pytest.mark.parametrize(("gain", "better"), [(1.0, True), (0.004, False), (-1.0, False)])
 def test_the_plain_graph_is_taken_where_networks_are_surely_better(
-    better: bool, monkeypatch: pytest.MonkeyPatch
+    gain: float, better: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And is what the other steps leave alone when they are switched off."""
     data, off = toy_graph(), {"contrast": 1.0, "moved": 0.0, "steps": 0}
     plain = condense(data, nodes=9, plain=False, **off)
     adorned = condense(data, nodes=9, plain=False)
     assert not torch.equal(plain.edge_weight, adorned.edge_weight)
-    said = iter([torch.ones(60), torch.zeros(60)][:: 1 if better else -1])
+    said = iter([torch.full((60,), 0.5 + gain / 2), torch.full((60,), 0.5 - gain / 2)])
     monkeypatch.setattr(quotient_features, "right_in_own_basis", lambda *_: next(said))
     small, wanted = condense(data, nodes=9), plain if better else adorned
     for key in ("x", "edge_index", "edge_weight", "y", "assignment"):
         assert torch.equal(small[key], wanted[key]), key
     remarks = small.condensed["remarks"]
-    told = "taken: 100.0% with" if better else "not taken: 0.0% with"
-    assert remarks["plain"].startswith(f"{told} the plain quotient graph, ")
+    told = f"{'taken' if better else 'not taken'}: {0.5 + gain / 2:.1%} with the plain quotient"
+    assert remarks["plain"].startswith(told)
 
 
 def test_without_validation_nodes_training_nodes_say_whether_features_are_better() -> None:
