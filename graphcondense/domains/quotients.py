@@ -33,6 +33,32 @@ def groups_of(real: NodeSource | HeteroSource, soft: Array) -> Array:
     return group
 
 
+def kept_of(columns: int, density: float) -> int:
+    """How many of so many entries a share of them is, at least one."""
+    return max(round(density * columns), 1)
+
+
+def sparse_bytes(columns: int, density: float) -> int:
+    """Bytes of a feature row of which :func:`largest_entries` stay: their values and columns, and
+    where the row ends."""
+    return 8 * kept_of(columns, density) + 4
+
+
+def largest_entries(x: Array, density: float) -> Array:
+    """Each row of ``x [n, d]`` with the ``density`` of its entries that are largest by magnitude;
+    the others are zero.
+
+    >>> largest_entries(np.array([[0.5, -2.0, 1.0, 0.0], [3.0, 0.0, 0.0, 0.0]]), 0.5).tolist()
+    [[0.0, -2.0, 1.0, 0.0], [3.0, 0.0, 0.0, 0.0]]
+    """
+    least = x.shape[1] - kept_of(x.shape[1], density)
+    if not least:
+        return x
+    out = x.copy()
+    np.put_along_axis(out, np.argpartition(abs(x), least - 1, 1)[:, :least], 0, 1)
+    return out
+
+
 def check_labels(real: NodeSource | HeteroSource, labels: str, power: float | None) -> None:
     """Raise a ValueError where labels cannot be ``"hard"``, or sharpened by ``power``."""
     answers = answers_of(real)

@@ -17,7 +17,9 @@ from graphcondense.domains import quotient_features, referees
 from graphcondense.domains.answers import answers_of
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.propagations import Teaching
+from graphcondense.domains.quotients import largest_entries
 from graphcondense.domains.teachers import RidgeTeacher, fitted, smoothed, surest
+from graphcondense.evaluate.cost import size_of
 from graphcondense.methods.quotient import Quotient, to_siblings
 from graphcondense.ops.personalised import diffused
 from tests.cases import NodeCase, toy_graph
@@ -437,3 +439,22 @@ def test_links_are_cut_off_in_a_copy() -> None:
     kept = Quotient(nodes=2).cut_off(links)
     assert links.data.tolist() == [1.0, 0.001, 0.5]
     assert kept.toarray().tolist() == [[1.0, 0.0], [0.5, 0.0]]
+
+
+def test_density_keeps_the_largest_entries_and_saves_bytes() -> None:
+    data, quick = toy_graph(), {"steps": 0, "stretch": 1.0, "plain": False}
+    data.x = torch.cat([data.x] * 16, 1) + 0.1 * torch.rand(120, 192)
+    dense, sparse = (condense(data, nodes=9, density=d, **quick) for d in (1.0, 0.25))
+    assert (sparse.x != 0).sum(1).tolist() == [48] * 9
+    assert float(sparse.x.norm()) == pytest.approx(float(dense.x.norm()), rel=1e-4)
+    assert size_of(dense).bytes - size_of(sparse).bytes == 4 * 192 * 9 - (8 * 48 * 9 + 4 * 10)
+    few, many = (condense(data, bytes=10_000, density=d, **quick) for d in (1.0, 0.25))
+    assert many.num_nodes > 1.2 * few.num_nodes
+    assert max(size_of(small).bytes for small in (few, many)) <= 10_000
+
+
+def test_density_counts_where_each_node_is_a_cluster() -> None:
+    data = toy_graph()
+    small = condense(data, nodes=120, density=0.5)
+    wanted = largest_entries(data.x.numpy(), 0.5)
+    np.testing.assert_allclose(small.x[small.assignment].numpy(), wanted, rtol=1e-6)
