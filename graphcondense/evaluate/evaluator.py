@@ -404,6 +404,11 @@ def _evaluator(real: object, device: Device, options: Mapping[str, object]) -> A
     return EVALUATORS[kind_of_data(real)](real, device=device, **options)
 
 
+def judge_of(real: object) -> str:
+    """The model of :func:`score` for ``real``, which need not be checked for that."""
+    return EVALUATORS[kind_of_data(real)].judge
+
+
 def fit(
     model: str | Callable[..., nn.Module],
     small: object,
