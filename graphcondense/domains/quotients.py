@@ -33,14 +33,6 @@ def groups_of(real: NodeSource | HeteroSource, soft: Array) -> Array:
     return group
 
 
-def check_labels(real: NodeSource | HeteroSource, labels: str, power: float | None) -> None:
-    """Raise a ValueError where labels cannot be ``"hard"``, or sharpened by ``power``."""
-    answers = answers_of(real)
-    answers.sharp(np.ones((0, real.task.num_outputs)), power)
-    if labels == "hard":
-        answers.hard(np.ones((0, real.task.num_outputs)))
-
-
 def check_room(per_class: int, counts: Tensor) -> None:
     """Raise a ValueError where the teacher takes fewer nodes for a class, ``counts [C]``."""
     for group, count in enumerate(counts.tolist()):
@@ -59,18 +51,39 @@ def penalty_of(asked: float | None, real: NodeSource | HeteroSource, usual: floa
     return usual if real.task.label_kind == "regression" else 0.0
 
 
-def check_solved(penalty: float | None, groups: int) -> None:
-    """Raise a ValueError where labels of too many groups are asked to be solved for."""
-    if penalty and groups > MOST:
+def solved_bytes(
+    real: NodeSource | HeteroSource,
+    groups: int,
+    labels: str,
+    *,
+    power: float | None,
+    asked: float | None,
+    usual: float,
+) -> int:
+    """Bytes that labels of so many groups are solved with, of a run that can be made.
+
+    Args:
+        real: the real graph.
+        groups: how many.
+        labels: ``"soft"`` or ``"hard"``.
+        power: what soft labels are sharpened by; ``None`` for the usual.
+        asked, usual: penalties, see :func:`penalty_of`.
+
+    Raises:
+        ValueError: labels cannot be hard, or sharpened by ``power``; a penalty is asked for with
+            more than :data:`~graphcondense.domains.solved.MOST` groups.
+    """
+    answers, none = answers_of(real), np.ones((0, real.task.num_outputs))
+    answers.sharp(none, power)
+    if labels == "hard":
+        answers.hard(none)
+    if asked and groups > MOST:
         raise ValueError(
-            f"penalty={penalty:g} solves for the labels of {MOST:,} groups at most: ask for fewer "
+            f"penalty={asked:g} solves for the labels of {MOST:,} groups at most: ask for fewer "
             "nodes, or leave it out"
         )
-
-
-def solved_bytes(penalty: float, groups: int) -> int:
-    """Bytes that labels of so many groups are solved with."""
-    return 8 * COPIES * groups**2 if penalty and groups <= MOST else 0
+    solved = penalty_of(asked, real, usual) and groups <= MOST
+    return 8 * COPIES * groups**2 if solved else 0
 
 
 def solved_for(

@@ -21,9 +21,7 @@ from graphcondense.domains.partitions import coarser, never_falling, old_groups,
 from graphcondense.domains.quotient_features import Features, length_of
 from graphcondense.domains.quotients import (
     SOFT,
-    check_labels,
     check_room,
-    check_solved,
     groups_of,
     near_rows,
     penalty_of,
@@ -181,13 +179,13 @@ class Quotient(Coarse):
         """Soft labels five times, the few dimensions of all nodes as they are propagated (within a
         limit one column at the least), the way back from these, networks that see all columns, and
         the export."""
-        check_labels(real, self.labels, self.sharpness)
         groups = int(self.sizes(real).sum())
-        check_solved(self.penalty, groups)
+        solved = solved_bytes(
+            real, groups, self.labels, power=self.sharpness, asked=self.penalty, usual=PENALTY
+        )
         n, k = real.num_examples, min(self.dims, real.num_features)
         rows = 16 * n if real.task.place.in_files else 48 * n * k
         wide = (16 * k + NETWORK * self.plain) * real.num_features if k < real.num_features else 0
-        solved = solved_bytes(penalty_of(self.penalty, real, PENALTY), groups)
         return SOFT * n * real.num_outputs + rows + wide + solved + 4 * exported(self, real)
 
     def solve(self, real: NodeSource, rng: Generator) -> Synthetic:

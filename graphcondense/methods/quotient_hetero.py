@@ -17,9 +17,7 @@ from graphcondense.domains.hetero import HeteroMethod, HeteroSource, HeteroSynth
 from graphcondense.domains.hetero_quotient import BLOCK, answered, grouped, mean_labels, quotient_of
 from graphcondense.domains.hetero_teachers import HeteroTaught, HeteroTeacher
 from graphcondense.domains.quotients import (
-    check_labels,
     check_room,
-    check_solved,
     groups_of,
     penalty_of,
     solved_bytes,
@@ -99,15 +97,16 @@ class QuotientHetero(HeteroMethod):
     def memory_bytes(self, real: HeteroSource) -> int:
         """Products of training rows and their inverse; the rows that the clustering sees, twice;
         soft labels, those of neighbours, what labels are solved from, and the export."""
-        check_labels(real, self.labels, self._power(real))
         size = int(self.sizes(real).sum())
-        check_solved(self.penalty, size)
+        power = self._power(real)
+        solved = solved_bytes(
+            real, size, self.labels, power=power, asked=self.penalty, usual=PENALTY
+        )
         graph, n, c = real.task.graph, real.num_examples, real.task.num_outputs
         into, m = len(graph.into(real.task.target)), min(len(real.task.train), 10_000)
         rows = 8 * n * ((into + 1) * self.dims + c) + 8 * n * c * (2 * into + 3)
         wide = max(4 * k * m for k in graph.widths.values())
         whole = 16 * real.task.size[2]
-        solved = solved_bytes(penalty_of(self.penalty, real, PENALTY), size)
         solved += 8 * size * BLOCK if solved else 0
         return 12 * m * m + wide + rows + whole + solved + 4 * size * self.example_bytes(real)
 
