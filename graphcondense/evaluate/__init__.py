@@ -7,9 +7,10 @@ The package is also what users call: ``graphcondense.evaluate(small, data)``.
 
 from __future__ import annotations
 
+from graphcondense.evaluate.any_kind import evaluator_of, fit, fit_whole, score
 from graphcondense.evaluate.call import evaluate
 from graphcondense.evaluate.cost import plain_training_seconds
-from graphcondense.evaluate.evaluator import Evaluator, evaluator_of, fit, fit_whole, score
+from graphcondense.evaluate.evaluator import Evaluator
 from graphcondense.evaluate.fitted import FitResult
 from graphcondense.evaluate.floors import equal_bytes_graphs, random_graphs, random_subgraph
 from graphcondense.evaluate.graphs import GraphEvaluator, GraphTraining

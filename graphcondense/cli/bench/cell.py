@@ -33,8 +33,8 @@ def run_cell(args: Namespace) -> Record:
     """Condense with every seed, then evaluate all results; this process is the cell's own."""
     import graphcondense
     from graphcondense.evaluate import evaluate
+    from graphcondense.evaluate.any_kind import judge_of
     from graphcondense.evaluate.cost import peak_memory_bytes
-    from graphcondense.evaluate.evaluator import judge_of
     from graphcondense.methods import find_method
 
     where = where_of(args)
