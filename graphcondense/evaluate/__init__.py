@@ -18,7 +18,8 @@ from graphcondense.evaluate.hetero import HeteroEvaluator, HeteroTraining
 from graphcondense.evaluate.images import ImageEvaluator, ImageTraining
 from graphcondense.evaluate.ledger import Ledger
 from graphcondense.evaluate.links import LinkEvaluator, LinkTraining
-from graphcondense.evaluate.nodes import ALL, NodeEvaluator, Trained, Training
+from graphcondense.evaluate.node_training import Training
+from graphcondense.evaluate.nodes import ALL, NodeEvaluator, Trained
 from graphcondense.evaluate.report import Report, Row
 from graphcondense.evaluate.result import Result
 from graphcondense.evaluate.rows import RowsEvaluator, RowsTraining

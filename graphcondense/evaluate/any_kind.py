@@ -24,7 +24,7 @@ def evaluator_of(real: object, *, device: Device = None, **options: object) -> A
             of graphs (of one with labelled nodes: that graph); images but a path; or users by
             items. See :func:`~graphcondense.data.kind.kind_of_data`.
         device: where to train; default the CPU.
-        **options: fields of :class:`~graphcondense.evaluate.nodes.Training`,
+        **options: fields of :class:`~graphcondense.evaluate.node_training.Training`,
             :class:`~graphcondense.evaluate.graphs.GraphTraining`,
             :class:`~graphcondense.evaluate.images.ImageTraining` or
             :class:`~graphcondense.evaluate.rows.RowsTraining`.

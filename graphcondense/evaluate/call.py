@@ -84,7 +84,7 @@ def evaluate(
         device: where to train; default the CPU.
         progress: show progress bars.
         **options: fields of the kind's options, such as
-            :class:`~graphcondense.evaluate.nodes.Training`.
+            :class:`~graphcondense.evaluate.node_training.Training`.
 
     Raises:
         ValueError: no set; text instead of data; small and real data in the wrong order; unknown

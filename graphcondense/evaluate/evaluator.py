@@ -54,7 +54,7 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
         real: the real data, in any form that this kind of data may have.
         device: where to train; default the CPU.
         **options: fields of the kind's options, such as
-            :class:`~graphcondense.evaluate.nodes.Training`.
+            :class:`~graphcondense.evaluate.node_training.Training`.
 
     Raises:
         ValueError: ``real`` has nothing to validate on, or an option is out of range.
