@@ -241,7 +241,7 @@ def test_what_was_checked_is_what_is_opened(
 ) -> None:
     """A file that is replaced once it has been hashed is not read again."""
     path = zoo.push(small, tmp_path, name="toy-6", **ORIGIN)
-    whole = graphcondense.load(path)
+    whole = graphcondense.load(zoo.get("toy-6", tmp_path / "copy", folder=tmp_path))
 
     def then_replaced(blob: bytes) -> str:
         path.write_bytes(b"somebody's")

@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from graphcondense.data.kind import data_kind
+from graphcondense.data.targets import Labelled
 from graphcondense.evaluate.contestant import Contestant, Predictor, Task
 from graphcondense.evaluate.cost import size_of
 from graphcondense.evaluate.fitted import FitResult, Fitted, Tested
@@ -98,6 +99,8 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
     def __init__(self, real: object, *, device: Device = None, **options: object) -> None:
         self.training = _with(self.usual_training, options)
         self.real = self.checked(real)
+        if isinstance(self.real, Labelled):  # labels of several kinds, whose data say their score
+            self.metric = self.real.metric
         self.check_training()
         self.check("val")
         self.device = usable(device)

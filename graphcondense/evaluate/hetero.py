@@ -105,11 +105,6 @@ class HeteroEvaluator(Evaluator[HeteroTask, type[HeteroNet], HeteroTraining, Het
     )
     usual_training = HeteroTraining()
 
-    def checked(self, real: object) -> HeteroTask:
-        task = super().checked(real)
-        self.metric = task.metric
-        return task
-
     def check(self, split: str) -> None:
         super().check(split)
         check_scorable(self.real, split, "node")

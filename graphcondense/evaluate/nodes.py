@@ -106,11 +106,6 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
     propagating = ("SGC", "KernelRidge", "LabelProp")
     usual_training = Training()
 
-    def checked(self, real: object) -> NodeTask:
-        task = super().checked(real)
-        self.metric = task.metric
-        return task
-
     def check(self, split: str) -> None:
         super().check(split)
         check_scorable(self.real, split, "node")
