@@ -99,8 +99,9 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
     def __init__(self, real: object, *, device: Device = None, **options: object) -> None:
         self.training = _with(self.usual_training, options)
         self.real = self.checked(real)
-        if isinstance(self.real, Labelled):  # labels of several kinds, whose data say their score
-            self.metric = self.real.metric
+        data: object = self.real
+        if isinstance(data, Labelled):  # labels of several kinds, whose data say their score
+            self.metric = data.metric
         self.check_training()
         self.check("val")
         self.device = usable(device)
