@@ -95,7 +95,7 @@ def test_wandb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     logged(log)
     (file,) = tmp_path.glob(f"wandb/offline-run-*/run-{log.run_id}.wandb")
     until = time.monotonic() + 30
-    # A process of wandb's own writes it, from 0.30 on also after a run that is offline has finished.
+    # A process of wandb 0.30 writes it, a moment after a run that is offline has finished.
     while b"validation" not in (content := file.read_bytes()) and time.monotonic() < until:
         time.sleep(0.05)
     assert b"loss" in content
