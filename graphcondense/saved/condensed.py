@@ -192,7 +192,8 @@ def load(
     try:
         with safetensors.safe_open(path, "pt") as file:
             meta = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # Copies: what it gives is mapped, and changes with a file that is written over.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (safetensors.SafetensorError, OSError, KeyError, AttributeError, RuntimeError) as error:
         # The last three are of types of numbers that this torch does not have.
         raise ValueError(_unreadable(path, error)) from error
