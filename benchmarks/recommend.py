@@ -28,8 +28,6 @@ MODELS = ("InfiniteAE", "EASE", "MF", "LightGCN", "Popularity")
 SHOWN = ("NDCG@10", "HR@10", "PSP@10", "HR@100", "NDCG@100", "AUC")
 DETERMINISTIC = ("all", "head")
 """Sets that no seed changes."""
-TRAINED_ONCE = ("LightGCN",)
-"""One training serves all ridges, so that a second one with the chosen ridge would tell nothing."""
 
 
 def main() -> None:
@@ -95,7 +93,7 @@ def one(args: argparse.Namespace, method: str, model: str, seed: str, path: str)
     result = evaluator.fit(model, small, seeds=args.trainings)
     ridge = float(result.chosen.split()[1].strip(",")) if result.chosen else None
     once = result
-    if model not in TRAINED_ONCE:
+    if evaluator.model_of(model).ridge_trains:  # else a second training would tell nothing
         once = evaluator.replace(ridge=ridge).fit(model, small, seeds=1)
     size = size_of(small)
     found = {

@@ -68,7 +68,7 @@ class Condenser(TransformerMixin, _OfNodes):  # type: ignore[misc]
         options: further options of the run and of the method, such as ``{"epochs": 10}``.
         model: what :meth:`score` trains on the condensed graph, a name such as ``"GCN"`` or a
             class.
-        training: how, fields of :class:`~graphcondense.evaluate.nodes.Training`, such as
+        training: how, fields of :class:`~graphcondense.evaluate.node_training.Training`, such as
             ``{"epochs": 100}``.
         validation_fraction: share of the nodes of each class given to ``fit`` on which epochs, and
             states of a run, are chosen; one node of a class is always left for training.

@@ -6,16 +6,11 @@ without one.
 
 from __future__ import annotations
 
-import copy
 import importlib.util
-import pkgutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -26,11 +21,8 @@ from torch_geometric.data import Data, HeteroData
 from torch_geometric.loader import DataLoader
 from torch_geometric.transforms import ToSparseTensor
 
-import graphcondense
-from graphcondense.core.engine import Callback, State
 from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.hetero_reading import as_hetero
-from graphcondense.data.hetero_task import HeteroTask
 from graphcondense.data.images import as_images
 from graphcondense.data.interaction_reading import as_interactions
 from graphcondense.data.interactions import InteractionTask
@@ -39,279 +31,16 @@ from graphcondense.data.link_task import Links, LinkTask
 from graphcondense.data.node_reading import as_task
 from graphcondense.data.preprocess import restore_preprocess
 from graphcondense.domains.graph import GraphSource
-from graphcondense.methods import find_method
 from graphcondense.ops.adjacency import Powers
 from graphcondense.ops.arrays import dense
-from graphcondense.saved.condensed_graphs import CondensedGraphs, tensors_of
 from graphcondense.saved.condensed_links import CondensedLinks
-from graphcondense.saved.condensed_rows import CondensedInteractions
-
-CASES: dict[tuple[str, str], type[MethodCase]] = {}
-
-
-def toy_graph(seed: int = 0, n: int = 120, classes: int = 3, d: int = 12) -> Data:
-    """A graph with classes that features and edges both tell, all splits non-empty."""
-    rng = torch.Generator().manual_seed(seed)
-    y = torch.arange(n) % classes
-    x = torch.randn(n, d, generator=rng) + 1.5 * torch.eye(classes, d)[y]
-    close = torch.where(y[:, None] == y, 0.12, 0.02)
-    upper = (torch.rand(n, n, generator=rng) < close).triu(1)
-    edges = (upper | upper.T).nonzero().T.contiguous()
-    part = torch.randperm(n, generator=rng)
-    masks = [torch.zeros(n, dtype=torch.bool) for _ in range(3)]
-    for mask, own in zip(masks, part.split([n // 2, n // 4, n - n // 2 - n // 4]), strict=True):
-        mask[own] = True
-    train, val, test = masks
-    return Data(x=x, edge_index=edges, y=y, train_mask=train, val_mask=val, test_mask=test)
-
-
-def toy_images(seed: int = 0, n: int = 90, classes: int = 3) -> tuple[Tensor, Tensor]:
-    """8 x 8 images of a bright row whose height is the class."""
-    rng = torch.Generator().manual_seed(seed)
-    y = torch.arange(n) % classes
-    x = 0.2 * torch.rand(n, 1, 8, 8, generator=rng)
-    x[torch.arange(n), 0, 2 * y + 1] += 0.8
-    return x, y
-
-
-def toy_graphs(seed: int = 0, n: int = 60) -> list[Data]:
-    """Paths, rings and stars of three to seven nodes, with features of nodes and edges.
-
-    The first graph is a single node.
-    """
-    rng = torch.Generator().manual_seed(seed)
-    graphs = []
-    for i in range(n):
-        c, size = i % 3, int(torch.randint(3, 8, (), generator=rng)) if i else 1
-        last, nodes = max(size - 1, 0), torch.arange(size)
-        one_way = {
-            0: torch.stack([nodes[:-1], nodes[1:]]),
-            1: torch.stack([nodes, nodes.roll(-1)]),
-            2: torch.stack([torch.zeros(last, dtype=torch.long), nodes[1:]]),
-        }[c]
-        edges = torch.cat([one_way, one_way.flip(0)], 1)
-        x = torch.randn(size, 5, generator=rng) + torch.eye(3, 5)[c]
-        attr = torch.rand(one_way.shape[1], 2, generator=rng).repeat(2, 1)
-        graphs.append(Data(x=x, edge_index=edges, edge_attr=attr, y=torch.tensor([c])))
-    return graphs
-
-
-def toy_hetero(seed: int = 0, n: int = 120, classes: int = 3, d: int = 12) -> HeteroData:
-    """Papers with classes, their authors, who have other features, and venues, which have none."""
-    rng = torch.Generator().manual_seed(seed)
-
-    def drawn(high: int, size: tuple[int, ...]) -> Tensor:
-        return torch.randint(high, size, generator=rng)
-
-    y = torch.arange(n) % classes
-    out = HeteroData()
-    means = torch.randn(classes, d, generator=rng)
-    out["paper"].x = means[y] + torch.randn(n, d, generator=rng)
-    out["paper"].y = y
-    part = torch.rand(n, generator=rng)
-    splits = {"train": part < 0.5, "val": (part >= 0.5) & (part < 0.7), "test": part >= 0.75}
-    for split, mask in splits.items():
-        out["paper"][f"{split}_mask"] = mask
-    authors, venues = n // 2, 6
-    of = drawn(authors // classes, (3 * n,)) * classes  # mostly of a class of their own
-    paper = drawn(n, (3 * n,))
-    author = torch.where(
-        torch.rand(3 * n, generator=rng) < 0.8, of + y[paper], drawn(authors, (1,))
-    )
-    out["author"].x = torch.randn(authors, 5, generator=rng)
-    out["venue"].num_nodes = venues
-    venue = (y + classes * drawn(2, (n,))) % venues
-    written = torch.stack([author, paper])
-    out["author", "writes", "paper"].edge_index = written
-    out["paper", "rev_writes", "author"].edge_index = written.flip(0)
-    out["paper", "in", "venue"].edge_index = torch.stack([torch.arange(n), venue])
-    out["venue", "rev_in", "paper"].edge_index = torch.stack([venue, torch.arange(n)])
-    out["paper", "cites", "paper"].edge_index = drawn(n, (2, 2 * n))
-    return out
-
-
-def toy_rows(seed: int = 0, users: int = 60, items: int = 40) -> sp.csr_matrix:
-    """Users who mostly take items of their own third."""
-    rng = np.random.default_rng(seed)
-    own = np.arange(users)[:, None] % 3 == np.arange(items)[None] % 3
-    return sp.csr_matrix((rng.random((users, items)) < np.where(own, 0.6, 0.1)).astype(np.float32))
-
-
-class StopAfter(Callback):
-    """Interrupts a run as Ctrl-C would."""
-
-    def __init__(self, step: int) -> None:
-        self.at = step
-
-    def step(self, state: State) -> None:
-        if state.step == self.at:
-            raise KeyboardInterrupt
-
-
-class Whole(NamedTuple):
-    """A run with the case's own options, which many tests only look at."""
-
-    small: Any
-    folder: Path
-    input_unchanged: bool
-    generator_unchanged: bool
-
-
-class MethodCase:
-    """What holds for every method. Subclasses give the three class attributes and ``data``."""
-
-    name: ClassVar[str]
-    kind: ClassVar[str]
-    options: ClassVar[dict[str, Any]] = {}
-    iterates: ClassVar[bool] = True
-    # What a budget of one example a class is decoded to, where it is not one example.
-    decoded: ClassVar[int | None] = None
-    # The class that trains for validation, and less of it: scores are compared, never judged.
-    validation: ClassVar[tuple[str, dict[str, Any]] | None] = None
-    # Two architectures that can be named to score the sets.
-    judges: ClassVar[tuple[str, str]]
-
-    def __init_subclass__(cls) -> None:
-        if "name" in vars(cls):
-            CASES[cls.name, cls.kind] = cls
-        if not cls.iterates:  # test_saved_and_loaded sees that there is nothing to resume
-            cls.test_resumed_is_uninterrupted = None
-
-    @pytest.fixture(scope="class", autouse=True)
-    @classmethod
-    def short_validation(cls) -> Iterator[None]:
-        with cls.shortened():
-            yield
-
-    @classmethod
-    @contextmanager
-    def shortened(cls) -> Iterator[None]:
-        """Train less for validation."""
-        with pytest.MonkeyPatch.context() as patch:
-            if cls.validation is not None:
-                name, less = cls.validation
-                evaluator = pkgutil.resolve_name(name)
-                patch.setattr(name.replace(":", "."), partial(trained, evaluator, less))
-            yield
-
-    @pytest.fixture(scope="class")
-    @classmethod
-    def whole(cls, short_validation: None, tmp_path_factory: pytest.TempPathFactory) -> Whole:
-        return cls().observed(tmp_path_factory.mktemp("whole"))
-
-    def observed(self, folder: Path) -> Whole:
-        """A run into a folder, and whether it changed what it must not change."""
-        data = self.data()
-        before = copy.deepcopy(data)
-        torch.manual_seed(0)
-        state = torch.get_rng_state()
-        small = self.condense(data, out=folder)
-        pairs = zip(tensors(before), tensors(data), strict=True)
-        unchanged = all(torch.equal(a, b) for a, b in pairs)
-        return Whole(small, folder, unchanged, torch.equal(state, torch.get_rng_state()))
-
-    def data(self) -> Any:
-        raise NotImplementedError
-
-    def condense(self, data: Any = None, **options: Any) -> Any:
-        options = {"per_class": 2, "seed": 3, "progress": False, **self.options, **options}
-        return graphcondense.condense(self.data() if data is None else data, self.name, **options)
-
-    def labels(self, small: Any) -> Tensor:
-        """The class of each condensed example."""
-        y: Tensor = small.y
-        return y
-
-    def ample(self, small: Any) -> int:
-        """A budget in bytes that is large enough for one example a class."""
-        return int(small.condensed["bytes"]) + 200
-
-    def check(self, small: Any) -> None:
-        """The result is what users of such data expect."""
-        assert small.validate(raise_on_error=True)
-        assert bool(torch.isfinite(small.x).all())
-        assert small.x.dtype == torch.float32
-        assert small.y.dtype == torch.long
-        assert bool(small.train_mask.all())
-        assert small.condensed["nodes"] == len(small.y) == len(small.x)
-
-    def test_budget_is_kept(self, whole: Whole) -> None:
-        small = whole.small
-        assert torch.bincount(self.labels(small)).tolist() == [2, 2, 2]
-        assert len(self.labels(self.condense(per_class=None, nodes=7))) == 7
-        most = self.ample(small)
-        assert self.condense(per_class=None, bytes=most).condensed["bytes"] <= most
-
-    def checked(self) -> Any:
-        """The data as a checked task, and the classes of its training examples; of those without
-        classes ``None``."""
-        return None
-
-    @pytest.mark.parametrize("which", ["a class", "all classes"])
-    def test_a_class_of_one_example(self, which: str) -> None:
-        """Whose index is a scalar to some libraries, and whose spread is none."""
-        found = self.checked()
-        if found is None:
-            pytest.skip("there are no classes")
-        task, y = found
-        kept = torch.ones(len(y), dtype=torch.bool)
-        for c in range(1 if which == "a class" else 3):
-            kept[(y == c).nonzero().flatten()[1:]] = False
-        scarce = replace(task, train=task.train[kept])
-        budget = {"per_class": 1} if which == "a class" else {"per_class": None, "nodes": 3}
-        small = self.condense(scarce, validations=0, **budget)
-        counts = torch.bincount(self.labels(small)).tolist()
-        assert counts == [self.decoded or 1] * 3, counts
-        assert all(bool(torch.isfinite(v).all()) for v in tensors(small))
-
-    def test_input_is_unchanged(self, whole: Whole) -> None:
-        assert whole.input_unchanged
-
-    def test_same_seed_same_bits(self, whole: Whole) -> None:
-        torch.manual_seed(1)  # the global generator must not matter
-        torch.rand(5)
-        assert whole.small.condensed["hash"] == self.condense().condensed["hash"]
-
-    def test_global_generator_is_left_alone(self, whole: Whole) -> None:
-        assert whole.generator_unchanged
-
-    def test_result_is_valid(self, whole: Whole) -> None:
-        small = whole.small
-        self.check(small)
-        assert small.condensed["method"] == self.name
-        assert small.condensed["kind"] == self.kind
-        assert small.condensed["seconds"] > 0
-        # Whose cost says that there is no loop has none: options of a loop are refused by it.
-        looped = small.condensed["steps"] is not None
-        assert looped is self.iterates is find_method(self.name, self.kind)[0](nodes=1).iterates
-
-    def test_saved_and_loaded(self, whole: Whole) -> None:
-        small, again = whole.small, graphcondense.load(whole.folder)
-        assert again.condensed == small.condensed
-        assert not (whole.folder / "checkpoint.pt").exists(), "it has ended: nothing to resume"
-        assert all(torch.equal(a, b) for a, b in zip(tensors(small), tensors(again), strict=True))
-
-    def test_named_architectures_judge(self) -> None:
-        """On the way where there is a loop, else among finished candidates."""
-        named: dict[str, Any] = {"validators": self.judges, "validate_by": "worst"}
-        how = {"validations": 1} if self.iterates else {"candidates": 2}
-        record = self.condense(**named, **how).condensed
-        scores = record["validation"]["scores"]
-        assert tuple(scores) == self.judges
-        assert record["validation"]["score"] == min(scores.values())
-        assert record["validation"]["predictor"].startswith("worst of ")
-        if not self.iterates:
-            taken = record["choice"]["seed"]
-            assert record["choice"]["seeds"] == [3, 4]
-            assert self.condense(seed=taken).condensed["hash"] == record["hash"]
-
-    @pytest.mark.parametrize("at", [1, 4])
-    def test_resumed_is_uninterrupted(self, whole: Whole, tmp_path: Path, at: int) -> None:
-        with pytest.raises(KeyboardInterrupt):
-            self.condense(out=tmp_path, checkpoint_seconds=0.0, callbacks=[StopAfter(at + 1)])
-        resumed = self.condense(out=tmp_path, resume=True)
-        assert resumed.condensed["hash"] == whole.small.condensed["hash"]
-        assert steps(tmp_path) == steps(whole.folder)
+from tests.method_case import CASES as CASES  # tests take these from here, and the toys
+from tests.method_case import MethodCase, Whole
+from tests.method_case import StopAfter as StopAfter
+from tests.method_case import steps as steps
+from tests.method_case import tensors as tensors
+from tests.method_case import trained as trained
+from tests.toys import toy_graph, toy_graphs, toy_hetero, toy_images, toy_rows
 
 
 def poisoned(data: Data, nodes: Tensor) -> Data:
@@ -714,44 +443,6 @@ class RowsCase(MethodCase):
         assert small.condensed["data"]["users"] == 60
         if kind == "no validation":
             assert small.condensed["validation"] is None
-
-
-def trained(evaluator: Any, less: dict[str, Any], *args: Any, **options: Any) -> Any:
-    """An evaluator that trains less than it was told to."""
-    return evaluator(*args, **{**options, **less})
-
-
-def tensors(data: Any) -> list[Tensor]:
-    """All tensors of data or of a result, in a fixed order."""
-    if isinstance(data, CondensedInteractions):
-        return list(data.tensors.values())
-    if isinstance(data, InteractionTask):
-        parts = [part for split in (data.train, data.val, data.test) for part in (split, split.T)]
-        return [torch.from_numpy(part.toarray()) for part in parts]
-    if isinstance(data, CondensedGraphs):
-        return list(tensors_of(data.set).values())
-    if isinstance(data, LinkTask):
-        return [torch.from_numpy(data.adj.toarray()), data.x, data.val.ends, data.test.ends]
-    if isinstance(data, HeteroData):
-        stores = [*data.node_stores, *data.edge_stores]
-        return [v for s in stores for _, v in sorted(s.items()) if isinstance(v, Tensor)]
-    if isinstance(data, HeteroTask):
-        parts = [*data.graph.x.values(), *data.graph.relations.values()]
-        dense = [p if isinstance(p, np.ndarray) else p.toarray() for p in parts]
-        return [*map(torch.from_numpy, dense), data.y, data.train, data.val, data.test]
-    if isinstance(data, list):
-        return [tensor for graph in data for tensor in tensors(graph)]
-    if isinstance(data, tuple):
-        return list(data)
-    return [v for _, v in sorted(data.to_dict().items()) if isinstance(v, Tensor)]
-
-
-def steps(folder: Any) -> list[tuple[int, float]]:
-    """Step and loss of every line of a run's log."""
-    import json
-
-    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [(row["step"], row["loss"]) for row in rows]
 
 
 def script(path: Path) -> ModuleType:

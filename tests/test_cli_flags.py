@@ -43,7 +43,7 @@ from graphcondense.evaluate.graphs import GraphTraining
 from graphcondense.evaluate.hetero import HeteroTraining
 from graphcondense.evaluate.images import ImageTraining
 from graphcondense.evaluate.links import LinkTraining
-from graphcondense.evaluate.nodes import Training
+from graphcondense.evaluate.node_training import Training
 from graphcondense.evaluate.rows import RowsTraining
 from graphcondense.methods import all_methods, find_method, methods
 from graphcondense.report import write_report

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import subprocess
 import sys
@@ -11,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from tests.scripts import benchmarks
 
 pytest.importorskip("cosmic_ray")
 pytest.importorskip("pytest_cov")
@@ -103,13 +104,13 @@ def test_endless():
 
 @pytest.fixture(scope="module")
 def mutants() -> Iterator[ModuleType]:
-    folder = str(ROOT / "benchmarks")
-    sys.path.insert(0, folder)
-    try:
-        yield importlib.import_module("mutants")
-    finally:
-        sys.path.remove(folder)
-        sys.modules.pop("mutants", None)
+    with benchmarks("mutants") as (module,):
+        yield module
+
+
+@pytest.fixture(scope="module")
+def mutations(mutants: ModuleType) -> ModuleType:
+    return sys.modules[mutants.sample.__module__]
 
 
 @pytest.fixture(scope="module")
@@ -127,9 +128,9 @@ def line_of(text: str) -> int:
     return next(i for i, line in enumerate(SOURCE.splitlines(), 1) if text in line)
 
 
-def test_what_is_left_out(mutants: ModuleType, toy: Path) -> None:
+def test_what_is_left_out(mutations: ModuleType, toy: Path) -> None:
     """Annotations, what only a checker of types reads, and identity in the place of equality."""
-    found = mutants.places(toy, "graphcondense/toy.py")
+    found = mutations.places(toy, "graphcondense/toy.py")
     lines = {line for line, _ in found}
     assert not lines & {line_of("LIMIT"), line_of("def clipped")}
     strict = line_of("strict=True"), SOURCE.splitlines()[line_of("strict=True") - 1].index("True")
@@ -140,7 +141,7 @@ def test_what_is_left_out(mutants: ModuleType, toy: Path) -> None:
     ways = {name for names in found.values() for name, _ in names}
     assert any("_Eq_Lt" in name for name in ways)
     assert not any(name.endswith("_Eq_Is") or "Operator_BitOr_" in name for name in ways)
-    assert not mutants.compiles("def f(a, +, b): pass")
+    assert not mutations.compiles("def f(a, +, b): pass")
 
 
 def test_a_seed_draws_the_same_sample(mutants: ModuleType, toy: Path) -> None:

@@ -19,13 +19,19 @@ from tests.scripts import benchmarks
 
 @pytest.fixture(scope="module")
 def scripts() -> Iterator[dict[str, ModuleType]]:
-    with benchmarks("gpu", "scale") as (gpu, scale):
-        yield {"gpu": gpu, "scale": scale}
+    names = ("gpu", "scale", "scale_jobs")
+    with benchmarks(*names) as found:
+        yield dict(zip(names, found, strict=True))
 
 
 @pytest.fixture
 def scale(scripts: dict[str, ModuleType]) -> ModuleType:
     return scripts["scale"]
+
+
+@pytest.fixture
+def jobs(scripts: dict[str, ModuleType]) -> ModuleType:
+    return scripts["scale_jobs"]
 
 
 def options(tmp_path: Path, **given: Any) -> argparse.Namespace:
@@ -170,9 +176,9 @@ def test_methods_on_cora_take_turns_and_say_their_score(scale: ModuleType, tmp_p
     assert "Cora, 70 nodes" in (tmp_path / "scale.md").read_text()
 
 
-def test_the_job_on_cora_condenses_it(scale: ModuleType, data_root: Path) -> None:
-    clock = scale.Clock()
-    assert scale.cora(data_root, clock, ["random", "70"]) == ""
+def test_the_job_on_cora_condenses_it(jobs: ModuleType, data_root: Path) -> None:
+    clock = jobs.Clock()
+    assert jobs.cora(data_root, clock, ["random", "70"]) == ""
     assert clock.seconds > 0
 
 
@@ -184,7 +190,7 @@ def test_the_job_on_cora_condenses_it(scale: ModuleType, data_root: Path) -> Non
     ],
 )
 def test_jobs_run_on_a_small_graph(
-    scale: ModuleType, tmp_path: Path, parts: tuple[str, ...]
+    scale: ModuleType, jobs: ModuleType, tmp_path: Path, parts: tuple[str, ...]
 ) -> None:
     args = options(tmp_path, nodes=40, steps=2)
     folder = scale.made(
@@ -192,16 +198,25 @@ def test_jobs_run_on_a_small_graph(
     )
     for part in parts:
         job, *words = scale.words_of(part, args, "now")
-        clock = scale.Clock()
+        clock = jobs.Clock()
         said = "2 of 300 epochs" if job == "evaluating" else ""
-        assert scale.JOBS[job](folder, clock, words) == said
+        assert jobs.JOBS[job](folder, clock, words) == said
         assert clock.seconds >= 0
         assert clock.peak > 2**26
 
 
-def test_every_part_has_a_job_and_a_name(scale: ModuleType) -> None:
+def test_a_job_in_a_process_of_its_own(scale: ModuleType, tmp_path: Path) -> None:
+    """By the command that a runner gives, within its limits."""
+    folder = scale.made(tmp_path / "g", {"nodes": 800, "edges": 3000})
+    tree = scale.Tree(Path(scale.__file__).parents[1], "now", "x")
+    found = scale.Runner(tmp_path, 2**34, 100).cell(tree, folder, "checking", 0, "checking")
+    assert found["seconds"] >= 0
+    assert found["said"] == ""
+
+
+def test_every_part_has_a_job_and_a_name(scale: ModuleType, jobs: ModuleType) -> None:
     for part in scale.PARTS:
-        assert part.partition(":")[0] in scale.JOBS
+        assert part.partition(":")[0] in jobs.JOBS
         assert scale.page.named(part)
     assert set(scale.page.FITTED) <= set(scale.PARTS)
     every = scale.every_method()

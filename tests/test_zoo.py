@@ -21,6 +21,7 @@ from graphcondense import cli, zoo
 from graphcondense.data import graph_hash
 from graphcondense.evaluate import evaluate
 from graphcondense.nn.batched import MODELS
+from graphcondense.saved.condensed import load_bytes
 from graphcondense.zoo.entry import hash_of, in_order
 from tests.cases import script, toy_graph
 from tests.targets import targets_graph
@@ -233,6 +234,31 @@ def test_a_changed_file_is_refused(small: Any, tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(ValueError, match=r"names toy-6, but .* is not there"):
         zoo.load("toy-6", folder=tmp_path)
+
+
+def test_what_was_checked_is_what_is_opened(
+    small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is replaced once it has been hashed is not read again."""
+    path = zoo.push(small, tmp_path, name="toy-6", **ORIGIN)
+    whole = graphcondense.load(zoo.get("toy-6", tmp_path / "copy", folder=tmp_path))
+
+    def then_replaced(blob: bytes) -> str:
+        path.write_bytes(b"somebody's")
+        return hash_of(blob)
+
+    monkeypatch.setattr(zoo, "hash_of", then_replaced)
+    opened = zoo.load("toy-6", folder=tmp_path)
+    assert path.read_bytes() == b"somebody's"
+    assert opened.keys() == whole.keys()
+    assert graph_hash(opened) == graph_hash(whole)
+    assert opened.condensed == whole.condensed
+
+
+@pytest.mark.parametrize("blob", [b"", b"none", b"\2" + 7 * b"\0" + b"{}"])
+def test_bytes_that_are_no_set_are_told(blob: bytes) -> None:
+    with pytest.raises(ValueError, match=r"a\.safetensors is not a (readable|condensed)"):
+        load_bytes(blob, Path("a.safetensors"))
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ class Memory:
 def command_continual(argv: list[str]) -> object:
     """Let classes arrive in groups, and remember the earlier ones as condensed graphs."""
     import graphcondense
-    from graphcondense.evaluate.nodes import Training
+    from graphcondense.evaluate.node_training import Training
     from graphcondense.methods import find_method
     from graphcondense.run import build, condense, section_of
     from graphcondense.uses import learn_continually

@@ -72,7 +72,7 @@ STORAGE = (
 def measure_flags(verb: str) -> dict[str, Flags]:
     """The flags of a command: of its function, its training and its space."""
     from graphcondense import uses
-    from graphcondense.evaluate.nodes import Training
+    from graphcondense.evaluate.node_training import Training
 
     how = MEASURES[verb]
     function = getattr(uses, how.function)

@@ -39,7 +39,7 @@ class Poisoned:
 
 def poison_flags() -> list[Flags]:
     """The flags of the function behind: what a method has too is called otherwise."""
-    from graphcondense.evaluate.nodes import Training
+    from graphcondense.evaluate.node_training import Training
     from graphcondense.uses import measure_robustness
 
     filled = ("data", "condense", "label", "device", "progress")

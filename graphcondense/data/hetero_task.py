@@ -62,11 +62,6 @@ class HeteroTask(Labelled):
         )
 
     @property
-    def outputs(self) -> str:
-        """What :attr:`num_classes` counts, in a word."""
-        return {"classes": "classes", "binary": "tasks", "regression": "targets"}[self.label_kind]
-
-    @property
     def labels(self) -> Tensor:
         return self.y
 

@@ -58,6 +58,11 @@ class Labelled:
         return int(y.max()) + 1 if self.label_kind == "classes" else int(y.shape[1])
 
     @property
+    def outputs(self) -> str:
+        """What :attr:`num_outputs` counts, in a word."""
+        return {"classes": "classes", "binary": "tasks", "regression": "targets"}[self.label_kind]
+
+    @property
     def larger_is_better(self) -> bool:
         return self.metric not in ("rmse", "mae")
 

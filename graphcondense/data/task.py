@@ -133,11 +133,6 @@ class NodeTask(OneGraph, Labelled):
         )
 
     @property
-    def outputs(self) -> str:
-        """What :attr:`num_classes` counts, in a word."""
-        return {"classes": "classes", "binary": "tasks", "regression": "targets"}[self.label_kind]
-
-    @property
     def columns(self) -> Columns:
         """How features were made of the columns of a table; ``columns.inverse(small.x)`` are
         readable values.

@@ -7,8 +7,9 @@ from typing import Literal
 
 from torch import Generator, Tensor
 
-from graphcondense.domains.node import EDGE_BYTES, NodeMethod, hops_alone, start_nodes
+from graphcondense.domains.node import EDGE_BYTES, NodeMethod, hops_alone
 from graphcondense.domains.node_source import NodeSource
+from graphcondense.domains.starts import start_nodes
 from graphcondense.ops.fields import Natural, NonNegative
 
 
@@ -19,7 +20,7 @@ class StartedNodes(NodeMethod):
     Attributes:
         init: which training nodes of a class its synthetic nodes start from; or centres of clusters
             of them, ``"kmeans"`` or ``"fuzzy"``, see
-            :func:`~graphcondense.domains.node.start_nodes`.
+            :func:`~graphcondense.domains.starts.start_nodes`.
         init_hops: they start from rows of ``Â^init_hops X``.
     """
 

@@ -7,9 +7,10 @@ The package is also what users call: ``graphcondense.evaluate(small, data)``.
 
 from __future__ import annotations
 
+from graphcondense.evaluate.any_kind import evaluator_of, fit, fit_whole, score
 from graphcondense.evaluate.call import evaluate
 from graphcondense.evaluate.cost import plain_training_seconds
-from graphcondense.evaluate.evaluator import Evaluator, evaluator_of, fit, fit_whole, score
+from graphcondense.evaluate.evaluator import Evaluator
 from graphcondense.evaluate.fitted import FitResult
 from graphcondense.evaluate.floors import equal_bytes_graphs, random_graphs, random_subgraph
 from graphcondense.evaluate.graphs import GraphEvaluator, GraphTraining
@@ -17,7 +18,8 @@ from graphcondense.evaluate.hetero import HeteroEvaluator, HeteroTraining
 from graphcondense.evaluate.images import ImageEvaluator, ImageTraining
 from graphcondense.evaluate.ledger import Ledger
 from graphcondense.evaluate.links import LinkEvaluator, LinkTraining
-from graphcondense.evaluate.nodes import ALL, NodeEvaluator, Trained, Training
+from graphcondense.evaluate.node_training import Training
+from graphcondense.evaluate.nodes import ALL, NodeEvaluator, Trained
 from graphcondense.evaluate.report import Report, Row
 from graphcondense.evaluate.result import Result
 from graphcondense.evaluate.rows import RowsEvaluator, RowsTraining

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from graphcondense.evaluate.any_kind import evaluator_of
 from graphcondense.evaluate.comparison import BASELINES
 from graphcondense.evaluate.contestant import Contestant
 from graphcondense.evaluate.cost import graph_hash, peak_memory_bytes, size_of
-from graphcondense.evaluate.evaluator import evaluator_of
 from graphcondense.evaluate.fitted import FitResult
 from graphcondense.evaluate.ledger import Ledger, better_than_random
 from graphcondense.evaluate.metrics import SCORES
@@ -60,7 +60,7 @@ def evaluate(
             (several condensation seeds); or a mapping from names to either. What one may hold: see
             :class:`~graphcondense.evaluate.nodes.NodeEvaluator` and those of the other kinds. A set
             that lacks a class is measured, with a warning.
-        data: anything that :func:`~graphcondense.evaluate.evaluator.evaluator_of` takes.
+        data: anything that :func:`~graphcondense.evaluate.any_kind.evaluator_of` takes.
         models: names of models and predictors, or classes of your own, such as
             ``torch_geometric.nn.GraphSAGE``; the ledger shows the first one's times. A text names
             several with commas between; ``"all"`` is all that the kind has. By default six for
@@ -84,7 +84,7 @@ def evaluate(
         device: where to train; default the CPU.
         progress: show progress bars.
         **options: fields of the kind's options, such as
-            :class:`~graphcondense.evaluate.nodes.Training`.
+            :class:`~graphcondense.evaluate.node_training.Training`.
 
     Raises:
         ValueError: no set; text instead of data; small and real data in the wrong order; unknown

@@ -19,12 +19,13 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from graphcondense.data.kind import data_kind, kind_of_data
+from graphcondense.data.kind import data_kind
+from graphcondense.data.targets import Labelled
 from graphcondense.evaluate.contestant import Contestant, Predictor, Task
 from graphcondense.evaluate.cost import size_of
 from graphcondense.evaluate.fitted import FitResult, Fitted, Tested
 from graphcondense.evaluate.metrics import SCORES
-from graphcondense.evaluate.reading import listed_sets, refuse_text, small_sets, warn_of_missing
+from graphcondense.evaluate.reading import listed_sets, small_sets, warn_of_missing
 from graphcondense.evaluate.trainings import Device, Seeds, Stopwatch, seeds_of
 from graphcondense.ops.device import usable
 from graphcondense.ops.fields import check_fields
@@ -54,7 +55,7 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
         real: the real data, in any form that this kind of data may have.
         device: where to train; default the CPU.
         **options: fields of the kind's options, such as
-            :class:`~graphcondense.evaluate.nodes.Training`.
+            :class:`~graphcondense.evaluate.node_training.Training`.
 
     Raises:
         ValueError: ``real`` has nothing to validate on, or an option is out of range.
@@ -98,6 +99,9 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
     def __init__(self, real: object, *, device: Device = None, **options: object) -> None:
         self.training = _with(self.usual_training, options)
         self.real = self.checked(real)
+        data: object = self.real
+        if isinstance(data, Labelled):  # labels of several kinds, whose data say their score
+            self.metric = data.metric
         self.check_training()
         self.check("val")
         self.device = usable(device)
@@ -375,90 +379,3 @@ AnyEvaluator: TypeAlias = "Evaluator[Any, Any, Any, Any]"
 
 EVALUATORS: dict[str, type[AnyEvaluator]] = {}
 """By kind of data; subclasses enter themselves."""
-
-
-def evaluator_of(real: object, *, device: Device = None, **options: object) -> AnyEvaluator:
-    """The evaluator for ``real``, whose kind decides; the real data have test examples.
-
-    Args:
-        real: a graph; a :class:`~graphcondense.data.graph_task.GraphTask`, a list or a PyG data set
-            of graphs (of one with labelled nodes: that graph); images but a path; or users by
-            items. See :func:`~graphcondense.data.kind.kind_of_data`.
-        device: where to train; default the CPU.
-        **options: fields of :class:`~graphcondense.evaluate.nodes.Training`,
-            :class:`~graphcondense.evaluate.graphs.GraphTraining`,
-            :class:`~graphcondense.evaluate.images.ImageTraining` or
-            :class:`~graphcondense.evaluate.rows.RowsTraining`.
-
-    Raises:
-        ValueError: not data; nothing to validate or to test on; an option out of range.
-        TypeError: for an option that does not exist.
-    """
-    out = _evaluator(real, device, options)
-    out.check("test")
-    return out
-
-
-def _evaluator(real: object, device: Device, options: Mapping[str, object]) -> AnyEvaluator:
-    refuse_text(real, "data")
-    return EVALUATORS[kind_of_data(real)](real, device=device, **options)
-
-
-def fit(
-    model: str | Callable[..., nn.Module],
-    small: object,
-    real: object,
-    *,
-    seeds: Seeds | None = None,
-    device: Device = None,
-    progress: bool = False,
-    **options: object,
-) -> FitResult:
-    """:meth:`Evaluator.fit` in one call, for any kind of data.
-
-    Args:
-        model: a name, or a class of models of your own.
-        small: a condensed set, or real examples.
-        real: the real data, in any form that this kind of data may have.
-        seeds: the training seeds, or how many; by default the evaluator's number.
-        device: where to train; default the CPU.
-        progress: show a progress bar.
-        **options: of the kind's training, such as ``epochs``.
-
-    Raises:
-        ValueError: as :meth:`Evaluator.fit` and :func:`evaluator_of`.
-    """
-    return _evaluator(real, device, options).fit(model, small, seeds=seeds, progress=progress)
-
-
-def fit_whole(
-    model: str | Callable[..., nn.Module],
-    real: object,
-    *,
-    seeds: Seeds | None = None,
-    device: Device = None,
-    progress: bool = False,
-    **options: object,
-) -> FitResult:
-    """:meth:`Evaluator.fit_whole` in one call, for any kind of data.
-
-    The arguments are those of :func:`fit`, without ``small``.
-    """
-    return _evaluator(real, device, options).fit_whole(model, seeds=seeds, progress=progress)
-
-
-def score(
-    small: object,
-    real: object,
-    model: str | Callable[..., nn.Module] | None = None,
-    *,
-    seeds: Seeds | None = None,
-    device: Device = None,
-    **options: object,
-) -> float:
-    """:meth:`Evaluator.score` in one call; keep an :class:`Evaluator` to call it often.
-
-    The arguments are those of :func:`fit`; the model is by default the evaluator's
-    :attr:`~Evaluator.judge`.
-    """
-    return _evaluator(real, device, options).score(small, model, seeds=seeds)

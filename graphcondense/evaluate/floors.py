@@ -21,7 +21,9 @@ from graphcondense.data.node_reading import as_task
 from graphcondense.data.small_graph import read_labelled
 from graphcondense.data.task import NodeTask
 from graphcondense.evaluate.cost import size_of
-from graphcondense.evaluate.reading import SmallHetero, as_stored, raw_images, read_graphs
+from graphcondense.evaluate.graph_reading import read_graphs
+from graphcondense.evaluate.hetero_reading import SmallHetero
+from graphcondense.evaluate.image_reading import as_stored, raw_images
 from graphcondense.ops.select import choose_herding
 from graphcondense.saved.graph_set import GraphSet
 from graphcondense.saved.shown import record_of

@@ -13,8 +13,9 @@ from torch import Tensor
 from graphcondense.data.graph_task import GraphTask
 from graphcondense.evaluate.contestant import Predictor, Try, choose
 from graphcondense.evaluate.fitted import FitResult
+from graphcondense.evaluate.graph_reading import check_graphs, read_graphs
 from graphcondense.evaluate.metrics import ogb_metric, scores_of
-from graphcondense.evaluate.reading import check_graphs, read_graphs, refuse_many
+from graphcondense.evaluate.reading import refuse_many
 from graphcondense.evaluate.trainings import Device
 from graphcondense.kernels.graph import GraphNTK, NodeStates
 from graphcondense.kernels.ridge import ridge_targets, ridge_weights

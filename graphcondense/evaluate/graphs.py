@@ -26,13 +26,9 @@ from graphcondense.evaluate.evaluator import Evaluator, Options
 from graphcondense.evaluate.fitted import FitResult, Fitted, Tested, mean_of
 from graphcondense.evaluate.floors import random_graphs, random_within
 from graphcondense.evaluate.graph_predictors import BY_NAME
+from graphcondense.evaluate.graph_reading import check_graphs, read_graphs, several_graph_sets
 from graphcondense.evaluate.metrics import further, ogb_metric, scores_of
-from graphcondense.evaluate.reading import (
-    check_graphs,
-    missing_classes,
-    read_graphs,
-    several_graph_sets,
-)
+from graphcondense.evaluate.reading import missing_classes
 from graphcondense.evaluate.trainings import now
 from graphcondense.nn.graph_layouts import Readout, SparseGraphs
 from graphcondense.nn.graphs import GRAPH_MODELS, GraphNet, resolve
@@ -139,9 +135,7 @@ class GraphEvaluator(Evaluator[GraphTask, type[GraphNet], GraphTraining, GraphTr
     usual_training = GraphTraining()
 
     def checked(self, real: object) -> GraphTask:
-        task = as_graph_task(real)
-        self.metric = task.metric
-        return task
+        return as_graph_task(real)
 
     def check(self, split: str) -> None:
         check_graphs(self.real, split)

@@ -22,9 +22,10 @@ from graphcondense.evaluate.cost import kept_bytes, size_of
 from graphcondense.evaluate.evaluator import Evaluator, Options
 from graphcondense.evaluate.fitted import FitResult, Fitted, Tested, mean_of
 from graphcondense.evaluate.floors import hetero_within, random_hetero
+from graphcondense.evaluate.hetero_reading import SmallHetero, read_hetero
 from graphcondense.evaluate.losses import LOSSES
 from graphcondense.evaluate.metrics import check_scorable, further, ogb_metric, scores_of
-from graphcondense.evaluate.reading import SmallHetero, missing_classes, read_hetero
+from graphcondense.evaluate.reading import missing_classes
 from graphcondense.evaluate.trainings import now
 from graphcondense.nn.hetero import HETERO_MODELS, Dropout, HeteroNet, HeteroView
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive
@@ -103,11 +104,6 @@ class HeteroEvaluator(Evaluator[HeteroTask, type[HeteroNet], HeteroTraining, Het
         "give the target type a test_mask",
     )
     usual_training = HeteroTraining()
-
-    def checked(self, real: object) -> HeteroTask:
-        task = super().checked(real)
-        self.metric = task.metric
-        return task
 
     def check(self, split: str) -> None:
         super().check(split)

@@ -12,7 +12,8 @@ from torch import Generator, Tensor
 from graphcondense.data.images import ImageTask
 from graphcondense.evaluate.contestant import Predictor, Try, choose
 from graphcondense.evaluate.fitted import FitResult
-from graphcondense.evaluate.reading import Labelled, read_images, refuse_many
+from graphcondense.evaluate.image_reading import Labelled, read_images
+from graphcondense.evaluate.reading import refuse_many
 from graphcondense.evaluate.trainings import Device
 from graphcondense.kernels.ntk import FullyConnected
 from graphcondense.kernels.random_features import KernelRidge, random_ridge

@@ -29,12 +29,8 @@ from graphcondense.evaluate.evaluator import Evaluator, Options
 from graphcondense.evaluate.fitted import Fitted, Tested
 from graphcondense.evaluate.floors import images_within, random_images
 from graphcondense.evaluate.image_predictors import BY_NAME
-from graphcondense.evaluate.reading import (
-    Labelled,
-    missing_classes,
-    read_images,
-    several_image_sets,
-)
+from graphcondense.evaluate.image_reading import Labelled, read_images, several_image_sets
+from graphcondense.evaluate.reading import missing_classes
 from graphcondense.evaluate.trainings import Seeds, now
 from graphcondense.nn.images import IMAGE_MODELS, ConvNet, ImageModel, Norm
 from graphcondense.ops.augment import Augment, Strategy
@@ -143,7 +139,7 @@ class ImagesTrained(Fitted):
 class ImageEvaluator(Evaluator[ImageTask, Kind, ImageTraining, ImagesTrained]):
     """Trains on small sets of images and scores on the real ones.
 
-    A small set is condensed images, what :func:`~graphcondense.evaluate.reading.read_images`
+    A small set is condensed images, what :func:`~graphcondense.evaluate.image_reading.read_images`
     takes; or an :class:`~graphcondense.data.images.ImageTask`, whose training part is trained on
     with ``whole_steps`` updates. Where labels are no distributions over classes (learnt regression
     targets, as KIP's), the loss is the squared error, and ``chosen`` of the result says so; else

@@ -28,7 +28,7 @@ from graphcondense.evaluate.cost import size_of
 from graphcondense.evaluate.evaluator import Evaluator, Options
 from graphcondense.evaluate.fitted import Fitted, Tested
 from graphcondense.evaluate.floors import longest, refuse_small, shuffled
-from graphcondense.evaluate.nodes import Model, keep, model_of, state_of
+from graphcondense.evaluate.stacked import Model, keep, model_of, state_of
 from graphcondense.evaluate.trainings import now
 from graphcondense.nn.batched import MODELS, Matrix, Stacked
 from graphcondense.nn.links import Decoder, DecoderName, Dot, Linked, decoder_of

@@ -8,8 +8,8 @@ training has ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,29 +17,25 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 import torch
-from torch import Tensor, nn
-from torch.func import functional_call
+from torch import Tensor
 
 from graphcondense.data.small_graph import read_labelled
 from graphcondense.data.task import NodeTask
 from graphcondense.evaluate.cost import plain_training_seconds, size_of
-from graphcondense.evaluate.evaluator import Evaluator, Options
+from graphcondense.evaluate.evaluator import Evaluator
 from graphcondense.evaluate.fitted import FitResult, Fitted, Tested, mean_of
 from graphcondense.evaluate.floors import herded_within, nodes_within, random_subgraph
 from graphcondense.evaluate.losses import LOSSES
 from graphcondense.evaluate.metrics import check_scorable, further, ogb_metric, scores_of
+from graphcondense.evaluate.node_training import Settings, Training
 from graphcondense.evaluate.predictors import BY_NAME, PREDICTORS
 from graphcondense.evaluate.reading import missing_classes
+from graphcondense.evaluate.stacked import Model, Weights, keep, logits_of, model_of, state_of
 from graphcondense.evaluate.trainings import Seeds, now
-from graphcondense.nn.batched import MODELS, Matrix, Stacked, resolve
-from graphcondense.nn.wrapped import wrap
-from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive
+from graphcondense.nn.batched import MODELS, Matrix, Stacked
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.sampling import blocks
-from graphcondense.ops.sparsify import How, candidates
-
-Model: TypeAlias = "str | type[Stacked] | Callable[..., nn.Module]"
-"""A model by its name, or a class of one's own."""
+from graphcondense.ops.sparsify import candidates
 
 Rows: TypeAlias = "npt.NDArray[np.int64]"
 """Indices of nodes."""
@@ -52,72 +48,6 @@ ALL = (*MODELS, *PREDICTORS)
 STATE = 2**20
 """Largest hidden state in floats when predicting: beyond it the caches no longer hold it, so seeds
 are taken in groups. Grouping changes no result."""
-
-
-Weights: TypeAlias = Mapping[str, Tensor] | None
-"""Of stacked networks, each ``[S, ...]``; ``None`` for those that the model has."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How one model is trained: the fields of :class:`Training`, none left open."""
-
-    epochs: int = 300
-    hidden: int = 256
-    num_layers: int = 2
-    lr: float = 0.01
-    weight_decay: float = 5e-4
-    dropout: float = 0.5
-    activation: str = "relu"
-    val_every: int = 1
-
-
-SETTINGS = tuple(field.name for field in fields(Settings))
-
-
-@dataclass(frozen=True)
-class Training(Options):
-    """How the evaluator trains: a model's settings are the same for every set that is compared.
-
-    ``None`` leaves a setting to the model, whose ``recipe`` says where it needs other than
-    :class:`Settings`.
-
-    Attributes:
-        epochs: full-batch steps of Adam.
-        hidden: width of the hidden layers; by default 256 or what the model needs.
-        num_layers: layers (for SGC: propagation steps); by default 2 or what the model needs.
-        lr: learning rate of Adam; by default 0.01 or what the model needs.
-        weight_decay: of Adam, for every parameter; by default 5e-4 or what the model needs.
-        dropout: on hidden activations; by default 0.5 or what the model needs.
-        activation: of hidden layers; by default ReLU or what the model needs.
-        val_every: validate after every so many epochs, and after the last. The grid matters: a
-            score is only comparable at the same value; reports use 1.
-        validation_nodes: so many validation nodes choose the epoch, drawn once and the same for all
-            sets; the scores of the chosen epoch and of the last are of all of them. By default all,
-            or 4,096 of them if there are more: on a large graph predicting them after every epoch
-            is most of what a training costs.
-        sparsify: which edges of a graph with different weights are kept: all (``"none"``), those
-            above a threshold, the ``"top-k"`` of each node, or a maximum spanning ``"forest"``; the
-            threshold and k are chosen on validation. By default a threshold for models that do not
-            see weights, all edges for the others.
-    """
-
-    epochs: Count = 300
-    hidden: Count | None = None
-    num_layers: Count | None = None
-    lr: Positive | None = None
-    weight_decay: NonNegative | None = None
-    dropout: Momentum | None = None
-    activation: str | None = None
-    val_every: Count = 1
-    validation_nodes: Count | None = None
-    sparsify: How | None = None
-
-    def of(self, kind: type[Stacked]) -> Settings:
-        """Every setting that is left open, filled in for a model."""
-        given = {name: getattr(self, name) for name in SETTINGS}
-        left = {name: value for name, value in given.items() if value is not None}
-        return Settings(**{**kind.recipe, **left})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +72,7 @@ class Trained(Fitted):
         any graph, ``x [n, d]`` and ``adj [n, n]``; of the first ``networks`` seeds alone."""
         like = next(iter(self.selected.values()))
         inputs = self.model.prepare(x, adj, rows, self.settings.num_layers, like)
-        return torch.cat(list(_logits(self.model, self.selected, inputs, 1, networks)))
+        return torch.cat(list(logits_of(self.model, self.selected, inputs, 1, networks)))
 
 
 class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
@@ -175,11 +105,6 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
     )
     propagating = ("SGC", "KernelRidge", "LabelProp")
     usual_training = Training()
-
-    def checked(self, real: object) -> NodeTask:
-        task = super().checked(real)
-        self.metric = task.metric
-        return task
 
     def check(self, split: str) -> None:
         super().check(split)
@@ -281,7 +206,7 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
         # The operators hold each row once, in whatever order.
         once, back = torch.unique(nodes, return_inverse=True)
         inputs = self._inputs(kind, once)
-        logits = _logits(curve.model, curve.selected, inputs, self._group(kind))
+        logits = logits_of(curve.model, curve.selected, inputs, self._group(kind))
         return self.real.unscaled(torch.cat(list(logits)).cpu()[:, back])
 
     def memory(self, model: type[Stacked], small: object, trainings: int) -> int:
@@ -404,7 +329,7 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
         key = (type(model), layers, split, len(nodes))
         if key not in self._prepared:
             self._prepared[key] = self._inputs(type(model), nodes)
-        return _logits(model, weights, self._prepared[key], self._group(type(model)))
+        return logits_of(model, weights, self._prepared[key], self._group(type(model)))
 
     def _group(self, kind: type[Stacked]) -> int:
         """How many seeds predict at once."""
@@ -418,55 +343,8 @@ class NodeEvaluator(Evaluator[NodeTask, type[Stacked], Training, Trained]):
         return kind.prepare(*parts, graph=real.graph)
 
 
-@torch.inference_mode()
-def _logits(
-    model: Stacked,
-    weights: Weights,
-    inputs: tuple[object, ...],
-    group: int,
-    networks: int | None = None,
-) -> Iterator[Tensor]:
-    """Logits of one group of seeds after the other."""
-    model.eval()
-    if weights is None:
-        if len(model.seeds) <= group and networks is None:
-            yield model(*inputs)  # putting weights in their places takes longer than a small graph
-            return
-        weights = state_of(model)
-    seeds = len(next(iter(weights.values()))) if networks is None else networks
-    for i in range(0, seeds, group):
-        part = {name: weight[i : i + group] for name, weight in weights.items()}
-        yield functional_call(model, part, inputs)
-
-
 def _arrays(matrix: Matrix) -> list[npt.NDArray[np.generic]]:
     """What a matrix is stored in."""
     if isinstance(matrix, np.ndarray):
         return [matrix]
     return [matrix.data, matrix.indices, matrix.indptr]
-
-
-def state_of(model: nn.Module) -> dict[str, Tensor]:
-    """All that a model learns or keeps, each ``[S, ...]``."""
-    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
-
-
-def keep(selected: Mapping[str, Tensor], live: Mapping[str, Tensor], better: Tensor) -> None:
-    """Copy what is ``live`` over what is ``selected``, both ``[S, ...]``, of the seeds ``better
-    [S]``."""
-    for seed in better.nonzero().flatten().tolist():
-        for name, value in live.items():
-            selected[name][seed].copy_(value[seed].detach())
-
-
-def model_of(model: Model) -> type[Stacked]:
-    """The stacked form of a model: by its name, or of a class of the user's own."""
-    if isinstance(model, str):
-        return resolve(model)
-    if not callable(model) or isinstance(model, nn.Module):
-        raise ValueError(
-            f"a model is a name or a class, got {type(model).__name__}: {str(model)[:80]!r}; a "
-            "network of its own is built for every seed, so give the class or a function"
-        )
-    make: Callable[..., nn.Module] = model
-    return model if isinstance(model, type) and issubclass(model, Stacked) else wrap(make)

@@ -367,6 +367,8 @@ class Known:
         make: builds it, given a seed and a device.
         ridges: what validation chooses among; empty where there is no ridge.
         seeded: whether a seed changes the result.
+        ridge_trains: whether what it learns depends on the ridge; where it does not, one training
+            serves all of them.
         about: a few words for the table's notes.
     """
 
@@ -374,6 +376,7 @@ class Known:
     make: Callable[[int, torch.device | str], Recommender]
     ridges: tuple[float, ...] = ()
     seeded: bool = False
+    ridge_trains: bool = True
     about: str = ""
 
     EASE_RIDGES: ClassVar[tuple[float, ...]] = (1.0, 10.0, 50.0, 200.0, 500.0, 1000.0, 2000.0)
@@ -397,6 +400,7 @@ RECOMMENDERS: dict[str, Known] = {
             lambda seed, device: LightGCN(seed=seed, device=device),
             Known.FACTOR_RIDGES,
             seeded=True,
+            ridge_trains=False,
             about="PyG's; users folded in by a ridge solve on its item vectors",
         ),
         Known("Popularity", lambda seed, device: Popularity()),

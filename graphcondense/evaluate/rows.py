@@ -24,7 +24,6 @@ from graphcondense.evaluate.evaluator import Evaluator, Options
 from graphcondense.evaluate.fitted import Fitted, Tested
 from graphcondense.evaluate.floors import random_users, users_within
 from graphcondense.evaluate.ranking import BLOCK, Psp, ranking
-from graphcondense.evaluate.reading import read_rows
 from graphcondense.evaluate.recommenders import RECOMMENDERS, Known, Recommender, recommender_named
 from graphcondense.ops.fields import Count, Positive
 from graphcondense.ops.grid import edge
@@ -204,6 +203,34 @@ class RowsEvaluator(Evaluator[InteractionTask, Known, RowsTraining, RowsFitted])
         top = choosing_length(task.num_items)
         found = ranking(predict, task.train[users], task.val[users], train=task.train, top=(top,))
         return found[f"HR@{top}"]
+
+
+def read_rows(small: object, real: InteractionTask) -> sp.csr_matrix:
+    """The users of ``small``, see :class:`~graphcondense.evaluate.rows.RowsEvaluator`, as CSR
+    float32 ``[n, items]``.
+
+    Raises:
+        ValueError: not users by items, none, weights that are not finite, or other items than the
+            real users have.
+    """
+    rows: sp.csr_matrix = getattr(small, "csr", small)
+    if isinstance(small, InteractionTask):
+        rows = small.train
+    if not sp.issparse(rows):
+        raise ValueError(
+            f"a small set of users is a condensed set or a SciPy matrix [users, items], got "
+            f"{type(small).__name__}"
+        )
+    if rows.shape[1] != real.num_items:
+        raise ValueError(
+            f"the small set has {rows.shape[1]} items, {real.name} has {real.num_items}"
+        )
+    if not rows.shape[0] or not rows.nnz:
+        raise ValueError("the small set has no users with interactions")
+    out = sp.csr_matrix(rows, dtype=np.float32)
+    if not np.isfinite(out.data).all():
+        raise ValueError("the small set has weights that are NaN or infinite")
+    return out
 
 
 def _seconds(work: Callable[[T], object], what: T) -> float:

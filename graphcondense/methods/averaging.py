@@ -12,9 +12,10 @@ from torch import Generator
 from graphcondense.core.method import LABEL_KINDS
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.coarse import Coarse, CoarseGraph, exported
-from graphcondense.domains.node import hops_alone, known_means
+from graphcondense.domains.node import hops_alone
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.partitions import parts_within
+from graphcondense.domains.starts import known_means
 from graphcondense.ops.cluster import Centre, centres_of
 from graphcondense.ops.coarsen import Array, means
 from graphcondense.ops.fields import Natural

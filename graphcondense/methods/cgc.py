@@ -11,8 +11,9 @@ from torch.nn import functional as F
 
 from graphcondense.core.method import Variants
 from graphcondense.core.types import Synthetic
-from graphcondense.domains.node import EDGE_BYTES, NodeMethod, NodeSynthetic, class_labels
+from graphcondense.domains.node import EDGE_BYTES, NodeMethod, NodeSynthetic
 from graphcondense.domains.node_source import NodeSource
+from graphcondense.domains.starts import class_labels
 from graphcondense.domains.structure import Fixed
 from graphcondense.ops.adjacency import gcn_norm_dense
 from graphcondense.ops.cluster import HELD, PAIRED, k_means, spectral_parts

@@ -12,12 +12,10 @@ from graphcondense.core.method import LABEL_KINDS, Variants
 from graphcondense.core.types import Synthetic
 from graphcondense.domains.node import (
     NodeMethod,
-    class_labels,
-    known_means,
     synthetic_of,
-    with_targets,
 )
 from graphcondense.domains.node_source import NodeSource
+from graphcondense.domains.starts import class_labels, known_means, with_targets
 from graphcondense.ops.cluster import HELD, Centre, centres_of, fuzzy_c_means, isometric, starts
 from graphcondense.ops.fields import Count, NonNegative, Range, Weights
 

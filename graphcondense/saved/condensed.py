@@ -25,6 +25,7 @@ from typing import Any
 
 import safetensors
 import torch
+from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 from torch_geometric.data import Data
@@ -191,10 +192,42 @@ def load(
     try:
         with safetensors.safe_open(path, "pt") as file:
             meta = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # Copies: what it gives is mapped, and changes with a file that is written over.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (safetensors.SafetensorError, OSError, KeyError, AttributeError, RuntimeError) as error:
         # The last three are of types of numbers that this torch does not have.
-        raise ValueError(f"{path} is not a readable safetensors file ({error})"[:400]) from error
+        raise ValueError(_unreadable(path, error)) from error
+    return _checked(meta, tensors, path, device, check=check)
+
+
+def load_bytes(blob: bytes, path: Path, device: torch.device | str | None = None) -> Small:
+    """As :func:`load`, of what was read of a file before; ``path`` is for messages.
+
+    Raises:
+        ValueError: as for :func:`load`.
+    """
+    try:
+        tensors = dict(sorted(from_bytes(blob).items()))  # its own order changes from run to run
+        length = int.from_bytes(blob[:8], "little")
+        meta = json.loads(blob[8 : 8 + length]).get("__metadata__", {})
+    except (safetensors.SafetensorError, KeyError, AttributeError, RuntimeError) as error:
+        raise ValueError(_unreadable(path, error)) from error
+    return _checked(meta, tensors, path, device, check=True)
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    return f"{path} is not a readable safetensors file ({error})"[:400]
+
+
+def _checked(
+    meta: Mapping[str, str],
+    tensors: Tensors,
+    path: Path,
+    device: torch.device | str | None,
+    *,
+    check: bool,
+) -> Small:
+    """What the header and the tensors of a file are; see :func:`load`."""
     if FORMAT not in meta:
         raise ValueError(f"{path} is not a condensed graph that {FORMAT} wrote")
     try:

@@ -34,7 +34,7 @@ class Architecture:
     dropout: float | None
 
     def options(self) -> Record:
-        """Fields of :class:`~graphcondense.evaluate.nodes.Training`."""
+        """Fields of :class:`~graphcondense.evaluate.node_training.Training`."""
         return {k: v for k, v in asdict(self).items() if k != "model" and v is not None}
 
     def __str__(self) -> str:

@@ -17,8 +17,9 @@ from torch import Tensor
 
 from graphcondense.data.node_reading import as_task
 from graphcondense.data.task import NodeTask, classified
-from graphcondense.evaluate.nodes import NodeEvaluator, model_of
+from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.evaluate.result import Column, percent, points, std_of
+from graphcondense.evaluate.stacked import model_of
 from graphcondense.evaluate.trainings import seeds_of
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.types import Ints
@@ -120,7 +121,7 @@ def measure_backdoor(
         seeds: its training seeds, or how many.
         device: where to train; default the CPU.
         progress: show a progress bar.
-        **options: fields of :class:`~graphcondense.evaluate.nodes.Training`.
+        **options: fields of :class:`~graphcondense.evaluate.node_training.Training`.
 
     Raises:
         ValueError: a value out of range, an unknown model, no validation or test nodes; what

@@ -25,8 +25,9 @@ from graphcondense.data.small_graph import read_labelled
 from graphcondense.data.task import NodeTask, classified
 from graphcondense.evaluate.cost import size_of
 from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
-from graphcondense.evaluate.nodes import Model, NodeEvaluator, model_of
+from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.evaluate.result import deviation
+from graphcondense.evaluate.stacked import Model, model_of
 from graphcondense.evaluate.trainings import seeds_of
 from graphcondense.ops.progress import tqdm
 from graphcondense.uses.continual_results import STRATEGIES, Continual, Step, Summary
@@ -87,7 +88,7 @@ def learn_continually(
         seed: of the first draw.
         device: where to train; default the CPU.
         progress: show a progress bar.
-        **options: fields of :class:`~graphcondense.evaluate.nodes.Training`.
+        **options: fields of :class:`~graphcondense.evaluate.node_training.Training`.
 
     Raises:
         ValueError: fewer than two groups or two classes in one; an order that is none; unknown

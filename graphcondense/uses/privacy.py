@@ -15,8 +15,9 @@ from graphcondense.data.node_reading import as_task
 from graphcondense.data.small_graph import read_labelled
 from graphcondense.data.task import NodeTask, classified
 from graphcondense.evaluate.floors import random_subgraph
-from graphcondense.evaluate.nodes import NodeEvaluator, model_of
+from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.evaluate.result import Column, percent, points
+from graphcondense.evaluate.stacked import model_of
 from graphcondense.evaluate.trainings import seeds_of
 from graphcondense.ops.names import with_article
 from graphcondense.ops.progress import tqdm
@@ -147,7 +148,7 @@ def membership_inference(
         seed: of the drawn nodes, the folds and the forest.
         device: where to train the model; default the CPU.
         progress: show a progress bar.
-        **options: fields of :class:`~graphcondense.evaluate.nodes.Training`.
+        **options: fields of :class:`~graphcondense.evaluate.node_training.Training`.
 
     Raises:
         ValueError: no graph, or one that does not match; unknown model or attack; no validation

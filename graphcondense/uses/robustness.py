@@ -18,8 +18,9 @@ from graphcondense.data.node_reading import as_task
 from graphcondense.data.task import NodeTask, classified
 from graphcondense.evaluate.fitted import FitResult
 from graphcondense.evaluate.floors import random_subgraph
-from graphcondense.evaluate.nodes import NodeEvaluator, model_of
+from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.evaluate.result import Column, dash, points
+from graphcondense.evaluate.stacked import model_of
 from graphcondense.evaluate.trainings import seeds_of
 from graphcondense.ops.figures import new_figure, plain, saved
 from graphcondense.ops.progress import tqdm
@@ -161,7 +162,7 @@ def measure_robustness(
         label: name of the condensed set.
         device: where to train; default the CPU.
         progress: show a progress bar.
-        **options: fields of :class:`~graphcondense.evaluate.nodes.Training`.
+        **options: fields of :class:`~graphcondense.evaluate.node_training.Training`.
 
     Raises:
         ValueError: unknown poison or model, a rate out of range, no validation or test nodes; what

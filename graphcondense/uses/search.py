@@ -183,7 +183,7 @@ def search_architectures(
         ray_address: of the Ray cluster; by default RAY_ADDRESS, and without it this machine alone.
         device: where to train; default the CPU.
         progress: show a progress bar.
-        **options: fields of :class:`~graphcondense.evaluate.nodes.Training` that are not searched;
+        **options: fields of :class:`~graphcondense.evaluate.Training` that are not searched;
             fewer epochs and ``val_every=5`` make a search cheap.
 
     Raises:

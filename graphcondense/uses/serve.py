@@ -29,8 +29,9 @@ from graphcondense.data.node_reading import as_task
 from graphcondense.data.small_graph import read_labelled
 from graphcondense.data.task import NodeTask, classified
 from graphcondense.evaluate.floors import random_subgraph
-from graphcondense.evaluate.nodes import NodeEvaluator, Trained, model_of
+from graphcondense.evaluate.nodes import NodeEvaluator, Trained
 from graphcondense.evaluate.result import MARKERS, Column, points
+from graphcondense.evaluate.stacked import model_of
 from graphcondense.evaluate.trainings import seeds_of
 from graphcondense.nn.batched import Matrix
 from graphcondense.ops.grid import edge
@@ -204,7 +205,7 @@ def measure_serving(
         seed: of the random subgraph.
         device: where to train and serve; default the CPU.
         progress: show progress bars.
-        **options: fields of :class:`~graphcondense.evaluate.nodes.Training`.
+        **options: fields of :class:`~graphcondense.evaluate.node_training.Training`.
 
     Raises:
         ValueError: no graph, or one that does not match, or whose mapping is of another graph;

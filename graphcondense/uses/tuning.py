@@ -80,7 +80,7 @@ class Drawn:
     epochs: int
 
     def options(self) -> Record:
-        """Fields of :class:`~graphcondense.evaluate.nodes.Training`."""
+        """Fields of :class:`~graphcondense.evaluate.Training`."""
         return {key: value for key, value in asdict(self).items() if value is not None}
 
 
@@ -223,7 +223,7 @@ def search_training(
         ray_address: of the Ray cluster; by default RAY_ADDRESS, and without it this machine alone.
         device: where to train; default the CPU.
         progress: show progress bars.
-        **options: fields of :class:`~graphcondense.evaluate.nodes.Training` that are not searched.
+        **options: fields of :class:`~graphcondense.evaluate.Training` that are not searched.
 
     Raises:
         ImportError: Optuna, or Ray where it is asked for, is not installed.

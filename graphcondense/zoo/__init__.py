@@ -30,7 +30,7 @@ from graphcondense.ops.names import near
 from graphcondense.ops.switches import check_switches
 from graphcondense.ops.types import Record
 from graphcondense.saved.condensed import load as load_condensed
-from graphcondense.saved.condensed import save
+from graphcondense.saved.condensed import load_bytes, save
 from graphcondense.saved.forms import Small, contents_of, given_contents
 from graphcondense.saved.paths import path_of
 from graphcondense.version import __version__
@@ -78,8 +78,8 @@ def load(
         ValueError: no such set, a missing file, or one whose hash is not that of the index.
     """
     home = _folder(folder)
-    _verified(home, _named(home, name))
-    return load_condensed(home / f"{name}.safetensors", device)
+    blob = _verified(home, _named(home, name))
+    return load_bytes(blob, home / f"{name}.safetensors", device)
 
 
 def get(

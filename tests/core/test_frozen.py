@@ -28,7 +28,7 @@ from graphcondense.core import (
     replay,
     types,
 )
-from graphcondense.evaluate import evaluator, fitted
+from graphcondense.evaluate import any_kind, evaluator, fitted
 from graphcondense.objectives import (
     augmented,
     distribution,
@@ -179,8 +179,8 @@ def test_limits_are_what_texts_say() -> None:
         (types.Schedule, {"anneal": False}),
         (evaluator.Evaluator.fit, {"progress": False, "seeds": None}),
         (evaluator.Evaluator.train, {"progress": False}),
-        (evaluator.fit, {"progress": False, "device": None}),
-        (evaluator.fit_whole, {"progress": False, "device": None}),
+        (any_kind.fit, {"progress": False, "device": None}),
+        (any_kind.fit_whole, {"progress": False, "device": None}),
         (evaluator.Evaluator.fit_whole, {"progress": False, "seeds": None}),
     ],
     ids=lambda of: getattr(of, "__name__", ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -93,7 +94,10 @@ def test_wandb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = WandbLog("toy", every=2, mode="offline", dir=str(tmp_path))
     logged(log)
     (file,) = tmp_path.glob(f"wandb/offline-run-*/run-{log.run_id}.wandb")
-    content = file.read_bytes()
+    until = time.monotonic() + 30
+    # A process of wandb 0.30 writes it, a moment after a run that is offline has finished.
+    while b"validation" not in (content := file.read_bytes()) and time.monotonic() < until:
+        time.sleep(0.05)
     assert b"loss" in content
     assert b"validation" in content
 

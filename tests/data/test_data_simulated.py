@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from graphcondense.data import as_task, load_ogb, simulate
-from graphcondense.data.simulated import EDGES, SHAPES, Shape
+from graphcondense.data.block_model import EDGES, Shape
+from graphcondense.data.simulated import SHAPES
 
 MASKS = ("train_mask", "val_mask", "test_mask")
 KEYS = ("x", "edge_index", "y", *MASKS)
@@ -116,8 +117,8 @@ def test_a_seed_means_the_same_bits() -> None:
 def test_in_pieces(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Where edges come in many pieces they keep their number, and none is there twice."""
     assert EDGES > 30_000
-    monkeypatch.setattr("graphcondense.data.simulated.EDGES", 1000)
-    monkeypatch.setattr("graphcondense.data.simulated.ROWS", 100)
+    monkeypatch.setattr("graphcondense.data.block_model.EDGES", 1000)
+    monkeypatch.setattr("graphcondense.data.block_model.ROWS", 100)
     data = simulate(name, nodes=5000, edges=30_000, classes=3, splits=(0.5, 0.2, 0.3))
     number = 30_000 if name == "papers-like" else 60_000
     assert data.num_edges == pytest.approx(number, rel=0.01)

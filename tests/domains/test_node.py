@@ -16,8 +16,9 @@ from torch_geometric.nn import GCNConv
 
 from graphcondense.core.pools import frozen
 from graphcondense.data.node_reading import as_task
-from graphcondense.domains.node import NodeSynthetic, start_labelled
+from graphcondense.domains.node import NodeSynthetic
 from graphcondense.domains.node_source import NodeSource
+from graphcondense.domains.starts import start_labelled
 from graphcondense.domains.structure import Bernoulli, Fixed, PairwiseMLP
 from graphcondense.ops.adjacency import (
     csr_from_edges,

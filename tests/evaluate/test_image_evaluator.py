@@ -15,8 +15,8 @@ from torch_geometric.data import Data
 from graphcondense.core.pools import built, initialise
 from graphcondense.data.images import ImageTask, as_images
 from graphcondense.evaluate.image_predictors import PREDICTORS, ImagePredictor, fit_ridge
+from graphcondense.evaluate.image_reading import read_images
 from graphcondense.evaluate.images import ImageEvaluator
-from graphcondense.evaluate.reading import read_images
 from graphcondense.kernels.ntk import fully_connected
 from graphcondense.kernels.random_features import RandomConvNets
 from graphcondense.nn.images import ConvNet, usual_depth

@@ -13,8 +13,8 @@ from graphcondense.data.images import ImageTask, as_images
 from graphcondense.evaluate import Report, evaluate, evaluator_of
 from graphcondense.evaluate.cost import size_of
 from graphcondense.evaluate.floors import images_within, random_images
+from graphcondense.evaluate.image_reading import as_stored
 from graphcondense.evaluate.images import ImageEvaluator
-from graphcondense.evaluate.reading import as_stored
 from tests.cases import toy_images
 
 FAST: dict[str, Any] = {

@@ -15,13 +15,13 @@ from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.graph_task import GraphTask
 from graphcondense.data.ogb import import_ogb
 from graphcondense.data.targets import METRICS
+from graphcondense.evaluate.graph_reading import check_graphs
 from graphcondense.evaluate.metrics import (
     OGB_NAMES,
     SCORES,
     ogb_metric,
     scores_of,
 )
-from graphcondense.evaluate.reading import check_graphs
 
 SEEDS, M, T = 4, 60, 3
 

@@ -12,7 +12,7 @@ import torch_geometric.nn as pyg
 from torch import Tensor
 
 from graphcondense.evaluate import NodeEvaluator, fit, fit_whole, random_subgraph, score
-from graphcondense.evaluate.nodes import state_of
+from graphcondense.evaluate.stacked import state_of
 from graphcondense.nn.batched import APPNP, MODELS
 
 fit_module = import_module("graphcondense.evaluate.nodes")  # the package's `fit` is the function

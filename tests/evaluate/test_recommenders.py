@@ -118,6 +118,17 @@ def test_every_recommender(name: str) -> None:
     assert np.isfinite(weighted).all()
 
 
+@pytest.mark.parametrize("name", [name for name, one in RECOMMENDERS.items() if one.ridges])
+def test_what_another_ridge_trains_anew_says_so(name: str) -> None:
+    """One that does not keeps what ``fit`` has learnt, whatever the ridge."""
+    known = RECOMMENDERS[name]
+    model = known.make(0, "cpu").fit(users(60))
+    learnt = "items_" if hasattr(model, "items_") else "coef_"
+    before = torch.as_tensor(getattr(model, learnt)).clone()
+    after = torch.as_tensor(getattr(model.refit(known.ridges[0]), learnt))
+    assert torch.equal(after, before) != known.ridge_trains
+
+
 @pytest.mark.parametrize("name", list(RECOMMENDERS))
 def test_bad_input(name: str) -> None:
     known = RECOMMENDERS[name]

@@ -24,7 +24,7 @@ from graphcondense.data.node_reading import as_task
 from graphcondense.evaluate import GraphEvaluator, NodeEvaluator, evaluate
 from graphcondense.evaluate.graphs import GraphTraining
 from graphcondense.evaluate.images import ImageEvaluator, ImageTraining
-from graphcondense.evaluate.nodes import Training
+from graphcondense.evaluate.node_training import Training
 from graphcondense.evaluate.rows import RowsEvaluator, RowsTraining
 from graphcondense.methods import all_methods
 from graphcondense.methods.gcond import GCond

@@ -55,6 +55,29 @@ def test_a_change_in_place_is_refused_and_copies_are_asked_anew(
     assert Whole.total.__doc__ == "The sum of all."
 
 
+def test_a_change_of_what_is_not_read_is_none() -> None:
+    @dataclass(frozen=True)
+    class Half:
+        x: Tensor
+
+        @as_read
+        def first(self) -> float:
+            """Of two."""
+            asked.append(self)
+            return float(self.x[0])
+
+    asked: list[object] = []
+    data = Half(torch.ones(2))
+    assert data.first == 1
+    data.x[1] = 5
+    assert data.first == data.first == 1
+    assert len(asked) == 2  # the change was looked at once
+    data.x[0] = 5
+    for _ in range(2):
+        with pytest.raises(ValueError, match="were changed in place"):
+            data.first  # noqa: B018
+
+
 def test_what_does_not_count_is_never_changed() -> None:
     with torch.inference_mode():
         assert version_of(torch.ones(1).add_(1)) == 0
@@ -111,7 +134,22 @@ def test_a_run_on_data_that_were_changed_names_the_way_out() -> None:
     data = toy_graph(n=60)
     task = as_task(data)
     graphcondense.condense(task, "random", per_class=1)
-    data.y[0] = (data.y[0] + 1) % 3
+    one = task.train[0]
+    data.y[one] = (data.y[one] + 1) % 3
     with pytest.raises(ValueError, match="read the data anew, or change a copy"):
         graphcondense.condense(task, "random", per_class=1)
     graphcondense.condense(data, "random", per_class=1)
+
+
+@pytest.mark.parametrize("made", [lambda: nodes("y"), graphs, hetero])
+def test_test_labels_that_were_changed_leave_a_hash_that_does_not_read_them(
+    made: Callable[[], tuple[Any, Tensor]],
+) -> None:
+    task, labels = made()
+    before, seen = task.digest, task.test
+    labels[seen] = labels[seen].flip(0)
+    assert task.digest == before
+    assert replace(task).digest == before
+    labels[task.train] = labels[task.train].flip(0)
+    with pytest.raises(ValueError, match="read the data anew, or change a copy"):
+        task.digest  # noqa: B018

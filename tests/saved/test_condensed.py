@@ -243,6 +243,15 @@ def test_unwritable_folder(tmp_path):
         save(make(), tmp_path / "file" / "g.safetensors")
 
 
+def test_what_was_loaded_stays_where_its_file_is_written_over(tmp_path):
+    """The file's tensors are mapped, and other bytes at their place would be seen."""
+    path = save(small := make(), tmp_path)
+    again = load(path)
+    with path.open("r+b") as file:  # the same file, not another under its name
+        file.write(b"\1" * path.stat().st_size)
+    assert graph_hash(again) == graph_hash(small)
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_devices(tmp_path):

@@ -15,7 +15,7 @@ from graphcondense import cli
 from graphcondense.data import as_task, mapping_matrix
 from graphcondense.data.task import NodeTask
 from graphcondense.evaluate import NodeEvaluator
-from graphcondense.evaluate.nodes import model_of
+from graphcondense.evaluate.stacked import model_of
 from graphcondense.ops.adjacency import gcn_norm_csr
 from graphcondense.uses.attached import Server, attach, known_graph, mapping
 from graphcondense.uses.serve import measure_serving

@@ -32,7 +32,8 @@ def end_with_parent(pipe: int) -> None:
 def run_cell(args: Namespace) -> Record:
     """Condense with every seed, then evaluate all results; this process is the cell's own."""
     import graphcondense
-    from graphcondense.evaluate import evaluate, evaluator_of
+    from graphcondense.evaluate import evaluate
+    from graphcondense.evaluate.any_kind import judge_of
     from graphcondense.evaluate.cost import peak_memory_bytes
     from graphcondense.methods import find_method
 
@@ -60,7 +61,7 @@ def run_cell(args: Namespace) -> Record:
     report = evaluate(
         {name if name != WHOLE else "random": sets},
         data,
-        models=args.models or evaluator_of(data).judge,
+        models=args.models or judge_of(data),
         seeds=args.trainings,
         baselines=(WHOLE, "mean") if name == WHOLE else (),
         plain_epochs=20 if name == WHOLE else 0,

@@ -1,0 +1,115 @@
+"""Images that users bring to an evaluation, as networks see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from graphcondense.data.images import ImageTask
+from graphcondense.data.preprocess import Preprocess, restore_preprocess
+from graphcondense.evaluate.reading import check_classes, class_weights
+from graphcondense.saved.shown import record_of
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Images as networks see them.
+
+    Attributes:
+        x: ``[n, c, h, w]``.
+        y: classes ``[n]`` or soft labels ``[n, C]``.
+        preprocess: what made ``x`` of raw images, and makes the images that are predicted.
+    """
+
+    x: Tensor
+    y: Tensor
+    preprocess: Preprocess
+
+    @property
+    def squared(self) -> bool:
+        """Whether labels are no distributions over classes, such as learnt regression targets."""
+        if self.y.dim() == 1:
+            return False
+        one = torch.ones(len(self.y), device=self.y.device)
+        return bool((self.y < 0).any()) or not torch.allclose(self.y.sum(1), one, atol=1e-3)
+
+
+def several_image_sets(value: object) -> list[object]:
+    """One condensed set, or a list of several, as a list; pairs of tensors as PyG ``Data``."""
+    is_pair = (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and all(isinstance(item, Tensor) for item in value)
+    )
+    if isinstance(value, list | tuple) and not is_pair:
+        return [one for item in value for one in several_image_sets(item)]
+    return [as_stored(*raw_images(value)) if isinstance(value, tuple) else value]
+
+
+def as_stored(x: Tensor, y: Tensor) -> Data:
+    """Images and labels in the form that is stored, PyG ``Data`` without edges."""
+    from torch_geometric.data import Data
+
+    return Data(x=x.float(), edge_index=torch.empty(2, 0, dtype=torch.long), y=y)
+
+
+def read_images(small: object, real: ImageTask) -> Labelled:
+    """The images of ``small`` as networks see them.
+
+    They go through the preprocessing that their record names, else through that of the task.
+
+    Args:
+        small: condensed images as :func:`graphcondense.condense` gives them; anything with raw
+            images ``x [n, c, h, w]`` and classes ``y [n]`` or soft labels ``y [n, C]``; a pair of
+            such tensors; or an :class:`~graphcondense.data.images.ImageTask`, whose training part
+            is taken.
+        real: the real images.
+
+    Raises:
+        ValueError: no image; images or labels that do not match the real ones.
+    """
+    if isinstance(small, ImageTask):
+        return Labelled(small.seen(small.train), small.labels[small.train], small.preprocess)
+    x, y = raw_images(small)
+    if not len(x):
+        raise ValueError("the small set has no images")
+    if x.dim() != 4 or tuple(x.shape[1:]) != real.shape:
+        raise ValueError(
+            f"the small set has images {list(x.shape[1:])}, {real.name} has {list(real.shape)}"
+        )
+    if not bool(torch.isfinite(x).all()):
+        raise ValueError("the small set has NaN or infinite pixels")
+    if len(y) != len(x):
+        raise ValueError(f"the small set has {len(x)} images but {len(y)} labels")
+    if y.dim() == 2:
+        y = class_weights(y, real.num_classes, "the small set", real.name)
+    elif y.dim() != 1 or y.is_floating_point():
+        raise ValueError(
+            f"the small set has labels {y.dtype} {list(y.shape)}; give classes [n] or soft labels "
+            f"[n, {real.num_classes}]"
+        )
+    else:
+        check_classes(y, real.num_classes, "an image", real.name)
+    named = record_of(small).get("preprocess") is not None
+    preprocess = restore_preprocess(small) if named else real.preprocess
+    return Labelled(preprocess.apply(x.float()), y, preprocess)
+
+
+def raw_images(small: object) -> tuple[Tensor, Tensor]:
+    """Raw images ``[n, c, h, w]`` and labels of a small set, on the CPU."""
+    if isinstance(small, tuple) and len(small) == 2:
+        x, y = small
+    else:
+        x, y = getattr(small, "x", None), getattr(small, "y", None)
+    if not (isinstance(x, Tensor) and isinstance(y, Tensor)):
+        raise ValueError(
+            f"a small set is condensed images, or a pair of tensors (images [n, c, h, w], labels), "
+            f"got {type(small).__name__}"
+        )
+    return x.detach().cpu(), y.detach().cpu()
