@@ -183,11 +183,16 @@ def kind_of_data(data: object) -> str:
     for kind in sorted(known, key=lambda kind: kind.general):
         if kind.takes(data):
             return kind.name
-    inside = WAYS.get(type(data).__module__.split(".")[0], "")
+    inside = way_of(data)
     inside = inside or (": pass its data set (.dataset)" if hasattr(data, "dataset") else "")
     inside = inside or (": pass list(...) of it" if hasattr(data, "__next__") else "")
     forms = either([kind.forms for kind in known])
     raise ValueError(f"cannot condense {_in_words(data)}{inside}; pass {forms}")
+
+
+def way_of(data: object) -> str:
+    """What makes graphs of what a library of :data:`WAYS` has; empty for anything else."""
+    return WAYS.get(type(data).__module__.split(".")[0], "")
 
 
 def _in_words(data: object) -> str:
