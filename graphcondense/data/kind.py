@@ -160,7 +160,7 @@ def open_named(
 def kind_of_data(data: object) -> str:
     """The name of the kind that data are of, such as ``"node"`` or ``"image"``.
 
-    Images are what :func:`~graphcondense.data.images.is_images` says; users by items a SciPy
+    Images are what :func:`~graphcondense.data.image_reading.is_images` says; users by items a SciPy
     matrix, a mapping of ``train``, ``val`` and ``test`` to such, a data frame, a bipartite
     ``HeteroData`` without labels; one with labels is a heterogeneous graph; a list or data set is a
     set of graphs, but a single graph in it that labels its nodes is one graph, as are what has

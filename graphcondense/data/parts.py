@@ -30,34 +30,29 @@ def is_parts(data: object) -> bool:
     >>> is_parts({"train": [], "test": []}), is_parts({"train": 1})
     (False, False)
     """
-    part = _training(data)
-    return _is_graph(part) or (part is not None and _labels_nodes(part))
+    return _labels_nodes(data) is True
 
 
 def is_set_by_part(data: object) -> bool:
     """Whether these are graphs by part with a label each."""
-    part = _training(data)
-    return part is not None and not _is_graph(part) and not _labels_nodes(part)
+    return _labels_nodes(data) is False
 
 
-def _training(data: object) -> Any:
-    """The graph or the graphs that train; ``None`` for anything else."""
+def _labels_nodes(data: object) -> bool | None:
+    """Whether labels of graphs by part are of nodes; ``None`` for anything else. The first training
+    graph of more than one node tells. Those without a label are taken for such, and what lacks is
+    said."""
     part = data["train"] if has_parts(data) else None  # type: ignore[index]
     if _is_graph(part):
-        return part
-    return part if is_list(part) and len(part) and hasattr(part[0], "edge_index") else None
-
-
-def _labels_nodes(part: Sequence[Any]) -> bool:
-    """Whether labels are of nodes; the first graph of more than one node tells. Without any label
-    they are taken for such, and what lacks is said."""
-    for i in range(len(part)):
+        return True
+    for i in range(len(part)) if is_list(part) else ():
         graph = part[i]
-        y, n = getattr(graph, "y", None), graph.num_nodes
-        rows = len(y) if getattr(y, "ndim", 0) else None
-        if y is None or n != 1:
-            return y is None or rows == n
-    return False
+        if not hasattr(graph, "edge_index"):
+            return None
+        y = getattr(graph, "y", None)
+        if y is None or graph.num_nodes != 1:
+            return y is None or (getattr(y, "ndim", 0) > 0 and len(y) == graph.num_nodes)
+    return False if is_list(part) and len(part) else None
 
 
 def set_by_part(data: Mapping[str, Any]) -> tuple[list[Any], dict[str, Tensor]]:
