@@ -22,7 +22,9 @@ def has_parts(data: object) -> bool:
     >>> has_parts({"train": 1, "valid": 2}), has_parts({"train": None}), has_parts({"val": 1})
     (True, False, False)
     """
-    return isinstance(data, Mapping) and data.get("train") is not None
+    if not isinstance(data, Mapping) or hasattr(data, "shape"):  # as SciPy's DOK is a mapping
+        return False
+    return data.get("train") is not None
 
 
 def by_part(data: Mapping[str, Any]) -> dict[str, Any]:

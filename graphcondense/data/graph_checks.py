@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import torch
@@ -244,6 +244,7 @@ def split_parts(splits: Splits, count: int) -> dict[str, Tensor]:
 
 def _ids(given: Any, name: str) -> Tensor:
     """Indices of graphs, or a mask, from whatever holds them one by one."""
+    ordered = not isinstance(given, Set)
     one_by_one = isinstance(given, Iterable) and not hasattr(given, "__array__")
     if one_by_one and not isinstance(given, str | bytes | Mapping):
         given = list(given)
@@ -252,7 +253,8 @@ def _ids(given: Any, name: str) -> Tensor:
                 f"split {name!r} holds graphs: give them in place of data, "
                 "{'train': graphs, 'val': graphs, 'test': graphs}, without splits="
             )
-    return plain(given, f"split {name!r}") if len(given) else torch.empty(0, dtype=torch.long)
+    ids = plain(given, f"split {name!r}") if len(given) else torch.empty(0, dtype=torch.long)
+    return ids if ordered else ids.sort().values
 
 
 def labelled(y: Tensor, part: Tensor, label_kind: LabelKind, split: str) -> Tensor:
