@@ -214,8 +214,8 @@ def _stacked(given: Sequence[object], what: str) -> Tensor | np.ndarray:
     """A list of images as one tensor or array; all of one size and type."""
     if not given:
         return torch.empty(0, 1, 1, 1)
-    kept = [_one(g) if _is_pil(g) else g for g in given]
-    kept = [g if isinstance(g, Tensor | np.ndarray) else _array(g) for g in kept]
+    read = [_one(g) if _is_pil(g) else g for g in given]
+    kept = [g if isinstance(g, Tensor | np.ndarray) else _array(g) for g in read]
     for i, image in enumerate(kept):
         for word, a, b in (
             ("size", tuple(kept[0].shape), tuple(image.shape)),

@@ -162,12 +162,12 @@ def _edges(data: Any, edge_type: tuple[str, str, str] | None) -> Pairs:
             f"{index.shape}"
         )
     names = ("rating", "edge_weight", "edge_attr", "edge_label")  # PyG's MovieLens has the last
-    rating = next((v for name in names if (v := store.get(name)) is not None), None)
+    rating: Any = next((v for name in names if (v := store.get(name)) is not None), None)
     values = np.ones(index.shape[1])
     if rating is not None:
         real_numbers(rating, f"the rating of the edges {edge_type}")
-        columns = plain(rating, f"the rating of the edges {edge_type}").double()
-        columns = columns.reshape(len(values), -1).numpy()
+        found = plain(rating, f"the rating of the edges {edge_type}").double()
+        columns = found.reshape(len(values), -1).numpy()
         if columns.shape[1] != 1:
             raise ValueError(f"the edges {edge_type} have {columns.shape[1]} values each, need one")
         values = columns[:, 0]

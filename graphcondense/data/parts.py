@@ -42,17 +42,19 @@ def _labels_nodes(data: object) -> bool | None:
     """Whether labels of graphs by part are of nodes; ``None`` for anything else. The first training
     graph of more than one node tells. Those without a label are taken for such, and what lacks is
     said."""
-    part = data["train"] if has_parts(data) else None  # type: ignore[index]
+    part: Any = data["train"] if has_parts(data) else None  # type: ignore[index]
     if _is_graph(part):
         return True
-    for i in range(len(part)) if is_list(part) else ():
+    if not is_list(part) or not len(part):
+        return None
+    for i in range(len(part)):
         graph = part[i]
         if not hasattr(graph, "edge_index"):
             return None
         y = getattr(graph, "y", None)
         if y is None or graph.num_nodes != 1:
             return y is None or (getattr(y, "ndim", 0) > 0 and len(y) == graph.num_nodes)
-    return False if is_list(part) and len(part) else None
+    return False
 
 
 def set_by_part(data: Mapping[str, Any]) -> tuple[list[Any], dict[str, Tensor]]:
