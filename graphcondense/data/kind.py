@@ -160,12 +160,12 @@ def open_named(
 def kind_of_data(data: object) -> str:
     """The name of the kind that data are of, such as ``"node"`` or ``"image"``.
 
-    Images are what :func:`~graphcondense.data.image_reading.is_images` says; users by items a sparse
-    matrix, a data frame, or a bipartite ``HeteroData`` without labels; one with labels is a
+    Images are what :func:`~graphcondense.data.image_reading.is_images` says; users by items a
+    sparse matrix, a data frame, or a bipartite ``HeteroData`` without labels; one with labels is a
     heterogeneous graph. A list or data set is a set of graphs, but a single graph in it that labels
     its nodes is one graph, as are what has features ``x``, and graphs by part whose nodes are
-    labelled. Any other mapping by part is of the kind of what trains. A ValueError says what to pass
-    for what is none of these, or may be one or the other.
+    labelled. Any other mapping by part is of the kind of what trains. A ValueError says what to
+    pass for what is none of these, or may be one or the other.
 
     >>> import scipy.sparse as sp
     >>> kind_of_data(sp.eye(3).tocsr()), kind_of_data(([[0.0]], [1]))
