@@ -67,6 +67,7 @@ def as_interactions(
     Raises:
         ValueError: whatever is wrong with ``data``, naming the value and the fix.
 
+    >>> import scipy.sparse as sp
     >>> task = as_interactions(sp.csr_matrix(np.ones((4, 10))))
     >>> task.train.nnz, task.val.nnz, task.test.nnz
     (32, 4, 4)
