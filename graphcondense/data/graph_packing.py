@@ -195,7 +195,8 @@ def _stored(data: object) -> _Packed | None:
         same_counts(rows, sizes, "node_weight", "nodes")
         real_numbers(weight, "node_weight")
         weight = weight.flatten().float()
-    sized = {name: torch.as_tensor(of).diff()[index] for name, of in slices.items()}
+    plain = {name: of for name, of in slices.items() if isinstance(of, Tensor)}  # else of mappings
+    sized = {name: of.diff()[index] for name, of in plain.items()} if x is None else {}
     unread = values_of_nodes(
         {name: counts.tolist() for name, counts in sized.items()}, sizes.tolist()
     )

@@ -197,6 +197,16 @@ def test_batches_and_data_sets_are_no_graphs() -> None:
             as_graph_task(halves)
 
 
+@pytest.mark.parametrize("features", [True, False])
+def test_what_is_no_tensor_is_left_alone(features: bool) -> None:
+    """PyG stores slices of mappings as mappings."""
+    given = [graph(seed, features=features) for seed in range(G)]
+    for i, one in enumerate(given):
+        one.smiles, one.meta, one.several = "C" * i, {"id": torch.tensor([i])}, [torch.ones(2), "a"]
+    stored = Stored(given)
+    assert as_graph_task(stored).digest == as_graph_task(given).digest
+
+
 def test_graphs_of_networkx_name_the_way() -> None:
     networkx = pytest.importorskip("networkx")
     with pytest.raises(ValueError, match=r"graph 0 is a Graph: .*from_networkx\(graph\) makes"):
