@@ -26,14 +26,15 @@ class Where(Table):
 
     Attributes:
         data: name of a data set (see "graphcondense datasets") or a file that ends in .npz or .pt;
-            of images also a folder of idx files, of users by items a MovieLens file or folder, or
-            a file that ends in .inter (RecBole), .csv or .tsv.
+            of images also a folder of idx files, or of a folder of pictures for each class, of
+            users by items a MovieLens file or folder, or a file that ends in .inter (RecBole),
+            .csv or .tsv.
         root: folder that has the data sets; by default $GRAPHCONDENSE_DATA, else
             ~/.cache/graphcondense.
         split: what trains, validates and tests; by default the published split, else a seeded one.
             One graph: "public", "full", "seeded" or "random". Sets of graphs: "scaffold" (OGB's
             own) or "stratified" (seeded, class by class). Users by items: "authors" (of a folder
-            with index.npz) or "random" (80/10/10 % of each user's items).
+            with index.npz, or with files by part) or "random" (80/10/10 % of each user's items).
         data_seed: draws the splits "seeded", "random" and "stratified".
         normalize: of features; "auto" does what papers do with this data set.
         label_kind: of a file of graphs, or of one graph with labelled nodes, whose labels may be

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from graphcondense.data import targets
+from graphcondense.data.by_part import PARTS, by_part
 from graphcondense.data.graph_task import Encoding, Splits
 from graphcondense.data.labels import count_classes, counts_up, few, is_one_hot, overlap
+from graphcondense.data.node_splits import MASKS
 from graphcondense.data.targets import FITTING, LabelKind
-from graphcondense.ops.arrays import check_sizes
+from graphcondense.ops.arrays import check_sizes, plain
+from graphcondense.ops.fields import brief
 from graphcondense.saved.graph_set import ranges
 
 MOST_COLUMNS = 10_000
@@ -20,16 +24,39 @@ MOST_COLUMNS = 10_000
 FIELDS = ("x", "edge_index", "edge_attr", "y", "node_weight")
 """What is read of a graph."""
 
+_SPLIT = (
+    "a set of graphs is split by graphs: say which with splits=, indices by train, val and test, "
+    "and remove it"
+)
 _UNREAD = {
     "adj_t": "edge_index is read: leave out the transform ToSparseTensor",
+    "adj": "edge_index is read: leave out the transform ToDense",
     "edge_weight": "it is not read: make it a column of edge_attr, or remove it",
+    "edge_type": "it is not read: make it edge_attr (integers are categories), or remove it",
+    **{name: _SPLIT for names in MASKS.values() for name in names},
 }
 
 
 def check_names(names: Collection[str], who: str) -> None:
+    """Raise a ValueError for what a graph has and would be missed."""
     for name, advice in _UNREAD.items():
         if name in names:
             raise ValueError(f"{who}: there is {name}, but {advice}")
+    if "face" in names and "edge_index" not in names:
+        raise ValueError(
+            f"{who}: there is face and no edge_index: torch_geometric.transforms.FaceToEdge() "
+            "makes edges of faces"
+        )
+
+
+def refuse_unread(names: Sequence[str]) -> None:
+    """Raise a ValueError for values of nodes that are no ``x``, where no graph has any."""
+    if names:
+        raise ValueError(
+            f"no graph has x, but all have {names[0]}, a value of each node: features are read of "
+            f"x, data.x = data.{names[0]} (integers are categories); or say features='ones' or "
+            "features='degree' (to graphcondense.data.as_graph_task)"
+        )
 
 
 def _graph_of(row: int, ptr: Tensor) -> int:
@@ -61,6 +88,24 @@ def check_ids(edge_index: Tensor, sizes: Tensor, ptr: Tensor) -> None:
         raise ValueError(
             f"graph {i}: edge_index names node {bad}, but it has nodes 0..{int(sizes[i]) - 1}"
         )
+
+
+def rows_by_name(items: Sequence[Any]) -> dict[str, list[int]]:
+    """How many rows the tensors of each graph have, by their names."""
+    out: dict[str, list[int]] = {}
+    for item in items:
+        for name in item.keys() if hasattr(item, "keys") else ():
+            value = item[name]
+            out.setdefault(name, []).append(len(value) if getattr(value, "ndim", 0) else 0)
+    return out
+
+
+def values_of_nodes(rows: Mapping[str, list[int]], sizes: list[int]) -> list[str]:
+    """Names of what has a row for each node of all graphs and is not read."""
+    if max(sizes) < 2:
+        return []  # so has every value of a graph
+    others = [name for name in rows if name not in FIELDS and not name.startswith("edge")]
+    return [name for name in others if rows[name] == sizes]
 
 
 def same_counts(rows: Tensor, wanted: Tensor, name: str, unit: str) -> None:
@@ -166,14 +211,12 @@ def _classes(y: Tensor) -> Tensor:
 def split_parts(splits: Splits, count: int) -> dict[str, Tensor]:
     if not isinstance(splits, Mapping):
         raise ValueError(
-            f"splits={splits!r}: give indices by name (train, val, test), or 'stratified'"
+            f"splits={brief(splits)}: give indices by name (train, val, test), or 'stratified'"
         )
-    renamed = {"val" if key == "valid" else key: value for key, value in splits.items()}
-    if unknown := sorted(set(renamed) - {"train", "val", "test"}):
-        raise ValueError(f"unknown split {unknown[0]!r}: name them train, val and test")
+    given = by_part(splits)
     out = {}
-    for name in ("train", "val", "test"):
-        part = torch.as_tensor(renamed.get(name, torch.empty(0, dtype=torch.long))).cpu()
+    for name in PARTS:
+        part = _ids(given.get(name, ()), name)
         if part.dtype == torch.bool:
             if tuple(part.shape) != (count,):
                 raise ValueError(
@@ -187,7 +230,9 @@ def split_parts(splits: Splits, count: int) -> dict[str, Tensor]:
             bad = int(part.min()) if int(part.min()) < 0 else int(part.max())
             raise ValueError(f"split {name!r} names graph {bad}, but there are 0..{count - 1}")
         if len(torch.unique(part)) < len(part):
-            raise ValueError(f"split {name!r} names a graph twice")
+            mask = len(part) == count and int(part.max()) <= 1
+            hint = ": a mask is bool, so make it .bool()" if mask else ""
+            raise ValueError(f"split {name!r} names a graph twice{hint}")
         out[name] = part
     if shared := overlap(out):
         a, b, number, first = shared
@@ -195,6 +240,21 @@ def split_parts(splits: Splits, count: int) -> dict[str, Tensor]:
             f"splits {a} and {b} share {number} graphs (first: {first}); they must be disjoint"
         )
     return out
+
+
+def _ids(given: Any, name: str) -> Tensor:
+    """Indices of graphs, or a mask, from whatever holds them one by one."""
+    ordered = not isinstance(given, Set)
+    one_by_one = isinstance(given, Iterable) and not hasattr(given, "__array__")
+    if one_by_one and not isinstance(given, str | bytes | Mapping):
+        given = list(given)
+        if given and hasattr(given[0], "edge_index"):
+            raise ValueError(
+                f"split {name!r} holds graphs: give them in place of data, "
+                "{'train': graphs, 'val': graphs, 'test': graphs}, without splits="
+            )
+    ids = plain(given, f"split {name!r}") if len(given) else torch.empty(0, dtype=torch.long)
+    return ids if ordered else ids.sort().values
 
 
 def labelled(y: Tensor, part: Tensor, label_kind: LabelKind, split: str) -> Tensor:

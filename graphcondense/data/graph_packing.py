@@ -15,11 +15,16 @@ from graphcondense.data.graph_checks import (
     check_ids,
     check_names,
     check_values,
+    refuse_unread,
+    rows_by_name,
     same_counts,
     same_width,
     targets_of,
+    values_of_nodes,
 )
+from graphcondense.data.kind import way_of
 from graphcondense.data.labels import as_tensor
+from graphcondense.data.reading import refuse_zeros
 from graphcondense.data.sequences import check_has_length, is_dataset
 from graphcondense.data.targets import LabelKind
 from graphcondense.ops.arrays import check_sizes, real_numbers
@@ -66,6 +71,8 @@ def packed(
         raise ValueError(f"graph {i} has no nodes; remove it")
     if found.x is None:
         _check_stated(found.sizes, found.edges)
+        if features is None:
+            refuse_unread(found.unread)
     elif features is not None:
         raise ValueError(
             f"features={features!r} makes features of nodes that have none, and the graphs have x: "
@@ -74,6 +81,8 @@ def packed(
     x, made = found.x, ""
     if x is not None:
         check_values(x, node_ptr, "node")
+        if x.is_floating_point():
+            refuse_zeros(x, "x", "leave it out, and each node has the feature 1")
     if found.edge_attr is not None:
         check_values(found.edge_attr, edge_ptr, "edge")
     if found.node_weight is not None:
@@ -134,6 +143,7 @@ class _Packed(NamedTuple):
     y: Tensor  # [G, T]
     plain: bool  # whether each label is a number and not a row [1, T]
     node_weight: Tensor | None  # [N]
+    unread: Sequence[str] = ()  # values of nodes that are not read
 
 
 def _stored(data: object) -> _Packed | None:
@@ -185,17 +195,24 @@ def _stored(data: object) -> _Packed | None:
         same_counts(rows, sizes, "node_weight", "nodes")
         real_numbers(weight, "node_weight")
         weight = weight.flatten().float()
+    plain = {name: of for name, of in slices.items() if isinstance(of, Tensor)}  # else of mappings
+    sized = {name: of.diff()[index] for name, of in plain.items()} if x is None else {}
+    unread = values_of_nodes(
+        {name: counts.tolist() for name, counts in sized.items()}, sizes.tolist()
+    )
     y, rows = taken("y")
     _refuse_node_labels(rows.tolist(), sizes.tolist())
     widths = (rows * math.prod(y.shape[1:])).tolist()
     same_width(widths, "labels")
     return _Packed(
-        x, sizes, edge_index, edges, attr, y.reshape(counts, widths[0]), y.dim() < 2, weight
+        x, sizes, edge_index, edges, attr, y.reshape(counts, widths[0]), y.dim() < 2, weight, unread
     )
 
 
 def _listed(data: Any) -> _Packed:
     """From the graphs one by one."""
+    from torch_geometric.data import Batch
+
     items = [data[i] for i in range(len(data))]
     for i, item in enumerate(items):
         if hasattr(item, "node_types"):
@@ -203,9 +220,20 @@ def _listed(data: Any) -> _Packed:
                 f"graph {i} is heterogeneous; only graphs of one node type can be condensed: "
                 "give data.to_homogeneous()"
             )
+        if isinstance(item, Batch):
+            raise ValueError(
+                f"graph {i} is a Batch, of several graphs: give the data set, not batches "
+                "of it, or graph by graph what batch.to_data_list() has"
+            )
+        if isinstance(item, torch.utils.data.Dataset) or (isinstance(item, list) and item):
+            raise ValueError(
+                f"graph {i} is a {type(item).__name__}, a data set: give those of a split by part, "
+                "{'train': ..., 'val': ..., 'test': ...}"
+            )
         if not hasattr(item, "edge_index") and not hasattr(item, "x"):
             raise ValueError(
-                f"graph {i} is a {type(item).__name__}; give PyG Data with x, edge_index and y"
+                f"graph {i} is a {type(item).__name__}{way_of(item)}; give PyG Data with x, "
+                "edge_index and y"
             )
         check_names(item.keys() if hasattr(item, "keys") else (), f"graph {i}")
 
@@ -249,6 +277,7 @@ def _listed(data: Any) -> _Packed:
         y=torch.stack([y.reshape(-1) for y in ys]),
         plain=all(y.dim() < 2 for y in ys),
         node_weight=weight,
+        unread=values_of_nodes(rows_by_name(items), sizes) if x is None else (),
     )
 
 

@@ -7,11 +7,15 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.utils.data import Subset
 
+from graphcondense.data.by_part import has_parts
 from graphcondense.data.graph_checks import check_splits, encoding_of, labelled, split_parts
 from graphcondense.data.graph_packing import MADE, packed
 from graphcondense.data.graph_task import GraphTask, Splits
+from graphcondense.data.parts import set_by_part
 from graphcondense.data.targets import METRICS, LabelKind, check_named, fitting_metric
+from graphcondense.ops.fields import Seed, checked
 
 
 def as_graph_task(
@@ -27,17 +31,20 @@ def as_graph_task(
     """Check a data set of graphs and bring it into one layout; nothing of ``data`` is changed.
 
     Args:
-        data: a :class:`GraphTask`, a list of PyG ``Data``, or a PyG dataset. Each graph has
+        data: a :class:`GraphTask`, a list of PyG ``Data``, a PyG dataset, or a mapping of such by
+            ``"train"``, ``"val"`` and ``"test"``, as PyG opens sets that are split. Each graph has
             ``x`` (floats are features, integers categories; where no graph has any, every node has
             the feature 1), ``edge_index`` (none: no edges), optional ``edge_attr`` (as ``x``) and
             ``node_weight [n]``, and ``y``: one integer (a class), or ``[1, T]`` numbers, of one
             task or several: binary where they are 0, 1 or NaN alone, else regression. Floats that
             count up as classes do, or are -1 and 1, and one-hot rows may mean either: then
             ``label_kind`` or ``metric`` has to say. A graph without a label (-1 as a class, NaN in
-            all tasks) is left out of its split, and counted in ``unlabelled``.
+            all tasks) is left out of its split, and counted in ``unlabelled``. Nothing else of a
+            graph is read: what might be missed, such as ``edge_weight``, or positions ``pos`` of
+            nodes without ``x``, is refused.
         splits: graph indices (or bool masks) by ``"train"``, ``"val"`` (or ``"valid"``) and
             ``"test"``, or ``"stratified"`` for :func:`stratified`; by default those of the
-            dataset's own ``get_idx_split()``, else stratified.
+            dataset's own ``get_idx_split()``, else stratified. Of ``data`` by part nothing.
         name: what to call the data; by default the dataset's own name.
         metric: one of :data:`~graphcondense.data.targets.METRICS` that fits the labels
             (:data:`~graphcondense.data.targets.FITTING`); by default the dataset's own
@@ -62,7 +69,15 @@ def as_graph_task(
             )
         return data if name is None else replace(data, name=name)
     check_named(metric, label_kind)
-    metric = metric or _own_metric(data)
+    whole = data
+    if has_parts(data):
+        if splits is not None:
+            raise ValueError(
+                "splits= is for graphs without a split, these are by part: leave it out"
+            )
+        whole = data["train"]  # type: ignore[index]
+        data, splits = set_by_part(data)  # type: ignore[arg-type]
+    metric = metric or _own_metric(whole)
     if features is not None and features not in MADE:
         raise ValueError(
             f"features={features!r}: choose one of {', '.join(map(repr, MADE))}, for graphs whose "
@@ -86,7 +101,7 @@ def as_graph_task(
         metric=metric,
         nodes=encoding_of(graphs.x, graphs.node_ptr, train, "node"),
         edges=encoding_of(graphs.edge_attr, graphs.edge_ptr, train, "edge"),
-        name=str(name or getattr(data, "name", None) or "graphs"),
+        name=str(name or getattr(whole, "name", None) or "graphs"),
         unlabelled={split: len(part) - len(known[split]) for split, part in parts.items()},
         made=made,
     )
@@ -113,6 +128,7 @@ def stratified(labels: Tensor | None, count: int, seed: int = 0) -> dict[str, Te
     >>> {name: len(part) for name, part in parts.items()}
     {'train': 32, 'val': 4, 'test': 4}
     """
+    checked("seed", seed, Seed)
     rng = torch.Generator().manual_seed(seed)
     labels = torch.zeros(count, dtype=torch.long) if labels is None else labels
     parts: dict[str, list[Tensor]] = {"train": [], "val": [], "test": []}
@@ -128,7 +144,7 @@ def stratified(labels: Tensor | None, count: int, seed: int = 0) -> dict[str, Te
 
 def _own_metric(data: object) -> str | None:
     """The score that an OGB set is published with."""
-    given = getattr(data, "eval_metric", None)
+    given = getattr(_published(data)[0], "eval_metric", None)
     name = {"acc": "accuracy"}.get(given, given) if isinstance(given, str) else None
     if name not in (None, *METRICS):
         raise ValueError(f"the data's own metric is {given!r}: give metric=, {', '.join(METRICS)}")
@@ -137,13 +153,26 @@ def _own_metric(data: object) -> str | None:
 
 def _own_splits(data: Any) -> Splits | None:
     """The published splits, as positions in ``data``, which may be a part of its data set."""
-    if not hasattr(data, "get_idx_split"):
+    whole, taken = _published(data)
+    if not hasattr(whole, "get_idx_split"):
         return None
-    splits = {k: torch.as_tensor(v, dtype=torch.long) for k, v in data.get_idx_split().items()}
-    if getattr(data, "_indices", None) is None:
+    splits = {k: torch.as_tensor(v, dtype=torch.long) for k, v in whole.get_idx_split().items()}
+    if taken is None:
         return splits
-    position = {whole: i for i, whole in enumerate(data.indices())}
+    position = {number: i for i, number in enumerate(taken)}
     return {
         name: torch.tensor([position[i] for i in part.tolist() if i in position], dtype=torch.long)
         for name, part in splits.items()
     }
+
+
+def _published(data: Any) -> tuple[Any, list[int] | None]:
+    """The data set that ``data`` is a part of, and the numbers there of its graphs; ``None`` of the
+    whole."""
+    if isinstance(data, Subset):
+        whole, taken = _published(data.dataset)
+        inner = [int(i) for i in data.indices]
+        return whole, inner if taken is None else [taken[i] for i in inner]
+    if getattr(data, "_indices", None) is None:
+        return data, None
+    return data, [int(i) for i in data.indices()]

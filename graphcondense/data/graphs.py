@@ -17,6 +17,7 @@ from graphcondense.data.graph_task import GraphTask, Splits
 from graphcondense.data.kind import find_named
 from graphcondense.data.known import NAMED, Named, open_known, root_of
 from graphcondense.data.ogb import open_ogb
+from graphcondense.data.parts import is_set_by_part
 from graphcondense.data.pt import read_pt
 from graphcondense.data.targets import LabelKind
 from graphcondense.saved.paths import path_of
@@ -81,9 +82,14 @@ def task_of_list(
     seed: int = 0,
     label_kind: LabelKind | None = None,
 ) -> GraphTask:
-    """What a ``.pt`` file holds, a list of PyG ``Data``, as a task with a stratified split."""
+    """What a ``.pt`` file holds as a task: a list of PyG ``Data``, split class by class, or lists
+    by part."""
     from torch_geometric.data import Data
 
+    if is_set_by_part(graphs):
+        if split is not None:
+            raise ValueError(f"split={split!r}: {path} has its graphs by part; leave split= out")
+        return _task(graphs, None, path.stem, seed, None, label_kind)
     _checked_split(split, str(path), ("stratified",))
     if isinstance(graphs, Data):
         raise ValueError(
@@ -102,7 +108,7 @@ def _checked_split(split: str | None, name: str, allowed: Sequence[str]) -> None
 
 def _task(
     data: object,
-    splits: Splits | Literal["stratified"],
+    splits: Splits | Literal["stratified"] | None,
     name: str,
     seed: int,
     metric: str | None,

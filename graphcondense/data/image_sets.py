@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from graphcondense.data.image_files import Pair, find_idx, read_files
+from graphcondense.data.image_files import CALLED, Pair, find_idx, has_pictures, read_files
 from graphcondense.data.images import ImageTask, as_images
 from graphcondense.data.kind import open_named
 from graphcondense.data.known import DIGITS, NAMED, Named, archived, digits
@@ -61,8 +61,11 @@ def load_images(
         ValueError: for a name or file that cannot be used, saying what can.
     """
     path = path_of(name, "load_images(name)", NAMED)
-    if path.suffix in (".npz", ".gz") or len(path.parts) > 1 or path.exists():
-        stem = path.name.removesuffix(".gz").removesuffix(".npz").lower()
+    if path.suffix in (".npz", ".gz", ".pt") or len(path.parts) > 1 or path.exists():
+        stem = path.name
+        for ending in (".gz", ".npz", ".pt"):
+            stem = stem.removesuffix(ending)
+        stem = stem.lower()
         try:
             return as_images(path, name=stem, preprocess=preprocess)
         except ValueError as error:
@@ -74,8 +77,16 @@ def load_images(
 def holds_images(path: Path) -> bool:
     """Whether a file or folder looks like images rather than a graph."""
     if path.is_dir():
-        return find_idx(path, "train") is not None
-    return "images-idx3" in path.name or "images.npy" in archived(path)
+        return find_idx(path, "train") is not None or has_pictures(path)
+    return "images-idx3" in path.name or any(f"{x}.npy" in archived(path) for x, _ in CALLED)
+
+
+def images_of_saved(content: object, path: Path) -> ImageTask:
+    """The checked images that a file of ``torch.save`` held."""
+    try:
+        return as_images(content, name=path.stem.lower())
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _open_idx(known: KnownImages, root: Path) -> tuple[Pair, Pair]:
@@ -87,10 +98,10 @@ def _open_idx(known: KnownImages, root: Path) -> tuple[Pair, Pair]:
             f"{known.folders(root)[0]}, or set root= or GRAPHCONDENSE_DATA to where they are "
             f"({known.source})"
         )
-    train, test = read_files(folder)
-    if test is None:
+    parts = read_files(folder)
+    if "test" not in parts:
         raise ValueError(f"{known.name}: {folder} has no t10k-images-idx3-ubyte(.gz)")
-    return train, test
+    return parts["train"], parts["test"]
 
 
 def _open_digits(known: KnownImages, root: Path) -> tuple[Pair, Pair]:

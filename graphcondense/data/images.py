@@ -1,6 +1,6 @@
 """Labelled images: from arrays, data sets and files, and by name.
 
->>> task = as_images((np.zeros((20, 8, 8), dtype=np.uint8), np.arange(20) % 2))
+>>> task = as_images((torch.zeros(20, 8, 8, dtype=torch.uint8), torch.arange(20) % 2))
 >>> tuple(task.images.shape), task.num_classes, len(task.train), len(task.val)
 ((20, 1, 8, 8), 2, 18, 2)
 """
@@ -8,31 +8,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from graphcondense.data.image_files import Pair, read_files
-from graphcondense.data.labels import as_tensor, count_classes
+from graphcondense.data.by_part import by_part, has_parts
+from graphcondense.data.image_files import read_files
+from graphcondense.data.image_reading import Pixels, read_pair, refuse_other_scale
+from graphcondense.data.labels import count_classes
 from graphcondense.data.preprocess import Preprocess, fit_preprocess
-from graphcondense.ops.arrays import check_sizes
 from graphcondense.ops.as_read import as_read
+from graphcondense.ops.fields import Natural, checked
 
 MOST_HELD = 1000
 """Images that are held out for validation, at most, over all classes."""
 
-CHANNELS = (1, 3, 4)
-"""Sizes of a last dimension that is taken for channels."""
-
 LABEL_BYTES = 8
 """Of a class, as stored."""
-
-"""Images and their labels."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -111,8 +106,8 @@ def as_images(
     data: object,
     test: object = None,
     *,
-    name: str = "images",
-    preprocess: str = "normalise",
+    name: str | None = None,
+    preprocess: str | None = None,
     validation: int | None = None,
 ) -> ImageTask:
     """Check labelled images, without changing them.
@@ -120,67 +115,109 @@ def as_images(
     ``data`` and ``test`` are each one of
 
     * a pair ``(images, labels)`` of tensors, numpy arrays or lists. Images are ``[n, h, w]`` or
-      ``[n, c, h, w]``; arrays also ``[n, h, w, c]`` where ``c`` is 1, 3 or 4 and the second
-      dimension is none of these. Bytes (uint8) are scaled to [0, 1]; floats stay as they are.
-      Labels are integers ``[n]``, 0..C-1; test images of -1, no label, are left out and counted;
+      ``[n, c, h, w]``; arrays also ``[n, h, w, c]`` where ``c`` is at most 4 or images are square,
+      and the second dimension is above 4. Bytes (uint8) are scaled to [0, 1]; floats stay as they
+      are. Labels are integers ``[n]`` or ``[n, 1]``, 0..C-1; test images of -1, no label, are left
+      out and counted;
     * a list, or a data set with ``__len__`` and ``__getitem__``, that gives ``(image, label)``, as
-      torchvision's do: PIL images, arrays ``[h, w]`` or ``[h, w, c]``, or tensors ``[h, w]`` or
+      torchvision's do, or mappings of ``image`` (or ``img``) and ``label``, as those of Hugging
+      Face: PIL images, arrays ``[h, w]`` or ``[h, w, c]``, or tensors ``[h, w]`` or
       ``[c, h, w]``. Every image is read once;
-    * a path: an ``.npz`` file of ``images`` and ``labels``, a file of images in the idx format with
-      its labels beside it (``train-images-idx3-ubyte``, also ``.gz``), or a folder that has
-      ``train-*`` and, for the test part, ``t10k-*`` of these.
+    * a path: an ``.npz`` file of ``images`` and ``labels`` (or, by part, ``train_images``,
+      ``x_train`` and so on, as MedMNIST and Keras have them), a ``.pt`` file of any of these forms,
+      a file of images in the idx format with its labels beside it (``train-images-idx3-ubyte``,
+      also ``.gz``), a folder that has ``train-*`` and, for the test part, ``t10k-*`` of these, or
+      a folder of pictures with a folder for each class
+      (:func:`~graphcondense.data.image_files.read_pictures`).
 
-    Every tenth image of a class, at most :data:`MOST_HELD` in all, is held out for validation:
-    the best condensed set is chosen on these, and the test images are for the final score alone.
+    ``data`` may also be a mapping of such by ``"train"``, ``"val"`` and ``"test"``. Without
+    ``"val"``, every tenth image of a class, at most :data:`MOST_HELD` in all, is held out for
+    validation: the best condensed set is chosen on these, and the test images are for the final
+    score alone.
 
     Args:
-        data: images that condensing may use; an :class:`ImageTask` is returned as it is.
-        test: images for the final score; by default none, or what the path has.
-        name: what reports call the data.
-        preprocess: ``"normalise"`` (each channel), ``"zca"`` or ``"none"``.
+        data: images that condensing may use; an :class:`ImageTask` is returned as it is, or with
+            another ``name`` or ``preprocess``.
+        test: images for the final score; by default none, or what the path or mapping has.
+        name: what reports call the data; by default ``"images"``.
+        preprocess: ``"normalise"`` (each channel; the default), ``"zca"`` or ``"none"``.
         validation: held out images at most; by default :data:`MOST_HELD`, 0 holds none out.
 
     Raises:
         ValueError: whatever is wrong, naming the numbers and the fix.
     """
+    held: int | None = checked("validation", validation, Natural | None)  # type: ignore[assignment]
     if isinstance(data, ImageTask):
-        return data
+        if test is not None or held is not None:
+            raise ValueError(f"{data.name} has its parts: leave test= and validation= out")
+        data = data if name is None else replace(data, name=name)
+        return data if preprocess is None else data.with_preprocess(preprocess)
+    if has_parts(data) and test is not None:
+        raise ValueError("test= cannot act: the images are by part; name it 'test' there")
     if isinstance(data, str | Path):
-        data, found = read_files(Path(data).expanduser())
-        test = found if test is None else test
+        data = read_files(Path(data).expanduser())
     if isinstance(test, str | Path):
-        test, _ = read_files(Path(test).expanduser())
-    images, labels = _checked(data, "images")
+        test = by_part(read_files(Path(test).expanduser()))["train"]
+    parts = by_part(data) if has_parts(data) else {"train": data}  # type: ignore[arg-type]
+    if test is not None:
+        parts["test"] = test
+    read = {part: read_pair(value, _WHAT[part]) for part, value in parts.items()}
+    labels = read["train"][1]
     if int(labels.min()) < 0:
         raise ValueError(
             f"label {int(labels.min())} of the images: classes are 0..C-1; leave images without a "
             "label out: keep = labels >= 0"
         )
     classes = count_classes(labels, labels, "images")
-    counts = torch.bincount(labels, minlength=classes)
-    train, val = _hold_out(labels, counts, MOST_HELD if validation is None else validation)
-    tested, left = torch.empty(0, dtype=torch.long), 0
-    if test is not None:
-        more, test_labels = _checked(test, "test images")
-        if more.shape[1:] != images.shape[1:]:
-            raise ValueError(
-                f"test images are {list(more.shape[1:])}, training images {list(images.shape[1:])}"
-            )
-        low, high = int(test_labels.min()), int(test_labels.max())
-        if high >= classes:
-            raise ValueError(
-                f"test label {high} is no class of the training images, 0..{classes - 1}"
-            )
-        if low < -1:
-            raise ValueError(f"test label {low}: classes are 0..{classes - 1}, -1 is no label")
-        tested = len(images) + (test_labels >= 0).nonzero().flatten()
-        left = len(test_labels) - len(tested)
-        if not len(tested):
-            raise ValueError(f"none of the {left:,} test images has a label (all are -1)")
-        images, labels = torch.cat([images, more]), torch.cat([labels, test_labels])
-    without = {"train": 0, "val": 0, "test": left}
-    task = ImageTask(images, labels, train, val, tested, classes, name, unlabelled=without)
-    return task.with_preprocess(preprocess)
+    index = {"train": torch.arange(len(labels))}
+    without = {"train": 0, "val": 0, "test": 0}
+    if "val" not in read:
+        counts = torch.bincount(labels, minlength=classes)
+        index["train"], index["val"] = _hold_out(
+            labels, counts, MOST_HELD if held is None else held
+        )
+    elif held is not None:
+        raise ValueError(f"validation={held} cannot act: there are validation images; leave it out")
+    start = len(labels)
+    for part in [part for part in ("val", "test") if part in read]:
+        index[part] = start + _known(*read[part], read["train"][0], classes, _WHAT[part])
+        without[part] = len(read[part][1]) - len(index[part])
+        start += len(read[part][1])
+    task = ImageTask(
+        images=torch.cat([pixels.images for pixels, _ in read.values()]),
+        labels=torch.cat([given for _, given in read.values()]),
+        train=index["train"],
+        val=index["val"],
+        test=index.get("test", torch.empty(0, dtype=torch.long)),
+        num_classes=classes,
+        name="images" if name is None else name,
+        unlabelled=without,
+    )
+    return task.with_preprocess("normalise" if preprocess is None else preprocess)
+
+
+_WHAT = {"train": "images", "val": "validation images", "test": "test images"}
+
+
+def _known(pixels: Pixels, labels: Tensor, trained: Pixels, classes: int, what: str) -> Tensor:
+    """The images of a part beside the training images that have a label."""
+    word, shape = what.removesuffix(" images"), trained.images.shape[1:]
+    if pixels.images.shape[1:] != shape:
+        raise ValueError(
+            f"{what} are {list(pixels.images.shape[1:])}, training images {list(shape)}"
+        )
+    refuse_other_scale(trained, pixels, "training images", what)
+    low, high = int(labels.min()), int(labels.max())
+    if high >= classes:
+        raise ValueError(
+            f"{word} label {high} is no class of the training images, 0..{classes - 1}"
+        )
+    if low < -1:
+        raise ValueError(f"{word} label {low}: classes are 0..{classes - 1}, -1 is no label")
+    known = (labels >= 0).nonzero().flatten()
+    if not len(known):
+        raise ValueError(f"none of the {len(labels):,} {what} has a label (all are -1)")
+    return known
 
 
 def _hold_out(labels: Tensor, counts: Tensor, most: int) -> tuple[Tensor, Tensor]:
@@ -192,164 +229,3 @@ def _hold_out(labels: Tensor, counts: Tensor, most: int) -> tuple[Tensor, Tensor
     for c, k in enumerate(each.tolist()):
         chosen[(labels == c).nonzero().flatten()[9::10][:k]] = True
     return (~chosen).nonzero().flatten(), chosen.nonzero().flatten()
-
-
-def is_images(data: object) -> bool:
-    """Whether ``data`` is labelled images, in any of the forms of :func:`as_images` but a path.
-
-    >>> is_images((torch.zeros(3, 8, 8), [0, 1, 2])), is_images([1, 2]), is_images("cora")
-    (True, False, False)
-    >>> is_images([(torch.zeros(8, 8), 0)])
-    True
-    """
-    if isinstance(data, ImageTask):
-        return True
-    if isinstance(data, tuple):
-        tables = [hasattr(part, "columns") for part in data]  # of nodes and edges, perhaps
-        return len(data) == 2 and not any(tables) and all(map(_rows, data))
-    return _is_dataset(data)
-
-
-def _rows(data: object) -> bool:
-    """An array, also one of pandas or others, or a list of arrays, images, numbers or (wrongly, as
-    labels) texts."""
-    if isinstance(data, list | tuple):
-        return not data or _rows(data[0]) or _is_image(data[0]) or isinstance(data[0], _VALUES)
-    return isinstance(data, Tensor) or (hasattr(data, "__array__") and hasattr(data, "__len__"))
-
-
-_VALUES = (int, float, str, np.generic)
-"""What a label may be, and what is no label but looks like one."""
-
-
-def _is_dataset(data: object) -> bool:
-    """A sequence of ``(image, label)``."""
-    if isinstance(data, Tensor | np.ndarray | str | bytes | dict):
-        return False
-    if not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
-        return False
-    try:
-        first = data[0]
-    except (KeyError, IndexError, TypeError, AttributeError, NotImplementedError):
-        return False
-    return isinstance(first, tuple | list) and len(first) == 2 and _is_image(first[0])
-
-
-def _is_image(item: object) -> bool:
-    pil = hasattr(item, "mode") and hasattr(item, "getbands")
-    return pil or (isinstance(item, Tensor | np.ndarray) and len(item.shape) in (2, 3))
-
-
-# --- checks ----------------------------------------------------------------------------------
-
-
-def _checked(data: object, what: str) -> tuple[Tensor, Tensor]:
-    """Images ``[n, c, h, w]`` float32 and classes ``[n]`` int64, on the CPU, new memory."""
-    if not isinstance(data, tuple) and _is_dataset(data):
-        data = _of_dataset(data, what)
-    if not isinstance(data, tuple) or len(data) != 2:
-        raise ValueError(
-            f"{what} must be (images, labels), a data set of (image, label) or a path, got a "
-            f"{type(data).__name__}"
-        )
-    images = _pixels(data[0], what)
-    if not len(images):
-        raise ValueError(f"there are no {what}")
-    labels = _classes(data[1], what)
-    if len(labels) != len(images):
-        raise ValueError(f"{len(images)} {what} but {len(labels)} labels")
-    return images, labels
-
-
-def _of_dataset(data: Any, what: str) -> Pair:
-    """All images and labels of a data set."""
-    images, labels = [], []
-    for i in range(len(data)):
-        image, label = data[i]
-        if not isinstance(image, Tensor):
-            array = _array(image)
-            if array.ndim == 3 and array.shape[2] in CHANNELS and array.shape[0] not in CHANNELS:
-                array = array.transpose(2, 0, 1)
-            image = torch.from_numpy(np.array(array))
-        images.append(image.unsqueeze(0) if image.dim() == 2 else image)
-        labels.append(label if isinstance(label, int) else np.asarray(label)[()])
-    return images, labels
-
-
-def _pixels(given: object, what: str) -> Tensor:
-    if isinstance(given, list | tuple):
-        given = _stacked(given, what)
-    array = isinstance(given, np.ndarray)
-    images = _tensor(given, what)
-    if images.dim() == 3:
-        images = images.unsqueeze(1)
-    if images.dim() != 4:
-        raise ValueError(f"{what} must be [n, c, h, w] or [n, h, w], got {list(images.shape)}")
-    if images.shape[-1] in CHANNELS and images.shape[1] not in CHANNELS:
-        if not array:
-            raise ValueError(
-                f"{what} {list(images.shape)} look like [n, h, w, c]; tensors are [n, c, h, w]: "
-                "use images.permute(0, 3, 1, 2)"
-            )
-        images = images.permute(0, 3, 1, 2)
-    if images.dtype == torch.uint8:
-        images = images.cpu().float().div_(255)
-    elif images.is_floating_point() or images.dtype == torch.bool:
-        images = images.detach().to("cpu", torch.float32, copy=True)
-    else:
-        raise ValueError(f"{what} have the type {images.dtype}; give uint8 (0 to 255) or floats")
-    images = images.contiguous()
-    finite = torch.isfinite(images).flatten(1).all(1) if images.numel() else torch.ones(0).bool()
-    if not bool(finite.all()):
-        first = int((~finite).nonzero()[0])
-        raise ValueError(
-            f"{int((~finite).sum())} of {len(images)} {what} have NaN or infinite pixels, the "
-            f"first is number {first}"
-        )
-    check_sizes(images, f"a pixel of {what}")
-    return images
-
-
-def _stacked(given: Sequence[object], what: str) -> Tensor | np.ndarray:
-    """A list of images as one tensor or array; all of one size and type."""
-    if not given:
-        return torch.empty(0, 1, 1, 1)
-    kept = [g if isinstance(g, Tensor | np.ndarray) else _array(g) for g in given]
-    for i, image in enumerate(kept):
-        for word, a, b in (
-            ("size", tuple(kept[0].shape), tuple(image.shape)),
-            ("type", kept[0].dtype, image.dtype),
-        ):
-            if a != b:
-                raise ValueError(
-                    f"{what} of mixed {word}: number 0 has {a}, number {i} has {b}; bring all to "
-                    f"one {word}"
-                )
-    return torch.stack(kept) if isinstance(kept[0], Tensor) else np.stack(kept)  # type: ignore[arg-type]
-
-
-def _array(image: Any) -> np.ndarray:
-    """A PIL image, or nested lists, as an array; palettes are looked up."""
-    return np.asarray(image.convert("RGB") if getattr(image, "mode", None) == "P" else image)
-
-
-def _classes(given: object, what: str) -> Tensor:
-    labels = as_tensor(given, what)
-    if labels.is_floating_point() or labels.dim() != 1:
-        fix = "one-hot rows are labels.argmax(1)"
-        if labels.numel() == len(labels):
-            fix = "labels.flatten().long()" if labels.dim() > 1 else "labels.long()"
-        raise ValueError(
-            f"labels must be integers [n], got {labels.dtype} {list(labels.shape)}: {fix}"
-        )
-    return labels.detach().to("cpu", torch.int64, copy=True)
-
-
-def _tensor(given: object, what: str) -> Tensor:
-    if isinstance(given, Tensor):
-        return given
-    array = np.asarray(given)
-    try:
-        return torch.from_numpy(np.ascontiguousarray(array))
-    except TypeError as error:
-        raise ValueError(f"{what} have the type {array.dtype}, which is no number") from error

@@ -160,12 +160,12 @@ def open_named(
 def kind_of_data(data: object) -> str:
     """The name of the kind that data are of, such as ``"node"`` or ``"image"``.
 
-    Images are what :func:`~graphcondense.data.images.is_images` says; users by items a SciPy
-    matrix, a mapping of ``train``, ``val`` and ``test`` to such, a data frame, a bipartite
-    ``HeteroData`` without labels; one with labels is a heterogeneous graph; a list or data set is a
-    set of graphs, but a single graph in it that labels its nodes is one graph, as are what has
-    features ``x`` and a mapping of ``train``, ``val`` and ``test`` to graphs whose nodes are
-    labelled. A ValueError says what to pass for what is none of these, or may be one or the other.
+    Images are what :func:`~graphcondense.data.image_reading.is_images` says; users by items a
+    sparse matrix, a data frame, or a bipartite ``HeteroData`` without labels; one with labels is a
+    heterogeneous graph. A list or data set is a set of graphs, but a single graph in it that labels
+    its nodes is one graph, as are what has features ``x``, and graphs by part whose nodes are
+    labelled. Any other mapping by part is of the kind of what trains. A ValueError says what to
+    pass for what is none of these, or may be one or the other.
 
     >>> import scipy.sparse as sp
     >>> kind_of_data(sp.eye(3).tocsr()), kind_of_data(([[0.0]], [1]))
@@ -183,11 +183,16 @@ def kind_of_data(data: object) -> str:
     for kind in sorted(known, key=lambda kind: kind.general):
         if kind.takes(data):
             return kind.name
-    inside = WAYS.get(type(data).__module__.split(".")[0], "")
+    inside = way_of(data)
     inside = inside or (": pass its data set (.dataset)" if hasattr(data, "dataset") else "")
     inside = inside or (": pass list(...) of it" if hasattr(data, "__next__") else "")
     forms = either([kind.forms for kind in known])
     raise ValueError(f"cannot condense {_in_words(data)}{inside}; pass {forms}")
+
+
+def way_of(data: object) -> str:
+    """What makes graphs of what a library of :data:`WAYS` has; empty for anything else."""
+    return WAYS.get(type(data).__module__.split(".")[0], "")
 
 
 def _in_words(data: object) -> str:

@@ -164,6 +164,11 @@ def find(name: str, table: Sequence[Found], files: str) -> Found:
         raise ValueError(
             f"{name} is there, but no form that is read: a file's name ends in {files}"
         )
+    if Path(name).expanduser().is_dir() and len(Path(name).parts) > 1:
+        raise ValueError(
+            f"{name} is a folder with nothing that is read: files in the idx format, folders of "
+            "pictures, one for each class, or tables of ratings"
+        )
     # Names that differ in a letter or two come first, then those that hold what was typed.
     alike = near(key, known, like=0.5)
     alike += [k for k in known if len(key) > 2 and key in k]

@@ -12,6 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphcondense.ops.adjacency import shared
+from graphcondense.ops.arrays import refuse_masked
+
 UNMARKED = (255, 65535)
 """Ids that mark what has no label in files of small integers."""
 
@@ -108,6 +111,9 @@ def as_tensor(y: object, who: str) -> Tensor:
     Raises:
         ValueError: they are no numbers, such as text.
     """
+    if isinstance(y, np.ndarray) and y.dtype.kind in "biufc":
+        refuse_masked(y, f"{who}: y")
+        y = shared(y.astype(y.dtype.newbyteorder("="), order="C", copy=False))
     try:
         out: Tensor = torch.as_tensor(y).detach().cpu()
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from graphcondense.data.node_files import _csr, _plain, _undirected, open_npz
 from graphcondense.data.ogb import load_ogb
 from graphcondense.data.parts import joined
 from graphcondense.data.prepared import prepared
+from graphcondense.data.raw import opened
 from graphcondense.data.reading import TEXT_LABELS
 from graphcondense.data.targets import LabelKind
 from graphcondense.ops.adjacency import csr_tensor, scipy_csr
@@ -50,10 +52,14 @@ def load_nodes(
     return prepared(data, known.name, known.normalize, **options)
 
 
-def node_data(data: Data | list[Data], path: Path, **options: Unpack[Options]) -> Data:
+def node_data(
+    data: Data | list[Data] | Mapping[str, Any], path: Path, **options: Unpack[Options]
+) -> Data:
     """What a file holds, with a split and normalised features."""
     if isinstance(data, list):
         data = data[0]
+    if isinstance(data, Mapping):  # graphs by part, or OGB's arrays
+        data = _of_mapping(data, path)
     if data.y is None:
         raise ValueError(f"{path}: the Data has no labels y, a tensor [nodes]")
     for key in ("x", "edge_index", "edge_weight", "y"):
@@ -74,6 +80,19 @@ def node_data(data: Data | list[Data], path: Path, **options: Unpack[Options]) -
     if isinstance(data.get("x"), Tensor):
         real_numbers(data.x, f"{path}: x")
     return prepared(data, path.stem, "none", **options)
+
+
+def _of_mapping(data: Mapping[str, Any], path: Path) -> Data:
+    """The graph that a mapping holds, see :func:`~graphcondense.data.raw.opened`."""
+    from torch_geometric.data import Data
+
+    try:
+        found = opened(data)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if isinstance(found, Data):
+        return found
+    return Data(**{name: value for name, value in vars(found).items() if value is not None})
 
 
 # --- sets by name ----------------------------------------------------------------------------

@@ -1,5 +1,5 @@
-"""Graphs whose nodes are labelled, some to train, some to validate and some to test on, such as
-PyG's ``PPI``: one graph of parts that no edge joins."""
+"""Graphs by part. Where their nodes are labelled, as those of PyG's ``PPI``, they are one graph of
+parts that no edge joins; where each has a label of its own they are a set with a split."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from graphcondense.data.by_part import PARTS, by_part, has_parts, is_list
 from graphcondense.data.labels import few
 from graphcondense.data.link_parts import refuse_part
 from graphcondense.data.node_splits import MASKS
@@ -17,11 +18,6 @@ from graphcondense.data.reading import ends
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
-SPELLED: Mapping[str, Sequence[str]] = {
-    split: [name.removesuffix("_mask") for name in names] for split, names in MASKS.items()
-}
-"""What a part may be called: as masks are."""
-
 READ = ("x", "edge_weight", "edge_attr", "y")
 """What is read of a graph beside its edges."""
 SAID = ("label_kind", "metric", "name")
@@ -29,17 +25,61 @@ SAID = ("label_kind", "metric", "name")
 
 
 def is_parts(data: object) -> bool:
-    """Whether these are graphs by ``"train"``, ``"val"`` and ``"test"``.
+    """Whether these are graphs by ``"train"``, ``"val"`` and ``"test"`` whose nodes are labelled.
 
     >>> is_parts({"train": [], "test": []}), is_parts({"train": 1})
     (False, False)
     """
-    if not isinstance(data, Mapping) or "train" not in data:
-        return False
-    part = data["train"]
+    return _labels_nodes(data) is True
+
+
+def is_set_by_part(data: object) -> bool:
+    """Whether these are graphs by part with a label each."""
+    return _labels_nodes(data) is False
+
+
+def _labels_nodes(data: object) -> bool | None:
+    """Whether labels of graphs by part are of nodes; ``None`` for anything else. The first training
+    graph of more than one node tells. Those without a label are taken for such, and what lacks is
+    said."""
+    part: Any = data["train"] if has_parts(data) else None  # type: ignore[index]
     if _is_graph(part):
         return True
-    return _is_list(part) and len(part) > 0 and hasattr(part[0], "edge_index")
+    if not is_list(part) or not len(part):
+        return None
+    for i in range(len(part)):
+        graph = part[i]
+        if not hasattr(graph, "edge_index"):
+            return None
+        y = getattr(graph, "y", None)
+        if y is None or graph.num_nodes != 1:
+            return y is None or (getattr(y, "ndim", 0) > 0 and len(y) == graph.num_nodes)
+    return False
+
+
+def set_by_part(data: Mapping[str, Any]) -> tuple[list[Any], dict[str, Tensor]]:
+    """All graphs of parts whose graphs have a label each, and which are of which part.
+
+    Raises:
+        ValueError: an unknown part, one that is no list of graphs; a graph that is in two parts.
+    """
+    graphs, splits, seen = list[Any](), dict[str, Tensor](), dict[tuple[int, ...], str]()
+    for name, part in by_part(data).items():
+        if not is_list(part):
+            raise ValueError(
+                f"the part {name!r} must be a list or a data set of graphs, got a "
+                f"{type(part).__name__}"
+            )
+        found = [part[i] for i in range(len(part))]
+        for i, graph in enumerate(found):
+            values = [getattr(graph, key, None) for key in ("x", "edge_index", "y")]
+            dense = [v for v in values if isinstance(v, Tensor) and v.layout == torch.strided]
+            place = tuple(value.data_ptr() for value in dense if value.numel())
+            if place and (other := seen.setdefault(place, name)) != name:
+                raise ValueError(f"{name}[{i}] is in the part {other!r}, too: parts are disjoint")
+        splits[name] = torch.arange(len(graphs), len(graphs) + len(found))
+        graphs += found
+    return graphs, splits
 
 
 def joined(data: Mapping[str, Any]) -> Data:
@@ -57,28 +97,22 @@ def joined(data: Mapping[str, Any]) -> Data:
     """
     from torch_geometric.data import Data
 
-    known = {name for names in SPELLED.values() for name in names}
-    if unknown := [name for name in data if name not in known]:
-        raise ValueError(f"the part {unknown[0]!r} is none of {', '.join(sorted(known))}")
     graphs, split, seen = list[Any](), list[str](), dict[tuple[int, int], str]()
     edges = list[Tensor]()
-    for ours, names in SPELLED.items():
-        called = [name for name in names if data.get(name) is not None]
-        if len(called) > 1:
-            raise ValueError(f"the parts {' and '.join(called)} are one: give one of them")
-        for name in called:
-            found = _listed(data.get(name))
-            graphs += found
-            split += [ours] * len(found)
-            for i, graph in enumerate(found):
-                who = f"{name}[{i}]"
-                edges.append(_edges(graph, who))
-                same = graph.x.data_ptr(), graph.y.data_ptr()
-                if len(graph.y) and (other := seen.setdefault(same, ours)) != ours:
-                    raise ValueError(
-                        f"{who} is in the part {other!r}, too: of one graph with masks pass the "
-                        "Data itself"
-                    )
+    for ours, part in by_part(data).items():
+        name = next(name for name in PARTS[ours] if data.get(name) is not None)
+        found = _listed(part)
+        graphs += found
+        split += [ours] * len(found)
+        for i, graph in enumerate(found):
+            who = f"{name}[{i}]"
+            edges.append(_edges(graph, who))
+            same = graph.x.data_ptr(), graph.y.data_ptr()
+            if len(graph.y) and (other := seen.setdefault(same, ours)) != ours:
+                raise ValueError(
+                    f"{who} is in the part {other!r}, too: of one graph with masks pass the "
+                    "Data itself"
+                )
     sizes = torch.tensor([len(graph.y) for graph in graphs])
     starts = (sizes.cumsum(0) - sizes).tolist()
     values: dict[str, Any] = {}
@@ -99,7 +133,7 @@ def joined(data: Mapping[str, Any]) -> Data:
             values[name] = said[0]
     masks = {
         f"{ours}_mask": torch.tensor([one == ours for one in split]).repeat_interleave(sizes)
-        for ours in SPELLED
+        for ours in MASKS
     }
     return Data(**values, **masks)
 
@@ -118,12 +152,7 @@ def _listed(part: Any) -> list[Any]:
         return []
     if _is_graph(part):
         return [part]
-    return [part[i] for i in range(len(part))] if _is_list(part) else []
-
-
-def _is_list(part: Any) -> bool:
-    sized = hasattr(part, "__len__") and hasattr(part, "__getitem__")
-    return sized and isinstance(part, Sequence | torch.utils.data.Dataset)
+    return [part[i] for i in range(len(part))] if is_list(part) else []
 
 
 def _is_graph(part: Any) -> bool:

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
-from graphcondense.data.interaction_reading import as_interactions, by_parts, known_columns
+from graphcondense.data.by_part import PARTS, has_parts
+from graphcondense.data.interaction_frames import in_one_frame, known_columns
+from graphcondense.data.interaction_reading import as_interactions
+from graphcondense.data.interaction_splits import by_parts
 from graphcondense.data.interactions import Array, Duplicates, InteractionTask
 from graphcondense.data.kind import open_named
 from graphcondense.data.known import NAMED, Named, archived, read_npz
@@ -42,11 +45,14 @@ def load_interactions(
             a table ``.csv`` or ``.tsv`` with the columns of a ratings frame, a matrix ``.npz`` that
             SciPy saved; or a folder that holds one of the first four, or ``total_data.hdf5`` and
             ``index.npz``, the format of the authors of ∞-AE: ``user``, ``item`` and ``rating`` of
-            each interaction, and its part (0 train, 1 validation, 2 test, -1 left out).
+            each interaction, and its part (0 train, 1 validation, 2 test, -1 left out); or
+            ``.train.inter``, ``.valid.inter`` and ``.test.inter``, as RecBole's benchmarks have
+            them.
         root: where data sets are, as for :func:`graphcondense.data.load`. MovieLens is downloaded
             there from its makers if it is missing.
-        split: ``"authors"``: as ``index.npz`` says. ``"random"``: 80 / 10 / 10 % a user, see
-            :func:`as_interactions`. By default ``"authors"`` where there is one.
+        split: ``"authors"``: as ``index.npz``, or the names of files by part, say. ``"random"``:
+            80 / 10 / 10 % a user, see :func:`as_interactions`. By default ``"authors"`` where there
+            is one.
         seed: draws the split ``"random"``.
         duplicates, min_rating: see :func:`as_interactions`.
 
@@ -156,9 +162,25 @@ ENDINGS: dict[str, Callable[[Path], Any]] = {
 AUTHORS = ("total_data.hdf5", "index.npz")
 
 
+def _parts_in(folder: Path) -> dict[str, Path]:
+    """Files of RecBole by part, where one set is all that a folder has of such."""
+    files = {
+        path: path.name.removesuffix(".inter").rpartition(".") for path in folder.glob("*.inter")
+    }
+    parts = {
+        ours: path
+        for ours, names in PARTS.items()
+        for path, (_, _, word) in files.items()
+        if word in names
+    }
+    one = len({stem for stem, _, _ in files.values()}) == 1 and len(parts) == len(files)
+    return parts if one and {"train", "test"} <= set(parts) else {}
+
+
 def _file_in(folder: Path) -> Path | None:
-    """What a folder can be opened by: the authors' pair (the folder itself), or a ratings file."""
-    if all((folder / file).is_file() for file in AUTHORS):
+    """What a folder can be opened by: the authors' pair or files by part (the folder itself), or a
+    ratings file."""
+    if all((folder / file).is_file() for file in AUTHORS) or _parts_in(folder):
         return folder
     known = next((folder / file for file in READERS if (folder / file).is_file()), None)
     atomic = sorted(folder.glob("*.inter"))
@@ -193,11 +215,13 @@ def _open_folder(
             return as_interactions(table, name=name, **options)
         except ValueError as error:
             raise ValueError(f"{found}: {error}") from error
-    frame, part = _read_authors(found)
+    parts = _parts_in(found)
+    read = {name: _read_tsv(path) for name, path in parts.items()}
     try:
+        frame, part = in_one_frame(read) if read else _read_authors(found)
         if split == "random":
             return as_interactions(frame, name=name, **options)
-        return by_parts(frame, part, name, options)
+        return by_parts(frame, part, name, options, draw=bool(read) and "val" not in read)
     except ValueError as error:
         raise ValueError(f"{found}: {error}") from error
 
@@ -239,6 +263,20 @@ def _read_authors(folder: Path) -> tuple[DataFrame, Array]:
             "and -1 left out"
         )
     return pd.DataFrame(columns), part
+
+
+def interactions_of_saved(
+    content: object, path: Path, split: str | None = None, seed: int = 0
+) -> InteractionTask:
+    """The checked users by items that a file of ``torch.save`` held."""
+    allowed = (None,) if has_parts(content) else (None, "random")
+    if split not in allowed:
+        what = "has its split" if has_parts(content) else "has random"
+        raise ValueError(f"split={split!r}: {path} {what}")
+    try:
+        return as_interactions(content, name=path.stem, seed=seed)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 # --- sets by name ----------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,8 @@ from graphcondense.evaluate.result import sampling_error, std_of
 from graphcondense.evaluate.store import Store, identity_of
 from graphcondense.evaluate.trainings import Device, Seeds
 from graphcondense.measured.works import kind_of_record, warnings_of
-from graphcondense.ops.fields import listed
+from graphcondense.ops.fields import Count, Natural, NonNegative, checked, listed
+from graphcondense.ops.switches import check_switches
 from graphcondense.saved.shown import record_of
 
 if TYPE_CHECKING:
@@ -94,6 +95,9 @@ def evaluate(
     """
     refuse_text(data, "data")
     refuse_swapped(data)
+    checked("random_draws", random_draws, Count)
+    checked("plain_epochs", plain_epochs, Natural)
+    check_switches("evaluate", equal_bytes=equal_bytes, progress=progress)
     evaluator = evaluator_of(data, device=device, **options)
     every = models == "all"
     if models is None:
@@ -114,6 +118,7 @@ def evaluate(
         raise ValueError("models is empty: name at least one")
     evaluator.seeds_of(seeds)  # also where no model has any: all is checked before any work
     named = evaluator.sets(small)  # everything is checked before anything is trained
+    _check_seconds(condensation_seconds, named)
     if taken := [name for name in baselines if name in named]:
         raise ValueError(f"{taken[0]!r} names a baseline; call the condensed set something else")
     seeds, real = evaluator.seeds if seeds is None else seeds, evaluator.real
@@ -191,6 +196,18 @@ def evaluate(
         test_unlabelled=real.unlabelled.get("test", 0),
         remarks=_known(named, [one.name for one in contestants]),
     )
+
+
+def _check_seconds(given: object, named: Collection[str]) -> None:
+    """Raise a ValueError for seconds that are none, or of a set that there is not."""
+    told = given if isinstance(given, Mapping) else {None: given}
+    for name, seconds in told.items():
+        if name is not None and name not in named:
+            raise ValueError(
+                f"condensation_seconds names {name!r}, the sets are {', '.join(map(repr, named))}"
+            )
+        which = "condensation_seconds" if name is None else f"condensation_seconds[{name!r}]"
+        checked(which, seconds, NonNegative | None)
 
 
 def _known(named: Mapping[str, Sequence[object]], models: Sequence[str]) -> tuple[str, ...]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from graphcondense.data.image_reading import scaled
 from graphcondense.data.images import ImageTask
 from graphcondense.data.preprocess import Preprocess, restore_preprocess
 from graphcondense.evaluate.reading import check_classes, class_weights
+from graphcondense.ops.arrays import plain
 from graphcondense.saved.shown import record_of
 
 if TYPE_CHECKING:
@@ -45,7 +48,7 @@ def several_image_sets(value: object) -> list[object]:
     is_pair = (
         isinstance(value, tuple)
         and len(value) == 2
-        and all(isinstance(item, Tensor) for item in value)
+        and all(isinstance(item, Tensor | np.ndarray) for item in value)
     )
     if isinstance(value, list | tuple) and not is_pair:
         return [one for item in value for one in several_image_sets(item)]
@@ -56,7 +59,8 @@ def as_stored(x: Tensor, y: Tensor) -> Data:
     """Images and labels in the form that is stored, PyG ``Data`` without edges."""
     from torch_geometric.data import Data
 
-    return Data(x=x.float(), edge_index=torch.empty(2, 0, dtype=torch.long), y=y)
+    images = scaled(x, "the images of a small set")
+    return Data(x=images, edge_index=torch.empty(2, 0, dtype=torch.long), y=y)
 
 
 def read_images(small: object, real: ImageTask) -> Labelled:
@@ -66,19 +70,24 @@ def read_images(small: object, real: ImageTask) -> Labelled:
 
     Args:
         small: condensed images as :func:`graphcondense.condense` gives them; anything with raw
-            images ``x [n, c, h, w]`` and classes ``y [n]`` or soft labels ``y [n, C]``; a pair of
-            such tensors; or an :class:`~graphcondense.data.images.ImageTask`, whose training part
-            is taken.
+            images ``x [n, c, h, w]``, of one channel also ``[n, h, w]``, and classes ``y [n]`` or
+            soft labels ``y [n, C]``; a pair of such tensors or arrays; or an
+            :class:`~graphcondense.data.images.ImageTask`, whose training part is taken. Bytes are
+            scaled to [0, 1], as those of real images are.
         real: the real images.
 
     Raises:
         ValueError: no image; images or labels that do not match the real ones.
     """
     if isinstance(small, ImageTask):
-        return Labelled(small.seen(small.train), small.labels[small.train], small.preprocess)
-    x, y = raw_images(small)
+        x, y = small.images[small.train], small.labels[small.train]
+    else:
+        x, y = raw_images(small)
+        x = scaled(x, "the images of a small set")
     if not len(x):
         raise ValueError("the small set has no images")
+    if x.dim() == 3 and real.shape[0] == 1:
+        x = x.unsqueeze(1)
     if x.dim() != 4 or tuple(x.shape[1:]) != real.shape:
         raise ValueError(
             f"the small set has images {list(x.shape[1:])}, {real.name} has {list(real.shape)}"
@@ -98,7 +107,27 @@ def read_images(small: object, real: ImageTask) -> Labelled:
         check_classes(y, real.num_classes, "an image", real.name)
     named = record_of(small).get("preprocess") is not None
     preprocess = restore_preprocess(small) if named else real.preprocess
-    return Labelled(preprocess.apply(x.float()), y, preprocess)
+    if isinstance(small, ImageTask):
+        preprocess = small.preprocess
+    if not named and small is not real:
+        _check_scale(x, real)
+    return Labelled(preprocess.apply(x), y, preprocess)
+
+
+def _check_scale(x: Tensor, real: ImageTask) -> None:
+    """Raise a ValueError for images of others on another scale, such as 0 to 255 beside 0 to 1."""
+    of_real = float(real.images[real.val].abs().max()) if len(real.val) else 0.0
+    most = float(x.abs().max())
+    if of_real and most and not 1 / FAR <= most / of_real <= FAR:
+        raise ValueError(
+            f"the small set has pixels up to {most:.4g}, {real.name} up to {of_real:.4g}: bring "
+            "both to one scale"
+        )
+
+
+FAR = 30
+"""Images of others, which may be preprocessed, have pixels at most so many times as large as real
+ones, and as small: 255 as against 1 is another scale."""
 
 
 def raw_images(small: object) -> tuple[Tensor, Tensor]:
@@ -107,9 +136,12 @@ def raw_images(small: object) -> tuple[Tensor, Tensor]:
         x, y = small
     else:
         x, y = getattr(small, "x", None), getattr(small, "y", None)
-    if not (isinstance(x, Tensor) and isinstance(y, Tensor)):
+    if not all(isinstance(value, Tensor | np.ndarray) for value in (x, y)):
         raise ValueError(
             f"a small set is condensed images, or a pair of tensors (images [n, c, h, w], labels), "
             f"got {type(small).__name__}"
         )
-    return x.detach().cpu(), y.detach().cpu()
+    images, labels = plain(x, "the images of a small set"), plain(y, "the labels of a small set")
+    if labels.dim() == 2 and labels.shape[1] == 1 and not labels.is_floating_point():
+        labels = labels[:, 0]
+    return images, labels

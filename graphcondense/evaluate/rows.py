@@ -25,6 +25,7 @@ from graphcondense.evaluate.fitted import Fitted, Tested
 from graphcondense.evaluate.floors import random_users, users_within
 from graphcondense.evaluate.ranking import BLOCK, Psp, ranking
 from graphcondense.evaluate.recommenders import RECOMMENDERS, Known, Recommender, recommender_named
+from graphcondense.ops.arrays import real_numbers
 from graphcondense.ops.fields import Count, Positive
 from graphcondense.ops.grid import edge
 
@@ -227,6 +228,7 @@ def read_rows(small: object, real: InteractionTask) -> sp.csr_matrix:
         )
     if not rows.shape[0] or not rows.nnz:
         raise ValueError("the small set has no users with interactions")
+    real_numbers(rows, "the small set of users")
     out = sp.csr_matrix(rows, dtype=np.float32)
     if not np.isfinite(out.data).all():
         raise ValueError("the small set has weights that are NaN or infinite")

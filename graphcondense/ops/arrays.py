@@ -30,7 +30,7 @@ def check_sizes(values: Tensor | Array, what: str) -> None:
     Traceback (most recent call last):
     ValueError: data.x has -1e+20; squares of numbers beyond 1e+15 overflow float32: scale it first
     """
-    given = torch.from_numpy(values) if isinstance(values, np.ndarray) else values
+    given = shared(values) if isinstance(values, np.ndarray) else values
     if not given.numel() or not given.is_floating_point():
         return
     least, largest = (float(value) for value in given.aminmax())
@@ -55,6 +55,16 @@ def real_numbers(value: Any, what: str) -> None:
         raise ValueError(f"{what} is complex; it must hold real numbers")
 
 
+def refuse_masked(value: object, what: str) -> None:
+    """Raise a ValueError for an array of NumPy that hides some of its values: as an array it would
+    have them."""
+    if isinstance(value, np.ma.MaskedArray) and bool(np.ma.getmaskarray(value).any()):
+        raise ValueError(
+            f"{what} is masked in {int(np.ma.getmaskarray(value).sum()):,} places; fill them: "
+            "array.filled(value)"
+        )
+
+
 def plain(value: Any, what: str, *, text: str = "") -> Tensor:
     """A dense tensor, an array or a list as a tensor on the CPU, without a gradient's history; a
     message calls it ``what``, and says ``text`` of text.
@@ -71,6 +81,7 @@ def plain(value: Any, what: str, *, text: str = "") -> Tensor:
     elif isinstance(value, list | tuple) or (
         hasattr(value, "__array__") and not sp.issparse(value)
     ):
+        refuse_masked(value, what)
         try:
             array = np.asarray(value)
         except ValueError as error:

@@ -79,7 +79,7 @@ def with_budget(kind: Kind, problem: AnyProblem, method: Method, name: str) -> t
 
 
 def build(
-    name: str, kind: str | None = None, *, preset: str | None = None, **chosen: object
+    name: str, kind: str | None = None, /, *, preset: str | None = None, **chosen: object
 ) -> Method:
     """A method from its name, a section of its preset file and fields, checked.
 

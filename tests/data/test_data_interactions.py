@@ -180,7 +180,7 @@ def test_given_split() -> None:
             r"item 0 of user 0 is in train and in test \(2 such pairs\)",
         ),
         ({"train": sp.csr_matrix((2, 4))}, r"user 0 has no training items \(2 such users\)"),
-        ({"test": np.eye(2, 4)}, "test must be a SciPy sparse matrix"),
+        ({"test": [[1, 2]]}, "test must be a SciPy sparse matrix, .* got a list"),
     ],
 )
 def test_bad_splits(change, message) -> None:
@@ -191,7 +191,7 @@ def test_bad_splits(change, message) -> None:
     }
     with pytest.raises(ValueError, match=message):
         as_interactions({**parts, **change})
-    with pytest.raises(ValueError, match="a given split needs train, val, test: val is missing"):
+    with pytest.raises(ValueError, match=r"a given split needs .*: test is missing"):
         as_interactions({"train": parts["train"]})
 
 
@@ -273,7 +273,7 @@ def test_bad_authors_files(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="arrays of different lengths"):
         load_interactions(tmp_path)
     write_authors(tmp_path, [0, 2] + [0] * 8, [1, 1] + [2] * 8)
-    with pytest.raises(ValueError, match="item 0 of user 2 is in train and in test"):
+    with pytest.raises(ValueError, match="item 1 of user 7 is in train and in test"):
         load_interactions(tmp_path)
     np.savez(tmp_path / "index.npz", data=np.array([{}], dtype=object))
     with pytest.raises(ValueError, match="cannot be read"):

@@ -122,7 +122,10 @@ def test_bad_graphs_in_storage() -> None:
 @pytest.mark.parametrize(
     ("splits", "message"),
     [
-        ({"train": torch.arange(4), "dev": torch.arange(2)}, "unknown split 'dev'"),
+        (
+            {"train": torch.arange(4), "dev": torch.arange(2)},
+            "the part 'dev' is none of test, train",
+        ),
         ({"train": torch.arange(13)}, r"split 'train' names graph 12, but there are 0\.\.11"),
         ({"train": torch.tensor([-1, 2])}, "split 'train' names graph -1"),
         ({"train": torch.tensor([2, 2])}, "split 'train' names a graph twice"),

@@ -127,6 +127,7 @@ def test_kinds_of_data() -> None:
     nodes = Data(x=torch.randn(6, 2), edge_index=torch.tensor([[0], [1]]), y=torch.arange(6) % 2)
     nodes.train_mask = torch.ones(6, dtype=torch.bool)
     assert graphcondense.condense([nodes], "random", nodes=2).condensed["kind"] == "node"
+    del nodes.train_mask
     for label in (0, torch.tensor(0), torch.tensor([0])):
         nodes.y = label
         small = graphcondense.condense([nodes], "random", nodes=1)

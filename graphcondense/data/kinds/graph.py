@@ -6,15 +6,16 @@ from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.graph_task import GraphTask
 from graphcondense.data.graphs import KNOWN_GRAPHS, load_graphs, task_of_list
 from graphcondense.data.kind import DataKind, register
+from graphcondense.data.parts import is_set_by_part
 from graphcondense.data.sequences import labels_nodes, may_be_graphs
 
 GRAPH = register(
     DataKind(
         name="graph",
         words="a set of graphs",
-        forms="a list or data set of graphs",
+        forms="a list or data set of graphs (or a mapping of such by part)",
         task=GraphTask,
-        takes=lambda data: may_be_graphs(data) and not labels_nodes(data),
+        takes=lambda data: is_set_by_part(data) or (may_be_graphs(data) and not labels_nodes(data)),
         check=as_graph_task,
         load=load_graphs,
         options=frozenset({"split", "seed", "label_kind"}),

@@ -1,0 +1,56 @@
+"""Data by part, ``{"train": ..., "val": ..., "test": ...}``: one rule for all kinds of data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+PARTS: Mapping[str, Sequence[str]] = {
+    "train": ("train",),
+    "val": ("val", "valid", "validation"),
+    "test": ("test",),
+}
+"""What a part may be called, the usual name first: OGB and RecBole say valid, ``datasets`` of
+Hugging Face validation."""
+
+
+def has_parts(data: object) -> bool:
+    """Whether this is a mapping that says what trains.
+
+    >>> has_parts({"train": 1, "valid": 2}), has_parts({"train": None}), has_parts({"val": 1})
+    (True, False, False)
+    """
+    if not isinstance(data, Mapping) or hasattr(data, "shape"):  # as SciPy's DOK is a mapping
+        return False
+    return data.get("train") is not None
+
+
+def by_part(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a mapping has by ``"train"``, ``"val"`` and ``"test"``; a part that is ``None`` or
+    missing is left out.
+
+    Raises:
+        ValueError: an unknown name, or a part that has two.
+
+    >>> by_part({"train": [1], "validation": [2], "test": None})
+    {'train': [1], 'val': [2]}
+    """
+    known = [name for names in PARTS.values() for name in names]
+    if unknown := [name for name in data if name not in known]:
+        raise ValueError(f"the part {unknown[0]!r} is none of {', '.join(sorted(known))}")
+    out = {}
+    for ours, names in PARTS.items():
+        called = [name for name in names if data.get(name) is not None]
+        if len(called) > 1:
+            raise ValueError(f"the parts {' and '.join(called)} are one: give one of them")
+        if called:
+            out[ours] = data[called[0]]
+    return out
+
+
+def is_list(part: Any) -> bool:
+    """Whether a part is a list or a data set."""
+    sized = hasattr(part, "__len__") and hasattr(part, "__getitem__")
+    return sized and isinstance(part, Sequence | torch.utils.data.Dataset)

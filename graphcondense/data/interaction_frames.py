@@ -1,0 +1,174 @@
+"""Users by items in a table: which columns have what, and the pairs that its rows are."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from graphcondense.data.by_part import PARTS
+from graphcondense.data.interactions import SPLITS, Array
+from graphcondense.data.labels import few
+from graphcondense.ops.arrays import real_numbers
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+class Pairs(NamedTuple):
+    """Pairs of a user and an item.
+
+    Attributes:
+        users, items: rows and columns ``[n]``.
+        values: of each a rating or a count ``[n]``, 1 where nothing is said.
+        shape: users and items there are.
+        ids: what rows and columns are called; ``None`` where they are numbers from 0.
+        rated: whether the values came with the data.
+    """
+
+    users: Array
+    items: Array
+    values: Array
+    shape: tuple[int, int]
+    ids: tuple[Array | None, Array | None]
+    rated: bool
+
+
+_COLUMNS = {
+    "user": ("user", "user_id", "userid", "uid"),
+    "item": ("item", "item_id", "itemid", "movie_id", "movieid", "iid"),
+    "rating": ("rating", "ratings", "value", "score"),
+}
+
+_WHETHER = ("label", "click", "clicked", "is_click", "like", "liked", "is_like", "target")
+"""Columns that say whether a row is an interaction, where they have a 0."""
+
+
+def known_columns(names: Iterable[Hashable]) -> dict[str, Hashable | None]:
+    """Which column of a table has the users, the items and the ratings; ``None``: no column.
+
+    Raises:
+        ValueError: two columns are called as one of these may be.
+
+    >>> known_columns(["userId", "movieId", "timestamp"])
+    {'user': 'userId', 'item': 'movieId', 'rating': None}
+    """
+    found: dict[str, Hashable | None] = {}
+    spelled = [(str(name).lower().partition(":")[0].strip(), name) for name in names]
+    for what, spellings in _COLUMNS.items():
+        of = [name for word, name in spelled if word in spellings]
+        if what == "rating":  # a score or value beside it is something else
+            of = [name for word, name in spelled if word == what] or of
+        if len(of) > 1:
+            raise ValueError(
+                f"the columns {of[0]!r} and {of[1]!r} may both have the {what}s: rename or leave "
+                "out one of them"
+            )
+        found[what] = of[0] if of else None
+    return found
+
+
+def frame_pairs(frame: DataFrame) -> Pairs:
+    """The pairs of a frame; a ValueError for one that cannot be read, or would be misread."""
+    if not hasattr(frame, "iloc"):
+        raise ValueError(
+            f"a {type(frame).__name__} of {type(frame).__module__} is no pandas "
+            "DataFrame; pass frame.to_pandas()"
+        )
+    found = known_columns(frame.columns)
+    for what in ("user", "item"):
+        if found[what] is None:
+            raise ValueError(
+                f"the frame has no column {what!r}; it has {few(frame.columns)}: rename the one "
+                f"that has the {what}s"
+            )
+        if bool(frame[found[what]].isna().any()):
+            raise ValueError(f"the column {found[what]!r} has a missing value; drop such rows")
+    users, user_rows = _numbered(frame, found["user"])
+    items, item_rows = _numbered(frame, found["item"])
+    rating = found["rating"]
+    _refuse_unread(frame, rating is not None)
+    _refuse_split(frame)
+    if rating is not None:
+        real_numbers(frame[rating], f"the column {rating!r}")
+    try:
+        values = np.ones(len(frame)) if rating is None else frame[rating].to_numpy(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"the column {rating!r} is no column of numbers ({str(error)[:80]}); convert or drop it"
+        ) from error
+    shape = len(users), len(items)
+    return Pairs(user_rows, item_rows, values, shape, (users, items), rating is not None)
+
+
+def _refuse_split(frame: DataFrame) -> None:
+    """Raise a ValueError where a column says which part each row is of."""
+    known = {name for names in PARTS.values() for name in names}
+    for name in frame.columns:
+        if str(name).lower() != "split":
+            continue
+        said = set(frame[name].dropna().unique().tolist()[: len(known) + 1])
+        if said and said <= known:
+            raise ValueError(
+                f"the column {name!r} says which rows are {few(sorted(said))}: give frames by "
+                f"part, {{'train': frame[frame[{str(name)!r}] == 'train'], ...}}, or drop it"
+            )
+
+
+def _refuse_unread(frame: DataFrame, rated: bool) -> None:
+    """Raise a ValueError where a column that is not read says of some rows that they are no
+    interactions, and no column is a rating."""
+    for name in () if rated else frame.columns:
+        word, values = str(name).lower().partition(":")[0].strip(), frame[name]
+        if word in _WHETHER and values.dtype.kind in "biuf" and bool((values == 0).any()):
+            raise ValueError(
+                f"the column {name!r} is not read, and is 0 in {int((values == 0).sum()):,} of "
+                f"{len(frame):,} rows: leave out those that are no interactions, "
+                f"frame[frame[{str(name)!r}] > 0], or call it rating and give min_rating="
+            )
+
+
+def in_one_frame(parts: Mapping[str, DataFrame]) -> tuple[DataFrame, Array]:
+    """Frames of several parts as one of ``user``, ``item`` and perhaps ``rating``, and the part of
+    each row: 0 train, 1 validation, 2 test.
+
+    Raises:
+        ValueError: a frame that lacks a column, or that alone has ratings.
+    """
+    import pandas as pd
+
+    kept, codes = [], []
+    for name, frame in parts.items():
+        try:
+            if not hasattr(frame, "iloc"):
+                frame_pairs(frame)  # says why
+            found = known_columns(frame.columns)
+            if lacking := [what for what in ("user", "item") if found[what] is None]:
+                raise ValueError(f"the frame has no column {lacking[0]!r}")
+            _refuse_unread(frame, found["rating"] is not None)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+        columns = {of: what for what, of in found.items() if of is not None}
+        kept.append(frame[list(columns)].rename(columns=columns))
+        codes.append(np.full(len(frame), SPLITS.index(name)))
+    if len({"rating" in frame for frame in kept}) > 1:
+        raise ValueError("some of the frames have a column 'rating', others have none")
+    return pd.concat(kept, ignore_index=True), np.concatenate(codes)
+
+
+def _numbered(frame: DataFrame, column: Hashable) -> tuple[Array, Array]:
+    """The different ids of a column, in order, and which of them each row has."""
+    values = frame[column]
+    try:
+        if not hasattr(values, "cat"):
+            return np.unique(values.to_numpy(), return_inverse=True)
+        # Categories are far fewer than rows; those that no row has are no users or items.
+        ids, place = np.unique(values.cat.categories.to_numpy(), return_inverse=True)
+        kept, rows = np.unique(place[values.cat.codes.to_numpy()], return_inverse=True)
+        return ids[kept], rows
+    except TypeError as error:
+        raise ValueError(
+            f"the column {column!r} has ids of several types, such as text and numbers; make all "
+            "text: .astype(str)"
+        ) from error
