@@ -8,7 +8,7 @@
 # `size` places per node, one over the other. Where a node has more events than places within one batch, what stays is
 # arbitrary. Of 20 shops with popularities as 1/rank and 1,000 customers, in batches of 200 and with 10 places, the
 # numbers of the usual example, the largest shop is given 10 neighbours, none of them among its last 10; in batches of
-# 1,000 half of all shops have 2 or fewer right. Training sees stale neighbours where most happens, the test of a
+# 1,000 nine of the shops have 2 or fewer right. Training sees stale neighbours where most happens, the test of a
 # larger batch sees others, and a batch size looks like a hyperparameter of the model. All of them are real events of
 # the node, so nothing looks wrong, and no warning is given. Insert in parts small enough for the busiest node.
 set -euo pipefail

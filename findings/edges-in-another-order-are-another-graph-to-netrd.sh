@@ -15,7 +15,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install -q netrd==0.3.0 networkx==3.6.1 numpy==2.4.6 scipy==1.17.1
+"$work/venv/bin/pip" install -q networkx==3.6.1 numpy==2.4.6 scipy==1.17.1 scikit-learn==1.9.1 ortools==9.15.6755
+"$work/venv/bin/pip" install -q --no-deps netrd==0.3.0
 "$work/venv/bin/python" -W ignore - <<'PY'
 import random
 from importlib.metadata import version

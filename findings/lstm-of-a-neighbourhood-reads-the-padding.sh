@@ -81,7 +81,7 @@ with torch.no_grad():
 largest = torch.tensor([graph.num_nodes == 21 for graph in graphs])
 off = (together - each).norm(dim=1) / each.norm(dim=1)
 other = int((together.argmax(1) != each.argmax(1)).sum())
-print(f"SAGEConv: {int(largest.sum())} stars of the largest size off by {off[largest].max():.1e} in the batch,", end=" ")
+print(f"SAGEConv: {int(largest.sum())} largest stars off by {off[largest].max():.1e} in the batch,", end=" ")
 print(f"{int((~largest).sum())} others by {off[~largest].mean():.2f}; {other} have another largest output")
 assert torch.allclose(each, hand, atol=1e-5) and off[largest].max() < 1e-5
 assert off[~largest].mean() > 0.1 and other > 3, changed

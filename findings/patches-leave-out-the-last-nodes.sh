@@ -59,7 +59,7 @@ patches = aggr.PatchTransformerAggregation(WIDTH, 16, patch_size=32, hidden_chan
 lost = target[unread(patches, target)]
 count = torch.bincount(target)
 hub = int(count.argmax())
-print(f"the hub of a graph has {int(count[hub])} links; {len(lost)} links are unread, all of node {lost.unique().tolist()}")
+print(f"the hub {hub} of a graph has {int(count[hub])} links; {len(lost)} are unread, of {lost.unique().tolist()}")
 assert int(count[hub]) % 32 not in (0, 31)
 assert lost.unique().tolist() == [hub] and len(lost) == int(count[hub]) % 32, changed
 PY
