@@ -26,7 +26,9 @@ the bytes, which keep three digits."""
 
 
 FEW = 2**14
-"""Weights up to which calls take longer than arithmetic, and one model of many is best on a CPU."""
+"""Weights up to which calls take longer than arithmetic, and one model of many is best on a CPU,"""
+LITTLE = 2**24
+"""unless there are more than so many products of a weight and an example."""
 
 
 @dataclass(frozen=True)
@@ -218,9 +220,11 @@ class Trainer:
         """What trains the stacked weights ``params``, and ``shares`` that feel weight decay alone,
         on batches one after the other."""
         alone = [{k: v[i] for k, v in params.items()} for i in range(len(shares))]
-        large = sum(v.numel() for v in alone[0].values()) > FEW and shares.device.type == "cpu"
+        weights = sum(v.numel() for v in alone[0].values())
+        large = weights > FEW or weights * len(whole.y) > LITTLE
         if (
             large
+            and shares.device.type == "cpu"
             and isinstance(self.model, SharedByHand)
             and self.model.shared_gradients(alone[0], whole, self.criterion) is not None
         ):
