@@ -167,8 +167,9 @@ class Broadcast:
 
     def __call__(self, syn: Synthetic, real: Source, learner: Learner, rng: Generator) -> Tensor:
         assert isinstance(syn, NodeSynthetic)
-        loss = self.matching(syn, real, learner, rng)
-        adj = syn.structure(syn.x)
+        with syn.once():
+            loss = self.matching(syn, real, learner, rng)
+            adj = syn.edges()
         assert adj is not None
         if self.alpha:
             theirs, mine = (smooth(one, self.ridge) for one in (self.sample(rng), adj))
