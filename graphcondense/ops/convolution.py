@@ -15,7 +15,7 @@ from graphcondense.ops.arrays import Array
 from graphcondense.ops.blocks import parts
 from graphcondense.ops.coarsen import Candidates, Level, contracted, means, members, of_edges
 
-PAIRS = 2**14
+PAIRS = 2**12
 """Pairs that are priced at once."""
 
 
