@@ -177,9 +177,14 @@ class Trainer:
         return stages
 
     def together(
-        self, experts: Sequence[int], settled: Settled, real: Source
+        self,
+        experts: Sequence[int],
+        settled: Settled,
+        real: Source,
+        tell: Callable[[int], object] = lambda epochs: None,
     ) -> list[dict[str, Tensor]]:
-        """All stages of several experts, which share what is made of the examples.
+        """All stages of several experts, which share what is made of the examples; ``tell`` is
+        given how many epochs were done.
 
         On a CPU they are trained one after the other where the model knows its gradients by hand:
         the weights of one then stay in the cache. Else they are one model of stacked weights.
@@ -212,6 +217,7 @@ class Trainer:
                 break
             at = range(epoch * steps, (epoch + 1) * steps)
             advance([whole if self.course is None else self.course(step, whole) for step in at])
+            tell(len(experts))
         return stages
 
     def _advance(

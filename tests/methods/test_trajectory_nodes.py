@@ -311,6 +311,14 @@ def test_experts_at_once_are_experts_one_by_one(
     assert isinstance(shared.batch.inputs[0], Constant) is (features == 60)
 
 
+def test_training_tells_how_far_it_is() -> None:
+    """After every epoch, and not at the end: of large graphs it takes minutes."""
+    real, model, told = source(), network("gcn"), []
+    buffer = Buffer(model, Training(experts=3, epochs=4, size=None), {}, settle=model.shared)
+    buffer._trainer.together([0, 2], model.shared(real.batch()), real, told.append)
+    assert told == [2, 2, 2, 2]
+
+
 def test_a_broken_expert_is_made_anew_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
