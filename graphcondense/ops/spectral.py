@@ -143,11 +143,10 @@ def _few(half: sp.csr_matrix, count: int, which: str, how: How) -> tuple[Array, 
 def _many(half: sp.csr_matrix, count: int, which: str, how: How) -> tuple[Array, Array]:
     """The same pairs, found as those of a Chebyshev polynomial ``T(half)`` of :data:`DEGREE`.
 
-    It stays within one on the rest of the spectrum and grows fast beyond it, so that Lanczos has to
-    begin once where it had to ten times, and keeps as many vectors orthogonal for each product
-    with the matrix as it kept for twelve (Zhou, Saad, Tiago & Chelikowsky, 2006). Values are
-    Rayleigh quotients. They say, too, whether all that is wanted was beyond the rest; else the rest
-    is taken for smaller.
+    It stays within one on the rest of the spectrum and grows fast beyond it. So Lanczos seldom has
+    to begin again, and keeps its vectors orthogonal once for twelve products with the matrix
+    (Fang & Saad, SIAM J. Sci. Comput., 2012). Values are Rayleigh quotients. They say, too, whether
+    all that is wanted was beyond the rest; else the rest is taken for smaller.
     """
     sign = 1 if which == "LA" else -1
     matrix = half if sign == 1 else -half
@@ -159,7 +158,8 @@ def _many(half: sp.csr_matrix, count: int, which: str, how: How) -> tuple[Array,
         _, space = eigsh(operator, k=count, which="LA", **how)
         seen = matrix @ space
         found = (space * seen).sum(0)
-        if found.min() > cut and np.abs(seen - space * found).max() < EXACT:
+        off = np.abs(seen - space * found).max()
+        if found.min() > cut and off < max(EXACT, how["tol"]):
             return sign * found, space
         cut -= (cut - low) / 4
     return _few(half, count, which, how)
@@ -174,7 +174,7 @@ def _chebyshev(shifted: sp.csr_matrix) -> Callable[[Array], Array]:
 
     def times(x: Array) -> Array:
         before = x.ravel()
-        now = shifted @ before / 2
+        now: Array = shifted @ before / 2
         for _ in range(DEGREE - 1):
             before, now = now, shifted @ now - before
         return now
@@ -184,7 +184,8 @@ def _chebyshev(shifted: sp.csr_matrix) -> Callable[[Array], Array]:
 
 def _rest(matrix: sp.csr_matrix, count: int, start: Array) -> tuple[float, float]:
     """Where the eigenvalues lie that are not wanted: from the least of all to one that about
-    ``1.5 count`` are above, by stochastic Lanczos quadrature (Lin, Saad & Yang, 2016)."""
+    ``1.5 count`` are above, by stochastic Lanczos quadrature (Lin, Saad & Yang,
+    SIAM Review, 2016)."""
     n = len(start)
     steps = min(LOOKS, n)
     rng = np.random.default_rng(int(np.abs(start[0]) * 2**31))
@@ -206,6 +207,6 @@ def _rest(matrix: sp.csr_matrix, count: int, start: Array) -> tuple[float, float
         least.append(values[0] - b[-1] * abs(vectors[-1, 0]))
     every, weight = np.concatenate(nodes), np.concatenate(weights)
     order = np.argsort(-every)
-    above = np.searchsorted(np.cumsum(weight[order]), 1.5 * count)
+    above = int(np.searchsorted(np.cumsum(weight[order]), 1.5 * count))
     cut = every[order[min(above, len(order) - 1)]]
     return min(least) - 0.01, max(cut, min(least) + 0.01)
