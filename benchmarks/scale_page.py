@@ -186,10 +186,12 @@ def write_page(out: Path, found: Mapping[str, Any]) -> None:
 
 
 def draw(path: Path, found: Mapping[str, Any]) -> None:
-    """Seconds before and now, and how they grow."""
+    """Seconds before and now, of all tables of the scale that was measured last, and how they
+    grow."""
     from graphcondense.ops.figures import COLOURS, FAINT, MARKERS, new_figure, plain, saved
 
-    rows = next(reversed(found["tables"].values()), [])
+    every = [row for table in found["tables"].values() for row in table]
+    rows = [row for row in every if row["scale"] == every[-1]["scale"]]
     over = [what for what in VARIED if any(r["over"] == what for r in found["fits"])]
     figure = new_figure(4 + 2.6 * max(1, len(over)), 4.2)
     axes = figure.subplots(1, 1 + len(over), width_ratios=[1.6, *[1] * len(over)], squeeze=False)[0]
@@ -204,7 +206,8 @@ def draw(path: Path, found: Mapping[str, Any]) -> None:
             [x for x, _ in points], [y for _, y in points], color=colour, label=name, zorder=2
         )
     first.invert_yaxis()
-    first.set_yticks(range(len(rows)), [named(row["part"]).replace("`", "") for row in rows])
+    names = [named(row["part"], row.get("said", "")).replace("`", "") for row in rows]
+    first.set_yticks(range(len(rows)), names)
     first.tick_params(labelsize=7)
     first.set_xlabel("processor seconds")
     if rows:

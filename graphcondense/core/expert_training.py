@@ -26,7 +26,9 @@ the bytes, which keep three digits."""
 
 
 FEW = 2**14
-"""Weights up to which calls take longer than arithmetic, and one model of many is best on a CPU."""
+"""Weights up to which calls take longer than arithmetic, and one model of many is best on a CPU,"""
+LITTLE = 2**24
+"""unless there are more than so many products of a weight and an example."""
 
 
 @dataclass(frozen=True)
@@ -175,9 +177,14 @@ class Trainer:
         return stages
 
     def together(
-        self, experts: Sequence[int], settled: Settled, real: Source
+        self,
+        experts: Sequence[int],
+        settled: Settled,
+        real: Source,
+        tell: Callable[[int], object] = lambda epochs: None,
     ) -> list[dict[str, Tensor]]:
-        """All stages of several experts, which share what is made of the examples.
+        """All stages of several experts, which share what is made of the examples; ``tell`` is
+        given how many epochs were done.
 
         On a CPU they are trained one after the other where the model knows its gradients by hand:
         the weights of one then stay in the cache. Else they are one model of stacked weights.
@@ -210,6 +217,7 @@ class Trainer:
                 break
             at = range(epoch * steps, (epoch + 1) * steps)
             advance([whole if self.course is None else self.course(step, whole) for step in at])
+            tell(len(experts))
         return stages
 
     def _advance(
@@ -218,9 +226,11 @@ class Trainer:
         """What trains the stacked weights ``params``, and ``shares`` that feel weight decay alone,
         on batches one after the other."""
         alone = [{k: v[i] for k, v in params.items()} for i in range(len(shares))]
-        large = sum(v.numel() for v in alone[0].values()) > FEW and shares.device.type == "cpu"
+        weights = sum(v.numel() for v in alone[0].values())
+        large = weights > FEW or weights * len(whole.y) > LITTLE
         if (
             large
+            and shares.device.type == "cpu"
             and isinstance(self.model, SharedByHand)
             and self.model.shared_gradients(alone[0], whole, self.criterion) is not None
         ):

@@ -227,19 +227,21 @@ class Buffer:
 
         quiet = None if parallel.is_main() else True
         settled = None if self.settle is None or not experts else self.settle(real.batch())
-        with tqdm(total=len(experts), desc="experts", unit="expert", disable=quiet) as bar:
+        epochs = self.training.epochs
+        with tqdm(total=len(experts) * epochs, desc="experts", unit="epoch", disable=quiet) as bar:
             for first in range(0, len(experts), self._at_once):
                 some = experts[first : first + self._at_once]
                 began = self._now()
                 if settled is None:
                     made = [self._trainer.alone(some[0], real)]
+                    bar.update(epochs)
                 else:
-                    made = self._trainer.together(some, settled, real)
+                    # Of large graphs an epoch may take minutes.
+                    made = self._trainer.together(some, settled, real, bar.update)
                 each = (self._now() - began) / len(some)
                 for expert, stages in zip(some, made, strict=True):
                     self._seconds[expert] = each
                     self._keep(expert, stages)
-                bar.update(len(some))
 
     def _now(self) -> float:
         """Seconds of the processor, or of the clock on a GPU."""

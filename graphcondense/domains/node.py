@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
@@ -24,6 +25,13 @@ from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
 
 if TYPE_CHECKING:
     from graphcondense.saved.condensed_graph import CondensedGraph
+
+
+class _Sight(NamedTuple):
+    """All nodes as learners see them, and the adjacency before it was normalised."""
+
+    batch: Batch
+    adj: Tensor | None
 
 
 class NodeSynthetic(Synthetic):
@@ -61,7 +69,8 @@ class NodeSynthetic(Synthetic):
         self.structure = Identity() if structure is None else structure
         self.threshold = threshold
         self.num_classes = num_classes
-        self._made: tuple[list[Tensor], list[tuple[int, bool]], Batch] | None = None
+        self._made: tuple[list[Tensor], list[tuple[int, bool]], _Sight] | None = None
+        self._shared = False
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
         adj = list(self.structure.parameters())
@@ -74,22 +83,44 @@ class NodeSynthetic(Synthetic):
         return self.batches()[c] if c is not None else self._whole()
 
     def _whole(self) -> Batch:
-        """All nodes. What was made without gradients, to train a network on, is given once more to
-        the match that follows, as long as nothing has changed: edges cost more than either."""
-        parts = [*self.parameters(), *self.buffers()]
+        """All nodes."""
+        return self._sight().batch
+
+    def edges(self) -> Tensor | None:
+        """The adjacency before it is normalised ``[n, n]``, or ``None``."""
+        return self._sight().adj
+
+    @contextmanager
+    def once(self) -> Iterator[None]:
+        """Inside, edges are made once for batches and for :meth:`edges`: of what is made of both
+        one gradient is taken, afterwards."""
+        self._shared = True
+        try:
+            yield
+        finally:
+            self._shared = False
+            if torch.is_grad_enabled():
+                self._made = None
+
+    def _sight(self) -> _Sight:
+        """All nodes and edges. What was made without gradients, to train a network on, is given
+        once more to the match that follows, as long as nothing has changed: edges cost more than
+        either."""
+        parts = [self.x, *self.structure.parameters(), *self.buffers()]
         marks = [(part._version, part.requires_grad) for part in parts]
+        last = torch.is_grad_enabled() and not self._shared  # a gradient frees the graph
         if self._made is not None:
-            before, then, batch = self._made
+            before, then, sight = self._made
             if then == marks and all(a is b for a, b in zip(parts, before, strict=True)):
-                if torch.is_grad_enabled():
-                    self._made = None  # a gradient frees the graph
-                return batch
+                if last:
+                    self._made = None
+                return sight
         with torch.enable_grad():
             adj = self.structure(self.x)
             seen = None if adj is None else gcn_norm_dense(adj)
-            batch = Batch((self.x, seen), self.y, None, self.group)
-        self._made = None if torch.is_grad_enabled() else (parts, marks, batch)
-        return batch
+            sight = _Sight(Batch((self.x, seen), self.y, None, self.group), adj)
+        self._made = None if last else (parts, marks, sight)
+        return sight
 
     def batches(self) -> list[Batch]:
         whole = self._whole()

@@ -24,7 +24,7 @@ from graphcondense.ops.coarsen import (
     parts_of,
     started,
 )
-from graphcondense.ops.convolution import PAIRS, convolved, nearest
+from graphcondense.ops.convolution import AT_ONCE, PAIRS, convolved, nearest
 from graphcondense.ops.fields import Count, Natural, Positive, SomeShare
 
 
@@ -64,11 +64,11 @@ class Convolved(Stepwise):
     unit: bool = False
 
     def memory_bytes(self, real: NodeSource) -> int:
-        """Few dimensions of all nodes with what is made of them, the pairs, blocks of these, the
-        links, and the export."""
+        """Few dimensions of all nodes with what is made of them, the pairs, blocks of these, what
+        nearest nodes are chosen from, the links, and the export."""
         n, width = real.num_examples, min(self.dims, real.num_features)
         rows = 8 * 8 * n * width + 200 * n * self.neighbours
-        blocks = 8 * 12 * PAIRS * width
+        blocks = max(8 * 12 * PAIRS * width, 5 * n * AT_ONCE)
         links = 200 * int(real.task.adj.nnz)
         return rows + blocks + links + 2 * exported(self, real)
 

@@ -17,6 +17,7 @@ from graphcondense.domains.node import GradientMatched, NodeSynthetic
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.structure import Structure
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
+from graphcondense.ops.pairs import wave_logits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,11 +64,11 @@ class SGDD(Turns, GradientMatched):
     reach: Count = 2
 
     def memory_bytes(self, real: NodeSource) -> int:
-        """Besides, what the generator keeps of each pair for its gradient, twice in a step, and the
-        walks of drawn nodes."""
+        """Besides, what the generator keeps of each pair for its gradient, and the walks of drawn
+        nodes."""
         n, nodes = int(self.sizes(real).sum()), real.num_examples
         heard = min(nodes, int(np.ceil((1 + real.task.adj.nnz / nodes) ** self.reach)))
-        pairs = n * n * (8 * self.structure_hidden + 20)
+        pairs = n * n * (2 * self.structure_hidden + 20)
         return super().memory_bytes(real) + 4 * pairs + 12 * n * heard
 
     def _structure(self, x: Tensor, rng: Generator) -> Structure:
@@ -143,8 +144,8 @@ class Implicit(Structure):
     def forward(self, x: Tensor) -> Tensor:
         own = (x if self.coupled else x.detach()) / self.unit
         left, right = self.first(torch.cat([self.positions, own], 1)).chunk(2, dim=1)
-        pairs = torch.sin(left[:, None] + right[None])
-        out = self.last(torch.sin(self.second(pairs))).squeeze(-1)
+        second, last = self.second, self.last
+        out = wave_logits(left, right, second.weight, second.bias, last.weight[0]) + last.bias
         adj: Tensor = torch.sigmoid((out + out.T) / 2)
         return adj - torch.diag_embed(adj.diagonal())
 
@@ -167,8 +168,9 @@ class Broadcast:
 
     def __call__(self, syn: Synthetic, real: Source, learner: Learner, rng: Generator) -> Tensor:
         assert isinstance(syn, NodeSynthetic)
-        loss = self.matching(syn, real, learner, rng)
-        adj = syn.structure(syn.x)
+        with syn.once():
+            loss = self.matching(syn, real, learner, rng)
+            adj = syn.edges()
         assert adj is not None
         if self.alpha:
             theirs, mine = (smooth(one, self.ridge) for one in (self.sample(rng), adj))

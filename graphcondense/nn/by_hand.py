@@ -80,6 +80,8 @@ def convolved(
         slope: of the loss in the outputs it sees.
         weights, biases: of every layer, ``[out, in]`` and ``[out]``.
     """
+    if hops[0] is None and isinstance(x, Tensor) and len(x) > ROWS and len(weights) > 1:
+        return _by_blocks(x, hops, y, rows, slope, weights, biases)
     seen: list[Constant | Tensor] = [x]
     for weight, bias, hop in zip(weights, biases, hops, strict=True):
         out = times(hop, times(seen[-1], weight.mT))
@@ -87,10 +89,7 @@ def convolved(
             out = out.add_(bias)
         seen.append(out.relu_() if len(seen) < len(weights) else out)
     seen.pop()
-    if rows is None:
-        back = slope(out, y)
-    else:
-        back = torch.zeros_like(out).index_put_((rows,), slope(out[rows], y), accumulate=True)
+    back = _slopes(out, y, rows, slope)
     found = {}
     for i in reversed(range(len(weights))):
         found[f"lins.{i}.bias"] = back.sum(0)
@@ -103,3 +102,59 @@ def convolved(
             if i:
                 back = torch.ops.aten.threshold_backward(back @ weights[i], before, 0)
     return found
+
+
+ROWS = 2048
+"""Of a hidden layer that are made at a time, where all of them would not fit a cache."""
+
+
+def _by_blocks(
+    x: Tensor,
+    hops: Sequence[Constant | Tensor | None],
+    y: Tensor,
+    rows: Tensor | None,
+    slope: Slope,
+    weights: Sequence[Tensor],
+    biases: Sequence[Tensor | None],
+) -> dict[str, Tensor]:
+    """:func:`convolved` of many rows that are not propagated first: all that is of the size of the
+    first hidden layer is made, and used, a block of rows at a time. What comes behind sees its
+    product with the next weights."""
+    parts = torch.split(x, ROWS)
+    hidden = []
+    for part in parts:
+        h = part @ weights[0].mT
+        hidden.append((h if biases[0] is None else h.add_(biases[0])).relu_())
+    seen: list[Tensor] = []
+    out = torch.cat([h @ weights[1].mT for h in hidden])
+    for i in range(1, len(weights)):
+        out = times(hops[i], out if i == 1 else times(seen[-1], weights[i].mT))
+        bias = biases[i]
+        if bias is not None:
+            out = out.add_(bias)
+        if i < len(weights) - 1:
+            seen.append(out.relu_())
+    back = _slopes(out, y, rows, slope)
+    found = {}
+    for i in reversed(range(1, len(weights))):
+        found[f"lins.{i}.bias"] = back.sum(0)
+        back = times(hops[i], back, transposed=True)
+        if i > 1:
+            before = seen[i - 2]
+            found[f"lins.{i}.weight"] = back.mT @ before
+            back = torch.ops.aten.threshold_backward(back @ weights[i], before, 0)
+    first, second = torch.zeros_like(weights[0]), torch.zeros_like(weights[1])
+    total = first.new_zeros(len(first))
+    for part, h, behind in zip(parts, hidden, torch.split(back, ROWS), strict=True):
+        second.addmm_(behind.mT, h)
+        inner = torch.ops.aten.threshold_backward(behind @ weights[1], h, 0)
+        first.addmm_(inner.mT, part)
+        total += inner.sum(0)
+    return {"lins.0.weight": first, "lins.0.bias": total, "lins.1.weight": second, **found}
+
+
+def _slopes(out: Tensor, y: Tensor, rows: Tensor | None, slope: Slope) -> Tensor:
+    """The slope of a loss in all outputs, of which it sees ``rows``."""
+    if rows is None:
+        return slope(out, y)
+    return torch.zeros_like(out).index_put_((rows,), slope(out[rows], y), accumulate=True)

@@ -15,8 +15,13 @@ from graphcondense.ops.arrays import Array
 from graphcondense.ops.blocks import parts
 from graphcondense.ops.coarsen import Candidates, Level, contracted, means, members, of_edges
 
-PAIRS = 2**14
+PAIRS = 2**12
 """Pairs that are priced at once."""
+MANY = 2**15
+"""Rows from which on near ones are looked for in float32 first."""
+AT_ONCE, GROUPS, CROWD = 128, 1024, 100
+"""Of many rows: those that are compared with all others at once, the groups that bound which are
+near, and how many times too many may be within the bound, as where rows are equal."""
 
 
 def nearest(rows: Array, k: int) -> sp.csr_matrix:
@@ -25,20 +30,69 @@ def nearest(rows: Array, k: int) -> sp.csr_matrix:
     >>> nearest(np.array([[0.0], [1.0], [3.0]]), 1).toarray().tolist()
     [[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
     """
-    from sklearn.neighbors import NearestNeighbors
-
     m = len(rows)
     k = min(k, m - 1)
     if k < 1:
         return sp.csr_matrix((m, m))
-    found = (
-        NearestNeighbors(n_neighbors=k, algorithm="brute")
-        .fit(rows)
-        .kneighbors(return_distance=False)
-    )
+    found = _near_of_many(rows, k) if m > MANY else _near(rows, k)
     ends = (np.repeat(np.arange(m), k), found.ravel())
     one_way = sp.csr_matrix((np.ones(m * k), ends), shape=(m, m))
     return sp.csr_matrix(one_way.maximum(one_way.T))
+
+
+def _near(rows: Array, k: int, of: Array | None = None) -> Array:
+    """The ``k`` others nearest to each row ``[m, k]``, or to each of the rows ``of``, which are
+    places."""
+    from sklearn.neighbors import NearestNeighbors
+
+    found = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(rows)
+    if of is None:
+        return np.asarray(found.kneighbors(return_distance=False))
+    near = found.kneighbors(rows[of], k + 1, return_distance=False)
+    # Oneself goes last; among equal rows one may not be there, and the last of them goes.
+    order = np.argsort(near == of[:, None], axis=1, kind="stable")
+    out: Array = np.take_along_axis(near, order, 1)[:, :k]
+    return out
+
+
+def _near_of_many(rows: Array, k: int) -> Array:
+    """The same ``[m, k]``; what is surely farther is excluded in float32.
+
+    ``‖q - p‖² / 2`` less what depends on ``q`` alone is one product, ``[-q, 1] · [p, ‖p‖² / 2]``.
+    Of a row's products with all others, the minima of groups bound the ``k``-th smallest; those
+    within the bound, and twice the rounding of float32, are compared in float64.
+    """
+    m, d = rows.shape
+    centred = rows - rows.mean(0)
+    narrow = centred.astype(np.float32)
+    half = np.square(narrow).sum(1) / 2
+    points = np.ascontiguousarray(np.column_stack([narrow, half]).T)
+    queries = np.column_stack([-narrow, np.ones(m, np.float32)])
+    slack = 4 * (d + 4) * np.finfo(np.float32).eps * half.max()
+    groups = max(min(GROUPS, m // 2), k + 1)
+    width = m // groups
+    out, crowded = np.empty((m, k), np.int64), []
+    room, kept = np.empty((AT_ONCE, m), np.float32), np.empty((AT_ONCE, m), bool)
+    for part in parts(m, AT_ONCE):
+        count = part.stop - part.start
+        products = np.matmul(queries[part], points, out=room[:count])
+        least = products[:, : groups * width].reshape(-1, width, groups).min(1)
+        bound = np.partition(least, k, axis=1)[:, k] + slack  # one of the k + 1 may be oneself
+        within = np.less_equal(products, bound[:, None], out=kept[:count])
+        i, j = np.divmod(np.flatnonzero(within), m)
+        many = np.bincount(i, minlength=count) > CROWD * k
+        crowded.append(part.start + np.flatnonzero(many))
+        other = (part.start + i != j) & ~many[i]
+        i, j = i[other], j[other]
+        apart = np.square(centred[part.start + i] - centred[j]).sum(1)
+        order = np.lexsort((j, apart, i))
+        own = np.flatnonzero(~many)
+        first = np.searchsorted(i[order], own)
+        out[part.start + own] = j[order][first[:, None] + np.arange(k)]
+    left = np.concatenate(crowded)
+    if len(left):
+        out[left] = _near(rows, k, left)
+    return out
 
 
 class Convolution:

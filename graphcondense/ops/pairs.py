@@ -1,4 +1,4 @@
-"""A small MLP over all ordered pairs of nodes, in tiles that stay in the cache.
+"""A small network over all ordered pairs of nodes, in tiles that stay in the cache.
 
 For ``n`` nodes and ``h`` hidden units, autograd keeps a dozen arrays of ``n² h`` values and passes
 over each from main memory. Here one such array is kept, and the first hidden layer, a sum of two
@@ -109,6 +109,64 @@ class _Pairs(torch.autograd.Function):
         return None, d_left, d_right, d_weight, d_scale, d_shift, d_last
 
 
+def wave_logits(left: Tensor, right: Tensor, weight: Tensor, shift: Tensor, last: Tensor) -> Tensor:
+    """``out_ij = last · sin(W sin(left_i + right_j) + shift)``, an implicit network over pairs.
+
+    Differentiable once.
+
+    Args:
+        left, right: parts ``[n, h]`` of the first hidden layer.
+        weight, shift: ``W [k, h]`` and ``[k]`` of the second.
+        last: ``[k]``, the last layer.
+
+    Returns:
+        ``[n, n]``.
+    """
+    out: Tensor = _Waves.apply(left, right, weight, shift, last)  # type: ignore[no-untyped-call]
+    return out
+
+
+class _Waves(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Context, *parts: Tensor) -> Tensor:
+        left, right, weight, shift, last = parts
+        n = len(left)
+        z = left.new_empty(n * n, len(weight))
+        out = left.new_empty(n * n)
+        for rows, part in _tiles(z, n):
+            torch.addmm(shift, _sums(left, right, rows).sin_(), weight.T, out=part)
+            torch.mv(part.sin(), last, out=out[_flat(rows, n)])
+        ctx.save_for_backward(left, right, weight, last, z)
+        return out.view(n, n)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Context, grad: Tensor) -> tuple[Tensor | None, ...]:
+        left, right, weight, last, z = ctx.saved_tensors
+        n, grad = len(left), grad.reshape(-1)
+        # Where only the features move, half of the work is not for them.
+        learnt = any(ctx.needs_input_grad[2:])
+        d_weight, d_shift = torch.zeros_like(weight), torch.zeros_like(last)
+        d_last = torch.zeros_like(last)
+        d_left, d_right = torch.empty_like(left), torch.zeros_like(right)
+        for rows, part in _tiles(z, n):
+            own, sums = grad[_flat(rows, n)], _sums(left, right, rows)
+            dz = part.cos().mul_(last).mul_(own[:, None])
+            if learnt:
+                d_last.addmv_(part.sin().T, own)
+                d_shift += dz.sum(0)
+                d_weight.addmm_(dz.T, sums.sin())
+            back = (dz @ weight).mul_(sums.cos_()).view(-1, n, left.shape[1])
+            d_left[rows] = back.sum(1)
+            d_right += back.sum(0)
+        return d_left, d_right, *((d_weight, d_shift, d_last) if learnt else (None,) * 3)
+
+
+def _sums(left: Tensor, right: Tensor, rows: slice) -> Tensor:
+    """``left_i + right_j`` of these rows, ``[pairs, h]``."""
+    return (left[rows, None] + right).view(-1, left.shape[1])
+
+
 def _tiles(z: Tensor, n: int) -> Iterator[tuple[slice, Tensor]]:
     """Whole rows of the grid of pairs, and their values in ``z [n², k]``."""
     values = TILE_VALUES_GPU if z.is_cuda else TILE_VALUES
@@ -124,7 +182,7 @@ def _flat(rows: slice, n: int) -> slice:
 
 def _hidden(left: Tensor, right: Tensor, rows: slice) -> Tensor:
     """``ReLU(left_i + right_j)`` of these rows, ``[pairs, h]``."""
-    return (left[rows, None] + right).view(-1, left.shape[1]).relu_()
+    return _sums(left, right, rows).relu_()
 
 
 def _open(grad: Tensor, at: Tensor) -> Tensor:

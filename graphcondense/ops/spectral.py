@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
 import numpy as np
 import scipy.sparse as sp
+from scipy.linalg import eigh_tridiagonal
 from scipy.sparse.csgraph import connected_components
-from scipy.sparse.linalg import ArpackNoConvergence, eigsh
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+
+from graphcondense.ops.arrays import Array
+
+How: TypeAlias = Mapping[str, Any]
+"""What SciPy's solver is told."""
 
 
 def components(adj: sp.csr_matrix) -> list[np.ndarray]:
@@ -30,6 +39,8 @@ def laplacian_ends(
     tolerance: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Eigenpairs of ``L = I - Â`` at both ends of its spectrum, which lies in ``[0, 2)``.
+
+    Many pairs of many nodes are found through a polynomial of ``Â``, see :func:`_many`.
 
     A directed graph is made symmetric, ``(Â + Âᵀ) / 2``. Every connected part is solved by itself:
     a graph of ``p`` parts has the eigenvalue 0 ``p`` times, on which a solver of the whole gets
@@ -98,8 +109,9 @@ def _ends(
     for count, which in ((smallest, "LA"), (largest, "SA")):
         if not count:
             continue
+        solve = _many if n * count >= MANY else _few
         try:
-            found, space = eigsh(half, k=count, which=which, **how)
+            found, space = solve(half, count, which, how)
         except ArpackNoConvergence as error:
             raise ValueError(
                 f"the eigen-solver found {len(error.eigenvalues)} of {count} eigenpairs and "
@@ -113,3 +125,88 @@ def _ends(
 
 DENSE = 600
 """Nodes up to which all eigenpairs are found at once, which is faster there."""
+MANY = 2**20
+"""Numbers in the wanted vectors from which on making them orthogonal costs more than products with
+a sparse matrix do."""
+DEGREE = 12
+"""Of the polynomial; even. A higher one has Lanczos start as many times, which is once."""
+PROBES, LOOKS = 8, 60
+"""Random vectors, and products with each, that say how many eigenvalues are above a number."""
+
+
+def _few(half: sp.csr_matrix, count: int, which: str, how: How) -> tuple[Array, Array]:
+    """``count`` eigenpairs at one end, ``"LA"`` or ``"SA"``, by SciPy's solver, told ``how``."""
+    found, space = eigsh(half, k=count, which=which, **how)
+    return found, space
+
+
+def _many(half: sp.csr_matrix, count: int, which: str, how: How) -> tuple[Array, Array]:
+    """The same pairs, found as those of a Chebyshev polynomial ``T(half)`` of :data:`DEGREE`.
+
+    It stays within one on the rest of the spectrum and grows fast beyond it. So Lanczos seldom has
+    to begin again, and keeps its vectors orthogonal once for twelve products with the matrix
+    (Fang & Saad, SIAM J. Sci. Comput., 2012). Values are Rayleigh quotients. They say, too, whether
+    all that is wanted was beyond the rest; else the rest is taken for smaller.
+    """
+    sign = 1 if which == "LA" else -1
+    matrix = half if sign == 1 else -half
+    low, cut = _rest(matrix, count, how["v0"])
+    for _ in range(4):
+        middle, radius = (cut + low) / 2, (cut - low) / 2
+        shifted = 2 / radius * (matrix - middle * sp.identity(len(how["v0"]), format="csr"))
+        operator = LinearOperator(half.shape, matvec=_chebyshev(shifted), dtype=half.dtype)
+        _, space = eigsh(operator, k=count, which="LA", **how)
+        seen = matrix @ space
+        found = (space * seen).sum(0)
+        off = np.abs(seen - space * found).max()
+        if found.min() > cut and off < max(EXACT, how["tol"]):
+            return sign * found, space
+        cut -= (cut - low) / 4
+    return _few(half, count, which, how)
+
+
+EXACT = 1e-7
+"""Most that ``A u`` may differ from ``λ u`` in an entry."""
+
+
+def _chebyshev(shifted: sp.csr_matrix) -> Callable[[Array], Array]:
+    """``x -> T_d(S) x``, ``d`` = :data:`DEGREE`, of twice the matrix ``S``."""
+
+    def times(x: Array) -> Array:
+        before = x.ravel()
+        now: Array = shifted @ before / 2
+        for _ in range(DEGREE - 1):
+            before, now = now, shifted @ now - before
+        return now
+
+    return times
+
+
+def _rest(matrix: sp.csr_matrix, count: int, start: Array) -> tuple[float, float]:
+    """Where the eigenvalues lie that are not wanted: from the least of all to one that about
+    ``1.5 count`` are above, by stochastic Lanczos quadrature (Lin, Saad & Yang,
+    SIAM Review, 2016)."""
+    n = len(start)
+    steps = min(LOOKS, n)
+    rng = np.random.default_rng(int(np.abs(start[0]) * 2**31))
+    now, before = rng.standard_normal((n, PROBES)), np.zeros((n, PROBES))
+    now /= np.linalg.norm(now, axis=0)
+    alpha, beta = np.zeros((steps, PROBES)), np.zeros((steps, PROBES))
+    for step in range(steps):
+        onward = matrix @ now - (beta[step - 1] if step else 0) * before
+        alpha[step] = (onward * now).sum(0)
+        onward -= alpha[step] * now
+        beta[step] = np.linalg.norm(onward, axis=0)
+        beta[step] = np.where(beta[step] > 1e-10, beta[step], 0)  # all of its space was seen
+        before, now = now, onward / np.where(beta[step] > 0, beta[step], np.inf)
+    nodes, weights, least = [], [], []
+    for a, b in zip(alpha.T, beta.T, strict=True):
+        values, vectors = eigh_tridiagonal(a, b[:-1])
+        nodes.append(values)
+        weights.append(vectors[0] ** 2 * n / PROBES)
+        least.append(values[0] - b[-1] * abs(vectors[-1, 0]))
+    every, weight = np.concatenate(nodes), np.concatenate(weights)
+    order = np.argsort(-every)
+    above = int(np.searchsorted(np.cumsum(weight[order]), 1.5 * count))
+    cut = every[order[min(above, len(order) - 1)]]
+    return min(least) - 0.01, max(cut, min(least) + 0.01)

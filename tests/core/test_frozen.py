@@ -125,7 +125,7 @@ def test_limits_are_what_texts_say() -> None:
     assert (cluster.FUZZIFIER, cluster.TRIMMED) == (1.3, 0.3)
     assert (cluster.WORK, cluster.STEPS, hashing.HALVINGS) == (100_000, 200, 24)
     assert (adjacency.SPARSE_COST, experts.WORKING, blocks.ENTRY) == (16, 6, 64)
-    assert (kron.FILLED, variation.DENSE, convolution.PAIRS) == (0.04, 600, 16_384)
+    assert (kron.FILLED, variation.DENSE, convolution.PAIRS) == (0.04, 600, 4_096)
     # Squares of 10^8 of the largest numbers can be added up in float32, and hardly more.
     assert pytest.approx(1e38) == 10**8 * arrays.LARGEST**2
 

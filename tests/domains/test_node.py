@@ -88,6 +88,36 @@ def test_edges_are_made_once_for_training_and_the_match_after_it(
     assert syn.x.grad is not None
 
 
+def test_edges_beside_a_batch_are_made_once_where_both_are_wanted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One gradient of both is that of edges made for each; afterwards nothing of it is left."""
+    made, forward = [], PairwiseMLP.forward
+    monkeypatch.setattr(PairwiseMLP, "forward", lambda *args: made.append(0) or forward(*args))
+    x, mlp = torch.randn(6, 4), PairwiseMLP(4, 5)
+    syn = NodeSynthetic(x, torch.arange(6) // 2, mlp, num_classes=3)
+    used = [syn.x, mlp.first.weight, mlp.last.weight]
+    each = syn.batch().inputs[1].square().sum() + syn.edges().exp().sum()
+    want = torch.autograd.grad(each, used)
+    assert len(made) == 2
+    for again in range(2):
+        made.clear()
+        frozen(syn)  # as a network is trained in between
+        with syn.once():
+            loss = syn.batch().inputs[1].square().sum()
+            loss = loss + syn.edges().exp().sum()
+        found = torch.autograd.grad(loss, used)
+        assert len(made) == 1, again
+        assert all(torch.equal(a, b) for a, b in zip(found, want, strict=True))
+    plain = NodeSynthetic(x, torch.arange(6) // 2, num_classes=3)
+    assert plain.edges() is None
+    with torch.no_grad():
+        made.clear()
+        assert torch.equal(syn.edges(), mlp(syn.x))
+        _ = syn.batch(), syn.edges()
+    assert len(made) == 2
+
+
 def test_pairwise_mlp_is_the_papers_formula() -> None:
     rng = RNG().manual_seed(0)
     mlp = PairwiseMLP(4, 6, bias=-1.0).double()

@@ -203,7 +203,7 @@ def test_transport_moves_the_edges_towards_the_real_ones() -> None:
 def test_memory_of_sgdd_grows_with_the_generator() -> None:
     real = source()
     few, many = (SGDD(nodes=9, structure_hidden=h).memory_bytes(real) for h in (8, 80))
-    assert many - few >= 4 * 81 * 8 * 72
+    assert many - few >= 4 * 81 * 2 * 72
 
 
 # --- MSGC ------------------------------------------------------------------------------------

@@ -272,13 +272,22 @@ def test_the_window_of_starts_grows() -> None:
         *[("mlp", 2, 12), ("appnp", 2, 12)],
     ],
 )
-@pytest.mark.parametrize("few", [0, 2**30])
+@pytest.mark.parametrize(("few", "little"), [(0, 2**24), (2**30, 0), (2**30, 2**24)])
 def test_experts_at_once_are_experts_one_by_one(
-    name: str, layers: int, features: int, few: int, monkeypatch: pytest.MonkeyPatch
+    name: str, layers: int, features: int, few: int, little: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where features come by the coordinates in their span or are sparse, by gradients by hand
-    or as one model, and however many are trained."""
+    (of many weights, or of many examples) or as one model, and however many are trained."""
     monkeypatch.setattr(expert_training, "FEW", few)
+    monkeypatch.setattr(expert_training, "LITTLE", little)
+    taken: list[str] = []
+    for way in ("_by_hand", "_stacked"):
+        plain = getattr(expert_training.Trainer, way)
+        monkeypatch.setattr(
+            expert_training.Trainer,
+            way,
+            lambda *told, way=way, plain=plain: taken.append(way) or plain(*told),
+        )
     data = toy_graph(d=features)
     if features == 60:
         data.x = (data.x * (data.x > 1)).to_sparse_csr()
@@ -295,9 +304,19 @@ def test_experts_at_once_are_experts_one_by_one(
                 for key, value in made.weights(expert, stage).items():
                     other = wanted.weights(expert, stage)[key]
                     assert torch.allclose(value, other, rtol=1e-9, atol=1e-11), (together, key)
+    known = min(few, little) == 0 and name in ("gcn", "sgc")
+    assert set(taken) == {"_by_hand" if known else "_stacked"}
     shared = model.shared(seen.batch())
     assert (shared.span is not None) is (name == "sgc")
     assert isinstance(shared.batch.inputs[0], Constant) is (features == 60)
+
+
+def test_training_tells_how_far_it_is() -> None:
+    """After every epoch, and not at the end: of large graphs it takes minutes."""
+    real, model, told = source(), network("gcn"), []
+    buffer = Buffer(model, Training(experts=3, epochs=4, size=None), {}, settle=model.shared)
+    buffer._trainer.together([0, 2], model.shared(real.batch()), real, told.append)
+    assert told == [2, 2, 2, 2]
 
 
 def test_a_broken_expert_is_made_anew_alone(

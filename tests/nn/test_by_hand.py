@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from graphcondense.core.expert_training import SharedByHand
 from graphcondense.core.pools import built
 from graphcondense.core.types import Batch
+from graphcondense.nn import by_hand
 from graphcondense.nn.constant import Constant
 from graphcondense.nn.propagate import GCN, SGC
 from graphcondense.ops.adjacency import csr_tensor
@@ -20,9 +21,18 @@ from graphcondense.ops.sampling import blocks
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("features", ["dense", "sparse", "propagated"])
 @pytest.mark.parametrize("seen", [None, [0, 3, 1, 0]])
-def test_a_gcn(layers: int, features: str, seen: list[int] | None, real) -> None:
+@pytest.mark.parametrize("block", [4, 2**11])
+def test_a_gcn(
+    layers: int,
+    features: str,
+    seen: list[int] | None,
+    block: int,
+    real,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Of all outputs, and of some, one of them twice; of sparse features as they are where that is
-    less work, and with their first propagation."""
+    less work, and with their first propagation; of dense ones a block of rows at a time."""
+    monkeypatch.setattr(by_hand, "ROWS", block)
     model = built(GCN, 10, 10, 3, layers).double()
     rows = np.array([4, 0, 17, 9, 2, 11])
     operators, nodes = blocks(real.gcn_adj.astype(np.float64), rows, layers)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from graphcondense.ops import convolution
 from graphcondense.ops.coarsen import Level, coarsen, contracted, means, members
 from graphcondense.ops.convolution import Convolution, convolved, nearest
 
@@ -116,3 +117,33 @@ def test_however_small_the_share_a_pair_is_returned() -> None:
     assert [len(found.cost) for found in (every, half, one)] == [8, 4, 1]
     assert one.cost[0] == every.cost.min()
     assert sorted(half.cost) == sorted(every.cost)[:4]
+
+
+@pytest.mark.parametrize("groups", [3, 1024])
+@pytest.mark.parametrize("k", [1, 7])
+def test_near_ones_of_many_rows_are_those_of_few(
+    k: int, groups: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exactly, also far from the origin, with rows of very different lengths, and with many equal
+    ones, each of which has others of them."""
+    monkeypatch.setattr(convolution, "GROUPS", groups)
+    rng = np.random.default_rng(0)
+    rows = 1e3 + rng.standard_normal((900, 6)) * np.exp(rng.standard_normal((900, 1)))
+    found = convolution._near_of_many(rows, k)
+    apart = np.square(rows[:, None] - rows).sum(2)
+    np.fill_diagonal(apart, np.inf)
+    assert np.array_equal(np.sort(found, 1), np.sort(np.argsort(apart, 1)[:, :k], 1))
+    monkeypatch.setattr(convolution, "MANY", 0)
+    wanted = nearest(rows, k)
+    monkeypatch.setattr(convolution, "MANY", 2**15)
+    assert (wanted != nearest(rows, k)).nnz == 0
+    rows[:300] = rows[0]
+    monkeypatch.setattr(convolution, "CROWD", 2)
+    found = convolution._near_of_many(rows, k)
+    assert (found[:300] < 300).all()
+    assert (found != np.arange(900)[:, None]).all()
+    assert all(len(set(row)) == k for row in found.tolist())
+    apart = np.square(rows[300:, None] - rows).sum(2)
+    apart[np.arange(600), 300 + np.arange(600)] = np.inf
+    chosen = np.take_along_axis(apart, found[300:], 1)
+    assert np.allclose(np.sort(chosen, 1), np.sort(apart, 1)[:, :k], rtol=1e-9)

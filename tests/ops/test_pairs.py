@@ -1,4 +1,4 @@
-"""The MLP over pairs, against PyTorch's own layers."""
+"""Networks over pairs, against PyTorch's own layers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from graphcondense.ops import pairs
-from graphcondense.ops.pairs import pair_logits
+from graphcondense.ops.pairs import pair_logits, wave_logits
 
 
 def parts(n: int, h: int, k: int, dtype: torch.dtype = torch.float64) -> list[Tensor]:
@@ -80,3 +80,25 @@ def test_a_second_derivative_is_refused() -> None:
     (slope,) = torch.autograd.grad(loss, inputs[0], create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         slope.sum().backward()
+
+
+@pytest.mark.parametrize("tile", [1, 60, 1 << 18])
+@pytest.mark.parametrize("resting", [False, True])
+def test_waves_are_those_of_the_layers(
+    tile: int, resting: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Values and gradients of an implicit network, also where its weights do not move."""
+    monkeypatch.setattr(pairs, "TILE_VALUES", tile)
+    left, right, weight, shift, last, _ = parts(13, 5, 4)
+    inputs = [left, right, weight, shift, last]
+    for part in inputs[2:] if resting else ():
+        part.requires_grad_(False)
+    moving = [part for part in inputs if part.requires_grad]
+    theirs = torch.sin(torch.sin(left[:, None] + right) @ weight.T + shift) @ last
+    ours = wave_logits(*inputs)
+    torch.testing.assert_close(ours, theirs)
+    up = torch.randn(13, 13, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    for a, b in zip(
+        torch.autograd.grad(ours, moving, up), torch.autograd.grad(theirs, moving, up), strict=True
+    ):
+        torch.testing.assert_close(a, b)

@@ -16,10 +16,11 @@ def operator(graph: nx.Graph) -> sp.csr_matrix:
     return gcn_norm_csr(sp.csr_matrix(nx.to_scipy_sparse_array(graph, dtype=np.float64)))
 
 
-@pytest.mark.parametrize("dense", [0, 600])
-def test_both_ends(dense: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By Lanczos and by all eigenvalues alike."""
+@pytest.mark.parametrize(("dense", "many"), [(0, 2**20), (0, 0), (600, 0)])
+def test_both_ends(dense: int, many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By Lanczos, with a polynomial and without, and by all eigenvalues alike."""
     monkeypatch.setattr(spectral, "DENSE", dense)
+    monkeypatch.setattr(spectral, "MANY", many)
     adj = operator(nx.karate_club_graph())
     values, vectors = laplacian_ends(adj, 4, 3)
     every = np.linalg.eigvalsh(np.eye(34) - adj.toarray())
@@ -86,3 +87,54 @@ def test_parts_are_sorted_by_size() -> None:
     graph = nx.disjoint_union_all([nx.path_graph(2), nx.path_graph(5), nx.path_graph(2)])
     parts = components(sp.csr_matrix(nx.to_scipy_sparse_array(graph)))
     assert [part.tolist() for part in parts] == [[2, 3, 4, 5, 6], [0, 1], [7, 8]]
+
+
+def large() -> sp.csr_matrix:
+    """Of 700 nodes in one part."""
+    return operator(nx.connected_watts_strogatz_graph(700, 6, 0.3, seed=0))
+
+
+def test_many_pairs_are_those_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through the polynomial, in float64 against all eigenvalues, at both ends."""
+    monkeypatch.setattr(spectral, "MANY", 0)
+    calls = []
+    plain = spectral._many
+    monkeypatch.setattr(spectral, "_many", lambda *told: calls.append(told[2]) or plain(*told))
+    monkeypatch.setattr(spectral, "_few", None)  # nothing falls back
+    adj = large()
+    values, vectors = laplacian_ends(adj, 40, 30)
+    every, all_vectors = np.linalg.eigh(np.eye(700) - adj.toarray())
+    assert calls == ["LA", "SA"]
+    assert np.allclose(values, np.r_[every[:40], every[-30:]], atol=1e-12)
+    assert np.allclose(vectors.T @ vectors, np.eye(70), atol=1e-10)
+    assert np.allclose(adj @ vectors, vectors * (1 - values), atol=1e-10)
+    space = np.concatenate([all_vectors[:, :40], all_vectors[:, -30:]], 1)
+    assert np.allclose(np.linalg.svd(space.T @ vectors)[1], 1)
+    again, same = laplacian_ends(adj, 40, 30)
+    assert np.array_equal(values, again)
+    assert np.array_equal(vectors, same)
+
+
+@pytest.mark.parametrize(("cut", "solver"), [(0.2, None), (0.86, None), (0.2, "few")])
+def test_a_wrong_guess_of_the_rest_is_seen(
+    cut: float, solver: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too low is slower, too high is noticed, and what does not end is left to the plain solver."""
+    monkeypatch.setattr(spectral, "MANY", 0)
+    monkeypatch.setattr(spectral, "_rest", lambda *told: (-1.0, cut))
+    if solver == "few":
+        monkeypatch.setattr(spectral, "EXACT", 0.0)
+    else:
+        monkeypatch.setattr(spectral, "_few", None)
+    adj = large()
+    values, _ = laplacian_ends(adj, 10, 0)
+    assert np.allclose(values, np.linalg.eigvalsh(np.eye(700) - adj.toarray())[:10], atol=1e-12)
+
+
+def test_the_rest_of_a_spectrum() -> None:
+    """Of 60 wanted pairs of 700 the rest has all but about 90, and the least eigenvalue."""
+    adj = large()
+    every = np.linalg.eigvalsh(adj.toarray())
+    low, cut = spectral._rest(adj, 60, np.ones(700))
+    assert every[0] - 0.05 < low < every[0]
+    assert 62 < (every > cut).sum() < 130
