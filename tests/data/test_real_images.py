@@ -18,7 +18,7 @@ from graphcondense.data import load
 from graphcondense.data.image_reading import channels_last
 from graphcondense.data.images import as_images
 from graphcondense.data.kind import kind_of_data
-from graphcondense.evaluate.reading import read_images
+from graphcondense.evaluate.image_reading import read_images
 
 N = 40
 RNG = np.random.default_rng(0)

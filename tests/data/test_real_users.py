@@ -17,7 +17,7 @@ from torch_geometric.data import HeteroData
 import graphcondense
 from graphcondense.data import as_interactions, load
 from graphcondense.data.kind import kind_of_data
-from graphcondense.evaluate.reading import read_rows
+from graphcondense.evaluate.rows import read_rows
 
 USERS, ITEMS = 6, 12
 RNG = np.random.default_rng(0)
