@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import scipy.sparse as sp
 import torch
 
 PARTS: Mapping[str, Sequence[str]] = {
@@ -22,7 +23,7 @@ def has_parts(data: object) -> bool:
     >>> has_parts({"train": 1, "valid": 2}), has_parts({"train": None}), has_parts({"val": 1})
     (True, False, False)
     """
-    if not isinstance(data, Mapping) or hasattr(data, "shape"):  # as SciPy's DOK is a mapping
+    if not isinstance(data, Mapping) or sp.issparse(data):  # as SciPy's DOK is a mapping
         return False
     return data.get("train") is not None
 

@@ -15,6 +15,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from graphcondense.data.by_part import by_part
 from graphcondense.data.labels import few
 from graphcondense.data.parts import is_parts, joined
 from graphcondense.ops.arrays import added_up, plain
@@ -31,9 +32,6 @@ KEYS: dict[str, tuple[str, ...]] = {
     "split": ("split", "split_idx"),
 }
 """What arrays are called in a mapping, OGB's own names first."""
-
-IDS = {"train": ("train",), "val": ("valid", "val"), "test": ("test",)}
-"""What the parts of a split are called, OGB's own names first."""
 
 FORM = (
     "{**graph, 'labels': labels, 'split': dataset.get_idx_split()}, with node_feat [n, d] and "
@@ -115,12 +113,11 @@ def _of_arrays(data: Mapping[str, Any]) -> SimpleNamespace:
             f"{type(split).__name__}"
         )
     out = SimpleNamespace(**found, edge_weight=data.get("edge_weight"), name=data.get("name"))
-    for ours, names in IDS.items():
-        given = next((split[name] for name in names if split.get(name) is not None), None)
-        if given is None and ours == "train":
-            raise ValueError(f"split has no 'train'; it has {few(map(str, split), 9) or 'nothing'}")
-        if given is not None:
-            setattr(out, f"{ours}_mask", _mask(given, f"split[{names[0]!r}]", n))
+    parts = by_part(split)
+    if "train" not in parts:
+        raise ValueError(f"split has no 'train'; it has {few(map(str, split), 9) or 'nothing'}")
+    for name, ids in parts.items():
+        setattr(out, f"{name}_mask", _mask(ids, f"split[{name!r}]", n))
     return out
 
 

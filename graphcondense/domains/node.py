@@ -108,18 +108,18 @@ class NodeSynthetic(Synthetic):
         either."""
         parts = [self.x, *self.structure.parameters(), *self.buffers()]
         marks = [(part._version, part.requires_grad) for part in parts]
-        last = torch.is_grad_enabled() and not self._shared  # a gradient frees the graph
+        kept = self._shared or not torch.is_grad_enabled()  # else a gradient frees the graph
         if self._made is not None:
             before, then, sight = self._made
             if then == marks and all(a is b for a, b in zip(parts, before, strict=True)):
-                if last:
+                if not kept:
                     self._made = None
                 return sight
         with torch.enable_grad():
             adj = self.structure(self.x)
             seen = None if adj is None else gcn_norm_dense(adj)
             sight = _Sight(Batch((self.x, seen), self.y, None, self.group), adj)
-        self._made = None if last else (parts, marks, sight)
+        self._made = (parts, marks, sight) if kept else None
         return sight
 
     def batches(self) -> list[Batch]:

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from torch_geometric.data import Data
 
 
+FAR = 30
+"""Images of others, which may be preprocessed, are at most so many times as bright as real ones,
+and as dark: 255 as against 1 is another scale."""
+SOME = 1000
+"""Real images that say how bright they are."""
+
+
 @dataclass(frozen=True)
 class Labelled:
     """Images as networks see them.
@@ -116,18 +123,17 @@ def read_images(small: object, real: ImageTask) -> Labelled:
 
 def _check_scale(x: Tensor, real: ImageTask) -> None:
     """Raise a ValueError for images of others on another scale, such as 0 to 255 beside 0 to 1."""
-    of_real = float(real.images[real.val].abs().max()) if len(real.val) else 0.0
-    most = float(x.abs().max())
-    if of_real and most and not 1 / FAR <= most / of_real <= FAR:
+    mine, theirs = (_size(images) for images in (x, real.images[real.train[:SOME]]))
+    if mine and theirs and not 1 / FAR <= mine / theirs <= FAR:
         raise ValueError(
-            f"the small set has pixels up to {most:.4g}, {real.name} up to {of_real:.4g}: bring "
-            "both to one scale"
+            f"the small set has pixels of {mine:.4g} in the root mean square, {real.name} of "
+            f"{theirs:.4g}: bring both to one scale"
         )
 
 
-FAR = 30
-"""Images of others, which may be preprocessed, have pixels at most so many times as large as real
-ones, and as small: 255 as against 1 is another scale."""
+def _size(images: Tensor) -> float:
+    """The root mean square of pixels: a few of them, however bright, tell no scale."""
+    return float(images.double().square().mean().sqrt())
 
 
 def raw_images(small: object) -> tuple[Tensor, Tensor]:

@@ -209,8 +209,15 @@ def load_bytes(blob: bytes, path: Path, device: torch.device | str | None = None
     try:
         tensors = dict(sorted(from_bytes(blob).items()))  # its own order changes from run to run
         length = int.from_bytes(blob[:8], "little")
-        meta = json.loads(blob[8 : 8 + length]).get("__metadata__", {})
-    except (safetensors.SafetensorError, KeyError, AttributeError, RuntimeError) as error:
+        header: Any = read_json(blob[8 : 8 + length], "its header")
+        meta = header.get("__metadata__") or {}
+    except (
+        safetensors.SafetensorError,
+        ValueError,
+        KeyError,
+        AttributeError,
+        RuntimeError,
+    ) as error:
         raise ValueError(_unreadable(path, error)) from error
     return _checked(meta, tensors, path, device, check=True)
 

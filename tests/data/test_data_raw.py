@@ -236,3 +236,11 @@ def ogb_like() -> dict[str, object]:
     split = {"train": [0, 1], "valid": [2, 3], "test": [4, 5]}
     edges = np.array([[0, 1], [1, 2]])
     return {"node_feat": np.eye(6), "edge_index": edges, "labels": np.arange(6) % 2, "split": split}
+
+
+def test_the_split_may_say_validation() -> None:
+    split = arrays()["split"]
+    task = as_task(arrays(split={**split, "validation": split["valid"], "valid": None}))
+    assert torch.equal(task.val, as_task(arrays()).val)
+    with pytest.raises(ValueError, match="the part 'dev' is none of"):
+        as_task(arrays(split={**split, "dev": split["valid"]}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -278,7 +278,7 @@ def test_small_images_are_scaled_as_real_ones(small: Any) -> None:
     [
         (
             (WANTED[:6] * 255, torch.zeros(6).long()),
-            r"small set has pixels up to 255, images up to",
+            r"small set has pixels of 147.* in the root mean square, images of 0.57",
         ),
         ((WANTED[:6, 0].long(), torch.zeros(6).long()), "have the type torch.int64; give uint8"),
         (as_images((RGB, LABELS)), r"the small set has images \[3, 8, 6\], images has \[1, 8, 6\]"),
@@ -316,3 +316,20 @@ def test_options_that_cannot_act(option: Any, message: str) -> None:
 def test_a_name_is_no_option_of_a_method() -> None:
     with pytest.raises(ValueError, match="random has no option 'name'"):
         graphcondense.condense(as_images((GREY, LABELS)), "random", name="x", per_class=1)
+
+
+def test_hugging_faces_dictionary_is_data_by_part() -> None:
+    """It is a mapping that has a shape."""
+
+    class DatasetDict(dict[str, Any]):
+        shape: ClassVar = {"train": (20, 2)}
+
+    task = as_images(DatasetDict(train=(GREY, LABELS), test=(GREY[::-1].copy(), LABELS)))
+    assert len(task.test) == len(GREY)
+
+
+def test_a_bright_pixel_is_no_scale() -> None:
+    images = torch.rand(40, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    images[0, 0, 0, 0] = 40.0
+    task = as_images((images, torch.arange(40) % 2))
+    assert len(read_images((images[20:], torch.arange(20) % 2), task).x) == 20

@@ -138,3 +138,16 @@ def test_the_rest_of_a_spectrum() -> None:
     low, cut = spectral._rest(adj, 60, np.ones(700))
     assert every[0] - 0.05 < low < every[0]
     assert 62 < (every > cut).sum() < 130
+
+
+def test_pairs_of_repeated_eigenvalues_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves on hubs: Lanczos with the polynomial does not end."""
+    hubs = nx.complete_graph(10)
+    hubs.add_edges_from((leaf % 10, leaf) for leaf in range(10, 700))
+    adj = operator(hubs)
+    want = np.linalg.eigvalsh(np.eye(700) - adj.toarray())[:30]
+    monkeypatch.setattr(spectral, "MANY", 0)
+    asked, few = [], spectral._few
+    monkeypatch.setattr(spectral, "_few", lambda *args: asked.append(0) or few(*args))
+    np.testing.assert_allclose(laplacian_ends(adj, 30, 0)[0], want, atol=1e-8)
+    assert asked
