@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import graphcondense
 from graphcondense.core import Fresh, Parts, Schedule
-from graphcondense.domains.node import NodeSynthetic, start_nodes
+from graphcondense.domains.node import NodeSynthetic
+from graphcondense.domains.starts import start_nodes
 from graphcondense.nn.propagate import MODELS
 
 

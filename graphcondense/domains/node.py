@@ -15,7 +15,6 @@ from graphcondense.core.pools import Fresh, OnSynthetic, built, inner_adam
 from graphcondense.core.types import Batch, Objective, Schedule, Synthetic
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.starts import start_labelled
-from graphcondense.domains.starts import start_nodes as start_nodes  # methods take it from here
 from graphcondense.domains.structure import Bernoulli, Fixed, Identity, PairwiseMLP, Structure
 from graphcondense.nn.propagate import MODELS, Propagation
 from graphcondense.objectives.gradient import GradientMatching

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -20,6 +19,7 @@ from graphcondense.evaluate.fitted import FitResult
 from graphcondense.evaluate.ledger import Ledger, better_than_random
 from graphcondense.evaluate.metrics import SCORES
 from graphcondense.evaluate.reading import refuse_swapped, refuse_text
+from graphcondense.evaluate.report import Report, Row
 from graphcondense.evaluate.result import sampling_error, std_of
 from graphcondense.evaluate.store import Store, identity_of
 from graphcondense.evaluate.trainings import Device, Seeds
@@ -27,10 +27,6 @@ from graphcondense.measured.works import kind_of_record, warnings_of
 from graphcondense.ops.fields import Count, Natural, NonNegative, checked, listed
 from graphcondense.ops.switches import check_switches
 from graphcondense.saved.shown import record_of
-
-if TYPE_CHECKING:
-    pass
-from graphcondense.evaluate.report import Report, Row
 
 
 def evaluate(

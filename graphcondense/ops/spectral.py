@@ -52,8 +52,8 @@ def laplacian_ends(
         largest: how many of the largest.
         seed: of the solver's first vector.
         steps: restarts of the solver at most; by default SciPy's ``10 n``.
-        tolerance: relative, of an eigenvalue; 0 is machine precision, of many pairs 1e-7 of an entry
-            of ``A u - λ u``. A loose one may miss that an eigenvalue repeats.
+        tolerance: relative, of an eigenvalue; 0 is machine precision, of many pairs 1e-7 in
+            each entry of ``A u - λ u``. A loose one may miss that an eigenvalue repeats.
 
     Returns:
         Eigenvalues ``[smallest + largest]`` in ascending order and vectors ``[n, same]`` of

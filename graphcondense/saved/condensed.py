@@ -194,8 +194,7 @@ def load(
             meta = file.metadata() or {}
             # Copies: what it gives is mapped, and changes with a file that is written over.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError, KeyError, AttributeError, RuntimeError) as error:
-        # The last three are of types of numbers that this torch does not have.
+    except (*_UNREADABLE, OSError) as error:
         raise ValueError(_unreadable(path, error)) from error
     return _checked(meta, tensors, path, device, check=check)
 
@@ -211,15 +210,14 @@ def load_bytes(blob: bytes, path: Path, device: torch.device | str | None = None
         length = int.from_bytes(blob[:8], "little")
         header: Any = read_json(blob[8 : 8 + length], "its header")
         meta = header.get("__metadata__") or {}
-    except (
-        safetensors.SafetensorError,
-        ValueError,
-        KeyError,
-        AttributeError,
-        RuntimeError,
-    ) as error:
+    except (*_UNREADABLE, ValueError) as error:
         raise ValueError(_unreadable(path, error)) from error
     return _checked(meta, tensors, path, device, check=True)
+
+
+_UNREADABLE = (safetensors.SafetensorError, KeyError, AttributeError, RuntimeError)
+"""What a reader of safetensors raises; all but the first of types of numbers that this torch does
+not have."""
 
 
 def _unreadable(path: Path, error: Exception) -> str:
