@@ -120,11 +120,12 @@ def _ratings(frame: DataFrame, column: Hashable) -> Array:
     """A column as float64."""
     real_numbers(frame[column], f"the column {column!r}")
     try:
-        return frame[column].to_numpy(np.float64)
+        values: Array = frame[column].to_numpy(np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"the column {column!r} is no column of numbers ({str(error)[:80]}); convert or drop it"
         ) from error
+    return values
 
 
 def _refuse_split(frame: DataFrame) -> None:

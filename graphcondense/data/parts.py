@@ -3,6 +3,7 @@ parts that no edge joins; where each has a label of its own they are a set with 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,8 @@ def _labels_nodes(data: object) -> bool | None:
             return False
         if first is not None and (rows, nodes) != (first, first):
             return rows != first
+        if y.ndim > 1 and math.prod(y.shape[1:]) > 1:
+            return True  # labels of T tasks of a graph are y [T] or [1, T]
         first = rows
     return first is not None
 
