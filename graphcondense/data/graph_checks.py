@@ -24,6 +24,12 @@ MOST_COLUMNS = 10_000
 FIELDS = ("x", "edge_index", "edge_attr", "y", "node_weight")
 """What is read of a graph."""
 
+INPUTS = (
+    *("pos", "z", "atomic_numbers", "atom_type", "atom_types", "charges", "node_type"),
+    *("feat", "feats", "features", "node_attr", "node_feat", "node_features", "node_label"),
+)
+"""What people and other libraries call that which a model reads of nodes, where it is not ``x``."""
+
 _SPLIT = (
     "a set of graphs is split by graphs: say which with splits=, indices by train, val and test, "
     "and remove it"
@@ -50,12 +56,13 @@ def check_names(names: Collection[str], who: str) -> None:
 
 
 def refuse_unread(names: Sequence[str]) -> None:
-    """Raise a ValueError for values of nodes that are no ``x``, where no graph has any."""
+    """Raise a ValueError for :data:`INPUTS` where no graph has ``x``."""
     if names:
         raise ValueError(
             f"no graph has x, but all have {names[0]}, a value of each node: features are read of "
-            f"x, data.x = data.{names[0]} (integers are categories); or say features='ones' or "
-            "features='degree' (to graphcondense.data.as_graph_task)"
+            f"x, data.x = data.{names[0]} (integers are categories), in a file before it is saved; "
+            f"or say features='ones' or features='degree' to graphcondense.data.as_graph_task; or "
+            f"leave it out, del data.{names[0]}"
         )
 
 
@@ -96,16 +103,16 @@ def rows_by_name(items: Sequence[Any]) -> dict[str, list[int]]:
     for item in items:
         for name in item.keys() if hasattr(item, "keys") else ():
             value = item[name]
-            out.setdefault(name, []).append(len(value) if getattr(value, "ndim", 0) else 0)
+            rows = value.shape[0] if getattr(value, "ndim", 0) else 0  # no len of SciPy's matrices
+            out.setdefault(name, []).append(rows)
     return out
 
 
 def values_of_nodes(rows: Mapping[str, list[int]], sizes: list[int]) -> list[str]:
-    """Names of what has a row for each node of all graphs and is not read."""
+    """Which of :data:`INPUTS` have a row for each node of all graphs."""
     if max(sizes) < 2:
         return []  # so has every value of a graph
-    others = [name for name in rows if name not in FIELDS and not name.startswith("edge")]
-    return [name for name in others if rows[name] == sizes]
+    return [name for name in rows if name in INPUTS and rows[name] == sizes]
 
 
 def same_counts(rows: Tensor, wanted: Tensor, name: str, unit: str) -> None:

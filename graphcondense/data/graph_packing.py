@@ -52,7 +52,7 @@ def packed(
     features: str | None = None,
 ) -> tuple[GraphSet, LabelKind, str]:
     """Graphs in one layout, what their labels are, and of what features are made; empty where they
-    came with some.
+    came with some. Those that came without get ``features``, by default 1 for each node.
 
     An ``InMemoryDataset`` without a transform is taken from its collated storage, which is some
     hundred times faster than graph by graph; features may then share its memory.
@@ -73,11 +73,6 @@ def packed(
         _check_stated(found.sizes, found.edges)
         if features is None:
             refuse_unread(found.unread)
-    elif features is not None:
-        raise ValueError(
-            f"features={features!r} makes features of nodes that have none, and the graphs have x: "
-            "leave features= out"
-        )
     x, made = found.x, ""
     if x is not None:
         check_values(x, node_ptr, "node")

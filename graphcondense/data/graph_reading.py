@@ -40,8 +40,8 @@ def as_graph_task(
             count up as classes do, or are -1 and 1, and one-hot rows may mean either: then
             ``label_kind`` or ``metric`` has to say. A graph without a label (-1 as a class, NaN in
             all tasks) is left out of its split, and counted in ``unlabelled``. Nothing else of a
-            graph is read: what might be missed, such as ``edge_weight``, or positions ``pos`` of
-            nodes without ``x``, is refused.
+            graph is read: what might be missed, such as ``edge_weight``, or of nodes without ``x``
+            their positions ``pos`` (:data:`~graphcondense.data.graph_checks.INPUTS`), is refused.
         splits: graph indices (or bool masks) by ``"train"``, ``"val"`` (or ``"valid"``) and
             ``"test"``, or ``"stratified"`` for :func:`stratified`; by default those of the
             dataset's own ``get_idx_split()``, else stratified. Of ``data`` by part nothing.
@@ -84,6 +84,11 @@ def as_graph_task(
             "nodes have none"
         )
     graphs, label_kind, made = packed(data, label_kind, metric, features)
+    if features is not None and not made:
+        raise ValueError(
+            f"features={features!r} makes features of nodes that have none, and the graphs have x: "
+            "leave features= out"
+        )
     metric = fitting_metric(metric, label_kind)
     given = _own_splits(data) if splits is None else splits
     if given is None or given == "stratified":

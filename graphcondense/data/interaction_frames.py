@@ -45,17 +45,29 @@ _WHETHER = ("label", "click", "clicked", "is_click", "like", "liked", "is_like",
 """Columns that say whether a row is an interaction, where they have a 0."""
 
 
+_LISTS = (
+    "has a list in each row, which is not read: make a row of each user and item (pandas: "
+    "explode), or leave it out where every pair has a row of its own"
+)
+
+
 def known_columns(names: Iterable[Hashable]) -> dict[str, Hashable | None]:
     """Which column of a table has the users, the items and the ratings; ``None``: no column.
 
     Raises:
-        ValueError: two columns are called as one of these may be.
+        ValueError: two columns are called as one of these may be; a column has lists of such.
 
     >>> known_columns(["userId", "movieId", "timestamp"])
     {'user': 'userId', 'item': 'movieId', 'rating': None}
     """
     found: dict[str, Hashable | None] = {}
-    spelled = [(str(name).lower().partition(":")[0].strip(), name) for name in names]
+    parted = [(str(name).lower().partition(":"), name) for name in names]
+    for (word, _, kind), name in parted:  # RecBole's item_id_list:token_seq
+        one = word.strip().removesuffix("_list")
+        listed = one != word.strip() or kind.strip().endswith("_seq")
+        if listed and any(one in spellings for spellings in _COLUMNS.values()):
+            raise ValueError(f"the column {name!r} {_LISTS}")
+    spelled = [(word.strip(), name) for (word, _, _), name in parted]
     for what, spellings in _COLUMNS.items():
         of = [name for word, name in spelled if word in spellings]
         if what == "rating":  # a score or value beside it is something else
@@ -71,6 +83,18 @@ def known_columns(names: Iterable[Hashable]) -> dict[str, Hashable | None]:
 
 def frame_pairs(frame: DataFrame) -> Pairs:
     """The pairs of a frame; a ValueError for one that cannot be read, or would be misread."""
+    found = _columns(frame)
+    users, user_rows = _numbered(frame, found["user"])
+    items, item_rows = _numbered(frame, found["item"])
+    _refuse_split(frame)
+    rating = found["rating"]
+    values = np.ones(len(frame)) if rating is None else _ratings(frame, rating)
+    shape = len(users), len(items)
+    return Pairs(user_rows, item_rows, values, shape, (users, items), rating is not None)
+
+
+def _columns(frame: DataFrame) -> dict[str, Hashable | None]:
+    """The :func:`known_columns` of a frame of which users and items can be read."""
     if not hasattr(frame, "iloc"):
         raise ValueError(
             f"a {type(frame).__name__} of {type(frame).__module__} is no pandas "
@@ -78,28 +102,30 @@ def frame_pairs(frame: DataFrame) -> Pairs:
         )
     found = known_columns(frame.columns)
     for what in ("user", "item"):
-        if found[what] is None:
+        column = found[what]
+        if column is None:
             raise ValueError(
                 f"the frame has no column {what!r}; it has {few(frame.columns)}: rename the one "
                 f"that has the {what}s"
             )
-        if bool(frame[found[what]].isna().any()):
-            raise ValueError(f"the column {found[what]!r} has a missing value; drop such rows")
-    users, user_rows = _numbered(frame, found["user"])
-    items, item_rows = _numbered(frame, found["item"])
-    rating = found["rating"]
-    _refuse_unread(frame, rating is not None)
-    _refuse_split(frame)
-    if rating is not None:
-        real_numbers(frame[rating], f"the column {rating!r}")
+        if bool(frame[column].isna().any()):
+            raise ValueError(f"the column {column!r} has a missing value; drop such rows")
+        if len(frame) and isinstance(frame[column].iloc[0], list | set | np.ndarray):
+            raise ValueError(f"the column {column!r} {_LISTS}")
+    _refuse_unread(frame, found["rating"] is not None)
+    return found
+
+
+def _ratings(frame: DataFrame, column: Hashable) -> Array:
+    """A column as float64."""
+    real_numbers(frame[column], f"the column {column!r}")
     try:
-        values = np.ones(len(frame)) if rating is None else frame[rating].to_numpy(np.float64)
+        values: Array = frame[column].to_numpy(np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"the column {rating!r} is no column of numbers ({str(error)[:80]}); convert or drop it"
+            f"the column {column!r} is no column of numbers ({str(error)[:80]}); convert or drop it"
         ) from error
-    shape = len(users), len(items)
-    return Pairs(user_rows, item_rows, values, shape, (users, items), rating is not None)
+    return values
 
 
 def _refuse_split(frame: DataFrame) -> None:
@@ -108,7 +134,13 @@ def _refuse_split(frame: DataFrame) -> None:
     for name in frame.columns:
         if str(name).lower() != "split":
             continue
-        said = set(frame[name].dropna().unique().tolist()[: len(known) + 1])
+        try:
+            said = set(frame[name].dropna().unique().tolist()[: len(known) + 1])
+        except TypeError as error:
+            raise ValueError(
+                f"the column {name!r} has values that name no part ({error}): drop it, or give "
+                "frames by part, {'train': ..., 'val': ..., 'test': ...}"
+            ) from error
         if said and said <= known:
             raise ValueError(
                 f"the column {name!r} says which rows are {few(sorted(said))}: give frames by "
@@ -134,19 +166,17 @@ def in_one_frame(parts: Mapping[str, DataFrame]) -> tuple[DataFrame, Array]:
     each row: 0 train, 1 validation, 2 test.
 
     Raises:
-        ValueError: a frame that lacks a column, or that alone has ratings.
+        ValueError: a frame that cannot be read, by its part and its own names of columns, or that
+            alone has ratings.
     """
     import pandas as pd
 
     kept, codes = [], []
     for name, frame in parts.items():
         try:
-            if not hasattr(frame, "iloc"):
-                frame_pairs(frame)  # says why
-            found = known_columns(frame.columns)
-            if lacking := [what for what in ("user", "item") if found[what] is None]:
-                raise ValueError(f"the frame has no column {lacking[0]!r}")
-            _refuse_unread(frame, found["rating"] is not None)
+            found = _columns(frame)
+            if found["rating"] is not None:
+                _ratings(frame, found["rating"])
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
         columns = {of: what for what, of in found.items() if of is not None}

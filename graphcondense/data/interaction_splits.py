@@ -92,12 +92,12 @@ def _inside(matrix: sp.csr_matrix, user: Array, kept: Array) -> sp.csr_matrix:
 
 def validated(parts: dict[str, sp.csr_matrix], seed: int) -> dict[str, sp.csr_matrix]:
     """Parts with one for validation; where there is none, ``floor(n / 10)`` of a user's ``n``
-    training items are taken out for it."""
+    training items are taken out for it, and one at least of two or more."""
     if "val" in parts:
         return parts
     train = parts["train"]
     user, rank, n = _shuffled(train, seed)
-    held = rank >= n - n // 10
+    held = rank >= n - np.maximum(n // 10, n > 1)
     return {**parts, "train": _inside(train, user, ~held), "val": ones(_inside(train, user, held))}
 
 
@@ -111,7 +111,7 @@ def given_split(
     """A task whose parts are given, as matrices of one shape or as frames."""
     parts = by_part(given)
     if missing := [split for split in ("train", "test") if split not in parts]:
-        raise ValueError(f"a given split needs train, val and test: {missing[0]} is missing")
+        raise ValueError(f"a given split needs train and test: {missing[0]} is missing")
     options = {"duplicates": duplicates, "min_rating": min_rating, "seed": seed}
     if all(hasattr(part, "columns") for part in parts.values()):
         return by_parts(*in_one_frame(parts), name, options, draw="val" not in parts)
@@ -119,8 +119,8 @@ def given_split(
     for split, part in parts.items():
         if not is_matrix(part):
             raise ValueError(
-                f"{split} must be a SciPy sparse matrix, as all parts, or a data frame, as all, "
-                f"got a {type(part).__name__}"
+                f"{split} must be a matrix of SciPy, torch or NumPy, as all parts, or a data "
+                f"frame, as all, got a {type(part).__name__}"
             )
         if tuple(part.shape) != tuple(parts["train"].shape):
             raise ValueError(

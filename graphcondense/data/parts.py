@@ -3,7 +3,8 @@ parts that no edge joins; where each has a label of its own they are a set with 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -39,22 +40,37 @@ def is_set_by_part(data: object) -> bool:
 
 
 def _labels_nodes(data: object) -> bool | None:
-    """Whether labels of graphs by part are of nodes; ``None`` for anything else. The first training
-    graph of more than one node tells. Those without a label are taken for such, and what lacks is
-    said."""
+    """Whether labels of graphs by part are of nodes; ``None`` for anything else. Those without a
+    label are taken for such, and what lacks is said.
+
+    The first graph of more than one node tells, where it has another number of labels. Where it has
+    as many, so has a graph of ``T`` nodes in a set of ``T`` tasks: the next one of another size or
+    with another number of labels tells.
+    """
     part: Any = data["train"] if has_parts(data) else None  # type: ignore[index]
     if _is_graph(part):
         return True
     if not is_list(part) or not len(part):
         return None
-    for i in range(len(part)):
-        graph = part[i]
+    others = [other for other in data.values() if other is not part and is_list(other)]  # type: ignore[attr-defined]
+    first = None
+    for graph in (graphs[i] for graphs in (part, *others) for i in range(len(graphs))):
         if not hasattr(graph, "edge_index"):
-            return None
-        y = getattr(graph, "y", None)
-        if y is None or graph.num_nodes != 1:
-            return y is None or (getattr(y, "ndim", 0) > 0 and len(y) == graph.num_nodes)
-    return False
+            return None if first is None else True
+        y, nodes = getattr(graph, "y", None), graph.num_nodes
+        if y is None:
+            return True
+        if nodes == 1:
+            continue
+        rows = len(y) if getattr(y, "ndim", 0) > 0 else None
+        if first is None and rows != nodes:
+            return False
+        if first is not None and (rows, nodes) != (first, first):
+            return rows != first
+        if y.ndim > 1 and math.prod(y.shape[1:]) > 1:
+            return True  # labels of T tasks of a graph are y [T] or [1, T]
+        first = rows
+    return first is not None
 
 
 def set_by_part(data: Mapping[str, Any]) -> tuple[list[Any], dict[str, Tensor]]:
@@ -63,7 +79,7 @@ def set_by_part(data: Mapping[str, Any]) -> tuple[list[Any], dict[str, Tensor]]:
     Raises:
         ValueError: an unknown part, one that is no list of graphs; a graph that is in two parts.
     """
-    graphs, splits, seen = list[Any](), dict[str, Tensor](), dict[tuple[int, ...], str]()
+    graphs, splits, seen = list[Any](), dict[str, Tensor](), dict[Hashable, str]()
     for name, part in by_part(data).items():
         if not is_list(part):
             raise ValueError(
@@ -72,14 +88,23 @@ def set_by_part(data: Mapping[str, Any]) -> tuple[list[Any], dict[str, Tensor]]:
             )
         found = [part[i] for i in range(len(part))]
         for i, graph in enumerate(found):
-            values = [getattr(graph, key, None) for key in ("x", "edge_index", "y")]
-            dense = [v for v in values if isinstance(v, Tensor) and v.layout == torch.strided]
-            place = tuple(value.data_ptr() for value in dense if value.numel())
-            if place and (other := seen.setdefault(place, name)) != name:
+            if (other := seen.setdefault(_place(graph), name)) != name:
                 raise ValueError(f"{name}[{i}] is in the part {other!r}, too: parts are disjoint")
         splits[name] = torch.arange(len(graphs), len(graphs) + len(found))
         graphs += found
     return graphs, splits
+
+
+def _place(graph: Any) -> Hashable:
+    """Where a graph lies in memory. Many may share a label, which alone tells nothing."""
+    given = {name: getattr(graph, name, None) for name in ("x", "edge_index", "edge_attr", "y")}
+    places = {
+        name: value.data_ptr()
+        for name, value in given.items()
+        if isinstance(value, Tensor) and value.layout == torch.strided and value.numel()
+    }
+    told = "x" in places or "edge_index" in places
+    return tuple(places.items()) if told else id(graph)  # which lives as long as the list of all
 
 
 def joined(data: Mapping[str, Any]) -> Data:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -162,11 +162,9 @@ ENDINGS: dict[str, Callable[[Path], Any]] = {
 AUTHORS = ("total_data.hdf5", "index.npz")
 
 
-def _parts_in(folder: Path) -> dict[str, Path]:
-    """Files of RecBole by part, where one set is all that a folder has of such."""
-    files = {
-        path: path.name.removesuffix(".inter").rpartition(".") for path in folder.glob("*.inter")
-    }
+def _parts_of(paths: Iterable[Path]) -> dict[str, Path]:
+    """Files of RecBole by part, where they are one set."""
+    files = {path: path.name.removesuffix(".inter").rpartition(".") for path in paths}
     parts = {
         ours: path
         for ours, names in PARTS.items()
@@ -180,11 +178,20 @@ def _parts_in(folder: Path) -> dict[str, Path]:
 def _file_in(folder: Path) -> Path | None:
     """What a folder can be opened by: the authors' pair or files by part (the folder itself), or a
     ratings file."""
-    if all((folder / file).is_file() for file in AUTHORS) or _parts_in(folder):
+    if all((folder / file).is_file() for file in AUTHORS) or _parts_of(folder.glob("*.inter")):
         return folder
     known = next((folder / file for file in READERS if (folder / file).is_file()), None)
     atomic = sorted(folder.glob("*.inter"))
     if known is None and len(atomic) > 1:
+        words = {name for names in PARTS.values() for name in names}
+        whole = [path for path in atomic if path.stem.rpartition(".")[2] not in words]
+        if parts := _parts_of(path for path in atomic if path not in whole):
+            named = ", ".join(path.name for path in parts.values())
+            raise ValueError(
+                f"{folder} has {len(atomic)} files .inter: {named} are the published "
+                f"split, which is opened once {whole[0].name} is elsewhere; or name "
+                f"{whole[0].name}, which is split at random"
+            )
         raise ValueError(f"{folder} has {len(atomic)} files .inter: name one, {atomic[0].name}")
     return known or next(iter(atomic), None)
 
@@ -215,7 +222,7 @@ def _open_folder(
             return as_interactions(table, name=name, **options)
         except ValueError as error:
             raise ValueError(f"{found}: {error}") from error
-    parts = _parts_in(found)
+    parts = _parts_of(found.glob("*.inter"))
     read = {name: _read_tsv(path) for name, path in parts.items()}
     try:
         frame, part = in_one_frame(read) if read else _read_authors(found)
@@ -269,10 +276,14 @@ def interactions_of_saved(
     content: object, path: Path, split: str | None = None, seed: int = 0
 ) -> InteractionTask:
     """The checked users by items that a file of ``torch.save`` held."""
-    allowed = (None,) if has_parts(content) else (None, "random")
+    parts = content if isinstance(content, Mapping) and has_parts(content) else {}
+    allowed = (None,) if parts else (None, "random")
     if split not in allowed:
-        what = "has its split" if has_parts(content) else "has random"
+        what = "has its users by part; leave split= out" if parts else "has random"
         raise ValueError(f"split={split!r}: {path} {what}")
+    held = any(parts.get(name) is not None for name in PARTS["val"])
+    if seed and held:  # else it draws a validation part
+        raise ValueError(f"seed={seed}: {path} has its users by part; leave seed= out")
     try:
         return as_interactions(content, name=path.stem, seed=seed)
     except ValueError as error:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from torch import Tensor
 
-from graphcondense.data.graph_packing import pack
+from graphcondense.data.graph_packing import packed
 from graphcondense.data.graph_task import GraphTask
 from graphcondense.data.sequences import is_dataset
-from graphcondense.data.targets import LabelKind
 from graphcondense.evaluate.metrics import check_scorable
 from graphcondense.evaluate.reading import check_classes, first_of
 from graphcondense.saved.graph_set import GraphSet
@@ -20,15 +19,16 @@ if TYPE_CHECKING:
     from torch_geometric.data import Data
 
 
-def several_graph_sets(value: object, kind: LabelKind) -> list[object]:
-    """One condensed set, or a list of several, as a list; plain graphs as one packed set."""
+def several_graph_sets(value: object, real: GraphTask) -> list[object]:
+    """One condensed set, or a list of several, as a list; plain graphs as one packed set, read as
+    the ``real`` ones are."""
     if isinstance(value, list | tuple) and not all(map(_is_graph, value)):
-        return [one for item in value for one in several_graph_sets(item, kind)]
+        return [one for item in value for one in several_graph_sets(item, real)]
     if isinstance(value, list | tuple) and not value:
         return []
     if isinstance(value, GraphTask) or hasattr(value, "condensed"):
         return [value]
-    return [stored_graphs(value, kind)]
+    return [stored_graphs(value, real)]
 
 
 def _is_graph(item: object) -> bool:
@@ -58,7 +58,7 @@ def read_graphs(small: object, real: GraphTask, edge_features: bool = False) -> 
     Raises:
         ValueError: no graph; features, edge features or labels that do not match the real graphs.
     """
-    out = real.encoded(stored_graphs(small, real.label_kind))
+    out = real.encoded(stored_graphs(small, real))
     if not len(out):
         raise ValueError("the small set has no graphs")
     if edge_features and out.edge_attr is None:
@@ -72,8 +72,9 @@ def read_graphs(small: object, real: GraphTask, edge_features: bool = False) -> 
     return out
 
 
-def stored_graphs(small: object, kind: LabelKind | None = None) -> GraphSet:
-    """The graphs of ``small`` as they are stored; labels of plain graphs are read as ``kind``."""
+def stored_graphs(small: object, real: GraphTask) -> GraphSet:
+    """The graphs of ``small`` as they are stored. Labels of plain graphs are of the kind that the
+    ``real`` ones are; nodes without features get what was made for those."""
     if isinstance(small, GraphTask):
         return small.graphs.select(small.train)
     if isinstance(small, GraphSet):
@@ -88,7 +89,7 @@ def stored_graphs(small: object, kind: LabelKind | None = None) -> GraphSet:
         )
     if not len(small):
         raise ValueError("the small set has no graphs")
-    return pack(small, kind)[0]
+    return packed(small, real.label_kind, features=real.made or None)[0]
 
 
 def _is_several(small: object) -> TypeGuard[Sequence[Data]]:

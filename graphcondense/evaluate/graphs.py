@@ -148,7 +148,7 @@ class GraphEvaluator(Evaluator[GraphTask, type[GraphNet], GraphTraining, GraphTr
         return read_graphs(small, self.real, self.training.edge_features)
 
     def several(self, value: object) -> list[object]:
-        return several_graph_sets(value, self.real.label_kind)
+        return several_graph_sets(value, self.real)
 
     def missing(self, small: object) -> list[int]:
         if self.real.label_kind != "classes":

@@ -180,7 +180,7 @@ def test_given_split() -> None:
             r"item 0 of user 0 is in train and in test \(2 such pairs\)",
         ),
         ({"train": sp.csr_matrix((2, 4))}, r"user 0 has no training items \(2 such users\)"),
-        ({"test": [[1, 2]]}, "test must be a SciPy sparse matrix, .* got a list"),
+        ({"test": [[1, 2]]}, "test must be a matrix of SciPy, torch or NumPy, .* got a list"),
     ],
 )
 def test_bad_splits(change, message) -> None:
@@ -191,7 +191,7 @@ def test_bad_splits(change, message) -> None:
     }
     with pytest.raises(ValueError, match=message):
         as_interactions({**parts, **change})
-    with pytest.raises(ValueError, match=r"a given split needs .*: test is missing"):
+    with pytest.raises(ValueError, match=r"a given split needs train and test: test is missing"):
         as_interactions({"train": parts["train"]})
 
 

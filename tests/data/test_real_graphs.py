@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 import torch
 import torch_geometric.transforms as T
 from torch.utils.data import ConcatDataset, Subset
@@ -18,6 +19,7 @@ from torch_geometric.loader import DataLoader, DenseDataLoader
 import graphcondense
 from graphcondense.data import as_graph_task, as_task, load
 from graphcondense.data.kind import kind_of_data
+from graphcondense.evaluate.graphs import GraphEvaluator
 from tests.data.test_real_objects import Stored, parts
 
 G = 40
@@ -99,6 +101,34 @@ def test_parts_whose_first_graph_is_a_node() -> None:
     assert len(as_graph_task(data).train) == 31
 
 
+def test_as_many_tasks_as_the_first_graph_has_nodes() -> None:
+    """Its labels ``y [4]`` were taken for those of its four nodes."""
+    tasks = [graph(seed) for seed in range(G)]
+    for i, one in enumerate(tasks):
+        one.y = torch.arange(4) * 1.0 + 0.5 * i
+    assert tasks[0].num_nodes == 4
+    for data in (cut(tasks), {"train": tasks[::3], "test": tasks[1::3]}):  # all of train have four
+        assert kind_of_data(data) == "graph"
+        assert as_graph_task(data).graphs.y.shape[1] == 4
+    for one in tasks:
+        one.y = torch.arange(one.num_nodes) % 2
+    assert kind_of_data(cut(tasks)) == kind_of_data({"train": tasks[::3]}) == "node"
+
+
+def test_graphs_that_share_a_label_are_not_one() -> None:
+    y = torch.tensor([0]), torch.tensor([1])
+    given = [Data(num_nodes=3 + i % 2, y=y[i % 2]) for i in range(G)]
+    assert len(as_graph_task(cut(given)).graphs) == G
+    with pytest.raises(ValueError, match=r"test\[0\] is in the part 'train', too"):
+        as_graph_task({"train": given, "test": given[3:4]})
+
+
+def test_a_seed_draws_nothing_of_parts(tmp_path: Path) -> None:
+    torch.save(cut(LIST), tmp_path / "parts.pt")
+    with pytest.raises(ValueError, match=r"seed=3: .* has its graphs by part; leave seed= out"):
+        load(tmp_path / "parts.pt", seed=3)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -159,6 +189,53 @@ def test_values_of_nodes_that_are_no_x_are_not_left_out(name: str, form: Any) ->
     assert as_graph_task(given, features="ones").num_features == 1
     both = form([graph(seed, **{name: VALUES[name]}) for seed in range(G)])
     assert as_graph_task(both).num_features == 3  # as of QM9
+
+
+@pytest.mark.parametrize("form", [list, Stored])
+def test_other_values_of_nodes_go_unread(form: Any) -> None:
+    """Such as ids of nodes, or five numbers a graph where all graphs have five nodes."""
+    ids = form(
+        [graph(seed, features=False, n_id=lambda n, _: torch.arange(n)) for seed in range(G)]
+    )
+    assert as_graph_task(ids).made == "ones"
+    five = [graph(1, features=False, five=lambda n, _: torch.ones(5)) for _ in range(G)]
+    for i, one in enumerate(five):
+        one.y = torch.tensor([i % 2])
+    assert as_graph_task(form(five)).num_features == 1
+
+
+def test_a_sparse_matrix_beside_edges_is_no_error() -> None:
+    """It has no length."""
+    given = [graph(seed, features=False) for seed in range(G)]
+    for one in given:
+        one.laplacian = sp.eye(one.num_nodes, format="csr")
+    assert as_graph_task(given).num_features == 1
+    for one in given:
+        one.feat = one.laplacian
+    with pytest.raises(
+        ValueError, match=r"no graph has x, but all have feat, .* before it is saved"
+    ):
+        as_graph_task(given)
+
+
+@pytest.mark.parametrize("features", ["ones", "degree"])
+@pytest.mark.parametrize("values", [{}, {"pos": VALUES["pos"]}])
+def test_own_graphs_without_x_are_evaluated_as_the_real_ones_are(
+    features: Any, values: dict[str, Any]
+) -> None:
+    real = as_graph_task(
+        [graph(seed, features=False, **values) for seed in range(G)], SPLIT, features=features
+    )
+    evaluator = GraphEvaluator(real)
+    small = [graph(seed, features=False, **values) for seed in range(6)]
+    found, wanted = evaluator.read(small), real.encoded(real.graphs.select(torch.arange(6)))
+    assert torch.equal(found.x, wanted.x)
+    (several,) = evaluator.several(small)
+    assert torch.equal(evaluator.read(several).x, wanted.x)
+    with_x = [graph(seed, **values) for seed in range(6)]
+    for one in with_x:
+        one.x = torch.ones(one.num_nodes, 1, dtype=torch.long if features == "degree" else None)
+    assert evaluator.read(with_x).x.shape == wanted.x.shape  # those that have some keep them
 
 
 @pytest.mark.parametrize(

@@ -177,9 +177,9 @@ def test_frames_by_part_keep_ids_and_leave_small_ratings_out() -> None:
     np.testing.assert_array_equal(task.test.toarray(), kept * (np.arange(ITEMS) % 3 == 2))
     with pytest.raises(ValueError, match="some of the frames have a column 'rating', others have"):
         as_interactions({"train": FRAMES[0], "test": FRAMES[1].drop(columns="rating")})
-    with pytest.raises(ValueError, match="test: the frame has no column 'item'"):
+    with pytest.raises(ValueError, match="test: the frame has no column 'item'; it has user"):
         as_interactions({"train": FRAMES[0], "test": FRAMES[1].drop(columns="item")})
-    with pytest.raises(ValueError, match="item 0 of user 0 is in train and in test"):
+    with pytest.raises(ValueError, match=r"item \d of user 0 is in train and in test"):
         as_interactions({"train": FRAMES[0], "test": FRAMES[0]})
     more = pd.DataFrame({"user": [9], "item": [3], "rating": [4]})
     with pytest.raises(ValueError, match=r"user 9 has no training items \(1 such users\)"):
@@ -214,6 +214,75 @@ def test_files_of_recbole_by_part_are_one_set(tmp_path: Path) -> None:
     (tmp_path / "mine.test.inter").rename(tmp_path / "other.test.inter")
     with pytest.raises(ValueError, match=r"has 2 files .inter: name one"):
         load(tmp_path)
+
+
+def test_a_whole_file_beside_its_parts_does_not_hide_the_split(tmp_path: Path) -> None:
+    for name in ("x", "x.train", "x.valid", "x.test"):
+        (tmp_path / f"{name}.inter").write_text("user_id:token\titem_id:token\na\tb\n")
+    with pytest.raises(ValueError, match=r"x.train.inter, .* published split, .* once x.inter is"):
+        load(tmp_path)
+    (tmp_path / "x.inter").unlink()
+    with pytest.raises(ValueError, match="item b of user a is in train and in val"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("column", ["item_id_list:token_seq", "item_list", "item_id:token_seq"])
+def test_lists_of_items_are_not_left_out(column: str, tmp_path: Path) -> None:
+    """RecBole's files of sequences have the last item beside the list of those before it."""
+    frame = FRAME[["user", "item"]].assign(**{column: "1 2"})
+    message = f"the column '{column}' has a list in each row, which is not read"
+    with pytest.raises(ValueError, match=message):
+        as_interactions(frame)
+    with pytest.raises(ValueError, match=f"train: {message}"):
+        as_interactions({"train": frame, "test": FRAME})
+    frame.to_csv(tmp_path / "x.inter", sep="\t", index=False)
+    with pytest.raises(ValueError, match=f"x.inter: {message}"):
+        load(tmp_path / "x.inter")
+    genres = FRAME.assign(**{"genre:token_seq": "a b"})  # says nothing of items and users
+    np.testing.assert_array_equal(whole(read(genres)), TOOK)
+
+
+def test_a_cell_that_is_a_list_is_no_id_and_no_part() -> None:
+    lists = pd.Series([[1, 2]] * len(FRAME))
+    with pytest.raises(ValueError, match="the column 'item' has a list in each row"):
+        as_interactions(FRAME.assign(item=lists))
+    with pytest.raises(ValueError, match="the column 'Split' has values that name no part"):
+        as_interactions(FRAME.assign(Split=lists))
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("movieId", np.nan, "test: the column 'movieId' has a missing value"),
+        ("rating", "good", "test: the column 'rating' .*numbers"),
+    ],
+)
+def test_what_is_wrong_with_a_part_is_told_by_its_names(
+    column: str, values: Any, message: str
+) -> None:
+    frames = [frame.rename(columns={"item": "movieId"}) for frame in FRAMES]
+    with pytest.raises(ValueError, match=message):
+        as_interactions({"train": frames[0], "test": frames[1].assign(**{column: values})})
+
+
+def test_users_of_few_training_items_validate_too() -> None:
+    """None did of a set of such users, and no model could be chosen."""
+    items = np.array([1, 2, 4, 9, 10, 25])
+    train = sp.csr_matrix(np.arange(30) < items[:, None], dtype=float)
+    test = sp.csr_matrix((np.ones(6), (np.arange(6), [29] * 6)), shape=(6, 30))
+    task = read({"train": train, "test": test})
+    assert task.val.getnnz(1).tolist() == [0, 1, 1, 1, 1, 2]
+    np.testing.assert_array_equal((task.train + task.val).toarray(), train.toarray())
+
+
+def test_a_seed_is_for_what_it_draws(tmp_path: Path) -> None:
+    dense = [torch.from_numpy(part.toarray() * 1.0) for part in MATRICES]
+    torch.save(dict(zip(("train", "valid", "test"), dense, strict=True)), tmp_path / "x.pt")
+    with pytest.raises(ValueError, match=r"seed=3: .* has its users by part; leave seed= out"):
+        load(tmp_path / "x.pt", seed=3)
+    torch.save({"train": dense[0], "test": dense[1]}, tmp_path / "x.pt")
+    drawn: list[Any] = [load(tmp_path / "x.pt", seed=seed) for seed in (0, 1)]
+    assert (drawn[0].val != drawn[1].val).nnz > 0
 
 
 def test_what_torch_saved_is_opened(tmp_path: Path) -> None:
