@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -92,7 +93,7 @@ def refuse_other_scale(one: Pixels, other: Pixels, what: str, others: str) -> No
 
 def _root_mean_square(images: Tensor) -> float:
     norm = torch.linalg.vector_norm(images, dtype=torch.float64)
-    return float(norm) / images.numel() ** 0.5
+    return float(norm) / math.sqrt(images.numel())
 
 
 def scaled(images: Tensor, what: str) -> Tensor:
