@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.by_part import by_part, has_parts
-from graphcondense.data.image_files import find_parts, read_parts
+from graphcondense.data.image_files import Pictures, find_parts, read_parts
 from graphcondense.data.image_reading import Pixels, read_pair, refuse_other_scale
 from graphcondense.data.labels import count_classes
 from graphcondense.data.preprocess import Preprocess, fit_preprocess
@@ -164,6 +164,7 @@ def as_images(
         parts = {part: _unopened(one) for part, one in given.items()}
     if test is not None:
         parts["test"] = _unopened(test)
+    _refuse_same(parts)  # paths
     parts = read_parts(parts)
     _refuse_same(parts)
     read = {part: read_pair(value, _WHAT[part]) for part, value in parts.items()}
@@ -210,7 +211,7 @@ def _unopened(given: object) -> object:
 
 
 def _refuse_same(parts: Mapping[str, Any]) -> None:
-    """Raise a ValueError where two parts are the very same images: the same object or memory."""
+    """Raise a ValueError where two parts are the very same images: one object, memory, or path."""
     for a, b in combinations(parts, 2):
         if _place(parts[a]) == _place(parts[b]):
             raise ValueError(
@@ -221,6 +222,9 @@ def _refuse_same(parts: Mapping[str, Any]) -> None:
 
 def _place(part: Any) -> object:
     """Where the images of a part lie, which those of no other part do."""
+    path = part.folder if isinstance(part, Pictures) else part
+    if isinstance(path, Path):
+        return path.resolve()
     images = part[0] if isinstance(part, tuple) and len(part) == 2 else part
     if isinstance(images, Tensor) and images.layout == torch.strided and images.numel():
         steps = [images.element_size() * step for step in images.stride()]

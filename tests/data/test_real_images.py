@@ -356,6 +356,10 @@ def test_all_parts_are_grey_or_none_is(tmp_path: Path) -> None:
         task = as_images(*data)
         assert (task.shape, len(task.train), len(task.test)) == ((3, 8, 6), 36, 6)
         torch.testing.assert_close(task.images[-1], WANTED_RGB[5])
+    train = tmp_path / "train"
+    for same in ((train, train), ({"train": str(train), "test": tmp_path / "test" / "../train"},)):
+        with pytest.raises(ValueError, match="the test images are the training images"):
+            as_images(*same)
 
 
 def test_a_part_may_be_a_path(tmp_path: Path) -> None:
