@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import math
+import os
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from graphcondense.data.by_part import PARTS, by_part, has_parts
+from graphcondense.data.image_modes import as_array, is_deep, one_mode
 from graphcondense.data.known import read_npz
 from graphcondense.data.labels import few
 from graphcondense.data.pt import read_pt
@@ -33,17 +36,54 @@ CALLED = (
 """What images and labels that train are called in a ``.npz`` file: here, by MedMNIST, by Keras."""
 
 
+@dataclass(frozen=True)
+class Pictures:
+    """A folder of pictures that is still to be read, since all parts are read as of one mode."""
+
+    folder: Path
+
+
 def read_files(path: Path) -> dict[str, Any]:
     """What a file or folder has, by ``"train"``, ``"val"`` and ``"test"``: pairs of images and
     labels, or what a ``.pt`` file holds."""
+    return read_parts(find_parts(path))
+
+
+def read_parts(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Parts, those that are a path (or :class:`Pictures`) read; anything else as it is.
+
+    Raises:
+        ValueError: a file or folder that cannot be read, or one that has parts of its own.
+    """
+    out = dict(parts)
+    for part, one in parts.items():
+        if isinstance(one, Path):
+            found = find_parts(one)
+            if len(found) > 1:
+                raise ValueError(
+                    f"{one} has the parts {few(found)} and is given as one, {part}: give it alone, "
+                    "or one of its parts"
+                )
+            out[part] = found["train"]
+    folders = {part: one.folder for part, one in out.items() if isinstance(one, Pictures)}
+    return {**out, **read_pictures(folders)}
+
+
+def find_parts(path: Path) -> dict[str, Any]:
+    """As :func:`read_files`, but folders of pictures are yet to be read."""
     if path.is_dir():
         train = find_idx(path, "train")
         if train is None and has_pictures(path):
-            return _read_pictures_by_part(path)
+            parts = _parts_of(path)
+            if parts:
+                _refuse_loose(path)
+            return {part: Pictures(one) for part, one in (parts or {"train": path}).items()}
         if train is None:
+            without = [one.name for one in _folders(path) if not _pictures(one)]
+            names = f" (none in {few(without)})" if without else ""
             raise ValueError(
                 f"{path} has no train-images-idx3-ubyte or train-images-idx3-ubyte.gz, and no "
-                f"folders of pictures ({', '.join(PICTURES)}), one for each class"
+                f"folders of pictures ({', '.join(PICTURES)}), one for each class{names}"
             )
         test = find_idx(path, "t10k")
         return {
@@ -68,14 +108,44 @@ def read_files(path: Path) -> dict[str, Any]:
 # --- pictures ----------------------------------------------------------------------------------
 
 
+def _shown(name: str) -> bool:
+    """Whether a file or folder is one of the user's: not hidden, not ``__MACOSX`` and the like."""
+    return not name.startswith((".", "__"))
+
+
 def _folders(path: Path) -> list[Path]:
-    """The folders in one, in the order of their names; hidden ones are none."""
-    found = (one for one in path.iterdir() if one.is_dir() and not one.name.startswith("."))
+    """The folders in one, in the order of their names."""
+    found = (one for one in path.iterdir() if one.is_dir() and _shown(one.name))
     return sorted(found, key=lambda one: one.name)
 
 
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in PICTURES and _shown(path.name)
+
+
 def _pictures(folder: Path) -> list[Path]:
-    return sorted(one for one in folder.iterdir() if one.suffix.lower() in PICTURES)
+    """The pictures in a folder itself."""
+    try:
+        return sorted(one for one in folder.iterdir() if _is_picture(one) and one.is_file())
+    except OSError as error:
+        raise ValueError(f"cannot read {folder}: {error.strerror}") from error
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """The pictures in a folder and all folders below, links included, as torchvision's
+    ``ImageFolder`` has them."""
+    seen = set()
+    for top, folders, files in os.walk(folder, onerror=_raise, followlinks=True):
+        real = os.path.realpath(top)
+        # A link to where it lies would be followed for ever.
+        folders[:] = [] if real in seen else sorted(filter(_shown, folders))
+        if real not in seen:
+            yield from filter(_is_picture, (Path(top, name) for name in files))
+        seen.add(real)
+
+
+def _raise(error: OSError) -> None:
+    raise ValueError(f"cannot read {error.filename}: {error.strerror}") from error
 
 
 def _parts_of(path: Path) -> dict[str, Path]:
@@ -86,51 +156,91 @@ def _parts_of(path: Path) -> dict[str, Path]:
 
 
 def has_pictures(path: Path) -> bool:
-    """Whether a folder has a folder of pictures for each class, or such by part."""
+    """Whether a folder has a folder of pictures for each class, or such by part.
+
+    Of folders with pictures of their own, half are enough: the rest are then told of.
+    """
     try:
         classes = _folders(_parts_of(path).get("train", path))
-        return bool(classes) and all(map(_pictures, classes))
-    except OSError:  # a folder that may not be read
+        if not classes:
+            return False
+        if 2 * sum(bool(_pictures(one)) for one in classes) >= len(classes):
+            return True
+        return all(any(True for _ in _below(one)) for one in classes)
+    except (OSError, ValueError):  # a folder that may not be read
         return False
 
 
-def read_pictures(path: Path) -> Pair:
-    """Pictures of a folder of folders, one for each class, the classes in the order of the names.
+def read_pictures(folders: Mapping[str, Path]) -> dict[str, Pair]:
+    """Pictures by part, of folders of folders, one for each class, the classes in the order of the
+    names; folders below those of the classes are read too.
 
-    They are grey where all are, else RGB. All have one size; pictures of several are refused, since
-    bringing them to one is a choice: ``torchvision.datasets.ImageFolder`` with ``Resize`` makes it.
+    They are grey where all of all parts are, else RGB without alpha. Where some have 16 bits, all
+    are floats in [0, 1]; pictures of floats stay as they are. All have one size; pictures of
+    several are refused, since bringing them to one is a choice:
+    ``torchvision.datasets.ImageFolder`` with ``Resize`` makes it. What begins with ``.`` or ``__``
+    is left out.
 
     Raises:
-        ValueError: a file that is no picture, or pictures of several sizes.
+        ValueError: a file that is no picture, pictures of several sizes, a picture in no class's
+            folder, a class without pictures, or parts of other classes than ``"train"``.
     """
-    files = [(one, c) for c, folder in enumerate(_folders(path)) for one in _pictures(folder)]
-    pictures = [_open(one) for one, _ in files]
-    mode = "L" if all(one.mode in ("1", "L") for one in pictures) else "RGB"
-    first = pictures[0].size
-    for (file, _), one in zip(files, pictures, strict=True):
-        if one.size != first:
-            raise ValueError(
-                f"{file} is {one.size[0]} x {one.size[1]}, {files[0][0]} is {first[0]} x "
-                f"{first[1]}: bring all to one size, as torchvision.datasets.ImageFolder does with "
-                "the transform Resize, and give the data set"
-            )
-    images = np.stack([np.asarray(one.convert(mode)) for one in pictures])
-    return images, np.array([c for _, c in files])
+    files = {part: _labelled(part, folders) for part in folders}
+    pictures = {part: [(one, _open(one)) for one, _ in found] for part, found in files.items()}
+    every = [named for part in pictures.values() for named in part]
+    mode, floats = one_mode(every), any(is_deep(one.mode) for _, one in every)
+    out: dict[str, Pair] = {}
+    for part, named in pictures.items():
+        start, first = named[0][0], named[0][1].size
+        for file, one in named:
+            if one.size != first:
+                raise ValueError(
+                    f"{file} is {one.size[0]} x {one.size[1]}, {start} is {first[0]} x "
+                    f"{first[1]}: bring all to one size, as torchvision.datasets.ImageFolder does "
+                    "with the transform Resize, and give the data set"
+                )
+        images = np.stack([as_array(one, mode, floats, str(file)) for file, one in named])
+        out[part] = images, np.array([c for _, c in files[part]])
+    return out
 
 
-def _read_pictures_by_part(path: Path) -> dict[str, Pair]:
-    parts = _parts_of(path)
-    if not parts:
-        return {"train": read_pictures(path)}
-    classes = [one.name for one in _folders(parts["train"])]
-    for part, folder in parts.items():
-        there = [one.name for one in _folders(folder)]
-        if there != classes:
+def _labelled(part: str, folders: Mapping[str, Path]) -> list[tuple[Path, int]]:
+    """The pictures of a part, each with its class."""
+    path, trained = folders[part], folders.get("train", folders[part])
+    _refuse_loose(path)
+    classes, wanted = _folders(path), [one.name for one in _folders(trained)]
+    if (there := [one.name for one in classes]) != wanted:
+        raise ValueError(
+            f"{path} has the classes {few(there)}, {trained} has {few(wanted)}: "
+            f"{part} and train need the same folders"
+        )
+    found = [sorted(_below(one)) for one in classes]
+    for folder, own in zip(classes, found, strict=True):
+        if not own and (path == trained or not any(found)):
             raise ValueError(
-                f"{folder} has the classes {few(there)}, {parts['train']} has {few(classes)}: "
-                f"{part} and train need the same folders"
+                f"{folder} has no pictures ({', '.join(PICTURES)}); each class needs some"
             )
-    return {part: read_pictures(folder) for part, folder in parts.items()}
+        if own and not _pictures(folder):
+            _refuse_nested(folder, len(classes))
+    return [(one, c) for c, own in enumerate(found) for one in own]
+
+
+def _refuse_loose(path: Path) -> None:
+    """Raise a ValueError for a picture beside the folders."""
+    if loose := _pictures(path):
+        raise ValueError(f"{loose[0]} is in no class's folder: move it into one, or out of {path}")
+
+
+def _refuse_nested(folder: Path, classes: int) -> None:
+    """Raise a ValueError for a folder with pictures in its folders alone that is a part, or the
+    whole, rather than a class."""
+    if classes == 1:
+        raise ValueError(f"{folder} is the one folder, with folders of pictures: give {folder}")
+    if folder.name.lower() in (name for names in PARTS.values() for name in names):
+        raise ValueError(
+            f"{folder} has folders of pictures, as a part has, but lies beside folders that are no "
+            f"parts, or there is no train: {folder.parent} needs train, val and test alone"
+        )
 
 
 def _open(path: Path) -> Image.Image:

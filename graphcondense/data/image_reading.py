@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from graphcondense.data.by_part import has_parts
 from graphcondense.data.image_files import Pair
+from graphcondense.data.image_modes import deep_values, is_deep
 from graphcondense.data.labels import as_tensor
 from graphcondense.ops.adjacency import shared
 from graphcondense.ops.arrays import check_sizes, refuse_masked
@@ -59,18 +61,39 @@ def read_pair(data: object, what: str) -> tuple[Pixels, Tensor]:
     return pixels, labels
 
 
+OVER = 0.05
+"""How far floats beside bytes may leave 0..1: resampling overshoots edges."""
+
+SCALES = 30.0
+"""Parts whose root mean squares differ by more are on two scales: 0..1 and 0..255 differ by 255."""
+
+
 def refuse_other_scale(one: Pixels, other: Pixels, what: str, others: str) -> None:
-    """Raise a ValueError where images are bytes, scaled to [0, 1], and others are floats beyond
-    that: networks would see both as if they were of one scale."""
+    """Raise a ValueError where images are on two scales: networks would see both as if they were of
+    one. Bytes, scaled to [0, 1], go with floats that leave it by :data:`OVER` at most; floats with
+    floats of at most :data:`SCALES` times their root mean square."""
+    if one.bytes and other.bytes:
+        return
     if one.bytes == other.bytes:
+        sizes = [_root_mean_square(pixels.images) for pixels in (one, other)]
+        if min(sizes) > 0 and max(sizes) > SCALES * min(sizes):
+            raise ValueError(
+                f"the {what} have a root mean square of {sizes[0]:.3g}, the {others} one of "
+                f"{sizes[1]:.3g}: bring both to one scale"
+            )
         return
     floats, named, bytes_ = (other, others, what) if one.bytes else (one, what, others)
     low, high = (float(v) for v in floats.images.aminmax())
-    if low < 0 or high > 1:
+    if low < -OVER or high > 1 + OVER:
         raise ValueError(
             f"the {bytes_} are bytes, scaled to 0..1, and the {named} are floats from {low:.4g} to "
             f"{high:.4g}: give both as bytes, or bring both to one scale"
         )
+
+
+def _root_mean_square(images: Tensor) -> float:
+    norm = torch.linalg.vector_norm(images, dtype=torch.float64)
+    return float(norm) / math.sqrt(images.numel())
 
 
 def scaled(images: Tensor, what: str) -> Tensor:
@@ -87,7 +110,8 @@ def scaled(images: Tensor, what: str) -> Tensor:
 
 
 def channels_last(shape: Sequence[int]) -> bool:
-    """Whether ``[..., a, b, c]`` looks like rows, columns and channels, not like channels first.
+    """Whether an array ``[..., a, b, c]`` is taken for rows, columns and channels, not for channels
+    first: four channels at most, or squares.
 
     >>> [channels_last(s) for s in ((28, 28, 3), (3, 28, 28), (9, 9, 200), (20, 30, 2), (5, 8, 9))]
     [True, False, True, True, False]
@@ -189,8 +213,8 @@ def _pixels(given: object, what: str) -> Pixels:
         images = images.unsqueeze(1)
     if images.dim() != 4:
         raise ValueError(f"{what} must be [n, c, h, w] or [n, h, w], got {list(images.shape)}")
-    wide = images.shape[-1] > max(images.shape[1], *CHANNELS)  # of a tensor, columns
-    if channels_last(images.shape) and (array or not wide):
+    # Tensors are channels first; four columns at most are more likely channels that come last.
+    if channels_last(images.shape) and (array or images.shape[-1] in CHANNELS):
         if not array:
             raise ValueError(
                 f"{what} {list(images.shape)} look like [n, h, w, c]; tensors are [n, c, h, w]: "
@@ -232,7 +256,9 @@ def _stacked(given: Sequence[object], what: str) -> Tensor | np.ndarray:
 
 
 def _array(image: Any) -> np.ndarray:
-    """A PIL image, or nested lists, as an array; palettes are looked up."""
+    """A PIL image, or nested lists, as an array; palettes are looked up, 16 bits become floats."""
+    if _is_pil(image) and is_deep(image.mode):
+        return deep_values(image, "a picture")
     mode = MODES.get(getattr(image, "mode", ""))
     return np.asarray(image if mode is None else image.convert(mode))
 

@@ -10,13 +10,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from graphcondense.data.by_part import by_part, has_parts
-from graphcondense.data.image_files import read_files
+from graphcondense.data.image_files import Pictures, find_parts, read_parts
 from graphcondense.data.image_reading import Pixels, read_pair, refuse_other_scale
 from graphcondense.data.labels import count_classes
 from graphcondense.data.preprocess import Preprocess, fit_preprocess
@@ -117,12 +120,12 @@ def as_images(
     * a pair ``(images, labels)`` of tensors, numpy arrays or lists. Images are ``[n, h, w]`` or
       ``[n, c, h, w]``; arrays also ``[n, h, w, c]`` where ``c`` is at most 4 or images are square,
       and the second dimension is above 4. Bytes (uint8) are scaled to [0, 1]; floats stay as they
-      are. Labels are integers ``[n]`` or ``[n, 1]``, 0..C-1; test images of -1, no label, are left
-      out and counted;
+      are. Tensors have their channels first. Labels are integers ``[n]`` or ``[n, 1]``, 0..C-1;
+      test images of -1, no label, are left out and counted;
     * a list, or a data set with ``__len__`` and ``__getitem__``, that gives ``(image, label)``, as
       torchvision's do, or mappings of ``image`` (or ``img``) and ``label``, as those of Hugging
-      Face: PIL images, arrays ``[h, w]`` or ``[h, w, c]``, or tensors ``[h, w]`` or
-      ``[c, h, w]``. Every image is read once;
+      Face: PIL images (those of 16 bits are scaled to [0, 1]), arrays ``[h, w]`` or
+      ``[h, w, c]``, or tensors ``[h, w]`` or ``[c, h, w]``. Every image is read once;
     * a path: an ``.npz`` file of ``images`` and ``labels`` (or, by part, ``train_images``,
       ``x_train`` and so on, as MedMNIST and Keras have them), a ``.pt`` file of any of these forms,
       a file of images in the idx format with its labels beside it (``train-images-idx3-ubyte``,
@@ -130,10 +133,10 @@ def as_images(
       a folder of pictures with a folder for each class
       (:func:`~graphcondense.data.image_files.read_pictures`).
 
-    ``data`` may also be a mapping of such by ``"train"``, ``"val"`` and ``"test"``. Without
-    ``"val"``, every tenth image of a class, at most :data:`MOST_HELD` in all, is held out for
-    validation: the best condensed set is chosen on these, and the test images are for the final
-    score alone.
+    ``data`` may also be a mapping of such by ``"train"``, ``"val"`` and ``"test"``; no two parts
+    may be the very same images. Without ``"val"``, every tenth image of a class, at most
+    :data:`MOST_HELD` in all, is held out for validation: the best condensed set is chosen on these,
+    and the test images are for the final score alone.
 
     Args:
         data: images that condensing may use; an :class:`ImageTask` is returned as it is, or with
@@ -155,12 +158,15 @@ def as_images(
     if has_parts(data) and test is not None:
         raise ValueError("test= cannot act: the images are by part; name it 'test' there")
     if isinstance(data, str | Path):
-        data = read_files(Path(data).expanduser())
-    if isinstance(test, str | Path):
-        test = by_part(read_files(Path(test).expanduser()))["train"]
-    parts = by_part(data) if has_parts(data) else {"train": data}  # type: ignore[arg-type]
+        parts = find_parts(Path(data).expanduser())
+    else:
+        given = by_part(data) if has_parts(data) else {"train": data}  # type: ignore[arg-type]
+        parts = {part: _unopened(one) for part, one in given.items()}
     if test is not None:
-        parts["test"] = test
+        parts["test"] = _unopened(test)
+    _refuse_same(parts)  # paths
+    parts = read_parts(parts)
+    _refuse_same(parts)
     read = {part: read_pair(value, _WHAT[part]) for part, value in parts.items()}
     labels = read["train"][1]
     if int(labels.min()) < 0:
@@ -197,6 +203,35 @@ def as_images(
 
 
 _WHAT = {"train": "images", "val": "validation images", "test": "test images"}
+
+
+def _unopened(given: object) -> object:
+    """A path as :func:`~graphcondense.data.image_files.read_parts` reads it; others as they are."""
+    return Path(given).expanduser() if isinstance(given, str | Path) else given
+
+
+def _refuse_same(parts: Mapping[str, Any]) -> None:
+    """Raise a ValueError where two parts are the very same images: one object, memory, or path."""
+    for a, b in combinations(parts, 2):
+        if _place(parts[a]) == _place(parts[b]):
+            raise ValueError(
+                f"the {_WHAT[b]} are the {'training images' if a == 'train' else _WHAT[a]}: a "
+                "score on images that were seen says nothing; give others"
+            )
+
+
+def _place(part: Any) -> object:
+    """Where the images of a part lie, which those of no other part do."""
+    path = part.folder if isinstance(part, Pictures) else part
+    if isinstance(path, Path):
+        return path.resolve()
+    images = part[0] if isinstance(part, tuple) and len(part) == 2 else part
+    if isinstance(images, Tensor) and images.layout == torch.strided and images.numel():
+        steps = [images.element_size() * step for step in images.stride()]
+        return images.data_ptr(), tuple(images.shape), tuple(steps)
+    if isinstance(images, np.ndarray) and images.size:
+        return images.ctypes.data, images.shape, images.strides
+    return id(images)
 
 
 def _known(pixels: Pixels, labels: Tensor, trained: Pixels, classes: int, what: str) -> Tensor:

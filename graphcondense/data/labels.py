@@ -113,8 +113,11 @@ def as_tensor(y: object, who: str) -> Tensor:
     """
     if isinstance(y, np.ndarray) and y.dtype.kind in "biufc":
         refuse_masked(y, f"{who}: y")
-        y = shared(y.astype(y.dtype.newbyteorder("="), order="C", copy=False))
+        if y.dtype.kind == "f" and y.dtype.itemsize > 8:  # torch has none so long
+            y = y.astype(np.float64)
+        y = y.astype(y.dtype.newbyteorder("="), order="C", copy=False)
     try:
+        y = shared(y) if isinstance(y, np.ndarray) and y.dtype.kind in "biufc" else y
         out: Tensor = torch.as_tensor(y).detach().cpu()
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise ValueError(

@@ -90,6 +90,9 @@ def test_channels_may_come_last(channels: int) -> None:
     wanted = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
     for data in ((images, LABELS), list(zip(images, LABELS, strict=True))):
         torch.testing.assert_close(read(data).images, wanted)
+    if channels > 4:  # of tensors, five columns
+        assert read((torch.from_numpy(images), LABELS)).shape == (8, 8, channels)
+        return
     with pytest.raises(ValueError, match=r"look like \[n, h, w, c\].*permute"):
         as_images((torch.from_numpy(images), LABELS))
 
@@ -100,6 +103,9 @@ def test_channels_first_stay_first() -> None:
         assert read((np.zeros((N, *shape), np.uint8), LABELS)).shape == shape
     # The columns of a tensor may be more than its rows and channels, which are as many.
     assert read((torch.zeros(N, 6, 6, 100), LABELS)).shape == (6, 6, 100)
+    for shape in ((9, 9, 5), (16, 16, 8), (6, 6, 6)):
+        assert read((torch.zeros(N, *shape), LABELS)).shape == shape
+        assert read([(torch.zeros(shape), i % 2) for i in range(N)]).shape == shape
 
 
 @pytest.mark.parametrize(
@@ -138,6 +144,56 @@ def test_parts_on_two_scales_are_refused(train: Any, test: Any, message: str) ->
 def test_bytes_go_with_floats_of_their_scale() -> None:
     task = as_images((GREY, LABELS), (WANTED, LABELS))
     torch.testing.assert_close(task.images[task.test], WANTED)
+    resampled = WANTED * 1.016 - 0.005
+    task = as_images((GREY, LABELS), (resampled, LABELS))
+    torch.testing.assert_close(task.images[task.test], resampled)
+
+
+def test_floats_go_with_floats_of_their_scale() -> None:
+    with pytest.raises(ValueError, match=r"training images have a root mean .* to one scale"):
+        as_images((WANTED * 255, LABELS), (WANTED, LABELS))
+    with pytest.raises(ValueError, match="the validation images one of"):
+        as_images({"train": (WANTED, LABELS), "val": (WANTED * 255, LABELS)})
+    dark = as_images((WANTED, LABELS), (WANTED / 8, LABELS))
+    torch.testing.assert_close(dark.images[dark.test], WANTED / 8)
+    as_images((WANTED, LABELS), (WANTED * 0, LABELS))
+
+
+@pytest.mark.parametrize(
+    "images", [GREY, torch.from_numpy(GREY), PICTURES, Rows()], ids=["array", "tensor", "list", ""]
+)
+def test_parts_that_are_the_same_images_are_refused(images: Any) -> None:
+    part = images if isinstance(images, Rows) else (images, LABELS)
+    other = images if isinstance(images, Rows) else (images, LABELS.copy())
+    with pytest.raises(ValueError, match="the test images are the training images"):
+        as_images(part, other)
+    with pytest.raises(ValueError, match="the test images are the validation images"):
+        as_images({"train": (GREY.copy(), LABELS), "val": part, "test": other})
+
+
+DEEP = (RNG.integers(0, 2**16, (N, 8, 6))).astype(np.uint16)
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I;16B", "I"])
+def test_pictures_of_16_bits_keep_their_scale(mode: str) -> None:
+    kind = {"I;16": "<u2", "I;16B": ">u2", "I": "<i4"}[mode]
+    pictures = [Image.frombytes(mode, (6, 8), one.astype(kind).tobytes()) for one in DEEP]
+    wanted = torch.from_numpy(DEEP.astype(np.float32))[:, None] / 65535
+    for data in ((pictures, LABELS), list(zip(pictures, LABELS, strict=True))):
+        torch.testing.assert_close(read(data).images, wanted)
+
+
+def test_numbers_beyond_16_bits_are_refused() -> None:
+    far = [Image.fromarray(DEEP[0].astype(np.int32) + 65536 * i) for i in range(2)]
+    with pytest.raises(ValueError, match=r"has the mode 'I' and numbers from .* 16 bits"):
+        as_images((far, [0, 1]))
+
+
+def test_labels_of_long_doubles_are_told_what_to_be() -> None:
+    with pytest.raises(ValueError, match=r"float64 \[40\]: labels.long\(\)"):
+        as_images((GREY, LABELS.astype(np.longdouble)))
+    with pytest.raises(ValueError, match="is no number"):
+        as_images((GREY, LABELS.astype(np.clongdouble)))
 
 
 @pytest.mark.parametrize("val", ["val", "valid", "validation"])
@@ -212,7 +268,8 @@ def test_arrays_as_others_name_them(names: Any, parts: Any, tmp_path: Path) -> N
 def test_pairs_that_torch_saved(tmp_path: Path) -> None:
     pair = torch.from_numpy(GREY), torch.from_numpy(LABELS)
     torch.save(pair, tmp_path / "pair.pt")
-    torch.save({"train": pair, "test": pair}, tmp_path / "parts.pt")
+    other = pair[0].clone(), pair[1]
+    torch.save({"train": pair, "test": other}, tmp_path / "parts.pt")
     task: Any = load(tmp_path / "pair.pt")
     assert (task.name, len(task.train)) == ("pair", 36)
     task = load(tmp_path / "parts.pt")
@@ -251,6 +308,115 @@ def test_a_folder_of_pictures(tmp_path: Path) -> None:
     PICTURES[0].save(tmp_path / "two" / "test" / "c" / "0.png")
     with pytest.raises(ValueError, match=r"has the classes a, b, c, .* has a, b"):
         load(tmp_path / "two")
+
+
+def test_files_of_16_bits_and_of_floats(tmp_path: Path) -> None:
+    saved(tmp_path / "deep", [Image.fromarray(one) for one in DEEP])
+    order = [*range(0, N, 2), *range(1, N, 2)]
+    wanted = torch.from_numpy(DEEP.astype(np.float32))[:, None] / 65535
+    torch.testing.assert_close(as_images(tmp_path / "deep").images, wanted[order])
+    # Beside others they are of one scale.
+    saved(tmp_path / "mixed", [*map(Image.fromarray, DEEP[:20]), *COLOURED[20:]])
+    mixed = torch.cat([wanted[:20].expand(-1, 3, -1, -1), WANTED_RGB[20:]])
+    torch.testing.assert_close(as_images(tmp_path / "mixed").images, mixed[order])
+    for i, one in enumerate(WANTED[:, 0].numpy()):
+        to = tmp_path / "floats" / "ab"[i % 2] / f"{i:02d}.tif"
+        to.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(one).save(to)
+    torch.testing.assert_close(as_images(tmp_path / "floats").images, WANTED[order])
+    PICTURES[0].save(tmp_path / "floats" / "b" / "zz.png")
+    with pytest.raises(ValueError, match=r"00.tif has the mode 'F', floats, and .*zz.png the mode"):
+        as_images(tmp_path / "floats")
+
+
+@pytest.mark.parametrize("mode", ["1", "LA", "P", "RGBA", "CMYK"])
+def test_files_of_other_modes(mode: str, tmp_path: Path) -> None:
+    pictures = [one.convert(mode) for one in COLOURED]
+    for i, one in enumerate(pictures):
+        to = tmp_path / "ab"[i % 2] / f"{i:02d}.{'tif' if mode == 'CMYK' else 'png'}"
+        to.parent.mkdir(exist_ok=True)
+        one.save(to)
+    wanted = np.stack(
+        [np.asarray(one.convert("L" if mode in "1LA" else "RGB")) for one in pictures]
+    )
+    order = [*range(0, N, 2), *range(1, N, 2)]
+    torch.testing.assert_close(
+        as_images(tmp_path).images, as_images((wanted[order], LABELS)).images
+    )
+
+
+def test_all_parts_are_grey_or_none_is(tmp_path: Path) -> None:
+    saved(tmp_path / "train", PICTURES)
+    saved(tmp_path / "test", [*PICTURES[:5], COLOURED[5]])
+    for data in (
+        (tmp_path,),
+        (tmp_path / "train", tmp_path / "test"),
+        ({"train": str(tmp_path / "train"), "test": tmp_path / "test"},),
+    ):
+        task = as_images(*data)
+        assert (task.shape, len(task.train), len(task.test)) == ((3, 8, 6), 36, 6)
+        torch.testing.assert_close(task.images[-1], WANTED_RGB[5])
+    train = tmp_path / "train"
+    for same in ((train, train), ({"train": str(train), "test": tmp_path / "test" / "../train"},)):
+        with pytest.raises(ValueError, match="the test images are the training images"):
+            as_images(*same)
+
+
+def test_a_part_may_be_a_path(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=GREY, labels=LABELS)
+    task = as_images({"train": Rows(), "test": str(tmp_path / "a.npz")})
+    torch.testing.assert_close(task.images[task.test], WANTED)
+    np.savez(tmp_path / "b.npz", x_train=GREY, y_train=LABELS, x_test=GREY, y_test=LABELS)
+    with pytest.raises(ValueError, match=r"b.npz has the parts train, test and is given as one"):
+        as_images(Rows(), tmp_path / "b.npz")
+    assert len(as_images(tmp_path / "b.npz", (GREY[:9], LABELS[:9])).test) == 9
+    torch.save({"train": str(tmp_path / "a.npz")}, tmp_path / "names.pt")  # a file opens no other
+    with pytest.raises(ValueError, match="got a str"):
+        as_images(tmp_path / "names.pt")
+
+
+def test_pictures_below_and_beside_the_folders_of_classes(tmp_path: Path) -> None:
+    saved(tmp_path, PICTURES[:30])
+    deep = tmp_path / "b" / "more" / "still"
+    deep.mkdir(parents=True)
+    for i in range(30, N):
+        PICTURES[i].save(deep / f"{i}.png")
+    (deep / "round").symlink_to(tmp_path / "b")
+    for hidden in ("__MACOSX/b", ".cache/a", "b/__MACOSX"):
+        (tmp_path / hidden).mkdir(parents=True)
+        (tmp_path / hidden / "1.png").write_text("no picture")
+    (tmp_path / "a" / "._1.png").write_text("no picture")
+    task: Any = load(tmp_path)
+    order = [*range(0, 30, 2), *range(1, 30, 2), *range(30, N)]
+    torch.testing.assert_close(task.images, WANTED[order])
+    assert torch.bincount(task.labels).tolist() == [15, 25]
+    PICTURES[0].save(tmp_path / "loose.png")
+    with pytest.raises(ValueError, match=r"loose.png is in no class's folder: move it into one"):
+        load(tmp_path)
+
+
+def test_folders_that_are_no_classes(tmp_path: Path) -> None:
+    saved(tmp_path / "one", PICTURES)
+    (tmp_path / "one" / "c").mkdir()
+    for path in (tmp_path / "one", str(tmp_path / "one")):
+        with pytest.raises(ValueError, match=r"one/c has no pictures \(.png"):
+            load(path)
+    for name in "de":
+        (tmp_path / "one" / name).mkdir()
+    with pytest.raises(ValueError, match=r"one for each class \(none in c, d, e\)"):
+        as_images(tmp_path / "one")
+    for name in "cde":
+        (tmp_path / "one" / name).rmdir()
+    with pytest.raises(ValueError, match=r"one is the one folder, with folders .* give .*/one"):
+        as_images(tmp_path)
+    saved(tmp_path / "train", PICTURES)
+    with pytest.raises(ValueError, match=r"train has folders of pictures, as a part has, but lies"):
+        as_images(tmp_path)
+    (tmp_path / "one").rename(tmp_path / "test")
+    assert len(as_images(tmp_path).test) == N
+    PICTURES[0].save(tmp_path / "loose.png")
+    with pytest.raises(ValueError, match=r"loose.png is in no class's folder"):
+        as_images(tmp_path)
 
 
 # --- small sets of others ----------------------------------------------------------------------
@@ -310,7 +476,7 @@ def test_small_images_that_are_preprocessed_are_of_one_scale() -> None:
 def test_options_that_cannot_act(option: Any, message: str) -> None:
     small = torch.from_numpy(GREY[:6])[:, None], torch.tensor(LABELS[:6])
     with pytest.raises(ValueError, match=message):
-        graphcondense.evaluate(small, as_images((GREY, LABELS), (GREY, LABELS)), **option)
+        graphcondense.evaluate(small, as_images((GREY, LABELS), (GREY.copy(), LABELS)), **option)
 
 
 def test_a_name_is_no_option_of_a_method() -> None:
