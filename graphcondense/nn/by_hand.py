@@ -82,26 +82,10 @@ def convolved(
     """
     if hops[0] is None and isinstance(x, Tensor) and len(x) > ROWS and len(weights) > 1:
         return _by_blocks(x, hops, y, rows, slope, weights, biases)
-    seen: list[Constant | Tensor] = [x]
-    for weight, bias, hop in zip(weights, biases, hops, strict=True):
-        out = times(hop, times(seen[-1], weight.mT))
-        if bias is not None:
-            out = out.add_(bias)
-        seen.append(out.relu_() if len(seen) < len(weights) else out)
-    seen.pop()
-    back = _slopes(out, y, rows, slope)
-    found = {}
-    for i in reversed(range(len(weights))):
-        found[f"lins.{i}.bias"] = back.sum(0)
-        back = times(hops[i], back, transposed=True)
-        before = seen[i]
-        if isinstance(before, Constant):
-            found[f"lins.{i}.weight"] = times(before, back, transposed=True).mT
-        else:
-            found[f"lins.{i}.weight"] = back.mT @ before
-            if i:
-                back = torch.ops.aten.threshold_backward(back @ weights[i], before, 0)
-    return found
+    product = times(x, weights[0].mT)
+    found, back = _behind(product, hops, y, rows, slope, weights, biases)
+    own = times(x, back, transposed=True).mT if isinstance(x, Constant) else back.mT @ x
+    return {**found, "lins.0.weight": own}
 
 
 ROWS = 2048
@@ -125,24 +109,8 @@ def _by_blocks(
     for part in parts:
         h = part @ weights[0].mT
         hidden.append((h if biases[0] is None else h.add_(biases[0])).relu_())
-    seen: list[Tensor] = []
-    out = torch.cat([h @ weights[1].mT for h in hidden])
-    for i in range(1, len(weights)):
-        out = times(hops[i], out if i == 1 else times(seen[-1], weights[i].mT))
-        bias = biases[i]
-        if bias is not None:
-            out = out.add_(bias)
-        if i < len(weights) - 1:
-            seen.append(out.relu_())
-    back = _slopes(out, y, rows, slope)
-    found = {}
-    for i in reversed(range(1, len(weights))):
-        found[f"lins.{i}.bias"] = back.sum(0)
-        back = times(hops[i], back, transposed=True)
-        if i > 1:
-            before = seen[i - 2]
-            found[f"lins.{i}.weight"] = back.mT @ before
-            back = torch.ops.aten.threshold_backward(back @ weights[i], before, 0)
+    product = torch.cat([h @ weights[1].mT for h in hidden])
+    found, back = _behind(product, hops[1:], y, rows, slope, weights[1:], biases[1:], first=1)
     first, second = torch.zeros_like(weights[0]), torch.zeros_like(weights[1])
     total = first.new_zeros(len(first))
     for part, h, behind in zip(parts, hidden, torch.split(back, ROWS), strict=True):
@@ -151,6 +119,34 @@ def _by_blocks(
         first.addmm_(inner.mT, part)
         total += inner.sum(0)
     return {"lins.0.weight": first, "lins.0.bias": total, "lins.1.weight": second, **found}
+
+
+def _behind(
+    product: Tensor,
+    hops: Sequence[Constant | Tensor | None],
+    y: Tensor,
+    rows: Tensor | None,
+    slope: Slope,
+    weights: Sequence[Tensor],
+    biases: Sequence[Tensor | None],
+    first: int = 0,
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Of the product of the inputs of some last layers with the weights of the ``first`` of them:
+    gradients of all biases and of the weights of those behind it, and the slope at the product."""
+    seen: list[Tensor] = []
+    for weight, bias, hop in zip(weights, biases, hops, strict=True):
+        out = times(hop, times(seen[-1], weight.mT) if seen else product)
+        if bias is not None:
+            out = out.add_(bias)
+        seen.append(out.relu_() if len(seen) + 1 < len(weights) else out)
+    back, found = _slopes(out, y, rows, slope), {}
+    for i in reversed(range(len(weights))):
+        found[f"lins.{first + i}.bias"] = back.sum(0)
+        back = times(hops[i], back, transposed=True)
+        if i:
+            found[f"lins.{first + i}.weight"] = back.mT @ seen[i - 1]
+            back = torch.ops.aten.threshold_backward(back @ weights[i], seen[i - 1], 0)
+    return found, back
 
 
 def _slopes(out: Tensor, y: Tensor, rows: Tensor | None, slope: Slope) -> Tensor:
