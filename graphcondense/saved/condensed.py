@@ -190,17 +190,16 @@ def load(
         of = "" if Path(asked).suffix else f": {asked} is no folder of a condensed set"
         raise ValueError(f"there is no file {path}{of}{those_below(path.parent)}")
     try:
-        with safetensors.safe_open(path, "pt") as file:
-            meta = file.metadata() or {}
-            # Copies: what it gives is mapped, and changes with a file that is written over.
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-    except (*_UNREADABLE, OSError) as error:
+        blob = path.read_bytes()
+    except OSError as error:
         raise ValueError(_unreadable(path, error)) from error
-    return _checked(meta, tensors, path, device, check=check)
+    return load_bytes(blob, path, device, check=check)
 
 
-def load_bytes(blob: bytes, path: Path, device: torch.device | str | None = None) -> Small:
-    """As :func:`load`, of what was read of a file before; ``path`` is for messages.
+def load_bytes(
+    blob: bytes, path: Path, device: torch.device | str | None = None, *, check: bool = True
+) -> Small:
+    """As :func:`load`, of what was read of a file; ``path`` is for messages.
 
     Raises:
         ValueError: as for :func:`load`.
@@ -212,27 +211,6 @@ def load_bytes(blob: bytes, path: Path, device: torch.device | str | None = None
         meta = header.get("__metadata__") or {}
     except (*_UNREADABLE, ValueError) as error:
         raise ValueError(_unreadable(path, error)) from error
-    return _checked(meta, tensors, path, device, check=True)
-
-
-_UNREADABLE = (safetensors.SafetensorError, KeyError, AttributeError, RuntimeError)
-"""What a reader of safetensors raises; all but the first of types of numbers that this torch does
-not have."""
-
-
-def _unreadable(path: Path, error: Exception) -> str:
-    return f"{path} is not a readable safetensors file ({error})"[:400]
-
-
-def _checked(
-    meta: Mapping[str, str],
-    tensors: Tensors,
-    path: Path,
-    device: torch.device | str | None,
-    *,
-    check: bool,
-) -> Small:
-    """What the header and the tensors of a file are; see :func:`load`."""
     if FORMAT not in meta:
         raise ValueError(f"{path} is not a condensed graph that {FORMAT} wrote")
     try:
@@ -263,6 +241,15 @@ def _checked(
     if wrong:
         small.condensed[DAMAGED] = f"opened with check=False although {wrong}"
     return small if device is None else small.to(usable(device))
+
+
+_UNREADABLE = (safetensors.SafetensorError, KeyError, AttributeError, RuntimeError)
+"""What a reader of safetensors raises; all but the first of types of numbers that this torch does
+not have."""
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    return f"{path} is not a readable safetensors file ({error})"[:400]
 
 
 def believed(path: str | Path) -> str:
