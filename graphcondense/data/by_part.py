@@ -16,6 +16,9 @@ PARTS: Mapping[str, Sequence[str]] = {
 """What a part may be called, the usual name first: OGB and RecBole say valid, ``datasets`` of
 Hugging Face validation."""
 
+CALLED = frozenset(name for names in PARTS.values() for name in names)
+"""All of these names."""
+
 
 def has_parts(data: object) -> bool:
     """Whether this is a mapping that says what trains.
@@ -38,9 +41,8 @@ def by_part(data: Mapping[str, Any]) -> dict[str, Any]:
     >>> by_part({"train": [1], "validation": [2], "test": None})
     {'train': [1], 'val': [2]}
     """
-    known = [name for names in PARTS.values() for name in names]
-    if unknown := [name for name in data if name not in known]:
-        raise ValueError(f"the part {unknown[0]!r} is none of {', '.join(sorted(known))}")
+    if unknown := [name for name in data if name not in CALLED]:
+        raise ValueError(f"the part {unknown[0]!r} is none of {', '.join(sorted(CALLED))}")
     out = {}
     for ours, names in PARTS.items():
         called = [name for name in names if data.get(name) is not None]

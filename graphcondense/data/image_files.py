@@ -10,16 +10,19 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
+from graphcondense.data.by_part import CALLED as PART_NAMES
 from graphcondense.data.by_part import PARTS, by_part, has_parts
 from graphcondense.data.image_modes import as_array, is_deep, one_mode
 from graphcondense.data.known import read_npz
 from graphcondense.data.labels import few
 from graphcondense.data.pt import read_pt
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 Pair = tuple[object, object]
 """Images and labels."""
@@ -79,7 +82,7 @@ def find_parts(path: Path) -> dict[str, Any]:
                 _refuse_loose(path)
             return {part: Pictures(one) for part, one in (parts or {"train": path}).items()}
         if train is None:
-            without = [one.name for one in _folders(path) if not _pictures(one)]
+            without = [one.name for one in _folders(path) if not _has_own(one)]
             names = f" (none in {few(without)})" if without else ""
             raise ValueError(
                 f"{path} has no train-images-idx3-ubyte or train-images-idx3-ubyte.gz, and no "
@@ -123,12 +126,17 @@ def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in PICTURES and _shown(path.name)
 
 
-def _pictures(folder: Path) -> list[Path]:
+def _pictures(folder: Path) -> Iterator[Path]:
     """The pictures in a folder itself."""
     try:
-        return sorted(one for one in folder.iterdir() if _is_picture(one) and one.is_file())
+        yield from (one for one in folder.iterdir() if _is_picture(one) and one.is_file())
     except OSError as error:
         raise ValueError(f"cannot read {folder}: {error.strerror}") from error
+
+
+def _has_own(folder: Path) -> bool:
+    """Whether a folder itself has a picture, of perhaps a million."""
+    return next(_pictures(folder), None) is not None
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -164,7 +172,7 @@ def has_pictures(path: Path) -> bool:
         classes = _folders(_parts_of(path).get("train", path))
         if not classes:
             return False
-        if 2 * sum(bool(_pictures(one)) for one in classes) >= len(classes):
+        if 2 * sum(map(_has_own, classes)) >= len(classes):
             return True
         return all(any(True for _ in _below(one)) for one in classes)
     except (OSError, ValueError):  # a folder that may not be read
@@ -220,15 +228,15 @@ def _labelled(part: str, folders: Mapping[str, Path]) -> list[tuple[Path, int]]:
             raise ValueError(
                 f"{folder} has no pictures ({', '.join(PICTURES)}); each class needs some"
             )
-        if own and not _pictures(folder):
+        if own and not _has_own(folder):
             _refuse_nested(folder, len(classes))
     return [(one, c) for c, own in enumerate(found) for one in own]
 
 
 def _refuse_loose(path: Path) -> None:
     """Raise a ValueError for a picture beside the folders."""
-    if loose := _pictures(path):
-        raise ValueError(f"{loose[0]} is in no class's folder: move it into one, or out of {path}")
+    if loose := min(_pictures(path), default=None):
+        raise ValueError(f"{loose} is in no class's folder: move it into one, or out of {path}")
 
 
 def _refuse_nested(folder: Path, classes: int) -> None:
@@ -236,7 +244,7 @@ def _refuse_nested(folder: Path, classes: int) -> None:
     whole, rather than a class."""
     if classes == 1:
         raise ValueError(f"{folder} is the one folder, with folders of pictures: give {folder}")
-    if folder.name.lower() in (name for names in PARTS.values() for name in names):
+    if folder.name.lower() in PART_NAMES:
         raise ValueError(
             f"{folder} has folders of pictures, as a part has, but lies beside folders that are no "
             f"parts, or there is no train: {folder.parent} needs train, val and test alone"
@@ -244,6 +252,8 @@ def _refuse_nested(folder: Path, classes: int) -> None:
 
 
 def _open(path: Path) -> Image.Image:
+    from PIL import Image
+
     try:
         with Image.open(path) as picture:
             picture.load()

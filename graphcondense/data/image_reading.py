@@ -65,7 +65,8 @@ OVER = 0.05
 """How far floats beside bytes may leave 0..1: resampling overshoots edges."""
 
 SCALES = 30.0
-"""Parts whose root mean squares differ by more are on two scales: 0..1 and 0..255 differ by 255."""
+"""Images whose root mean squares differ by more are on two scales: 0..1 and 0..255 differ by 255,
+and what is preprocessed by less."""
 
 
 def refuse_other_scale(one: Pixels, other: Pixels, what: str, others: str) -> None:
@@ -75,8 +76,7 @@ def refuse_other_scale(one: Pixels, other: Pixels, what: str, others: str) -> No
     if one.bytes and other.bytes:
         return
     if one.bytes == other.bytes:
-        sizes = [_root_mean_square(pixels.images) for pixels in (one, other)]
-        if min(sizes) > 0 and max(sizes) > SCALES * min(sizes):
+        if sizes := far_apart(one.images, other.images):
             raise ValueError(
                 f"the {what} have a root mean square of {sizes[0]:.3g}, the {others} one of "
                 f"{sizes[1]:.3g}: bring both to one scale"
@@ -91,9 +91,20 @@ def refuse_other_scale(one: Pixels, other: Pixels, what: str, others: str) -> No
         )
 
 
-def _root_mean_square(images: Tensor) -> float:
-    norm = torch.linalg.vector_norm(images, dtype=torch.float64)
-    return float(norm) / math.sqrt(images.numel())
+def far_apart(one: Tensor, other: Tensor) -> tuple[float, float] | None:
+    """The root mean squares of images that are on two scales; ``None`` of others. A few pixels,
+    however bright, tell no scale.
+
+    >>> far_apart(torch.full((2, 1, 2, 2), 200.0), torch.ones(2, 1, 2, 2))
+    (200.0, 1.0)
+    >>> far_apart(torch.ones(2, 1, 2, 2), torch.zeros(2, 1, 2, 2))
+    """
+    first, second = (
+        float(torch.linalg.vector_norm(images, dtype=torch.float64)) / math.sqrt(images.numel())
+        for images in (one, other)
+    )
+    far = max(first, second) > SCALES * min(first, second) > 0
+    return (first, second) if far else None
 
 
 def scaled(images: Tensor, what: str) -> Tensor:
@@ -263,10 +274,14 @@ def _array(image: Any) -> np.ndarray:
     return np.asarray(image if mode is None else image.convert(mode))
 
 
+def flat_classes(labels: Tensor) -> Tensor:
+    """Classes ``[n, 1]``, as Keras and MedMNIST have them, as ``[n]``; anything else as it is."""
+    column = labels.dim() == 2 and labels.shape[1] == 1 and not labels.is_floating_point()
+    return labels[:, 0] if column else labels
+
+
 def _classes(given: object, what: str) -> Tensor:
-    labels = as_tensor(given, what)
-    if labels.dim() == 2 and labels.shape[1] == 1 and not labels.is_floating_point():
-        labels = labels[:, 0]  # as Keras and MedMNIST have them
+    labels = flat_classes(as_tensor(given, what))
     if labels.is_floating_point() or labels.dim() != 1:
         fix = "one-hot rows are labels.argmax(1)"
         if labels.numel() == len(labels):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from graphcondense.data.by_part import PARTS
+from graphcondense.data.by_part import CALLED
 from graphcondense.data.interactions import SPLITS, Array
 from graphcondense.data.labels import few
 from graphcondense.ops.arrays import real_numbers
@@ -130,18 +130,17 @@ def _ratings(frame: DataFrame, column: Hashable) -> Array:
 
 def _refuse_split(frame: DataFrame) -> None:
     """Raise a ValueError where a column says which part each row is of."""
-    known = {name for names in PARTS.values() for name in names}
     for name in frame.columns:
         if str(name).lower() != "split":
             continue
         try:
-            said = set(frame[name].dropna().unique().tolist()[: len(known) + 1])
+            said = set(frame[name].dropna().unique().tolist()[: len(CALLED) + 1])
         except TypeError as error:
             raise ValueError(
                 f"the column {name!r} has values that name no part ({error}): drop it, or give "
                 "frames by part, {'train': ..., 'val': ..., 'test': ...}"
             ) from error
-        if said and said <= known:
+        if said and said <= CALLED:
             raise ValueError(
                 f"the column {name!r} says which rows are {few(sorted(said))}: give frames by "
                 f"part, {{'train': frame[frame[{str(name)!r}] == 'train'], ...}}, or drop it"

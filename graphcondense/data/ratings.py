@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
-from graphcondense.data.by_part import PARTS, has_parts
+from graphcondense.data.by_part import CALLED, PARTS, has_parts
 from graphcondense.data.interaction_frames import in_one_frame, known_columns
 from graphcondense.data.interaction_reading import as_interactions
 from graphcondense.data.interaction_splits import by_parts
@@ -183,8 +183,7 @@ def _file_in(folder: Path) -> Path | None:
     known = next((folder / file for file in READERS if (folder / file).is_file()), None)
     atomic = sorted(folder.glob("*.inter"))
     if known is None and len(atomic) > 1:
-        words = {name for names in PARTS.values() for name in names}
-        whole = [path for path in atomic if path.stem.rpartition(".")[2] not in words]
+        whole = [path for path in atomic if path.stem.rpartition(".")[2] not in CALLED]
         if parts := _parts_of(path for path in atomic if path not in whole):
             named = ", ".join(path.name for path in parts.values())
             raise ValueError(

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphcondense.data.image_reading import scaled
+from graphcondense.data.image_reading import far_apart, flat_classes, scaled
 from graphcondense.data.images import ImageTask
 from graphcondense.data.preprocess import Preprocess, restore_preprocess
 from graphcondense.evaluate.reading import check_classes, class_weights
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from torch_geometric.data import Data
 
 
-FAR = 30
-"""Images of others, which may be preprocessed, are at most so many times as bright as real ones,
-and as dark: 255 as against 1 is another scale."""
 SOME = 1000
 """Real images that say how bright they are."""
 
@@ -123,17 +120,11 @@ def read_images(small: object, real: ImageTask) -> Labelled:
 
 def _check_scale(x: Tensor, real: ImageTask) -> None:
     """Raise a ValueError for images of others on another scale, such as 0 to 255 beside 0 to 1."""
-    mine, theirs = (_size(images) for images in (x, real.images[real.train[:SOME]]))
-    if mine and theirs and not 1 / FAR <= mine / theirs <= FAR:
+    if sizes := far_apart(x, real.images[real.train[:SOME]]):
         raise ValueError(
-            f"the small set has pixels of {mine:.4g} in the root mean square, {real.name} of "
-            f"{theirs:.4g}: bring both to one scale"
+            f"the small set has pixels of {sizes[0]:.4g} in the root mean square, {real.name} of "
+            f"{sizes[1]:.4g}: bring both to one scale"
         )
-
-
-def _size(images: Tensor) -> float:
-    """The root mean square of pixels: a few of them, however bright, tell no scale."""
-    return float(images.double().square().mean().sqrt())
 
 
 def raw_images(small: object) -> tuple[Tensor, Tensor]:
@@ -148,6 +139,4 @@ def raw_images(small: object) -> tuple[Tensor, Tensor]:
             f"got {type(small).__name__}"
         )
     images, labels = plain(x, "the images of a small set"), plain(y, "the labels of a small set")
-    if labels.dim() == 2 and labels.shape[1] == 1 and not labels.is_floating_point():
-        labels = labels[:, 0]
-    return images, labels
+    return images, flat_classes(labels)
