@@ -37,7 +37,17 @@ def collapses(mean: float, random: float | None, whole: float | None, spread: fl
     (True, False, True)
     """
     below = random is not None and mean < random - max(spread, NOISE)
-    return below or (whole is not None and mean < whole - POINTS)
+    return below or lost(mean, whole)
+
+
+def lost(mean: float, whole: float | None) -> bool:
+    """Whether a score is more than :data:`POINTS` below that of the whole data."""
+    return whole is not None and mean < whole - POINTS
+
+
+def fate(far: bool) -> str:
+    """What a collapse is called: a strong word only where much was :func:`lost`."""
+    return "collapse" if far else "fall below random examples"
 
 
 def collapsed(one: Measurement) -> bool:
@@ -107,8 +117,9 @@ def warnings_of(
         bad = sorted(filter(collapsed, found[model]), key=lambda m: (m.behind or 0.0, m.cell))
         if bad:
             of = f"{len(bad)} of {len(found[model])} measured"
+            how = fate(any(lost(m.mean, m.whole) for m in bad))
             lines.append(
-                f"{method} is known to collapse with {model}: {told(bad[0])}; in {of} "
+                f"{method} is known to {how} with {model}: {told(bad[0])}; in {of} "
                 f"{'cell' if len(found[model]) == 1 else 'cells'}"
             )
     return lines
@@ -205,7 +216,7 @@ def own_lines(
     ...         (("gcond", 0.4), ("whole", 0.8))]
     >>> print(*own_lines(rows, "gcond"), sep=chr(10))
     measured on this set: GAT 40.0 (50 % of whole)
-    this set collapses with GAT: 40.0 (whole 80.0)
+    this set was seen to collapse with GAT: 40.0 (whole 80.0)
     """
     scores: dict[str, dict[str, tuple[float, float]]] = {}
     for row in rows:
@@ -226,7 +237,10 @@ def own_lines(
         of_whole = f" ({round(100 * score / whole)} % of whole)" if whole else ""
         parts.append(f"{model} {score:.1f}{of_whole}")
         if collapses(score, random, whole, max(own, its)):
-            bad.append(f"this set collapses with {model}: {score:.1f}{floors(random, whole)}")
+            how = fate(lost(score, whole))
+            bad.append(
+                f"this set was seen to {how} with {model}: {score:.1f}{floors(random, whole)}"
+            )
     return [f"measured on this set: {', '.join(parts)}", *bad] if parts else []
 
 

@@ -52,6 +52,9 @@ def test_lines_and_warnings(known: list[Measurement]) -> None:
     ]
     assert warnings_of("quick", "node", ["GCN", "GIN"], known) == []
     assert warnings_of("QUICK", "node", known=known)[0].startswith("QUICK is known to collapse")
+    assert warnings_of("poor", "node", ["GCN"], known)[0].startswith(
+        "poor is known to fall below random examples with GCN: "
+    )
     assert lines_of("mine", "node", known) == ["mine: not measured"]
     assert lines_of("quick", "graph", known) == ["quick: not measured"], "of another kind of data"
 
@@ -63,8 +66,11 @@ def test_a_set_that_was_measured_itself() -> None:
     floors = [row("random, 10 nodes", 0.5), row("whole", 0.6)]
     assert own_lines([row("a", 0.47), *floors], "a", "random, 10 nodes") == [
         "measured on this set: GAT 47.0 (78 % of whole)",
-        "this set collapses with GAT: 47.0 (random 50.0, whole 60.0)",
+        "this set was seen to fall below random examples with GAT: 47.0 (random 50.0, whole 60.0)",
     ]
+    assert own_lines([row("a", 0.4), row("whole", 0.6)], "a")[1].startswith(
+        "this set was seen to collapse with GAT"
+    )
     assert len(own_lines([row("a", 0.47, 0.04), *floors], "a", "random, 10 nodes")) == 1
     assert own_lines([row("a", float("nan")), *floors], "a") == []
     assert own_lines(floors, "a") == []
