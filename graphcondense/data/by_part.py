@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import scipy.sparse as sp
 import torch
+from torch import Tensor
 
 PARTS: Mapping[str, Sequence[str]] = {
     "train": ("train",),
@@ -57,3 +59,18 @@ def is_list(part: Any) -> bool:
     """Whether a part is a list or a data set."""
     sized = hasattr(part, "__len__") and hasattr(part, "__getitem__")
     return sized and isinstance(part, Sequence | torch.utils.data.Dataset)
+
+
+def memory_of(values: object) -> int | None:
+    """Where the values of a tensor or an array begin in memory, as those of no other part do;
+    ``None`` where there are none, or which are neither.
+
+    >>> x = torch.arange(6)
+    >>> memory_of(x[:3]) == memory_of(x.numpy()), memory_of(x[3:]) == memory_of(x), memory_of(x[:0])
+    (True, False, None)
+    """
+    if isinstance(values, Tensor) and values.layout == torch.strided and values.numel():
+        return values.data_ptr()
+    if isinstance(values, np.ndarray) and values.size:
+        return values.ctypes.data
+    return None

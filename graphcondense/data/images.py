@@ -14,11 +14,10 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from graphcondense.data.by_part import by_part, has_parts
+from graphcondense.data.by_part import by_part, has_parts, memory_of
 from graphcondense.data.image_files import Pictures, find_parts, read_parts
 from graphcondense.data.image_reading import Pixels, read_pair, refuse_other_scale
 from graphcondense.data.labels import count_classes
@@ -155,6 +154,30 @@ def as_images(
             raise ValueError(f"{data.name} has its parts: leave test= and validation= out")
         data = data if name is None else replace(data, name=name)
         return data if preprocess is None else data.with_preprocess(preprocess)
+    read = {part: read_pair(value, _WHAT[part]) for part, value in _opened(data, test).items()}
+    labels = read["train"][1]
+    if int(labels.min()) < 0:
+        raise ValueError(
+            f"label {int(labels.min())} of the images: classes are 0..C-1; leave images without a "
+            "label out: keep = labels >= 0"
+        )
+    classes = count_classes(labels, labels, "images")
+    index, without = _indices(read, classes, held)
+    task = ImageTask(
+        images=torch.cat([pixels.images for pixels, _ in read.values()]),
+        labels=torch.cat([given for _, given in read.values()]),
+        train=index["train"],
+        val=index["val"],
+        test=index.get("test", torch.empty(0, dtype=torch.long)),
+        num_classes=classes,
+        name="images" if name is None else name,
+        unlabelled=without,
+    )
+    return task.with_preprocess("normalise" if preprocess is None else preprocess)
+
+
+def _opened(data: object, test: object) -> dict[str, Any]:
+    """What was given, by part, with what paths hold."""
     if has_parts(data) and test is not None:
         raise ValueError("test= cannot act: the images are by part; name it 'test' there")
     if isinstance(data, str | Path):
@@ -167,14 +190,15 @@ def as_images(
     _refuse_same(parts)  # paths
     parts = read_parts(parts)
     _refuse_same(parts)
-    read = {part: read_pair(value, _WHAT[part]) for part, value in parts.items()}
-    labels = read["train"][1]
-    if int(labels.min()) < 0:
-        raise ValueError(
-            f"label {int(labels.min())} of the images: classes are 0..C-1; leave images without a "
-            "label out: keep = labels >= 0"
-        )
-    classes = count_classes(labels, labels, "images")
+    return parts
+
+
+def _indices(
+    read: Mapping[str, tuple[Pixels, Tensor]], classes: int, held: int | None
+) -> tuple[dict[str, Tensor], dict[str, int]]:
+    """Of each part the images that have a label, among those of all parts one behind the other, and
+    how many have none; validation images are held out where none are given."""
+    trained, labels = read["train"]
     index = {"train": torch.arange(len(labels))}
     without = {"train": 0, "val": 0, "test": 0}
     if "val" not in read:
@@ -186,20 +210,10 @@ def as_images(
         raise ValueError(f"validation={held} cannot act: there are validation images; leave it out")
     start = len(labels)
     for part in [part for part in ("val", "test") if part in read]:
-        index[part] = start + _known(*read[part], read["train"][0], classes, _WHAT[part])
+        index[part] = start + _known(*read[part], trained, classes, _WHAT[part])
         without[part] = len(read[part][1]) - len(index[part])
         start += len(read[part][1])
-    task = ImageTask(
-        images=torch.cat([pixels.images for pixels, _ in read.values()]),
-        labels=torch.cat([given for _, given in read.values()]),
-        train=index["train"],
-        val=index["val"],
-        test=index.get("test", torch.empty(0, dtype=torch.long)),
-        num_classes=classes,
-        name="images" if name is None else name,
-        unlabelled=without,
-    )
-    return task.with_preprocess("normalise" if preprocess is None else preprocess)
+    return index, without
 
 
 _WHAT = {"train": "images", "val": "validation images", "test": "test images"}
@@ -226,12 +240,7 @@ def _place(part: Any) -> object:
     if isinstance(path, Path):
         return path.resolve()
     images = part[0] if isinstance(part, tuple) and len(part) == 2 else part
-    if isinstance(images, Tensor) and images.layout == torch.strided and images.numel():
-        steps = [images.element_size() * step for step in images.stride()]
-        return images.data_ptr(), tuple(images.shape), tuple(steps)
-    if isinstance(images, np.ndarray) and images.size:
-        return images.ctypes.data, images.shape, images.strides
-    return id(images)
+    return memory_of(images) or id(images)
 
 
 def _known(pixels: Pixels, labels: Tensor, trained: Pixels, classes: int, what: str) -> Tensor:

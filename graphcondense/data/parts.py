@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from graphcondense.data.by_part import PARTS, by_part, has_parts, is_list
+from graphcondense.data.by_part import PARTS, by_part, has_parts, is_list, memory_of
 from graphcondense.data.labels import few
 from graphcondense.data.link_parts import refuse_part
 from graphcondense.data.node_splits import MASKS
@@ -97,14 +97,10 @@ def set_by_part(data: Mapping[str, Any]) -> tuple[list[Any], dict[str, Tensor]]:
 
 def _place(graph: Any) -> Hashable:
     """Where a graph lies in memory. Many may share a label, which alone tells nothing."""
-    given = {name: getattr(graph, name, None) for name in ("x", "edge_index", "edge_attr", "y")}
-    places = {
-        name: value.data_ptr()
-        for name, value in given.items()
-        if isinstance(value, Tensor) and value.layout == torch.strided and value.numel()
-    }
-    told = "x" in places or "edge_index" in places
-    return tuple(places.items()) if told else id(graph)  # which lives as long as the list of all
+    where = {name: memory_of(getattr(graph, name, None)) for name in ("x", "edge_index")}
+    if not any(where.values()):
+        return id(graph)  # which lives as long as the list of all
+    return *where.values(), *(memory_of(getattr(graph, name, None)) for name in ("edge_attr", "y"))
 
 
 def joined(data: Mapping[str, Any]) -> Data:
@@ -122,7 +118,7 @@ def joined(data: Mapping[str, Any]) -> Data:
     """
     from torch_geometric.data import Data
 
-    graphs, split, seen = list[Any](), list[str](), dict[tuple[int, int], str]()
+    graphs, split, seen = list[Any](), list[str](), dict[Hashable, str]()
     edges = list[Tensor]()
     for ours, part in by_part(data).items():
         name = next(name for name in PARTS[ours] if data.get(name) is not None)
@@ -132,7 +128,7 @@ def joined(data: Mapping[str, Any]) -> Data:
         for i, graph in enumerate(found):
             who = f"{name}[{i}]"
             edges.append(_edges(graph, who))
-            same = graph.x.data_ptr(), graph.y.data_ptr()
+            same = memory_of(graph.x), memory_of(graph.y)
             if len(graph.y) and (other := seen.setdefault(same, ours)) != ours:
                 raise ValueError(
                     f"{who} is in the part {other!r}, too: of one graph with masks pass the "

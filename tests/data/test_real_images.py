@@ -171,6 +171,13 @@ def test_parts_that_are_the_same_images_are_refused(images: Any) -> None:
         as_images({"train": (GREY.copy(), LABELS), "val": part, "test": other})
 
 
+def test_parts_that_begin_with_the_same_images_are_refused() -> None:
+    with pytest.raises(ValueError, match="the validation images are the training images"):
+        as_images({"train": (GREY, LABELS), "val": (GREY[:20], LABELS[:20])})
+    task = as_images({"train": (GREY[20:], LABELS[20:]), "val": (GREY[:20], LABELS[:20])})
+    assert (len(task.train), len(task.val)) == (len(GREY) - 20, 20)
+
+
 DEEP = (RNG.integers(0, 2**16, (N, 8, 6))).astype(np.uint16)
 
 
