@@ -81,21 +81,11 @@ def once(
         place = made_on(device_of(run))
         resume = _resumed(folder, job, identity, lasting, place)
         moved = [] if resume is None else resume["moved"]
-        shown = [_progress(job, judged)] if run.progress else []
-        callbacks: list[Callback] = [*lasting, *shown]
+        callbacks = [*lasting, *([_progress(job, judged)] if run.progress else [])]
         if folder is not None:
             if parallel.is_main():
-                stack.enter_context(clock.noted_in(folder / CLOCK, identity))
-                if resume is None:
-                    clock.tell(0)
-                write_config(folder, job, identity)
-                if run.tensorboard:
-                    callbacks.append(TensorBoardLog(folder / "tensorboard"))
-            path, how_often = folder / CHECKPOINT, run.checkpoint_seconds
-            if run.epsilon is None:  # what would be gone on with needs the same noise
-                callbacks.append(
-                    Checkpoint(path, identity, lasting, seconds=how_often, place=place, moved=moved)
-                )
+                _begin(stack, folder, job, identity, clock, goes_on=resume is not None)
+            callbacks += _writers(folder, run, identity, lasting, place, moved)
         clock.reuse(method.reused_seconds(job.source))
         if before is None:
             loop = Record(callbacks=callbacks, resume=resume) if method.iterates else Record()
@@ -213,6 +203,40 @@ def _resumed(
         return None
     read = partial(read_checkpoint, folder / CHECKPOINT, identity, lasting, place=place)
     return parallel.from_main(partial(read, anyway=run.resume_anyway))
+
+
+def _begin(
+    stack: contextlib.ExitStack,
+    folder: Path,
+    job: Job,
+    identity: Mapping[str, object],
+    clock: Clock,
+    *,
+    goes_on: bool,
+) -> None:
+    """Say in the run's folder what is run and, until ``stack`` is closed, how long it has taken."""
+    stack.enter_context(clock.noted_in(folder / CLOCK, identity))
+    if not goes_on:
+        clock.tell(0)
+    write_config(folder, job, identity)
+
+
+def _writers(
+    folder: Path,
+    run: Run,
+    identity: Mapping[str, object],
+    lasting: Sequence[Callback],
+    place: MadeOn,
+    moved: Sequence[str],
+) -> list[Callback]:
+    """What writes into the run's folder beside the log."""
+    writers: list[Callback] = []
+    if run.tensorboard and parallel.is_main():
+        writers.append(TensorBoardLog(folder / "tensorboard"))
+    if run.epsilon is None:  # what would be gone on with needs the same noise
+        path, often = folder / CHECKPOINT, run.checkpoint_seconds
+        writers.append(Checkpoint(path, identity, lasting, seconds=often, place=place, moved=moved))
+    return writers
 
 
 def _progress(job: Job, judged: bool) -> Progress:
