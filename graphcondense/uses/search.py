@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -14,6 +14,7 @@ import numpy as np
 
 from graphcondense.evaluate.cost import graph_hash
 from graphcondense.evaluate.floors import random_subgraph
+from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, aligned, dash, percent
 from graphcondense.evaluate.trainings import Device, Seeds, seeds_of
 from graphcondense.ops.types import Record
@@ -24,6 +25,7 @@ from graphcondense.uses.results import BASELINES, OnGraph, facts_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from torch_geometric.data import Data
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,54 @@ class ArchitectureSearch(OnGraph):
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), frameon=False)
 
 
+@dataclass(frozen=True)
+class _Measure:
+    """Trains an architecture on all that it is ranked by.
+
+    Attributes:
+        evaluator: on the real graph.
+        sets: small graphs by kind; the condensed ones are the first.
+        seeds: of every training.
+        whole: whether it is trained on the whole graph, too.
+    """
+
+    evaluator: NodeEvaluator
+    sets: Mapping[str, Sequence[Data]]
+    seeds: tuple[int, ...]
+    whole: bool
+
+    def __call__(self, point: Architecture) -> tuple[float, Record]:
+        """The mean validation accuracy on the condensed graphs, and what to keep: fields of
+        :class:`~graphcondense.uses.ranking.Candidate`."""
+        candidate = self.evaluator.replace(**point.options())
+        start = time.perf_counter()
+        candidate.replace(epochs=1).score(
+            self.sets["condensed"][0], point.model, seeds=self.seeds[:1]
+        )
+        preparing = time.perf_counter() - start  # the real graph, which each search would have to
+        kept: Record = {"val_random": (), "seconds_random": None}
+        for label, members in self.sets.items():
+            start = time.perf_counter()
+            kept[f"val_{label}"] = [
+                candidate.score(graph, point.model, seeds=self.seeds) for graph in members
+            ]
+            kept[f"seconds_{label}"] = preparing + (time.perf_counter() - start) / len(members)
+        if self.whole:
+            kept |= self.on_whole(point)
+            kept["seconds_whole"] += preparing
+        return statistics.fmean(kept["val_condensed"]), kept
+
+    def on_whole(self, point: Architecture) -> Record:
+        """What training on the whole graph gives; its test nodes are read."""
+        candidate = self.evaluator.replace(**point.options())
+        fitted = candidate.fit_whole(point.model, seeds=self.seeds)
+        return {
+            "val_whole": float(fitted.val_selected.mean()),
+            "test_whole": float(fitted.test_selected.mean()),
+            "seconds_whole": fitted.seconds,
+        }
+
+
 def search_architectures(
     small: object,
     data: object,
@@ -216,29 +266,7 @@ def search_architectures(
         draws = range(seed, seed + random_draws)
         sets["random"] = [random_subgraph(real, graphs[0], draw) for draw in draws]
 
-    def measure(point: Architecture) -> tuple[float, Record]:
-        candidate = evaluator.replace(**point.options())
-        start = time.perf_counter()
-        candidate.replace(epochs=1).score(graphs[0], point.model, seeds=seeds[:1])
-        preparing = time.perf_counter() - start  # the real graph, which each search would have to
-        kept: Record = {"val_random": (), "seconds_random": None}
-        for label, members in sets.items():
-            start = time.perf_counter()
-            kept[f"val_{label}"] = [candidate.score(g, point.model, seeds=seeds) for g in members]
-            kept[f"seconds_{label}"] = preparing + (time.perf_counter() - start) / len(members)
-        if "whole" in baselines:
-            kept |= whole(point)
-            kept["seconds_whole"] += preparing
-        return statistics.fmean(kept["val_condensed"]), kept
-
-    def whole(point: Architecture) -> Record:
-        fitted = evaluator.replace(**point.options()).fit_whole(point.model, seeds=seeds)
-        return {
-            "val_whole": float(fitted.val_selected.mean()),
-            "test_whole": float(fitted.test_selected.mean()),
-            "seconds_whole": fitted.seconds,
-        }
-
+    measure = _Measure(evaluator, sets, seeds, whole="whole" in baselines)
     identity = {
         "space": {**asdict(space), "size": len(every)},
         "settings": asdict(evaluator.training),
@@ -275,7 +303,7 @@ def search_architectures(
     if "whole" not in baselines:  # what was chosen is trained on the whole graph, nothing else
         wanted = {i for label in sets for i in chosen(scores_of(rows, label))}
         for i in sorted(wanted):
-            rows[i] = replace(rows[i], test_whole=whole(found[i][0])["test_whole"])
+            rows[i] = replace(rows[i], test_whole=measure.on_whole(found[i][0])["test_whole"])
     took = explore.condensation_seconds(graphs)
     spent = {"condensed": None if took is None else statistics.fmean(took)}
     labels = [*sets, *(["whole"] if "whole" in baselines else [])]

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from graphcondense.evaluate.cost import graph_hash
+from graphcondense.evaluate.fitted import FitResult
 from graphcondense.evaluate.floors import random_subgraph
+from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.evaluate.result import Column, dash, percent, points, std_of
 from graphcondense.evaluate.trainings import Device, Seeds, seeds_of
 from graphcondense.nn.batched import resolve
@@ -181,6 +183,46 @@ class TrainingSearch(OnGraph):
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, frameon=False)
 
 
+@dataclass(frozen=True)
+class _Measure:
+    """Trains a model with some settings on small graphs, with every one of ``seeds``."""
+
+    evaluator: NodeEvaluator
+    model: str
+    graphs: Sequence[Data]
+    seeds: tuple[int, ...]
+
+    def __call__(self, point: Drawn) -> tuple[float, Record]:
+        """The mean validation accuracy, and that again with the seconds that it took."""
+        candidate = self.evaluator.replace(**point.options())
+        start = time.perf_counter()
+        score = statistics.fmean(
+            candidate.score(graph, self.model, seeds=self.seeds) for graph in self.graphs
+        )
+        return score, {"score": score, "seconds": time.perf_counter() - start}
+
+
+def _tuned(
+    label: str, point: Drawn, kept: Sequence[Record], fitted: FitResult, spent: float | None
+) -> Tuned:
+    """A row of the table: what a search kept of its trials, and its winner on the whole graph."""
+    scores = tuple(one["score"] for one in kept)
+    return Tuned(
+        **asdict(point),
+        label=label,
+        trials=len(scores),
+        scores=scores,
+        val_search=max(scores, default=None),
+        val=float(fitted.val_selected.mean()),
+        val_std=std_of(fitted.val_selected),
+        test=float(fitted.test_selected.mean()),
+        test_std=std_of(fitted.test_selected),
+        seconds=math.fsum(one["seconds"] for one in kept),
+        condensation_seconds=spent,
+        seconds_whole=fitted.seconds,
+    )
+
+
 def search_training(
     small: object,
     data: object,
@@ -249,39 +291,9 @@ def search_training(
         sets["random"] = [random_subgraph(real, g, seed + i) for i, g in enumerate(graphs)]
     if "whole" in baselines:
         sets["whole"] = [real]
-    took = explore.condensation_seconds(graphs)
-    spent = None if took is None else math.fsum(took)
-
-    def tuned(label: str, point: Drawn, kept: Sequence[Record]) -> Tuned:
-        fitted = evaluator.replace(**point.options()).fit_whole(model, seeds=final_seeds)
-        scores = tuple(one["score"] for one in kept)
-        return Tuned(
-            **asdict(point),
-            label=label,
-            trials=len(scores),
-            scores=scores,
-            val_search=max(scores, default=None),
-            val=float(fitted.val_selected.mean()),
-            val_std=std_of(fitted.val_selected),
-            test=float(fitted.test_selected.mean()),
-            test_std=std_of(fitted.test_selected),
-            seconds=math.fsum(one["seconds"] for one in kept),
-            condensation_seconds=spent if label == "condensed" else 0.0,
-            seconds_whole=fitted.seconds,
-        )
-
     found = {}
     with crew as fleet:
         for label, members in sets.items():
-
-            def measure(point: Drawn, members: Sequence[Data] = members) -> tuple[float, Record]:
-                candidate = evaluator.replace(**point.options())
-                start = time.perf_counter()
-                score = statistics.fmean(
-                    candidate.score(graph, model, seeds=seeds) for graph in members
-                )
-                return score, {"score": score, "seconds": time.perf_counter() - start}
-
             identity = {
                 "ranges": asdict(ranges),
                 "settings": asdict(evaluator.training),
@@ -295,7 +307,7 @@ def search_training(
             }
             found[label] = explore.explore(
                 lambda trial: ranges.suggest(trial, matters),
-                measure,
+                _Measure(evaluator, model, members, seeds),
                 name=explore.study_name(f"training-{label}", identity),
                 trials=trials,
                 sampler=sampler,
@@ -312,10 +324,13 @@ def search_training(
         hidden=t.hidden if matters.hidden else None,
         epochs=t.epochs,
     )
-    rows = [tuned("defaults", plain, [])]
-    for label, pairs in found.items():
-        best = max(pairs, key=lambda pair: float(pair[1]["score"]))[0]
-        rows.append(tuned(label, best, [kept for _, kept in pairs]))
+    took = explore.condensation_seconds(graphs)
+    spent = {"condensed": None if took is None else math.fsum(took)}
+    rows = []
+    for label, pairs in {"defaults": [], **found}.items():
+        best = max(pairs, key=lambda pair: float(pair[1]["score"]))[0] if pairs else plain
+        fitted = evaluator.replace(**best.options()).fit_whole(model, seeds=final_seeds)
+        rows.append(_tuned(label, best, [kept for _, kept in pairs], fitted, spent.get(label, 0.0)))
     return TrainingSearch(
         **facts_of(real),
         model=kind.__name__,
