@@ -206,31 +206,9 @@ def _stored(data: object) -> _Packed | None:
 
 def _listed(data: Any) -> _Packed:
     """From the graphs one by one."""
-    from torch_geometric.data import Batch
-
     items = [data[i] for i in range(len(data))]
     for i, item in enumerate(items):
-        if hasattr(item, "node_types"):
-            raise ValueError(
-                f"graph {i} is heterogeneous; only graphs of one node type can be condensed: "
-                "give data.to_homogeneous()"
-            )
-        if isinstance(item, Batch):
-            raise ValueError(
-                f"graph {i} is a Batch, of several graphs: give the data set, not batches "
-                "of it, or graph by graph what batch.to_data_list() has"
-            )
-        if isinstance(item, torch.utils.data.Dataset) or (isinstance(item, list) and item):
-            raise ValueError(
-                f"graph {i} is a {type(item).__name__}, a data set: give those of a split by part, "
-                "{'train': ..., 'val': ..., 'test': ...}"
-            )
-        if not hasattr(item, "edge_index") and not hasattr(item, "x"):
-            raise ValueError(
-                f"graph {i} is a {type(item).__name__}{way_of(item)}; give PyG Data with x, "
-                "edge_index and y"
-            )
-        check_names(item.keys() if hasattr(item, "keys") else (), f"graph {i}")
+        _refuse_other(i, item)
 
     def given(name: str) -> list[Any]:
         values = [getattr(item, name, None) for item in items]
@@ -246,13 +224,6 @@ def _listed(data: Any) -> _Packed:
         x = None if all(map(_no_columns, xs)) else _joined(xs, "x")
     index = [_edge_rows(value, i) for i, value in enumerate(given("edge_index"))]
     edges = [rows.shape[1] for rows in index]
-    weight, weights = None, _all_or_none(given("node_weight"), "node_weight")
-    if weights is not None:
-        rows = torch.tensor([_count(w, i, "node_weight", "nodes") for i, w in enumerate(weights)])
-        same_counts(rows, torch.tensor(sizes), "node_weight", "nodes")
-        for i, given_weight in enumerate(weights):
-            real_numbers(given_weight, f"graph {i}: node_weight")
-        weight = torch.cat([w.detach().cpu().flatten().float() for w in weights])
     labels = given("y")
     lacking = next((i for i, y in enumerate(labels) if y is None), None)
     if lacking is not None:
@@ -271,9 +242,48 @@ def _listed(data: Any) -> _Packed:
         edge_attr=_edge_attr(given("edge_attr"), edges),
         y=torch.stack([y.reshape(-1) for y in ys]),
         plain=all(y.dim() < 2 for y in ys),
-        node_weight=weight,
+        node_weight=_node_weights(given("node_weight"), sizes),
         unread=values_of_nodes(rows_by_name(items), sizes) if x is None else (),
     )
+
+
+def _refuse_other(i: int, item: Any) -> None:
+    """Raise a ValueError for what is no graph, and say the way out."""
+    from torch_geometric.data import Batch
+
+    if hasattr(item, "node_types"):
+        raise ValueError(
+            f"graph {i} is heterogeneous; only graphs of one node type can be condensed: "
+            "give data.to_homogeneous()"
+        )
+    if isinstance(item, Batch):
+        raise ValueError(
+            f"graph {i} is a Batch, of several graphs: give the data set, not batches "
+            "of it, or graph by graph what batch.to_data_list() has"
+        )
+    if isinstance(item, torch.utils.data.Dataset) or (isinstance(item, list) and item):
+        raise ValueError(
+            f"graph {i} is a {type(item).__name__}, a data set: give those of a split by part, "
+            "{'train': ..., 'val': ..., 'test': ...}"
+        )
+    if not hasattr(item, "edge_index") and not hasattr(item, "x"):
+        raise ValueError(
+            f"graph {i} is a {type(item).__name__}{way_of(item)}; give PyG Data with x, "
+            "edge_index and y"
+        )
+    check_names(item.keys() if hasattr(item, "keys") else (), f"graph {i}")
+
+
+def _node_weights(given: list[Any], sizes: list[int]) -> Tensor | None:
+    """How often each node counts, of all graphs ``[N]`` float32."""
+    weights = _all_or_none(given, "node_weight")
+    if weights is None:
+        return None
+    rows = torch.tensor([_count(w, i, "node_weight", "nodes") for i, w in enumerate(weights)])
+    same_counts(rows, torch.tensor(sizes), "node_weight", "nodes")
+    for i, weight in enumerate(weights):
+        real_numbers(weight, f"graph {i}: node_weight")
+    return torch.cat([w.detach().cpu().flatten().float() for w in weights])
 
 
 def _refuse_node_labels(rows: list[int], sizes: list[int]) -> None:

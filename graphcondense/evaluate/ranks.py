@@ -15,7 +15,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import scipy  # its parts load when they are used: stats takes half a second
@@ -348,30 +348,45 @@ def rank_reports(
     elif model not in common:
         raise ValueError(f"not all reports have model {model!r}; all have {', '.join(common)}")
     names = list(dict.fromkeys(report.data for report in reports))
-    metric = reports[0].metric
     if len(names) > 1:
-        means: dict[str, dict[str, list[float]]] = {}
-        for report in reports:
-            for row in report.rows:
-                if row.model == model:
-                    own = means.setdefault(row.label, {})
-                    own.setdefault(report.data, []).append(row.test_selected)
-        found = {
-            label: [float(np.mean(by[name])) for name in names]
-            for label, by in means.items()
-            if set(by) == set(names)
-        }
+        found, blocks = _by_data(reports, model, names), names
         what = f"{model}, mean ranks over data sets"
-        return rank(found, names, metric=metric, title=what, alpha=alpha, test=test)
+    else:
+        found, blocks = _by_seed(reports, model)
+        what = f"{names[0]}, {model}, mean ranks over condensations"
+    metric = reports[0].metric
+    return rank(found, blocks, metric=metric, title=what, alpha=alpha, test=test)
+
+
+Scores: TypeAlias = dict[str, list[float]]
+"""Of each set one score a block."""
+
+
+def _by_data(reports: Sequence[Report], model: str, names: Sequence[str]) -> Scores:
+    """The mean score on each of the data sets, of sets that were scored on all."""
+    means: dict[str, dict[str, list[float]]] = {}
+    for report in reports:
+        for row in report.rows:
+            if row.model == model:
+                own = means.setdefault(row.label, {})
+                own.setdefault(report.data, []).append(row.test_selected)
+    return {
+        label: [float(np.mean(by[name])) for name in names]
+        for label, by in means.items()
+        if set(by) == set(names)
+    }
+
+
+def _by_seed(reports: Sequence[Report], model: str) -> tuple[Scores, list[str]]:
+    """The mean score of each condensation, of sets that were made with all seeds; and what each is
+    called."""
     seeds: dict[tuple[str, int], dict[str, float]] = {}
     for report in reports:
         for row in report.rows:
             if row.model != model or row.seeds is None or len(row.scores) != len(row.seeds):
                 continue
-            for seed, own_scores in zip(row.seeds, row.scores, strict=True):
-                seeds.setdefault((report.digest, seed), {})[row.label] = float(np.mean(own_scores))
+            for seed, own in zip(row.seeds, row.scores, strict=True):
+                seeds.setdefault((report.digest, seed), {})[row.label] = float(np.mean(own))
     labels = [label for label in reports[0].labels if all(label in of for of in seeds.values())]
-    blocks = [f"{digest[:4]} seed {seed}" for digest, seed in seeds]
     found = {label: [of[label] for of in seeds.values()] for label in labels}
-    what = f"{names[0]}, {model}, mean ranks over condensations"
-    return rank(found, blocks, metric=metric, title=what, alpha=alpha, test=test)
+    return found, [f"{digest[:4]} seed {seed}" for digest, seed in seeds]
