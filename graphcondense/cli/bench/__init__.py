@@ -32,7 +32,7 @@ from graphcondense.cli.flags import Flags, field_docs, make_parser, parse, summa
 from graphcondense.cli.folders import BUDGETS, size
 from graphcondense.cli.runs import check_device
 from graphcondense.cli.text import note, say, warn
-from graphcondense.cli.where import data_flags, where_of
+from graphcondense.cli.where import Where, data_flags, where_of
 
 
 def command_bench(argv: list[str]) -> object:
@@ -56,23 +56,8 @@ def command_bench(argv: list[str]) -> object:
     kind = where.kind
     names = method_names(args.methods, kind)
     budget = sizes.values(args)
-    for flag in ("condensations", "trainings", "workers"):
-        if isinstance(args[flag], int) and args[flag] < 1:
-            raise ValueError(f"--{flag} {args[flag]} must be at least 1")
+    check_flags(args, where, budget)
     page = Path(args.page)
-    if page.is_dir() or args.page.endswith(("/", os.sep)):
-        raise ValueError(f"--page {args.page} is a folder: name a file, {page / 'results.md'}")
-    if args.ray_address is not None and args.workers != "ray":
-        raise ValueError(f"--ray-address {args.ray_address} is for --workers ray")
-    if args.workers == "ray":
-        check_ray(str(args.device))
-    if sum(budget[k] is not None for k in BUDGETS) != 1:
-        raise ValueError("give exactly one of --nodes, --ratio, --per-class, --bytes")
-    if isinstance(args.nodes, Mapping) and kind != "hetero":
-        raise ValueError(
-            f"--nodes {written(args.nodes)} is by type, and {where.named()} has nodes of one type: "
-            "give a whole number"
-        )
     data = where.load(kind)  # what is wrong with the data is said once, before any cell
     table = f"{where.stem}-{size(budget)}"
     if where.data_seed:
@@ -97,6 +82,27 @@ def command_bench(argv: list[str]) -> object:
             + "; ".join(f"{name}: {why}" for name, why in failed.items())
         )
     return {"page": args.page, "cells": cells_in(cells)}
+
+
+def check_flags(args: Namespace, where: Where, budget: Mapping[str, Any]) -> None:
+    """Raise a ValueError for flags that do not go together, before data are read."""
+    for flag in ("condensations", "trainings", "workers"):
+        if isinstance(args[flag], int) and args[flag] < 1:
+            raise ValueError(f"--{flag} {args[flag]} must be at least 1")
+    page = Path(args.page)
+    if page.is_dir() or args.page.endswith(("/", os.sep)):
+        raise ValueError(f"--page {args.page} is a folder: name a file, {page / 'results.md'}")
+    if args.ray_address is not None and args.workers != "ray":
+        raise ValueError(f"--ray-address {args.ray_address} is for --workers ray")
+    if args.workers == "ray":
+        check_ray(str(args.device))
+    if sum(budget[k] is not None for k in BUDGETS) != 1:
+        raise ValueError("give exactly one of --nodes, --ratio, --per-class, --bytes")
+    if isinstance(args.nodes, Mapping) and where.kind != "hetero":
+        raise ValueError(
+            f"--nodes {written(args.nodes)} is by type, and {where.named()} has nodes of one type: "
+            "give a whole number"
+        )
 
 
 def method_names(text: str, kind: str) -> list[str]:
