@@ -4,11 +4,12 @@
 #
 # Expected: max() of booleans says whether one is True, min() whether all are, as any() and all() do and as NumPy has
 # it.
-# Seen: if the last chunk is not full, what lies behind its end can count too: of masks of only False, of 10, 210, 1,000
-# and 10,000,001 entries, the last in chunks that blosc2 chose itself, the maximum is True, while sum() is 0, any() is
-# False and the data, read back, are False. A mask of 210 with a single False has a minimum of True. With sizes that
-# chunks divide, and with the one chunk that blosc2 chooses for small arrays, it is right, so tests pass. Numbers are
-# right. No warning. Use any() and all(), or the NumPy array.
+# Seen: if the last chunk is not full, blocks behind its end count with what a maximum starts from, minus infinity, which
+# as a boolean is True: of masks of only False, of 10, 210, 1,000 and 10,000,001 entries, the last in chunks that blosc2
+# chose itself, the maximum is True, while sum() is 0, any() is False and the data, read back, are False. A False in a
+# last block that is not full is not seen by min(): of a single False at the end of 10,000,001 the minimum is True. With
+# sizes that chunks divide, and with the one chunk that blosc2 chooses for small arrays, it is right, so tests pass.
+# Numbers are right. No warning. Use any() and all(), or the NumPy array.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -34,12 +35,14 @@ for size, chunk, block in sizes:
     assert found[1:] == (False, 0)
     assert found[0] == (size % chunk != 0), changed
 
-given = np.ones(210, bool)
-given[-1] = False
-mask = blosc2.asarray(given, chunks=(50,), blocks=(50,))
-print(f"one False among 210: min {bool(mask.min())}, all {bool(mask.all())}, sum {int(mask.sum())};", end=" ")
-print("min of the data", given.min())
-assert mask.min() and not mask.all() and mask.sum() == 209, changed
+for size, shape in ((210, dict(chunks=(50,), blocks=(50,))), (10_000_001, {})):
+    given = np.ones(size, bool)
+    given[-1] = False
+    mask = blosc2.asarray(given, **shape)
+    print(f"one False at the end of {size:,d}: min {bool(mask.min())}, all {bool(mask.all())};", end=" ")
+    print("min of the data", given.min())
+    assert mask.min() and not mask.all() and mask.sum() == size - 1, changed
+given = np.arange(210) < 209
 numbers = blosc2.asarray(given.astype(np.int8) - 2, chunks=(50,), blocks=(50,))
 assert (numbers.min(), numbers.max()) == (-2, -1)
 PY
