@@ -4,12 +4,12 @@
 #
 # Expected: max() of booleans says whether one is True, min() whether all are, as any() and all() do and as NumPy has
 # it.
-# Seen: if the last chunk is not full, blocks behind its end count with what a maximum starts from, minus infinity, which
-# as a boolean is True: of masks of only False, of 10, 210, 1,000 and 10,000,001 entries, the last in chunks that blosc2
-# chose itself, the maximum is True, while sum() is 0, any() is False and the data, read back, are False. A False in a
-# last block that is not full is not seen by min(): of a single False at the end of 10,000,001 the minimum is True. With
-# sizes that chunks divide, and with the one chunk that blosc2 chooses for small arrays, it is right, so tests pass.
-# Numbers are right. No warning. Use any() and all(), or the NumPy array.
+# Seen: if the last chunk is not full, blocks behind its end count with what a maximum starts from, minus infinity,
+# which as a boolean is True: of masks of only False, of 10, 210, 1,000 and 10,000,001 entries, the last in chunks that
+# blosc2 chose itself, the maximum is True, while sum() is 0, any() is False and the data, read back, are False. A False
+# in a last block that is not full is not seen by min(): of a single False at the end of 10,000,001 the minimum is True.
+# With sizes that chunks divide, and with the one chunk that blosc2 chooses for small arrays, it is right, so tests
+# pass. Numbers are right. No warning. Use any() and all(), or the NumPy array.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
