@@ -57,3 +57,15 @@ def is_list(part: Any) -> bool:
     """Whether a part is a list or a data set."""
     sized = hasattr(part, "__len__") and hasattr(part, "__getitem__")
     return sized and isinstance(part, Sequence | torch.utils.data.Dataset)
+
+
+def refuse_idle_seed(seed: int, why: str) -> None:
+    """Raise a ValueError for a seed of a split where none is drawn; 0, the usual one, asks for
+    nothing.
+
+    >>> refuse_idle_seed(3, "the graphs have a split")
+    Traceback (most recent call last):
+    ValueError: seed=3 cannot act, it draws splits: the graphs have a split; leave it out
+    """
+    if seed:
+        raise ValueError(f"seed={seed} cannot act, it draws splits: {why}; leave it out")
