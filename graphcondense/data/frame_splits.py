@@ -71,7 +71,8 @@ def parted(
     given = isinstance(split, str | Mapping)
     if given and by is not None:
         raise ValueError(
-            f"by={by!r} deals out shares, and split={brief(split)} says the splits: give one of them"
+            f"by={by!r} deals out shares, and split={brief(split)} says the splits: give one of "
+            "them"
         )
     if seed and (given or by is not None):
         told = f"split={brief(split)} says the splits"
