@@ -63,7 +63,7 @@ def test_what_is_no_such_number_is_named(name: str, options: dict[str, Any]) -> 
 @pytest.mark.parametrize("name", ["learn_continually", "measure_robustness"])
 @pytest.mark.parametrize("given", [None, "gcond"])
 def test_what_is_no_function_is_told(name: str, given: object) -> None:
-    with pytest.raises(TypeError, match="condense=.*give a function from a task and a seed"):
+    with pytest.raises(TypeError, match=r"condense=.*give a function from a task and a seed"):
         called(name, condense=given)
 
 
